@@ -1,0 +1,84 @@
+# Every target works on a fresh clone; `make` alone says what there is.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+VENV ?= .venv
+PYTHON ?= $(firstword $(foreach python,python3 python3.13 python3.12 python3.11,$(shell $(python) -c 'import sys; sys.version_info >= (3, 11) and print("$(python)")' 2>/dev/null)))
+BIN := $(VENV)/bin
+LOCK := deploy/requirements.lock
+READY := $(VENV)/.installed
+# One thread per matrix: two are slower at this size, and their sums differ in the last bit.
+export OPENBLAS_NUM_THREADS ?= 1
+
+.PHONY: help
+help: ## Say what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(READY): $(LOCK) pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed (set PYTHON=…)"; exit 1; }
+	@echo "installing into $(VENV) …"
+	@$(PYTHON) -m venv $(VENV) || { echo "the venv module is missing: on Debian, apt install python3-venv"; exit 1; }
+	@# The lock is complete, so nothing needs to be resolved; leaderbot is there for its data file alone.
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r $(LOCK)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+.PHONY: install
+install: $(READY) ## Make the virtual environment
+
+.PHONY: run
+run: $(READY) ## Run the stack, replay 1,670,250 real votes, play a silent removal; Ctrl-C stops it
+	@deploy/ensure-redis
+	@deploy/ensure-page
+	@$(BIN)/isonomy up --replay chatbot-arena-2024-08 --simulate silent-removal
+
+.PHONY: test
+test: $(READY) ## Run every test, on the embedded broker
+	@deploy/ensure-redis
+	@deploy/ensure-page --tests
+	@deploy/ensure-chromium
+	@deploy/ensure-prometheus
+	@# What starts servers runs in one process, in order; everything else beside it (tests/conftest.py).
+	@$(BIN)/python -m pytest -q -n 2 $(ARGS)
+
+.PHONY: test-kafka
+test-kafka: $(READY) ## Run the integration and crash tests on Apache Kafka (Java 17 and Maven needed)
+	@deploy/ensure-redis
+	@deploy/ensure-page --tests
+	@deploy/ensure-chromium
+	@deploy/ensure-prometheus
+	@ISONOMY_TEST_BROKER=kafka $(BIN)/python -m pytest -q -m "integration or crash" tests/integration tests/crash $(ARGS)
+
+.PHONY: lint
+lint: $(READY) ## Check style, types, import rules and generated documents
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python docs/contracts/generate.py --check
+
+.PHONY: contracts
+contracts: $(READY) ## Write docs/contracts from the code
+	@$(BIN)/python docs/contracts/generate.py
+
+.PHONY: dashboards
+dashboards: $(READY) ## Write the Grafana dashboards and the Prometheus rules from Python
+	@$(BIN)/python -m deploy.grafana.write
+	@$(BIN)/python -m deploy.prometheus.write
+
+.PHONY: bench
+bench: $(READY) ## Measure, peers side by side, and write docs/benchmarks.md
+	@deploy/ensure-redis
+	@$(BIN)/python -m tests.bench --write docs/benchmarks.md $(ARGS)
+
+.PHONY: lock
+lock: ## Write the lock anew from pyproject.toml
+	@rm -rf .isonomy/lock && $(PYTHON) -m venv .isonomy/lock
+	@.isonomy/lock/bin/python -m pip install --quiet --disable-pip-version-check -e '.[local,dev]'
+	@{ echo "# Exact versions, made by \`make lock\`; complete, so it is installed with --no-deps."; \
+	   .isonomy/lock/bin/python -m pip freeze --exclude-editable; echo "leaderbot==0.4.3"; } > $(LOCK)
+	@rm -rf .isonomy/lock
+
+.PHONY: clean
+clean: ## Remove what was made
+	@rm -rf $(VENV) .isonomy .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,43 @@
+"""The queries of a dashboard as Grafana would send them, with its variables filled in."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from deploy.grafana.write import FOLDER
+
+
+class PanelQuery(NamedTuple):
+    """One query of one panel."""
+
+    panel: str
+    ref: str
+    expr: str
+    legend: str
+    instant: bool
+
+
+def load(name: str) -> dict[str, Any]:
+    """Read a dashboard as it is committed."""
+    found: dict[str, Any] = json.loads((FOLDER / f"{name}.json").read_text("utf-8"))
+    return found
+
+
+def fill(text: str, variables: Mapping[str, str]) -> str:
+    """Fill in variables; raises `KeyError` for one that has no value.
+
+    >>> fill('x{model=~"$model"}[$__range]', {"model": "a|b", "__range": "1h"})
+    'x{model=~"a|b"}[1h]'
+    """
+    return re.sub(r"\$\{?(\w+)\}?", lambda match: variables[match[1]], text)
+
+
+def queries(panel: Mapping[str, Any], variables: Mapping[str, str]) -> Iterator[PanelQuery]:
+    """Every query of a panel, filled in; a row has none."""
+    for target in panel.get("targets", ()):
+        expr = fill(target["expr"], variables)
+        legend = target.get("legendFormat", "")
+        yield PanelQuery(panel["title"], target["refId"], expr, legend, bool(target.get("instant")))

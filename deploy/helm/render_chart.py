@@ -1,0 +1,44 @@
+"""Renders the Helm chart and holds it against the schemas of Kubernetes. Run by the Python of deploy/ensure-checkers.
+
+Reads the values as JSON from standard input; prints what lint says, the documents, and what is wrong with them.
+"""
+
+import json
+import sys
+
+import helm_python
+import kubernetes_validate
+import yaml
+from helm_python.chart import Chart, lint
+
+OPERATORS = ("kafka.strimzi.io", "keda.sh", "monitoring.coreos.com")
+"""Whose schemas are not Kubernetes's own."""
+
+
+def main(chart: str, release: str) -> dict[str, object]:
+    """Do all of it."""
+    values = json.load(sys.stdin)
+    said = lint(chart, values, strict=True)
+    try:
+        rendered = Chart.load(chart).render(values, name=release, namespace="arenas")
+    except helm_python.HelmError as error:
+        return {"lint": said, "refused": str(error)}
+    documents = [
+        document
+        for path, text in rendered.items()
+        if path.endswith(".yaml")
+        for document in yaml.safe_load_all(text)
+        if document
+    ]
+    faults = []
+    for document in documents:
+        if document["apiVersion"].split("/")[0] in OPERATORS:
+            continue
+        try:
+            kubernetes_validate.validate(document, "1.31", strict=True)
+        except Exception as error:  # noqa: BLE001 -- whatever it finds is told
+            faults.append(f"{document['kind']} {document['metadata']['name']}: {error}")
+    return {"lint": said, "documents": documents, "faults": faults}
+
+
+print(json.dumps(main(*sys.argv[1:])))

@@ -1,0 +1,1 @@
+"""The processes people talk to: gateway and command line."""

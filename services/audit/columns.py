@@ -1,0 +1,95 @@
+"""Which column of a file of snapshots is which field."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from services.sources import SourceError
+
+ALIASES: dict[str, tuple[str, ...]] = {
+    "date": (
+        "date",
+        "snapshot_date",
+        "last_updated",
+        "publish_date",
+        "leaderboard_publish_date",
+        "snapshot",
+        "timestamp",
+        "tstamp",
+        "day",
+    ),
+    "model": ("model", "model_name", "key", "model_key", "name"),
+    "provider": ("organization", "organisation", "provider", "org", "vendor"),
+    "license": ("license", "licence", "license_type"),
+    "votes": ("votes", "vote_count", "num_battles", "votes_count", "number_of_votes", "num_votes", "battles"),
+    "board": ("board", "leaderboard", "arena", "subset"),
+    "category": ("category",),
+    "rank": ("rank", "rank_ub", "rank (ub)", "ranking"),
+    "score": ("arena_score", "score", "rating", "arena score", "arena_elo", "elo"),
+    "lower": ("lower", "rating_q025", "rating_lower", "ci_lower", "score_lower"),
+    "upper": ("upper", "rating_q975", "rating_upper", "ci_upper", "score_upper"),
+    "interval": ("ci95", "95% ci", "ci", "confidence_interval"),
+}
+"""Field to the columns that may hold it, the first one found is taken; without regard to case."""
+
+NEEDED = ("date", "model", "votes")
+
+PAIRS = ({"model_a", "model_b"}, {"model_1", "model_2"}, {"model_left", "model_right"}, {"left", "right"})
+"""Columns that only a file of votes has."""
+
+
+def find_columns(found: Sequence[str], chosen: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Field to column, for the fields that the file has.
+
+    Parameters
+    ----------
+    found
+        Names of the file's columns.
+    chosen
+        Field to column as the person wants it, before any alias.
+
+    Raises
+    ------
+    SourceError
+        When `chosen` names what does not exist.
+
+    >>> find_columns(["Publish_Date", "model_name", "vote_count"])
+    {'date': 'Publish_Date', 'model': 'model_name', 'votes': 'vote_count'}
+    """
+    names = {name.strip().casefold(): name for name in reversed(found)}
+    taken: dict[str, str] = {}
+    for field, column in (chosen or {}).items():
+        if field not in ALIASES:
+            raise SourceError(f"columns: {field!r} is no field of a snapshot; the fields are {', '.join(ALIASES)}")
+        if column.strip().casefold() not in names:
+            raise SourceError(f"columns: there is no column {column!r} for {field}; found: {', '.join(found)}")
+        taken[field] = names[column.strip().casefold()]
+    for field, aliases in ALIASES.items():
+        free = next((names[each] for each in aliases if each in names and names[each] not in taken.values()), None)
+        if field not in taken and free is not None:
+            taken[field] = free
+    return {field: taken[field] for field in ALIASES if field in taken}
+
+
+def is_snapshots(found: Sequence[str], chosen: Mapping[str, str] | None = None) -> bool:
+    """Whether a file with these columns holds snapshots: date, model and votes, and no two models in a row."""
+    names = {name.strip().casefold() for name in found}
+    if any(pair <= names for pair in PAIRS) or {"model_a", "model_b"} & {*(chosen or {})}:
+        return False
+    try:
+        return all(field in find_columns(found, chosen) for field in NEEDED)
+    except SourceError:
+        return False
+
+
+def need_columns(found: Sequence[str], chosen: Mapping[str, str] | None = None) -> dict[str, str]:
+    """`find_columns`, with a complaint when a needed one is missing."""
+    taken = find_columns(found, chosen)
+    missing = [field for field in NEEDED if field not in taken]
+    if missing:
+        wanted = " and ".join(f"{field} ({', '.join(ALIASES[field][:4])}, …)" for field in missing)
+        raise SourceError(
+            f"no column for {wanted}; found: {', '.join(map(repr, found)) or 'none'}. Name it: --columns"
+            f" {missing[0]}=NAME"
+        )
+    return taken

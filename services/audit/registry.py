@@ -1,0 +1,65 @@
+"""A registry file: model records in the shape of the contract, one JSON object a line, oldest first or not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from services.sources import SourceError
+from services.sources.reading import lines_of, opened
+from streams.contracts.model import Model, check_model
+from streams.contracts.vote import InvalidRecord, decode_json
+
+_decoder = msgspec.json.Decoder(Model)
+
+
+def read_registry(path: Path) -> list[Model]:
+    """Read every record.
+
+    Raises
+    ------
+    SourceError
+        When the file cannot be read, naming the first line that is no model record, or when it holds none.
+    """
+    if path.is_dir() or not path.exists():
+        raise SourceError(f"{path}: {'is a directory' if path.is_dir() else 'there is no such file'}")
+    records = []
+    number = 0
+    with opened(path) as file:
+        for block in lines_of(file.read):
+            for line in block:
+                number += 1
+                if line.strip():
+                    records.append(_read(line, f"{path}, line {number}"))
+    if not records:
+        raise SourceError(f"{path}: there is no model record in it")
+    return records
+
+
+def of_arena(records: Sequence[Model], arena: str | None, path: Path) -> list[Model]:
+    """The records of one arena; of the only one when none is named.
+
+    Raises
+    ------
+    SourceError
+        When the registry does not know the arena, or several and none is named.
+    """
+    arenas = sorted({record.arena for record in records})
+    if arena is None and len(arenas) > 1:
+        raise SourceError(f"{path}: it is about several arenas, choose one with --arena: {', '.join(arenas)}")
+    chosen = arena or arenas[0]
+    if chosen not in arenas:
+        raise SourceError(f"{path}: it has no model of arena {chosen!r}; there are {', '.join(arenas)}")
+    return [record for record in records if record.arena == chosen]
+
+
+def _read(line: bytes, where: str) -> Model:
+    try:
+        record: Model = decode_json(_decoder, line)
+        # A file arrives whole: when its records were sent is what they say themselves.
+        check_model(record, record.tstamp)
+    except InvalidRecord as invalid:
+        raise SourceError(f"{where}: no model record: {invalid.detail}") from None
+    return record

@@ -1,0 +1,106 @@
+"""An audit from a file's path to its report: what kind it is, how it is read, by which registry it is judged."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from services.audit.columns import is_snapshots, need_columns
+from services.audit.registry import of_arena, read_registry
+from services.audit.snapshots import read_snapshots
+from services.audit.table import Table, open_table
+from services.audit.votes import audit_votes
+from services.sources import NAMED, SourceError, open_source
+from services.sources.fields import resolve
+from streams.audit.assemble import audit_snapshots
+from streams.audit.options import Options
+from streams.audit.report import Report
+from streams.contracts.vote import is_arena
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the person asked for.
+
+    Attributes
+    ----------
+    source
+        A path, a named data set, or `-`.
+    kind
+        `snapshots`, `votes`, or `auto`: by the columns.
+    columns
+        Field to column where names are not known ones, None for none.
+    registry
+        File of model records, None for none.
+    board
+        Board of the snapshots, None for text or overall.
+    arena
+        Arena of the votes or of the registry, None for the only one.
+    options
+        Choices of the audit.
+    """
+
+    source: str
+    kind: str
+    columns: Mapping[str, str] | None
+    registry: Path | None
+    board: str | None
+    arena: str | None
+    options: Options
+
+
+def run_audit(asked: Asked) -> tuple[Report, list[str]]:
+    """Audit what the person named.
+
+    Returns
+    -------
+    The report, and a line for each row or vote that was refused.
+
+    Raises
+    ------
+    SourceError
+        When a file cannot be read, or is not what it should be.
+    """
+    table = _snapshot_table(asked)
+    return _of_votes(asked) if table is None else _of_snapshots(table, asked)
+
+
+def _snapshot_table(asked: Asked) -> Table | None:
+    """The table when the source holds snapshots, None when it holds votes."""
+    if asked.kind == "votes" or asked.source in NAMED or (asked.source == "-" and asked.kind == "auto"):
+        return None
+    table = open_table(asked.source)
+    if asked.kind == "auto" and not is_snapshots(table.columns, asked.columns):
+        _complain_unless_votes(table, asked.columns)
+        return None
+    return table
+
+
+def _complain_unless_votes(table: Table, chosen: Mapping[str, str] | None) -> None:
+    """Say what either kind of file needs when it is neither."""
+    try:
+        resolve(table.columns, chosen)
+    except SourceError as no_votes:
+        try:
+            need_columns(table.columns, chosen)
+        except SourceError as no_snapshots:
+            raise SourceError(f"{table.name}: neither snapshots ({no_snapshots}) nor votes ({no_votes})") from None
+
+
+def _of_snapshots(table: Table, asked: Asked) -> tuple[Report, list[str]]:
+    snapshots = read_snapshots(table, asked.columns, asked.board)
+    records = None if asked.registry is None else of_arena(read_registry(asked.registry), asked.arena, asked.registry)
+    board = snapshots.board
+    name = asked.arena or (records[0].arena if records else board if board and is_arena(board) else "text")
+    options = replace(asked.options, arena=name)
+    report = audit_snapshots(snapshots.rows, source=table.name, registry=records, options=options)
+    return report, [f"{place}: {reason}" for place, reason in snapshots.refused]
+
+
+def _of_votes(asked: Asked) -> tuple[Report, list[str]]:
+    records = None if asked.registry is None else read_registry(asked.registry)
+    source = open_source(asked.source, columns=asked.columns, now=time.time())
+    report, rejected = audit_votes(source, records, asked.options, asked.arena)
+    return report, [f"{item.where}: {item.reason}: {item.detail}" for item in rejected]

@@ -1,0 +1,126 @@
+"""A report as a person reads it in a terminal: what matters most first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from rich.console import Console, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from services.audit.alerts import alerts_table
+from services.audit.plain import printable
+from streams.audit.report import Answer, Report
+
+BAR = 24
+"""Characters of the longest bar."""
+
+VERDICTS = {"shown": "the data show it", "partly": "the data show a part", "cannot_say": "the data cannot say"}
+
+
+def show_report(console: Console, report: Report, top: int | None = None) -> None:
+    """Print a report; `top` limits the length of its tables."""
+    for part in _parts(report, console.width, top):
+        console.print(part)
+
+
+def _parts(report: Report, width: int, top: int | None) -> Iterator[RenderableType]:
+    period = report.period
+    what = "published snapshots" if report.kind == "snapshots" else "votes"
+    yield Text(f"Audit of {printable(report.source)}", style="bold")
+    yield Text(
+        f"{what}, {period.start} to {period.end}: {period.snapshots} snapshots, {report.counts.models} models",
+        style="dim",
+    )
+    yield ""
+    yield from _sentences(report.headline, "• ")
+    if report.alerts:
+        yield from _titled("Alerts", alerts_table(report.alerts, width, top))
+    yield from _titled("Models at the end", _counts(report))
+    if any(name != "unknown" for name in report.shares["provider"]):
+        yield from _titled("Share of slots, by provider", _bars(report.shares["provider"], top or 12))
+        yield from _titled("Share of slots, by licence class", _bars(report.shares["license"], None))
+        yield from _sentences([f"This is the {report.shares_basis}."], "  ")
+    if report.cutoff["inactive_by_cutoff"] and period.snapshots > 1:
+        swept = ", ".join(
+            f"≤ {each['votes_a_day']:g}: {each['inactive']}" for each in report.cutoff["inactive_by_cutoff"]
+        )
+        yield from _titled("Inactive models by the cut-off, votes a day", Padding(Text(swept), (0, 2)))
+    yield from _answers("Four findings", report.findings)
+    yield from _answers("Five demands", report.demands)
+    if report.pauses:
+        lines = [
+            f"{each['model']}: no votes from {each['from']} to {each['until']} (about {each['expected']:,.0f} expected)"
+            for each in report.pauses
+        ]
+        yield from _titled("Off for a while, and back", *_sentences(lines[: top or None], "  • "))
+    if report.remarks:
+        lines = [f"{each.date + ': ' if each.date else ''}{each.text}" for each in report.remarks]
+        yield from _titled("About the feed, not about models", *_sentences(lines, "  • "))
+    yield from _titled("What this cannot say", *_sentences(report.cannot_say, "  • "))
+
+
+def _titled(title: str, *parts: RenderableType) -> Iterator[RenderableType]:
+    yield ""
+    yield Text(title, style="bold")
+    yield from parts
+
+
+def _sentences(sentences: Iterable[str], mark: str) -> Iterator[RenderableType]:
+    """Each with a mark, wrapped beside it."""
+    for each in sentences:
+        line = Table.grid(padding=0)
+        line.add_column(width=len(mark), no_wrap=True)
+        line.add_column()
+        line.add_row(mark, Text(printable(each)))
+        yield line
+
+
+def _counts(report: Report) -> Table:
+    counts = report.counts
+    table = Table.grid(padding=(0, 2))
+    table.add_column()
+    table.add_column(justify="right", style="bold")
+    table.add_column(style="dim")
+    unknown = "unknown: no registry"
+    quiet = f"at most {report.cutoff['votes_a_day']:g} votes a day since {report.period.window}"
+    lines: list[tuple[str, int | None, str]] = [
+        ("active", counts.active, ""),
+        ("inactive", counts.inactive, quiet),
+        ("gone from the board", counts.gone, ""),
+        ("stopped in the file", counts.stopped, "had votes, and have none any more"),
+        ("inactive without notice", counts.inactive_without_notice, ""),
+        ("deprecated", counts.deprecated, ""),
+        ("retired", counts.retired, ""),
+        ("former names followed", counts.renamed, ""),
+    ]
+    for name, count, note in lines:
+        table.add_row(f"  {name}", "–" if count is None else f"{count:,}", unknown if count is None else note)
+    return table
+
+
+def _bars(shares: dict[str, float], most: int | None) -> Table:
+    table = Table.grid(padding=(0, 1))
+    table.add_column(max_width=28, no_wrap=True, overflow="ellipsis")
+    table.add_column(justify="right")
+    table.add_column(style="cyan", no_wrap=True)
+    shown = list(shares.items())[:most]
+    scale = max((share for _, share in shown), default=0.0) or 1.0
+    for name, share in shown:
+        label = Text(f"  {printable(name)}".replace("_", " "))
+        table.add_row(label, f"{share:.1%}", "█" * round(BAR * share / scale))
+    rest = list(shares.items())[len(shown) :]
+    if rest:
+        table.add_row(f"  {len(rest)} others", f"{sum(share for _, share in rest):.1%}", "")
+    return table
+
+
+def _answers(title: str, answers: list[Answer]) -> Iterator[RenderableType]:
+    yield ""
+    yield Text(title, style="bold")
+    for number, answer in enumerate(answers, 1):
+        line = Text(f"  {number}. {answer.title}")
+        line.append(f"  ({VERDICTS[answer.verdict]})", style="dim")
+        yield line
+        yield from _sentences(answer.says, "     ")

@@ -1,0 +1,71 @@
+"""Votes counted into snapshots: totals of each model at the ends of equal stretches of time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import ceil
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.audit.history import Row
+from streams.contracts.model import Model
+
+UNITS = (60.0, 600.0, 3_600.0, 21_600.0, 86_400.0, 7 * 86_400.0, 30 * 86_400.0)
+"""Lengths of stretches, seconds, the shortest that is long enough is taken."""
+
+MOST = 120
+"""Stretches at most, ..."""
+
+VOTES = 50.0
+"""... and this many slots for a model in the middle."""
+
+
+def count_votes(
+    names: list[str],
+    first: NDArray[np.int64],
+    second: NDArray[np.int64],
+    times: NDArray[np.float64],
+    records: Mapping[str, Model],
+) -> list[Row]:
+    """Make rows of snapshots.
+
+    Parameters
+    ----------
+    names
+        M names.
+    first, second
+        int64[n], the two models of each battle, numbers into `names`.
+    times
+        float64[n], epoch seconds.
+    records
+        What is known of models, for provider and licence.
+    """
+    start, end = float(times.min()), float(times.max())
+    stretches = min(MOST, max(2, int(2 * len(times) / (len(names) * VOTES))))
+    length = next((unit for unit in UNITS if unit >= (end - start) / stretches), (end - start) / stretches)
+    begin = start // length * length
+    count = max(1, ceil((end - begin) / length + 1e-9))
+    place = np.minimum(((times - begin) / length).astype(np.int64), count - 1)
+    counts = np.zeros((len(names), count), dtype=np.int64)
+    for models in (first, second):
+        np.add.at(counts, (models, place), 1)
+    totals = np.concatenate([np.zeros((len(names), 1), dtype=np.int64), counts.cumsum(axis=1)], axis=1)
+    # A row of zero before a model's first votes: unlike a published total, this one is known to begin there.
+    known = totals > 0
+    known[:, :-1] |= known[:, 1:]
+    rows = []
+    for at in range(count + 1):
+        date = begin + at * length
+        for model in np.flatnonzero(known[:, at]):
+            record = records.get(names[model])
+            rows.append(
+                Row(
+                    date=date,
+                    model=names[model],
+                    provider=record.provider if record else None,
+                    license=record.license if record else None,
+                    votes=float(totals[model, at]),
+                )
+            )
+    return rows

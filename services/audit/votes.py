@@ -1,0 +1,115 @@
+"""An audit of votes: counted into snapshots, and with a registry folded by the stream's own fairness fold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import msgspec
+import numpy as np
+
+from services.audit.replay import Replay
+from services.audit.tally import count_votes
+from services.sources import Rejected, Source, SourceError
+from streams.audit.assemble import audit_snapshots
+from streams.audit.options import Options
+from streams.audit.report import Report
+from streams.contracts.model import Model
+from streams.ledger.rows import Rows
+
+NO_REGISTRY = (
+    "Declared policy: without a registry nothing is declared, so shares are shown and drift is not judged; inactivity"
+    " is judged by each model's own past."
+)
+
+
+@dataclass
+class Counted:
+    """Votes of one arena: the models of each battle as numbers, and times."""
+
+    names: dict[str, int] = field(default_factory=dict)
+    first: list[np.ndarray] = field(default_factory=list)
+    second: list[np.ndarray] = field(default_factory=list)
+    times: list[np.ndarray] = field(default_factory=list)
+
+    def add(self, rows: Rows) -> None:
+        """Count rows."""
+        numbers = np.array([self.names.setdefault(name, len(self.names)) for name in rows.models], dtype=np.int64)
+        self.first.append(numbers[rows.model_a])
+        self.second.append(numbers[rows.model_b])
+        self.times.append(rows.tstamp)
+
+
+def audit_votes(
+    source: Source, registry: Sequence[Model] | None, options: Options, arena: str | None
+) -> tuple[Report, list[Rejected]]:
+    """Audit the votes of a source.
+
+    Parameters
+    ----------
+    source
+        Votes, of one arena or of several.
+    registry
+        Model records, None for none.
+    options
+        Choices; their arena is replaced.
+    arena
+        The arena; None for the only one.
+
+    Raises
+    ------
+    SourceError
+        When there is no vote, no arena is chosen among several, or the registry does not know it.
+    """
+    counted: dict[str, Counted] = {}
+    replays: dict[str, Replay] = {}
+    rejected: list[Rejected] = []
+    for batch in source.rows():
+        rejected.extend(batch.rejected)
+        for name, rows in batch.rows.items():
+            if arena is not None and name != arena:
+                counted.setdefault(name, Counted())
+                continue
+            counted.setdefault(name, Counted()).add(rows)
+            if registry is not None:
+                if name not in replays:
+                    replays[name] = Replay(name, [each for each in registry if each.arena == name], options)
+                replays[name].play(rows)
+    chosen = _choose(counted, arena)
+    of_arena = None if registry is None else [each for each in registry if each.arena == chosen]
+    if of_arena is not None and not of_arena:
+        known = ", ".join(sorted({each.arena for each in registry or ()}))
+        raise SourceError(f"the registry has no model of arena {chosen!r}; it is about {known}")
+    return _report(source, counted[chosen], of_arena, replays.get(chosen), replace(options, arena=chosen)), rejected
+
+
+def _report(
+    source: Source, votes: Counted, registry: Sequence[Model] | None, replay: Replay | None, options: Options
+) -> Report:
+    records = {record.model: record for record in sorted(registry or (), key=lambda each: each.tstamp)}
+    times = np.concatenate(votes.times)
+    if "synthetic" in source.note:
+        times = times - times.min()  # a made-up clock ends now; the report is of the file alone
+    rows = count_votes(list(votes.names), np.concatenate(votes.first), np.concatenate(votes.second), times, records)
+    unsaid = [NO_REGISTRY] if replay is None else replay.unsaid
+    if source.note:
+        unsaid = [f"Times and order: {source.note}.", *unsaid]
+    report = audit_snapshots(
+        rows, source=source.name, registry=registry, options=options, kind="votes", cannot_say=unsaid
+    )
+    if replay is None:
+        return report
+    # What the policy declares is judged by the policy: the fold's alerts stand in place of those by own baseline.
+    said = [replay.headline, *report.headline[1:]]
+    return msgspec.structs.replace(report, alerts=replay.alerts, headline=said, declared=replay.shares)
+
+
+def _choose(counted: dict[str, Counted], arena: str | None) -> str:
+    if not counted:
+        raise SourceError("there is no vote to audit")
+    if arena is None and len(counted) > 1:
+        raise SourceError(f"the votes are of several arenas, choose one with --arena: {', '.join(sorted(counted))}")
+    chosen = arena or next(iter(counted))
+    if chosen not in counted:
+        raise SourceError(f"there is no vote of arena {chosen!r}; there are {', '.join(sorted(counted))}")
+    return chosen

@@ -1,0 +1,198 @@
+"""The board as one Starlette application."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import Any
+
+from prometheus_client import generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount, Route
+
+from services.board.fast import Fast
+from services.board.follow import Follow
+from services.board.histories import Histories
+from services.board.hub import Hub
+from services.board.kafka import Kafka, KafkaFollower
+from services.board.openapi import Document, openapi
+from services.board.page import Page
+from services.board.past import PastAlerts
+from services.board.read import Read
+from services.board.series import PublishedSeries
+from services.board.source import RedisSource, Source
+from services.board.state import Teller
+from services.board.views import Views
+from services.web.answers import error_response, json_response
+from services.web.observe import Observe
+from services.web.refusal import Refusal, Refused, retry_after
+from streams.contracts.metrics import Metrics
+from streams.contracts.settings import Settings
+
+READ = "/v1/arenas"
+"""What begins with this is public: any page may read it."""
+EVENTS = "/v1/arenas/{arena}/events"
+
+END_SECONDS = 0.5
+"""So long has a task to end before it is asked again."""
+
+More = tuple[Sequence[Route], AbstractAsyncContextManager[object], tuple[Document, Document]]
+"""Further routes, what to enter while the application runs, and their paths and schemas in OpenAPI."""
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def create_board(
+    settings: Settings,
+    metrics: Metrics,
+    source: Source | None = None,
+    new_kafka: Callable[[Settings, PastAlerts, Hub], Kafka] = KafkaFollower,
+    more: Sequence[More] = (),
+) -> Starlette:
+    """Wire the board. Redis and Kafka may be away: what is known is served, and what is not is 503.
+
+    `app.state.stop()` ends the streams of events, which otherwise last as long as their clients like;
+    `app.state.views` is what is held, `app.state.hub` who listens.
+
+    Parameters
+    ----------
+    settings
+        Of this process.
+    metrics
+        Of this process.
+    source
+        Where to read instead of Redis, in tests.
+    new_kafka
+        Makes what follows Kafka.
+    more
+        Routes of others, such as those of subscriptions, with what they need while the application runs.
+
+    Raises
+    ------
+    InvalidSetting
+        When a file of secrets cannot be used.
+    """
+    views, past = Views(time.monotonic()), PastAlerts()
+    redis = None if source is not None else RedisSource(settings)
+    reads: Source = source if source is not None else redis  # type: ignore[assignment]  # one of them is there
+    hub = Hub(metrics.board_clients, metrics.board_clients_cut)
+    kafka = new_kafka(settings, past, hub)
+    read = Read(views, hub, past, kafka, Histories(reads), settings.public_url)
+    description = openapi([described for _, _, described in more])
+
+    async def healthz(_: Request) -> Response:
+        return json_response({"status": "up"})
+
+    async def readyz(_: Request) -> Response:
+        if views.gone_since is not None:
+            raise Refused(Refusal.UNAVAILABLE, "Redis is not followed", retry_after(1.0))
+        return json_response({"status": "ready", "kafka": kafka.away or "followed"})
+
+    metrics.registry.register(PublishedSeries(views.published))
+
+    async def series(_: Request) -> Response:
+        # In a thread: thousands of series take tens of milliseconds, and nobody else should wait for them.
+        text = await asyncio.to_thread(generate_latest, metrics.registry)
+        return Response(text, headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    async def described(_: Request) -> Response:
+        return json_response(description, headers={"Access-Control-Allow-Origin": "*"})
+
+    routes = [
+        _open(READ, read.arenas),
+        _open("/v1/arenas/{arena}/leaderboard", read.leaderboard),
+        # `path`: names of models have slashes, as in `meta-llama/Llama-3-8b`.
+        _open("/v1/arenas/{arena}/models/{model:path}", read.model),
+        _open("/v1/arenas/{arena}/fairness", read.fairness),
+        _open("/v1/arenas/{arena}/alerts", read.alerts),
+        _open("/v1/arenas/{arena}/alerts.atom", read.atom),
+        _open("/v1/arenas/{arena}/history", read.history),
+        Route(EVENTS, read.events, methods=["GET"]),
+        *(route for added, _, _ in more for route in added),
+        Route("/healthz", healthz),
+        Route("/readyz", readyz),
+        Route("/metrics", series),
+        Route("/openapi.json", described),
+    ]
+    page, static = Page(), Page()
+    labels: dict[Any, str] = {route.endpoint: route.path.replace(":path}", "}") for route in routes}
+    labels |= {page: "/", static: "/static"}
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            for _, context, _ in more:
+                await stack.enter_async_context(context)
+            teller = Teller(views, kafka, hub, metrics.board_age)
+            following = (Follow(reads, views, hub).run(), kafka.run(), teller.run(), hub.beat())
+            tasks = [asyncio.create_task(each) for each in following]
+            try:
+                yield
+            finally:
+                hub.stop()
+                await _end(tasks)
+                if redis is not None:
+                    await redis.close()
+
+    everything: list[BaseRoute] = [*routes, Mount("/static", static), Mount("/", page)]
+    counted = (metrics.board_requests, metrics.board_request_seconds)
+    app = Starlette(
+        routes=everything,
+        middleware=[Middleware(Fast, views, *counted), Middleware(Observe, *counted, labels, frozenset({EVENTS}))],
+        exception_handlers={Refused: _refused, HTTPException: _http_exception},
+        lifespan=lifespan,
+    )
+    app.state.stop = hub.stop
+    app.state.views, app.state.hub = views, hub
+    return app
+
+
+async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """End tasks; one that swallowed its cancellation, as a client in the middle of a read may, is asked again."""
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=END_SECONDS)
+
+
+def _open(path: str, handler: Handler) -> Route:
+    """A route that pages of other origins may read, their conditional requests included."""
+
+    async def handled(request: Request) -> Response:
+        return Response(status_code=204, headers=_PREFLIGHT) if request.method == "OPTIONS" else await handler(request)
+
+    return Route(path, handled, methods=["GET", "OPTIONS"])
+
+
+_PREFLIGHT = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "GET",
+    "Access-Control-Allow-Headers": "if-none-match, last-event-id",
+    "Access-Control-Max-Age": "86400",
+}
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refused)  # noqa: S101 -- for the type checker: it is registered for no other
+    response = error_response(error)
+    if request.url.path.startswith(READ):
+        response.headers["Access-Control-Allow-Origin"] = "*"
+    return response
+
+
+async def _http_exception(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 -- as above
+    if error.status_code == 404:
+        return await _refused(request, Refused(Refusal.NOT_FOUND, f"there is no {request.url.path}"))
+    if error.status_code == 405:
+        detail = f"{request.url.path} does not answer to {request.method}"
+        return await _refused(request, Refused(Refusal.METHOD_NOT_ALLOWED, detail, dict(error.headers or {})))
+    raise error

@@ -1,0 +1,142 @@
+"""What is held of one arena: each view as published, and what is asked of it, made once per change. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import msgspec
+
+from services.board.document import Document
+from services.board.ordering import Rating, reorder
+from streams.contracts.view import OVERALL
+
+Lines = dict[str, msgspec.Raw]
+"""JSON of a line by the name of its model."""
+
+
+class _Named(msgspec.Struct):
+    model: str
+
+
+class _Position(msgspec.Struct):
+    ledger: int | None = None
+
+
+class _Head(msgspec.Struct):
+    votes: int
+    as_of: float | None
+    position: _Position
+    models: list[msgspec.Raw]
+
+
+class _Subject(msgspec.Struct):
+    model: str | None = None
+
+
+class Firing(msgspec.Struct):
+    """As much of a firing alert as is looked at here."""
+
+    id: str
+    subject: _Subject
+
+
+class _Alerts(msgspec.Struct):
+    alerts: list[msgspec.Raw]
+
+
+_named = msgspec.json.Decoder(_Named)
+_head = msgspec.json.Decoder(_Head)
+_alerts = msgspec.json.Decoder(_Alerts)
+_firing = msgspec.json.Decoder(Firing)
+
+
+def lines_by_model(raws: list[msgspec.Raw]) -> Lines:
+    """Index lines by the model that they are of."""
+    return {_named.decode(raw).model: raw for raw in raws}
+
+
+class HeldBoard:
+    """One board as published."""
+
+    def __init__(self, text: bytes) -> None:
+        self.document = Document(text)
+        self._reordered: dict[Rating, Document] = {}
+
+    @cached_property
+    def head(self) -> _Head:
+        """Its votes, time and lines."""
+        return _head.decode(self.document.body)
+
+    @cached_property
+    def lines(self) -> Lines:
+        """JSON of each line."""
+        return lines_by_model(self.head.models)
+
+    def ordered(self, rating: Rating) -> Document:
+        """The board by one rating; by Bradley-Terry it is what was published, to the byte."""
+        if rating is Rating.BT:
+            return self.document
+        found = self._reordered.get(rating)
+        if found is None:
+            found = self._reordered[rating] = Document(reorder(self.document.body, rating))
+        return found
+
+
+class HeldFairness:
+    """The fairness view as published."""
+
+    def __init__(self, text: bytes) -> None:
+        self.document = Document(text)
+
+    @cached_property
+    def head(self) -> _Head:
+        """Its votes, time and lines."""
+        return _head.decode(self.document.body)
+
+    @cached_property
+    def lines(self) -> Lines:
+        """JSON of each model's line."""
+        return lines_by_model(self.head.models)
+
+
+class HeldAlerts:
+    """The alerts that fire, as published."""
+
+    def __init__(self, text: bytes) -> None:
+        self.document = Document(text)
+
+    @cached_property
+    def by_id(self) -> dict[str, msgspec.Raw]:
+        """JSON of each, latest beginning first."""
+        return {_firing.decode(raw).id: raw for raw in _alerts.decode(self.document.body).alerts}
+
+    def of(self, model: str) -> list[msgspec.Raw]:
+        """JSON of those that are about a model."""
+        return [raw for raw in self.by_id.values() if _firing.decode(raw).subject.model == model]
+
+
+@dataclass
+class HeldArena:
+    """All views of one arena."""
+
+    boards: dict[str, HeldBoard] = field(default_factory=dict)
+    fairness: HeldFairness | None = None
+    alerts: HeldAlerts | None = None
+
+    def ledger_of(self, board: str) -> int | None:
+        """Up to where in the ledger a board counts."""
+        return self.boards[board].head.position.ledger
+
+    def summary(self, arena: str) -> dict[str, Any]:
+        """Line of the list of arenas."""
+        overall = self.boards.get(OVERALL)
+        return {
+            "arena": arena,
+            "boards": sorted(self.boards, key=lambda name: (name != OVERALL, name)),
+            "votes": overall.head.votes if overall else 0,
+            "models": len(overall.head.models) if overall else 0,
+            "as_of": overall.head.as_of if overall else None,
+            "alerts_firing": len(self.alerts.by_id) if self.alerts else 0,
+        }

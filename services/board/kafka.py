@@ -1,0 +1,155 @@
+"""Follows Kafka beside Redis: alerts that ended, and how far intake is behind. Reads go on without it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import Any, Protocol
+
+import msgspec
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from services.board.hub import Hub
+from services.board.lag import Lag
+from services.board.past import PastAlerts
+from streams.contracts.connect import aiokafka_options
+from streams.contracts.settings import Settings
+from streams.contracts.topics import ALERTS, INTAKE_GROUP, VOTES
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS = 1.0
+"""How often lag is asked for."""
+ANSWER_SECONDS = 5.0
+"""Longest wait for Kafka."""
+RETRY_SECONDS = 1.0
+
+
+class Kafka(Protocol):
+    """What is known of Kafka.
+
+    `away` says why it is not followed (`None` while it is), `asked` whether it was ever tried, and `lag` for how many
+    seconds votes have been waiting (`None` when unknown).
+    """
+
+    away: str | None
+    asked: bool
+    lag: float | None
+
+    async def run(self) -> None:
+        """Follow, for ever."""
+
+
+class KafkaFollower:
+    """One consumer without a group, from the beginning of the topic `alerts`: it is compacted, so it is short.
+
+    Parameters
+    ----------
+    settings
+        Where Kafka is.
+    past
+        What is kept.
+    hub
+        Who is told of an alert that ends.
+    """
+
+    def __init__(self, settings: Settings, past: PastAlerts, hub: Hub) -> None:
+        self._settings, self._past, self._hub = settings, past, hub
+        self._options = aiokafka_options(settings)
+        self._since = time.time()
+        self._lag = Lag()
+        self.away: str | None = "Kafka was not reached yet"
+        self.asked = False
+        self.lag: float | None = None
+
+    async def run(self) -> None:
+        """Follow, for ever."""
+        while True:
+            consumer = AIOKafkaConsumer(
+                **self._options,
+                client_id="isonomy-board",
+                group_id=None,
+                auto_offset_reset="earliest",
+                enable_auto_commit=False,
+                fetch_max_wait_ms=200,
+                request_timeout_ms=int(ANSWER_SECONDS * 1000),
+            )
+            admin = AIOKafkaAdminClient(**self._options, client_id="isonomy-board")
+            try:
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    await consumer.start()
+                    await admin.start()
+                await self._follow(consumer, admin)
+            except (KafkaError, OSError, TimeoutError) as error:
+                self._set_away(f"Kafka is away: {error or 'it does not answer'}")
+            except Exception:  # whatever its client does, the board must not lose its alerts for good
+                log.exception("following Kafka failed; it begins again")
+                self._set_away("Kafka is not followed: a fault of this server")
+            finally:
+                await _close(consumer)
+                await _close(admin)
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def _follow(self, consumer: AIOKafkaConsumer, admin: AIOKafkaAdminClient) -> None:
+        alerts: list[TopicPartition] = []
+        while True:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                topics = await admin.describe_topics()  # all of them: asking for one by name may create it
+            if not alerts and (found := _partitions(topics, self._settings.topic(ALERTS.name))):
+                alerts = found
+                consumer.assign(alerts)
+            await self._look(consumer, admin, _partitions(topics, self._settings.topic(VOTES.name)))
+            self._set_away(None)
+            end = time.monotonic() + LOOK_SECONDS
+            while (left := end - time.monotonic()) > 0:
+                if not alerts:
+                    await asyncio.sleep(left)
+                    continue
+                for records in (await consumer.getmany(timeout_ms=int(left * 1000) + 1)).values():
+                    for record in records:
+                        if record.value is not None:
+                            self._take(record.value, record.timestamp / 1000)
+
+    def _take(self, value: bytes, recorded: float) -> None:
+        try:
+            ended = self._past.take(value)
+        except msgspec.MsgspecError as error:
+            log.warning("a record of the topic %s that is no alert: %s", ALERTS.name, error)
+            return
+        # What was told before this process began is no news: who listens has read it, or will.
+        if ended is not None and recorded >= self._since:
+            self._hub.tell(ended.arena, "alert", value)
+
+    async def _look(self, consumer: AIOKafkaConsumer, admin: AIOKafkaAdminClient, votes: list[TopicPartition]) -> None:
+        if not votes:
+            self.lag = None
+            return
+        async with asyncio.timeout(ANSWER_SECONDS):
+            ends = await consumer.end_offsets(votes)
+            known = await admin.list_consumer_group_offsets(self._settings.group(INTAKE_GROUP), partitions=votes)
+        committed = {at.partition: max(0, known[at].offset) for at in votes if at in known}
+        self.lag = self._lag.look(time.monotonic(), {at.partition: end for at, end in ends.items()}, committed)
+
+    def _set_away(self, away: str | None) -> None:
+        if not self.asked or (away is None) != (self.away is None):
+            log.log(logging.INFO if away is None else logging.ERROR, "%s", away or "Kafka is followed")
+        if away is not None:
+            self.lag = None
+        self.away, self.asked = away, True
+
+
+def _partitions(topics: list[dict[str, Any]], name: str) -> list[TopicPartition]:
+    """Partitions of a topic, none while it does not exist."""
+    found = [topic["partitions"] for topic in topics if topic["topic"] == name]
+    return [TopicPartition(name, number) for number in sorted(each["partition"] for each in found[0])] if found else []
+
+
+async def _close(client: AIOKafkaConsumer | AIOKafkaAdminClient) -> None:
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            await (client.stop() if isinstance(client, AIOKafkaConsumer) else client.close())
+    except (KafkaError, OSError, TimeoutError) as error:
+        log.warning("a client of Kafka did not close cleanly: %r", error)

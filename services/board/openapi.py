@@ -1,0 +1,194 @@
+"""The board's OpenAPI 3.1 document, made from the contracts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Any
+
+import msgspec
+
+from services.board.ordering import Rating
+from services.board.state import Stream
+from services.web.answers import ErrorAnswer
+from streams.contracts.alert import Alert
+from streams.contracts.history import ArenaHistory, ModelHistory
+from streams.contracts.view import Board
+from streams.contracts.vote import ARENA_PATTERN
+
+Document = dict[str, Any]
+
+_JSON, _SSE = "application/json", "text/event-stream"
+
+_EVENTS = (
+    "Events, each with an id: `board` {boards, ledger}: read these boards again; `fairness` {ledger}; `alert`: an "
+    "alert that is new, changed or ended; `stream`: whether the stream is live, behind or gone (first of all, and "
+    "whenever it changes); `reset`: what was missed cannot be told, read everything again. Who comes back with "
+    "`Last-Event-ID` misses nothing. A comment comes every 15 seconds. A client that does not keep up is cut, and may "
+    "come back."
+)
+
+
+def openapi(added: Sequence[tuple[Document, Document]] = ()) -> Document:
+    """Whole document, ready for JSON; `added` are paths and schemas of others, whose security scheme is `key`."""
+    _, schemas = msgspec.json.schema_components(
+        [Board, Alert, ModelHistory, ArenaHistory, Stream, ErrorAnswer], ref_template="#/components/schemas/{name}"
+    )
+    schemas |= {
+        "Arenas": _object(arenas=_array(_ref("ArenaLine"))),
+        "ArenaLine": _object(
+            arena=_STRING,
+            boards=_array(_STRING),
+            votes=_COUNT,
+            models=_COUNT,
+            as_of={"type": ["number", "null"], "description": "Newest record time counted, epoch seconds."},
+            alerts_firing=_COUNT,
+        ),
+        "OrderedBoard": {
+            **schemas["Board"],
+            "title": "OrderedBoard",
+            "required": [*schemas["Board"]["required"], "ordered_by"],
+            "properties": {**schemas["Board"]["properties"], "ordered_by": {"enum": [*map(str, Rating)][1:]}},
+        },
+        "ModelPage": _object(
+            arena=_STRING,
+            model=_STRING,
+            boards={"type": "object", "additionalProperties": _ref("RatedModel")},
+            fairness={"oneOf": [{"type": "object"}, {"type": "null"}]},
+            alerts=_array(_ref("Alert")),
+        ),
+        "Fairness": {
+            "type": "object",
+            "description": "Shares, declared shares, evidence and counts: docs/contracts/fairness.schema.json.",
+        },
+        "Alerts": {
+            **_object(
+                arena=_STRING,
+                status={"enum": ["firing", "all"]},
+                total={**_COUNT, "description": "How many there are, `limit` aside."},
+                alerts=_array(_ref("Alert")),
+            )
+        },
+    }
+    schemas["Alerts"]["properties"]["past"] = {
+        "enum": ["live", "away"],
+        "description": "With status=all: `away` while Kafka cannot be read, so that ended alerts may be missing.",
+    }
+    paths = _paths()
+    for their_paths, their_schemas in added:
+        paths |= their_paths
+        schemas = their_schemas | schemas
+    keyed = {"securitySchemes": {"key": {"type": "http", "scheme": "bearer"}}} if added else {}
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Isonomy board",
+            "version": version("isonomy"),
+            "description": "Leaderboards, fairness and alerts of model arenas, as published, live.",
+        },
+        "paths": paths,
+        "components": {"schemas": schemas, **keyed},
+    }
+
+
+def _paths() -> Document:
+    arena = _parameter("arena", "path", {"type": "string", "pattern": ARENA_PATTERN})
+    model = {"type": "string", "minLength": 1, "maxLength": 128}
+    board = _parameter("board", "query", {"type": "string", "default": "overall"})
+    rating = _parameter("rating", "query", {"enum": [*map(str, Rating)], "default": "bt"})
+    status = _parameter("status", "query", {"enum": ["firing", "all"], "default": "firing"})
+    limit = _parameter("limit", "query", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100})
+    top = _parameter("top", "query", {"type": "integer", "minimum": 1, "maximum": 100, "default": 10})
+    leaderboard = {"anyOf": [_ref("Board"), _ref("OrderedBoard")]}
+    histories = {"anyOf": [_ref("ArenaHistory"), _ref("ModelHistory")]}
+    paths = {
+        "": _view("listArenas", "Arenas that have a published view", _ref("Arenas")),
+        "/{arena}/leaderboard": _view(
+            "getLeaderboard", "One board, by one of its ratings", leaderboard, arena, board, rating
+        ),
+        "/{arena}/models/{model}": _view(
+            "getModel", "One model on every board", _ref("ModelPage"), arena, _parameter("model", "path", model)
+        ),
+        "/{arena}/fairness": _view("getFairness", "Shares, evidence and counts", _ref("Fairness"), arena),
+        "/{arena}/alerts": _view("listAlerts", "Alerts, latest first", _ref("Alerts"), arena, status, limit),
+        "/{arena}/alerts.atom": _view(
+            "followAlerts", "Alerts as an Atom feed", {"type": "string"}, arena, media="application/atom+xml"
+        ),
+        "/{arena}/history": _view(
+            "getHistory",
+            "Ratings, shares and evidence over time",
+            histories,
+            arena,
+            board,
+            _parameter("model", "query", model),
+            top,
+        ),
+        "/{arena}/events": _view("listen", "What changes, as it changes", {"type": "string"}, arena, media=_SSE),
+    }
+    changed = _object(boards=_array(_STRING), ledger={"type": ["integer", "null"]})
+    paths["/{arena}/events"]["get"] |= {
+        "description": _EVENTS,
+        "x-event-data": {
+            "board": changed,
+            "fairness": _object(ledger={"type": ["integer", "null"]}),
+            "alert": _ref("Alert"),
+            "stream": _ref("Stream"),
+            "reset": _object(),
+        },
+    }
+    plain = {"type": "object"}
+    return {
+        **{f"/v1/arenas{path}": item for path, item in paths.items()},
+        "/healthz": _view("health", "The process is up", plain),
+        "/readyz": _view("readiness", "Redis is followed", plain),
+        "/metrics": _view("metrics", "Prometheus series", {"type": "string"}, media="text/plain"),
+        "/openapi.json": _view("description", "This document", plain),
+    }
+
+
+_STRING: Document = {"type": "string"}
+_COUNT: Document = {"type": "integer", "minimum": 0}
+_MEANING = {
+    400: "A parameter has a value that it cannot have.",
+    404: "There is no such arena, board or model; `detail` names what there is.",
+    503: "Nothing is known yet, because Redis is away; Retry-After says when to try again.",
+}
+_NOT_MODIFIED = {"description": "What If-None-Match names is still so."}
+_STALE = {"schema": {"type": "integer"}, "description": "Only while Redis is away: how old this may be, seconds."}
+
+
+def _view(name: str, summary: str, schema: Document, *parameters: Document, media: str = _JSON) -> Document:
+    answer: Document = {"description": summary, "content": {media: {"schema": schema}}}
+    responses: Document = {"200": answer}
+    cached = name.startswith(("list", "get", "follow")) and media != _SSE
+    if cached:
+        answer["headers"] = {"ETag": {"schema": _STRING}, "Age": _STALE}
+        responses["304"] = _NOT_MODIFIED
+    if any(each["in"] == "query" for each in parameters):
+        responses["400"] = _error(400)
+    if parameters:
+        responses["404"] = _error(404)
+    if parameters or cached or name == "readiness":
+        responses["503"] = _error(503)
+    operation = {"operationId": name, "summary": summary, "responses": responses}
+    return {"get": {**operation, "parameters": list(parameters)} if parameters else operation}
+
+
+def _error(status: int) -> Document:
+    return {"description": _MEANING[status], "content": {"application/json": {"schema": _ref("ErrorAnswer")}}}
+
+
+def _parameter(name: str, where: str, schema: Document) -> Document:
+    return {"name": name, "in": where, "required": where == "path", "schema": schema}
+
+
+def _object(**properties: Document) -> Document:
+    return {"type": "object", "required": list(properties), "properties": properties}
+
+
+def _array(items: Document) -> Document:
+    return {"type": "array", "items": items}
+
+
+def _ref(name: str) -> Document:
+    return {"$ref": f"#/components/schemas/{name}"}

@@ -1,0 +1,50 @@
+"""One board by another rating: the same lines in another order. Pure."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+
+class Rating(StrEnum):
+    """By what a board is ordered."""
+
+    BT = "bt"
+    """Bradley-Terry: `rating`, the one that `rank`, `lower` and `upper` are of."""
+    DAVIDSON = "davidson"
+    """Davidson's model: ties counted as ties."""
+    ELO = "elo"
+    """Elo, which depends on the order of the votes."""
+
+
+class _Line(msgspec.Struct):
+    davidson: float | None
+    elo: float
+
+
+_board = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_raws = msgspec.json.Decoder(list[msgspec.Raw])
+_line = msgspec.json.Decoder(_Line)
+_encode = msgspec.json.Encoder().encode
+
+
+def reorder(board: bytes, rating: Rating) -> bytes:
+    """Order the lines by `davidson` or `elo`, highest first, those without it last; the lines stay as they are.
+
+    `ordered_by` says so; `rank` is that of Bradley-Terry all the same.
+
+    >>> board = b'{"models":[{"model":"x","davidson":null,"elo":2},{"model":"y","davidson":1,"elo":1}]}'
+    >>> reorder(board, Rating.DAVIDSON)
+    b'{"models":[{"model":"y","davidson":1,"elo":1},{"model":"x","davidson":null,"elo":2}],"ordered_by":"davidson"}'
+    """
+    fields = _board.decode(board)
+    lines = _raws.decode(fields["models"])
+    lines.sort(key=lambda line: _key(getattr(_line.decode(line), rating.value)))
+    whole: dict[str, Any] = {**fields, "models": lines, "ordered_by": rating.value}
+    return _encode(whole)
+
+
+def _key(value: float | None) -> tuple[bool, float]:
+    return (value is None, -(value or 0.0))

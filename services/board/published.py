@@ -1,0 +1,122 @@
+"""As much of the published views as becomes Prometheus series; read from the bytes that Redis holds. Pure."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, TypeVar
+
+import msgspec
+
+from streams.contracts.alert import Alert
+from streams.contracts.view import Board
+
+
+class Published(NamedTuple):
+    """What is published of one arena: JSON as in Redis, `None` where there is nothing (docs/contracts/redis.md).
+
+    `board` is the overall one.
+    """
+
+    arena: str
+    board: bytes | None
+    fairness: bytes | None
+    alerts: bytes | None
+
+
+class JudgedModel(msgspec.Struct):
+    """A line of the fairness view."""
+
+    model: str
+    provider: str | None
+    license: str | None
+    state: str
+    declared_share_of_battles: float
+    share_of_battles: float
+    battles: int
+    log10_e: float
+    log10_e_removal: float
+
+
+class Group(msgspec.Struct):
+    """A provider or licence class."""
+
+    name: str
+    declared_share_of_battles: float
+    share_of_battles: float
+    log10_e: float
+
+
+class Levels(msgspec.Struct):
+    """What it takes to be told."""
+
+    log10_warning: float
+    log10_page: float
+
+
+class Policy(msgspec.Struct):
+    """The policy as a whole."""
+
+    log10_e: float
+    log10_e_max: float
+
+
+class Inequality(msgspec.Struct):
+    """Of the providers' shares."""
+
+    gini: float
+    hhi: float
+
+
+class Fairness(msgspec.Struct):
+    """The fairness view."""
+
+    declares: bool
+    outage: bool
+    levels: Levels
+    policy: Policy
+    counts: dict[str, int]
+    removals: list[str]
+    models: list[JudgedModel]
+    providers: list[Group]
+    licenses: list[Group]
+    inequality: Inequality
+
+
+class Firing(msgspec.Struct):
+    """The alerts that fire."""
+
+    alerts: list[Alert]
+
+
+class Known(msgspec.Struct):
+    """One arena, decoded; `unreadable` counts views that a worker of another version wrote."""
+
+    arena: str
+    board: Board | None
+    fairness: Fairness | None
+    alerts: list[Alert] | None
+    unreadable: int = 0
+
+
+T = TypeVar("T")
+_board, _fairness = msgspec.json.Decoder(Board), msgspec.json.Decoder(Fairness)
+_firing = msgspec.json.Decoder(Firing)
+
+
+def read(published: Published) -> Known:
+    """Decode what is published; what cannot be read is counted and left out."""
+    known = Known(published.arena, None, None, None)
+
+    def decoded(decoder: msgspec.json.Decoder[T], text: bytes | None) -> T | None:
+        if text is None:
+            return None
+        try:
+            return decoder.decode(text)
+        except msgspec.MsgspecError:
+            known.unreadable += 1
+            return None
+
+    known.board = decoded(_board, published.board)
+    known.fairness = decoded(_fairness, published.fairness)
+    firing = decoded(_firing, published.alerts)
+    known.alerts = firing.alerts if firing else None
+    return known

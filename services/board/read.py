@@ -1,0 +1,154 @@
+"""The routes that read: from what is held to answers."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services.board.atom import feed
+from services.board.document import Document
+from services.board.events import EventStream
+from services.board.held import HeldAlerts
+from services.board.histories import Histories
+from services.board.hub import Hub
+from services.board.kafka import Kafka
+from services.board.ordering import Rating
+from services.board.past import PastAlerts
+from services.board.reply import reply
+from services.board.views import Views, missing
+from services.web.refusal import Refusal, Refused
+from streams.contracts.alert import decode_alert
+from streams.contracts.view import OVERALL
+
+MOST_ALERTS, ALERTS = 1_000, 100
+"""Alerts of one answer: at most, and when nothing is said."""
+FEED_ALERTS = 200
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Read:
+    """The handlers and what they share."""
+
+    def __init__(
+        self, views: Views, hub: Hub, past: PastAlerts, kafka: Kafka, histories: Histories, public_url: str
+    ) -> None:
+        self._views, self._hub, self._past, self._kafka = views, hub, past, kafka
+        self._histories, self._public_url = histories, public_url
+        self._feeds: dict[str, tuple[tuple[HeldAlerts | None, int], Document]] = {}
+
+    async def arenas(self, request: Request) -> Response:
+        """GET /v1/arenas."""
+        self._views.require_known()
+        lines = [held.summary(arena) for arena, held in sorted(self._views.arenas.items())]
+        return self._answer(request, {"arenas": lines})
+
+    async def leaderboard(self, request: Request) -> Response:
+        """GET /v1/arenas/{arena}/leaderboard."""
+        board = self._views.board(request.path_params["arena"], request.query_params.get("board", OVERALL))
+        return self._reply(request, board.ordered(one_of(Rating, "rating", request.query_params.get("rating", "bt"))))
+
+    async def model(self, request: Request) -> Response:
+        """GET /v1/arenas/{arena}/models/{model}."""
+        arena, model = request.path_params["arena"], request.path_params["model"]
+        held = self._views.arena(arena)
+        boards = {}
+        for name, board in sorted(held.boards.items()):
+            if (own := board.lines.get(model)) is not None:
+                boards[name] = own
+            await asyncio.sleep(0)  # hundreds of boards that were never looked into take a while
+        line = held.fairness.lines.get(model) if held.fairness else None
+        if not boards and line is None:
+            known = held.boards[OVERALL].lines if OVERALL in held.boards else {}
+            raise missing("model", model, known, f" in arena {arena}")
+        alerts = held.alerts.of(model) if held.alerts else []
+        return self._answer(
+            request, {"arena": arena, "model": model, "boards": boards, "fairness": line, "alerts": alerts}
+        )
+
+    async def fairness(self, request: Request) -> Response:
+        """GET /v1/arenas/{arena}/fairness."""
+        arena = request.path_params["arena"]
+        held = self._views.arena(arena)
+        if held.fairness is None:
+            raise Refused(Refusal.NOT_FOUND, f"nothing is known of the fairness of arena {arena} yet")
+        return self._reply(request, held.fairness.document)
+
+    async def alerts(self, request: Request) -> Response:
+        """GET /v1/arenas/{arena}/alerts."""
+        arena = request.path_params["arena"]
+        status = request.query_params.get("status", "firing")
+        if status not in ("firing", "all"):
+            raise Refused(Refusal.INVALID_QUERY, f"status={status[:40]!r}: say firing or all")
+        limit = whole("limit", request.query_params.get("limit", str(ALERTS)), 1, MOST_ALERTS)
+        raws = self._alerts(arena, status == "all")
+        content = {"arena": arena, "status": status, "total": len(raws), "alerts": raws[:limit]}
+        if status == "all":
+            content["past"] = "away" if self._kafka.away else "live"
+        return self._answer(request, content)
+
+    async def atom(self, request: Request) -> Response:
+        """GET /v1/arenas/{arena}/alerts.atom."""
+        arena = request.path_params["arena"]
+        firing = self._views.arena(arena).alerts
+        made_of = (firing, self._past.taken)
+        known = self._feeds.get(arena)
+        if known is None or known[0] != made_of:
+            alerts = [decode_alert(raw) for raw in self._alerts(arena, ended=True)[:FEED_ALERTS]]
+            document = Document(feed(arena, alerts, self._public_url), b"application/atom+xml")
+            known = self._feeds[arena] = (made_of, document)
+        return self._reply(request, known[1])
+
+    async def history(self, request: Request) -> Response:
+        """GET /v1/arenas/{arena}/history."""
+        arena = request.path_params["arena"]
+        self._views.arena(arena)
+        board, model = request.query_params.get("board", OVERALL), request.query_params.get("model")
+        top = whole("top", request.query_params.get("top", "10"), 1, 100)
+        return self._reply(request, await self._histories.get(arena, board, model, top))
+
+    async def events(self, request: Request) -> Response:
+        """GET /v1/arenas/{arena}/events."""
+        arena = request.path_params["arena"]
+        self._views.arena(arena)
+        if request.method == "HEAD":
+            return Response(media_type="text/event-stream")
+        # A page that begins a new EventSource cannot set headers, so the parameter does as well.
+        last = request.headers.get("last-event-id") or request.query_params.get("last_event_id")
+        return EventStream(self._hub, self._hub.join(arena, last))
+
+    def _alerts(self, arena: str, ended: bool) -> list[bytes]:
+        """JSON of the alerts that fire, and of those that ended."""
+        held = self._views.arena(arena)
+        firing = held.alerts.by_id if held.alerts else {}
+        return [*firing.values(), *(map(msgspec.Raw, self._past.of(arena, but=firing)) if ended else [])]
+
+    def _answer(self, request: Request, content: dict[str, Any]) -> Response:
+        return self._reply(request, Document(_encode(content)))
+
+    def _reply(self, request: Request, document: Document) -> Response:
+        return reply(request, document, self._views.age(time.monotonic()))
+
+
+def one_of(kind: type[Rating], name: str, text: str) -> Rating:
+    """Read a parameter that is one of a few words; raises `Refused`."""
+    try:
+        return kind(text)
+    except ValueError:
+        raise Refused(Refusal.INVALID_QUERY, f"{name}={text[:40]!r}: say {', '.join(kind)}") from None
+
+
+def whole(name: str, text: str, least: int, most: int) -> int:
+    """Read a parameter that is a whole number within bounds; raises `Refused`.
+
+    >>> whole("limit", "7", 1, 10)
+    7
+    """
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and least <= int(text) <= most):
+        raise Refused(Refusal.INVALID_QUERY, f"{name}={text[:40]!r}: say a whole number from {least} to {most}")
+    return int(text)

@@ -1,0 +1,171 @@
+"""The published views as Prometheus series, made at each scrape.
+
+    registry.register(PublishedSeries(views))
+
+Names and meaning are in `streams/contracts/published_series.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from services.board.published import Fairness, Known, Published, read
+from streams.contracts import published_series as series
+from streams.contracts.alert import Alert, Kind, Severity
+from streams.contracts.published_series import PUBLISHED_SERIES, Series
+from streams.contracts.view import Board
+
+_GRAVEST_FIRST = {severity: -number for number, severity in enumerate(Severity)}
+
+
+class PublishedSeries(Collector):
+    """A collector for a board's registry.
+
+    Parameters
+    ----------
+    views
+        What is published now, arena by arena; called at each scrape, from whatever thread scrapes.
+    most
+        Models of one arena that have series of their own.
+    """
+
+    def __init__(self, views: Callable[[], Iterable[Published]], most: int = series.MOST_MODELS) -> None:
+        self._views, self._most = views, most
+
+    def describe(self) -> Iterable[Metric]:
+        """Every family, without samples: registering reads no views."""
+        return _Families().made()
+
+    def collect(self) -> Iterable[Metric]:
+        """Make the samples of every arena."""
+        families = _Families()
+        for published in sorted(self._views(), key=lambda view: view.arena):
+            _arena(families, read(published), self._most)
+        return families.made()
+
+
+class _Families:
+    """One metric family for each series, filled sample by sample."""
+
+    def __init__(self) -> None:
+        self._made = {each: _family(each) for each in PUBLISHED_SERIES}
+
+    def add(self, which: Series, value: float, *labels: str) -> None:
+        self._made[which].add_metric(labels, value)
+
+    def made(self) -> Iterator[Metric]:
+        return iter(self._made.values())
+
+
+def _family(each: Series) -> CounterMetricFamily | GaugeMetricFamily:
+    made = CounterMetricFamily if each.type == "counter" else GaugeMetricFamily
+    return made(each.name, each.text, labels=each.labels)
+
+
+def _arena(families: _Families, known: Known, most: int) -> None:
+    arena = known.arena
+    kept, models = shown_models(known, most)
+    if known.board:
+        _leaderboard(families, arena, known.board, kept)
+    if known.fairness:
+        _fairness(families, arena, known.fairness, kept)
+    _info(families, known, kept)
+    left = {"models": models - len(kept), "providers": 0, "alerts": 0}
+    if known.fairness:
+        left["providers"] = max(0, len(known.fairness.providers) - series.MOST_GROUPS)
+    if known.alerts is not None:
+        _alerts(families, arena, known.alerts)
+        left["alerts"] = max(0, len(known.alerts) - series.MOST_ALERTS)
+    for what, number in left.items():
+        families.add(series.LEFT_OUT, number, arena, what)
+    families.add(series.UNREADABLE, known.unreadable, arena)
+
+
+def shown_models(known: Known, most: int) -> tuple[set[str], int]:
+    """Return which models have series, and how many there are; few votes leave nobody out who seems to be wronged."""
+    votes = {line.model: line.votes for line in known.board.models} if known.board else {}
+    wronged: set[str] = set()
+    if known.fairness:
+        level = known.fairness.levels.log10_warning
+        for line in known.fairness.models:
+            votes.setdefault(line.model, 0)
+            if max(line.log10_e, line.log10_e_removal) >= level or line.state == "removed":
+                wronged.add(line.model)
+    order = sorted(votes, key=lambda model: (model not in wronged, -votes[model], model))
+    return set(order[:most]), len(order)
+
+
+def _leaderboard(families: _Families, arena: str, board: Board, kept: set[str]) -> None:
+    families.add(series.VOTES, board.votes, arena)
+    families.add(series.BATTLES, board.battles, arena)
+    if board.as_of is not None:
+        families.add(series.AS_OF, board.as_of, arena)
+    provisional = sum(line.provisional for line in board.models)
+    families.add(series.STANDING, len(board.models) - provisional, arena, "ranked")
+    families.add(series.STANDING, provisional, arena, "provisional")
+    for line in board.models:
+        if line.model not in kept:
+            continue
+        families.add(series.RATING, line.rating, arena, line.model)
+        families.add(series.LOWER, line.lower, arena, line.model)
+        families.add(series.UPPER, line.upper, arena, line.model)
+        if line.rank is not None:
+            families.add(series.RANK, line.rank, arena, line.model)
+        families.add(series.MODEL_VOTES, line.votes, arena, line.model)
+        families.add(series.MODEL_BATTLES, line.battles, arena, line.model)
+
+
+def _fairness(families: _Families, arena: str, view: Fairness, kept: set[str]) -> None:
+    for line in view.models:
+        if line.model not in kept:
+            continue
+        families.add(series.DECLARED, line.declared_share_of_battles, arena, line.model)
+        families.add(series.OBSERVED, line.share_of_battles, arena, line.model)
+        families.add(series.EVIDENCE, line.log10_e, arena, line.model)
+        families.add(series.REMOVAL, line.log10_e_removal, arena, line.model)
+        families.add(series.STATE, 1, arena, line.model, line.state)
+    for group in view.providers[: series.MOST_GROUPS]:  # they are published largest first
+        families.add(series.PROVIDER_DECLARED, group.declared_share_of_battles, arena, group.name)
+        families.add(series.PROVIDER_OBSERVED, group.share_of_battles, arena, group.name)
+        families.add(series.PROVIDER_EVIDENCE, group.log10_e, arena, group.name)
+    for group in view.licenses:
+        families.add(series.LICENSE_DECLARED, group.declared_share_of_battles, arena, group.name)
+        families.add(series.LICENSE_OBSERVED, group.share_of_battles, arena, group.name)
+        families.add(series.LICENSE_EVIDENCE, group.log10_e, arena, group.name)
+    families.add(series.WARNING_LEVEL, view.levels.log10_warning, arena)
+    families.add(series.PAGE_LEVEL, view.levels.log10_page, arena)
+    families.add(series.POLICY, view.policy.log10_e, arena)
+    families.add(series.POLICY_PEAK, view.policy.log10_e_max, arena)
+    for state, number in view.counts.items():
+        if state != "models":  # that is all of them
+            families.add(series.COUNTS, number, arena, state)
+    families.add(series.COUNTS, len(view.removals), arena, "removed")
+    families.add(series.GINI, view.inequality.gini, arena)
+    families.add(series.HHI, view.inequality.hhi, arena)
+    families.add(series.OUTAGE, view.outage, arena)
+    families.add(series.DECLARES, view.declares, arena)
+
+
+def _info(families: _Families, known: Known, kept: set[str]) -> None:
+    declared: dict[str, tuple[str | None, str | None]] = {}
+    for line in [*(known.board.models if known.board else ()), *(known.fairness.models if known.fairness else ())]:
+        if line.model in kept:
+            declared[line.model] = (line.provider, line.license)
+    for model, (provider, license_) in declared.items():
+        families.add(series.INFO, 1, known.arena, model, provider or "", license_ or "")
+
+
+def _alerts(families: _Families, arena: str, alerts: Sequence[Alert]) -> None:
+    count = dict.fromkeys(((kind, severity) for kind in Kind for severity in Severity), 0)
+    for alert in alerts:
+        count[alert.kind, alert.severity] += 1
+    for (kind, severity), number in count.items():
+        families.add(series.FIRING, number, arena, kind.value, severity.value)
+    for alert in sorted(alerts, key=lambda alert: _GRAVEST_FIRST[alert.severity])[: series.MOST_ALERTS]:
+        subject = alert.subject
+        families.add(
+            series.ONSET, alert.starts_at, arena, alert.kind.value, alert.severity.value, subject.field, subject.name
+        )

@@ -1,0 +1,170 @@
+"""Where the board reads: Redis, followed through one subscription. The port, and its adapter."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Protocol
+
+from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from streams.contracts.connect import redis_options
+from streams.contracts.history import PARTS
+from streams.contracts.settings import Settings
+
+SILENT_SECONDS = 1.0
+"""After so long without a message Redis is asked whether it is still there."""
+ANSWER_SECONDS = 2.0
+"""Longest wait for that, and for a connection."""
+READ_SECONDS = 5.0
+"""Longest wait for an answer to a read."""
+TOGETHER = 32
+"""So many views are read at once: a board of 2,000 models is half a megabyte."""
+
+_GLOB = re.compile(r"([*?\[\]\\])")
+
+
+class SourceAway(Exception):  # noqa: N818 -- the caller tries again
+    """Redis does not answer."""
+
+
+class Changes(Protocol):
+    """A subscription that stands."""
+
+    async def next(self) -> list[bytes]:
+        """Messages that came since, none or more; returns at least every few seconds. Raises `SourceAway`."""
+
+
+class Source(Protocol):
+    """What the workers publish."""
+
+    def changes(self) -> AbstractAsyncContextManager[Changes]:
+        """Subscribe to all arenas' changes; entered once Redis confirmed. Raises `SourceAway`."""
+
+    async def names(self) -> dict[str, set[str]]:
+        """Every arena with the names of its boards. Raises `SourceAway`."""
+
+    async def read(self, arena: str, boards: Sequence[str], judged: bool) -> list[bytes | None]:
+        """JSON of each board, then of fairness and alerts when `judged`. Raises `SourceAway`."""
+
+    async def history(self, arena: str) -> dict[str, bytes | None]:
+        """Every part of an arena's history, as `streams.contracts.history` reads them. Raises `SourceAway`."""
+
+
+class RedisSource:
+    """Redis, which is only read here.
+
+    Parameters
+    ----------
+    settings
+        Where it is, and how to be let in.
+
+    Raises
+    ------
+    InvalidSetting
+        When a file of those cannot be used.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._keys = settings.keys
+        # The client's own retries would hide that a subscription was interrupted, and what was said meanwhile is lost.
+        self._redis: Redis = Redis.from_url(
+            **redis_options(settings),
+            socket_timeout=READ_SECONDS,
+            socket_connect_timeout=ANSWER_SECONDS,
+            retry=Retry(NoBackoff(), 0),
+            client_name="isonomy-board",
+        )
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._redis.aclose()
+
+    @asynccontextmanager
+    async def changes(self) -> AsyncIterator[Changes]:
+        """Subscribe; see `Source`."""
+        prefix, _, rest = self._keys.changed("\0").partition("\0")
+        pattern = _GLOB.sub(r"\\\1", prefix) + "*" + rest
+        async with self._redis.pubsub() as pubsub:
+            try:
+                await pubsub.psubscribe(pattern)
+                confirmed = await pubsub.get_message(timeout=ANSWER_SECONDS)
+            except (RedisError, OSError) as error:
+                raise SourceAway(str(error)) from None
+            if confirmed is None:
+                raise SourceAway("Redis does not confirm the subscription")
+            yield _Subscription(pubsub)
+
+    async def names(self) -> dict[str, set[str]]:
+        """List arenas and boards; see `Source`."""
+        try:
+            arenas = sorted(name.decode() for name in await _members(self._redis, self._keys.arenas))
+            return {
+                arena: {name.decode() for name in await _members(self._redis, self._keys.boards(arena))}
+                for arena in arenas
+            }
+        except (RedisError, OSError) as error:
+            raise SourceAway(str(error)) from None
+
+    async def read(self, arena: str, boards: Sequence[str], judged: bool) -> list[bytes | None]:
+        """Read views; see `Source`."""
+        keys = [self._keys.board(arena, board) for board in boards]
+        batches = [keys[at : at + TOGETHER] for at in range(0, len(keys), TOGETHER)]
+        if judged:  # together: these two are of one moment
+            batches.append([self._keys.fairness(arena), self._keys.alerts(arena)])
+        found: list[bytes | None] = []
+        try:
+            for batch in batches:
+                found += await _texts(self._redis, batch)
+        except (RedisError, OSError) as error:
+            raise SourceAway(str(error)) from None
+        return found
+
+    async def history(self, arena: str) -> dict[str, bytes | None]:
+        """Read the history; see `Source`."""
+        try:
+            found = await _texts(self._redis, [self._keys.history(arena, part) for part in PARTS])
+        except (RedisError, OSError) as error:
+            raise SourceAway(str(error)) from None
+        return dict(zip(PARTS, found, strict=True))
+
+
+class _Subscription:
+    def __init__(self, pubsub: PubSub) -> None:
+        self._pubsub = pubsub
+
+    async def next(self) -> list[bytes]:
+        try:
+            message = await self._pubsub.get_message(timeout=SILENT_SECONDS)
+            if message is None:
+                await self._pubsub.ping()
+                message = await self._pubsub.get_message(timeout=ANSWER_SECONDS)
+                if message is None:
+                    raise SourceAway("Redis does not answer")
+            found = []
+            # What else has come is taken along: many changes in a row are read once.
+            end = time.monotonic() + SILENT_SECONDS
+            while message is not None:
+                if message["type"] == "pmessage":
+                    found.append(message["data"])
+                message = await self._pubsub.get_message(timeout=0.0) if time.monotonic() < end else None
+        except (RedisError, OSError) as error:
+            raise SourceAway(str(error)) from None
+        return found
+
+
+async def _texts(redis: Any, keys: list[str]) -> list[bytes | None]:
+    """The client's types allow text; ours returns bytes."""
+    texts: list[bytes | None] = await redis.mget(keys)
+    return texts
+
+
+async def _members(redis: Any, key: str) -> set[bytes]:
+    members: set[bytes] = await redis.smembers(key)
+    return members

@@ -1,0 +1,1 @@
+"""The command line: `isonomy …`; here, and only here, everything is wired together."""

@@ -1,0 +1,129 @@
+"""`isonomy audit`: what votes, or published snapshots of a leaderboard, say about how models were treated."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+import click
+
+from services.cli.common import read_columns, source_options
+from services.cli.errors import UserError
+from services.sources import SourceError
+
+if TYPE_CHECKING:
+    from streams.audit.report import Report
+
+
+@click.command(
+    "audit",
+    help="Tell from SOURCE how models were treated: whose votes stopped and when, who left the board, which provider"
+    " and licence class got how much, and what cannot be said. SOURCE is a file of published snapshots (date, model,"
+    " total votes; organization, license, rank and score if there are any) or of votes: .csv, .tsv, .jsonl, .json or"
+    " .parquet, a named data set, or - for JSON lines of votes on standard input. No broker is needed.",
+)
+@source_options
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json", "html"]),
+    default="table",
+    show_default=True,
+    help="For a terminal, for a program, or one page with plots.",
+)
+@click.option(
+    "--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="Write here, not to standard output."
+)
+@click.option(
+    "--kind",
+    type=click.Choice(["auto", "snapshots", "votes"]),
+    default="auto",
+    show_default=True,
+    help="What SOURCE holds; auto looks at its columns.",
+)
+@click.option(
+    "--registry",
+    type=click.Path(path_type=Path),
+    help="Model records of the arena, one JSON object a line: what it declared and announced.",
+)
+@click.option("--board", help="Which board of the snapshots; text or overall unless given.")
+@click.option("--arena", help="Which arena of the votes or of the registry; its name in alerts.")
+@click.option(
+    "--cutoff",
+    type=click.FloatRange(min=0),
+    help="Votes a day up to which a model is inactive: 10, or less in a small arena, unless given.",
+)
+@click.option(
+    "--window-days",
+    type=click.FloatRange(min=0, min_open=True),
+    default=30.0,
+    show_default=True,
+    help="Length of the last period, for inactivity and shares.",
+)
+@click.option(
+    "--notice-days",
+    type=click.FloatRange(min=0),
+    default=14.0,
+    show_default=True,
+    help="Days between an announcement and the end that count as notice.",
+)
+@click.option("--top", type=click.IntRange(min=1), help="Print only so many lines of each table (table).")
+def command(
+    source: str,
+    columns: tuple[str, ...],
+    form: str,
+    output: Path | None,
+    kind: str,
+    registry: Path | None,
+    board: str | None,
+    arena: str | None,
+    cutoff: float | None,
+    window_days: float,
+    notice_days: float,
+    top: int | None,
+) -> None:
+    """Read, audit, print."""
+    from services.audit.run import Asked, run_audit
+    from streams.audit.options import Options
+    from streams.contracts.vote import is_arena
+
+    if arena is not None and not is_arena(arena):
+        raise UserError(f"arena {arena!r}: use 1 to 32 of a-z, 0-9, - and _, and begin with a letter or digit")
+    options = Options(cutoff=cutoff, window_days=window_days, notice_days=notice_days)
+    try:
+        report, refused = run_audit(Asked(source, kind, read_columns(columns), registry, board, arena, options))
+    except SourceError as error:
+        raise UserError(str(error)) from None
+    for line in refused[:10]:
+        click.echo(f"refused {line}", err=True)
+    if len(refused) > 10:
+        click.echo(f"refused {len(refused):,} in all", err=True)
+    _write(report, form, output, top)
+
+
+def _write(report: Report, form: str, output: Path | None, top: int | None) -> None:
+    if output is None:
+        _print(report, form, sys.stdout, top)
+        return
+    try:
+        with output.open("w", encoding="utf-8") as stream:
+            _print(report, form, stream, top)
+    except OSError as error:
+        raise UserError(f"{output}: {error.strerror or error}") from None
+
+
+def _print(report: Report, form: str, stream: TextIO, top: int | None) -> None:
+    if form == "json":
+        import msgspec
+
+        stream.write(msgspec.json.encode(report, order="deterministic").decode() + "\n")
+    elif form == "html":
+        from services.audit.page import page
+
+        stream.write(page(report))
+    else:
+        from services.audit.show import show_report
+        from services.cli.show import console_of
+
+        show_report(console_of(stream), report, top)

@@ -1,0 +1,29 @@
+"""`isonomy board`: the page and the read API."""
+
+from __future__ import annotations
+
+import click
+
+from services.cli.admission import require_kafka, require_redis
+from services.cli.common import read_settings
+from services.cli.errors import UserError
+
+
+@click.command("board")
+@click.option("--host", help="Address to listen on.  [ISONOMY_HOST]")
+@click.option("--port", type=int, help="Port to listen on.  [ISONOMY_BOARD_PORT]")
+def command(host: str | None, port: int | None) -> None:
+    """Serve the page and the read API until SIGTERM.
+
+    It only reads: leaderboards and fairness from Redis, ended alerts from Kafka. Any number of boards may run.
+    """
+    settings = read_settings(ISONOMY_HOST=host, ISONOMY_BOARD_PORT=None if port is None else str(port))
+    from services.board.run import serve
+    from streams.contracts.settings import InvalidSetting
+
+    require_kafka(settings)
+    require_redis(settings)
+    try:
+        serve(settings)
+    except InvalidSetting as error:
+        raise UserError(str(error)) from None

@@ -1,0 +1,61 @@
+"""What commands share: settings as a person's mistake would have them reported, and the `--format` option."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from services.cli.errors import UserError
+from streams.contracts.connect import check_connections
+from streams.contracts.settings import InvalidSetting, Settings
+
+
+def read_settings(**changes: str | None) -> Settings:
+    """Read the settings from the environment, with `changes` (variable to value) in front of it.
+
+    Secrets and certificates are read once, so that one that cannot be used is told in a sentence.
+    """
+    environ = {**os.environ, **{name: value for name, value in changes.items() if value is not None}}
+    try:
+        settings = Settings.from_env(environ)
+        check_connections(settings)
+        return settings
+    except InvalidSetting as error:
+        raise UserError(str(error)) from None
+
+
+def format_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `--format table|json`."""
+    return click.option(
+        "--format",
+        "form",
+        type=click.Choice(["table", "json"]),
+        default="table",
+        show_default=True,
+        help="For a person, or for a program.",
+    )(command)
+
+
+def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what every command that reads votes takes: SOURCE and `--columns`."""
+    command = click.option(
+        "--columns",
+        metavar="FIELD=COLUMN",
+        multiple=True,
+        help="Where the file's names are not known ones: which column holds a field, e.g. model_a=left.",
+    )(command)
+    return click.argument("source")(command)
+
+
+def read_columns(pairs: tuple[str, ...]) -> dict[str, str] | None:
+    """Read `--columns`; each may hold several pairs, separated by commas."""
+    columns = {}
+    for pair in ",".join(pairs).split(",") if pairs else ():
+        field, equals, column = pair.partition("=")
+        if not equals:
+            raise click.BadParameter(f"{pair!r} is not FIELD=COLUMN", param_hint="--columns")
+        columns[field.strip()] = column.strip()
+    return columns or None

@@ -1,0 +1,9 @@
+"""A user's mistake, or a service that is away: one sentence, no stack trace."""
+
+from __future__ import annotations
+
+import click
+
+
+class UserError(click.ClickException):
+    """Printed as `Error: …`; the process exits with 1."""

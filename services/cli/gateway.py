@@ -1,0 +1,50 @@
+"""`isonomy gateway`: the HTTP gateway, and the making of its keys."""
+
+from __future__ import annotations
+
+import click
+
+from services.cli.admission import require_kafka
+from services.cli.common import read_settings
+from services.cli.errors import UserError
+
+
+@click.group("gateway", invoke_without_command=True)
+@click.option("--host", help="Address to listen on.  [ISONOMY_HOST]")
+@click.option("--port", type=int, help="Port to listen on.  [ISONOMY_GATEWAY_PORT]")
+@click.pass_context
+def command(context: click.Context, host: str | None, port: int | None) -> None:
+    """Run the HTTP gateway until SIGTERM.
+
+    Votes and model records come in here; 202 means that Kafka has them. Who may write is in the file that
+    ISONOMY_API_KEYS_FILE names; `isonomy gateway new-key` makes a line for it.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    settings = read_settings(ISONOMY_HOST=host, ISONOMY_GATEWAY_PORT=None if port is None else str(port))
+    from services.gateway.run import serve
+    from streams.contracts.settings import InvalidSetting
+
+    if settings.api_keys_file is None:
+        click.echo("warning: no ISONOMY_API_KEYS_FILE, so nobody may write", err=True)
+    require_kafka(settings)
+    try:
+        serve(settings)
+    except InvalidSetting as error:
+        raise UserError(str(error)) from None
+
+
+@command.command("new-key")
+@click.argument("name")
+@click.option("--arenas", default="*", show_default=True, help="Arenas it may write to, separated by commas.")
+def new_key(name: str, arenas: str) -> None:
+    """Make a bearer key: the secret goes to its owner, the line into the key file."""
+    from services.web.keys import InvalidKeyFile
+    from services.web.keys import new_key as make
+
+    try:
+        secret, line = make(name, arenas)
+    except InvalidKeyFile as error:
+        raise UserError(str(error)) from None
+    click.echo(f"secret (shown once): {secret}")
+    click.echo(f"line for the key file: {line}")

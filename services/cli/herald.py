@@ -1,0 +1,29 @@
+"""`isonomy herald`: tells subscribers of alerts."""
+
+from __future__ import annotations
+
+import click
+
+from services.cli.admission import require_kafka
+from services.cli.common import read_settings
+from services.cli.errors import UserError
+
+
+@click.command("herald")
+@click.option("--host", help="Address of /metrics, /healthz and /readyz.  [ISONOMY_HOST]")
+@click.option("--port", type=int, help="Their port.  [ISONOMY_HERALD_PORT]")
+def command(host: str | None, port: int | None) -> None:
+    """Deliver alerts to subscribers until SIGTERM.
+
+    Start two for safety: Kafka chooses one, the other stands by. `isonomy subscribe` and the board's API say who is
+    told of what.
+    """
+    settings = read_settings(ISONOMY_HOST=host, ISONOMY_HERALD_PORT=None if port is None else str(port))
+    from services.herald.run import serve
+    from streams.contracts.settings import InvalidSetting
+
+    require_kafka(settings)
+    try:
+        serve(settings)
+    except InvalidSetting as error:
+        raise UserError(str(error)) from None

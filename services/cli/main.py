@@ -1,0 +1,78 @@
+"""`isonomy`: every command, each loaded only when it is called, so that none waits for another's libraries."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import sys
+from typing import Any
+
+import click
+
+COMMANDS = {
+    "up": ("services.cli.up", "Run the whole stack on this machine."),
+    "topics": ("services.cli.topics", "Create the Kafka topics, or check them."),
+    "worker": ("services.cli.worker", "Run a stream worker."),
+    "gateway": ("services.cli.gateway", "Run the HTTP gateway, or make a key for it."),
+    "board": ("services.cli.board", "Serve the page and the read API."),
+    "herald": ("services.cli.herald", "Tell subscribers of alerts."),
+    "subscribe": ("services.cli.subscribe", "Say who is told of which alerts: create, list, test, …"),
+    "replay": ("services.cli.replay", "Send the votes of a file or a named data set into a running stack."),
+    "rate": ("services.cli.rate", "Rate the votes of a file or a named data set, without a broker."),
+    "audit": ("services.cli.audit", "Fairness report of votes or of published snapshots, without a broker."),
+    "simulate": ("services.cli.simulate", "Make up an arena, with unfairness as scripted."),
+    "alerts": ("services.cli.alerts", "List the fairness alerts that fire."),
+    "rebuild": ("services.cli.rebuild", "Drop what was folded and fold the ledger again."),
+    "dead-letters": ("services.cli.dead_letters", "List refused records, or send them again."),
+}
+"""Name to module (with a function `command`) and its line of help."""
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(COMMANDS[cmd_name][0]).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="isonomy")
+@click.option("-v", "--verbose", is_flag=True, help="Log more.")
+def cli(verbose: bool) -> None:
+    """Live, exact leaderboards for model arenas: votes through Kafka, ratings in Redis.
+
+    Settings come from environment variables, see docs/operations.md; `isonomy up` needs none.
+    """
+    logging.basicConfig(
+        level=logging.DEBUG if verbose else logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+    # What the clients log of every connection is of use only to who looks for it.
+    for chatty in ("aiokafka", "kafka", "faust", "mode", "asyncio"):
+        logging.getLogger(chatty).setLevel(logging.DEBUG if verbose else logging.WARNING)
+
+
+def main(arguments: list[str] | None = None) -> Any:
+    """Run the command line; mistakes of a person end with one sentence and exit code 1 or 2."""
+    # Matrices of our size are solved two to five times slower on two threads. Must be said before numpy is loaded.
+    for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
+        os.environ.setdefault(variable, "1")
+    try:
+        return cli.main(args=arguments, prog_name="isonomy")
+    except BrokenPipeError:  # `isonomy rate … | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

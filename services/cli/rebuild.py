@@ -1,0 +1,56 @@
+"""`isonomy rebuild`: drop what was folded and fold the ledger again."""
+
+from __future__ import annotations
+
+import asyncio
+
+import click
+
+from services.cli.admission import require_kafka
+from services.cli.common import read_settings
+from services.cli.errors import UserError
+from streams.contracts.connect import redis_options
+from streams.contracts.settings import Settings
+from streams.contracts.topics import LEDGER, RATINGS_GROUP
+
+
+@click.command("rebuild")
+@click.option("--arena", multiple=True, help="Only this arena; may be given several times. All that are known if not.")
+def command(arena: tuple[str, ...]) -> None:
+    """Drop the saved states in Redis, so that the workers fold the ledger from its start again.
+
+    Boards stay as they are until the new ones are there. A running worker is fenced off, exits, and does it when its
+    supervisor starts it again; without one, the next start does it. The Kafka log is not touched.
+    """
+    settings = read_settings()
+    require_kafka(settings)
+    arenas = asyncio.run(_forget(settings, arena))
+    if not arenas:
+        click.echo("no arena is known in Redis; the next worker folds the ledger from its start anyway")
+    else:
+        click.echo(f"dropped the state of {', '.join(arenas)}; the ledger will be folded again")
+
+
+async def _forget(settings: Settings, asked: tuple[str, ...]) -> list[str]:
+    from redis.asyncio import Redis
+    from redis.exceptions import RedisError
+
+    from services.cli.topics import admin_of
+    from streams.folding.store import forget
+
+    redis = Redis.from_url(**redis_options(settings), socket_timeout=5.0, decode_responses=True)
+    try:
+        known = sorted(map(str, await redis.smembers(settings.keys.arenas)))
+        unknown = set(asked) - set(known)
+        if unknown:
+            raise UserError(f"no such arena: {', '.join(sorted(unknown))}; known: {', '.join(known) or 'none'}")
+        name = settings.topic(LEDGER.name)
+        with admin_of(settings) as admin:
+            partitions = len(admin.describe_topics([name])[0]["partitions"])
+        arenas = list(asked) or known
+        await forget(redis, settings.keys, RATINGS_GROUP, arenas, partitions)
+    except RedisError as error:
+        raise UserError(f"Redis at {settings.redis_place} cannot be reached: {error}") from None
+    finally:
+        await redis.aclose()
+    return arenas

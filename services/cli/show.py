@@ -1,0 +1,79 @@
+"""A board as a person reads it in a terminal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from streams.contracts.view import Board, RatedModel
+
+WIDTH = 24
+"""Characters of the picture of the intervals."""
+
+
+def board_table(board: Board, top: int | None = None, title: str | None = None, width: int = 120) -> Table:
+    """Lay a board out as a table of at most `width` characters, with each interval drawn to a common scale."""
+    ranked = [line for line in board.models if not line.provisional]
+    shown = board.models[:top] if top else board.models
+    table = Table(
+        title=title or f"{board.arena} · {board.board} · {board.votes:,} votes",
+        caption=_caption(board, len(ranked), len(shown)),
+        title_justify="left",
+        caption_justify="left",
+        header_style="bold",
+    )
+    columns = ["rank", "model", "rating", "95 %", "", "Davidson", "Elo", "votes"]
+    # What a narrow terminal can best do without goes first.
+    for dispensable, needed in (("Davidson", 118), ("Elo", 106), ("", 96)):
+        if width < needed:
+            columns.remove(dispensable)
+    for heading in columns:
+        table.add_column(heading, justify="left" if heading in ("model", "") else "right", no_wrap=True)
+    scaled = [line for line in shown if not line.provisional] or shown
+    low = min((line.lower for line in scaled), default=0.0)
+    high = max((line.upper for line in scaled), default=1.0)
+    for line in shown:
+        cells: dict[str, str | Text] = {
+            "rank": "–" if line.rank is None else str(line.rank),
+            "model": Text(line.model, style="dim" if line.provisional else ""),
+            "rating": f"{line.rating:.1f}",
+            "95 %": f"±{(line.upper - line.lower) / 2:.1f}",
+            "": _whisker(line, low, high),
+            "Davidson": "" if line.davidson is None else f"{line.davidson:.1f}",
+            "Elo": f"{line.elo:.1f}",
+            "votes": f"{line.votes:,}",
+        }
+        table.add_row(*(cells[heading] for heading in columns))
+    return table
+
+
+def console_of(stream: Any = None) -> Console:
+    """A console that is wide where its output is not read on a terminal."""
+    console = Console(file=stream)
+    return console if console.is_terminal else Console(file=stream, width=120)
+
+
+def _whisker(line: RatedModel, low: float, high: float) -> Text:
+    scale = (WIDTH - 1) / (high - low or 1.0)
+
+    def place(value: float) -> int:
+        return min(WIDTH - 1, max(0, round((value - low) * scale)))
+
+    cells = [" "] * WIDTH
+    for at in range(place(line.lower), place(line.upper) + 1):
+        cells[at] = "─"
+    cells[place(line.rating)] = "●"
+    return Text("".join(cells), style="dim" if line.provisional else "cyan")
+
+
+def _caption(board: Board, ranked: int, shown: int) -> str:
+    solver = board.solver
+    parts = [f"{shown} of {len(board.models)} models"] if shown < len(board.models) else []
+    if solver.provisional:
+        parts.append(f"{solver.provisional} provisional (–): not ranked, see `reason`")
+    parts.append(f"{ranked} ranked, {solver.components} component{'s' if solver.components != 1 else ''}")
+    parts.append(f"gradient {solver.gradient_norm:.0e}")
+    return "; ".join(parts)

@@ -1,0 +1,104 @@
+"""`isonomy rate --style`: ratings with length and markdown taken out, and what these were worth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from services.cli.errors import UserError
+from streams.contracts.vote import NONE
+from streams.ratings import style
+from streams.ratings.features import FEATURES, contrast
+from streams.ratings.intervals import NORMAL_95
+from streams.ratings.newton import NotConverged
+from streams.ratings.pairs import POINTS_PER_LOGIT
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from streams.ledger.rows import Rows
+    from streams.ratings.fold import ArenaState
+
+_SCORES = np.array([1.0, 0.0, 0.5, 0.5])
+
+
+@dataclass(slots=True)
+class StyledVotes:
+    """The single votes of an arena, which style control needs where ratings need only their counts."""
+
+    parts: list[tuple[Any, Any, Any, Any]] = field(default_factory=list)
+
+    def add(self, state: ArenaState, rows: Rows) -> None:
+        """Keep the rated votes of rows that the state has just folded."""
+        numbers = np.array([state.models.get(name, -1) for name in rows.models], np.int64)
+        a, b = numbers[rows.model_a], numbers[rows.model_b]
+        rated = (rows.winner != NONE) & (a >= 0) & (b >= 0)
+        shown = np.full((len(rows), 8), -1) if rows.style is None else rows.style
+        self.parts.append((a[rated], b[rated], _SCORES[rows.winner[rated]], shown[rated]))
+
+    def fit(self, state: ArenaState) -> dict[str, Any]:
+        """Fit ratings and style; as `rate --format json` shows it. Raises `UserError` when there is nothing to fit."""
+        a, b, score, shown = (np.concatenate(column) for column in zip(*self.parts, strict=True))
+        counts = np.where(shown < 0, np.nan, shown.astype(np.float64))
+        x = contrast(counts[:, 0::2], counts[:, 1::2])
+        if np.isnan(x).any(axis=1).all():
+            raise UserError("no vote has a `style`, so there is nothing to control for")
+        try:
+            found = style.fit(a, b, score, x, len(state.models))
+        except NotConverged as error:
+            raise UserError(f"style decides every vote, so its weight has no finite value: {error}") from None
+        return {
+            "rows": found.rows,
+            "missing": found.missing,
+            "features": [
+                {
+                    "feature": name,
+                    "beta": _number(found.beta[at]),
+                    "half_width": _number(NORMAL_95 * found.beta_error[at]),
+                    "points": _number(POINTS_PER_LOGIT * found.beta[at]),
+                    "deviation": _number(found.deviation[at]),
+                    "dropped": why.value if (why := found.dropped[at]) else None,
+                }
+                for at, name in enumerate(FEATURES)
+            ],
+            "models": sorted(
+                (
+                    {
+                        "model": name,
+                        "rating": 1000.0 + POINTS_PER_LOGIT * float(found.theta[at]),
+                        "half_width": POINTS_PER_LOGIT * NORMAL_95 * float(found.theta_error[at]),
+                    }
+                    for at, name in enumerate(state.models)
+                    if np.isfinite(found.theta[at])
+                ),
+                key=lambda line: (-line["rating"], line["model"]),
+            ),
+        }
+
+
+def style_tables(fitted: dict[str, Any], plain: dict[str, float], top: int | None) -> list[Table]:
+    """Lay a fit out as two tables: models with the change that style control makes, and the features."""
+    from rich.table import Table
+
+    models = Table(title=f"with style control · {fitted['rows']:,} votes", title_justify="left", header_style="bold")
+    for heading in ("model", "rating", "95 %", "change"):
+        models.add_column(heading, justify="left" if heading == "model" else "right")
+    for line in fitted["models"][:top]:
+        change = line["rating"] - plain.get(line["model"], float("nan"))
+        models.add_row(line["model"], f"{line['rating']:.1f}", f"±{line['half_width']:.1f}", f"{change:+.1f}")
+    features = Table(title="what style is worth", title_justify="left", header_style="bold")
+    for heading in ("feature", "points per standard deviation", "95 %", ""):
+        features.add_column(heading, justify="left" if heading in ("feature", "") else "right")
+    for each in fitted["features"]:
+        if each["dropped"]:
+            features.add_row(each["feature"], "–", "", each["dropped"].replace("_", " "))
+        else:
+            half = f"±{POINTS_PER_LOGIT * each['half_width']:.1f}"
+            features.add_row(each["feature"], f"{each['points']:+.1f}", half, "")
+    return [models, features]
+
+
+def _number(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

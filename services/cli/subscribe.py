@@ -1,0 +1,193 @@
+"""`isonomy subscribe`: who is told of which alerts, through the board's API."""
+
+from __future__ import annotations
+
+import json
+import os
+import urllib.error
+import urllib.parse
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import click
+
+from services.cli.common import format_option, read_settings
+from services.cli.errors import UserError
+
+TIMEOUT = 40.0
+"""Longer than an attempt, for `test` waits for one."""
+
+
+class Board:
+    """The API of a running board."""
+
+    def __init__(self, url: str, key: str) -> None:
+        self._url, self._key = url.rstrip("/"), key
+
+    def call(self, method: str, path: str = "", body: Any = None) -> Any:
+        """Call a route; raises `UserError` with what the board says."""
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"}
+        url = f"{self._url}/v1/subscriptions{path}"
+        request = urllib.request.Request(url, data, headers, method=method)  # noqa: S310 -- the caller's own board
+        try:
+            with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:  # noqa: S310 -- as above
+                text = answer.read()
+        except urllib.error.HTTPError as error:
+            raise UserError(_said(error)) from None
+        except (OSError, ValueError) as error:
+            raise UserError(f"the board at {self._url} cannot be reached: {error}") from None
+        return json.loads(text) if text else None
+
+
+def _said(error: urllib.error.HTTPError) -> str:
+    try:
+        said = json.loads(error.read())["error"]
+        return f"{said['detail']} ({said['reason']})"
+    except (ValueError, KeyError, TypeError):
+        return f"the board answered {error.code}"
+
+
+@click.group("subscribe")
+@click.option("--board", "url", metavar="URL", help="Where the board is; this machine's if not.")
+@click.option(
+    "--key-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="File with the bearer key; ISONOMY_KEY if not.",
+)
+@click.pass_context
+def command(context: click.Context, url: str | None, key_file: Path | None) -> None:
+    """Subscribe to alerts: webhook, Slack and others through Apprise, or an Alertmanager.
+
+    `isonomy gateway new-key NAME` makes a key; its line goes into the file that ISONOMY_SUBSCRIBER_KEYS_FILE names.
+    """
+
+    def board() -> Board:
+        settings = read_settings()
+        key = key_file.read_text().strip() if key_file else os.environ.get("ISONOMY_KEY", "").strip()
+        if not key:
+            raise UserError("no key: give --key-file or set ISONOMY_KEY")
+        return Board(url or f"http://127.0.0.1:{settings.board_port}", key)
+
+    context.obj = board  # asked for by the command itself, so that --help needs no key
+
+
+@command.command("create")
+@click.argument("url")
+@click.option("--type", "kind", type=click.Choice(["webhook", "apprise", "alertmanager"]), default="webhook",
+              show_default=True, help="What is behind the URL.")  # fmt: skip
+@click.option("--name", help="What you call it; the type if not.")
+@click.option("--arena", help="Only this arena.")
+@click.option("--kind", "kinds", multiple=True, help="Only this kind of alert; may be repeated.")
+@click.option("--severity", type=click.Choice(["info", "warning", "critical"]), default="info", show_default=True,
+              help="The least.")  # fmt: skip
+@click.option("--model", "models", multiple=True, help="Only about this model; may be repeated.")
+@click.option("--provider", "providers", multiple=True, help="Only about this provider; may be repeated.")
+@click.option("--header", "headers", metavar="NAME=VALUE", multiple=True, help="Sent with each message.")
+@format_option
+@click.pass_context
+def create(
+    context: click.Context,
+    url: str,
+    kind: str,
+    name: str | None,
+    arena: str | None,
+    kinds: tuple[str, ...],
+    severity: str,
+    models: tuple[str, ...],
+    providers: tuple[str, ...],
+    headers: tuple[str, ...],
+    form: str,
+) -> None:
+    """Subscribe URL to alerts; it gets what fires now, and from then on what begins and ends."""
+    pairs = {}
+    for header in headers:
+        key, equals, value = header.partition("=")
+        if not equals:
+            raise click.BadParameter(f"{key!r} is not NAME=VALUE", param_hint="--header")
+        pairs[key] = value
+    match = {"severity": severity, "kinds": kinds, "models": models, "providers": providers}
+    if arena is not None:
+        match["arena"] = arena
+    channel = {"type": kind, "url": url, "headers": pairs}
+    made = context.obj().call("POST", body={"name": name or kind, "match": match, "channel": channel})
+    if form == "json":
+        click.echo(json.dumps(made))
+        return
+    click.echo(f"subscription: {made['id']}")
+    if made["secret"]:
+        click.echo(f"secret (shown once): {made['secret']}")
+
+
+@command.command("list")
+@format_option
+@click.pass_context
+def list_subscriptions(context: click.Context, form: str) -> None:
+    """List your subscriptions."""
+    found = context.obj().call("GET")["subscriptions"]
+    if form == "json":
+        click.echo(json.dumps(found))
+        return
+    for each in found:
+        state = each["status"] + (f" ({each['reason']})" if each["reason"] else "")
+        click.echo(f"{each['id']}  {each['channel']['type']:12} {state:10} {each['name']}  {each['channel']['url']}")
+    if not found:
+        click.echo("no subscription")
+
+
+@command.command("delete")
+@click.argument("subscription")
+@click.pass_context
+def delete(context: click.Context, subscription: str) -> None:
+    """Delete a subscription, its history included."""
+    context.obj().call("DELETE", f"/{_quoted(subscription)}")
+    click.echo(f"deleted {subscription}")
+
+
+@command.command("test")
+@click.argument("subscription")
+@click.pass_context
+def try_it(context: click.Context, subscription: str) -> None:
+    """Send one test message now, and say what came of it; exit code 1 when it was not taken."""
+    answer = context.obj().call("POST", f"/{_quoted(subscription)}/test")
+    status = f" {answer['status']}" if answer["status"] else ""
+    click.echo(f"{answer['outcome']}{status} in {answer['seconds']:.2f} s  {answer['detail']}".rstrip())
+    if answer["outcome"] != "delivered":
+        raise SystemExit(1)
+
+
+@command.command("deliveries")
+@click.argument("subscription")
+@click.option("--state", type=click.Choice(["waiting", "pending", "delivered", "dead", "skipped"]), help="Only these.")
+@click.option("--limit", type=click.IntRange(1, 1_000), default=50, show_default=True, help="Newest so many.")
+@format_option
+@click.pass_context
+def deliveries(context: click.Context, subscription: str, state: str | None, limit: int, form: str) -> None:
+    """List what was sent and what became of it, newest first."""
+    query = urllib.parse.urlencode({"limit": limit, **({"state": state} if state else {})})
+    answer = context.obj().call("GET", f"/{_quoted(subscription)}/deliveries?{query}")
+    if form == "json":
+        click.echo(json.dumps(answer))
+        return
+    for each in answer["deliveries"]:
+        said = each["answer"] or {}
+        came = f"{said.get('outcome', '')} {said.get('status') or ''} {said.get('detail', '')[:60]}".strip()
+        what = f"{each['status']:8} {each['arena']} · {each['kind']}"
+        click.echo(f"{each['id']}  {each['state']:9} {each['attempts']} attempts  {what}  {came}")
+    click.echo(f"{len(answer['deliveries'])} of {answer['total']}")
+
+
+@command.command("replay")
+@click.argument("subscription")
+@click.argument("delivery", required=False)
+@click.pass_context
+def replay(context: click.Context, subscription: str, delivery: str | None) -> None:
+    """Send a failed delivery again, or all of them."""
+    path = f"/deliveries/{_quoted(delivery)}/replay" if delivery else "/replay"
+    answer = context.obj().call("POST", f"/{_quoted(subscription)}{path}")
+    click.echo(f"{answer['replayed']} will be sent again")
+
+
+def _quoted(text: str) -> str:
+    return urllib.parse.quote(text, safe="")

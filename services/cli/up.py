@@ -1,0 +1,278 @@
+"""`isonomy up`: the whole stack on this machine, until Ctrl-C."""
+
+# Longer than most: what is started, in which order, and how it ends.
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from services.cli.common import read_settings
+from services.cli.errors import UserError
+
+if TYPE_CHECKING:
+    from services.local.restarts import Report
+    from services.local.server import Server
+    from services.local.supervisor import Supervisor
+
+READY_WITHIN = 60.0
+LOOK_SECONDS = 0.1
+
+
+@click.command("up")
+@click.option("--replay", "source", metavar="SOURCE", help="Then replay these votes and show the board as it forms.")
+@click.option("--simulate", "scenario", metavar="SCENARIO", help="Then play this scenario and show its alerts.")
+@click.option("--workers", type=click.IntRange(1, 16), default=1, show_default=True, help="Worker processes.")
+@click.option(
+    "--directory",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path(".isonomy/up"),
+    show_default=True,
+    help="Where logs and the gateway's key go.",
+)
+def command(source: str | None, scenario: str | None, workers: int, directory: Path) -> None:
+    """Run a broker, Redis, a worker, the gateway, the board and the herald, until Ctrl-C or SIGTERM ends them all.
+
+    With KAFKA_BOOTSTRAP_SERVERS or REDIS_URL set, those are used instead of our own. Our own broker and Redis keep
+    everything in memory: what they hold is gone when they stop.
+    """
+    from services.local.process import StartError
+    from services.local.restarts import GaveUpError
+    from services.simulate import ScenarioError, load_scenario
+    from services.sources import SourceError, open_source
+
+    read_settings()
+    try:
+        if source is not None:
+            open_source(source, now=time.time())  # a mistake in the name is told before anything starts
+        if scenario is not None:
+            load_scenario(scenario)
+        _Stack(directory.absolute(), workers, _steps(source, scenario)).run()
+    except (StartError, GaveUpError, SourceError, ScenarioError) as error:
+        raise UserError(str(error)) from None
+
+
+DEMONSTRATION = "demonstration"
+"""Arena of the scenario, apart from the real votes."""
+
+
+def _steps(source: str | None, scenario: str | None) -> list[tuple[str, list[str]]]:
+    """What is done once the stack is up, one after the other: what to say, and a command of ours."""
+    steps = []
+    if source is not None:
+        steps.append((f"replaying {source}", ["replay", source, "--follow"]))
+    if scenario is not None:
+        play = ["simulate", scenario, "--kafka", "--now", "--arena", DEMONSTRATION]
+        steps.append((f"now an arena that is made up, with the scenario {scenario}", play))
+        steps.append(("what the fairness fold makes of it", ["alerts", "--arena", DEMONSTRATION, "--wait", "30"]))
+    return steps
+
+
+class _Stack:
+    """The servers and processes of one `up`."""
+
+    def __init__(self, directory: Path, workers: int, steps: list[tuple[str, list[str]]]) -> None:
+        self._directory, self._workers, self._steps = directory, workers, steps
+        self._stop = threading.Event()
+        self._step: subprocess.Popen[bytes] | None = None
+        self._ports: dict[str, int] = {}
+
+    def run(self) -> None:
+        """Start everything in order, replay, stay, stop everything in reverse order."""
+        from services.local.supervisor import Supervisor
+
+        for each in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(each, lambda *_: self._stop.set())
+        servers = self._servers()
+        environment = self._environment(servers)
+        supervisor = Supervisor(
+            {server.name: server for server in servers},
+            report=_tell,
+            # What the broker of ours holds is gone with it: to go on without is to lie.
+            irreplaceable=[server.name for server in servers],
+        )
+        processes = Supervisor(self._processes(environment), report=_tell)
+        try:
+            supervisor.start()
+            self._create_topics(environment)
+            processes.start()
+            self._until_ready(supervisor, processes)
+            self._announce(environment)
+            self._stay(supervisor, processes, environment)
+        finally:
+            if self._step is not None and self._step.poll() is None:
+                self._step.terminate()
+                self._step.wait()
+            processes.stop()
+            supervisor.stop()
+
+    def _servers(self) -> list[Server]:
+        from services.local.broker import EmbeddedBroker
+        from services.local.redis import RedisServer
+
+        servers: list[Server] = []
+        if not os.environ.get("KAFKA_BOOTSTRAP_SERVERS"):
+            servers.append(EmbeddedBroker(self._directory, _port(9092)))
+        if not os.environ.get("REDIS_URL"):
+            servers.append(RedisServer(self._directory, _port(6379)))
+        return servers
+
+    def _environment(self, servers: list[Server]) -> dict[str, str]:
+        """Environment of every process: where the servers are, which ports are ours, and the key file."""
+        from services.local.broker import EmbeddedBroker
+        from services.local.redis import RedisServer
+
+        environment = dict(os.environ)
+        for server in servers:
+            if isinstance(server, EmbeddedBroker):
+                environment["KAFKA_BOOTSTRAP_SERVERS"] = server.bootstrap
+            if isinstance(server, RedisServer):
+                environment["REDIS_URL"] = server.url
+        settings = read_settings()
+        wanted = {"board": settings.board_port, "gateway": settings.gateway_port}
+        # The herald's usual port is that of a second worker.
+        wanted |= {_worker(number): settings.worker_port + number for number in range(self._workers)}
+        wanted["herald"] = settings.herald_port if self._workers == 1 else settings.worker_port + self._workers
+        for name, port in wanted.items():
+            self._ports[name] = _port(port)
+        if not environment.get("ISONOMY_PUBLIC_URL"):
+            environment["ISONOMY_PUBLIC_URL"] = f"http://localhost:{self._ports['board']}"
+        if settings.api_keys_file is None:
+            environment["ISONOMY_API_KEYS_FILE"] = str(self._make_key("gateway"))
+        if settings.subscriber_keys_file is None:
+            environment["ISONOMY_SUBSCRIBER_KEYS_FILE"] = str(self._make_key("subscriber"))
+        return environment
+
+    def _make_key(self, use: str) -> Path:
+        """Make a key for this run: the secret and its line, each in a file that only we may read."""
+        from services.web.keys import new_key
+
+        self._directory.mkdir(parents=True, exist_ok=True)
+        secret, line = new_key("local")
+        for name, text in ((f"{use}.key", secret), (f"{use}.keys", line)):
+            path = self._directory / name
+            path.unlink(missing_ok=True)
+            path.touch(mode=0o600)
+            path.write_text(text + "\n")
+        return self._directory / f"{use}.keys"
+
+    def _processes(self, environment: Mapping[str, str]) -> dict[str, _Child]:
+        commands = {name: ["worker" if name.startswith("worker") else name] for name in self._ports}
+        return {
+            name: _Child(name, [*command, "--port", str(self._ports[name])], self._directory, environment)
+            for name, command in commands.items()
+        }
+
+    def _create_topics(self, environment: Mapping[str, str]) -> None:
+        from services.cli.topics import ensure_topics
+        from streams.contracts.settings import Settings
+
+        for topic in ensure_topics(Settings.from_env(environment), create=True):
+            for difference in topic.differences:
+                click.echo(f"warning: topic {topic.topic}: {difference}", err=True)
+
+    def _until_ready(self, *supervisors: Supervisor) -> None:
+        deadline = time.monotonic() + READY_WITHIN
+        waiting = dict(self._ports)
+        while waiting and not self._stop.is_set():
+            for supervisor in supervisors:
+                supervisor.check()
+            for name, port in list(waiting.items()):
+                if _answers(f"http://127.0.0.1:{port}/readyz"):
+                    del waiting[name]
+            if time.monotonic() > deadline:
+                raise UserError(f"{', '.join(waiting)} not ready within {READY_WITHIN:g} s: see {self._directory}")
+            self._stop.wait(LOOK_SECONDS)
+
+    def _announce(self, environment: Mapping[str, str]) -> None:
+        from streams.contracts.security import without_secrets
+
+        click.echo(
+            f"page      http://localhost:{self._ports['board']}\n"
+            f"gateway   http://127.0.0.1:{self._ports['gateway']}   (key in {self._directory / 'gateway.key'})\n"
+            f"alerts    isonomy subscribe --help   (key in {self._directory / 'subscriber.key'})\n"
+            f"metrics   http://127.0.0.1:{self._ports[_worker(0)]}/metrics\n"
+            f"for other commands: export KAFKA_BOOTSTRAP_SERVERS={environment['KAFKA_BOOTSTRAP_SERVERS']}"
+            f" REDIS_URL={without_secrets(environment['REDIS_URL'])}",
+            err=True,
+        )
+
+    def _stay(self, servers: Supervisor, processes: Supervisor, environment: Mapping[str, str]) -> None:
+        steps = list(self._steps)
+        told = False
+        while not self._stop.is_set():
+            servers.check()
+            processes.check()
+            if self._step is not None and self._step.poll():
+                raise UserError(f"that failed; the logs are in {self._directory}")
+            if self._step is None or self._step.returncode is not None:
+                if steps:
+                    text, arguments = steps.pop(0)
+                    click.echo(f"{text} …", err=True)
+                    self._step = subprocess.Popen([*_COMMAND, *arguments], env=dict(environment))  # noqa: S603 -- ours
+                elif not told:
+                    click.echo("the stack is up; Ctrl-C stops it", err=True)
+                    told = True
+            self._stop.wait(LOOK_SECONDS)
+        click.echo("stopping …", err=True)
+
+
+_COMMAND = (sys.executable, "-m", "services.cli.main")
+
+
+class _Child:
+    """One of our own processes, as the supervisor wants it."""
+
+    def __init__(self, name: str, arguments: list[str], directory: Path, environment: Mapping[str, str]) -> None:
+        from services.local.process import ChildProcess
+
+        self._process = ChildProcess(name, [*_COMMAND, *arguments], log_path=directory / f"{name}.log", env=environment)
+
+    def start(self) -> None:
+        self._process.start()
+
+    def poll(self) -> int | None:
+        return self._process.poll()
+
+    def terminate(self, deadline: float = 10.0) -> None:
+        self._process.terminate(deadline)
+
+
+def _worker(number: int) -> str:
+    return f"worker-{number + 1}"
+
+
+def _port(wanted: int) -> int:
+    """The usual port where it is free, any other where it is not."""
+    from services.local.ports import free_port, is_free
+
+    return wanted if is_free(wanted) else free_port()
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=1.0) as answer:  # noqa: S310 -- a loopback address of ours
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def _tell(report: Report) -> None:
+    from services.local.restarts import Happening
+
+    if report.what in (Happening.EXITED, Happening.START_FAILED, Happening.GAVE_UP):
+        code = "" if report.code is None else f" with {report.code}"
+        again = "" if report.delay is None else f"; starting it again in {report.delay:.1f} s"
+        click.echo(
+            f"{report.name} {report.what.value.replace('_', ' ')}{code}{again} {report.detail}".rstrip(), err=True
+        )

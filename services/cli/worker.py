@@ -1,0 +1,60 @@
+"""`isonomy worker`: one stream processor."""
+
+from __future__ import annotations
+
+import gc
+import logging
+
+import click
+
+from services.cli.admission import require_kafka, require_redis
+from services.cli.common import read_settings
+from services.cli.errors import UserError
+from services.cli.malloc import keep_freed_memory
+
+
+@click.command("worker")
+@click.option(
+    "--stages",
+    default="intake,ratings,fairness",
+    show_default=True,
+    help="Which stages to run here, separated by commas: several processes may share them in any way.",
+)
+@click.option("--port", type=int, help="Port of /metrics, /healthz and /readyz (0: any).  [ISONOMY_WORKER_PORT]")
+def command(stages: str, port: int | None) -> None:
+    """Run a stream worker until SIGTERM: intake writes the ledger, ratings and fairness fold it.
+
+    Start as many as there are partitions; Kafka divides the work. A worker that fails exits, for its supervisor to
+    start it again: it goes on where it was, and counts nothing twice.
+    """
+    settings = read_settings(ISONOMY_WORKER_PORT=None if port is None else str(port))
+    keep_freed_memory()
+    import faust
+    import uvloop
+
+    from streams.app import STAGES, create_app
+    from streams.contracts.metrics import Metrics
+    from streams.contracts.settings import InvalidSetting
+
+    chosen = [name.strip() for name in stages.split(",") if name.strip()]
+    unknown = [name for name in chosen if name not in STAGES]
+    if unknown or not chosen:
+        raise click.BadParameter(f"{stages!r}: choose of {', '.join(STAGES)}", param_hint="--stages")
+    require_kafka(settings)
+    require_redis(settings)
+    uvloop.install()
+    try:
+        app = create_app(settings, Metrics(), chosen)
+    except InvalidSetting as error:
+        raise UserError(str(error)) from None
+    # Votes are decoded by the thousand into objects without cycles: looking for cycles among them is wasted.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+    faust.Worker(
+        app,
+        loglevel=logging.getLogger().getEffectiveLevel(),
+        override_logging=False,
+        redirect_stdouts=False,
+        quiet=True,
+    ).execute_from_commandline()

@@ -1,0 +1,55 @@
+"""The body of PUT /v1/arenas/{arena}/models/{model}: from bytes to one model record. Pure."""
+
+from __future__ import annotations
+
+import msgspec
+
+from services.web.refusal import Refused
+from streams.contracts.model import model_key, parse_model, split_key
+from streams.contracts.reasons import FIELD_REASONS, Reason
+from streams.contracts.vote import InvalidRecord, decode_json
+
+_fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def read_model(body: bytes, arena: str, model: str, now: float) -> tuple[bytes, bytes]:
+    """Key and value of the record; arena and model come from the path, `tstamp` is now unless the body has one.
+
+    Raises
+    ------
+    Refused
+        With the reason.
+
+    >>> body = b'{"provider":"p","license":"proprietary","visibility":"public","status":"active","weight":1}'
+    >>> read_model(body, "text", "m", 7.0)[1][:42]
+    b'{"arena":"text","model":"m","tstamp":7.0,"'
+    """
+    try:
+        fields: dict[str, msgspec.Raw] = decode_json(_fields, body)
+        path = {"arena": arena, "model": model}
+        for name, wanted in path.items():
+            if name in fields and _text(fields[name]) != wanted:
+                raise InvalidRecord(FIELD_REASONS[name], f"{name} in the body is not {wanted!r}, as in the path")
+        value = msgspec.json.encode({**path, "tstamp": now} | fields)
+        key = model_key(arena, model)
+        parse_model(value, key, now)
+    except InvalidRecord as error:
+        raise Refused(error.reason, error.detail) from None
+    return key, value
+
+
+def _text(raw: msgspec.Raw) -> str | None:
+    try:
+        return msgspec.json.decode(raw, type=str)
+    except msgspec.ValidationError:
+        return None
+
+
+def key_of(arena: str, model: str) -> bytes:
+    """Record key of a model in the path, to be removed; raises `Refused` when it can be no model's."""
+    key = model_key(arena, model)
+    try:
+        split_key(key)
+    except InvalidRecord:
+        raise Refused(Reason.INVALID_MODEL, f"{arena[:40]!r}, {model[:140]!r} is no arena and model") from None
+    return key

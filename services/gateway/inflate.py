@@ -1,0 +1,49 @@
+"""Unpacks a gzip body piece by piece, never beyond the body limit. Pure."""
+
+from __future__ import annotations
+
+import zlib
+
+from services.web.refusal import Refusal, Refused
+
+GZIP_BITS = 31
+
+
+class Inflate:
+    """A gzip stream of one or more members.
+
+    Parameters
+    ----------
+    limit
+        Bytes that may come out; a bomb is refused while it unpacks, not after.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._room = limit
+        self._unpacker = zlib.decompressobj(GZIP_BITS)
+        self._between_members = False
+
+    def feed(self, packed: bytes) -> bytes:
+        """Unpack the next piece; raises `Refused`."""
+        out = []
+        while packed:
+            if self._between_members:
+                self._unpacker = zlib.decompressobj(GZIP_BITS)
+                self._between_members = False
+            try:
+                # One byte more than fits: that is how to see that it does not.
+                piece = self._unpacker.decompress(packed, self._room + 1)
+            except zlib.error as error:
+                raise Refused(Refusal.INVALID_ENCODING, f"the body is not gzip: {error}") from None
+            self._room -= len(piece)
+            if self._room < 0:
+                raise Refused(Refusal.BODY_TOO_LARGE, "the body unpacks to more than the limit")
+            out.append(piece)
+            self._between_members = self._unpacker.eof
+            packed = self._unpacker.unused_data if self._unpacker.eof else self._unpacker.unconsumed_tail
+        return b"".join(out)
+
+    def end(self) -> None:
+        """Check that the stream is whole; raises `Refused`."""
+        if not self._between_members:
+            raise Refused(Refusal.INVALID_ENCODING, "the gzip body ends too early")

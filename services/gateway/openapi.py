@@ -1,0 +1,145 @@
+"""The gateway's OpenAPI 3.1 document, made from the contracts."""
+
+from __future__ import annotations
+
+import copy
+from importlib.metadata import version
+from typing import Any
+
+import msgspec
+
+from services.gateway.answers import ModelAnswer, VotesAnswer
+from services.gateway.body import MAX_VOTES
+from services.web.answers import ErrorAnswer
+from streams.contracts.model import Model
+from streams.contracts.vote import ARENA_PATTERN, Vote
+
+Document = dict[str, Any]
+
+
+def openapi() -> Document:
+    """Whole document, ready for JSON."""
+    _, schemas = msgspec.json.schema_components(
+        [Vote, Model, VotesAnswer, ModelAnswer, ErrorAnswer], ref_template="#/components/schemas/{name}"
+    )
+    schemas["Declaration"] = _declaration(schemas.pop("Model"))
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Isonomy gateway",
+            "version": version("isonomy"),
+            "description": "Takes the votes of a model arena, and what the arena declares of its models, into Kafka.",
+        },
+        "paths": _paths(),
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+
+
+def _paths() -> Document:
+    return {
+        "/v1/votes": {
+            "post": {
+                "operationId": "sendVotes",
+                "summary": "Send one vote, an array of votes, or lines of votes",
+                "description": (
+                    f"At most {MAX_VOTES} items. The answer is 202 only when all accepted votes are in Kafka. "
+                    "After a 503, or no answer, send the same again: an id counts once."
+                ),
+                "security": [{"key": []}],
+                "requestBody": {
+                    "required": True,
+                    "content": {
+                        "application/json": {
+                            "schema": {"oneOf": [_ref("Vote"), {"type": "array", "items": _ref("Vote")}]}
+                        },
+                        "application/x-ndjson": {"schema": {"type": "string", "description": "One vote a line."}},
+                    },
+                },
+                "responses": {
+                    "202": _content("The accepted votes are in Kafka; the others are listed.", _ref("VotesAnswer")),
+                    "422": _content("Every item was rejected.", _ref("VotesAnswer")),
+                    **_errors(400, 401, 403, 408, 413, 415, 429, 503),
+                },
+            }
+        },
+        "/v1/arenas/{arena}/models/{model}": {
+            "parameters": [
+                _path("arena", {"type": "string", "pattern": ARENA_PATTERN}),
+                _path("model", {"type": "string", "minLength": 1, "maxLength": 128}),
+            ],
+            "put": {
+                "operationId": "declareModel",
+                "summary": "Declare a model, or what has changed of it",
+                "security": [{"key": []}],
+                "requestBody": {"required": True, "content": {"application/json": {"schema": _ref("Declaration")}}},
+                "responses": {
+                    "202": _content("The record is in Kafka.", _ref("ModelAnswer")),
+                    **_errors(400, 401, 403, 408, 413, 415, 422, 429, 503),
+                },
+            },
+            "delete": {
+                "operationId": "removeModel",
+                "summary": "Remove a model's record (to retire a model, declare it `retired`)",
+                "security": [{"key": []}],
+                "responses": {
+                    "202": _content("The removal is in Kafka.", _ref("ModelAnswer")),
+                    **_errors(401, 403, 422, 429, 503),
+                },
+            },
+        },
+        "/healthz": {"get": _read("health", "The process is up.", "application/json")},
+        "/readyz": {
+            "get": _read("readiness", "Kafka answers and the topics are there.", "application/json", **_errors(503))
+        },
+        "/metrics": {"get": _read("metrics", "Prometheus series.", "text/plain")},
+        "/openapi.json": {"get": _read("description", "This document.", "application/json")},
+    }
+
+
+def _declaration(model: Document) -> Document:
+    """Schema of the model record as a body: arena and model are in the path, `tstamp` is now by default."""
+    schema = copy.deepcopy(model)
+    schema["title"] = "Declaration"
+    schema["description"] = (
+        "What an arena declares of a model. `arena` and `model` are taken from the path and must agree with it when "
+        "they are given; `tstamp` is the time of the request unless it is given."
+    )
+    schema["required"] = [name for name in schema["required"] if name not in ("arena", "model", "tstamp")]
+    return schema
+
+
+_MEANING = {
+    400: "The body is empty, not UTF-8, not JSON or nests too deeply.",
+    401: "No bearer key, or one that is not known.",
+    403: "The key may not write to this arena; nothing was written.",
+    408: "The body did not arrive in time.",
+    413: "The body is too large or has too many items.",
+    415: "The Content-Encoding is not supported.",
+    422: "The record cannot be used.",
+    429: "The key has sent more votes than it may; Retry-After says when to try again.",
+    503: "Kafka cannot take records (`unavailable`) or has not acknowledged them (`unconfirmed`); try again.",
+}
+
+
+def _errors(*statuses: int) -> Document:
+    return {str(status): _content(_MEANING[status], _ref("ErrorAnswer")) for status in statuses}
+
+
+def _content(description: str, schema: Document) -> Document:
+    return {"description": description, "content": {"application/json": {"schema": schema}}}
+
+
+def _read(name: str, description: str, media_type: str, **others: Document) -> Document:
+    answer = {"description": description, "content": {media_type: {}}}
+    return {"operationId": name, "summary": description, "responses": {"200": answer, **others}}
+
+
+def _path(name: str, schema: Document) -> Document:
+    return {"name": name, "in": "path", "required": True, "schema": schema}
+
+
+def _ref(name: str) -> Document:
+    return {"$ref": f"#/components/schemas/{name}"}

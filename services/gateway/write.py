@@ -1,0 +1,100 @@
+"""The routes that write: votes, and what an arena declares of its models."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services.gateway.answers import ModelAnswer, VotesAnswer
+from services.gateway.body import Votes, is_ndjson, read_votes, split_body
+from services.gateway.declared import key_of, read_model
+from services.gateway.gate import Gate
+from services.gateway.incoming import read_body
+from services.gateway.lane import Record
+from services.gateway.produce import Unavailable
+from services.web.answers import json_response
+from services.web.refusal import Refusal, Refused, retry_after
+from streams.contracts.metrics import Metrics
+from streams.contracts.settings import Settings
+from streams.contracts.topics import MODELS, VOTES
+
+RETRY_SECONDS = 2.0
+
+
+class Log(Protocol):
+    """Where records are written; `KafkaLog`, or a list in tests."""
+
+    def run(self) -> AbstractAsyncContextManager[None]:
+        """Be connected for as long as the context lasts."""
+
+    def fault(self) -> str | None:
+        """Why records cannot be written now."""
+
+    async def send(self, topic: str, records: Sequence[Record]) -> None:
+        """Return once all are acknowledged; raise `Unavailable` when they are not."""
+
+
+class Write:
+    """The handlers and what they share."""
+
+    def __init__(self, settings: Settings, metrics: Metrics, gate: Gate, log: Log) -> None:
+        self._settings = settings
+        self._outcomes = metrics.gateway_votes
+        self._accepted = metrics.gateway_votes.labels("accepted")
+        self._gate = gate
+        self._log = log
+
+    async def votes(self, request: Request) -> Response:
+        """POST /v1/votes."""
+        key = self._gate.enter(request)
+        body = await read_body(request, self._settings.body_limit)
+        items = split_body(body, is_ndjson(request.headers.get("content-type", "")))
+        try:
+            self._gate.spend(key, len(items))
+            votes = read_votes(items, time.time())
+            for arena, index in votes.arenas.items():
+                self._gate.arena(key, arena, f"item {index}: ")
+            await self._send(VOTES.name, votes.records)
+        except Refused as refused:
+            self._outcomes.labels(refused.reason).inc(len(items))
+            raise
+        return self._answer(votes)
+
+    async def model(self, request: Request) -> Response:
+        """PUT and DELETE /v1/arenas/{arena}/models/{model}."""
+        key = self._gate.enter(request)
+        arena, model = request.path_params["arena"], request.path_params["model"]
+        self._gate.arena(key, arena)
+        self._gate.spend(key, 1)
+        record: Record
+        if request.method == "DELETE":
+            record = (key_of(arena, model), None)
+        else:
+            body = await read_body(request, self._settings.body_limit)
+            record = read_model(body, arena, model, time.time())
+        await self._send(MODELS.name, [record])
+        return json_response(ModelAnswer(arena, model), 202)
+
+    async def _send(self, topic: str, records: Sequence[Record]) -> None:
+        if not records:
+            return
+        try:
+            await self._log.send(self._settings.topic(topic), records)
+        except Unavailable as error:
+            if not error.written:
+                raise Refused(Refusal.UNAVAILABLE, error.detail, retry_after(RETRY_SECONDS)) from None
+            again = "some or all may be written: send the same again, with the same ids, which count once"
+            raise Refused(Refusal.UNCONFIRMED, f"{error.detail}; {again}", retry_after(RETRY_SECONDS)) from None
+
+    def _answer(self, votes: Votes) -> Response:
+        accepted = len(votes.records)
+        self._accepted.inc(accepted)
+        for rejected in votes.rejected:
+            self._outcomes.labels(rejected.reason).inc()
+        status = 422 if votes.rejected and not accepted else 202
+        return json_response(VotesAnswer(accepted, votes.rejected), status)

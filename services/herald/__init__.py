@@ -1,0 +1,1 @@
+"""The herald: tells subscribers of alerts, each once, through restarts, and never silently fails."""

@@ -1,0 +1,1 @@
+"""The subscription routes, which the board process serves."""

@@ -1,0 +1,156 @@
+"""What a subscriber sends, held against the rules. Pure but for the new secret and id, which are arguments."""
+
+from __future__ import annotations
+
+import re
+from typing import TypeVar
+
+import msgspec
+
+from services.herald.channels.address import RefusedAddress
+from services.herald.channels.send import check_channel
+from services.herald.channels.signing import InvalidSecret, read_secret
+from services.web.keys import Key
+from services.web.refusal import Refusal, Refused
+from streams.contracts.reasons import Reason
+from streams.contracts.subscription import Activity, Channel, ChannelType, Match, Name, Secret, Subscription
+from streams.contracts.vote import InvalidRecord, decode_json, is_arena
+
+OVERLAP_SECONDS = 86_400.0
+"""A secret that was replaced signs for one more day."""
+MOST_HEADERS = 10
+
+Read = TypeVar("Read")
+
+_header_name = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}\Z").match
+_header_value = re.compile(r"[\x20-\x7e]{0,1024}\Z").match
+_OURS = {"host", "content-length", "content-type", "transfer-encoding", "connection", "upgrade", "te", "trailer",
+         "expect", "proxy-authorization", "webhook-id", "webhook-timestamp", "webhook-signature"}  # fmt: skip
+
+
+class MatchDraft(Match, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which alerts, as in the record; a name that is not known is refused: misspelt, it would match everything."""
+
+
+class ChannelDraft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How to reach the subscriber. Without `secret`, a webhook keeps the one it has, or gets a new one."""
+
+    type: ChannelType
+    url: str
+    secret: str | None = None
+    headers: dict[str, str] = {}
+
+
+class Draft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A whole subscription, as its owner wants it."""
+
+    name: Name
+    channel: ChannelDraft
+    match: MatchDraft = MatchDraft()
+    status: Activity = Activity.ACTIVE
+
+
+class Changes(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is to be different; what is left out stays. `match` and `channel` are replaced whole."""
+
+    name: Name | None = None
+    channel: ChannelDraft | None = None
+    match: MatchDraft | None = None
+    status: Activity | None = None
+
+
+_draft = msgspec.json.Decoder(Draft)
+_changes = msgspec.json.Decoder(Changes)
+
+
+def read_draft(body: bytes) -> Draft:
+    """Read a whole subscription; raises `Refused`."""
+    return _read(_draft, body)
+
+
+def read_changes(body: bytes) -> Changes:
+    """Read what is to be different; raises `Refused`."""
+    return _read(_changes, body)
+
+
+def make(draft: Draft, key: Key, name: str, secret: str, now: float) -> Subscription:
+    """Make a subscription; raises `Refused`. `secret` is used when the draft has none."""
+    return Subscription(
+        id=name,
+        name=draft.name,
+        owner=key.name,
+        match=_match(draft.match, key),
+        channel=_channel(draft.channel, None, secret),
+        status=draft.status,
+        created_at=now,
+        updated_at=now,
+    )
+
+
+def change(before: Subscription, changes: Changes, key: Key, secret: str, now: float) -> Subscription:
+    """Change a subscription; raises `Refused`. Any change of one that the herald disabled makes it active again."""
+    return msgspec.structs.replace(
+        before,
+        name=changes.name or before.name,
+        match=before.match if changes.match is None else _match(changes.match, key),
+        channel=before.channel if changes.channel is None else _channel(changes.channel, before.channel, secret),
+        status=changes.status or before.status,
+        revision=before.revision + 1,
+        updated_at=now,
+    )
+
+
+def rotate(before: Subscription, secret: str, now: float) -> Subscription:
+    """Give a webhook a new secret; the one before signs for one more day. Raises `Refused`."""
+    if before.channel.type is not ChannelType.WEBHOOK:
+        raise Refused(Refusal.INVALID_SECRET, "only webhooks are signed")
+    kept = [Secret(each.text, now + OVERLAP_SECONDS) for each in before.channel.secrets if each.until is None]
+    channel = msgspec.structs.replace(before.channel, secrets=(Secret(secret), *kept))
+    return msgspec.structs.replace(before, channel=channel, revision=before.revision + 1, updated_at=now)
+
+
+def check_url(channel: Channel, *, allow_private: bool) -> None:
+    """Hold a channel's URL against the rules; raises `Refused`."""
+    try:
+        check_channel(channel, allow_private=allow_private)
+    except RefusedAddress as error:
+        raise Refused(Refusal.ADDRESS_REFUSED, str(error)) from None
+
+
+def _read(decoder: msgspec.json.Decoder[Read], body: bytes) -> Read:
+    try:
+        read: Read = decode_json(decoder, body)
+    except InvalidRecord as error:
+        raise Refused(error.reason, error.detail) from None
+    return read
+
+
+def _match(draft: MatchDraft, key: Key) -> Match:
+    if draft.arena is not None and not is_arena(draft.arena):
+        raise Refused(Reason.INVALID_ARENA, f"{draft.arena[:40]!r} is no arena")
+    if key.arenas is not None and draft.arena not in key.arenas:
+        allowed = ", ".join(sorted(key.arenas))
+        raise Refused(Refusal.FORBIDDEN, f"key {key.name!r} may hear of {allowed}: name one of them in match.arena")
+    return Match(**msgspec.structs.asdict(draft))
+
+
+def _channel(draft: ChannelDraft, before: Channel | None, secret: str) -> Channel:
+    if len(draft.headers) > MOST_HEADERS:
+        raise Refused(Reason.INVALID_FIELD, f"more than {MOST_HEADERS} headers")
+    for name, value in draft.headers.items():
+        if not _header_name(name) or not _header_value(value) or name.lower() in _OURS:
+            raise Refused(Reason.INVALID_FIELD, f"header {name[:64]!r} cannot be sent")
+    if draft.type is not ChannelType.WEBHOOK:
+        if draft.secret is not None:
+            raise Refused(Refusal.INVALID_SECRET, "only webhooks are signed")
+        return Channel(type=draft.type, url=draft.url, headers=draft.headers)
+    secrets: tuple[Secret, ...] = (Secret(secret),)
+    if draft.secret is not None:
+        try:
+            read_secret(draft.secret)
+        except InvalidSecret as error:
+            raise Refused(Refusal.INVALID_SECRET, str(error)) from None
+        secrets = (Secret(draft.secret),)
+    elif before is not None and before.secrets:
+        secrets = before.secrets
+    return Channel(type=draft.type, url=draft.url, secrets=secrets, headers=draft.headers)

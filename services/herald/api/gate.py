@@ -1,0 +1,55 @@
+"""Who may hold subscriptions: the bearer keys of the subscribers' file."""
+
+from __future__ import annotations
+
+import time
+
+from starlette.requests import Request
+
+from services.web.bucket import Limiter
+from services.web.keys import Key, KeyRing
+from services.web.refusal import Refusal, Refused, retry_after
+from streams.contracts.settings import Settings
+from streams.contracts.subscription import Subscription
+
+CALLS_PER_SECOND, CALLS_AT_ONCE = 20.0, 100.0
+TESTS_PER_SECOND, TESTS_AT_ONCE = 1 / 6, 5.0
+"""A test is a request to wherever the owner says: a few, not a flood."""
+
+
+class SubscriberGate:
+    """The checks of one process; rates are counted here, so each process of several grants its own."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._ring = KeyRing(settings.subscriber_keys_file)
+        self._calls = Limiter(CALLS_PER_SECOND, CALLS_AT_ONCE)
+        self._tests = Limiter(TESTS_PER_SECOND, TESTS_AT_ONCE)
+
+    def enter(self, request: Request) -> Key:
+        """Key of a request; raises `Refused` when it is unknown or calls too often."""
+        now = time.monotonic()
+        header = request.headers.get("authorization")
+        if header is None:
+            detail = "send `Authorization: Bearer <key>`"
+            raise Refused(Refusal.UNAUTHORIZED, detail, {"WWW-Authenticate": "Bearer"})
+        key = self._ring.find(header, now)
+        if key is None:
+            challenge = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+            raise Refused(Refusal.UNAUTHORIZED, "this bearer key is not known", challenge)
+        _limited(self._calls.take(key.name, 1, now))
+        return key
+
+    def test(self, key: Key) -> None:
+        """Count one test; raises `Refused` when there were too many."""
+        _limited(self._tests.take(key.name, 1, time.monotonic()))
+
+
+def may_see(key: Key, subscription: Subscription) -> bool:
+    """Whether a subscription is the key's, and about an arena that it may hear of."""
+    arena = subscription.match.arena
+    return subscription.owner == key.name and (key.arenas is None or arena in key.arenas)
+
+
+def _limited(wait: float) -> None:
+    if wait > 0:
+        raise Refused(Refusal.RATE_LIMITED, f"too many requests: wait {wait:.1f} s", retry_after(wait))

@@ -1,0 +1,163 @@
+"""The part of the board's OpenAPI 3.1 document that describes subscriptions, made from the code."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from services.herald.api import views
+from services.herald.api.drafts import Changes, Draft
+from services.herald.api.routes import MOST_SHOWN, SHOWN
+from services.web.answers import ErrorAnswer
+from streams.contracts.delivery import State
+
+Document = dict[str, Any]
+
+_TYPES = (
+    Draft,
+    Changes,
+    views.ShownSubscription,
+    views.NewSubscription,
+    views.Subscriptions,
+    views.Deliveries,
+    views.TestAnswer,
+    views.NewSecret,
+    views.Replayed,
+    ErrorAnswer,
+)
+
+
+def subscription_document() -> tuple[Document, Document]:
+    """Paths and schemas, to be put into the board's document; its security scheme is named `key`."""
+    _, schemas = msgspec.json.schema_components(_TYPES, ref_template="#/components/schemas/{name}")
+    plain: Document = msgspec.json.decode(msgspec.json.encode(schemas))  # a default that is a tuple is none in JSON
+    return _paths(), plain
+
+
+def _paths() -> Document:
+    base = "/v1/subscriptions"
+    one = [_path("id")]
+    return {
+        base: {
+            "get": _operation("listSubscriptions", "Your subscriptions", "200", "Subscriptions"),
+            "post": _operation(
+                "subscribe",
+                "Subscribe: you get what fires now, and from then on what begins and ends",
+                "201",
+                "NewSubscription",
+                body="Draft",
+                also=(400, 403, 408, 413, 415, 422),
+            ),
+        },
+        f"{base}/{{id}}": {
+            "parameters": one,
+            "get": _operation("getSubscription", "One subscription", "200", "ShownSubscription", also=(404,)),
+            "put": _operation(
+                "replaceSubscription",
+                "Replace it; a webhook's secret stays unless another is given",
+                "200",
+                "ShownSubscription",
+                body="Draft",
+                also=(400, 403, 404, 408, 413, 415, 422),
+            ),
+            "patch": _operation(
+                "changeSubscription",
+                "Change it; any change makes one active again that the endpoint's 410 disabled",
+                "200",
+                "ShownSubscription",
+                body="Changes",
+                also=(400, 403, 404, 408, 413, 415, 422),
+            ),
+            "delete": _operation("unsubscribe", "Delete it, its history included", "204", None, also=(404,)),
+        },
+        f"{base}/{{id}}/secret": {
+            "parameters": one,
+            "post": _operation(
+                "rotateSecret",
+                "A new secret; for one more day, each message is signed with both",
+                "200",
+                "NewSecret",
+                also=(404, 422),
+            ),
+        },
+        f"{base}/{{id}}/test": {
+            "parameters": one,
+            "post": _operation(
+                "testSubscription", "Send one test message now; the answer says what came of it", "200", "TestAnswer",
+                also=(404,),
+            ),
+        },
+        f"{base}/{{id}}/deliveries": {
+            "parameters": [
+                *one,
+                _query("state", {"type": "string", "enum": [*State]}),
+                _query("limit", {"type": "integer", "minimum": 1, "maximum": MOST_SHOWN, "default": SHOWN}),
+            ],
+            "get": _operation(
+                "listDeliveries", "What was sent and what became of it", "200", "Deliveries", also=(404, 422)
+            ),
+        },
+        f"{base}/{{id}}/deliveries/{{delivery}}/replay": {
+            "parameters": [*one, _path("delivery")],
+            "post": _operation("replayDelivery", "Send a failed delivery again", "202", "Replayed", also=(404, 409)),
+        },
+        f"{base}/{{id}}/replay": {
+            "parameters": one,
+            "post": _operation("replayFailures", "Send all failed deliveries again", "202", "Replayed", also=(404,)),
+        },
+    }  # fmt: skip
+
+
+_MEANING = {
+    400: "The body is empty, not UTF-8, not JSON or nests too deeply.",
+    401: "No bearer key, or one that is not known.",
+    403: "The key may not hear of this arena.",
+    404: "There is none of that name, or it is another key's.",
+    408: "The body did not arrive in time.",
+    409: "The delivery has not failed.",
+    413: "The body is too large.",
+    415: "The Content-Encoding is not supported.",
+    422: "What was sent cannot be used; the reason says why.",
+    429: "Too many requests; Retry-After says when to try again.",
+    503: "Kafka is away; try again.",
+}
+
+
+def _operation(
+    name: str,
+    summary: str,
+    status: str,
+    schema: str | None,
+    *,
+    body: str | None = None,
+    also: tuple[int, ...] = (),
+) -> Document:
+    operation: Document = {
+        "operationId": name,
+        "summary": summary,
+        "tags": ["subscriptions"],
+        "security": [{"key": []}],
+    }
+    if body is not None:
+        operation["requestBody"] = {"required": True, "content": _content(body)}
+    done: Document = {"description": "Done; what is written is acknowledged by Kafka."}
+    if schema is not None:
+        done["content"] = _content(schema)
+    errors = {
+        str(each): {"description": _MEANING[each], "content": _content("ErrorAnswer")}
+        for each in sorted({401, 429, 503, *also})
+    }
+    return {**operation, "responses": {status: done, **errors}}
+
+
+def _content(schema: str) -> Document:
+    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
+
+
+def _path(name: str) -> Document:
+    return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+
+
+def _query(name: str, schema: Document) -> Document:
+    return {"name": name, "in": "query", "schema": schema}

@@ -1,0 +1,202 @@
+"""The routes of subscriptions: list, make, change, delete, test, history, replay."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import time
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from services.gateway.incoming import read_body
+from services.herald.api.drafts import (
+    OVERLAP_SECONDS,
+    Changes,
+    change,
+    check_url,
+    make,
+    read_changes,
+    read_draft,
+    rotate,
+)
+from services.herald.api.gate import SubscriberGate, may_see
+from services.herald.api.sample import sample_alert
+from services.herald.api.store import Store
+from services.herald.api.views import (
+    Deliveries,
+    NewSecret,
+    Replayed,
+    Subscriptions,
+    TestAnswer,
+    show_delivery,
+    show_new,
+    show_subscription,
+)
+from services.herald.channels.send import Channels
+from services.herald.channels.signing import new_secret
+from services.web.answers import json_response
+from services.web.keys import Key
+from services.web.refusal import Refusal, Refused
+from streams.contracts.delivery import REPLAYABLE, Delivery, Replay, State
+from streams.contracts.metrics import Metrics
+from streams.contracts.reasons import Reason
+from streams.contracts.settings import Settings
+from streams.contracts.subscription import Subscription
+
+BODY_LIMIT = 65_536
+MOST_SUBSCRIPTIONS = 100
+"""Of one key."""
+MOST_SHOWN, SHOWN = 1_000, 100
+NOT_KEPT = {"Cache-Control": "no-store"}
+
+
+def subscription_routes(settings: Settings, metrics: Metrics) -> tuple[list[Route], AbstractAsyncContextManager[None]]:
+    """Routes of subscriptions, and what must be entered for as long as they are served.
+
+    Parameters
+    ----------
+    settings, metrics
+        Of the process that serves them.
+
+    Raises
+    ------
+    InvalidSetting
+        When the file of bearer keys or of the SMTP server's URL cannot be used.
+    """
+    del metrics  # the process counts its requests by route itself
+    handlers = Handlers(settings)
+    base = "/v1/subscriptions"
+    routes = [
+        Route(base, handlers.collection, methods=["GET", "POST"]),
+        Route(base + "/{id}", handlers.one, methods=["GET", "PUT", "PATCH", "DELETE"]),
+        Route(base + "/{id}/secret", handlers.secret, methods=["POST"]),
+        Route(base + "/{id}/test", handlers.test, methods=["POST"]),
+        Route(base + "/{id}/deliveries", handlers.deliveries, methods=["GET"]),
+        Route(base + "/{id}/deliveries/{delivery}/replay", handlers.replay, methods=["POST"]),
+        Route(base + "/{id}/replay", handlers.replay_all, methods=["POST"]),
+    ]
+    return routes, handlers.run()
+
+
+class Handlers:
+    """The handlers and what they share."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._gate = SubscriberGate(settings)
+        self._store = Store(settings)
+        self._channels = Channels(settings)
+
+    @contextlib.asynccontextmanager
+    async def run(self) -> AsyncIterator[None]:
+        """Follow Kafka and hold the channels open."""
+        async with self._channels, self._store.run():
+            yield
+
+    async def collection(self, request: Request) -> Response:
+        """GET and POST /v1/subscriptions."""
+        key = self._gate.enter(request)
+        book = self._store.book()
+        mine = [each for each in book.subscriptions.values() if may_see(key, each)]
+        if request.method == "GET":
+            shown = [show_subscription(book.subscription(each.id) or each) for each in mine]
+            shown.sort(key=lambda each: (each.created_at, each.id))
+            return json_response(Subscriptions(shown), headers=NOT_KEPT)
+        draft = read_draft(await read_body(request, BODY_LIMIT))
+        if len(mine) >= MOST_SUBSCRIPTIONS:
+            raise Refused(Refusal.TOO_MANY_SUBSCRIPTIONS, f"key {key.name!r} holds {len(mine)} subscriptions")
+        made = make(draft, key, f"sub_{secrets.token_hex(12)}", new_secret(), time.time())
+        check_url(made.channel, allow_private=self._settings.allow_private)
+        await self._store.write(made)
+        return json_response(show_new(made), 201, {**NOT_KEPT, "Location": f"/v1/subscriptions/{made.id}"})
+
+    async def one(self, request: Request) -> Response:
+        """GET, PUT, PATCH and DELETE /v1/subscriptions/{id}."""
+        key = self._gate.enter(request)
+        before = self._mine(request, key)
+        if request.method == "GET":
+            return json_response(show_subscription(before), headers=NOT_KEPT)
+        if request.method == "DELETE":
+            await self._store.delete(before.id)
+            return Response(status_code=204)
+        body = await read_body(request, BODY_LIMIT)
+        if request.method == "PUT":
+            draft = read_draft(body)
+            changes = Changes(name=draft.name, channel=draft.channel, match=draft.match, status=draft.status)
+        else:
+            changes = read_changes(body)
+        stored = self._store.book().subscriptions[before.id]
+        after = change(stored, changes, key, new_secret(), time.time())
+        check_url(after.channel, allow_private=self._settings.allow_private)
+        await self._store.write(after)
+        fresh = set(after.channel.secrets) - set(stored.channel.secrets)
+        return json_response(show_new(after) if fresh else show_subscription(after), headers=NOT_KEPT)
+
+    async def secret(self, request: Request) -> Response:
+        """POST /v1/subscriptions/{id}/secret."""
+        key = self._gate.enter(request)
+        now, secret = time.time(), new_secret()
+        stored = self._store.book().subscriptions[self._mine(request, key).id]
+        await self._store.write(rotate(stored, secret, now))
+        return json_response(NewSecret(secret, now + OVERLAP_SECONDS), headers=NOT_KEPT)
+
+    async def test(self, request: Request) -> Response:
+        """POST /v1/subscriptions/{id}/test: one attempt, now; what comes of it is the answer and nothing else."""
+        key = self._gate.enter(request)
+        subscription = self._mine(request, key)
+        self._gate.test(key)
+        alert = sample_alert(subscription, time.time())
+        answer = await self._channels.send(subscription, f"msg_test_{secrets.token_hex(12)}", [alert])
+        return json_response(TestAnswer(answer.outcome, answer.status, answer.detail, answer.seconds), headers=NOT_KEPT)
+
+    async def deliveries(self, request: Request) -> Response:
+        """GET /v1/subscriptions/{id}/deliveries."""
+        key = self._gate.enter(request)
+        found = self._store.book().deliveries_of(self._mine(request, key).id)
+        state, limit = _query(request)
+        chosen = [each for each in reversed(found) if state is None or each.state is state]
+        shown = [show_delivery(each) for each in chosen[:limit]]
+        return json_response(Deliveries(shown, len(chosen)), headers=NOT_KEPT)
+
+    async def replay(self, request: Request) -> Response:
+        """POST /v1/subscriptions/{id}/deliveries/{delivery}/replay."""
+        key = self._gate.enter(request)
+        subscription = self._mine(request, key)
+        found = self._store.book().deliveries.get(request.path_params["delivery"])
+        if found is None or found.subscription != subscription.id:
+            raise Refused(Refusal.NOT_FOUND, "there is no such delivery")
+        if found.state not in REPLAYABLE:
+            raise Refused(Refusal.NOT_FAILED, f"this delivery is {found.state.value}")
+        return await self._replay([found])
+
+    async def replay_all(self, request: Request) -> Response:
+        """POST /v1/subscriptions/{id}/replay."""
+        key = self._gate.enter(request)
+        found = self._store.book().deliveries_of(self._mine(request, key).id)
+        return await self._replay([each for each in found if each.state in REPLAYABLE])
+
+    async def _replay(self, deliveries: list[Delivery]) -> Response:
+        now = time.time()
+        if deliveries:
+            await self._store.replay([Replay(delivery=each.id, round=each.round + 1, at=now) for each in deliveries])
+        return json_response(Replayed(len(deliveries)), 202, NOT_KEPT)
+
+    def _mine(self, request: Request, key: Key) -> Subscription:
+        """The subscription of the path; another's is not found either."""
+        found = self._store.book().subscription(request.path_params["id"])
+        if found is None or not may_see(key, found):
+            raise Refused(Refusal.NOT_FOUND, "there is no such subscription")
+        return found
+
+
+def _query(request: Request) -> tuple[State | None, int]:
+    state, limit = request.query_params.get("state"), request.query_params.get("limit", str(SHOWN))
+    if state is not None and state not in list(State):
+        raise Refused(Reason.INVALID_FIELD, f"state is one of {', '.join(State)}")
+    if not (limit.isascii() and limit.isdigit() and 1 <= int(limit) <= MOST_SHOWN):
+        raise Refused(Reason.INVALID_FIELD, f"limit is a number from 1 to {MOST_SHOWN}")
+    return None if state is None else State(state), int(limit)

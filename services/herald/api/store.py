@@ -1,0 +1,115 @@
+"""Subscriptions and deliveries as the routes see them: followed in the background, written with acknowledgement."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Callable
+
+from aiokafka.errors import KafkaError
+
+from services.gateway.produce import KafkaLog, Unavailable
+from services.herald.delivering.reading import take_delivery, take_subscription
+from services.herald.kafka import Follower, make_producer, make_reader, stop
+from services.herald.rules.book import Book
+from services.web.refusal import Refusal, Refused, retry_after
+from streams.contracts.delivery import Replay, encode_record, record_key
+from streams.contracts.settings import Settings
+from streams.contracts.subscription import Subscription, encode_subscription
+from streams.contracts.topics import DELIVERIES, SUBSCRIPTIONS
+
+log = logging.getLogger(__name__)
+
+AGAIN_SECONDS = 1.0
+RETRY_SECONDS = 2.0
+SEEN_SECONDS = 2.0
+"""So long a writer waits to see its own record; it is acknowledged all the same."""
+WAIT_MS = 100
+
+
+class Store:
+    """What Kafka holds; use `run` as an async context manager."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._topics = [settings.topic(SUBSCRIPTIONS.name), settings.topic(DELIVERIES.name)]
+        self._log = KafkaLog(settings, self._topics, lambda each: make_producer(each, "isonomy-subscriptions"))
+        self._book = Book()
+        self._complete = False
+        self._changed = asyncio.Event()
+
+    @contextlib.asynccontextmanager
+    async def run(self) -> AsyncIterator[None]:
+        """Follow for as long as the context lasts; entering does not wait for Kafka."""
+        async with self._log.run():
+            task = asyncio.create_task(self._stay())
+            try:
+                yield
+            finally:
+                task.cancel()
+                await asyncio.wait([task])
+
+    def book(self) -> Book:
+        """What is known; raises `Refused` while it has not been read to its end yet."""
+        if not self._complete:
+            detail = self._log.fault() or "the subscriptions are being read"
+            raise Refused(Refusal.UNAVAILABLE, detail, retry_after(RETRY_SECONDS))
+        return self._book
+
+    async def write(self, subscription: Subscription) -> None:
+        """Write a subscription; returns when it is acknowledged and seen. Raises `Refused`."""
+        await self._send(self._topics[0], [(subscription.id, encode_subscription(subscription))])
+        await self._see(lambda: self._revision(subscription.id) >= subscription.revision)
+
+    async def delete(self, name: str) -> None:
+        """Delete a subscription; returns when that is acknowledged and seen. Raises `Refused`."""
+        await self._send(self._topics[0], [(name, None)])
+        await self._see(lambda: self._revision(name) == 0)
+
+    async def replay(self, replays: list[Replay]) -> None:
+        """Ask the herald to send failed deliveries again. Raises `Refused`."""
+        await self._send(self._topics[1], [(record_key(each), encode_record(each)) for each in replays])
+
+    def _revision(self, name: str) -> int:
+        found = self._book.subscriptions.get(name)
+        return 0 if found is None else found.revision
+
+    async def _send(self, topic: str, records: list[tuple[str, bytes | None]]) -> None:
+        try:
+            await self._log.send(topic, [(key.encode(), value) for key, value in records])
+        except Unavailable as error:
+            reason = Refusal.UNCONFIRMED if error.written else Refusal.UNAVAILABLE
+            raise Refused(reason, error.detail, retry_after(RETRY_SECONDS)) from None
+
+    async def _see(self, seen: Callable[[], bool]) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SEEN_SECONDS):
+                while not seen():
+                    self._changed.clear()
+                    await self._changed.wait()
+
+    async def _stay(self) -> None:
+        while True:
+            reader = make_reader(self._settings)
+            try:
+                await reader.start()
+                await self._follow(Follower(reader, self._topics))
+            except (KafkaError, LookupError, OSError) as error:
+                log.warning("subscriptions cannot be read, again in a moment: %s", error)
+            finally:
+                await stop(reader)
+            await asyncio.sleep(AGAIN_SECONDS)  # between two tries
+
+    async def _follow(self, follower: Follower) -> None:
+        await follower.start()
+        book, complete = Book(), False
+        while True:
+            for record in await follower.fetch(WAIT_MS):
+                if record.topic == self._topics[0]:
+                    take_subscription(book, record)
+                else:
+                    take_delivery(book, record)
+            if not complete and await follower.at_end():
+                self._book, self._complete, complete = book, True, True
+            self._changed.set()

@@ -1,0 +1,146 @@
+"""What is shown of subscriptions and deliveries: never a secret, a token or a header's value. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from yarl import URL
+
+from streams.contracts.alert import Kind, Severity, Status
+from streams.contracts.delivery import Answer, Delivery, Outcome, State
+from streams.contracts.subscription import Activity, Channel, ChannelType, Match, Subscription
+
+HIDDEN = "…"
+
+
+class ShownChannel(msgspec.Struct, frozen=True):
+    """A channel without what is secret: of a webhook's URL the query is hidden, of Apprise's all but the service."""
+
+    type: ChannelType
+    url: str
+    headers: list[str]
+    secrets: int
+
+
+class ShownSubscription(msgspec.Struct, frozen=True):
+    """A subscription as its owner sees it. Times are epoch seconds."""
+
+    id: str
+    name: str
+    match: Match
+    channel: ShownChannel
+    status: Activity
+    reason: str | None
+    revision: int
+    created_at: float
+    updated_at: float
+
+
+class NewSubscription(ShownSubscription, frozen=True):
+    """The same with the secret, which is shown this once."""
+
+    secret: str | None
+
+
+class Subscriptions(msgspec.Struct, frozen=True):
+    """All subscriptions of a key."""
+
+    subscriptions: list[ShownSubscription]
+
+
+class ShownDelivery(msgspec.Struct, frozen=True):
+    """One alert owed to the subscription, and where it stands. Times are epoch seconds."""
+
+    id: str
+    alert: str
+    arena: str
+    kind: Kind
+    severity: Severity
+    status: Status
+    state: State
+    message: str | None
+    attempts: int
+    replays: int
+    created_at: float
+    changed_at: float
+    next_at: float | None
+    answer: Answer | None
+
+
+class Deliveries(msgspec.Struct, frozen=True):
+    """Deliveries of a subscription, newest first. `total` counts those that were left out, too."""
+
+    deliveries: list[ShownDelivery]
+    total: int
+
+
+class TestAnswer(msgspec.Struct, frozen=True):
+    """What the endpoint said to one test message."""
+
+    __test__ = False  # its name is no test's
+
+    outcome: Outcome
+    status: int | None
+    detail: str
+    seconds: float
+
+
+class NewSecret(msgspec.Struct, frozen=True):
+    """The new secret, shown this once; the one before signs until `before_until`, epoch seconds."""
+
+    secret: str
+    before_until: float
+
+
+class Replayed(msgspec.Struct, frozen=True):
+    """How many deliveries will be sent again."""
+
+    replayed: int
+
+
+def show_subscription(subscription: Subscription) -> ShownSubscription:
+    """Show a subscription."""
+    return ShownSubscription(**_fields(subscription))
+
+
+def show_new(subscription: Subscription) -> NewSubscription:
+    """Show a subscription that was just made, its secret included."""
+    secrets = subscription.channel.secrets
+    return NewSubscription(**_fields(subscription), secret=secrets[0].text if secrets else None)
+
+
+def show_delivery(delivery: Delivery) -> ShownDelivery:
+    """Show a delivery."""
+    return ShownDelivery(
+        id=delivery.id,
+        alert=delivery.alert,
+        arena=delivery.arena,
+        kind=delivery.kind,
+        severity=delivery.severity,
+        status=delivery.status,
+        state=delivery.state,
+        message=delivery.message,
+        attempts=delivery.attempt,
+        replays=delivery.round,
+        created_at=delivery.created_at,
+        changed_at=delivery.changed_at,
+        next_at=delivery.next_at,
+        answer=delivery.answer,
+    )
+
+
+def _fields(subscription: Subscription) -> dict[str, Any]:
+    names = ShownSubscription.__struct_fields__
+    fields = {name: getattr(subscription, name) for name in names}
+    fields["channel"] = _channel(subscription.channel)
+    return fields
+
+
+def _channel(channel: Channel) -> ShownChannel:
+    if channel.type is ChannelType.APPRISE:
+        scheme, _, rest = channel.url.partition(":")
+        url = channel.url if scheme == "mailto" else f"{scheme}://{HIDDEN}" if rest else HIDDEN
+    else:
+        url = str(URL(channel.url).with_query(None)) + (f"?{HIDDEN}" if "?" in channel.url else "")
+    return ShownChannel(channel.type, url, sorted(channel.headers), len(channel.secrets))

@@ -1,0 +1,85 @@
+"""The herald's own HTTP: /metrics, /healthz and /readyz; the herald runs in its lifespan."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from aiokafka.errors import KafkaError
+from prometheus_client import generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from services.herald.delivering.term import Stalled
+from services.herald.herald import Herald
+from services.web.answers import error_response, json_response
+from services.web.refusal import Refusal, Refused, retry_after
+from streams.contracts.metrics import Metrics
+from streams.contracts.settings import Settings
+
+log = logging.getLogger(__name__)
+
+RETRY_SECONDS = 2.0
+
+
+class Fate:
+    """Whether the herald failed, for the exit code of its process."""
+
+    failed = False
+
+
+def create_herald(settings: Settings, metrics: Metrics, fate: Fate, end: Callable[[], None]) -> Starlette:
+    """Wire the herald.
+
+    Parameters
+    ----------
+    fate
+        Told when the herald fails.
+    end
+        Called then: ends the process, for its supervisor to start it again.
+    """
+    herald = Herald(settings, metrics)
+
+    async def healthz(_: Request) -> Response:
+        return json_response({"status": "up"})
+
+    async def readyz(_: Request) -> Response:
+        fault = herald.fault()
+        if fault is not None:
+            return error_response(Refused(Refusal.UNAVAILABLE, fault, retry_after(RETRY_SECONDS)))
+        return json_response({"status": "ready"})
+
+    async def series(_: Request) -> Response:
+        return Response(generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    def over(task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            expected = isinstance(error, (LookupError, KafkaError, Stalled))
+            log.error("the herald failed: %s", error, exc_info=None if expected else error)
+            fate.failed = True
+            end()
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        task = asyncio.create_task(herald.run())
+        task.add_done_callback(over)
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.wait({task})
+
+    routes = [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", series)]
+    return Starlette(routes=routes, lifespan=lifespan)
+
+
+def end_process() -> None:
+    """Ask this process to end."""
+    os.kill(os.getpid(), signal.SIGTERM)

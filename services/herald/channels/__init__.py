@@ -1,0 +1,1 @@
+"""How a message travels: signed webhooks, Apprise, Alertmanager; and where it may not go."""

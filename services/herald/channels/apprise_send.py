@@ -1,0 +1,99 @@
+"""Slack, e-mail and others through Apprise, in threads of its own: it knows no coroutines."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import quote
+
+from services.herald.channels.address import RefusedAddress
+from services.herald.channels.apprise_urls import read_apprise_url
+from streams.contracts.delivery import Answer, Outcome
+from streams.contracts.settings import InvalidSetting, Settings
+
+THREADS = 16
+
+
+class AppriseSender:
+    """Sends text messages; use it as an async context manager.
+
+    Raises
+    ------
+    InvalidSetting
+        When the file of the SMTP server's URL cannot be used.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._smtp = read_smtp_url(settings)
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="apprise")
+
+    async def __aenter__(self) -> AppriseSender:
+        """Nothing to open."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Let go of the threads, without waiting for a service that hangs."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def send(self, url: str, title: str, text: str, severity: str) -> Answer:
+        """Send one message and say what came of it; only cancelling raises."""
+        began, at = time.monotonic(), time.time()
+
+        def answer(outcome: Outcome, detail: str = "") -> Answer:
+            return Answer(outcome, at=at, seconds=round(time.monotonic() - began, 4), detail=detail)
+
+        def send() -> bool | None:
+            plugin = self._plugin(url)
+            return None if plugin is None else _notify(plugin, title, text, severity)
+
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(self._settings.herald_attempt_seconds):
+                taken = await loop.run_in_executor(self._threads, send)
+        except RefusedAddress as error:
+            return answer(Outcome.REFUSED, str(error))
+        except TimeoutError:
+            return answer(Outcome.TIMEOUT, f"no answer within {self._settings.herald_attempt_seconds:.0f} s")
+        if taken is None:
+            return answer(Outcome.MISCONFIGURED, "Apprise cannot use this URL, or no SMTP server is set for e-mail")
+        return answer(*((Outcome.DELIVERED,) if taken else (Outcome.FAILED, "the service did not take it")))
+
+    def _plugin(self, url: str) -> Any:
+        # Loading Apprise takes a second or two: only where there is such a channel, and in its thread.
+        from apprise import Apprise, AppriseAsset
+
+        asset = AppriseAsset(app_id="Isonomy", app_desc="Isonomy", app_url="", http_redirects=False)
+        target = read_apprise_url(url, allow_private=self._settings.allow_private)
+        if url.lower().startswith("mailto:"):
+            if self._smtp is None:
+                return None
+            target = f"{self._smtp}{'&' if '?' in self._smtp else '?'}to={quote(target)}"
+        plugin = Apprise.instantiate(target, asset=asset)
+        if plugin is not None:
+            plugin.socket_connect_timeout = self._settings.herald_connect_seconds
+            plugin.socket_read_timeout = self._settings.herald_attempt_seconds
+        return plugin
+
+
+def _notify(plugin: Any, title: str, text: str, severity: str) -> bool:
+    kind = {"resolved": "success", "info": "info", "warning": "warning"}.get(severity, "failure")
+    return bool(plugin.notify(title=title, body=text, notify_type=kind))
+
+
+def read_smtp_url(settings: Settings) -> str | None:
+    """URL of the operator's SMTP server; raises `InvalidSetting`, which does not show it."""
+    path = settings.smtp_url_file
+    if path is None:
+        return None
+    try:
+        text = path.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidSetting(f"ISONOMY_SMTP_URL_FILE={str(path)!r}: {error}") from None
+    if not text.startswith(("mailto://", "mailtos://")) or len(text.split()) != 1:
+        raise InvalidSetting(
+            f"ISONOMY_SMTP_URL_FILE={str(path)!r}: not one URL that begins with mailto:// or mailtos://"
+        )
+    return text

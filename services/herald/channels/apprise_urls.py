@@ -1,0 +1,67 @@
+"""Which Apprise URLs a subscriber may give. Pure.
+
+Apprise connects by itself, so the guard of our own client does not hold for it. Services whose host is written in
+Apprise are allowed; those that take any host are not, unless private addresses are allowed, where there is nothing to
+guard. E-mail goes through the operator's SMTP server alone. Parameters are refused but for a few: `template=` would
+read a file of ours.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import parse_qsl, urlsplit
+
+from services.herald.channels.address import RefusedAddress
+
+SERVICES = {
+    "discord": "Discord",
+    "gchat": "Google Chat",
+    "mailto": "e-mail",
+    "opsgenie": "Opsgenie",
+    "pagerduty": "PagerDuty",
+    "pbul": "Pushbullet",
+    "pover": "Pushover",
+    "slack": "Slack",
+    "tgram": "Telegram",
+    "twilio": "Twilio",
+    "victorops": "Splunk On-Call",
+    "wxteams": "Webex",
+}
+"""Schemes whose host Apprise knows, and e-mail."""
+PARAMETERS = {"channel", "footer", "format", "priority", "region", "thread", "to"}
+
+_address = re.compile(r"[A-Za-z0-9._%+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,63}\Z").match
+_LOCAL_FILES = {"file", "dbus", "gnome", "windows", "macosx", "syslog", "kde", "qt", "glib", "memory"}
+
+
+def read_apprise_url(text: str, *, allow_private: bool) -> str:
+    """Hold an Apprise URL against the rules.
+
+    Returns
+    -------
+    The URL; of e-mail, the address alone.
+
+    Raises
+    ------
+    RefusedAddress
+        With the reason, and without the URL, which holds tokens.
+    """
+    if len(text) > 2048 or re.search(r"[\s\\\x00-\x1f\x7f]", text):
+        raise RefusedAddress("the URL is too long, or holds white space, a backslash or a control character")
+    scheme, colon, rest = text.partition(":")
+    scheme = scheme.lower()
+    if not colon:
+        raise RefusedAddress("an Apprise URL begins with its service: slack://, discord://, mailto:, …")
+    if scheme == "mailto":
+        if not _address(rest):
+            raise RefusedAddress("e-mail is mailto: and one address; the server is the operator's")
+        return rest
+    if scheme not in SERVICES and (not allow_private or scheme in _LOCAL_FILES):
+        raise RefusedAddress(f"{scheme[:20]!r} is none of {', '.join(sorted(SERVICES))}")
+    try:
+        names = {name.lower() for name, _ in parse_qsl(urlsplit(text).query, keep_blank_values=True)}
+    except ValueError:
+        raise RefusedAddress("the URL cannot be read") from None
+    if unknown := {name.lstrip("+-:") for name in names} - PARAMETERS:
+        raise RefusedAddress(f"parameter {min(unknown)[:20]!r} is none of {', '.join(sorted(PARAMETERS))}")
+    return text

@@ -1,0 +1,149 @@
+"""Attempts: hands messages to the lanes when they are due, sends them, and writes down what came of it."""
+
+from __future__ import annotations
+
+import time
+
+from services.herald.channels.send import Channels, lane_host
+from services.herald.delivering.journal import Journal
+from services.herald.delivering.lanes import RESEND, Lanes, Limits
+from services.herald.delivering.tenure import NotOurs, Tenure
+from services.herald.rules.book import keyed
+from services.herald.rules.desk import Desk
+from services.herald.rules.matching import matches
+from services.herald.rules.outbox import Outbox
+from services.herald.rules.owed import got_firing
+from services.herald.rules.schedule import Schedule
+from services.herald.rules.settle import settle
+from streams.contracts.alert import Alert
+from streams.contracts.delivery import Answer, Delivery, Disabled, Outcome, Record, State
+from streams.contracts.metrics import Metrics
+from streams.contracts.settings import Settings
+from streams.contracts.subscription import ChannelType, Subscription
+
+GONE = "the endpoint answered 410: it wants no more"
+_SILENT = (Outcome.TIMEOUT, Outcome.UNREACHABLE)
+
+
+class Attempts:
+    """What is under way, and what waits for its time."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        metrics: Metrics,
+        desk: Desk,
+        journal: Journal,
+        tenure: Tenure,
+        channels: Channels,
+    ) -> None:
+        self._metrics = metrics
+        self._desk, self._book = desk, desk.book
+        self._journal, self._tenure, self._channels = journal, tenure, channels
+        self._schedule = Schedule.read(settings.herald_retry_seconds)
+        self._outbox = Outbox()
+        self._limits = Limits(settings.herald_concurrency, settings.herald_per_host)
+        self._lanes = Lanes(self._work)
+        self._silent: set[str] = set()
+        """Subscriptions whose endpoint did not answer last time."""
+
+    @property
+    def failure(self) -> BaseException | None:
+        """What went wrong in a lane, if anything."""
+        return self._lanes.failure
+
+    def put(self, deliveries: list[Delivery]) -> None:
+        """Take the deliveries of one message, written down already, to be sent at their time."""
+        self._outbox.put(deliveries)
+
+    def hand_out(self, now: float) -> None:
+        """Give what is due to the lanes."""
+        for subscription, message in self._outbox.due(now):
+            self._lanes.put(subscription, message)
+
+    def resend(self) -> None:
+        """Tell every Alertmanager again what fires."""
+        for name, subscription in self._book.subscriptions.items():
+            if subscription.channel.type is ChannelType.ALERTMANAGER and self._book.is_active(name):
+                self._lanes.put(name, RESEND)
+
+    async def stop(self, grace: float) -> bool:
+        """Begin nothing more; whether all that was under way ended by itself."""
+        return await self._lanes.stop(grace)
+
+    async def _work(self, name: str, job: str) -> None:
+        subscription = self._book.subscription(name)
+        if subscription is None or not self._book.is_active(name):
+            self._outbox.give_back(job)  # held; when the subscription is active again, it is put in again
+            return
+        if job == RESEND:
+            await self._resend(subscription)
+            return
+        members = self._outbox.pending(self._book, job)
+        if not members:
+            self._outbox.drop(job)
+            return
+        answer = await self._attempt(subscription, job, [each.body for each in members if each.body is not None])
+        await self._settled(subscription, job, members, answer)
+
+    async def _attempt(self, subscription: Subscription, message: str, alerts: list[Alert]) -> Answer:
+        """Send, as soon as there is room and nobody else may be sending."""
+        stopped = True
+
+        def still_ours() -> None:
+            nonlocal stopped
+            stopped = not self._tenure.holds()
+            if stopped:
+                raise NotOurs
+
+        doubtful = subscription.id in self._silent
+        while True:
+            await self._tenure.wait()
+            async with self._limits.slot(lane_host(subscription.channel), doubtful=doubtful):
+                if not self._tenure.holds():
+                    continue
+                stopped = False
+                self._metrics.herald_under_way.set(self._limits.under_way)
+                try:
+                    answer = await self._channels.send(subscription, message, alerts, still_ours)
+                except NotOurs:
+                    continue
+            self._metrics.herald_under_way.set(self._limits.under_way)
+            if not stopped:
+                (self._silent.add if answer.outcome in _SILENT else self._silent.discard)(subscription.id)
+                return answer
+
+    async def _settled(self, subscription: Subscription, message: str, members: list[Delivery], answer: Answer) -> None:
+        channel = subscription.channel.type.value
+        self._metrics.herald_attempts.labels(channel, answer.outcome.value).inc()
+        self._metrics.herald_attempt_seconds.labels(channel).observe(answer.seconds)
+        after = settle(members, answer, self._schedule)
+        records: list[Record] = []
+        if answer.outcome is Outcome.GONE:
+            records.append(
+                Disabled(subscription=subscription.id, revision=subscription.revision, reason=GONE, at=answer.at)
+            )
+        records += after
+        await self._journal.write(keyed(records))
+        self._outbox.drop(message)
+        if after[0].state is State.PENDING:
+            self._outbox.put(after)
+            return
+        now = time.time()
+        written = self._desk.settled(after, now, time.monotonic())
+        await self._journal.write(keyed(list(written)))
+        for delivery in [*after, *written]:
+            self._metrics.herald_deliveries.labels(channel, delivery.state.value).inc()
+            if delivery.state is State.DELIVERED and delivery.round == 0:
+                seconds = max(0.0, answer.at + answer.seconds - delivery.created_at)
+                self._metrics.herald_delivery_seconds.labels(channel).observe(seconds)
+
+    async def _resend(self, subscription: Subscription) -> None:
+        alerts = [
+            alert
+            for alert in self._desk.known.firing()
+            if matches(subscription.match, alert) and got_firing(self._book, subscription.id, alert.id)
+        ]
+        if alerts:
+            answer = await self._attempt(subscription, RESEND, alerts)
+            self._metrics.herald_resends.labels(answer.outcome.value).inc()

@@ -1,0 +1,123 @@
+"""What comes from Kafka in one term: all that was written before, then what follows; and the claims among it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from services.herald.delivering.reading import take_delivery, take_subscription
+from services.herald.delivering.tenure import CONFIRM_SECONDS, Fenced, Tenure
+from services.herald.kafka import Follower
+from services.herald.rules.book import Book
+from streams.contracts.delivery import Claim, Delivery
+from streams.contracts.settings import Settings
+from streams.contracts.topics import ALERTS, DELIVERIES, SUBSCRIPTIONS
+
+log = logging.getLogger(__name__)
+
+WAIT_MS = 20
+
+
+class Inflow:
+    """Reads the three topics into the book, and keeps what is to be acted on.
+
+    Parameters
+    ----------
+    settings
+        Names of the topics.
+    consumer
+        Started, outside any group.
+    book, tenure
+        Told of what is read.
+    by
+        Name of this herald.
+    """
+
+    def __init__(self, settings: Settings, consumer: AIOKafkaConsumer, book: Book, tenure: Tenure, by: str) -> None:
+        self.alerts, self.subscriptions, self.deliveries = (
+            settings.topic(topic.name) for topic in (ALERTS, SUBSCRIPTIONS, DELIVERIES)
+        )
+        self._log = TopicPartition(self.deliveries, 0)
+        self._follower = Follower(consumer, [self.alerts, self.subscriptions, self.deliveries])
+        self._book, self._tenure, self._by = book, tenure, by
+        self._claimed = -1
+        self._progress = asyncio.Event()
+        self.came: list[Any] = []
+        """Records of alerts and subscriptions that were read and not acted on yet."""
+        self.overtaken: list[Delivery] = []
+        """Deliveries after which a late record of another herald stands: to be written again."""
+        self.asked = False
+        """Whether a replay was asked for."""
+
+    async def start(self) -> None:
+        """Begin; raises `LookupError` when a topic is not there."""
+        await self._follower.start()
+
+    async def up_to(self, claimed: int) -> Claim | None:
+        """Read subscriptions to their end, and deliveries up to our claim; returns the claim before it."""
+        self._claimed = claimed
+        previous: Claim | None = None
+        while self._follower.position[self._log] <= claimed or not await self._follower.at_end(self.subscriptions):
+            for record in await self._follower.fetch(WAIT_MS, self.deliveries, self.subscriptions):
+                if record.topic == self.subscriptions:
+                    take_subscription(self._book, record)
+                    continue
+                if record.offset == claimed:
+                    previous = self._book.claim
+                self._delivery(record)
+        return previous
+
+    async def all_alerts(self) -> list[Any]:
+        """Every alert's record up to the end."""
+        found: list[Any] = []
+        while not await self._follower.at_end(self.alerts):
+            found += await self._follower.fetch(WAIT_MS, self.alerts)
+        return found
+
+    async def read(self) -> None:
+        """Read what comes, for ever. Alone: whoever writes waits for a confirmation, and that waits for this.
+
+        Raises
+        ------
+        Fenced
+            When another herald has taken over.
+        """
+        while True:
+            records = await self._follower.fetch(WAIT_MS)
+            for record in records:  # without pause: what is fetched counts as read
+                if record.topic == self.deliveries:
+                    self._delivery(record)
+                    self.asked = self.asked or (record.key or b"").startswith(b"replay/")
+                else:
+                    self.came.append(record)
+            self._progress.set()
+
+    async def confirm(self) -> None:
+        """Ask again and again, for ever, whether anybody has taken over."""
+        while True:
+            asked_at = time.monotonic()
+            try:
+                end = await self._follower.end(self._log)
+            except KafkaError as error:
+                log.warning("Kafka does not say whether anybody has taken over: %r", error)
+            else:
+                while self._follower.position[self._log] < end:
+                    self._progress.clear()
+                    await self._progress.wait()
+                self._tenure.confirm(asked_at)
+            await asyncio.sleep(CONFIRM_SECONDS)  # between two questions
+
+    def _delivery(self, record: Any) -> None:
+        overtaken = take_delivery(self._book, record)
+        if overtaken is not None:
+            self.overtaken.append(overtaken)
+        claim = self._book.claim
+        if claim is not None and claim.by != self._by and record.offset > self._claimed:
+            log.warning("%s has taken over", claim.by)
+            self._tenure.fence()
+            raise Fenced

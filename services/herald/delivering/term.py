@@ -1,0 +1,227 @@
+"""One term: from being chosen until another is. It begins with nothing but Kafka: the topics say all there is to know.
+
+claim → read all → follow: match → gather → write down → lanes: attempt → write down
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+
+from services.herald.channels.send import Channels
+from services.herald.delivering.attempts import Attempts
+from services.herald.delivering.figures import show
+from services.herald.delivering.inflow import Inflow
+from services.herald.delivering.journal import Journal
+from services.herald.delivering.reading import read_alert, take_subscription
+from services.herald.delivering.tenure import LEASE, Tenure
+from services.herald.rules.book import Book, keyed
+from services.herald.rules.desk import Desk
+from services.herald.rules.grouping import Gathering, seal
+from services.herald.rules.outbox import messages_of
+from services.herald.rules.settle import forgettable
+from streams.contracts.delivery import CLAIM_KEY, Claim, Delivery, encode_record
+from streams.contracts.metrics import Metrics
+from streams.contracts.settings import Settings
+from streams.contracts.topics import DELIVERIES
+
+log = logging.getLogger(__name__)
+
+DAY = 86_400.0
+SHOW_SECONDS = 1.0
+FORGET_SECONDS = 60.0
+FORGET_AT_ONCE = 1_000
+GRACE_SECONDS = 4.0
+"""Attempts under way may take so long after being told to stop: less than the group waits for a member."""
+LOOK_SECONDS = 0.02
+
+
+class Stalled(RuntimeError):  # noqa: N818 -- what it is
+    """Kafka has not answered for too long; a new process may have more luck."""
+
+
+class Term:
+    """One term of one herald.
+
+    Parameters
+    ----------
+    settings, metrics
+        Of this process.
+    by
+        Name of this herald, another in every process.
+    consumer, producer
+        Started; the consumer outside any group.
+    channels
+        Open.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        metrics: Metrics,
+        by: str,
+        consumer: AIOKafkaConsumer,
+        producer: AIOKafkaProducer,
+        channels: Channels,
+    ) -> None:
+        self._settings, self._metrics, self._by, self._producer = settings, metrics, by, producer
+        self._deliveries = settings.topic(DELIVERIES.name)
+        self._book = Book()
+        self._tenure = Tenure()
+        self._inflow = Inflow(settings, consumer, self._book, self._tenure, by)
+        self._desk = Desk(self._book, Gathering(settings.herald_group_seconds, settings.herald_group_size))
+        self._journal = Journal(producer, self._deliveries, self._book, self._tenure, by)
+        self._attempts = Attempts(settings, metrics, self._desk, self._journal, self._tenure, channels)
+        self._stop = asyncio.Event()
+        self._next: dict[str, float] = {}
+
+    def stop(self) -> None:
+        """Begin nothing more, finish what is under way, release."""
+        self._stop.set()
+
+    async def run(self) -> None:
+        """Deliver until stopped or cancelled.
+
+        Raises
+        ------
+        Fenced
+            When another herald has taken over.
+        Stalled
+            When Kafka does not answer for `watchdog_seconds`.
+        """
+        tasks: set[asyncio.Task[Any]] = set()
+        released = False
+        try:
+            owed, not_before = await self._take_over()
+            tasks |= {
+                asyncio.create_task(each) for each in (self._inflow.read(), self._inflow.confirm(), self._stop.wait())
+            }
+            tasks.add(asyncio.create_task(self._follow(owed, not_before)))
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in tasks:
+                if task.done():
+                    task.result()
+            released = await self._attempts.stop(GRACE_SECONDS)  # reading and confirming go on: it writes
+        finally:
+            for task in tasks:
+                task.cancel()
+            if tasks:
+                await asyncio.wait(tasks)
+            await self._attempts.stop(0)
+            self._metrics.herald_owner.set(0)
+            self._metrics.herald_confirmed_age.set(0)
+        if released and not self._tenure.fenced:
+            await self._claim(released=True)
+
+    async def _claim(self, *, released: bool) -> int:
+        record = Claim(by=self._by, at=time.time(), released=released)
+        sent = await self._producer.send_and_wait(
+            self._deliveries, encode_record(record), key=CLAIM_KEY.encode(), partition=0
+        )
+        offset: int = sent.offset
+        return offset
+
+    async def _take_over(self) -> tuple[list[Delivery], float]:
+        """Claim, and read everything that was written before.
+
+        Returns
+        -------
+        What is to be written, and when the first attempt may be made, in monotonic time.
+        """
+        await self._inflow.start()
+        claimed = await self._claim(released=False)
+        claimed_at = time.monotonic()
+        previous = await self._inflow.up_to(claimed)
+        since = time.time() - self._settings.herald_history_days / 2 * DAY
+        owed = [each for record in await self._inflow.all_alerts() for each in self._alert(record, since)]
+        now, mono = time.time(), time.monotonic()
+        for name in self._book.subscriptions:
+            self._desk.subscription(name, now, mono)
+        owed += self._desk.recover(now, mono) + self._desk.replays(now, mono)
+        log.info(
+            "took over: %d subscriptions, %d deliveries, %d alerts fire",
+            len(self._book.subscriptions), len(self._book.deliveries), len(self._desk.known.firing()),
+        )  # fmt: skip
+        free = previous is None or previous.released or previous.by == self._by
+        return owed, 0.0 if free else claimed_at + LEASE
+
+    async def _follow(self, owed: list[Delivery], not_before: float) -> None:
+        """Act on what was read, and hand out what is due."""
+        await asyncio.sleep(max(0.0, not_before - time.monotonic()))  # a lease runs out by time alone
+        for deliveries in messages_of(list(self._book.deliveries.values())):
+            self._attempts.put(deliveries)
+        self._metrics.herald_owner.set(1)
+        inflow = self._inflow
+        while True:
+            came, inflow.came = inflow.came, []
+            for record in came:
+                if record.topic == inflow.alerts:
+                    owed += self._alert(record, None)
+                else:
+                    await self._subscription(take_subscription(self._book, record))
+            if inflow.asked:
+                inflow.asked = False
+                owed += self._desk.replays(time.time(), time.monotonic())
+            overtaken, inflow.overtaken = inflow.overtaken, []
+            await self._journal.write(keyed([*owed, *overtaken]))
+            owed = []
+            await self._send_due()
+            await self._now_and_then()
+            await asyncio.sleep(LOOK_SECONDS)  # what comes is looked at this often
+
+    def _alert(self, record: Any, since: float | None) -> list[Delivery]:
+        alert = read_alert(record)
+        if alert is None:
+            self._metrics.herald_alerts.labels("invalid").inc()
+            return []
+        news, written = self._desk.alert(alert, record.timestamp / 1000, time.monotonic(), since)
+        self._metrics.herald_alerts.labels(news.value).inc()
+        return written
+
+    async def _subscription(self, name: str | None) -> None:
+        """Act on a subscription that began, changed or ended."""
+        if name is None:
+            return
+        if name not in self._book.subscriptions:
+            self._desk.gathering.drop(name)
+            await self._journal.write([(each.id, None) for each in self._book.deliveries_of(name)])
+            return
+        self._desk.subscription(name, time.time(), time.monotonic())
+        for deliveries in messages_of(self._book.deliveries_of(name)):
+            self._attempts.put(deliveries)
+
+    async def _send_due(self) -> None:
+        """Close what is gathered into messages, write them down, and only then let them go."""
+        closed = [seal(members, time.time()) for members in self._desk.gathering.close(time.monotonic())]
+        if closed:
+            await self._journal.write(keyed([delivery for members in closed for delivery in members]))
+            for members in closed:
+                self._attempts.put(members)
+        self._attempts.hand_out(time.time())
+
+    async def _now_and_then(self) -> None:
+        if self._attempts.failure is not None:
+            raise self._attempts.failure
+        now = time.time()
+        if self._due("show", SHOW_SECONDS):
+            show(self._metrics, self._book, self._desk.gathering, now)
+            self._metrics.herald_confirmed_age.set(self._tenure.age)
+            if self._tenure.age > self._settings.watchdog_seconds:
+                raise Stalled(f"Kafka has confirmed nothing for {self._tenure.age:.0f} s")
+        if self._due("resend", self._settings.herald_resend_seconds):
+            self._attempts.resend()
+        if self._due("forget", FORGET_SECONDS):
+            seconds = self._settings.herald_history_days * DAY
+            keys = forgettable(self._book, self._desk.known, now, seconds, FORGET_AT_ONCE)
+            await self._journal.write([(key, None) for key in keys])
+
+    def _due(self, what: str, every: float) -> bool:
+        now = time.monotonic()
+        if now < self._next.get(what, 0.0):
+            return False
+        self._next[what] = now + every
+        return True

@@ -1,0 +1,124 @@
+"""The book: what the topics `subscriptions` and `deliveries` come to, record by record. Pure.
+
+The newest record of a key is its state, with one exception: a delivery never goes back. A herald that was frozen may
+write, when it wakes, what was true before; such a record is not taken, and named, so that the owner writes the true
+one after it (compaction keeps the last).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+import msgspec
+
+from streams.contracts.delivery import (
+    CLAIM_KEY,
+    REPLAYABLE,
+    Claim,
+    Delivery,
+    Disabled,
+    Record,
+    Replay,
+    State,
+    record_key,
+)
+from streams.contracts.subscription import Activity, Subscription
+
+_ORDER = {State.WAITING: 0, State.PENDING: 1, State.SKIPPED: 2, State.DEAD: 2, State.DELIVERED: 3}
+
+
+def progress(delivery: Delivery) -> tuple[int, int, int]:
+    """How far a delivery is: round, state, attempts; it only grows."""
+    return delivery.round, _ORDER[delivery.state], delivery.attempt
+
+
+@dataclass(slots=True)
+class Book:
+    """All that is known; nothing but the topics goes into it."""
+
+    subscriptions: dict[str, Subscription] = field(default_factory=dict)
+    deliveries: dict[str, Delivery] = field(default_factory=dict)
+    of: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    """Ids of deliveries by subscription."""
+    disabled: dict[str, Disabled] = field(default_factory=dict)
+    replays: dict[str, Replay] = field(default_factory=dict)
+    claim: Claim | None = None
+
+    def take_subscription(self, key: str, subscription: Subscription | None) -> None:
+        """Take in a record of `subscriptions`; `None` deletes."""
+        if subscription is None:
+            self.subscriptions.pop(key, None)
+        else:
+            self.subscriptions[key] = subscription
+
+    def take(self, key: str, record: Record | None) -> Delivery | None:
+        """Take in a record of `deliveries`; `None` forgets.
+
+        Returns
+        -------
+        The delivery as it stands, when the record would have taken it back; else nothing.
+        """
+        match record:
+            case None:
+                self._forget(key)
+            case Delivery():
+                known = self.deliveries.get(record.id)
+                if known is not None and progress(record) < progress(known):
+                    return known if record.by != known.by else None  # else only an echo that comes late
+                self.deliveries[record.id] = record
+                self.of[record.subscription].add(record.id)
+            case Claim():
+                self.claim = record
+            case Disabled():
+                self.disabled[record.subscription] = record
+            case Replay():
+                self.replays[record.delivery] = record
+        return None
+
+    def _forget(self, key: str) -> None:
+        kind, _, name = key.rpartition("/")
+        if kind == "disabled":
+            self.disabled.pop(name, None)
+        elif kind == "replay":
+            self.replays.pop(name, None)
+        elif key == CLAIM_KEY:
+            self.claim = None
+        elif (gone := self.deliveries.pop(key, None)) is not None:
+            ids = self.of[gone.subscription]
+            ids.discard(key)
+            if not ids:
+                del self.of[gone.subscription]
+
+    def subscription(self, name: str) -> Subscription | None:
+        """The subscription as it holds: with what the herald disabled."""
+        found = self.subscriptions.get(name)
+        mark = self.disabled.get(name)
+        if found is None or mark is None or mark.revision != found.revision:
+            return found
+        return msgspec.structs.replace(found, status=Activity.DISABLED, reason=mark.reason)
+
+    def is_active(self, name: str) -> bool:
+        """Whether a subscription is there and nothing disabled it."""
+        found = self.subscription(name)
+        return found is not None and found.status is Activity.ACTIVE
+
+    def deliveries_of(self, subscription: str) -> list[Delivery]:
+        """Deliveries of a subscription, oldest first."""
+        found = [self.deliveries[name] for name in self.of.get(subscription, ())]
+        return sorted(found, key=lambda delivery: (delivery.created_at, delivery.id))
+
+    def asked_again(self) -> list[Delivery]:
+        """Deliveries that are to be replayed, and have not been."""
+        return [
+            delivery
+            for replay in self.replays.values()
+            if (delivery := self.deliveries.get(replay.delivery)) is not None
+            and delivery.state in REPLAYABLE
+            and delivery.round < replay.round
+        ]
+
+
+def keyed(records: list[Record]) -> list[tuple[str, Record | None]]:
+    """Records with their keys."""
+    return [(record_key(record), record) for record in records]

@@ -1,0 +1,32 @@
+"""Whether a subscription asks for an alert. Pure."""
+
+from __future__ import annotations
+
+from streams.contracts.alert import Alert, Severity
+from streams.contracts.subscription import SEVERITIES, Match
+
+
+def rank(severity: Severity) -> int:
+    """Place from least to worst.
+
+    >>> rank(Severity.CRITICAL) > rank(Severity.WARNING) > rank(Severity.INFO)
+    True
+    """
+    return SEVERITIES.index(severity)
+
+
+def at_least(severity: Severity) -> tuple[Severity, ...]:
+    """Return this severity and the worse ones."""
+    return SEVERITIES[rank(severity) :]
+
+
+def matches(match: Match, alert: Alert) -> bool:
+    """Whether every field that is given holds."""
+    subject = alert.subject
+    asked = bool(match.models or match.providers)
+    return (
+        match.arena in (None, alert.arena)
+        and (not match.kinds or alert.kind in match.kinds)
+        and rank(alert.severity) >= rank(match.severity)
+        and (not asked or subject.model in match.models or subject.provider in match.providers)
+    )

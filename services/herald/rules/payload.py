@@ -1,0 +1,143 @@
+"""What a message says: Alertmanager's webhook body, a text for people, and alerts for Alertmanager's API. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from streams.contracts.alert import Alert, Status
+
+NEVER = "0001-01-01T00:00:00Z"
+"""What Alertmanager writes for an alert that has not ended."""
+MOST_TITLE = 120
+
+_encode = msgspec.json.Encoder(order="deterministic").encode
+
+
+def labels_of(alert: Alert) -> dict[str, str]:
+    """What an alert is about; names as Alertmanager's receivers expect them."""
+    subject = {field: value for field, value in msgspec.structs.asdict(alert.subject).items() if value}
+    return {
+        "alertname": alert.kind.value,
+        "arena": alert.arena,
+        "severity": alert.severity.value,
+        **subject,
+    }
+
+
+def notes_of(alert: Alert) -> dict[str, str]:
+    """What is to be said of it: the sentence, the evidence as JSON, the runbook, the id."""
+    return {
+        "summary": alert.summary,
+        "runbook_url": alert.runbook_url,
+        "evidence": json.dumps(alert.evidence, sort_keys=True, ensure_ascii=False),
+        "alert_id": alert.id,
+    }
+
+
+def page_of(alert: Alert, public_url: str) -> str:
+    """Where the arena's alerts can be read."""
+    return f"{public_url.rstrip('/')}/v1/arenas/{alert.arena}/alerts"
+
+
+def webhook_body(alerts: Sequence[Alert], receiver: str, public_url: str) -> bytes:
+    """Body in the shape of Alertmanager's webhook, version 4; the same bytes in every attempt.
+
+    Parameters
+    ----------
+    alerts
+        At least one, all of one arena and one status.
+    receiver
+        The subscription's name.
+    public_url
+        Where people reach the board.
+    """
+    first = alerts[0]
+    said = [(labels_of(alert), notes_of(alert)) for alert in alerts]
+    return _encode(
+        {
+            "version": "4",
+            "groupKey": f'{{}}:{{arena="{first.arena}"}}',
+            "truncatedAlerts": 0,
+            "status": first.status.value,
+            "receiver": receiver,
+            "groupLabels": {"arena": first.arena},
+            "commonLabels": _common([each for each, _ in said]),
+            "commonAnnotations": _common([each for _, each in said]),
+            "externalURL": public_url,
+            "alerts": [
+                {
+                    "status": alert.status.value,
+                    "labels": about,
+                    "annotations": notes,
+                    "startsAt": timestamp(alert.starts_at),
+                    "endsAt": NEVER if alert.ends_at is None else timestamp(alert.ends_at),
+                    "generatorURL": page_of(alert, public_url),
+                    "fingerprint": alert.fingerprint,
+                }
+                for alert, (about, notes) in zip(alerts, said, strict=True)
+            ],
+        }
+    )
+
+
+def alertmanager_body(alerts: Sequence[Alert], public_url: str, now: float, ahead: float) -> bytes:
+    """Body of `POST /api/v2/alerts`.
+
+    Alertmanager judges by wall time: what fires ends `ahead` seconds from now unless it is sent again, what is over
+    ends now. A beginning that lies in the future of our clock is now.
+    """
+    return _encode(
+        [
+            {
+                "labels": labels_of(alert),
+                "annotations": notes_of(alert),
+                "startsAt": timestamp(min(alert.starts_at, now - 1)),
+                "endsAt": timestamp(now + ahead if alert.status is Status.FIRING else now),
+                "generatorURL": page_of(alert, public_url),
+            }
+            for alert in alerts
+        ]
+    )
+
+
+def text_message(alerts: Sequence[Alert], public_url: str) -> tuple[str, str]:
+    """Title and text for a person."""
+    first = alerts[0]
+    over = first.status is Status.RESOLVED
+    worst = "RESOLVED" if over else max((alert.severity for alert in alerts), key=_rank).value.upper()
+    about = first.subject.name or first.arena
+    what = f"{first.kind.value} {about}" if len(alerts) == 1 else f"{len(alerts)} alerts"
+    title = f"[{worst}] {first.arena}: {what}"
+    if len(title) > MOST_TITLE:
+        title = title[: MOST_TITLE - 1] + "…"
+    parts = [
+        f"{alert.summary}\nSince {timestamp(alert.starts_at)}"
+        + (f", until {timestamp(alert.ends_at)}" if alert.ends_at is not None else "")
+        + f". Runbook: {alert.runbook_url}"
+        for alert in alerts
+    ]
+    return title, "\n\n".join([*parts, page_of(first, public_url)])
+
+
+def timestamp(seconds: float) -> str:
+    """RFC 3339 in UTC, with milliseconds.
+
+    >>> timestamp(1767225540.0)
+    '2025-12-31T23:59:00.000Z'
+    """
+    bounded = min(max(seconds, 0.0), 253_402_300_799.0)  # the year 9999 is the last that can be written
+    text = datetime.fromtimestamp(bounded, UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")
+
+
+def _common(each: list[dict[str, str]]) -> dict[str, str]:
+    return {name: value for name, value in each[0].items() if all(other.get(name) == value for other in each)}
+
+
+def _rank(severity: Any) -> int:
+    return ("info", "warning", "critical").index(severity.value)

@@ -1,0 +1,30 @@
+"""Runs the herald as a process, until SIGTERM or SIGINT."""
+
+from __future__ import annotations
+
+import logging
+
+from services.herald.app import Fate, create_herald, end_process
+from services.web.serving import serve_app
+from streams.contracts.metrics import Metrics
+from streams.contracts.settings import Settings
+
+GRACE = 5
+
+
+def serve(settings: Settings) -> None:
+    """Run until a signal: then begin no attempt, write down what came of those under way, release, and return.
+
+    Raises
+    ------
+    InvalidSetting
+        When a setting cannot be used.
+    SystemExit
+        When the port is taken, or with 1 when the herald failed.
+    """
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it repeats itself while Kafka is away
+    logging.getLogger("apprise").setLevel(logging.CRITICAL)  # it would write URLs, which hold tokens
+    fate = Fate()
+    serve_app(create_herald(settings, Metrics(), fate, end_process), settings.host, settings.herald_port, GRACE)
+    if fate.failed:
+        raise SystemExit(1)

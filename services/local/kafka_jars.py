@@ -1,0 +1,68 @@
+"""The jars of Apache Kafka, fetched once by Maven at the version that `deploy/kafka/pom.xml` pins."""
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from services.local.process import StartError
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+DESCRIPTION = REPOSITORY / "deploy" / "kafka"
+FETCH_WITHIN = 600.0
+
+
+def kafka_version() -> str:
+    """Return the pinned version; raise `StartError` outside a source checkout, where nothing pins one."""
+    pom = DESCRIPTION / "pom.xml"
+    if not pom.exists():
+        raise StartError(f"a local Apache Kafka needs a source checkout of Isonomy: there is no {pom}")
+    pinned = re.search(r"<kafka\.version>([^<]+)</kafka\.version>", pom.read_text())
+    if pinned is None:
+        raise StartError(f"{pom} names no kafka.version")
+    return pinned[1]
+
+
+def kafka_libraries(environ: Mapping[str, str] = os.environ) -> Path:
+    """Return the directory that holds Kafka's jars, and fill it first if need be.
+
+    It is `<version>/libs` under ISONOMY_KAFKA_DIR, by default `.isonomy/kafka` in the source checkout.
+
+    Raises
+    ------
+    StartError
+        If Maven is missing or cannot resolve the jars.
+    """
+    version = kafka_version()
+    cache = Path(environ.get("ISONOMY_KAFKA_DIR") or REPOSITORY / ".isonomy" / "kafka")
+    libraries = cache.absolute() / version / "libs"
+    if not (libraries / f"kafka_2.13-{version}.jar").exists():
+        _fetch(libraries)
+    return libraries
+
+
+def _fetch(libraries: Path) -> None:
+    maven = shutil.which("mvn")
+    if maven is None:
+        raise StartError("Apache Kafka's jars are fetched by Maven, and there is no mvn: apt install maven")
+    libraries.parent.mkdir(parents=True, exist_ok=True)
+    # Whole or not at all: an interrupted run, or two at once, must not leave half of the jars behind.
+    with tempfile.TemporaryDirectory(dir=libraries.parent) as scratch:
+        fetched = Path(scratch, "libs")
+        goal = ["dependency:copy-dependencies", f"-DoutputDirectory={fetched}"]
+        command = [maven, "--quiet", "--batch-mode", "--file", str(DESCRIPTION / "pom.xml"), *goal]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=FETCH_WITHIN, check=False)
+        except subprocess.TimeoutExpired as error:
+            raise StartError(f"Maven did not fetch Apache Kafka's jars within {FETCH_WITHIN:g} s") from error
+        if done.returncode != 0:
+            raise StartError(f"Maven could not fetch Apache Kafka's jars:\n{(done.stdout + done.stderr)[-2000:]}")
+        try:
+            fetched.rename(libraries)
+        except OSError:
+            # Another run was faster; its jars are as good. Anything else is an error.
+            if not libraries.exists():
+                raise

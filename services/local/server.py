@@ -1,0 +1,117 @@
+"""A server of the local stack: a child process that counts as started once it answers."""
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from services.local.ports import HOST, free_port, require_free
+from services.local.process import TERMINATE_WITHIN, ChildProcess, StartError
+
+
+class Server(ABC):
+    """A process that listens on one loopback port.
+
+    Parameters
+    ----------
+    directory
+        Its log, and its data if it keeps any; made when missing.
+    port
+        The port to listen on, or `None` for a free one. It stays the same when the server is started again.
+    """
+
+    name: str
+    ready_within: float = 15.0
+
+    def __init__(self, directory: Path, port: int | None = None) -> None:
+        self.directory = directory.absolute()
+        self.port = free_port() if port is None else port
+        self._process: ChildProcess | None = None
+
+    @abstractmethod
+    def argv(self) -> list[str]:
+        """Return program and arguments; raise `StartError` if the program is not installed."""
+
+    @abstractmethod
+    def answers(self) -> bool:
+        """Whether it serves a request now; may raise `OSError` for no."""
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.terminate()
+
+    @property
+    def address(self) -> str:
+        """`host:port`."""
+        return f"{HOST}:{self.port}"
+
+    @property
+    def process(self) -> ChildProcess:
+        """The child process of the latest start, to be looked at, frozen or killed."""
+        if self._process is None:
+            raise RuntimeError(f"{self.name} was never started")
+        return self._process
+
+    def start(self) -> None:
+        """Start the server and return once it answers.
+
+        Raises
+        ------
+        StartError
+            If it is not installed, the port is taken, it exits, or it does not answer in `ready_within` seconds.
+        """
+        require_free(self.port, self.name)
+        process = ChildProcess(self.name, self.argv(), log_path=self.directory / f"{self.name}.log")
+        process.start()
+        self._process = process
+        try:
+            wait_until(self.answers, self.ready_within, process)
+        except BaseException:
+            process.kill()
+            raise
+
+    def poll(self) -> int | None:
+        """Return the exit code, or `None` while it runs and before it ever ran."""
+        return None if self._process is None else self._process.poll()
+
+    def terminate(self, deadline: float = TERMINATE_WITHIN) -> None:
+        """Stop it with SIGTERM, and SIGKILL after `deadline` seconds; nothing happens if it does not run."""
+        if self._process is not None:
+            self._process.terminate(deadline)
+
+    def kill(self) -> None:
+        """Stop it as a power cut would, with SIGKILL."""
+        self.process.kill()
+
+    def restart(self) -> None:
+        """Stop it, if it runs, and start it again on the same port and directory."""
+        self.terminate()
+        self.start()
+
+
+def wait_until(answers: Callable[[], bool], deadline: float, process: ChildProcess) -> None:
+    """Poll a condition until it holds; raise `StartError`, with the end of the log, when it cannot any more."""
+    end = time.monotonic() + deadline
+    while time.monotonic() < end:
+        # A stranger on the port could answer in its place, so an answer counts only while the child lives.
+        code = process.poll()
+        if code is not None:
+            raise StartError(f"{process.name} exited with {code} before it answered; {_log_of(process)}")
+        try:
+            if answers() and process.alive:
+                return
+        except OSError:
+            pass
+        time.sleep(0.01)
+    raise StartError(f"{process.name} did not answer within {deadline:g} s; {_log_of(process)}")
+
+
+def _log_of(process: ChildProcess) -> str:
+    return f"its log {process.log_path} ends:\n{process.log_tail()}"

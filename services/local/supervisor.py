@@ -1,0 +1,145 @@
+"""Keep named children running: start in order, restart what falls over, stop in reverse order."""
+
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from services.local.process import StartError
+from services.local.restarts import GaveUpError, Happening, Patience, Report
+
+CHECK_EVERY = 0.1
+
+
+class Child(Protocol):
+    """What the supervisor needs of a child; `ChildProcess` and `Server` have it."""
+
+    def start(self) -> None: ...
+    def poll(self) -> int | None: ...
+    def terminate(self, deadline: float = ...) -> None: ...
+
+
+@dataclass
+class _Ward:
+    name: str
+    child: Child
+    started_at: float = 0.0
+    restarts: int = 0
+    quick_failures: int = 0
+    retry_at: float | None = None  # set while it is down and waits for its next try
+
+
+class Supervisor:
+    """Supervise children from the calling thread; it has no thread of its own.
+
+    Parameters
+    ----------
+    children
+        Name to child, in the order of starting.
+    report
+        Is told everything that happens.
+    patience
+        When to restart and when to give up.
+    irreplaceable
+        Children that are not restarted: when one exits, `run` gives up. A broker that keeps its log in memory is one,
+        for the others would go on at offsets that no longer exist, and hear nothing.
+    stop_within
+        Seconds a child may take to stop before it is killed.
+    """
+
+    def __init__(
+        self,
+        children: Mapping[str, Child],
+        *,
+        report: Callable[[Report], None],
+        patience: Patience | None = None,
+        irreplaceable: Collection[str] = (),
+        stop_within: float = 10.0,
+    ) -> None:
+        self._wards = [_Ward(name, child) for name, child in children.items()]
+        self._report = report
+        self._patience = patience or Patience()
+        self._irreplaceable = frozenset(irreplaceable)
+        self._stop_within = stop_within
+        self._started: list[_Ward] = []
+        self._stop_requested = False
+
+    def start(self) -> None:
+        """Start the children in order; if one cannot start, stop those before it and raise its error."""
+        for ward in self._wards:
+            if self._stop_requested:
+                return
+            self._started.append(ward)
+            try:
+                ward.child.start()
+            except BaseException:
+                self.stop()
+                raise
+            ward.started_at = time.monotonic()
+            self._report(Report(ward.name, Happening.STARTED))
+
+    def run(self) -> None:
+        """Watch the children until `request_stop`, then stop them all.
+
+        Raises
+        ------
+        GaveUpError
+            If one child failed too often in a row, or is irreplaceable and failed. The others are stopped first.
+        """
+        try:
+            while not self._stop_requested:
+                self.check()
+                time.sleep(CHECK_EVERY)
+        finally:
+            self.stop()
+
+    def request_stop(self, *_: object) -> None:
+        """Let `run` return. Fit to be a signal handler: it only sets a flag and takes no lock."""
+        self._stop_requested = True
+
+    def check(self) -> None:
+        """Look at every child once, and restart the ones whose time has come."""
+        for ward in self._started:
+            if ward.retry_at is None:
+                code = ward.child.poll()
+                if code is not None:
+                    self._fell(ward, Happening.EXITED, code=code)
+            if ward.retry_at is not None and time.monotonic() >= ward.retry_at:
+                self._restart(ward)
+
+    def stop(self) -> None:
+        """Stop every child in reverse order; calling it again is harmless."""
+        while self._started:
+            ward = self._started[-1]
+            ward.child.terminate(self._stop_within)
+            self._started.pop()  # only now: an interrupted stop may be called again and misses none
+            self._report(Report(ward.name, Happening.STOPPED, ward.restarts, ward.child.poll()))
+
+    def restarts(self) -> dict[str, int]:
+        """Return how often each child has been restarted."""
+        return {ward.name: ward.restarts for ward in self._wards}
+
+    def _restart(self, ward: _Ward) -> None:
+        ward.retry_at = None
+        ward.restarts += 1
+        ward.started_at = time.monotonic()
+        try:
+            ward.child.start()
+        except StartError as error:
+            self._fell(ward, Happening.START_FAILED, detail=str(error))
+            return
+        ward.started_at = time.monotonic()
+        self._report(Report(ward.name, Happening.RESTARTED, ward.restarts))
+
+    def _fell(self, ward: _Ward, what: Happening, *, code: int | None = None, detail: str = "") -> None:
+        now = time.monotonic()
+        # A start that failed counts as quick however long it took: waiting for an answer is no service.
+        quick = what is Happening.START_FAILED or now - ward.started_at < self._patience.quick
+        ward.quick_failures = ward.quick_failures + 1 if quick else 0
+        if ward.name in self._irreplaceable or ward.quick_failures >= self._patience.quick_failures:
+            self._report(Report(ward.name, Happening.GAVE_UP, ward.restarts, code, detail=detail))
+            last = f"exit code {code}" if code is not None else detail
+            raise GaveUpError(f"{ward.name} failed, after {ward.quick_failures} quick failures in a row: {last}")
+        delay = self._patience.delay(ward.quick_failures)
+        ward.retry_at = now + delay
+        self._report(Report(ward.name, what, ward.restarts, code, delay, detail))

@@ -1,0 +1,37 @@
+"""Run a program that dies with its parent: `python tether.py PARENT_PID PROGRAM ARGUMENT…`.
+
+It asks the kernel for SIGKILL at the parent's death and then becomes the program, so the process id stays the same.
+This is a program of its own, not a `preexec_fn`, because Python code between fork and exec can deadlock in a parent
+that has threads (and Python 3.12 warns of it). It imports only the standard library and runs with `python -I -S`.
+"""
+
+import ctypes
+import os
+import signal
+import sys
+
+PR_SET_PDEATHSIG = 1
+
+
+def die_with(parent: int) -> None:
+    """Ask to be killed when `parent` dies; where the kernel has no such wish (not Linux), do nothing."""
+    if sys.platform != "linux":
+        return
+    # SIGKILL, not SIGTERM: a child that is frozen or stuck must not outlive the stack either.
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    # The parent may have died before the wish was made; then nobody would ever send the signal.
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def main(argv: list[str]) -> None:
+    """Tie this process to the parent named in `argv[0]` and become the program in `argv[1:]`."""
+    die_with(int(argv[0]))
+    try:
+        os.execvp(argv[1], argv[1:])  # noqa: S606 - no shell is wanted: the child's pid must be the program's
+    except OSError as error:
+        sys.exit(f"cannot run {argv[1]}: {error.strerror}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

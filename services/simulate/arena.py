@@ -1,0 +1,142 @@
+"""The arena at one moment: who is in it, what is declared of them, what the sampler really does; steps change it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from services.simulate import deeds, events
+from services.simulate.cast import Member, make_cast, published
+from services.simulate.conditions import Conditions
+from services.simulate.errors import ScenarioError
+from services.simulate.scenario import Scenario
+from services.simulate.script import Join, Step
+from services.simulate.seeds import Stream, random_of
+from services.simulate.truth import Happening
+from streams.contracts.model import Model
+
+Declaration = tuple[str, Model | None]
+"""A record of the models topic: a name, and what is declared of it; None deletes it."""
+
+
+@dataclass(slots=True)
+class Arena:
+    """A scenario under way.
+
+    Parameters
+    ----------
+    scenario, name
+        What is played, and as which arena.
+    seed
+        Of the random numbers.
+    cast
+        The models; `declare` and the steps change them.
+    """
+
+    scenario: Scenario
+    name: str
+    seed: int
+    cast: list[Member]
+    conditions: Conditions
+    _reweigh: dict[str, np.random.Generator] = field(default_factory=dict)
+
+    @classmethod
+    def start(cls, scenario: Scenario, name: str, seed: int) -> Arena:
+        """An arena in which nothing has happened, not even a model joined."""
+        cast = make_cast(scenario, random_of(seed, Stream.CAST))
+        cast += published(scenario, cast)
+        return cls(scenario, name, seed, cast, Conditions(scenario.prompts.reuse if scenario.prompts else 0.0))
+
+    @property
+    def names(self) -> list[str]:
+        """Every name that the scenario knows, in the order of the arrays."""
+        return [member.name for member in self.cast]
+
+    def member(self, name: str) -> Member:
+        """A model by its name."""
+        return next(member for member in self.cast if member.name == name)
+
+    @property
+    def drawn(self) -> np.ndarray:
+        """float64[M], the weights by which the sampler draws."""
+        return np.array([member.drawn for member in self.cast])
+
+    @property
+    def strength(self) -> np.ndarray:
+        """float64[M], points."""
+        return np.array([member.strength for member in self.cast])
+
+    @property
+    def finish(self) -> np.ndarray:
+        """float64[M], chance that a battle with the model is finished, on its part."""
+        return np.array([member.finish for member in self.cast])
+
+    def apply(self, step: Step, clock: Callable[[], float]) -> tuple[list[Declaration], list[Happening]]:
+        """Let a step happen.
+
+        Parameters
+        ----------
+        clock
+            Gives the time of each declaration.
+
+        Returns
+        -------
+        What is declared, in order, and what was done.
+
+        Raises
+        ------
+        ScenarioError
+            When it cannot happen to one of its models.
+        """
+        if not isinstance(step.what, events.Reweigh) and not step.members:
+            return [], self.conditions.apply(step)
+        if isinstance(step.what, events.Reweigh):
+            step = replace(step, members=tuple(self._pick(step.where, step.what)))
+        return self._to_members(step, clock)
+
+    def _to_members(self, step: Step, clock: Callable[[], float]) -> tuple[list[Declaration], list[Happening]]:
+        declared: list[Declaration] = []
+        done: list[Happening] = []
+        for actor in step.members:
+            member = self.member(actor.name)
+            if isinstance(step.what, events.Restore) and not member.removed:
+                continue
+            if not member.joined and not isinstance(step.what, Join):
+                raise ScenarioError(f"{step.where}: {member.name!r} is not in the arena at battle {step.battle}")
+            changed, what = deeds.do(self, step, member, actor)
+            done.append(what)
+            told = [each for each in changed if each.registered or isinstance(step.what, events.Unregister)]
+            declared += [(each.name, self._record(each, clock())) for each in told]
+        return declared, deeds.merge(done)
+
+    def _record(self, member: Member, now: float) -> Model | None:
+        if not member.registered:
+            return None
+        if member.status == "deprecated" and member.announced_at is None:
+            member.announced_at = now
+        return Model(
+            arena=self.name,
+            model=member.name,
+            provider=member.provider,
+            license=member.license,
+            visibility=member.visibility,
+            status=member.status,
+            weight=0.0 if member.status == "retired" else member.weight,
+            tstamp=now,
+            family=member.family,
+            announced_at=member.announced_at,
+            reason=member.reason,
+        )
+
+    def _pick(self, where: str, reweigh: events.Reweigh) -> list[Member]:
+        """Choose models in play, each with the weight that it is to get."""
+        random = self._reweigh.setdefault(where, random_of(self.seed, Stream.REWEIGH, int(where[7:-1])))
+        able = [each for each in self.cast if each.drawn > 0 and each.registered and each.status == "active"]
+        chosen = random.permutation(len(able))[: reweigh.count].tolist()
+        picked = []
+        for member in (able[at] for at in sorted(chosen)):
+            others = [weight for weight in reweigh.weights if weight != member.weight] or reweigh.weights
+            picked.append(replace(member, weight=others[int(random.integers(len(others)))]))
+        return picked

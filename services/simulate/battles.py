@@ -1,0 +1,83 @@
+"""Battles drawn as columns: pairs, winners, and what the crowd says, under the arena's present conditions."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.simulate import events
+from services.simulate.arena import Arena
+from services.simulate.clock import Times
+from services.simulate.crowd import Crowd, Said
+from services.simulate.sampler import Codes, Sampler
+from services.simulate.scenario import Scenario
+from services.simulate.seeds import Stream, random_of
+from services.simulate.winners import draw_winners
+from streams.contracts.vote import MODEL_A, MODEL_B, NONE
+from streams.ledger.rows import Rows
+
+
+class Battles:
+    """Draws battles under conditions that last until the next turn; `under` must be told them first."""
+
+    def __init__(self, scenario: Scenario, seed: int, names: list[str]) -> None:
+        self._scenario, self._names = scenario, names
+        self._number = {name: number for number, name in enumerate(names)}
+        self._pairs, self._winners = random_of(seed, Stream.PAIRS), random_of(seed, Stream.WINNERS)
+        self._crowd = Crowd(scenario, seed)
+
+    def under(self, arena: Arena) -> Battles:
+        """Take over what the arena is now."""
+        self._sampler = Sampler.of(arena.drawn)
+        self._strength, self._finish = arena.strength, arena.finish * np.sqrt(self._scenario.votes.finish)
+        self._everyone_finishes = bool((self._finish == 1).all())
+        self._conditions = arena.conditions
+        return self
+
+    def draw(self, n: int, times: Times) -> Rows:
+        """Draw n battles; `partition` and `offset` are left to be filled in."""
+        votes = self._scenario.votes
+        a, b = self._sampler.draw(self._pairs, n)
+        winner = draw_winners(self._winners, a, b, self._strength, votes)
+        if not self._everyone_finishes:
+            left = self._winners.random(n) >= self._finish[a] * self._finish[b]
+            winner[left] = NONE
+        said = self._crowd.say(n, self._conditions)
+        if self._conditions.flood is not None:
+            self._favour(self._conditions.flood, said, a, b, winner)
+        if self._conditions.zeros:
+            winner[:] = NONE
+        tstamp = times.battles(n)
+        return Rows(
+            models=self._names,
+            model_a=a,
+            model_b=b,
+            winner=winner,
+            tstamp=tstamp,
+            partition=np.zeros(n, np.int32),
+            offset=np.zeros(n, np.int64),
+            recorded=np.rint(tstamp * 1_000).astype(np.int64),
+            languages=self._crowd.languages,
+            language=said.language,
+            category_sets=self._crowd.sets,
+            categories=said.categories,
+            voters=said.voters,
+            voter=said.voter,
+            prompts=said.prompts,
+            prompt=said.prompt,
+            p_pair=self._sampler.chance(a, b) if votes.p_pair else None,
+            style=None,
+        )
+
+    def finished(self, rows: Rows, n: int) -> Rows:
+        """The first n rows, without those that nobody finished where they are not sent."""
+        if not self._scenario.votes.send_none and not self._conditions.zeros and not self._everyone_finishes:
+            return rows.take(np.flatnonzero(rows.winner[:n] != NONE))
+        return rows if n == len(rows) else rows.take(slice(None, n))
+
+    def _favour(self, flood: events.Flood, said: Said, a: Codes, b: Codes, winner: NDArray[np.uint8]) -> None:
+        if flood.favours is None or said.flooded is None:
+            return
+        number = self._number[flood.favours]
+        winner[said.flooded & (a == number)] = MODEL_A
+        winner[said.flooded & (b == number)] = MODEL_B

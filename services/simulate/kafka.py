@@ -1,0 +1,127 @@
+"""A running stack on Kafka: votes by the sender of `isonomy replay`, model records, and waiting for intake."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from kafka import TopicPartition
+from kafka.admin import KafkaAdminClient
+from kafka.errors import KafkaError as AdminError
+
+from streams.contracts.connect import aiokafka_options, kafka_python_options
+from streams.contracts.settings import Settings
+from streams.contracts.topics import INTAKE_GROUP, MODELS, VOTES
+
+LOOK_SECONDS = 0.05
+PATIENCE = 60.0
+"""Seconds without progress of intake until it is told that there is none."""
+
+
+class SendError(Exception):
+    """What was not sent; one sentence for a person."""
+
+
+class Votes(Protocol):
+    """The sender of votes; `last` is the offset of the last acknowledged vote of each partition."""
+
+    last: dict[int, int]
+
+    async def send(self, keys: Sequence[bytes], values: Sequence[bytes]) -> None:
+        """Send votes."""
+
+    async def flush(self) -> None:
+        """Wait for their acknowledgement."""
+
+
+class KafkaStack:
+    """The topics of the settings; `wait` False does not wait for intake, and then the order is not that of the ledger.
+
+    Raises `SendError` when Kafka does not acknowledge or intake stands still.
+    """
+
+    def __init__(self, settings: Settings, votes: Votes, *, wait: bool = True) -> None:
+        self._settings, self._votes, self._wait = settings, votes, wait
+        self._models: dict[int, int] = {}
+        self._taken: dict[Any, int] = {}
+        self._admin: Any = None
+        self._producer: AIOKafkaProducer
+
+    async def __aenter__(self) -> Self:
+        self._producer = AIOKafkaProducer(**aiokafka_options(self._settings), client_id="isonomy-simulate", acks="all")
+        try:
+            await self._producer.start()
+            if not await self._exists(self._settings.topic(MODELS.name)):
+                raise SendError(
+                    f"topic {self._settings.topic(MODELS.name)} does not exist: `isonomy topics` creates it"
+                )
+            if self._wait:
+                self._admin = await asyncio.to_thread(KafkaAdminClient, **kafka_python_options(self._settings))
+        except (KafkaError, AdminError) as error:
+            await self._producer.stop()
+            raise SendError(f"Kafka at {self._settings.kafka} cannot be reached: {error}") from None
+        except SendError:
+            await self._producer.stop()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._producer.stop()
+        if self._admin is not None:
+            await asyncio.to_thread(self._admin.close)
+
+    async def send(self, keys: Sequence[bytes], values: Sequence[bytes]) -> None:
+        """Send votes, in order."""
+        await self._votes.send(keys, values)
+
+    async def declare(self, records: Sequence[tuple[bytes, bytes | None]]) -> None:
+        """Send model records, in order, and wait for their acknowledgement."""
+        try:
+            futures = [await self._producer.send(self._settings.topic(MODELS.name), v, key=k) for k, v in records]
+            written = await asyncio.gather(*futures)
+        except KafkaError as error:
+            raise SendError(f"Kafka did not acknowledge a model record: {error!r}") from None
+        for record in written:
+            self._models[record.partition] = max(record.offset, self._models.get(record.partition, -1))
+
+    async def settle(self) -> None:
+        """Wait until intake has committed everything that was sent, which it does when the ledger has it."""
+        await self._votes.flush()
+        if not self._wait:
+            return
+        votes, models = self._settings.topic(VOTES.name), self._settings.topic(MODELS.name)
+        wanted = {TopicPartition(votes, number): offset + 1 for number, offset in self._votes.last.items()}
+        wanted |= {TopicPartition(models, number): offset + 1 for number, offset in self._models.items()}
+        progress = time.monotonic()
+        while left := {each: offset for each, offset in wanted.items() if self._taken.get(each, 0) < offset}:
+            before = dict(self._taken)
+            self._taken |= await asyncio.to_thread(self._committed, left)
+            now = time.monotonic()
+            progress = now if self._taken != before else progress
+            if now - progress > PATIENCE:
+                raise SendError(
+                    f"intake has taken nothing for {PATIENCE:g} s: is a worker running?"
+                    " (--no-wait sends without waiting, and then the registry is not at its place among the votes)"
+                )
+            if self._taken == before:
+                await asyncio.sleep(LOOK_SECONDS)
+
+    def _committed(self, wanted: Mapping[Any, int]) -> dict[Any, int]:
+        group = self._settings.group(INTAKE_GROUP)
+        try:
+            found = self._admin.list_group_offsets({group: list(wanted)}).get(group, {})
+        except AdminError:  # asked again until patience ends
+            return {}
+        return {each: max(0, getattr(found.get(each), "offset", 0)) for each in wanted}
+
+    async def _exists(self, topic: str) -> bool:
+        # Asked by listing: asking for a topic by name may create it, with the wrong settings.
+        found = await self._producer.client.fetch_all_metadata()
+        return bool(found.partitions_for_topic(topic))

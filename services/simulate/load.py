@@ -1,0 +1,81 @@
+"""Reading scenarios: those that are shipped by name, others from a TOML file; mistakes are told by their key."""
+
+from __future__ import annotations
+
+import tomllib
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from services.simulate.errors import ScenarioError
+from services.simulate.scenario import Scenario
+from streams.contracts.vote import is_arena
+
+
+def shipped() -> list[str]:
+    """Names of the scenarios that come with the package, sorted."""
+    return sorted(each.name.removesuffix(".toml") for each in _shelf().iterdir() if each.name.endswith(".toml"))
+
+
+def load_scenario(spec: str | Path) -> Scenario:
+    """Read a scenario.
+
+    Parameters
+    ----------
+    spec
+        A shipped name, or the path of a TOML file.
+
+    Raises
+    ------
+    ScenarioError
+        Naming the file, the key, and what it takes.
+    """
+    name = str(spec)
+    if "/" not in name and name in shipped():
+        return read_scenario(_shelf().joinpath(f"{name}.toml").read_text("utf-8"), name)
+    path = Path(spec)
+    if not path.is_file():
+        raise ScenarioError(f"{name}: neither a TOML file nor one of {', '.join(shipped())}")
+    try:
+        return read_scenario(path.read_text("utf-8"), name)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ScenarioError(f"{name}: {error}") from None
+
+
+def read_scenario(text: str, where: str = "scenario") -> Scenario:
+    """Read a scenario from TOML; raises `ScenarioError`, which begins with `where`."""
+    from services.simulate.world import World
+
+    try:
+        scenario = msgspec.convert(tomllib.loads(text), Scenario)
+        _check(scenario)
+        World(scenario, seed=0)  # what only its course shows is wrong with it
+    except tomllib.TOMLDecodeError as error:
+        raise ScenarioError(f"{where}: no TOML: {error}") from None
+    except msgspec.ValidationError as error:
+        raise ScenarioError(f"{where}: {_plain(str(error))}") from None
+    except ScenarioError as error:
+        raise ScenarioError(f"{where}: {error}") from None
+    return scenario
+
+
+def _check(scenario: Scenario) -> None:
+    if not is_arena(scenario.arena):
+        raise ScenarioError(f"arena: {scenario.arena!r} is not 1 to 32 of a-z, 0-9, - and _, beginning with a-z or 0-9")
+    if sum(scenario.languages.values()) > 1 + 1e-9:
+        raise ScenarioError(f"languages: the shares add to {sum(scenario.languages.values()):g}, more than 1")
+
+
+def _plain(message: str) -> str:
+    """Put the key first: `models[0].count: Expected int, got str`."""
+    said, at, path = message.rpartition(" - at `")
+    if not at:
+        return message.replace("`", "")
+    key = path.rstrip("`").removeprefix("$").removeprefix(".").replace("[...]", ", one of them")
+    return f"{key}: {said.replace('`', '')}" if key else said.replace("`", "")
+
+
+def _shelf() -> Any:
+    return files("services.simulate") / "scenarios"

@@ -1,0 +1,126 @@
+"""Ledger records as records of the topics: JSON in the shape of the contracts, with the faults that were ordered."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from services.simulate.scenario import Faults
+from services.simulate.seeds import Stream, random_of
+from services.simulate.world import World
+from streams.contracts.model import model_key
+from streams.contracts.vote import WINNER_NAMES
+from streams.ledger.codec import Block, Notice
+from streams.ledger.rows import Codes
+
+LATE = 5_000
+"""A record is repeated at most so many records later."""
+GARBAGE = ("no winner", "winner", "same model", "tstamp", "arena", "key")
+"""What is wrong with garbage: JSON it always is."""
+
+_quote = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class VoteRecords:
+    """Records of the votes topic, in order; `values` are JSON texts."""
+
+    keys: list[str]
+    values: list[str]
+
+
+class Recorder:
+    """Writes the records of one simulation.
+
+    Ids are made of what the simulation is, so the same one sent again is dropped as known, and another one is not.
+    """
+
+    def __init__(self, world: World, start: float) -> None:
+        meaning = msgspec.json.encode((world.scenario, world.arena, world.seed, start))
+        self._prefix = f"sim-{hashlib.sha256(meaning).hexdigest()[:12]}-"
+        self._faults = world.scenario.faults
+        self._random = random_of(world.seed, Stream.FAULTS)
+        self._garbage = 0
+
+    def votes(self, block: Block) -> VoteRecords:
+        """The records of a block; its rows are told apart by their offsets, so they must come from one partition."""
+        rows = block.rows
+        n = len(rows)
+        models = [_json(name) for name in rows.models]
+        arena = f'"arena":{_json(block.arena)},"model_a":'
+        tail = [
+            "".join(parts)
+            for parts in zip(
+                _pieces("language", rows.language, rows.languages, n),
+                _pieces("categories", rows.categories, rows.category_sets, n),
+                _pieces("voter", rows.voter, rows.voters, n),
+                _pieces("prompt_hash", rows.prompt, rows.prompts, n),
+                [""] * n if rows.p_pair is None else [f',"p_pair":{chance}' for chance in rows.p_pair.tolist()],
+                strict=True,
+            )
+        ]
+        keys = [f"{self._prefix}{offset}" for offset in rows.offset.tolist()]
+        values = [
+            f'{{"id":"{key}",{arena}{models[a]},"model_b":{models[b]},"winner":"{WINNER_NAMES[winner]}","tstamp":{time}{more}}}'
+            for key, a, b, winner, time, more in zip(
+                keys,
+                rows.model_a.tolist(),
+                rows.model_b.tolist(),
+                rows.winner.tolist(),
+                rows.tstamp.tolist(),
+                tail,
+                strict=True,
+            )
+        ]
+        return self._spoil(VoteRecords(keys, values), self._faults)
+
+    @staticmethod
+    def model(notice: Notice) -> tuple[str, str | None]:
+        """Key and JSON of a notice's record; None deletes."""
+        key = model_key(notice.arena, notice.name).decode()
+        return key, None if notice.model is None else _json(notice.model)
+
+    def _spoil(self, records: VoteRecords, faults: Faults) -> VoteRecords:
+        n = len(records.keys)
+        repeated = np.flatnonzero(self._random.random(n) < faults.duplicates) if faults.duplicates else np.zeros(0, int)
+        spoiled = np.flatnonzero(self._random.random(n) < faults.garbage) if faults.garbage else np.zeros(0, int)
+        if not repeated.size and not spoiled.size:
+            return records
+        later = repeated + 0.5 + (self._random.random(repeated.size) * np.minimum(n - repeated, LATE)).astype(int)
+        order = np.argsort(np.concatenate([np.arange(n), later, spoiled + 0.25]), kind="stable").tolist()
+        bad = [self._garble(records.values[at]) for at in spoiled.tolist()]
+        keys = records.keys + [records.keys[at] for at in repeated.tolist()] + [key for key, _ in bad]
+        values = records.values + [records.values[at] for at in repeated.tolist()] + [value for _, value in bad]
+        return VoteRecords([keys[at] for at in order], [values[at] for at in order])
+
+    def _garble(self, value: str) -> tuple[str, str]:
+        vote: dict[str, Any] = msgspec.json.decode(value)
+        fault = GARBAGE[self._garbage % len(GARBAGE)]
+        key = vote["id"] = f"{self._prefix}g{self._garbage}"
+        self._garbage += 1
+        if fault == "no winner":
+            del vote["winner"]
+        elif fault == "same model":
+            vote["model_b"] = vote["model_a"]
+        elif fault == "key":
+            key += "-other"
+        else:
+            vote[fault] = {"winner": "left", "tstamp": "yesterday", "arena": "No Arena"}[fault]
+        return key, _json(vote)
+
+
+def _pieces(field: str, codes: Codes | None, words: list[Any], n: int) -> list[str]:
+    """`,"field":word` for each row, nothing where the word is the absent one."""
+    if codes is None:
+        return [""] * n
+    used, places = np.unique(codes, return_inverse=True)
+    pieces = [f',"{field}":{_json(words[code])}' if words[code] else "" for code in used.tolist()]
+    return list(map(pieces.__getitem__, places.tolist()))
+
+
+def _json(value: Any) -> str:
+    return _quote(value).decode()

@@ -1,0 +1,164 @@
+"""A source: votes read from somewhere, in three shapes: votes, Kafka records, columns."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from services.sources.distinct import Seen
+from streams.contracts.reasons import Reason
+from streams.contracts.vote import Vote
+
+if TYPE_CHECKING:
+    from streams.ledger.rows import Rows
+
+
+BATCH = 16_384
+"""Least votes of a batch, but for the last."""
+
+
+class SourceError(Exception):
+    """A source that cannot be read at all; the message is for the person who named it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """One item that is no vote.
+
+    Attributes
+    ----------
+    where
+        `line 17` of a text file, `item 17` of a JSON array, `row 17` of a Parquet file; counted from 1.
+    reason
+        The same closed set as in the stream.
+    detail
+        One sentence for a person.
+    original
+        The item as it was read; of a table, its cells.
+    """
+
+    where: str
+    reason: Reason
+    detail: str
+    original: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Some votes of a source, in its order, and what was refused among them."""
+
+    votes: list[Vote]
+    rejected: list[Rejected]
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """A chunk as records of the `votes` topic: `keys[i]` is the id of the vote encoded in `values[i]`."""
+
+    keys: list[bytes]
+    values: list[bytes]
+    rejected: list[Rejected]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A chunk as columns, by arena, without the votes whose id was seen before."""
+
+    rows: dict[str, Rows]
+    rejected: list[Rejected]
+    duplicates: int
+
+
+class Source(ABC):
+    """Votes of a file or a named data set, in a fixed order; each call of a method reads from the start.
+
+    Parameters
+    ----------
+    name
+        Short name, also the beginning of ids that are made up.
+    total
+        Number of rows, refused ones included; None when unknown (a pipe).
+    note
+        What the reader did to the data that a person must know (made-up ids, order or times); empty when nothing.
+    unique
+        True when no id occurs twice, so that nothing needs to be remembered to drop duplicates.
+    """
+
+    def __init__(self, name: str, total: int | None, note: str, *, unique: bool) -> None:
+        self.name = name
+        self.total = total
+        self.note = note
+        self.unique = unique
+
+    @abstractmethod
+    def chunks(self) -> Iterator[Chunk]:
+        """The votes and the refused items."""
+
+    def records(self) -> Iterator[Records]:
+        """The votes as keys and JSON values for the `votes` topic; duplicates stay, the stream drops them."""
+        encode = msgspec.json.Encoder().encode
+        for chunk in self.chunks():
+            keys = [vote.id.encode() for vote in chunk.votes]
+            yield Records(keys, [encode(vote) for vote in chunk.votes], chunk.rejected)
+
+    def rows(self) -> Iterator[Batch]:
+        """The votes as columns, first occurrence of an id wins.
+
+        `partition` is 0, `offset` the number of the vote among the accepted ones, `recorded` the vote's own `tstamp`:
+        a file has no record time.
+        """
+        seen = Seen()
+        start = 0
+        for chunk in _merged(self.chunks()):
+            votes, numbers = chunk.votes, range(start, start + len(chunk.votes))
+            start += len(votes)
+            if self.unique:
+                yield Batch(_by_arena(votes, numbers), chunk.rejected, 0)
+                continue
+            new = seen.new([vote.id for vote in votes])
+            first, kept = [votes[at] for at in new], [numbers[at] for at in new]
+            yield Batch(_by_arena(first, kept), chunk.rejected, len(votes) - len(first))
+
+
+def _merged(chunks: Iterable[Chunk]) -> Iterator[Chunk]:
+    """Fewer, larger chunks: votes are read fastest in small ones, but a fold has a cost per block."""
+    whole = Chunk([], [])
+    for chunk in chunks:
+        whole.votes.extend(chunk.votes)
+        whole.rejected.extend(chunk.rejected)
+        if len(whole.votes) >= BATCH:
+            yield whole
+            whole = Chunk([], [])
+    if whole.votes or whole.rejected:
+        yield whole
+
+
+def _by_arena(votes: list[Vote], numbers: range | list[int]) -> dict[str, Rows]:
+    arenas = dict.fromkeys([vote.arena for vote in votes])
+    if len(arenas) == 1:
+        return {arena: _columns(votes, numbers) for arena in arenas}
+    split: dict[str, tuple[list[Vote], list[int]]] = {arena: ([], []) for arena in arenas}
+    for vote, number in zip(votes, numbers, strict=True):
+        of_arena, numbers_of_arena = split[vote.arena]
+        of_arena.append(vote)
+        numbers_of_arena.append(number)
+    return {arena: _columns(*both) for arena, both in split.items()}
+
+
+def _columns(votes: list[Vote], numbers: range | list[int]) -> Rows:
+    import numpy as np
+
+    from streams.ledger.rows import rows_of
+
+    n = len(votes)
+    times = np.fromiter((vote.tstamp for vote in votes), dtype=np.float64, count=n)
+    return rows_of(
+        votes,
+        partition=np.zeros(n, dtype=np.int32),
+        offset=np.fromiter(numbers, dtype=np.int64, count=n),
+        recorded=(times * 1000).astype(np.int64),
+    )

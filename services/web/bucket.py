@@ -1,0 +1,63 @@
+"""The rate limit of one key: a token bucket, counted in votes. Pure; the time is an argument."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Bucket:
+    """Tokens that come in at `rate` a second, up to `burst`.
+
+    A request larger than the burst passes when the bucket is full and leaves a debt: otherwise it never could pass, and
+    this way the mean rate still holds.
+
+    >>> bucket = Bucket(rate=10, burst=20)
+    >>> bucket.take(15, now=0.0), bucket.take(15, now=0.0), bucket.take(15, now=1.0)
+    (0.0, 1.0, 0.0)
+    """
+
+    rate: float
+    burst: float
+    tokens: float = field(init=False)
+    at: float = field(default=0.0, init=False)
+
+    def __post_init__(self) -> None:
+        self.tokens = self.burst
+
+    def wait(self, votes: int, now: float) -> float:
+        """Seconds until so many votes may pass; 0 when they may now."""
+        self.tokens = min(self.burst, self.tokens + max(0.0, now - self.at) * self.rate)
+        self.at = now
+        missing = min(votes, self.burst) - self.tokens
+        return max(0.0, missing / self.rate)
+
+    def take(self, votes: int, now: float) -> float:
+        """Let so many votes pass and return 0, or return the seconds to wait."""
+        wait = self.wait(votes, now)
+        if wait == 0:
+            self.tokens -= votes
+        return wait
+
+
+@dataclass(slots=True)
+class Limiter:
+    """One bucket for each key's name; a rate of 0 is no limit. Names come from the key file, so there are few."""
+
+    rate: float
+    burst: float
+    buckets: dict[str, Bucket] = field(default_factory=dict)
+
+    def wait(self, name: str, now: float) -> float:
+        """Seconds until one vote of this key may pass, without taking it."""
+        return self._bucket(name).wait(1, now) if self.rate else 0.0
+
+    def take(self, name: str, votes: int, now: float) -> float:
+        """Let so many votes pass and return 0, or return the seconds to wait."""
+        return self._bucket(name).take(votes, now) if self.rate else 0.0
+
+    def _bucket(self, name: str) -> Bucket:
+        bucket = self.buckets.get(name)
+        if bucket is None:
+            bucket = self.buckets[name] = Bucket(self.rate, self.burst)
+        return bucket

@@ -1,0 +1,32 @@
+"""Dates as people write them, from epoch seconds, without a clock."""
+
+from __future__ import annotations
+
+import numpy as np
+
+DAY = 86_400.0
+
+
+def iso(seconds: float) -> str:
+    """The date; with the time where it is not midnight (UTC).
+
+    >>> iso(1718755200.0), iso(1718755200.0 + 3661)
+    ('2024-06-19', '2024-06-19T01:01:01Z')
+    """
+    moment = str(np.datetime64(int(seconds), "s"))
+    return moment.removesuffix("T00:00:00") if moment.endswith("T00:00:00") else f"{moment}Z"
+
+
+def days(start: float, end: float) -> float:
+    """Days between two moments."""
+    return float(end - start) / DAY
+
+
+def in_days(length: float) -> str:
+    """A length in days for a sentence.
+
+    >>> in_days(1.0), in_days(18.0), in_days(0.5)
+    ('1 day', '18 days', '0.5 days')
+    """
+    text = f"{length:.0f}" if abs(length - round(length)) < 0.05 else f"{length:.1f}"
+    return f"{text} day" if text == "1" else f"{text} days"

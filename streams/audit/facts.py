@@ -1,0 +1,152 @@
+"""The facts of an audit: everything that was found, before it is put into words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from streams.audit.churn import churn_of
+from streams.audit.feed import Rename, remarks_of, renames_of
+from streams.audit.gains import Gains, gains_of
+from streams.audit.history import Row, lay_out
+from streams.audit.identity import Models, by_spelling
+from streams.audit.notices import Notice, most_private, notice_of, read_notices
+from streams.audit.options import Options
+from streams.audit.outages import set_aside
+from streams.audit.pauses import Pause, Watched
+from streams.audit.remarks import Oddity, Remark, some
+from streams.audit.removals import removals
+from streams.audit.renames import follow_renames
+from streams.audit.retirement import bias_alert, retirement_of
+from streams.audit.sampling import sampling_of
+from streams.audit.shares import by_group, normed, slots
+from streams.audit.stalls import stall
+from streams.audit.states import States, states_of
+from streams.audit.watch import watch
+from streams.contracts.alert import Alert
+from streams.contracts.model import Model
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What was found; see the modules that the types come from.
+
+    Attributes
+    ----------
+    kind
+        `snapshots`, or `votes` counted into snapshots.
+    start, end
+        First and last date of the file, also of snapshots that were set aside.
+    registry, strange_registry
+        Whether there is a registry that knows some of the models, or one that knows none.
+    private
+        Private variants in play at once, at most, of each provider, as the registry says.
+    notices
+        Of each model; None where the registry does not know it.
+    provider_shares, license_shares
+        Shares of slots in the last period; `period_shares` those of the providers over all of it.
+    """
+
+    kind: str
+    options: Options
+    start: float
+    end: float
+    models: Models
+    gains: Gains
+    watched: Watched
+    states: States
+    renames: list[Rename]
+    registry: bool
+    strange_registry: bool
+    private: dict[str, int]
+    notices: list[Notice | None]
+    alerts: list[Alert]
+    remarks: list[Remark]
+    provider_shares: dict[str, float]
+    license_shares: dict[str, float]
+    provider_shares_before: dict[str, float]
+    license_shares_before: dict[str, float]
+    retirement: dict[str, Any]
+    sampling: dict[str, Any]
+    churn: dict[str, Any]
+
+    def name(self, model: int) -> str:
+        """The newest name of a model."""
+        return self.models.names[model]
+
+
+def find_facts(rows: list[Row], registry: Iterable[Model] | None, options: Options, kind: str = "snapshots") -> Facts:
+    """Audit the rows of dated snapshots, in any order; at least one row. `kind` is what they were made of."""
+    history, remarks = lay_out(rows)
+    start, end = float(history.dates[0]), float(history.dates[-1])
+    cleaned = set_aside(history)
+    models = follow_renames(by_spelling(cleaned.history))
+    gains = gains_of(models)
+    watched = watch(gains)
+    states = states_of(models, gains, watched, options)
+    renames = renames_of(models)
+    records = list(registry or ())
+    told = read_notices(records, end)
+    notices = [notice_of(told, _names(models, model)) for model in range(len(models.names))]
+    # A registry that knows none of the models is about something else.
+    has_registry = any(notice is not None for notice in notices)
+    stalled, odd = stall(cleaned, models, gains, watched, options)
+    gone = removals(models, gains, watched, states, notices, has_registry, options)
+    retirement = retirement_of(models, states)
+    alerts = [*stalled, *gone, *bias_alert(retirement, start, float(models.dates[states.live]), options)]
+    last, whole = slots(gains, states.start, states.live), slots(gains, 0, states.live)
+    return Facts(
+        kind=kind,
+        options=options,
+        start=start,
+        end=end,
+        models=models,
+        gains=gains,
+        watched=watched,
+        states=states,
+        renames=renames,
+        registry=has_registry,
+        strange_registry=registry is not None and not has_registry,
+        private=most_private(records, end) if has_registry else {},
+        notices=notices,
+        alerts=alerts,
+        remarks=[*cleaned.remarks, *remarks, *remarks_of(models, gains, renames), *odd, *_excused(models, watched)],
+        provider_shares=normed(by_group(last, models.providers)),
+        license_shares=normed(by_group(last, models.classes)),
+        provider_shares_before=normed(by_group(whole, models.providers)),
+        license_shares_before=normed(by_group(whole, models.classes)),
+        retirement=retirement,
+        sampling=sampling_of(models, gains, states),
+        churn=churn_of(models),
+    )
+
+
+def true_pauses(watched: Watched) -> list[Pause]:
+    """Pauses that were neither a late count nor votes hidden by a correction."""
+    return [each for each in watched.pauses if each.end is not None and not _excuse(each)]
+
+
+def _excuse(pause: Pause) -> Oddity | None:
+    if pause.end is None:
+        return None
+    if pause.caught_up:
+        return Oddity.LATE_COUNT
+    return Oddity.SHRANK if pause.fell else None
+
+
+def _excused(models: Models, watched: Watched) -> list[Remark]:
+    remarks = []
+    for kind, what in (
+        (Oddity.LATE_COUNT, "stood still and then caught up: their votes were counted late."),
+        (Oddity.SHRANK, "shrank for a while and went on: corrections outweighed their votes."),
+    ):
+        names = {models.names[each.model] for each in watched.pauses if _excuse(each) is kind}
+        if names:
+            text = f"{len(names)} model{'s' if len(names) > 1 else ''} {what}"
+            remarks.append(Remark(kind, text, count=len(names), models=some([*names])))
+    return remarks
+
+
+def _names(models: Models, model: int) -> list[str]:
+    return [models.spellings[each] for each in sorted({*models.called[model].tolist()} - {-1})]

@@ -1,0 +1,164 @@
+"""Remarks about the feed: gaps, freezes, corrections, renames and switches, flickers, first rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from streams.audit.counting import many
+from streams.audit.dates import days, in_days, iso
+from streams.audit.gains import Gains
+from streams.audit.identity import Models
+from streams.audit.remarks import Oddity, Remark, some
+
+LONG_GAP = 3.0
+"""A gap of more than this many usual intervals is remarked."""
+
+MANY, MANY_PART = 10, 0.2
+"""So many new models, and this part of the board, make a switch of the source."""
+
+RENAMED, RENAMED_PART = 5, 0.1
+"""The same for new names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rename:
+    """One change of a model's name, in the snapshot `at`; `last` is the last one under the old name."""
+
+    model: int
+    old: str
+    new: str
+    last: int
+    at: int
+
+
+def renames_of(models: Models) -> list[Rename]:
+    """Every change of name, in order of date."""
+    found = []
+    for model in range(len(models.names)):
+        at = np.flatnonzero(models.called[model] >= 0)
+        calls = models.called[model, at]
+        for place in np.flatnonzero(np.diff(calls)):
+            old, new = models.spellings[calls[place]], models.spellings[calls[place + 1]]
+            found.append(Rename(model, old, new, int(at[place]), int(at[place + 1])))
+    return sorted(found, key=lambda each: (each.at, each.old))
+
+
+def remarks_of(models: Models, gains: Gains, renames: list[Rename]) -> list[Remark]:
+    """Every remark that the totals themselves give rise to, in order of kind and date."""
+    dates = models.dates
+    if len(dates) < 2:
+        text = "There is one snapshot: totals say nothing about exposure until there is a second."
+        return [Remark(Oddity.SMALL, text, iso(dates[0]), count=1)]
+    return [
+        *_gaps(models),
+        *_frozen(models, gains),
+        *_corrections(models, gains),
+        *_resets(models, gains),
+        *_names(models, renames),
+        *_arrivals(models),
+        *_flickers(models),
+    ]
+
+
+def usual_interval(dates: np.ndarray) -> float:
+    """Median days between two snapshots."""
+    return float(np.median(np.diff(dates))) / 86_400.0 if len(dates) > 1 else 0.0
+
+
+def _gaps(models: Models) -> Iterator[Remark]:
+    usual = usual_interval(models.dates)
+    for start, end in zip(models.dates, models.dates[1:], strict=False):
+        gap = days(start, end)
+        if gap > LONG_GAP * usual and gap > 2:
+            text = (
+                f"No snapshot for {in_days(gap)} ({in_days(usual)} are usual): what happened in between is dated to"
+                " the whole gap."
+            )
+            yield Remark(Oddity.GAP, text, iso(start), iso(end))
+
+
+def _frozen(models: Models, gains: Gains) -> Iterator[Remark]:
+    still = np.concatenate([[False], gains.all[1:] <= 0, [False]])
+    edges = np.flatnonzero(np.diff(still.astype(int)))
+    for start, end in edges.reshape(-1, 2):
+        first, last = models.dates[start], models.dates[end]
+        text = (
+            f"No total grew for {in_days(days(first, last))}: the feed stood still, and nothing is concluded about"
+            " models from it."
+        )
+        yield Remark(Oddity.FROZEN, text, iso(first), iso(last), int(end - start))
+
+
+def _corrections(models: Models, gains: Gains) -> Iterator[Remark]:
+    fell = (gains.change < 0) & ~gains.reset
+    if not fell.any():
+        return
+    model, at = np.unravel_index(int(np.argmin(np.where(fell, gains.change, 0.0))), fell.shape)
+    counted = ~np.isnan(gains.change)
+    text = (
+        f"{int(fell.sum()):,} of {int(counted.sum()):,} changes were negative, {-gains.change[fell].sum():,.0f} votes"
+        f" in all: totals are corrected afterwards. The largest was {-gains.change[model, at]:,.0f} votes of"
+        f" {models.names[model]} by {iso(models.dates[at])}. Nothing is concluded from the sign."
+    )
+    snapshots = np.flatnonzero(fell.any(axis=0))
+    first, last = iso(models.dates[snapshots[0]]), iso(models.dates[snapshots[-1]])
+    yield Remark(Oddity.CORRECTION, text, first, last, int(fell.sum()))
+
+
+def _resets(models: Models, gains: Gains) -> Iterator[Remark]:
+    for model, at in np.argwhere(gains.reset):
+        begin = gains.begin[model, at]
+        text = (
+            f"The total of {models.names[model]} fell from {models.votes[model, begin]:,.0f} to"
+            f" {models.votes[model, at]:,.0f}: it began again; what it gained in between is unknown."
+        )
+        yield Remark(Oddity.RESET, text, iso(models.dates[at]), count=1, models=[models.names[model]])
+
+
+def _names(models: Models, renames: list[Rename]) -> Iterator[Remark]:
+    for at in sorted({each.at for each in renames}):
+        changed = [each for each in renames if each.at == at]
+        board = int(models.listed[:, at].sum())
+        if len(changed) >= max(RENAMED, RENAMED_PART * board):
+            text = f"{len(changed)} of {board} models took another name at once: the source writes names differently."
+            names = some([each.new for each in changed])
+            yield Remark(Oddity.NAMING_SWITCH, text, iso(models.dates[at]), count=len(changed), models=names)
+
+
+def _arrivals(models: Models) -> Iterator[Remark]:
+    first, votes = models.first, models.votes
+    for at in range(1, len(models.dates)):
+        came = np.flatnonzero(first == at)
+        board = int(models.listed[:, at].sum())
+        if len(came) >= max(MANY, MANY_PART * board):
+            text = f"{len(came)} models appeared at once on a board of {board}: the source has switched or was widened."
+            names = some([models.names[each] for each in came])
+            yield Remark(Oddity.SOURCE_SWITCH, text, iso(models.dates[at]), count=len(came), models=names)
+    later = np.flatnonzero(first > 0)
+    carried = [float(votes[each, first[each]]) for each in later if votes[each, first[each]] > 0]
+    if carried:
+        text = (
+            f"{many(len(carried), 'model')} joined with a first row that carries votes from before,"
+            f" {np.median(carried):,.0f} in the middle; these are not counted as gained."
+        )
+        yield Remark(Oddity.FIRST_ROWS, text, count=len(carried))
+
+
+def _flickers(models: Models) -> Iterator[Remark]:
+    off, longest, names = 0, 0.0, []
+    for model in range(len(models.names)):
+        at = np.flatnonzero(models.listed[model])
+        jumps = np.flatnonzero(np.diff(at) > 1)
+        if jumps.size:
+            off += int(jumps.size)
+            longest = max(longest, max(days(models.dates[at[j]], models.dates[at[j + 1]]) for j in jumps))
+            names.append(models.names[model])
+    if names:
+        text = (
+            f"{many(len(names), 'model')} left the board and came back, {many(off, 'time')}, for up to"
+            f" {in_days(longest)}; bridged, not removals."
+        )
+        yield Remark(Oddity.FLICKER, text, count=len(names), models=some(names))

@@ -1,0 +1,73 @@
+"""Exposure from totals: how many votes each model gained since it was last counted, and how many the others did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.audit.history import Mask, Matrix
+from streams.audit.identity import Models
+
+RESET = 0.5
+"""A total that falls below this part of the one before began again."""
+
+SMALL_TOTAL = 20.0
+"""Totals up to this size say nothing by falling."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gains:
+    """What each model gained in the span that ends at each snapshot.
+
+    A span begins at the model's last counted snapshot, so a model that was off the board has one long span when it
+    returns. A model's first row ends no span: it carries votes from before.
+
+    Attributes
+    ----------
+    change
+        float64[M, T]: change of the total, NaN where no span ends.
+    begin
+        int64[M, T]: snapshot at which that span begins, -1 where none ends.
+    reset
+        bool[M, T]: the total began again; what was gained is unknown.
+    all
+        float64[T]: votes gained in the interval that ends at t by all models counted at both its ends.
+    total
+        float64[M, T]: totals, NaN where there is none.
+    """
+
+    change: Matrix
+    begin: NDArray[np.int64]
+    reset: Mask
+    all: Matrix
+    total: Matrix
+
+    @property
+    def counted(self) -> Mask:
+        """Where there is a total."""
+        return ~np.isnan(self.total)
+
+    @property
+    def gained(self) -> Matrix:
+        """Votes gained, 0 where the total fell, NaN where unknown."""
+        return np.where(self.reset, np.nan, np.maximum(self.change, 0.0))
+
+
+def gains_of(models: Models) -> Gains:
+    """Read gains off the totals."""
+    count, snapshots = models.votes.shape
+    change = np.full((count, snapshots), np.nan)
+    begin: NDArray[np.int64] = np.full((count, snapshots), -1, dtype=np.int64)
+    reset = np.zeros((count, snapshots), dtype=bool)
+    for model in range(count):
+        counted = np.flatnonzero(~np.isnan(models.votes[model]))
+        before, after = counted[:-1], counted[1:]
+        totals = models.votes[model]
+        change[model, after] = totals[after] - totals[before]
+        begin[model, after] = before
+        reset[model, after] = (totals[after] < RESET * totals[before]) & (totals[before] > SMALL_TOTAL)
+    next_to = begin == np.arange(snapshots) - 1
+    own = np.where(next_to & ~reset, np.maximum(np.nan_to_num(change), 0.0), 0.0)
+    return Gains(change, begin, reset, own.sum(axis=0), models.votes)

@@ -1,0 +1,135 @@
+"""The history of a board: rows of dated snapshots laid out as model × snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.audit.dates import iso
+from streams.audit.remarks import Oddity, Remark, some
+
+Matrix = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of one snapshot; `votes` is the total so far, None when the cell cannot be used."""
+
+    date: float
+    model: str
+    provider: str | None
+    license: str | None
+    votes: float | None
+    rank: float | None = None
+    score: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """N models over T snapshots.
+
+    Attributes
+    ----------
+    dates
+        float64[T], epoch seconds, increasing.
+    names
+        N names, sorted.
+    providers, licenses
+        As the newest row that has one says; None when none does.
+    listed
+        bool[N, T]: there is a row.
+    votes
+        float64[N, T]: total votes, NaN where there is no row or no number.
+    rank, score, lower, upper
+        float64[N, T], NaN where absent.
+    """
+
+    dates: Matrix
+    names: list[str]
+    providers: list[str | None]
+    licenses: list[str | None]
+    listed: Mask
+    votes: Matrix
+    rank: Matrix
+    score: Matrix
+    lower: Matrix
+    upper: Matrix
+
+    def only(self, snapshots: Mask) -> History:
+        """The history without some snapshots; models that are in none of the others stay, unlisted."""
+        return replace(
+            self,
+            dates=self.dates[snapshots],
+            listed=self.listed[:, snapshots],
+            votes=self.votes[:, snapshots],
+            rank=self.rank[:, snapshots],
+            score=self.score[:, snapshots],
+            lower=self.lower[:, snapshots],
+            upper=self.upper[:, snapshots],
+        )
+
+
+def lay_out(rows: Sequence[Row]) -> tuple[History, list[Remark]]:
+    """Lay rows out in any order; of two rows of a model in one snapshot the larger total counts."""
+    dates = np.unique(np.array([row.date for row in rows], dtype=np.float64))
+    names = sorted({row.model for row in rows})
+    at = {name: number for number, name in enumerate(names)}
+    columns = np.searchsorted(dates, [row.date for row in rows])
+    shape = (len(names), len(dates))
+    listed = np.zeros(shape, dtype=bool)
+    votes, rank, score, lower, upper = (np.full(shape, np.nan) for _ in range(5))
+    providers: list[tuple[float, str]] = [(-np.inf, "")] * len(names)
+    licenses = list(providers)
+    doubled: list[str] = []
+    for row, column in zip(rows, columns, strict=True):
+        place = at[row.model], int(column)
+        total = np.nan if row.votes is None or not 0 <= row.votes < np.inf else row.votes
+        providers[place[0]] = _newest(providers[place[0]], row.date, row.provider)
+        licenses[place[0]] = _newest(licenses[place[0]], row.date, row.license)
+        if listed[place]:
+            doubled.append(row.model)
+            if not (total > votes[place] or np.isnan(votes[place])):
+                continue
+        listed[place] = True
+        votes[place] = total
+        for matrix, value in ((rank, row.rank), (score, row.score), (lower, row.lower), (upper, row.upper)):
+            matrix[place] = np.nan if value is None else value
+    history = History(
+        dates=dates,
+        names=names,
+        providers=[text or None for _, text in providers],
+        licenses=[text or None for _, text in licenses],
+        listed=listed,
+        votes=votes,
+        rank=rank,
+        score=score,
+        lower=lower,
+        upper=upper,
+    )
+    return history, _remarks(history, doubled)
+
+
+def _newest(known: tuple[float, str], date: float, text: str | None) -> tuple[float, str]:
+    """The text of the newest row; of two rows of one date the one that sorts last, whatever the order of rows."""
+    return max(known, (date, text)) if text else known
+
+
+def _remarks(history: History, doubled: list[str]) -> list[Remark]:
+    remarks = []
+    if doubled:
+        text = f"Rows that name a model that the same snapshot already has: {len(doubled):,}; the larger total counts."
+        remarks.append(Remark(Oddity.DUPLICATE_ROWS, text, count=len(doubled), models=some([*{*doubled}])))
+    missing = history.listed & np.isnan(history.votes)
+    if missing.any():
+        count, snapshots = int(missing.sum()), np.flatnonzero(missing.any(axis=0))
+        models = [history.names[each] for each in np.flatnonzero(missing.any(axis=1))]
+        first, last = iso(history.dates[snapshots[0]]), iso(history.dates[snapshots[-1]])
+        text = f"Rows without a usable number of votes: {count:,}; the models count as listed, with nothing learned."
+        remarks.append(Remark(Oddity.MISSING_VALUES, text, first, last, count, some(models)))
+    return remarks

@@ -1,0 +1,153 @@
+"""The lines of the report: models with their former names, renames, pauses, disappearances, the course of the board."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from streams.audit.alerts import in_tens
+from streams.audit.dates import iso
+from streams.audit.facts import Facts, true_pauses
+from streams.audit.history import Matrix
+from streams.audit.notices import Notice
+from streams.audit.removals import replacement_of, successor_of
+from streams.audit.report import ModelLine
+from streams.audit.states import GONE, INACTIVE, RENAMED
+
+
+def model_lines(facts: Facts) -> list[ModelLine]:
+    """Every model, then every former name that is nobody's now, by name."""
+    models = facts.models
+    lines = [_line(facts, model) for model in range(len(models.names))]
+    current = {*models.names}
+    former: dict[str, ModelLine] = {}
+    for each in facts.renames:
+        if each.old in current:
+            continue
+        former[each.old] = ModelLine(
+            model=each.old,
+            provider=models.providers[each.model],
+            license=models.licenses[each.model],
+            license_class=models.classes[each.model],
+            state=RENAMED,
+            since=iso(models.dates[each.at]),
+            last_seen=iso(models.dates[each.last]),
+            renamed_to=models.names[each.model],
+        )
+    return [*lines, *(former[name] for name in sorted(former))]
+
+
+def _line(facts: Facts, model: int) -> ModelLine:
+    models, states = facts.models, facts.states
+    state, stop = states.state[model], states.stop[model]
+    last = int(models.last[model])
+    since = found = None
+    if state == GONE:
+        since = iso(models.dates[last + 1])
+        found = since if stop is None else iso(models.dates[stop.found])
+    elif stop is not None:
+        since, found = iso(models.dates[stop.begin]), iso(models.dates[stop.found])
+    elif state == INACTIVE and states.since[model] >= 0:
+        since = iso(models.dates[states.since[model]])
+    rate = states.rate[model]
+    return ModelLine(
+        model=models.names[model],
+        provider=models.providers[model],
+        license=models.licenses[model],
+        license_class=models.classes[model],
+        state=state,
+        since=since,
+        found=found,
+        first_seen=iso(models.dates[models.first[model]]),
+        last_seen=iso(models.dates[last]),
+        successor=successor_of(models, model) if state == GONE else None,
+        notice=said(facts.notices[model]),
+        votes=_last_total(models.votes[model]),
+        votes_a_day=None if np.isnan(rate) else round(float(rate), 2),
+    )
+
+
+def said(notice: Notice | None) -> str | None:
+    """A notice in words."""
+    if notice is None:
+        return None
+    when = "" if notice.announced is None else f", announced {iso(notice.announced)}"
+    return f"{notice.status}{when}{f': {notice.reason}' if notice.reason else ''}"
+
+
+def rename_lines(facts: Facts) -> list[dict[str, Any]]:
+    """Changes of name with the totals on both sides."""
+    models = facts.models
+    return [
+        {
+            "model": each.old,
+            "renamed_to": each.new,
+            "date": iso(models.dates[each.at]),
+            "votes_before": _whole(models.votes[each.model, each.last]),
+            "votes_after": _whole(models.votes[each.model, each.at]),
+        }
+        for each in facts.renames
+    ]
+
+
+def pause_lines(facts: Facts) -> list[dict[str, Any]]:
+    """Models that got no votes for a while and then did again."""
+    models = facts.models
+    return [
+        {
+            "model": models.names[each.model],
+            "from": iso(models.dates[each.begin]),
+            "until": iso(models.dates[each.end or each.until]),
+            "expected": round(each.expected, 1),
+            "observed": round(each.observed, 1),
+            "log10_e": in_tens(each.evidence),
+        }
+        for each in true_pauses(facts.watched)
+    ]
+
+
+def gone_lines(facts: Facts) -> list[dict[str, Any]]:
+    """Models that left the board: whether they were still gaining, and what came in their place."""
+    models, states = facts.models, facts.states
+    lines = []
+    for model in range(len(models.names)):
+        if states.state[model] != GONE:
+            continue
+        last = int(models.last[model])
+        lines.append(
+            {
+                "model": models.names[model],
+                "last_seen": iso(models.dates[last]),
+                "votes": _last_total(models.votes[model]),
+                "was_gaining": bool(facts.watched.running[model, last]),
+                "snapshots_away": len(models.dates) - 1 - last,
+                "replaced": replacement_of(models, model) is not None,
+                "successor": successor_of(models, model),
+            }
+        )
+    return sorted(lines, key=lambda line: (line["last_seen"], line["model"]))
+
+
+def board_lines(facts: Facts) -> list[dict[str, Any]]:
+    """At each snapshot: models listed, running and stopped by what was known then, and votes gained since the last."""
+    models, watched = facts.models, facts.watched
+    return [
+        {
+            "date": iso(date),
+            "listed": int(models.listed[:, at].sum()),
+            "running": int((watched.running[:, at] & models.listed[:, at]).sum()),
+            "stopped": int((watched.stopped[:, at] & models.listed[:, at]).sum()),
+            "slots": int(facts.gains.all[at]),
+        }
+        for at, date in enumerate(models.dates)
+    ]
+
+
+def _last_total(votes: Matrix) -> int | None:
+    counted = votes[~np.isnan(votes)]
+    return int(counted[-1]) if counted.size else None
+
+
+def _whole(value: float) -> int | None:
+    return None if np.isnan(value) or value < 0 else int(value)

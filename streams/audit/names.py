@@ -1,0 +1,89 @@
+"""Names of models and providers: when two spellings are one, and how alike two names are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from difflib import SequenceMatcher
+
+_WORDS = re.compile(r"\d+(?:\.\d+)*|[^\W\d_]+|\+")
+_DATE = re.compile(r"\b20\d\d ?[01]\d ?[0-3]\d\b")
+_GENERIC = {"ai", "labs", "lab", "inc", "ltd", "team", "research"}
+
+
+def plain(name: str) -> str:
+    """A name without case, punctuation and spaces.
+
+    >>> plain("Gemma-2-27B-it") == plain("gemma 2 27b it"), plain("Command R+") == plain("Command R")
+    (True, False)
+    """
+    return " ".join(words(name))
+
+
+def words(name: str) -> list[str]:
+    """Words and numbers of a name, in order.
+
+    >>> words("Claude 3.5 Sonnet (20241022)")
+    ['claude', '3.5', 'sonnet', '20241022']
+    """
+    return _WORDS.findall(name.casefold())
+
+
+def alike(one: str, other: str) -> float:
+    """How alike two names are, 0 to 1: common words or common runs of letters, whichever says more.
+
+    >>> alike("Claude 3.5 Sonnet", "Claude 3.5 Sonnet (20240620)") > 0.7, alike("PaLM 2", "Zephyr") < 0.3
+    (True, True)
+    """
+    if not plain(one) or not plain(other):
+        return float(one == other)
+    first, second = {*words(one)}, {*words(other)}
+    common = len(first & second) / len(first | second)
+    a, b = sorted((plain(one), plain(other)))
+    return max(common, SequenceMatcher(None, a, b, autojunk=False).ratio())
+
+
+def extends(one: str, other: str) -> bool:
+    """Whether one name is the other with words added that are no numbers: a label, not another version.
+
+    >>> extends("m-7", "m-7-chat"), extends("m-7", "m-7 (2024-09)"), extends("m-7", "m-8")
+    (True, False, False)
+    """
+    short, long = sorted((words(one), words(other)), key=len)
+    added = list(long)
+    for word in short:
+        if word not in added:
+            return False
+        added.remove(word)
+    return not any(character.isdigit() for word in added for character in word)
+
+
+def redated(one: str, other: str) -> bool:
+    """Whether two names differ in a date only: the next build under the same label.
+
+    >>> redated("chat-latest (2024-08-08)", "chat-latest (2024-09-03)"), redated("m-20240620", "m-20241022")
+    (True, True)
+    >>> redated("m-7", "m-8"), redated("m (2024-08-08)", "n (2024-09-03)"), redated("m", "m (2024-08-08)")
+    (False, False, True)
+    """
+    bare = [_DATE.sub(" ", plain(name)).split() for name in (one, other)]
+    return bool(bare[0]) and bare[0] == bare[1] and plain(one) != plain(other)
+
+
+def unify(names: Iterable[str | None]) -> dict[str | None, str]:
+    """One spelling for each provider: case and words as "AI" or "Labs" make no other firm.
+
+    Returns the spelling that sorts first among the shortest, for each given name; absent is `unknown`.
+
+    >>> unify(["DeepSeek AI", "DeepSeek", "NexusFlow", "Nexusflow", "Reka AI", None])["DeepSeek AI"]
+    'DeepSeek'
+    """
+    groups: dict[str, list[str]] = {}
+    for name in {each for each in names if each}:
+        kept = [word for word in words(name) if word not in _GENERIC] or words(name) or [name]
+        groups.setdefault(" ".join(kept), []).append(name)
+    unified: dict[str | None, str] = {None: "unknown"}
+    for group in groups.values():
+        chosen = min(group, key=lambda name: (len(name), name))
+        unified.update(dict.fromkeys(group, chosen))
+    return unified

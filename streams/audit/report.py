@@ -1,0 +1,114 @@
+"""The report of an audit, as it is written to JSON; dates are written dates, alerts have their own contract."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from streams.audit.remarks import Remark
+from streams.contracts.alert import Alert
+
+SHOWN, PARTLY, CANNOT_SAY = "shown", "partly", "cannot_say"
+"""Verdicts of an answer."""
+
+
+class Period(msgspec.Struct, frozen=True):
+    """What time the report is about.
+
+    `start` and `end` are the first and last date of the file, `live_until` the last at which its feed was alive,
+    `window` the beginning of the last period, over which states and shares are told (it ends at `live_until`).
+    """
+
+    start: str
+    end: str
+    live_until: str
+    window: str
+    snapshots: int
+    days: float
+
+
+class Counts(msgspec.Struct, frozen=True):
+    """How many models. `models` = `active` + `inactive` + `gone`; `listed` = `active` + `inactive`.
+
+    What only a registry can say is null without one.
+    """
+
+    models: int
+    listed: int
+    active: int
+    inactive: int
+    gone: int
+    renamed: int
+    stopped: int
+    joined: int
+    deprecated: int | None
+    retired: int | None
+    inactive_without_notice: int | None
+
+
+class ModelLine(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One model, or (`state` renamed) one former name of a model.
+
+    `since` is the last date up to which an inactive model gained votes, or the first date without a model that is gone;
+    it is absent where that was before the file. `found` is the date by which the file showed it.
+    """
+
+    model: str
+    provider: str
+    license: str | None
+    state: str
+    last_seen: str
+    license_class: str
+    since: str | None = None
+    found: str | None = None
+    renamed_to: str | None = None
+    successor: str | None = None
+    notice: str | None = None
+    first_seen: str | None = None
+    votes: int | None = None
+    votes_a_day: float | None = None
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What the data say to one finding or demand. `verdict` is `shown`, `partly` or `cannot_say`."""
+
+    id: str
+    title: str
+    verdict: str
+    says: list[str]
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """An audit.
+
+    `shares` are shares of slots among the votes gained in the last period, `shares_basis` says so in words; `course` is
+    the same over the period; `boards` what stood at each snapshot; `declared`, of votes with a registry, the share of
+    battles that each model was declared and had.
+    """
+
+    source: str
+    kind: str
+    arena: str
+    period: Period
+    counts: Counts
+    models: list[ModelLine]
+    shares: dict[str, dict[str, float]]
+    inequality: dict[str, float]
+    churn: dict[str, Any]
+    alerts: list[Alert]
+    cannot_say: list[str]
+    headline: list[str]
+    findings: list[Answer]
+    demands: list[Answer]
+    remarks: list[Remark]
+    renames: list[dict[str, Any]]
+    pauses: list[dict[str, Any]]
+    gone: list[dict[str, Any]]
+    cutoff: dict[str, Any]
+    retirement: dict[str, Any]
+    shares_basis: str
+    course: dict[str, list[dict[str, Any]]]
+    boards: list[dict[str, Any]]
+    method: dict[str, Any]
+    declared: dict[str, dict[str, float]] = {}

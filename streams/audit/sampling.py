@@ -1,0 +1,57 @@
+"""How votes were handed out among active models: to the uncertain, to the strong, or alike."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from streams.audit.gains import Gains
+from streams.audit.history import Matrix
+from streams.audit.identity import Models
+from streams.audit.states import ACTIVE, States
+
+LEAST = 8
+"""Active models from which a rank correlation is told."""
+
+
+def sampling_of(models: Models, gains: Gains, states: States) -> dict[str, Any]:
+    """Rank correlations, over active models that were listed through the last period, of the votes they gained.
+
+    `with_interval` with the width of the interval at its beginning (sampling by uncertainty: near +1), `with_score`
+    with the score (favouring the strong: near +1); absent where there are no intervals or scores.
+    """
+    start, live = states.start, states.live
+    active = np.array([state == ACTIVE for state in states.state], dtype=bool)
+    through = active & models.listed[:, start] & ~np.isnan(states.rate)
+    won = np.nan_to_num(gains.gained[:, start + 1 : live + 1]).sum(axis=1)
+    told: dict[str, Any] = {"models": int(through.sum())}
+    if through.sum() < LEAST:
+        return told
+    rates = np.sort(states.rate[through])
+    told["votes_a_day"] = {
+        "least": round(float(rates[0]), 1),
+        "middle": round(float(np.median(rates)), 1),
+        "most": round(float(rates[-1]), 1),
+    }
+    width = models.upper[:, start] - models.lower[:, start]
+    for name, other in (("with_interval", width), ("with_score", models.score[:, start])):
+        both = through & ~np.isnan(other)
+        if both.sum() >= LEAST and len({*other[both]}) > 1 and len({*won[both]}) > 1:
+            told[name] = round(_spearman(won[both], other[both]), 3)
+    return told
+
+
+def _spearman(one: Matrix, other: Matrix) -> float:
+    return float(np.corrcoef(_ranks(one), _ranks(other))[0, 1])
+
+
+def _ranks(values: Matrix) -> Matrix:
+    """Ranks from 0, equal values sharing their mean.
+
+    >>> _ranks(np.array([3.0, 1.0, 3.0])).tolist()
+    [1.5, 0.0, 1.5]
+    """
+    _, group, count = np.unique(values, return_inverse=True, return_counts=True)
+    ends = np.cumsum(count)
+    return np.asarray(((ends - count) + (ends - 1))[group] / 2.0)

@@ -1,0 +1,124 @@
+"""The state of each model at the end: active, inactive or gone, and how far that hangs on the cut-off."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.audit.dates import DAY
+from streams.audit.gains import Gains
+from streams.audit.history import Matrix
+from streams.audit.identity import Models
+from streams.audit.options import Options
+from streams.audit.pauses import Pause, Watched
+
+CUTOFF = 10.0
+"""Votes a day, unless the arena is small."""
+
+SMALL_ARENA = 0.1
+"""Of what the running models gain in the middle: the cut-off of a small arena."""
+
+SWEEP = (0.0, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0)
+"""Cut-offs for which the number of inactive models is told."""
+
+PASSING = 3
+"""Snapshots for which most models may stand still together before it counts as their state."""
+
+ACTIVE, INACTIVE, GONE, RENAMED = "active", "inactive", "gone", "renamed"
+
+
+@dataclass(frozen=True, slots=True)
+class States:
+    """How the models stand at the end of the file.
+
+    Attributes
+    ----------
+    live
+        Last snapshot up to which the feed was alive: what comes after says nothing about models.
+    start
+        Snapshot at which the last period begins.
+    rate
+        float64[M]: votes a day in the last period, or since the model's first row in it; NaN for a model that has no
+        span in it.
+    cutoff
+        Votes a day up to which a model is inactive.
+    state
+        `active`, `inactive` or `gone`, of each model.
+    since
+        int64[M]: last snapshot up to which it gained more than the cut-off; -1 when that was before the file, or never.
+    stop
+        The open stop of each model, None without one.
+    """
+
+    live: int
+    start: int
+    rate: Matrix
+    cutoff: float
+    state: list[str]
+    since: NDArray[np.int64]
+    stop: list[Pause | None]
+
+    def inactive_at(self, cutoff: float, models: Models) -> int:
+        """Listed models that gain up to `cutoff` votes a day."""
+        listed = models.listed[:, -1]
+        return int((listed & (self.rate <= cutoff)).sum())
+
+
+def states_of(models: Models, gains: Gains, watched: Watched, options: Options) -> States:
+    """Judge every model."""
+    live = _live(gains, watched)
+    start = int(np.searchsorted(models.dates, models.dates[live] - options.window_days * DAY, side="right")) - 1
+    start = max(start, 0)
+    rate = _rates(models, gains, start, live)
+    cutoff = options.cutoff if options.cutoff is not None else _cutoff(rate, watched.running[:, live])
+    stop: list[Pause | None] = [None] * len(models.names)
+    for pause in watched.pauses:
+        if pause.end is None:
+            stop[pause.model] = pause
+    state = []
+    for model in range(len(models.names)):
+        if not models.listed[model, -1]:
+            state.append(GONE)
+        elif stop[model] is not None or rate[model] <= cutoff:
+            state.append(INACTIVE)
+        else:
+            state.append(ACTIVE)
+    return States(live, start, rate, cutoff, state, _since(models, gains, cutoff, live), stop)
+
+
+def _live(gains: Gains, watched: Watched) -> int:
+    """The last snapshot that somebody's gain reached, and before an end of a few in which most stopped together."""
+    last: int = gains.change.shape[1] - 1
+    while last > 0 and gains.all[last] <= 0:
+        last -= 1
+    before = last
+    while before in watched.together:
+        before -= 1
+    # What lasts longer is no outage of the feed, whatever it is: these models do not get votes any more.
+    return before if last - before <= PASSING else last
+
+
+def _rates(models: Models, gains: Gains, start: int, live: int) -> Matrix:
+    """Net votes a day over the spans that end in the period; a total that began again counts nothing."""
+    ends = np.zeros(len(models.dates), dtype=bool)
+    ends[start + 1 : live + 1] = True
+    usable = ends[None, :] & (gains.begin >= 0) & ~gains.reset
+    net = np.where(usable, np.nan_to_num(gains.change), 0.0).sum(axis=1)
+    lengths = models.dates[None, :] - models.dates[np.maximum(gains.begin, 0)]
+    length = np.where(usable, lengths, 0.0).sum(axis=1) / DAY
+    return np.where(length > 0, np.maximum(net, 0.0) / np.where(length > 0, length, 1.0), np.nan)
+
+
+def _cutoff(rate: Matrix, running: np.ndarray) -> float:
+    rates = rate[running & ~np.isnan(rate)]
+    return min(CUTOFF, SMALL_ARENA * float(np.median(rates))) if rates.size else CUTOFF
+
+
+def _since(models: Models, gains: Gains, cutoff: float, live: int) -> NDArray[np.int64]:
+    lengths = (models.dates[None, :] - models.dates[np.maximum(gains.begin, 0)]) / DAY
+    gaining = (gains.begin >= 0) & (np.nan_to_num(gains.gained) > cutoff * np.maximum(lengths, 0.0))
+    gaining[:, live + 1 :] = False
+    last = gaining.shape[1] - 1 - np.argmax(gaining[:, ::-1], axis=1)
+    return np.asarray(np.where(gaining.any(axis=1), last, -1))

@@ -1,0 +1,155 @@
+"""The watch: one pass over the snapshots that says of each model when its votes stopped, and when they came back.
+
+Each model is *new* until it has a baseline, then *running*, and *stopped* when the evidence suffices. The pass looks
+only back: what it says of a date does not change when later snapshots are added.
+"""
+
+from __future__ import annotations
+
+from math import log
+
+import numpy as np
+
+from streams.audit.clock import Clock
+from streams.audit.evidence import ALARM, AWAY, BACK, RETURN, RETURN_PART, STILL, STOPPED, Spread, bet, mean_of
+from streams.audit.gains import Gains
+from streams.audit.history import Mask, Matrix
+from streams.audit.pauses import Pause, Watched, nothing_seen
+from streams.audit.tally import Tally
+
+LEAST_SHARE = 0.02
+"""A baseline begins with this part of what the typical vote's model gains, ..."""
+
+LEAST_VOTES = 5.0
+"""... and so many votes."""
+
+CLEAR = 5.0
+"""Expected votes of a span from which a model takes part in the view of the whole board."""
+
+CAUGHT_UP = 0.6
+"""A model that gains this part of all it was expected to, silence included, was only counted late."""
+
+
+def watch(gains: Gains) -> Watched:
+    """Go through the snapshots."""
+    count, snapshots = gains.change.shape
+    tally, spread, seen = Tally(count), Spread(), nothing_seen(count, snapshots)
+    gained = gains.gained
+    clock = Clock(count)
+    clock.passed(gains.counted[:, 0])
+    for at in range(1, snapshots):
+        based, stopped = tally.passed > 0, np.zeros(count, dtype=bool)
+        stopped[list(tally.open)] = True
+        clock.advance(gains, at, tally.baseline, ~stopped)
+        seen.units[:, at] = clock.units
+        units = clock.passed(gains.counted[:, at])
+        has = ~np.isnan(gained[:, at]) & (units > 0)
+        won, passed = np.where(has, gained[:, at], 0.0), np.where(has, units, 0.0)
+        expected = passed * tally.baseline
+        if not _about_everybody(seen, at, won, expected, has & based, stopped):
+            floor = _floor(gained[:, at])
+            for model in np.flatnonzero(has & ~based):
+                tally.begin(int(model), won[model], passed[model], floor)
+            _run(tally, seen, gains, at, np.flatnonzero(has & based & ~stopped), passed, expected, spread)
+            _return(tally, gains, at, np.flatnonzero(has & stopped), passed, expected, spread.value)
+        seen.stopped[list(tally.open), at] = True
+        seen.running[:, at] = (tally.passed > 0) & ~seen.stopped[:, at]
+    seen.baseline, seen.spread, seen.silent_since = tally.baseline, spread.value, tally.silent_since
+    return seen
+
+
+def _about_everybody(seen: Watched, at: int, won: Matrix, expected: Matrix, judged: Mask, stopped: Mask) -> bool:
+    """Whether the interval is about the feed as a whole, so that no model can be judged by it."""
+    clear = judged & (expected >= CLEAR)
+    running, away = clear & ~stopped, clear & stopped
+    if running.sum() >= 3 and 2 * (running & (won <= AWAY * expected)).sum() > running.sum():
+        seen.together.append(at)
+        return True
+    # Twice in a row they are really back.
+    if at - 1 not in seen.anew and away.sum() >= 5 and 2 * (away & (won > BACK[0] * expected)).sum() > away.sum():
+        seen.anew.append(at)
+        return True
+    return False
+
+
+def _floor(gained: Matrix) -> float:
+    """Votes with which a baseline may begin: a small part of what the model of the typical vote gains."""
+    known = np.sort(gained[~np.isnan(gained) & (gained > 0)])[::-1]
+    if not known.size:
+        return float("inf")
+    typical = known[int(np.searchsorted(np.cumsum(known), known.sum() / 2))]
+    return float(max(LEAST_VOTES, LEAST_SHARE * typical))
+
+
+def _run(
+    tally: Tally,
+    seen: Watched,
+    gains: Gains,
+    at: int,
+    models: np.ndarray,
+    passed: Matrix,
+    expected: Matrix,
+    spread: Spread,
+) -> None:
+    """Move the evidence of running models; those it suffices for are stopped."""
+    won = gains.gained[:, at]
+    seen.looks += len(models)
+    bets = bet(won[models], expected[models], spread.value, STOPPED, STILL)
+    tally.log[models] = np.maximum(tally.log[models], 0.0) + bets
+    ran = models[tally.log[models].max(axis=1, initial=-np.inf) <= 0.0]
+    for model in ran:
+        tally.learn(int(model), won[model], passed[model], expected[model])
+    spread.learn(won[ran], expected[ran])
+    for model in map(int, np.setdiff1d(models, ran)):
+        fell = bool(gains.change[model, at] < 0)
+        tally.hush(model, int(gains.begin[model, at]), won[model], passed[model], expected[model], fell)
+        evidence = float(mean_of(np.maximum(tally.log[model], 0.0)))
+        kept, due = float(tally.silent_won[model]), float(tally.silent_expected[model])
+        if evidence < log(ALARM) or kept > AWAY * due:
+            continue
+        pause = Pause(
+            model=model,
+            begin=int(tally.silent_since[model]),
+            found=at,
+            shown_expected=due,
+            shown_observed=kept,
+            shown_evidence=evidence,
+            expected=due,
+            observed=kept,
+            evidence=evidence,
+            until=at,
+            spans=int(tally.silent_spans[model]),
+            fell=bool(tally.fell[model]),
+        )
+        seen.pauses.append(pause)
+        tally.open[model] = pause
+
+
+def _return(
+    tally: Tally, gains: Gains, at: int, models: np.ndarray, passed: Matrix, expected: Matrix, spread: float
+) -> None:
+    """Look whether stopped models are back."""
+    won = gains.gained[:, at]
+    back = bet(won[models], expected[models], spread, BACK, AWAY)
+    still = bet(won[models], expected[models], spread, STOPPED, STILL)
+    for place, model in enumerate(map(int, models)):
+        pause = tally.open[model]
+        tally.back[model] = np.maximum(tally.back[model], 0.0) + back[place]
+        if tally.back[model].max() <= 0.0:
+            tally.forget_back(model)
+            tally.log[model] += still[place]
+            pause.expected += float(expected[model])
+            pause.observed += float(won[model])
+            pause.evidence = float(mean_of(np.maximum(tally.log[model], 0.0)))
+            pause.until = at
+            pause.spans += 1
+            pause.fell = pause.fell and bool(gains.change[model, at] < 0)
+            continue
+        tally.stir(model, int(gains.begin[model, at]), won[model], passed[model], expected[model])
+        before = gains.total[model, tally.back_since[model]]
+        net = gains.total[model, at] - before
+        if net >= RETURN_PART * before and mean_of(np.maximum(tally.back[model], 0.0)) >= log(RETURN):
+            pause.end = int(tally.back_since[model])
+            due = pause.expected + tally.back_expected[model]
+            pause.caught_up = bool(pause.observed + tally.back_won[model] >= CAUGHT_UP * due)
+            tally.resume(model)

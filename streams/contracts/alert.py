@@ -1,0 +1,155 @@
+"""The alert: what the arena did, to whom, since when, and the numbers that say so; one record of the `alerts` topic."""
+
+from __future__ import annotations
+
+import hashlib
+from enum import StrEnum
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+VERSION = 1
+"""Version of the alert's fields."""
+
+RUNBOOKS = "docs/runbooks"
+"""Where the runbooks are when the operator does not say where they are served: in this repository."""
+
+
+class Kind(StrEnum):
+    """What an alert is about: a closed set, in the order in which one place of the ledger reports them."""
+
+    FEED_STALLED = "feed_stalled"
+    """Silence far beyond the arena's rhythm, only battles nobody voted on, or most models stopped at once."""
+    SILENT_REMOVAL = "silent_removal"
+    """Declared active with a weight, and gone from the battles."""
+    SHARE_DRIFT = "share_drift"
+    """Share of battles below or above what the declared weights say."""
+    UNANNOUNCED_RETIREMENT = "unannounced_retirement"
+    """Taken out by a notice, without the deprecation notice that is owed before."""
+    PRIVATE_VARIANTS = "private_variants"
+    """More private variants of a provider in play at once than the arena allows."""
+    SCORE_RETRACTION = "score_retraction"
+    """Withdrawn with enough votes for a score that no public board ever showed."""
+    BEST_OF_N = "best_of_n"
+    """Published as one of several privately tested variants."""
+    DATA_INEQUALITY = "data_inequality"
+    """A provider or licence class takes more of the data than the arena's bound."""
+    RETIREMENT_BIAS = "retirement_bias"
+    """Models of one licence class leave more often than chance explains."""
+    GRAPH_FRAGILE = "graph_fragile"
+    """Ranks that hang on old votes only, or models that recent votes cannot compare."""
+    RANK_CHURN = "rank_churn"
+    """The first place changes hands more often than overlapping intervals explain."""
+    PROMPT_REUSE = "prompt_reuse"
+    """More repeated prompts than the arena's own baseline."""
+    UNDECLARED_MODEL = "undeclared_model"
+    """In battles without a declared weight, though the arena declares its models."""
+
+
+class Severity(StrEnum):
+    """How much it matters."""
+
+    INFO = "info"
+    """Worth knowing; nobody is called."""
+    WARNING = "warning"
+    """Look at it today."""
+    CRITICAL = "critical"
+    """A page: the false ones among the statistical kinds stay below the number that the operator chose."""
+
+
+class Status(StrEnum):
+    """Where an alert is in its life."""
+
+    FIRING = "firing"
+    """True now; repeated with new evidence while it lasts, under the same id."""
+    RESOLVED = "resolved"
+    """Over: evidence of recovery, or the cause was declared."""
+
+
+class Subject(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Whom it is about: one of the three, or none of them when it is the arena itself."""
+
+    model: str | None = None
+    provider: str | None = None
+    license: str | None = None
+
+    @property
+    def field(self) -> str:
+        """`model`, `provider`, `license`, or `arena`.
+
+        >>> Subject(provider="x").field, Subject().field
+        ('provider', 'arena')
+        """
+        for field in ("model", "provider", "license"):
+            if getattr(self, field) is not None:
+                return field
+        return "arena"
+
+    @property
+    def name(self) -> str:
+        """The name in that field; empty for the arena."""
+        return self.model or self.provider or self.license or ""
+
+
+Evidence = dict[str, float | int | str | list[str]]
+"""Numbers by name; the names of each kind are listed in docs/methods."""
+
+
+class Alert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One statement of an alert. Times are epoch seconds on the clock of the votes (`tstamp`)."""
+
+    id: Annotated[str, Meta(description="Fingerprint and onset: the same in every replay of the same ledger.")]
+    fingerprint: Annotated[str, Meta(description="Arena, kind and subject; the record key.")]
+    arena: str
+    kind: Kind
+    severity: Severity
+    status: Status
+    subject: Subject
+    starts_at: Annotated[float, Meta(description="Estimated beginning.")]
+    detected_at: Annotated[float, Meta(description="When the evidence first sufficed.")]
+    ends_at: Annotated[float, Meta(description="When it was over.")] | None = None
+    summary: Annotated[str, Meta(description="One sentence with the numbers.")]
+    evidence: Evidence
+    runbook_url: str
+    version: int
+
+
+def fingerprint(arena: str, kind: Kind, subject: Subject) -> str:
+    """Name what an alert is about in 32 hexadecimal digits; they fit any key, header and file name.
+
+    >>> fingerprint("text", Kind.SILENT_REMOVAL, Subject(model="x"))
+    'b75fe83190e4b3144cd344580e36c626'
+    """
+    # Names are free text: the separator is a byte that UTF-8 never holds, so no two subjects share a fingerprint.
+    words = b"\xff".join(word.encode() for word in (arena, kind.value, subject.field, subject.name))
+    return hashlib.sha256(words).hexdigest()[:32]
+
+
+def alert_id(fingerprint: str, onset: str) -> str:
+    """Name one occurrence: `onset` is its place in the arena's ledger, so it depends on nothing else."""
+    return f"{fingerprint}-{onset}"
+
+
+def runbook_url(kind: Kind, base: str = RUNBOOKS) -> str:
+    """Where the runbook of a kind is.
+
+    >>> runbook_url(Kind.BEST_OF_N, "https://arena.example/runbooks/")
+    'https://arena.example/runbooks/best_of_n.md'
+    """
+    return f"{base.rstrip('/')}/{kind.value}.md"
+
+
+# Keys of `evidence` are sorted: equal alerts are equal bytes, however they were put together.
+_encode = msgspec.json.Encoder(order="deterministic").encode
+_decode = msgspec.json.Decoder(Alert).decode
+
+
+def encode_alert(alert: Alert) -> bytes:
+    """Encode an alert; the same alert always gives the same bytes."""
+    return _encode(alert)
+
+
+def decode_alert(value: bytes) -> Alert:
+    """Decode an alert; raises `msgspec.MsgspecError`."""
+    return _decode(value)

@@ -1,0 +1,54 @@
+"""The dead letter: a refused record as it came, with the reason beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from streams.contracts.reasons import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A refused record.
+
+    `value` and `key` are the original bytes. A crash may write the same letter twice: `place` names the record, and a
+    reader that keeps one per place sees each refused record once.
+    """
+
+    topic: str
+    partition: int
+    offset: int
+    reason: Reason
+    detail: str
+    key: bytes | None
+    value: bytes | None
+
+    @property
+    def place(self) -> bytes:
+        """Where the refused record stands, `topic/partition/offset`; the key of its dead letter."""
+        return f"{self.topic}/{self.partition}/{self.offset}".encode()
+
+    def headers(self) -> list[tuple[str, bytes]]:
+        """Headers of the dead letter; `key` is absent when the record had none."""
+        headers = [
+            ("reason", self.reason.value.encode()),
+            ("detail", self.detail.encode("utf-8", "backslashreplace")[:1024].decode("utf-8", "ignore").encode()),
+            ("topic", self.topic.encode()),
+            ("partition", str(self.partition).encode()),
+            ("offset", str(self.offset).encode()),
+        ]
+        return headers if self.key is None else [*headers, ("key", self.key)]
+
+
+def read_dead_letter(headers: Mapping[str, bytes], value: bytes | None) -> DeadLetter:
+    """Read a dead letter back; raises `KeyError` or `ValueError` when it is not one."""
+    return DeadLetter(
+        topic=headers["topic"].decode(),
+        partition=int(headers["partition"]),
+        offset=int(headers["offset"]),
+        reason=Reason(headers["reason"].decode()),
+        detail=headers.get("detail", b"").decode(),
+        key=headers.get("key"),
+        value=value,
+    )

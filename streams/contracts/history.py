@@ -1,0 +1,192 @@
+"""History as readers are given it: one model's, or a whole arena's, made from the bytes in Redis."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from streams.contracts.alert import Subject
+from streams.contracts.history_answers import (
+    ArenaEvidence,
+    ArenaHistory,
+    ArenaTier,
+    EvidenceCurve,
+    ModelHistory,
+    ModelTier,
+    RatingCurve,
+    SubjectCurve,
+)
+from streams.contracts.history_columns import Reals, numbers, places, reals, shares
+from streams.contracts.history_wire import (
+    EvidenceTier,
+    InvalidHistory,
+    RatingsTier,
+    decode_evidence,
+    decode_ratings,
+)
+from streams.contracts.view import OVERALL
+
+__all__ = [
+    "EVIDENCE",
+    "PARTS",
+    "TIERS",
+    "ArenaHistory",
+    "InvalidHistory",
+    "ModelHistory",
+    "arena_history",
+    "model_history",
+]
+
+
+class Tier(NamedTuple):
+    """A sample every so many seconds, for so many steps back from the newest one."""
+
+    name: str
+    seconds: int
+    keep: int
+
+
+DAY = Tier("day", 86_400, 400)
+HOUR = Tier("hour", 3_600, 14 * 24)
+MINUTE = Tier("minute", 300, 24 * 12)
+TIERS = (DAY, HOUR, MINUTE)
+"""From the coarsest to the finest."""
+EVIDENCE = "evidence"
+PARTS = (*(tier.name for tier in TIERS), EVIDENCE)
+"""The parts of an arena's history; each is a key, see `Keys.history`."""
+
+
+Parts = Mapping[str, bytes | None]
+"""What stands in Redis under each of `PARTS`; None or left out where there is nothing."""
+
+
+def model_history(model: str, parts: Parts, board: str = OVERALL) -> ModelHistory | None:
+    """Lay out the history of one model; None when no part knows it.
+
+    Only the board `overall` has a history of ratings; for another one there are no tiers. Raises `InvalidHistory`.
+    """
+    ratings, evidence = _read(parts)
+    subject = Subject(model=model)
+    if not any(model in tier.models for tier in ratings.values()) and (
+        evidence is None or subject not in evidence.subjects
+    ):
+        return None
+    return ModelHistory(
+        model=model,
+        board=board,
+        tiers={name: _model_tier(tier, model) for name, tier in ratings.items() if tier.board == board},
+        evidence=subject_evidence(evidence, subject),
+        alerts=[] if evidence is None else [each for each in evidence.alerts if each.subject == subject],
+    )
+
+
+def arena_history(
+    arena: str, parts: Parts, board: str = OVERALL, models: Sequence[str] | None = None, top: int = 10
+) -> ArenaHistory:
+    """Lay out the history of an arena.
+
+    Parameters
+    ----------
+    parts
+        From Redis.
+    models
+        Whose ratings; by default the `top` ones of the newest sample that are not provisional.
+    top
+        How many models, and how many subjects by their largest evidence.
+
+    Raises
+    ------
+    InvalidHistory
+        When a part cannot be read.
+    """
+    ratings, evidence = _read(parts)
+    newest = max((tier for tier in ratings.values() if tier.t), key=lambda tier: tier.recorded[-1], default=None)
+    chosen = list(models) if models is not None else _first(newest, top)
+    tiers = {
+        name: ArenaTier(tier.t, tier.total, [RatingCurve(model, _ratings(tier, model)) for model in chosen])
+        for name, tier in ratings.items()
+        if tier.board == board
+    }
+    alerts = [] if evidence is None else evidence.alerts
+    return ArenaHistory(arena, board, tiers, _arena_evidence(evidence, top), alerts)
+
+
+def subject_evidence(evidence: EvidenceTier | None, subject: Subject) -> EvidenceCurve:
+    """Lay out the evidence of one model, provider or licence class, from where it is known on."""
+    if evidence is None or subject not in evidence.subjects:
+        return EvidenceCurve([], [], [], [], [], [], [], None, None)
+    first, at = places(evidence.known, evidence.subjects.index(subject))
+    return EvidenceCurve(
+        t=evidence.t[first:],
+        battles=evidence.battles[first:],
+        log10_e=numbers(evidence.log10_e.array()[at], 4),
+        log10_e_removal=numbers(evidence.log10_e_removal.array()[at], 4),
+        declared=numbers(evidence.declared.array()[at], 6),
+        share=shares(evidence.appearances.array()[at], evidence.battles, first),
+        page_then=evidence.page[first:],
+        warning=evidence.warning[-1] if evidence.t else None,
+        page=evidence.page[-1] if evidence.t else None,
+    )
+
+
+def _read(parts: Parts) -> tuple[dict[str, RatingsTier], EvidenceTier | None]:
+    ratings = {tier.name: decode_ratings(data) for tier in TIERS if (data := parts.get(tier.name)) is not None}
+    evidence = parts.get(EVIDENCE)
+    return ratings, None if evidence is None else decode_evidence(evidence)
+
+
+def _model_tier(tier: RatingsTier, model: str) -> ModelTier:
+    if model not in tier.models:
+        return ModelTier([], [], [], [], [], [])
+    first, at = places(tier.known, tier.models.index(model))
+    rating, half, battles = (column.array()[at] for column in (tier.rating, tier.half_width, tier.battles))
+    return ModelTier(
+        t=tier.t[first:],
+        rating=reals(rating, 2),
+        lower=reals(rating - half, 2),
+        upper=reals(rating + half, 2),
+        share=shares(battles, tier.total, first),
+        battles=battles.tolist(),
+    )
+
+
+def _ratings(tier: RatingsTier, model: str) -> Reals:
+    """A model's ratings at all samples, None before it was known."""
+    if model not in tier.models:
+        return [None] * len(tier.t)
+    first, at = places(tier.known, tier.models.index(model))
+    return [None] * first + reals(tier.rating.array()[at], 2)
+
+
+def _first(tier: RatingsTier | None, top: int) -> list[str]:
+    """The best models of the newest sample, without the provisional ones."""
+    if tier is None:
+        return []
+    n = tier.known[-1]
+    start = sum(tier.known) - n
+    rating = tier.rating.array()[start:].astype(np.float64)
+    rating[np.isnan(tier.half_width.array()[start:])] = np.nan
+    order = sorted(np.flatnonzero(~np.isnan(rating)).tolist(), key=lambda at: (-rating[at], tier.models[at]))
+    return [tier.models[at] for at in order[:top]]
+
+
+def _arena_evidence(evidence: EvidenceTier | None, top: int) -> ArenaEvidence:
+    if evidence is None or not evidence.t:
+        return ArenaEvidence([], [], [], [], [], None, None)
+    n, most = len(evidence.t), np.zeros(len(evidence.subjects))
+    number = np.concatenate([np.arange(known) for known in evidence.known])
+    for column in (evidence.log10_e, evidence.log10_e_removal):
+        np.maximum.at(most, number, column.array())
+    order = sorted(np.flatnonzero(most > 0).tolist(), key=lambda at: (-most[at], at))
+    curves = []
+    for at in order[:top]:
+        curve = subject_evidence(evidence, evidence.subjects[at])
+        before = [0.0] * (n - len(curve.t))
+        curves.append(SubjectCurve(evidence.subjects[at], before + curve.log10_e, before + curve.log10_e_removal))
+    policy: Reals = [each if math.isfinite(each) else None for each in evidence.policy]
+    return ArenaEvidence(
+        evidence.t, evidence.battles, policy, curves, evidence.page, evidence.warning[-1], evidence.page[-1]
+    )

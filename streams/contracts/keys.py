@@ -1,0 +1,53 @@
+"""The Redis keys. The hash tag `{arena}` keeps everything of one arena in one cluster slot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Names of all keys under one prefix.
+
+    >>> Keys().board("text", "overall")
+    'isonomy:{text}:board:overall'
+    """
+
+    prefix: str = "isonomy"
+
+    @property
+    def arenas(self) -> str:
+        """Set of arenas that have a published view."""
+        return f"{self.prefix}:arenas"
+
+    def board(self, arena: str, board: str) -> str:
+        """String: one board as JSON, written whole."""
+        return f"{self.prefix}:{{{arena}}}:board:{board}"
+
+    def boards(self, arena: str) -> str:
+        """Set of the arena's board names."""
+        return f"{self.prefix}:{{{arena}}}:boards"
+
+    def fairness(self, arena: str) -> str:
+        """String: shares, declared shares, evidence and counts as JSON, written whole with the alerts."""
+        return f"{self.prefix}:{{{arena}}}:fairness"
+
+    def alerts(self, arena: str) -> str:
+        """String: the alerts that fire as JSON, written whole with the fairness view."""
+        return f"{self.prefix}:{{{arena}}}:alerts"
+
+    def history(self, arena: str, part: str) -> str:
+        """String: a part of the history, msgpack: ratings by `day`, `hour` or `minute`, or `evidence`."""
+        return f"{self.prefix}:{{{arena}}}:history:{part}"
+
+    def state(self, arena: str, fold: str) -> str:
+        """Hash: snapshot of a fold, its watermark, ledger position and owner's epoch, written atomically."""
+        return f"{self.prefix}:{{{arena}}}:state:{fold}"
+
+    def changed(self, arena: str) -> str:
+        """Pub/sub channel: one JSON message after each publish."""
+        return f"{self.prefix}:{{{arena}}}:changed"
+
+    def partition(self, partition: int, fold: str) -> str:
+        """String: which arenas a ledger partition was known to hold, up to which offset."""
+        return f"{self.prefix}:ledger:{partition}:{fold}"

@@ -1,0 +1,259 @@
+"""All settings, read once from the environment into one frozen value."""
+
+# Longer than most: every setting stands in one list, of which the docs page is made.
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from math import isfinite
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from streams.contracts.keys import Keys
+from streams.contracts.security import KafkaSecurity, SaslMechanism, contradictions, without_secrets
+
+
+class InvalidSetting(ValueError):  # noqa: N818 -- read as a sentence: "invalid setting ISONOMY_X: ..."
+    """A setting that cannot be used; the message names the variable and what it takes."""
+
+
+def setting(default: Any, env: str, text: str, *, shown: bool = True) -> Any:
+    """Declare one setting with its variable and its explanation (the docs page is made from these)."""
+    return field(default=default, metadata={"env": env, "text": text}, repr=shown)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What every process reads. Times are seconds unless a name says otherwise."""
+
+    kafka: str = setting("localhost:9092", "KAFKA_BOOTSTRAP_SERVERS", "Kafka bootstrap servers, comma separated.")
+    kafka_security: KafkaSecurity = setting(
+        KafkaSecurity.PLAINTEXT,
+        "KAFKA_SECURITY_PROTOCOL",
+        "How Kafka is spoken to: `PLAINTEXT`, `SSL`, `SASL_PLAINTEXT` or `SASL_SSL`.",
+    )
+    kafka_sasl: SaslMechanism | None = setting(
+        None, "KAFKA_SASL_MECHANISM", "How a password is given: `PLAIN`, `SCRAM-SHA-256` or `SCRAM-SHA-512`."
+    )
+    kafka_username: str = setting("", "KAFKA_USERNAME", "Who we are to Kafka, with SASL.")
+    kafka_password_file: Path | None = setting(None, "KAFKA_PASSWORD_FILE", "File whose one line is the password.")
+    kafka_ca_file: Path | None = setting(
+        None, "KAFKA_CA_FILE", "PEM file of the authorities that vouch for the brokers; none: the system's."
+    )
+    kafka_certificate_file: Path | None = setting(
+        None, "KAFKA_CERTIFICATE_FILE", "PEM file of our own certificate, where the brokers ask for one."
+    )
+    kafka_key_file: Path | None = setting(None, "KAFKA_KEY_FILE", "PEM file of its key, without a passphrase.")
+    redis_url: str = setting(
+        "redis://localhost:6379/0",
+        "REDIS_URL",
+        "Where the views are published; `rediss://` is encrypted.",
+        shown=False,  # it may hold a password; `redis_place` may be shown
+    )
+    redis_username: str = setting("", "REDIS_USERNAME", "Who we are to Redis; none: its default user.")
+    redis_password_file: Path | None = setting(None, "REDIS_PASSWORD_FILE", "File whose one line is the password.")
+    redis_ca_file: Path | None = setting(
+        None, "REDIS_CA_FILE", "PEM file of the authorities that vouch for Redis; none: the system's."
+    )
+    redis_certificate_file: Path | None = setting(
+        None, "REDIS_CERTIFICATE_FILE", "PEM file of our own certificate, where Redis asks for one."
+    )
+    redis_key_file: Path | None = setting(None, "REDIS_KEY_FILE", "PEM file of its key, without a passphrase.")
+    topic_prefix: str = setting("isonomy.", "ISONOMY_TOPIC_PREFIX", "Put before every topic and group name.")
+    redis_prefix: str = setting("isonomy", "ISONOMY_REDIS_PREFIX", "Put before every Redis key.")
+    replication: int = setting(1, "ISONOMY_REPLICATION", "Replication factor of topics that are created.")
+    host: str = setting("127.0.0.1", "ISONOMY_HOST", "Address that HTTP servers listen on.")
+
+    gateway_port: int = setting(8080, "ISONOMY_GATEWAY_PORT", "Port of the gateway.")
+    api_keys_file: Path | None = setting(
+        None,
+        "ISONOMY_API_KEYS_FILE",
+        "File of hashed bearer keys, one `name:sha256:arenas` a line; none: no writes.",
+    )
+    body_limit: int = setting(8_388_608, "ISONOMY_BODY_LIMIT", "Largest request body, bytes.")
+    rate_limit: float = setting(50_000.0, "ISONOMY_RATE_LIMIT", "Votes a second that one key may send; 0: no limit.")
+    rate_burst: float = setting(100_000.0, "ISONOMY_RATE_BURST", "Votes that one key may send at once.")
+    produce_timeout: float = setting(5.0, "ISONOMY_PRODUCE_TIMEOUT", "Longest wait for Kafka before answering 503.")
+
+    board_port: int = setting(8081, "ISONOMY_BOARD_PORT", "Port of the board: page, read API and subscriptions.")
+    public_url: str = setting(
+        "http://localhost:8081", "ISONOMY_PUBLIC_URL", "Where people reach the board; links in messages start with it."
+    )
+    herald_port: int = setting(8083, "ISONOMY_HERALD_PORT", "Port of the herald's /metrics, /healthz and /readyz.")
+    subscriber_keys_file: Path | None = setting(
+        None,
+        "ISONOMY_SUBSCRIBER_KEYS_FILE",
+        "File of hashed bearer keys that may hold subscriptions, `name:sha256:arenas` a line; none: no subscriptions.",
+    )
+    allow_private: bool = setting(
+        False,
+        "ISONOMY_ALLOW_PRIVATE",
+        "Deliver to private, loopback and link-local addresses, too. Only where every subscriber is trusted.",
+    )
+
+    herald_group_seconds: float = setting(
+        1.0, "ISONOMY_HERALD_GROUP_SECONDS", "Alerts for one subscription within so long become one message."
+    )
+    herald_group_size: int = setting(50, "ISONOMY_HERALD_GROUP_SIZE", "Most alerts in one message.")
+    herald_retry_seconds: str = setting(
+        "5,300,1800,7200,18000,36000",
+        "ISONOMY_HERALD_RETRY_SECONDS",
+        "Waits between attempts, comma separated; after the last a delivery is given up.",
+    )
+    herald_connect_seconds: float = setting(5.0, "ISONOMY_HERALD_CONNECT_SECONDS", "Longest wait for a connection.")
+    herald_attempt_seconds: float = setting(15.0, "ISONOMY_HERALD_ATTEMPT_SECONDS", "Longest time of one attempt.")
+    herald_concurrency: int = setting(128, "ISONOMY_HERALD_CONCURRENCY", "Attempts under way at once.")
+    herald_per_host: int = setting(16, "ISONOMY_HERALD_PER_HOST", "Attempts under way at once to one host.")
+    herald_resend_seconds: float = setting(
+        60.0, "ISONOMY_HERALD_RESEND_SECONDS", "What fires is sent to Alertmanagers again this often."
+    )
+    herald_history_days: float = setting(
+        30.0, "ISONOMY_HERALD_HISTORY_DAYS", "Settled deliveries are remembered for so long, and while the alert fires."
+    )
+    smtp_url_file: Path | None = setting(
+        None,
+        "ISONOMY_SMTP_URL_FILE",
+        "File with one Apprise URL (`mailtos://user:password@host:port?from=…`) through which e-mail is sent; none: no "
+        "e-mail.",
+    )
+
+    worker_port: int = setting(8082, "ISONOMY_WORKER_PORT", "Port of a worker's /metrics, /healthz and /readyz.")
+    dedup_seconds: float = setting(
+        7 * 86_400.0, "ISONOMY_DEDUP_SECONDS", "Horizon of deduplication in record time; the shorter horizon counts."
+    )
+    dedup_records: int = setting(
+        1_000_000, "ISONOMY_DEDUP_RECORDS", "Horizon of deduplication in records of one votes partition."
+    )
+    dead_letter_run: int = setting(
+        5_000, "ISONOMY_DEAD_LETTER_RUN", "So many refused records in a row stop intake loudly."
+    )
+    dead_letter_ratio: float = setting(
+        0.5, "ISONOMY_DEAD_LETTER_RATIO", "A share of refused records above this, over the window, stops intake loudly."
+    )
+    dead_letter_window: int = setting(
+        20_000, "ISONOMY_DEAD_LETTER_WINDOW", "Records over which the share of refused ones is taken."
+    )
+    fetch_records: int = setting(10_000, "ISONOMY_FETCH_RECORDS", "Most records that intake takes in one fetch.")
+    fetch_wait_ms: int = setting(20, "ISONOMY_FETCH_WAIT_MS", "Longest wait of the broker for new records, ms.")
+
+    refresh_seconds: float = setting(0.25, "ISONOMY_REFRESH_SECONDS", "A board is published at most this often.")
+    refresh_share: float = setting(
+        0.5,
+        "ISONOMY_REFRESH_SHARE",
+        "Largest share of a worker's time that refreshing may take; then boards slow down.",
+    )
+    snapshot_seconds: float = setting(10.0, "ISONOMY_SNAPSHOT_SECONDS", "The fold's state is saved this often.")
+    watchdog_seconds: float = setting(
+        60.0,
+        "ISONOMY_WATCHDOG_SECONDS",
+        "Lag without progress for so long ends the process; its supervisor restarts it.",
+    )
+    reweighted: bool = setting(
+        False, "ISONOMY_REWEIGHTED", "Weight pairs by inverse frequency, 1/max(n, 50), on every board."
+    )
+    fairness_file: Path | None = setting(
+        None, "ISONOMY_FAIRNESS_FILE", "TOML file of the fairness settings per arena; none: the defaults everywhere."
+    )
+    max_models: int = setting(
+        2_000, "ISONOMY_MAX_MODELS", "Models an arena may hold; votes on further ones go unrated."
+    )
+    max_boards: int = setting(200, "ISONOMY_MAX_BOARDS", "Boards an arena may hold; further labels get none.")
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> Settings:
+        """Read the settings.
+
+        Raises
+        ------
+        InvalidSetting
+            When a variable cannot be read as its type, lies outside its range, or contradicts another.
+
+        >>> Settings.from_env({"ISONOMY_REFRESH_SECONDS": "0.5"}).refresh_seconds
+        0.5
+        >>> Settings.from_env({"ISONOMY_GATEWAY_PORT": "http"})
+        Traceback (most recent call last):
+            ...
+        streams.contracts.settings.InvalidSetting: ISONOMY_GATEWAY_PORT='http': not a int
+        """
+        types = get_type_hints(cls)
+        given: dict[str, Any] = {}
+        for each in fields(cls):
+            variable = each.metadata["env"]
+            text = environ.get(variable)
+            if text is None or text == "":
+                continue
+            given[each.name] = _read(variable, text, types[each.name])
+        settings = cls(**given)
+        for each in fields(cls):
+            value = getattr(settings, each.name)
+            if isinstance(value, bool) or not isinstance(value, (int, float)):
+                continue
+            if not isfinite(value):
+                raise InvalidSetting(f"{each.metadata['env']}={value!r}: must be finite")
+            if value < 0:
+                raise InvalidSetting(f"{each.metadata['env']}={value!r}: must not be negative")
+            if value == 0 and each.name in _NOT_ZERO:
+                raise InvalidSetting(f"{each.metadata['env']}={value!r}: must not be zero")
+        for contradiction in contradictions(settings):
+            raise InvalidSetting(contradiction)
+        return settings
+
+    def topic(self, name: str) -> str:
+        """Full name of a topic."""
+        return self.topic_prefix + name
+
+    def group(self, name: str) -> str:
+        """Full name of a consumer group."""
+        return self.topic_prefix + name
+
+    @property
+    def redis_place(self) -> str:
+        """The Redis URL as it may be shown, without name and password."""
+        return without_secrets(self.redis_url)
+
+    @property
+    def keys(self) -> Keys:
+        """The Redis keys under this prefix."""
+        return Keys(self.redis_prefix)
+
+
+_NOT_ZERO = {
+    "replication",
+    "fetch_records",
+    "refresh_share",
+    "herald_group_size",
+    "herald_connect_seconds",
+    "herald_attempt_seconds",
+    "herald_concurrency",
+    "herald_per_host",
+    "herald_resend_seconds",
+    "herald_history_days",
+}
+_TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
+
+
+def _read(variable: str, text: str, kind: Any) -> Any:
+    if kind is bool:
+        if text.lower() in _TRUE | _FALSE:
+            return text.lower() in _TRUE
+        raise InvalidSetting(f"{variable}={text!r}: say true or false")
+    if kind == Path | None:
+        return Path(text)
+    for choices in (KafkaSecurity, SaslMechanism):
+        if kind in (choices, choices | None):
+            if text not in list(choices):
+                raise InvalidSetting(f"{variable}={text!r}: choose of {', '.join(choices)}")
+            return choices(text)
+    try:
+        return kind(text)
+    except ValueError:
+        raise InvalidSetting(f"{variable}={text!r}: not a {kind.__name__}") from None
+
+
+def documented() -> list[tuple[str, str, str]]:
+    """Every variable with its default and its explanation, in order."""
+    return [
+        (each.metadata["env"], "" if each.default in (None, MISSING) else str(each.default), each.metadata["text"])
+        for each in fields(Settings)
+    ]

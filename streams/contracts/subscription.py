@@ -1,0 +1,108 @@
+"""The subscription: whom to tell of which alerts, and how; one record of the `subscriptions` topic."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from streams.contracts.alert import Kind, Severity
+from streams.contracts.vote import ARENA_PATTERN
+
+SEVERITIES = (Severity.INFO, Severity.WARNING, Severity.CRITICAL)
+"""From least to worst."""
+
+Name = Annotated[str, Meta(min_length=1, max_length=128)]
+Names = Annotated[tuple[Name, ...], Meta(max_length=100)]
+
+
+class ChannelType(StrEnum):
+    """How a message travels."""
+
+    WEBHOOK = "webhook"
+    """A POST in the shape of Alertmanager's webhook, signed by the Standard Webhooks convention."""
+    APPRISE = "apprise"
+    """Slack, Discord, e-mail and others, as an Apprise URL."""
+    ALERTMANAGER = "alertmanager"
+    """Alertmanager's own API; what fires is sent again while it fires."""
+
+
+class Activity(StrEnum):
+    """Whether anything is sent."""
+
+    ACTIVE = "active"
+    """Alerts are sent."""
+    DISABLED = "disabled"
+    """Nothing is sent; `reason` says why. What was owed before waits."""
+
+
+class Match(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Which alerts: every field that is given must hold, an empty one asks for nothing.
+
+    `models` and `providers` are about the alert's subject: an alert of another subject does not match them; with both
+    given, either is enough.
+    """
+
+    arena: Annotated[str, Meta(extra_json_schema={"pattern": ARENA_PATTERN})] | None = None
+    kinds: Annotated[tuple[Kind, ...], Meta(max_length=len(Kind))] = ()
+    severity: Annotated[Severity, Meta(description="The least.")] = Severity.INFO
+    models: Names = ()
+    providers: Names = ()
+
+
+class Secret(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A signing secret, `whsec_` and base64; `until` is when it is signed with no more, epoch seconds."""
+
+    text: str
+    until: float | None = None
+
+    def __repr__(self) -> str:
+        """Tell nothing: it would be in a log some day."""
+        return f"Secret('whsec_…', until={self.until})"
+
+
+class Channel(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How to reach the subscriber.
+
+    `secrets` and `headers` are those of a webhook; two secrets sign while one replaces the other.
+    """
+
+    type: ChannelType
+    url: Annotated[str, Meta(min_length=1, max_length=2048)]
+    secrets: tuple[Secret, ...] = ()
+    headers: dict[str, str] = {}
+
+    def __repr__(self) -> str:
+        """Tell the type alone: URL and headers may hold tokens."""
+        return f"Channel({self.type.value})"
+
+
+class Subscription(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One record of the `subscriptions` topic; without value, it is deleted. Times are epoch seconds."""
+
+    id: Annotated[str, Meta(description="Also the record key.")]
+    name: Annotated[str, Meta(min_length=1, max_length=128)]
+    owner: Annotated[str, Meta(description="Name of the bearer key that it belongs to.")]
+    match: Match
+    channel: Channel
+    status: Activity = Activity.ACTIVE
+    reason: str | None = None
+    revision: Annotated[int, Meta(ge=1, description="Counts the changes.")] = 1
+    created_at: float
+    updated_at: float
+
+
+_encode = msgspec.json.Encoder(order="deterministic").encode
+_decode = msgspec.json.Decoder(Subscription).decode
+
+
+def encode_subscription(subscription: Subscription) -> bytes:
+    """Encode a subscription."""
+    return _encode(subscription)
+
+
+def decode_subscription(value: bytes) -> Subscription:
+    """Decode a subscription; raises `msgspec.MsgspecError`."""
+    return _decode(value)

@@ -1,0 +1,191 @@
+"""The vote: one battle of two anonymous models and what the person said of it."""
+
+from __future__ import annotations
+
+import math
+import re
+from itertools import accumulate
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from streams.contracts.reasons import FIELD_REASONS, Reason
+
+MAX_RECORD_BYTES = 65_536
+"""A vote or model record larger than this is refused before it is decoded."""
+
+MAX_DEPTH = 100
+"""JSON that nests deeper is refused. The decoder's own limit counts the Python frames above it as well, so one caller
+would accept what another refuses."""
+
+FUTURE_SECONDS = 300.0
+"""How far `tstamp` may lie after the broker's record time: clocks differ, five minutes is no clock."""
+
+ARENA_PATTERN = "^[a-z0-9][a-z0-9_-]{0,31}$"
+is_arena = re.compile(ARENA_PATTERN.rstrip("$") + r"\Z").match  # `$` alone would let a trailing newline pass
+
+WINNERS = {"model_a": 0, "model_b": 1, "tie": 2, "both_bad": 3, "none": 4, "tie (bothbad)": 3}
+"""Words of `winner` and their code in the ledger. Nothing else is guessed."""
+MODEL_A, MODEL_B, TIE, BOTH_BAD, NONE = range(5)
+WINNER_NAMES = ("model_a", "model_b", "tie", "both_bad", "none")
+
+STYLE_FIELDS = ("tokens_a", "tokens_b", "headers_a", "headers_b", "lists_a", "lists_b", "bolds_a", "bolds_b")
+
+Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+ModelName = Annotated[str, Meta(min_length=1, max_length=128)]
+BoardLabel = Annotated[str, Meta(max_length=64)]
+
+
+class Style(msgspec.Struct, gc=False, frozen=True):
+    """Counts of what the two answers look like, for style control."""
+
+    tokens_a: Count
+    tokens_b: Count
+    headers_a: Count
+    headers_b: Count
+    lists_a: Count
+    lists_b: Count
+    bolds_a: Count
+    bolds_b: Count
+
+
+class Vote(msgspec.Struct, gc=False, omit_defaults=True):
+    """One record of the `votes` topic; names as in the public Arena data sets.
+
+    Unknown fields are allowed and ignored; `null` in an optional field means absent, except
+    in `arena`.
+    """
+
+    id: Annotated[str, Meta(min_length=1, max_length=64, description="Unique per vote; also the record key.")]
+    model_a: ModelName
+    model_b: ModelName
+    winner: Annotated[
+        str,
+        Meta(
+            description="`none`: shown but not voted on; counts as exposure, never for a rating.",
+            extra_json_schema={"enum": list(WINNERS)},
+        ),
+    ]
+    tstamp: Annotated[float, Meta(ge=0, description="Epoch seconds.")]
+    arena: Annotated[str, Meta(extra_json_schema={"pattern": ARENA_PATTERN})] = "text"
+    voter: Annotated[str, Meta(max_length=64, description="Opaque; the arena hashes it.")] | None = None
+    language: BoardLabel | None = None
+    categories: Annotated[tuple[BoardLabel, ...], Meta(max_length=8)] | None = None
+    prompt_hash: Annotated[str, Meta(max_length=64)] | None = None
+    p_pair: Annotated[float, Meta(gt=0, le=1, description="Probability with which this pair was drawn.")] | None = None
+    style: Style | None = None
+
+
+class InvalidRecord(Exception):  # noqa: N818 -- it names the record, and the caller's next step is the dead letter
+    """A record that cannot be used; what happens next is a dead letter or a rejected item.
+
+    Parameters
+    ----------
+    reason
+        Member of the closed set.
+    detail
+        One sentence for a person.
+    """
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+_strict = msgspec.json.Decoder(Vote)
+
+# A string that does not end reaches to the end of the text, and nothing is tried twice: linear on any input.
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
+_STEPS = {ord("{"): 1, ord("["): 1, ord("}"): -1, ord("]"): -1}
+_OTHER_BYTES = bytes(set(range(256)) - set(_STEPS))
+
+
+def count_openings(value: bytes) -> int:
+    """Number of `{` and `[`, those in strings too: JSON nests no deeper than that."""
+    return value.count(b"{") + value.count(b"[")
+
+
+def _depth(value: bytes) -> int:
+    brackets = _STRING.sub(b"", value).translate(None, _OTHER_BYTES)
+    return max(accumulate(map(_STEPS.__getitem__, brackets)), default=0)
+
+
+def decode_json(decoder: msgspec.json.Decoder[Any], value: bytes | None) -> Any:
+    """Decode one JSON record with `decoder`, naming the reason when it cannot be done.
+
+    Raises
+    ------
+    InvalidRecord
+        With the reason; never anything else, whatever the bytes.
+    """
+    if not value:
+        raise InvalidRecord(Reason.EMPTY, "the record has no value")
+    if len(value) > MAX_RECORD_BYTES:
+        raise InvalidRecord(Reason.TOO_LARGE, f"{len(value)} bytes, at most {MAX_RECORD_BYTES} are allowed")
+    try:
+        value.decode()  # msgspec does not look into strings that it skips
+        if count_openings(value) > MAX_DEPTH and _depth(value) > MAX_DEPTH:
+            raise InvalidRecord(Reason.TOO_DEEP, f"the JSON nests deeper than {MAX_DEPTH}")
+        return decoder.decode(value)
+    except UnicodeDecodeError as error:
+        raise InvalidRecord(Reason.INVALID_UTF8, f"not UTF-8 at byte {error.start}") from None
+    except RecursionError:
+        raise InvalidRecord(Reason.TOO_DEEP, "the JSON nests too deeply") from None
+    except msgspec.ValidationError as error:
+        raise InvalidRecord(_validation_reason(str(error)), str(error)) from None
+    except msgspec.DecodeError as error:
+        raise InvalidRecord(Reason.INVALID_JSON, str(error)) from None
+
+
+def _validation_reason(message: str) -> Reason:
+    if "missing required field" in message and "$." not in message:
+        return Reason.MISSING_FIELD
+    path = re.search(r"`\$\.([a-z_]+)", message)
+    if path is None:
+        return Reason.NOT_AN_OBJECT
+    return FIELD_REASONS.get(path.group(1), Reason.INVALID_FIELD)
+
+
+def check_vote(vote: Vote, arrived: float) -> None:
+    """Hold a decoded vote against the rules that types cannot express.
+
+    Parameters
+    ----------
+    vote
+        As decoded.
+    arrived
+        Time at which the record arrived, epoch seconds (the broker's record time in the stream).
+
+    Raises
+    ------
+    InvalidRecord
+        With the reason.
+    """
+    if not is_arena(vote.arena):
+        raise InvalidRecord(Reason.INVALID_ARENA, f"arena {vote.arena[:40]!r} does not match {ARENA_PATTERN}")
+    if vote.winner not in WINNERS:
+        raise InvalidRecord(Reason.UNKNOWN_WINNER, f"winner {vote.winner[:40]!r} is none of {', '.join(WINNERS)}")
+    if vote.model_a == vote.model_b:
+        raise InvalidRecord(Reason.SAME_MODEL, f"both sides are {vote.model_a!r}")
+    if not math.isfinite(vote.tstamp):
+        raise InvalidRecord(Reason.INVALID_TSTAMP, "tstamp is not finite")
+    if vote.tstamp > arrived + FUTURE_SECONDS:
+        raise InvalidRecord(Reason.FUTURE_TSTAMP, f"tstamp is {vote.tstamp - arrived:.0f} s after its arrival")
+
+
+def parse_vote(value: bytes | None, arrived: float) -> Vote:
+    """Decode and check one vote.
+
+    >>> vote = b'{"id":"v1","model_a":"x","model_b":"y","winner":"tie","tstamp":1.0}'
+    >>> parse_vote(vote, arrived=2.0).winner
+    'tie'
+    >>> parse_vote(vote.replace(b'"y"', b'"x"'), arrived=2.0)
+    Traceback (most recent call last):
+        ...
+    streams.contracts.vote.InvalidRecord: same_model: both sides are 'x'
+    """
+    vote: Vote = decode_json(_strict, value)
+    check_vote(vote, arrived)
+    return vote

@@ -1,0 +1,78 @@
+"""Plain arrays: how state grows with a new subject, and how it becomes msgpack and back, bit for bit."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, TypeVar
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+T = TypeVar("T")
+
+
+def pad(array: NDArray[Any], size: int) -> NDArray[Any]:
+    """The array with its last axis lengthened to `size` by zeros; itself when it is that long.
+
+    >>> pad(np.ones((2, 1)), 3).tolist()
+    [[1.0, 0.0, 0.0], [1.0, 0.0, 0.0]]
+    """
+    missing = size - array.shape[-1]
+    if missing <= 0:
+        return array
+    return np.concatenate([array, np.zeros((*array.shape[:-1], missing), array.dtype)], axis=-1)
+
+
+def grow(state: Any, size: int, *fields: str) -> None:
+    """Lengthen the named per-subject arrays of a state, in place."""
+    for name in fields:
+        setattr(state, name, pad(getattr(state, name), size))
+
+
+def narrow(values: NDArray[np.int64]) -> NDArray[Any]:
+    """Integers that are not negative, in the narrowest type that holds them.
+
+    >>> narrow(np.array([1, 300])).dtype.str
+    '<u2'
+    """
+    return values.astype(np.min_scalar_type(int(values.max(initial=0))).newbyteorder("<"))
+
+
+class _Array(msgspec.Struct):
+    dtype: str
+    shape: tuple[int, ...]
+    data: bytes
+
+
+_ALLOWED = {"<f8", "<i8", "|i1", "|b1", "|u1", "<u2", "<u4", "<u8"}
+
+
+def pack(value: Any) -> bytes:
+    """Encode structs, dataclasses and arrays."""
+    return _encode(value)
+
+
+def unpack(packed: bytes, kind: type[T]) -> T:
+    """Decode what `pack` made of a `kind`; raises `ValueError` (`msgspec.MsgspecError` is one) when it is damaged."""
+    return msgspec.msgpack.Decoder(kind, dec_hook=_array_of).decode(packed)
+
+
+def _plain(value: Any) -> Any:
+    if not isinstance(value, np.ndarray):
+        raise NotImplementedError(f"{type(value).__name__} has no place in a state")
+    flat = np.ascontiguousarray(value)
+    return _Array(value.dtype.str, value.shape, (np.packbits(flat) if value.dtype == np.bool_ else flat).tobytes())
+
+
+def _array_of(kind: type, plain: Any) -> Any:
+    array = msgspec.convert(plain, _Array)
+    if array.dtype not in _ALLOWED:
+        raise ValueError(f"no arrays of {array.dtype!r} here")
+    if array.dtype == "|b1":
+        bits = np.unpackbits(np.frombuffer(array.data, np.uint8), count=math.prod(array.shape))
+        return bits.astype(np.bool_).reshape(array.shape)
+    return np.frombuffer(array.data, array.dtype).reshape(array.shape).copy()
+
+
+_encode = msgspec.msgpack.Encoder(enc_hook=_plain).encode

@@ -1,0 +1,125 @@
+"""The census: every model's state, and how many are in which; shown always, alarm or not.
+
+*Inactive* is a model that is not drawn, whatever the registry says: retired, of weight 0, off the registry, reported as
+removed, or declared and without a battle over the whole window. *Inactive without notice* are those that are public
+and whose end was not announced long enough before. They are two numbers, and both are kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+import msgspec
+
+from streams.fairness.roster import sampled
+from streams.fairness.state import ArenaFairness
+from streams.fairness.watch import FREE, LN10, rounded
+
+State = Literal["active", "deprecated", "retired", "removed", "inactive", "undeclared"]
+
+
+class Line(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One model. `share_of_battles` is over the window; `log10_e` is the evidence against its declared share now.
+
+    `state`: what it is declared to be, unless it is `removed` in silence, `inactive` (declared and without a battle in
+    the window) or `undeclared`. `since`: since when it is out of play.
+    """
+
+    model: str
+    provider: str | None
+    license: str | None
+    visibility: str | None
+    state: State
+    declared_share_of_battles: float
+    share_of_battles: float
+    share_of_slots: float
+    battles: int
+    last_seen: float | None
+    log10_e: float
+    log10_e_removal: float
+    inactive: bool
+    without_notice: bool
+    since: float | None = None
+
+
+class Census(msgspec.Struct, frozen=True):
+    """Numbers of models; `private` are those in play that no public board shows."""
+
+    models: int
+    active: int
+    deprecated: int
+    retired: int
+    inactive: int
+    inactive_without_notice: int
+    private: int
+
+
+def census(models: Iterable[Line]) -> Census:
+    """Count models by state."""
+    every = list(models)
+
+    def count(*states: State) -> int:
+        return sum(line.state in states for line in every)
+
+    return Census(
+        models=len(every),
+        active=count("active"),
+        deprecated=count("deprecated"),
+        retired=count("retired"),
+        inactive=sum(line.inactive for line in every),
+        inactive_without_notice=sum(line.inactive and line.without_notice for line in every),
+        private=sum(line.visibility == "private" and not line.inactive for line in every),
+    )
+
+
+def lines(state: ArenaFairness) -> list[Line]:
+    """Every model that was ever declared or in a battle, by name."""
+    facts, play = state.scene.facts, state.scene.play
+    drift, removal = state.states.share_drift, state.states.silent_removal
+    recent, current, total = facts.window.recent, facts.window.current, facts.window.total
+    window = state.scene.settings.review_battles * min(facts.window.reviews, state.scene.settings.window_reviews)
+    drift_e, removal_e = drift.cusum.log_e(), removal.cusum.log_e()
+    found = []
+    for name, number in sorted(facts.roster.models.items()):
+        known, declared = facts.roster.known.get(name), facts.roster.registry.get(name)
+        tenure = facts.roster.tenures.get(name)
+        shown_lately = bool(recent[number] + current[number])
+        began = tenure.since_row if tenure else 0
+        quiet = facts.window.full and not shown_lately and began <= facts.rows - window
+        what: State
+        since = None
+        if known is None or tenure is None:
+            what = "undeclared" if state.scene.declares else ("inactive" if quiet else "active")
+        elif not sampled(declared):
+            what, since = "retired", tenure.left_at
+        elif removal.held[number] != FREE:
+            what, since = "removed", float(removal.since_time[number])
+        elif quiet:
+            what, since = "inactive", float(facts.last_time[number])
+        else:
+            what = "deprecated" if declared and declared.status == "deprecated" else "active"
+        inactive = what in ("retired", "removed", "inactive") or (what == "undeclared" and quiet)
+        owed = known is None or known.visibility == "public"
+        deprecated = declared is not None and declared.status == "deprecated"
+        noticed = tenure is not None and (tenure.noticed if what == "retired" else deprecated)
+        found.append(
+            Line(
+                model=name,
+                provider=known.provider if known else None,
+                license=known.license if known else None,
+                visibility=known.visibility if known else None,
+                state=what,
+                declared_share_of_battles=rounded(float(play.pi[number])),
+                share_of_battles=rounded(float(recent[number]) / max(window, 1)),
+                share_of_slots=rounded(float(recent[number]) / max(2 * window, 1)),
+                battles=int(total[number]),
+                last_seen=round(float(facts.last_time[number]), 3) if total[number] else None,
+                log10_e=rounded(max(float(drift_e[number]), 0.0) / LN10),
+                log10_e_removal=rounded(max(float(removal_e[number]), 0.0) / LN10),
+                inactive=inactive,
+                without_notice=inactive and owed and not noticed,
+                since=since,
+            )
+        )
+    return found

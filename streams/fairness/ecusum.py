@@ -1,0 +1,213 @@
+"""The mixture e-CUSUM: evidence, for many subjects at once, that a declared probability is no longer kept.
+
+For n battles at declared share π, k of them with the subject, a bet on the hazard multiplier r has the log e-value
+
+    ℓ_r = k ln(rπ/b) + (n−k) ln[(1−rπ)/(1−b)],   drops (r < 1): b = (1−δ)π,   rises (r > 1): b = (1+δ)π
+
+with E[e^ℓ] ≤ 1 for every true share π' ≥ b (drops) or π' ≤ b (rises). Once per tick
+
+    log C_r ← max(0, log C_r) + ℓ_r,   M = mean over r of C_r
+
+and M ≥ c is an alarm; the last tick at which log C was ≤ 0 estimates the onset.
+
+**Guarantee.** M is at most the Shiryaev-Roberts sum R ← (R + 1)·e^ℓ, and R minus the number of ticks is a
+supermartingale while nothing is wrong: on average c ticks pass before a false alarm [1]_. This survives what an arena
+does:
+
+- *A policy change within a tick*: the tick's e-value is the product over its stretches of constant π, each a
+  conditional e-value, because the policy in force at a row is known before the row. A stretch is banked under the old
+  π, and no update is made at the notice: updates come once in `tick_battles` rows, however many notices are sent.
+- *A reset* (new model, retired model, after recovery) sets C to 1, its value at a fresh start. It can only remove
+  terms of R, and the one term that starts in their place belongs to the tick it starts in.
+- *Many detectors*: with c = K·A, where K is the largest number judged at one time so far, Σ R/K minus the number of
+  ticks is a supermartingale too, and each false alarm takes at least A off it: the mean number of false alarms in T
+  ticks is at most T/A, for every T.
+- *An unjudged subject, an infeasible bet* (rπ or b not below 1) has ℓ = 0: C stays 1 and alarms nobody.
+
+**Cost** of one tick, 600 subjects, six bets: 10 µs. Everything is in logs; no sum is exponentiated but the one of a
+subject that is about to alarm.
+
+References
+----------
+.. [1] J. Shin, A. Ramdas, A. Rinaldo, "E-detectors: a nonparametric framework for sequential change detection",
+   New England J. Statistics in Data Science (2023), arXiv 2203.03532.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+Vector = NDArray[np.float64]
+Matrix = NDArray[np.float64]
+
+ALMOST_ONE = 1.0 - 1e-9
+"""A model in every battle: with δ = 0 one battle without it would be infinite evidence, which no float can carry."""
+
+
+class Mark(NamedTuple):
+    """Where the row sequence stands: battles, clock, and per subject appearances and expected ones, float64[S]."""
+
+    row: int
+    time: float
+    seen: Vector
+    due: Vector
+
+
+@dataclass(frozen=True, slots=True)
+class Odds:
+    """Log likelihood ratios of R bets on S subjects, both float64[R, S]: `slope` per appearance, `miss` per battle."""
+
+    slope: Matrix
+    miss: Matrix
+
+    @classmethod
+    def of(cls, pi: Vector, bets: Vector, delta: float) -> Odds:
+        """Work out the odds.
+
+        Parameters
+        ----------
+        pi
+            float64[S], declared shares; 0 where nothing is judged.
+        bets
+            float64[R], multipliers r, none of them 1.
+        delta
+            Half-width of the tolerance band, as a part of π.
+
+        Examples
+        --------
+        One battle with the model speaks against a drop to a tenth, one without speaks for it.
+
+        >>> odds = Odds.of(np.array([0.2]), np.array([0.1]), 0.0)
+        >>> (odds.slope + odds.miss).round(4).tolist(), odds.miss.round(4).tolist()
+        ([[-2.3026]], [[0.2029]])
+        """
+        r = bets[:, None]
+        alternative = r * pi
+        bound = np.where(r < 1, np.minimum((1.0 - delta) * pi, ALMOST_ONE), (1.0 + delta) * pi)
+        against = np.where(r < 1, alternative < bound, alternative > bound)
+        feasible = against & (pi > 0) & (alternative < 1)
+        alternative, bound = np.where(feasible, alternative, 0.5), np.where(feasible, bound, 0.5)
+        miss = np.log1p(-alternative) - np.log1p(-bound)
+        return cls(np.log(alternative) - np.log(bound) - miss, miss)
+
+
+@dataclass(slots=True)
+class Cusum:
+    """State of R bets on S subjects; everything else is derived.
+
+    Attributes
+    ----------
+    log_c
+        float64[R, S].
+    bank
+        float64[R, S], ℓ of the stretches of the tick under way that ended at a notice; `banked` tells if any did.
+    since_row, since_time, since_hits, since_due
+        [R, S]: battles, clock, appearances and expected appearances when log C was last ≤ 0.
+    """
+
+    log_c: Matrix
+    bank: Matrix
+    since_row: NDArray[np.int64]
+    since_time: Matrix
+    since_hits: Matrix
+    since_due: Matrix
+    banked: bool = False
+
+    @classmethod
+    def start(cls, bets: int, subjects: int) -> Cusum:
+        """Nothing seen yet."""
+        shape = bets, subjects
+        return cls(
+            log_c=np.zeros(shape),
+            bank=np.zeros(shape),
+            since_row=np.zeros(shape, np.int64),
+            since_time=np.zeros(shape),
+            since_hits=np.zeros(shape),
+            since_due=np.zeros(shape),
+        )
+
+    def set_aside(self, odds: Odds, hits: Vector, battles: float) -> None:
+        """Bank a stretch of a tick whose policy ends here."""
+        self.banked = True
+        self.bank += hits * odds.slope + battles * odds.miss
+
+    def update(self, odds: Odds, hits: Vector, battles: float, mark: Mark) -> tuple[Vector, float]:
+        """Close a tick.
+
+        Parameters
+        ----------
+        odds
+            Of the policy in force.
+        hits
+            float64[S], appearances since the tick began or the last stretch was banked.
+        battles
+            Battles in the same time.
+        mark
+            The end of this tick.
+
+        Returns
+        -------
+        top : float64[S]
+            Max over bets of log C: at least log M, so whoever is below a level here is below it.
+        highest : float
+            The largest of them.
+        """
+        top = np.empty(self.log_c.shape[1])
+        highest = _close(
+            self.log_c, self.bank, odds.slope, odds.miss, hits, float(battles), self.banked,
+            mark.row, float(mark.time), mark.seen, mark.due,
+            self.since_row, self.since_time, self.since_hits, self.since_due, top,
+        )  # fmt: skip
+        self.banked = False
+        return top, float(highest)
+
+    def reset(self, subject: int, mark: Mark) -> None:
+        """Begin anew with one subject, as if it had not been judged before."""
+        self.log_c[:, subject] = 0.0
+        self.bank[:, subject] = 0.0
+        self.since_row[:, subject] = mark.row
+        self.since_time[:, subject] = mark.time
+        self.since_hits[:, subject] = mark.seen[subject]
+        self.since_due[:, subject] = mark.due[subject]
+
+    def log_e(self, subjects: NDArray[np.int64] | slice = slice(None)) -> Vector:
+        """Log M of the chosen subjects, of all by default."""
+        return np.asarray(np.logaddexp.reduce(self.log_c[:, subjects], axis=0) - np.log(self.log_c.shape[0]))
+
+    def log_e_of(self, subject: int) -> float:
+        """Log M of one subject."""
+        return float(np.logaddexp.reduce(self.log_c[:, subject]) - np.log(self.log_c.shape[0]))
+
+
+@njit(cache=True)
+def _close(  # type: ignore[no-untyped-def]
+    log_c, bank, slope, miss, hits, battles, banked, row, time, seen, due,
+    since_row, since_time, since_hits, since_due, top,
+):  # fmt: skip
+    """Close a tick for every bet and subject in one pass; returns the largest log C, at least 0."""
+    highest = 0.0
+    for subject in range(len(top)):
+        top[subject] = -np.inf
+    for bet in range(len(log_c)):
+        for subject in range(len(top)):
+            gain = slope[bet, subject] * hits[subject]
+            if banked:
+                gain += bank[bet, subject]
+                bank[bet, subject] = 0.0
+            gain += battles * miss[bet, subject]
+            c = max(log_c[bet, subject], 0.0) + gain
+            log_c[bet, subject] = c
+            if c <= 0.0:
+                since_row[bet, subject] = row
+                since_time[bet, subject] = time
+                since_hits[bet, subject] = seen[subject]
+                since_due[bet, subject] = due[subject]
+            if c > top[subject]:
+                top[subject] = c
+                highest = max(highest, c)
+    return highest

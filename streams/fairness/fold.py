@@ -1,0 +1,125 @@
+"""The fairness fold: ledger records in, alerts out. Pure, and a function of the sequence of rows and notices alone.
+
+Rows are counted tick by tick, whole stretches of ticks at a time. Nothing depends on where a block ends: a tick under
+way waits in the state, and what changes the policy in the middle of a stretch (a removal changes what is in play) ends
+the stretch there.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.contracts.alert import Alert
+from streams.contracts.vote import NONE
+from streams.fairness import rules, tick
+from streams.fairness.lifecycle import reconcile
+from streams.fairness.rank_churn import rate_if_due
+from streams.fairness.remember import remember
+from streams.fairness.state import ArenaFairness
+from streams.fairness.stretch import Stretch
+from streams.fairness.verdict import Moment
+from streams.ledger.codec import Block, Notice
+from streams.ledger.rows import Rows
+from streams.ledger.watermark import count_rows, is_new, unknown_rows
+
+
+def fold(state: ArenaFairness, record: Block | Notice) -> list[Alert]:
+    """Fold one ledger record of the state's arena; what was counted before is dropped.
+
+    Returns
+    -------
+    Alerts that fire, are repeated or are resolved by it, in order.
+    """
+    if isinstance(record, Notice):
+        alerts = _declare(state, record) if is_new(record, state.watermark) else []
+    else:
+        rows = unknown_rows(record, state.watermark)
+        alerts = _count(state, rows) if len(rows) else []
+        count_rows(record, state.watermark)
+    state.history.note(alerts)
+    return alerts
+
+
+def _declare(state: ArenaFairness, notice: Notice) -> list[Alert]:
+    scene, facts = state.scene, state.scene.facts
+    tick.take_in(state, closes=False)  # the rows so far were drawn under the policy so far
+    facts.notices += 1
+    if not facts.rows:
+        facts.clock = notice.model.tstamp if notice.model else notice.recorded / 1000
+    change = facts.roster.declare(
+        notice.name, notice.model, Moment(facts.rows, facts.notices, facts.clock), scene.settings.notice_days
+    )
+    state.resize()
+    before = scene.play.pi
+    tick.rejudge(state, state.replay_policy())
+    if not np.array_equal(before, scene.play.pi):
+        state.states.whole_policy.begin(scene)
+    for rule in rules.AT_NOTICE:
+        rule.update(getattr(state.states, rule.kind.value), scene, change)
+    return _tell(state, (*rules.AT_TICK, *rules.AT_NOTICE), repeat=False)
+
+
+def _count(state: ArenaFairness, rows: Rows) -> list[Alert]:
+    scene, facts = state.scene, state.scene.facts
+    state.states.rhythm.hear(rows.recorded)
+    words = np.stack([rows.model_a, rows.model_b], axis=1).ravel()
+    known = len(facts.roster)
+    numbers = facts.roster.follow(rows.models, words, scene.settings.max_undeclared)
+    if len(facts.roster) != known:
+        state.resize()
+        tick.rejudge(state, state.replay_policy())
+    a, b = numbers[rows.model_a], numbers[rows.model_b]
+    # Before the first row the clock is that of the notices, which may lie later than old votes.
+    clock = np.maximum.accumulate(rows.tstamp if not facts.rows else np.maximum(rows.tstamp, facts.clock))
+    alerts: list[Alert] = []
+    at = 0
+    while at < len(rows):
+        stretch = Stretch.of(scene, a[at:], b[at:], rows.winner[at:], clock[at:])
+        taken, told = stretch.play(state)
+        alerts += told
+        chosen = slice(at, at + taken)
+        _gather(state, rows.take(chosen), a[chosen], b[chosen])
+        at += taken
+        if facts.rows % scene.settings.review_battles == 0:
+            alerts += _review(state)
+    return alerts
+
+
+def _gather(state: ArenaFairness, rows: Rows, a: NDArray[np.int64], b: NDArray[np.int64]) -> None:
+    """Hand rows to those who need more than exposure."""
+    scene, states = state.scene, state.states
+    declared = scene.play.declared[a] & scene.play.declared[b]
+    states.whole_policy.add(a[declared])
+    voted = (a >= 0) & (b >= 0) & (rows.winner != NONE)
+    if voted.any():
+        scene.board.add(a[voted], b[voted], rows.winner[voted], _no_elo)
+        states.graph_fragile.gather(a[voted], b[voted], rows.winner[voted])
+    states.prompt_reuse.gather(rows)
+
+
+def _review(state: ArenaFairness) -> list[Alert]:
+    scene, states = state.scene, state.states
+    scene.facts.window.turn()
+    states.whole_policy.review(scene)
+    for rule in rules.AT_REVIEW:
+        rule.update(getattr(states, rule.kind.value), scene, None)
+    ratings = rate_if_due(scene)
+    for look in rules.AT_RATINGS:
+        look.update(getattr(states, look.kind.value), scene, ratings)
+    remember(state)
+    return _tell(state, rules.EVERY, repeat=True)
+
+
+def _tell(state: ArenaFairness, detectors: tuple[Any, ...], *, repeat: bool) -> list[Alert]:
+    alerts: list[Alert] = []
+    for rule in detectors:
+        verdicts = rule.verdicts(getattr(state.states, rule.kind.value), state.scene)
+        alerts += reconcile(state.opened, state.scene, rule.kind, verdicts, repeat=repeat)
+    return alerts
+
+
+def _no_elo(*_: object) -> None:
+    """Play no Elo games: nothing here depends on them."""

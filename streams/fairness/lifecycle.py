@@ -1,0 +1,97 @@
+"""The life of an alert: firing when a verdict is new, repeated while it stands, resolved when it is said no more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import msgspec
+
+from streams.contracts.alert import VERSION, Alert, Kind, Status, alert_id, fingerprint, runbook_url
+from streams.fairness.phrases import moved, over
+from streams.fairness.scene import Scene
+from streams.fairness.texts import summary
+from streams.fairness.verdict import Verdict
+
+
+@dataclass(slots=True)
+class Open:
+    """An alert that fires: as last emitted, and after how many battles that was."""
+
+    alert: Alert
+    emitted_row: int
+
+
+Opened = dict[str, Open]
+"""Alerts that fire, by fingerprint."""
+
+
+def reconcile(
+    opened: Opened, scene: Scene, kind: Kind, verdicts: Iterable[Verdict], *, repeat: bool = False
+) -> list[Alert]:
+    """Turn what a detector says now into what is to be told, in the order of subjects.
+
+    Parameters
+    ----------
+    opened
+        Alerts that fire; changed in place.
+    scene
+        Where the ledger stands.
+    kind
+        Whose verdicts these are: all that stand.
+    repeat
+        Whether alerts emitted at least `repeat_reviews` reviews ago are told again with today's evidence.
+
+    Returns
+    -------
+    New alerts, those with another severity, repeats, and those that are over.
+    """
+    told: list[Alert] = []
+    standing = set()
+    due = scene.facts.rows - scene.settings.repeat_reviews * scene.settings.review_battles
+    for verdict in sorted(verdicts, key=lambda verdict: (verdict.subject.field, verdict.subject.name)):
+        alert = firing(scene, kind, verdict, scene.now.time)
+        standing.add(alert.fingerprint)
+        known = opened.get(alert.fingerprint)
+        if known is not None and known.alert.id != alert.id:
+            told.append(_resolved(opened, scene, alert.fingerprint))
+            known = None
+        if known is not None:
+            alert = msgspec.structs.replace(alert, detected_at=known.alert.detected_at)
+            if known.alert.severity == alert.severity and not (repeat and known.emitted_row <= due):
+                continue
+        opened[alert.fingerprint] = Open(alert, scene.facts.rows)
+        told.append(alert)
+    finished = [each for each, known in opened.items() if known.alert.kind == kind and each not in standing]
+    finished.sort(key=lambda each: (opened[each].alert.subject.field, opened[each].alert.subject.name))
+    return told + [_resolved(opened, scene, each) for each in finished]
+
+
+def firing(scene: Scene, kind: Kind, verdict: Verdict, detected_at: float) -> Alert:
+    """An alert from a verdict."""
+    about = fingerprint(scene.arena, kind, verdict.subject)
+    return Alert(
+        id=alert_id(about, verdict.onset),
+        fingerprint=about,
+        arena=scene.arena,
+        kind=kind,
+        severity=verdict.severity,
+        status=Status.FIRING,
+        subject=verdict.subject,
+        starts_at=verdict.starts_at,
+        detected_at=detected_at,
+        summary=summary(scene.arena, kind, verdict),
+        evidence=verdict.evidence,
+        runbook_url=runbook_url(kind, scene.settings.runbooks),
+        version=VERSION,
+    )
+
+
+def _resolved(opened: Opened, scene: Scene, about: str) -> Alert:
+    alert = opened.pop(about).alert
+    text = over(scene.now.time, alert.summary)
+    # A drift that turns out to be a removal is not over: it is told once, as what it is.
+    instead = fingerprint(scene.arena, Kind.SILENT_REMOVAL, alert.subject)
+    if alert.kind is Kind.SHARE_DRIFT and instead in opened:
+        text = moved(Kind.SILENT_REMOVAL, alert.summary)
+    return msgspec.structs.replace(alert, status=Status.RESOLVED, ends_at=scene.now.time, summary=text)

@@ -1,0 +1,46 @@
+"""Phrases that sentences are made of: times, shares, lists of names, and what becomes of a sentence that is over."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from streams.contracts.alert import Kind
+
+
+def over(ended: float, sentence: str) -> str:
+    """Say that what a sentence says is over."""
+    return f"Over since {day(ended)}: {sentence}"
+
+
+def moved(kind: Kind, sentence: str) -> str:
+    """Say that what a sentence says is told as something else from here on."""
+    return f"Now reported as {kind.value}: {sentence}"
+
+
+def day(time: float) -> str:
+    """A time as people read it.
+
+    >>> day(1714744500.0)
+    '2024-05-03 13:55 UTC'
+    """
+    return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def percent(share: Any) -> str:
+    """A share in per cent, three significant digits.
+
+    >>> percent(0.0123456), percent(0.0)
+    ('1.23 %', '0 %')
+    """
+    return f"{100 * share:.3g} %"
+
+
+def some(names: list[str], most: int = 5) -> str:
+    """A few names of a list, and how many more there are.
+
+    >>> some(["a", "b", "c"], most=2)
+    'a, b and 1 more'
+    """
+    shown = ", ".join(names[:most])
+    return f"{shown} and {len(names) - most:,} more" if len(names) > most else shown

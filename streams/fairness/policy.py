@@ -1,0 +1,91 @@
+"""What is declared: the share of battles that the registry's weights give each model, and each group of models.
+
+First model ∝ weight, second ∝ weight among the rest, sides swapped at random. Model i is in a battle with probability
+
+    π_i = p_i + Σ_{j≠i} p_j · w_i/(W − w_j) = p_i + w_i·(H − h_i),   p = w/W,  h_j = p_j/(W − w_j),  H = Σ h_j
+
+which is O(M). Shares are of battles, so they add to 2.
+
+A group (a provider, a licence class) is measured by the battles that *involve* it: Σ π_i of its models counts a battle
+of two of its own twice, can exceed 1, and its two halves are not independent; battles with at least one of them are
+a plain coin with
+
+    π_g = Σ_{i∈g} π_i − P(both in g),   P(both in g) = Σ_{i∈g} h_i·(W_g − w_i)
+
+A weight takes effect at its notice's place in the ledger. So at every row the policy in force is known before the row
+is, and a change of it costs neither power nor a false alarm.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vector = NDArray[np.float64]
+
+
+def exposure(weights: Vector) -> Vector:
+    """π: float64[M], the declared share of battles of each model.
+
+    Parameters
+    ----------
+    weights
+        float64[M], not negative. With fewer than two above zero no battle can be drawn, nothing is declared, and every
+        share is 0.
+
+    Examples
+    --------
+    >>> exposure(np.array([1.0, 1.0, 1.0, 1.0])).tolist()  # 2/M
+    [0.5, 0.5, 0.5, 0.5]
+    >>> exposure(np.array([2.0, 1.0, 1.0, 0.0])).round(4).tolist()
+    [0.8333, 0.5833, 0.5833, 0.0]
+    >>> exposure(np.array([3.0, 1.0])).tolist(), exposure(np.array([3.0, 0.0])).tolist()
+    ([1.0, 1.0], [0.0, 0.0])
+    """
+    if np.count_nonzero(weights > 0) < 2:
+        return np.zeros(weights.size)
+    h = _second_draw(weights)
+    heaviest = int(np.argmax(weights))
+    others = h.sum() - h
+    # The one entry where the difference may cancel: a model that is nearly always drawn first.
+    others[heaviest] = h[:heaviest].sum() + h[heaviest + 1 :].sum()
+    pi = weights / weights.sum() + weights * others
+    return np.asarray(np.minimum(pi, 1.0))
+
+
+def involvement(weights: Vector, groups: NDArray[np.int64], count: int) -> Vector:
+    """Declared share of battles with at least one model of each group: float64[count].
+
+    Parameters
+    ----------
+    weights
+        float64[M], as for `exposure`.
+    groups
+        int64[M], the group of each model, -1 for none.
+    count
+        Number of groups.
+
+    Examples
+    --------
+    Four equal models, two of them of group 0: one pair in six has neither.
+
+    >>> involvement(np.ones(4), np.array([0, 0, 1, -1]), 2).round(4).tolist()
+    [0.8333, 0.5]
+    """
+    if np.count_nonzero(weights > 0) < 2:
+        return np.zeros(count)
+    member = groups >= 0
+    group, weight = groups[member], weights[member]
+    total = np.bincount(group, weight, count)
+    both = np.bincount(group, _second_draw(weights)[member] * (total[group] - weight), count)
+    once = np.bincount(group, exposure(weights)[member], count)
+    return np.asarray(np.clip(once - both, 0.0, 1.0))
+
+
+def _second_draw(weights: Vector) -> Vector:
+    """h: chance of being drawn first, per unit of weight left for the second draw."""
+    total = weights.sum()
+    rest = total - weights
+    heaviest = int(np.argmax(weights))
+    rest[heaviest] = weights[:heaviest].sum() + weights[heaviest + 1 :].sum()
+    return np.asarray(weights / total / rest)

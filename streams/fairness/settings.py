@@ -1,0 +1,170 @@
+"""What an arena's operator chooses: how often a page may be false, bounds, windows, days of notice."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from streams.contracts.alert import RUNBOOKS
+from streams.contracts.vote import is_arena
+from streams.fairness.words import battles_between_pages
+
+
+@cache
+def _ticks_between_pages(false_pages: str, tick_battles: int) -> float:
+    """Asked in every tick, and the words take a while to read."""
+    return max(1.0, battles_between_pages(false_pages) / tick_battles)
+
+
+class FairnessSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The settings of one arena. Alerts are a function of the ledger and these."""
+
+    false_pages: Annotated[str, Meta(description="How often a statistical page may be false, in words.")] = (
+        "one a year at 100,000 battles a day"
+    )
+    tick_battles: Annotated[int, Meta(description="Battles between two looks of the detectors.", ge=1, le=10_000)] = 100
+    delta: Annotated[
+        float, Meta(description="Shares within ± this part of the declared share are not a drift.", ge=0, lt=1)
+    ] = 0.2
+    warning_level: Annotated[float, Meta(description="e-value from which a drift is a warning.", ge=100)] = 1e6
+    recovery_level: Annotated[
+        float, Meta(description="e-value of recovery that resolves a drift or removal.", gt=1)
+    ] = 1e3
+    evidence_level: Annotated[float, Meta(description="e-value from which churn, reuse and bias are told.", gt=1)] = 1e3
+
+    notice_days: Annotated[float, Meta(description="Days between a `deprecated` notice and the end.", ge=0)] = 14.0
+    private_cap: Annotated[
+        int, Meta(description="Private variants that a provider may have in play at once.", ge=0)
+    ] = 3
+    retraction_votes: Annotated[
+        int, Meta(description="Votes from which a private score may not just vanish.", ge=1)
+    ] = 300
+    keep_days: Annotated[float, Meta(description="Days for which an alert of a past event stays open.", gt=0)] = 90.0
+
+    max_provider_share: Annotated[float, Meta(description="Largest share of slots of one provider.", gt=0, le=1)] = 0.25
+    max_license_share: Annotated[
+        float, Meta(description="Largest share of slots of one licence class.", gt=0, le=1)
+    ] = 0.8
+    max_provider_gini: Annotated[
+        float, Meta(description="Largest Gini coefficient of the providers' slots.", gt=0, le=1)
+    ] = 0.85
+    max_provider_hhi: Annotated[
+        float, Meta(description="Largest Herfindahl index of the providers' slots.", gt=0, le=1)
+    ] = 0.18
+
+    review_battles: Annotated[
+        int, Meta(description="Battles between two reviews; a multiple of tick_battles.", ge=1)
+    ] = 10_000
+    window_reviews: Annotated[
+        int, Meta(description="Reviews in the window of shares and inactivity.", ge=1, le=100)
+    ] = 10
+    ratings_reviews: Annotated[int, Meta(description="Reviews between two looks at the ratings.", ge=1)] = 20
+    repeat_reviews: Annotated[
+        int, Meta(description="Reviews between two repeats of an alert that still fires.", ge=1)
+    ] = 10
+    stale_days: Annotated[float, Meta(description="Votes older than this are old.", gt=0)] = 30.0
+    undeclared_battles: Annotated[
+        int, Meta(description="Battles between two reviews that need a declared weight.", ge=1)
+    ] = 30
+    max_undeclared: Annotated[int, Meta(description="Names outside the registry that are followed.", ge=0)] = 1_000
+
+    stall_seconds: Annotated[float, Meta(description="Silence shorter than this is never a stall.", gt=0)] = 900.0
+    stall_factor: Annotated[
+        float, Meta(description="Silence this many times the arena's longest usual one is a stall.", ge=1)
+    ] = 3.0
+    zero_battles: Annotated[
+        int, Meta(description="Battles in a row without any vote that are no news but a fault.", ge=1)
+    ] = 2_000
+
+    kappa: Annotated[float, Meta(description="Concentration of the whole-policy test's Dirichlet mixture.", gt=0)] = 1e4
+    runbooks: Annotated[str, Meta(description="Where the runbooks are served.")] = RUNBOOKS
+
+    def __post_init__(self) -> None:
+        battles_between_pages(self.false_pages)
+        if self.review_battles % self.tick_battles:
+            raise ValueError("review_battles must be a multiple of tick_battles")
+
+    @property
+    def ticks_between_pages(self) -> float:
+        """A: average number of ticks between two false pages, over all detectors that page."""
+        return _ticks_between_pages(self.false_pages, self.tick_battles)
+
+    @property
+    def window_battles(self) -> int:
+        """Battles in the window of shares and inactivity."""
+        return self.review_battles * self.window_reviews
+
+    @property
+    def digest(self) -> str:
+        """Name of these settings: a state folded under others has to be folded again."""
+        return hashlib.sha256(msgspec.msgpack.encode(self)).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsBook:
+    """The settings of every arena: those written for it over the defaults."""
+
+    default: FairnessSettings = field(default_factory=FairnessSettings)
+    arenas: Mapping[str, FairnessSettings] = field(default_factory=dict)
+
+    def of(self, arena: str) -> FairnessSettings:
+        """Settings of an arena."""
+        return self.arenas.get(arena, self.default)
+
+
+class InvalidFairnessSettings(ValueError):  # noqa: N818 -- read as a sentence: "invalid fairness settings: ..."
+    """Settings that cannot be used; the message names the place and what it takes."""
+
+
+def read_settings(given: Mapping[str, Any]) -> SettingsBook:
+    """Read a mapping (of a TOML or JSON file): a table `default`, and a table for each arena under `arenas`.
+
+    Raises
+    ------
+    InvalidFairnessSettings
+        Naming the table, the setting and what it takes.
+
+    >>> book = read_settings({"default": {"delta": 0.3}, "arenas": {"text": {"private_cap": 5}}})
+    >>> book.of("text").delta, book.of("text").private_cap, book.of("vision").private_cap
+    (0.3, 5, 3)
+    >>> read_settings({"default": {"delta": 2}})
+    Traceback (most recent call last):
+        ...
+    streams.fairness.settings.InvalidFairnessSettings: default: Expected `float` < 1.0 - at `$.delta`
+    """
+    if unknown := sorted(set(given) - {"default", "arenas"}):
+        raise InvalidFairnessSettings(f"unknown tables {unknown}: there are `default` and `arenas`")
+    default, arenas = _table(given, "default"), _table(given, "arenas")
+    for arena in arenas:
+        if not is_arena(arena):
+            raise InvalidFairnessSettings(f"arenas.{arena}: not the name of an arena")
+    return SettingsBook(
+        _convert(default, "default"),
+        {arena: _convert({**default, **_table(arenas, arena)}, f"arenas.{arena}") for arena in arenas},
+    )
+
+
+def documented() -> list[tuple[str, str, str]]:
+    """Every setting with its default and its explanation, in order."""
+    schema = msgspec.json.schema(FairnessSettings)["$defs"]["FairnessSettings"]["properties"]
+    return [(name, str(each["default"]), each["description"]) for name, each in schema.items()]
+
+
+def _table(given: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    table = given.get(name, {})
+    if not isinstance(table, Mapping):
+        raise InvalidFairnessSettings(f"{name}: a table was expected, not {type(table).__name__}")
+    return table
+
+
+def _convert(table: Mapping[str, Any], where: str) -> FairnessSettings:
+    try:
+        return msgspec.convert(dict(table), FairnessSettings)
+    except msgspec.ValidationError as error:
+        raise InvalidFairnessSettings(f"{where}: {error}") from None

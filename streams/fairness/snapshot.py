@@ -1,0 +1,120 @@
+"""An arena's fairness state as bytes: checked, and equal bit for bit when read back.
+
+One record holds all of it, for it is only true together; but for the history, which is large, seldom changes and is of
+the bytes that are published: a field of its own, with its checksum in the record. What follows from the state (the
+policy in force, odds, levels) is worked out again. A state folded under other settings is as good as none: its alerts
+are those of other rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from zlib import crc32
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.fairness.arrays import narrow, pack, unpack
+from streams.fairness.lifecycle import Opened
+from streams.fairness.play import Play
+from streams.fairness.scene import Facts, Scene
+from streams.fairness.settings import FairnessSettings
+from streams.fairness.state import ArenaFairness, States
+from streams.history.evidence import EvidenceHistory
+from streams.ledger.watermark import Watermark
+from streams.ratings.board import BoardCounts
+from streams.ratings.snapshot import DamagedState
+
+VERSION = 2
+FIELD, HISTORY_FIELD = "fairness", "history"
+Integers = NDArray[Any]
+
+
+class _Board(msgspec.Struct):
+    """Pairs that met, each as the step to its flat place in the counts and its number, in narrow integers."""
+
+    members: list[int]
+    steps: Integers
+    counts: Integers
+
+
+class _Saved(msgspec.Struct):
+    v: int
+    arena: str
+    settings: str
+    position: int
+    watermark: Watermark
+    facts: Facts
+    states: States
+    opened: Opened
+    board: _Board
+    history: int
+
+
+def encode_history(state: ArenaFairness) -> bytes:
+    """Encode the state's history; the same object until it changes."""
+    return state.history.encode(state.arena, state.scene.facts.roster.subjects)
+
+
+def encode_state(state: ArenaFairness) -> dict[str, bytes]:
+    """Encode a state, as fields to be written together."""
+    shown = state.scene.board.shown.ravel()
+    places = np.flatnonzero(shown)
+    history = encode_history(state)
+    packed = pack(
+        _Saved(
+            v=VERSION,
+            arena=state.arena,
+            settings=state.scene.settings.digest,
+            position=state.position,
+            watermark=state.watermark,
+            facts=state.scene.facts,
+            states=state.states,
+            opened=state.opened,
+            board=_Board(list(state.scene.board.members), narrow(np.diff(places, prepend=0)), narrow(shown[places])),
+            history=crc32(history),
+        )
+    )
+    return {FIELD: crc32(packed).to_bytes(4, "little") + packed, HISTORY_FIELD: history}
+
+
+def decode_state(fields: Mapping[str, bytes], settings: FairnessSettings) -> ArenaFairness:
+    """Read a state back.
+
+    Parameters
+    ----------
+    fields
+        What `encode_state` made.
+    settings
+        Of the arena, today.
+
+    Raises
+    ------
+    DamagedState
+        When it is missing, fails its checksum, cannot be read, or was folded under other settings.
+    """
+    try:
+        packed = fields[FIELD]
+        if crc32(packed[4:]) != int.from_bytes(packed[:4], "little"):
+            raise DamagedState("the fairness state fails its checksum")
+        saved = unpack(packed[4:], _Saved)
+        if saved.v != VERSION:
+            raise DamagedState(f"version {saved.v}, this program reads {VERSION}")
+        if saved.settings != settings.digest:
+            raise DamagedState("folded under other settings")
+        board = BoardCounts()
+        if saved.board.members:
+            places = np.cumsum(saved.board.steps.astype(np.int64))
+            board.restore(saved.board.members, places, saved.board.counts, np.array(1000.0))
+        if crc32(fields[HISTORY_FIELD]) != saved.history:
+            raise DamagedState("the history fails its checksum")
+        history = EvidenceHistory.decode(fields[HISTORY_FIELD])
+        play = Play.of(saved.facts.roster, saved.states.silent_removal.held != 0)
+    except KeyError as error:
+        raise DamagedState(f"field {error} is missing") from None
+    except (msgspec.MsgspecError, ValueError, IndexError, TypeError) as error:
+        raise DamagedState(str(error)) from error
+    scene = Scene(saved.arena, settings, saved.facts, board, play)
+    return ArenaFairness(scene, saved.states, saved.opened, saved.watermark, saved.position, history)

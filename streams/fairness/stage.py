@@ -1,0 +1,194 @@
+"""The fairness stage: folds the ledger into evidence, emits alerts to Kafka, publishes what it knows to Redis."""
+
+from __future__ import annotations
+
+import time
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+from aiokafka import AIOKafkaProducer
+
+from streams.contracts.alert import Alert, Status, encode_alert
+from streams.contracts.history import EVIDENCE
+from streams.contracts.metrics import Metrics
+from streams.contracts.settings import InvalidSetting, Settings
+from streams.contracts.topics import ALERTS, FAIRNESS_GROUP
+from streams.fairness.fold import fold
+from streams.fairness.settings import InvalidFairnessSettings, SettingsBook, read_settings
+from streams.fairness.silence import tell_silence
+from streams.fairness.snapshot import HISTORY_FIELD, decode_state, encode_history, encode_state
+from streams.fairness.state import ArenaFairness
+from streams.fairness.tick import warm
+from streams.fairness.view import alerts_view, fairness_view
+from streams.folding.stage import DamagedState, FoldStage, Owned
+from streams.folding.store import Outcome
+from streams.ledger.codec import Block, Notice
+from streams.log import Batch, Log, make_producer, stop
+from streams.ratings import snapshot
+
+VIEW_SECONDS = 1.0
+IDLE_SECONDS = 5.0
+"""The ledger counts as silent only after nothing came for so long: catching up is no silence."""
+
+_json = msgspec.json.Encoder().encode
+
+
+@dataclass(slots=True)
+class Written:
+    """The bytes of the history that Redis has: a megabyte, written again only when it is another."""
+
+    published: bytes | None = None
+    saved: bytes | None = None
+    saving: bytes | None = None
+
+
+@dataclass(slots=True)
+class WatchedArena(Owned):
+    """An arena's evidence, and what Kafka and Redis have not seen of it."""
+
+    state: ArenaFairness
+    outbox: list[Alert] = field(default_factory=list)
+    unpublished: bool = True
+    next_view: float = 0.0
+    silence: Alert | None = None
+    """The one alert of wall time, which is no part of the state."""
+    history: Written = field(default_factory=Written)
+
+
+class FairnessStage(FoldStage[WatchedArena]):
+    """Ledger in, alerts and views out; one per process."""
+
+    name = FAIRNESS_GROUP
+
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        super().__init__(settings, metrics)
+        warm()
+        self._book = read_book(settings)
+        self._topic = settings.topic(ALERTS.name)
+        self._last_batch = time.monotonic()
+        self._producer: AIOKafkaProducer
+
+    async def run(self) -> None:
+        """Follow until cancelled."""
+        self._producer = make_producer(self._settings, self.name)
+        await self._producer.start()
+        try:
+            await super().run()
+        finally:
+            await stop(self._producer)
+
+    async def process(self, log: Log, batch: Batch) -> None:
+        """Fold what was fetched, tell what is new."""
+        if batch:
+            self._last_batch = time.monotonic()
+        await super().process(log, batch)
+
+    def _new(self, owned: Owned, position: int) -> WatchedArena:
+        state = ArenaFairness.start(owned.name, self._book.of(owned.name), position)
+        return WatchedArena(owned.name, owned.partition, owned.epoch, state)
+
+    def _restored(self, owned: Owned, fields: Mapping[str, bytes]) -> WatchedArena:
+        try:
+            state = decode_state(fields, self._book.of(owned.name))
+        except snapshot.DamagedState as error:
+            raise DamagedState(str(error)) from error
+        if state.arena != owned.name:
+            raise DamagedState(f"it is that of arena {state.arena!r}")
+        return WatchedArena(owned.name, owned.partition, owned.epoch, state)
+
+    def _position(self, arena: WatchedArena) -> int:
+        return arena.state.position
+
+    def _advance(self, arena: WatchedArena, position: int) -> None:
+        arena.state.position = position
+
+    def _fold(self, arena: WatchedArena, record: Block | Notice) -> None:
+        arena.outbox += fold(arena.state, record)
+        arena.unpublished = True
+
+    def _fields(self, arena: WatchedArena) -> dict[str, bytes]:
+        fields, written = encode_state(arena.state), arena.history
+        written.saving = fields[HISTORY_FIELD]
+        if written.saving is written.saved:
+            del fields[HISTORY_FIELD]
+        return fields
+
+    def _saved(self, arena: WatchedArena) -> None:
+        arena.history.saved = arena.history.saving
+
+    def _lost(self, arena: WatchedArena) -> None:
+        arena.unpublished = True
+        arena.history = Written()
+
+    async def _before_saving(self, arena: WatchedArena) -> None:
+        """Tell Kafka first: a position once saved is never folded again, and what it told would never be told."""
+        await self._tell(arena)
+
+    async def _sweep(self, name: str, arena: WatchedArena | None) -> None:
+        if arena is None:
+            keys = self._settings.keys
+            await self._store.withdraw(name, [keys.fairness(name), keys.alerts(name), keys.history(name, EVIDENCE)])
+
+    async def _publish_due(self, arena: WatchedArena, now: float, *, last: bool) -> None:
+        await self._tell(arena)
+        if not (last or now >= arena.next_view):
+            return
+        if now - self._last_batch >= IDLE_SECONDS or arena.silence is not None:
+            await self._listen(arena)
+        if arena.unpublished:
+            await self._publish(arena)
+        arena.next_view = now + VIEW_SECONDS
+
+    async def _tell(self, arena: WatchedArena) -> None:
+        """Emit alerts in the order of the ledger; what a crash repeats has the same ids and the same bytes."""
+        told, arena.outbox = arena.outbox, []
+        try:
+            while told:
+                alert = told[0]
+                await self._producer.send_and_wait(self._topic, encode_alert(alert), key=alert.fingerprint.encode())
+                self._metrics.alerts.labels(arena.name, alert.kind.value, alert.status.value).inc()
+                del told[0]
+        finally:
+            arena.outbox = told + arena.outbox
+
+    async def _listen(self, arena: WatchedArena) -> None:
+        """Judge the silence since the last record, in wall time."""
+        alert = tell_silence(arena.state, arena.silence, time.time())
+        if alert is None:
+            return
+        arena.outbox.append(alert)
+        arena.silence = alert if alert.status is Status.FIRING else None
+        arena.unpublished = True
+        await self._tell(arena)
+
+    async def _publish(self, arena: WatchedArena) -> None:
+        keys, state = self._settings.keys, arena.state
+        view = alerts_view(state)
+        if arena.silence is not None:
+            view = msgspec.structs.replace(view, alerts=[arena.silence, *view.alerts])
+        texts = {keys.fairness(arena.name): _json(fairness_view(state)), keys.alerts(arena.name): _json(view)}
+        message = {"arena": arena.name, "fairness": True, "alerts": len(view.alerts), "ledger": state.position}
+        history = encode_history(state)
+        if history is not arena.history.published:
+            texts[keys.history(arena.name, EVIDENCE)] = history
+            message["history"] = [EVIDENCE]
+        outcome = await self._store.publish(arena.name, arena.epoch, texts, message)
+        if outcome is Outcome.DONE:
+            arena.unpublished = False
+            arena.history.published = history
+            self._metrics.firing.labels(arena.name).set(len(view.alerts))
+        else:
+            await self._heed(arena, outcome)
+
+
+def read_book(settings: Settings) -> SettingsBook:
+    """Read the operator's fairness settings; the defaults when no file is named. Raises `InvalidSetting`."""
+    path = settings.fairness_file
+    if path is None:
+        return SettingsBook()
+    try:
+        return read_settings(tomllib.loads(path.read_text()))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, InvalidFairnessSettings) as error:
+        raise InvalidSetting(f"ISONOMY_FAIRNESS_FILE={str(path)!r}: {error}") from None

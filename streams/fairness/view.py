@@ -1,0 +1,169 @@
+"""What is published of an arena's fairness: shares, declared shares, evidence, removals, tables, counts and alerts.
+
+Three quantities are easily mixed up and are always named: a *share of battles* is the part of battles that a model is
+in (models add to 2); the share of battles of a group is the part that involves at least one of its models; a *share of
+slots* is the part of the two slots of each battle (adds to 1).
+"""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+
+from streams.contracts.alert import Alert
+from streams.contracts.view import Position
+from streams.fairness.census import Census, Line, census, lines
+from streams.fairness.data_inequality import gini, slot_shares
+from streams.fairness.state import ArenaFairness
+from streams.fairness.watch import LN10, rounded
+
+NO_POLICY = "This arena declares no models: shares are shown, and drift and removal are not judged."
+
+
+class Levels(msgspec.Struct, frozen=True):
+    """What it takes to be told, as log10 of e-values, and the promise behind it.
+
+    On average `battles_between_pages` battles or more pass between two false pages of all `detectors` together.
+    """
+
+    log10_warning: float
+    log10_page: float
+    detectors: int
+    battles_between_pages: float
+    tolerance: float
+
+
+class Policy(msgspec.Struct, frozen=True):
+    """The policy in force, and whether it is honoured as a whole: p = 10^−log10_e_max holds whenever one looks."""
+
+    since: float
+    since_battle: int
+    log10_e: float
+    log10_e_max: float
+
+
+class Group(msgspec.Struct, frozen=True):
+    """A provider or a licence class; shares are over the window."""
+
+    name: str
+    declared_share_of_battles: float
+    share_of_battles: float
+    share_of_slots: float
+    battles: int
+    log10_e: float
+    counts: Census
+
+
+class Inequality(msgspec.Struct, frozen=True):
+    """How unequal the providers' shares of slots are over the window."""
+
+    gini: float
+    hhi: float
+    largest: str | None
+
+
+class FairnessView(msgspec.Struct, frozen=True):
+    """One arena, published as `isonomy:{arena}:fairness`. `as_of` is on the clock of the votes, epoch seconds."""
+
+    arena: str
+    as_of: float | None
+    position: Position
+    battles: int
+    votes: int
+    window_battles: int
+    declares: bool
+    note: str | None
+    outage: bool
+    levels: Levels
+    policy: Policy
+    counts: Census
+    removals: list[str]
+    models: list[Line]
+    providers: list[Group]
+    licenses: list[Group]
+    inequality: Inequality
+
+
+class AlertsView(msgspec.Struct, frozen=True):
+    """The alerts that fire, published as `isonomy:{arena}:alerts`, latest beginning first."""
+
+    arena: str
+    as_of: float | None
+    position: Position
+    alerts: list[Alert]
+
+
+def fairness_view(state: ArenaFairness, position: Position | None = None) -> FairnessView:
+    """Lay out what is known; `position` is the state's own by default."""
+    scene, facts = state.scene, state.scene.facts
+    epoch, roster = state.states.whole_policy, facts.roster
+    models = lines(state)
+    shares = slot_shares(scene)
+    providers = list(roster.providers.values())
+    log_e = epoch.log_e(scene)
+    return FairnessView(
+        arena=state.arena,
+        as_of=facts.clock if facts.rows else None,
+        position=position or _position(state),
+        battles=facts.rows,
+        votes=facts.votes,
+        window_battles=scene.settings.review_battles * min(facts.window.reviews, scene.settings.window_reviews),
+        declares=scene.declares,
+        note=None if scene.declares else NO_POLICY,
+        outage=facts.outage,
+        levels=Levels(
+            log10_warning=rounded(scene.warning_level / LN10),
+            log10_page=rounded(scene.page_level / LN10),
+            detectors=facts.most_judged,
+            battles_between_pages=scene.settings.ticks_between_pages * scene.settings.tick_battles,
+            tolerance=scene.settings.delta,
+        ),
+        policy=Policy(
+            since=epoch.since_time,
+            since_battle=epoch.since_row,
+            log10_e=rounded(log_e / LN10),
+            log10_e_max=rounded(max(epoch.best, log_e) / LN10),
+        ),
+        counts=census(models),
+        removals=[line.model for line in models if line.state == "removed"],
+        models=models,
+        providers=_groups(state, roster.providers, models, "provider"),
+        licenses=_groups(state, roster.licenses, models, "license"),
+        inequality=Inequality(
+            gini=rounded(gini(shares[providers])),
+            hhi=rounded(float((shares[providers] ** 2).sum())),
+            largest=max(sorted(roster.providers), key=lambda name: float(shares[roster.providers[name]]), default=None),
+        ),
+    )
+
+
+def alerts_view(state: ArenaFairness, position: Position | None = None) -> AlertsView:
+    """Lay out the alerts that fire."""
+    facts = state.scene.facts
+    return AlertsView(state.arena, facts.clock if facts.rows else None, position or _position(state), state.firing)
+
+
+def _groups(state: ArenaFairness, numbers: dict[str, int], models: list[Line], field: str) -> list[Group]:
+    facts, play = state.scene.facts, state.scene.play
+    recent, shares = facts.window.recent, slot_shares(state.scene)
+    window = max(
+        1, state.scene.settings.review_battles * min(facts.window.reviews, state.scene.settings.window_reviews)
+    )
+    evidence = np.maximum(state.states.share_drift.cusum.log_e(), 0.0)
+    groups = [
+        Group(
+            name=name,
+            declared_share_of_battles=rounded(float(play.pi[number])),
+            share_of_battles=rounded(float(recent[number]) / window),
+            share_of_slots=rounded(float(shares[number])),
+            battles=int(facts.window.total[number]),
+            log10_e=rounded(float(evidence[number]) / LN10),
+            counts=census([line for line in models if getattr(line, field) == name]),
+        )
+        for name, number in numbers.items()
+    ]
+    return sorted(groups, key=lambda group: (-group.share_of_slots, group.name))
+
+
+def _position(state: ArenaFairness) -> Position:
+    return Position(state.position, dict(sorted(state.watermark.items())))

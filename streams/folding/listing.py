@@ -1,0 +1,46 @@
+"""What a fold notes of a ledger partition: the arenas in it, and proof that a later ledger is still the same one."""
+
+from __future__ import annotations
+
+from zlib import crc32
+
+import msgspec
+
+
+class Listing(msgspec.Struct, frozen=True):
+    """A partition up to `position`: every arena with a record before it is in `arenas`.
+
+    `tail` is the checksum of the ledger record just before `position`: when the log holds another record there, or
+    none, it is another ledger, and what was saved is of no use.
+    """
+
+    v: int
+    position: int
+    arenas: list[str]
+    tail: int
+
+
+VERSION = 1
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Listing).decode
+
+
+def checksum(record: bytes | None) -> int:
+    """Checksum of a ledger record, never 0."""
+    return crc32(record or b"") | 1 << 32
+
+
+def encode_listing(position: int, arenas: list[str], tail: int) -> bytes:
+    """Encode a listing."""
+    return _encode(Listing(VERSION, position, sorted(arenas), tail))
+
+
+def decode_listing(text: bytes | None) -> Listing | None:
+    """Read a listing; None when there is none, or none that can be used."""
+    if text is None:
+        return None
+    try:
+        listing = _decode(text)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    return listing if listing.v == VERSION else None

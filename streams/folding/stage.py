@@ -1,0 +1,325 @@
+"""A stage that folds the ledger: takes over from saved state, folds, publishes, saves, and is fenced by an epoch.
+
+It starts from the position in its saved state, never from a committed offset. State that is missing, damaged or of
+another ledger means refolding from the start, by itself. What is folded and published is the subclass's.
+"""
+
+# Longer than most: taking over, folding and saving are one life cycle, and its order is the proof.
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from aiokafka import TopicPartition
+from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from streams.contracts.connect import redis_options
+from streams.contracts.metrics import Metrics
+from streams.contracts.partitioner import partitions_of
+from streams.contracts.settings import Settings
+from streams.contracts.topics import LEDGER
+from streams.folding.listing import Listing, checksum, decode_listing, encode_listing
+from streams.folding.store import Outcome, Store
+from streams.ledger.codec import Block, Notice, decode
+from streams.log import Batch, Log
+
+logger = logging.getLogger(__name__)
+
+AWAY = (RedisConnectionError, RedisTimeoutError, OSError)
+RETRY_SECONDS = 0.5
+CHECK_SECONDS = 1.0
+RECORDS_A_TURN = 50
+"""Ledger records folded before boards, timers and heartbeats get their turn: a quarter of a second at the most."""
+
+
+class DamagedState(ValueError):  # noqa: N818 -- says what the state is
+    """A saved state that cannot be trusted: refold."""
+
+
+class Fenced(RuntimeError):  # noqa: N818 -- what happened, in a word
+    """Another process owns the arena now; this one must start again to learn what it owns."""
+
+
+@dataclass(slots=True)
+class Owned:
+    """An arena in this process; subclasses add its state."""
+
+    name: str
+    partition: int
+    epoch: int
+
+
+A = TypeVar("A", bound=Owned)
+
+
+@dataclass(slots=True)
+class _Partition:
+    """A ledger partition in this process."""
+
+    position: int
+    quiet_until: int
+    """Refolding: nothing is published before this position, or readers would see the past run by."""
+    swept: bool
+    """False while views of another ledger may still be in Redis."""
+    tail: int
+    """Checksum of the record before `position`."""
+    saved_position: int
+
+
+class FoldStage(ABC, Generic[A]):
+    """One fold of the ledger; one per process."""
+
+    name: str
+    topics = (LEDGER.name,)
+
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        self._settings, self._metrics = settings, metrics
+        self._arenas: dict[str, A] = {}
+        self._partitions: dict[int, _Partition] = {}
+        self._count = 0
+        self._next_snapshot = self._next_check = self._retry_at = 0.0
+        self._store: Store
+        self.positions: dict[TopicPartition, int] = {}
+        """Next record to fold of each partition held; read by the watchdog."""
+
+    # --- what a fold is ----------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def _new(self, owned: Owned, position: int) -> A:
+        """Begin an arena of which nothing is known."""
+
+    @abstractmethod
+    def _restored(self, owned: Owned, fields: Mapping[str, bytes]) -> A:
+        """Read an arena back; raises `DamagedState`."""
+
+    @abstractmethod
+    def _position(self, arena: A) -> int:
+        """Offset of the next ledger record that the arena's state wants."""
+
+    @abstractmethod
+    def _advance(self, arena: A, position: int) -> None:
+        """Set that offset."""
+
+    @abstractmethod
+    def _fold(self, arena: A, record: Block | Notice) -> None:
+        """Fold a record, and note what has to be published and saved."""
+
+    @abstractmethod
+    def _fields(self, arena: A) -> dict[str, bytes]:
+        """Encode what has to be saved."""
+
+    @abstractmethod
+    def _saved(self, arena: A) -> None:
+        """Note that it is saved."""
+
+    @abstractmethod
+    def _lost(self, arena: A) -> None:
+        """Note that everything has to be published and saved again."""
+
+    @abstractmethod
+    async def _publish_due(self, arena: A, now: float, *, last: bool) -> None:
+        """Publish what is due; everything when it is the last time."""
+
+    @abstractmethod
+    async def _sweep(self, name: str, arena: A | None) -> None:
+        """Remove from Redis what the ledger does not hold; `arena` is None when it holds nothing of that name."""
+
+    async def _before_saving(self, arena: A) -> None:
+        """Make sure that what a saved position leaves behind is done."""
+
+    # --- taking over -------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Follow until cancelled."""
+        redis = Redis.from_url(**redis_options(self._settings), socket_timeout=5.0, socket_connect_timeout=5.0)
+        self._store = Store(redis, self._settings.keys, self.name)
+        try:
+            await Log(self._settings, self.name, self.topics, self, max_records=RECORDS_A_TURN).run()
+        finally:
+            await redis.aclose()
+
+    async def assigned(self, log: Log, partitions: Sequence[TopicPartition]) -> None:
+        """Load the states of the partitions' arenas; waits for Redis when it is away."""
+        while True:
+            try:
+                return await self._take_over(log, partitions)
+            except AWAY as error:
+                logger.warning("Redis is away, taking over has to wait: %s", error)
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _take_over(self, log: Log, partitions: Sequence[TopicPartition]) -> None:
+        first = await log.consumer.beginning_offsets(partitions)
+        end = await log.ends(partitions)
+        self._arenas, self._partitions, self.positions = {}, {}, {}
+        self._count = len(log.consumer.partitions_for_topic(self._settings.topic(LEDGER.name)) or ())
+        for at in partitions:
+            listing = decode_listing(await self._store.list_partition(at.partition))
+            cause = "missing" if listing is None else None
+            if listing is not None and not await _continues(log, at, listing, first[at], end[at]):
+                listing, cause = None, "foreign"
+            position = first[at] if listing is None else listing.position
+            for name in listing.arenas if listing else ():
+                arena, damaged = await self._restore(name, at.partition, first[at], end[at])
+                self._arenas[name] = arena
+                cause = "damaged" if damaged else cause
+                position = min(position, self._position(arena))
+            refolding = cause is not None and end[at] > first[at]
+            if refolding and cause is not None:
+                logger.warning("%s: refolding ledger partition %d, its state is %s", self.name, at.partition, cause)
+                self._metrics.refolds.labels(self.name, cause).inc()
+            self._partitions[at.partition] = _Partition(
+                position=position,
+                quiet_until=end[at] if refolding else position,
+                swept=cause is None,
+                tail=listing.tail if listing and listing.position == position else 0,
+                saved_position=listing.position if listing and cause is None else -1,
+            )
+            self.positions[at] = position
+            log.consumer.seek(at, position)
+        self._metrics.ready.labels(self.name).set(1)
+        logger.info("%s follows %s", self.name, {f"{p.topic}/{p.partition}": o for p, o in self.positions.items()})
+
+    async def _restore(self, name: str, partition: int, first: int, end: int) -> tuple[A, bool]:
+        owned = Owned(name, partition, await self._store.claim(name))
+        try:
+            arena = self._restored(owned, await self._store.load(name))
+            if self._position(arena) > end:
+                raise DamagedState("it is ahead of the ledger")
+        except DamagedState as error:
+            logger.warning("the saved %s state of arena %s is damaged: %s", self.name, name, error)
+            return self._new(owned, first), True
+        return arena, False
+
+    def _refolding(self, arena: A) -> bool:
+        """Whether the ledger is folded again from its start, and not yet up to where it ended then."""
+        held = self._partitions[arena.partition]
+        return held.position < held.quiet_until
+
+    # --- each turn ---------------------------------------------------------------------------------------------------
+
+    async def process(self, log: Log, batch: Batch) -> None:
+        """Fold what was fetched, then publish and save what is due."""
+        for at, records in batch.items():
+            held = self._partitions[at.partition]
+            for record in records:
+                await self._take(held, at.partition, record.offset, record.value)
+                await asyncio.sleep(0)  # heartbeats
+            self.positions[at] = held.position
+        now = time.monotonic()
+        if now < self._retry_at:
+            return
+        try:
+            await self._write_due(now)
+        except AWAY as error:
+            logger.warning("Redis is away, %s has to wait: %s", self.name, error)
+            self._retry_at = now + RETRY_SECONDS
+
+    async def _take(self, held: _Partition, partition: int, offset: int, value: bytes) -> None:
+        record = decode(value)
+        arena = self._arenas.get(record.arena)
+        if arena is None:
+            owned = Owned(record.arena, partition, await self._claim(record.arena))
+            arena = self._arenas[record.arena] = self._new(owned, offset)
+        if offset >= self._position(arena):
+            self._fold(arena, record)
+            self._advance(arena, offset + 1)
+        held.position, held.tail = offset + 1, checksum(value)
+
+    async def _claim(self, arena: str) -> int:
+        while True:
+            try:
+                return await self._store.claim(arena)
+            except AWAY as error:
+                logger.warning("Redis is away, a new arena has to wait: %s", error)
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _write_due(self, now: float) -> None:
+        for number, held in self._partitions.items():
+            if not held.swept and held.position >= held.quiet_until:
+                for name in await self._store.arenas():
+                    if partitions_of([name.encode()], self._count) == [number]:
+                        await self._sweep(name, self._arenas.get(name))
+                held.swept = True
+        await self._publish_all(now, last=False)
+        if now >= self._next_check:
+            self._next_check = now + CHECK_SECONDS
+            for arena in self._arenas.values():
+                await self._heed(arena, await self._store.check(arena.name, arena.epoch))
+        if now >= self._next_snapshot:
+            self._next_snapshot = now + self._settings.snapshot_seconds
+            await self._save_all()
+
+    async def _publish_all(self, now: float, *, last: bool) -> None:
+        for arena in self._arenas.values():
+            held = self._partitions[arena.partition]
+            if held.position >= held.quiet_until:
+                await self._publish_due(arena, now, last=last)
+
+    async def revoked(self, log: Log) -> None:
+        """Publish and save everything a last time."""
+        self._metrics.ready.labels(self.name).set(0)
+        try:
+            await self._publish_all(time.monotonic(), last=True)
+            await self._save_all()
+        except AWAY as error:
+            logger.warning("Redis is away, the last state of %s is not saved: %s", self.name, error)
+
+    async def _heed(self, arena: A, outcome: Outcome) -> None:
+        """Stop when another owns the arena; write everything again when Redis lost it."""
+        if outcome is Outcome.REFUSED:
+            self._metrics.fenced.labels(self.name, arena.name).inc()
+            raise Fenced(f"{self.name}: arena {arena.name} has a newer owner")
+        if outcome is Outcome.LOST:
+            logger.warning("%s: Redis lost arena %s, writing all of it again", self.name, arena.name)
+            self._metrics.republished.labels(self.name, arena.name).inc()
+            self._lost(arena)
+            await self._save(arena, whole=True)
+            self._partitions[arena.partition].saved_position = -1
+            self._next_snapshot = 0.0
+
+    # --- saving ------------------------------------------------------------------------------------------------------
+
+    async def _save_all(self) -> None:
+        """Save every arena that moved, then the listings that vouch for them."""
+        for number, held in self._partitions.items():
+            if held.position == held.saved_position or not held.tail:
+                continue
+            arenas = [arena for arena in self._arenas.values() if arena.partition == number]
+            for arena in arenas:
+                # Nothing of a quiet arena lies between its position and the partition's.
+                self._advance(arena, max(self._position(arena), held.position))
+                await self._save(arena)
+            listing = encode_listing(held.position, [arena.name for arena in arenas], held.tail)
+            await self._store.save_partition(number, listing)
+            held.saved_position = held.position
+
+    async def _save(self, arena: A, *, whole: bool = False) -> None:
+        await self._before_saving(arena)
+        fields = self._fields(arena)
+        outcome = await self._store.save(arena.name, arena.epoch, fields, whole=whole)
+        if outcome is not Outcome.DONE:
+            await self._heed(arena, outcome)
+            return
+        self._saved(arena)
+        self._metrics.snapshots.labels(self.name, arena.name).inc()
+        self._metrics.snapshot_bytes.labels(self.name, arena.name).set(sum(map(len, fields.values())))
+
+
+async def _continues(log: Log, at: TopicPartition, listing: Listing, first: int, end: int) -> bool:
+    """Read the record before the listing's position and compare: is this still the ledger that was folded?"""
+    before = listing.position - 1
+    if listing.position > end or before < first:
+        return False
+    log.consumer.seek(at, before)
+    while True:
+        fetched = await log.fetch(at, timeout_ms=500, max_records=1)
+        for record in fetched.get(at, ()):
+            return record.offset == before and checksum(record.value) == listing.tail

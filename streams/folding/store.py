@@ -1,0 +1,193 @@
+"""Where a fold keeps its state and publishes its views: Redis, fenced by an epoch.
+
+An owner claims an arena and gets an epoch, larger than any before, from Redis's own clock, so that it grows even when
+Redis lost everything. Every write names its epoch and is refused when a later owner has claimed: a process that was
+frozen and wakes cannot write back. Scripts make each write one step: a reader never sees half of it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence, Set
+from enum import Enum
+
+from redis.asyncio import Redis
+
+from streams.contracts.history import TIERS
+from streams.contracts.keys import Keys
+
+_CLAIM = """
+local now = redis.call('TIME')
+local epoch = tonumber(now[1]) * 1000000 + tonumber(now[2])
+local held = tonumber(redis.call('HGET', KEYS[1], 'epoch') or 0)
+if epoch <= held then epoch = held + 1 end
+redis.call('HSET', KEYS[1], 'epoch', string.format('%.0f', epoch))
+return string.format('%.0f', epoch)
+"""
+
+# Each of the next begins with the fence: 0 refused, 2 the state is gone (or an older owner wrote after it was).
+_FENCE = """
+local held = redis.call('HGET', KEYS[1], 'epoch')
+if held and tonumber(held) > tonumber(ARGV[1]) then return 0 end
+if not held or tonumber(held) < tonumber(ARGV[1]) then return 2 end
+"""
+
+_CHECK = _FENCE + "return 1"
+
+# ARGV: epoch, 1 if the fields are all of the state, then field and value in turns. Only a whole state may follow a
+# loss, and it sets the epoch too; a part of one would hide the loss, and be no state.
+_SAVE = """
+local held = redis.call('HGET', KEYS[1], 'epoch')
+if held and tonumber(held) > tonumber(ARGV[1]) then return 0 end
+if ARGV[2] == '0' and (not held or tonumber(held) < tonumber(ARGV[1])) then return 2 end
+redis.call('HSET', KEYS[1], 'epoch', ARGV[1])
+for i = 3, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
+return 1
+"""
+
+# KEYS: state, set of names, one key per text; ARGV: epoch, channel, message, number of names, names, texts.
+_PUBLISH = (
+    _FENCE
+    + """
+local names = tonumber(ARGV[4])
+for i = 5, 4 + names do redis.call('SADD', KEYS[2], ARGV[i]) end
+for i = 3, #KEYS do redis.call('SET', KEYS[i], ARGV[2 + names + i]) end
+redis.call('PUBLISH', ARGV[2], ARGV[3])
+return 1
+"""
+)
+
+
+class Outcome(Enum):
+    """What became of a fenced write."""
+
+    REFUSED = 0
+    DONE = 1
+    LOST = 2
+    """Redis no longer holds this owner's state: write all of it again."""
+
+
+class Store:
+    """A fold's side of Redis.
+
+    Parameters
+    ----------
+    redis
+        A client that returns bytes.
+    keys
+        Names.
+    fold
+        Whose state.
+    """
+
+    def __init__(self, redis: Redis, keys: Keys, fold: str) -> None:
+        self._redis, self._keys, self._fold = redis, keys, fold
+        self._claim = redis.register_script(_CLAIM)
+        self._check = redis.register_script(_CHECK)
+        self._save = redis.register_script(_SAVE)
+        self._publish = redis.register_script(_PUBLISH)
+
+    async def claim(self, arena: str) -> int:
+        """Become the arena's owner; returns the epoch."""
+        return int(await self._claim(keys=[self._state(arena)]))
+
+    async def load(self, arena: str) -> dict[str, bytes]:
+        """Fields of the saved state; empty when there is none."""
+        fields = await self._redis.hgetall(self._state(arena))
+        return {_bytes(name).decode("utf-8", "replace"): _bytes(value) for name, value in fields.items()}
+
+    async def check(self, arena: str, epoch: int) -> Outcome:
+        """Ask whether the arena is still this owner's and still there."""
+        return Outcome(await self._check(keys=[self._state(arena)], args=[epoch]))
+
+    async def save(self, arena: str, epoch: int, fields: Mapping[str, bytes], *, whole: bool) -> Outcome:
+        """Write fields of the state, all in one step; `whole` when they are all of it, as they must be after a loss."""
+        arguments: list[str | int | bytes] = [epoch, int(whole)]
+        for name, value in fields.items():
+            arguments += [name, value]
+        return Outcome(await self._save(keys=[self._state(arena)], args=arguments))
+
+    async def publish(
+        self,
+        arena: str,
+        epoch: int,
+        texts: Mapping[str, bytes],
+        message: Mapping[str, object],
+        boards: Sequence[str] = (),
+    ) -> Outcome:
+        """Write texts by key, all in one step, and tell subscribers; the list of arenas is kept beside.
+
+        Parameters
+        ----------
+        texts
+            Redis key to value, all keys of this arena.
+        message
+            What subscribers of the arena's channel get.
+        boards
+            Names to add to the arena's set of boards.
+        """
+        keys = [self._state(arena), self._keys.boards(arena), *texts]
+        arguments: list[str | int | bytes] = [epoch, self._keys.changed(arena), json.dumps(message), len(boards)]
+        outcome = Outcome(await self._publish(keys=keys, args=[*arguments, *boards, *texts.values()]))
+        if outcome is Outcome.DONE:
+            await self._redis.sadd(self._keys.arenas, arena)  # another slot in a cluster: beside the script, not in it
+        return outcome
+
+    async def arenas(self) -> list[str]:
+        """List the arenas that have views."""
+        return sorted(_bytes(name).decode() for name in await self._redis.smembers(self._keys.arenas))
+
+    async def prune(self, arena: str, keep: Set[str]) -> None:
+        """Remove boards that the arena no longer has; with none to keep, the arena and its state go too.
+
+        The epoch stays, so that nobody who owned the arena before can bring them back.
+        """
+        names = [_bytes(name).decode() for name in await self._redis.smembers(self._keys.boards(arena))]
+        gone = [name for name in names if name not in keep]
+        if keep and not gone:
+            return
+        if not keep:
+            views = [self._keys.boards(arena), *(self._keys.board(arena, name) for name in gone)]
+            await self.withdraw(arena, [*views, *(self._keys.history(arena, tier.name) for tier in TIERS)])
+            await self._redis.srem(self._keys.arenas, arena)
+            return
+        async with self._redis.pipeline(transaction=True) as together:
+            for name in gone:
+                together.delete(self._keys.board(arena, name))
+                together.srem(self._keys.boards(arena), name)
+            await together.execute()
+
+    async def withdraw(self, arena: str, views: Sequence[str]) -> None:
+        """Remove an arena's views and this fold's state of it, all but the epoch."""
+        epoch = await self.claim(arena)
+        async with self._redis.pipeline(transaction=True) as together:
+            together.delete(*views, self._state(arena))
+            together.hset(self._state(arena), "epoch", str(epoch))
+            await together.execute()
+
+    async def list_partition(self, partition: int) -> bytes | None:
+        """What was saved of a ledger partition."""
+        found = await self._redis.get(self._keys.partition(partition, self._fold))
+        return None if found is None else _bytes(found)
+
+    async def save_partition(self, partition: int, listing: bytes) -> None:
+        """Save what is known of a ledger partition."""
+        await self._redis.set(self._keys.partition(partition, self._fold), listing)
+
+    def _state(self, arena: str) -> str:
+        return self._keys.state(arena, self._fold)
+
+
+def _bytes(value: bytes | str) -> bytes:
+    """The client's type allows text; ours returns bytes."""
+    return value if isinstance(value, bytes) else value.encode()
+
+
+async def forget(redis: Redis, keys: Keys, fold: str, arenas: Sequence[str], partitions: int) -> None:
+    """Drop the saved states, so that the fold refolds the ledger; its present owner is fenced off and starts again."""
+    store = Store(redis, keys, fold)
+    for partition in range(partitions):
+        await redis.delete(keys.partition(partition, fold))
+    for arena in arenas:
+        await redis.delete(keys.state(arena, fold))
+        await store.claim(arena)

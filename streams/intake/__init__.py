@@ -1,0 +1,1 @@
+"""Intake: votes and model records in, the ledger out."""

@@ -1,0 +1,97 @@
+"""One fetch of votes becomes blocks and refusals: the pure middle of intake."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.intake.decode import Decoded, Reject, decode
+from streams.intake.dedup import SeenIds, marks_of
+from streams.intake.records import Records
+from streams.intake.refusals import Refusals
+from streams.ledger.codec import Block, compact
+from streams.ledger.rows import Rows
+
+
+@dataclass(slots=True)
+class Source:
+    """What intake remembers of one votes partition; all of it is a function of the log before `position`."""
+
+    seen: SeenIds
+    refusals: Refusals
+    position: int
+    """Offset of the next record to take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What a fetch became: blocks for the ledger, refused records, and the number of duplicates dropped."""
+
+    blocks: list[Block]
+    rejects: list[Reject]
+    duplicates: int
+
+
+def accept(records: Records, sources: Mapping[int, Source]) -> Accepted:
+    """Decode a fetch, drop duplicates, and gather what counts into one block per arena.
+
+    Parameters
+    ----------
+    records
+        Of any number of partitions, in log order within each; not empty.
+    sources
+        By partition; brought up to date.
+
+    Raises
+    ------
+    TooManyRefused
+        When a partition's refusals pass a limit; nothing of this fetch may then be written or committed.
+    """
+    decoded = decode(records)
+    fresh, through = remember(records, decoded, sources)
+    for source in sources.values():
+        source.refusals.check()
+    counted = int(fresh.sum())
+    rows = decoded.rows if counted == len(fresh) else decoded.rows.take(fresh)
+    blocks = [Block(arena, part, through) for arena, part in _by_arena(decoded.arenas, fresh, rows)]
+    return Accepted(blocks, decoded.rejects, len(fresh) - counted)
+
+
+def remember(
+    records: Records, decoded: Decoded, sources: Mapping[int, Source]
+) -> tuple[NDArray[np.bool_], dict[int, int]]:
+    """Bring the sources up to date with a fetch; the rebuild after an assignment is this and nothing more.
+
+    Returns
+    -------
+    fresh : bool[usable votes]
+        Whether each usable vote counts.
+    through : dict
+        Offset of the last record of each partition in the fetch.
+    """
+    refused = np.zeros(len(records), np.bool_)
+    refused[[reject.index for reject in decoded.rejects]] = True
+    fresh = np.ones(len(decoded.rows), np.bool_)
+    marks = marks_of(decoded.ids)
+    through: dict[int, int] = {}
+    for partition in np.unique(records.partition).tolist():
+        source = sources[partition]
+        of_fetch = np.flatnonzero(records.partition == partition)
+        of_rows = np.flatnonzero(decoded.rows.partition == partition)
+        fresh[of_rows] = source.seen.fresh(marks[of_rows], decoded.rows.offset[of_rows], decoded.rows.recorded[of_rows])
+        source.refusals.observe(refused[of_fetch])
+        through[partition] = int(records.offset[of_fetch[-1]])
+        source.position = through[partition] + 1
+    return fresh, through
+
+
+def _by_arena(arenas: list[str], fresh: NDArray[np.bool_], rows: Rows) -> list[tuple[str, Rows]]:
+    if not len(rows):
+        return []
+    if len(set(arenas)) == 1:
+        return [(arenas[0], rows if len(rows) > 1000 else compact(rows))]
+    of = np.array(arenas)[fresh]
+    return [(str(arena), compact(rows.take(of == arena))) for arena in np.unique(of)]

@@ -1,0 +1,124 @@
+"""Alignment: votes of several partitions go on in the order of their record times, also when intake is behind.
+
+A consumer that catches up gets its partitions in turns of thousands. Counts do not mind, but shares do: what was shown
+together would lie far apart in the ledger, and a model that was removed would seem to come and go. So what is newer
+than the newest record of a partition that has more to give is held back until that partition has given it.
+
+Which votes count does not depend on this, for each partition keeps its order; nothing that is held back was committed.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.intake.records import Records, join
+
+P = TypeVar("P")
+LONGEST_HOLD = 5.0
+"""Seconds after which everything is let go: a partition whose broker is away must not hold up the others."""
+Times = NDArray[np.int64]
+
+
+@dataclass(slots=True)
+class _Queue:
+    end: int
+    """Offset after the last record taken in."""
+    parts: deque[tuple[Records, Times]] = field(default_factory=deque)
+    """What waits, as it came; none is empty. With each record the largest record time so far: they ascend, and a clock
+    that steps back does not count."""
+    newest: int = -1
+
+    def put(self, records: Records) -> None:
+        steady = np.maximum(np.maximum.accumulate(records.recorded), self.newest)
+        self.newest, self.end = int(steady[-1]), int(records.offset[-1]) + 1
+        self.parts.append((records, steady))
+
+    def due(self, limit: int | None) -> list[Times]:
+        """Times of whatever is no newer than the limit: a beginning of the queue."""
+        return [steady if limit is None else steady[: _count(steady, limit)] for _, steady in self.parts]
+
+    def take(self, limit: int | None) -> Records | None:
+        """Whatever is no newer than the limit."""
+        due = []
+        while self.parts:
+            records, steady = self.parts[0]
+            count = len(steady) if limit is None else _count(steady, limit)
+            if count == len(steady):
+                due.append(records)
+                self.parts.popleft()
+                continue
+            if count:
+                due.append(records.part(0, count))
+                self.parts[0] = records.part(count, len(records)), steady[count:]
+            break
+        return join(due) if due else None
+
+
+def _count(steady: Times, limit: int) -> int:
+    return int(np.searchsorted(steady, limit, side="right"))
+
+
+class Aligner(Generic[P]):
+    """Holds the records of partitions until their turn; `P` is what names a partition.
+
+    Parameters
+    ----------
+    positions
+        Offset of the next record of each partition that is held by this process.
+    """
+
+    def __init__(self, positions: Mapping[P, int]) -> None:
+        self.more = False
+        """Whether the last `take` left something that was due."""
+        self._queues = {partition: _Queue(position) for partition, position in positions.items()}
+        self._held_since: float | None = None
+
+    def held(self, partition: P) -> int:
+        """Number of records of a partition that wait."""
+        return sum(len(records) for records, _ in self._queues[partition].parts)
+
+    def add(self, partition: P, records: Records) -> None:
+        """Take in records of one partition, at least one."""
+        self._queues[partition].put(records)
+
+    def take(self, highwater: Mapping[P, int | None], now: float, most: int) -> dict[P, Records]:
+        """Give what is due, the oldest first.
+
+        Parameters
+        ----------
+        highwater
+            Offset after the last record of each partition, as far as is known.
+        now
+            Any steady clock, seconds.
+        most
+            So many records suffice; those of one millisecond are not parted, so there may be more.
+        """
+        self.more = False
+        if not any(queue.parts for queue in self._queues.values()):
+            self._held_since = None
+            return {}
+        limit = min(
+            (queue.newest for partition, queue in self._queues.items() if queue.end < (highwater[partition] or 0)),
+            default=None,
+        )
+        if limit is not None and self._held_since is not None and now - self._held_since > LONGEST_HOLD:
+            limit = None
+        times = [each for queue in self._queues.values() for each in queue.due(limit)]
+        if sum(map(len, times)) > most:
+            every = np.concatenate(times)
+            limit = int(np.partition(every, most - 1)[most - 1])
+            self.more = bool(every.max() > limit)
+        due = {}
+        for partition, queue in self._queues.items():
+            records = queue.take(limit)
+            if records is not None:
+                due[partition] = records
+        if due or self._held_since is None:
+            self._held_since = now
+        return due

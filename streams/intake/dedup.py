@@ -1,0 +1,193 @@
+"""Deduplication by vote id: a bounded memory that is a function of the votes log alone.
+
+A vote is a duplicate when a usable vote with the same id stands before it in the same partition, at most `records`
+offsets and at most `seconds` of record time earlier (counted from the id's latest occurrence, duplicate or not). Which
+votes are duplicates therefore depends on that window of the log and on nothing else: two owners of a partition in the
+middle of a rebalance agree, and the memory is rebuilt by reading the window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+_START = 1 << 10
+_FULL = 0.7
+_PRIME = np.uint64(0x9E3779B97F4A7C15)
+"""An odd number without a pattern: 2⁶⁴ over the golden ratio."""
+
+
+@dataclass(slots=True)
+class _Table:
+    """An open-addressing table; `slots` is int64[n, 3]: the two halves of a mark, the second half together with the
+    record time in seconds, and the offset (-1: free).
+    """
+
+    slots: NDArray[np.int64]
+    used: int = 0
+
+    @classmethod
+    def of(cls, size: int) -> _Table:
+        slots = np.zeros((size, 3), np.int64)
+        slots[:, 2] = -1
+        return cls(slots)
+
+    def with_room(self, more: int) -> _Table:
+        """Return this table, or a larger copy, with room for `more` further ids."""
+        size = len(self.slots)
+        while self.used + more > _FULL * size:
+            size *= 2
+        if size == len(self.slots):
+            return self
+        larger = _Table.of(size)
+        _copy(self.slots[self.slots[:, 2] >= 0], larger.slots)
+        larger.used = self.used
+        return larger
+
+
+Marks = NDArray[np.int64]
+"""int64[n, 2]: an id is known by 64 bits of Python's keyed hash and 31 bits of another one. Nobody can make two ids
+collide on purpose, and by chance a million remembered ids confuse a new one with probability 1e-22."""
+
+
+def marks_of(ids: Sequence[bytes]) -> Marks:
+    """What n ids are known by, in this process."""
+    n = len(ids)
+    marks = np.empty((n, 2), np.int64)
+    marks[:, 0] = np.fromiter(map(hash, ids), np.int64, n)
+    _mix(np.frombuffer(b"".join(ids), np.uint8), np.fromiter(map(len, ids), np.int64, n), marks)
+    return marks
+
+
+class SeenIds:
+    """The ids of one votes partition within the horizon.
+
+    Two tables: the young one takes every id; once it holds `records` of them the old one is dropped and the young one
+    takes its place. What was dropped had `records` later ids after it, so it was outside the window. At most 2 x
+    `records` ids of 35 to 80 bytes each are held.
+
+    Parameters
+    ----------
+    records
+        Horizon in offsets.
+    seconds
+        Horizon in record time.
+    """
+
+    def __init__(self, records: int, seconds: float) -> None:
+        self._records = max(records, 1)
+        self._seconds = int(seconds)
+        self._young = _Table.of(_START)
+        self._old = _Table.of(_START)
+
+    def __len__(self) -> int:
+        return self._young.used + self._old.used
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held, bytes."""
+        return self._young.slots.nbytes + self._old.slots.nbytes
+
+    def fresh(self, marks: Marks, offset: NDArray[np.int64], recorded: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Remember the ids of usable votes, in log order, and tell which are not duplicates.
+
+        Parameters
+        ----------
+        marks
+            Of n ids.
+        offset, recorded
+            int64[n]: offsets, ascending, and record times in milliseconds.
+
+        Returns
+        -------
+        bool[n]
+            True where the vote counts.
+
+        Examples
+        --------
+        >>> seen = SeenIds(records=100, seconds=60)
+        >>> seen.fresh(marks_of([b"x", b"y", b"x"]), np.arange(3), np.zeros(3, np.int64)).tolist()
+        [True, True, False]
+        """
+        n = len(marks)
+        fresh = np.empty(n, np.bool_)
+        keys = marks[:, 0]
+        stamps = marks[:, 1] << 32 | recorded // 1000
+        # In pieces no longer than the horizon: the tables turn over where the log says, not where a fetch ends.
+        done = 0
+        while done < n:
+            if self._young.used >= self._records:
+                self._old, self._young = self._young, _Table.of(_START)
+            piece = slice(done, min(n, done + self._records - self._young.used))
+            self._young = self._young.with_room(piece.stop - piece.start)
+            self._young.used += _mark(
+                keys[piece], stamps[piece], offset[piece], fresh[piece],
+                self._young.slots, self._old.slots, self._records, self._seconds,
+            )  # fmt: skip
+            done = piece.stop
+        return fresh
+
+
+@njit(cache=True)
+def _mix(letters, lengths, marks):  # type: ignore[no-untyped-def]
+    """Write the second half of each mark."""
+    at = 0
+    for row in range(len(lengths)):
+        mixed = np.uint64(lengths[row])
+        for each in range(at, at + lengths[row]):
+            mixed = (mixed ^ np.uint64(letters[each])) * _PRIME
+        marks[row, 1] = np.int64(mixed >> np.uint64(33))
+        at += lengths[row]
+
+
+@njit(cache=True)
+def _find(key, stamp, slots):  # type: ignore[no-untyped-def]
+    """Slot of the id, or the free slot where it belongs."""
+    mask = len(slots) - 1
+    at = (key ^ (key >> 32)) & mask
+    while slots[at, 2] >= 0 and (slots[at, 0] != key or (slots[at, 1] ^ stamp) >> 32 != 0):
+        at = (at + 1) & mask
+    return at
+
+
+@njit(cache=True)
+def _mark(keys, stamps, offsets, fresh, young, old, horizon_records, horizon_seconds):  # type: ignore[no-untyped-def]
+    """Look up and remember each id; returns how many the young table gained."""
+    gained = 0
+    for row in range(len(keys)):
+        key, stamp = keys[row], stamps[row]
+        at = _find(key, stamp, young)
+        before, when = young[at, 2], young[at, 1]
+        if before < 0:
+            gained += 1
+            past = _find(key, stamp, old)
+            before, when = old[past, 2], old[past, 1]
+        fresh[row] = (
+            before < 0
+            or offsets[row] - before > horizon_records
+            or (stamp & 0xFFFFFFFF) - (when & 0xFFFFFFFF) > horizon_seconds
+        )
+        young[at, 0] = key
+        young[at, 1] = stamp
+        young[at, 2] = offsets[row]
+    return gained
+
+
+@njit(cache=True)
+def _copy(held, slots):  # type: ignore[no-untyped-def]
+    """Insert slots known to be distinct."""
+    for row in range(len(held)):
+        at = _find(held[row, 0], held[row, 1], slots)
+        slots[at] = held[row]
+
+
+def warm() -> None:
+    """Compile (or load from disk) what runs for every fetch, so that the first votes do not wait for it."""
+    zero = np.zeros(1, np.int64)
+    seen = SeenIds(records=1, seconds=1)
+    seen.fresh(marks_of([b"x"]), zero, zero)
+    _Table.of(_START).with_room(_START)

@@ -1,0 +1,174 @@
+"""Machine code that reads JSON's letters eight at a time: strings, numbers, and words coded into dictionaries.
+
+Texts are read as letters (uint8) and as words of eight of them (uint64, little-endian), padded by at least one word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+_LOOKS = 128
+_1 = np.uint64(1)
+_ONES, _HIGHS = np.uint64(0x0101010101010101), np.uint64(0x8080808080808080)
+_QUOTES, _ESCAPES, _SPACES = (np.uint64(letter * 0x0101010101010101) for letter in b'"\\ ')
+_PLACES = np.uint64(0x0001020304050607)
+_MIX = np.uint64(0x9E3779B97F4A7C15)
+_POWERS = np.array([10.0**power for power in range(23)])
+_TENS = np.array([10**power for power in range(19)], np.int64)
+
+
+def padded(pieces: Sequence[bytes], size: int) -> bytes:
+    """All pieces in words of eight bytes, with at least one word of padding; `size` is the sum of their lengths."""
+    return b"".join([*pieces, bytes(16 - size % 8)])
+
+
+def table(words: Sequence[bytes]) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+    """Words as one text in words of eight, and where each of them begins and the last one ends."""
+    ends = np.cumsum([0, *map(len, words)])
+    return np.frombuffer(padded(words, int(ends[-1])), "<u8"), ends
+
+
+@njit(cache=True)
+def skip(text, at, end):  # type: ignore[no-untyped-def]
+    while at < end and text[at] == 32:
+        at += 1
+    return at
+
+
+@njit(cache=True)
+def eight_at(eights, at):  # type: ignore[no-untyped-def]
+    """The eight bytes from `at` on, the first one lowest."""
+    shift = np.uint64(at & 7) << np.uint64(3)
+    word = at >> 3
+    return eights[word] >> shift | eights[word + 1] << _1 << (np.uint64(63) - shift)
+
+
+@njit(cache=True)
+def string_end(eights, at, end):  # type: ignore[no-untyped-def]
+    """Place of the closing quote, -1 when the string is not plain."""
+    while at < end:
+        eight = eight_at(eights, at)
+        quote, escape = eight ^ _QUOTES, eight ^ _ESCAPES
+        # The lowest bit set is right, those above it may be wrong (borrow): only the lowest is looked at.
+        stops = (
+            ((quote - _ONES) & ~quote) | ((escape - _ONES) & ~escape) | ((eight - _SPACES) & ~eight) | eight
+        ) & _HIGHS
+        if stops:
+            lowest = stops & (~stops + _1)
+            at += np.int64(((lowest >> np.uint64(7)) * _PLACES) >> np.uint64(56))
+            return at if at < end and (eight_at(eights, at) & np.uint64(255)) == np.uint64(34) else -1
+        at += 8
+    return -1
+
+
+@njit(cache=True)
+def plain_end(text, at, end):  # type: ignore[no-untyped-def]
+    """Behind the first closing bracket of an array or object without another one in it, -1 when it is not plain."""
+    closing = text[at] + 2
+    at += 1
+    while at < end:
+        letter = text[at]
+        if letter == closing:
+            return at + 1
+        if letter < 32 or letter >= 127 or letter == 92 or letter == 91 or letter == 123:
+            return -1
+        at += 1
+    return -1
+
+
+@njit(cache=True)
+def number_end(text, at, end):  # type: ignore[no-untyped-def]
+    """Behind a number that is not negative and has no exponent, -1 when it is none."""
+    first = at
+    while at < end and 48 <= text[at] <= 57:
+        at += 1
+    if at == first or (text[first] == 48 and at > first + 1):
+        return -1
+    if at < end and text[at] == 46:
+        at += 1
+        fraction = at
+        while at < end and 48 <= text[at] <= 57:
+            at += 1
+        if at == fraction:
+            return -1
+    if at < end and (text[at] == 101 or text[at] == 69):  # e E
+        return -1
+    return at
+
+
+@njit(cache=True)
+def number(text, first, last):  # type: ignore[no-untyped-def]
+    """The nearest float64 to a decimal number, -1.0 when that takes more than 64 bits to find."""
+    digits, decimals = 0, -1
+    for at in range(first, last):
+        letter = text[at]
+        if letter == 46:
+            decimals = 0
+            continue
+        if letter < 48 or letter > 57 or digits >= 90_000_000_000_000_000:
+            return -1.0
+        digits = digits * 10 + (letter - 48)
+        if decimals >= 0:
+            decimals += 1
+    decimals = max(decimals, 0)
+    if digits < 1 << 53 and decimals <= 22:
+        return digits / _POWERS[decimals]  # both are exact, so the quotient is the nearest
+    if decimals > 10:
+        return -1.0
+    whole, rest = digits // _TENS[decimals], digits % _TENS[decimals]
+    if not 1 << 30 <= whole < 1 << 31:
+        return -1.0
+    # A second between 2004 and 2038 has 22 binary places: round the rest to them, half to even.
+    places, over = (rest << 22) // _TENS[decimals], (rest << 22) % _TENS[decimals]
+    if 2 * over > _TENS[decimals] or (2 * over == _TENS[decimals] and places & 1):
+        places += 1
+    return ((whole << 22) + places) / 4_194_304.0
+
+
+@njit(cache=True)
+def same(eights, at, others, there, length):  # type: ignore[no-untyped-def]
+    """Whether two pieces are the same bytes."""
+    while length >= 8:
+        if eight_at(eights, at) != eight_at(others, there):
+            return False
+        at, there, length = at + 8, there + 8, length - 8
+    return ((eight_at(eights, at) ^ eight_at(others, there)) & below(length)) == np.uint64(0)
+
+
+@njit(cache=True)
+def below(length):  # type: ignore[no-untyped-def]
+    """A mask of so many bytes, fewer than eight."""
+    return (_1 << np.uint64(8 * length)) - _1
+
+
+@njit(cache=True)
+def code(eights, first, last, field, slots, spans, counts):  # type: ignore[no-untyped-def]
+    """1 + number of a word in its field's dictionary, where it is put if it is new; 0 when it takes too many looks.
+
+    The hash has no key: words made to collide are left to the next way, whose hash has one.
+    """
+    letters, at = np.uint64(last - first), first
+    while last - at >= 8:
+        letters = (letters ^ eight_at(eights, at)) * _MIX
+        letters ^= letters >> np.uint64(32)
+        at += 8
+    letters = (letters ^ (eight_at(eights, at) & below(last - at))) * _MIX
+    mask = slots.shape[1] - 1
+    slot = np.int64(letters >> np.uint64(40)) & mask
+    for _ in range(_LOOKS):
+        if not slots[field, slot]:
+            word = counts[field]
+            counts[field] = word + 1
+            spans[field, word, 0], spans[field, word, 1] = first, last
+            slots[field, slot] = word + 1
+            return word + 1
+        word = slots[field, slot] - 1
+        start = spans[field, word, 0]
+        if spans[field, word, 1] - start == last - first and same(eights, first, eights, start, last - first):
+            return word + 1
+        slot = (slot + 1) & mask
+    return 0

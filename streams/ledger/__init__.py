@@ -1,0 +1,1 @@
+"""The ledger: one ordered, deduplicated, columnar log of votes and notices per arena."""

@@ -1,0 +1,274 @@
+"""The bytes of the ledger: blocks of votes and notices, msgpack, versioned.
+
+The format is described for other programs in docs/contracts/ledger.md, with a worked decode.
+"""
+
+# Longer than most: encoding and decoding of one format are read side by side.
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import msgspec
+import numpy as np
+from msgspec import Meta
+from numpy.typing import NDArray
+
+from streams.contracts.model import Model
+from streams.contracts.vote import STYLE_FIELDS, is_arena
+from streams.ledger.faults import find_fault
+from streams.ledger.rows import Rows
+
+VERSION = 1
+MAX_BLOCK_BYTES = 1_000_000
+"""A block larger than this is cut in two: brokers refuse 1 MiB records unless told otherwise."""
+
+
+class DamagedRecord(ValueError):  # noqa: N818 -- says what the record is
+    """A ledger record that this version cannot read: the fold must stop, not guess."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Votes of one arena in ledger order.
+
+    `through` is the offset of the last votes record, per partition, that this block accounts for: rows that were
+    duplicates or refused have no place in the block, but nothing below `through` is still to come.
+    """
+
+    arena: str
+    rows: Rows
+    through: dict[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A change of the arena's declared registry, at its place among the votes.
+
+    `model` is what is declared from here on, or None when the model was taken off the registry (a tombstone).
+    """
+
+    arena: str
+    name: str
+    model: Model | None
+    partition: int
+    offset: int
+    recorded: int
+
+
+# column name -> (attribute of Rows, dtype on the wire)
+_COLUMNS = {
+    "model_a": "<u2",
+    "model_b": "<u2",
+    "winner": "|u1",
+    "tstamp": "<f8",
+    "partition": "<u2",
+    "offset": "<i8",
+    "recorded": "<i8",
+    "language": "<u2",
+    "categories": "<u2",
+    "voter": "<u4",
+    "prompt": "<u4",
+    "p_pair": "<f8",
+    "style": "<i4",
+}
+_CODES = {"model_a", "model_b", "language", "categories", "voter", "prompt", "partition"}
+_NARROW_WORDS = 65_536
+"""As many words as a `<u2` column can code."""
+
+Place = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+
+
+class _Head(msgspec.Struct):
+    v: Any = None
+    kind: Any = None
+
+
+class _Notice(msgspec.Struct):
+    arena: str
+    name: str
+    model: Model | None
+    partition: Place
+    offset: Place
+    recorded: int
+
+
+class _Column(msgspec.Struct):
+    dtype: str
+    data: bytes
+
+
+class _Columns(msgspec.Struct):
+    model_a: _Column
+    model_b: _Column
+    winner: _Column
+    tstamp: _Column
+    partition: _Column
+    offset: _Column
+    recorded: _Column
+    language: _Column | None = None
+    categories: _Column | None = None
+    voter: _Column | None = None
+    prompt: _Column | None = None
+    p_pair: _Column | None = None
+    style: _Column | None = None
+
+
+class _Block(msgspec.Struct):
+    arena: str
+    rows: int
+    through: list[tuple[Place, Place]]
+    models: list[str]
+    languages: list[str]
+    category_sets: list[tuple[str, ...]]
+    voters: list[str]
+    prompts: list[str]
+    columns: _Columns
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_read_head = msgspec.msgpack.Decoder(_Head).decode
+_read_notice = msgspec.msgpack.Decoder(_Notice).decode
+_read_block = msgspec.msgpack.Decoder(_Block).decode
+
+
+def encode_block(block: Block) -> list[bytes]:
+    """Encode a block, cut where it would exceed `MAX_BLOCK_BYTES`; the pieces together are the block."""
+    if _most_words(block.rows) > _NARROW_WORDS:  # words of rows that were dropped, or more than a column can code
+        block = Block(block.arena, compact(block.rows), block.through)
+    record = _encode(_block_map(block))
+    if len(block.rows) < 2 or (len(record) <= MAX_BLOCK_BYTES and _most_words(block.rows) <= _NARROW_WORDS):
+        return [record]
+    middle = len(block.rows) // 2
+    first, rest = compact(block.rows.take(slice(None, middle))), compact(block.rows.take(slice(middle, None)))
+    # Only the last piece may claim the whole: until it is written, the rest is still to come.
+    seen = {int(p): int(first.offset[first.partition == p].max()) for p in np.unique(first.partition)}
+    return encode_block(Block(block.arena, first, seen)) + encode_block(Block(block.arena, rest, block.through))
+
+
+def encode_notice(notice: Notice) -> bytes:
+    """Encode a notice."""
+    return _encode(
+        {
+            "v": VERSION,
+            "kind": "notice",
+            "arena": notice.arena,
+            "name": notice.name,
+            "partition": notice.partition,
+            "offset": notice.offset,
+            "recorded": notice.recorded,
+            "model": notice.model,
+        }
+    )
+
+
+def decode(record: bytes) -> Block | Notice:
+    """Decode one ledger record.
+
+    Raises
+    ------
+    DamagedRecord
+        When the record is not one of this version's, or its columns do not fit together.
+    """
+    try:
+        head = _read_head(record)
+        if head.v != VERSION:
+            raise DamagedRecord(f"ledger record of version {head.v!r}, this program reads {VERSION}")
+        if head.kind == "notice":
+            return _notice(_read_notice(record))
+        if head.kind == "block":
+            return _block(_read_block(record))
+    except DamagedRecord:
+        raise
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise DamagedRecord(f"ledger record cannot be read: {error!r}") from error
+    raise DamagedRecord(f"ledger record of kind {head.kind!r}")
+
+
+def _most_words(rows: Rows) -> int:
+    return max(len(rows.models), len(rows.languages), len(rows.category_sets))
+
+
+def _block_map(block: Block) -> dict[str, Any]:
+    rows = block.rows
+    columns = {}
+    for name, dtype in _COLUMNS.items():
+        column = getattr(rows, name)
+        if column is not None:
+            columns[name] = {"dtype": dtype, "data": column.astype(dtype, copy=False).tobytes()}
+    return {
+        "v": VERSION,
+        "kind": "block",
+        "arena": block.arena,
+        "rows": len(rows),
+        "through": sorted(block.through.items()),
+        "models": rows.models,
+        "languages": rows.languages,
+        "category_sets": rows.category_sets,
+        "voters": rows.voters,
+        "prompts": rows.prompts,
+        "columns": columns,
+    }
+
+
+def _notice(fields: _Notice) -> Notice:
+    if not is_arena(fields.arena):
+        raise DamagedRecord(f"notice of arena {fields.arena!r}")
+    return Notice(fields.arena, fields.name, fields.model, fields.partition, fields.offset, fields.recorded)
+
+
+def _block(fields: _Block) -> Block:
+    columns = {name: _column(name, getattr(fields.columns, name), fields.rows) for name in _COLUMNS}
+    rows = Rows(
+        models=fields.models,
+        languages=fields.languages,
+        category_sets=fields.category_sets,
+        voters=fields.voters,
+        prompts=fields.prompts,
+        **columns,  # type: ignore[arg-type]  # the required ones are not None
+    )
+    through = dict(fields.through)
+    fault = find_fault(rows, through) if is_arena(fields.arena) else f"arena {fields.arena!r}"
+    if fault is not None:
+        raise DamagedRecord(f"block with {fault}")
+    return Block(fields.arena, rows, through)
+
+
+def _column(name: str, column: _Column | None, n: int) -> NDArray[Any] | None:
+    if column is None:
+        return None
+    if column.dtype != _COLUMNS[name]:
+        raise DamagedRecord(f"column {name} of type {column.dtype!r}")
+    array = np.frombuffer(column.data, dtype=column.dtype)
+    if name == "style":
+        array = array.reshape(-1, len(STYLE_FIELDS))
+    if len(array) != n:
+        raise DamagedRecord(f"column {name} has {len(array)} values for {n} rows")
+    return array.astype(np.int32) if name in _CODES else array
+
+
+def compact(rows: Rows) -> Rows:
+    """The same rows with dictionaries that hold only the words used."""
+    n = len(rows)
+    used, both = np.unique(np.concatenate([rows.model_a, rows.model_b]), return_inverse=True)
+    both = both.astype(np.int32)
+    changed: dict[str, Any] = {
+        "models": [rows.models[int(word)] for word in used],
+        "model_a": both[:n],
+        "model_b": both[n:],
+    }
+    for column, words in (
+        ("language", "languages"),
+        ("categories", "category_sets"),
+        ("voter", "voters"),
+        ("prompt", "prompts"),
+    ):
+        codes, dictionary = getattr(rows, column), getattr(rows, words)
+        if codes is None or not codes.any():
+            changed[column], changed[words] = None, dictionary[:1]
+            continue
+        kept, new = np.unique(np.concatenate([[0], codes]), return_inverse=True)  # 0 stays "absent"
+        changed[column], changed[words] = new[1:].astype(np.int32), [dictionary[int(word)] for word in kept]
+    fields = {name: getattr(rows, name) for name in Rows.__slots__}
+    return Rows(**{**fields, **changed})

@@ -1,0 +1,184 @@
+"""Rows: votes as columns, the form in which everything after intake sees them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.contracts.vote import STYLE_FIELDS, WINNERS, Style, Vote
+
+T = TypeVar("T")
+Codes = NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """`n` votes as columns; strings are coded into dictionaries.
+
+    Code 0 of `languages`, `category_sets`, `voters` and `prompts` means absent. Optional columns are None when no row
+    has them.
+
+    Attributes
+    ----------
+    models
+        Dictionary of model names.
+    model_a, model_b
+        int32[n] codes into `models`.
+    winner
+        uint8[n]: 0 model_a, 1 model_b, 2 tie, 3 both_bad, 4 none.
+    tstamp
+        float64[n], epoch seconds, as the arena said.
+    partition, offset
+        int32[n], int64[n]: the record of the votes topic that the row came from.
+    recorded
+        int64[n], epoch milliseconds at which that record arrived at the broker.
+    language, categories, voter, prompt
+        int32[n] codes into the dictionaries, or None.
+    p_pair
+        float64[n], NaN where absent, or None.
+    style
+        int32[n, 8] in the order of `STYLE_FIELDS`, -1 where absent, or None.
+    """
+
+    models: list[str]
+    model_a: Codes
+    model_b: Codes
+    winner: NDArray[np.uint8]
+    tstamp: NDArray[np.float64]
+    partition: NDArray[np.int32]
+    offset: NDArray[np.int64]
+    recorded: NDArray[np.int64]
+    languages: list[str]
+    language: Codes | None
+    category_sets: list[tuple[str, ...]]
+    categories: Codes | None
+    voters: list[str]
+    voter: Codes | None
+    prompts: list[str]
+    prompt: Codes | None
+    p_pair: NDArray[np.float64] | None
+    style: NDArray[np.int32] | None
+
+    def __len__(self) -> int:
+        return len(self.winner)
+
+    def take(self, chosen: NDArray[Any] | slice) -> Rows:
+        """The chosen rows (a mask, indices or a slice); dictionaries are shared."""
+
+        def pick(column: NDArray[Any] | None) -> Any:
+            return None if column is None else column[chosen]
+
+        return Rows(
+            models=self.models,
+            model_a=pick(self.model_a),
+            model_b=pick(self.model_b),
+            winner=pick(self.winner),
+            tstamp=pick(self.tstamp),
+            partition=pick(self.partition),
+            offset=pick(self.offset),
+            recorded=pick(self.recorded),
+            languages=self.languages,
+            language=pick(self.language),
+            category_sets=self.category_sets,
+            categories=pick(self.categories),
+            voters=self.voters,
+            voter=pick(self.voter),
+            prompts=self.prompts,
+            prompt=pick(self.prompt),
+            p_pair=pick(self.p_pair),
+            style=pick(self.style),
+        )
+
+
+def code(values: Sequence[T], first: Iterable[T] = ()) -> tuple[list[T], Codes]:
+    """Dictionary-code `values`: the dictionary in order of first appearance, after `first`, and int32 codes.
+
+    >>> code(["b", "a", "b"])
+    (['b', 'a'], array([0, 1, 0], dtype=int32))
+    """
+    index: defaultdict[T, int] = defaultdict(None, {word: number for number, word in enumerate(dict.fromkeys(first))})
+    index.default_factory = index.__len__  # one pass in C: a new word gets the next number as it is met
+    codes = np.fromiter(map(index.__getitem__, values), dtype=np.int32, count=len(values))
+    index.default_factory = None  # it refers to the dictionary itself: not a cycle for the collector to find
+    return list(index), codes
+
+
+def rows_of(
+    votes: Sequence[Vote],
+    partition: NDArray[np.int32],
+    offset: NDArray[np.int64],
+    recorded: NDArray[np.int64],
+) -> Rows:
+    """Turn decoded votes into columns; an unknown `winner` gets code 255, for the caller to refuse.
+
+    Parameters
+    ----------
+    votes
+        n decoded votes.
+    partition, offset, recorded
+        Arrays of length n, see `Rows`.
+    """
+    n = len(votes)
+    first = [vote.model_a for vote in votes]
+    second = [vote.model_b for vote in votes]
+    models, both = code(first + second)
+    winner_of = WINNERS.get
+    languages, language = _optional([vote.language for vote in votes], "")
+    sets, categories = _categories([vote.categories for vote in votes])
+    voters, voter = _optional([vote.voter for vote in votes], "")
+    prompts, prompt = _optional([vote.prompt_hash for vote in votes], "")
+    pairs = [vote.p_pair for vote in votes]
+    styles = [vote.style for vote in votes]
+    return Rows(
+        models=models,
+        model_a=both[:n],
+        model_b=both[n:],
+        winner=np.frombuffer(bytes([winner_of(vote.winner, 255) for vote in votes]), dtype=np.uint8),
+        tstamp=np.array([vote.tstamp for vote in votes], dtype=np.float64),
+        partition=partition,
+        offset=offset,
+        recorded=recorded,
+        languages=languages,
+        language=language,
+        category_sets=sets,
+        categories=categories,
+        voters=voters,
+        voter=voter,
+        prompts=prompts,
+        prompt=prompt,
+        p_pair=np.array([np.nan if p is None else p for p in pairs]) if any(pairs) else None,
+        style=style_columns(styles, np.arange(n)) if any(styles) else None,
+    )
+
+
+def _optional(values: list[T | None], absent: T) -> tuple[list[T], Codes | None]:
+    """Code an optional column; None when no row has it."""
+    if not any(values):
+        return [absent], None
+    return code([absent if value is None else value for value in values], first=[absent])
+
+
+def _categories(values: list[tuple[str, ...] | None]) -> tuple[list[tuple[str, ...]], Codes | None]:
+    written, codes = _optional(values, ())
+    return (written, None) if codes is None else coded_sets(written[1:], codes)
+
+
+def coded_sets(written: Sequence[Iterable[str]], codes: Codes) -> tuple[list[tuple[str, ...]], Codes | None]:
+    """Category sets as they were written, and codes into them from 1 on, as sets: what one holds counts, not how."""
+    if not any(written):
+        return [()], None
+    sets, meaning = code([(), *(tuple(sorted({*names} - {""})) for names in written)])
+    return sets, meaning[codes]
+
+
+def style_columns(styles: Sequence[Style | None], codes: NDArray[Any]) -> NDArray[np.int32]:
+    """int32[n, 8] of the styles that the codes say."""
+    missing = (-1,) * len(STYLE_FIELDS)
+    rows = [missing if style is None else tuple(getattr(style, name) for name in STYLE_FIELDS) for style in styles]
+    columns = np.array(rows, dtype=np.int32)
+    return np.asarray(columns[codes])

@@ -1,0 +1,178 @@
+"""The ratings fold: ledger records in, an arena's counts out. Pure, and a function of the ledger alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.contracts.model import Model
+from streams.contracts.view import OVERALL, category_board, language_board
+from streams.history.ratings import RatingsHistory
+from streams.ledger.codec import Block, Notice
+from streams.ledger.rows import Rows
+from streams.ledger.watermark import Watermark, count_rows, is_new, unknown_rows
+from streams.ratings.board import BoardCounts
+from streams.ratings.elo import Kernel
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How large an arena may grow: a flood of invented names must not take the memory."""
+
+    models: int = 2_000
+    boards: int = 200
+
+
+@dataclass(slots=True)
+class ArenaState:
+    """Everything known of one arena; a function of its ledger records before `position`.
+
+    Attributes
+    ----------
+    models
+        Dictionary of model names, in order of first appearance.
+    boards
+        Counts by board name.
+    watermark
+        Highest source offset counted, by `topic/partition`: what is at or below it was counted.
+    registry
+        What the arena declares of its models.
+    position
+        Offset of the next ledger record to fold.
+    recorded
+        Newest record time counted, epoch milliseconds; 0 before the first vote.
+    tstamp
+        Newest vote time counted, epoch seconds.
+    unrated
+        Votes on models beyond the limit.
+    history
+        Ratings over time; None where nobody asks for them.
+    """
+
+    arena: str
+    models: dict[str, int] = field(default_factory=dict)
+    boards: dict[str, BoardCounts] = field(default_factory=dict)
+    watermark: Watermark = field(default_factory=dict)
+    registry: dict[str, Model] = field(default_factory=dict)
+    position: int = 0
+    recorded: int = 0
+    tstamp: float = 0.0
+    unrated: int = 0
+    history: RatingsHistory | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """What a record did: rows counted, rows dropped as known, boards that changed, tiers of the history that grew."""
+
+    counted: int
+    dropped: int
+    changed: frozenset[str]
+    sampled: frozenset[str] = frozenset()
+
+
+def fold(state: ArenaState, record: Block | Notice, limits: Limits, play: Kernel, now: float = 0.0) -> Folded:
+    """Fold one ledger record of the state's arena; rows at or below the watermark are dropped.
+
+    `now`, epoch seconds, only spares samples of the history's finer tiers; see `streams.history.cuts`.
+    """
+    if isinstance(record, Notice):
+        return _declare(state, record)
+    rows = unknown_rows(record, state.watermark)
+    dropped = len(record.rows) - len(rows)
+    changed, sampled = _follow(state, rows, limits, play, now) if len(rows) else (frozenset[str](), frozenset[str]())
+    count_rows(record, state.watermark)
+    return Folded(len(rows), dropped, changed, sampled)
+
+
+def _declare(state: ArenaState, notice: Notice) -> Folded:
+    if not is_new(notice, state.watermark):
+        return Folded(0, 1, frozenset())
+    if notice.model is None:
+        state.registry.pop(notice.name, None)
+    else:
+        state.registry[notice.name] = notice.model
+    # Every board that shows the model shows its provider.
+    number = state.models.get(notice.name)
+    shown = frozenset(name for name, board in state.boards.items() if number in board.members)
+    return Folded(0, 0, shown)
+
+
+def _follow(
+    state: ArenaState, rows: Rows, limits: Limits, play: Kernel, now: float
+) -> tuple[frozenset[str], frozenset[str]]:
+    """Count rows, and sample the boards where a step of the history ends; returns the boards and tiers that changed."""
+    history = state.history
+    if history is None:
+        return _count(state, rows, limits, play), frozenset()
+    at, changed, sampled = 0, frozenset[str](), frozenset[str]()
+    for cut in history.cuts(rows, state.tstamp, state.recorded, now):
+        if cut.row > at:
+            changed |= _count(state, rows.take(slice(at, cut.row)), limits, play)
+            at = cut.row
+        if OVERALL in state.boards:
+            sampled |= history.sample(state.boards[OVERALL], cut, state.recorded)
+    return changed | _count(state, rows.take(slice(at, None)) if at else rows, limits, play), sampled
+
+
+def _count(state: ArenaState, rows: Rows, limits: Limits, play: Kernel) -> frozenset[str]:
+    state.recorded = max(state.recorded, int(rows.recorded.max()))
+    state.tstamp = max(state.tstamp, float(rows.tstamp.max()))
+    numbers = _numbers(state.models, rows, limits.models)
+    a, b, winner = numbers[rows.model_a], numbers[rows.model_b], rows.winner
+    rated = (a >= 0) & (b >= 0)
+    if not rated.all():
+        state.unrated += int((~rated).sum())
+        a, b, winner, rows = a[rated], b[rated], winner[rated], rows.take(rated)
+        if not len(rows):
+            return frozenset()
+    changed = set()
+    for name, chosen in _labels(rows):
+        board = state.boards.get(name)
+        if board is None:
+            if len(state.boards) >= limits.boards:
+                continue
+            board = state.boards[name] = BoardCounts()
+        board.add(a[chosen], b[chosen], winner[chosen], play)
+        changed.add(name)
+    return frozenset(changed)
+
+
+def _numbers(models: dict[str, int], rows: Rows, limit: int) -> NDArray[np.int64]:
+    """Number of each word of the dictionary, -1 beyond the limit; new models are numbered as the rows name them."""
+    numbers = np.array([models.get(name, -1) for name in rows.models], np.int64)
+    if numbers.min() < 0 and len(models) < limit:
+        named = np.stack([rows.model_a, rows.model_b], axis=1).ravel()
+        for word in dict.fromkeys(named[numbers[named] < 0].tolist()):
+            if len(models) < limit:
+                numbers[word] = models[rows.models[word]] = len(models)
+    return numbers
+
+
+def _labels(rows: Rows) -> list[tuple[str, NDArray[np.int64] | slice]]:
+    """Boards that the rows belong to, and which rows, in order.
+
+    The boards come as the rows name them: which are the last to be had must not depend on where a block was cut.
+    """
+    labels: list[tuple[str, NDArray[np.int64]]] = []
+    if rows.language is not None:
+        labels += [(language_board(rows.languages[code]), rows_of) for code, rows_of in _groups(rows.language) if code]
+    if rows.categories is not None:
+        of_category: dict[str, list[NDArray[np.int64]]] = {}
+        for code, rows_of in _groups(rows.categories):
+            for category in rows.category_sets[code]:
+                of_category.setdefault(category, []).append(rows_of)
+        labels += [
+            (category_board(category), parts[0] if len(parts) == 1 else np.sort(np.concatenate(parts)))
+            for category, parts in sorted(of_category.items())
+        ]
+    labels.sort(key=lambda label: int(label[1][0]))
+    return [(OVERALL, slice(None)), *labels]
+
+
+def _groups(codes: NDArray[np.int32]) -> list[tuple[int, NDArray[np.int64]]]:
+    order = np.argsort(codes, kind="stable")
+    starts = np.flatnonzero(np.diff(codes[order], prepend=-1))
+    return [(int(codes[part[0]]), part) for part in np.split(order, starts[1:])]

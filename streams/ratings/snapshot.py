@@ -1,0 +1,214 @@
+"""An arena's state as bytes: compact, checked, and equal bit for bit when read back.
+
+Only pairs that met are kept, each as its flat place in the counts and its number, in the narrowest integers that hold
+them. One field per board, so that a save writes only the boards that changed; `meta` holds the rest and a checksum of
+every board, so that a half-written or damaged state is known as such. The history's tiers are fields too, of the bytes
+that are published.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from zlib import crc32
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.contracts.model import Model
+from streams.contracts.view import OVERALL
+from streams.history.ratings import RatingsHistory
+from streams.ratings.board import BoardCounts
+from streams.ratings.fold import ArenaState
+
+VERSION = 2
+META = "meta"
+_UNSIGNED = ("|u1", "<u2", "<u4", "<u8")
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class DamagedState(ValueError):  # noqa: N818 -- says what the state is
+    """A saved state that cannot be trusted: refold."""
+
+
+class _History(msgspec.Struct):
+    """`tiers` holds the checksum of each."""
+
+    reweighted: bool
+    began: int
+    tiers: dict[str, int]
+
+
+class _Meta(msgspec.Struct):
+    v: int
+    arena: str
+    models: list[str]
+    watermark: dict[str, int]
+    registry: dict[str, Model]
+    position: int
+    recorded: int
+    tstamp: float
+    unrated: int
+    boards: dict[str, int]
+    history: _History | None
+
+
+class _Array(msgspec.Struct):
+    dtype: str
+    data: bytes
+
+
+class _Board(msgspec.Struct):
+    members: list[int]
+    gaps: _Array
+    counts: _Array
+    elo: _Array
+
+
+_read_meta = msgspec.msgpack.Decoder(_Meta).decode
+_read_board = msgspec.msgpack.Decoder(_Board).decode
+
+
+def board_field(name: str) -> str:
+    """Name of the field that holds a board."""
+    return f"board:{name}"
+
+
+def history_field(tier: str) -> str:
+    """Name of the field that holds a tier of the history."""
+    return f"history:{tier}"
+
+
+def encode_history(state: ArenaState) -> dict[str, bytes]:
+    """Encode the tiers of a state's history by name; what did not change is the same object."""
+    if state.history is None:
+        return {}
+    board, names = state.boards.get(OVERALL), list(state.models)
+    return state.history.encode(state.arena, [names[number] for number in board.members] if board else [])
+
+
+class Snapshots:
+    """Encodes one arena's state, remembering the checksums of what did not change."""
+
+    def __init__(self) -> None:
+        self._checksums: dict[str, int] = {}
+        self._tiers: dict[str, tuple[bytes, int]] = {}
+
+    def encode(self, state: ArenaState, changed: Iterable[str]) -> dict[str, bytes]:
+        """Encode `meta`, and the boards and tiers that changed since the last call (all of them on the first)."""
+        fields = {}
+        for name, board in state.boards.items():
+            if name in changed or name not in self._checksums:
+                field = fields[board_field(name)] = _encode_board(board)
+                self._checksums[name] = crc32(field)
+        for tier, packed in encode_history(state).items():
+            if tier not in self._tiers or self._tiers[tier][0] is not packed:
+                fields[history_field(tier)] = packed
+                self._tiers[tier] = packed, crc32(packed)
+        meta = _Meta(
+            v=VERSION,
+            arena=state.arena,
+            models=list(state.models),
+            watermark=state.watermark,
+            registry=state.registry,
+            position=state.position,
+            recorded=state.recorded,
+            tstamp=state.tstamp,
+            unrated=state.unrated,
+            boards=self._checksums,
+            history=None if state.history is None else self._history(state.history),
+        )
+        packed = _encode(meta)
+        return {**fields, META: crc32(packed).to_bytes(4, "little") + packed}
+
+    def _history(self, history: RatingsHistory) -> _History:
+        return _History(history.reweighted, history.began, {tier: each[1] for tier, each in self._tiers.items()})
+
+
+def decode_state(fields: Mapping[str, bytes]) -> ArenaState:
+    """Read a state back.
+
+    Raises
+    ------
+    DamagedState
+        When a field is missing, fails its checksum or cannot be read.
+    """
+    try:
+        packed = fields[META]
+        if crc32(packed[4:]) != int.from_bytes(packed[:4], "little"):
+            raise DamagedState("meta fails its checksum")
+        meta = _read_meta(packed[4:])
+        if meta.v != VERSION:
+            raise DamagedState(f"version {meta.v}, this program reads {VERSION}")
+        boards = {}
+        for name, checksum in meta.boards.items():
+            field = fields[board_field(name)]
+            if crc32(field) != checksum:
+                raise DamagedState(f"board {name} fails its checksum")
+            boards[name] = _decode_board(field, len(meta.models))
+        history = None if meta.history is None else _decode_history(meta.history, fields)
+    except KeyError as error:
+        raise DamagedState(f"field {error} is missing") from None
+    except (msgspec.MsgspecError, ValueError, TypeError, IndexError, RecursionError) as error:
+        raise DamagedState(str(error)) from error
+    return ArenaState(
+        arena=meta.arena,
+        models={name: number for number, name in enumerate(meta.models)},
+        boards=boards,
+        watermark=meta.watermark,
+        registry=meta.registry,
+        position=meta.position,
+        recorded=meta.recorded,
+        tstamp=meta.tstamp,
+        unrated=meta.unrated,
+        history=history,
+    )
+
+
+def _decode_history(saved: _History, fields: Mapping[str, bytes]) -> RatingsHistory:
+    packed = {}
+    for tier, checksum in saved.tiers.items():
+        packed[tier] = fields[history_field(tier)]
+        if crc32(packed[tier]) != checksum:
+            raise DamagedState(f"tier {tier} of the history fails its checksum")
+    return RatingsHistory.decode(packed, saved.began, saved.reweighted)
+
+
+def _encode_board(board: BoardCounts) -> bytes:
+    counts = board.shown.ravel()
+    places = np.flatnonzero(counts)
+    return _encode(
+        _Board(
+            members=board.members,
+            gaps=_narrow(np.diff(places, prepend=0)),
+            counts=_narrow(counts[places]),
+            elo=_Array("<f8", board.elo.astype("<f8").tobytes()),
+        )
+    )
+
+
+def _decode_board(packed: bytes, models: int) -> BoardCounts:
+    saved = _read_board(packed)
+    if len(set(saved.members)) < len(saved.members) or not all(0 <= member < models for member in saved.members):
+        raise DamagedState("a board with members that are no models")
+    places, counts, elo = np.cumsum(_wide(saved.gaps)), _wide(saved.counts), np.frombuffer(saved.elo.data, "<f8")
+    if (
+        len(places) != len(counts)
+        or len(elo) != len(saved.members)
+        or min(places.min(initial=0), counts.min(initial=0)) < 0
+    ):
+        raise DamagedState("a board whose arrays do not fit together")
+    board = BoardCounts()
+    board.restore(saved.members, places, counts, elo)
+    return board
+
+
+def _narrow(values: NDArray[np.int64]) -> _Array:
+    dtype = np.min_scalar_type(int(values.max(initial=0))).newbyteorder("<")
+    return _Array(dtype.str, values.astype(dtype).tobytes())
+
+
+def _wide(array: _Array) -> NDArray[np.int64]:
+    if array.dtype not in _UNSIGNED:
+        raise DamagedState(f"an array of type {array.dtype!r}")
+    return np.frombuffer(array.data, array.dtype).astype(np.int64)

@@ -1,0 +1,135 @@
+"""The ratings stage: folds the ledger into counts and publishes boards."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+
+from streams.contracts.history import TIERS
+from streams.contracts.metrics import Metrics
+from streams.contracts.settings import Settings
+from streams.contracts.topics import RATINGS_GROUP
+from streams.folding.stage import DamagedState, FoldStage, Owned
+from streams.folding.store import Outcome
+from streams.history.ratings import RatingsHistory
+from streams.ledger.codec import Block, Notice
+from streams.ratings import elo, snapshot
+from streams.ratings.fold import ArenaState, Limits, fold
+from streams.ratings.publish import make_board
+from streams.ratings.snapshot import Snapshots, decode_state, encode_history
+
+_EVERY_TIER = frozenset(tier.name for tier in TIERS)
+_json = msgspec.json.Encoder().encode
+
+
+@dataclass(slots=True)
+class RatedArena(Owned):
+    """An arena's counts, and what Redis has not seen of them."""
+
+    state: ArenaState
+    snapshots: Snapshots = field(default_factory=Snapshots)
+    unpublished: set[str] = field(default_factory=set)
+    unpublished_tiers: set[str] = field(default_factory=lambda: set(_EVERY_TIER))
+    unsaved: set[str] = field(default_factory=set)
+    starts: dict[str, dict[str, float]] = field(default_factory=dict)
+    next_refresh: float = 0.0
+
+
+class RatingsStage(FoldStage[RatedArena]):
+    """Ledger in, boards out; one per process."""
+
+    name = RATINGS_GROUP
+
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        super().__init__(settings, metrics)
+        self._limits = Limits(settings.max_models, settings.max_boards)
+        self._play = elo.compiled()
+
+    def _new(self, owned: Owned, position: int) -> RatedArena:
+        state = ArenaState(owned.name, position=position, history=RatingsHistory(self._settings.reweighted))
+        return RatedArena(owned.name, owned.partition, owned.epoch, state)
+
+    def _restored(self, owned: Owned, fields: Mapping[str, bytes]) -> RatedArena:
+        try:
+            state = decode_state(fields)
+        except snapshot.DamagedState as error:
+            raise DamagedState(str(error)) from error
+        if state.arena != owned.name:
+            raise DamagedState(f"it is that of arena {state.arena!r}")
+        if state.history is None or state.history.reweighted != self._settings.reweighted:
+            raise DamagedState("its history is of other settings")
+        return RatedArena(owned.name, owned.partition, owned.epoch, state, unpublished=set(state.boards))
+
+    def _position(self, arena: RatedArena) -> int:
+        return arena.state.position
+
+    def _advance(self, arena: RatedArena, position: int) -> None:
+        arena.state.position = position
+
+    def _fold(self, arena: RatedArena, record: Block | Notice) -> None:
+        now = math.inf if self._refolding(arena) else time.time()
+        folded = fold(arena.state, record, self._limits, self._play, now)
+        arena.unpublished |= folded.changed
+        arena.unpublished_tiers |= folded.sampled
+        arena.unsaved |= folded.changed
+        self._metrics.folded.labels(arena.name).inc(folded.counted)
+        self._metrics.dropped.labels(arena.name).inc(folded.dropped)
+
+    def _fields(self, arena: RatedArena) -> dict[str, bytes]:
+        return arena.snapshots.encode(arena.state, arena.unsaved)
+
+    def _saved(self, arena: RatedArena) -> None:
+        arena.unsaved.clear()
+
+    def _lost(self, arena: RatedArena) -> None:
+        arena.unpublished.update(arena.state.boards)
+        arena.unpublished_tiers.update(_EVERY_TIER)
+        arena.snapshots = Snapshots()
+
+    async def _sweep(self, name: str, arena: RatedArena | None) -> None:
+        await self._store.prune(name, set(arena.state.boards) if arena else set())
+
+    async def _publish_due(self, arena: RatedArena, now: float, *, last: bool) -> None:
+        if arena.unpublished and (last or now >= arena.next_refresh):
+            await self._refresh(arena)
+
+    async def _refresh(self, arena: RatedArena) -> None:
+        """Solve the changed boards and publish them together, with what is new in the history."""
+        began = time.monotonic()
+        texts = {}
+        for name in sorted(arena.unpublished):
+            start = arena.starts.get(name)
+            board, arena.starts[name] = make_board(arena.state, name, start=start, reweighted=self._settings.reweighted)
+            texts[name] = _json(board)
+            await asyncio.sleep(0)  # heartbeats; nothing folds meanwhile
+        message = {"arena": arena.name, "boards": sorted(texts), "ledger": arena.state.position}
+        if arena.unpublished_tiers:
+            message["history"] = sorted(arena.unpublished_tiers)
+        keys = self._settings.keys
+        values = {keys.board(arena.name, name): text for name, text in texts.items()}
+        for tier, packed in encode_history(arena.state).items():
+            if tier in arena.unpublished_tiers:
+                values[keys.history(arena.name, tier)] = packed
+        outcome = await self._store.publish(arena.name, arena.epoch, values, message, boards=sorted(texts))
+        if outcome is Outcome.DONE:
+            arena.unpublished.clear()
+            arena.unpublished_tiers.clear()
+            self._measure(arena.state)
+        else:
+            await self._heed(arena, outcome)
+        took = time.monotonic() - began
+        self._metrics.refresh_seconds.observe(took)
+        arena.next_refresh = began + max(self._settings.refresh_seconds, took / self._settings.refresh_share)
+
+    def _measure(self, state: ArenaState) -> None:
+        now = time.time()
+        self._metrics.freshness_seconds.labels(state.arena).observe(max(0.0, now - state.recorded / 1000))
+        self._metrics.event_lag_seconds.labels(state.arena).observe(max(0.0, now - state.tstamp))
+        self._metrics.models.labels(state.arena).set(len(state.models))
+        self._metrics.boards.labels(state.arena).set(len(state.boards))
+        self._metrics.unrated.labels(state.arena).set(state.unrated)

@@ -1,0 +1,172 @@
+"""Style control: how much of a rating is length and markdown.
+
+    P(a is preferred) = σ(θ_a − θ_b + β·z),  z = x / (standard deviation of x)
+
+with x the contrasts of :mod:`streams.ratings.features`. Exact maximum likelihood over rows, a draw half a win, by
+Newton's ascent in (θ, β); sandwich errors as in :mod:`streams.ratings.intervals`; β in logits per standard deviation.
+x is not centred: a mean taken off would hand every first-shown answer a bonus, and swapping the sides would no longer
+be harmless.
+
+Cost: a pass over 2,000,000 rows with four features takes 0.15 s, a fit seven to ten passes.
+
+References
+----------
+.. [1] T. Li, A. Angelopoulos, W.-L. Chiang, "Does style matter? Disentangling style and substance in Chatbot Arena"
+   (2024).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.ratings.components import main_component
+from streams.ratings.features import Moments, known
+from streams.ratings.newton import Matrix, Vector, climb_warm
+from streams.ratings.rows import Rows
+
+ALIKE = 1e-9  # share of a feature's information that must be its own
+
+
+class Dropped(StrEnum):
+    """Why a feature has no coefficient."""
+
+    NO_VARIANCE = "no_variance"
+    COLLINEAR = "collinear"  # with earlier features, or with who was shown
+
+
+@dataclass(frozen=True, slots=True)
+class StyleFit:
+    """Ratings with style taken out, and what style was worth.
+
+    Attributes
+    ----------
+    theta, theta_error
+        float64[M], logits, Σθ = 0 over the main component of the rows used; nan outside it.
+    beta, beta_error
+        float64[F], logits per standard deviation; nan where dropped.
+    deviation
+        float64[F], the standard deviations used.
+    dropped
+        Per feature: why it has no coefficient, or None.
+    rows, missing
+        Rows used; rows left out because a feature was missing.
+    iterations, gradient_norm
+        As in :class:`streams.ratings.bradley_terry.Fit`.
+    """
+
+    theta: Vector
+    theta_error: Vector
+    beta: Vector
+    beta_error: Vector
+    deviation: Vector
+    dropped: tuple[Dropped | None, ...]
+    rows: int
+    missing: int
+    iterations: int
+    gradient_norm: float
+
+
+def fit(
+    a: NDArray[np.integer],
+    b: NDArray[np.integer],
+    score: Vector,
+    x: Matrix,
+    models: int,
+    *,
+    moments: Moments | None = None,
+    start: Vector | None = None,
+) -> StyleFit:
+    """Fit ratings and style together.
+
+    Parameters
+    ----------
+    a, b
+        int[N] models shown, a ≠ b.
+    score
+        float64[N]: 1, ½ or 0 for a.
+    x
+        float64[N, F] contrasts; rows with a nan are left out and counted.
+    models
+        M.
+    moments
+        What to standardise by, when it is not these rows alone.
+    start
+        float64[≤ M], logits; where to set out. Values that are not finite start at 0.
+
+    Raises
+    ------
+    NotConverged
+        When style separates the votes (the longer answer always wins) and β has no finite value.
+    """
+    usable = known(x)
+    deviation = (moments if moments is not None else Moments.of(x)).deviation()
+    ranked = _ranked(a[usable], b[usable], score[usable], models)
+    usable &= ranked[a] & ranked[b]
+    renumber = np.cumsum(ranked) - 1
+    core = int(ranked.sum())
+    with_spread = np.flatnonzero(deviation > 0)
+    z = x[usable][:, with_spread] / deviation[with_spread]
+    rows = Rows(renumber[a[usable]] * core + renumber[b[usable]], score[usable], z, core)
+
+    own = _own_information(rows)
+    kept = with_spread[own]
+    rows = rows.only(own)
+    point, iterations = climb_warm(
+        rows.derivatives, rows.reach, _start(start, ranked, kept.size), np.zeros(core + kept.size)
+    )
+    point[:core] -= point[:core].sum() / max(core, 1)
+    gradient, errors = rows.gradient(point), rows.standard_errors(point)
+
+    dropped = [Dropped.NO_VARIANCE if sd == 0 else Dropped.COLLINEAR for sd in deviation]
+    return StyleFit(
+        theta=_spread(point[:core], np.flatnonzero(ranked), models),
+        theta_error=_spread(errors[:core], np.flatnonzero(ranked), models),
+        beta=_spread(point[core:], kept, deviation.size),
+        beta_error=_spread(errors[core:], kept, deviation.size),
+        deviation=deviation,
+        dropped=tuple(None if feature in kept else why for feature, why in enumerate(dropped)),
+        rows=int(usable.sum()),
+        missing=int((~known(x)).sum()),
+        iterations=iterations,
+        gradient_norm=float(np.abs(gradient).max(initial=0.0)),
+    )
+
+
+def _ranked(a: NDArray[np.integer], b: NDArray[np.integer], score: Vector, models: int) -> NDArray[np.bool_]:
+    pair, square = a * models + b, models * models
+    wins = np.bincount(pair, score == 1.0, square).reshape(models, models)
+    losses = np.bincount(pair, score == 0.0, square).reshape(models, models)
+    draws = np.bincount(pair, score == 0.5, square).reshape(models, models)
+    return main_component(wins + losses.T, draws + draws.T)
+
+
+def _own_information(rows: Rows) -> NDArray[np.bool_]:
+    """Which features say something that neither the models shown nor earlier features say: a pivot each."""
+    information = rows.gram(np.ones(rows.score.size))
+    core = rows.models
+    across = information[:core, core:]
+    rest = information[core:, core:] - across.T @ np.linalg.solve(information[:core, :core] + rows.gauge, across)
+    kept = np.zeros(rows.z.shape[1], dtype=np.bool_)
+    for feature in range(kept.size):
+        pivot = rest[feature, feature]
+        kept[feature] = pivot > ALIKE * information[core + feature, core + feature]
+        if kept[feature]:
+            rest = rest - np.outer(rest[:, feature], rest[feature]) / pivot
+    return kept
+
+
+def _start(start: Vector | None, ranked: NDArray[np.bool_], features: int) -> Vector:
+    theta = np.zeros(ranked.size)
+    if start is not None:
+        theta[: start.size] = np.where(np.isfinite(start), start, 0.0)
+    return np.append(theta[ranked], np.zeros(features))
+
+
+def _spread(values: Vector, where: NDArray[np.integer], size: int) -> Vector:
+    everywhere = np.full(size, np.nan)
+    everywhere[where] = values
+    return everywhere

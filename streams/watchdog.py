@@ -1,0 +1,140 @@
+"""The watchdog: lag without progress, or a log that was replaced, means exit; the supervisor starts the process again.
+
+It is a thread, with a client of its own, because what it guards against is an event loop that stands still.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError
+
+from streams.contracts.connect import kafka_python_options
+from streams.contracts.metrics import Metrics
+from streams.contracts.settings import Settings
+from streams.ends import EndsUnknown, ask_ends
+
+logger = logging.getLogger(__name__)
+
+EXIT_CODE = 70
+POLL_SECONDS = 2.0
+
+
+class Watched(Protocol):
+    """A stage, as far as the watchdog looks at it."""
+
+    name: str
+    positions: dict[Any, int]
+
+
+@dataclass(slots=True)
+class Progress:
+    """When one stage last moved or had nothing to do; pure.
+
+    >>> progress = Progress()
+    >>> progress.observe(0.0, position=5, lag=10), progress.observe(30.0, position=5, lag=12)
+    (0.0, 30.0)
+    >>> progress.observe(31.0, position=6, lag=11)
+    0.0
+    """
+
+    position: int = -1
+    since: float | None = field(default=None)
+
+    def observe(self, now: float, position: int, lag: int) -> float:
+        """Return for how long the stage has had lag and made no progress, seconds."""
+        if self.since is None or lag <= 0 or position != self.position:
+            self.position, self.since = position, now
+        return now - self.since
+
+
+class Watchdog(threading.Thread):
+    """Measures lag with kafka-python and ends the process when a stage hangs.
+
+    Parameters
+    ----------
+    settings, metrics
+        As everywhere.
+    stages
+        What to look at.
+    """
+
+    def __init__(self, settings: Settings, metrics: Metrics, stages: Sequence[Watched]) -> None:
+        super().__init__(name="watchdog", daemon=True)
+        self._settings, self._metrics = settings, metrics
+        self._progress = {stage.name: Progress() for stage in stages}
+        self._stages = stages
+        self._shown: dict[str, set[tuple[str, str]]] = {stage.name: set() for stage in stages}
+        self._halt = threading.Event()
+
+    def stop(self) -> None:
+        """Stop looking."""
+        self._halt.set()
+        self.join(timeout=5.0)
+
+    def run(self) -> None:
+        """Look every two seconds; a broker that does not answer is no verdict."""
+        consumer = None
+        while not self._halt.wait(POLL_SECONDS):
+            try:
+                if consumer is None:
+                    consumer = KafkaConsumer(**kafka_python_options(self._settings), group_id=None)
+                self._look(consumer)
+            except (KafkaError, EndsUnknown, OSError) as error:
+                logger.warning("the watchdog cannot ask Kafka for its offsets: %s", error)
+                _close(consumer)
+                consumer = None
+            except Exception:  # whatever its client does, the watchdog must not die of it
+                logger.exception("the watchdog stumbled and looks again")
+                _close(consumer)
+                consumer = None
+        _close(consumer)
+
+    def _look(self, consumer: Any) -> None:
+        for stage in self._stages:
+            positions = dict(stage.positions)
+            self._forget(stage.name, positions)
+            lag = self._lag(consumer, stage.name, positions)
+            age = self._progress[stage.name].observe(time.monotonic(), sum(positions.values()), lag)
+            self._metrics.watchdog_age.labels(stage.name).set(age)
+            if age > self._settings.watchdog_seconds > 0:
+                _exit(f"{stage.name} has {lag} records to go and made no progress for {age:.0f} s")
+
+    def _forget(self, group: str, positions: Mapping[Any, int]) -> None:
+        """Show no lag of a partition that is another's by now."""
+        held = {(at.topic, str(at.partition)) for at in positions}
+        for topic, partition in self._shown[group] - held:
+            self._metrics.lag.remove(group, topic, partition)
+        self._shown[group] &= held
+
+    def _lag(self, consumer: Any, group: str, positions: Mapping[Any, int]) -> int:
+        if not positions:
+            return 0
+        ends = ask_ends(consumer, [TopicPartition(at.topic, at.partition) for at in positions])
+        total = 0
+        for at, position in positions.items():
+            lag = ends[TopicPartition(at.topic, at.partition)] - position
+            if lag < 0:  # the position was read first, so the same log cannot be shorter
+                _exit(f"{at.topic}/{at.partition} ends before what {group} has read of it: it is another log")
+            self._metrics.lag.labels(group, at.topic, str(at.partition)).set(lag)
+            self._shown[group].add((at.topic, str(at.partition)))
+            total += lag
+        return total
+
+
+def _exit(why: str) -> None:
+    logger.critical("%s: exit", why)
+    logging.shutdown()
+    os._exit(EXIT_CODE)
+
+
+def _close(consumer: Any) -> None:
+    if consumer is not None:
+        consumer.close()

@@ -1,0 +1,56 @@
+"""The page says when it has nothing to show, and when what it shows may be old."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Visit
+from tests.browser.stack import Stack, board_process
+
+
+def test_a_board_that_is_gone_is_said_and_its_return_too(
+    stack: Stack, removal: str, visit: Visit, tmp_path: Path
+) -> None:
+    board = board_process(stack.pipeline, tmp_path, "second-board").start()
+    try:
+        page = visit(f"#/{removal}/leaderboard", url=board.url, quiet=False)
+        stream = page.locator("#stream")
+        expect(stream).to_contain_text("Live")
+        expect(page.locator(".stream-notice")).to_be_hidden()
+        board.process.kill()
+        expect(stream).to_contain_text("Gone since")
+        expect(page.locator(".stream-notice")).to_contain_text("The board has not been reached since")
+        expect(page.locator("table.board tbody tr").first).to_be_visible()
+        stack.vote(removal, "model-01", "model-02")
+        board.start()
+        expect(stream).to_contain_text("Live")
+        expect(page.locator(".stream-notice")).to_be_hidden()
+        expect(page.locator(".about")).to_contain_text("6,001 votes")
+    finally:
+        if board.process.alive:
+            board.process.terminate()
+
+
+def test_without_an_arena_it_says_so(stack: Stack, visit: Visit, tmp_path: Path) -> None:
+    board = board_process(stack.pipeline, tmp_path, "empty-board", ISONOMY_REDIS_PREFIX="nothing-here").start()
+    try:
+        page = visit(url=board.url)
+        expect(page.locator("main")).to_contain_text("No arena has published anything yet")
+    finally:
+        board.process.terminate()
+
+
+@pytest.mark.parametrize("address", ["#/nowhere/leaderboard", "#/{}/model/nobody"])
+def test_what_there_is_not_is_said_with_what_there_is(removal: str, visit: Visit, address: str) -> None:
+    page = visit(address.format(removal), quiet=False)
+    expect(page.locator("main .state:visible")).to_contain_text("here is no")
+
+
+def test_an_arena_that_declares_nothing_is_not_judged(stack: Stack, visit: Visit) -> None:
+    stack.crowd("undeclared", ["one", "two", "three"])
+    stack.on_page("undeclared")
+    page = visit("#/undeclared/fairness")
+    expect(page.locator(".lead")).to_contain_text("declares no models")

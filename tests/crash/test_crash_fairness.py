@@ -1,0 +1,348 @@
+"""While an arena drops models in silence, workers fall and freeze, the broker and Redis lose their way: alerts do not.
+
+For a reader that drops the exact repeats it knows, the alerts topic holds what one undisturbed process makes of the
+same ledger: the same ids, the same bytes, in the same order. Shorter or longer, by environment: ISONOMY_CRASH_BATTLES
+(20,000 for each of two arenas), ISONOMY_CRASH_KILLS (4), ISONOMY_CRASH_SEED. The broker is killed too when it keeps its
+data (ISONOMY_TEST_BROKER=kafka).
+"""
+
+import json
+import os
+import random
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from kafka.errors import KafkaError
+
+from services.local.process import ChildProcess
+from services.local.restarts import Happening, Report
+from services.local.supervisor import Supervisor
+from services.simulate import read_scenario, simulate
+from services.simulate.records import Recorder
+from streams.contracts.alert import Alert, Kind, Status, decode_alert, encode_alert
+from streams.contracts.topics import ALERTS, DEAD_LETTERS, LEDGER, MODELS, VOTES
+from streams.fairness.fold import fold
+from streams.fairness.stage import read_book
+from streams.fairness.state import ArenaFairness
+from streams.ledger.codec import Notice, decode
+from tests.crash.stack import PATIENCE, EventLog
+from tests.support.eventually import eventually
+from tests.support.pipeline import Pipeline
+from tests.support.stack import TestBroker, TestRedis, make_broker, make_redis
+
+pytestmark = [pytest.mark.crash, pytest.mark.integration, pytest.mark.timeout(1_200)]
+
+BATTLES = int(os.environ.get("ISONOMY_CRASH_BATTLES", "20000"))
+KILLS = int(os.environ.get("ISONOMY_CRASH_KILLS", "4"))
+SEED = int(os.environ.get("ISONOMY_CRASH_SEED", "1"))
+
+ARENAS = ("text", "code")
+"""On two ledger partitions, so that each fairness worker has one."""
+WORKERS = {"intake-1": "intake", "intake-2": "intake", "fairness-1": "fairness", "fairness-2": "fairness"}
+SCENARIO = """
+name = "storm"
+about = "One model leaves the sampler in silence and comes back, another leaves for good"
+battles = {battles}
+
+[[models]]
+name = "model"
+count = 20
+provider = "lab"
+providers = 10
+license = ["proprietary", "open_weight"]
+strength = {{ mean = 1000, sd = 80 }}
+
+[[events]]
+kind = "remove"
+models = "model-07"
+at = {first}
+
+[[events]]
+kind = "restore"
+models = "model-07"
+at = {back}
+
+[[events]]
+kind = "remove"
+models = "model-12"
+at = {second}
+"""
+FROZEN_SECONDS = 15.0
+"""More than two session timeouts: the group has moved on when the process wakes."""
+EXPECTED_SECONDS = 12.0
+RECOVERY_SECONDS = 90.0
+"""Most that is waited for the views to move on after an event, before the next."""
+DECLARED_WITHIN = 60.0
+SENT_WITHIN = 240.0
+WATCHED_WITHIN = 180.0
+EVERY = 0.1
+MOST_AT_ONCE = 1_000
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[TestBroker]:
+    """A broker for this test alone: it is killed."""
+    chosen = make_broker(tmp_path / "broker")
+    with chosen.owned():
+        yield chosen
+
+
+@pytest.fixture
+def redis_server(tmp_path: Path) -> Iterator[TestRedis]:
+    """A Redis for this test alone: it is flushed."""
+    chosen = make_redis(tmp_path / "redis")
+    if chosen.server is None:
+        pytest.skip("the Redis of REDIS_URL is not ours to flush")
+    with chosen.server:
+        yield chosen
+
+
+@pytest.fixture
+def log(capsys: pytest.CaptureFixture[str]) -> EventLog:
+    def show(text: str) -> None:
+        with capsys.disabled():
+            print(text, flush=True, file=sys.stderr)
+
+    show("")
+    return EventLog(show)
+
+
+@pytest.fixture
+def pipeline(
+    broker: TestBroker, redis_server: TestRedis, topic_prefix: str, redis_prefix: str, tmp_path: Path
+) -> Iterator[Pipeline]:
+    settings = tmp_path / "fairness.toml"
+    settings.write_text("[default]\nreview_battles = 1_000\nrepeat_reviews = 2\n")
+    # A hanging stage is found sooner than in production, so that the suite has an end.
+    # And states are saved seldom, so that who takes over tells again what was told.
+    environ = {
+        "ISONOMY_WATCHDOG_SECONDS": "40",
+        "ISONOMY_SNAPSHOT_SECONDS": "10",
+        "ISONOMY_FAIRNESS_FILE": str(settings),
+    }
+    pipeline = Pipeline(broker.bootstrap, redis_server.url, topic_prefix, redis_prefix, tmp_path, environ)
+    pipeline.create_topics()
+    try:
+        yield pipeline
+    finally:
+        pipeline.stop()
+
+
+class Stack:
+    """Two intakes and two fairness folds under a supervisor."""
+
+    def __init__(self, pipeline: Pipeline, log: EventLog) -> None:
+        self.pipeline, self.log = pipeline, log
+        self.workers = {name: pipeline.worker(name, stages) for name, stages in WORKERS.items()}
+        self.children: dict[str, ChildProcess] = {name: worker.process for name, worker in self.workers.items()}
+        self.exits: Counter[str] = Counter()
+        self._supervisor = Supervisor(self.children, report=self._heard, patience=PATIENCE)
+
+    def __enter__(self) -> "Stack":
+        self._supervisor.start()
+        for worker in self.workers.values():
+            worker.wait_ready()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> dict[str, int | None]:
+        """SIGTERM to all; returns the exit codes."""
+        self._supervisor.stop()
+        return {name: child.poll() for name, child in self.children.items()}
+
+    def watch_until(self, condition: Callable[[], bool], seconds: float) -> bool:
+        """Let it run, restarting what falls, until a condition holds; False when it did not in time."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self._supervisor.check()
+            if condition():
+                return True
+            time.sleep(EVERY)
+        return False
+
+    def watched(self) -> int:
+        """Battles in the fairness views of all arenas."""
+        keys = self.pipeline.settings.keys
+        with self.pipeline.redis as redis:
+            texts = [redis.get(keys.fairness(arena)) for arena in ARENAS]
+        return sum(json.loads(text)["battles"] for text in texts if text is not None)
+
+    def kill(self, name: str) -> None:
+        self.watch_until(lambda: self.children[name].alive, RECOVERY_SECONDS)
+        self.children[name].kill()
+        self.log.say(f"kill -9 {name}")
+
+    def freeze(self, name: str) -> None:
+        """SIGSTOP, let the other take over, SIGCONT."""
+        self.watch_until(lambda: self.children[name].alive, RECOVERY_SECONDS)
+        self.children[name].freeze()
+        self.log.say(f"froze {name} (SIGSTOP)")
+        self.watch_until(lambda: False, FROZEN_SECONDS)
+        self.children[name].thaw()
+        self.log.say(f"thawed {name} (SIGCONT) after {FROZEN_SECONDS:.0f} s")
+
+    def tails(self) -> str:
+        return "\n".join(f"--- {name}\n{child.log_tail(30)}" for name, child in self.children.items())
+
+    def _heard(self, report: Report) -> None:
+        if report.what is Happening.EXITED:
+            self.exits[f"{report.name}: {report.code}"] += 1
+        self.log.say(f"{report.name} {report.what.value}")
+
+
+class Sender:
+    """Sends votes in order at a pace that may be changed; what is not acknowledged is sent again under its ids."""
+
+    def __init__(self, pipeline: Pipeline, votes: list[tuple[bytes, bytes]]) -> None:
+        self._pipeline, self._votes = pipeline, votes
+        self._halt = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="sender", daemon=True)
+        self.sent = 0
+        self.pace = 1_000.0
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._halt.set()
+        self._thread.join(90.0)
+
+    @property
+    def remaining(self) -> int:
+        return len(self._votes) - self.sent
+
+    def _run(self) -> None:
+        while self.remaining and not self._halt.is_set():
+            began = time.monotonic()
+            size = int(min(max(self.pace / 5, 50), MOST_AT_ONCE))
+            batch = self._votes[self.sent : self.sent + size]
+            try:
+                self._pipeline.produce_raw(VOTES.name, batch)
+            except KafkaError:
+                self._halt.wait(0.3)
+                continue
+            self.sent += len(batch)
+            self._halt.wait(max(0.0, began + len(batch) / self.pace - time.monotonic()))
+
+
+def make_feed() -> tuple[list[tuple[bytes, bytes | None]], list[tuple[bytes, bytes]]]:
+    """Model records, and votes of all arenas in turn."""
+    text = SCENARIO.format(battles=BATTLES, first=BATTLES // 4, back=BATTLES // 2, second=3 * BATTLES // 4)
+    models: list[tuple[bytes, bytes | None]] = []
+    votes: list[list[tuple[bytes, bytes]]] = []
+    for number, arena in enumerate(ARENAS):
+        simulation = simulate(read_scenario(text), SEED + number, arena=arena)
+        recorder = Recorder(simulation.world, simulation.world.scenario.clock.start)
+        mine: list[tuple[bytes, bytes]] = []
+        for record in simulation:
+            if isinstance(record, Notice):
+                key, value = recorder.model(record)
+                models.append((key.encode(), None if value is None else value.encode()))
+            else:
+                found = recorder.votes(record)
+                mine += [(k.encode(), v.encode()) for k, v in zip(found.keys, found.values, strict=True)]
+        votes.append(mine)
+    return models, [vote for turn in zip(*votes, strict=True) for vote in turn]
+
+
+def run_storm(rng: random.Random, stack: Stack, sender: Sender, broker: TestBroker, redis: TestRedis) -> None:
+    """Do everything in a random order; each event comes at a random moment of a stack that goes on."""
+
+    def flush() -> None:
+        redis.flush()
+        stack.log.say("flushed Redis")
+
+    def crash_broker() -> None:
+        stack.log.say("kill -9 broker")
+        broker.crash()
+        stack.log.say("the broker is back, on the same data")
+
+    def one_of(kind: str) -> str:
+        return f"{kind}-{rng.randint(1, 2)}"
+
+    events = [
+        lambda kind=("fairness", "intake")[number % 2]: stack.kill(one_of(kind))  # type: ignore[misc]
+        for number in range(KILLS)
+    ]
+    events += [lambda: stack.freeze(one_of("fairness")), flush]
+    if broker.durable:
+        events.append(crash_broker)
+    rng.shuffle(events)
+    for number, act in enumerate(events):
+        # As fast as leaves enough votes for the events to come.
+        sender.pace = max(100.0, sender.remaining / (EXPECTED_SECONDS * (len(events) - number)))
+        before = stack.watched()
+        if not stack.watch_until(lambda before=before: stack.watched() > before, RECOVERY_SECONDS):  # type: ignore[misc]
+            stack.log.say(f"NOT RECOVERED within {RECOVERY_SECONDS:.0f} s, going on")
+        moment = time.monotonic() + rng.uniform(0.0, 3.0)
+        stack.watch_until(lambda moment=moment: time.monotonic() >= moment, 4.0)  # type: ignore[misc]
+        act()
+    sender.pace = 20_000.0
+
+
+def refolded(pipeline: Pipeline) -> dict[str, list[bytes]]:
+    """The alerts of each arena that one undisturbed process makes of the ledger, from its start."""
+    book = read_book(pipeline.settings)
+    states = {arena: ArenaFairness.start(arena, book.of(arena)) for arena in ARENAS}
+    alerts: dict[str, list[bytes]] = {arena: [] for arena in ARENAS}
+    for record in pipeline.topic(LEDGER.name):
+        entry = decode(record.value)
+        alerts[entry.arena] += map(encode_alert, fold(states[entry.arena], entry))
+    assert {arena: state.scene.facts.rows for arena, state in states.items()} == dict.fromkeys(ARENAS, BATTLES)
+    return alerts
+
+
+def without_repeats(values: list[bytes]) -> list[Alert]:
+    """What a reader has who drops the statements it knows: same id, same status, same evidence."""
+    known: dict[tuple[str, Status, bytes], Alert] = {}
+    for value in values:
+        alert = decode_alert(value)
+        known.setdefault((alert.id, alert.status, json.dumps(alert.evidence, sort_keys=True).encode()), alert)
+    return list(known.values())
+
+
+def test_whatever_falls_the_alerts_are_those_of_one_undisturbed_process(
+    pipeline: Pipeline, broker: TestBroker, redis_server: TestRedis, log: EventLog
+) -> None:
+    log.say(f"{len(ARENAS)} × {BATTLES:,} battles, {KILLS} kills, seed {SEED}, {broker.kind} broker")
+    models, votes = make_feed()
+    with Stack(pipeline, log) as stack:
+        pipeline.produce_raw(MODELS.name, models)
+        eventually(lambda: len(pipeline.topic(LEDGER.name)) >= len(models), DECLARED_WITHIN, every=0.3)
+        sender = Sender(pipeline, votes)
+        sender.start()
+        try:
+            run_storm(random.Random(SEED), stack, sender, broker, redis_server)
+            sent = stack.watch_until(lambda: not sender.remaining, SENT_WITHIN)
+        finally:
+            sender.stop()
+        assert sent, f"{sender.remaining} votes are not sent"
+        caught_up = stack.watch_until(lambda: stack.watched() >= len(votes), WATCHED_WITHIN)
+        log.say(f"{stack.watched():,} battles watched of {len(votes):,}")
+        assert caught_up, stack.tails()
+        codes = stack.stop()
+    log.say(f"exits on the way {dict(stack.exits)}; in the end {codes}")
+
+    values = [record.value for record in pipeline.topic(ALERTS.name)]
+    expected = refolded(pipeline)
+    told = {arena: [value for value in values if decode_alert(value).arena == arena] for arena in ARENAS}
+    log.say(
+        f"{len(values)} alerts told, {len(set(values))} different, {sum(map(len, expected.values()))} to be expected"
+    )
+    for arena in ARENAS:
+        assert list(map(encode_alert, without_repeats(told[arena]))) == expected[arena]
+        assert list(dict.fromkeys(told[arena])) == expected[arena], "repeats are exact"
+        # After an outage votes of several partitions are taken in one after the other, so a removal may come and go
+        # once more; who is named does not change.
+        fired = {a.subject.model for a in without_repeats(told[arena]) if a.kind is Kind.SILENT_REMOVAL}
+        assert fired == {"model-07", "model-12"}
+    assert pipeline.topic(DEAD_LETTERS.name) == []
+    assert set(codes.values()) == {0}, codes
+    log.say("the alerts are those of one undisturbed process")

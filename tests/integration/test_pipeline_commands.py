@@ -1,0 +1,129 @@
+"""The commands around the stream, as a person runs them."""
+
+import base64
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from streams.contracts.topics import TOPICS
+from tests.support.eventually import eventually
+from tests.support.pipeline import COUNTED, Pipeline, assert_same_boards, encode, fold_votes, make_votes
+
+pytestmark = pytest.mark.integration
+
+
+def listed(pipeline: Pipeline, *options: str) -> list[dict]:
+    """What `dead-letters list` says, as a program reads it."""
+    lines = pipeline.isonomy("dead-letters", "list", "--format", "json", *options).stdout.splitlines()
+    return [json.loads(line) for line in lines]
+
+
+# --- topics -----------------------------------------------------------------------------------------------------------
+
+
+def test_topics_are_missing_then_created_then_right(pipeline: Pipeline) -> None:
+    missing = pipeline.isonomy("topics", "--check", check=False)
+    assert missing.returncode == 1
+    assert missing.stdout.count("missing") == len(TOPICS)
+    created = pipeline.isonomy("topics", "--partitions", "votes=6")
+    assert created.stdout.count("created") == len(TOPICS)
+    found = json.loads(pipeline.isonomy("topics", "--check", "--format", "json").stdout)
+    assert {topic["topic"]: topic["state"] for topic in found} == {
+        pipeline.settings.topic(topic.name): "ok" for topic in TOPICS
+    }
+    assert next(topic["partitions"] for topic in found if topic["topic"].endswith(".votes")) == 6
+
+
+def test_a_topic_with_too_few_partitions_differs(pipeline: Pipeline) -> None:
+    pipeline.isonomy("topics", "--partitions", "ledger=2")
+    differs = pipeline.isonomy("topics", "--check", check=False)
+    assert differs.returncode == 1
+    assert "2 partitions, expected 4" in differs.stdout
+
+
+# --- replay -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_file_is_replayed_and_followed_until_every_vote_is_on_the_board(pipeline: Pipeline, tmp_path: Path) -> None:
+    pipeline.create_topics()
+    pipeline.worker().start().wait_ready()
+    votes = make_votes(3_000, seed=41, arenas=("text",))
+    source = tmp_path / "arena.jsonl"
+    source.write_bytes(b"\n".join(map(encode, [*votes, {**votes[0], "id": "bad", "winner": "left"}, *votes[:50]])))
+
+    first = pipeline.isonomy("replay", str(source), "--follow", "--top", "3")
+    assert "sent 3,050 votes" in first.stderr
+    assert "refused line 3001: unknown_winner" in first.stderr
+    board = pipeline.board()
+    assert board is not None
+    assert board.battles == 3_000  # there when the command ends, not some time after
+    assert all(line.model in first.stdout for line in board.models[:3])
+    assert_same_boards(pipeline.boards(), fold_votes(votes, tmp_path)["text"])
+
+    again = pipeline.isonomy("replay", str(source), "--follow")
+    assert "sent 3,050 votes" in again.stderr
+    board = pipeline.board()
+    assert board is not None
+    assert board.battles == 3_000
+
+    rated = json.loads(pipeline.isonomy("rate", str(source), "--format", "json").stdout)["boards"]
+    assert rated.keys() == pipeline.boards().keys()
+    for name, text in pipeline.boards().items():
+        published = json.loads(text)
+        for shown, wanted in zip(published["models"], rated[name]["models"], strict=True):
+            assert (shown["model"], shown["rank"], shown["votes"]) == (wanted["model"], wanted["rank"], wanted["votes"])
+            assert shown["rating"] == pytest.approx(wanted["rating"], abs=1e-9, rel=0)
+
+
+def test_a_replay_into_topics_that_do_not_exist_says_what_to_do(pipeline: Pipeline, tmp_path: Path) -> None:
+    source = tmp_path / "arena.jsonl"
+    source.write_bytes(encode(make_votes(1)[0]))
+    failed = pipeline.isonomy("replay", str(source), check=False)
+    assert failed.returncode == 1
+    assert "`isonomy topics` creates it" in failed.stderr
+
+
+# --- dead letters -----------------------------------------------------------------------------------------------------
+
+
+def test_refused_records_are_listed_with_their_reason_and_sent_again(pipeline: Pipeline) -> None:
+    pipeline.create_topics()
+    worker = pipeline.worker().start().wait_ready()
+    good = make_votes(20, seed=42, labels=False)
+    wrong = [{**vote, "id": f"w{vote['id']}", "winner": "left"} for vote in good[:5]]
+    pipeline.produce([*good, *wrong])
+    # Refused now, and right in a few seconds: its clock is five minutes and a little ahead.
+    early = {**good[0], "id": "early", "tstamp": time.time() + 300 + 8}
+    pipeline.produce([early])
+    pipeline.wait_counted(20)
+    letters = eventually(lambda: len(found := listed(pipeline)) == 6 and found, 60)
+    assert sorted(letter["reason"] for letter in letters) == ["future_tstamp", *["unknown_winner"] * 5]
+    one = next(letter for letter in letters if letter["reason"] == "future_tstamp")
+    assert base64.b64decode(one["value"]) == encode(early)
+    assert base64.b64decode(one["key"]) == b"early"
+    assert one["topic"] == pipeline.settings.topic("votes")
+    assert len(listed(pipeline, "--reason", "unknown_winner", "--limit", "3")) == 3
+    table = pipeline.isonomy("dead-letters", "list").stdout
+    assert "6 refused: 5 unknown_winner, 1 future_tstamp" in table
+
+    eventually(lambda: time.time() > early["tstamp"] - 300, 30)
+    sent = pipeline.isonomy("dead-letters", "redrive", "--reason", "future_tstamp", "--yes")
+    assert "sent 1 records again" in sent.stdout
+    pipeline.wait_counted(21)
+    # A second time it is a duplicate; what is still wrong is refused once more.
+    pipeline.isonomy("dead-letters", "redrive", "--yes")
+    eventually(lambda: len(listed(pipeline)) == 11, 60)
+    assert eventually(lambda: worker.metric("intake_votes_total", outcome="duplicate") == 1)
+    board = pipeline.board()
+    assert board is not None
+    assert board.battles == 21
+    assert eventually(lambda: worker.metric("dead_letters_total", reason="unknown_winner") == 10, COUNTED)
+
+
+def test_without_dead_letters_there_is_nothing_to_list_and_nothing_to_send(pipeline: Pipeline) -> None:
+    pipeline.create_topics()
+    assert listed(pipeline) == []
+    assert "0 refused: none" in pipeline.isonomy("dead-letters", "list").stdout
+    assert "nothing to send" in pipeline.isonomy("dead-letters", "redrive", "--yes").stdout

@@ -1,0 +1,44 @@
+"""Many runs of one detector at once: the subjects of one e-CUSUM are the replicas."""
+
+import numpy as np
+
+from streams.fairness.ecusum import Cusum, Mark, Odds
+from streams.fairness.share_drift import BETS
+
+TICK = 100
+SIX_BETS = np.array(BETS)
+
+
+class Replicas:
+    """`runs` independent detectors of a share π; `battles` feeds them a true share."""
+
+    def __init__(self, seed, runs, pi, bets=SIX_BETS, delta=0.0, tick=TICK):
+        self.random = np.random.default_rng(seed)
+        self.runs, self.tick = runs, tick
+        self.odds = Odds.of(np.full(runs, pi), np.asarray(bets), delta)
+        self.cusum = Cusum.start(len(bets), runs)
+        self.zeros = np.zeros(runs)
+
+    def step(self, share):
+        """One tick at a true share; float64[runs], log M."""
+        hits = self.random.binomial(self.tick, share, self.runs).astype(float)
+        top, _ = self.cusum.update(self.odds, hits, self.tick, Mark(0, 0.0, self.zeros, self.zeros))
+        near = top > 0
+        log_e = np.full(self.runs, -np.inf)
+        log_e[near] = self.cusum.log_e(np.flatnonzero(near))
+        return log_e
+
+    def healthy(self, share, battles):
+        for _ in range(battles // self.tick):
+            self.step(share)
+
+    def first_alarm(self, share, level, most):
+        """Ticks to the first alarm at each level: float64[levels, runs], nan beyond `most` ticks."""
+        levels = np.atleast_1d(np.log(level))[:, None]
+        alarmed = np.full((levels.size, self.runs), np.nan)
+        for number in range(1, most + 1):
+            now = (self.step(share) >= levels) & np.isnan(alarmed)
+            alarmed[now] = number
+            if not np.isnan(alarmed).any():
+                break
+        return alarmed

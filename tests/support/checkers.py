@@ -1,0 +1,36 @@
+"""The programs that check the files of deploy/, installed once by deploy/ensure-checkers."""
+
+import subprocess
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+DEPLOY = REPOSITORY / "deploy"
+
+
+@cache
+def _installed() -> Path | str:
+    done = subprocess.run(
+        [DEPLOY / "ensure-checkers"], capture_output=True, text=True, timeout=280, check=False, cwd=REPOSITORY
+    )
+    return Path(done.stdout.strip()) if done.returncode == 0 else done.stderr.strip()[-300:]
+
+
+def checker(name: str) -> Path:
+    """Path of a program; skips the test where it cannot be had."""
+    installed = _installed()
+    if isinstance(installed, str):
+        pytest.skip(f"deploy/ensure-checkers cannot install: {installed}")
+    if name == "compose":
+        program = installed / "go" / "cmd"
+        if not program.exists():
+            pytest.skip("Compose's reader is built by Go, and there is no go")
+        return program
+    return installed / "bin" / name
+
+
+def run(*command: object, **options: object) -> subprocess.CompletedProcess[str]:
+    """Run a checker and hand over what it says."""
+    return subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=120, check=False, **options)

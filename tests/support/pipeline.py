@@ -1,0 +1,396 @@
+"""The stream as real processes over a broker and a Redis, and what it must come to: the same votes in one process."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+import numpy as np
+from kafka import KafkaConsumer, KafkaProducer
+from redis import Redis
+
+from services.cli.rate import fold_source
+from services.cli.topics import ensure_topics
+from services.local.ports import HOST, free_port
+from services.local.process import ChildProcess
+from services.sources import open_source
+from streams.contracts.settings import Settings
+from streams.contracts.topics import LEDGER, MODELS, RATINGS_GROUP, VOTES
+from streams.contracts.view import Board
+from streams.ends import ask_ends, partitions_of_topic
+from streams.ledger.codec import decode
+from streams.ratings import elo
+from streams.ratings.fold import ArenaState, Limits, fold
+from streams.ratings.publish import make_board
+from streams.ratings.snapshot import decode_state
+from tests.support.eventually import eventually
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+READY = 90.0
+"""Seconds for a process to start, join its group and take over, on a machine that others use too."""
+COUNTED = 90.0
+"""Seconds for votes to get onto the boards, a rebalance included."""
+
+read_board = msgspec.json.Decoder(Board).decode
+Vote = dict[str, Any]
+
+
+@dataclass
+class Worker:
+    """One `isonomy worker`, not started yet."""
+
+    process: ChildProcess
+    port: int
+
+    def start(self) -> Worker:
+        self.process.start()
+        return self
+
+    def answer(self, path: str) -> httpx.Response | None:
+        try:
+            return httpx.get(f"http://{HOST}:{self.port}{path}", timeout=5, trust_env=False)
+        except httpx.TransportError:
+            return None
+
+    def is_ready(self) -> bool:
+        answer = self.answer("/readyz")
+        return answer is not None and answer.status_code == 200
+
+    def wait_ready(self) -> Worker:
+        def ready() -> bool:
+            code = self.process.poll()
+            if code is not None:
+                raise RuntimeError(f"{self.process.name} exited with {code}:\n{self.process.log_tail(40)}")
+            return self.is_ready()
+
+        eventually(ready, READY, every=0.1)
+        return self
+
+    def metric(self, name: str, **labels: str) -> float:
+        """Sum of the series of a name that have the labels; 0 when there is none or nobody answers."""
+        answer = self.answer("/metrics")
+        total = 0.0
+        for line in answer.text.splitlines() if answer is not None else ():
+            series = re.fullmatch(r"([a-z_]+)(?:\{(.*)\})? (\S+)", line)
+            if series is None or series[1] != f"isonomy_{name}":
+                continue
+            if labels.items() <= dict(re.findall(r'(\w+)="([^"]*)"', series[2] or "")).items():
+                total += float(series[3])
+        return total
+
+    def partitions(self, topic: str) -> set[int]:
+        """Which partitions of a topic (without prefix) its log says it followed last."""
+        lines = re.findall(r"(?:intake|ratings) follows (\{.*\})", self.log())
+        found = [line for line in lines if not line or topic in line or line == "{}"]
+        return {int(number) for number in re.findall(rf"{topic}/(\d+)", found[-1])} if found else set()
+
+    def log(self) -> str:
+        return self.process.log_path.read_text() if self.process.log_path.exists() else ""
+
+    def stop(self, within: float = 30.0) -> int:
+        """Ask it to end with SIGTERM; return its exit code."""
+        self.process.terminate(within)
+        code = self.process.poll()
+        assert code is not None
+        return code
+
+
+@dataclass
+class Pipeline:
+    """One stream under prefixes of its own."""
+
+    bootstrap: str
+    redis_url: str
+    topic_prefix: str
+    redis_prefix: str
+    directory: Path
+    environ: Mapping[str, str] = field(default_factory=dict)
+    _started: list[Worker] = field(default_factory=list)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            **os.environ,
+            "KAFKA_BOOTSTRAP_SERVERS": self.bootstrap,
+            "REDIS_URL": self.redis_url,
+            "ISONOMY_TOPIC_PREFIX": self.topic_prefix,
+            "ISONOMY_REDIS_PREFIX": self.redis_prefix,
+            "ISONOMY_SNAPSHOT_SECONDS": "1",
+            **self.environ,
+        }
+
+    @property
+    def settings(self) -> Settings:
+        return Settings.from_env(self.environment)
+
+    @property
+    def redis(self) -> Redis:
+        return Redis.from_url(self.redis_url)
+
+    def create_topics(self, **partitions: int) -> Pipeline:
+        ensure_topics(self.settings, create=True, partitions=partitions)
+        return self
+
+    def worker(self, name: str = "worker", stages: str = "intake,ratings", **environ: str) -> Worker:
+        port = free_port()
+        argv = [sys.executable, "-m", "services.cli.main", "worker", "--stages", stages, "--port", str(port)]
+        process = ChildProcess(
+            name,
+            argv,
+            log_path=self.directory / f"{name}.log",
+            env={**self.environment, **environ},
+            cwd=REPOSITORY,
+        )
+        worker = Worker(process, port)
+        self._started.append(worker)
+        return worker
+
+    def stop(self) -> None:
+        """Kill whatever still runs."""
+        for worker in self._started:
+            if worker.process.alive:
+                worker.process.kill()
+
+    def isonomy(self, *arguments: str, check: bool = True, timeout: float = 120.0) -> subprocess.CompletedProcess[str]:
+        """Run a command as a person would."""
+        done = subprocess.run(
+            [sys.executable, "-m", "services.cli.main", *arguments],
+            env=self.environment,
+            cwd=REPOSITORY,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        if check and done.returncode != 0:
+            raise AssertionError(f"isonomy {' '.join(arguments)} exited with {done.returncode}:\n{done.stderr}")
+        return done
+
+    # --- in ----------------------------------------------------------------------------------------------------------
+
+    def produce(self, votes: Iterable[Vote]) -> int:
+        """Send votes with a client that is not ours; returns how many."""
+        return self.produce_raw(VOTES.name, ((vote["id"].encode(), encode(vote)) for vote in votes))
+
+    def declare(self, arena: str, model: str, **fields: Any) -> None:
+        """Send a model record; without fields, its tombstone."""
+        record = {
+            "arena": arena,
+            "model": model,
+            "license": "proprietary",
+            "visibility": "public",
+            "status": "active",
+            "weight": 1.0,
+            "tstamp": 1.0,
+            **fields,
+        }
+        self.produce_raw(MODELS.name, [(f"{arena}/{model}".encode(), encode(record) if fields else None)])
+
+    def produce_raw(self, topic: str, records: Iterable[tuple[bytes | None, bytes | None]]) -> int:
+        producer = KafkaProducer(
+            bootstrap_servers=self.bootstrap, acks="all", linger_ms=5, max_request_size=4_000_000, batch_size=200_000
+        )
+        try:
+            futures = [producer.send(self.settings.topic(topic), key=key, value=value) for key, value in records]
+            for future in futures:
+                future.get(timeout=60)
+        finally:
+            producer.close()
+        return len(futures)
+
+    # --- out ---------------------------------------------------------------------------------------------------------
+
+    def board(self, arena: str = "text", name: str = "overall") -> Board | None:
+        with self.redis as redis:
+            text = redis.get(self.settings.keys.board(arena, name))
+        return None if text is None else read_board(text)
+
+    def boards(self, arena: str = "text") -> dict[str, bytes]:
+        """Every board of an arena as it is published."""
+        keys = self.settings.keys
+        with self.redis as redis:
+            names = sorted(name.decode() for name in redis.smembers(keys.boards(arena)))
+            return {name: redis.get(keys.board(arena, name)) for name in names}
+
+    def state(self, arena: str = "text") -> ArenaState:
+        """The state that was saved last."""
+        with self.redis as redis:
+            fields = redis.hgetall(self.settings.keys.state(arena, RATINGS_GROUP))
+        return decode_state({name.decode(): value for name, value in fields.items()})
+
+    def wait_counted(self, battles: int, arena: str = "text", within: float = COUNTED) -> Board:
+        """Wait until a board shows exactly so many battles; more is a failure at once."""
+
+        def counted() -> Board | None:
+            board = self.board(arena)
+            if board is not None and board.battles > battles:
+                raise RuntimeError(f"{board.battles} battles counted, there are only {battles}")
+            return board if board is not None and board.battles == battles else None
+
+        try:
+            return eventually(counted, within, every=0.05)  # type: ignore[return-value]  # a board, once it is true
+        except AssertionError as error:
+            board = self.board(arena)
+            logs = "\n".join(f"{w.process.name}: {w.process.log_tail(20)}" for w in self._started)
+            raise AssertionError(f"{board and board.battles} of {battles} battles counted; {error}\n{logs}") from None
+
+    def topic(self, name: str) -> list[Any]:
+        """Every record of a topic (without prefix), partition by partition, each in its order."""
+        consumer: Any = KafkaConsumer(
+            bootstrap_servers=self.bootstrap,
+            auto_offset_reset="earliest",
+            enable_auto_commit=False,
+            max_poll_records=20_000,
+            fetch_max_wait_ms=100,
+        )
+        try:
+            partitions = partitions_of_topic(consumer, self.settings.topic(name))
+            ends = ask_ends(consumer, partitions)
+            consumer.assign(partitions)
+            consumer.seek_to_beginning(*partitions)
+            found: dict[Any, list[Any]] = {partition: [] for partition in partitions}
+            quiet = time.monotonic()
+            while any(consumer.position(partition) < ends[partition] for partition in partitions):
+                for partition, records in consumer.poll(timeout_ms=200).items():
+                    found[partition] += records
+                    quiet = time.monotonic()
+                assert time.monotonic() - quiet < 30, f"{name} cannot be read to its end"
+            return [record for partition in partitions for record in found[partition]]
+        finally:
+            consumer.close()
+
+    def ledger_states(self) -> dict[str, ArenaState]:
+        """Fold the ledger topic once more, in this process, with the plain interpreter."""
+        return fold_ledger(self.topic(LEDGER.name), self.settings)
+
+
+def encode(value: Any) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()
+
+
+def make_votes(
+    count: int,
+    seed: int = 0,
+    *,
+    arenas: Sequence[str] = ("text",),
+    models: int = 12,
+    start: int = 0,
+    labels: bool = True,
+) -> list[Vote]:
+    """Votes of a synthetic arena whose models differ in strength; ids are `seed-number`."""
+    rng = random.Random(f"{seed}/{start}")
+    now = time.time() - 3600
+    votes = []
+    for number in range(start, start + count):
+        a, b = rng.sample(range(models), 2)
+        shown = rng.random()
+        if shown < 0.06:
+            winner = "none"
+        elif shown < 0.16:
+            winner = "both_bad" if shown < 0.1 else "tie (bothbad)"
+        elif shown < 0.26:
+            winner = "tie"
+        else:
+            winner = "model_a" if rng.random() < 1 / (1 + 1.25 ** (b - a)) else "model_b"
+        vote: Vote = {
+            "id": f"{seed}-{number}",
+            "arena": rng.choice(arenas),
+            "model_a": f"model-{a}",
+            "model_b": f"model-{b}",
+            "winner": winner,
+            "tstamp": now + number / 1000,
+        }
+        if labels:
+            vote["language"] = rng.choice(["English", "German", "中文"])
+            vote["categories"] = rng.sample(["coding", "math", "creative"], rng.randint(0, 2))
+        votes.append(vote)
+    return votes
+
+
+def fold_votes(votes: Iterable[Vote], directory: Path) -> dict[str, ArenaState]:
+    """Fold votes in one process, as `isonomy rate` does; the first of an id counts."""
+    path = directory / "votes.jsonl"
+    path.write_bytes(b"\n".join(map(encode, votes)))
+    states, rejected = fold_source(open_source(str(path), now=time.time()))[:2]
+    assert not rejected, rejected[:3]
+    return states
+
+
+def fold_ledger(records: Iterable[Any], settings: Settings) -> dict[str, ArenaState]:
+    """Fold ledger records in order, from the start, in this process."""
+    states: dict[str, ArenaState] = {}
+    limits = Limits(settings.max_models, settings.max_boards)
+    for record in records:
+        entry = decode(record.value)
+        state = states.setdefault(entry.arena, ArenaState(entry.arena))
+        fold(state, entry, limits, elo.interpreted)
+        state.position = record.offset + 1
+    return states
+
+
+def named_counts(state: ArenaState) -> dict[str, dict[tuple[int, str, str], int]]:
+    """Counts of every board by winner code and names of the two models: equal for equal votes, whatever their order."""
+    names = list(state.models)
+    found = {}
+    for name, board in state.boards.items():
+        members = [names[number] for number in board.members]
+        shown = board.shown
+        places = np.argwhere(shown)
+        found[name] = {(int(w), members[a], members[b]): int(shown[w, a, b]) for w, a, b in places}
+    return found
+
+
+def assert_same_counts(state: ArenaState, expected: ArenaState) -> None:
+    """Every board has the same battles, pair by pair, bit for bit."""
+    found, wanted = named_counts(state), named_counts(expected)
+    assert sorted(found) == sorted(wanted)
+    for name in wanted:
+        assert found[name] == wanted[name], f"board {name}"
+
+
+def assert_same_boards(published: Mapping[str, bytes], expected: ArenaState, *, elo_too: bool = False) -> None:
+    """The published boards are the expected state's: counts exactly, ratings to 1e-9 points.
+
+    Elo depends on the order, so it is held only against a state folded in the same order, and then exactly.
+    """
+    assert sorted(published) == sorted(expected.boards)
+    near = partial(np.testing.assert_allclose, rtol=0, atol=1e-9)
+    for name, text in published.items():
+        board, wanted = read_board(text), make_board(expected, name)[0]
+        assert (board.arena, board.board) == (expected.arena, name)
+        assert (board.votes, board.battles) == (wanted.votes, wanted.battles), name
+        assert board.solver.components == wanted.solver.components
+        lines = {line.model: line for line in board.models}
+        assert sorted(lines) == sorted(line.model for line in wanted.models), name
+        assert [line.rating for line in board.models] == sorted((line.rating for line in board.models), reverse=True)
+        for line in wanted.models:
+            found = lines[line.model]
+            for exact in ("rank", "votes", "battles", "provisional", "reason"):
+                assert getattr(found, exact) == getattr(line, exact), (name, line.model, exact)
+            near([found.rating, found.lower, found.upper], [line.rating, line.lower, line.upper])
+            assert (found.davidson is None) == (line.davidson is None)
+            near(found.davidson or 0.0, line.davidson or 0.0)
+            if elo_too:
+                assert found.elo == line.elo, (name, line.model, "elo")
+
+
+def comparable(text: bytes) -> bytes:
+    """A board's bytes without what does not depend on its votes alone.
+
+    That is where the solver began (iterations), and how far the arena had been read when the board was last published
+    (as_of, position): a board that did not change is not published again until it is lost.
+    """
+    text = re.sub(rb'"as_of":[^,]+,"position":\{.*?\}\},', b"", text, count=1)
+    return re.sub(rb'"iterations":\d+', b'"iterations":0', text, count=1)

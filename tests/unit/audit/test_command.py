@@ -1,0 +1,178 @@
+"""`isonomy audit`: its three formats, and mistakes of a person."""
+
+from __future__ import annotations
+
+import csv
+import json
+from html.parser import HTMLParser
+from xml.dom import minidom
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from services.cli.main import cli
+from tests.unit.audit.boards import draw, until
+
+
+@pytest.fixture(scope="module")
+def snapshots(tmp_path_factory):
+    """A file with a stop, a rename and a bracketed name that a terminal could take for markup."""
+    board = draw(1, multiply={3: until(105)}, spread=0.05)
+    path = tmp_path_factory.mktemp("snapshots") / "board.csv"
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["snapshot_date", "model", "organization", "license", "votes", "arena_score", "ci95"])
+        for model, names in enumerate(board.names):
+            for at, name in enumerate(names):
+                shown = {3: f"{name} [bold]<i>\x1b[31m", 5: f"{name} (new)" if at > 20 else name}.get(model, name)
+                total = board.totals[model, at]
+                firm, terms = board.providers[model], board.licenses[model]
+                writer.writerow([board.date(at), shown, firm, terms, total, 1200 + model, "+5/-5"])
+    return path, board
+
+
+def run(*arguments):
+    return CliRunner().invoke(cli, ["audit", *map(str, arguments)])
+
+
+def test_json_has_the_shape_of_the_contract(snapshots):
+    path, board = snapshots
+    told = json.loads(run(path, "--format", "json").stdout)
+    assert {
+        "source", "period", "counts", "models", "shares", "inequality", "churn", "alerts", "cannot_say",
+    } <= set(told)  # fmt: skip
+    assert {
+        "models", "active", "deprecated", "retired", "inactive", "inactive_without_notice",
+    } <= set(told["counts"])  # fmt: skip
+    for line in told["models"]:
+        assert {"model", "provider", "license", "state", "last_seen"} <= set(line)
+        assert line["state"] in ("active", "inactive", "gone", "renamed")
+    (renamed,) = [line for line in told["models"] if line["state"] == "renamed"]
+    assert renamed["renamed_to"] == f"{renamed['model']} (new)"
+    (alert,) = told["alerts"]
+    assert {
+        "id", "fingerprint", "arena", "kind", "severity", "status", "subject", "starts_at", "detected_at", "summary",
+        "evidence", "runbook_url", "version",
+    } <= set(alert)  # fmt: skip
+    assert alert["subject"] == {"model": f"{board.names[3][0]} [bold]<i>\x1b[31m"}
+    assert set(told["shares"]) == {"provider", "license"}
+
+
+def test_json_is_the_same_every_time(snapshots):
+    path, _ = snapshots
+    assert run(path, "--format", "json").stdout == run(path, "--format", "json").stdout
+
+
+class Page(HTMLParser):
+    """Notes what a page refers to, and whether its elements close."""
+
+    VOID = ("meta", "br", "line", "rect", "polyline")
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.refers, self.tags = [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.refers += [value for name, value in attrs if name in ("src", "href", "action", "data")]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def test_the_page_stands_alone(snapshots, tmp_path):
+    path, board = snapshots
+    assert run(path, "--format", "html", "--output", tmp_path / "page.html").exit_code == 0
+    text = (tmp_path / "page.html").read_text()
+    page = Page(text)
+    assert (page.open, page.refers) == ([], [])
+    assert "http" not in text
+    assert "<i>" not in text
+    assert "\x1b" not in text
+    assert "script" not in page.tags
+    assert "prefers-color-scheme: dark" in text
+    assert 'name="viewport"' in text
+    assert board.names[3][0] in text
+    drawn = text.split("<svg")[1:]
+    assert len(drawn) >= 5
+    for each in drawn:
+        plot = minidom.parseString("<svg" + each.split("</svg>")[0] + "</svg>").documentElement
+        assert plot.getAttribute("role") == "img"
+        assert plot.getElementsByTagName("title")[0].firstChild.data
+        assert plot.getElementsByTagName("desc")[0].firstChild.data
+    assert page.tags.count("details") >= len(drawn)
+
+
+def test_the_terminal_shows_what_matters_first(snapshots):
+    path, board = snapshots
+    shown = run(path).stdout
+    assert shown.index("1 model stopped getting votes") < shown.index("Alerts") < shown.index("Four findings")
+    assert shown.index("Five demands") < shown.index("What this cannot say")
+    assert board.names[3][0] in shown
+    assert "[bold]<i>" in shown
+    assert "\x1b" not in shown
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 200])
+def test_a_narrow_terminal_is_kept(snapshots, width, capsys):
+    from rich.console import Console
+
+    from services.audit.run import Asked, run_audit
+    from services.audit.show import show_report
+    from streams.audit.options import Options
+
+    path, _ = snapshots
+    report, _ = run_audit(Asked(str(path), "auto", None, None, None, None, Options()))
+    show_report(Console(width=width, force_terminal=False), report)
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= width
+
+
+def test_top_limits_the_tables(snapshots):
+    path, _ = snapshots
+    assert len(run(path, "--top", 2).stdout) < len(run(path).stdout)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["none.csv"], "there is no such file"),
+        (["x.csv", "--arena", "No Arena"], "arena 'No Arena'"),
+        (["x.csv", "--columns", "model"], "is not FIELD=COLUMN"),
+    ],
+)
+def test_mistakes_end_with_a_sentence(arguments, said):
+    result = run(*arguments)
+    assert result.exit_code in (1, 2)
+    assert said in result.output
+    assert "Traceback" not in result.output
+
+
+def test_a_place_that_cannot_be_written(snapshots, tmp_path):
+    result = run(snapshots[0], "--output", tmp_path / "none" / "page.html")
+    assert result.exit_code == 1
+    assert "No such file or directory" in result.output
+
+
+def test_refused_rows_are_told_beside_the_report(tmp_path):
+    path = tmp_path / "s.csv"
+    path.write_text("date,model,votes\n2024-06-19,a,3\nsoon,a,4\n2024-06-26,a,5\n")
+    result = run(path, "--format", "json")
+    assert json.loads(result.stdout)["counts"]["models"] == 1
+    assert "refused line 3: 'soon' is no date" in result.stderr
+
+
+def test_help_names_every_option():
+    text = run("--help").stdout
+    command = cli.get_command(click.Context(cli), "audit")
+    for parameter in command.params:
+        if isinstance(parameter, click.Option):
+            assert parameter.help or parameter.name == "help"
+            assert parameter.opts[0] in text

@@ -1,0 +1,187 @@
+"""Files of snapshots: names of columns, kinds of files, boards, untidy cells, and mistakes in one sentence."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+
+import polars
+import pytest
+
+from services.audit.columns import is_snapshots
+from services.audit.run import Asked, run_audit
+from services.audit.snapshots import read_snapshots
+from services.audit.table import open_table
+from services.sources import SourceError
+from streams.audit.options import Options
+
+LINES = [
+    {"date": "2024-06-19", "model": "a", "organization": "X", "license": "MIT", "votes": 100},
+    {"date": "2024-06-19", "model": "b", "organization": "Y", "license": "Proprietary", "votes": 200},
+    {"date": "2024-06-26", "model": "a", "organization": "X", "license": "MIT", "votes": 150},
+    {"date": "2024-06-26", "model": "b", "organization": "Y", "license": "Proprietary", "votes": 250},
+]
+
+
+def as_csv(lines, delimiter=","):
+    return "\n".join([delimiter.join(lines[0]), *(delimiter.join(map(str, line.values())) for line in lines)]) + "\n"
+
+
+def write(path, lines):
+    if path.suffix == ".parquet":
+        polars.DataFrame(lines).write_parquet(path)
+    elif path.suffix == ".json":
+        path.write_text(json.dumps(lines))
+    elif path.suffix == ".jsonl":
+        path.write_text("\n".join(map(json.dumps, lines)))
+    elif path.suffix == ".gz":
+        path.write_bytes(gzip.compress(as_csv(lines).encode()))
+    else:
+        path.write_text(as_csv(lines, "\t" if path.suffix == ".tsv" else ","))
+    return str(path)
+
+
+def read(path, board=None, columns=None):
+    return read_snapshots(open_table(path), columns, board)
+
+
+def ask(path, **changes):
+    asked = {"kind": "auto", "columns": None, "registry": None, "board": None, "arena": None, "options": Options()}
+    return run_audit(Asked(str(path), **(asked | changes)))
+
+
+@pytest.mark.parametrize("name", ["s.csv", "s.tsv", "s.jsonl", "s.json", "s.parquet", "s.csv.gz"])
+def test_every_kind_of_file_reads_alike(tmp_path, name):
+    snapshots = read(write(tmp_path / name, LINES))
+    assert [(row.date, row.model, row.provider, row.license, row.votes) for row in snapshots.rows] == [
+        (1718755200.0, "a", "X", "MIT", 100),
+        (1718755200.0, "b", "Y", "Proprietary", 200),
+        (1719360000.0, "a", "X", "MIT", 150),
+        (1719360000.0, "b", "Y", "Proprietary", 250),
+    ]
+
+
+@pytest.mark.parametrize("date", ["snapshot_date", "last_updated", "publish_date", "Date"])
+@pytest.mark.parametrize("model", ["model_name", "key"])
+@pytest.mark.parametrize("votes", ["vote_count", "num_battles", "votes_count"])
+def test_names_of_columns_are_known(tmp_path, date, model, votes):
+    names = {"date": date, "model": model, "votes": votes, "organization": "org", "license": "licence"}
+    lines = [{names[field]: cell for field, cell in line.items()} for line in LINES]
+    snapshots = read(write(tmp_path / "s.csv", lines))
+    assert [(row.model, row.provider, row.license, row.votes) for row in snapshots.rows[:1]] == [("a", "X", "MIT", 100)]
+
+
+def test_other_names_of_columns_can_be_given(tmp_path):
+    lines = [{"when": each["date"], "who": each["model"], "n": each["votes"]} for each in LINES]
+    path = write(tmp_path / "s.csv", lines)
+    assert len(read(path, columns={"date": "when", "model": "who", "votes": "n"}).rows) == 4
+    report, _ = ask(path, columns={"date": "when", "model": "who", "votes": "n"})
+    assert report.kind == "snapshots"
+
+
+def test_scores_and_intervals_are_read(tmp_path):
+    lines = [each | {"arena_score": 1287, "ci95": "+3/-4", "rank": 1} for each in LINES]
+    row = read(write(tmp_path / "s.csv", lines)).rows[0]
+    assert (row.score, row.lower, row.upper, row.rank) == (1287, 1283, 1290, 1)
+    lines = [each | {"rating": 1287.5, "rating_q025": 1280, "rating_q975": 1291} for each in LINES]
+    row = read(write(tmp_path / "t.csv", lines)).rows[0]
+    assert (row.score, row.lower, row.upper) == (1287.5, 1280, 1291)
+
+
+def test_the_text_board_is_taken_unless_another_is_named(tmp_path):
+    lines = [each | {"board": board} for board in ("vision", "text") for each in LINES]
+    path = write(tmp_path / "s.csv", lines)
+    assert read(path).board == "text"
+    assert read(path, "Vision").board == "vision"
+    with pytest.raises(SourceError, match=r"there is no board 'code'; there are text, vision"):
+        read(path, "code")
+
+
+def test_boards_with_categories_are_told_apart(tmp_path):
+    lines = [each | {"board": "text", "category": name} for name in ("math", "overall") for each in LINES]
+    path = write(tmp_path / "s.csv", lines)
+    assert read(path).board == "text/overall"
+    assert read(path, "math").board == "text/math"
+    assert len(read(path).rows) == 4
+
+
+def test_several_boards_without_a_usual_one_must_be_chosen(tmp_path):
+    lines = [each | {"board": board} for board in ("math", "code") for each in LINES]
+    with pytest.raises(SourceError, match=r"several boards, choose one with --board: 'code', 'math'"):
+        read(write(tmp_path / "s.csv", lines))
+
+
+def test_untidy_cells(tmp_path):
+    lines = [
+        {"date": "2024/06/19", "model": " a ", "votes": '"1,000"'},
+        {"date": "20240626", "model": "a", "votes": "1200.0"},
+        {"date": "2024-07-03", "model": "a", "votes": "-"},
+        {"date": "2024-07-10T00:00:00Z", "model": "a", "votes": "1300"},
+        {"date": "soon", "model": "a", "votes": "1300"},
+        {"date": "2024-07-17", "model": "", "votes": "1300"},
+    ]
+    snapshots = read(write(tmp_path / "s.csv", lines))
+    assert [row.votes for row in snapshots.rows] == [1000, 1200, None, 1300]
+    assert {row.model for row in snapshots.rows} == {"a"}
+    assert [place for place, _ in snapshots.refused] == ["line 6", "line 7"]
+
+
+def test_snapshots_and_votes_are_told_apart():
+    assert is_snapshots(["date", "model", "votes"])
+    assert not is_snapshots(["id", "model_a", "model_b", "winner", "tstamp"])
+    assert not is_snapshots(["timestamp", "model", "model_a", "model_b", "votes"])
+    assert not is_snapshots(["date", "model"])
+
+
+def test_pipes_of_snapshots(tmp_path, monkeypatch):
+    lines = "\n".join(map(json.dumps, LINES)).encode()
+
+    class Pipe:
+        buffer = io.BytesIO(lines)
+
+    monkeypatch.setattr("sys.stdin", Pipe)
+    report, _ = ask("-", kind="snapshots")
+    assert (report.source, report.counts.models) == ("stdin", 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("s.csv", "", "it is empty"),
+        ("s.csv", "date,model\n2024-01-01,a\n", "neither snapshots .no column for votes .* nor votes "),
+        ("s.csv", "date,model,votes\n", "no row that can be used"),
+        ("s.csv", "date,model,votes\nsoon,a,3\n", "line 2: 'soon' is no date"),
+        ("s.jsonl", "", "it is empty"),
+        ("s.jsonl", "nonsense\n", "no JSON object"),
+        ("s.json", "[1, 2", "not a JSON array"),
+        ("s.parquet", "nonsense", "not a Parquet file"),
+        ("s.xlsx", "", "not a kind of file that is read here"),
+    ],
+)
+def test_mistakes_are_told_in_a_sentence(tmp_path, name, content, said):
+    path = tmp_path / name
+    path.write_text(content)
+    with pytest.raises(SourceError, match=said):
+        ask(path)
+
+
+def test_a_missing_file_and_a_directory(tmp_path):
+    with pytest.raises(SourceError, match="there is no such file"):
+        ask(tmp_path / "none.csv")
+    (tmp_path / "d.csv").mkdir()
+    with pytest.raises(SourceError, match="is a directory"):
+        ask(tmp_path / "d.csv")
+
+
+def test_a_broken_registry_names_its_line(tmp_path):
+    path = write(tmp_path / "s.csv", LINES)
+    registry = tmp_path / "r.jsonl"
+    registry.write_text('{"model": "a"}\n')
+    with pytest.raises(SourceError, match=r"r\.jsonl, line 1: no model record: .*arena"):
+        ask(path, registry=registry)
+    registry.write_text("\n")
+    with pytest.raises(SourceError, match="there is no model record in it"):
+        ask(path, registry=registry)
+    with pytest.raises(SourceError, match="there is no such file"):
+        ask(path, registry=tmp_path / "none.jsonl")

@@ -1,0 +1,183 @@
+"""How clients are told to reach Kafka and Redis: contradictions are refused in a sentence, and no secret is shown."""
+
+import ssl
+import subprocess
+from pathlib import Path
+
+import pytest
+from faust.auth import SASLCredentials, SSLCredentials
+
+from streams.contracts.connect import (
+    aiokafka_options,
+    check_connections,
+    faust_credentials,
+    kafka_python_options,
+    redis_options,
+)
+from streams.contracts.settings import InvalidSetting, Settings
+from tests.support.certificates import Authority
+
+SECRET = "s3cr3t-of-nobody"
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture
+def password(tmp_path: Path) -> str:
+    path = tmp_path / "password"
+    path.write_text(SECRET + "\n")
+    return str(path)
+
+
+def refused(**environ: str) -> str:
+    with pytest.raises(InvalidSetting) as error:
+        check_connections(Settings.from_env(environ))
+    assert SECRET not in str(error.value)
+    return str(error.value)
+
+
+SASL = {
+    "KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT",
+    "KAFKA_SASL_MECHANISM": "SCRAM-SHA-512",
+    "KAFKA_USERNAME": "me",
+    "KAFKA_PASSWORD_FILE": "password",
+}
+
+
+@pytest.mark.parametrize("missing", ["KAFKA_SASL_MECHANISM", "KAFKA_USERNAME", "KAFKA_PASSWORD_FILE"])
+def test_sasl_needs_a_mechanism_a_name_and_a_password(missing: str) -> None:
+    said = refused(**{name: value for name, value in SASL.items() if name != missing})
+    assert said == f"KAFKA_SECURITY_PROTOCOL=SASL_PLAINTEXT needs {missing}"
+
+
+@pytest.mark.parametrize("security", ["PLAINTEXT", "SSL"])
+@pytest.mark.parametrize("variable", ["KAFKA_SASL_MECHANISM", "KAFKA_USERNAME", "KAFKA_PASSWORD_FILE"])
+def test_a_name_without_sasl_is_refused_and_not_ignored(security: str, variable: str) -> None:
+    said = refused(KAFKA_SECURITY_PROTOCOL=security, **{variable: SASL[variable]})
+    assert said.startswith(f"{variable} is of no use with KAFKA_SECURITY_PROTOCOL={security}")
+
+
+@pytest.mark.parametrize("variable", ["KAFKA_CA_FILE", "KAFKA_CERTIFICATE_FILE", "KAFKA_KEY_FILE"])
+def test_a_certificate_without_tls_is_refused_and_not_ignored(variable: str) -> None:
+    assert refused(**{variable: "x.pem"}).startswith(f"{variable} is of no use with KAFKA_SECURITY_PROTOCOL=PLAINTEXT")
+
+
+@pytest.mark.parametrize("whose", ["KAFKA", "REDIS"])
+@pytest.mark.parametrize(("given", "missing"), [("KEY", "CERTIFICATE"), ("CERTIFICATE", "KEY")])
+def test_half_a_certificate_is_refused(whose: str, given: str, missing: str) -> None:
+    tls = {"KAFKA_SECURITY_PROTOCOL": "SSL", "REDIS_URL": "rediss://localhost/0"}
+    assert refused(**tls, **{f"{whose}_{given}_FILE": "x"}) == f"{whose}_{given}_FILE needs {whose}_{missing}_FILE"
+
+
+@pytest.mark.parametrize("variable", ["REDIS_CA_FILE", "REDIS_CERTIFICATE_FILE", "REDIS_KEY_FILE"])
+def test_a_certificate_for_a_plain_redis_is_refused(variable: str) -> None:
+    assert refused(**{variable: "x"}).startswith(f"{variable} is of no use")
+
+
+def test_a_redis_user_needs_a_password_and_no_second_one() -> None:
+    assert refused(REDIS_USERNAME="me") == "REDIS_USERNAME needs REDIS_PASSWORD_FILE"
+    inline = f"redis://me:{SECRET}@localhost/0"
+    assert "REDIS_URL names a user" in refused(REDIS_URL=inline, REDIS_USERNAME="me")
+    assert "REDIS_URL holds a password" in refused(REDIS_URL=inline, REDIS_PASSWORD_FILE="x")
+    assert refused(REDIS_URL=f"http://:{SECRET}@x").startswith("REDIS_URL must begin with redis://")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(None, "No such file or directory"), (b"", "one line"), (b"a\nb\n", "one line"), (b"\xff\xfe", "not UTF-8")],
+)
+def test_a_password_file_that_cannot_be_used_is_named(tmp_path: Path, content: bytes | None, said: str) -> None:
+    path = tmp_path / "password"
+    if content is not None:
+        path.write_bytes(content)
+    sentence = refused(**{**SASL, "KAFKA_PASSWORD_FILE": str(path)})
+    assert sentence.startswith(f"KAFKA_PASSWORD_FILE={str(path)!r}")
+    assert said in sentence
+    sentence = refused(REDIS_PASSWORD_FILE=str(path))
+    assert sentence.startswith(f"REDIS_PASSWORD_FILE={str(path)!r}")
+    assert said in sentence
+
+
+def test_certificates_that_cannot_be_used_are_named(tmp_path: Path, authority: Authority) -> None:
+    rubbish = tmp_path / "rubbish.pem"
+    rubbish.write_text("no certificate")
+    tls = {"KAFKA_SECURITY_PROTOCOL": "SSL"}
+    assert refused(**tls, KAFKA_CA_FILE=str(tmp_path / "gone")).endswith("gone': No such file or directory")
+    assert refused(**tls, KAFKA_CA_FILE=str(rubbish)).startswith(f"KAFKA_CA_FILE={str(rubbish)!r}: ")
+    mine, other = authority.certificate("mine"), authority.certificate("other")
+    said = refused(**tls, KAFKA_CERTIFICATE_FILE=str(mine.certificate), KAFKA_KEY_FILE=str(other.key))
+    assert "KAFKA_KEY_FILE" in said
+    locked = tmp_path / "locked.pem"
+    subprocess.run(["openssl", "ec", "-in", mine.key, "-out", locked, "-aes256", "-passout", "pass:x"], check=True)
+    said = refused(
+        REDIS_URL="rediss://localhost/0",
+        REDIS_CERTIFICATE_FILE=str(mine.certificate),
+        REDIS_KEY_FILE=str(locked),
+    )
+    assert "without a passphrase" in said
+
+
+def test_nothing_given_is_a_plain_connection() -> None:
+    settings = Settings(kafka="a:1,b:2")
+    assert aiokafka_options(settings) == {"bootstrap_servers": "a:1,b:2", "security_protocol": "PLAINTEXT"}
+    assert kafka_python_options(settings) == {"bootstrap_servers": ["a:1", "b:2"], "security_protocol": "PLAINTEXT"}
+    assert faust_credentials(settings) is None
+    assert redis_options(settings) == {"url": "redis://localhost:6379/0"}
+
+
+def test_all_clients_are_told_the_same(authority: Authority, password: str) -> None:
+    mine = authority.certificate("mine")
+    settings = Settings.from_env(
+        {
+            **SASL,
+            "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+            "KAFKA_PASSWORD_FILE": password,
+            "KAFKA_CA_FILE": str(authority.file),
+            "KAFKA_CERTIFICATE_FILE": str(mine.certificate),
+            "KAFKA_KEY_FILE": str(mine.key),
+        }
+    )
+    for options in (aiokafka_options(settings), kafka_python_options(settings)):
+        assert options["security_protocol"] == "SASL_SSL"
+        assert (options["sasl_mechanism"], options["sasl_plain_username"]) == ("SCRAM-SHA-512", "me")
+        assert options["sasl_plain_password"] == SECRET
+        context = options["ssl_context"]
+        assert context.verify_mode is ssl.CERT_REQUIRED
+        assert context.check_hostname
+        assert len(context.get_ca_certs()) == 1
+    credentials = faust_credentials(settings)
+    assert isinstance(credentials, SASLCredentials)
+    assert (credentials.username, credentials.password, credentials.mechanism.value) == ("me", SECRET, "SCRAM-SHA-512")
+    assert credentials.protocol.value == "SASL_SSL"
+    assert SECRET not in repr(settings) + repr(credentials)
+
+
+def test_tls_alone_is_told_to_faust_too(authority: Authority) -> None:
+    settings = Settings.from_env({"KAFKA_SECURITY_PROTOCOL": "SSL", "KAFKA_CA_FILE": str(authority.file)})
+    assert isinstance(faust_credentials(settings), SSLCredentials)
+
+
+def test_redis_is_told_who_we_are_and_whom_to_trust(authority: Authority, password: str) -> None:
+    settings = Settings.from_env(
+        {
+            "REDIS_URL": "rediss://cache.example:6380/0",
+            "REDIS_USERNAME": "me",
+            "REDIS_PASSWORD_FILE": password,
+            "REDIS_CA_FILE": str(authority.file),
+        }
+    )
+    options = redis_options(settings)
+    assert (options["username"], options["password"]) == ("me", SECRET)
+    assert options["ssl_ca_certs"] == str(authority.file)
+    assert options["ssl_cert_reqs"] == "required"
+    assert options["ssl_check_hostname"]
+
+
+def test_a_password_in_a_url_is_not_shown() -> None:
+    settings = Settings(redis_url=f"redis://me:{SECRET}@cache.example:6379/0?x={SECRET}")
+    assert settings.redis_place == "redis://cache.example:6379/0"
+    assert SECRET not in repr(settings)
+    assert SECRET not in Settings(redis_url=f"redis://:a/{SECRET}@x/0").redis_place

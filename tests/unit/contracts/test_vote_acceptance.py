@@ -1,0 +1,61 @@
+"""What lies just inside the rules is a vote."""
+
+import pytest
+
+from streams.contracts.vote import BOTH_BAD, MAX_RECORD_BYTES, STYLE_FIELDS, WINNER_NAMES, WINNERS, parse_vote
+from tests.unit.intake.making import ARRIVED_MS, body
+
+ARRIVED = ARRIVED_MS / 1000
+LIMITS = {
+    "an id of 64": {"id": "i" * 64},
+    "an id of 64 wide letters": {"id": "𝕏" * 64},
+    "a model of 128": {"model_a": "m" * 128},
+    "a model with a slash": {"model_a": "org/model"},
+    "models that differ in case": {"model_a": "X", "model_b": "x"},
+    "an arena of one digit": {"arena": "0"},
+    "an arena of 32": {"arena": "a" + "-_" * 15 + "z"},
+    "a tstamp of 0": {"tstamp": 0},
+    "a tstamp of five minutes ahead": {"tstamp": ARRIVED + 300},
+    "a p_pair of 1": {"p_pair": 1},
+    "a tiny p_pair": {"p_pair": 5e-324},
+    "eight categories": {"categories": ["c"] * 8},
+    "labels of 64": {"language": "l" * 64, "categories": ["c" * 64], "voter": "v" * 64, "prompt_hash": "h" * 64},
+    "empty labels": {"language": "", "categories": [""], "voter": "", "prompt_hash": ""},
+    "an escaped NUL": {"voter": "\0"},
+    "a style of 31 bits": {"style": dict.fromkeys(STYLE_FIELDS, 2**31 - 1)},
+    "a style with more keys": {"style": dict.fromkeys([*STYLE_FIELDS, "tables_a"], 0)},
+}
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_it_is_accepted(name):
+    vote = parse_vote(body(**LIMITS[name]), ARRIVED)
+    assert vote.winner == "tie"
+
+
+def test_null_means_absent():
+    names = ("voter", "language", "categories", "prompt_hash", "p_pair", "style")
+    assert parse_vote(body(**dict.fromkeys(names)), ARRIVED) == parse_vote(body(), ARRIVED)
+
+
+def test_unknown_fields_are_ignored():
+    assert parse_vote(body(rating=1, nested={"id": "other"}, model_c=None), ARRIVED) == parse_vote(body(), ARRIVED)
+
+
+def test_of_a_field_given_twice_the_last_counts():
+    assert parse_vote(body()[:-1] + b',"winner":"model_b"}', ARRIVED).winner == "model_b"
+
+
+def test_the_arena_is_text_unless_said():
+    assert parse_vote(body(), ARRIVED).arena == "text"
+
+
+def test_a_vote_may_be_as_large_as_the_limit():
+    padding = MAX_RECORD_BYTES - len(body(x=""))
+    assert parse_vote(body(x="p" * padding), ARRIVED).id == "v1"
+
+
+def test_every_word_of_winner_has_its_code():
+    assert [WINNERS[name] for name in WINNER_NAMES] == [0, 1, 2, 3, 4]
+    assert WINNERS["tie (bothbad)"] == BOTH_BAD
+    assert len(WINNERS) == 6

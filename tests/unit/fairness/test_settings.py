@@ -1,0 +1,71 @@
+import msgspec
+import pytest
+
+from streams.fairness.settings import FairnessSettings, InvalidFairnessSettings, documented, read_settings
+from streams.fairness.words import battles_between_pages
+
+
+def test_the_default_is_one_false_page_a_year_at_a_hundred_thousand_battles_a_day():
+    settings = FairnessSettings()
+    assert settings.ticks_between_pages == 3.65e5
+    assert (settings.delta, settings.notice_days, settings.private_cap, settings.retraction_votes) == (0.2, 14, 3, 300)
+
+
+@pytest.mark.parametrize(
+    ("words", "battles"),
+    [
+        ("one a year at 100,000 battles a day", 3.65e7),
+        ("Once  per month at 1_000 battles per hour", 730_000),
+        ("2 false pages every week at 0.5 battles a second", 151_200),
+        ("one in 1,000,000 battles", 1e6),
+        ("3 in 3e6 battles", None),
+        ("often", None),
+        ("one a fortnight at 5 battles a day", None),
+        ("some a year at 5 battles a day", None),
+        ("0 a year at 5 battles a day", None),
+        ("one a year at 0 battles a day", None),
+    ],
+)
+def test_words_say_how_often_a_page_may_be_false(words, battles):
+    if battles is None:
+        with pytest.raises(ValueError):
+            battles_between_pages(words)
+    else:
+        assert battles_between_pages(words) == pytest.approx(battles)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"default": {"delta": "wide"}}, r"default: .*\$\.delta"),
+        ({"default": {"detla": 0.1}}, r"default: .*detla"),
+        ({"default": {"false_pages": "never"}}, "say it like"),
+        ({"default": {"review_battles": 150}}, "multiple of tick_battles"),
+        ({"arenas": {"text": {"private_cap": -1}}}, r"arenas\.text: .*private_cap"),
+        ({"arenas": {"Text!": {}}}, "not the name of an arena"),
+        ({"arenas": 3}, "a table was expected"),
+        ({"defaults": {}}, "unknown tables"),
+    ],
+)
+def test_settings_that_cannot_be_used_say_where_and_why(given, message):
+    with pytest.raises(InvalidFairnessSettings, match=message):
+        read_settings(given)
+
+
+def test_an_arena_has_the_defaults_but_for_what_is_written_for_it():
+    book = read_settings({"default": {"delta": 0.1, "private_cap": 1}, "arenas": {"text": {"private_cap": 2}}})
+    assert (book.of("text").delta, book.of("text").private_cap) == (0.1, 2)
+    assert (book.of("other").delta, book.of("other").private_cap) == (0.1, 1)
+
+
+def test_other_settings_have_another_digest():
+    assert FairnessSettings().digest == FairnessSettings().digest
+    assert FairnessSettings().digest != FairnessSettings(delta=0.25).digest
+
+
+def test_every_setting_is_documented():
+    rows = documented()
+    assert [name for name, _, _ in rows] == list(FairnessSettings.__struct_fields__)
+    assert all(text.endswith(".") for _, _, text in rows)
+    read = {name: msgspec.convert(getattr(FairnessSettings(), name), object) for name, _, _ in rows}
+    assert read_settings({"default": read}).default == FairnessSettings()

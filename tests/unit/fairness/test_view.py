@@ -1,0 +1,85 @@
+import numpy as np
+import pytest
+
+from streams.fairness.view import NO_POLICY, alerts_view, fairness_view
+from tests.unit.fairness.arena import Ledger, equal_arena
+
+
+def line(view, name):
+    return next(each for each in view.models if each.model == name)
+
+
+def test_shares_are_named_and_add_up(brisk):
+    ledger = equal_arena(10, settings=brisk)
+    ledger.battles(5_000)
+    view = fairness_view(ledger.state)
+    assert sum(each.declared_share_of_battles for each in view.models) == pytest.approx(2)
+    assert sum(each.share_of_battles for each in view.models) == pytest.approx(2)
+    assert sum(each.share_of_slots for each in view.models) == pytest.approx(1)
+    assert sum(each.share_of_slots for each in view.providers) == pytest.approx(1)
+    (proprietary,) = view.licenses
+    assert (proprietary.share_of_battles, proprietary.share_of_slots) == (1.0, 1.0)
+    assert (view.battles, view.votes, view.window_battles) == (5_000, 5_000, 3_000)
+    assert view.note is None
+
+
+def test_an_arena_without_a_registry_shows_shares_and_says_that_nothing_is_judged(brisk):
+    ledger = Ledger(settings=brisk)
+    for number in range(10):
+        ledger.sample(f"model-{number}", 1.0)
+    ledger.battles(5_000)
+    view = fairness_view(ledger.state)
+    assert (view.declares, view.note) == (False, NO_POLICY)
+    assert line(view, "model-3").share_of_battles == pytest.approx(0.2, abs=0.03)
+    assert line(view, "model-3").declared_share_of_battles == 0.0
+    assert (view.counts.models, view.counts.active, view.counts.inactive) == (10, 10, 0)
+
+
+def test_inactive_and_inactive_without_notice_are_two_numbers(brisk):
+    ledger = equal_arena(12, settings=brisk)
+    ledger.battles(1_000, days=1)
+    ledger.declare("model-000", status="deprecated")
+    ledger.battles(1_000, days=20)
+    ledger.declare("model-000", status="retired")  # with notice
+    ledger.declare("model-001", status="retired")  # without
+    ledger.declare("model-002", status="deprecated")
+    ledger.sample("model-003", 0.0)  # in silence
+    ledger.declare("variant", 0.0, visibility="private", provider="lab-0")
+    ledger.battles(5_000, days=1)
+    view = fairness_view(ledger.state)
+    counts = view.counts
+    assert (counts.models, counts.active, counts.deprecated, counts.retired) == (13, 8, 1, 3)
+    assert (counts.inactive, counts.inactive_without_notice) == (4, 2)
+    assert view.removals == ["model-003"]
+    assert line(view, "model-003").log10_e_removal > view.levels.log10_page
+    assert line(view, "model-001").since is not None
+    lab = next(group for group in view.providers if group.name == "lab-0")
+    assert (lab.counts.models, lab.counts.retired, lab.counts.private) == (4, 2, 0)
+
+
+def test_private_variants_are_counted_per_provider(brisk):
+    ledger = equal_arena(5, settings=brisk)
+    for number in range(3):
+        ledger.declare(f"variant-{number}", visibility="private", provider="lab-0")
+    view = fairness_view(ledger.state)
+    assert {group.name: group.counts.private for group in view.providers}["lab-0"] == 3
+    assert view.counts.private == 3
+
+
+def test_levels_say_what_is_promised():
+    ledger = equal_arena(20)
+    levels = fairness_view(ledger.state).levels
+    assert levels.detectors == 20 + 5 + 1 + 20  # drifts of models, providers and the class; removals
+    assert levels.log10_page == pytest.approx(np.log10(46 * 3.65e5), abs=1e-4)
+    assert levels.battles_between_pages == 3.65e7
+
+
+def test_the_alerts_that_fire_are_laid_out_with_the_latest_first():
+    ledger = equal_arena(20)
+    ledger.battles(2_000)
+    for name in ("model-004", "model-009"):
+        ledger.sample(name, 0.0)
+        ledger.battles(2_000)
+    view = alerts_view(ledger.state)
+    assert [alert.subject.model for alert in view.alerts] == ["model-009", "model-004"]
+    assert view.position.watermark == {"models/0": 19, "votes/0": 5_999}

@@ -1,0 +1,64 @@
+"""A flood of invented names does not take the memory, and where it is stopped does not depend on the cuts."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streams.ratings.fold import Limits
+from tests.unit.folds.making import block, counts, everything, folded, vote
+from tests.unit.intake.making import seeded
+
+
+def test_models_beyond_the_limit_are_on_no_board_and_their_votes_are_counted_as_unrated():
+    votes = [vote("x", "y"), vote("x", "z"), vote("z", "w"), vote("y", "x"), vote("w", "y", language="en")]
+    state = folded([block(votes)], Limits(models=3))
+    assert list(state.models) == ["x", "y", "z"]
+    assert state.unrated == 2
+    assert counts(state) == {("overall", "x", "y", 0): 1, ("overall", "x", "z", 0): 1, ("overall", "y", "x", 0): 1}
+
+
+def test_a_model_may_take_the_last_place_in_a_vote_that_is_not_rated():
+    state = folded([block([vote("x", "y"), vote("z", "w"), vote("z", "x")])], Limits(models=3))
+    assert (list(state.models), state.unrated) == (["x", "y", "z"], 1)
+
+
+def test_no_model_at_all_is_a_limit_too():
+    state = folded([block([vote("x", "y")] * 2)], Limits(models=0))
+    assert (state.models, state.boards, state.unrated) == ({}, {}, 2)
+    assert (state.recorded, state.watermark) == (1_000, {"votes/0": 1})
+
+
+def test_labels_beyond_the_limit_get_no_board_and_votes_still_count_overall():
+    votes = [vote("x", "y", language=language) for language in ("en", "fr", "de", "en")]
+    state = folded([block(votes)], Limits(boards=3))
+    assert {name: int(board.shown.sum()) for name, board in state.boards.items()} == {
+        "overall": 4,
+        "language:en": 2,
+        "language:fr": 1,
+    }
+
+
+def test_the_first_vote_that_names_a_board_gets_the_last_place():
+    votes = [vote("x", "y", categories=["zebra"]), vote("x", "y", language="en", categories=["ape"])]
+    assert list(folded([block(votes)], Limits(boards=2)).boards) == ["overall", "category:zebra"]
+    pieces = [block(votes[:1]), block(votes[1:], first=1)]
+    assert list(folded(pieces, Limits(boards=2)).boards) == ["overall", "category:zebra"]
+
+
+words = st.sampled_from(["", "a", "b", "c", "d"])
+models = st.sampled_from([f"m{number}" for number in range(9)])
+votes = st.builds(
+    lambda a, b, language, categories: vote(a, b + "'", language=language, categories=categories),
+    models, models, words, st.lists(words, max_size=3),
+)  # fmt: skip
+
+
+@settings(seeded, max_examples=150)
+@given(st.lists(votes, max_size=25), st.integers(0, 12), st.integers(0, 8), st.integers(1, 7))
+def test_who_gets_in_does_not_depend_on_where_blocks_are_cut(chosen, most_models, most_boards, size):
+    limits = Limits(most_models, most_boards)
+    whole = folded([block(chosen)] if chosen else [], limits)
+    pieces = folded([block(chosen[at : at + size], first=at) for at in range(0, len(chosen), size)], limits)
+    pieces.position = whole.position
+    assert everything(whole) == everything(pieces)
+    assert len(whole.models) <= most_models
+    assert len(whole.boards) <= most_boards

@@ -1,0 +1,252 @@
+"""The gateway over HTTP, without Kafka."""
+
+import asyncio
+import gzip
+import logging
+from collections.abc import AsyncIterator, Callable
+
+import httpx
+import msgspec
+import pytest
+
+import services.gateway.incoming
+from services.gateway.produce import Unavailable
+from streams.contracts.model import parse_model
+from streams.contracts.vote import parse_vote
+
+from .conftest import Gateway
+
+MakeVote = Callable[..., bytes]
+MakeGateway = Callable[..., Gateway]
+VOTES = "/v1/votes"
+MODEL = "/v1/arenas/text/models/meta-llama/Llama-3-8b"
+DECLARATION = b'{"provider":"p","license":"proprietary","visibility":"public","status":"active","weight":1}'
+
+
+def error(response: httpx.Response) -> tuple[int, str]:
+    """Status and reason, with the one shape of all errors checked."""
+    body = response.json()
+    assert list(body) == ["error"]
+    assert list(body["error"]) == ["reason", "detail"]
+    assert body["error"]["detail"]
+    assert "Traceback" not in response.text
+    return response.status_code, body["error"]["reason"]
+
+
+async def test_one_vote_is_accepted_and_written_as_it_came(gateway: Gateway, vote: MakeVote) -> None:
+    value = vote(extra=[1, 2])
+    response = await gateway.client.post(VOTES, content=value)
+    assert (response.status_code, response.json()) == (202, {"accepted": 1, "rejected": []})
+    assert gateway.log.written == [("isonomy.votes", b"v1", value)]
+    assert gateway.count("isonomy_gateway_votes_total", outcome="accepted") == 1
+    assert gateway.count("isonomy_gateway_requests_total", route=VOTES, status="202") == 1
+    assert gateway.count("isonomy_gateway_request_seconds_count", route=VOTES) == 1
+
+
+async def test_a_bad_item_is_listed_and_the_others_are_accepted(gateway: Gateway, vote: MakeVote) -> None:
+    body = b"[" + b",".join([vote(id="a"), vote(winner="draw"), vote(id="c")]) + b"]"
+    response = await gateway.client.post(VOTES, content=body)
+    assert response.status_code == 202
+    assert response.json()["accepted"] == 2
+    assert [(each["index"], each["reason"]) for each in response.json()["rejected"]] == [(1, "unknown_winner")]
+    assert [key for _, key, _ in gateway.log.written] == [b"a", b"c"]
+    assert gateway.count("isonomy_gateway_votes_total", outcome="unknown_winner") == 1
+
+
+@pytest.mark.parametrize("shape", [b"%s", b"[%s]", b"\n%s\n"])
+async def test_when_all_are_rejected_the_status_says_so(gateway: Gateway, vote: MakeVote, shape: bytes) -> None:
+    response = await gateway.client.post(VOTES, content=shape % vote(model_b="x"))
+    assert response.status_code == 422
+    assert response.json()["accepted"] == 0
+    assert response.json()["rejected"][0]["reason"] == "same_model"
+    assert gateway.log.written == []
+
+
+async def test_ndjson_by_its_content_type(gateway: Gateway, vote: MakeVote) -> None:
+    response = await gateway.client.post(
+        VOTES, content=b"oops\n" + vote(), headers={"Content-Type": "application/x-ndjson"}
+    )
+    assert (response.json()["accepted"], response.json()["rejected"][0]["index"]) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [(b"", "empty"), (b"{", "invalid_json"), (b"\xff", "invalid_utf8"), (b"[" * 100_000, "too_deep")],
+)
+async def test_a_body_that_is_no_json_is_a_bad_request(gateway: Gateway, body: bytes, reason: str) -> None:
+    assert error(await gateway.client.post(VOTES, content=body)) == (400, reason)
+
+
+async def test_no_key_or_a_wrong_one_may_not_write(gateway: Gateway, vote: MakeVote) -> None:
+    for header in ("", "Bearer wrong", "Basic eDp5"):
+        response = await gateway.client.post(VOTES, content=vote(), headers={"Authorization": header})
+        assert error(response) == (401, "unauthorized")
+        assert response.headers["www-authenticate"].startswith("Bearer")
+    del gateway.client.headers["authorization"]
+    for method, path in (("POST", VOTES), ("PUT", MODEL), ("DELETE", MODEL)):
+        assert error(await gateway.client.request(method, path, content=vote())) == (401, "unauthorized")
+    assert gateway.log.written == []
+
+
+async def test_without_a_key_file_nobody_may_write(make_gateway: MakeGateway, vote: MakeVote) -> None:
+    gateway = await make_gateway(api_keys_file=None)
+    assert error(await gateway.client.post(VOTES, content=vote())) == (401, "unauthorized")
+
+
+async def test_a_key_for_some_arenas_may_not_write_to_others(gateway: Gateway, vote: MakeVote) -> None:
+    body = vote() + b"\n" + vote(arena="Bad") + b"\n" + vote(arena="code")
+    response = await gateway.client.post(VOTES, content=body, headers=gateway.text_only)
+    assert error(response) == (403, "forbidden")
+    assert "item 2" in response.json()["error"]["detail"]
+    for method in ("PUT", "DELETE"):
+        response = await gateway.client.request(method, "/v1/arenas/code/models/m", headers=gateway.text_only)
+        assert error(response) == (403, "forbidden")
+    assert gateway.log.written == []
+    assert gateway.count("isonomy_gateway_votes_total", outcome="forbidden") == 3
+    assert (await gateway.client.post(VOTES, content=vote(), headers=gateway.text_only)).status_code == 202
+
+
+async def test_a_key_that_sends_too_much_is_told_when_to_come_back(make_gateway: MakeGateway, vote: MakeVote) -> None:
+    gateway = await make_gateway(rate_limit=1.0, rate_burst=3.0)
+    three = b"\n".join([vote()] * 3)
+    assert (await gateway.client.post(VOTES, content=three)).status_code == 202
+    for path, method in ((VOTES, "POST"), (MODEL, "PUT")):
+        response = await gateway.client.request(method, path, content=vote())
+        assert error(response) == (429, "rate_limited")
+        assert 1 <= int(response.headers["retry-after"]) <= 3
+    assert (await gateway.client.post(VOTES, content=vote(), headers=gateway.text_only)).status_code == 202
+    assert len(gateway.log.written) == 4
+
+
+@pytest.mark.parametrize("written", [True, False])
+async def test_without_kafka_a_vote_is_refused_and_not_swallowed(
+    gateway: Gateway, vote: MakeVote, written: bool
+) -> None:
+    gateway.log.unavailable = Unavailable("no acknowledgement", written)
+    reason = "unconfirmed" if written else "unavailable"
+    for method, path, body in (("POST", VOTES, vote()), ("PUT", MODEL, DECLARATION), ("DELETE", MODEL, b"")):
+        response = await gateway.client.request(method, path, content=body)
+        assert error(response) == (503, reason)
+        assert int(response.headers["retry-after"]) >= 1
+        assert ("same ids" in response.text) is written
+    assert error(await gateway.client.get("/readyz")) == (503, "unavailable")
+    assert (await gateway.client.get("/healthz")).status_code == 200
+    assert gateway.count("isonomy_gateway_votes_total", outcome=reason) == 1
+    assert gateway.count("isonomy_gateway_votes_total", outcome="accepted") == 0
+
+
+async def pieces(body: bytes, step: int = 1000) -> AsyncIterator[bytes]:
+    for at in range(0, len(body), step):
+        yield body[at : at + step]
+
+
+async def test_a_body_over_the_limit_is_refused_whatever_its_length_says(make_gateway: MakeGateway) -> None:
+    gateway = await make_gateway(body_limit=10_000)
+    body = b" " * 10_001
+    for content, headers in (
+        (body, {}),
+        (pieces(body), {}),
+        (pieces(body), {"Content-Length": "10"}),
+        (pieces(b" " * 100_000), {"Content-Length": "nonsense"}),
+    ):
+        response = await gateway.client.post(VOTES, content=content, headers=headers)
+        assert error(response) == (413, "body_too_large")
+    assert error(await gateway.client.post(VOTES, content=pieces(body[:10_000]))) == (400, "empty")
+
+
+async def test_ten_megabytes_are_too_large_by_default(gateway: Gateway) -> None:
+    assert error(await gateway.client.post(VOTES, content=b"[" + b" " * 10_000_000 + b"]")) == (413, "body_too_large")
+
+
+async def test_gzip_is_unpacked(gateway: Gateway, vote: MakeVote) -> None:
+    body = gzip.compress(b"\n".join(vote(id=str(i)) for i in range(100)))
+    response = await gateway.client.post(VOTES, content=pieces(body, 50), headers={"Content-Encoding": "gzip"})
+    assert response.json() == {"accepted": 100, "rejected": []}
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body", "expected"),
+    [
+        ("gzip", gzip.compress(b"\0" * 50_000_000, mtime=0), (413, "body_too_large")),
+        ("gzip", b"{}", (400, "invalid_encoding")),
+        ("gzip", gzip.compress(b"{}", mtime=0)[:-1], (400, "invalid_encoding")),
+        ("br", b"{}", (415, "unsupported_encoding")),
+        ("gzip, gzip", b"{}", (415, "unsupported_encoding")),
+    ],
+    ids=["bomb", "not gzip", "cut off", "unknown", "twice"],
+)
+async def test_packed_bodies_that_are_refused(
+    gateway: Gateway, encoding: str, body: bytes, expected: tuple[int, str]
+) -> None:
+    assert error(await gateway.client.post(VOTES, content=body, headers={"Content-Encoding": encoding})) == expected
+
+
+async def test_a_body_that_does_not_arrive_is_not_waited_for(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(services.gateway.incoming, "BODY_SECONDS", 0.05)
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield b"{"
+        await asyncio.sleep(60)
+
+    assert error(await gateway.client.post(VOTES, content=slow())) == (408, "body_timeout")
+
+
+async def test_a_model_is_declared_and_removed(gateway: Gateway) -> None:
+    response = await gateway.client.put(MODEL, content=DECLARATION)
+    assert (response.status_code, response.json()) == (202, {"arena": "text", "model": "meta-llama/Llama-3-8b"})
+    assert (await gateway.client.delete(MODEL)).status_code == 202
+    (topic, key, value), removal = gateway.log.written
+    assert (topic, key) == ("isonomy.models", b"text/meta-llama/Llama-3-8b")
+    assert parse_model(value, key, 4e9).weight == 1
+    assert removal == (topic, key, None)
+
+
+async def test_a_declaration_that_cannot_be_used_is_refused(gateway: Gateway) -> None:
+    assert error(await gateway.client.put(MODEL, content=b"{}")) == (422, "missing_field")
+    assert error(await gateway.client.put(MODEL, content=b"{")) == (400, "invalid_json")
+    assert error(await gateway.client.put("/v1/arenas/Text/models/m", content=DECLARATION)) == (422, "invalid_arena")
+    assert error(await gateway.client.delete("/v1/arenas/text/models/")) == (422, "invalid_model")
+    assert gateway.log.written == []
+
+
+async def test_what_is_not_there_is_an_error_in_the_same_shape(gateway: Gateway) -> None:
+    for path in ("/nothing", VOTES + "/", "/v1/arenas/text/models"):
+        assert error(await gateway.client.post(path)) == (404, "not_found")
+    for path, allow in ((VOTES, {"POST"}), (MODEL, {"PUT", "DELETE"})):
+        response = await gateway.client.get(path)
+        assert error(response) == (405, "method_not_allowed")
+        assert set(response.headers["allow"].split(", ")) == allow
+    assert gateway.count("isonomy_gateway_requests_total", route="other", status="404") == 3
+
+
+@pytest.mark.parametrize("path", ["/", "/healthz", "/readyz", "/metrics", "/openapi.json"])
+async def test_what_can_be_read_needs_no_key(gateway: Gateway, path: str) -> None:
+    del gateway.client.headers["authorization"]
+    assert (await gateway.client.get(path)).status_code == 200
+    assert (await gateway.client.head(path)).status_code == 200
+
+
+async def test_metrics_are_those_of_the_contract(gateway: Gateway, vote: MakeVote) -> None:
+    await gateway.client.post(VOTES, content=vote())
+    text = (await gateway.client.get("/metrics")).text
+    assert 'isonomy_gateway_votes_total{outcome="accepted"} 1.0' in text
+    assert "process_resident_memory_bytes" in text
+
+
+async def test_what_nobody_expected_is_logged_and_not_shown(
+    gateway: Gateway, vote: MakeVote, caplog: pytest.LogCaptureFixture
+) -> None:
+    gateway.log.unavailable = ZeroDivisionError("secret of the house")
+    with caplog.at_level(logging.ERROR):
+        response = await gateway.client.post(VOTES, content=vote())
+    assert error(response) == (500, "internal")
+    assert "secret of the house" not in response.text
+    assert "secret of the house" in caplog.text
+    assert gateway.count("isonomy_gateway_requests_total", route=VOTES, status="500") == 1
+
+
+async def test_the_written_votes_can_be_read_as_intake_reads_them(gateway: Gateway, vote: MakeVote) -> None:
+    await gateway.client.post(VOTES, content=msgspec.json.encode([msgspec.Raw(vote(id=str(i))) for i in range(20)]))
+    assert [parse_vote(value, 4e9).id.encode() for _, _, value in gateway.log.written] == [
+        key for _, key, _ in gateway.log.written
+    ]

@@ -1,0 +1,62 @@
+"""Votes with a clock and an arrival each, as blocks cut wherever one likes."""
+
+import itertools
+
+import msgspec
+import numpy as np
+
+from streams.contracts.vote import Vote
+from streams.history.ratings import RatingsHistory
+from streams.ledger.codec import Block
+from streams.ledger.rows import rows_of
+from streams.ratings.elo import interpreted
+from streams.ratings.fold import ArenaState, Limits, fold
+
+LIMITS = Limits()
+MONDAY = 1_767_571_200
+"""A midnight."""
+DAY_SECONDS = 86_400
+
+
+def battle(a, b, winner, tstamp, recorded):
+    """A vote, and when it arrived, epoch milliseconds."""
+    return msgspec.convert({"id": "v", "model_a": a, "model_b": b, "winner": winner, "tstamp": tstamp}, Vote), recorded
+
+
+def blocks(battles, cuts=()):
+    """Blocks of battles, cut before the given ones."""
+    made = []
+    places = [0, *sorted({cut for cut in cuts if 0 < cut < len(battles)}), len(battles)]
+    for begin, end in itertools.pairwise(places):
+        part = battles[begin:end]
+        if part:
+            n = len(part)
+            offset = np.arange(begin, end, dtype=np.int64)
+            recorded = np.array([each for _, each in part], np.int64)
+            rows = rows_of([vote for vote, _ in part], np.zeros(n, np.int32), offset, recorded)
+            made.append(Block("text", rows, {0: end - 1}))
+    return made
+
+
+def start():
+    return ArenaState("text", history=RatingsHistory())
+
+
+def play(state, records, now=0.0):
+    for record in records:
+        fold(state, record, LIMITS, interpreted, now)
+        state.position += 1
+    return state
+
+
+def live(days, a_day, models=6, seed=3, begin=MONDAY + 7, arrives=0.5):
+    """Battles as they come in: evenly, each arriving half a second after it was fought."""
+    random, n = np.random.default_rng(seed), int(days * a_day)
+    first = random.integers(0, models, n)
+    second = (first + random.integers(1, models, n)) % models
+    won = random.random(n) < 1 / (1 + 1.5 ** (first - second))
+    clock = begin + np.arange(n) * DAY_SECONDS / a_day
+    return [
+        battle(f"m{a}", f"m{b}", "model_a" if win else "model_b", at, int((at + arrives) * 1000))
+        for a, b, win, at in zip(first.tolist(), second.tolist(), won.tolist(), clock.tolist(), strict=True)
+    ]

@@ -1,0 +1,117 @@
+"""A fetch becomes one block an arena, refusals and a number of duplicates."""
+
+import numpy as np
+import pytest
+
+from streams.contracts.reasons import Reason
+from streams.intake.accept import Source, accept, remember
+from streams.intake.decode import decode
+from streams.intake.dedup import SeenIds
+from streams.intake.records import Records
+from streams.intake.refusals import Refusals, TooManyRefused
+from tests.unit.intake.making import as_records, body, votes
+
+
+def source(run=10**9, ratio=1.0, window=10**9):
+    return Source(SeenIds(10_000, 10_000), Refusals(run, ratio, window), 0)
+
+
+def joined(*fetches):
+    return Records(
+        [key for each in fetches for key in each.keys],
+        [value for each in fetches for value in each.values],
+        *(np.concatenate([getattr(each, name) for each in fetches]) for name in ("partition", "offset", "recorded")),
+    )
+
+
+def test_each_arena_gets_its_own_block():
+    pairs = [(b"a", body(id="a")), (b"b", body(id="b", arena="vision", model_a="z")), (b"c", body(id="c"))]
+    accepted = accept(as_records(pairs, first=10), {0: source()})
+    assert {block.arena: block.rows.offset.tolist() for block in accepted.blocks} == {"text": [10, 12], "vision": [11]}
+    assert [block.through for block in accepted.blocks] == [{0: 12}] * 2
+    assert [block.rows.models for block in accepted.blocks] == [["x", "y"], ["z", "y"]]
+
+
+def test_a_duplicate_is_dropped_and_counted():
+    sources = {0: source()}
+    again = as_records([(b"a", body(id="a", winner="model_b")), (b"b", body(id="b"))], first=1)
+    assert accept(as_records([(b"a", body(id="a"))]), sources).duplicates == 0
+    accepted = accept(again, sources)
+    assert accepted.duplicates == 1
+    assert [block.rows.offset.tolist() for block in accepted.blocks] == [[2]]
+
+
+def test_the_block_accounts_for_what_it_does_not_hold():
+    pairs = [(b"a", body(id="a")), (b"a", body(id="a")), (b"b", b"garbage"), (None, None)]
+    accepted = accept(as_records(pairs), {0: source()})
+    [block] = accepted.blocks
+    assert (len(block.rows), block.through) == (1, {0: 3})
+    assert [(reject.index, reject.reason) for reject in accepted.rejects] == [
+        (2, Reason.INVALID_JSON),
+        (3, Reason.EMPTY),
+    ]
+
+
+def test_a_fetch_of_nothing_usable_has_no_block():
+    sources = {0: source()}
+    assert accept(as_records([(b"a", b"{}")]), sources).blocks == []
+    assert sources[0].position == 1
+
+
+def test_a_refused_record_does_not_make_its_id_known():
+    sources = {0: source()}
+    accept(as_records([(b"a", body(id="a", winner="x"))]), sources)
+    assert accept(as_records([(b"a", body(id="a"))], first=1), sources).duplicates == 0
+
+
+def test_partitions_do_not_know_each_others_ids():
+    fetch = joined(as_records(votes(3), partition=0), as_records(votes(3), partition=2, first=50))
+    sources = {0: source(), 1: source(), 2: source()}
+    accepted = accept(fetch, sources)
+    [block] = accepted.blocks
+    assert (accepted.duplicates, block.through) == (0, {0: 2, 2: 52})
+    assert [each.position for each in sources.values()] == [3, 0, 53]
+
+
+def test_the_position_follows_gaps():
+    sources = {0: source()}
+    fetch = as_records(votes(2))
+    fetch.offset[:] = [5, 90]
+    accept(fetch, sources)
+    assert sources[0].position == 91
+
+
+def test_a_large_fetch_of_duplicates_keeps_only_its_words():
+    sources = {0: source()}
+    pairs = votes(1_500)
+    accept(as_records(pairs), sources)
+    new = (b"new", body(id="new", model_a="p", model_b="q"))
+    [block] = accept(as_records([*pairs, new], first=1_500), sources).blocks
+    assert block.rows.models == ["p", "q"]
+
+
+def test_too_many_refused_stop_the_fetch():
+    with pytest.raises(TooManyRefused):
+        accept(as_records([(b"a", b"")] * 3), {0: source(run=3)})
+
+
+def test_one_bad_partition_stops_the_others_too():
+    sources = {0: source(run=3), 1: source(run=3)}
+    with pytest.raises(TooManyRefused):
+        accept(joined(as_records(votes(2)), as_records([(b"a", b"")] * 3, partition=1)), sources)
+
+
+def test_duplicates_are_not_refusals():
+    sources = {0: source(run=3, ratio=0.1, window=4)}
+    for turn in range(5):
+        accept(as_records(votes(2), first=2 * turn), sources)
+
+
+def test_remembering_is_accepting_without_the_output():
+    pairs = [*votes(4), (b"v1", body(id="v1")), (b"z", b"garbage")]
+    one, other = {0: source()}, {0: source()}
+    accept(as_records(pairs), one)
+    remember(as_records(pairs), decode(as_records(pairs)), other)
+    again = as_records(votes(6), first=6)
+    assert accept(again, one).duplicates == accept(again, other).duplicates == 4
+    assert one[0].position == other[0].position

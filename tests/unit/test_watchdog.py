@@ -1,0 +1,76 @@
+"""When a stage hangs: it has lag and does not move."""
+
+from dataclasses import dataclass
+
+from kafka import TopicPartition
+
+from streams.contracts.metrics import Metrics
+from streams.contracts.settings import Settings
+from streams.watchdog import Progress, Watchdog
+
+
+def ages(*observations):
+    progress = Progress()
+    return [progress.observe(*each) for each in observations]
+
+
+def test_the_first_look_is_no_verdict():
+    assert ages((100.0, 5, 1_000)) == [0.0]
+
+
+def test_lag_without_progress_ages():
+    assert ages((0.0, 5, 10), (2.0, 5, 10), (60.0, 5, 99)) == [0.0, 2.0, 60.0]
+
+
+def test_any_move_begins_anew():
+    assert ages((0.0, 5, 10), (50.0, 5, 10), (51.0, 6, 9), (53.0, 6, 9)) == [0.0, 50.0, 0.0, 2.0]
+
+
+def test_a_move_backwards_is_a_move():
+    assert ages((0.0, 5, 10), (50.0, 3, 12), (60.0, 3, 12)) == [0.0, 0.0, 10.0]
+
+
+def test_nothing_to_do_is_no_hanging():
+    assert ages((0.0, 5, 0), (500.0, 5, 0), (502.0, 5, 1), (504.0, 5, 1)) == [0.0, 0.0, 2.0, 4.0]
+
+
+def test_a_negative_lag_is_no_lag():
+    assert ages((0.0, 5, 3), (9.0, 5, -1)) == [0.0, 0.0]
+
+
+def test_position_zero_is_a_position():
+    assert ages((0.0, 0, 3), (9.0, 0, 3)) == [0.0, 9.0]
+
+
+def test_a_look_before_the_first_position_does_not_count_against_the_stage():
+    assert ages((0.0, 0, 0), (300.0, 0, 0), (301.0, 7, 10)) == [0.0, 0.0, 0.0]
+
+
+class EmptyTopics:
+    """A kafka-python consumer of topics that hold nothing."""
+
+    def end_offsets(self, partitions, timeout_ms):
+        return dict.fromkeys(partitions, 0)
+
+    beginning_offsets = end_offsets
+
+
+@dataclass
+class Stage:
+    name: str
+    positions: dict
+
+
+def test_a_partition_that_is_anothers_by_now_shows_no_lag():
+    metrics, stage = Metrics(), Stage("intake", {TopicPartition("votes", 0): 0, TopicPartition("votes", 1): 0})
+    watchdog = Watchdog(Settings(), metrics, [stage])
+
+    def shown():
+        samples = [sample for family in metrics.lag.collect() for sample in family.samples]
+        return {sample.labels["partition"] for sample in samples}
+
+    watchdog._look(EmptyTopics())
+    assert shown() == {"0", "1"}
+    stage.positions = {TopicPartition("votes", 1): 0}
+    watchdog._look(EmptyTopics())
+    assert shown() == {"1"}
