@@ -38,6 +38,8 @@ logger = logging.getLogger(__name__)
 CANCEL_SECONDS = 6.0
 STOP_SECONDS = 20.0
 """Longest time to stop; ending by force is as safe as a crash at any other moment."""
+FAUST_STOP_SECONDS = 6.0
+"""Longest time for what is left when the stages have saved: Faust's consumer thread may end without telling anyone."""
 
 
 class Stage(Protocol):
@@ -106,10 +108,14 @@ class _App(faust.App):
         """Make no directory, which Faust would for its tables: there are none."""
 
     async def on_stop(self) -> None:
-        """Stop, in bounded time: consumers and producers wait for a broker that is away, some of them for ever."""
-        self._deadline = threading.Timer(STOP_SECONDS, _give_up)
-        self._deadline.daemon = True
-        self._deadline.start()
+        """Stop, in bounded time: consumers and producers wait for a broker that is away, some of them for ever.
+
+        The stages come first and side by side: each has something to save, and none needs another for it.
+        """
+        self._exit_after(STOP_SECONDS, EXIT_CODE, "the next start goes on from what was saved")
+        await asyncio.gather(*(service.stop() for service in self._first))
+        code = EXIT_CODE if self.crashed else 0
+        self._exit_after(FAUST_STOP_SECONDS, code, "the stages have saved, and nothing else has anything to lose")
         await super().on_stop()
 
     async def on_shutdown(self) -> None:
@@ -118,11 +124,18 @@ class _App(faust.App):
         if self._deadline is not None:
             self._deadline.cancel()
 
+    def _exit_after(self, seconds: float, code: int, why: str) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._deadline = threading.Timer(seconds, _give_up, (seconds, code, why))
+        self._deadline.daemon = True
+        self._deadline.start()
 
-def _give_up() -> None:
-    logger.critical("not stopped after %.0f s: exit, the next start goes on from what was saved", STOP_SECONDS)
+
+def _give_up(seconds: float, code: int, why: str) -> None:
+    logger.warning("not stopped after %.0f s: exit, %s", seconds, why)
     logging.shutdown()
-    os._exit(EXIT_CODE)
+    os._exit(code)
 
 
 class StageEnded(RuntimeError):  # noqa: N818 -- what happened, in words

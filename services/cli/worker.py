@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import logging
 
@@ -42,7 +43,8 @@ def command(stages: str, port: int | None) -> None:
         raise click.BadParameter(f"{stages!r}: choose of {', '.join(STAGES)}", param_hint="--stages")
     require_kafka(settings)
     require_redis(settings)
-    uvloop.install()
+    # For this thread only: Faust reaches into the loop of its consumer thread from here, which uvloop does not survive.
+    asyncio.set_event_loop(uvloop.new_event_loop())
     try:
         app = create_app(settings, Metrics(), chosen)
     except InvalidSetting as error:

@@ -162,7 +162,7 @@ def test_a_worker_that_is_asked_to_end_saves_and_the_next_goes_on_without_refold
 def test_a_worker_ends_when_asked_although_it_has_not_joined_its_groups_yet(pipeline: Pipeline) -> None:
     worker = pipeline.worker().start()
     eventually(lambda: worker.answer("/healthz") is not None, READY)
-    assert worker.stop(ENDED) == 0
+    assert worker.stop(ENDED) == 0, worker.log()
 
 
 def test_too_many_refused_records_stop_intake_loudly_again_after_a_restart_and_until_the_limit_is_raised(
