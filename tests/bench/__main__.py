@@ -12,14 +12,15 @@ import click
 from rich.console import Console
 
 from tests.bench import machine
-from tests.bench.lines import folding, freshness, gateway, intake, memory, peers, reading, refresh
+from tests.bench.lines import folding, freshness, gateway, intake, judged, memory, peers, reading, refresh
 from tests.bench.place import Servers, servers
 from tests.bench.report import Row, markdown, table
 
-LINES = "abcdefgh"
+LINES = "abcdefghi"
 BROKERS = {"embedded": ["embedded"], "kafka": ["kafka"], "both": ["kafka", "embedded"]}
 VOTES = 400_000
 FOLD_VOTES = 1_000_000
+JUDGED_VOTES = 1_500_000
 REFRESHES = 200
 OFFER_SECONDS = 30.0
 BURST_SECONDS = 4.0
@@ -43,6 +44,7 @@ def plan(on: Servers, first: bool, rounds: int, quick: bool) -> dict[str, Measur
         "f": lambda: gateway.measure(on, rounds, BURST_SECONDS / share),
         "g": lambda: memory.measure(on),
         "h": lambda: reading.measure(on, rounds, BURST_SECONDS / share),
+        "i": lambda: judged.measure(on, rounds, JUDGED_VOTES // share),
     }
     return both | once if first else both
 

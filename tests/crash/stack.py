@@ -1,22 +1,27 @@
-"""The processes of the crash suite under a supervisor, and what is done to them, written down with its time."""
+"""The processes of a crash suite under a supervisor, and what is done to them, written down with its time."""
 
+import random
 import time
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from services.local.process import ChildProcess
 from services.local.restarts import Happening, Patience, Report
 from services.local.supervisor import Supervisor
-from tests.support.gateway import GatewayProcess, gateway_process
 from tests.support.pipeline import Pipeline
 from tests.support.stack import TestBroker, TestRedis
 
-ARENAS = ("text", "code", "search", "chat")
-"""One on each of the four ledger partitions, so that both members of the ratings group have some."""
-
-WORKERS = {"intake-1": "intake", "intake-2": "intake", "ratings-1": "ratings", "ratings-2": "ratings"}
 PATIENCE = Patience(quick=3.0, quick_failures=30, longest_delay=2.0)
 EVERY = 0.1
+FROZEN_SECONDS = 15.0
+"""More than two session timeouts: the group has moved on when the process wakes."""
+EXPECTED_SECONDS = 12.0
+"""About what one event takes, with the recovery after it; the votes are spread over all of them."""
+RECOVERY_SECONDS = 90.0
+"""Most that is waited for the views to move on after an event, before the next."""
 
 
 class EventLog:
@@ -34,8 +39,8 @@ class EventLog:
         self._show(f"  {self.seconds:7.1f} s  {text}")
 
 
-class Stack:
-    """Two intakes, two ratings and a gateway over a broker and a Redis of their own.
+class Stack(ABC):
+    """Workers over a broker and a Redis of their own.
 
     Parameters
     ----------
@@ -45,25 +50,37 @@ class Stack:
         The prefixes; its topics exist already.
     log
         Where everything is written down.
+    workers
+        Stages of each worker by name.
+    others
+        What else runs, by name.
     """
 
-    def __init__(self, broker: TestBroker, redis: TestRedis, pipeline: Pipeline, log: EventLog) -> None:
+    def __init__(
+        self,
+        broker: TestBroker,
+        redis: TestRedis,
+        pipeline: Pipeline,
+        log: EventLog,
+        workers: Mapping[str, str],
+        others: Mapping[str, ChildProcess],
+    ) -> None:
         self.broker, self.redis, self.pipeline, self.log = broker, redis, pipeline, log
-        self.gateway: GatewayProcess = gateway_process(
-            broker.bootstrap, pipeline.topic_prefix, pipeline.directory, ISONOMY_PRODUCE_TIMEOUT="3"
-        )
-        self.workers = {name: pipeline.worker(name, stages) for name, stages in WORKERS.items()}
-        self.children: dict[str, ChildProcess] = {name: worker.process for name, worker in self.workers.items()}
-        self.children["gateway"] = self.gateway.process
-        self.exits: dict[str, list[int]] = {name: [] for name in self.children}
+        self.workers = {name: pipeline.worker(name, stages) for name, stages in workers.items()}
+        self.children = {name: worker.process for name, worker in self.workers.items()} | dict(others)
+        self.exits: Counter[str] = Counter()
+        """How often each ended with which code on the way."""
         self._killed: set[str] = set()
         self._supervisor = Supervisor(self.children, report=self._heard, patience=PATIENCE)
+
+    @abstractmethod
+    def counted(self) -> int:
+        """Battles that Redis shows."""
 
     def start(self) -> None:
         self._supervisor.start()
         for worker in self.workers.values():
             worker.wait_ready()
-        self.gateway.wait("/readyz")
 
     def stop(self) -> dict[str, int | None]:
         """SIGTERM to all; returns the exit codes."""
@@ -84,25 +101,25 @@ class Stack:
             time.sleep(EVERY)
         return False
 
-    def counted(self) -> int:
-        """Battles on the overall boards of all arenas."""
-        boards = [self.pipeline.board(arena) for arena in ARENAS]
-        return sum(board.battles for board in boards if board is not None)
-
     def kill(self, name: str) -> None:
+        """SIGKILL; who is being started again is waited for, a kill must hit something."""
+        self.watch_until(lambda: self.children[name].alive, RECOVERY_SECONDS)
         self._killed.add(name)
         self.children[name].kill()
         self.log.say(f"kill -9 {name}")
 
-    def freeze(self, name: str, seconds: float) -> None:
+    def freeze(self, name: str) -> None:
         """SIGSTOP, let the others take over, SIGCONT."""
+        self.watch_until(lambda: self.children[name].alive, RECOVERY_SECONDS)
         before = self.counted()
         self.children[name].freeze()
         self.log.say(f"froze {name} (SIGSTOP)")
-        self.watch(seconds)
+        self.watch(FROZEN_SECONDS)
         counted = self.counted() - before
         self.children[name].thaw()
-        self.log.say(f"thawed {name} (SIGCONT) after {seconds:.0f} s; {counted:,} battles were counted meanwhile")
+        self.log.say(
+            f"thawed {name} (SIGCONT) after {FROZEN_SECONDS:.0f} s; {counted:,} battles were counted meanwhile"
+        )
 
     def crash_broker(self) -> None:
         self.log.say("kill -9 broker")
@@ -126,10 +143,33 @@ class Stack:
         if report.what is Happening.EXITED:
             ours = report.name in self._killed
             self._killed.discard(report.name)
-            self.exits[report.name].append(report.code or 0)
+            self.exits[f"{report.name}: {report.code}"] += 1
             if not ours:
                 self.log.say(f"{report.name} exited by itself with {report.code}")
         elif report.what is Happening.START_FAILED:
             self.log.say(f"{report.name} could not start: {report.detail}")
         elif report.what is Happening.RESTARTED:
             self.log.say(f"{report.name} started again")
+
+
+class Sender(Protocol):
+    """Sends votes, at most `pace` a second."""
+
+    pace: float
+
+    @property
+    def remaining(self) -> int:
+        """Votes that are not sent yet."""
+
+
+def disturb(rng: random.Random, stack: Stack, sender: Sender, events: Sequence[Callable[[], None]]) -> None:
+    """Do everything, in a random order, each at a random moment of a stack that goes on."""
+    for number, act in enumerate(rng.sample(events, len(events))):
+        # As fast as leaves enough votes for the events to come.
+        sender.pace = max(200.0, sender.remaining / (EXPECTED_SECONDS * (len(events) - number)))
+        before = stack.counted()
+        if not stack.watch_until(lambda before=before: stack.counted() > before, RECOVERY_SECONDS):  # type: ignore[misc]
+            stack.log.say(f"NOT RECOVERED within {RECOVERY_SECONDS:.0f} s, going on")
+        stack.watch(rng.uniform(0.0, 4.0))
+        act()
+    sender.pace = 20_000.0

@@ -9,19 +9,14 @@ data (ISONOMY_TEST_BROKER=kafka).
 import json
 import os
 import random
-import sys
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from kafka.errors import KafkaError
 
-from services.local.process import ChildProcess
-from services.local.restarts import Happening, Report
-from services.local.supervisor import Supervisor
 from services.simulate import read_scenario, simulate
 from services.simulate.records import Recorder
 from streams.contracts.alert import Alert, Kind, Status, decode_alert, encode_alert
@@ -30,10 +25,10 @@ from streams.fairness.fold import fold
 from streams.fairness.stage import read_book
 from streams.fairness.state import ArenaFairness
 from streams.ledger.codec import Notice, decode
-from tests.crash.stack import PATIENCE, EventLog
+from tests.crash.stack import EventLog, Stack, disturb
 from tests.support.eventually import eventually
 from tests.support.pipeline import Pipeline
-from tests.support.stack import TestBroker, TestRedis, make_broker, make_redis
+from tests.support.stack import TestBroker, TestRedis
 
 pytestmark = [pytest.mark.crash, pytest.mark.integration, pytest.mark.timeout(1_200)]
 
@@ -72,44 +67,10 @@ kind = "remove"
 models = "model-12"
 at = {second}
 """
-FROZEN_SECONDS = 15.0
-"""More than two session timeouts: the group has moved on when the process wakes."""
-EXPECTED_SECONDS = 12.0
-RECOVERY_SECONDS = 90.0
-"""Most that is waited for the views to move on after an event, before the next."""
 DECLARED_WITHIN = 60.0
 SENT_WITHIN = 240.0
 WATCHED_WITHIN = 180.0
-EVERY = 0.1
 MOST_AT_ONCE = 1_000
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[TestBroker]:
-    """A broker for this test alone: it is killed."""
-    chosen = make_broker(tmp_path / "broker")
-    with chosen.owned():
-        yield chosen
-
-
-@pytest.fixture
-def redis_server(tmp_path: Path) -> Iterator[TestRedis]:
-    """A Redis for this test alone: it is flushed."""
-    chosen = make_redis(tmp_path / "redis")
-    if chosen.server is None:
-        pytest.skip("the Redis of REDIS_URL is not ours to flush")
-    with chosen.server:
-        yield chosen
-
-
-@pytest.fixture
-def log(capsys: pytest.CaptureFixture[str]) -> EventLog:
-    def show(text: str) -> None:
-        with capsys.disabled():
-            print(text, flush=True, file=sys.stderr)
-
-    show("")
-    return EventLog(show)
 
 
 @pytest.fixture
@@ -133,68 +94,25 @@ def pipeline(
         pipeline.stop()
 
 
-class Stack:
-    """Two intakes and two fairness folds under a supervisor."""
+class FairnessStack(Stack):
+    """Two intakes and two fairness folds."""
 
-    def __init__(self, pipeline: Pipeline, log: EventLog) -> None:
-        self.pipeline, self.log = pipeline, log
-        self.workers = {name: pipeline.worker(name, stages) for name, stages in WORKERS.items()}
-        self.children: dict[str, ChildProcess] = {name: worker.process for name, worker in self.workers.items()}
-        self.exits: Counter[str] = Counter()
-        self._supervisor = Supervisor(self.children, report=self._heard, patience=PATIENCE)
-
-    def __enter__(self) -> "Stack":
-        self._supervisor.start()
-        for worker in self.workers.values():
-            worker.wait_ready()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
-    def stop(self) -> dict[str, int | None]:
-        """SIGTERM to all; returns the exit codes."""
-        self._supervisor.stop()
-        return {name: child.poll() for name, child in self.children.items()}
-
-    def watch_until(self, condition: Callable[[], bool], seconds: float) -> bool:
-        """Let it run, restarting what falls, until a condition holds; False when it did not in time."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            self._supervisor.check()
-            if condition():
-                return True
-            time.sleep(EVERY)
-        return False
-
-    def watched(self) -> int:
+    def counted(self) -> int:
         """Battles in the fairness views of all arenas."""
         keys = self.pipeline.settings.keys
         with self.pipeline.redis as redis:
             texts = [redis.get(keys.fairness(arena)) for arena in ARENAS]
         return sum(json.loads(text)["battles"] for text in texts if text is not None)
 
-    def kill(self, name: str) -> None:
-        self.watch_until(lambda: self.children[name].alive, RECOVERY_SECONDS)
-        self.children[name].kill()
-        self.log.say(f"kill -9 {name}")
 
-    def freeze(self, name: str) -> None:
-        """SIGSTOP, let the other take over, SIGCONT."""
-        self.watch_until(lambda: self.children[name].alive, RECOVERY_SECONDS)
-        self.children[name].freeze()
-        self.log.say(f"froze {name} (SIGSTOP)")
-        self.watch_until(lambda: False, FROZEN_SECONDS)
-        self.children[name].thaw()
-        self.log.say(f"thawed {name} (SIGCONT) after {FROZEN_SECONDS:.0f} s")
-
-    def tails(self) -> str:
-        return "\n".join(f"--- {name}\n{child.log_tail(30)}" for name, child in self.children.items())
-
-    def _heard(self, report: Report) -> None:
-        if report.what is Happening.EXITED:
-            self.exits[f"{report.name}: {report.code}"] += 1
-        self.log.say(f"{report.name} {report.what.value}")
+@pytest.fixture
+def stack(broker: TestBroker, redis_server: TestRedis, pipeline: Pipeline, log: EventLog) -> Iterator[FairnessStack]:
+    stack = FairnessStack(broker, redis_server, pipeline, log, WORKERS, {})
+    try:
+        stack.start()
+        yield stack
+    finally:
+        stack.stop()
 
 
 class Sender:
@@ -252,39 +170,18 @@ def make_feed() -> tuple[list[tuple[bytes, bytes | None]], list[tuple[bytes, byt
     return models, [vote for turn in zip(*votes, strict=True) for vote in turn]
 
 
-def run_storm(rng: random.Random, stack: Stack, sender: Sender, broker: TestBroker, redis: TestRedis) -> None:
-    """Do everything in a random order; each event comes at a random moment of a stack that goes on."""
-
-    def flush() -> None:
-        redis.flush()
-        stack.log.say("flushed Redis")
-
-    def crash_broker() -> None:
-        stack.log.say("kill -9 broker")
-        broker.crash()
-        stack.log.say("the broker is back, on the same data")
+def schedule(rng: random.Random, stack: FairnessStack) -> list[Callable[[], None]]:
+    """What will be done: kills divided evenly among both stages, and the rest."""
 
     def one_of(kind: str) -> str:
         return f"{kind}-{rng.randint(1, 2)}"
 
-    events = [
-        lambda kind=("fairness", "intake")[number % 2]: stack.kill(one_of(kind))  # type: ignore[misc]
-        for number in range(KILLS)
-    ]
-    events += [lambda: stack.freeze(one_of("fairness")), flush]
-    if broker.durable:
-        events.append(crash_broker)
-    rng.shuffle(events)
-    for number, act in enumerate(events):
-        # As fast as leaves enough votes for the events to come.
-        sender.pace = max(100.0, sender.remaining / (EXPECTED_SECONDS * (len(events) - number)))
-        before = stack.watched()
-        if not stack.watch_until(lambda before=before: stack.watched() > before, RECOVERY_SECONDS):  # type: ignore[misc]
-            stack.log.say(f"NOT RECOVERED within {RECOVERY_SECONDS:.0f} s, going on")
-        moment = time.monotonic() + rng.uniform(0.0, 3.0)
-        stack.watch_until(lambda moment=moment: time.monotonic() >= moment, 4.0)  # type: ignore[misc]
-        act()
-    sender.pace = 20_000.0
+    kinds = [("fairness", "intake")[number % 2] for number in range(KILLS)]
+    events: list[Callable[[], None]] = [lambda kind=kind: stack.kill(one_of(kind)) for kind in kinds]  # type: ignore[misc]
+    events += [lambda: stack.freeze(one_of("fairness")), stack.flush]
+    if stack.broker.durable:
+        events.append(stack.crash_broker)
+    return events
 
 
 def refolded(pipeline: Pipeline) -> dict[str, list[bytes]]:
@@ -309,25 +206,25 @@ def without_repeats(values: list[bytes]) -> list[Alert]:
 
 
 def test_whatever_falls_the_alerts_are_those_of_one_undisturbed_process(
-    pipeline: Pipeline, broker: TestBroker, redis_server: TestRedis, log: EventLog
+    stack: FairnessStack, pipeline: Pipeline, log: EventLog
 ) -> None:
-    log.say(f"{len(ARENAS)} × {BATTLES:,} battles, {KILLS} kills, seed {SEED}, {broker.kind} broker")
+    log.say(f"{len(ARENAS)} × {BATTLES:,} battles, {KILLS} kills, seed {SEED}, {stack.broker.kind} broker")
     models, votes = make_feed()
-    with Stack(pipeline, log) as stack:
-        pipeline.produce_raw(MODELS.name, models)
-        eventually(lambda: len(pipeline.topic(LEDGER.name)) >= len(models), DECLARED_WITHIN, every=0.3)
-        sender = Sender(pipeline, votes)
-        sender.start()
-        try:
-            run_storm(random.Random(SEED), stack, sender, broker, redis_server)
-            sent = stack.watch_until(lambda: not sender.remaining, SENT_WITHIN)
-        finally:
-            sender.stop()
-        assert sent, f"{sender.remaining} votes are not sent"
-        caught_up = stack.watch_until(lambda: stack.watched() >= len(votes), WATCHED_WITHIN)
-        log.say(f"{stack.watched():,} battles watched of {len(votes):,}")
-        assert caught_up, stack.tails()
-        codes = stack.stop()
+    pipeline.produce_raw(MODELS.name, models)
+    eventually(lambda: len(pipeline.topic(LEDGER.name)) >= len(models), DECLARED_WITHIN, every=0.3)
+    sender = Sender(pipeline, votes)
+    sender.start()
+    try:
+        rng = random.Random(SEED)
+        disturb(rng, stack, sender, schedule(rng, stack))
+        sent = stack.watch_until(lambda: not sender.remaining, SENT_WITHIN)
+    finally:
+        sender.stop()
+    assert sent, f"{sender.remaining} votes are not sent"
+    caught_up = stack.watch_until(lambda: stack.counted() >= len(votes), WATCHED_WITHIN)
+    log.say(f"{stack.counted():,} battles watched of {len(votes):,}")
+    assert caught_up, stack.tails()
+    codes = stack.stop()
     log.say(f"exits on the way {dict(stack.exits)}; in the end {codes}")
 
     values = [record.value for record in pipeline.topic(ALERTS.name)]

@@ -1,0 +1,38 @@
+"""A broker and a Redis for one test alone, for both are made to fall, and a log of what is done."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.crash.stack import EventLog
+from tests.support.stack import TestBroker, TestRedis, make_broker, make_redis
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[TestBroker]:
+    """A broker for this test alone: it is killed."""
+    chosen = make_broker(tmp_path / "broker")
+    with chosen.owned():
+        yield chosen
+
+
+@pytest.fixture
+def redis_server(tmp_path: Path) -> Iterator[TestRedis]:
+    """A Redis for this test alone: it is flushed."""
+    chosen = make_redis(tmp_path / "redis")
+    if chosen.server is None:
+        pytest.skip("the Redis of REDIS_URL is not ours to flush")
+    with chosen.server:
+        yield chosen
+
+
+@pytest.fixture
+def log(capsys: pytest.CaptureFixture[str]) -> EventLog:
+    def show(text: str) -> None:
+        with capsys.disabled():
+            print(text, flush=True, file=sys.stderr)
+
+    show("")
+    return EventLog(show)
