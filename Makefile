@@ -26,14 +26,19 @@ $(READY): $(LOCK) pyproject.toml
 .PHONY: install
 install: $(READY) ## Make the virtual environment
 
+.PHONY: fresh
+fresh:
+	@# numba's cache of a function knows nothing of the functions it calls: what is older than any source goes.
+	@find streams -name '*.nb[ic]' -exec sh -c 'test -n "$$(find streams -name "*.py" -newer "$$1" | head -1)"' _ {} \; -delete
+
 .PHONY: run
-run: $(READY) ## Run the stack, replay 1,670,250 real votes, play a silent removal; Ctrl-C stops it
+run: $(READY) fresh ## Run the stack, replay 1,670,250 real votes, play a silent removal; Ctrl-C stops it
 	@deploy/ensure-redis
 	@deploy/ensure-page
 	@$(BIN)/isonomy up --replay chatbot-arena-2024-08 --simulate silent-removal
 
 .PHONY: test
-test: $(READY) ## Run every test, on the embedded broker
+test: $(READY) fresh ## Run every test, on the embedded broker
 	@deploy/ensure-redis
 	@deploy/ensure-page --tests
 	@deploy/ensure-chromium
@@ -42,7 +47,7 @@ test: $(READY) ## Run every test, on the embedded broker
 	@$(BIN)/python -m pytest -q -n 2 $(ARGS)
 
 .PHONY: test-kafka
-test-kafka: $(READY) ## Run the integration and crash tests on Apache Kafka (Java 17 and Maven needed)
+test-kafka: $(READY) fresh ## Run the integration and crash tests on Apache Kafka (Java 17 and Maven needed)
 	@deploy/ensure-redis
 	@deploy/ensure-page --tests
 	@deploy/ensure-chromium
@@ -67,7 +72,7 @@ dashboards: $(READY) ## Write the Grafana dashboards and the Prometheus rules fr
 	@$(BIN)/python -m deploy.prometheus.write
 
 .PHONY: bench
-bench: $(READY) ## Measure, peers side by side, and write docs/benchmarks.md
+bench: $(READY) fresh ## Measure, peers side by side, and write docs/benchmarks.md
 	@deploy/ensure-redis
 	@$(BIN)/python -m tests.bench --write docs/benchmarks.md $(ARGS)
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
@@ -22,7 +22,8 @@ from streams.contracts.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-Batch = Mapping[TopicPartition, Sequence[Any]]
+Batch = Mapping[TopicPartition, Any]
+"""By partition its records, as the client gives them or as `read` has made of them."""
 _LOST = (CommitFailedError, IllegalGenerationError, RebalanceInProgressError, UnknownMemberIdError)
 
 JOIN_LOOK_SECONDS = 0.01
@@ -73,6 +74,9 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
     evenly
         Take no more from one partition than from another. Otherwise a burst is taken partition by partition, and what
         was sent together lies thousands of records apart.
+    read
+        What to make of each partition's records, given its number, before the next partition is fetched: they are in
+        the processor's cache then, and reading them costs a third.
     """
 
     def __init__(
@@ -84,10 +88,11 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
         *,
         max_records: int,
         evenly: bool = False,
+        read: Callable[[int, Sequence[Any]], Any] = lambda partition, records: records,
     ) -> None:
         self._settings = settings
         self._follower = follower
-        self._max_records, self._evenly = max_records, evenly
+        self._max_records, self._evenly, self._read = max_records, evenly, read
         self._left_out: set[TopicPartition] = set()
         self._topics = [settings.topic(name) for name in topics]
         self.consumer = AIOKafkaConsumer(
@@ -156,14 +161,23 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
     async def _fetch_turn(self) -> Batch:
         wait = 0 if self.hurry else self._settings.fetch_wait_ms
         if not self._evenly:
-            return await self.fetch(timeout_ms=wait, max_records=self._max_records)
+            return self._of(await self.fetch(timeout_ms=wait, max_records=self._max_records))
         partitions = self.consumer.assignment() - self._left_out
         share = max(1, self._max_records // max(1, len(partitions)))
-        batch = dict(await self.fetch(*partitions, timeout_ms=wait, max_records=share))
-        with contextlib.suppress(Rebalanced):  # what was fetched already is gone from the consumer: it must not be lost
-            for partition in sorted(partitions - batch.keys()) if batch else ():
-                batch.update(await self.fetch(partition, timeout_ms=0, max_records=share))
+        batch: dict[TopicPartition, Any] = {}
+        try:
+            async with asyncio.timeout(wait / 1000 + REBALANCE_GRACE):
+                batch = self._of(await self.consumer.getmany(*partitions, timeout_ms=wait, max_records=share))
+                for partition in sorted(partitions - batch.keys()) if batch else ():
+                    batch |= self._of(await self.consumer.getmany(partition, timeout_ms=0, max_records=share))
+        except TimeoutError:
+            # What was fetched already is gone from the consumer: it must not be lost.
+            if not batch:
+                raise Rebalanced from None
         return batch
+
+    def _of(self, fetched: Batch) -> dict[TopicPartition, Any]:
+        return {at: self._read(at.partition, records) for at, records in fetched.items()}
 
     def leave_out(self, partitions: Sequence[TopicPartition]) -> None:
         """Fetch nothing of these until said otherwise; what was fetched ahead of its turn is kept by the consumer."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from streams.intake.decode import Decoded, Reject, decode
 from streams.intake.dedup import SeenIds, marks_of
-from streams.intake.records import Records
+from streams.intake.records import Records, time_order
 from streams.intake.refusals import Refusals
 from streams.ledger.codec import Block, compact
 from streams.ledger.rows import Rows
@@ -36,7 +36,7 @@ class Accepted:
 
 
 def accept(records: Records, sources: Mapping[int, Source]) -> Accepted:
-    """Decode a fetch, drop duplicates, and gather what counts into one block per arena.
+    """Decode a fetch, drop duplicates, and gather what counts, by record time, into one block per arena.
 
     Parameters
     ----------
@@ -54,10 +54,16 @@ def accept(records: Records, sources: Mapping[int, Source]) -> Accepted:
     fresh, through = remember(records, decoded, sources)
     for source in sources.values():
         source.refusals.check()
-    counted = int(fresh.sum())
-    rows = decoded.rows if counted == len(fresh) else decoded.rows.take(fresh)
-    blocks = [Block(arena, part, through) for arena, part in _by_arena(decoded.arenas, fresh, rows)]
-    return Accepted(blocks, decoded.rejects, len(fresh) - counted)
+    # Laid out only now: columns of numbers, and no more the records, which lie in memory as they came.
+    order = time_order(records)
+    rank = np.empty_like(order)
+    rank[order] = np.arange(len(order))
+    usable = _usable(records, decoded)
+    counted = (np.cumsum(usable) - 1)[order[usable[order]]]
+    counted = counted[fresh[counted]]
+    rejects = sorted(decoded.rejects, key=lambda reject: int(rank[reject.index]))
+    blocks = [Block(arena, part, through) for arena, part in _by_arena(decoded, counted)]
+    return Accepted(blocks, rejects, len(fresh) - len(counted))
 
 
 def remember(
@@ -72,12 +78,11 @@ def remember(
     through : dict
         Offset of the last record of each partition in the fetch.
     """
-    refused = np.zeros(len(records), np.bool_)
-    refused[[reject.index for reject in decoded.rejects]] = True
+    refused = ~_usable(records, decoded)
     fresh = np.ones(len(decoded.rows), np.bool_)
     marks = marks_of(decoded.ids)
     through: dict[int, int] = {}
-    for partition in np.unique(records.partition).tolist():
+    for partition in np.flatnonzero(np.bincount(records.partition)).tolist():
         source = sources[partition]
         of_fetch = np.flatnonzero(records.partition == partition)
         of_rows = np.flatnonzero(decoded.rows.partition == partition)
@@ -88,10 +93,18 @@ def remember(
     return fresh, through
 
 
-def _by_arena(arenas: list[str], fresh: NDArray[np.bool_], rows: Rows) -> list[tuple[str, Rows]]:
+def _usable(records: Records, decoded: Decoded) -> NDArray[np.bool_]:
+    usable = np.ones(len(records), np.bool_)
+    usable[[reject.index for reject in decoded.rejects]] = False
+    return usable
+
+
+def _by_arena(decoded: Decoded, chosen: NDArray[np.int64]) -> list[tuple[str, Rows]]:
+    """The chosen rows of each arena, in the given order."""
+    rows, arenas = decoded.rows.take(chosen), decoded.arenas
     if not len(rows):
         return []
     if len(set(arenas)) == 1:
         return [(arenas[0], rows if len(rows) > 1000 else compact(rows))]
-    of = np.array(arenas)[fresh]
+    of = np.array(arenas)[chosen]
     return [(str(arena), compact(rows.take(of == arena))) for arena in np.unique(of)]

@@ -32,7 +32,12 @@ class _Queue:
     parts: deque[tuple[Records, Times]] = field(default_factory=deque)
     """What waits, as it came; none is empty. With each record the largest record time so far: they ascend, and a clock
     that steps back does not count."""
+    gone: int = 0
+    """Records of the first part that were taken already: to cut them off would touch every record that stays."""
     newest: int = -1
+
+    def __len__(self) -> int:
+        return sum(len(records) for records, _ in self.parts) - self.gone
 
     def put(self, records: Records) -> None:
         steady = np.maximum(np.maximum.accumulate(records.recorded), self.newest)
@@ -41,27 +46,27 @@ class _Queue:
 
     def due(self, limit: int | None) -> list[Times]:
         """Times of whatever is no newer than the limit: a beginning of the queue."""
-        return [steady if limit is None else steady[: _count(steady, limit)] for _, steady in self.parts]
+        times = [steady[: _count(steady, limit)] for _, steady in self.parts]
+        return [times[0][self.gone :], *times[1:]] if times else []
 
     def take(self, limit: int | None) -> Records | None:
         """Whatever is no newer than the limit."""
         due = []
         while self.parts:
             records, steady = self.parts[0]
-            count = len(steady) if limit is None else _count(steady, limit)
-            if count == len(steady):
-                due.append(records)
-                self.parts.popleft()
-                continue
-            if count:
-                due.append(records.part(0, count))
-                self.parts[0] = records.part(count, len(records)), steady[count:]
-            break
+            count = _count(steady, limit)
+            if count > self.gone:
+                due.append(records.part(self.gone, count) if count - self.gone < len(records) else records)
+            if count < len(records):
+                self.gone = max(self.gone, count)
+                break
+            self.parts.popleft()
+            self.gone = 0
         return join(due) if due else None
 
 
-def _count(steady: Times, limit: int) -> int:
-    return int(np.searchsorted(steady, limit, side="right"))
+def _count(steady: Times, limit: int | None) -> int:
+    return len(steady) if limit is None else int(np.searchsorted(steady, limit, side="right"))
 
 
 class Aligner(Generic[P]):
@@ -81,7 +86,7 @@ class Aligner(Generic[P]):
 
     def held(self, partition: P) -> int:
         """Number of records of a partition that wait."""
-        return sum(len(records) for records, _ in self._queues[partition].parts)
+        return len(self._queues[partition])
 
     def add(self, partition: P, records: Records) -> None:
         """Take in records of one partition, at least one."""

@@ -15,6 +15,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from streams.intake.letters import below, eight_at, padded
+
 _START = 1 << 10
 _FULL = 0.7
 _PRIME = np.uint64(0x9E3779B97F4A7C15)
@@ -44,7 +46,7 @@ class _Table:
         if size == len(self.slots):
             return self
         larger = _Table.of(size)
-        _copy(self.slots[self.slots[:, 2] >= 0], larger.slots)
+        _copy(self.slots, larger.slots)
         larger.used = self.used
         return larger
 
@@ -59,7 +61,8 @@ def marks_of(ids: Sequence[bytes]) -> Marks:
     n = len(ids)
     marks = np.empty((n, 2), np.int64)
     marks[:, 0] = np.fromiter(map(hash, ids), np.int64, n)
-    _mix(np.frombuffer(b"".join(ids), np.uint8), np.fromiter(map(len, ids), np.int64, n), marks)
+    ends = np.cumsum(np.fromiter(map(len, ids), np.int64, n))
+    _mix(np.frombuffer(padded(ids, int(ends[-1]) if n else 0), "<u8"), ends, marks)
     return marks
 
 
@@ -133,15 +136,19 @@ class SeenIds:
 
 
 @njit(cache=True)
-def _mix(letters, lengths, marks):  # type: ignore[no-untyped-def]
+def _mix(eights, ends, marks):  # type: ignore[no-untyped-def]
     """Write the second half of each mark."""
     at = 0
-    for row in range(len(lengths)):
-        mixed = np.uint64(lengths[row])
-        for each in range(at, at + lengths[row]):
-            mixed = (mixed ^ np.uint64(letters[each])) * _PRIME
+    for row in range(len(ends)):
+        end = ends[row]
+        mixed = np.uint64(end - at)
+        while end - at >= 8:
+            mixed = (mixed ^ eight_at(eights, at)) * _PRIME
+            mixed ^= mixed >> np.uint64(32)
+            at += 8
+        mixed = (mixed ^ (eight_at(eights, at) & below(end - at))) * _PRIME
         marks[row, 1] = np.int64(mixed >> np.uint64(33))
-        at += lengths[row]
+        at = end
 
 
 @njit(cache=True)
@@ -178,11 +185,12 @@ def _mark(keys, stamps, offsets, fresh, young, old, horizon_records, horizon_sec
 
 
 @njit(cache=True)
-def _copy(held, slots):  # type: ignore[no-untyped-def]
-    """Insert slots known to be distinct."""
-    for row in range(len(held)):
-        at = _find(held[row, 0], held[row, 1], slots)
-        slots[at] = held[row]
+def _copy(before, slots):  # type: ignore[no-untyped-def]
+    """Insert what another table holds into one that holds none of it."""
+    for row in range(len(before)):
+        if before[row, 2] >= 0:
+            at = _find(before[row, 0], before[row, 1], slots)
+            slots[at, 0], slots[at, 1], slots[at, 2] = before[row, 0], before[row, 1], before[row, 2]
 
 
 def warm() -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 _LOOKS = 128
 _1 = np.uint64(1)
 _ONES, _HIGHS = np.uint64(0x0101010101010101), np.uint64(0x8080808080808080)
-_QUOTES, _ESCAPES, _SPACES = (np.uint64(letter * 0x0101010101010101) for letter in b'"\\ ')
+_QUOTES, _ESCAPES, _SPACES, _OPENINGS, _CLOSINGS = (np.uint64(letter * 0x0101010101010101) for letter in b'"\\ {}')
 _PLACES = np.uint64(0x0001020304050607)
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 _POWERS = np.array([10.0**power for power in range(23)])
@@ -42,9 +42,15 @@ def skip(text, at, end):  # type: ignore[no-untyped-def]
 @njit(cache=True)
 def eight_at(eights, at):  # type: ignore[no-untyped-def]
     """The eight bytes from `at` on, the first one lowest."""
-    shift = np.uint64(at & 7) << np.uint64(3)
-    word = at >> 3
-    return eights[word] >> shift | eights[word + 1] << _1 << (np.uint64(63) - shift)
+    place = np.uint64(at)  # an index that may be negative costs a comparison
+    shift, word = (place & np.uint64(7)) << np.uint64(3), place >> np.uint64(3)
+    return eights[word] >> shift | eights[word + _1] << _1 << (np.uint64(63) - shift)
+
+
+@njit(cache=True)
+def lowest_of(stops):  # type: ignore[no-untyped-def]
+    """Place, 0 to 7, of the lowest byte whose highest bit is set; no other bits are."""
+    return np.int64((((stops & (~stops + _1)) >> np.uint64(7)) * _PLACES) >> np.uint64(56))
 
 
 @njit(cache=True)
@@ -58,66 +64,65 @@ def string_end(eights, at, end):  # type: ignore[no-untyped-def]
             ((quote - _ONES) & ~quote) | ((escape - _ONES) & ~escape) | ((eight - _SPACES) & ~eight) | eight
         ) & _HIGHS
         if stops:
-            lowest = stops & (~stops + _1)
-            at += np.int64(((lowest >> np.uint64(7)) * _PLACES) >> np.uint64(56))
+            at += lowest_of(stops)
             return at if at < end and (eight_at(eights, at) & np.uint64(255)) == np.uint64(34) else -1
         at += 8
     return -1
 
 
 @njit(cache=True)
-def plain_end(text, at, end):  # type: ignore[no-untyped-def]
+def plain_end(eights, at, end):  # type: ignore[no-untyped-def]
     """Behind the first closing bracket of an array or object without another one in it, -1 when it is not plain."""
-    closing = text[at] + 2
+    closing = (eight_at(eights, at) & np.uint64(255)) + np.uint64(2)
     at += 1
     while at < end:
-        letter = text[at]
-        if letter == closing:
-            return at + 1
-        if letter < 32 or letter >= 127 or letter == 92 or letter == 91 or letter == 123:
-            return -1
-        at += 1
+        eight = eight_at(eights, at)
+        folded = eight | _SPACES  # [ differs from { by this bit, and ] from }
+        opening, shutting, escape = folded ^ _OPENINGS, folded ^ _CLOSINGS, eight ^ _ESCAPES
+        stops = (
+            ((opening - _ONES) & ~opening)
+            | ((shutting - _ONES) & ~shutting)
+            | ((escape - _ONES) & ~escape)
+            | ((eight - _SPACES) & ~eight)
+            | eight
+        ) & _HIGHS
+        if stops:
+            at += lowest_of(stops)
+            return at + 1 if at < end and (eight_at(eights, at) & np.uint64(255)) == closing else -1
+        at += 8
     return -1
 
 
 @njit(cache=True)
-def number_end(text, at, end):  # type: ignore[no-untyped-def]
-    """Behind a number that is not negative and has no exponent, -1 when it is none."""
-    first = at
-    while at < end and 48 <= text[at] <= 57:
+def number(text, at, end):  # type: ignore[no-untyped-def]
+    """A decimal number that is not negative and has no exponent, and the place behind it, -1 when it is none.
+
+    The number is the nearest float64, -1.0 when that takes more than 64 bits to find.
+    """
+    first, digits, fraction = at, 0, -1
+    while at < end:
+        letter = text[at]
+        if 48 <= letter <= 57:
+            digits = digits * 10 + (letter - 48) if 0 <= digits < 90_000_000_000_000_000 else -1
+        elif letter == 46 and fraction < 0 and at > first:
+            fraction = at + 1
+        else:
+            break
         at += 1
-    if at == first or (text[first] == 48 and at > first + 1):
-        return -1
-    if at < end and text[at] == 46:
-        at += 1
-        fraction = at
-        while at < end and 48 <= text[at] <= 57:
-            at += 1
-        if at == fraction:
-            return -1
-    if at < end and (text[at] == 101 or text[at] == 69):  # e E
-        return -1
-    return at
+    whole = at - first if fraction < 0 else fraction - 1 - first
+    if whole == 0 or at == fraction or (text[first] == 48 and whole > 1):
+        return -1.0, -1
+    if at < end and (text[at] == 101 or text[at] == 69 or text[at] == 46):  # e E .
+        return -1.0, -1
+    return _nearest(digits, at - fraction if fraction >= 0 else 0), at
 
 
 @njit(cache=True)
-def number(text, first, last):  # type: ignore[no-untyped-def]
-    """The nearest float64 to a decimal number, -1.0 when that takes more than 64 bits to find."""
-    digits, decimals = 0, -1
-    for at in range(first, last):
-        letter = text[at]
-        if letter == 46:
-            decimals = 0
-            continue
-        if letter < 48 or letter > 57 or digits >= 90_000_000_000_000_000:
-            return -1.0
-        digits = digits * 10 + (letter - 48)
-        if decimals >= 0:
-            decimals += 1
-    decimals = max(decimals, 0)
-    if digits < 1 << 53 and decimals <= 22:
+def _nearest(digits, decimals):  # type: ignore[no-untyped-def]
+    """The float64 nearest to so many digits with so many decimals among them; digits are -1 when they are too many."""
+    if 0 <= digits < 1 << 53 and decimals <= 22:
         return digits / _POWERS[decimals]  # both are exact, so the quotient is the nearest
-    if decimals > 10:
+    if decimals > 10 or digits < 0:
         return -1.0
     whole, rest = digits // _TENS[decimals], digits % _TENS[decimals]
     if not 1 << 30 <= whole < 1 << 31:
@@ -143,6 +148,19 @@ def same(eights, at, others, there, length):  # type: ignore[no-untyped-def]
 def below(length):  # type: ignore[no-untyped-def]
     """A mask of so many bytes, fewer than eight."""
     return (_1 << np.uint64(8 * length)) - _1
+
+
+@njit(cache=True)
+def gather(letters, spans, count, out):  # type: ignore[no-untyped-def]
+    """Write so many pieces, each with a newline behind it; returns how many bytes that took."""
+    at = 0
+    for each in range(count):
+        for place in range(spans[each, 0], spans[each, 1]):
+            out[at] = letters[place]
+            at += 1
+        out[at] = 10
+        at += 1
+    return at
 
 
 @njit(cache=True)

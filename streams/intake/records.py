@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from operator import itemgetter
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -59,28 +59,35 @@ def join(parts: Sequence[Records]) -> Records:
     if len(parts) == 1:
         return parts[0]
     return Records(
-        [key for each in parts for key in each.keys],
-        [value for each in parts for value in each.values],
+        list(chain.from_iterable(each.keys for each in parts)),
+        list(chain.from_iterable(each.values for each in parts)),
         np.concatenate([each.partition for each in parts]),
         np.concatenate([each.offset for each in parts]),
         np.concatenate([each.recorded for each in parts]),
     )
 
 
-def by_time(parts: Sequence[Records]) -> Records:
-    """Lay records out by record time; `parts` are of one partition each, at least one, and keep their order.
+def time_order(records: Records) -> NDArray[np.int64]:
+    """Places of the records by record time, those of each partition in their order: int64[n].
 
     A sender's clock may step back; the log's order must not: what counts is the largest record time so far.
     """
+    steady = records.recorded.copy()
+    for partition in np.flatnonzero(np.bincount(records.partition)).tolist():
+        mine = np.flatnonzero(records.partition == partition)
+        steady[mine] = np.maximum.accumulate(steady[mine])
+    return np.argsort(steady, kind="stable")
+
+
+def by_time(parts: Sequence[Records]) -> Records:
+    """Lay records out in `time_order`; `parts` are of one partition each, at least one."""
     every = join(parts)
-    if len(parts) == 1 or len(every) < 2:
+    if len(parts) == 1:
         return every
-    steady = np.concatenate([np.maximum.accumulate(each.recorded) for each in parts])
-    order = np.argsort(steady, kind="stable")
-    pick = itemgetter(*order.tolist())
+    order = time_order(every)
     return Records(
-        list(pick(every.keys)),
-        list(pick(every.values)),
+        [every.keys[place] for place in order.tolist()],
+        [every.values[place] for place in order.tolist()],
         every.partition[order],
         every.offset[order],
         every.recorded[order],

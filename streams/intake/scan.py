@@ -16,7 +16,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from streams.contracts.vote import WINNERS
-from streams.intake.letters import code, number, number_end, padded, plain_end, same, skip, string_end, table
+from streams.intake.letters import code, gather, number, padded, plain_end, same, skip, string_end, table
 
 ID, MODEL_A, MODEL_B, WINNER, TSTAMP, ARENA, VOTER, LANGUAGE, CATEGORIES, PROMPT, P_PAIR, STYLE = range(12)
 _FIELDS = (
@@ -30,6 +30,8 @@ _NAMES, _NAME_AT = table(_FIELDS)
 _WINNERS, _WINNER_AT = table(tuple(word.encode() for word in WINNERS))
 _WINNER_CODES = np.array(list(WINNERS.values()), np.uint8)
 _MOST = np.array(_LONGEST, np.int64)
+_PLACES = 32
+"""Fields of a record whose places are remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +83,17 @@ def scan(values: list[bytes], keys: list[bytes]) -> Scanned | None:
     winner, tstamp = np.empty(n, np.uint8), np.empty(n)
     if not _scan(letters, eights, ends, ids, id_ends, slots, spans, counts, codes, winner, tstamp):
         return None
-    read = text.decode("ascii")  # it is nothing else, or the scan had failed
-    words = [
-        [read[start:end] for start, end in of_field[:count].tolist()]
-        for of_field, count in zip(spans, counts.tolist(), strict=True)
-    ]
+    words = [_words(letters, spans[field], count) for field, count in enumerate(counts.tolist())]
     return Scanned(codes, words, winner, tstamp)
+
+
+def _words(letters: NDArray[np.uint8], spans: NDArray[np.int64], count: int) -> list[str]:
+    """The pieces as strings: a text that is split costs a third of so many slices."""
+    lengths = spans[:count, 1] - spans[:count, 0]
+    text = np.empty(int(lengths.sum()) + count, np.uint8)
+    gather(letters, spans, count, text)
+    # Nothing else than ASCII, and no newline in it, or the scan had failed.
+    return text.tobytes().decode("ascii").split("\n")[:count]
 
 
 @njit(cache=True)
@@ -94,28 +101,27 @@ def _scan(text, eights, ends, ids, id_ends, slots, spans, counts, codes, winner,
     """Fill the columns; False at the first thing that is not plain."""
     n = len(ends)
     second = np.empty((n, 2), np.int64)
-    order = np.zeros(32, np.int64)  # which field stood where in the record before: it mostly does again
+    # What stands before each value, from `{` or `,` to the colon, mostly stands there again in the next record.
+    before, fields = np.zeros((_PLACES, 2), np.int64), np.zeros(_PLACES, np.int64)
     begin = id_begin = 0
     for row in range(n):
         end, id_end = ends[row], id_ends[row]
-        seen, place = 0, 0
+        seen, place, seconds = 0, 0, -1.0
         if end - begin > 65_536 or end - begin < 2 or text[begin] != 123:  # {
             return False
-        at = skip(text, begin + 1, end)
+        at = begin
         while True:
-            # "name"
-            if at >= end or text[at] != 34:
-                return False
-            first = at + 1
-            at = string_end(eights, first, end)
-            if at < 0:
-                return False
-            field = _field(eights, first, at, order, place)
-            place += 1
-            at = skip(text, at + 1, end)
-            if at >= end or text[at] != 58:  # :
-                return False
-            at = skip(text, at + 1, end)
+            length = before[place, 1] - before[place, 0]
+            if length and at + length < end and same(eights, at, eights, before[place, 0], length):
+                field, at = fields[place], at + length
+            else:
+                first = at
+                field, at = _name(text, eights, at, end)
+                if at < 0:
+                    return False
+                before[place, 0], before[place, 1], fields[place] = first, at, field
+            place = min(place + 1, _PLACES - 1)
+            at = skip(text, at, end)
             if at >= end:
                 return False
             # value
@@ -127,7 +133,7 @@ def _scan(text, eights, ends, ids, id_ends, slots, spans, counts, codes, winner,
                     return False
                 at = last + 1
             elif opening == 91 or opening == 123:  # [ {
-                last = at = plain_end(text, at, end)
+                last = at = plain_end(eights, at, end)
                 if at < 0:
                     return False
             elif (
@@ -135,7 +141,8 @@ def _scan(text, eights, ends, ids, id_ends, slots, spans, counts, codes, winner,
             ):
                 last = at = at + 4  # null
             else:
-                last = at = number_end(text, at, end)
+                seconds, at = number(text, at, end)
+                last = at
                 if at < 0:
                     return False
             if field >= 0:
@@ -158,8 +165,7 @@ def _scan(text, eights, ends, ids, id_ends, slots, spans, counts, codes, winner,
                         return False
                     winner[row] = _WINNER_CODES[found]
                 elif field == TSTAMP:
-                    seconds = -1.0 if opening == 34 else number(text, first, last)
-                    if seconds < 0:
+                    if opening < 48 or opening > 57 or seconds < 0:
                         return False
                     tstamp[row] = seconds
                 elif field in (MODEL_A, MODEL_B):
@@ -198,7 +204,6 @@ def _scan(text, eights, ends, ids, id_ends, slots, spans, counts, codes, winner,
                 break
             if text[at] != 44:  # ,
                 return False
-            at = skip(text, at + 1, end)
         if at + 1 != end or seen & _REQUIRED != _REQUIRED:
             return False
         begin, id_begin = end, id_end
@@ -211,19 +216,23 @@ def _scan(text, eights, ends, ids, id_ends, slots, spans, counts, codes, winner,
 
 
 @njit(cache=True)
-def _field(eights, first, last, order, place):  # type: ignore[no-untyped-def]
-    """Number of a field, -1 for an unknown one."""
-    length = last - first
-    if place < len(order):
-        likely = order[place]
-        if _NAME_AT[likely + 1] - _NAME_AT[likely] == length and same(eights, first, _NAMES, _NAME_AT[likely], length):
-            return likely
+def _name(text, eights, at, end):  # type: ignore[no-untyped-def]
+    """Number of the field named behind `{` or `,`, -1 for an unknown one, and the place behind its colon or -1."""
+    at = skip(text, at + 1, end)
+    if at >= end or text[at] != 34:
+        return -1, -1
+    first = at + 1
+    last = string_end(eights, first, end)
+    if last < 0:
+        return -1, -1
+    at = skip(text, last + 1, end)
+    if at >= end or text[at] != 58:  # :
+        return -1, -1
     for each in range(len(_NAME_AT) - 1):
-        if _NAME_AT[each + 1] - _NAME_AT[each] == length and same(eights, first, _NAMES, _NAME_AT[each], length):
-            if place < len(order):
-                order[place] = each
-            return each
-    return -1
+        length = _NAME_AT[each + 1] - _NAME_AT[each]
+        if length == last - first and same(eights, first, _NAMES, _NAME_AT[each], length):
+            return each, at + 1
+    return -1, at + 1
 
 
 def warm() -> None:

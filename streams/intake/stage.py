@@ -26,7 +26,7 @@ from streams.intake.align import Aligner
 from streams.intake.declare import declare
 from streams.intake.decode import Reject, decode
 from streams.intake.dedup import SeenIds, warm
-from streams.intake.records import Records, by_time, read
+from streams.intake.records import Records, by_time, join, read
 from streams.intake.refusals import Refusals
 from streams.intake.scan import warm as warm_scan
 from streams.ledger.codec import encode_block, encode_notice
@@ -81,7 +81,7 @@ class IntakeStage:
         try:
             # Twice as many as are decided on at once: what is read ahead is there while the brokers are asked for more.
             most = 2 * self._settings.fetch_records
-            await Log(self._settings, self.name, self.topics, self, max_records=most, evenly=True).run()
+            await Log(self._settings, self.name, self.topics, self, max_records=most, evenly=True, read=read).run()
         finally:
             await stop(self._producer)
 
@@ -175,9 +175,9 @@ class IntakeStage:
         due: dict[TopicPartition, Records] = {}
         for at, fetched in batch.items():
             if at.topic == self._votes:
-                self._aligner.add(at, read(at.partition, fetched))
+                self._aligner.add(at, fetched)
             else:
-                due[at] = read(at.partition, fetched)
+                due[at] = fetched
         highwater = {at: log.consumer.highwater(at) for at in self.positions if at.topic == self._votes}
         due.update(self._aligner.take(highwater, time.monotonic(), self._settings.fetch_records))
         log.hurry = self._aligner.more
@@ -194,7 +194,7 @@ class IntakeStage:
         if models:
             self._take_models(by_time(models), outcome)
         if votes:
-            self._take_votes(by_time(votes), outcome)
+            self._take_votes(join(votes), outcome)
         return outcome
 
     def _take_models(self, records: Records, outcome: _Outcome) -> None:

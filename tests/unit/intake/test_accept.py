@@ -73,6 +73,21 @@ def test_partitions_do_not_know_each_others_ids():
     assert [each.position for each in sources.values()] == [3, 0, 53]
 
 
+def test_partitions_laid_one_after_the_other_come_out_by_record_time():
+    """Each keeps its own order, also where a clock steps back; duplicates and refusals go from between."""
+    first = as_records([(b"a", body(id="a")), (b"b", b"garbage"), (b"c", body(id="c")), (b"a", body(id="a"))])
+    other = as_records([(b"d", b""), (b"e", body(id="e")), (b"f", body(id="f"))], partition=1)
+    first.recorded[:] += [10, 30, 20, 50]
+    other.recorded[:] += [25, 40, 5]
+    accepted = accept(joined(first, other), {0: source(), 1: source()})
+    [block] = accepted.blocks
+    assert list(zip(block.rows.partition.tolist(), block.rows.offset.tolist(), strict=True)) == [
+        (0, 0), (0, 2), (1, 1), (1, 2),
+    ]  # fmt: skip
+    assert [reject.index for reject in accepted.rejects] == [4, 1]
+    assert (accepted.duplicates, block.through) == (1, {0: 3, 1: 2})
+
+
 def test_the_position_follows_gaps():
     sources = {0: source()}
     fetch = as_records(votes(2))

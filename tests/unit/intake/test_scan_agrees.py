@@ -4,13 +4,14 @@ import json
 from random import Random
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.contracts.vote import STYLE_FIELDS
 from streams.intake.decode import _fastest, decode, strict
 from streams.intake.letters import number
-from tests.unit.intake.making import ARRIVED_MS, as_records, body, meaning, seeded
+from tests.unit.intake.making import ARRIVED_MS, as_records, body, fields, meaning, seeded
 from tests.unit.intake.test_decode_agrees import fetches
 
 plain_text = st.text(
@@ -70,18 +71,31 @@ def test_numbers_are_the_nearest_floats():
         )
         if "e" in text:
             continue
-        found = number(np.frombuffer(text.encode(), np.uint8), 0, len(text))
+        found, end = number(np.frombuffer(text.encode(), np.uint8), 0, len(text))
         assert found in (-1.0, float(text)), text
+        assert end == len(text)
 
 
 def test_a_second_of_our_time_is_always_read():
     random = Random(6)
     for _ in range(5_000):
         text = repr(random.uniform(1.1e9, 2.1e9))
-        assert number(np.frombuffer(text.encode(), np.uint8), 0, len(text)) == float(text)
+        assert number(np.frombuffer(text.encode(), np.uint8), 0, len(text)) == (float(text), len(text))
 
 
-def test_mutations_of_one_byte_agree():
+@pytest.mark.parametrize("text", ["", ".5", "5.", "01", "00.5", "1e5", "1.5E2", "1.2.3", "-1", "+1", "e", "."])
+def test_what_is_no_plain_number_is_not_read(text):
+    assert number(np.frombuffer(f"{text},".encode(), np.uint8), 0, len(text) + 1)[1] == -1
+
+
+def test_more_digits_than_fit_are_a_number_that_is_not_found():
+    for text in ("9" * 19, "1" + "0" * 40, "0." + "3" * 30):
+        assert number(np.frombuffer(text.encode(), np.uint8), 0, len(text)) == (-1.0, len(text))
+
+
+@pytest.mark.parametrize("before", [0, 1, 2])
+def test_mutations_of_one_byte_agree(before):
+    """Alone, and behind records like it, whose letters between the values are remembered."""
     random = Random(7)
     vote = body(language="en", categories=["a", "b"], p_pair=0.25, style=dict.fromkeys(STYLE_FIELDS, 1))
     taken = 0
@@ -95,11 +109,34 @@ def test_mutations_of_one_byte_agree():
                 del value[at]
             case 2:
                 value.insert(at, random.choice(b'{}[]",:\\0123456789.eE- \n\t\x00\x7f\xc3nulltrue'))
-        records = as_records([(b"v1", bytes(value))])
+        records = as_records([(b"v1", vote)] * before + [(b"v1", bytes(value))])
         found = _fastest(records)
         taken += found is not None
         assert found is None or meaning(found) == meaning(strict(records)), bytes(value)
     assert taken > 1000
+
+
+def test_records_of_many_layouts_in_one_fetch_agree():
+    """What stood before a value in one record is looked for in the next: it may be another name, or as good as it."""
+    random = Random(8)
+    extra = {"language": "en", "categories": ["a"], "voter": "w", "prompt_hash": "p", "p_pair": 0.25, "more": "m"}
+    taken = 0
+    for _ in range(3_000):
+        pairs = []
+        for number_ in range(random.randint(2, 6)):
+            vote = fields(id=f"v{number_}") | {name: extra[name] for name in extra if random.random() < 0.5}
+            names = random.sample(list(vote), len(vote)) if random.random() < 0.5 else list(vote)
+            comma, colon = random.choice([(",", ":"), (", ", ": "), (" , ", " :"), (",  ", ":")])
+            text = comma.join(f'"{name}"{colon}{json.dumps(vote[name])}' for name in names)
+            text = "{" + random.choice(["", " "]) + text + random.choice(["", " "]) + "}"
+            if random.random() < 0.1:
+                text = text.replace('"voter"', '"id"') if random.random() < 0.5 else text.replace(":", "", 1)
+            pairs.append((f"v{number_}".encode(), text.encode()))
+        records = as_records(pairs)
+        found = _fastest(records)
+        taken += found is not None
+        assert found is None or meaning(found) == meaning(strict(records)), pairs
+    assert taken > 1_000
 
 
 def test_words_made_to_collide_are_left_to_the_next_way():
