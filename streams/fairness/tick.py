@@ -30,13 +30,14 @@ def take_in(state: ArenaFairness, *, closes: bool) -> None:
         everyone, in_play, in_play_battles, play.pi_play, facts.rows, facts.clock,
         facts.seen, facts.due, facts.last_row, facts.last_time, facts.window.current, facts.window.total,
     )  # fmt: skip
-    if np.count_nonzero(state.states.silent_removal.held):
-        removed = np.flatnonzero(state.states.silent_removal.held)
-        facts.seen[removed] += declared[removed]
-        facts.due[removed] += declared_battles * play.pi[removed]
-    tick = Tick(declared, declared_battles, in_play, in_play_battles, scene.mark)
-    rules.SILENT_REMOVAL.update(state.states.silent_removal, scene, tick, closes=closes)
-    rules.SHARE_DRIFT.update(state.states.share_drift, scene, tick, closes=closes)
+    if scene.declares:  # without a policy nothing is judged; whoever enters judgement later begins anew
+        if np.count_nonzero(state.states.silent_removal.held):
+            removed = np.flatnonzero(state.states.silent_removal.held)
+            facts.seen[removed] += declared[removed]
+            facts.due[removed] += declared_battles * play.pi[removed]
+        tick = Tick(declared, declared_battles, in_play, in_play_battles, scene.mark)
+        rules.SILENT_REMOVAL.update(state.states.silent_removal, scene, tick, closes=closes)
+        rules.SHARE_DRIFT.update(state.states.share_drift, scene, tick, closes=closes)
     facts.tick_hits.fill(0.0)
     facts.tick_battles.fill(0.0)
 
@@ -49,8 +50,10 @@ def close(state: ArenaFairness) -> list[Alert]:
     rules.FEED_STALLED.update(feed, scene, facts.tick_votes)
     facts.tick_votes = 0
     was_out = facts.outage
-    suspects = [(removal, each) for each in rules.SILENT_REMOVAL.suspects(removal, scene)]
-    suspects += [(drift, each) for each in rules.SHARE_DRIFT.suspects(drift, scene)]
+    suspects = []
+    if scene.declares:
+        suspects = [(removal, each) for each in rules.SILENT_REMOVAL.suspects(removal, scene)]
+        suspects += [(drift, each) for each in rules.SHARE_DRIFT.suspects(drift, scene)]
     if suspects and not np.count_nonzero(feed.stopped):
         onsets = {int(watch.cusum.since_row[watch.winner(each), each]) for watch, each in suspects}
         rules.FEED_STALLED.consider(feed, scene, min(onsets))
@@ -61,6 +64,8 @@ def close(state: ArenaFairness) -> list[Alert]:
     told = []
     if was_out != facts.outage:
         told += _tell(state, Kind.FEED_STALLED)
+    if not scene.declares:
+        return told
     gone_before = removal.held != FREE
     if rules.SILENT_REMOVAL.settle(removal, scene):
         rejudge(state, state.replay_policy())

@@ -34,7 +34,7 @@ def measure(servers: Servers, rounds: int, votes: int) -> Iterator[Row]:
 
 
 def _pace(place: Place, shape: str, votes: int, fairness: bool) -> float:
-    """Votes a second, from the first board to the board, and with fairness the evidence, that counts every vote."""
+    """Votes a second that are counted and, with fairness, judged: the slower of the two."""
     if shape == SCENARIO:
         _simulate(place, votes)
     else:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from streams.contracts.alert import Kind, Severity, Status, Subject
-from tests.unit.fairness.arena import START, equal_arena
+from tests.unit.fairness.arena import START, Ledger, equal_arena
 
 EXPOSURE = {Kind.SHARE_DRIFT, Kind.SILENT_REMOVAL, Kind.FEED_STALLED}
 
@@ -163,6 +163,30 @@ def test_an_arena_without_a_registry_is_not_judged():
     ledger.sample("model-3", 0.0)
     ledger.battles(20_000)
     assert ledger.alerts == []
+
+
+def test_an_arena_that_declares_its_models_late_is_judged_from_there_on():
+    """In the middle of a tick too; what was drawn before is evidence for nobody and against nobody."""
+    ledger = Ledger(seed=17)
+    names = [f"model-{number:02}" for number in range(12)]
+    for name in names:
+        ledger.sample(name, 5.0 if name == "model-03" else 1.0)
+    ledger.battles(4_030)
+    for name in names:
+        ledger.declare(name)
+    declared = ledger.rows
+    for watch in (ledger.state.states.share_drift, ledger.state.states.silent_removal):
+        judged = [ledger.state.scene.facts.roster.models[name] for name in names]
+        assert (watch.cusum.since_row[:, judged] == declared).all()
+        assert not watch.cusum.log_c[:, judged].any()
+    ledger.battles(20_000)
+    assert ledger.alerts == []
+    gone = ledger.clock
+    ledger.sample("model-07", 0.0)
+    ledger.battles(5_000)
+    [alert] = [alert for alert in ledger.alerts if alert.kind is Kind.SILENT_REMOVAL]
+    assert alert.subject.model == "model-07"
+    assert abs(alert.starts_at - gone) < 200 * 0.864
 
 
 def test_most_models_stopping_together_are_one_stalled_feed():
