@@ -16,7 +16,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from streams.contracts.vote import WINNERS
-from streams.intake.letters import code, gather, number, padded, plain_end, same, skip, string_end, table
+from streams.intake.letters import code, gather, number, plain_end, same, skip, string_end, table
 
 ID, MODEL_A, MODEL_B, WINNER, TSTAMP, ARENA, VOTER, LANGUAGE, CATEGORIES, PROMPT, P_PAIR, STYLE = range(12)
 _FIELDS = (
@@ -68,11 +68,9 @@ def scan(values: list[bytes], keys: list[bytes]) -> Scanned | None:
     n = len(values)
     if not n:
         return None
-    ends = np.cumsum(np.fromiter(map(len, values), np.int64, n))
-    id_ends = np.cumsum(np.fromiter(map(len, keys), np.int64, n))
-    text = padded(values, int(ends[-1]))
-    letters, eights = np.frombuffer(text, np.uint8), np.frombuffer(text, "<u8")
-    ids = np.frombuffer(padded(keys, int(id_ends[-1])), "<u8")
+    # n plain votes that take n newlines to the end: so none of the values has one, and each is one vote.
+    letters, eights = _lines(values)
+    id_letters, ids = _lines(keys)
     size = 64
     while size < 3 * n:
         size *= 2
@@ -81,10 +79,16 @@ def scan(values: list[bytes], keys: list[bytes]) -> Scanned | None:
     counts = np.zeros(len(_FIELDS), np.int64)
     codes = np.zeros((len(_FIELDS), n), np.int32)
     winner, tstamp = np.empty(n, np.uint8), np.empty(n)
-    if not _scan(letters, eights, ends, ids, id_ends, slots, spans, counts, codes, winner, tstamp):
+    if not _scan(letters, eights, id_letters, ids, slots, spans, counts, codes, winner, tstamp):
         return None
     words = [_words(letters, spans[field], count) for field, count in enumerate(counts.tolist())]
     return Scanned(codes, words, winner, tstamp)
+
+
+def _lines(pieces: list[bytes]) -> tuple[NDArray[np.uint8], NDArray[np.uint64]]:
+    """The pieces with a newline behind each, as letters and, padded, as words of eight."""
+    text = b"\n".join([*pieces, bytes(16)])
+    return np.frombuffer(text, np.uint8, len(text) - 16), np.frombuffer(text, "<u8", len(text) // 8)
 
 
 def _words(letters: NDArray[np.uint8], spans: NDArray[np.int64], count: int) -> list[str]:
@@ -97,17 +101,16 @@ def _words(letters: NDArray[np.uint8], spans: NDArray[np.int64], count: int) -> 
 
 
 @njit(cache=True)
-def _scan(text, eights, ends, ids, id_ends, slots, spans, counts, codes, winner, tstamp):  # type: ignore[no-untyped-def]
+def _scan(text, eights, id_text, ids, slots, spans, counts, codes, winner, tstamp):  # type: ignore[no-untyped-def]
     """Fill the columns; False at the first thing that is not plain."""
-    n = len(ends)
+    n, end = len(winner), len(text)
     second = np.empty((n, 2), np.int64)
     # What stands before each value, from `{` or `,` to the colon, mostly stands there again in the next record.
     before, fields = np.zeros((_PLACES, 2), np.int64), np.zeros(_PLACES, np.int64)
-    begin = id_begin = 0
+    begin = id_begin = id_end = 0
     for row in range(n):
-        end, id_end = ends[row], id_ends[row]
         seen, place, seconds = 0, 0, -1.0
-        if end - begin > 65_536 or end - begin < 2 or text[begin] != 123:  # {
+        if begin >= end or text[begin] != 123:  # {
             return False
         at = begin
         while True:
@@ -150,7 +153,8 @@ def _scan(text, eights, ends, ids, id_ends, slots, spans, counts, codes, winner,
                     return False
                 seen |= 1 << field
                 if field == ID:
-                    if opening != 34 or last - first != id_end - id_begin or last == first:
+                    id_end = id_begin + last - first
+                    if opening != 34 or last == first or id_end >= len(id_text) or id_text[id_end] != 10:
                         return False
                     if not same(eights, first, ids, id_begin, last - first):
                         return False
@@ -204,9 +208,12 @@ def _scan(text, eights, ends, ids, id_ends, slots, spans, counts, codes, winner,
                 break
             if text[at] != 44:  # ,
                 return False
-        if at + 1 != end or seen & _REQUIRED != _REQUIRED:
+        at += 1
+        if at >= end or text[at] != 10 or at - begin > 65_536 or seen & _REQUIRED != _REQUIRED:
             return False
-        begin, id_begin = end, id_end
+        begin, id_begin = at + 1, id_end + 1
+    if begin != end or id_begin != len(id_text):
+        return False
     for row in range(n):
         word = code(eights, second[row, 0], second[row, 1], MODEL_A, slots, spans, counts)
         if word == 0 or word == codes[MODEL_A, row]:

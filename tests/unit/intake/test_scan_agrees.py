@@ -1,6 +1,7 @@
 """The machine-code way and the strict one agree on every input, and the plainest votes take it."""
 
 import json
+from itertools import product
 from random import Random
 
 import numpy as np
@@ -137,6 +138,30 @@ def test_records_of_many_layouts_in_one_fetch_agree():
         taken += found is not None
         assert found is None or meaning(found) == meaning(strict(records)), pairs
     assert taken > 1_000
+
+
+def test_newlines_within_records_and_keys_deceive_nobody():
+    """The records are joined with newlines: one may hold two votes and another none, and so may the keys."""
+    a, b = body(id="v1"), body(id="v2")
+    both, cut = a + b"\n" + b, (a[:20], a[20:])
+    values = [
+        (both, b""),
+        (b"", both),
+        (both, b),
+        (a, both),
+        (a + b"\n", b),
+        (a, b"\n" + b),
+        cut,
+        (a, b),
+        (a, b + b"\n"),
+    ]
+    keys = [(b"v1", b"v2"), (b"v1\nv2", b""), (b"", b"v1\nv2"), (b"v1\n", b"v2"), (b"v1", b"v2\n"), (b"v1\nv2", b"v2")]
+    for value, key in product(values, keys):
+        records = as_records(list(zip(key, value, strict=True)))
+        found = _fastest(records)
+        assert (found is not None) == (value == (a, b) and key == (b"v1", b"v2"))
+        assert meaning(decode(records)) == meaning(strict(records))
+    assert _fastest(as_records([(b"v1\nv2", both)])) is None
 
 
 def test_words_made_to_collide_are_left_to_the_next_way():
