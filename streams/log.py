@@ -47,6 +47,9 @@ LONGEST_WAIT_MS = 1_000
 """Longest that a broker is let look for records. The embedded one answers with nothing when collecting what is there
 takes longer than it may wait, and that grows with the number of batches: asked again in the same way it would never
 give any."""
+CAREFUL_WAIT_MS = 500
+BLAMELESS_TIMES = 5
+"""So often in a row an error that no batch is to blame for may be a passing one."""
 COMMIT_MARK = "isonomy 1"
 """Metadata of every commit of ours: whoever resets the group's offsets does not write it."""
 
@@ -120,6 +123,7 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
         self._failure: BaseException | None = None
         self._wait_ms = settings.fetch_wait_ms
         self._empty, self._came_at = 0, time.monotonic()
+        self._blameless = 0
         self.active = False
         self.hurry = False
         """The stage has something left to do: a turn then does not wait for records."""
@@ -294,7 +298,7 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
         Raises
         ------
         Exception
-            The error, when no batch is to blame.
+            The error, when again and again no batch is to blame.
         """
         starts = {at: self.reached[at] for at in partitions}
         passed_over = len(self.unreadable)
@@ -303,6 +307,8 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
             for at, start in starts.items():
                 self.seek(at, start)
             for at in partitions:
+                if starts[at] >= stable_end(self.consumer, at):
+                    continue
                 records = await self._up_to_fault(at, max_records)
                 if records:
                     batch[at] = records
@@ -314,7 +320,9 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
                     self.seek(at, start)
             del self.unreadable[passed_over:]
             raise
-        if not batch and len(self.unreadable) == passed_over:
+        found = bool(batch) or len(self.unreadable) > passed_over
+        self._blameless = 0 if found else self._blameless + 1
+        if self._blameless > BLAMELESS_TIMES:
             raise error
         return batch
 
@@ -323,7 +331,7 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
         records: list[Any] = []
         try:
             while len(records) < most:
-                came = await self._getmany([at], self._wait_ms if not records else 0, 1)
+                came = await self._getmany([at], 0 if records else CAREFUL_WAIT_MS, 1)
                 if at not in came:
                     break
                 records += came[at]
