@@ -7,6 +7,7 @@ again.
 from __future__ import annotations
 
 import ssl
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,19 +32,29 @@ def check_connections(settings: Settings) -> None:
 
 
 def aiokafka_options(settings: Settings) -> dict[str, Any]:
-    """Give what an aiokafka client needs to reach Kafka, its servers included."""
+    """Give what an aiokafka client needs to reach Kafka, its servers included. It creates no topic."""
+    _let_aiokafka_create_nothing()
     return {"bootstrap_servers": settings.kafka, **_kafka(settings)}
 
 
 def kafka_python_options(settings: Settings) -> dict[str, Any]:
-    """Give what a kafka-python client needs to reach Kafka, its servers included."""
+    """Give what a consumer or producer of kafka-python needs to reach Kafka, its servers included.
+
+    It creates no topic; an administrator needs `kafka_admin_options`.
+    """
+    return {**kafka_admin_options(settings), "allow_auto_create_topics": False}
+
+
+def kafka_admin_options(settings: Settings) -> dict[str, Any]:
+    """Give what an administrator of kafka-python needs to reach Kafka; it creates only what it is asked to."""
     return {"bootstrap_servers": settings.kafka.split(","), **_kafka(settings)}
 
 
 def faust_credentials(settings: Settings) -> CredentialsT | None:
-    """Give Faust's `broker_credentials`; None on a plain connection."""
+    """Give Faust's `broker_credentials`; None on a plain connection. Its clients create no topic."""
     from faust.auth import SASLCredentials, SSLCredentials
 
+    _let_aiokafka_create_nothing()
     security = settings.kafka_security
     context = _kafka_context(settings) if security.tls else None
     if security.sasl:
@@ -79,6 +90,18 @@ def redis_options(settings: Settings) -> dict[str, Any]:
             "ssl_min_version": ssl.TLSVersion.TLSv1_2,
         }
     return options
+
+
+def _let_aiokafka_create_nothing() -> None:
+    """Have every aiokafka client of this process ask for topics without having them created.
+
+    A broker creates a topic that a client names, with settings that would lose data, unless the request says
+    otherwise (`auto.create.topics.enable` is true by default). aiokafka can say so, but has no setting for it.
+    """
+    import aiokafka.client
+    from aiokafka.protocol.metadata import MetadataRequest
+
+    aiokafka.client.MetadataRequest = partial(MetadataRequest, allow_auto_topic_creation=False)
 
 
 def _kafka(settings: Settings) -> dict[str, Any]:
