@@ -21,9 +21,7 @@ class CaughtUp:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._group = settings.group(INTAKE_GROUP)
-        self._consumer: Any = KafkaConsumer(
-            **kafka_python_options(settings), group_id=None, enable_auto_commit=False
-        )
+        self._consumer: Any = KafkaConsumer(**kafka_python_options(settings), group_id=None, enable_auto_commit=False)
         self._admin: Any = KafkaAdminClient(**kafka_admin_options(settings))
         self._target: dict[Any, int] = {}
 

@@ -81,7 +81,7 @@ def require_topics(settings: Settings, names: Sequence[str], groups: Sequence[st
 
 
 def wait_for_topics(settings: Settings, names: Sequence[str], groups: Sequence[str] = ()) -> None:
-    """Do what `require_topics` does, however long Kafka is away; SIGTERM and SIGINT end the process with 0 meanwhile."""
+    """Do what `require_topics` does, however long Kafka is away; a signal meanwhile ends the process with 0."""
     waiting = threading.Event()
     told = False
     with _signals_end_it():

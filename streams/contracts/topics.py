@@ -1,4 +1,4 @@
-"""The topics: names, partitions and settings, in the order of the data; and what of a topic as found would lose data."""
+"""The topics: names, partitions and settings, in the order of the data; and what would lose data in one as found."""
 
 # Longer than most: what a topic must be, and the judgement of one that is not, stand side by side.
 
