@@ -8,7 +8,7 @@ from typing import Any, Self
 from kafka import KafkaConsumer
 from kafka.admin import KafkaAdminClient
 
-from streams.contracts.connect import kafka_admin_options, kafka_python_options
+from streams.contracts.connect import kafka_python_options
 from streams.contracts.partitioner import partitions_of
 from streams.contracts.settings import Settings
 from streams.contracts.topics import INTAKE_GROUP, LEDGER, VOTES
@@ -21,8 +21,9 @@ class CaughtUp:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._group = settings.group(INTAKE_GROUP)
-        self._consumer: Any = KafkaConsumer(**kafka_python_options(settings), group_id=None, enable_auto_commit=False)
-        self._admin: Any = KafkaAdminClient(**kafka_admin_options(settings))
+        kafka = kafka_python_options(settings)
+        self._consumer: Any = KafkaConsumer(**kafka, group_id=None, enable_auto_commit=False)
+        self._admin: Any = KafkaAdminClient(**kafka)
         self._target: dict[Any, int] = {}
 
     def __enter__(self) -> Self:

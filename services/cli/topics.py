@@ -15,7 +15,7 @@ from kafka.errors import KafkaError
 from services.cli.admission import require_kafka
 from services.cli.common import format_option, read_settings
 from services.cli.errors import KafkaAway, UserError
-from streams.contracts.connect import kafka_admin_options
+from streams.contracts.connect import kafka_python_options
 from streams.contracts.settings import Settings
 from streams.contracts.topics import TOPICS, Finding, Found, Topic, Weight, Wish, config_of, judge
 
@@ -47,7 +47,7 @@ def admin_of(settings: Settings) -> Iterator[KafkaAdminClient]:
     """Connect to Kafka as an administrator; raises `KafkaAway`, or `UserError` for what it refuses."""
     try:
         client = KafkaAdminClient(
-            **kafka_admin_options(settings),
+            **kafka_python_options(settings),
             client_id="isonomy-topics",
             request_timeout_ms=ANSWER_MS,
             bootstrap_timeout_ms=ANSWER_MS,

@@ -14,7 +14,7 @@ from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError as AdminError
 
-from streams.contracts.connect import aiokafka_options, kafka_admin_options
+from streams.contracts.connect import aiokafka_options, kafka_python_options
 from streams.contracts.settings import Settings
 from streams.contracts.topics import INTAKE_GROUP, MODELS, VOTES
 
@@ -61,7 +61,7 @@ class KafkaStack:
                     f"topic {self._settings.topic(MODELS.name)} does not exist: `isonomy topics` creates it"
                 )
             if self._wait:
-                self._admin = await asyncio.to_thread(KafkaAdminClient, **kafka_admin_options(self._settings))
+                self._admin = await asyncio.to_thread(KafkaAdminClient, **kafka_python_options(self._settings))
         except (KafkaError, AdminError) as error:
             await self._producer.stop()
             raise SendError(f"Kafka at {self._settings.kafka} cannot be reached: {error}") from None

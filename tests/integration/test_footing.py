@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 import struct
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -88,7 +89,7 @@ def test_what_is_started_before_the_topics_exist_ends_with_a_sentence_and_create
     assert existing(pipeline.bootstrap, pipeline.topic_prefix) == set()
 
 
-async def test_no_client_of_ours_has_a_topic_created_that_it_names(broker: TestBroker, pipeline: Pipeline) -> None:
+async def test_no_client_of_ours_has_a_topic_created_that_it_names(pipeline: Pipeline) -> None:
     """Also while it runs: a topic that is deleted stays deleted, instead of coming back with the broker's settings."""
     settings = pipeline.settings
     options = {**aiokafka_options(settings), "request_timeout_ms": 2_000}
@@ -112,10 +113,19 @@ async def test_no_client_of_ours_has_a_topic_created_that_it_names(broker: TestB
 
     await asyncio.to_thread(with_kafka_python)
     assert existing(pipeline.bootstrap, pipeline.topic_prefix) == set()
-    if broker.kind == "kafka":  # the broker does create what a client names that does not say otherwise
-        with KafkaProducer(bootstrap_servers=pipeline.bootstrap) as stranger:
-            stranger.send(settings.topic("named"), b"x").get(timeout=30)
-        assert existing(pipeline.bootstrap, pipeline.topic_prefix) == {settings.topic("named")}
+
+
+def test_the_broker_does_create_what_other_clients_name(broker: TestBroker, pipeline: Pipeline) -> None:
+    """Or the test above would say nothing."""
+    if broker.kind != "kafka":
+        pytest.skip("the embedded broker creates in another way: make test-kafka")
+    script = (
+        "import sys; from kafka import KafkaProducer; p = KafkaProducer(bootstrap_servers=sys.argv[1]);"
+        "p.send(sys.argv[2], b'x').get(timeout=30); p.close()"
+    )
+    named = pipeline.settings.topic("named")
+    subprocess.run([sys.executable, "-c", script, pipeline.bootstrap, named], check=True, timeout=60)
+    assert existing(pipeline.bootstrap, pipeline.topic_prefix) == {named}
 
 
 # --- nothing runs on what loses data ----------------------------------------------------------------------------------
@@ -143,9 +153,7 @@ def test_a_topic_that_would_lose_data_is_refused_in_a_sentence(
         assert "`isonomy topics --repair`" in said
 
 
-def test_differences_are_named_repaired_where_kafka_allows_it_and_then_gone(
-    broker: TestBroker, pipeline: Pipeline
-) -> None:
+def test_differences_are_named_repaired_where_a_setting_can_and_then_gone(pipeline: Pipeline) -> None:
     settings = pipeline.settings
     create_topic(pipeline.bootstrap, settings.topic(LEDGER.name), partitions=2, settings={"retention.ms": "604800000"})
     create_topic(pipeline.bootstrap, settings.topic(VOTES.name), partitions=4, settings={"retention.ms": "86400000"})
@@ -156,10 +164,6 @@ def test_differences_are_named_repaired_where_kafka_allows_it_and_then_gone(
     mended = pipeline.isonomy("topics", "--repair", "--format", "json", check=False)
     found = {topic["topic"]: topic for topic in json.loads(mended.stdout)}
     ledger, votes = found[settings.topic(LEDGER.name)], found[settings.topic(VOTES.name)]
-    if broker.kind != "kafka":
-        assert mended.returncode == 1
-        assert "Kafka does not alter" in ledger["repaired"][0]
-        return
     assert "retention.ms set to -1" in ledger["repaired"]
     assert (votes["state"], "retention.ms set to 2592000000" in votes["repaired"]) == ("ok", True)
     # What would move arenas is not touched.

@@ -11,7 +11,6 @@ from streams.contracts.connect import (
     aiokafka_options,
     check_connections,
     faust_credentials,
-    kafka_admin_options,
     kafka_python_options,
     redis_options,
 )
@@ -124,8 +123,7 @@ def test_certificates_that_cannot_be_used_are_named(tmp_path: Path, authority: A
 def test_nothing_given_is_a_plain_connection() -> None:
     settings = Settings(kafka="a:1,b:2")
     assert aiokafka_options(settings) == {"bootstrap_servers": "a:1,b:2", "security_protocol": "PLAINTEXT"}
-    assert kafka_admin_options(settings) == {"bootstrap_servers": ["a:1", "b:2"], "security_protocol": "PLAINTEXT"}
-    assert kafka_python_options(settings) == {**kafka_admin_options(settings), "allow_auto_create_topics": False}
+    assert kafka_python_options(settings) == {"bootstrap_servers": ["a:1", "b:2"], "security_protocol": "PLAINTEXT"}
     assert faust_credentials(settings) is None
     assert redis_options(settings) == {"url": "redis://localhost:6379/0"}
 
