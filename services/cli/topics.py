@@ -26,13 +26,15 @@ ANSWER_MS = 10_000
 class TopicCheck:
     """One topic as found: `state` is created, ok, missing or differs.
 
-    `differences` says how it differs, `warnings` what may be meant so, and `repaired` what was altered.
+    `differences` says how it differs, `loses` whether that loses data, `warnings` what may be meant so, and `repaired`
+    what was altered.
     """
 
     topic: str
     state: str
     partitions: int
     differences: list[str] = field(default_factory=list)
+    loses: bool = False
     warnings: list[str] = field(default_factory=list)
     repaired: list[str] = field(default_factory=list)
 
@@ -161,7 +163,8 @@ def _check(
     differences = [each.text for each in findings[name] if each.weight is not Weight.DOUBTFUL]
     warnings = [each.text for each in findings[name] if each.weight is Weight.DOUBTFUL]
     state = "differs" if differences else "created" if created else "ok"
-    return TopicCheck(name, state, found.partitions, differences, warnings, repaired.get(name, []))
+    loses = any(each.weight is Weight.LOSES for each in findings[name])
+    return TopicCheck(name, state, found.partitions, differences, loses, warnings, repaired.get(name, []))
 
 
 @click.command("topics")

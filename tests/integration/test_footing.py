@@ -151,6 +151,7 @@ def test_a_topic_that_would_lose_data_is_refused_in_a_sentence(
         said = sentence(pipeline, command)
         assert f"data would be lost: {name}: " in said
         assert "`isonomy topics --repair`" in said
+    assert f"topic {name} would lose data" in sentence(pipeline, "up", "--directory", str(pipeline.directory / "up"))
 
 
 def test_differences_are_named_repaired_where_a_setting_can_and_then_gone(pipeline: Pipeline) -> None:

@@ -175,8 +175,9 @@ def test_a_letter_of_a_topic_that_is_gone_is_named_and_the_others_are_sent(pipel
     pipeline.create_topics()
     with KafkaProducer(bootstrap_servers=pipeline.bootstrap) as producer:
         for topic in ("gone", pipeline.settings.topic(VOTES.name)):
-            headers = [("reason", b"invalid_json"), ("topic", topic.encode()), ("partition", b"0"), ("offset", b"1")]
-            producer.send(pipeline.settings.topic(DEAD_LETTERS.name), b"{", b"k", headers=headers).get(timeout=30)
+            place = [("topic", topic.encode()), ("partition", b"0"), ("offset", b"1"), ("key", b"k")]
+            headers = [("reason", b"invalid_json"), *place]
+            producer.send(pipeline.settings.topic(DEAD_LETTERS.name), b"{", headers=headers).get(timeout=30)
     sent = pipeline.isonomy("dead-letters", "redrive", "--yes", check=False)
     assert sent.returncode == 1
     assert "not sent: gone/0/1: topic gone does not exist" in sent.stderr
