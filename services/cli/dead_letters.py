@@ -28,8 +28,6 @@ ACKNOWLEDGED_SECONDS = 60.0
 CLOSE_SECONDS = 5.0
 MAX_REQUEST_BYTES = 8 * 1024 * 1024
 """What is too large, the broker says."""
-UNREADABLE = "unreadable"
-"""The reason of a letter that holds the bytes of a whole batch."""
 
 
 @click.group("dead-letters")
@@ -123,7 +121,7 @@ def _send(settings: Settings, letters: Sequence[DeadLetter]) -> list[tuple[DeadL
 
 def _why_not(letter: DeadLetter, present: set[str]) -> str | None:
     """Say why a letter is not worth sending, or cannot be; None when it can."""
-    if letter.reason.value == UNREADABLE:
+    if letter.reason is Reason.UNREADABLE:
         return "it stands for a whole batch that no client can read"
     if letter.key is None and letter.value is None:
         return "it has neither key nor value, and would be refused again"
@@ -177,13 +175,7 @@ def _select(settings: Settings, reasons: tuple[str, ...], topic: str | None) -> 
 
 def _place(letter: DeadLetter) -> str:
     """Say where the refused record stands; of a batch, from which offset to which."""
-    last = _last_offset(letter)
-    return letter.place.decode() + ("" if last is None else f"-{last}")
-
-
-def _last_offset(letter: DeadLetter) -> int | None:
-    last: int | None = getattr(letter, "last_offset", None)
-    return last
+    return letter.place.decode() + ("" if letter.last_offset is None else f"-{letter.last_offset}")
 
 
 def _as_json(letter: DeadLetter) -> dict[str, Any]:
@@ -194,7 +186,7 @@ def _as_json(letter: DeadLetter) -> dict[str, Any]:
         "topic": letter.topic,
         "partition": letter.partition,
         "offset": letter.offset,
-        "last_offset": _last_offset(letter),
+        "last_offset": letter.last_offset,
         "reason": letter.reason.value,
         "detail": letter.detail,
         "key": text(letter.key),

@@ -88,6 +88,9 @@ FAIRNESS_GROUP = "fairness"
 HERALD_GROUP = "herald"
 """Consumer groups, without the prefix."""
 
+ACCEPTED_GROUP = "intake-accepted"
+"""A group that nobody joins: its offsets say up to where an operator has accepted that records are missing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wish:

@@ -9,7 +9,6 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from kafka import KafkaProducer
 
-from streams.contracts.reasons import Reason
 from streams.contracts.topics import DEAD_LETTERS, TOPICS, VOTES
 from tests.support.eventually import eventually
 from tests.support.pipeline import COUNTED, Pipeline, assert_same_boards, encode, fold_votes, make_votes
@@ -154,7 +153,6 @@ async def test_a_letter_without_key_and_value_is_named_and_what_is_behind_it_is_
     assert eventually(lambda: worker.metric("dead_letters_total", reason="unknown_winner") == 8, COUNTED)
 
 
-@pytest.mark.skipif("unreadable" not in list(Reason), reason="intake parks no batch that it cannot read yet")
 def test_a_batch_that_nobody_can_read_is_listed_with_its_offsets_and_not_sent_again(pipeline: Pipeline) -> None:
     pipeline.create_topics()
     votes = pipeline.settings.topic(VOTES.name)
