@@ -23,22 +23,33 @@ def require_kafka(settings: Settings) -> None:
     """Log in once. Raises `UserError` when Kafka refuses us, or we it."""
     if settings.kafka_security is KafkaSecurity.PLAINTEXT:
         return  # nothing is said that could be refused
+    away = reach_kafka(settings)
+    if away is not None:
+        log.info("Kafka is away: %s", away)
+
+
+def reach_kafka(settings: Settings) -> str | None:
+    """Log in once, and say why Kafka is away; None when it answers.
+
+    Raises `UserError` when Kafka refuses us, or we it.
+    """
     chatty = logging.getLogger("aiokafka")
     level = chatty.level
     chatty.setLevel(logging.CRITICAL)  # it would say the same, over several lines
     try:
-        asyncio.run(_log_in(settings))
+        return asyncio.run(_log_in(settings))
     finally:
         chatty.setLevel(level)
 
 
-async def _log_in(settings: Settings) -> None:
+async def _log_in(settings: Settings) -> str | None:
     from aiokafka.conn import create_conn
     from aiokafka.errors import AuthenticationFailedError, IllegalSaslStateError, KafkaError
     from aiokafka.errors import SaslAuthenticationFailed as WrongPassword
     from aiokafka.errors import UnsupportedSaslMechanismError as WrongMechanism
 
     options = aiokafka_options(settings)
+    away = []
     for server in options.pop("bootstrap_servers").split(","):
         host, _, port = server.strip().rpartition(":")
         try:
@@ -53,10 +64,11 @@ async def _log_in(settings: Settings) -> None:
                 f"Kafka at {server} does not let {settings.kafka_username} in: wrong name, password or mechanism"
             ) from None
         except (KafkaError, OSError, TimeoutError) as error:
-            log.info("Kafka at %s is away: %r", server, error)
+            away.append(f"{server}: {error or type(error).__name__}")
         else:
             connection.close()
-            return
+            return None
+    return "; ".join(away)
 
 
 def require_redis(settings: Settings) -> None:

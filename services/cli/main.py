@@ -12,7 +12,7 @@ import click
 
 COMMANDS = {
     "up": ("services.cli.up", "Run the whole stack on this machine."),
-    "topics": ("services.cli.topics", "Create the Kafka topics, or check them."),
+    "topics": ("services.cli.topics", "Create the Kafka topics, check them, or mend their settings."),
     "worker": ("services.cli.worker", "Run a stream worker."),
     "gateway": ("services.cli.gateway", "Run the HTTP gateway, or make a key for it."),
     "board": ("services.cli.board", "Serve the page and the read API."),

@@ -6,9 +6,9 @@ import asyncio
 
 import click
 
-from services.cli.admission import require_kafka
 from services.cli.common import read_settings
 from services.cli.errors import UserError
+from services.cli.footing import require_topics
 from streams.contracts.connect import redis_options
 from streams.contracts.settings import Settings
 from streams.contracts.topics import LEDGER, RATINGS_GROUP
@@ -23,7 +23,7 @@ def command(arena: tuple[str, ...]) -> None:
     supervisor starts it again; without one, the next start does it. The Kafka log is not touched.
     """
     settings = read_settings()
-    require_kafka(settings)
+    require_topics(settings, [LEDGER.name])
     arenas = asyncio.run(_forget(settings, arena))
     if not arenas:
         click.echo("no arena is known in Redis; the next worker folds the ledger from its start anyway")

@@ -37,7 +37,8 @@ class Grant:
 
 
 def _topic(name: str, *operations: str) -> Grant:
-    return Grant("topic", name, operations)
+    """Every process looks at the settings of its topics before it begins."""
+    return Grant("topic", name, (*operations, "DescribeConfigs"))
 
 
 def _group(name: str, *operations: str) -> Grant:
@@ -68,10 +69,10 @@ KAFKA: Mapping[str, tuple[Grant, ...]] = {
         _group(HERALD_GROUP, "Read"),
     ),
     # Who scales workers by what intake has not taken.
-    "scaler": (_topic(VOTES.name, "Describe"), _group(INTAKE_GROUP, "Describe")),
+    "scaler": (Grant("topic", VOTES.name, ("Describe",)), _group(INTAKE_GROUP, "Describe")),
     # A person, or a deployment: `topics`, `replay`, `simulate`, `rebuild`, `dead-letters`.
     "operator": (
-        _topic("", "Create", "Describe", "DescribeConfigs", "Read", "Write"),
+        _topic("", "AlterConfigs", "Create", "Describe", "Read", "Write"),
         _group("", "Describe"),
     ),
 }

@@ -7,6 +7,7 @@ again.
 from __future__ import annotations
 
 import ssl
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,19 +32,22 @@ def check_connections(settings: Settings) -> None:
 
 
 def aiokafka_options(settings: Settings) -> dict[str, Any]:
-    """Give what an aiokafka client needs to reach Kafka, its servers included."""
+    """Give what an aiokafka client needs to reach Kafka, its servers included. It has no topic created."""
+    _have_no_topic_created()
     return {"bootstrap_servers": settings.kafka, **_kafka(settings)}
 
 
 def kafka_python_options(settings: Settings) -> dict[str, Any]:
-    """Give what a kafka-python client needs to reach Kafka, its servers included."""
+    """Give what a kafka-python client needs to reach Kafka, its servers included. It has no topic created."""
+    _have_no_topic_created()
     return {"bootstrap_servers": settings.kafka.split(","), **_kafka(settings)}
 
 
 def faust_credentials(settings: Settings) -> CredentialsT | None:
-    """Give Faust's `broker_credentials`; None on a plain connection."""
+    """Give Faust's `broker_credentials`; None on a plain connection. Its clients have no topic created."""
     from faust.auth import SASLCredentials, SSLCredentials
 
+    _have_no_topic_created()
     security = settings.kafka_security
     context = _kafka_context(settings) if security.tls else None
     if security.sasl:
@@ -79,6 +83,21 @@ def redis_options(settings: Settings) -> dict[str, Any]:
             "ssl_min_version": ssl.TLSVersion.TLSv1_2,
         }
     return options
+
+
+def _have_no_topic_created() -> None:
+    """Have all clients of this process ask for topics without having them created.
+
+    A broker creates a topic that a client names, with settings that lose data, unless the request says otherwise
+    (`auto.create.topics.enable` is true by default). aiokafka can say so, and has no setting for it; kafka-python has
+    one, `allow_auto_create_topics`, and does not heed it (3.0.12).
+    """
+    import aiokafka.client
+    from aiokafka.protocol.metadata import MetadataRequest
+    from kafka.cluster import ClusterMetadata
+
+    aiokafka.client.MetadataRequest = partial(MetadataRequest, allow_auto_topic_creation=False)
+    ClusterMetadata.DEFAULT_CONFIG["allow_auto_create_topics"] = False
 
 
 def _kafka(settings: Settings) -> dict[str, Any]:
