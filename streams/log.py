@@ -376,6 +376,11 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
         self.unreadable.clear()  # they are met again on the way
         return ends
 
+    async def end_now(self, partition: TopicPartition) -> int:
+        """Ask up to which offset a partition can be read, without moving; too small a number on the embedded broker."""
+        end: int = (await self.consumer.end_offsets([partition]))[partition]
+        return max(end, stable_end(self.consumer, partition))
+
     async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
         """Let the stage finish its turn and save, before the group moves on."""
         async with self._turn:

@@ -61,6 +61,8 @@ class Owned:
     name: str
     partition: int
     epoch: int
+    quiet_until: int = field(default=0, kw_only=True)
+    """Nothing is published before this ledger position was reached: an owner before may have published up to there."""
     stopped: str = field(default="", kw_only=True)
     """Why nothing more of this arena is folded or published; empty while all is well."""
 
@@ -77,8 +79,8 @@ class _Partition:
     reached: int
     """Offset up to which the partition was read: at or behind the position, for not every offset is a record's."""
     quiet_until: int
-    """The ledger's end at take-over: nothing is published before it was reached, or readers would see the past run by.
-    The owner before may have published whatever was in the ledger."""
+    """The ledger's end when all arenas were claimed: nothing is published before it was reached, or readers would see
+    the past run by. Until then the owner before may have published whatever was in the ledger."""
     refold_until: int
     """The same of a refold, which may have been begun by an owner before this one; 0 when there is none."""
     swept: bool
@@ -207,14 +209,17 @@ class FoldStage(ABC, Generic[A]):
             self._partitions[at.partition] = _Partition(
                 position=position,
                 reached=position,
-                quiet_until=end[at],
+                quiet_until=position,  # said below, when all is claimed
                 refold_until=end[at] if refolding or begun else 0,
                 swept=cause is None and not begun,
                 tail=listing.tail if listing and listing.position == position else 0,
                 saved_position=listing.position if listing and cause is None else -1,
             )
             self.positions[at] = position
-            log.seek(at, position)
+        # Asked again, now that the owners before can publish nothing more.
+        for at, known in (await log.ends(partitions)).items():
+            self._partitions[at.partition].quiet_until = known
+            log.seek(at, self.positions[at])
         self._metrics.ready.labels(self.name).set(1)
         logger.info("%s follows %s", self.name, {f"{p.topic}/{p.partition}": o for p, o in self.positions.items()})
 
@@ -270,6 +275,8 @@ class FoldStage(ABC, Generic[A]):
         if arena is None and is_arena(name):
             owned = Owned(name, partition, await self._claim(name))
             arena = self._arenas[name] = self._new(owned, offset)
+            # A listing that was saved before its first record does not name it: somebody may have published it since.
+            arena.quiet_until = await self._log.end_now(TopicPartition(self._settings.topic(LEDGER.name), partition))
             self._metrics.stopped.labels(self.name, name).set(0)
         if arena is None:
             logger.error("%s: ledger/%d at offset %d is no arena's record: %s", self.name, partition, offset, record)
@@ -320,7 +327,7 @@ class FoldStage(ABC, Generic[A]):
     async def _publish_all(self, now: float, *, last: bool) -> None:
         for arena in self._arenas.values():
             held = self._partitions[arena.partition]
-            if held.reached >= held.quiet_until and not arena.stopped:
+            if held.reached >= max(held.quiet_until, arena.quiet_until) and not arena.stopped:
                 try:
                     await self._publish_due(arena, now, last=last)
                 except (*AWAY, KafkaError, Fenced):
