@@ -6,6 +6,7 @@
 
 use crate::check::Control;
 use stateright::{Model, Property};
+use std::fmt;
 
 /// The ledger's first record is another arena's; each of the others is the arena's, with one vote.
 fn votes(position: usize) -> usize {
@@ -110,7 +111,17 @@ impl Model for Folding {
     type Action = Action;
 
     fn init_states(&self) -> Vec<State> {
-        let mut state = State { end: 0, redis: Redis::default(), replica: None, owners: vec![], clock: 0, losses: self.losses, lost: false, seen: 0, backwards: false };
+        let mut state = State {
+            end: 0,
+            redis: Redis::default(),
+            replica: None,
+            owners: vec![],
+            clock: 0,
+            losses: self.losses,
+            lost: false,
+            seen: 0,
+            backwards: false,
+        };
         self.take_over(&mut state);
         vec![state]
     }
@@ -175,7 +186,8 @@ impl Model for Folding {
                 let owner = &mut next.owners[number];
                 owner.arena = owner.arena.max(owner.position);
                 if owner.epoch > 0 {
-                    let outcome = if self.rules.epoch_fence_of_saves { self.fence(&next.redis, owner) } else { Outcome::Done };
+                    let outcome =
+                        if self.rules.epoch_fence_of_saves { self.fence(&next.redis, owner) } else { Outcome::Done };
                     if outcome != Outcome::Done {
                         self.heed(&mut next, number, outcome);
                         next.forget();
@@ -204,14 +216,22 @@ impl Model for Folding {
 
     fn properties(&self) -> Vec<Property<Self>> {
         vec![
-            Property::always("no board has fewer votes than an earlier one, unless Redis lost it", |_, state: &State| !state.backwards),
+            Property::always(
+                "no board has fewer votes than an earlier one, unless Redis lost it",
+                |_, state: &State| !state.backwards,
+            ),
             Property::always("when the owner is idle, the board has every vote", |model, state: &State| {
                 !model.idle(state) || state.redis.board == votes(state.end)
             }),
             Property::sometimes("all is done, after every take-over and every loss", |model, state: &State| {
-                model.idle(state) && state.owners.len() == model.owners && state.losses == 0 && state.end == model.records
+                model.idle(state)
+                    && state.owners.len() == model.owners
+                    && state.losses == 0
+                    && state.end == model.records
             }),
-            Property::sometimes("a zombie is refused", |_, state: &State| state.owners.len() > 1 && state.owners[0].fenced),
+            Property::sometimes("a zombie is refused", |_, state: &State| {
+                state.owners.len() > 1 && state.owners[0].fenced
+            }),
         ]
     }
 }
@@ -227,7 +247,8 @@ impl State {
         for epoch in 1..=self.clock {
             let of_owners = self.owners.iter_mut().filter(|it| it.epoch == epoch).map(|it| &mut it.serial);
             let of_redis = [Some(&mut self.redis), self.replica.as_mut()].into_iter().flatten();
-            let mut serials: Vec<&mut u8> = of_owners.chain(of_redis.filter(|it| it.epoch == epoch).map(|it| &mut it.serial)).collect();
+            let mut serials: Vec<&mut u8> =
+                of_owners.chain(of_redis.filter(|it| it.epoch == epoch).map(|it| &mut it.serial)).collect();
             let mut ranks: Vec<u8> = serials.iter().map(|serial| **serial).collect();
             ranks.sort_unstable();
             ranks.dedup();
@@ -319,7 +340,12 @@ impl Folding {
         let newest = state.owners.len() - 1;
         !state.owners[newest].fenced
             && !actions.into_iter().any(|action| match action {
-                Action::Claim(it) | Action::Fold(it) | Action::Publish(it) | Action::Save(it) | Action::List(it) | Action::Check(it) => it == newest,
+                Action::Claim(it)
+                | Action::Fold(it)
+                | Action::Publish(it)
+                | Action::Save(it)
+                | Action::List(it)
+                | Action::Check(it) => it == newest,
                 _ => false,
             })
     }
@@ -343,6 +369,12 @@ impl Folding {
 
     pub fn new(records: usize, owners: usize, losses: u8) -> Self {
         Folding { rules: TRUE, records, owners, losses }
+    }
+}
+
+impl fmt::Display for Folding {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{} ledger records, {} owners, {} loss(es) of Redis", self.records, self.owners, self.losses)
     }
 }
 

@@ -6,6 +6,7 @@
 
 use crate::check::Control;
 use stateright::{Model, Property};
+use std::fmt;
 use std::sync::Arc;
 
 const ARENAS: usize = 2;
@@ -14,7 +15,10 @@ const MOST: usize = 8;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Record {
-    Vote { arena: usize, id: usize },
+    Vote {
+        arena: usize,
+        id: usize,
+    },
     /// Ends a transaction: takes an offset, is never returned by a fetch.
     Marker,
 }
@@ -206,7 +210,8 @@ impl Model for Intake {
     fn properties(&self) -> Vec<Property<Self>> {
         vec![
             Property::always("no vote is counted twice, and of equal ones the first", |_, state: &State| {
-                (0..state.log.len()).all(|offset| state.ledger.counted[offset] <= u8::from(is_first(&state.log, offset)))
+                (0..state.log.len())
+                    .all(|offset| state.ledger.counted[offset] <= u8::from(is_first(&state.log, offset)))
             }),
             Property::always("votes of an arena are counted in order", |_, state: &State| !state.ledger.out_of_order),
             Property::always("when the owner is idle, every vote is counted", |model, state: &State| {
@@ -229,7 +234,7 @@ impl Model for Intake {
 }
 
 impl Intake {
-    /// `IntakeStage.assigned`: where to begin, and the id memory in front of it.
+    /// `IntakeStage.assigned` and streams/intake/begin.py: where to begin, and the id memory in front of it.
     fn take_over(&self, state: &mut State) {
         let position = if state.ours || !self.rules.foreign_commit_not_believed {
             state.committed
@@ -237,7 +242,7 @@ impl Intake {
             // A commit that is not ours proves nothing; the ledger does. But the blocks of one fetch are written side by
             // side, and each carries the fetch's end: that one is there does not prove the others.
             let unproven = if self.rules.proof_less_one_fetch { self.fetch } else { 0 };
-            state.ledger.proves.saturating_sub(unproven)
+            state.ledger.proves.saturating_sub(unproven).min(state.committed)
         };
         let known = if self.rules.memory_rebuilt { &state.log[..position] } else { &[] };
         let seen = known.iter().filter_map(|record| self.mark(record)).fold(0, |seen, mark| seen | 1 << mark);
@@ -341,6 +346,13 @@ impl Intake {
     }
 }
 
+impl fmt::Display for Intake {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let Intake { records, fetch, owners, repeats, resets, .. } = self;
+        write!(f, "every votes log of up to {records} records, fetches of up to {fetch}, {owners} owners, {repeats} repeated write, {resets} reset")
+    }
+}
+
 /// Whether a record is a vote, and the first with its arena and id: it counts, and it alone.
 fn is_first(log: &[Record], offset: usize) -> bool {
     log[offset] != Record::Marker && !log[..offset].contains(&log[offset])
@@ -351,14 +363,19 @@ fn logs(most: usize) -> Vec<Vec<Record>> {
     let mut all = vec![vec![]];
     let mut longest = all.clone();
     for _ in 0..most {
-        longest = longest.iter().flat_map(|log| following(log).into_iter().map(|record| [&log[..], &[record]].concat())).collect();
+        longest = longest
+            .iter()
+            .flat_map(|log| following(log).into_iter().map(|record| [&log[..], &[record]].concat()))
+            .collect();
         all.extend(longest.clone());
     }
     all
 }
 
 fn following(log: &[Record]) -> Vec<Record> {
-    let votes = || log.iter().filter_map(|record| if let Record::Vote { arena, id } = record { Some((*arena, *id)) } else { None });
+    let votes = || {
+        log.iter().filter_map(|record| if let Record::Vote { arena, id } = record { Some((*arena, *id)) } else { None })
+    };
     let arenas = votes().map(|(arena, _)| arena + 1).max().unwrap_or(0);
     let ids = votes().map(|(_, id)| id + 1).max().unwrap_or(0);
     let mut records = vec![Record::Marker];
