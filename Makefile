@@ -54,6 +54,11 @@ test-kafka: $(READY) fresh ## Run the integration and crash tests on Apache Kafk
 	@deploy/ensure-prometheus
 	@ISONOMY_TEST_BROKER=kafka $(BIN)/python -m pytest -q -m "integration or crash" tests/integration tests/crash $(ARGS)
 
+.PHONY: models
+models: ## Explore the models of intake, folds and herald to their bounds (Rust's cargo needed)
+	@command -v cargo >/dev/null || { echo "cargo is missing: Rust 1.82 or newer is needed"; exit 1; }
+	@CARGO_TARGET_DIR=$(CURDIR)/.isonomy/models cargo run --release --quiet --manifest-path tests/models/Cargo.toml -- $(ARGS)
+
 .PHONY: lint
 lint: $(READY) ## Check style, types, import rules and generated documents
 	@$(BIN)/ruff check .
