@@ -30,6 +30,7 @@ from aiokafka.errors import (
 
 from streams.clients import make_member, read_commits, stable_end, stop
 from streams.contracts.settings import Settings
+from streams.patience import Patience
 from streams.unreadable import UnreadableBatch, look
 
 logger = logging.getLogger(__name__)
@@ -43,10 +44,6 @@ _NOBODYS = TopicPartition("", 0)
 JOIN_LOOK_SECONDS = 0.01
 REBALANCE_GRACE = 0.5
 """Seconds that a fetch may take beyond its own wait before it counts as held up by a rebalance."""
-LONGEST_WAIT_MS = 1_000
-"""Longest that a broker is let look for records. The embedded one answers with nothing when collecting what is there
-takes longer than it may wait, and that grows with the number of batches: asked again in the same way it would never
-give any."""
 CAREFUL_WAIT_MS = 500
 BLAMELESS_TIMES = 5
 """So often in a row an error that no batch is to blame for may be a passing one."""
@@ -121,8 +118,7 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
         self._turn = asyncio.Lock()
         self._new: list[TopicPartition] | None = None
         self._failure: BaseException | None = None
-        self._wait_ms = settings.fetch_wait_ms
-        self._empty, self._came_at = 0, time.monotonic()
+        self._patience = Patience(settings.fetch_wait_ms)
         self._blameless = 0
         self.active = False
         self.hurry = False
@@ -179,7 +175,7 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
         await self._follower.process(self, batch)
 
     async def _fetch_turn(self) -> Batch:
-        wait = 0 if self.hurry else self._wait_ms
+        wait = 0 if self.hurry else self._patience.wait_ms
         if self._evenly:
             batch = await self._fetch_evenly(wait)
         else:
@@ -203,26 +199,14 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
         return {at: self._read(at.partition, records) for at, records in fetched.items()}
 
     def _adapt_wait(self, came: bool) -> None:
-        """Give a broker that brings nothing, although there is something, more time; take it back when all is read."""
-        if came:
-            self._empty, self._came_at = 0, time.monotonic()
         asked = self.consumer.assignment() - self._left_out
         behind = any(self.reached[at] < stable_end(self.consumer, at) for at in asked if at in self.reached)
-        if not behind:
-            wait = self._settings.fetch_wait_ms
-        elif came:
-            return
-        else:
-            self._empty += 1
-            wait = min(LONGEST_WAIT_MS, self._wait_ms * 2) if self._empty > 1 else self._wait_ms
-        if wait != self._wait_ms:
-            # aiokafka has no setting that may change; a test holds that this one is read at every fetch.
-            self._wait_ms = self.consumer._fetcher._fetch_max_wait_ms = wait
+        wait = self._patience.look(came=came, behind=behind, now=time.monotonic())
+        self.consumer._fetcher._fetch_max_wait_ms = wait  # no public setting may change; a test holds that it is heeded
 
     def told(self) -> str:
         """What the last fetches brought, in words: the watchdog's last ones."""
-        ago = time.monotonic() - self._came_at
-        return f"last records {ago:.0f} s ago, {self._empty} empty fetches since, each waiting up to {self._wait_ms} ms"
+        return self._patience.told(time.monotonic())
 
     def leave_out(self, partitions: Sequence[TopicPartition]) -> None:
         """Fetch nothing of these until said otherwise; what was fetched ahead of its turn is kept by the consumer."""
