@@ -116,6 +116,8 @@ class IntakeStage:
                 if known is None or known.position != position:
                     rebuild.append(partition)
         held = {partition.partition for partition in partitions if partition.topic == self._votes}
+        for number in (log.consumer.partitions_for_topic(self._votes) or set()) - held:
+            self._metrics.memory_short.remove(str(number))  # another's by now
         self._sources = {number: source for number, source in self._sources.items() if number in held}
         self._aligner = Aligner({at: offset for at, offset in self.positions.items() if at.topic == self._votes})
         self._writing, self._acknowledged, self._decided = None, {}, dict(self.positions)
@@ -140,6 +142,7 @@ class IntakeStage:
         if any(first[at] > commits.get(at, (0, False))[0] for at in partitions):
             accepted = await self._accepted(partitions)
         positions = {}
+        self._metrics.gap.clear()  # of a partition that is another's by now, that one tells
         for at in partitions:
             commit, ours = commits.get(at, (None, False))
             place = f"{at.topic.removeprefix(self._settings.topic_prefix)}/{at.partition}"
