@@ -1,4 +1,4 @@
-"""Alerts about the log of votes itself: is what arrived still there, can it be read, did anybody move intake's place?"""
+"""Alerts about the log of votes itself: is what came still there, can it be read, did anybody move intake?"""
 
 from __future__ import annotations
 

@@ -180,8 +180,8 @@ STREAM = (
         expr="max by (stage, arena) (isonomy_fold_arena_stopped) == 1",
         severity=PAGE,
         wait="0s",
-        summary="{{ $labels.stage }} cannot go on with arena {{ $labels.arena }} and has stopped it; the other arenas go"
-        " on.",
+        summary="{{ $labels.stage }} cannot go on with arena {{ $labels.arena }} and has stopped it; the other arenas"
+        " go on.",
         fires=Story(
             {f'isonomy_fold_arena_stopped{{stage="ratings",arena="text",{_WORKER}}}': "0x5 1x20"},
             "10m",
@@ -200,8 +200,8 @@ STREAM = (
         expr="increase(isonomy_stage_failures_total[15m]) >= 3",
         severity=WARNING,
         wait="0s",
-        summary="{{ $labels.stage }} of {{ $labels.instance }} failed {{ $value | printf `%.0f` }} times in a quarter of"
-        " an hour, and is begun anew each time.",
+        summary="{{ $labels.stage }} of {{ $labels.instance }} failed {{ $value | printf `%.0f` }} times in a quarter"
+        " of an hour, and is begun anew each time.",
         fires=Story(
             {f'isonomy_stage_failures_total{{stage="ratings",{_WORKER}}}': "0x5 1 2 3 4 4x20"},
             "16m",
