@@ -22,7 +22,10 @@ class CaughtUp:
         self._settings = settings
         self._group = settings.group(INTAKE_GROUP)
         kafka = kafka_python_options(settings)
-        self._consumer: Any = KafkaConsumer(**kafka, group_id=None, enable_auto_commit=False)
+        # As intake reads: what stands behind an open transaction cannot be counted before that ends.
+        self._consumer: Any = KafkaConsumer(
+            **kafka, group_id=None, enable_auto_commit=False, isolation_level="read_committed"
+        )
         self._admin: Any = KafkaAdminClient(**kafka)
         self._target: dict[Any, int] = {}
 

@@ -134,7 +134,7 @@ class Term:
         """
         await self._inflow.start()
         claimed = await self._claim(released=False)
-        claimed_at = time.monotonic()
+        seen_at = await self._inflow.visible(claimed)
         previous = await self._inflow.up_to(claimed)
         since = time.time() - self._settings.herald_history_days / 2 * DAY
         owed = [each for record in await self._inflow.all_alerts() for each in self._alert(record, since)]
@@ -147,7 +147,7 @@ class Term:
             len(self._book.subscriptions), len(self._book.deliveries), len(self._desk.known.firing()),
         )  # fmt: skip
         free = previous is None or previous.released or previous.by == self._by
-        return owed, 0.0 if free else claimed_at + LEASE
+        return owed, 0.0 if free else seen_at + LEASE
 
     async def _follow(self, owed: list[Delivery], not_before: float) -> None:
         """Act on what was read, and hand out what is due."""
