@@ -1,0 +1,45 @@
+"""Transactions on real Kafka, by a client that is not ours."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import pytest
+from kafka import KafkaProducer
+
+needs_transactions = pytest.mark.skipif(
+    os.environ.get("ISONOMY_TEST_BROKER", "embedded") == "embedded",
+    reason="the embedded broker has no transactions; ISONOMY_TEST_BROKER=kafka starts an Apache Kafka",
+)
+
+Records = Iterable[tuple[bytes | None, bytes | None]]
+
+
+@contextmanager
+def transaction(bootstrap: str, topic: str, records: Records, *, commit: bool) -> Iterator[None]:
+    """Write records in a transaction that is open inside the context, and committed or aborted when it ends."""
+    producer = KafkaProducer(bootstrap_servers=bootstrap, transactional_id=f"test-{secrets.token_hex(4)}")
+    try:
+        producer.init_transactions()
+        producer.begin_transaction()
+        for future in [producer.send(topic, key=key, value=value) for key, value in records]:
+            future.get(timeout=30)
+        yield
+        (producer.commit_transaction if commit else producer.abort_transaction)()
+    finally:
+        producer.close()
+
+
+def committed(bootstrap: str, topic: str, records: Records) -> None:
+    """Write records in a transaction of their own."""
+    with transaction(bootstrap, topic, records, commit=True):
+        pass
+
+
+def aborted(bootstrap: str, topic: str, records: Records) -> None:
+    """Write records in a transaction that is taken back."""
+    with transaction(bootstrap, topic, records, commit=False):
+        pass
