@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from services.board.state import BEHIND_SECONDS
-from streams.contracts.topics import VOTES
+from streams.contracts.alert import Status, encode_alert
+from streams.contracts.topics import ALERTS, VOTES
 from tests.support.board import BoardProcess, board_process
 from tests.support.eventually import eventually
 from tests.support.pipeline import Pipeline, encode, make_votes
 from tests.support.stack import TestRedis
-from tests.support.transactions import aborted, committed, needs_transactions, transaction
+from tests.support.views import alert
+from tests.support.writers import aborted, committed, needs_transactions, transaction, without_codecs, write_packed
 
 pytestmark = pytest.mark.integration
 LEADERBOARD = "/v1/arenas/text/leaderboard"
@@ -78,6 +82,38 @@ def test_what_redis_lost_is_shown_as_old_and_never_as_empty(
                 assert battles(blank) == 60
             eventually(lambda: listener.state().get("state") == "live", 30)
             assert not listener.of("reset")
+
+
+def test_ended_alerts_that_cannot_be_read_do_not_blind_the_board(pipeline: Pipeline, tmp_path: Path) -> None:
+    pipeline.create_topics()
+    pipeline.worker().start().wait_ready()
+    pipeline.produce(make_votes(60, seed=9, labels=False))
+    pipeline.wait_counted(60)
+    ended, packed = alert(7, status=Status.RESOLVED), alert(8, status=Status.RESOLVED)
+    pipeline.produce_raw(ALERTS.name, [(ended.fingerprint.encode(), encode_alert(ended))])
+    board = board_process({**pipeline.environment, **without_codecs(tmp_path)}, tmp_path)
+    with board.process:
+        board.wait().wait(LEADERBOARD)
+        eventually(lambda: [each["id"] for each in past(board)["alerts"]] == [ended.id])
+        assert past(board)["past"] == "live"
+        topic = pipeline.settings.topic(ALERTS.name)
+        record = packed.fingerprint.encode(), encode_alert(packed)
+        offset = asyncio.run(write_packed(pipeline.bootstrap, topic, *record))
+        eventually(lambda: past(board)["past"] == "away")
+        assert [each["id"] for each in past(board)["alerts"]] == [ended.id]
+        said = board.get("/readyz").json()["kafka"]
+        assert f"{topic}/0, offset {offset}" in said
+        assert "snappy" in said
+        with board.listen() as listener:
+            eventually(lambda: listener.state().get("state") == "live")
+            pipeline.produce(make_votes(1, seed=10, labels=False))
+            listener.wait("board")
+    assert "Traceback" not in board.process.log_path.read_text()
+
+
+def past(board: BoardProcess) -> dict[str, Any]:
+    found: dict[str, Any] = board.get("/v1/arenas/text/alerts?status=all").json()
+    return found
 
 
 @needs_transactions

@@ -10,16 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer
 
+from services.herald.api.store import Store
 from services.herald.delivering.tenure import LEASE
 from services.herald.kafka import Follower, Unreadable, make_reader
+from services.web.refusal import Refused
 from streams.contracts.alert import Alert, encode_alert
-from streams.contracts.topics import ALERTS, DELIVERIES
-from tests.support.eventually import eventually
+from streams.contracts.subscription import encode_subscription
+from streams.contracts.topics import ALERTS, DELIVERIES, SUBSCRIPTIONS
+from tests.support.eventually import eventually, eventually_async
 from tests.support.herald import Endpoints, HeraldStack, make_alert, make_subscription
 from tests.support.stack import TestBroker
-from tests.support.transactions import aborted, committed, needs_transactions, transaction
+from tests.support.writers import aborted, committed, needs_transactions, transaction, without_codecs, write_packed
 
 pytestmark = pytest.mark.integration
 
@@ -112,7 +115,7 @@ async def test_a_batch_that_cannot_be_read_is_named_and_loses_nothing_beside_it(
 ) -> None:
     good, packed = [make_alert(number) for number in range(1, 9)], make_alert(9)
     stack.tell(*good)
-    offset = await write_packed(stack, packed)
+    offset = await write_packed(stack.bootstrap, stack.settings.topic(ALERTS.name), *records(packed)[0])
     monkeypatch.setattr("aiokafka.codec.cramjam", None)
     async with reading(stack) as (_, follower):
         found, refused = await read_to_refusal(follower)
@@ -130,11 +133,9 @@ async def test_a_batch_that_cannot_be_read_is_named_and_loses_nothing_beside_it(
 def test_a_herald_without_a_codec_stops_and_says_which_and_the_next_delivers_all(
     stack: HeraldStack, endpoints: Endpoints, tmp_path: Path
 ) -> None:
-    (tmp_path / "without").mkdir()
-    (tmp_path / "without" / "cramjam.py").write_text("raise ImportError\n")
     stack.subscribe(make_subscription("all", endpoints.url("/all")))
-    herald = stack.herald("without", PYTHONPATH=str(tmp_path / "without")).start().wait_owner()
-    offset = asyncio.run(write_packed(stack, make_alert(1)))
+    herald = stack.herald("without", **without_codecs(tmp_path)).start().wait_owner()
+    offset = asyncio.run(write_packed(stack.bootstrap, stack.settings.topic(ALERTS.name), *records(make_alert(1))[0]))
     stack.tell(make_alert(2))
     eventually(lambda: herald.process.poll() is not None, 30)
     assert herald.process.poll() == 1
@@ -146,16 +147,26 @@ def test_a_herald_without_a_codec_stops_and_says_which_and_the_next_delivers_all
     eventually(lambda: sorted(told(endpoints)) == sorted([make_alert(1).id, make_alert(2).id]))
 
 
-async def write_packed(stack: HeraldStack, alert: Alert) -> int:
-    """Write an alert in a batch of the codec snappy; returns its offset."""
-    producer = AIOKafkaProducer(bootstrap_servers=stack.bootstrap, compression_type="snappy")
-    await producer.start()
-    try:
-        key, value = alert.fingerprint.encode(), encode_alert(alert)
-        offset: int = (await producer.send_and_wait(stack.settings.topic(ALERTS.name), value, key=key)).offset
-        return offset
-    finally:
-        await producer.stop()
+async def test_subscriptions_that_cannot_be_read_are_said_to_be_unknown(
+    stack: HeraldStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic, subscription = stack.settings.topic(SUBSCRIPTIONS.name), make_subscription("packed", "http://127.0.0.1/")
+    await write_packed(stack.bootstrap, topic, b"packed", encode_subscription(subscription))
+    monkeypatch.setattr("aiokafka.codec.cramjam", None)
+    store = Store(stack.settings)
+
+    def told() -> str:
+        """Names of the subscriptions, or why they are not known."""
+        try:
+            return ", ".join(store.book().subscriptions)
+        except Refused as refused:
+            return refused.detail
+
+    async with store.run():
+        await eventually_async(lambda: f"{topic}/0, offset 0" in told())
+        assert "snappy" in told()
+        monkeypatch.undo()
+        await eventually_async(lambda: told() == "packed")
 
 
 @contextlib.asynccontextmanager

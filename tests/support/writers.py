@@ -1,4 +1,4 @@
-"""Transactions on real Kafka, by a client that is not ours."""
+"""What clients that are not ours write: transactions, and batches of a codec that a process may lack."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import os
 import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
+from aiokafka import AIOKafkaProducer
 from kafka import KafkaProducer
 
 needs_transactions = pytest.mark.skipif(
@@ -43,3 +45,20 @@ def aborted(bootstrap: str, topic: str, records: Records) -> None:
     """Write records in a transaction that is taken back."""
     with transaction(bootstrap, topic, records, commit=False):
         pass
+
+
+async def write_packed(bootstrap: str, topic: str, key: bytes, value: bytes) -> int:
+    """Write a record in a batch of the codec snappy; returns its offset."""
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, compression_type="snappy")
+    await producer.start()
+    try:
+        offset: int = (await producer.send_and_wait(topic, value, key=key)).offset
+        return offset
+    finally:
+        await producer.stop()
+
+
+def without_codecs(directory: Path) -> dict[str, str]:
+    """Environment of a process that lacks the library of the codecs."""
+    (directory / "cramjam.py").write_text('raise ImportError("this process has none")\n')
+    return {"PYTHONPATH": str(directory)}
