@@ -31,9 +31,9 @@ RETRY_SECONDS = 2.0
 
 
 class Fate:
-    """Whether the herald failed, for the exit code of its process."""
+    """Why the herald failed, for the exit code of its process and its last line; empty while it has not."""
 
-    failed = False
+    why = ""
 
 
 def create_herald(settings: Settings, metrics: Metrics, fate: Fate, end: Callable[[], None]) -> Starlette:
@@ -64,7 +64,7 @@ def create_herald(settings: Settings, metrics: Metrics, fate: Fate, end: Callabl
         if not task.cancelled() and (error := task.exception()) is not None:
             expected = isinstance(error, (LookupError, KafkaError, Stalled, Unreadable))
             log.error("the herald failed: %s", error, exc_info=None if expected else error)
-            fate.failed = True
+            fate.why = str(error) or repr(error)
             end()
 
     @asynccontextmanager

@@ -167,6 +167,8 @@ class Follower:
 
 
 def _cause(error: Exception) -> str:
+    if isinstance(error, KafkaError):  # says its own name
+        return str(error)
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
