@@ -110,10 +110,10 @@ class RatingsStage(FoldStage[RatedArena]):
 
     def _shown(self) -> dict[int, int]:
         """Up to where each partition is on the boards: only this fold knows which records change one."""
-        shown = {number: held.position for number, held in self._partitions.items()}
+        shown = {number: held.reached for number, held in self._partitions.items()}
         for arena in self._arenas.values():
             if not arena.unpublished:
-                arena.published = self._partitions[arena.partition].position
+                arena.published = self._partitions[arena.partition].reached
             shown[arena.partition] = min(shown[arena.partition], arena.published)
         return shown
 
