@@ -112,7 +112,7 @@ class RatingsStage(FoldStage[RatedArena]):
         """Up to where each partition is on the boards: only this fold knows which records change one."""
         shown = {number: held.reached for number, held in self._partitions.items()}
         for arena in self._arenas.values():
-            if not arena.unpublished:
+            if not arena.unpublished and not arena.stopped:
                 arena.published = self._partitions[arena.partition].reached
             shown[arena.partition] = min(shown[arena.partition], arena.published)
         return shown
