@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Protocol
 
@@ -52,6 +52,12 @@ class Source(Protocol):
 
     async def read(self, arena: str, boards: Sequence[str], judged: bool) -> list[bytes | None]:
         """JSON of each board, then of fairness and alerts when `judged`. Raises `SourceAway`."""
+
+    async def shown(self, partitions: Iterable[int]) -> dict[int, int]:
+        """Up to which offset of each ledger partition the boards count; without those of which Redis does not say.
+
+        Raises `SourceAway`.
+        """
 
     async def history(self, arena: str) -> dict[str, bytes | None]:
         """Every part of an arena's history, as `streams.contracts.history` reads them. Raises `SourceAway`."""
@@ -125,6 +131,15 @@ class RedisSource:
         except (RedisError, OSError) as error:
             raise SourceAway(str(error)) from None
         return found
+
+    async def shown(self, partitions: Iterable[int]) -> dict[int, int]:
+        """Read how far the boards count; see `Source`."""
+        try:
+            # One by one: in a cluster they are in different slots.
+            found = {partition: await self._redis.get(self._keys.shown(partition)) for partition in partitions}
+        except (RedisError, OSError) as error:
+            raise SourceAway(str(error)) from None
+        return {partition: int(text) for partition, text in found.items() if text is not None}
 
     async def history(self, arena: str) -> dict[str, bytes | None]:
         """Read the history; see `Source`."""

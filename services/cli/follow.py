@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import click
 import msgspec
 from redis import Redis
 from redis.exceptions import RedisError
@@ -120,9 +121,12 @@ class Screen:
 
 
 async def until_counted(settings: Settings, arena: str, screen: Screen, deadline: Callable[[], bool]) -> None:
-    """Wait until every vote in the topic is on the board, or the deadline passes; then raises `UserError`."""
+    """Wait until every vote that can be read now is on the board, or the deadline passes; then raises `UserError`."""
     with await asyncio.to_thread(CaughtUp, settings) as asked:
         end = await asyncio.to_thread(asked.mark)
+        if hidden := await asyncio.to_thread(asked.hidden):
+            what = f"up to {hidden:,} votes wait behind a transaction that is open"
+            click.echo(f"{what}: they are counted when it ends, and not waited for", err=True)
         while True:
             if await asyncio.to_thread(asked.taken) >= end:
                 position = screen.board.position.ledger if screen.board else None

@@ -58,6 +58,7 @@ KAFKA: Mapping[str, tuple[Grant, ...]] = {
     "board": (
         _topic(ALERTS.name, "Read"),
         _topic(VOTES.name, "Describe"),
+        _topic(LEDGER.name, "Describe"),
         _topic(SUBSCRIPTIONS.name, "Read", "Write"),
         _topic(DELIVERIES.name, "Read", "Write"),
         _group(INTAKE_GROUP, "Describe"),

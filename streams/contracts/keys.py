@@ -51,3 +51,7 @@ class Keys:
     def partition(self, partition: int, fold: str) -> str:
         """String: which arenas a ledger partition was known to hold, up to which offset."""
         return f"{self.prefix}:ledger:{partition}:{fold}"
+
+    def shown(self, partition: int) -> str:
+        """String: offset of a ledger partition up to which the boards here count everything."""
+        return f"{self.prefix}:ledger:{partition}:shown"

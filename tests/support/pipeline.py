@@ -252,6 +252,7 @@ class Pipeline:
             bootstrap_servers=self.bootstrap,
             auto_offset_reset="earliest",
             enable_auto_commit=False,
+            isolation_level="read_committed",
             max_poll_records=20_000,
             fetch_max_wait_ms=100,
         )
