@@ -266,7 +266,7 @@ class FoldStage(ABC, Generic[A]):
         offset, value = entry.offset, entry.value
         record: Block | Notice | DamagedRecord
         try:
-            record = decode(value)
+            record = decode(value or b"")
             name = record.arena
         except DamagedRecord as error:
             # Whose it is says its key; a record that names no arena is no arena's, and nobody's number lacks it.
@@ -312,8 +312,10 @@ class FoldStage(ABC, Generic[A]):
         for number, held in self._partitions.items():
             if not held.swept and held.reached >= held.quiet_until:
                 for name in await self._store.arenas():
-                    if partitions_of([name.encode()], self._count) == [number]:
-                        await self._sweep(name, self._arenas.get(name))
+                    arena = self._arenas.get(name)
+                    here = partitions_of([name.encode()], self._count) == [number]
+                    if here and not (arena is not None and arena.stopped):
+                        await self._sweep(name, arena)
                 held.swept = True
         await self._publish_all(now, last=False)
         if now >= self._next_check:
