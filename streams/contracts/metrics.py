@@ -86,6 +86,8 @@ class Metrics:
         self.snapshot_bytes = self._gauge("fold_snapshot_bytes", "Size of the last state saved.", "stage", "arena")
         # cause: missing (lost, or dropped by `isonomy rebuild`), damaged, foreign (another ledger).
         self.refolds = self._counter("fold_refolds", "Refolds from the start of the ledger.", "stage", "cause")
+        # cause: unreachable, full, read_only, loading, disk, replicas, cluster, refused, busy, other (docs/runbooks).
+        self.redis_away = self._gauge("redis_away", "1 while a stage waits for Redis, by why.", "stage", "cause")
         self.fenced = self._counter("fold_fenced", "Writes refused because another owner took over.", "stage", "arena")
         self.republished = self._counter(
             "fold_republished", "Views written again because Redis had lost them.", "stage", "arena"

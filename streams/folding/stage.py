@@ -17,23 +17,21 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from aiokafka import TopicPartition
-from redis.asyncio import Redis
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from streams.contracts.connect import redis_options
+from streams.contracts.connect import FOLDING, async_redis_client
 from streams.contracts.metrics import Metrics
 from streams.contracts.partitioner import partitions_of
+from streams.contracts.redis_away import REDIS_AWAY, cause_of
 from streams.contracts.settings import Settings
 from streams.contracts.topics import LEDGER
 from streams.folding.listing import Listing, checksum, decode_listing, encode_listing
 from streams.folding.store import Outcome, Store
+from streams.folding.waiting import Waiting
 from streams.ledger.codec import Block, Notice, decode
 from streams.log import Batch, Log
 
 logger = logging.getLogger(__name__)
 
-AWAY = (RedisConnectionError, RedisTimeoutError, OSError)
 RETRY_SECONDS = 0.5
 CHECK_SECONDS = 1.0
 RECORDS_A_TURN = 50
@@ -87,6 +85,7 @@ class FoldStage(ABC, Generic[A]):
         self._count = 0
         self._next_snapshot = self._next_check = self._retry_at = 0.0
         self._store: Store
+        self._waiting = Waiting(metrics, self.name)
         self.positions: dict[TopicPartition, int] = {}
         """Next record to fold of each partition held; read by the watchdog."""
 
@@ -139,7 +138,7 @@ class FoldStage(ABC, Generic[A]):
 
     async def run(self) -> None:
         """Follow until cancelled."""
-        redis = Redis.from_url(**redis_options(self._settings), socket_timeout=5.0, socket_connect_timeout=5.0)
+        redis = async_redis_client(self._settings, FOLDING)
         self._store = Store(redis, self._settings.keys, self.name)
         try:
             await Log(self._settings, self.name, self.topics, self, max_records=RECORDS_A_TURN).run()
@@ -150,9 +149,10 @@ class FoldStage(ABC, Generic[A]):
         """Load the states of the partitions' arenas; waits for Redis when it is away."""
         while True:
             try:
-                return await self._take_over(log, partitions)
-            except AWAY as error:
-                logger.warning("Redis is away, taking over has to wait: %s", error)
+                await self._take_over(log, partitions)
+                return self._waiting.end()
+            except REDIS_AWAY as error:
+                self._waiting.begin(error, "taking over")
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def _take_over(self, log: Log, partitions: Sequence[TopicPartition]) -> None:
@@ -218,9 +218,11 @@ class FoldStage(ABC, Generic[A]):
             return
         try:
             await self._write_due(now)
-        except AWAY as error:
-            logger.warning("Redis is away, %s has to wait: %s", self.name, error)
+            self._waiting.end()
+        except REDIS_AWAY as error:
+            self._waiting.begin(error, self.name)
             self._retry_at = now + RETRY_SECONDS
+            self._next_snapshot = 0.0  # or a save that failed counts as done, and Redis as back
 
     async def _take(self, held: _Partition, partition: int, offset: int, value: bytes) -> None:
         record = decode(value)
@@ -237,8 +239,8 @@ class FoldStage(ABC, Generic[A]):
         while True:
             try:
                 return await self._store.claim(arena)
-            except AWAY as error:
-                logger.warning("Redis is away, a new arena has to wait: %s", error)
+            except REDIS_AWAY as error:
+                self._waiting.begin(error, "a new arena")
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def _write_due(self, now: float) -> None:
@@ -269,8 +271,8 @@ class FoldStage(ABC, Generic[A]):
         try:
             await self._publish_all(time.monotonic(), last=True)
             await self._save_all()
-        except AWAY as error:
-            logger.warning("Redis is away, the last state of %s is not saved: %s", self.name, error)
+        except REDIS_AWAY as error:
+            logger.warning("%s, the last state of %s is not saved: %s", cause_of(error).words, self.name, error)
 
     async def _heed(self, arena: A, outcome: Outcome) -> None:
         """Stop when another owns the arena; write everything again when Redis lost it."""
