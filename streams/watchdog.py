@@ -102,6 +102,8 @@ class Watchdog(threading.Thread):
             positions = dict(stage.positions)
             self._forget(stage.name, positions)
             lag = self._lag(consumer, stage.name, positions)
+            if self._metrics.waits_for_redis(stage.name):
+                lag = 0  # it says so itself, and an exit would take along stages that need no Redis
             age = self._progress[stage.name].observe(time.monotonic(), sum(positions.values()), lag)
             self._metrics.watchdog_age.labels(stage.name).set(age)
             if age > self._settings.watchdog_seconds > 0:

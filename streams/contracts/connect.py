@@ -109,13 +109,15 @@ def redis_client(settings: Settings, patience: Patience, **options: Any) -> Redi
     from redis.retry import Retry
     from redis.sentinel import Sentinel
 
-    retry = Retry(ExponentialBackoff(base=RETRY_FIRST, cap=RETRY_LONGEST), patience.retries)
-    given = redis_options(settings) | _waiting(patience) | {"retry": retry} | options
+    backoff = ExponentialBackoff(base=RETRY_FIRST, cap=RETRY_LONGEST)
+    waiting = {"socket_connect_timeout": patience.connect, "socket_timeout": patience.answer}
+    given = redis_options(settings) | waiting | {"retry": Retry(backoff, patience.retries)} | options
     if "url" in given:
         return Redis.from_url(**given)
-    sentinels, service, to_sentinels = _ask_sentinels(settings, given)
+    sentinels, service, asking = _ask_sentinels(settings, given)
     ask: Any = Sentinel  # redis-py gives it no types
-    master: Redis = ask(sentinels, sentinel_kwargs=to_sentinels).master_for(service, **given)
+    asking["retry"] = Retry(backoff, 0)  # there is another to ask
+    master: Redis = ask(sentinels, sentinel_kwargs=asking).master_for(service, **given)
     return master
 
 
@@ -126,13 +128,15 @@ def async_redis_client(settings: Settings, patience: Patience, **options: Any) -
     from redis.asyncio.sentinel import Sentinel
     from redis.backoff import ExponentialBackoff
 
-    retry = Retry(ExponentialBackoff(base=RETRY_FIRST, cap=RETRY_LONGEST), patience.retries)
-    given = redis_options(settings) | _waiting(patience) | {"retry": retry} | options
+    backoff = ExponentialBackoff(base=RETRY_FIRST, cap=RETRY_LONGEST)
+    waiting = {"socket_connect_timeout": patience.connect, "socket_timeout": patience.answer}
+    given = redis_options(settings) | waiting | {"retry": Retry(backoff, patience.retries)} | options
     if "url" in given:
         return Redis.from_url(**given)
-    sentinels, service, to_sentinels = _ask_sentinels(settings, given)
+    sentinels, service, asking = _ask_sentinels(settings, given)
     ask: Any = Sentinel  # redis-py gives it no types
-    master: AsyncRedis = ask(sentinels, sentinel_kwargs=to_sentinels).master_for(service, **given)
+    asking["retry"] = Retry(backoff, 0)
+    master: AsyncRedis = ask(sentinels, sentinel_kwargs=asking).master_for(service, **given)
     return master
 
 
@@ -156,10 +160,6 @@ def redis_options(settings: Settings) -> dict[str, Any]:
     if settings.redis_password_file is not None:
         options["password"] = _read_secret("REDIS_PASSWORD_FILE", settings.redis_password_file)
     return options | _redis_tls(settings)
-
-
-def _waiting(patience: Patience) -> dict[str, Any]:
-    return {"socket_connect_timeout": patience.connect, "socket_timeout": patience.answer}
 
 
 def _redis_tls(settings: Settings) -> dict[str, Any]:

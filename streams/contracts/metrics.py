@@ -10,6 +10,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 
+from streams.contracts.redis_away import Away
+
 FRESHNESS_BUCKETS = (0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0)
 REFRESH_BUCKETS = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1.0, 2.5)
 DELIVERY_BUCKETS = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 60.0, 600.0, 3_600.0, 21_600.0, 86_400.0)
@@ -151,6 +153,11 @@ class Metrics:
     def is_ready(self, stage: str) -> bool:
         """Tell whether a stage of this process has its partitions and follows them."""
         return self.registry.get_sample_value("isonomy_stage_ready", {"stage": stage}) == 1.0
+
+    def waits_for_redis(self, stage: str) -> bool:
+        """Tell whether a stage of this process waits for Redis."""
+        labels = ({"stage": stage, "cause": cause} for cause in Away)
+        return any(self.registry.get_sample_value("isonomy_redis_away", each) == 1.0 for each in labels)
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(f"isonomy_{name}", text, labels, registry=self.registry)
