@@ -7,7 +7,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.retry import Retry
 
 from services.local.ports import HOST
 from services.local.redis import RedisServer
@@ -116,13 +118,20 @@ class Replicated:
         with Redis(port=sentinel.port) as client:
             return client.sentinel_master(SERVICE)
 
+    def ask(self) -> None:
+        """Have the replica promoted while the master is well, as for an upgrade."""
+        with Redis(port=self.sentinels[0].port) as client:
+            client.execute_command("SENTINEL FAILOVER", SERVICE)
+
+    def role(self, server: OwnRedis) -> str | None:
+        """What a server says that it is: `master`, `slave`, None when it does not answer."""
+        try:
+            with Redis(port=server.port, socket_timeout=1.0, retry=Retry(NoBackoff(), 0)) as client:
+                return str(client.info("replication")["role"])
+        except RedisError:
+            return None
+
     def promoted(self) -> bool:
         """Whether the replica is the master now, for all Sentinels and for itself."""
-        try:
-            with self.second.client() as client:
-                role = client.info("replication")["role"]
-            return role == "master" and all(
-                self._master(sentinel)["port"] == self.second.port for sentinel in self.sentinels
-            )
-        except RedisError:
-            return False
+        told = {self._master(sentinel)["port"] for sentinel in self.sentinels}
+        return told == {self.second.port} and self.role(self.second) == "master"
