@@ -8,22 +8,17 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Protocol
 
-from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from streams.contracts.connect import redis_options
+from streams.contracts.connect import FOLLOWING, async_redis_client
 from streams.contracts.history import PARTS
 from streams.contracts.settings import Settings
 
 SILENT_SECONDS = 1.0
 """After so long without a message Redis is asked whether it is still there."""
 ANSWER_SECONDS = 2.0
-"""Longest wait for that, and for a connection."""
-READ_SECONDS = 5.0
-"""Longest wait for an answer to a read."""
+"""Longest wait for that."""
 TOGETHER = 32
 """So many views are read at once: a board of 2,000 models is half a megabyte."""
 
@@ -79,14 +74,7 @@ class RedisSource:
 
     def __init__(self, settings: Settings) -> None:
         self._keys = settings.keys
-        # The client's own retries would hide that a subscription was interrupted, and what was said meanwhile is lost.
-        self._redis: Redis = Redis.from_url(
-            **redis_options(settings),
-            socket_timeout=READ_SECONDS,
-            socket_connect_timeout=ANSWER_SECONDS,
-            retry=Retry(NoBackoff(), 0),
-            client_name="isonomy-board",
-        )
+        self._redis = async_redis_client(settings, FOLLOWING, client_name="isonomy-board")
 
     async def close(self) -> None:
         """Close all connections."""

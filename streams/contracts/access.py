@@ -79,7 +79,7 @@ KAFKA: Mapping[str, tuple[Grant, ...]] = {
 }
 """By process, what of Kafka."""
 
-_CONNECT = "+ping +client|setname"
+_CONNECT = "+ping +info +client|setname"
 _READ = "+get +mget +smembers"
 # A pattern may be subscribed to only when it stands here word for word.
 _CHANGED = "&{prefix}:{{*}}:changed"

@@ -1,4 +1,4 @@
-"""The Redis keys. The hash tag `{arena}` keeps everything of one arena in one cluster slot."""
+"""The Redis keys. The hash tag `{arena}` marks what belongs to one arena; Redis Cluster is not supported."""
 
 from __future__ import annotations
 

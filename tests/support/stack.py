@@ -83,7 +83,7 @@ def make_broker(directory: Path) -> TestBroker:
 
 
 def make_redis(directory: Path) -> TestRedis:
-    """Return the Redis the environment asks for, not started yet."""
+    """Return the Redis that REDIS_URL or ISONOMY_TEST_REDIS asks for (see `redis_binary`), not started yet."""
     if url := os.environ.get("REDIS_URL"):
         return TestRedis(url)
     server = RedisServer(directory)
