@@ -47,12 +47,12 @@ test: $(READY) fresh ## Run every test, on the embedded broker
 	@$(BIN)/python -m pytest -q -n 2 $(ARGS)
 
 .PHONY: test-kafka
-test-kafka: $(READY) fresh ## Run the integration and crash tests on Apache Kafka (Java 17 and Maven needed)
+test-kafka: $(READY) fresh ## Run the integration and crash tests on Apache Kafka and Valkey (Java 17, Maven needed)
 	@deploy/ensure-redis
 	@deploy/ensure-page --tests
 	@deploy/ensure-chromium
 	@deploy/ensure-prometheus
-	@ISONOMY_TEST_BROKER=kafka $(BIN)/python -m pytest -q -m "integration or crash" tests/integration tests/crash $(ARGS)
+	@ISONOMY_TEST_BROKER=kafka ISONOMY_TEST_REDIS=$${ISONOMY_TEST_REDIS:-valkey} $(BIN)/python -m pytest -q -m "integration or crash" tests/integration tests/crash $(ARGS)
 
 .PHONY: models
 models: ## Explore the models of intake, folds and herald to their bounds (Rust's cargo needed)

@@ -4,7 +4,7 @@ It starts from the position in its saved state, never from a committed offset. S
 another ledger means refolding from the start, by itself. What is folded and published is the subclass's.
 """
 
-# Longer than most: taking over, folding and saving are one life cycle, and its order is the proof.
+# Longer than most: taking over, folding, saving are one life cycle, and its order is the proof.
 
 from __future__ import annotations
 
@@ -77,8 +77,8 @@ class _Partition:
     reached: int
     """Offset up to which the partition was read: at or behind the position, for not every offset is a record's."""
     quiet_until: int
-    """The ledger's end when all arenas were claimed: nothing is published before it was reached, or readers would see
-    the past run by. Until then the owner before may have published whatever was in the ledger."""
+    """The ledger's end when all arenas were claimed: the owner before may have published up to there, so nothing is
+    published before, or readers would see the past run by."""
     refold_until: int
     """The same of a refold, which may have been begun by an owner before this one; 0 when there is none."""
     swept: bool
@@ -293,7 +293,7 @@ class FoldStage(ABC, Generic[A]):
         held.position, held.tail = offset + 1, checksum(value)
 
     def _stop_arena(self, arena: A, why: str) -> None:
-        """Fold, publish and save nothing more of an arena: the next owner tries again from where its state was saved."""
+        """Fold, publish and save nothing more of an arena: the next owner tries again from its last save."""
         arena.stopped = why
         self._metrics.stopped.labels(self.name, arena.name).set(1)
         logger.error("%s: arena %s stops here, the others go on: %s", self.name, arena.name, why)

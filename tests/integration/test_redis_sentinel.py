@@ -81,9 +81,9 @@ def test_a_replica_that_is_promoted_is_followed_by_worker_and_board(
                 replicated.ask()
             stream.produce(votes[300:600])
             eventually(replicated.promoted, PROMOTED, every=0.1)
-            if how != "asked":  # then the old master took writes for a moment longer, and they went with it
-                wait_same(stream, votes[:600], tmp_path)
-                eventually(lambda: on_the_board(board, votes[:600]), COUNTED)
+            # One that was asked takes writes for a moment longer, and they go with it: the owner notices by its serial.
+            wait_same(stream, votes[:600], tmp_path)
+            eventually(lambda: on_the_board(board, votes[:600]), COUNTED)
 
             # The old master comes back as the replica of the new one, and nobody writes to it.
             if how == "killed":
