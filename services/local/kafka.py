@@ -155,7 +155,8 @@ class KafkaNode(Server):
         }
         self.directory.mkdir(parents=True, exist_ok=True)
         path = self.directory / "server.properties"
-        path.write_text("".join(f"{name}={value}\n" for name, value in (SETTINGS | member.settings | places).items()))
+        settings = SETTINGS | dict(member.settings) | places
+        path.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
         return path
 
 

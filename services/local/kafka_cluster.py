@@ -15,7 +15,7 @@ from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
 from services.local.kafka import KafkaNode, Membership, cluster_id, replication
-from services.local.ports import free_port
+from services.local.ports import HOST, free_port
 from services.local.process import TERMINATE_WITHIN, StartError
 from services.local.server import wait_until
 
@@ -35,8 +35,8 @@ SETTINGS = replication(len(NODES), LEAST_IN_SYNC) | {
 class KafkaCluster:
     """Three nodes whose data survive whatever is done to them, for two of three hold every acknowledged record.
 
-    `nodes` are servers of their own: `cluster.nodes[2].kill()`, `.start()`, `.process.freeze()`. What the cluster itself
-    does, it does to all of them.
+    `nodes` are servers of their own: `cluster.nodes[2].kill()`, `.start()`, `.process.freeze()`. What the cluster
+    itself does, it does to all of them.
 
     Parameters
     ----------
@@ -64,6 +64,11 @@ class KafkaCluster:
         """The bootstrap servers for a client: all three, for any may be away."""
         return ",".join(node.bootstrap for node in self.nodes.values())
 
+    @property
+    def proxied_bootstrap(self) -> str:
+        """The bootstrap servers for a client that shall go through the proxies."""
+        return ",".join(f"{HOST}:{node.proxy_port}" for node in self.nodes.values())
+
     def __enter__(self) -> Self:
         self.start()
         return self
@@ -73,7 +78,7 @@ class KafkaCluster:
     ) -> None:
         self.terminate()
 
-    # --- all of them ---------------------------------------------------------------------------------------------------
+    # --- all of them -------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
         """Start every node that does not run; returns once all three know each other. Raises `StartError`."""
@@ -116,7 +121,7 @@ class KafkaCluster:
         """The processes of all nodes, to be frozen together."""
         return Together(self)
 
-    # --- who is who ----------------------------------------------------------------------------------------------------
+    # --- who is who --------------------------------------------------------------------------------------------------
 
     def leader(self, topic: str, partition: int) -> int:
         """Return the node that leads a partition."""

@@ -9,7 +9,9 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 
 from services.local.kafka_cluster import NODES, KafkaCluster
+from services.local.ports import free_port
 from tests.support.eventually import eventually
+from tests.support.proxy import Network
 
 pytestmark = [
     pytest.mark.integration,
@@ -22,8 +24,16 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaCluster]:
-    with KafkaCluster(tmp_path_factory.mktemp("cluster")) as cluster:
+    proxy_ports = {node: free_port() for node in NODES}
+    with KafkaCluster(tmp_path_factory.mktemp("cluster"), proxy_ports) as cluster:
         yield cluster
+
+
+@pytest.fixture
+def network(cluster: KafkaCluster) -> Iterator[Network]:
+    ports = {str(number): (node.proxy_port or 0, node.proxied_port) for number, node in cluster.nodes.items()}
+    with Network(ports) as network:
+        yield network
 
 
 @pytest.fixture
@@ -126,3 +136,20 @@ def test_a_rolling_restart_keeps_topics_and_records(cluster: KafkaCluster, topic
     cluster.restart()
     assert send(cluster, topic, b"after") == 1
     assert read(cluster, topic, 2) == [b"before", b"after"]
+
+
+def test_who_bootstraps_through_the_proxies_stays_behind_them(
+    cluster: KafkaCluster, network: Network, topic: str
+) -> None:
+    settings = {"acks": "all", "request_timeout_ms": 2_000, "delivery_timeout_ms": 20_000}
+    settings["bootstrap_servers"] = cluster.proxied_bootstrap.split(",")
+    with contextlib.closing(KafkaProducer(**settings)) as producer:
+        assert producer.send(topic, b"before").get(20).offset == 0
+        leader = network.proxies[str(cluster.leader(topic, 0))]
+        assert leader.connections >= 1
+        leader.cut()
+        pending = producer.send(topic, b"when it heals")
+        assert send(cluster, topic, b"beside the proxies") == 1
+        assert not pending.is_done
+        leader.heal()
+        assert pending.get(20).offset == 2
