@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import threading
-import time
 from collections.abc import Callable
 
 import httpx
@@ -14,7 +13,7 @@ from tests.crash.checker import Heights
 from tests.crash.workload import ARENAS, MODELS
 from tests.support.pipeline import Vote
 
-EVERY = 0.1
+EVERY = 0.25
 TIMEOUT = 3.0
 PROBE = "probe"
 """The category that only probes have: its board says whether a probe is counted."""
@@ -112,9 +111,9 @@ class Probes:
             "id": f"{PROBE}-{arena}-{self._number}",
             "arena": arena,
             "model_a": MODELS[self._number % 6],
-            "model_b": MODELS[6 + self._number % 6],
+            "model_b": MODELS[8 + self._number % 4],
             "winner": "model_a" if self._number % 2 else "model_b",
-            "tstamp": self._tstamp + time.monotonic() % 1,
+            "tstamp": self._tstamp + self._number,
             "categories": [PROBE],
         }
 
