@@ -54,6 +54,11 @@ test-kafka: $(READY) fresh ## Run the integration and crash tests on Apache Kafk
 	@deploy/ensure-prometheus
 	@ISONOMY_TEST_BROKER=kafka $(BIN)/python -m pytest -q -m "integration or crash" tests/integration tests/crash $(ARGS)
 
+.PHONY: reliability
+reliability: $(READY) fresh ## Break three brokers, Redis and every process for hours, and write docs/reliability.md
+	@deploy/ensure-redis
+	@ISONOMY_TEST_BROKER=kafka3 $(BIN)/python -m tests.crash.reliability --write docs/reliability.md $(ARGS)
+
 .PHONY: lint
 lint: $(READY) ## Check style, types, import rules and generated documents
 	@$(BIN)/ruff check .

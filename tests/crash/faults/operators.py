@@ -45,7 +45,12 @@ def _intake_latest(scene: Scene) -> None:
     scene.wait_up(*names)
 
 
-@fault("transactions", "votes in transactions, committed, aborted and open for 8 s, beside the others", need=Need.KAFKA)
+@fault(
+    "transactions",
+    "votes in transactions, committed, aborted and open for 8 s, beside the others",
+    need=Need.KAFKA,
+    seconds=10.0,
+)
 def _transactions(scene: Scene) -> None:
     transact(scene)
 
