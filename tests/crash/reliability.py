@@ -22,6 +22,7 @@ from services.local.kafka_jars import kafka_version
 from tests.bench import machine
 from tests.crash.chaos import Plan, run
 from tests.crash.faults import CATALOGUE
+from tests.crash.soak import measure
 
 RESULTS = Path(".isonomy/reliability")
 VOTES = int(os.environ.get("ISONOMY_CHAOS_VOTES", "1000000"))
@@ -96,7 +97,56 @@ SHOWN = (
 )
 """The figures of a chaos run that the document tells."""
 
-PARTS: dict[str, tuple[Measure, Render]] = {"chaos": (chaos, render_chaos)}
+SOAK_BROKERS = os.environ.get("ISONOMY_SOAK_BROKERS", "embedded,kafka").split(",")
+SOAK_MINUTES = float(os.environ.get("ISONOMY_SOAK_MINUTES", "30"))
+SOAK_PACE = int(os.environ.get("ISONOMY_SOAK_PACE", "10000"))
+PLOTS = Path("docs/images/reliability")
+
+
+def soaks(directory: Path) -> dict[str, Any]:
+    """Soak on each broker; the plots go into the docs."""
+    shutil.rmtree(directory, ignore_errors=True)
+    told = [
+        measure(broker, SOAK_MINUTES, SOAK_PACE, directory, PLOTS / f"soak-{broker}.png") for broker in SOAK_BROKERS
+    ]
+    return {"soaks": told, "findings": [line for each in told for line in each["exits"]]}
+
+
+def render_soaks(found: Mapping[str, Any]) -> str:
+    """The soaks in figures, and their plots.
+
+    Parameters
+    ----------
+    found
+        What `soaks` returned.
+    """
+    lines = [
+        "| broker | votes | votes/s | freshness p99, first window | last window | most lag | worker, MiB | exits |",
+        "| --- | --: | --: | --: | --: | --: | --- | --: |",
+    ]
+    for each in found["soaks"]:
+        windows = [("unknown" if value is None else f"{value:.2f} s") for value in each["freshness p99 by window"]]
+        memory = " → ".join(f"{those['worker']:.0f}" for those in each["memory"].values() if "worker" in those)
+        lag = "unknown" if each["most lag"] is None else f"{each['most lag']:,.0f}"
+        first, last = (windows[0], windows[-1]) if windows else ("unknown", "unknown")
+        figures = f"{each['sent']:,} | {each['pace']:,} | {first} | {last} | {lag} | {memory} | {len(each['exits'])}"
+        lines.append(f"| {each['broker']} | {figures} |")
+    first_soak = found["soaks"][0]
+    lines += [
+        "",
+        f"{first_soak['minutes']:g} minutes each, {first_soak['boards']} boards, windows of "
+        f"{first_soak['window seconds']:.0f} s; the worker's memory after a third, two thirds, and in the end. "
+        f"{first_soak['machine']['processor']}, {first_soak['machine']['date']}.",
+        "",
+    ]
+    lines += [f"![{each['broker']}](images/reliability/soak-{each['broker']}.png)" for each in found["soaks"]]
+    return "\n".join(lines)
+
+
+PARTS: dict[str, tuple[Measure, Render]] = {
+    "chaos": (chaos, render_chaos),
+    "soak": (soaks, render_soaks),
+}
 """By name: what measures a part, given a directory for its logs, and what makes markdown of its result."""
 
 

@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import click
 import httpx
@@ -154,7 +155,8 @@ class Up:
 def _what(command: list[str]) -> str:
     if "services.cli.main" in command:
         return command[command.index("services.cli.main") + 1]
-    return "broker" if "tansu" in command[0] else Path(command[0]).name if command else "unknown"
+    program = Path(command[0].split()[0]).name if command else "unknown"
+    return "broker" if "tansu" in program else program
 
 
 def soak(broker: str, minutes: float, pace: int, directory: Path) -> Soak:
@@ -242,7 +244,7 @@ def draw(seen: Soak, path: Path) -> None:
     for name in sorted({name for each in seen.samples for name in each.memory}):
         memory.plot(minutes, [each.memory.get(name) for each in seen.samples], label=name)
     memory.set_ylabel("resident memory, MiB")
-    memory.legend(loc="upper left", ncols=3, fontsize="small")
+    memory.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), fontsize="small")
     marks = [each for each in seen.samples if each.freshness is not None]
     step = max(1, round(30 / EVERY))
     pairs = list(zip(marks[:-step:step], marks[step::step], strict=False))
@@ -256,11 +258,11 @@ def draw(seen: Soak, path: Path) -> None:
     lag.set_xlabel("minutes")
     figure.suptitle(f"isonomy up, {seen.broker} broker, {seen.pace:,} rich votes/s, {seen.boards} boards")
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
+    figure.savefig(path, dpi=80)
     pyplot.close(figure)
 
 
-def summary(seen: Soak) -> dict[str, object]:
+def summary(seen: Soak) -> dict[str, Any]:
     """The figures that are told: p99 by window, lag, memory at a third, at two thirds and in the end, and exits."""
     count = len(seen.samples)
     places = {"a third": count // 3, "two thirds": 2 * count // 3, "the end": count - 1}
@@ -279,6 +281,17 @@ def summary(seen: Soak) -> dict[str, object]:
     }
 
 
+def measure(broker: str, minutes: float, pace: int, directory: Path, plot: Path) -> dict[str, Any]:
+    """Soak, draw, and write `BROKER.json` with every sample; returns the summary."""
+    directory.mkdir(parents=True, exist_ok=True)
+    seen = soak(broker, minutes, pace, directory / broker)
+    told = summary(seen)
+    samples = [asdict(each) | {"freshness": None} for each in seen.samples]
+    (directory / f"{broker}.json").write_text(json.dumps(told | {"samples": samples}, indent=1) + "\n")
+    draw(seen, plot)
+    return told
+
+
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--broker", type=click.Choice(["embedded", "kafka"]), default="embedded", show_default=True)
 @click.option("--minutes", type=click.FloatRange(0.5), default=30.0, show_default=True)
@@ -293,12 +306,7 @@ def summary(seen: Soak) -> dict[str, object]:
 def main(broker: str, minutes: float, pace: int, directory: Path) -> None:
     """Run `isonomy up` under a steady load and write down how it fares."""
     directory = directory.absolute()
-    directory.mkdir(parents=True, exist_ok=True)
-    seen = soak(broker, minutes, pace, directory / broker)
-    told = summary(seen)
-    samples = [asdict(each) | {"freshness": None} for each in seen.samples]
-    (directory / f"{broker}.json").write_text(json.dumps(told | {"samples": samples}, indent=1) + "\n")
-    draw(seen, directory / f"{broker}.png")
+    told = measure(broker, minutes, pace, directory, directory / f"{broker}.png")
     click.echo(json.dumps(told, indent=1))
 
 
