@@ -17,7 +17,7 @@ from streams.contracts.topics import SUBSCRIPTIONS
 from tests.crash import checker
 from tests.crash.faults import CATALOGUE, Fault, available
 from tests.crash.observer import Observer, Probes
-from tests.crash.scene import FAIRNESS, Ground, Scene, ground
+from tests.crash.scene import FAIRNESS, SPARES, Ground, Scene, ground
 from tests.crash.sender import Sender
 from tests.crash.stack import EventLog
 from tests.crash.verdict import Evidence, judge
@@ -33,6 +33,7 @@ QUIET, GIVEN_UP = 8.0, 60.0
 LEAST_PACE, CLOSING_PACE = 100.0, 3_000.0
 BETWEEN = 8.0
 """About the seconds between faults: recovery, mending and a moment of peace."""
+READY_WITHIN = 30.0
 SUBSCRIBER = "/all"
 FALLEN = "refolding ledger", "has a newer owner", "Redis lost arena", "made no progress", "Traceback"
 
@@ -172,7 +173,11 @@ class _Run:
             self.doing = "the rest of the votes"
             self.sender.pace, self.writer.pace = CLOSING_PACE, CLOSING_PACE / DIRECT_SHARE
             left = self.sender.remaining / CLOSING_PACE
-            self.scene.watch_until(lambda: self.sender.done and self.writer.done, 2 * left + SETTLED_WITHIN)
+            self.log.say(
+                f"the rest: {self.sender.remaining:,} votes through the gateway, {self.writer.remaining:,} not"
+            )
+            if not self.scene.watch_until(lambda: self.sender.done and self.writer.done, 2 * left + SETTLED_WITHIN):
+                self.result.findings.append("the senders were not done in the end")
         finally:
             self.sender.stop()
             self.writer.stop()
@@ -184,6 +189,9 @@ class _Run:
 
     def _do(self, number: int, of: int, fault: Fault) -> None:
         scene = self.scene
+        # A kill shall hit somebody who works, so those who still start are waited for.
+        usual = [name for name in scene.workers if scene.children[name].started and name not in SPARES]
+        scene.watch_until(lambda: all(scene.workers[name].is_ready() for name in usual), READY_WITHIN)
         scene.watch(scene.rng.uniform(0.0, 2.0))
         self.doing = fault.name
         at = self.log.seconds
@@ -255,6 +263,7 @@ class _Run:
             "aborted": len(evidence.aborted),
             **figures,
             "answers of the gateway": dict(tally.requests),
+            "errors of the direct writer": dict(self.writer.failures),
             "boards looked at": self.observer.looks,
             "answers of the board": dict(self.observer.answers),
             "exits on the way": dict(scene.exits),

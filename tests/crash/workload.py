@@ -103,7 +103,8 @@ class DirectWriter:
         self._thread = threading.Thread(target=self._run, name="direct-writer", daemon=True)
         self._next = 0
         self.pace = 50.0
-        self.failures = 0
+        self.failures: dict[str, int] = {}
+        """How often which error met it."""
 
     def start(self) -> None:
         self._thread.start()
@@ -122,33 +123,35 @@ class DirectWriter:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
-        producer = KafkaProducer(
-            bootstrap_servers=self._bootstrap, acks="all", request_timeout_ms=5_000, delivery_timeout_ms=12_000
-        )
-        try:
-            while self.remaining and not self._halt.is_set():
-                began = time.monotonic()
-                batch = self._votes[self._next : self._next + BATCH]
-                self._books.sent.update(vote["id"] for vote in batch)
-                self._write(producer, batch)
-                self._next += len(batch)
-                self._halt.wait(max(0.0, began + len(batch) / self.pace - time.monotonic()))
-        finally:
-            with suppress(KafkaError):  # what it still holds is not acknowledged, and nobody believes it is
-                producer.close(timeout=5)
-
-    def _write(self, producer: KafkaProducer, batch: list[Vote]) -> None:
-        left = {vote["id"]: vote for vote in batch}
-        while left and not self._halt.is_set():
+        while self.remaining and not self._halt.is_set():
             try:
-                sent = [(each, producer.send(self._topic, encode(vote), each.encode())) for each, vote in left.items()]
-                for each, future in sent:
-                    with suppress(KafkaError):  # this one is sent again
-                        future.get(20)
-                        self._books.acknowledged.add(each)
-                        del left[each]
-            except KafkaError:
-                self.failures += 1
-                self._halt.wait(0.3)
-            else:
-                self.failures += bool(left)
+                producer = KafkaProducer(
+                    bootstrap_servers=self._bootstrap, acks="all", request_timeout_ms=5_000, delivery_timeout_ms=12_000
+                )
+            except KafkaError as error:
+                self._failed(error)
+                continue
+            try:
+                self._write_with(producer)
+            except KafkaError as error:  # an idempotent producer may never write again after one failure: take another
+                self._failed(error)
+            finally:
+                with suppress(KafkaError):  # what it still holds is not acknowledged, and nobody believes it is
+                    producer.close(timeout=2)
+
+    def _failed(self, error: KafkaError) -> None:
+        name = type(error).__name__
+        self.failures[name] = self.failures.get(name, 0) + 1
+        self._halt.wait(0.3)
+
+    def _write_with(self, producer: KafkaProducer) -> None:
+        while self.remaining and not self._halt.is_set():
+            began = time.monotonic()
+            batch = self._votes[self._next : self._next + BATCH]
+            self._books.sent.update(vote["id"] for vote in batch)
+            sent = [(vote["id"], producer.send(self._topic, encode(vote), vote["id"].encode())) for vote in batch]
+            for each, future in sent:
+                future.get(20)
+                self._books.acknowledged.add(each)
+            self._next += len(batch)
+            self._halt.wait(max(0.0, began + len(batch) / self.pace - time.monotonic()))
