@@ -69,9 +69,16 @@ class Observer:
         except httpx.TransportError as error:
             answer, outcome = None, type(error).__name__
         self.answers[outcome] = self.answers.get(outcome, 0) + 1
-        if answer is None or answer.status_code != 200:
+        at = self._clock()
+        if answer is None or answer.status_code not in (200, 404):
             return
-        board, at = answer.json(), self._clock()
+        # "There is no such board" is false once it was there; not to know, 503, is not.
+        shown = int(answer.status_code == 200)
+        if shown or (arena, name) in self.votes:
+            self.heights.see(f"{arena}/{name}", "presence", shown, at, self._during())
+        if not shown:
+            return
+        board = answer.json()
         votes, ledger = board["votes"], board["position"]["ledger"]
         self.heights.see(f"{arena}/{name}", "votes", votes, at, self._during())
         self.heights.see(f"{arena}/{name}", "position.ledger", ledger, at, self._during())

@@ -37,4 +37,6 @@ def test_whatever_is_done_every_promise_holds(tmp_path: Path, redis_prefix: str,
     for each in result.recoveries():
         log.say(f"{each.kind}: {each.times} times, recovered after {each.median} s, at most {each.longest} s")
     log.say(str(result.figures))
+    for finding in result.findings:
+        log.say(f"BROKEN: {finding}")
     assert result.findings == []
