@@ -22,7 +22,6 @@ def _intake_earliest(scene: Scene) -> None:
         client.reset_group_offsets(_group(scene), dict.fromkeys(_partitions(scene), OffsetSpec.EARLIEST))
     scene.log.say("reset the group of intake to earliest")
     scene.release(*names)
-    scene.wait_up(*names)
 
 
 @fault("intake_latest", "the offsets of intake are reset to latest, and put back after 15 s", seconds=30.0)
@@ -42,7 +41,6 @@ def _intake_latest(scene: Scene) -> None:
         client.alter_group_offsets(_group(scene), {each: committed[each] for each in _partitions(scene)})
     scene.log.say("put the group of intake back")
     scene.release(*names)
-    scene.wait_up(*names)
 
 
 @fault(
