@@ -59,6 +59,11 @@ models: ## Explore the models of intake, folds and herald to their bounds (Rust'
 	@command -v cargo >/dev/null || { echo "cargo is missing: Rust 1.82 or newer is needed"; exit 1; }
 	@CARGO_TARGET_DIR=$(CURDIR)/.isonomy/models cargo run --release --quiet --manifest-path tests/models/Cargo.toml -- $(ARGS)
 
+.PHONY: reliability
+reliability: $(READY) fresh ## Break three brokers, Redis and every process for hours, and write docs/reliability.md
+	@deploy/ensure-redis
+	@ISONOMY_TEST_BROKER=kafka3 $(BIN)/python -m tests.crash.reliability --write docs/reliability.md $(ARGS)
+
 .PHONY: lint
 lint: $(READY) ## Check style, types, import rules and generated documents
 	@$(BIN)/ruff check .
