@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from services.cli.admission import require_redis
 from services.cli.common import read_columns, read_settings, source_options
 from services.cli.errors import UserError
 from services.cli.footing import require_topics
@@ -39,6 +40,8 @@ def command(source: str, columns: tuple[str, ...], arena: str, rate: float | Non
     """Send the votes of SOURCE to Kafka, each acknowledged. Sent twice they count once."""
     settings = read_settings()
     require_topics(settings, [VOTES.name, LEDGER.name] if follow else [VOTES.name])
+    if follow:
+        require_redis(settings)
     try:
         votes = open_source(source, columns=read_columns(columns), arena=arena, now=time.time())
         refused = asyncio.run(replay(settings, votes, arena, rate=rate, follow=follow, top=top))

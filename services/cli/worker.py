@@ -48,7 +48,8 @@ def command(stages: str, port: int | None) -> None:
     if unknown or not chosen:
         raise click.BadParameter(f"{stages!r}: choose of {', '.join(STAGES)}", param_hint="--stages")
     require_kafka(settings)
-    require_redis(settings)
+    if chosen != ["intake"]:  # which needs none
+        require_redis(settings)
     wait_for_topics(settings, topics_of("worker"), [*chosen, WORKER_GROUP])
     # For this thread only: Faust reaches into the loop of its consumer thread from here, which uvloop does not survive.
     asyncio.set_event_loop(uvloop.new_event_loop())

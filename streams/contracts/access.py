@@ -60,6 +60,7 @@ KAFKA: Mapping[str, tuple[Grant, ...]] = {
     "board": (
         _topic(ALERTS.name, "Read"),
         _topic(VOTES.name, "Describe"),
+        _topic(LEDGER.name, "Describe"),
         _topic(SUBSCRIPTIONS.name, "Read", "Write"),
         _topic(DELIVERIES.name, "Read", "Write"),
         _group(INTAKE_GROUP, "Describe"),
@@ -81,7 +82,7 @@ KAFKA: Mapping[str, tuple[Grant, ...]] = {
 }
 """By process, what of Kafka."""
 
-_CONNECT = "+ping +client|setname"
+_CONNECT = "+ping +info +client|setname"
 _READ = "+get +mget +smembers"
 # A pattern may be subscribed to only when it stands here word for word.
 _CHANGED = "&{prefix}:{{*}}:changed"

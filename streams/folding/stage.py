@@ -4,7 +4,7 @@ It starts from the position in its saved state, never from a committed offset. S
 another ledger means refolding from the start, by itself. What is folded and published is the subclass's.
 """
 
-# Longer than most: taking over, folding and saving are one life cycle, and its order is the proof.
+# Longer than most: taking over, folding, saving are one life cycle, and its order is the proof.
 
 from __future__ import annotations
 
@@ -18,24 +18,22 @@ from typing import Any, Generic, TypeVar
 
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
-from redis.asyncio import Redis
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from streams.contracts.connect import redis_options
+from streams.contracts.connect import FOLDING, async_redis_client
 from streams.contracts.metrics import Metrics
 from streams.contracts.partitioner import partitions_of
+from streams.contracts.redis_away import REDIS_AWAY, cause_of
 from streams.contracts.settings import Settings
 from streams.contracts.topics import LEDGER
 from streams.contracts.vote import is_arena
 from streams.folding.listing import Listing, checksum, decode_listing, encode_listing
 from streams.folding.store import Outcome, Store
+from streams.folding.waiting import Waiting
 from streams.ledger.codec import Block, DamagedRecord, Notice, decode
 from streams.log import Batch, Log
 
 logger = logging.getLogger(__name__)
 
-AWAY = (RedisConnectionError, RedisTimeoutError, OSError)
 RETRY_SECONDS = 0.5
 CHECK_SECONDS = 1.0
 RECORDS_A_TURN = 50
@@ -62,7 +60,7 @@ class Owned:
     partition: int
     epoch: int
     quiet_until: int = field(default=0, kw_only=True)
-    """Nothing is published before this ledger position was reached: an owner before may have published up to there."""
+    """Nothing is published before this position: an owner before may have published up to there."""
     stopped: str = field(default="", kw_only=True)
     """Why nothing more of this arena is folded or published; empty while all is well."""
 
@@ -79,8 +77,8 @@ class _Partition:
     reached: int
     """Offset up to which the partition was read: at or behind the position, for not every offset is a record's."""
     quiet_until: int
-    """The ledger's end when all arenas were claimed: nothing is published before it was reached, or readers would see
-    the past run by. Until then the owner before may have published whatever was in the ledger."""
+    """The ledger's end when all arenas were claimed: the owner before may have published up to there, so nothing is
+    published before, or readers would see the past run by."""
     refold_until: int
     """The same of a refold, which may have been begun by an owner before this one; 0 when there is none."""
     swept: bool
@@ -104,6 +102,7 @@ class FoldStage(ABC, Generic[A]):
         self._next_snapshot = self._next_check = self._retry_at = 0.0
         self._store: Store
         self._log: Log
+        self._waiting = Waiting(metrics, self.name)
         self.positions: dict[TopicPartition, int] = {}
         """Next record to fold of each partition held; read by the watchdog."""
         self.steps = 0
@@ -160,7 +159,7 @@ class FoldStage(ABC, Generic[A]):
 
     async def run(self) -> None:
         """Follow until cancelled."""
-        redis = Redis.from_url(**redis_options(self._settings), socket_timeout=5.0, socket_connect_timeout=5.0)
+        redis = async_redis_client(self._settings, FOLDING)
         self._store = Store(redis, self._settings.keys, self.name)
         try:
             self._log = Log(self._settings, self.name, self.topics, self, max_records=RECORDS_A_TURN)
@@ -183,9 +182,10 @@ class FoldStage(ABC, Generic[A]):
         """Load the states of the partitions' arenas; waits for Redis when it is away."""
         while True:
             try:
-                return await self._take_over(log, partitions)
-            except AWAY as error:
-                logger.warning("Redis is away, taking over has to wait: %s", error)
+                await self._take_over(log, partitions)
+                return self._waiting.end()
+            except REDIS_AWAY as error:
+                self._waiting.begin(error, "taking over")
                 self.steps += 1
                 await asyncio.sleep(RETRY_SECONDS)
 
@@ -264,15 +264,17 @@ class FoldStage(ABC, Generic[A]):
             return
         try:
             await self._write_due(now)
-        except AWAY as error:
-            logger.warning("Redis is away, %s has to wait: %s", self.name, error)
+            self._waiting.end()
+        except REDIS_AWAY as error:
+            self._waiting.begin(error, self.name)
             self._retry_at = now + RETRY_SECONDS
+            self._next_snapshot = 0.0  # or a save that failed counts as done, and Redis as back
 
     async def _take(self, held: _Partition, partition: int, entry: Any) -> None:
         offset, value = entry.offset, entry.value
         record: Block | Notice | DamagedRecord
         try:
-            record = decode(value)
+            record = decode(value or b"")
             name = record.arena
         except DamagedRecord as error:
             # Whose it is says its key; a record that names no arena is no arena's, and nobody's number lacks it.
@@ -297,10 +299,7 @@ class FoldStage(ABC, Generic[A]):
         held.position, held.tail = offset + 1, checksum(value)
 
     def _stop_arena(self, arena: A, why: str) -> None:
-        """Fold, publish and save nothing more of an arena: what is published of it stays, and its position too.
-
-        The next owner tries again from there.
-        """
+        """Fold, publish and save nothing more of an arena: the next owner tries again from its last save."""
         arena.stopped = why
         self._metrics.stopped.labels(self.name, arena.name).set(1)
         logger.error("%s: arena %s stops here, the others go on: %s", self.name, arena.name, why)
@@ -309,8 +308,8 @@ class FoldStage(ABC, Generic[A]):
         while True:
             try:
                 return await self._store.claim(arena)
-            except AWAY as error:
-                logger.warning("Redis is away, a new arena has to wait: %s", error)
+            except REDIS_AWAY as error:
+                self._waiting.begin(error, "a new arena")
                 self.steps += 1
                 await asyncio.sleep(RETRY_SECONDS)
 
@@ -318,8 +317,10 @@ class FoldStage(ABC, Generic[A]):
         for number, held in self._partitions.items():
             if not held.swept and held.reached >= held.quiet_until:
                 for name in await self._store.arenas():
-                    if partitions_of([name.encode()], self._count) == [number]:
-                        await self._sweep(name, self._arenas.get(name))
+                    arena = self._arenas.get(name)
+                    here = partitions_of([name.encode()], self._count) == [number]
+                    if here and not (arena is not None and arena.stopped):
+                        await self._sweep(name, arena)
                 held.swept = True
         await self._publish_all(now, last=False)
         if now >= self._next_check:
@@ -336,7 +337,7 @@ class FoldStage(ABC, Generic[A]):
             if held.reached >= max(held.quiet_until, arena.quiet_until) and not arena.stopped:
                 try:
                     await self._publish_due(arena, now, last=last)
-                except (*AWAY, KafkaError, Fenced):
+                except (*REDIS_AWAY, KafkaError, Fenced):
                     raise
                 except Exception as error:  # noqa: BLE001 -- as where it is folded
                     self._stop_arena(arena, f"its views cannot be made: {error!r}")
@@ -347,8 +348,8 @@ class FoldStage(ABC, Generic[A]):
         try:
             await self._publish_all(time.monotonic(), last=True)
             await self._save_all()
-        except AWAY as error:
-            logger.warning("Redis is away, the last state of %s is not saved: %s", self.name, error)
+        except REDIS_AWAY as error:
+            logger.warning("%s, the last state of %s is not saved: %s", cause_of(error).words, self.name, error)
 
     async def _heed(self, arena: A, outcome: Outcome) -> None:
         """Stop when another owns the arena; write everything again when Redis lost it."""

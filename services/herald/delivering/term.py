@@ -133,7 +133,7 @@ class Term:
         """Claim, and read everything that was written before; returns what is to be written."""
         await self._inflow.start()
         claimed = await self._claim(released=False)
-        claimed_at = time.monotonic()
+        seen_at = await self._inflow.visible(claimed)
         previous = await self._inflow.up_to(claimed)
         since = time.time() - self._settings.herald_history_days / 2 * DAY
         owed = [each for record in await self._inflow.all_alerts() for each in self._alert(record, since)]
@@ -147,7 +147,7 @@ class Term:
         )  # fmt: skip
         # A claim of our own frees us no more than another's: whom it followed may still hold a confirmation.
         free = previous is None or previous.released
-        self._not_before = 0.0 if free else claimed_at + LEASE
+        self._not_before = 0.0 if free else seen_at + LEASE
         return owed
 
     async def _follow(self, owed: list[Delivery]) -> None:
