@@ -89,7 +89,7 @@ _CHANGED = "&{prefix}:{{*}}:changed"
 
 REDIS: Mapping[str, str] = {
     "worker": (
-        f"~{{prefix}}:* {_CHANGED} {_CONNECT} {_READ} +hgetall +hget +hset +sadd +srem +set +del"
+        f"~{{prefix}}:* {_CHANGED} {_CONNECT} {_READ} +hgetall +hget +hmget +hset +sadd +srem +set +del"
         " +multi +exec +evalsha +script|load +time +publish"
     ),
     "board": f"%R~{{prefix}}:* {_CHANGED} {_CONNECT} {_READ} +subscribe +psubscribe +unsubscribe +punsubscribe",
