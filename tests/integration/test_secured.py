@@ -146,7 +146,10 @@ def test_votes_are_counted_through_a_redis_with_tls_by_users_with_the_least_righ
     eventually(lambda: administrator.hget(keys.state("text", "ratings"), "epoch"))
     assert operator.isonomy("alerts", "--format", "json").stdout == "[]\n"
     assert "dropped the state of text" in operator.isonomy("rebuild").stdout
-    assert eventually(lambda: process.process.poll(), deadline=30) != 0  # it is fenced off, as any former owner
+    # The fold is fenced off, as any former owner, and begun anew.
+    eventually(lambda: "ratings: arena text has a newer owner" in process.log(), deadline=30)
+    process.wait_ready()
+    assert process.stop() == 0
     again = worker.worker("again", "intake,ratings,fairness").start().wait_ready()
     counted(worker, administrator, len(VOTES))
     assert again.stop() == 0
