@@ -10,7 +10,12 @@ from typing import Any
 import click
 from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import KafkaAdminClient
-from kafka.errors import CoordinatorNotAvailableError, KafkaError
+from kafka.errors import (
+    CoordinatorLoadInProgressError,
+    CoordinatorNotAvailableError,
+    KafkaError,
+    NotCoordinatorError,
+)
 from kafka.structs import OffsetAndMetadata
 
 from services.cli.admission import require_kafka
@@ -24,7 +29,7 @@ from streams.log import COMMIT_MARK
 
 ACCEPTED = "an operator accepted that records before this offset are missing"
 COORDINATOR_SECONDS = 30.0
-"""A new Kafka makes its topic of offsets when it is first asked for a group, and knows no coordinator until then."""
+"""A new Kafka makes its topic of offsets when it is first asked for a group, and no coordinator answers until then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +161,7 @@ def _offsets(admin: Any, group: str, partitions: list[Any]) -> dict[Any, Any]:
         try:
             found = admin.list_group_offsets({group: partitions}).get(group, {})
             break
-        except CoordinatorNotAvailableError:
+        except (CoordinatorLoadInProgressError, CoordinatorNotAvailableError, NotCoordinatorError):
             if time.monotonic() >= give_up:
                 raise
             time.sleep(0.2)
