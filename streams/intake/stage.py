@@ -44,9 +44,9 @@ logger = logging.getLogger(__name__)
 COMMIT_SECONDS = 0.5
 TELL_SECONDS = 10.0
 """How often a long rebuild says how far it is."""
-PROOF_MARGIN = 10
+PROOF_MARGIN = 2
 """Fetches that are read again where only the ledger says how far they came: of its last one some arenas may be missing,
-and the records of one millisecond may make a fetch larger than it should be."""
+and the records of one millisecond may make it larger than it should be."""
 TURNS_TO_SEND = 8
 """Turns of the event loop until what was begun has left for the broker, which answers meanwhile (6 % of the time)."""
 
@@ -156,7 +156,8 @@ class IntakeStage:
             except RecordsGone as error:
                 gap.set(error.missing)
                 raise
-            if commit is not None and not ours:
+            # One that passes over nothing is no news: the embedded broker keeps no metadata, so none of its is ours.
+            if commit is not None and not ours and at.topic == self._votes and commit > (shows or first[at]):
                 self._metrics.foreign_commits.inc()
                 logger.warning(
                     "%s: the group's commit at %d is not one of ours and is not believed; intake goes on from %d, up to"
