@@ -262,6 +262,7 @@ class _Run:
             "acknowledged": len(evidence.acknowledged),
             "aborted": len(evidence.aborted),
             **figures,
+            "regresses": [asdict(each) for each in checker.sum_up_regresses(self.observer.heights)],
             "answers of the gateway": dict(tally.requests),
             "errors of the direct writer": dict(self.writer.failures),
             "boards looked at": self.observer.looks,
