@@ -34,7 +34,7 @@ RECOVERED_WITHIN = 90.0
 SETTLED_WITHIN = 300.0
 DIRECT_SHARE = 10
 """One vote of so many does not come through the gateway."""
-QUIET, GIVEN_UP = 8.0, 60.0
+QUIET, GIVEN_UP = 5.0, 60.0
 LEAST_PACE, CLOSING_PACE = 100.0, 3_000.0
 BETWEEN = 8.0
 """About the seconds between faults: recovery, mending and a moment of peace."""
