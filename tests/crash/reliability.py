@@ -29,7 +29,8 @@ VOTES = int(os.environ.get("ISONOMY_CHAOS_VOTES", "1000000"))
 FAULTS = int(os.environ.get("ISONOMY_CHAOS_FAULTS", "300"))
 SEED = int(os.environ.get("ISONOMY_CHAOS_SEED", "1"))
 MINUTES = float(os.environ.get("ISONOMY_CHAOS_MINUTES", "240"))
-KINDS = tuple(filter(None, os.environ.get("ISONOMY_CHAOS_KINDS", "").split(",")))
+NAMED = os.environ.get("ISONOMY_CHAOS_KINDS", "all")
+KINDS = () if NAMED == "all" else tuple(NAMED.split(","))
 
 Measure = Callable[[Path], dict[str, Any]]
 Render = Callable[[Mapping[str, Any]], str]
