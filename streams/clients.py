@@ -100,6 +100,15 @@ def stable_end(consumer: AIOKafkaConsumer, partition: TopicPartition) -> int:
     return end or 0
 
 
+def mark_of(partition: Any, offset: int) -> str:
+    """Metadata of a commit of ours at an offset of a TopicPartition, of either client.
+
+    It names the place, for some tools that reset a group's offsets keep the metadata of the commit that they replace
+    (kafka-python 3.0's `reset_group_offsets` does).
+    """
+    return f"isonomy 1 {partition.topic}/{partition.partition} {offset}"
+
+
 async def read_commits(consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, Any]:
     """Committed offset and metadata of each partition that has any, as the consumer's group knows them.
 

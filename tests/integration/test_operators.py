@@ -10,6 +10,7 @@ from kafka import KafkaProducer, TopicPartition
 from kafka.admin import KafkaAdminClient
 from kafka.structs import OffsetAndMetadata
 
+from streams.clients import mark_of
 from streams.contracts.dead_letter import read_dead_letter
 from streams.contracts.reasons import Reason
 from streams.contracts.topics import DEAD_LETTERS, INTAKE_GROUP, VOTES
@@ -83,7 +84,8 @@ def _resettable(broker: TestBroker) -> None:
 
 
 @pytest.mark.usefixtures("_resettable")
-def test_a_reset_to_the_latest_offsets_loses_no_vote(pipeline: Pipeline, tmp_path: Path) -> None:
+@pytest.mark.parametrize("tool", ["without metadata", "with the metadata kept"])
+def test_a_reset_to_the_latest_offsets_loses_no_vote(pipeline: Pipeline, tmp_path: Path, tool: str) -> None:
     votes = make_votes(1_500, seed=1, arenas=("text", "code"))
     first = worker_of(pipeline, "first").wait_ready()
     pipeline.produce(votes[:700])
@@ -91,6 +93,10 @@ def test_a_reset_to_the_latest_offsets_loses_no_vote(pipeline: Pipeline, tmp_pat
     assert first.stop() == 0
     pipeline.produce(votes[700:1_400])
     reset(pipeline, ends(pipeline))
+    if tool == "with the metadata kept":
+        commit = {at: OffsetAndMetadata(end, mark_of(at, 1), -1) for at, end in ends(pipeline).items()}
+        with admin(pipeline.bootstrap) as client:
+            client.alter_group_offsets(pipeline.settings.group(INTAKE_GROUP), commit)
     second = worker_of(pipeline, "second").wait_ready()
     pipeline.produce(votes[1_400:])
     wait_all(pipeline, votes, tmp_path)
