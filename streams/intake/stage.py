@@ -178,13 +178,15 @@ class IntakeStage:
         settings = self._settings
         started, known = time.monotonic(), 0
         tell_at = started + TELL_SECONDS
+        # Kept aside until the end: a rebuild that a rebalance cuts off leaves no memory that seems to be whole.
+        rebuilt: dict[int, Source] = {}
         pending: dict[TopicPartition, int] = {}
         short: dict[TopicPartition, int] = {}
         for partition in partitions:
             position = self.positions[partition]
             wanted = max(0, position - max(settings.dedup_records, settings.dead_letter_window))
             start = max(first[partition], wanted)
-            self._sources[partition.partition] = Source(
+            rebuilt[partition.partition] = Source(
                 SeenIds(settings.dedup_records, settings.dedup_seconds),
                 Refusals(settings.dead_letter_run, settings.dead_letter_ratio, settings.dead_letter_window),
                 position,
@@ -204,7 +206,7 @@ class IntakeStage:
                 if len(before):
                     if partition in short:
                         self._tell_short(partition, short.pop(partition), int(before.recorded[0]) / 1000)
-                    remember(before, decode(before), self._sources)
+                    remember(before, decode(before), rebuilt)
                     known += len(before)
                     self.steps += 1
                 await asyncio.sleep(0)  # a long rebuild must leave room for heartbeats
@@ -215,6 +217,9 @@ class IntakeStage:
                 tell_at = time.monotonic() + TELL_SECONDS
                 logger.info("%s", self.doing)
         log.unreadable.clear()  # what cannot be read was parked when it was met first
+        for partition in partitions:
+            rebuilt[partition.partition].position = self.positions[partition]
+        self._sources |= rebuilt
         if known:
             logger.info("rebuilt the id memory from %d records in %.1f s", known, time.monotonic() - started)
 
