@@ -137,15 +137,17 @@ class IntakeStage:
         votes = [at.partition for at in doubtful if at.topic == self._votes]
         shown = await proven(self._settings, votes) if votes else {}
         accepted: dict[TopicPartition, int] = {}
-        if any(first[at] > commits.get(at, (0, False))[0] for at in partitions):
+        ours = {at: offset for at, (offset, is_ours) in commits.items() if is_ours}
+        # A commit that is not believed says nothing of what is missing either.
+        if any(first[at] > ours.get(at, 0) for at in partitions):
             accepted = await self._accepted(partitions)
         positions = {}
         for at in partitions:
-            commit, ours = commits.get(at, (None, False))
+            commit, is_ours = commits.get(at, (None, False))
             place = f"{at.topic.removeprefix(self._settings.topic_prefix)}/{at.partition}"
             # Of `models` the ledger shows less, and it is short: it is read from its start.
             shows = shown.get(at.partition) if at.topic == self._votes else None
-            known = Known(place, first[at], end[at], commit, ours, shows, accepted.get(at, 0))
+            known = Known(place, first[at], end[at], commit, is_ours, shows, accepted.get(at, 0))
             gap = self._metrics.gap.labels(*place.split("/"))
             try:
                 positions[at] = begin(known, PROOF_MARGIN * self._settings.fetch_records)
@@ -153,7 +155,7 @@ class IntakeStage:
             except RecordsGone as error:
                 gap.set(error.missing)
                 raise
-            if commit is not None and not ours:
+            if commit is not None and not is_ours:
                 self._metrics.foreign_commits.inc()
                 logger.warning(
                     "%s: the group's commit at %d is not one of ours and is not believed; intake goes on from %d, up to"
