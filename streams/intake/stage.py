@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import MessageSizeTooLargeError
 
 from streams.clients import make_producer, stable_end, stop
 from streams.contracts.connect import aiokafka_options
@@ -42,6 +43,8 @@ from streams.unreadable import UnreadableBatch
 logger = logging.getLogger(__name__)
 
 COMMIT_SECONDS = 0.5
+CUT_BYTES = 512 * 1024
+"""So much is kept of a refused record that is too large for `dead-letters`."""
 TELL_SECONDS = 10.0
 """How often a long rebuild says how far it is."""
 PROOF_MARGIN = 10
@@ -81,6 +84,8 @@ class IntakeStage:
         self._commit_at = 0.0
         self._log: Log
         self._producer: AIOKafkaProducer
+        self._letters: AIOKafkaProducer
+        """Compresses: what comes compressed may be many times as large as the topic takes."""
         self.positions: dict[TopicPartition, int] = {}
         """Next record to take of each partition held; read by the watchdog."""
         self.steps = 0
@@ -91,8 +96,10 @@ class IntakeStage:
     async def run(self) -> None:
         """Follow until cancelled."""
         self._producer = make_producer(self._settings, self.name)
-        await self._producer.start()
+        self._letters = make_producer(self._settings, f"{self.name}-letters", packed=True)
         try:
+            await self._producer.start()
+            await self._letters.start()
             # Twice as many as are decided on at once: what is read ahead is there while the brokers are asked for more.
             most = 2 * self._settings.fetch_records
             self._log = Log(self._settings, self.name, self.topics, self, max_records=most, evenly=True, read=read)
@@ -100,6 +107,7 @@ class IntakeStage:
         finally:
             self._metrics.ready.labels(self.name).set(0)
             await stop(self._producer)
+            await stop(self._letters)
 
     def told(self) -> str:
         """What the last fetches brought, in words."""
@@ -334,19 +342,27 @@ class IntakeStage:
             for arena, pieces in outcome.ledger.items():
                 writes.create_task(self._write_in_order(arena, pieces))
             for letter in outcome.letters:
-                writes.create_task(self._send(self._dead_letters, letter.place, letter.value, letter.headers()))
+                writes.create_task(self._park(letter))
         self._metrics.blocks.inc(sum(map(len, outcome.ledger.values())))
         return outcome.positions
 
     async def _write_in_order(self, arena: str, pieces: list[bytes]) -> None:
         for piece in pieces:
-            await self._send(self._ledger, arena.encode(), piece)
+            await self._producer.send_and_wait(self._ledger, piece, key=arena.encode())
 
-    async def _send(
-        self, topic: str, key: bytes, value: bytes | None, headers: list[tuple[str, bytes]] | None = None
-    ) -> None:
-        """Write one record and wait for the acknowledgement."""
-        await self._producer.send_and_wait(topic, value, key=key, headers=headers)
+    async def _park(self, letter: DeadLetter) -> None:
+        """Write a dead letter; its beginning when it is too large, for no record may hold up all others."""
+        try:
+            await self._letters.send_and_wait(
+                self._dead_letters, letter.value, key=letter.place, headers=letter.headers()
+            )
+        except MessageSizeTooLargeError:
+            if letter.cut is not None:
+                raise
+            short = letter.beginning(CUT_BYTES)
+            place = letter.place.decode()
+            logger.warning("%s: %d bytes are too many for a dead letter, it holds the beginning", place, short.cut)
+            await self._park(short)
 
     async def _finish_writing(self) -> None:
         if self._writing is not None:
