@@ -176,6 +176,26 @@ def test_a_log_that_lost_votes_stops_intake_until_a_person_accepts_it(
     wait_all(pipeline, votes[:400] + votes[800:], tmp_path)
 
 
+@pytest.mark.usefixtures("_resettable")
+def test_a_gap_is_accepted_also_where_the_group_was_reset_behind_it(pipeline: Pipeline, tmp_path: Path) -> None:
+    votes = make_votes(1_000, seed=8)
+    first = worker_of(pipeline, "first").wait_ready()
+    pipeline.produce(votes[:400])
+    wait_all(pipeline, votes[:400], tmp_path)
+    assert first.stop() == 0
+    pipeline.produce(votes[400:800])
+    gone_before = ends(pipeline)
+    shorten(pipeline, gone_before)
+    reset(pipeline, gone_before)
+    second = worker_of(pipeline, "second")
+    eventually(lambda: "are gone that were never counted" in second.log(), COUNTED)
+    for at, offset in gone_before.items():
+        pipeline.isonomy("intake", "accept-gap", f"votes/{at.partition}", "--up-to", str(offset), "--yes")
+    second.wait_ready()
+    pipeline.produce(votes[800:])
+    wait_all(pipeline, votes[:400] + votes[800:], tmp_path)
+
+
 def test_a_shortened_log_says_that_old_ids_are_no_longer_known(
     broker: TestBroker, pipeline: Pipeline, tmp_path: Path
 ) -> None:
