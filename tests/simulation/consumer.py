@@ -20,10 +20,12 @@ from aiokafka.errors import (
     NoOffsetForPartitionError,
     OffsetOutOfRangeError,
     UnknownMemberIdError,
+    UnsupportedCodecError,
 )
 from aiokafka.structs import OffsetAndMetadata
 
-from tests.simulation.broker import Member, Partition, Record, Unreadable
+from streams.unreadable import UnreadableBatch
+from tests.simulation.broker import Member, Partition, Record, Slot, Unreadable
 from tests.simulation.loop import PROCESS
 from tests.simulation.network import BACKOFF_SECONDS, Network
 
@@ -63,12 +65,16 @@ class SimulatedConsumer:
         self._waiter: asyncio.Future[None] | None = None
         self._followed: set[str] = set()
         # What the stages touch of aiokafka's inside.
-        self._fetcher = SimpleNamespace(_prefetch_backoff=0.1)
-        self._client = SimpleNamespace(force_metadata_update=self._nothing)
+        self._fetcher = SimpleNamespace(_prefetch_backoff=0.1, _fetch_max_wait_ms=options.get("fetch_max_wait_ms"))
+        self._client = SimpleNamespace(force_metadata_update=self._nothing, fetch_all_metadata=self._metadata)
         self._coordinator = SimpleNamespace(fetch_committed_offsets=self._fetch_committed)
 
     async def _nothing(self) -> None:
         await asyncio.sleep(0)
+
+    async def _metadata(self) -> SimulatedConsumer:
+        await self._network.until_answered(lambda: None)
+        return self
 
     # --- life --------------------------------------------------------------------------------------------------------
 
@@ -283,6 +289,7 @@ class SimulatedConsumer:
 
     def _drain(self, partitions: Sequence[TopicPartition], most: int) -> dict[TopicPartition, list[Record]]:
         found: dict[TopicPartition, list[Record]] = {}
+        # Of a partition that is not (or no longer) this member's, aiokafka gives nothing.
         chosen = sorted(set(partitions) & set(self._places) if partitions else self._places)
         if len(chosen) > 1:
             turn = int(self._network.random.random() * len(chosen))
@@ -311,7 +318,7 @@ class SimulatedConsumer:
                 if found:
                     break
                 place.fetched = 0
-                raise self._network.unreadable(at, error.args[0]) from None
+                raise UnsupportedCodecError(f"{at} at {error.args[0]}") from None
             place.position = after
             if records:
                 found[at] = records
@@ -319,6 +326,21 @@ class SimulatedConsumer:
                 if not most:
                     break
         return found
+
+    async def look(self, at: TopicPartition, position: int) -> UnreadableBatch | None:
+        """Fetch the batch at a position as bytes; None when it can be read."""
+
+        def found() -> UnreadableBatch | None:
+            log = self._broker.at(at)
+            record = log.records[position] if position < log.end else None
+            if record is None or log.slots[position] is not Slot.UNREADABLE:
+                return None
+            last = position
+            while last + 1 < log.end and getattr(log.records[last + 1], "batch", None) == record.batch:
+                last += 1
+            return UnreadableBatch(at, record.batch, last, b"batch", "in a codec that nobody has")
+
+        return await self._network.until_answered(found)
 
     def _refresh(self, at: TopicPartition, place: _Place, log: Partition) -> None:
         """Take in the answer of a fetch from the position on."""

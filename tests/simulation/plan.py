@@ -24,6 +24,7 @@ KINDS = (
     "redis full",
 )
 """Faults that strike at a moment; those of single requests are in `Chances`."""
+TRANSACTIONS = SAME_ID = True
 STAGES = ("intake", "ratings", "fairness")
 SETTLE_SECONDS = 60.0
 """After the last fault everything must be done within so many virtual seconds."""
@@ -138,7 +139,7 @@ def make_batches(random: Random, seconds: float) -> list[Batch]:
     """Draw votes with duplicates and garbage, and what the arenas declare, in batches and transactions."""
     arenas = random.sample(["text", "vision", "code"], random.choice([1, 2, 2, 3]))
     batches: list[Batch] = []
-    transactions = random.random() < 0.4
+    transactions = random.random() < 0.4 and TRANSACTIONS
     for arena in arenas:
         for model in random.sample(MODELS, random.randint(2, 4)):
             at = random.choice([0.0, 0.0, random.uniform(0, seconds)])
@@ -178,7 +179,7 @@ def _vote(
     drawn = random.random()
     if sent and drawn < 0.1:
         name, arena = random.choice(sent[-40:])
-    elif sent and drawn < 0.13 and len(arenas) > 1:
+    elif sent and drawn < 0.13 and len(arenas) > 1 and SAME_ID:
         # The same id in another arena is another vote.
         name, other = random.choice(sent[-40:])
         arena = random.choice([each for each in arenas if each != other])

@@ -95,7 +95,9 @@ class Server:
         answer = self._do(bytes(name).upper(), [_bytes(each) for each in arguments], self._caller)
         if answer is None:
             return False
-        return _LUA.table_from(answer) if isinstance(answer, list) else answer
+        if isinstance(answer, list):
+            return _LUA.table_from([False if each is None else each for each in answer])
+        return answer
 
     def do(self, name: str, arguments: Sequence[Any], caller: Process) -> Any:
         """Run one command."""
@@ -169,6 +171,12 @@ def _bytes(value: Any) -> bytes:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return str(value).encode()
+
+
+def _fields(field: Any, value: Any, mapping: Any) -> list[Any]:
+    if mapping is None:
+        return [field, value]
+    return [each for pair in mapping.items() for each in pair]
 
 
 def _from_table(answer: Any) -> Any:
@@ -260,8 +268,8 @@ class SimulatedRedis:
     async def hget(self, key: str, field: str) -> Any:
         return await self.execute_command("HGET", key, field)
 
-    async def hset(self, key: str, field: str, value: Any) -> Any:
-        return await self.execute_command("HSET", key, field, value)
+    async def hset(self, key: str, field: Any = None, value: Any = None, mapping: Any = None) -> Any:
+        return await self.execute_command("HSET", key, *_fields(field, value, mapping))
 
     async def smembers(self, key: str) -> Any:
         return set(await self.execute_command("SMEMBERS", key))
@@ -291,8 +299,8 @@ class _Pipeline:
     def delete(self, *keys: Any) -> None:
         self._commands.append(("DEL", keys))
 
-    def hset(self, key: Any, field: Any, value: Any) -> None:
-        self._commands.append(("HSET", (key, field, value)))
+    def hset(self, key: Any, field: Any = None, value: Any = None, mapping: Any = None) -> None:
+        self._commands.append(("HSET", (key, *_fields(field, value, mapping))))
 
     def srem(self, key: Any, *members: Any) -> None:
         self._commands.append(("SREM", (key, *members)))

@@ -12,7 +12,7 @@ import sys
 import time as real_time
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -20,11 +20,14 @@ from zlib import crc32
 
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
+from aiokafka.structs import OffsetAndMetadata
 from redis.exceptions import RedisError
 
 import streams.fairness.stage
 import streams.folding.stage
 import streams.intake.stage
+import streams.clients
+import streams.intake.proof
 import streams.log
 import streams.ratings.stage
 from streams.contracts.metrics import Metrics
@@ -34,6 +37,7 @@ from streams.fairness.stage import FairnessStage
 from streams.folding.stage import Fenced
 from streams.intake.stage import IntakeStage
 from streams.ratings.stage import RatingsStage
+from streams.unreadable import UnreadableBatch
 from tests.simulation.broker import Broker
 from tests.simulation.checker import Checker
 from tests.simulation.consumer import of_world
@@ -384,6 +388,30 @@ class _Clock:
         return EPOCH_MS / 1000 + _current[-1].loop.time() + PROCESS.get(_current[-1].loop.world).skew
 
 
+class _Admin:
+    """Stands in for the class `AIOKafkaAdminClient`."""
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+
+    async def start(self) -> None:
+        """Connect."""
+        await self._network.until_answered(lambda: None)
+
+    async def close(self) -> None:
+        """Close."""
+
+    async def list_consumer_group_offsets(self, group: str, partitions: Sequence[TopicPartition]) -> dict[Any, Any]:
+        """Committed offsets of a group."""
+        offsets = await self._network.until_answered(lambda: dict(self._network.broker.group(group).offsets))
+        return {at: OffsetAndMetadata(*offsets.get(at, (-1, ""))) for at in partitions}
+
+
+async def look(consumer: Any, partition: TopicPartition, position: int) -> UnreadableBatch | None:
+    """Stand in for `streams.unreadable.look`: an unreadable batch as it lies in the simulated log."""
+    return await consumer.look(partition, position)
+
+
 class _Redis:
     """Stands in for the class `Redis`."""
 
@@ -396,8 +424,10 @@ class _Redis:
 def simulated() -> Iterator[None]:
     """Put the simulated adapters into the modules; everything else stays what it is."""
     changes: list[tuple[Any, str, Any]] = [
-        (streams.log, "AIOKafkaConsumer", lambda *topics, **options: _current[-1].consumer(*topics, **options)),
-        (streams.log, "AIOKafkaProducer", lambda **_: _current[-1].producer()),
+        (streams.clients, "AIOKafkaConsumer", lambda *topics, **options: _current[-1].consumer(*topics, **options)),
+        (streams.clients, "AIOKafkaProducer", lambda **_: _current[-1].producer()),
+        (streams.intake.stage, "AIOKafkaAdminClient", lambda **_: _Admin(_current[-1].network)),
+        (streams.log, "look", look),
         (streams.folding.stage, "Redis", _Redis),
         (streams.fairness.stage, "read_book", lambda settings: BOOK),
     ]
