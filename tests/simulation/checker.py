@@ -19,7 +19,7 @@ from streams.contracts.dead_letter import read_dead_letter
 from streams.contracts.settings import Settings
 from streams.contracts.topics import ALERTS, DEAD_LETTERS, INTAKE_GROUP, LEDGER, MODELS, VOTES
 from streams.contracts.view import Board
-from streams.contracts.vote import WINNERS
+from streams.contracts.vote import WINNERS, Vote
 from streams.fairness.fold import fold as fold_fairness
 from streams.fairness.settings import SettingsBook
 from streams.fairness.state import ArenaFairness
@@ -45,10 +45,19 @@ class Checker:
     """Watches one world."""
 
     def __init__(
-        self, loop: VirtualLoop, broker: Broker, server: Server, settings: Settings, book: SettingsBook, note: Callable[..., None]
+        self,
+        loop: VirtualLoop,
+        broker: Broker,
+        server: Server,
+        settings: Settings,
+        note: Callable[..., None],
+        *,
+        book: SettingsBook,
+        watched: bool,
     ) -> None:
         self._loop, self._broker, self._server, self._settings, self._book = loop, broker, server, settings, book
-        self._note = note
+        self._note, self._watched = note, watched
+        self._seen = [0 for _ in broker.topics[LEDGER.name]]
         self.violations: list[str] = []
         self.oracle = Oracle(settings, broker.topics[VOTES.name], broker.topics[MODELS.name])
         self.counted: dict[str, dict[Place, tuple[str, str, int]]] = {}
@@ -60,8 +69,8 @@ class Checker:
         self._forgiven = -1.0
         self._letters: set[tuple[str, int, int]] = set()
         self._reference: tuple[Any, Any] = (None, None)
-        self.lost_loudly: set[Place] = set()
-        """Votes that retention or an operator took, and intake said so."""
+        self._gone: dict[tuple[str, int], int] = {}
+        """By topic and partition: up to which offset records were missing, as intake said and an operator accepted."""
         broker.stored.append(self._stored)
         broker.committed.append(self._committed)
         server.written.append(self._written)
@@ -108,7 +117,7 @@ class Checker:
                     rows.models[rows.model_b[number]],
                     int(rows.winner[number]),
                 )
-            elif place not in counted:
+            elif place not in counted and place[1] >= self._gone.get((VOTES.name, place[0]), 0):
                 self.fail("exactly once", f"vote {place} of {arena} was written under the watermark: lost for ever")
         for source, offset in highest.items():
             mark = (arena, VOTES.name, source)
@@ -121,16 +130,30 @@ class Checker:
         if offset > self._broker.at(at).stable:
             self.fail("commits", f"{at.topic}/{at.partition}: {offset} was committed, beyond the end")
         if at.topic == VOTES.name:
+            gone = self._gone.get((at.topic, at.partition), 0)
             for place, vote in self.oracle.accepted.items():
-                if place[0] == at.partition and place[1] < offset and place not in self.counted.get(vote.arena, ()):
-                    if place not in self.lost_loudly:
-                        self.fail("commits", f"{offset} of votes/{at.partition} was committed, vote {place} is not in the ledger")
-                        return
+                between = place[0] == at.partition and gone <= place[1] < offset
+                if between and place not in self.counted.get(vote.arena, ()):
+                    self.fail("commits", f"{at.topic}/{at.partition} at {offset}, but vote {place} is not in the ledger")
+                    return
         else:
             for place, arena in self.oracle.notices.items():
                 if place[0] == at.partition and place[1] < offset and place not in self.noticed.get(arena, ()):
                     self.fail("commits", f"{offset} of models was committed, notice {place} is not in the ledger")
                     return
+
+    def accepted(self, at: TopicPartition, offset: int) -> None:
+        """Intake has said that records up to an offset are gone, and an operator has accepted it."""
+        self._gone[at.topic, at.partition] = max(offset, self._gone.get((at.topic, at.partition), 0))
+
+    def _expected(self, arena: str) -> dict[Place, Vote]:
+        """Votes of an arena that must be counted: all, but for those that are gone and were never taken."""
+        counted, gone = self.counted.get(arena, {}), self._gone
+        return {
+            place: vote
+            for place, vote in self.oracle.of_arena(arena).items()
+            if place in counted or place[1] >= gone.get((VOTES.name, place[0]), 0)
+        }
 
     # --- Redis -------------------------------------------------------------------------------------------------------
 
@@ -177,16 +200,18 @@ class Checker:
         wrong = self._ledger_faults()
         if wrong:
             return wrong
+        if any(log.end != seen for log, seen in zip(self._broker.topics[LEDGER.name], self._seen, strict=True)):
+            self._seen = [log.end for log in self._broker.topics[LEDGER.name]]
+            return ["the ledger still grows"]
         states, watched, alerts = self._folded()
-        return self._board_faults(states) + self._alert_faults(watched, alerts)
+        return self._board_faults(states) + (self._alert_faults(watched, alerts) if self._watched else [])
 
     def _ledger_faults(self) -> list[str]:
         wrong = []
         for arena in sorted(self.oracle.arenas() | set(self.counted)):
             expected = {
                 place: (vote.model_a, vote.model_b, WINNERS[vote.winner])
-                for place, vote in self.oracle.of_arena(arena).items()
-                if place not in self.lost_loudly
+                for place, vote in self._expected(arena).items()
             }
             counted = self.counted.get(arena, {})
             if counted != expected:
@@ -195,8 +220,13 @@ class Checker:
             notices = sorted(place for place, of in self.oracle.notices.items() if of == arena)
             if self.noticed.get(arena, []) != notices:
                 wrong.append(f"order: notices of {arena}: {self.noticed.get(arena, [])}, expected {notices}")
-        if self._letters != self.oracle.refused:
-            wrong.append(f"dead letters: {sorted(self._letters ^ self.oracle.refused)[:5]}")
+        missing = {
+            place
+            for place in self.oracle.refused - self._letters
+            if place[2] >= self._gone.get(place[:2], 0)
+        }
+        if missing or self._letters - self.oracle.refused:
+            wrong.append(f"dead letters: missing {sorted(missing)[:5]}, too many {sorted(self._letters - self.oracle.refused)[:5]}")
         return wrong
 
     def _folded(self) -> tuple[dict[str, ArenaState], dict[str, ArenaFairness], dict[str, list[bytes]]]:
@@ -215,6 +245,8 @@ class Checker:
                 record = decode(stored.value or b"")
                 state = states.setdefault(record.arena, ArenaState(record.arena))
                 fold(state, record, limits, play)
+                if not self._watched:
+                    continue
                 if record.arena not in watched:
                     watched[record.arena] = ArenaFairness.start(record.arena, self._book.of(record.arena))
                 told = [encode_alert(alert) for alert in fold_fairness(watched[record.arena], record)]
@@ -225,8 +257,7 @@ class Checker:
     def _board_faults(self, states: dict[str, ArenaState]) -> list[str]:
         wrong = []
         for arena, state in states.items():
-            counted = {place: vote for place, vote in self.oracle.of_arena(arena).items() if place not in self.lost_loudly}
-            expected = tallies(counted.values())
+            expected = tallies(self._expected(arena).values())
             names = self._server.data.get(self._settings.keys.boards(arena).encode(), set())
             if {bytes(name).decode() for name in names} != set(expected):
                 wrong.append(f"boards of {arena}: {sorted(names)}, expected {sorted(expected)}")

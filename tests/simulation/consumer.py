@@ -64,6 +64,8 @@ class SimulatedConsumer:
         self._closed = False
         self._waiter: asyncio.Future[None] | None = None
         self._followed: set[str] = set()
+        self._late = False
+        """Whether there are records of which the last look has not heard."""
         # What the stages touch of aiokafka's inside.
         self._fetcher = SimpleNamespace(_prefetch_backoff=0.1, _fetch_max_wait_ms=options.get("fetch_max_wait_ms"))
         self._client = SimpleNamespace(force_metadata_update=self._nothing, fetch_all_metadata=self._metadata)
@@ -295,6 +297,7 @@ class SimulatedConsumer:
             turn = int(self._network.random.random() * len(chosen))
             chosen = chosen[turn:] + chosen[:turn]
         reachable = not self._broker.down and not self.process.cut
+        self._late = False
         for at in chosen:
             place = self._places[at]
             if place.paused:
@@ -303,7 +306,11 @@ class SimulatedConsumer:
                 self._resolve(at, place)
             assert place.position is not None
             log = self._broker.at(at)
-            if reachable and self._network.random.random() >= self._network.chances.stale:
+            if not reachable:
+                pass
+            elif self._network.random.random() < self._network.chances.stale:
+                self._late = self._late or place.fetched < self._limit(log)
+            else:
                 try:
                     self._refresh(at, place, log)
                 except OffsetOutOfRangeError:
@@ -315,8 +322,7 @@ class SimulatedConsumer:
             try:
                 records, after = log.read(place.position, place.fetched, most, committed=self._committed_only)
             except Unreadable as error:
-                if found:
-                    break
+                # What was drained of other partitions before is gone with the error, as with aiokafka.
                 place.fetched = 0
                 raise UnsupportedCodecError(f"{at} at {error.args[0]}") from None
             place.position = after
@@ -366,6 +372,8 @@ class SimulatedConsumer:
     async def _news(self, seconds: float) -> None:
         """Wait until something may have come."""
         self._waiter = waiter = self._loop.create_future()
+        if self._late:
+            self._came()  # the answer to a fetch is on its way
         timer = self._loop.call_later(seconds, _wake, waiter)
         try:
             await waiter

@@ -39,11 +39,20 @@ class Oracle:
         for log, reading in zip(self._votes, self._readings, strict=True):
             for record in _visible(log, reading.position):
                 self._take(log.number, record, reading)
+            self._park(log, reading.position)
             reading.position = max(reading.position, log.stable)
         for log in self._models:
             for record in _visible(log, self._declared[log.number]):
                 self._declare(log.number, record)
+            self._park(log, self._declared[log.number])
             self._declared[log.number] = max(self._declared[log.number], log.stable)
+
+    def _park(self, log: Partition, position: int) -> None:
+        """Batches that nobody can read become dead letters, one each."""
+        for offset in range(position, log.stable):
+            record = log.records[offset]
+            if log.slots[offset] is Slot.UNREADABLE and record is not None and record.batch == offset:
+                self.refused.add((log.topic, log.number, offset))
 
     def _take(self, partition: int, record: Record, reading: _Reading) -> None:
         try:
