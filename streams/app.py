@@ -14,7 +14,9 @@ import asyncio
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 import faust
@@ -22,6 +24,7 @@ from faust.web import Request, Response, View
 from mode import Service
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from streams.clients import SESSION_MS
 from streams.contracts.connect import faust_credentials
 from streams.contracts.metrics import Metrics
 from streams.contracts.reasons import Reason
@@ -29,7 +32,6 @@ from streams.contracts.settings import Settings
 from streams.contracts.topics import DEAD_LETTERS
 from streams.fairness.stage import FairnessStage
 from streams.intake.stage import IntakeStage
-from streams.log import SESSION_MS
 from streams.ratings.stage import RatingsStage
 from streams.watchdog import EXIT_CODE, Watchdog
 
@@ -40,6 +42,10 @@ STOP_SECONDS = 20.0
 """Longest time to stop; ending by force is as safe as a crash at any other moment."""
 FAUST_STOP_SECONDS = 6.0
 """Longest time for what is left when the stages have saved: Faust's consumer thread may end without telling anyone."""
+AGAIN_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0)
+"""Pauses before a stage that failed is begun again, while others of this worker go on; the last one repeats."""
+STEADY_SECONDS = 60.0
+"""A stage that has run for so long is well again."""
 
 
 class Stage(Protocol):
@@ -47,9 +53,14 @@ class Stage(Protocol):
 
     name: str
     positions: dict[Any, int]
+    steps: int
+    doing: str
 
     async def run(self) -> None:
-        """Follow until cancelled; an error ends the process."""
+        """Follow until cancelled, or until something fails that the stage cannot mend."""
+
+    def told(self) -> str:
+        """What the last fetches brought, in words."""
 
 
 STAGES: dict[str, Callable[[Settings, Metrics], Stage]] = {
@@ -70,10 +81,11 @@ def create_app(settings: Settings, metrics: Metrics, chosen: Sequence[str] = tup
     chosen
         Names of the stages to run here, of `STAGES`.
     """
-    stages = [STAGES[name](settings, metrics) for name in chosen]
-    services = [StageService(stage) for stage in stages]
+    services = [StageService(name, partial(STAGES[name], settings, metrics), metrics) for name in chosen]
+    for service in services:
+        service.others = [other for other in services if other is not service]
     app = _App(
-        [*services, WatchdogService(Watchdog(settings, metrics, stages))],
+        [*services, WatchdogService(Watchdog(settings, metrics, services))],
         settings.group("worker"),
         broker=[f"aiokafka://{server}" for server in settings.kafka.split(",")],
         broker_credentials=faust_credentials(settings),
@@ -88,7 +100,7 @@ def create_app(settings: Settings, metrics: Metrics, chosen: Sequence[str] = tup
         web_port=settings.worker_port,
     )
     _account_dead_letters(app, settings, metrics)
-    _serve(app, metrics, [stage.name for stage in stages])
+    _serve(app, metrics, services)
     return app
 
 
@@ -123,19 +135,26 @@ class _App(faust.App):
         await super().on_shutdown()
         if self._deadline is not None:
             self._deadline.cancel()
+        self._say_cause()
+
+    def _say_cause(self) -> None:
+        """Say last why the worker ends, for that is what is looked at first."""
+        for service in self._first:
+            if service.crashed:
+                logger.critical("%s failed, and with it this worker: %r", service.label, service.crash_reason)
 
     def _exit_after(self, seconds: float, code: int, why: str) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
-        self._deadline = threading.Timer(seconds, _give_up, (seconds, code, why))
+        self._deadline = threading.Timer(seconds, self._give_up, (seconds, code, why))
         self._deadline.daemon = True
         self._deadline.start()
 
-
-def _give_up(seconds: float, code: int, why: str) -> None:
-    logger.warning("not stopped after %.0f s: exit, %s", seconds, why)
-    logging.shutdown()
-    os._exit(code)
+    def _give_up(self, seconds: float, code: int, why: str) -> None:
+        logger.warning("not stopped after %.0f s: exit, %s", seconds, why)
+        self._say_cause()
+        logging.shutdown()
+        os._exit(code)
 
 
 class StageEnded(RuntimeError):  # noqa: N818 -- what happened, in words
@@ -143,24 +162,99 @@ class StageEnded(RuntimeError):  # noqa: N818 -- what happened, in words
 
 
 class StageService(Service):
-    """Runs one stage; its failure is the application's."""
+    """Runs one stage, and begins it anew when it fails: the stages of a worker fail apart.
 
-    def __init__(self, stage: Stage) -> None:
+    Only when no other stage of the worker is well, its failure is the worker's.
+
+    Parameters
+    ----------
+    name
+        Of the stage.
+    make
+        Makes it, without any memory of what failed.
+    metrics
+        Of the worker.
+    """
+
+    def __init__(self, name: str, make: Callable[[], Stage], metrics: Metrics) -> None:
         super().__init__()
-        self._stage = stage
+        self.name = name
+        self._make, self._metrics = make, metrics
+        self._stage = make()
         self._task: asyncio.Task[None] | None = None
         self._crashing: asyncio.Future[None] | None = None
+        self._failures = 0
         self._stopping = False
+        self.others: list[StageService] = []
+        """The other stages of the worker."""
 
     @property
     def label(self) -> str:
         """How the logs call it."""
-        return f"stage {self._stage.name}"
+        return f"stage {self.name}"
+
+    @property
+    def positions(self) -> dict[Any, int]:
+        """Next record of each partition held."""
+        return self._stage.positions
+
+    @property
+    def steps(self) -> int:
+        """Grows with whatever the stage does besides moving, beginning anew included."""
+        return self._stage.steps + self._failures
+
+    @property
+    def doing(self) -> str:
+        """What a long take-over is at, in words."""
+        return self._stage.doing
+
+    @property
+    def well(self) -> bool:
+        """Whether it runs and has not failed lately."""
+        return self._failures == 0 and self._task is not None and not self._task.done()
+
+    def told(self) -> str:
+        """What the last fetches of the stage brought, in words."""
+        return self._stage.told()
 
     async def on_start(self) -> None:
         """Begin to follow."""
-        self._task = asyncio.create_task(self._stage.run())
+        self._metrics.stage_failures.labels(self.name)
+        self._task = asyncio.create_task(self._keep_running())
         self._task.add_done_callback(self._ended)
+
+    async def _keep_running(self) -> None:
+        while True:
+            began = time.monotonic()
+            running = asyncio.create_task(self._stage.run())
+            try:
+                await asyncio.wait({running}, timeout=STEADY_SECONDS)
+                if not running.done():
+                    self._failures = 0
+                await asyncio.wait({running})
+            finally:
+                await self._finish(running)
+            error = StageEnded(f"{self.label} was cancelled") if running.cancelled() else running.exception()
+            if error is None:
+                return
+            self._metrics.stage_failures.labels(self.name).inc()
+            self._failures += 1
+            if not any(other.well for other in self.others):
+                raise error
+            pause = AGAIN_SECONDS[min(self._failures, len(AGAIN_SECONDS)) - 1]
+            logger.critical(
+                "%s failed after %.0f s; the others go on, it begins again in %.0f s",
+                self.label, time.monotonic() - began, pause, exc_info=error,
+            )  # fmt: skip
+            self._stage = self._make()
+            await asyncio.sleep(pause)
+
+    async def _finish(self, running: asyncio.Task[None]) -> None:
+        """Let the stage save what it has."""
+        while not running.done():
+            # Once more when it had no effect: a client may swallow it. A save that is cut off costs a longer refold.
+            running.cancel()
+            await asyncio.wait({running}, timeout=CANCEL_SECONDS)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         error = StageEnded(f"{self.label} was cancelled") if task.cancelled() else task.exception()
@@ -169,12 +263,11 @@ class StageService(Service):
         self._crashing = asyncio.ensure_future(self.crash(error))
 
     async def on_stop(self) -> None:
-        """Let the stage save what it has."""
+        """End the stage."""
         self._stopping = True
-        while self._task is not None and not self._task.done():
-            # Once more when it had no effect: a client may swallow it. A save that is cut off costs a longer refold.
+        if self._task is not None:
             self._task.cancel()
-            await asyncio.wait([self._task], timeout=CANCEL_SECONDS)
+            await asyncio.wait({self._task})
 
 
 class WatchdogService(Service):
@@ -204,7 +297,7 @@ def _account_dead_letters(app: faust.App, settings: Settings, metrics: Metrics) 
             metrics.dead_letters.labels(reason if reason in known else "unknown").inc()
 
 
-def _serve(app: faust.App, metrics: Metrics, stages: Sequence[str]) -> None:
+def _serve(app: faust.App, metrics: Metrics, stages: Sequence[StageService]) -> None:
     async def exposition(view: View, request: Request) -> Response:
         return view.bytes(generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
@@ -212,8 +305,13 @@ def _serve(app: faust.App, metrics: Metrics, stages: Sequence[str]) -> None:
         return view.json({"status": "up"})
 
     async def ready(view: View, request: Request) -> Response:
-        waiting = [name for name in stages if not metrics.is_ready(name)]
-        return view.json({"ready": not waiting, "waiting_for": waiting}, status=503 if waiting else 200)
+        waiting = [stage for stage in stages if not metrics.is_ready(stage.name)]
+        answer = {
+            "ready": not waiting,
+            "waiting_for": [stage.name for stage in waiting],
+            "doing": {stage.name: stage.doing for stage in waiting if stage.doing},
+        }
+        return view.json(answer, status=503 if waiting else 200)
 
     app.page("/metrics")(exposition)
     app.page("/healthz")(alive)

@@ -11,36 +11,52 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import CommitFailedError, IllegalGenerationError, RebalanceInProgressError, UnknownMemberIdError
+from aiokafka import ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import (
+    CommitFailedError,
+    CorruptRecordException,
+    IllegalGenerationError,
+    IllegalStateError,
+    KafkaError,
+    OffsetOutOfRangeError,
+    RebalanceInProgressError,
+    UnknownMemberIdError,
+    UnsupportedCodecError,
+)
 
-from streams.contracts.connect import aiokafka_options
+from streams.clients import make_member, read_commits, stable_end, stop
 from streams.contracts.settings import Settings
+from streams.unreadable import UnreadableBatch, look
 
 logger = logging.getLogger(__name__)
 
 Batch = Mapping[TopicPartition, Any]
 """By partition its records, as the client gives them or as `read` has made of them."""
 _LOST = (CommitFailedError, IllegalGenerationError, RebalanceInProgressError, UnknownMemberIdError)
+_UNREADABLE = (UnsupportedCodecError, CorruptRecordException)
+_NOBODYS = TopicPartition("", 0)
 
 JOIN_LOOK_SECONDS = 0.01
-STOP_SECONDS = 5.0
-MAX_REQUEST_BYTES = 8 * 1024 * 1024
-
-
-SESSION_MS = 6_000
-"""A member that is silent for so long is replaced: Kafka's default minimum. The embedded broker lets a group wait for
-half of it at every join."""
-
 REBALANCE_GRACE = 0.5
 """Seconds that a fetch may take beyond its own wait before it counts as held up by a rebalance."""
+LONGEST_WAIT_MS = 1_000
+"""Longest that a broker is let look for records. The embedded one answers with nothing when collecting what is there
+takes longer than it may wait, and that grows with the number of batches: asked again in the same way it would never
+give any."""
+COMMIT_MARK = "isonomy 1"
+"""Metadata of every commit of ours: whoever resets the group's offsets does not write it."""
 
 
 class Rebalanced(Exception):  # noqa: N818 -- what happened
     """The group is moving partitions: what was being taken over may be another's by now."""
+
+
+class OutOfReach(RuntimeError):  # noqa: N818 -- what it is
+    """A position is no longer in the log: it was shortened behind the stage, or in front of it."""
 
 
 class Follower(Protocol):
@@ -50,7 +66,10 @@ class Follower(Protocol):
         """Take over: load or rebuild state and `seek` every partition to where it goes on."""
 
     async def process(self, log: Log, batch: Batch) -> None:
-        """Handle what was fetched; called with an empty batch when nothing came, so that timers can run."""
+        """Handle what was fetched; called with an empty batch when nothing came, so that timers can run.
+
+        `log.unreadable` holds the batches that were passed over because nobody can read them.
+        """
 
     async def revoked(self, log: Log) -> None:
         """Finish what is under way and save it: the partitions are about to be another's."""
@@ -95,27 +114,23 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
         self._max_records, self._evenly, self._read = max_records, evenly, read
         self._left_out: set[TopicPartition] = set()
         self._topics = [settings.topic(name) for name in topics]
-        self.consumer = AIOKafkaConsumer(
-            **aiokafka_options(settings),
-            group_id=settings.group(group),
-            client_id=f"isonomy-{group}",
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            fetch_max_wait_ms=settings.fetch_wait_ms,
-            max_partition_fetch_bytes=4 * 1024 * 1024,
-            session_timeout_ms=SESSION_MS,
-            heartbeat_interval_ms=1_000,
-            metadata_max_age_ms=10_000,
-        )
+        self.consumer = make_member(settings, group)
         self._turn = asyncio.Lock()
         self._new: list[TopicPartition] | None = None
         self._failure: BaseException | None = None
+        self._wait_ms = settings.fetch_wait_ms
+        self._empty, self._came_at = 0, time.monotonic()
         self.active = False
         self.hurry = False
         """The stage has something left to do: a turn then does not wait for records."""
+        self.reached: dict[TopicPartition, int] = {}
+        """Next offset to fetch of each partition: behind the last record, and behind what is no record of anybody's,
+        such as a transaction's marker."""
+        self.unreadable: list[UnreadableBatch] = []
+        """Batches that were passed over; whoever handles them takes them out."""
 
     async def run(self) -> None:
-        """Follow until cancelled; whatever a stage raises comes out here and ends the process."""
+        """Follow until cancelled; whatever a stage raises comes out here and ends the stage."""
         self.consumer.subscribe(self._topics, listener=self)
         await self.consumer.start()
         # aiokafka asks a broker for nothing while it holds records of any of its partitions that were not taken yet,
@@ -142,6 +157,7 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
             raise self._failure
         if self._new is not None:
             partitions, self._new = self._new, None
+            self.reached, self.unreadable = {}, []
             try:
                 await self._follower.assigned(self, partitions)
             except Rebalanced:
@@ -159,42 +175,73 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
         await self._follower.process(self, batch)
 
     async def _fetch_turn(self) -> Batch:
-        wait = 0 if self.hurry else self._settings.fetch_wait_ms
-        if not self._evenly:
-            return self._of(await self.fetch(timeout_ms=wait, max_records=self._max_records))
+        wait = 0 if self.hurry else self._wait_ms
+        if self._evenly:
+            batch = await self._fetch_evenly(wait)
+        else:
+            batch = self._of(await self.fetch(timeout_ms=wait, max_records=self._max_records))
+        if not self.hurry:
+            self._adapt_wait(bool(batch))
+        return batch
+
+    async def _fetch_evenly(self, wait: int) -> dict[TopicPartition, Any]:
         partitions = self.consumer.assignment() - self._left_out
         share = max(1, self._max_records // max(1, len(partitions)))
-        batch: dict[TopicPartition, Any] = {}
+        batch = self._of(await self.fetch(*partitions, timeout_ms=wait, max_records=share))
         try:
-            async with asyncio.timeout(wait / 1000 + REBALANCE_GRACE):
-                batch = self._of(await self.consumer.getmany(*partitions, timeout_ms=wait, max_records=share))
-                for partition in sorted(partitions - batch.keys()) if batch else ():
-                    batch |= self._of(await self.consumer.getmany(partition, timeout_ms=0, max_records=share))
-        except TimeoutError:
-            # What was fetched already is gone from the consumer: it must not be lost.
-            if not batch:
-                raise Rebalanced from None
+            for partition in sorted(partitions - batch.keys()) if batch else ():
+                batch |= self._of(await self.fetch(partition, timeout_ms=0, max_records=share))
+        except Rebalanced:
+            pass  # what was fetched already is gone from the consumer: it must not be lost
         return batch
 
     def _of(self, fetched: Batch) -> dict[TopicPartition, Any]:
         return {at: self._read(at.partition, records) for at, records in fetched.items()}
+
+    def _adapt_wait(self, came: bool) -> None:
+        """Give a broker that brings nothing, although there is something, more time; take it back when all is read."""
+        if came:
+            self._empty, self._came_at = 0, time.monotonic()
+        asked = self.consumer.assignment() - self._left_out
+        behind = any(self.reached[at] < stable_end(self.consumer, at) for at in asked if at in self.reached)
+        if not behind:
+            wait = self._settings.fetch_wait_ms
+        elif came:
+            return
+        else:
+            self._empty += 1
+            wait = min(LONGEST_WAIT_MS, self._wait_ms * 2) if self._empty > 1 else self._wait_ms
+        if wait != self._wait_ms:
+            # aiokafka has no setting that may change; a test holds that this one is read at every fetch.
+            self._wait_ms = self.consumer._fetcher._fetch_max_wait_ms = wait
+
+    def told(self) -> str:
+        """What the last fetches brought, in words: the watchdog's last ones."""
+        ago = time.monotonic() - self._came_at
+        return f"last records {ago:.0f} s ago, {self._empty} empty fetches since, each waiting up to {self._wait_ms} ms"
 
     def leave_out(self, partitions: Sequence[TopicPartition]) -> None:
         """Fetch nothing of these until said otherwise; what was fetched ahead of its turn is kept by the consumer."""
         self._left_out = set(partitions)
 
     async def _wait_for_assignment(self) -> None:
-        """Wait a moment; the group decides when. What goes wrong in joining it, `getmany` raises, and nothing else.
+        """Wait a moment; the group decides when. What goes wrong in joining it, `getmany` raises.
 
-        Should it return records: they are from before `assigned` has said where to begin.
+        It is asked for a partition that nobody has: what the consumer fetches by itself is from before `assigned` has
+        said where to begin, and that it finds no commit to begin from is no fault.
         """
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(JOIN_LOOK_SECONDS):
-                await self.consumer.getmany(timeout_ms=0)
+                await self.consumer.getmany(_NOBODYS, timeout_ms=0)
         await asyncio.sleep(JOIN_LOOK_SECONDS)
 
+    def seek(self, partition: TopicPartition, offset: int) -> None:
+        """Go on at an offset."""
+        self.consumer.seek(partition, offset)
+        self.reached[partition] = offset
+
     async def fetch(self, *partitions: TopicPartition, timeout_ms: int, max_records: int) -> Batch:
-        """Fetch from the given partitions, or from all.
+        """Fetch from the given partitions, or from all; what cannot be read is passed over, see `unreadable`.
 
         Once a rebalance has begun, aiokafka's own call would wait for its end, and the rebalance waits for our turn to
         end: neither would ever come.
@@ -203,19 +250,109 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
         ------
         Rebalanced
             When that is so.
+        OutOfReach
+            When a position is no longer in the log.
         """
+        try:
+            batch = await self._getmany(partitions, timeout_ms, max_records)
+        except (Rebalanced, OutOfReach):
+            raise
+        except Exception as error:
+            # A codec's library raises what it likes; what is no batch's fault is raised again.
+            if isinstance(error, KafkaError) and not isinstance(error, _UNREADABLE):
+                raise
+            return await self._carefully(partitions or tuple(self.reached), max_records, error)
+        await self._note(partitions or tuple(self.reached), batch)
+        return batch
+
+    async def _getmany(self, partitions: Sequence[TopicPartition], timeout_ms: int, max_records: int) -> Batch:
         try:
             async with asyncio.timeout(timeout_ms / 1000 + REBALANCE_GRACE):
                 batch: Batch = await self.consumer.getmany(*partitions, timeout_ms=timeout_ms, max_records=max_records)
         except TimeoutError:
             raise Rebalanced from None
+        except OffsetOutOfRangeError as error:
+            places = ", ".join(f"{at.topic}/{at.partition} at {offset}" for at, offset in error.args[0].items())
+            raise OutOfReach(f"{places}: the log no longer has this offset") from None
         return batch
 
-    async def ends(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
-        """Ask for the offset after the last record of each partition; moves the positions.
+    async def _note(self, partitions: Sequence[TopicPartition], batch: Batch) -> None:
+        """Keep the consumer's positions: they also move over what is no record."""
+        for at in partitions:
+            try:
+                self.reached[at] = await self.consumer.position(at)
+            except IllegalStateError:  # revoked meanwhile: no more than the records is certain
+                if at in batch:
+                    self.reached[at] = batch[at][-1].offset + 1
 
-        The embedded broker answers `end_offsets` with the second record of its last batch. What comes with a fetch, the
-        high watermark, is right everywhere.
+    async def _carefully(self, partitions: Sequence[TopicPartition], max_records: int, error: Exception) -> Batch:
+        """Fetch record by record up to a batch that cannot be read, and then behind it.
+
+        An error leaves aiokafka's positions behind records that nobody was given, those of other partitions too. So
+        all begin again where they were.
+
+        Raises
+        ------
+        Exception
+            The error, when no batch is to blame.
+        """
+        starts = {at: self.reached[at] for at in partitions}
+        passed_over = len(self.unreadable)
+        batch: dict[TopicPartition, list[Any]] = {}
+        try:
+            for at, start in starts.items():
+                self.seek(at, start)
+            for at in partitions:
+                records = await self._up_to_fault(at, max_records)
+                if records:
+                    batch[at] = records
+                    self.seek(at, records[-1].offset + 1)
+        except BaseException:
+            # What was read so far goes to nobody: it is read again, by us or by the next owner.
+            with contextlib.suppress(IllegalStateError):
+                for at, start in starts.items():
+                    self.seek(at, start)
+            del self.unreadable[passed_over:]
+            raise
+        if not batch and len(self.unreadable) == passed_over:
+            raise error
+        return batch
+
+    async def _up_to_fault(self, at: TopicPartition, most: int) -> list[Any]:
+        """Records of one partition before the batch that cannot be read; when that is the first, it is passed over."""
+        records: list[Any] = []
+        try:
+            while len(records) < most:
+                came = await self._getmany([at], self._wait_ms if not records else 0, 1)
+                if at not in came:
+                    break
+                records += came[at]
+                await asyncio.sleep(0)  # heartbeats
+        except (Rebalanced, OutOfReach):
+            raise
+        except Exception as error:
+            if isinstance(error, KafkaError) and not isinstance(error, _UNREADABLE):
+                raise
+            if not records:
+                await self._pass_over(at)
+        return records
+
+    async def _pass_over(self, at: TopicPartition) -> None:
+        found = await look(self.consumer, at, self.reached[at])
+        if found is None:
+            return
+        logger.error(
+            "%s/%d: the batch at offsets %d to %d cannot be read and is passed over: %s",
+            at.topic, at.partition, found.offset, found.last, found.why,
+        )  # fmt: skip
+        self.unreadable.append(found)
+        self.seek(at, found.last + 1)
+
+    async def ends(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        """Ask up to which offset each partition can be read; moves the positions.
+
+        The embedded broker answers `end_offsets` with the second record of its last batch. What comes with a fetch is
+        right everywhere.
         """
         first = await self.consumer.beginning_offsets(partitions)
         said = await self.consumer.end_offsets(partitions)
@@ -223,11 +360,12 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
         for partition in partitions:
             end = said[partition]
             if end > first[partition]:
-                self.consumer.seek(partition, end - 1)
-                while (self.consumer.highwater(partition) or 0) < end:
+                self.seek(partition, end - 1)
+                while stable_end(self.consumer, partition) < end:
                     await self.fetch(partition, timeout_ms=100, max_records=1)
-                end = self.consumer.highwater(partition)
+                end = stable_end(self.consumer, partition)
             ends[partition] = end
+        self.unreadable.clear()  # they are met again on the way
         return ends
 
     async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
@@ -246,47 +384,20 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
         """Only note it: taking over may take seconds, and heartbeats start after this returns."""
         self._new = sorted(assigned)
 
+    async def commits(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, tuple[int, bool]]:
+        """Committed offset of each partition that has one, and whether the commit is one of ours."""
+        found = await read_commits(self.consumer, partitions)
+        return {at: (offset, metadata == COMMIT_MARK) for at, (offset, metadata) in found.items()}
+
     async def commit(self, positions: Mapping[TopicPartition, int]) -> bool:
         """Commit the offsets of the next records to take; False when the group has moved on without us."""
         mine = self.consumer.assignment()
-        positions = {partition: offset for partition, offset in positions.items() if partition in mine}
-        if not positions:
+        marked = {partition: (offset, COMMIT_MARK) for partition, offset in positions.items() if partition in mine}
+        if not marked:
             return False
         try:
-            await self.consumer.commit(dict(positions))
+            await self.consumer.commit(marked)
         except _LOST as error:
             logger.warning("offsets not committed, the group has moved on: %s", error)
             return False
         return True
-
-
-async def stop(client: AIOKafkaConsumer | AIOKafkaProducer) -> None:
-    """Stop a client, whatever comes of it: with the broker away it may wait for ever, or end in a CancelledError.
-
-    Either would take the place of the error for which its stage is ending.
-    """
-    stopping = asyncio.ensure_future(client.stop())
-    await asyncio.wait([stopping], timeout=STOP_SECONDS)
-    if not stopping.done():
-        stopping.cancel()
-        logger.warning("%s did not stop within %.0f s", type(client).__name__, STOP_SECONDS)
-    elif stopping.cancelled() or stopping.exception() is not None:
-        logger.warning("%s did not stop cleanly", type(client).__name__)
-
-
-def make_producer(settings: Settings, client: str) -> AIOKafkaProducer:
-    """Make a producer that keeps order within a partition and acknowledges only what every replica has.
-
-    Not idempotent on purpose: the embedded broker has no such producer, and aiokafka keeps one batch in flight per
-    partition, so order holds; a batch that was sent twice is dropped by the readers' watermark.
-    """
-    return AIOKafkaProducer(
-        **aiokafka_options(settings),
-        client_id=f"isonomy-{client}",
-        acks="all",
-        linger_ms=0,
-        max_batch_size=1024 * 1024,
-        max_request_size=MAX_REQUEST_BYTES,
-        request_timeout_ms=30_000,
-        metadata_max_age_ms=10_000,
-    )

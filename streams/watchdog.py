@@ -9,8 +9,8 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from kafka import KafkaConsumer, TopicPartition
@@ -28,31 +28,52 @@ POLL_SECONDS = 2.0
 
 
 class Watched(Protocol):
-    """A stage, as far as the watchdog looks at it."""
+    """A stage, as far as the watchdog looks at it; `steps` grows with whatever it does besides moving."""
 
     name: str
-    positions: dict[Any, int]
+
+    @property
+    def positions(self) -> dict[Any, int]:
+        """Next record of each partition held."""
+
+    @property
+    def steps(self) -> int:
+        """Grows with whatever is done besides moving: rebuilding, waiting for a store that is away."""
+
+    def told(self) -> str:
+        """What its last fetches brought, in words."""
 
 
 @dataclass(slots=True)
 class Progress:
-    """When one stage last moved or had nothing to do; pure.
+    """For how long one stage has had lag and done nothing, by looks that were answered; pure.
 
     >>> progress = Progress()
     >>> progress.observe(0.0, position=5, lag=10), progress.observe(30.0, position=5, lag=12)
     (0.0, 30.0)
-    >>> progress.observe(31.0, position=6, lag=11)
+    >>> progress.miss()
+    >>> progress.observe(500.0, position=5, lag=11), progress.observe(502.0, position=5, lag=11)
+    (30.0, 32.0)
+    >>> progress.observe(504.0, position=6, lag=11)
     0.0
     """
 
-    position: int = -1
-    since: float | None = field(default=None)
+    position: Hashable = None
+    age: float = 0.0
+    looked_at: float | None = None
 
-    def observe(self, now: float, position: int, lag: int) -> float:
-        """Return for how long the stage has had lag and made no progress, seconds."""
-        if self.since is None or lag <= 0 or position != self.position:
-            self.position, self.since = position, now
-        return now - self.since
+    def observe(self, now: float, position: Hashable, lag: int) -> float:
+        """Return the age, seconds; `position` is anything that differs when the stage has done something."""
+        if self.position is None or lag <= 0 or position != self.position:
+            self.position, self.age = position, 0.0
+        elif self.looked_at is not None:
+            self.age += now - self.looked_at
+        self.looked_at = now
+        return self.age
+
+    def miss(self) -> None:
+        """Note that Kafka did not answer: while it is away no stage can move, so the time does not count."""
+        self.looked_at = None
 
 
 class Watchdog(threading.Thread):
@@ -80,32 +101,39 @@ class Watchdog(threading.Thread):
         self.join(timeout=5.0)
 
     def run(self) -> None:
-        """Look every two seconds; a broker that does not answer is no verdict."""
+        """Look every two seconds; a broker that does not answer is no verdict, and its silence no stage's fault."""
         consumer = None
         while not self._halt.wait(POLL_SECONDS):
             try:
                 if consumer is None:
-                    consumer = KafkaConsumer(**kafka_python_options(self._settings), group_id=None)
+                    options = kafka_python_options(self._settings)
+                    consumer = KafkaConsumer(**options, group_id=None, isolation_level="read_committed")
                 self._look(consumer)
             except (KafkaError, EndsUnknown, OSError) as error:
                 logger.warning("the watchdog cannot ask Kafka for its offsets: %s", error)
-                _close(consumer)
+                self._missed(consumer)
                 consumer = None
             except Exception:  # whatever its client does, the watchdog must not die of it
                 logger.exception("the watchdog stumbled and looks again")
-                _close(consumer)
+                self._missed(consumer)
                 consumer = None
+        _close(consumer)
+
+    def _missed(self, consumer: Any) -> None:
+        for progress in self._progress.values():
+            progress.miss()
         _close(consumer)
 
     def _look(self, consumer: Any) -> None:
         for stage in self._stages:
-            positions = dict(stage.positions)
+            positions, steps = dict(stage.positions), stage.steps
             self._forget(stage.name, positions)
             lag = self._lag(consumer, stage.name, positions)
-            age = self._progress[stage.name].observe(time.monotonic(), sum(positions.values()), lag)
+            done = steps, tuple(sorted(positions.items()))
+            age = self._progress[stage.name].observe(time.monotonic(), done, lag)
             self._metrics.watchdog_age.labels(stage.name).set(age)
             if age > self._settings.watchdog_seconds > 0:
-                _exit(f"{stage.name} has {lag} records to go and made no progress for {age:.0f} s")
+                _exit(f"{stage.name} has {lag} records to go and made no progress for {age:.0f} s ({stage.told()})")
 
     def _forget(self, group: str, positions: Mapping[Any, int]) -> None:
         """Show no lag of a partition that is another's by now."""

@@ -128,8 +128,9 @@ def topics() -> str:
         "streams/contracts/topics.py",
         f"Names are shown with the default prefix, `ISONOMY_TOPIC_PREFIX={prefix}`; partitions are what"
         " `isonomy topics` creates unless told otherwise. Payloads are in [asyncapi.json](asyncapi.json). Whoever"
-        " writes to `votes` must use Kafka's default partitioner (murmur2 of the key): an id is deduplicated within its"
-        " partition, over all arenas.",
+        " writes to `votes` must use Kafka's default partitioner (murmur2 of the key): an id is unique within its"
+        " arena, and deduplicated within its partition. Votes may be compressed with any codec of Kafka and sent in"
+        " transactions: what is committed is read, and nothing else.",
         *parts,
     )
 

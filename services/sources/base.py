@@ -106,7 +106,7 @@ class Source(ABC):
             yield Records(keys, [encode(vote) for vote in chunk.votes], chunk.rejected)
 
     def rows(self) -> Iterator[Batch]:
-        """The votes as columns, first occurrence of an id wins.
+        """The votes as columns, first occurrence of an id in its arena wins.
 
         `partition` is 0, `offset` the number of the vote among the accepted ones, `recorded` the vote's own `tstamp`:
         a file has no record time.
@@ -119,7 +119,7 @@ class Source(ABC):
             if self.unique:
                 yield Batch(_by_arena(votes, numbers), chunk.rejected, 0)
                 continue
-            new = seen.new([vote.id for vote in votes])
+            new = seen.new([(vote.arena, vote.id) for vote in votes])
             first, kept = [votes[at] for at in new], [numbers[at] for at in new]
             yield Batch(_by_arena(first, kept), chunk.rejected, len(votes) - len(first))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 
 class Seen:
@@ -23,7 +23,7 @@ class Seen:
         self._hashes: set[int] = set()
         self.duplicates = 0
 
-    def new(self, ids: Sequence[str]) -> list[int]:
+    def new(self, ids: Sequence[Hashable]) -> list[int]:
         """Positions of the ids that were not seen before, in order; all are remembered."""
         hashes = self._hashes
         before = len(hashes)

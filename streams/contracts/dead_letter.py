@@ -14,6 +14,9 @@ class DeadLetter:
 
     `value` and `key` are the original bytes. A crash may write the same letter twice: `place` names the record, and a
     reader that keeps one per place sees each refused record once.
+
+    Of a batch that cannot be read, `value` is the batch as it stands in the log, header included; it spans the records
+    from `offset` to `last_offset`.
     """
 
     topic: str
@@ -23,6 +26,7 @@ class DeadLetter:
     detail: str
     key: bytes | None
     value: bytes | None
+    last_offset: int | None = None
 
     @property
     def place(self) -> bytes:
@@ -38,6 +42,8 @@ class DeadLetter:
             ("partition", str(self.partition).encode()),
             ("offset", str(self.offset).encode()),
         ]
+        if self.last_offset is not None:
+            headers.append(("last_offset", str(self.last_offset).encode()))
         return headers if self.key is None else [*headers, ("key", self.key)]
 
 
@@ -51,4 +57,5 @@ def read_dead_letter(headers: Mapping[str, bytes], value: bytes | None) -> DeadL
         detail=headers.get("detail", b"").decode(),
         key=headers.get("key"),
         value=value,
+        last_offset=int(headers["last_offset"]) if "last_offset" in headers else None,
     )

@@ -60,6 +60,21 @@ class Metrics:
         self.dedup_ids = self._gauge("intake_dedup_ids", "Vote ids remembered.", "partition")
         self.dedup_bytes = self._gauge("intake_dedup_bytes", "Memory of the vote ids remembered.", "partition")
 
+        # While intake stands for it; `isonomy intake accept-gap` lets it go on.
+        self.gap = self._gauge(
+            "intake_records_gone", "Records that are no longer in the log and were never taken.", "topic", "partition"
+        )
+        self.foreign_commits = self._counter(
+            "intake_foreign_commits", "Commits of the group that were not ours, and not believed."
+        )
+        self.unreadable = self._counter(
+            "intake_unreadable_batches", "Record batches that no client can read, parked as dead letters.", "topic"
+        )
+        self.memory_short = self._gauge(
+            "intake_dedup_records_missing", "Records that the id memory lacks of its horizon: the log was shortened.",
+            "partition",
+        )  # fmt: skip
+
         # --- ratings -----------------------------------------------------------------------------------------------
         self.folded = self._counter("ratings_votes", "Ledger rows folded.", "arena")
         self.dropped = self._counter("ratings_rows_dropped", "Ledger rows at or below the watermark.", "arena")
@@ -86,6 +101,9 @@ class Metrics:
         self.snapshot_bytes = self._gauge("fold_snapshot_bytes", "Size of the last state saved.", "stage", "arena")
         # cause: missing (lost, or dropped by `isonomy rebuild`), damaged, foreign (another ledger).
         self.refolds = self._counter("fold_refolds", "Refolds from the start of the ledger.", "stage", "cause")
+        self.stopped = self._gauge(
+            "fold_arena_stopped", "1 when nothing more of an arena is folded: see the log.", "stage", "arena"
+        )
         self.fenced = self._counter("fold_fenced", "Writes refused because another owner took over.", "stage", "arena")
         self.republished = self._counter(
             "fold_republished", "Views written again because Redis had lost them.", "stage", "arena"
@@ -144,6 +162,7 @@ class Metrics:
         self.watchdog_age = self._gauge(
             "watchdog_age_seconds", "Time since a stage last made progress or had no lag.", "stage"
         )
+        self.stage_failures = self._counter("stage_failures", "Times that a stage failed and was begun anew.", "stage")
         self.ready = self._gauge("stage_ready", "1 while the stage has its partitions and follows them.", "stage")
 
     def is_ready(self, stage: str) -> bool:

@@ -40,6 +40,8 @@ class Reason(StrEnum):
     """`tstamp` is more than five minutes after the time at which the record arrived."""
     INVALID_FIELD = "invalid_field"
     """Any other field is not of its type or range."""
+    UNREADABLE = "unreadable"
+    """A whole record batch that no client can read; the dead letter holds its bytes and the offsets that it spans."""
 
 
 FIELD_REASONS = {

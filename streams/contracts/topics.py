@@ -66,3 +66,6 @@ RATINGS_GROUP = "ratings"
 FAIRNESS_GROUP = "fairness"
 HERALD_GROUP = "herald"
 """Consumer groups, without the prefix."""
+
+ACCEPTED_GROUP = "intake-accepted"
+"""A group that nobody joins: its offsets say up to where an operator has accepted that records are missing."""

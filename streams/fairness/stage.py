@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import msgspec
 from aiokafka import AIOKafkaProducer
 
+from streams.clients import make_producer, stop
 from streams.contracts.alert import Alert, Status, encode_alert
 from streams.contracts.history import EVIDENCE
 from streams.contracts.metrics import Metrics
@@ -25,7 +26,7 @@ from streams.fairness.view import alerts_view, fairness_view
 from streams.folding.stage import DamagedState, FoldStage, Owned
 from streams.folding.store import Outcome
 from streams.ledger.codec import Block, Notice
-from streams.log import Batch, Log, make_producer, stop
+from streams.log import Batch, Log
 from streams.ratings import snapshot
 
 VIEW_SECONDS = 1.0

@@ -12,12 +12,16 @@ class Listing(msgspec.Struct, frozen=True):
 
     `tail` is the checksum of the ledger record just before `position`: when the log holds another record there, or
     none, it is another ledger, and what was saved is of no use.
+
+    `refold_until` is larger than `position` when this was saved in the middle of a refold: readers have seen boards of
+    votes up to there, and whoever goes on must not publish the past before.
     """
 
     v: int
     position: int
     arenas: list[str]
     tail: int
+    refold_until: int = 0
 
 
 VERSION = 1
@@ -30,9 +34,9 @@ def checksum(record: bytes | None) -> int:
     return crc32(record or b"") | 1 << 32
 
 
-def encode_listing(position: int, arenas: list[str], tail: int) -> bytes:
+def encode_listing(position: int, arenas: list[str], tail: int, refold_until: int = 0) -> bytes:
     """Encode a listing."""
-    return _encode(Listing(VERSION, position, sorted(arenas), tail))
+    return _encode(Listing(VERSION, position, sorted(arenas), tail, refold_until))
 
 
 def decode_listing(text: bytes | None) -> Listing | None:

@@ -13,10 +13,11 @@ import logging
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
 
 from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
@@ -26,9 +27,10 @@ from streams.contracts.metrics import Metrics
 from streams.contracts.partitioner import partitions_of
 from streams.contracts.settings import Settings
 from streams.contracts.topics import LEDGER
+from streams.contracts.vote import is_arena
 from streams.folding.listing import Listing, checksum, decode_listing, encode_listing
 from streams.folding.store import Outcome, Store
-from streams.ledger.codec import Block, Notice, decode
+from streams.ledger.codec import Block, DamagedRecord, Notice, decode
 from streams.log import Batch, Log
 
 logger = logging.getLogger(__name__)
@@ -48,6 +50,10 @@ class Fenced(RuntimeError):  # noqa: N818 -- what happened, in a word
     """Another process owns the arena now; this one must start again to learn what it owns."""
 
 
+class LedgerUnreadable(RuntimeError):  # noqa: N818 -- what it is
+    """A batch of the ledger cannot be read: to fold on would publish numbers made from a part of the votes."""
+
+
 @dataclass(slots=True)
 class Owned:
     """An arena in this process; subclasses add its state."""
@@ -55,6 +61,8 @@ class Owned:
     name: str
     partition: int
     epoch: int
+    stopped: str = field(default="", kw_only=True)
+    """Why nothing more of this arena is folded or published; empty while all is well."""
 
 
 A = TypeVar("A", bound=Owned)
@@ -65,8 +73,14 @@ class _Partition:
     """A ledger partition in this process."""
 
     position: int
+    """Offset after the last record that was folded."""
+    reached: int
+    """Offset up to which the partition was read: at or behind the position, for not every offset is a record's."""
     quiet_until: int
-    """Refolding: nothing is published before this position, or readers would see the past run by."""
+    """The ledger's end at take-over: nothing is published before it was reached, or readers would see the past run by.
+    The owner before may have published whatever was in the ledger."""
+    refold_until: int
+    """The same of a refold, which may have been begun by an owner before this one; 0 when there is none."""
     swept: bool
     """False while views of another ledger may still be in Redis."""
     tail: int
@@ -87,8 +101,13 @@ class FoldStage(ABC, Generic[A]):
         self._count = 0
         self._next_snapshot = self._next_check = self._retry_at = 0.0
         self._store: Store
+        self._log: Log
         self.positions: dict[TopicPartition, int] = {}
         """Next record to fold of each partition held; read by the watchdog."""
+        self.steps = 0
+        """Grows with whatever is done besides, waiting for Redis included; read by the watchdog."""
+        self.doing = ""
+        """What a long take-over is at, in words; told by /readyz."""
 
     # --- what a fold is ----------------------------------------------------------------------------------------------
 
@@ -142,9 +161,15 @@ class FoldStage(ABC, Generic[A]):
         redis = Redis.from_url(**redis_options(self._settings), socket_timeout=5.0, socket_connect_timeout=5.0)
         self._store = Store(redis, self._settings.keys, self.name)
         try:
-            await Log(self._settings, self.name, self.topics, self, max_records=RECORDS_A_TURN).run()
+            self._log = Log(self._settings, self.name, self.topics, self, max_records=RECORDS_A_TURN)
+            await self._log.run()
         finally:
+            self._metrics.ready.labels(self.name).set(0)
             await redis.aclose()
+
+    def told(self) -> str:
+        """What the last fetches brought, in words."""
+        return self._log.told()
 
     async def assigned(self, log: Log, partitions: Sequence[TopicPartition]) -> None:
         """Load the states of the partitions' arenas; waits for Redis when it is away."""
@@ -153,6 +178,7 @@ class FoldStage(ABC, Generic[A]):
                 return await self._take_over(log, partitions)
             except AWAY as error:
                 logger.warning("Redis is away, taking over has to wait: %s", error)
+                self.steps += 1
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def _take_over(self, log: Log, partitions: Sequence[TopicPartition]) -> None:
@@ -175,20 +201,26 @@ class FoldStage(ABC, Generic[A]):
             if refolding and cause is not None:
                 logger.warning("%s: refolding ledger partition %d, its state is %s", self.name, at.partition, cause)
                 self._metrics.refolds.labels(self.name, cause).inc()
+            begun = listing is not None and listing.refold_until > listing.position
+            if begun and not refolding:
+                logger.warning("%s: going on with the refold of ledger partition %d", self.name, at.partition)
             self._partitions[at.partition] = _Partition(
                 position=position,
-                quiet_until=end[at] if refolding else position,
-                swept=cause is None,
+                reached=position,
+                quiet_until=end[at],
+                refold_until=end[at] if refolding or begun else 0,
+                swept=cause is None and not begun,
                 tail=listing.tail if listing and listing.position == position else 0,
                 saved_position=listing.position if listing and cause is None else -1,
             )
             self.positions[at] = position
-            log.consumer.seek(at, position)
+            log.seek(at, position)
         self._metrics.ready.labels(self.name).set(1)
         logger.info("%s follows %s", self.name, {f"{p.topic}/{p.partition}": o for p, o in self.positions.items()})
 
     async def _restore(self, name: str, partition: int, first: int, end: int) -> tuple[A, bool]:
         owned = Owned(name, partition, await self._store.claim(name))
+        self._metrics.stopped.labels(self.name, name).set(0)
         try:
             arena = self._restored(owned, await self._store.load(name))
             if self._position(arena) > end:
@@ -201,18 +233,21 @@ class FoldStage(ABC, Generic[A]):
     def _refolding(self, arena: A) -> bool:
         """Whether the ledger is folded again from its start, and not yet up to where it ended then."""
         held = self._partitions[arena.partition]
-        return held.position < held.quiet_until
+        return held.position < held.refold_until
 
     # --- each turn ---------------------------------------------------------------------------------------------------
 
     async def process(self, log: Log, batch: Batch) -> None:
         """Fold what was fetched, then publish and save what is due."""
+        for unreadable in log.unreadable:
+            raise LedgerUnreadable(f"{unreadable.partition} at offset {unreadable.offset}: {unreadable.why}")
         for at, records in batch.items():
             held = self._partitions[at.partition]
             for record in records:
-                await self._take(held, at.partition, record.offset, record.value)
+                await self._take(held, at.partition, record)
                 await asyncio.sleep(0)  # heartbeats
-            self.positions[at] = held.position
+        for at in self.positions:
+            self.positions[at] = self._partitions[at.partition].reached = log.reached[at]
         now = time.monotonic()
         if now < self._retry_at:
             return
@@ -222,16 +257,40 @@ class FoldStage(ABC, Generic[A]):
             logger.warning("Redis is away, %s has to wait: %s", self.name, error)
             self._retry_at = now + RETRY_SECONDS
 
-    async def _take(self, held: _Partition, partition: int, offset: int, value: bytes) -> None:
-        record = decode(value)
-        arena = self._arenas.get(record.arena)
+    async def _take(self, held: _Partition, partition: int, entry: Any) -> None:
+        offset, value = entry.offset, entry.value
+        record: Block | Notice | DamagedRecord
+        try:
+            record = decode(value)
+            name = record.arena
+        except DamagedRecord as error:
+            # Whose it is says its key; a record that names no arena is no arena's, and nobody's number lacks it.
+            record, name = error, (entry.key or b"").decode("utf-8", "replace")
+        arena = self._arenas.get(name)
+        if arena is None and is_arena(name):
+            owned = Owned(name, partition, await self._claim(name))
+            arena = self._arenas[name] = self._new(owned, offset)
+            self._metrics.stopped.labels(self.name, name).set(0)
         if arena is None:
-            owned = Owned(record.arena, partition, await self._claim(record.arena))
-            arena = self._arenas[record.arena] = self._new(owned, offset)
-        if offset >= self._position(arena):
-            self._fold(arena, record)
-            self._advance(arena, offset + 1)
+            logger.error("%s: ledger/%d at offset %d is no arena's record: %s", self.name, partition, offset, record)
+        elif offset >= self._position(arena) and not arena.stopped:
+            try:
+                if isinstance(record, DamagedRecord):
+                    raise record
+                self._fold(arena, record)
+                self._advance(arena, offset + 1)
+            except Exception as error:  # noqa: BLE001 -- whatever it is, it is this arena's: the others go on
+                self._stop_arena(arena, f"ledger/{partition} at offset {offset} cannot be folded: {error!r}")
         held.position, held.tail = offset + 1, checksum(value)
+
+    def _stop_arena(self, arena: A, why: str) -> None:
+        """Fold, publish and save nothing more of an arena: what is published of it stays, and its position too.
+
+        The next owner tries again from there.
+        """
+        arena.stopped = why
+        self._metrics.stopped.labels(self.name, arena.name).set(1)
+        logger.error("%s: arena %s stops here, the others go on: %s", self.name, arena.name, why)
 
     async def _claim(self, arena: str) -> int:
         while True:
@@ -239,11 +298,12 @@ class FoldStage(ABC, Generic[A]):
                 return await self._store.claim(arena)
             except AWAY as error:
                 logger.warning("Redis is away, a new arena has to wait: %s", error)
+                self.steps += 1
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def _write_due(self, now: float) -> None:
         for number, held in self._partitions.items():
-            if not held.swept and held.position >= held.quiet_until:
+            if not held.swept and held.reached >= held.quiet_until:
                 for name in await self._store.arenas():
                     if partitions_of([name.encode()], self._count) == [number]:
                         await self._sweep(name, self._arenas.get(name))
@@ -260,8 +320,13 @@ class FoldStage(ABC, Generic[A]):
     async def _publish_all(self, now: float, *, last: bool) -> None:
         for arena in self._arenas.values():
             held = self._partitions[arena.partition]
-            if held.position >= held.quiet_until:
-                await self._publish_due(arena, now, last=last)
+            if held.reached >= held.quiet_until and not arena.stopped:
+                try:
+                    await self._publish_due(arena, now, last=last)
+                except (*AWAY, KafkaError, Fenced):
+                    raise
+                except Exception as error:  # noqa: BLE001 -- as where it is folded
+                    self._stop_arena(arena, f"its views cannot be made: {error!r}")
 
     async def revoked(self, log: Log) -> None:
         """Publish and save everything a last time."""
@@ -277,8 +342,8 @@ class FoldStage(ABC, Generic[A]):
         if outcome is Outcome.REFUSED:
             self._metrics.fenced.labels(self.name, arena.name).inc()
             raise Fenced(f"{self.name}: arena {arena.name} has a newer owner")
-        if outcome is Outcome.LOST:
-            logger.warning("%s: Redis lost arena %s, writing all of it again", self.name, arena.name)
+        if outcome is Outcome.LOST and not arena.stopped:
+            logger.warning("%s: Redis lost arena %s, or went back, writing all of it again", self.name, arena.name)
             self._metrics.republished.labels(self.name, arena.name).inc()
             self._lost(arena)
             await self._save(arena, whole=True)
@@ -294,10 +359,13 @@ class FoldStage(ABC, Generic[A]):
                 continue
             arenas = [arena for arena in self._arenas.values() if arena.partition == number]
             for arena in arenas:
+                if arena.stopped:
+                    continue
                 # Nothing of a quiet arena lies between its position and the partition's.
                 self._advance(arena, max(self._position(arena), held.position))
                 await self._save(arena)
-            listing = encode_listing(held.position, [arena.name for arena in arenas], held.tail)
+            refold_until = held.refold_until if held.reached < held.refold_until else 0
+            listing = encode_listing(held.position, [arena.name for arena in arenas], held.tail, refold_until)
             await self._store.save_partition(number, listing)
             held.saved_position = held.position
 
@@ -318,7 +386,7 @@ async def _continues(log: Log, at: TopicPartition, listing: Listing, first: int,
     before = listing.position - 1
     if listing.position > end or before < first:
         return False
-    log.consumer.seek(at, before)
+    log.seek(at, before)
     while True:
         fetched = await log.fetch(at, timeout_ms=500, max_records=1)
         for record in fetched.get(at, ()):

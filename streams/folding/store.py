@@ -3,6 +3,9 @@
 An owner claims an arena and gets an epoch, larger than any before, from Redis's own clock, so that it grows even when
 Redis lost everything. Every write names its epoch and is refused when a later owner has claimed: a process that was
 frozen and wakes cannot write back. Scripts make each write one step: a reader never sees half of it.
+
+Every write also counts the arena's serial up. A Redis that comes back with an older state, after a failover for
+instance, holds a smaller one than its owner wrote, and that is how the owner learns that writes are lost.
 """
 
 from __future__ import annotations
@@ -21,38 +24,44 @@ local now = redis.call('TIME')
 local epoch = tonumber(now[1]) * 1000000 + tonumber(now[2])
 local held = tonumber(redis.call('HGET', KEYS[1], 'epoch') or 0)
 if epoch <= held then epoch = held + 1 end
-redis.call('HSET', KEYS[1], 'epoch', string.format('%.0f', epoch))
+redis.call('HSET', KEYS[1], 'epoch', string.format('%.0f', epoch), 'serial', '0')
 return string.format('%.0f', epoch)
 """
 
-# Each of the next begins with the fence: 0 refused, 2 the state is gone (or an older owner wrote after it was).
+# Each of the next begins with the fence. ARGV: epoch, and the serial of the owner's last write. 0: refused. 2: the
+# state is gone, or older than that (or an older owner wrote after it was gone).
 _FENCE = """
-local held = redis.call('HGET', KEYS[1], 'epoch')
-if held and tonumber(held) > tonumber(ARGV[1]) then return 0 end
-if not held or tonumber(held) < tonumber(ARGV[1]) then return 2 end
+local held = redis.call('HMGET', KEYS[1], 'epoch', 'serial')
+local epoch, serial = tonumber(held[1] or 0), tonumber(held[2] or 0)
+if epoch > tonumber(ARGV[1]) then return 0 end
+local lost = epoch < tonumber(ARGV[1]) or serial < tonumber(ARGV[2])
 """
+_UNLESS_LOST = _FENCE + "if lost then return 2 end\n"
+_COUNT = "redis.call('HSET', KEYS[1], 'epoch', ARGV[1], 'serial', string.format('%.0f', tonumber(ARGV[2]) + 1))\n"
 
-_CHECK = _FENCE + "return 1"
+_CHECK = _UNLESS_LOST + "return 1"
 
-# ARGV: epoch, 1 if the fields are all of the state, then field and value in turns. Only a whole state may follow a
+# ARGV, further: 1 if the fields are all of the state, then field and value in turns. Only a whole state may follow a
 # loss, and it sets the epoch too; a part of one would hide the loss, and be no state.
-_SAVE = """
-local held = redis.call('HGET', KEYS[1], 'epoch')
-if held and tonumber(held) > tonumber(ARGV[1]) then return 0 end
-if ARGV[2] == '0' and (not held or tonumber(held) < tonumber(ARGV[1])) then return 2 end
-redis.call('HSET', KEYS[1], 'epoch', ARGV[1])
-for i = 3, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
+_SAVE = (
+    _FENCE
+    + "if lost and ARGV[3] == '0' then return 2 end\n"
+    + _COUNT
+    + """
+for i = 4, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
 return 1
 """
+)
 
-# KEYS: state, set of names, one key per text; ARGV: epoch, channel, message, number of names, names, texts.
+# KEYS: state, set of names, one key per text; ARGV, further: channel, message, number of names, names, texts.
 _PUBLISH = (
-    _FENCE
+    _UNLESS_LOST
+    + _COUNT
     + """
-local names = tonumber(ARGV[4])
-for i = 5, 4 + names do redis.call('SADD', KEYS[2], ARGV[i]) end
-for i = 3, #KEYS do redis.call('SET', KEYS[i], ARGV[2 + names + i]) end
-redis.call('PUBLISH', ARGV[2], ARGV[3])
+local names = tonumber(ARGV[5])
+for i = 6, 5 + names do redis.call('SADD', KEYS[2], ARGV[i]) end
+for i = 3, #KEYS do redis.call('SET', KEYS[i], ARGV[3 + names + i]) end
+redis.call('PUBLISH', ARGV[3], ARGV[4])
 return 1
 """
 )
@@ -64,7 +73,7 @@ class Outcome(Enum):
     REFUSED = 0
     DONE = 1
     LOST = 2
-    """Redis no longer holds this owner's state: write all of it again."""
+    """Redis no longer holds this owner's state, or an older one: write all of it again."""
 
 
 class Store:
@@ -86,10 +95,14 @@ class Store:
         self._check = redis.register_script(_CHECK)
         self._save = redis.register_script(_SAVE)
         self._publish = redis.register_script(_PUBLISH)
+        self._serials: dict[str, int] = {}
+        """Of each arena, the serial of the last write that Redis acknowledged."""
 
     async def claim(self, arena: str) -> int:
         """Become the arena's owner; returns the epoch."""
-        return int(await self._claim(keys=[self._state(arena)]))
+        epoch = int(await self._claim(keys=[self._state(arena)]))
+        self._serials[arena] = 0
+        return epoch
 
     async def load(self, arena: str) -> dict[str, bytes]:
         """Fields of the saved state; empty when there is none."""
@@ -97,15 +110,15 @@ class Store:
         return {_bytes(name).decode("utf-8", "replace"): _bytes(value) for name, value in fields.items()}
 
     async def check(self, arena: str, epoch: int) -> Outcome:
-        """Ask whether the arena is still this owner's and still there."""
-        return Outcome(await self._check(keys=[self._state(arena)], args=[epoch]))
+        """Ask whether the arena is still this owner's, and what it wrote still there."""
+        return Outcome(await self._check(keys=[self._state(arena)], args=[epoch, self._serials[arena]]))
 
     async def save(self, arena: str, epoch: int, fields: Mapping[str, bytes], *, whole: bool) -> Outcome:
         """Write fields of the state, all in one step; `whole` when they are all of it, as they must be after a loss."""
-        arguments: list[str | int | bytes] = [epoch, int(whole)]
+        arguments: list[str | int | bytes] = [epoch, self._serials[arena], int(whole)]
         for name, value in fields.items():
             arguments += [name, value]
-        return Outcome(await self._save(keys=[self._state(arena)], args=arguments))
+        return self._counted(arena, await self._save(keys=[self._state(arena)], args=arguments))
 
     async def publish(
         self,
@@ -127,10 +140,17 @@ class Store:
             Names to add to the arena's set of boards.
         """
         keys = [self._state(arena), self._keys.boards(arena), *texts]
-        arguments: list[str | int | bytes] = [epoch, self._keys.changed(arena), json.dumps(message), len(boards)]
-        outcome = Outcome(await self._publish(keys=keys, args=[*arguments, *boards, *texts.values()]))
+        arguments: list[str | int | bytes] = [epoch, self._serials[arena]]
+        arguments += [self._keys.changed(arena), json.dumps(message), len(boards), *boards, *texts.values()]
+        outcome = self._counted(arena, await self._publish(keys=keys, args=arguments))
         if outcome is Outcome.DONE:
             await self._redis.sadd(self._keys.arenas, arena)  # another slot in a cluster: beside the script, not in it
+        return outcome
+
+    def _counted(self, arena: str, answer: int) -> Outcome:
+        outcome = Outcome(answer)
+        if outcome is Outcome.DONE:
+            self._serials[arena] += 1
         return outcome
 
     async def arenas(self) -> list[str]:
@@ -162,7 +182,7 @@ class Store:
         epoch = await self.claim(arena)
         async with self._redis.pipeline(transaction=True) as together:
             together.delete(*views, self._state(arena))
-            together.hset(self._state(arena), "epoch", str(epoch))
+            together.hset(self._state(arena), mapping={"epoch": str(epoch), "serial": "0"})
             await together.execute()
 
     async def list_partition(self, partition: int) -> bytes | None:

@@ -80,7 +80,7 @@ def remember(
     """
     refused = ~_usable(records, decoded)
     fresh = np.ones(len(decoded.rows), np.bool_)
-    marks = marks_of(decoded.ids)
+    marks = marks_of(decoded.ids, decoded.arenas)
     through: dict[int, int] = {}
     for partition in np.flatnonzero(np.bincount(records.partition)).tolist():
         source = sources[partition]

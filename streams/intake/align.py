@@ -28,16 +28,24 @@ Times = NDArray[np.int64]
 @dataclass(slots=True)
 class _Queue:
     end: int
-    """Offset after the last record taken in."""
+    """Offset of the next record to take in: behind the last one, and behind what is no record, as a transaction's
+    marker."""
     parts: deque[tuple[Records, Times]] = field(default_factory=deque)
     """What waits, as it came; none is empty. With each record the largest record time so far: they ascend, and a clock
     that steps back does not count."""
     gone: int = 0
     """Records of the first part that were taken already: to cut them off would touch every record that stays."""
     newest: int = -1
+    taken: int = 0
+    """Offset after the last record given out."""
 
     def __len__(self) -> int:
         return sum(len(records) for records, _ in self.parts) - self.gone
+
+    @property
+    def position(self) -> int:
+        """Offset of the next record to give out."""
+        return self.taken if self.parts else self.end
 
     def put(self, records: Records) -> None:
         steady = np.maximum(np.maximum.accumulate(records.recorded), self.newest)
@@ -56,6 +64,7 @@ class _Queue:
             records, steady = self.parts[0]
             count = _count(steady, limit)
             if count > self.gone:
+                self.taken = int(records.offset[count - 1]) + 1
                 due.append(records.part(self.gone, count) if count - self.gone < len(records) else records)
             if count < len(records):
                 self.gone = max(self.gone, count)
@@ -81,24 +90,32 @@ class Aligner(Generic[P]):
     def __init__(self, positions: Mapping[P, int]) -> None:
         self.more = False
         """Whether the last `take` left something that was due."""
-        self._queues = {partition: _Queue(position) for partition, position in positions.items()}
+        self._queues = {partition: _Queue(position, taken=position) for partition, position in positions.items()}
         self._held_since: float | None = None
 
     def held(self, partition: P) -> int:
         """Number of records of a partition that wait."""
         return len(self._queues[partition])
 
+    def position(self, partition: P) -> int:
+        """Offset of the next record of a partition that `take` has not given out yet."""
+        return self._queues[partition].position
+
     def add(self, partition: P, records: Records) -> None:
         """Take in records of one partition, at least one."""
         self._queues[partition].put(records)
 
-    def take(self, highwater: Mapping[P, int | None], now: float, most: int) -> dict[P, Records]:
+    def advance(self, partition: P, end: int) -> None:
+        """Note up to where a partition was read, also where there was no record to take in."""
+        self._queues[partition].end = end
+
+    def take(self, ends: Mapping[P, int], now: float, most: int) -> dict[P, Records]:
         """Give what is due, the oldest first.
 
         Parameters
         ----------
-        highwater
-            Offset after the last record of each partition, as far as is known.
+        ends
+            Offset up to which each partition can be read, as far as is known.
         now
             Any steady clock, seconds.
         most
@@ -109,7 +126,7 @@ class Aligner(Generic[P]):
             self._held_since = None
             return {}
         limit = min(
-            (queue.newest for partition, queue in self._queues.items() if queue.end < (highwater[partition] or 0)),
+            (queue.newest for partition, queue in self._queues.items() if queue.end < ends[partition]),
             default=None,
         )
         if limit is not None and self._held_since is not None and now - self._held_since > LONGEST_HOLD:

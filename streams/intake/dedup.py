@@ -1,9 +1,9 @@
-"""Deduplication by vote id: a bounded memory that is a function of the votes log alone.
+"""Deduplication by arena and vote id: a bounded memory that is a function of the votes log alone.
 
-A vote is a duplicate when a usable vote with the same id stands before it in the same partition, at most `records`
-offsets and at most `seconds` of record time earlier (counted from the id's latest occurrence, duplicate or not). Which
-votes are duplicates therefore depends on that window of the log and on nothing else: two owners of a partition in the
-middle of a rebalance agree, and the memory is rebuilt by reading the window.
+A vote is a duplicate when a usable vote of its arena with the same id stands before it in the same partition, at most
+`records` offsets and at most `seconds` of record time earlier (counted from the id's latest occurrence, duplicate or
+not). Which votes are duplicates therefore depends on that window of the log and on nothing else: two owners of a
+partition in the middle of a rebalance agree, and the memory is rebuilt by reading the window.
 """
 
 from __future__ import annotations
@@ -52,15 +52,21 @@ class _Table:
 
 
 Marks = NDArray[np.int64]
-"""int64[n, 2]: an id is known by 64 bits of Python's keyed hash and 31 bits of another one. Nobody can make two ids
-collide on purpose, and by chance a million remembered ids confuse a new one with probability 1e-22."""
+"""int64[n, 2]: an id is known by 64 bits of Python's keyed hash, its arena's mixed in, and 31 bits of another one.
+Nobody can make two ids collide on purpose, and by chance a million remembered ids confuse a new one with probability
+1e-22."""
 
 
-def marks_of(ids: Sequence[bytes]) -> Marks:
-    """What n ids are known by, in this process."""
+def marks_of(ids: Sequence[bytes], arenas: Sequence[str]) -> Marks:
+    """What n ids, each of its arena, are known by in this process: an id is unique within its arena only."""
     n = len(ids)
     marks = np.empty((n, 2), np.int64)
     marks[:, 0] = np.fromiter(map(hash, ids), np.int64, n)
+    spread = {arena: (hash(arena) * int(_PRIME)) & (2**64 - 1) for arena in set(arenas)}
+    if len(spread) == 1:
+        marks[:, 0] ^= np.uint64(spread.popitem()[1]).astype(np.int64)
+    elif spread:
+        marks[:, 0] ^= np.fromiter(map(spread.__getitem__, arenas), np.uint64, n).astype(np.int64)
     ends = np.cumsum(np.fromiter(map(len, ids), np.int64, n))
     _mix(np.frombuffer(padded(ids, int(ends[-1]) if n else 0), "<u8"), ends, marks)
     return marks
@@ -113,8 +119,9 @@ class SeenIds:
         Examples
         --------
         >>> seen = SeenIds(records=100, seconds=60)
-        >>> seen.fresh(marks_of([b"x", b"y", b"x"]), np.arange(3), np.zeros(3, np.int64)).tolist()
-        [True, True, False]
+        >>> marks = marks_of([b"x", b"y", b"x", b"x"], ["text", "text", "text", "code"])
+        >>> seen.fresh(marks, np.arange(4), np.zeros(4, np.int64)).tolist()
+        [True, True, False, True]
         """
         n = len(marks)
         fresh = np.empty(n, np.bool_)
@@ -197,5 +204,5 @@ def warm() -> None:
     """Compile (or load from disk) what runs for every fetch, so that the first votes do not wait for it."""
     zero = np.zeros(1, np.int64)
     seen = SeenIds(records=1, seconds=1)
-    seen.fresh(marks_of([b"x"]), zero, zero)
+    seen.fresh(marks_of([b"x"], ["text"]), zero, zero)
     _Table.of(_START).with_room(_START)

@@ -11,36 +11,44 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 
+from streams.clients import make_producer, stable_end, stop
+from streams.contracts.connect import aiokafka_options
 from streams.contracts.dead_letter import DeadLetter
 from streams.contracts.metrics import Metrics
+from streams.contracts.reasons import Reason
 from streams.contracts.settings import Settings
-from streams.contracts.topics import DEAD_LETTERS, INTAKE_GROUP, LEDGER, MODELS, VOTES
+from streams.contracts.topics import ACCEPTED_GROUP, DEAD_LETTERS, INTAKE_GROUP, LEDGER, MODELS, VOTES
 from streams.intake.accept import Source, accept, remember
 from streams.intake.align import Aligner
+from streams.intake.begin import Known, RecordsGone, begin
 from streams.intake.declare import declare
 from streams.intake.decode import Reject, decode
 from streams.intake.dedup import SeenIds, warm
+from streams.intake.proof import proven
 from streams.intake.records import Records, by_time, join, read
 from streams.intake.refusals import Refusals
 from streams.intake.scan import warm as warm_scan
 from streams.ledger.codec import encode_block, encode_notice
-from streams.log import Batch, Log, make_producer, stop
+from streams.log import Batch, Log
+from streams.unreadable import UnreadableBatch
 
 logger = logging.getLogger(__name__)
 
 COMMIT_SECONDS = 0.5
+TELL_SECONDS = 10.0
+"""How often a long rebuild says how far it is."""
+PROOF_MARGIN = 10
+"""Fetches that are read again where only the ledger says how far they came: of its last one some arenas may be missing,
+and the records of one millisecond may make a fetch larger than it should be."""
 TURNS_TO_SEND = 8
 """Turns of the event loop until what was begun has left for the broker, which answers meanwhile (6 % of the time)."""
-
-
-class AnotherLog(RuntimeError):  # noqa: N818 -- what it is
-    """The topic is not the one that was read before: its offsets mean other votes, and would be dropped as known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +77,16 @@ class IntakeStage:
         self._aligner: Aligner[TopicPartition] = Aligner({})
         self._writing: asyncio.Task[dict[TopicPartition, int]] | None = None
         self._acknowledged: dict[TopicPartition, int] = {}
+        self._decided: dict[TopicPartition, int] = {}
         self._commit_at = 0.0
+        self._log: Log
         self._producer: AIOKafkaProducer
         self.positions: dict[TopicPartition, int] = {}
         """Next record to take of each partition held; read by the watchdog."""
+        self.steps = 0
+        """Grows with whatever is done besides; read by the watchdog."""
+        self.doing = ""
+        """What a long take-over is at, in words; told by /readyz."""
 
     async def run(self) -> None:
         """Follow until cancelled."""
@@ -81,26 +95,22 @@ class IntakeStage:
         try:
             # Twice as many as are decided on at once: what is read ahead is there while the brokers are asked for more.
             most = 2 * self._settings.fetch_records
-            await Log(self._settings, self.name, self.topics, self, max_records=most, evenly=True, read=read).run()
+            self._log = Log(self._settings, self.name, self.topics, self, max_records=most, evenly=True, read=read)
+            await self._log.run()
         finally:
+            self._metrics.ready.labels(self.name).set(0)
             await stop(self._producer)
 
+    def told(self) -> str:
+        """What the last fetches brought, in words."""
+        return self._log.told()
+
     async def assigned(self, log: Log, partitions: Sequence[TopicPartition]) -> None:
-        """Find the committed positions and rebuild the id memory in front of them."""
+        """Find where to begin and rebuild the id memory in front of it."""
         first = await log.consumer.beginning_offsets(partitions)
-        reached = {partition: await log.consumer.committed(partition) or 0 for partition in partitions}
-        end = await log.ends(partitions)
-        self.positions = {}
+        self.positions = await self._begin(log, partitions, first)
         rebuild = []
-        for partition in partitions:
-            committed = reached[partition]
-            if committed > end[partition]:
-                raise AnotherLog(
-                    f"{partition.topic}/{partition.partition} ends at {end[partition]}, but {committed} records of it"
-                    " are in the ledger: a topic that was made anew needs a new ISONOMY_TOPIC_PREFIX"
-                )
-            position = max(committed, first[partition])
-            self.positions[partition] = position
+        for partition, position in self.positions.items():
             if partition.topic == self._votes:
                 known = self._sources.get(partition.partition)
                 if known is None or known.position != position:
@@ -108,43 +118,120 @@ class IntakeStage:
         held = {partition.partition for partition in partitions if partition.topic == self._votes}
         self._sources = {number: source for number, source in self._sources.items() if number in held}
         self._aligner = Aligner({at: offset for at, offset in self.positions.items() if at.topic == self._votes})
+        self._writing, self._acknowledged, self._decided = None, {}, dict(self.positions)
         log.hurry = False
+        log.leave_out([])
         await self._rebuild(log, rebuild, first)
         for partition, position in self.positions.items():
-            log.consumer.seek(partition, position)
+            log.seek(partition, position)
         self._metrics.ready.labels(self.name).set(1)
         logger.info("intake follows %s", {f"{p.topic}/{p.partition}": o for p, o in self.positions.items()})
+
+    async def _begin(
+        self, log: Log, partitions: Sequence[TopicPartition], first: Mapping[TopicPartition, int]
+    ) -> dict[TopicPartition, int]:
+        """Where each partition begins; raises what `begin` raises."""
+        commits = await log.commits(partitions)
+        end = await log.ends(partitions)
+        doubtful = [at for at in partitions if not commits.get(at, (0, False))[1]]
+        votes = [at.partition for at in doubtful if at.topic == self._votes]
+        shown = await proven(self._settings, votes) if votes else {}
+        accepted: dict[TopicPartition, int] = {}
+        if any(first[at] > commits.get(at, (0, False))[0] for at in partitions):
+            accepted = await self._accepted(partitions)
+        positions = {}
+        for at in partitions:
+            commit, ours = commits.get(at, (None, False))
+            place = f"{at.topic.removeprefix(self._settings.topic_prefix)}/{at.partition}"
+            # Of `models` the ledger shows less, and it is short: it is read from its start.
+            shows = shown.get(at.partition) if at.topic == self._votes else None
+            known = Known(place, first[at], end[at], commit, ours, shows, accepted.get(at, 0))
+            gap = self._metrics.gap.labels(*place.split("/"))
+            try:
+                positions[at] = begin(known, PROOF_MARGIN * self._settings.fetch_records)
+                gap.set(0)
+            except RecordsGone as error:
+                gap.set(error.missing)
+                raise
+            if commit is not None and not ours:
+                self._metrics.foreign_commits.inc()
+                logger.warning(
+                    "%s: the group's commit at %d is not one of ours and is not believed; intake goes on from %d, up to"
+                    " where the ledger shows the votes to be counted",
+                    place, commit, positions[at],
+                )  # fmt: skip
+        return positions
+
+    async def _accepted(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        """Up to which offsets an operator has accepted that records are missing."""
+        admin = AIOKafkaAdminClient(**aiokafka_options(self._settings), client_id="isonomy-intake-accepted")
+        await admin.start()
+        try:
+            group = self._settings.group(ACCEPTED_GROUP)
+            found = await admin.list_consumer_group_offsets(group, partitions=list(partitions))
+        finally:
+            await admin.close()
+        return {at: known.offset for at, known in found.items()}
 
     async def _rebuild(self, log: Log, partitions: Sequence[TopicPartition], first: dict[TopicPartition, int]) -> None:
         """Read the window before each position again, remembering ids and refusals, writing nothing."""
         settings = self._settings
         started, known = time.monotonic(), 0
-        pending = set()
+        tell_at = started + TELL_SECONDS
+        pending: dict[TopicPartition, int] = {}
+        short: dict[TopicPartition, int] = {}
         for partition in partitions:
             position = self.positions[partition]
-            start = max(first[partition], position - max(settings.dedup_records, settings.dead_letter_window))
+            wanted = max(0, position - max(settings.dedup_records, settings.dead_letter_window))
+            start = max(first[partition], wanted)
             self._sources[partition.partition] = Source(
                 SeenIds(settings.dedup_records, settings.dedup_seconds),
                 Refusals(settings.dead_letter_run, settings.dead_letter_ratio, settings.dead_letter_window),
-                start,
+                position,
             )
-            log.consumer.seek(partition, start)
+            log.seek(partition, start)
+            short[partition] = start - wanted
             if start < position:
-                pending.add(partition)
+                pending[partition] = start
+            else:
+                self._tell_short(partition, short.pop(partition), None)
+        total = sum(self.positions[at] - start for at, start in pending.items())
         while pending:
             batch = await log.fetch(*pending, timeout_ms=200, max_records=settings.fetch_records)
             for partition, fetched in batch.items():
                 records = read(partition.partition, fetched)
                 before = records.part(0, int(np.searchsorted(records.offset, self.positions[partition])))
                 if len(before):
+                    if partition in short:
+                        self._tell_short(partition, short.pop(partition), int(before.recorded[0]) / 1000)
                     remember(before, decode(before), self._sources)
                     known += len(before)
+                    self.steps += 1
                 await asyncio.sleep(0)  # a long rebuild must leave room for heartbeats
-            for partition in list(pending):
-                if await log.consumer.position(partition) >= self.positions[partition]:
-                    pending.remove(partition)
+            pending = {at: start for at, start in pending.items() if log.reached[at] < self.positions[at]}
+            left = sum(self.positions[at] - log.reached[at] for at in pending)
+            self.doing = f"rebuilding the id memory, {100 * (total - left) // max(total, 1)} %" if pending else ""
+            if pending and time.monotonic() >= tell_at:
+                tell_at = time.monotonic() + TELL_SECONDS
+                logger.info("%s", self.doing)
+        log.unreadable.clear()  # what cannot be read was parked when it was met first
         if known:
             logger.info("rebuilt the id memory from %d records in %.1f s", known, time.monotonic() - started)
+
+    def _tell_short(self, at: TopicPartition, missing: int, began: float | None) -> None:
+        """Say that the log begins inside the horizon: an id from before is not known when it comes again.
+
+        `began` is the record time of the first one that is left, None when none is.
+        """
+        if began is not None and time.time() - began >= self._settings.dedup_seconds:
+            missing = 0  # what is missing is older than the horizon
+        self._metrics.memory_short.labels(str(at.partition)).set(missing)
+        if missing:
+            logger.warning(
+                "%s/%d was shortened: the id memory lacks up to %d records of its horizon, and a vote from before that"
+                " is sent again is counted again",
+                at.topic, at.partition, missing,
+            )  # fmt: skip
 
     async def process(self, log: Log, batch: Batch) -> None:
         """Write what was fetched; commit what was acknowledged.
@@ -156,7 +243,7 @@ class IntakeStage:
         # What was asked of the brokers leaves before decoding takes the processor: the next fetch, the last write.
         for _ in range(TURNS_TO_SEND if batch else 0):
             await asyncio.sleep(0)
-        outcome = self._decide(self._align(log, batch))
+        outcome = self._decide(log, self._align(log, batch))
         await self._finish_writing()
         if outcome is not None:
             self._writing = asyncio.create_task(self._write(outcome))
@@ -178,23 +265,37 @@ class IntakeStage:
                 self._aligner.add(at, fetched)
             else:
                 due[at] = fetched
-        highwater = {at: log.consumer.highwater(at) for at in self.positions if at.topic == self._votes}
-        due.update(self._aligner.take(highwater, time.monotonic(), self._settings.fetch_records))
+        votes = [at for at in self.positions if at.topic == self._votes]
+        for at in votes:
+            self._aligner.advance(at, log.reached[at])
+        ends = {at: stable_end(log.consumer, at) for at in votes}
+        due.update(self._aligner.take(ends, time.monotonic(), self._settings.fetch_records))
         log.hurry = self._aligner.more
         # What waits long enough need not be fetched on.
-        log.leave_out([at for at in highwater if self._aligner.held(at) > self._settings.fetch_records])
+        log.leave_out([at for at in votes if self._aligner.held(at) > self._settings.fetch_records])
         return due
 
-    def _decide(self, due: dict[TopicPartition, Records]) -> _Outcome | None:
-        if not due:
+    def _decide(self, log: Log, due: dict[TopicPartition, Records]) -> _Outcome | None:
+        """What to write, and how far it goes: also where there was nothing to write, as behind a transaction."""
+        parked, log.unreadable = log.unreadable, []
+        positions = {
+            at: self._aligner.position(at) if at.topic == self._votes else log.reached[at] for at in self.positions
+        }
+        if not due and not parked and positions == self._decided:
             return None
-        outcome = _Outcome({}, [], {at: int(records.offset[-1]) + 1 for at, records in due.items()})
+        self._decided = positions
+        outcome = _Outcome({}, [_parked(batch) for batch in parked], positions)
+        for batch in parked:
+            self._metrics.unreadable.labels(batch.partition.topic.removeprefix(self._settings.topic_prefix)).inc()
         models = [records for at, records in due.items() if at.topic == self._models]
         votes = [records for at, records in due.items() if at.topic == self._votes]
         if models:
             self._take_models(by_time(models), outcome)
         if votes:
             self._take_votes(join(votes), outcome)
+        for at, position in positions.items():
+            if at.topic == self._votes:
+                self._sources[at.partition].position = position
         return outcome
 
     def _take_models(self, records: Records, outcome: _Outcome) -> None:
@@ -251,6 +352,13 @@ class IntakeStage:
         await log.commit(self._acknowledged)
         self._acknowledged = {}
         self._commit_at = time.monotonic() + COMMIT_SECONDS
+
+
+def _parked(batch: UnreadableBatch) -> DeadLetter:
+    at = batch.partition
+    return DeadLetter(
+        at.topic, at.partition, batch.offset, Reason.UNREADABLE, batch.why, None, batch.raw, last_offset=batch.last
+    )
 
 
 def _letters(topic: str, records: Records, rejects: list[Reject]) -> list[DeadLetter]:

@@ -92,14 +92,14 @@ def schedule(rng: random.Random, stack: RatingsStack) -> list[Callable[[], None]
 
 
 def usable_votes(records: list[Any]) -> list[Vote]:
-    """The votes topic as a reader of the contract sees it: usable records, the first of an id in its partition."""
-    seen: set[tuple[int, str]] = set()
+    """The votes topic as a reader of the contract sees it: usable records, an arena's first of an id in a partition."""
+    seen: set[tuple[int, str, str]] = set()
     votes = []
     for record in records:
         vote = parse_vote(record.value, record.timestamp / 1000)
         assert record.key == vote.id.encode()
-        if (record.partition, vote.id) not in seen:
-            seen.add((record.partition, vote.id))
+        if (record.partition, vote.arena, vote.id) not in seen:
+            seen.add((record.partition, vote.arena, vote.id))
             votes.append(vote)
     return votes
 

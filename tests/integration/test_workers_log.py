@@ -10,6 +10,7 @@ import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 
 from streams.app import StageEnded, StageService
+from streams.contracts.metrics import Metrics
 from streams.contracts.settings import Settings
 from streams.log import Batch, Log
 from tests.support.eventually import eventually_async
@@ -35,12 +36,12 @@ class Recorder:
     async def assigned(self, log: Log, partitions: Sequence[TopicPartition]) -> None:
         self.rebuilding += 1
         for partition in partitions:
-            log.consumer.seek(partition, 0)
+            log.seek(partition, 0)
         end = time.monotonic() + self.rebuild_seconds
         while time.monotonic() < end and partitions:
             await log.fetch(*partitions, timeout_ms=50, max_records=100)
             for partition in partitions:
-                log.consumer.seek(partition, 0)
+                log.seek(partition, 0)
         self.held = list(partitions)
 
     async def process(self, log: Log, batch: Batch) -> None:
@@ -116,9 +117,16 @@ class Ending:
     def __init__(self, error: BaseException) -> None:
         self.error = error
         self.positions: dict[TopicPartition, int] = {}
+        self.steps = 0
+        self.doing = ""
+        self.runs = 0
 
     async def run(self) -> None:
+        self.runs += 1
         raise self.error
+
+    def told(self) -> str:
+        return ""
 
 
 @pytest.mark.parametrize(
@@ -130,8 +138,47 @@ async def test_a_stage_that_is_over_unasked_crashes_the_application_however_it_e
     error: BaseException, crash: type[BaseException]
 ) -> None:
     # aiokafka's consumer may end in a CancelledError when it is stopped while the broker is away.
-    service = StageService(Ending(error))
+    service = StageService("ending", lambda: Ending(error), Metrics())
     await service.start()
     await eventually_async(lambda: service.crashed)
     assert isinstance(service.crash_reason, crash)
     await service.stop()
+
+
+class Lasting(Ending):
+    """A stage that is well until it is stopped."""
+
+    async def run(self) -> None:
+        await asyncio.Event().wait()
+
+
+async def test_a_stage_that_fails_is_begun_anew_while_another_of_its_worker_is_well() -> None:
+    metrics, made = Metrics(), []
+
+    def make() -> Ending:
+        # The first two fail, the third stays.
+        made.append(Ending(ValueError("bad")) if len(made) < 2 else Lasting(ValueError("never")))
+        return made[-1]
+
+    failing = StageService("failing", make, metrics)
+    well = StageService("well", lambda: Lasting(ValueError("never")), metrics)
+    failing.others, well.others = [well], [failing]
+    await well.start()
+    await failing.start()
+    await eventually_async(lambda: len(made) == 3, 20)
+    assert metrics.registry.get_sample_value("isonomy_stage_failures_total", {"stage": "failing"}) == 2
+    assert not failing.crashed
+    assert not well.crashed
+    await failing.stop()
+    await well.stop()
+    assert not failing.crashed
+
+
+async def test_when_no_stage_is_well_the_worker_ends() -> None:
+    services = [StageService(name, lambda: Ending(ValueError("bad")), Metrics()) for name in ("one", "two")]
+    services[0].others, services[1].others = [services[1]], [services[0]]
+    for service in services:
+        await service.start()
+    await eventually_async(lambda: any(service.crashed for service in services), 20)
+    for service in services:
+        await service.stop()

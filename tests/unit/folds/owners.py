@@ -89,7 +89,7 @@ def accepted_votes(logs: list[Log]) -> tuple[list[Vote], set[tuple[int, int]]]:
     accepted: list[Vote] = []
     refused: set[tuple[int, int]] = set()
     for partition, log in enumerate(logs):
-        latest: dict[str, tuple[int, int]] = {}
+        latest: dict[tuple[str, str], tuple[int, int]] = {}
         for key, value, offset, recorded in zip(log.keys, log.values, log.offsets, log.recorded, strict=True):
             try:
                 vote = parse_vote(value, recorded / 1000)
@@ -99,10 +99,10 @@ def accepted_votes(logs: list[Log]) -> tuple[list[Vote], set[tuple[int, int]]]:
             if key != vote.id.encode():
                 refused.add((partition, offset))
                 continue
-            before, when = latest.get(vote.id, (-(10**9), 0))
+            before, when = latest.get((vote.arena, vote.id), (-(10**9), 0))
             if offset - before > HORIZON_RECORDS or recorded // 1000 - when > HORIZON_SECONDS:
                 accepted.append(vote)
-            latest[vote.id] = (offset, recorded // 1000)
+            latest[vote.arena, vote.id] = (offset, recorded // 1000)
     return accepted, refused
 
 

@@ -48,7 +48,9 @@ def ask(seen, events, random=None):
         size = random.randint(0, 40) if random else len(events)
         piece = events[done : done + size]
         names, offset, recorded = zip(*piece, strict=True) if piece else ((), (), ())
-        fresh += seen.fresh(marks_of(names), np.array(offset, np.int64), np.array(recorded, np.int64)).tolist()
+        fresh += seen.fresh(
+            marks_of(names, ["text"] * len(names)), np.array(offset, np.int64), np.array(recorded, np.int64)
+        ).tolist()
         done += len(piece)
     return fresh
 

@@ -14,7 +14,9 @@ def feed(seen, first, count, step=FETCH):
     """So many new ids, one offset each, one second every thousand."""
     for begin in range(first, first + count, step):
         numbers = np.arange(begin, min(begin + step, first + count), dtype=np.int64)
-        assert seen.fresh(marks_of([b"%d" % number for number in numbers.tolist()]), numbers, numbers).all()
+        assert seen.fresh(
+            marks_of([b"%d" % number for number in numbers.tolist()], ["text"] * len(numbers)), numbers, numbers
+        ).all()
 
 
 @pytest.mark.parametrize("count", [10_000, 11_468, 11_469, 20_000, 91_750, 100_000, 183_501])
@@ -55,5 +57,5 @@ def test_the_same_ids_again_and_again_take_no_more_memory():
     names = [b"%d" % number for number in range(500)]
     for turn in range(100):
         offset = np.arange(turn * 500, turn * 500 + 500, dtype=np.int64)
-        assert seen.fresh(marks_of(names), offset, offset).any() == (turn == 0)
+        assert seen.fresh(marks_of(names, ["text"] * len(names)), offset, offset).any() == (turn == 0)
     assert len(seen) == 500
