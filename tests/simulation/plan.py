@@ -78,8 +78,8 @@ class Plan:
     skews: list[float] = field(default_factory=list)
 
 
-def make_plan(seed: int) -> Plan:
-    """Draw everything from the seed."""
+def make_plan(seed: int, kinds: tuple[str, ...] = ()) -> Plan:
+    """Draw everything from the seed; of these kinds of faults only, if any are named."""
     random = Random(f"plan {seed}")
     seconds = random.uniform(3.0, 9.0)
     owners = {"intake": random.choice([1, 2, 2, 3]), "ratings": random.choice([1, 1, 2])}
@@ -97,7 +97,7 @@ def make_plan(seed: int) -> Plan:
         refresh_seconds=random.choice([0.1, 0.5]),
     )
     calm = random.random() < 0.08
-    faults = [] if calm else make_faults(random, seconds)
+    faults = [] if calm else make_faults(random, seconds, kinds or KINDS)
     # An id from before a cut is not known when it comes again, and intake says so: no promise is broken.
     cut = any(fault.kind == "votes cut" for fault in faults)
     return Plan(
@@ -129,9 +129,9 @@ def make_chances(random: Random) -> Chances:
     )
 
 
-def make_faults(random: Random, seconds: float) -> list[Fault]:
+def make_faults(random: Random, seconds: float, every: tuple[str, ...]) -> list[Fault]:
     """Draw a few kinds, and a few faults of these: what strikes together is more telling than a bit of everything."""
-    kinds = random.sample(KINDS, random.randint(1, 4))
+    kinds = random.sample(every, min(len(every), random.randint(1, 4)))
     faults = [
         Fault(
             at=random.uniform(0.3, seconds + 3.0),

@@ -124,6 +124,8 @@ class World:
         self._born = 0
         self._steps = 0
         self._over = False
+        self._down: set[str] = set()
+        """Stages of which nobody starts a process now."""
         self._older: dict[bytes, Any] | None = None
 
     def producer(self) -> SimulatedProducer:
@@ -210,6 +212,9 @@ class World:
 
     def _start(self, kind: str) -> None:
         if self._over:
+            return
+        if kind in self._down:
+            self.loop.later(0.5, self._start, kind)
             return
         self._born += 1
         process = Process(f"{kind}-{self._born}")
@@ -334,7 +339,17 @@ class World:
         self.broker.reset(INTAKE_GROUP, offsets)
 
     def _strike_votes_cut(self, fault: Fault) -> None:
-        """Retention, or a person, removes the beginning of a partition of votes."""
+        """Retention, or a person, removes the beginning of a partition of votes, while intake is down or runs."""
+        if fault.steps % 2:
+            self._down.add("intake")
+            for running in [each for each in self._running if each.kind == "intake"]:
+                self._kill(running)
+            self.loop.later(fault.seconds, self._cut_votes, fault)
+        else:
+            self._cut_votes(fault)
+
+    def _cut_votes(self, fault: Fault) -> None:
+        self._down.discard("intake")
         log = self.broker.topics["votes"][fault.choice % self.plan.partitions]
         if TopicPartition("votes", log.number) not in self.broker.group(INTAKE_GROUP).offsets:
             return  # what was removed before anybody read it is nobody's loss
@@ -494,6 +509,7 @@ def simulated() -> Iterator[None]:
         (streams.clients, "AIOKafkaProducer", lambda **_: _current[-1].producer()),
         (streams.intake.stage, "AIOKafkaAdminClient", lambda **_: _Admin(_current[-1].network)),
         (streams.log, "look", look),
+        (streams.folding.stage, "RECORDS_A_TURN", 4),  # or a ledger of a hundred votes would be folded in one turn
         (streams.ratings.publish, "solve", _solve),
         (streams.folding.stage, "Redis", _Redis),
         (streams.fairness.stage, "read_book", lambda settings: BOOK),
@@ -516,9 +532,9 @@ def simulated() -> Iterator[None]:
         logging.disable(quiet)
 
 
-def run_seed(seed: int, *, keep_trace: bool = False) -> Result:
-    """Run one seed; `simulated` must be in force."""
-    world = World(make_plan(seed), keep_trace=keep_trace)
+def run_seed(seed: int, *, kinds: tuple[str, ...] = (), keep_trace: bool = False) -> Result:
+    """Run one seed, with these kinds of faults or with any; `simulated` must be in force."""
+    world = World(make_plan(seed, kinds), keep_trace=keep_trace)
     _current.append(world)
     try:
         return world.run()
