@@ -76,6 +76,11 @@ class Checker:
         server.written.append(self._written)
         server.claimed.append(self._claimed)
 
+    @property
+    def accepted(self) -> dict[Place, Vote]:
+        """Votes that count."""
+        return self.oracle.accepted
+
     def fail(self, rule: str, what: str) -> None:
         """Note that a promise is broken."""
         self._note("VIOLATION", rule=rule, what=what)
@@ -142,7 +147,7 @@ class Checker:
                     self.fail("commits", f"{offset} of models was committed, notice {place} is not in the ledger")
                     return
 
-    def accepted(self, at: TopicPartition, offset: int) -> None:
+    def gap_accepted(self, at: TopicPartition, offset: int) -> None:
         """Intake has said that records up to an offset are gone, and an operator has accepted it."""
         self._gone[at.topic, at.partition] = max(offset, self._gone.get((at.topic, at.partition), 0))
 

@@ -129,7 +129,9 @@ def make_chances(random: Random) -> Chances:
     )
 
 
-def make_faults(random: Random, seconds: float, every: tuple[str, ...]) -> list[Fault]:
+def make_faults(
+    random: Random, seconds: float, every: tuple[str, ...], stages: tuple[str, ...] = STAGES
+) -> list[Fault]:
     """Draw a few kinds, and a few faults of these: what strikes together is more telling than a bit of everything."""
     kinds = random.sample(every, min(len(every), random.randint(1, 4)))
     faults = [
@@ -137,7 +139,7 @@ def make_faults(random: Random, seconds: float, every: tuple[str, ...]) -> list[
             at=random.uniform(0.3, seconds + 3.0),
             kind=random.choice(kinds),
             seconds=random.choice([0.3, 1.0, 3.0, 8.0, 11.0]),
-            stage=random.choice(STAGES),
+            stage=random.choice(stages),
             choice=random.randrange(1_000),
             steps=random.randrange(60),
         )

@@ -112,9 +112,7 @@ class World:
             self.broker.create(settings.topic(topic.name), partitions.get(topic.name, 1))
         self.network = Network(self.loop, self.broker, Random(f"network {plan.seed}"), self.note)
         self.server = Server(self.loop, Random(f"redis {plan.seed}"), self.note)
-        self.checker = Checker(
-            self.loop, self.broker, self.server, settings, self.note, book=BOOK, watched="fairness" in plan.owners
-        )
+        self.checker = self._make_checker()
         self.consumer = of_world(self.network)
         self.metrics = METRICS
         self.faults: Counter[str] = Counter()
@@ -127,6 +125,12 @@ class World:
         self._down: set[str] = set()
         """Stages of which nobody starts a process now."""
         self._older: dict[bytes, Any] | None = None
+
+    def _make_checker(self) -> Checker:
+        plan = self.plan
+        return Checker(
+            self.loop, self.broker, self.server, plan.settings, self.note, book=BOOK, watched="fairness" in plan.owners
+        )
 
     def producer(self) -> SimulatedProducer:
         """Make a producer, whatever it is told."""
@@ -150,7 +154,7 @@ class World:
         return Result(
             seed=self.plan.seed,
             violations=self.checker.violations,
-            votes=len(self.checker.oracle.accepted),
+            votes=len(self.checker.accepted),
             faults=self.faults + Counter(self.network.faults) + Counter(self.server.faults),
             ends=self.ends,
             rebalances=self.broker.rebalances,
@@ -362,7 +366,7 @@ class World:
         at = TopicPartition("votes", int(str(error).split()[0].partition("/")[2]))
         self.faults["gap accepted"] += 1
         start = self.broker.at(at).start
-        self.checker.accepted(at, start)
+        self.checker.gap_accepted(at, start)
         self.broker.reset(ACCEPTED_GROUP, {at: (start, "")})
 
     def _heal(self) -> None:
@@ -501,12 +505,23 @@ class _Redis:
         return SimulatedRedis(_current[-1].server)
 
 
+def make_consumer(*topics: str, **options: Any) -> Any:
+    """Stand in for the class `AIOKafkaConsumer`."""
+    return _current[-1].consumer(*topics, **options)
+
+
+def make_producer(**_: Any) -> SimulatedProducer:
+    """Stand in for the class `AIOKafkaProducer`."""
+    return _current[-1].producer()
+
+
 @contextlib.contextmanager
-def simulated() -> Iterator[None]:
-    """Put the simulated adapters into the modules; everything else stays what it is."""
+def simulated(more: Sequence[tuple[Any, str, Any]] = ()) -> Iterator[None]:
+    """Put the simulated adapters into the modules, and some more; everything else stays what it is."""
     changes: list[tuple[Any, str, Any]] = [
-        (streams.clients, "AIOKafkaConsumer", lambda *topics, **options: _current[-1].consumer(*topics, **options)),
-        (streams.clients, "AIOKafkaProducer", lambda **_: _current[-1].producer()),
+        *more,
+        (streams.clients, "AIOKafkaConsumer", make_consumer),
+        (streams.clients, "AIOKafkaProducer", make_producer),
         (streams.intake.stage, "AIOKafkaAdminClient", lambda **_: _Admin(_current[-1].network)),
         (streams.log, "look", look),
         (streams.folding.stage, "RECORDS_A_TURN", 4),  # or a ledger of a hundred votes would be folded in one turn
@@ -517,7 +532,7 @@ def simulated() -> Iterator[None]:
     changes += [
         (module, "time", _Clock)
         for name, module in sorted(sys.modules.items())
-        if name.startswith("streams.") and getattr(module, "time", None) is real_time
+        if name.startswith(("streams.", "services.herald.")) and getattr(module, "time", None) is real_time
     ]
     before = [(module, name, getattr(module, name)) for module, name, _ in changes]
     quiet = logging.root.manager.disable
@@ -534,11 +549,15 @@ def simulated() -> Iterator[None]:
 
 def run_seed(seed: int, *, kinds: tuple[str, ...] = (), keep_trace: bool = False) -> Result:
     """Run one seed, with these kinds of faults or with any; `simulated` must be in force."""
-    world = World(make_plan(seed, kinds), keep_trace=keep_trace)
+    return run_world(World(make_plan(seed, kinds), keep_trace=keep_trace))
+
+
+def run_world(world: World) -> Result:
+    """Run a world to its end."""
     _current.append(world)
     try:
         return world.run()
     finally:
         _current.pop()
-        if seed % 50 == 0:
+        if world.plan.seed % 50 == 0:
             gc.collect()
