@@ -16,6 +16,12 @@ import streams.folding.store as store
 import streams.intake.accept
 import streams.intake.stage
 import streams.ratings.fold
+from services.herald.delivering.attempts import Attempts
+from services.herald.delivering.tenure import Tenure
+from services.herald.rules.book import keyed
+from services.herald.rules.settle import settle
+from streams.contracts.delivery import Answer
+from streams.contracts.delivery import Outcome as Came
 from streams.contracts.settings import Settings
 from streams.fairness.stage import FairnessStage
 from streams.folding.stage import FoldStage
@@ -27,6 +33,7 @@ from streams.intake.dedup import SeenIds, marks_of
 from streams.intake.refusals import Refusals
 from streams.intake.stage import IntakeStage
 from streams.log import Log
+from tests.simulation.herald import run_herald_seed
 from tests.simulation.world import Result, run_seed
 
 Change = tuple[Any, str, Any]
@@ -45,6 +52,8 @@ class Mutant:
         Seeds within which it must.
     kinds
         Faults that the seeds are made of; nothing: any.
+    run
+        Runs a seed: of the stages, or of the herald.
     """
 
     name: str
@@ -52,6 +61,7 @@ class Mutant:
     within: int
     changes: Callable[[], list[Change]]
     kinds: tuple[str, ...] = ()
+    run: Callable[..., Result] = run_seed
 
 
 @contextlib.contextmanager
@@ -72,8 +82,8 @@ def hunt(mutant: Mutant, first: int = 0) -> tuple[int, Result] | None:
     """Run seeds until the mutant is caught; how many it took, and what was seen. `simulated` must be in force."""
     for count, seed in enumerate(range(first, first + mutant.within), 1):
         with in_place(mutant):
-            found = run_seed(seed, kinds=mutant.kinds)
-        if any(mutant.rule in each for each in found.violations) and not run_seed(seed, kinds=mutant.kinds).violations:
+            found = mutant.run(seed, kinds=mutant.kinds)
+        if any(mutant.rule in each for each in found.violations) and not mutant.run(seed, kinds=mutant.kinds).violations:
             return count, found
     return None
 
@@ -213,6 +223,26 @@ def _loss_unnoticed() -> list[Change]:
     return [(Store, "check", all_is_well)]
 
 
+# --- herald ----------------------------------------------------------------------------------------------------------
+
+
+def _no_lease() -> list[Change]:
+    return [(Tenure, "holds", lambda self: not self.fenced)]
+
+
+def _settled_before_answered() -> list[Change]:
+    """Write down that a message was delivered, and only then send it."""
+    attempt = Attempts._attempt
+
+    async def optimistic(self: Any, subscription: Any, message: str, alerts: Any) -> Any:
+        members = self._outbox.pending(self._book, message)
+        answer = Answer(Came.DELIVERED, at=0.0, seconds=0.0)
+        await self._journal.write(keyed(list(settle(members, answer, self._schedule))))
+        return await attempt(self, subscription, message, alerts)
+
+    return [(Attempts, "_attempt", optimistic)]
+
+
 CRASHES = ("kill", "freeze", "cut", "stop", "broker down")
 MUTANTS = (
     Mutant("commit before acknowledgement", "commits:", 20, _commit_before_acknowledgement),
@@ -230,5 +260,7 @@ MUTANTS = (
     Mutant("aborted votes read", "exactly once", 30, _aborted_votes_read, ("join",)),
     Mutant("unreadable batch dropped", "dead letters", 60, _unreadable_batch_dropped, ("join",)),
     Mutant("saved before told", "alerts of", 200, _saved_before_told, ("kill", "stop")),
+    Mutant("herald without its lease", "one herald sends", 150, _no_lease, ("freeze", "cut"), run_herald_seed),
+    Mutant("delivered before sent", "owed:", 100, _settled_before_answered, ("kill",), run_herald_seed),
     Mutant("Redis's loss unnoticed", "board", 60, _loss_unnoticed, ("redis flushed",)),
 )

@@ -78,7 +78,8 @@ class Result:
 
     seed: int
     violations: list[str]
-    votes: int
+    counted: int
+    """Votes, or deliveries."""
     faults: Counter[str]
     ends: Counter[str]
     rebalances: int
@@ -154,7 +155,7 @@ class World:
         return Result(
             seed=self.plan.seed,
             violations=self.checker.violations,
-            votes=len(self.checker.accepted),
+            counted=len(self.checker.accepted),
             faults=self.faults + Counter(self.network.faults) + Counter(self.server.faults),
             ends=self.ends,
             rebalances=self.broker.rebalances,
@@ -178,13 +179,13 @@ class World:
         last = max([plan.load_seconds, *(fault.at + fault.seconds for fault in plan.faults)])
         await asyncio.sleep(last + 0.1)
         self._heal()
-        deadline = loop.time() + SETTLE_SECONDS
-        if await self._settles(deadline):
+        if await self._settles():
             # What was right must stay right, whoever comes and goes.
             await asyncio.sleep(STAY_SECONDS)
-            await self._settles(deadline)
+            await self._settles()
 
-    async def _settles(self, deadline: float) -> bool:
+    async def _settles(self) -> bool:
+        deadline = self.loop.time() + SETTLE_SECONDS
         wrong = ["not looked yet"]
         while wrong and self.loop.time() < deadline and not self.checker.violations:
             await asyncio.sleep(LOOK_SECONDS)
@@ -261,7 +262,7 @@ class World:
     # --- faults ------------------------------------------------------------------------------------------------------
 
     def _strike(self, fault: Fault) -> None:
-        candidates = [each for each in self._running if each.kind == fault.stage]
+        candidates = self._candidates(fault)
         of = candidates[fault.choice % len(candidates)] if candidates else None
         strike = getattr(self, "_strike_" + fault.kind.replace(" ", "_"))
         if fault.kind in ("kill", "freeze", "cut", "stop"):
@@ -273,6 +274,10 @@ class World:
         self.faults[fault.kind] += 1
         self.note("fault", kind=fault.kind, seconds=fault.seconds)
         strike(fault)
+
+    def _candidates(self, fault: Fault) -> list[_Running]:
+        """Processes one of which a fault strikes."""
+        return [each for each in self._running if each.kind == fault.stage]
 
     def _strike_kill(self, running: _Running, fault: Fault) -> None:
         self._kill(running)
