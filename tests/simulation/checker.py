@@ -69,6 +69,8 @@ class Checker:
         self._forgiven = -1.0
         self._letters: set[tuple[str, int, int]] = set()
         self._reference: tuple[Any, Any] = (None, None)
+        self.ever_committed: set[TopicPartition] = set()
+        """Partitions of which intake has committed anything."""
         self._gone: dict[tuple[str, int], int] = {}
         """By topic and partition: up to which offset records were missing, as intake said and an operator accepted."""
         broker.stored.append(self._stored)
@@ -131,6 +133,7 @@ class Checker:
     def _committed(self, group: str, at: TopicPartition, offset: int, ours: bool) -> None:
         if group != INTAKE_GROUP or not ours:
             return
+        self.ever_committed.add(at)
         self.oracle.advance()
         if offset > self._broker.at(at).stable:
             self.fail("commits", f"{at.topic}/{at.partition}: {offset} was committed, beyond the end")
