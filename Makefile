@@ -47,12 +47,22 @@ test: $(READY) fresh ## Run every test, on the embedded broker
 	@$(BIN)/python -m pytest -q -n 2 $(ARGS)
 
 .PHONY: test-kafka
-test-kafka: $(READY) fresh ## Run the integration and crash tests on Apache Kafka (Java 17 and Maven needed)
+test-kafka: $(READY) fresh ## Run the integration and crash tests on Apache Kafka and Valkey (Java 17, Maven needed)
 	@deploy/ensure-redis
 	@deploy/ensure-page --tests
 	@deploy/ensure-chromium
 	@deploy/ensure-prometheus
-	@ISONOMY_TEST_BROKER=kafka $(BIN)/python -m pytest -q -m "integration or crash" tests/integration tests/crash $(ARGS)
+	@ISONOMY_TEST_BROKER=kafka ISONOMY_TEST_REDIS=$${ISONOMY_TEST_REDIS:-valkey} $(BIN)/python -m pytest -q -m "integration or crash" tests/integration tests/crash $(ARGS)
+
+.PHONY: models
+models: ## Explore the models of intake, folds and herald to their bounds (Rust's cargo needed)
+	@command -v cargo >/dev/null || { echo "cargo is missing: Rust 1.82 or newer is needed"; exit 1; }
+	@CARGO_TARGET_DIR=$(CURDIR)/.isonomy/models cargo run --release --quiet --manifest-path tests/models/Cargo.toml -- $(ARGS)
+
+.PHONY: reliability
+reliability: $(READY) fresh ## Break three brokers, Redis and every process for hours, and write docs/reliability.md
+	@deploy/ensure-redis
+	@ISONOMY_TEST_BROKER=kafka3 $(BIN)/python -m tests.crash.reliability --write docs/reliability.md $(ARGS)
 
 .PHONY: lint
 lint: $(READY) ## Check style, types, import rules and generated documents

@@ -30,6 +30,7 @@ from aiokafka.errors import (
 
 from streams.clients import make_member, read_commits, stable_end, stop
 from streams.contracts.settings import Settings
+from streams.patience import Patience
 from streams.unreadable import UnreadableBatch, look
 
 logger = logging.getLogger(__name__)
@@ -43,10 +44,9 @@ _NOBODYS = TopicPartition("", 0)
 JOIN_LOOK_SECONDS = 0.01
 REBALANCE_GRACE = 0.5
 """Seconds that a fetch may take beyond its own wait before it counts as held up by a rebalance."""
-LONGEST_WAIT_MS = 1_000
-"""Longest that a broker is let look for records. The embedded one answers with nothing when collecting what is there
-takes longer than it may wait, and that grows with the number of batches: asked again in the same way it would never
-give any."""
+CAREFUL_WAIT_MS = 500
+BLAMELESS_TIMES = 5
+"""So often in a row an error that no batch is to blame for may be a passing one."""
 COMMIT_MARK = "isonomy 1"
 """Metadata of every commit of ours: whoever resets the group's offsets does not write it."""
 
@@ -118,8 +118,8 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
         self._turn = asyncio.Lock()
         self._new: list[TopicPartition] | None = None
         self._failure: BaseException | None = None
-        self._wait_ms = settings.fetch_wait_ms
-        self._empty, self._came_at = 0, time.monotonic()
+        self._patience = Patience(settings.fetch_wait_ms)
+        self._blameless = 0
         self.active = False
         self.hurry = False
         """The stage has something left to do: a turn then does not wait for records."""
@@ -175,7 +175,7 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
         await self._follower.process(self, batch)
 
     async def _fetch_turn(self) -> Batch:
-        wait = 0 if self.hurry else self._wait_ms
+        wait = 0 if self.hurry else self._patience.wait_ms
         if self._evenly:
             batch = await self._fetch_evenly(wait)
         else:
@@ -199,26 +199,14 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
         return {at: self._read(at.partition, records) for at, records in fetched.items()}
 
     def _adapt_wait(self, came: bool) -> None:
-        """Give a broker that brings nothing, although there is something, more time; take it back when all is read."""
-        if came:
-            self._empty, self._came_at = 0, time.monotonic()
         asked = self.consumer.assignment() - self._left_out
         behind = any(self.reached[at] < stable_end(self.consumer, at) for at in asked if at in self.reached)
-        if not behind:
-            wait = self._settings.fetch_wait_ms
-        elif came:
-            return
-        else:
-            self._empty += 1
-            wait = min(LONGEST_WAIT_MS, self._wait_ms * 2) if self._empty > 1 else self._wait_ms
-        if wait != self._wait_ms:
-            # aiokafka has no setting that may change; a test holds that this one is read at every fetch.
-            self._wait_ms = self.consumer._fetcher._fetch_max_wait_ms = wait
+        wait = self._patience.look(came=came, behind=behind, now=time.monotonic())
+        self.consumer._fetcher._fetch_max_wait_ms = wait  # no public setting may change; a test holds that it is heeded
 
     def told(self) -> str:
         """What the last fetches brought, in words: the watchdog's last ones."""
-        ago = time.monotonic() - self._came_at
-        return f"last records {ago:.0f} s ago, {self._empty} empty fetches since, each waiting up to {self._wait_ms} ms"
+        return self._patience.told(time.monotonic())
 
     def leave_out(self, partitions: Sequence[TopicPartition]) -> None:
         """Fetch nothing of these until said otherwise; what was fetched ahead of its turn is kept by the consumer."""
@@ -294,7 +282,7 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
         Raises
         ------
         Exception
-            The error, when no batch is to blame.
+            The error, when again and again no batch is to blame.
         """
         starts = {at: self.reached[at] for at in partitions}
         passed_over = len(self.unreadable)
@@ -303,6 +291,8 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
             for at, start in starts.items():
                 self.seek(at, start)
             for at in partitions:
+                if starts[at] >= stable_end(self.consumer, at):
+                    continue
                 records = await self._up_to_fault(at, max_records)
                 if records:
                     batch[at] = records
@@ -314,7 +304,9 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
                     self.seek(at, start)
             del self.unreadable[passed_over:]
             raise
-        if not batch and len(self.unreadable) == passed_over:
+        found = bool(batch) or len(self.unreadable) > passed_over
+        self._blameless = 0 if found else self._blameless + 1
+        if self._blameless > BLAMELESS_TIMES:
             raise error
         return batch
 
@@ -323,7 +315,7 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
         records: list[Any] = []
         try:
             while len(records) < most:
-                came = await self._getmany([at], self._wait_ms if not records else 0, 1)
+                came = await self._getmany([at], 0 if records else CAREFUL_WAIT_MS, 1)
                 if at not in came:
                     break
                 records += came[at]
@@ -367,6 +359,11 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
             ends[partition] = end
         self.unreadable.clear()  # they are met again on the way
         return ends
+
+    async def end_now(self, partition: TopicPartition) -> int:
+        """Ask up to which offset a partition can be read, without moving; too small a number on the embedded broker."""
+        end: int = (await self.consumer.end_offsets([partition]))[partition]
+        return max(end, stable_end(self.consumer, partition))
 
     async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
         """Let the stage finish its turn and save, before the group moves on."""

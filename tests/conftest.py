@@ -21,7 +21,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestBroker]:
-    """The broker that ISONOMY_TEST_BROKER (embedded, kafka) or KAFKA_BOOTSTRAP_SERVERS names."""
+    """The broker that ISONOMY_TEST_BROKER (embedded, kafka, kafka3) or KAFKA_BOOTSTRAP_SERVERS names."""
     chosen = make_broker(tmp_path_factory.mktemp("broker"))
     if chosen.server is None:
         yield chosen

@@ -53,7 +53,7 @@ def create_board(
     settings: Settings,
     metrics: Metrics,
     source: Source | None = None,
-    new_kafka: Callable[[Settings, PastAlerts, Hub], Kafka] = KafkaFollower,
+    new_kafka: Callable[[Settings, PastAlerts, Hub, Views, Source], Kafka] = KafkaFollower,
     more: Sequence[More] = (),
 ) -> Starlette:
     """Wire the board. Redis and Kafka may be away: what is known is served, and what is not is 503.
@@ -83,7 +83,7 @@ def create_board(
     redis = None if source is not None else RedisSource(settings)
     reads: Source = source if source is not None else redis  # type: ignore[assignment]  # one of them is there
     hub = Hub(metrics.board_clients, metrics.board_clients_cut)
-    kafka = new_kafka(settings, past, hub)
+    kafka = new_kafka(settings, past, hub, views, reads)
     read = Read(views, hub, past, kafka, Histories(reads), settings.public_url)
     description = openapi([described for _, _, described in more])
 
@@ -93,7 +93,7 @@ def create_board(
     async def readyz(_: Request) -> Response:
         if views.gone_since is not None:
             raise Refused(Refusal.UNAVAILABLE, "Redis is not followed", retry_after(1.0))
-        return json_response({"status": "ready", "kafka": kafka.away or "followed"})
+        return json_response({"status": "ready", "kafka": kafka.away or kafka.unreadable or "followed"})
 
     metrics.registry.register(PublishedSeries(views.published))
 

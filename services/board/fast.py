@@ -48,7 +48,7 @@ class Fast:
             await self._app(scope, receive, send)
             return
         began = time.perf_counter()
-        age = 0.0 if self._views.gone_since is None else self._views.age(time.monotonic())
+        age = self._views.staleness(time.monotonic())
         status, headers, body = choose(scope, board.ordered(asked[2]), age)
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})

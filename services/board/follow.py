@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from services.board.held import HeldAlerts, HeldArena, HeldBoard, HeldFairness
+from services.board.held import HeldAlerts, HeldArena, HeldBoard, HeldFairness, position_of
 from services.board.hub import Hub
 from services.board.source import Changes, Source, SourceAway
 from services.board.views import Views
@@ -21,7 +21,12 @@ RETRY_SECONDS = 0.25
 LIST_SECONDS = 10.0
 """How often the lists of arenas and boards are compared: what is withdrawn is not announced."""
 GRACE_SECONDS = 30.0
-"""So long is kept what Redis no longer lists: one that lost everything gets it back from the workers within seconds."""
+"""So long is kept what Redis no longer lists, and what it shows an older state of: the workers write it again within
+seconds. After that an older state is another truth (a rebuild, another ledger), and is taken. What is no longer listed
+is dropped when the ledger no longer holds it either, and is kept until then, however long that is."""
+
+FAIRNESS, ALERTS = "the fairness view", "the alerts view"
+"""Names of these two beside those of boards: no board is called so."""
 
 
 class _Change(msgspec.Struct):
@@ -52,6 +57,8 @@ class Follow:
     def __init__(self, source: Source, views: Views, hub: Hub) -> None:
         self._source, self._views, self._hub = source, views, hub
         self._unlisted: dict[tuple[str, str], float] = {}
+        self._older: dict[tuple[str, str], float] = {}
+        """Views of which Redis shows an older state than is held, and since when."""
         self._said = False
 
     async def run(self) -> None:
@@ -105,11 +112,12 @@ class Follow:
             await self._read(change.arena, change.boards, change.fairness, change.ledger)
 
     async def _compare(self, names: dict[str, set[str]], everything: bool) -> None:
-        """Read what is listed and not held (or everything), and drop what has not been listed for a while."""
+        """Read what is listed and not held as listed (or everything), and drop what is withdrawn."""
         for arena, boards in names.items():
             held = self._views.arenas.get(arena)
-            wanted = boards if everything or held is None else boards - set(held.boards)
-            judged = everything or held is None
+            older = {view for name, view in self._older if name == arena}
+            wanted = boards if everything or held is None else (boards - set(held.boards)) | (boards & older)
+            judged = everything or held is None or not older.isdisjoint((FAIRNESS, ALERTS))
             if wanted or judged:
                 await self._read(arena, sorted(wanted), judged, None)
         self._drop(names, time.monotonic())
@@ -123,23 +131,29 @@ class Follow:
         }
         self._unlisted = {each: self._unlisted.get(each, now) for each in unlisted}
         for (arena, board), since in self._unlisted.items():
-            if now - since < GRACE_SECONDS:
+            held = self._views.arenas.get(arena)
+            if held is None or now - since < GRACE_SECONDS:
                 continue
-            if not board:
+            if not self._views.ledger.is_withdrawn(arena, held.position(board)):
+                continue
+            log.info("no longer in the ledger: arena %s%s", arena, f", board {board}" if board else "")
+            if board:
+                del held.boards[board]
+            else:
                 del self._views.arenas[arena]
-            elif arena in self._views.arenas:
-                del self._views.arenas[arena].boards[board]
 
     async def _read(self, arena: str, boards: list[str], judged: bool, ledger: int | None) -> None:
         texts = await self._source.read(arena, boards, judged)
         first = arena not in self._views.arenas
+        if first and not any(texts):  # listed when Redis still had it: nothing is known, which is not an empty arena
+            return
         held = self._views.arenas.setdefault(arena, HeldArena())
         changed = []
         for board, text in zip(boards, texts, strict=False):
             if text is None:
                 continue
             known = held.boards.get(board)
-            if known is None or known.document.body != text:
+            if self._replaces(arena, board, known.document.body if known else None, text):
                 held.boards[board] = HeldBoard(text)
                 changed.append(board)
         if changed and not first:
@@ -149,13 +163,34 @@ class Follow:
             self._judge(arena, held, *texts[-2:], first=first)
 
     def _judge(self, arena: str, held: HeldArena, fairness: bytes | None, alerts: bytes | None, *, first: bool) -> None:
-        if fairness is not None and (held.fairness is None or held.fairness.document.body != fairness):
+        known = held.fairness.document.body if held.fairness else None
+        if fairness is not None and self._replaces(arena, FAIRNESS, known, fairness):
             held.fairness = HeldFairness(fairness)
             if not first:
                 self._hub.tell(arena, "fairness", _encode({"ledger": held.fairness.head.position.ledger}))
-        if alerts is not None and (held.alerts is None or held.alerts.document.body != alerts):
+        known = held.alerts.document.body if held.alerts else None
+        if alerts is not None and self._replaces(arena, ALERTS, known, alerts):
             before = held.alerts.by_id if held.alerts else {}
             held.alerts = HeldAlerts(alerts)
             for identity, raw in held.alerts.by_id.items():
                 if not first and before.get(identity) != raw:
                     self._hub.tell(arena, "alert", bytes(raw))
+
+    def _replaces(self, arena: str, view: str, known: bytes | None, text: bytes) -> bool:
+        """Whether a view that Redis shows takes the place of what is held: not when it is older, for a while.
+
+        A Redis that lost its last seconds shows the past until the worker has noticed and written again.
+        """
+        place, now = (arena, view), time.monotonic()
+        if known == text:
+            self._older.pop(place, None)
+            return False
+        if known is not None and (position_of(text) or 0) < (position_of(known) or 0):
+            since = self._older.setdefault(place, now)
+            if now - since < GRACE_SECONDS:
+                if since == now:
+                    log.warning("Redis shows an older state of %s of arena %s: what is held stays", view, arena)
+                return False
+            log.warning("Redis has shown an older state of %s of arena %s for long: it is taken", view, arena)
+        self._older.pop(place, None)
+        return True

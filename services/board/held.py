@@ -31,6 +31,10 @@ class _Head(msgspec.Struct):
     models: list[msgspec.Raw]
 
 
+class _Placed(msgspec.Struct):
+    position: _Position
+
+
 class _Subject(msgspec.Struct):
     model: str | None = None
 
@@ -48,6 +52,7 @@ class _Alerts(msgspec.Struct):
 
 _named = msgspec.json.Decoder(_Named)
 _head = msgspec.json.Decoder(_Head)
+_placed = msgspec.json.Decoder(_Placed)
 _alerts = msgspec.json.Decoder(_Alerts)
 _firing = msgspec.json.Decoder(Firing)
 
@@ -55,6 +60,18 @@ _firing = msgspec.json.Decoder(Firing)
 def lines_by_model(raws: list[msgspec.Raw]) -> Lines:
     """Index lines by the model that they are of."""
     return {_named.decode(raw).model: raw for raw in raws}
+
+
+def position_of(text: bytes) -> int | None:
+    """Up to where in the ledger a view counts; None when it does not say.
+
+    >>> position_of(b'{"position":{"ledger":7,"watermark":{}},"models":[]}'), position_of(b"{}")
+    (7, None)
+    """
+    try:
+        return _placed.decode(text).position.ledger
+    except msgspec.MsgspecError:  # a worker of another version wrote it
+        return None
 
 
 class HeldBoard:
@@ -128,6 +145,13 @@ class HeldArena:
     def ledger_of(self, board: str) -> int | None:
         """Up to where in the ledger a board counts."""
         return self.boards[board].head.position.ledger
+
+    def position(self, board: str) -> int:
+        """Up to where in the ledger a board counts, or any of them when its name is empty; 0 when none says."""
+        bodies = [each.document.body for name, each in self.boards.items() if board in ("", name)]
+        if not board and self.fairness is not None:
+            bodies.append(self.fairness.document.body)
+        return max((position_of(body) or 0 for body in bodies), default=0)
 
     def summary(self, arena: str) -> dict[str, Any]:
         """Line of the list of arenas."""

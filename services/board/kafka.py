@@ -1,4 +1,4 @@
-"""Follows Kafka beside Redis: alerts that ended, and how far intake is behind. Reads go on without it."""
+"""Follows Kafka beside Redis: alerts that ended, and how far the boards are behind. Reads go on without it."""
 
 from __future__ import annotations
 
@@ -15,9 +15,12 @@ from aiokafka.errors import KafkaError
 from services.board.hub import Hub
 from services.board.lag import Lag
 from services.board.past import PastAlerts
+from services.board.source import Source, SourceAway
+from services.board.views import Views
+from services.herald.kafka import Follower, Unreadable
 from streams.contracts.connect import aiokafka_options
 from streams.contracts.settings import Settings
-from streams.contracts.topics import ALERTS, INTAKE_GROUP, VOTES
+from streams.contracts.topics import ALERTS, INTAKE_GROUP, LEDGER, VOTES
 
 log = logging.getLogger(__name__)
 
@@ -31,11 +34,13 @@ RETRY_SECONDS = 1.0
 class Kafka(Protocol):
     """What is known of Kafka.
 
-    `away` says why it is not followed (`None` while it is), `asked` whether it was ever tried, and `lag` for how many
-    seconds votes have been waiting (`None` when unknown).
+    `away` says why it is not followed (`None` while it is), `asked` whether it was ever tried, `unreadable` which batch
+    of the topic `alerts` ends the reading of it, and `lag` for how many seconds the votes have been waiting that are on
+    no board in Redis (`None` when unknown).
     """
 
     away: str | None
+    unreadable: str | None
     asked: bool
     lag: float | None
 
@@ -54,14 +59,20 @@ class KafkaFollower:
         What is kept.
     hub
         Who is told of an alert that ends.
+    views
+        Told how far the ledger goes, and how far Redis shows it.
+    source
+        Redis.
     """
 
-    def __init__(self, settings: Settings, past: PastAlerts, hub: Hub) -> None:
+    def __init__(self, settings: Settings, past: PastAlerts, hub: Hub, views: Views, source: Source) -> None:
         self._settings, self._past, self._hub = settings, past, hub
+        self._views, self._source = views, source
         self._options = aiokafka_options(settings)
         self._since = time.time()
-        self._lag = Lag()
+        self._intake, self._fold = Lag(), Lag()
         self.away: str | None = "Kafka was not reached yet"
+        self.unreadable: str | None = None
         self.asked = False
         self.lag: float | None = None
 
@@ -73,6 +84,7 @@ class KafkaFollower:
                 client_id="isonomy-board",
                 group_id=None,
                 auto_offset_reset="earliest",
+                isolation_level="read_committed",
                 enable_auto_commit=False,
                 fetch_max_wait_ms=200,
                 request_timeout_ms=int(ANSWER_SECONDS * 1000),
@@ -94,24 +106,32 @@ class KafkaFollower:
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _follow(self, consumer: AIOKafkaConsumer, admin: AIOKafkaAdminClient) -> None:
-        alerts: list[TopicPartition] = []
+        name = self._settings.topic(ALERTS.name)
+        alerts: Follower | None = None
+        self.unreadable = None
         while True:
             async with asyncio.timeout(ANSWER_SECONDS):
                 topics = await admin.describe_topics()  # all of them: asking for one by name may create it
-            if not alerts and (found := _partitions(topics, self._settings.topic(ALERTS.name))):
-                alerts = found
-                consumer.assign(alerts)
-            await self._look(consumer, admin, _partitions(topics, self._settings.topic(VOTES.name)))
+                if alerts is None and self.unreadable is None and _partitions(topics, name):
+                    alerts = Follower(consumer, [name])
+                    await alerts.start()
+            await self._look(consumer, admin, topics)
             self._set_away(None)
             end = time.monotonic() + LOOK_SECONDS
             while (left := end - time.monotonic()) > 0:
-                if not alerts:
+                if alerts is None:
                     await asyncio.sleep(left)
                     continue
-                for records in (await consumer.getmany(timeout_ms=int(left * 1000) + 1)).values():
-                    for record in records:
-                        if record.value is not None:
-                            self._take(record.value, record.timestamp / 1000)
+                try:
+                    records = await alerts.fetch(int(left * 1000) + 1)
+                except Unreadable as error:
+                    # Ended alerts are worth less than the rest: that goes on, and the list says that it does not.
+                    self.unreadable, alerts = str(error), None
+                    log.error("no more ended alerts until this is mended and the board is started again: %s", error)  # noqa: TRY400 -- the message says it all
+                    continue
+                for record in records:
+                    if record.value is not None:
+                        self._take(record.value, record.timestamp / 1000)
 
     def _take(self, value: bytes, recorded: float) -> None:
         try:
@@ -123,15 +143,32 @@ class KafkaFollower:
         if ended is not None and recorded >= self._since:
             self._hub.tell(ended.arena, "alert", value)
 
-    async def _look(self, consumer: AIOKafkaConsumer, admin: AIOKafkaAdminClient, votes: list[TopicPartition]) -> None:
+    async def _look(self, consumer: AIOKafkaConsumer, admin: AIOKafkaAdminClient, topics: list[dict[str, Any]]) -> None:
+        """Ask how far votes, intake, ledger and boards are.
+
+        The end of a topic is the last stable offset: the consumer reads what is committed, and so do the stages.
+        """
+        votes = _partitions(topics, self._settings.topic(VOTES.name))
+        ledger = _partitions(topics, self._settings.topic(LEDGER.name))
         if not votes:
             self.lag = None
             return
         async with asyncio.timeout(ANSWER_SECONDS):
-            ends = await consumer.end_offsets(votes)
+            ends = await consumer.end_offsets([*votes, *ledger])
             known = await admin.list_consumer_group_offsets(self._settings.group(INTAKE_GROUP), partitions=votes)
+        now = time.monotonic()
         committed = {at.partition: max(0, known[at].offset) for at in votes if at in known}
-        self.lag = self._lag.look(time.monotonic(), {at.partition: end for at, end in ends.items()}, committed)
+        waiting = self._intake.look(now, {at.partition: ends[at] for at in votes}, committed)
+        self.lag = max(waiting, await self._shown(now, {at.partition: ends[at] for at in ledger}))
+
+    async def _shown(self, now: float, ends: dict[int, int]) -> float:
+        """Seconds for which the ledger has had something that is on no board; 0 when Redis does not say."""
+        try:
+            shown = await self._source.shown(ends)
+        except SourceAway:  # whoever follows Redis says so
+            return 0.0
+        self._views.ledger.ends, self._views.ledger.shown = ends, shown
+        return self._fold.look(now, ends, shown)
 
     def _set_away(self, away: str | None) -> None:
         if not self.asked or (away is None) != (self.away is None):

@@ -151,7 +151,7 @@ _COUNT: Document = {"type": "integer", "minimum": 0}
 _MEANING = {
     400: "A parameter has a value that it cannot have.",
     404: "There is no such arena, board or model; `detail` names what there is.",
-    503: "Nothing is known yet, because Redis is away; Retry-After says when to try again.",
+    503: "Nothing is known yet: Redis is away, or empty while the ledger is not. Retry-After says when to try again.",
 }
 _NOT_MODIFIED = {"description": "What If-None-Match names is still so."}
 _STALE = {"schema": {"type": "integer"}, "description": "Only while Redis is away: how old this may be, seconds."}

@@ -89,7 +89,7 @@ class Read:
         raws = self._alerts(arena, status == "all")
         content = {"arena": arena, "status": status, "total": len(raws), "alerts": raws[:limit]}
         if status == "all":
-            content["past"] = "away" if self._kafka.away else "live"
+            content["past"] = "away" if self._kafka.away or self._kafka.unreadable else "live"
         return self._answer(request, content)
 
     async def atom(self, request: Request) -> Response:
@@ -132,7 +132,7 @@ class Read:
         return self._reply(request, Document(_encode(content)))
 
     def _reply(self, request: Request, document: Document) -> Response:
-        return reply(request, document, self._views.age(time.monotonic()))
+        return reply(request, document, self._views.staleness(time.monotonic()))
 
 
 def one_of(kind: type[Rating], name: str, text: str) -> Rating:

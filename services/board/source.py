@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Protocol
 
-from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from streams.contracts.connect import redis_options
+from streams.contracts.connect import FOLLOWING, async_redis_client
 from streams.contracts.history import PARTS
 from streams.contracts.settings import Settings
 
 SILENT_SECONDS = 1.0
 """After so long without a message Redis is asked whether it is still there."""
 ANSWER_SECONDS = 2.0
-"""Longest wait for that, and for a connection."""
-READ_SECONDS = 5.0
-"""Longest wait for an answer to a read."""
+"""Longest wait for that."""
 TOGETHER = 32
 """So many views are read at once: a board of 2,000 models is half a megabyte."""
 
@@ -53,6 +48,12 @@ class Source(Protocol):
     async def read(self, arena: str, boards: Sequence[str], judged: bool) -> list[bytes | None]:
         """JSON of each board, then of fairness and alerts when `judged`. Raises `SourceAway`."""
 
+    async def shown(self, partitions: Iterable[int]) -> dict[int, int]:
+        """Up to which offset of each ledger partition the boards count; without those of which Redis does not say.
+
+        Raises `SourceAway`.
+        """
+
     async def history(self, arena: str) -> dict[str, bytes | None]:
         """Every part of an arena's history, as `streams.contracts.history` reads them. Raises `SourceAway`."""
 
@@ -73,14 +74,7 @@ class RedisSource:
 
     def __init__(self, settings: Settings) -> None:
         self._keys = settings.keys
-        # The client's own retries would hide that a subscription was interrupted, and what was said meanwhile is lost.
-        self._redis: Redis = Redis.from_url(
-            **redis_options(settings),
-            socket_timeout=READ_SECONDS,
-            socket_connect_timeout=ANSWER_SECONDS,
-            retry=Retry(NoBackoff(), 0),
-            client_name="isonomy-board",
-        )
+        self._redis = async_redis_client(settings, FOLLOWING, client_name="isonomy-board")
 
     async def close(self) -> None:
         """Close all connections."""
@@ -125,6 +119,15 @@ class RedisSource:
         except (RedisError, OSError) as error:
             raise SourceAway(str(error)) from None
         return found
+
+    async def shown(self, partitions: Iterable[int]) -> dict[int, int]:
+        """Read how far the boards count; see `Source`."""
+        try:
+            # One by one: in a cluster they are in different slots.
+            found = {partition: await self._redis.get(self._keys.shown(partition)) for partition in partitions}
+        except (RedisError, OSError) as error:
+            raise SourceAway(str(error)) from None
+        return {partition: int(text) for partition, text in found.items() if text is not None}
 
     async def history(self, arena: str) -> dict[str, bytes | None]:
         """Read the history; see `Source`."""

@@ -15,7 +15,7 @@ from services.board.kafka import Kafka
 from services.board.views import Views
 
 BEHIND_SECONDS = 5.0
-"""Votes that wait longer than this make the stream one that is behind."""
+"""Votes that wait longer than this, in Kafka or in a fold, make the stream one that is behind."""
 LOOK_SECONDS = 0.25
 REPEAT_SECONDS = 5.0
 """How often the lag is told while it is behind."""
@@ -27,7 +27,7 @@ class State(StrEnum):
     LIVE = "live"
     """What is shown is what the votes say, but for the last seconds."""
     BEHIND = "behind"
-    """Votes wait to be counted: `lag` says for how long."""
+    """Votes wait, to be counted or to be shown: `lag` says for how long."""
     GONE = "gone"
     """What is shown is what was known last."""
 
@@ -74,6 +74,8 @@ class Teller:
         redis_age = self._views.age(monotonic)
         self._age.set(redis_age)
         state, away = judge(redis_age, self._kafka.asked and self._kafka.away is not None, self._kafka.lag)
+        waited = self._kafka.lag if state is State.BEHIND else None
+        self._views.behind_since = None if waited is None else monotonic - waited
         lag = None if state is not State.BEHIND or self._kafka.lag is None else round(self._kafka.lag, 1)
         same = (state, away) == (self._now.state, self._now.away)
         if same and (lag == self._now.lag or monotonic - self._told_at < REPEAT_SECONDS):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from services.board.held import HeldArena, HeldBoard
+from services.board.ledger import Ledger
 from services.board.published import Published
 from services.web.refusal import Refusal, Refused, retry_after
 from streams.contracts.view import OVERALL
@@ -28,11 +29,16 @@ class Views:
         self.known = False
         """Whether Redis was ever read."""
         self.gone_since: float | None = now
+        self.behind_since: float | None = None
+        """Since when, in monotonic time, votes wait that are on no board here; None while that is no news."""
+        self.ledger = Ledger()
 
     def arena(self, name: str) -> HeldArena:
         """All of one arena; raises `Refused`."""
         self.require_known()
         found = self.arenas.get(name)
+        if found is None and self.ledger.may_hold(name):
+            raise Refused(Refusal.UNAVAILABLE, f"nothing is known of arena {name[:128]!r} yet", retry_after(1.0))
         if found is None:
             raise missing("arena", name, self.arenas)
         return found
@@ -46,9 +52,12 @@ class Views:
         return found
 
     def require_known(self) -> None:
-        """Raise `Refused` while nothing was ever read."""
+        """Raise `Refused` while nothing is known: never read, or Redis is empty and the ledger may not be."""
         if not self.known:
             raise Refused(Refusal.UNAVAILABLE, "Redis is away, and nothing was read from it yet", retry_after(1.0))
+        if not self.arenas and self.ledger.may_hold_more:
+            what = "nothing is known yet: Redis holds no board, and the ledger is not known to be empty"
+            raise Refused(Refusal.UNAVAILABLE, what, retry_after(1.0))
 
     def published(self) -> list[Published]:
         """The views as they are in Redis, for the collector of series; may be called from another thread."""
@@ -63,8 +72,13 @@ class Views:
         ]
 
     def age(self, now: float) -> float:
-        """For how long what is held may have been out of date, seconds; 0 while Redis is followed."""
+        """For how long Redis may have known better, seconds; 0 while Redis is followed."""
         return 0.0 if self.gone_since is None else max(0.0, now - self.gone_since)
+
+    def staleness(self, now: float) -> float:
+        """For how long what is held may have been out of date, seconds: Redis away, or votes on no board yet."""
+        behind = 0.0 if self.behind_since is None else now - self.behind_since
+        return max(self.age(now), behind)
 
 
 def missing(what: str, name: str, known: Iterable[str], where: str = "") -> Refused:

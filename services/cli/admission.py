@@ -8,9 +8,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
+from collections.abc import Mapping
+from typing import Any
 
 from services.cli.errors import UserError
-from streams.contracts.connect import aiokafka_options, redis_options
+from streams.contracts.connect import aiokafka_options
 from streams.contracts.security import KafkaSecurity
 from streams.contracts.settings import Settings
 
@@ -23,22 +25,33 @@ def require_kafka(settings: Settings) -> None:
     """Log in once. Raises `UserError` when Kafka refuses us, or we it."""
     if settings.kafka_security is KafkaSecurity.PLAINTEXT:
         return  # nothing is said that could be refused
+    away = reach_kafka(settings)
+    if away is not None:
+        log.info("Kafka is away: %s", away)
+
+
+def reach_kafka(settings: Settings) -> str | None:
+    """Log in once, and say why Kafka is away; None when it answers.
+
+    Raises `UserError` when Kafka refuses us, or we it.
+    """
     chatty = logging.getLogger("aiokafka")
     level = chatty.level
     chatty.setLevel(logging.CRITICAL)  # it would say the same, over several lines
     try:
-        asyncio.run(_log_in(settings))
+        return asyncio.run(_log_in(settings))
     finally:
         chatty.setLevel(level)
 
 
-async def _log_in(settings: Settings) -> None:
+async def _log_in(settings: Settings) -> str | None:
     from aiokafka.conn import create_conn
     from aiokafka.errors import AuthenticationFailedError, IllegalSaslStateError, KafkaError
     from aiokafka.errors import SaslAuthenticationFailed as WrongPassword
     from aiokafka.errors import UnsupportedSaslMechanismError as WrongMechanism
 
     options = aiokafka_options(settings)
+    away = []
     for server in options.pop("bootstrap_servers").split(","):
         host, _, port = server.strip().rpartition(":")
         try:
@@ -53,35 +66,61 @@ async def _log_in(settings: Settings) -> None:
                 f"Kafka at {server} does not let {settings.kafka_username} in: wrong name, password or mechanism"
             ) from None
         except (KafkaError, OSError, TimeoutError) as error:
-            log.info("Kafka at %s is away: %r", server, error)
+            away.append(f"{server}: {error or type(error).__name__}")
         else:
             connection.close()
-            return
+            return None
+    return "; ".join(away)
 
 
 def require_redis(settings: Settings) -> None:
-    """Log in once. Raises `UserError` when Redis refuses us, or we it."""
-    from redis import Redis
-    from redis.backoff import NoBackoff
-    from redis.exceptions import AuthenticationError, RedisError, ResponseError
-    from redis.retry import Retry
+    """Log in once, and look what kind of Redis it is.
 
-    once = Retry(NoBackoff(), 0)
-    redis = Redis.from_url(
-        **redis_options(settings), socket_timeout=WITHIN, socket_connect_timeout=WITHIN, retry=once, retry_on_error=[]
-    )
+    Raises
+    ------
+    UserError
+        When Redis refuses us, or we it: wrong password, no TLS, a Redis Cluster.
+    """
+    from redis.exceptions import NoPermissionError, RedisError
+
+    from streams.contracts.connect import KNOCK, redis_client
+    from streams.contracts.redis_away import Away, cause_of
+
+    redis = redis_client(settings, KNOCK)
     place = settings.redis_place
     try:
         redis.ping()
-    except (AuthenticationError, ResponseError) as error:
-        raise UserError(f"Redis at {place} does not let {settings.redis_username or 'us'} in: {error}") from None
+        _look_at(redis.info(), place)
     except (RedisError, OSError) as error:
+        cause = cause_of(error)
         tls = next((cause for cause in (error.__cause__, error.__context__) if isinstance(cause, ssl.SSLError)), None)
         if tls is not None:
             raise UserError(f"no TLS with Redis at {place}: {reason_of(tls)}") from None
-        log.info("Redis at %s is away: %s", place, error)
+        if isinstance(error, NoPermissionError):
+            log.info("what kind of Redis is at %s is not known: %s", place, error)
+        elif cause in (Away.REFUSED, Away.OTHER):
+            raise UserError(f"Redis at {place} does not let {settings.redis_username or 'us'} in: {error}") from None
+        else:
+            log.info("%s (%s): %s", cause.words, place, error)
     finally:
         redis.close()
+
+
+def _look_at(info: Mapping[str, Any], place: str) -> None:
+    """Refuse what cannot work, and warn of what loses data; `info` is the answer to INFO."""
+    if info.get("cluster_enabled") == 1:
+        raise UserError(
+            f"Redis at {place} is a Redis Cluster, which is not supported: "
+            "name a Redis of one master, or its Sentinels (redis+sentinel://)"
+        )
+    policy = info.get("maxmemory_policy", "noeviction")
+    if info.get("maxmemory", 0) and policy != "noeviction":
+        log.warning(
+            "Redis at %s has maxmemory-policy %s: when it is full, boards and states vanish one by one; "
+            "set noeviction, with which it refuses writes instead and the workers wait",
+            place,
+            policy,
+        )
 
 
 def reason_of(error: ssl.SSLError) -> str:

@@ -8,12 +8,12 @@ import time
 from typing import Any
 
 import click
-from redis import Redis
 from redis.exceptions import RedisError
 
+from services.cli.admission import require_redis
 from services.cli.common import format_option, read_settings
 from services.cli.errors import UserError
-from streams.contracts.connect import redis_options
+from streams.contracts.connect import COMMAND, redis_client
 
 LOOK_SECONDS = 0.25
 _STYLES = {"critical": "bold red", "warning": "yellow", "info": "cyan"}
@@ -26,7 +26,8 @@ _STYLES = {"critical": "bold red", "warning": "yellow", "info": "cyan"}
 def command(arena: str | None, wait: float, form: str) -> None:
     """List the alerts that fire, latest beginning first; they are also records of the topic `alerts`."""
     settings = read_settings()
-    redis: Any = Redis.from_url(**redis_options(settings), socket_timeout=5.0, decode_responses=True)
+    require_redis(settings)
+    redis: Any = redis_client(settings, COMMAND, decode_responses=True)
     deadline = time.monotonic() + wait
     try:
         while True:

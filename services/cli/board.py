@@ -11,7 +11,7 @@ from services.cli.errors import UserError
 
 @click.command("board")
 @click.option("--host", help="Address to listen on.  [ISONOMY_HOST]")
-@click.option("--port", type=int, help="Port to listen on.  [ISONOMY_BOARD_PORT]")
+@click.option("--port", type=int, help="Port to listen on (0: any).  [ISONOMY_BOARD_PORT]")
 def command(host: str | None, port: int | None) -> None:
     """Serve the page and the read API until SIGTERM.
 
@@ -19,11 +19,13 @@ def command(host: str | None, port: int | None) -> None:
     """
     settings = read_settings(ISONOMY_HOST=host, ISONOMY_BOARD_PORT=None if port is None else str(port))
     from services.board.run import serve
+    from services.cli.footing import topics_beside, topics_of
     from streams.contracts.settings import InvalidSetting
 
     require_kafka(settings)
     require_redis(settings)
     try:
-        serve(settings)
+        with topics_beside(settings, topics_of("board")):
+            serve(settings)
     except InvalidSetting as error:
         raise UserError(str(error)) from None

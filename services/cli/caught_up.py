@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from kafka import KafkaConsumer
-from kafka.admin import KafkaAdminClient
+from kafka.admin import KafkaAdminClient, OffsetSpec
 
 from streams.contracts.connect import kafka_python_options
 from streams.contracts.partitioner import partitions_of
@@ -22,7 +22,10 @@ class CaughtUp:
         self._settings = settings
         self._group = settings.group(INTAKE_GROUP)
         kafka = kafka_python_options(settings)
-        self._consumer: Any = KafkaConsumer(**kafka, group_id=None, enable_auto_commit=False)
+        # As intake reads: what stands behind an open transaction cannot be counted before that ends.
+        self._consumer: Any = KafkaConsumer(
+            **kafka, group_id=None, enable_auto_commit=False, isolation_level="read_committed"
+        )
         self._admin: Any = KafkaAdminClient(**kafka)
         self._target: dict[Any, int] = {}
 
@@ -36,12 +39,17 @@ class CaughtUp:
         self._admin.close()
 
     def mark(self) -> int:
-        """Remember the present end of the votes topic as the target; returns the number of records before it."""
+        """Remember up to where the votes topic can be read now as the target; returns the offsets before it, summed."""
         self._target = self._ends(VOTES.name)
         return sum(self._target.values())
 
+    def hidden(self) -> int:
+        """How many offsets lie behind the target: nobody gets those before a transaction that is open has ended."""
+        last = self._admin.list_partition_offsets(dict.fromkeys(self._target, OffsetSpec.LATEST))
+        return sum(max(0, last[partition].offset - end) for partition, end in self._target.items() if partition in last)
+
     def taken(self) -> int:
-        """How many records before the target intake has taken and the ledger acknowledged."""
+        """How many of the offsets before the target intake has taken and the ledger acknowledged."""
         committed = self._admin.list_group_offsets({self._group: list(self._target)}).get(self._group, {})
         return sum(
             min(end, max(0, getattr(committed.get(partition), "offset", 0))) for partition, end in self._target.items()

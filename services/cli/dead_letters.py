@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import click
 from kafka import KafkaConsumer, KafkaProducer
 from kafka.errors import KafkaError
 
-from services.cli.admission import require_kafka
 from services.cli.common import format_option, read_settings
 from services.cli.errors import UserError
+from services.cli.footing import require_topics
+from services.cli.topics import admin_of
 from streams.contracts.connect import kafka_python_options
 from streams.contracts.dead_letter import DeadLetter, read_dead_letter
 from streams.contracts.reasons import Reason
 from streams.contracts.settings import Settings
 from streams.contracts.topics import DEAD_LETTERS
 from streams.ends import EndsUnknown, ask_ends, partitions_of_topic
+
+ACKNOWLEDGED_SECONDS = 60.0
+CLOSE_SECONDS = 5.0
+MAX_REQUEST_BYTES = 8 * 1024 * 1024
+"""What is too large, the broker says."""
 
 
 @click.group("dead-letters")
@@ -41,7 +48,7 @@ def _chosen(function: Any) -> Any:
 def list_letters(reason: tuple[str, ...], topic: str | None, limit: int, form: str) -> None:
     """List refused records, one per place in its topic, newest last; JSON holds the original bytes in base64."""
     settings = read_settings()
-    require_kafka(settings)
+    require_topics(settings, [DEAD_LETTERS.name])
     letters = _select(settings, reason, topic)
     shown = letters[-limit:]
     if form == "json":
@@ -50,7 +57,7 @@ def list_letters(reason: tuple[str, ...], topic: str | None, limit: int, form: s
         return
     for letter in shown:
         text = (letter.value or b"")[:80].decode("utf-8", "backslashreplace")
-        click.echo(f"{letter.place.decode():40} {letter.reason:16} {letter.detail}\n{'':40} {text}")
+        click.echo(f"{_place(letter):40} {letter.reason:16} {letter.detail}\n{'':40} {text}")
     counts = Counter(letter.reason.value for letter in letters)
     click.echo(f"{len(letters):,} refused: {', '.join(f'{n:,} {why}' for why, n in counts.most_common()) or 'none'}")
 
@@ -61,36 +68,78 @@ def list_letters(reason: tuple[str, ...], topic: str | None, limit: int, form: s
 def redrive(reason: tuple[str, ...], topic: str | None, yes: bool) -> None:
     """Send refused records again to where they came from, byte for byte.
 
-    They pass intake anew: what is still wrong is refused again, what was counted meanwhile is a duplicate.
+    They pass intake anew: what is still wrong is refused again, what was counted meanwhile is a duplicate. What cannot
+    be sent is named, the others are sent, and the exit code is 1.
     """
     settings = read_settings()
-    require_kafka(settings)
+    require_topics(settings, [DEAD_LETTERS.name])
     letters = _select(settings, reason, topic)
     if not letters:
         click.echo("nothing to send")
         return
     if not yes:
         click.confirm(f"Send {len(letters):,} records again?", abort=True)
+    unsent = _send(settings, letters)
+    for letter, why in unsent:
+        click.echo(f"not sent: {_place(letter)}: {why}", err=True)
+    click.echo(f"sent {len(letters) - len(unsent):,} records again")
+    if unsent:
+        raise UserError(f"{len(unsent):,} could not be sent; what was sent is a duplicate next time")
+
+
+def _send(settings: Settings, letters: Sequence[DeadLetter]) -> list[tuple[DeadLetter, str]]:
+    """Send each for itself; return those that could not be sent, and why."""
+    with admin_of(settings) as admin:
+        present = set(admin.list_topics())
+    unsent: list[tuple[DeadLetter, str]] = []
+    under_way: list[tuple[DeadLetter, Any]] = []
+    producer = None
     try:
-        producer = KafkaProducer(**kafka_python_options(settings), acks="all")
-        futures = [producer.send(letter.topic, key=letter.key, value=letter.value) for letter in letters]
-        for future in futures:
-            future.get(timeout=30)
-        producer.close()
+        producer = KafkaProducer(**kafka_python_options(settings), acks="all", max_request_size=MAX_REQUEST_BYTES)
+        for letter in letters:
+            why = _why_not(letter, present)
+            if why is not None:
+                unsent.append((letter, why))
+                continue
+            try:
+                under_way.append((letter, producer.send(letter.topic, key=letter.key, value=letter.value)))
+            except KafkaError as error:
+                unsent.append((letter, str(error)))
+        end = time.monotonic() + ACKNOWLEDGED_SECONDS
+        for letter, future in under_way:
+            try:
+                future.get(timeout=max(0.001, end - time.monotonic()))
+            except KafkaError as error:
+                unsent.append((letter, str(error)))
     except KafkaError as error:
-        raise UserError(f"Kafka did not take them all: {error}; what it took is a duplicate next time") from None
-    click.echo(f"sent {len(letters):,} records again")
+        raise UserError(f"Kafka at {settings.kafka} cannot be reached: {error}") from None
+    finally:
+        if producer is not None:
+            producer.close(timeout=CLOSE_SECONDS)
+    return unsent
+
+
+def _why_not(letter: DeadLetter, present: set[str]) -> str | None:
+    """Say why a letter is not worth sending, or cannot be; None when it can."""
+    if letter.reason is Reason.UNREADABLE:
+        return "it stands for a whole batch that no client can read"
+    if letter.key is None and letter.value is None:
+        return "it has neither key nor value, and would be refused again"
+    return None if letter.topic in present else f"topic {letter.topic} does not exist"
 
 
 def read_letters(settings: Settings) -> Iterator[DeadLetter]:
     """Read every dead letter from the start to the present end, one per place."""
     name = settings.topic(DEAD_LETTERS.name)
     try:
-        consumer: Any = KafkaConsumer(**kafka_python_options(settings), group_id=None, enable_auto_commit=False)
+        consumer: Any = KafkaConsumer(
+            **kafka_python_options(settings),
+            group_id=None,
+            enable_auto_commit=False,
+            isolation_level="read_committed",
+        )
         try:
             partitions = partitions_of_topic(consumer, name)
-            if not partitions:
-                raise UserError(f"topic {name} does not exist: `isonomy topics` creates it")
             ends = ask_ends(consumer, partitions)
             consumer.assign(partitions)
             consumer.seek_to_beginning(*partitions)
@@ -124,6 +173,11 @@ def _select(settings: Settings, reasons: tuple[str, ...], topic: str | None) -> 
     ]
 
 
+def _place(letter: DeadLetter) -> str:
+    """Say where the refused record stands; of a batch, from which offset to which."""
+    return letter.place.decode() + ("" if letter.last_offset is None else f"-{letter.last_offset}")
+
+
 def _as_json(letter: DeadLetter) -> dict[str, Any]:
     def text(value: bytes | None) -> str | None:
         return None if value is None else base64.b64encode(value).decode()
@@ -132,6 +186,7 @@ def _as_json(letter: DeadLetter) -> dict[str, Any]:
         "topic": letter.topic,
         "partition": letter.partition,
         "offset": letter.offset,
+        "last_offset": letter.last_offset,
         "reason": letter.reason.value,
         "detail": letter.detail,
         "key": text(letter.key),

@@ -7,3 +7,7 @@ import click
 
 class UserError(click.ClickException):
     """Printed as `Error: …`; the process exits with 1."""
+
+
+class KafkaAway(UserError):  # noqa: N818 -- what is so
+    """Kafka does not answer: a person is told, a process waits for it."""

@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import click
 import msgspec
-from redis import Redis
 from redis.exceptions import RedisError
 from rich.console import Console, Group
 from rich.live import Live
@@ -19,7 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from services.cli.caught_up import CaughtUp
 from services.cli.errors import UserError
 from services.cli.show import board_table, console_of
-from streams.contracts.connect import redis_options
+from streams.contracts.connect import COMMAND, redis_client
 from streams.contracts.settings import Settings
 from streams.contracts.view import OVERALL, Board
 
@@ -54,7 +54,7 @@ class Screen:
 
     def __init__(self, settings: Settings, arena: str, total: int | None, top: int) -> None:
         self._settings, self._arena, self._top = settings, arena, top
-        self._redis = Redis.from_url(**redis_options(settings), socket_timeout=5.0)
+        self._redis = redis_client(settings, COMMAND)
         self.console: Console = console_of(sys.stdout)
         columns = (TextColumn("{task.description:8}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         self._bars = Progress(*columns, console=self.console)
@@ -120,9 +120,12 @@ class Screen:
 
 
 async def until_counted(settings: Settings, arena: str, screen: Screen, deadline: Callable[[], bool]) -> None:
-    """Wait until every vote in the topic is on the board, or the deadline passes; then raises `UserError`."""
+    """Wait until every vote that can be read now is on the board, or the deadline passes; then raises `UserError`."""
     with await asyncio.to_thread(CaughtUp, settings) as asked:
         end = await asyncio.to_thread(asked.mark)
+        if hidden := await asyncio.to_thread(asked.hidden):
+            what = f"up to {hidden:,} votes wait behind a transaction that is open"
+            click.echo(f"{what}: they are counted when it ends, and not waited for", err=True)
         while True:
             if await asyncio.to_thread(asked.taken) >= end:
                 position = screen.board.position.ledger if screen.board else None

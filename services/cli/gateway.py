@@ -11,7 +11,7 @@ from services.cli.errors import UserError
 
 @click.group("gateway", invoke_without_command=True)
 @click.option("--host", help="Address to listen on.  [ISONOMY_HOST]")
-@click.option("--port", type=int, help="Port to listen on.  [ISONOMY_GATEWAY_PORT]")
+@click.option("--port", type=int, help="Port to listen on (0: any).  [ISONOMY_GATEWAY_PORT]")
 @click.pass_context
 def command(context: click.Context, host: str | None, port: int | None) -> None:
     """Run the HTTP gateway until SIGTERM.
@@ -22,6 +22,7 @@ def command(context: click.Context, host: str | None, port: int | None) -> None:
     if context.invoked_subcommand is not None:
         return
     settings = read_settings(ISONOMY_HOST=host, ISONOMY_GATEWAY_PORT=None if port is None else str(port))
+    from services.cli.footing import topics_beside, topics_of
     from services.gateway.run import serve
     from streams.contracts.settings import InvalidSetting
 
@@ -29,7 +30,8 @@ def command(context: click.Context, host: str | None, port: int | None) -> None:
         click.echo("warning: no ISONOMY_API_KEYS_FILE, so nobody may write", err=True)
     require_kafka(settings)
     try:
-        serve(settings)
+        with topics_beside(settings, topics_of("gateway")):
+            serve(settings)
     except InvalidSetting as error:
         raise UserError(str(error)) from None
 

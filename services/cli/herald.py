@@ -11,7 +11,7 @@ from services.cli.errors import UserError
 
 @click.command("herald")
 @click.option("--host", help="Address of /metrics, /healthz and /readyz.  [ISONOMY_HOST]")
-@click.option("--port", type=int, help="Their port.  [ISONOMY_HERALD_PORT]")
+@click.option("--port", type=int, help="Their port (0: any).  [ISONOMY_HERALD_PORT]")
 def command(host: str | None, port: int | None) -> None:
     """Deliver alerts to subscribers until SIGTERM.
 
@@ -19,11 +19,14 @@ def command(host: str | None, port: int | None) -> None:
     told of what.
     """
     settings = read_settings(ISONOMY_HOST=host, ISONOMY_HERALD_PORT=None if port is None else str(port))
+    from services.cli.footing import topics_beside, topics_of
     from services.herald.run import serve
     from streams.contracts.settings import InvalidSetting
+    from streams.contracts.topics import HERALD_GROUP
 
     require_kafka(settings)
     try:
-        serve(settings)
+        with topics_beside(settings, topics_of("herald"), [HERALD_GROUP]):
+            serve(settings)
     except InvalidSetting as error:
         raise UserError(str(error)) from None

@@ -12,7 +12,7 @@ import click
 
 COMMANDS = {
     "up": ("services.cli.up", "Run the whole stack on this machine."),
-    "topics": ("services.cli.topics", "Create the Kafka topics, or check them."),
+    "topics": ("services.cli.topics", "Create the Kafka topics, check them, or mend their settings."),
     "worker": ("services.cli.worker", "Run a stream worker."),
     "gateway": ("services.cli.gateway", "Run the HTTP gateway, or make a key for it."),
     "board": ("services.cli.board", "Serve the page and the read API."),
@@ -24,6 +24,7 @@ COMMANDS = {
     "simulate": ("services.cli.simulate", "Make up an arena, with unfairness as scripted."),
     "alerts": ("services.cli.alerts", "List the fairness alerts that fire."),
     "rebuild": ("services.cli.rebuild", "Drop what was folded and fold the ledger again."),
+    "intake": ("services.cli.intake", "What intake has read, and going on where records are gone."),
     "dead-letters": ("services.cli.dead_letters", "List refused records, or send them again."),
 }
 """Name to module (with a function `command`) and its line of help."""

@@ -6,10 +6,11 @@ import asyncio
 
 import click
 
-from services.cli.admission import require_kafka
+from services.cli.admission import require_redis
 from services.cli.common import read_settings
 from services.cli.errors import UserError
-from streams.contracts.connect import redis_options
+from services.cli.footing import require_topics
+from streams.contracts.connect import COMMAND, async_redis_client
 from streams.contracts.settings import Settings
 from streams.contracts.topics import LEDGER, RATINGS_GROUP
 
@@ -23,7 +24,8 @@ def command(arena: tuple[str, ...]) -> None:
     supervisor starts it again; without one, the next start does it. The Kafka log is not touched.
     """
     settings = read_settings()
-    require_kafka(settings)
+    require_topics(settings, [LEDGER.name])
+    require_redis(settings)
     arenas = asyncio.run(_forget(settings, arena))
     if not arenas:
         click.echo("no arena is known in Redis; the next worker folds the ledger from its start anyway")
@@ -32,13 +34,12 @@ def command(arena: tuple[str, ...]) -> None:
 
 
 async def _forget(settings: Settings, asked: tuple[str, ...]) -> list[str]:
-    from redis.asyncio import Redis
     from redis.exceptions import RedisError
 
     from services.cli.topics import admin_of
     from streams.folding.store import forget
 
-    redis = Redis.from_url(**redis_options(settings), socket_timeout=5.0, decode_responses=True)
+    redis = async_redis_client(settings, COMMAND, decode_responses=True)
     try:
         known = sorted(map(str, await redis.smembers(settings.keys.arenas)))
         unknown = set(asked) - set(known)

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from services.cli.admission import require_kafka
+from services.cli.admission import require_redis
 from services.cli.common import read_columns, read_settings, source_options
 from services.cli.errors import UserError
+from services.cli.footing import require_topics
 from services.sources import SourceError, open_source
 from streams.contracts.settings import Settings
+from streams.contracts.topics import LEDGER, VOTES
 
 if TYPE_CHECKING:
     from services.cli.follow import Screen
@@ -37,7 +39,9 @@ SLICE = 2_000
 def command(source: str, columns: tuple[str, ...], arena: str, rate: float | None, follow: bool, top: int) -> None:
     """Send the votes of SOURCE to Kafka, each acknowledged. Sent twice they count once."""
     settings = read_settings()
-    require_kafka(settings)
+    require_topics(settings, [VOTES.name, LEDGER.name] if follow else [VOTES.name])
+    if follow:
+        require_redis(settings)
     try:
         votes = open_source(source, columns=read_columns(columns), arena=arena, now=time.time())
         refused = asyncio.run(replay(settings, votes, arena, rate=rate, follow=follow, top=top))

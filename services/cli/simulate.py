@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from services.cli.admission import require_kafka
 from services.cli.common import format_option, read_settings
 from services.cli.errors import UserError
 
@@ -127,12 +126,14 @@ def _run(
 async def _send(
     simulation: Simulation, recorder: Recorder, rate: float | None, no_wait: bool, advance: Callable[[int], None]
 ) -> None:
+    from services.cli.footing import require_topics
     from services.cli.send import VoteSender
     from services.simulate.kafka import KafkaStack, SendError
     from services.simulate.live import Pace, send
+    from streams.contracts.topics import MODELS, VOTES
 
     settings = read_settings()
-    await asyncio.to_thread(require_kafka, settings)
+    await asyncio.to_thread(require_topics, settings, [VOTES.name, MODELS.name])
     try:
         async with AsyncExitStack() as stack:
             sender = await stack.enter_async_context(VoteSender(settings))

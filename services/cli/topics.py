@@ -1,9 +1,9 @@
-"""`isonomy topics`: create the topics, or check that they are as they must be. With kafka-python."""
+"""`isonomy topics`: create the topics, compare them with what they must be, and mend them. With kafka-python."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -14,40 +14,66 @@ from kafka.errors import KafkaError
 
 from services.cli.admission import require_kafka
 from services.cli.common import format_option, read_settings
-from services.cli.errors import UserError
+from services.cli.errors import KafkaAway, UserError
 from streams.contracts.connect import kafka_python_options
 from streams.contracts.settings import Settings
-from streams.contracts.topics import TOPICS, Topic
+from streams.contracts.topics import TOPICS, Finding, Found, Topic, Weight, Wish, config_of, judge
+
+ANSWER_MS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class TopicCheck:
-    """One topic as found: `state` is created, ok, missing or differs, and `differences` says how."""
+    """One topic as found: `state` is created, ok, missing or differs.
+
+    `differences` says how it differs, `loses` whether that loses data, `warnings` what may be meant so, and `repaired`
+    what was altered.
+    """
 
     topic: str
     state: str
     partitions: int
     differences: list[str] = field(default_factory=list)
+    loses: bool = False
+    warnings: list[str] = field(default_factory=list)
+    repaired: list[str] = field(default_factory=list)
+
+    @property
+    def right(self) -> bool:
+        """Whether it is as it must be."""
+        return self.state in {"ok", "created"}
 
 
 @contextmanager
 def admin_of(settings: Settings) -> Iterator[KafkaAdminClient]:
-    """Connect to Kafka as an administrator; raises `UserError` when it is away."""
+    """Connect to Kafka as an administrator; raises `KafkaAway`, or `UserError` for what it refuses."""
     try:
         client = KafkaAdminClient(
-            **kafka_python_options(settings), client_id="isonomy-topics", request_timeout_ms=10_000
+            **kafka_python_options(settings),
+            client_id="isonomy-topics",
+            request_timeout_ms=ANSWER_MS,
+            bootstrap_timeout_ms=ANSWER_MS,
         )
     except (KafkaError, OSError) as error:
-        raise UserError(f"Kafka at {settings.kafka} cannot be reached: {error}") from error
+        raise KafkaAway(f"Kafka at {settings.kafka} cannot be reached: {error}") from error
     try:
         yield client
     except KafkaError as error:
+        if error.retriable:
+            raise KafkaAway(f"Kafka at {settings.kafka} does not answer: {error}") from error
         raise UserError(f"Kafka at {settings.kafka} refused: {error}") from error
     finally:
         client.close()
 
 
-def ensure_topics(settings: Settings, *, create: bool, partitions: dict[str, int] | None = None) -> list[TopicCheck]:
+def wish_of(settings: Settings) -> Wish:
+    """What the settings ask of topics."""
+    return Wish(settings.replication, settings.dedup_seconds)
+
+
+def ensure_topics(
+    settings: Settings, *, create: bool, partitions: dict[str, int] | None = None, repair: bool = False
+) -> list[TopicCheck]:
     """Create what is missing and compare what is there with what it must be.
 
     Parameters
@@ -56,80 +82,116 @@ def ensure_topics(settings: Settings, *, create: bool, partitions: dict[str, int
         False only looks.
     partitions
         Numbers of partitions by topic name, instead of the defaults.
+    repair
+        Alter the settings that differ. Partitions and replicas are left as they are.
     """
+    wish = wish_of(settings)
     wanted = {settings.topic(topic.name): topic for topic in TOPICS}
     counts = {name: (partitions or {}).get(topic.name, topic.partitions) for name, topic in wanted.items()}
     with admin_of(settings) as admin:
         present = set(admin.list_topics())
         missing = [name for name in wanted if name not in present]
         if create and missing:
-            admin.create_topics(
-                {
-                    name: {
-                        "num_partitions": counts[name],
-                        "replication_factor": settings.replication,
-                        "configs": dict(wanted[name].config),
-                    }
-                    for name in missing
-                },
-                timeout_ms=10_000,
-            )
-        found = _describe(admin, [name for name in wanted if create or name in present])
-    return [_check(name, topic, counts[name], missing, found.get(name)) for name, topic in wanted.items()]
+            _create(admin, {name: (wanted[name], counts[name]) for name in missing}, wish)
+        names = [name for name in wanted if create or name in present]
+
+        def look() -> dict[str, list[Finding]]:
+            found.update(describe(admin, names))
+            return {name: judge(wanted[name], found[name], wish, counts[name]) for name in names}
+
+        found: dict[str, Found] = {}
+        findings = look()
+        repaired: dict[str, list[str]] = {}
+        if repair:
+            repaired = {name: _repair(admin, name, findings[name]) for name in names}
+            findings = look()
+    return [_check(name, name in missing, found.get(name), findings, repaired) for name in wanted]
 
 
-def _describe(admin: KafkaAdminClient, names: list[str]) -> dict[str, tuple[int, dict[str, str]]]:
-    """Partitions and settings of topics."""
+def _create(admin: KafkaAdminClient, topics: dict[str, tuple[Topic, int]], wish: Wish) -> None:
+    admin.create_topics(
+        {
+            name: {
+                "num_partitions": partitions,
+                "replication_factor": wish.replication,
+                "configs": config_of(topic, wish),
+            }
+            for name, (topic, partitions) in topics.items()
+        },
+        timeout_ms=ANSWER_MS,
+    )
+    admin.wait_for_topics(list(topics), timeout_ms=ANSWER_MS)
+
+
+def describe(admin: KafkaAdminClient, names: Sequence[str]) -> dict[str, Found]:
+    """Ask for topics that exist. What the broker does not tell, or not to this user, stays unknown."""
     if not names:
         return {}
-    counts = {topic["name"]: len(topic["partitions"]) for topic in admin.describe_topics(names)}
+    brokers = len(admin.describe_cluster()["brokers"])
+    described = {topic["name"]: topic["partitions"] for topic in admin.describe_topics(list(names))}
     resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
-    answer = admin.describe_configs(resources, config_filter="all")
-    configs: dict[str, Any] = answer.get("topic", {})
-    return {
-        name: (counts.get(name, 0), {key: _value(of) for key, of in configs.get(name, {}).items()}) for name in names
-    }
+    configs: dict[str, Any] = admin.describe_configs(resources, config_filter="all").get("topic", {})
+    found = {}
+    for name in names:
+        told = {key: of["value"] for key, of in configs.get(name, {}).items() if of["value"] is not None}
+        replicas = min((len(each["replica_nodes"]) for each in described[name]), default=None)
+        found[name] = Found(len(described[name]), told, replicas, brokers)
+    return found
 
 
-def _value(config: Any) -> str:
-    return str(config["value"] if isinstance(config, dict) else config)
+def _repair(admin: KafkaAdminClient, name: str, findings: Sequence[Finding]) -> list[str]:
+    """Alter the settings that differ, of one topic all or none; say what came of it."""
+    changes = dict(finding.repair for finding in findings if finding.repair is not None)
+    if not changes:
+        return []
+    resource = ConfigResource(ConfigResourceType.TOPIC, name, dict(changes))
+    answer = admin.alter_configs([resource], raise_on_unknown=False).get("topic", {}).get(name, "no answer")
+    if answer != "OK":
+        return [f"Kafka does not alter {', '.join(changes)}: {answer}"]
+    return [f"{key} set to {value}" for key, value in changes.items()]
 
 
 def _check(
-    name: str, topic: Topic, partitions: int, missing: list[str], found: tuple[int, dict[str, str]] | None
+    name: str,
+    created: bool,
+    found: Found | None,
+    findings: dict[str, list[Finding]],
+    repaired: dict[str, list[str]],
 ) -> TopicCheck:
     if found is None:
         return TopicCheck(name, "missing", 0)
-    count, config = found
-    differences = [
-        f"{key} is {config[key]}, must be {value}"
-        for key, value in topic.config.items()
-        if key in config and config[key] != value
-    ]
-    if count < partitions:
-        differences.append(f"{count} partitions, expected {partitions}")
-    return TopicCheck(name, "differs" if differences else "created" if name in missing else "ok", count, differences)
+    differences = [each.text for each in findings[name] if each.weight is not Weight.DOUBTFUL]
+    warnings = [each.text for each in findings[name] if each.weight is Weight.DOUBTFUL]
+    state = "differs" if differences else "created" if created else "ok"
+    loses = any(each.weight is Weight.LOSES for each in findings[name])
+    return TopicCheck(name, state, found.partitions, differences, loses, warnings, repaired.get(name, []))
 
 
 @click.command("topics")
-@click.option("--check", is_flag=True, help="Only look; exit with 1 when a topic is missing or differs.")
+@click.option("--check", is_flag=True, help="Only look: create nothing.")
+@click.option("--repair", is_flag=True, help="Alter the settings that differ; partitions and replicas stay.")
 @click.option(
     "--partitions", metavar="TOPIC=N", multiple=True, help="Partitions of a topic that is created, e.g. votes=12."
 )
 @format_option
-def command(check: bool, partitions: tuple[str, ...], form: str) -> None:
-    """Create the topics that are missing, and compare the others with what they must be."""
+def command(check: bool, repair: bool, partitions: tuple[str, ...], form: str) -> None:
+    """Create the topics that are missing, and compare the others with what they must be.
+
+    Exit code 1 when one is missing or differs in the end.
+    """
+    if check and repair:
+        raise click.UsageError("--check only looks: leave it out, or --repair")
     settings = read_settings()
     require_kafka(settings)
-    found = ensure_topics(settings, create=not check, partitions=_read_partitions(partitions))
+    found = ensure_topics(settings, create=not check, partitions=_read_partitions(partitions), repair=repair)
     if form == "json":
         click.echo(json.dumps([asdict(topic) for topic in found]))
     else:
         for topic in found:
             click.echo(f"{topic.topic:32} {topic.state:8} {topic.partitions:3} partitions")
-            for difference in topic.differences:
-                click.echo(f"{'':32} {difference}")
-    if check and any(topic.state != "ok" for topic in found):
+            for line in (*topic.repaired, *topic.differences, *(f"warning: {text}" for text in topic.warnings)):
+                click.echo(f"{'':32} {line}")
+    if not all(topic.right for topic in found):
         raise SystemExit(1)
 
 

@@ -177,9 +177,13 @@ class _Stack:
         from services.cli.topics import ensure_topics
         from streams.contracts.settings import Settings
 
-        for topic in ensure_topics(Settings.from_env(environment), create=True):
-            for difference in topic.differences:
-                click.echo(f"warning: topic {topic.topic}: {difference}", err=True)
+        found = ensure_topics(Settings.from_env(environment), create=True)
+        for topic in found:
+            for text in (*topic.differences, *topic.warnings):
+                click.echo(f"warning: topic {topic.topic}: {text}", err=True)
+        losing = [topic.topic for topic in found if topic.loses]
+        if losing:
+            raise UserError(f"topic {', '.join(losing)} would lose data: `isonomy topics --repair` sets it")
 
     def _until_ready(self, *supervisors: Supervisor) -> None:
         deadline = time.monotonic() + READY_WITHIN

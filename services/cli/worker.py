@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import socket
+from dataclasses import replace
 
 import click
 
@@ -12,6 +14,8 @@ from services.cli.admission import require_kafka, require_redis
 from services.cli.common import read_settings
 from services.cli.errors import UserError
 from services.cli.malloc import keep_freed_memory
+
+log = logging.getLogger(__name__)
 
 
 @click.command("worker")
@@ -33,7 +37,9 @@ def command(stages: str, port: int | None) -> None:
     import faust
     import uvloop
 
+    from services.cli.footing import topics_of, wait_for_topics
     from streams.app import STAGES, create_app
+    from streams.contracts.access import WORKER_GROUP
     from streams.contracts.metrics import Metrics
     from streams.contracts.settings import InvalidSetting
 
@@ -42,9 +48,14 @@ def command(stages: str, port: int | None) -> None:
     if unknown or not chosen:
         raise click.BadParameter(f"{stages!r}: choose of {', '.join(STAGES)}", param_hint="--stages")
     require_kafka(settings)
-    require_redis(settings)
+    if chosen != ["intake"]:  # which needs none
+        require_redis(settings)
+    wait_for_topics(settings, topics_of("worker"), [*chosen, WORKER_GROUP])
     # For this thread only: Faust reaches into the loop of its consumer thread from here, which uvloop does not survive.
     asyncio.set_event_loop(uvloop.new_event_loop())
+    if settings.worker_port == 0:
+        settings = replace(settings, worker_port=_any_port(settings.host))
+    log.info("metrics and readiness at http://%s:%d", settings.host, settings.worker_port)
     try:
         app = create_app(settings, Metrics(), chosen)
     except InvalidSetting as error:
@@ -60,3 +71,12 @@ def command(stages: str, port: int | None) -> None:
         redirect_stdouts=False,
         quiet=True,
     ).execute_from_commandline()
+
+
+def _any_port(host: str) -> int:
+    """Find a port that nobody listens on; Faust's web server cannot be told to take any."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.bind((host, 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from services.herald.delivering.term import Stalled
 from services.herald.herald import Herald
+from services.herald.kafka import Unreadable
 from services.web.answers import error_response, json_response
 from services.web.refusal import Refusal, Refused, retry_after
 from streams.contracts.metrics import Metrics
@@ -30,9 +31,9 @@ RETRY_SECONDS = 2.0
 
 
 class Fate:
-    """Whether the herald failed, for the exit code of its process."""
+    """Why the herald failed, for the exit code of its process and its last line; empty while it has not."""
 
-    failed = False
+    why = ""
 
 
 def create_herald(settings: Settings, metrics: Metrics, fate: Fate, end: Callable[[], None]) -> Starlette:
@@ -61,9 +62,9 @@ def create_herald(settings: Settings, metrics: Metrics, fate: Fate, end: Callabl
 
     def over(task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
-            expected = isinstance(error, (LookupError, KafkaError, Stalled))
+            expected = isinstance(error, (LookupError, KafkaError, Stalled, Unreadable))
             log.error("the herald failed: %s", error, exc_info=None if expected else error)
-            fate.failed = True
+            fate.why = str(error) or repr(error)
             end()
 
     @asynccontextmanager

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.errors import CorruptRecordException, KafkaError, UnsupportedCodecError
 
 from streams.contracts.connect import aiokafka_options
 from streams.contracts.settings import Settings
@@ -18,6 +19,12 @@ SESSION_MS = 6_000
 """A herald that is silent for so long is replaced: Kafka's default minimum."""
 STOP_SECONDS = 5.0
 ENOUGH = 2_000
+LOOK_MS = 1_000
+"""Longest wait for a batch that was there a moment ago."""
+
+
+class Unreadable(RuntimeError):  # noqa: N818 -- what it is
+    """A batch that no client here can read; the message says where it is and why."""
 
 
 def make_reader(settings: Settings) -> AIOKafkaConsumer:
@@ -28,6 +35,7 @@ def make_reader(settings: Settings) -> AIOKafkaConsumer:
         group_id=None,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
+        isolation_level="read_committed",
         fetch_max_wait_ms=settings.fetch_wait_ms,
         metadata_max_age_ms=10_000,
     )
@@ -41,6 +49,7 @@ def make_member(settings: Settings, group: str) -> AIOKafkaConsumer:
         group_id=settings.group(group),
         enable_auto_commit=False,
         auto_offset_reset="latest",
+        isolation_level="read_committed",
         session_timeout_ms=SESSION_MS,
         heartbeat_interval_ms=1_000,
         metadata_max_age_ms=10_000,
@@ -60,12 +69,15 @@ def make_producer(settings: Settings, client: str = "isonomy-herald") -> AIOKafk
 
 
 class Follower:
-    """Reads whole topics from their beginning, and then what comes.
+    """Reads whole topics from their beginning, and then what comes: committed records only.
+
+    Positions are the consumer's own. The offset after the last record is none: the marker that ends a transaction
+    takes an offset, an aborted record too, and a compacted topic may end in a gap.
 
     Parameters
     ----------
     consumer
-        Started, outside any group.
+        Started, outside any group, of isolation level `read_committed`.
     topics
         Full names.
     """
@@ -74,7 +86,7 @@ class Follower:
         self._consumer = consumer
         self._topics = list(topics)
         self.position: dict[TopicPartition, int] = {}
-        """Offset after the last record that `fetch` returned, of each partition."""
+        """Offset up to which `fetch` has returned all there is, of each partition."""
 
     async def start(self) -> None:
         """Assign all partitions; raises `LookupError` when a topic is not there."""
@@ -88,33 +100,76 @@ class Follower:
             found += [TopicPartition(topic, number) for number in sorted(partitions)]
         self._consumer.assign(found)
         await self._consumer.seek_to_beginning(*found)
-        for partition in found:
-            self.position[partition] = await self._consumer.position(partition)
+        self.position = {partition: await self._consumer.position(partition) for partition in found}
 
     async def fetch(self, wait_ms: int, *topics: str) -> list[Any]:
-        """Records that are there, of these topics or of all; empty after so long without any."""
+        """Records that are there, of these topics or of all; empty after so long without any.
+
+        Raises
+        ------
+        Unreadable
+            When a batch cannot be read. No position has moved then: nothing that was fetched with it is lost.
+        """
         chosen = [partition for partition in self.position if not topics or partition.topic in topics]
-        batch = await self._consumer.getmany(*chosen, timeout_ms=wait_ms, max_records=ENOUGH)
-        for partition, records in batch.items():
-            if records:
-                self.position[partition] = records[-1].offset + 1
+        try:
+            batch = await self._consumer.getmany(*chosen, timeout_ms=wait_ms, max_records=ENOUGH)
+        except Exception as error:
+            if isinstance(error, KafkaError) and not isinstance(error, (CorruptRecordException, UnsupportedCodecError)):
+                raise
+            raise await self._unreadable(chosen, error) from error
+        moved = {partition: await self._consumer.position(partition) for partition in chosen}
+        # No pause from here to the caller: whoever compares a position must find its records taken.
+        self.position |= moved
         return [record for records in batch.values() for record in records]
 
     async def at_end(self, *topics: str) -> bool:
-        """Whether all that is there has been returned, by the high watermark that comes with every fetch."""
+        """Whether all that was committed has been returned, by what comes with every fetch."""
         for partition in self.position:
             if topics and partition.topic not in topics:
                 continue
-            high = self._consumer.highwater(partition)
-            # A compacted topic may end in a gap; the consumer's own position steps over it.
-            if high is None or await self._consumer.position(partition) < high:
+            end = self._end(partition)
+            if end is None or await self._consumer.position(partition) < end:
                 return False
         return True
 
     async def end(self, partition: TopicPartition) -> int:
-        """Ask the broker for a partition's end: one round trip."""
+        """Ask the broker for the end of what is committed in a partition: one round trip."""
         found: dict[TopicPartition, int] = await self._consumer.end_offsets([partition])
         return found[partition]
+
+    def _end(self, partition: TopicPartition) -> int | None:
+        """The last stable offset: behind it stands an open transaction. Brokers without any have the high watermark."""
+        stable: int | None = self._consumer.last_stable_offset(partition)
+        high: int | None = self._consumer.highwater(partition)
+        return high if stable is None or stable < 0 else stable
+
+    async def _unreadable(self, chosen: Sequence[TopicPartition], error: Exception) -> Unreadable:
+        """Say which batch it is, and stand again where the last good fetch ended.
+
+        aiokafka does not say where it failed, and what it had read before in the same call is gone.
+        """
+        said = f"{chosen[0].topic}: a batch cannot be read: {_cause(error)}"
+        for partition in chosen:
+            self._consumer.seek(partition, self.position[partition])
+        for partition in chosen:
+            try:
+                # One by one: the position then stands at the first record that fails.
+                while await self._consumer.getmany(partition, timeout_ms=LOOK_MS, max_records=1):
+                    pass
+            except Exception as again:  # noqa: BLE001 -- whatever a codec raises
+                at = await self._consumer.position(partition)
+                place = f"{partition.topic}/{partition.partition}, offset {at}"
+                said = f"{place}: the batch there cannot be read: {_cause(again)}"
+                break
+        for partition in chosen:
+            self._consumer.seek(partition, self.position[partition])
+        return Unreadable(said)
+
+
+def _cause(error: Exception) -> str:
+    if isinstance(error, KafkaError):  # says its own name
+        return str(error)
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
 async def stop(client: AIOKafkaConsumer | AIOKafkaProducer) -> None:

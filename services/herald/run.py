@@ -9,6 +9,8 @@ from services.web.serving import serve_app
 from streams.contracts.metrics import Metrics
 from streams.contracts.settings import Settings
 
+log = logging.getLogger(__name__)
+
 GRACE = 5
 
 
@@ -26,5 +28,6 @@ def serve(settings: Settings) -> None:
     logging.getLogger("apprise").setLevel(logging.CRITICAL)  # it would write URLs, which hold tokens
     fate = Fate()
     serve_app(create_herald(settings, Metrics(), fate, end_process), settings.host, settings.herald_port, GRACE)
-    if fate.failed:
+    if fate.why:
+        log.critical("the herald ended: %s", fate.why)
         raise SystemExit(1)

@@ -73,6 +73,11 @@ class ChildProcess:
         return self._popen.pid
 
     @property
+    def started(self) -> bool:
+        """Whether it was ever started."""
+        return self._popen is not None
+
+    @property
     def alive(self) -> bool:
         """Whether it was started and has not exited; a frozen process is alive."""
         return self._popen is not None and self._popen.poll() is None

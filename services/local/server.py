@@ -59,6 +59,11 @@ class Server(ABC):
             raise RuntimeError(f"{self.name} was never started")
         return self._process
 
+    @property
+    def running(self) -> bool:
+        """Whether it was started and has not ended; a frozen one runs."""
+        return self._process is not None and self._process.alive
+
     def start(self) -> None:
         """Start the server and return once it answers.
 
@@ -67,15 +72,19 @@ class Server(ABC):
         StartError
             If it is not installed, the port is taken, it exits, or it does not answer in `ready_within` seconds.
         """
+        self.launch()
+        try:
+            wait_until(self.answers, self.ready_within, self.process)
+        except BaseException:
+            self.process.kill()
+            raise
+
+    def launch(self) -> None:
+        """Start the process and do not wait for its answer, as for one of several that need each other."""
         require_free(self.port, self.name)
         process = ChildProcess(self.name, self.argv(), log_path=self.directory / f"{self.name}.log")
         process.start()
         self._process = process
-        try:
-            wait_until(self.answers, self.ready_within, process)
-        except BaseException:
-            process.kill()
-            raise
 
     def poll(self) -> int | None:
         """Return the exit code, or `None` while it runs and before it ever ran."""

@@ -37,7 +37,8 @@ class Grant:
 
 
 def _topic(name: str, *operations: str) -> Grant:
-    return Grant("topic", name, operations)
+    """Every process looks at the settings of its topics before it begins."""
+    return Grant("topic", name, (*operations, "DescribeConfigs"))
 
 
 def _group(name: str, *operations: str) -> Grant:
@@ -57,6 +58,7 @@ KAFKA: Mapping[str, tuple[Grant, ...]] = {
     "board": (
         _topic(ALERTS.name, "Read"),
         _topic(VOTES.name, "Describe"),
+        _topic(LEDGER.name, "Describe"),
         _topic(SUBSCRIPTIONS.name, "Read", "Write"),
         _topic(DELIVERIES.name, "Read", "Write"),
         _group(INTAKE_GROUP, "Describe"),
@@ -68,16 +70,16 @@ KAFKA: Mapping[str, tuple[Grant, ...]] = {
         _group(HERALD_GROUP, "Read"),
     ),
     # Who scales workers by what intake has not taken.
-    "scaler": (_topic(VOTES.name, "Describe"), _group(INTAKE_GROUP, "Describe")),
+    "scaler": (Grant("topic", VOTES.name, ("Describe",)), _group(INTAKE_GROUP, "Describe")),
     # A person, or a deployment: `topics`, `replay`, `simulate`, `rebuild`, `dead-letters`.
     "operator": (
-        _topic("", "Create", "Describe", "DescribeConfigs", "Read", "Write"),
+        _topic("", "AlterConfigs", "Create", "Describe", "Read", "Write"),
         _group("", "Describe"),
     ),
 }
 """By process, what of Kafka."""
 
-_CONNECT = "+ping +client|setname"
+_CONNECT = "+ping +info +client|setname"
 _READ = "+get +mget +smembers"
 # A pattern may be subscribed to only when it stands here word for word.
 _CHANGED = "&{prefix}:{{*}}:changed"

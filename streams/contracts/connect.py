@@ -7,15 +7,54 @@ again.
 from __future__ import annotations
 
 import ssl
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
+from streams.contracts.security import REDIS_TLS, SENTINEL
 from streams.contracts.settings import InvalidSetting, Settings
 
 if TYPE_CHECKING:
     from faust.types.auth import CredentialsT
+    from redis import Redis
+    from redis.asyncio import Redis as AsyncRedis
 
-_SCHEMES = ("redis://", "rediss://", "unix://")
+_SCHEMES = ("redis://", "rediss://", "unix://", *(f"{scheme}://" for scheme in SENTINEL))
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a client of Redis waits, seconds, and how often it tries again by itself.
+
+    Each use says it: the defaults of redis-py depend on how the client is made (`Redis()` tries again 3 times in
+    version 6 and 10 times in version 8, `Redis.from_url()` never) and wait for ever before version 8.
+    """
+
+    connect: float
+    answer: float
+    retries: int = 0
+
+
+FOLDING = Patience(connect=5.0, answer=5.0)
+"""A fold. Its writes could be repeated blindly: they are fenced, and whole values; a claim repeated is a later claim.
+
+But the stage tries again every half second, says so and goes on folding between two tries. A client that tried again
+by itself would hold up the loop, and with it rebalances, for as long as Redis is away, without a word.
+"""
+FOLLOWING = Patience(connect=2.0, answer=5.0)
+"""The board. A retry would hide that the subscription was interrupted, and what was said meanwhile is lost."""
+COMMAND = Patience(connect=5.0, answer=5.0, retries=3)
+"""A command that somebody waits for. It does only what may be done twice, and outlasts a Redis that restarts."""
+KNOCK = Patience(connect=5.0, answer=5.0)
+"""The question at the start of a process whether we are let in. A Redis that is away is waited for elsewhere."""
+
+RETRY_FIRST, RETRY_LONGEST = 0.25, 1.0
+"""Pauses between a command's tries, seconds: each twice the one before."""
+SENTINEL_SECONDS = 1.0
+"""Longest wait for a Sentinel, before the next one is asked."""
+SENTINEL_PORT = 26379
 
 
 def check_connections(settings: Settings) -> None:
@@ -27,23 +66,28 @@ def check_connections(settings: Settings) -> None:
         When one cannot be used; the sentence names its variable and place, never what is in it.
     """
     aiokafka_options(settings)
-    redis_options(settings)
+    options = redis_options(settings)
+    if _has_sentinels(settings):
+        _ask_sentinels(settings, options)
 
 
 def aiokafka_options(settings: Settings) -> dict[str, Any]:
-    """Give what an aiokafka client needs to reach Kafka, its servers included."""
+    """Give what an aiokafka client needs to reach Kafka, its servers included. It has no topic created."""
+    _have_no_topic_created()
     return {"bootstrap_servers": settings.kafka, **_kafka(settings)}
 
 
 def kafka_python_options(settings: Settings) -> dict[str, Any]:
-    """Give what a kafka-python client needs to reach Kafka, its servers included."""
+    """Give what a kafka-python client needs to reach Kafka, its servers included. It has no topic created."""
+    _have_no_topic_created()
     return {"bootstrap_servers": settings.kafka.split(","), **_kafka(settings)}
 
 
 def faust_credentials(settings: Settings) -> CredentialsT | None:
-    """Give Faust's `broker_credentials`; None on a plain connection."""
+    """Give Faust's `broker_credentials`; None on a plain connection. Its clients have no topic created."""
     from faust.auth import SASLCredentials, SSLCredentials
 
+    _have_no_topic_created()
     security = settings.kafka_security
     context = _kafka_context(settings) if security.tls else None
     if security.sasl:
@@ -56,29 +100,148 @@ def faust_credentials(settings: Settings) -> CredentialsT | None:
     return None if context is None else SSLCredentials(context)
 
 
+def redis_client(settings: Settings, patience: Patience, **options: Any) -> Redis:
+    """Make a client of Redis that blocks; `options` are redis-py's, such as `decode_responses`.
+
+    Raises
+    ------
+    InvalidSetting
+        As `redis_options`.
+    """
+    from redis import Redis
+    from redis.backoff import ExponentialBackoff
+    from redis.retry import Retry
+    from redis.sentinel import Sentinel
+
+    backoff = ExponentialBackoff(base=RETRY_FIRST, cap=RETRY_LONGEST)
+    waiting = {"socket_connect_timeout": patience.connect, "socket_timeout": patience.answer}
+    given = redis_options(settings) | waiting | {"retry": Retry(backoff, patience.retries)} | options
+    if "url" in given:
+        return Redis.from_url(**given)
+    sentinels, service, asking = _ask_sentinels(settings, given)
+    ask: Any = Sentinel  # redis-py gives it no types
+    asking["retry"] = Retry(backoff, 0)  # there is another to ask
+    master: Redis = ask(sentinels, sentinel_kwargs=asking).master_for(service, **given)
+    return master
+
+
+def async_redis_client(settings: Settings, patience: Patience, **options: Any) -> AsyncRedis:
+    """Make a client of Redis for asyncio; see `redis_client`."""
+    from redis.asyncio import Redis
+    from redis.asyncio.retry import Retry
+    from redis.asyncio.sentinel import Sentinel
+    from redis.backoff import ExponentialBackoff
+
+    backoff = ExponentialBackoff(base=RETRY_FIRST, cap=RETRY_LONGEST)
+    waiting = {"socket_connect_timeout": patience.connect, "socket_timeout": patience.answer}
+    given = redis_options(settings) | waiting | {"retry": Retry(backoff, patience.retries)} | options
+    if "url" in given:
+        return Redis.from_url(**given)
+    sentinels, service, asking = _ask_sentinels(settings, given)
+    ask: Any = Sentinel  # redis-py gives it no types
+    asking["retry"] = Retry(backoff, 0)
+    master: AsyncRedis = ask(sentinels, sentinel_kwargs=asking).master_for(service, **given)
+    return master
+
+
 def redis_options(settings: Settings) -> dict[str, Any]:
-    """Give what `Redis.from_url` needs, sync or async, the URL included."""
+    """Give what a client of Redis needs, sync or async: `url` for `Redis.from_url`, or `db` behind Sentinels.
+
+    Raises
+    ------
+    InvalidSetting
+        When the URL or a file cannot be used.
+    """
     url = settings.redis_url
     if not url.startswith(_SCHEMES):
-        raise InvalidSetting("REDIS_URL must begin with redis://, rediss:// or unix://")
-    options: dict[str, Any] = {"url": url}
+        raise InvalidSetting(
+            "REDIS_URL must begin with redis://, rediss:// or unix://, or name Sentinels: "
+            "redis+sentinel://host:port,host:port/service"
+        )
+    options: dict[str, Any] = _behind_sentinels(settings) if _has_sentinels(settings) else {"url": url}
     if settings.redis_username:
         options["username"] = settings.redis_username
     if settings.redis_password_file is not None:
         options["password"] = _read_secret("REDIS_PASSWORD_FILE", settings.redis_password_file)
-    if url.startswith("rediss://"):
-        files = (settings.redis_ca_file, settings.redis_certificate_file, settings.redis_key_file)
-        _context("REDIS", *files)  # told now and in a sentence, not at the first connection
-        authority, certificate, key = (None if path is None else str(path) for path in files)
-        options |= {
-            "ssl_ca_certs": authority,
-            "ssl_certfile": certificate,
-            "ssl_keyfile": key,
-            "ssl_cert_reqs": "required",
-            "ssl_check_hostname": True,
-            "ssl_min_version": ssl.TLSVersion.TLSv1_2,
-        }
+    return options | _redis_tls(settings)
+
+
+def _redis_tls(settings: Settings) -> dict[str, Any]:
+    if not settings.redis_url.startswith(tuple(f"{scheme}://" for scheme in REDIS_TLS)):
+        return {}
+    files = (settings.redis_ca_file, settings.redis_certificate_file, settings.redis_key_file)
+    _context("REDIS", *files)  # told now and in a sentence, not at the first connection
+    authority, certificate, key = (None if path is None else str(path) for path in files)
+    options = {
+        "ssl_ca_certs": authority,
+        "ssl_certfile": certificate,
+        "ssl_keyfile": key,
+        "ssl_cert_reqs": "required",
+        "ssl_check_hostname": True,
+        "ssl_min_version": ssl.TLSVersion.TLSv1_2,
+    }
+    return options | {"ssl": True} if _has_sentinels(settings) else options
+
+
+def _has_sentinels(settings: Settings) -> bool:
+    return urlsplit(settings.redis_url).scheme in SENTINEL
+
+
+def _behind_sentinels(settings: Settings) -> dict[str, Any]:
+    """Options of the master itself, out of a URL that names Sentinels."""
+    url = urlsplit(settings.redis_url)
+    _, database = _service(settings)
+    options: dict[str, Any] = {"db": database}
+    if url.username:
+        options["username"] = unquote(url.username)
+    if url.password:
+        options["password"] = unquote(url.password)
     return options
+
+
+def _have_no_topic_created() -> None:
+    """Have all clients of this process ask for topics without having them created.
+
+    A broker creates a topic that a client names, with settings that lose data, unless the request says otherwise
+    (`auto.create.topics.enable` is true by default). aiokafka can say so, and has no setting for it; kafka-python has
+    one, `allow_auto_create_topics`, and does not heed it (3.0.12).
+    """
+    import aiokafka.client
+    from aiokafka.protocol.metadata import MetadataRequest
+    from kafka.cluster import ClusterMetadata
+
+    aiokafka.client.MetadataRequest = partial(MetadataRequest, allow_auto_topic_creation=False)
+    ClusterMetadata.DEFAULT_CONFIG["allow_auto_create_topics"] = False
+
+
+def _ask_sentinels(settings: Settings, given: dict[str, Any]) -> tuple[list[tuple[str, int]], str, dict[str, Any]]:
+    """Where the Sentinels are, the service they are asked for, and what their own connections are told.
+
+    They are reached with the same certificates as Redis and with a password of their own.
+    """
+    sentinels = []
+    for place in urlsplit(settings.redis_url).netloc.rpartition("@")[2].split(","):
+        try:
+            found = urlsplit(f"//{place.strip()}")
+            host, port = found.hostname, found.port
+        except ValueError:
+            host = port = None
+        if not host:
+            raise InvalidSetting(f"REDIS_URL names a Sentinel {place!r}, which is not host:port")
+        sentinels.append((host, port or SENTINEL_PORT))
+    options = {name: value for name, value in given.items() if name.startswith("ssl")}
+    options |= {"socket_connect_timeout": SENTINEL_SECONDS, "socket_timeout": SENTINEL_SECONDS}
+    if settings.redis_sentinel_password_file is not None:
+        options["password"] = _read_secret("REDIS_SENTINEL_PASSWORD_FILE", settings.redis_sentinel_password_file)
+    return sentinels, _service(settings)[0], options
+
+
+def _service(settings: Settings) -> tuple[str, int]:
+    """Name of the service, and number of the database."""
+    service, _, database = unquote(urlsplit(settings.redis_url).path.strip("/")).partition("/")
+    if not service or (database and not database.isdecimal()):
+        raise InvalidSetting("REDIS_URL with Sentinels must end with /service or /service/database-number")
+    return service, int(database or 0)
 
 
 def _kafka(settings: Settings) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The Redis keys. The hash tag `{arena}` keeps everything of one arena in one cluster slot."""
+"""The Redis keys. The hash tag `{arena}` marks what belongs to one arena; Redis Cluster is not supported."""
 
 from __future__ import annotations
 
@@ -51,3 +51,7 @@ class Keys:
     def partition(self, partition: int, fold: str) -> str:
         """String: which arenas a ledger partition was known to hold, up to which offset."""
         return f"{self.prefix}:ledger:{partition}:{fold}"
+
+    def shown(self, partition: int) -> str:
+        """String: offset of a ledger partition up to which the boards here count everything."""
+        return f"{self.prefix}:ledger:{partition}:shown"

@@ -104,6 +104,8 @@ class Metrics:
         self.stopped = self._gauge(
             "fold_arena_stopped", "1 when nothing more of an arena is folded: see the log.", "stage", "arena"
         )
+        # cause: unreachable, full, read_only, loading, disk, replicas, cluster, refused, busy, other (docs/runbooks).
+        self.redis_away = self._gauge("redis_away", "1 while a stage waits for Redis, by why.", "stage", "cause")
         self.fenced = self._counter("fold_fenced", "Writes refused because another owner took over.", "stage", "arena")
         self.republished = self._counter(
             "fold_republished", "Views written again because Redis had lost them.", "stage", "arena"

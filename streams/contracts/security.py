@@ -11,6 +11,11 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     from streams.contracts.settings import Settings
 
+SENTINEL = ("redis+sentinel", "rediss+sentinel")
+"""Schemes of a REDIS_URL that names Sentinels, which know where Redis is."""
+REDIS_TLS = ("rediss", "rediss+sentinel")
+"""Schemes of a REDIS_URL that is encrypted."""
+
 
 class KafkaSecurity(StrEnum):
     """What a connection to Kafka is, by Kafka's own names."""
@@ -80,8 +85,10 @@ def _of_redis(settings: Settings) -> Iterator[str]:
         "REDIS_KEY_FILE": settings.redis_key_file,
     }
     for variable, value in certificates.items():
-        if value and url.scheme != "rediss":
-            yield f"{variable} is of no use with a REDIS_URL that does not begin with rediss://"
+        if value and url.scheme not in REDIS_TLS:
+            yield f"{variable} is of no use with a REDIS_URL that does not begin with rediss:// or rediss+sentinel://"
+    if settings.redis_sentinel_password_file and url.scheme not in SENTINEL:
+        yield "REDIS_SENTINEL_PASSWORD_FILE is of no use with a REDIS_URL that names no Sentinels"
     if settings.redis_username and named:
         yield "REDIS_USERNAME is given, and REDIS_URL names a user, too"
     if settings.redis_password_file and known:

@@ -48,11 +48,17 @@ class Settings:
     redis_url: str = setting(
         "redis://localhost:6379/0",
         "REDIS_URL",
-        "Where the views are published; `rediss://` is encrypted.",
+        "Where the views are published; `rediss://` is encrypted. Sentinels are named as "
+        "`redis+sentinel://host:port,host:port/service/0` (`rediss+sentinel://`: encrypted).",
         shown=False,  # it may hold a password; `redis_place` may be shown
     )
     redis_username: str = setting("", "REDIS_USERNAME", "Who we are to Redis; none: its default user.")
     redis_password_file: Path | None = setting(None, "REDIS_PASSWORD_FILE", "File whose one line is the password.")
+    redis_sentinel_password_file: Path | None = setting(
+        None,
+        "REDIS_SENTINEL_PASSWORD_FILE",
+        "File whose one line is the password of the Sentinels, where they have one.",
+    )
     redis_ca_file: Path | None = setting(
         None, "REDIS_CA_FILE", "PEM file of the authorities that vouch for Redis; none: the system's."
     )

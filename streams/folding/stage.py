@@ -4,7 +4,7 @@ It starts from the position in its saved state, never from a committed offset. S
 another ledger means refolding from the start, by itself. What is folded and published is the subclass's.
 """
 
-# Longer than most: taking over, folding and saving are one life cycle, and its order is the proof.
+# Longer than most: taking over, folding, saving are one life cycle, and its order is the proof.
 
 from __future__ import annotations
 
@@ -18,24 +18,22 @@ from typing import Any, Generic, TypeVar
 
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
-from redis.asyncio import Redis
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from streams.contracts.connect import redis_options
+from streams.contracts.connect import FOLDING, async_redis_client
 from streams.contracts.metrics import Metrics
 from streams.contracts.partitioner import partitions_of
+from streams.contracts.redis_away import REDIS_AWAY, cause_of
 from streams.contracts.settings import Settings
 from streams.contracts.topics import LEDGER
 from streams.contracts.vote import is_arena
 from streams.folding.listing import Listing, checksum, decode_listing, encode_listing
 from streams.folding.store import Outcome, Store
+from streams.folding.waiting import Waiting
 from streams.ledger.codec import Block, DamagedRecord, Notice, decode
 from streams.log import Batch, Log
 
 logger = logging.getLogger(__name__)
 
-AWAY = (RedisConnectionError, RedisTimeoutError, OSError)
 RETRY_SECONDS = 0.5
 CHECK_SECONDS = 1.0
 RECORDS_A_TURN = 50
@@ -61,6 +59,8 @@ class Owned:
     name: str
     partition: int
     epoch: int
+    quiet_until: int = field(default=0, kw_only=True)
+    """Nothing is published before this position: an owner before may have published up to there."""
     stopped: str = field(default="", kw_only=True)
     """Why nothing more of this arena is folded or published; empty while all is well."""
 
@@ -77,8 +77,8 @@ class _Partition:
     reached: int
     """Offset up to which the partition was read: at or behind the position, for not every offset is a record's."""
     quiet_until: int
-    """The ledger's end at take-over: nothing is published before it was reached, or readers would see the past run by.
-    The owner before may have published whatever was in the ledger."""
+    """The ledger's end when all arenas were claimed: the owner before may have published up to there, so nothing is
+    published before, or readers would see the past run by."""
     refold_until: int
     """The same of a refold, which may have been begun by an owner before this one; 0 when there is none."""
     swept: bool
@@ -102,6 +102,7 @@ class FoldStage(ABC, Generic[A]):
         self._next_snapshot = self._next_check = self._retry_at = 0.0
         self._store: Store
         self._log: Log
+        self._waiting = Waiting(metrics, self.name)
         self.positions: dict[TopicPartition, int] = {}
         """Next record to fold of each partition held; read by the watchdog."""
         self.steps = 0
@@ -158,7 +159,7 @@ class FoldStage(ABC, Generic[A]):
 
     async def run(self) -> None:
         """Follow until cancelled."""
-        redis = Redis.from_url(**redis_options(self._settings), socket_timeout=5.0, socket_connect_timeout=5.0)
+        redis = async_redis_client(self._settings, FOLDING)
         self._store = Store(redis, self._settings.keys, self.name)
         try:
             self._log = Log(self._settings, self.name, self.topics, self, max_records=RECORDS_A_TURN)
@@ -175,9 +176,10 @@ class FoldStage(ABC, Generic[A]):
         """Load the states of the partitions' arenas; waits for Redis when it is away."""
         while True:
             try:
-                return await self._take_over(log, partitions)
-            except AWAY as error:
-                logger.warning("Redis is away, taking over has to wait: %s", error)
+                await self._take_over(log, partitions)
+                return self._waiting.end()
+            except REDIS_AWAY as error:
+                self._waiting.begin(error, "taking over")
                 self.steps += 1
                 await asyncio.sleep(RETRY_SECONDS)
 
@@ -207,14 +209,17 @@ class FoldStage(ABC, Generic[A]):
             self._partitions[at.partition] = _Partition(
                 position=position,
                 reached=position,
-                quiet_until=end[at],
+                quiet_until=position,  # said below, when all is claimed
                 refold_until=end[at] if refolding or begun else 0,
                 swept=cause is None and not begun,
                 tail=listing.tail if listing and listing.position == position else 0,
                 saved_position=listing.position if listing and cause is None else -1,
             )
             self.positions[at] = position
-            log.seek(at, position)
+        # Asked again, now that the owners before can publish nothing more.
+        for at, known in (await log.ends(partitions)).items():
+            self._partitions[at.partition].quiet_until = known
+            log.seek(at, self.positions[at])
         self._metrics.ready.labels(self.name).set(1)
         logger.info("%s follows %s", self.name, {f"{p.topic}/{p.partition}": o for p, o in self.positions.items()})
 
@@ -253,15 +258,17 @@ class FoldStage(ABC, Generic[A]):
             return
         try:
             await self._write_due(now)
-        except AWAY as error:
-            logger.warning("Redis is away, %s has to wait: %s", self.name, error)
+            self._waiting.end()
+        except REDIS_AWAY as error:
+            self._waiting.begin(error, self.name)
             self._retry_at = now + RETRY_SECONDS
+            self._next_snapshot = 0.0  # or a save that failed counts as done, and Redis as back
 
     async def _take(self, held: _Partition, partition: int, entry: Any) -> None:
         offset, value = entry.offset, entry.value
         record: Block | Notice | DamagedRecord
         try:
-            record = decode(value)
+            record = decode(value or b"")
             name = record.arena
         except DamagedRecord as error:
             # Whose it is says its key; a record that names no arena is no arena's, and nobody's number lacks it.
@@ -270,6 +277,8 @@ class FoldStage(ABC, Generic[A]):
         if arena is None and is_arena(name):
             owned = Owned(name, partition, await self._claim(name))
             arena = self._arenas[name] = self._new(owned, offset)
+            # A listing that was saved before its first record does not name it: somebody may have published it since.
+            arena.quiet_until = await self._log.end_now(TopicPartition(self._settings.topic(LEDGER.name), partition))
             self._metrics.stopped.labels(self.name, name).set(0)
         if arena is None:
             logger.error("%s: ledger/%d at offset %d is no arena's record: %s", self.name, partition, offset, record)
@@ -284,10 +293,7 @@ class FoldStage(ABC, Generic[A]):
         held.position, held.tail = offset + 1, checksum(value)
 
     def _stop_arena(self, arena: A, why: str) -> None:
-        """Fold, publish and save nothing more of an arena: what is published of it stays, and its position too.
-
-        The next owner tries again from there.
-        """
+        """Fold, publish and save nothing more of an arena: the next owner tries again from its last save."""
         arena.stopped = why
         self._metrics.stopped.labels(self.name, arena.name).set(1)
         logger.error("%s: arena %s stops here, the others go on: %s", self.name, arena.name, why)
@@ -296,8 +302,8 @@ class FoldStage(ABC, Generic[A]):
         while True:
             try:
                 return await self._store.claim(arena)
-            except AWAY as error:
-                logger.warning("Redis is away, a new arena has to wait: %s", error)
+            except REDIS_AWAY as error:
+                self._waiting.begin(error, "a new arena")
                 self.steps += 1
                 await asyncio.sleep(RETRY_SECONDS)
 
@@ -305,8 +311,10 @@ class FoldStage(ABC, Generic[A]):
         for number, held in self._partitions.items():
             if not held.swept and held.reached >= held.quiet_until:
                 for name in await self._store.arenas():
-                    if partitions_of([name.encode()], self._count) == [number]:
-                        await self._sweep(name, self._arenas.get(name))
+                    arena = self._arenas.get(name)
+                    here = partitions_of([name.encode()], self._count) == [number]
+                    if here and not (arena is not None and arena.stopped):
+                        await self._sweep(name, arena)
                 held.swept = True
         await self._publish_all(now, last=False)
         if now >= self._next_check:
@@ -320,10 +328,10 @@ class FoldStage(ABC, Generic[A]):
     async def _publish_all(self, now: float, *, last: bool) -> None:
         for arena in self._arenas.values():
             held = self._partitions[arena.partition]
-            if held.reached >= held.quiet_until and not arena.stopped:
+            if held.reached >= max(held.quiet_until, arena.quiet_until) and not arena.stopped:
                 try:
                     await self._publish_due(arena, now, last=last)
-                except (*AWAY, KafkaError, Fenced):
+                except (*REDIS_AWAY, KafkaError, Fenced):
                     raise
                 except Exception as error:  # noqa: BLE001 -- as where it is folded
                     self._stop_arena(arena, f"its views cannot be made: {error!r}")
@@ -334,8 +342,8 @@ class FoldStage(ABC, Generic[A]):
         try:
             await self._publish_all(time.monotonic(), last=True)
             await self._save_all()
-        except AWAY as error:
-            logger.warning("Redis is away, the last state of %s is not saved: %s", self.name, error)
+        except REDIS_AWAY as error:
+            logger.warning("%s, the last state of %s is not saved: %s", cause_of(error).words, self.name, error)
 
     async def _heed(self, arena: A, outcome: Outcome) -> None:
         """Stop when another owns the arena; write everything again when Redis lost it."""

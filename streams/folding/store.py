@@ -194,6 +194,10 @@ class Store:
         """Save what is known of a ledger partition."""
         await self._redis.set(self._keys.partition(partition, self._fold), listing)
 
+    async def save_shown(self, partition: int, position: int) -> None:
+        """Say up to where a ledger partition is on the boards."""
+        await self._redis.set(self._keys.shown(partition), position)
+
     def _state(self, arena: str) -> str:
         return self._keys.state(arena, self._fold)
 

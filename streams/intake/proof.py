@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from streams.clients import make_reader, stop
 from streams.contracts.settings import Settings
 from streams.contracts.topics import LEDGER
-from streams.ledger.codec import Block, decode
+from streams.ledger.codec import Block, DamagedRecord, decode
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +51,13 @@ async def _read_back(consumer: AIOKafkaConsumer, at: TopicPartition, wanted: Col
         newer = dict(found)
         while await consumer.position(at) < end:
             for record in (await consumer.getmany(at, timeout_ms=200, max_records=WINDOW)).get(at, ()):
-                block = decode(record.value)
+                try:
+                    block = decode(record.value or b"")
+                except DamagedRecord as error:
+                    logger.warning(
+                        "%s/%d at offset %d proves nothing: %s", at.topic, at.partition, record.offset, error
+                    )
+                    continue
                 if isinstance(block, Block):
                     for partition, offset in block.through.items():
                         if partition not in newer:

@@ -23,6 +23,9 @@ from streams.ratings.fold import ArenaState, Limits, fold
 from streams.ratings.publish import make_board
 from streams.ratings.snapshot import Snapshots, decode_state, encode_history
 
+SHOWN_SECONDS = 1.0
+"""How often it is said up to where the boards in Redis count: readers measure by it how old they are."""
+
 _EVERY_TIER = frozenset(tier.name for tier in TIERS)
 _json = msgspec.json.Encoder().encode
 
@@ -38,6 +41,8 @@ class RatedArena(Owned):
     unsaved: set[str] = field(default_factory=set)
     starts: dict[str, dict[str, float]] = field(default_factory=dict)
     next_refresh: float = 0.0
+    published: int = 0
+    """Up to this offset of the ledger its boards in Redis count everything, as far as this process knows."""
 
 
 class RatingsStage(FoldStage[RatedArena]):
@@ -49,6 +54,7 @@ class RatingsStage(FoldStage[RatedArena]):
         super().__init__(settings, metrics)
         self._limits = Limits(settings.max_models, settings.max_boards)
         self._play = elo.compiled()
+        self._next_shown = 0.0
 
     def _new(self, owned: Owned, position: int) -> RatedArena:
         state = ArenaState(owned.name, position=position, history=RatingsHistory(self._settings.reweighted))
@@ -90,9 +96,26 @@ class RatingsStage(FoldStage[RatedArena]):
         arena.unpublished.update(arena.state.boards)
         arena.unpublished_tiers.update(_EVERY_TIER)
         arena.snapshots = Snapshots()
+        arena.published = 0
 
     async def _sweep(self, name: str, arena: RatedArena | None) -> None:
         await self._store.prune(name, set(arena.state.boards) if arena else set())
+
+    async def _write_due(self, now: float) -> None:
+        await super()._write_due(now)
+        if now >= self._next_shown:
+            self._next_shown = now + SHOWN_SECONDS
+            for partition, position in self._shown().items():
+                await self._store.save_shown(partition, position)
+
+    def _shown(self) -> dict[int, int]:
+        """Up to where each partition is on the boards: only this fold knows which records change one."""
+        shown = {number: held.reached for number, held in self._partitions.items()}
+        for arena in self._arenas.values():
+            if not arena.unpublished and not arena.stopped:
+                arena.published = self._partitions[arena.partition].reached
+            shown[arena.partition] = min(shown[arena.partition], arena.published)
+        return shown
 
     async def _publish_due(self, arena: RatedArena, now: float, *, last: bool) -> None:
         if arena.unpublished and (last or now >= arena.next_refresh):
@@ -118,6 +141,7 @@ class RatingsStage(FoldStage[RatedArena]):
         outcome = await self._store.publish(arena.name, arena.epoch, values, message, boards=sorted(texts))
         if outcome is Outcome.DONE:
             arena.unpublished.clear()
+            arena.published = arena.state.position
             arena.unpublished_tiers.clear()
             self._measure(arena.state)
         else:

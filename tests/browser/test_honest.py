@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from services.cli.topics import ensure_topics
+from streams.contracts.settings import Settings
 from tests.browser.conftest import Visit
 from tests.browser.stack import Stack, board_process
 
@@ -35,10 +37,23 @@ def test_a_board_that_is_gone_is_said_and_its_return_too(
 
 
 def test_without_an_arena_it_says_so(stack: Stack, visit: Visit, tmp_path: Path) -> None:
-    board = board_process(stack.pipeline, tmp_path, "empty-board", ISONOMY_REDIS_PREFIX="nothing-here").start()
+    nothing = {"ISONOMY_REDIS_PREFIX": "nothing-here", "ISONOMY_TOPIC_PREFIX": f"{stack.pipeline.topic_prefix}nothing."}
+    ensure_topics(Settings.from_env({**stack.pipeline.environment, **nothing}), create=True)
+    board = board_process(stack.pipeline, tmp_path, "empty-board", **nothing).start()
     try:
-        page = visit(url=board.url)
+        page = visit(url=board.url, quiet=False)
         expect(page.locator("main")).to_contain_text("No arena has published anything yet")
+    finally:
+        board.process.terminate()
+
+
+def test_a_redis_that_is_empty_beside_a_ledger_that_is_not_is_no_empty_arena(
+    stack: Stack, removal: str, visit: Visit, tmp_path: Path
+) -> None:
+    board = board_process(stack.pipeline, tmp_path, "blank-board", ISONOMY_REDIS_PREFIX="nothing-here").start()
+    try:
+        page = visit(url=board.url, quiet=False)
+        expect(page.locator("main")).to_contain_text("nothing is known yet", ignore_case=True)
     finally:
         board.process.terminate()
 

@@ -14,7 +14,9 @@ from tests.support.stack import TestBroker, TestRedis, make_broker, make_redis
 def broker(tmp_path: Path) -> Iterator[TestBroker]:
     """A broker for this test alone: it is killed."""
     chosen = make_broker(tmp_path / "broker")
-    with chosen.owned():
+    if chosen.server is None:
+        pytest.skip("the broker of KAFKA_BOOTSTRAP_SERVERS is not ours to kill")
+    with chosen.server:
         yield chosen
 
 

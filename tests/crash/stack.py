@@ -4,7 +4,7 @@ import random
 import time
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -28,7 +28,7 @@ class EventLog:
     """Prints what happens, with seconds since the start."""
 
     def __init__(self, show: Callable[[str], None]) -> None:
-        self._show = show
+        self.show = show
         self._began = time.monotonic()
 
     @property
@@ -36,7 +36,7 @@ class EventLog:
         return time.monotonic() - self._began
 
     def say(self, text: str) -> None:
-        self._show(f"  {self.seconds:7.1f} s  {text}")
+        self.show(f"  {self.seconds:7.1f} s  {text}")
 
 
 class Stack(ABC):
@@ -54,6 +54,8 @@ class Stack(ABC):
         Stages of each worker by name.
     others
         What else runs, by name.
+    spares
+        Workers of these that are not started with the others.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class Stack(ABC):
         log: EventLog,
         workers: Mapping[str, str],
         others: Mapping[str, ChildProcess],
+        spares: Collection[str] = (),
     ) -> None:
         self.broker, self.redis, self.pipeline, self.log = broker, redis, pipeline, log
         self.workers = {name: pipeline.worker(name, stages) for name, stages in workers.items()}
@@ -71,21 +74,42 @@ class Stack(ABC):
         self.exits: Counter[str] = Counter()
         """How often each ended with which code on the way."""
         self._killed: set[str] = set()
-        self._supervisor = Supervisor(self.children, report=self._heard, patience=PATIENCE)
+        self._spares = frozenset(spares)
+        # One supervisor each, so that one process can be kept down while the others are kept up.
+        self._supervisors = {
+            name: Supervisor({name: child}, report=self._heard, patience=PATIENCE)
+            for name, child in self.children.items()
+        }
 
     @abstractmethod
     def counted(self) -> int:
         """Battles that Redis shows."""
 
     def start(self) -> None:
-        self._supervisor.start()
-        for worker in self.workers.values():
-            worker.wait_ready()
+        for name, supervisor in self._supervisors.items():
+            if name not in self._spares:
+                supervisor.start()
+        for name, worker in self.workers.items():
+            if name not in self._spares:
+                worker.wait_ready()
 
     def stop(self) -> dict[str, int | None]:
-        """SIGTERM to all; returns the exit codes."""
-        self._supervisor.stop()
-        return {name: child.poll() for name, child in self.children.items()}
+        """SIGTERM to all, the last first; returns the exit codes."""
+        for supervisor in reversed(self._supervisors.values()):
+            supervisor.stop()
+        return {name: child.poll() for name, child in self.children.items() if child.started}
+
+    def hold(self, *names: str) -> None:
+        """SIGTERM, and keep them down until `release`."""
+        for name in names:
+            self._supervisors[name].stop()
+            self.log.say(f"stopped {name}")
+
+    def release(self, *names: str) -> None:
+        """Start what was held, or a spare."""
+        for name in names:
+            self._supervisors[name].start()
+            self.log.say(f"started {name}")
 
     def watch(self, seconds: float) -> None:
         """Let the stack run, restarting what falls."""
@@ -95,7 +119,8 @@ class Stack(ABC):
         """Let it run until a condition holds; False when it did not in time."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            self._supervisor.check()
+            for supervisor in self._supervisors.values():
+                supervisor.check()
             if condition():
                 return True
             time.sleep(EVERY)
@@ -136,7 +161,7 @@ class Stack(ABC):
 
     def log_lines(self, *words: str) -> dict[str, int]:
         """How often each of some words stands in the logs of the workers."""
-        texts = [Path(child.log_path).read_text(errors="replace") for child in self.children.values()]
+        texts = [Path(child.log_path).read_text(errors="replace") for child in self.children.values() if child.started]
         return {word: sum(text.count(word) for text in texts) for word in words}
 
     def _heard(self, report: Report) -> None:

@@ -65,7 +65,7 @@ def stack(
     broker: TestBroker, redis_server: TestRedis, topic_prefix: str, redis_prefix: str, tmp_path: Path, log: EventLog
 ) -> Iterator[RatingsStack]:
     # A hanging stage is found sooner than in production, so that the suite has an end.
-    environ = {"ISONOMY_WATCHDOG_SECONDS": "40"}
+    environ = {"ISONOMY_WATCHDOG_SECONDS": "40", "ISONOMY_REPLICATION": str(broker.replication)}
     pipeline = Pipeline(broker.bootstrap, redis_server.url, topic_prefix, redis_prefix, tmp_path, environ)
     pipeline.create_topics()
     stack = RatingsStack(broker, redis_server, pipeline, log)

@@ -84,6 +84,7 @@ def pipeline(
     environ = {
         "ISONOMY_WATCHDOG_SECONDS": "40",
         "ISONOMY_SNAPSHOT_SECONDS": "10",
+        "ISONOMY_REPLICATION": str(broker.replication),
         "ISONOMY_FAIRNESS_FILE": str(settings),
     }
     pipeline = Pipeline(broker.bootstrap, redis_server.url, topic_prefix, redis_prefix, tmp_path, environ)

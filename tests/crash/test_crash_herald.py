@@ -51,6 +51,7 @@ def stack(broker: TestBroker, topic_prefix: str, tmp_path: Path) -> Iterator[Her
         "ISONOMY_HERALD_RETRY_SECONDS": WAITS,
         "ISONOMY_HERALD_ATTEMPT_SECONDS": str(ATTEMPT),
         "ISONOMY_HERALD_GROUP_SECONDS": "0.5",
+        "ISONOMY_REPLICATION": str(broker.replication),
     }
     stack = HeraldStack(broker.bootstrap, topic_prefix, tmp_path, environ)
     stack.create_topics()

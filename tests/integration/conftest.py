@@ -14,7 +14,8 @@ def pipeline(
     broker: TestBroker, redis_server: TestRedis, topic_prefix: str, redis_prefix: str, tmp_path: Path
 ) -> Iterator[Pipeline]:
     """A pipeline whose topics do not exist yet; what a test leaves running is killed."""
-    pipeline = Pipeline(broker.bootstrap, redis_server.url, topic_prefix, redis_prefix, tmp_path)
+    environ = {"ISONOMY_REPLICATION": str(broker.replication)}
+    pipeline = Pipeline(broker.bootstrap, redis_server.url, topic_prefix, redis_prefix, tmp_path, environ)
     try:
         yield pipeline
     finally:

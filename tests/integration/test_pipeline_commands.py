@@ -6,8 +6,10 @@ import time
 from pathlib import Path
 
 import pytest
+from aiokafka import AIOKafkaProducer
+from kafka import KafkaProducer
 
-from streams.contracts.topics import TOPICS
+from streams.contracts.topics import DEAD_LETTERS, TOPICS, VOTES
 from tests.support.eventually import eventually
 from tests.support.pipeline import COUNTED, Pipeline, assert_same_boards, encode, fold_votes, make_votes
 
@@ -127,3 +129,55 @@ def test_without_dead_letters_there_is_nothing_to_list_and_nothing_to_send(pipel
     assert listed(pipeline) == []
     assert "0 refused: none" in pipeline.isonomy("dead-letters", "list").stdout
     assert "nothing to send" in pipeline.isonomy("dead-letters", "redrive", "--yes").stdout
+
+
+async def test_a_letter_without_key_and_value_is_named_and_what_is_behind_it_is_sent(pipeline: Pipeline) -> None:
+    pipeline.create_topics()
+    worker = pipeline.worker().start().wait_ready()
+    votes = pipeline.settings.topic(VOTES.name)
+    async with AIOKafkaProducer(bootstrap_servers=pipeline.bootstrap) as producer:
+        batch = producer.create_batch()  # no client of ours sends such a record otherwise
+        batch.append(key=None, value=None, timestamp=None)
+        batch.close()
+        await (await producer.send_batch(batch, votes, partition=0))
+    pipeline.produce([{**vote, "winner": "left"} for vote in make_votes(4, seed=43, labels=False)])
+    letters = eventually(lambda: len(found := listed(pipeline)) == 5 and found, 60)
+    (nothing,) = [letter for letter in letters if letter["key"] is None and letter["value"] is None]
+
+    sent = pipeline.isonomy("dead-letters", "redrive", "--yes", check=False)
+    assert sent.returncode == 1
+    assert "Traceback" not in sent.stderr
+    assert f"not sent: {votes}/0/{nothing['offset']}: it has neither key nor value" in sent.stderr
+    assert "sent 4 records again" in sent.stdout
+    assert "Error: 1 could not be sent" in sent.stderr
+    assert eventually(lambda: worker.metric("dead_letters_total", reason="unknown_winner") == 8, COUNTED)
+
+
+def test_a_batch_that_nobody_can_read_is_listed_with_its_offsets_and_not_sent_again(pipeline: Pipeline) -> None:
+    pipeline.create_topics()
+    votes = pipeline.settings.topic(VOTES.name)
+    place = [("topic", votes.encode()), ("partition", b"2"), ("offset", b"10"), ("last_offset", b"17")]
+    headers = [("reason", b"unreadable"), ("detail", b"a codec of nobody"), *place]
+    with KafkaProducer(bootstrap_servers=pipeline.bootstrap) as producer:
+        producer.send(pipeline.settings.topic(DEAD_LETTERS.name), b"\0" * 61, b"k", headers=headers).get(timeout=30)
+    assert f"{votes}/2/10-17" in pipeline.isonomy("dead-letters", "list").stdout
+    assert [(letter["offset"], letter["last_offset"]) for letter in listed(pipeline)] == [(10, 17)]
+    sent = pipeline.isonomy("dead-letters", "redrive", "--yes", check=False)
+    assert sent.returncode == 1
+    assert f"not sent: {votes}/2/10-17: it stands for a whole batch" in sent.stderr
+    assert "sent 0 records again" in sent.stdout
+    assert pipeline.topic(VOTES.name) == []
+
+
+def test_a_letter_of_a_topic_that_is_gone_is_named_and_the_others_are_sent(pipeline: Pipeline) -> None:
+    pipeline.create_topics()
+    with KafkaProducer(bootstrap_servers=pipeline.bootstrap) as producer:
+        for topic in ("gone", pipeline.settings.topic(VOTES.name)):
+            place = [("topic", topic.encode()), ("partition", b"0"), ("offset", b"1"), ("key", b"k")]
+            headers = [("reason", b"invalid_json"), *place]
+            producer.send(pipeline.settings.topic(DEAD_LETTERS.name), b"{", headers=headers).get(timeout=30)
+    sent = pipeline.isonomy("dead-letters", "redrive", "--yes", check=False)
+    assert sent.returncode == 1
+    assert "not sent: gone/0/1: topic gone does not exist" in sent.stderr
+    assert "sent 1 records again" in sent.stdout
+    assert [(record.key, record.value) for record in pipeline.topic(VOTES.name)] == [(b"k", b"{")]

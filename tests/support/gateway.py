@@ -91,7 +91,12 @@ def create_topics(bootstrap: str, topic_prefix: str) -> None:
 
 def read_topic(bootstrap: str, topic: str) -> list[Any]:
     """All records of a topic, partition by partition, each in its order."""
-    consumer = KafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest", enable_auto_commit=False)
+    consumer = KafkaConsumer(
+        bootstrap_servers=bootstrap,
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
+        isolation_level="read_committed",
+    )
     try:
         partitions = [TopicPartition(topic, each) for each in sorted(consumer.partitions_for_topic(topic))]
         consumer.assign(partitions)

@@ -266,7 +266,10 @@ class HeraldStack:
     def records(self) -> list[tuple[str, Record | None]]:
         """Everything in `deliveries`, in order."""
         consumer: Any = KafkaConsumer(
-            bootstrap_servers=self.bootstrap, auto_offset_reset="earliest", enable_auto_commit=False
+            bootstrap_servers=self.bootstrap,
+            auto_offset_reset="earliest",
+            enable_auto_commit=False,
+            isolation_level="read_committed",
         )
         try:
             partitions = partitions_of_topic(consumer, self.settings.topic(DELIVERIES.name))

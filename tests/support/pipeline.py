@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -248,10 +248,15 @@ class Pipeline:
 
     def topic(self, name: str) -> list[Any]:
         """Every record of a topic (without prefix), partition by partition, each in its order."""
+        return sorted(self.read(name), key=lambda record: (record.partition, record.offset))
+
+    def read(self, name: str) -> Iterator[Any]:
+        """Every record of a topic (without prefix) as it comes, each partition in its order."""
         consumer: Any = KafkaConsumer(
             bootstrap_servers=self.bootstrap,
             auto_offset_reset="earliest",
             enable_auto_commit=False,
+            isolation_level="read_committed",
             max_poll_records=20_000,
             fetch_max_wait_ms=100,
         )
@@ -260,14 +265,12 @@ class Pipeline:
             ends = ask_ends(consumer, partitions)
             consumer.assign(partitions)
             consumer.seek_to_beginning(*partitions)
-            found: dict[Any, list[Any]] = {partition: [] for partition in partitions}
             quiet = time.monotonic()
             while any(consumer.position(partition) < ends[partition] for partition in partitions):
-                for partition, records in consumer.poll(timeout_ms=200).items():
-                    found[partition] += records
+                for records in consumer.poll(timeout_ms=200).values():
+                    yield from records
                     quiet = time.monotonic()
                 assert time.monotonic() - quiet < 30, f"{name} cannot be read to its end"
-            return [record for partition in partitions for record in found[partition]]
         finally:
             consumer.close()
 

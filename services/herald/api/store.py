@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaError
 
 from services.gateway.produce import KafkaLog, Unavailable
 from services.herald.delivering.reading import take_delivery, take_subscription
-from services.herald.kafka import Follower, make_producer, make_reader, stop
+from services.herald.kafka import Follower, Unreadable, make_producer, make_reader, stop
 from services.herald.rules.book import Book
 from services.web.refusal import Refusal, Refused, retry_after
 from streams.contracts.delivery import Replay, encode_record, record_key
@@ -37,6 +37,7 @@ class Store:
         self._log = KafkaLog(settings, self._topics, lambda each: make_producer(each, "isonomy-subscriptions"))
         self._book = Book()
         self._complete = False
+        self._unreadable: str | None = None
         self._changed = asyncio.Event()
 
     @contextlib.asynccontextmanager
@@ -51,9 +52,9 @@ class Store:
                 await asyncio.wait([task])
 
     def book(self) -> Book:
-        """What is known; raises `Refused` while it has not been read to its end yet."""
-        if not self._complete:
-            detail = self._log.fault() or "the subscriptions are being read"
+        """What is known; raises `Refused` while it has not been read to its end yet, or cannot be."""
+        if not self._complete or self._unreadable is not None:
+            detail = self._unreadable or self._log.fault() or "the subscriptions are being read"
             raise Refused(Refusal.UNAVAILABLE, detail, retry_after(RETRY_SECONDS))
         return self._book
 
@@ -97,6 +98,10 @@ class Store:
                 await self._follow(Follower(reader, self._topics))
             except (KafkaError, LookupError, OSError) as error:
                 log.warning("subscriptions cannot be read, again in a moment: %s", error)
+            except Unreadable as error:
+                if self._unreadable is None:  # once: it is tried again every second
+                    log.error("subscriptions are not known until this is mended: %s", error)  # noqa: TRY400 -- it says all
+                self._unreadable = str(error)
             finally:
                 await stop(reader)
             await asyncio.sleep(AGAIN_SECONDS)  # between two tries
@@ -112,4 +117,5 @@ class Store:
                     take_delivery(book, record)
             if not complete and await follower.at_end():
                 self._book, self._complete, complete = book, True, True
+                self._unreadable = None
             self._changed.set()

@@ -58,6 +58,22 @@ class Inflow:
         """Begin; raises `LookupError` when a topic is not there."""
         await self._follower.start()
 
+    async def visible(self, claimed: int) -> float:
+        """Wait until our claim is among what is committed; returns a monotonic time at which it was.
+
+        A transaction that somebody leaves open on `deliveries` hides what is written behind it, our claim too: the
+        herald before us goes on confirming, rightly, for nobody can deliver yet. From the moment at which the claim is
+        seen, each answer to its question contains the claim, and what it confirmed before holds for `LEASE` seconds.
+        So the lease is counted from here, and not from when the claim was written.
+        """
+        said = False
+        while await self._follower.end(self._log) <= claimed:
+            if not said:
+                log.warning("a transaction is open on %s: taking over waits for its end", self.deliveries)
+                said = True
+            await asyncio.sleep(CONFIRM_SECONDS)  # between two questions
+        return time.monotonic()
+
     async def up_to(self, claimed: int) -> Claim | None:
         """Read subscriptions to their end, and deliveries up to our claim; returns the claim before it."""
         self._claimed = claimed

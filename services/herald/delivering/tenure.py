@@ -3,7 +3,8 @@
 Kafka's group chooses the herald, but a process that was frozen learns last that it is replaced. So the chosen one
 writes a claim into `deliveries`, and several times a second asks Kafka for the end of that topic: when everything up to
 there is read and no other's claim is in it, nobody had taken over when the question was asked. That holds for `LEASE`
-seconds. A new owner waits as long after its claim before it sends anything, unless the one before has released.
+seconds. A new owner waits as long after its claim can be seen before it sends anything, unless the one before has
+released.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from typing import Any
 
@@ -77,6 +78,8 @@ class Term:
         self._journal = Journal(producer, self._deliveries, self._book, self._tenure, by)
         self._attempts = Attempts(settings, metrics, self._desk, self._journal, self._tenure, channels)
         self._stop = asyncio.Event()
+        self._not_before = math.inf
+        """When the first attempt may be made, in monotonic time."""
         self._next: dict[str, float] = {}
 
     def stop(self) -> None:
@@ -96,11 +99,11 @@ class Term:
         tasks: set[asyncio.Task[Any]] = set()
         released = False
         try:
-            owed, not_before = await self._take_over()
+            owed = await self._take_over()
             tasks |= {
                 asyncio.create_task(each) for each in (self._inflow.read(), self._inflow.confirm(), self._stop.wait())
             }
-            tasks.add(asyncio.create_task(self._follow(owed, not_before)))
+            tasks.add(asyncio.create_task(self._follow(owed)))
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in tasks:
                 if task.done():
@@ -114,7 +117,8 @@ class Term:
             await self._attempts.stop(0)
             self._metrics.herald_owner.set(0)
             self._metrics.herald_confirmed_age.set(0)
-        if released and not self._tenure.fenced:
+        # Who has not waited out its own wait frees nobody: the owner before it may still hold a confirmation.
+        if released and not self._tenure.fenced and time.monotonic() >= self._not_before:
             await self._claim(released=True)
 
     async def _claim(self, *, released: bool) -> int:
@@ -125,16 +129,11 @@ class Term:
         offset: int = sent.offset
         return offset
 
-    async def _take_over(self) -> tuple[list[Delivery], float]:
-        """Claim, and read everything that was written before.
-
-        Returns
-        -------
-        What is to be written, and when the first attempt may be made, in monotonic time.
-        """
+    async def _take_over(self) -> list[Delivery]:
+        """Claim, and read everything that was written before; returns what is to be written."""
         await self._inflow.start()
         claimed = await self._claim(released=False)
-        claimed_at = time.monotonic()
+        seen_at = await self._inflow.visible(claimed)
         previous = await self._inflow.up_to(claimed)
         since = time.time() - self._settings.herald_history_days / 2 * DAY
         owed = [each for record in await self._inflow.all_alerts() for each in self._alert(record, since)]
@@ -146,12 +145,14 @@ class Term:
             "took over: %d subscriptions, %d deliveries, %d alerts fire",
             len(self._book.subscriptions), len(self._book.deliveries), len(self._desk.known.firing()),
         )  # fmt: skip
-        free = previous is None or previous.released or previous.by == self._by
-        return owed, 0.0 if free else claimed_at + LEASE
+        # A claim of our own frees us no more than another's: whom it followed may still hold a confirmation.
+        free = previous is None or previous.released
+        self._not_before = 0.0 if free else seen_at + LEASE
+        return owed
 
-    async def _follow(self, owed: list[Delivery], not_before: float) -> None:
+    async def _follow(self, owed: list[Delivery]) -> None:
         """Act on what was read, and hand out what is due."""
-        await asyncio.sleep(max(0.0, not_before - time.monotonic()))  # a lease runs out by time alone
+        await asyncio.sleep(max(0.0, self._not_before - time.monotonic()))  # a lease runs out by time alone
         for deliveries in messages_of(list(self._book.deliveries.values())):
             self._attempts.put(deliveries)
         self._metrics.herald_owner.set(1)

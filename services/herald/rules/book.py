@@ -69,7 +69,10 @@ class Book:
                 self.deliveries[record.id] = record
                 self.of[record.subscription].add(record.id)
             case Claim():
-                self.claim = record
+                # A release ends its writer's own claim. One that lay in a frozen herald's producer, and comes behind
+                # another's claim, ends nothing.
+                if not record.released or self.claim is None or self.claim.by == record.by:
+                    self.claim = record
             case Disabled():
                 self.disabled[record.subscription] = record
             case Replay():

@@ -100,7 +100,12 @@ async def offer(port: int, requests: list[bytes], every: float, connections: int
 async def places(settings: Settings, total: int) -> dict[str, NDArray[np.int64]]:
     """Request, partition and offset of every vote in the topic."""
     topic = settings.topic(VOTES.name)
-    consumer = AIOKafkaConsumer(bootstrap_servers=settings.kafka, group_id=None, auto_offset_reset="earliest")
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=settings.kafka,
+        group_id=None,
+        auto_offset_reset="earliest",
+        isolation_level="read_committed",
+    )
     columns: dict[str, list[int]] = {"request": [], "partition": [], "offset": []}
     await consumer.start()
     try:

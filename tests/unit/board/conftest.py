@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -29,6 +29,7 @@ class Dictionaries:
         self.boards: dict[str, dict[str, bytes]] = {}
         self.judged: dict[str, tuple[bytes | None, bytes | None]] = {}
         self.parts: dict[str, bytes | None] = {}
+        self.counted: dict[int, int] = {}
         self.away = False
         self.reads: list[tuple[str, tuple[str, ...], bool]] = []
         self.subscribed = 0
@@ -65,6 +66,10 @@ class Dictionaries:
         found: list[bytes | None] = [self.boards.get(arena, {}).get(name) for name in boards]
         return found + list(self.judged.get(arena, (None, None)) if judged else ())
 
+    async def shown(self, partitions: Iterable[int]) -> dict[int, int]:
+        self._check()
+        return {partition: self.counted[partition] for partition in partitions if partition in self.counted}
+
     async def history(self, arena: str) -> dict[str, bytes | None]:
         self._check()
         return self.parts
@@ -80,6 +85,7 @@ class Still:
 
     away: str | None = None
     asked: bool = True
+    unreadable: str | None = None
     lag: float | None = 0.0
 
     async def run(self) -> None:
@@ -132,7 +138,7 @@ async def make_board(published: Dictionaries) -> AsyncIterator[Callable[..., Any
         async def make(*, wait: bool = True, more: Sequence[Any] = (), **changes: Any) -> TestBoard:
             kafka, metrics, kept = Still(), Metrics(), []
 
-            def new_kafka(settings: Settings, past: PastAlerts, hub: Hub) -> Still:
+            def new_kafka(settings: Settings, past: PastAlerts, hub: Hub, *_: object) -> Still:
                 kept.append(past)
                 return kafka
 

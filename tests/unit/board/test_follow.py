@@ -1,17 +1,30 @@
 """Redis is followed: subscribed first, then read, once for many changes; a gap is read over and told."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
 import pytest
 
 import services.board.follow
-from services.board.follow import Follow
+from services.board.follow import GRACE_SECONDS, Follow
 from tests.support.eventually import eventually_async
 from tests.support.views import alert, alerts_view, board, fairness_view
 
 from .conftest import Dictionaries, TestBoard
+
+
+@dataclass
+class Clock:
+    """Monotonic time as a test has it."""
+
+    now: float = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
 
 
 def told(running: TestBoard) -> list[tuple[str, dict[str, Any]]]:
@@ -89,19 +102,111 @@ async def test_a_new_arena_is_there_with_its_first_message(running: TestBoard) -
     assert (await running.get("/v1/arenas/vision/leaderboard")).json()["arena"] == "vision"
 
 
-async def test_what_redis_lost_stays_for_a_while_and_what_is_withdrawn_goes(
-    published: Dictionaries, running: TestBoard, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(services.board.follow, "time", SimpleNamespace(monotonic=clock))
+    return clock
+
+
+async def test_what_is_withdrawn_goes_once_the_fold_shows_as_much(published: Dictionaries, running: TestBoard) -> None:
+    follow, arenas, ledger = following(published, running), running.views.arenas, running.views.ledger
+    ledger.ends, ledger.shown = {0: 9}, {0: 1}
+    follow._drop({"text": {"overall"}}, 1000.0)
+    follow._drop({"text": {"overall"}}, 1000.0 + GRACE_SECONDS - 1)
+    follow._drop({"text": {"overall", "language:German"}}, 1031.0)  # it is back
+    follow._drop({"text": {"overall"}}, 1032.0)
+    assert set(arenas["text"].boards) == {"overall", "language:German"}
+    follow._drop({"text": {"overall"}}, 1063.0)
+    assert set(arenas["text"].boards) == {"overall"}
+    follow._drop({}, 1064.0)
+    follow._drop({}, 1095.0)
+    assert not arenas
+
+
+@pytest.mark.parametrize(
+    ("ends", "shown", "kept"),
+    [
+        ({0: 9}, {}, True),  # Redis lost everything, the ledger has it all
+        ({0: 9}, {0: 0}, True),  # the fold has not published it again yet
+        ({}, {}, True),  # Kafka is away: nobody knows
+        ({0: 9}, {0: 1}, False),  # all that is held was folded, and is not listed
+        ({0: 0}, {}, False),  # the ledger is empty
+    ],
+)
+async def test_what_redis_no_longer_lists_stays_for_as_long_as_the_ledger_may_hold_it(
+    published: Dictionaries, running: TestBoard, ends: dict[int, int], shown: dict[int, int], kept: bool
 ) -> None:
-    follow = Follow(published, running.views, running.app.state.hub)
-    now = 1000.0
-    follow._drop({}, now)
-    follow._drop({}, now + services.board.follow.GRACE_SECONDS - 1)
-    assert "text" in running.views.arenas
-    follow._drop({"text": {"overall", "language:German"}}, now + 31)  # it is back
-    follow._drop({"text": {"overall"}}, now + 32)
-    assert set(running.views.arenas["text"].boards) == {"overall", "language:German"}
-    follow._drop({"text": {"overall"}}, now + 63)
-    assert set(running.views.arenas["text"].boards) == {"overall"}
-    follow._drop({}, now + 64)
-    follow._drop({}, now + 95)
-    assert not running.views.arenas
+    follow = following(published, running)
+    running.views.ledger.ends, running.views.ledger.shown = ends, shown
+    follow._drop({}, 1000.0)
+    follow._drop({}, 1_000_000.0)
+    assert ("text" in running.views.arenas) is kept
+
+
+async def test_an_older_state_in_redis_is_not_shown_and_not_told(
+    published: Dictionaries, running: TestBoard, clock: Clock
+) -> None:
+    source, follow = running.source, following(published, running)
+    source.boards["text"]["overall"] = newer = board(votes=50, ledger=50)
+    source.judged["text"] = (fairness_view(ledger=50), alerts_view(alert(1), ledger=50))
+    await follow._compare(await source.names(), everything=True)
+    events = told(running)
+    source.boards["text"]["overall"] = board(votes=40, ledger=40)
+    source.judged["text"] = (fairness_view(ledger=40), alerts_view(ledger=40))
+    clock.now += GRACE_SECONDS - 1
+    await follow._compare(await source.names(), everything=True)
+    await follow._read("text", ["overall"], True, 40)
+    assert (await running.get("/v1/arenas/text/leaderboard")).content == newer
+    assert (await running.get("/v1/arenas/text/fairness")).json()["position"]["ledger"] == 50
+    assert len((await running.get("/v1/arenas/text/alerts")).json()["alerts"]) == 1
+    assert told(running) == events
+
+    # The owner writes again what it had: from then on what is older is a new matter.
+    source.boards["text"]["overall"] = newest = board(votes=51, ledger=51)
+    clock.now += 2
+    await follow._compare(await source.names(), everything=False)
+    assert (await running.get("/v1/arenas/text/leaderboard")).content == newest
+    source.boards["text"]["overall"] = board(votes=40, ledger=40)
+    await follow._read("text", ["overall"], False, 40)
+    assert (await running.get("/v1/arenas/text/leaderboard")).content == newest
+
+
+async def test_an_older_state_that_redis_goes_on_showing_is_taken_loudly(
+    published: Dictionaries, running: TestBoard, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    source, follow = running.source, following(published, running)
+    source.boards["text"]["overall"] = board(votes=50, ledger=50)
+    await follow._compare(await source.names(), everything=True)
+    source.boards["text"]["overall"] = older = board(votes=3, ledger=3)
+    await follow._read("text", ["overall"], False, 3)
+    clock.now += GRACE_SECONDS
+    await follow._compare(await source.names(), everything=False)
+    assert (await running.get("/v1/arenas/text/leaderboard")).content == older
+    assert told(running)[-1] == ("board", {"boards": ["overall"], "ledger": 3})
+    assert "it is taken" in caplog.text
+
+
+async def test_a_redis_that_is_empty_is_no_leaderboard_that_is_empty(
+    published: Dictionaries, make_board: Callable[..., Any]
+) -> None:
+    published.boards.clear()
+    published.judged.clear()
+    running = await make_board()
+    paths = ("/v1/arenas", "/v1/arenas/text/leaderboard")
+    ledger = running.views.ledger
+    for ends, shown, statuses in (
+        ({}, {}, [503, 503]),  # Kafka has not said whether the ledger is empty
+        ({0: 9}, {}, [503, 503]),  # it is not
+        ({0: 9}, {0: 9}, [200, 404]),  # all of it is shown, and that is nothing
+        ({0: 0}, {}, [200, 404]),
+    ):
+        ledger.ends, ledger.shown = ends, shown
+        assert [(await running.get(path)).status_code for path in paths] == statuses
+    ledger.ends, ledger.shown = {0: 9}, {}
+    assert "nothing is known yet" in (await running.get("/v1/arenas")).text
+
+
+def following(published: Dictionaries, running: TestBoard) -> Follow:
+    """Another that follows, whose steps a test takes itself."""
+    return Follow(published, running.views, running.app.state.hub)

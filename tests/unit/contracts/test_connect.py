@@ -1,17 +1,29 @@
 """How clients are told to reach Kafka and Redis: contradictions are refused in a sentence, and no secret is shown."""
 
+import socket
 import ssl
 import subprocess
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from faust.auth import SASLCredentials, SSLCredentials
+from redis import SSLConnection
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from streams.contracts.connect import (
+    COMMAND,
+    FOLDING,
+    FOLLOWING,
+    KNOCK,
+    Patience,
     aiokafka_options,
+    async_redis_client,
     check_connections,
     faust_credentials,
     kafka_python_options,
+    redis_client,
     redis_options,
 )
 from streams.contracts.settings import InvalidSetting, Settings
@@ -181,3 +193,113 @@ def test_a_password_in_a_url_is_not_shown() -> None:
     assert settings.redis_place == "redis://cache.example:6379/0"
     assert SECRET not in repr(settings)
     assert SECRET not in Settings(redis_url=f"redis://:a/{SECRET}@x/0").redis_place
+
+
+# --- Sentinels --------------------------------------------------------------------------------------------------------
+
+
+def test_sentinels_are_named_in_the_url_with_the_user_of_redis_itself(tmp_path: Path) -> None:
+    secret = tmp_path / "sentinel"
+    secret.write_text("of the sentinels\n")
+    url = f"redis+sentinel://me:{SECRET}%40@a.example:5000,[::1]:5001,c.example/main/3"
+    settings = Settings.from_env({"REDIS_URL": url, "REDIS_SENTINEL_PASSWORD_FILE": str(secret)})
+    check_connections(settings)
+    pool = redis_client(settings, FOLDING).connection_pool
+    told = pool.connection_kwargs
+    assert (told["username"], told["password"], told["db"]) == ("me", f"{SECRET}@", 3)
+    assert pool.service_name == "main"
+    asked = [sentinel.connection_pool.connection_kwargs for sentinel in pool.sentinel_manager.sentinels]
+    assert [(each["host"], each["port"]) for each in asked] == [
+        ("a.example", 5000),
+        ("::1", 5001),
+        ("c.example", 26379),
+    ]
+    assert {each["password"] for each in asked} == {"of the sentinels"}
+    assert SECRET not in settings.redis_place + repr(settings)
+
+
+def test_encrypted_sentinels_and_their_master_are_told_whom_to_trust(authority: Authority) -> None:
+    settings = Settings.from_env(
+        {"REDIS_URL": "rediss+sentinel://a.example/main", "REDIS_CA_FILE": str(authority.file)}
+    )
+    pool = redis_client(settings, FOLDING).connection_pool
+    (sentinel,) = pool.sentinel_manager.sentinels
+    for each in (pool, sentinel.connection_pool):
+        assert each.connection_kwargs["ssl_ca_certs"] == str(authority.file)
+        assert each.connection_kwargs["ssl_check_hostname"]
+        assert issubclass(each.connection_class, SSLConnection)
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("redis+sentinel://a.example:5000", "must end with /service or /service/database-number"),
+        ("redis+sentinel://a.example/main/first", "must end with /service or /service/database-number"),
+        ("redis+sentinel://a.example:port/main", "names a Sentinel 'a.example:port', which is not host:port"),
+        ("redis+sentinel://a.example,/main", "names a Sentinel '', which is not host:port"),
+    ],
+)
+def test_a_url_of_sentinels_that_cannot_be_used_is_refused_in_a_sentence(url: str, said: str) -> None:
+    assert refused(REDIS_URL=url) == f"REDIS_URL {'with Sentinels ' if 'must' in said else ''}{said}"
+
+
+def test_a_password_for_sentinels_without_sentinels_is_refused() -> None:
+    assert refused(REDIS_SENTINEL_PASSWORD_FILE="x").startswith("REDIS_SENTINEL_PASSWORD_FILE is of no use")
+
+
+# --- retries ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def hanging_up() -> Iterator[tuple[str, list[int]]]:
+    """A server that takes connections and closes them, and counts them."""
+    counted: list[int] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def take() -> None:
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                counted.append(1)
+                connection.close()
+
+        thread = threading.Thread(target=take, daemon=True)
+        thread.start()
+        yield f"redis://127.0.0.1:{listener.getsockname()[1]}/0", counted
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join(5)
+
+
+USES = [(FOLDING, 1), (FOLLOWING, 1), (KNOCK, 1), (COMMAND, 4)]
+
+
+@pytest.mark.parametrize(("patience", "connections"), USES)
+def test_a_client_tries_as_often_as_its_use_says(
+    hanging_up: tuple[str, list[int]], patience: Patience, connections: int
+) -> None:
+    url, counted = hanging_up
+    with redis_client(Settings(redis_url=url), patience) as redis, pytest.raises((RedisConnectionError, OSError)):
+        redis.get("x")
+    assert len(counted) == connections
+
+
+@pytest.mark.parametrize(("patience", "connections"), USES)
+async def test_a_client_for_asyncio_tries_as_often_as_its_use_says(
+    hanging_up: tuple[str, list[int]], patience: Patience, connections: int
+) -> None:
+    url, counted = hanging_up
+    async with async_redis_client(Settings(redis_url=url), patience) as redis:
+        with pytest.raises((RedisConnectionError, OSError)):
+            await redis.get("x")
+    assert len(counted) == connections
+
+
+@pytest.mark.parametrize("patience", [FOLDING, FOLLOWING, COMMAND, KNOCK])
+def test_no_client_waits_for_ever(patience: Patience) -> None:
+    for url in ("redis://localhost", "redis+sentinel://localhost/main"):
+        for make in (redis_client, async_redis_client):
+            told = make(Settings(redis_url=url), patience).connection_pool.connection_kwargs
+            assert 0 < told["socket_connect_timeout"] <= 5
+            assert 0 < told["socket_timeout"] <= 5

@@ -53,7 +53,20 @@ PLAIN = {
     "intake": {"keda": {"enabled": True}},
     "networkPolicy": {"enabled": False},
 }
-CHOICES = {"defaults": {}, "everything": EVERYTHING, "without Strimzi": WITHOUT_STRIMZI, "plain": PLAIN}
+SENTINELS = {
+    "redis": {
+        "url": "rediss+sentinel://sentinel-0:26379,sentinel-1:26379/arena/0",
+        "ca": {"name": "redis-ca", "key": "ca.crt"},
+        "sentinelPassword": {"name": "sentinels", "key": "password"},
+    },
+}
+CHOICES = {
+    "defaults": {},
+    "everything": EVERYTHING,
+    "without Strimzi": WITHOUT_STRIMZI,
+    "plain": PLAIN,
+    "sentinels": SENTINELS,
+}
 PROCESSES = {"intake", "folds", "gateway", "board", "herald"}
 
 
@@ -237,3 +250,19 @@ def test_a_change_of_the_fairness_settings_starts_the_folds_anew() -> None:
     changed = {**EVERYTHING, "fairness": "[default]\nnotice_days = 7\n"}
     assert annotations(EVERYTHING)["checksum/fairness"] != annotations(changed)["checksum/fairness"]
     assert annotations(EVERYTHING)["checksum/connections"] == annotations(changed)["checksum/connections"]
+
+
+def test_processes_that_need_redis_reach_its_sentinels_and_know_their_password() -> None:
+    reach = {
+        name: {port["port"] for rule in policy["spec"]["egress"] for port in rule["ports"]}
+        for name, policy in of_kind("NetworkPolicy", SENTINELS).items()
+    }
+    told = [{each["name"] for each in container.get("env", ())} for _, container in containers(SENTINELS)]
+    for name, ports in reach.items():
+        needs = name.rpartition("-")[2] in ("intake", "folds", "board")
+        assert (26379 in ports) == needs == (6379 in ports), name
+    assert any("REDIS_SENTINEL_PASSWORD_FILE" in environ for environ in told)
+    for environ in told:
+        assert ("REDIS_SENTINEL_PASSWORD_FILE" in environ) == ("REDIS_URL" in environ)
+    for policy in of_kind("NetworkPolicy", {}).values():
+        assert 26379 not in {port["port"] for rule in policy["spec"]["egress"] for port in rule["ports"]}

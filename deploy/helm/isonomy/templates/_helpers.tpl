@@ -95,6 +95,9 @@ env:
   {{- if $redis.secret.name }}
   - { name: REDIS_PASSWORD_FILE, value: /etc/isonomy/redis-password }
   {{- end }}
+  {{- if $values.redis.sentinelPassword.name }}
+  - { name: REDIS_SENTINEL_PASSWORD_FILE, value: /etc/isonomy/sentinel-password }
+  {{- end }}
   {{- if $values.redis.ca.name }}
   - { name: REDIS_CA_FILE, value: /etc/isonomy/redis-ca.crt }
   {{- end }}
@@ -125,6 +128,11 @@ sources:
   {{- if $redis }}
   {{- if $redis.secret.name }}
   - secret: { name: {{ $redis.secret.name }}, items: [{ key: {{ $redis.secret.key }}, path: redis-password }] }
+  {{- end }}
+  {{- with $values.redis.sentinelPassword }}
+  {{- if .name }}
+  - secret: { name: {{ .name }}, items: [{ key: {{ .key }}, path: sentinel-password }] }
+  {{- end }}
   {{- end }}
   {{- if $values.redis.ca.name }}
   - secret: { name: {{ $values.redis.ca.name }}, items: [{ key: {{ $values.redis.ca.key }}, path: redis-ca.crt }] }

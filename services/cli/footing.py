@@ -1,0 +1,167 @@
+"""What a process stands on in Kafka, looked at before it begins: its topics, and the protocol of its consumer groups.
+
+A broker creates a topic that is missing, with settings that lose data, when a client names it; so nothing begins on a
+topic that is missing or that would lose data. A Kafka that is away is no reason to end: it is waited for.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+from kafka.errors import KafkaError
+
+from services.cli.admission import reach_kafka
+from services.cli.errors import KafkaAway, UserError
+from services.cli.topics import admin_of, describe, wish_of
+from streams.contracts.access import KAFKA
+from streams.contracts.groups import refusal_of_group
+from streams.contracts.settings import Settings
+from streams.contracts.topics import TOPICS, Weight, judge
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS = 1.0
+
+
+class TopicsMissing(UserError):  # noqa: N818 -- what is so
+    """Topics do not exist, or this user may not see them."""
+
+
+def topics_of(process: str) -> list[str]:
+    """Topics, without the prefix, that a process of `access.KAFKA` reads or writes."""
+    return [grant.name for grant in KAFKA[process] if grant.resource == "topic"]
+
+
+def require_topics(settings: Settings, names: Sequence[str], groups: Sequence[str] = ()) -> None:
+    """Look once.
+
+    Parameters
+    ----------
+    names, groups
+        Without the prefix.
+
+    Raises
+    ------
+    KafkaAway
+        When Kafka does not answer.
+    UserError
+        When a topic is missing or would lose data, or a group is of another protocol.
+    """
+    away = reach_kafka(settings)
+    if away is not None:
+        raise KafkaAway(f"Kafka at {settings.kafka} cannot be reached: {away}")
+    wanted = {settings.topic(topic.name): topic for topic in TOPICS if topic.name in names}
+    with admin_of(settings) as admin:
+        present = set(admin.list_topics())
+        missing = [name for name in wanted if name not in present]
+        if missing:
+            raise TopicsMissing(_missing(missing))
+        found = describe(admin, list(wanted))
+        known = _groups(admin) if groups else {}
+    losing = []
+    for name, topic in wanted.items():
+        for finding in judge(topic, found[name], wish_of(settings), partitions=1):  # how many is the operator's choice
+            if finding.weight is Weight.LOSES:
+                losing.append(f"{name}: {finding.text}")
+            else:
+                log.warning("topic %s: %s", name, finding.text)
+    if losing:
+        raise UserError(f"data would be lost: {'; '.join(losing)} (`isonomy topics --repair` sets it)")
+    for group in groups:
+        refusal = refusal_of_group(settings.group(group), *known.get(settings.group(group), (None, None)))
+        if refusal is not None:
+            raise UserError(refusal)
+
+
+def wait_for_topics(settings: Settings, names: Sequence[str], groups: Sequence[str] = ()) -> None:
+    """Do what `require_topics` does, however long Kafka is away; a signal meanwhile ends the process with 0."""
+    waiting = threading.Event()
+    told = False
+    with _signals_end_it():
+        while True:
+            try:
+                require_topics(settings, names, groups)
+            except KafkaAway as error:
+                if not told:
+                    log.warning("%s; waiting for it", error.message)
+                told = True
+                waiting.wait(LOOK_SECONDS)
+            else:
+                if told:
+                    log.info("Kafka answers")
+                return
+
+
+@contextmanager
+def topics_beside(settings: Settings, names: Sequence[str], groups: Sequence[str] = ()) -> Iterator[None]:
+    """Do what `require_topics` does, for a server that also runs while Kafka is away.
+
+    With Kafka away it begins at once; a thread looks as soon as Kafka answers, and ends the process with SIGTERM for
+    what `require_topics` refuses. Topics that are missing then, the server itself waits for.
+    """
+    try:
+        require_topics(settings, names, groups)
+    except KafkaAway as error:
+        log.warning("%s; its topics are looked at when it answers", error.message)
+    else:
+        yield
+        return
+    over = threading.Event()
+    refused: list[UserError] = []
+
+    def look() -> None:
+        while not over.wait(LOOK_SECONDS):
+            try:
+                require_topics(settings, names, groups)
+            except (KafkaAway, TopicsMissing):
+                continue
+            except UserError as error:
+                log.critical("%s", error.message)
+                refused.append(error)
+                os.kill(os.getpid(), signal.SIGTERM)
+            return
+
+    looking = threading.Thread(target=look, name="topics", daemon=True)
+    looking.start()
+    try:
+        yield
+    finally:
+        over.set()
+        looking.join(timeout=LOOK_SECONDS)
+    if refused:
+        raise refused[0]
+
+
+def _missing(names: Sequence[str]) -> str:
+    if len(names) == 1:
+        return f"topic {names[0]} does not exist: `isonomy topics` creates it"
+    return f"topics {', '.join(names)} do not exist: `isonomy topics` creates them"
+
+
+def _groups(admin: Any) -> dict[str, tuple[str | None, str | None]]:
+    """Type and state of the groups that this user may see; nothing where the broker does not tell."""
+    try:
+        return {each["group_id"]: (each.get("group_type"), each.get("group_state")) for each in admin.list_groups()}
+    except KafkaError as error:
+        log.info("Kafka does not tell its consumer groups: %s", error)
+        return {}
+
+
+@contextmanager
+def _signals_end_it() -> Iterator[None]:
+    def end(number: int, frame: FrameType | None) -> None:
+        raise SystemExit(0)
+
+    before = {each: signal.signal(each, end) for each in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)

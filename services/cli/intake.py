@@ -1,0 +1,152 @@
+"""`isonomy intake`: what it has read of each partition, and accepting that records are missing. With kafka-python."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import click
+from kafka import KafkaConsumer, TopicPartition
+from kafka.admin import KafkaAdminClient
+from kafka.errors import KafkaError
+from kafka.structs import OffsetAndMetadata
+
+from services.cli.admission import require_kafka
+from services.cli.common import format_option, read_settings
+from services.cli.errors import UserError
+from streams.contracts.connect import kafka_python_options
+from streams.contracts.settings import Settings
+from streams.contracts.topics import ACCEPTED_GROUP, INTAKE_GROUP, MODELS, VOTES
+from streams.ends import EndsUnknown, ask_ends, partitions_of_topic
+from streams.log import COMMIT_MARK
+
+ACCEPTED = "an operator accepted that records before this offset are missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How far intake has read a partition; None where nothing is known.
+
+    `missing` counts records that were never taken and are no longer in the log, as the group's commit tells; None when
+    the commit is not one of ours, for then only the ledger knows.
+    """
+
+    topic: str
+    partition: int
+    first: int
+    end: int
+    committed: int | None
+    ours: bool
+    accepted: int | None
+    missing: int | None
+
+
+@click.group("intake")
+def command() -> None:
+    """What intake has read of `votes` and `models`, and letting it go on where records are gone."""
+
+
+@command.command("show")
+@format_option
+def show(form: str) -> None:
+    """Show each partition: what the log holds, what is committed, by whom, and what is missing."""
+    settings = read_settings()
+    require_kafka(settings)
+    readings = read(settings)
+    if form == "json":
+        click.echo(json.dumps([asdict(reading) for reading in readings]))
+        return
+    click.echo(f"{'partition':24}{'log holds':>24}{'committed':>14}{'missing':>10}")
+    for each in readings:
+        place, holds = f"{each.topic}/{each.partition}", f"{each.first} to {each.end}"
+        committed = "nothing" if each.committed is None else f"{each.committed}{'' if each.ours else ' (not ours)'}"
+        missing = "unknown" if each.missing is None else f"{each.missing}"
+        accepted = "" if each.accepted is None else f"   accepted up to {each.accepted}"
+        click.echo(f"{place:24}{holds:>24}{committed:>14}{missing:>10}{accepted}")
+
+
+@command.command("accept-gap")
+@click.argument("place", metavar="TOPIC/PARTITION")
+@click.option("--up-to", "offset", type=click.IntRange(min=1), required=True, help="First offset that intake may use.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def accept_gap(place: str, offset: int, yes: bool) -> None:
+    """Let intake go on although records of a partition are gone that it never took, as its last words ask for.
+
+    Records that are still in the log are read all the same. The topic is named without its prefix, e.g. votes/2.
+    """
+    settings = read_settings()
+    require_kafka(settings)
+    topic, _, number = place.rpartition("/")
+    if topic not in (VOTES.name, MODELS.name) or not number.isdecimal():
+        raise click.BadParameter(f"{place!r} is not votes/N or models/N", param_hint="TOPIC/PARTITION")
+    found = [each for each in read(settings) if (each.topic, each.partition) == (topic, int(number))]
+    if not found:
+        raise UserError(f"there is no partition {place}")
+    if offset > found[0].first:
+        raise UserError(
+            f"{place} begins at {found[0].first}: nothing behind that is missing, and there is nothing to accept up to"
+            f" {offset}"
+        )
+    if not yes:
+        click.confirm(f"Records of {place} before offset {offset} will never be counted. Accept?", abort=True)
+    at = TopicPartition(settings.topic(topic), int(number))
+    try:
+        consumer: Any = KafkaConsumer(
+            **kafka_python_options(settings), group_id=settings.group(ACCEPTED_GROUP), enable_auto_commit=False
+        )
+        try:
+            consumer.assign([at])
+            consumer.commit({at: OffsetAndMetadata(offset, ACCEPTED, -1)})
+        finally:
+            consumer.close()
+    except KafkaError as error:
+        raise UserError(f"Kafka at {settings.kafka} did not take it: {error}") from None
+    click.echo(f"accepted: intake goes on with {place} at offset {offset} when it begins again, within half a minute")
+
+
+def read(settings: Settings) -> list[Reading]:
+    """Ask Kafka for every partition that intake reads; raises `UserError`."""
+    options = kafka_python_options(settings)
+    try:
+        consumer: Any = KafkaConsumer(
+            **options, group_id=None, enable_auto_commit=False, isolation_level="read_committed"
+        )
+        admin: Any = KafkaAdminClient(**options)
+        try:
+            partitions = [
+                at for topic in (VOTES, MODELS) for at in partitions_of_topic(consumer, settings.topic(topic.name))
+            ]
+            if not partitions:
+                raise UserError("the topics do not exist: `isonomy topics` creates them")
+            first, ends = consumer.beginning_offsets(partitions), ask_ends(consumer, partitions)
+            committed = _offsets(admin, settings.group(INTAKE_GROUP), partitions)
+            accepted = _offsets(admin, settings.group(ACCEPTED_GROUP), partitions)
+        finally:
+            consumer.close()
+            admin.close()
+    except (KafkaError, EndsUnknown, OSError) as error:
+        raise UserError(f"Kafka at {settings.kafka} cannot be reached: {error}") from None
+    readings = []
+    for at in partitions:
+        commit, accept = committed.get(at), accepted.get(at)
+        ours = commit is not None and commit.metadata == COMMIT_MARK
+        reached = max(commit.offset if commit else 0, accept.offset if accept else 0)
+        readings.append(
+            Reading(
+                topic=at.topic.removeprefix(settings.topic_prefix),
+                partition=at.partition,
+                first=first[at],
+                end=ends[at],
+                committed=commit.offset if commit else None,
+                ours=ours,
+                accepted=accept.offset if accept else None,
+                missing=max(0, first[at] - reached) if ours else None,
+            )
+        )
+    return readings
+
+
+def _offsets(admin: Any, group: str, partitions: list[Any]) -> dict[Any, Any]:
+    found = admin.list_group_offsets({group: partitions}).get(group, {})
+    return {at: known for at, known in found.items() if getattr(known, "offset", -1) >= 0}

@@ -1,0 +1,47 @@
+"""How long a broker is let look for records: longer while it brings nothing although there is something. Pure.
+
+The embedded broker answers with nothing when collecting what is there takes longer than it may wait, and that grows
+with the number of batches: asked again in the same way it would never give any.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+LONGEST_WAIT_MS = 1_000
+
+
+@dataclass(slots=True)
+class Patience:
+    """The wait of the next fetch, in ms, and what led to it; begins, and ends, at `shortest`.
+
+    >>> patience = Patience(20)
+    >>> [patience.look(came=False, behind=True, now=0.0) for _ in range(4)]
+    [20, 40, 80, 160]
+    >>> patience.look(came=True, behind=True, now=1.0), patience.look(came=True, behind=False, now=2.0)
+    (160, 20)
+    """
+
+    shortest: int
+    wait_ms: int = field(init=False)
+    empty: int = 0
+    came_at: float | None = None
+
+    def __post_init__(self) -> None:
+        self.wait_ms = self.shortest
+
+    def look(self, *, came: bool, behind: bool, now: float) -> int:
+        """Take in whether a fetch brought records, and whether there are more than that; returns the next wait."""
+        self.empty = 0 if came else self.empty + 1
+        if came:
+            self.came_at = now
+        if not behind:
+            self.wait_ms = self.shortest
+        elif self.empty > 1:
+            self.wait_ms = max(self.shortest, min(LONGEST_WAIT_MS, 2 * self.wait_ms))
+        return self.wait_ms
+
+    def told(self, now: float) -> str:
+        """What the last fetches brought, in words."""
+        last = "no records yet" if self.came_at is None else f"last records {now - self.came_at:.0f} s ago"
+        return f"{last}, {self.empty} empty fetches since, each waiting up to {self.wait_ms} ms"

@@ -1,0 +1,205 @@
+"""What must hold of a run, whatever was done to it: pure functions from what was written and seen to what is wrong."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from statistics import median
+
+from streams.ledger.codec import Block
+
+EXAMPLES = 3
+Statement = tuple[str, str]
+"""Id and status of an alert."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One promise that was broken: which, how often, and by what for example."""
+
+    promise: str
+    count: int
+    examples: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.promise}: {self.count:,}, such as {', '.join(self.examples)}"
+
+
+def _found(promise: str, guilty: Iterable[object]) -> list[Finding]:
+    every = sorted(map(str, guilty))
+    return [Finding(promise, len(every), tuple(every[:EXAMPLES]))] if every else []
+
+
+# --- votes ------------------------------------------------------------------------------------------------------------
+
+
+def count_ids(blocks: Iterable[Block], ids: Mapping[int, Mapping[int, str]]) -> Counter[str]:
+    """Fold the ledger by the rule of its contract; how often each vote is counted.
+
+    Parameters
+    ----------
+    blocks
+        The ledger's blocks; those of one arena in order.
+    ids
+        The vote's id by partition and offset of the votes topic.
+
+    Raises
+    ------
+    KeyError
+        When a row came from a record that is not there.
+    """
+    watermarks: dict[str, dict[int, int]] = defaultdict(dict)
+    counted: Counter[str] = Counter()
+    for block in blocks:
+        watermark = watermarks[block.arena]
+        for partition, offset in zip(block.rows.partition.tolist(), block.rows.offset.tolist(), strict=True):
+            if offset > watermark.get(partition, -1):
+                counted[ids[partition][offset]] += 1
+        for partition, offset in block.through.items():
+            watermark[partition] = max(offset, watermark.get(partition, -1))
+    return counted
+
+
+def judge_votes(
+    counted: Counter[str], *, sent: Set[str], acknowledged: Set[str], aborted: Set[str] = frozenset()
+) -> list[Finding]:
+    """Hold what is counted against what was sent.
+
+    Parameters
+    ----------
+    counted
+        How often each vote is.
+    sent
+        All that was ever tried; what was not acknowledged may be counted, at most once.
+    acknowledged
+        Those whose sender was told that they are taken.
+    aborted
+        Those of transactions that their writer took back.
+    """
+    return [
+        *_found("an acknowledged vote is lost", acknowledged - counted.keys()),
+        *_found("a vote is counted more than once", (vote for vote, times in counted.items() if times > 1)),
+        *_found("a vote of an aborted transaction is counted", counted.keys() & aborted),
+        *_found("a vote is counted that nobody sent", counted.keys() - sent - aborted),
+    ]
+
+
+# --- boards -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Regress:
+    """A board that was seen to run backwards: from what to what, when, and until when."""
+
+    board: str
+    what: str
+    before: int
+    after: int
+    at: float
+    until: float | None = None
+    during: str = ""
+
+    def __str__(self) -> str:
+        back = "never came back" if self.until is None else f"back after {self.until - self.at:.1f} s"
+        return (
+            f"{self.what} of {self.board} {self.before:,} → {self.after:,} at {self.at:.0f} s ({self.during}; {back})"
+        )
+
+
+@dataclass
+class Heights:
+    """The greatest values seen of each board; what falls below is a regress until it is reached again."""
+
+    regresses: list[Regress] = field(default_factory=list)
+    _highest: dict[tuple[str, str], int] = field(default_factory=dict)
+    _open: dict[tuple[str, str], Regress] = field(default_factory=dict)
+
+    def see(self, board: str, what: str, value: int, at: float, during: str = "") -> None:
+        """Take in one observation; `at` never falls."""
+        key = (board, what)
+        highest = self._highest.get(key, value)
+        if value < highest:
+            regress = self._open.get(key)
+            if regress is None:
+                regress = self._open[key] = Regress(board, what, highest, value, at, during=during)
+                self.regresses.append(regress)
+            regress.after = min(regress.after, value)
+            return
+        self._highest[key] = value
+        if (over := self._open.pop(key, None)) is not None:
+            over.until = at
+
+
+def judge_heights(heights: Heights) -> list[Finding]:
+    """No published board ever has fewer votes, or an earlier place in the ledger, than one before it."""
+    return _found("a board ran backwards", heights.regresses)
+
+
+# --- alerts and deliveries --------------------------------------------------------------------------------------------
+
+
+def judge_alerts(arena: str, told: Sequence[Statement], replayed: Sequence[Statement]) -> list[Finding]:
+    """Hold the alerts that were told, repeats included, against those of a faultless replay of the same ledger."""
+    once, wanted = list(dict.fromkeys(told)), list(dict.fromkeys(replayed))
+    findings = [
+        *_found(f"an alert of {arena} was not told", set(wanted) - set(once)),
+        *_found(f"an alert of {arena} was told that the replay does not tell", set(once) - set(wanted)),
+    ]
+    if not findings and once != wanted:
+        place = next(at for at, pair in enumerate(zip(once, wanted, strict=True)) if pair[0] != pair[1])
+        findings += _found(f"alerts of {arena} were told in another order", [once[place]])
+    return findings
+
+
+def judge_deliveries(told: Iterable[Statement], delivered: Sequence[Statement]) -> list[Finding]:
+    """Every alert reaches the subscriber at least once, and none ends for it before it began.
+
+    Parameters
+    ----------
+    told
+        What stands in the topic `alerts`.
+    delivered
+        What the endpoint acknowledged, in order, repeats included.
+    """
+    first: dict[Statement, int] = {}
+    for place, statement in enumerate(delivered):
+        first.setdefault(statement, place)
+    ends = [alert for alert, status in first if status == "resolved"]
+    return [
+        *_found("an alert was not delivered", set(told) - first.keys()),
+        *_found(
+            "an alert's end was delivered before its beginning",
+            (alert for alert in ends if first.get((alert, "firing"), len(delivered)) > first[alert, "resolved"]),
+        ),
+    ]
+
+
+# --- recoveries -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """How often a kind of fault was, and after how many seconds new votes were on the boards; None: not in time."""
+
+    kind: str
+    times: int
+    median: float | None
+    longest: float | None
+
+
+def sum_up(recoveries: Iterable[tuple[str, float | None]]) -> list[Recovery]:
+    """Return the table of kinds, by name.
+
+    >>> sum_up([("cut", 1.0), ("cut", 3.0), ("full", None)])
+    [Recovery(kind='cut', times=2, median=2.0, longest=3.0), Recovery(kind='full', times=1, median=None, longest=None)]
+    """
+    by_kind: dict[str, list[float | None]] = defaultdict(list)
+    for kind, seconds in recoveries:
+        by_kind[kind].append(seconds)
+    table = []
+    for kind, found in sorted(by_kind.items()):
+        known = [seconds for seconds in found if seconds is not None]
+        whole = len(known) == len(found)
+        table.append(Recovery(kind, len(found), median(known) if whole else None, max(known) if whole else None))
+    return table

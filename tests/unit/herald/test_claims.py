@@ -1,0 +1,67 @@
+"""Whose claim holds, and whom a release frees: docs/design/0012-models.md has the runs that made these rules."""
+
+import asyncio
+import math
+import time
+
+import pytest
+
+from services.herald.delivering.term import Term
+from services.herald.rules.book import Book
+from streams.contracts.delivery import CLAIM_KEY, Claim, decode_record
+from streams.contracts.metrics import Metrics
+from streams.contracts.settings import Settings
+
+
+def book_of(*claims: Claim) -> Book:
+    book = Book()
+    for claim in claims:
+        book.take(CLAIM_KEY, claim)
+    return book
+
+
+def test_a_release_ends_its_writer_s_own_claim():
+    released = Claim(by="first", at=2.0, released=True)
+    assert book_of(Claim(by="first", at=1.0), released).claim == released
+
+
+def test_a_release_that_comes_behind_another_s_claim_ends_nothing():
+    second = Claim(by="second", at=2.0)
+    assert book_of(Claim(by="first", at=1.0), second, Claim(by="first", at=1.5, released=True)).claim == second
+
+
+def test_a_release_whose_claim_was_compacted_away_still_counts():
+    released = Claim(by="first", at=2.0, released=True)
+    assert book_of(released).claim == released
+
+
+class _Producer:
+    """Keeps what is sent."""
+
+    def __init__(self) -> None:
+        self.sent: list[Claim] = []
+
+    async def send_and_wait(self, topic, value, key, partition):
+        self.sent.append(decode_record(value))
+        return type("Sent", (), {"offset": len(self.sent) - 1})
+
+
+@pytest.mark.parametrize("waits", [True, False], ids=["before its wait is over", "after"])
+async def test_who_stops_releases_only_after_its_wait(monkeypatch, waits):
+    producer = _Producer()
+    term = Term(Settings(), Metrics(), "second", None, producer, None)
+
+    async def take_over():
+        term._not_before = math.inf if waits else time.monotonic()
+        term.stop()
+        return []
+
+    async def nothing(*_args):
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(term, "_take_over", take_over)
+    monkeypatch.setattr(term, "_follow", nothing)
+    monkeypatch.setattr(term._inflow, "read", nothing)
+    monkeypatch.setattr(term._inflow, "confirm", nothing)
+    await term.run()
+    assert [claim.released for claim in producer.sent] == ([] if waits else [True])
