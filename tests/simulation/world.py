@@ -502,12 +502,9 @@ def _solve(wins: Any, ties: Any, both_bad: Any, **options: Any) -> Solution:
     )
 
 
-class _Redis:
-    """Stands in for the class `Redis`."""
-
-    @staticmethod
-    def from_url(*_: Any, **__: Any) -> SimulatedRedis:
-        return SimulatedRedis(_current[-1].server)
+def _make_redis(*_: Any, **__: Any) -> SimulatedRedis:
+    """Stand in for `streams.contracts.connect.async_redis_client`."""
+    return SimulatedRedis(_current[-1].server)
 
 
 def make_consumer(*topics: str, **options: Any) -> Any:
@@ -531,7 +528,7 @@ def simulated(more: Sequence[tuple[Any, str, Any]] = ()) -> Iterator[None]:
         (streams.log, "look", look),
         (streams.folding.stage, "RECORDS_A_TURN", 4),  # or a ledger of a hundred votes would be folded in one turn
         (streams.ratings.publish, "solve", _solve),
-        (streams.folding.stage, "Redis", _Redis),
+        (streams.folding.stage, "async_redis_client", _make_redis),
         (streams.fairness.stage, "read_book", lambda settings: BOOK),
     ]
     changes += [
