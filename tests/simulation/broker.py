@@ -5,13 +5,14 @@ What happens here happens at once; time, loss and delay are the network's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
 
 from aiokafka import TopicPartition
 from aiokafka.errors import IllegalGenerationError, UnknownMemberIdError
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
 from tests.simulation.loop import Process, VirtualLoop
 
@@ -116,6 +117,31 @@ class Partition:
 
 class Unreadable(Exception):  # noqa: N818 -- what it is
     """A batch at this offset that the client cannot decode."""
+
+
+def raw_batches(log: Partition, position: int, limit: int) -> Iterator[bytes]:
+    """Bytes of the batches from the one at a position on, in Kafka's format; an unreadable one has a codec of nobody."""
+    base = position
+    while base > log.start and _batch_of(log, base - 1) == _batch_of(log, base):
+        base -= 1
+    while base < limit:
+        last = base
+        while last + 1 < limit and _batch_of(log, last + 1) == _batch_of(log, base):
+            last += 1
+        builder = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, -1, 1 << 20)
+        for number in range(last - base + 1):
+            builder.append(number, 0, b"key", b"value", [])
+        raw = bytearray(builder.build())
+        raw[:8] = base.to_bytes(8, "big")  # not part of the checksum
+        if log.slots[base] is Slot.UNREADABLE:
+            raw[22] |= 7
+        yield bytes(raw)
+        base = last + 1
+
+
+def _batch_of(log: Partition, offset: int) -> int:
+    record = log.records[offset]
+    return offset if record is None else record.batch
 
 
 @dataclass(slots=True, eq=False)

@@ -24,8 +24,7 @@ from aiokafka.errors import (
 )
 from aiokafka.structs import OffsetAndMetadata
 
-from streams.unreadable import UnreadableBatch
-from tests.simulation.broker import Member, Partition, Record, Slot, Unreadable
+from tests.simulation.broker import Member, Partition, Record, Unreadable, raw_batches
 from tests.simulation.loop import PROCESS
 from tests.simulation.network import BACKOFF_SECONDS, Network
 
@@ -69,6 +68,7 @@ class SimulatedConsumer:
         # What the stages touch of aiokafka's inside.
         self._fetcher = SimpleNamespace(_prefetch_backoff=0.1, _fetch_max_wait_ms=options.get("fetch_max_wait_ms"))
         self._client = SimpleNamespace(force_metadata_update=self._nothing, fetch_all_metadata=self._metadata)
+        self._client.send, self._client.cluster = self._send, SimpleNamespace(leader_for_partition=lambda at: 0)
         self._coordinator = SimpleNamespace(fetch_committed_offsets=self._fetch_committed)
 
     async def _nothing(self) -> None:
@@ -333,20 +333,15 @@ class SimulatedConsumer:
                     break
         return found
 
-    async def look(self, at: TopicPartition, position: int) -> UnreadableBatch | None:
-        """Fetch the batch at a position as bytes; None when it can be read."""
+    async def _send(self, node: int, request: Any) -> Any:
+        """Answer a fetch of one partition with the bytes of its batches, as `streams.unreadable` asks for them."""
+        topic, [(number, position, _)] = request._topics[0]
 
-        def found() -> UnreadableBatch | None:
-            log = self._broker.at(at)
-            record = log.records[position] if position < log.end else None
-            if record is None or log.slots[position] is not Slot.UNREADABLE:
-                return None
-            last = position
-            while last + 1 < log.end and getattr(log.records[last + 1], "batch", None) == record.batch:
-                last += 1
-            return UnreadableBatch(at, record.batch, last, b"batch", "in a codec that nobody has")
+        def raw() -> bytes:
+            log = self._broker.at(TopicPartition(topic, number))
+            return b"".join(raw_batches(log, position, self._limit(log)))
 
-        return await self._network.until_answered(found)
+        return SimpleNamespace(topics=[(topic, [(number, 0, 0, await self._network.until_answered(raw))])])
 
     def _refresh(self, at: TopicPartition, place: _Place, log: Partition) -> None:
         """Take in the answer of a fetch from the position on."""

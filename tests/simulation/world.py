@@ -42,7 +42,6 @@ from streams.intake.stage import IntakeStage
 from streams.log import OutOfReach
 from streams.ratings.leaderboard import Solution, solve
 from streams.ratings.stage import RatingsStage
-from streams.unreadable import UnreadableBatch
 from tests.simulation.broker import Broker, Slot
 from tests.simulation.checker import Checker
 from tests.simulation.consumer import of_world
@@ -470,11 +469,6 @@ class _Admin:
         return {at: OffsetAndMetadata(*offsets.get(at, (-1, ""))) for at in partitions}
 
 
-async def look(consumer: Any, partition: TopicPartition, position: int) -> UnreadableBatch | None:
-    """Stand in for `streams.unreadable.look`: an unreadable batch as it lies in the simulated log."""
-    return await consumer.look(partition, position)
-
-
 def _solve(wins: Any, ties: Any, both_bad: Any, **options: Any) -> Solution:
     """Stand in for `streams.ratings.leaderboard.solve` in most seeds: another function of the same counts, no iteration.
 
@@ -525,7 +519,6 @@ def simulated(more: Sequence[tuple[Any, str, Any]] = ()) -> Iterator[None]:
         (streams.clients, "AIOKafkaConsumer", make_consumer),
         (streams.clients, "AIOKafkaProducer", make_producer),
         (streams.intake.stage, "AIOKafkaAdminClient", lambda **_: _Admin(_current[-1].network)),
-        (streams.log, "look", look),
         (streams.folding.stage, "RECORDS_A_TURN", 4),  # or a ledger of a hundred votes would be folded in one turn
         (streams.ratings.publish, "solve", _solve),
         (streams.folding.stage, "async_redis_client", _make_redis),
