@@ -1,7 +1,5 @@
 """One world: simulated Kafka, Redis, clock and processes around the real stages, from start to quiet."""
 
-# Longer than most: processes, what strikes them and when all is quiet belong together.
-
 from __future__ import annotations
 
 import asyncio
@@ -32,7 +30,7 @@ from tests.simulation.adapters import BOOK, CURRENT
 from tests.simulation.broker import Broker, Slot
 from tests.simulation.checker import Checker
 from tests.simulation.consumer import of_world
-from tests.simulation.loop import Process, VirtualLoop
+from tests.simulation.loop import Process, Running, VirtualLoop, causes_of
 from tests.simulation.network import Chances, Network
 from tests.simulation.plan import SETTLE_SECONDS, Batch, Fault, Plan, make_plan
 from tests.simulation.producer import EPOCH_MS, SimulatedProducer
@@ -64,14 +62,6 @@ class Result:
     trace: list[str] = field(default_factory=list)
 
 
-@dataclass(eq=False, slots=True)
-class _Running:
-    kind: str
-    process: Process
-    stage: Any
-    task: asyncio.Task[None] | None = None
-
-
 class World:
     """Everything that one seed makes happen."""
 
@@ -92,7 +82,7 @@ class World:
         self.metrics = METRICS
         self.faults: Counter[str] = Counter()
         self.ends: Counter[str] = Counter()
-        self._running: list[_Running] = []
+        self._running: list[Running] = []
         self._kept: list[Any] = []
         self._born = 0
         self._steps = 0
@@ -201,18 +191,18 @@ class World:
         self.note("start", process=process.name)
 
         def begin() -> None:
-            running = _Running(kind, process, STAGES[kind](self.plan.settings, self.metrics))
+            running = Running(kind, process, STAGES[kind](self.plan.settings, self.metrics))
             self._running.append(running)
             running.task = self.loop.create_task(running.stage.run())
             running.task.add_done_callback(lambda task: self._ended(running, task), context=self.loop.world.context)
 
         process.context.run(begin)
 
-    def _ended(self, running: _Running, task: asyncio.Task[None]) -> None:
+    def _ended(self, running: Running, task: asyncio.Task[None]) -> None:
         if not running.process.alive:
             return
         error = None if task.cancelled() else task.exception()
-        causes = _causes(error)
+        causes = causes_of(error)
         for cause in causes:
             self.ends[type(cause).__name__] += 1
             if isinstance(cause, RecordsGone):
@@ -222,7 +212,7 @@ class World:
         self.note("ended", process=running.process.name, why=[repr(cause) for cause in causes])
         self._kill(running)
 
-    def _kill(self, running: _Running) -> None:
+    def _kill(self, running: Running) -> None:
         """End a process at once, and start another in its place after a while."""
         if not running.process.alive:
             return
@@ -261,14 +251,14 @@ class World:
         setattr(of, switch, True)
         self.loop.later(fault.seconds, setattr, of, switch, False)
 
-    def _candidates(self, fault: Fault) -> list[_Running]:
+    def _candidates(self, fault: Fault) -> list[Running]:
         """Processes one of which a fault strikes."""
         return [each for each in self._running if each.kind == fault.stage]
 
-    def _strike_kill(self, running: _Running, fault: Fault) -> None:
+    def _strike_kill(self, running: Running, fault: Fault) -> None:
         self._kill(running)
 
-    def _strike_freeze(self, running: _Running, fault: Fault) -> None:
+    def _strike_freeze(self, running: Running, fault: Fault) -> None:
         process = running.process
         process.frozen = True
         self.note("frozen", process=process.name, seconds=fault.seconds)
@@ -278,13 +268,13 @@ class World:
         self.note("thawed", process=process.name)
         self.loop.thaw(process)
 
-    def _strike_cut(self, running: _Running, fault: Fault) -> None:
+    def _strike_cut(self, running: Running, fault: Fault) -> None:
         process = running.process
         process.cut = True
         self.note("cut", process=process.name, seconds=fault.seconds)
         self.loop.later(fault.seconds, lambda: setattr(process, "cut", False))
 
-    def _strike_stop(self, running: _Running, fault: Fault) -> None:
+    def _strike_stop(self, running: Running, fault: Fault) -> None:
         self.note("asked to stop", process=running.process.name)
         if running.task is not None:
             running.task.cancel()
@@ -391,13 +381,6 @@ class World:
         self.loop._timers.clear()
         self.loop.close()
         asyncio.set_event_loop(None)
-
-
-def _causes(error: BaseException | None) -> list[BaseException]:
-    """What a group of errors is made of."""
-    if isinstance(error, BaseExceptionGroup):
-        return [cause for each in error.exceptions for cause in _causes(each)]
-    return [] if error is None else [error]
 
 
 def run_seed(seed: int, *, kinds: tuple[str, ...] = (), keep_trace: bool = False) -> Result:
