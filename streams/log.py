@@ -289,7 +289,7 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
             for at, start in starts.items():
                 self.seek(at, start)
             for at in partitions:
-                if starts[at] >= stable_end(self.consumer, at):
+                if starts[at] >= stable_end(self.consumer, at) > 0:
                     continue
                 records = await self._up_to_fault(at, max_records)
                 if records:

@@ -11,28 +11,25 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from aiokafka import AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import MessageSizeTooLargeError
 
 from streams.clients import make_producer, stable_end, stop
-from streams.contracts.connect import aiokafka_options
 from streams.contracts.dead_letter import DeadLetter
 from streams.contracts.metrics import Metrics
 from streams.contracts.reasons import Reason
 from streams.contracts.settings import Settings
-from streams.contracts.topics import ACCEPTED_GROUP, DEAD_LETTERS, INTAKE_GROUP, LEDGER, MODELS, VOTES
+from streams.contracts.topics import DEAD_LETTERS, INTAKE_GROUP, LEDGER, MODELS, VOTES
 from streams.intake.accept import Source, accept, remember
 from streams.intake.align import Aligner
-from streams.intake.begin import Known, RecordsGone, begin
 from streams.intake.declare import declare
 from streams.intake.decode import Reject, decode
 from streams.intake.dedup import SeenIds, warm
-from streams.intake.proof import proven
+from streams.intake.place import positions_of
 from streams.intake.records import Records, by_time, join, read
 from streams.intake.refusals import Refusals
 from streams.intake.scan import warm as warm_scan
@@ -47,9 +44,6 @@ CUT_BYTES = 512 * 1024
 """So much is kept of a refused record that is too large for `dead-letters`."""
 TELL_SECONDS = 10.0
 """How often a long rebuild says how far it is."""
-PROOF_MARGIN = 2
-"""Fetches that are read again where only the ledger says how far they came: of its last one some arenas may be missing,
-and the records of one millisecond may make it larger than it should be."""
 TURNS_TO_SEND = 8
 """Turns of the event loop until what was begun has left for the broker, which answers meanwhile (6 % of the time)."""
 
@@ -116,7 +110,7 @@ class IntakeStage:
     async def assigned(self, log: Log, partitions: Sequence[TopicPartition]) -> None:
         """Find where to begin and rebuild the id memory in front of it."""
         first = await log.consumer.beginning_offsets(partitions)
-        self.positions = await self._begin(log, partitions, first)
+        self.positions = await positions_of(log, partitions, first, self._settings, self._metrics)
         rebuild = []
         for partition, position in self.positions.items():
             if partition.topic == self._votes:
@@ -136,56 +130,6 @@ class IntakeStage:
             log.seek(partition, position)
         self._metrics.ready.labels(self.name).set(1)
         logger.info("intake follows %s", {f"{p.topic}/{p.partition}": o for p, o in self.positions.items()})
-
-    async def _begin(
-        self, log: Log, partitions: Sequence[TopicPartition], first: Mapping[TopicPartition, int]
-    ) -> dict[TopicPartition, int]:
-        """Where each partition begins; raises what `begin` raises."""
-        commits = await log.commits(partitions)
-        end = await log.ends(partitions)
-        doubtful = [at for at in partitions if not commits.get(at, (0, False))[1]]
-        votes = [at.partition for at in doubtful if at.topic == self._votes]
-        shown = await proven(self._settings, votes) if votes else {}
-        accepted: dict[TopicPartition, int] = {}
-        ours = {at: offset for at, (offset, is_ours) in commits.items() if is_ours}
-        # A commit that is not believed says nothing of what is missing either.
-        if any(first[at] > ours.get(at, 0) for at in partitions):
-            accepted = await self._accepted(partitions)
-        positions = {}
-        self._metrics.gap.clear()  # of a partition that is another's by now, that one tells
-        for at in partitions:
-            commit, is_ours = commits.get(at, (None, False))
-            place = f"{at.topic.removeprefix(self._settings.topic_prefix)}/{at.partition}"
-            # Of `models` the ledger shows less, and it is short: it is read from its start.
-            shows = shown.get(at.partition) if at.topic == self._votes else None
-            known = Known(place, first[at], end[at], commit, is_ours, shows, accepted.get(at, 0))
-            gap = self._metrics.gap.labels(*place.split("/"))
-            try:
-                positions[at] = begin(known, PROOF_MARGIN * self._settings.fetch_records)
-                gap.set(0)
-            except RecordsGone as error:
-                gap.set(error.missing)
-                raise
-            # One that passes over nothing is no news: the embedded broker keeps no metadata, so none of its is ours.
-            if commit is not None and not is_ours and at.topic == self._votes and commit > (shows or first[at]):
-                self._metrics.foreign_commits.inc()
-                logger.warning(
-                    "%s: the group's commit at %d is not one of ours and is not believed; intake goes on from %d, up to"
-                    " where the ledger shows the votes to be counted",
-                    place, commit, positions[at],
-                )  # fmt: skip
-        return positions
-
-    async def _accepted(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
-        """Up to which offsets an operator has accepted that records are missing."""
-        admin = AIOKafkaAdminClient(**aiokafka_options(self._settings), client_id="isonomy-intake-accepted")
-        await admin.start()
-        try:
-            group = self._settings.group(ACCEPTED_GROUP)
-            found = await admin.list_consumer_group_offsets(group, partitions=list(partitions))
-        finally:
-            await admin.close()
-        return {at: known.offset for at, known in found.items()}
 
     async def _rebuild(self, log: Log, partitions: Sequence[TopicPartition], first: dict[TopicPartition, int]) -> None:
         """Read the window before each position again, remembering ids and refusals, writing nothing."""

@@ -17,6 +17,7 @@ from aiokafka.structs import OffsetAndMetadata
 import streams.clients
 import streams.fairness.stage
 import streams.folding.stage
+import streams.intake.place
 import streams.intake.stage
 import streams.ratings.publish
 from streams.fairness.settings import FairnessSettings, SettingsBook
@@ -129,7 +130,7 @@ def simulated(more: Sequence[tuple[Any, str, Any]] = ()) -> Iterator[None]:
         *more,
         (streams.clients, "AIOKafkaConsumer", make_consumer),
         (streams.clients, "AIOKafkaProducer", make_producer),
-        (streams.intake.stage, "AIOKafkaAdminClient", lambda **_: _Admin(CURRENT[-1].network)),
+        (streams.intake.place, "AIOKafkaAdminClient", lambda **_: _Admin(CURRENT[-1].network)),
         (streams.folding.stage, "RECORDS_A_TURN", 4),  # or a ledger of a hundred votes would be folded in one turn
         (streams.ratings.publish, "solve", _solve),
         (streams.folding.stage, "async_redis_client", _make_redis),

@@ -14,6 +14,7 @@ from typing import Any
 import streams.clients
 import streams.folding.store as store
 import streams.intake.accept
+import streams.intake.place
 import streams.intake.stage
 import streams.ratings.fold
 from services.herald.delivering.attempts import Attempts
@@ -156,7 +157,7 @@ def _foreign_commit_believed() -> list[Change]:
 
 def _gap_passed_over() -> list[Change]:
     return [
-        (streams.intake.stage, "begin", lambda known, margin: begin(replace(known, accepted=known.first), margin)),
+        (streams.intake.place, "begin", lambda known, margin: begin(replace(known, accepted=known.first), margin)),
     ]
 
 
