@@ -187,8 +187,8 @@ def _no_watermark() -> list[Change]:
     return [(streams.ratings.fold, "unknown_rows", lambda block, watermark: block.rows)]
 
 
-def _scripts(before: str, after: str) -> list[Change]:
-    changed = [(store, name, getattr(store, name).replace(before, after)) for name in ("_CHECK", "_SAVE", "_PUBLISH")]
+def _scripts(before: str, after: str, names: tuple[str, ...] = ("_CHECK", "_SAVE", "_PUBLISH")) -> list[Change]:
+    changed = [(store, name, getattr(store, name).replace(before, after)) for name in names]
     if any(text == getattr(store, name) for _, name, text in changed):
         raise LookupError(f"the scripts have no {before!r} any more: the mutant must be written anew")
     return changed
@@ -200,6 +200,12 @@ def _no_fence() -> list[Change]:
 
 def _no_serial() -> list[Change]:
     return _scripts(" or serial < tonumber(ARGV[2])", "")
+
+
+def _late_writes_taken() -> list[Change]:
+    """A write that its owner has given up, and that reaches Redis after a later one, is taken."""
+    late = "if epoch == tonumber(ARGV[1]) and serial >= tonumber(ARGV[3]) then return 3 end"
+    return _scripts(late, "", ("_SAVE", "_PUBLISH"))
 
 
 def _published_at_once() -> list[Change]:
@@ -259,6 +265,7 @@ MUTANTS = (
     Mutant("published at once after a take-over", "boards never go back", 100, _published_at_once, ("kill",)),
     Mutant("foreign commit believed", "exactly once", 30, _foreign_commit_believed, ("offsets reset",)),
     Mutant("no serial in saves", "board ", 60, _no_serial, ("redis rolled back",)),
+    Mutant("late writes taken", "boards never go back", 200, _late_writes_taken, ("redis stalls",)),
     Mutant("partial take committed too far", "commits:", 30, _partial_take_committed_too_far, ("join",)),
     Mutant("retention gap passed over silently", "exactly once", 250, _gap_passed_over, ("votes cut",)),
     Mutant("aborted votes read", "exactly once", 30, _aborted_votes_read, ("join",)),
