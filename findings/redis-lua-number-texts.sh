@@ -9,11 +9,11 @@
 # offset); returned to the client it is cut to a whole number. So a script that saves a state as JSON changes what it
 # only meant to copy.
 #
-# Seen (0.1 + 0.2 is the double 0.30000000000000004, and 1700000000123456 a time in microseconds):
+# Seen (0.1 + 0.2 is the double 0.30000000000000004, and 1700000000123456 a time in microseconds, whose reply is itself):
 #   0.1: call 0.10000000000000001, '..' 0.1, cjson [0.1], reply 0
 #   0.1 + 0.2: call 0.30000000000000004, '..' 0.3, cjson [0.3], reply 0
 #   1234.5678901234567: call 1234.5678901234567, '..' 1234.5678901235, cjson [1234.5678901235], reply 1234
-#   1700000000123456: call 1700000000123456, '..' 1.7000000001235e+15, cjson [1.7000000001235e+15], reply 1700000000123456
+#   1700000000123456: call 1700000000123456, '..' 1.7000000001235e+15, cjson [1.7000000001235e+15]
 set -euo pipefail
 
 work=$(mktemp -d)

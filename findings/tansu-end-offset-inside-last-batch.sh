@@ -5,7 +5,7 @@
 #
 # Kafka answers a ListOffsets request for "latest" with the offset behind the last record. Tansu answers with the first
 # offset of the last batch plus one. As long as each batch holds one record, the two are the same, so a test that sends
-# and waits for each record never sees it. After batches of three records the answer is two short: a lag computed from it
+# and waits for each record never sees it. After batches of three records the answer is two short: a lag made from it
 # is too small, a reader that "stops at the end" stops early, and one that seeks to the end is handed two old records.
 # The high watermark in a fetch's answer is right all along.
 #
