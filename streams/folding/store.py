@@ -157,16 +157,17 @@ class Store:
         """List the arenas that have views."""
         return sorted(_bytes(name).decode() for name in await self._redis.smembers(self._keys.arenas))
 
-    async def prune(self, arena: str, keep: Set[str]) -> None:
-        """Remove boards that the arena no longer has; with none to keep, the arena and its state go too.
+    async def prune(self, arena: str, keep: Set[str] | None) -> None:
+        """Remove boards that the arena no longer has; without an arena, None, its list and its state go too.
 
-        The epoch stays, so that nobody who owned the arena before can bring them back.
+        The epoch stays, so that nobody who owned the arena before can bring them back. An arena of which only models
+        are declared has an owner and no board: it is not withdrawn, for that would fence its owner off.
         """
         names = [_bytes(name).decode() for name in await self._redis.smembers(self._keys.boards(arena))]
-        gone = [name for name in names if name not in keep]
-        if keep and not gone:
+        gone = [name for name in names if keep is None or name not in keep]
+        if keep is not None and not gone:
             return
-        if not keep:
+        if keep is None:
             views = [self._keys.boards(arena), *(self._keys.board(arena, name) for name in gone)]
             await self.withdraw(arena, [*views, *(self._keys.history(arena, tier.name) for tier in TIERS)])
             await self._redis.srem(self._keys.arenas, arena)
