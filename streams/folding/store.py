@@ -28,8 +28,9 @@ redis.call('HSET', KEYS[1], 'epoch', string.format('%.0f', epoch), 'serial', '0'
 return string.format('%.0f', epoch)
 """
 
-# Each of the next begins with the fence. ARGV: epoch, and the serial of the owner's last write. 0: refused. 2: the
-# state is gone, or older than that (or an older owner wrote after it was gone).
+# Each of the next begins with the fence. ARGV: epoch, and the serial of the owner's last acknowledged write. Those that
+# write have a third, a serial of their own: whether one was done whose answer is lost nobody knows, so none has the
+# same. 0: refused. 2: the state is gone, or older than that (or an older owner wrote after it was gone).
 _FENCE = """
 local held = redis.call('HMGET', KEYS[1], 'epoch', 'serial')
 local epoch, serial = tonumber(held[1] or 0), tonumber(held[2] or 0)
@@ -37,7 +38,7 @@ if epoch > tonumber(ARGV[1]) then return 0 end
 local lost = epoch < tonumber(ARGV[1]) or serial < tonumber(ARGV[2])
 """
 _UNLESS_LOST = _FENCE + "if lost then return 2 end\n"
-_COUNT = "redis.call('HSET', KEYS[1], 'epoch', ARGV[1], 'serial', string.format('%.0f', tonumber(ARGV[2]) + 1))\n"
+_COUNT = "redis.call('HSET', KEYS[1], 'epoch', ARGV[1], 'serial', ARGV[3])\n"
 
 _CHECK = _UNLESS_LOST + "return 1"
 
@@ -45,10 +46,10 @@ _CHECK = _UNLESS_LOST + "return 1"
 # loss, and it sets the epoch too; a part of one would hide the loss, and be no state.
 _SAVE = (
     _FENCE
-    + "if lost and ARGV[3] == '0' then return 2 end\n"
+    + "if lost and ARGV[4] == '0' then return 2 end\n"
     + _COUNT
     + """
-for i = 4, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
+for i = 5, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
 return 1
 """
 )
@@ -58,10 +59,10 @@ _PUBLISH = (
     _UNLESS_LOST
     + _COUNT
     + """
-local names = tonumber(ARGV[5])
-for i = 6, 5 + names do redis.call('SADD', KEYS[2], ARGV[i]) end
-for i = 3, #KEYS do redis.call('SET', KEYS[i], ARGV[3 + names + i]) end
-redis.call('PUBLISH', ARGV[3], ARGV[4])
+local names = tonumber(ARGV[6])
+for i = 7, 6 + names do redis.call('SADD', KEYS[2], ARGV[i]) end
+for i = 3, #KEYS do redis.call('SET', KEYS[i], ARGV[4 + names + i]) end
+redis.call('PUBLISH', ARGV[4], ARGV[5])
 return 1
 """
 )
@@ -97,11 +98,13 @@ class Store:
         self._publish = redis.register_script(_PUBLISH)
         self._serials: dict[str, int] = {}
         """Of each arena, the serial of the last write that Redis acknowledged."""
+        self._sent: dict[str, int] = {}
+        """Of each arena, the serial of the last write that was sent."""
 
     async def claim(self, arena: str) -> int:
         """Become the arena's owner; returns the epoch."""
         epoch = int(await self._claim(keys=[self._state(arena)]))
-        self._serials[arena] = 0
+        self._serials[arena] = self._sent[arena] = 0
         return epoch
 
     async def load(self, arena: str) -> dict[str, bytes]:
@@ -115,7 +118,7 @@ class Store:
 
     async def save(self, arena: str, epoch: int, fields: Mapping[str, bytes], *, whole: bool) -> Outcome:
         """Write fields of the state, all in one step; `whole` when they are all of it, as they must be after a loss."""
-        arguments: list[str | int | bytes] = [epoch, self._serials[arena], int(whole)]
+        arguments: list[str | int | bytes] = [epoch, self._serials[arena], self._next(arena), int(whole)]
         for name, value in fields.items():
             arguments += [name, value]
         return self._counted(arena, await self._save(keys=[self._state(arena)], args=arguments))
@@ -140,17 +143,21 @@ class Store:
             Names to add to the arena's set of boards.
         """
         keys = [self._state(arena), self._keys.boards(arena), *texts]
-        arguments: list[str | int | bytes] = [epoch, self._serials[arena]]
+        arguments: list[str | int | bytes] = [epoch, self._serials[arena], self._next(arena)]
         arguments += [self._keys.changed(arena), json.dumps(message), len(boards), *boards, *texts.values()]
         outcome = self._counted(arena, await self._publish(keys=keys, args=arguments))
         if outcome is Outcome.DONE:
             await self._redis.sadd(self._keys.arenas, arena)  # another slot in a cluster: beside the script, not in it
         return outcome
 
+    def _next(self, arena: str) -> int:
+        self._sent[arena] += 1
+        return self._sent[arena]
+
     def _counted(self, arena: str, answer: int) -> Outcome:
         outcome = Outcome(answer)
         if outcome is Outcome.DONE:
-            self._serials[arena] += 1
+            self._serials[arena] = self._sent[arena]
         return outcome
 
     async def arenas(self) -> list[str]:
