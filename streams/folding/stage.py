@@ -166,6 +166,7 @@ class FoldStage(ABC, Generic[A]):
             await self._log.run()
         finally:
             self._metrics.ready.labels(self.name).set(0)
+            self._let_go()
             await redis.aclose()
 
     def told(self) -> str:
@@ -186,7 +187,8 @@ class FoldStage(ABC, Generic[A]):
     async def _take_over(self, log: Log, partitions: Sequence[TopicPartition]) -> None:
         first = await log.consumer.beginning_offsets(partitions)
         end = await log.ends(partitions)
-        self._arenas, self._partitions, self.positions = {}, {}, {}
+        self._let_go()
+        self._partitions, self.positions = {}, {}
         self._count = len(log.consumer.partitions_for_topic(self._settings.topic(LEDGER.name)) or ())
         for at in partitions:
             listing = decode_listing(await self._store.list_partition(at.partition))
@@ -298,6 +300,12 @@ class FoldStage(ABC, Generic[A]):
         self._metrics.stopped.labels(self.name, arena.name).set(1)
         logger.error("%s: arena %s stops here, the others go on: %s", self.name, arena.name, why)
 
+    def _let_go(self) -> None:
+        """Own no arena any more: one that was stopped here is the next owner's to tell of."""
+        for name in self._arenas:
+            self._metrics.stopped.labels(self.name, name).set(0)
+        self._arenas = {}
+
     async def _claim(self, arena: str) -> int:
         while True:
             try:
@@ -379,7 +387,11 @@ class FoldStage(ABC, Generic[A]):
 
     async def _save(self, arena: A, *, whole: bool = False) -> None:
         await self._before_saving(arena)
-        fields = self._fields(arena)
+        try:
+            fields = self._fields(arena)
+        except Exception as error:  # noqa: BLE001 -- as where it is folded
+            self._stop_arena(arena, f"its state cannot be written: {error!r}")
+            return
         outcome = await self._store.save(arena.name, arena.epoch, fields, whole=whole)
         if outcome is not Outcome.DONE:
             await self._heed(arena, outcome)
