@@ -1,4 +1,4 @@
-"""The jars of Apache Kafka, fetched once by Maven at the version that `deploy/kafka/pom.xml` pins."""
+"""The jars of Apache Kafka, fetched once by Maven: the version that `deploy/kafka/pom.xml` pins, or one asked for."""
 
 import os
 import re
@@ -13,10 +13,21 @@ from services.local.process import StartError
 REPOSITORY = Path(__file__).resolve().parents[2]
 DESCRIPTION = REPOSITORY / "deploy" / "kafka"
 FETCH_WITHIN = 600.0
+VERSION = re.compile(r"\d+\.\d+\.\d+")
 
 
-def kafka_version() -> str:
-    """Return the pinned version; raise `StartError` outside a source checkout, where nothing pins one."""
+def kafka_version(environ: Mapping[str, str] = os.environ) -> str:
+    """Return the version that ISONOMY_KAFKA_VERSION names, by default the pinned one.
+
+    Raises
+    ------
+    StartError
+        Outside a source checkout, where nothing pins one, and if what is named is no version.
+    """
+    if asked := environ.get("ISONOMY_KAFKA_VERSION"):
+        if not VERSION.fullmatch(asked):
+            raise StartError(f"ISONOMY_KAFKA_VERSION={asked}: a version of Apache Kafka has three numbers, as in 3.9.2")
+        return asked
     pom = DESCRIPTION / "pom.xml"
     if not pom.exists():
         raise StartError(f"a local Apache Kafka needs a source checkout of Isonomy: there is no {pom}")
@@ -36,15 +47,15 @@ def kafka_libraries(environ: Mapping[str, str] = os.environ) -> Path:
     StartError
         If Maven is missing or cannot resolve the jars.
     """
-    version = kafka_version()
+    version = kafka_version(environ)
     cache = Path(environ.get("ISONOMY_KAFKA_DIR") or REPOSITORY / ".isonomy" / "kafka")
     libraries = cache.absolute() / version / "libs"
     if not (libraries / f"kafka_2.13-{version}.jar").exists():
-        _fetch(libraries)
+        _fetch(libraries, version)
     return libraries
 
 
-def _fetch(libraries: Path) -> None:
+def _fetch(libraries: Path, version: str) -> None:
     maven = shutil.which("mvn")
     if maven is None:
         raise StartError("Apache Kafka's jars are fetched by Maven, and there is no mvn: apt install maven")
@@ -52,7 +63,7 @@ def _fetch(libraries: Path) -> None:
     # Whole or not at all: an interrupted run, or two at once, must not leave half of the jars behind.
     with tempfile.TemporaryDirectory(dir=libraries.parent) as scratch:
         fetched = Path(scratch, "libs")
-        goal = ["dependency:copy-dependencies", f"-DoutputDirectory={fetched}"]
+        goal = ["dependency:copy-dependencies", f"-Dkafka.version={version}", f"-DoutputDirectory={fetched}"]
         command = [maven, "--quiet", "--batch-mode", "--file", str(DESCRIPTION / "pom.xml"), *goal]
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=FETCH_WITHIN, check=False)

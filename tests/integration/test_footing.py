@@ -18,6 +18,7 @@ from aiokafka.errors import KafkaError
 from kafka import KafkaConsumer, KafkaProducer
 from kafka.errors import KafkaError as KafkaPythonError
 
+from services.local.kafka_jars import kafka_version
 from services.local.ports import HOST
 from services.local.process import ChildProcess
 from streams.contracts.connect import aiokafka_options, kafka_python_options
@@ -253,6 +254,8 @@ def answers(url: str) -> bool:
 def test_a_group_of_the_new_protocol_is_refused_until_it_is_empty(broker: TestBroker, pipeline: Pipeline) -> None:
     if broker.kind != "kafka":
         pytest.skip("the embedded broker knows no group of the new protocol: make test-kafka")
+    if kafka_version().startswith("3."):
+        pytest.skip("Kafka 3.9 has the new protocol as a preview that is off: it refuses such members itself")
     pipeline.create_topics()
     for group, command in ((INTAKE_GROUP, "worker"), (HERALD_GROUP, "herald")):
         name = pipeline.settings.group(group)

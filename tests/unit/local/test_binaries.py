@@ -16,6 +16,7 @@ from services.local.process import StartError
 @pytest.fixture(autouse=True)
 def _nothing_asked(monkeypatch):
     monkeypatch.delenv("ISONOMY_TEST_REDIS", raising=False)
+    monkeypatch.delenv("ISONOMY_KAFKA_VERSION", raising=False)
 
 
 @pytest.fixture
@@ -127,6 +128,31 @@ def test_jars_that_are_there_are_not_fetched_again(tmp_path, monkeypatch):
     (libraries / f"kafka_2.13-{version}.jar").touch()
     monkeypatch.setattr(shutil, "which", lambda name: None)
     assert kafka_jars.kafka_libraries({"ISONOMY_KAFKA_DIR": str(tmp_path)}) == libraries
+
+
+def test_a_version_that_is_asked_for_is_fetched_beside_the_pinned_one(tmp_path, monkeypatch):
+    maven = program(tmp_path / "bin" / "mvn")
+    maven.write_text(
+        "#!/bin/sh\n"
+        'for given; do case "$given" in\n'
+        "-Dkafka.version=*) v=${given#*=};; -DoutputDirectory=*) to=${given#*=};; esac; done\n"
+        'mkdir "$to" && touch "$to/kafka_2.13-$v.jar"\n'
+    )
+    monkeypatch.setattr(shutil, "which", lambda name: str(maven))
+    jars = {"ISONOMY_KAFKA_DIR": str(tmp_path / "jars")}
+    for environ in ({**jars, "ISONOMY_KAFKA_VERSION": "3.9.2"}, jars):
+        version = kafka_jars.kafka_version(environ)
+        libraries = kafka_jars.kafka_libraries(environ)
+        assert libraries == tmp_path / "jars" / version / "libs"
+        assert [jar.name for jar in libraries.iterdir()] == [f"kafka_2.13-{version}.jar"]
+    assert sorted(each.name for each in (tmp_path / "jars").iterdir()) == ["3.9.2", version]
+    assert version != "3.9.2"
+
+
+@pytest.mark.parametrize("asked", ["3.9", "newest", "../3.9.2", "3.9.2 -Dx=y"])
+def test_what_is_no_version_is_refused_in_a_sentence(asked):
+    with pytest.raises(StartError, match=r"a version of Apache Kafka has three numbers"):
+        kafka_jars.kafka_version({"ISONOMY_KAFKA_VERSION": asked})
 
 
 def test_outside_a_checkout_kafka_says_so(tmp_path, monkeypatch):
