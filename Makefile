@@ -45,8 +45,9 @@ test: $(READY) fresh ## Run every test, on the embedded broker
 	@deploy/ensure-page --tests
 	@deploy/ensure-chromium
 	@deploy/ensure-prometheus
-	@# What starts servers runs in one process, in order; everything else beside it (tests/conftest.py).
-	@$(BIN)/python -m pytest -q -n 2 $(ARGS)
+	@# What starts servers runs in two rooms, each in order, everything else beside them (tests/conftest.py); the rooms
+	@# are what takes longest, so they come first, as collected.
+	@$(BIN)/python -m pytest -q -n 2 --no-loadscope-reorder $(ARGS)
 
 .PHONY: test-kafka
 test-kafka: $(READY) fresh ## Run the integration and crash tests on Apache Kafka (KAFKA=3.9.2: that one) and Valkey (Java 17, Maven needed)
@@ -54,7 +55,7 @@ test-kafka: $(READY) fresh ## Run the integration and crash tests on Apache Kafk
 	@deploy/ensure-page --tests
 	@deploy/ensure-chromium
 	@deploy/ensure-prometheus
-	@ISONOMY_TEST_BROKER=kafka ISONOMY_KAFKA_VERSION=$(KAFKA) ISONOMY_TEST_REDIS=$${ISONOMY_TEST_REDIS:-valkey} $(BIN)/python -m pytest -q -m "integration or crash" tests/integration tests/crash $(ARGS)
+	@ISONOMY_TEST_BROKER=kafka ISONOMY_KAFKA_VERSION=$(KAFKA) ISONOMY_TEST_REDIS=$${ISONOMY_TEST_REDIS:-valkey} $(BIN)/python -m pytest -q -n 2 --no-loadscope-reorder -m "integration or crash" tests/crash tests/integration $(ARGS)
 
 .PHONY: models
 models: ## Explore the models of intake, folds and herald to their bounds (Rust's cargo needed)

@@ -39,21 +39,29 @@ class UnreadableBatch:
 
 
 async def look(consumer: AIOKafkaConsumer, partition: TopicPartition, position: int) -> UnreadableBatch | None:
-    """Fetch the batch at a position as bytes, and try to read it; None when it can be read, or nothing is there."""
+    """Fetch batches as bytes from a position on, and find the first that cannot be read; None when there is none.
+
+    What stands before it is nothing for a reader, or the reader would have been given it: an aborted transaction, or
+    the marker at the end of one.
+    """
     leader = consumer._client.cluster.leader_for_partition(partition)
     if leader is None or leader < 0:
         return None
-    topics = [(partition.topic, [(partition.partition, position, MOST_BYTES)])]
-    answer = await consumer._client.send(leader, FetchRequest(WAIT_MS, 1, MOST_BYTES, _READ_COMMITTED, topics))
-    for _, partitions in answer.topics:
-        for _, error, _, *rest in partitions:
-            if error:
-                raise for_code(error)(f"{partition.topic}/{partition.partition} at offset {position}")
-            for batch in _batches(partition, rest[-1] or b""):
-                if batch.last >= position:
-                    why = _fault(batch.raw)
-                    return None if why is None else UnreadableBatch(partition, batch.offset, batch.last, batch.raw, why)
-    return None
+    while True:
+        topics = [(partition.topic, [(partition.partition, position, MOST_BYTES)])]
+        answer = await consumer._client.send(leader, FetchRequest(WAIT_MS, 1, MOST_BYTES, _READ_COMMITTED, topics))
+        before = position
+        for _, partitions in answer.topics:
+            for _, error, _, *rest in partitions:
+                if error:
+                    raise for_code(error)(f"{partition.topic}/{partition.partition} at offset {position}")
+                for batch in _batches(partition, rest[-1] or b""):
+                    why = _fault(batch.raw) if batch.last >= position else None
+                    if why is not None:
+                        return UnreadableBatch(partition, batch.offset, batch.last, batch.raw, why)
+                    position = max(position, batch.last + 1)
+        if position == before:
+            return None
 
 
 def _batches(partition: TopicPartition, raw: bytes) -> Iterator[UnreadableBatch]:

@@ -61,19 +61,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.integration)
 
 
-SERVERS = ("tests/browser/", "tests/crash/", "tests/integration/")
+SERVERS = {"tests/browser/": "crashes", "tests/crash/": "crashes", "tests/integration/": "servers"}
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """In several processes (`-n 2`): what starts servers runs in one of them, in order, and the other files beside it.
+    """In two processes (`-n 2`): what starts servers runs in two rooms, each in order, and the other files beside them.
 
-    Servers wait most of the time, and two tests with servers at once would measure each other.
+    Servers wait most of the time. Browsers and crash suites look at clocks: they are in one room, so as not to measure
+    each other.
     """
     from xdist.scheduler import LoadScopeScheduling
 
     class Rooms(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            return "servers" if nodeid.startswith(SERVERS) else nodeid.partition("::")[0]
+            room = next((room for place, room in SERVERS.items() if nodeid.startswith(place)), None)
+            return room or nodeid.partition("::")[0]
 
     return Rooms(config, log)

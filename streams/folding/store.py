@@ -4,8 +4,10 @@ An owner claims an arena and gets an epoch, larger than any before, from Redis's
 Redis lost everything. Every write names its epoch and is refused when a later owner has claimed: a process that was
 frozen and wakes cannot write back. Scripts make each write one step: a reader never sees half of it.
 
-Every write also counts the arena's serial up. A Redis that comes back with an older state, after a failover for
-instance, holds a smaller one than its owner wrote, and that is how the owner learns that writes are lost.
+Every write also has a serial. A Redis that comes back with an older state, after a failover for instance, holds a
+smaller one than was acknowledged, and that is how the owner learns that writes are lost. A write that its owner gave
+up, because Redis stood still, may reach Redis after the one that was sent in its place: its serial is the smaller one,
+and it is dropped.
 """
 
 from __future__ import annotations
@@ -28,8 +30,9 @@ redis.call('HSET', KEYS[1], 'epoch', string.format('%.0f', epoch), 'serial', '0'
 return string.format('%.0f', epoch)
 """
 
-# Each of the next begins with the fence. ARGV: epoch, and the serial of the owner's last write. 0: refused. 2: the
-# state is gone, or older than that (or an older owner wrote after it was gone).
+# Each of the next begins with the fence. ARGV: epoch, the serial of the owner's last acknowledged write, and the serial
+# of this one. 0: refused. 2: the state is gone, or older than acknowledged (or an older owner wrote after it was gone).
+# 3: a later write of this owner was here already.
 _FENCE = """
 local held = redis.call('HMGET', KEYS[1], 'epoch', 'serial')
 local epoch, serial = tonumber(held[1] or 0), tonumber(held[2] or 0)
@@ -37,7 +40,10 @@ if epoch > tonumber(ARGV[1]) then return 0 end
 local lost = epoch < tonumber(ARGV[1]) or serial < tonumber(ARGV[2])
 """
 _UNLESS_LOST = _FENCE + "if lost then return 2 end\n"
-_COUNT = "redis.call('HSET', KEYS[1], 'epoch', ARGV[1], 'serial', string.format('%.0f', tonumber(ARGV[2]) + 1))\n"
+_COUNT = """
+if epoch == tonumber(ARGV[1]) and serial >= tonumber(ARGV[3]) then return 3 end
+redis.call('HSET', KEYS[1], 'epoch', ARGV[1], 'serial', ARGV[3])
+"""
 
 _CHECK = _UNLESS_LOST + "return 1"
 
@@ -45,10 +51,10 @@ _CHECK = _UNLESS_LOST + "return 1"
 # loss, and it sets the epoch too; a part of one would hide the loss, and be no state.
 _SAVE = (
     _FENCE
-    + "if lost and ARGV[3] == '0' then return 2 end\n"
+    + "if lost and ARGV[4] == '0' then return 2 end\n"
     + _COUNT
     + """
-for i = 4, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
+for i = 5, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
 return 1
 """
 )
@@ -58,10 +64,10 @@ _PUBLISH = (
     _UNLESS_LOST
     + _COUNT
     + """
-local names = tonumber(ARGV[5])
-for i = 6, 5 + names do redis.call('SADD', KEYS[2], ARGV[i]) end
-for i = 3, #KEYS do redis.call('SET', KEYS[i], ARGV[3 + names + i]) end
-redis.call('PUBLISH', ARGV[3], ARGV[4])
+local names = tonumber(ARGV[6])
+for i = 7, 6 + names do redis.call('SADD', KEYS[2], ARGV[i]) end
+for i = 3, #KEYS do redis.call('SET', KEYS[i], ARGV[4 + names + i]) end
+redis.call('PUBLISH', ARGV[4], ARGV[5])
 return 1
 """
 )
@@ -74,6 +80,8 @@ class Outcome(Enum):
     DONE = 1
     LOST = 2
     """Redis no longer holds this owner's state, or an older one: write all of it again."""
+    LATE = 3
+    """A later write was there already: only who has given up waiting would be told."""
 
 
 class Store:
@@ -95,13 +103,15 @@ class Store:
         self._check = redis.register_script(_CHECK)
         self._save = redis.register_script(_SAVE)
         self._publish = redis.register_script(_PUBLISH)
-        self._serials: dict[str, int] = {}
+        self._acknowledged: dict[str, int] = {}
         """Of each arena, the serial of the last write that Redis acknowledged."""
+        self._sent: dict[str, int] = {}
+        """Of each arena, the serial of the last write that was sent, whatever became of it."""
 
     async def claim(self, arena: str) -> int:
         """Become the arena's owner; returns the epoch."""
         epoch = int(await self._claim(keys=[self._state(arena)]))
-        self._serials[arena] = 0
+        self._acknowledged[arena] = self._sent[arena] = 0
         return epoch
 
     async def load(self, arena: str) -> dict[str, bytes]:
@@ -111,11 +121,11 @@ class Store:
 
     async def check(self, arena: str, epoch: int) -> Outcome:
         """Ask whether the arena is still this owner's, and what it wrote still there."""
-        return Outcome(await self._check(keys=[self._state(arena)], args=[epoch, self._serials[arena]]))
+        return Outcome(await self._check(keys=[self._state(arena)], args=[epoch, self._acknowledged[arena]]))
 
     async def save(self, arena: str, epoch: int, fields: Mapping[str, bytes], *, whole: bool) -> Outcome:
         """Write fields of the state, all in one step; `whole` when they are all of it, as they must be after a loss."""
-        arguments: list[str | int | bytes] = [epoch, self._serials[arena], int(whole)]
+        arguments = [*self._fence(arena, epoch), int(whole)]
         for name, value in fields.items():
             arguments += [name, value]
         return self._counted(arena, await self._save(keys=[self._state(arena)], args=arguments))
@@ -140,33 +150,39 @@ class Store:
             Names to add to the arena's set of boards.
         """
         keys = [self._state(arena), self._keys.boards(arena), *texts]
-        arguments: list[str | int | bytes] = [epoch, self._serials[arena]]
+        arguments = self._fence(arena, epoch)
         arguments += [self._keys.changed(arena), json.dumps(message), len(boards), *boards, *texts.values()]
         outcome = self._counted(arena, await self._publish(keys=keys, args=arguments))
         if outcome is Outcome.DONE:
             await self._redis.sadd(self._keys.arenas, arena)  # another slot in a cluster: beside the script, not in it
         return outcome
 
+    def _fence(self, arena: str, epoch: int) -> list[str | int | bytes]:
+        """What a write begins with; its serial is one that no write before it had."""
+        self._sent[arena] += 1
+        return [epoch, self._acknowledged[arena], self._sent[arena]]
+
     def _counted(self, arena: str, answer: int) -> Outcome:
         outcome = Outcome(answer)
         if outcome is Outcome.DONE:
-            self._serials[arena] += 1
+            self._acknowledged[arena] = self._sent[arena]
         return outcome
 
     async def arenas(self) -> list[str]:
         """List the arenas that have views."""
         return sorted(_bytes(name).decode() for name in await self._redis.smembers(self._keys.arenas))
 
-    async def prune(self, arena: str, keep: Set[str]) -> None:
-        """Remove boards that the arena no longer has; with none to keep, the arena and its state go too.
+    async def prune(self, arena: str, keep: Set[str] | None) -> None:
+        """Remove boards that the arena no longer has; without an arena, None, its list and its state go too.
 
-        The epoch stays, so that nobody who owned the arena before can bring them back.
+        The epoch stays, so that nobody who owned the arena before can bring them back. An arena of which only models
+        are declared has an owner and no board: it is not withdrawn, for that would fence its owner off.
         """
         names = [_bytes(name).decode() for name in await self._redis.smembers(self._keys.boards(arena))]
-        gone = [name for name in names if name not in keep]
-        if keep and not gone:
+        gone = [name for name in names if keep is None or name not in keep]
+        if keep is not None and not gone:
             return
-        if not keep:
+        if keep is None:
             views = [self._keys.boards(arena), *(self._keys.board(arena, name) for name in gone)]
             await self.withdraw(arena, [*views, *(self._keys.history(arena, tier.name) for tier in TIERS)])
             await self._redis.srem(self._keys.arenas, arena)

@@ -11,27 +11,25 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from aiokafka import AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import MessageSizeTooLargeError
 
 from streams.clients import make_producer, stable_end, stop
-from streams.contracts.connect import aiokafka_options
 from streams.contracts.dead_letter import DeadLetter
 from streams.contracts.metrics import Metrics
 from streams.contracts.reasons import Reason
 from streams.contracts.settings import Settings
-from streams.contracts.topics import ACCEPTED_GROUP, DEAD_LETTERS, INTAKE_GROUP, LEDGER, MODELS, VOTES
+from streams.contracts.topics import DEAD_LETTERS, INTAKE_GROUP, LEDGER, MODELS, VOTES
 from streams.intake.accept import Source, accept, remember
 from streams.intake.align import Aligner
-from streams.intake.begin import Known, RecordsGone, begin
 from streams.intake.declare import declare
 from streams.intake.decode import Reject, decode
 from streams.intake.dedup import SeenIds, warm
-from streams.intake.proof import proven
+from streams.intake.place import positions_of
 from streams.intake.records import Records, by_time, join, read
 from streams.intake.refusals import Refusals
 from streams.intake.scan import warm as warm_scan
@@ -42,11 +40,10 @@ from streams.unreadable import UnreadableBatch
 logger = logging.getLogger(__name__)
 
 COMMIT_SECONDS = 0.5
+CUT_BYTES = 512 * 1024
+"""So much is kept of a refused record that is too large for `dead-letters`."""
 TELL_SECONDS = 10.0
 """How often a long rebuild says how far it is."""
-PROOF_MARGIN = 10
-"""Fetches that are read again where only the ledger says how far they came: of its last one some arenas may be missing,
-and the records of one millisecond may make a fetch larger than it should be."""
 TURNS_TO_SEND = 8
 """Turns of the event loop until what was begun has left for the broker, which answers meanwhile (6 % of the time)."""
 
@@ -81,6 +78,8 @@ class IntakeStage:
         self._commit_at = 0.0
         self._log: Log
         self._producer: AIOKafkaProducer
+        self._letters: AIOKafkaProducer
+        """Compresses: what comes compressed may be many times as large as the topic takes."""
         self.positions: dict[TopicPartition, int] = {}
         """Next record to take of each partition held; read by the watchdog."""
         self.steps = 0
@@ -91,8 +90,10 @@ class IntakeStage:
     async def run(self) -> None:
         """Follow until cancelled."""
         self._producer = make_producer(self._settings, self.name)
-        await self._producer.start()
+        self._letters = make_producer(self._settings, f"{self.name}-letters", packed=True)
         try:
+            await self._producer.start()
+            await self._letters.start()
             # Twice as many as are decided on at once: what is read ahead is there while the brokers are asked for more.
             most = 2 * self._settings.fetch_records
             self._log = Log(self._settings, self.name, self.topics, self, max_records=most, evenly=True, read=read)
@@ -100,6 +101,7 @@ class IntakeStage:
         finally:
             self._metrics.ready.labels(self.name).set(0)
             await stop(self._producer)
+            await stop(self._letters)
 
     def told(self) -> str:
         """What the last fetches brought, in words."""
@@ -108,7 +110,7 @@ class IntakeStage:
     async def assigned(self, log: Log, partitions: Sequence[TopicPartition]) -> None:
         """Find where to begin and rebuild the id memory in front of it."""
         first = await log.consumer.beginning_offsets(partitions)
-        self.positions = await self._begin(log, partitions, first)
+        self.positions = await positions_of(log, partitions, first, self._settings, self._metrics)
         rebuild = []
         for partition, position in self.positions.items():
             if partition.topic == self._votes:
@@ -116,6 +118,8 @@ class IntakeStage:
                 if known is None or known.position != position:
                     rebuild.append(partition)
         held = {partition.partition for partition in partitions if partition.topic == self._votes}
+        for number in (log.consumer.partitions_for_topic(self._votes) or set()) - held:
+            self._metrics.memory_short.remove(str(number))  # another's by now
         self._sources = {number: source for number, source in self._sources.items() if number in held}
         self._aligner = Aligner({at: offset for at, offset in self.positions.items() if at.topic == self._votes})
         self._writing, self._acknowledged, self._decided = None, {}, dict(self.positions)
@@ -127,64 +131,20 @@ class IntakeStage:
         self._metrics.ready.labels(self.name).set(1)
         logger.info("intake follows %s", {f"{p.topic}/{p.partition}": o for p, o in self.positions.items()})
 
-    async def _begin(
-        self, log: Log, partitions: Sequence[TopicPartition], first: Mapping[TopicPartition, int]
-    ) -> dict[TopicPartition, int]:
-        """Where each partition begins; raises what `begin` raises."""
-        commits = await log.commits(partitions)
-        end = await log.ends(partitions)
-        doubtful = [at for at in partitions if not commits.get(at, (0, False))[1]]
-        votes = [at.partition for at in doubtful if at.topic == self._votes]
-        shown = await proven(self._settings, votes) if votes else {}
-        accepted: dict[TopicPartition, int] = {}
-        if any(first[at] > commits.get(at, (0, False))[0] for at in partitions):
-            accepted = await self._accepted(partitions)
-        positions = {}
-        for at in partitions:
-            commit, ours = commits.get(at, (None, False))
-            place = f"{at.topic.removeprefix(self._settings.topic_prefix)}/{at.partition}"
-            # Of `models` the ledger shows less, and it is short: it is read from its start.
-            shows = shown.get(at.partition) if at.topic == self._votes else None
-            known = Known(place, first[at], end[at], commit, ours, shows, accepted.get(at, 0))
-            gap = self._metrics.gap.labels(*place.split("/"))
-            try:
-                positions[at] = begin(known, PROOF_MARGIN * self._settings.fetch_records)
-                gap.set(0)
-            except RecordsGone as error:
-                gap.set(error.missing)
-                raise
-            if commit is not None and not ours:
-                self._metrics.foreign_commits.inc()
-                logger.warning(
-                    "%s: the group's commit at %d is not one of ours and is not believed; intake goes on from %d, up to"
-                    " where the ledger shows the votes to be counted",
-                    place, commit, positions[at],
-                )  # fmt: skip
-        return positions
-
-    async def _accepted(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
-        """Up to which offsets an operator has accepted that records are missing."""
-        admin = AIOKafkaAdminClient(**aiokafka_options(self._settings), client_id="isonomy-intake-accepted")
-        await admin.start()
-        try:
-            group = self._settings.group(ACCEPTED_GROUP)
-            found = await admin.list_consumer_group_offsets(group, partitions=list(partitions))
-        finally:
-            await admin.close()
-        return {at: known.offset for at, known in found.items()}
-
     async def _rebuild(self, log: Log, partitions: Sequence[TopicPartition], first: dict[TopicPartition, int]) -> None:
         """Read the window before each position again, remembering ids and refusals, writing nothing."""
         settings = self._settings
         started, known = time.monotonic(), 0
         tell_at = started + TELL_SECONDS
+        # Kept aside until the end: a rebuild that a rebalance cuts off leaves no memory that seems to be whole.
+        rebuilt: dict[int, Source] = {}
         pending: dict[TopicPartition, int] = {}
         short: dict[TopicPartition, int] = {}
         for partition in partitions:
             position = self.positions[partition]
             wanted = max(0, position - max(settings.dedup_records, settings.dead_letter_window))
             start = max(first[partition], wanted)
-            self._sources[partition.partition] = Source(
+            rebuilt[partition.partition] = Source(
                 SeenIds(settings.dedup_records, settings.dedup_seconds),
                 Refusals(settings.dead_letter_run, settings.dead_letter_ratio, settings.dead_letter_window),
                 position,
@@ -204,7 +164,7 @@ class IntakeStage:
                 if len(before):
                     if partition in short:
                         self._tell_short(partition, short.pop(partition), int(before.recorded[0]) / 1000)
-                    remember(before, decode(before), self._sources)
+                    remember(before, decode(before), rebuilt)
                     known += len(before)
                     self.steps += 1
                 await asyncio.sleep(0)  # a long rebuild must leave room for heartbeats
@@ -215,6 +175,9 @@ class IntakeStage:
                 tell_at = time.monotonic() + TELL_SECONDS
                 logger.info("%s", self.doing)
         log.unreadable.clear()  # what cannot be read was parked when it was met first
+        for partition in partitions:
+            rebuilt[partition.partition].position = self.positions[partition]
+        self._sources |= rebuilt
         if known:
             logger.info("rebuilt the id memory from %d records in %.1f s", known, time.monotonic() - started)
 
@@ -327,19 +290,27 @@ class IntakeStage:
             for arena, pieces in outcome.ledger.items():
                 writes.create_task(self._write_in_order(arena, pieces))
             for letter in outcome.letters:
-                writes.create_task(self._send(self._dead_letters, letter.place, letter.value, letter.headers()))
+                writes.create_task(self._park(letter))
         self._metrics.blocks.inc(sum(map(len, outcome.ledger.values())))
         return outcome.positions
 
     async def _write_in_order(self, arena: str, pieces: list[bytes]) -> None:
         for piece in pieces:
-            await self._send(self._ledger, arena.encode(), piece)
+            await self._producer.send_and_wait(self._ledger, piece, key=arena.encode())
 
-    async def _send(
-        self, topic: str, key: bytes, value: bytes | None, headers: list[tuple[str, bytes]] | None = None
-    ) -> None:
-        """Write one record and wait for the acknowledgement."""
-        await self._producer.send_and_wait(topic, value, key=key, headers=headers)
+    async def _park(self, letter: DeadLetter) -> None:
+        """Write a dead letter; its beginning when it is too large, for no record may hold up all others."""
+        try:
+            await self._letters.send_and_wait(
+                self._dead_letters, letter.value, key=letter.place, headers=letter.headers()
+            )
+        except MessageSizeTooLargeError:
+            if letter.cut is not None:
+                raise
+            short = letter.beginning(CUT_BYTES)
+            place = letter.place.decode()
+            logger.warning("%s: %d bytes are too many for a dead letter, it holds the beginning", place, short.cut)
+            await self._park(short)
 
     async def _finish_writing(self) -> None:
         if self._writing is not None:

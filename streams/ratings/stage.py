@@ -99,7 +99,7 @@ class RatingsStage(FoldStage[RatedArena]):
         arena.published = 0
 
     async def _sweep(self, name: str, arena: RatedArena | None) -> None:
-        await self._store.prune(name, set(arena.state.boards) if arena else set())
+        await self._store.prune(name, set(arena.state.boards) if arena else None)
 
     async def _write_due(self, now: float) -> None:
         await super()._write_due(now)

@@ -1,5 +1,6 @@
 """What operators do to Kafka: groups reset, topics shortened, unreadable batches. No vote is lost in silence."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from kafka import KafkaProducer, TopicPartition
 from kafka.admin import KafkaAdminClient
 from kafka.structs import OffsetAndMetadata
 
+from streams.clients import mark_of
 from streams.contracts.dead_letter import read_dead_letter
 from streams.contracts.reasons import Reason
 from streams.contracts.topics import DEAD_LETTERS, INTAKE_GROUP, VOTES
@@ -82,7 +84,8 @@ def _resettable(broker: TestBroker) -> None:
 
 
 @pytest.mark.usefixtures("_resettable")
-def test_a_reset_to_the_latest_offsets_loses_no_vote(pipeline: Pipeline, tmp_path: Path) -> None:
+@pytest.mark.parametrize("tool", ["without metadata", "with the metadata kept"])
+def test_a_reset_to_the_latest_offsets_loses_no_vote(pipeline: Pipeline, tmp_path: Path, tool: str) -> None:
     votes = make_votes(1_500, seed=1, arenas=("text", "code"))
     first = worker_of(pipeline, "first").wait_ready()
     pipeline.produce(votes[:700])
@@ -90,6 +93,10 @@ def test_a_reset_to_the_latest_offsets_loses_no_vote(pipeline: Pipeline, tmp_pat
     assert first.stop() == 0
     pipeline.produce(votes[700:1_400])
     reset(pipeline, ends(pipeline))
+    if tool == "with the metadata kept":
+        commit = {at: OffsetAndMetadata(end, mark_of(at, 1), -1) for at, end in ends(pipeline).items()}
+        with admin(pipeline.bootstrap) as client:
+            client.alter_group_offsets(pipeline.settings.group(INTAKE_GROUP), commit)
     second = worker_of(pipeline, "second").wait_ready()
     pipeline.produce(votes[1_400:])
     wait_all(pipeline, votes, tmp_path)
@@ -169,6 +176,26 @@ def test_a_log_that_lost_votes_stops_intake_until_a_person_accepts_it(
     wait_all(pipeline, votes[:400] + votes[800:], tmp_path)
 
 
+@pytest.mark.usefixtures("_resettable")
+def test_a_gap_is_accepted_also_where_the_group_was_reset_behind_it(pipeline: Pipeline, tmp_path: Path) -> None:
+    votes = make_votes(1_000, seed=8)
+    first = worker_of(pipeline, "first").wait_ready()
+    pipeline.produce(votes[:400])
+    wait_all(pipeline, votes[:400], tmp_path)
+    assert first.stop() == 0
+    pipeline.produce(votes[400:800])
+    gone_before = ends(pipeline)
+    shorten(pipeline, gone_before)
+    reset(pipeline, gone_before)
+    second = worker_of(pipeline, "second")
+    eventually(lambda: "are gone that were never counted" in second.log(), COUNTED)
+    for at, offset in gone_before.items():
+        pipeline.isonomy("intake", "accept-gap", f"votes/{at.partition}", "--up-to", str(offset), "--yes")
+    second.wait_ready()
+    pipeline.produce(votes[800:])
+    wait_all(pipeline, votes[:400] + votes[800:], tmp_path)
+
+
 def test_a_shortened_log_says_that_old_ids_are_no_longer_known(
     broker: TestBroker, pipeline: Pipeline, tmp_path: Path
 ) -> None:
@@ -236,3 +263,29 @@ def wait_all(pipeline: Pipeline, votes: list[Vote], tmp_path: Path) -> None:
     for arena, state in fold_votes(votes, tmp_path).items():
         pipeline.wait_counted(int(state.boards["overall"].shown.sum()), arena)
         assert_same_boards(pipeline.boards(arena), state)
+
+
+def test_what_intake_has_read_is_shown_and_mistakes_are_named(
+    broker: TestBroker, pipeline: Pipeline, tmp_path: Path
+) -> None:
+    fresh = json.loads(pipeline.isonomy("intake", "show", "--format", "json").stdout)
+    assert [(each["topic"], each["partition"]) for each in fresh] == [
+        *((VOTES.name, n) for n in range(4)),
+        ("models", 0),
+    ]
+    assert all((each["committed"], each["missing"], each["accepted"]) == (None, None, None) for each in fresh)
+    votes = make_votes(100, seed=7)
+    worker = worker_of(pipeline, "worker").wait_ready()
+    pipeline.produce(votes)
+    wait_all(pipeline, votes, tmp_path)
+    assert worker.stop() == 0
+    shown = json.loads(pipeline.isonomy("intake", "show", "--format", "json").stdout)
+    known = (True, 0) if broker.durable else (False, None)  # the embedded broker keeps no metadata of a commit
+    assert sum(each["committed"] for each in shown if each["topic"] == VOTES.name) == len(votes)
+    assert [(each["ours"], each["missing"]) for each in shown if each["topic"] == VOTES.name] == [known] * PARTITIONS
+
+    for place, words in (("votes/99", "there is no partition votes/99"), ("votes/1", "there is nothing to accept")):
+        mistake = pipeline.isonomy("intake", "accept-gap", place, "--up-to", "1", "--yes", check=False)
+        assert mistake.returncode == 1
+        assert words in mistake.stderr
+        assert "Traceback" not in mistake.stderr

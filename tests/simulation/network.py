@@ -1,0 +1,131 @@
+"""The way between a process and the brokers: a request may be late, lost, or done with its answer lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+from typing import Any, TypeVar
+
+from aiokafka.errors import KafkaConnectionError, KafkaError
+
+from tests.simulation.broker import HEARTBEAT_SECONDS, Broker
+from tests.simulation.loop import PROCESS, Process, VirtualLoop
+
+T = TypeVar("T")
+BACKOFF_SECONDS = 0.1
+GIVE_UP_SECONDS = (0.2, 3.0)
+"""After so long a client finds out that a connection is dead."""
+
+
+@dataclass(slots=True)
+class Chances:
+    """How often things go wrong on the way."""
+
+    slow: float = 0.0
+    lost: float = 0.0
+    """Of a request, before it arrives."""
+    answer_lost: float = 0.0
+    twice_late: float = 0.0
+    """Of a write whose first try is stored long after the second."""
+    stale: float = 0.1
+    """Of a partition of which a fetch has nothing yet, though there is something."""
+
+
+def reachable(process: Process) -> bool:
+    """Whether a process can speak to the brokers now."""
+    return process.alive and not process.frozen and not process.cut
+
+
+class Network:
+    """Carries requests.
+
+    Parameters
+    ----------
+    loop, broker
+        Of the world.
+    random
+        Decides how long each way takes and what is lost.
+    """
+
+    def __init__(self, loop: VirtualLoop, broker: Broker, random: Random, note: Callable[..., None]) -> None:
+        self.loop, self.broker, self.random, self.note = loop, broker, random, note
+        self.chances = Chances()
+        self.faults: dict[str, int] = {}
+        self.consumers: list[Any] = []
+        self.late = 0
+        """Writes that will be stored late."""
+        loop.later(HEARTBEAT_SECONDS, self._heartbeats)
+
+    def _heartbeats(self) -> None:
+        """Let every member that can speak hear from its group."""
+        self.loop.later(HEARTBEAT_SECONDS, self._heartbeats)
+        if not self.broker.down:
+            for consumer in self.consumers:
+                if reachable(consumer.process):
+                    consumer.heartbeat()
+
+    def count(self, kind: str) -> None:
+        """Count a fault."""
+        self.faults[kind] = self.faults.get(kind, 0) + 1
+
+    def delay(self) -> float:
+        """Draw seconds of one way there."""
+        if self.chances.slow and self.random.random() < self.chances.slow:
+            self.count("slow request")
+            return 0.05 + 0.8 * self.random.random()
+        return 0.0005 + 0.004 * self.random.random()
+
+    def give_up(self) -> float:
+        """Draw seconds until a client notices that there will be no answer."""
+        shortest, longest = GIVE_UP_SECONDS
+        return shortest + (longest - shortest) * self.random.random()
+
+    def fate(self) -> str:
+        """Draw what becomes of a request: `done`, `lost`, or `answer lost`."""
+        chance, drawn = self.chances, self.random.random()
+        if drawn < chance.lost:
+            self.count("request lost")
+            return "lost"
+        if drawn < chance.lost + chance.answer_lost:
+            self.count("answer lost")
+            return "answer lost"
+        return "done"
+
+    async def once(self, perform: Callable[[], T]) -> T:
+        """Send one request; raises a Kafka error, or a connection error that leaves open whether it was done."""
+        process = PROCESS.get()
+        answer: asyncio.Future[Any] = self.loop.create_future()
+        fate = self.fate()
+
+        def fail() -> None:
+            if not answer.done():
+                answer.set_exception(KafkaConnectionError("the connection is gone"))
+
+        def arrive() -> None:
+            if process.cut or self.broker.down or fate == "lost":
+                self.loop.later(self.give_up(), fail)
+                return
+            try:
+                result = perform()
+            except KafkaError as error:
+                if not answer.done():
+                    answer.set_exception(error)
+                return
+            if fate == "answer lost":
+                self.loop.later(self.give_up(), fail)
+            elif not answer.done():
+                answer.set_result(result)
+
+        self.loop.later(self.delay(), arrive)
+        result: T = await answer
+        return result
+
+    async def until_answered(self, perform: Callable[[], T]) -> T:
+        """Send a request until it is answered."""
+        while True:
+            try:
+                return await self.once(perform)
+            except KafkaConnectionError:
+                await asyncio.sleep(BACKOFF_SECONDS)

@@ -1,0 +1,319 @@
+"""A simulated Redis that runs the store's own Lua scripts, and loses, forgets, stalls or fills up when told to."""
+
+# Longer than most: the server, its commands and its client side by side.
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import Any
+
+from lupa.lua51 import LuaRuntime, lua_type
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import OutOfMemoryError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from tests.simulation.loop import PROCESS, Process, VirtualLoop
+
+SOCKET_SECONDS = 5.0
+"""As the folds open their client."""
+EPOCH = 1_700_000_000
+_WRITES = {b"SET", b"HSET", b"SADD", b"HDEL", b"HINCRBY", b"INCR"}
+_LUA = LuaRuntime(encoding=None, unpack_returned_tuples=False)
+_COMPILED: dict[str, Any] = {}
+"""Scripts by their text: a world begins with none of Redis, but compiling is the same in all."""
+Value = bytes | dict[bytes, bytes] | set[bytes]
+
+
+class Server:
+    """What Redis holds, and what happens to it.
+
+    Parameters
+    ----------
+    loop
+        Gives the time.
+    random
+        Decides how long things take.
+    """
+
+    def __init__(self, loop: VirtualLoop, random: Random, note: Callable[..., None]) -> None:
+        self.loop, self.random, self._note = loop, random, note
+        self.data: dict[bytes, Value] = {}
+        self.away = self.full = False
+        self.stalled: list[Callable[[], None]] | None = None
+        self.answer_lost = 0.0
+        self.slow = 0.0
+        self.written: list[Callable[[Process, bytes, Value | None], None]] = []
+        """Told of every key written: by whom, and its value."""
+        self.claimed: list[Callable[[Process, bytes], None]] = []
+        """Told of every claim of a state."""
+        self.claiming = False
+        """Whether the script that runs is a claim."""
+        self.faults: dict[str, int] = {}
+        self._caller: Process = loop.world
+        self._redis = _LUA.eval(b"function(call) return {call = call, pcall = call} end")(self._from_lua)
+
+    def snapshot(self) -> dict[bytes, Value]:
+        """Copy everything."""
+        return {key: value if isinstance(value, bytes) else value.copy() for key, value in self.data.items()}
+
+    def stall(self) -> None:
+        """Answer nothing; what is asked meanwhile is done afterwards, in any order."""
+        self.stalled = []
+
+    def resume(self) -> None:
+        """Answer again."""
+        waiting, self.stalled = self.stalled or [], None
+        self.random.shuffle(waiting)
+        for each in waiting:
+            each()
+
+    # --- commands ----------------------------------------------------------------------------------------------------
+
+    def script(self, text: str, keys: Sequence[Any], arguments: Sequence[Any], caller: Process) -> Any:
+        """Run a script in one step."""
+        compiled = _COMPILED.get(text)
+        if compiled is None:
+            body = b"function(KEYS, ARGV, redis)\n" + text.encode() + b"\nend"
+            compiled = _COMPILED[text] = _LUA.eval(body)
+        if self.full and any(f"'{name.decode()}'" in text for name in _WRITES):
+            raise OutOfMemoryError("OOM command not allowed when used memory > 'maxmemory'.")
+        self._caller, self.claiming = caller, "'TIME'" in text
+        answer = compiled(
+            _LUA.table_from([_bytes(key) for key in keys]),
+            _LUA.table_from([_bytes(each) for each in arguments]),
+            self._redis,
+        )
+        if self.claiming:
+            self.claiming = False
+            for told in self.claimed:
+                told(caller, _bytes(keys[0]))
+        return _from_table(answer)
+
+    def _from_lua(self, name: bytes, *arguments: Any) -> Any:
+        answer = self._do(bytes(name).upper(), [_bytes(each) for each in arguments], self._caller)
+        if answer is None:
+            return False
+        if isinstance(answer, list):
+            return _LUA.table_from([False if each is None else each for each in answer])
+        return answer
+
+    def do(self, name: str, arguments: Sequence[Any], caller: Process) -> Any:
+        """Run one command."""
+        upper = name.upper().encode()
+        if self.full and upper in _WRITES:
+            raise OutOfMemoryError("OOM command not allowed when used memory > 'maxmemory'.")
+        return self._do(upper, [_bytes(each) for each in arguments], caller)
+
+    def _do(self, name: bytes, given: list[bytes], caller: Process) -> Any:
+        data = self.data
+        if name == b"TIME":
+            now = EPOCH * 1_000_000 + int(self.loop.time() * 1_000_000)
+            return [b"%d" % (now // 1_000_000), b"%d" % (now % 1_000_000)]
+        if name == b"PUBLISH":
+            return 0
+        if name in (b"DEL", b"UNLINK"):
+            gone = [key for key in given if data.pop(key, None) is not None]
+            for key in gone:
+                self._tell(caller, key, None)
+            return len(gone)
+        key, *rest = given
+        if name in (b"GET", b"SMEMBERS", b"HGETALL", b"HGET", b"HMGET", b"EXISTS", b"SISMEMBER"):
+            return self._read(name, data.get(key), rest)
+        if name == b"SET":
+            data[key] = rest[0]
+        elif name == b"HSET":
+            data.setdefault(key, {}).update(zip(rest[::2], rest[1::2], strict=True))  # type: ignore[union-attr,arg-type]
+        elif name == b"HDEL":
+            for each in rest:
+                data.get(key, {}).pop(each, None)  # type: ignore[union-attr,call-arg,arg-type]
+        elif name == b"SADD":
+            data.setdefault(key, set()).update(rest)  # type: ignore[union-attr]
+        elif name == b"SREM":
+            data.get(key, set()).difference_update(rest)  # type: ignore[union-attr]
+            if not data.get(key):
+                data.pop(key, None)
+        else:
+            raise NotImplementedError(f"the simulated Redis has no {name.decode()}")
+        self._tell(caller, key, data.get(key))
+        return 1
+
+    @staticmethod
+    def _read(name: bytes, value: Any, rest: list[bytes]) -> Any:
+        if name == b"GET":
+            return value
+        if name == b"EXISTS":
+            return int(value is not None)
+        if name == b"SMEMBERS":
+            return sorted(value or ())
+        if name == b"SISMEMBER":
+            return int(rest[0] in (value or ()))
+        fields = value or {}
+        if name == b"HGET":
+            return fields.get(rest[0])
+        if name == b"HMGET":
+            return [fields.get(each) for each in rest]
+        return dict(fields)
+
+    def _tell(self, caller: Process, key: bytes, value: Value | None) -> None:
+        for told in self.written:
+            told(caller, key, value)
+
+    def count(self, kind: str) -> None:
+        """Count a fault."""
+        self.faults[kind] = self.faults.get(kind, 0) + 1
+
+
+def _bytes(value: Any) -> bytes:
+    if isinstance(value, bytes):
+        return value
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value).encode()
+
+
+def _fields(field: Any, value: Any, mapping: Any) -> list[Any]:
+    if mapping is None:
+        return [field, value]
+    return [each for pair in mapping.items() for each in pair]
+
+
+def _from_table(answer: Any) -> Any:
+    if lua_type(answer) == b"table" or lua_type(answer) == "table":
+        return [_from_table(answer[place]) for place in range(1, len(answer) + 1)]
+    if answer is False:
+        return None
+    return int(answer) if isinstance(answer, float) else answer
+
+
+class SimulatedRedis:
+    """A client of the simulated server; its methods are those of `redis.asyncio.Redis` that are used."""
+
+    def __init__(self, server: Server) -> None:
+        self._server, self._process = server, PROCESS.get()
+
+    async def aclose(self) -> None:
+        """Close."""
+
+    async def _ask(self, perform: Callable[[], Any]) -> Any:
+        server = self._server
+        loop = server.loop
+        answer: asyncio.Future[Any] = loop.create_future()
+
+        def settle(result: Any, error: BaseException | None) -> None:
+            if answer.done():
+                return
+            if error is None:
+                answer.set_result(result)
+            else:
+                answer.set_exception(error)
+
+        def run() -> None:
+            if server.away:
+                settle(None, RedisConnectionError("Redis is away"))
+                return
+            try:
+                result = perform()
+            except OutOfMemoryError as error:
+                settle(None, error)
+                return
+            if server.answer_lost and server.random.random() < server.answer_lost:
+                server.count("Redis answer lost")
+                settle(None, RedisConnectionError("Connection closed by server"))
+                return
+            settle(result, None)
+
+        def arrive() -> None:
+            if server.stalled is None:
+                run()
+            else:
+                server.stalled.append(run)
+
+        delay = 0.0003 + 0.003 * server.random.random()
+        if server.slow and server.random.random() < server.slow:
+            server.count("Redis slow")
+            delay += 0.8 * server.random.random()
+        loop.later(delay, arrive)
+        timer = loop.call_later(SOCKET_SECONDS, settle, None, RedisTimeoutError("Timeout reading from Redis"))
+        try:
+            return await answer
+        finally:
+            timer.cancel()
+
+    def register_script(self, text: str) -> Callable[..., Any]:
+        """Make a script callable."""
+
+        def run(keys: Sequence[Any] = (), args: Sequence[Any] = (), client: Any = None) -> Any:
+            return self._ask(lambda: self._server.script(text, keys, args, self._process))
+
+        return run
+
+    async def execute_command(self, name: str, *arguments: Any) -> Any:
+        """Run one command."""
+        return await self._ask(lambda: self._server.do(name, arguments, self._process))
+
+    async def get(self, key: str) -> Any:
+        return await self.execute_command("GET", key)
+
+    async def set(self, key: str, value: Any) -> Any:
+        return await self.execute_command("SET", key, value)
+
+    async def delete(self, *keys: str) -> Any:
+        return await self.execute_command("DEL", *keys)
+
+    async def hgetall(self, key: str) -> Any:
+        return await self.execute_command("HGETALL", key)
+
+    async def hget(self, key: str, field: str) -> Any:
+        return await self.execute_command("HGET", key, field)
+
+    async def hset(self, key: str, field: Any = None, value: Any = None, mapping: Any = None) -> Any:
+        return await self.execute_command("HSET", key, *_fields(field, value, mapping))
+
+    async def smembers(self, key: str) -> Any:
+        return set(await self.execute_command("SMEMBERS", key))
+
+    async def sadd(self, key: str, *members: Any) -> Any:
+        return await self.execute_command("SADD", key, *members)
+
+    async def srem(self, key: str, *members: Any) -> Any:
+        return await self.execute_command("SREM", key, *members)
+
+    def pipeline(self, transaction: bool = True) -> _Pipeline:
+        """Gather commands for one step."""
+        return _Pipeline(self)
+
+
+class _Pipeline:
+    def __init__(self, client: SimulatedRedis) -> None:
+        self._client = client
+        self._commands: list[tuple[str, tuple[Any, ...]]] = []
+
+    async def __aenter__(self) -> _Pipeline:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._commands.clear()
+
+    def delete(self, *keys: Any) -> None:
+        self._commands.append(("DEL", keys))
+
+    def hset(self, key: Any, field: Any = None, value: Any = None, mapping: Any = None) -> None:
+        self._commands.append(("HSET", (key, *_fields(field, value, mapping))))
+
+    def srem(self, key: Any, *members: Any) -> None:
+        self._commands.append(("SREM", (key, *members)))
+
+    def set(self, key: Any, value: Any) -> None:
+        self._commands.append(("SET", (key, value)))
+
+    def sadd(self, key: Any, *members: Any) -> None:
+        self._commands.append(("SADD", (key, *members)))
+
+    async def execute(self) -> list[Any]:
+        commands, server, process = list(self._commands), self._client._server, self._client._process
+        answer: list[Any] = await self._client._ask(
+            lambda: [server.do(name, arguments, process) for name, arguments in commands]
+        )
+        return answer

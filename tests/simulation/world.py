@@ -1,0 +1,399 @@
+"""One world: simulated Kafka, Redis, clock and processes around the real stages, from start to quiet."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import warnings
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+from zlib import crc32
+
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
+from redis.exceptions import RedisError
+
+from streams.contracts.metrics import Metrics
+from streams.contracts.partitioner import partitions_of
+from streams.contracts.topics import ACCEPTED_GROUP, INTAKE_GROUP, TOPICS
+from streams.fairness.stage import FairnessStage
+from streams.folding.stage import Fenced
+from streams.intake.begin import RecordsGone
+from streams.intake.stage import IntakeStage
+from streams.log import OutOfReach
+from streams.ratings.stage import RatingsStage
+from tests.simulation.adapters import BOOK, CURRENT
+from tests.simulation.broker import Broker, Slot
+from tests.simulation.checker import Checker
+from tests.simulation.consumer import of_world
+from tests.simulation.loop import Process, Running, VirtualLoop, causes_of
+from tests.simulation.network import Chances, Network
+from tests.simulation.plan import SETTLE_SECONDS, Batch, Fault, Plan, make_plan
+from tests.simulation.producer import EPOCH_MS, SimulatedProducer
+from tests.simulation.redis import Server
+
+STAGES: dict[str, Callable[..., Any]] = {"intake": IntakeStage, "ratings": RatingsStage, "fairness": FairnessStage}
+METRICS = Metrics()
+SWITCHES = {"broker down": ("broker", "down"), "redis away": ("server", "away"), "redis full": ("server", "full")}
+EXPECTED_ENDS = (Fenced, KafkaError, OutOfReach, RecordsGone, RedisError)
+"""What may end a stage; anything else is a fault of the stage."""
+LOOK_SECONDS, STAY_SECONDS = 0.5, 2.0
+
+
+@dataclass(slots=True)
+class Result:
+    """What came of one seed."""
+
+    seed: int
+    violations: list[str]
+    counted: int
+    """Votes, or deliveries."""
+    faults: Counter[str]
+    ends: Counter[str]
+    rebalances: int
+    seconds: float
+    """Virtual."""
+    steps: int
+    digest: int
+    trace: list[str] = field(default_factory=list)
+
+
+class World:
+    """Everything that one seed makes happen."""
+
+    def __init__(self, plan: Plan, *, keep_trace: bool) -> None:
+        self.plan, self._keep = plan, keep_trace
+        self._random = Random(f"world {plan.seed}")
+        self.loop = VirtualLoop(Random(f"order {plan.seed}"))
+        self._digest, self.trace = 0, []  # type: int, list[str]
+        self.broker = Broker(self.loop, self.note)
+        settings = plan.settings
+        partitions = {"votes": plan.partitions, "models": 1, "ledger": plan.ledger_partitions}
+        for topic in TOPICS:
+            self.broker.create(settings.topic(topic.name), partitions.get(topic.name, 1))
+        self.network = Network(self.loop, self.broker, Random(f"network {plan.seed}"), self.note)
+        self.server = Server(self.loop, Random(f"redis {plan.seed}"), self.note)
+        self.checker = self._make_checker()
+        self.consumer = of_world(self.network)
+        self.metrics = METRICS
+        self.faults: Counter[str] = Counter()
+        self.ends: Counter[str] = Counter()
+        self._running: list[Running] = []
+        self._kept: list[Any] = []
+        self._born = 0
+        self._steps = 0
+        self._over = False
+        self._down: set[str] = set()
+        """Stages of which nobody starts a process now."""
+        self._older: dict[bytes, Any] | None = None
+
+    def _make_checker(self) -> Checker:
+        plan = self.plan
+        return Checker(
+            self.loop, self.broker, self.server, plan.settings, self.note, book=BOOK, watched="fairness" in plan.owners
+        )
+
+    def producer(self) -> SimulatedProducer:
+        """Make a producer, whatever it is told."""
+        return SimulatedProducer(self.network, self.plan.write_ttl)
+
+    def note(self, what: str, /, **detail: Any) -> None:
+        """Write a line of the trace."""
+        line = f"{self.loop.time():9.4f} {what} {detail}"
+        self._digest = crc32(line.encode(), self._digest)
+        if self._keep:
+            self.trace.append(line)
+
+    def run(self) -> Result:
+        """Run until all is quiet, or the time is over."""
+        loop = self.loop
+        asyncio.set_event_loop(loop)
+        try:
+            loop.run_until_complete(loop.world.context.run(loop.create_task, self._main()))
+        finally:
+            self._end()
+        return Result(
+            seed=self.plan.seed,
+            violations=self.checker.violations,
+            counted=len(self.checker.accepted),
+            faults=self.faults + Counter(self.network.faults) + Counter(self.server.faults),
+            ends=self.ends,
+            rebalances=self.broker.rebalances,
+            seconds=loop.time(),
+            steps=self._steps,
+            digest=self._digest,
+            trace=self.trace,
+        )
+
+    async def _main(self) -> None:
+        plan, loop = self.plan, self.loop
+        for kind, count in plan.owners.items():
+            for _ in range(count):
+                self._start(kind)
+        for batch in plan.batches:
+            loop.later(batch.at, self._send, batch)
+        self.network.chances = plan.chances
+        self.server.answer_lost, self.server.slow = plan.redis_answer_lost, plan.redis_slow
+        for fault in plan.faults:
+            loop.later(fault.at, self._strike, fault)
+        last = max([plan.load_seconds, *(fault.at + fault.seconds for fault in plan.faults)])
+        await asyncio.sleep(last + 0.1)
+        self._heal()
+        if await self._settles():
+            # What was right must stay right, whoever comes and goes.
+            await asyncio.sleep(STAY_SECONDS)
+            await self._settles()
+
+    async def _settles(self) -> bool:
+        deadline = self.loop.time() + SETTLE_SECONDS
+        wrong = ["not looked yet"]
+        while wrong and self.loop.time() < deadline and not self.checker.violations:
+            await asyncio.sleep(LOOK_SECONDS)
+            wrong = self._unsettled() or self.checker.outcome()
+        for each in wrong if not self.checker.violations else []:
+            self.checker.fail("at the end", each)
+        return not wrong
+
+    def _unsettled(self) -> list[str]:
+        """Whether everything that was written was also read: lag, as the watchdog sees it."""
+        wrong = []
+        if self.network.late:
+            wrong.append("writes are still under way")
+        for name in ("votes", "models"):
+            for log in self.broker.topics[name]:
+                if not self._held(INTAKE_GROUP, TopicPartition(name, log.number), log.stable, log.start):
+                    wrong.append(f"stuck: lag of intake on {name}/{log.number}, which ends at {log.stable}")
+        for group in self.plan.owners.keys() - {"intake"}:
+            for log in self.broker.topics["ledger"]:
+                if not self._held(group, TopicPartition("ledger", log.number), log.stable, log.start):
+                    wrong.append(f"stuck: lag of {group} on ledger/{log.number}, which ends at {log.stable}")
+        return wrong
+
+    def _held(self, kind: str, at: TopicPartition, end: int, start: int) -> bool:
+        positions = [each.stage.positions.get(at) for each in self._running if each.kind == kind]
+        return end in positions or (end == 0 and 0 in positions)
+
+    # --- processes ---------------------------------------------------------------------------------------------------
+
+    def _start(self, kind: str) -> None:
+        if self._over:
+            return
+        if kind in self._down:
+            self.loop.later(0.5, self._start, kind)
+            return
+        self._born += 1
+        process = Process(f"{kind}-{self._born}")
+        process.skew = self.plan.skews[self._born % len(self.plan.skews)]
+        self.note("start", process=process.name)
+
+        def begin() -> None:
+            running = Running(kind, process, STAGES[kind](self.plan.settings, self.metrics))
+            self._running.append(running)
+            running.task = self.loop.create_task(running.stage.run())
+            running.task.add_done_callback(lambda task: self._ended(running, task), context=self.loop.world.context)
+
+        process.context.run(begin)
+
+    def _ended(self, running: Running, task: asyncio.Task[None]) -> None:
+        if not running.process.alive:
+            return
+        error = None if task.cancelled() else task.exception()
+        causes = causes_of(error)
+        for cause in causes:
+            self.ends[type(cause).__name__] += 1
+            if isinstance(cause, RecordsGone):
+                self._accept_gap(cause)
+            if not isinstance(cause, EXPECTED_ENDS):
+                self.checker.fail("ends", f"{running.process.name} ended with {cause!r}")
+        self.note("ended", process=running.process.name, why=[repr(cause) for cause in causes])
+        self._kill(running)
+
+    def _kill(self, running: Running) -> None:
+        """End a process at once, and start another in its place after a while."""
+        if not running.process.alive:
+            return
+        self.note("dead", process=running.process.name)
+        self._kept += self.loop.kill(running.process)
+        self._steps += running.process.steps
+        self._running.remove(running)
+        if sum(each.kind == running.kind for each in self._running) < self.plan.owners[running.kind]:
+            self.loop.later(0.2 + 1.5 * self._random.random(), self._start, running.kind)
+
+    # --- faults ------------------------------------------------------------------------------------------------------
+
+    def _strike(self, fault: Fault) -> None:
+        candidates = self._candidates(fault)
+        of = candidates[fault.choice % len(candidates)] if candidates else None
+        if fault.kind in SWITCHES:
+            self._switch(fault)
+            return
+        strike = getattr(self, "_strike_" + fault.kind.replace(" ", "_"))
+        if fault.kind in ("kill", "freeze", "cut", "stop"):
+            if of is not None and of.process.alive:
+                self.faults[fault.kind] += 1
+                # Between two steps of the process, whatever awaits then.
+                of.process.doom = (of.process.steps + fault.steps, lambda: strike(of, fault))
+            return
+        self.faults[fault.kind] += 1
+        self.note("fault", kind=fault.kind, seconds=fault.seconds)
+        strike(fault)
+
+    def _switch(self, fault: Fault) -> None:
+        """Something is away for a while."""
+        self.faults[fault.kind] += 1
+        self.note("fault", kind=fault.kind, seconds=fault.seconds)
+        what, switch = SWITCHES[fault.kind]
+        of = getattr(self, what)
+        setattr(of, switch, True)
+        self.loop.later(fault.seconds, setattr, of, switch, False)
+
+    def _candidates(self, fault: Fault) -> list[Running]:
+        """Processes one of which a fault strikes."""
+        return [each for each in self._running if each.kind == fault.stage]
+
+    def _strike_kill(self, running: Running, fault: Fault) -> None:
+        self._kill(running)
+
+    def _strike_freeze(self, running: Running, fault: Fault) -> None:
+        process = running.process
+        process.frozen = True
+        self.note("frozen", process=process.name, seconds=fault.seconds)
+        self.loop.later(fault.seconds, self._thaw, process)
+
+    def _thaw(self, process: Process) -> None:
+        self.note("thawed", process=process.name)
+        self.loop.thaw(process)
+
+    def _strike_cut(self, running: Running, fault: Fault) -> None:
+        process = running.process
+        process.cut = True
+        self.note("cut", process=process.name, seconds=fault.seconds)
+        self.loop.later(fault.seconds, lambda: setattr(process, "cut", False))
+
+    def _strike_stop(self, running: Running, fault: Fault) -> None:
+        self.note("asked to stop", process=running.process.name)
+        if running.task is not None:
+            running.task.cancel()
+
+    def _strike_join(self, fault: Fault) -> None:
+        self._start(fault.stage)
+
+    def _strike_redis_stalls(self, fault: Fault) -> None:
+        if self.server.stalled is None:
+            self.server.stall()
+            self.loop.later(fault.seconds, self.server.resume)
+
+    def _strike_redis_flushed(self, fault: Fault) -> None:
+        self.checker.flushed()
+        self.server.data.clear()
+
+    def _strike_redis_rolled_back(self, fault: Fault) -> None:
+        older = self.server.snapshot()
+        self.loop.later(fault.seconds, self._roll_back, older)
+
+    def _roll_back(self, older: dict[bytes, Any]) -> None:
+        self.note("rolled back")
+        self.checker.rolled_back()
+        self.server.data = older
+
+    def _strike_offsets_reset(self, fault: Fault) -> None:
+        """An operator resets the group's offsets, with intake stopped: to the start, to the end, or in between."""
+        for running in [each for each in self._running if each.kind == "intake"]:
+            self._kill(running)
+        offsets = {}
+        for log in self.broker.topics["votes"]:
+            to = [log.start, log.stable, log.start + fault.choice % max(1, log.stable - log.start)]
+            offsets[TopicPartition("votes", log.number)] = (to[fault.steps % 3], "")
+        self.broker.reset(INTAKE_GROUP, offsets)
+
+    def _strike_votes_cut(self, fault: Fault) -> None:
+        """Retention, or a person, removes the beginning of a partition of votes, while intake is down or runs."""
+        if fault.steps % 4:
+            self._down.add("intake")
+            for running in [each for each in self._running if each.kind == "intake"]:
+                self._kill(running)
+            self.loop.later(fault.seconds, self._cut_votes, fault)
+        else:
+            self._cut_votes(fault)
+
+    def _cut_votes(self, fault: Fault) -> None:
+        self._down.discard("intake")
+        log = self.broker.topics["votes"][fault.choice % self.plan.partitions]
+        if not self.checker.taken(log.number):
+            return  # what was removed before anybody read it is nobody's loss
+        self.checker.oracle.advance()
+        log.start += (1 + fault.choice) % (1 + log.stable - log.start)
+        self.note("cut", at=f"votes/{log.number}", start=log.start)
+
+    def _accept_gap(self, error: BaseException) -> None:
+        """Intake stands and says that records are gone: an operator looks, and lets it go on."""
+        at = TopicPartition("votes", int(str(error).split()[0].partition("/")[2]))
+        self.faults["gap accepted"] += 1
+        start = self.broker.at(at).start
+        self.checker.gap_accepted(at, start)
+        self.broker.reset(ACCEPTED_GROUP, {at: (start, "")})
+
+    def _heal(self) -> None:
+        self.note("healed")
+        self.network.chances = Chances(stale=self.plan.chances.stale)
+        self.server.answer_lost = self.server.slow = 0.0
+        for each in self._running:
+            each.process.doom = None
+
+    # --- votes -------------------------------------------------------------------------------------------------------
+
+    def _send(self, batch: Batch) -> None:
+        now = EPOCH_MS + int(self.loop.time() * 1000)
+        by_partition: dict[int, list[Any]] = {}
+        count = len(self.broker.topics[batch.topic])
+        for entry in batch.entries:
+            number = 0 if entry[0] is None else partitions_of([entry[0]], count)[0]
+            by_partition.setdefault(number, []).append(entry)
+        for number, entries in by_partition.items():
+            at = TopicPartition(batch.topic, number)
+            transaction = None if batch.transaction is None else object()
+            slot = Slot.UNREADABLE if batch.unreadable else Slot.PLAIN
+            self.broker.append(at, entries, now, slot, transaction)
+            self.note("sent", at=f"{at.topic}/{at.partition}", count=len(entries), transaction=batch.transaction)
+            if transaction is not None:
+                self.loop.later(batch.open_seconds, self._finish, at, transaction, batch.transaction == "commit")
+
+    def _finish(self, at: TopicPartition, transaction: object, commit: bool) -> None:
+        self.broker.at(at).finish(transaction, commit=commit)
+        self.broker.wake(at.topic)
+
+    def _end(self) -> None:
+        """Let nothing of this world clean up into the next one."""
+        self._over = True
+        for running in list(self._running):
+            self._kept += self.loop.kill(running.process)
+            self._steps += running.process.steps
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            for task in self._kept:
+                task._log_destroy_pending = False
+                with contextlib.suppress(BaseException):
+                    task.get_coro().close()
+        self.loop._timers.clear()
+        self.loop.close()
+        asyncio.set_event_loop(None)
+
+
+def run_seed(seed: int, *, kinds: tuple[str, ...] = (), keep_trace: bool = False) -> Result:
+    """Run one seed, with these kinds of faults or with any; `simulated` must be in force."""
+    return run_world(World(make_plan(seed, kinds), keep_trace=keep_trace))
+
+
+def run_world(world: World) -> Result:
+    """Run a world to its end."""
+    CURRENT.append(world)
+    try:
+        return world.run()
+    finally:
+        CURRENT.pop()
+        if world.plan.seed % 50 == 0:
+            gc.collect()
