@@ -245,8 +245,18 @@ class StageService(Service):
                 "%s failed after %.0f s; the others go on, it begins again in %.0f s",
                 self.label, time.monotonic() - began, pause, exc_info=error,
             )  # fmt: skip
-            self._stage = self._make()
             await asyncio.sleep(pause)
+            while not self._made_anew():  # noqa: ASYNC110 -- nobody tells when a file is mended
+                await asyncio.sleep(AGAIN_SECONDS[-1])
+
+    def _made_anew(self) -> bool:
+        """Make the stage again; what it is made of, the fairness file for instance, may be broken by now."""
+        try:
+            self._stage = self._make()
+        except Exception:
+            logger.critical("%s cannot be made anew; the others go on", self.label, exc_info=True)
+            return False
+        return True
 
     async def _finish(self, running: asyncio.Task[None]) -> None:
         """Let the stage save what it has."""

@@ -23,7 +23,8 @@ from streams.fairness.snapshot import HISTORY_FIELD, decode_state, encode_histor
 from streams.fairness.state import ArenaFairness
 from streams.fairness.tick import warm
 from streams.fairness.view import alerts_view, fairness_view
-from streams.folding.stage import DamagedState, FoldStage, Owned
+from streams.folding.held import DamagedState, Owned
+from streams.folding.stage import FoldStage
 from streams.folding.store import Outcome
 from streams.ledger.codec import Block, Notice
 from streams.log import Batch, Log

@@ -13,7 +13,6 @@ import logging
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from aiokafka import TopicPartition
@@ -26,11 +25,13 @@ from streams.contracts.redis_away import REDIS_AWAY, cause_of
 from streams.contracts.settings import Settings
 from streams.contracts.topics import LEDGER
 from streams.contracts.vote import is_arena
+from streams.folding.held import DamagedState, Fenced, Owned, Partition
 from streams.folding.listing import Listing, checksum, decode_listing, encode_listing
 from streams.folding.store import Outcome, Store
 from streams.folding.waiting import Waiting
 from streams.ledger.codec import Block, DamagedRecord, Notice, decode
 from streams.log import Batch, Log
+from streams.unreadable import UnreadableBatch
 
 logger = logging.getLogger(__name__)
 
@@ -40,52 +41,7 @@ RECORDS_A_TURN = 50
 """Ledger records folded before boards, timers and heartbeats get their turn: a quarter of a second at the most."""
 
 
-class DamagedState(ValueError):  # noqa: N818 -- says what the state is
-    """A saved state that cannot be trusted: refold."""
-
-
-class Fenced(RuntimeError):  # noqa: N818 -- what happened, in a word
-    """Another process owns the arena now; this one must start again to learn what it owns."""
-
-
-class LedgerUnreadable(RuntimeError):  # noqa: N818 -- what it is
-    """A batch of the ledger cannot be read: to fold on would publish numbers made from a part of the votes."""
-
-
-@dataclass(slots=True)
-class Owned:
-    """An arena in this process; subclasses add its state."""
-
-    name: str
-    partition: int
-    epoch: int
-    quiet_until: int = field(default=0, kw_only=True)
-    """Nothing is published before this position: an owner before may have published up to there."""
-    stopped: str = field(default="", kw_only=True)
-    """Why nothing more of this arena is folded or published; empty while all is well."""
-
-
 A = TypeVar("A", bound=Owned)
-
-
-@dataclass(slots=True)
-class _Partition:
-    """A ledger partition in this process."""
-
-    position: int
-    """Offset after the last record that was folded."""
-    reached: int
-    """Offset up to which the partition was read: at or behind the position, for not every offset is a record's."""
-    quiet_until: int
-    """The ledger's end when all arenas were claimed: the owner before may have published up to there, so nothing is
-    published before, or readers would see the past run by."""
-    refold_until: int
-    """The same of a refold, which may have been begun by an owner before this one; 0 when there is none."""
-    swept: bool
-    """False while views of another ledger may still be in Redis."""
-    tail: int
-    """Checksum of the record before `position`."""
-    saved_position: int
 
 
 class FoldStage(ABC, Generic[A]):
@@ -97,7 +53,7 @@ class FoldStage(ABC, Generic[A]):
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self._settings, self._metrics = settings, metrics
         self._arenas: dict[str, A] = {}
-        self._partitions: dict[int, _Partition] = {}
+        self._partitions: dict[int, Partition] = {}
         self._count = 0
         self._next_snapshot = self._next_check = self._retry_at = 0.0
         self._store: Store
@@ -192,6 +148,7 @@ class FoldStage(ABC, Generic[A]):
     async def _take_over(self, log: Log, partitions: Sequence[TopicPartition]) -> None:
         first = await log.consumer.beginning_offsets(partitions)
         end = await log.ends(partitions)
+        self._let_go()
         self._arenas, self._partitions, self.positions = {}, {}, {}
         self._count = len(log.consumer.partitions_for_topic(self._settings.topic(LEDGER.name)) or ())
         for at in partitions:
@@ -212,7 +169,7 @@ class FoldStage(ABC, Generic[A]):
             begun = listing is not None and listing.refold_until > listing.position
             if begun and not refolding:
                 logger.warning("%s: going on with the refold of ledger partition %d", self.name, at.partition)
-            self._partitions[at.partition] = _Partition(
+            self._partitions[at.partition] = Partition(
                 position=position,
                 reached=position,
                 quiet_until=position,  # said below, when all is claimed
@@ -251,10 +208,11 @@ class FoldStage(ABC, Generic[A]):
     async def process(self, log: Log, batch: Batch) -> None:
         """Fold what was fetched, then publish and save what is due."""
         for unreadable in log.unreadable:
-            raise LedgerUnreadable(f"{unreadable.partition} at offset {unreadable.offset}: {unreadable.why}")
+            self._stop_partition(unreadable)
+        log.unreadable.clear()
         for at, records in batch.items():
             held = self._partitions[at.partition]
-            for record in records:
+            for record in () if held.stopped else records:
                 await self._take(held, at.partition, record)
                 await asyncio.sleep(0)  # heartbeats
         for at in self.positions:
@@ -270,7 +228,7 @@ class FoldStage(ABC, Generic[A]):
             self._retry_at = now + RETRY_SECONDS
             self._next_snapshot = 0.0  # or a save that failed counts as done, and Redis as back
 
-    async def _take(self, held: _Partition, partition: int, entry: Any) -> None:
+    async def _take(self, held: Partition, partition: int, entry: Any) -> None:
         offset, value = entry.offset, entry.value
         record: Block | Notice | DamagedRecord
         try:
@@ -304,6 +262,16 @@ class FoldStage(ABC, Generic[A]):
         self._metrics.stopped.labels(self.name, arena.name).set(1)
         logger.error("%s: arena %s stops here, the others go on: %s", self.name, arena.name, why)
 
+    def _stop_partition(self, unreadable: UnreadableBatch) -> None:
+        """Stop every arena of a partition: whose votes a batch holds that cannot be read, nobody knows."""
+        number = unreadable.partition.partition
+        self._partitions[number].stopped = True
+        why = f"ledger/{number} at offset {unreadable.offset} cannot be read: {unreadable.why}"
+        for arena in self._arenas.values():
+            if arena.partition == number and not arena.stopped:
+                self._stop_arena(arena, why)
+        logger.error("%s: nothing more of ledger/%d is folded, the other partitions go on: %s", self.name, number, why)
+
     async def _claim(self, arena: str) -> int:
         while True:
             try:
@@ -315,7 +283,7 @@ class FoldStage(ABC, Generic[A]):
 
     async def _write_due(self, now: float) -> None:
         for number, held in self._partitions.items():
-            if not held.swept and held.reached >= held.quiet_until:
+            if not held.swept and held.reached >= held.quiet_until and not held.stopped:
                 for name in await self._store.arenas():
                     arena = self._arenas.get(name)
                     here = partitions_of([name.encode()], self._count) == [number]
@@ -369,7 +337,7 @@ class FoldStage(ABC, Generic[A]):
     async def _save_all(self) -> None:
         """Save every arena that moved, then the listings that vouch for them."""
         for number, held in self._partitions.items():
-            if held.position == held.saved_position or not held.tail:
+            if held.position == held.saved_position or not held.tail or held.stopped:
                 continue
             arenas = [arena for arena in self._arenas.values() if arena.partition == number]
             for arena in arenas:
@@ -378,14 +346,17 @@ class FoldStage(ABC, Generic[A]):
                 # Nothing of a quiet arena lies between its position and the partition's.
                 self._advance(arena, max(self._position(arena), held.position))
                 await self._save(arena)
-            refold_until = held.refold_until if held.reached < held.refold_until else 0
-            listing = encode_listing(held.position, [arena.name for arena in arenas], held.tail, refold_until)
+            listing = encode_listing(held.position, [arena.name for arena in arenas], held.tail, held.refolding)
             await self._store.save_partition(number, listing)
             held.saved_position = held.position
 
     async def _save(self, arena: A, *, whole: bool = False) -> None:
         await self._before_saving(arena)
-        fields = self._fields(arena)
+        try:
+            fields = self._fields(arena)
+        except Exception as error:  # noqa: BLE001 -- as where it is folded
+            self._stop_arena(arena, f"its state cannot be written: {error!r}")
+            return
         outcome = await self._store.save(arena.name, arena.epoch, fields, whole=whole)
         if outcome is not Outcome.DONE:
             await self._heed(arena, outcome)
@@ -401,7 +372,8 @@ async def _continues(log: Log, at: TopicPartition, listing: Listing, first: int,
     if listing.position > end or before < first:
         return False
     log.seek(at, before)
-    while True:
+    while not log.unreadable:
         fetched = await log.fetch(at, timeout_ms=500, max_records=1)
         for record in fetched.get(at, ()):
             return record.offset == before and checksum(record.value) == listing.tail
+    return False

@@ -49,6 +49,8 @@ class _Queue:
 
     def put(self, records: Records) -> None:
         steady = np.maximum(np.maximum.accumulate(records.recorded), self.newest)
+        if not self.parts:
+            self.taken = self.end  # what is no record was passed: the position never goes back behind it
         self.newest, self.end = int(steady[-1]), int(records.offset[-1]) + 1
         self.parts.append((records, steady))
 

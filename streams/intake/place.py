@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
@@ -29,8 +29,18 @@ async def positions_of(
     first: Mapping[TopicPartition, int],
     settings: Settings,
     metrics: Metrics,
+    step: Callable[[], None],
 ) -> dict[TopicPartition, int]:
-    """Offset at which intake begins in each partition; `first` is where each log begins.
+    """Offset at which intake begins in each partition.
+
+    Parameters
+    ----------
+    log, partitions, settings, metrics
+        Of the stage.
+    first
+        Where each log begins.
+    step
+        Called for every piece of work: a search in a long ledger takes its time.
 
     Raises
     ------
@@ -42,7 +52,7 @@ async def positions_of(
     end = await log.ends(partitions)
     doubtful = [at for at in partitions if not commits.get(at, (0, False))[1]]
     votes = [at.partition for at in doubtful if at.topic == votes_topic]
-    shown = await proven(settings, votes) if votes else {}
+    shown = await proven(settings, votes, step) if votes else {}
     accepted: dict[TopicPartition, int] = {}
     ours = {at: offset for at, (offset, is_ours) in commits.items() if is_ours}
     # A commit that is not believed says nothing of what is missing either.
@@ -63,6 +73,10 @@ async def positions_of(
         except RecordsGone as error:
             gap.set(error.missing)
             raise
+        if commit is None and shows is None and first[at] > 0:
+            logger.warning(
+                "%s was never read and begins at offset %d: what was before is not counted", place, first[at]
+            )
         # One that passes over nothing is no news: the embedded broker keeps no metadata, so none of its is ours.
         if commit is not None and not is_ours and at.topic == votes_topic and commit > (shows or first[at]):
             metrics.foreign_commits.inc()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
@@ -19,10 +19,10 @@ WINDOW = 500
 """Ledger records that are read at once, from the end backwards. Nearly every block names every votes partition."""
 
 
-async def proven(settings: Settings, partitions: Collection[int]) -> dict[int, int]:
+async def proven(settings: Settings, partitions: Collection[int], step: Callable[[], None]) -> dict[int, int]:
     """Offset after the last record of each votes partition that a block of the ledger accounts for.
 
-    A partition that no block names is left out: it was never read.
+    A partition that no block names is left out: it was never read. `step` is called for every piece of work.
     """
     consumer = make_reader(settings, "intake-proof")
     await consumer.start()
@@ -33,14 +33,16 @@ async def proven(settings: Settings, partitions: Collection[int]) -> dict[int, i
         consumer.assign(ledger)
         found: dict[int, int] = {}
         for at in ledger:
-            for partition, end in (await _read_back(consumer, at, partitions)).items():
+            for partition, end in (await _read_back(consumer, at, partitions, step)).items():
                 found[partition] = max(end, found.get(partition, 0))
         return found
     finally:
         await stop(consumer)
 
 
-async def _read_back(consumer: AIOKafkaConsumer, at: TopicPartition, wanted: Collection[int]) -> dict[int, int]:
+async def _read_back(
+    consumer: AIOKafkaConsumer, at: TopicPartition, wanted: Collection[int], step: Callable[[], None]
+) -> dict[int, int]:
     """What the blocks of one ledger partition name: window by window, until all is found or nothing is left."""
     first = (await consumer.beginning_offsets([at]))[at]
     end = (await consumer.end_offsets([at]))[at]
@@ -62,6 +64,7 @@ async def _read_back(consumer: AIOKafkaConsumer, at: TopicPartition, wanted: Col
                     for partition, offset in block.through.items():
                         if partition not in newer:
                             found[partition] = max(offset + 1, found.get(partition, 0))
+            step()
             await asyncio.sleep(0)  # heartbeats
         end = start
         if end > first and not found.keys() >= set(wanted):

@@ -110,7 +110,7 @@ class IntakeStage:
     async def assigned(self, log: Log, partitions: Sequence[TopicPartition]) -> None:
         """Find where to begin and rebuild the id memory in front of it."""
         first = await log.consumer.beginning_offsets(partitions)
-        self.positions = await positions_of(log, partitions, first, self._settings, self._metrics)
+        self.positions = await positions_of(log, partitions, first, self._settings, self._metrics, self._step)
         rebuild = []
         for partition, position in self.positions.items():
             if partition.topic == self._votes:
@@ -130,6 +130,9 @@ class IntakeStage:
             log.seek(partition, position)
         self._metrics.ready.labels(self.name).set(1)
         logger.info("intake follows %s", {f"{p.topic}/{p.partition}": o for p, o in self.positions.items()})
+
+    def _step(self) -> None:
+        self.steps += 1
 
     async def _rebuild(self, log: Log, partitions: Sequence[TopicPartition], first: dict[TopicPartition, int]) -> None:
         """Read the window before each position again, remembering ids and refusals, writing nothing."""

@@ -14,7 +14,8 @@ from streams.contracts.history import TIERS
 from streams.contracts.metrics import Metrics
 from streams.contracts.settings import Settings
 from streams.contracts.topics import RATINGS_GROUP
-from streams.folding.stage import DamagedState, FoldStage, Owned
+from streams.folding.held import DamagedState, Owned
+from streams.folding.stage import FoldStage
 from streams.folding.store import Outcome
 from streams.history.ratings import RatingsHistory
 from streams.ledger.codec import Block, Notice

@@ -11,7 +11,9 @@ import os
 import re
 import secrets
 import shutil
+import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -156,7 +158,38 @@ def render_soaks(found: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
+SEEDS = os.environ.get("ISONOMY_SIMULATION_SEEDS", "10000")
+MODELS = ["cargo", "run", "--release", "--quiet", "--manifest-path", "tests/models/Cargo.toml"]
+
+
+def run_program(argv: list[str]) -> dict[str, Any]:
+    """Run a program of ours that says by its exit code whether all is well; keeps what it told."""
+    environment = {**os.environ, "CARGO_TARGET_DIR": str(Path(".isonomy/models").absolute()), "PYTHONHASHSEED": "0"}
+    began = time.monotonic()
+    done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
+    told = done.stdout.rstrip().splitlines()
+    findings = [] if done.returncode == 0 else [*told[-20:], *done.stderr.splitlines()[-20:]]
+    return {"told": told, "seconds": time.monotonic() - began, "findings": findings}
+
+
+def render_told(found: Mapping[str, Any]) -> str:
+    """What a program told, as it told it.
+
+    Parameters
+    ----------
+    found
+        What `run_program` returned.
+    """
+    return "\n".join(["```text", *found["told"], "```", "", f"In {found['seconds']:.0f} seconds."])
+
+
 PARTS: dict[str, tuple[Measure, Render]] = {
+    "models": (lambda _: run_program(MODELS), render_told),
+    "mutants": (lambda _: run_program([sys.executable, "-m", "tests.simulation", "--mutants"]), render_told),
+    "simulation": (
+        lambda _: run_program([sys.executable, "-m", "tests.simulation", "--seeds", SEEDS]),
+        render_told,
+    ),
     "chaos": (chaos, render_chaos),
     "soak": (soaks, render_soaks),
 }

@@ -1,10 +1,15 @@
 """What fails, fails alone: one arena's ledger record, one stage of a worker. What must end says why, last."""
 
+import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from streams.contracts.metrics import Metrics
 from streams.contracts.topics import LEDGER, VOTES
+from streams.fairness.stage import FairnessStage
+from streams.ratings.stage import RatingsStage
 from tests.support.eventually import eventually
 from tests.support.pipeline import COUNTED, READY, Pipeline, assert_same_boards, fold_votes, make_votes
 
@@ -105,3 +110,41 @@ def test_an_arena_that_has_only_declared_models_outlasts_a_refold(pipeline: Pipe
     eventually(lambda: second.metric("fold_snapshots_total", stage="ratings") >= 2, COUNTED)
     assert second.metric("stage_failures_total") == 0, second.log()[-2_000:]
     assert listed() == {b"code", b"vision"}
+
+
+def test_an_arena_that_moves_on_is_told_to_be_stopped_by_its_new_owner_only(pipeline: Pipeline) -> None:
+    first = pipeline.worker(stages="ratings").start().wait_ready()
+    pipeline.produce_raw(LEDGER.name, [(arena.encode(), b"no ledger record") for arena in ARENAS])
+    eventually(lambda: first.metric("fold_arena_stopped") == len(ARENAS))
+    second = pipeline.worker("second", stages="ratings").start().wait_ready()
+    eventually(lambda: 0 < second.metric("fold_arena_stopped") < len(ARENAS), COUNTED)
+    eventually(lambda: first.metric("fold_arena_stopped") + second.metric("fold_arena_stopped") == len(ARENAS))
+
+
+@pytest.mark.parametrize("stage", ["ratings", "fairness"])
+async def test_a_state_that_cannot_be_written_is_its_arenas_trouble(pipeline: Pipeline, stage: str) -> None:
+    pipeline.produce(make_votes(300, seed=54, arenas=ARENAS))
+    pipeline.worker(stages="intake").start().wait_ready()
+    fold = {"ratings": RatingsStage, "fairness": FairnessStage}[stage](pipeline.settings, Metrics())
+    encode = fold._fields
+
+    def failing(arena: Any) -> dict[str, bytes]:
+        if arena.name == "code":
+            raise OverflowError("a number is too large")
+        return encode(arena)
+
+    fold._fields = failing  # type: ignore[method-assign]
+    running = asyncio.create_task(fold.run())
+    try:
+        async with asyncio.timeout(COUNTED):
+            while "code" not in fold._arenas or not fold._arenas["code"].stopped:
+                assert not running.done(), running
+                await asyncio.sleep(0.05)
+            with pipeline.redis as redis:
+                key = pipeline.settings.keys.state("vision", stage)  # of the same ledger partition
+                while len(await asyncio.to_thread(redis.hgetall, key)) <= 2:  # epoch and serial
+                    await asyncio.sleep(0.05)
+        assert not running.done()
+    finally:
+        running.cancel()
+        await asyncio.wait([running])

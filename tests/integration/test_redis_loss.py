@@ -4,9 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from redis.asyncio import Redis
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from services.local.supervisor import Supervisor
+from streams.contracts.keys import Keys
 from streams.contracts.topics import RATINGS_GROUP
+from streams.folding.store import Outcome, Store
 from streams.ratings.snapshot import DamagedState
 from tests.support.eventually import eventually
 from tests.support.pipeline import (
@@ -312,3 +316,24 @@ class _supervised:  # noqa: N801 -- read as a verb: with _supervised(worker)
 
     def __exit__(self, *_: object) -> None:
         self.supervisor.stop()
+
+
+async def test_a_write_whose_answer_was_lost_hides_no_later_loss(redis_server: TestRedis, redis_prefix: str) -> None:
+    """A master that hangs and is replaced: one write is done unanswered and kept, the next is answered and lost."""
+    keys = Keys(redis_prefix)
+    async with Redis.from_url(redis_server.url) as redis:
+        store = Store(redis, keys, RATINGS_GROUP)
+        epoch = await store.claim("text")
+        counted, store._counted = store._counted, unanswered  # type: ignore[method-assign]
+        with pytest.raises(RedisTimeoutError):
+            await store.publish("text", epoch, {keys.board("text", "overall"): b"1"}, {})
+        kept = await redis.hgetall(keys.state("text", RATINGS_GROUP))
+        store._counted = counted  # type: ignore[method-assign]
+        assert await store.publish("text", epoch, {keys.board("text", "overall"): b"2"}, {}) is Outcome.DONE
+        assert await store.check("text", epoch) is Outcome.DONE
+        await redis.hset(keys.state("text", RATINGS_GROUP), mapping=kept)
+        assert await store.check("text", epoch) is Outcome.LOST
+
+
+def unanswered(arena: str, answer: int) -> Outcome:
+    raise RedisTimeoutError("the answer was lost on the way")

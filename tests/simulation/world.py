@@ -21,7 +21,7 @@ from streams.contracts.metrics import Metrics
 from streams.contracts.partitioner import partitions_of
 from streams.contracts.topics import ACCEPTED_GROUP, INTAKE_GROUP, TOPICS
 from streams.fairness.stage import FairnessStage
-from streams.folding.stage import Fenced
+from streams.folding.held import Fenced
 from streams.intake.begin import RecordsGone
 from streams.intake.stage import IntakeStage
 from streams.log import OutOfReach

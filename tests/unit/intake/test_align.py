@@ -46,6 +46,17 @@ def test_what_is_ahead_of_a_partition_that_has_more_waits_for_it():
     assert told(aligner.take({"a": 3, "b": 5}, 0.1, ALL)) == {"a": [(2, 9)], "b": [(2, 8), (3, 10), (4, 11)]}
 
 
+def test_a_position_never_goes_back_behind_what_is_no_record():
+    aligner = Aligner({"a": 0, "b": 0})
+    add(aligner, {"a": records(1, 2)})
+    aligner.take({"a": 2, "b": 0}, 0.0, ALL)
+    aligner.advance("a", 50)  # a transaction that was taken back, or a batch that nobody can read
+    assert aligner.position("a") == 50
+    add(aligner, {"a": records(9, start=50), "b": records(3)})
+    assert told(aligner.take({"a": 51, "b": 9}, 0.1, ALL)) == {"b": [(0, 3)]}
+    assert aligner.position("a") == 50
+
+
 def test_partitions_that_are_read_to_their_end_hold_nothing_up():
     aligner = Aligner({"a": 0, "b": 0, "quiet": 0})
     add(aligner, {"a": records(5, 6), "b": records(1)})

@@ -1,0 +1,53 @@
+"""What a fold holds in this process, arenas and partitions, and why it may have to let go. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+class DamagedState(ValueError):  # noqa: N818 -- says what the state is
+    """A saved state that cannot be trusted: refold."""
+
+
+class Fenced(RuntimeError):  # noqa: N818 -- what happened, in a word
+    """Another process owns the arena now; this one must start again to learn what it owns."""
+
+
+@dataclass(slots=True)
+class Owned:
+    """An arena in this process; subclasses add its state."""
+
+    name: str
+    partition: int
+    epoch: int
+    quiet_until: int = field(default=0, kw_only=True)
+    """Nothing is published before this position: an owner before may have published up to there."""
+    stopped: str = field(default="", kw_only=True)
+    """Why nothing more of this arena is folded or published; empty while all is well."""
+
+
+@dataclass(slots=True)
+class Partition:
+    """A ledger partition in this process."""
+
+    position: int
+    """Offset after the last record that was folded."""
+    reached: int
+    """Offset up to which the partition was read: at or behind the position, for not every offset is a record's."""
+    quiet_until: int
+    """The ledger's end when all arenas were claimed: the owner before may have published up to there, so nothing is
+    published before, or readers would see the past run by."""
+    refold_until: int
+    """The same of a refold, which may have been begun by an owner before this one; 0 when there is none."""
+    swept: bool
+    """False while views of another ledger may still be in Redis."""
+    tail: int
+    """Checksum of the record before `position`."""
+    saved_position: int
+    stopped: bool = False
+    """True when a batch of it cannot be read: to fold on would publish numbers made from a part of the votes."""
+
+    @property
+    def refolding(self) -> int:
+        """Where a refold that is not over yet ends; 0 when there is none."""
+        return self.refold_until if self.reached < self.refold_until else 0
