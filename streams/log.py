@@ -30,7 +30,7 @@ from aiokafka.errors import (
 
 from streams.clients import make_member, mark_of, read_commits, stable_end, stop
 from streams.contracts.settings import Settings
-from streams.patience import Patience
+from streams.fetch_wait import FetchWait
 from streams.unreadable import UnreadableBatch, look
 
 logger = logging.getLogger(__name__)
@@ -116,7 +116,7 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
         self._turn = asyncio.Lock()
         self._new: list[TopicPartition] | None = None
         self._failure: BaseException | None = None
-        self._patience = Patience(settings.fetch_wait_ms)
+        self._wait = FetchWait(settings.fetch_wait_ms)
         self._blameless = 0
         self.active = False
         self.hurry = False
@@ -173,7 +173,7 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
         await self._follower.process(self, batch)
 
     async def _fetch_turn(self) -> Batch:
-        wait = 0 if self.hurry else self._patience.wait_ms
+        wait = 0 if self.hurry else self._wait.wait_ms
         if self._evenly:
             batch = await self._fetch_evenly(wait)
         else:
@@ -199,12 +199,12 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
     def _adapt_wait(self, came: bool) -> None:
         asked = self.consumer.assignment() - self._left_out
         behind = any(self.reached[at] < stable_end(self.consumer, at) for at in asked if at in self.reached)
-        wait = self._patience.look(came=came, behind=behind, now=time.monotonic())
+        wait = self._wait.look(came=came, behind=behind, now=time.monotonic())
         self.consumer._fetcher._fetch_max_wait_ms = wait  # no public setting may change; a test holds that it is heeded
 
     def told(self) -> str:
         """What the last fetches brought, in words: the watchdog's last ones."""
-        return self._patience.told(time.monotonic())
+        return self._wait.told(time.monotonic())
 
     def leave_out(self, partitions: Sequence[TopicPartition]) -> None:
         """Fetch nothing of these until said otherwise; what was fetched ahead of its turn is kept by the consumer."""

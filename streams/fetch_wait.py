@@ -12,13 +12,13 @@ LONGEST_WAIT_MS = 1_000
 
 
 @dataclass(slots=True)
-class Patience:
+class FetchWait:
     """The wait of the next fetch, in ms, and what led to it; begins, and ends, at `shortest`.
 
-    >>> patience = Patience(20)
-    >>> [patience.look(came=False, behind=True, now=0.0) for _ in range(4)]
+    >>> wait = FetchWait(20)
+    >>> [wait.look(came=False, behind=True, now=0.0) for _ in range(4)]
     [20, 40, 80, 160]
-    >>> patience.look(came=True, behind=True, now=1.0), patience.look(came=True, behind=False, now=2.0)
+    >>> wait.look(came=True, behind=True, now=1.0), wait.look(came=True, behind=False, now=2.0)
     (160, 20)
     """
 
