@@ -39,7 +39,11 @@ class UnreadableBatch:
 
 
 async def look(consumer: AIOKafkaConsumer, partition: TopicPartition, position: int) -> UnreadableBatch | None:
-    """Fetch the batch at a position as bytes, and try to read it; None when it can be read, or nothing is there."""
+    """Fetch what lies from a position on as bytes; returns the first batch that cannot be read, None when all can.
+
+    Batches before it hold nothing for anybody, or the consumer would have given it: a transaction's marker, and what
+    was aborted.
+    """
     leader = consumer._client.cluster.leader_for_partition(partition)
     if leader is None or leader < 0:
         return None
@@ -50,9 +54,9 @@ async def look(consumer: AIOKafkaConsumer, partition: TopicPartition, position: 
             if error:
                 raise for_code(error)(f"{partition.topic}/{partition.partition} at offset {position}")
             for batch in _batches(partition, rest[-1] or b""):
-                if batch.last >= position:
-                    why = _fault(batch.raw)
-                    return None if why is None else UnreadableBatch(partition, batch.offset, batch.last, batch.raw, why)
+                why = _fault(batch.raw) if batch.last >= position else None
+                if why is not None:
+                    return UnreadableBatch(partition, batch.offset, batch.last, batch.raw, why)
     return None
 
 

@@ -28,8 +28,8 @@ redis.call('HSET', KEYS[1], 'epoch', string.format('%.0f', epoch), 'serial', '0'
 return string.format('%.0f', epoch)
 """
 
-# Each of the next begins with the fence. ARGV: epoch, and the serial of the owner's last write. 0: refused. 2: the
-# state is gone, or older than that (or an older owner wrote after it was gone).
+# Each of the next begins with the fence. ARGV: epoch, the serial of the owner's last write, and that of this one.
+# 0: refused. 2: the state is gone, or older than that (or an older owner wrote after it was gone).
 _FENCE = """
 local held = redis.call('HMGET', KEYS[1], 'epoch', 'serial')
 local epoch, serial = tonumber(held[1] or 0), tonumber(held[2] or 0)
@@ -37,7 +37,11 @@ if epoch > tonumber(ARGV[1]) then return 0 end
 local lost = epoch < tonumber(ARGV[1]) or serial < tonumber(ARGV[2])
 """
 _UNLESS_LOST = _FENCE + "if lost then return 2 end\n"
-_COUNT = "redis.call('HSET', KEYS[1], 'epoch', ARGV[1], 'serial', string.format('%.0f', tonumber(ARGV[2]) + 1))\n"
+# A write that its owner gave up may be done by a Redis that wakes after all, and after the next one: it must not be.
+_COUNT = """
+if not lost and serial >= tonumber(ARGV[3]) then return 1 end
+redis.call('HSET', KEYS[1], 'epoch', ARGV[1], 'serial', ARGV[3])
+"""
 
 _CHECK = _UNLESS_LOST + "return 1"
 
@@ -45,10 +49,10 @@ _CHECK = _UNLESS_LOST + "return 1"
 # loss, and it sets the epoch too; a part of one would hide the loss, and be no state.
 _SAVE = (
     _FENCE
-    + "if lost and ARGV[3] == '0' then return 2 end\n"
+    + "if lost and ARGV[4] == '0' then return 2 end\n"
     + _COUNT
     + """
-for i = 4, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
+for i = 5, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
 return 1
 """
 )
@@ -58,10 +62,21 @@ _PUBLISH = (
     _UNLESS_LOST
     + _COUNT
     + """
-local names = tonumber(ARGV[5])
-for i = 6, 5 + names do redis.call('SADD', KEYS[2], ARGV[i]) end
-for i = 3, #KEYS do redis.call('SET', KEYS[i], ARGV[3 + names + i]) end
-redis.call('PUBLISH', ARGV[3], ARGV[4])
+local names = tonumber(ARGV[6])
+for i = 7, 6 + names do redis.call('SADD', KEYS[2], ARGV[i]) end
+for i = 3, #KEYS do redis.call('SET', KEYS[i], ARGV[4 + names + i]) end
+redis.call('PUBLISH', ARGV[4], ARGV[5])
+return 1
+"""
+)
+
+# KEYS: state, set of names, one key per board; ARGV, further: the boards' names.
+_PRUNE = (
+    _UNLESS_LOST
+    + _COUNT
+    + """
+for i = 3, #KEYS do redis.call('DEL', KEYS[i]) end
+for i = 4, #ARGV do redis.call('SREM', KEYS[2], ARGV[i]) end
 return 1
 """
 )
@@ -95,13 +110,16 @@ class Store:
         self._check = redis.register_script(_CHECK)
         self._save = redis.register_script(_SAVE)
         self._publish = redis.register_script(_PUBLISH)
+        self._prune = redis.register_script(_PRUNE)
         self._serials: dict[str, int] = {}
         """Of each arena, the serial of the last write that Redis acknowledged."""
+        self._begun: dict[str, int] = {}
+        """Of each arena, the serial of the last write that was begun."""
 
     async def claim(self, arena: str) -> int:
         """Become the arena's owner; returns the epoch."""
         epoch = int(await self._claim(keys=[self._state(arena)]))
-        self._serials[arena] = 0
+        self._serials[arena] = self._begun[arena] = 0
         return epoch
 
     async def load(self, arena: str) -> dict[str, bytes]:
@@ -115,10 +133,11 @@ class Store:
 
     async def save(self, arena: str, epoch: int, fields: Mapping[str, bytes], *, whole: bool) -> Outcome:
         """Write fields of the state, all in one step; `whole` when they are all of it, as they must be after a loss."""
-        arguments: list[str | int | bytes] = [epoch, self._serials[arena], int(whole)]
+        arguments = [*self._next(arena, epoch), int(whole)]
         for name, value in fields.items():
             arguments += [name, value]
-        return self._counted(arena, await self._save(keys=[self._state(arena)], args=arguments))
+        serial = self._begun[arena]
+        return self._counted(arena, serial, await self._save(keys=[self._state(arena)], args=arguments))
 
     async def publish(
         self,
@@ -140,42 +159,49 @@ class Store:
             Names to add to the arena's set of boards.
         """
         keys = [self._state(arena), self._keys.boards(arena), *texts]
-        arguments: list[str | int | bytes] = [epoch, self._serials[arena]]
+        arguments = self._next(arena, epoch)
         arguments += [self._keys.changed(arena), json.dumps(message), len(boards), *boards, *texts.values()]
-        outcome = self._counted(arena, await self._publish(keys=keys, args=arguments))
+        serial = self._begun[arena]
+        outcome = self._counted(arena, serial, await self._publish(keys=keys, args=arguments))
         if outcome is Outcome.DONE:
             await self._redis.sadd(self._keys.arenas, arena)  # another slot in a cluster: beside the script, not in it
         return outcome
 
-    def _counted(self, arena: str, answer: int) -> Outcome:
+    def _next(self, arena: str, epoch: int) -> list[str | int | bytes]:
+        """What every write begins with; each has a serial of its own, whatever becomes of it."""
+        self._begun[arena] += 1
+        return [epoch, self._serials[arena], self._begun[arena]]
+
+    def _counted(self, arena: str, serial: int, answer: int) -> Outcome:
         outcome = Outcome(answer)
         if outcome is Outcome.DONE:
-            self._serials[arena] += 1
+            self._serials[arena] = serial
         return outcome
 
     async def arenas(self) -> list[str]:
         """List the arenas that have views."""
         return sorted(_bytes(name).decode() for name in await self._redis.smembers(self._keys.arenas))
 
-    async def prune(self, arena: str, keep: Set[str]) -> None:
+    async def prune(self, arena: str, epoch: int | None, keep: Set[str]) -> Outcome:
         """Remove boards that the arena no longer has; with none to keep, the arena and its state go too.
 
-        The epoch stays, so that nobody who owned the arena before can bring them back.
+        The epoch stays, so that nobody who owned the arena before can bring them back; and who owned it before removes
+        nothing of its owner's.
         """
         names = [_bytes(name).decode() for name in await self._redis.smembers(self._keys.boards(arena))]
         gone = [name for name in names if name not in keep]
         if keep and not gone:
-            return
-        if not keep:
-            views = [self._keys.boards(arena), *(self._keys.board(arena, name) for name in gone)]
+            return Outcome.DONE
+        boards = [self._keys.board(arena, name) for name in gone]
+        if not keep or epoch is None:
+            views = [self._keys.boards(arena), *boards]
             await self.withdraw(arena, [*views, *(self._keys.history(arena, tier.name) for tier in TIERS)])
             await self._redis.srem(self._keys.arenas, arena)
-            return
-        async with self._redis.pipeline(transaction=True) as together:
-            for name in gone:
-                together.delete(self._keys.board(arena, name))
-                together.srem(self._keys.boards(arena), name)
-            await together.execute()
+            return Outcome.DONE
+        arguments = [*self._next(arena, epoch), *gone]
+        serial = self._begun[arena]
+        keys = [self._state(arena), self._keys.boards(arena), *boards]
+        return self._counted(arena, serial, await self._prune(keys=keys, args=arguments))
 
     async def withdraw(self, arena: str, views: Sequence[str]) -> None:
         """Remove an arena's views and this fold's state of it, all but the epoch."""

@@ -99,7 +99,10 @@ class RatingsStage(FoldStage[RatedArena]):
         arena.published = 0
 
     async def _sweep(self, name: str, arena: RatedArena | None) -> None:
-        await self._store.prune(name, set(arena.state.boards) if arena else set())
+        if arena is None:
+            await self._store.prune(name, None, set())
+        else:
+            await self._heed(arena, await self._store.prune(name, arena.epoch, set(arena.state.boards)))
 
     async def _write_due(self, now: float) -> None:
         await super()._write_due(now)

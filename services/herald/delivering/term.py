@@ -169,7 +169,7 @@ class Term:
                 owed += self._desk.replays(time.time(), time.monotonic())
             overtaken, inflow.overtaken = inflow.overtaken, []
             await self._journal.write(keyed([*owed, *overtaken]))
-            owed = []
+            owed = self._desk.written(owed, time.time(), time.monotonic())
             await self._send_due()
             await self._now_and_then()
             await asyncio.sleep(LOOK_SECONDS)  # what comes is looked at this often
