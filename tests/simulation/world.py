@@ -348,7 +348,7 @@ class World:
 
     def _strike_votes_cut(self, fault: Fault) -> None:
         """Retention, or a person, removes the beginning of a partition of votes, while intake is down or runs."""
-        if fault.steps % 2:
+        if fault.steps % 4:
             self._down.add("intake")
             for running in [each for each in self._running if each.kind == "intake"]:
                 self._kill(running)
