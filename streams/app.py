@@ -71,7 +71,7 @@ STAGES: dict[str, Callable[[Settings, Metrics], Stage]] = {
 """Every stage, in the order of the data."""
 
 
-def create_app(settings: Settings, metrics: Metrics, chosen: Sequence[str] = tuple(STAGES)) -> faust.App:
+def create_app(settings: Settings, metrics: Metrics, chosen: Sequence[str] = tuple(STAGES)) -> WorkerApp:
     """Build the application of one worker process.
 
     Parameters
@@ -84,7 +84,7 @@ def create_app(settings: Settings, metrics: Metrics, chosen: Sequence[str] = tup
     services = [StageService(name, partial(STAGES[name], settings, metrics), metrics) for name in chosen]
     for service in services:
         service.others = [other for other in services if other is not service]
-    app = _App(
+    app = WorkerApp(
         [*services, WatchdogService(Watchdog(settings, metrics, services))],
         settings.group("worker"),
         broker=[f"aiokafka://{server}" for server in settings.kafka.split(",")],
@@ -104,7 +104,7 @@ def create_app(settings: Settings, metrics: Metrics, chosen: Sequence[str] = tup
     return app
 
 
-class _App(faust.App):
+class WorkerApp(faust.App):
     """A Faust application whose first dependencies are ours: they need not wait for its own consumer to join."""
 
     def __init__(self, first: Sequence[Service], *args: Any, **options: Any) -> None:
@@ -135,12 +135,11 @@ class _App(faust.App):
         await super().on_shutdown()
         if self._deadline is not None:
             self._deadline.cancel()
-        self._say_cause()
 
-    def _say_cause(self) -> None:
-        """Say last why the worker ends, for that is what is looked at first."""
+    def say_cause(self) -> None:
+        """Say why the worker ends, if it is a stage's failure; to be said last, for that is what is looked at first."""
         for service in self._first:
-            if service.crashed:
+            if isinstance(service, StageService) and service.crashed:
                 logger.critical("%s failed, and with it this worker: %r", service.label, service.crash_reason)
 
     def _exit_after(self, seconds: float, code: int, why: str) -> None:
@@ -152,7 +151,7 @@ class _App(faust.App):
 
     def _give_up(self, seconds: float, code: int, why: str) -> None:
         logger.warning("not stopped after %.0f s: exit, %s", seconds, why)
-        self._say_cause()
+        self.say_cause()
         logging.shutdown()
         os._exit(code)
 

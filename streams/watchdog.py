@@ -107,7 +107,9 @@ class Watchdog(threading.Thread):
             try:
                 if consumer is None:
                     options = kafka_python_options(self._settings)
-                    consumer = KafkaConsumer(**options, group_id=None, isolation_level="read_committed")
+                    consumer = KafkaConsumer(
+                        **options, group_id=None, enable_auto_commit=False, isolation_level="read_committed"
+                    )
                 self._look(consumer)
             except (KafkaError, EndsUnknown, OSError) as error:
                 logger.warning("the watchdog cannot ask Kafka for its offsets: %s", error)

@@ -212,6 +212,37 @@ def pipeline() -> dashboard.Dashboard:
     ):
         made.with_panel(curves)
 
+    made.with_row(dashboard.Row("What a person has to look at"))
+    for curves in (
+        lines(
+            "Records gone",
+            "What did the log lose: records that intake never took, and ids that it no longer knows?",
+            Query("max by (topic, partition) (isonomy_intake_records_gone)", "never taken, {{topic}}/{{partition}}"),
+            Query("max by (partition) (isonomy_intake_dedup_records_missing)", "ids, votes/{{partition}}"),
+            span=6,
+        ),
+        lines(
+            "Arenas stopped",
+            "Which fold cannot go on with how many arenas?",
+            Query("sum by (stage) (max by (stage, arena) (isonomy_fold_arena_stopped))", "{{stage}}"),
+            span=6,
+        ),
+        lines(
+            "Stages begun anew",
+            "Which stages fail, while the others of their worker go on?",
+            Query(f"sum by (stage) (increase(isonomy_stage_failures_total[{_RATE}]))", "{{stage}}"),
+            span=6,
+        ),
+        lines(
+            "Reading the log",
+            "Batches that nobody can read, and commits of intake's group that are not its own.",
+            Query(f"sum(increase(isonomy_intake_unreadable_batches_total[{_RATE}])){_ZERO}", "unreadable batches"),
+            Query(f"sum(increase(isonomy_intake_foreign_commits_total[{_RATE}])){_ZERO}", "commits not ours"),
+            span=6,
+        ),
+    ):
+        made.with_panel(curves)
+
     made.with_row(dashboard.Row("Processes"))
     for curves in (
         lines(

@@ -255,6 +255,11 @@ def _dead_letter_headers() -> Document:
             "topic": {"type": "string", "description": "Where the record stood, with the prefix."},
             "partition": number,
             "offset": number,
+            "last_offset": {
+                **number,
+                "description": "Of a batch that cannot be read (`unreadable`), the offset of its last record; the value"
+                " is then the batch as it stands in the log, header included.",
+            },
             "key": {"description": "The record's own key, its bytes; absent if it had none."},
         },
     }

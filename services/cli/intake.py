@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import click
 from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import KafkaAdminClient
-from kafka.errors import KafkaError
+from kafka.errors import (
+    CoordinatorLoadInProgressError,
+    CoordinatorNotAvailableError,
+    KafkaError,
+    NotCoordinatorError,
+)
 from kafka.structs import OffsetAndMetadata
 
 from services.cli.admission import require_kafka
@@ -22,6 +28,8 @@ from streams.ends import EndsUnknown, ask_ends, partitions_of_topic
 from streams.log import COMMIT_MARK
 
 ACCEPTED = "an operator accepted that records before this offset are missing"
+COORDINATOR_SECONDS = 30.0
+"""A new Kafka makes its topic of offsets when it is first asked for a group, and no coordinator answers until then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +83,11 @@ def accept_gap(place: str, offset: int, yes: bool) -> None:
 
     Records that are still in the log are read all the same. The topic is named without its prefix, e.g. votes/2.
     """
+    topic, _, number = place.rpartition("/")
+    if topic not in (VOTES.name, MODELS.name) or not (number.isascii() and number.isdecimal()):
+        raise click.BadParameter(f"{place!r} is not votes/N or models/N", param_hint="TOPIC/PARTITION")
     settings = read_settings()
     require_kafka(settings)
-    topic, _, number = place.rpartition("/")
-    if topic not in (VOTES.name, MODELS.name) or not number.isdecimal():
-        raise click.BadParameter(f"{place!r} is not votes/N or models/N", param_hint="TOPIC/PARTITION")
     found = [each for each in read(settings) if (each.topic, each.partition) == (topic, int(number))]
     if not found:
         raise UserError(f"there is no partition {place}")
@@ -148,5 +156,13 @@ def read(settings: Settings) -> list[Reading]:
 
 
 def _offsets(admin: Any, group: str, partitions: list[Any]) -> dict[Any, Any]:
-    found = admin.list_group_offsets({group: partitions}).get(group, {})
+    give_up = time.monotonic() + COORDINATOR_SECONDS
+    while True:
+        try:
+            found = admin.list_group_offsets({group: partitions}).get(group, {})
+            break
+        except (CoordinatorLoadInProgressError, CoordinatorNotAvailableError, NotCoordinatorError):
+            if time.monotonic() >= give_up:
+                raise
+            time.sleep(0.2)
     return {at: known for at, known in found.items() if getattr(known, "offset", -1) >= 0}

@@ -210,6 +210,12 @@ class _Stack:
             f" REDIS_URL={without_secrets(environment['REDIS_URL'])}",
             err=True,
         )
+        if "KAFKA_BOOTSTRAP_SERVERS" not in os.environ:
+            click.echo(
+                "the broker is for a look: it keeps about 330 bytes a vote in memory, reads slower the more batches it"
+                " holds, and forgets all when it stops; set KAFKA_BOOTSTRAP_SERVERS for one that keeps votes",
+                err=True,
+            )
 
     def _stay(self, servers: Supervisor, processes: Supervisor, environment: Mapping[str, str]) -> None:
         steps = list(self._steps)

@@ -64,13 +64,16 @@ def command(stages: str, port: int | None) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
-    faust.Worker(
-        app,
-        loglevel=logging.getLogger().getEffectiveLevel(),
-        override_logging=False,
-        redirect_stdouts=False,
-        quiet=True,
-    ).execute_from_commandline()
+    try:
+        faust.Worker(
+            app,
+            loglevel=logging.getLogger().getEffectiveLevel(),
+            override_logging=False,
+            redirect_stdouts=False,
+            quiet=True,
+        ).execute_from_commandline()
+    finally:
+        app.say_cause()
 
 
 def _any_port(host: str) -> int:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from streams.contracts.topics import (
+    ACCEPTED_GROUP,
     ALERTS,
     DEAD_LETTERS,
     DELIVERIES,
@@ -54,6 +55,7 @@ KAFKA: Mapping[str, tuple[Grant, ...]] = {
         _topic(DEAD_LETTERS.name, "Read", "Write"),
         _topic(ALERTS.name, "Write"),
         *(_group(name, "Read") for name in (INTAKE_GROUP, RATINGS_GROUP, FAIRNESS_GROUP, WORKER_GROUP)),
+        _group(ACCEPTED_GROUP, "Describe"),
     ),
     "board": (
         _topic(ALERTS.name, "Read"),
@@ -71,10 +73,11 @@ KAFKA: Mapping[str, tuple[Grant, ...]] = {
     ),
     # Who scales workers by what intake has not taken.
     "scaler": (Grant("topic", VOTES.name, ("Describe",)), _group(INTAKE_GROUP, "Describe")),
-    # A person, or a deployment: `topics`, `replay`, `simulate`, `rebuild`, `dead-letters`.
+    # A person, or a deployment: `topics`, `replay`, `simulate`, `rebuild`, `intake`, `dead-letters`.
     "operator": (
         _topic("", "AlterConfigs", "Create", "Describe", "Read", "Write"),
         _group("", "Describe"),
+        _group(ACCEPTED_GROUP, "Read"),  # to commit to a group is to read it
     ),
 }
 """By process, what of Kafka."""
@@ -86,7 +89,7 @@ _CHANGED = "&{prefix}:{{*}}:changed"
 
 REDIS: Mapping[str, str] = {
     "worker": (
-        f"~{{prefix}}:* {_CHANGED} {_CONNECT} {_READ} +hgetall +hget +hset +sadd +srem +set +del"
+        f"~{{prefix}}:* {_CHANGED} {_CONNECT} {_READ} +hgetall +hget +hmget +hset +sadd +srem +set +del"
         " +multi +exec +evalsha +script|load +time +publish"
     ),
     "board": f"%R~{{prefix}}:* {_CHANGED} {_CONNECT} {_READ} +subscribe +psubscribe +unsubscribe +punsubscribe",

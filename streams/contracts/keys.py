@@ -41,7 +41,7 @@ class Keys:
         return f"{self.prefix}:{{{arena}}}:history:{part}"
 
     def state(self, arena: str, fold: str) -> str:
-        """Hash: snapshot of a fold, its watermark, ledger position and owner's epoch, written atomically."""
+        """Hash: snapshot of a fold, its watermark, ledger position, owner's epoch and serial, written atomically."""
         return f"{self.prefix}:{{{arena}}}:state:{fold}"
 
     def changed(self, arena: str) -> str:

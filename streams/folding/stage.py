@@ -165,8 +165,14 @@ class FoldStage(ABC, Generic[A]):
             self._log = Log(self._settings, self.name, self.topics, self, max_records=RECORDS_A_TURN)
             await self._log.run()
         finally:
-            self._metrics.ready.labels(self.name).set(0)
+            self._let_go()
             await redis.aclose()
+
+    def _let_go(self) -> None:
+        """Tell of no arena any more: whether it goes on, its next owner tells."""
+        self._metrics.ready.labels(self.name).set(0)
+        for name in self._arenas:
+            self._metrics.stopped.labels(self.name, name).set(0)
 
     def told(self) -> str:
         """What the last fetches brought, in words."""
@@ -338,7 +344,7 @@ class FoldStage(ABC, Generic[A]):
 
     async def revoked(self, log: Log) -> None:
         """Publish and save everything a last time."""
-        self._metrics.ready.labels(self.name).set(0)
+        self._let_go()
         try:
             await self._publish_all(time.monotonic(), last=True)
             await self._save_all()

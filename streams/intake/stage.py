@@ -44,9 +44,9 @@ logger = logging.getLogger(__name__)
 COMMIT_SECONDS = 0.5
 TELL_SECONDS = 10.0
 """How often a long rebuild says how far it is."""
-PROOF_MARGIN = 10
+PROOF_MARGIN = 2
 """Fetches that are read again where only the ledger says how far they came: of its last one some arenas may be missing,
-and the records of one millisecond may make a fetch larger than it should be."""
+and the records of one millisecond may make it larger than it should be."""
 TURNS_TO_SEND = 8
 """Turns of the event loop until what was begun has left for the broker, which answers meanwhile (6 % of the time)."""
 
@@ -116,6 +116,8 @@ class IntakeStage:
                 if known is None or known.position != position:
                     rebuild.append(partition)
         held = {partition.partition for partition in partitions if partition.topic == self._votes}
+        for number in (log.consumer.partitions_for_topic(self._votes) or set()) - held:
+            self._metrics.memory_short.remove(str(number))  # another's by now
         self._sources = {number: source for number, source in self._sources.items() if number in held}
         self._aligner = Aligner({at: offset for at, offset in self.positions.items() if at.topic == self._votes})
         self._writing, self._acknowledged, self._decided = None, {}, dict(self.positions)
@@ -140,6 +142,7 @@ class IntakeStage:
         if any(first[at] > commits.get(at, (0, False))[0] for at in partitions):
             accepted = await self._accepted(partitions)
         positions = {}
+        self._metrics.gap.clear()  # of a partition that is another's by now, that one tells
         for at in partitions:
             commit, ours = commits.get(at, (None, False))
             place = f"{at.topic.removeprefix(self._settings.topic_prefix)}/{at.partition}"
@@ -153,7 +156,8 @@ class IntakeStage:
             except RecordsGone as error:
                 gap.set(error.missing)
                 raise
-            if commit is not None and not ours:
+            # One that passes over nothing is no news: the embedded broker keeps no metadata, so none of its is ours.
+            if commit is not None and not ours and at.topic == self._votes and commit > (shows or first[at]):
                 self._metrics.foreign_commits.inc()
                 logger.warning(
                     "%s: the group's commit at %d is not one of ours and is not believed; intake goes on from %d, up to"

@@ -1,5 +1,6 @@
 """What operators do to Kafka: groups reset, topics shortened, unreadable batches. No vote is lost in silence."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -236,3 +237,29 @@ def wait_all(pipeline: Pipeline, votes: list[Vote], tmp_path: Path) -> None:
     for arena, state in fold_votes(votes, tmp_path).items():
         pipeline.wait_counted(int(state.boards["overall"].shown.sum()), arena)
         assert_same_boards(pipeline.boards(arena), state)
+
+
+def test_what_intake_has_read_is_shown_and_mistakes_are_named(
+    broker: TestBroker, pipeline: Pipeline, tmp_path: Path
+) -> None:
+    fresh = json.loads(pipeline.isonomy("intake", "show", "--format", "json").stdout)
+    assert [(each["topic"], each["partition"]) for each in fresh] == [
+        *((VOTES.name, n) for n in range(4)),
+        ("models", 0),
+    ]
+    assert all((each["committed"], each["missing"], each["accepted"]) == (None, None, None) for each in fresh)
+    votes = make_votes(100, seed=7)
+    worker = worker_of(pipeline, "worker").wait_ready()
+    pipeline.produce(votes)
+    wait_all(pipeline, votes, tmp_path)
+    assert worker.stop() == 0
+    shown = json.loads(pipeline.isonomy("intake", "show", "--format", "json").stdout)
+    known = (True, 0) if broker.durable else (False, None)  # the embedded broker keeps no metadata of a commit
+    assert sum(each["committed"] for each in shown if each["topic"] == VOTES.name) == len(votes)
+    assert [(each["ours"], each["missing"]) for each in shown if each["topic"] == VOTES.name] == [known] * PARTITIONS
+
+    for place, words in (("votes/99", "there is no partition votes/99"), ("votes/1", "there is nothing to accept")):
+        mistake = pipeline.isonomy("intake", "accept-gap", place, "--up-to", "1", "--yes", check=False)
+        assert mistake.returncode == 1
+        assert words in mistake.stderr
+        assert "Traceback" not in mistake.stderr

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from kafka import KafkaProducer
+from kafka import KafkaProducer, TopicPartition
 from redis import Redis
 
 from services.local.process import StartError
@@ -26,6 +26,7 @@ from tests.support.herald import make_alert
 from tests.support.pipeline import Pipeline
 from tests.support.secured import CERTIFIED, PASSWORDS, SecuredKafka, SecuredRedis, password_of, served, written
 from tests.support.stack import TestBroker
+from tests.support.topics import admin
 
 VOTES = [
     {"id": f"vote-{i}", "model_a": "x", "model_b": "y", "winner": ("model_a", "model_b", "tie")[i % 3]}
@@ -145,7 +146,10 @@ def test_votes_are_counted_through_a_redis_with_tls_by_users_with_the_least_righ
     eventually(lambda: administrator.hget(keys.state("text", "ratings"), "epoch"))
     assert operator.isonomy("alerts", "--format", "json").stdout == "[]\n"
     assert "dropped the state of text" in operator.isonomy("rebuild").stdout
-    assert eventually(lambda: process.process.poll(), deadline=30) != 0  # it is fenced off, as any former owner
+    # The fold is fenced off, as any former owner, and begun anew.
+    eventually(lambda: "ratings: arena text has a newer owner" in process.log(), deadline=30)
+    process.wait_ready()
+    assert process.stop() == 0
     again = worker.worker("again", "intake,ratings,fairness").start().wait_ready()
     counted(worker, administrator, len(VOTES))
     assert again.stop() == 0
@@ -206,6 +210,40 @@ def test_a_vote_goes_all_the_way_each_process_with_its_own_rights(
     for secret in (*PASSWORDS.values(), *map(password_of, REDIS)):
         assert secret not in process.log() + gateway.log()
     assert [entry for entry in administrator.acl_log() if entry["reason"] != "auth"] == []
+
+
+def test_a_gap_stops_a_worker_until_an_operator_accepts_it_each_with_its_own_rights(
+    over_both: As, administrator: Redis
+) -> None:
+    operator, worker = over_both("operator"), over_both("worker")
+    operator.isonomy("topics")
+    first = worker.worker("first", "intake,ratings").start().wait_ready()
+    produce(worker, "before")
+    counted(worker, administrator, len(VOTES))
+    assert first.stop() == 0
+    gone_before = produce(worker, "gone")
+    with admin(worker.bootstrap) as client:  # the administrator's listener
+        client.delete_records(gone_before)
+    second = worker.worker("second", "intake,ratings").start()
+    eventually(lambda: "are gone that were never counted" in second.log(), deadline=60)
+    assert "votes/0" in operator.isonomy("intake", "show").stdout
+    for at, offset in gone_before.items():
+        operator.isonomy("intake", "accept-gap", f"votes/{at.partition}", "--up-to", str(offset), "--yes")
+    second.wait_ready()
+    produce(worker, "after")
+    counted(worker, administrator, 2 * len(VOTES))
+    assert second.stop() == 0
+
+
+def produce(pipeline: Pipeline, prefix: str) -> dict[TopicPartition, int]:
+    """Send the votes under ids of their own; returns where each partition ends."""
+    pipeline.produce([{**vote, "id": f"{prefix}-{vote['id']}", "tstamp": time.time()} for vote in VOTES])
+    topic = pipeline.settings.topic("votes")
+    ends: dict[TopicPartition, int] = {}
+    for record in pipeline.topic("votes"):
+        at = TopicPartition(topic, record.partition)
+        ends[at] = max(ends.get(at, 0), record.offset + 1)
+    return ends
 
 
 def may_subscribe(board: httpx.Client, secret: str, kafka: SecuredKafka, alerts: str) -> None:

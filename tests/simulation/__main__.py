@@ -44,8 +44,9 @@ class Summary:
 
 def run_seeds(first: int, last: int) -> Summary:
     """Run the seeds from `first` up to `last`, `last` excluded."""
+    from tests.simulation.adapters import simulated
     from tests.simulation.herald import herald_changes, run_herald_seed
-    from tests.simulation.world import run_seed, simulated
+    from tests.simulation.world import run_seed
 
     summary = Summary()
     with simulated(herald_changes()):
@@ -94,8 +95,9 @@ def _in_processes(pieces: list[tuple[int, int]], processes: int) -> Iterator[Sum
 
 def run_one(seed: int, *, trace: bool) -> bool:
     """Run one seed and tell what came of it; whether it is clean."""
+    from tests.simulation.adapters import simulated
     from tests.simulation.herald import herald_changes, run_herald_seed
-    from tests.simulation.world import run_seed, simulated
+    from tests.simulation.world import run_seed
 
     with simulated(herald_changes()):
         run = run_herald_seed if is_of_herald(seed) else run_seed
@@ -115,9 +117,9 @@ def run_one(seed: int, *, trace: bool) -> bool:
 
 def run_mutants(names: str | None = None) -> bool:
     """Hunt every mutant, or those whose names hold these words; whether all were caught."""
+    from tests.simulation.adapters import simulated
     from tests.simulation.herald import herald_changes
     from tests.simulation.mutants import MUTANTS, hunt
-    from tests.simulation.world import simulated
 
     survived = 0
     with simulated(herald_changes()):
@@ -172,5 +174,5 @@ if __name__ == "__main__":
     if os.environ.get("PYTHONHASHSEED") != "0":
         # The order of sets of names depends on it, and a seed must be the same story twice.
         os.environ["PYTHONHASHSEED"] = "0"
-        os.execv(sys.executable, [sys.executable, "-m", "tests.simulation", *sys.argv[1:]])  # noqa: S606 -- ourselves
+        os.execv(sys.executable, [sys.executable, "-m", "tests.simulation", *sys.argv[1:]])
     sys.exit(main(sys.argv[1:]))

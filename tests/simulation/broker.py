@@ -120,7 +120,7 @@ class Unreadable(Exception):  # noqa: N818 -- what it is
 
 
 def raw_batches(log: Partition, position: int, limit: int) -> Iterator[bytes]:
-    """Bytes of the batches from the one at a position on, in Kafka's format; an unreadable one has a codec of nobody."""
+    """Bytes of the batches from the one at a position on, in Kafka's format; an unreadable one has an unknown codec."""
     base = position
     while base > log.start and _batch_of(log, base - 1) == _batch_of(log, base):
         base -= 1
@@ -200,7 +200,12 @@ class Broker:
         return self.topics[place.topic][place.partition]
 
     def append(
-        self, place: TopicPartition, entries: Sequence[Entry], at: int, slot: Slot = Slot.PLAIN, transaction: object = None
+        self,
+        place: TopicPartition,
+        entries: Sequence[Entry],
+        at: int,
+        slot: Slot = Slot.PLAIN,
+        transaction: object = None,
     ) -> int:
         """Store a batch and wake who waits for it."""
         partition = self.at(place)
@@ -240,9 +245,7 @@ class Broker:
             self._rebalance(name, group)
             self._complete_if(name, group)
 
-    def commit(
-        self, name: str, member: str, generation: int, offsets: dict[TopicPartition, tuple[int, str]]
-    ) -> None:
+    def commit(self, name: str, member: str, generation: int, offsets: dict[TopicPartition, tuple[int, str]]) -> None:
         """Commit as a member; raises what Kafka answers to one that is none any more."""
         group = self.group(name)
         if member not in group.members:
@@ -297,8 +300,10 @@ class Broker:
             if process.alive and not process.frozen and not process.cut:
                 member.seen = now
             late = now - member.seen > SESSION_SECONDS and member.joining is None
-            if (member.joining is not None and not process.alive) or late or (
-                group.rebalancing and member.joining is None and now > group.deadline
+            if (
+                (member.joining is not None and not process.alive)
+                or late
+                or (group.rebalancing and member.joining is None and now > group.deadline)
             ):
                 del group.members[member.name]
                 self._note("expelled", group=name, member=member.name)
@@ -322,4 +327,3 @@ def _assign(topics: dict[str, list[Partition]], members: list[Member]) -> dict[s
             shares[ordered[turn % len(ordered)].name].append(TopicPartition(topic, partition.number))
             turn += 1
     return shares
-

@@ -110,7 +110,9 @@ class Checker:
                 marks[mark] = record.offset
                 self.noticed.setdefault(arena, []).append((record.partition, record.offset))
             elif (record.partition, record.offset) not in self.noticed.get(arena, ()):
-                self.fail("exactly once", f"notice {record.partition}/{record.offset} of {arena} lies under the watermark")
+                self.fail(
+                    "exactly once", f"notice {record.partition}/{record.offset} of {arena} lies under the watermark"
+                )
             return
         rows = record.rows
         highest: dict[int, int] = dict(record.through)
@@ -142,7 +144,9 @@ class Checker:
             for place, vote in self.oracle.accepted.items():
                 between = place[0] == at.partition and gone <= place[1] < offset
                 if between and place not in self.counted.get(vote.arena, ()):
-                    self.fail("commits", f"{at.topic}/{at.partition} at {offset}, but vote {place} is not in the ledger")
+                    self.fail(
+                        "commits", f"{at.topic}/{at.partition} at {offset}, but vote {place} is not in the ledger"
+                    )
                     return
         else:
             for place, arena in self.oracle.notices.items():
@@ -224,17 +228,16 @@ class Checker:
             counted = self.counted.get(arena, {})
             if counted != expected:
                 missing, extra = sorted(set(expected) - set(counted)), sorted(set(counted) - set(expected))
-                wrong.append(f"exactly once: {arena}: missing {missing[:5]}, not expected {extra[:5]} (of {len(expected)})")
+                wrong.append(
+                    f"exactly once: {arena}: missing {missing[:5]}, not expected {extra[:5]} (of {len(expected)})"
+                )
             notices = sorted(place for place, of in self.oracle.notices.items() if of == arena)
             if self.noticed.get(arena, []) != notices:
                 wrong.append(f"order: notices of {arena}: {self.noticed.get(arena, [])}, expected {notices}")
-        missing = {
-            place
-            for place in self.oracle.refused - self._letters
-            if place[2] >= self._gone.get(place[:2], 0)
-        }
-        if missing or self._letters - self.oracle.refused:
-            wrong.append(f"dead letters: missing {sorted(missing)[:5]}, too many {sorted(self._letters - self.oracle.refused)[:5]}")
+        missing = {place for place in self.oracle.refused - self._letters if place[2] >= self._gone.get(place[:2], 0)}
+        extra = self._letters - self.oracle.refused
+        if missing or extra:
+            wrong.append(f"dead letters: missing {sorted(missing)[:5]}, too many {sorted(extra)[:5]}")
         return wrong
 
     def _folded(self) -> tuple[dict[str, ArenaState], dict[str, ArenaFairness], dict[str, list[bytes]]]:
@@ -277,11 +280,15 @@ class Checker:
                 board = _read_board(text)  # type: ignore[arg-type]
                 found = {line.model: (line.votes, line.battles) for line in board.models}
                 if (board.votes, board.battles, found) != (votes, battles, models):
-                    wrong.append(f"board {name} of {arena}: {board.votes}/{board.battles} votes, expected {votes}/{battles}")
+                    wrong.append(
+                        f"board {name} of {arena}: {board.votes}/{board.battles} votes, expected {votes}/{battles}"
+                    )
                 elif name == "overall":
                     reference = make_board(state, name)[0]
                     if [_line(line) for line in board.models] != [_line(line) for line in reference.models]:
-                        wrong.append(f"board {name} of {arena}: other ratings than those of the ledger folded in one go")
+                        wrong.append(
+                            f"board {name} of {arena}: other ratings than those of the ledger folded in one go"
+                        )
         return wrong
 
     def _alert_faults(self, watched: dict[str, ArenaFairness], alerts: dict[str, list[bytes]]) -> list[str]:

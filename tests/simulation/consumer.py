@@ -138,9 +138,9 @@ class SimulatedConsumer:
             answer: asyncio.Future[tuple[int, list[TopicPartition]]] = self._loop.create_future()
 
             def join(answer: Any = answer) -> None:
-                def joined(generation: int, assigned: list[TopicPartition]) -> None:
+                def joined(generation: int, share: list[TopicPartition]) -> None:
                     if not answer.done():
-                        answer.set_result((generation, assigned))
+                        answer.set_result((generation, share))
 
                 self._broker.join(group, Member(self._member, self.process, self._topics, 0.0, joined))
 
@@ -392,4 +392,3 @@ def of_world(network: Network) -> Any:
         return consumer
 
     return make
-

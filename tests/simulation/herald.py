@@ -1,4 +1,4 @@
-"""The herald in a simulated world: alerts and subscriptions in, messages to endpoints that fail, hang and answer late."""
+"""The herald in a simulated world: alerts and subscriptions in, messages to endpoints that fail and answer late."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ import services.herald.delivering.inflow
 import services.herald.delivering.term
 import services.herald.herald
 import services.herald.kafka
-
 from services.herald.herald import Herald
 from streams.contracts.alert import Alert, Kind, Severity, Status, Subject, alert_id, encode_alert, fingerprint
 from streams.contracts.delivery import Answer, Claim, Outcome, decode_record
@@ -21,12 +20,13 @@ from streams.contracts.metrics import Metrics
 from streams.contracts.settings import Settings
 from streams.contracts.subscription import Channel, ChannelType, Match, Subscription, encode_subscription
 from streams.contracts.topics import DELIVERIES
+from tests.simulation.adapters import make_consumer, make_producer
 from tests.simulation.broker import Partition
 from tests.simulation.loop import PROCESS
 from tests.simulation.network import Chances
 from tests.simulation.plan import Batch, Fault, Plan, make_chances, make_faults
 from tests.simulation.producer import EPOCH_MS
-from tests.simulation.world import STAGES, Result, World, make_consumer, make_producer, run_world
+from tests.simulation.world import STAGES, Result, World, run_world
 
 FAULTS = ("kill", "freeze", "cut", "stop", "join", "broker down")
 BEGAN = EPOCH_MS / 1000
@@ -269,7 +269,6 @@ def _alerts(random: Random, seconds: float) -> list[Batch]:
             Batch(when, "alerts", [(name.encode(), encode_alert(alert), ())], None, 0.0) for when, alert in told
         ]
     return sorted(batches, key=lambda batch: batch.at)
-
 
 
 def herald_changes() -> list[tuple[Any, str, Any]]:

@@ -13,6 +13,7 @@ import heapq
 import itertools
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from random import Random
 from typing import Any
 
@@ -39,6 +40,16 @@ class Process:
         """Seconds by which its wall clock is wrong."""
         self.context = contextvars.copy_context()
         self.context.run(PROCESS.set, self)
+
+
+@dataclass(eq=False, slots=True)
+class Running:
+    """A stage in its process."""
+
+    kind: str
+    process: Process
+    stage: Any
+    task: asyncio.Task[None] | None = None
 
 
 PROCESS: contextvars.ContextVar[Process] = contextvars.ContextVar("process")
@@ -164,3 +175,10 @@ def _named_task(loop: asyncio.AbstractEventLoop, coroutine: Any, context: Any = 
     process = PROCESS.get(None) if context is None else context.get(PROCESS)
     name = "world" if process is None else process.name
     return asyncio.Task(coroutine, loop=loop, name=name, context=context)
+
+
+def causes_of(error: BaseException | None) -> list[BaseException]:
+    """List what a group of errors is made of."""
+    if isinstance(error, BaseExceptionGroup):
+        return [cause for each in error.exceptions for cause in causes_of(each)]
+    return [] if error is None else [error]

@@ -83,7 +83,10 @@ def hunt(mutant: Mutant, first: int = 0) -> tuple[int, Result] | None:
     for count, seed in enumerate(range(first, first + mutant.within), 1):
         with in_place(mutant):
             found = mutant.run(seed, kinds=mutant.kinds)
-        if any(mutant.rule in each for each in found.violations) and not mutant.run(seed, kinds=mutant.kinds).violations:
+        if (
+            any(mutant.rule in each for each in found.violations)
+            and not mutant.run(seed, kinds=mutant.kinds).violations
+        ):
             return count, found
     return None
 

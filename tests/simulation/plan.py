@@ -125,7 +125,11 @@ def make_chances(random: Random) -> Chances:
         return random.choice([0.0, 0.0, most / 4, most])
 
     return Chances(
-        slow=some(0.2), lost=some(0.1), answer_lost=some(0.1), twice_late=some(0.2), stale=random.choice([0.0, 0.2, 0.5])
+        slow=some(0.2),
+        lost=some(0.1),
+        answer_lost=some(0.1),
+        twice_late=some(0.2),
+        stale=random.choice([0.0, 0.2, 0.5]),
     )
 
 

@@ -7,9 +7,10 @@ import sys
 import pytest
 
 from tests.simulation.__main__ import is_of_herald, run_seeds
+from tests.simulation.adapters import simulated
 from tests.simulation.herald import herald_changes, run_herald_seed
 from tests.simulation.mutants import MUTANTS, Mutant, hunt
-from tests.simulation.world import run_seed, simulated
+from tests.simulation.world import run_seed
 
 SEEDS = int(os.environ.get("ISONOMY_SIMULATION_SEEDS", "400"))
 PIECES = 8

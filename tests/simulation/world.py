@@ -1,71 +1,44 @@
 """One world: simulated Kafka, Redis, clock and processes around the real stages, from start to quiet."""
 
-# Longer than most: what enters where an adapter enters stands in one place.
-
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import gc
-import logging
-import sys
-import time as real_time
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 from zlib import crc32
 
-import numpy as np
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
-from aiokafka.structs import OffsetAndMetadata
 from redis.exceptions import RedisError
 
-import streams.fairness.stage
-import streams.folding.stage
-import streams.intake.stage
-import streams.clients
-import streams.intake.proof
-import streams.log
-import streams.ratings.publish
-import streams.ratings.stage
 from streams.contracts.metrics import Metrics
+from streams.contracts.partitioner import partitions_of
 from streams.contracts.topics import ACCEPTED_GROUP, INTAKE_GROUP, TOPICS
-from streams.fairness.settings import FairnessSettings, SettingsBook
 from streams.fairness.stage import FairnessStage
 from streams.folding.stage import Fenced
 from streams.intake.begin import RecordsGone
 from streams.intake.stage import IntakeStage
 from streams.log import OutOfReach
-from streams.ratings.leaderboard import Solution, solve
 from streams.ratings.stage import RatingsStage
+from tests.simulation.adapters import BOOK, CURRENT
 from tests.simulation.broker import Broker, Slot
 from tests.simulation.checker import Checker
 from tests.simulation.consumer import of_world
-from tests.simulation.loop import PROCESS, Process, VirtualLoop
+from tests.simulation.loop import Process, Running, VirtualLoop, causes_of
 from tests.simulation.network import Chances, Network
 from tests.simulation.plan import SETTLE_SECONDS, Batch, Fault, Plan, make_plan
 from tests.simulation.producer import EPOCH_MS, SimulatedProducer
-from tests.simulation.redis import SimulatedRedis, Server
+from tests.simulation.redis import Server
 
 STAGES: dict[str, Callable[..., Any]] = {"intake": IntakeStage, "ratings": RatingsStage, "fairness": FairnessStage}
-BOOK = SettingsBook(
-    FairnessSettings(
-        tick_battles=4,
-        review_battles=8,
-        window_reviews=2,
-        ratings_reviews=2,
-        repeat_reviews=2,
-        undeclared_battles=3,
-        retraction_votes=3,
-        private_cap=0,
-        stall_seconds=1e9,
-    )
-)
-"""Settings under which a hundred votes are enough for alerts."""
+METRICS = Metrics()
+SWITCHES = {"broker down": ("broker", "down"), "redis away": ("server", "away"), "redis full": ("server", "full")}
 EXPECTED_ENDS = (Fenced, KafkaError, OutOfReach, RecordsGone, RedisError)
 """What may end a stage; anything else is a fault of the stage."""
 LOOK_SECONDS, STAY_SECONDS = 0.5, 2.0
@@ -89,14 +62,6 @@ class Result:
     trace: list[str] = field(default_factory=list)
 
 
-@dataclass(eq=False, slots=True)
-class _Running:
-    kind: str
-    process: Process
-    stage: Any
-    task: asyncio.Task[None] | None = None
-
-
 class World:
     """Everything that one seed makes happen."""
 
@@ -117,7 +82,7 @@ class World:
         self.metrics = METRICS
         self.faults: Counter[str] = Counter()
         self.ends: Counter[str] = Counter()
-        self._running: list[_Running] = []
+        self._running: list[Running] = []
         self._kept: list[Any] = []
         self._born = 0
         self._steps = 0
@@ -226,18 +191,18 @@ class World:
         self.note("start", process=process.name)
 
         def begin() -> None:
-            running = _Running(kind, process, STAGES[kind](self.plan.settings, self.metrics))
+            running = Running(kind, process, STAGES[kind](self.plan.settings, self.metrics))
             self._running.append(running)
             running.task = self.loop.create_task(running.stage.run())
             running.task.add_done_callback(lambda task: self._ended(running, task), context=self.loop.world.context)
 
         process.context.run(begin)
 
-    def _ended(self, running: _Running, task: asyncio.Task[None]) -> None:
+    def _ended(self, running: Running, task: asyncio.Task[None]) -> None:
         if not running.process.alive:
             return
         error = None if task.cancelled() else task.exception()
-        causes = _causes(error)
+        causes = causes_of(error)
         for cause in causes:
             self.ends[type(cause).__name__] += 1
             if isinstance(cause, RecordsGone):
@@ -247,7 +212,7 @@ class World:
         self.note("ended", process=running.process.name, why=[repr(cause) for cause in causes])
         self._kill(running)
 
-    def _kill(self, running: _Running) -> None:
+    def _kill(self, running: Running) -> None:
         """End a process at once, and start another in its place after a while."""
         if not running.process.alive:
             return
@@ -263,6 +228,9 @@ class World:
     def _strike(self, fault: Fault) -> None:
         candidates = self._candidates(fault)
         of = candidates[fault.choice % len(candidates)] if candidates else None
+        if fault.kind in SWITCHES:
+            self._switch(fault)
+            return
         strike = getattr(self, "_strike_" + fault.kind.replace(" ", "_"))
         if fault.kind in ("kill", "freeze", "cut", "stop"):
             if of is not None and of.process.alive:
@@ -274,49 +242,45 @@ class World:
         self.note("fault", kind=fault.kind, seconds=fault.seconds)
         strike(fault)
 
-    def _candidates(self, fault: Fault) -> list[_Running]:
+    def _switch(self, fault: Fault) -> None:
+        """Something is away for a while."""
+        self.faults[fault.kind] += 1
+        self.note("fault", kind=fault.kind, seconds=fault.seconds)
+        what, switch = SWITCHES[fault.kind]
+        of = getattr(self, what)
+        setattr(of, switch, True)
+        self.loop.later(fault.seconds, setattr, of, switch, False)
+
+    def _candidates(self, fault: Fault) -> list[Running]:
         """Processes one of which a fault strikes."""
         return [each for each in self._running if each.kind == fault.stage]
 
-    def _strike_kill(self, running: _Running, fault: Fault) -> None:
+    def _strike_kill(self, running: Running, fault: Fault) -> None:
         self._kill(running)
 
-    def _strike_freeze(self, running: _Running, fault: Fault) -> None:
+    def _strike_freeze(self, running: Running, fault: Fault) -> None:
         process = running.process
         process.frozen = True
         self.note("frozen", process=process.name, seconds=fault.seconds)
         self.loop.later(fault.seconds, self._thaw, process)
 
     def _thaw(self, process: Process) -> None:
-        if process.frozen:
-            self.note("thawed", process=process.name)
-            self.loop.thaw(process)
+        self.note("thawed", process=process.name)
+        self.loop.thaw(process)
 
-    def _strike_cut(self, running: _Running, fault: Fault) -> None:
+    def _strike_cut(self, running: Running, fault: Fault) -> None:
         process = running.process
         process.cut = True
         self.note("cut", process=process.name, seconds=fault.seconds)
         self.loop.later(fault.seconds, lambda: setattr(process, "cut", False))
 
-    def _strike_stop(self, running: _Running, fault: Fault) -> None:
+    def _strike_stop(self, running: Running, fault: Fault) -> None:
         self.note("asked to stop", process=running.process.name)
         if running.task is not None:
             running.task.cancel()
 
     def _strike_join(self, fault: Fault) -> None:
         self._start(fault.stage)
-
-    def _strike_broker_down(self, fault: Fault) -> None:
-        self.broker.down = True
-        self.loop.later(fault.seconds, lambda: setattr(self.broker, "down", False))
-
-    def _strike_redis_away(self, fault: Fault) -> None:
-        self.server.away = True
-        self.loop.later(fault.seconds, lambda: setattr(self.server, "away", False))
-
-    def _strike_redis_full(self, fault: Fault) -> None:
-        self.server.full = True
-        self.loop.later(fault.seconds, lambda: setattr(self.server, "full", False))
 
     def _strike_redis_stalls(self, fault: Fault) -> None:
         if self.server.stalled is None:
@@ -387,7 +351,8 @@ class World:
         by_partition: dict[int, list[Any]] = {}
         count = len(self.broker.topics[batch.topic])
         for entry in batch.entries:
-            by_partition.setdefault(partition_of(entry[0], count), []).append(entry)
+            number = 0 if entry[0] is None else partitions_of([entry[0]], count)[0]
+            by_partition.setdefault(number, []).append(entry)
         for number, entries in by_partition.items():
             at = TopicPartition(batch.topic, number)
             transaction = None if batch.transaction is None else object()
@@ -418,130 +383,6 @@ class World:
         asyncio.set_event_loop(None)
 
 
-def partition_of(key: bytes | None, count: int) -> int:
-    """Where a record with this key goes."""
-    return 0 if key is None else streams.folding.stage.partitions_of([key], count)[0]
-
-
-def _causes(error: BaseException | None) -> list[BaseException]:
-    """What a group of errors is made of."""
-    if isinstance(error, BaseExceptionGroup):
-        return [cause for each in error.exceptions for cause in _causes(each)]
-    return [] if error is None else [error]
-
-
-# --- what enters where an adapter enters -----------------------------------------------------------------------------
-
-METRICS = Metrics()
-_current: list[World] = []
-
-
-class _Clock:
-    """Stands in for the module `time`."""
-
-    @staticmethod
-    def monotonic() -> float:
-        return _current[-1].loop.time()
-
-    perf_counter = monotonic
-
-    @staticmethod
-    def time() -> float:
-        return EPOCH_MS / 1000 + _current[-1].loop.time() + PROCESS.get(_current[-1].loop.world).skew
-
-
-class _Admin:
-    """Stands in for the class `AIOKafkaAdminClient`."""
-
-    def __init__(self, network: Network) -> None:
-        self._network = network
-
-    async def start(self) -> None:
-        """Connect."""
-        await self._network.until_answered(lambda: None)
-
-    async def close(self) -> None:
-        """Close."""
-
-    async def list_consumer_group_offsets(self, group: str, partitions: Sequence[TopicPartition]) -> dict[Any, Any]:
-        """Committed offsets of a group."""
-        offsets = await self._network.until_answered(lambda: dict(self._network.broker.group(group).offsets))
-        return {at: OffsetAndMetadata(*offsets.get(at, (-1, ""))) for at in partitions}
-
-
-def _solve(wins: Any, ties: Any, both_bad: Any, **options: Any) -> Solution:
-    """Stand in for `streams.ratings.leaderboard.solve` in most seeds: another function of the same counts, no iteration.
-
-    What is simulated is which votes are counted; what the ratings are is the business of their own tests, and solving
-    would take most of the time.
-    """
-    if _current[-1].plan.solve:
-        return solve(wins, ties, both_bad, **options)
-    n = len(wins)
-    score = 1000.0 + wins.sum(axis=1) - wins.sum(axis=0) + ties.sum(axis=0) / 4 + both_bad.sum(axis=1) / 16
-    zeros = np.zeros(n)
-    return Solution(
-        theta=zeros,
-        rating=score,
-        lower=score,
-        upper=score,
-        rank=np.ones(n, np.int64),
-        davidson=score,
-        provisional=np.zeros(n, np.bool_),
-        reason=(None,) * n,
-        anchored=False,
-        components=1,
-        iterations=0,
-        gradient_norm=0.0,
-    )
-
-
-def _make_redis(*_: Any, **__: Any) -> SimulatedRedis:
-    """Stand in for `streams.contracts.connect.async_redis_client`."""
-    return SimulatedRedis(_current[-1].server)
-
-
-def make_consumer(*topics: str, **options: Any) -> Any:
-    """Stand in for the class `AIOKafkaConsumer`."""
-    return _current[-1].consumer(*topics, **options)
-
-
-def make_producer(**_: Any) -> SimulatedProducer:
-    """Stand in for the class `AIOKafkaProducer`."""
-    return _current[-1].producer()
-
-
-@contextlib.contextmanager
-def simulated(more: Sequence[tuple[Any, str, Any]] = ()) -> Iterator[None]:
-    """Put the simulated adapters into the modules, and some more; everything else stays what it is."""
-    changes: list[tuple[Any, str, Any]] = [
-        *more,
-        (streams.clients, "AIOKafkaConsumer", make_consumer),
-        (streams.clients, "AIOKafkaProducer", make_producer),
-        (streams.intake.stage, "AIOKafkaAdminClient", lambda **_: _Admin(_current[-1].network)),
-        (streams.folding.stage, "RECORDS_A_TURN", 4),  # or a ledger of a hundred votes would be folded in one turn
-        (streams.ratings.publish, "solve", _solve),
-        (streams.folding.stage, "async_redis_client", _make_redis),
-        (streams.fairness.stage, "read_book", lambda settings: BOOK),
-    ]
-    changes += [
-        (module, "time", _Clock)
-        for name, module in sorted(sys.modules.items())
-        if name.startswith(("streams.", "services.herald.")) and getattr(module, "time", None) is real_time
-    ]
-    before = [(module, name, getattr(module, name)) for module, name, _ in changes]
-    quiet = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
-    try:
-        for module, name, value in changes:
-            setattr(module, name, value)
-        yield
-    finally:
-        for module, name, value in before:
-            setattr(module, name, value)
-        logging.disable(quiet)
-
-
 def run_seed(seed: int, *, kinds: tuple[str, ...] = (), keep_trace: bool = False) -> Result:
     """Run one seed, with these kinds of faults or with any; `simulated` must be in force."""
     return run_world(World(make_plan(seed, kinds), keep_trace=keep_trace))
@@ -549,10 +390,10 @@ def run_seed(seed: int, *, kinds: tuple[str, ...] = (), keep_trace: bool = False
 
 def run_world(world: World) -> Result:
     """Run a world to its end."""
-    _current.append(world)
+    CURRENT.append(world)
     try:
         return world.run()
     finally:
-        _current.pop()
+        CURRENT.pop()
         if world.plan.seed % 50 == 0:
             gc.collect()

@@ -205,6 +205,46 @@ STREAM = (
         quiet=Story({f'isonomy_ratings_votes_unrated{{arena="text",{_WORKER}}}': "45x60"}, "50m"),
     ),
     Alert(
+        name="FoldStopped",
+        expr="max by (stage, arena) (isonomy_fold_arena_stopped) == 1",
+        severity=PAGE,
+        wait="0s",
+        summary="{{ $labels.stage }} cannot go on with arena {{ $labels.arena }} and has stopped it; the other arenas"
+        " go on.",
+        fires=Story(
+            {f'isonomy_fold_arena_stopped{{stage="ratings",arena="text",{_WORKER}}}': "0x5 1x20"},
+            "10m",
+            (
+                (
+                    {"stage": "ratings", "arena": "text"},
+                    "ratings cannot go on with arena text and has stopped it; the other arenas go on.",
+                ),
+            ),
+        ),
+        # The next owner could.
+        quiet=Story({f'isonomy_fold_arena_stopped{{stage="ratings",arena="text",{_WORKER}}}': "1x5 0x20"}, "10m"),
+    ),
+    Alert(
+        name="StageFails",
+        expr="increase(isonomy_stage_failures_total[15m]) >= 3",
+        severity=WARNING,
+        wait="0s",
+        summary="{{ $labels.stage }} of {{ $labels.instance }} failed {{ $value | printf `%.0f` }} times in a quarter"
+        " of an hour, and is begun anew each time.",
+        fires=Story(
+            {f'isonomy_stage_failures_total{{stage="ratings",{_WORKER}}}': "0x5 1 2 3 4 4x20"},
+            "16m",
+            (
+                (
+                    {"stage": "ratings", "instance": "w:8082", "job": "isonomy-worker"},
+                    "ratings of w:8082 failed 4 times in a quarter of an hour, and is begun anew each time.",
+                ),
+            ),
+        ),
+        # Two failures, as when Kafka was away.
+        quiet=Story({f'isonomy_stage_failures_total{{stage="ratings",{_WORKER}}}': "0x5 1 2 2x20"}, "16m"),
+    ),
+    Alert(
         name="FoldRefolded",
         expr=f"sum by (stage, cause) ({grew('isonomy_fold_refolds_total', '1h')})",
         severity=WARNING,

@@ -12,6 +12,7 @@ from streams.contracts.settings import Settings
 from streams.contracts.topics import VOTES
 from streams.intake.stage import IntakeStage
 from streams.log import Batch, Log
+from tests.bench.programs.begin import begin_at_the_start
 from tests.bench.programs.talk import answer, given, like_a_worker
 
 
@@ -40,8 +41,9 @@ class Timed(IntakeStage):
 
 async def measure(group: str, total: int) -> tuple[int, float, float, dict[str, float]]:
     """Votes counted, seconds and processor seconds, and the stage's own account of the votes."""
-    metrics = Metrics()
-    stage = Timed(Settings.from_env(os.environ), metrics, group, total)
+    metrics, settings = Metrics(), Settings.from_env(os.environ)
+    await begin_at_the_start(settings, group)
+    stage = Timed(settings, metrics, group, total)
     running = asyncio.create_task(stage.run())
     ending = asyncio.create_task(stage.done.wait())
     await asyncio.wait([running, ending], return_when=asyncio.FIRST_COMPLETED)

@@ -15,6 +15,7 @@ from aiokafka import TopicPartition
 from streams.contracts.settings import Settings
 from streams.contracts.topics import VOTES
 from streams.log import Batch, Log
+from tests.bench.programs.begin import begin_at_the_start
 from tests.bench.programs.talk import answer, given, like_a_worker
 
 
@@ -31,6 +32,7 @@ class Nobody:
 async def measure(group: str, total: int) -> tuple[int, float, float]:
     """Records after the first fetch, and the seconds and processor seconds that they took."""
     settings = Settings.from_env(os.environ)
+    await begin_at_the_start(settings, group)
     consumer = Log(settings, group, [VOTES.name], Nobody(), max_records=settings.fetch_records).consumer
     consumer.subscribe([settings.topic(VOTES.name)])
     await consumer.start()

@@ -18,6 +18,7 @@ letters = st.builds(
     detail=st.text(st.characters(codec="utf-8"), max_size=200),
     key=st.none() | st.binary(max_size=50),
     value=st.none() | st.binary(max_size=50),
+    last_offset=st.none() | st.integers(0, 2**63 - 1),
 )
 
 
@@ -35,6 +36,13 @@ def test_no_key_and_an_empty_key_are_different():
 
 def test_the_place_is_the_key():
     assert DeadLetter("votes", 3, 71, Reason.EMPTY, "", None, None).place == b"votes/3/71"
+
+
+def test_only_the_letter_of_a_batch_has_a_last_offset():
+    assert "last_offset" not in dict(DeadLetter("votes", 0, 1, Reason.EMPTY, "", None, None).headers())
+    batch = DeadLetter("votes", 0, 1, Reason.UNREADABLE, "", None, b"raw", last_offset=9)
+    assert dict(batch.headers())["last_offset"] == b"9"
+    assert batch.place == b"votes/0/1"
 
 
 @pytest.mark.parametrize("padding", range(4))
@@ -66,7 +74,15 @@ def test_without_a_header_it_is_no_letter(missing):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"reason": b"because"}, {"partition": b"x"}, {"offset": b""}, {"topic": b"\xff"}, {"reason": b"\xff"}]
+    "wrong",
+    [
+        {"reason": b"because"},
+        {"partition": b"x"},
+        {"offset": b""},
+        {"last_offset": b"x"},
+        {"topic": b"\xff"},
+        {"reason": b"\xff"},
+    ],
 )
 def test_with_a_wrong_header_it_is_no_letter(wrong):
     headers = dict(DeadLetter("votes", 0, 1, Reason.EMPTY, "", None, None).headers())

@@ -19,6 +19,18 @@ def test_a_listing_comes_back(position, arenas, record):
     assert listing.tail == checksum(record)
 
 
+def test_a_refold_that_was_begun_says_how_far_it_has_to_go():
+    listing = decode_listing(encode_listing(7, ["text"], checksum(b"record"), 4_000))
+    assert (listing.position, listing.refold_until) == (7, 4_000)
+
+
+def test_a_listing_from_before_refolds_were_noted_is_of_none():
+    before = msgspec.msgpack.decode(TEXT)
+    del before["refold_until"]
+    listing = decode_listing(msgspec.msgpack.encode(before))
+    assert (listing.position, listing.arenas, listing.refold_until) == (7, ["text", "vision"], 0)
+
+
 def test_the_order_of_the_arenas_does_not_matter():
     assert encode_listing(7, ["text", "vision"], checksum(b"record")) == TEXT
 

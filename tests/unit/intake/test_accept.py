@@ -41,6 +41,19 @@ def test_a_duplicate_is_dropped_and_counted():
     assert [block.rows.offset.tolist() for block in accepted.blocks] == [[2]]
 
 
+def test_an_id_is_unique_within_its_arena_only():
+    sources = {0: source()}
+    pairs = [(b"a", body(id="a")), (b"a", body(id="a", arena="vision")), (b"a", body(id="a", arena="vision"))]
+    accepted = accept(as_records(pairs), sources)
+    assert {block.arena: block.rows.offset.tolist() for block in accepted.blocks} == {"text": [0], "vision": [1]}
+    assert accepted.duplicates == 1
+    again = accept(
+        as_records([(b"a", body(id="a", arena=arena)) for arena in ("text", "vision", "code")], first=3), sources
+    )
+    assert {block.arena: block.rows.offset.tolist() for block in again.blocks} == {"code": [5]}
+    assert again.duplicates == 2
+
+
 def test_the_block_accounts_for_what_it_does_not_hold():
     pairs = [(b"a", body(id="a")), (b"a", body(id="a")), (b"b", b"garbage"), (None, None)]
     accepted = accept(as_records(pairs), {0: source()})

@@ -135,3 +135,37 @@ def test_everything_comes_out_once_and_in_the_order_of_its_partition(logs, fetch
     while aligner.more:
         take()
     assert out == {partition: list(enumerate(times)) for partition, times in logs.items()}
+
+
+def test_what_is_no_record_holds_nothing_up():
+    # A transaction's marker takes the last offset of "a": the partition has nothing more to give.
+    aligner = Aligner({"a": 0, "b": 0})
+    add(aligner, {"a": records(5), "b": records(9)})
+    ends = {"a": 2, "b": 1}
+    assert told(aligner.take(ends, 0.0, ALL)) == {"a": [(0, 5)]}
+    aligner.advance("a", 2)
+    assert told(aligner.take(ends, 0.1, ALL)) == {"b": [(0, 9)]}
+
+
+def test_a_position_is_behind_what_is_no_record_only_when_everything_before_it_was_given_out():
+    aligner = Aligner({"a": 7, "b": 0})
+    assert aligner.position("a") == 7
+    add(aligner, {"a": records(5, 9, start=7)})
+    aligner.advance("a", 12)
+    assert aligner.position("a") == 7, "nothing was given out"
+    behind = {"a": 12, "b": 3}
+    add(aligner, {"b": records(6)})
+    assert told(aligner.take(behind, 0.0, ALL)) == {"a": [(7, 5)], "b": [(0, 6)]}
+    assert aligner.position("a") == 8, "the second one waits for the other partition"
+    assert aligner.position("b") == 1
+    aligner.advance("b", 3)
+    assert told(aligner.take(behind, 0.1, ALL)) == {"a": [(8, 9)]}
+    assert aligner.position("a") == 12
+    assert aligner.position("b") == 3
+
+
+def test_a_partition_of_markers_alone_moves_on():
+    aligner = Aligner({"a": 4})
+    aligner.advance("a", 9)
+    assert aligner.take({"a": 9}, 0.0, ALL) == {}
+    assert aligner.position("a") == 9

@@ -1,0 +1,24 @@
+"""A new group of intake that has read nothing, and says so."""
+
+from __future__ import annotations
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from streams.contracts.connect import aiokafka_options
+from streams.contracts.settings import Settings
+from streams.contracts.topics import VOTES
+from streams.log import COMMIT_MARK
+
+
+async def begin_at_the_start(settings: Settings, group: str) -> None:
+    """Commit for a new group that it has read nothing: without a commit intake goes on from what the ledger shows."""
+    consumer = AIOKafkaConsumer(**aiokafka_options(settings), group_id=settings.group(group), enable_auto_commit=False)
+    await consumer.start()
+    try:
+        topic = settings.topic(VOTES.name)
+        numbers = (await consumer._client.fetch_all_metadata()).partitions_for_topic(topic)
+        partitions = [TopicPartition(topic, number) for number in numbers]
+        consumer.assign(partitions)
+        await consumer.commit(dict.fromkeys(partitions, (0, COMMIT_MARK)))
+    finally:
+        await consumer.stop()

@@ -1,0 +1,152 @@
+"""What enters where an adapter enters: the simulated clients, clock and settings, put into the real modules."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sys
+import time as real_time
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from aiokafka import TopicPartition
+from aiokafka.structs import OffsetAndMetadata
+
+import streams.clients
+import streams.fairness.stage
+import streams.folding.stage
+import streams.intake.stage
+import streams.ratings.publish
+from streams.fairness.settings import FairnessSettings, SettingsBook
+from streams.ratings.leaderboard import Solution, solve
+from tests.simulation.loop import PROCESS
+from tests.simulation.network import Network
+from tests.simulation.producer import EPOCH_MS, SimulatedProducer
+from tests.simulation.redis import SimulatedRedis
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+CURRENT: list[World] = []
+"""The world that runs now, last."""
+BOOK = SettingsBook(
+    FairnessSettings(
+        tick_battles=4,
+        review_battles=8,
+        window_reviews=2,
+        ratings_reviews=2,
+        repeat_reviews=2,
+        undeclared_battles=3,
+        retraction_votes=3,
+        private_cap=0,
+        stall_seconds=1e9,
+    )
+)
+"""Settings under which a hundred votes are enough for alerts."""
+
+
+class _Clock:
+    """Stands in for the module `time`."""
+
+    @staticmethod
+    def monotonic() -> float:
+        return CURRENT[-1].loop.time()
+
+    perf_counter = monotonic
+
+    @staticmethod
+    def time() -> float:
+        return EPOCH_MS / 1000 + CURRENT[-1].loop.time() + PROCESS.get(CURRENT[-1].loop.world).skew
+
+
+class _Admin:
+    """Stands in for the class `AIOKafkaAdminClient`."""
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+
+    async def start(self) -> None:
+        """Connect."""
+        await self._network.until_answered(lambda: None)
+
+    async def close(self) -> None:
+        """Close."""
+
+    async def list_consumer_group_offsets(self, group: str, partitions: Sequence[TopicPartition]) -> dict[Any, Any]:
+        """Committed offsets of a group."""
+        offsets = await self._network.until_answered(lambda: dict(self._network.broker.group(group).offsets))
+        return {at: OffsetAndMetadata(*offsets.get(at, (-1, ""))) for at in partitions}
+
+
+def _solve(wins: Any, ties: Any, both_bad: Any, **options: Any) -> Solution:
+    """Stand in for `streams.ratings.leaderboard.solve` in most seeds: another function of the same counts.
+
+    What is simulated is which votes are counted; what the ratings are is the business of their own tests, and solving
+    would take most of the time.
+    """
+    if CURRENT[-1].plan.solve:
+        return solve(wins, ties, both_bad, **options)
+    n = len(wins)
+    score = 1000.0 + wins.sum(axis=1) - wins.sum(axis=0) + ties.sum(axis=0) / 4 + both_bad.sum(axis=1) / 16
+    zeros = np.zeros(n)
+    return Solution(
+        theta=zeros,
+        rating=score,
+        lower=score,
+        upper=score,
+        rank=np.ones(n, np.int64),
+        davidson=score,
+        provisional=np.zeros(n, np.bool_),
+        reason=(None,) * n,
+        anchored=False,
+        components=1,
+        iterations=0,
+        gradient_norm=0.0,
+    )
+
+
+def _make_redis(*_: Any, **__: Any) -> SimulatedRedis:
+    """Stand in for `streams.contracts.connect.async_redis_client`."""
+    return SimulatedRedis(CURRENT[-1].server)
+
+
+def make_consumer(*topics: str, **options: Any) -> Any:
+    """Stand in for the class `AIOKafkaConsumer`."""
+    return CURRENT[-1].consumer(*topics, **options)
+
+
+def make_producer(**_: Any) -> SimulatedProducer:
+    """Stand in for the class `AIOKafkaProducer`."""
+    return CURRENT[-1].producer()
+
+
+@contextlib.contextmanager
+def simulated(more: Sequence[tuple[Any, str, Any]] = ()) -> Iterator[None]:
+    """Put the simulated adapters into the modules, and some more; everything else stays what it is."""
+    changes: list[tuple[Any, str, Any]] = [
+        *more,
+        (streams.clients, "AIOKafkaConsumer", make_consumer),
+        (streams.clients, "AIOKafkaProducer", make_producer),
+        (streams.intake.stage, "AIOKafkaAdminClient", lambda **_: _Admin(CURRENT[-1].network)),
+        (streams.folding.stage, "RECORDS_A_TURN", 4),  # or a ledger of a hundred votes would be folded in one turn
+        (streams.ratings.publish, "solve", _solve),
+        (streams.folding.stage, "async_redis_client", _make_redis),
+        (streams.fairness.stage, "read_book", lambda settings: BOOK),
+    ]
+    changes += [
+        (module, "time", _Clock)
+        for name, module in sorted(sys.modules.items())
+        if name.startswith(("streams.", "services.herald.")) and getattr(module, "time", None) is real_time
+    ]
+    before = [(module, name, getattr(module, name)) for module, name, _ in changes]
+    quiet = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        for module, name, value in changes:
+            setattr(module, name, value)
+        yield
+    finally:
+        for module, name, value in before:
+            setattr(module, name, value)
+        logging.disable(quiet)
