@@ -139,7 +139,7 @@ class IntakeStage:
         votes = [at.partition for at in doubtful if at.topic == self._votes]
         shown = await proven(self._settings, votes) if votes else {}
         accepted: dict[TopicPartition, int] = {}
-        if any(first[at] > commits.get(at, (0, False))[0] for at in partitions):
+        if doubtful or any(first[at] > commits[at][0] for at in partitions):
             accepted = await self._accepted(partitions)
         positions = {}
         self._metrics.gap.clear()  # of a partition that is another's by now, that one tells
