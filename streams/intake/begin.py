@@ -87,12 +87,10 @@ def begin(known: Known, margin: int) -> int:
         position = max(0, reached - margin)
         if known.commit is not None and known.first <= known.commit:
             position = min(position, known.commit)
-    # Where the ledger shows nothing, a commit of anybody's says that there was something to read from there on.
-    stood = known.commit if reached is None else reached
-    if stood is not None and known.first > max(stood, known.accepted):
-        missing = known.first - max(stood, known.accepted)
+    if reached is not None and known.first > max(reached, known.accepted):
+        missing = known.first - max(reached, known.accepted)
         raise RecordsGone(
-            f"{known.place} begins at offset {known.first}, and intake has read it up to {stood}: {missing} records"
+            f"{known.place} begins at offset {known.first}, and intake has read it up to {reached}: {missing} records"
             " are gone that were never counted. Retention or a person has removed them. Find out what they were; then"
             f" `isonomy intake accept-gap {known.place} --up-to {known.first}` lets intake go on without them",
             missing,
