@@ -105,21 +105,26 @@ _PUBLISHED = (
 
 WRITING = """An arena may write to `votes` and `models` itself. Any client of Kafka will do, under these rules:
 
-- **Key and partition.** The key of a vote is its id, that of a model `arena/model`. The partition is the one that Kafka's default
-  partitioner chooses, murmur2 of the key (with librdkafka: `partitioner=murmur2_random`). An id is unique within its arena, and duplicates are
-  found within a partition.
-- **Compression.** none, gzip, snappy, lz4 or zstd, by the producer or by the topic's `compression.type`. A batch that cannot be read all the
-  same is parked as one dead letter with its bytes (reason `unreadable`), and the rest goes on.
-- **Transactions.** What is committed is counted, once; what is aborted is not, and gets no dead letter. A transaction that stays open holds up
-  all that is behind it in its partitions, whoever wrote it, until it ends or Kafka ends it (`transaction.max.timeout.ms`).
-- **Acknowledgement.** A vote counts when Kafka has acknowledged it with `acks=all`. Sent again under its id it counts once.
-- **Time.** The topic's `message.timestamp.type` is `LogAppendTime`: what the client sets is replaced. The horizon of duplicates and the
-  check of `tstamp` against the future go by the broker's time.
-- **Order.** Votes of one partition keep their order. Those of several are put in order of their record times, as far as they are there.
-- **Tombstones.** A model record without a value takes the model off the registry; a vote without a value is a dead letter.
+- **Key and partition.** The key of a vote is its id, that of a model `arena/model`. The partition is the one that
+  Kafka's default partitioner chooses, murmur2 of the key (with librdkafka: `partitioner=murmur2_random`). An id is
+  unique within its arena, and duplicates are found within a partition.
+- **Compression.** none, gzip, snappy, lz4 or zstd, by the producer or by the topic's `compression.type`. A batch that
+  cannot be read all the same is parked as one dead letter with its bytes (reason `unreadable`), and the rest goes on.
+- **Transactions.** What is committed is counted, once; what is aborted is not, and gets no dead letter. A transaction
+  that stays open holds up all that is behind it in its partitions, whoever wrote it, until it ends or Kafka ends it
+  (`transaction.max.timeout.ms`).
+- **Acknowledgement.** A vote counts when Kafka has acknowledged it with `acks=all`. Sent again under its id it counts
+  once.
+- **Time.** The topic's `message.timestamp.type` is `LogAppendTime`: what the client sets is replaced. The horizon of
+  duplicates and the check of `tstamp` against the future go by the broker's time.
+- **Order.** Votes of one partition keep their order. Those of several are put in order of their record times, as far
+  as they are there.
+- **Tombstones.** A model record without a value takes the model off the registry; a vote without a value is a dead
+  letter.
 
-Consumer groups of Isonomy are of the classic protocol; a group of the same name that members of the protocol of KIP-848 hold is refused at
-the start ([decision 11](../design/0011-consumer-groups.md)). Which versions of Kafka were tried stands in [operations](../operations.md)."""
+Consumer groups of Isonomy are of the classic protocol; a group of the same name that members of the protocol of
+KIP-848 hold is refused at the start ([decision 11](../design/0011-consumer-groups.md)). Which versions of Kafka were
+tried stands in [operations](../operations.md)."""
 
 
 def topics() -> str:

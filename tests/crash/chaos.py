@@ -12,6 +12,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from kafka.errors import KafkaError
+from redis.exceptions import RedisError
+
+from services.local.process import StartError
+from services.local.restarts import GaveUpError
 from streams.contracts.subscription import encode_subscription
 from streams.contracts.topics import SUBSCRIPTIONS
 from tests.crash import checker
@@ -29,11 +34,12 @@ RECOVERED_WITHIN = 90.0
 SETTLED_WITHIN = 300.0
 DIRECT_SHARE = 10
 """One vote of so many does not come through the gateway."""
-QUIET, GIVEN_UP = 8.0, 60.0
+QUIET, GIVEN_UP = 5.0, 60.0
 LEAST_PACE, CLOSING_PACE = 100.0, 3_000.0
 BETWEEN = 8.0
 """About the seconds between faults: recovery, mending and a moment of peace."""
 READY_WITHIN = 30.0
+UNABLE = (KafkaError, RedisError, OSError, StartError, AssertionError)
 SUBSCRIBER = "/all"
 FALLEN = "refolding ledger", "has a newer owner", "Redis lost arena", "made no progress", "Traceback"
 
@@ -161,31 +167,36 @@ class _Run:
         self.sender.start()
         self.writer.start()
         try:
-            self._recover("the start")
-            for number, fault in enumerate(drawn):
-                if time.monotonic() - began > 60 * self.plan.minutes:
-                    self.result.findings.append(
-                        f"only {number} of {len(drawn)} faults in {self.plan.minutes:g} minutes"
-                    )
-                    break
-                self._set_pace(drawn[number:])
-                self._do(number, len(drawn), fault)
-            self.doing = "the rest of the votes"
-            self.sender.pace, self.writer.pace = CLOSING_PACE, CLOSING_PACE / DIRECT_SHARE
-            left = self.sender.remaining / CLOSING_PACE
-            self.log.say(
-                f"the rest: {self.sender.remaining:,} votes through the gateway, {self.writer.remaining:,} not"
-            )
-            if not self.scene.watch_until(lambda: self.sender.done and self.writer.done, 2 * left + SETTLED_WITHIN):
-                self.result.findings.append("the senders were not done in the end")
+            self._disturb(drawn, began)
+            self._finish()
+            self._settle()
+        except GaveUpError as error:
+            self.result.findings.append(str(error))
         finally:
             self.sender.stop()
             self.writer.stop()
-        self._settle()
-        self.observer.stop()
+            self.observer.stop()
         codes = self.scene.stop()
         self.result.figures["seconds"] = round(time.monotonic() - began)
         self._sum_up(codes)
+
+    def _disturb(self, drawn: Sequence[Fault], began: float) -> None:
+        self._recover("the start")
+        for number, fault in enumerate(drawn):
+            if time.monotonic() - began > 60 * self.plan.minutes:
+                self.result.findings.append(f"only {number} of {len(drawn)} faults in {self.plan.minutes:g} minutes")
+                return
+            self._set_pace(drawn[number:])
+            self._do(number, len(drawn), fault)
+
+    def _finish(self) -> None:
+        """Let the votes that are left be sent."""
+        self.doing = "the rest of the votes"
+        self.sender.pace, self.writer.pace = CLOSING_PACE, CLOSING_PACE / DIRECT_SHARE
+        left = max(self.sender.remaining / CLOSING_PACE, self.writer.remaining * DIRECT_SHARE / CLOSING_PACE)
+        self.log.say(f"the rest: {self.sender.remaining:,} votes through the gateway, {self.writer.remaining:,} not")
+        if not self.scene.watch_until(lambda: self.sender.done and self.writer.done, 2 * left + SETTLED_WITHIN):
+            self.result.findings.append("the senders were not done in the end")
 
     def _do(self, number: int, of: int, fault: Fault) -> None:
         scene = self.scene
@@ -196,13 +207,21 @@ class _Run:
         self.doing = fault.name
         at = self.log.seconds
         self.log.say(f"--- {number + 1}/{of} {fault.name}")
-        fault.act(scene)
+        self._attempt(fault.name, fault.act)
         lasted = self.log.seconds - at
         recovery = self._recover(fault.name)
         self.result.done.append(Done(fault.name, round(at, 1), round(lasted, 1), recovery))
         if fault.mend is not None:
-            fault.mend(scene)
+            self._attempt(f"mending {fault.name}", fault.mend)
             self._recover(f"mending {fault.name}")
+
+    def _attempt(self, what: str, act: Callable[[Scene], None]) -> None:
+        """Do something to the scene; what cannot be done is a finding, and does not end a run of hours."""
+        try:
+            act(self.scene)
+        except UNABLE as error:
+            self.log.say(f"{what} could not be done: {error!r}")
+            self.result.findings.append(f"{what} could not be done: {type(error).__name__}")
 
     def _recover(self, what: str) -> float | None:
         """Seconds until every arena's board counts a vote that is sent now."""
@@ -262,6 +281,7 @@ class _Run:
             "acknowledged": len(evidence.acknowledged),
             "aborted": len(evidence.aborted),
             **figures,
+            "regresses": [asdict(each) for each in checker.sum_up_regresses(self.observer.heights)],
             "answers of the gateway": dict(tally.requests),
             "errors of the direct writer": dict(self.writer.failures),
             "boards looked at": self.observer.looks,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from itertools import groupby
 from statistics import median
 
 from streams.ledger.codec import Block
@@ -78,11 +79,41 @@ def judge_votes(
         Those of transactions that their writer took back.
     """
     return [
-        *_found("an acknowledged vote is lost", acknowledged - counted.keys()),
-        *_found("a vote is counted more than once", (vote for vote, times in counted.items() if times > 1)),
-        *_found("a vote of an aborted transaction is counted", counted.keys() & aborted),
-        *_found("a vote is counted that nobody sent", counted.keys() - sent - aborted),
+        *_found_votes("an acknowledged vote is lost", acknowledged - counted.keys()),
+        *_found_votes("a vote is counted more than once", (vote for vote, times in counted.items() if times > 1)),
+        *_found_votes("a vote of an aborted transaction is counted", counted.keys() & aborted),
+        *_found_votes("a vote is counted that nobody sent", counted.keys() - sent - aborted),
     ]
+
+
+def _found_votes(promise: str, guilty: Iterable[str]) -> list[Finding]:
+    every = list(guilty)
+    return [Finding(promise, len(every), tuple(spans(every)[:EXAMPLES]))] if every else []
+
+
+def spans(ids: Iterable[str]) -> list[str]:
+    """Put ids that follow one another together, the longest span first: it shows at which moment they were sent.
+
+    >>> spans(["g-9", "g-10", "g-11", "d-3", "x"])
+    ['g-9 to g-11', 'd-3', 'x']
+    """
+    numbers: dict[str, list[int]] = defaultdict(list)
+    alone = []
+    for each in ids:
+        name, dash, number = each.rpartition("-")
+        if dash and number.isdecimal():
+            numbers[name].append(int(number))
+        else:
+            alone.append((1, each))
+    found = []
+    for name, those in numbers.items():
+        those.sort()
+        # Numbers that follow one another all differ by the same from their places.
+        for _, run in groupby(enumerate(those), lambda pair: pair[1] - pair[0]):
+            span = [number for _, number in run]
+            first, last = f"{name}-{span[0]}", f"{name}-{span[-1]}"
+            found.append((len(span), first if len(span) == 1 else f"{first} to {last}"))
+    return [text for _, text in sorted(found + alone, key=lambda each: (-each[0], each[1]))]
 
 
 # --- boards -----------------------------------------------------------------------------------------------------------
@@ -129,6 +160,30 @@ class Heights:
         self._highest[key] = value
         if (over := self._open.pop(key, None)) is not None:
             over.until = at
+
+
+@dataclass(frozen=True)
+class Regresses:
+    """What a kind of fault did to the boards: how often one fell, how far at most, for how long (None: for good)."""
+
+    during: str
+    what: str
+    times: int
+    deepest: int
+    longest: float | None
+
+
+def sum_up_regresses(heights: Heights) -> list[Regresses]:
+    """Return the table of regresses by fault and by what fell."""
+    by_fault: dict[tuple[str, str], list[Regress]] = defaultdict(list)
+    for regress in heights.regresses:
+        by_fault[regress.during, regress.what].append(regress)
+    table = []
+    for (during, what), found in sorted(by_fault.items()):
+        lasted = [each.until - each.at for each in found if each.until is not None]
+        longest = round(max(lasted), 1) if len(lasted) == len(found) else None
+        table.append(Regresses(during, what, len(found), max(each.before - each.after for each in found), longest))
+    return table
 
 
 def judge_heights(heights: Heights) -> list[Finding]:

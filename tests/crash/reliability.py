@@ -29,7 +29,8 @@ VOTES = int(os.environ.get("ISONOMY_CHAOS_VOTES", "1000000"))
 FAULTS = int(os.environ.get("ISONOMY_CHAOS_FAULTS", "300"))
 SEED = int(os.environ.get("ISONOMY_CHAOS_SEED", "1"))
 MINUTES = float(os.environ.get("ISONOMY_CHAOS_MINUTES", "240"))
-KINDS = tuple(filter(None, os.environ.get("ISONOMY_CHAOS_KINDS", "").split(",")))
+NAMED = os.environ.get("ISONOMY_CHAOS_KINDS", "all")
+KINDS = () if NAMED == "all" else tuple(NAMED.split(","))
 
 Measure = Callable[[Path], dict[str, Any]]
 Render = Callable[[Mapping[str, Any]], str]
@@ -59,7 +60,6 @@ def render_chaos(found: Mapping[str, Any]) -> str:
         What `chaos` returned.
     """
     figures, plan = found["figures"], found["plan"]
-    findings = found["findings"] or ["nothing"]
     lines = [
         f"Seed {plan['seed']}, broker `{found['broker']}`, {len(found['done'])} faults of "
         f"{len(found['recoveries'])} kinds in {figures['seconds'] / 60:.0f} minutes.",
@@ -69,8 +69,10 @@ def render_chaos(found: Mapping[str, Any]) -> str:
         *(f"| {name} | {value} |" for name, value in found["machine"].items()),
         *(f"| {name} | {figures[name]:,} |" for name in SHOWN),
         "",
-        f"Against the promises: {'; '.join(findings)}.",
+        "Against the promises: " + ("" if found["findings"] else "nothing."),
         "",
+        *(f"- {finding}" for finding in found["findings"]),
+        *_regresses(figures["regresses"]),
         "| kind | what is done | times | recovery, median s | longest s |",
         "| --- | --- | --: | --: | --: |",
     ]
@@ -80,6 +82,17 @@ def render_chaos(found: Mapping[str, Any]) -> str:
         lines.append(f"| `{each['kind']}` | {about} | {each['times']} | {' | '.join(seconds)} |")
     lines += [f"| `{kind}` | {CATALOGUE[kind].about} | 0 | needs {need} | |" for kind, need in found["lacking"].items()]
     return "\n".join(lines)
+
+
+def _regresses(table: list[dict[str, Any]]) -> list[str]:
+    if not table:
+        return []
+    lines = ["", "| boards that ran backwards during | what fell | times | at most by | longest s |"]
+    lines.append("| --- | --- | --: | --: | --: |")
+    for each in table:
+        longest = "for good" if each["longest"] is None else f"{each['longest']:.1f}"
+        lines.append(f"| `{each['during']}` | {each['what']} | {each['times']} | {each['deepest']:,} | {longest} |")
+    return [*lines, ""]
 
 
 SHOWN = (

@@ -69,8 +69,6 @@ class Checker:
         self._forgiven = -1.0
         self._letters: set[tuple[str, int, int]] = set()
         self._reference: tuple[Any, Any] = (None, None)
-        self.ever_committed: set[TopicPartition] = set()
-        """Partitions of which intake has committed anything."""
         self._gone: dict[tuple[str, int], int] = {}
         """By topic and partition: up to which offset records were missing, as intake said and an operator accepted."""
         broker.stored.append(self._stored)
@@ -135,7 +133,6 @@ class Checker:
     def _committed(self, group: str, at: TopicPartition, offset: int, ours: bool) -> None:
         if group != INTAKE_GROUP or not ours:
             return
-        self.ever_committed.add(at)
         self.oracle.advance()
         if offset > self._broker.at(at).stable:
             self.fail("commits", f"{at.topic}/{at.partition}: {offset} was committed, beyond the end")
@@ -153,6 +150,10 @@ class Checker:
                 if place[0] == at.partition and place[1] < offset and place not in self.noticed.get(arena, ()):
                     self.fail("commits", f"{offset} of models was committed, notice {place} is not in the ledger")
                     return
+
+    def taken(self, partition: int) -> bool:
+        """Whether the ledger shows that a partition of votes was read."""
+        return any(topic == VOTES.name and source == partition for _, topic, source in self._watermark)
 
     def gap_accepted(self, at: TopicPartition, offset: int) -> None:
         """Intake has said that records up to an offset are gone, and an operator has accepted it."""

@@ -6,7 +6,16 @@ import numpy as np
 
 from streams.ledger.codec import Block
 from streams.ledger.rows import Rows
-from tests.crash.checker import Heights, count_ids, judge_alerts, judge_deliveries, judge_heights, judge_votes
+from tests.crash.checker import (
+    Heights,
+    Regresses,
+    count_ids,
+    judge_alerts,
+    judge_deliveries,
+    judge_heights,
+    judge_votes,
+    sum_up_regresses,
+)
 
 IDS = {0: {0: "a", 1: "b", 2: "c"}, 1: {0: "d", 1: "a"}}
 FIRING, RESOLVED = ("x", "firing"), ("x", "resolved")
@@ -94,14 +103,16 @@ def test_boards_that_only_grow_are_well() -> None:
 
 def test_a_board_that_falls_is_one_regress_until_it_is_back() -> None:
     heights = Heights()
-    for at, votes in enumerate([9, 4, 3, 8, 9, 2]):
+    for at, votes in enumerate([9, 4, 3, 8, 9]):
         heights.see("text/overall", "votes", votes, at, "kill_folds")
+    heights.see("text/overall", "votes", 2, 5)
     first, second = heights.regresses
     assert (first.before, first.after, first.at, first.until, first.during) == (9, 3, 1, 4, "kill_folds")
     assert (second.before, second.after, second.until) == (9, 2, None)
     (finding,) = judge_heights(heights)
     assert finding.count == 2
     assert "9 → 3" in "".join(finding.examples)
+    assert sum_up_regresses(heights) == [Regresses("", "votes", 1, 7, None), Regresses("kill_folds", "votes", 1, 6, 3)]
 
 
 # --- alerts and deliveries --------------------------------------------------------------------------------------------
