@@ -259,7 +259,7 @@ MUTANTS = (
     Mutant("foreign commit believed", "exactly once", 30, _foreign_commit_believed, ("offsets reset",)),
     Mutant("no serial in saves", "board ", 60, _no_serial, ("redis rolled back",)),
     Mutant("partial take committed too far", "commits:", 30, _partial_take_committed_too_far, ("join",)),
-    Mutant("retention gap passed over silently", "exactly once", 100, _gap_passed_over, ("votes cut",)),
+    Mutant("retention gap passed over silently", "exactly once", 250, _gap_passed_over, ("votes cut",)),
     Mutant("aborted votes read", "exactly once", 30, _aborted_votes_read, ("join",)),
     Mutant("unreadable batch dropped", "dead letters", 60, _unreadable_batch_dropped, ("join",)),
     Mutant("saved before told", "alerts of", 200, _saved_before_told, ("kill", "stop")),
