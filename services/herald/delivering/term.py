@@ -168,6 +168,8 @@ class Term:
                 inflow.asked = False
                 owed += self._desk.replays(time.time(), time.monotonic())
             overtaken, inflow.overtaken = inflow.overtaken, []
+            settled, inflow.settled = inflow.settled, []
+            owed += self._desk.settled(settled, time.time(), time.monotonic())
             await self._journal.write(keyed([*owed, *overtaken]))
             owed = self._desk.written(owed, time.time(), time.monotonic())
             await self._send_due()
