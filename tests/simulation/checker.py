@@ -64,7 +64,7 @@ class Checker:
         """By arena, in the order of the ledger: votes that a reader of the ledger counts."""
         self.noticed: dict[str, list[Place]] = {}
         self._watermark: dict[tuple[str, str, int], int] = {}
-        self._floor: dict[tuple[str, str], tuple[int, int]] = {}
+        self._floor: dict[tuple[str, str], dict[str, int]] = {}
         self._owner: dict[bytes, Process] = {}
         self._forgiven = -1.0
         self._letters: set[tuple[str, int, int]] = set()
@@ -195,15 +195,15 @@ class Checker:
             self._published(caller, arena, what.removeprefix("board:"), _read_board(value))
 
     def _published(self, caller: Process, arena: str, name: str, board: Board) -> None:
-        now = (board.votes, board.position.ledger or 0)
-        before = self._floor.get((arena, name), (0, 0))
-        self._note("published", by=caller.name, arena=arena, board=name, votes=now[0], ledger=now[1])
-        if (now[0] < before[0] or now[1] < before[1]) and self._loop.time() > self._forgiven:
-            self.fail(
-                "boards never go back",
-                f"{name} of {arena} has {now[0]} votes at {now[1]}, it had {before[0]} at {before[1]} ({caller.name})",
-            )
-        self._floor[arena, name] = (max(now[0], before[0]), max(now[1], before[1]))
+        # Not by the offset of the ledger: a quiet arena is saved further on than its last record.
+        now = {"votes": board.votes, "battles": board.battles, **board.position.watermark}
+        before = self._floor.setdefault((arena, name), {})
+        self._note("published", by=caller.name, arena=arena, board=name, **now)
+        less = {what: count for what, count in before.items() if now.get(what, -1) < count}
+        if less and self._loop.time() > self._forgiven:
+            self.fail("boards never go back", f"{name} of {arena} has {now}, it had {less} ({caller.name})")
+        for what, count in now.items():
+            before[what] = max(count, before.get(what, count))
 
     # --- when all is quiet -------------------------------------------------------------------------------------------
 
