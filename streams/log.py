@@ -28,7 +28,7 @@ from aiokafka.errors import (
     UnsupportedCodecError,
 )
 
-from streams.clients import make_member, read_commits, stable_end, stop
+from streams.clients import make_member, mark_of, read_commits, stable_end, stop
 from streams.contracts.settings import Settings
 from streams.patience import Patience
 from streams.unreadable import UnreadableBatch, look
@@ -47,8 +47,6 @@ REBALANCE_GRACE = 0.5
 CAREFUL_WAIT_MS = 500
 BLAMELESS_TIMES = 5
 """So often in a row an error that no batch is to blame for may be a passing one."""
-COMMIT_MARK = "isonomy 1"
-"""Metadata of every commit of ours: whoever resets the group's offsets does not write it."""
 
 
 class Rebalanced(Exception):  # noqa: N818 -- what happened
@@ -384,12 +382,16 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
     async def commits(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, tuple[int, bool]]:
         """Committed offset of each partition that has one, and whether the commit is one of ours."""
         found = await read_commits(self.consumer, partitions)
-        return {at: (offset, metadata == COMMIT_MARK) for at, (offset, metadata) in found.items()}
+        return {at: (offset, metadata == mark_of(at, offset)) for at, (offset, metadata) in found.items()}
 
     async def commit(self, positions: Mapping[TopicPartition, int]) -> bool:
         """Commit the offsets of the next records to take; False when the group has moved on without us."""
         mine = self.consumer.assignment()
-        marked = {partition: (offset, COMMIT_MARK) for partition, offset in positions.items() if partition in mine}
+        marked = {
+            partition: (offset, mark_of(partition, offset))
+            for partition, offset in positions.items()
+            if partition in mine
+        }
         if not marked:
             return False
         try:

@@ -123,6 +123,8 @@ def _why_not(letter: DeadLetter, present: set[str]) -> str | None:
     """Say why a letter is not worth sending, or cannot be; None when it can."""
     if letter.reason is Reason.UNREADABLE:
         return "it stands for a whole batch that no client can read"
+    if letter.cut is not None:
+        return f"only its beginning was kept: it had {letter.cut} bytes"
     if letter.key is None and letter.value is None:
         return "it has neither key nor value, and would be refused again"
     return None if letter.topic in present else f"topic {letter.topic} does not exist"
@@ -187,6 +189,7 @@ def _as_json(letter: DeadLetter) -> dict[str, Any]:
         "partition": letter.partition,
         "offset": letter.offset,
         "last_offset": letter.last_offset,
+        "cut": letter.cut,
         "reason": letter.reason.value,
         "detail": letter.detail,
         "key": text(letter.key),

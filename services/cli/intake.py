@@ -21,11 +21,11 @@ from kafka.structs import OffsetAndMetadata
 from services.cli.admission import require_kafka
 from services.cli.common import format_option, read_settings
 from services.cli.errors import UserError
+from streams.clients import mark_of
 from streams.contracts.connect import kafka_python_options
 from streams.contracts.settings import Settings
 from streams.contracts.topics import ACCEPTED_GROUP, INTAKE_GROUP, MODELS, VOTES
 from streams.ends import EndsUnknown, ask_ends, partitions_of_topic
-from streams.log import COMMIT_MARK
 
 ACCEPTED = "an operator accepted that records before this offset are missing"
 COORDINATOR_SECONDS = 30.0
@@ -138,7 +138,7 @@ def read(settings: Settings) -> list[Reading]:
     readings = []
     for at in partitions:
         commit, accept = committed.get(at), accepted.get(at)
-        ours = commit is not None and commit.metadata == COMMIT_MARK
+        ours = commit is not None and commit.metadata == mark_of(at, commit.offset)
         reached = max(commit.offset if commit else 0, accept.offset if accept else 0)
         readings.append(
             Reading(

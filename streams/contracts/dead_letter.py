@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from streams.contracts.reasons import Reason
 
@@ -17,6 +17,9 @@ class DeadLetter:
 
     Of a batch that cannot be read, `value` is the batch as it stands in the log, header included; it spans the records
     from `offset` to `last_offset`.
+
+    `cut` is how many bytes key and value had when together they are too large for the topic even compressed: the letter
+    then holds the beginning of each, and the rest stands only where `place` says.
     """
 
     topic: str
@@ -27,11 +30,18 @@ class DeadLetter:
     key: bytes | None
     value: bytes | None
     last_offset: int | None = None
+    cut: int | None = None
 
     @property
     def place(self) -> bytes:
         """Where the refused record stands, `topic/partition/offset`; the key of its dead letter."""
         return f"{self.topic}/{self.partition}/{self.offset}".encode()
+
+    def beginning(self, most: int) -> DeadLetter:
+        """Make the letter that holds so many bytes of key and value at most."""
+        size = len(self.key or b"") + len(self.value or b"")
+        key, value = (None if each is None else each[: most // 2] for each in (self.key, self.value))
+        return replace(self, key=key, value=value, cut=size)
 
     def headers(self) -> list[tuple[str, bytes]]:
         """Headers of the dead letter; `key` is absent when the record had none."""
@@ -44,6 +54,8 @@ class DeadLetter:
         ]
         if self.last_offset is not None:
             headers.append(("last_offset", str(self.last_offset).encode()))
+        if self.cut is not None:
+            headers.append(("cut", str(self.cut).encode()))
         return headers if self.key is None else [*headers, ("key", self.key)]
 
 
@@ -58,4 +70,5 @@ def read_dead_letter(headers: Mapping[str, bytes], value: bytes | None) -> DeadL
         key=headers.get("key"),
         value=value,
         last_offset=int(headers["last_offset"]) if "last_offset" in headers else None,
+        cut=int(headers["cut"]) if "cut" in headers else None,
     )

@@ -182,26 +182,29 @@ class Store:
         """List the arenas that have views."""
         return sorted(_bytes(name).decode() for name in await self._redis.smembers(self._keys.arenas))
 
-    async def prune(self, arena: str, epoch: int | None, keep: Set[str]) -> Outcome:
-        """Remove boards that the arena no longer has; with none to keep, the arena and its state go too.
+    async def prune(self, arena: str, epoch: int, keep: Set[str]) -> Outcome:
+        """Remove boards that the owner of an arena does not have; who owned it before removes nothing of its owner's.
 
-        The epoch stays, so that nobody who owned the arena before can bring them back; and who owned it before removes
-        nothing of its owner's.
+        An arena of which only models are declared has an owner and no board.
         """
         names = [_bytes(name).decode() for name in await self._redis.smembers(self._keys.boards(arena))]
         gone = [name for name in names if name not in keep]
-        if keep and not gone:
+        if not gone:
             return Outcome.DONE
-        boards = [self._keys.board(arena, name) for name in gone]
-        if not keep or epoch is None:
-            views = [self._keys.boards(arena), *boards]
-            await self.withdraw(arena, [*views, *(self._keys.history(arena, tier.name) for tier in TIERS)])
-            await self._redis.srem(self._keys.arenas, arena)
-            return Outcome.DONE
+        keys = [self._state(arena), self._keys.boards(arena), *(self._keys.board(arena, name) for name in gone)]
         arguments = [*self._next(arena, epoch), *gone]
         serial = self._begun[arena]
-        keys = [self._state(arena), self._keys.boards(arena), *boards]
         return self._counted(arena, serial, await self._prune(keys=keys, args=arguments))
+
+    async def forget_arena(self, arena: str) -> None:
+        """Remove an arena that the ledger does not hold: its boards, its list and its state.
+
+        The epoch stays, so that nobody who owned the arena before can bring them back.
+        """
+        names = [_bytes(name).decode() for name in await self._redis.smembers(self._keys.boards(arena))]
+        views = [self._keys.boards(arena), *(self._keys.board(arena, name) for name in names)]
+        await self.withdraw(arena, [*views, *(self._keys.history(arena, tier.name) for tier in TIERS)])
+        await self._redis.srem(self._keys.arenas, arena)
 
     async def withdraw(self, arena: str, views: Sequence[str]) -> None:
         """Remove an arena's views and this fold's state of it, all but the epoch."""

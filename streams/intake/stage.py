@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import MessageSizeTooLargeError
 
 from streams.clients import make_producer, stable_end, stop
 from streams.contracts.connect import aiokafka_options
@@ -42,6 +43,8 @@ from streams.unreadable import UnreadableBatch
 logger = logging.getLogger(__name__)
 
 COMMIT_SECONDS = 0.5
+CUT_BYTES = 512 * 1024
+"""So much is kept of a refused record that is too large for `dead-letters`."""
 TELL_SECONDS = 10.0
 """How often a long rebuild says how far it is."""
 PROOF_MARGIN = 2
@@ -81,6 +84,8 @@ class IntakeStage:
         self._commit_at = 0.0
         self._log: Log
         self._producer: AIOKafkaProducer
+        self._letters: AIOKafkaProducer
+        """Compresses: what comes compressed may be many times as large as the topic takes."""
         self.positions: dict[TopicPartition, int] = {}
         """Next record to take of each partition held; read by the watchdog."""
         self.steps = 0
@@ -91,8 +96,10 @@ class IntakeStage:
     async def run(self) -> None:
         """Follow until cancelled."""
         self._producer = make_producer(self._settings, self.name)
-        await self._producer.start()
+        self._letters = make_producer(self._settings, f"{self.name}-letters", packed=True)
         try:
+            await self._producer.start()
+            await self._letters.start()
             # Twice as many as are decided on at once: what is read ahead is there while the brokers are asked for more.
             most = 2 * self._settings.fetch_records
             self._log = Log(self._settings, self.name, self.topics, self, max_records=most, evenly=True, read=read)
@@ -100,6 +107,7 @@ class IntakeStage:
         finally:
             self._metrics.ready.labels(self.name).set(0)
             await stop(self._producer)
+            await stop(self._letters)
 
     def told(self) -> str:
         """What the last fetches brought, in words."""
@@ -139,16 +147,18 @@ class IntakeStage:
         votes = [at.partition for at in doubtful if at.topic == self._votes]
         shown = await proven(self._settings, votes) if votes else {}
         accepted: dict[TopicPartition, int] = {}
-        if doubtful or any(first[at] > commits[at][0] for at in partitions):
+        ours = {at: offset for at, (offset, is_ours) in commits.items() if is_ours}
+        # A commit that is not believed says nothing of what is missing either.
+        if any(first[at] > ours.get(at, 0) for at in partitions):
             accepted = await self._accepted(partitions)
         positions = {}
         self._metrics.gap.clear()  # of a partition that is another's by now, that one tells
         for at in partitions:
-            commit, ours = commits.get(at, (None, False))
+            commit, is_ours = commits.get(at, (None, False))
             place = f"{at.topic.removeprefix(self._settings.topic_prefix)}/{at.partition}"
             # Of `models` the ledger shows less, and it is short: it is read from its start.
             shows = shown.get(at.partition) if at.topic == self._votes else None
-            known = Known(place, first[at], end[at], commit, ours, shows, accepted.get(at, 0))
+            known = Known(place, first[at], end[at], commit, is_ours, shows, accepted.get(at, 0))
             gap = self._metrics.gap.labels(*place.split("/"))
             try:
                 positions[at] = begin(known, PROOF_MARGIN * self._settings.fetch_records)
@@ -157,7 +167,7 @@ class IntakeStage:
                 gap.set(error.missing)
                 raise
             # One that passes over nothing is no news: the embedded broker keeps no metadata, so none of its is ours.
-            if commit is not None and not ours and at.topic == self._votes and commit > (shows or first[at]):
+            if commit is not None and not is_ours and at.topic == self._votes and commit > (shows or first[at]):
                 self._metrics.foreign_commits.inc()
                 logger.warning(
                     "%s: the group's commit at %d is not one of ours and is not believed; intake goes on from %d, up to"
@@ -182,13 +192,15 @@ class IntakeStage:
         settings = self._settings
         started, known = time.monotonic(), 0
         tell_at = started + TELL_SECONDS
+        # Kept aside until the end: a rebuild that a rebalance cuts off leaves no memory that seems to be whole.
+        rebuilt: dict[int, Source] = {}
         pending: dict[TopicPartition, int] = {}
         short: dict[TopicPartition, int] = {}
         for partition in partitions:
             position = self.positions[partition]
             wanted = max(0, position - max(settings.dedup_records, settings.dead_letter_window))
             start = max(first[partition], wanted)
-            self._sources[partition.partition] = Source(
+            rebuilt[partition.partition] = Source(
                 SeenIds(settings.dedup_records, settings.dedup_seconds),
                 Refusals(settings.dead_letter_run, settings.dead_letter_ratio, settings.dead_letter_window),
                 position,
@@ -208,7 +220,7 @@ class IntakeStage:
                 if len(before):
                     if partition in short:
                         self._tell_short(partition, short.pop(partition), int(before.recorded[0]) / 1000)
-                    remember(before, decode(before), self._sources)
+                    remember(before, decode(before), rebuilt)
                     known += len(before)
                     self.steps += 1
                 await asyncio.sleep(0)  # a long rebuild must leave room for heartbeats
@@ -219,6 +231,9 @@ class IntakeStage:
                 tell_at = time.monotonic() + TELL_SECONDS
                 logger.info("%s", self.doing)
         log.unreadable.clear()  # what cannot be read was parked when it was met first
+        for partition in partitions:
+            rebuilt[partition.partition].position = self.positions[partition]
+        self._sources |= rebuilt
         if known:
             logger.info("rebuilt the id memory from %d records in %.1f s", known, time.monotonic() - started)
 
@@ -331,19 +346,27 @@ class IntakeStage:
             for arena, pieces in outcome.ledger.items():
                 writes.create_task(self._write_in_order(arena, pieces))
             for letter in outcome.letters:
-                writes.create_task(self._send(self._dead_letters, letter.place, letter.value, letter.headers()))
+                writes.create_task(self._park(letter))
         self._metrics.blocks.inc(sum(map(len, outcome.ledger.values())))
         return outcome.positions
 
     async def _write_in_order(self, arena: str, pieces: list[bytes]) -> None:
         for piece in pieces:
-            await self._send(self._ledger, arena.encode(), piece)
+            await self._producer.send_and_wait(self._ledger, piece, key=arena.encode())
 
-    async def _send(
-        self, topic: str, key: bytes, value: bytes | None, headers: list[tuple[str, bytes]] | None = None
-    ) -> None:
-        """Write one record and wait for the acknowledgement."""
-        await self._producer.send_and_wait(topic, value, key=key, headers=headers)
+    async def _park(self, letter: DeadLetter) -> None:
+        """Write a dead letter; its beginning when it is too large, for no record may hold up all others."""
+        try:
+            await self._letters.send_and_wait(
+                self._dead_letters, letter.value, key=letter.place, headers=letter.headers()
+            )
+        except MessageSizeTooLargeError:
+            if letter.cut is not None:
+                raise
+            short = letter.beginning(CUT_BYTES)
+            place = letter.place.decode()
+            logger.warning("%s: %d bytes are too many for a dead letter, it holds the beginning", place, short.cut)
+            await self._park(short)
 
     async def _finish_writing(self) -> None:
         if self._writing is not None:

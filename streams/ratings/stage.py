@@ -100,7 +100,7 @@ class RatingsStage(FoldStage[RatedArena]):
 
     async def _sweep(self, name: str, arena: RatedArena | None) -> None:
         if arena is None:
-            await self._store.prune(name, None, set())
+            await self._store.forget_arena(name)
         else:
             await self._heed(arena, await self._store.prune(name, arena.epoch, set(arena.state.boards)))
 

@@ -1,17 +1,22 @@
 """Whatever a correct client writes is read: every codec of Kafka, from every client, into every topic we read."""
 
 import asyncio
+import random
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaProducer
 from confluent_kafka import Producer as ConfluentProducer
 from kafka import KafkaProducer
+from kafka.admin import ConfigResource, ConfigResourceType
 
-from streams.contracts.topics import LEDGER, MODELS, TOPICS, VOTES
+from streams.contracts.dead_letter import read_dead_letter
+from streams.contracts.topics import DEAD_LETTERS, LEDGER, MODELS, TOPICS, VOTES
 from tests.support.eventually import eventually
 from tests.support.pipeline import Pipeline, Worker, encode, make_votes
-from tests.support.topics import create_topic
+from tests.support.stack import TestBroker
+from tests.support.topics import admin, create_topic
 
 pytestmark = pytest.mark.integration
 
@@ -116,3 +121,45 @@ def test_every_topic_may_be_compressed_by_its_setting(pipeline: Pipeline, codec:
     pipeline.wait_counted(len(votes))
     eventually(lambda: idle(second), 20)
     assert len(pipeline.topic(LEDGER.name)) >= 2
+
+
+def test_a_refused_record_that_was_small_only_while_compressed_is_parked_and_holds_up_nobody(
+    broker: TestBroker, pipeline: Pipeline
+) -> None:
+    pipeline.create_topics()
+    worker = pipeline.worker().start().wait_ready()
+    # Both fit into `votes` compressed; the noise of the second takes all that `dead-letters` has room for, and more.
+    plain, noisy = b'{"id":"k","junk":"' + b"x" * 12_000_000, b"no vote" + random.Random(1).randbytes(5_000_000)
+    asyncio.run(send_large(pipeline, plain, "gzip"))
+    with admin(pipeline.bootstrap) as client:
+        limit = ConfigResource(
+            ConfigResourceType.TOPIC, pipeline.settings.topic(VOTES.name), {"max.message.bytes": "8000000"}
+        )
+        client.alter_configs([limit])
+    asyncio.run(send_large(pipeline, noisy, None))
+    votes = make_votes(50, seed=9)
+    pipeline.produce(votes)
+    pipeline.wait_counted(len(votes))
+    assert worker.metric("stage_failures_total") == 0
+    letters = [read_dead_letter(dict(record.headers), record.value) for record in eventually(lambda: two(pipeline), 20)]
+    whole, cut = sorted(letters, key=lambda letter: letter.cut or 0)
+    assert (whole.cut, whole.value, whole.key) == (None, plain, b"k")
+    if not broker.durable:
+        assert cut.value == noisy, "the embedded broker knows no limit"
+        return
+    assert cut.cut == len(noisy) + 1
+    assert cut.value
+    assert noisy.startswith(cut.value)
+    told = pipeline.isonomy("dead-letters", "redrive", "--yes", check=False)
+    assert f"only its beginning was kept: it had {cut.cut} bytes" in told.stdout + told.stderr
+
+
+def two(pipeline: Pipeline) -> list[Any]:
+    found = pipeline.topic(DEAD_LETTERS.name)
+    return found if len(found) == 2 else []
+
+
+async def send_large(pipeline: Pipeline, value: bytes, codec: str | None) -> None:
+    options = {"bootstrap_servers": pipeline.bootstrap, "compression_type": codec, "max_request_size": 50_000_000}
+    async with AIOKafkaProducer(**options) as producer:
+        await producer.send_and_wait(pipeline.settings.topic(VOTES.name), value, key=b"k")

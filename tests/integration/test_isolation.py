@@ -80,3 +80,28 @@ def test_a_worker_with_no_stage_left_ends_and_its_last_line_says_why(pipeline: P
     assert worker.process.poll() != 0
     last = worker.log().rstrip().splitlines()[-1]
     assert "records were all refused (limit 50)" in last, worker.log()[-3_000:]
+
+
+def test_an_arena_that_has_only_declared_models_outlasts_a_refold(pipeline: Pipeline) -> None:
+    worker = pipeline.worker(stages="intake,ratings,fairness").start().wait_ready()
+    pipeline.declare("vision", "model-1", provider="Acme")
+    pipeline.produce(make_votes(100, seed=53, arenas=("code",)))  # in the same ledger partition
+    pipeline.wait_counted(100, "code")
+    arenas = pipeline.settings.keys.arenas
+
+    def listed() -> set[bytes]:
+        with pipeline.redis as redis:
+            return set(redis.smembers(arenas))
+
+    eventually(lambda: listed() == {b"code", b"vision"})
+    assert worker.stop() == 0
+    pipeline.isonomy("rebuild")
+    second = pipeline.worker("second", stages="ratings,fairness").start().wait_ready()
+    eventually(lambda: "refolding ledger partition" in second.log())
+    eventually(lambda: second.metric("consumer_lag") == 0)
+    with pipeline.redis as redis:
+        shown = pipeline.settings.keys.shown(next(iter(second.partitions("ledger"))))
+        eventually(lambda: redis.get(shown) is not None)
+    eventually(lambda: second.metric("fold_snapshots_total", stage="ratings") >= 2, COUNTED)
+    assert second.metric("stage_failures_total") == 0, second.log()[-2_000:]
+    assert listed() == {b"code", b"vision"}

@@ -10,6 +10,7 @@ from kafka import KafkaProducer, TopicPartition
 from kafka.admin import KafkaAdminClient
 from kafka.structs import OffsetAndMetadata
 
+from streams.clients import mark_of
 from streams.contracts.dead_letter import read_dead_letter
 from streams.contracts.reasons import Reason
 from streams.contracts.topics import DEAD_LETTERS, INTAKE_GROUP, VOTES
@@ -83,7 +84,8 @@ def _resettable(broker: TestBroker) -> None:
 
 
 @pytest.mark.usefixtures("_resettable")
-def test_a_reset_to_the_latest_offsets_loses_no_vote(pipeline: Pipeline, tmp_path: Path) -> None:
+@pytest.mark.parametrize("tool", ["without metadata", "with the metadata kept"])
+def test_a_reset_to_the_latest_offsets_loses_no_vote(pipeline: Pipeline, tmp_path: Path, tool: str) -> None:
     votes = make_votes(1_500, seed=1, arenas=("text", "code"))
     first = worker_of(pipeline, "first").wait_ready()
     pipeline.produce(votes[:700])
@@ -91,6 +93,10 @@ def test_a_reset_to_the_latest_offsets_loses_no_vote(pipeline: Pipeline, tmp_pat
     assert first.stop() == 0
     pipeline.produce(votes[700:1_400])
     reset(pipeline, ends(pipeline))
+    if tool == "with the metadata kept":
+        commit = {at: OffsetAndMetadata(end, mark_of(at, 1), -1) for at, end in ends(pipeline).items()}
+        with admin(pipeline.bootstrap) as client:
+            client.alter_group_offsets(pipeline.settings.group(INTAKE_GROUP), commit)
     second = worker_of(pipeline, "second").wait_ready()
     pipeline.produce(votes[1_400:])
     wait_all(pipeline, votes, tmp_path)
@@ -163,6 +169,26 @@ def test_a_log_that_lost_votes_stops_intake_until_a_person_accepts_it(
     mistake = pipeline.isonomy("intake", "accept-gap", "votes/0", "--up-to", "999999", "--yes", check=False)
     assert mistake.returncode == 1
     assert "there is nothing to accept" in mistake.stderr
+    for at, offset in gone_before.items():
+        pipeline.isonomy("intake", "accept-gap", f"votes/{at.partition}", "--up-to", str(offset), "--yes")
+    second.wait_ready()
+    pipeline.produce(votes[800:])
+    wait_all(pipeline, votes[:400] + votes[800:], tmp_path)
+
+
+@pytest.mark.usefixtures("_resettable")
+def test_a_gap_is_accepted_also_where_the_group_was_reset_behind_it(pipeline: Pipeline, tmp_path: Path) -> None:
+    votes = make_votes(1_000, seed=8)
+    first = worker_of(pipeline, "first").wait_ready()
+    pipeline.produce(votes[:400])
+    wait_all(pipeline, votes[:400], tmp_path)
+    assert first.stop() == 0
+    pipeline.produce(votes[400:800])
+    gone_before = ends(pipeline)
+    shorten(pipeline, gone_before)
+    reset(pipeline, gone_before)
+    second = worker_of(pipeline, "second")
+    eventually(lambda: "are gone that were never counted" in second.log(), COUNTED)
     for at, offset in gone_before.items():
         pipeline.isonomy("intake", "accept-gap", f"votes/{at.partition}", "--up-to", str(offset), "--yes")
     second.wait_ready()

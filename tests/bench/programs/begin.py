@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from streams.clients import mark_of
 from streams.contracts.connect import aiokafka_options
 from streams.contracts.settings import Settings
 from streams.contracts.topics import VOTES
-from streams.log import COMMIT_MARK
 
 
 async def begin_at_the_start(settings: Settings, group: str) -> None:
@@ -19,6 +19,6 @@ async def begin_at_the_start(settings: Settings, group: str) -> None:
         numbers = (await consumer._client.fetch_all_metadata()).partitions_for_topic(topic)
         partitions = [TopicPartition(topic, number) for number in numbers]
         consumer.assign(partitions)
-        await consumer.commit(dict.fromkeys(partitions, (0, COMMIT_MARK)))
+        await consumer.commit({at: (0, mark_of(at, 0)) for at in partitions})
     finally:
         await consumer.stop()
