@@ -8,7 +8,9 @@ Told of every batch stored, every commit and every write to Redis; it takes nobo
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -39,6 +41,24 @@ _read_board = msgspec.json.Decoder(Board).decode
 _read_alert = msgspec.json.Decoder(Alert).decode
 _VIEW = re.compile(rb".*:\{([a-z0-9_-]+)\}:(board:.*|fairness|alerts|state:.*)\Z")
 _FOLDS = ("ratings", "fairness")
+
+
+@dataclass(slots=True)
+class Result:
+    """What came of one seed."""
+
+    seed: int
+    violations: list[str]
+    counted: int
+    """Votes, or deliveries."""
+    faults: Counter[str]
+    ends: Counter[str]
+    rebalances: int
+    seconds: float
+    """Virtual."""
+    steps: int
+    digest: int
+    trace: list[str] = field(default_factory=list)
 
 
 class Checker:

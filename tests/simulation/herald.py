@@ -22,11 +22,12 @@ from streams.contracts.subscription import Channel, ChannelType, Match, Subscrip
 from streams.contracts.topics import DELIVERIES
 from tests.simulation.adapters import make_consumer, make_producer
 from tests.simulation.broker import Partition
+from tests.simulation.checker import Result
 from tests.simulation.loop import PROCESS
 from tests.simulation.network import Chances
 from tests.simulation.plan import Batch, Fault, Plan, make_chances, make_faults
 from tests.simulation.producer import EPOCH_MS
-from tests.simulation.world import STAGES, Result, World, run_world
+from tests.simulation.world import STAGES, World, run_world
 
 FAULTS = ("kill", "freeze", "cut", "stop", "join", "broker down")
 BEGAN = EPOCH_MS / 1000

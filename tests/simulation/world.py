@@ -8,7 +8,6 @@ import gc
 import warnings
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 from zlib import crc32
@@ -28,7 +27,7 @@ from streams.log import OutOfReach
 from streams.ratings.stage import RatingsStage
 from tests.simulation.adapters import BOOK, CURRENT
 from tests.simulation.broker import Broker, Slot
-from tests.simulation.checker import Checker
+from tests.simulation.checker import Checker, Result
 from tests.simulation.consumer import of_world
 from tests.simulation.loop import Process, Running, VirtualLoop, causes_of
 from tests.simulation.network import Chances, Network
@@ -42,24 +41,6 @@ SWITCHES = {"broker down": ("broker", "down"), "redis away": ("server", "away"),
 EXPECTED_ENDS = (Fenced, KafkaError, OutOfReach, RecordsGone, RedisError)
 """What may end a stage; anything else is a fault of the stage."""
 LOOK_SECONDS, STAY_SECONDS = 0.5, 2.0
-
-
-@dataclass(slots=True)
-class Result:
-    """What came of one seed."""
-
-    seed: int
-    violations: list[str]
-    counted: int
-    """Votes, or deliveries."""
-    faults: Counter[str]
-    ends: Counter[str]
-    rebalances: int
-    seconds: float
-    """Virtual."""
-    steps: int
-    digest: int
-    trace: list[str] = field(default_factory=list)
 
 
 class World:
