@@ -30,9 +30,8 @@ redis.call('HSET', KEYS[1], 'epoch', string.format('%.0f', epoch), 'serial', '0'
 return string.format('%.0f', epoch)
 """
 
-# Each of the next begins with the fence. ARGV: epoch, the serial of the owner's last acknowledged write, and the serial
-# of this one. 0: refused. 2: the state is gone, or older than acknowledged (or an older owner wrote after it was gone).
-# 3: a later write of this owner was here already.
+# Each of the next begins with the fence. ARGV: epoch, the serial of the owner's last write, and that of this one.
+# 0: refused. 2: the state is gone, or older than that (or an older owner wrote after it was gone).
 _FENCE = """
 local held = redis.call('HMGET', KEYS[1], 'epoch', 'serial')
 local epoch, serial = tonumber(held[1] or 0), tonumber(held[2] or 0)
@@ -40,8 +39,9 @@ if epoch > tonumber(ARGV[1]) then return 0 end
 local lost = epoch < tonumber(ARGV[1]) or serial < tonumber(ARGV[2])
 """
 _UNLESS_LOST = _FENCE + "if lost then return 2 end\n"
+# A write that its owner gave up may be done by a Redis that wakes after all, and after the next one: it must not be.
 _COUNT = """
-if epoch == tonumber(ARGV[1]) and serial >= tonumber(ARGV[3]) then return 3 end
+if not lost and serial >= tonumber(ARGV[3]) then return 1 end
 redis.call('HSET', KEYS[1], 'epoch', ARGV[1], 'serial', ARGV[3])
 """
 
@@ -72,6 +72,17 @@ return 1
 """
 )
 
+# KEYS: state, set of names, one key per board; ARGV, further: the boards' names.
+_PRUNE = (
+    _UNLESS_LOST
+    + _COUNT
+    + """
+for i = 3, #KEYS do redis.call('DEL', KEYS[i]) end
+for i = 4, #ARGV do redis.call('SREM', KEYS[2], ARGV[i]) end
+return 1
+"""
+)
+
 
 class Outcome(Enum):
     """What became of a fenced write."""
@@ -80,8 +91,6 @@ class Outcome(Enum):
     DONE = 1
     LOST = 2
     """Redis no longer holds this owner's state, or an older one: write all of it again."""
-    LATE = 3
-    """A later write was there already: only who has given up waiting would be told."""
 
 
 class Store:
@@ -103,15 +112,16 @@ class Store:
         self._check = redis.register_script(_CHECK)
         self._save = redis.register_script(_SAVE)
         self._publish = redis.register_script(_PUBLISH)
-        self._acknowledged: dict[str, int] = {}
+        self._prune = redis.register_script(_PRUNE)
+        self._serials: dict[str, int] = {}
         """Of each arena, the serial of the last write that Redis acknowledged."""
-        self._sent: dict[str, int] = {}
-        """Of each arena, the serial of the last write that was sent, whatever became of it."""
+        self._begun: dict[str, int] = {}
+        """Of each arena, the serial of the last write that was begun."""
 
     async def claim(self, arena: str) -> int:
         """Become the arena's owner; returns the epoch."""
         epoch = int(await self._claim(keys=[self._state(arena)]))
-        self._acknowledged[arena] = self._sent[arena] = 0
+        self._serials[arena] = self._begun[arena] = 0
         return epoch
 
     async def load(self, arena: str) -> dict[str, bytes]:
@@ -121,14 +131,15 @@ class Store:
 
     async def check(self, arena: str, epoch: int) -> Outcome:
         """Ask whether the arena is still this owner's, and what it wrote still there."""
-        return Outcome(await self._check(keys=[self._state(arena)], args=[epoch, self._acknowledged[arena]]))
+        return Outcome(await self._check(keys=[self._state(arena)], args=[epoch, self._serials[arena]]))
 
     async def save(self, arena: str, epoch: int, fields: Mapping[str, bytes], *, whole: bool) -> Outcome:
         """Write fields of the state, all in one step; `whole` when they are all of it, as they must be after a loss."""
-        arguments = [*self._fence(arena, epoch), int(whole)]
+        arguments = [*self._next(arena, epoch), int(whole)]
         for name, value in fields.items():
             arguments += [name, value]
-        return self._counted(arena, await self._save(keys=[self._state(arena)], args=arguments))
+        serial = self._begun[arena]
+        return self._counted(arena, serial, await self._save(keys=[self._state(arena)], args=arguments))
 
     async def publish(
         self,
@@ -150,48 +161,52 @@ class Store:
             Names to add to the arena's set of boards.
         """
         keys = [self._state(arena), self._keys.boards(arena), *texts]
-        arguments = self._fence(arena, epoch)
+        arguments = self._next(arena, epoch)
         arguments += [self._keys.changed(arena), json.dumps(message), len(boards), *boards, *texts.values()]
-        outcome = self._counted(arena, await self._publish(keys=keys, args=arguments))
+        serial = self._begun[arena]
+        outcome = self._counted(arena, serial, await self._publish(keys=keys, args=arguments))
         if outcome is Outcome.DONE:
             await self._redis.sadd(self._keys.arenas, arena)  # another slot in a cluster: beside the script, not in it
         return outcome
 
-    def _fence(self, arena: str, epoch: int) -> list[str | int | bytes]:
-        """What a write begins with; its serial is one that no write before it had."""
-        self._sent[arena] += 1
-        return [epoch, self._acknowledged[arena], self._sent[arena]]
+    def _next(self, arena: str, epoch: int) -> list[str | int | bytes]:
+        """What every write begins with; each has a serial of its own, whatever becomes of it."""
+        self._begun[arena] += 1
+        return [epoch, self._serials[arena], self._begun[arena]]
 
-    def _counted(self, arena: str, answer: int) -> Outcome:
+    def _counted(self, arena: str, serial: int, answer: int) -> Outcome:
         outcome = Outcome(answer)
         if outcome is Outcome.DONE:
-            self._acknowledged[arena] = self._sent[arena]
+            self._serials[arena] = serial
         return outcome
 
     async def arenas(self) -> list[str]:
         """List the arenas that have views."""
         return sorted(_bytes(name).decode() for name in await self._redis.smembers(self._keys.arenas))
 
-    async def prune(self, arena: str, keep: Set[str] | None) -> None:
-        """Remove boards that the arena no longer has; without an arena, None, its list and its state go too.
+    async def prune(self, arena: str, epoch: int, keep: Set[str]) -> Outcome:
+        """Remove boards that the owner of an arena does not have; who owned it before removes nothing of its owner's.
 
-        The epoch stays, so that nobody who owned the arena before can bring them back. An arena of which only models
-        are declared has an owner and no board: it is not withdrawn, for that would fence its owner off.
+        An arena of which only models are declared has an owner and no board.
         """
         names = [_bytes(name).decode() for name in await self._redis.smembers(self._keys.boards(arena))]
-        gone = [name for name in names if keep is None or name not in keep]
-        if keep is not None and not gone:
-            return
-        if keep is None:
-            views = [self._keys.boards(arena), *(self._keys.board(arena, name) for name in gone)]
-            await self.withdraw(arena, [*views, *(self._keys.history(arena, tier.name) for tier in TIERS)])
-            await self._redis.srem(self._keys.arenas, arena)
-            return
-        async with self._redis.pipeline(transaction=True) as together:
-            for name in gone:
-                together.delete(self._keys.board(arena, name))
-                together.srem(self._keys.boards(arena), name)
-            await together.execute()
+        gone = [name for name in names if name not in keep]
+        if not gone:
+            return Outcome.DONE
+        keys = [self._state(arena), self._keys.boards(arena), *(self._keys.board(arena, name) for name in gone)]
+        arguments = [*self._next(arena, epoch), *gone]
+        serial = self._begun[arena]
+        return self._counted(arena, serial, await self._prune(keys=keys, args=arguments))
+
+    async def forget_arena(self, arena: str) -> None:
+        """Remove an arena that the ledger does not hold: its boards, its list and its state.
+
+        The epoch stays, so that nobody who owned the arena before can bring them back.
+        """
+        names = [_bytes(name).decode() for name in await self._redis.smembers(self._keys.boards(arena))]
+        views = [self._keys.boards(arena), *(self._keys.board(arena, name) for name in names)]
+        await self.withdraw(arena, [*views, *(self._keys.history(arena, tier.name) for tier in TIERS)])
+        await self._redis.srem(self._keys.arenas, arena)
 
     async def withdraw(self, arena: str, views: Sequence[str]) -> None:
         """Remove an arena's views and this fold's state of it, all but the epoch."""

@@ -100,7 +100,10 @@ class RatingsStage(FoldStage[RatedArena]):
         arena.published = 0
 
     async def _sweep(self, name: str, arena: RatedArena | None) -> None:
-        await self._store.prune(name, set(arena.state.boards) if arena else None)
+        if arena is None:
+            await self._store.forget_arena(name)
+        else:
+            await self._heed(arena, await self._store.prune(name, arena.epoch, set(arena.state.boards)))
 
     async def _write_due(self, now: float) -> None:
         await super()._write_due(now)

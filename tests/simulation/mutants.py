@@ -208,7 +208,7 @@ def _no_serial() -> list[Change]:
 
 def _late_writes_taken() -> list[Change]:
     """A write that its owner has given up, and that reaches Redis after a later one, is taken."""
-    late = "if epoch == tonumber(ARGV[1]) and serial >= tonumber(ARGV[3]) then return 3 end"
+    late = "if not lost and serial >= tonumber(ARGV[3]) then return 1 end"
     return _scripts(late, "", ("_SAVE", "_PUBLISH"))
 
 

@@ -14,7 +14,7 @@ from services.herald.delivering.reading import take_delivery, take_subscription
 from services.herald.delivering.tenure import CONFIRM_SECONDS, Fenced, Tenure
 from services.herald.kafka import Follower
 from services.herald.rules.book import Book
-from streams.contracts.delivery import Claim, Delivery
+from streams.contracts.delivery import SETTLED, Claim, Delivery
 from streams.contracts.settings import Settings
 from streams.contracts.topics import ALERTS, DELIVERIES, SUBSCRIPTIONS
 
@@ -51,6 +51,8 @@ class Inflow:
         """Records of alerts and subscriptions that were read and not acted on yet."""
         self.overtaken: list[Delivery] = []
         """Deliveries after which a late record of another herald stands: to be written again."""
+        self.settled: list[Delivery] = []
+        """Deliveries that a late record of another herald settled: what waits for them may go on."""
         self.asked = False
         """Whether a replay was asked for."""
 
@@ -132,6 +134,9 @@ class Inflow:
         overtaken = take_delivery(self._book, record)
         if overtaken is not None:
             self.overtaken.append(overtaken)
+        known = self._book.deliveries.get((record.key or b"").decode("utf-8", "replace"))
+        if known is not None and known.by != self._by and known.state in SETTLED:
+            self.settled.append(known)
         claim = self._book.claim
         if claim is not None and claim.by != self._by and record.offset > self._claimed:
             log.warning("%s has taken over", claim.by)

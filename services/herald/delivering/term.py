@@ -168,8 +168,10 @@ class Term:
                 inflow.asked = False
                 owed += self._desk.replays(time.time(), time.monotonic())
             overtaken, inflow.overtaken = inflow.overtaken, []
+            settled, inflow.settled = inflow.settled, []
+            owed += self._desk.settled(settled, time.time(), time.monotonic())
             await self._journal.write(keyed([*owed, *overtaken]))
-            owed = []
+            owed = self._desk.written(owed, time.time(), time.monotonic())
             await self._send_due()
             await self._now_and_then()
             await asyncio.sleep(LOOK_SECONDS)  # what comes is looked at this often

@@ -33,6 +33,12 @@ def progress(delivery: Delivery) -> tuple[int, int, int]:
     return delivery.round, _ORDER[delivery.state], delivery.attempt
 
 
+def _goes_back(record: Delivery, known: Delivery) -> bool:
+    """Whether a record says less than what is known, or puts a delivery into a message that another herald made."""
+    elsewhere = record.by != known.by and record.message != known.message
+    return progress(record) < progress(known) or (elsewhere and progress(record) == progress(known))
+
+
 @dataclass(slots=True)
 class Book:
     """All that is known; nothing but the topics goes into it."""
@@ -64,7 +70,7 @@ class Book:
                 self._forget(key)
             case Delivery():
                 known = self.deliveries.get(record.id)
-                if known is not None and progress(record) < progress(known):
+                if known is not None and _goes_back(record, known):
                     return known if record.by != known.by else None  # else only an echo that comes late
                 self.deliveries[record.id] = record
                 self.of[record.subscription].add(record.id)

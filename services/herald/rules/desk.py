@@ -74,6 +74,16 @@ class Desk:
                 written += self._on(waiting, now, mono, already_written=True)
         return written
 
+    def written(self, deliveries: list[Delivery], now: float, mono: float) -> list[Delivery]:
+        """Go on with what was just written as waiting: what it waits for may have been settled while it was written.
+
+        Returns
+        -------
+        What is to be written.
+        """
+        waiting = [delivery for delivery in deliveries if delivery.state is State.WAITING]
+        return [each for delivery in waiting for each in self._on(delivery, now, mono, already_written=True)]
+
     def replays(self, now: float, mono: float) -> list[Delivery]:
         """Obey the replays that were asked for; returns what is to be written."""
         asked = [delivery for delivery in self.book.asked_again() if delivery.id not in self.gathering.by_id]
