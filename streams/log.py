@@ -44,6 +44,8 @@ _NOBODYS = TopicPartition("", 0)
 JOIN_LOOK_SECONDS = 0.01
 REBALANCE_GRACE = 0.5
 """Seconds that a fetch may take beyond its own wait before it counts as held up by a rebalance."""
+PROBE = "whose?"
+"""Metadata put to a commit that is not ours, where it stands, to see whether the broker keeps any."""
 CAREFUL_WAIT_MS = 500
 BLAMELESS_TIMES = 5
 """So often in a row an error that no batch is to blame for may be a passing one."""
@@ -380,9 +382,22 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
         self._new = sorted(assigned)
 
     async def commits(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, tuple[int, bool]]:
-        """Committed offset of each partition that has one, and whether the commit is one of ours."""
+        """Committed offset of each partition that has one, and whether the commit is one of ours.
+
+        The embedded broker keeps no metadata, and lets nobody but a member commit: there all are ours.
+        """
         found = await read_commits(self.consumer, partitions)
-        return {at: (offset, metadata == mark_of(at, offset)) for at, (offset, metadata) in found.items()}
+        ours = {at: metadata == mark_of(at, offset) for at, (offset, metadata) in found.items()}
+        unmarked = {at: (found[at][0], PROBE) for at, is_ours in ours.items() if not is_ours}
+        if unmarked:
+            try:
+                await self.consumer.commit(unmarked)
+            except _LOST as error:
+                raise Rebalanced from error
+            kept = await read_commits(self.consumer, list(unmarked))
+            if all(metadata != PROBE for _, metadata in kept.values()):
+                ours = dict.fromkeys(found, True)
+        return {at: (offset, ours[at]) for at, (offset, _) in found.items()}
 
     async def commit(self, positions: Mapping[TopicPartition, int]) -> bool:
         """Commit the offsets of the next records to take; False when the group has moved on without us."""

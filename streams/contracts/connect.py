@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from streams.contracts.security import REDIS_TLS, SENTINEL
+from streams.contracts.security import REDIS_TLS, SENTINEL, split_redis
 from streams.contracts.settings import InvalidSetting, Settings
 
 if TYPE_CHECKING:
@@ -184,12 +184,12 @@ def _redis_tls(settings: Settings) -> dict[str, Any]:
 
 
 def _has_sentinels(settings: Settings) -> bool:
-    return urlsplit(settings.redis_url).scheme in SENTINEL
+    return settings.redis_url.partition("://")[0] in SENTINEL
 
 
 def _behind_sentinels(settings: Settings) -> dict[str, Any]:
     """Options of the master itself, out of a URL that names Sentinels."""
-    url = urlsplit(settings.redis_url)
+    url, _ = split_redis(settings.redis_url)
     _, database = _service(settings)
     options: dict[str, Any] = {"db": database}
     if url.username:
@@ -220,9 +220,9 @@ def _ask_sentinels(settings: Settings, given: dict[str, Any]) -> tuple[list[tupl
     They are reached with the same certificates as Redis and with a password of their own.
     """
     sentinels = []
-    for place in urlsplit(settings.redis_url).netloc.rpartition("@")[2].split(","):
+    for place in split_redis(settings.redis_url)[1]:
         try:
-            found = urlsplit(f"//{place.strip()}")
+            found = urlsplit(f"//{place}")
             host, port = found.hostname, found.port
         except ValueError:
             host = port = None
@@ -238,7 +238,7 @@ def _ask_sentinels(settings: Settings, given: dict[str, Any]) -> tuple[list[tupl
 
 def _service(settings: Settings) -> tuple[str, int]:
     """Name of the service, and number of the database."""
-    service, _, database = unquote(urlsplit(settings.redis_url).path.strip("/")).partition("/")
+    service, _, database = unquote(split_redis(settings.redis_url)[0].path.strip("/")).partition("/")
     if not service or (database and not database.isdecimal()):
         raise InvalidSetting("REDIS_URL with Sentinels must end with /service or /service/database-number")
     return service, int(database or 0)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 if TYPE_CHECKING:
     from streams.contracts.settings import Settings
@@ -75,7 +75,7 @@ def _of_kafka(settings: Settings) -> Iterator[str]:
 
 def _of_redis(settings: Settings) -> Iterator[str]:
     try:
-        url = urlsplit(settings.redis_url)
+        url, _ = split_redis(settings.redis_url)
         named, known = bool(url.username), url.password is not None
     except ValueError:  # told when it is used; its text may hold a password
         return
@@ -102,6 +102,24 @@ def _halves(whose: str, certificate: Path | None, key: Path | None) -> Iterator[
     if bool(certificate) != bool(key):
         given, missing = ("CERTIFICATE", "KEY") if certificate else ("KEY", "CERTIFICATE")
         yield f"{whose}_{given}_FILE needs {whose}_{missing}_FILE"
+
+
+def split_redis(url: str) -> tuple[SplitResult, list[str]]:
+    """Split a URL of Redis; of several Sentinels the first stands in it, and all of them beside it.
+
+    `urlsplit` takes no list of hosts that has an IPv6 address in it (Python 3.11.2). Raises `ValueError`.
+
+    >>> url, hosts = split_redis("redis+sentinel://me@a.example:1,[::1]:2/main")
+    >>> url.username, url.path, hosts
+    ('me', '/main', ['a.example:1', '[::1]:2'])
+    """
+    scheme, found, rest = url.partition("://")
+    if not found or scheme not in SENTINEL:
+        return urlsplit(url), []
+    place, slash, path = rest.partition("/")
+    user, at, hosts = place.rpartition("@")
+    listed = [host.strip() for host in hosts.split(",")]
+    return urlsplit(f"{scheme}://{user}{at}{listed[0]}{slash}{path}"), listed
 
 
 def without_secrets(url: str) -> str:

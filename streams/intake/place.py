@@ -77,7 +77,7 @@ async def positions_of(
             logger.warning(
                 "%s was never read and begins at offset %d: what was before is not counted", place, first[at]
             )
-        # One that passes over nothing is no news: the embedded broker keeps no metadata, so none of its is ours.
+        # One that passes over nothing is no news.
         if commit is not None and not is_ours and at.topic == votes_topic and commit > (shows or first[at]):
             metrics.foreign_commits.inc()
             logger.warning(

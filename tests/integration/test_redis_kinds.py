@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from services.local.ports import HOST
+from services.local.ports import HOST, is_free
 from tests.support.eventually import eventually
 from tests.support.pipeline import COUNTED, REPOSITORY, Pipeline, make_votes
 from tests.support.redis import OwnRedis
@@ -42,7 +42,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnRedis]:
 def _node(directory: Path) -> OwnRedis:
     while True:
         node = OwnRedis(directory, "--cluster-enabled", "yes")
-        if node.port + BUS < 65_536:
+        if node.port + BUS < 65_536 and is_free(node.port + BUS):
             return node
 
 

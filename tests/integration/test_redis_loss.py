@@ -278,9 +278,11 @@ def test_a_rebuild_fences_the_worker_off_and_its_successor_publishes_the_same_by
 
         def folded_again() -> bool:
             supervisor.check()
-            return supervisor.restarts() == {"worker": 1} and worker.metric("ratings_votes_total") == len(votes)
+            return worker.metric("ratings_votes_total") == 2 * len(votes)
 
         eventually(folded_again, 2 * READY, every=0.2)
+        assert supervisor.restarts() == {"worker": 0}, "the stage begins anew, intake goes on"
+        assert worker.metric("stage_failures_total", stage="ratings") == 1
         assert "has a newer owner" in worker.log()
         eventually(lambda: published(pipeline) == before, REPUBLISHED)
         wait_saved(pipeline, votes, tmp_path)
