@@ -337,5 +337,5 @@ async def test_a_write_whose_answer_was_lost_hides_no_later_loss(redis_server: T
         assert await store.check("text", epoch) is Outcome.LOST
 
 
-def unanswered(arena: str, answer: int) -> Outcome:
+def unanswered(arena: str, serial: int, answer: int) -> Outcome:
     raise RedisTimeoutError("the answer was lost on the way")
