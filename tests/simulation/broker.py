@@ -14,6 +14,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import IllegalGenerationError, UnknownMemberIdError
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
+from streams.clients import mark_of
 from tests.simulation.loop import Process, VirtualLoop
 
 SESSION_SECONDS = 6.0
@@ -262,9 +263,10 @@ class Broker:
     def _set(self, name: str, group: Group, offsets: dict[TopicPartition, tuple[int, str]], *, ours: bool) -> None:
         for place, (offset, metadata) in offsets.items():
             group.offsets[place] = (offset, metadata)
-            self._note("commit", group=name, at=f"{place.topic}/{place.partition}", offset=offset, ours=ours)
+            marked = ours and metadata == mark_of(place, offset)  # else it is only to see whether metadata are kept
+            self._note("commit", group=name, at=f"{place.topic}/{place.partition}", offset=offset, ours=marked)
             for told in self.committed:
-                told(name, place, offset, ours)
+                told(name, place, offset, marked)
 
     def _rebalance(self, name: str, group: Group) -> None:
         if not group.rebalancing:
