@@ -43,6 +43,13 @@ def page() -> str:
         " those of the"
         " last statement; `detected_at` stays. A problem that ends and begins again is another alert,"
         " with another id. There is at most one alert open of one fingerprint.",
+        "Other settings, or a saved state that is given up for another reason, make the ledger be folded again. An"
+        " alert that fired then and that the fold does not raise again is told `resolved` when the fold is through,"
+        " with the time of the votes at which the old state stood as `ends_at`. Of a state that is lost or damaged"
+        " nobody knows what fired: such an alert stays as it was told last. Such an end says as `detected_at` when the"
+        " alert began, or when the one that fires now was detected, if that is earlier: ends and beginnings of one"
+        " fingerprint follow each other by it. Raised again by yet other settings, the alert has `.2` behind its `id`.",
+        "A list of names in `evidence` has at most 50, and its number stands beside it.",
         "## Ids",
         "- `fingerprint`: 32 hexadecimal digits of a hash of arena, kind and subject; the key of the record."
         " Compaction of"

@@ -9,6 +9,7 @@ from flow import FLOWS, PURPOSE, Flow
 from schemas import components, json_text
 
 from streams.contracts.alert import Alert
+from streams.contracts.dead_letter import REDRIVEN
 from streams.contracts.delivery import Claim, Delivery, Disabled, Replay
 from streams.contracts.model import Model
 from streams.contracts.reasons import Reason
@@ -260,7 +261,17 @@ def _dead_letter_headers() -> Document:
                 "description": "Of a batch that cannot be read (`unreadable`), the offset of its last record; the value"
                 " is then the batch as it stands in the log, header included.",
             },
+            "cut": {
+                **number,
+                "description": "Bytes of key and value, where they are too many for a letter: it then holds the"
+                " beginning of each.",
+            },
             "key": {"description": "The record's own key, its bytes; absent if it had none."},
+            REDRIVEN: {
+                **number,
+                "description": "Epoch milliseconds at which `isonomy dead-letters redrive` had sent the record again."
+                " The letter itself stands before; this one has an empty value.",
+            },
         },
     }
 

@@ -53,6 +53,7 @@ FLOWS = (
     Flow("simulate", "send", VOTES, "`isonomy simulate --kafka`: the votes of a made-up arena."),
     Flow("simulate", "send", MODELS, "`isonomy simulate --kafka`: what that arena declares."),
     Flow("dead-letters", "receive", DEAD_LETTERS, "`isonomy dead-letters`: lists refused records."),
+    Flow("dead-letters", "send", DEAD_LETTERS, "`isonomy dead-letters redrive`: which were sent once more."),
     Flow("dead-letters", "send", VOTES, "`isonomy dead-letters redrive`: refused votes once more."),
     Flow("dead-letters", "send", MODELS, "`isonomy dead-letters redrive`: refused model records once more."),
     Flow("intake", "receive", VOTES, "Decodes, checks and deduplicates.", INTAKE_GROUP),

@@ -109,7 +109,8 @@ WRITING = """An arena may write to `votes` and `models` itself. Any client of Ka
   Kafka's default partitioner chooses, murmur2 of the key (with librdkafka: `partitioner=murmur2_random`). An id is
   unique within its arena, and duplicates are found within a partition.
 - **Compression.** none, gzip, snappy, lz4 or zstd, by the producer or by the topic's `compression.type`. A batch that
-  cannot be read all the same is parked as one dead letter with its bytes (reason `unreadable`), and the rest goes on.
+  cannot be read all the same is parked as one dead letter with its bytes (reason `unreadable`), and the rest goes on;
+  so is one that holds more than 128 MiB unpacked.
 - **Transactions.** What is committed is counted, once; what is aborted is not, and gets no dead letter. A transaction
   that stays open holds up all that is behind it in its partitions, whoever wrote it, until it ends or Kafka ends it
   (`transaction.max.timeout.ms`).
