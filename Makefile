@@ -45,9 +45,10 @@ test: $(READY) fresh ## Run every test, on the embedded broker
 	@deploy/ensure-page --tests
 	@deploy/ensure-chromium
 	@deploy/ensure-prometheus
-	@# What starts servers runs in two rooms, each in order, everything else beside them (tests/conftest.py); the rooms
-	@# are what takes longest, so they come first, as collected.
-	@$(BIN)/python -m pytest -q -n 2 --no-loadscope-reorder $(ARGS)
+	@# Once, before three do it at the same time.
+	@$(BIN)/python deploy/warm-numba
+	@# Three at a time: what starts servers waits most of the time (tests/conftest.py). It comes first, as collected.
+	@$(BIN)/python -m pytest -q -n 3 --no-loadscope-reorder $(ARGS)
 
 .PHONY: test-kafka
 test-kafka: $(READY) fresh ## Run the integration and crash tests on Apache Kafka (KAFKA=3.9.2: that one) and Valkey (Java 17, Maven needed)
@@ -55,7 +56,8 @@ test-kafka: $(READY) fresh ## Run the integration and crash tests on Apache Kafk
 	@deploy/ensure-page --tests
 	@deploy/ensure-chromium
 	@deploy/ensure-prometheus
-	@ISONOMY_TEST_BROKER=kafka ISONOMY_KAFKA_VERSION=$(KAFKA) ISONOMY_TEST_REDIS=$${ISONOMY_TEST_REDIS:-valkey} $(BIN)/python -m pytest -q -n 2 --no-loadscope-reorder -m "integration or crash" tests/crash tests/integration $(ARGS)
+	@$(BIN)/python deploy/warm-numba
+	@ISONOMY_TEST_BROKER=kafka ISONOMY_KAFKA_VERSION=$(KAFKA) ISONOMY_TEST_REDIS=$${ISONOMY_TEST_REDIS:-valkey} $(BIN)/python -m pytest -q -n 3 --no-loadscope-reorder -m "integration or crash" tests/crash tests/integration $(ARGS)
 
 .PHONY: models
 models: ## Explore the models of intake, folds and herald to their bounds (Rust's cargo needed)

@@ -27,11 +27,10 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from streams.clients import SESSION_MS
 from streams.contracts.connect import faust_credentials
 from streams.contracts.metrics import Metrics
-from streams.contracts.reasons import Reason
 from streams.contracts.settings import Settings
-from streams.contracts.topics import DEAD_LETTERS
 from streams.fairness.stage import FairnessStage
 from streams.intake.stage import IntakeStage
+from streams.letters import account_dead_letters, pass_over_unreadable
 from streams.ratings.stage import RatingsStage
 from streams.watchdog import EXIT_CODE, Watchdog
 
@@ -85,6 +84,7 @@ def create_app(settings: Settings, metrics: Metrics, chosen: Sequence[str] = tup
     for service in services:
         service.others = [other for other in services if other is not service]
     app = WorkerApp(
+        metrics,
         [*services, WatchdogService(Watchdog(settings, metrics, services))],
         settings.group("worker"),
         broker=[f"aiokafka://{server}" for server in settings.kafka.split(",")],
@@ -99,7 +99,7 @@ def create_app(settings: Settings, metrics: Metrics, chosen: Sequence[str] = tup
         web_bind=settings.host,
         web_port=settings.worker_port,
     )
-    _account_dead_letters(app, settings, metrics)
+    account_dead_letters(app, settings, metrics)
     _serve(app, metrics, services)
     return app
 
@@ -107,14 +107,19 @@ def create_app(settings: Settings, metrics: Metrics, chosen: Sequence[str] = tup
 class WorkerApp(faust.App):
     """A Faust application whose first dependencies are ours: they need not wait for its own consumer to join."""
 
-    def __init__(self, first: Sequence[Service], *args: Any, **options: Any) -> None:
-        self._first = first
+    def __init__(self, metrics: Metrics, first: Sequence[Service], *args: Any, **options: Any) -> None:
+        self._metrics, self._first = metrics, first
         self._deadline: threading.Timer | None = None
         super().__init__(*args, **options)
 
     def on_init_dependencies(self) -> list[Any]:
         """Start the stages, then what Faust needs for its agents and its web server."""
         return [*self._first, *super().on_init_dependencies()]
+
+    def _new_transport(self) -> Any:
+        transport = super()._new_transport()
+        pass_over_unreadable(transport, self._metrics)
+        return transport
 
     async def on_first_start(self) -> None:
         """Make no directory, which Faust would for its tables: there are none."""
@@ -255,6 +260,7 @@ class StageService(Service):
             self._stage = self._make()
         except Exception:
             logger.critical("%s cannot be made anew; the others go on", self.label, exc_info=True)
+            self._failures += 1  # it counts as a step: the watchdog must not end the others for its lag
             return False
         return True
 
@@ -293,17 +299,6 @@ class WatchdogService(Service):
     async def on_stop(self) -> None:
         """Look no more."""
         await asyncio.to_thread(self._watchdog.stop)
-
-
-def _account_dead_letters(app: faust.App, settings: Settings, metrics: Metrics) -> None:
-    topic = app.topic(settings.topic(DEAD_LETTERS.name), key_type=bytes, value_type=bytes, value_serializer="raw")
-    known = {reason.value for reason in Reason}
-
-    @app.agent(topic, name="account-dead-letters")
-    async def account(letters: Any) -> None:
-        async for event in letters.events():
-            reason = dict(event.headers or {}).get("reason", b"").decode("ascii", "replace")
-            metrics.dead_letters.labels(reason if reason in known else "unknown").inc()
 
 
 def _serve(app: faust.App, metrics: Metrics, stages: Sequence[StageService]) -> None:

@@ -1,28 +1,25 @@
 """The Kafka clients of the stages, made in one place: what is committed is read, order is kept, no topic is made.
 
-Whoever writes to `votes` may use transactions. So every consumer reads committed records only, and positions are the
-consumer's own: a transaction's marker takes an offset that no record has.
+Whoever writes to `votes` may use transactions. So every consumer reads committed records only, but for Faust's, which
+counts dead letters. Positions are the consumer's own: a transaction's marker takes an offset that no record has.
 """
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from collections.abc import Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from streams.contracts.connect import aiokafka_options
+from streams.contracts.connect import aiokafka_options, close_in_time
 from streams.contracts.settings import Settings
-
-logger = logging.getLogger(__name__)
 
 STOP_SECONDS = 5.0
 MAX_REQUEST_BYTES = 8 * 1024 * 1024
 MAX_PACKED_BYTES = 1024 * 1024 * 1024
 """Largest record before compression: the topic's own limit is on what is left of it after."""
 
+KNOWN_THERE_MS = 300
 SESSION_MS = 6_000
 """A member that is silent for so long is replaced: Kafka's default minimum. The embedded broker lets a group wait for
 half of it at every join."""
@@ -44,8 +41,14 @@ def make_member(settings: Settings, group: str) -> AIOKafkaConsumer:
 
 
 def make_reader(settings: Settings, client: str) -> AIOKafkaConsumer:
-    """Make a consumer outside any group."""
-    return AIOKafkaConsumer(**_options(settings, f"isonomy-{client}"), group_id=None, auto_offset_reset="earliest")
+    """Make a consumer outside any group, for what is known to be there.
+
+    The broker is let look for longer than when votes are waited for: the embedded one needs the longer the more batches
+    it holds, and brings nothing until then.
+    """
+    wait = max(settings.fetch_wait_ms, KNOWN_THERE_MS)
+    options = _options(settings, f"isonomy-{client}") | {"fetch_max_wait_ms": wait}
+    return AIOKafkaConsumer(**options, group_id=None, auto_offset_reset="earliest")
 
 
 def _options(settings: Settings, client: str) -> dict[str, Any]:
@@ -81,17 +84,8 @@ def make_producer(settings: Settings, client: str, *, packed: bool = False) -> A
 
 
 async def stop(client: AIOKafkaConsumer | AIOKafkaProducer) -> None:
-    """Stop a client, whatever comes of it: with the broker away it may wait for ever, or end in a CancelledError.
-
-    Either would take the place of the error for which its stage is ending.
-    """
-    stopping = asyncio.ensure_future(client.stop())
-    await asyncio.wait([stopping], timeout=STOP_SECONDS)
-    if not stopping.done():
-        stopping.cancel()
-        logger.warning("%s did not stop within %.0f s", type(client).__name__, STOP_SECONDS)
-    elif stopping.cancelled() or stopping.exception() is not None:
-        logger.warning("%s did not stop cleanly", type(client).__name__)
+    """Stop a client, whatever comes of it."""
+    await close_in_time(client.stop, STOP_SECONDS)
 
 
 def stable_end(consumer: AIOKafkaConsumer, partition: TopicPartition) -> int:

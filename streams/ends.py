@@ -1,15 +1,25 @@
-"""Up to where partitions can be read, asked with kafka-python: told by a fetch, not every broker answers it right."""
+"""Offsets, asked with kafka-python: up to where partitions can be read, for not every broker answers that right."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import CorruptRecordError, KafkaError, UnsupportedCodecError
+from kafka.errors import (
+    CoordinatorLoadInProgressError,
+    CoordinatorNotAvailableError,
+    CorruptRecordError,
+    KafkaError,
+    NotCoordinatorError,
+    UnsupportedCodecError,
+)
 
 TIMEOUT_MS = 10_000
 TRIES = 20
+COORDINATOR_SECONDS = 30.0
+"""A new Kafka makes its topic of offsets when it is first asked for a group, and no coordinator answers until then."""
 
 
 class EndsUnknown(RuntimeError):  # noqa: N818 -- what it is
@@ -36,7 +46,7 @@ def ask_ends(consumer: Any, partitions: Sequence[Any]) -> dict[Any, int]:
         When there is no answer, or a fetch of the last batch brings nothing.
     """
     ends = _ask(consumer.end_offsets, partitions)
-    first = _ask(consumer.beginning_offsets, partitions)
+    first = ask_firsts(consumer, partitions)
     for partition, end in ends.items():
         if end > first[partition]:
             ends[partition] = _follow(consumer, partition, end)
@@ -63,7 +73,11 @@ def _follow(consumer: Any, partition: Any, end: int) -> int:
         # The last batch cannot be read, for want of a codec or because it is broken: it is there all the same.
         if isinstance(error, KafkaError) and not isinstance(error, (CorruptRecordError, UnsupportedCodecError)):
             raise
-        return max(end, consumer.highwater(partition) or 0)
+        end = max(end, consumer.highwater(partition) or 0)
+        # The client keeps that batch, and asked for it once more, with nothing else in between, would never return.
+        consumer.seek(partition, end)
+        consumer.poll(timeout_ms=0)
+        return end
     return int(consumer.position(partition))
 
 
@@ -74,6 +88,27 @@ def _ask(question: Callable[..., dict[Any, int]], partitions: Sequence[Any]) -> 
         except KeyError:  # kafka-python 3.0 answers for some only, when its metadata has just changed
             continue
     raise EndsUnknown("Kafka does not tell the offsets of all partitions")
+
+
+def ask_firsts(consumer: Any, partitions: Sequence[Any]) -> dict[Any, int]:
+    """Ask for the first offset that each partition holds; raises `EndsUnknown` when there is no answer."""
+    return _ask(consumer.beginning_offsets, partitions)
+
+
+def ask_commits(admin: Any, group: str, partitions: Sequence[Any]) -> dict[Any, Any]:
+    """Ask for what a group has committed, as kafka-python's OffsetAndMetadata; without partitions that have no commit.
+
+    A coordinator that is moving or loading is asked again, for half a minute at most.
+    """
+    give_up = time.monotonic() + COORDINATOR_SECONDS
+    while True:
+        try:
+            found = admin.list_group_offsets({group: list(partitions)}).get(group, {})
+            return {at: known for at, known in found.items() if getattr(known, "offset", -1) >= 0}
+        except (CoordinatorLoadInProgressError, CoordinatorNotAvailableError, NotCoordinatorError):
+            if time.monotonic() >= give_up:
+                raise
+            time.sleep(0.2)
 
 
 def partitions_of_topic(consumer: KafkaConsumer, topic: str) -> list[Any]:

@@ -18,27 +18,24 @@ from typing import Any, Protocol
 from aiokafka import ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import (
     CommitFailedError,
-    CorruptRecordException,
     IllegalGenerationError,
     IllegalStateError,
-    KafkaError,
     OffsetOutOfRangeError,
     RebalanceInProgressError,
     UnknownMemberIdError,
-    UnsupportedCodecError,
 )
 
 from streams.clients import make_member, mark_of, read_commits, stable_end, stop
+from streams.contracts.gaps import Gaps, is_embedded
 from streams.contracts.settings import Settings
 from streams.fetch_wait import FetchWait
-from streams.unreadable import UnreadableBatch, look
+from streams.unreadable import UnreadableBatch, is_of_a_batch, look
 
 logger = logging.getLogger(__name__)
 
 Batch = Mapping[TopicPartition, Any]
 """By partition its records, as the client gives them or as `read` has made of them."""
 _LOST = (CommitFailedError, IllegalGenerationError, RebalanceInProgressError, UnknownMemberIdError)
-_UNREADABLE = (UnsupportedCodecError, CorruptRecordException)
 _NOBODYS = TopicPartition("", 0)
 
 JOIN_LOOK_SECONDS = 0.01
@@ -46,7 +43,8 @@ REBALANCE_GRACE = 0.5
 """Seconds that a fetch may take beyond its own wait before it counts as held up by a rebalance."""
 PROBE = "whose?"
 """Metadata put to a commit that is not ours, where it stands, to see whether the broker keeps any."""
-CAREFUL_WAIT_MS = 500
+CAREFUL_WAIT_MS, MOST_CAREFUL_WAIT_MS = 500, 4_000
+"""How long is waited for what stands before a batch that cannot be read: longer each time, for a fetch may be slow."""
 BLAMELESS_TIMES = 5
 """So often in a row an error that no batch is to blame for may be a passing one."""
 
@@ -113,13 +111,15 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
         self._follower = follower
         self._max_records, self._evenly, self._read = max_records, evenly, read
         self._left_out: set[TopicPartition] = set()
-        self._topics = [settings.topic(name) for name in topics]
+        self._topics, self._group = [settings.topic(name) for name in topics], group
         self.consumer = make_member(settings, group)
         self._turn = asyncio.Lock()
         self._new: list[TopicPartition] | None = None
         self._failure: BaseException | None = None
         self._wait = FetchWait(settings.fetch_wait_ms)
         self._blameless = 0
+        self._careful_ms = CAREFUL_WAIT_MS
+        self._gaps = Gaps()
         self.active = False
         self.hurry = False
         """The stage has something left to do: a turn then does not wait for records."""
@@ -132,6 +132,12 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
     async def run(self) -> None:
         """Follow until cancelled; whatever a stage raises comes out here and ends the stage."""
         self.consumer.subscribe(self._topics, listener=self)
+        try:
+            await self._follow()
+        finally:
+            await stop(self.consumer)  # one that did not start holds sockets, too
+
+    async def _follow(self) -> None:
         await self.consumer.start()
         # aiokafka asks a broker for nothing while it holds records of any of its partitions that were not taken yet,
         # for 100 ms at most: a partition that waits for the others would keep them from coming. No public setting
@@ -149,21 +155,21 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
                     await self._follower.revoked(self)
                 self.active = False
             raise
-        finally:
-            await stop(self.consumer)
 
     async def _step(self) -> None:
         if self._failure is not None:
             raise self._failure
         if self._new is not None:
             partitions, self._new = self._new, None
-            self.reached, self.unreadable = {}, []
+            self.reached, self.unreadable, self._gaps = {}, [], Gaps()
             try:
                 await self._follower.assigned(self, partitions)
             except Rebalanced:
-                # Begin anew: with the next assignment, or with this one when we were only too slow to tell.
+                # Begin anew: with the next assignment, or with this one when it did not change.
+                logger.info("the group %s is moving partitions: the take-over begins anew", self._group)
                 self._new = partitions
                 return
+            self._wait_for(came=False, behind=False)
             self.active = True
         if not self.active:
             await self._wait_for_assignment()
@@ -186,6 +192,10 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
 
     async def _fetch_evenly(self, wait: int) -> dict[TopicPartition, Any]:
         partitions = self.consumer.assignment() - self._left_out
+        if not partitions:
+            # Asked for none, the client would give of all: so for one that nobody has.
+            await self._getmany([_NOBODYS], wait, 1)
+            return {}
         share = max(1, self._max_records // max(1, len(partitions)))
         batch = self._of(await self.fetch(*partitions, timeout_ms=wait, max_records=share))
         try:
@@ -201,12 +211,24 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
     def _adapt_wait(self, came: bool) -> None:
         asked = self.consumer.assignment() - self._left_out
         behind = any(self.reached[at] < stable_end(self.consumer, at) for at in asked if at in self.reached)
+        self._wait_for(came=came, behind=behind)
+
+    def _wait_for(self, *, came: bool, behind: bool) -> None:
         wait = self._wait.look(came=came, behind=behind, now=time.monotonic())
         self.consumer._fetcher._fetch_max_wait_ms = wait  # no public setting may change; a test holds that it is heeded
 
     def told(self) -> str:
         """What the last fetches brought, in words: the watchdog's last ones."""
         return self._wait.told(time.monotonic())
+
+    def give_way(self) -> None:
+        """End a long turn when the group is moving partitions: the rebalance waits for it. Raises `Rebalanced`.
+
+        It throws out who does not join within a session; who then joins anew throws out the next one. No public
+        attribute says that it has begun, and the listener is not told before the turn is over.
+        """
+        if self.consumer._subscription.reassignment_in_progress:
+            raise Rebalanced
 
     def leave_out(self, partitions: Sequence[TopicPartition]) -> None:
         """Fetch nothing of these until said otherwise; what was fetched ahead of its turn is kept by the consumer."""
@@ -246,10 +268,15 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
         except (Rebalanced, OutOfReach):
             raise
         except Exception as error:
-            # A codec's library raises what it likes; what is no batch's fault is raised again.
-            if isinstance(error, KafkaError) and not isinstance(error, _UNREADABLE):
+            if not is_of_a_batch(error):
                 raise
-            return await self._carefully(partitions or tuple(self.reached), max_records, error)
+            batch = await self._carefully(partitions or tuple(self.reached), max_records, error)
+            self._careful_ms = min(2 * self._careful_ms, MOST_CAREFUL_WAIT_MS)
+            return batch
+        self._careful_ms = CAREFUL_WAIT_MS
+        if not self.active and is_embedded(self.consumer):
+            self._wait_for(came=bool(batch), behind=True)  # what a take-over asks for is there
+        batch = await self._gaps.leave_out(self.consumer, batch, self.reached)
         await self._note(partitions or tuple(self.reached), batch)
         return batch
 
@@ -258,7 +285,9 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
             async with asyncio.timeout(timeout_ms / 1000 + REBALANCE_GRACE):
                 batch: Batch = await self.consumer.getmany(*partitions, timeout_ms=timeout_ms, max_records=max_records)
         except TimeoutError:
-            raise Rebalanced from None
+            # Or another stage held the event loop up for so long that the deadline has passed unseen.
+            self.give_way()
+            batch = {}
         except OffsetOutOfRangeError as error:
             places = ", ".join(f"{at.topic}/{at.partition} at {offset}" for at, offset in error.args[0].items())
             raise OutOfReach(f"{places}: the log no longer has this offset") from None
@@ -291,7 +320,7 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
             for at, start in starts.items():
                 self.seek(at, start)
             for at in partitions:
-                if starts[at] >= stable_end(self.consumer, at) > 0:
+                if self._is_at_end(at):
                     continue
                 records = await self._up_to_fault(at, max_records)
                 if records:
@@ -310,20 +339,30 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
             raise error
         return batch
 
+    def _is_at_end(self, at: TopicPartition) -> bool:
+        """Whether the last fetch said that there is nothing more; an empty partition ends at 0."""
+        told = self.consumer.highwater(at) is not None
+        return told and self.reached[at] >= stable_end(self.consumer, at)
+
     async def _up_to_fault(self, at: TopicPartition, most: int) -> list[Any]:
         """Records of one partition before the batch that cannot be read; when that is the first, it is passed over."""
         records: list[Any] = []
+        until = time.monotonic() + self._careful_ms / 1000
         try:
             while len(records) < most:
+                # In short waits: a rebalance that begins meanwhile waits for us.
                 came = await self._getmany([at], 0 if records else CAREFUL_WAIT_MS, 1)
-                if at not in came:
+                expected = {at: records[-1].offset + 1 if records else self.reached[at]}
+                new = (await self._gaps.leave_out(self.consumer, came, expected)).get(at, [])
+                records += new
+                self.give_way()
+                if not new and (records or self._is_at_end(at) or time.monotonic() >= until):
                     break
-                records += came[at]
                 await asyncio.sleep(0)  # heartbeats
         except (Rebalanced, OutOfReach):
             raise
         except Exception as error:
-            if isinstance(error, KafkaError) and not isinstance(error, _UNREADABLE):
+            if not is_of_a_batch(error):
                 raise
             if not records:
                 await self._pass_over(at)
@@ -332,6 +371,10 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
     async def _pass_over(self, at: TopicPartition) -> None:
         found = await look(self.consumer, at, self.reached[at])
         if found is None:
+            return
+        ahead = found.offset > self.reached[at]
+        if ahead and not await self._gaps.leave_out(self.consumer, {at: [found]}, self.reached):
+            self._blameless = 0  # a record in front of it cannot be seen yet
             return
         logger.error(
             "%s/%d: the batch at offsets %d to %d cannot be read and is passed over: %s",

@@ -11,7 +11,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import for_code
+from aiokafka.errors import (
+    ConsumerStoppedError,
+    CorruptRecordException,
+    IllegalOperation,
+    KafkaError,
+    UnsupportedCodecError,
+    for_code,
+)
 from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.record.memory_records import MemoryRecords
 
@@ -20,6 +27,7 @@ _HEADER = struct.Struct(">qiibIhi")
 """Base offset, length, leader epoch, magic, checksum, attributes, last offset delta."""
 _CODECS = {0: "none", 1: "gzip", 2: "snappy", 3: "lz4", 4: "zstd"}
 _READ_COMMITTED = 1
+_NO_BATCHS = (KafkaError, ConsumerStoppedError, IllegalOperation, MemoryError, OSError, ImportError)
 MOST_BYTES = 4 * 1024 * 1024
 WAIT_MS = 500
 
@@ -36,6 +44,21 @@ class UnreadableBatch:
     last: int
     raw: bytes
     why: str
+
+
+def is_of_a_batch(error: Exception) -> bool:
+    """Whether an error of a fetch may be a batch's fault; a codec's library raises what it likes.
+
+    Want of memory, of files or of the library itself is this process's trouble: the batch may be read by another.
+
+    >>> is_of_a_batch(ValueError("broken")), is_of_a_batch(CorruptRecordException()), is_of_a_batch(KafkaError())
+    (True, True, False)
+    >>> is_of_a_batch(ConsumerStoppedError()), is_of_a_batch(MemoryError())
+    (False, False)
+    """
+    if isinstance(error, (UnsupportedCodecError, CorruptRecordException)):
+        return True
+    return not isinstance(error, _NO_BATCHS)
 
 
 async def look(consumer: AIOKafkaConsumer, partition: TopicPartition, position: int) -> UnreadableBatch | None:
@@ -88,6 +111,8 @@ def _fault(raw: bytes) -> str | None:
             return f"{len(raw)} bytes ({codec}): the checksum does not fit"
         for _ in batch:
             pass
-    except Exception as error:  # noqa: BLE001 -- whatever a codec's library raises, the batch cannot be read
+    except Exception as error:
+        if not is_of_a_batch(error):
+            raise
         return f"{len(raw)} bytes ({codec}): {type(error).__name__}: {error}"
     return None

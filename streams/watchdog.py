@@ -25,6 +25,8 @@ logger = logging.getLogger(__name__)
 
 EXIT_CODE = 70
 POLL_SECONDS = 2.0
+MOST_BETWEEN_LOOKS = 10.0
+"""Seconds that one look may add to a stage's age: five times what lies between two, for asking takes its time."""
 
 
 class Watched(Protocol):
@@ -49,11 +51,11 @@ class Progress:
     """For how long one stage has had lag and done nothing, by looks that were answered; pure.
 
     >>> progress = Progress()
-    >>> progress.observe(0.0, position=5, lag=10), progress.observe(30.0, position=5, lag=12)
-    (0.0, 30.0)
+    >>> progress.observe(0.0, position=5, lag=10), progress.observe(9.0, position=5, lag=12)
+    (0.0, 9.0)
     >>> progress.miss()
     >>> progress.observe(500.0, position=5, lag=11), progress.observe(502.0, position=5, lag=11)
-    (30.0, 32.0)
+    (9.0, 11.0)
     >>> progress.observe(504.0, position=6, lag=11)
     0.0
     """
@@ -67,7 +69,8 @@ class Progress:
         if self.position is None or lag <= 0 or position != self.position:
             self.position, self.age = position, 0.0
         elif self.looked_at is not None:
-            self.age += now - self.looked_at
+            # A process that was frozen may not have had a turn since: its absence is not the stage's.
+            self.age += min(now - self.looked_at, MOST_BETWEEN_LOOKS)
         self.looked_at = now
         return self.age
 
@@ -93,6 +96,7 @@ class Watchdog(threading.Thread):
         self._progress = {stage.name: Progress() for stage in stages}
         self._stages = stages
         self._shown: dict[str, set[tuple[str, str]]] = {stage.name: set() for stage in stages}
+        self._doubted: set[tuple[str, Any]] = set()
         self._halt = threading.Event()
 
     def stop(self) -> None:
@@ -152,11 +156,24 @@ class Watchdog(threading.Thread):
         for at, position in positions.items():
             lag = ends[TopicPartition(at.topic, at.partition)] - position
             if lag < 0:  # the position was read first, so the same log cannot be shorter
-                _exit(f"{at.topic}/{at.partition} ends before what {group} has read of it: it is another log")
+                self._shorter(at, group)
+                continue
+            self._doubted.discard((group, at))
             self._metrics.lag.labels(group, at.topic, str(at.partition)).set(lag)
             self._shown[group].add((at.topic, str(at.partition)))
             total += lag
         return total
+
+    def _shorter(self, at: Any, group: str) -> None:
+        """End the process for a log that ends too early; at the second look, with another client.
+
+        The first may have asked a broker that was the leader, and does not know yet that it is no more.
+        """
+        what = f"{at.topic}/{at.partition} ends before what {group} has read of it"
+        if (group, at) in self._doubted:
+            _exit(f"{what}: it is another log")
+        self._doubted.add((group, at))
+        raise EndsUnknown(f"{what}: asking again")
 
 
 def _exit(why: str) -> None:

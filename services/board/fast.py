@@ -48,7 +48,7 @@ class Fast:
             await self._app(scope, receive, send)
             return
         began = time.perf_counter()
-        age = self._views.staleness(time.monotonic())
+        age = self._views.staleness(time.monotonic(), asked[0], asked[1])
         status, headers, body = choose(scope, board.ordered(asked[2]), age)
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})

@@ -9,7 +9,16 @@ from collections.abc import Iterable
 
 import msgspec
 
-from services.board.held import HeldAlerts, HeldArena, HeldBoard, HeldFairness, position_of
+from services.board.held import (
+    ALERTS,
+    FAIRNESS,
+    UNREADABLE,
+    HeldAlerts,
+    HeldArena,
+    HeldBoard,
+    HeldFairness,
+    position_of,
+)
 from services.board.hub import Hub
 from services.board.source import Changes, Source, SourceAway
 from services.board.views import Views
@@ -25,9 +34,6 @@ GRACE_SECONDS = 30.0
 seconds. After that an older state is another truth (a rebuild, another ledger), and is taken. What is no longer listed
 is dropped when the ledger no longer holds it either, and is kept until then, however long that is."""
 
-FAIRNESS, ALERTS = "the fairness view", "the alerts view"
-"""Names of these two beside those of boards: no board is called so."""
-
 
 class _Change(msgspec.Struct):
     arena: str
@@ -36,6 +42,8 @@ class _Change(msgspec.Struct):
     alerts: int = 0
     ledger: int | None = None
 
+
+_View = HeldBoard | HeldFairness | HeldAlerts
 
 _change = msgspec.json.Decoder(_Change)
 _encode = msgspec.json.Encoder().encode
@@ -100,7 +108,7 @@ class Follow:
         for message in messages:
             try:
                 change = _change.decode(message)
-            except msgspec.MsgspecError as error:
+            except UNREADABLE as error:
                 log.warning("a message on a channel of changes that is none: %s", error)
                 continue
             known = merged.setdefault(change.arena, change)
@@ -115,6 +123,9 @@ class Follow:
         """Read what is listed and not held as listed (or everything), and drop what is withdrawn."""
         for arena, boards in names.items():
             held = self._views.arenas.get(arena)
+            if held is not None:
+                for gone in held.unreadable.keys() - boards - {FAIRNESS, ALERTS}:
+                    del held.unreadable[gone]
             older = {view for name, view in self._older if name == arena}
             wanted = boards if everything or held is None else (boards - set(held.boards)) | (boards & older)
             judged = everything or held is None or not older.isdisjoint((FAIRNESS, ALERTS))
@@ -152,9 +163,9 @@ class Follow:
         for board, text in zip(boards, texts, strict=False):
             if text is None:
                 continue
-            known = held.boards.get(board)
-            if self._replaces(arena, board, known.document.body if known else None, text):
-                held.boards[board] = HeldBoard(text)
+            known, new = held.boards.get(board), HeldBoard(text)
+            if self._replaces(arena, board, known, new):
+                held.boards[board] = new
                 changed.append(board)
         if changed and not first:
             newest = ledger if ledger is not None else max(filter(None, map(held.ledger_of, changed)), default=None)
@@ -163,25 +174,37 @@ class Follow:
             self._judge(arena, held, *texts[-2:], first=first)
 
     def _judge(self, arena: str, held: HeldArena, fairness: bytes | None, alerts: bytes | None, *, first: bool) -> None:
-        known = held.fairness.document.body if held.fairness else None
-        if fairness is not None and self._replaces(arena, FAIRNESS, known, fairness):
-            held.fairness = HeldFairness(fairness)
+        shares = None if fairness is None else HeldFairness(fairness)
+        if shares is not None and self._replaces(arena, FAIRNESS, held.fairness, shares):
+            held.fairness = shares
             if not first:
-                self._hub.tell(arena, "fairness", _encode({"ledger": held.fairness.head.position.ledger}))
-        known = held.alerts.document.body if held.alerts else None
-        if alerts is not None and self._replaces(arena, ALERTS, known, alerts):
+                self._hub.tell(arena, "fairness", _encode({"ledger": shares.head.position.ledger}))
+        firing = None if alerts is None else HeldAlerts(alerts)
+        if firing is not None and self._replaces(arena, ALERTS, held.alerts, firing):
             before = held.alerts.by_id if held.alerts else {}
-            held.alerts = HeldAlerts(alerts)
+            held.alerts = firing
             for identity, raw in held.alerts.by_id.items():
                 if not first and before.get(identity) != raw:
                     self._hub.tell(arena, "alert", bytes(raw))
 
-    def _replaces(self, arena: str, view: str, known: bytes | None, text: bytes) -> bool:
+    def _replaces(self, arena: str, view: str, held: _View | None, shown: _View) -> bool:
         """Whether a view that Redis shows takes the place of what is held: not when it is older, for a while.
 
-        A Redis that lost its last seconds shows the past until the worker has noticed and written again.
+        A Redis that lost its last seconds shows the past until the worker has noticed and written again. A view that
+        cannot be read never does: it is its arena's trouble, and no other's.
         """
         place, now = (arena, view), time.monotonic()
+        known, text = held.document.body if held else None, shown.document.body
+        unreadable = self._views.arenas[arena].unreadable
+        try:
+            if known != text:
+                shown.check()
+        except UNREADABLE as error:
+            if unreadable.setdefault(view, now) == now:
+                kept = "what is held stays" if held else "nothing is known of it"
+                log.error("%s of arena %s cannot be read here, %s: %s", view, arena, kept, error)  # noqa: TRY400 -- the message says it all
+            return False
+        unreadable.pop(view, None)
         if known == text:
             self._older.pop(place, None)
             return False

@@ -50,6 +50,9 @@ class _Alerts(msgspec.Struct):
     alerts: list[msgspec.Raw]
 
 
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What reading a view raises that is none of this version."""
+
 _named = msgspec.json.Decoder(_Named)
 _head = msgspec.json.Decoder(_Head)
 _placed = msgspec.json.Decoder(_Placed)
@@ -70,7 +73,7 @@ def position_of(text: bytes) -> int | None:
     """
     try:
         return _placed.decode(text).position.ledger
-    except msgspec.MsgspecError:  # a worker of another version wrote it
+    except UNREADABLE:  # a worker of another version wrote it
         return None
 
 
@@ -90,6 +93,10 @@ class HeldBoard:
     def lines(self) -> Lines:
         """JSON of each line."""
         return lines_by_model(self.head.models)
+
+    def check(self) -> None:
+        """Look whether it can be read; raises one of `UNREADABLE`. Lines of one version are alike: one is looked at."""
+        lines_by_model(self.head.models[:1])
 
     def ordered(self, rating: Rating) -> Document:
         """The board by one rating; by Bradley-Terry it is what was published, to the byte."""
@@ -117,6 +124,10 @@ class HeldFairness:
         """JSON of each model's line."""
         return lines_by_model(self.head.models)
 
+    def check(self) -> None:
+        """Look whether it can be read; raises one of `UNREADABLE`."""
+        lines_by_model(self.head.models[:1])
+
 
 class HeldAlerts:
     """The alerts that fire, as published."""
@@ -129,9 +140,17 @@ class HeldAlerts:
         """JSON of each, latest beginning first."""
         return {_firing.decode(raw).id: raw for raw in _alerts.decode(self.document.body).alerts}
 
+    def check(self) -> None:
+        """Look whether it can be read; raises one of `UNREADABLE`."""
+        self.by_id  # noqa: B018 -- read now, and held
+
     def of(self, model: str) -> list[msgspec.Raw]:
         """JSON of those that are about a model."""
         return [raw for raw in self.by_id.values() if _firing.decode(raw).subject.model == model]
+
+
+FAIRNESS, ALERTS = "the fairness view", "the alerts view"
+"""Names of these two beside those of boards: no board is called so."""
 
 
 @dataclass
@@ -141,6 +160,9 @@ class HeldArena:
     boards: dict[str, HeldBoard] = field(default_factory=dict)
     fairness: HeldFairness | None = None
     alerts: HeldAlerts | None = None
+    unreadable: dict[str, float] = field(default_factory=dict)
+    """Views that Redis shows in a form that cannot be read here, and since when in monotonic time: what is held of
+    them, if anything, is older."""
 
     def ledger_of(self, board: str) -> int | None:
         """Up to where in the ledger a board counts."""
@@ -154,13 +176,15 @@ class HeldArena:
         return max((position_of(body) or 0 for body in bodies), default=0)
 
     def summary(self, arena: str) -> dict[str, Any]:
-        """Line of the list of arenas."""
+        """Line of the list of arenas; a number that only an unreadable view would tell is None."""
         overall = self.boards.get(OVERALL)
+        none = None if OVERALL in self.unreadable else 0
+        silent = None if ALERTS in self.unreadable else 0
         return {
             "arena": arena,
             "boards": sorted(self.boards, key=lambda name: (name != OVERALL, name)),
-            "votes": overall.head.votes if overall else 0,
-            "models": len(overall.head.models) if overall else 0,
+            "votes": overall.head.votes if overall else none,
+            "models": len(overall.head.models) if overall else none,
             "as_of": overall.head.as_of if overall else None,
-            "alerts_firing": len(self.alerts.by_id) if self.alerts else 0,
+            "alerts_firing": len(self.alerts.by_id) if self.alerts else silent,
         }

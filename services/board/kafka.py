@@ -7,18 +7,18 @@ import logging
 import time
 from typing import Any, Protocol
 
-import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
+from services.board.held import UNREADABLE
 from services.board.hub import Hub
 from services.board.lag import Lag
 from services.board.past import PastAlerts
 from services.board.source import Source, SourceAway
 from services.board.views import Views
 from services.herald.kafka import Follower, Unreadable
-from streams.contracts.connect import aiokafka_options
+from streams.contracts.connect import aiokafka_options, close_in_time
 from streams.contracts.settings import Settings
 from streams.contracts.topics import ALERTS, INTAKE_GROUP, LEDGER, VOTES
 
@@ -101,8 +101,8 @@ class KafkaFollower:
                 log.exception("following Kafka failed; it begins again")
                 self._set_away("Kafka is not followed: a fault of this server")
             finally:
-                await _close(consumer)
-                await _close(admin)
+                await close_in_time(consumer.stop, ANSWER_SECONDS)
+                await close_in_time(admin.close, ANSWER_SECONDS)
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _follow(self, consumer: AIOKafkaConsumer, admin: AIOKafkaAdminClient) -> None:
@@ -131,12 +131,12 @@ class KafkaFollower:
                     continue
                 for record in records:
                     if record.value is not None:
-                        self._take(record.value, record.timestamp / 1000)
+                        self._take(record.value, (record.timestamp or 0) / 1000)
 
     def _take(self, value: bytes, recorded: float) -> None:
         try:
             ended = self._past.take(value)
-        except msgspec.MsgspecError as error:
+        except UNREADABLE as error:
             log.warning("a record of the topic %s that is no alert: %s", ALERTS.name, error)
             return
         # What was told before this process began is no news: who listens has read it, or will.
@@ -182,11 +182,3 @@ def _partitions(topics: list[dict[str, Any]], name: str) -> list[TopicPartition]
     """Partitions of a topic, none while it does not exist."""
     found = [topic["partitions"] for topic in topics if topic["topic"] == name]
     return [TopicPartition(name, number) for number in sorted(each["partition"] for each in found[0])] if found else []
-
-
-async def _close(client: AIOKafkaConsumer | AIOKafkaAdminClient) -> None:
-    try:
-        async with asyncio.timeout(ANSWER_SECONDS):
-            await (client.stop() if isinstance(client, AIOKafkaConsumer) else client.close())
-    except (KafkaError, OSError, TimeoutError) as error:
-        log.warning("a client of Kafka did not close cleanly: %r", error)

@@ -39,10 +39,10 @@ def openapi(added: Sequence[tuple[Document, Document]] = ()) -> Document:
         "ArenaLine": _object(
             arena=_STRING,
             boards=_array(_STRING),
-            votes=_COUNT,
-            models=_COUNT,
+            votes=_COUNT_OR_NULL,
+            models=_COUNT_OR_NULL,
             as_of={"type": ["number", "null"], "description": "Newest record time counted, epoch seconds."},
-            alerts_firing=_COUNT,
+            alerts_firing=_COUNT_OR_NULL,
         ),
         "OrderedBoard": {
             **schemas["Board"],
@@ -148,6 +148,11 @@ def _paths() -> Document:
 
 _STRING: Document = {"type": "string"}
 _COUNT: Document = {"type": "integer", "minimum": 0}
+_COUNT_OR_NULL: Document = {
+    "type": ["integer", "null"],
+    "minimum": 0,
+    "description": "`null` while what says it cannot be read: a worker of another version published it.",
+}
 _MEANING = {
     400: "A parameter has a value that it cannot have.",
     404: "There is no such arena, board or model; `detail` names what there is.",

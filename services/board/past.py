@@ -34,7 +34,7 @@ class PastAlerts:
     def take(self, value: bytes) -> Statement | None:
         """Take one record of the topic; returns the statement when it ends an alert that had not ended before.
 
-        Raises `msgspec.MsgspecError`.
+        Raises one of `held.UNREADABLE`.
 
         >>> past = PastAlerts()
         >>> record = b'{"id":"a-1","arena":"text","status":"resolved"}'

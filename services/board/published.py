@@ -6,6 +6,7 @@ from typing import NamedTuple, TypeVar
 
 import msgspec
 
+from services.board.held import UNREADABLE
 from streams.contracts.alert import Alert
 from streams.contracts.view import Board
 
@@ -13,13 +14,14 @@ from streams.contracts.view import Board
 class Published(NamedTuple):
     """What is published of one arena: JSON as in Redis, `None` where there is nothing (docs/contracts/redis.md).
 
-    `board` is the overall one.
+    `board` is the overall one, `unreadable` how many of its views Redis shows in a form that could not be taken in.
     """
 
     arena: str
     board: bytes | None
     fairness: bytes | None
     alerts: bytes | None
+    unreadable: int = 0
 
 
 class JudgedModel(msgspec.Struct):
@@ -104,14 +106,14 @@ _firing = msgspec.json.Decoder(Firing)
 
 def read(published: Published) -> Known:
     """Decode what is published; what cannot be read is counted and left out."""
-    known = Known(published.arena, None, None, None)
+    known = Known(published.arena, None, None, None, published.unreadable)
 
     def decoded(decoder: msgspec.json.Decoder[T], text: bytes | None) -> T | None:
         if text is None:
             return None
         try:
             return decoder.decode(text)
-        except msgspec.MsgspecError:
+        except UNREADABLE:
             known.unreadable += 1
             return None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from typing import Any
 
@@ -13,7 +14,8 @@ from starlette.responses import Response
 from services.board.atom import feed
 from services.board.document import Document
 from services.board.events import EventStream
-from services.board.held import HeldAlerts
+from services.board.held import ALERTS as ALERTS_VIEW
+from services.board.held import FAIRNESS, UNREADABLE, HeldAlerts
 from services.board.histories import Histories
 from services.board.hub import Hub
 from services.board.kafka import Kafka
@@ -22,8 +24,10 @@ from services.board.past import PastAlerts
 from services.board.reply import reply
 from services.board.views import Views, missing
 from services.web.refusal import Refusal, Refused
-from streams.contracts.alert import decode_alert
+from streams.contracts.alert import Alert, decode_alert
 from streams.contracts.view import OVERALL
+
+log = logging.getLogger(__name__)
 
 MOST_ALERTS, ALERTS = 1_000, 100
 """Alerts of one answer: at most, and when nothing is said."""
@@ -50,8 +54,10 @@ class Read:
 
     async def leaderboard(self, request: Request) -> Response:
         """GET /v1/arenas/{arena}/leaderboard."""
-        board = self._views.board(request.path_params["arena"], request.query_params.get("board", OVERALL))
-        return self._reply(request, board.ordered(one_of(Rating, "rating", request.query_params.get("rating", "bt"))))
+        arena, name = request.path_params["arena"], request.query_params.get("board", OVERALL)
+        board = self._views.board(arena, name)
+        rating = one_of(Rating, "rating", request.query_params.get("rating", "bt"))
+        return self._reply(request, board.ordered(rating), arena, name)
 
     async def model(self, request: Request) -> Response:
         """GET /v1/arenas/{arena}/models/{model}."""
@@ -66,7 +72,8 @@ class Read:
         if not boards and line is None:
             known = held.boards[OVERALL].lines if OVERALL in held.boards else {}
             raise missing("model", model, known, f" in arena {arena}")
-        alerts = held.alerts.of(model) if held.alerts else []
+        firing = self._views.alerts(arena)
+        alerts = firing.of(model) if firing else []
         return self._answer(
             request, {"arena": arena, "model": model, "boards": boards, "fairness": line, "alerts": alerts}
         )
@@ -74,10 +81,10 @@ class Read:
     async def fairness(self, request: Request) -> Response:
         """GET /v1/arenas/{arena}/fairness."""
         arena = request.path_params["arena"]
-        held = self._views.arena(arena)
-        if held.fairness is None:
+        fairness = self._views.fairness(arena)
+        if fairness is None:
             raise Refused(Refusal.NOT_FOUND, f"nothing is known of the fairness of arena {arena} yet")
-        return self._reply(request, held.fairness.document)
+        return self._reply(request, fairness.document, arena, FAIRNESS)
 
     async def alerts(self, request: Request) -> Response:
         """GET /v1/arenas/{arena}/alerts."""
@@ -90,19 +97,19 @@ class Read:
         content = {"arena": arena, "status": status, "total": len(raws), "alerts": raws[:limit]}
         if status == "all":
             content["past"] = "away" if self._kafka.away or self._kafka.unreadable else "live"
-        return self._answer(request, content)
+        return self._answer(request, content, arena, ALERTS_VIEW)
 
     async def atom(self, request: Request) -> Response:
         """GET /v1/arenas/{arena}/alerts.atom."""
         arena = request.path_params["arena"]
-        firing = self._views.arena(arena).alerts
+        firing = self._views.alerts(arena)
         made_of = (firing, self._past.taken)
         known = self._feeds.get(arena)
         if known is None or known[0] != made_of:
-            alerts = [decode_alert(raw) for raw in self._alerts(arena, ended=True)[:FEED_ALERTS]]
+            alerts = _readable(arena, self._alerts(arena, ended=True)[:FEED_ALERTS])
             document = Document(feed(arena, alerts, self._public_url), b"application/atom+xml")
             known = self._feeds[arena] = (made_of, document)
-        return self._reply(request, known[1])
+        return self._reply(request, known[1], arena, ALERTS_VIEW)
 
     async def history(self, request: Request) -> Response:
         """GET /v1/arenas/{arena}/history."""
@@ -124,15 +131,26 @@ class Read:
 
     def _alerts(self, arena: str, ended: bool) -> list[bytes]:
         """JSON of the alerts that fire, and of those that ended."""
-        held = self._views.arena(arena)
-        firing = held.alerts.by_id if held.alerts else {}
+        alerts = self._views.alerts(arena)
+        firing = alerts.by_id if alerts else {}
         return [*firing.values(), *(map(msgspec.Raw, self._past.of(arena, but=firing)) if ended else [])]
 
-    def _answer(self, request: Request, content: dict[str, Any]) -> Response:
-        return self._reply(request, Document(_encode(content)))
+    def _answer(self, request: Request, content: dict[str, Any], arena: str = "", view: str = "") -> Response:
+        return self._reply(request, Document(_encode(content)), arena, view)
 
-    def _reply(self, request: Request, document: Document) -> Response:
-        return reply(request, document, self._views.staleness(time.monotonic()))
+    def _reply(self, request: Request, document: Document, arena: str = "", view: str = "") -> Response:
+        return reply(request, document, self._views.staleness(time.monotonic(), arena, view))
+
+
+def _readable(arena: str, raws: list[bytes]) -> list[Alert]:
+    """The alerts that this version knows; a feed without one that it does not is better than no feed."""
+    alerts = []
+    for raw in raws:
+        try:
+            alerts.append(decode_alert(raw))
+        except UNREADABLE as error:
+            log.warning("an alert of arena %s is not in its feed, for it cannot be read: %s", arena, error)
+    return alerts
 
 
 def one_of(kind: type[Rating], name: str, text: str) -> Rating:

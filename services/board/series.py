@@ -7,6 +7,8 @@ Names and meaning are in `streams/contracts/published_series.py`.
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -54,7 +56,8 @@ class _Families:
         self._made = {each: _family(each) for each in PUBLISHED_SERIES}
 
     def add(self, which: Series, value: float, *labels: str) -> None:
-        self._made[which].add_metric(labels, value)
+        # A view may hold a number that no float64 holds: it is none of ours, and must not blind the other arenas.
+        self._made[which].add_metric(labels, value if abs(value) <= sys.float_info.max else math.nan)
 
     def made(self) -> Iterator[Metric]:
         return iter(self._made.values())

@@ -9,10 +9,12 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Protocol
 
 from redis.asyncio.client import PubSub
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
-from streams.contracts.connect import FOLLOWING, async_redis_client
+from streams.contracts.connect import FOLLOWING, async_redis_client, resolve_anew
 from streams.contracts.history import PARTS
+from streams.contracts.keys import names_of, number_of
+from streams.contracts.redis_away import is_foreign
 from streams.contracts.settings import Settings
 
 SILENT_SECONDS = 1.0
@@ -86,25 +88,18 @@ class RedisSource:
         prefix, _, rest = self._keys.changed("\0").partition("\0")
         pattern = _GLOB.sub(r"\\\1", prefix) + "*" + rest
         async with self._redis.pubsub() as pubsub:
-            try:
+            async with self._asked():
                 await pubsub.psubscribe(pattern)
                 confirmed = await pubsub.get_message(timeout=ANSWER_SECONDS)
-            except (RedisError, OSError) as error:
-                raise SourceAway(str(error)) from None
             if confirmed is None:
                 raise SourceAway("Redis does not confirm the subscription")
             yield _Subscription(pubsub)
 
     async def names(self) -> dict[str, set[str]]:
         """List arenas and boards; see `Source`."""
-        try:
-            arenas = sorted(name.decode() for name in await _members(self._redis, self._keys.arenas))
-            return {
-                arena: {name.decode() for name in await _members(self._redis, self._keys.boards(arena))}
-                for arena in arenas
-            }
-        except (RedisError, OSError) as error:
-            raise SourceAway(str(error)) from None
+        async with self._asked():
+            arenas = sorted(await _members(self._redis, self._keys.arenas))
+            return {arena: await _members(self._redis, self._keys.boards(arena)) for arena in arenas}
 
     async def read(self, arena: str, boards: Sequence[str], judged: bool) -> list[bytes | None]:
         """Read views; see `Source`."""
@@ -113,29 +108,32 @@ class RedisSource:
         if judged:  # together: these two are of one moment
             batches.append([self._keys.fairness(arena), self._keys.alerts(arena)])
         found: list[bytes | None] = []
-        try:
+        async with self._asked():
             for batch in batches:
                 found += await _texts(self._redis, batch)
-        except (RedisError, OSError) as error:
-            raise SourceAway(str(error)) from None
         return found
 
     async def shown(self, partitions: Iterable[int]) -> dict[int, int]:
         """Read how far the boards count; see `Source`."""
-        try:
-            # One by one: in a cluster they are in different slots.
-            found = {partition: await self._redis.get(self._keys.shown(partition)) for partition in partitions}
-        except (RedisError, OSError) as error:
-            raise SourceAway(str(error)) from None
-        return {partition: int(text) for partition, text in found.items() if text is not None}
+        async with self._asked():
+            # One by one: behind a proxy that shards they are in different places.
+            texts = {each: (await _texts(self._redis, [self._keys.shown(each)]))[0] for each in partitions}
+        return {each: offset for each, text in texts.items() if (offset := number_of(text)) is not None}
 
     async def history(self, arena: str) -> dict[str, bytes | None]:
         """Read the history; see `Source`."""
-        try:
+        async with self._asked():
             found = await _texts(self._redis, [self._keys.history(arena, part) for part in PARTS])
-        except (RedisError, OSError) as error:
-            raise SourceAway(str(error)) from None
         return dict(zip(PARTS, found, strict=True))
+
+    @asynccontextmanager
+    async def _asked(self) -> AsyncIterator[None]:
+        """Say that Redis is away when it does not answer; a server that is loading or cut off is left."""
+        try:
+            yield
+        except (RedisError, OSError) as error:
+            await resolve_anew(self._redis, error)
+            raise SourceAway(str(error)) from None
 
 
 class _Subscription:
@@ -163,11 +161,17 @@ class _Subscription:
 
 
 async def _texts(redis: Any, keys: list[str]) -> list[bytes | None]:
-    """The client's types allow text; ours returns bytes."""
+    """Read texts; None is what is not there, or no text. The client's types allow text; ours returns bytes."""
     texts: list[bytes | None] = await redis.mget(keys)
     return texts
 
 
-async def _members(redis: Any, key: str) -> set[bytes]:
-    members: set[bytes] = await redis.smembers(key)
-    return members
+async def _members(redis: Any, key: str) -> set[str]:
+    """List a set's members that are names; none when the key holds something else, until its worker has mended that."""
+    try:
+        members: set[bytes] = await redis.smembers(key)
+    except ResponseError as error:
+        if not is_foreign(error):
+            raise
+        return set()
+    return set(names_of(members))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from services.board.held import HeldArena, HeldBoard
+from services.board.held import ALERTS, FAIRNESS, HeldAlerts, HeldArena, HeldBoard, HeldFairness
 from services.board.ledger import Ledger
 from services.board.published import Published
 from services.web.refusal import Refusal, Refused, retry_after
@@ -47,9 +47,25 @@ class Views:
         """One board; raises `Refused`."""
         held = self.arena(arena)
         found = held.boards.get(board)
+        if found is None and board in held.unreadable:
+            raise unreadable(f"board {board}", arena)
         if found is None:
             raise missing("board", board, held.boards, f" in arena {arena}")
         return found
+
+    def fairness(self, arena: str) -> HeldFairness | None:
+        """What is known of an arena's fairness, if anything; raises `Refused`."""
+        held = self.arena(arena)
+        if held.fairness is None and FAIRNESS in held.unreadable:
+            raise unreadable(FAIRNESS, arena)
+        return held.fairness
+
+    def alerts(self, arena: str) -> HeldAlerts | None:
+        """The alerts of an arena that fire, if any were published; raises `Refused`."""
+        held = self.arena(arena)
+        if held.alerts is None and ALERTS in held.unreadable:
+            raise unreadable(ALERTS, arena)  # no answer is better than one that says that all is well
+        return held.alerts
 
     def require_known(self) -> None:
         """Raise `Refused` while nothing is known: never read, or Redis is empty and the ledger may not be."""
@@ -67,6 +83,7 @@ class Views:
                 board.document.body if (board := held.boards.get(OVERALL)) else None,
                 held.fairness.document.body if held.fairness else None,
                 held.alerts.document.body if held.alerts else None,
+                len(held.unreadable),
             )
             for arena, held in list(self.arenas.items())
         ]
@@ -75,10 +92,20 @@ class Views:
         """For how long Redis may have known better, seconds; 0 while Redis is followed."""
         return 0.0 if self.gone_since is None else max(0.0, now - self.gone_since)
 
-    def staleness(self, now: float) -> float:
-        """For how long what is held may have been out of date, seconds: Redis away, or votes on no board yet."""
-        behind = 0.0 if self.behind_since is None else now - self.behind_since
-        return max(self.age(now), behind)
+    def staleness(self, now: float, arena: str = "", view: str = "") -> float:
+        """For how long what is held (or a view of it) may have been out of date, seconds.
+
+        Redis is away, votes are on no board yet, or Redis shows that view in a form that cannot be read here.
+        """
+        held = self.arenas.get(arena)
+        since = (self.behind_since, held.unreadable.get(view) if held else None)
+        return max(self.age(now), *(0.0 if each is None else now - each for each in since))
+
+
+def unreadable(what: str, arena: str) -> Refused:
+    """Say that there is something, and that it cannot be read."""
+    detail = f"{what} of arena {arena} was published by a worker of another version, and cannot be read here"
+    return Refused(Refusal.UNAVAILABLE, detail, retry_after(60.0))
 
 
 def missing(what: str, name: str, known: Iterable[str], where: str = "") -> Refused:

@@ -21,6 +21,20 @@ log = logging.getLogger(__name__)
 WITHIN = 5.0
 
 
+def require_codecs() -> None:
+    """Look for the library of the codecs: without it, what others read would be parked as unreadable.
+
+    Raises `UserError` when it is missing.
+    """
+    from aiokafka import codec
+
+    if not (codec.has_snappy() and codec.has_lz4() and codec.has_zstd()):
+        raise UserError(
+            "cramjam cannot be imported, so votes in snappy, lz4 or zstd could not be read: "
+            "install what deploy/requirements.lock names"
+        )
+
+
 def require_kafka(settings: Settings) -> None:
     """Log in once. Raises `UserError` when Kafka refuses us, or we it."""
     if settings.kafka_security is KafkaSecurity.PLAINTEXT:

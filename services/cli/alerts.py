@@ -8,15 +8,32 @@ import time
 from typing import Any
 
 import click
+import msgspec
 from redis.exceptions import RedisError
 
 from services.cli.admission import require_redis
 from services.cli.common import format_option, read_settings
 from services.cli.errors import UserError
 from streams.contracts.connect import COMMAND, redis_client
+from streams.contracts.keys import names_of
+from streams.contracts.settings import Settings
 
 LOOK_SECONDS = 0.25
 _STYLES = {"critical": "bold red", "warning": "yellow", "info": "cyan"}
+
+
+class _Alert(msgspec.Struct):
+    """What is shown of one."""
+
+    severity: str
+    arena: str
+    kind: str
+    summary: str
+    runbook_url: str
+
+
+class _View(msgspec.Struct):
+    alerts: list[_Alert]
 
 
 @click.command("alerts")
@@ -27,15 +44,12 @@ def command(arena: str | None, wait: float, form: str) -> None:
     """List the alerts that fire, latest beginning first; they are also records of the topic `alerts`."""
     settings = read_settings()
     require_redis(settings)
-    redis: Any = redis_client(settings, COMMAND, decode_responses=True)
+    redis: Any = redis_client(settings, COMMAND)
     deadline = time.monotonic() + wait
     try:
         while True:
-            arenas = [arena] if arena else sorted(redis.smembers(settings.keys.arenas))
-            views = (
-                [text for text in redis.mget([settings.keys.alerts(each) for each in arenas]) if text] if arenas else []
-            )
-            alerts = [alert for text in views for alert in json.loads(text)["alerts"]]
+            arenas = [arena] if arena else names_of(redis.smembers(settings.keys.arenas))
+            alerts = _read(redis, settings, arenas) if arenas else []
             if alerts or time.monotonic() >= deadline:
                 break
             time.sleep(LOOK_SECONDS)  # between two looks, not in place of one
@@ -47,6 +61,19 @@ def command(arena: str | None, wait: float, form: str) -> None:
         sys.stdout.write(json.dumps(alerts) + "\n")
         return
     _print(alerts)
+
+
+def _read(redis: Any, settings: Settings, arenas: list[str]) -> list[dict[str, Any]]:
+    """Read what fires in these arenas; of one that cannot be read, nothing would look like all is well."""
+    alerts = []
+    for arena, text in zip(arenas, redis.mget([settings.keys.alerts(each) for each in arenas]), strict=True):
+        try:
+            view = {"alerts": []} if text is None else msgspec.json.decode(text)
+            msgspec.convert(view, _View)
+            alerts += view["alerts"]
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            raise UserError(f"what Redis has of the alerts of arena {arena} cannot be read here: {error}") from None
+    return alerts
 
 
 def _print(alerts: list[dict[str, Any]]) -> None:

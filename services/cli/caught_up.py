@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
@@ -12,7 +14,10 @@ from streams.contracts.connect import kafka_python_options
 from streams.contracts.partitioner import partitions_of
 from streams.contracts.settings import Settings
 from streams.contracts.topics import INTAKE_GROUP, LEDGER, VOTES
-from streams.ends import ask_ends, partitions_of_topic
+from streams.ends import EndsUnknown, ask_commits, ask_ends, partitions_of_topic
+
+PATIENCE = 30.0
+"""Seconds in which what was counted last must be read."""
 
 
 class CaughtUp:
@@ -50,22 +55,35 @@ class CaughtUp:
 
     def taken(self) -> int:
         """How many of the offsets before the target intake has taken and the ledger acknowledged."""
-        committed = self._admin.list_group_offsets({self._group: list(self._target)}).get(self._group, {})
-        return sum(
-            min(end, max(0, getattr(committed.get(partition), "offset", 0))) for partition, end in self._target.items()
-        )
+        committed = ask_commits(self._admin, self._group, list(self._target))
+        return sum(min(end, committed[at].offset) for at, end in self._target.items() if at in committed)
 
-    def folded(self, arena: str, position: int | None) -> bool:
-        """Whether no ledger record of the arena lies at or beyond a board's position."""
-        if position is None:
-            return False
+    def folded(self, arena: str, position: int | None, shown: Callable[[int], int | None]) -> bool:
+        """Whether the boards count the ledger's partition of the arena up to its end, or all of the arena in it.
+
+        Not every record changes a board: one may be of rows that were counted before, or of a model that has none.
+
+        Parameters
+        ----------
+        position
+            Up to where the arena's board counts; None when there is no board.
+        shown
+            Up to where the boards of a partition lack nothing, as the ratings stage says; None when it does not.
+        """
         partitions = partitions_of_topic(self._consumer, self._settings.topic(LEDGER.name))
         partition = partitions[partitions_of([arena.encode()], len(partitions))[0]]
         end = ask_ends(self._consumer, [partition])[partition]
+        if (shown(partition.partition) or -1) >= end:
+            return True
+        if position is None:
+            return False
         # Records of other arenas may follow: look.
         self._consumer.assign([partition])
         self._consumer.seek(partition, position)
+        give_up = time.monotonic() + PATIENCE
         while self._consumer.position(partition) < end:
+            if time.monotonic() > give_up:
+                raise EndsUnknown(f"{partition.topic}/{partition.partition} cannot be read to its end")
             for records in self._consumer.poll(timeout_ms=500).values():
                 if any(record.key == arena.encode() for record in records):
                     return False

@@ -7,27 +7,38 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import click
 from kafka import KafkaConsumer, KafkaProducer
-from kafka.errors import KafkaError
+from kafka.errors import CorruptRecordError, KafkaError, KafkaTimeoutError, UnsupportedCodecError
 
 from services.cli.common import format_option, read_settings
 from services.cli.errors import UserError
 from services.cli.footing import require_topics
 from services.cli.topics import admin_of
-from streams.contracts.connect import kafka_python_options
-from streams.contracts.dead_letter import DeadLetter, read_dead_letter
+from streams.contracts.connect import close_kafka_python, kafka_python_options
+from streams.contracts.dead_letter import REDRIVEN, DeadLetter, read_dead_letter
 from streams.contracts.reasons import Reason
 from streams.contracts.settings import Settings
-from streams.contracts.topics import DEAD_LETTERS
+from streams.contracts.topics import DEAD_LETTERS, MODELS, VOTES
 from streams.ends import EndsUnknown, ask_ends, partitions_of_topic
 
 ACKNOWLEDGED_SECONDS = 60.0
 CLOSE_SECONDS = 5.0
+TOGETHER = 500
+"""Letters that are read at once."""
 MAX_REQUEST_BYTES = 8 * 1024 * 1024
 """What is too large, the broker says."""
+
+
+@dataclass(slots=True)
+class Listed:
+    """A letter, and whether its record was sent again."""
+
+    letter: DeadLetter
+    redriven: bool = False
 
 
 @click.group("dead-letters")
@@ -52,28 +63,34 @@ def list_letters(reason: tuple[str, ...], topic: str | None, limit: int, form: s
     letters = _select(settings, reason, topic)
     shown = letters[-limit:]
     if form == "json":
-        for letter in shown:
-            click.echo(json.dumps(_as_json(letter)))
+        for listed in shown:
+            click.echo(json.dumps(_as_json(listed)))
         return
-    for letter in shown:
+    for listed in shown:
+        letter, again = listed.letter, "   (sent again)" if listed.redriven else ""
         text = (letter.value or b"")[:80].decode("utf-8", "backslashreplace")
-        click.echo(f"{_place(letter):40} {letter.reason:16} {letter.detail}\n{'':40} {text}")
-    counts = Counter(letter.reason.value for letter in letters)
+        click.echo(f"{_place(letter):40} {letter.reason:16} {letter.detail}{again}\n{'':40} {text}")
+    counts = Counter(listed.letter.reason.value for listed in letters)
     click.echo(f"{len(letters):,} refused: {', '.join(f'{n:,} {why}' for why, n in counts.most_common()) or 'none'}")
 
 
 @command.command("redrive")
 @_chosen
+@click.option("--again", is_flag=True, help="Also those that were sent again before.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def redrive(reason: tuple[str, ...], topic: str | None, yes: bool) -> None:
-    """Send refused records again to where they came from, byte for byte.
+def redrive(reason: tuple[str, ...], topic: str | None, again: bool, yes: bool) -> None:
+    """Send refused records again to where they came from, byte for byte; each once.
 
-    They pass intake anew: what is still wrong is refused again, what was counted meanwhile is a duplicate. What cannot
-    be sent is named, the others are sent, and the exit code is 1.
+    They pass intake anew: what is still wrong is refused again, what was counted meanwhile is a duplicate, as long as
+    intake remembers its id. A model record that is sent again becomes the newest of its model. What cannot be sent is
+    named, the others are sent, and the exit code is 1.
     """
     settings = read_settings()
     require_topics(settings, [DEAD_LETTERS.name])
-    letters = _select(settings, reason, topic)
+    found = _select(settings, reason, topic)
+    letters = [listed.letter for listed in found if again or not listed.redriven]
+    if before := len(found) - len(letters):
+        click.echo(f"{before:,} were sent again before, and are left out")
     if not letters:
         click.echo("nothing to send")
         return
@@ -84,13 +101,13 @@ def redrive(reason: tuple[str, ...], topic: str | None, yes: bool) -> None:
         click.echo(f"not sent: {_place(letter)}: {why}", err=True)
     click.echo(f"sent {len(letters) - len(unsent):,} records again")
     if unsent:
-        raise UserError(f"{len(unsent):,} could not be sent; what was sent is a duplicate next time")
+        raise UserError(f"{len(unsent):,} could not be sent; what was sent is left out next time")
 
 
 def _send(settings: Settings, letters: Sequence[DeadLetter]) -> list[tuple[DeadLetter, str]]:
-    """Send each for itself; return those that could not be sent, and why."""
+    """Send each for itself, and note that it was; return those that could not be sent, and why."""
     with admin_of(settings) as admin:
-        present = set(admin.list_topics())
+        present = set(admin.list_topics()) & {settings.topic(VOTES.name), settings.topic(MODELS.name)}
     unsent: list[tuple[DeadLetter, str]] = []
     under_way: list[tuple[DeadLetter, Any]] = []
     producer = None
@@ -106,17 +123,42 @@ def _send(settings: Settings, letters: Sequence[DeadLetter]) -> list[tuple[DeadL
             except KafkaError as error:
                 unsent.append((letter, str(error)))
         end = time.monotonic() + ACKNOWLEDGED_SECONDS
+        noted: list[tuple[DeadLetter, Any]] = []
         for letter, future in under_way:
             try:
                 future.get(timeout=max(0.001, end - time.monotonic()))
+            except KafkaTimeoutError as error:
+                unsent.append((letter, f"it may still be written: {error}"))
+                continue
             except KafkaError as error:
                 unsent.append((letter, str(error)))
+                continue
+            try:
+                noted.append((letter, _note(producer, settings, letter)))
+            except KafkaError as error:
+                _say_again(letter, error)
+        for letter, future in noted:
+            try:
+                future.get(timeout=max(0.001, end - time.monotonic()))
+            except KafkaError as error:
+                _say_again(letter, error)
     except KafkaError as error:
         raise UserError(f"Kafka at {settings.kafka} cannot be reached: {error}") from None
     finally:
         if producer is not None:
-            producer.close(timeout=CLOSE_SECONDS)
+            close_kafka_python(producer, CLOSE_SECONDS)
     return unsent
+
+
+def _say_again(letter: DeadLetter, error: KafkaError) -> None:
+    click.echo(f"{_place(letter)} was sent, and will be sent once more next time: no note was kept: {error}", err=True)
+
+
+def _note(producer: KafkaProducer, settings: Settings, letter: DeadLetter) -> Any:
+    """Write beside a letter that its record was sent again: ids are not remembered for as long as letters are kept."""
+    now = str(round(time.time() * 1000)).encode()
+    headers = [*letter.headers(), (REDRIVEN, now)]
+    return producer.send(settings.topic(DEAD_LETTERS.name), key=letter.place, value=b"", headers=headers)
 
 
 def _why_not(letter: DeadLetter, present: set[str]) -> str | None:
@@ -127,51 +169,83 @@ def _why_not(letter: DeadLetter, present: set[str]) -> str | None:
         return f"only its beginning was kept: it had {letter.cut} bytes"
     if letter.key is None and letter.value is None:
         return "it has neither key nor value, and would be refused again"
-    return None if letter.topic in present else f"topic {letter.topic} does not exist"
+    return None if letter.topic in present else f"{letter.topic} is no topic of ours that exists"
 
 
-def read_letters(settings: Settings) -> Iterator[DeadLetter]:
+def read_letters(settings: Settings) -> list[Listed]:
     """Read every dead letter from the start to the present end, one per place."""
     name = settings.topic(DEAD_LETTERS.name)
+    found: dict[bytes, Listed] = {}
+    redriven: set[bytes] = set()
     try:
         consumer: Any = KafkaConsumer(
             **kafka_python_options(settings),
             group_id=None,
             enable_auto_commit=False,
+            auto_offset_reset="earliest",
             isolation_level="read_committed",
         )
         try:
             partitions = partitions_of_topic(consumer, name)
             ends = ask_ends(consumer, partitions)
-            consumer.assign(partitions)
-            consumer.seek_to_beginning(*partitions)
-            seen: set[bytes] = set()
-            while any(consumer.position(partition) < ends[partition] for partition in partitions):
-                for records in consumer.poll(timeout_ms=500).values():
-                    for record in records:
-                        letter = _read(record)
-                        if letter is not None and letter.place not in seen:
-                            seen.add(letter.place)
-                            yield letter
+            for partition in partitions:
+                for record in _records(consumer, partition, ends[partition]):
+                    letter = _read(record)
+                    if letter is None:
+                        continue
+                    if any(header == REDRIVEN for header, _ in record.headers):
+                        redriven.add(letter.place)
+                    else:
+                        found.setdefault(letter.place, Listed(letter))
         finally:
             consumer.close()
     except (KafkaError, EndsUnknown, OSError) as error:
         raise UserError(f"Kafka at {settings.kafka} cannot be reached: {error}") from None
+    for place in redriven & found.keys():
+        found[place].redriven = True
+    return list(found.values())
+
+
+def _records(consumer: Any, partition: Any, end: int) -> Iterator[Any]:
+    """Records of a partition up to an end; what cannot be read is named and passed over, offset by offset."""
+    consumer.assign([partition])
+    consumer.seek_to_beginning(partition)
+    most, fault = TOGETHER, -1
+    while (place := consumer.position(partition)) < end:
+        try:
+            polled = consumer.poll(timeout_ms=500, max_records=most)
+        except Exception as error:
+            # Whatever a codec's library raises; what is no batch's fault is raised again.
+            if isinstance(error, KafkaError) and not isinstance(error, (CorruptRecordError, UnsupportedCodecError)):
+                raise
+            if most == 1:
+                click.echo(f"{partition.topic}/{partition.partition}/{place} cannot be read: {error}", err=True)
+                fault, place = place, place + 1
+            most = 1  # what stands before it was fetched with it, and given to nobody
+            # The client keeps that batch, and asked for it once more, with nothing in between, would never return.
+            consumer.seek(partition, end)
+            consumer.poll(timeout_ms=0)
+            consumer.seek(partition, place)
+            continue
+        if polled and place > fault:
+            most = TOGETHER
+        for records in polled.values():
+            yield from records
 
 
 def _read(record: Any) -> DeadLetter | None:
     try:
         return read_dead_letter(dict(record.headers), record.value)
-    except (KeyError, ValueError) as error:
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
         click.echo(f"record {record.offset} is no dead letter: {error!r}", err=True)
         return None
 
 
-def _select(settings: Settings, reasons: tuple[str, ...], topic: str | None) -> list[DeadLetter]:
+def _select(settings: Settings, reasons: tuple[str, ...], topic: str | None) -> list[Listed]:
     return [
-        letter
-        for letter in read_letters(settings)
-        if (not reasons or letter.reason.value in reasons) and (topic is None or letter.topic == topic)
+        listed
+        for listed in read_letters(settings)
+        if (not reasons or listed.letter.reason.value in reasons) and (topic is None or listed.letter.topic == topic)
     ]
 
 
@@ -180,7 +254,9 @@ def _place(letter: DeadLetter) -> str:
     return letter.place.decode() + ("" if letter.last_offset is None else f"-{letter.last_offset}")
 
 
-def _as_json(letter: DeadLetter) -> dict[str, Any]:
+def _as_json(listed: Listed) -> dict[str, Any]:
+    letter = listed.letter
+
     def text(value: bytes | None) -> str | None:
         return None if value is None else base64.b64encode(value).decode()
 
@@ -192,6 +268,7 @@ def _as_json(letter: DeadLetter) -> dict[str, Any]:
         "cut": letter.cut,
         "reason": letter.reason.value,
         "detail": letter.detail,
+        "redriven": listed.redriven,
         "key": text(letter.key),
         "value": text(letter.value),
     }

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 import msgspec
+from kafka.errors import KafkaError
 from redis.exceptions import RedisError
 from rich.console import Console, Group
 from rich.live import Live
@@ -20,8 +21,10 @@ from services.cli.caught_up import CaughtUp
 from services.cli.errors import UserError
 from services.cli.show import board_table, console_of
 from streams.contracts.connect import COMMAND, redis_client
+from streams.contracts.keys import number_of
 from streams.contracts.settings import Settings
 from streams.contracts.view import OVERALL, Board
+from streams.ends import EndsUnknown
 
 LOOK_SECONDS = 0.25
 PLAIN_SECONDS = 5.0
@@ -31,12 +34,15 @@ _read = msgspec.json.Decoder(Board).decode
 
 
 def read_board(redis: Any, settings: Settings, arena: str, name: str = OVERALL) -> Board | None:
-    """Read a published board; None when there is none. Raises `UserError` when Redis is away."""
+    """Read a published board; None when there is none. Raises `UserError` when Redis is away, or holds no board."""
     try:
         text = redis.get(settings.keys.board(arena, name))
     except RedisError as error:
         raise UserError(f"Redis at {settings.redis_place} cannot be reached: {error}") from None
-    return None if text is None else _read(text)
+    try:
+        return None if text is None else _read(text)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise UserError(f"what Redis has of the board {name} of arena {arena} cannot be read here: {error}") from None
 
 
 class Screen:
@@ -63,14 +69,30 @@ class Screen:
         self._already: int | None = None
         self._next_line = 0.0
         self.board: Board | None = None
+        self.trouble = ""
+        """Why the board could not be read at the last look; empty when it could."""
+
+    def shown(self, partition: int) -> int | None:
+        """Up to where the boards lack nothing of a ledger partition; None when Redis does not say."""
+        try:
+            text: Any = self._redis.get(self._settings.keys.shown(partition))
+            return number_of(text)
+        except RedisError as error:
+            self.trouble = f"Redis at {self._settings.redis_place} cannot be reached: {error}"
+            return None
 
     def sent(self, number: int) -> None:
         """Move the first bar."""
         self._bars.advance(self._sent, number)
 
     def look(self) -> None:
-        """Read the board and move the second bar."""
-        self.board = read_board(self._redis, self._settings, self._arena)
+        """Read the board and move the second bar; what cannot be read now is read at the next look."""
+        try:
+            self.board = read_board(self._redis, self._settings, self._arena)
+        except UserError as error:
+            self.trouble = str(error)
+            return
+        self.trouble = ""
         battles = self.board.battles if self.board else 0
         if self._already is None:
             self._already = battles  # what was counted before we came
@@ -120,17 +142,37 @@ class Screen:
 
 
 async def until_counted(settings: Settings, arena: str, screen: Screen, deadline: Callable[[], bool]) -> None:
-    """Wait until every vote that can be read now is on the board, or the deadline passes; then raises `UserError`."""
-    with await asyncio.to_thread(CaughtUp, settings) as asked:
-        end = await asyncio.to_thread(asked.mark)
-        if hidden := await asyncio.to_thread(asked.hidden):
-            what = f"up to {hidden:,} votes wait behind a transaction that is open"
-            click.echo(f"{what}: they are counted when it ends, and not waited for", err=True)
-        while True:
-            if await asyncio.to_thread(asked.taken) >= end:
-                position = screen.board.position.ledger if screen.board else None
-                if await asyncio.to_thread(asked.folded, arena, position):
-                    return
-            if deadline():
-                raise UserError("the votes are sent, but not counted yet: is a worker running?")
-            await asyncio.sleep(LOOK_SECONDS)
+    """Wait until every vote that can be read now is on the board, or the deadline passes; then raises `UserError`.
+
+    A Kafka that does not answer meanwhile is asked again.
+    """
+    unknown = f"the votes are sent; whether they are counted Kafka at {settings.kafka} does not say"
+    end: int | None = None
+    try:
+        with await asyncio.to_thread(CaughtUp, settings) as asked:
+            while True:
+                try:
+                    if end is None:
+                        end = await asyncio.to_thread(_mark, asked)
+                    if await asyncio.to_thread(asked.taken) >= end:
+                        position = screen.board.position.ledger if screen.board else None
+                        if await asyncio.to_thread(asked.folded, arena, position, screen.shown):
+                            return
+                except (KafkaError, EndsUnknown, OSError):
+                    if deadline():
+                        raise
+                else:
+                    if deadline():
+                        why = screen.trouble or "is a worker running?"
+                        raise UserError(f"the votes are sent, but not counted yet: {why}")
+                await asyncio.sleep(LOOK_SECONDS)
+    except (KafkaError, EndsUnknown, OSError) as error:
+        raise UserError(f"{unknown}: {error}") from None
+
+
+def _mark(asked: CaughtUp) -> int:
+    end = asked.mark()
+    if hidden := asked.hidden():
+        what = f"up to {hidden:,} votes wait behind a transaction that is open"
+        click.echo(f"{what}: they are counted when it ends, and not waited for", err=True)
+    return end

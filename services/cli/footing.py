@@ -65,15 +65,17 @@ def require_topics(settings: Settings, names: Sequence[str], groups: Sequence[st
             raise TopicsMissing(_missing(missing))
         found = describe(admin, list(wanted))
         known = _groups(admin) if groups else {}
-    losing = []
+    losing, mended = [], True
     for name, topic in wanted.items():
         for finding in judge(topic, found[name], wish_of(settings), partitions=1):  # how many is the operator's choice
             if finding.weight is Weight.LOSES:
                 losing.append(f"{name}: {finding.text}")
+                mended = mended and finding.repair is not None
             else:
                 log.warning("topic %s: %s", name, finding.text)
     if losing:
-        raise UserError(f"data would be lost: {'; '.join(losing)} (`isonomy topics --repair` sets it)")
+        how = " (`isonomy topics --repair` sets it)" if mended else ""
+        raise UserError(f"data would be lost: {'; '.join(losing)}{how}")
     for group in groups:
         refusal = refusal_of_group(settings.group(group), *known.get(settings.group(group), (None, None)))
         if refusal is not None:

@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import click
 from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import KafkaAdminClient
-from kafka.errors import (
-    CoordinatorLoadInProgressError,
-    CoordinatorNotAvailableError,
-    KafkaError,
-    NotCoordinatorError,
-)
+from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
 from services.cli.admission import require_kafka
@@ -25,11 +19,9 @@ from streams.clients import mark_of
 from streams.contracts.connect import kafka_python_options
 from streams.contracts.settings import Settings
 from streams.contracts.topics import ACCEPTED_GROUP, INTAKE_GROUP, MODELS, VOTES
-from streams.ends import EndsUnknown, ask_ends, partitions_of_topic
+from streams.ends import EndsUnknown, ask_commits, ask_ends, ask_firsts, partitions_of_topic
 
 ACCEPTED = "an operator accepted that records before this offset are missing"
-COORDINATOR_SECONDS = 30.0
-"""A new Kafka makes its topic of offsets when it is first asked for a group, and no coordinator answers until then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +102,7 @@ def accept_gap(place: str, offset: int, yes: bool) -> None:
             consumer.close()
     except KafkaError as error:
         raise UserError(f"Kafka at {settings.kafka} did not take it: {error}") from None
-    click.echo(f"accepted: intake goes on with {place} at offset {offset} when it begins again, within half a minute")
+    click.echo(f"accepted: intake goes on with {place} at offset {offset} when it looks next")
 
 
 def read(settings: Settings) -> list[Reading]:
@@ -127,9 +119,9 @@ def read(settings: Settings) -> list[Reading]:
             ]
             if not partitions:
                 raise UserError("the topics do not exist: `isonomy topics` creates them")
-            first, ends = consumer.beginning_offsets(partitions), ask_ends(consumer, partitions)
-            committed = _offsets(admin, settings.group(INTAKE_GROUP), partitions)
-            accepted = _offsets(admin, settings.group(ACCEPTED_GROUP), partitions)
+            first, ends = ask_firsts(consumer, partitions), ask_ends(consumer, partitions)
+            committed = ask_commits(admin, settings.group(INTAKE_GROUP), partitions)
+            accepted = ask_commits(admin, settings.group(ACCEPTED_GROUP), partitions)
         finally:
             consumer.close()
             admin.close()
@@ -153,16 +145,3 @@ def read(settings: Settings) -> list[Reading]:
             )
         )
     return readings
-
-
-def _offsets(admin: Any, group: str, partitions: list[Any]) -> dict[Any, Any]:
-    give_up = time.monotonic() + COORDINATOR_SECONDS
-    while True:
-        try:
-            found = admin.list_group_offsets({group: partitions}).get(group, {})
-            break
-        except (CoordinatorLoadInProgressError, CoordinatorNotAvailableError, NotCoordinatorError):
-            if time.monotonic() >= give_up:
-                raise
-            time.sleep(0.2)
-    return {at: known for at, known in found.items() if getattr(known, "offset", -1) >= 0}

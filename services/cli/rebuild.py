@@ -20,8 +20,8 @@ from streams.contracts.topics import LEDGER, RATINGS_GROUP
 def command(arena: tuple[str, ...]) -> None:
     """Drop the saved states in Redis, so that the workers fold the ledger from its start again.
 
-    Boards stay as they are until the new ones are there. A running worker is fenced off, exits, and does it when its
-    supervisor starts it again; without one, the next start does it. The Kafka log is not touched.
+    Boards stay as they are until the new ones are there. The folds of a running worker are fenced off, and
+    do it when they begin anew; without a worker, the next start does it. The Kafka log is not touched.
     """
     settings = read_settings()
     require_topics(settings, [LEDGER.name])
@@ -36,7 +36,7 @@ def command(arena: tuple[str, ...]) -> None:
 async def _forget(settings: Settings, asked: tuple[str, ...]) -> list[str]:
     from redis.exceptions import RedisError
 
-    from services.cli.topics import admin_of
+    from services.cli.topics import admin_of, begins_at
     from streams.folding.store import forget
 
     redis = async_redis_client(settings, COMMAND, decode_responses=True)
@@ -48,6 +48,14 @@ async def _forget(settings: Settings, asked: tuple[str, ...]) -> list[str]:
         name = settings.topic(LEDGER.name)
         with admin_of(settings) as admin:
             partitions = len(admin.describe_topics([name])[0]["partitions"])
+            first = begins_at(admin, name, partitions)
+        if first is None:
+            raise UserError(f"where {name} begins is not known, so nobody can tell whether it can be folded again")
+        if first > 0:
+            raise UserError(
+                f"a partition of {name} begins at offset {first}: what was before is gone, so nothing can be folded "
+                "again, and the saved states that would be dropped are the only ones that have all votes"
+            )
         arenas = list(asked) or known
         await forget(redis, settings.keys, RATINGS_GROUP, arenas, partitions)
     except RedisError as error:

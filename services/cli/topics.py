@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import click
-from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
+from kafka import TopicPartition
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, OffsetSpec
 from kafka.errors import KafkaError
 
 from services.cli.admission import require_kafka
@@ -17,9 +19,12 @@ from services.cli.common import format_option, read_settings
 from services.cli.errors import KafkaAway, UserError
 from streams.contracts.connect import kafka_python_options
 from streams.contracts.settings import Settings
-from streams.contracts.topics import TOPICS, Finding, Found, Topic, Weight, Wish, config_of, judge
+from streams.contracts.topics import LEDGER, TOPICS, Finding, Found, Topic, Weight, Wish, config_of, judge
+
+log = logging.getLogger(__name__)
 
 ANSWER_MS = 10_000
+FIRST_MS = 3_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +99,12 @@ def ensure_topics(
         if create and missing:
             _create(admin, {name: (wanted[name], counts[name]) for name in missing}, wish)
         names = [name for name in wanted if create or name in present]
+        ledger = settings.topic(LEDGER.name)
 
         def look() -> dict[str, list[Finding]]:
             found.update(describe(admin, names))
+            if ledger in names:
+                found[ledger] = replace(found[ledger], first=begins_at(admin, ledger, found[ledger].partitions))
             return {name: judge(wanted[name], found[name], wish, counts[name]) for name in names}
 
         found: dict[str, Found] = {}
@@ -137,6 +145,17 @@ def describe(admin: KafkaAdminClient, names: Sequence[str]) -> dict[str, Found]:
         replicas = min((len(each["replica_nodes"]) for each in described[name]), default=None)
         found[name] = Found(len(described[name]), told, replicas, brokers)
     return found
+
+
+def begins_at(admin: KafkaAdminClient, topic: str, partitions: int) -> int | None:
+    """Offset at which the partition begins that begins last; None where one has no leader that tells."""
+    earliest = {TopicPartition(topic, number): OffsetSpec.EARLIEST for number in range(partitions)}
+    try:
+        found = admin.list_partition_offsets(earliest, timeout_ms=FIRST_MS)
+    except KafkaError as error:
+        log.info("where %s begins is not known: %s", topic, error)
+        return None
+    return max((each.offset for each in found.values()), default=None)
 
 
 def _repair(admin: KafkaAdminClient, name: str, findings: Sequence[Finding]) -> list[str]:
@@ -181,9 +200,10 @@ def command(check: bool, repair: bool, partitions: tuple[str, ...], form: str) -
     """
     if check and repair:
         raise click.UsageError("--check only looks: leave it out, or --repair")
+    counts = _read_partitions(partitions)
     settings = read_settings()
     require_kafka(settings)
-    found = ensure_topics(settings, create=not check, partitions=_read_partitions(partitions), repair=repair)
+    found = ensure_topics(settings, create=not check, partitions=counts, repair=repair)
     if form == "json":
         click.echo(json.dumps([asdict(topic) for topic in found]))
     else:
@@ -196,7 +216,7 @@ def command(check: bool, repair: bool, partitions: tuple[str, ...], form: str) -
 
 
 def _read_partitions(pairs: tuple[str, ...]) -> dict[str, int]:
-    known = {topic.name for topic in TOPICS}
+    known = {topic.name: topic for topic in TOPICS}
     partitions = {}
     for pair in pairs:
         name, _, number = pair.partition("=")
@@ -204,5 +224,7 @@ def _read_partitions(pairs: tuple[str, ...]) -> dict[str, int]:
             raise click.BadParameter(
                 f"{pair!r} is not TOPIC=N, of {', '.join(sorted(known))}", param_hint="--partitions"
             )
+        if known[name].single and int(number) > 1:
+            raise click.BadParameter(f"{name} must have 1: {known[name].single}", param_hint="--partitions")
         partitions[name] = int(number)
     return partitions

@@ -4,12 +4,15 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
@@ -183,17 +186,22 @@ class _Stack:
                 click.echo(f"warning: topic {topic.topic}: {text}", err=True)
         losing = [topic.topic for topic in found if topic.loses]
         if losing:
-            raise UserError(f"topic {', '.join(losing)} would lose data: `isonomy topics --repair` sets it")
+            raise UserError(f"topic {', '.join(losing)} would lose data: `isonomy topics` says why and how to mend it")
 
     def _until_ready(self, *supervisors: Supervisor) -> None:
         deadline = time.monotonic() + READY_WITHIN
         waiting = dict(self._ports)
+        told: dict[str, str] = {}
         while waiting and not self._stop.is_set():
             for supervisor in supervisors:
                 supervisor.check()
             for name, port in list(waiting.items()):
-                if _answers(f"http://127.0.0.1:{port}/readyz"):
+                ready, said = _ask(f"http://127.0.0.1:{port}/readyz")
+                if ready:
                     del waiting[name]
+                elif said and said != told.get(name, said):  # it gets on: beginning it anew would take longer
+                    deadline = time.monotonic() + READY_WITHIN
+                told[name] = said or told.get(name, said)
             if time.monotonic() > deadline:
                 raise UserError(f"{', '.join(waiting)} not ready within {READY_WITHIN:g} s: see {self._directory}")
             self._stop.wait(LOOK_SECONDS)
@@ -269,12 +277,17 @@ def _port(wanted: int) -> int:
     return wanted if is_free(wanted) else free_port()
 
 
-def _answers(url: str) -> bool:
+def _ask(url: str) -> tuple[bool, str]:
+    """Ask whether a process is ready, and what long take-over it says to be at; empty where it says of none."""
     try:
-        with urllib.request.urlopen(url, timeout=1.0) as answer:  # noqa: S310 -- a loopback address of ours
-            return bool(answer.status == 200)
-    except OSError:
-        return False
+        try:
+            with urllib.request.urlopen(url, timeout=1.0) as answer:  # noqa: S310 -- a loopback address of ours
+                return bool(answer.status == 200), ""
+        except urllib.error.HTTPError as error:
+            with error:
+                return False, str(json.loads(error.read()).get("doing") or "")
+    except (OSError, http.client.HTTPException, ValueError, AttributeError):
+        return False, ""
 
 
 def _tell(report: Report) -> None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import click
 
-from services.cli.admission import require_kafka, require_redis
+from services.cli.admission import require_codecs, require_kafka, require_redis
 from services.cli.common import read_settings
 from services.cli.errors import UserError
 from services.cli.malloc import keep_freed_memory
@@ -47,6 +47,7 @@ def command(stages: str, port: int | None) -> None:
     unknown = [name for name in chosen if name not in STAGES]
     if unknown or not chosen:
         raise click.BadParameter(f"{stages!r}: choose of {', '.join(STAGES)}", param_hint="--stages")
+    require_codecs()
     require_kafka(settings)
     if chosen != ["intake"]:  # which needs none
         require_redis(settings)

@@ -21,6 +21,10 @@ class Parcel:
     records: Sequence[Record]
     done: asyncio.Future[None]
 
+    def release(self) -> None:
+        """Hold no records any more: the parcel may lie behind a batch that hangs."""
+        self.records = ()
+
 
 @dataclass(slots=True)
 class Batch:
@@ -75,6 +79,7 @@ class Lane:
         """Queue records; the future has the outcome."""
         loop = asyncio.get_running_loop()
         parcel = Parcel(records, loop.create_future())
+        parcel.done.add_done_callback(lambda _: parcel.release())  # nobody waits for it any more
         self._waiting.append(parcel)
         if self._task is None or self._task.done():
             self._task = loop.create_task(self._run())

@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 from aiokafka import AIOKafkaProducer
 
+from streams.contracts.connect import close_in_time
+
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 5.0
@@ -84,9 +86,16 @@ class Link:
                 await self._watch(producer)
             except Exception as error:  # noqa: BLE001 -- whatever keeps Kafka away, the next try may not meet it
                 self._set_away(f"Kafka is away: {error}")
+            except asyncio.CancelledError:
+                task = asyncio.current_task()
+                if task is None or task.cancelling():
+                    raise
+                # aiokafka waits for what it has cancelled itself: nobody has asked us to end.
+                self._set_away("Kafka is away: its client gave up")
             finally:
                 self.producer = None
-                await _stop(producer, self._timeout)
+                if not await close_in_time(producer.stop, self._timeout):
+                    await close_in_time(producer.client.close, self._timeout)  # without what it holds
             await asyncio.sleep(LOOK_AGAIN_SECONDS)
 
     async def _watch(self, producer: AIOKafkaProducer) -> None:
@@ -118,13 +127,3 @@ async def _answers(producer: AIOKafkaProducer, timeout: float) -> bool:  # noqa:
             return bool(await producer.client.force_metadata_update())
     except TimeoutError:
         return False
-
-
-async def _stop(producer: AIOKafkaProducer, timeout: float) -> None:  # noqa: ASYNC109 -- as above
-    """Flush and close; when that hangs, close the connections without."""
-    try:
-        async with asyncio.timeout(timeout):
-            await producer.stop()
-    except Exception as error:  # noqa: BLE001 -- it is being thrown away
-        log.warning("the producer did not stop cleanly: %r", error)
-        await producer.client.close()

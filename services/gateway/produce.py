@@ -23,7 +23,9 @@ log = logging.getLogger(__name__)
 BATCH_BYTES = 900_000
 """Below the topics' `max.message.bytes`, which holds for a whole record batch."""
 WAITING_BYTES = 64 * 1024 * 1024
-"""Values that may wait for Kafka at once; more are refused at once, so that memory stays bounded."""
+"""Bytes that may wait for Kafka at once; more are refused at once, so that memory stays bounded."""
+RECORD_BYTES = 200
+"""What a record takes besides its key and value: two objects and a tuple."""
 
 
 class Unavailable(Exception):  # noqa: N818 -- the caller retries
@@ -99,7 +101,7 @@ class KafkaLog:
         count = self._link.partitions(topic)
         if not count:
             raise Unavailable(f"topic {topic} does not exist", written=False)
-        size = sum(len(value) for _, value in records if value is not None)
+        size = sum(RECORD_BYTES + len(key) + len(value or b"") for key, value in records)
         if self._waiting_bytes + size > WAITING_BYTES:
             raise Unavailable("too many records wait for Kafka already", written=False)
         self._waiting_bytes += size

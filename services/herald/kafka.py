@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Sequence
 from typing import Any
@@ -10,13 +9,16 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import CorruptRecordException, KafkaError, UnsupportedCodecError
 
-from streams.contracts.connect import aiokafka_options
+from streams.contracts.connect import aiokafka_options, close_in_time
+from streams.contracts.gaps import Gaps
 from streams.contracts.settings import Settings
 
 log = logging.getLogger(__name__)
 
 SESSION_MS = 6_000
 """A herald that is silent for so long is replaced: Kafka's default minimum."""
+MAX_REQUEST_BYTES = 8 * 1024 * 1024
+"""What is too large, the topic says: a delivery holds its alert, and an alert may be as large as its topic allows."""
 STOP_SECONDS = 5.0
 ENOUGH = 2_000
 LOOK_MS = 1_000
@@ -63,9 +65,14 @@ def make_producer(settings: Settings, client: str = "isonomy-herald") -> AIOKafk
         client_id=client,
         acks="all",
         linger_ms=0,
+        max_request_size=MAX_REQUEST_BYTES,
         request_timeout_ms=10_000,
         metadata_max_age_ms=10_000,
     )
+
+
+_NO_BATCHS = (KafkaError, MemoryError, OSError, ImportError)
+"""Of Kafka, or want of something in this process: no batch is to blame."""
 
 
 class Follower:
@@ -87,6 +94,7 @@ class Follower:
         self._topics = list(topics)
         self.position: dict[TopicPartition, int] = {}
         """Offset up to which `fetch` has returned all there is, of each partition."""
+        self._gaps = Gaps()
 
     async def start(self) -> None:
         """Assign all partitions; raises `LookupError` when a topic is not there."""
@@ -114,9 +122,10 @@ class Follower:
         try:
             batch = await self._consumer.getmany(*chosen, timeout_ms=wait_ms, max_records=ENOUGH)
         except Exception as error:
-            if isinstance(error, KafkaError) and not isinstance(error, (CorruptRecordException, UnsupportedCodecError)):
+            if isinstance(error, _NO_BATCHS) and not isinstance(error, (CorruptRecordException, UnsupportedCodecError)):
                 raise
             raise await self._unreadable(chosen, error) from error
+        batch = await self._gaps.leave_out(self._consumer, batch, self.position)
         moved = {partition: await self._consumer.position(partition) for partition in chosen}
         # No pause from here to the caller: whoever compares a position must find its records taken.
         self.position |= moved
@@ -173,11 +182,5 @@ def _cause(error: Exception) -> str:
 
 
 async def stop(client: AIOKafkaConsumer | AIOKafkaProducer) -> None:
-    """Stop a client, whatever comes of it: with the broker away it may wait for ever."""
-    stopping = asyncio.ensure_future(client.stop())
-    await asyncio.wait([stopping], timeout=STOP_SECONDS)
-    if not stopping.done():
-        stopping.cancel()
-        log.warning("%s did not stop within %.0f s", type(client).__name__, STOP_SECONDS)
-    elif stopping.cancelled() or stopping.exception() is not None:
-        log.warning("%s did not stop cleanly", type(client).__name__)
+    """Stop a client, whatever comes of it."""
+    await close_in_time(client.stop, STOP_SECONDS)

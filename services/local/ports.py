@@ -1,8 +1,10 @@
 """Loopback ports: find a free one, and say who holds one that is not."""
 
+import fcntl
 import os
 import random
 import socket
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,6 +17,8 @@ LISTENING = "0A"  # the state column of /proc/net/tcp
 # trying a broker which is just restarting can be given the broker's own port as its source port, connect to itself,
 # and keep the broker from binding it.
 FIRST, LAST = 20_000, 31_999
+TURNS = Path(tempfile.gettempdir()) / f"isonomy-ports-{os.getuid()}"
+"""Holds the port that was given last. A server listens on its port only a while after it was given it."""
 
 
 def is_free(port: int) -> bool:
@@ -30,11 +34,30 @@ def is_free(port: int) -> bool:
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on, at random so that two stacks started together differ."""
-    for _ in range(200):
-        port = random.randint(FIRST, LAST)  # noqa: S311 - no secret
-        if is_free(port):
-            return port
+    """Return a port that nobody listens on.
+
+    All processes of a user take turns through one file, so two that ask before either listens get different ports.
+
+    Raises
+    ------
+    StartError
+        When every port is taken, or the file cannot be written.
+    """
+    count = LAST - FIRST + 1
+    try:
+        with open(os.open(TURNS, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            said = file.read()
+            begin = int(said) + 1 if said.isdecimal() else random.randint(FIRST, LAST)  # noqa: S311 - no secret
+            for step in range(count):
+                port = FIRST + (begin - FIRST + step) % count
+                if is_free(port):
+                    file.seek(0)
+                    file.truncate()
+                    file.write(str(port))
+                    return port
+    except OSError as error:
+        raise StartError(f"cannot note in {TURNS} which port was given last: {error}") from None
     raise StartError(f"found no free port between {FIRST} and {LAST} on {HOST}")
 
 

@@ -107,7 +107,8 @@ class KafkaStack:
             progress = now if self._taken != before else progress
             if now - progress > PATIENCE:
                 raise SendError(
-                    f"intake has taken nothing for {PATIENCE:g} s: is a worker running?"
+                    f"intake has taken nothing for {PATIENCE:g} s: is a worker running,"
+                    f" or is a transaction open on {votes}?"
                     " (--no-wait sends without waiting, and then the registry is not at its place among the votes)"
                 )
             if self._taken == before:

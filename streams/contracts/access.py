@@ -90,10 +90,10 @@ _CHANGED = "&{prefix}:{{*}}:changed"
 REDIS: Mapping[str, str] = {
     "worker": (
         f"~{{prefix}}:* {_CHANGED} {_CONNECT} {_READ} +hgetall +hget +hmget +hset +sadd +srem +set +del"
-        " +multi +exec +evalsha +script|load +time +publish"
+        " +evalsha +script|load +time +publish"
     ),
     "board": f"%R~{{prefix}}:* {_CHANGED} {_CONNECT} {_READ} +subscribe +psubscribe +unsubscribe +punsubscribe",
-    "operator": f"~{{prefix}}:* {_CONNECT} {_READ} +hget +hset +del +evalsha +script|load +time",
+    "operator": f"~{{prefix}}:* {_CONNECT} {_READ} +hget +hmget +hset +del +evalsha +script|load +time",
 }
 """By process, the rules of its user in Redis, after its password and `-@all`; the herald and the gateway need none."""
 

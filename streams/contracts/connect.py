@@ -6,20 +6,28 @@ again.
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import ssl
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
+from streams.contracts.redis_away import REDIS_AWAY, cause_of
 from streams.contracts.security import REDIS_TLS, SENTINEL, split_redis
 from streams.contracts.settings import InvalidSetting, Settings
+from streams.contracts.unpack import bound_aiokafka, bound_kafka_python
 
 if TYPE_CHECKING:
     from faust.types.auth import CredentialsT
+    from kafka import KafkaProducer
     from redis import Redis
     from redis.asyncio import Redis as AsyncRedis
+
+logger = logging.getLogger(__name__)
 
 _SCHEMES = ("redis://", "rediss://", "unix://", *(f"{scheme}://" for scheme in SENTINEL))
 
@@ -72,15 +80,36 @@ def check_connections(settings: Settings) -> None:
 
 
 def aiokafka_options(settings: Settings) -> dict[str, Any]:
-    """Give what an aiokafka client needs to reach Kafka, its servers included. It has no topic created."""
+    """Give what an aiokafka client needs to reach Kafka: it has no topic created, and unpacks up to a bound."""
     _have_no_topic_created()
+    bound_aiokafka()
     return {"bootstrap_servers": settings.kafka, **_kafka(settings)}
 
 
 def kafka_python_options(settings: Settings) -> dict[str, Any]:
-    """Give what a kafka-python client needs to reach Kafka, its servers included. It has no topic created."""
+    """Give what a kafka-python client needs to reach Kafka; it is held as aiokafka's is."""
     _have_no_topic_created()
+    bound_kafka_python()
     return {"bootstrap_servers": settings.kafka.split(","), **_kafka(settings)}
+
+
+def close_kafka_python(producer: KafkaProducer, seconds: float) -> None:
+    """Close a kafka-python producer within about twice so many seconds, whatever it still holds; that is not sent then.
+
+    By itself (3.0.12) it waits for that first, and stays open, thread and all, when the time is over: with
+    `KafkaTimeoutError`, and once more when it is collected.
+    """
+    from kafka.errors import KafkaTimeoutError
+
+    try:
+        producer.close(timeout=seconds)
+    except KafkaTimeoutError:
+        logger.warning("a producer is closed with records that Kafka has not acknowledged")
+        producer._sender.force_close()  # ends what is waited for; no public method does
+        try:
+            producer.close(timeout=seconds)
+        except KafkaTimeoutError:
+            logger.warning("a producer that does not close is left to end by itself")
 
 
 def faust_credentials(settings: Settings) -> CredentialsT | None:
@@ -142,6 +171,41 @@ def async_redis_client(settings: Settings, patience: Patience, **options: Any) -
     asking["retry"] = Retry(backoff, 0)
     master: AsyncRedis = ask(sentinels, sentinel_kwargs=asking).master_for(service, **given)
     return master
+
+
+async def close_in_time(close: Callable[[], Awaitable[None]], seconds: float) -> bool:
+    """Close a client of Kafka by its own method, whatever comes of it; whether it closed cleanly.
+
+    With the brokers away or frozen it may wait for ever, or end in a CancelledError that nobody asked for. Either would
+    take the place of the error for which it is closed, or end its owner's task without a word.
+    """
+    closing = asyncio.ensure_future(close())
+    await asyncio.wait([closing], timeout=seconds)
+    name = type(getattr(close, "__self__", close)).__name__
+    if not closing.done():
+        closing.cancel()
+        logger.warning("%s did not close within %.0f s", name, seconds)
+        return False
+    error = None if closing.cancelled() else closing.exception()
+    if closing.cancelled() or error is not None:
+        logger.warning("%s did not close cleanly: %r", name, error)
+        return False
+    return True
+
+
+async def resolve_anew(redis: AsyncRedis, error: Exception) -> None:
+    """Have the address asked again before the next try, when it was not the master that answered.
+
+    redis-py keeps a connection on which an answer came, also the answer that the server takes no writes. After a
+    failover behind a name, or a balancer, the old master may live on as a replica, and nothing would ever leave it.
+    Behind Sentinels redis-py asks anew by itself, but only where it knows the answer by its first word.
+    """
+    if not cause_of(error).of_its_role:
+        return
+    try:
+        await redis.connection_pool.disconnect(inuse_connections=False)
+    except REDIS_AWAY as late:
+        logger.info("a connection to what is no master of Redis did not end in time, and is left: %s", late)
 
 
 def redis_options(settings: Settings) -> dict[str, Any]:

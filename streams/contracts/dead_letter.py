@@ -7,6 +7,9 @@ from dataclasses import dataclass, replace
 
 from streams.contracts.reasons import Reason
 
+REDRIVEN = "redriven"
+"""Header of a letter that only says that its record was sent again, and when."""
+
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:

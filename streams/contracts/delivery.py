@@ -55,7 +55,7 @@ class Outcome(StrEnum):
     MISCONFIGURED = "misconfigured"
     """The channel cannot be used as it is: a secret or URL that cannot be read, or no SMTP server set."""
     FAILED = "failed"
-    """The service behind Apprise did not take it; it does not say why."""
+    """The service behind Apprise did not take it, which says no more; or sending raised what nobody expects."""
 
 
 class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -91,7 +91,9 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, ta
     next_at: float | None = None
     round: Annotated[int, Meta(description="How often it was replayed.")] = 0
     answer: Answer | None = None
-    body: Annotated[Alert | None, Meta(description="The alert as told; left out once delivered.")] = None
+    body: Annotated[
+        Alert | None, Meta(description="The alert as told; left out once delivered, or when it is too large.")
+    ] = None
     by: Annotated[str, Meta(description="The herald that wrote this.")] = ""
 
 
@@ -122,9 +124,13 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True, tag="replay"):
 
 Record = Delivery | Claim | Disabled | Replay
 
-REPLAYABLE = (State.DEAD, State.SKIPPED)
 SETTLED = (State.DELIVERED, State.DEAD, State.SKIPPED)
 """Nothing more happens by itself."""
+
+
+def is_replayable(delivery: Delivery) -> bool:
+    """Whether a delivery has failed and can be sent again; one whose alert was too large to keep cannot."""
+    return delivery.state in (State.DEAD, State.SKIPPED) and delivery.body is not None
 
 
 def delivery_id(subscription: str, alert: str, status: Status, severity: Severity) -> str:

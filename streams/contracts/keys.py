@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+
+_DIGITS = 18
+"""Of a number that any database takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +59,29 @@ class Keys:
     def shown(self, partition: int) -> str:
         """String: offset of a ledger partition up to which the boards here count everything."""
         return f"{self.prefix}:ledger:{partition}:shown"
+
+
+def names_of(members: Iterable[bytes]) -> list[str]:
+    """Sort the members of a set that are names; what is no text nobody of us wrote.
+
+    >>> names_of({b"text", b"code", bytes([255])})
+    ['code', 'text']
+    """
+    return sorted(member.decode() for member in members if _is_text(member))
+
+
+def number_of(text: bytes | None) -> int | None:
+    """Read a count or an offset; None when it is none that we write.
+
+    >>> number_of(b"17"), number_of(b"-1"), number_of(b"9" * 5_000), number_of(None)
+    (17, None, None, None)
+    """
+    return int(text) if text is not None and text.isdigit() and len(text) <= _DIGITS else None
+
+
+def _is_text(member: bytes) -> bool:
+    try:
+        member.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

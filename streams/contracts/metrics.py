@@ -102,7 +102,10 @@ class Metrics:
         # cause: missing (lost, or dropped by `isonomy rebuild`), damaged, foreign (another ledger).
         self.refolds = self._counter("fold_refolds", "Refolds from the start of the ledger.", "stage", "cause")
         self.stopped = self._gauge(
-            "fold_arena_stopped", "1 when nothing more of an arena is folded: see the log.", "stage", "arena"
+            "fold_arena_stopped",
+            "1 when nothing more of an arena is folded, or of a partition (arena is then like ledger/3): see the log.",
+            "stage",
+            "arena",
         )
         # cause: unreachable, full, read_only, loading, disk, replicas, cluster, refused, busy, other (docs/runbooks).
         self.redis_away = self._gauge("redis_away", "1 while a stage waits for Redis, by why.", "stage", "cause")

@@ -50,6 +50,11 @@ class Away(StrEnum):
         """Say it: the beginning of a sentence."""
         return _WORDS[self]
 
+    @property
+    def of_its_role(self) -> bool:
+        """Whether it is so because this server is not the master, or not any more: the address may lead elsewhere."""
+        return self in (Away.READ_ONLY, Away.LOADING, Away.REPLICAS, Away.CLUSTER)
+
 
 _WORDS = {
     Away.UNREACHABLE: "Redis is away",
@@ -103,3 +108,12 @@ def cause_of(error: Exception) -> Away:
         return Away.UNREACHABLE
     found = _CODE.search(str(error))
     return Away.OTHER if found is None else _CODES[found[1]]
+
+
+def is_foreign(error: ResponseError) -> bool:
+    """Whether a key holds a value of a kind that nobody of us writes: waiting does not help, writing it again does.
+
+    >>> is_foreign(ResponseError("WRONGTYPE Operation against a key holding the wrong kind of value"))
+    True
+    """
+    return "WRONGTYPE" in str(error)

@@ -92,6 +92,15 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     revision: Annotated[int, Meta(ge=1, description="Counts the changes.")] = 1
     created_at: float
     updated_at: float
+    since: Annotated[
+        float | None,
+        Meta(description="When it was made, `match` changed or it became active last; without it, `updated_at` holds."),
+    ] = None
+
+    @property
+    def began(self) -> float:
+        """Since when alerts are owed, whether they still fire or not; an older record tells its last change alone."""
+        return self.updated_at if self.since is None else self.since
 
 
 _encode = msgspec.json.Encoder(order="deterministic").encode

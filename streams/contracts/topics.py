@@ -33,12 +33,15 @@ class Topic:
         Broker settings.
     key
         What the record key is, in words, for the contract.
+    single
+        Why there must be one partition and no more, in words; empty where more are as good.
     """
 
     name: str
     partitions: int
     key: str
     config: dict[str, str] = field(default_factory=dict)
+    single: str = ""
 
 
 _COMPACT = {"cleanup.policy": "compact", "min.compaction.lag.ms": str(UNCOMPACTED_MS)}
@@ -78,7 +81,14 @@ DEAD_LETTERS = Topic(
 )
 ALERTS = Topic("alerts", 1, "fingerprint", {**_COMPACT, "retention.ms": "-1"})
 SUBSCRIPTIONS = Topic("subscriptions", 1, "subscription id", dict(_COMPACT))
-DELIVERIES = Topic("deliveries", 1, "delivery id, or claim, disabled/…, replay/…", dict(_COMPACT))
+DELIVERIES = Topic(
+    "deliveries",
+    1,
+    "delivery id, or claim, disabled/…, replay/…",
+    dict(_COMPACT),
+    # Of a delivery in another partition nobody can say whether it stands before a claim or behind it.
+    single="the herald reads partition 0 up to its claim, and would not know what others owe and have sent",
+)
 
 TOPICS = (VOTES, MODELS, LEDGER, DEAD_LETTERS, ALERTS, SUBSCRIPTIONS, DELIVERIES)
 
@@ -117,6 +127,8 @@ class Found:
     replication: int | None = None
     brokers: int | None = None
     """Of the whole cluster."""
+    first: int | None = None
+    """Offset at which the log begins, of the partition that begins last."""
 
 
 class Weight(Enum):
@@ -171,7 +183,14 @@ def judge(topic: Topic, found: Found, wish: Wish, partitions: int | None = None)
         *_unclean(found),
         *_partitions(topic, found, partitions or topic.partitions),
         *_replication(topic, found, wish),
+        *_beginning(topic, found),
     ]
+
+
+def _beginning(topic: Topic, found: Found) -> Iterator[Finding]:
+    if topic is LEDGER and found.first:
+        text = f"a partition begins at offset {found.first}: what was before is gone, and nothing can be folded anew"
+        yield Finding(text, Weight.DOUBTFUL)  # the folds may go on from what they saved
 
 
 _AT_LEAST = {"retention.ms", "retention.bytes", "max.message.bytes", "min.compaction.lag.ms", "min.insync.replicas"}
@@ -231,7 +250,13 @@ def _unclean(found: Found) -> Iterator[Finding]:
 
 
 def _partitions(topic: Topic, found: Found, wanted: int) -> Iterator[Finding]:
-    if found.partitions < wanted:
+    if topic.single and found.partitions > 1:
+        yield Finding(
+            f"{found.partitions} partitions, must be 1: {topic.single} (Kafka takes none away: stop the heralds, delete"
+            " the topic and run `isonomy topics`; what was sent may be sent again)",
+            Weight.LOSES,
+        )
+    elif found.partitions < wanted:
         why = _WHY_NO_MORE.get(topic.name, "")
         yield Finding(f"{found.partitions} partitions, expected {wanted}{why}", Weight.DIFFERS)
 

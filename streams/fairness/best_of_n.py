@@ -23,7 +23,7 @@ from streams.fairness.roster import Change
 from streams.fairness.scene import Scene
 from streams.fairness.score_retraction import variants_of
 from streams.fairness.unannounced_retirement import Episode, Episodes, stands
-from streams.fairness.verdict import Verdict
+from streams.fairness.verdict import NAMED, Verdict
 from streams.fairness.watch import rounded
 
 
@@ -62,7 +62,7 @@ class BestOfN:
 
 
 def _evidence(scene: Scene, provider: str, variants: list[str]) -> Evidence:
-    evidence: Evidence = {"variants": len(variants), "provider": provider, "models": variants}
+    evidence: Evidence = {"variants": len(variants), "provider": provider, "models": variants[:NAMED]}
     ratings = rate(scene)
     if ratings is not None:
         numbers = [scene.facts.roster.models[name] for name in variants]

@@ -23,13 +23,11 @@ from numpy.typing import NDArray
 from streams.contracts.alert import Evidence, Kind, Severity, Subject
 from streams.fairness.arrays import grow
 from streams.fairness.scene import Scene
-from streams.fairness.verdict import Verdict
+from streams.fairness.verdict import NAMED, Verdict
 
 EXPECTED = 3.0
 """Expected appearances from which an absence means something: alone it is 5 % chance, in half of a fleet none, and
 waiting for more would let the models that go on be reported first, as rises."""
-NAMED = 50
-"""Names that one alert lists at most."""
 
 
 @dataclass(slots=True)

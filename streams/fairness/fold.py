@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.contracts.alert import Alert
+from streams.contracts.alert import Alert, Status
 from streams.contracts.vote import NONE
 from streams.fairness import rules, tick
 from streams.fairness.lifecycle import reconcile
@@ -40,6 +40,10 @@ def fold(state: ArenaFairness, record: Block | Notice) -> list[Alert]:
         alerts = _count(state, rows) if len(rows) else []
         count_rows(record, state.watermark)
     state.history.note(alerts)
+    if state.inherited:
+        for alert in alerts:
+            if alert.status is Status.RESOLVED:
+                state.inherited.pop(alert.id, None)
     return alerts
 
 

@@ -16,7 +16,7 @@ from streams.contracts.alert import Evidence, Kind, Severity, Subject
 from streams.contracts.vote import MODEL_A, MODEL_B, NONE
 from streams.fairness.ratings import Ratings
 from streams.fairness.scene import Scene
-from streams.fairness.verdict import Standing, Verdict, stand
+from streams.fairness.verdict import NAMED, Standing, Verdict, stand
 from streams.ratings.components import strong_components
 
 DAY = 86_400.0
@@ -132,7 +132,7 @@ class GraphFragile:
             else:
                 stale = state.stale if len(state.stale) > SINGLE else []
                 evidence = {"stale_days": days, "models": state.compared, "apart": len(state.apart)}
-                evidence |= {"apart_models": state.apart[:50], "stale": len(stale), "stale_models": stale[:50]}
+                evidence |= {"apart_models": state.apart[:NAMED], "stale": len(stale), "stale_models": stale[:NAMED]}
                 subject = Subject()
             found.append(Verdict(subject, Severity.WARNING, since.onset, since.time, evidence))
         return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import msgspec
@@ -24,6 +24,9 @@ class Open:
 
 Opened = dict[str, Open]
 """Alerts that fire, by fingerprint."""
+
+Inherited = dict[str, Alert]
+"""Alerts that fired in a state that was given up, by id, each as it is told when the refold does not raise it again."""
 
 
 def reconcile(
@@ -71,7 +74,7 @@ def firing(scene: Scene, kind: Kind, verdict: Verdict, detected_at: float) -> Al
     """An alert from a verdict."""
     about = fingerprint(scene.arena, kind, verdict.subject)
     return Alert(
-        id=alert_id(about, verdict.onset),
+        id=_occurrence(alert_id(about, verdict.onset), scene.settled),
         fingerprint=about,
         arena=scene.arena,
         kind=kind,
@@ -87,11 +90,56 @@ def firing(scene: Scene, kind: Kind, verdict: Verdict, detected_at: float) -> Al
     )
 
 
+def _occurrence(name: str, settled: Collection[str]) -> str:
+    """The id, or the next one that was not told to be over: who heard of that takes what is told under it for old."""
+    number, found = 1, name
+    while found in settled:
+        number += 1
+        found = f"{name}.{number}"
+    return found
+
+
+def settle(inherited: Inherited, opened: Opened, settled: list[str]) -> list[Alert]:
+    """Say what is to be told of inherited alerts once the refold is through: those that it did not raise are over.
+
+    The fold takes those away that it ended by itself. An alert that now fires about the same thing under another id is
+    told once more, behind the end: whoever keeps one statement of each fingerprint must not keep the end.
+
+    An end says that it was detected when the alert began, or when the one that fires now was, if that is earlier. For
+    what is told behind it may have been detected before it, by other settings, and would be taken for old.
+
+    Parameters
+    ----------
+    inherited
+        As the given up state left them, each as it ends; emptied.
+    opened
+        Alerts that fire.
+    settled
+        Ids that were told to be over in this way; added to.
+    """
+    told: list[Alert] = []
+    for alert in inherited.values():
+        now = opened.get(alert.fingerprint)
+        if now is not None and now.alert.id == alert.id:
+            continue
+        known = [alert.detected_at, alert.starts_at] + ([] if now is None else [now.alert.detected_at])
+        told.append(msgspec.structs.replace(alert, detected_at=min(known)))
+        told += [] if now is None else [now.alert]
+        settled.append(alert.id)
+    inherited.clear()
+    return told
+
+
+def ended(alert: Alert, time: float) -> Alert:
+    """An alert that is over since `time`."""
+    return msgspec.structs.replace(alert, status=Status.RESOLVED, ends_at=time, summary=over(time, alert.summary))
+
+
 def _resolved(opened: Opened, scene: Scene, about: str) -> Alert:
     alert = opened.pop(about).alert
-    text = over(scene.now.time, alert.summary)
+    told = ended(alert, scene.now.time)
     # A drift that turns out to be a removal is not over: it is told once, as what it is.
     instead = fingerprint(scene.arena, Kind.SILENT_REMOVAL, alert.subject)
     if alert.kind is Kind.SHARE_DRIFT and instead in opened:
-        text = moved(Kind.SILENT_REMOVAL, alert.summary)
-    return msgspec.structs.replace(alert, status=Status.RESOLVED, ends_at=scene.now.time, summary=text)
+        told = msgspec.structs.replace(told, summary=moved(Kind.SILENT_REMOVAL, alert.summary))
+    return told

@@ -36,11 +36,12 @@ def percent(share: Any) -> str:
     return f"{100 * share:.3g} %"
 
 
-def some(names: list[str], most: int = 5) -> str:
-    """A few names of a list, and how many more there are.
+def some(names: list[str], total: int, most: int = 5) -> str:
+    """A few names, and how many more there are in all: the list itself may end before the last one.
 
-    >>> some(["a", "b", "c"], most=2)
-    'a, b and 1 more'
+    >>> some(["a", "b", "c"], 3, most=2), some(["a", "b"], 2)
+    ('a, b and 1 more', 'a, b')
     """
-    shown = ", ".join(names[:most])
-    return f"{shown} and {len(names) - most:,} more" if len(names) > most else shown
+    shown = names[:most]
+    more = total - len(shown)
+    return f"{', '.join(shown)} and {more:,} more" if more else ", ".join(shown)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from streams.contracts.alert import Kind, Severity, Subject
 from streams.fairness.roster import Change, Roster, sampled
 from streams.fairness.scene import Scene
-from streams.fairness.verdict import Standing, Verdict, stand
+from streams.fairness.verdict import NAMED, Standing, Verdict, stand
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,11 @@ class PrivateVariants:
                 Severity.WARNING,
                 since.onset,
                 since.time,
-                {"variants": len(variants[name]), "cap": scene.settings.private_cap, "models": variants[name]},
+                {
+                    "variants": len(variants[name]),
+                    "cap": scene.settings.private_cap,
+                    "models": variants[name][:NAMED],
+                },
             )
             for name, since in state.items()
         ]

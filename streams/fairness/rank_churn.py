@@ -106,7 +106,10 @@ def _chance(ratings: Ratings, ranked: NDArray[np.int64], best: int) -> float:
     others = ranked[ranked != best]
     gap = ratings.rating[best] - ratings.rating[others]
     error = np.sqrt(ratings.error[best] ** 2 + ratings.error[others] ** 2)
-    return sum(0.5 * math.erfc(z / math.sqrt(2.0)) for z in (gap / error).tolist())
+    # Where neither has an error the ratings themselves decide: a difference stays, equal ones are even.
+    certain = np.where(gap == 0, 0.0, np.copysign(np.inf, gap))
+    scores = np.divide(gap, error, out=certain, where=error > 0)
+    return sum(0.5 * math.erfc(z / math.sqrt(2.0)) for z in scores.tolist())
 
 
 def rate_if_due(scene: Scene) -> Ratings | None:

@@ -76,7 +76,8 @@ class Facts:
 class Scene:
     """An arena: its facts, its settings, and what is derived from them.
 
-    `play` is the policy in force; `board` the battles that were voted on, by pair.
+    `play` is the policy in force; `board` the battles that were voted on, by pair. `settled` names the alerts that were
+    told to be over because the settings had changed: raised again, they are further ones.
     """
 
     arena: str
@@ -84,6 +85,7 @@ class Scene:
     facts: Facts
     board: BoardCounts
     play: Play
+    settled: list[str] = field(default_factory=list)
 
     @property
     def now(self) -> Moment:

@@ -3,7 +3,7 @@
 One record holds all of it, for it is only true together; but for the history, which is large, seldom changes and is of
 the bytes that are published: a field of its own, with its checksum in the record. What follows from the state (the
 policy in force, odds, levels) is worked out again. A state folded under other settings is as good as none: its alerts
-are those of other rules.
+are those of other rules. But they were told, so whoever refolds has to say which of them are over: `inherit`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.fairness.arrays import narrow, pack, unpack
-from streams.fairness.lifecycle import Opened
+from streams.fairness.lifecycle import Inherited, Opened, ended
 from streams.fairness.play import Play
 from streams.fairness.scene import Facts, Scene
 from streams.fairness.settings import FairnessSettings
@@ -51,6 +51,22 @@ class _Saved(msgspec.Struct):
     opened: Opened
     board: _Board
     history: int
+    inherited: Inherited = {}
+    settled: list[str] = []
+
+
+class _Clock(msgspec.Struct):
+    clock: float
+
+
+class _GivenUp(msgspec.Struct):
+    """As much of a saved state as is asked of one that is given up; other versions have it, too."""
+
+    arena: str
+    facts: _Clock
+    opened: Opened
+    inherited: Inherited = {}
+    settled: list[str] = []
 
 
 def encode_history(state: ArenaFairness) -> bytes:
@@ -75,6 +91,8 @@ def encode_state(state: ArenaFairness) -> dict[str, bytes]:
             opened=state.opened,
             board=_Board(list(state.scene.board.members), narrow(np.diff(places, prepend=0)), narrow(shown[places])),
             history=crc32(history),
+            inherited=state.inherited,
+            settled=state.scene.settled,
         )
     )
     return {FIELD: crc32(packed).to_bytes(4, "little") + packed, HISTORY_FIELD: history}
@@ -96,10 +114,7 @@ def decode_state(fields: Mapping[str, bytes], settings: FairnessSettings) -> Are
         When it is missing, fails its checksum, cannot be read, or was folded under other settings.
     """
     try:
-        packed = fields[FIELD]
-        if crc32(packed[4:]) != int.from_bytes(packed[:4], "little"):
-            raise DamagedState("the fairness state fails its checksum")
-        saved = unpack(packed[4:], _Saved)
+        saved = unpack(_checked(fields[FIELD]), _Saved)
         if saved.v != VERSION:
             raise DamagedState(f"version {saved.v}, this program reads {VERSION}")
         if saved.settings != settings.digest:
@@ -116,5 +131,30 @@ def decode_state(fields: Mapping[str, bytes], settings: FairnessSettings) -> Are
         raise DamagedState(f"field {error} is missing") from None
     except (msgspec.MsgspecError, ValueError, IndexError, TypeError) as error:
         raise DamagedState(str(error)) from error
-    scene = Scene(saved.arena, settings, saved.facts, board, play)
-    return ArenaFairness(scene, saved.states, saved.opened, saved.watermark, saved.position, history)
+    scene = Scene(saved.arena, settings, saved.facts, board, play, saved.settled)
+    return ArenaFairness(scene, saved.states, saved.opened, saved.watermark, saved.position, history, saved.inherited)
+
+
+def inherit(fields: Mapping[str, bytes], arena: str) -> tuple[Inherited, list[str]]:
+    """What a state that is given up leaves to be ended, and which ids were settled before.
+
+    Nothing when it cannot be read, for then nobody knows.
+
+    An alert of it ends where that state stood, on the clock of the votes: from there on other rules hold. That place
+    is the state's own, so an end that a crash has told again is the same to the byte.
+    """
+    try:
+        given_up = unpack(_checked(fields[FIELD]), _GivenUp)
+    except (KeyError, DamagedState, msgspec.MsgspecError, ValueError, TypeError, RecursionError):
+        return {}, []
+    if given_up.arena != arena:
+        return {}, []
+    # A refold that is given up in its turn stood earlier than the state before it.
+    ends = {each.alert.id: ended(each.alert, given_up.facts.clock) for each in given_up.opened.values()}
+    return ends | given_up.inherited, given_up.settled
+
+
+def _checked(packed: bytes) -> bytes:
+    if crc32(packed[4:]) != int.from_bytes(packed[:4], "little"):
+        raise DamagedState("the fairness state fails its checksum")
+    return packed[4:]

@@ -9,17 +9,19 @@ from dataclasses import dataclass, field
 
 import msgspec
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import MessageSizeTooLargeError
 
 from streams.clients import make_producer, stop
-from streams.contracts.alert import Alert, Status, encode_alert
+from streams.contracts.alert import Alert, Status, decode_alert, encode_alert
 from streams.contracts.history import EVIDENCE
 from streams.contracts.metrics import Metrics
 from streams.contracts.settings import InvalidSetting, Settings
 from streams.contracts.topics import ALERTS, FAIRNESS_GROUP
 from streams.fairness.fold import fold
+from streams.fairness.lifecycle import settle
 from streams.fairness.settings import InvalidFairnessSettings, SettingsBook, read_settings
 from streams.fairness.silence import tell_silence
-from streams.fairness.snapshot import HISTORY_FIELD, decode_state, encode_history, encode_state
+from streams.fairness.snapshot import HISTORY_FIELD, decode_state, encode_history, encode_state, inherit
 from streams.fairness.state import ArenaFairness
 from streams.fairness.tick import warm
 from streams.fairness.view import alerts_view, fairness_view
@@ -30,6 +32,7 @@ from streams.ledger.codec import Block, Notice
 from streams.log import Batch, Log
 from streams.ratings import snapshot
 
+SILENCE_FIELD, TOPIC_FIELD = "silence", "topic"
 VIEW_SECONDS = 1.0
 IDLE_SECONDS = 5.0
 """The ledger counts as silent only after nothing came for so long: catching up is no silence."""
@@ -55,8 +58,12 @@ class WatchedArena(Owned):
     unpublished: bool = True
     next_view: float = 0.0
     silence: Alert | None = None
-    """The one alert of wall time, which is no part of the state."""
+    """The one alert of wall time: no part of the state, and saved beside it, for who takes over has to end it."""
     history: Written = field(default_factory=Written)
+
+
+class AlertTooLarge(ValueError):  # noqa: N818 -- what it is
+    """An alert that Kafka takes from nobody: its arena stops, the others go on."""
 
 
 class FairnessStage(FoldStage[WatchedArena]):
@@ -98,7 +105,12 @@ class FairnessStage(FoldStage[WatchedArena]):
             raise DamagedState(str(error)) from error
         if state.arena != owned.name:
             raise DamagedState(f"it is that of arena {state.arena!r}")
-        return WatchedArena(owned.name, owned.partition, owned.epoch, state)
+        return WatchedArena(owned.name, owned.partition, owned.epoch, state, silence=_silence(fields))
+
+    def _inherit(self, arena: WatchedArena, fields: Mapping[str, bytes]) -> None:
+        if fields.get(TOPIC_FIELD) == self._topic.encode():  # else another topic was told of them
+            arena.state.inherited, arena.state.scene.settled = inherit(fields, arena.name)
+            arena.silence = _silence(fields)
 
     def _position(self, arena: WatchedArena) -> int:
         return arena.state.position
@@ -115,6 +127,8 @@ class FairnessStage(FoldStage[WatchedArena]):
         written.saving = fields[HISTORY_FIELD]
         if written.saving is written.saved:
             del fields[HISTORY_FIELD]
+        fields[TOPIC_FIELD] = self._topic.encode()
+        fields[SILENCE_FIELD] = b"" if arena.silence is None else encode_alert(arena.silence)
         return fields
 
     def _saved(self, arena: WatchedArena) -> None:
@@ -128,20 +142,23 @@ class FairnessStage(FoldStage[WatchedArena]):
         """Tell Kafka first: a position once saved is never folded again, and what it told would never be told."""
         await self._tell(arena)
 
-    async def _sweep(self, name: str, arena: WatchedArena | None) -> None:
+    async def _sweep(self, name: str, epoch: int, arena: WatchedArena | None) -> None:
         if arena is None:
             keys = self._settings.keys
-            await self._store.withdraw(name, [keys.fairness(name), keys.alerts(name), keys.history(name, EVIDENCE)])
+            views = [keys.fairness(name), keys.alerts(name), keys.history(name, EVIDENCE)]
+            await self._store.forget_arena(name, epoch, views)
+
+    async def _tell_due(self, arena: WatchedArena, now: float) -> None:
+        arena.outbox += settle(arena.state.inherited, arena.state.opened, arena.state.scene.settled)
+        await self._tell(arena)
+        if now >= arena.next_view and (now - self._last_batch >= IDLE_SECONDS or arena.silence is not None):
+            await self._listen(arena)
 
     async def _publish_due(self, arena: WatchedArena, now: float, *, last: bool) -> None:
-        await self._tell(arena)
-        if not (last or now >= arena.next_view):
-            return
-        if now - self._last_batch >= IDLE_SECONDS or arena.silence is not None:
-            await self._listen(arena)
-        if arena.unpublished:
-            await self._publish(arena)
-        arena.next_view = now + VIEW_SECONDS
+        if last or now >= arena.next_view:
+            if arena.unpublished:
+                await self._publish(arena)
+            arena.next_view = now + VIEW_SECONDS
 
     async def _tell(self, arena: WatchedArena) -> None:
         """Emit alerts in the order of the ledger; what a crash repeats has the same ids and the same bytes."""
@@ -149,7 +166,12 @@ class FairnessStage(FoldStage[WatchedArena]):
         try:
             while told:
                 alert = told[0]
-                await self._producer.send_and_wait(self._topic, encode_alert(alert), key=alert.fingerprint.encode())
+                value = encode_alert(alert)
+                try:
+                    await self._producer.send_and_wait(self._topic, value, key=alert.fingerprint.encode())
+                except MessageSizeTooLargeError as error:
+                    # Begun anew, or on another worker, the stage would meet it again: it is no trouble of Kafka's.
+                    raise AlertTooLarge(f"alert {alert.id} has {len(value):,} bytes: {error}") from error
                 self._metrics.alerts.labels(arena.name, alert.kind.value, alert.status.value).inc()
                 del told[0]
         finally:
@@ -164,6 +186,8 @@ class FairnessStage(FoldStage[WatchedArena]):
         arena.silence = alert if alert.status is Status.FIRING else None
         arena.unpublished = True
         await self._tell(arena)
+        # Nothing moves while it is silent, and yet there is something to save.
+        self._partitions[arena.partition].saved_position = -1
 
     async def _publish(self, arena: WatchedArena) -> None:
         keys, state = self._settings.keys, arena.state
@@ -183,6 +207,14 @@ class FairnessStage(FoldStage[WatchedArena]):
             self._metrics.firing.labels(arena.name).set(len(view.alerts))
         else:
             await self._heed(arena, outcome)
+
+
+def _silence(fields: Mapping[str, bytes]) -> Alert | None:
+    """The silence that fires, as it was saved; None when it is not known, as after a version that did not save it."""
+    try:
+        return decode_alert(fields.get(SILENCE_FIELD, b""))
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
 
 
 def read_book(settings: Settings) -> SettingsBook:

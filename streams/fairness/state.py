@@ -10,7 +10,7 @@ from streams.contracts.alert import Alert, Status
 from streams.fairness import rules
 from streams.fairness.feed_stalled import Feed
 from streams.fairness.graph_fragile import Graph
-from streams.fairness.lifecycle import Opened
+from streams.fairness.lifecycle import Inherited, Opened
 from streams.fairness.play import Play
 from streams.fairness.prompt_reuse import Prompts
 from streams.fairness.rank_churn import Churn
@@ -75,6 +75,8 @@ class ArenaFairness:
         Offset of the next ledger record to fold.
     history
         Evidence and alerts over time.
+    inherited
+        What a state that was given up leaves to be ended, until the refold is through.
     """
 
     scene: Scene
@@ -83,6 +85,7 @@ class ArenaFairness:
     watermark: Watermark = field(default_factory=dict)
     position: int = 0
     history: EvidenceHistory = field(default_factory=EvidenceHistory)
+    inherited: Inherited = field(default_factory=dict)
 
     @classmethod
     def start(cls, arena: str, settings: FairnessSettings, position: int = 0) -> ArenaFairness:

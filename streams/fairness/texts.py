@@ -43,7 +43,7 @@ def _feed_stalled(arena: str, verdict: Verdict, e: Any) -> str:
         )
     return (
         f"{e['missing_models']:,} of {e['active_models']:,} active models of arena {arena} stopped together at {since} "
-        f"({some(e['models'])}): this is reported as a stalled feed and not as so many removals."
+        f"({some(e['models'], e['missing_models'])}): this is reported as a stalled feed and not as so many removals."
     )
 
 
@@ -91,7 +91,7 @@ def _unannounced_retirement(arena: str, verdict: Verdict, e: Any) -> str:
 def _private_variants(arena: str, verdict: Verdict, e: Any) -> str:
     return (
         f"Provider {verdict.subject.name} has {e['variants']:,} private variants in play at once in arena {arena} "
-        f"since {day(verdict.starts_at)} ({some(e['models'])}); the arena allows {e['cap']:,}."
+        f"since {day(verdict.starts_at)} ({some(e['models'], e['variants'])}); the arena allows {e['cap']:,}."
     )
 
 
@@ -112,7 +112,8 @@ def _best_of_n(arena: str, verdict: Verdict, e: Any) -> str:
     )
     return (
         f"{verdict.subject.name} was published in arena {arena} at {day(verdict.starts_at)} as one of "
-        f"{e['variants']:,} variants that {e['provider']} tested in private ({some(e['models'])}): {gain}."
+        f"{e['variants']:,} variants that {e['provider']} tested in private "
+        f"({some(e['models'], e['variants'])}): {gain}."
     )
 
 
@@ -150,10 +151,11 @@ def _graph_fragile(arena: str, verdict: Verdict, e: Any) -> str:
     if e["apart"]:
         parts.append(
             f"votes of the last {e['stale_days']:g} to {2 * e['stale_days']:g} days cannot compare {e['apart']:,} of "
-            f"{e['models']:,} models with the others ({some(e['apart_models'])})"
+            f"{e['models']:,} models with the others ({some(e['apart_models'], e['apart'])})"
         )
     if e["stale"]:
-        parts.append(f"{e['stale']:,} ranked models hang on older votes only ({some(e['stale_models'])})")
+        names = some(e["stale_models"], e["stale"])
+        parts.append(f"{e['stale']:,} ranked models hang on older votes only ({names})")
     return f"In arena {arena}, {' and '.join(parts)}."
 
 

@@ -13,6 +13,9 @@ from streams.contracts.alert import Evidence, Kind, Severity, Subject
 if TYPE_CHECKING:
     from streams.fairness.scene import Scene
 
+NAMED = 50
+"""Names that one alert lists at most, with their number beside: it is one record, and a record has a largest size."""
+
 State = TypeVar("State")
 Seen = TypeVar("Seen", contravariant=True)
 

@@ -39,11 +39,12 @@ class Partition:
     published before, or readers would see the past run by."""
     refold_until: int
     """The same of a refold, which may have been begun by an owner before this one; 0 when there is none."""
-    swept: bool
-    """False while views of another ledger may still be in Redis."""
     tail: int
     """Checksum of the record before `position`."""
     saved_position: int
+    unswept: dict[str, int] = field(default_factory=dict)
+    """Arenas whose views in Redis may be of another ledger, each with its last owner's epoch: those that were there
+    before the ledger's end was asked, for a later one may be of a record behind it."""
     stopped: bool = False
     """True when a batch of it cannot be read: to fold on would publish numbers made from a part of the votes."""
 

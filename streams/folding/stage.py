@@ -1,7 +1,7 @@
 """A stage that folds the ledger: takes over from saved state, folds, publishes, saves, and is fenced by an epoch.
 
 It starts from the position in its saved state, never from a committed offset. State that is missing, damaged or of
-another ledger means refolding from the start, by itself. What is folded and published is the subclass's.
+another ledger means refolding from the start, by itself. What is folded and published is the subclass's: see `Fold`.
 """
 
 # Longer than most: taking over, folding, saving are one life cycle, and its order is the proof.
@@ -11,22 +11,24 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from typing import Any, Generic, TypeVar
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
 
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
+from redis.asyncio import Redis
 
-from streams.contracts.connect import FOLDING, async_redis_client
+from streams.contracts.connect import FOLDING, async_redis_client, resolve_anew
 from streams.contracts.metrics import Metrics
 from streams.contracts.partitioner import partitions_of
 from streams.contracts.redis_away import REDIS_AWAY, cause_of
 from streams.contracts.settings import Settings
 from streams.contracts.topics import LEDGER
 from streams.contracts.vote import is_arena
+from streams.folding.continuity import continues
+from streams.folding.fold import A, Fold
 from streams.folding.held import DamagedState, Fenced, Owned, Partition
-from streams.folding.listing import Listing, checksum, decode_listing, encode_listing
+from streams.folding.listing import checksum, decode_listing, encode_listing
 from streams.folding.store import Outcome, Store
 from streams.folding.waiting import Waiting
 from streams.ledger.codec import Block, DamagedRecord, Notice, decode
@@ -41,10 +43,7 @@ RECORDS_A_TURN = 50
 """Ledger records folded before boards, timers and heartbeats get their turn: a quarter of a second at the most."""
 
 
-A = TypeVar("A", bound=Owned)
-
-
-class FoldStage(ABC, Generic[A]):
+class FoldStage(Fold[A]):
     """One fold of the ledger; one per process."""
 
     name: str
@@ -56,6 +55,7 @@ class FoldStage(ABC, Generic[A]):
         self._partitions: dict[int, Partition] = {}
         self._count = 0
         self._next_snapshot = self._next_check = self._retry_at = 0.0
+        self._redis: Redis
         self._store: Store
         self._log: Log
         self._waiting = Waiting(metrics, self.name)
@@ -66,69 +66,26 @@ class FoldStage(ABC, Generic[A]):
         self.doing = ""
         """What a long take-over is at, in words; told by /readyz."""
 
-    # --- what a fold is ----------------------------------------------------------------------------------------------
-
-    @abstractmethod
-    def _new(self, owned: Owned, position: int) -> A:
-        """Begin an arena of which nothing is known."""
-
-    @abstractmethod
-    def _restored(self, owned: Owned, fields: Mapping[str, bytes]) -> A:
-        """Read an arena back; raises `DamagedState`."""
-
-    @abstractmethod
-    def _position(self, arena: A) -> int:
-        """Offset of the next ledger record that the arena's state wants."""
-
-    @abstractmethod
-    def _advance(self, arena: A, position: int) -> None:
-        """Set that offset."""
-
-    @abstractmethod
-    def _fold(self, arena: A, record: Block | Notice) -> None:
-        """Fold a record, and note what has to be published and saved."""
-
-    @abstractmethod
-    def _fields(self, arena: A) -> dict[str, bytes]:
-        """Encode what has to be saved."""
-
-    @abstractmethod
-    def _saved(self, arena: A) -> None:
-        """Note that it is saved."""
-
-    @abstractmethod
-    def _lost(self, arena: A) -> None:
-        """Note that everything has to be published and saved again."""
-
-    @abstractmethod
-    async def _publish_due(self, arena: A, now: float, *, last: bool) -> None:
-        """Publish what is due; everything when it is the last time."""
-
-    @abstractmethod
-    async def _sweep(self, name: str, arena: A | None) -> None:
-        """Remove from Redis what the ledger does not hold; `arena` is None when it holds nothing of that name."""
-
-    async def _before_saving(self, arena: A) -> None:
-        """Make sure that what a saved position leaves behind is done."""
-
     # --- taking over -------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
         """Follow until cancelled."""
-        redis = async_redis_client(self._settings, FOLDING)
-        self._store = Store(redis, self._settings.keys, self.name)
+        self._redis = async_redis_client(self._settings, FOLDING)
+        self._store = Store(self._redis, self._settings.keys, self.name)
         try:
             self._log = Log(self._settings, self.name, self.topics, self, max_records=RECORDS_A_TURN)
             await self._log.run()
         finally:
             self._let_go()
-            await redis.aclose()
+            await self._redis.aclose()
 
     def _let_go(self) -> None:
         """Tell of no arena any more: whether it goes on, its next owner tells."""
         self._metrics.ready.labels(self.name).set(0)
         for name in self._arenas:
             self._metrics.stopped.labels(self.name, name).set(0)
+        for number in (number for number, held in self._partitions.items() if held.stopped):
+            self._metrics.stopped.labels(self.name, f"{LEDGER.name}/{number}").set(0)
 
     def told(self) -> str:
         """What the last fetches brought, in words."""
@@ -141,28 +98,43 @@ class FoldStage(ABC, Generic[A]):
                 await self._take_over(log, partitions)
                 return self._waiting.end()
             except REDIS_AWAY as error:
-                self._waiting.begin(error, "taking over")
+                await self._wait(error, "taking over")
                 self.steps += 1
                 await asyncio.sleep(RETRY_SECONDS)
+                log.give_way()
+
+    async def _wait(self, error: Exception, what: str) -> None:
+        """Say that `what` has to wait for Redis; every failure of Redis after which it is tried again comes by here."""
+        self._waiting.begin(error, what)
+        await resolve_anew(self._redis, error)
 
     async def _take_over(self, log: Log, partitions: Sequence[TopicPartition]) -> None:
         first = await log.consumer.beginning_offsets(partitions)
         end = await log.ends(partitions)
         self._let_go()
         self._arenas, self._partitions, self.positions = {}, {}, {}
+        foreign = set()
         self._count = len(log.consumer.partitions_for_topic(self._settings.topic(LEDGER.name)) or ())
         for at in partitions:
             listing = decode_listing(await self._store.list_partition(at.partition))
             cause = "missing" if listing is None else None
-            if listing is not None and not await _continues(log, at, listing, first[at], end[at]):
+            same = listing is None or await continues(log, at, listing, first[at], end[at])
+            unknown = (
+                None if same else next((_unreadable(each) for each in log.unreadable if each.partition == at), None)
+            )
+            if not same and unknown is None:
                 listing, cause = None, "foreign"
             position = first[at] if listing is None else listing.position
             for name in listing.arenas if listing else ():
                 arena, damaged = await self._restore(name, at.partition, first[at], end[at])
                 self._arenas[name] = arena
+                if first[at] > 0 and (damaged or self._position(arena) < first[at]):
+                    state = "is damaged" if damaged else f"ends at offset {self._position(arena)}"
+                    self._stop_arena(arena, f"its state {state}, and {_cut(at.partition, first[at])}")
+                    continue
                 cause = "damaged" if damaged else cause
                 position = min(position, self._position(arena))
-            refolding = cause is not None and end[at] > first[at]
+            refolding = cause is not None and end[at] > first[at] == 0  # else it is stopped, below
             if refolding and cause is not None:
                 logger.warning("%s: refolding ledger partition %d, its state is %s", self.name, at.partition, cause)
                 self._metrics.refolds.labels(self.name, cause).inc()
@@ -174,11 +146,18 @@ class FoldStage(ABC, Generic[A]):
                 reached=position,
                 quiet_until=position,  # said below, when all is claimed
                 refold_until=end[at] if refolding or begun else 0,
-                swept=cause is None and not begun,
                 tail=listing.tail if listing and listing.position == position else 0,
                 saved_position=listing.position if listing and cause is None else -1,
             )
             self.positions[at] = position
+            if cause is not None and first[at] > 0:
+                self._stop_partition(at.partition, f"its state is {cause}, and {_cut(at.partition, first[at])}")
+            if unknown is not None:  # whether it is the same ledger; what was saved of it stays, as it is
+                self._stop_partition(at.partition, unknown)
+            if cause is not None or begun:
+                foreign.add(at.partition)
+        if foreign:
+            await self._find_views(foreign)
         # Asked again, now that the owners before can publish nothing more.
         for at, known in (await log.ends(partitions)).items():
             self._partitions[at.partition].quiet_until = known
@@ -186,17 +165,33 @@ class FoldStage(ABC, Generic[A]):
         self._metrics.ready.labels(self.name).set(1)
         logger.info("%s follows %s", self.name, {f"{p.topic}/{p.partition}": o for p, o in self.positions.items()})
 
+    async def _find_views(self, partitions: set[int]) -> None:
+        """Note which arenas of these partitions have views."""
+        for name in await self._store.arenas():
+            (number,) = partitions_of([name.encode()], self._count)
+            if number in partitions:
+                self._partitions[number].unswept[name] = await self._store.epoch(name)
+
     async def _restore(self, name: str, partition: int, first: int, end: int) -> tuple[A, bool]:
         owned = Owned(name, partition, await self._store.claim(name))
         self._metrics.stopped.labels(self.name, name).set(0)
+        fields = await self._store.load(name)
         try:
-            arena = self._restored(owned, await self._store.load(name))
-            if self._position(arena) > end:
-                raise DamagedState("it is ahead of the ledger")
-        except DamagedState as error:
-            logger.warning("the saved %s state of arena %s is damaged: %s", self.name, name, error)
-            return self._new(owned, first), True
+            arena = self._restored(owned, fields)
+            if not 0 <= self._position(arena) <= end:
+                raise DamagedState(f"it is of {self._position(arena)}, the ledger ends at {end}")
+        except Exception as error:  # noqa: BLE001 -- whatever reading it raises, it is no state that we can use
+            logger.warning("the saved %s state of arena %s is damaged: %r", self.name, name, error)
+            arena = self._new(owned, first)
+            self._inherit_from(arena, fields)
+            return arena, True
         return arena, False
+
+    def _inherit_from(self, arena: A, fields: Mapping[str, bytes]) -> None:
+        try:
+            self._inherit(arena, fields)
+        except Exception as error:  # noqa: BLE001 -- as above
+            logger.warning("%s: arena %s inherits nothing: %r", self.name, arena.name, error)
 
     def _refolding(self, arena: A) -> bool:
         """Whether the ledger is folded again from its start, and not yet up to where it ended then."""
@@ -208,7 +203,7 @@ class FoldStage(ABC, Generic[A]):
     async def process(self, log: Log, batch: Batch) -> None:
         """Fold what was fetched, then publish and save what is due."""
         for unreadable in log.unreadable:
-            self._stop_partition(unreadable)
+            self._stop_partition(unreadable.partition.partition, _unreadable(unreadable))
         log.unreadable.clear()
         for at, records in batch.items():
             held = self._partitions[at.partition]
@@ -216,7 +211,10 @@ class FoldStage(ABC, Generic[A]):
                 await self._take(held, at.partition, record)
                 await asyncio.sleep(0)  # heartbeats
         for at in self.positions:
-            self.positions[at] = self._partitions[at.partition].reached = log.reached[at]
+            self.positions[at] = log.reached[at]
+            held = self._partitions[at.partition]
+            if not held.stopped:
+                held.reached = log.reached[at]
         now = time.monotonic()
         if now < self._retry_at:
             return
@@ -224,7 +222,7 @@ class FoldStage(ABC, Generic[A]):
             await self._write_due(now)
             self._waiting.end()
         except REDIS_AWAY as error:
-            self._waiting.begin(error, self.name)
+            await self._wait(error, self.name)
             self._retry_at = now + RETRY_SECONDS
             self._next_snapshot = 0.0  # or a save that failed counts as done, and Redis as back
 
@@ -239,8 +237,9 @@ class FoldStage(ABC, Generic[A]):
             record, name = error, (entry.key or b"").decode("utf-8", "replace")
         arena = self._arenas.get(name)
         if arena is None and is_arena(name):
-            owned = Owned(name, partition, await self._claim(name))
-            arena = self._arenas[name] = self._new(owned, offset)
+            epoch, fields = await self._claim(name)
+            arena = self._arenas[name] = self._new(Owned(name, partition, epoch), offset)
+            self._inherit_from(arena, fields)  # a state that no listing vouches for
             # A listing that was saved before its first record does not name it: somebody may have published it since.
             arena.quiet_until = await self._log.end_now(TopicPartition(self._settings.topic(LEDGER.name), partition))
             self._metrics.stopped.labels(self.name, name).set(0)
@@ -262,49 +261,74 @@ class FoldStage(ABC, Generic[A]):
         self._metrics.stopped.labels(self.name, arena.name).set(1)
         logger.error("%s: arena %s stops here, the others go on: %s", self.name, arena.name, why)
 
-    def _stop_partition(self, unreadable: UnreadableBatch) -> None:
-        """Stop every arena of a partition: whose votes a batch holds that cannot be read, nobody knows."""
-        number = unreadable.partition.partition
+    def _stop_partition(self, number: int, why: str) -> None:
+        """Stop every arena of a partition, known or not: whose votes are missing of it, nobody knows."""
         self._partitions[number].stopped = True
-        why = f"ledger/{number} at offset {unreadable.offset} cannot be read: {unreadable.why}"
+        self._metrics.stopped.labels(self.name, f"{LEDGER.name}/{number}").set(1)
         for arena in self._arenas.values():
             if arena.partition == number and not arena.stopped:
                 self._stop_arena(arena, why)
         logger.error("%s: nothing more of ledger/%d is folded, the other partitions go on: %s", self.name, number, why)
 
-    async def _claim(self, arena: str) -> int:
+    async def _claim(self, arena: str) -> tuple[int, dict[str, bytes]]:
         while True:
             try:
-                return await self._store.claim(arena)
+                return await self._store.claim(arena), await self._store.load(arena)
             except REDIS_AWAY as error:
-                self._waiting.begin(error, "a new arena")
+                await self._wait(error, "a new arena")
+                await self._tell_all(time.monotonic())
                 self.steps += 1
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def _write_due(self, now: float) -> None:
-        for number, held in self._partitions.items():
-            if not held.swept and held.reached >= held.quiet_until and not held.stopped:
-                for name in await self._store.arenas():
-                    arena = self._arenas.get(name)
-                    here = partitions_of([name.encode()], self._count) == [number]
-                    if here and not (arena is not None and arena.stopped):
-                        await self._sweep(name, arena)
-                held.swept = True
+        await self._tell_all(now)
+        await self._sweep_all()
         await self._publish_all(now, last=False)
         if now >= self._next_check:
             self._next_check = now + CHECK_SECONDS
             for arena in self._arenas.values():
-                await self._heed(arena, await self._store.check(arena.name, arena.epoch))
+                await self._heed(arena, await self._store.check(arena.name, arena.epoch, self._shown_boards(arena)))
+            await self._store.list_arenas(self._arenas)
         if now >= self._next_snapshot:
             self._next_snapshot = now + self._settings.snapshot_seconds
             await self._save_all()
 
+    def _may_publish(self, arena: A) -> bool:
+        """Whether all is folded that an owner before may have published."""
+        held = self._partitions[arena.partition]
+        return held.reached >= max(held.quiet_until, arena.quiet_until) and not arena.stopped
+
+    def _catch_up(self, arena: A) -> None:
+        """Move an arena on to where the partition is: nothing of it lies between."""
+        self._advance(arena, max(self._position(arena), self._partitions[arena.partition].position))
+
+    async def _sweep_all(self) -> None:
+        """Remove what is of another ledger, once it is known what is of this one."""
+        for held in self._partitions.values():
+            if held.reached < held.quiet_until or held.stopped:
+                continue
+            for name, epoch in list(held.unswept.items()):
+                arena = self._arenas.get(name)
+                if arena is None or self._may_publish(arena):
+                    await self._sweep(name, epoch, arena)
+                    del held.unswept[name]
+
+    async def _tell_all(self, now: float) -> None:
+        await self._with_each(lambda arena: self._tell_due(arena, now))
+
     async def _publish_all(self, now: float, *, last: bool) -> None:
+        def publish(arena: A) -> Awaitable[None]:
+            self._catch_up(arena)  # or what a refold publishes would name an earlier place than what it replaces
+            return self._publish_due(arena, now, last=last)
+
+        await self._with_each(publish)
+
+    async def _with_each(self, act: Callable[[A], Awaitable[None]]) -> None:
+        """Do it with every arena that may be published; what fails of one alone stops that one."""
         for arena in self._arenas.values():
-            held = self._partitions[arena.partition]
-            if held.reached >= max(held.quiet_until, arena.quiet_until) and not arena.stopped:
+            if self._may_publish(arena):
                 try:
-                    await self._publish_due(arena, now, last=last)
+                    await act(arena)
                 except (*REDIS_AWAY, KafkaError, Fenced):
                     raise
                 except Exception as error:  # noqa: BLE001 -- as where it is folded
@@ -313,8 +337,10 @@ class FoldStage(ABC, Generic[A]):
     async def revoked(self, log: Log) -> None:
         """Publish and save everything a last time."""
         self._let_go()
+        now = time.monotonic()
+        await self._tell_all(now)
         try:
-            await self._publish_all(time.monotonic(), last=True)
+            await self._publish_all(now, last=True)
             await self._save_all()
         except REDIS_AWAY as error:
             logger.warning("%s, the last state of %s is not saved: %s", cause_of(error).words, self.name, error)
@@ -328,9 +354,10 @@ class FoldStage(ABC, Generic[A]):
             logger.warning("%s: Redis lost arena %s, or went back, writing all of it again", self.name, arena.name)
             self._metrics.republished.labels(self.name, arena.name).inc()
             self._lost(arena)
-            await self._save(arena, whole=True)
+            # The listing is lost, too. Noted before the save: if that one's answer gets lost, no loss is seen any more.
             self._partitions[arena.partition].saved_position = -1
             self._next_snapshot = 0.0
+            await self._save(arena, whole=True)
 
     # --- saving ------------------------------------------------------------------------------------------------------
 
@@ -343,17 +370,18 @@ class FoldStage(ABC, Generic[A]):
             for arena in arenas:
                 if arena.stopped:
                     continue
-                # Nothing of a quiet arena lies between its position and the partition's.
-                self._advance(arena, max(self._position(arena), held.position))
+                self._catch_up(arena)
                 await self._save(arena)
             listing = encode_listing(held.position, [arena.name for arena in arenas], held.tail, held.refolding)
             await self._store.save_partition(number, listing)
             held.saved_position = held.position
 
     async def _save(self, arena: A, *, whole: bool = False) -> None:
-        await self._before_saving(arena)
         try:
+            await self._before_saving(arena)
             fields = self._fields(arena)
+        except (*REDIS_AWAY, KafkaError, Fenced):
+            raise
         except Exception as error:  # noqa: BLE001 -- as where it is folded
             self._stop_arena(arena, f"its state cannot be written: {error!r}")
             return
@@ -366,14 +394,10 @@ class FoldStage(ABC, Generic[A]):
         self._metrics.snapshot_bytes.labels(self.name, arena.name).set(sum(map(len, fields.values())))
 
 
-async def _continues(log: Log, at: TopicPartition, listing: Listing, first: int, end: int) -> bool:
-    """Read the record before the listing's position and compare: is this still the ledger that was folded?"""
-    before = listing.position - 1
-    if listing.position > end or before < first:
-        return False
-    log.seek(at, before)
-    while not log.unreadable:
-        fetched = await log.fetch(at, timeout_ms=500, max_records=1)
-        for record in fetched.get(at, ()):
-            return record.offset == before and checksum(record.value) == listing.tail
-    return False
+def _unreadable(batch: UnreadableBatch) -> str:
+    return f"{LEDGER.name}/{batch.partition.partition} at offset {batch.offset} cannot be read: {batch.why}"
+
+
+def _cut(number: int, first: int) -> str:
+    """Say why a partition cannot be folded from its start: boards of what is left would lack votes."""
+    return f"{LEDGER.name}/{number} begins at offset {first}: what was before is gone"

@@ -8,36 +8,65 @@ Every write also has a serial. A Redis that comes back with an older state, afte
 smaller one than was acknowledged, and that is how the owner learns that writes are lost. A write that its owner gave
 up, because Redis stood still, may reach Redis after the one that was sent in its place: its serial is the smaller one,
 and it is dropped.
+
+The keys are ours. What somebody else writes to one, a value of another kind or a number that is none, counts as lost
+and is written over: it may not hold up its arena, and less so the others.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence, Set
+import logging
+from collections.abc import Iterable, Mapping, Sequence, Set
 from enum import Enum
 
 from redis.asyncio import Redis
+from redis.exceptions import ResponseError
 
 from streams.contracts.history import TIERS
-from streams.contracts.keys import Keys
+from streams.contracts.keys import Keys, names_of, number_of
+from streams.contracts.redis_away import is_foreign
 
-_CLAIM = """
-local now = redis.call('TIME')
-local epoch = tonumber(now[1]) * 1000000 + tonumber(now[2])
-local held = tonumber(redis.call('HGET', KEYS[1], 'epoch') or 0)
-if epoch <= held then epoch = held + 1 end
-redis.call('HSET', KEYS[1], 'epoch', string.format('%.0f', epoch), 'serial', '0')
-return string.format('%.0f', epoch)
+logger = logging.getLogger(__name__)
+
+# Redis counts in float64: an epoch grows while it is below 2^52, which as microseconds is the year 2112.
+# KEYS[1] is a state. `epoch` and `serial` are 0 when it holds none, or none that an owner could have written.
+_HELD = """
+local function number(text)
+  local found = tonumber(text or 0)
+  if not found or found ~= found or math.abs(found) > 9007199254740991 then return 0 end
+  return found
+end
+local held = redis.pcall('HMGET', KEYS[1], 'epoch', 'serial')
+if held.err then
+  if not string.find(held.err, 'WRONGTYPE', 1, true) then return held end
+  redis.call('DEL', KEYS[1])
+  held = {}
+end
+local epoch, serial = number(held[1]), number(held[2])
 """
+
+_CLAIM = (
+    _HELD
+    + """
+local now = redis.call('TIME')
+local claimed = tonumber(now[1]) * 1000000 + tonumber(now[2])
+if epoch >= 4503599627370496 then epoch = 0 end
+if claimed <= epoch then claimed = epoch + 1 end
+redis.call('HSET', KEYS[1], 'epoch', string.format('%.0f', claimed), 'serial', '0')
+return string.format('%.0f', claimed)
+"""
+)
 
 # Each of the next begins with the fence. ARGV: epoch, the serial of the owner's last write, and that of this one.
 # 0: refused. 2: the state is gone, or older than that (or an older owner wrote after it was gone).
-_FENCE = """
-local held = redis.call('HMGET', KEYS[1], 'epoch', 'serial')
-local epoch, serial = tonumber(held[1] or 0), tonumber(held[2] or 0)
+_FENCE = (
+    _HELD
+    + """
 if epoch > tonumber(ARGV[1]) then return 0 end
 local lost = epoch < tonumber(ARGV[1]) or serial < tonumber(ARGV[2])
 """
+)
 _UNLESS_LOST = _FENCE + "if lost then return 2 end\n"
 # A write that its owner gave up may be done by a Redis that wakes after all, and after the next one: it must not be.
 _COUNT = """
@@ -45,7 +74,29 @@ if not lost and serial >= tonumber(ARGV[3]) then return 1 end
 redis.call('HSET', KEYS[1], 'epoch', ARGV[1], 'serial', ARGV[3])
 """
 
-_CHECK = _UNLESS_LOST + "return 1"
+# Names, ARGV from `first` to `last`, are put into the set KEYS[2], whatever became of it.
+_LIST = """
+for i = first, last do
+  local added = redis.pcall('SADD', KEYS[2], ARGV[i])
+  if type(added) == 'table' then
+    if not string.find(added.err, 'WRONGTYPE', 1, true) then return added end
+    redis.call('DEL', KEYS[2])
+    redis.call('SADD', KEYS[2], ARGV[i])
+  end
+end
+"""
+
+# KEYS: state, set of names; ARGV, further: names. A serial above that of any write of its owner is somebody else's, and
+# would let none of them through: who claims anew begins with 0.
+_CHECK = (
+    _UNLESS_LOST
+    + """
+if serial > tonumber(ARGV[3]) then return 0 end
+local first, last = 4, #ARGV
+"""
+    + _LIST
+    + "return 1"
+)
 
 # ARGV, further: 1 if the fields are all of the state, then field and value in turns. Only a whole state may follow a
 # loss, and it sets the epoch too; a part of one would hide the loss, and be no state.
@@ -64,9 +115,11 @@ _PUBLISH = (
     _UNLESS_LOST
     + _COUNT
     + """
-local names = tonumber(ARGV[6])
-for i = 7, 6 + names do redis.call('SADD', KEYS[2], ARGV[i]) end
-for i = 3, #KEYS do redis.call('SET', KEYS[i], ARGV[4 + names + i]) end
+local first, last = 7, 6 + tonumber(ARGV[6])
+"""
+    + _LIST
+    + """
+for i = 3, #KEYS do redis.call('SET', KEYS[i], ARGV[last - 2 + i]) end
 redis.call('PUBLISH', ARGV[4], ARGV[5])
 return 1
 """
@@ -82,6 +135,21 @@ for i = 4, #ARGV do redis.call('SREM', KEYS[2], ARGV[i]) end
 return 1
 """
 )
+
+
+# KEYS: state, then all that is to go; ARGV: epoch of the last owner when the views were found. Who claimed the arena
+# later keeps it. The serial is one that no owner has: a withdrawal whose answer was lost is done again.
+_WITHDRAW = (
+    _HELD
+    + """
+local seen = tonumber(ARGV[1])
+if epoch > seen and serial ~= -1 then return 0 end
+for i = 1, #KEYS do redis.call('DEL', KEYS[i]) end
+redis.call('HSET', KEYS[1], 'epoch', string.format('%.0f', math.max(epoch, seen) + 1), 'serial', '-1')
+return 1
+"""
+)
+_NO_OWNER = b"-1"
 
 
 class Outcome(Enum):
@@ -113,10 +181,13 @@ class Store:
         self._save = redis.register_script(_SAVE)
         self._publish = redis.register_script(_PUBLISH)
         self._prune = redis.register_script(_PRUNE)
+        self._withdraw = redis.register_script(_WITHDRAW)
         self._serials: dict[str, int] = {}
         """Of each arena, the serial of the last write that Redis acknowledged."""
         self._begun: dict[str, int] = {}
         """Of each arena, the serial of the last write that was begun."""
+        self._listed: set[str] = set()
+        """Arenas that have a view, by this owner."""
 
     async def claim(self, arena: str) -> int:
         """Become the arena's owner; returns the epoch."""
@@ -129,9 +200,10 @@ class Store:
         fields = await self._redis.hgetall(self._state(arena))
         return {_bytes(name).decode("utf-8", "replace"): _bytes(value) for name, value in fields.items()}
 
-    async def check(self, arena: str, epoch: int) -> Outcome:
-        """Ask whether the arena is still this owner's, and what it wrote still there."""
-        return Outcome(await self._check(keys=[self._state(arena)], args=[epoch, self._serials[arena]]))
+    async def check(self, arena: str, epoch: int, boards: Iterable[str] = ()) -> Outcome:
+        """Ask whether the arena is still this owner's, and what it wrote still there; then its boards are listed."""
+        keys = [self._state(arena), self._keys.boards(arena)]
+        return Outcome(await self._check(keys=keys, args=[epoch, self._serials[arena], self._begun[arena], *boards]))
 
     async def save(self, arena: str, epoch: int, fields: Mapping[str, bytes], *, whole: bool) -> Outcome:
         """Write fields of the state, all in one step; `whole` when they are all of it, as they must be after a loss."""
@@ -166,8 +238,23 @@ class Store:
         serial = self._begun[arena]
         outcome = self._counted(arena, serial, await self._publish(keys=keys, args=arguments))
         if outcome is Outcome.DONE:
-            await self._redis.sadd(self._keys.arenas, arena)  # another slot in a cluster: beside the script, not in it
+            self._listed.add(arena)
+            await self.list_arenas([arena])  # another slot in a cluster: beside the script, not in it
         return outcome
+
+    async def list_arenas(self, arenas: Iterable[str]) -> None:
+        """Have those of the arenas that this owner has published be on the list of arenas, whatever became of it."""
+        names = sorted(self._listed.intersection(arenas))
+        if not names:
+            return
+        try:
+            await self._redis.sadd(self._keys.arenas, *names)
+        except ResponseError as error:
+            if not is_foreign(error):
+                raise
+            logger.warning("%s holds what is no list of arenas, it is written again: %s", self._keys.arenas, error)
+            await self._redis.delete(self._keys.arenas)
+            await self._redis.sadd(self._keys.arenas, *names)
 
     def _next(self, arena: str, epoch: int) -> list[str | int | bytes]:
         """What every write begins with; each has a serial of its own, whatever becomes of it."""
@@ -182,14 +269,33 @@ class Store:
 
     async def arenas(self) -> list[str]:
         """List the arenas that have views."""
-        return sorted(_bytes(name).decode() for name in await self._redis.smembers(self._keys.arenas))
+        return await self._members(self._keys.arenas)
+
+    async def _members(self, key: str) -> list[str]:
+        """List a set's members that are names; none when it is no set."""
+        try:
+            return names_of(map(_bytes, await self._redis.smembers(key)))
+        except ResponseError as error:
+            if not is_foreign(error):
+                raise
+            return []
+
+    async def epoch(self, arena: str) -> int:
+        """Epoch of the arena's last owner; 0 when it has had none."""
+        try:
+            found = await self._redis.hget(self._state(arena), "epoch") or b"0"
+        except ResponseError as error:
+            if not is_foreign(error):
+                raise
+            return 0
+        return number_of(_bytes(found)) or 0
 
     async def prune(self, arena: str, epoch: int, keep: Set[str]) -> Outcome:
         """Remove boards that the owner of an arena does not have; who owned it before removes nothing of its owner's.
 
         An arena of which only models are declared has an owner and no board.
         """
-        names = [_bytes(name).decode() for name in await self._redis.smembers(self._keys.boards(arena))]
+        names = await self._members(self._keys.boards(arena))
         gone = [name for name in names if name not in keep]
         if not gone:
             return Outcome.DONE
@@ -198,27 +304,44 @@ class Store:
         serial = self._begun[arena]
         return self._counted(arena, serial, await self._prune(keys=keys, args=arguments))
 
-    async def forget_arena(self, arena: str) -> None:
-        """Remove an arena that the ledger does not hold: its boards, its list and its state.
-
-        The epoch stays, so that nobody who owned the arena before can bring them back.
-        """
-        names = [_bytes(name).decode() for name in await self._redis.smembers(self._keys.boards(arena))]
+    async def board_views(self, arena: str) -> list[str]:
+        """Name the keys of an arena's boards, their list and their history."""
+        names = await self._members(self._keys.boards(arena))
         views = [self._keys.boards(arena), *(self._keys.board(arena, name) for name in names)]
-        await self.withdraw(arena, [*views, *(self._keys.history(arena, tier.name) for tier in TIERS)])
-        await self._redis.srem(self._keys.arenas, arena)
+        return views + [self._keys.history(arena, tier.name) for tier in TIERS]
 
-    async def withdraw(self, arena: str, views: Sequence[str]) -> None:
-        """Remove an arena's views and this fold's state of it, all but the epoch."""
-        epoch = await self.claim(arena)
-        async with self._redis.pipeline(transaction=True) as together:
-            together.delete(*views, self._state(arena))
-            together.hset(self._state(arena), mapping={"epoch": str(epoch), "serial": "0"})
-            await together.execute()
+    async def forget_arena(self, arena: str, epoch: int, views: Sequence[str]) -> None:
+        """Remove what the ledger does not hold: an arena's views and state of this fold, and its name; see `withdraw`.
+
+        Where another fold still has it, that one's owner lists it again.
+        """
+        if await self.withdraw(arena, epoch, views) is Outcome.REFUSED:
+            return
+        await self._redis.srem(self._keys.arenas, arena)
+        if await self._redis.hget(self._state(arena), "serial") not in (None, _NO_OWNER):
+            # Claimed between the two, and maybe listed before it was struck off.
+            await self._redis.sadd(self._keys.arenas, arena)
+
+    async def withdraw(self, arena: str, epoch: int, views: Sequence[str]) -> Outcome:
+        """Remove an arena's views and this fold's state of it, unless somebody has claimed it since.
+
+        The epoch stays, and grows, so that nobody who owned the arena before can bring them back.
+
+        Parameters
+        ----------
+        epoch
+            That of the last owner, asked before it was known that the ledger does not hold the arena.
+        """
+        return Outcome(await self._withdraw(keys=[self._state(arena), *views], args=[epoch]))
 
     async def list_partition(self, partition: int) -> bytes | None:
         """What was saved of a ledger partition."""
-        found = await self._redis.get(self._keys.partition(partition, self._fold))
+        try:
+            found = await self._redis.get(self._keys.partition(partition, self._fold))
+        except ResponseError as error:
+            if not is_foreign(error):
+                raise
+            return None
         return None if found is None else _bytes(found)
 
     async def save_partition(self, partition: int, listing: bytes) -> None:

@@ -38,6 +38,11 @@ class Known:
         Whether the commit is one of ours.
     proven
         Offset up to which the ledger shows the partition to have been read; None when it shows nothing.
+    whole
+        Offset before which the ledger lacks nothing: of the last write before `proven`, some arenas' blocks may be
+        missing.
+    other
+        Offset at which the log holds another record than the ledger says; None when there is none.
     accepted
         Offset up to which an operator has accepted that records are missing; 0: nothing.
     """
@@ -48,43 +53,41 @@ class Known:
     commit: int | None
     ours: bool
     proven: int | None
+    whole: int = 0
+    other: int | None = None
     accepted: int = 0
 
 
-def begin(known: Known, margin: int) -> int:
+def begin(known: Known) -> int:
     """Offset at which intake begins.
-
-    Parameters
-    ----------
-    margin
-        Records that one fetch may hold: of the last one in the ledger, some arenas' blocks may be missing.
 
     Raises
     ------
     AnotherLog
-        When the log ends before what was read of it.
+        When the log ends before what was read of it, or holds other records.
     RecordsGone
         When records between the beginning and the log's first one are missing, and nobody has accepted that.
 
     Examples
     --------
-    >>> begin(Known("votes/0", first=0, end=900, commit=400, ours=True, proven=None), margin=50)
+    >>> begin(Known("votes/0", first=0, end=900, commit=400, ours=True, proven=None))
     400
-    >>> begin(Known("votes/0", first=0, end=900, commit=900, ours=False, proven=400), margin=50)
+    >>> begin(Known("votes/0", first=0, end=900, commit=900, ours=False, proven=400, whole=350))
     350
     """
     reached = known.commit if known.ours else known.proven
     if reached is not None and reached > known.end:
+        raise AnotherLog(f"{known.place} ends at {known.end}, but {reached} records of it are in the ledger: {_ANEW}")
+    if known.other is not None:
         raise AnotherLog(
-            f"{known.place} ends at {known.end}, but {reached} records of it are in the ledger: a topic that was made"
-            " anew needs a new ISONOMY_TOPIC_PREFIX"
+            f"{known.place} holds another record at offset {known.other} than the one that is in the ledger: {_ANEW}"
         )
     if reached is None:
         position = known.first  # never read: nothing of it is missed
     elif known.ours:
         position = reached
     else:
-        position = max(0, reached - margin)
+        position = known.whole
         if known.commit is not None and known.first <= known.commit:
             position = min(position, known.commit)
     if reached is not None and known.first > max(reached, known.accepted):
@@ -96,3 +99,6 @@ def begin(known: Known, margin: int) -> int:
             missing,
         )
     return max(position, known.first)
+
+
+_ANEW = "a topic that was made anew needs a new ISONOMY_TOPIC_PREFIX"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
@@ -13,22 +14,31 @@ from streams.contracts.metrics import Metrics
 from streams.contracts.settings import Settings
 from streams.contracts.topics import ACCEPTED_GROUP, VOTES
 from streams.intake.begin import Known, RecordsGone, begin
-from streams.intake.proof import proven
+from streams.intake.proof import Proof, Shown
 from streams.log import Log
 
 logger = logging.getLogger(__name__)
 
-PROOF_MARGIN = 2
-"""Fetches that are read again where only the ledger says how far they came: of its last one some arenas may be missing,
-and the records of one millisecond may make it larger than it should be."""
+PROOF_MARGIN = 3
+"""Fetches whose records are read again where only the ledger says how far they came.
+
+The blocks of one write are stored side by side, and each names the write's end. So what is named says nothing of the
+other blocks of its own write. But no block names more than the records of one write behind the first vote that is
+missing: whoever wrote it, and be it a process that was replaced, began at that vote or before (at a commit of ours, or
+by this rule), and had one write under way, when all before that was acknowledged.
+
+Of one partition a write holds what was held back, one fetch at most, and what came on top, two at most: the records of
+one millisecond are not parted (`IntakeStage`). Records, not offsets: what was aborted, and a transaction's marker, take
+an offset and no place in a fetch.
+"""
 
 
 async def positions_of(
     log: Log,
     partitions: Sequence[TopicPartition],
-    first: Mapping[TopicPartition, int],
     settings: Settings,
     metrics: Metrics,
+    proof: Proof,
     step: Callable[[], None],
 ) -> dict[TopicPartition, int]:
     """Offset at which intake begins in each partition.
@@ -37,8 +47,8 @@ async def positions_of(
     ----------
     log, partitions, settings, metrics
         Of the stage.
-    first
-        Where each log begins.
+    proof
+        A search that a rebalance may have cut off; a new one when this has returned.
     step
         Called for every piece of work: a search in a long ledger takes its time.
 
@@ -46,46 +56,106 @@ async def positions_of(
     ------
     AnotherLog, RecordsGone
         As `streams.intake.begin.begin` does.
+    Rebalanced
+        When the group moves partitions meanwhile.
     """
-    votes_topic = settings.topic(VOTES.name)
+
+    def give_way() -> None:
+        step()
+        log.give_way()
+
     commits = await log.commits(partitions)
+    names = {at: f"{at.topic.removeprefix(settings.topic_prefix)}/{at.partition}" for at in partitions}
+    doubtful = [names[at] for at in partitions if not commits.get(at, (0, False))[1]]
+    shown = await proof.search(settings, doubtful, give_way) if doubtful else {}
+    # Asked last: while we were held up another owner may have taken votes that came after an earlier answer, and
+    # retention may have run.
+    first = await log.consumer.beginning_offsets(partitions)
     end = await log.ends(partitions)
-    doubtful = [at for at in partitions if not commits.get(at, (0, False))[1]]
-    votes = [at.partition for at in doubtful if at.topic == votes_topic]
-    shown = await proven(settings, votes, step) if votes else {}
-    accepted: dict[TopicPartition, int] = {}
     ours = {at: offset for at, (offset, is_ours) in commits.items() if is_ours}
     # A commit that is not believed says nothing of what is missing either.
-    if any(first[at] > ours.get(at, 0) for at in partitions):
-        accepted = await _accepted(settings, partitions)
-    positions = {}
+    cut = any(first[at] > ours.get(at, 0) for at in partitions)
+    accepted = await _accepted(settings, partitions) if cut else {}
+    positions: dict[TopicPartition, int] = {}
+    foreign: dict[TopicPartition, int] = {}
     metrics.gap.clear()  # of a partition that is another's by now, that one tells
     for at in partitions:
         commit, is_ours = commits.get(at, (None, False))
-        place = f"{at.topic.removeprefix(settings.topic_prefix)}/{at.partition}"
-        # Of `models` the ledger shows less, and it is short: it is read from its start.
-        shows = shown.get(at.partition) if at.topic == votes_topic else None
-        known = Known(place, first[at], end[at], commit, is_ours, shows, accepted.get(at, 0))
-        gap = metrics.gap.labels(*place.split("/"))
-        try:
-            positions[at] = begin(known, PROOF_MARGIN * settings.fetch_records)
-            gap.set(0)
-        except RecordsGone as error:
-            gap.set(error.missing)
-            raise
-        if commit is None and shows is None and first[at] > 0:
-            logger.warning(
-                "%s was never read and begins at offset %d: what was before is not counted", place, first[at]
-            )
+        of_votes = at.topic == settings.topic(VOTES.name)
+        proven, whole, other = None, 0, None
+        if seen := shown.get(names[at]):
+            # `models` is short, and what of it was refused left no notice: it is read from its start.
+            proven, margin = seen.end, PROOF_MARGIN * settings.fetch_records if of_votes else seen.end
+            whole, other = await _look_back(log, at, seen, first[at], end[at], margin, give_way)
+        known = Known(names[at], first[at], end[at], commit, is_ours, proven, whole, other, accepted.get(at, 0))
+        positions[at] = _begin(known, metrics)
         # One that passes over nothing is no news.
-        if commit is not None and not is_ours and at.topic == votes_topic and commit > (shows or first[at]):
-            metrics.foreign_commits.inc()
-            logger.warning(
-                "%s: the group's commit at %d is not one of ours and is not believed; intake goes on from %d, up to"
-                " where the ledger shows the votes to be counted",
-                place, commit, positions[at],
-            )  # fmt: skip
+        if commit is not None and not is_ours and of_votes and commit > (proven or first[at]):
+            foreign[at] = commit
+    for at, commit in foreign.items():  # only now: a rebalance may have cut us off before, and all begins anew
+        metrics.foreign_commits.inc()
+        logger.warning(
+            "%s: the group's commit at %d is not one of ours and is not believed; intake goes on from %d, up to where"
+            " the ledger shows the votes to be counted",
+            names[at], commit, positions[at],
+        )  # fmt: skip
     return positions
+
+
+def _begin(known: Known, metrics: Metrics) -> int:
+    gap = metrics.gap.labels(*known.place.split("/"))
+    try:
+        position = begin(known)
+    except RecordsGone as error:
+        gap.set(error.missing)
+        raise
+    gap.set(0)
+    if known.commit is None and known.proven is None and known.first > 0:
+        logger.warning(
+            "%s was never read and begins at offset %d: what was before is not counted", known.place, known.first
+        )
+    return position
+
+
+async def _look_back(
+    log: Log,
+    at: TopicPartition,
+    shown: Shown,
+    first: int,
+    end: int,
+    margin: int,
+    step: Callable[[], None],
+) -> tuple[int, int | None]:
+    """Up to where the ledger lacks nothing, and where the log holds another record than it says: see `Known`.
+
+    A topic that was made anew, or restored from an older state, has other record times: the broker sets them. A record
+    that the ledger names may be gone from the log, by retention or compaction, so several are compared.
+    """
+    start = min(shown.end, end)
+    named = {offset for offset in shown.records if first <= offset < start}
+    span, count, compared, other = margin, 0, False, None
+    while start > first and (count < margin or (not compared and any(offset < start for offset in named))):
+        below, start = start, max(first, start - span)
+        span *= 2
+        log.seek(at, start)
+        while log.reached[at] < below:
+            for record in (await log.fetch(at, timeout_ms=200, max_records=margin)).get(at, ()):
+                count += record.offset < below
+                if record.offset in named:
+                    compared = True
+                    # The oldest format of messages has no time.
+                    if shown.records[record.offset] != (-1 if record.timestamp is None else record.timestamp):
+                        other = record.offset
+            step()
+            await asyncio.sleep(0)  # heartbeats
+    log.unreadable.clear()  # they are met again on the way
+    if not compared:
+        logger.warning(
+            "%s/%d holds no record any more that the end of the ledger names: whether it is the log that was read"
+            " before, only its length tells",
+            at.topic, at.partition,
+        )  # fmt: skip
+    return start, other
 
 
 async def _accepted(settings: Settings, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:

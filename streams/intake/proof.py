@@ -1,72 +1,175 @@
-"""How far the ledger shows `votes` to have been read: asked when the group's commit is not one of ours, or is gone."""
+"""What the ledger shows of `votes` and `models`: asked where the group's commit is not one of ours, or is gone."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection
+import math
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
+import numpy as np
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from streams.clients import make_reader, stop
 from streams.contracts.settings import Settings
-from streams.contracts.topics import LEDGER
-from streams.ledger.codec import Block, DamagedRecord, decode
+from streams.contracts.topics import LEDGER, MODELS, VOTES
+from streams.ledger.codec import Block, DamagedRecord, Notice, decode
+from streams.unreadable import is_of_a_batch, look
 
 logger = logging.getLogger(__name__)
 
 WINDOW = 500
 """Ledger records that are read at once, from the end backwards. Nearly every block names every votes partition."""
+NEAR = 10_000
+"""Ledger records from the end within which records to compare are looked for."""
+KEPT = 16
+"""Records of each partition that are kept to be compared: the last one may be gone from the log by then."""
 
 
-async def proven(settings: Settings, partitions: Collection[int], step: Callable[[], None]) -> dict[int, int]:
-    """Offset after the last record of each votes partition that a block of the ledger accounts for.
+@dataclass(slots=True)
+class Shown:
+    """What the ledger shows of one partition of `votes` or `models`.
 
-    A partition that no block names is left out: it was never read. `step` is called for every piece of work.
+    Attributes
+    ----------
+    end
+        Offset after the last record that it accounts for.
+    recorded
+        Record time, epoch milliseconds, of the newest row or notice beside which it is named.
+    records
+        Record times, by offset, of the last records of it that the ledger holds; at most `KEPT`.
     """
-    consumer = make_reader(settings, "intake-proof")
-    await consumer.start()
-    try:
-        topic = settings.topic(LEDGER.name)
-        numbers = (await consumer._client.fetch_all_metadata()).partitions_for_topic(topic) or ()
-        ledger = [TopicPartition(topic, number) for number in sorted(numbers)]
-        consumer.assign(ledger)
-        found: dict[int, int] = {}
-        for at in ledger:
-            for partition, end in (await _read_back(consumer, at, partitions, step)).items():
-                found[partition] = max(end, found.get(partition, 0))
-        return found
-    finally:
-        await stop(consumer)
+
+    end: int = 0
+    recorded: int = -1
+    records: dict[int, int] = field(default_factory=dict)
 
 
-async def _read_back(
-    consumer: AIOKafkaConsumer, at: TopicPartition, wanted: Collection[int], step: Callable[[], None]
-) -> dict[int, int]:
-    """What the blocks of one ledger partition name: window by window, until all is found or nothing is left."""
-    first = (await consumer.beginning_offsets([at]))[at]
-    end = (await consumer.end_offsets([at]))[at]
-    found: dict[int, int] = {}
-    while end > first and not found.keys() >= set(wanted):
-        start = max(first, end - WINDOW)
+@dataclass(slots=True)
+class _Looked:
+    """What was read of one ledger partition: the records from `low` up to `high`, and the oldest of their rows."""
+
+    low: int
+    high: int
+    oldest: float = math.inf
+
+
+class Proof:
+    """A search of the ledger, from its end backwards.
+
+    Whoever cuts it off may go on with it: the ledger only grows, so what was found stays true. Else a search that takes
+    longer than the group's members stay together would never end.
+    """
+
+    def __init__(self) -> None:
+        self._shown: dict[str, Shown] = {}
+        self._looked: dict[TopicPartition, _Looked] = {}
+
+    async def search(self, settings: Settings, places: Collection[str], step: Callable[[], None]) -> dict[str, Shown]:
+        """What the ledger shows of partitions, named as in a watermark: `votes/0`.
+
+        One that the ledger does not name is left out: it was never read. `step` is called for every piece of work; what
+        it raises cuts the search off.
+        """
+        consumer = make_reader(settings, "intake-proof")
+        await consumer.start()
+        try:
+            topic = settings.topic(LEDGER.name)
+            numbers = (await consumer._client.fetch_all_metadata()).partitions_for_topic(topic) or ()
+            ledger = [TopicPartition(topic, number) for number in sorted(numbers)]
+            first, ends = await consumer.beginning_offsets(ledger), await consumer.end_offsets(ledger)
+            for at in ledger:
+                looked = self._looked.setdefault(at, _Looked(ends[at], ends[at]))
+                while looked.high < ends[at]:  # written since the search was cut off
+                    end = min(ends[at], looked.high + WINDOW)
+                    await self._look(consumer, at, looked.high, end, step)
+                    looked.high = end
+            while behind := [at for at in ledger if self._looked[at].low > first[at] and self._lacks(at, places)]:
+                for at in behind:
+                    looked = self._looked[at]
+                    start = max(first[at], looked.low - WINDOW)
+                    oldest = await self._look(consumer, at, start, looked.low, step)
+                    looked.low, looked.oldest = start, min(oldest, looked.oldest)
+                    if start > first[at] and self._lacks(at, places):
+                        logger.info(
+                            "looking further back in %s/%d: %d records are left", topic, at.partition, start - first[at]
+                        )
+            return {place: self._shown[place] for place in places if place in self._shown}
+        finally:
+            await stop(consumer)
+
+    def _lacks(self, at: TopicPartition, places: Collection[str]) -> bool:
+        """Whether an earlier record of a ledger partition may tell more.
+
+        Where another ledger partition names a place, this one is read back to that time only: what is older was read
+        before. By the record times of the votes, for those are of one clock; a notice may be of an old record.
+
+        A place may be named without a row, when all of it was refused: then records to compare are looked for near the
+        end of the ledger only.
+        """
+        shown, looked = [self._shown.get(place) for place in places], self._looked[at]
+        near = looked.high - looked.low < NEAR
+        return any(each is None or (near and not each.records) or looked.oldest > each.recorded for each in shown)
+
+    async def _look(
+        self, consumer: AIOKafkaConsumer, at: TopicPartition, start: int, end: int, step: Callable[[], None]
+    ) -> float:
+        """Read some records of a ledger partition; the record time of their oldest row."""
+        oldest = math.inf
+        consumer.assign([at])
         consumer.seek(at, start)
-        newer = dict(found)
-        while await consumer.position(at) < end:
-            for record in (await consumer.getmany(at, timeout_ms=200, max_records=WINDOW)).get(at, ()):
+        while (place := await consumer.position(at)) < end:
+            for record in await _fetch(consumer, at, place, end - place):
                 try:
-                    block = decode(record.value or b"")
+                    found = decode(record.value or b"")
                 except DamagedRecord as error:
                     logger.warning(
                         "%s/%d at offset %d proves nothing: %s", at.topic, at.partition, record.offset, error
                     )
                     continue
-                if isinstance(block, Block):
-                    for partition, offset in block.through.items():
-                        if partition not in newer:
-                            found[partition] = max(offset + 1, found.get(partition, 0))
+                if isinstance(found, Notice):
+                    self._note(f"{MODELS.name}/{found.partition}", found.offset, found.recorded)
+                    self._keep(f"{MODELS.name}/{found.partition}", found.offset, found.recorded)
+                elif len(found.rows):
+                    oldest = min(oldest, int(found.rows.recorded.min()))
+                    self._note_block(found)
             step()
             await asyncio.sleep(0)  # heartbeats
-        end = start
-        if end > first and not found.keys() >= set(wanted):
-            logger.info("looking further back in %s/%d: %d records are left", at.topic, at.partition, end - first)
+        return oldest
+
+    def _note_block(self, block: Block) -> None:
+        rows, newest = block.rows, int(block.rows.recorded.max())
+        for partition, offset in block.through.items():
+            self._note(f"{VOTES.name}/{partition}", offset, newest)
+        for partition in np.unique(rows.partition).tolist():
+            last = np.flatnonzero(rows.partition == partition)[-1]
+            self._keep(f"{VOTES.name}/{partition}", int(rows.offset[last]), int(rows.recorded[last]))
+
+    def _note(self, place: str, offset: int, recorded: int) -> None:
+        shown = self._shown.setdefault(place, Shown())
+        shown.end, shown.recorded = max(offset + 1, shown.end), max(recorded, shown.recorded)
+
+    def _keep(self, place: str, offset: int, recorded: int) -> None:
+        records = self._shown[place].records
+        records[offset] = recorded
+        if len(records) > KEPT:
+            del records[min(records)]
+
+
+async def _fetch(consumer: AIOKafkaConsumer, at: TopicPartition, place: int, most: int) -> Sequence[Any]:
+    """Fetch from a place on; a batch that cannot be read is passed over. To read again from before it does no harm."""
+    try:
+        found: Sequence[Any] = (await consumer.getmany(at, timeout_ms=200, max_records=most)).get(at, ())
+    except Exception as error:
+        fault = await look(consumer, at, place) if is_of_a_batch(error) else None
+        if fault is None:
+            raise
+        if fault.offset > place and most > 1:
+            consumer.seek(at, place)
+            return await _fetch(consumer, at, place, 1)
+        logger.warning("%s/%d at offset %d proves nothing: %s", at.topic, at.partition, fault.offset, fault.why)
+        consumer.seek(at, fault.last + 1)
+        return ()
     return found

@@ -50,8 +50,15 @@ def read(partition: int, fetched: Sequence[Any]) -> Records:
         np.arange(first, last + 1)
         if last - first == n - 1
         else np.fromiter((record.offset for record in fetched), np.int64, n),
-        np.array([record.timestamp for record in fetched], np.int64),
+        _times(fetched),
     )
+
+
+def _times(fetched: Sequence[Any]) -> NDArray[np.int64]:
+    try:
+        return np.array([record.timestamp for record in fetched], np.int64)
+    except TypeError:  # the oldest format of messages has no time: -1, as in the format that came after it
+        return np.array([-1 if record.timestamp is None else record.timestamp for record in fetched], np.int64)
 
 
 def join(parts: Sequence[Records]) -> Records:

@@ -24,12 +24,15 @@ from streams.contracts.metrics import Metrics
 from streams.contracts.reasons import Reason
 from streams.contracts.settings import Settings
 from streams.contracts.topics import DEAD_LETTERS, INTAKE_GROUP, LEDGER, MODELS, VOTES
+from streams.contracts.unpack import MOST_BYTES
 from streams.intake.accept import Source, accept, remember
 from streams.intake.align import Aligner
+from streams.intake.begin import RecordsGone
 from streams.intake.declare import declare
 from streams.intake.decode import Reject, decode
 from streams.intake.dedup import SeenIds, warm
 from streams.intake.place import positions_of
+from streams.intake.proof import Proof
 from streams.intake.records import Records, by_time, join, read
 from streams.intake.refusals import Refusals
 from streams.intake.scan import warm as warm_scan
@@ -40,8 +43,12 @@ from streams.unreadable import UnreadableBatch
 logger = logging.getLogger(__name__)
 
 COMMIT_SECONDS = 0.5
+WHOLE_BYTES = MOST_BYTES // 2
+"""A refused record that is larger is cut: packed it may pass, and then nobody could unpack it."""
 CUT_BYTES = 512 * 1024
 """So much is kept of a refused record that is too large for `dead-letters`."""
+SEEN_SECONDS, LOOK_SECONDS = 20.0, 2.0
+"""Longer than Prometheus takes between two looks, as deploy/prometheus has it."""
 TELL_SECONDS = 10.0
 """How often a long rebuild says how far it is."""
 TURNS_TO_SEND = 8
@@ -76,6 +83,8 @@ class IntakeStage:
         self._acknowledged: dict[TopicPartition, int] = {}
         self._decided: dict[TopicPartition, int] = {}
         self._commit_at = 0.0
+        self._proof = Proof()
+        """Kept where a rebalance cuts it off."""
         self._log: Log
         self._producer: AIOKafkaProducer
         self._letters: AIOKafkaProducer
@@ -109,8 +118,8 @@ class IntakeStage:
 
     async def assigned(self, log: Log, partitions: Sequence[TopicPartition]) -> None:
         """Find where to begin and rebuild the id memory in front of it."""
+        self.positions = await self._places(log, partitions)
         first = await log.consumer.beginning_offsets(partitions)
-        self.positions = await positions_of(log, partitions, first, self._settings, self._metrics, self._step)
         rebuild = []
         for partition, position in self.positions.items():
             if partition.topic == self._votes:
@@ -126,6 +135,7 @@ class IntakeStage:
         log.hurry = False
         log.leave_out([])
         await self._rebuild(log, rebuild, first)
+        self._proof = Proof()  # kept until now: cut off, the take-over begins anew, and need not search again
         for partition, position in self.positions.items():
             log.seek(partition, position)
         self._metrics.ready.labels(self.name).set(1)
@@ -133,6 +143,22 @@ class IntakeStage:
 
     def _step(self) -> None:
         self.steps += 1
+
+    async def _places(self, log: Log, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        """Find where to begin. Where records are gone, stand for a while: a worker of intake alone ends for it, and
+        would be gone before anybody had looked at its gauge; and a person may have accepted it meanwhile.
+        """
+        until = time.monotonic() + SEEN_SECONDS
+        while True:
+            try:
+                return await positions_of(log, partitions, self._settings, self._metrics, self._proof, self._step)
+            except RecordsGone as error:
+                if time.monotonic() >= until:
+                    raise
+                logger.error("intake stands: %s", error)  # noqa: TRY400 -- it is raised in the end
+            await asyncio.sleep(LOOK_SECONDS)
+            self._step()
+            log.give_way()
 
     async def _rebuild(self, log: Log, partitions: Sequence[TopicPartition], first: dict[TopicPartition, int]) -> None:
         """Read the window before each position again, remembering ids and refusals, writing nothing."""
@@ -303,6 +329,8 @@ class IntakeStage:
 
     async def _park(self, letter: DeadLetter) -> None:
         """Write a dead letter; its beginning when it is too large, for no record may hold up all others."""
+        if len(letter.key or b"") + len(letter.value or b"") > WHOLE_BYTES and letter.cut is None:
+            letter = letter.beginning(CUT_BYTES)
         try:
             await self._letters.send_and_wait(
                 self._dead_letters, letter.value, key=letter.place, headers=letter.headers()

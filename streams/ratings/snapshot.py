@@ -9,6 +9,7 @@ that are published.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from zlib import crc32
 
 import msgspec
@@ -87,24 +88,43 @@ def encode_history(state: ArenaState) -> dict[str, bytes]:
     return state.history.encode(state.arena, [names[number] for number in board.members] if board else [])
 
 
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """Checksums of the boards, and the bytes of the history's tiers with theirs."""
+
+    boards: dict[str, int] = field(default_factory=dict)
+    tiers: dict[str, tuple[bytes, int]] = field(default_factory=dict)
+
+
 class Snapshots:
-    """Encodes one arena's state, remembering the checksums of what did not change."""
+    """Encodes one arena's state, remembering what Redis holds of it: what a save brought that was acknowledged.
+
+    A save that was refused, or given up, is no save: the next one brings again what that one would have brought. Were
+    it left out, `meta` would name the checksum of bytes that Redis never got.
+    """
 
     def __init__(self) -> None:
-        self._checksums: dict[str, int] = {}
-        self._tiers: dict[str, tuple[bytes, int]] = {}
+        self._saved, self._offered = _Held(), _Held()
 
     def encode(self, state: ArenaState, changed: Iterable[str]) -> dict[str, bytes]:
-        """Encode `meta`, and the boards and tiers that changed since the last call (all of them on the first)."""
+        """Encode `meta`, and the boards and tiers that changed since the last `saved` (all of them before the first).
+
+        Parameters
+        ----------
+        changed
+            Boards that changed since the last `saved`.
+        """
         fields = {}
+        boards, tiers = self._saved.boards.copy(), self._saved.tiers.copy()
         for name, board in state.boards.items():
-            if name in changed or name not in self._checksums:
-                field = fields[board_field(name)] = _encode_board(board)
-                self._checksums[name] = crc32(field)
+            if name in changed or name not in boards:
+                packed = fields[board_field(name)] = _encode_board(board)
+                boards[name] = crc32(packed)
         for tier, packed in encode_history(state).items():
-            if tier not in self._tiers or self._tiers[tier][0] is not packed:
+            if tier not in tiers or tiers[tier][0] is not packed:
                 fields[history_field(tier)] = packed
-                self._tiers[tier] = packed, crc32(packed)
+                tiers[tier] = packed, crc32(packed)
+        self._offered = _Held(boards, tiers)
         meta = _Meta(
             v=VERSION,
             arena=state.arena,
@@ -115,14 +135,19 @@ class Snapshots:
             recorded=state.recorded,
             tstamp=state.tstamp,
             unrated=state.unrated,
-            boards=self._checksums,
-            history=None if state.history is None else self._history(state.history),
+            boards=boards,
+            history=None if state.history is None else _history(state.history, tiers),
         )
         packed = _encode(meta)
         return {**fields, META: crc32(packed).to_bytes(4, "little") + packed}
 
-    def _history(self, history: RatingsHistory) -> _History:
-        return _History(history.reweighted, history.began, {tier: each[1] for tier, each in self._tiers.items()})
+    def saved(self) -> None:
+        """Note that what was encoded last is in Redis."""
+        self._saved = self._offered
+
+
+def _history(history: RatingsHistory, tiers: Mapping[str, tuple[bytes, int]]) -> _History:
+    return _History(history.reweighted, history.began, {tier: each[1] for tier, each in tiers.items()})
 
 
 def decode_state(fields: Mapping[str, bytes]) -> ArenaState:
@@ -142,10 +167,10 @@ def decode_state(fields: Mapping[str, bytes]) -> ArenaState:
             raise DamagedState(f"version {meta.v}, this program reads {VERSION}")
         boards = {}
         for name, checksum in meta.boards.items():
-            field = fields[board_field(name)]
-            if crc32(field) != checksum:
+            board = fields[board_field(name)]
+            if crc32(board) != checksum:
                 raise DamagedState(f"board {name} fails its checksum")
-            boards[name] = _decode_board(field, len(meta.models))
+            boards[name] = _decode_board(board, len(meta.models))
         history = None if meta.history is None else _decode_history(meta.history, fields)
     except KeyError as error:
         raise DamagedState(f"field {error} is missing") from None

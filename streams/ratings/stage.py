@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import msgspec
@@ -91,6 +91,7 @@ class RatingsStage(FoldStage[RatedArena]):
         return arena.snapshots.encode(arena.state, arena.unsaved)
 
     def _saved(self, arena: RatedArena) -> None:
+        arena.snapshots.saved()
         arena.unsaved.clear()
 
     def _lost(self, arena: RatedArena) -> None:
@@ -99,9 +100,12 @@ class RatingsStage(FoldStage[RatedArena]):
         arena.snapshots = Snapshots()
         arena.published = 0
 
-    async def _sweep(self, name: str, arena: RatedArena | None) -> None:
+    def _shown_boards(self, arena: RatedArena) -> Iterable[str]:
+        return arena.state.boards.keys() - arena.unpublished
+
+    async def _sweep(self, name: str, epoch: int, arena: RatedArena | None) -> None:
         if arena is None:
-            await self._store.forget_arena(name)
+            await self._store.forget_arena(name, epoch, await self._store.board_views(name))
         else:
             await self._heed(arena, await self._store.prune(name, arena.epoch, set(arena.state.boards)))
 

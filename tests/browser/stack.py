@@ -19,6 +19,7 @@ from streams.contracts.topics import LEDGER, MODELS, VOTES
 from streams.ledger.codec import Notice
 from tests.support.eventually import eventually
 from tests.support.gateway import GatewayProcess
+from tests.support.http import PLAIN
 from tests.support.pipeline import COUNTED, READY, REPOSITORY, Pipeline
 from tests.support.scenario import SMALL_REMOVAL
 
@@ -36,7 +37,7 @@ class BoardProcess:
         def ready() -> bool:
             assert self.process.alive, self.process.log_tail(40)
             try:
-                return httpx.get(f"{self.url}/readyz", trust_env=False).status_code == 200
+                return httpx.get(f"{self.url}/readyz", **PLAIN).status_code == 200
             except httpx.TransportError:
                 return False
 
@@ -98,7 +99,7 @@ class Stack:
     def on_page(self, arena: str) -> None:
         """Wait until the board knows an arena."""
         url = f"{self.board.url}/v1/arenas/{arena}/fairness"
-        eventually(lambda: httpx.get(url, trust_env=False).status_code == 200, COUNTED)
+        eventually(lambda: httpx.get(url, **PLAIN).status_code == 200, COUNTED)
 
 
 class Feed:

@@ -11,6 +11,7 @@ import httpx
 from streams.contracts.view import OVERALL, category_board
 from tests.crash.checker import Heights
 from tests.crash.workload import ARENAS, MODELS
+from tests.support.http import PLAIN
 from tests.support.pipeline import Vote
 
 EVERY = 0.25
@@ -56,7 +57,7 @@ class Observer:
         return self.answers.get("200", 0)
 
     def _run(self) -> None:
-        with httpx.Client(base_url=self._url, timeout=TIMEOUT, trust_env=False) as client:
+        with httpx.Client(base_url=self._url, timeout=TIMEOUT, **PLAIN) as client:
             while not self._halt.is_set():
                 for arena, board in itertools.product(ARENAS, BOARDS):
                     self._look(client, arena, board)
@@ -126,9 +127,7 @@ class Probes:
 
     def _post(self, probes: list[Vote]) -> bool:
         try:
-            answer = httpx.post(
-                self._url + "/v1/votes", json=probes, headers=self._headers, timeout=TIMEOUT, trust_env=False
-            )
+            answer = httpx.post(self._url + "/v1/votes", json=probes, headers=self._headers, timeout=TIMEOUT, **PLAIN)
         except httpx.TransportError:
             return False
         return answer.status_code == 202 and answer.json()["accepted"] == len(probes)

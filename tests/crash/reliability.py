@@ -22,6 +22,7 @@ import click
 
 from services.local.kafka_jars import kafka_version
 from tests.bench import machine
+from tests.crash import transactional
 from tests.crash.chaos import Plan, run
 from tests.crash.faults import CATALOGUE
 from tests.crash.soak import measure
@@ -74,6 +75,7 @@ def render_chaos(found: Mapping[str, Any]) -> str:
         "Against the promises: " + ("" if found["findings"] else "nothing."),
         "",
         *(f"- {finding}" for finding in found["findings"]),
+        "",
         *_regresses(figures["regresses"]),
         "| kind | what is done | times | recovery, median s | longest s |",
         "| --- | --- | --: | --: | --: |",
@@ -158,6 +160,39 @@ def render_soaks(found: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
+SILENCE = float(os.environ.get("ISONOMY_SILENCE_MINUTES", "10"))
+
+
+def transactions(directory: Path) -> dict[str, Any]:
+    """Measure votes in transactions beside plain ones."""
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True)
+    return transactional.measure(directory, SILENCE)
+
+
+def render_transactions(found: Mapping[str, Any]) -> str:
+    """The ages of votes by round, and what else was held against transactions.
+
+    Parameters
+    ----------
+    found
+        What `transactions` returned.
+    """
+    pairs = enumerate(zip(found["plain p99"], found["transactions p99"], strict=True), start=1)
+    lines = [
+        "| round | p99 of plain votes, s | p99 of votes in transactions, s | ratio |",
+        "| --: | --: | --: | --: |",
+        *(f"| {number} | {plain:.3f} | {bound:.3f} | {bound / plain:.2f} |" for number, (plain, bound) in pairs),
+        "",
+        f"Median of the ratios {found['ratio']:.2f}. {found['votes']:,} votes, {found['silence minutes']:g} minutes "
+        f"of silence. {found['machine']['processor']}, {found['machine']['date']}.",
+        "",
+        "Against the promises: " + ("" if found["findings"] else "nothing."),
+        *(f"- {finding}" for finding in found["findings"]),
+    ]
+    return "\n".join(lines)
+
+
 SEEDS = os.environ.get("ISONOMY_SIMULATION_SEEDS", "10000")
 MODELS = ["cargo", "run", "--release", "--quiet", "--manifest-path", "tests/models/Cargo.toml"]
 
@@ -190,6 +225,7 @@ PARTS: dict[str, tuple[Measure, Render]] = {
         lambda _: run_program([sys.executable, "-m", "tests.simulation", "--seeds", SEEDS]),
         render_told,
     ),
+    "transactions": (transactions, render_transactions),
     "chaos": (chaos, render_chaos),
     "soak": (soaks, render_soaks),
 }

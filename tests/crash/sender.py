@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
+from tests.support.http import PLAIN
 from tests.support.pipeline import Vote, encode
 
 THREADS = 3
@@ -69,7 +70,7 @@ class Sender:
         return not any(thread.is_alive() for thread in self._threads)
 
     def _run(self) -> None:
-        with httpx.Client(base_url=self._url, headers=self._headers, timeout=TIMEOUT, trust_env=False) as client:
+        with httpx.Client(base_url=self._url, headers=self._headers, timeout=TIMEOUT, **PLAIN) as client:
             while not self._halt.is_set():
                 taken = self._take()
                 if taken is None:

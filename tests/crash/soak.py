@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from services.local.ports import free_port
 from streams.contracts.settings import Settings
 from tests.bench import machine
 from tests.crash.freshness import Histogram, quantile, read_histogram, read_sum
+from tests.support.http import PLAIN
 from tests.support.pipeline import REPOSITORY
 
 LANGUAGES = tuple(f"Language{number:02}" for number in range(12))
@@ -38,7 +40,8 @@ BOARDS = 1 + len(LANGUAGES) + len(CATEGORIES)
 MODELS = 60
 POOL = 9_973
 """So many votes are made once and sent again and again under new ids; a prime, so that no pattern meets another."""
-BATCH = 500
+BATCH = 2_000
+"""Votes that are sent at once: what a replay sends. The embedded broker gets slower with every batch ever written."""
 EVERY = 5.0
 UP_WITHIN = 120.0
 WINDOW = 300.0
@@ -69,15 +72,16 @@ class Soak:
     """What `isonomy up` said of processes that ended."""
 
     def windows(self, seconds: float = WINDOW) -> list[float | None]:
-        """p99 of freshness of each whole window, in seconds; None where nothing was published or nobody told."""
+        """p99 of freshness of equal windows from the first look to the last, each about so long, in seconds.
+
+        None where nothing was published or nobody told.
+        """
         marks = [each for each in self.samples if each.freshness is not None]
-        found: list[float | None] = []
-        begin = marks[0] if marks else None
-        for mark in marks:
-            if begin is not None and mark.at - begin.at >= seconds - EVERY / 2:
-                found.append(quantile(begin.freshness, mark.freshness, 0.99))
-                begin = mark
-        return found
+        if len(marks) < 2:
+            return []
+        count = max(1, round((marks[-1].at - marks[0].at) / seconds))
+        ends = [marks[round(number * (len(marks) - 1) / count)] for number in range(count + 1)]
+        return [quantile(begin.freshness, end.freshness, 0.99) for begin, end in pairwise(ends)]
 
 
 def votes(count: int) -> Iterator[tuple[list[bytes], list[bytes]]]:
@@ -192,7 +196,7 @@ def soak(broker: str, minutes: float, pace: int, directory: Path) -> Soak:
 
 def _look(up: Up, metrics: str, load: Load, at: float) -> Sample:
     try:
-        text = httpx.get(metrics, timeout=5, trust_env=False).text
+        text = httpx.get(metrics, timeout=5, **PLAIN).text
     except httpx.TransportError:
         return Sample(round(at, 1), load.sent, up.memory(), None, None)
     return Sample(round(at, 1), load.sent, up.memory(), read_sum(text, LAG), read_histogram(text, FRESHNESS))

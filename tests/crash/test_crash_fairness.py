@@ -24,7 +24,7 @@ from streams.contracts.topics import ALERTS, DEAD_LETTERS, LEDGER, MODELS, VOTES
 from streams.fairness.fold import fold
 from streams.fairness.stage import read_book
 from streams.fairness.state import ArenaFairness
-from streams.ledger.codec import Notice, decode
+from streams.ledger.codec import Block, Notice, decode
 from tests.crash.stack import EventLog, Stack, disturb
 from tests.support.eventually import eventually
 from tests.support.pipeline import Pipeline
@@ -197,6 +197,26 @@ def refolded(pipeline: Pipeline) -> dict[str, list[bytes]]:
     return alerts
 
 
+def where_it_lacks(stack: FairnessStack) -> str:
+    """How many votes are in `votes`, in the ledger and in the views, and which are not in the ledger."""
+    pipeline, rows = stack.pipeline, set[tuple[str, int, int]]()
+    for record in pipeline.topic(LEDGER.name):
+        entry = decode(record.value)
+        if isinstance(entry, Block):
+            rows |= {
+                (entry.arena, *at) for at in zip(*map(list, (entry.rows.partition, entry.rows.offset)), strict=True)
+            }
+    places: dict[tuple[str, str], set[tuple[str, int, int]]] = {}
+    for record in pipeline.topic(VOTES.name):
+        vote = json.loads(record.value)
+        places.setdefault((vote["arena"], vote["id"]), set()).add((vote["arena"], record.partition, record.offset))
+    missing = {vote: at for vote, at in places.items() if not at & rows}
+    with pipeline.redis as redis:
+        views = [json.loads(redis.get(pipeline.settings.keys.fairness(arena)) or b"{}") for arena in ARENAS]
+    shown = [(view.get("battles"), view.get("position")) for view in views]
+    return f"{len(places)} votes, {len(rows)} rows, views {shown}, not in the ledger {missing}"
+
+
 def without_repeats(values: list[bytes]) -> list[Alert]:
     """What a reader has who drops the statements it knows: same id, same status, same evidence."""
     known: dict[tuple[str, Status, bytes], Alert] = {}
@@ -224,7 +244,7 @@ def test_whatever_falls_the_alerts_are_those_of_one_undisturbed_process(
     assert sent, f"{sender.remaining} votes are not sent"
     caught_up = stack.watch_until(lambda: stack.counted() >= len(votes), WATCHED_WITHIN)
     log.say(f"{stack.counted():,} battles watched of {len(votes):,}")
-    assert caught_up, stack.tails()
+    assert caught_up, f"{where_it_lacks(stack)}\n{stack.tails()}"
     codes = stack.stop()
     log.say(f"exits on the way {dict(stack.exits)}; in the end {codes}")
 

@@ -6,13 +6,13 @@ import random
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import overload
 
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
+from streams.contracts.connect import close_kafka_python
 from streams.contracts.topics import VOTES
 from tests.support.pipeline import Pipeline, Vote, encode
 
@@ -136,8 +136,7 @@ class DirectWriter:
             except KafkaError as error:  # an idempotent producer may never write again after one failure: take another
                 self._failed(error)
             finally:
-                with suppress(KafkaError):  # what it still holds is not acknowledged, and nobody believes it is
-                    producer.close(timeout=2)
+                close_kafka_python(producer, 2.0)  # what it still holds is not acknowledged, and nobody believes it is
 
     def _failed(self, error: KafkaError) -> None:
         name = type(error).__name__

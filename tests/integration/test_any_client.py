@@ -2,17 +2,22 @@
 
 import asyncio
 import random
+import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaProducer
 from confluent_kafka import Producer as ConfluentProducer
-from kafka import KafkaProducer
+from kafka import KafkaConsumer, KafkaProducer
 from kafka.admin import ConfigResource, ConfigResourceType
 
+from streams.contracts import unpack
+from streams.contracts.connect import kafka_python_options
 from streams.contracts.dead_letter import read_dead_letter
+from streams.contracts.settings import Settings
 from streams.contracts.topics import DEAD_LETTERS, LEDGER, MODELS, TOPICS, VOTES
+from streams.ends import ask_ends, partitions_of_topic
 from tests.support.eventually import eventually
 from tests.support.pipeline import Pipeline, Worker, encode, make_votes
 from tests.support.stack import TestBroker
@@ -163,3 +168,25 @@ async def send_large(pipeline: Pipeline, value: bytes, codec: str | None) -> Non
     options = {"bootstrap_servers": pipeline.bootstrap, "compression_type": codec, "max_request_size": 50_000_000}
     async with AIOKafkaProducer(**options) as producer:
         await producer.send_and_wait(pipeline.settings.topic(VOTES.name), value, key=b"k")
+
+
+def test_a_partition_that_ends_in_a_batch_that_nobody_can_read_tells_its_end_again_and_again(
+    broker: TestBroker, topic_prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """kafka-python keeps a batch whose decoder raised, and a watchdog that has no other partition asked for ever."""
+    topic, found = f"{topic_prefix}one", list[int]()
+    create_topic(broker.bootstrap, topic)
+    aiokafka(broker.bootstrap, topic, [(b"key", b"x" * 1_000)], "zstd")
+    options = kafka_python_options(Settings(kafka=broker.bootstrap))
+    monkeypatch.setattr(unpack, "MOST_BYTES", 100)
+
+    def look() -> None:
+        consumer = KafkaConsumer(**options, group_id=None, enable_auto_commit=False, isolation_level="read_committed")
+        for _ in range(3):
+            found.extend(ask_ends(consumer, partitions_of_topic(consumer, topic)).values())
+        consumer.close()
+
+    looking = threading.Thread(target=look, daemon=True)
+    looking.start()
+    looking.join(30)
+    assert found == [1, 1, 1]

@@ -25,6 +25,7 @@ from streams.contracts.connect import aiokafka_options, kafka_python_options
 from streams.contracts.groups import refusal_of_group
 from streams.contracts.topics import ALERTS, DEAD_LETTERS, HERALD_GROUP, INTAKE_GROUP, LEDGER, MODELS, TOPICS, VOTES
 from tests.support.eventually import eventually
+from tests.support.http import PLAIN
 from tests.support.pipeline import REPOSITORY, Pipeline, encode, make_votes
 from tests.support.stack import TestBroker, make_broker
 from tests.support.topics import admin, create_topic
@@ -192,7 +193,7 @@ def test_a_worker_waits_for_a_kafka_that_is_away_and_ends_cleanly_meanwhile(
     with process(pipeline, "worker", "--port", "0") as worker:
         eventually(lambda: "waiting for it" in worker.log_path.read_text(), deadline=60)
         worker.send(sent)
-        assert worker.wait(10) == 0
+        assert worker.wait(30) == 0
     assert "Traceback" not in worker.log_path.read_text()
 
 
@@ -243,7 +244,7 @@ def test_a_gateway_that_began_without_kafka_ends_when_its_topics_would_lose_data
 
 def answers(url: str) -> bool:
     try:
-        return httpx.get(url, timeout=5, trust_env=False).status_code == 200
+        return httpx.get(url, timeout=5, **PLAIN).status_code == 200
     except httpx.TransportError:
         return False
 

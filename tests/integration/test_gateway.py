@@ -14,6 +14,7 @@ from kafka.partitioner.default import murmur2
 
 from streams.contracts.topics import VOTES
 from tests.support.gateway import GatewayProcess, create_topics, gateway_process, read_topic
+from tests.support.http import PLAIN
 from tests.support.stack import TestBroker
 
 
@@ -82,12 +83,12 @@ async def test_single_votes_of_many_connections_are_each_there_once(
     sent = {f"vote-{i}".encode(): vote(f"vote-{i}") for i in range(200)}
     limits = httpx.Limits(max_connections=32)
     async with httpx.AsyncClient(
-        base_url=gateway.url, headers=gateway.headers, timeout=30, trust_env=False, limits=limits
+        base_url=gateway.url, headers=gateway.headers, timeout=30, **PLAIN, limits=limits
     ) as client:
         answers = await asyncio.gather(*(client.post("/v1/votes", content=value) for value in sent.values()))
     assert {answer.status_code for answer in answers} == {202}
     assert votes_of(broker, topic_prefix) == sent
-    series = httpx.get(gateway.url + "/metrics", trust_env=False).text
+    series = httpx.get(gateway.url + "/metrics", **PLAIN).text
     assert 'isonomy_gateway_votes_total{outcome="accepted"} 200.0' in series
 
 

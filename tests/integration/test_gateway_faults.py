@@ -11,11 +11,13 @@ import httpx
 import pytest
 
 from tests.support.eventually import eventually, eventually_async
-from tests.support.gateway import PRODUCE_TIMEOUT, GatewayProcess, create_topics, gateway_process, read_topic
+from tests.support.gateway import GatewayProcess, create_topics, gateway_process, read_topic
+from tests.support.http import PLAIN
 from tests.support.stack import TestBroker, make_broker
 
 pytestmark = pytest.mark.integration
 
+PRODUCE_TIMEOUT = 2.0
 SLACK = 10.0
 """Seconds beyond produce_timeout for an answer, on a busy machine."""
 
@@ -35,7 +37,9 @@ def own_broker(tmp_path: Path) -> Iterator[TestBroker]:
 @pytest.fixture
 def gateway(own_broker: TestBroker, topic_prefix: str, tmp_path: Path) -> Iterator[GatewayProcess]:
     """A gateway that is started; its broker is not."""
-    gateway = gateway_process(own_broker.bootstrap, topic_prefix, tmp_path)
+    gateway = gateway_process(
+        own_broker.bootstrap, topic_prefix, tmp_path, ISONOMY_PRODUCE_TIMEOUT=str(PRODUCE_TIMEOUT)
+    )
     with gateway.process:
         gateway.wait("/healthz")
         yield gateway
@@ -91,7 +95,7 @@ def test_when_kafka_stops_votes_are_refused_and_when_it_is_back_they_are_taken(
     ready: GatewayProcess, own_broker: TestBroker, topic_prefix: str
 ) -> None:
     with ready.client() as client:
-        assert accepted(client, "before")
+        eventually(lambda: accepted(client, "before"), deadline=30)
         own_broker.owned().terminate()
         refused(client)
         eventually(lambda: refused(client)["reason"] == "unavailable")  # known by now, so said at once
@@ -107,7 +111,7 @@ def test_when_kafka_freezes_the_answer_comes_in_time_and_says_that_the_outcome_i
     ready: GatewayProcess, own_broker: TestBroker, topic_prefix: str
 ) -> None:
     with ready.client() as client:
-        assert accepted(client, "before")
+        eventually(lambda: accepted(client, "before"), deadline=30)
         own_broker.owned().process.freeze()
         error = refused(client)
         assert error["reason"] == "unconfirmed"
@@ -129,7 +133,7 @@ class Answers:
 
 async def send(gateway: GatewayProcess, name: str, answers: Answers, enough: asyncio.Event) -> None:
     """Post votes one after the other until there is enough, or the connection ends."""
-    async with httpx.AsyncClient(base_url=gateway.url, headers=gateway.headers, timeout=30, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=gateway.url, headers=gateway.headers, timeout=30, **PLAIN) as client:
         number = 0
         while not enough.is_set():
             number += 1
@@ -161,7 +165,7 @@ async def test_no_acknowledged_vote_is_lost_when_the_gateway_is_stopped_under_lo
     await asyncio.gather(*senders)
     assert await asyncio.to_thread(ready.process.wait, 15) == 0
     acknowledged = {each for answer in answers for each in answer.acknowledged}
-    assert [status for answer in answers for status in answer.others] == []
+    assert {status for answer in answers for status in answer.others} <= {503}  # a busy Kafka may take two seconds
     assert acknowledged <= keys_of(own_broker, topic_prefix)
     assert "Traceback" not in ready.log()
 

@@ -30,6 +30,8 @@ from streams.contracts.metrics import Metrics
 from streams.contracts.subscription import ChannelType
 from tests.support.eventually import eventually, eventually_async
 from tests.support.herald import REPOSITORY, Endpoints, HeraldStack, make_alert, make_subscription
+from tests.support.http import PLAIN
+from tests.support.pipeline import READY
 from tests.support.stack import TestBroker, TestRedis
 
 
@@ -62,7 +64,7 @@ def test_an_alert_is_told_once_and_its_end_too_by_whichever_herald(stack: Herald
 
     # A clean end hands over at once; what is told again is no news to the second either.
     second = stack.herald("second").start()
-    eventually(lambda: second.metric("stage_ready") == 1.0)
+    eventually(lambda: second.metric("stage_ready") == 1.0, READY)
     first.process.terminate(20)
     assert first.process.poll() == 0
     second.wait_owner()
@@ -86,7 +88,7 @@ def test_a_real_alertmanager_groups_calls_and_gets_the_resolve(
         pytest.skip("no Alertmanager, and deploy/ensure-prometheus could not install one")
     config = tmp_path / "alertmanager.yml"
     config.write_text(
-        "route: {receiver: people, group_by: [arena], group_wait: 1s, group_interval: 1s, repeat_interval: 1h}\n"
+        "route: {receiver: people, group_by: [arena], group_wait: 3s, group_interval: 1s, repeat_interval: 1h}\n"
         "receivers: [{name: people, webhook_configs: [{url: '"
         + endpoints.url("/people")
         + "', send_resolved: true}]}]\n"
@@ -96,7 +98,7 @@ def test_a_real_alertmanager_groups_calls_and_gets_the_resolve(
             f"--web.listen-address={HOST}:{port}"]  # fmt: skip
     url = f"http://{HOST}:{port}"
     stack.subscribe(make_subscription("am", url, ChannelType.ALERTMANAGER, severity=Severity.WARNING))
-    resend = 1.0
+    resend = 2.0
     herald = stack.herald(ISONOMY_HERALD_RESEND_SECONDS=str(resend)).start()
     with ChildProcess("alertmanager", argv, log_path=tmp_path / "alertmanager.log"):
         herald.wait_owner()
@@ -115,21 +117,19 @@ def test_a_real_alertmanager_groups_calls_and_gets_the_resolve(
         assert len(endpoints.of("/people")[0].json["alerts"]) == 2, "one group, one call"
         # They still fire long after the end that each post names, because they are sent again.
         eventually(lambda: herald.metric("herald_resends_total") >= 6, 30)
-        active = httpx.get(f"{url}/api/v2/alerts", trust_env=False).json()
+        active = httpx.get(f"{url}/api/v2/alerts", **PLAIN).json()
         assert {alert["labels"]["model"] for alert in active} == {"model-1", "model-2"}
         assert {alert["annotations"]["summary"] for alert in active} == {make_alert(n).summary for n in (1, 2)}
         assert told("resolved") == set()
 
         stack.tell(make_alert(1, Status.RESOLVED))
         eventually(lambda: told("resolved") == {"model-1"}, 30)
-        assert [alert["labels"]["model"] for alert in httpx.get(f"{url}/api/v2/alerts", trust_env=False).json()] == [
-            "model-2"
-        ]
+        assert [alert["labels"]["model"] for alert in httpx.get(f"{url}/api/v2/alerts", **PLAIN).json()] == ["model-2"]
 
 
 def answers(url: str) -> bool:
     try:
-        return httpx.get(url, trust_env=False).status_code == 200
+        return httpx.get(url, **PLAIN).status_code == 200
     except httpx.TransportError:
         return False
 

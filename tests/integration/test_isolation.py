@@ -7,15 +7,18 @@ from typing import Any
 import pytest
 
 from streams.contracts.metrics import Metrics
-from streams.contracts.topics import LEDGER, VOTES
+from streams.contracts.partitioner import partitions_of
+from streams.contracts.topics import DEAD_LETTERS, LEDGER, VOTES
 from streams.fairness.stage import FairnessStage
 from streams.ratings.stage import RatingsStage
 from tests.support.eventually import eventually
 from tests.support.pipeline import COUNTED, READY, Pipeline, assert_same_boards, fold_votes, make_votes
+from tests.support.tasks import end
+from tests.support.writers import aborted, cannot_unpack, committed, needs_transactions, write_packed
 
 pytestmark = pytest.mark.integration
 
-ARENAS = ("text", "chat", "code", "vision")
+ARENAS = ("text", "code", "chat", "vision")
 """The last two share a ledger partition."""
 
 
@@ -37,23 +40,44 @@ def test_a_ledger_record_that_cannot_be_read_stops_its_arena_and_no_other(
     pipeline.produce(votes[:400])
     for arena in ARENAS:
         pipeline.wait_counted(of_arena(votes[:400], arena), arena)
-    before = pipeline.boards("code")
-    pipeline.produce_raw(LEDGER.name, [(b"code", value), (b"not an arena", b"x"), (None, b"x")])
-    eventually(lambda: worker.metric("fold_arena_stopped", arena="code") == 2)  # in both folds
+    before = pipeline.boards("chat")
+    pipeline.produce_raw(LEDGER.name, [(b"chat", value), (b"not an arena", b"x"), (None, b"x")])
+    eventually(lambda: worker.metric("fold_arena_stopped", arena="chat") == 2)  # in both folds
     pipeline.produce(votes[400:])
-    for arena in ("text", "chat", "vision"):
+    for arena in ("text", "code", "vision"):
         pipeline.wait_counted(of_arena(votes, arena), arena)
         assert_same_boards(pipeline.boards(arena), fold_votes(votes, tmp_path)[arena])
     eventually(lambda: worker.metric("consumer_lag") == 0)
-    assert pipeline.boards("code") == before, "what was published stays"
-    assert "arena code stops here, the others go on" in worker.log()
+    assert pipeline.boards("chat") == before, "what was published stays"
+    assert "arena chat stops here, the others go on" in worker.log()
     assert worker.metric("stage_failures_total") == 0
     assert worker.stop() == 0
     # The next owner meets it again, and says so again.
     second = pipeline.worker("second", stages="ratings,fairness").start().wait_ready()
-    eventually(lambda: second.metric("fold_arena_stopped", arena="code") == 2)
+    eventually(lambda: second.metric("fold_arena_stopped", arena="chat") == 2)
     eventually(lambda: second.metric("consumer_lag") == 0)
-    assert pipeline.boards("code") == before
+    assert pipeline.boards("chat") == before
+
+
+def test_a_ledger_batch_that_cannot_be_read_stops_the_arenas_of_its_partition_that_nobody_knows_yet(
+    pipeline: Pipeline, tmp_path: Path
+) -> None:
+    """Without it they would be missing, and the stream be told to be live."""
+    ledger = pipeline.settings.topic(LEDGER.name)
+    asyncio.run(write_packed(pipeline.bootstrap, ledger, b"chat", b"in a codec that the worker lacks"))
+    votes = make_votes(400, seed=55, arenas=ARENAS)
+    worker = pipeline.worker(stages="intake,ratings,fairness", **cannot_unpack(tmp_path)).start().wait_ready()
+    pipeline.produce(votes)
+    for arena in ("text", "code"):
+        pipeline.wait_counted(of_arena(votes, arena), arena)
+    (number,) = partitions_of([b"chat"], LEDGER.partitions)
+    eventually(lambda: worker.metric("fold_arena_stopped", arena=f"ledger/{number}") == 2)  # in both folds
+    eventually(lambda: worker.metric("consumer_lag") == 0)
+    with pipeline.redis as redis:
+        eventually(lambda: redis.get(pipeline.settings.keys.shown(number)) == b"0")
+    assert pipeline.board("chat") is pipeline.board("vision") is None
+    assert worker.metric("stage_failures_total") == 0
+    assert worker.stop() == 0
 
 
 def test_intake_that_must_stop_takes_no_fold_along_and_goes_on_when_it_may(pipeline: Pipeline, tmp_path: Path) -> None:
@@ -90,15 +114,15 @@ def test_a_worker_with_no_stage_left_ends_and_its_last_line_says_why(pipeline: P
 def test_an_arena_that_has_only_declared_models_outlasts_a_refold(pipeline: Pipeline) -> None:
     worker = pipeline.worker(stages="intake,ratings,fairness").start().wait_ready()
     pipeline.declare("vision", "model-1", provider="Acme")
-    pipeline.produce(make_votes(100, seed=53, arenas=("code",)))  # in the same ledger partition
-    pipeline.wait_counted(100, "code")
+    pipeline.produce(make_votes(100, seed=53, arenas=("chat",)))  # in the same ledger partition
+    pipeline.wait_counted(100, "chat")
     arenas = pipeline.settings.keys.arenas
 
     def listed() -> set[bytes]:
         with pipeline.redis as redis:
             return set(redis.smembers(arenas))
 
-    eventually(lambda: listed() == {b"code", b"vision"})
+    eventually(lambda: listed() == {b"chat", b"vision"})
     assert worker.stop() == 0
     pipeline.isonomy("rebuild")
     second = pipeline.worker("second", stages="ratings,fairness").start().wait_ready()
@@ -109,7 +133,7 @@ def test_an_arena_that_has_only_declared_models_outlasts_a_refold(pipeline: Pipe
         eventually(lambda: redis.get(shown) is not None)
     eventually(lambda: second.metric("fold_snapshots_total", stage="ratings") >= 2, COUNTED)
     assert second.metric("stage_failures_total") == 0, second.log()[-2_000:]
-    assert listed() == {b"code", b"vision"}
+    assert listed() == {b"chat", b"vision"}
 
 
 def test_an_arena_that_moves_on_is_told_to_be_stopped_by_its_new_owner_only(pipeline: Pipeline) -> None:
@@ -121,6 +145,103 @@ def test_an_arena_that_moves_on_is_told_to_be_stopped_by_its_new_owner_only(pipe
     eventually(lambda: first.metric("fold_arena_stopped") + second.metric("fold_arena_stopped") == len(ARENAS))
 
 
+async def test_a_batch_of_dead_letters_that_cannot_be_read_ends_no_worker(pipeline: Pipeline, tmp_path: Path) -> None:
+    letters = pipeline.settings.topic(DEAD_LETTERS.name)
+    for count in (5, 3):  # of one key, so in one partition
+        pipeline.produce_raw(DEAD_LETTERS.name, [(b"k", b"of somebody")] * count)
+        await write_packed(pipeline.bootstrap, letters, b"k", b"in a codec that the worker lacks")
+    worker = pipeline.worker(stages="intake", **cannot_unpack(tmp_path)).start().wait_ready()
+    eventually(lambda: worker.metric("dead_letters_total", reason="unknown") == 8 + 2, COUNTED)
+    pipeline.produce_raw(VOTES.name, [(b"k", b"no vote")] * 2)
+    eventually(lambda: worker.metric("dead_letters_total", reason="invalid_json") == 2, COUNTED)
+    await write_packed(pipeline.bootstrap, letters, b"k", b"once more")
+    pipeline.produce_raw(DEAD_LETTERS.name, [(b"k", b"of somebody")])
+    eventually(lambda: worker.metric("dead_letters_total", reason="unknown") == 9 + 3, COUNTED)
+    assert worker.log().count("cannot be read, the reasons of its letters are unknown") == 3
+    assert worker.process.alive
+    assert worker.metric("stage_failures_total") == 0
+
+
+@needs_transactions
+def test_a_batch_of_dead_letters_that_cannot_be_read_behind_a_transaction_ends_no_worker(
+    pipeline: Pipeline, tmp_path: Path
+) -> None:
+    letters = pipeline.settings.topic(DEAD_LETTERS.name)
+    for write in (committed, aborted):
+        write(pipeline.bootstrap, letters, [(b"k", b"of somebody")] * 2)
+        asyncio.run(write_packed(pipeline.bootstrap, letters, b"k", b"in a codec that the worker lacks"))
+    pipeline.produce_raw(DEAD_LETTERS.name, [(b"k", b"of somebody")])
+    worker = pipeline.worker(stages="intake", **cannot_unpack(tmp_path)).start().wait_ready()
+    # Faust reads what was aborted, too.
+    eventually(lambda: worker.metric("dead_letters_total", reason="unknown") >= 2 + 2 + 1, COUNTED)
+    assert worker.log().count("cannot be read, the reasons of its letters are unknown") == 2
+    assert worker.process.alive
+    assert worker.metric("stage_failures_total") == 0
+
+
+def overwrite(pipeline: Pipeline) -> dict[str, str]:
+    """Have somebody else write to every key of arena chat that is no view, and to those of all arenas.
+
+    Returns the kind of each key as it was.
+    """
+    keys = pipeline.settings.keys
+    ours = [keys.arenas, keys.boards("chat"), keys.state("chat", "ratings"), keys.state("chat", "fairness")]
+    with pipeline.redis as redis:
+        eventually(lambda: redis.exists(*ours) == len(ours))
+        ours += [key.decode() for key in redis.scan_iter(f"{keys.prefix}:ledger:*")]
+        kinds = {key: redis.type(key).decode() for key in ours}
+        with redis.pipeline(transaction=True) as together:  # or a worker writes in between
+            for key, kind in kinds.items():
+                together.delete(key)
+                if kind == "string":
+                    together.sadd(key, b"\xff not ours")
+                else:
+                    together.set(key, b"not ours")
+            together.execute()
+    return kinds
+
+
+def test_what_somebody_else_writes_to_our_keys_in_redis_holds_nobody_up(pipeline: Pipeline, tmp_path: Path) -> None:
+    votes = make_votes(1_200, seed=55, arenas=ARENAS)
+    worker = pipeline.worker(stages="intake,ratings,fairness").start().wait_ready()
+    keys = pipeline.settings.keys
+
+    def fold_and_compare(until: int) -> None:
+        pipeline.produce(votes[until - 400 : until])
+        for arena in ARENAS:
+            pipeline.wait_counted(of_arena(votes[:until], arena), arena)
+            assert_same_boards(pipeline.boards(arena), fold_votes(votes[:until], tmp_path)[arena])
+
+    def mended(kinds: dict[str, str]) -> bool:
+        with pipeline.redis as redis:
+            if {key: redis.type(key).decode() for key in kinds} != kinds:
+                return False
+            return redis.smembers(keys.arenas) >= {arena.encode() for arena in ARENAS}
+
+    fold_and_compare(400)
+    kinds = overwrite(pipeline)
+    assert set(kinds.values()) == {"set", "hash", "string"}
+    listings = {key for key in kinds if key.endswith((":ratings", ":fairness")) and ":ledger:" in key}
+    idle = {key: kind for key, kind in kinds.items() if key not in listings}
+    eventually(lambda: mended(idle))  # though nothing moves
+    with pipeline.redis as redis:
+        redis.hset(keys.state("vision", "ratings"), mapping={"epoch": "inf", "serial": "many"})
+    fold_and_compare(800)
+    eventually(lambda: mended(kinds))
+    assert worker.metric("stage_failures_total") == 0
+    assert worker.metric("fold_arena_stopped") == 0
+    assert worker.stop() == 0
+    kinds = overwrite(pipeline)
+    with pipeline.redis as redis:
+        redis.delete(keys.arenas)
+        redis.sadd(keys.arenas, b"\xff no arena", "no arena")
+    second = pipeline.worker("second", stages="intake,ratings,fairness").start().wait_ready()
+    fold_and_compare(1_200)
+    eventually(lambda: mended(kinds))
+    assert second.metric("stage_failures_total") == 0
+    assert second.metric("redis_away") == 0
+
+
 @pytest.mark.parametrize("stage", ["ratings", "fairness"])
 async def test_a_state_that_cannot_be_written_is_its_arenas_trouble(pipeline: Pipeline, stage: str) -> None:
     pipeline.produce(make_votes(300, seed=54, arenas=ARENAS))
@@ -129,7 +250,7 @@ async def test_a_state_that_cannot_be_written_is_its_arenas_trouble(pipeline: Pi
     encode = fold._fields
 
     def failing(arena: Any) -> dict[str, bytes]:
-        if arena.name == "code":
+        if arena.name == "chat":
             raise OverflowError("a number is too large")
         return encode(arena)
 
@@ -137,7 +258,7 @@ async def test_a_state_that_cannot_be_written_is_its_arenas_trouble(pipeline: Pi
     running = asyncio.create_task(fold.run())
     try:
         async with asyncio.timeout(COUNTED):
-            while "code" not in fold._arenas or not fold._arenas["code"].stopped:
+            while "chat" not in fold._arenas or not fold._arenas["chat"].stopped:
                 assert not running.done(), running
                 await asyncio.sleep(0.05)
             with pipeline.redis as redis:
@@ -146,5 +267,4 @@ async def test_a_state_that_cannot_be_written_is_its_arenas_trouble(pipeline: Pi
                     await asyncio.sleep(0.05)
         assert not running.done()
     finally:
-        running.cancel()
-        await asyncio.wait([running])
+        await end(running)

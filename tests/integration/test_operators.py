@@ -13,7 +13,7 @@ from kafka.structs import OffsetAndMetadata
 from streams.clients import mark_of
 from streams.contracts.dead_letter import read_dead_letter
 from streams.contracts.reasons import Reason
-from streams.contracts.topics import DEAD_LETTERS, INTAKE_GROUP, VOTES
+from streams.contracts.topics import DEAD_LETTERS, INTAKE_GROUP, LEDGER, VOTES
 from tests.support.eventually import eventually
 from tests.support.pipeline import (
     COUNTED,
@@ -27,6 +27,7 @@ from tests.support.pipeline import (
 )
 from tests.support.stack import TestBroker
 from tests.support.topics import admin
+from tests.support.writers import cannot_unpack
 
 pytestmark = pytest.mark.integration
 
@@ -212,11 +213,50 @@ def test_a_shortened_log_says_that_old_ids_are_no_longer_known(
     assert second.metric("intake_dedup_records_missing") == 400 - 10 * PARTITIONS
 
 
+def test_a_shortened_ledger_is_folded_on_but_never_anew(broker: TestBroker, pipeline: Pipeline, tmp_path: Path) -> None:
+    """Boards of what is left would lack votes: what was published stays, and the gauge says why."""
+    if not broker.durable:
+        pytest.skip("the embedded broker does not delete records")
+    votes = make_votes(400, seed=8, arenas=("text", "code"))
+    first = worker_of(pipeline, "first").wait_ready()
+    for begin, end in ((0, 100), (100, 300)):  # two ledger records of each arena at least
+        pipeline.produce(votes[begin:end])
+        wait_all(pipeline, votes[:end], tmp_path)
+    assert first.stop() == 0
+    ledger = pipeline.topic(LEDGER.name)
+    last = {TopicPartition(pipeline.settings.topic(LEDGER.name), record.partition): record.offset for record in ledger}
+    assert len(last) == 2
+    assert all(last.values())
+    shorten(pipeline, last)
+    said = pipeline.isonomy("topics", "--check")
+    assert f"begins at offset {max(last.values())}: what was before is gone" in said.stdout
+    refused = pipeline.isonomy("rebuild", "--arena", "text", check=False)
+    assert refused.returncode == 1
+    assert "the only ones that have all votes" in refused.stderr
+
+    second = worker_of(pipeline, "second").wait_ready()
+    pipeline.produce(votes[300:])
+    wait_all(pipeline, votes, tmp_path)
+    before = {arena: pipeline.boards(arena) for arena in ("text", "code")}
+    assert second.stop() == 0
+    with pipeline.redis as redis:
+        for number in range(LEDGER.partitions):
+            redis.delete(pipeline.settings.keys.partition(number, "ratings"))
+    third = worker_of(pipeline, "third").wait_ready()
+    for at in last:
+        assert third.metric("fold_arena_stopped", arena=f"{LEDGER.name}/{at.partition}") == 1, third.log()
+    pipeline.produce(make_votes(50, seed=9, arenas=("text",)))
+    eventually(lambda: third.metric("intake_votes_total") == 50)
+    pipeline.produce(make_votes(60, seed=10, arenas=("chat",)))  # in a partition that is whole, and behind the others
+    pipeline.wait_counted(60, "chat")
+    assert {arena: pipeline.boards(arena) for arena in ("text", "code")} == before
+    assert third.metric("stage_failures_total") == 0
+
+
 def test_a_batch_that_cannot_be_read_is_parked_and_the_rest_goes_on(pipeline: Pipeline, tmp_path: Path) -> None:
-    # A worker that lacks a codec stands for any batch that no client can read.
-    (tmp_path / "without" / "cramjam").mkdir(parents=True)
-    (tmp_path / "without" / "cramjam" / "__init__.py").write_text("raise ImportError('left out for this test')\n")
-    worker = worker_of(pipeline, "worker", PYTHONPATH=str(tmp_path / "without")).wait_ready()
+    # A worker that cannot unpack stands for any batch that no client can read.
+    environ = cannot_unpack(tmp_path)
+    worker = worker_of(pipeline, "worker", **environ).wait_ready()
     votes = make_votes(600, seed=6, arenas=("text", "code"))
     pipeline.produce(votes[:200])
     lost = send_lz4(pipeline, votes[200:230])
@@ -237,7 +277,7 @@ def test_a_batch_that_cannot_be_read_is_parked_and_the_rest_goes_on(pipeline: Pi
     assert worker.stop() == 0
 
     # The same in front of a position: the next owner's id memory passes over it, and parks nothing twice.
-    second = worker_of(pipeline, "second", PYTHONPATH=str(tmp_path / "without")).wait_ready()
+    second = worker_of(pipeline, "second", **environ).wait_ready()
     pipeline.produce(read[:50] + [{**vote, "id": f"new-{vote['id']}"} for vote in read[:50]])
     eventually(lambda: second.metric("intake_votes_total") == 100)
     assert second.metric("intake_votes_total", outcome="duplicate") == 50

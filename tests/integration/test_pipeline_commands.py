@@ -9,9 +9,10 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from kafka import KafkaProducer
 
-from streams.contracts.topics import DEAD_LETTERS, TOPICS, VOTES
+from streams.contracts.topics import DEAD_LETTERS, LEDGER, TOPICS, VOTES
 from tests.support.eventually import eventually
 from tests.support.pipeline import COUNTED, Pipeline, assert_same_boards, encode, fold_votes, make_votes
+from tests.support.writers import without_codecs, write_packed
 
 pytestmark = pytest.mark.integration
 
@@ -64,6 +65,9 @@ def test_a_file_is_replayed_and_followed_until_every_vote_is_on_the_board(pipeli
     assert all(line.model in first.stdout for line in board.models[:3])
     assert_same_boards(pipeline.boards(), fold_votes(votes, tmp_path)["text"])
 
+    # The last record of the ledger changes no board: a model that is on none.
+    pipeline.declare("text", "not yet voted on", provider="Acme")
+    eventually(lambda: len([each for each in pipeline.topic(LEDGER.name) if each.key == b"text"]) >= 2)
     again = pipeline.isonomy("replay", str(source), "--follow")
     assert "sent 3,050 votes" in again.stderr
     board = pipeline.board()
@@ -114,9 +118,16 @@ def test_refused_records_are_listed_with_their_reason_and_sent_again(pipeline: P
     sent = pipeline.isonomy("dead-letters", "redrive", "--reason", "future_tstamp", "--yes")
     assert "sent 1 records again" in sent.stdout
     pipeline.wait_counted(21)
-    # A second time it is a duplicate; what is still wrong is refused once more.
-    pipeline.isonomy("dead-letters", "redrive", "--yes")
+    # It is not sent a second time: its id is not remembered for as long as the letter is kept. What is still wrong is
+    # refused once more.
+    second = pipeline.isonomy("dead-letters", "redrive", "--yes")
+    assert "1 were sent again before, and are left out" in second.stdout
+    assert "sent 5 records again" in second.stdout
     eventually(lambda: len(listed(pipeline)) == 11, 60)
+    assert sum(letter["redriven"] for letter in listed(pipeline)) == 6
+    assert worker.metric("intake_votes_total", outcome="duplicate") == 0
+    # Unless it is asked for.
+    pipeline.isonomy("dead-letters", "redrive", "--reason", "future_tstamp", "--again", "--yes")
     assert eventually(lambda: worker.metric("intake_votes_total", outcome="duplicate") == 1)
     board = pipeline.board()
     assert board is not None
@@ -169,6 +180,36 @@ def test_a_batch_that_nobody_can_read_is_listed_with_its_offsets_and_not_sent_ag
     assert pipeline.topic(VOTES.name) == []
 
 
+async def test_letters_behind_a_batch_that_cannot_be_read_are_listed_and_sent(
+    pipeline: Pipeline, tmp_path: Path
+) -> None:
+    pipeline.create_topics()
+    letters, votes = pipeline.settings.topic(DEAD_LETTERS.name), pipeline.settings.topic(VOTES.name)
+
+    async def letter(offset: int) -> None:
+        place = [("topic", votes.encode()), ("partition", b"0"), ("offset", str(offset).encode()), ("key", b"k")]
+        headers = [("reason", b"invalid_json"), ("detail", b"x"), *place]
+        async with AIOKafkaProducer(bootstrap_servers=pipeline.bootstrap) as producer:
+            await producer.send_and_wait(letters, b"{%d" % offset, key=b"k", headers=headers)
+
+    for offset in (1, 2):
+        await letter(offset)
+    for _ in range(2):
+        await write_packed(pipeline.bootstrap, letters, b"k", b"in a codec that the command lacks")
+    await letter(3)
+    async with AIOKafkaProducer(bootstrap_servers=pipeline.bootstrap) as producer:
+        await producer.send_and_wait(letters, b"", key=b"k", headers=[("topic", None)])
+    await letter(4)
+    pipeline.environ = {**pipeline.environ, **without_codecs(tmp_path)}
+    told = pipeline.isonomy("dead-letters", "list")
+    assert "4 refused: 4 invalid_json" in told.stdout
+    assert [f"{letters}/0/{at} cannot be read" in told.stderr for at in range(7)] == [at in (2, 3) for at in range(7)]
+    assert "record 5 is no dead letter" in told.stderr
+    assert "sent 4 records again" in pipeline.isonomy("dead-letters", "redrive", "--yes").stdout
+    assert "4 were sent again before" in pipeline.isonomy("dead-letters", "redrive", "--yes").stdout
+    assert [record.value for record in pipeline.topic(VOTES.name)] == [b"{1", b"{2", b"{3", b"{4"]
+
+
 def test_a_letter_of_a_topic_that_is_gone_is_named_and_the_others_are_sent(pipeline: Pipeline) -> None:
     pipeline.create_topics()
     with KafkaProducer(bootstrap_servers=pipeline.bootstrap) as producer:
@@ -178,6 +219,6 @@ def test_a_letter_of_a_topic_that_is_gone_is_named_and_the_others_are_sent(pipel
             producer.send(pipeline.settings.topic(DEAD_LETTERS.name), b"{", headers=headers).get(timeout=30)
     sent = pipeline.isonomy("dead-letters", "redrive", "--yes", check=False)
     assert sent.returncode == 1
-    assert "not sent: gone/0/1: topic gone does not exist" in sent.stderr
+    assert "not sent: gone/0/1: gone is no topic of ours that exists" in sent.stderr
     assert "sent 1 records again" in sent.stdout
     assert [(record.key, record.value) for record in pipeline.topic(VOTES.name)] == [(b"k", b"{")]

@@ -10,6 +10,7 @@ from streams.intake.stage import IntakeStage
 from streams.log import Rebalanced
 from tests.support.pipeline import Pipeline, fold_ledger, make_votes
 from tests.support.stack import TestBroker
+from tests.support.tasks import end
 
 pytestmark = pytest.mark.integration
 
@@ -53,6 +54,5 @@ async def follow(stage: IntakeStage, records: int, *, cut_off: bool) -> None:
     async with asyncio.timeout(60):
         while not running.done() and sum(stage.positions.values()) < records:
             await asyncio.sleep(0.05)
-    running.cancel()
-    await asyncio.wait([running])
+    await end(running)
     assert cuts == 0

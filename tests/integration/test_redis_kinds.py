@@ -23,6 +23,8 @@ SENTENCE = (
 
 BUS = 10_000
 """A node's port for other nodes is so much above the one for clients."""
+EPHEMERAL = 32_768
+"""From here on any client may be given a port."""
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +44,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnRedis]:
 def _node(directory: Path) -> OwnRedis:
     while True:
         node = OwnRedis(directory, "--cluster-enabled", "yes")
-        if node.port + BUS < 65_536 and is_free(node.port + BUS):
+        if node.port + BUS < EPHEMERAL and is_free(node.port + BUS):
             return node
 
 

@@ -37,7 +37,8 @@ def board(pipeline: Pipeline, battles: int) -> dict[str, Any]:
     key = pipeline.settings.keys.board("text", "overall")
 
     def counted() -> dict[str, Any] | None:
-        found: dict[str, Any] = json.loads(pipeline.redis.get(key) or b"{}")
+        with pipeline.redis as redis:
+            found: dict[str, Any] = json.loads(redis.get(key) or b"{}")
         return found if found.get("battles") == battles else None
 
     found = eventually(counted, deadline=90)

@@ -15,6 +15,7 @@ from streams.contracts.settings import Settings
 from streams.log import Batch, Log
 from tests.support.eventually import eventually_async
 from tests.support.stack import TestBroker
+from tests.support.tasks import end
 from tests.support.topics import create_topic
 
 pytestmark = pytest.mark.integration
@@ -57,8 +58,7 @@ async def member(settings: Settings, recorder: Recorder) -> AsyncIterator[asynci
     try:
         yield task
     finally:
-        task.cancel()
-        await asyncio.wait([task])
+        await end(task)
 
 
 @contextlib.asynccontextmanager
@@ -76,8 +76,7 @@ async def stream_of_records(settings: Settings) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        task.cancel()
-        await asyncio.wait([task])
+        await end(task)
 
 
 @pytest.fixture
@@ -172,6 +171,30 @@ async def test_a_stage_that_fails_is_begun_anew_while_another_of_its_worker_is_w
     await failing.stop()
     await well.stop()
     assert not failing.crashed
+
+
+async def test_a_stage_that_cannot_be_made_anew_counts_its_tries_so_that_the_watchdog_leaves_the_others_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("streams.app.AGAIN_SECONDS", (0.01,))
+    made: list[Ending] = []
+
+    def make() -> Ending:
+        if made:
+            raise ValueError("the file is broken")
+        made.append(Ending(ValueError("bad")))
+        return made[-1]
+
+    failing = StageService("failing", make, Metrics())
+    well = StageService("well", lambda: Lasting(ValueError("never")), Metrics())
+    failing.others, well.others = [well], [failing]
+    await well.start()
+    await failing.start()
+    before = failing.steps
+    await eventually_async(lambda: failing.steps > before + 3)
+    assert not failing.crashed
+    await failing.stop()
+    await well.stop()
 
 
 async def test_when_no_stage_is_well_the_worker_ends() -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 
-HERALD_EVERY = 4
+HERALD_EVERY = 3
 """Of so many seeds one is of the herald, the others are of the stages."""
 PIECE = 25
 """Seeds that a process takes at once."""

@@ -131,6 +131,7 @@ def simulated(more: Sequence[tuple[Any, str, Any]] = ()) -> Iterator[None]:
         (streams.clients, "AIOKafkaConsumer", make_consumer),
         (streams.clients, "AIOKafkaProducer", make_producer),
         (streams.intake.place, "AIOKafkaAdminClient", lambda **_: _Admin(CURRENT[-1].network)),
+        (streams.intake.stage, "SEEN_SECONDS", 1.0),  # nobody looks at gauges
         (streams.folding.stage, "RECORDS_A_TURN", 4),  # or a ledger of a hundred votes would be folded in one turn
         (streams.ratings.publish, "solve", _solve),
         (streams.folding.stage, "async_redis_client", _make_redis),

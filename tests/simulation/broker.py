@@ -69,6 +69,8 @@ class Partition:
     @property
     def stable(self) -> int:
         """The last stable offset."""
+        if not self._open:
+            return len(self.slots)
         return min((offsets[0] for offsets in self._open.values()), default=self.end)
 
     def append(self, entries: Sequence[Entry], at: int, slot: Slot = Slot.PLAIN, transaction: object = None) -> int:

@@ -29,7 +29,7 @@ from streams.ledger.codec import Block, Notice, decode
 from streams.ratings import elo
 from streams.ratings.fold import ArenaState, Limits, fold
 from streams.ratings.publish import make_board
-from tests.simulation.broker import Broker, Partition
+from tests.simulation.broker import Broker, Partition, Slot
 from tests.simulation.loop import Process, VirtualLoop
 from tests.simulation.oracle import Oracle, Place, tallies
 from tests.simulation.redis import Server
@@ -199,6 +199,10 @@ class Checker:
         """Redis lost everything, epochs included."""
         self._owner.clear()
 
+    def overwritten(self, key: bytes) -> None:
+        """A key holds something else; its epoch, if it had one, is lost."""
+        self._owner.pop(key, None)
+
     def _claimed(self, caller: Process, state: bytes) -> None:
         self._owner[state] = caller
 
@@ -211,12 +215,17 @@ class Checker:
         owner = self._owner.get(self._settings.keys.state(arena, fold_name).encode())
         if owner is not None and owner is not caller and not self._server.claiming:
             self.fail("fence", f"{caller.name} wrote {what} of {arena}, which {owner.name} has claimed")
-        if what.startswith("board:") and value is not None:
-            self._published(caller, arena, what.removeprefix("board:"), _read_board(value))
+        name = what.removeprefix("board:")
+        if name == what:
+            return
+        if value is None:  # here no ledger is ever replaced, so none of its boards is of another one
+            self.fail("boards never go back", f"{name} of {arena} was removed ({caller.name})")
+        else:
+            self._published(caller, arena, name, _read_board(value))
 
     def _published(self, caller: Process, arena: str, name: str, board: Board) -> None:
-        # Not by the offset of the ledger: a quiet arena is saved further on than its last record.
-        now = {"votes": board.votes, "battles": board.battles, **board.position.watermark}
+        counts = {"votes": board.votes, "battles": board.battles, "ledger": board.position.ledger}
+        now = counts | board.position.watermark
         before = self._floor.setdefault((arena, name), {})
         self._note("published", by=caller.name, arena=arena, board=name, **now)
         less = {what: count for what, count in before.items() if now.get(what, -1) < count}
@@ -255,11 +264,21 @@ class Checker:
             notices = sorted(place for place, of in self.oracle.notices.items() if of == arena)
             if self.noticed.get(arena, []) != notices:
                 wrong.append(f"order: notices of {arena}: {self.noticed.get(arena, [])}, expected {notices}")
-        missing = {place for place in self.oracle.refused - self._letters if place[2] >= self._gone.get(place[:2], 0)}
-        extra = self._letters - self.oracle.refused
+        letters = set(map(self._begun, self._letters))
+        missing = {place for place in self.oracle.refused - letters if place[2] >= self._gone.get(place[:2], 0)}
+        extra = letters - self.oracle.refused
         if missing or extra:
             wrong.append(f"dead letters: missing {sorted(missing)[:5]}, too many {sorted(extra)[:5]}")
         return wrong
+
+    def _begun(self, place: tuple[str, int, int]) -> tuple[str, int, int]:
+        """Where a parked batch begins: retention may have cut off its beginning before it was parked."""
+        topic, partition, offset = place
+        log = self._broker.topics[topic][partition]
+        record = log.records[offset]
+        if record is None or log.slots[offset] is not Slot.UNREADABLE:
+            return place
+        return topic, partition, record.batch
 
     def _folded(self) -> tuple[dict[str, ArenaState], dict[str, ArenaFairness], dict[str, list[bytes]]]:
         """Fold the ledger in one process, without a fault."""

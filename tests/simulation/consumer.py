@@ -41,6 +41,17 @@ class _Place:
         self.paused = False
 
 
+class _Subscription:
+    """Says, as aiokafka's does, whether partitions are being moved."""
+
+    def __init__(self, stable: asyncio.Event) -> None:
+        self._stable = stable
+
+    @property
+    def reassignment_in_progress(self) -> bool:
+        return not self._stable.is_set()
+
+
 class SimulatedConsumer:
     """A consumer of the simulated broker, in or outside of a group."""
 
@@ -67,8 +78,11 @@ class SimulatedConsumer:
         """Whether there are records of which the last look has not heard."""
         # What the stages touch of aiokafka's inside.
         self._fetcher = SimpleNamespace(_prefetch_backoff=0.1, _fetch_max_wait_ms=options.get("fetch_max_wait_ms"))
-        self._client = SimpleNamespace(force_metadata_update=self._nothing, fetch_all_metadata=self._metadata)
+        self._client = SimpleNamespace(
+            force_metadata_update=self._nothing, fetch_all_metadata=self._metadata, _conns=network.conns
+        )
         self._client.send, self._client.cluster = self._send, SimpleNamespace(leader_for_partition=lambda at: 0)
+        self._subscription = _Subscription(self._stable)
         self._coordinator = SimpleNamespace(fetch_committed_offsets=self._fetch_committed)
 
     async def _nothing(self) -> None:
@@ -325,6 +339,10 @@ class SimulatedConsumer:
                 # What was drained of other partitions before is gone with the error, as with aiokafka.
                 place.fetched = 0
                 raise UnsupportedCodecError(f"{at} at {error.args[0]}") from None
+            if self._network.hidden:
+                shown = self._network.shown(records, log.end)
+                if len(shown) < len(records):
+                    records, after = shown, shown[-1].offset + 1 if shown else place.position
             place.position = after
             if records:
                 found[at] = records

@@ -25,7 +25,7 @@ from tests.simulation.broker import Partition
 from tests.simulation.checker import Result
 from tests.simulation.loop import PROCESS
 from tests.simulation.network import Chances
-from tests.simulation.plan import Batch, Fault, Plan, make_chances, make_faults
+from tests.simulation.plan import EMBEDDED, Batch, Fault, Plan, make_chances, make_faults
 from tests.simulation.producer import EPOCH_MS
 from tests.simulation.world import STAGES, World, run_world
 
@@ -206,6 +206,9 @@ def make_herald_plan(seed: int, kinds: tuple[str, ...] = ()) -> Plan:
         herald_group_size=random.choice([1, 3, 50]),
         fetch_wait_ms=100,
     )
+    chances = Chances(stale=0.1) if calm else make_chances(random)
+    embedded = Random(f"embedded {seed}").random() < EMBEDDED
+    chances.skipped = 0.1 if embedded and not calm else 0.0
     return Plan(
         seed=seed,
         settings=settings,
@@ -214,11 +217,12 @@ def make_herald_plan(seed: int, kinds: tuple[str, ...] = ()) -> Plan:
         owners={"herald": random.choice([1, 2, 2, 3])},
         batches=_subscriptions(random) + _alerts(random, seconds),
         faults=faults,
-        chances=Chances(stale=0.1) if calm else make_chances(random),
+        chances=chances,
         redis_answer_lost=0.0,
         redis_slow=0.0,
         write_ttl=10.0,
         load_seconds=seconds,
+        embedded=embedded,
         solve=False,
         skews=[0.0],
     )

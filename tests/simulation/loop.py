@@ -16,9 +16,36 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 from typing import Any
+from weakref import WeakSet
 
 MOST_STEPS = 6
 """Steps that a process makes before another may have its turn, at the most."""
+
+
+class Step:
+    """A callback that is due: what asyncio's own handle is, without what only a debugger reads."""
+
+    __slots__ = ("args", "callback", "cancelled_", "context", "due")
+
+    def __init__(
+        self, callback: Callable[..., Any], args: tuple[Any, ...], context: contextvars.Context | None, due: float
+    ) -> None:
+        self.callback, self.args, self.due = callback, args, due
+        self.context = contextvars.copy_context() if context is None else context
+        self.cancelled_ = False
+
+    def cancel(self) -> None:
+        """Let it be passed over."""
+        self.cancelled_ = True
+        self.args = ()
+
+    def cancelled(self) -> bool:
+        """Whether it was cancelled."""
+        return self.cancelled_
+
+    def when(self) -> float:
+        """Virtual seconds at which it is due."""
+        return self.due
 
 
 class Process:
@@ -26,7 +53,8 @@ class Process:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.queue: deque[asyncio.Handle] = deque()
+        self.queue: deque[Step] = deque()
+        self.tasks: WeakSet[asyncio.Task[Any]] = WeakSet()
         self.alive = True
         self.frozen = False
         self.listed = False
@@ -72,9 +100,11 @@ class VirtualLoop(asyncio.BaseEventLoop):
         super().__init__()
         self._now = 0.0
         self._random = random
-        self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
+        self._timers: list[tuple[float, int, Step]] = []
         self._serial = itertools.count()
         self._runnable: list[Process] = []
+        self.over = False
+        """Whether nothing runs any more: what closing coroutines wants to begin is closed, too."""
         self.world = Process("world")
         self.set_task_factory(_named_task)
         self.set_exception_handler(lambda loop, context: None)  # a killed process leaves tasks; that is no news
@@ -85,32 +115,29 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def call_soon(  # type: ignore[override]
         self, callback: Callable[..., Any], *args: Any, context: contextvars.Context | None = None
-    ) -> asyncio.Handle:
+    ) -> Step:
         """Add a step to the process of the context."""
-        handle = asyncio.Handle(callback, args, self, context)
-        self._add(handle)
-        return handle
+        step = Step(callback, args, context, self._now)
+        self._add(step)
+        return step
 
     call_soon_threadsafe = call_soon  # type: ignore[assignment]
 
     def call_at(  # type: ignore[override]
         self, when: float, callback: Callable[..., Any], *args: Any, context: contextvars.Context | None = None
-    ) -> asyncio.TimerHandle:
+    ) -> Step:
         """Add a step to the process of the context when the time comes."""
-        handle = asyncio.TimerHandle(when, callback, args, self, context)
-        heapq.heappush(self._timers, (when, next(self._serial), handle))
-        return handle
+        step = Step(callback, args, context, when)
+        heapq.heappush(self._timers, (when, next(self._serial), step))
+        return step
 
     def call_later(  # type: ignore[override]
         self, delay: float, callback: Callable[..., Any], *args: Any, context: contextvars.Context | None = None
-    ) -> asyncio.TimerHandle:
+    ) -> Step:
         """Add a step after a while."""
         return self.call_at(self._now + delay, callback, *args, context=context)
 
-    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
-        """Leave it in the heap; a cancelled handle is passed over."""
-
-    def later(self, delay: float, callback: Callable[..., Any], *args: Any) -> asyncio.TimerHandle:
+    def later(self, delay: float, callback: Callable[..., Any], *args: Any) -> Step:
         """Let the world do something after a while, whatever becomes of the process that asks for it."""
         return self.call_at(self._now + delay, callback, *args, context=self.world.context)
 
@@ -124,12 +151,12 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """End a process between two steps; returns its tasks, which must be kept, or they would clean up after all."""
         process.alive = False
         process.queue.clear()
-        return [task for task in asyncio.all_tasks(self) if task.get_name() == process.name]
+        return [task for task in process.tasks if not task.done()]
 
-    def _add(self, handle: asyncio.Handle) -> None:
-        process = handle._context.get(PROCESS, self.world)
+    def _add(self, step: Step) -> None:
+        process = step.context.get(PROCESS, self.world)
         if process.alive:
-            process.queue.append(handle)
+            process.queue.append(step)
             if not process.frozen:
                 self._list(process)
 
@@ -141,9 +168,9 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def _run_once(self) -> None:
         timers, now = self._timers, self._now
         while timers and timers[0][0] <= now:
-            handle = heapq.heappop(timers)[2]
-            if not handle._cancelled:
-                self._add(handle)
+            step = heapq.heappop(timers)[2]
+            if not step.cancelled_:
+                self._add(step)
         runnable = self._runnable
         if not runnable:
             if not timers:
@@ -159,11 +186,16 @@ class VirtualLoop(asyncio.BaseEventLoop):
                 strike, process.doom = process.doom[1], None
                 strike()
                 continue
-            handle = queue.popleft()
-            if not handle._cancelled:
+            step = queue.popleft()
+            if not step.cancelled_:
                 process.steps += 1
                 steps -= 1
-                handle._run()
+                try:
+                    step.context.run(step.callback, *step.args)
+                except (SystemExit, KeyboardInterrupt):
+                    raise
+                except BaseException:  # noqa: BLE001 -- as asyncio's loop, which tells its handler: ours is silent
+                    pass
         if not queue or not process.alive or process.frozen:
             process.listed = False
             runnable[place] = runnable[-1]
@@ -172,9 +204,15 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
 def _named_task(loop: asyncio.AbstractEventLoop, coroutine: Any, context: Any = None) -> asyncio.Task[Any]:
     """Make a task whose name is its process."""
+    if loop.over:  # type: ignore[attr-defined]  # a VirtualLoop
+        coroutine.close()
+        raise RuntimeError("this world is over")
     process = PROCESS.get(None) if context is None else context.get(PROCESS)
-    name = "world" if process is None else process.name
-    return asyncio.Task(coroutine, loop=loop, name=name, context=context)
+    if process is None:
+        return asyncio.Task(coroutine, loop=loop, name="world", context=context)
+    task = asyncio.Task(coroutine, loop=loop, name=process.name, context=context)
+    process.tasks.add(task)
+    return task
 
 
 def causes_of(error: BaseException | None) -> list[BaseException]:

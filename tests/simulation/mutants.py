@@ -23,6 +23,7 @@ from services.herald.rules.book import keyed
 from services.herald.rules.settle import settle
 from streams.contracts.delivery import Answer
 from streams.contracts.delivery import Outcome as Came
+from streams.contracts.gaps import Gaps
 from streams.contracts.settings import Settings
 from streams.fairness.stage import FairnessStage
 from streams.folding.stage import FoldStage
@@ -161,7 +162,7 @@ def _foreign_commit_believed() -> list[Change]:
 
 def _gap_passed_over() -> list[Change]:
     return [
-        (streams.intake.place, "begin", lambda known, margin: begin(replace(known, accepted=known.first), margin)),
+        (streams.intake.place, "begin", lambda known: begin(replace(known, accepted=known.first))),
     ]
 
 
@@ -182,6 +183,10 @@ def _unreadable_batch_dropped() -> list[Change]:
         return decide(self, log, due)
 
     return [(IntakeStage, "_decide", drop)]
+
+
+def _gaps_not_looked_for() -> list[Change]:
+    return [(Gaps, "whole", lambda self, at, records, expected, now: len(records))]
 
 
 # --- folds -----------------------------------------------------------------------------------------------------------
@@ -223,6 +228,13 @@ def _published_at_once() -> list[Change]:
     return [(FoldStage, "_take_over", at_once)]
 
 
+def _published_where_they_stood() -> list[Change]:
+    async def publish_all(self: Any, now: float, *, last: bool) -> None:
+        await self._with_each(lambda arena: self._publish_due(arena, now, last=last))
+
+    return [(FoldStage, "_publish_all", publish_all)]
+
+
 def _saved_before_told() -> list[Change]:
     async def tell_nobody(self: Any, arena: Any) -> None:
         await asyncio.sleep(0)
@@ -231,7 +243,7 @@ def _saved_before_told() -> list[Change]:
 
 
 def _loss_unnoticed() -> list[Change]:
-    async def all_is_well(self: Any, arena: str, epoch: int) -> Outcome:
+    async def all_is_well(self: Any, arena: str, epoch: int, boards: Any = ()) -> Outcome:
         return Outcome.DONE
 
     return [(Store, "check", all_is_well)]
@@ -258,6 +270,8 @@ def _settled_before_answered() -> list[Change]:
 
 
 CRASHES = ("kill", "freeze", "cut", "stop", "broker down")
+AWAY = ("broker down",)
+LOSSES = ("redis flushed", "freeze", "kill")
 MUTANTS = (
     Mutant("commit before acknowledgement", "commits:", 20, _commit_before_acknowledgement),
     Mutant("no watermark in the fold", "board ", 20, _no_watermark, CRASHES),
@@ -267,6 +281,7 @@ MUTANTS = (
     Mutant("dedup by id alone", "not in the ledger", 30, _dedup_by_id_alone, ("join",)),
     Mutant("id memory not rebuilt", "exactly once", 60, _memory_not_rebuilt, CRASHES),
     Mutant("published at once after a take-over", "boards never go back", 100, _published_at_once, ("kill",)),
+    Mutant("published where arenas stood", "boards never go back", 60, _published_where_they_stood, LOSSES, first=50),
     Mutant("foreign commit believed", "exactly once", 80, _foreign_commit_believed, ("offsets reset",)),
     Mutant("no serial in saves", "board ", 60, _no_serial, ("redis rolled back",)),
     Mutant("late writes taken", "boards never go back", 200, _late_writes_taken, ("redis stalls",)),
@@ -277,5 +292,7 @@ MUTANTS = (
     Mutant("saved before told", "alerts of", 200, _saved_before_told, ("kill", "stop")),
     Mutant("herald without its lease", "one herald sends", 150, _no_lease, ("freeze", "cut"), run_herald_seed),
     Mutant("delivered before sent", "owed:", 100, _settled_before_answered, ("kill",), run_herald_seed),
+    Mutant("skipped records not read again", "commits:", 60, _gaps_not_looked_for, ("join",)),
+    Mutant("herald reads over skipped records", "owed:", 60, _gaps_not_looked_for, AWAY, run_herald_seed, first=200),
     Mutant("Redis's loss unnoticed", "board", 60, _loss_unnoticed, ("redis flushed",)),
 )

@@ -10,11 +10,12 @@ from typing import Any, TypeVar
 
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
-from tests.simulation.broker import HEARTBEAT_SECONDS, Broker
+from tests.simulation.broker import HEARTBEAT_SECONDS, Broker, Partition, Record
 from tests.simulation.loop import PROCESS, Process, VirtualLoop
 
 T = TypeVar("T")
 BACKOFF_SECONDS = 0.1
+HIDDEN_SECONDS = 1.0
 GIVE_UP_SECONDS = (0.2, 3.0)
 """After so long a client finds out that a connection is dead."""
 
@@ -29,6 +30,8 @@ class Chances:
     answer_lost: float = 0.0
     twice_late: float = 0.0
     """Of a write whose first try is stored long after the second."""
+    skipped: float = 0.0
+    """Of a record that the embedded broker shows after those behind it."""
     stale: float = 0.1
     """Of a partition of which a fetch has nothing yet, though there is something."""
 
@@ -54,6 +57,11 @@ class Network:
         self.chances = Chances()
         self.faults: dict[str, int] = {}
         self.consumers: list[Any] = []
+        self.conns: dict[int, Any] = {}
+        """Connections of every client, as far as the stages ask what a broker can do."""
+        self.hidden: dict[tuple[str, int, int], float] = {}
+        """By topic, partition and offset: until when a record that others are behind is not shown."""
+        broker.stored.append(self._hide)
         self.late = 0
         """Writes that will be stored late."""
         loop.later(HEARTBEAT_SECONDS, self._heartbeats)
@@ -65,6 +73,26 @@ class Network:
             for consumer in self.consumers:
                 if reachable(consumer.process):
                     consumer.heartbeat()
+
+    def _hide(self, log: Partition, base: int) -> None:
+        if self.chances.skipped:
+            for offset in range(base, log.end):
+                if self.random.random() < self.chances.skipped:
+                    self.hidden[log.topic, log.number, offset] = (
+                        self.loop.time() + HIDDEN_SECONDS * self.random.random()
+                    )
+
+    def shown(self, records: list[Record], end: int) -> list[Record]:
+        """Leave out what the embedded broker does not show yet, of a partition with this end."""
+        now = self.loop.time()
+        found = [
+            each
+            for each in records
+            if each.offset == end - 1 or self.hidden.get((each.topic, each.partition, each.offset), 0.0) <= now
+        ]
+        if len(found) < len(records):
+            self.count("record skipped")
+        return found
 
     def count(self, kind: str) -> None:
         """Count a fault."""

@@ -22,12 +22,15 @@ KINDS = (
     "redis flushed",
     "redis rolled back",
     "redis full",
+    "redis key overwritten",
     "offsets reset",
     "votes cut",
 )
 """Faults that strike at a moment; those of single requests are in `Chances`."""
-FAIRNESS_EVERY, SOLVE_EVERY = 3, 10
+FAIRNESS_EVERY, SOLVE_EVERY = 8, 24
 """Of so many seeds one has the fairness fold, and one the solver: they take most of the time."""
+EMBEDDED = 0.4
+"""Share of the seeds without transactions that run on the embedded broker."""
 STAGES = ("intake", "ratings", "fairness")
 SETTLE_SECONDS = 60.0
 """After the last fault everything must be done within so many virtual seconds."""
@@ -73,6 +76,8 @@ class Plan:
     redis_slow: float
     write_ttl: float
     load_seconds: float
+    embedded: bool
+    """Whether it is the embedded broker: without transactions, and it shows some records late."""
     solve: bool
     """Whether boards are solved, or only counted."""
     skews: list[float] = field(default_factory=list)
@@ -81,7 +86,7 @@ class Plan:
 def make_plan(seed: int, kinds: tuple[str, ...] = ()) -> Plan:
     """Draw everything from the seed; of these kinds of faults only, if any are named."""
     random = Random(f"plan {seed}")
-    seconds = random.uniform(3.0, 9.0)
+    seconds = random.uniform(2.0, 6.0)
     owners = {"intake": random.choice([1, 2, 2, 3]), "ratings": random.choice([1, 1, 2])}
     if seed % FAIRNESS_EVERY == 0:
         owners["fairness"] = random.choice([1, 1, 2])
@@ -92,7 +97,7 @@ def make_plan(seed: int, kinds: tuple[str, ...] = ()) -> Plan:
         dead_letter_window=random.choice([10, 1_000]),
         dead_letter_ratio=1.0,
         fetch_records=random.choice([4, 15, 1_000]),
-        fetch_wait_ms=random.choice([100, 400]),
+        fetch_wait_ms=random.choice([200, 800]),
         snapshot_seconds=random.choice([0.5, 2.0]),
         refresh_seconds=random.choice([0.1, 0.5]),
     )
@@ -100,19 +105,24 @@ def make_plan(seed: int, kinds: tuple[str, ...] = ()) -> Plan:
     faults = [] if calm else make_faults(random, seconds, kinds or KINDS)
     # An id from before a cut is not known when it comes again, and intake says so: no promise is broken.
     cut = any(fault.kind == "votes cut" for fault in faults)
+    batches = make_batches(random, seconds, duplicates=not cut)
+    chances = Chances() if calm else make_chances(random)
+    embedded = not any(batch.transaction for batch in batches) and Random(f"embedded {seed}").random() < EMBEDDED
+    chances.skipped = 0.1 if embedded and not calm else 0.0
     return Plan(
         seed=seed,
         settings=settings,
         partitions=random.choice([1, 2, 2, 3]),
         ledger_partitions=random.choice([1, 2]),
         owners=owners,
-        batches=make_batches(random, seconds, duplicates=not cut),
+        batches=batches,
         faults=faults,
-        chances=Chances() if calm else make_chances(random),
+        chances=chances,
         redis_answer_lost=0.0 if calm else random.choice([0.0, 0.0, 0.05]),
         redis_slow=0.0 if calm else random.choice([0.0, 0.1]),
         write_ttl=random.choice([2.0, 8.0, 30.0]),
         load_seconds=seconds,
+        embedded=embedded,
         solve=seed % SOLVE_EVERY == 0,
         skews=[0.0 if random.random() < 0.7 else random.uniform(-1e6, 1e6) for _ in range(12)],
     )

@@ -5,13 +5,14 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
 
 from lupa.lua51 import LuaRuntime, lua_type
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import OutOfMemoryError
+from redis.exceptions import OutOfMemoryError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from tests.simulation.loop import PROCESS, Process, VirtualLoop
@@ -20,6 +21,12 @@ SOCKET_SECONDS = 5.0
 """As the folds open their client."""
 EPOCH = 1_700_000_000
 _WRITES = {b"SET", b"HSET", b"SADD", b"HDEL", b"HINCRBY", b"INCR"}
+_KINDS: dict[bytes, type] = {
+    b"GET": bytes,
+    **dict.fromkeys((b"SMEMBERS", b"SISMEMBER", b"SADD", b"SREM"), set),
+    **dict.fromkeys((b"HSET", b"HGET", b"HMGET", b"HGETALL", b"HDEL"), dict),
+}
+"""What a key must hold, if it holds anything; the other commands take all."""
 _LUA = LuaRuntime(encoding=None, unpack_returned_tuples=False)
 _COMPILED: dict[str, Any] = {}
 """Scripts by their text: a world begins with none of Redis, but compiling is the same in all."""
@@ -52,7 +59,13 @@ class Server:
         """Whether the script that runs is a claim."""
         self.faults: dict[str, int] = {}
         self._caller: Process = loop.world
-        self._redis = _LUA.eval(b"function(call) return {call = call, pcall = call} end")(self._from_lua)
+        make = _LUA.eval(b"function(call, pcall) return {call = call, pcall = pcall} end")
+        # Lua would keep a world for ever: it lets go of what it holds at its own time, and no collector sees both.
+        this = weakref.ref(self)
+        self._redis = make(
+            lambda name, *arguments: this()._from_lua(name, *arguments),  # type: ignore[union-attr]
+            lambda name, *arguments: this()._from_lua_protected(name, *arguments),  # type: ignore[union-attr]
+        )
 
     def snapshot(self) -> dict[bytes, Value]:
         """Copy everything."""
@@ -99,6 +112,12 @@ class Server:
             return _LUA.table_from([False if each is None else each for each in answer])
         return answer
 
+    def _from_lua_protected(self, name: bytes, *arguments: Any) -> Any:
+        try:
+            return self._from_lua(name, *arguments)
+        except ResponseError as error:
+            return _LUA.table_from({b"err": str(error).encode()})
+
     def do(self, name: str, arguments: Sequence[Any], caller: Process) -> Any:
         """Run one command."""
         upper = name.upper().encode()
@@ -119,6 +138,8 @@ class Server:
                 self._tell(caller, key, None)
             return len(gone)
         key, *rest = given
+        if key in data and not isinstance(data[key], _KINDS.get(name, object)):
+            raise ResponseError("WRONGTYPE Operation against a key holding the wrong kind of value")
         if name in (b"GET", b"SMEMBERS", b"HGETALL", b"HGET", b"HMGET", b"EXISTS", b"SISMEMBER"):
             return self._read(name, data.get(key), rest)
         if name == b"SET":
@@ -215,7 +236,7 @@ class SimulatedRedis:
                 return
             try:
                 result = perform()
-            except OutOfMemoryError as error:
+            except ResponseError as error:
                 settle(None, error)
                 return
             if server.answer_lost and server.random.random() < server.answer_lost:

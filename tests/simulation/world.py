@@ -9,6 +9,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 from zlib import crc32
 
@@ -37,6 +38,7 @@ from tests.simulation.redis import Server
 
 STAGES: dict[str, Callable[..., Any]] = {"intake": IntakeStage, "ratings": RatingsStage, "fairness": FairnessStage}
 METRICS = Metrics()
+FOREIGN_NUMBERS = (b"9007199254740991", b"-7", b"1" * 400)
 SWITCHES = {"broker down": ("broker", "down"), "redis away": ("server", "away"), "redis full": ("server", "full")}
 EXPECTED_ENDS = (Fenced, KafkaError, OutOfReach, RecordsGone, RedisError)
 """What may end a stage; anything else is a fault of the stage."""
@@ -118,6 +120,8 @@ class World:
         for batch in plan.batches:
             loop.later(batch.at, self._send, batch)
         self.network.chances = plan.chances
+        # What it knows of requests tells the embedded broker.
+        self.network.conns[0] = SimpleNamespace(_versions=(75,) if plan.embedded else (23, 75))
         self.server.answer_lost, self.server.slow = plan.redis_answer_lost, plan.redis_slow
         for fault in plan.faults:
             loop.later(fault.at, self._strike, fault)
@@ -201,7 +205,7 @@ class World:
         self._kept += self.loop.kill(running.process)
         self._steps += running.process.steps
         self._running.remove(running)
-        if sum(each.kind == running.kind for each in self._running) < self.plan.owners[running.kind]:
+        if sum(each.kind == running.kind for each in self._running) < self.plan.owners.get(running.kind, 0):
             self.loop.later(0.2 + 1.5 * self._random.random(), self._start, running.kind)
 
     # --- faults ------------------------------------------------------------------------------------------------------
@@ -271,6 +275,23 @@ class World:
     def _strike_redis_flushed(self, fault: Fault) -> None:
         self.checker.flushed()
         self.server.data.clear()
+
+    def _strike_redis_key_overwritten(self, fault: Fault) -> None:
+        """Somebody else writes to a key of ours: a value of another kind, or a number that is none of ours.
+
+        What a view says is not written again, so views are left alone.
+        """
+        data = self.server.data
+        keys = sorted(key for key, value in data.items() if not isinstance(value, bytes) or b":ledger:" in key)
+        if keys:
+            key = keys[fault.choice % len(keys)]
+            self.note("overwritten", key=key.decode())
+            self.checker.overwritten(key)
+            value = data[key]
+            if isinstance(value, dict) and fault.steps % 2:
+                value[(b"epoch", b"serial")[fault.steps // 2 % 2]] = FOREIGN_NUMBERS[fault.steps // 4 % 3]
+            else:
+                data[key] = {b"not ours"} if isinstance(value, bytes) else b"not ours"
 
     def _strike_redis_rolled_back(self, fault: Fault) -> None:
         older = self.server.snapshot()
@@ -359,7 +380,7 @@ class World:
 
     def _end(self) -> None:
         """Let nothing of this world clean up into the next one."""
-        self._over = True
+        self._over = self.loop.over = True
         for running in list(self._running):
             self._kept += self.loop.kill(running.process)
             self._steps += running.process.steps

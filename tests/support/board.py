@@ -18,6 +18,7 @@ import httpx
 from services.local.ports import HOST, free_port
 from services.local.process import ChildProcess
 from tests.support.eventually import eventually
+from tests.support.http import PLAIN
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -35,7 +36,7 @@ class BoardProcess:
 
     def get(self, path: str, **headers: str) -> httpx.Response:
         given = {name.replace("_", "-"): value for name, value in headers.items()}
-        return httpx.get(self.url + path, headers=given, timeout=10, trust_env=False)
+        return httpx.get(self.url + path, headers=given, timeout=10, **PLAIN)
 
     def wait(self, path: str = "/readyz", status: int = 200) -> Self:
         def answers() -> bool:
@@ -90,7 +91,7 @@ class Listener:
 
     def __enter__(self) -> Self:
         headers = {} if self.last is None else {"Last-Event-ID": self.last}
-        self._client = httpx.Client(timeout=httpx.Timeout(5, read=60), trust_env=False)
+        self._client = httpx.Client(timeout=httpx.Timeout(5, read=60), **PLAIN)
         request = self._client.build_request("GET", self.url, headers=headers)
         self._response = self._client.send(request, stream=True)
         assert self._response.status_code == 200, self._response.read()

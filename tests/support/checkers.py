@@ -12,9 +12,12 @@ DEPLOY = REPOSITORY / "deploy"
 
 @cache
 def _installed() -> Path | str:
-    done = subprocess.run(
-        [DEPLOY / "ensure-checkers"], capture_output=True, text=True, timeout=280, check=False, cwd=REPOSITORY
-    )
+    try:
+        done = subprocess.run(
+            [DEPLOY / "ensure-checkers"], capture_output=True, text=True, timeout=280, check=False, cwd=REPOSITORY
+        )
+    except subprocess.TimeoutExpired:
+        return "not within 280 s"
     return Path(done.stdout.strip()) if done.returncode == 0 else done.stderr.strip()[-300:]
 
 

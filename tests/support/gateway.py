@@ -15,9 +15,11 @@ from services.local.process import ChildProcess
 from services.web.keys import new_key
 from streams.contracts.topics import MODELS, VOTES
 from tests.support.eventually import eventually
+from tests.support.http import PLAIN
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-PRODUCE_TIMEOUT = 2.0
+PRODUCE_TIMEOUT = 20.0
+"""Seconds: a busy machine may take longer over a first write than the gateway waits by default."""
 SERVE = (
     "import os; from services.gateway.run import serve; from streams.contracts.settings import Settings; "
     "serve(Settings.from_env(os.environ))"
@@ -43,13 +45,13 @@ class GatewayProcess:
     headers: dict[str, str]
 
     def client(self) -> httpx.Client:
-        return httpx.Client(base_url=self.url, headers=self.headers, timeout=30, trust_env=False)
+        return httpx.Client(base_url=self.url, headers=self.headers, timeout=30, **PLAIN)
 
     def wait(self, path: str, status: int = 200) -> None:
         def answers() -> bool:
             assert self.process.alive, self.log()
             try:
-                return httpx.get(self.url + path, trust_env=False).status_code == status
+                return httpx.get(self.url + path, **PLAIN).status_code == status
             except httpx.TransportError:
                 return False
 

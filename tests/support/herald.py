@@ -28,6 +28,7 @@ from streams.contracts.subscription import Channel, ChannelType, Match, Secret, 
 from streams.contracts.topics import ALERTS, DELIVERIES, SUBSCRIPTIONS
 from streams.ends import ask_ends, partitions_of_topic
 from tests.support.eventually import eventually
+from tests.support.http import PLAIN
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 Behaviour = int | str | Callable[["Received"], int]
@@ -175,7 +176,7 @@ class HeraldProcess:
     def metric(self, name: str) -> float:
         """Sum of the series of a name; 0 when nobody answers."""
         try:
-            answer = httpx.get(f"http://{HOST}:{self.port}/metrics", timeout=5, trust_env=False)
+            answer = httpx.get(f"http://{HOST}:{self.port}/metrics", timeout=5, **PLAIN)
         except httpx.TransportError:
             return 0.0
         lines = [line for line in answer.text.splitlines() if line.split("{")[0].split(" ")[0] == f"isonomy_{name}"]

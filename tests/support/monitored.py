@@ -21,6 +21,7 @@ from streams.contracts.topics import SUBSCRIPTIONS, VOTES
 from tests.support.eventually import eventually
 from tests.support.gateway import gateway_process
 from tests.support.herald import Endpoints, make_subscription
+from tests.support.http import PLAIN
 from tests.support.pipeline import REPOSITORY, Pipeline, encode, make_votes
 from tests.support.prometheus import Prometheus
 
@@ -140,7 +141,7 @@ class Monitored:
         """Be the senders and readers of a day: votes good, bad and twice; pages read, one of them live."""
         with ExitStack() as stack:
             sender = stack.enter_context(self._gateway.client())
-            reader = stack.enter_context(httpx.Client(base_url=self.board_url, timeout=30, trust_env=False))
+            reader = stack.enter_context(httpx.Client(base_url=self.board_url, timeout=30, **PLAIN))
             number, live = 0, False
             while not until.is_set():
                 votes: list[dict[str, Any]] = make_votes(12, seed=7, start=number)

@@ -36,6 +36,7 @@ from streams.ratings.fold import ArenaState, Limits, fold
 from streams.ratings.publish import make_board
 from streams.ratings.snapshot import decode_state
 from tests.support.eventually import eventually
+from tests.support.http import PLAIN
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 READY = 90.0
@@ -60,7 +61,7 @@ class Worker:
 
     def answer(self, path: str) -> httpx.Response | None:
         try:
-            return httpx.get(f"http://{HOST}:{self.port}{path}", timeout=5, trust_env=False)
+            return httpx.get(f"http://{HOST}:{self.port}{path}", timeout=5, **PLAIN)
         except httpx.TransportError:
             return None
 

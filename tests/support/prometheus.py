@@ -15,6 +15,7 @@ import yaml
 from services.local.ports import HOST, free_port
 from services.local.process import ChildProcess
 from tests.support.eventually import eventually
+from tests.support.http import PLAIN
 
 RULES = Path(__file__).resolve().parents[2] / "deploy" / "prometheus" / "rules"
 
@@ -67,14 +68,14 @@ class Prometheus:
         if code is not None:
             raise RuntimeError(f"prometheus ended with {code}:\n{self.process.log_tail(20)}")
         try:
-            return httpx.get(f"http://{HOST}:{self.port}/-/ready", trust_env=False).status_code == 200
+            return httpx.get(f"http://{HOST}:{self.port}/-/ready", **PLAIN).status_code == 200
         except httpx.TransportError:
             return False
 
     def ask(self, path: str, **parameters: Any) -> Any:
         """Ask the API; returns `data`, raises `AssertionError` with Prometheus's own words."""
         url = f"http://{HOST}:{self.port}/api/v1/{path}"
-        answer = httpx.post(url, data=parameters, timeout=20, trust_env=False).json()
+        answer = httpx.post(url, data=parameters, timeout=20, **PLAIN).json()
         assert answer["status"] == "success", (parameters, answer)
         return answer["data"]
 
@@ -98,4 +99,4 @@ class Prometheus:
 
     def get(self, path: str) -> Any:
         """Read from the API."""
-        return httpx.get(f"http://{HOST}:{self.port}/api/v1/{path}", timeout=20, trust_env=False).json()["data"]
+        return httpx.get(f"http://{HOST}:{self.port}/api/v1/{path}", timeout=20, **PLAIN).json()["data"]

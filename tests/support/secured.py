@@ -26,6 +26,7 @@ from services.local.redis import RedisServer, system_binary
 from streams.contracts.access import KAFKA, redis_users
 from tests.support.certificates import Authority, Pair
 from tests.support.eventually import eventually
+from tests.support.http import PLAIN
 from tests.support.pipeline import REPOSITORY, Pipeline
 
 MECHANISM = "SCRAM-SHA-512"
@@ -170,7 +171,7 @@ def served(pipeline: Pipeline, process: str, **environ: str) -> Iterator[httpx.C
     argv = [sys.executable, "-m", "services.cli.main", process, "--port", str(port)]
     log = pipeline.directory / f"{process}.log"
     with ChildProcess(process, argv, log_path=log, env={**pipeline.environment, **environ}, cwd=REPOSITORY) as child:
-        with httpx.Client(base_url=f"http://{HOST}:{port}", trust_env=False, timeout=10) as client:
+        with httpx.Client(base_url=f"http://{HOST}:{port}", timeout=10, **PLAIN) as client:
 
             def ready() -> bool:
                 assert child.alive, child.log_tail(30)

@@ -17,6 +17,17 @@ needs_transactions = pytest.mark.skipif(
     reason="the embedded broker has no transactions; ISONOMY_TEST_BROKER=kafka starts an Apache Kafka",
 )
 
+_UNPACKS_NOTHING = """
+class Codec:
+    def __getattr__(self, name):
+        def fails(*_, **__):
+            raise ValueError("this process unpacks nothing")
+        return fails
+
+snappy = lz4 = zstd = Codec()
+class DecompressionError(Exception):
+    pass
+"""
 Records = Iterable[tuple[bytes | None, bytes | None]]
 
 
@@ -59,6 +70,12 @@ async def write_packed(bootstrap: str, topic: str, key: bytes, value: bytes) -> 
 
 
 def without_codecs(directory: Path) -> dict[str, str]:
-    """Environment of a process that lacks the library of the codecs."""
+    """Environment of a process that lacks the library of the codecs; a worker does not start in it."""
     (directory / "cramjam.py").write_text('raise ImportError("this process has none")\n')
+    return {"PYTHONPATH": str(directory)}
+
+
+def cannot_unpack(directory: Path) -> dict[str, str]:
+    """Environment of a process that can unpack nothing: every packed batch is one that nobody can read."""
+    (directory / "cramjam.py").write_text(_UNPACKS_NOTHING)
     return {"PYTHONPATH": str(directory)}

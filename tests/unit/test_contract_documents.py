@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator, Draft202012Validator
 
-from streams.contracts.dead_letter import DeadLetter
+from streams.contracts.dead_letter import REDRIVEN, DeadLetter
 from streams.contracts.keys import Keys
 from streams.contracts.metrics import Metrics
 from streams.contracts.model import Model, model_key, parse_model
@@ -411,8 +411,12 @@ def test_ledger_records_fit_their_schemas() -> None:
 def test_the_dead_letter_s_headers_are_those_of_the_code() -> None:
     headers = ASYNCAPI["components"]["messages"]["deadLetter"]["headers"]
     assert headers["properties"]["reason"]["enum"] == [reason.value for reason in Reason]
-    letter = DeadLetter("isonomy.votes", 0, 7, Reason.SAME_MODEL, "both sides are 'x'", b"v1", b"{}", last_offset=9)
-    sent = {name: value.decode() for name, value in letter.headers()}
+    letter = DeadLetter(
+        "isonomy.votes", 0, 7, Reason.SAME_MODEL, "both sides are 'x'", b"v1", b"{}", last_offset=9, cut=99
+    )
+    sent = {name: value.decode() for name, value in [*letter.headers(), (REDRIVEN, b"1700000000000")]}
     Draft7Validator(headers).validate(sent)
     assert list(sent) == list(headers["properties"])
-    assert set(headers["required"]) == set(dict(dataclasses.replace(letter, key=None, last_offset=None).headers()))
+    assert set(headers["required"]) == set(
+        dict(dataclasses.replace(letter, key=None, last_offset=None, cut=None).headers())
+    )

@@ -11,6 +11,7 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.cluster import ClusterMetadata
 from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.consumer.group_coordinator import GroupCoordinator
+from aiokafka.consumer.subscription_state import SubscriptionState
 from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.structs import OffsetAndMetadata
 
@@ -39,6 +40,11 @@ def test_the_wait_of_a_fetch_is_read_anew_for_each_request():
 
 def test_a_consumer_keeps_its_fetcher_its_coordinator_and_its_client_where_we_look_for_them():
     assert {"_fetcher", "_coordinator", "_client"} <= names_in(AIOKafkaConsumer.start)
+
+
+def test_a_consumer_says_where_we_look_whether_partitions_are_being_moved():
+    assert "_subscription" in names_in(AIOKafkaConsumer.__init__)
+    assert isinstance(SubscriptionState.reassignment_in_progress, property)
 
 
 def test_committed_offsets_come_with_their_metadata():

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 
+import pytest
 from kafka import TopicPartition
 
 from streams.contracts.metrics import Metrics
 from streams.contracts.settings import Settings
+from streams.ends import EndsUnknown
 from streams.watchdog import Progress, Watchdog
 
 
@@ -19,23 +21,28 @@ def test_the_first_look_is_no_verdict():
 
 
 def test_lag_without_progress_ages():
-    assert ages((0.0, 5, 10), (2.0, 5, 10), (60.0, 5, 99)) == [0.0, 2.0, 60.0]
+    assert ages((0.0, 5, 10), (2.0, 5, 10), (9.0, 5, 99)) == [0.0, 2.0, 9.0]
 
 
 def test_any_move_begins_anew():
-    assert ages((0.0, 5, 10), (50.0, 5, 10), (51.0, 6, 9), (53.0, 6, 9)) == [0.0, 50.0, 0.0, 2.0]
+    assert ages((0.0, 5, 10), (8.0, 5, 10), (9.0, 6, 9), (11.0, 6, 9)) == [0.0, 8.0, 0.0, 2.0]
+
+
+def test_a_process_that_was_frozen_does_not_take_its_absence_for_the_stage_s():
+    # SIGSTOP for 70 s: the watchdog wakes first, and the stage has had no turn.
+    assert ages((0.0, 5, 10), (2.0, 5, 10), (72.0, 5, 10)) == [0.0, 2.0, 12.0]
 
 
 def test_looks_without_an_answer_stop_the_clock():
     progress = Progress()
-    assert [progress.observe(now, 5, 10) for now in (0.0, 50.0)] == [0.0, 50.0]
+    assert [progress.observe(now, 5, 10) for now in (0.0, 5.0)] == [0.0, 5.0]
     progress.miss()
     # Two of three brokers were away for 130 s: their silence is not the stage's.
-    assert [progress.observe(now, 5, 10) for now in (182.0, 184.0)] == [50.0, 52.0]
+    assert [progress.observe(now, 5, 10) for now in (182.0, 184.0)] == [5.0, 7.0]
 
 
 def test_a_move_backwards_is_a_move():
-    assert ages((0.0, 5, 10), (50.0, 3, 12), (60.0, 3, 12)) == [0.0, 0.0, 10.0]
+    assert ages((0.0, 5, 10), (8.0, 3, 12), (12.0, 3, 12)) == [0.0, 0.0, 4.0]
 
 
 def test_nothing_to_do_is_no_hanging():
@@ -86,3 +93,17 @@ def test_a_partition_that_is_anothers_by_now_shows_no_lag():
     stage.positions = {TopicPartition("votes", 1): 0}
     watchdog._look(EmptyTopics())
     assert shown() == {"1"}
+
+
+def test_a_log_that_is_shorter_ends_the_process_only_when_another_client_says_so_too(monkeypatch):
+    """The first may have asked a broker that leads no more."""
+    ended = []
+    monkeypatch.setattr("streams.watchdog._exit", ended.append)
+    watchdog = Watchdog(Settings(), Metrics(), [Stage("intake", {TopicPartition("votes", 0): 7})])
+    with pytest.raises(EndsUnknown, match="ends before"):
+        watchdog._look(EmptyTopics())
+    assert not ended
+    with pytest.raises(EndsUnknown):
+        watchdog._look(EmptyTopics())
+    assert len(ended) == 1
+    assert "another log" in ended[0]

@@ -14,15 +14,16 @@ _MOVED = (
 LOG = (
     Alert(
         name="VotesGone",
-        # Over some minutes: a worker that runs nothing but intake ends for it, and is seen between two starts only.
-        expr="max by (topic, partition) (max_over_time(isonomy_intake_records_gone[5m])) > 0",
+        # Over some minutes: a worker that runs nothing but intake stands for one look, ends, and is seen again when
+        # it is started again: after five minutes at the most, in Kubernetes.
+        expr="max by (topic, partition) (max_over_time(isonomy_intake_records_gone[10m])) > 0",
         severity=PAGE,
         wait="0s",
         summary="Intake stands: {{ $value }} records of {{ $labels.topic }}/{{ $labels.partition }} that it never took"
         " are gone from the log.",
         fires=Story(
-            {f'isonomy_intake_records_gone{{topic="votes",partition="2",{_WORKER}}}': "0x5 768 stale _x3 768x10"},
-            "8m",
+            {f'isonomy_intake_records_gone{{topic="votes",partition="2",{_WORKER}}}': "0x5 768 stale _x6 768x10"},
+            "12m",
             (
                 (
                     {"topic": "votes", "partition": "2"},
@@ -31,7 +32,7 @@ LOG = (
             ),
         ),
         # A person accepted it.
-        quiet=Story({f'isonomy_intake_records_gone{{topic="votes",partition="2",{_WORKER}}}': "768x5 0x15"}, "15m"),
+        quiet=Story({f'isonomy_intake_records_gone{{topic="votes",partition="2",{_WORKER}}}': "768x5 0x25"}, "25m"),
     ),
     Alert(
         name="BatchesUnreadable",

@@ -209,15 +209,14 @@ STREAM = (
         expr="max by (stage, arena) (isonomy_fold_arena_stopped) == 1",
         severity=PAGE,
         wait="0s",
-        summary="{{ $labels.stage }} cannot go on with arena {{ $labels.arena }} and has stopped it; the other arenas"
-        " go on.",
+        summary="{{ $labels.stage }} cannot go on with {{ $labels.arena }} and has stopped it; the others go on.",
         fires=Story(
             {f'isonomy_fold_arena_stopped{{stage="ratings",arena="text",{_WORKER}}}': "0x5 1x20"},
             "10m",
             (
                 (
                     {"stage": "ratings", "arena": "text"},
-                    "ratings cannot go on with arena text and has stopped it; the other arenas go on.",
+                    "ratings cannot go on with text and has stopped it; the others go on.",
                 ),
             ),
         ),

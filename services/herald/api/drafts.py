@@ -84,29 +84,48 @@ def make(draft: Draft, key: Key, name: str, secret: str, now: float) -> Subscrip
         status=draft.status,
         created_at=now,
         updated_at=now,
+        since=now,
     )
 
 
-def change(before: Subscription, changes: Changes, key: Key, secret: str, now: float) -> Subscription:
-    """Change a subscription; raises `Refused`. Any change of one that the herald disabled makes it active again."""
+def change(before: Subscription, changes: Changes, key: Key, secret: str, now: float, *, marked: bool) -> Subscription:
+    """Change a subscription; raises `Refused`. Any change of one that the herald disabled makes it active again.
+
+    Parameters
+    ----------
+    before
+        As its owner left it.
+    marked
+        Whether the herald has disabled it.
+    """
+    match = before.match if changes.match is None else _match(changes.match, key)
+    status = changes.status or before.status
+    wakes = marked or (status is Activity.ACTIVE and before.status is not Activity.ACTIVE)
     return msgspec.structs.replace(
         before,
         name=changes.name or before.name,
-        match=before.match if changes.match is None else _match(changes.match, key),
+        match=match,
         channel=before.channel if changes.channel is None else _channel(changes.channel, before.channel, secret),
-        status=changes.status or before.status,
+        status=status,
         revision=before.revision + 1,
         updated_at=now,
+        since=now if wakes or match != before.match else before.began,
     )
 
 
-def rotate(before: Subscription, secret: str, now: float) -> Subscription:
-    """Give a webhook a new secret; the one before signs for one more day. Raises `Refused`."""
+def rotate(before: Subscription, secret: str, now: float, *, marked: bool) -> Subscription:
+    """Give a webhook a new secret; the one before signs for one more day. Raises `Refused`. `marked` as in `change`."""
     if before.channel.type is not ChannelType.WEBHOOK:
         raise Refused(Refusal.INVALID_SECRET, "only webhooks are signed")
     kept = [Secret(each.text, now + OVERLAP_SECONDS) for each in before.channel.secrets if each.until is None]
     channel = msgspec.structs.replace(before.channel, secrets=(Secret(secret), *kept))
-    return msgspec.structs.replace(before, channel=channel, revision=before.revision + 1, updated_at=now)
+    return msgspec.structs.replace(
+        before,
+        channel=channel,
+        revision=before.revision + 1,
+        updated_at=now,
+        since=now if marked else before.began,
+    )
 
 
 def check_url(channel: Channel, *, allow_private: bool) -> None:

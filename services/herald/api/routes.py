@@ -41,7 +41,7 @@ from services.herald.channels.signing import new_secret
 from services.web.answers import json_response
 from services.web.keys import Key
 from services.web.refusal import Refusal, Refused
-from streams.contracts.delivery import REPLAYABLE, Delivery, Replay, State
+from streams.contracts.delivery import Delivery, Replay, State, is_replayable
 from streams.contracts.metrics import Metrics
 from streams.contracts.reasons import Reason
 from streams.contracts.settings import Settings
@@ -129,8 +129,9 @@ class Handlers:
             changes = Changes(name=draft.name, channel=draft.channel, match=draft.match, status=draft.status)
         else:
             changes = read_changes(body)
-        stored = self._store.book().subscriptions[before.id]
-        after = change(stored, changes, key, new_secret(), time.time())
+        book = self._store.book()
+        stored, marked = book.subscriptions[before.id], book.is_marked(before.id)
+        after = change(stored, changes, key, new_secret(), time.time(), marked=marked)
         check_url(after.channel, allow_private=self._settings.allow_private)
         await self._store.write(after)
         fresh = set(after.channel.secrets) - set(stored.channel.secrets)
@@ -140,8 +141,8 @@ class Handlers:
         """POST /v1/subscriptions/{id}/secret."""
         key = self._gate.enter(request)
         now, secret = time.time(), new_secret()
-        stored = self._store.book().subscriptions[self._mine(request, key).id]
-        await self._store.write(rotate(stored, secret, now))
+        book, name = self._store.book(), self._mine(request, key).id
+        await self._store.write(rotate(book.subscriptions[name], secret, now, marked=book.is_marked(name)))
         return json_response(NewSecret(secret, now + OVERLAP_SECONDS), headers=NOT_KEPT)
 
     async def test(self, request: Request) -> Response:
@@ -169,15 +170,15 @@ class Handlers:
         found = self._store.book().deliveries.get(request.path_params["delivery"])
         if found is None or found.subscription != subscription.id:
             raise Refused(Refusal.NOT_FOUND, "there is no such delivery")
-        if found.state not in REPLAYABLE:
-            raise Refused(Refusal.NOT_FAILED, f"this delivery is {found.state.value}")
+        if not is_replayable(found):
+            raise Refused(Refusal.NOT_FAILED, f"this delivery is {found.state.value}, and nothing is left to send")
         return await self._replay([found])
 
     async def replay_all(self, request: Request) -> Response:
         """POST /v1/subscriptions/{id}/replay."""
         key = self._gate.enter(request)
         found = self._store.book().deliveries_of(self._mine(request, key).id)
-        return await self._replay([each for each in found if each.state in REPLAYABLE])
+        return await self._replay([each for each in found if is_replayable(each)])
 
     async def _replay(self, deliveries: list[Delivery]) -> Response:
         now = time.time()

@@ -1,4 +1,4 @@
-"""Slack, e-mail and others through Apprise, in threads of its own: it knows no coroutines."""
+"""Slack, e-mail and others through Apprise, each in threads of its own: it knows no coroutines."""
 
 from __future__ import annotations
 
@@ -9,11 +9,9 @@ from typing import Any
 from urllib.parse import quote
 
 from services.herald.channels.address import RefusedAddress
-from services.herald.channels.apprise_urls import read_apprise_url
+from services.herald.channels.apprise_urls import SERVICES, apprise_scheme, read_apprise_url
 from streams.contracts.delivery import Answer, Outcome
 from streams.contracts.settings import InvalidSetting, Settings
-
-THREADS = 16
 
 
 class AppriseSender:
@@ -28,7 +26,9 @@ class AppriseSender:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._smtp = read_smtp_url(settings)
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="apprise")
+        self._threads: dict[str, ThreadPoolExecutor] = {}
+        """By scheme, each as many as may be under way to one host. A thread that hangs outlives its attempt: in one
+        pool for all, a mail server that hangs would time out every Slack message, however large the pool."""
 
     async def __aenter__(self) -> AppriseSender:
         """Nothing to open."""
@@ -36,10 +36,11 @@ class AppriseSender:
 
     async def __aexit__(self, *_: object) -> None:
         """Let go of the threads, without waiting for a service that hangs."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for threads in self._threads.values():
+            threads.shutdown(wait=False, cancel_futures=True)
 
     async def send(self, url: str, title: str, text: str, severity: str) -> Answer:
-        """Send one message and say what came of it; only cancelling raises."""
+        """Send one message and say what came of it; only cancelling raises, whatever a plugin does."""
         began, at = time.monotonic(), time.time()
 
         def answer(outcome: Outcome, detail: str = "") -> Answer:
@@ -52,14 +53,24 @@ class AppriseSender:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(self._settings.herald_attempt_seconds):
-                taken = await loop.run_in_executor(self._threads, send)
+                taken = await loop.run_in_executor(self._threads_of(url), send)
         except RefusedAddress as error:
             return answer(Outcome.REFUSED, str(error))
         except TimeoutError:
             return answer(Outcome.TIMEOUT, f"no answer within {self._settings.herald_attempt_seconds:.0f} s")
+        except Exception as error:  # noqa: BLE001 -- plugins trip over answers that they do not expect
+            return answer(Outcome.FAILED, f"Apprise raised {type(error).__name__}")  # its text may hold tokens
         if taken is None:
             return answer(Outcome.MISCONFIGURED, "Apprise cannot use this URL, or no SMTP server is set for e-mail")
         return answer(*((Outcome.DELIVERED,) if taken else (Outcome.FAILED, "the service did not take it")))
+
+    def _threads_of(self, url: str) -> ThreadPoolExecutor:
+        scheme = apprise_scheme(url)
+        scheme = scheme if scheme in SERVICES else "other"  # threads never end: no key makes more
+        if scheme not in self._threads:
+            count = self._settings.herald_per_host
+            self._threads[scheme] = ThreadPoolExecutor(count, thread_name_prefix=f"apprise-{scheme}")
+        return self._threads[scheme]
 
     def _plugin(self, url: str) -> Any:
         # Loading Apprise takes a second or two: only where there is such a channel, and in its thread.
@@ -67,7 +78,7 @@ class AppriseSender:
 
         asset = AppriseAsset(app_id="Isonomy", app_desc="Isonomy", app_url="", http_redirects=False)
         target = read_apprise_url(url, allow_private=self._settings.allow_private)
-        if url.lower().startswith("mailto:"):
+        if apprise_scheme(url) == "mailto":
             if self._smtp is None:
                 return None
             target = f"{self._smtp}{'&' if '?' in self._smtp else '?'}to={quote(target)}"

@@ -34,6 +34,15 @@ _address = re.compile(r"[A-Za-z0-9._%+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]
 _LOCAL_FILES = {"file", "dbus", "gnome", "windows", "macosx", "syslog", "kde", "qt", "glib", "memory"}
 
 
+def apprise_scheme(url: str) -> str:
+    """Which service a URL is of; the only word of it that is no secret.
+
+    >>> apprise_scheme("Slack://TokenA/TokenB/TokenC")
+    'slack'
+    """
+    return url.partition(":")[0].lower()
+
+
 def read_apprise_url(text: str, *, allow_private: bool) -> str:
     """Hold an Apprise URL against the rules.
 

@@ -16,18 +16,21 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from services.herald.channels.address import check_address
 
-THREADS = 32
-"""Name lookups at once; one that hangs blocks a thread."""
-
 Found = list[tuple[socket.AddressFamily, str]]
 Lookup = Callable[[str, int], Awaitable[Found]]
 
 
 class Names:
-    """Looks names up in threads of its own: a dead name server must not hold up anything else."""
+    """Looks names up in threads of its own: a dead name server must not hold up anything else.
 
-    def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="names")
+    Parameters
+    ----------
+    most
+        Lookups at once, as many as attempts: one that hangs blocks a thread, and must not make the others wait.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._threads = ThreadPoolExecutor(most, thread_name_prefix="names")
 
     async def __call__(self, host: str, port: int) -> Found:
         """Every address of a host; raises `OSError` when there is none."""

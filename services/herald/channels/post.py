@@ -44,7 +44,7 @@ class Poster:
 
     def __init__(self, settings: Settings, lookup: Lookup | None = None, tls: ssl.SSLContext | None = None) -> None:
         self._settings = settings
-        self._names = Names() if lookup is None else None
+        self._names = Names(settings.herald_concurrency) if lookup is None else None
         self._lookup = lookup or self._names
         self._tls = tls
         self._session: aiohttp.ClientSession

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 
 from services.herald.channels.address import RefusedAddress, read_url
 from services.herald.channels.apprise_send import AppriseSender
-from services.herald.channels.apprise_urls import read_apprise_url
+from services.herald.channels.apprise_urls import apprise_scheme, read_apprise_url
 from services.herald.channels.post import Poster, host_of
 from services.herald.channels.signing import InvalidSecret, signed_headers
 from services.herald.rules.payload import alertmanager_body, text_message, webhook_body
@@ -111,5 +111,5 @@ def check_channel(channel: Channel, *, allow_private: bool) -> None:
 def lane_host(channel: Channel) -> str:
     """What attempts to one host are counted by: the host, or the service behind Apprise."""
     if channel.type is ChannelType.APPRISE:
-        return channel.url.partition(":")[0].lower()
+        return apprise_scheme(channel.url)
     return host_of(channel.url)

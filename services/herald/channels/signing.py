@@ -6,7 +6,6 @@ https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-w
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 import secrets
@@ -31,7 +30,7 @@ def read_secret(text: str) -> bytes:
     """Key of a secret: base64 of 24 to 64 bytes after `whsec_`. Raises `InvalidSecret`, which does not show it."""
     try:
         key = base64.b64decode(text.removeprefix(PREFIX), validate=True)
-    except binascii.Error:
+    except ValueError:  # binascii's own, or that of a text that is not ASCII
         raise InvalidSecret("a secret is whsec_ and base64") from None
     if not text.startswith(PREFIX) or not LEAST_BYTES <= len(key) <= MOST_BYTES:
         raise InvalidSecret(f"a secret is whsec_ and base64 of {LEAST_BYTES} to {MOST_BYTES} bytes")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import time
+import traceback
 
 from services.herald.channels.send import Channels, lane_host
 from services.herald.delivering.journal import Journal
@@ -20,6 +22,8 @@ from streams.contracts.delivery import Answer, Delivery, Disabled, Outcome, Reco
 from streams.contracts.metrics import Metrics
 from streams.contracts.settings import Settings
 from streams.contracts.subscription import ChannelType, Subscription
+
+log = logging.getLogger(__name__)
 
 GONE = "the endpoint answered 410: it wants no more"
 _SILENT = (Outcome.TIMEOUT, Outcome.UNREACHABLE)
@@ -108,6 +112,8 @@ class Attempts:
                     answer = await self._channels.send(subscription, message, alerts, still_ours)
                 except NotOurs:
                     continue
+                except Exception as error:  # noqa: BLE001 -- one channel's trouble ends nobody else's deliveries
+                    answer = _raised(subscription, error)
             self._metrics.herald_under_way.set(self._limits.under_way)
             if not stopped:
                 (self._silent.add if answer.outcome in _SILENT else self._silent.discard)(subscription.id)
@@ -125,9 +131,13 @@ class Attempts:
             )
         records += after
         await self._journal.write(keyed(records))
+        # What came late of the same message, while it was sent: nobody else has it in hand.
+        rest = [each for each in self._outbox.pending(self._book, message) if each.id not in {one.id for one in after}]
+        again = after if after[0].state is State.PENDING else []
         self._outbox.drop(message)
-        if after[0].state is State.PENDING:
-            self._outbox.put(after)
+        if again or rest:
+            self._outbox.put([*again, *rest])  # those that were sent first: their time and attempt hold
+        if again:
             return
         now = time.time()
         written = self._desk.settled(after, now, time.monotonic())
@@ -147,3 +157,10 @@ class Attempts:
         if alerts:
             answer = await self._attempt(subscription, RESEND, alerts)
             self._metrics.herald_resends.labels(answer.outcome.value).inc()
+
+
+def _raised(subscription: Subscription, error: Exception) -> Answer:
+    """Answer of a channel that raised: where, and not what, for a text may hold tokens."""
+    name, frame = type(error).__name__, traceback.extract_tb(error.__traceback__)[-1]
+    log.error("%s: sending raised %s in %s, line %s", subscription.id, name, frame.filename, frame.lineno)
+    return Answer(Outcome.FAILED, at=time.time(), seconds=0.0, detail=f"sending raised {name}")

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from services.herald.delivering.reading import take_delivery, take_subscription
-from services.herald.delivering.tenure import CONFIRM_SECONDS, Fenced, Tenure
+from services.herald.delivering.tenure import CONFIRM_SECONDS, Fenced, Tenure, lease_time
 from services.herald.kafka import Follower
 from services.herald.rules.book import Book
-from streams.contracts.delivery import SETTLED, Claim, Delivery
+from streams.contracts.delivery import SETTLED, Claim, Delivery, State
 from streams.contracts.settings import Settings
 from streams.contracts.topics import ALERTS, DELIVERIES, SUBSCRIPTIONS
 
@@ -49,10 +48,12 @@ class Inflow:
         self._progress = asyncio.Event()
         self.came: list[Any] = []
         """Records of alerts and subscriptions that were read and not acted on yet."""
-        self.overtaken: list[Delivery] = []
-        """Deliveries after which a late record of another herald stands: to be written again."""
+        self.overtaken: list[str] = []
+        """Deliveries behind which a late record stands: as they are by then, they are to be written again."""
         self.settled: list[Delivery] = []
         """Deliveries that a late record of another herald settled: what waits for them may go on."""
+        self.late: set[str | None] = set()
+        """Messages of another herald of which a late record says that they are pending: nobody has them in hand."""
         self.asked = False
         """Whether a replay was asked for."""
 
@@ -61,7 +62,7 @@ class Inflow:
         await self._follower.start()
 
     async def visible(self, claimed: int) -> float:
-        """Wait until our claim is among what is committed; returns a monotonic time at which it was.
+        """Wait until our claim is among what is committed; returns a `lease_time` at which it was.
 
         A transaction that somebody leaves open on `deliveries` hides what is written behind it, our claim too: the
         herald before us goes on confirming, rightly, for nobody can deliver yet. From the moment at which the claim is
@@ -74,7 +75,7 @@ class Inflow:
                 log.warning("a transaction is open on %s: taking over waits for its end", self.deliveries)
                 said = True
             await asyncio.sleep(CONFIRM_SECONDS)  # between two questions
-        return time.monotonic()
+        return lease_time()
 
     async def up_to(self, claimed: int) -> Claim | None:
         """Read subscriptions to their end, and deliveries up to our claim; returns the claim before it."""
@@ -118,7 +119,7 @@ class Inflow:
     async def confirm(self) -> None:
         """Ask again and again, for ever, whether anybody has taken over."""
         while True:
-            asked_at = time.monotonic()
+            asked_at = lease_time()
             try:
                 end = await self._follower.end(self._log)
             except KafkaError as error:
@@ -137,6 +138,8 @@ class Inflow:
         known = self._book.deliveries.get((record.key or b"").decode("utf-8", "replace"))
         if known is not None and known.by != self._by and known.state in SETTLED:
             self.settled.append(known)
+        if known is not None and known.by != self._by and known.state is State.PENDING:
+            self.late.add(known.message)
         claim = self._book.claim
         if claim is not None and claim.by != self._by and record.offset > self._claimed:
             log.warning("%s has taken over", claim.by)

@@ -18,6 +18,15 @@ CONFIRM_SECONDS = 0.4
 """How often it is renewed."""
 
 
+def lease_time() -> float:
+    """Seconds of the clock of leases, which goes on while the host is suspended where there is such a clock.
+
+    Linux' monotonic clock stands still then: whoever was suspended right after a confirmation would wake holding it.
+    """
+    clock = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if clock is None else time.clock_gettime(clock)
+
+
 class Fenced(Exception):  # noqa: N818 -- what happened
     """Another herald has taken over."""
 
@@ -31,12 +40,14 @@ class Tenure:
 
     def __init__(self) -> None:
         self._confirmed_at: float | None = None
+        self._heard_at: float | None = None
         self._changed = asyncio.Event()
         self.fenced = False
 
     def confirm(self, asked_at: float) -> None:
-        """Note that nobody had taken over at this monotonic time."""
+        """Note that nobody had taken over at this time, by `lease_time`."""
         self._confirmed_at = asked_at
+        self._heard_at = time.monotonic()
         self._changed.set()
 
     def fence(self) -> None:
@@ -47,7 +58,12 @@ class Tenure:
     @property
     def age(self) -> float:
         """Seconds since the last confirmation was asked for; 0 before the first."""
-        return 0.0 if self._confirmed_at is None else time.monotonic() - self._confirmed_at
+        return 0.0 if self._confirmed_at is None else lease_time() - self._confirmed_at
+
+    @property
+    def silence(self) -> float:
+        """Seconds that the host was awake without a confirmation: that it slept is no fault of Kafka's."""
+        return 0.0 if self._heard_at is None else time.monotonic() - self._heard_at
 
     def holds(self) -> bool:
         """Whether something may be sent now."""

@@ -18,8 +18,8 @@ from services.herald.delivering.attempts import Attempts
 from services.herald.delivering.figures import show
 from services.herald.delivering.inflow import Inflow
 from services.herald.delivering.journal import Journal
-from services.herald.delivering.reading import read_alert, take_subscription
-from services.herald.delivering.tenure import LEASE, Tenure
+from services.herald.delivering.reading import read_alert, recorded, take_subscription
+from services.herald.delivering.tenure import LEASE, Tenure, lease_time
 from services.herald.rules.book import Book, keyed
 from services.herald.rules.desk import Desk
 from services.herald.rules.grouping import Gathering, seal
@@ -79,7 +79,7 @@ class Term:
         self._attempts = Attempts(settings, metrics, self._desk, self._journal, self._tenure, channels)
         self._stop = asyncio.Event()
         self._not_before = math.inf
-        """When the first attempt may be made, in monotonic time."""
+        """When the first attempt may be made, by `lease_time`."""
         self._next: dict[str, float] = {}
 
     def stop(self) -> None:
@@ -118,7 +118,7 @@ class Term:
             self._metrics.herald_owner.set(0)
             self._metrics.herald_confirmed_age.set(0)
         # Who has not waited out its own wait frees nobody: the owner before it may still hold a confirmation.
-        if released and not self._tenure.fenced and time.monotonic() >= self._not_before:
+        if released and not self._tenure.fenced and lease_time() >= self._not_before:
             await self._claim(released=True)
 
     async def _claim(self, *, released: bool) -> int:
@@ -152,11 +152,12 @@ class Term:
 
     async def _follow(self, owed: list[Delivery]) -> None:
         """Act on what was read, and hand out what is due."""
-        await asyncio.sleep(max(0.0, self._not_before - time.monotonic()))  # a lease runs out by time alone
+        await asyncio.sleep(max(0.0, self._not_before - lease_time()))  # a lease runs out by time alone
         for deliveries in messages_of(list(self._book.deliveries.values())):
             self._attempts.put(deliveries)
         self._metrics.herald_owner.set(1)
         inflow = self._inflow
+        inflow.late = set()
         while True:
             came, inflow.came = inflow.came, []
             for record in came:
@@ -167,21 +168,35 @@ class Term:
             if inflow.asked:
                 inflow.asked = False
                 owed += self._desk.replays(time.time(), time.monotonic())
-            overtaken, inflow.overtaken = inflow.overtaken, []
-            settled, inflow.settled = inflow.settled, []
+            settled, inflow.settled = inflow.settled + self._given_up(), []
             owed += self._desk.settled(settled, time.time(), time.monotonic())
-            await self._journal.write(keyed([*owed, *overtaken]))
+            late, inflow.late = inflow.late, set()
+            for deliveries in messages_of(list(self._book.deliveries.values())) if late else ():
+                if deliveries[0].message in late:
+                    self._attempts.put(deliveries)
+            overtaken, inflow.overtaken = dict.fromkeys(inflow.overtaken), []
+            # As they are now, for a lane may have settled one meanwhile. (While its record is on the way, ours comes
+            # behind it; it is read there, and the delivery is overtaken once more.)
+            again = [self._book.deliveries[name] for name in overtaken if name in self._book.deliveries]
+            await self._journal.write(keyed([*owed, *again]))
             owed = self._desk.written(owed, time.time(), time.monotonic())
             await self._send_due()
             await self._now_and_then()
             await asyncio.sleep(LOOK_SECONDS)  # what comes is looked at this often
+
+    def _given_up(self) -> list[Delivery]:
+        """Deliveries that could not be written with their alert: counted here, and dead to whatever waits for them."""
+        given_up, self._journal.given_up = self._journal.given_up, []
+        for delivery in given_up:
+            self._metrics.herald_deliveries.labels(delivery.channel.value, delivery.state.value).inc()
+        return given_up
 
     def _alert(self, record: Any, since: float | None) -> list[Delivery]:
         alert = read_alert(record)
         if alert is None:
             self._metrics.herald_alerts.labels("invalid").inc()
             return []
-        news, written = self._desk.alert(alert, record.timestamp / 1000, time.monotonic(), since)
+        news, written = self._desk.alert(alert, recorded(record, alert), time.monotonic(), since)
         self._metrics.herald_alerts.labels(news.value).inc()
         return written
 
@@ -213,8 +228,8 @@ class Term:
         if self._due("show", SHOW_SECONDS):
             show(self._metrics, self._book, self._desk.gathering, now)
             self._metrics.herald_confirmed_age.set(self._tenure.age)
-            if self._tenure.age > self._settings.watchdog_seconds:
-                raise Stalled(f"Kafka has confirmed nothing for {self._tenure.age:.0f} s")
+            if self._tenure.silence > self._settings.watchdog_seconds:
+                raise Stalled(f"Kafka has confirmed nothing for {self._tenure.silence:.0f} s")
         if self._due("resend", self._settings.herald_resend_seconds):
             self._attempts.resend()
         if self._due("forget", FORGET_SECONDS):

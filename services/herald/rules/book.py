@@ -1,8 +1,8 @@
 """The book: what the topics `subscriptions` and `deliveries` come to, record by record. Pure.
 
 The newest record of a key is its state, with one exception: a delivery never goes back. A herald that was frozen may
-write, when it wakes, what was true before; such a record is not taken, and named, so that the owner writes the true
-one after it (compaction keeps the last).
+write, when it wakes, what was true before, and a batch that a client sent twice may come late; such a record is not
+taken, and named when it lies behind the true one, so that the owner writes that after it (compaction keeps the last).
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ import msgspec
 
 from streams.contracts.delivery import (
     CLAIM_KEY,
-    REPLAYABLE,
     Claim,
     Delivery,
     Disabled,
     Record,
     Replay,
     State,
+    is_replayable,
     record_key,
 )
 from streams.contracts.subscription import Activity, Subscription
@@ -47,6 +47,8 @@ class Book:
     deliveries: dict[str, Delivery] = field(default_factory=dict)
     of: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     """Ids of deliveries by subscription."""
+    at: dict[str, int] = field(default_factory=dict)
+    """Offset of the record that says where a delivery stands."""
     disabled: dict[str, Disabled] = field(default_factory=dict)
     replays: dict[str, Replay] = field(default_factory=dict)
     claim: Claim | None = None
@@ -58,12 +60,15 @@ class Book:
         else:
             self.subscriptions[key] = subscription
 
-    def take(self, key: str, record: Record | None) -> Delivery | None:
+    def take(self, key: str, record: Record | None, offset: int) -> bool:
         """Take in a record of `deliveries`; `None` forgets.
+
+        What was just written is taken in when it is acknowledged, and once more when it is read.
 
         Returns
         -------
-        The delivery as it stands, when the record would have taken it back; else nothing.
+        Whether the record would have taken a delivery back and lies behind the one that says where it stands: that
+        must be written again. (In front of it, it is only an echo that comes late.)
         """
         match record:
             case None:
@@ -71,8 +76,11 @@ class Book:
             case Delivery():
                 known = self.deliveries.get(record.id)
                 if known is not None and _goes_back(record, known):
-                    return known if record.by != known.by else None  # else only an echo that comes late
+                    return offset > self.at[record.id]
+                if known is not None and known.subscription != record.subscription:
+                    self._leave(known)
                 self.deliveries[record.id] = record
+                self.at[record.id] = offset
                 self.of[record.subscription].add(record.id)
             case Claim():
                 # A release ends its writer's own claim. One that lay in a frozen herald's producer, and comes behind
@@ -83,7 +91,7 @@ class Book:
                 self.disabled[record.subscription] = record
             case Replay():
                 self.replays[record.delivery] = record
-        return None
+        return False
 
     def _forget(self, key: str) -> None:
         kind, _, name = key.rpartition("/")
@@ -94,18 +102,26 @@ class Book:
         elif key == CLAIM_KEY:
             self.claim = None
         elif (gone := self.deliveries.pop(key, None)) is not None:
-            ids = self.of[gone.subscription]
-            ids.discard(key)
-            if not ids:
-                del self.of[gone.subscription]
+            del self.at[key]
+            self._leave(gone)
+
+    def _leave(self, delivery: Delivery) -> None:
+        ids = self.of[delivery.subscription]
+        ids.discard(delivery.id)
+        if not ids:
+            del self.of[delivery.subscription]
 
     def subscription(self, name: str) -> Subscription | None:
         """The subscription as it holds: with what the herald disabled."""
         found = self.subscriptions.get(name)
-        mark = self.disabled.get(name)
-        if found is None or mark is None or mark.revision != found.revision:
+        if found is None or not self.is_marked(name):
             return found
-        return msgspec.structs.replace(found, status=Activity.DISABLED, reason=mark.reason)
+        return msgspec.structs.replace(found, status=Activity.DISABLED, reason=self.disabled[name].reason)
+
+    def is_marked(self, name: str) -> bool:
+        """Whether the herald has disabled a subscription as it is; any change of its owner ends that."""
+        found, mark = self.subscriptions.get(name), self.disabled.get(name)
+        return found is not None and mark is not None and mark.revision == found.revision
 
     def is_active(self, name: str) -> bool:
         """Whether a subscription is there and nothing disabled it."""
@@ -123,7 +139,7 @@ class Book:
             delivery
             for replay in self.replays.values()
             if (delivery := self.deliveries.get(replay.delivery)) is not None
-            and delivery.state in REPLAYABLE
+            and is_replayable(delivery)
             and delivery.round < replay.round
         ]
 

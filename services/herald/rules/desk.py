@@ -48,7 +48,7 @@ class Desk:
         written: list[Delivery] = []
         if news in (News.NEW, News.WORSE):
             for name, subscription in self.book.subscriptions.items():
-                concerned = since is None or (since <= at and subscription.updated_at <= at)
+                concerned = since is None or (since <= at and subscription.began <= at)
                 if concerned and self.book.is_active(name):
                     self._owe_firing(subscription, alert, at, mono)
         elif news is News.RESOLVED:

@@ -7,7 +7,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from streams.clients import mark_of
 from streams.contracts.connect import aiokafka_options
 from streams.contracts.settings import Settings
-from streams.contracts.topics import VOTES
+from streams.contracts.topics import MODELS, VOTES
 
 
 async def begin_at_the_start(settings: Settings, group: str) -> None:
@@ -15,9 +15,9 @@ async def begin_at_the_start(settings: Settings, group: str) -> None:
     consumer = AIOKafkaConsumer(**aiokafka_options(settings), group_id=settings.group(group), enable_auto_commit=False)
     await consumer.start()
     try:
-        topic = settings.topic(VOTES.name)
-        numbers = (await consumer._client.fetch_all_metadata()).partitions_for_topic(topic)
-        partitions = [TopicPartition(topic, number) for number in numbers]
+        known = await consumer._client.fetch_all_metadata()
+        topics = [settings.topic(topic.name) for topic in (VOTES, MODELS)]
+        partitions = [TopicPartition(topic, number) for topic in topics for number in known.partitions_for_topic(topic)]
         consumer.assign(partitions)
         await consumer.commit({at: (0, mark_of(at, 0)) for at in partitions})
     finally:

@@ -234,7 +234,7 @@ impl Model for Intake {
 }
 
 impl Intake {
-    /// `IntakeStage.assigned` and streams/intake/begin.py: where to begin, and the id memory in front of it.
+    /// `IntakeStage.assigned` and streams/intake/begin.py, place.py: where to begin, and the id memory in front of it.
     fn take_over(&self, state: &mut State) {
         let position = if state.ours || !self.rules.foreign_commit_not_believed {
             state.committed

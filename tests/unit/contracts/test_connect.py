@@ -6,9 +6,13 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from faust.auth import SASLCredentials, SSLCredentials
+from kafka import KafkaProducer
+from kafka.errors import KafkaTimeoutError
+from kafka.producer.sender import Sender
 from redis import SSLConnection
 from redis.exceptions import ConnectionError as RedisConnectionError
 
@@ -21,6 +25,7 @@ from streams.contracts.connect import (
     aiokafka_options,
     async_redis_client,
     check_connections,
+    close_kafka_python,
     faust_credentials,
     kafka_python_options,
     redis_client,
@@ -303,3 +308,27 @@ def test_no_client_waits_for_ever(patience: Patience) -> None:
             told = make(Settings(redis_url=url), patience).connection_pool.connection_kwargs
             assert 0 < told["socket_connect_timeout"] <= 5
             assert 0 < told["socket_timeout"] <= 5
+
+
+class HoldsARecord:
+    """A kafka-python producer that still waits for an acknowledgement until its sender is forced to close."""
+
+    def __init__(self) -> None:
+        self.forced = self.closed = False
+        self._sender = SimpleNamespace(force_close=self._force)
+
+    def _force(self) -> None:
+        self.forced = True
+
+    def close(self, timeout: float) -> None:
+        if not self.forced:
+            raise KafkaTimeoutError("Timeout waiting for future")
+        self.closed = True
+
+
+def test_a_producer_of_kafka_python_is_closed_with_what_it_holds() -> None:
+    producer = HoldsARecord()
+    close_kafka_python(producer, 0.1)  # type: ignore[arg-type]  # what is used of one
+    assert producer.closed
+    assert {"force_close"} <= set(dir(Sender)), "under another name nothing would be forced"
+    assert "_sender" in KafkaProducer.close.__code__.co_names

@@ -1,7 +1,15 @@
 """What is said of a topic as found: what loses data, what differs, what is only doubtful, and what mends it."""
 
-import pytest
+from contextlib import nullcontext
+from types import SimpleNamespace
 
+import pytest
+from click.testing import CliRunner
+
+from services.cli import footing
+from services.cli.errors import UserError
+from services.cli.topics import command
+from streams.contracts.settings import Settings
 from streams.contracts.topics import (
     ALERTS,
     DAY_MS,
@@ -130,6 +138,39 @@ def test_one_replica_of_the_ledger_is_doubtful_only_where_there_are_several_brok
 def test_fewer_replicas_than_asked_for_differ_and_no_setting_mends_it() -> None:
     (finding,) = judge(VOTES, Found(4, replication=1, brokers=3), Wish(replication=3))
     assert (finding.weight, finding.repair) == (Weight.DIFFERS, None)
+
+
+def test_deliveries_have_one_partition_or_nothing_begins() -> None:
+    (finding,) = judge(DELIVERIES, Found(4), Wish(), partitions=1)
+    assert (finding.weight, finding.repair) == (Weight.LOSES, None)
+    assert "4 partitions, must be 1" in finding.text
+    assert "delete the topic" in finding.text
+    assert judge(DELIVERIES, Found(4), Wish(), partitions=4) == [finding]  # nobody can wish for more
+    assert judge(DELIVERIES, Found(1), Wish(), partitions=1) == []
+
+
+def test_a_process_refuses_deliveries_of_several_partitions_and_promises_no_repair(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = Settings()
+    name = settings.topic(DELIVERIES.name)
+    monkeypatch.setattr(footing, "reach_kafka", lambda _: None)
+    monkeypatch.setattr(footing, "admin_of", lambda _: nullcontext(SimpleNamespace(list_topics=lambda: [name])))
+    monkeypatch.setattr(footing, "describe", lambda *_: {name: Found(4)})
+    with pytest.raises(UserError, match="4 partitions, must be 1") as refused:
+        footing.require_topics(settings, [DELIVERIES.name])
+    assert "--repair" not in str(refused.value)
+
+
+def test_several_partitions_of_deliveries_cannot_be_asked_for() -> None:
+    refused = CliRunner().invoke(command, ["--partitions", "deliveries=4"])
+    assert refused.exit_code == 2
+    assert "deliveries must have 1" in refused.output
+
+
+@pytest.mark.parametrize("topic", [each for each in TOPICS if not each.single], ids=lambda topic: topic.name)
+def test_more_partitions_of_other_topics_are_as_good(topic: Topic) -> None:
+    assert judge(topic, Found(12), Wish(), partitions=1) == []
 
 
 @pytest.mark.parametrize(("topic", "why"), [(VOTES, "count twice"), (LEDGER, "move arenas")])

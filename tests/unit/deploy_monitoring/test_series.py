@@ -165,6 +165,13 @@ def test_a_view_that_cannot_be_read_is_counted_and_hides_nothing_else() -> None:
     assert models_of(registry, "isonomy_model_rating") == {"a"}
 
 
+def test_a_number_that_is_none_of_ours_blinds_no_other_arena() -> None:
+    huge = board(rated("a", 3)).replace(b'"votes":', b'"votes":1' + b"0" * 400 + b',"of":')
+    registry = scrape(Published("huge", huge, None, None), Published("text", board(rated("b", 3)), None, None))
+    assert b"isonomy_arena_votes" in generate_latest(registry)
+    assert models_of(registry, "isonomy_model_rating") == {"a", "b"}
+
+
 def test_registering_reads_no_views() -> None:
     def views() -> Iterable[Published]:
         raise AssertionError("read too early")

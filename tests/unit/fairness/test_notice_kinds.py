@@ -104,6 +104,18 @@ def test_more_private_variants_than_allowed_are_told_with_their_names(ledger):
     assert not ledger.firing(Kind.PRIVATE_VARIANTS)
 
 
+@pytest.mark.parametrize(("kind", "count"), [(Kind.PRIVATE_VARIANTS, 119), (Kind.BEST_OF_N, 120)])
+def test_of_very_many_variants_some_are_named_and_all_are_counted(ledger, kind, count):
+    variants(ledger, 120)
+    ledger.battles(2_000)
+    ledger.declare("variant-0", visibility="public")
+    ledger.battles(4_000)
+    alert = ledger.told(kind)[-1]
+    assert len(alert.evidence["models"]) == 50
+    assert alert.evidence["variants"] == count
+    assert f"and {count - 5} more" in alert.summary
+
+
 def test_a_score_that_was_never_shown_may_not_vanish(ledger):
     variants(ledger, 2)
     ledger.battles(2_000)

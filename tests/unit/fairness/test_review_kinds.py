@@ -6,7 +6,7 @@ import pytest
 
 from streams.contracts.alert import Kind, Severity, Subject
 from streams.fairness.data_inequality import gini
-from streams.fairness.rank_churn import RankChurn
+from streams.fairness.rank_churn import RankChurn, _chance
 from streams.fairness.ratings import Ratings
 from tests.unit.fairness.arena import Ledger, equal_arena
 
@@ -192,6 +192,25 @@ def test_a_ranked_model_with_old_votes_only_is_told(brisk):
     ledger.declare("model-2", status="retired")
     ledger.battles(2_000, days=1)
     assert not ledger.firing(Kind.GRAPH_FRAGILE)
+
+
+@pytest.mark.parametrize(
+    ("ratings", "errors", "chance"),
+    [
+        ((1000.0, 1000.0), (0.0, 0.0), 0.5),  # even, and nothing says which is first
+        ((1001.0, 1000.0), (0.0, 0.0), 0.0),
+        ((1001.0, 1000.0, 1001.0), (0.0, 0.0, 0.0), 0.5),
+        ((1010.0, 1000.0), (0.0, 10.0), 0.1587),
+    ],
+)
+def test_the_chance_of_a_change_is_a_number_when_ratings_have_no_error(ratings, errors, chance):
+    n = len(ratings)
+    found = _chance(
+        Ratings(np.arange(n), np.array(ratings), np.array(errors), np.ones(n, bool), np.ones(n, np.int64)),
+        np.arange(n),
+        0,
+    )
+    assert found == pytest.approx(chance, abs=1e-4)
 
 
 def test_halves_that_no_longer_meet_are_told_of_the_arena(brisk):

@@ -53,6 +53,7 @@ def fold_with_restarts(arena, records, random):
         state.position += 1
         if random.random() < 0.2:
             saved |= snapshots.encode(state, unsaved)
+            snapshots.saved()
             unsaved = set()
         if random.random() < 0.1:
             state, snapshots, unsaved = (decode_state(saved) if saved else ArenaState(arena)), Snapshots(), set()

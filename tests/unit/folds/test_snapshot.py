@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.contracts.history import TIERS
+from streams.history.ratings import RatingsHistory
 from streams.ratings.elo import interpreted
 from streams.ratings.fold import ArenaState, fold
 from streams.ratings.publish import make_board
@@ -61,17 +62,65 @@ def test_saving_what_changed_is_saving_all(chosen, saves):
         state.position += 1
         if save:
             saved |= snapshots.encode(state, unsaved)
+            snapshots.saved()
             unsaved = set()
     saved |= snapshots.encode(state, unsaved)
     assert saved == Snapshots().encode(state, ())
+
+
+FATES = ("done", "refused", "unanswered", "late")
+
+
+@settings(seeded, max_examples=100)
+@given(st.lists(st.tuples(st.sampled_from(FATES), st.integers(0, 150_000), winners), min_size=2, max_size=12))
+def test_whatever_became_of_the_saves_before_what_is_saved_is_a_state(saves):
+    """Refused, done without an answer, or done late, which its serial allows until a later one is done."""
+    state, snapshots = ArenaState("text", history=RatingsHistory()), Snapshots()
+    saved, unsaved, late, recorded = {}, set(), None, 1_000
+    for number, (fate, pause, winner) in enumerate(saves):
+        recorded += pause
+        record = block([vote("x", "y", winner, tstamp=recorded / 1000)], first=number, recorded=recorded)
+        unsaved |= fold(state, record, LIMITS, interpreted).changed
+        state.position += 1
+        fields = snapshots.encode(state, unsaved)
+        if fate == "late":
+            late = fields
+            continue
+        if fate == "refused" and late is not None:
+            saved |= late
+        if fate in ("done", "unanswered"):
+            saved |= fields
+        if fate == "done":
+            snapshots.saved()
+            unsaved.clear()
+        late = None
+        if saved:
+            decode_state(saved)
+    saved |= snapshots.encode(state, unsaved)
+    assert saved == Snapshots().encode(state, ())
+
+
+def test_a_tier_and_a_board_that_a_refused_save_brought_are_brought_again():
+    before = [block([vote("x", "y", tstamp=float(at))], first=at, recorded=at * 1_000) for at in (1, 200)]
+    state, snapshots = folded(before), Snapshots()
+    saved = snapshots.encode(state, ())
+    snapshots.saved()
+    later = block([vote("x", "y", language="en", tstamp=301.0)], first=301, recorded=301_000)
+    unsaved = set(fold(state, later, LIMITS, interpreted).changed)
+    refused = snapshots.encode(state, unsaved)
+    assert history_field("minute") in refused
+    assert snapshots.encode(state, unsaved).keys() == refused.keys()
+    assert everything(decode_state(saved | snapshots.encode(state, unsaved))) == everything(state)
 
 
 def test_only_what_changed_is_written():
     state, snapshots = folded([block([vote("x", "y", language="en")])]), Snapshots()
     tiers = {history_field(tier.name) for tier in TIERS}
     assert snapshots.encode(state, ()).keys() == {META, board_field("overall"), board_field("language:en")} | tiers
+    snapshots.saved()
     changed = fold(state, block([vote("x", "y")], first=1), LIMITS, interpreted).changed
     assert snapshots.encode(state, changed).keys() == {META, board_field("overall")}
+    snapshots.saved()
     assert snapshots.encode(state, ()).keys() == {META}
 
 

@@ -117,3 +117,18 @@ async def test_nothing_left_is_no_batch() -> None:
     done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     done.cancel()
     assert list(pack([Parcel(records("a"), done)], Builder)) == []
+
+
+async def test_what_nobody_waits_for_any_more_is_not_held_behind_a_batch_that_hangs() -> None:
+    broker = Broker()
+    first = broker.lane.put(records("a"))
+    await asyncio.sleep(0)
+    second, third = broker.lane.put(records("bc")), broker.lane.put(records("d"))
+    parcel = broker.lane._waiting[0]
+    second.cancel()
+    await asyncio.sleep(0)
+    assert len(parcel.records) == 0
+    await broker.answer()
+    await broker.answer()
+    await asyncio.gather(first, third)
+    assert broker.batches == [[b"a"], [b"d"]]

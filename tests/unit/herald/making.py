@@ -1,8 +1,16 @@
-"""A herald without its rim: the topics as lists, the desk on them, and crashes wherever a test wants one."""
+"""A herald without its rim: the topics as lists, the desk on them, and crashes wherever a test wants one.
+
+And what stands in for Kafka where a part of the rim is looked at by itself.
+"""
 
 from __future__ import annotations
 
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
 import msgspec
+from aiokafka.errors import MessageSizeTooLargeError
 
 from services.herald.rules.book import Book, keyed
 from services.herald.rules.desk import Desk
@@ -10,9 +18,20 @@ from services.herald.rules.grouping import Gathering, seal
 from services.herald.rules.outbox import messages_of
 from services.herald.rules.schedule import Schedule
 from services.herald.rules.settle import settle
-from streams.contracts.alert import Alert
-from streams.contracts.delivery import Answer, Delivery, Disabled, Outcome, Record, State, decode_record, encode_record
+from streams.contracts.alert import Alert, Severity, Status
+from streams.contracts.delivery import (
+    Answer,
+    Delivery,
+    Disabled,
+    Outcome,
+    Record,
+    State,
+    decode_record,
+    delivery_id,
+    encode_record,
+)
 from streams.contracts.subscription import Subscription
+from tests.support.herald import make_alert
 
 SCHEDULE = Schedule((5.0, 300.0, 1800.0, 7200.0, 18000.0, 36000.0))
 GROUP_SECONDS = 1.0
@@ -37,8 +56,8 @@ class PaperHerald:
         book = Book()
         for subscription in self.subscriptions:
             book.take_subscription(subscription.id, subscription)
-        for key, value in self.log:
-            book.take(key, None if value is None else decode_record(value))
+        for offset, (key, value) in enumerate(self.log):
+            book.take(key, None if value is None else decode_record(value), offset)
         self.desk = Desk(book, Gathering(GROUP_SECONDS, 50))
         written: list[Delivery] = []
         for at, alert in self.alerts:
@@ -64,7 +83,7 @@ class PaperHerald:
     def write(self, *records: Record) -> None:
         for key, record in keyed(list(records)):
             self.log.append((key, None if record is None else encode_record(record)))
-            self.book.take(key, record)
+            self.book.take(key, record, len(self.log) - 1)
 
     def close(self) -> None:
         """Write down the messages that are due to be closed."""
@@ -106,3 +125,46 @@ class PaperHerald:
 
     def told(self, subscription: str = "s") -> list[list[tuple[str, str]]]:
         return [alerts for _, name, _, alerts in self.sent if name == subscription]
+
+
+class Producer:
+    """Acknowledges at once what it is given, and refuses at once what is larger than `most` bytes."""
+
+    def __init__(self, most: int | None = None) -> None:
+        self.records: list[Any] = []
+        self.most = most
+
+    async def send(self, topic: str, value: bytes | None, key: bytes) -> asyncio.Future[Any]:
+        future = asyncio.get_running_loop().create_future()
+        if value is not None and self.most is not None and len(value) > self.most:
+            future.set_exception(MessageSizeTooLargeError())
+            return future
+        self.records.append(None if value is None else decode_record(value))
+        future.set_result(SimpleNamespace(offset=len(self.records) - 1))
+        return future
+
+
+def make_pending(subscription: Subscription) -> Delivery:
+    """A delivery of the first alert, in no message yet."""
+    alert = make_alert()
+    return Delivery(
+        id=delivery_id(subscription.id, alert.id, Status.FIRING, Severity.CRITICAL),
+        subscription=subscription.id,
+        channel=subscription.channel.type,
+        alert=alert.id,
+        arena=alert.arena,
+        kind=alert.kind,
+        severity=alert.severity,
+        status=alert.status,
+        state=State.PENDING,
+        created_at=1.0,
+        changed_at=1.0,
+        body=alert,
+    )
+
+
+def large(delivery: Delivery) -> Delivery:
+    """The same of an alert that fills a record."""
+    assert delivery.body is not None
+    body = msgspec.structs.replace(delivery.body, evidence={"prompts": ["x" * 100] * 20})
+    return msgspec.structs.replace(delivery, body=body)

@@ -2,10 +2,10 @@
 
 import asyncio
 import math
-import time
 
 import pytest
 
+from services.herald.delivering.tenure import LEASE, Tenure, lease_time
 from services.herald.delivering.term import Term
 from services.herald.rules.book import Book
 from streams.contracts.delivery import CLAIM_KEY, Claim, decode_record
@@ -15,8 +15,8 @@ from streams.contracts.settings import Settings
 
 def book_of(*claims: Claim) -> Book:
     book = Book()
-    for claim in claims:
-        book.take(CLAIM_KEY, claim)
+    for offset, claim in enumerate(claims):
+        book.take(CLAIM_KEY, claim, offset)
     return book
 
 
@@ -52,7 +52,7 @@ async def test_who_stops_releases_only_after_its_wait(monkeypatch, waits):
     term = Term(Settings(), Metrics(), "second", None, producer, None)
 
     async def take_over():
-        term._not_before = math.inf if waits else time.monotonic()
+        term._not_before = math.inf if waits else lease_time()
         term.stop()
         return []
 
@@ -65,3 +65,39 @@ async def test_who_stops_releases_only_after_its_wait(monkeypatch, waits):
     monkeypatch.setattr(term._inflow, "confirm", nothing)
     await term.run()
     assert [claim.released for claim in producer.sent] == ([] if waits else [True])
+
+
+class _Clocks:
+    """Stands in for the module `time` on Linux, whose monotonic clock stands still while the host is suspended."""
+
+    CLOCK_BOOTTIME = 7
+
+    def __init__(self) -> None:
+        self.awake = self.asleep = 0.0
+
+    def monotonic(self) -> float:
+        return self.awake
+
+    def clock_gettime(self, clock: int) -> float:
+        assert clock == self.CLOCK_BOOTTIME
+        return self.awake + self.asleep
+
+
+def test_a_host_that_slept_wakes_without_its_lease_and_does_not_blame_kafka(monkeypatch):
+    clocks = _Clocks()
+    monkeypatch.setattr("services.herald.delivering.tenure.time", clocks)
+    tenure = Tenure()
+    tenure.confirm(lease_time())
+    clocks.awake += LEASE / 2
+    assert tenure.holds()
+    clocks.asleep += 3600
+    assert not tenure.holds()
+    assert tenure.silence == LEASE / 2
+
+
+def test_a_platform_without_such_a_clock_has_the_monotonic_one(monkeypatch):
+    clocks = _Clocks()
+    monkeypatch.delattr(_Clocks, "CLOCK_BOOTTIME")
+    monkeypatch.setattr("services.herald.delivering.tenure.time", clocks)
+    clocks.awake = 5.0
+    assert lease_time() == 5.0

@@ -232,13 +232,16 @@ def test_a_message_keeps_its_id_through_retries_and_crashes():
     assert [each[2] for each in herald.sent] == [message]
 
 
-def test_a_late_record_of_a_herald_that_was_replaced_takes_nothing_back():
+@pytest.mark.parametrize("by", ["frozen", ""], ids=["of a herald that was replaced", "of our own"])
+def test_a_late_record_takes_nothing_back_and_is_named_when_it_lies_behind(by):
     herald = PaperHerald(S)
     herald.tell(FIRING)
     herald.run()
-    done = only(herald)
-    late = msgspec.structs.replace(done, state=State.PENDING, attempt=3, by="frozen")
-    assert herald.book.take(late.id, late) == done
+    done, at = only(herald), len(herald.log) - 1
+    late = msgspec.structs.replace(done, state=State.PENDING, attempt=3, by=by)
+    assert herald.book.take(late.id, late, at + 1)
+    assert not herald.book.take(late.id, late, at - 1), "an echo of what was before is none"
+    assert not herald.book.take(done.id, done, at + 2), "written again, it is right"
     assert only(herald) == done
 
 

@@ -3,10 +3,12 @@
 import asyncio
 import socket
 import ssl
+import threading
 
 import pytest
 from aiohttp import web
 
+from services.herald.channels.guard import Names
 from services.herald.channels.post import Poster
 from streams.contracts.delivery import Outcome
 from streams.contracts.settings import Settings
@@ -248,3 +250,26 @@ def certificates(directory, name):
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(cert, key)
     return server, ssl.create_default_context(cafile=str(cert))
+
+
+async def test_names_that_hang_do_not_make_the_others_wait(monkeypatch):
+    over = threading.Event()
+
+    def getaddrinfo(host, port, **_):
+        if host == "hangs":
+            over.wait(30)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("93.184.216.34", port))]
+
+    most = Settings().herald_concurrency
+    async with Poster(Settings()) as poster:
+        names = poster._names
+        assert isinstance(names, Names)
+        monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+        hanging = [asyncio.create_task(names("hangs", 443)) for _ in range(most - 1)]
+        try:
+            await asyncio.sleep(0)
+            async with asyncio.timeout(5):
+                assert await names("fine", 443) == PUBLIC
+        finally:
+            over.set()
+            await asyncio.gather(*hanging)

@@ -55,6 +55,7 @@ def test_an_old_secret_signs_no_more_after_its_time():
     [
         "",
         "whsec_not base64",
+        "whsec_ä" + base64.b64encode(b"x" * 32).decode(),
         "whsec_" + base64.b64encode(b"short").decode(),
         "whsec_" + base64.b64encode(b"x" * 65).decode(),
         base64.b64encode(b"x" * 32).decode(),

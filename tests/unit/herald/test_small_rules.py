@@ -2,8 +2,11 @@
 
 import asyncio
 import json
+import threading
 from datetime import datetime
+from types import SimpleNamespace
 
+import msgspec
 import pytest
 from aiosmtpd.controller import Controller
 from hypothesis import given
@@ -13,6 +16,8 @@ from openapi_spec_validator import validate
 from services.herald.api.openapi import subscription_document
 from services.herald.channels.apprise_send import AppriseSender, read_smtp_url
 from services.herald.delivering.lanes import RESEND, Lanes, Limits
+from services.herald.delivering.reading import read_alert, recorded, take_delivery, take_subscription
+from services.herald.rules.book import Book
 from services.herald.rules.grouping import Gathering, message_id, seal
 from services.herald.rules.payload import alertmanager_body, text_message, timestamp, webhook_body
 from services.herald.rules.schedule import Schedule, read_retry_after
@@ -23,8 +28,38 @@ from streams.contracts.settings import InvalidSetting, Settings
 from streams.contracts.subscription import ChannelType
 from tests.support.herald import make_alert
 
+UNDECODABLE = (b"{", b'{"id":"\xff"}', b'{"id":"x","more":' + b"[" * 5_000)
+"""Cut, no UTF-8, and more brackets than a decoder goes into."""
 BOARD = "https://board.example.com"
 WAITS = (5.0, 300.0, 1800.0, 7200.0, 18000.0, 36000.0)
+
+
+@pytest.mark.parametrize("value", UNDECODABLE)
+def test_a_record_that_cannot_be_decoded_is_passed_over(value, caplog):
+    record, book = SimpleNamespace(topic="t", offset=7, key=b"k", value=value), Book()
+    assert read_alert(record) is None
+    assert take_subscription(book, record) is None
+    assert take_delivery(book, record) is None
+    assert [each.partition(": ")[0] for each in caplog.messages] == [
+        f"{topic}, offset 7" for topic in ("alerts", "subscriptions", "deliveries")
+    ]
+
+
+@pytest.mark.parametrize("time", [None, -1])
+def test_an_alert_whose_record_has_no_time_counts_from_when_it_was_detected(time):
+    alert = make_alert(1, detected_at=1_700_000_000.0)
+    assert recorded(SimpleNamespace(timestamp=time), alert) == 1_700_000_000.0
+    assert recorded(SimpleNamespace(timestamp=1_700_000_005_500), alert) == 1_700_000_005.5
+
+
+def test_a_delivery_that_changes_its_subscription_leaves_the_one_before():
+    book, first = Book(), delivery(1)
+    book.take(first.id, first, 0)
+    moved = msgspec.structs.replace(first, subscription="t", state=State.DELIVERED)
+    book.take(first.id, moved, 1)
+    assert (book.deliveries_of("s"), book.deliveries_of("t")) == ([], [moved])
+    book.take(first.id, None, 2)
+    assert (book.deliveries_of("s"), book.deliveries_of("t")) == ([], [])
 
 
 def delivery(number=1, status=Status.FIRING, subscription="s"):
@@ -293,6 +328,44 @@ async def test_a_service_that_does_not_take_it_has_failed():
     settings = Settings(allow_private=True, herald_connect_seconds=1.0, herald_attempt_seconds=3.0)
     async with AppriseSender(settings) as sender:
         assert (await sender.send(f"json://127.0.0.1:{free_port()}", "t", "x", "info")).outcome is Outcome.FAILED
+
+
+async def test_a_service_that_hangs_holds_no_thread_of_another(monkeypatch):
+    over = threading.Event()
+
+    class Plugin:
+        def __init__(self, hangs):
+            self.hangs = hangs
+
+        def notify(self, **_):
+            if self.hangs:
+                over.wait(30)
+            return True
+
+    settings = Settings(herald_attempt_seconds=0.3)
+    async with AppriseSender(settings) as sender:
+        monkeypatch.setattr(sender, "_plugin", lambda url: Plugin(url.startswith("mailto:")))
+        try:
+            hanging = [
+                sender.send("mailto:a@example.com", "t", "x", "info") for _ in range(2 * settings.herald_per_host)
+            ]
+            timed_out = await asyncio.gather(*hanging)
+            answer = await sender.send("Slack://a/b/c", "t", "x", "info")
+        finally:
+            over.set()
+    assert {each.outcome for each in timed_out} == {Outcome.TIMEOUT}
+    assert answer.outcome is Outcome.DELIVERED, answer
+
+
+async def test_a_plugin_that_raises_has_failed_and_its_text_is_not_told(monkeypatch):
+    class Plugin:
+        def notify(self, **_):
+            raise AttributeError("of slack://a-token")
+
+    async with AppriseSender(Settings()) as sender:
+        monkeypatch.setattr(sender, "_plugin", lambda url: Plugin())
+        answer = await sender.send("slack://a/b/c", "t", "x", "info")
+    assert (answer.outcome, answer.detail) == (Outcome.FAILED, "Apprise raised AttributeError")
 
 
 @pytest.mark.parametrize("text", ["", "smtp.example.org", "https://example.org", "mailto://a mailto://b"])

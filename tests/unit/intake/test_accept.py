@@ -1,5 +1,7 @@
 """A fetch becomes one block an arena, refusals and a number of duplicates."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -7,9 +9,11 @@ from streams.contracts.reasons import Reason
 from streams.intake.accept import Source, accept, remember
 from streams.intake.decode import decode
 from streams.intake.dedup import SeenIds
-from streams.intake.records import Records
+from streams.intake.records import Records, read
 from streams.intake.refusals import Refusals, TooManyRefused
 from tests.unit.intake.making import as_records, body, votes
+
+TIMES = [(7, None), (8, 1_700_000_000_000)]
 
 
 def source(run=10**9, ratio=1.0, window=10**9):
@@ -22,6 +26,11 @@ def joined(*fetches):
         [value for each in fetches for value in each.values],
         *(np.concatenate([getattr(each, name) for each in fetches]) for name in ("partition", "offset", "recorded")),
     )
+
+
+def test_a_record_of_the_oldest_format_has_no_time():
+    fetched = [SimpleNamespace(key=b"a", value=body(id="a"), offset=offset, timestamp=time) for offset, time in TIMES]
+    assert read(3, fetched).recorded.tolist() == [-1, 1_700_000_000_000]
 
 
 def test_each_arena_gets_its_own_block():

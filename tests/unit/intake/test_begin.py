@@ -7,8 +7,6 @@ from hypothesis import strategies as st
 from streams.intake.begin import AnotherLog, Known, RecordsGone, begin
 from tests.unit.intake.making import seeded
 
-MARGIN = 50
-
 
 def known(**changes):
     """A partition with 1,000 records of which 400 are committed by us."""
@@ -18,100 +16,116 @@ def known(**changes):
 
 
 def test_a_commit_of_ours_is_where_it_begins():
-    assert begin(known(), MARGIN) == 400
-    assert begin(known(proven=900), MARGIN) == 400
-    assert begin(known(commit=1_000), MARGIN) == 1_000
+    assert begin(known()) == 400
+    assert begin(known(proven=900)) == 400
+    assert begin(known(commit=1_000)) == 1_000
 
 
 def test_what_was_never_read_is_read_from_the_first_record_of_the_log():
-    assert begin(known(commit=None, ours=False), MARGIN) == 0
-    assert begin(known(commit=None, ours=False, first=70), MARGIN) == 70
+    assert begin(known(commit=None, ours=False)) == 0
+    assert begin(known(commit=None, ours=False, first=70)) == 70
 
 
 def test_a_foreign_commit_of_what_was_never_read_is_not_believed():
-    assert begin(known(commit=1_000, ours=False, first=70), MARGIN) == 70
+    assert begin(known(commit=1_000, ours=False, first=70)) == 70
 
 
 def test_a_foreign_commit_ahead_is_not_believed_and_the_ledger_says_where_to_begin():
-    assert begin(known(commit=1_000, ours=False, proven=400), MARGIN) == 350
+    assert begin(known(commit=1_000, ours=False, proven=400, whole=350)) == 350
 
 
 def test_a_foreign_commit_that_goes_back_is_followed():
-    assert begin(known(commit=10, ours=False, proven=400), MARGIN) == 10
+    assert begin(known(commit=10, ours=False, proven=400, whole=350)) == 10
 
 
 def test_a_foreign_commit_from_before_the_log_begins_is_not_followed():
-    assert begin(known(commit=10, ours=False, proven=400, first=20), MARGIN) == 350
+    assert begin(known(commit=10, ours=False, proven=400, whole=350, first=20)) == 350
 
 
 def test_commits_that_are_gone_are_found_again_in_the_ledger():
-    assert begin(known(commit=None, ours=False, proven=400), MARGIN) == 350
+    assert begin(known(commit=None, ours=False, proven=400, whole=350)) == 350
 
 
-def test_the_margin_ends_at_the_beginning_of_the_log():
-    assert begin(known(commit=None, ours=False, proven=30), MARGIN) == 0
-    assert begin(known(commit=None, ours=False, proven=400, first=380), MARGIN) == 380
+def test_it_begins_nowhere_before_the_log_does():
+    assert begin(known(commit=None, ours=False, proven=400, whole=350, first=380)) == 380
 
 
 @pytest.mark.parametrize("reached", [{"commit": 1_001}, {"commit": 5, "ours": False, "proven": 1_001}])
 def test_a_log_that_ends_before_what_was_read_is_another_one(reached):
     with pytest.raises(AnotherLog, match=r"votes/2 ends at 1000, but 1001 records .* ISONOMY_TOPIC_PREFIX"):
-        begin(known(**reached), MARGIN)
+        begin(known(**reached))
+
+
+@pytest.mark.parametrize("commit", [None, 10, 900])
+def test_a_log_that_holds_another_record_than_the_ledger_says_is_another_one_however_long(commit):
+    with pytest.raises(AnotherLog, match=r"votes/2 holds another record at offset 399 .* ISONOMY_TOPIC_PREFIX"):
+        begin(known(commit=commit, ours=False, proven=400, whole=350, other=399))
 
 
 @pytest.mark.parametrize("reached", [{"commit": 400}, {"commit": 900, "ours": False, "proven": 400}])
 def test_records_that_are_gone_and_were_never_taken_stop_it(reached):
     with pytest.raises(RecordsGone, match=r"100 records are gone .*accept-gap votes/2 --up-to 500") as stopped:
-        begin(known(first=500, **reached), MARGIN)
+        begin(known(first=500, **reached))
     assert stopped.value.missing == 100
 
 
 def test_an_accepted_gap_is_passed_over():
-    assert begin(known(first=500, accepted=500), MARGIN) == 500
-    assert begin(known(first=500, accepted=900), MARGIN) == 500
+    assert begin(known(first=500, accepted=500)) == 500
+    assert begin(known(first=500, accepted=900)) == 500
 
 
 def test_a_gap_that_grew_since_it_was_accepted_stops_it_again():
     with pytest.raises(RecordsGone) as stopped:
-        begin(known(first=500, accepted=450), MARGIN)
+        begin(known(first=500, accepted=450))
     assert stopped.value.missing == 50
 
 
 def test_an_acceptance_moves_nothing_where_nothing_is_missing():
-    assert begin(known(accepted=900), MARGIN) == 400
-    assert begin(known(first=400, accepted=0), MARGIN) == 400
+    assert begin(known(accepted=900)) == 400
+    assert begin(known(first=400, accepted=0)) == 400
 
 
 offsets = st.integers(0, 60)
 partitions = st.builds(
-    lambda first, more, commit, ours, proven, accepted: Known(
-        "votes/2", first, first + more, commit, ours and commit is not None, proven, accepted
+    lambda first, more, commit, ours, proven, before, accepted: Known(
+        "votes/2",
+        first,
+        first + more,
+        commit,
+        ours and commit is not None,
+        proven,
+        max(0, (proven or 0) - before),
+        None,
+        accepted,
     ),
     offsets,
     offsets,
     st.none() | offsets,
     st.booleans(),
     st.none() | offsets,
+    st.integers(0, 70),
     offsets,
 )
 
 
 @settings(seeded, max_examples=2_000)
-@given(partitions, st.integers(0, 70))
-def test_no_record_is_passed_over_that_nobody_took_and_nobody_accepted(each, margin):
-    taken = each.commit if each.ours else each.proven
+@given(partitions)
+def test_no_record_is_passed_over_that_nobody_took_and_nobody_accepted(each):
+    # Of a fetch that was being written some blocks may be missing.
+    taken, whole = (each.commit, each.commit) if each.ours else (each.proven, each.whole)
     # Of a partition that was never read, nothing of what is gone was ever counted on.
     gone = range(each.first if taken is None else taken, each.first)
     missing = len([offset for offset in gone if offset >= each.accepted])
     if taken is not None and taken > each.end:
         with pytest.raises(AnotherLog):
-            begin(each, margin)
+            begin(each)
     elif missing:
         with pytest.raises(RecordsGone) as stopped:
-            begin(each, margin)
+            begin(each)
         assert stopped.value.missing == missing
     else:
-        position = begin(each, margin)
+        position = begin(each)
         assert each.first <= position <= each.end, "a place that the log has"
-        passed_over = range(each.first if taken is None else taken, position)
-        assert all(offset < each.first and offset < each.accepted for offset in passed_over)
+        passed_over = range(each.first if taken is None else whole, position)
+        assert all(offset < each.first for offset in passed_over)
+        assert all(offset < each.accepted for offset in range(taken or each.first, position))

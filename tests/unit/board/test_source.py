@@ -1,0 +1,38 @@
+"""The board's side of Redis: what somebody else writes to one arena's keys is no other arena's trouble."""
+
+import dataclasses
+
+import pytest
+
+from services.board.source import RedisSource
+from streams.contracts.settings import Settings
+from tests.support.stack import TestRedis
+
+
+@pytest.fixture
+def settings(redis_server: TestRedis, redis_prefix: str) -> Settings:
+    return dataclasses.replace(Settings(), redis_url=redis_server.url, redis_prefix=redis_prefix)
+
+
+async def test_what_is_no_list_of_boards_leaves_the_other_arenas(redis_server: TestRedis, settings: Settings) -> None:
+    keys = settings.keys
+    with redis_server.client() as redis:
+        redis.sadd(keys.arenas, "text", "code", b"\xff")
+        redis.sadd(keys.boards("text"), "overall", b"\xff")
+        redis.set(keys.boards("code"), b"not ours")
+        redis.mset({keys.shown(0): b"17", keys.shown(1): b"many"})
+        redis.sadd(keys.shown(2), b"not ours")
+        redis.set(keys.board("text", "overall"), b"{}")
+        redis.sadd(keys.fairness("text"), b"not ours")
+    source = RedisSource(settings)
+    try:
+        assert await source.names() == {"text": {"overall"}, "code": set()}
+        assert await source.shown([0, 1, 2, 3]) == {0: 17}
+        assert await source.shown([]) == {}
+        assert await source.read("text", ["overall"], judged=True) == [b"{}", None, None]
+        with redis_server.client() as redis:
+            redis.delete(keys.arenas)
+            redis.set(keys.arenas, b"not ours")
+        assert await source.names() == {}
+    finally:
+        await source.close()

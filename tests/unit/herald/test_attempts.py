@@ -1,0 +1,123 @@
+"""Attempts with channels that stand in: what one of them does is no trouble of the others."""
+
+import asyncio
+import time
+
+import msgspec
+import pytest
+
+from services.herald.delivering.attempts import Attempts
+from services.herald.delivering.journal import Journal
+from services.herald.delivering.tenure import NotOurs, Tenure, lease_time
+from services.herald.rules.book import Book, keyed
+from services.herald.rules.desk import Desk
+from services.herald.rules.grouping import Gathering, seal
+from streams.contracts.delivery import Answer, Outcome, State
+from streams.contracts.metrics import Metrics
+from streams.contracts.settings import Settings
+from tests.support.herald import make_subscription
+from tests.unit.herald.making import Producer, make_pending
+
+
+class Channels:
+    """`behaviour` by subscription: an error to raise; it is delivered else."""
+
+    def __init__(self, **behaviour):
+        self.behaviour = behaviour
+        self.told = []
+
+    async def send(self, subscription, message, alerts, still_ours):
+        still_ours()
+        self.told.append(subscription.id)
+        error = self.behaviour.get(subscription.id)
+        if error is not None:
+            raise error
+        return Answer(Outcome.DELIVERED, at=time.time(), seconds=0.0)
+
+
+async def attempted(channels, *names):
+    """Let every subscription of these names be told of one alert; returns the attempts and what was written."""
+    book, tenure, producer = Book(), Tenure(), Producer()
+    tenure.confirm(lease_time())
+    journal = Journal(producer, "deliveries", book, tenure, "me")
+    attempts = Attempts(Settings(), Metrics(), Desk(book, Gathering(0.0, 50)), journal, tenure, channels)
+    for name in names:
+        subscription = make_subscription(name, f"https://{name}.example.com/hook")
+        book.take_subscription(name, subscription)
+        sealed = seal([make_pending(subscription)], 1.0)
+        await journal.write(keyed(sealed))
+        attempts.put(sealed)
+    attempts.hand_out(2.0)
+    while attempts._lanes._tasks:
+        await asyncio.sleep(0)
+    return attempts, {record.subscription: record for record in producer.records}
+
+
+@pytest.mark.parametrize("error", [KeyError("secret"), RuntimeError("secret"), AssertionError(), ValueError("secret")])
+async def test_a_channel_that_raises_is_one_failed_delivery_and_nobody_else_s(error, caplog):
+    channels = Channels(odd=error)
+    attempts, written = await attempted(channels, "odd", "fine")
+    assert attempts.failure is None
+    assert written["fine"].state is State.DELIVERED
+    odd = written["odd"]
+    assert (odd.state, odd.attempt, odd.answer.outcome) == (State.PENDING, 1, Outcome.FAILED)
+    assert odd.answer.detail == f"sending raised {type(error).__name__}"
+    assert "odd: sending raised" in caplog.text
+    assert "secret" not in caplog.text
+
+
+async def test_an_attempt_that_is_not_ours_is_no_failure_and_made_again():
+    channels = Channels(late=NotOurs())
+    original = channels.send
+
+    async def once(subscription, *rest):
+        try:
+            return await original(subscription, *rest)
+        finally:
+            channels.behaviour.clear()
+
+    channels.send = once
+    attempts, written = await attempted(channels, "late")
+    assert attempts.failure is None
+    assert channels.told == ["late", "late"]
+    assert (written["late"].state, written["late"].attempt) == (State.DELIVERED, 1)
+
+
+@pytest.mark.parametrize("error", [None, RuntimeError("no")], ids=["delivered", "failed"])
+async def test_what_comes_late_of_a_message_that_is_being_sent_is_sent_behind_it(error):
+    """Of the herald before: its records of one message may come in two parts."""
+    channels = Channels(s=error)
+    original, under_way = channels.send, asyncio.Event()
+    later = asyncio.Event()
+
+    async def held(*arguments):
+        under_way.set()
+        await later.wait()
+        return await original(*arguments)
+
+    channels.send = held
+    book, tenure, producer = Book(), Tenure(), Producer()
+    tenure.confirm(lease_time())
+    journal = Journal(producer, "deliveries", book, tenure, "me")
+    attempts = Attempts(Settings(), Metrics(), Desk(book, Gathering(0.0, 50)), journal, tenure, channels)
+    subscription = make_subscription("s", "https://s.example.com/hook")
+    book.take_subscription("s", subscription)
+    first = make_pending(subscription)
+    one, two = seal([first, msgspec.structs.replace(first, id="of another alert")], 1.0)
+    await journal.write(keyed([one]))
+    attempts.put([one])
+    attempts.hand_out(2.0)
+    await under_way.wait()
+    await journal.write(keyed([two]))
+    attempts.put([one, two])
+    later.set()
+    while attempts._lanes._tasks:
+        await asyncio.sleep(0)
+    channels.behaviour.clear()
+    attempts.hand_out(time.time() + 1e6)
+    while attempts._lanes._tasks:
+        await asyncio.sleep(0)
+    assert channels.told == ["s", "s"]
+    assert {name: each.state for name, each in book.deliveries.items()} == dict.fromkeys(
+        (one.id, two.id), State.DELIVERED
+    )

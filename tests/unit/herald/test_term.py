@@ -1,0 +1,109 @@
+"""A term's loop by itself: what it writes, and when."""
+
+import asyncio
+import contextlib
+import math
+from types import SimpleNamespace
+
+import msgspec
+
+from services.herald.delivering.tenure import lease_time
+from services.herald.delivering.term import Term
+from services.herald.rules.grouping import seal
+from streams.contracts.alert import Status
+from streams.contracts.delivery import State, delivery_id, encode_record
+from streams.contracts.metrics import Metrics
+from streams.contracts.settings import Settings
+from tests.support.herald import make_subscription
+from tests.unit.herald.making import Producer, large, make_pending
+
+S = make_subscription("s", "https://s.example.com/hook")
+
+
+def make_term(producer):
+    term = Term(Settings(), Metrics(), "me", None, producer, None)
+    term._not_before = 0.0
+    term._next["forget"] = math.inf
+    term._tenure.confirm(lease_time())
+    return term
+
+
+async def follow(term, turns=3, then=lambda: None):
+    """Let the loop go round some times, and some times more after something has come."""
+    following = asyncio.create_task(term._follow([]))
+    await asyncio.sleep(turns * 0.03)
+    then()
+    await asyncio.sleep(turns * 0.03)
+    following.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await following
+
+
+async def test_what_a_late_record_overtook_is_written_again_as_it_is_by_then():
+    producer = Producer()
+    term = make_term(producer)
+    book = term._book
+    book.take_subscription("s", S)
+    (known,) = seal([make_pending(S)], 1.0)
+    book.take(known.id, msgspec.structs.replace(known, attempt=1, by="me"), 5)
+    late = msgspec.structs.replace(known, by="frozen")
+    assert book.take(late.id, late, 6)
+    term._inflow.overtaken.append(late.id)
+    done = msgspec.structs.replace(known, state=State.DELIVERED, attempt=2, by="me")
+    book.take(done.id, done, 7)  # by a lane, before the loop comes to it
+    await follow(term)
+    assert [record.state for record in producer.records] == [State.DELIVERED]
+
+
+async def test_a_message_of_another_herald_that_came_late_is_sent(monkeypatch):
+    """Nobody has it in hand: its herald is gone, and what we had gathered goes behind it."""
+    term = make_term(Producer())
+    handed = []
+    monkeypatch.setattr(term._attempts, "put", lambda deliveries: handed.append([each.id for each in deliveries]))
+    term._book.take_subscription("s", S)
+    first = make_pending(S)
+    sealed = [
+        msgspec.structs.replace(each, by="frozen")
+        for each in seal([first, msgspec.structs.replace(first, id="of another alert")], 1.0)
+    ]
+    mine = [msgspec.structs.replace(each, message="of mine", by="me") for each in sealed]
+
+    def late() -> None:
+        assert handed == []
+        for offset, each in enumerate(sealed):
+            term._inflow._delivery(SimpleNamespace(key=each.id.encode(), value=encode_record(each), offset=offset))
+        for each in mine:
+            term._book.take(each.id, each, 7)
+
+    await follow(term, then=late)
+    assert [sorted(each) for each in handed] == [sorted(each.id for each in sealed)]
+
+
+async def test_what_was_forgotten_meanwhile_is_not_written_again():
+    producer = Producer()
+    term = make_term(producer)
+    term._inflow.overtaken.append("gone")
+    await follow(term)
+    assert producer.records == []
+
+
+async def test_a_delivery_that_is_too_large_is_dead_and_counted_and_its_end_waits_no_more():
+    producer = Producer(most=1_000)
+    term = make_term(producer)
+    book = term._book
+    book.take_subscription("s", S)
+    firing = large(make_pending(S))
+    end = msgspec.structs.replace(
+        firing,
+        id=delivery_id("s", firing.alert, Status.RESOLVED, firing.severity),
+        status=Status.RESOLVED,
+        state=State.WAITING,
+        body=make_pending(S).body,
+    )
+    book.take(end.id, end, 0)
+    term._desk.gathering.add(firing, 0.0)
+    await follow(term)
+    states = {each.status: (each.state, each.body is None) for each in book.deliveries.values()}
+    assert states == {Status.FIRING: (State.DEAD, True), Status.RESOLVED: (State.SKIPPED, False)}
+    counted = term._metrics.herald_deliveries.labels("webhook", "dead")._value.get()
+    assert counted == 1

@@ -1,0 +1,64 @@
+"""What is looked at before a process begins, and while others are waited for."""
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from services.cli import up
+from services.cli.admission import require_codecs
+from services.cli.errors import UserError
+from services.local.ports import HOST, free_port
+
+
+def test_a_worker_without_the_library_of_the_codecs_does_not_start(monkeypatch):
+    require_codecs()
+    monkeypatch.setattr("aiokafka.codec.cramjam", None)
+    with pytest.raises(UserError, match="cramjam cannot be imported"):
+        require_codecs()
+
+
+class Answers(BaseHTTPRequestHandler):
+    """What /readyz says."""
+
+    status, body = 200, b""
+
+    def do_GET(self) -> None:
+        self.send_response(self.status)
+        self.end_headers()
+        self.wfile.write(self.body)
+
+    def log_message(self, *args: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    with HTTPServer((HOST, 0), Answers) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://{HOST}:{server.server_address[1]}/readyz"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "told"),
+    [
+        (200, b'{"ready": true}', (True, "")),
+        (503, b'{"ready": false, "doing": {"intake": "35 %"}}', (False, "{'intake': '35 %'}")),
+        (503, b'{"ready": false, "doing": {}}', (False, "")),
+        (503, b'{"ready": false}', (False, "")),
+        (503, b"[]", (False, "")),
+        (503, b"no JSON", (False, "")),
+    ],
+)
+def test_a_process_says_what_long_take_over_it_is_at(url, monkeypatch, status, body, told):
+    monkeypatch.setattr(Answers, "status", status)
+    monkeypatch.setattr(Answers, "body", body)
+    assert up._ask(url) == told
+
+
+def test_a_process_that_does_not_answer_says_nothing():
+    assert up._ask(f"http://{HOST}:{free_port()}/readyz") == (False, "")
