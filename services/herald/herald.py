@@ -46,6 +46,8 @@ class Herald(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
         self._topic = settings.topic(DELIVERIES.name)
         self._by = f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"
         self._chosen = asyncio.Event()
+        self._assigned = False
+        """Whether the group says so now; not while it chooses."""
         self._term: Term | None = None
         self._term_over = asyncio.Event()
         self._term_over.set()
@@ -81,16 +83,18 @@ class Herald(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
                     polling.result()
                 self._chosen.clear()
                 await self._one_term(producer, polling)
-                self._choose_again_if(member)
+                self._choose_again()
         finally:
             polling.cancel()
             await asyncio.wait({polling})
 
-    def _choose_again_if(self, member: AIOKafkaConsumer) -> None:
+    def _choose_again(self) -> None:
         """Claim again when the group has known no other for a session, though another claimed: it must have gone."""
 
         def look() -> None:
-            if self._term is None and TopicPartition(self._topic, 0) in member.assignment():
+            # Not by the consumer's assignment: that holds until there is another, so while the group chooses, a herald
+            # that woke would claim, and cut off the one that delivers.
+            if self._term is None and self._assigned:
                 self._chosen.set()
 
         asyncio.get_running_loop().call_later(SESSION_MS / 1000, look)
@@ -146,6 +150,7 @@ class Herald(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
     async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
         """End the term before the group chooses another."""
         self._chosen.clear()
+        self._assigned = False
         if self._term is not None:
             self._term.stop()
             with contextlib.suppress(TimeoutError):
@@ -154,5 +159,6 @@ class Herald(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
 
     async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
         """Begin a term, when the one partition that counts is ours."""
-        if TopicPartition(self._topic, 0) in assigned:
+        self._assigned = TopicPartition(self._topic, 0) in assigned
+        if self._assigned:
             self._chosen.set()

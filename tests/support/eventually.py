@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import os
 import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -10,6 +11,8 @@ T = TypeVar("T")
 
 DEADLINE = 15.0
 EVERY = 0.02
+PATIENCE = float(os.environ.get("ISONOMY_TEST_PATIENCE", "1"))
+"""Deadlines are so many times longer. They only end tests that fail, so a shared machine may have more."""
 
 
 def eventually(condition: Callable[[], T], deadline: float = DEADLINE, *, every: float = EVERY) -> T:
@@ -17,7 +20,7 @@ def eventually(condition: Callable[[], T], deadline: float = DEADLINE, *, every:
 
     An `AssertionError` raised by the condition counts as "not yet"; the last one is shown when time is up.
     """
-    end = time.monotonic() + deadline
+    end = time.monotonic() + deadline * PATIENCE
     while True:
         last: object = None
         try:
@@ -27,7 +30,7 @@ def eventually(condition: Callable[[], T], deadline: float = DEADLINE, *, every:
         except AssertionError as error:
             last = error
         if time.monotonic() >= end:
-            raise AssertionError(f"not true within {deadline:g} s: {_describe(condition)}; last: {last!r}")
+            raise AssertionError(f"not true within {deadline * PATIENCE:g} s: {_describe(condition)}; last: {last!r}")
         time.sleep(every)
 
 
@@ -35,7 +38,7 @@ async def eventually_async(
     condition: Callable[[], T | Awaitable[T]], deadline: float = DEADLINE, *, every: float = EVERY
 ) -> T:
     """Do what `eventually` does without blocking the event loop; the condition may be a coroutine function."""
-    end = time.monotonic() + deadline
+    end = time.monotonic() + deadline * PATIENCE
     while True:
         last: object = None
         try:
@@ -47,7 +50,7 @@ async def eventually_async(
         except AssertionError as error:
             last = error
         if time.monotonic() >= end:
-            raise AssertionError(f"not true within {deadline:g} s: {_describe(condition)}; last: {last!r}")
+            raise AssertionError(f"not true within {deadline * PATIENCE:g} s: {_describe(condition)}; last: {last!r}")
         await asyncio.sleep(every)
 
 
