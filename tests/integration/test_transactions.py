@@ -9,7 +9,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from streams.contracts.topics import DEAD_LETTERS, MODELS, VOTES
-from tests.support.eventually import eventually, eventually_async
+from tests.support.eventually import PATIENCE, eventually, eventually_async
 from tests.support.pipeline import Pipeline, Vote, Worker, assert_same_boards, encode, fold_votes, make_votes
 from tests.support.stack import TestBroker
 
@@ -130,5 +130,5 @@ async def test_one_vote_a_transaction_is_as_fresh_as_a_plain_one(pipeline: Pipel
             ages.append(time.monotonic() - began)
     # A partition that ends in a marker was taken for one that has more to give, and votes waited up to 5 s for it.
     assert sorted(ages)[len(ages) // 2] < 1.0, sorted(ages)
-    assert sorted(ages)[-4] < 3.0, sorted(ages)  # a busy machine may hold a few up
+    assert sorted(ages)[-4] < 3.0 * PATIENCE, sorted(ages)  # a busy machine may hold a few up
     assert worker.process.alive
