@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 from tests.browser.stack import Feed, Stack, board_process
+from tests.support.eventually import PATIENCE
 from tests.support.gateway import gateway_process
 from tests.support.pipeline import Pipeline
 from tests.support.scenario import BATTLES
@@ -29,7 +30,7 @@ FLAGS = [
 FAIRNESS = "[default]\nreview_battles = 1_000\n"
 WIDE, PHONE = (1280, 900), (360, 740)
 
-expect.set_options(timeout=15_000)
+expect.set_options(timeout=15_000 * PATIENCE)
 
 
 @pytest.fixture(scope="package")
@@ -107,6 +108,7 @@ def visit(browser: Browser, stack: Stack) -> Iterator[Visit]:
         context = browser.new_context(viewport={"width": size[0], "height": size[1]}, color_scheme=scheme)  # type: ignore[arg-type]  # "light" or "dark"
         contexts.append(context)
         page = context.new_page()
+        page.set_default_timeout(30_000 * PATIENCE)
         if quiet:
             page.on("console", hear)
             page.on("pageerror", lambda error: complaints.append(f"uncaught: {error}"))

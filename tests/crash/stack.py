@@ -1,6 +1,8 @@
 """The processes of a crash suite under a supervisor, and what is done to them, written down with its time."""
 
 import random
+import re
+import signal
 import time
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -74,7 +76,8 @@ class Stack(ABC):
         self.exits: Counter[str] = Counter()
         """How often each ended with which code on the way."""
         self._killed: set[str] = set()
-        self._spares = frozenset(spares)
+        self._down = set(spares)
+        """Those that are not to run now."""
         # One supervisor each, so that one process can be kept down while the others are kept up.
         self._supervisors = {
             name: Supervisor({name: child}, report=self._heard, patience=PATIENCE)
@@ -87,28 +90,38 @@ class Stack(ABC):
 
     def start(self) -> None:
         for name, supervisor in self._supervisors.items():
-            if name not in self._spares:
+            if name not in self._down:
                 supervisor.start()
         for name, worker in self.workers.items():
-            if name not in self._spares:
+            if name not in self._down:
                 worker.wait_ready()
 
     def stop(self) -> dict[str, int | None]:
-        """SIGTERM to all, the last first; returns the exit codes."""
-        for supervisor in reversed(self._supervisors.values()):
-            supervisor.stop()
+        """SIGTERM to all, the last first; returns the exit codes.
+
+        Who was started a moment ago still loads its modules, and would end by the signal itself: it is waited for.
+        """
+        up = [child for name, child in self.children.items() if child.started and name not in self._down]
+        try:
+            self.watch_until(lambda: all(map(_takes_sigterm, up)), RECOVERY_SECONDS)
+        finally:
+            for supervisor in reversed(self._supervisors.values()):
+                supervisor.stop()
+        self._down |= set(self.children)
         return {name: child.poll() for name, child in self.children.items() if child.started}
 
     def hold(self, *names: str) -> None:
         """SIGTERM, and keep them down until `release`."""
         for name in names:
             self._supervisors[name].stop()
+            self._down.add(name)
             self.log.say(f"stopped {name}")
 
     def release(self, *names: str) -> None:
         """Start what was held, or a spare."""
         for name in names:
             self._supervisors[name].start()
+            self._down.discard(name)
             self.log.say(f"started {name}")
 
     def watch(self, seconds: float) -> None:
@@ -175,6 +188,18 @@ class Stack(ABC):
             self.log.say(f"{report.name} could not start: {report.detail}")
         elif report.what is Happening.RESTARTED:
             self.log.say(f"{report.name} started again")
+
+
+def _takes_sigterm(child: ChildProcess) -> bool:
+    """Whether a process is up and has a handler for SIGTERM."""
+    if not child.alive:
+        return False
+    try:
+        status = Path(f"/proc/{child.pid}/status").read_text()
+    except FileNotFoundError:  # it ended just now
+        return False
+    (caught,) = re.findall(r"^SigCgt:\s*([0-9a-f]+)$", status, re.MULTILINE)
+    return bool(int(caught, 16) >> (signal.SIGTERM - 1) & 1)
 
 
 class Sender(Protocol):
