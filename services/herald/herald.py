@@ -82,6 +82,8 @@ class Herald(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
                 if polling.done():
                     polling.result()
                 self._chosen.clear()
+                if not self._assigned:  # the group took it back before this task came to run
+                    continue
                 await self._one_term(producer, polling)
                 self._choose_again()
         finally:

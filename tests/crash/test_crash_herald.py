@@ -198,8 +198,8 @@ def repeated(stack: HeraldStack, endpoints: Endpoints) -> int:
             repeats += 1
             assert first.headers["webhook-id"] == second.headers["webhook-id"], what
             # Between the two another term began: after a kill, or because the group chose anew, as it does when the
-            # frozen one wakes. What was sent before is acknowledged a moment later.
-            between = [at for _, at in claims if first.at - LEASE <= at <= second.at]
+            # frozen one wakes. What the one before sent may be acknowledged behind the claim; then the next one waits.
+            between = [at for _, at in claims if first.at <= at <= second.at or first.at < at + LEASE <= second.at]
             assert between, f"{what} was acknowledged at {first.at} and {second.at} in one term: {claims}"
             # An answer's time is that of the beginning of its attempt. What a frozen herald writes when it wakes comes
             # after the claim of the one that sent again; before that claim there is no record.

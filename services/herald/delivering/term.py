@@ -99,11 +99,15 @@ class Term:
         tasks: set[asyncio.Task[Any]] = set()
         released = False
         try:
-            owed = await self._take_over()
-            tasks |= {
-                asyncio.create_task(each) for each in (self._inflow.read(), self._inflow.confirm(), self._stop.wait())
-            }
-            tasks.add(asyncio.create_task(self._follow(owed)))
+            stopping, taking = asyncio.create_task(self._stop.wait()), asyncio.create_task(self._take_over())
+            tasks |= {stopping, taking}
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            if not taking.done():
+                # The group moves on, and throws out who makes it wait: nothing is under way that would have to end.
+                return
+            tasks |= {asyncio.create_task(each) for each in (self._inflow.read(), self._inflow.confirm())}
+            tasks.add(asyncio.create_task(self._follow(taking.result())))
+            tasks.remove(taking)
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in tasks:
                 if task.done():

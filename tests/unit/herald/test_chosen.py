@@ -48,3 +48,29 @@ async def test_it_stands_by_when_the_group_chose_another(herald: Herald) -> None
     await herald.on_partitions_revoked(CHOSEN)
     await herald.on_partitions_assigned([])
     assert not await looked(herald)
+
+
+async def test_no_term_begins_when_the_group_takes_it_back_at_once(herald: Herald, monkeypatch) -> None:
+    """Assigned and revoked in one breath: whoever waited has been woken by then."""
+    begun: list[bool] = []
+
+    async def one_term(*_: object) -> None:
+        begun.append(herald._assigned)
+
+    async def never(_: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(herald, "_one_term", one_term)
+    monkeypatch.setattr(herald, "_poll", never)
+    terms = asyncio.create_task(herald._terms(None, None))
+    await asyncio.sleep(0.01)
+    await herald.on_partitions_assigned(CHOSEN)
+    await asyncio.sleep(0)  # what waited is woken, and has not run
+    await herald.on_partitions_revoked(CHOSEN)
+    await asyncio.sleep(0.01)
+    assert begun == []
+    await herald.on_partitions_assigned(CHOSEN)
+    await asyncio.sleep(0.01)
+    assert begun == [True]
+    terms.cancel()
+    await asyncio.wait({terms})

@@ -107,3 +107,20 @@ async def test_a_delivery_that_is_too_large_is_dead_and_counted_and_its_end_wait
     assert states == {Status.FIRING: (State.DEAD, True), Status.RESOLVED: (State.SKIPPED, False)}
     counted = term._metrics.herald_deliveries.labels("webhook", "dead")._value.get()
     assert counted == 1
+
+
+async def test_a_take_over_ends_when_the_group_moves_on(monkeypatch):
+    """The group waits for a session, and throws out who takes longer: a long take-over must not make it."""
+    term = Term(Settings(), Metrics(), "me", None, Producer(), None)
+    begun = asyncio.Event()
+
+    async def for_ever():
+        begun.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(term, "_take_over", for_ever)
+    running = asyncio.create_task(term.run())
+    await begun.wait()
+    term.stop()
+    async with asyncio.timeout(10):
+        await running
