@@ -99,16 +99,29 @@ class Stack(ABC):
     def stop(self) -> dict[str, int | None]:
         """SIGTERM to all, the last first; returns the exit codes.
 
-        Who was started a moment ago still loads its modules, and would end by the signal itself: it is waited for.
+        Who was started a moment ago still loads its modules, or has looked at Kafka and Redis and not come to Faust,
+        whose handler is the one that counts. It would end by the signal itself: it is waited for.
         """
-        up = [child for name, child in self.children.items() if child.started and name not in self._down]
+        up = [name for name, child in self.children.items() if child.started and name not in self._down]
         try:
-            self.watch_until(lambda: all(map(_takes_sigterm, up)), RECOVERY_SECONDS)
+            self.watch_until(lambda: all(map(self._takes_sigterm, up)), RECOVERY_SECONDS)
         finally:
             for supervisor in reversed(self._supervisors.values()):
                 supervisor.stop()
         self._down |= set(self.children)
         return {name: child.poll() for name, child in self.children.items() if child.started}
+
+    def _takes_sigterm(self, name: str) -> bool:
+        """Whether a process is up, a worker so far that it answers, and has a handler for SIGTERM."""
+        child, worker = self.children[name], self.workers.get(name)
+        if not child.alive or (worker is not None and not worker.is_ready()):
+            return False
+        try:
+            status = Path(f"/proc/{child.pid}/status").read_text()
+        except FileNotFoundError:  # it ended just now
+            return False
+        (caught,) = re.findall(r"^SigCgt:\s*([0-9a-f]+)$", status, re.MULTILINE)
+        return bool(int(caught, 16) >> (signal.SIGTERM - 1) & 1)
 
     def hold(self, *names: str) -> None:
         """SIGTERM, and keep them down until `release`."""
@@ -188,18 +201,6 @@ class Stack(ABC):
             self.log.say(f"{report.name} could not start: {report.detail}")
         elif report.what is Happening.RESTARTED:
             self.log.say(f"{report.name} started again")
-
-
-def _takes_sigterm(child: ChildProcess) -> bool:
-    """Whether a process is up and has a handler for SIGTERM."""
-    if not child.alive:
-        return False
-    try:
-        status = Path(f"/proc/{child.pid}/status").read_text()
-    except FileNotFoundError:  # it ended just now
-        return False
-    (caught,) = re.findall(r"^SigCgt:\s*([0-9a-f]+)$", status, re.MULTILINE)
-    return bool(int(caught, 16) >> (signal.SIGTERM - 1) & 1)
 
 
 class Sender(Protocol):
