@@ -80,10 +80,16 @@ def redis_prefix() -> str:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as `integration` whatever starts a server, so that `-m 'not integration'` starts nothing."""
+    """Mark as `integration` whatever starts a server, so that `-m 'not integration'` starts nothing.
+
+    With ISONOMY_TEST_RERUNS those may fail so many times, each of which is listed: a shared machine stands still.
+    """
+    reruns = int(os.environ.get("ISONOMY_TEST_RERUNS", "0"))
     for item in items:
         if {"broker", "redis_server"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.integration)
+        if reruns and (item.get_closest_marker("integration") or item.get_closest_marker("crash")):
+            item.add_marker(pytest.mark.flaky(reruns=reruns))
 
 
 ROOMS = {

@@ -129,6 +129,6 @@ async def test_one_vote_a_transaction_is_as_fresh_as_a_plain_one(pipeline: Pipel
             await eventually_async(lambda: (board := pipeline.board()) and board.battles >= number, 20)  # noqa: B023
             ages.append(time.monotonic() - began)
     # A partition that ends in a marker was taken for one that has more to give, and votes waited up to 5 s for it.
-    assert sorted(ages)[len(ages) // 2] < 1.0, sorted(ages)
+    assert sorted(ages)[len(ages) // 2] < 1.0 * PATIENCE, sorted(ages)
     assert sorted(ages)[-4] < 3.0 * PATIENCE, sorted(ages)  # a busy machine may hold a few up
     assert worker.process.alive
