@@ -5,9 +5,9 @@ from __future__ import annotations
 from rich.table import Table
 from rich.text import Text
 
-from services.audit.plain import printable
 from streams.audit.dates import iso
 from streams.contracts.alert import Alert, Evidence, Status
+from streams.contracts.names import shown
 
 
 def alerts_table(alerts: list[Alert], width: int, top: int | None) -> Table:
@@ -26,7 +26,7 @@ def alerts_table(alerts: list[Alert], width: int, top: int | None) -> Table:
         evidence = alert.evidence
         cells: dict[str, str | Text] = {
             "kind": alert.kind.value.replace("_", " ") + (" (over)" if alert.status is Status.RESOLVED else ""),
-            "about": Text(printable(alert.subject.name or "the feed"), style="bold"),
+            "about": Text(shown(alert.subject.name or "the feed"), style="bold"),
             "since": iso(alert.starts_at),
             "shown by": iso(alert.detected_at),
             "expected": _number(_first(evidence, "expected", "expected_since", "expected_appearances")),

@@ -7,11 +7,11 @@ from html import escape
 from typing import Any
 
 from services.audit import plots
-from services.audit.plain import printable
 from services.audit.show import VERDICTS
 from services.audit.style import CSS
 from streams.audit.dates import iso
 from streams.audit.report import Answer, Report
+from streams.contracts.names import shown
 
 
 def page(report: Report) -> str:
@@ -156,4 +156,4 @@ def _shown(value: object) -> str:
 
 
 def _text(text: str) -> str:
-    return escape(printable(text))
+    return escape(shown(text))

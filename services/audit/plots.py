@@ -7,10 +7,10 @@ from html import escape
 from typing import Any
 
 from services.audit import svg
-from services.audit.plain import printable
 from streams.audit.dates import iso
 from streams.audit.report import Report
 from streams.contracts.alert import Kind
+from streams.contracts.names import shown
 
 LINES = 6
 """Lines of one plot."""
@@ -46,7 +46,7 @@ def all_plots(report: Report) -> Iterator[str]:
 def _plot(title: str, drawn: str, numbers: list[tuple[str, ...]]) -> Iterator[str]:
     if not drawn:
         return
-    rows = "".join("<tr>" + "".join(f"<td>{escape(printable(cell))}</td>" for cell in row) + "</tr>" for row in numbers)
+    rows = "".join("<tr>" + "".join(f"<td>{escape(shown(cell))}</td>" for cell in row) + "</tr>" for row in numbers)
     yield (
         f"<h2>{escape(title)}</h2>{drawn}<details><summary>The numbers</summary>"
         f'<div class="wide"><table><caption>{escape(title)}</caption><tbody>{rows}</tbody></table></div></details>'

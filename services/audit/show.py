@@ -10,8 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from services.audit.alerts import alerts_table
-from services.audit.plain import printable
 from streams.audit.report import Answer, Report
+from streams.contracts.names import shown
 
 BAR = 24
 """Characters of the longest bar."""
@@ -28,7 +28,7 @@ def show_report(console: Console, report: Report, top: int | None = None) -> Non
 def _parts(report: Report, width: int, top: int | None) -> Iterator[RenderableType]:
     period = report.period
     what = "published snapshots" if report.kind == "snapshots" else "votes"
-    yield Text(f"Audit of {printable(report.source)}", style="bold")
+    yield Text(f"Audit of {shown(report.source)}", style="bold")
     yield Text(
         f"{what}, {period.start} to {period.end}: {period.snapshots} snapshots, {report.counts.models} models",
         style="dim",
@@ -73,7 +73,7 @@ def _sentences(sentences: Iterable[str], mark: str) -> Iterator[RenderableType]:
         line = Table.grid(padding=0)
         line.add_column(width=len(mark), no_wrap=True)
         line.add_column()
-        line.add_row(mark, Text(printable(each)))
+        line.add_row(mark, Text(shown(each)))
         yield line
 
 
@@ -105,12 +105,12 @@ def _bars(shares: dict[str, float], most: int | None) -> Table:
     table.add_column(max_width=28, no_wrap=True, overflow="ellipsis")
     table.add_column(justify="right")
     table.add_column(style="cyan", no_wrap=True)
-    shown = list(shares.items())[:most]
-    scale = max((share for _, share in shown), default=0.0) or 1.0
-    for name, share in shown:
-        label = Text(f"  {printable(name)}".replace("_", " "))
+    largest = list(shares.items())[:most]
+    scale = max((share for _, share in largest), default=0.0) or 1.0
+    for name, share in largest:
+        label = Text(f"  {shown(name)}".replace("_", " "))
         table.add_row(label, f"{share:.1%}", "█" * round(BAR * share / scale))
-    rest = list(shares.items())[len(shown) :]
+    rest = list(shares.items())[len(largest) :]
     if rest:
         table.add_row(f"  {len(rest)} others", f"{sum(share for _, share in rest):.1%}", "")
     return table

@@ -7,7 +7,7 @@ from html import escape
 
 import numpy as np
 
-from services.audit.plain import printable
+from streams.contracts.names import shown
 
 WIDTH, HEIGHT = 480, 260
 """Narrow, so that letters stay readable on a phone."""
@@ -45,7 +45,7 @@ def lines(title: str, about: str, series: Mapping[str, Line], *, percent: bool =
         path = " ".join(f"{x_of(x):.1f},{y_of(y):.1f}" for x, y in points[name])
         style = f'class="s{number % 6}" stroke-dasharray="{DASHES[number % 6]}"'
         parts.append(f'<polyline fill="none" stroke-width="2" {style} points="{path}"/>')
-        label = escape(printable(name if len(name) < 16 else name[:14] + "…"))
+        label = escape(shown(name if len(name) < 16 else name[:14] + "…"))
         parts.append(f'<text x="{WIDTH - RIGHT + 8}" y="{place + 4:.1f}" class="t{number % 6}">{label}</text>')
     return _svg(title, about, parts, HEIGHT)
 
@@ -59,17 +59,17 @@ def bars(title: str, about: str, values: Mapping[str, float], *, percent: bool =
     for at, (name, value) in enumerate(values.items()):
         y = TOP + 24 * at
         length = (WIDTH - NAMES - NUMBERS) * value / most
-        label = escape(printable(name if len(name) < 21 else name[:19] + "…"))
-        shown = f"{value:.1%}" if percent else f"{value:,.0f}"
+        label = escape(shown(name if len(name) < 21 else name[:19] + "…"))
+        number = f"{value:.1%}" if percent else f"{value:,.0f}"
         parts.append(f'<text x="{NAMES - 8}" y="{y + 14}" text-anchor="end">{label}</text>')
         parts.append(f'<rect x="{NAMES}" y="{y + 2}" width="{max(length, 1):.1f}" height="16" class="b"/>')
-        parts.append(f'<text x="{NAMES + 6 + length:.1f}" y="{y + 14}">{shown}</text>')
+        parts.append(f'<text x="{NAMES + 6 + length:.1f}" y="{y + 14}">{number}</text>')
     return _svg(title, about, parts, TOP + 24 * len(values) + 8)
 
 
 def _svg(title: str, about: str, parts: Sequence[str], height: int) -> str:
     name = f"p{abs(_number(title))}"
-    head = f'<title id="{name}t">{escape(title)}</title><desc id="{name}d">{escape(printable(about))}</desc>'
+    head = f'<title id="{name}t">{escape(title)}</title><desc id="{name}d">{escape(shown(about))}</desc>'
     return (
         f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-labelledby="{name}t {name}d"'
         f' preserveAspectRatio="xMidYMid meet">{head}{"".join(parts)}</svg>'

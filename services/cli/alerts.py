@@ -16,6 +16,7 @@ from services.cli.common import format_option, read_settings
 from services.cli.errors import UserError
 from streams.contracts.connect import COMMAND, redis_client
 from streams.contracts.keys import names_of
+from streams.contracts.names import shown
 from streams.contracts.settings import Settings
 
 LOOK_SECONDS = 0.25
@@ -77,14 +78,15 @@ def _read(redis: Any, settings: Settings, arenas: list[str]) -> list[dict[str, A
 
 
 def _print(alerts: list[dict[str, Any]]) -> None:
-    from rich.console import Console
     from rich.text import Text
 
-    console = Console()
+    from services.cli.show import console_of
+
+    console = console_of()
     for alert in alerts:
         head = f"{alert['severity']:8} {alert['arena']} · {alert['kind']}"
-        console.print(Text(head, style=_STYLES.get(alert["severity"], "")))
-        console.print(Text(f"         {alert['summary']}"))
-        console.print(Text(f"         runbook: {alert['runbook_url']}", style="dim"))
+        console.print(Text(shown(head), style=_STYLES.get(alert["severity"], "")))
+        console.print(Text(f"         {shown(alert['summary'])}"))
+        console.print(Text(f"         runbook: {shown(alert['runbook_url'])}", style="dim"))
     if not alerts:
         console.print("no alert fires")

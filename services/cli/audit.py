@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from services.cli.common import read_columns, source_options
+from services.cli.common import json_text, read_columns, source_options
 from services.cli.errors import UserError
 from services.sources import SourceError
+from streams.contracts.names import shown
 
 if TYPE_CHECKING:
     from streams.audit.report import Report
@@ -96,7 +97,7 @@ def command(
     except SourceError as error:
         raise UserError(str(error)) from None
     for line in refused[:10]:
-        click.echo(f"refused {line}", err=True)
+        click.echo(shown(f"refused {line}"), err=True)
     if len(refused) > 10:
         click.echo(f"refused {len(refused):,} in all", err=True)
     _write(report, form, output, top)
@@ -115,9 +116,7 @@ def _write(report: Report, form: str, output: Path | None, top: int | None) -> N
 
 def _print(report: Report, form: str, stream: TextIO, top: int | None) -> None:
     if form == "json":
-        import msgspec
-
-        stream.write(msgspec.json.encode(report, order="deterministic").decode() + "\n")
+        stream.write(json_text(report, "deterministic") + "\n")
     elif form == "html":
         from services.audit.page import page
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import click
 
 from services.cli.errors import UserError
 from streams.contracts.connect import check_connections
+from streams.contracts.names import as_json_escapes
 from streams.contracts.settings import InvalidSetting, Settings
 
 
@@ -25,6 +26,13 @@ def read_settings(**changes: str | None) -> Settings:
         return settings
     except InvalidSetting as error:
         raise UserError(str(error)) from None
+
+
+def json_text(value: Any, order: Literal["deterministic"] | None = None) -> str:
+    """JSON of a value, with every character written out that would do something to a terminal."""
+    import msgspec
+
+    return as_json_escapes(msgspec.json.encode(value, order=order).decode())
 
 
 def format_option(command: Callable[..., Any]) -> Callable[..., Any]:

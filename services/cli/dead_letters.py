@@ -20,6 +20,7 @@ from services.cli.footing import require_topics
 from services.cli.topics import admin_of
 from streams.contracts.connect import close_kafka_python, kafka_python_options
 from streams.contracts.dead_letter import REDRIVEN, DeadLetter, read_dead_letter
+from streams.contracts.names import shown
 from streams.contracts.reasons import Reason
 from streams.contracts.settings import Settings
 from streams.contracts.topics import DEAD_LETTERS, MODELS, VOTES
@@ -61,15 +62,15 @@ def list_letters(reason: tuple[str, ...], topic: str | None, limit: int, form: s
     settings = read_settings()
     require_topics(settings, [DEAD_LETTERS.name])
     letters = _select(settings, reason, topic)
-    shown = letters[-limit:]
+    newest = letters[-limit:]
     if form == "json":
-        for listed in shown:
+        for listed in newest:
             click.echo(json.dumps(_as_json(listed)))
         return
-    for listed in shown:
+    for listed in newest:
         letter, again = listed.letter, "   (sent again)" if listed.redriven else ""
         text = (letter.value or b"")[:80].decode("utf-8", "backslashreplace")
-        click.echo(f"{_place(letter):40} {letter.reason:16} {letter.detail}{again}\n{'':40} {text}")
+        click.echo(f"{_place(letter):40} {letter.reason:16} {shown(letter.detail)}{again}\n{'':40} {shown(text)}")
     counts = Counter(listed.letter.reason.value for listed in letters)
     click.echo(f"{len(letters):,} refused: {', '.join(f'{n:,} {why}' for why, n in counts.most_common()) or 'none'}")
 

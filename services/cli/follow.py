@@ -22,6 +22,7 @@ from services.cli.errors import UserError
 from services.cli.show import board_table, console_of
 from streams.contracts.connect import COMMAND, redis_client
 from streams.contracts.keys import number_of
+from streams.contracts.names import shown
 from streams.contracts.settings import Settings
 from streams.contracts.view import OVERALL, Board
 from streams.ends import EndsUnknown
@@ -62,8 +63,8 @@ class Screen:
         self._settings, self._arena, self._top = settings, arena, top
         self._redis = redis_client(settings, COMMAND)
         self.console: Console = console_of(sys.stdout)
-        columns = (TextColumn("{task.description:8}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        self._bars = Progress(*columns, console=self.console)
+        told = TextColumn("{task.description:8}", markup=False)
+        self._bars = Progress(told, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=self.console)
         self._sent = self._bars.add_task("sent", total=total)
         self._counted = self._bars.add_task("counted", total=total)
         self._already: int | None = None
@@ -132,7 +133,7 @@ class Screen:
         if self.board is None or time.monotonic() < self._next_line:
             return
         self._next_line = time.monotonic() + PLAIN_SECONDS
-        leaders = ", ".join(f"{line.model} {line.rating:.0f}" for line in self.board.models[:3])
+        leaders = ", ".join(f"{shown(line.model)} {line.rating:.0f}" for line in self.board.models[:3])
         self.console.print(f"{self.board.battles:>12,} counted   {leaders}")
 
     def print_board(self) -> None:

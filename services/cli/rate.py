@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from services.cli.common import format_option, read_columns, read_settings, source_options
+from services.cli.common import format_option, json_text, read_columns, read_settings, source_options
 from services.cli.errors import UserError
 from services.sources import NAMED, SourceError, open_source
+from streams.contracts.names import shown
 from streams.contracts.view import OVERALL
 
 if TYPE_CHECKING:
@@ -137,9 +138,9 @@ def _choose(states: dict[str, ArenaState], arena: str | None) -> ArenaState:
 
 def _report(source: Source, rejected: list[Rejected]) -> None:
     if source.note:
-        click.echo(f"note: {source.note}", err=True)
+        click.echo(shown(f"note: {source.note}"), err=True)
     for item in rejected[:10]:
-        click.echo(f"refused {item.where}: {item.reason}: {item.detail}", err=True)
+        click.echo(shown(f"refused {item.where}: {item.reason}: {item.detail}"), err=True)
     if len(rejected) > 10:
         counts: dict[str, int] = {}
         for item in rejected:
@@ -149,12 +150,10 @@ def _report(source: Source, rejected: list[Rejected]) -> None:
 
 def _print(arena: str, boards: dict[str, Board], fitted: dict[str, Any] | None, form: str, top: int | None) -> None:
     if form == "json":
-        import msgspec
-
         answer: dict[str, Any] = {"arena": arena, "boards": boards}
         if fitted is not None:
             answer["style"] = fitted
-        sys.stdout.write(msgspec.json.encode(answer).decode() + "\n")
+        sys.stdout.write(json_text(answer) + "\n")
         return
     from services.cli.show import board_table, console_of
 

@@ -15,6 +15,7 @@ from services.cli.common import read_columns, read_settings, source_options
 from services.cli.errors import UserError
 from services.cli.footing import require_topics
 from services.sources import SourceError, open_source
+from streams.contracts.names import shown
 from streams.contracts.settings import Settings
 from streams.contracts.topics import LEDGER, VOTES
 
@@ -60,7 +61,7 @@ async def replay(settings: Settings, votes: Source, arena: str, *, rate: float |
     from services.cli.send import VoteSender
 
     if votes.note:
-        click.echo(f"note: {votes.note}", err=True)
+        click.echo(shown(f"note: {votes.note}"), err=True)
     refused = 0
     async with AsyncExitStack() as stack:
         sender = await stack.enter_async_context(VoteSender(settings))
@@ -75,7 +76,7 @@ async def replay(settings: Settings, votes: Source, arena: str, *, rate: float |
         for records in votes.records():
             for item in records.rejected:
                 if refused < 10:
-                    click.echo(f"refused {item.where}: {item.reason}: {item.detail}", err=True)
+                    click.echo(shown(f"refused {item.where}: {item.reason}: {item.detail}"), err=True)
                 refused += 1
             for start in range(0, len(records.keys), _slice(rate)):
                 part = slice(start, start + _slice(rate))

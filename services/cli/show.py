@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from streams.contracts.names import shown
 from streams.contracts.view import Board, RatedModel
 
 WIDTH = 24
@@ -17,10 +18,10 @@ WIDTH = 24
 def board_table(board: Board, top: int | None = None, title: str | None = None, width: int = 120) -> Table:
     """Lay a board out as a table of at most `width` characters, with each interval drawn to a common scale."""
     ranked = [line for line in board.models if not line.provisional]
-    shown = board.models[:top] if top else board.models
+    lines = board.models[:top] if top else board.models
     table = Table(
-        title=title or f"{board.arena} · {board.board} · {board.votes:,} votes",
-        caption=_caption(board, len(ranked), len(shown)),
+        title=Text(shown(title or f"{board.arena} · {board.board} · {board.votes:,} votes")),
+        caption=_caption(board, len(ranked), len(lines)),
         title_justify="left",
         caption_justify="left",
         header_style="bold",
@@ -32,13 +33,13 @@ def board_table(board: Board, top: int | None = None, title: str | None = None, 
             columns.remove(dispensable)
     for heading in columns:
         table.add_column(heading, justify="left" if heading in ("model", "") else "right", no_wrap=True)
-    scaled = [line for line in shown if not line.provisional] or shown
+    scaled = [line for line in lines if not line.provisional] or lines
     low = min((line.lower for line in scaled), default=0.0)
     high = max((line.upper for line in scaled), default=1.0)
-    for line in shown:
+    for line in lines:
         cells: dict[str, str | Text] = {
             "rank": "–" if line.rank is None else str(line.rank),
-            "model": Text(line.model, style="dim" if line.provisional else ""),
+            "model": Text(shown(line.model), style="dim" if line.provisional else ""),
             "rating": f"{line.rating:.1f}",
             "95 %": f"±{(line.upper - line.lower) / 2:.1f}",
             "": _whisker(line, low, high),
@@ -51,9 +52,9 @@ def board_table(board: Board, top: int | None = None, title: str | None = None, 
 
 
 def console_of(stream: Any = None) -> Console:
-    """A console that is wide where its output is not read on a terminal."""
-    console = Console(file=stream)
-    return console if console.is_terminal else Console(file=stream, width=120)
+    """A console that is wide where its output is not read on a terminal; brackets and colons are what they are."""
+    console = Console(file=stream, markup=False, emoji=False)
+    return console if console.is_terminal else Console(file=stream, markup=False, emoji=False, width=120)
 
 
 def _whisker(line: RatedModel, low: float, high: float) -> Text:
@@ -69,9 +70,9 @@ def _whisker(line: RatedModel, low: float, high: float) -> Text:
     return Text("".join(cells), style="dim" if line.provisional else "cyan")
 
 
-def _caption(board: Board, ranked: int, shown: int) -> str:
+def _caption(board: Board, ranked: int, lines: int) -> str:
     solver = board.solver
-    parts = [f"{shown} of {len(board.models)} models"] if shown < len(board.models) else []
+    parts = [f"{lines} of {len(board.models)} models"] if lines < len(board.models) else []
     if solver.provisional:
         parts.append(f"{solver.provisional} provisional (–): not ranked, see `reason`")
     parts.append(f"{ranked} ranked, {solver.components} component{'s' if solver.components != 1 else ''}")

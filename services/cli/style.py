@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from services.cli.errors import UserError
+from streams.contracts.names import shown
 from streams.contracts.vote import NONE
 from streams.ratings import style
 from streams.ratings.features import FEATURES, contrast
@@ -87,7 +88,7 @@ def style_tables(fitted: dict[str, Any], plain: dict[str, float], top: int | Non
         models.add_column(heading, justify="left" if heading == "model" else "right")
     for line in fitted["models"][:top]:
         change = line["rating"] - plain.get(line["model"], float("nan"))
-        models.add_row(line["model"], f"{line['rating']:.1f}", f"±{line['half_width']:.1f}", f"{change:+.1f}")
+        models.add_row(shown(line["model"]), f"{line['rating']:.1f}", f"±{line['half_width']:.1f}", f"{change:+.1f}")
     features = Table(title="what style is worth", title_justify="left", header_style="bold")
     for heading in ("feature", "points per standard deviation", "95 %", ""):
         features.add_column(heading, justify="left" if heading in ("feature", "") else "right")

@@ -14,6 +14,7 @@ import click
 
 from services.cli.common import format_option, read_settings
 from services.cli.errors import UserError
+from streams.contracts.names import shown
 
 TIMEOUT = 40.0
 """Longer than an attempt, for `test` waits for one."""
@@ -131,7 +132,9 @@ def list_subscriptions(context: click.Context, form: str) -> None:
         return
     for each in found:
         state = each["status"] + (f" ({each['reason']})" if each["reason"] else "")
-        click.echo(f"{each['id']}  {each['channel']['type']:12} {state:10} {each['name']}  {each['channel']['url']}")
+        click.echo(
+            shown(f"{each['id']}  {each['channel']['type']:12} {state:10} {each['name']}  {each['channel']['url']}")
+        )
     if not found:
         click.echo("no subscription")
 
@@ -152,7 +155,7 @@ def try_it(context: click.Context, subscription: str) -> None:
     """Send one test message now, and say what came of it; exit code 1 when it was not taken."""
     answer = context.obj().call("POST", f"/{_quoted(subscription)}/test")
     status = f" {answer['status']}" if answer["status"] else ""
-    click.echo(f"{answer['outcome']}{status} in {answer['seconds']:.2f} s  {answer['detail']}".rstrip())
+    click.echo(f"{answer['outcome']}{status} in {answer['seconds']:.2f} s  {shown(answer['detail'])}".rstrip())
     if answer["outcome"] != "delivered":
         raise SystemExit(1)
 
@@ -174,7 +177,7 @@ def deliveries(context: click.Context, subscription: str, state: str | None, lim
         said = each["answer"] or {}
         came = f"{said.get('outcome', '')} {said.get('status') or ''} {said.get('detail', '')[:60]}".strip()
         what = f"{each['status']:8} {each['arena']} · {each['kind']}"
-        click.echo(f"{each['id']}  {each['state']:9} {each['attempts']} attempts  {what}  {came}")
+        click.echo(f"{each['id']}  {each['state']:9} {each['attempts']} attempts  {what}  {shown(came)}")
     click.echo(f"{len(answer['deliveries'])} of {answer['total']}")
 
 

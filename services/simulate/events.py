@@ -7,10 +7,12 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from streams.contracts.model import LARGEST_WEIGHT, LEAST_WEIGHT
+
 _Battle = Annotated[int, Meta(ge=0)]
 _Some = Annotated[int, Meta(ge=1)]
 _Share = Annotated[float, Meta(ge=0, le=1)]
-_Weight = Annotated[float, Meta(ge=0, le=1e12)]
+_Weight = Annotated[float, Meta(ge=0, le=LARGEST_WEIGHT)]
 _Name = Annotated[str, Meta(min_length=1, max_length=128)]
 
 
@@ -42,7 +44,7 @@ class Weight(Chosen, frozen=True, kw_only=True, tag="weight"):
 class Reweigh(Base, frozen=True, kw_only=True, tag="reweigh"):
     """`count` models in play get a weight out of `weights`, declared as it should be; again each `every` battles."""
 
-    weights: Annotated[list[Annotated[float, Meta(gt=0, le=1e12)]], Meta(min_length=1)]
+    weights: Annotated[list[Annotated[float, Meta(ge=LEAST_WEIGHT, le=LARGEST_WEIGHT)]], Meta(min_length=1)]
     count: _Some = 1
     every: _Battle = 0
     until: _Battle | None = None

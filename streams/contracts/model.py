@@ -8,12 +8,14 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from streams.contracts.names import NAME_PATTERN
 from streams.contracts.reasons import Reason
 from streams.contracts.vote import (
     ARENA_PATTERN,
     FUTURE_SECONDS,
     InvalidRecord,
     ModelName,
+    check_name,
     decode_json,
     is_arena,
 )
@@ -22,21 +24,33 @@ License = Literal["proprietary", "open_weight", "open_source"]
 Visibility = Literal["public", "private"]
 Status = Literal["active", "deprecated", "retired"]
 
+LEAST_WEIGHT, LARGEST_WEIGHT = 1e-9, 1e9
+"""Bounds of a weight that is not 0: shares of any sum of them are finite, and no share above 0 is rounded to it."""
+
+_PRINTABLE = {"pattern": NAME_PATTERN}
+
 
 class Model(msgspec.Struct, frozen=True, omit_defaults=True):
     """One record of the `models` topic, key `arena/model`, compacted. Fairness is measured against it."""
 
     arena: Annotated[str, Meta(extra_json_schema={"pattern": ARENA_PATTERN})]
     model: ModelName
-    provider: Annotated[str, Meta(min_length=1, max_length=128)]
+    provider: Annotated[str, Meta(min_length=1, max_length=128, extra_json_schema=_PRINTABLE)]
     license: License
     visibility: Visibility
     status: Status
-    weight: Annotated[float, Meta(ge=0, description="Sampling weight; 0 means never sampled.")]
+    weight: Annotated[
+        float,
+        Meta(
+            ge=0,
+            description="Sampling weight: 0, which means never sampled, or from 1e-9 to 1e9.",
+            extra_json_schema={"anyOf": [{"const": 0}, {"minimum": LEAST_WEIGHT, "maximum": LARGEST_WEIGHT}]},
+        ),
+    ]
     tstamp: Annotated[float, Meta(ge=0, description="Epoch seconds.")]
-    family: Annotated[str, Meta(max_length=128)] | None = None
+    family: Annotated[str, Meta(max_length=128, extra_json_schema=_PRINTABLE)] | None = None
     announced_at: Annotated[float, Meta(ge=0)] | None = None
-    reason: Annotated[str, Meta(max_length=1024)] | None = None
+    reason: Annotated[str, Meta(max_length=1024, extra_json_schema=_PRINTABLE)] | None = None
 
 
 _decoder = msgspec.json.Decoder(Model)
@@ -46,8 +60,20 @@ def check_model(record: Model, arrived: float) -> None:
     """Hold a decoded model record against the rules that types cannot express; raises `InvalidRecord`."""
     if not is_arena(record.arena):
         raise InvalidRecord(Reason.INVALID_ARENA, f"arena {record.arena[:40]!r} does not match {ARENA_PATTERN}")
-    if not math.isfinite(record.weight):
-        raise InvalidRecord(Reason.INVALID_FIELD, "weight is not finite")
+    for name, given in (
+        ("model", record.model),
+        ("provider", record.provider),
+        ("family", record.family),
+        ("reason", record.reason),
+    ):
+        check_name(name, given)
+    if record.weight and not LEAST_WEIGHT <= record.weight <= LARGEST_WEIGHT:
+        raise InvalidRecord(
+            Reason.INVALID_FIELD,
+            f"weight is {record.weight:g}, and neither 0 nor from {LEAST_WEIGHT:g} to {LARGEST_WEIGHT:g}",
+        )
+    if not math.isfinite(record.tstamp) or (record.announced_at is not None and not math.isfinite(record.announced_at)):
+        raise InvalidRecord(Reason.INVALID_TSTAMP, "a time is not finite")
     if record.tstamp > arrived + FUTURE_SECONDS:
         raise InvalidRecord(Reason.FUTURE_TSTAMP, f"tstamp is {record.tstamp - arrived:.0f} s after its arrival")
 

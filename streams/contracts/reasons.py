@@ -29,7 +29,7 @@ class Reason(StrEnum):
     INVALID_ARENA = "invalid_arena"
     """`arena` does not match `[a-z0-9][a-z0-9_-]{0,31}`."""
     INVALID_MODEL = "invalid_model"
-    """A model name is not a string of 1 to 128 characters."""
+    """A model name is not a string of 1 to 128 characters that people can read."""
     SAME_MODEL = "same_model"
     """Both sides are the same model."""
     UNKNOWN_WINNER = "unknown_winner"

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from streams.contracts.names import NAME_PATTERN, unprintable
 from streams.contracts.reasons import FIELD_REASONS, Reason
 
 MAX_RECORD_BYTES = 65_536
@@ -33,8 +34,9 @@ WINNER_NAMES = ("model_a", "model_b", "tie", "both_bad", "none")
 STYLE_FIELDS = ("tokens_a", "tokens_b", "headers_a", "headers_b", "lists_a", "lists_b", "bolds_a", "bolds_b")
 
 Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
-ModelName = Annotated[str, Meta(min_length=1, max_length=128)]
-BoardLabel = Annotated[str, Meta(max_length=64)]
+_PRINTABLE = {"pattern": NAME_PATTERN}
+ModelName = Annotated[str, Meta(min_length=1, max_length=128, extra_json_schema=_PRINTABLE)]
+BoardLabel = Annotated[str, Meta(max_length=64, extra_json_schema=_PRINTABLE)]
 
 
 class Style(msgspec.Struct, gc=False, frozen=True):
@@ -148,6 +150,14 @@ def _validation_reason(message: str) -> Reason:
     return FIELD_REASONS.get(path.group(1), Reason.INVALID_FIELD)
 
 
+def check_name(field: str, given: str | None) -> None:
+    """Refuse a name that people could not read; raises `InvalidRecord`. None is no name, and fine."""
+    if given is not None and (found := unprintable(given)):
+        raise InvalidRecord(
+            FIELD_REASONS.get(field, Reason.INVALID_FIELD), f"{field} holds the character {found}, which cannot be read"
+        )
+
+
 def check_vote(vote: Vote, arrived: float) -> None:
     """Hold a decoded vote against the rules that types cannot express.
 
@@ -169,6 +179,10 @@ def check_vote(vote: Vote, arrived: float) -> None:
         raise InvalidRecord(Reason.UNKNOWN_WINNER, f"winner {vote.winner[:40]!r} is none of {', '.join(WINNERS)}")
     if vote.model_a == vote.model_b:
         raise InvalidRecord(Reason.SAME_MODEL, f"both sides are {vote.model_a!r}")
+    for name, given in (("model_a", vote.model_a), ("model_b", vote.model_b), ("language", vote.language)):
+        check_name(name, given)
+    for category in vote.categories or ():
+        check_name("categories", category)
     if not math.isfinite(vote.tstamp):
         raise InvalidRecord(Reason.INVALID_TSTAMP, "tstamp is not finite")
     if vote.tstamp > arrived + FUTURE_SECONDS:

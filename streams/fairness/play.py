@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.fairness.ecusum import Odds
-from streams.fairness.policy import Vector, exposure, involvement
+from streams.fairness.policy import Vector, exposure, involvement, relative
 from streams.fairness.roster import Roster, sampled
 
 Mask = NDArray[np.bool_]
@@ -70,6 +70,7 @@ class Play:
             if sampled(roster.registry.get(name)):
                 weights[number] = roster.registry[name].weight
                 active[number] = roster.registry[name].status == "active"
+        weights = relative(weights)
         pi = _shares(weights, provider, license_)
         in_play = np.where(removed, 0.0, weights)
         pi_play = (_shares(in_play, provider, license_) if removed.any() else pi).copy()

@@ -12,6 +12,10 @@ a plain coin with
 
     π_g = Σ_{i∈g} π_i − P(both in g),   P(both in g) = Σ_{i∈g} h_i·(W_g − w_i)
 
+Weights are taken relative to the largest. The contract takes none beyond 1e-9 … 1e9 (and 0), so all shares are finite
+and above 0; a ledger from before that rule may hold any, and what is below 10⁻³⁰⁰ of the largest
+counts as 0.
+
 A weight takes effect at its notice's place in the ledger. So at every row the policy in force is known before the row
 is, and a change of it costs neither power nor a false alarm.
 """
@@ -22,6 +26,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 Vector = NDArray[np.float64]
+
+
+NEVER = 1e-300
+"""Weights below this part of the largest count as 0: their shares have no place among the numbers."""
+
+
+def relative(weights: Vector) -> Vector:
+    """Weights with the largest in [½, 1): by a power of two, so that shares keep their bits, and no sum overflows."""
+    scaled = np.ldexp(weights, -int(np.frexp(weights.max(initial=0.0))[1]))
+    scaled[scaled < NEVER] = 0.0
+    return np.asarray(scaled)
 
 
 def exposure(weights: Vector) -> Vector:
@@ -42,7 +57,8 @@ def exposure(weights: Vector) -> Vector:
     >>> exposure(np.array([3.0, 1.0])).tolist(), exposure(np.array([3.0, 0.0])).tolist()
     ([1.0, 1.0], [0.0, 0.0])
     """
-    if np.count_nonzero(weights > 0) < 2:
+    weights = relative(weights)
+    if np.count_nonzero(weights) < 2:
         return np.zeros(weights.size)
     h = _second_draw(weights)
     heaviest = int(np.argmax(weights))
@@ -72,7 +88,8 @@ def involvement(weights: Vector, groups: NDArray[np.int64], count: int) -> Vecto
     >>> involvement(np.ones(4), np.array([0, 0, 1, -1]), 2).round(4).tolist()
     [0.8333, 0.5]
     """
-    if np.count_nonzero(weights > 0) < 2:
+    weights = relative(weights)
+    if np.count_nonzero(weights) < 2:
         return np.zeros(count)
     member = groups >= 0
     group, weight = groups[member], weights[member]

@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import chain
 from typing import get_type_hints
 
 import msgspec
 import numpy as np
 
+from streams.contracts.names import unprintable
 from streams.contracts.reasons import Reason
 from streams.contracts.vote import (
     FUTURE_SECONDS,
@@ -112,6 +114,8 @@ def _fastest(records: Records) -> Decoded | None:
         return None
     if not all(map(is_arena, arenas)) or not (found.tstamp <= records.recorded / 1000 + FUTURE_SECONDS).all():
         return None
+    if any(map(unprintable, chain(found.words[MODEL_A], found.words[LANGUAGE], *sets))):
+        return None
     codes = found.codes
     language, voter, prompt = (_worded(found, field) for field in (LANGUAGE, VOTER, PROMPT))
     category_sets, categories = coded_sets(sets, codes[CATEGORIES])
@@ -185,6 +189,7 @@ def _fast(records: Records) -> Decoded | None:
         rows.winner.max() == 255
         or (rows.model_a == rows.model_b).any()
         or not (rows.tstamp <= records.recorded / 1000 + FUTURE_SECONDS).all()
+        or any(map(unprintable, chain(rows.models, rows.languages, *rows.category_sets)))
     ):
         return None
     return Decoded(ids, arenas, rows, [])

@@ -41,7 +41,16 @@ def test_a_declared_model_is_read_whole():
 
 @pytest.mark.parametrize(
     "changes",
-    [{"weight": 0}, {"tstamp": ARRIVED + 300}, {"family": None}, {"license": "open_source"}, {"status": "retired"}],
+    [
+        {"weight": 0},
+        {"weight": 1e-9},
+        {"weight": 1e9},
+        {"provider": "[/x] <b> \u0915\u094d\u200d\u0937"},
+        {"tstamp": ARRIVED + 300},
+        {"family": None},
+        {"license": "open_source"},
+        {"status": "retired"},
+    ],
 )
 def test_the_limits_are_inside(changes):
     assert parse_model(body(**changes), KEY, ARRIVED).model == "org/x"
@@ -62,6 +71,14 @@ def test_the_limits_are_inside(changes):
         ({"status": "gone"}, Reason.INVALID_FIELD),
         ({"weight": -1}, Reason.INVALID_FIELD),
         ({"weight": True}, Reason.INVALID_FIELD),
+        ({"weight": 1.7e308}, Reason.INVALID_FIELD),
+        ({"weight": 5e-324}, Reason.INVALID_FIELD),
+        ({"weight": 9.99e-10}, Reason.INVALID_FIELD),
+        ({"weight": 1.001e9}, Reason.INVALID_FIELD),
+        ({"provider": "o\x1brg"}, Reason.INVALID_FIELD),
+        ({"family": "\u202ex"}, Reason.INVALID_FIELD),
+        ({"reason": "one\ntwo"}, Reason.INVALID_FIELD),
+        ({"model": "or\ng"}, Reason.INVALID_MODEL),
         ({"announced_at": -1}, Reason.INVALID_FIELD),
         ({"reason": "r" * 1025}, Reason.INVALID_FIELD),
         ({"tstamp": "now"}, Reason.INVALID_TSTAMP),

@@ -56,6 +56,31 @@ def test_a_weight_a_million_million_times_the_others_is_exact():
     assert exposure(np.array([1e12, 1.0, 3.0])) == pytest.approx([1.0, 0.25, 0.75], rel=1e-9)
 
 
+@pytest.mark.parametrize("size", [5e-324, 1e-310, 1e-9, 1e9, 1.7e308])
+def test_shares_depend_on_the_ratios_of_the_weights_alone(size):
+    with np.errstate(all="raise", under="ignore"):
+        assert exposure(np.full(4, size)).tolist() == [0.5] * 4
+        assert involvement(np.full(4, size), np.array([0, 0, 1, -1]), 2) == pytest.approx([5 / 6, 1 / 2])
+
+
+@given(st.lists(st.floats(1e-9, 1e9), min_size=2, max_size=30).map(np.array), st.integers(-30, 30))
+def test_a_common_power_of_two_changes_no_bit(w, power):
+    assert (exposure(w) == exposure(np.ldexp(w, power))).all()
+
+
+@given(st.lists(st.floats(1e-9, 1e9), min_size=2, max_size=30).map(np.array))
+def test_whatever_may_be_declared_has_shares_above_zero_that_add_to_two(w):
+    assert (exposure(w) > 0).all()
+    assert exposure(w).sum() == pytest.approx(2.0)
+
+
+@given(st.lists(st.floats(0, allow_nan=False, allow_infinity=False), min_size=2, max_size=30).map(np.array))
+def test_no_weights_of_an_old_ledger_give_shares_that_are_no_numbers(w):
+    with np.errstate(over="raise", invalid="raise", divide="raise"):
+        assert exposure(w).sum() == pytest.approx(2.0 if exposure(w).any() else 0.0)
+        assert np.isfinite(involvement(w, np.arange(w.size) % 3, 3)).all()
+
+
 def test_draws_of_the_synthetic_arena_follow_the_declared_exposure():
     w = np.array([5.0, 3.0, 1.0, 1.0, 0.5])
     pairs = draw_pairs(np.random.default_rng(5), w, 100_000)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from streams.contracts.names import unprintable
 from streams.contracts.vote import MAX_RECORD_BYTES, STYLE_FIELDS, WINNERS
 from streams.intake.decode import _fast, decode, strict
 from streams.intake.records import Records
@@ -21,7 +22,7 @@ FRAGMENTS = [
 
 ARRIVED = ARRIVED_MS / 1000
 short = st.text(max_size=6)
-names = st.sampled_from(["x", "y", "z", "é", "𝕏", "a\nb", "\0", "}\n{"])
+names = st.sampled_from(["x", "y", "z", "é", "𝕏", "a b", "क्\u200dष", "}{", "[/x]"])
 styles = st.fixed_dictionaries({name: st.integers(0, 2**31 - 1) for name in STYLE_FIELDS})
 good_fields = st.fixed_dictionaries(
     {
@@ -34,7 +35,7 @@ good_fields = st.fixed_dictionaries(
     optional={
         "arena": st.sampled_from(["text", "vision", "0", "a" * 32]),
         "voter": st.none() | short,
-        "language": st.none() | short,
+        "language": st.none() | short.filter(lambda text: unprintable(text) is None),
         "categories": st.none() | st.lists(st.sampled_from(["", "code", "math", "é"]), max_size=8),
         "prompt_hash": st.none() | short,
         "p_pair": st.none() | st.floats(0, 1, exclude_min=True) | st.just(1),
@@ -46,6 +47,7 @@ good_fields = st.fixed_dictionaries(
 odd_values = st.sampled_from(
     [
         *(None, True, False, 0, -1, 1.5, 2**31, 2**64, 10**400, 1e308, float("nan"), float("inf"), ARRIVED + 300.001),
+        *("a\nb", "\0", "}\n{", "x\x7f", "x\x9b2J", "\u202ex", ["a\u2028"]),
         *("", "x", "x" * 65, "y" * 129, "text\n", "Text", "tie (bothbad)", "TIE", "model_a ", "1", "\ud800"),
         *([], ["x"] * 9, [1], [[]]),
         *({}, {"tokens_a": 1}, dict.fromkeys(STYLE_FIELDS, -1), dict.fromkeys(STYLE_FIELDS, True)),
