@@ -7,8 +7,6 @@ from typing import TypeVar
 
 import msgspec
 
-from services.herald.channels.address import RefusedAddress
-from services.herald.channels.send import check_channel
 from services.herald.channels.signing import InvalidSecret, read_secret
 from services.web.keys import Key
 from services.web.refusal import Refusal, Refused
@@ -126,14 +124,6 @@ def rotate(before: Subscription, secret: str, now: float, *, marked: bool) -> Su
         updated_at=now,
         since=now if marked else before.began,
     )
-
-
-def check_url(channel: Channel, *, allow_private: bool) -> None:
-    """Hold a channel's URL against the rules; raises `Refused`."""
-    try:
-        check_channel(channel, allow_private=allow_private)
-    except RefusedAddress as error:
-        raise Refused(Refusal.ADDRESS_REFUSED, str(error)) from None
 
 
 def _read(decoder: msgspec.json.Decoder[Read], body: bytes) -> Read:

@@ -17,7 +17,6 @@ from services.herald.api.drafts import (
     OVERLAP_SECONDS,
     Changes,
     change,
-    check_url,
     make,
     read_changes,
     read_draft,
@@ -36,6 +35,7 @@ from services.herald.api.views import (
     show_new,
     show_subscription,
 )
+from services.herald.channels.address import RefusedAddress
 from services.herald.channels.send import Channels
 from services.herald.channels.signing import new_secret
 from services.web.answers import json_response
@@ -45,7 +45,7 @@ from streams.contracts.delivery import Delivery, Replay, State, is_replayable
 from streams.contracts.metrics import Metrics
 from streams.contracts.reasons import Reason
 from streams.contracts.settings import Settings
-from streams.contracts.subscription import Subscription
+from streams.contracts.subscription import Channel, Subscription
 
 BODY_LIMIT = 65_536
 MOST_SUBSCRIPTIONS = 100
@@ -110,7 +110,7 @@ class Handlers:
         if len(mine) >= MOST_SUBSCRIPTIONS:
             raise Refused(Refusal.TOO_MANY_SUBSCRIPTIONS, f"key {key.name!r} holds {len(mine)} subscriptions")
         made = make(draft, key, f"sub_{secrets.token_hex(12)}", new_secret(), time.time())
-        check_url(made.channel, allow_private=self._settings.allow_private)
+        await self._check(made.channel)
         await self._store.write(made)
         return json_response(show_new(made), 201, {**NOT_KEPT, "Location": f"/v1/subscriptions/{made.id}"})
 
@@ -129,10 +129,9 @@ class Handlers:
             changes = Changes(name=draft.name, channel=draft.channel, match=draft.match, status=draft.status)
         else:
             changes = read_changes(body)
-        book = self._store.book()
-        stored, marked = book.subscriptions[before.id], book.is_marked(before.id)
-        after = change(stored, changes, key, new_secret(), time.time(), marked=marked)
-        check_url(after.channel, allow_private=self._settings.allow_private)
+        await self._check(self._changed(before.id, changes, key)[1].channel)
+        self._mine(request, key)  # it may be gone meanwhile
+        stored, after = self._changed(before.id, changes, key)  # and what somebody else changed meanwhile stays
         await self._store.write(after)
         fresh = set(after.channel.secrets) - set(stored.channel.secrets)
         return json_response(show_new(after) if fresh else show_subscription(after), headers=NOT_KEPT)
@@ -185,6 +184,19 @@ class Handlers:
         if deliveries:
             await self._store.replay([Replay(delivery=each.id, round=each.round + 1, at=now) for each in deliveries])
         return json_response(Replayed(len(deliveries)), 202, NOT_KEPT)
+
+    def _changed(self, name: str, changes: Changes, key: Key) -> tuple[Subscription, Subscription]:
+        """A subscription as it is kept, and as it would be; raises `Refused`."""
+        book = self._store.book()
+        stored, marked = book.subscriptions[name], book.is_marked(name)
+        return stored, change(stored, changes, key, new_secret(), time.time(), marked=marked)
+
+    async def _check(self, channel: Channel) -> None:
+        """Hold a channel's URL against the rules; raises `Refused`."""
+        try:
+            await self._channels.check(channel)
+        except RefusedAddress as error:
+            raise Refused(Refusal.ADDRESS_REFUSED, str(error)) from None
 
     def _mine(self, request: Request, key: Key) -> Subscription:
         """The subscription of the path; another's is not found either."""

@@ -6,10 +6,11 @@ import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
-from urllib.parse import quote
 
 from services.herald.channels.address import RefusedAddress
-from services.herald.channels.apprise_urls import SERVICES, apprise_scheme, read_apprise_url
+from services.herald.channels.apprise_build import build
+from services.herald.channels.apprise_urls import SERVICES, apprise_scheme
+from services.herald.channels.dialects import Dialect, dialect_of
 from streams.contracts.delivery import Answer, Outcome
 from streams.contracts.settings import InvalidSetting, Settings
 
@@ -48,7 +49,7 @@ class AppriseSender:
 
         def send() -> bool | None:
             plugin = self._plugin(url)
-            return None if plugin is None else _notify(plugin, title, text, severity)
+            return None if plugin is None else _notify(plugin, dialect_of(apprise_scheme(url)), title, text, severity)
 
         loop = asyncio.get_running_loop()
         try:
@@ -64,6 +65,16 @@ class AppriseSender:
             return answer(Outcome.MISCONFIGURED, "Apprise cannot use this URL, or no SMTP server is set for e-mail")
         return answer(*((Outcome.DELIVERED,) if taken else (Outcome.FAILED, "the service did not take it")))
 
+    async def check(self, url: str) -> None:
+        """Build what would send to a URL, and let it go; raises `RefusedAddress`."""
+        try:
+            async with asyncio.timeout(self._settings.herald_attempt_seconds):
+                plugin = await asyncio.get_running_loop().run_in_executor(self._threads_of(url), self._plugin, url)
+        except TimeoutError:
+            raise RefusedAddress("Apprise did not read this URL in time") from None
+        if plugin is None and apprise_scheme(url) != "mailto":
+            raise RefusedAddress("Apprise cannot use this URL: a token is missing, or has another form")
+
     def _threads_of(self, url: str) -> ThreadPoolExecutor:
         scheme = apprise_scheme(url)
         scheme = scheme if scheme in SERVICES else "other"  # threads never end: no key makes more
@@ -73,25 +84,21 @@ class AppriseSender:
         return self._threads[scheme]
 
     def _plugin(self, url: str) -> Any:
-        # Loading Apprise takes a second or two: only where there is such a channel, and in its thread.
-        from apprise import Apprise, AppriseAsset
-
-        asset = AppriseAsset(app_id="Isonomy", app_desc="Isonomy", app_url="", http_redirects=False)
-        target = read_apprise_url(url, allow_private=self._settings.allow_private)
-        if apprise_scheme(url) == "mailto":
-            if self._smtp is None:
-                return None
-            target = f"{self._smtp}{'&' if '?' in self._smtp else '?'}to={quote(target)}"
-        plugin = Apprise.instantiate(target, asset=asset)
+        plugin = build(url, self._smtp, allow_private=self._settings.allow_private)
         if plugin is not None:
             plugin.socket_connect_timeout = self._settings.herald_connect_seconds
             plugin.socket_read_timeout = self._settings.herald_attempt_seconds
         return plugin
 
 
-def _notify(plugin: Any, title: str, text: str, severity: str) -> bool:
+def _notify(plugin: Any, dialect: Dialect, title: str, text: str, severity: str) -> bool:
+    from apprise import NotifyFormat
+
     kind = {"resolved": "success", "info": "info", "warning": "warning"}.get(severity, "failure")
-    return bool(plugin.notify(title=title, body=text, notify_type=kind))
+    # The only form that it has: no parameter of the URL chooses another, and nothing is converted.
+    plugin.notify_format = form = NotifyFormat(dialect.form)
+    title, text = dialect.whole(title), dialect.whole(text)
+    return bool(plugin.notify(title=title, body=text, notify_type=kind, body_format=form))
 
 
 def read_smtp_url(settings: Settings) -> str | None:

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 from services.herald.channels.address import RefusedAddress, read_url
 from services.herald.channels.apprise_send import AppriseSender
 from services.herald.channels.apprise_urls import apprise_scheme, read_apprise_url
+from services.herald.channels.dialects import dialect_of
 from services.herald.channels.post import Poster, host_of
 from services.herald.channels.signing import InvalidSecret, signed_headers
 from services.herald.rules.payload import alertmanager_body, text_message, webhook_body
@@ -48,6 +49,17 @@ class Channels:
         """Close all."""
         await self._stack.aclose()
 
+    async def check(self, channel: Channel) -> None:
+        """Hold a channel's URL against the rules, without sending anything; raises `RefusedAddress`."""
+        allow_private = self._settings.allow_private
+        if channel.type is ChannelType.APPRISE:
+            read_apprise_url(channel.url, allow_private=allow_private)
+            await self._apprise.check(channel.url)
+            return
+        url = read_url(channel.url, allow_private=allow_private)
+        if channel.type is ChannelType.ALERTMANAGER and url.query_string:
+            raise RefusedAddress("the URL of an Alertmanager has no query")
+
     async def send(
         self,
         subscription: Subscription,
@@ -82,7 +94,7 @@ class Channels:
                 body = alertmanager_body(alerts, settings.public_url, now, ahead)
                 return await self._poster.post(alertmanager_url(channel.url), body, channel.headers, still_ours)
             case ChannelType.APPRISE:
-                title, text = text_message(alerts, settings.public_url)
+                title, text = text_message(alerts, settings.public_url, dialect_of(apprise_scheme(channel.url)).literal)
                 first = alerts[0]
                 tone = "resolved" if first.status is Status.RESOLVED else first.severity.value
                 still_ours()
@@ -96,16 +108,6 @@ def alertmanager_url(url: str) -> str:
     'http://alertmanager.example:9093/api/v2/alerts'
     """
     return url if url.endswith("/api/v2/alerts") else f"{url.rstrip('/')}/api/v2/alerts"
-
-
-def check_channel(channel: Channel, *, allow_private: bool) -> None:
-    """Hold a channel's URL against the rules; raises `RefusedAddress`."""
-    if channel.type is ChannelType.APPRISE:
-        read_apprise_url(channel.url, allow_private=allow_private)
-        return
-    url = read_url(channel.url, allow_private=allow_private)
-    if channel.type is ChannelType.ALERTMANAGER and url.query_string:
-        raise RefusedAddress("the URL of an Alertmanager has no query")
 
 
 def lane_host(channel: Channel) -> str:

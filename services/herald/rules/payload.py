@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +13,9 @@ from streams.contracts.alert import Alert, Status
 
 NEVER = "0001-01-01T00:00:00Z"
 """What Alertmanager writes for an alert that has not ended."""
-MOST_TITLE = 120
+MOST_TITLE, MOST_TITLE_BYTES = 120, 240
+"""Characters, and bytes of UTF-8: Apprise (2.3.0) writes the subject of a mail in one line, each byte as three letters,
+and a line of more than 998 is no mail (RFC 5321): the name of a model could keep its alerts from being sent."""
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
@@ -105,18 +107,19 @@ def alertmanager_body(alerts: Sequence[Alert], public_url: str, now: float, ahea
     )
 
 
-def text_message(alerts: Sequence[Alert], public_url: str) -> tuple[str, str]:
-    """Title and text for a person."""
+def text_message(
+    alerts: Sequence[Alert], public_url: str, literal: Callable[[str], str] = lambda text: text
+) -> tuple[str, str]:
+    """Title and text for a person; `literal` writes words that are not ours, so that they are shown as they are."""
     first = alerts[0]
     over = first.status is Status.RESOLVED
     worst = "RESOLVED" if over else max((alert.severity for alert in alerts), key=_rank).value.upper()
     about = first.subject.name or first.arena
     what = f"{first.kind.value} {about}" if len(alerts) == 1 else f"{len(alerts)} alerts"
     title = f"[{worst}] {first.arena}: {what}"
-    if len(title) > MOST_TITLE:
-        title = title[: MOST_TITLE - 1] + "…"
+    title = _cut(literal(title if len(title) <= MOST_TITLE else title[: MOST_TITLE - 1] + "…"))
     parts = [
-        f"{alert.summary}\nSince {timestamp(alert.starts_at)}"
+        f"{literal(alert.summary)}\nSince {timestamp(alert.starts_at)}"
         + (f", until {timestamp(alert.ends_at)}" if alert.ends_at is not None else "")
         + f". Runbook: {alert.runbook_url}"
         for alert in alerts
@@ -133,6 +136,13 @@ def timestamp(seconds: float) -> str:
     bounded = min(max(seconds, 0.0), 253_402_300_799.0)  # the year 9999 is the last that can be written
     text = datetime.fromtimestamp(bounded, UTC).isoformat(timespec="milliseconds")
     return text.replace("+00:00", "Z")
+
+
+def _cut(title: str) -> str:
+    written = title.encode()
+    if len(written) <= MOST_TITLE_BYTES:
+        return title
+    return written[: MOST_TITLE_BYTES - len("…".encode())].decode("utf-8", "ignore") + "…"
 
 
 def _common(each: list[dict[str, str]]) -> dict[str, str]:

@@ -1,0 +1,81 @@
+"""What Apprise makes of a subscriber's URL, looked at before it is used.
+
+Apprise reads parameters in its own way, and some of them switch certificates off, read a file or name another server.
+So parameters are those that Apprise itself found, and what it built is looked at once more.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+from urllib.parse import quote
+
+from services.herald.channels.address import RefusedAddress
+from services.herald.channels.apprise_urls import PARAMETERS, apprise_scheme, read_apprise_url
+
+# Apprise (2.3.0) writes tokens into its log, of a URL that it cannot use. What came of an attempt, our answer says.
+logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
+
+_PREFIXED = ("qsd+", "qsd-", "qsd:")
+"""Where Apprise keeps parameters that begin with +, - or a colon: headers and details of the message's own."""
+
+
+def build(url: str, smtp: str | None, *, allow_private: bool) -> Any:
+    """Build the plugin of a URL. Loads Apprise, which takes a second or two the first time: not for an event loop.
+
+    Parameters
+    ----------
+    url
+        As the subscriber gave it.
+    smtp
+        URL of the operator's SMTP server, for e-mail.
+    allow_private
+        Lifts the rule on services; those on parameters, certificates and files stay.
+
+    Returns
+    -------
+    The plugin; None when Apprise cannot use the URL, or there is no SMTP server for it.
+
+    Raises
+    ------
+    RefusedAddress
+        With the reason, and without the URL.
+    """
+    from apprise import Apprise, AppriseAsset
+    from apprise.plugins import url_to_dict
+
+    asset = AppriseAsset(app_id="Isonomy", app_desc="Isonomy", app_url="", http_redirects=False)
+    target, scheme = read_apprise_url(url, allow_private=allow_private), apprise_scheme(url)
+    if scheme == "mailto":
+        # The operator's URL is the operator's: only the address in it was given, and that is one word.
+        return (
+            None
+            if smtp is None
+            else Apprise.instantiate(f"{smtp}{'&' if '?' in smtp else '?'}to={quote(target)}", asset)
+        )
+    read = url_to_dict(target)  # type: ignore[no-untyped-call]
+    if read is None:
+        return None
+    if read["schema"] != scheme:
+        raise RefusedAddress(f"Apprise takes this for {read['schema'][:20]!r}, and not for {scheme!r}")
+    if unknown := {name.lower() for name in read["qsd"]} - PARAMETERS:
+        raise RefusedAddress(f"parameter {min(unknown)[:20]!r} is none of {', '.join(sorted(PARAMETERS))}")
+    if any(read[prefixed] for prefixed in _PREFIXED):
+        raise RefusedAddress("a parameter begins with +, - or a colon")
+    try:
+        plugin = Apprise.instantiate(read, asset, suppress_exceptions=False)
+    except TypeError:  # what Apprise raises for a token, a target or a region that is none
+        return None
+    if plugin is not None:
+        _look_at(plugin, scheme)
+    return plugin
+
+
+def _look_at(plugin: Any, scheme: str) -> None:
+    """Refuse a plugin that would do what no parameter that we allow may make it do; raises `RefusedAddress`."""
+    if scheme not in plugin.schemas():
+        raise RefusedAddress(f"Apprise made another service of {scheme!r}")
+    if plugin.verify_certificate is not True:
+        raise RefusedAddress("certificates would not be checked")
+    if getattr(plugin, "template", None):
+        raise RefusedAddress("a template would be read from a file")

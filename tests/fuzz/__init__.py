@@ -1,0 +1,1 @@
+"""Inputs without number against every parser that a stranger reaches; `make fuzz`."""
