@@ -301,12 +301,15 @@ class WatchdogService(Service):
         await asyncio.to_thread(self._watchdog.stop)
 
 
+_AS_SAID = {"X-Content-Type-Options": "nosniff"}
+
+
 def _serve(app: faust.App, metrics: Metrics, stages: Sequence[StageService]) -> None:
     async def exposition(view: View, request: Request) -> Response:
-        return view.bytes(generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        return view.bytes(generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST, **_AS_SAID})
 
     async def alive(view: View, request: Request) -> Response:
-        return view.json({"status": "up"})
+        return view.json({"status": "up"}, headers=_AS_SAID)
 
     async def ready(view: View, request: Request) -> Response:
         waiting = [stage for stage in stages if not metrics.is_ready(stage.name)]
@@ -315,7 +318,7 @@ def _serve(app: faust.App, metrics: Metrics, stages: Sequence[StageService]) -> 
             "waiting_for": [stage.name for stage in waiting],
             "doing": {stage.name: stage.doing for stage in waiting if stage.doing},
         }
-        return view.json(answer, status=503 if waiting else 200)
+        return view.json(answer, status=503 if waiting else 200, headers=_AS_SAID)
 
     app.page("/metrics")(exposition)
     app.page("/healthz")(alive)

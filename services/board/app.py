@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -19,6 +20,7 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from services.board.fast import Fast
 from services.board.follow import Follow
+from services.board.held import UNREADABLE
 from services.board.histories import Histories
 from services.board.hub import Hub
 from services.board.kafka import Kafka, KafkaFollower
@@ -35,6 +37,8 @@ from services.web.observe import Observe
 from services.web.refusal import Refusal, Refused, retry_after
 from streams.contracts.metrics import Metrics
 from streams.contracts.settings import Settings
+
+log = logging.getLogger(__name__)
 
 READ = "/v1/arenas"
 """What begins with this is public: any page may read it."""
@@ -146,7 +150,11 @@ def create_board(
     app = Starlette(
         routes=everything,
         middleware=[Middleware(Fast, views, *counted), Middleware(Observe, *counted, labels, frozenset({EVENTS}))],
-        exception_handlers={Refused: _refused, HTTPException: _http_exception},
+        exception_handlers={
+            Refused: _refused,
+            HTTPException: _http_exception,
+            **dict.fromkeys(UNREADABLE, _unreadable),
+        },
         lifespan=lifespan,
     )
     app.state.stop = hub.stop
@@ -186,6 +194,13 @@ async def _refused(request: Request, error: Exception) -> Response:
     if request.url.path.startswith(READ):
         response.headers["Access-Control-Allow-Origin"] = "*"
     return response
+
+
+async def _unreadable(request: Request, error: Exception) -> Response:
+    """A view that Redis shows, and that cannot be read further than its beginning: its arena's trouble alone."""
+    log.error("%s: what Redis holds of it cannot be read: %r", request.url.path, error)
+    detail = "what Redis holds of this cannot be read"
+    return await _refused(request, Refused(Refusal.UNAVAILABLE, detail, retry_after(5.0)))
 
 
 async def _http_exception(request: Request, error: Exception) -> Response:

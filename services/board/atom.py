@@ -81,4 +81,5 @@ def _tag(name: str) -> str:
 
 
 def _time(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    bounded = min(max(seconds, 0.0), 253_402_300_799.0)  # the year 9999 is the last that can be written
+    return datetime.fromtimestamp(bounded, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

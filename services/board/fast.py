@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 from prometheus_client import Counter, Histogram
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from services.board.held import UNREADABLE
 from services.board.ordering import Rating
 from services.board.reply import choose
 from services.board.views import Views
@@ -49,7 +50,12 @@ class Fast:
             return
         began = time.perf_counter()
         age = self._views.staleness(time.monotonic(), asked[0], asked[1])
-        status, headers, body = choose(scope, board.ordered(asked[2]), age)
+        try:
+            ordered = board.ordered(asked[2])
+        except UNREADABLE:  # the routes say so
+            await self._app(scope, receive, send)
+            return
+        status, headers, body = choose(scope, ordered, age)
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
         self._requests[status].inc()

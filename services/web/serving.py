@@ -95,6 +95,7 @@ def serve_app(app: Starlette, host: str, port: int, grace: int, stopping: Callab
         log_config=None,
         access_log=False,
         server_header=False,
+        headers=[("X-Content-Type-Options", "nosniff")],  # of every answer, uvicorn's own included
         proxy_headers=False,  # nothing here asks where a request comes from
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=grace,

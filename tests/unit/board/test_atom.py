@@ -4,8 +4,11 @@ import re
 from datetime import datetime
 from xml.etree import ElementTree as ET
 
+import msgspec
+
 from services.board.atom import feed
 from streams.contracts.alert import Alert, Status, Subject
+from tests.support.hostile_names import HOSTILE
 from tests.support.views import alert, encode
 
 from .conftest import TestBoard
@@ -89,3 +92,23 @@ async def test_the_route_serves_it_with_ended_alerts(running: TestBoard) -> None
     assert title == "critical · silent_removal · ash · resolved"
     again = await running.get("/v1/arenas/text/alerts.atom", if_none_match=answer.headers["etag"])
     assert again.status_code == 304
+
+
+def test_a_time_that_no_calendar_has_is_written_as_the_last_or_first_that_can_be() -> None:
+    far = msgspec.structs.replace(alert(), detected_at=1e300, starts_at=-1e300)
+    root = parse(far)
+    assert entries(root, "updated") == ["9999-12-31T23:59:59Z"]
+    assert "Since 1970-01-01T00:00:00Z." in (entries(root, "content")[0] or "")
+
+
+def test_whatever_a_model_is_called_the_feed_shows_its_name() -> None:
+    named = [msgspec.structs.replace(alert(), id=f"f-{at}", subject=Subject(model=name), summary=f"{name} is gone.")
+             for at, name in enumerate(HOSTILE)]  # fmt: skip
+    root = parse(*named)
+    assert {f"{name} is gone." for name in HOSTILE} == set(entries(root, "summary"))
+    assert {link.get("href") for link in root.iter(f"{ATOM}link")} == {
+        link.get("href")
+        for link in parse(
+            *(msgspec.structs.replace(each, subject=Subject(model="m"), summary="m") for each in named)
+        ).iter(f"{ATOM}link")
+    }

@@ -104,3 +104,19 @@ async def test_an_alert_of_an_unknown_kind_is_left_out_of_the_feed(two: TestBoar
     assert (await two.get("/v1/arenas/text/alerts")).json()["total"] == 2
     feed = await two.get("/v1/arenas/text/alerts.atom")
     assert (feed.status_code, feed.text.count("<entry>")) == (200, 1)
+
+
+@pytest.mark.parametrize("rating", ["elo", "davidson"])
+async def test_a_board_that_is_damaged_in_the_middle_is_said_and_the_others_are_served(
+    two: TestBoard, rating: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = board(arena="text", votes=5, ledger=9)
+    damaged = whole.replace(b'"elo":', b'"olo":')
+    assert damaged != whole
+    two.source.boards["text"]["overall"] = damaged
+    await change(two, boards=["overall"])
+    refused = await two.get(f"/v1/arenas/text/leaderboard?rating={rating}")
+    assert (refused.status_code, refused.json()["error"]["reason"]) == (503, "unavailable")
+    assert "cannot be read" in caplog.text
+    assert (await two.get(f"/v1/arenas/vision/leaderboard?rating={rating}")).status_code == 200
+    assert len((await two.get("/v1/arenas")).json()["arenas"]) == 2
