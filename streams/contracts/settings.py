@@ -162,7 +162,10 @@ class Settings:
         None, "ISONOMY_FAIRNESS_FILE", "TOML file of the fairness settings per arena; none: the defaults everywhere."
     )
     max_models: int = setting(
-        2_000, "ISONOMY_MAX_MODELS", "Models an arena may hold; votes on further ones go unrated."
+        2_000,
+        "ISONOMY_MAX_MODELS",
+        "Models an arena may hold that it has not declared, and as many more that it has; votes on further ones go "
+        "unrated.",
     )
     max_boards: int = setting(200, "ISONOMY_MAX_BOARDS", "Boards an arena may hold; further labels get none.")
 

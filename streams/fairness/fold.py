@@ -102,11 +102,15 @@ def _gather(state: ArenaFairness, rows: Rows, a: NDArray[np.int64], b: NDArray[n
         scene.board.add(a[voted], b[voted], rows.winner[voted], _no_elo)
         states.graph_fragile.gather(a[voted], b[voted], rows.winner[voted])
     states.prompt_reuse.gather(rows)
+    if min(a.min(), b.min()) < 0:
+        words, numbers = np.stack([rows.model_a, rows.model_b], axis=1).ravel(), np.stack([a, b], axis=1).ravel()
+        scene.facts.crowd.add([rows.models[word] for word in words[numbers < 0].tolist()])
 
 
 def _review(state: ArenaFairness) -> list[Alert]:
     scene, states = state.scene, state.states
     scene.facts.window.turn()
+    scene.facts.crowd.turn()
     states.whole_policy.review(scene)
     for rule in rules.AT_REVIEW:
         rule.update(getattr(states, rule.kind.value), scene, None)

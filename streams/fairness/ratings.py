@@ -7,11 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.contracts.vote import BOTH_BAD, MODEL_A, MODEL_B, TIE
 from streams.fairness.policy import Vector
 from streams.fairness.scene import Scene
 from streams.ratings.intervals import NORMAL_95
-from streams.ratings.leaderboard import solve
+from streams.ratings.leaderboard import solve_met
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +43,15 @@ def rate(scene: Scene) -> Ratings | None:
     """
     if not scene.board.members:
         return None
-    number = np.sort(np.array(scene.board.members, np.int64))
-    order = np.argsort(np.array(scene.board.members, np.int64))
-    shown = scene.board.shown[:, order[:, None], order]
-    solution = solve(shown[MODEL_A] + shown[MODEL_B].T, shown[TIE], shown[BOTH_BAD], start=scene.facts.theta[number])
+    members = np.array(scene.board.members, np.int64)
+    number = np.sort(members)
+    met = scene.board.met.renumbered(np.searchsorted(number, members))
+    solution = solve_met(met, start=scene.facts.theta[number])
     scene.facts.theta[number] = solution.theta
     return Ratings(
         number=number,
         rating=solution.rating,
         error=(solution.upper - solution.lower) / (2 * NORMAL_95),
         ranked=~solution.provisional,
-        votes=shown.sum(axis=(0, 1)) + shown.sum(axis=(0, 2)),
+        votes=met.per_model(met.voted, met.voted),
     )

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.fairness.arrays import grow
+from streams.fairness.crowd import Crowd
 from streams.fairness.ecusum import Mark
 from streams.fairness.play import Play
 from streams.fairness.policy import Vector
@@ -46,6 +47,8 @@ class Facts:
         K, the largest number of paging detectors so far: the level of a page is K·A.
     outage
         Whether a stalled feed explains what is missing: nobody is accused meanwhile.
+    crowd
+        Names in battles beyond those that are followed.
     """
 
     roster: Roster
@@ -64,6 +67,7 @@ class Facts:
     theta: Vector = field(default_factory=lambda: np.zeros(0))
     most_judged: int = 1
     outage: bool = False
+    crowd: Crowd = field(default_factory=Crowd)
 
     def resize(self) -> None:
         """Make room for new subjects of the roster."""
@@ -121,8 +125,8 @@ class Scene:
         """Votes on one model."""
         if number not in self.board.members:
             return 0
-        local, shown = self.board.members.index(number), self.board.shown
-        return int(shown[:, local].sum() + shown[:, :, local].sum())
+        met, local = self.board.met, self.board.members.index(number)
+        return int(met.voted[(met.first == local) | (met.second == local)].sum())
 
     def battles_of(self, number: int) -> int:
         """Battles of one subject, up to the end of the last tick or notice."""

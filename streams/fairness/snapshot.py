@@ -76,8 +76,7 @@ def encode_history(state: ArenaFairness) -> bytes:
 
 def encode_state(state: ArenaFairness) -> dict[str, bytes]:
     """Encode a state, as fields to be written together."""
-    shown = state.scene.board.shown.ravel()
-    places = np.flatnonzero(shown)
+    places, counts = state.scene.board.cells()
     history = encode_history(state)
     packed = pack(
         _Saved(
@@ -89,7 +88,7 @@ def encode_state(state: ArenaFairness) -> dict[str, bytes]:
             facts=state.scene.facts,
             states=state.states,
             opened=state.opened,
-            board=_Board(list(state.scene.board.members), narrow(np.diff(places, prepend=0)), narrow(shown[places])),
+            board=_Board(list(state.scene.board.members), narrow(np.diff(places, prepend=0)), narrow(counts)),
             history=crc32(history),
             inherited=state.inherited,
             settled=state.scene.settled,

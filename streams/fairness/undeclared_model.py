@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from streams.contracts.alert import Kind, Severity
+from streams.contracts.alert import Kind, Severity, Subject
 from streams.fairness.roster import sampled
 from streams.fairness.scene import Scene
 from streams.fairness.verdict import Standing, Verdict, stand
@@ -37,24 +37,32 @@ class UndeclaredModel:
                     continue
                 if name not in roster.tenures or roster.tenures[name].left_row < began:
                     names.append(name)
+            names += [
+                name
+                for name, battles in scene.facts.crowd.last.items()
+                if battles >= (1 if name in state else scene.settings.undeclared_battles) and name not in roster.models
+            ]
         stand(state, sorted(names), scene.now)
+        scene.facts.crowd.watch(name for name in state if name not in roster.models)
 
     def verdicts(self, state: Standing, scene: Scene) -> list[Verdict]:
         """Every model in battles that it is not declared for."""
         roster, last = scene.facts.roster, scene.facts.window.last
         found = []
         for name, since in state.items():
-            number, declared = roster.models[name], roster.registry.get(name)
+            declared = roster.registry.get(name)
             if sampled(declared):
                 continue  # declared since the review
+            number = roster.models.get(name)
+            battles = scene.facts.crowd.last.get(name, 0) if number is None else int(last[number])
             cause = "unregistered" if declared is None else "retired" if declared.status == "retired" else "weight_0"
             found.append(
                 Verdict(
-                    roster.subjects[number],
+                    Subject(model=name),
                     Severity.WARNING,
                     since.onset,
                     since.time,
-                    {"cause": cause, "battles": int(last[number]), "review_battles": scene.settings.review_battles},
+                    {"cause": cause, "battles": battles, "review_battles": scene.settings.review_battles},
                 )
             )
         return found

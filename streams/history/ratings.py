@@ -66,7 +66,7 @@ class RatingsHistory:
         wanted = set(cut.wanted)
         if DAY in cut.ends:
             last = self.samples[DAY][-1].total if self.samples[DAY] else 0
-            if int(board.shown.sum()) - last >= max(1, len(board.members)):
+            if board.battles - last >= max(1, len(board.members)):
                 wanted.add(DAY)
         if not wanted:
             return frozenset()

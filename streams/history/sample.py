@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.contracts.vote import BOTH_BAD, MODEL_A, MODEL_B, TIE
 from streams.ratings.board import BoardCounts
-from streams.ratings.leaderboard import solve
+from streams.ratings.leaderboard import solve_met
 from streams.ratings.newton import NotConverged, Vector
 
 Reals = NDArray[np.float32]
@@ -49,19 +48,18 @@ def take_sample(
     `start` saves steps and changes no bit. A board without a maximum makes a sample without ratings: at the next
     refresh that is for the stage to speak of, and a ledger that went through such a place can still be folded.
     """
-    shown = board.shown
-    seen = shown.sum(axis=0)
-    battles = seen.sum(axis=0) + seen.sum(axis=1)
-    wins = shown[MODEL_A] + shown[MODEL_B].T
+    met = board.met
+    shown = met.counts.sum(axis=1)
+    battles = met.per_model(shown, shown)
     nothing = np.full(len(battles), np.nan, np.float32)
     theta = None
     rating, half_width = nothing, nothing
     try:
-        solution = solve(wins, shown[TIE], shown[BOTH_BAD], start=start, reweighted=reweighted)
+        solution = solve_met(met, start=start, reweighted=reweighted)
     except NotConverged:
         pass  # said by the NaNs
     else:
         theta = solution.theta
         rating = solution.rating.astype(np.float32)
         half_width = np.where(solution.provisional, np.nan, solution.upper - solution.rating).astype(np.float32)
-    return Sample(t, recorded, int(seen.sum()), rating, half_width, battles), theta
+    return Sample(t, recorded, board.battles, rating, half_width, battles), theta

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from streams.contracts.vote import NONE
 from streams.ratings.elo import START, K, Kernel
+from streams.ratings.met import OUTCOMES, Counter, Met
 
 _SCORES = np.array([1.0, 0.0, 0.5, 0.5])
 
@@ -20,24 +21,31 @@ class BoardCounts:
     ----------
     members
         Models on this board, as numbers of the arena's dictionary, in order of first appearance.
+    battles
+        How many were counted.
     """
 
     def __init__(self) -> None:
         self.members: list[int] = []
+        self.battles = 0
         self._local = np.full(16, -1, np.int64)
-        self._shown = np.zeros((5, 4, 4), np.int64)
+        self._counter = Counter()
         self._elo = np.full(4, START)
 
     @property
-    def shown(self) -> NDArray[np.int64]:
-        """int64[5, M, M]: battles by winner code, model_a, model_b."""
-        m = len(self.members)
-        return self._shown[:, :m, :m]
+    def met(self) -> Met:
+        """Pairs that met, by place in `members`, and what came of it."""
+        return self._counter.met(len(self.members))
 
     @property
     def elo(self) -> NDArray[np.float64]:
         """float64[M], points."""
         return self._elo[: len(self.members)]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory that the board takes."""
+        return self._counter.nbytes + self._local.nbytes + self._elo.nbytes + 36 * len(self.members)
 
     def add(
         self, model_a: NDArray[np.int64], model_b: NDArray[np.int64], winner: NDArray[np.uint8], play: Kernel
@@ -55,7 +63,8 @@ class BoardCounts:
         """
         highest = int(max(model_a.max(), model_b.max()))
         if highest >= len(self._local):
-            self._local = np.concatenate([self._local, np.full(highest + 1, -1, np.int64)])
+            room = max(highest + 1, len(self._local) * 3 // 2)
+            self._local = np.concatenate([self._local, np.full(room - len(self._local), -1, np.int64)])
         a, b = self._local[model_a], self._local[model_b]
         if min(a.min(), b.min()) < 0:
             # In order of appearance, and not of number: a board is then a function of its own votes alone.
@@ -66,32 +75,48 @@ class BoardCounts:
                     self.members.append(model)
             self._make_room()
             a, b = self._local[model_a], self._local[model_b]
-        room = self._shown.shape[1]
-        np.add.at(self._shown.reshape(-1), (winner.astype(np.int64) * room + a) * room + b, 1)
+        self._counter.add(len(self.members), a, b, winner)
+        self.battles += len(winner)
         rated = winner != NONE
         if not rated.all():
             a, b, winner = a[rated], b[rated], winner[rated]
         play(self._elo, a, b, _SCORES[winner], K)
 
+    def cells(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Counts above 0, as they are saved: ascending flat places in int64[5, M, M] and the counts there."""
+        met, m = self.met, len(self.members)
+        pair, winner = np.nonzero(met.counts)
+        places = (winner * m + met.first[pair]) * m + met.second[pair]
+        order = np.argsort(places)
+        return places[order], met.counts[pair, winner][order]
+
     def restore(self, members: list[int], places: NDArray[np.int64], counts: NDArray[Any], elo: NDArray[Any]) -> None:
-        """Set the board to a saved state; `places` are flat indices into `shown`."""
+        """Set the board to a saved state; `places` are ascending flat places in int64[5, M, M].
+
+        Raises
+        ------
+        IndexError
+            When a place lies outside.
+        """
         self.members = members
         m = len(members)
+        if places.size and places[-1] >= OUTCOMES * m * m:
+            raise IndexError(f"place {places[-1]} of a board of {m} models")
         self._local = np.full(max(members, default=0) + 16, -1, np.int64)
         self._local[members] = np.arange(m)
         self._make_room()
-        shown = np.zeros(5 * m * m, np.int64)
-        shown[places] = counts
-        self._shown[:, :m, :m] = shown.reshape(5, m, m)
         self._elo[:m] = elo
+        self._counter = Counter()
+        if places.size:
+            winner, pair = np.divmod(places, m * m)
+            pairs, at = np.unique(pair, return_inverse=True)
+            by_winner = np.zeros((pairs.size, OUTCOMES), np.int64)
+            by_winner[at, winner] = counts
+            self._counter.set(m, pairs // m, pairs % m, by_winner)
+        self.battles = int(counts.sum())
 
     def _make_room(self) -> None:
-        room = self._shown.shape[1]
-        if len(self.members) <= room:
-            return
-        new = max(len(self.members), room * 3 // 2)
-        shown = np.zeros((5, new, new), np.int64)
-        shown[:, :room, :room] = self._shown
-        elo = np.full(new, START)
-        elo[:room] = self._elo
-        self._shown, self._elo = shown, elo
+        if len(self.members) > len(self._elo):
+            elo = np.full(max(len(self.members), len(self._elo) * 3 // 2), START)
+            elo[: len(self._elo)] = self._elo
+            self._elo = elo

@@ -67,9 +67,7 @@ def win_graph(wins: NDArray[Any], draws: NDArray[Any]) -> NDArray[np.bool_]:
     return edges
 
 
-def main_component(
-    wins: NDArray[Any], draws: NDArray[Any], labels: NDArray[np.int64] | None = None
-) -> NDArray[np.bool_]:
+def main_component(wins: NDArray[Any], draws: NDArray[Any]) -> NDArray[np.bool_]:
     """Mask of the largest strongly connected component of the win graph, the only one that is ranked.
 
     Equal sizes are decided by the votes inside the component, then by the lowest index, so that the choice is a
@@ -79,8 +77,6 @@ def main_component(
     ----------
     wins, draws
         [M, M] counts, wins of row over column; draws symmetric.
-    labels
-        What :func:`strong_components` said of ``win_graph(wins, draws)``, when already known.
 
     Returns
     -------
@@ -92,21 +88,32 @@ def main_component(
     >>> main_component(wins, np.zeros((3, 3))).tolist()
     [True, True, False]
     """
-    if labels is None:
-        labels = strong_components(win_graph(wins, draws))
+    first, second = np.nonzero(wins + draws)
+    votes = wins[first, second] + draws[first, second] / 2
+    return largest_component(strong_components(win_graph(wins, draws)), first, second, votes)
+
+
+def largest_component(
+    labels: NDArray[np.int64], first: NDArray[np.int64], second: NDArray[np.int64], votes: NDArray[Any]
+) -> NDArray[np.bool_]:
+    """:func:`main_component` of the labels of `strong_components`, and of the votes of each pair.
+
+    Parameters
+    ----------
+    labels
+        int64[M].
+    first, second, votes
+        [P] models that met, and votes between them.
+    """
     sizes = np.bincount(labels, minlength=1)
     largest = np.flatnonzero(sizes == sizes.max())
     if sizes.max() < 2:
         return np.zeros(labels.size, dtype=np.bool_)
     if largest.size > 1:
-        votes = [_votes_inside(wins, draws, labels == label) for label in largest]
-        largest = largest[[int(np.argmax(votes))]]
+        inside = labels[first] == labels[second]
+        total = np.bincount(labels[first[inside]], votes[inside], minlength=sizes.size)
+        largest = largest[[int(np.argmax(total[largest]))]]
     return np.asarray(labels == largest[0], dtype=np.bool_)
-
-
-def _votes_inside(wins: NDArray[Any], draws: NDArray[Any], members: NDArray[np.bool_]) -> float:
-    inside = np.ix_(members, members)
-    return float(wins[inside].sum() + draws[inside].sum() / 2)
 
 
 def _reached(edges: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -19,7 +19,15 @@ from streams.ratings.elo import Kernel
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How large an arena may grow: a flood of invented names must not take the memory."""
+    """How large an arena may grow: a flood of invented names must not take the memory, nor the seats of the others.
+
+    Attributes
+    ----------
+    models
+        Seats for names that the arena has not declared, and as many more for those that it has.
+    boards
+        Boards.
+    """
 
     models: int = 2_000
     boards: int = 200
@@ -47,6 +55,8 @@ class ArenaState:
         Newest vote time counted, epoch seconds.
     unrated
         Votes on models beyond the limit.
+    strangers
+        Numbers of the models that have a seat and were not declared since they took it.
     history
         Ratings over time; None where nobody asks for them.
     """
@@ -60,6 +70,7 @@ class ArenaState:
     recorded: int = 0
     tstamp: float = 0.0
     unrated: int = 0
+    strangers: set[int] = field(default_factory=set)
     history: RatingsHistory | None = None
 
 
@@ -94,6 +105,7 @@ def _declare(state: ArenaState, notice: Notice) -> Folded:
         state.registry.pop(notice.name, None)
     else:
         state.registry[notice.name] = notice.model
+        state.strangers.discard(state.models.get(notice.name, -1))
     # Every board that shows the model shows its provider.
     number = state.models.get(notice.name)
     shown = frozenset(name for name, board in state.boards.items() if number in board.members)
@@ -120,7 +132,7 @@ def _follow(
 def _count(state: ArenaState, rows: Rows, limits: Limits, play: Kernel) -> frozenset[str]:
     state.recorded = max(state.recorded, int(rows.recorded.max()))
     state.tstamp = max(state.tstamp, float(rows.tstamp.max()))
-    numbers = _numbers(state.models, rows, limits.models)
+    numbers = _numbers(state, rows, limits.models)
     a, b, winner = numbers[rows.model_a], numbers[rows.model_b], rows.winner
     rated = (a >= 0) & (b >= 0)
     if not rated.all():
@@ -140,14 +152,19 @@ def _count(state: ArenaState, rows: Rows, limits: Limits, play: Kernel) -> froze
     return frozenset(changed)
 
 
-def _numbers(models: dict[str, int], rows: Rows, limit: int) -> NDArray[np.int64]:
-    """Number of each word of the dictionary, -1 beyond the limit; new models are numbered as the rows name them."""
+def _numbers(state: ArenaState, rows: Rows, limit: int) -> NDArray[np.int64]:
+    """Number of each word of the dictionary, -1 beyond the limits; new models are numbered as the rows name them."""
+    models, strangers = state.models, state.strangers
     numbers = np.array([models.get(name, -1) for name in rows.models], np.int64)
-    if numbers.min() < 0 and len(models) < limit:
+    if numbers.min() < 0 and len(models) < 2 * limit:
         named = np.stack([rows.model_a, rows.model_b], axis=1).ravel()
         for word in dict.fromkeys(named[numbers[named] < 0].tolist()):
-            if len(models) < limit:
-                numbers[word] = models[rows.models[word]] = len(models)
+            declared = rows.models[word] in state.registry
+            if (len(models) - len(strangers) if declared else len(strangers)) < limit:
+                numbers[word] = number = len(models)
+                models[rows.models[word]] = number
+                if not declared:
+                    strangers.add(number)
     return numbers
 
 

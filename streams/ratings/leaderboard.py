@@ -11,15 +11,16 @@ from numpy.typing import NDArray
 
 from streams.ratings import bradley_terry, intervals, provisional
 from streams.ratings import davidson as ties_as_ties
-from streams.ratings.components import main_component, strong_components, win_graph
+from streams.ratings.components import largest_component, strong_components
 from streams.ratings.intervals import NORMAL_95
+from streams.ratings.met import Met
 from streams.ratings.newton import Matrix, NotConverged, Vector
 from streams.ratings.pairs import POINTS_PER_LOGIT, half_wins
 from streams.ratings.ranks import ranks
 from streams.ratings.reweight import pair_weights
 from streams.ratings.solution import Reason, Solution
 
-__all__ = ["CENTRE", "Reason", "Solution", "solve"]
+__all__ = ["CENTRE", "Reason", "Solution", "solve", "solve_met"]
 
 CENTRE = 1000.0
 Counts = NDArray[np.integer]
@@ -35,7 +36,7 @@ def solve(
     anchor: tuple[int, float] | None = None,
     davidson: bool = False,
 ) -> Solution:
-    """Rate every model on one board.
+    """Rate every model on one board; `solve_met` of matrices.
 
     Parameters
     ----------
@@ -66,20 +67,40 @@ def solve(
     >>> board.rating.round(1).tolist(), board.rank.tolist(), [str(r) for r in board.reason]
     ([1095.4, 904.6, 555.6], [1, 1, 0], ['None', 'None', 'winless'])
     """
-    draws = _checked_draws(wins, ties, both_bad)
-    labels = strong_components(win_graph(wins, draws))
-    ranked = main_component(wins, draws, labels)
-    played = wins + wins.T + draws
-    weights = pair_weights(played) if reweighted else None
+    _check(wins, ties, both_bad)
+    met = Met.of(wins, ties, both_bad)
+    return solve_met(met, start=start, reweighted=reweighted, anchor=anchor, davidson=davidson)
 
-    core = np.ix_(ranked, ranked) if not ranked.all() else ...
-    core_wins, core_draws = wins[core].astype(np.float64), draws[core].astype(np.float64)
-    core_weights = None if weights is None else weights[core]
+
+def solve_met(
+    met: Met,
+    *,
+    start: Vector | None = None,
+    reweighted: bool = False,
+    anchor: tuple[int, float] | None = None,
+    davidson: bool = False,
+) -> Solution:
+    """Rate every model on one board from the pairs that met.
+
+    Matrices are made of the ranked models alone: who met few others costs what their pairs cost, however many they are.
+
+    Parameters
+    ----------
+    met
+        Counts; no model meets itself.
+    start, reweighted, anchor, davidson
+        As in `solve`.
+    """
+    labels = strong_components(_win_graph(met))
+    ranked = largest_component(labels, met.first, met.second, met.voted)
+    wins, draws = met.matrices(ranked)
+    core_weights = pair_weights(wins + wins.T + draws) if reweighted else None
+    core_wins, core_draws = wins.astype(np.float64), draws.astype(np.float64)
     fit = bradley_terry.fit(core_wins, core_draws, weights=core_weights, start=_start(start, ranked), connected=True)
     theta, error = np.zeros(ranked.size), np.zeros(ranked.size)
     theta[ranked] = fit.theta
     error[ranked] = intervals.standard_errors(core_wins, core_draws, fit, weights=core_weights)
-    theta[~ranked], error[~ranked] = _estimate_rest(wins, draws, weights, ranked, fit.theta)
+    theta[~ranked], error[~ranked] = _estimate_rest(met, ranked, fit.theta, reweighted=reweighted)
 
     pinned = anchor if anchor is not None and ranked[anchor[0]] else None
     rating = _points(theta, pinned)
@@ -98,15 +119,15 @@ def solve(
         rank=rank,
         davidson=_points(with_draws, pinned),
         provisional=~ranked,
-        reason=_reasons(wins, played, ranked),
+        reason=_reasons(met, ranked),
         anchored=pinned is not None,
-        components=np.unique(labels[played.any(axis=1)]).size,
+        components=np.unique(labels[met.per_model(met.voted, met.voted) > 0]).size,
         iterations=fit.iterations,
         gradient_norm=fit.gradient_norm,
     )
 
 
-def _checked_draws(wins: Counts, ties: Counts, both_bad: Counts) -> Counts:
+def _check(wins: Counts, ties: Counts, both_bad: Counts) -> None:
     if wins.ndim != 2 or wins.shape[0] != wins.shape[1] or not wins.shape == ties.shape == both_bad.shape:
         raise ValueError("counts are three square matrices of one size")
     for counts in (wins, ties, both_bad):
@@ -114,8 +135,15 @@ def _checked_draws(wins: Counts, ties: Counts, both_bad: Counts) -> Counts:
             raise ValueError("counts are not negative")
         if counts.diagonal().any():
             raise ValueError("a model does not meet itself")
-    shown = ties + both_bad
-    return shown + shown.T
+
+
+def _win_graph(met: Met) -> NDArray[np.bool_]:
+    """Edges "beat or drew with", bool[M, M]."""
+    edges = np.zeros((met.models, met.models), np.bool_)
+    up, down = (met.won > 0) | (met.drawn > 0), (met.lost > 0) | (met.drawn > 0)
+    edges[met.first[up], met.second[up]] = True
+    edges[met.second[down], met.first[down]] = True
+    return edges
 
 
 def _start(start: Vector | None, ranked: NDArray[np.bool_]) -> Vector | None:
@@ -126,13 +154,25 @@ def _start(start: Vector | None, ranked: NDArray[np.bool_]) -> Vector | None:
     return known[ranked]
 
 
-def _estimate_rest(
-    wins: Counts, draws: Counts, weights: Matrix | None, ranked: NDArray[np.bool_], theta: Vector
-) -> tuple[Vector, Vector]:
+def _estimate_rest(met: Met, ranked: NDArray[np.bool_], theta: Vector, *, reweighted: bool) -> tuple[Vector, Vector]:
+    """Estimate the others, each from its votes against ranked models: matrices of those of them who were met."""
     if ranked.all():
         return np.zeros(0), np.zeros(0)
-    scores = half_wins(wins, draws, weights)
-    return provisional.estimate(scores[np.ix_(~ranked, ranked)], scores[np.ix_(ranked, ~ranked)].T, theta)
+    others = np.cumsum(~ranked) - 1
+    across = (ranked[met.first] != ranked[met.second]) & (met.voted > 0)
+    swapped = ranked[met.first[across]]  # the other one was shown second
+    pair = np.stack([met.first[across], met.second[across]])
+    pair[:, swapped] = pair[::-1, swapped]
+    opponents, column = np.unique(pair[1], return_inverse=True)
+    wins, losses, draws = (np.zeros((int((~ranked).sum()), opponents.size), np.int64) for _ in range(3))
+    place = (others[pair[0]], column)
+    won, lost = met.won[across], met.lost[across]
+    np.add.at(wins, place, np.where(swapped, lost, won))
+    np.add.at(losses, place, np.where(swapped, won, lost))
+    np.add.at(draws, place, met.drawn[across])
+    weights = pair_weights(wins + losses + draws) if reweighted else None
+    known = theta[(np.cumsum(ranked) - 1)[opponents]]
+    return provisional.estimate(half_wins(wins, draws, weights), half_wins(losses, draws, weights), known)
 
 
 def _davidson(wins: Matrix, draws: Matrix, weights: Matrix | None, theta: Vector) -> Vector:
@@ -148,12 +188,13 @@ def _points(theta: Vector, pinned: tuple[int, float] | None) -> Vector:
     return np.asarray(rating + POINTS_PER_LOGIT * (theta - origin), dtype=np.float64)
 
 
-def _reasons(wins: Counts, played: Counts, ranked: NDArray[np.bool_]) -> tuple[Reason | None, ...]:
+def _reasons(met: Met, ranked: NDArray[np.bool_]) -> tuple[Reason | None, ...]:
     reasons: list[Reason | None] = [None] * ranked.size
     if ranked.all():
         return tuple(reasons)
-    votes, won, lost = played.sum(axis=1), wins.sum(axis=1), wins.sum(axis=0)
-    mainland = _reachable(played > 0, ranked)
+    votes = met.per_model(met.voted, met.voted)
+    won, lost = met.per_model(met.won, met.lost), met.per_model(met.lost, met.won)
+    mainland = _reachable(met, ranked)
     for model in np.flatnonzero(~ranked).tolist():
         if votes[model] == 0:
             reasons[model] = Reason.NO_VOTES
@@ -166,10 +207,13 @@ def _reasons(wins: Counts, played: Counts, ranked: NDArray[np.bool_]) -> tuple[R
     return tuple(reasons)
 
 
-def _reachable(met: NDArray[np.bool_], start: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Everybody who is connected to one of `start` by battles; each model's row is looked at once."""
+def _reachable(met: Met, start: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Everybody who is connected to one of `start` by votes; each model's row is looked at once."""
+    voted = met.voted > 0
+    know = np.zeros((met.models, met.models), np.bool_)
+    know[met.first[voted], met.second[voted]] = know[met.second[voted], met.first[voted]] = True
     reached, frontier = start.copy(), start
     while frontier.any():
-        frontier = met[frontier].any(axis=0) & ~reached
+        frontier = know[frontier].any(axis=0) & ~reached
         reached |= frontier
     return reached

@@ -2,13 +2,98 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
+from streams.contracts.model import Model
 from streams.contracts.view import Board, Position, RatedModel, Solver
-from streams.contracts.vote import BOTH_BAD, MODEL_A, MODEL_B, NONE, TIE
 from streams.ratings.fold import ArenaState
-from streams.ratings.leaderboard import Solution, solve
+from streams.ratings.leaderboard import Solution, solve_met
+from streams.ratings.met import Met
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One board as it stood at one place of the ledger: all that solving it takes, shared with nothing that goes on.
+
+    Attributes
+    ----------
+    names
+        Its models, in alphabetical order, in which they are solved: equal counts give equal bytes.
+    met, elo, battles
+        Its counts, Elo and battles in that order.
+    declared
+        What the registry says of them.
+    recorded
+        When the newest vote arrived, epoch milliseconds.
+    """
+
+    arena: str
+    board: str
+    names: list[str]
+    met: Met
+    elo: NDArray[np.float64]
+    battles: int
+    declared: dict[str, Model]
+    recorded: int
+    position: Position
+
+
+def ask(state: ArenaState, name: str, position: Position | None = None) -> Question:
+    """Take down one board; `position` is what to say of the position, the state's by default."""
+    counts, every = state.boards[name], list(state.models)
+    members = [every[number] for number in counts.members]
+    order = np.array(sorted(range(len(members)), key=members.__getitem__), np.int64)
+    names = [members[index] for index in order]
+    place = np.empty_like(order)
+    place[order] = np.arange(order.size)
+    return Question(
+        arena=state.arena,
+        board=name,
+        names=names,
+        met=counts.met.renumbered(place),
+        elo=counts.elo[order],
+        battles=counts.battles,
+        declared={each: state.registry[each] for each in names if each in state.registry},
+        recorded=state.recorded,
+        position=position or Position(state.position, dict(sorted(state.watermark.items()))),
+    )
+
+
+def answer(
+    asked: Question,
+    *,
+    start: dict[str, float] | None = None,
+    reweighted: bool = False,
+    anchor: tuple[str, float] | None = None,
+) -> tuple[Board, dict[str, float]]:
+    """Solve a board and lay it out; parameters and what is returned as in `make_board`."""
+    names = asked.names
+    solution = solve_met(
+        asked.met,
+        start=None if not start else np.array([start.get(model, 0.0) for model in names]),
+        reweighted=reweighted,
+        anchor=(names.index(anchor[0]), anchor[1]) if anchor and anchor[0] in names else None,
+        davidson=True,
+    )
+    board = Board(
+        arena=asked.arena,
+        board=asked.board,
+        votes=int(asked.met.voted.sum()),
+        battles=asked.battles,
+        as_of=asked.recorded / 1000 if asked.recorded else None,
+        position=asked.position,
+        solver=Solver(
+            components=solution.components,
+            iterations=solution.iterations,
+            gradient_norm=solution.gradient_norm,
+            provisional=int(solution.provisional.sum()),
+        ),
+        models=_lines(asked, solution),
+    )
+    return board, dict(zip(names, solution.theta.tolist(), strict=True))
 
 
 def make_board(
@@ -21,8 +106,6 @@ def make_board(
     position: Position | None = None,
 ) -> tuple[Board, dict[str, float]]:
     """Solve one board and lay it out.
-
-    Models are solved in alphabetical order, not in order of arrival, so that equal counts give equal bytes.
 
     Parameters
     ----------
@@ -43,55 +126,19 @@ def make_board(
     -------
     The board, and logits to start the next solution from.
     """
-    counts = state.boards[name]
-    every = list(state.models)
-    members = [every[number] for number in counts.members]
-    order = np.array(sorted(range(len(members)), key=members.__getitem__), np.int64)
-    names = [members[index] for index in order]
-    shown = counts.shown[:, order[:, None], order]
-    solution = solve(
-        shown[MODEL_A] + shown[MODEL_B].T,
-        shown[TIE],
-        shown[BOTH_BAD],
-        start=None if not start else np.array([start.get(model, 0.0) for model in names]),
-        reweighted=reweighted,
-        anchor=(names.index(anchor[0]), anchor[1]) if anchor and anchor[0] in names else None,
-        davidson=True,
-    )
-    seen = shown.sum(axis=(1, 2))
-    board = Board(
-        arena=state.arena,
-        board=name,
-        votes=int(seen[:NONE].sum()),
-        battles=int(seen.sum()),
-        as_of=state.recorded / 1000 if state.recorded else None,
-        position=position or Position(state.position, dict(sorted(state.watermark.items()))),
-        solver=Solver(
-            components=solution.components,
-            iterations=solution.iterations,
-            gradient_norm=solution.gradient_norm,
-            provisional=int(solution.provisional.sum()),
-        ),
-        models=_lines(state, names, shown, counts.elo[order], solution),
-    )
-    return board, dict(zip(names, solution.theta.tolist(), strict=True))
+    return answer(ask(state, name, position), start=start, reweighted=reweighted, anchor=anchor)
 
 
-def _lines(
-    state: ArenaState,
-    names: list[str],
-    shown: NDArray[np.int64],
-    elo: NDArray[np.float64],
-    solution: Solution,
-) -> list[RatedModel]:
-    per_outcome = shown.sum(axis=1) + shown.sum(axis=2)
-    votes, battles = per_outcome[:NONE].sum(axis=0).tolist(), per_outcome.sum(axis=0).tolist()
+def _lines(asked: Question, solution: Solution) -> list[RatedModel]:
+    names, met, elo = asked.names, asked.met, asked.elo
+    shown = met.counts.sum(axis=1)
+    votes, battles = met.per_model(met.voted, met.voted).tolist(), met.per_model(shown, shown).tolist()
     rank, rating = solution.rank.tolist(), solution.rating.tolist()
     lower, upper = solution.lower.tolist(), solution.upper.tolist()
     davidson, provisional, points = solution.davidson.tolist(), solution.provisional.tolist(), elo.tolist()
     lines = []
     for index in sorted(range(len(names)), key=lambda index: (-rating[index], names[index])):
-        declared = state.registry.get(names[index])
+        declared = asked.declared.get(names[index])
         reason = solution.reason[index]
         lines.append(
             RatedModel(

@@ -52,6 +52,7 @@ class _Meta(msgspec.Struct):
     unrated: int
     boards: dict[str, int]
     history: _History | None
+    strangers: list[int] | None = None
 
 
 class _Array(msgspec.Struct):
@@ -137,6 +138,7 @@ class Snapshots:
             unrated=state.unrated,
             boards=boards,
             history=None if state.history is None else _history(state.history, tiers),
+            strangers=sorted(state.strangers),
         )
         packed = _encode(meta)
         return {**fields, META: crc32(packed).to_bytes(4, "little") + packed}
@@ -186,8 +188,18 @@ def decode_state(fields: Mapping[str, bytes]) -> ArenaState:
         recorded=meta.recorded,
         tstamp=meta.tstamp,
         unrated=meta.unrated,
+        strangers=_strangers(meta),
         history=history,
     )
+
+
+def _strangers(meta: _Meta) -> set[int]:
+    """Who has a seat without a declaration; a state from before that was kept says who has none now."""
+    if meta.strangers is None:
+        return {number for number, name in enumerate(meta.models) if name not in meta.registry}
+    if not all(0 <= number < len(meta.models) for number in meta.strangers):
+        raise DamagedState("strangers that are no models")
+    return set(meta.strangers)
 
 
 def _decode_history(saved: _History, fields: Mapping[str, bytes]) -> RatingsHistory:
@@ -200,13 +212,12 @@ def _decode_history(saved: _History, fields: Mapping[str, bytes]) -> RatingsHist
 
 
 def _encode_board(board: BoardCounts) -> bytes:
-    counts = board.shown.ravel()
-    places = np.flatnonzero(counts)
+    places, counts = board.cells()
     return _encode(
         _Board(
             members=board.members,
             gaps=_narrow(np.diff(places, prepend=0)),
-            counts=_narrow(counts[places]),
+            counts=_narrow(counts),
             elo=_Array("<f8", board.elo.astype("<f8").tobytes()),
         )
     )

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from threading import Event
 
 import msgspec
 
@@ -21,14 +23,38 @@ from streams.history.ratings import RatingsHistory
 from streams.ledger.codec import Block, Notice
 from streams.ratings import elo, snapshot
 from streams.ratings.fold import ArenaState, Limits, fold
-from streams.ratings.publish import make_board
+from streams.ratings.publish import Question, answer, ask, make_board
 from streams.ratings.snapshot import Snapshots, decode_state, encode_history
 
 SHOWN_SECONDS = 1.0
 """How often it is said up to where the boards in Redis count: readers measure by it how old they are."""
 
+SLOW_SECONDS = 0.25
+"""An arena whose refresh takes longer has its boards solved in a thread: nobody else's votes wait for them."""
+
 _EVERY_TIER = frozenset(tier.name for tier in TIERS)
 _json = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class Solved:
+    """JSON and logits of each board, by name, and the seconds that it took."""
+
+    texts: dict[str, bytes]
+    starts: dict[str, dict[str, float]]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Solving:
+    """Boards that are being solved in the thread, as they stood at `position` of the ledger."""
+
+    boards: frozenset[str]
+    position: int
+    recorded: int
+    tstamp: float
+    solved: Future[Solved]
+    given_up: Event
 
 
 @dataclass(slots=True)
@@ -42,6 +68,9 @@ class RatedArena(Owned):
     unsaved: set[str] = field(default_factory=set)
     starts: dict[str, dict[str, float]] = field(default_factory=dict)
     next_refresh: float = 0.0
+    slow: bool = False
+    """Whether its boards are solved in the thread, beside the loop: they would hold up everybody else's."""
+    solving: Solving | None = None
     published: int = 0
     """Up to this offset of the ledger its boards in Redis count everything, as far as this process knows."""
 
@@ -56,6 +85,8 @@ class RatingsStage(FoldStage[RatedArena]):
         self._limits = Limits(settings.max_models, settings.max_boards)
         self._play = elo.compiled()
         self._next_shown = 0.0
+        # One: solvers of two arenas would only take the processor from each other, and from the loop.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="slow-boards")
 
     def _new(self, owned: Owned, position: int) -> RatedArena:
         state = ArenaState(owned.name, position=position, history=RatingsHistory(self._settings.reweighted))
@@ -84,6 +115,10 @@ class RatingsStage(FoldStage[RatedArena]):
         arena.unpublished |= folded.changed
         arena.unpublished_tiers |= folded.sampled
         arena.unsaved |= folded.changed
+        state = arena.state
+        self._metrics.models.labels(arena.name).set(len(state.models))
+        self._metrics.boards.labels(arena.name).set(len(state.boards))
+        self._metrics.unrated.labels(arena.name).set(state.unrated)
         self._metrics.folded.labels(arena.name).inc(folded.counted)
         self._metrics.dropped.labels(arena.name).inc(folded.dropped)
 
@@ -99,9 +134,12 @@ class RatingsStage(FoldStage[RatedArena]):
         arena.unpublished_tiers.update(_EVERY_TIER)
         arena.snapshots = Snapshots()
         arena.published = 0
+        if arena.solving:  # all is solved anew
+            arena.solving.given_up.set()
+            arena.solving = None
 
     def _shown_boards(self, arena: RatedArena) -> Iterable[str]:
-        return arena.state.boards.keys() - arena.unpublished
+        return arena.state.boards.keys() - arena.unpublished - (arena.solving.boards if arena.solving else set())
 
     async def _sweep(self, name: str, epoch: int, arena: RatedArena | None) -> None:
         if arena is None:
@@ -120,25 +158,59 @@ class RatingsStage(FoldStage[RatedArena]):
         """Up to where each partition is on the boards: only this fold knows which records change one."""
         shown = {number: held.reached for number, held in self._partitions.items()}
         for arena in self._arenas.values():
-            if not arena.unpublished and not arena.stopped:
+            if not arena.unpublished and not arena.solving and not arena.stopped:
                 arena.published = self._partitions[arena.partition].reached
             shown[arena.partition] = min(shown[arena.partition], arena.published)
         return shown
 
     async def _publish_due(self, arena: RatedArena, now: float, *, last: bool) -> None:
-        if arena.unpublished and (last or now >= arena.next_refresh):
-            await self._refresh(arena)
+        if arena.solving:
+            if not last and arena.solving.solved.done():
+                await self._publish_solved(arena, arena.solving)
+        elif arena.unpublished and (last or now >= arena.next_refresh):
+            if not arena.slow:
+                await self._refresh(arena)
+            elif not last:  # the next owner solves all its boards anyway
+                self._solve_beside(arena)
 
     async def _refresh(self, arena: RatedArena) -> None:
         """Solve the changed boards and publish them together, with what is new in the history."""
-        began = time.monotonic()
-        texts = {}
-        for name in sorted(arena.unpublished):
+        began, position, texts = time.monotonic(), arena.state.position, {}
+        names = sorted(arena.unpublished)
+        for name in names:
             start = arena.starts.get(name)
             board, arena.starts[name] = make_board(arena.state, name, start=start, reweighted=self._settings.reweighted)
             texts[name] = _json(board)
             await asyncio.sleep(0)  # heartbeats; nothing folds meanwhile
-        message = {"arena": arena.name, "boards": sorted(texts), "ledger": arena.state.position}
+            if time.monotonic() - began > SLOW_SECONDS and len(texts) < len(names):
+                arena.slow = True  # not one more of them on the loop
+                self._solve_beside(arena)
+                return
+        if await self._publish(arena, texts, position, time.monotonic() - began):
+            arena.unpublished.clear()
+            self._measure(arena.state.arena, arena.state.recorded, arena.state.tstamp)
+
+    def _solve_beside(self, arena: RatedArena) -> None:
+        """Have the changed boards solved in the thread, as they stand now; the fold goes on meanwhile."""
+        asked = [(ask(arena.state, name), arena.starts.get(name)) for name in sorted(arena.unpublished)]
+        given_up, state = Event(), arena.state
+        solved = self._thread.submit(_solve_all, asked, self._settings.reweighted, given_up)
+        names = frozenset(arena.unpublished)
+        arena.solving = Solving(names, state.position, state.recorded, state.tstamp, solved, given_up)
+        arena.unpublished.clear()
+
+    async def _publish_solved(self, arena: RatedArena, solving: Solving) -> None:
+        """Publish what the thread has solved; whatever it raised is raised here, and stops the arena."""
+        solved = solving.solved.result()
+        arena.starts |= solved.starts
+        if await self._publish(arena, solved.texts, solving.position, solved.seconds):
+            self._measure(arena.name, solving.recorded, solving.tstamp)
+            arena.solving = None
+
+    async def _publish(self, arena: RatedArena, texts: dict[str, bytes], position: int, took: float) -> bool:
+        """Publish boards; whether Redis took them. (When it is away that is raised, and they are offered again.)"""
+        began = time.monotonic()
+        message = {"arena": arena.name, "boards": sorted(texts), "ledger": position}
         if arena.unpublished_tiers:
             message["history"] = sorted(arena.unpublished_tiers)
         keys = self._settings.keys
@@ -148,20 +220,34 @@ class RatingsStage(FoldStage[RatedArena]):
                 values[keys.history(arena.name, tier)] = packed
         outcome = await self._store.publish(arena.name, arena.epoch, values, message, boards=sorted(texts))
         if outcome is Outcome.DONE:
-            arena.unpublished.clear()
-            arena.published = arena.state.position
+            arena.published = max(arena.published, position)
             arena.unpublished_tiers.clear()
-            self._measure(arena.state)
         else:
             await self._heed(arena, outcome)
-        took = time.monotonic() - began
+        took += time.monotonic() - began
+        arena.slow = took > (SLOW_SECONDS / 2 if arena.slow else SLOW_SECONDS)
         self._metrics.refresh_seconds.observe(took)
         arena.next_refresh = began + max(self._settings.refresh_seconds, took / self._settings.refresh_share)
+        return outcome is Outcome.DONE
 
-    def _measure(self, state: ArenaState) -> None:
+    def _let_go(self) -> None:
+        super()._let_go()
+        for arena in self._arenas.values():
+            if arena.solving:
+                arena.solving.given_up.set()
+
+    def _measure(self, arena: str, recorded: int, tstamp: float) -> None:
         now = time.time()
-        self._metrics.freshness_seconds.labels(state.arena).observe(max(0.0, now - state.recorded / 1000))
-        self._metrics.event_lag_seconds.labels(state.arena).observe(max(0.0, now - state.tstamp))
-        self._metrics.models.labels(state.arena).set(len(state.models))
-        self._metrics.boards.labels(state.arena).set(len(state.boards))
-        self._metrics.unrated.labels(state.arena).set(state.unrated)
+        self._metrics.freshness_seconds.labels(arena).observe(max(0.0, now - recorded / 1000))
+        self._metrics.event_lag_seconds.labels(arena).observe(max(0.0, now - tstamp))
+
+
+def _solve_all(asked: Sequence[tuple[Question, dict[str, float] | None]], reweighted: bool, given_up: Event) -> Solved:
+    """Solve boards one after the other, unless nobody waits for them any more."""
+    began, texts, starts = time.monotonic(), {}, {}
+    for question, start in asked:
+        if given_up.is_set():
+            break
+        board, starts[question.board] = answer(question, start=start, reweighted=reweighted)
+        texts[question.board] = _json(board)
+    return Solved(texts, starts, time.monotonic() - began)

@@ -301,7 +301,7 @@ def send_lz4(pipeline: Pipeline, votes: list[Vote]) -> list[tuple[int, int]]:
 def wait_all(pipeline: Pipeline, votes: list[Vote], tmp_path: Path) -> None:
     """Wait until the boards are those of the votes, no more and no less."""
     for arena, state in fold_votes(votes, tmp_path).items():
-        pipeline.wait_counted(int(state.boards["overall"].shown.sum()), arena)
+        pipeline.wait_counted(state.boards["overall"].battles, arena)
         assert_same_boards(pipeline.boards(arena), state)
 
 

@@ -27,7 +27,7 @@ def test_a_rebuild_that_a_rebalance_cuts_off_leaves_no_memory_that_seems_whole(
     pipeline.produce(votes)  # all of them again
     second = IntakeStage(pipeline.settings, Metrics())
     asyncio.run(follow(second, 240, cut_off=True))
-    assert fold_ledger(pipeline.topic(LEDGER.name), pipeline.settings)["text"].boards["overall"].shown.sum() == 120
+    assert fold_ledger(pipeline.topic(LEDGER.name), pipeline.settings)["text"].boards["overall"].battles == 120
 
 
 async def follow(stage: IntakeStage, records: int, *, cut_off: bool) -> None:

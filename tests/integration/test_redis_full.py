@@ -49,7 +49,7 @@ def published(pipeline: Pipeline) -> dict[str, dict[str, bytes]]:
 def wait_same(pipeline: Pipeline, votes: list[dict], tmp_path: Path) -> None:
     """Wait until every board is what the votes make in one process."""
     for arena, state in fold_votes(votes, tmp_path).items():
-        pipeline.wait_counted(int(state.boards["overall"].shown.sum()), arena)
+        pipeline.wait_counted(state.boards["overall"].battles, arena)
 
         def same(arena: str = arena, state: object = state) -> bool:
             assert_same_boards(pipeline.boards(arena), state)

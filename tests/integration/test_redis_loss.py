@@ -218,7 +218,7 @@ def test_a_worker_outlives_a_redis_that_does_not_answer_and_catches_up(
     frozen.server.process.thaw()
     states = fold_votes(votes + new, tmp_path)
     for arena, state in states.items():
-        pipeline.wait_counted(int(state.boards["overall"].shown.sum()), arena)
+        pipeline.wait_counted(state.boards["overall"].battles, arena)
         assert_same_boards(pipeline.boards(arena), state)
     assert worker.process.alive
     assert worker.stop() == 0

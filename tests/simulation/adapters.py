@@ -20,8 +20,10 @@ import streams.folding.stage
 import streams.intake.place
 import streams.intake.stage
 import streams.ratings.publish
+from streams.contracts.vote import BOTH_BAD, TIE
 from streams.fairness.settings import FairnessSettings, SettingsBook
-from streams.ratings.leaderboard import Solution, solve
+from streams.ratings.leaderboard import Solution, solve_met
+from streams.ratings.met import Met
 from tests.simulation.loop import PROCESS
 from tests.simulation.network import Network
 from tests.simulation.producer import EPOCH_MS, SimulatedProducer
@@ -81,16 +83,18 @@ class _Admin:
         return {at: OffsetAndMetadata(*offsets.get(at, (-1, ""))) for at in partitions}
 
 
-def _solve(wins: Any, ties: Any, both_bad: Any, **options: Any) -> Solution:
-    """Stand in for `streams.ratings.leaderboard.solve` in most seeds: another function of the same counts.
+def _solve(met: Met, **options: Any) -> Solution:
+    """Stand in for `streams.ratings.leaderboard.solve_met` in most seeds: another function of the same counts.
 
     What is simulated is which votes are counted; what the ratings are is the business of their own tests, and solving
     would take most of the time.
     """
     if CURRENT[-1].plan.solve:
-        return solve(wins, ties, both_bad, **options)
-    n = len(wins)
-    score = 1000.0 + wins.sum(axis=1) - wins.sum(axis=0) + ties.sum(axis=0) / 4 + both_bad.sum(axis=1) / 16
+        return solve_met(met, **options)
+    n = met.models
+    ties, both_bad = met.counts[:, TIE], met.counts[:, BOTH_BAD]
+    score = 1000.0 + met.per_model(met.won - met.lost, met.lost - met.won)
+    score = score + met.per_model(0 * ties, ties) / 4 + met.per_model(both_bad, 0 * both_bad) / 16
     zeros = np.zeros(n)
     return Solution(
         theta=zeros,
@@ -133,7 +137,7 @@ def simulated(more: Sequence[tuple[Any, str, Any]] = ()) -> Iterator[None]:
         (streams.intake.place, "AIOKafkaAdminClient", lambda **_: _Admin(CURRENT[-1].network)),
         (streams.intake.stage, "SEEN_SECONDS", 1.0),  # nobody looks at gauges
         (streams.folding.stage, "RECORDS_A_TURN", 4),  # or a ledger of a hundred votes would be folded in one turn
-        (streams.ratings.publish, "solve", _solve),
+        (streams.ratings.publish, "solve_met", _solve),
         (streams.folding.stage, "async_redis_client", _make_redis),
         (streams.fairness.stage, "read_book", lambda settings: BOOK),
     ]

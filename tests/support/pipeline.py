@@ -35,6 +35,7 @@ from streams.ratings import elo
 from streams.ratings.fold import ArenaState, Limits, fold
 from streams.ratings.publish import make_board
 from streams.ratings.snapshot import decode_state
+from tests.support.boards import shown
 from tests.support.eventually import eventually
 from tests.support.http import PLAIN
 
@@ -350,9 +351,8 @@ def named_counts(state: ArenaState) -> dict[str, dict[tuple[int, str, str], int]
     found = {}
     for name, board in state.boards.items():
         members = [names[number] for number in board.members]
-        shown = board.shown
-        places = np.argwhere(shown)
-        found[name] = {(int(w), members[a], members[b]): int(shown[w, a, b]) for w, a, b in places}
+        battles = shown(board)
+        found[name] = {(int(w), members[a], members[b]): int(battles[w, a, b]) for w, a, b in np.argwhere(battles)}
     return found
 
 

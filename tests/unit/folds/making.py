@@ -15,6 +15,7 @@ from streams.ledger.rows import rows_of
 from streams.ratings.elo import interpreted
 from streams.ratings.fold import ArenaState, Limits, fold
 from streams.ratings.snapshot import encode_history
+from tests.support.boards import shown
 
 LIMITS = Limits()
 
@@ -54,9 +55,10 @@ def counts(state: ArenaState) -> Counter[tuple[str, str, str, int]]:
     names = list(state.models)
     found: Counter[tuple[str, str, str, int]] = Counter()
     for board_name, board in state.boards.items():
-        for winner, a, b in np.argwhere(board.shown).tolist():
+        dense = shown(board)
+        for winner, a, b in np.argwhere(dense).tolist():
             pair = names[board.members[a]], names[board.members[b]]
-            found[(board_name, *pair, winner)] += int(board.shown[winner, a, b])
+            found[(board_name, *pair, winner)] += int(dense[winner, a, b])
     return found
 
 
@@ -78,8 +80,8 @@ def everything(state: ArenaState) -> dict[str, Any]:
             (
                 name,
                 board.members,
-                *(each.dtype.str for each in (board.shown, board.elo)),
-                board.shown.tobytes(),
+                *(each.dtype.str for each in (shown(board), board.elo)),
+                shown(board).tobytes(),
                 board.elo.tobytes(),
             )
             for name, board in state.boards.items()
@@ -90,5 +92,6 @@ def everything(state: ArenaState) -> dict[str, Any]:
         "recorded": state.recorded,
         "tstamp": np.float64(state.tstamp).tobytes(),
         "unrated": state.unrated,
+        "strangers": sorted(state.strangers),
         "history": state.history and (state.history.began, encode_history(state)),
     }

@@ -8,7 +8,7 @@ from tests.unit.folds.making import block, counts, folded, vote
 
 
 def battles(state):
-    return {name: int(board.shown.sum()) for name, board in state.boards.items()}
+    return {name: board.battles for name, board in state.boards.items()}
 
 
 def test_a_vote_counts_overall_on_its_language_and_on_each_category():

@@ -143,4 +143,5 @@ def test_a_state_holds_numbers_that_can_be_saved():
     state = folded([block([vote("x", "y")])])
     assert [type(value) for value in (state.recorded, state.tstamp, state.unrated)] == [int, float, int]
     assert {type(number) for number in state.boards["overall"].members} == {int}
-    assert state.boards["overall"].shown.dtype == np.int64
+    assert state.boards["overall"].met.counts.dtype == np.int64
+    assert type(state.boards["overall"].battles) is int

@@ -1,10 +1,15 @@
 """A flood of invented names does not take the memory, and where it is stopped does not depend on the cuts."""
 
+from zlib import crc32
+
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.ratings.fold import Limits
-from tests.unit.folds.making import block, counts, everything, folded, vote
+from streams.ratings.elo import interpreted
+from streams.ratings.fold import Limits, fold
+from streams.ratings.snapshot import META, Snapshots, decode_state
+from tests.unit.folds.making import block, counts, everything, folded, notice, vote
 from tests.unit.intake.making import seeded
 
 
@@ -27,10 +32,53 @@ def test_no_model_at_all_is_a_limit_too():
     assert (state.recorded, state.watermark) == (1_000, {"votes/0": 1})
 
 
+def test_what_the_arena_declares_has_seats_of_its_own():
+    flood = [vote(f"invented-{number}", "x") for number in range(9)]
+    declared = [notice(name, offset) for offset, name in enumerate(("real-1", "real-2", "real-3", "real-4"))]
+    real = [vote("real-1", "real-2"), vote("real-3", "real-4"), vote("real-1", "invented-0"), vote("real-1", "x")]
+    state = folded([block(flood), *declared, block(real, first=9)], Limits(models=3))
+    assert list(state.models) == ["invented-0", "x", "invented-1", "real-1", "real-2", "real-3"]
+    assert state.unrated == 7 + 1, "the flood beyond its seats, and the fourth of three declared"
+    assert counts(state)[("overall", "real-1", "real-2", 0)] == 1
+
+
+def test_a_stranger_that_is_declared_gives_its_seat_back():
+    state = folded([block([vote("x", "y"), vote("z", "w")])], Limits(models=2))
+    assert (list(state.models), state.unrated) == (["x", "y"], 1)
+    for record in (notice("x", 0), block([vote("z", "y")], first=2)):
+        fold(state, record, Limits(models=2), interpreted)
+    assert (list(state.models), state.unrated) == (["x", "y", "z"], 1)
+
+
+def test_seats_are_kept_through_a_save():
+    limits = Limits(models=2)
+    records = [
+        block([vote("x", "y"), vote("z", "w")]),
+        notice("x", 0),
+        notice("w", 1),
+        block([vote("z", "w")], first=2),
+    ]
+    whole, saved = folded(records, limits), folded(records[:2], limits)
+    again = decode_state(Snapshots().encode(saved, ()))
+    for record in records[2:]:
+        fold(again, record, limits, interpreted)
+        again.position += 1
+    assert everything(again) == everything(whole)
+
+
+def test_a_state_from_before_seats_takes_who_is_declared_now_for_declared():
+    state = folded([block([vote("x", "y")]), notice("x", 0)])
+    fields = Snapshots().encode(state, ())
+    meta = msgspec.msgpack.decode(fields[META][4:])
+    del meta["strangers"]
+    packed = msgspec.msgpack.encode(meta)
+    assert decode_state(fields | {META: crc32(packed).to_bytes(4, "little") + packed}).strangers == {1}
+
+
 def test_labels_beyond_the_limit_get_no_board_and_votes_still_count_overall():
     votes = [vote("x", "y", language=language) for language in ("en", "fr", "de", "en")]
     state = folded([block(votes)], Limits(boards=3))
-    assert {name: int(board.shown.sum()) for name, board in state.boards.items()} == {
+    assert {name: board.battles for name, board in state.boards.items()} == {
         "overall": 4,
         "language:en": 2,
         "language:fr": 1,

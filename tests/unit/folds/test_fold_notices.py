@@ -48,4 +48,4 @@ def test_a_declared_model_without_a_vote_is_on_no_board():
 
 def test_a_removed_model_keeps_its_votes():
     state = folded([block([vote("x", "y")]), notice("x", 1), TOMBSTONE])
-    assert state.boards["overall"].shown.sum() == 1
+    assert state.boards["overall"].battles == 1

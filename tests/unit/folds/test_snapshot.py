@@ -10,6 +10,7 @@ from streams.ratings.elo import interpreted
 from streams.ratings.fold import ArenaState, fold
 from streams.ratings.publish import make_board
 from streams.ratings.snapshot import META, Snapshots, board_field, decode_state, history_field
+from tests.support.boards import set_shown, shown
 from tests.unit.folds.making import LIMITS, block, everything, folded, notice, vote
 from tests.unit.intake.making import seeded
 
@@ -132,9 +133,11 @@ def test_a_state_of_nothing_is_a_state():
 def test_large_counts_and_many_models_are_kept():
     state = folded([block([vote(f"m{at}", f"m{at + 1}") for at in range(40)])])
     board = state.boards["overall"]
+    dense = shown(board)
     for exponent in range(41):
-        board.shown[exponent % 5, exponent, 40 - exponent] = 2**exponent - 1
-    board.shown[0, 0, 1] = 2**62
+        dense[exponent % 5, exponent, 40 - exponent] = 2**exponent - 1
+    dense[0, 0, 1] = 2**62
+    set_shown(board, dense)
     board.elo[:] = np.nextafter(1000.0, np.arange(41.0))
     assert everything(decode_state(Snapshots().encode(state, ()))) == everything(state)
 

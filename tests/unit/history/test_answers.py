@@ -22,6 +22,7 @@ from streams.fairness.snapshot import encode_history as encode_evidence
 from streams.fairness.view import fairness_view
 from streams.history.sample import take_sample
 from streams.ratings.snapshot import encode_history
+from tests.support.boards import set_shown, shown
 from tests.unit.fairness.test_fold import LEDGER
 from tests.unit.history.making import DAY_SECONDS, MONDAY, battle, blocks, live, play, start
 
@@ -147,7 +148,10 @@ def test_another_version_is_refused():
 
 def test_counts_beyond_32_bits_are_kept():
     board = STATE.boards["overall"]
-    board.shown[0, 0, 1] += 2**40
+    before = shown(board)
+    after = before.copy()
+    after[0, 0, 1] += 2**40
+    set_shown(board, after)
     try:
         sample, _ = take_sample(board, 5, 6, start=None, reweighted=False)
         history = start().history
@@ -155,4 +159,4 @@ def test_counts_beyond_32_bits_are_kept():
         packed = history.encode("text", [f"m{n}" for n in range(len(board.members))])
         assert model_history("m0", packed).tiers["day"].battles[0] > 2**40
     finally:
-        board.shown[0, 0, 1] -= 2**40
+        set_shown(board, before)

@@ -132,8 +132,8 @@ def test_a_year_caught_up_with_has_a_sample_a_day_and_of_late_one_each_hour_and_
 def test_catching_up_solves_no_more_boards_than_are_kept_and_says_the_same(monkeypatch):
     battles = live(3, 600)
     state = play(start(), blocks(battles))
-    solved, solve = [], sampling.solve
-    monkeypatch.setattr(sampling, "solve", lambda *given, **named: solved.append(1) or solve(*given, **named))
+    solved, solve = [], sampling.solve_met
+    monkeypatch.setattr(sampling, "solve_met", lambda *given, **named: solved.append(1) or solve(*given, **named))
     again = play(start(), blocks(battles, range(0, 1_800, 130)), now=battles[-1][1] / 1000)
     assert 2 + MINUTE.keep - 2 <= len(solved) <= 2 + 3 * 24 + MINUTE.keep
     assert encode_history(again) == encode_history(state)
@@ -142,8 +142,8 @@ def test_catching_up_solves_no_more_boards_than_are_kept_and_says_the_same(monke
 def test_a_refold_takes_days_only_and_the_finer_tiers_begin_with_them(monkeypatch):
     battles = live(3, 600)
     state = play(start(), blocks(battles))
-    solved, solve = [], sampling.solve
-    monkeypatch.setattr(sampling, "solve", lambda *given, **named: solved.append(1) or solve(*given, **named))
+    solved, solve = [], sampling.solve_met
+    monkeypatch.setattr(sampling, "solve_met", lambda *given, **named: solved.append(1) or solve(*given, **named))
     again = play(start(), blocks(battles, [500, 1_700]), now=math.inf)
     assert len(solved) == len(again.history.samples[DAY]) == 2
     assert encode_history(again)["day"] == encode_history(state)["day"]
@@ -237,7 +237,7 @@ def test_a_board_without_a_maximum_is_sampled_without_ratings(monkeypatch):
     def fail(*_, **__):
         raise NotConverged(Stop.LIMIT)
 
-    monkeypatch.setattr(sampling, "solve", fail)
+    monkeypatch.setattr(sampling, "solve_met", fail)
     state = play(start(), blocks(live(1.5, 100)))
     (sample,) = state.history.samples[DAY]
     assert np.isnan(sample.rating).all()

@@ -1,0 +1,195 @@
+"""Pairs that met: what a board's votes come to, kept for the pairs there are and not for all that could be.
+
+A board of M models has M² places and often far fewer pairs: 2,000 names that met once each are a thousand pairs, and
+would be four million places. So counts lie in a list of pairs, and a table finds a pair's place in it: in blocks, of
+which there are only those that somebody met in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.contracts.vote import BOTH_BAD, MODEL_A, MODEL_B, NONE, TIE
+
+OUTCOMES = 5
+SHIFT = 4
+BLOCK, MASK = 1 << SHIFT, (1 << SHIFT) - 1
+"""Models a side of a block, 1 KiB: where all pairs met it costs four bytes a pair, and where none of the others did, a
+pair costs it alone."""
+
+Numbers = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Met:
+    """Counts of P ordered pairs of M models.
+
+    Attributes
+    ----------
+    models
+        M.
+    first, second
+        int64[P], the models shown as a and as b; no pair is there twice.
+    counts
+        int64[P, 5], battles by winner code, see `streams.contracts.vote.WINNERS`.
+    """
+
+    models: int
+    first: Numbers
+    second: Numbers
+    counts: Numbers
+
+    @classmethod
+    def of(cls, wins: NDArray[np.integer], ties: NDArray[np.integer], both_bad: NDArray[np.integer]) -> Met:
+        """Pairs of three square matrices: wins of row over column, and draws shown as (row, column).
+
+        >>> met = Met.of(np.array([[0, 3], [1, 0]]), np.array([[0, 2], [0, 0]]), np.zeros((2, 2), int))
+        >>> met.first.tolist(), met.second.tolist(), met.counts.tolist()
+        ([0, 1], [1, 0], [[3, 0, 2, 0, 0], [1, 0, 0, 0, 0]])
+        """
+        first, second = np.nonzero((wins != 0) | (ties != 0) | (both_bad != 0))
+        counts = np.zeros((first.size, OUTCOMES), np.int64)
+        for outcome, matrix in ((MODEL_A, wins), (TIE, ties), (BOTH_BAD, both_bad)):
+            counts[:, outcome] = matrix[first, second]
+        return cls(len(wins), first.astype(np.int64), second.astype(np.int64), counts)
+
+    def renumbered(self, number: Numbers) -> Met:
+        """The same pairs, model i as `number[i]`."""
+        return Met(self.models, number[self.first], number[self.second], self.counts)
+
+    @property
+    def won(self) -> Numbers:
+        """int64[P], votes for the first of the pair."""
+        return self.counts[:, MODEL_A]
+
+    @property
+    def lost(self) -> Numbers:
+        """int64[P], votes for the second."""
+        return self.counts[:, MODEL_B]
+
+    @property
+    def drawn(self) -> Numbers:
+        """int64[P], draws."""
+        return self.counts[:, TIE] + self.counts[:, BOTH_BAD]
+
+    @property
+    def voted(self) -> Numbers:
+        """int64[P], all votes."""
+        votes: Numbers = self.counts[:, :NONE].sum(axis=1)
+        return votes
+
+    def per_model(self, of_first: Numbers, of_second: Numbers) -> Numbers:
+        """int64[M]: the sum of one number per pair for its first model and one for its second."""
+        total = np.zeros(self.models, np.int64)
+        np.add.at(total, self.first, of_first)
+        np.add.at(total, self.second, of_second)
+        return total
+
+    def matrices(self, models: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Wins of row over column, and draws (symmetric), among some of the models: int64[K, K] each."""
+        local = np.cumsum(models) - 1
+        inside = models[self.first] & models[self.second]
+        size = int(models.sum())
+        a, b = local[self.first[inside]], local[self.second[inside]]
+        wins, draws = np.zeros((size, size), np.int64), np.zeros((size, size), np.int64)
+        np.add.at(wins, (a, b), self.won[inside])
+        np.add.at(wins, (b, a), self.lost[inside])
+        np.add.at(draws, (a, b), self.drawn[inside])
+        np.add.at(draws, (b, a), self.drawn[inside])
+        return wins, draws
+
+
+class Counter:
+    """Counts of pairs, growing: what `Met` is a picture of."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._first = np.zeros(16, np.int32)
+        self._second = np.zeros(16, np.int32)
+        self._counts = np.zeros((16, OUTCOMES), np.int64)
+        self._used = 1
+        self._blocks = np.full((1, BLOCK * BLOCK), -1, np.int32)
+        """Place of each pair in the list, -1 for one that has none, in blocks; the first block has none for ever."""
+        self._directory = np.zeros((1, 1), np.int32)
+        """Number of the block of each `BLOCK` models by `BLOCK` models, 0 where none of them met."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory that the counts take."""
+        return sum(each.nbytes for each in (self._first, self._second, self._counts, self._blocks, self._directory))
+
+    def met(self, models: int) -> Met:
+        """Counts as they are; they share no memory with these, which go on."""
+        return Met(
+            models,
+            self._first[: self.size].astype(np.int64),
+            self._second[: self.size].astype(np.int64),
+            self._counts[: self.size].copy(),
+        )
+
+    def add(self, models: int, first: Numbers, second: Numbers, winner: NDArray[np.uint8]) -> None:
+        """Count battles, int64[n] models below `models` and uint8[n] winner codes."""
+        places = self._places(models, first, second)
+        np.add.at(self._counts.reshape(-1), places * OUTCOMES + winner, 1)
+
+    def set(self, models: int, first: Numbers, second: Numbers, counts: Numbers) -> None:
+        """Count P different pairs at once, int64[P] models and int64[P, 5] counts, where nothing was counted yet."""
+        places = self._places(models, first, second)  # first: it may put the counts elsewhere
+        self._counts[places] = counts
+
+    def _places(self, models: int, first: Numbers, second: Numbers) -> Numbers:
+        """Place of each pair in the list; new ones are put at its end, in order of appearance."""
+        self._widen(models)
+        block = (first >> SHIFT) * len(self._directory) + (second >> SHIFT)
+        within = (first & MASK) << SHIFT | second & MASK
+        places = self._find(block, within)
+        if places.size and places.min() < 0:
+            new = np.flatnonzero(places < 0)
+            _, once = np.unique(first[new] << 32 | second[new], return_index=True)
+            new = new[np.sort(once)]
+            self._append(first[new], second[new], block[new], within[new])
+            places = self._find(block, within)
+        return places
+
+    def _find(self, block: Numbers, within: Numbers) -> Numbers:
+        number = self._directory.reshape(-1)[block].astype(np.int64)
+        number <<= 2 * SHIFT
+        number |= within
+        return self._blocks.reshape(-1)[number].astype(np.int64)
+
+    def _append(self, first: Numbers, second: Numbers, block: Numbers, within: Numbers) -> None:
+        """Put pairs that are not in the list at its end."""
+        end = self.size + first.size
+        if end > len(self._first):
+            room = max(end, len(self._first) * 3 // 2)
+            self._first, self._second = _longer(self._first, room, 0), _longer(self._second, room, 0)
+            self._counts = _longer(self._counts, room, 0)
+        self._first[self.size : end], self._second[self.size : end] = first, second
+        directory = self._directory.reshape(-1)
+        needed = np.unique(block[directory[block] == 0])
+        if needed.size:
+            used = self._used + needed.size
+            if used > len(self._blocks):
+                self._blocks = _longer(self._blocks, max(used, len(self._blocks) * 3 // 2), -1)
+            directory[needed] = np.arange(self._used, used)
+            self._used = used
+        self._blocks[directory[block], within] = np.arange(self.size, end)
+        self.size = end
+
+    def _widen(self, models: int) -> None:
+        """Make room in the directory for so many models."""
+        width, needed = len(self._directory), (models + MASK) >> SHIFT
+        if needed > width:
+            wider = np.zeros((max(needed, width * 3 // 2),) * 2, np.int32)
+            wider[:width, :width] = self._directory
+            self._directory = wider
+
+
+def _longer(array: NDArray[Any], room: int, fill: int) -> NDArray[Any]:
+    longer = np.full((room, *array.shape[1:]), fill, array.dtype)
+    longer[: len(array)] = array
+    return longer

@@ -1,0 +1,60 @@
+"""Names beyond those that are followed: whoever is in many battles is found, and is never said to be in more."""
+
+from collections import Counter
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams.contracts.alert import Kind
+from streams.fairness import crowd
+from streams.fairness.crowd import SEATS, Crowd
+from streams.fairness.snapshot import decode_state, encode_state
+from tests.unit.fairness.arena import Ledger
+from tests.unit.fairness.test_fold import BRISK
+
+
+@given(st.lists(st.sampled_from([f"n{number}" for number in range(12)]), max_size=200), st.integers(1, 6))
+def test_counts_are_too_small_by_at_most_the_share_of_a_seat(names, seats):
+    found, true = Crowd(), Counter(names)
+    before, crowd.SEATS = crowd.SEATS, seats
+    try:
+        found.add(names)
+    finally:
+        crowd.SEATS = before
+    assert len(found.counts) <= seats
+    for name, count in true.items():
+        assert count - len(names) / (seats + 1) <= found.counts.get(name, 0) <= count
+
+
+def test_a_busy_name_is_found_in_a_flood_of_names_that_are_there_once():
+    found = Crowd()
+    found.add(f"invented-{number}" if number % 40 else "busy" for number in range(20_000))
+    found.turn()
+    assert 500 - 20 <= found.last["busy"] <= 500
+    assert len(found.last) <= SEATS
+    found.watch(["busy"])
+    found.add([*(f"again-{number}" for number in range(20_000)), "busy"])
+    found.turn()
+    assert found.last["busy"] == 1, "what is watched is counted exactly"
+
+
+def test_a_flood_of_invented_names_blinds_nobody():
+    """1,040 invented names once silenced undeclared_model for good."""
+    ledger = Ledger(settings=BRISK, seed=5)
+    for number in range(12):
+        ledger.declare(f"model-{number:02}", 1.0)
+    for number in range(40):  # more than are followed
+        ledger.sample(f"invented-{number}", 0.02)
+    ledger.battles(1_000)
+    for number in range(40):
+        ledger.sample(f"invented-{number}", 0.0)
+    ledger.battles(1_000)
+    ledger.sample("late", 0.5)
+    ledger.battles(2_000)
+    firing = {alert.subject.name for alert in ledger.state.firing if alert.kind is Kind.UNDECLARED_MODEL}
+    assert firing == {"late"}
+    again = decode_state(encode_state(ledger.state), BRISK)
+    assert again.scene.facts.crowd == ledger.state.scene.facts.crowd
+    ledger.sample("late", 0.0)
+    ledger.battles(2_000)
+    assert not [alert for alert in ledger.state.firing if alert.kind is Kind.UNDECLARED_MODEL]

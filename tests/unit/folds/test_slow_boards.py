@@ -1,0 +1,155 @@
+"""Boards that take long are solved beside the loop: nobody else waits, and what is published is the same."""
+
+from typing import Any
+
+import pytest
+
+import streams.ratings.stage
+from streams.ratings.publish import answer, make_board
+from tests.support.eventually import eventually_async
+from tests.unit.folds.stages import LEDGER, World
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    """Every refresh takes long."""
+    monkeypatch.setattr(streams.ratings.stage, "SLOW_SECONDS", -1.0)
+    return World(monkeypatch)
+
+
+class Gate:
+    """Holds the thread until it is opened."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.asked: list[str] = []
+        self.open, self.error = False, False
+        monkeypatch.setattr(streams.ratings.stage, "answer", self)
+
+    def __call__(self, question: Any, **more: Any) -> Any:
+        import time
+
+        self.asked.append(f"{question.arena}/{question.board}")
+        while not self.open:
+            time.sleep(0.001)
+        if self.error:
+            raise ArithmeticError("for this test")
+        return answer(question, **more)
+
+
+async def settled(world: World, fold: Any) -> None:
+    """Give the fold its turns until all is published."""
+
+    async def done() -> bool:
+        fold._retry_at = 0.0
+        await world.fold(fold)
+        return not any(each.unpublished or each.solving for each in fold._arenas.values())
+
+    await eventually_async(done)
+
+
+def is_right(world: World, fold: Any, arena: str = "text", name: str = "overall") -> bool:
+    state, shown = fold._arenas[arena].state, world.board(arena, name)
+    return shown is not None and shown.models == make_board(state, name)[0].models
+
+
+async def test_a_slow_arena_is_solved_in_the_thread_and_publishes_the_same(world: World) -> None:
+    for at in range(5):
+        world.ledger.add("text", first=at, language="en" if at % 2 else "de", at=at + 1)
+    fold = await world.take_over()
+    await settled(world, fold)
+    world.ledger.add("text", first=5, language="en", at=9)
+    await settled(world, fold)
+    assert fold._arenas["text"].slow
+    assert all(is_right(world, fold, name=name) for name in ("overall", "language:en", "language:de"))
+
+
+async def test_what_comes_meanwhile_is_folded_and_published_next(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    for at, arena in enumerate(("text", "vision")):
+        world.ledger.add(arena, first=at)
+    fold = await world.take_over()
+    await world.fold(fold)
+    text, vision = fold._arenas["text"], fold._arenas["vision"]
+    monkeypatch.setattr(streams.ratings.stage, "SLOW_SECONDS", 60.0)
+    text.slow, vision.slow = True, False
+    gate = Gate(monkeypatch)
+    world.ledger.add("text", first=2, at=5)
+    await world.fold(fold)
+    first, before = text.solving, world.board("text")
+    assert first is not None
+    world.ledger.add("text", first=3, at=6)
+    world.ledger.add("vision", first=4, at=6)
+    text.next_refresh = vision.next_refresh = 0.0
+    await world.fold(fold)
+    assert (text.solving, text.unpublished) == (first, {"overall"})
+    assert world.board("text") == before
+    assert is_right(world, fold, "vision")
+    assert fold._shown() == {0: 2}, "what came since is on no board of text"
+    gate.open = True
+    await settled(world, fold)
+    assert is_right(world, fold)
+    assert (len(gate.asked), fold._shown()) == (1, {0: 5}), "the second one was quick"
+
+
+async def test_boards_that_redis_does_not_take_are_offered_again_without_being_solved_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = Gate(monkeypatch)
+    gate.open = True
+    world.ledger.add("text", first=0)
+    fold = await world.take_over()
+    await world.fold(fold)
+    fold._arenas["text"].slow, fold._arenas["text"].unpublished = True, {"overall"}
+    fold._arenas["text"].next_refresh = 0.0
+    await world.fold(fold)
+    await eventually_async(lambda: fold._arenas["text"].solving.solved.done())
+    world.server.away = True
+    for _ in range(3):
+        fold._retry_at = 0.0
+        await world.fold(fold)
+    assert fold._arenas["text"].solving is not None
+    world.server.away = False
+    await settled(world, fold)
+    assert is_right(world, fold)
+    assert len(gate.asked) == 1
+
+
+async def test_a_board_that_cannot_be_solved_stops_its_arena_alone(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = Gate(monkeypatch)
+    gate.open = gate.error = True
+    for at, arena in enumerate(("text", "vision")):
+        world.ledger.add(arena, first=at)
+    fold = await world.take_over()
+    await world.fold(fold)
+    for arena in fold._arenas.values():
+        arena.slow, arena.unpublished, arena.next_refresh = arena.name == "text", {"overall"}, 0.0
+        arena.solving = None
+    await world.fold(fold)
+    await eventually_async(lambda: fold._arenas["text"].solving is None or fold._arenas["text"].solving.solved.done())
+    gate.error = False
+    fold._arenas["vision"].next_refresh = 0.0
+    await world.fold(fold)
+    assert "for this test" in fold._arenas["text"].stopped
+    assert not fold._arenas["vision"].stopped
+
+
+async def test_a_fold_that_lets_go_does_not_wait_for_the_thread(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = Gate(monkeypatch)
+    for at in range(3):
+        world.ledger.add("text", first=at, language=f"l{at}", at=at + 1)
+    fold = await world.take_over()
+    await world.fold(fold)
+    fold._arenas["text"].slow, fold._arenas["text"].next_refresh = True, 0.0
+    fold._arenas["text"].unpublished = {"overall", "language:l0", "language:l1"}
+    await world.fold(fold)
+    solving = fold._arenas["text"].solving
+    await eventually_async(lambda: bool(gate.asked))
+    await fold.revoked(fold._log)
+    gate.open = True
+    await eventually_async(solving.solved.done)
+    assert len(gate.asked) == 1, "the boards after the one under way are given up"
+    after = await world.take_over()
+    assert after.positions[LEDGER] == 3
+    await settled(world, after)
+    assert all(is_right(world, after, name=f"language:l{at}") for at in range(3))
