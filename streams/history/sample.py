@@ -49,7 +49,7 @@ def take_sample(
     refresh that is for the stage to speak of, and a ledger that went through such a place can still be folded.
     """
     met = board.met
-    shown = met.counts.sum(axis=1)
+    shown = met.counts.sum(axis=0)
     battles = met.per_model(shown, shown)
     nothing = np.full(len(battles), np.nan, np.float32)
     theta = None

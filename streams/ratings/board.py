@@ -85,10 +85,10 @@ class BoardCounts:
     def cells(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Counts above 0, as they are saved: ascending flat places in int64[5, M, M] and the counts there."""
         met, m = self.met, len(self.members)
-        pair, winner = np.nonzero(met.counts)
+        winner, pair = np.nonzero(met.counts)
         places = (winner * m + met.first[pair]) * m + met.second[pair]
         order = np.argsort(places)
-        return places[order], met.counts[pair, winner][order]
+        return places[order], met.counts[winner, pair][order]
 
     def restore(self, members: list[int], places: NDArray[np.int64], counts: NDArray[Any], elo: NDArray[Any]) -> None:
         """Set the board to a saved state; `places` are ascending flat places in int64[5, M, M].
@@ -110,8 +110,8 @@ class BoardCounts:
         if places.size:
             winner, pair = np.divmod(places, m * m)
             pairs, at = np.unique(pair, return_inverse=True)
-            by_winner = np.zeros((pairs.size, OUTCOMES), np.int64)
-            by_winner[at, winner] = counts
+            by_winner = np.zeros((OUTCOMES, pairs.size), np.int64)
+            by_winner[winner, at] = counts
             self._counter.set(m, pairs // m, pairs % m, by_winner)
         self.battles = int(counts.sum())
 

@@ -91,8 +91,8 @@ def solve_met(
     start, reweighted, anchor, davidson
         As in `solve`.
     """
-    labels = strong_components(_win_graph(met))
-    ranked = largest_component(labels, met.first, met.second, met.voted)
+    labels, voted = strong_components(_win_graph(met)), met.voted
+    ranked = largest_component(labels, met.first, met.second, voted)
     wins, draws = met.matrices(ranked)
     core_weights = pair_weights(wins + wins.T + draws) if reweighted else None
     core_wins, core_draws = wins.astype(np.float64), draws.astype(np.float64)
@@ -121,7 +121,7 @@ def solve_met(
         provisional=~ranked,
         reason=_reasons(met, ranked),
         anchored=pinned is not None,
-        components=np.unique(labels[met.per_model(met.voted, met.voted) > 0]).size,
+        components=np.unique(labels[met.per_model(voted, voted) > 0]).size,
         iterations=fit.iterations,
         gradient_norm=fit.gradient_norm,
     )

@@ -35,7 +35,7 @@ class Met:
     first, second
         int64[P], the models shown as a and as b; no pair is there twice.
     counts
-        int64[P, 5], battles by winner code, see `streams.contracts.vote.WINNERS`.
+        int64[5, P], battles by winner code, see `streams.contracts.vote.WINNERS`.
     """
 
     models: int
@@ -49,12 +49,12 @@ class Met:
 
         >>> met = Met.of(np.array([[0, 3], [1, 0]]), np.array([[0, 2], [0, 0]]), np.zeros((2, 2), int))
         >>> met.first.tolist(), met.second.tolist(), met.counts.tolist()
-        ([0, 1], [1, 0], [[3, 0, 2, 0, 0], [1, 0, 0, 0, 0]])
+        ([0, 1], [1, 0], [[3, 1], [0, 0], [2, 0], [0, 0], [0, 0]])
         """
         first, second = np.nonzero((wins != 0) | (ties != 0) | (both_bad != 0))
-        counts = np.zeros((first.size, OUTCOMES), np.int64)
+        counts = np.zeros((OUTCOMES, first.size), np.int64)
         for outcome, matrix in ((MODEL_A, wins), (TIE, ties), (BOTH_BAD, both_bad)):
-            counts[:, outcome] = matrix[first, second]
+            counts[outcome] = matrix[first, second]
         return cls(len(wins), first.astype(np.int64), second.astype(np.int64), counts)
 
     def renumbered(self, number: Numbers) -> Met:
@@ -64,22 +64,22 @@ class Met:
     @property
     def won(self) -> Numbers:
         """int64[P], votes for the first of the pair."""
-        return self.counts[:, MODEL_A]
+        return np.asarray(self.counts[MODEL_A])
 
     @property
     def lost(self) -> Numbers:
         """int64[P], votes for the second."""
-        return self.counts[:, MODEL_B]
+        return np.asarray(self.counts[MODEL_B])
 
     @property
     def drawn(self) -> Numbers:
         """int64[P], draws."""
-        return self.counts[:, TIE] + self.counts[:, BOTH_BAD]
+        return np.asarray(self.counts[TIE] + self.counts[BOTH_BAD])
 
     @property
     def voted(self) -> Numbers:
         """int64[P], all votes."""
-        votes: Numbers = self.counts[:, :NONE].sum(axis=1)
+        votes: Numbers = self.counts[:NONE].sum(axis=0)
         return votes
 
     def per_model(self, of_first: Numbers, of_second: Numbers) -> Numbers:
@@ -91,16 +91,19 @@ class Met:
 
     def matrices(self, models: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Wins of row over column, and draws (symmetric), among some of the models: int64[K, K] each."""
-        local = np.cumsum(models) - 1
-        inside = models[self.first] & models[self.second]
         size = int(models.sum())
-        a, b = local[self.first[inside]], local[self.second[inside]]
-        wins, draws = np.zeros((size, size), np.int64), np.zeros((size, size), np.int64)
-        np.add.at(wins, (a, b), self.won[inside])
-        np.add.at(wins, (b, a), self.lost[inside])
-        np.add.at(draws, (a, b), self.drawn[inside])
-        np.add.at(draws, (b, a), self.drawn[inside])
-        return wins, draws
+        wins, draws = np.zeros(size * size, np.int64), np.zeros(size * size, np.int64)
+        first, second, won, lost, drawn = self.first, self.second, self.won, self.lost, self.drawn
+        if size < self.models:
+            local, inside = np.cumsum(models) - 1, models[first] & models[second]
+            first, second = local[first[inside]], local[second[inside]]
+            won, lost, drawn = won[inside], lost[inside], drawn[inside]
+        there, back = first * size + second, second * size + first
+        # No pair is there twice, so no place of either is.
+        wins[there], draws[there] = won, drawn
+        wins[back] += lost
+        draws[back] += drawn
+        return wins.reshape(size, size), draws.reshape(size, size)
 
 
 class Counter:
@@ -128,7 +131,7 @@ class Counter:
             models,
             self._first[: self.size].astype(np.int64),
             self._second[: self.size].astype(np.int64),
-            self._counts[: self.size].copy(),
+            np.ascontiguousarray(self._counts[: self.size].T),
         )
 
     def add(self, models: int, first: Numbers, second: Numbers, winner: NDArray[np.uint8]) -> None:
@@ -137,9 +140,9 @@ class Counter:
         np.add.at(self._counts.reshape(-1), places * OUTCOMES + winner, 1)
 
     def set(self, models: int, first: Numbers, second: Numbers, counts: Numbers) -> None:
-        """Count P different pairs at once, int64[P] models and int64[P, 5] counts, where nothing was counted yet."""
+        """Count P different pairs at once, int64[P] models and int64[5, P] counts, where nothing was counted yet."""
         places = self._places(models, first, second)  # first: it may put the counts elsewhere
-        self._counts[places] = counts
+        self._counts[places] = counts.T
 
     def _places(self, models: int, first: Numbers, second: Numbers) -> Numbers:
         """Place of each pair in the list; new ones are put at its end, in order of appearance."""

@@ -131,8 +131,8 @@ def make_board(
 
 def _lines(asked: Question, solution: Solution) -> list[RatedModel]:
     names, met, elo = asked.names, asked.met, asked.elo
-    shown = met.counts.sum(axis=1)
-    votes, battles = met.per_model(met.voted, met.voted).tolist(), met.per_model(shown, shown).tolist()
+    shown, voted = met.counts.sum(axis=0), met.voted
+    votes, battles = met.per_model(voted, voted).tolist(), met.per_model(shown, shown).tolist()
     rank, rating = solution.rank.tolist(), solution.rating.tolist()
     lower, upper = solution.lower.tolist(), solution.upper.tolist()
     davidson, provisional, points = solution.davidson.tolist(), solution.provisional.tolist(), elo.tolist()

@@ -29,8 +29,9 @@ from streams.ratings.snapshot import Snapshots, decode_state, encode_history
 SHOWN_SECONDS = 1.0
 """How often it is said up to where the boards in Redis count: readers measure by it how old they are."""
 
-SLOW_SECONDS = 0.25
-"""An arena whose refresh takes longer has its boards solved in a thread: nobody else's votes wait for them."""
+SLOW_SECONDS, SLOW_ALONE_SECONDS = 0.25, 2.0
+"""An arena whose refresh takes longer has its boards solved in a thread: nobody else's votes wait for them. Where there
+is no other arena only heartbeats wait; the loop is quicker then, for a thread shares the interpreter with it."""
 
 _EVERY_TIER = frozenset(tier.name for tier in TIERS)
 _json = msgspec.json.Encoder().encode
@@ -182,13 +183,16 @@ class RatingsStage(FoldStage[RatedArena]):
             board, arena.starts[name] = make_board(arena.state, name, start=start, reweighted=self._settings.reweighted)
             texts[name] = _json(board)
             await asyncio.sleep(0)  # heartbeats; nothing folds meanwhile
-            if time.monotonic() - began > SLOW_SECONDS and len(texts) < len(names):
+            if time.monotonic() - began > self._slow_seconds() and len(texts) < len(names):
                 arena.slow = True  # not one more of them on the loop
                 self._solve_beside(arena)
                 return
         if await self._publish(arena, texts, position, time.monotonic() - began):
             arena.unpublished.clear()
             self._measure(arena.state.arena, arena.state.recorded, arena.state.tstamp)
+
+    def _slow_seconds(self) -> float:
+        return SLOW_SECONDS if len(self._arenas) > 1 else SLOW_ALONE_SECONDS
 
     def _solve_beside(self, arena: RatedArena) -> None:
         """Have the changed boards solved in the thread, as they stand now; the fold goes on meanwhile."""
@@ -225,7 +229,7 @@ class RatingsStage(FoldStage[RatedArena]):
         else:
             await self._heed(arena, outcome)
         took += time.monotonic() - began
-        arena.slow = took > (SLOW_SECONDS / 2 if arena.slow else SLOW_SECONDS)
+        arena.slow = took > self._slow_seconds() / (2 if arena.slow else 1)
         self._metrics.refresh_seconds.observe(took)
         arena.next_refresh = began + max(self._settings.refresh_seconds, took / self._settings.refresh_share)
         return outcome is Outcome.DONE

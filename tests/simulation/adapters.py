@@ -92,7 +92,7 @@ def _solve(met: Met, **options: Any) -> Solution:
     if CURRENT[-1].plan.solve:
         return solve_met(met, **options)
     n = met.models
-    ties, both_bad = met.counts[:, TIE], met.counts[:, BOTH_BAD]
+    ties, both_bad = met.counts[TIE], met.counts[BOTH_BAD]
     score = 1000.0 + met.per_model(met.won - met.lost, met.lost - met.won)
     score = score + met.per_model(0 * ties, ties) / 4 + met.per_model(both_bad, 0 * both_bad) / 16
     zeros = np.zeros(n)

@@ -14,6 +14,7 @@ from tests.unit.folds.stages import LEDGER, World
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     """Every refresh takes long."""
     monkeypatch.setattr(streams.ratings.stage, "SLOW_SECONDS", -1.0)
+    monkeypatch.setattr(streams.ratings.stage, "SLOW_ALONE_SECONDS", -1.0)
     return World(monkeypatch)
 
 

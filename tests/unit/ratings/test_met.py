@@ -57,7 +57,7 @@ def test_ratings_are_the_same_bits_whatever_the_order_of_the_pairs(seed, reweigh
     wins, ties, both_bad = counts[0] + counts[1].T, counts[2], counts[3]
     met = Met.of(wins, ties, both_bad)
     order = random.permutation(met.first.size)
-    mixed = Met(models, met.first[order], met.second[order], met.counts[order])
+    mixed = Met(models, met.first[order], met.second[order], met.counts[:, order])
     one = solve(wins, ties, both_bad, reweighted=reweighted, davidson=True)
     other = solve_met(mixed, reweighted=reweighted, davidson=True)
     for name in BITS:
