@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 from services.board.document import OPEN
 from services.board.hub import Client, Hub, Over
-from services.web.serving import ABORT
+from services.web.protocol import ABORT, OWN_PACE
 
 _HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -36,7 +36,10 @@ class EventStream(Response):
         self._hub, self._client = hub, client
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send until it is over."""
+        """Send until it is over; how long it may last the hub says."""
+        own_pace: Callable[[], None] | None = scope.get("extensions", {}).get(OWN_PACE)
+        if own_pace is not None:
+            own_pace()
         writing = asyncio.create_task(self._write(send))
         going = asyncio.create_task(_gone(receive))
         over = asyncio.create_task(self._client.ended.wait())

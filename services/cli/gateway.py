@@ -38,7 +38,7 @@ def command(context: click.Context, host: str | None, port: int | None) -> None:
 
 @command.command("new-key")
 @click.argument("name")
-@click.option("--arenas", default="*", show_default=True, help="Arenas it may write to, separated by commas.")
+@click.option("--arenas", required=True, help="Arenas it may write to (or hear of), separated by commas; * for all.")
 def new_key(name: str, arenas: str) -> None:
     """Make a bearer key: the secret goes to its owner, the line into the key file."""
     from services.web.keys import InvalidKeyFile

@@ -18,6 +18,10 @@ COMMANDS = {
     "board": ("services.cli.board", "Serve the page and the read API."),
     "herald": ("services.cli.herald", "Tell subscribers of alerts."),
     "subscribe": ("services.cli.subscribe", "Say who is told of which alerts: create, list, test, …"),
+    "subscriptions": (
+        "services.cli.subscriptions",
+        "All subscriptions, for the operator: list, disable, allow, delete.",
+    ),
     "replay": ("services.cli.replay", "Send the votes of a file or a named data set into a running stack."),
     "rate": ("services.cli.rate", "Rate the votes of a file or a named data set, without a broker."),
     "audit": ("services.cli.audit", "Fairness report of votes or of published snapshots, without a broker."),

@@ -161,7 +161,7 @@ class _Stack:
         from services.web.keys import new_key
 
         self._directory.mkdir(parents=True, exist_ok=True)
-        secret, line = new_key("local")
+        secret, line = new_key("local", "*")
         for name, text in ((f"{use}.key", secret), (f"{use}.keys", line)):
             path = self._directory / name
             path.unlink(missing_ok=True)

@@ -6,16 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
+import numpy as np
 
 from services.gateway.answers import Rejected
 from services.web.refusal import Refusal, Refused
 from streams.contracts.reasons import Reason
-from streams.contracts.vote import InvalidRecord, parse_vote
+from streams.contracts.vote import DOOR_SECONDS, InvalidRecord, parse_vote
 
 MAX_VOTES = 50_000
 """Items of one request: a body of 8 MB could hold four million, each with a line in the answer."""
 
-BLANK = b" \t\r\n"
+BLANK, NEWLINE = b" \t\r\n", b"\n"
 NDJSON_TYPES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines"})
 
 _value = msgspec.json.Decoder(msgspec.Raw)
@@ -76,6 +77,7 @@ def split_body(body: bytes, ndjson: bool) -> Sequence[Item]:
         raise Refused(Reason.EMPTY, "the body is empty")
     try:
         text.decode()  # msgspec does not look into strings that it skips
+        _count(text)
         return _few(_array.decode(text) if text[:1] == b"[" else [_value.decode(text)])
     except (UnicodeDecodeError, RecursionError, msgspec.DecodeError) as error:
         if _looks_like_lines(text):
@@ -84,12 +86,12 @@ def split_body(body: bytes, ndjson: bool) -> Sequence[Item]:
 
 
 def read_votes(items: Sequence[Item], arrived: float) -> Votes:
-    """Decode and check every item with the contract's own `parse_vote`, as intake will do again."""
+    """Decode and check every item with the contract's own `parse_vote`, as intake will do again, with more patience."""
     votes = Votes([], {}, [])
     for index, item in enumerate(items):
         value = bytes(item)
         try:
-            vote = parse_vote(value, arrived)
+            vote = parse_vote(value, arrived, DOOR_SECONDS)
         except InvalidRecord as error:
             votes.rejected.append(Rejected(index, error.reason, error.detail))
         else:
@@ -98,7 +100,23 @@ def read_votes(items: Sequence[Item], arrived: float) -> Votes:
     return votes
 
 
+def _count(text: bytes) -> None:
+    """Refuse an array of too many items before it makes them: eight megabytes of `1,` are four million objects."""
+    if text[:1] != b"[" or text.count(b",") < MAX_VOTES:
+        return
+    # Without what a backslash says is no end of a string; what stands behind an odd number of quotes is in one.
+    letters = np.frombuffer(text.replace(rb"\\", b"").replace(rb"\"", b""), np.uint8)
+    letters = letters[np.cumsum(letters == ord('"'), dtype=np.uint8) & 1 == 0]
+    steps = np.zeros(256, np.int8)
+    steps[list(b"[{")], steps[list(b"]}")] = 1, -1
+    outermost = np.cumsum(steps[letters], dtype=np.int32) == 1
+    if (items := 1 + int(np.count_nonzero(outermost & (letters == ord(","))))) > MAX_VOTES:
+        raise Refused(Refusal.TOO_MANY_VOTES, f"{items} items, at most {MAX_VOTES} are allowed in one request")
+
+
 def _lines(body: bytes) -> list[bytes]:
+    if body.count(b"\n") > 4 * MAX_VOTES:  # blank ones do not count, but so many are no votes
+        raise Refused(Refusal.TOO_MANY_VOTES, f"{body.count(NEWLINE)} lines, at most {MAX_VOTES} votes are allowed")
     lines = [text for line in body.split(b"\n") if (text := line.strip(BLANK))]
     if not lines:
         raise Refused(Reason.EMPTY, "the body is empty")

@@ -7,7 +7,7 @@ import msgspec
 from services.web.refusal import Refused
 from streams.contracts.model import model_key, parse_model, split_key
 from streams.contracts.reasons import FIELD_REASONS, Reason
-from streams.contracts.vote import InvalidRecord, decode_json
+from streams.contracts.vote import DOOR_SECONDS, InvalidRecord, decode_json
 
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -32,7 +32,7 @@ def read_model(body: bytes, arena: str, model: str, now: float) -> tuple[bytes, 
                 raise InvalidRecord(FIELD_REASONS[name], f"{name} in the body is not {wanted!r}, as in the path")
         value = msgspec.json.encode({**path, "tstamp": now} | fields)
         key = model_key(arena, model)
-        parse_model(value, key, now)
+        parse_model(value, key, now, DOOR_SECONDS)
     except InvalidRecord as error:
         raise Refused(error.reason, error.detail) from None
     return key, value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive
@@ -10,15 +11,16 @@ from starlette.types import Receive
 from services.gateway.inflate import Inflate
 from services.web.refusal import Refusal, Refused
 
-BODY_SECONDS = 30.0
-"""Longest time for a body to arrive: a slow sender must not hold a connection for ever."""
+BODY_SECONDS, BODY_BYTES = 10.0, 65_536
+"""A body has so many seconds to arrive, and one more for each so many bytes that came: who sends slower than half a
+megabit a second must not hold a connection for ever."""
 
 DRAIN = 4
 """So many times the limit are read and thrown away, so that the sender gets to read the refusal before a reset."""
 
 
-async def read_body(request: Request, limit: int) -> bytes:
-    """Whole body, unpacked.
+async def read_body(request: Request, limit: int, held: Callable[[int], None] = lambda size: None) -> bytes:
+    """Whole body, unpacked; `held` is told of each piece, before there is a next one, and may refuse it.
 
     Raises
     ------
@@ -38,17 +40,19 @@ async def read_body(request: Request, limit: int) -> bytes:
     inflate = None if encoding in ("identity", "") else Inflate(limit)
     pieces = Pieces(request.receive)
     try:
-        async with asyncio.timeout(BODY_SECONDS):
+        async with asyncio.timeout(BODY_SECONDS) as bound:
+            pieces.bound, pieces.until = bound, asyncio.get_running_loop().time() + BODY_SECONDS
             try:
                 # A length that is too large is believed, a small one is not: it may lie, or be absent.
                 if (declared := request.headers.get("content-length", "")).isdigit() and int(declared) > limit:
                     raise _too_large(limit)
-                return await _collect(pieces, limit, inflate)
+                return await _collect(pieces, limit, inflate, held)
             except Refused:
                 await _drain(pieces, DRAIN * limit)
                 raise
     except TimeoutError:
-        raise Refused(Refusal.BODY_TIMEOUT, f"the body took longer than {BODY_SECONDS:.0f} s", _CLOSE) from None
+        detail = f"the body came slower than {BODY_BYTES} bytes a second after {BODY_SECONDS:g} s"
+        raise Refused(Refusal.BODY_TIMEOUT, detail, _CLOSE) from None
 
 
 _CLOSE = {"Connection": "close"}
@@ -60,6 +64,8 @@ class Pieces:
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
         self.more = True
+        self.bound: asyncio.Timeout | None = None
+        self.until = 0.0
 
     async def next(self) -> bytes:
         """Return the next piece; `more` says whether there is another."""
@@ -68,10 +74,13 @@ class Pieces:
             raise ClientDisconnect
         self.more = message.get("more_body", False)
         piece: bytes = message.get("body", b"")
+        if self.bound is not None and piece:
+            self.until += len(piece) / BODY_BYTES
+            self.bound.reschedule(self.until)
         return piece
 
 
-async def _collect(pieces: Pieces, limit: int, inflate: Inflate | None) -> bytes:
+async def _collect(pieces: Pieces, limit: int, inflate: Inflate | None, held: Callable[[int], None]) -> bytes:
     body: list[bytes] = []
     size = 0
     while pieces.more:
@@ -79,7 +88,9 @@ async def _collect(pieces: Pieces, limit: int, inflate: Inflate | None) -> bytes
         size += len(piece)
         if size > limit:
             raise _too_large(limit)
-        body.append(inflate.feed(piece) if inflate else piece)
+        text = inflate.feed(piece) if inflate else piece
+        held(len(text))
+        body.append(text)
     if inflate:
         inflate.end()
     return body[0] if len(body) == 1 else b"".join(body)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -14,16 +16,24 @@ from services.gateway.answers import ModelAnswer, VotesAnswer
 from services.gateway.body import Votes, is_ndjson, read_votes, split_body
 from services.gateway.declared import key_of, read_model
 from services.gateway.gate import Gate
+from services.gateway.holding import Held, Holding
 from services.gateway.incoming import read_body
 from services.gateway.lane import Record
 from services.gateway.produce import Unavailable
 from services.web.answers import json_response
+from services.web.keys import Key
 from services.web.refusal import Refusal, Refused, retry_after
 from streams.contracts.metrics import Metrics
 from streams.contracts.settings import Settings
 from streams.contracts.topics import MODELS, VOTES
 
 RETRY_SECONDS = 2.0
+LARGE_BYTES = 131_072
+"""A body that is larger is read in a thread."""
+LEAST_BYTES = 100
+"""About as small as a vote is: what a body costs that cannot be read."""
+
+R = TypeVar("R")
 
 
 class Log(Protocol):
@@ -48,15 +58,31 @@ class Write:
         self._accepted = metrics.gateway_votes.labels("accepted")
         self._gate = gate
         self._log = log
+        self._holding = Holding(settings.bodies_limit)
+        self._threads = ThreadPoolExecutor(1, thread_name_prefix="votes")
+
+    async def _beside(self, act: Callable[..., R], *given: Any) -> R:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, act, *given)
 
     async def votes(self, request: Request) -> Response:
         """POST /v1/votes."""
         key = self._gate.enter(request)
-        body = await read_body(request, self._settings.body_limit)
-        items = split_body(body, is_ndjson(request.headers.get("content-type", "")))
+        with Held(self._holding, key.name) as held:
+            body = await read_body(request, self._settings.body_limit, held.more)
+            return await self._votes(key, body, is_ndjson(request.headers.get("content-type", "")))
+
+    async def _votes(self, key: Key, body: bytes, ndjson: bool) -> Response:
+        # What takes more than some milliseconds is read beside the loop: others are answered meanwhile.
+        large = len(body) > LARGE_BYTES
+        try:
+            items = await self._beside(split_body, body, ndjson) if large else split_body(body, ndjson)
+        except Refused:
+            self._gate.spend(key, 1 + len(body) // LEAST_BYTES)  # what is refused whole was read all the same
+            raise
         try:
             self._gate.spend(key, len(items))
-            votes = read_votes(items, time.time())
+            now = time.time()
+            votes = await self._beside(read_votes, items, now) if large else read_votes(items, now)
             for arena, index in votes.arenas.items():
                 self._gate.arena(key, arena, f"item {index}: ")
             await self._send(VOTES.name, votes.records)

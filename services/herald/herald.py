@@ -8,6 +8,7 @@ import logging
 import os
 import secrets
 import socket
+import time
 from collections.abc import Sequence
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
@@ -18,9 +19,12 @@ from services.herald.delivering.figures import prepare
 from services.herald.delivering.tenure import Fenced
 from services.herald.delivering.term import GRACE_SECONDS, Term
 from services.herald.kafka import SESSION_MS, make_member, make_producer, make_reader, stop
+from services.herald.rules.matching import may_hear
 from services.herald.rules.schedule import Schedule
+from services.web.keys import KeyRing
 from streams.contracts.metrics import Metrics
 from streams.contracts.settings import Settings
+from streams.contracts.subscription import Subscription
 from streams.contracts.topics import DELIVERIES, HERALD_GROUP
 
 log = logging.getLogger(__name__)
@@ -36,13 +40,14 @@ class Herald(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
     Raises
     ------
     InvalidSetting
-        When the waits between attempts or the SMTP server's URL cannot be used.
+        When the waits between attempts, the SMTP server's URL or the file of keys cannot be used.
     """
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         Schedule.read(settings.herald_retry_seconds)
         self._settings, self._metrics = settings, metrics
         self._channels = Channels(settings)
+        self._keys = KeyRing(settings.subscriber_keys_file) if settings.subscriber_keys_file else None
         self._topic = settings.topic(DELIVERIES.name)
         self._by = f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"
         self._chosen = asyncio.Event()
@@ -54,6 +59,11 @@ class Herald(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
         self._away: str | None = "not connected to Kafka yet"
         prepare(metrics)
         metrics.ready.labels(STAGE).set(0)
+
+    def _hears(self, subscription: Subscription) -> bool:
+        """Whether a key of the owner may hear of what a subscription asks for; all may where no file is given."""
+        keys = None if self._keys is None else self._keys.named(subscription.owner, time.monotonic())
+        return keys is None or any(may_hear(key, subscription) for key in keys)
 
     def fault(self) -> str | None:
         """Why this herald could not deliver if it were chosen; `None` when it could."""
@@ -103,7 +113,7 @@ class Herald(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
 
     async def _one_term(self, producer: AIOKafkaProducer, polling: asyncio.Task[None]) -> None:
         reader = make_reader(self._settings)
-        self._term = term = Term(self._settings, self._metrics, self._by, reader, producer, self._channels)
+        self._term = term = Term(self._settings, self._metrics, self._by, reader, producer, self._channels, self._hears)
         self._term_over.clear()
         running = asyncio.create_task(self._run_term(term, reader))
         try:

@@ -1,7 +1,8 @@
 """Bearer keys: the file of their hashes, and which arenas each may write to.
 
-A line is `name:sha256:arenas`: the hash in hex, the arenas separated by commas, `*` (or nothing) for all. Two lines may
-share a name while a key is replaced; they share its rate limit, too.
+A line is `name:sha256:arenas`: the hash in hex, the arenas separated by commas, `*` for all. Nothing is no arena, and a
+file that does not end with a line's end is refused: a line that was cut off would allow more than was meant. Two lines
+may share a name while a key is replaced; they share its rate limit, too.
 
 The hash is a plain SHA-256: keys are 256 random bits, so there is nothing that salt or a slow hash would protect. It is
 looked up in a dict, whose time tells at most something of the digest of a guess, and nobody can steer that towards a
@@ -50,16 +51,16 @@ def digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def new_key(name: str, arenas: str = "*") -> tuple[str, str]:
-    """Make a key: the secret, which is shown once, and its line for the file.
+def new_key(name: str, arenas: str) -> tuple[str, str]:
+    r"""Make a key: the secret, which is shown once, and its line for the file; `arenas` is `*` for all.
 
     >>> secret, line = new_key("arena-1", "text")
-    >>> parse_keys(line)[digest(secret)]
+    >>> parse_keys(line + "\\n")[digest(secret)]
     Key(name='arena-1', arenas=frozenset({'text'}))
     """
     secret = "isonomy_" + secrets.token_urlsafe(32)
     line = f"{name}:{digest(secret)}:{arenas}"
-    parse_keys(line)
+    parse_keys(f"{line}\n")
     return secret, line
 
 
@@ -72,13 +73,15 @@ def parse_keys(text: str) -> dict[str, Key]:
         Naming the line.
     """
     keys: dict[str, Key] = {}
+    if text.strip() and not text.endswith("\n"):
+        raise InvalidKeyFile(f"line {len(text.splitlines())}: it does not end, so the file may be cut off")
     for number, raw in enumerate(text.splitlines(), 1):
         line = raw.strip()
         if not line or line.startswith("#"):
             continue
         parts = line.split(":")
-        if len(parts) not in (2, 3):
-            raise InvalidKeyFile(f"line {number}: not name:sha256:arenas")
+        if len(parts) != 3:
+            raise InvalidKeyFile(f"line {number}: not name:sha256:arenas (`*` for all)")
         name, hashed = parts[0].strip(), parts[1].strip().lower()
         if not _name(name):
             raise InvalidKeyFile(f"line {number}: the name is not 1 to 64 letters, digits, dots, dashes")
@@ -86,7 +89,7 @@ def parse_keys(text: str) -> dict[str, Key]:
             raise InvalidKeyFile(f"line {number}: the hash of {name} is not 64 hex digits")
         if hashed in keys:
             raise InvalidKeyFile(f"line {number}: the hash of {name} is there twice")
-        keys[hashed] = Key(name, _arenas(number, parts[2] if len(parts) == 3 else "*"))
+        keys[hashed] = Key(name, _arenas(number, parts[2]))
     return keys
 
 
@@ -124,13 +127,21 @@ class KeyRing:
 
     def find(self, authorization: str, now: float) -> Key | None:
         """Key of an Authorization header; `None` when it has no known bearer key. `now` is monotonic time."""
-        if now >= self._next_check:
-            self._next_check = now + CHECK_SECONDS
-            self._reload()
+        self._look(now)
         scheme, _, secret = authorization.partition(" ")
         if scheme.lower() != "bearer":
             return None
         return self._keys.get(digest(secret.strip()))
+
+    def named(self, name: str, now: float) -> list[Key]:
+        """Keys of a name: several while one is replaced, none when all are gone. `now` is monotonic time."""
+        self._look(now)
+        return [key for key in self._keys.values() if key.name == name]
+
+    def _look(self, now: float) -> None:
+        if now >= self._next_check:
+            self._next_check = now + CHECK_SECONDS
+            self._reload()
 
     def _read(self, path: Path) -> None:
         try:

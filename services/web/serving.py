@@ -11,23 +11,11 @@ from types import FrameType
 
 import uvicorn
 from starlette.applications import Starlette
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from services.web.protocol import Protocol
 
 KEEP_ALIVE_SECONDS = 75
 """Longer than the idle time of common load balancers (60 s), or they meet a connection that was just closed."""
-
-
-ABORT = "isonomy.abort"
-"""ASGI extension: cuts the connection at once, with what is not sent yet."""
-
-
-class Protocol(HttpToolsProtocol):
-    """Uvicorn's, which can be told to hang up on a client that does not read what it is sent."""
-
-    def on_message_begin(self) -> None:
-        """Offer it to the application."""
-        super().on_message_begin()
-        self.scope["extensions"] = {ABORT: self.transport.abort}  # type: ignore[dict-item]  # of our own
 
 
 class Server(uvicorn.Server):

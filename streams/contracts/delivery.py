@@ -114,6 +114,14 @@ class Disabled(msgspec.Struct, frozen=True, kw_only=True, tag="disabled"):
     at: float
 
 
+class Blocked(msgspec.Struct, frozen=True, kw_only=True, tag="blocked"):
+    """The operator disabled a subscription, whatever its owner changes. Key: `blocked/<subscription>`."""
+
+    subscription: str
+    reason: str
+    at: float
+
+
 class Replay(msgspec.Struct, frozen=True, kw_only=True, tag="replay"):
     """The owner wants a delivery that failed sent again. Key: `replay/<delivery>`. Obeyed once: it names the round."""
 
@@ -122,7 +130,7 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True, tag="replay"):
     at: float
 
 
-Record = Delivery | Claim | Disabled | Replay
+Record = Delivery | Claim | Disabled | Blocked | Replay
 
 SETTLED = (State.DELIVERED, State.DEAD, State.SKIPPED)
 """Nothing more happens by itself."""
@@ -156,6 +164,8 @@ def record_key(record: Record) -> str:
             return CLAIM_KEY
         case Disabled():
             return f"disabled/{record.subscription}"
+        case Blocked():
+            return f"blocked/{record.subscription}"
         case Replay():
             return f"replay/{record.delivery}"
 

@@ -56,7 +56,7 @@ class Model(msgspec.Struct, frozen=True, omit_defaults=True):
 _decoder = msgspec.json.Decoder(Model)
 
 
-def check_model(record: Model, arrived: float) -> None:
+def check_model(record: Model, arrived: float, ahead: float = FUTURE_SECONDS) -> None:
     """Hold a decoded model record against the rules that types cannot express; raises `InvalidRecord`."""
     if not is_arena(record.arena):
         raise InvalidRecord(Reason.INVALID_ARENA, f"arena {record.arena[:40]!r} does not match {ARENA_PATTERN}")
@@ -74,7 +74,7 @@ def check_model(record: Model, arrived: float) -> None:
         )
     if not math.isfinite(record.tstamp) or (record.announced_at is not None and not math.isfinite(record.announced_at)):
         raise InvalidRecord(Reason.INVALID_TSTAMP, "a time is not finite")
-    if record.tstamp > arrived + FUTURE_SECONDS:
+    if record.tstamp > arrived + ahead:
         raise InvalidRecord(Reason.FUTURE_TSTAMP, f"tstamp is {record.tstamp - arrived:.0f} s after its arrival")
 
 
@@ -94,10 +94,10 @@ def split_key(key: bytes | None) -> tuple[str, str]:
     return arena, model
 
 
-def parse_model(value: bytes | None, key: bytes | None, arrived: float) -> Model:
+def parse_model(value: bytes | None, key: bytes | None, arrived: float, ahead: float = FUTURE_SECONDS) -> Model:
     """Decode and check one model record; raises `InvalidRecord`."""
     record: Model = decode_json(_decoder, value)
-    check_model(record, arrived)
+    check_model(record, arrived, ahead)
     if key != model_key(record.arena, record.model):
         raise InvalidRecord(Reason.KEY_MISMATCH, f"key {key!r} is not {model_key(record.arena, record.model)!r}")
     return record

@@ -37,7 +37,7 @@ class Reason(StrEnum):
     INVALID_TSTAMP = "invalid_tstamp"
     """`tstamp` is not a finite number of seconds, zero or later."""
     FUTURE_TSTAMP = "future_tstamp"
-    """`tstamp` is more than five minutes after the time at which the record arrived."""
+    """`tstamp` is more than five minutes (at the gateway: four) after the time at which the record arrived."""
     INVALID_FIELD = "invalid_field"
     """Any other field is not of its type or range."""
     UNREADABLE = "unreadable"

@@ -78,6 +78,12 @@ class Settings:
         "File of hashed bearer keys, one `name:sha256:arenas` a line; none: no writes.",
     )
     body_limit: int = setting(8_388_608, "ISONOMY_BODY_LIMIT", "Largest request body, bytes.")
+    bodies_limit: int = setting(
+        134_217_728,
+        "ISONOMY_BODIES_LIMIT",
+        "Bytes of request bodies that a gateway holds at once, one key a fourth of them; the process takes four times "
+        "as much.",
+    )
     rate_limit: float = setting(50_000.0, "ISONOMY_RATE_LIMIT", "Votes a second that one key may send; 0: no limit.")
     rate_burst: float = setting(100_000.0, "ISONOMY_RATE_BURST", "Votes that one key may send at once.")
     produce_timeout: float = setting(5.0, "ISONOMY_PRODUCE_TIMEOUT", "Longest wait for Kafka before answering 503.")

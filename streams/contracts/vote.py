@@ -22,6 +22,8 @@ would accept what another refuses."""
 
 FUTURE_SECONDS = 300.0
 """How far `tstamp` may lie after the broker's record time: clocks differ, five minutes is no clock."""
+DOOR_SECONDS = 240.0
+"""The same at the gateway, by its own clock: what it took is not refused later because the broker's is behind."""
 
 ARENA_PATTERN = "^[a-z0-9][a-z0-9_-]{0,31}$"
 is_arena = re.compile(ARENA_PATTERN.rstrip("$") + r"\Z").match  # `$` alone would let a trailing newline pass
@@ -158,7 +160,7 @@ def check_name(field: str, given: str | None) -> None:
         )
 
 
-def check_vote(vote: Vote, arrived: float) -> None:
+def check_vote(vote: Vote, arrived: float, ahead: float = FUTURE_SECONDS) -> None:
     """Hold a decoded vote against the rules that types cannot express.
 
     Parameters
@@ -167,6 +169,8 @@ def check_vote(vote: Vote, arrived: float) -> None:
         As decoded.
     arrived
         Time at which the record arrived, epoch seconds (the broker's record time in the stream).
+    ahead
+        How far `tstamp` may lie behind that.
 
     Raises
     ------
@@ -185,12 +189,12 @@ def check_vote(vote: Vote, arrived: float) -> None:
         check_name("categories", category)
     if not math.isfinite(vote.tstamp):
         raise InvalidRecord(Reason.INVALID_TSTAMP, "tstamp is not finite")
-    if vote.tstamp > arrived + FUTURE_SECONDS:
+    if vote.tstamp > arrived + ahead:
         raise InvalidRecord(Reason.FUTURE_TSTAMP, f"tstamp is {vote.tstamp - arrived:.0f} s after its arrival")
 
 
-def parse_vote(value: bytes | None, arrived: float) -> Vote:
-    """Decode and check one vote.
+def parse_vote(value: bytes | None, arrived: float, ahead: float = FUTURE_SECONDS) -> Vote:
+    """Decode and check one vote; `ahead` as in `check_vote`.
 
     >>> vote = b'{"id":"v1","model_a":"x","model_b":"y","winner":"tie","tstamp":1.0}'
     >>> parse_vote(vote, arrived=2.0).winner
@@ -201,5 +205,5 @@ def parse_vote(value: bytes | None, arrived: float) -> Vote:
     streams.contracts.vote.InvalidRecord: same_model: both sides are 'x'
     """
     vote: Vote = decode_json(_strict, value)
-    check_vote(vote, arrived)
+    check_vote(vote, arrived, ahead)
     return vote

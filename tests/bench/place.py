@@ -90,7 +90,7 @@ class Place:
     def gateway(self) -> Iterator[Gateway]:
         """Run one gateway; entered once it reaches the broker."""
         port = free_port()
-        secret, line = new_key("bench")
+        secret, line = new_key("bench", "*")
         keys = self.directory / f"{self.settings.redis_prefix}.keys"
         keys.touch(mode=0o600)
         keys.write_text(line + "\n")

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 from standardwebhooks import Webhook
 from starlette.applications import Starlette
@@ -135,6 +136,48 @@ def answers(url: str) -> bool:
         return False
 
 
+def test_the_operator_ends_a_subscription_and_a_key_that_is_gone_hears_nothing(
+    stack: HeraldStack, endpoints: Endpoints, tmp_path: Path
+) -> None:
+    keys = tmp_path / "keys"
+    lines = {name: new_key(name, "*")[1] for name in ("test", "other")}
+    keys.write_text("".join(f"{line}\n" for line in lines.values()))
+    env = {**stack.environment, "ISONOMY_SUBSCRIBER_KEYS_FILE": str(keys)}
+
+    def operator(*words: str) -> subprocess.CompletedProcess[str]:
+        argv = [sys.executable, "-m", "services.cli.main", "subscriptions", *words]
+        return subprocess.run(argv, env=env, cwd=REPOSITORY, capture_output=True, text=True, timeout=90, check=False)
+
+    mine = make_subscription("mine", endpoints.url("/mine?token=s3cr3t"))
+    theirs = msgspec.structs.replace(make_subscription("theirs", endpoints.url("/theirs")), owner="other")
+    stack.subscribe(mine, theirs)
+    stack.herald(ISONOMY_SUBSCRIBER_KEYS_FILE=str(keys)).start().wait_owner()
+    stack.tell(make_alert(1))
+    eventually(lambda: len(endpoints.of("/mine")) == len(endpoints.of("/theirs")) == 1)
+
+    listed = operator("list").stdout
+    assert ("mine" in listed, "theirs" in listed, "s3cr3t" in listed) == (True, True, False)
+    assert operator("disable", "mine", "--reason", "too many").returncode == 0
+    assert "disabled by the operator: too many" in operator("list").stdout
+    stack.subscribe(msgspec.structs.replace(mine, revision=2))  # its owner changes it: it stays disabled
+    keys.write_text(f"{lines['test']}\n")  # and the other's key is gone
+    herald_log = tmp_path / "herald.log"
+    eventually(lambda: "the key of other is gone" in herald_log.read_text())
+    stack.subscribe(make_subscription("third", endpoints.url("/third")))
+    stack.tell(make_alert(2))
+    eventually(lambda: sum(len(got.alerts) for got in endpoints.of("/third")) == 2)
+    assert (len(endpoints.of("/mine")), len(endpoints.of("/theirs"))) == (1, 1)
+
+    assert operator("allow", "mine").returncode == 0
+    eventually(lambda: len(endpoints.of("/mine")) == 2)
+    keys.write_text("".join(f"{line}\n" for line in lines.values()))
+    eventually(lambda: len(endpoints.of("/theirs")) == 2)
+    assert operator("delete", "mine", "--yes").returncode == 0
+    assert "mine" not in operator("list").stdout
+    unknown = operator("disable", "mine", "--reason", "x")
+    assert (unknown.returncode, "there is no subscription mine" in unknown.stderr) == (1, True)
+
+
 # --- the API, and a herald behind it ---------------------------------------------------------------------------------
 
 
@@ -142,7 +185,7 @@ def answers(url: str) -> bool:
 async def board(stack: HeraldStack, tmp_path: Path) -> AsyncIterator[Board]:
     secrets, lines = zip(*(new_key(name, arenas) for name, arenas in KEYS.items()), strict=True)
     keys = tmp_path / "subscribers"
-    keys.write_text("\n".join(lines))
+    keys.write_text("".join(f"{line}\n" for line in lines))
     settings = dataclasses.replace(stack.settings, subscriber_keys_file=keys)
     routes, running = subscription_routes(settings, Metrics())
     app = Starlette(routes=routes, exception_handlers={Refused: lambda _, error: error_response(error)})
@@ -300,8 +343,8 @@ async def test_without_a_key_nothing_is_told(board: Board) -> None:
 def test_the_command_line_talks_to_a_real_board(
     stack: HeraldStack, endpoints: Endpoints, redis_server: TestRedis, redis_prefix: str, tmp_path: Path
 ) -> None:
-    secret, line = new_key("ada")
-    (tmp_path / "subscribers").write_text(line)
+    secret, line = new_key("ada", "*")
+    (tmp_path / "subscribers").write_text(f"{line}\n")
     (tmp_path / "key").write_text(secret)
     port = free_port()
     env = {

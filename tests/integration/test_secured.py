@@ -192,7 +192,7 @@ def test_a_vote_goes_all_the_way_each_process_with_its_own_rights(
     more.write_text("".join(json.dumps({**vote, "id": f"more-{vote['id']}", "tstamp": 1.0}) + "\n" for vote in VOTES))
     operator.isonomy("replay", str(more), "--follow")
     counted(worker, administrator, 2 * len(VOTES))
-    secret, line = new_key("subscriber")
+    secret, line = new_key("subscriber", "*")
     keys = {"ISONOMY_SUBSCRIBER_KEYS_FILE": str(written(tmp_path, "subscriber", line))}
     allowed = {"ISONOMY_ALLOW_PRIVATE": "true"}
     with (

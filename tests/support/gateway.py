@@ -63,9 +63,9 @@ class GatewayProcess:
 
 def gateway_process(bootstrap: str, topic_prefix: str, directory: Path, **environ: str) -> GatewayProcess:
     """A gateway process that is not started yet."""
-    secret, line = new_key("test")
+    secret, line = new_key("test", "*")
     keys = directory / "keys"
-    keys.write_text(line)
+    keys.write_text(f"{line}\n")
     port = free_port()
     env = {
         **os.environ,

@@ -10,7 +10,6 @@ from services.web.bucket import Limiter
 from services.web.keys import Key, KeyRing
 from services.web.refusal import Refusal, Refused, retry_after
 from streams.contracts.settings import Settings
-from streams.contracts.subscription import Subscription
 
 CALLS_PER_SECOND, CALLS_AT_ONCE = 20.0, 100.0
 TESTS_PER_SECOND, TESTS_AT_ONCE = 1 / 6, 5.0
@@ -42,12 +41,6 @@ class SubscriberGate:
     def test(self, key: Key) -> None:
         """Count one test; raises `Refused` when there were too many."""
         _limited(self._tests.take(key.name, 1, time.monotonic()))
-
-
-def may_see(key: Key, subscription: Subscription) -> bool:
-    """Whether a subscription is the key's, and about an arena that it may hear of."""
-    arena = subscription.match.arena
-    return subscription.owner == key.name and (key.arenas is None or arena in key.arenas)
 
 
 def _limited(wait: float) -> None:

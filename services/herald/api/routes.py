@@ -22,7 +22,7 @@ from services.herald.api.drafts import (
     read_draft,
     rotate,
 )
-from services.herald.api.gate import SubscriberGate, may_see
+from services.herald.api.gate import SubscriberGate
 from services.herald.api.sample import sample_alert
 from services.herald.api.store import Store
 from services.herald.api.views import (
@@ -38,6 +38,7 @@ from services.herald.api.views import (
 from services.herald.channels.address import RefusedAddress
 from services.herald.channels.send import Channels
 from services.herald.channels.signing import new_secret
+from services.herald.rules.matching import may_hear
 from services.web.answers import json_response
 from services.web.keys import Key
 from services.web.refusal import Refusal, Refused
@@ -101,7 +102,7 @@ class Handlers:
         """GET and POST /v1/subscriptions."""
         key = self._gate.enter(request)
         book = self._store.book()
-        mine = [each for each in book.subscriptions.values() if may_see(key, each)]
+        mine = [each for each in book.subscriptions.values() if may_hear(key, each)]
         if request.method == "GET":
             shown = [show_subscription(book.subscription(each.id) or each) for each in mine]
             shown.sort(key=lambda each: (each.created_at, each.id))
@@ -201,7 +202,7 @@ class Handlers:
     def _mine(self, request: Request, key: Key) -> Subscription:
         """The subscription of the path; another's is not found either."""
         found = self._store.book().subscription(request.path_params["id"])
-        if found is None or not may_see(key, found):
+        if found is None or not may_hear(key, found):
             raise Refused(Refusal.NOT_FOUND, "there is no such subscription")
         return found
 

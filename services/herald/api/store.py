@@ -14,7 +14,7 @@ from services.herald.delivering.reading import take_delivery, take_subscription
 from services.herald.kafka import Follower, Unreadable, make_producer, make_reader, stop
 from services.herald.rules.book import Book
 from services.web.refusal import Refusal, Refused, retry_after
-from streams.contracts.delivery import Replay, encode_record, record_key
+from streams.contracts.delivery import Blocked, Replay, encode_record, record_key
 from streams.contracts.settings import Settings
 from streams.contracts.subscription import Subscription, encode_subscription
 from streams.contracts.topics import DELIVERIES, SUBSCRIPTIONS
@@ -67,6 +67,12 @@ class Store:
         """Delete a subscription; returns when that is acknowledged and seen. Raises `Refused`."""
         await self._send(self._topics[0], [(name, None)])
         await self._see(lambda: self._revision(name) == 0)
+
+    async def block(self, name: str, blocked: Blocked | None) -> None:
+        """Disable a subscription whatever its owner changes, or (None) allow it again. Raises `Refused`."""
+        key = f"blocked/{name}"
+        await self._send(self._topics[1], [(key, None if blocked is None else encode_record(blocked))])
+        await self._see(lambda: self._book.blocked.get(name) == blocked)
 
     async def replay(self, replays: list[Replay]) -> None:
         """Ask the herald to send failed deliveries again. Raises `Refused`."""

@@ -133,14 +133,18 @@ def show_delivery(delivery: Delivery) -> ShownDelivery:
 def _fields(subscription: Subscription) -> dict[str, Any]:
     names = ShownSubscription.__struct_fields__
     fields = {name: getattr(subscription, name) for name in names}
-    fields["channel"] = _channel(subscription.channel)
+    fields["channel"] = show_channel(subscription.channel)
     return fields
 
 
-def _channel(channel: Channel) -> ShownChannel:
+def show_channel(channel: Channel) -> ShownChannel:
+    """Show a channel."""
     if channel.type is ChannelType.APPRISE:
         scheme, _, rest = channel.url.partition(":")
         url = channel.url if scheme == "mailto" else f"{scheme}://{HIDDEN}" if rest else HIDDEN
     else:
-        url = str(URL(channel.url).with_query(None)) + (f"?{HIDDEN}" if "?" in channel.url else "")
+        try:
+            url = str(URL(channel.url).with_query(None)) + (f"?{HIDDEN}" if "?" in channel.url else "")
+        except ValueError:  # somebody wrote it to the topic
+            url = HIDDEN
     return ShownChannel(channel.type, url, sorted(channel.headers), len(channel.secrets))

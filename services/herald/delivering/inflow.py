@@ -56,6 +56,8 @@ class Inflow:
         """Messages of another herald of which a late record says that they are pending: nobody has them in hand."""
         self.asked = False
         """Whether a replay was asked for."""
+        self.turned: list[str] = []
+        """Subscriptions that the operator disabled or allowed again."""
 
     async def start(self) -> None:
         """Begin; raises `LookupError` when a topic is not there."""
@@ -111,7 +113,10 @@ class Inflow:
             for record in records:  # without pause: what is fetched counts as read
                 if record.topic == self.deliveries:
                     self._delivery(record)
-                    self.asked = self.asked or (record.key or b"").startswith(b"replay/")
+                    key = record.key or b""
+                    self.asked = self.asked or key.startswith(b"replay/")
+                    if key.startswith(b"blocked/"):
+                        self.turned.append(key.decode("utf-8", "replace").removeprefix("blocked/"))
                 else:
                     self.came.append(record)
             self._progress.set()

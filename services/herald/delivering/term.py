@@ -9,6 +9,7 @@ import asyncio
 import logging
 import math
 import time
+from collections.abc import Callable
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -28,12 +29,14 @@ from services.herald.rules.settle import forgettable
 from streams.contracts.delivery import CLAIM_KEY, Claim, Delivery, encode_record
 from streams.contracts.metrics import Metrics
 from streams.contracts.settings import Settings
+from streams.contracts.subscription import Subscription
 from streams.contracts.topics import DELIVERIES
 
 log = logging.getLogger(__name__)
 
 DAY = 86_400.0
 SHOW_SECONDS = 1.0
+CHECK_SECONDS = 1.0
 FORGET_SECONDS = 60.0
 FORGET_AT_ONCE = 1_000
 GRACE_SECONDS = 4.0
@@ -58,6 +61,8 @@ class Term:
         Started; the consumer outside any group.
     channels
         Open.
+    hears
+        Whether the owner of a subscription may hear of what it asks for; looked at again and again.
     """
 
     def __init__(
@@ -68,10 +73,13 @@ class Term:
         consumer: AIOKafkaConsumer,
         producer: AIOKafkaProducer,
         channels: Channels,
+        hears: Callable[[Subscription], bool],
     ) -> None:
         self._settings, self._metrics, self._by, self._producer = settings, metrics, by, producer
         self._deliveries = settings.topic(DELIVERIES.name)
-        self._book = Book()
+        self._book = Book(hears=hears)
+        self._deaf: set[str] = set()
+        """Subscriptions whose owners may not hear of what they ask for."""
         self._tenure = Tenure()
         self._inflow = Inflow(settings, consumer, self._book, self._tenure, by)
         self._desk = Desk(self._book, Gathering(settings.herald_group_seconds, settings.herald_group_size))
@@ -169,6 +177,10 @@ class Term:
                     owed += self._alert(record, None)
                 else:
                     await self._subscription(take_subscription(self._book, record))
+            turned, inflow.turned = inflow.turned, []
+            for name in (*turned, *self._heard_anew()):
+                if name in self._book.subscriptions:
+                    await self._subscription(name)
             if inflow.asked:
                 inflow.asked = False
                 owed += self._desk.replays(time.time(), time.monotonic())
@@ -187,6 +199,16 @@ class Term:
             await self._send_due()
             await self._now_and_then()
             await asyncio.sleep(LOOK_SECONDS)  # what comes is looked at this often
+
+    def _heard_anew(self) -> list[str]:
+        """Subscriptions whose owners may hear again, since the file of keys changed."""
+        if not self._due("hear", CHECK_SECONDS):
+            return []
+        before, book = self._deaf, self._book
+        self._deaf = {name for name, subscription in book.subscriptions.items() if not book.hears(subscription)}
+        for name in sorted(self._deaf - before):
+            log.warning("nothing is sent to %s: the key of %s is gone", name, book.subscriptions[name].owner)
+        return sorted(before - self._deaf)
 
     def _given_up(self) -> list[Delivery]:
         """Deliveries that could not be written with their alert: counted here, and dead to whatever waits for them."""

@@ -8,12 +8,14 @@ taken, and named when it lies behind the true one, so that the owner writes that
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import msgspec
 
 from streams.contracts.delivery import (
     CLAIM_KEY,
+    Blocked,
     Claim,
     Delivery,
     Disabled,
@@ -50,6 +52,9 @@ class Book:
     at: dict[str, int] = field(default_factory=dict)
     """Offset of the record that says where a delivery stands."""
     disabled: dict[str, Disabled] = field(default_factory=dict)
+    blocked: dict[str, Blocked] = field(default_factory=dict)
+    hears: Callable[[Subscription], bool] = lambda _: True
+    """Whether the owner of a subscription may hear of what it asks for: its key may be gone."""
     replays: dict[str, Replay] = field(default_factory=dict)
     claim: Claim | None = None
 
@@ -89,6 +94,8 @@ class Book:
                     self.claim = record
             case Disabled():
                 self.disabled[record.subscription] = record
+            case Blocked():
+                self.blocked[record.subscription] = record
             case Replay():
                 self.replays[record.delivery] = record
         return False
@@ -97,6 +104,8 @@ class Book:
         kind, _, name = key.rpartition("/")
         if kind == "disabled":
             self.disabled.pop(name, None)
+        elif kind == "blocked":
+            self.blocked.pop(name, None)
         elif kind == "replay":
             self.replays.pop(name, None)
         elif key == CLAIM_KEY:
@@ -112,11 +121,19 @@ class Book:
             del self.of[delivery.subscription]
 
     def subscription(self, name: str) -> Subscription | None:
-        """The subscription as it holds: with what the herald disabled."""
+        """The subscription as it holds: with what the operator or the herald disabled, and without a key."""
         found = self.subscriptions.get(name)
-        if found is None or not self.is_marked(name):
+        if found is None:
+            return None
+        if name in self.blocked:
+            reason = f"disabled by the operator: {self.blocked[name].reason}"
+        elif self.is_marked(name):
+            reason = self.disabled[name].reason
+        elif not self.hears(found):
+            reason = "the key that it belongs to is gone, or may not hear of this"
+        else:
             return found
-        return msgspec.structs.replace(found, status=Activity.DISABLED, reason=self.disabled[name].reason)
+        return msgspec.structs.replace(found, status=Activity.DISABLED, reason=reason)
 
     def is_marked(self, name: str) -> bool:
         """Whether the herald has disabled a subscription as it is; any change of its owner ends that."""

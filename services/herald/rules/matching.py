@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from services.web.keys import Key
 from streams.contracts.alert import Alert, Severity
-from streams.contracts.subscription import SEVERITIES, Match
+from streams.contracts.subscription import SEVERITIES, Match, Subscription
 
 
 def rank(severity: Severity) -> int:
@@ -30,3 +31,9 @@ def matches(match: Match, alert: Alert) -> bool:
         and rank(alert.severity) >= rank(match.severity)
         and (not asked or subject.model in match.models or subject.provider in match.providers)
     )
+
+
+def may_hear(key: Key, subscription: Subscription) -> bool:
+    """Whether a subscription is the key's, and about an arena that it may hear of."""
+    arena = subscription.match.arena
+    return subscription.owner == key.name and (key.arenas is None or arena in key.arenas)

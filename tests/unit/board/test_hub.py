@@ -8,8 +8,8 @@ import pytest
 import services.board.hub as hub_module
 from services.board.events import EventStream
 from services.board.hub import Client, Hub, Over
+from services.web.protocol import ABORT
 from services.web.refusal import Refused
-from services.web.serving import ABORT
 from streams.contracts.metrics import Metrics
 from tests.support.eventually import eventually_async
 

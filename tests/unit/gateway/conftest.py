@@ -54,7 +54,7 @@ class Gateway:
 @pytest.fixture
 async def make_gateway(tmp_path: Path) -> AsyncIterator[Callable[..., Gateway]]:
     """A function that makes a gateway with some settings changed."""
-    secret, line = new_key("all")
+    secret, line = new_key("all", "*")
     text_secret, text_line = new_key("text-only", "text,other")
     keys = tmp_path / "keys"
     keys.write_text(f"# who sends\n{line}\n{text_line}\n")

@@ -118,6 +118,42 @@ async def test_a_key_that_sends_too_much_is_told_when_to_come_back(make_gateway:
     assert len(gateway.log.written) == 4
 
 
+async def test_a_key_holds_a_fourth_of_the_bytes_under_way_and_the_others_are_served(
+    make_gateway: MakeGateway, vote: MakeVote
+) -> None:
+    gateway = await make_gateway(bodies_limit=8_000)
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield b"[" + vote() + b"," + b" " * 1_500
+        held.set()
+        await go_on.wait()
+        yield vote(id="v2") + b"]"
+
+    held, go_on = asyncio.Event(), asyncio.Event()
+    first = asyncio.create_task(gateway.client.post(VOTES, content=slow()))
+    await held.wait()
+    response = await gateway.client.post(VOTES, content=b" " * 600 + vote())
+    assert error(response) == (429, "rate_limited")
+    assert "hold as much as they may" in response.json()["error"]["detail"]
+    assert (await gateway.client.post(VOTES, content=vote(), headers=gateway.text_only)).status_code == 202
+    go_on.set()
+    assert (await first).json()["accepted"] == 2
+    assert (await gateway.client.post(VOTES, content=b" " * 600 + vote())).status_code == 202, "it is let go"
+
+
+async def test_a_large_body_is_read_beside_the_loop_and_says_the_same(gateway: Gateway, vote: MakeVote) -> None:
+    items = [vote(id=f"v{number}", x="y" * 100) for number in range(2_000)] + [b"{}"]
+    response = await gateway.client.post(VOTES, content=b"[" + b",".join(items) + b"]")
+    assert (response.status_code, response.json()["accepted"]) == (202, 2_000)
+    assert [each["index"] for each in response.json()["rejected"]] == [2_000]
+
+
+async def test_what_is_refused_whole_is_charged_all_the_same(make_gateway: MakeGateway, vote: MakeVote) -> None:
+    gateway = await make_gateway(rate_limit=1.0, rate_burst=50.0)
+    assert error(await gateway.client.post(VOTES, content=b"[" + b"1," * 50_001))[0] == 413
+    assert error(await gateway.client.post(VOTES, content=vote())) == (429, "rate_limited")
+
+
 @pytest.mark.parametrize("written", [True, False])
 async def test_without_kafka_a_vote_is_refused_and_not_swallowed(
     gateway: Gateway, vote: MakeVote, written: bool

@@ -1,12 +1,15 @@
 """What is taken out of a body, and what is rejected."""
 
+import contextlib
 import json
+import tracemalloc
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import services.gateway.body as gateway_body
 from services.gateway.body import MAX_VOTES, Votes, read_votes, split_body
 from services.web.refusal import Refusal, Refused
 from streams.contracts.reasons import Reason
@@ -209,3 +212,51 @@ def test_no_bytes_lead_to_anything_but_votes_or_a_reason(body: bytes, ndjson: bo
     else:
         return
     assert reason in set(Reason)
+
+
+def test_what_the_gateway_takes_intake_takes_although_its_clock_is_a_minute_behind(vote: MakeVote) -> None:
+    ahead = vote(tstamp=NOW + 240)
+    assert len(read(ahead).records) == 1
+    assert parse_vote(ahead, NOW - 60).id
+    [rejected] = read(vote(tstamp=NOW + 241)).rejected
+    assert rejected.reason is Reason.FUTURE_TSTAMP
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" + b"1," * 4_000_000 + b"1]",
+        b'["' + b'",["' * 1_000_000,
+        b'[{"a":[' + b"1," * 3_000_000 + b"1]}]",
+        b'[{"a":"' + b"1," * 3_000_000 + b'1"}]',
+        b"[" * 3_000_000 + b"," * 3_000_000,
+        b"," * 6_000_000,
+        b"{}\n" * 2_000_000,
+    ],
+    ids=["items", "strings", "one item", "one string", "deep", "commas", "lines"],
+)
+def test_eight_megabytes_of_nearly_nothing_make_no_objects(body: bytes) -> None:
+    tracemalloc.start()
+    try:
+        with contextlib.suppress(Refused):
+            read(body, ndjson=body[:1] == b"{" and b"\n" in body)
+    finally:
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert most < 16 * len(body)
+
+
+@settings(max_examples=300)
+@given(
+    st.lists(
+        st.recursive(st.text(alphabet='[]{},"\\\\ab', max_size=8), lambda inner: st.lists(inner, max_size=3)),
+        min_size=1,
+        max_size=9,
+    )
+)
+def test_items_are_counted_as_they_would_be_made(items: list[object]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gateway_body, "MAX_VOTES", len(items) - 1)
+        assert refused(json.dumps(items).encode(), ndjson=False).reason is Refusal.TOO_MANY_VOTES
+        patch.setattr(gateway_body, "MAX_VOTES", len(items))
+        assert len(read(json.dumps(items).encode()).rejected) == len(items)

@@ -49,7 +49,7 @@ class _Producer:
 @pytest.mark.parametrize("waits", [True, False], ids=["before its wait is over", "after"])
 async def test_who_stops_releases_only_after_its_wait(monkeypatch, waits):
     producer = _Producer()
-    term = Term(Settings(), Metrics(), "second", None, producer, None)
+    term = Term(Settings(), Metrics(), "second", None, producer, None, lambda _: True)
 
     async def take_over():
         term._not_before = math.inf if waits else lease_time()

@@ -9,7 +9,7 @@ from services.herald.rules.known import Known, News
 from services.herald.rules.matching import matches
 from services.herald.rules.settle import forgettable
 from streams.contracts.alert import Kind, Severity, Status, Subject
-from streams.contracts.delivery import Outcome, Replay, State, delivery_id
+from streams.contracts.delivery import Blocked, Outcome, Replay, State, delivery_id
 from streams.contracts.subscription import Activity, Match
 from tests.support.herald import make_alert, make_subscription
 from tests.unit.herald.making import PaperHerald
@@ -335,3 +335,35 @@ def test_nothing_is_lost_and_nothing_recorded_is_sent_again(steps):
         assert len(uncut) == len(set(uncut))
         for alert, status in told:
             assert status == "firing" or told.index((alert, "firing")) < told.index((alert, "resolved"))
+
+
+def test_what_the_operator_disabled_stays_so_whatever_its_owner_changes():
+    herald = PaperHerald(S)
+    herald.write(Blocked(subscription="s", reason="complaints", at=herald.now))
+    herald.tell(FIRING)
+    herald.subscribe(msgspec.structs.replace(S, revision=2))
+    herald.run()
+    assert herald.told() == []
+    found = herald.book.subscription("s")
+    assert (found.status, found.reason) == (Activity.DISABLED, "disabled by the operator: complaints")
+    herald.start()  # another herald knows it, too
+    herald.run()
+    assert herald.told() == []
+    herald.log.append(("blocked/s", None))
+    herald.book.take("blocked/s", None, len(herald.log) - 1)
+    herald.desk.subscription("s", herald.now, herald.now)
+    herald.run()
+    assert herald.told() == [[(FIRING.id, "firing")]]
+
+
+def test_who_has_no_key_any_more_hears_nothing_and_what_is_owed_waits():
+    herald, other = PaperHerald(S, msgspec.structs.replace(S, id="t", owner="other")), {"test"}
+    herald.book.hears = lambda subscription: subscription.owner not in other
+    herald.tell(FIRING)
+    herald.run()
+    assert (herald.told("s"), herald.told("t")) == ([], [[(FIRING.id, "firing")]])
+    assert "key" in herald.book.subscription("s").reason
+    other.clear()
+    herald.desk.subscription("s", herald.now, herald.now)
+    herald.run()
+    assert herald.told("s") == [[(FIRING.id, "firing")]]

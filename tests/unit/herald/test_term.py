@@ -21,7 +21,7 @@ S = make_subscription("s", "https://s.example.com/hook")
 
 
 def make_term(producer):
-    term = Term(Settings(), Metrics(), "me", None, producer, None)
+    term = Term(Settings(), Metrics(), "me", None, producer, None, lambda _: True)
     term._not_before = 0.0
     term._next["forget"] = math.inf
     term._tenure.confirm(lease_time())
@@ -111,7 +111,7 @@ async def test_a_delivery_that_is_too_large_is_dead_and_counted_and_its_end_wait
 
 async def test_a_take_over_ends_when_the_group_moves_on(monkeypatch):
     """The group waits for a session, and throws out who takes longer: a long take-over must not make it."""
-    term = Term(Settings(), Metrics(), "me", None, Producer(), None)
+    term = Term(Settings(), Metrics(), "me", None, Producer(), None, lambda _: True)
     begun = asyncio.Event()
 
     async def for_ever():

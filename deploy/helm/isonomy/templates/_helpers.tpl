@@ -108,7 +108,7 @@ env:
   {{- if and (eq $component "gateway") $values.gatewayKeys.name }}
   - { name: ISONOMY_API_KEYS_FILE, value: /etc/isonomy/keys }
   {{- end }}
-  {{- if and (eq $component "board") $values.subscriberKeys.name }}
+  {{- if and (has $component (list "board" "herald")) $values.subscriberKeys.name }}
   - { name: ISONOMY_SUBSCRIBER_KEYS_FILE, value: /etc/isonomy/keys }
   {{- end }}
   {{- if and (eq $component "folds") $values.fairness }}
@@ -141,7 +141,7 @@ sources:
   {{- if and (eq $component "gateway") $values.gatewayKeys.name }}
   - secret: { name: {{ $values.gatewayKeys.name }}, items: [{ key: {{ $values.gatewayKeys.key }}, path: keys }] }
   {{- end }}
-  {{- if and (eq $component "board") $values.subscriberKeys.name }}
+  {{- if and (has $component (list "board" "herald")) $values.subscriberKeys.name }}
   - secret: { name: {{ $values.subscriberKeys.name }}, items: [{ key: {{ $values.subscriberKeys.key }}, path: keys }] }
   {{- end }}
   {{- if and (eq $component "folds") $values.fairness }}

@@ -1,0 +1,153 @@
+"""`isonomy subscriptions`: what the operator may do with everybody's subscriptions, straight in Kafka."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from services.cli.common import format_option, read_settings
+from services.cli.errors import UserError
+from services.cli.footing import require_topics, topics_of
+from streams.contracts.names import shown
+
+if TYPE_CHECKING:
+    from services.herald.api.store import Store
+
+READ_SECONDS = 30.0
+"""So long may it take to read all subscriptions and deliveries."""
+LOOK_SECONDS = 0.05
+
+T = TypeVar("T")
+
+
+@click.group("subscriptions")
+def command() -> None:
+    """See and end subscriptions of all keys: the operator's way, which needs no key but the right to write to Kafka.
+
+    What is disabled here stays so whatever its owner changes, and its owner is told why. To shut out a key, take its
+    line out of the file that ISONOMY_SUBSCRIBER_KEYS_FILE names: what belongs to it is held at once.
+    """
+
+
+@command.command("list")
+@format_option
+def list_all(form: str) -> None:
+    """List all subscriptions, with their owners; of URLs only what is no secret."""
+
+    async def read(store: Store) -> list[dict[str, str | None]]:
+        from services.herald.api.views import show_channel
+
+        book = store.book()
+        found = []
+        for name in sorted(book.subscriptions, key=lambda each: (book.subscriptions[each].owner, each)):
+            subscription = book.subscription(name)
+            assert subscription is not None  # noqa: S101 -- for the type checker: it was there a line before
+            found.append(
+                {
+                    "id": name,
+                    "owner": subscription.owner,
+                    "name": subscription.name,
+                    "arena": subscription.match.arena,
+                    "channel": subscription.channel.type.value,
+                    "url": show_channel(subscription.channel).url,
+                    "status": subscription.status.value,
+                    "reason": subscription.reason,
+                }
+            )
+        return found
+
+    found = _with_store(read)
+    if form == "json":
+        click.echo(json.dumps(found))
+        return
+    for each in found:
+        state = f"{each['status']} ({each['reason']})" if each["reason"] else f"{each['status']}"
+        click.echo(
+            shown(
+                f"{each['id']}  {each['owner']:16} {each['arena'] or 'all arenas':16} {each['channel']:12} {state}"
+                f"  {each['name']}  {each['url']}"
+            )
+        )
+    click.echo(f"{len(found)} subscriptions")
+
+
+@command.command("disable")
+@click.argument("subscription")
+@click.option("--reason", required=True, help="Told to its owner.")
+def disable(subscription: str, reason: str) -> None:
+    """Send nothing to a subscription until it is allowed again; what is owed meanwhile waits."""
+    from streams.contracts.delivery import Blocked
+
+    blocked = Blocked(subscription=subscription, reason=reason, at=time.time())
+    _with_store(lambda store: _known(store, subscription).block(subscription, blocked))
+    click.echo(f"disabled {subscription}; `isonomy subscriptions allow {subscription}` takes it back")
+
+
+@command.command("allow")
+@click.argument("subscription")
+def allow(subscription: str) -> None:
+    """Take back what `disable` did."""
+    _with_store(lambda store: _known(store, subscription).block(subscription, None))
+    click.echo(f"allowed {subscription}")
+
+
+@command.command("delete")
+@click.argument("subscription")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def delete(subscription: str, yes: bool) -> None:
+    """Delete a subscription of anybody, its history included."""
+    if not yes:
+        click.confirm(f"{subscription} and its history go for good. Delete?", abort=True)
+
+    async def act(store: Store) -> None:
+        await _known(store, subscription).delete(subscription)
+        await store.block(subscription, None)
+
+    _with_store(act)
+    click.echo(f"deleted {subscription}")
+
+
+def _known(store: Store, subscription: str) -> Store:
+    if subscription not in store.book().subscriptions:
+        raise UserError(f"there is no subscription {subscription}: `isonomy subscriptions list` shows all")
+    return store
+
+
+def _with_store(act: Callable[[Store], Awaitable[T]]) -> T:
+    """Read all that is written, and act on it; raises `UserError`."""
+    from services.herald.api.store import Store
+    from services.web.refusal import Refused
+
+    settings = read_settings()
+    require_topics(settings, topics_of("herald"))
+
+    async def run() -> T:
+        store = Store(settings)
+        async with store.run():
+            await _read(store)
+            return await act(store)
+
+    try:
+        return asyncio.run(run())
+    except Refused as refused:
+        raise UserError(refused.detail) from None
+
+
+async def _read(store: Store) -> None:
+    from services.web.refusal import Refused
+
+    until = time.monotonic() + READ_SECONDS
+    while True:
+        try:
+            store.book()
+        except Refused:
+            if time.monotonic() >= until:
+                raise
+        else:
+            return
+        await asyncio.sleep(LOOK_SECONDS)

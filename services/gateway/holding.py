@@ -1,0 +1,77 @@
+"""Bytes of requests that the gateway holds at once: bounded in all, and of each key. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from services.web.refusal import Refusal, Refused, retry_after
+
+SHARE = 4
+"""One key may hold this part of all: a fourth."""
+RETRY_SECONDS = 1.0
+
+
+@dataclass(slots=True)
+class Holding:
+    """What is held, from the first piece of a body until the request is answered.
+
+    Parameters
+    ----------
+    limit
+        Bytes in all.
+    """
+
+    limit: int
+    total: int = 0
+    of: dict[str, int] = field(default_factory=dict)
+
+    def hold(self, key: str, size: int) -> None:
+        """Hold so many bytes more for a key; raises `Refused` when there is no room."""
+        mine = self.of.get(key, 0) + size
+        if mine > self.limit // SHARE or self.total + size > self.limit:
+            whose = f"of key {key!r}" if mine > self.limit // SHARE else "of all keys"
+            detail = f"the requests under way {whose} hold as much as they may: send fewer at once"
+            reason = Refusal.RATE_LIMITED if mine > self.limit // SHARE else Refusal.UNAVAILABLE
+            raise Refused(reason, detail, retry_after(RETRY_SECONDS))
+        self.total += size
+        self.of[key] = mine
+
+    def release(self, key: str, size: int) -> None:
+        """Hold so many bytes no more."""
+        self.total -= size
+        left = self.of.get(key, 0) - size
+        if left > 0:
+            self.of[key] = left
+        else:
+            self.of.pop(key, None)
+
+
+@dataclass(slots=True)
+class Held:
+    """What one request holds; use as a context manager.
+
+    >>> holding = Holding(400)
+    >>> with Held(holding, "key") as held:
+    ...     held.more(60)
+    ...     holding.total
+    60
+    >>> holding.total, holding.of
+    (0, {})
+    """
+
+    holding: Holding
+    key: str
+    size: int = 0
+
+    def __enter__(self) -> Held:
+        """Nothing is held yet."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Let go of all."""
+        self.holding.release(self.key, self.size)
+
+    def more(self, size: int) -> None:
+        """Hold so many bytes more; raises `Refused`."""
+        self.holding.hold(self.key, size)
+        self.size += size
