@@ -59,6 +59,11 @@ test-kafka: $(READY) fresh ## Run the integration and crash tests on Apache Kafk
 	@$(BIN)/python deploy/warm-numba
 	@ISONOMY_TEST_BROKER=kafka ISONOMY_KAFKA_VERSION=$(KAFKA) ISONOMY_TEST_REDIS=$${ISONOMY_TEST_REDIS:-valkey} $(BIN)/python -m pytest -q -n 3 --no-loadscope-reorder -m "integration or crash" tests/crash tests/integration $(ARGS)
 
+.PHONY: fuzz
+fuzz: $(READY) fresh ## Try a million inputs on each parser that a stranger reaches (ARGS='--target votes --inputs 1000')
+	@$(BIN)/python deploy/warm-numba
+	@$(BIN)/python -m tests.fuzz --inputs 1000000 --processes 2 $(ARGS)
+
 .PHONY: models
 models: ## Explore the models of intake, folds and herald to their bounds (Rust's cargo needed)
 	@command -v cargo >/dev/null || { echo "cargo is missing: Rust 1.82 or newer is needed"; exit 1; }
