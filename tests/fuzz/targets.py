@@ -11,6 +11,7 @@ import contextlib
 import ipaddress
 import json
 import logging
+import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -188,7 +189,7 @@ def url(value: bytes) -> bool:
         last = host.rstrip(".").rpartition(".")[2]
         assert last, host
         assert not last.isdigit(), host
-        assert not last.lower().startswith("0x"), host
+        assert not re.fullmatch("0x[0-9a-f]*", last.lower()), host
         assert last.lower() not in ("localhost", "internal", "local"), host
     else:
         assert address.is_global, host

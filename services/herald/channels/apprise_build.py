@@ -53,7 +53,10 @@ def build(url: str, smtp: str | None, *, allow_private: bool) -> Any:
             if smtp is None
             else Apprise.instantiate(f"{smtp}{'&' if '?' in smtp else '?'}to={quote(target)}", asset)
         )
-    read = url_to_dict(target)  # type: ignore[no-untyped-call]
+    try:
+        read = url_to_dict(target)  # type: ignore[no-untyped-call]
+    except Exception:  # noqa: BLE001 -- plugins (2.3.0) trip over URLs in which something is missing
+        return None
     if read is None:
         return None
     if read["schema"] != scheme:
@@ -64,7 +67,7 @@ def build(url: str, smtp: str | None, *, allow_private: bool) -> Any:
         raise RefusedAddress("a parameter begins with +, - or a colon")
     try:
         plugin = Apprise.instantiate(read, asset, suppress_exceptions=False)
-    except TypeError:  # what Apprise raises for a token, a target or a region that is none
+    except Exception:  # noqa: BLE001 -- mostly TypeError, for a token, a target or a region that is none; its text may hold it
         return None
     if plugin is not None:
         _look_at(plugin, scheme)

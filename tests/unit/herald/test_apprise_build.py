@@ -60,3 +60,11 @@ def test_where_private_addresses_are_allowed_files_and_certificates_are_guarded_
 def test_the_guard_allows_what_the_built_plugin_may_do_and_nothing_else(canary):
     allowed = sum(judge(url, canary) for url in islice(urls(9, canary), 3_000))
     assert 100 < allowed < 2_900, "the inputs are near the border, on both sides"
+
+
+@pytest.mark.parametrize(
+    "url", ["tgram://123456789:/", "tgram://", "slack://", "pagerduty://", "twilio://", "discord://a"]
+)
+def test_a_url_in_which_something_is_missing_is_none_that_can_be_used(url, caplog):
+    assert build(url, None, allow_private=False) is None
+    assert caplog.text == "", "Apprise's log would hold what was given"
