@@ -36,6 +36,7 @@ from services.web.answers import error_response, json_response
 from services.web.observe import Observe
 from services.web.refusal import Refusal, Refused, retry_after
 from streams.contracts.metrics import Metrics
+from streams.contracts.names import shown
 from streams.contracts.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -198,7 +199,7 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 async def _unreadable(request: Request, error: Exception) -> Response:
     """A view that Redis shows, and that cannot be read further than its beginning: its arena's trouble alone."""
-    log.error("%s: what Redis holds of it cannot be read: %r", request.url.path, error)
+    log.error("%s: what Redis holds of it cannot be read: %r", shown(request.url.path), error)
     detail = "what Redis holds of this cannot be read"
     return await _refused(request, Refused(Refusal.UNAVAILABLE, detail, retry_after(5.0)))
 

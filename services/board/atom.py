@@ -10,6 +10,7 @@ from urllib.parse import quote
 from xml.etree import ElementTree as ET
 
 from streams.contracts.alert import Alert, Status
+from streams.contracts.names import shown
 
 NAMESPACE = "http://www.w3.org/2005/Atom"
 _IDS = uuid.UUID("6f1f3a5e-8a2e-5c0b-9d55-3f8f3a7f6c11")
@@ -73,7 +74,8 @@ def _value(value: float | int | str | list[str]) -> str:
 
 
 def _text(parent: ET.Element, name: str, text: str) -> None:
-    ET.SubElement(parent, _tag(name)).text = _NO_XML.sub("\ufffd", text)
+    lines = "\n".join(map(shown, text.split("\n")))
+    ET.SubElement(parent, _tag(name)).text = _NO_XML.sub("\ufffd", lines)
 
 
 def _tag(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import urllib.error
@@ -37,9 +38,12 @@ class Board:
                 text = answer.read()
         except urllib.error.HTTPError as error:
             raise UserError(_said(error)) from None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:
             raise UserError(f"the board at {self._url} cannot be reached: {error}") from None
-        return json.loads(text) if text else None
+        try:
+            return json.loads(text) if text else None
+        except ValueError:
+            raise UserError(f"what answers at {self._url} is no board") from None
 
 
 def _said(error: urllib.error.HTTPError) -> str:
@@ -66,9 +70,12 @@ def command(context: click.Context, url: str | None, key_file: Path | None) -> N
 
     def board() -> Board:
         settings = read_settings()
-        key = key_file.read_text().strip() if key_file else os.environ.get("ISONOMY_KEY", "").strip()
+        given = key_file.read_bytes() if key_file else os.environb.get(b"ISONOMY_KEY", b"")
+        key = given.decode("ascii", "replace").strip()
         if not key:
             raise UserError("no key: give --key-file or set ISONOMY_KEY")
+        if not key.isascii() or not key.isprintable() or len(key.split()) != 1:
+            raise UserError("the key is not one word of letters: give the secret alone, and not its line")
         return Board(url or f"http://127.0.0.1:{settings.board_port}", key)
 
     context.obj = board  # asked for by the command itself, so that --help needs no key

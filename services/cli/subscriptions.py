@@ -54,7 +54,7 @@ def list_all(form: str) -> None:
                     "name": subscription.name,
                     "arena": subscription.match.arena,
                     "channel": subscription.channel.type.value,
-                    "url": show_channel(subscription.channel).url,
+                    "url": show_channel(subscription.channel).place,
                     "status": subscription.status.value,
                     "reason": subscription.reason,
                 }

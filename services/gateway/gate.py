@@ -35,6 +35,10 @@ class Gate:
         """Take so many votes off the key's rate; raises `Refused` when it has them not."""
         _limited(key, self._limiter.take(key.name, votes, time.monotonic()))
 
+    def charge(self, key: Key, votes: int) -> None:
+        """Take so many votes off the key's rate, be it a debt; refuses nothing."""
+        self._limiter.charge(key.name, votes, time.monotonic())
+
     @staticmethod
     def arena(key: Key, arena: str, where: str = "") -> None:
         """Check that the key may write to the arena; raises `Refused`."""

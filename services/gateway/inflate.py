@@ -7,6 +7,8 @@ import zlib
 from services.web.refusal import Refusal, Refused
 
 GZIP_BITS = 31
+MOST_MEMBERS = 1_000
+"""Each is begun anew and may hold nothing: a body of 8 MB could be four hundred thousand."""
 
 
 class Inflate:
@@ -22,12 +24,16 @@ class Inflate:
         self._room = limit
         self._unpacker = zlib.decompressobj(GZIP_BITS)
         self._between_members = False
+        self._members = 1
 
     def feed(self, packed: bytes) -> bytes:
         """Unpack the next piece; raises `Refused`."""
         out = []
         while packed:
             if self._between_members:
+                self._members += 1
+                if self._members > MOST_MEMBERS:
+                    raise Refused(Refusal.INVALID_ENCODING, f"the body is more than {MOST_MEMBERS} gzip members")
                 self._unpacker = zlib.decompressobj(GZIP_BITS)
                 self._between_members = False
             try:

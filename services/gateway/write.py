@@ -16,7 +16,7 @@ from services.gateway.answers import ModelAnswer, VotesAnswer
 from services.gateway.body import Votes, is_ndjson, read_votes, split_body
 from services.gateway.declared import key_of, read_model
 from services.gateway.gate import Gate
-from services.gateway.holding import Held, Holding
+from services.gateway.holding import SHARE, Held, Holding
 from services.gateway.incoming import read_body
 from services.gateway.lane import Record
 from services.gateway.produce import Unavailable
@@ -26,12 +26,16 @@ from services.web.refusal import Refusal, Refused, retry_after
 from streams.contracts.metrics import Metrics
 from streams.contracts.settings import Settings
 from streams.contracts.topics import MODELS, VOTES
+from streams.contracts.vote import MAX_RECORD_BYTES
 
 RETRY_SECONDS = 2.0
 LARGE_BYTES = 131_072
 """A body that is larger is read in a thread."""
 LEAST_BYTES = 100
 """About as small as a vote is: what a body costs that cannot be read."""
+
+REFUSED_PART = 20
+"""What is refused for its rate costs this part of its price: it was taken apart."""
 
 R = TypeVar("R")
 
@@ -58,7 +62,7 @@ class Write:
         self._accepted = metrics.gateway_votes.labels("accepted")
         self._gate = gate
         self._log = log
-        self._holding = Holding(settings.bodies_limit)
+        self._holding = Holding(max(settings.bodies_limit, SHARE * settings.body_limit))
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="votes")
 
     async def _beside(self, act: Callable[..., R], *given: Any) -> R:
@@ -77,10 +81,14 @@ class Write:
         try:
             items = await self._beside(split_body, body, ndjson) if large else split_body(body, ndjson)
         except Refused:
-            self._gate.spend(key, 1 + len(body) // LEAST_BYTES)  # what is refused whole was read all the same
+            self._gate.charge(key, 1 + len(body) // LEAST_BYTES)  # what is refused whole was read all the same
             raise
         try:
-            self._gate.spend(key, len(items))
+            try:
+                self._gate.spend(key, len(items))
+            except Refused:
+                self._gate.charge(key, 1 + len(items) // REFUSED_PART)
+                raise
             now = time.time()
             votes = await self._beside(read_votes, items, now) if large else read_votes(items, now)
             for arena, index in votes.arenas.items():
@@ -101,8 +109,9 @@ class Write:
         if request.method == "DELETE":
             record = (key_of(arena, model), None)
         else:
-            body = await read_body(request, self._settings.body_limit)
-            record = read_model(body, arena, model, time.time())
+            with Held(self._holding, key.name) as held:
+                body = await read_body(request, min(self._settings.body_limit, MAX_RECORD_BYTES), held.more)
+                record = read_model(body, arena, model, time.time())
         await self._send(MODELS.name, [record])
         return json_response(ModelAnswer(arena, model), 202)
 

@@ -56,6 +56,13 @@ class Limiter:
         """Let so many votes pass and return 0, or return the seconds to wait."""
         return self._bucket(name).take(votes, now) if self.rate else 0.0
 
+    def charge(self, name: str, votes: int, now: float) -> None:
+        """Take so many votes off, be it a debt, of one burst at most."""
+        if self.rate:
+            bucket = self._bucket(name)
+            bucket.wait(0, now)  # what came in until now
+            bucket.tokens = max(bucket.tokens - votes, -bucket.burst)
+
     def _bucket(self, name: str) -> Bucket:
         bucket = self.buckets.get(name)
         if bucket is None:

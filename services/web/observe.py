@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.web.answers import error_response
 from services.web.refusal import Refusal, Refused
+from streams.contracts.names import shown
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +71,7 @@ class Observe:
         except ClientDisconnect:
             pass
         except Exception:
-            log.exception("%s %s", scope["method"], scope["path"])
+            log.exception("%s %s", scope["method"], shown(scope["path"]))
             if status != GONE:
                 raise  # the answer has begun: all that is left is to cut the connection
             response = error_response(Refused(Refusal.INTERNAL, "a fault of this server; it is in its log"))

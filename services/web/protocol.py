@@ -7,6 +7,8 @@ does not read. A few hundred sockets that say half a word each would hold all th
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
 from http import HTTPStatus
 from typing import Any
 
@@ -16,8 +18,14 @@ HEADER_BYTES = 16_384
 """Of one request, its line and its trailers included; bearer keys and cookies of proxies fit many times."""
 ARRIVE_SECONDS, ARRIVE_BYTES = 12.0, 65_536
 """A request has so many seconds to arrive, and one more for each so many bytes that came: half a megabit a second."""
+FIRST_SECONDS = 15.0
+"""So long may a connection be there before the first byte comes."""
 READ_SECONDS = 15.0
-"""So long may a client not read what it is sent."""
+"""So long may a client read nothing of what it is sent."""
+SEND_BYTES = 262_144
+"""Of an answer that the kernel holds for a client."""
+PIPELINED = 16
+"""So many requests may wait behind one."""
 LOOK_SECONDS = 1.0
 
 ABORT = "isonomy.abort"
@@ -35,24 +43,47 @@ class Protocol(HttpToolsProtocol):
         self._reading: asyncio.TimerHandle | None = None
         self._allowed = 0.0
         self._came = self._header_bytes = 0
-        self._in_headers = self._own_pace = False
+        self._in_headers = self._own_pace = self._body_came = False
+        self._unread = 0
 
     # --- what comes --------------------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a request."""
         super().connection_made(transport)
-        self._expect()
+        # Whatever stays unsent is noticed: what a client does not read, be it little, would hold the connection.
+        transport.set_write_buffer_limits(high=0)
+        if (connection := transport.get_extra_info("socket")) is not None:
+            # The kernel lets us write again when a third of this is read: with the megabytes that it takes by itself, a
+            # client that reads slowly would look like one that does not read.
+            with contextlib.suppress(OSError):
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)
+        self._expect(FIRST_SECONDS)
 
     def data_received(self, data: bytes) -> None:
         """Take what came, unless its headers are too long."""
         self._came += len(data)
         begun = self._in_headers  # what a request begins in may hold the end of the one before it
+        self._body_came = False
         super().data_received(data)
-        if begun and self._in_headers:
+        if self.transport.is_closing():
+            return
+        # Behind the headers, what is no body is between chunks, or a trailer, of which the parser says nothing before
+        # it ends.
+        if (begun and self._in_headers) or (self._arriving and not self._in_headers and not self._body_came):
             self._header_bytes += len(data)
             if self._header_bytes > HEADER_BYTES:
                 self._end(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+        self._keep_alive_again()
+
+    def _keep_alive_again(self) -> None:
+        """Time what is no request: uvicorn stops its timer at any byte, be it a line's end between two requests."""
+        cycle: RequestResponseCycle | None = self.cycle  # None before the first
+        over = cycle is not None and cycle.response_complete and not self.pipeline
+        if over and self._arriving is None and self.timeout_keep_alive_task is None:
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
 
     def on_message_begin(self) -> None:
         """Offer the extensions to the application."""
@@ -62,7 +93,8 @@ class Protocol(HttpToolsProtocol):
         self._in_headers, self._own_pace = True, False
         self._came = self._header_bytes = 0
         if self._arriving is None:
-            self._expect()
+            self._expect(ARRIVE_SECONDS)
+        self._allowed = ARRIVE_SECONDS
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header, or a trailer, which comes behind the body."""
@@ -74,7 +106,12 @@ class Protocol(HttpToolsProtocol):
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """Begin to answer, unless the headers are too long after all."""
+        """Begin to answer, unless the headers are too long after all, or too many requests wait already."""
+        if self.transport.is_closing():
+            return
+        if len(self.pipeline) >= PIPELINED:
+            self.transport.abort()
+            return
         length = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
         if length > HEADER_BYTES:
             self._end(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
@@ -84,6 +121,7 @@ class Protocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body, of a request that was not refused."""
+        self._body_came = True
         if not self.transport.is_closing():
             super().on_body(body)
 
@@ -95,8 +133,8 @@ class Protocol(HttpToolsProtocol):
             self._arriving.cancel()
             self._arriving = None
 
-    def _expect(self) -> None:
-        self._allowed = ARRIVE_SECONDS
+    def _expect(self, seconds: float) -> None:
+        self._allowed = seconds
         self._arriving = self.loop.call_later(LOOK_SECONDS, self._look)
 
     def _look(self) -> None:
@@ -135,7 +173,17 @@ class Protocol(HttpToolsProtocol):
         """The client reads slower than it is sent to."""
         super().pause_writing()
         if self._reading is None and not self._own_pace:
-            self._reading = self.loop.call_later(READ_SECONDS, self.transport.abort)
+            self._unread = self.transport.get_write_buffer_size()
+            self._reading = self.loop.call_later(READ_SECONDS, self._look_reading)
+
+    def _look_reading(self) -> None:
+        """Cut off a client that has read nothing since the last look; one that reads slowly goes on."""
+        unread = self.transport.get_write_buffer_size()
+        if unread >= self._unread:
+            self.transport.abort()
+            return
+        self._unread = unread
+        self._reading = self.loop.call_later(READ_SECONDS, self._look_reading)
 
     def resume_writing(self) -> None:
         """The client has read."""

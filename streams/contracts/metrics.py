@@ -83,6 +83,7 @@ class Metrics:
         )
         self.models = self._gauge("ratings_models", "Models on the overall board.", "arena")
         self.boards = self._gauge("ratings_boards", "Boards published.", "arena")
+        self.arena_bytes = self._gauge("ratings_arena_bytes", "Memory of an arena's counts.", "arena")
         self.refresh_seconds = self._histogram(
             "ratings_refresh_seconds", "Time to solve and publish the changed boards of an arena.", REFRESH_BUCKETS
         )

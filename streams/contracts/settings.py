@@ -79,10 +79,10 @@ class Settings:
     )
     body_limit: int = setting(8_388_608, "ISONOMY_BODY_LIMIT", "Largest request body, bytes.")
     bodies_limit: int = setting(
-        134_217_728,
+        67_108_864,
         "ISONOMY_BODIES_LIMIT",
         "Bytes of request bodies that a gateway holds at once, one key a fourth of them; the process takes four times "
-        "as much.",
+        "as much. Less than four times the largest body counts as that.",
     )
     rate_limit: float = setting(50_000.0, "ISONOMY_RATE_LIMIT", "Votes a second that one key may send; 0: no limit.")
     rate_burst: float = setting(100_000.0, "ISONOMY_RATE_BURST", "Votes that one key may send at once.")
@@ -172,6 +172,11 @@ class Settings:
         "ISONOMY_MAX_MODELS",
         "Models an arena may hold that it has not declared, and as many more that it has; votes on further ones go "
         "unrated.",
+    )
+    arena_bytes: int = setting(
+        536_870_912,
+        "ISONOMY_ARENA_BYTES",
+        "Memory that the counts of one arena may take in a worker; one that needs more is stopped, the others go on.",
     )
     max_boards: int = setting(200, "ISONOMY_MAX_BOARDS", "Boards an arena may hold; further labels get none.")
 

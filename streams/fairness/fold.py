@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from streams.contracts.alert import Alert, Status
 from streams.contracts.vote import NONE
 from streams.fairness import rules, tick
+from streams.fairness.crowd import seats
 from streams.fairness.lifecycle import reconcile
 from streams.fairness.rank_churn import rate_if_due
 from streams.fairness.remember import remember
@@ -104,7 +105,8 @@ def _gather(state: ArenaFairness, rows: Rows, a: NDArray[np.int64], b: NDArray[n
     states.prompt_reuse.gather(rows)
     if min(a.min(), b.min()) < 0:
         words, numbers = np.stack([rows.model_a, rows.model_b], axis=1).ravel(), np.stack([a, b], axis=1).ravel()
-        scene.facts.crowd.add([rows.models[word] for word in words[numbers < 0].tolist()])
+        most = seats(scene.settings.review_battles, scene.settings.undeclared_battles)
+        scene.facts.crowd.add([rows.models[word] for word in words[numbers < 0].tolist()], most)
 
 
 def _review(state: ArenaFairness) -> list[Alert]:

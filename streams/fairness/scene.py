@@ -123,10 +123,7 @@ class Scene:
 
     def votes_of(self, number: int) -> int:
         """Votes on one model."""
-        if number not in self.board.members:
-            return 0
-        met, local = self.board.met, self.board.members.index(number)
-        return int(met.voted[(met.first == local) | (met.second == local)].sum())
+        return self.board.votes_of(number)
 
     def battles_of(self, number: int) -> int:
         """Battles of one subject, up to the end of the last tick or notice."""

@@ -9,14 +9,15 @@ import numpy as np
 from streams.contracts.alert import Kind, Severity, Subject
 from streams.fairness.roster import sampled
 from streams.fairness.scene import Scene
-from streams.fairness.verdict import Standing, Verdict, stand
+from streams.fairness.verdict import NAMED, Standing, Verdict, stand
 
 
 @dataclass(frozen=True, slots=True)
 class UndeclaredModel:
     """Judges the last review's battles. Ends: a review without such battles, or a declaration.
 
-    A model that left by a notice within the review is not judged: battles that people had open are voted on later.
+    A model that left by a notice within the review is not judged: battles that people had open are voted on later. Of
+    names beyond those that are followed at most fifty stand at once, the busiest: a flood of names is none of alerts.
     """
 
     kind = Kind.UNDECLARED_MODEL
@@ -32,16 +33,13 @@ class UndeclaredModel:
         if scene.declares:
             began = scene.facts.rows - scene.settings.review_battles
             for name, number in roster.models.items():
-                battles, bound = int(last[number]), 1 if name in state else scene.settings.undeclared_battles
+                battles = int(last[number]) + scene.facts.crowd.last.get(name, 0)
+                bound = 1 if name in state else scene.settings.undeclared_battles
                 if battles < bound or sampled(roster.registry.get(name)):
                     continue
                 if name not in roster.tenures or roster.tenures[name].left_row < began:
                     names.append(name)
-            names += [
-                name
-                for name, battles in scene.facts.crowd.last.items()
-                if battles >= (1 if name in state else scene.settings.undeclared_battles) and name not in roster.models
-            ]
+            names += _crowd(state, scene)[:NAMED]
         stand(state, sorted(names), scene.now)
         scene.facts.crowd.watch(name for name in state if name not in roster.models)
 
@@ -54,7 +52,7 @@ class UndeclaredModel:
             if sampled(declared):
                 continue  # declared since the review
             number = roster.models.get(name)
-            battles = scene.facts.crowd.last.get(name, 0) if number is None else int(last[number])
+            battles = scene.facts.crowd.last.get(name, 0) + (0 if number is None else int(last[number]))
             cause = "unregistered" if declared is None else "retired" if declared.status == "retired" else "weight_0"
             found.append(
                 Verdict(
@@ -66,6 +64,17 @@ class UndeclaredModel:
                 )
             )
         return found
+
+
+def _crowd(state: Standing, scene: Scene) -> list[str]:
+    """Names beyond those that are followed, in enough battles: those that stand first, then the busiest."""
+    last, models = scene.facts.crowd.last, scene.facts.roster.models
+    found = [
+        name
+        for name, battles in last.items()
+        if battles >= (1 if name in state else scene.settings.undeclared_battles) and name not in models
+    ]
+    return sorted(found, key=lambda name: (name not in state, -last[name], name))
 
 
 def undeclared(scene: Scene) -> list[str]:

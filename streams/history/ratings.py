@@ -66,7 +66,8 @@ class RatingsHistory:
         wanted = set(cut.wanted)
         if DAY in cut.ends:
             last = self.samples[DAY][-1].total if self.samples[DAY] else 0
-            if board.battles - last >= max(1, len(board.members)):
+            # Beyond 256 models as many more as solving takes longer: in a replay, many days may come at once.
+            if board.battles - last >= max(1, len(board.members), len(board.members) ** 3 >> 16):
                 wanted.add(DAY)
         if not wanted:
             return frozenset()

@@ -47,6 +47,10 @@ class BoardCounts:
         """Bytes of memory that the board takes."""
         return self._counter.nbytes + self._local.nbytes + self._elo.nbytes + 36 * len(self.members)
 
+    def votes_of(self, model: int) -> int:
+        """Votes on one model, by its number in the arena's dictionary."""
+        return self._counter.votes_of(self.members.index(model)) if model in self.members else 0
+
     def add(
         self, model_a: NDArray[np.int64], model_b: NDArray[np.int64], winner: NDArray[np.uint8], play: Kernel
     ) -> None:

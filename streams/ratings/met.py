@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from streams.contracts.vote import BOTH_BAD, MODEL_A, MODEL_B, NONE, TIE
 
 OUTCOMES = 5
-SHIFT = 4
+SHIFT = 3
 BLOCK, MASK = 1 << SHIFT, (1 << SHIFT) - 1
-"""Models a side of a block, 1 KiB: where all pairs met it costs four bytes a pair, and where none of the others did, a
-pair costs it alone."""
+"""Models a side of a block, of 256 bytes: where all pairs met it costs four bytes a pair, and where none of the others
+did, a pair costs it alone."""
 
 Numbers = NDArray[np.int64]
 
@@ -131,8 +131,13 @@ class Counter:
             models,
             self._first[: self.size].astype(np.int64),
             self._second[: self.size].astype(np.int64),
-            np.ascontiguousarray(self._counts[: self.size].T),
+            self._counts[: self.size].T.copy(),
         )
+
+    def votes_of(self, model: int) -> int:
+        """Votes on one model."""
+        its = (self._first[: self.size] == model) | (self._second[: self.size] == model)
+        return int(self._counts[: self.size][its, :NONE].sum())
 
     def add(self, models: int, first: Numbers, second: Numbers, winner: NDArray[np.uint8]) -> None:
         """Count battles, int64[n] models below `models` and uint8[n] winner codes."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from threading import Event
@@ -32,6 +33,11 @@ SHOWN_SECONDS = 1.0
 SLOW_SECONDS, SLOW_ALONE_SECONDS = 0.25, 2.0
 """An arena whose refresh takes longer has its boards solved in a thread: nobody else's votes wait for them. Where there
 is no other arena only heartbeats wait; the loop is quicker then, for a thread shares the interpreter with it."""
+
+LARGE_MODELS = 400
+"""A board of more models is never solved on the loop: it takes longer than a heartbeat may wait."""
+SLICE_BOARDS, SLICE_SECONDS = 16, 1.0
+"""So many boards of an arena, and for so long, are solved in the thread before another arena has its turn."""
 
 _EVERY_TIER = frozenset(tier.name for tier in TIERS)
 _json = msgspec.json.Encoder().encode
@@ -72,6 +78,12 @@ class RatedArena(Owned):
     slow: bool = False
     """Whether its boards are solved in the thread, beside the loop: they would hold up everybody else's."""
     solving: Solving | None = None
+    round: set[str] = field(default_factory=set)
+    """Boards that are still to be solved in the thread of those that had changed at `round_position`: while they are,
+    others wait, or the last names would never have their turn."""
+    round_position: int = 0
+    bytes: dict[str, int] = field(default_factory=dict)
+    """Memory of each board."""
     published: int = 0
     """Up to this offset of the ledger its boards in Redis count everything, as far as this process knows."""
 
@@ -102,7 +114,8 @@ class RatingsStage(FoldStage[RatedArena]):
             raise DamagedState(f"it is that of arena {state.arena!r}")
         if state.history is None or state.history.reweighted != self._settings.reweighted:
             raise DamagedState("its history is of other settings")
-        return RatedArena(owned.name, owned.partition, owned.epoch, state, unpublished=set(state.boards))
+        taken = {name: board.nbytes for name, board in state.boards.items()}
+        return RatedArena(owned.name, owned.partition, owned.epoch, state, unpublished=set(state.boards), bytes=taken)
 
     def _position(self, arena: RatedArena) -> int:
         return arena.state.position
@@ -117,6 +130,13 @@ class RatingsStage(FoldStage[RatedArena]):
         arena.unpublished_tiers |= folded.sampled
         arena.unsaved |= folded.changed
         state = arena.state
+        arena.bytes |= {name: state.boards[name].nbytes for name in folded.changed}
+        self._metrics.arena_bytes.labels(arena.name).set(taken := sum(arena.bytes.values()))
+        if taken > self._settings.arena_bytes:
+            state.boards.clear()  # it is loaded again from its last save, when somebody raises the limit
+            raise MemoryError(
+                f"its counts take {taken:,} bytes, at most ISONOMY_ARENA_BYTES={self._settings.arena_bytes}"
+            )
         self._metrics.models.labels(arena.name).set(len(state.models))
         self._metrics.boards.labels(arena.name).set(len(state.boards))
         self._metrics.unrated.labels(arena.name).set(state.unrated)
@@ -138,6 +158,7 @@ class RatingsStage(FoldStage[RatedArena]):
         if arena.solving:  # all is solved anew
             arena.solving.given_up.set()
             arena.solving = None
+        arena.round.clear()
 
     def _shown_boards(self, arena: RatedArena) -> Iterable[str]:
         return arena.state.boards.keys() - arena.unpublished - (arena.solving.boards if arena.solving else set())
@@ -169,10 +190,14 @@ class RatingsStage(FoldStage[RatedArena]):
             if not last and arena.solving.solved.done():
                 await self._publish_solved(arena, arena.solving)
         elif arena.unpublished and (last or now >= arena.next_refresh):
-            if not arena.slow:
+            if not arena.slow and not self._is_large(arena):
                 await self._refresh(arena)
             elif not last:  # the next owner solves all its boards anyway
-                self._solve_beside(arena)
+                await self._solve_beside(arena)
+
+    def _is_large(self, arena: RatedArena) -> bool:
+        boards = arena.state.boards
+        return any(len(boards[name].members) > LARGE_MODELS for name in arena.unpublished)
 
     async def _refresh(self, arena: RatedArena) -> None:
         """Solve the changed boards and publish them together, with what is new in the history."""
@@ -185,23 +210,29 @@ class RatingsStage(FoldStage[RatedArena]):
             await asyncio.sleep(0)  # heartbeats; nothing folds meanwhile
             if time.monotonic() - began > self._slow_seconds() and len(texts) < len(names):
                 arena.slow = True  # not one more of them on the loop
-                self._solve_beside(arena)
+                await self._solve_beside(arena)
                 return
         if await self._publish(arena, texts, position, time.monotonic() - began):
             arena.unpublished.clear()
+            arena.round.clear()
+            arena.published = max(arena.published, position)
             self._measure(arena.state.arena, arena.state.recorded, arena.state.tstamp)
 
     def _slow_seconds(self) -> float:
         return SLOW_SECONDS if len(self._arenas) > 1 else SLOW_ALONE_SECONDS
 
-    def _solve_beside(self, arena: RatedArena) -> None:
-        """Have the changed boards solved in the thread, as they stand now; the fold goes on meanwhile."""
-        asked = [(ask(arena.state, name), arena.starts.get(name)) for name in sorted(arena.unpublished)]
-        given_up, state = Event(), arena.state
-        solved = self._thread.submit(_solve_all, asked, self._settings.reweighted, given_up)
-        names = frozenset(arena.unpublished)
-        arena.solving = Solving(names, state.position, state.recorded, state.tstamp, solved, given_up)
-        arena.unpublished.clear()
+    async def _solve_beside(self, arena: RatedArena) -> None:
+        """Have some changed boards solved in the thread, as they stand now; the fold goes on meanwhile."""
+        state, given_up = arena.state, Event()
+        if not arena.round:
+            arena.round, arena.round_position = set(arena.unpublished), state.position
+        names, asked = sorted(arena.round)[:SLICE_BOARDS], deque[tuple[Question, dict[str, float] | None]]()
+        for name in names:
+            asked.append((ask(state, name), arena.starts.get(name)))
+            await asyncio.sleep(0)  # heartbeats; nothing folds meanwhile
+        solved = self._thread.submit(_solve, asked, self._settings.reweighted, given_up)
+        arena.solving = Solving(frozenset(names), state.position, state.recorded, state.tstamp, solved, given_up)
+        arena.unpublished.difference_update(names)
 
     async def _publish_solved(self, arena: RatedArena, solving: Solving) -> None:
         """Publish what the thread has solved; whatever it raised is raised here, and stops the arena."""
@@ -210,10 +241,14 @@ class RatingsStage(FoldStage[RatedArena]):
         if await self._publish(arena, solved.texts, solving.position, solved.seconds):
             self._measure(arena.name, solving.recorded, solving.tstamp)
             arena.solving = None
+            arena.unpublished |= solving.boards - solved.texts.keys()
+            arena.round -= solved.texts.keys()
+            if not arena.round:  # all that had changed up to there is published
+                arena.published = max(arena.published, arena.round_position)
 
     async def _publish(self, arena: RatedArena, texts: dict[str, bytes], position: int, took: float) -> bool:
         """Publish boards; whether Redis took them. (When it is away that is raised, and they are offered again.)"""
-        began = time.monotonic()
+        began, solving = time.monotonic(), took
         message = {"arena": arena.name, "boards": sorted(texts), "ledger": position}
         if arena.unpublished_tiers:
             message["history"] = sorted(arena.unpublished_tiers)
@@ -224,14 +259,13 @@ class RatingsStage(FoldStage[RatedArena]):
                 values[keys.history(arena.name, tier)] = packed
         outcome = await self._store.publish(arena.name, arena.epoch, values, message, boards=sorted(texts))
         if outcome is Outcome.DONE:
-            arena.published = max(arena.published, position)
             arena.unpublished_tiers.clear()
         else:
             await self._heed(arena, outcome)
         took += time.monotonic() - began
         arena.slow = took > self._slow_seconds() / (2 if arena.slow else 1)
         self._metrics.refresh_seconds.observe(took)
-        arena.next_refresh = began + max(self._settings.refresh_seconds, took / self._settings.refresh_share)
+        arena.next_refresh = began - solving + max(self._settings.refresh_seconds, took / self._settings.refresh_share)
         return outcome is Outcome.DONE
 
     def _let_go(self) -> None:
@@ -246,12 +280,13 @@ class RatingsStage(FoldStage[RatedArena]):
         self._metrics.event_lag_seconds.labels(arena).observe(max(0.0, now - tstamp))
 
 
-def _solve_all(asked: Sequence[tuple[Question, dict[str, float] | None]], reweighted: bool, given_up: Event) -> Solved:
-    """Solve boards one after the other, unless nobody waits for them any more."""
-    began, texts, starts = time.monotonic(), {}, {}
-    for question, start in asked:
-        if given_up.is_set():
-            break
+def _solve(asked: deque[tuple[Question, dict[str, float] | None]], reweighted: bool, given_up: Event) -> Solved:
+    """Solve boards one after the other, until others have waited enough, or nobody waits for them any more."""
+    began = time.monotonic()
+    texts: dict[str, bytes] = {}
+    starts: dict[str, dict[str, float]] = {}
+    while asked and not given_up.is_set() and (not texts or time.monotonic() - began < SLICE_SECONDS):
+        question, start = asked.popleft()
         board, starts[question.board] = answer(question, start=start, reweighted=reweighted)
         texts[question.board] = _json(board)
     return Solved(texts, starts, time.monotonic() - began)

@@ -234,6 +234,9 @@ class _Wire(asyncio.Transport):
     def write(self, data: Any) -> None:
         self.sent += bytes(data)
 
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        pass
+
     def pause_reading(self) -> None:
         pass
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import secrets
 import time
@@ -91,6 +92,7 @@ class Handlers:
         self._gate = SubscriberGate(settings)
         self._store = Store(settings)
         self._channels = Channels(settings)
+        self._writing = asyncio.Lock()
 
     @contextlib.asynccontextmanager
     async def run(self) -> AsyncIterator[None]:
@@ -130,10 +132,13 @@ class Handlers:
             changes = Changes(name=draft.name, channel=draft.channel, match=draft.match, status=draft.status)
         else:
             changes = read_changes(body)
-        await self._check(self._changed(before.id, changes, key)[1].channel)
         self._mine(request, key)  # it may be gone meanwhile
-        stored, after = self._changed(before.id, changes, key)  # and what somebody else changed meanwhile stays
-        await self._store.write(after)
+        if changes.channel is not None:
+            await self._check(self._changed(before.id, changes, key)[1].channel)
+        async with self._writing:  # or of two changes at once, one would be answered and lost
+            self._mine(request, key)
+            stored, after = self._changed(before.id, changes, key)
+            await self._store.write(after)
         fresh = set(after.channel.secrets) - set(stored.channel.secrets)
         return json_response(show_new(after) if fresh else show_subscription(after), headers=NOT_KEPT)
 
@@ -141,14 +146,17 @@ class Handlers:
         """POST /v1/subscriptions/{id}/secret."""
         key = self._gate.enter(request)
         now, secret = time.time(), new_secret()
-        book, name = self._store.book(), self._mine(request, key).id
-        await self._store.write(rotate(book.subscriptions[name], secret, now, marked=book.is_marked(name)))
+        async with self._writing:
+            book, name = self._store.book(), self._mine(request, key).id
+            await self._store.write(rotate(book.subscriptions[name], secret, now, marked=book.is_marked(name)))
         return json_response(NewSecret(secret, now + OVERLAP_SECONDS), headers=NOT_KEPT)
 
     async def test(self, request: Request) -> Response:
         """POST /v1/subscriptions/{id}/test: one attempt, now; what comes of it is the answer and nothing else."""
         key = self._gate.enter(request)
         subscription = self._mine(request, key)
+        if (blocked := self._store.book().blocked.get(subscription.id)) is not None:
+            raise Refused(Refusal.FORBIDDEN, f"disabled by the operator: {blocked.reason}")
         self._gate.test(key)
         alert = sample_alert(subscription, time.time())
         answer = await self._channels.send(subscription, f"msg_test_{secrets.token_hex(12)}", [alert])

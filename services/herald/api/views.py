@@ -22,6 +22,12 @@ class ShownChannel(msgspec.Struct, frozen=True):
     headers: list[str]
     secrets: int
 
+    @property
+    def place(self) -> str:
+        """Where it is, without a path: of many services the path is the token."""
+        scheme, slashes, rest = self.url.partition("://")
+        return f"{scheme}://{rest.partition('/')[0]}" if slashes else self.url
+
 
 class ShownSubscription(msgspec.Struct, frozen=True):
     """A subscription as its owner sees it. Times are epoch seconds."""

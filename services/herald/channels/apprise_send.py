@@ -14,6 +14,9 @@ from services.herald.channels.dialects import Dialect, dialect_of
 from streams.contracts.delivery import Answer, Outcome
 from streams.contracts.settings import InvalidSetting, Settings
 
+PIECES = 8
+"""So many messages may one be cut into."""
+
 
 class AppriseSender:
     """Sends text messages; use it as an async context manager.
@@ -92,13 +95,16 @@ class AppriseSender:
 
 
 def _notify(plugin: Any, dialect: Dialect, title: str, text: str, severity: str) -> bool:
-    from apprise import NotifyFormat
+    from apprise import NotifyFormat, OverflowMode
 
     kind = {"resolved": "success", "info": "info", "warning": "warning"}.get(severity, "failure")
     # The only form that it has: no parameter of the URL chooses another, and nothing is converted.
     plugin.notify_format = form = NotifyFormat(dialect.form)
     title, text = dialect.whole(title), dialect.whole(text)
-    return bool(plugin.notify(title=title, body=text, notify_type=kind, body_format=form))
+    # What is longer than the service takes is refused whole, in every attempt: it goes out in a few pieces, or its
+    # beginning does, which says how many alerts there are and where to read them.
+    overflow = OverflowMode.SPLIT if len(text) <= PIECES * plugin.body_maxlen else OverflowMode.TRUNCATE
+    return bool(plugin.notify(title=title, body=text, notify_type=kind, body_format=form, overflow=overflow))
 
 
 def read_smtp_url(settings: Settings) -> str | None:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 BREAK = "\u200b"
 """Zero width space: no name holds one, nobody sees it, and a mention or link with one in it is none."""
 
-_LINK = re.compile("(?<=:)(?=//)|(?<=@)|(?<=<)")
+_LINK = re.compile(r"(?<=:)(?=//)|(?<=@)|(?<=<)|(?<=\bwww)(?=\.)", re.IGNORECASE)
 _MARKDOWN = re.compile(r"[\\*_~`|>#\[\]()<-]")
 
 

@@ -77,9 +77,10 @@ class Term:
     ) -> None:
         self._settings, self._metrics, self._by, self._producer = settings, metrics, by, producer
         self._deliveries = settings.topic(DELIVERIES.name)
-        self._book = Book(hears=hears)
+        self._hears = hears
         self._deaf: set[str] = set()
         """Subscriptions whose owners may not hear of what they ask for."""
+        self._book = Book(hears=lambda subscription: subscription.id not in self._deaf)
         self._tenure = Tenure()
         self._inflow = Inflow(settings, consumer, self._book, self._tenure, by)
         self._desk = Desk(self._book, Gathering(settings.herald_group_seconds, settings.herald_group_size))
@@ -148,6 +149,7 @@ class Term:
         seen_at = await self._inflow.visible(claimed)
         previous = await self._inflow.up_to(claimed)
         since = time.time() - self._settings.herald_history_days / 2 * DAY
+        self._heard_anew()
         owed = [each for record in await self._inflow.all_alerts() for each in self._alert(record, since)]
         now, mono = time.time(), time.monotonic()
         for name in self._book.subscriptions:
@@ -178,7 +180,7 @@ class Term:
                 else:
                     await self._subscription(take_subscription(self._book, record))
             turned, inflow.turned = inflow.turned, []
-            for name in (*turned, *self._heard_anew()):
+            for name in (*turned, *(self._heard_anew() if self._due("hear", CHECK_SECONDS) else ())):
                 if name in self._book.subscriptions:
                     await self._subscription(name)
             if inflow.asked:
@@ -202,10 +204,8 @@ class Term:
 
     def _heard_anew(self) -> list[str]:
         """Subscriptions whose owners may hear again, since the file of keys changed."""
-        if not self._due("hear", CHECK_SECONDS):
-            return []
         before, book = self._deaf, self._book
-        self._deaf = {name for name, subscription in book.subscriptions.items() if not book.hears(subscription)}
+        self._deaf = {name for name, subscription in book.subscriptions.items() if not self._hears(subscription)}
         for name in sorted(self._deaf - before):
             log.warning("nothing is sent to %s: the key of %s is gone", name, book.subscriptions[name].owner)
         return sorted(before - self._deaf)
@@ -230,7 +230,12 @@ class Term:
         """Act on a subscription that began, changed or ended."""
         if name is None:
             return
-        if name not in self._book.subscriptions:
+        subscription = self._book.subscriptions.get(name)
+        if subscription is None or self._hears(subscription):
+            self._deaf.discard(name)
+        else:  # whose key is unknown hears nothing from the first
+            self._deaf.add(name)
+        if subscription is None:
             self._desk.gathering.drop(name)
             await self._journal.write([(each.id, None) for each in self._book.deliveries_of(name)])
             return

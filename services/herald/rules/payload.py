@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from streams.contracts.alert import Alert, Status
+from streams.contracts.names import shown
 
 NEVER = "0001-01-01T00:00:00Z"
 """What Alertmanager writes for an alert that has not ended."""
@@ -117,9 +118,9 @@ def text_message(
     about = first.subject.name or first.arena
     what = f"{first.kind.value} {about}" if len(alerts) == 1 else f"{len(alerts)} alerts"
     title = f"[{worst}] {first.arena}: {what}"
-    title = _cut(literal(title if len(title) <= MOST_TITLE else title[: MOST_TITLE - 1] + "…"))
+    title = _cut(literal(shown(title) if len(title) <= MOST_TITLE else shown(title)[: MOST_TITLE - 1] + "…"))
     parts = [
-        f"{literal(alert.summary)}\nSince {timestamp(alert.starts_at)}"
+        f"{literal(shown(alert.summary))}\nSince {timestamp(alert.starts_at)}"
         + (f", until {timestamp(alert.ends_at)}" if alert.ends_at is not None else "")
         + f". Runbook: {alert.runbook_url}"
         for alert in alerts

@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.contracts.alert import Kind
-from streams.fairness import crowd
-from streams.fairness.crowd import SEATS, Crowd
+from streams.fairness.crowd import Crowd, seats
 from streams.fairness.snapshot import decode_state, encode_state
 from tests.unit.fairness.arena import Ledger
 from tests.unit.fairness.test_fold import BRISK
@@ -16,11 +15,7 @@ from tests.unit.fairness.test_fold import BRISK
 @given(st.lists(st.sampled_from([f"n{number}" for number in range(12)]), max_size=200), st.integers(1, 6))
 def test_counts_are_too_small_by_at_most_the_share_of_a_seat(names, seats):
     found, true = Crowd(), Counter(names)
-    before, crowd.SEATS = crowd.SEATS, seats
-    try:
-        found.add(names)
-    finally:
-        crowd.SEATS = before
+    found.add(names, seats)
     assert len(found.counts) <= seats
     for name, count in true.items():
         assert count - len(names) / (seats + 1) <= found.counts.get(name, 0) <= count
@@ -28,12 +23,12 @@ def test_counts_are_too_small_by_at_most_the_share_of_a_seat(names, seats):
 
 def test_a_busy_name_is_found_in_a_flood_of_names_that_are_there_once():
     found = Crowd()
-    found.add(f"invented-{number}" if number % 40 else "busy" for number in range(20_000))
+    found.add((f"invented-{number}" if number % 40 else "busy" for number in range(20_000)), 1_000)
     found.turn()
     assert 500 - 20 <= found.last["busy"] <= 500
-    assert len(found.last) <= SEATS
+    assert len(found.last) <= 1_000
     found.watch(["busy"])
-    found.add([*(f"again-{number}" for number in range(20_000)), "busy"])
+    found.add([*(f"again-{number}" for number in range(20_000)), "busy"], 1_000)
     found.turn()
     assert found.last["busy"] == 1, "what is watched is counted exactly"
 
@@ -58,3 +53,27 @@ def test_a_flood_of_invented_names_blinds_nobody():
     ledger.sample("late", 0.0)
     ledger.battles(2_000)
     assert not [alert for alert in ledger.state.firing if alert.kind is Kind.UNDECLARED_MODEL]
+
+
+def test_a_flood_of_busy_names_is_no_flood_of_alerts_and_who_stands_goes_on_standing():
+    ledger = Ledger(settings=BRISK, seed=6)
+    for number in range(12):
+        ledger.declare(f"model-{number:02}", 1.0)
+    for number in range(3):  # all that are followed
+        ledger.sample(f"first-{number}", 0.2)
+    ledger.battles(1_000)
+    for number in range(80):
+        ledger.sample(f"invented-{number:02}", 0.05)
+    ledger.battles(2_000)
+
+    def standing():
+        return {alert.subject.name for alert in ledger.state.firing if alert.subject.name.startswith("invented")}
+
+    before = standing()
+    assert 0 < len(before) <= 50
+    ledger.battles(1_000)
+    assert len(standing() & before) >= len(before) - 2, "those that stand are counted exactly, and stand first"
+
+
+def test_seats_follow_the_bound_of_the_rule():
+    assert (seats(10_000, 30), seats(1_000_000, 30), seats(100, 1)) == (1_000, 100_000, 300)

@@ -1,5 +1,6 @@
 """Boards that take long are solved beside the loop: nobody else waits, and what is published is the same."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -154,3 +155,96 @@ async def test_a_fold_that_lets_go_does_not_wait_for_the_thread(world: World, mo
     assert after.positions[LEDGER] == 3
     await settled(world, after)
     assert all(is_right(world, after, name=f"language:l{at}") for at in range(3))
+
+
+async def test_a_large_board_is_never_solved_on_the_loop(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams.ratings.stage, "SLOW_ALONE_SECONDS", 60.0)
+    monkeypatch.setattr(streams.ratings.stage, "LARGE_MODELS", 1)
+    monkeypatch.setattr(streams.ratings.stage, "make_board", None)
+    world.ledger.add("text", first=0)
+    fold = await world.take_over()
+    await settled(world, fold)
+    assert is_right(world, fold)
+
+
+async def test_arenas_take_turns_and_every_board_has_its_own(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams.ratings.stage, "LARGE_MODELS", 1)
+    monkeypatch.setattr(streams.ratings.stage, "SLICE_BOARDS", 2)
+    gate = Gate(monkeypatch)
+    gate.open = True
+    for at in range(7):
+        world.ledger.add("text", first=at, language=f"l{at}", at=at + 1)
+    world.ledger.add("vision", first=7, at=9)
+    fold = await world.take_over()
+
+    async def asked(count: int) -> bool:
+        fold._retry_at = 0.0
+        if len(gate.asked) < count:
+            for arena in fold._arenas.values():
+                arena.next_refresh = 0.0
+            world.ledger.add("text", first=20 + len(gate.asked) * 100 + len(world.ledger.records), language="l0", at=9)
+            await world.fold(fold)
+        return len(gate.asked) >= count
+
+    await eventually_async(lambda: asked(9))
+    first = gate.asked[:9]
+    assert {name for name in first if name.startswith("text/")} == {
+        "text/overall",
+        *(f"text/language:l{at}" for at in range(7)),
+    }
+    assert "vision/overall" in first[:5], "it does not wait for all boards of the other"
+    await settled(world, fold)
+    assert all(is_right(world, fold, name=name) for name in ("overall", "language:l0", "language:l6"))
+    assert fold._shown() == {0: len(world.ledger.records)}
+
+
+async def test_what_is_not_solved_yet_is_not_said_to_be_shown(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams.ratings.stage, "LARGE_MODELS", 1)
+    monkeypatch.setattr(streams.ratings.stage, "SLICE_BOARDS", 1)
+    for at in range(3):
+        world.ledger.add("text", first=at, language=f"l{at}", at=at + 1)
+    fold = await world.take_over()
+    arena = fold._arenas.get("text")
+    seen = []
+    for _ in range(2_000):
+        fold._retry_at = 0.0
+        await world.fold(fold)
+        arena = fold._arenas["text"]
+        arena.next_refresh = 0.0
+        published = {name for name in arena.state.boards if world.board("text", name) is not None}
+        seen.append((len(published), fold._shown()[0]))
+        if not arena.unpublished and not arena.solving:
+            break
+    assert seen[-1] == (4, 3)
+    assert all(shown == 0 for published, shown in seen if published < 4)
+
+
+async def test_an_arena_that_takes_too_much_memory_is_set_aside_and_the_others_go_on(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    for at in range(40):
+        world.ledger.add("text", first=at, language=f"l{at}", at=at + 1)
+    world.ledger.add("vision", first=40, at=50)
+    fold = await world.take_over()
+    fold._settings = replace(fold._settings, arena_bytes=20_000)
+    await settled_but(world, fold, "text")
+    text = fold._arenas["text"]
+    assert "ISONOMY_ARENA_BYTES=20000" in text.stopped
+    assert not text.state.boards, "what it took is let go"
+    assert is_right(world, fold, "vision")
+    again = await world.take_over()  # with the limit as it was
+    await settled(world, again)
+    assert not again._arenas["text"].stopped
+    assert is_right(world, again, name="language:l39")
+
+
+async def settled_but(world: World, fold: Any, stopped: str) -> None:
+    """Give the fold its turns until all is published but what is stopped."""
+
+    async def done() -> bool:
+        fold._retry_at = 0.0
+        await world.fold(fold)
+        others = [each for name, each in fold._arenas.items() if name != stopped]
+        return bool(others) and not any(each.unpublished or each.solving for each in others)
+
+    await eventually_async(done)

@@ -121,7 +121,7 @@ async def test_a_key_that_sends_too_much_is_told_when_to_come_back(make_gateway:
 async def test_a_key_holds_a_fourth_of_the_bytes_under_way_and_the_others_are_served(
     make_gateway: MakeGateway, vote: MakeVote
 ) -> None:
-    gateway = await make_gateway(bodies_limit=8_000)
+    gateway = await make_gateway(bodies_limit=8_000, body_limit=2_000)
 
     async def slow() -> AsyncIterator[bytes]:
         yield b"[" + vote() + b"," + b" " * 1_500

@@ -334,6 +334,8 @@ async def test_a_service_that_hangs_holds_no_thread_of_another(monkeypatch):
     over = threading.Event()
 
     class Plugin:
+        body_maxlen = 4_096
+
         def __init__(self, hangs):
             self.hangs = hangs
 

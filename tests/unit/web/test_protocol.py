@@ -1,8 +1,10 @@
 """What a client may take of a server: header bytes, time to send, time to read. Each bound, beside an honest client."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 import uvicorn
@@ -32,6 +34,7 @@ async def large(request: Request) -> Response:
 def brief(monkeypatch: pytest.MonkeyPatch) -> None:
     """The bounds in tenths of seconds."""
     monkeypatch.setattr(bounds, "ARRIVE_SECONDS", 0.5)
+    monkeypatch.setattr(bounds, "FIRST_SECONDS", 0.5)
     monkeypatch.setattr(bounds, "READ_SECONDS", 0.5)
     monkeypatch.setattr(bounds, "LOOK_SECONDS", 0.05)
 
@@ -66,7 +69,14 @@ class Site:
 async def served() -> AsyncIterator[Site]:
     app = Starlette(routes=[Route("/echo", echo, methods=["GET", "POST"]), Route("/large", large)])
     config = uvicorn.Config(
-        app, host="127.0.0.1", port=0, http=Protocol, lifespan="off", log_config=None, access_log=False
+        app,
+        timeout_keep_alive=1,
+        host="127.0.0.1",
+        port=0,
+        http=Protocol,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
     )
     server = uvicorn.Server(config)
     config.load()
@@ -207,3 +217,68 @@ async def test_who_does_not_read_is_cut_unless_the_answer_has_a_pace_of_its_own(
         reader._transport.resume_reading()  # type: ignore[attr-defined]
         await reader.readuntil(b"\r\n\r\n")
         assert len(await reader.readexactly(LARGE)) == LARGE
+
+
+async def test_a_trailer_that_does_not_end_is_refused_after_its_bytes() -> None:
+    async with served() as site:
+        reader, writer = await site.open()
+        writer.write(b"POST /nothing HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n0\r\nt: ")
+        sent = 0
+        try:
+            while sent < 2_000_000 and site.server.server_state.connections:
+                writer.write(b"y" * 1_000)
+                await writer.drain()
+                await asyncio.sleep(0)
+                sent += 1_000
+        except ConnectionError:
+            pass
+        assert sent < 500_000
+        await drained(reader)
+        await site.all_closed()
+
+
+async def test_fourteen_thousand_requests_in_one_breath_are_not_queued() -> None:
+    async with served() as site:
+        reader, writer = await site.open()
+        writer.write(b"GET /echo HTTP/1.1\r\n\r\n" * 14_000)
+        answered = (await drained(reader)).count(b"200 OK")
+        assert answered <= 2 * bounds.PIPELINED
+        assert b"200 OK" in await site.ask()
+
+
+@pytest.mark.parametrize("later", [b"\r\n", b"x"], ids=["a line's end", "the byte of a body"])
+async def test_bytes_between_requests_do_not_keep_a_connection(later: bytes) -> None:
+    length = b"content-length: 1\r\n" if later == b"x" else b""
+    async with served() as site:
+        clients = [await site.open() for _ in range(20)]
+        for reader, writer in clients:
+            writer.write(b"GET /nothing HTTP/1.1\r\nhost: x\r\n" + length + b"\r\n")
+            assert b"404" in await reader.readuntil(b"\r\n\r\n")
+            writer.write(later)
+        await site.all_closed()
+
+
+async def test_who_reads_slowly_but_reads_is_not_cut() -> None:
+    async with served() as site:
+        reader, writer = await site.open()
+        transport: Any = reader._transport  # type: ignore[attr-defined]  # a client that reads a little at a time
+        writer.write(b"GET /large HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+        size = 0
+        for _ in range(12):
+            transport.pause_reading()
+            await asyncio.sleep(0.2)  # it is busy with what it has read
+            transport.resume_reading()
+            size += len(await reader.read(4_000_000))
+        while piece := await reader.read(8_000_000):
+            size += len(piece)
+        assert size > LARGE
+
+
+async def test_what_is_left_of_an_answer_that_nobody_reads_does_not_keep_a_connection() -> None:
+    async with served() as site:
+        reader, writer = await site.open()
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        transport: Any = reader._transport  # type: ignore[attr-defined]
+        transport.pause_reading()
+        writer.write(b"GET /large HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+        await site.all_closed()
