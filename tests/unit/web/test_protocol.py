@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 import services.web.protocol as bounds
 from services.web.protocol import OWN_PACE, Protocol
-from tests.support.eventually import eventually_async
+from tests.support.eventually import PATIENCE, eventually_async
 
 LARGE = 64 * 1024 * 1024
 
@@ -30,12 +30,12 @@ async def large(request: Request) -> Response:
     return Response(bytes(LARGE))
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def brief(monkeypatch: pytest.MonkeyPatch) -> None:
     """The bounds in tenths of seconds."""
-    monkeypatch.setattr(bounds, "ARRIVE_SECONDS", 0.5)
-    monkeypatch.setattr(bounds, "FIRST_SECONDS", 0.5)
-    monkeypatch.setattr(bounds, "READ_SECONDS", 0.5)
+    monkeypatch.setattr(bounds, "ARRIVE_SECONDS", 0.5 * PATIENCE)
+    monkeypatch.setattr(bounds, "FIRST_SECONDS", 0.5 * PATIENCE)
+    monkeypatch.setattr(bounds, "READ_SECONDS", 0.5 * PATIENCE)
     monkeypatch.setattr(bounds, "LOOK_SECONDS", 0.05)
 
 
@@ -66,11 +66,11 @@ class Site:
 
 
 @asynccontextmanager
-async def served() -> AsyncIterator[Site]:
+async def served(keep_alive: int = 75) -> AsyncIterator[Site]:
     app = Starlette(routes=[Route("/echo", echo, methods=["GET", "POST"]), Route("/large", large)])
     config = uvicorn.Config(
         app,
-        timeout_keep_alive=1,
+        timeout_keep_alive=keep_alive,
         host="127.0.0.1",
         port=0,
         http=Protocol,
@@ -159,6 +159,7 @@ async def test_trailers_without_end_are_refused() -> None:
         await site.all_closed()
 
 
+@pytest.mark.usefixtures("brief")
 @pytest.mark.parametrize(
     "half",
     [
@@ -183,6 +184,7 @@ async def test_two_hundred_clients_that_say_half_are_let_go(half: bytes) -> None
             writer.close()
 
 
+@pytest.mark.usefixtures("brief")
 async def test_a_body_that_trickles_is_given_up_and_one_that_comes_steadily_is_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -205,6 +207,7 @@ async def test_a_body_that_trickles_is_given_up_and_one_that_comes_steadily_is_n
         assert b"200 OK" not in await drained(slow[0])
 
 
+@pytest.mark.usefixtures("brief")
 async def test_who_does_not_read_is_cut_unless_the_answer_has_a_pace_of_its_own() -> None:
     async with served() as site:
         clients = {query: await site.open() for query in (b"", b"?own=1")}
@@ -249,7 +252,7 @@ async def test_fourteen_thousand_requests_in_one_breath_are_not_queued() -> None
 @pytest.mark.parametrize("later", [b"\r\n", b"x"], ids=["a line's end", "the byte of a body"])
 async def test_bytes_between_requests_do_not_keep_a_connection(later: bytes) -> None:
     length = b"content-length: 1\r\n" if later == b"x" else b""
-    async with served() as site:
+    async with served(keep_alive=1) as site:
         clients = [await site.open() for _ in range(20)]
         for reader, writer in clients:
             writer.write(b"GET /nothing HTTP/1.1\r\nhost: x\r\n" + length + b"\r\n")
@@ -258,6 +261,7 @@ async def test_bytes_between_requests_do_not_keep_a_connection(later: bytes) -> 
         await site.all_closed()
 
 
+@pytest.mark.usefixtures("brief")
 async def test_who_reads_slowly_but_reads_is_not_cut() -> None:
     async with served() as site:
         reader, writer = await site.open()
@@ -274,6 +278,7 @@ async def test_who_reads_slowly_but_reads_is_not_cut() -> None:
         assert size > LARGE
 
 
+@pytest.mark.usefixtures("brief")
 async def test_what_is_left_of_an_answer_that_nobody_reads_does_not_keep_a_connection() -> None:
     async with served() as site:
         reader, writer = await site.open()
