@@ -55,7 +55,7 @@ def new_key(name: str, arenas: str) -> tuple[str, str]:
     r"""Make a key: the secret, which is shown once, and its line for the file; `arenas` is `*` for all.
 
     >>> secret, line = new_key("arena-1", "text")
-    >>> parse_keys(line + "\\n")[digest(secret)]
+    >>> parse_keys(line + "\n")[digest(secret)]
     Key(name='arena-1', arenas=frozenset({'text'}))
     """
     secret = "isonomy_" + secrets.token_urlsafe(32)

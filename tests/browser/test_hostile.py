@@ -7,13 +7,14 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import PHONE, WIDE, Visit
 from tests.browser.stack import Stack
+from tests.support.hostile_names import HOSTILE
 
 NAMES = [
     "<img src=x onerror=window.harmed=1>",
     '"><script>window.harmed=1</script>',
     "' onmouseover=window.harmed=1 x='",
     "javascript:window.harmed=1",
-    "\u202emodel\u2066 \u05e9\u05dc\u05d5\u05dd \u0645\u0631\u062d\u0628\u0627",
+    "model \u05e9\u05dc\u05d5\u05dd \u0645\u0631\u062d\u0628\u0627",
     "W" * 128,
     "a" * 60 + "/" + "b" * 60,
     "lab/model?x=1#y&z%20%2F",
@@ -29,6 +30,21 @@ def hostile(stack: Stack) -> str:
     stack.crowd("hostile", NAMES)
     stack.on_page("hostile")
     return "hostile"
+
+
+def test_two_hundred_names_of_every_kind_are_text(stack: Stack, visit: Visit) -> None:
+    stack.crowd("strange", HOSTILE)
+    stack.on_page("strange")
+    page = visit("#/strange/leaderboard")
+    names = page.locator("table.board th.model a")
+    expect(names).to_have_count(len(HOSTILE))
+    assert sorted(names.all_text_contents()) == sorted(HOSTILE)
+    assert page.locator("main :is(img, script, svg title, iframe, style, base, form, details)").count() == 0
+    page.goto(f"{page.url.split('#')[0]}#/strange/fairness")
+    page.get_by_role("button", name="Show all").first.click()
+    shown = page.locator("table.shares th.model a")
+    expect(shown).to_have_count(len(HOSTILE))
+    assert sorted(shown.all_text_contents()) == sorted(HOSTILE)
 
 
 def unharmed(page: Page, width: int) -> None:

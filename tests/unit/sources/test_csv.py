@@ -29,9 +29,9 @@ def test_names_that_look_like_numbers_stay_names(tmp_path: Path) -> None:
 
 
 def test_marks_line_ends_quotes_and_blank_lines_are_no_data(tmp_path: Path) -> None:
-    content = '\ufeffmodel_a,model_b,winner\r\n"x, ""y""\nz",b,tie\r\n\r\na,b,left\r\n'
+    content = '\ufeffmodel_a,model_b,winner,judge\r\n"x, ""y""",b,tie,"p\nq"\r\n\r\na,b,left,p\r\n'
     first, second = votes_of(written(tmp_path, content))
-    assert (first.model_a, second.winner) == ('x, "y"\nz', "model_a")
+    assert (first.model_a, first.voter, second.winner) == ('x, "y"', "p\nq", "model_a")
 
 
 def test_empty_cells_are_absent_and_a_missing_one_that_is_needed_is_a_reason(tmp_path: Path) -> None:
