@@ -20,6 +20,7 @@ from streams.contracts.delivery import Outcome
 from streams.contracts.settings import Settings
 from tests.support.herald import make_alert
 from tests.support.hostile_names import HOSTILE
+from tests.support.inbox import Inbox
 
 BOARD = "https://board.example/?a=b&c=d"
 URLS = {
@@ -133,15 +134,6 @@ def _solid(text):
     return "".join(text.split())
 
 
-class Inbox:
-    def __init__(self):
-        self.letters = []
-
-    async def handle_DATA(self, server, session, envelope):  # noqa: N802 -- aiosmtpd's name
-        self.letters.append(envelope.content.decode())
-        return "250 taken"
-
-
 async def test_e_mail_is_text_alone_with_every_name_in_it(tmp_path):
     inbox, port = Inbox(), free_port()
     controller = Controller(inbox, hostname="127.0.0.1", port=port)
@@ -157,7 +149,7 @@ async def test_e_mail_is_text_alone_with_every_name_in_it(tmp_path):
     finally:
         controller.stop()
     assert len(inbox.letters) == len(HOSTILE)
-    for name, letter in zip(HOSTILE, inbox.letters, strict=True):
+    for name, (_, letter) in zip(HOSTILE, inbox.letters, strict=True):
         mail = message_from_string(letter, policy=policy.default)
         assert [part.get_content_type() for part in mail.walk()] == ["text/plain"], name
         assert mail["To"] == "ada@example.com"

@@ -27,6 +27,7 @@ from streams.contracts.delivery import Delivery, Outcome, State
 from streams.contracts.settings import InvalidSetting, Settings
 from streams.contracts.subscription import ChannelType
 from tests.support.herald import make_alert
+from tests.support.inbox import Inbox
 
 UNDECODABLE = (b"{", b'{"id":"\xff"}', b'{"id":"x","more":' + b"[" * 5_000)
 """Cut, no UTF-8, and more brackets than a decoder goes into."""
@@ -289,15 +290,6 @@ async def test_a_busy_host_holds_no_place_of_others():
 
 
 # --- e-mail, with a real SMTP server ---------------------------------------------------------------------------------
-
-
-class Inbox:
-    def __init__(self):
-        self.letters = []
-
-    async def handle_DATA(self, server, session, envelope):  # noqa: N802 -- aiosmtpd's name
-        self.letters.append((envelope.rcpt_tos, envelope.content.decode()))
-        return "250 taken"
 
 
 async def test_e_mail_goes_through_the_operator_s_server_alone(tmp_path):

@@ -1,0 +1,17 @@
+"""What a mail server of tests was given."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class Inbox:
+    """Keeps each letter with those it is to; a handler of aiosmtpd."""
+
+    def __init__(self) -> None:
+        self.letters: list[tuple[list[str], str]] = []
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 -- aiosmtpd's name
+        """Take a letter."""
+        self.letters.append((envelope.rcpt_tos, envelope.content.decode()))
+        return "250 taken"
