@@ -20,6 +20,7 @@ import streams.folding.stage
 import streams.intake.place
 import streams.intake.stage
 import streams.ratings.publish
+import streams.ratings.stage
 from streams.contracts.vote import BOTH_BAD, TIE
 from streams.fairness.settings import FairnessSettings, SettingsBook
 from streams.ratings.leaderboard import Solution, solve_met
@@ -28,6 +29,7 @@ from tests.simulation.loop import PROCESS
 from tests.simulation.network import Network
 from tests.simulation.producer import EPOCH_MS, SimulatedProducer
 from tests.simulation.redis import SimulatedRedis
+from tests.simulation.threads import SimulatedThread
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -138,6 +140,7 @@ def simulated(more: Sequence[tuple[Any, str, Any]] = ()) -> Iterator[None]:
         (streams.intake.stage, "SEEN_SECONDS", 1.0),  # nobody looks at gauges
         (streams.folding.stage, "RECORDS_A_TURN", 4),  # or a ledger of a hundred votes would be folded in one turn
         (streams.ratings.publish, "solve_met", _solve),
+        (streams.ratings.stage, "ThreadPoolExecutor", SimulatedThread),
         (streams.folding.stage, "async_redis_client", _make_redis),
         (streams.fairness.stage, "read_book", lambda settings: BOOK),
     ]
