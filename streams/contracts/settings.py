@@ -138,13 +138,13 @@ class Settings:
         1_000_000, "ISONOMY_DEDUP_RECORDS", "Horizon of deduplication in records of one votes partition."
     )
     dead_letter_run: int = setting(
-        5_000, "ISONOMY_DEAD_LETTER_RUN", "So many refused records in a row stop intake loudly."
+        5_000, "ISONOMY_DEAD_LETTER_RUN", "So many refused votes of an arena in a row are too many."
     )
     dead_letter_ratio: float = setting(
-        0.5, "ISONOMY_DEAD_LETTER_RATIO", "A share of refused records above this, over the window, stops intake loudly."
+        0.5, "ISONOMY_DEAD_LETTER_RATIO", "A larger share of refused votes of an arena is too large."
     )
     dead_letter_window: int = setting(
-        20_000, "ISONOMY_DEAD_LETTER_WINDOW", "Records over which the share of refused ones is taken."
+        20_000, "ISONOMY_DEAD_LETTER_WINDOW", "Records of a partition over which the share of refused ones is taken."
     )
     fetch_records: int = setting(10_000, "ISONOMY_FETCH_RECORDS", "Most records that intake takes in one fetch.")
     fetch_wait_ms: int = setting(20, "ISONOMY_FETCH_WAIT_MS", "Longest wait of the broker for new records, ms.")

@@ -44,16 +44,9 @@ def accept(records: Records, sources: Mapping[int, Source]) -> Accepted:
         Of any number of partitions, in log order within each; not empty.
     sources
         By partition; brought up to date.
-
-    Raises
-    ------
-    TooManyRefused
-        When a partition's refusals pass a limit; nothing of this fetch may then be written or committed.
     """
     decoded = decode(records)
     fresh, through = remember(records, decoded, sources)
-    for source in sources.values():
-        source.refusals.check()
     # Laid out only now: columns of numbers, and no more the records, which lie in memory as they came.
     order = time_order(records)
     rank = np.empty_like(order)
@@ -78,7 +71,8 @@ def remember(
     through : dict
         Offset of the last record of each partition in the fetch.
     """
-    refused = ~_usable(records, decoded)
+    usable = _usable(records, decoded)
+    names, of = _arenas(decoded, usable)
     fresh = np.ones(len(decoded.rows), np.bool_)
     marks = marks_of(decoded.ids, decoded.arenas)
     through: dict[int, int] = {}
@@ -87,10 +81,21 @@ def remember(
         of_fetch = np.flatnonzero(records.partition == partition)
         of_rows = np.flatnonzero(decoded.rows.partition == partition)
         fresh[of_rows] = source.seen.fresh(marks[of_rows], decoded.rows.offset[of_rows], decoded.rows.recorded[of_rows])
-        source.refusals.observe(refused[of_fetch])
+        source.refusals.observe(names, of[of_fetch], ~usable[of_fetch])
         through[partition] = int(records.offset[of_fetch[-1]])
         source.position = through[partition] + 1
     return fresh, through
+
+
+def _arenas(decoded: Decoded, usable: NDArray[np.bool_]) -> tuple[list[str], NDArray[np.int32]]:
+    """Arenas of a fetch, and of which of them each of its records is."""
+    names = list(dict.fromkeys([*decoded.arenas, *(reject.arena for reject in decoded.rejects)]))
+    of = np.zeros(len(usable), np.int32)
+    if len(names) > 1:
+        number = {name: code for code, name in enumerate(names)}
+        of[usable] = np.fromiter(map(number.__getitem__, decoded.arenas), np.int32, len(decoded.arenas))
+        of[[reject.index for reject in decoded.rejects]] = [number[reject.arena] for reject in decoded.rejects]
+    return names, of
 
 
 def _usable(records: Records, decoded: Decoded) -> NDArray[np.bool_]:

@@ -31,6 +31,7 @@ from streams.contracts.vote import (
     parse_vote,
 )
 from streams.intake.records import Records
+from streams.intake.refusals import NOBODY
 from streams.intake.scan import (
     ARENA,
     CATEGORIES,
@@ -52,15 +53,31 @@ _labels = msgspec.json.Decoder(_hints["categories"]).decode
 _chance = msgspec.json.Decoder(_hints["p_pair"]).decode
 _style = msgspec.json.Decoder(Style).decode
 ARENA_DEFAULT = "text"
+_NO_OBJECT = {
+    Reason.EMPTY,
+    Reason.TOO_LARGE,
+    Reason.TOO_DEEP,
+    Reason.INVALID_UTF8,
+    Reason.INVALID_JSON,
+    Reason.NOT_AN_OBJECT,
+}
+
+
+class _Named(msgspec.Struct):
+    arena: str = ARENA_DEFAULT
+
+
+_named = msgspec.json.Decoder(_Named).decode
 
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """A record that cannot be used: its place in the fetch, and why."""
+    """A record that cannot be used: its place in the fetch, and why; of which arena it is, if it says so."""
 
     index: int
     reason: Reason
     detail: str
+    arena: str = NOBODY
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +108,24 @@ def strict(records: Records) -> Decoded:
             if key != vote.id.encode():
                 raise InvalidRecord(Reason.KEY_MISMATCH, f"key {key!r} is not the id {vote.id!r}")
         except InvalidRecord as error:
-            rejects.append(Reject(index, error.reason, error.detail))
+            rejects.append(Reject(index, error.reason, error.detail, _arena_of(value, error.reason)))
             continue
         votes.append(vote)
         kept.append(index)
     chosen = np.array(kept, dtype=np.int64)
     rows = rows_of(votes, records.partition[chosen], records.offset[chosen], records.recorded[chosen])
     return Decoded([vote.id.encode() for vote in votes], [vote.arena for vote in votes], rows, rejects)
+
+
+def _arena_of(value: bytes | None, reason: Reason) -> str:
+    """Which arena a refused vote is of; whether it is a JSON object says the reason."""
+    if value is None or reason in _NO_OBJECT:
+        return NOBODY
+    try:
+        named = _named(value).arena
+    except msgspec.MsgspecError:
+        return NOBODY
+    return named if is_arena(named) else NOBODY
 
 
 def _fastest(records: Records) -> Decoded | None:

@@ -1,56 +1,99 @@
-"""When to stop: too many refused records in a row, or too large a share of them, mean a bad deploy, not bad votes."""
+"""Whose votes are refused: too many of one arena mean a sender or a deploy that is wrong, and somebody must look.
+
+The limits are an arena's, and passing them stops nobody: one sender that writes rubbish must not hold up the others.
+It is said, with the share that is missing, until fewer are refused; what was refused is parked, and can be sent again.
+Of the log alone, like the id memory: where a fetch ends, and how often intake was begun anew, changes nothing.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+NOBODY = ""
+"""Sender of a record that does not say which arena it is of."""
+LEAST = 0.05
+"""The share is that of as many records at least, as a part of the window: three votes of a small arena say nothing."""
 
-class TooManyRefused(RuntimeError):  # noqa: N818 -- what happened, in words
-    """Intake must stop before it empties a topic into the dead letters; a person has to look."""
+
+@dataclass(frozen=True, slots=True)
+class Excess:
+    """How many of an arena's last records were refused, of how many, and how many in a row at the end."""
+
+    refused: int
+    records: int
+    run: int
+
+    def __str__(self) -> str:
+        return f"{self.refused} of its last {self.records} votes were refused, {self.run} in a row"
 
 
 class Refusals:
-    """Follows the share of refused records of one partition.
-
-    Like the id memory it is a function of the log, fed by the rebuild too, so a restart does not forget that the limit
-    was reached.
+    """Follows, in one partition, how many of each arena's last records were refused.
 
     Parameters
     ----------
     run
-        So many refused records in a row are too many.
+        So many refused records of an arena in a row are too many.
     ratio
-        A larger share of refused ones among the last `window` records is too much.
+        So is a larger share of refused ones among those of its records that are of the partition's last `window`.
     window
-        Records over which the share is taken; it is not judged before so many were read.
+        Records of the partition that are looked at.
     """
 
     def __init__(self, run: int, ratio: float, window: int) -> None:
-        self._longest, self._ratio, self._window = run, ratio, max(window, 1)
-        self._recent = np.zeros(0, np.bool_)
-        self._run = 0
+        self._longest, self._ratio, self._window = max(run, 1), ratio, max(window, 1)
+        self._kept = max(self._window, self._longest)
+        self._names: list[str] = []
+        self._of = np.zeros(0, np.int32)
+        self._refused = np.zeros(0, np.bool_)
+        self.over: dict[str, Excess] = {}
+        """Arenas that are over a limit, behind the last record."""
 
-    def observe(self, refused: NDArray[np.bool_]) -> None:
-        """Take in, for each record in order, whether it was refused."""
-        usable = np.flatnonzero(~refused)
-        self._run = self._run + len(refused) if not len(usable) else len(refused) - 1 - int(usable[-1])
-        self._recent = np.concatenate([self._recent, refused])[-self._window :]
+    def observe(self, names: Sequence[str], of: NDArray[np.int32], refused: NDArray[np.bool_]) -> None:
+        """Take in n records in order.
 
-    def check(self) -> None:
-        """Raise `TooManyRefused` when a limit is passed.
+        Parameters
+        ----------
+        names
+            Arenas, each once.
+        of
+            int32[n]: of which of them each record is.
+        refused
+            bool[n]: which cannot be used, whatever their arena.
 
-        >>> refusals = Refusals(run=3, ratio=0.5, window=100)
-        >>> refusals.observe(np.array([False, True, True, True]))
-        >>> refusals.check()
-        Traceback (most recent call last):
-            ...
-        streams.intake.refusals.TooManyRefused: the last 3 records were all refused (limit 3)
+        Examples
+        --------
+        >>> refusals = Refusals(run=3, ratio=1.0, window=100)
+        >>> of, refused = np.array([0, 0, 1, 0, 1], np.int32), np.array([True, True, False, True, False])
+        >>> refusals.observe(["text", "code"], of, refused)
+        >>> refusals.over
+        {'text': Excess(refused=3, records=3, run=3)}
         """
-        if self._run and self._run >= self._longest:
-            raise TooManyRefused(f"the last {self._run} records were all refused (limit {self._longest})")
-        share = float(self._recent.mean()) if len(self._recent) >= self._window else 0.0
-        if share > self._ratio:
-            raise TooManyRefused(
-                f"{share:.0%} of the last {self._window} records were refused (limit {self._ratio:.0%})"
-            )
+        of = self._recode(names, of)
+        self._of = np.concatenate([self._of, of])[-self._kept :]
+        self._refused = np.concatenate([self._refused, refused])[-self._kept :]
+        self.over = {}
+        few = min(self._longest - 1, int(self._ratio * LEAST * self._window))  # no limit is passed by so few
+        for code in np.flatnonzero(np.bincount(self._of[self._refused]) > few).tolist():
+            mine = self._refused[self._of == code]
+            usable = np.flatnonzero(~mine)
+            run = len(mine) - 1 - int(usable[-1]) if len(usable) else len(mine)
+            recent = self._refused[-self._window :][self._of[-self._window :] == code]
+            share = int(recent.sum()) > self._ratio * max(len(recent), LEAST * self._window)
+            if share or run >= self._longest:
+                self.over[self._names[code]] = Excess(int(recent.sum()), len(recent), run)
+
+    def _recode(self, names: Sequence[str], of: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Number the arenas as they are numbered here; those of which nothing is kept any more give theirs back."""
+        if len(self._names) > 2 * self._kept:
+            left, places = np.unique(self._of, return_inverse=True)
+            self._of = places.astype(np.int32)
+            self._names = [self._names[code] for code in left.tolist()]
+        known = {name: code for code, name in enumerate(self._names)}
+        codes = np.array([known.setdefault(name, len(known)) for name in names], np.int32)
+        self._names = list(known)
+        return codes[of]

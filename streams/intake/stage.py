@@ -83,6 +83,8 @@ class IntakeStage:
         self._acknowledged: dict[TopicPartition, int] = {}
         self._decided: dict[TopicPartition, int] = {}
         self._commit_at = 0.0
+        self._over: set[tuple[str, str]] = set()
+        """Arenas of which too many are refused, each with its partition of votes."""
         self._proof = Proof()
         """Kept where a rebalance cuts it off."""
         self._log: Log
@@ -171,7 +173,8 @@ class IntakeStage:
         short: dict[TopicPartition, int] = {}
         for partition in partitions:
             position = self.positions[partition]
-            wanted = max(0, position - max(settings.dedup_records, settings.dead_letter_window))
+            window = max(settings.dedup_records, settings.dead_letter_window, settings.dead_letter_run)
+            wanted = max(0, position - window)
             start = max(first[partition], wanted)
             rebuilt[partition.partition] = Source(
                 SeenIds(settings.dedup_records, settings.dedup_seconds),
@@ -207,6 +210,7 @@ class IntakeStage:
         for partition in partitions:
             rebuilt[partition.partition].position = self.positions[partition]
         self._sources |= rebuilt
+        self._tell_refused()
         if known:
             logger.info("rebuilt the id memory from %d records in %.1f s", known, time.monotonic() - started)
 
@@ -301,6 +305,7 @@ class IntakeStage:
 
     def _take_votes(self, records: Records, outcome: _Outcome) -> None:
         accepted = accept(records, self._sources)
+        self._tell_refused()
         for block in accepted.blocks:
             outcome.ledger.setdefault(block.arena, []).extend(encode_block(block))
         outcome.letters.extend(_letters(self._votes, records, accepted.rejects))
@@ -312,6 +317,22 @@ class IntakeStage:
             seen = self._sources[partition].seen
             self._metrics.dedup_ids.labels(str(partition)).set(len(seen))
             self._metrics.dedup_bytes.labels(str(partition)).set(seen.nbytes)
+
+    def _tell_refused(self) -> None:
+        """Say which arenas are over a limit of refusals: only of them are there series."""
+        now = {
+            (arena or "unnamed", str(number)): excess
+            for number, source in self._sources.items()
+            for arena, excess in source.refusals.over.items()
+        }
+        for gone in self._over - now.keys():
+            self._metrics.refused_ratio.remove(*gone)
+            logger.warning("arena %s, votes/%s: fewer are refused again", *gone)
+        for (arena, number), excess in now.items():
+            self._metrics.refused_ratio.labels(arena, number).set(excess.refused / max(excess.records, 1))
+            if (arena, number) not in self._over:
+                logger.error("arena %s, votes/%s: %s; they are dead letters", arena, number, excess)
+        self._over = set(now)
 
     async def _write(self, outcome: _Outcome) -> dict[TopicPartition, int]:
         """Write a fetch's outcome; returns the positions once everything is acknowledged."""

@@ -65,6 +65,29 @@ INCOMING = (
         ),
     ),
     Alert(
+        name="ArenaRefused",
+        expr="max by (arena) (isonomy_intake_arena_refused_ratio)",
+        severity=PAGE,
+        wait="0s",
+        summary="Of the last votes of arena {{ $labels.arena }}, {{ $value | humanizePercentage }} cannot be used: its"
+        " boards count the rest.",
+        fires=Story(
+            {
+                'isonomy_intake_arena_refused_ratio{arena="text",partition="0"}': "_x5 0.75x20",
+                'isonomy_intake_arena_refused_ratio{arena="text",partition="1"}': "_x5 0.5x20",
+            },
+            "10m",
+            (
+                (
+                    {"arena": "text"},
+                    "Of the last votes of arena text, 75% cannot be used: its boards count the rest.",
+                ),
+            ),
+        ),
+        # There is a series only while it is too much.
+        quiet=Story({'isonomy_intake_arena_refused_ratio{arena="text",partition="0"}': "0.75x4 stale _x20"}, "15m"),
+    ),
+    Alert(
         name="GatewayUnavailable",
         expr=_share("isonomy_gateway_requests_total", f'{_V1},status="503"', _V1, "5m") + " > 0.05",
         severity=PAGE,

@@ -3,14 +3,13 @@
 from types import SimpleNamespace
 
 import numpy as np
-import pytest
 
 from streams.contracts.reasons import Reason
 from streams.intake.accept import Source, accept, remember
 from streams.intake.decode import decode
 from streams.intake.dedup import SeenIds
 from streams.intake.records import Records, read
-from streams.intake.refusals import Refusals, TooManyRefused
+from streams.intake.refusals import Refusals
 from tests.unit.intake.making import as_records, body, votes
 
 TIMES = [(7, None), (8, 1_700_000_000_000)]
@@ -127,15 +126,31 @@ def test_a_large_fetch_of_duplicates_keeps_only_its_words():
     assert block.rows.models == ["p", "q"]
 
 
-def test_too_many_refused_stop_the_fetch():
-    with pytest.raises(TooManyRefused):
-        accept(as_records([(b"a", b"")] * 3), {0: source(run=3)})
+def refused_of(arena, count):
+    return [(b"bad%d" % each, body(id=f"bad{each}", arena=arena, winner="left")) for each in range(count)]
 
 
-def test_one_bad_partition_stops_the_others_too():
+def test_an_arena_of_which_too_many_are_refused_holds_up_no_other_and_is_known():
     sources = {0: source(run=3), 1: source(run=3)}
-    with pytest.raises(TooManyRefused):
-        accept(joined(as_records(votes(2)), as_records([(b"a", b"")] * 3, partition=1)), sources)
+    fetch = joined(as_records([*refused_of("vision", 3), *votes(2)]), as_records(refused_of("vision", 2), partition=1))
+    accepted = accept(fetch, sources)
+    assert [(block.arena, block.rows.offset.tolist()) for block in accepted.blocks] == [("text", [3, 4])]
+    assert len(accepted.rejects) == 5
+    assert list(sources[0].refusals.over) == ["vision"]
+    assert not sources[1].refusals.over
+
+
+def test_a_refused_vote_is_its_arenas_where_it_says_which():
+    pairs = [
+        *refused_of("vision", 1),
+        (b"other", body(id="v", arena="code")),
+        (b"v", body(id="v", model_a=7)),
+        (b"v", body(id="v", arena="No Arena")),
+        (b"v", body(id="v", arena=[])),
+        (b"v", b"garbage"),
+        (b"v", None),
+    ]
+    assert [reject.arena for reject in decode(as_records(pairs)).rejects] == ["vision", "code", "text", "", "", "", ""]
 
 
 def test_duplicates_are_not_refusals():

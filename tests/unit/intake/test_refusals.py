@@ -1,96 +1,102 @@
-"""Too many refused records stop intake; a few do not; a restart forgets nothing."""
+"""Too much of an arena refused is known, and of no other; the log decides, and neither fetches nor restarts."""
 
 from random import Random
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.intake.refusals import Refusals, TooManyRefused
+from streams.intake.refusals import LEAST, Excess, Refusals
 from tests.unit.intake.making import seeded
 
 NEVER = 10**9
+GOOD, BAD = False, True
 
 
-def observed(refusals, outcomes, cuts=None):
-    outcomes = np.array(outcomes, np.bool_)
-    for piece in np.split(outcomes, cuts or []):
-        refusals.observe(piece)
-    return refusals
+def observed(refusals, records, cuts=()):
+    """Take in pairs of an arena and whether it was refused; returns the arenas that are over a limit."""
+    for start, stop in zip([0, *cuts], [*cuts, len(records)], strict=True):
+        piece = records[start:stop]
+        names = list(dict.fromkeys(arena for arena, _ in piece))
+        of = np.array([names.index(arena) for arena, _ in piece], np.int32)
+        refusals.observe(names, of, np.array([refused for _, refused in piece], np.bool_))
+    return list(refusals.over)
 
 
-def stops(refusals):
-    try:
-        refusals.check()
-    except TooManyRefused:
-        return True
-    return False
+def of(arena, *outcomes):
+    return [(arena, outcome) for outcome in outcomes]
 
 
-def test_nothing_seen_is_no_reason_to_stop():
-    assert not stops(Refusals(run=1, ratio=0.0, window=1))
+def test_nothing_refused_is_fine():
+    assert observed(Refusals(run=1, ratio=0.0, window=1), of("text", *[GOOD] * 5)) == []
 
 
-def test_a_run_stops_at_its_limit_and_not_before():
-    refusals = observed(Refusals(run=3, ratio=1.0, window=NEVER), [False, True, True])
-    assert not stops(refusals)
-    with pytest.raises(TooManyRefused, match="last 3 records"):
-        observed(refusals, [True]).check()
+def test_a_run_is_too_long_at_its_limit_and_not_before():
+    refusals = Refusals(run=3, ratio=1.0, window=NEVER)
+    assert observed(refusals, of("text", GOOD, BAD, BAD)) == []
+    assert observed(refusals, of("text", BAD)) == ["text"]
+    assert refusals.over["text"] == Excess(refused=3, records=4, run=3)
 
 
 def test_one_usable_record_ends_a_run():
-    assert not stops(observed(Refusals(run=3, ratio=1.0, window=NEVER), [True, True, False, True, True]))
+    assert observed(Refusals(run=3, ratio=1.0, window=NEVER), of("text", BAD, BAD, GOOD, BAD, BAD)) == []
+    assert observed(Refusals(run=3, ratio=1.0, window=NEVER), of("text", BAD, BAD, BAD, GOOD)) == []
 
 
-def test_an_empty_fetch_changes_nothing():
-    assert stops(observed(Refusals(run=3, ratio=1.0, window=NEVER), [True, True, True], cuts=[0, 1, 1, 3]))
+def test_runs_and_shares_are_an_arenas_own():
+    between = [pair for _ in range(8) for pair in (*of("text", BAD), *of("code", GOOD))]
+    assert observed(Refusals(run=3, ratio=0.5, window=8), between) == ["text"]
 
 
-def test_the_share_is_judged_over_the_whole_window_only():
-    refusals = observed(Refusals(run=NEVER, ratio=0.5, window=10), [True] * 9)
-    assert not stops(refusals)
-    with pytest.raises(TooManyRefused, match="100% of the last 10 records"):
-        observed(refusals, [True]).check()
+def test_records_that_name_no_arena_are_nobodys():
+    assert observed(Refusals(run=3, ratio=0.5, window=100), [*of("", *[BAD] * 50), *of("text", GOOD)]) == [""]
 
 
-def test_the_share_at_the_limit_is_allowed():
-    half = [True, False] * 5
-    assert not stops(observed(Refusals(run=NEVER, ratio=0.5, window=10), half))
-    assert stops(observed(Refusals(run=NEVER, ratio=0.5, window=10), [*half[:-1], True]))
+def test_the_share_is_that_of_the_last_records_of_the_partition():
+    refusals = Refusals(run=NEVER, ratio=0.5, window=20)
+    assert observed(refusals, of("text", *[BAD, GOOD] * 10)) == []  # the share at the limit is allowed
+    assert observed(refusals, of("text", BAD, BAD)) == ["text"]
+    assert refusals.over["text"] == Excess(refused=11, records=20, run=2)
+    assert observed(refusals, of("code", *[GOOD] * 20)) == []  # what left the window is forgotten
 
 
-def test_what_left_the_window_is_forgotten():
-    refusals = observed(Refusals(run=NEVER, ratio=0.5, window=10), [True] * 10)
-    assert stops(refusals)
-    assert not stops(observed(refusals, [False] * 5))
+def test_few_records_say_nothing():
+    refusals = Refusals(run=NEVER, ratio=0.5, window=1_000)
+    assert observed(refusals, of("text", *[BAD] * 25)) == []
+    assert observed(refusals, of("text", BAD)) == ["text"]
 
 
-def test_a_window_of_nothing_does_not_grow():
-    refusals = Refusals(run=NEVER, ratio=0.5, window=0)
-    assert not stops(refusals)
-    observed(refusals, [True] * 1_000 + [False])
-    assert not stops(refusals)
-    assert len(refusals._recent) == 1
+def test_names_that_are_gone_take_no_memory():
+    refusals = Refusals(run=10, ratio=0.5, window=10)
+    for number in range(200):
+        observed(refusals, of(f"arena-{number}", BAD))
+    assert len(refusals._names) <= 21
+    assert observed(refusals, of("text", *[BAD] * 10)) == ["text"]
 
 
-outcome_lists = st.lists(st.booleans(), max_size=120)
+record_lists = st.lists(st.tuples(st.sampled_from(["text", "code", ""]), st.booleans()), max_size=120)
 
 
 @settings(seeded, max_examples=150)
-@given(outcome_lists, st.integers(1, 6), st.sampled_from([0.0, 0.3, 0.5, 1.0]), st.integers(1, 30), st.integers(0, 99))
-def test_cuts_and_rebuilds_do_not_change_the_verdict(outcomes, run, ratio, window, seed):
+@given(record_lists, st.integers(1, 6), st.sampled_from([0.0, 0.3, 0.5, 1.0]), st.integers(1, 30), st.integers(0, 99))
+def test_cuts_and_rebuilds_change_nothing(records, run, ratio, window, seed):
     random = Random(seed)
-    cuts = sorted(random.randint(0, len(outcomes)) for _ in range(5))
-    whole = observed(Refusals(run, ratio, window), outcomes)
-    rebuilt = observed(Refusals(run, ratio, window), outcomes[-max(window, run) :])
-    assert stops(whole) == stops(observed(Refusals(run, ratio, window), outcomes, cuts)) == stops(rebuilt)
+    cuts = sorted(random.randint(0, len(records)) for _ in range(5))
+    whole, cut, rebuilt = (Refusals(run, ratio, window) for _ in range(3))
+    observed(whole, records)
+    observed(cut, records, cuts)
+    observed(rebuilt, records[-max(window, run) :])
+    assert whole.over == cut.over == rebuilt.over
 
 
 @settings(seeded, max_examples=150)
-@given(outcome_lists, st.integers(1, 6), st.sampled_from([0.0, 0.3, 0.5, 1.0]), st.integers(1, 30))
-def test_the_verdict_is_that_of_the_definition(outcomes, run, ratio, window):
-    too_long = len(outcomes) >= run and all(outcomes[-run:])
-    recent = outcomes[-window:]
-    too_many = len(outcomes) >= window and sum(recent) / window > ratio
-    assert stops(observed(Refusals(run, ratio, window), outcomes)) == (too_long or too_many)
+@given(record_lists, st.integers(1, 6), st.sampled_from([0.0, 0.3, 0.5, 1.0]), st.integers(1, 30))
+def test_who_is_over_is_that_of_the_definition(records, run, ratio, window):
+    def over(arena):
+        own = [refused for each, refused in records[-max(window, run) :] if each == arena]
+        recent = [refused for each, refused in records[-window:] if each == arena]
+        too_long = len(own) >= run and all(own[-run:])
+        return too_long or sum(recent) > ratio * max(len(recent), LEAST * window)
+
+    expected = {arena for arena in ("text", "code", "") if over(arena)}
+    assert set(observed(Refusals(run, ratio, window), records)) == expected
