@@ -224,7 +224,12 @@ def pipeline() -> dashboard.Dashboard:
         lines(
             "Arenas stopped",
             "Which fold cannot go on with how many arenas?",
-            Query("sum by (stage) (max by (stage, arena) (isonomy_fold_arena_stopped))", "{{stage}}"),
+            # Only what is stopped has series.
+            Query(
+                "sum by (stage) (max by (stage, arena) (isonomy_fold_arena_stopped))"
+                ' or 0 * max by (stage) (isonomy_stage_ready{stage=~"ratings|fairness"})',
+                "{{stage}}",
+            ),
             span=6,
         ),
         lines(

@@ -196,6 +196,7 @@ def redis_keys() -> str:
         "fairness": keys.fairness("<arena>"),
         "alerts": keys.alerts("<arena>"),
         "history": keys.history("<arena>", "<part>"),
+        "stopped": keys.stopped("<arena>"),
         "changed": keys.changed("<arena>"),
         "state": keys.state("<arena>", "<fold>"),
         "partition": keys.partition(0, "<fold>").replace(":0:", ":<partition>:"),

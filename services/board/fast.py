@@ -49,7 +49,7 @@ class Fast:
             await self._app(scope, receive, send)
             return
         began = time.perf_counter()
-        age = self._views.staleness(time.monotonic(), asked[0], asked[1])
+        age = self._views.staleness(time.monotonic(), time.time(), asked[0], asked[1])
         try:
             ordered = board.ordered(asked[2])
         except UNREADABLE:  # the routes say so

@@ -40,6 +40,7 @@ class _Change(msgspec.Struct):
     boards: list[str] = []
     fairness: bool = False
     alerts: int = 0
+    stopped: bool = False
     ledger: int | None = None
 
 
@@ -115,9 +116,11 @@ class Follow:
             if known is not change:
                 known.boards = list(dict.fromkeys(known.boards + change.boards))
                 known.fairness |= change.fairness
+                known.stopped |= change.stopped
                 known.ledger = max(known.ledger or 0, change.ledger or 0)
         for change in merged.values():
             await self._read(change.arena, change.boards, change.fairness, change.ledger)
+        await self._note_stopped(change.arena for change in merged.values() if change.stopped)
 
     async def _compare(self, names: dict[str, set[str]], everything: bool) -> None:
         """Read what is listed and not held as listed (or everything), and drop what is withdrawn."""
@@ -132,6 +135,15 @@ class Follow:
             if wanted or judged:
                 await self._read(arena, sorted(wanted), judged, None)
         self._drop(names, time.monotonic())
+        await self._note_stopped(names)
+
+    async def _note_stopped(self, arenas: Iterable[str]) -> None:
+        """Read which folds have stopped these arenas; whose views they would write stand still meanwhile."""
+        for arena, stopped in (await self._source.stopped(arenas)).items():
+            held = self._views.arenas.get(arena)
+            if held is not None and held.stopped != stopped:
+                held.stopped = stopped
+                self._hub.tell(arena, "stopped", _encode({"stopped": held.stops()}))
 
     def _drop(self, names: dict[str, set[str]], now: float) -> None:
         unlisted = {

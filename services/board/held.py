@@ -10,6 +10,7 @@ import msgspec
 
 from services.board.document import Document
 from services.board.ordering import Rating, reorder
+from streams.contracts.stopped import Stopped
 from streams.contracts.view import OVERALL
 
 Lines = dict[str, msgspec.Raw]
@@ -160,6 +161,8 @@ class HeldArena:
     boards: dict[str, HeldBoard] = field(default_factory=dict)
     fairness: HeldFairness | None = None
     alerts: HeldAlerts | None = None
+    stopped: dict[str, Stopped] = field(default_factory=dict)
+    """Folds that have stopped it."""
     unreadable: dict[str, float] = field(default_factory=dict)
     """Views that Redis shows in a form that cannot be read here, and since when in monotonic time: what is held of
     them, if anything, is older."""
@@ -175,6 +178,10 @@ class HeldArena:
             bodies.append(self.fairness.document.body)
         return max((position_of(body) or 0 for body in bodies), default=0)
 
+    def stops(self) -> list[dict[str, Any]]:
+        """Which folds stand still, and since when; why is the operator's to know."""
+        return [{"stage": fold, "since": stopped.since} for fold, stopped in self.stopped.items()]
+
     def summary(self, arena: str) -> dict[str, Any]:
         """Line of the list of arenas; a number that only an unreadable view would tell is None."""
         overall = self.boards.get(OVERALL)
@@ -187,4 +194,5 @@ class HeldArena:
             "models": len(overall.head.models) if overall else none,
             "as_of": overall.head.as_of if overall else None,
             "alerts_firing": len(self.alerts.by_id) if self.alerts else silent,
+            "stopped": self.stops(),
         }

@@ -13,6 +13,7 @@ from services.board.state import Stream
 from services.web.answers import ErrorAnswer
 from streams.contracts.alert import Alert
 from streams.contracts.history import ArenaHistory, ModelHistory
+from streams.contracts.topics import FAIRNESS_GROUP, RATINGS_GROUP
 from streams.contracts.view import Board
 from streams.contracts.vote import ARENA_PATTERN
 
@@ -22,10 +23,10 @@ _JSON, _SSE = "application/json", "text/event-stream"
 
 _EVENTS = (
     "Events, each with an id: `board` {boards, ledger}: read these boards again; `fairness` {ledger}; `alert`: an "
-    "alert that is new, changed or ended; `stream`: whether the stream is live, behind or gone (first of all, and "
-    "whenever it changes); `reset`: what was missed cannot be told, read everything again. Who comes back with "
-    "`Last-Event-ID` misses nothing. A comment comes every 15 seconds. A client that does not keep up is cut, and may "
-    "come back."
+    "alert that is new, changed or ended; `stopped` {stopped}: folds that cannot go on with this arena; `stream`: "
+    "whether the stream is live, behind or gone (first of all, and whenever it changes); `reset`: what was missed "
+    "cannot be told, read everything again. Who comes back with `Last-Event-ID` misses nothing. A comment comes every "
+    "15 seconds. A client that does not keep up is cut, and may come back."
 )
 
 
@@ -43,6 +44,7 @@ def openapi(added: Sequence[tuple[Document, Document]] = ()) -> Document:
             models=_COUNT_OR_NULL,
             as_of={"type": ["number", "null"], "description": "Newest record time counted, epoch seconds."},
             alerts_firing=_COUNT_OR_NULL,
+            stopped=_STOPPED,
         ),
         "OrderedBoard": {
             **schemas["Board"],
@@ -132,6 +134,7 @@ def _paths() -> Document:
             "board": changed,
             "fairness": _object(ledger={"type": ["integer", "null"]}),
             "alert": _ref("Alert"),
+            "stopped": _object(stopped=_STOPPED),
             "stream": _ref("Stream"),
             "reset": _object(),
         },
@@ -152,6 +155,18 @@ _COUNT_OR_NULL: Document = {
     "type": ["integer", "null"],
     "minimum": 0,
     "description": "`null` while what says it cannot be read: a worker of another version published it.",
+}
+_STOPPED: Document = {
+    "type": "array",
+    "description": "Folds that cannot go on with this arena: what they publish stands still. Empty while all is well.",
+    "items": {
+        "type": "object",
+        "required": ["stage", "since"],
+        "properties": {
+            "stage": {"enum": [RATINGS_GROUP, FAIRNESS_GROUP]},
+            "since": {"type": "number", "description": "Epoch seconds."},
+        },
+    },
 }
 _MEANING = {
     400: "A parameter has a value that it cannot have.",

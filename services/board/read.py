@@ -139,7 +139,7 @@ class Read:
         return self._reply(request, Document(_encode(content)), arena, view)
 
     def _reply(self, request: Request, document: Document, arena: str = "", view: str = "") -> Response:
-        return reply(request, document, self._views.staleness(time.monotonic(), arena, view))
+        return reply(request, document, self._views.staleness(time.monotonic(), time.time(), arena, view))
 
 
 def _readable(arena: str, raws: list[bytes]) -> list[Alert]:

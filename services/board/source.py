@@ -16,6 +16,7 @@ from streams.contracts.history import PARTS
 from streams.contracts.keys import names_of, number_of
 from streams.contracts.redis_away import is_foreign
 from streams.contracts.settings import Settings
+from streams.contracts.stopped import Stopped, read_stopped
 
 SILENT_SECONDS = 1.0
 """After so long without a message Redis is asked whether it is still there."""
@@ -46,6 +47,9 @@ class Source(Protocol):
 
     async def names(self) -> dict[str, set[str]]:
         """Every arena with the names of its boards. Raises `SourceAway`."""
+
+    async def stopped(self, arenas: Iterable[str]) -> dict[str, dict[str, Stopped]]:
+        """Which folds have stopped each of the arenas. Raises `SourceAway`."""
 
     async def read(self, arena: str, boards: Sequence[str], judged: bool) -> list[bytes | None]:
         """JSON of each board, then of fairness and alerts when `judged`. Raises `SourceAway`."""
@@ -100,6 +104,11 @@ class RedisSource:
         async with self._asked():
             arenas = sorted(await _members(self._redis, self._keys.arenas))
             return {arena: await _members(self._redis, self._keys.boards(arena)) for arena in arenas}
+
+    async def stopped(self, arenas: Iterable[str]) -> dict[str, dict[str, Stopped]]:
+        """Read what is stopped; see `Source`."""
+        async with self._asked():
+            return {arena: read_stopped(await _fields(self._redis, self._keys.stopped(arena))) for arena in arenas}
 
     async def read(self, arena: str, boards: Sequence[str], judged: bool) -> list[bytes | None]:
         """Read views; see `Source`."""
@@ -164,6 +173,17 @@ async def _texts(redis: Any, keys: list[str]) -> list[bytes | None]:
     """Read texts; None is what is not there, or no text. The client's types allow text; ours returns bytes."""
     texts: list[bytes | None] = await redis.mget(keys)
     return texts
+
+
+async def _fields(redis: Any, key: str) -> dict[bytes, bytes]:
+    """Read a hash; nothing when the key holds something else."""
+    try:
+        fields: dict[bytes, bytes] = await redis.hgetall(key)
+    except ResponseError as error:
+        if not is_foreign(error):
+            raise
+        return {}
+    return fields
 
 
 async def _members(redis: Any, key: str) -> set[str]:

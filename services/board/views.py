@@ -8,6 +8,7 @@ from services.board.held import ALERTS, FAIRNESS, HeldAlerts, HeldArena, HeldBoa
 from services.board.ledger import Ledger
 from services.board.published import Published
 from services.web.refusal import Refusal, Refused, retry_after
+from streams.contracts.topics import FAIRNESS_GROUP, RATINGS_GROUP
 from streams.contracts.view import OVERALL
 
 NAMED = 50
@@ -92,14 +93,17 @@ class Views:
         """For how long Redis may have known better, seconds; 0 while Redis is followed."""
         return 0.0 if self.gone_since is None else max(0.0, now - self.gone_since)
 
-    def staleness(self, now: float, arena: str = "", view: str = "") -> float:
+    def staleness(self, now: float, wall: float, arena: str = "", view: str = "") -> float:
         """For how long what is held (or a view of it) may have been out of date, seconds.
 
-        Redis is away, votes are on no board yet, or Redis shows that view in a form that cannot be read here.
+        Redis is away, votes are on no board yet, the fold that writes the view has stopped the arena, or Redis shows
+        that view in a form that cannot be read here. `wall` is the epoch second of `now`.
         """
         held = self.arenas.get(arena)
         since = (self.behind_since, held.unreadable.get(view) if held else None)
-        return max(self.age(now), *(0.0 if each is None else now - each for each in since))
+        stopped = held.stopped.get(FAIRNESS_GROUP if view in (FAIRNESS, ALERTS) else RATINGS_GROUP) if held else None
+        still = max(0.0, wall - stopped.since) if stopped else 0.0
+        return max(self.age(now), still, *(0.0 if each is None else now - each for each in since))
 
 
 def unreadable(what: str, arena: str) -> Refused:

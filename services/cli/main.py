@@ -27,6 +27,7 @@ COMMANDS = {
     "audit": ("services.cli.audit", "Fairness report of votes or of published snapshots, without a broker."),
     "simulate": ("services.cli.simulate", "Make up an arena, with unfairness as scripted."),
     "alerts": ("services.cli.alerts", "List the fairness alerts that fire."),
+    "arena": ("services.cli.arena", "Which arenas stand still, and having them tried again: list, release."),
     "rebuild": ("services.cli.rebuild", "Drop what was folded and fold the ledger again."),
     "intake": ("services.cli.intake", "What intake has read, and going on where records are gone."),
     "dead-letters": ("services.cli.dead_letters", "List refused records, or send them again."),

@@ -48,6 +48,10 @@ class Keys:
         """Hash: snapshot of a fold, its watermark, ledger position, owner's epoch and serial, written atomically."""
         return f"{self.prefix}:{{{arena}}}:state:{fold}"
 
+    def stopped(self, arena: str) -> str:
+        """Hash: of each fold that has stopped the arena, since when and why, as JSON; empty while all is well."""
+        return f"{self.prefix}:{{{arena}}}:stopped"
+
     def changed(self, arena: str) -> str:
         """Pub/sub channel: one JSON message after each publish."""
         return f"{self.prefix}:{{{arena}}}:changed"

@@ -94,6 +94,11 @@ class FairnessStage(FoldStage[WatchedArena]):
             self._last_batch = time.monotonic()
         await super().process(log, batch)
 
+    def _prune_series(self, arena: str) -> None:
+        super()._prune_series(arena)
+        self._metrics.firing.remove(arena)
+        self._metrics.alerts.remove_by_labels({"arena": arena})
+
     def _new(self, owned: Owned, position: int) -> WatchedArena:
         state = ArenaFairness.start(owned.name, self._book.of(owned.name), position)
         return WatchedArena(owned.name, owned.partition, owned.epoch, state)

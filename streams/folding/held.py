@@ -24,6 +24,10 @@ class Owned:
     """Nothing is published before this position: an owner before may have published up to there."""
     stopped: str = field(default="", kw_only=True)
     """Why nothing more of this arena is folded or published; empty while all is well."""
+    stopped_at: float = field(default=0.0, kw_only=True)
+    """When it stopped, epoch seconds."""
+    told: str | None = field(default=None, kw_only=True)
+    """What Redis says of that, as far as this process knows; None when it does not."""
 
 
 @dataclass(slots=True)

@@ -29,6 +29,7 @@ from streams.folding.continuity import continues
 from streams.folding.fold import A, Fold
 from streams.folding.held import DamagedState, Fenced, Owned, Partition
 from streams.folding.listing import checksum, decode_listing, encode_listing
+from streams.folding.stops import Stops
 from streams.folding.store import Outcome, Store
 from streams.folding.waiting import Waiting
 from streams.ledger.codec import Block, DamagedRecord, Notice, decode
@@ -58,7 +59,7 @@ class FoldStage(Fold[A]):
         self._redis: Redis
         self._store: Store
         self._log: Log
-        self._waiting = Waiting(metrics, self.name)
+        self._waiting, self._stops = Waiting(metrics, self.name), Stops(metrics, self.name)
         self.positions: dict[TopicPartition, int] = {}
         """Next record to fold of each partition held; read by the watchdog."""
         self.steps = 0
@@ -82,10 +83,12 @@ class FoldStage(Fold[A]):
     def _let_go(self) -> None:
         """Tell of no arena any more: whether it goes on, its next owner tells."""
         self._metrics.ready.labels(self.name).set(0)
-        for name in self._arenas:
-            self._metrics.stopped.labels(self.name, name).set(0)
-        for number in (number for number, held in self._partitions.items() if held.stopped):
-            self._metrics.stopped.labels(self.name, f"{LEDGER.name}/{number}").set(0)
+        self._stops.let_go(self._arenas, self._partitions)
+
+    def _prune_series(self, arena: str) -> None:
+        """Have no series of an arena that is another's now, or gone: each arena has dozens of them."""
+        for family in (self._metrics.snapshots, self._metrics.snapshot_bytes, self._metrics.republished):
+            family.remove(self.name, arena)
 
     def told(self) -> str:
         """What the last fetches brought, in words."""
@@ -112,7 +115,7 @@ class FoldStage(Fold[A]):
         first = await log.consumer.beginning_offsets(partitions)
         end = await log.ends(partitions)
         self._let_go()
-        self._arenas, self._partitions, self.positions = {}, {}, {}
+        before, self._arenas, self._partitions, self.positions = self._arenas, {}, {}, {}
         foreign = set()
         self._count = len(log.consumer.partitions_for_topic(self._settings.topic(LEDGER.name)) or ())
         for at in partitions:
@@ -130,7 +133,7 @@ class FoldStage(Fold[A]):
                 self._arenas[name] = arena
                 if first[at] > 0 and (damaged or self._position(arena) < first[at]):
                     state = "is damaged" if damaged else f"ends at offset {self._position(arena)}"
-                    self._stop_arena(arena, f"its state {state}, and {_cut(at.partition, first[at])}")
+                    self._stops.stop(arena, f"its state {state}, and {_cut(at.partition, first[at])}")
                     continue
                 cause = "damaged" if damaged else cause
                 position = min(position, self._position(arena))
@@ -162,6 +165,8 @@ class FoldStage(Fold[A]):
         for at, known in (await log.ends(partitions)).items():
             self._partitions[at.partition].quiet_until = known
             log.seek(at, self.positions[at])
+        for name in before.keys() - self._arenas.keys():
+            self._prune_series(name)
         self._metrics.ready.labels(self.name).set(1)
         logger.info("%s follows %s", self.name, {f"{p.topic}/{p.partition}": o for p, o in self.positions.items()})
 
@@ -174,7 +179,6 @@ class FoldStage(Fold[A]):
 
     async def _restore(self, name: str, partition: int, first: int, end: int) -> tuple[A, bool]:
         owned = Owned(name, partition, await self._store.claim(name))
-        self._metrics.stopped.labels(self.name, name).set(0)
         fields = await self._store.load(name)
         try:
             arena = self._restored(owned, fields)
@@ -242,7 +246,6 @@ class FoldStage(Fold[A]):
             self._inherit_from(arena, fields)  # a state that no listing vouches for
             # A listing that was saved before its first record does not name it: somebody may have published it since.
             arena.quiet_until = await self._log.end_now(TopicPartition(self._settings.topic(LEDGER.name), partition))
-            self._metrics.stopped.labels(self.name, name).set(0)
         if arena is None:
             logger.error("%s: ledger/%d at offset %d is no arena's record: %s", self.name, partition, offset, record)
         elif offset >= self._position(arena) and not arena.stopped:
@@ -252,23 +255,12 @@ class FoldStage(Fold[A]):
                 self._fold(arena, record)
                 self._advance(arena, offset + 1)
             except Exception as error:  # noqa: BLE001 -- whatever it is, it is this arena's: the others go on
-                self._stop_arena(arena, f"ledger/{partition} at offset {offset} cannot be folded: {error!r}")
+                self._stops.stop(arena, f"ledger/{partition} at offset {offset} cannot be folded: {error!r}")
         held.position, held.tail = offset + 1, checksum(value)
 
-    def _stop_arena(self, arena: A, why: str) -> None:
-        """Fold, publish and save nothing more of an arena: the next owner tries again from its last save."""
-        arena.stopped = why
-        self._metrics.stopped.labels(self.name, arena.name).set(1)
-        logger.error("%s: arena %s stops here, the others go on: %s", self.name, arena.name, why)
-
     def _stop_partition(self, number: int, why: str) -> None:
-        """Stop every arena of a partition, known or not: whose votes are missing of it, nobody knows."""
         self._partitions[number].stopped = True
-        self._metrics.stopped.labels(self.name, f"{LEDGER.name}/{number}").set(1)
-        for arena in self._arenas.values():
-            if arena.partition == number and not arena.stopped:
-                self._stop_arena(arena, why)
-        logger.error("%s: nothing more of ledger/%d is folded, the other partitions go on: %s", self.name, number, why)
+        self._stops.stop_partition(number, [each for each in self._arenas.values() if each.partition == number], why)
 
     async def _claim(self, arena: str) -> tuple[int, dict[str, bytes]]:
         while True:
@@ -288,7 +280,11 @@ class FoldStage(Fold[A]):
             self._next_check = now + CHECK_SECONDS
             for arena in self._arenas.values():
                 await self._heed(arena, await self._store.check(arena.name, arena.epoch, self._shown_boards(arena)))
+                await self._stops.tell(arena, self._store, caught_up=self._may_publish(arena))
             await self._store.list_arenas(self._arenas)
+            if await self._stops.released(self._arenas.values(), self._store):
+                await self._save_all()
+                await self.assigned(self._log, list(self.positions))
         if now >= self._next_snapshot:
             self._next_snapshot = now + self._settings.snapshot_seconds
             await self._save_all()
@@ -332,7 +328,7 @@ class FoldStage(Fold[A]):
                 except (*REDIS_AWAY, KafkaError, Fenced):
                     raise
                 except Exception as error:  # noqa: BLE001 -- as where it is folded
-                    self._stop_arena(arena, f"its views cannot be made: {error!r}")
+                    self._stops.stop(arena, f"its views cannot be made: {error!r}")
 
     async def revoked(self, log: Log) -> None:
         """Publish and save everything a last time."""
@@ -350,6 +346,8 @@ class FoldStage(Fold[A]):
         if outcome is Outcome.REFUSED:
             self._metrics.fenced.labels(self.name, arena.name).inc()
             raise Fenced(f"{self.name}: arena {arena.name} has a newer owner")
+        if outcome is Outcome.LOST:
+            arena.told = None
         if outcome is Outcome.LOST and not arena.stopped:
             logger.warning("%s: Redis lost arena %s, or went back, writing all of it again", self.name, arena.name)
             self._metrics.republished.labels(self.name, arena.name).inc()
@@ -383,7 +381,7 @@ class FoldStage(Fold[A]):
         except (*REDIS_AWAY, KafkaError, Fenced):
             raise
         except Exception as error:  # noqa: BLE001 -- as where it is folded
-            self._stop_arena(arena, f"its state cannot be written: {error!r}")
+            self._stops.stop(arena, f"its state cannot be written: {error!r}")
             return
         outcome = await self._store.save(arena.name, arena.epoch, fields, whole=whole)
         if outcome is not Outcome.DONE:

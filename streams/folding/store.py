@@ -26,6 +26,7 @@ from redis.exceptions import ResponseError
 from streams.contracts.history import TIERS
 from streams.contracts.keys import Keys, names_of, number_of
 from streams.contracts.redis_away import is_foreign
+from streams.contracts.stopped import RELEASE, Stopped, encode_stopped
 
 logger = logging.getLogger(__name__)
 
@@ -151,6 +152,21 @@ return 1
 )
 _NO_OWNER = b"-1"
 
+# KEYS: state, hash of stops. ARGV, further: fold, what it says (may be nothing), field of a release, channel, message.
+_TELL_STOPPED = (
+    _FENCE
+    + """
+local gone = redis.pcall('HDEL', KEYS[2], ARGV[4], ARGV[6])
+if type(gone) == 'table' then
+  if not string.find(gone.err, 'WRONGTYPE', 1, true) then return gone end
+  redis.call('DEL', KEYS[2])
+end
+if ARGV[5] ~= '' then redis.call('HSET', KEYS[2], ARGV[4], ARGV[5]) end
+if ARGV[5] ~= '' or gone ~= 0 then redis.call('PUBLISH', ARGV[7], ARGV[8]) end
+return 1
+"""
+)
+
 
 class Outcome(Enum):
     """What became of a fenced write."""
@@ -182,6 +198,7 @@ class Store:
         self._publish = redis.register_script(_PUBLISH)
         self._prune = redis.register_script(_PRUNE)
         self._withdraw = redis.register_script(_WITHDRAW)
+        self._tell_stopped = redis.register_script(_TELL_STOPPED)
         self._serials: dict[str, int] = {}
         """Of each arena, the serial of the last write that Redis acknowledged."""
         self._begun: dict[str, int] = {}
@@ -351,6 +368,21 @@ class Store:
     async def save_shown(self, partition: int, position: int) -> None:
         """Say up to where a ledger partition is on the boards."""
         await self._redis.set(self._keys.shown(partition), position)
+
+    async def tell_stopped(self, arena: str, epoch: int, stopped: Stopped | None) -> None:
+        """Say that this fold has stopped an arena, or has not: the operator's release is answered by that."""
+        arguments: list[str | int | bytes] = [epoch, 0, 0, self._fold, encode_stopped(stopped) if stopped else b""]
+        arguments += [RELEASE + self._fold, self._keys.changed(arena), json.dumps({"arena": arena, "stopped": True})]
+        await self._tell_stopped(keys=[self._state(arena), self._keys.stopped(arena)], args=arguments)
+
+    async def is_released(self, arena: str) -> bool:
+        """Whether the operator asks to try an arena again."""
+        try:
+            return await self._redis.hget(self._keys.stopped(arena), RELEASE + self._fold) is not None
+        except ResponseError as error:
+            if not is_foreign(error):
+                raise
+            return False
 
     def _state(self, arena: str) -> str:
         return self._keys.state(arena, self._fold)

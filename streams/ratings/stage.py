@@ -86,6 +86,8 @@ class RatedArena(Owned):
     """Memory of each board."""
     published: int = 0
     """Up to this offset of the ledger its boards in Redis count everything, as far as this process knows."""
+    shown: bool = False
+    """Whether it has boards in Redis, as far as this process knows."""
 
 
 class RatingsStage(FoldStage[RatedArena]):
@@ -115,7 +117,9 @@ class RatingsStage(FoldStage[RatedArena]):
         if state.history is None or state.history.reweighted != self._settings.reweighted:
             raise DamagedState("its history is of other settings")
         taken = {name: board.nbytes for name, board in state.boards.items()}
-        return RatedArena(owned.name, owned.partition, owned.epoch, state, unpublished=set(state.boards), bytes=taken)
+        arena = RatedArena(owned.name, owned.partition, owned.epoch, state, unpublished=set(state.boards), bytes=taken)
+        arena.shown = bool(state.boards)
+        return arena
 
     def _position(self, arena: RatedArena) -> int:
         return arena.state.position
@@ -180,6 +184,8 @@ class RatingsStage(FoldStage[RatedArena]):
         """Up to where each partition is on the boards: only this fold knows which records change one."""
         shown = {number: held.reached for number, held in self._partitions.items()}
         for arena in self._arenas.values():
+            if arena.stopped and arena.shown:
+                continue  # it says so itself: the boards of the others are not behind for it
             if not arena.unpublished and not arena.solving and not arena.stopped:
                 arena.published = self._partitions[arena.partition].reached
             shown[arena.partition] = min(shown[arena.partition], arena.published)
@@ -259,6 +265,7 @@ class RatingsStage(FoldStage[RatedArena]):
                 values[keys.history(arena.name, tier)] = packed
         outcome = await self._store.publish(arena.name, arena.epoch, values, message, boards=sorted(texts))
         if outcome is Outcome.DONE:
+            arena.shown = True
             arena.unpublished_tiers.clear()
         else:
             await self._heed(arena, outcome)
@@ -273,6 +280,14 @@ class RatingsStage(FoldStage[RatedArena]):
         for arena in self._arenas.values():
             if arena.solving:
                 arena.solving.given_up.set()
+
+    def _prune_series(self, arena: str) -> None:
+        super()._prune_series(arena)
+        metrics = self._metrics
+        for gauge in (metrics.models, metrics.boards, metrics.unrated, metrics.arena_bytes):
+            gauge.remove(arena)
+        for family in (metrics.folded, metrics.dropped, metrics.freshness_seconds, metrics.event_lag_seconds):
+            family.remove(arena)
 
     def _measure(self, arena: str, recorded: int, tstamp: float) -> None:
         now = time.time()

@@ -9,6 +9,7 @@ from playwright.sync_api import expect
 
 from services.cli.topics import ensure_topics
 from streams.contracts.settings import Settings
+from streams.contracts.stopped import Stopped, encode_stopped
 from tests.browser.conftest import Visit
 from tests.browser.stack import Stack, board_process
 
@@ -69,3 +70,21 @@ def test_an_arena_that_declares_nothing_is_not_judged(stack: Stack, visit: Visit
     stack.on_page("undeclared")
     page = visit("#/undeclared/fairness")
     expect(page.locator(".lead")).to_contain_text("declares no models")
+
+
+def test_an_arena_that_stands_still_says_so_until_it_goes_on(stack: Stack, visit: Visit) -> None:
+    stack.crowd("still", ["one", "two", "three"])
+    stack.on_page("still")
+    page = visit("#/still/leaderboard", quiet=False)
+    expect(page.locator(".stopped-notice")).to_have_count(0)
+    keys = stack.pipeline.settings.keys
+    with stack.pipeline.redis as redis:
+        redis.hset(keys.stopped("still"), "ratings", encode_stopped(Stopped(1_767_225_600.0, "for this test")))
+        redis.publish(keys.changed("still"), b'{"arena":"still","stopped":true}')
+        notice = page.locator(".stopped-notice")
+        expect(notice).to_contain_text("Its boards stand still")
+        expect(notice).to_contain_text("since 1 Jan")
+        expect(page.locator("body")).not_to_contain_text("for this test")
+        redis.delete(keys.stopped("still"))
+        redis.publish(keys.changed("still"), b'{"arena":"still","stopped":true}')
+    expect(page.locator(".stopped-notice")).to_have_count(0)

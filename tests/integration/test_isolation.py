@@ -1,6 +1,7 @@
 """What fails, fails alone: one arena's ledger record, one stage of a worker. What must end says why, last."""
 
 import asyncio
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -56,8 +57,19 @@ def test_a_ledger_record_that_cannot_be_read_stops_its_arena_and_no_other(
     eventually(lambda: worker.metric("consumer_lag") == 0)
     assert pipeline.boards("chat") == before, "what was published stays"
     assert "arena chat stops here, the others go on" in worker.log()
+    listed = [json.loads(line) for line in pipeline.isonomy("arena", "list", "--format", "json").stdout.splitlines()]
+    assert [(each["arena"], each["stage"]) for each in listed] == [
+        ("chat", "fairness"), ("chat", "ratings"), ("code", None), ("text", None), ("vision", None)
+    ]  # fmt: skip
+    assert all("cannot be folded" in each["why"] for each in listed[:2])
+    in_vain = pipeline.isonomy("arena", "release", "chat", check=False)
+    assert in_vain.returncode == 1
+    assert "ratings has stopped chat again: ledger/" in in_vain.stderr
+    assert "it is not stopped" in pipeline.isonomy("arena", "release", "text", check=False).stderr
     assert worker.metric("stage_failures_total") == 0
     assert worker.stop() == 0
+    unanswered = pipeline.isonomy("arena", "release", "chat", "--wait", "0.5", check=False)
+    assert "no worker has taken the release of chat up in 0.5 s" in unanswered.stderr
     # The next owner meets it again, and says so again.
     second = pipeline.worker("second", stages="ratings,fairness").start().wait_ready()
     eventually(lambda: second.metric("fold_arena_stopped", arena="chat") == 2)

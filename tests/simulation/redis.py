@@ -147,8 +147,12 @@ class Server:
         elif name == b"HSET":
             data.setdefault(key, {}).update(zip(rest[::2], rest[1::2], strict=True))  # type: ignore[union-attr,arg-type]
         elif name == b"HDEL":
-            for each in rest:
-                data.get(key, {}).pop(each, None)  # type: ignore[union-attr,call-arg,arg-type]
+            fields = data.get(key, {})
+            gone = [each for each in rest if fields.pop(each, None) is not None]  # type: ignore[union-attr,call-arg,arg-type]
+            if not fields:
+                data.pop(key, None)
+            if not gone:
+                return 0
         elif name == b"SADD":
             data.setdefault(key, set()).update(rest)  # type: ignore[union-attr]
         elif name == b"SREM":

@@ -18,6 +18,7 @@ from services.board.source import SourceAway
 from services.board.views import Views
 from streams.contracts.metrics import Metrics
 from streams.contracts.settings import Settings
+from streams.contracts.stopped import Stopped
 from tests.support.eventually import eventually_async
 from tests.support.views import alerts_view, board, fairness_view
 
@@ -30,6 +31,7 @@ class Dictionaries:
         self.judged: dict[str, tuple[bytes | None, bytes | None]] = {}
         self.parts: dict[str, bytes | None] = {}
         self.counted: dict[int, int] = {}
+        self.stops: dict[str, dict[str, Stopped]] = {}
         self.away = False
         self.reads: list[tuple[str, tuple[str, ...], bool]] = []
         self.subscribed = 0
@@ -65,6 +67,10 @@ class Dictionaries:
         self.reads.append((arena, tuple(boards), judged))
         found: list[bytes | None] = [self.boards.get(arena, {}).get(name) for name in boards]
         return found + list(self.judged.get(arena, (None, None)) if judged else ())
+
+    async def stopped(self, arenas: Iterable[str]) -> dict[str, dict[str, Stopped]]:
+        self._check()
+        return {arena: self.stops.get(arena, {}) for arena in arenas}
 
     async def shown(self, partitions: Iterable[int]) -> dict[int, int]:
         self._check()

@@ -11,6 +11,7 @@ import pytest
 
 import services.board.follow
 from services.board.follow import GRACE_SECONDS, Follow
+from streams.contracts.stopped import Stopped
 from tests.support.eventually import eventually_async
 from tests.support.views import alert, alerts_view, board, fairness_view
 
@@ -210,3 +211,20 @@ async def test_a_redis_that_is_empty_is_no_leaderboard_that_is_empty(
 def following(published: Dictionaries, running: TestBoard) -> Follow:
     """Another that follows, whose steps a test takes itself."""
     return Follow(published, running.views, running.app.state.hub)
+
+
+async def test_a_fold_that_stops_an_arena_is_told_and_its_return_too(running: TestBoard) -> None:
+    running.source.stops["text"] = {"ratings": Stopped(7.0, "only the operator's")}
+    running.source.say({"arena": "text", "stopped": True}, {"arena": "text", "boards": ["overall"]})
+    await eventually_async(lambda: told(running))
+    assert told(running) == [("stopped", {"stopped": [{"stage": "ratings", "since": 7.0}]})]
+    running.source.stops.clear()
+    running.source.say({"arena": "text", "stopped": True})
+    await eventually_async(lambda: len(told(running)) == 2)
+    assert told(running)[1] == ("stopped", {"stopped": []})
+
+
+async def test_what_was_stopped_before_the_board_began_is_known(make_board: Any, published: Dictionaries) -> None:
+    published.stops["text"] = {"fairness": Stopped(7.0)}
+    running = await make_board()
+    assert list(running.views.arenas["text"].stopped) == ["fairness"]

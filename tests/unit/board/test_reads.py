@@ -2,6 +2,7 @@
 
 import contextlib
 import gzip
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from streams.contracts.alert import Status
+from streams.contracts.stopped import Stopped
 from tests.support.eventually import eventually_async
 from tests.support.views import alert, alerts_view, board, encode, fairness_view
 
@@ -123,9 +125,29 @@ async def test_arenas_are_listed_with_what_they_have(running: TestBoard) -> None
     line = {"arena": "text", "boards": ["overall", "language:German"], "votes": 10, "models": 3, "as_of": 7.5}
 
     async def listed() -> bool:
-        return bool((await running.get("/v1/arenas")).json() == {"arenas": [{**line, "alerts_firing": 1}]})
+        return bool(
+            (await running.get("/v1/arenas")).json() == {"arenas": [{**line, "alerts_firing": 1, "stopped": []}]}
+        )
 
     await eventually_async(listed)
+
+
+async def test_an_arena_that_stands_still_says_so_and_how_old_it_is(running: TestBoard) -> None:
+    since = time.time() - 100
+    running.source.stops["text"] = {"ratings": Stopped(since, "only the operator's")}
+    running.source.say({"arena": "text", "stopped": True})
+    await eventually_async(lambda: bool(running.views.arenas["text"].stopped))
+    (line,) = (await running.get("/v1/arenas")).json()["arenas"]
+    assert line["stopped"] == [{"stage": "ratings", "since": since}]
+    board = await running.get("/v1/arenas/text/leaderboard")
+    assert 100 <= int(board.headers["age"]) < 110
+    assert "age" not in (await running.get("/v1/arenas/text/alerts")).headers
+    assert b"only the operator" not in (await running.get("/v1/arenas")).content
+
+    running.source.stops.clear()
+    running.source.say({"arena": "text", "stopped": True})
+    await eventually_async(lambda: not running.views.arenas["text"].stopped)
+    assert "age" not in (await running.get("/v1/arenas/text/leaderboard")).headers
 
 
 async def test_a_model_is_shown_on_every_board_with_its_alerts(running: TestBoard) -> None:

@@ -63,14 +63,14 @@ def test_behind_says_by_how_much_since_when_and_now_and_then_again(scene: Scene)
 def test_what_is_shown_while_votes_wait_is_said_to_be_so_old(scene: Scene) -> None:
     scene.kafka.lag = 4.0
     scene.look(4.0)
-    assert scene.views.staleness(1004.0) == 0.0
+    assert scene.views.staleness(1004.0, 0.0) == 0.0
     scene.kafka.lag = 90.0
     scene.look(90.0)
-    assert scene.views.staleness(1090.0) == 90.0
-    assert scene.views.staleness(1090.2) == pytest.approx(90.2)
+    assert scene.views.staleness(1090.0, 0.0) == 90.0
+    assert scene.views.staleness(1090.2, 0.0) == pytest.approx(90.2)
     scene.kafka.lag = 0.5
     scene.look(91.0)
-    assert scene.views.staleness(1091.0) == 0.0
+    assert scene.views.staleness(1091.0, 0.0) == 0.0
 
 
 def test_gone_says_who_and_since_when(scene: Scene) -> None:

@@ -89,7 +89,7 @@ async def test_a_damaged_state_stops_its_arena_alone(world: World) -> None:
 async def test_an_arena_that_stopped_before_the_cut_holds_up_no_other(world: World) -> None:
     fold = await folded(world, "vision")
     fold = await world.take_over()
-    fold._stop_arena(fold._arenas["vision"], "something of it cannot be folded")
+    fold._stops.stop(fold._arenas["vision"], "something of it cannot be folded")
     for number in (1, 2, 3):
         world.ledger.add("text", first=number)
     await world.fold(fold)

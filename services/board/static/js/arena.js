@@ -4,11 +4,13 @@ import { byModel, byWeight, what, who } from "./alert.js";
 import { announce } from "./announce.js";
 import { listen } from "./stream.js";
 
-/** Tells `alerts`, `fairness` and `condition` when they change. */
+/** Tells `alerts`, `fairness`, `condition` and `stopped` when they change. */
 export class Arena extends EventTarget {
   alerts = null;
   fairness = null;
   condition = { state: "connecting", since: Date.now() / 1000 };
+  /** Folds that cannot go on with this arena, and since when. */
+  stopped = [];
   #ends = [];
   #known = null;
 
@@ -42,6 +44,14 @@ export class Arena extends EventTarget {
   /** Call back on what this tells; ends with the signal. */
   on(kind, callback, signal) {
     this.addEventListener(kind, callback, { signal });
+  }
+
+  /** Take from the entries of /v1/arenas what is stopped of this one. */
+  knowStopped(arenas) {
+    const stopped = arenas.find((each) => each.arena === this.name)?.stopped ?? [];
+    if (JSON.stringify(stopped) === JSON.stringify(this.stopped)) return;
+    this.stopped = stopped;
+    this.#tell("stopped");
   }
 
   close() {

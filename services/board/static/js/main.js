@@ -65,6 +65,7 @@ function enter(name) {
   arena.on("alerts", () => top.firing(arena.alerts), arenaEnd.signal);
   top.condition(arena.condition);
   top.firing([]);
+  arena.knowStopped(arenas);
   notices(byId("notices"), arena, arenaEnd.signal);
 }
 
@@ -89,9 +90,10 @@ replace(
 say("Reading what is known …");
 source.watch(
   "arenas",
-  ["arenas"],
+  ["arenas", "stopped"],
   (data) => {
     arenas = data.arenas;
+    arena?.knowStopped(arenas);
     if (arenas.length === 0) say("No arena has published anything yet. The page fills by itself once votes are counted.");
     if (view) top.arenas(arenas, arena.name);
     else follow(false);

@@ -11,8 +11,9 @@ const TICK_SECONDS = 20;
 /** Draw into `root` what an arena has to say to everyone; ends with the signal. */
 export function notices(root, arena, signal) {
   const stream = element("p", { class: "notice stream-notice", hidden: true });
+  const stopped = element("div");
   const alerts = element("div");
-  replace(root, stream, alerts);
+  replace(root, stream, stopped, alerts);
 
   let drawn = null;
   function drawAlerts() {
@@ -32,6 +33,9 @@ export function notices(root, arena, signal) {
     stream.hidden = condition.state === "live" || condition.state === "connecting";
     setText(stream, stream.hidden ? "" : said(condition));
   }
+  function drawStopped() {
+    replace(stopped, arena.stopped.map(({ stage, since }) => element("p", { class: "notice stopped-notice" }, `${STILL[stage] ?? "A part of this arena has stood still"} since ${moment(since)}.`)));
+  }
   function drawTimes() {
     for (const node of alerts.querySelectorAll("[data-ago]")) setText(node, ago(Number(node.dataset.ago)));
   }
@@ -39,11 +43,18 @@ export function notices(root, arena, signal) {
   arena.on("alerts", drawAlerts, signal);
   arena.on("fairness", drawAlerts, signal);
   arena.on("condition", drawStream, signal);
+  arena.on("stopped", drawStopped, signal);
   const timer = setInterval(drawTimes, 1000 * TICK_SECONDS);
   signal.addEventListener("abort", () => clearInterval(timer));
   drawAlerts();
   drawStream();
+  drawStopped();
 }
+
+const STILL = {
+  ratings: "Something of this arena could not be counted. Its boards stand still, and lack what came",
+  fairness: "Something of this arena could not be judged. Nobody watches it, and its alerts stand still,",
+};
 
 const AWAY = { redis: "the store of what is shown", kafka: "the log of the votes" };
 

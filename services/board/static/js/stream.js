@@ -34,7 +34,7 @@ export function listen(arena, tell, event) {
         timer = setTimeout(open, 1000 * AGAIN_SECONDS);
       }
     };
-    for (const kind of ["board", "fairness", "alert", "reset"]) {
+    for (const kind of ["board", "fairness", "alert", "stopped", "reset"]) {
       source.addEventListener(kind, (message) => event(kind, JSON.parse(message.data || "{}")));
     }
     source.addEventListener("stream", (message) => tell(JSON.parse(message.data)));

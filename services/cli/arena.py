@@ -1,0 +1,110 @@
+"""`isonomy arena`: which arenas stand still, and having a fold try one again."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from services.cli.admission import require_redis
+from services.cli.common import format_option, json_text, read_settings
+from services.cli.errors import UserError
+from streams.contracts.connect import COMMAND, async_redis_client
+from streams.contracts.keys import names_of
+from streams.contracts.names import shown
+from streams.contracts.settings import Settings
+from streams.contracts.stopped import RELEASE, Stopped, read_stopped
+
+LOOK_SECONDS = 0.2
+
+
+@click.group("arena")
+def command() -> None:
+    """Arenas that a fold has stopped: something of theirs could not be folded or published, and the others go on."""
+
+
+@command.command("list")
+@click.option("--stopped", "only", is_flag=True, help="Only those that are stopped.")
+@format_option
+def list_arenas(only: bool, form: str) -> None:
+    """List the arenas that are published, and which folds have stopped them, since when and why."""
+    settings = read_settings()
+    require_redis(settings)
+
+    async def read(redis: Any) -> dict[str, dict[str, Stopped]]:
+        return {arena: await _stopped(redis, settings, arena) for arena in await _arenas(redis, settings)}
+
+    found: dict[str, dict[str, Stopped]] = asyncio.run(_with_redis(settings, read))
+    stops = [(arena, fold, stop) for arena, of_arena in found.items() for fold, stop in of_arena.items()]
+    going_on = [] if only else [arena for arena, of_arena in found.items() if not of_arena]
+    if form == "json":
+        for arena, fold, stop in stops:
+            click.echo(json_text({"arena": arena, "stage": fold, "since": stop.since, "why": stop.why}))
+        for arena in going_on:
+            click.echo(json_text({"arena": arena, "stage": None, "since": None, "why": None}))
+        return
+    for arena, fold, stop in stops:
+        since = datetime.fromtimestamp(stop.since, UTC)
+        click.echo(f"{arena:32} {fold:9} stopped {since:%Y-%m-%d %H:%M:%S} UTC: {shown(stop.why)}")
+    for arena in going_on:
+        click.echo(f"{arena:32} goes on")
+    click.echo(f"{len(found):,} arenas, {sum(map(bool, found.values())):,} of them stopped")
+
+
+@command.command("release")
+@click.argument("arena")
+@click.option("--wait", type=click.FloatRange(min=0), default=60.0, show_default=True, help="Seconds for an answer.")
+def release(arena: str, wait: float) -> None:
+    """Have the folds that stopped ARENA try again from what they saved last: once the cause is mended.
+
+    The worker that owns the arena takes all of its own over again; intake goes on meanwhile. When the cause is still
+    there, the arena stops again at the same place, and the exit code is 1. Nothing is skipped.
+    """
+    settings = read_settings()
+    require_redis(settings)
+
+    async def ask(redis: Any) -> dict[str, Stopped]:
+        before = await _stopped(redis, settings, arena)
+        if not before:
+            known = await _arenas(redis, settings)
+            what = "it is not stopped" if arena in known else f"known are {', '.join(known) or 'none'}"
+            raise UserError(f"nothing to release of {shown(arena)}: {what}")
+        key = settings.keys.stopped(arena)
+        await redis.hset(key, mapping={RELEASE + fold: "" for fold in before})
+        end = time.monotonic() + wait
+        asked = {f"{RELEASE}{fold}".encode() for fold in before}
+        while not asked.isdisjoint(await redis.hgetall(key)):
+            if time.monotonic() >= end:
+                raise UserError(
+                    f"no worker has taken the release of {arena} up in {wait:g} s. It stays asked for: is one running?"
+                )
+            await asyncio.sleep(LOOK_SECONDS)
+        return await _stopped(redis, settings, arena)
+
+    again = asyncio.run(_with_redis(settings, ask))
+    if again:
+        raise UserError("\n".join(f"{fold} has stopped {arena} again: {shown(why.why)}" for fold, why in again.items()))
+    click.echo(f"{arena} goes on")
+
+
+async def _with_redis(settings: Settings, ask: Any) -> Any:
+    from redis.exceptions import RedisError
+
+    redis = async_redis_client(settings, COMMAND)
+    try:
+        return await ask(redis)
+    except RedisError as error:
+        raise UserError(f"Redis at {settings.redis_place} cannot be reached: {error}") from None
+    finally:
+        await redis.aclose()
+
+
+async def _arenas(redis: Any, settings: Settings) -> list[str]:
+    return names_of(await redis.smembers(settings.keys.arenas))
+
+
+async def _stopped(redis: Any, settings: Settings, arena: str) -> dict[str, Stopped]:
+    return read_stopped(await redis.hgetall(settings.keys.stopped(arena)))
