@@ -10,7 +10,7 @@ from schemas import components, json_text
 
 from streams.contracts.alert import Alert
 from streams.contracts.dead_letter import REDRIVEN
-from streams.contracts.delivery import Claim, Delivery, Disabled, Replay
+from streams.contracts.delivery import Asked, Blocked, Claim, Delivery, Disabled, Replay
 from streams.contracts.model import Model
 from streams.contracts.reasons import Reason
 from streams.contracts.settings import Settings
@@ -39,11 +39,11 @@ MESSAGES: dict[str, tuple[str, ...]] = {
     DEAD_LETTERS.name: ("deadLetter",),
     ALERTS.name: ("alert",),
     SUBSCRIPTIONS.name: ("subscription", "subscriptionRemoval"),
-    DELIVERIES.name: ("delivery", "claim", "disabled", "replay", "deliveryRemoval"),
+    DELIVERIES.name: ("delivery", "claim", "disabled", "blocked", "replay", "asked", "deliveryRemoval"),
 }
 """Messages of each topic; a topic that is only reserved has none."""
 
-_HERALD = (Subscription, Delivery, Claim, Disabled, Replay)
+_HERALD = (Subscription, Delivery, Claim, Disabled, Blocked, Replay, Asked)
 
 
 def asyncapi_json() -> str:
@@ -139,6 +139,18 @@ def _messages() -> Document:
             " alerts.md.",
             {"type": "string", "pattern": "^[0-9a-f]{32}$", "description": "The alert's `fingerprint`."},
             _ref("Alert"),
+        ),
+        "asked": _message(
+            "Asked",
+            "A recipient of e-mail is asked to confirm a subscription; counted for a day, then removed.",
+            {"type": "string", "description": "`asked/` and the question's `id`."},
+            _ref("Asked"),
+        ),
+        "blocked": _message(
+            "Blocked",
+            "The operator disabled a subscription, whatever its owner changes.",
+            {"type": "string", "description": "`blocked/` and the subscription's id."},
+            _ref("Blocked"),
         ),
         "block": _message(
             "Block",

@@ -92,8 +92,8 @@ FLOWS = (
     Flow("herald", "send", DELIVERIES, "Owed before the first attempt, settled after the answer; each acknowledged."),
     Flow("board", "receive", SUBSCRIPTIONS, "Serves them to their owners."),
     Flow("board", "send", SUBSCRIPTIONS, "What came over HTTP; answered once all in-sync replicas have it."),
-    Flow("board", "receive", DELIVERIES, "Serves the history of deliveries."),
-    Flow("board", "send", DELIVERIES, "Replays that an owner asked for."),
+    Flow("board", "receive", DELIVERIES, "Serves the history of deliveries; counts who was asked to confirm."),
+    Flow("board", "send", DELIVERIES, "Replays that an owner asked for, and whom it has asked to confirm."),
     Flow("worker", "receive", DEAD_LETTERS, "Counts them by reason.", "worker"),
 )
 

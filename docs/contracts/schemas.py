@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from streams.contracts.alert import Alert
-from streams.contracts.delivery import Claim, Delivery, Disabled, Replay
+from streams.contracts.delivery import Asked, Blocked, Claim, Delivery, Disabled, Replay
 from streams.contracts.model import Model
 from streams.contracts.subscription import Subscription
 from streams.contracts.view import Board
@@ -51,6 +51,8 @@ BEYOND: dict[type, str] = {
     Delivery: "Fields may be added later: ignore those that you do not know.",
     Claim: "Fields may be added later.",
     Disabled: "It holds until the owner changes the subscription, which gives it another revision.",
+    Blocked: "It holds until the operator removes it, whatever the owner changes.",
+    Asked: "Its place in the topic decides: those before it count, whichever process wrote them.",
     Replay: "Obeyed when the delivery has failed and its `round` is below this one.",
     AlertsView: "A silence of the feed, which is judged in wall time, stands first.",
 }

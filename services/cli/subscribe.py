@@ -108,7 +108,10 @@ def create(
     headers: tuple[str, ...],
     form: str,
 ) -> None:
-    """Subscribe URL to alerts; it gets what fires now, and from then on what begins and ends."""
+    """Subscribe URL to alerts; it gets what fires now, and from then on what begins and ends.
+
+    E-mail is mailto: and one address, with --type apprise; it begins when its recipient opens a link and agrees.
+    """
     pairs = {}
     for header in headers:
         key, equals, value = header.partition("=")
@@ -126,6 +129,8 @@ def create(
     click.echo(f"subscription: {made['id']}")
     if made["secret"]:
         click.echo(f"secret (shown once): {made['secret']}")
+    if made.get("confirmation"):  # an older board says nothing of it
+        click.echo(_asked(made["id"], made["confirmation"]))
 
 
 @command.command("list")
@@ -153,6 +158,17 @@ def delete(context: click.Context, subscription: str) -> None:
     """Delete a subscription, its history included."""
     context.obj().call("DELETE", f"/{_quoted(subscription)}")
     click.echo(f"deleted {subscription}")
+
+
+@command.command("ask")
+@click.argument("subscription")
+@click.pass_context
+def ask(context: click.Context, subscription: str) -> None:
+    """Send the recipient of e-mail a new link to confirm it by; exit code 1 when it could not be sent."""
+    answer = context.obj().call("POST", f"/{_quoted(subscription)}/confirmation")
+    click.echo(_asked(subscription, answer))
+    if answer["outcome"] != "delivered":
+        raise SystemExit(1)
 
 
 @command.command("test")
@@ -197,6 +213,14 @@ def replay(context: click.Context, subscription: str, delivery: str | None) -> N
     path = f"/deliveries/{_quoted(delivery)}/replay" if delivery else "/replay"
     answer = context.obj().call("POST", f"/{_quoted(subscription)}{path}")
     click.echo(f"{answer['replayed']} will be sent again")
+
+
+def _asked(subscription: str, sent: Any) -> str:
+    """What came of asking the recipient, and what is to be done."""
+    if sent["outcome"] == "delivered":
+        return "unconfirmed: a link was sent; nothing else is, until its recipient opens it and agrees"
+    again = f"`isonomy subscribe ask {subscription}` tries again"
+    return f"unconfirmed: the link could not be sent ({shown(sent['detail'] or sent['outcome'])}); {again}"
 
 
 def _quoted(text: str) -> str:

@@ -31,13 +31,17 @@ class Refusal(StrEnum):
     INVALID_ENCODING = "invalid_encoding"
     """The body is not what its Content-Encoding says."""
     RATE_LIMITED = "rate_limited"
-    """The key has sent more votes than it may."""
+    """The key has sent more votes, or asked for more, than it may."""
     ADDRESS_REFUSED = "address_refused"
     """The URL is not one that we deliver to."""
     INVALID_SECRET = "invalid_secret"  # noqa: S105 -- a reason, not a secret
     """The signing secret cannot be used."""
     TOO_MANY_SUBSCRIPTIONS = "too_many_subscriptions"
     """The key holds as many subscriptions as it may."""
+    NO_CONSENT = "no_consent"
+    """The recipient of the e-mail has not confirmed the subscription: nothing is sent."""
+    NOTHING_TO_CONFIRM = "nothing_to_confirm"
+    """The subscription waits for nobody's confirmation."""
     NOT_FAILED = "not_failed"
     """The delivery has not failed, so it is not replayed."""
     UNAVAILABLE = "unavailable"
@@ -63,6 +67,8 @@ STATUS: dict[Refusal | Reason, int] = {
     Refusal.ADDRESS_REFUSED: 422,
     Refusal.INVALID_SECRET: 422,
     Refusal.TOO_MANY_SUBSCRIPTIONS: 422,
+    Refusal.NO_CONSENT: 409,
+    Refusal.NOTHING_TO_CONFIRM: 409,
     Refusal.NOT_FAILED: 409,
     Refusal.UNAVAILABLE: 503,
     Refusal.UNCONFIRMED: 503,

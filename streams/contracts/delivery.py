@@ -130,7 +130,19 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True, tag="replay"):
     at: float
 
 
-Record = Delivery | Claim | Disabled | Blocked | Replay
+class Asked(msgspec.Struct, frozen=True, kw_only=True, tag="asked"):
+    """A recipient is asked to confirm a subscription. Key: `asked/<id>`. Written before the message; counted for a day.
+
+    It outlives its subscription: whoever deletes and makes anew must not get to ask anew.
+    """
+
+    id: str
+    mailbox: Annotated[str, Meta(description="SHA-256, in hex, of the address as one mailbox is written.")]
+    owner: Annotated[str, Meta(description="Name of the bearer key that asks.")]
+    at: float
+
+
+Record = Delivery | Claim | Disabled | Blocked | Replay | Asked
 
 SETTLED = (State.DELIVERED, State.DEAD, State.SKIPPED)
 """Nothing more happens by itself."""
@@ -168,6 +180,8 @@ def record_key(record: Record) -> str:
             return f"blocked/{record.subscription}"
         case Replay():
             return f"replay/{record.delivery}"
+        case Asked():
+            return f"asked/{record.id}"
 
 
 _encode = msgspec.json.Encoder(order="deterministic").encode

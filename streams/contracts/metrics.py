@@ -150,12 +150,17 @@ class Metrics:
             "herald_oldest_pending_seconds", "Age of the oldest delivery that is owed and not held; 0: none."
         )
         self.herald_under_way = self._gauge("herald_attempts_under_way", "Attempts under way.")
-        # status: active, disabled.
+        # status: active, disabled, unconfirmed.
         self.herald_subscriptions = self._gauge("herald_subscriptions", "Subscriptions.", "channel", "status")
         # what: new, worse, repeat, resolved, stale (a replay of what is over), invalid.
         self.herald_alerts = self._counter("herald_alerts", "Alert records read, by what they say.", "what")
         self.herald_resends = self._counter(
             "herald_resends", "Posts to Alertmanagers of what still fires, by what came of it.", "outcome"
+        )
+        # Counted by the board, which asks. what: asked, failed (not sent), refused (a budget was used up), confirmed,
+        # withdrawn, unknown (a link that is none, or none any more).
+        self.confirmations = self._counter(
+            "confirmations", "What became of asking recipients of e-mail to confirm a subscription.", "what"
         )
         self.herald_entries = self._gauge("herald_log_entries", "Deliveries remembered, settled ones included.")
         self.herald_owner = self._gauge("herald_owner", "1 while this herald is the one that delivers.")

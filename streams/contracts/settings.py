@@ -90,7 +90,9 @@ class Settings:
 
     board_port: int = setting(8081, "ISONOMY_BOARD_PORT", "Port of the board: page, read API and subscriptions.")
     public_url: str = setting(
-        "http://localhost:8081", "ISONOMY_PUBLIC_URL", "Where people reach the board; links in messages start with it."
+        "http://localhost:8081",
+        "ISONOMY_PUBLIC_URL",
+        "Where people reach the board; links in messages start with it. E-mail needs one that is not this machine's.",
     )
     herald_port: int = setting(8083, "ISONOMY_HERALD_PORT", "Port of the herald's /metrics, /healthz and /readyz.")
     subscriber_keys_file: Path | None = setting(
@@ -102,6 +104,21 @@ class Settings:
         False,
         "ISONOMY_ALLOW_PRIVATE",
         "Deliver to private, loopback and link-local addresses, too. Only where every subscriber is trusted.",
+    )
+
+    key_subscriptions: int = setting(100, "ISONOMY_KEY_SUBSCRIPTIONS", "Subscriptions that one key may hold.")
+    key_emails: int = setting(
+        50, "ISONOMY_KEY_EMAILS", "Of those, so many may be to an e-mail address, confirmed or not; 0: no e-mail."
+    )
+    confirmations_per_key: int = setting(
+        100,
+        "ISONOMY_CONFIRMATIONS_PER_KEY",
+        "So many times a day may one key have recipients asked to confirm.",
+    )
+    confirmations_per_mailbox: int = setting(
+        3,
+        "ISONOMY_CONFIRMATIONS_PER_MAILBOX",
+        "So many times a day may one mailbox be asked to confirm, by all keys together; one key has one time less.",
     )
 
     herald_group_seconds: float = setting(

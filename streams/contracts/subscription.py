@@ -36,6 +36,11 @@ class Activity(StrEnum):
     """Alerts are sent."""
     DISABLED = "disabled"
     """Nothing is sent; `reason` says why. What was owed before waits."""
+    UNCONFIRMED = "unconfirmed"
+    """Nothing is sent, for the recipient of the e-mail has not agreed; then it becomes active.
+
+    A word of its own, though `consent` says the same: a herald that knows neither passes the record over.
+    """
 
 
 class Match(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -79,6 +84,20 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return f"Channel({self.type.value})"
 
 
+class Consent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Whether the recipient of an e-mail subscription agreed to it. Times are epoch seconds."""
+
+    token: Annotated[str | None, Meta(description="SHA-256, in hex, of the token in the last link; none: no link.")] = (
+        None
+    )
+    asked_at: Annotated[float, Meta(description="When the last link was made.")]
+    confirmed_at: Annotated[float | None, Meta(description="When the recipient agreed; none: it has not.")] = None
+
+    def __repr__(self) -> str:
+        """Tell the times alone."""
+        return f"Consent(asked_at={self.asked_at}, confirmed_at={self.confirmed_at})"
+
+
 class Subscription(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One record of the `subscriptions` topic; without value, it is deleted. Times are epoch seconds."""
 
@@ -94,13 +113,28 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     updated_at: float
     since: Annotated[
         float | None,
-        Meta(description="When it was made, `match` changed or it became active last; without it, `updated_at` holds."),
+        Meta(
+            description="When it was made, was confirmed, `match` changed or it became active last; without it, "
+            "`updated_at` holds."
+        ),
+    ] = None
+    consent: Annotated[
+        Consent | None,
+        Meta(
+            description="The recipient's, of e-mail. Without it nothing has to be confirmed: no e-mail is sent, or the "
+            "record is older than the question."
+        ),
     ] = None
 
     @property
     def began(self) -> float:
         """Since when alerts are owed, whether they still fire or not; an older record tells its last change alone."""
         return self.updated_at if self.since is None else self.since
+
+    @property
+    def is_unconfirmed(self) -> bool:
+        """Whether a recipient has to agree before anything is sent."""
+        return self.consent is not None and self.consent.confirmed_at is None
 
 
 _encode = msgspec.json.Encoder(order="deterministic").encode

@@ -84,7 +84,7 @@ SUBSCRIPTIONS = Topic("subscriptions", 1, "subscription id", dict(_COMPACT))
 DELIVERIES = Topic(
     "deliveries",
     1,
-    "delivery id, or claim, disabled/…, replay/…",
+    "delivery id, or claim, disabled/…, blocked/…, replay/…, asked/…",
     dict(_COMPACT),
     # Of a delivery in another partition nobody can say whether it stands before a claim or behind it.
     single="the herald reads partition 0 up to its claim, and would not know what others owe and have sent",

@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -17,23 +16,19 @@ import httpx
 import msgspec
 import pytest
 from standardwebhooks import Webhook
-from starlette.applications import Starlette
 
-from services.herald.api.routes import subscription_routes
 from services.local.ports import HOST, free_port
 from services.local.process import ChildProcess
-from services.web.answers import error_response
 from services.web.keys import new_key
-from services.web.refusal import Refused
 from streams.contracts.alert import Severity, Status
 from streams.contracts.delivery import State
-from streams.contracts.metrics import Metrics
 from streams.contracts.subscription import ChannelType
 from tests.support.eventually import eventually, eventually_async
 from tests.support.herald import REPOSITORY, Endpoints, HeraldStack, make_alert, make_subscription
 from tests.support.http import PLAIN
 from tests.support.pipeline import READY
 from tests.support.stack import TestBroker, TestRedis
+from tests.support.subscribers import Board, open_board, write_keys
 
 
 @pytest.fixture
@@ -181,47 +176,15 @@ def test_the_operator_ends_a_subscription_and_a_key_that_is_gone_hears_nothing(
 # --- the API, and a herald behind it ---------------------------------------------------------------------------------
 
 
-@pytest.fixture
-async def board(stack: HeraldStack, tmp_path: Path) -> AsyncIterator[Board]:
-    secrets, lines = zip(*(new_key(name, arenas) for name, arenas in KEYS.items()), strict=True)
-    keys = tmp_path / "subscribers"
-    keys.write_text("".join(f"{line}\n" for line in lines))
-    settings = dataclasses.replace(stack.settings, subscriber_keys_file=keys)
-    routes, running = subscription_routes(settings, Metrics())
-    app = Starlette(routes=routes, exception_handlers={Refused: lambda _, error: error_response(error)})
-    async with running, AsyncExitStack() as open_ones:
-        clients = {}
-        for name, secret in zip(KEYS, secrets, strict=True):
-            client = httpx.AsyncClient(
-                transport=httpx.ASGITransport(app=app),
-                base_url="http://board",
-                headers={"Authorization": f"Bearer {secret}"},
-                timeout=30,
-            )
-            clients[name] = await open_ones.enter_async_context(client)
-        board = Board(clients)
-        await eventually_async(board.is_there)
-        yield board
-
-
 KEYS = {"ada": "*", "ben": "text"}
 
 
-@dataclasses.dataclass
-class Board:
-    """The subscription routes, with a client for each key."""
-
-    clients: dict[str, httpx.AsyncClient]
-
-    async def is_there(self) -> bool:
-        return (await self.call("ada", "GET")).status_code == 200
-
-    async def call(self, key: str, method: str, path: str = "", body: Any = None) -> httpx.Response:
-        return await self.clients[key].request(method, f"/v1/subscriptions{path}", json=body)
-
-    async def states(self, key: str, name: str) -> list[tuple[str, int]]:
-        answer = (await self.call(key, "GET", f"/{name}/deliveries")).json()
-        return [(each["state"], each["replays"]) for each in answer["deliveries"]]
+@pytest.fixture
+async def board(stack: HeraldStack, tmp_path: Path) -> AsyncIterator[Board]:
+    keys = tmp_path / "subscribers"
+    secrets = write_keys(keys, KEYS)
+    async with open_board(dataclasses.replace(stack.settings, subscriber_keys_file=keys), secrets) as board:
+        yield board
 
 
 def webhook(url: str, **more: Any) -> dict[str, Any]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import msgspec
 
 from services.herald.channels.signing import InvalidSecret, read_secret
+from services.herald.rules.consent import with_consent
 from services.web.keys import Key
 from services.web.refusal import Refusal, Refused
 from streams.contracts.reasons import Reason
@@ -17,6 +18,9 @@ from streams.contracts.vote import InvalidRecord, decode_json, is_arena
 OVERLAP_SECONDS = 86_400.0
 """A secret that was replaced signs for one more day."""
 MOST_HEADERS = 10
+
+Wanted = Literal["active", "disabled"]
+"""What an owner may say of a subscription; that its recipient has agreed is the recipient's to say."""
 
 Read = TypeVar("Read")
 
@@ -45,7 +49,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     name: Name
     channel: ChannelDraft
     match: MatchDraft = MatchDraft()
-    status: Activity = Activity.ACTIVE
+    status: Wanted = "active"
 
 
 class Changes(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -54,7 +58,7 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     name: Name | None = None
     channel: ChannelDraft | None = None
     match: MatchDraft | None = None
-    status: Activity | None = None
+    status: Wanted | None = None
 
 
 _draft = msgspec.json.Decoder(Draft)
@@ -79,7 +83,7 @@ def make(draft: Draft, key: Key, name: str, secret: str, now: float) -> Subscrip
         owner=key.name,
         match=_match(draft.match, key),
         channel=_channel(draft.channel, None, secret),
-        status=draft.status,
+        status=Activity(draft.status),
         created_at=now,
         updated_at=now,
         since=now,
@@ -89,6 +93,9 @@ def make(draft: Draft, key: Key, name: str, secret: str, now: float) -> Subscrip
 def change(before: Subscription, changes: Changes, key: Key, secret: str, now: float, *, marked: bool) -> Subscription:
     """Change a subscription; raises `Refused`. Any change of one that the herald disabled makes it active again.
 
+    Consent is to an address: with another URL it is gone, and with the same it stays, whatever else changes. It is not
+    to a `match`: whoever agreed to hear from this owner is told that the owner may change that, and can stop it.
+
     Parameters
     ----------
     before
@@ -97,18 +104,27 @@ def change(before: Subscription, changes: Changes, key: Key, secret: str, now: f
         Whether the herald has disabled it.
     """
     match = before.match if changes.match is None else _match(changes.match, key)
-    status = changes.status or before.status
-    wakes = marked or (status is Activity.ACTIVE and before.status is not Activity.ACTIVE)
-    return msgspec.structs.replace(
+    channel = before.channel if changes.channel is None else _channel(changes.channel, before.channel, secret)
+    moved = is_moved(before.channel, channel)
+    status = before.status if changes.status is None else Activity(changes.status)
+    woken = status is Activity.ACTIVE and before.status is not Activity.ACTIVE
+    wakes = marked or woken or (moved and before.is_unconfirmed)
+    after = msgspec.structs.replace(
         before,
         name=changes.name or before.name,
         match=match,
-        channel=before.channel if changes.channel is None else _channel(changes.channel, before.channel, secret),
+        channel=channel,
         status=status,
         revision=before.revision + 1,
         updated_at=now,
         since=now if wakes or match != before.match else before.began,
     )
+    return with_consent(after, None if moved else before.consent)
+
+
+def is_moved(before: Channel, after: Channel) -> bool:
+    """Whether messages go elsewhere than before."""
+    return (before.type, before.url) != (after.type, after.url)
 
 
 def rotate(before: Subscription, secret: str, now: float, *, marked: bool) -> Subscription:

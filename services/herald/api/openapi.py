@@ -21,6 +21,7 @@ _TYPES = (
     views.NewSubscription,
     views.Subscriptions,
     views.Deliveries,
+    views.SentConfirmation,
     views.TestAnswer,
     views.NewSecret,
     views.Replayed,
@@ -81,11 +82,26 @@ def _paths() -> Document:
                 also=(404, 422),
             ),
         },
+        f"{base}/{{id}}/confirmation": {
+            "parameters": one,
+            "post": _operation(
+                "askAgain",
+                "Send the recipient of e-mail a new link; the one before holds no more",
+                "200",
+                "SentConfirmation",
+                also=(403, 404, 409, 422),
+            ),
+        },
+        f"{base}/{{id}}/confirm": {
+            "parameters": one,
+            "get": _page("showConfirmation", "The page behind the link in the message; it changes nothing", _LINK),
+            "post": _page("confirm", "Agree, or take it back: the page's form", _FORM),
+        },
         f"{base}/{{id}}/test": {
             "parameters": one,
             "post": _operation(
                 "testSubscription", "Send one test message now; the answer says what came of it", "200", "TestAnswer",
-                also=(404,),
+                also=(403, 404, 409),
             ),
         },
         f"{base}/{{id}}/deliveries": {
@@ -112,14 +128,14 @@ def _paths() -> Document:
 _MEANING = {
     400: "The body is empty, not UTF-8, not JSON or nests too deeply.",
     401: "No bearer key, or one that is not known.",
-    403: "The key may not hear of this arena.",
+    403: "The key may not hear of this arena, or the operator disabled the subscription.",
     404: "There is none of that name, or it is another key's.",
     408: "The body did not arrive in time.",
-    409: "The delivery has not failed.",
+    409: "The delivery has not failed; the recipient has not confirmed, or has.",
     413: "The body is too large.",
     415: "The Content-Encoding is not supported.",
     422: "What was sent cannot be used; the reason says why.",
-    429: "Too many requests; Retry-After says when to try again.",
+    429: "Too many requests or confirmations; Retry-After says when to try again.",
     503: "Kafka is away; try again.",
 }
 
@@ -149,6 +165,40 @@ def _operation(
         for each in sorted({401, 429, 503, *also})
     }
     return {**operation, "responses": {status: done, **errors}}
+
+
+_LINK: Document = {"parameters": [{"name": "token", "in": "query", "required": True, "schema": {"type": "string"}}]}
+_FORM: Document = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/x-www-form-urlencoded": {
+                "schema": {
+                    "type": "object",
+                    "required": ["token"],
+                    "properties": {
+                        "token": {"type": "string"},
+                        "do": {"type": "string", "enum": ["confirm", "stop"], "default": "confirm"},
+                    },
+                }
+            }
+        },
+    }
+}
+
+
+def _page(name: str, summary: str, given: Document) -> Document:
+    """An operation of the recipient, who has a link and no key."""
+    answers = {"200": "What can be done, or was.", "404": "The link holds no more.", "503": _MEANING[503]}
+    html: Document = {"text/html": {"schema": {"type": "string"}}}
+    return {
+        "operationId": name,
+        "summary": summary,
+        "tags": ["subscriptions"],
+        "security": [],
+        **given,
+        "responses": {status: {"description": said, "content": html} for status, said in answers.items()},
+    }
 
 
 def _content(schema: str) -> Document:

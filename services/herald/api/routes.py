@@ -1,4 +1,4 @@
-"""The routes of subscriptions: list, make, change, delete, test, history, replay."""
+"""The routes of subscriptions: list, make, change, delete, ask to confirm, test, history, replay."""
 
 from __future__ import annotations
 
@@ -9,15 +9,19 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from services.gateway.incoming import read_body
+from services.herald.api.asking import Asking
+from services.herald.api.confirm import Confirm
 from services.herald.api.drafts import (
     OVERLAP_SECONDS,
     Changes,
     change,
+    is_moved,
     make,
     read_changes,
     read_draft,
@@ -34,11 +38,13 @@ from services.herald.api.views import (
     TestAnswer,
     show_delivery,
     show_new,
+    show_sent,
     show_subscription,
 )
 from services.herald.channels.address import RefusedAddress
 from services.herald.channels.send import Channels
 from services.herald.channels.signing import new_secret
+from services.herald.rules.consent import WAITS
 from services.herald.rules.matching import may_hear
 from services.web.answers import json_response
 from services.web.keys import Key
@@ -50,8 +56,6 @@ from streams.contracts.settings import Settings
 from streams.contracts.subscription import Channel, Subscription
 
 BODY_LIMIT = 65_536
-MOST_SUBSCRIPTIONS = 100
-"""Of one key."""
 MOST_SHOWN, SHOWN = 1_000, 100
 NOT_KEPT = {"Cache-Control": "no-store"}
 
@@ -69,13 +73,14 @@ def subscription_routes(settings: Settings, metrics: Metrics) -> tuple[list[Rout
     InvalidSetting
         When the file of bearer keys or of the SMTP server's URL cannot be used.
     """
-    del metrics  # the process counts its requests by route itself
-    handlers = Handlers(settings)
+    handlers = Handlers(settings, metrics)
     base = "/v1/subscriptions"
     routes = [
         Route(base, handlers.collection, methods=["GET", "POST"]),
         Route(base + "/{id}", handlers.one, methods=["GET", "PUT", "PATCH", "DELETE"]),
         Route(base + "/{id}/secret", handlers.secret, methods=["POST"]),
+        Route(base + "/{id}/confirmation", handlers.confirmation, methods=["POST"]),
+        Route(base + "/{id}/confirm", handlers.confirm, methods=["GET", "POST"]),
         Route(base + "/{id}/test", handlers.test, methods=["POST"]),
         Route(base + "/{id}/deliveries", handlers.deliveries, methods=["GET"]),
         Route(base + "/{id}/deliveries/{delivery}/replay", handlers.replay, methods=["POST"]),
@@ -87,12 +92,14 @@ def subscription_routes(settings: Settings, metrics: Metrics) -> tuple[list[Rout
 class Handlers:
     """The handlers and what they share."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self._settings = settings
         self._gate = SubscriberGate(settings)
         self._store = Store(settings)
         self._channels = Channels(settings)
         self._writing = asyncio.Lock()
+        self._asking = Asking(settings, metrics, self._store, self._channels)
+        self._page = Confirm(metrics, self._store, self._writing)
 
     @contextlib.asynccontextmanager
     async def run(self) -> AsyncIterator[None]:
@@ -110,12 +117,17 @@ class Handlers:
             shown.sort(key=lambda each: (each.created_at, each.id))
             return json_response(Subscriptions(shown), headers=NOT_KEPT)
         draft = read_draft(await read_body(request, BODY_LIMIT))
-        if len(mine) >= MOST_SUBSCRIPTIONS:
-            raise Refused(Refusal.TOO_MANY_SUBSCRIPTIONS, f"key {key.name!r} holds {len(mine)} subscriptions")
-        made = make(draft, key, f"sub_{secrets.token_hex(12)}", new_secret(), time.time())
-        await self._check(made.channel)
-        await self._store.write(made)
-        return json_response(show_new(made), 201, {**NOT_KEPT, "Location": f"/v1/subscriptions/{made.id}"})
+        made, link = make(draft, key, f"sub_{secrets.token_hex(12)}", new_secret(), time.time()), None
+        recipient = await self._check(made.channel)
+        async with self._writing:  # or many at once would all find room for one
+            held = sum(each.owner == key.name for each in self._store.book().subscriptions.values())
+            if held >= self._settings.key_subscriptions:
+                raise Refused(Refusal.TOO_MANY_SUBSCRIPTIONS, f"key {key.name!r} holds {held} subscriptions")
+            if recipient is not None:
+                made, link = await self._asking.ask(made, recipient, time.time())
+            await self._store.write(made)
+        sent = await self._asking.send(made, link) if link is not None else None
+        return json_response(show_new(made, sent), 201, {**NOT_KEPT, "Location": f"/v1/subscriptions/{made.id}"})
 
     async def one(self, request: Request) -> Response:
         """GET, PUT, PATCH and DELETE /v1/subscriptions/{id}."""
@@ -133,14 +145,36 @@ class Handlers:
         else:
             changes = read_changes(body)
         self._mine(request, key)  # it may be gone meanwhile
+        recipient, link = None, None
         if changes.channel is not None:
-            await self._check(self._changed(before.id, changes, key)[1].channel)
+            recipient = await self._check(self._changed(before.id, changes, key)[1].channel)
         async with self._writing:  # or of two changes at once, one would be answered and lost
             self._mine(request, key)
             stored, after = self._changed(before.id, changes, key)
+            if recipient is not None and is_moved(stored.channel, after.channel):
+                after, link = await self._asking.ask(after, recipient, after.updated_at)
             await self._store.write(after)
-        fresh = set(after.channel.secrets) - set(stored.channel.secrets)
-        return json_response(show_new(after) if fresh else show_subscription(after), headers=NOT_KEPT)
+        sent = await self._asking.send(after, link) if link is not None else None
+        new = sent is not None or set(after.channel.secrets) - set(stored.channel.secrets)
+        return json_response(show_new(after, sent) if new else show_subscription(after), headers=NOT_KEPT)
+
+    async def confirmation(self, request: Request) -> Response:
+        """POST /v1/subscriptions/{id}/confirmation: asks the recipient again, by a new link."""
+        key = self._gate.enter(request)
+        channel = self._awaiting(request, key).channel
+        recipient = await self._check(channel)
+        async with self._writing:
+            before = self._awaiting(request, key)
+            if recipient is None or is_moved(channel, before.channel):  # whoever it went to was asked at that
+                raise Refused(Refusal.NOTHING_TO_CONFIRM, "it was changed meanwhile")
+            now = time.time()
+            asked, link = await self._asking.ask(before, recipient, now)
+            await self._store.write(msgspec.structs.replace(asked, revision=before.revision + 1, updated_at=now))
+        return json_response(show_sent(await self._asking.send(asked, link)), headers=NOT_KEPT)
+
+    async def confirm(self, request: Request) -> Response:
+        """GET and POST /v1/subscriptions/{id}/confirm: the recipient's, who has a link and no key."""
+        return await self._page(request)
 
     async def secret(self, request: Request) -> Response:
         """POST /v1/subscriptions/{id}/secret."""
@@ -157,6 +191,8 @@ class Handlers:
         subscription = self._mine(request, key)
         if (blocked := self._store.book().blocked.get(subscription.id)) is not None:
             raise Refused(Refusal.FORBIDDEN, f"disabled by the operator: {blocked.reason}")
+        if subscription.is_unconfirmed:
+            raise Refused(Refusal.NO_CONSENT, WAITS)
         self._gate.test(key)
         alert = sample_alert(subscription, time.time())
         answer = await self._channels.send(subscription, f"msg_test_{secrets.token_hex(12)}", [alert])
@@ -200,10 +236,17 @@ class Handlers:
         stored, marked = book.subscriptions[name], book.is_marked(name)
         return stored, change(stored, changes, key, new_secret(), time.time(), marked=marked)
 
-    async def _check(self, channel: Channel) -> None:
-        """Hold a channel's URL against the rules; raises `Refused`."""
+    def _awaiting(self, request: Request, key: Key) -> Subscription:
+        """The subscription of the path as it is kept, which waits for its recipient; raises `Refused`."""
+        found = self._store.book().subscriptions[self._mine(request, key).id]
+        if not found.is_unconfirmed:
+            raise Refused(Refusal.NOTHING_TO_CONFIRM, "this subscription waits for nobody's confirmation")
+        return found
+
+    async def _check(self, channel: Channel) -> str | None:
+        """Hold a channel's URL against the rules; returns whom it mails to, if anybody. Raises `Refused`."""
         try:
-            await self._channels.check(channel)
+            return await self._channels.check(channel)
         except RefusedAddress as error:
             raise Refused(Refusal.ADDRESS_REFUSED, str(error)) from None
 

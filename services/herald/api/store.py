@@ -14,7 +14,7 @@ from services.herald.delivering.reading import take_delivery, take_subscription
 from services.herald.kafka import Follower, Unreadable, make_producer, make_reader, stop
 from services.herald.rules.book import Book
 from services.web.refusal import Refusal, Refused, retry_after
-from streams.contracts.delivery import Blocked, Replay, encode_record, record_key
+from streams.contracts.delivery import Asked, Blocked, Replay, encode_record, record_key
 from streams.contracts.settings import Settings
 from streams.contracts.subscription import Subscription, encode_subscription
 from streams.contracts.topics import DELIVERIES, SUBSCRIPTIONS
@@ -77,6 +77,16 @@ class Store:
     async def replay(self, replays: list[Replay]) -> None:
         """Ask the herald to send failed deliveries again. Raises `Refused`."""
         await self._send(self._topics[1], [(record_key(each), encode_record(each)) for each in replays])
+
+    async def ask(self, asked: Asked) -> None:
+        """Write down that a recipient is asked; returns when that is acknowledged and seen. Raises `Refused`.
+
+        One that is not seen may stand behind others that count: it must not be asked.
+        """
+        await self._send(self._topics[1], [(record_key(asked), encode_record(asked))])
+        await self._see(lambda: asked.id in self._book.asked)
+        if asked.id not in self._book.asked:
+            raise Refused(Refusal.UNAVAILABLE, "Kafka is slow; nothing was sent", retry_after(RETRY_SECONDS))
 
     def _revision(self, name: str) -> int:
         found = self._book.subscriptions.get(name)

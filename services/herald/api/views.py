@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from yarl import URL
 
+from services.herald.rules.consent import LINK_SECONDS, as_confirmed
 from streams.contracts.alert import Kind, Severity, Status
 from streams.contracts.delivery import Answer, Delivery, Outcome, State
 from streams.contracts.subscription import Activity, Channel, ChannelType, Match, Subscription
@@ -29,8 +30,16 @@ class ShownChannel(msgspec.Struct, frozen=True):
         return f"{scheme}://{rest.partition('/')[0]}" if slashes else self.url
 
 
+class ShownConsent(msgspec.Struct, frozen=True):
+    """When the recipient of e-mail was asked last, until when that link holds, and when it agreed."""
+
+    asked_at: float
+    asked_until: float
+    confirmed_at: float | None
+
+
 class ShownSubscription(msgspec.Struct, frozen=True):
-    """A subscription as its owner sees it. Times are epoch seconds."""
+    """A subscription as its owner sees it; `consent` is null where nobody has to confirm. Times are epoch seconds."""
 
     id: str
     name: str
@@ -41,12 +50,21 @@ class ShownSubscription(msgspec.Struct, frozen=True):
     revision: int
     created_at: float
     updated_at: float
+    consent: ShownConsent | None
+
+
+class SentConfirmation(msgspec.Struct, frozen=True):
+    """What came of sending the recipient the link by which the subscription is confirmed."""
+
+    outcome: Outcome
+    detail: str
 
 
 class NewSubscription(ShownSubscription, frozen=True):
-    """The same with the secret, which is shown this once."""
+    """The same with the secret, which is shown this once; `confirmation` is null unless a link was sent."""
 
     secret: str | None
+    confirmation: SentConfirmation | None
 
 
 class Subscriptions(msgspec.Struct, frozen=True):
@@ -110,10 +128,19 @@ def show_subscription(subscription: Subscription) -> ShownSubscription:
     return ShownSubscription(**_fields(subscription))
 
 
-def show_new(subscription: Subscription) -> NewSubscription:
-    """Show a subscription that was just made, its secret included."""
+def show_new(subscription: Subscription, sent: Answer | None) -> NewSubscription:
+    """Show a subscription that was just made or moved, its secret included; `sent` is what came of the link."""
     secrets = subscription.channel.secrets
-    return NewSubscription(**_fields(subscription), secret=secrets[0].text if secrets else None)
+    return NewSubscription(
+        **_fields(subscription),
+        secret=secrets[0].text if secrets else None,
+        confirmation=None if sent is None else show_sent(sent),
+    )
+
+
+def show_sent(sent: Answer) -> SentConfirmation:
+    """Show what came of sending the link."""
+    return SentConfirmation(sent.outcome, sent.detail)
 
 
 def show_delivery(delivery: Delivery) -> ShownDelivery:
@@ -137,9 +164,13 @@ def show_delivery(delivery: Delivery) -> ShownDelivery:
 
 
 def _fields(subscription: Subscription) -> dict[str, Any]:
+    subscription = as_confirmed(subscription)
     names = ShownSubscription.__struct_fields__
     fields = {name: getattr(subscription, name) for name in names}
     fields["channel"] = show_channel(subscription.channel)
+    if (consent := subscription.consent) is not None:
+        until = consent.asked_at + LINK_SECONDS
+        fields["consent"] = ShownConsent(consent.asked_at, until, consent.confirmed_at)
     return fields
 
 

@@ -18,6 +18,11 @@ logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
 
 _PREFIXED = ("qsd+", "qsd-", "qsd:")
 """Where Apprise keeps parameters that begin with +, - or a colon: headers and details of the message's own."""
+_MAILS = {"cc", "bcc"}
+"""Parameters that Apprise knows of services that send e-mail, and of no others."""
+_FINDS_MEMBERS = {"slack", "threema", "zulip"}
+"""Services that look up one of their own members by an e-mail address, and mail nothing."""
+MAILTO = "e-mail is mailto: and one address; the server is the operator's, and each recipient has its own subscription"
 
 
 def build(url: str, smtp: str | None, *, allow_private: bool) -> Any:
@@ -47,12 +52,13 @@ def build(url: str, smtp: str | None, *, allow_private: bool) -> Any:
     asset = AppriseAsset(app_id="Isonomy", app_desc="Isonomy", app_url="", http_redirects=False)
     target, scheme = read_apprise_url(url, allow_private=allow_private), apprise_scheme(url)
     if scheme == "mailto":
+        if smtp is None:
+            return None
         # The operator's URL is the operator's: only the address in it was given, and that is one word.
-        return (
-            None
-            if smtp is None
-            else Apprise.instantiate(f"{smtp}{'&' if '?' in smtp else '?'}to={quote(target)}", asset)
-        )
+        plugin = Apprise.instantiate(f"{smtp}{'&' if '?' in smtp else '?'}to={quote(target)}", asset)
+        if plugin is not None:
+            _look_at_recipient(plugin, target)
+        return plugin
     try:
         read = url_to_dict(target)  # type: ignore[no-untyped-call]
     except Exception:  # noqa: BLE001 -- plugins (2.3.0) trip over URLs in which something is missing
@@ -82,3 +88,30 @@ def _look_at(plugin: Any, scheme: str) -> None:
         raise RefusedAddress("certificates would not be checked")
     if getattr(plugin, "template", None):
         raise RefusedAddress("a template would be read from a file")
+    _look_for_mail(plugin, scheme)
+
+
+def _look_at_recipient(plugin: Any, address: str) -> None:
+    """Refuse e-mail to anybody but the one who was named and agreed; raises `RefusedAddress`.
+
+    Copies that the operator's own URL asks for are the operator's business.
+    """
+    recipients = [each[1] for each in plugin.targets]
+    if [each.lower() for each in recipients] != [address.lower()]:
+        raise RefusedAddress(
+            f"Apprise would send to {len(recipients)} recipients, or to another: give one plain address, and none in"
+            " the file of ISONOMY_SMTP_URL_FILE"
+        )
+
+
+def _look_for_mail(plugin: Any, scheme: str) -> None:
+    """Refuse e-mail by any other way than `mailto:`, where recipients are counted; raises `RefusedAddress`."""
+    from apprise.utils.parse import is_email
+
+    if plugin.template_args.keys() & _MAILS:
+        raise RefusedAddress(MAILTO)
+    targets = getattr(plugin, "targets", None) or ()
+    mailed = [each for each in targets if isinstance(each, str) and is_email(each)]  # type: ignore[no-untyped-call]
+    if mailed and scheme not in _FINDS_MEMBERS:
+        # Pushbullet, for one, sends e-mail to whoever has no account there.
+        raise RefusedAddress(f"{scheme[:20]} would send to an e-mail address: {MAILTO}")

@@ -68,15 +68,24 @@ class AppriseSender:
             return answer(Outcome.MISCONFIGURED, "Apprise cannot use this URL, or no SMTP server is set for e-mail")
         return answer(*((Outcome.DELIVERED,) if taken else (Outcome.FAILED, "the service did not take it")))
 
-    async def check(self, url: str) -> None:
-        """Build what would send to a URL, and let it go; raises `RefusedAddress`."""
+    async def check(self, url: str) -> str | None:
+        """Build what would send to a URL, and let it go; raises `RefusedAddress`.
+
+        Returns
+        -------
+        The address that would be mailed to, of e-mail.
+        """
         try:
             async with asyncio.timeout(self._settings.herald_attempt_seconds):
                 plugin = await asyncio.get_running_loop().run_in_executor(self._threads_of(url), self._plugin, url)
         except TimeoutError:
             raise RefusedAddress("Apprise did not read this URL in time") from None
-        if plugin is None and apprise_scheme(url) != "mailto":
+        mail = apprise_scheme(url) == "mailto"
+        if plugin is None and mail:
+            raise RefusedAddress("no e-mail can be sent here: the operator has not set ISONOMY_SMTP_URL_FILE")
+        if plugin is None:
             raise RefusedAddress("Apprise cannot use this URL: a token is missing, or has another form")
+        return str(plugin.targets[0][1]) if mail else None
 
     def _threads_of(self, url: str) -> ThreadPoolExecutor:
         scheme = apprise_scheme(url)

@@ -12,6 +12,7 @@ from services.herald.channels.apprise_urls import apprise_scheme, read_apprise_u
 from services.herald.channels.dialects import dialect_of
 from services.herald.channels.post import Poster, host_of
 from services.herald.channels.signing import InvalidSecret, signed_headers
+from services.herald.rules.consent import confirmation_message
 from services.herald.rules.payload import alertmanager_body, text_message, webhook_body
 from streams.contracts.alert import Alert, Status
 from streams.contracts.delivery import Answer, Outcome
@@ -49,16 +50,28 @@ class Channels:
         """Close all."""
         await self._stack.aclose()
 
-    async def check(self, channel: Channel) -> None:
-        """Hold a channel's URL against the rules, without sending anything; raises `RefusedAddress`."""
+    async def check(self, channel: Channel) -> str | None:
+        """Hold a channel's URL against the rules, without sending anything; raises `RefusedAddress`.
+
+        Returns
+        -------
+        The one address that its messages are mailed to; None when they are no e-mail.
+        """
         allow_private = self._settings.allow_private
         if channel.type is ChannelType.APPRISE:
             read_apprise_url(channel.url, allow_private=allow_private)
-            await self._apprise.check(channel.url)
-            return
+            return await self._apprise.check(channel.url)
         url = read_url(channel.url, allow_private=allow_private)
         if channel.type is ChannelType.ALERTMANAGER and url.query_string:
             raise RefusedAddress("the URL of an Alertmanager has no query")
+        return None
+
+    async def ask(self, subscription: Subscription, link: str) -> Answer:
+        """Send the recipient of an e-mail subscription the link by which it is confirmed: one attempt."""
+        url = subscription.channel.url
+        literal = dialect_of(apprise_scheme(url)).literal
+        title, text = confirmation_message(subscription, link, self._settings.public_url, literal)
+        return await self._apprise.send(url, title, text, "info")
 
     async def send(
         self,

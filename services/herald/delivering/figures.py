@@ -45,8 +45,8 @@ def show(metrics: Metrics, book: Book, gathering: Gathering, now: float) -> None
             oldest = min(oldest, delivery.changed_at if delivery.round else delivery.created_at)
     subscriptions: Counter[tuple[str, str]] = Counter()
     for name, subscription in book.subscriptions.items():
-        status = Activity.ACTIVE if book.is_active(name) else Activity.DISABLED
-        subscriptions[subscription.channel.type.value, status.value] += 1
+        standing = book.subscription(name) or subscription
+        subscriptions[subscription.channel.type.value, standing.status.value] += 1
     for channel in ChannelType:
         metrics.herald_pending.labels(channel.value).set(pending[channel.value])
         metrics.herald_held.labels(channel.value).set(held[channel.value])

@@ -13,8 +13,10 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from services.herald.rules.consent import as_confirmed
 from streams.contracts.delivery import (
     CLAIM_KEY,
+    Asked,
     Blocked,
     Claim,
     Delivery,
@@ -56,6 +58,8 @@ class Book:
     hears: Callable[[Subscription], bool] = lambda _: True
     """Whether the owner of a subscription may hear of what it asks for: its key may be gone."""
     replays: dict[str, Replay] = field(default_factory=dict)
+    asked: dict[str, Asked] = field(default_factory=dict)
+    """Who was asked to confirm, in the order of the topic."""
     claim: Claim | None = None
 
     def take_subscription(self, key: str, subscription: Subscription | None) -> None:
@@ -98,6 +102,8 @@ class Book:
                 self.blocked[record.subscription] = record
             case Replay():
                 self.replays[record.delivery] = record
+            case Asked():
+                self.asked.setdefault(record.id, record)
         return False
 
     def _forget(self, key: str) -> None:
@@ -108,6 +114,8 @@ class Book:
             self.blocked.pop(name, None)
         elif kind == "replay":
             self.replays.pop(name, None)
+        elif kind == "asked":
+            self.asked.pop(name, None)
         elif key == CLAIM_KEY:
             self.claim = None
         elif (gone := self.deliveries.pop(key, None)) is not None:
@@ -121,7 +129,7 @@ class Book:
             del self.of[delivery.subscription]
 
     def subscription(self, name: str) -> Subscription | None:
-        """The subscription as it holds: with what the operator or the herald disabled, and without a key."""
+        """The subscription as it holds: with what the operator or the herald disabled, unconfirmed, without a key."""
         found = self.subscriptions.get(name)
         if found is None:
             return None
@@ -132,7 +140,7 @@ class Book:
         elif not self.hears(found):
             reason = "the key that it belongs to is gone, or may not hear of this"
         else:
-            return found
+            return as_confirmed(found)
         return msgspec.structs.replace(found, status=Activity.DISABLED, reason=reason)
 
     def is_marked(self, name: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from services.herald.rules.book import Book
+from services.herald.rules.consent import DAY
 from services.herald.rules.known import Known
 from services.herald.rules.schedule import Schedule
 from streams.contracts.delivery import SETTLED, Answer, Delivery, Outcome, State
@@ -46,7 +47,7 @@ def settle(members: list[Delivery], answer: Answer, schedule: Schedule) -> list[
 
 
 def forgettable(book: Book, known: Known, now: float, seconds: float, most: int) -> list[str]:
-    """Keys that may go: settled long ago, of alerts that fire no more; or of subscriptions that are no more.
+    """Keys that may go: settled long ago, of alerts that fire no more; of what is gone; of questions a day old.
 
     Parameters
     ----------
@@ -67,4 +68,5 @@ def forgettable(book: Book, known: Known, now: float, seconds: float, most: int)
             return keys
     keys += [f"disabled/{name}" for name in book.disabled if name not in book.subscriptions]
     keys += [f"replay/{name}" for name in book.replays if name not in book.deliveries]
+    keys += [f"asked/{name}" for name, asked in book.asked.items() if asked.at < now - DAY]
     return list(dict.fromkeys(keys))[:most]

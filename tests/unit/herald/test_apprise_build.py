@@ -8,6 +8,7 @@ from services.herald.channels.address import RefusedAddress
 from services.herald.channels.apprise_build import build
 from tests.fuzz.channel_urls import CANARY, SEEDS, judge, urls, watched
 
+SMTP = "mailto://mail.example.org?from=isonomy@example.org"
 SLACK = "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ"
 
 
@@ -68,3 +69,35 @@ def test_the_guard_allows_what_the_built_plugin_may_do_and_nothing_else(canary):
 def test_a_url_in_which_something_is_missing_is_none_that_can_be_used(url, caplog):
     assert build(url, None, allow_private=False) is None
     assert caplog.text == "", "Apprise's log would hold what was given"
+
+
+# --- who may be mailed -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("url", "smtp"),
+    [
+        ("mailto:eve@example.org", "mailto://mail.example.org/ops@example.org?from=isonomy@example.org"),
+        ("mailtos://user:password@example.org?to=eve@example.org", SMTP),
+        ("mailtos://user:password@example.org/eve@example.org/mal@example.org", SMTP),
+        ("mailtos://user:password@example.org?to=eve@example.org&cc=mal@example.org", SMTP),
+        ("sendgrid://APIKEY:from@example.org/eve@example.org", SMTP),
+        ("resend://re_abc:from@example.org/eve@example.org", SMTP),
+        ("smtp2go://user@example.org/0123456789abcdef/eve@example.org", SMTP),
+        ("ses://from@example.org/AKIAAAAAAAAAAAAAAAAA/secretsecretsecret/us-east-1/eve@example.org", SMTP),
+        (f"pbul://{'a' * 34}/eve@example.org", SMTP),
+        (f"pbul://{'a' * 34}/device?to=eve@example.org", SMTP),
+        ("ntfy://127.0.0.1:9/topic?email=eve@example.org", SMTP),
+    ],
+)
+def test_what_apprise_built_mails_to_the_one_address_that_was_named_and_to_nobody_else(url, smtp):
+    with pytest.raises(RefusedAddress):
+        build(url, smtp, allow_private=True)
+
+
+def test_copies_that_the_operator_asks_for_are_the_operator_s_and_a_member_s_address_mails_nothing():
+    archived = build("mailto:Eve@example.org", f"{SMTP}&bcc=archive@example.org", allow_private=False)
+    assert [address for _, address in archived.targets] == ["Eve@example.org"]
+    slack = "slack://xoxb-1234567890-1234567890-abcdefghijklmnopqrstuv/"
+    for url in (f"{slack}eve@example.org", f"{slack}#general", f"pbul://{'a' * 34}/device"):
+        assert build(url, SMTP, allow_private=False) is not None

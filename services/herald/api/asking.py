@@ -1,0 +1,131 @@
+"""Asks recipients of e-mail whether they agree, within budgets that hold for all board processes together.
+
+The question is written into the topic before it is sent, and looked at where it stands there: of several processes that
+ask at once, each sees the same order, and none sends more than may be sent. So a restart forgets nothing, and a
+subscription that is deleted and made anew gets nobody asked anew.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import secrets
+
+from yarl import URL
+
+from services.herald.api.store import Store
+from services.herald.channels.apprise_urls import apprise_scheme
+from services.herald.channels.send import Channels
+from services.herald.rules.book import Book
+from services.herald.rules.consent import Bounds, asking, mailbox, overdrawn
+from services.web.refusal import Refusal, Refused, retry_after
+from streams.contracts.delivery import Answer, Asked, Outcome
+from streams.contracts.metrics import Metrics
+from streams.contracts.settings import Settings
+from streams.contracts.subscription import ChannelType, Subscription
+
+log = logging.getLogger(__name__)
+
+WHAT = ("asked", "failed", "refused", "confirmed", "withdrawn", "unknown")
+"""What is counted."""
+_HERE = re.compile(r"(?:.*\.)?localhost|127\..*|::1|0\.0\.0\.0").fullmatch
+
+
+class Asking:
+    """The questions of one process.
+
+    Parameters
+    ----------
+    settings, metrics
+        Of this process.
+    store, channels
+        Running.
+    """
+
+    def __init__(self, settings: Settings, metrics: Metrics, store: Store, channels: Channels) -> None:
+        self._settings, self._store, self._channels = settings, store, channels
+        self._bounds = Bounds(settings.confirmations_per_key, settings.confirmations_per_mailbox)
+        self._counted = metrics.confirmations
+        for what in WHAT:
+            self._counted.labels(what)
+
+    async def ask(self, subscription: Subscription, address: str, now: float) -> tuple[Subscription, str]:
+        """Count one more question, and make its link; raises `Refused` when nobody is to be asked.
+
+        One call at a time: the subscription is written next, and counts then.
+
+        Parameters
+        ----------
+        subscription
+            As it is to be.
+        address
+            Its one recipient.
+        now
+            Epoch seconds.
+
+        Returns
+        -------
+        The subscription, to be written, which knows the link's hash; and the link, to be sent, which nobody keeps.
+        """
+        self._check(subscription)
+        asked = Asked(id=secrets.token_hex(12), mailbox=mailbox(address), owner=subscription.owner, at=now)
+        self._hold(self._store.book(), asked)  # what is refused anyway is not written
+        await self._store.ask(asked)
+        self._hold(self._store.book(), asked)
+        token = secrets.token_urlsafe(32)
+        link = f"{self._settings.public_url.rstrip('/')}/v1/subscriptions/{subscription.id}/confirm?token={token}"
+        return asking(subscription, token, now), link
+
+    async def send(self, subscription: Subscription, link: str) -> Answer:
+        """Send the question; what comes of it is for its owner to know. It counts as asked, even if it failed."""
+        answer = await self._channels.ask(subscription, link)
+        sent = answer.outcome is Outcome.DELIVERED
+        self._counted.labels("asked" if sent else "failed").inc()
+        log.info("%s of key %s: its recipient is asked: %s", subscription.id, subscription.owner, answer.outcome.value)
+        return answer
+
+    def _check(self, subscription: Subscription) -> None:
+        settings, book = self._settings, self._store.book()
+        if (blocked := book.blocked.get(subscription.id)) is not None:
+            raise Refused(Refusal.FORBIDDEN, f"disabled by the operator: {blocked.reason}")
+        if not can_be_opened(settings.public_url, allow_private=settings.allow_private):
+            raise Refused(
+                Refusal.ADDRESS_REFUSED,
+                "e-mail is confirmed by a link, which nobody could open: the operator has not set ISONOMY_PUBLIC_URL"
+                " to where people reach this board",
+            )
+        mine = [each for each in book.subscriptions.values() if each.owner == subscription.owner]
+        held = sum(_is_mail(each) for each in mine if each.id != subscription.id)
+        if held >= settings.key_emails:
+            self._counted.labels("refused").inc()
+            raise Refused(
+                Refusal.TOO_MANY_SUBSCRIPTIONS, f"key {subscription.owner!r} holds {held} subscriptions of e-mail"
+            )
+
+    def _hold(self, book: Book, asked: Asked) -> None:
+        over = overdrawn(book.asked.values(), asked, self._bounds)
+        if over is not None:
+            why, wait = over
+            self._counted.labels("refused").inc()
+            log.warning("key %s: no confirmation is sent: %s", asked.owner, why)
+            raise Refused(Refusal.RATE_LIMITED, why, retry_after(wait))
+
+
+def can_be_opened(public_url: str, *, allow_private: bool) -> bool:
+    """Whether a link of ours leads recipients anywhere; to this machine only where private addresses are allowed.
+
+    >>> [can_be_opened(url, allow_private=False) for url in ("https://board.example", "http://localhost:8081", "x")]
+    [True, False, False]
+    """
+    try:
+        url = URL(public_url)
+        host = url.host
+    except ValueError:
+        return False
+    return url.scheme in ("http", "https") and bool(host) and (allow_private or not _HERE(host or ""))
+
+
+def _is_mail(subscription: Subscription) -> bool:
+    """Whether a subscription is to an e-mail address: the guard lets no other URL be one."""
+    channel = subscription.channel
+    return channel.type is ChannelType.APPRISE and apprise_scheme(channel.url) == "mailto"
