@@ -195,6 +195,17 @@ class Settings:
         "ISONOMY_ARENA_BYTES",
         "Memory that the counts of one arena may take in a worker; one that needs more is stopped, the others go on.",
     )
+    worker_bytes: int = setting(
+        4_294_967_296,
+        "ISONOMY_WORKER_BYTES",
+        "The same of all arenas of a worker together; beyond it the largest of them is stopped.",
+    )
+    max_declared: int = setting(
+        4_000,
+        "ISONOMY_MAX_DECLARED",
+        "Models, providers and licences that an arena may declare, ever; one that declares more is stopped, the others "
+        "go on.",
+    )
     max_boards: int = setting(200, "ISONOMY_MAX_BOARDS", "Boards an arena may hold; further labels get none.")
 
     @classmethod

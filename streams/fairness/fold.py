@@ -54,6 +54,8 @@ def _declare(state: ArenaFairness, notice: Notice) -> list[Alert]:
     facts.notices += 1
     if not facts.rows:
         facts.clock = notice.model.tstamp if notice.model else notice.recorded / 1000
+    if notice.model is None and notice.name not in facts.roster.models:
+        return []  # nobody has ever heard of it, and a flood of such notices must not be remembered
     change = facts.roster.declare(
         notice.name, notice.model, Moment(facts.rows, facts.notices, facts.clock), scene.settings.notice_days
     )

@@ -83,7 +83,8 @@ class RatedArena(Owned):
     others wait, or the last names would never have their turn."""
     round_position: int = 0
     bytes: dict[str, int] = field(default_factory=dict)
-    """Memory of each board."""
+    """Memory of each board, and of all of them."""
+    taken: int = 0
     published: int = 0
     """Up to this offset of the ledger its boards in Redis count everything, as far as this process knows."""
     shown: bool = False
@@ -100,6 +101,7 @@ class RatingsStage(FoldStage[RatedArena]):
         self._limits = Limits(settings.max_models, settings.max_boards)
         self._play = elo.compiled()
         self._next_shown = 0.0
+        self._taken = 0
         # One: solvers of two arenas would only take the processor from each other, and from the loop.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="slow-boards")
 
@@ -118,7 +120,8 @@ class RatingsStage(FoldStage[RatedArena]):
             raise DamagedState("its history is of other settings")
         taken = {name: board.nbytes for name, board in state.boards.items()}
         arena = RatedArena(owned.name, owned.partition, owned.epoch, state, unpublished=set(state.boards), bytes=taken)
-        arena.shown = bool(state.boards)
+        arena.shown, arena.taken = bool(state.boards), sum(taken.values())
+        self._taken += arena.taken
         return arena
 
     def _position(self, arena: RatedArena) -> int:
@@ -133,19 +136,39 @@ class RatingsStage(FoldStage[RatedArena]):
         arena.unpublished |= folded.changed
         arena.unpublished_tiers |= folded.sampled
         arena.unsaved |= folded.changed
+        self._bound(arena, folded.changed)
         state = arena.state
-        arena.bytes |= {name: state.boards[name].nbytes for name in folded.changed}
-        self._metrics.arena_bytes.labels(arena.name).set(taken := sum(arena.bytes.values()))
-        if taken > self._settings.arena_bytes:
-            state.boards.clear()  # it is loaded again from its last save, when somebody raises the limit
-            raise MemoryError(
-                f"its counts take {taken:,} bytes, at most ISONOMY_ARENA_BYTES={self._settings.arena_bytes}"
-            )
         self._metrics.models.labels(arena.name).set(len(state.models))
         self._metrics.boards.labels(arena.name).set(len(state.boards))
         self._metrics.unrated.labels(arena.name).set(state.unrated)
         self._metrics.folded.labels(arena.name).inc(folded.counted)
         self._metrics.dropped.labels(arena.name).inc(folded.dropped)
+
+    def _bound(self, arena: RatedArena, changed: Iterable[str]) -> None:
+        """Hold an arena, and all of them together, against their limits of memory; raises `MemoryError`."""
+        settings, state = self._settings, arena.state
+        if len(state.registry) > settings.max_declared:
+            raise MemoryError(f"it declares more models than ISONOMY_MAX_DECLARED={settings.max_declared}")
+        arena.bytes |= {name: state.boards[name].nbytes for name in changed}
+        before, arena.taken = arena.taken, sum(arena.bytes.values())
+        self._taken += arena.taken - before
+        self._metrics.arena_bytes.labels(arena.name).set(arena.taken)
+        if arena.taken > settings.arena_bytes:
+            self._empty(arena)
+            raise MemoryError(f"its counts take more than ISONOMY_ARENA_BYTES={settings.arena_bytes} bytes")
+        if self._taken > settings.worker_bytes:
+            largest = max(self._arenas.values(), key=lambda each: each.taken)
+            self._empty(largest)
+            why = f"it is the largest, and all arenas take more than ISONOMY_WORKER_BYTES={settings.worker_bytes} bytes"
+            if largest is arena:
+                raise MemoryError(why)
+            self._stops.stop(largest, why)
+
+    def _empty(self, arena: RatedArena) -> None:
+        """Let an arena's counts go: they are loaded again from the last save when it is tried again."""
+        arena.state.boards.clear()
+        arena.bytes.clear()
+        self._taken, arena.taken = self._taken - arena.taken, 0
 
     def _fields(self, arena: RatedArena) -> dict[str, bytes]:
         return arena.snapshots.encode(arena.state, arena.unsaved)
@@ -277,7 +300,9 @@ class RatingsStage(FoldStage[RatedArena]):
 
     def _let_go(self) -> None:
         super()._let_go()
+        self._taken = 0
         for arena in self._arenas.values():
+            arena.taken = 0
             if arena.solving:
                 arena.solving.given_up.set()
 

@@ -19,13 +19,13 @@ from streams.contracts.settings import Settings
 from streams.contracts.view import Board
 from streams.folding.stage import FoldStage
 from streams.folding.store import Store
-from streams.ledger.codec import Block, encode_block
+from streams.ledger.codec import Block, encode_block, encode_notice
 from streams.log import Rebalanced
 from streams.ratings import elo
 from streams.ratings.stage import RatingsStage
 from streams.unreadable import UnreadableBatch
 from tests.simulation.redis import Server
-from tests.unit.folds.making import block, vote
+from tests.unit.folds.making import block, notice, vote
 
 SETTINGS = Settings(topic_prefix="", refresh_seconds=0.0, refresh_share=1.0, snapshot_seconds=1.0)
 KEYS = SETTINGS.keys
@@ -72,6 +72,11 @@ class Ledger:
         votes = [vote("x", "y", language=language, tstamp=float(at))]
         made: Block = replace(block(votes, first=first, recorded=at * 1_000), arena=arena)
         self.records += [(arena, piece) for piece in encode_block(made)]
+
+    def declare(self, arena: str, name: str, *, first: int, gone: bool = False) -> None:
+        """Append the notice at offset `first` of its partition of models."""
+        made = replace(notice(name, first), arena=arena)
+        self.records.append((arena, encode_notice(replace(made, model=None) if gone else made)))
 
     def entries(self, begin: int, end: int) -> list[Any]:
         """The records from `begin` up to `end`."""

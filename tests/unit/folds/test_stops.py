@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -168,6 +169,35 @@ async def test_series_of_arenas_that_are_gone_go_too(world: World) -> None:
     await fold._take_over(fold._log, [LEDGER])
     await world.fold(fold)
     assert named() == {"text"}
+
+
+@pytest.mark.parametrize("kind", FOLDS)
+async def test_an_arena_that_declares_without_end_is_stopped_and_the_others_go_on(
+    world: World, kind: type[FoldStage[Any]]
+) -> None:
+    for at in range(40):
+        world.ledger.declare("vision", f"model-{at}", first=at)
+    world.ledger.add("text", first=0)
+    fold = await world.take_over(kind)
+    fold._settings = replace(fold._settings, max_declared=20)
+    await world.fold(fold)
+    await check(fold)
+    assert "ISONOMY_MAX_DECLARED=20" in said(world)[fold.name].why
+    assert not said(world, "text")
+    assert fold._arenas["text"].state.position == len(world.ledger.records)
+
+
+async def test_withdrawals_of_what_was_never_known_are_not_remembered(world: World) -> None:
+    world.ledger.declare("vision", "real", first=0)
+    for at in range(1, 40):
+        world.ledger.declare("vision", f"invented-{at}", first=at, gone=True)
+    world.ledger.declare("vision", "real", first=40, gone=True)
+    fold = await world.take_over(FairnessStage)
+    await world.fold(fold)
+    facts = fold._arenas["vision"].state.scene.facts
+    assert list(facts.roster.models) == ["real"]
+    assert not facts.roster.registry
+    assert facts.notices == 41
 
 
 def test_what_somebody_else_wrote_is_no_stop() -> None:
