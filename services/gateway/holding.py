@@ -9,6 +9,9 @@ from services.web.refusal import Refusal, Refused, retry_after
 SHARE = 4
 """One key may hold this part of all: a fourth."""
 RETRY_SECONDS = 1.0
+REQUEST_BYTES = 8_192
+"""What a request holds besides its body: a socket, its headers, its place in the queue. So that a key may have two
+thousand requests under way by default, however small, and not all that a process may open."""
 
 
 @dataclass(slots=True)
@@ -50,11 +53,11 @@ class Holding:
 class Held:
     """What one request holds; use as a context manager.
 
-    >>> holding = Holding(400)
+    >>> holding = Holding(40_000)
     >>> with Held(holding, "key") as held:
     ...     held.more(60)
     ...     holding.total
-    60
+    8252
     >>> holding.total, holding.of
     (0, {})
     """
@@ -64,7 +67,8 @@ class Held:
     size: int = 0
 
     def __enter__(self) -> Held:
-        """Nothing is held yet."""
+        """Hold the request itself; raises `Refused`."""
+        self.more(REQUEST_BYTES)
         return self
 
     def __exit__(self, *_: object) -> None:

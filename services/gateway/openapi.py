@@ -114,12 +114,16 @@ def _declaration(model: Document) -> Document:
 _MEANING = {
     400: "The body is empty, not UTF-8, not JSON or nests too deeply.",
     401: "No bearer key, or one that is not known.",
-    403: "The key may not write to this arena; nothing was written.",
+    403: "The key may not write to this arena, or to no further one (`too_many_arenas`); nothing was written.",
     408: "The body did not arrive in time.",
     413: "The body is too large or has too many items.",
     415: "The Content-Encoding is not supported.",
     422: "The record cannot be used.",
-    429: "The key has sent more votes than it may; Retry-After says when to try again.",
+    429: (
+        "The key has sent more votes than it may (`rate_limited`), almost nothing that can be used (`key_quarantined`: "
+        "`detail` says what was refused first), or different models without end (`too_many_models`). Retry-After says "
+        "when to try again."
+    ),
     503: "Kafka cannot take records (`unavailable`) or has not acknowledged them (`unconfirmed`); try again.",
 }
 
