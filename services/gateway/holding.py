@@ -16,7 +16,7 @@ thousand requests under way by default, however small, and not all that a proces
 
 @dataclass(slots=True)
 class Holding:
-    """What is held, from the first piece of a body until the request is answered.
+    """What is held, from the first piece of a body until the request is answered, and a large answer until it is read.
 
     Parameters
     ----------
@@ -36,8 +36,12 @@ class Holding:
             detail = f"the requests under way {whose} hold as much as they may: send fewer at once"
             reason = Refusal.RATE_LIMITED if mine > self.limit // SHARE else Refusal.UNAVAILABLE
             raise Refused(reason, detail, retry_after(RETRY_SECONDS))
+        self.keep(key, size)
+
+    def keep(self, key: str, size: int) -> None:
+        """Hold so many bytes more for a key, room or not: what follows waits for it."""
         self.total += size
-        self.of[key] = mine
+        self.of[key] = self.of.get(key, 0) + size
 
     def release(self, key: str, size: int) -> None:
         """Hold so many bytes no more."""

@@ -20,6 +20,7 @@ from services.gateway.holding import REQUEST_BYTES, SHARE, Held, Holding
 from services.gateway.incoming import read_body
 from services.gateway.lane import Record
 from services.gateway.produce import Unavailable
+from services.gateway.unread import Unread
 from services.web.answers import json_response
 from services.web.keys import Key
 from services.web.refusal import Refusal, Refused, retry_after
@@ -98,7 +99,7 @@ class Write:
         except Refused as refused:
             self._outcomes.labels(refused.reason).inc(len(items))
             raise
-        return self._answer(votes)
+        return self._answer(key, votes)
 
     def _admit(self, key: Key, votes: Votes, items: int) -> Votes:
         """The votes that the key may send, the others rejected; raises `Refused` when it may not write to an arena."""
@@ -147,10 +148,10 @@ class Write:
             again = "some or all may be written: send the same again, with the same ids, which count once"
             raise Refused(Refusal.UNCONFIRMED, f"{error.detail}; {again}", retry_after(RETRY_SECONDS)) from None
 
-    def _answer(self, votes: Votes) -> Response:
+    def _answer(self, key: Key, votes: Votes) -> Response:
         accepted = len(votes.records)
         self._accepted.inc(accepted)
         for rejected in votes.rejected:
             self._outcomes.labels(rejected.reason).inc()
         status = 422 if votes.rejected and not accepted else 202
-        return json_response(VotesAnswer(accepted, votes.rejected), status)
+        return Unread(VotesAnswer(accepted, votes.rejected), status, self._holding, key.name)

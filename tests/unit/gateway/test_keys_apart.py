@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -33,9 +34,8 @@ class Keys:
         self.write(*WORDS)
         settings = replace(Settings(api_keys_file=self.path), **changes)  # type: ignore[arg-type]
         log, metrics = ListLog(), Metrics()
-        client = httpx.AsyncClient(
-            transport=httpx.ASGITransport(create_gateway(settings, metrics, log=log)), base_url="http://gateway"
-        )
+        self.app = create_gateway(settings, metrics, log=log)
+        client = httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://gateway")
         self.gateway = Gateway(client, log, metrics, {})
 
     def write(self, *names: str) -> None:
@@ -43,6 +43,11 @@ class Keys:
 
     async def send(self, key: str, content: bytes, path: str = VOTES, method: str = "POST") -> httpx.Response:
         return await self.gateway.client.request(method, path, content=content, headers=self._headers[key])
+
+    def scope(self, key: str) -> dict[str, Any]:
+        """Of a request as a server hands it over."""
+        headers = [(b"authorization", self._headers[key]["Authorization"].encode())]
+        return {"type": "http", "method": "POST", "path": VOTES, "query_string": b"", "headers": headers}
 
     async def series(self, name: str) -> dict[str, float]:
         """Value of each key's series, as scraped."""
@@ -186,4 +191,30 @@ async def test_a_key_has_so_many_requests_under_way_however_small(tmp_path: Path
     go_on.set()
     assert [(await each).status_code for each in three] == [202] * 3
     keys.gateway.log.send = send  # type: ignore[method-assign]
+    assert (await keys.send("bad", vote())).status_code == 202
+
+
+async def test_an_answer_that_nobody_reads_is_held_against_its_key_and_no_other(tmp_path: Path, vote: MakeVote) -> None:
+    keys = Keys(tmp_path, bodies_limit=4 * 200_000, body_limit=100_000)
+    body = b"[" + b"{}," * 3_000 + b",".join([vote()] * 400) + b"]"  # nine in ten: not set aside
+    read, written = asyncio.Event(), asyncio.Event()
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body}
+
+    async def send(message: Any) -> None:
+        if len(sent) == 2:  # as uvicorn does: a further piece waits until the client has read those before
+            written.set()
+            await read.wait()
+        sent.append(message)
+
+    slow = asyncio.create_task(keys.app(keys.scope("bad"), receive, send))
+    await written.wait()
+    assert len(sent[1]["body"]) > 200_000
+    response = await keys.send("bad", vote())
+    assert (response.status_code, response.json()["error"]["reason"]) == (429, "rate_limited")
+    assert (await keys.send("star", vote())).status_code == 202
+    read.set()
+    await slow
     assert (await keys.send("bad", vote())).status_code == 202
