@@ -11,7 +11,9 @@ import msgspec
 from services.gateway.answers import ModelAnswer, VotesAnswer
 from services.gateway.body import MAX_VOTES
 from services.web.answers import ErrorAnswer
+from services.web.described import error_described
 from streams.contracts.model import Model
+from streams.contracts.names import NAME_PATTERN
 from streams.contracts.vote import ARENA_PATTERN, Vote
 
 Document = dict[str, Any]
@@ -68,7 +70,7 @@ def _paths() -> Document:
         "/v1/arenas/{arena}/models/{model}": {
             "parameters": [
                 _path("arena", {"type": "string", "pattern": ARENA_PATTERN}),
-                _path("model", {"type": "string", "minLength": 1, "maxLength": 128}),
+                _path("model", {"type": "string", "minLength": 1, "maxLength": 128, "pattern": NAME_PATTERN}),
             ],
             "put": {
                 "operationId": "declareModel",
@@ -104,10 +106,12 @@ def _declaration(model: Document) -> Document:
     schema = copy.deepcopy(model)
     schema["title"] = "Declaration"
     schema["description"] = (
-        "What an arena declares of a model. `arena` and `model` are taken from the path and must agree with it when "
-        "they are given; `tstamp` is the time of the request unless it is given."
+        "What an arena declares of a model. `arena` and `model` are taken from the path: a body need not name them, "
+        "and must agree with the path when it does. `tstamp` is the time of the request unless it is given."
     )
     schema["required"] = [name for name in schema["required"] if name not in ("arena", "model", "tstamp")]
+    for name in ("arena", "model"):
+        del schema["properties"][name]
     return schema
 
 
@@ -129,7 +133,7 @@ _MEANING = {
 
 
 def _errors(*statuses: int) -> Document:
-    return {str(status): _content(_MEANING[status], _ref("ErrorAnswer")) for status in statuses}
+    return {str(status): error_described(status, _MEANING[status]) for status in statuses}
 
 
 def _content(description: str, schema: Document) -> Document:

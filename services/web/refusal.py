@@ -40,6 +40,8 @@ class Refusal(StrEnum):
     """The URL is not one that we deliver to."""
     INVALID_SECRET = "invalid_secret"  # noqa: S105 -- a reason, not a secret
     """The signing secret cannot be used."""
+    NOT_SIGNED = "not_signed"
+    """The subscription's messages are not signed, so there is no secret to change."""
     TOO_MANY_SUBSCRIPTIONS = "too_many_subscriptions"
     """The key holds as many subscriptions as it may."""
     NOT_FAILED = "not_failed"
@@ -68,6 +70,7 @@ STATUS: dict[Refusal | Reason, int] = {
     Refusal.TOO_MANY_MODELS: 429,
     Refusal.ADDRESS_REFUSED: 422,
     Refusal.INVALID_SECRET: 422,
+    Refusal.NOT_SIGNED: 409,
     Refusal.TOO_MANY_SUBSCRIPTIONS: 422,
     Refusal.NOT_FAILED: 409,
     Refusal.UNAVAILABLE: 503,
