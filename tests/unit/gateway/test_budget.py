@@ -31,6 +31,16 @@ def test_a_name_that_is_used_again_stays_and_the_one_that_was_not_makes_room() -
     assert budget.use("a", "two", DAY + 1.5) == 0.5
 
 
+@given(st.lists(st.text("vwxyz", min_size=1, max_size=2), unique=True), st.sets(st.sampled_from("vwxyz")))
+def test_many_at_once_are_as_many_one_by_one(names: list[str], before: set[str]) -> None:
+    together, single = Budget[str](3), Budget[str](3)
+    for each in sorted(before):
+        assert together.use("a", each, 0.0) == single.use("a", each, 0.0)
+    assert together.use_all("a", names, 1.0) == {name for name in names if single.use("a", name, 1.0)}
+    assert together.used == single.used
+    assert Budget[str](0).use_all("a", names, 1.0) == set()
+
+
 def test_holders_of_yesterday_are_forgotten_and_nothing_grows() -> None:
     budget = Budget[str](5)
     for day in range(10):
