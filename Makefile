@@ -45,6 +45,7 @@ test: $(READY) fresh ## Run every test, on the embedded broker
 	@deploy/ensure-page --tests
 	@deploy/ensure-chromium
 	@deploy/ensure-prometheus
+	@deploy/ensure-schemathesis >/dev/null || true
 	@# Once, before three do it at the same time.
 	@$(BIN)/python deploy/warm-numba
 	@# Three at a time: what starts servers waits most of the time (tests/conftest.py). It comes first, as collected.
@@ -63,6 +64,12 @@ test-kafka: $(READY) fresh ## Run the integration and crash tests on Apache Kafk
 fuzz: $(READY) fresh ## Try a million inputs on each parser that a stranger reaches (ARGS='--target votes --inputs 1000')
 	@$(BIN)/python deploy/warm-numba
 	@$(BIN)/python -m tests.fuzz --inputs 1000000 --processes 2 $(ARGS)
+
+.PHONY: doors
+doors: $(READY) fresh ## Hold gateway and board against their OpenAPI documents with thousands of requests
+	@deploy/ensure-redis
+	@deploy/ensure-schemathesis >/dev/null
+	@ISONOMY_TEST_EXAMPLES=$${ISONOMY_TEST_EXAMPLES:-500} $(BIN)/python -m pytest -q tests/integration/test_openapi.py $(ARGS)
 
 .PHONY: models
 models: ## Explore the models of intake, folds and herald to their bounds (Rust's cargo needed)

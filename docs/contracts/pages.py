@@ -11,6 +11,8 @@ from itertools import pairwise
 from flow import PURPOSE, flows_of
 from prometheus_client import Counter, Gauge, Histogram
 
+from services.web import refusal as refusal_module
+from services.web.refusal import STATUS, Refusal
 from streams.contracts import reasons as reasons_module
 from streams.contracts.keys import Keys
 from streams.contracts.metrics import Metrics
@@ -25,15 +27,23 @@ _GENERATED = "Made by `docs/contracts/generate.py` from `{source}`; do not edit.
 
 
 def reasons() -> str:
-    """`reasons.md`: the closed set, with the meanings that stand beside the members."""
+    """`reasons.md`: the closed sets, with the meanings that stand beside the members."""
     meanings = member_docstrings(inspect.getsource(reasons_module), Reason.__name__)
     listed = make_table(("reason", "meaning"), [(f"`{reason}`", meanings[reason.name]) for reason in Reason])
+    refusals = member_docstrings(inspect.getsource(refusal_module), Refusal.__name__)
     return make_page(
         "Reasons",
         "streams/contracts/reasons.py",
         "Why a vote or a model record cannot be used. The set is closed: the header `reason` of a dead letter and the"
         " `reason` of an item that the gateway rejects are one of these words. A new one is a change of the contract.",
         listed,
+        '## Refusals\n\nWhy an HTTP door refuses a whole request: the `reason` of its answer `{"error": {"reason",'
+        ' "detail"}}` is one of these, or of the words above where the body, or the one record in it, cannot be used'
+        " (from `services/web/refusal.py`). 429 and 503 say in `Retry-After` when to try again.",
+        make_table(
+            ("reason", "status", "meaning"),
+            [(f"`{each}`", str(STATUS[each]), refusals[each.name]) for each in Refusal],
+        ),
     )
 
 

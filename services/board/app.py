@@ -16,7 +16,8 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Match, Mount, Route
+from starlette.types import Scope
 
 from services.board.fast import Fast
 from services.board.follow import Follow
@@ -146,7 +147,7 @@ def create_board(
                 if redis is not None:
                     await redis.close()
 
-    everything: list[BaseRoute] = [*routes, Mount("/static", static), Mount("/", page)]
+    everything: list[BaseRoute] = [*routes, Mount("/static", static), Rest("/", page)]
     counted = (metrics.board_requests, metrics.board_request_seconds)
     app = Starlette(
         routes=everything,
@@ -161,6 +162,16 @@ def create_board(
     app.state.stop = hub.stop
     app.state.views, app.state.hub = views, hub
     return app
+
+
+class Rest(Mount):
+    """What no route has; only GET and HEAD, or it would answer for the routes, with its own methods in `Allow`."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Match other methods in part: the first route that does so answers."""
+        match, child = super().matches(scope)
+        other = match is Match.FULL and scope["method"] not in ("GET", "HEAD")
+        return (Match.PARTIAL if other else match), child
 
 
 async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:

@@ -11,6 +11,7 @@ import msgspec
 from services.board.ordering import Rating
 from services.board.state import Stream
 from services.web.answers import ErrorAnswer
+from services.web.described import error_described
 from streams.contracts.alert import Alert
 from streams.contracts.history import ArenaHistory, ModelHistory
 from streams.contracts.topics import FAIRNESS_GROUP, RATINGS_GROUP
@@ -195,7 +196,7 @@ def _view(name: str, summary: str, schema: Document, *parameters: Document, medi
 
 
 def _error(status: int) -> Document:
-    return {"description": _MEANING[status], "content": {"application/json": {"schema": _ref("ErrorAnswer")}}}
+    return error_described(status, _MEANING[status])
 
 
 def _parameter(name: str, where: str, schema: Document) -> Document:

@@ -53,7 +53,8 @@ def create_gateway(
     """
     topics = [settings.topic(VOTES.name), settings.topic(MODELS.name)]
     records = log or KafkaLog(settings, topics, new_producer)
-    write = Write(settings, metrics, Gate(settings), records)
+    gate = Gate(settings, metrics)
+    write = Write(settings, metrics, gate, records)
     description = openapi()
 
     async def healthz(_: Request) -> Response:
@@ -66,6 +67,7 @@ def create_gateway(
         return json_response({"status": "ready"})
 
     async def series(_: Request) -> Response:
+        gate.measure()
         return Response(generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     async def described(_: Request) -> Response:

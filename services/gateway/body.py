@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
+from itertools import count
+from operator import attrgetter
 
 import msgspec
 import numpy as np
@@ -35,6 +37,8 @@ class Votes:
         Key and value of each good vote; the value is the item as it was sent, unknown fields included.
     arenas
         Each arena among them, with the index of its first vote.
+    arena_of
+        The arena of each record.
     rejected
         The other items.
     """
@@ -42,6 +46,21 @@ class Votes:
     records: list[tuple[bytes, bytes | None]]
     arenas: dict[str, int]
     rejected: list[Rejected]
+    arena_of: list[str]
+
+    def without(self, arenas: Set[str], why: Callable[[str], str]) -> Votes:
+        """The same with the votes of some arenas rejected; `why` says of an arena what a person should know."""
+        kept = Votes([], {arena: at for arena, at in self.arenas.items() if arena not in arenas}, [*self.rejected], [])
+        unused = {each.index for each in self.rejected}
+        indices = (index for index in count() if index not in unused)
+        for index, record, arena in zip(indices, self.records, self.arena_of, strict=False):
+            if arena in arenas:
+                kept.rejected.append(Rejected(index, Reason.TOO_MANY_ARENAS, why(arena)))
+            else:
+                kept.records.append(record)
+                kept.arena_of.append(arena)
+        kept.rejected.sort(key=attrgetter("index"))
+        return kept
 
 
 def is_ndjson(content_type: str) -> bool:
@@ -87,7 +106,7 @@ def split_body(body: bytes, ndjson: bool) -> Sequence[Item]:
 
 def read_votes(items: Sequence[Item], arrived: float) -> Votes:
     """Decode and check every item with the contract's own `parse_vote`, as intake will do again, with more patience."""
-    votes = Votes([], {}, [])
+    votes = Votes([], {}, [], [])
     for index, item in enumerate(items):
         value = bytes(item)
         try:
@@ -97,6 +116,7 @@ def read_votes(items: Sequence[Item], arrived: float) -> Votes:
         else:
             votes.records.append((vote.id.encode(), value))
             votes.arenas.setdefault(vote.arena, index)
+            votes.arena_of.append(vote.arena)
     return votes
 
 

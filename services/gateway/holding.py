@@ -9,11 +9,14 @@ from services.web.refusal import Refusal, Refused, retry_after
 SHARE = 4
 """One key may hold this part of all: a fourth."""
 RETRY_SECONDS = 1.0
+REQUEST_BYTES = 8_192
+"""What a request holds besides its body: a socket, its headers, its place in the queue. So that a key may have two
+thousand requests under way by default, however small, and not all that a process may open."""
 
 
 @dataclass(slots=True)
 class Holding:
-    """What is held, from the first piece of a body until the request is answered.
+    """What is held, from the first piece of a body until the request is answered, and a large answer until it is read.
 
     Parameters
     ----------
@@ -33,8 +36,12 @@ class Holding:
             detail = f"the requests under way {whose} hold as much as they may: send fewer at once"
             reason = Refusal.RATE_LIMITED if mine > self.limit // SHARE else Refusal.UNAVAILABLE
             raise Refused(reason, detail, retry_after(RETRY_SECONDS))
+        self.keep(key, size)
+
+    def keep(self, key: str, size: int) -> None:
+        """Hold so many bytes more for a key, room or not: what follows waits for it."""
         self.total += size
-        self.of[key] = mine
+        self.of[key] = self.of.get(key, 0) + size
 
     def release(self, key: str, size: int) -> None:
         """Hold so many bytes no more."""
@@ -50,11 +57,11 @@ class Holding:
 class Held:
     """What one request holds; use as a context manager.
 
-    >>> holding = Holding(400)
+    >>> holding = Holding(40_000)
     >>> with Held(holding, "key") as held:
     ...     held.more(60)
     ...     holding.total
-    60
+    8252
     >>> holding.total, holding.of
     (0, {})
     """
@@ -64,7 +71,8 @@ class Held:
     size: int = 0
 
     def __enter__(self) -> Held:
-        """Nothing is held yet."""
+        """Hold the request itself; raises `Refused`."""
+        self.more(REQUEST_BYTES)
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -11,7 +11,9 @@ import msgspec
 from services.gateway.answers import ModelAnswer, VotesAnswer
 from services.gateway.body import MAX_VOTES
 from services.web.answers import ErrorAnswer
+from services.web.described import error_described
 from streams.contracts.model import Model
+from streams.contracts.names import NAME_PATTERN
 from streams.contracts.vote import ARENA_PATTERN, Vote
 
 Document = dict[str, Any]
@@ -66,27 +68,26 @@ def _paths() -> Document:
             }
         },
         "/v1/arenas/{arena}/models/{model}": {
-            "parameters": [
-                _path("arena", {"type": "string", "pattern": ARENA_PATTERN}),
-                _path("model", {"type": "string", "minLength": 1, "maxLength": 128}),
-            ],
+            "parameters": [_path("arena", {"type": "string", "pattern": ARENA_PATTERN})],
             "put": {
+                "parameters": [_path("model", _MODEL | {"pattern": NAME_PATTERN})],
                 "operationId": "declareModel",
                 "summary": "Declare a model, or what has changed of it",
                 "security": [{"key": []}],
                 "requestBody": {"required": True, "content": {"application/json": {"schema": _ref("Declaration")}}},
                 "responses": {
                     "202": _content("The record is in Kafka.", _ref("ModelAnswer")),
-                    **_errors(400, 401, 403, 408, 413, 415, 422, 429, 503),
+                    **_errors(400, 401, 403, 404, 408, 413, 415, 422, 429, 503),
                 },
             },
             "delete": {
+                "parameters": [_path("model", _MODEL)],  # a name from before the rule of what may stand in one
                 "operationId": "removeModel",
                 "summary": "Remove a model's record (to retire a model, declare it `retired`)",
                 "security": [{"key": []}],
                 "responses": {
                     "202": _content("The removal is in Kafka.", _ref("ModelAnswer")),
-                    **_errors(401, 403, 422, 429, 503),
+                    **_errors(401, 403, 404, 422, 429, 503),
                 },
             },
         },
@@ -104,28 +105,36 @@ def _declaration(model: Document) -> Document:
     schema = copy.deepcopy(model)
     schema["title"] = "Declaration"
     schema["description"] = (
-        "What an arena declares of a model. `arena` and `model` are taken from the path and must agree with it when "
-        "they are given; `tstamp` is the time of the request unless it is given."
+        "What an arena declares of a model. `arena` and `model` are taken from the path: a body need not name them, "
+        "and must agree with the path when it does. `tstamp` is the time of the request unless it is given."
     )
     schema["required"] = [name for name in schema["required"] if name not in ("arena", "model", "tstamp")]
+    for name in ("arena", "model"):
+        del schema["properties"][name]
     return schema
 
 
+_MODEL: Document = {"type": "string", "minLength": 1, "maxLength": 128}
 _MEANING = {
     400: "The body is empty, not UTF-8, not JSON or nests too deeply.",
     401: "No bearer key, or one that is not known.",
-    403: "The key may not write to this arena; nothing was written.",
+    403: "The key may not write to this arena, or to no further one (`too_many_arenas`); nothing was written.",
+    404: "The path is none of a model: it has no arena, or a line's end in the model's name.",
     408: "The body did not arrive in time.",
     413: "The body is too large or has too many items.",
     415: "The Content-Encoding is not supported.",
     422: "The record cannot be used.",
-    429: "The key has sent more votes than it may; Retry-After says when to try again.",
+    429: (
+        "The key has sent more votes than it may (`rate_limited`), almost nothing that can be used (`key_quarantined`: "
+        "`detail` says what was refused first), or different models without end (`too_many_models`). Retry-After says "
+        "when to try again."
+    ),
     503: "Kafka cannot take records (`unavailable`) or has not acknowledged them (`unconfirmed`); try again.",
 }
 
 
 def _errors(*statuses: int) -> Document:
-    return {str(status): _content(_MEANING[status], _ref("ErrorAnswer")) for status in statuses}
+    return {str(status): error_described(status, _MEANING[status]) for status in statuses}
 
 
 def _content(description: str, schema: Document) -> Document:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from starlette.requests import Request
@@ -16,10 +17,11 @@ from services.gateway.answers import ModelAnswer, VotesAnswer
 from services.gateway.body import Votes, is_ndjson, read_votes, split_body
 from services.gateway.declared import key_of, read_model
 from services.gateway.gate import Gate
-from services.gateway.holding import SHARE, Held, Holding
+from services.gateway.holding import REQUEST_BYTES, SHARE, Held, Holding
 from services.gateway.incoming import read_body
 from services.gateway.lane import Record
 from services.gateway.produce import Unavailable
+from services.gateway.unread import Unread
 from services.web.answers import json_response
 from services.web.keys import Key
 from services.web.refusal import Refusal, Refused, retry_after
@@ -62,7 +64,7 @@ class Write:
         self._accepted = metrics.gateway_votes.labels("accepted")
         self._gate = gate
         self._log = log
-        self._holding = Holding(max(settings.bodies_limit, SHARE * settings.body_limit))
+        self._holding = Holding(max(settings.bodies_limit, SHARE * (settings.body_limit + REQUEST_BYTES)))
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="votes")
 
     async def _beside(self, act: Callable[..., R], *given: Any) -> R:
@@ -80,8 +82,10 @@ class Write:
         large = len(body) > LARGE_BYTES
         try:
             items = await self._beside(split_body, body, ndjson) if large else split_body(body, ndjson)
-        except Refused:
-            self._gate.charge(key, 1 + len(body) // LEAST_BYTES)  # what is refused whole was read all the same
+        except Refused as refused:
+            about = 1 + len(body) // LEAST_BYTES
+            self._gate.charge(key, about)  # what is refused whole was read all the same
+            self._gate.note_refused(key, refused, about)
             raise
         try:
             try:
@@ -91,28 +95,47 @@ class Write:
                 raise
             now = time.time()
             votes = await self._beside(read_votes, items, now) if large else read_votes(items, now)
-            for arena, index in votes.arenas.items():
-                self._gate.arena(key, arena, f"item {index}: ")
+            votes = await self._admit(key, votes, len(items))
             await self._send(VOTES.name, votes.records)
         except Refused as refused:
             self._outcomes.labels(refused.reason).inc(len(items))
             raise
-        return self._answer(votes)
+        return self._answer(key, votes)
+
+    async def _admit(self, key: Key, votes: Votes, items: int) -> Votes:
+        """The votes that the key may send, the others rejected; raises `Refused` when it may not write to an arena."""
+        try:
+            for arena, index in votes.arenas.items():
+                self._gate.arena(key, arena, f"item {index}: ")
+        except Refused as refused:
+            self._gate.note_refused(key, refused, items)
+            raise
+        if beyond := self._gate.beyond(key, votes.arenas):
+            votes = await self._beside(votes.without, beyond, partial(self._gate.too_many_arenas, key))
+        first = f"{votes.rejected[0].reason}: {votes.rejected[0].detail}" if votes.rejected else ""
+        self._gate.note(key, items, len(votes.rejected), first)
+        return votes
 
     async def model(self, request: Request) -> Response:
         """PUT and DELETE /v1/arenas/{arena}/models/{model}."""
         key = self._gate.enter(request)
         arena, model = request.path_params["arena"], request.path_params["model"]
-        self._gate.arena(key, arena)
-        self._gate.spend(key, 1)
-        record: Record
-        if request.method == "DELETE":
-            record = (key_of(arena, model), None)
-        else:
-            with Held(self._holding, key.name) as held:
-                body = await read_body(request, min(self._settings.body_limit, MAX_RECORD_BYTES), held.more)
-                record = read_model(body, arena, model, time.time())
-        await self._send(MODELS.name, [record])
+        with Held(self._holding, key.name) as held:
+            try:
+                self._gate.arena(key, arena)
+                self._gate.spend(key, 1)
+                record: Record
+                if request.method == "DELETE":
+                    record = (key_of(arena, model), None)
+                else:
+                    body = await read_body(request, min(self._settings.body_limit, MAX_RECORD_BYTES), held.more)
+                    record = read_model(body, arena, model, time.time())
+                self._gate.model(key, arena, model)
+            except Refused as refused:
+                self._gate.note_refused(key, refused, 1)
+                raise
+            self._gate.note(key, 1)
+            await self._send(MODELS.name, [record])
         return json_response(ModelAnswer(arena, model), 202)
 
     async def _send(self, topic: str, records: Sequence[Record]) -> None:
@@ -126,10 +149,10 @@ class Write:
             again = "some or all may be written: send the same again, with the same ids, which count once"
             raise Refused(Refusal.UNCONFIRMED, f"{error.detail}; {again}", retry_after(RETRY_SECONDS)) from None
 
-    def _answer(self, votes: Votes) -> Response:
+    def _answer(self, key: Key, votes: Votes) -> Response:
         accepted = len(votes.records)
         self._accepted.inc(accepted)
         for rejected in votes.rejected:
             self._outcomes.labels(rejected.reason).inc()
         status = 422 if votes.rejected and not accepted else 202
-        return json_response(VotesAnswer(accepted, votes.rejected), status)
+        return Unread(VotesAnswer(accepted, votes.rejected), status, self._holding, key.name)

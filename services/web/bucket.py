@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass, field
 
 
@@ -62,6 +63,10 @@ class Limiter:
             bucket = self._bucket(name)
             bucket.wait(0, now)  # what came in until now
             bucket.tokens = max(bucket.tokens - votes, -bucket.burst)
+
+    def keep(self, names: Set[str]) -> None:
+        """Forget all other keys."""
+        self.buckets = {name: bucket for name, bucket in self.buckets.items() if name in names}
 
     def _bucket(self, name: str) -> Bucket:
         bucket = self.buckets.get(name)

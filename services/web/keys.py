@@ -120,6 +120,8 @@ class KeyRing:
     def __init__(self, path: Path | None) -> None:
         self._path = path
         self._keys: dict[str, Key] = {}
+        self.names: frozenset[str] = frozenset()
+        """Of all keys; another object each time the file is read."""
         self._seen: tuple[int, int, int] | None = None
         self._next_check = 0.0
         if path is not None:
@@ -151,6 +153,7 @@ class KeyRing:
                 return
             self._seen = seen  # before reading: a bad file is complained of once, not once a second
             self._keys = parse_keys(path.read_text())
+            self.names = frozenset(key.name for key in self._keys.values())
         except InvalidKeyFile as error:
             raise InvalidKeyFile(f"{path}: {error}") from None
         except (OSError, UnicodeDecodeError) as error:

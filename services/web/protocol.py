@@ -144,7 +144,7 @@ class Protocol(HttpToolsProtocol):
         if not self.flow.read_paused:
             self._allowed -= LOOK_SECONDS
         if self._allowed + self._came / ARRIVE_BYTES <= 0:
-            if self._came:
+            if self._came or self._in_headers:
                 self._end(HTTPStatus.REQUEST_TIMEOUT)
             else:  # a browser that opened a connection in case it needs one
                 self.transport.close()

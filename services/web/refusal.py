@@ -32,10 +32,16 @@ class Refusal(StrEnum):
     """The body is not what its Content-Encoding says."""
     RATE_LIMITED = "rate_limited"
     """The key has sent more votes, or asked for more, than it may."""
+    KEY_QUARANTINED = "key_quarantined"
+    """Almost everything that the key sent was refused for what it holds."""
+    TOO_MANY_MODELS = "too_many_models"
+    """The key has declared or removed as many different models of this arena within a day as it may."""
     ADDRESS_REFUSED = "address_refused"
     """The URL is not one that we deliver to."""
     INVALID_SECRET = "invalid_secret"  # noqa: S105 -- a reason, not a secret
     """The signing secret cannot be used."""
+    NOT_SIGNED = "not_signed"
+    """The subscription's messages are not signed, so there is no secret to change."""
     TOO_MANY_SUBSCRIPTIONS = "too_many_subscriptions"
     """The key holds as many subscriptions as it may."""
     NO_CONSENT = "no_consent"
@@ -64,8 +70,11 @@ STATUS: dict[Refusal | Reason, int] = {
     Refusal.UNSUPPORTED_ENCODING: 415,
     Refusal.INVALID_ENCODING: 400,
     Refusal.RATE_LIMITED: 429,
+    Refusal.KEY_QUARANTINED: 429,
+    Refusal.TOO_MANY_MODELS: 429,
     Refusal.ADDRESS_REFUSED: 422,
     Refusal.INVALID_SECRET: 422,
+    Refusal.NOT_SIGNED: 409,
     Refusal.TOO_MANY_SUBSCRIPTIONS: 422,
     Refusal.NO_CONSENT: 409,
     Refusal.NOTHING_TO_CONFIRM: 409,
@@ -79,6 +88,8 @@ STATUS: dict[Refusal | Reason, int] = {
     Reason.INVALID_JSON: 400,
     Reason.TOO_DEEP: 400,
     Reason.TOO_LARGE: 413,
+    # Of the key, not of the record.
+    Reason.TOO_MANY_ARENAS: 403,
 }
 
 

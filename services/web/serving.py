@@ -13,6 +13,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from services.web.protocol import Protocol
+from services.web.seldom import Seldom
 
 KEEP_ALIVE_SECONDS = 75
 """Longer than the idle time of common load balancers (60 s), or they meet a connection that was just closed."""
@@ -72,6 +73,7 @@ def serve_app(app: Starlette, host: str, port: int, grace: int, stopping: Callab
         When the port is taken.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("uvicorn.error").addFilter(Seldom())
     config = uvicorn.Config(
         app,
         host=host,

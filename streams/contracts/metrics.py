@@ -40,6 +40,17 @@ class Metrics:
         # outcome: accepted, a Reason, or why the whole request was refused (rate_limited, unavailable, …).
         self.gateway_votes = self._counter("gateway_votes", "Votes by what became of them.", "outcome")
 
+        # `key`: its name in the key file; a key that has left the file has no series.
+        self.key_quarantined = self._gauge(
+            "gateway_key_quarantined", "1 while a key is answered 429 for what it sent; keys that have sent.", "key"
+        )
+        self.quarantine_refusals = self._counter(
+            "gateway_quarantine_refusals", "Requests refused because their key was quarantined.", "key"
+        )
+        self.key_arenas = self._gauge(
+            "gateway_key_arenas", "Different arenas that a key for all arenas wrote to within a day.", "key"
+        )
+
         # --- board -------------------------------------------------------------------------------------------------
         self.board_requests = self._counter("board_requests", "HTTP requests answered.", "route", "status")
         self.board_request_seconds = self._histogram(

@@ -40,6 +40,8 @@ class Reason(StrEnum):
     """`tstamp` is more than five minutes (at the gateway: four) after the time at which the record arrived."""
     INVALID_FIELD = "invalid_field"
     """Any other field is not of its type or range."""
+    TOO_MANY_ARENAS = "too_many_arenas"
+    """At the gateway only: a key for all arenas has written to as many within a day as it may."""
     UNREADABLE = "unreadable"
     """A whole record batch that no client can read; the dead letter holds its bytes and the offsets that it spans."""
 

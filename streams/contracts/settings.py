@@ -86,6 +86,27 @@ class Settings:
     )
     rate_limit: float = setting(50_000.0, "ISONOMY_RATE_LIMIT", "Votes a second that one key may send; 0: no limit.")
     rate_burst: float = setting(100_000.0, "ISONOMY_RATE_BURST", "Votes that one key may send at once.")
+    quarantine_share: float = setting(
+        0.9,
+        "ISONOMY_QUARANTINE_SHARE",
+        "A key is answered 429 for a while when more than this share of its items of the last minute were refused for "
+        "what they hold; 1: never.",
+    )
+    quarantine_items: int = setting(
+        1_000, "ISONOMY_QUARANTINE_ITEMS", "So many items must a key have sent in that minute, at least."
+    )
+    key_arenas: int = setting(
+        100,
+        "ISONOMY_KEY_ARENAS",
+        "Different arenas that a key for all arenas (`*`) may write to within a day, in each gateway; 0: no limit. A "
+        "key whose line names arenas is bounded by that.",
+    )
+    key_models: int = setting(
+        2_000,
+        "ISONOMY_KEY_MODELS",
+        "Different models that a key may declare or remove within a day, of each arena and in each gateway; 0: no "
+        "limit.",
+    )
     produce_timeout: float = setting(5.0, "ISONOMY_PRODUCE_TIMEOUT", "Longest wait for Kafka before answering 503.")
 
     board_port: int = setting(8081, "ISONOMY_BOARD_PORT", "Port of the board: page, read API and subscriptions.")
@@ -267,6 +288,7 @@ class Settings:
 
 
 _NOT_ZERO = {
+    "quarantine_items",
     "replication",
     "fetch_records",
     "refresh_share",

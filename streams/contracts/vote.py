@@ -42,7 +42,7 @@ BoardLabel = Annotated[str, Meta(max_length=64, extra_json_schema=_PRINTABLE)]
 
 
 class Style(msgspec.Struct, gc=False, frozen=True):
-    """Counts of what the two answers look like, for style control."""
+    """Counts of what the two answers look like, for style control; written without a fraction: `3`, not `3.0`."""
 
     tokens_a: Count
     tokens_b: Count

@@ -1,9 +1,9 @@
 """`python -m tests.crash.neighbours`: an honest arena beside strangers that use up each budget, one after the other.
 
 `isonomy up` with its defaults, but for the limits that would take long to reach. The honest arena sends at a steady
-pace through the gateway, and so does each stranger, by a key of its own. What is told of each: whether every acknowledged
-vote of the honest arena counts once, how fresh its board is beside that of the honest arena alone, and the most memory
-that each process took.
+pace through the gateway, and so does each stranger, by a key of its own. What is told of each: whether every
+acknowledged vote of the honest arena counts once, how fresh its board is beside that of the honest arena alone, and the
+most memory that each process took.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ import pytest
 from kafka.partitioner.default import murmur2
 
 from streams.contracts.topics import VOTES
+from tests.support.eventually import eventually
 from tests.support.gateway import GatewayProcess, create_topics, gateway_process, read_topic
 from tests.support.http import PLAIN
 from tests.support.stack import TestBroker
@@ -141,3 +142,28 @@ def test_a_body_over_the_limit_is_answered_and_does_no_harm(
     with gateway.client() as client:
         assert client.post("/v1/votes", content=vote("after")).status_code == 202
     assert "Traceback" not in gateway.log()
+
+
+def test_a_sender_that_does_not_read_what_is_wrong_may_send_again_when_it_has(
+    broker: TestBroker, topic_prefix: str, tmp_path: Path
+) -> None:
+    create_topics(broker.bootstrap, topic_prefix)
+    bounds = {"ISONOMY_BODIES_LIMIT": "0", "ISONOMY_BODY_LIMIT": "1000000"}  # a key holds as much as one largest body
+    made = gateway_process(broker.bootstrap, topic_prefix, tmp_path, **bounds)
+    body = b"[" + b"{}," * 20_000 + b",".join(vote(f"vote-{i}") for i in range(4_000)) + b"]"
+    head = f"POST /v1/votes HTTP/1.1\r\nHost: x\r\nAuthorization: {made.headers['Authorization']}\r\n"
+    with made.process, socket.socket() as connection, made.client() as client:
+        made.wait("/readyz")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        connection.settimeout(30)
+        address = urlsplit(made.url)
+        connection.connect((address.hostname, address.port))
+        connection.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+        answer = connection.recv(12)
+        assert answer == b"HTTP/1.1 202"
+        refused = client.post("/v1/votes", content=vote("meanwhile"))
+        assert (refused.status_code, refused.json()["error"]["reason"]) == (429, "rate_limited")
+        while not answer.endswith(b"]}"):
+            answer += connection.recv(1_000_000)
+        assert answer.count(b"missing_field") == 20_000
+        eventually(lambda: client.post("/v1/votes", content=vote("after")).status_code == 202)

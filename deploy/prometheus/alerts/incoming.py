@@ -137,4 +137,27 @@ INCOMING = (
             "20m",
         ),
     ),
+    Alert(
+        name="KeyQuarantined",
+        expr="max by (key) (max_over_time(isonomy_gateway_key_quarantined[5m])) > 0",
+        severity=WARNING,
+        wait="10m",
+        summary="The gateway takes nothing from key {{ $labels.key }}: almost everything that it sends is refused.",
+        fires=Story(
+            {
+                'isonomy_gateway_key_quarantined{instance="a",key="arena-1"}': "0x5 1x25",
+                'isonomy_gateway_key_quarantined{instance="b",key="arena-1"}': "0x30",
+                'isonomy_gateway_key_quarantined{instance="a",key="arena-2"}': "0x30",
+            },
+            "20m",
+            (
+                (
+                    {"key": "arena-1"},
+                    "The gateway takes nothing from key arena-1: almost everything that it sends is refused.",
+                ),
+            ),
+        ),
+        # Once, and mended since.
+        quiet=Story({'isonomy_gateway_key_quarantined{instance="a",key="arena-1"}': "0x5 1 0x24"}, "15m"),
+    ),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
@@ -34,13 +34,24 @@ class MatchDraft(Match, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which alerts, as in the record; a name that is not known is refused: misspelt, it would match everything."""
 
 
+# What these say to a reader of the OpenAPI document is held against the rules below, where the reason has a name.
+_URL = {"minLength": 1, "maxLength": 2048, "pattern": r"^[!-\[\]-~]*$"}
+_SECRET = {"pattern": "^whsec_[A-Za-z0-9+/]{32,86}={0,2}$"}
+_HEADERS = {"maxProperties": MOST_HEADERS, "propertyNames": {"pattern": "^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$"}}
+_HEADER = {"pattern": r"^[\x20-\x7e]{0,1024}$"}
+_Value = Annotated[str, msgspec.Meta(extra_json_schema=_HEADER)]
+
+
 class ChannelDraft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How to reach the subscriber. Without `secret`, a webhook keeps the one it has, or gets a new one."""
 
     type: ChannelType
-    url: str
-    secret: str | None = None
-    headers: dict[str, str] = {}
+    url: Annotated[str, msgspec.Meta(extra_json_schema=_URL, description="Of the type; what is refused is named.")]
+    secret: (
+        Annotated[str, msgspec.Meta(extra_json_schema=_SECRET, description="Of a webhook: base64 of 24 to 64 bytes.")]
+        | None
+    ) = None
+    headers: Annotated[dict[str, _Value], msgspec.Meta(extra_json_schema=_HEADERS)] = {}
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -130,7 +141,7 @@ def is_moved(before: Channel, after: Channel) -> bool:
 def rotate(before: Subscription, secret: str, now: float, *, marked: bool) -> Subscription:
     """Give a webhook a new secret; the one before signs for one more day. Raises `Refused`. `marked` as in `change`."""
     if before.channel.type is not ChannelType.WEBHOOK:
-        raise Refused(Refusal.INVALID_SECRET, "only webhooks are signed")
+        raise Refused(Refusal.NOT_SIGNED, "only webhooks are signed")
     kept = [Secret(each.text, now + OVERLAP_SECONDS) for each in before.channel.secrets if each.until is None]
     channel = msgspec.structs.replace(before.channel, secrets=(Secret(secret), *kept))
     return msgspec.structs.replace(

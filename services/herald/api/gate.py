@@ -21,6 +21,7 @@ class SubscriberGate:
 
     def __init__(self, settings: Settings) -> None:
         self._ring = KeyRing(settings.subscriber_keys_file)
+        self._names = self._ring.names
         self._calls = Limiter(CALLS_PER_SECOND, CALLS_AT_ONCE)
         self._tests = Limiter(TESTS_PER_SECOND, TESTS_AT_ONCE)
 
@@ -32,6 +33,10 @@ class SubscriberGate:
             detail = "send `Authorization: Bearer <key>`"
             raise Refused(Refusal.UNAUTHORIZED, detail, {"WWW-Authenticate": "Bearer"})
         key = self._ring.find(header, now)
+        if self._ring.names is not self._names:
+            self._names = self._ring.names
+            self._calls.keep(self._names)
+            self._tests.keep(self._names)
         if key is None:
             challenge = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
             raise Refused(Refusal.UNAUTHORIZED, "this bearer key is not known", challenge)

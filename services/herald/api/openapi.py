@@ -10,6 +10,7 @@ from services.herald.api import views
 from services.herald.api.drafts import Changes, Draft
 from services.herald.api.routes import MOST_SHOWN, SHOWN
 from services.web.answers import ErrorAnswer
+from services.web.described import error_described
 from streams.contracts.delivery import State
 
 Document = dict[str, Any]
@@ -79,7 +80,7 @@ def _paths() -> Document:
                 "A new secret; for one more day, each message is signed with both",
                 "200",
                 "NewSecret",
-                also=(404, 422),
+                also=(404, 409),
             ),
         },
         f"{base}/{{id}}/confirmation": {
@@ -131,13 +132,29 @@ _MEANING = {
     403: "The key may not hear of this arena, or the operator disabled the subscription.",
     404: "There is none of that name, or it is another key's.",
     408: "The body did not arrive in time.",
-    409: "The delivery has not failed; the recipient has not confirmed, or has.",
+    409: (
+        "The delivery has not failed (`not_failed`); the subscription's messages are not signed (`not_signed`); its"
+        " recipient has not confirmed (`no_consent`), or need not (`nothing_to_confirm`)."
+    ),
     413: "The body is too large.",
     415: "The Content-Encoding is not supported.",
     422: "What was sent cannot be used; the reason says why.",
     429: "Too many requests or confirmations; Retry-After says when to try again.",
     503: "Kafka is away; try again.",
 }
+
+
+_LINKED = (
+    "getSubscription",
+    "replaceSubscription",
+    "changeSubscription",
+    "unsubscribe",
+    "rotateSecret",
+    "testSubscription",
+    "listDeliveries",
+    "replayFailures",
+)
+"""What can be done next with the id of a new subscription."""
 
 
 def _operation(
@@ -158,12 +175,12 @@ def _operation(
     if body is not None:
         operation["requestBody"] = {"required": True, "content": _content(body)}
     done: Document = {"description": "Done; what is written is acknowledged by Kafka."}
+    if name == "subscribe":
+        done["headers"] = {"Location": {"required": True, "schema": {"type": "string"}}}
+        done["links"] = {each: {"operationId": each, "parameters": {"id": "$response.body#/id"}} for each in _LINKED}
     if schema is not None:
         done["content"] = _content(schema)
-    errors = {
-        str(each): {"description": _MEANING[each], "content": _content("ErrorAnswer")}
-        for each in sorted({401, 429, 503, *also})
-    }
+    errors = {str(each): error_described(each, _MEANING[each]) for each in sorted({401, 429, 503, *also})}
     return {**operation, "responses": {status: done, **errors}}
 
 

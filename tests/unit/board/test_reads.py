@@ -227,9 +227,28 @@ async def test_pages_of_other_origins_may_ask_conditionally(running: TestBoard) 
     assert answer.headers["access-control-allow-origin"] == "*"
 
 
-async def test_only_reading_is_allowed(running: TestBoard) -> None:
-    answer = await running.client.post(LEADERBOARD)
-    assert (answer.status_code, answer.json()["error"]["reason"]) == (405, "method_not_allowed")
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        (LEADERBOARD, {"GET", "HEAD", "OPTIONS"}),
+        ("/v1/arenas/text/events", {"GET", "HEAD"}),
+        ("/v1/written", {"PUT"}),
+        ("/v1/no-such-route", {"GET", "HEAD"}),
+        ("/", {"GET", "HEAD"}),
+    ],
+)
+async def test_what_does_not_answer_to_a_method_says_to_which_it_does(
+    make_board: Callable[..., Any], path: str, allowed: set[str]
+) -> None:
+    async def written(_: Request) -> Response:
+        return Response()
+
+    route = Route("/v1/written", written, methods=["PUT"])
+    board = await make_board(more=[([route], contextlib.nullcontext(), ({}, {}))])
+    for method in ("POST", "DELETE", "PROPFIND"):
+        answer = await board.client.request(method, path)
+        assert (answer.status_code, answer.json()["error"]["reason"]) == (405, "method_not_allowed")
+        assert set(answer.headers["allow"].split(", ")) == allowed
 
 
 async def test_requests_are_counted_by_route_whichever_way_they_went(running: TestBoard) -> None:

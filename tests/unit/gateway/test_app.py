@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 import services.gateway.incoming
+from services.gateway.holding import REQUEST_BYTES
 from services.gateway.produce import Unavailable
 from streams.contracts.model import parse_model
 from streams.contracts.vote import parse_vote
@@ -121,7 +122,8 @@ async def test_a_key_that_sends_too_much_is_told_when_to_come_back(make_gateway:
 async def test_a_key_holds_a_fourth_of_the_bytes_under_way_and_the_others_are_served(
     make_gateway: MakeGateway, vote: MakeVote
 ) -> None:
-    gateway = await make_gateway(bodies_limit=8_000, body_limit=2_000)
+    # A request and its body: its fourth has room for one of them, and for what a second holds besides its body.
+    gateway = await make_gateway(bodies_limit=4 * (2 * REQUEST_BYTES + 2_000), body_limit=2_000)
 
     async def slow() -> AsyncIterator[bytes]:
         yield b"[" + vote() + b"," + b" " * 1_500

@@ -147,7 +147,7 @@ def test_no_lines_are_an_empty_body() -> None:
 
 
 def test_an_empty_array_holds_nothing() -> None:
-    assert read(b"[]") == Votes([], {}, [])
+    assert read(b"[]") == Votes([], {}, [], [])
 
 
 @pytest.mark.parametrize("body", [b"[" + b"1," * MAX_VOTES + b"1]", b"1\n" * (MAX_VOTES + 1)])

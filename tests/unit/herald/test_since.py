@@ -8,6 +8,7 @@ import pytest
 from services.herald.api.drafts import Changes, MatchDraft, change, make, read_draft, rotate
 from services.herald.channels.signing import new_secret
 from services.web.keys import Key
+from services.web.refusal import Refusal, Refused
 from streams.contracts.alert import Status
 from streams.contracts.delivery import Outcome
 from streams.contracts.subscription import Activity, decode_subscription, encode_subscription
@@ -103,3 +104,10 @@ def test_a_record_without_the_field_owes_since_its_last_change_and_is_read_as_be
 def test_a_reader_that_does_not_know_the_field_reads_on():
     before = msgspec.defstruct("Before", [("id", str), ("match", dict), ("channel", dict), ("updated_at", float)])
     assert msgspec.json.decode(encode_subscription(made(5.0)), type=before).updated_at == 5.0
+
+
+def test_what_is_not_signed_has_no_secret_to_change():
+    before = made(1.0, channel={"type": "alertmanager", "url": "https://alerts.example.com"})
+    with pytest.raises(Refused) as refused:
+        rotate(before, new_secret(), 2.0, marked=False)
+    assert (refused.value.reason, refused.value.status) == (Refusal.NOT_SIGNED, 409)

@@ -36,6 +36,15 @@ def test_a_clock_that_goes_back_gives_nothing() -> None:
     assert bucket.wait(1, 50.0) == 0.1
 
 
+def test_a_key_that_has_left_is_forgotten_with_its_debt() -> None:
+    limiter = Limiter(rate=1, burst=5)
+    for name in ("a", "b"):
+        limiter.charge(name, 10, 0.0)
+    limiter.keep({"b"})
+    assert list(limiter.buckets) == ["b"]
+    assert (limiter.take("a", 5, 0.0), limiter.wait("b", 0.0)) == (0.0, 6.0)
+
+
 def test_keys_do_not_share_and_a_rate_of_zero_is_no_limit() -> None:
     limiter = Limiter(rate=1, burst=1)
     assert (limiter.take("a", 1, 0.0), limiter.take("a", 1, 0.0), limiter.take("b", 1, 0.0)) == (0, 1, 0)

@@ -179,7 +179,9 @@ async def test_two_hundred_clients_that_say_half_are_let_go(half: bytes) -> None
         assert b"200 OK" in await site.ask()
         answers = await asyncio.gather(*(drained(reader) for reader, _ in clients))
         await site.all_closed()
-        assert {answer.partition(b"\r\n")[0] for answer in answers} <= {b"", b"HTTP/1.1 408 Request Timeout"}
+        # Once the application has begun with a request, there is nobody left to say it.
+        said = b"" if not half or b"\r\n\r\n" in half else b"HTTP/1.1 408 Request Timeout"
+        assert {answer.partition(b"\r\n")[0] for answer in answers} == {said}
         for _, writer in clients:
             writer.close()
 

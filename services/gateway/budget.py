@@ -1,0 +1,84 @@
+"""How many different names a key may use: arenas, and models of an arena. Pure; the time is an argument.
+
+Each arena and each model takes series and state in every stage behind the gateway, for good, and costs one request.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+DAY = 86_400.0
+"""A name is remembered for so long since its last use."""
+
+Holder = TypeVar("Holder", bound=Hashable)
+
+
+@dataclass(slots=True)
+class Budget(Generic[Holder]):
+    """Names that each holder has used within a day, latest last; so are the holders.
+
+    Of a name its hash is kept: two thousand models of a hundred arenas of one key take tens of megabytes as it is. Two
+    names of one hash count as one, which does no harm.
+
+    Parameters
+    ----------
+    most
+        Different names of one holder; 0: no limit.
+
+    >>> budget = Budget[str](2)
+    >>> [budget.use("key", arena, now) for now, arena in enumerate(["text", "code", "text", "more"])]
+    [0.0, 0.0, 0.0, 86398.0]
+    >>> budget.use("other", "more", 4.0), budget.use("key", "more", 1.0 + DAY)
+    (0.0, 0.0)
+    """
+
+    most: int
+    used: OrderedDict[Holder, OrderedDict[int, float]] = field(default_factory=OrderedDict)
+
+    def use(self, holder: Holder, name: str, now: float) -> float:
+        """Let a holder use a name and return 0, or return the seconds until there is room for one more."""
+        if not self.most:
+            return 0.0
+        names = self.used.get(holder)
+        if names is None:
+            self._forget(now)
+            names = self.used[holder] = OrderedDict()
+        digest = hash(name)
+        if digest not in names:
+            while names and (oldest := next(iter(names.values()))) + DAY <= now:
+                names.popitem(last=False)
+            if len(names) >= self.most:
+                return oldest + DAY - now
+        names[digest] = now
+        names.move_to_end(digest)
+        self.used.move_to_end(holder)
+        return 0.0
+
+    def use_all(self, holder: Holder, names: Iterable[str], now: float) -> set[str]:
+        """Let a holder use names, and return those for which there is no room; fifty thousand take milliseconds."""
+        left: set[str] = set()
+        for name in names:
+            # Where there was no room a moment ago there is none now, and it need not be looked for.
+            if (left and hash(name) not in self.used[holder]) or self.use(holder, name, now):
+                left.add(name)
+        return left
+
+    def count(self, holder: Holder, now: float) -> int:
+        """Number of different names that a holder has used within a day."""
+        return sum(used + DAY > now for used in self.used.get(holder, {}).values())
+
+    def keep(self, stays: Callable[[Holder], bool]) -> None:
+        """Forget all other holders."""
+        for holder in [each for each in self.used if not stays(each)]:
+            del self.used[holder]
+
+    def _forget(self, now: float) -> None:
+        """Forget the holders that have used nothing for a day."""
+        while self.used:
+            holder, names = next(iter(self.used.items()))
+            if next(reversed(names.values())) + DAY > now:
+                return
+            del self.used[holder]

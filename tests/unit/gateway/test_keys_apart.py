@@ -1,0 +1,220 @@
+"""What one key does wrong is its own trouble: over HTTP, with honest keys beside it."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from services.gateway.app import create_gateway
+from services.gateway.produce import Unavailable
+from services.web.keys import new_key
+from streams.contracts.metrics import Metrics
+from streams.contracts.settings import Settings
+
+from .conftest import Gateway, ListLog
+
+MakeVote = Callable[..., bytes]
+VOTES = "/v1/votes"
+DECLARATION = b'{"provider":"p","license":"proprietary","visibility":"public","status":"active","weight":1}'
+WORDS = {"bad": "*", "star": "*", "named": "text,code,vision"}
+
+
+class Keys:
+    """A gateway whose key file holds a bad key, an honest one for all arenas and an honest one for three."""
+
+    def __init__(self, directory: Path, **changes: object) -> None:
+        made = {name: new_key(name, arenas) for name, arenas in WORDS.items()}
+        self.lines = {name: line for name, (_, line) in made.items()}
+        self._headers = {name: {"Authorization": f"Bearer {secret}"} for name, (secret, _) in made.items()}
+        self.path = directory / "keys"
+        self.write(*WORDS)
+        settings = replace(Settings(api_keys_file=self.path), **changes)  # type: ignore[arg-type]
+        log, metrics = ListLog(), Metrics()
+        self.app = create_gateway(settings, metrics, log=log)
+        client = httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://gateway")
+        self.gateway = Gateway(client, log, metrics, {})
+
+    def write(self, *names: str) -> None:
+        self.path.write_text("".join(self.lines[name] + "\n" for name in names))
+
+    async def send(self, key: str, content: bytes, path: str = VOTES, method: str = "POST") -> httpx.Response:
+        return await self.gateway.client.request(method, path, content=content, headers=self._headers[key])
+
+    def scope(self, key: str) -> dict[str, Any]:
+        """Of a request as a server hands it over."""
+        headers = [(b"authorization", self._headers[key]["Authorization"].encode())]
+        return {"type": "http", "method": "POST", "path": VOTES, "query_string": b"", "headers": headers}
+
+    async def series(self, name: str) -> dict[str, float]:
+        """Value of each key's series, as scraped."""
+        lines = (await self.gateway.client.get("/metrics")).text.splitlines()
+        found = (
+            line.removeprefix(f'isonomy_{name}{{key="').split('"} ') for line in lines if f"isonomy_{name}{{" in line
+        )
+        return {key: float(value) for key, value in found}
+
+
+async def test_a_key_that_sends_rubbish_is_told_why_and_honest_ones_lose_nothing(
+    tmp_path: Path, vote: MakeVote
+) -> None:
+    keys = Keys(tmp_path, rate_limit=0.0)
+    rubbish = b"\n".join([vote(id=f"g{number}") for number in range(2)] + [vote(winner="draw")] * 48)
+    taken = {"star": 0, "named": 0}
+    statuses = []
+    for number in range(30):
+        response = await keys.send("bad", rubbish)
+        statuses.append(response.status_code)
+        for name in taken:
+            answer = await keys.send(name, vote(id=f"{name}{number}"))
+            taken[name] += answer.json()["accepted"]
+    assert statuses == [202] * 20 + [429] * 10
+    assert taken == {"star": 30, "named": 30}
+    error = response.json()["error"]
+    assert error["reason"] == "key_quarantined"
+    assert error["detail"].startswith(
+        "key 'bad': 960 of its last 1,000 items were refused, first with unknown_winner: winner 'draw' is none of "
+    )
+    assert error["detail"].endswith("sending is taken again in 10 s")
+    assert 1 <= int(response.headers["retry-after"]) <= 10
+    assert (await keys.send("bad", DECLARATION, "/v1/arenas/text/models/m", "PUT")).status_code == 429
+    assert await keys.series("gateway_key_quarantined") == {"bad": 1, "star": 0, "named": 0}
+    assert await keys.series("gateway_quarantine_refusals_total") == {"bad": 11}
+
+
+@pytest.mark.parametrize("what", ["no json", "forbidden"])
+async def test_bodies_that_are_no_json_and_arenas_that_are_forbidden_count(
+    tmp_path: Path, vote: MakeVote, what: str
+) -> None:
+    keys = Keys(tmp_path)
+    body = b"{" + b"x" * 100_000 if what == "no json" else b"\n".join([vote(arena="other")] * 1_000)
+    assert (await keys.send("named", body)).status_code == (400 if what == "no json" else 403)
+    assert (await keys.send("named", vote())).json()["error"]["reason"] == "key_quarantined"
+
+
+async def test_half_bad_is_charged_and_not_set_aside(tmp_path: Path, vote: MakeVote) -> None:
+    keys = Keys(tmp_path, rate_limit=1.0, rate_burst=4_000.0)
+    half = b"\n".join([vote(), vote(winner="draw")] * 1_000)
+    for _ in range(2):
+        assert (await keys.send("bad", half)).json()["accepted"] == 1_000
+    assert (await keys.send("bad", half)).json()["error"]["reason"] == "rate_limited"
+
+
+async def test_what_is_refused_for_its_rate_or_for_kafka_sets_nobody_aside(tmp_path: Path, vote: MakeVote) -> None:
+    keys = Keys(tmp_path, rate_limit=1e6, rate_burst=2_000.0, quarantine_items=10)
+    many = b"\n".join([vote()] * 2_000)
+    keys.gateway.log.unavailable = Unavailable("no acknowledgement", written=True)
+    answers = await asyncio.gather(*(keys.send("star", many) for _ in range(20)))
+    assert {answer.status_code for answer in answers} == {429, 503}
+    assert await keys.series("gateway_key_quarantined") == {"star": 0}
+
+
+async def test_arenas_without_end_are_refused_item_by_item_and_honest_keys_lose_nothing(
+    tmp_path: Path, vote: MakeVote
+) -> None:
+    keys = Keys(tmp_path, key_arenas=10)
+    flood = b"\n".join([b"{}"] + [vote(id=f"f{number}", arena=f"made-up-{number}") for number in range(40)])
+    response = await keys.send("bad", flood)
+    assert (response.status_code, response.json()["accepted"]) == (202, 10)
+    rejected = response.json()["rejected"]
+    assert [(each["index"], each["reason"]) for each in rejected] == [(0, "missing_field")] + [
+        (number, "too_many_arenas") for number in range(11, 41)
+    ]
+    for part in ("ISONOMY_KEY_ARENAS", "10 arenas", "'made-up-10'", "name arenas in the key's line"):
+        assert part in rejected[1]["detail"]
+    for name, arenas in (("star", [f"own-{number}" for number in range(10)]), ("named", ["text", "code", "vision"])):
+        votes = [vote(id=f"{name}-{arena}-{number}", arena=arena) for arena in arenas for number in range(20)]
+        assert (await keys.send(name, b"\n".join(votes))).json() == {"accepted": len(votes), "rejected": []}
+    written = [value for _, _, value in keys.gateway.log.written]
+    assert len(written) == 10 + 200 + 60
+    assert (await keys.send("bad", vote(arena="made-up-3"))).status_code == 202, "a known one is free"
+    declared = await keys.send("bad", DECLARATION, "/v1/arenas/another/models/m", "PUT")
+    assert (declared.status_code, declared.json()["error"]["reason"]) == (403, "too_many_arenas")
+    assert await keys.series("gateway_key_arenas") == {"bad": 10, "star": 10}
+
+
+async def test_models_without_end_are_refused_and_a_neighbour_of_the_same_arena_is_not(tmp_path: Path) -> None:
+    keys = Keys(tmp_path, key_models=5)
+    models = "/v1/arenas/text/models/"
+    statuses = [(await keys.send("bad", DECLARATION, f"{models}m{number}", "PUT")).status_code for number in range(8)]
+    assert statuses == [202] * 5 + [429] * 3
+    response = await keys.send("bad", b"", f"{models}never-seen", "DELETE")
+    assert (response.status_code, response.json()["error"]["reason"]) == (429, "too_many_models")
+    assert 86_000 < int(response.headers["retry-after"]) <= 86_400
+    assert "ISONOMY_KEY_MODELS" in response.json()["error"]["detail"]
+    for name, arena in (("star", "text"), ("named", "text"), ("bad", "code")):
+        path = f"/v1/arenas/{arena}/models/mine"
+        assert (await keys.send(name, DECLARATION, path, "PUT")).status_code == 202
+    for method, body in (("PUT", DECLARATION), ("DELETE", b"")):
+        assert (await keys.send("bad", body, f"{models}m1", method)).status_code == 202, "a known one is free"
+    assert len(keys.gateway.log.written) == 10
+
+
+async def test_a_key_that_left_the_file_has_no_series_and_comes_back_as_new(
+    tmp_path: Path, vote: MakeVote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.web.keys.CHECK_SECONDS", 0.0)
+    keys = Keys(tmp_path)
+    await keys.send("star", vote())
+    await keys.send("bad", b"\n".join([vote(arena="x"), *[b"{}"] * 1_000]))
+    assert (await keys.send("bad", vote())).status_code == 429
+    keys.write("star", "named")
+    assert (await keys.send("star", vote())).status_code == 202
+    assert await keys.series("gateway_key_quarantined") == {"star": 0}
+    assert await keys.series("gateway_key_arenas") == {"star": 1}
+    assert await keys.series("gateway_quarantine_refusals_total") == {}
+    keys.write(*WORDS)
+    assert (await keys.send("bad", vote())).status_code == 202
+
+
+async def test_a_key_has_so_many_requests_under_way_however_small(tmp_path: Path, vote: MakeVote) -> None:
+    keys = Keys(tmp_path, bodies_limit=0, body_limit=20_000)  # its fourth: one body, or three requests
+    go_on, under_way = asyncio.Event(), asyncio.Event()
+    waiting = 0
+
+    async def wait(topic: str, records: object) -> None:
+        nonlocal waiting
+        waiting += 1
+        if waiting == 3:
+            under_way.set()
+        await go_on.wait()
+
+    send, keys.gateway.log.send = keys.gateway.log.send, wait  # type: ignore[method-assign]
+    path = "/v1/arenas/text/models/m"
+    three = [asyncio.create_task(keys.send("bad", b"", path, "DELETE")) for _ in range(3)]
+    await under_way.wait()
+    response = await keys.send("bad", b"", path, "DELETE")
+    assert (response.status_code, response.json()["error"]["reason"]) == (429, "rate_limited")
+    go_on.set()
+    assert [(await each).status_code for each in three] == [202] * 3
+    keys.gateway.log.send = send  # type: ignore[method-assign]
+    assert (await keys.send("bad", vote())).status_code == 202
+
+
+async def test_an_answer_that_nobody_reads_is_held_against_its_key_and_no_other(tmp_path: Path, vote: MakeVote) -> None:
+    keys = Keys(tmp_path, bodies_limit=4 * 200_000, body_limit=100_000)
+    body = b"[" + b"{}," * 3_000 + b",".join([vote()] * 400) + b"]"  # nine in ten: not set aside
+    read, written = asyncio.Event(), asyncio.Event()
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body}
+
+    async def send(message: Any) -> None:
+        if len(sent) == 2:  # as uvicorn does: a further piece waits until the client has read those before
+            written.set()
+            await read.wait()
+        sent.append(message)
+
+    slow = asyncio.create_task(keys.app(keys.scope("bad"), receive, send))
+    await written.wait()
+    assert len(sent[1]["body"]) > 200_000
+    response = await keys.send("bad", vote())
+    assert (response.status_code, response.json()["error"]["reason"]) == (429, "rate_limited")
+    assert (await keys.send("star", vote())).status_code == 202
+    read.set()
+    await slow
+    assert (await keys.send("bad", vote())).status_code == 202
