@@ -122,7 +122,13 @@ def arenas(arena: str) -> Requests:
 def declared(arena: str) -> Requests:
     """A new model declared with every request."""
     for number in range(10**9):
-        model = {"provider": f"p{number}", "license": "open_weight", "visibility": "public", "weight": 1}
+        model = {
+            "provider": f"p{number}",
+            "license": "open_weight",
+            "visibility": "public",
+            "status": "active",
+            "weight": 1,
+        }
         yield "PUT", f"/v1/arenas/{arena}/models/m{number}", json.dumps(model).encode()
 
 
@@ -230,7 +236,13 @@ class Neighbours:
                 key.url = self._gateway
             with httpx.Client(timeout=30, **PLAIN) as client:
                 for number in range(20):
-                    model = {"provider": "p", "license": "open_weight", "visibility": "public", "weight": 1}
+                    model = {
+                        "provider": "p",
+                        "license": "open_weight",
+                        "visibility": "public",
+                        "status": "active",
+                        "weight": 1,
+                    }
                     path = f"/v1/arenas/{HONEST}/models/model-{number}"
                     self._keys[HONEST].send(client, "PUT", path, json.dumps(model).encode())
             honest = Sender(self._keys[HONEST], steady(), PACE / TOGETHER)
