@@ -56,7 +56,6 @@ class WatchedArena(Owned):
     state: ArenaFairness
     outbox: list[Alert] = field(default_factory=list)
     unpublished: bool = True
-    next_view: float = 0.0
     silence: Alert | None = None
     """The one alert of wall time: no part of the state, and saved beside it, for who takes over has to end it."""
     history: Written = field(default_factory=Written)
@@ -159,14 +158,14 @@ class FairnessStage(FoldStage[WatchedArena]):
     async def _tell_due(self, arena: WatchedArena, now: float) -> None:
         arena.outbox += settle(arena.state.inherited, arena.state.opened, arena.state.scene.settled)
         await self._tell(arena)
-        if now >= arena.next_view and (now - self._last_batch >= IDLE_SECONDS or arena.silence is not None):
+        if now >= arena.due and (now - self._last_batch >= IDLE_SECONDS or arena.silence is not None):
             await self._listen(arena)
 
     async def _publish_due(self, arena: WatchedArena, now: float, *, last: bool) -> None:
-        if last or now >= arena.next_view:
+        if last or now >= arena.due:
             if arena.unpublished:
                 await self._publish(arena)
-            arena.next_view = now + VIEW_SECONDS
+            arena.due = now + VIEW_SECONDS
 
     async def _tell(self, arena: WatchedArena) -> None:
         """Emit alerts in the order of the ledger; what a crash repeats has the same ids and the same bytes."""

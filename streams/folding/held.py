@@ -22,6 +22,8 @@ class Owned:
     epoch: int
     quiet_until: int = field(default=0, kw_only=True)
     """Nothing is published before this position: an owner before may have published up to there."""
+    due: float = field(default=0.0, kw_only=True)
+    """When it is published next, in monotonic seconds."""
     stopped: str = field(default="", kw_only=True)
     """Why nothing more of this arena is folded or published; empty while all is well."""
     stopped_at: float = field(default=0.0, kw_only=True)

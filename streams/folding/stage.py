@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 from aiokafka import TopicPartition
@@ -29,17 +31,20 @@ from streams.folding.continuity import continues
 from streams.folding.fold import A, Fold
 from streams.folding.held import DamagedState, Fenced, Owned, Partition
 from streams.folding.listing import checksum, decode_listing, encode_listing
-from streams.folding.stops import Stops
+from streams.folding.stops import Stops, why_cut, why_unreadable
 from streams.folding.store import Outcome, Store
 from streams.folding.waiting import Waiting
 from streams.ledger.codec import Block, DamagedRecord, Notice, decode
 from streams.log import Batch, Log
-from streams.unreadable import UnreadableBatch
 
 logger = logging.getLogger(__name__)
 
 RETRY_SECONDS = 0.5
 CHECK_SECONDS = 1.0
+UNKNOWN = 2**62
+"""Where a new arena may publish, before the ledger's end was asked: nowhere."""
+TURN_SECONDS = 0.05
+"""So long is folded until what is due is published, and published until the next records are folded."""
 RECORDS_A_TURN = 50
 """Ledger records folded before boards, timers and heartbeats get their turn: a quarter of a second at the most."""
 
@@ -123,7 +128,7 @@ class FoldStage(Fold[A]):
             cause = "missing" if listing is None else None
             same = listing is None or await continues(log, at, listing, first[at], end[at])
             unknown = (
-                None if same else next((_unreadable(each) for each in log.unreadable if each.partition == at), None)
+                None if same else next((why_unreadable(each) for each in log.unreadable if each.partition == at), None)
             )
             if not same and unknown is None:
                 listing, cause = None, "foreign"
@@ -133,7 +138,7 @@ class FoldStage(Fold[A]):
                 self._arenas[name] = arena
                 if first[at] > 0 and (damaged or self._position(arena) < first[at]):
                     state = "is damaged" if damaged else f"ends at offset {self._position(arena)}"
-                    self._stops.stop(arena, f"its state {state}, and {_cut(at.partition, first[at])}")
+                    self._stops.stop(arena, f"its state {state}, and {why_cut(at.partition, first[at])}")
                     continue
                 cause = "damaged" if damaged else cause
                 position = min(position, self._position(arena))
@@ -154,7 +159,7 @@ class FoldStage(Fold[A]):
             )
             self.positions[at] = position
             if cause is not None and first[at] > 0:
-                self._stop_partition(at.partition, f"its state is {cause}, and {_cut(at.partition, first[at])}")
+                self._stop_partition(at.partition, f"its state is {cause}, and {why_cut(at.partition, first[at])}")
             if unknown is not None:  # whether it is the same ledger; what was saved of it stays, as it is
                 self._stop_partition(at.partition, unknown)
             if cause is not None or begun:
@@ -207,13 +212,18 @@ class FoldStage(Fold[A]):
     async def process(self, log: Log, batch: Batch) -> None:
         """Fold what was fetched, then publish and save what is due."""
         for unreadable in log.unreadable:
-            self._stop_partition(unreadable.partition.partition, _unreadable(unreadable))
+            self._stop_partition(unreadable.partition.partition, why_unreadable(unreadable))
         log.unreadable.clear()
+        turn = time.monotonic()
         for at, records in batch.items():
             held = self._partitions[at.partition]
             for record in () if held.stopped else records:
                 await self._take(held, at.partition, record)
                 await asyncio.sleep(0)  # heartbeats
+                if time.monotonic() >= max(turn + TURN_SECONDS, self._retry_at):
+                    await self._publish_between()
+                    turn = time.monotonic()
+            await self._quiet(at)
         for at in self.positions:
             self.positions[at] = log.reached[at]
             held = self._partitions[at.partition]
@@ -244,8 +254,7 @@ class FoldStage(Fold[A]):
             epoch, fields = await self._claim(name)
             arena = self._arenas[name] = self._new(Owned(name, partition, epoch), offset)
             self._inherit_from(arena, fields)  # a state that no listing vouches for
-            # A listing that was saved before its first record does not name it: somebody may have published it since.
-            arena.quiet_until = await self._log.end_now(TopicPartition(self._settings.topic(LEDGER.name), partition))
+            arena.quiet_until, arena.due = UNKNOWN, time.monotonic()
         if arena is None:
             logger.error("%s: ledger/%d at offset %d is no arena's record: %s", self.name, partition, offset, record)
         elif offset >= self._position(arena) and not arena.stopped:
@@ -257,6 +266,17 @@ class FoldStage(Fold[A]):
             except Exception as error:  # noqa: BLE001 -- whatever it is, it is this arena's: the others go on
                 self._stops.stop(arena, f"ledger/{partition} at offset {offset} cannot be folded: {error!r}")
         held.position, held.tail = offset + 1, checksum(value)
+
+    async def _quiet(self, at: TopicPartition) -> None:
+        """Ask where the ledger ends, now that new arenas are claimed, once for all of them.
+
+        A listing that was saved before an arena's first record does not name it: somebody may have published it since.
+        """
+        new = [each for each in self._arenas.values() if each.quiet_until == UNKNOWN and each.partition == at.partition]
+        if new:
+            end = await self._log.end_now(at)
+            for arena in new:
+                arena.quiet_until = end
 
     def _stop_partition(self, number: int, why: str) -> None:
         self._partitions[number].stopped = True
@@ -317,12 +337,25 @@ class FoldStage(Fold[A]):
             self._catch_up(arena)  # or what a refold publishes would name an earlier place than what it replaces
             return self._publish_due(arena, now, last=last)
 
-        await self._with_each(publish)
+        # Who has waited longest first, and not all at once: a hundred new arenas must not hold up the old ones.
+        due = [arena for arena in self._arenas.values() if last or arena.due <= now]
+        await self._with_each(publish, sorted(due, key=attrgetter("due")), math.inf if last else TURN_SECONDS)
 
-    async def _with_each(self, act: Callable[[A], Awaitable[None]]) -> None:
-        """Do it with every arena that may be published; what fails of one alone stops that one."""
-        for arena in self._arenas.values():
-            if self._may_publish(arena):
+    async def _publish_between(self) -> None:
+        """Publish what is due while a batch is folded that takes long, such as one of new arenas."""
+        try:
+            await self._publish_all(time.monotonic(), last=False)
+        except REDIS_AWAY as error:
+            await self._wait(error, self.name)
+            self._retry_at = time.monotonic() + RETRY_SECONDS
+
+    async def _with_each(
+        self, act: Callable[[A], Awaitable[None]], arenas: Iterable[A] | None = None, seconds: float = math.inf
+    ) -> None:
+        """Do it with every arena (or these) that may be published; what fails of one alone stops that one."""
+        end = time.monotonic() + seconds
+        for arena in list(self._arenas.values()) if arenas is None else arenas:
+            if self._may_publish(arena) and time.monotonic() < end:
                 try:
                     await act(arena)
                 except (*REDIS_AWAY, KafkaError, Fenced):
@@ -390,12 +423,3 @@ class FoldStage(Fold[A]):
         self._saved(arena)
         self._metrics.snapshots.labels(self.name, arena.name).inc()
         self._metrics.snapshot_bytes.labels(self.name, arena.name).set(sum(map(len, fields.values())))
-
-
-def _unreadable(batch: UnreadableBatch) -> str:
-    return f"{LEDGER.name}/{batch.partition.partition} at offset {batch.offset} cannot be read: {batch.why}"
-
-
-def _cut(number: int, first: int) -> str:
-    """Say why a partition cannot be folded from its start: boards of what is left would lack votes."""
-    return f"{LEDGER.name}/{number} begins at offset {first}: what was before is gone"

@@ -15,6 +15,7 @@ from streams.contracts.stopped import Stopped
 from streams.contracts.topics import LEDGER
 from streams.folding.held import Owned, Partition
 from streams.folding.store import Store
+from streams.unreadable import UnreadableBatch
 
 logger = logging.getLogger(__name__)
 
@@ -67,3 +68,13 @@ class Stops:
         if found:
             logger.warning("%s: the operator has released %s, it is tried again", self._fold, ", ".join(found))
         return bool(found)
+
+
+def why_unreadable(batch: UnreadableBatch) -> str:
+    """Say which batch of the ledger cannot be read."""
+    return f"{LEDGER.name}/{batch.partition.partition} at offset {batch.offset} cannot be read: {batch.why}"
+
+
+def why_cut(number: int, first: int) -> str:
+    """Say why a partition cannot be folded from its start: boards of what is left would lack votes."""
+    return f"{LEDGER.name}/{number} begins at offset {first}: what was before is gone"

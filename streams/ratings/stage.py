@@ -74,7 +74,6 @@ class RatedArena(Owned):
     unpublished_tiers: set[str] = field(default_factory=lambda: set(_EVERY_TIER))
     unsaved: set[str] = field(default_factory=set)
     starts: dict[str, dict[str, float]] = field(default_factory=dict)
-    next_refresh: float = 0.0
     slow: bool = False
     """Whether its boards are solved in the thread, beside the loop: they would hold up everybody else's."""
     solving: Solving | None = None
@@ -218,7 +217,7 @@ class RatingsStage(FoldStage[RatedArena]):
         if arena.solving:
             if not last and arena.solving.solved.done():
                 await self._publish_solved(arena, arena.solving)
-        elif arena.unpublished and (last or now >= arena.next_refresh):
+        elif arena.unpublished and (last or now >= arena.due):
             if not arena.slow and not self._is_large(arena):
                 await self._refresh(arena)
             elif not last:  # the next owner solves all its boards anyway
@@ -295,7 +294,7 @@ class RatingsStage(FoldStage[RatedArena]):
         took += time.monotonic() - began
         arena.slow = took > self._slow_seconds() / (2 if arena.slow else 1)
         self._metrics.refresh_seconds.observe(took)
-        arena.next_refresh = began - solving + max(self._settings.refresh_seconds, took / self._settings.refresh_share)
+        arena.due = began - solving + max(self._settings.refresh_seconds, took / self._settings.refresh_share)
         return outcome is Outcome.DONE
 
     def _let_go(self) -> None:

@@ -14,7 +14,7 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -227,7 +227,7 @@ class Neighbours:
         self._board = f"http://127.0.0.1:{environ['ISONOMY_BOARD_PORT']}"
         self._metrics = ""
 
-    def run(self) -> list[Phase]:
+    def run(self, strangers: Sequence[str]) -> list[Phase]:
         """Alone, beside each stranger, and alone again."""
         try:
             self._metrics = self._up.wait(r"^metrics\s+(\S+)")
@@ -248,7 +248,7 @@ class Neighbours:
             honest = Sender(self._keys[HONEST], steady(), PACE / TOGETHER)
             honest.start()
             self._phase("")  # the first boards come later: machine code is compiled
-            phases = [self._phase(""), *map(self._phase, STRANGERS), self._phase("")]
+            phases = [self._phase(""), *map(self._phase, strangers), self._phase("")]
             honest.stop()
             try:
                 self._wait_counted()
@@ -316,6 +316,7 @@ def show(phases: list[Phase]) -> None:
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--only", type=click.Choice(list(STRANGERS)), multiple=True, help="Only this stranger; several times.")
 @click.option("--seconds", type=click.FloatRange(2.0), default=20.0, show_default=True, help="Of each phase.")
 @click.option(
     "--directory",
@@ -324,10 +325,10 @@ def show(phases: list[Phase]) -> None:
     show_default=True,
     help="Where logs and the JSON go.",
 )
-def main(seconds: float, directory: Path) -> None:
+def main(only: tuple[str, ...], seconds: float, directory: Path) -> None:
     """Run an honest arena beside strangers, and tell what it noticed of them."""
     directory = directory.absolute()
-    phases = Neighbours(directory, seconds).run()
+    phases = Neighbours(directory, seconds).run(only or tuple(STRANGERS))
     told = {"phases": [vars(each) for each in phases], "machine": dict(machine.facts())}
     (directory / "neighbours.json").write_text(json.dumps(told, indent=1) + "\n")
 

@@ -1,9 +1,11 @@
 """The stage over clients that are stand-ins: one arena's trouble stops it alone, and no alert fires for ever."""
 
+import time
 from types import SimpleNamespace
 
 import msgspec
 import pytest
+from aiokafka import TopicPartition
 from aiokafka.errors import MessageSizeTooLargeError
 
 from services.herald.rules.known import Known, News
@@ -58,7 +60,7 @@ class Worker:
     """A stage that holds partition 0 of a ledger."""
 
     def __init__(self, redis, fairness, kafka=None, end=0):
-        self.kafka, self.now = kafka or Kafka(), 0.0
+        self.kafka, self.now = kafka or Kafka(), time.monotonic()
         self.stage = FairnessStage(Settings(), Metrics())
         self.stage._producer, self.stage._store = self.kafka, redis
         self.stage._book = SettingsBook(fairness)
@@ -79,6 +81,7 @@ class Worker:
             value = encode_notice(record) if isinstance(record, Notice) else b"".join(encode_block(record))
             entry = SimpleNamespace(offset=offset, value=value, key=ledger.arena.encode())
             await self.stage._take(held, 0, entry)
+        await self.stage._quiet(TopicPartition("isonomy.ledger", 0))
         held.reached = held.position
 
     async def write(self):

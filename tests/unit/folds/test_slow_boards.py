@@ -80,7 +80,7 @@ async def test_what_comes_meanwhile_is_folded_and_published_next(world: World, m
     assert first is not None
     world.ledger.add("text", first=3, at=6)
     world.ledger.add("vision", first=4, at=6)
-    text.next_refresh = vision.next_refresh = 0.0
+    text.due = vision.due = 0.0
     await world.fold(fold)
     assert (text.solving, text.unpublished) == (first, {"overall"})
     assert world.board("text") == before
@@ -101,7 +101,7 @@ async def test_boards_that_redis_does_not_take_are_offered_again_without_being_s
     fold = await world.take_over()
     await world.fold(fold)
     fold._arenas["text"].slow, fold._arenas["text"].unpublished = True, {"overall"}
-    fold._arenas["text"].next_refresh = 0.0
+    fold._arenas["text"].due = 0.0
     await world.fold(fold)
     await eventually_async(lambda: fold._arenas["text"].solving.solved.done())
     world.server.away = True
@@ -125,12 +125,12 @@ async def test_a_board_that_cannot_be_solved_stops_its_arena_alone(
     fold = await world.take_over()
     await world.fold(fold)
     for arena in fold._arenas.values():
-        arena.slow, arena.unpublished, arena.next_refresh = arena.name == "text", {"overall"}, 0.0
+        arena.slow, arena.unpublished, arena.due = arena.name == "text", {"overall"}, 0.0
         arena.solving = None
     await world.fold(fold)
     await eventually_async(lambda: fold._arenas["text"].solving is None or fold._arenas["text"].solving.solved.done())
     gate.error = False
-    fold._arenas["vision"].next_refresh = 0.0
+    fold._arenas["vision"].due = 0.0
     await world.fold(fold)
     assert "for this test" in fold._arenas["text"].stopped
     assert not fold._arenas["vision"].stopped
@@ -142,7 +142,7 @@ async def test_a_fold_that_lets_go_does_not_wait_for_the_thread(world: World, mo
         world.ledger.add("text", first=at, language=f"l{at}", at=at + 1)
     fold = await world.take_over()
     await world.fold(fold)
-    fold._arenas["text"].slow, fold._arenas["text"].next_refresh = True, 0.0
+    fold._arenas["text"].slow, fold._arenas["text"].due = True, 0.0
     fold._arenas["text"].unpublished = {"overall", "language:l0", "language:l1"}
     await world.fold(fold)
     solving = fold._arenas["text"].solving
@@ -181,7 +181,7 @@ async def test_arenas_take_turns_and_every_board_has_its_own(world: World, monke
         fold._retry_at = 0.0
         if len(gate.asked) < count:
             for arena in fold._arenas.values():
-                arena.next_refresh = 0.0
+                arena.due = 0.0
             world.ledger.add("text", first=20 + len(gate.asked) * 100 + len(world.ledger.records), language="l0", at=9)
             await world.fold(fold)
         return len(gate.asked) >= count
@@ -210,7 +210,7 @@ async def test_what_is_not_solved_yet_is_not_said_to_be_shown(world: World, monk
         fold._retry_at = 0.0
         await world.fold(fold)
         arena = fold._arenas["text"]
-        arena.next_refresh = 0.0
+        arena.due = 0.0
         published = {name for name in arena.state.boards if world.board("text", name) is not None}
         seen.append((len(published), fold._shown()[0]))
         return not arena.unpublished and not arena.solving

@@ -60,7 +60,7 @@ async def watched(world: World) -> Any:
     await world.fold(fold)
     for arena in fold._arenas.values():
         arena.outbox.append(msgspec.structs.replace(ALERT, arena=arena.name))
-        arena.unpublished, arena.next_view = True, 0.0
+        arena.unpublished, arena.due = True, 0.0
     world.server.away = True
     return fold
 
@@ -169,7 +169,7 @@ async def test_a_state_whose_save_was_refused_is_whole_after_the_next_one(world:
     await world.fold(fold)
     world.ledger.add("text", first=1, at=began + 200)
     world.ledger.add("text", first=2, at=began + 301, language="en")  # the first tier of the history grows
-    fold._arenas["text"].next_refresh = math.inf  # the save, not the board, is what is refused
+    fold._arenas["text"].due = math.inf  # the save, not the board, is what is refused
     world.server.full, fold._next_snapshot, fold._retry_at = True, 0.0, 0.0
     await world.fold(fold)
     world.server.full, fold._next_snapshot, fold._retry_at = False, 0.0, 0.0
