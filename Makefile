@@ -8,7 +8,8 @@ BIN := $(VENV)/bin
 # Which Apache Kafka `make test-kafka` runs; empty: the one that deploy/kafka/pom.xml pins.
 KAFKA ?= $(ISONOMY_KAFKA_VERSION)
 LOCKS := deploy/requirements.lock deploy/build.lock
-# What an index hands over is installed only if its hash is in the lock; a lock is complete, so nothing is resolved.
+# What an index hands over is installed only if its hash is in the lock; a lock is complete, so nothing is resolved. Builds
+# are not isolated: pip would fetch their tools without a hash.
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 READY := $(VENV)/.installed
 # One thread per matrix: two are slower at this size, and their sums differ in the last bit.
@@ -22,8 +23,8 @@ $(READY): $(LOCKS) pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed (set PYTHON=…)"; exit 1; }
 	@echo "installing into $(VENV) …"
 	@$(PYTHON) -m venv $(VENV) || { echo "the venv module is missing: on Debian, apt install python3-venv"; exit 1; }
-	@$(PIP) --require-hashes --no-deps $(LOCKS:%=-r %)
-	@# With the build tools of the lock: an isolated build would fetch its own, unchecked.
+	@$(PIP) --require-hashes --no-deps --only-binary=:all: -r deploy/build.lock
+	@$(PIP) --require-hashes --no-deps --no-build-isolation -r deploy/requirements.lock
 	@$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
 
@@ -110,9 +111,10 @@ audit-deps: ## Ask for known vulnerabilities of what is locked (needs the networ
 
 .PHONY: sbom
 sbom: $(READY) ## List what the product ships with in .isonomy/sbom.cdx.json, as the image's build does
-	@tools=$$(deploy/tools) && $(PYTHON) -m venv --clear --without-pip .isonomy/shipped
-	@$(BIN)/python -m pip --python .isonomy/shipped/bin/python install --quiet --disable-pip-version-check --require-hashes --no-deps -r deploy/runtime.lock
-	@PATH="$$PWD/.isonomy/tools/bin:$$PATH" deploy/sbom .isonomy/shipped/bin/python .isonomy/sbom.cdx.json
+	@rm -rf .isonomy/wheels && $(PYTHON) -m venv --clear --without-pip .isonomy/shipped
+	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --require-hashes --no-deps --no-build-isolation --wheel-dir .isonomy/wheels -r deploy/runtime.lock
+	@$(BIN)/python -m pip --python .isonomy/shipped/bin/python install --quiet --disable-pip-version-check --no-deps --no-index .isonomy/wheels/*.whl
+	@PATH="$$(deploy/tools):$$PATH" deploy/sbom .isonomy/shipped/bin/python .isonomy/sbom.cdx.json
 
 .PHONY: image
 image: ## Build the image isonomy:VERSION, from the bases in deploy/images.env if `deploy/pin-images` wrote one
