@@ -7,7 +7,10 @@ PYTHON ?= $(firstword $(foreach python,python3 python3.13 python3.12 python3.11,
 BIN := $(VENV)/bin
 # Which Apache Kafka `make test-kafka` runs; empty: the one that deploy/kafka/pom.xml pins.
 KAFKA ?= $(ISONOMY_KAFKA_VERSION)
-LOCK := deploy/requirements.lock
+LOCKS := deploy/requirements.lock deploy/build.lock
+# What an index hands over is installed only if its hash is in the lock; a lock is complete, so nothing is resolved. Builds
+# are not isolated: pip would fetch their tools without a hash.
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 READY := $(VENV)/.installed
 # One thread per matrix: two are slower at this size, and their sums differ in the last bit.
 export OPENBLAS_NUM_THREADS ?= 1
@@ -16,13 +19,13 @@ export OPENBLAS_NUM_THREADS ?= 1
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(READY): $(LOCK) pyproject.toml
+$(READY): $(LOCKS) pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed (set PYTHON=…)"; exit 1; }
 	@echo "installing into $(VENV) …"
 	@$(PYTHON) -m venv $(VENV) || { echo "the venv module is missing: on Debian, apt install python3-venv"; exit 1; }
-	@# The lock is complete, so nothing needs to be resolved; leaderbot is there for its data file alone.
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r $(LOCK)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@$(PIP) --require-hashes --no-deps --only-binary=:all: -r deploy/build.lock
+	@$(PIP) --require-hashes --no-deps --no-build-isolation -r deploy/requirements.lock
+	@$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
 
 .PHONY: install
@@ -88,6 +91,7 @@ lint: $(READY) ## Check style, types, import rules and generated documents
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python docs/contracts/generate.py --check
+	@$(BIN)/python -m deploy.licences
 
 .PHONY: contracts
 contracts: $(READY) ## Write docs/contracts from the code
@@ -104,12 +108,25 @@ bench: $(READY) fresh ## Measure, peers side by side, and write docs/benchmarks.
 	@$(BIN)/python -m tests.bench --write docs/benchmarks.md $(ARGS)
 
 .PHONY: lock
-lock: ## Write the lock anew from pyproject.toml
-	@rm -rf .isonomy/lock && $(PYTHON) -m venv .isonomy/lock
-	@.isonomy/lock/bin/python -m pip install --quiet --disable-pip-version-check -e '.[local,dev]'
-	@{ echo "# Exact versions, made by \`make lock\`; complete, so it is installed with --no-deps."; \
-	   .isonomy/lock/bin/python -m pip freeze --exclude-editable; echo "leaderbot==0.4.3"; } > $(LOCK)
-	@rm -rf .isonomy/lock
+lock: ## Write the locks anew from pyproject.toml (ARGS=--keep: with the versions that are locked)
+	@deploy/lock $(ARGS)
+
+.PHONY: audit-deps
+audit-deps: ## Ask for known vulnerabilities of what is locked (needs the network)
+	@tools=$$(deploy/tools) && failed=0 && for lock in deploy/*.lock; do echo "$$lock:"; \
+	   $$tools/pip-audit --strict --require-hashes --disable-pip -r $$lock $(ARGS) || failed=1; done; exit $$failed
+
+.PHONY: sbom
+sbom: $(READY) ## List what the product ships with in .isonomy/sbom.cdx.json, as the image's build does
+	@rm -rf .isonomy/wheels && $(PYTHON) -m venv --clear --without-pip .isonomy/shipped
+	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --require-hashes --no-deps --no-build-isolation --wheel-dir .isonomy/wheels -r deploy/runtime.lock
+	@$(BIN)/python -m pip --python .isonomy/shipped/bin/python install --quiet --disable-pip-version-check --no-deps --no-index .isonomy/wheels/*.whl
+	@PATH="$$(deploy/tools):$$PATH" deploy/sbom .isonomy/shipped/bin/python .isonomy/sbom.cdx.json
+
+.PHONY: image
+image: ## Build the image isonomy:VERSION, from the bases in deploy/images.env if `deploy/pin-images` wrote one
+	@docker build -f deploy/Dockerfile -t isonomy:$$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml) \
+	   $$(sed -n 's/^\(NODE\|BUILD\|RUN\)_IMAGE=/--build-arg &/p' deploy/images.env 2>/dev/null) .
 
 .PHONY: clean
 clean: ## Remove what was made

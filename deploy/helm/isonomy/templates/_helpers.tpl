@@ -17,35 +17,47 @@ app.kubernetes.io/managed-by: {{ (index . 0).Release.Service }}
 helm.sh/chart: {{ (index . 0).Chart.Name }}-{{ (index . 0).Chart.Version }}
 {{- end }}
 
-{{/* The components: command, port, user of Kafka and Redis, job of Prometheus. */}}
+{{/* The components: command, port, user of Kafka and Redis, job of Prometheus; who comes in on the port, and where it
+     goes. No component asks another one: they meet in Kafka and Redis. */}}
 {{- define "isonomy.components" -}}
 intake:
   arguments: [worker, --stages, intake]
   port: 8082
   user: worker
   job: isonomy-worker
+  from: [scraper]
+  to: [kafka, redis]
   numba: true
 folds:
   arguments: [worker, --stages, "ratings,fairness"]
   port: 8082
   user: worker
   job: isonomy-worker
+  from: [scraper]
+  to: [kafka, redis]
   numba: true
 gateway:
   arguments: [gateway]
   port: 8080
   user: gateway
   job: isonomy-gateway
+  from: [scraper, clients]
+  to: [kafka]
 board:
   arguments: [board]
   port: 8081
   user: board
   job: isonomy-board
+  from: [scraper, clients]
+  # Whose key it knows may have a channel tested, and the board sends the test.
+  to: [kafka, redis{{ if .Values.subscriberKeys.name }}, channels{{ end }}]
 herald:
   arguments: [herald]
   port: 8083
   user: herald
   job: isonomy-herald
+  from: [scraper]
+  to: [kafka, channels]
 {{- end }}
 
 {{/* Who a process is to Kafka: list of root and user; YAML of username and secret. */}}
@@ -74,7 +86,7 @@ key: {{ $ca.key }}
 {{- $sasl := hasPrefix "SASL_" $values.kafka.security }}
 {{- $tls := hasSuffix "SSL" $values.kafka.security }}
 {{- $kafkaCa := include "isonomy.kafkaCa" $root | fromYaml }}
-{{- $redis := get $values.redis.users $entry.user }}
+{{- $redis := and (has "redis" $entry.to) (get $values.redis.users $entry.user) }}
 env:
   - { name: KAFKA_BOOTSTRAP_SERVERS, value: {{ $values.kafka.bootstrapServers | quote }} }
   - { name: KAFKA_SECURITY_PROTOCOL, value: {{ $values.kafka.security }} }
@@ -147,6 +159,11 @@ sources:
   {{- if and (eq $component "folds") $values.fairness }}
   - configMap: { name: {{ include "isonomy.name" $root }}-fairness, items: [{ key: fairness.toml, path: fairness.toml }] }
   {{- end }}
+{{- end }}
+
+{{/* The image of every container: a digest says which bytes, so it wins over a tag. */}}
+{{- define "isonomy.image" -}}
+{{- with .Values.image }}{{ .repository }}{{ if .digest }}@{{ .digest }}{{ else }}:{{ .tag | default $.Chart.AppVersion }}{{ end }}{{ end }}
 {{- end }}
 
 {{/* What a container may not. */}}
