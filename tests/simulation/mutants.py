@@ -271,7 +271,7 @@ def _settled_before_answered() -> list[Change]:
 
 CRASHES = ("kill", "freeze", "cut", "stop", "broker down")
 AWAY = ("broker down",)
-LOSSES = ("redis flushed", "freeze", "kill")
+OVERWRITTEN = ("redis key overwritten", "kill", "join")
 MUTANTS = (
     Mutant("commit before acknowledgement", "commits:", 20, _commit_before_acknowledgement),
     Mutant("no watermark in the fold", "board ", 20, _no_watermark, CRASHES),
@@ -281,7 +281,9 @@ MUTANTS = (
     Mutant("dedup by id alone", "not in the ledger", 30, _dedup_by_id_alone, ("join",)),
     Mutant("id memory not rebuilt", "exactly once", 60, _memory_not_rebuilt, CRASHES),
     Mutant("published at once after a take-over", "boards never go back", 100, _published_at_once, ("kill",)),
-    Mutant("published where arenas stood", "boards never go back", 60, _published_where_they_stood, LOSSES, first=50),
+    Mutant(
+        "published where arenas stood", "boards never go back", 60, _published_where_they_stood, OVERWRITTEN, first=1000
+    ),
     Mutant("foreign commit believed", "exactly once", 80, _foreign_commit_believed, ("offsets reset",)),
     Mutant("no serial in saves", "board ", 60, _no_serial, ("redis rolled back",)),
     Mutant("late writes taken", "boards never go back", 200, _late_writes_taken, ("redis stalls",)),

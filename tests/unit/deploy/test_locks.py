@@ -41,7 +41,8 @@ def hashes(path: Path) -> dict[tuple[str, str], set[str]]:
 
 def pip_calls() -> list[list[str]]:
     """The arguments of every `pip install` and `pip wheel` of ours."""
-    files = [REPOSITORY / "Makefile", DEPLOY / "Dockerfile", DEPLOY / "tools", DEPLOY / "ensure-checkers"]
+    ours = ("Dockerfile", "tools", "ensure-checkers", "ensure-schemathesis")
+    files = [REPOSITORY / "Makefile", *(DEPLOY / name for name in ours)]
     text = "\n".join(re.sub(r"\\\n\s*", " ", path.read_text()) for path in files)
     (macro,) = re.findall(r"^PIP := (.*)$", text, re.MULTILINE)
     text = text.replace("@$(PIP)", macro)
@@ -51,7 +52,7 @@ def pip_calls() -> list[list[str]]:
 
 
 def test_there_are_locks_of_all_that_is_installed() -> None:
-    assert {path.stem for path in LOCKS} == {"requirements", "runtime", "build", "tools", "checkers"}
+    assert {path.stem for path in LOCKS} == {"requirements", "runtime", "build", "tools", "checkers", "schemathesis"}
 
 
 @pytest.mark.parametrize("path", LOCKS, ids=lambda path: path.stem)
@@ -96,6 +97,7 @@ def test_every_dependency_is_locked_where_it_belongs() -> None:
         "build": [*groups["build"], *project["build-system"]["requires"]],
         "tools": groups["tools"],
         "checkers": groups["checkers"],
+        "schemathesis": groups["doors"],
     }
     for name, requirements in wanted.items():
         locked = {each for each, _ in hashes(DEPLOY / f"{name}.lock")}
@@ -108,7 +110,7 @@ def test_every_dependency_is_locked_where_it_belongs() -> None:
 
 def test_every_call_of_pip_is_held_to_hashes_or_takes_nothing_from_an_index() -> None:
     calls = pip_calls()
-    assert len(calls) == 12
+    assert len(calls) == 13
     for call in calls:
         assert "--no-deps" in call, call
         own = "." in call and "--no-build-isolation" in call  # the project, built by what the lock has
