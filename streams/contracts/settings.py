@@ -153,8 +153,12 @@ class Settings:
     )
     herald_connect_seconds: float = setting(5.0, "ISONOMY_HERALD_CONNECT_SECONDS", "Longest wait for a connection.")
     herald_attempt_seconds: float = setting(15.0, "ISONOMY_HERALD_ATTEMPT_SECONDS", "Longest time of one attempt.")
-    herald_concurrency: int = setting(128, "ISONOMY_HERALD_CONCURRENCY", "Attempts under way at once.")
-    herald_per_host: int = setting(16, "ISONOMY_HERALD_PER_HOST", "Attempts under way at once to one host.")
+    herald_concurrency: int = setting(
+        128, "ISONOMY_HERALD_CONCURRENCY", "Attempts under way at once; of one key a half."
+    )
+    herald_per_host: int = setting(
+        16, "ISONOMY_HERALD_PER_HOST", "Attempts under way at once to one host; of one key a half."
+    )
     herald_resend_seconds: float = setting(
         60.0, "ISONOMY_HERALD_RESEND_SECONDS", "What fires is sent to Alertmanagers again this often."
     )

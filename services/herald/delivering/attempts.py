@@ -103,7 +103,7 @@ class Attempts:
         doubtful = subscription.id in self._silent
         while True:
             await self._tenure.wait()
-            async with self._limits.slot(lane_host(subscription.channel), doubtful=doubtful):
+            async with self._limits.slot(subscription.owner, lane_host(subscription.channel), doubtful=doubtful):
                 if not self._tenure.holds():
                     continue
                 stopped = False

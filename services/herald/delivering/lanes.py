@@ -14,34 +14,48 @@ RESEND = ""
 class Limits:
     """How many attempts may be under way: at all, to one host, and to endpoints that did not answer last time.
 
-    The last is a quarter of all: however many endpoints hang, the others have the rest.
+    The last is a quarter of all: however many endpoints hang, the others have the rest. Of all places, and of those of
+    each host, one key may hold a half: its endpoints may all answer slowly, and each of them as it may.
     """
 
     def __init__(self, total: int, per_host: int) -> None:
-        self._sound = asyncio.Semaphore(total - total // 4)
-        self._doubtful = asyncio.Semaphore(max(1, total // 4))
+        self._rooms = {False: total - total // 4, True: max(1, total // 4)}
+        self._all = {doubtful: asyncio.Semaphore(most) for doubtful, most in self._rooms.items()}
         self._per_host = per_host
-        self._hosts: dict[str, tuple[asyncio.Semaphore, int]] = {}
+        self._some: dict[tuple[str, ...], tuple[asyncio.Semaphore, int]] = {}
         self.under_way = 0
 
     @contextlib.asynccontextmanager
-    async def slot(self, host: str, *, doubtful: bool) -> AsyncIterator[None]:
-        """Wait for a place; the host's first, so that who waits for a busy host holds no place of others."""
-        semaphore, users = self._hosts.get(host, (asyncio.Semaphore(self._per_host), 0))
-        self._hosts[host] = (semaphore, users + 1)
+    async def slot(self, owner: str, host: str, *, doubtful: bool) -> AsyncIterator[None]:
+        """Wait for a place; the narrowest first, so that who waits for it holds no place of others."""
+        async with contextlib.AsyncExitStack() as places:
+            for place, most in (
+                (("key", owner, host), self._per_host // 2),
+                (("key", owner, "", str(doubtful)), self._rooms[doubtful] // 2),
+                (("host", host), self._per_host),
+            ):
+                await places.enter_async_context(self._one_of(place, max(1, most)))
+            await places.enter_async_context(self._all[doubtful])
+            self.under_way += 1
+            try:
+                yield
+            finally:
+                self.under_way -= 1
+
+    @contextlib.asynccontextmanager
+    async def _one_of(self, place: tuple[str, ...], most: int) -> AsyncIterator[None]:
+        """Wait for one of so many places, which are remembered while anybody has or wants one."""
+        semaphore, users = self._some.get(place, (asyncio.Semaphore(most), 0))
+        self._some[place] = (semaphore, users + 1)
         try:
-            async with semaphore, self._doubtful if doubtful else self._sound:
-                self.under_way += 1
-                try:
-                    yield
-                finally:
-                    self.under_way -= 1
+            async with semaphore:
+                yield
         finally:
-            users = self._hosts[host][1] - 1
+            users = self._some[place][1] - 1
             if users:
-                self._hosts[host] = (semaphore, users)
+                self._some[place] = (semaphore, users)
             else:
-                del self._hosts[host]
+                del self._some[place]
 
 
 class Lanes:

@@ -257,7 +257,7 @@ async def test_however_many_hang_the_others_have_room():
     entered: list[str] = []
 
     async def attempt(host, doubtful):
-        async with limits.slot(host, doubtful=doubtful):
+        async with limits.slot(f"key of {host}" if doubtful else "key", host, doubtful=doubtful):
             entered.append(host)
             if doubtful:
                 await asyncio.Event().wait()
@@ -270,23 +270,46 @@ async def test_however_many_hang_the_others_have_room():
         task.cancel()
     await asyncio.gather(*hanging, return_exceptions=True)
     assert limits.under_way == 0
-    assert limits._hosts == {}
+    assert limits._some == {}
 
 
 async def test_a_busy_host_holds_no_place_of_others():
-    limits = Limits(total=4, per_host=1)
+    limits = Limits(total=8, per_host=1)
     stuck = asyncio.Event()
 
     async def busy():
-        async with limits.slot("busy", doubtful=False):
+        async with limits.slot("key", "busy", doubtful=False):
             await stuck.wait()
 
     tasks = [asyncio.create_task(busy()) for _ in range(20)]
     await asyncio.sleep(0)
-    async with limits.slot("other", doubtful=False):
+    async with limits.slot("key", "other", doubtful=False):
         assert limits.under_way == 2
     stuck.set()
     await asyncio.gather(*tasks)
+
+
+async def test_one_key_leaves_room_for_the_others_everywhere_and_at_each_host():
+    limits = Limits(total=16, per_host=4)
+    entered: list[tuple[str, str]] = []
+
+    async def hang(owner, host, doubtful):
+        async with limits.slot(owner, host, doubtful=doubtful):
+            entered.append((owner, host))
+            await asyncio.Event().wait()
+
+    greedy = [asyncio.create_task(hang("greedy", f"host-{n % 10}", n % 3 == 0)) for n in range(300)]
+    await asyncio.sleep(0.01)
+    assert len(entered) == 6 + 2, "half of the places of those that answer, and half of the others"
+    assert max(entered.count(("greedy", f"host-{n}")) for n in range(10)) <= 2
+    entered.clear()
+    honest = [asyncio.create_task(hang("honest", "host-0", False)) for _ in range(2)]
+    await asyncio.sleep(0.01)
+    assert entered == [("honest", "host-0")] * 2
+    for task in [*greedy, *honest]:
+        task.cancel()
+    await asyncio.gather(*greedy, *honest, return_exceptions=True)
+    assert limits._some == {}
 
 
 # --- e-mail, with a real SMTP server ---------------------------------------------------------------------------------
