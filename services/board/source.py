@@ -16,7 +16,7 @@ from streams.contracts.history import PARTS
 from streams.contracts.keys import names_of, number_of
 from streams.contracts.redis_away import is_foreign
 from streams.contracts.settings import Settings
-from streams.contracts.stopped import Stopped, read_stopped
+from streams.contracts.stopped import FOLDS, Stopped, read_stopped
 
 SILENT_SECONDS = 1.0
 """After so long without a message Redis is asked whether it is still there."""
@@ -108,7 +108,10 @@ class RedisSource:
     async def stopped(self, arenas: Iterable[str]) -> dict[str, dict[str, Stopped]]:
         """Read what is stopped; see `Source`."""
         async with self._asked():
-            return {arena: read_stopped(await _fields(self._redis, self._keys.stopped(arena))) for arena in arenas}
+            return {
+                arena: read_stopped(await _texts(self._redis, [self._keys.stopped(arena, fold) for fold in FOLDS]))
+                for arena in arenas
+            }
 
     async def read(self, arena: str, boards: Sequence[str], judged: bool) -> list[bytes | None]:
         """Read views; see `Source`."""
@@ -173,17 +176,6 @@ async def _texts(redis: Any, keys: list[str]) -> list[bytes | None]:
     """Read texts; None is what is not there, or no text. The client's types allow text; ours returns bytes."""
     texts: list[bytes | None] = await redis.mget(keys)
     return texts
-
-
-async def _fields(redis: Any, key: str) -> dict[bytes, bytes]:
-    """Read a hash; nothing when the key holds something else."""
-    try:
-        fields: dict[bytes, bytes] = await redis.hgetall(key)
-    except ResponseError as error:
-        if not is_foreign(error):
-            raise
-        return {}
-    return fields
 
 
 async def _members(redis: Any, key: str) -> set[str]:

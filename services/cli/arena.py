@@ -16,7 +16,7 @@ from streams.contracts.connect import COMMAND, async_redis_client
 from streams.contracts.keys import names_of
 from streams.contracts.names import shown
 from streams.contracts.settings import Settings
-from streams.contracts.stopped import RELEASE, Stopped, read_stopped
+from streams.contracts.stopped import FOLDS, Stopped, read_stopped
 
 LOOK_SECONDS = 0.2
 
@@ -72,11 +72,11 @@ def release(arena: str, wait: float) -> None:
             known = await _arenas(redis, settings)
             what = "it is not stopped" if arena in known else f"known are {', '.join(known) or 'none'}"
             raise UserError(f"nothing to release of {shown(arena)}: {what}")
-        key = settings.keys.stopped(arena)
-        await redis.hset(key, mapping={RELEASE + fold: "" for fold in before})
+        asked = [settings.keys.release(arena, fold) for fold in before]
+        for key in asked:
+            await redis.hset(key, "asked", f"{time.time():.3f}")
         end = time.monotonic() + wait
-        asked = {f"{RELEASE}{fold}".encode() for fold in before}
-        while not asked.isdisjoint(await redis.hgetall(key)):
+        while any([await redis.hget(key, "asked") for key in asked]):
             if time.monotonic() >= end:
                 raise UserError(
                     f"no worker has taken the release of {arena} up in {wait:g} s. It stays asked for: is one running?"
@@ -107,4 +107,4 @@ async def _arenas(redis: Any, settings: Settings) -> list[str]:
 
 
 async def _stopped(redis: Any, settings: Settings, arena: str) -> dict[str, Stopped]:
-    return read_stopped(await redis.hgetall(settings.keys.stopped(arena)))
+    return read_stopped(await redis.mget([settings.keys.stopped(arena, fold) for fold in FOLDS]))

@@ -48,9 +48,13 @@ class Keys:
         """Hash: snapshot of a fold, its watermark, ledger position, owner's epoch and serial, written atomically."""
         return f"{self.prefix}:{{{arena}}}:state:{fold}"
 
-    def stopped(self, arena: str) -> str:
-        """Hash: of each fold that has stopped the arena, since when and why, as JSON; empty while all is well."""
-        return f"{self.prefix}:{{{arena}}}:stopped"
+    def stopped(self, arena: str, fold: str) -> str:
+        """String: since when a fold has stopped the arena, and why, as JSON; not there while all is well."""
+        return f"{self.prefix}:{{{arena}}}:stopped:{fold}"
+
+    def release(self, arena: str, fold: str) -> str:
+        """Hash: there while the operator asks the fold to try the arena again."""
+        return f"{self.prefix}:{{{arena}}}:release:{fold}"
 
     def changed(self, arena: str) -> str:
         """Pub/sub channel: one JSON message after each publish."""

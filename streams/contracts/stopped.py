@@ -1,13 +1,14 @@
-"""What is said of an arena that a fold has stopped: the hash in Redis that boards and the operator read."""
+"""What is said of an arena that a fold has stopped: a string in Redis that boards and the operator read."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 import msgspec
 
-RELEASE = "release:"
-"""Field with which the operator asks a fold, named behind it, to try again."""
+from streams.contracts.topics import FAIRNESS_GROUP, RATINGS_GROUP
+
+FOLDS = (RATINGS_GROUP, FAIRNESS_GROUP)
 
 
 class Stopped(msgspec.Struct, frozen=True):
@@ -21,16 +22,17 @@ _decode = msgspec.json.Decoder(Stopped).decode
 encode_stopped = msgspec.json.Encoder().encode
 
 
-def read_stopped(fields: Mapping[bytes, bytes]) -> dict[str, Stopped]:
-    """Read the hash, by fold; what is none of ours is left out.
+def read_stopped(texts: Sequence[bytes | None]) -> dict[str, Stopped]:
+    """Read what is said of an arena by each of `FOLDS`; what is none of ours is left out.
 
-    >>> read_stopped({b"ratings": b'{"since":7.0,"why":"x"}', b"release:ratings": b"", b"fairness": b"?"})
+    >>> read_stopped([b'{"since":7.0,"why":"x"}', None])
     {'ratings': Stopped(since=7.0, why='x')}
     """
     found = {}
-    for name, text in sorted(fields.items()):
+    for fold, text in zip(FOLDS, texts, strict=True):
         try:
-            found[name.decode()] = _decode(text)
-        except (msgspec.MsgspecError, UnicodeDecodeError):  # a release, or what somebody else wrote
+            if text is not None:
+                found[fold] = _decode(text)
+        except (msgspec.MsgspecError, UnicodeDecodeError):  # somebody else wrote it
             continue
     return found

@@ -9,8 +9,7 @@ smaller one than was acknowledged, and that is how the owner learns that writes 
 up, because Redis stood still, may reach Redis after the one that was sent in its place: its serial is the smaller one,
 and it is dropped.
 
-The keys are ours. What somebody else writes to one, a value of another kind or a number that is none, counts as lost
-and is written over: it may not hold up its arena, and less so the others.
+The keys are ours. What somebody else writes to one, of another kind or no number, counts as lost and is written over.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from redis.exceptions import ResponseError
 from streams.contracts.history import TIERS
 from streams.contracts.keys import Keys, names_of, number_of
 from streams.contracts.redis_away import is_foreign
-from streams.contracts.stopped import RELEASE, Stopped, encode_stopped
+from streams.contracts.stopped import Stopped, encode_stopped
 
 logger = logging.getLogger(__name__)
 
@@ -152,17 +151,13 @@ return 1
 )
 _NO_OWNER = b"-1"
 
-# KEYS: state, hash of stops. ARGV, further: fold, what it says (may be nothing), field of a release, channel, message.
+# KEYS: state, what is said, what asks for a release. ARGV, further: what it says (may be nothing), channel, message.
 _TELL_STOPPED = (
     _FENCE
     + """
-local gone = redis.pcall('HDEL', KEYS[2], ARGV[4], ARGV[6])
-if type(gone) == 'table' then
-  if not string.find(gone.err, 'WRONGTYPE', 1, true) then return gone end
-  redis.call('DEL', KEYS[2])
-end
-if ARGV[5] ~= '' then redis.call('HSET', KEYS[2], ARGV[4], ARGV[5]) end
-if ARGV[5] ~= '' or gone ~= 0 then redis.call('PUBLISH', ARGV[7], ARGV[8]) end
+local gone = redis.call('DEL', KEYS[2], KEYS[3])
+if ARGV[4] ~= '' then redis.call('SET', KEYS[2], ARGV[4]) end
+if ARGV[4] ~= '' or gone ~= 0 then redis.call('PUBLISH', ARGV[5], ARGV[6]) end
 return 1
 """
 )
@@ -332,7 +327,8 @@ class Store:
 
         Where another fold still has it, that one's owner lists it again.
         """
-        if await self.withdraw(arena, epoch, views) is Outcome.REFUSED:
+        stops = [self._keys.stopped(arena, self._fold), self._keys.release(arena, self._fold)]
+        if await self.withdraw(arena, epoch, [*views, *stops]) is Outcome.REFUSED:
             return
         await self._redis.srem(self._keys.arenas, arena)
         if await self._redis.hget(self._state(arena), "serial") not in (None, _NO_OWNER):
@@ -371,14 +367,15 @@ class Store:
 
     async def tell_stopped(self, arena: str, epoch: int, stopped: Stopped | None) -> None:
         """Say that this fold has stopped an arena, or has not: the operator's release is answered by that."""
-        arguments: list[str | int | bytes] = [epoch, 0, 0, self._fold, encode_stopped(stopped) if stopped else b""]
-        arguments += [RELEASE + self._fold, self._keys.changed(arena), json.dumps({"arena": arena, "stopped": True})]
-        await self._tell_stopped(keys=[self._state(arena), self._keys.stopped(arena)], args=arguments)
+        arguments: list[str | int | bytes] = [epoch, 0, 0, encode_stopped(stopped) if stopped else b""]
+        arguments += [self._keys.changed(arena), json.dumps({"arena": arena, "stopped": True})]
+        keys = [self._state(arena), self._keys.stopped(arena, self._fold), self._keys.release(arena, self._fold)]
+        await self._tell_stopped(keys=keys, args=arguments)
 
     async def is_released(self, arena: str) -> bool:
         """Whether the operator asks to try an arena again."""
         try:
-            return await self._redis.hget(self._keys.stopped(arena), RELEASE + self._fold) is not None
+            return bool(await self._redis.hgetall(self._keys.release(arena, self._fold)))
         except ResponseError as error:
             if not is_foreign(error):
                 raise

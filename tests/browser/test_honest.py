@@ -79,12 +79,12 @@ def test_an_arena_that_stands_still_says_so_until_it_goes_on(stack: Stack, visit
     expect(page.locator(".stopped-notice")).to_have_count(0)
     keys = stack.pipeline.settings.keys
     with stack.pipeline.redis as redis:
-        redis.hset(keys.stopped("still"), "ratings", encode_stopped(Stopped(1_767_225_600.0, "for this test")))
+        redis.set(keys.stopped("still", "ratings"), encode_stopped(Stopped(1_767_225_600.0, "for this test")))
         redis.publish(keys.changed("still"), b'{"arena":"still","stopped":true}')
         notice = page.locator(".stopped-notice")
         expect(notice).to_contain_text("Its boards stand still")
         expect(notice).to_contain_text("since 1 Jan")
         expect(page.locator("body")).not_to_contain_text("for this test")
-        redis.delete(keys.stopped("still"))
+        redis.delete(keys.stopped("still", "ratings"))
         redis.publish(keys.changed("still"), b'{"arena":"still","stopped":true}')
     expect(page.locator(".stopped-notice")).to_have_count(0)

@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from streams.contracts.stopped import RELEASE, Stopped, encode_stopped, read_stopped
+from streams.contracts.stopped import FOLDS as STAGES
+from streams.contracts.stopped import Stopped, encode_stopped, read_stopped
 from streams.fairness.stage import FairnessStage
 from streams.folding.stage import FoldStage
 from streams.ratings.stage import RatingsStage
@@ -23,13 +24,12 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
 
 
 def said(world: World, arena: str = "vision") -> dict[str, Stopped]:
-    fields: Any = world.server.data.get(KEYS.stopped(arena).encode(), {})
-    return read_stopped(fields)
+    texts: list[Any] = [world.server.data.get(KEYS.stopped(arena, fold).encode()) for fold in STAGES]
+    return read_stopped(texts)
 
 
 def release(world: World, fold: Any, arena: str = "vision") -> None:
-    fields: Any = world.server.data[KEYS.stopped(arena).encode()]
-    fields[f"{RELEASE}{fold.name}".encode()] = b""
+    world.server.data[KEYS.release(arena, fold.name).encode()] = {b"asked": b"7"}
 
 
 async def check(fold: Any) -> None:
@@ -92,8 +92,7 @@ async def test_a_release_in_vain_stops_it_again_and_is_answered(world: World, ki
     again = said(world)[fold.name]
     assert again.why == before.why
     assert again.since > before.since
-    fields: Any = world.server.data[KEYS.stopped("vision").encode()]
-    assert f"{RELEASE}{fold.name}".encode() not in fields
+    assert KEYS.release("vision", fold.name).encode() not in world.server.data
 
 
 @pytest.mark.parametrize("kind", FOLDS)
@@ -109,7 +108,7 @@ async def test_a_release_goes_on_from_the_last_save_and_counts_each_vote_once(
     await world.fold(fold)
     await check(fold)
     assert not said(world)
-    assert KEYS.stopped("vision").encode() not in world.server.data
+    assert KEYS.release("vision", fold.name).encode() not in world.server.data
     if kind is RatingsStage:
         assert world.board("vision").votes == 2
         assert world.board("text").votes == 1
@@ -145,7 +144,9 @@ async def test_an_owner_that_was_fenced_off_says_nothing(world: World) -> None:
 
 
 async def test_a_key_of_another_kind_is_written_over(world: World) -> None:
-    world.server.data[KEYS.stopped("vision").encode()] = b"no hash"
+    for key in (KEYS.stopped("vision", "ratings"), KEYS.release("vision", "ratings")):
+        world.server.data[key.encode()] = {b"no": b"text"}
+    world.server.data[KEYS.release("text", "ratings").encode()] = b"no hash"
     fold = await stopped(world)
     assert list(said(world)) == [fold.name]
     assert not await fold._store.is_released("text")
@@ -201,6 +202,7 @@ async def test_withdrawals_of_what_was_never_known_are_not_remembered(world: Wor
 
 
 def test_what_somebody_else_wrote_is_no_stop() -> None:
-    fields = {b"ratings": encode_stopped(Stopped(7.0, "why")), b"fairness": b"[]", b"\xff": b"{}", b"x": b'{"why":"y"}'}
-    assert read_stopped(fields) == {"ratings": Stopped(7.0, "why")}
-    assert msgspec.json.decode(fields[b"ratings"]) == {"since": 7.0, "why": "why"}
+    stop = encode_stopped(Stopped(7.0, "why"))
+    assert msgspec.json.decode(stop) == {"since": 7.0, "why": "why"}
+    assert read_stopped([stop, b"\xff"]) == {"ratings": Stopped(7.0, "why")}
+    assert read_stopped([b'{"why":"y"}', b"[]"]) == {}
