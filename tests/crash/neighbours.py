@@ -31,7 +31,7 @@ from tests.support.http import PLAIN
 
 HONEST, PACE, TOGETHER = "honest", 200, 20
 """The honest arena, its votes a second, and votes of one request."""
-LIMITS = {"ISONOMY_ARENA_BYTES": str(24 << 20), "ISONOMY_MAX_DECLARED": "500"}
+LIMITS = {"ISONOMY_ARENA_BYTES": str(24 << 20), "ISONOMY_MAX_DECLARED": "200"}
 """Lower than the defaults: so that a stranger reaches them within seconds."""
 FRESHNESS = "isonomy_ratings_freshness_seconds"
 

@@ -124,12 +124,14 @@ class Up:
             argv, env={**os.environ, **environ}, cwd=REPOSITORY, stderr=subprocess.PIPE, text=True
         )
         self.lines: list[str] = []
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
 
     def _listen(self) -> None:
         assert self.process.stderr is not None
-        for line in self.process.stderr:
-            self.lines.append(line.rstrip())
+        with self.process.stderr as said:
+            for line in said:
+                self.lines.append(line.rstrip())
 
     def wait(self, pattern: str) -> str:
         """Wait until it says something; returns the group."""
@@ -153,7 +155,9 @@ class Up:
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(60)
+        code = self.process.wait(60)
+        self._listener.join()
+        return code
 
 
 def _what(command: list[str]) -> str:

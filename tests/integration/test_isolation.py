@@ -59,7 +59,7 @@ def test_a_ledger_record_that_cannot_be_read_stops_its_arena_and_no_other(
     assert "arena chat stops here, the others go on" in worker.log()
     listed = [json.loads(line) for line in pipeline.isonomy("arena", "list", "--format", "json").stdout.splitlines()]
     assert [(each["arena"], each["stage"]) for each in listed] == [
-        ("chat", "fairness"), ("chat", "ratings"), ("code", None), ("text", None), ("vision", None)
+        ("chat", "ratings"), ("chat", "fairness"), ("code", None), ("text", None), ("vision", None)
     ]  # fmt: skip
     assert all("cannot be folded" in each["why"] for each in listed[:2])
     in_vain = pipeline.isonomy("arena", "release", "chat", check=False)
