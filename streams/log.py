@@ -230,6 +230,10 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
         if self.consumer._subscription.reassignment_in_progress:
             raise Rebalanced
 
+    def begin_anew(self) -> None:
+        """Have the follower take over again what it holds, with the next step, as after a rebalance."""
+        self.active, self._new = False, sorted(self.consumer.assignment())
+
     def leave_out(self, partitions: Sequence[TopicPartition]) -> None:
         """Fetch nothing of these until said otherwise; what was fetched ahead of its turn is kept by the consumer."""
         self._left_out = set(partitions)

@@ -135,12 +135,13 @@ class Follow:
             if wanted or judged:
                 await self._read(arena, sorted(wanted), judged, None)
         self._drop(names, time.monotonic())
-        await self._note_stopped(names)
+        await self._note_stopped({*names, *self._views.arenas})
 
     async def _note_stopped(self, arenas: Iterable[str]) -> None:
         """Read which folds have stopped these arenas; whose views they would write stand still meanwhile."""
         for arena, stopped in (await self._source.stopped(arenas)).items():
             held = self._views.arenas.get(arena)
+            (self._views.unshown.add if stopped and held is None else self._views.unshown.discard)(arena)
             if held is not None and held.stopped != stopped:
                 held.stopped = stopped
                 self._hub.tell(arena, "stopped", _encode({"stopped": held.stops()}))
@@ -155,8 +156,8 @@ class Follow:
         self._unlisted = {each: self._unlisted.get(each, now) for each in unlisted}
         for (arena, board), since in self._unlisted.items():
             held = self._views.arenas.get(arena)
-            if held is None or now - since < GRACE_SECONDS:
-                continue
+            if held is None or held.stopped or now - since < GRACE_SECONDS:
+                continue  # of a stopped arena nobody writes anything again: what is held stays
             if not self._views.ledger.is_withdrawn(arena, held.position(board)):
                 continue
             log.info("no longer in the ledger: arena %s%s", arena, f", board {board}" if board else "")

@@ -75,7 +75,10 @@ class Read:
         firing = self._views.alerts(arena)
         alerts = firing.of(model) if firing else []
         return self._answer(
-            request, {"arena": arena, "model": model, "boards": boards, "fairness": line, "alerts": alerts}
+            request,
+            {"arena": arena, "model": model, "boards": boards, "fairness": line, "alerts": alerts},
+            arena,
+            OVERALL,
         )
 
     async def fairness(self, request: Request) -> Response:
@@ -117,7 +120,7 @@ class Read:
         self._views.arena(arena)
         board, model = request.query_params.get("board", OVERALL), request.query_params.get("model")
         top = whole("top", request.query_params.get("top", "10"), 1, 100)
-        return self._reply(request, await self._histories.get(arena, board, model, top))
+        return self._reply(request, await self._histories.get(arena, board, model, top), arena, board)
 
     async def events(self, request: Request) -> Response:
         """GET /v1/arenas/{arena}/events."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections.abc import AsyncIterator, Iterable, Sequence
@@ -108,10 +109,14 @@ class RedisSource:
     async def stopped(self, arenas: Iterable[str]) -> dict[str, dict[str, Stopped]]:
         """Read what is stopped; see `Source`."""
         async with self._asked():
-            return {
-                arena: read_stopped(await _texts(self._redis, [self._keys.stopped(arena, fold) for fold in FOLDS]))
-                for arena in arenas
-            }
+            found: dict[str, dict[str, Stopped]] = {}
+            names = sorted(arenas)
+            for at in range(0, len(names), TOGETHER):
+                some = names[at : at + TOGETHER]
+                asked = ([self._keys.stopped(arena, fold) for fold in FOLDS] for arena in some)
+                texts = await asyncio.gather(*(_texts(self._redis, keys) for keys in asked))
+                found |= {arena: read_stopped(each) for arena, each in zip(some, texts, strict=True)}
+            return found
 
     async def read(self, arena: str, boards: Sequence[str], judged: bool) -> list[bytes | None]:
         """Read views; see `Source`."""

@@ -33,11 +33,17 @@ class Views:
         self.behind_since: float | None = None
         """Since when, in monotonic time, votes wait that are on no board here; None while that is no news."""
         self.ledger = Ledger()
+        self.unshown: set[str] = set()
+        """Arenas that a fold has stopped before anything of them was shown."""
 
     def arena(self, name: str) -> HeldArena:
         """All of one arena; raises `Refused`."""
         self.require_known()
         found = self.arenas.get(name)
+        if found is None and name in self.unshown:
+            raise Refused(
+                Refusal.UNAVAILABLE, f"arena {name} stands still, and nothing of it was shown", retry_after(60.0)
+            )
         if found is None and self.ledger.may_hold(name):
             raise Refused(Refusal.UNAVAILABLE, f"nothing is known of arena {name[:128]!r} yet", retry_after(1.0))
         if found is None:

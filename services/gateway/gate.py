@@ -68,6 +68,8 @@ class Gate:
 
     def note_refused(self, key: Key, refused: Refused, items: int) -> None:
         """Take note of items that were refused together, where that was for what they hold."""
+        if refused.reason is Reason.TOO_MANY_ARENAS:
+            return
         if isinstance(refused.reason, Reason) or refused.reason is Refusal.FORBIDDEN:
             self.note(key, items, items, str(refused))
 

@@ -40,15 +40,19 @@ class Holding:
 
     def keep(self, key: str, size: int) -> None:
         """Hold so many bytes more for a key, room or not: what follows waits for it."""
-        self.total += size
-        self.of[key] = self.of.get(key, 0) + size
+        self._change(key, size)
 
     def release(self, key: str, size: int) -> None:
         """Hold so many bytes no more."""
-        self.total -= size
-        left = self.of.get(key, 0) - size
-        if left > 0:
-            self.of[key] = left
+        self._change(key, -size)
+
+    def _change(self, key: str, size: int) -> None:
+        """Count it; in all, a key counts with its part at most: what it holds beyond that is no other's trouble."""
+        before, part = self.of.get(key, 0), self.limit // SHARE
+        after = max(0, before + size)
+        self.total += min(after, part) - min(before, part)
+        if after:
+            self.of[key] = after
         else:
             self.of.pop(key, None)
 

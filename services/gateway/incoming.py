@@ -88,9 +88,11 @@ async def _collect(pieces: Pieces, limit: int, inflate: Inflate | None, held: Ca
         size += len(piece)
         if size > limit:
             raise _too_large(limit)
-        text = inflate.feed(piece) if inflate else piece
-        held(len(text))
-        body.append(text)
+        for text in inflate.feed(piece) if inflate else (piece,):
+            held(len(text))
+            body.append(text)
+            if inflate:
+                await asyncio.sleep(0)
     if inflate:
         inflate.end()
     return body[0] if len(body) == 1 else b"".join(body)

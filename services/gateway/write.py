@@ -26,6 +26,7 @@ from services.web.answers import json_response
 from services.web.keys import Key
 from services.web.refusal import Refusal, Refused, retry_after
 from streams.contracts.metrics import Metrics
+from streams.contracts.reasons import Reason
 from streams.contracts.settings import Settings
 from streams.contracts.topics import MODELS, VOTES
 from streams.contracts.vote import MAX_RECORD_BYTES
@@ -33,6 +34,8 @@ from streams.contracts.vote import MAX_RECORD_BYTES
 RETRY_SECONDS = 2.0
 LARGE_BYTES = 131_072
 """A body that is larger is read in a thread."""
+UNPACKED_BYTES = 1_024
+"""So many bytes of a packed body cost as much as a vote, at least: eight kilobytes may unpack to eight million."""
 LEAST_BYTES = 100
 """About as small as a vote is: what a body costs that cannot be read."""
 
@@ -74,10 +77,17 @@ class Write:
         """POST /v1/votes."""
         key = self._gate.enter(request)
         with Held(self._holding, key.name) as held:
-            body = await read_body(request, self._settings.body_limit, held.more)
-            return await self._votes(key, body, is_ndjson(request.headers.get("content-type", "")))
+            try:
+                body = await read_body(request, self._settings.body_limit, held.more)
+            except Refused as refused:
+                if refused.reason in (Refusal.INVALID_ENCODING, Refusal.BODY_TOO_LARGE):
+                    self._gate.charge(key, 1 + held.size // UNPACKED_BYTES)  # it was unpacked up to there
+                raise
+            packed = request.headers.get("content-encoding", "identity").lower() != "identity"
+            least = len(body) // UNPACKED_BYTES if packed else 0
+            return await self._votes(key, body, is_ndjson(request.headers.get("content-type", "")), least)
 
-    async def _votes(self, key: Key, body: bytes, ndjson: bool) -> Response:
+    async def _votes(self, key: Key, body: bytes, ndjson: bool, least: int) -> Response:
         # What takes more than some milliseconds is read beside the loop: others are answered meanwhile.
         large = len(body) > LARGE_BYTES
         try:
@@ -89,9 +99,10 @@ class Write:
             raise
         try:
             try:
-                self._gate.spend(key, len(items))
+                self._gate.spend(key, max(least, len(items)))
             except Refused:
                 self._gate.charge(key, 1 + len(items) // REFUSED_PART)
+                self._gate.spend(key, max(least, len(items)))  # how long to wait with that, it says now
                 raise
             now = time.time()
             votes = await self._beside(read_votes, items, now) if large else read_votes(items, now)
@@ -113,7 +124,9 @@ class Write:
         if beyond := self._gate.beyond(key, votes.arenas):
             votes = await self._beside(votes.without, beyond, partial(self._gate.too_many_arenas, key))
         first = f"{votes.rejected[0].reason}: {votes.rejected[0].detail}" if votes.rejected else ""
-        self._gate.note(key, items, len(votes.rejected), first)
+        # That its arenas are too many is said of each vote, and is no fault of the others that it sends.
+        unusable = sum(each.reason is not Reason.TOO_MANY_ARENAS for each in votes.rejected)
+        self._gate.note(key, items, unusable, first)
         return votes
 
     async def model(self, request: Request) -> Response:

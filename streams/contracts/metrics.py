@@ -71,7 +71,7 @@ class Metrics:
         self.dedup_ids = self._gauge("intake_dedup_ids", "Vote ids remembered.", "partition")
         self.dedup_bytes = self._gauge("intake_dedup_bytes", "Memory of the vote ids remembered.", "partition")
 
-        # Only while an arena is over a limit (ISONOMY_DEAD_LETTER_*); `unnamed`: records that do not say which it is.
+        # Only while an arena is over a limit (ISONOMY_DEAD_LETTER_*); `-`: records that do not say which it is.
         self.refused_ratio = self._gauge(
             "intake_arena_refused_ratio", "Part of an arena's last votes that was refused, where it is too much.",
             "arena", "partition",

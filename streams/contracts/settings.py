@@ -221,9 +221,10 @@ class Settings:
         "Memory that the counts of one arena may take in a worker; one that needs more is stopped, the others go on.",
     )
     worker_bytes: int = setting(
-        4_294_967_296,
+        1_073_741_824,
         "ISONOMY_WORKER_BYTES",
-        "The same of all arenas of a worker together; beyond it the largest of them is stopped.",
+        "The same of all arenas of a worker together: beyond it the one is stopped that grows and has more than its "
+        "part, or the largest. A worker takes up to three times as much.",
     )
     max_declared: int = setting(
         4_000,

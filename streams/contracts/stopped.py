@@ -9,6 +9,8 @@ import msgspec
 from streams.contracts.topics import FAIRNESS_GROUP, RATINGS_GROUP
 
 FOLDS = (RATINGS_GROUP, FAIRNESS_GROUP)
+LAST = 4e9
+"""No moment that was seen lies so late, in epoch seconds."""
 
 
 class Stopped(msgspec.Struct, frozen=True):
@@ -31,8 +33,9 @@ def read_stopped(texts: Sequence[bytes | None]) -> dict[str, Stopped]:
     found = {}
     for fold, text in zip(FOLDS, texts, strict=True):
         try:
-            if text is not None:
-                found[fold] = _decode(text)
-        except (msgspec.MsgspecError, UnicodeDecodeError):  # somebody else wrote it
+            stopped = None if text is None else _decode(text)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):  # somebody else wrote it
             continue
+        if stopped is not None and 0 <= stopped.since < LAST:
+            found[fold] = stopped
     return found

@@ -126,7 +126,7 @@ class FairnessStage(FoldStage[WatchedArena]):
         arena.outbox += fold(arena.state, record)
         arena.unpublished = True
         roster, most = arena.state.scene.facts.roster, self._settings.max_declared
-        if len(roster) - roster.undeclared > most:
+        if isinstance(record, Notice) and len(roster) - roster.undeclared > most:
             raise MemoryError(f"it declares more models, providers and licences than ISONOMY_MAX_DECLARED={most}")
 
     def _fields(self, arena: WatchedArena) -> dict[str, bytes]:

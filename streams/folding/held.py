@@ -30,6 +30,8 @@ class Owned:
     """When it stopped, epoch seconds."""
     told: str | None = field(default=None, kw_only=True)
     """What Redis says of that, as far as this process knows; None when it does not."""
+    answered: bool = field(default=False, kw_only=True)
+    """Whether a release that was asked for before the take-over has had its answer."""
 
 
 @dataclass(slots=True)

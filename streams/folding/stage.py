@@ -304,7 +304,7 @@ class FoldStage(Fold[A]):
             await self._store.list_arenas(self._arenas)
             if await self._stops.released(self._arenas.values(), self._store):
                 await self._save_all()
-                await self.assigned(self._log, list(self.positions))
+                self._log.begin_anew()
         if now >= self._next_snapshot:
             self._next_snapshot = now + self._settings.snapshot_seconds
             await self._save_all()
@@ -380,7 +380,7 @@ class FoldStage(Fold[A]):
             self._metrics.fenced.labels(self.name, arena.name).inc()
             raise Fenced(f"{self.name}: arena {arena.name} has a newer owner")
         if outcome is Outcome.LOST:
-            arena.told = None
+            arena.told = None  # and said again; what the operator asks meanwhile stays asked
         if outcome is Outcome.LOST and not arena.stopped:
             logger.warning("%s: Redis lost arena %s, or went back, writing all of it again", self.name, arena.name)
             self._metrics.republished.labels(self.name, arena.name).inc()

@@ -59,8 +59,8 @@ class Stops:
         """Say in Redis whether an arena is stopped, unless it is said; that it goes on, only when it has caught up."""
         if arena.stopped != arena.told and (arena.stopped or caught_up):
             stopped = Stopped(arena.stopped_at, arena.stopped) if arena.stopped else None
-            await store.tell_stopped(arena.name, arena.epoch, stopped)
-            arena.told = arena.stopped
+            await store.tell_stopped(arena.name, arena.epoch, stopped, answers=not arena.answered)
+            arena.told, arena.answered = arena.stopped, True
 
     async def released(self, arenas: Iterable[Owned], store: Store) -> bool:
         """Whether the operator has released any of the arenas that are stopped."""

@@ -151,11 +151,12 @@ return 1
 )
 _NO_OWNER = b"-1"
 
-# KEYS: state, what is said, what asks for a release. ARGV, further: what it says (may be nothing), channel, message.
+# KEYS: state, what is said, and what asked for a release, if this answers it. ARGV, further: what it says (may be
+# nothing), channel, message.
 _TELL_STOPPED = (
     _FENCE
     + """
-local gone = redis.call('DEL', KEYS[2], KEYS[3])
+local gone = redis.call('DEL', unpack(KEYS, 2))
 if ARGV[4] ~= '' then redis.call('SET', KEYS[2], ARGV[4]) end
 if ARGV[4] ~= '' or gone ~= 0 then redis.call('PUBLISH', ARGV[5], ARGV[6]) end
 return 1
@@ -365,12 +366,14 @@ class Store:
         """Say up to where a ledger partition is on the boards."""
         await self._redis.set(self._keys.shown(partition), position)
 
-    async def tell_stopped(self, arena: str, epoch: int, stopped: Stopped | None) -> None:
-        """Say that this fold has stopped an arena, or has not: the operator's release is answered by that."""
+    async def tell_stopped(self, arena: str, epoch: int, stopped: Stopped | None, *, answers: bool) -> None:
+        """Say that this fold has stopped an arena, or has not; whether that answers a release, and who looks for it."""
         arguments: list[str | int | bytes] = [epoch, 0, 0, encode_stopped(stopped) if stopped else b""]
         arguments += [self._keys.changed(arena), json.dumps({"arena": arena, "stopped": True})]
         keys = [self._state(arena), self._keys.stopped(arena, self._fold), self._keys.release(arena, self._fold)]
-        await self._tell_stopped(keys=keys, args=arguments)
+        await self._tell_stopped(keys=keys if answers else keys[:2], args=arguments)
+        if stopped:
+            await self._redis.sadd(self._keys.arenas, arena)  # it may never have been published
 
     async def is_released(self, arena: str) -> bool:
         """Whether the operator asks to try an arena again."""

@@ -321,7 +321,7 @@ class IntakeStage:
     def _tell_refused(self) -> None:
         """Say which arenas are over a limit of refusals: only of them are there series."""
         now = {
-            (arena or "unnamed", str(number)): excess
+            (arena or "-", str(number)): excess
             for number, source in self._sources.items()
             for arena, excess in source.refusals.over.items()
         }

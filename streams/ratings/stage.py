@@ -6,12 +6,13 @@ import asyncio
 import math
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from threading import Event
 
 import msgspec
+from aiokafka import TopicPartition
 
 from streams.contracts.history import TIERS
 from streams.contracts.metrics import Metrics
@@ -22,6 +23,7 @@ from streams.folding.stage import FoldStage
 from streams.folding.store import Outcome
 from streams.history.ratings import RatingsHistory
 from streams.ledger.codec import Block, Notice
+from streams.log import Log
 from streams.ratings import elo, snapshot
 from streams.ratings.fold import ArenaState, Limits, fold
 from streams.ratings.publish import Question, answer, ask, make_board
@@ -86,8 +88,6 @@ class RatedArena(Owned):
     taken: int = 0
     published: int = 0
     """Up to this offset of the ledger its boards in Redis count everything, as far as this process knows."""
-    shown: bool = False
-    """Whether it has boards in Redis, as far as this process knows."""
 
 
 class RatingsStage(FoldStage[RatedArena]):
@@ -119,8 +119,10 @@ class RatingsStage(FoldStage[RatedArena]):
             raise DamagedState("its history is of other settings")
         taken = {name: board.nbytes for name, board in state.boards.items()}
         arena = RatedArena(owned.name, owned.partition, owned.epoch, state, unpublished=set(state.boards), bytes=taken)
-        arena.shown, arena.taken = bool(state.boards), sum(taken.values())
+        arena.taken = sum(taken.values())
         self._taken += arena.taken
+        if self._taken > self._settings.worker_bytes:
+            self._stop_for_all(arena)
         return arena
 
     def _position(self, arena: RatedArena) -> int:
@@ -137,6 +139,8 @@ class RatingsStage(FoldStage[RatedArena]):
         arena.unsaved |= folded.changed
         self._bound(arena, folded.changed)
         state = arena.state
+        if isinstance(record, Notice) and len(state.registry) > self._settings.max_declared:
+            raise MemoryError(f"it declares more models than ISONOMY_MAX_DECLARED={self._settings.max_declared}")
         self._metrics.models.labels(arena.name).set(len(state.models))
         self._metrics.boards.labels(arena.name).set(len(state.boards))
         self._metrics.unrated.labels(arena.name).set(state.unrated)
@@ -146,8 +150,6 @@ class RatingsStage(FoldStage[RatedArena]):
     def _bound(self, arena: RatedArena, changed: Iterable[str]) -> None:
         """Hold an arena, and all of them together, against their limits of memory; raises `MemoryError`."""
         settings, state = self._settings, arena.state
-        if len(state.registry) > settings.max_declared:
-            raise MemoryError(f"it declares more models than ISONOMY_MAX_DECLARED={settings.max_declared}")
         arena.bytes |= {name: state.boards[name].nbytes for name in changed}
         before, arena.taken = arena.taken, sum(arena.bytes.values())
         self._taken += arena.taken - before
@@ -155,13 +157,15 @@ class RatingsStage(FoldStage[RatedArena]):
         if arena.taken > settings.arena_bytes:
             self._empty(arena)
             raise MemoryError(f"its counts take more than ISONOMY_ARENA_BYTES={settings.arena_bytes} bytes")
-        if self._taken > settings.worker_bytes:
-            largest = max(self._arenas.values(), key=lambda each: each.taken)
-            self._empty(largest)
-            why = f"it is the largest, and all arenas take more than ISONOMY_WORKER_BYTES={settings.worker_bytes} bytes"
-            if largest is arena:
-                raise MemoryError(why)
-            self._stops.stop(largest, why)
+        if self._taken > settings.worker_bytes and arena.taken > before:
+            fair = settings.worker_bytes / len(self._arenas)
+            most = arena if arena.taken > fair else max(self._arenas.values(), key=lambda each: each.taken)
+            self._stop_for_all(most)
+
+    def _stop_for_all(self, arena: RatedArena) -> None:
+        """Let an arena go because all of them take too much."""
+        self._empty(arena)
+        self._stops.stop(arena, f"all arenas take more than ISONOMY_WORKER_BYTES={self._settings.worker_bytes} bytes")
 
     def _empty(self, arena: RatedArena) -> None:
         """Let an arena's counts go: they are loaded again from the last save when it is tried again."""
@@ -195,6 +199,11 @@ class RatingsStage(FoldStage[RatedArena]):
         else:
             await self._heed(arena, await self._store.prune(name, arena.epoch, set(arena.state.boards)))
 
+    async def assigned(self, log: Log, partitions: Sequence[TopicPartition]) -> None:
+        """Load the states, and know what they take: one that was read may have been given up."""
+        await super().assigned(log, partitions)
+        self._taken = sum(arena.taken for arena in self._arenas.values())
+
     async def _write_due(self, now: float) -> None:
         await super()._write_due(now)
         if now >= self._next_shown:
@@ -206,9 +215,9 @@ class RatingsStage(FoldStage[RatedArena]):
         """Up to where each partition is on the boards: only this fold knows which records change one."""
         shown = {number: held.reached for number, held in self._partitions.items()}
         for arena in self._arenas.values():
-            if arena.stopped and arena.shown:
+            if arena.stopped:
                 continue  # it says so itself: the boards of the others are not behind for it
-            if not arena.unpublished and not arena.solving and not arena.stopped:
+            if not arena.unpublished and not arena.solving:
                 arena.published = self._partitions[arena.partition].reached
             shown[arena.partition] = min(shown[arena.partition], arena.published)
         return shown
@@ -222,6 +231,8 @@ class RatingsStage(FoldStage[RatedArena]):
                 await self._refresh(arena)
             elif not last:  # the next owner solves all its boards anyway
                 await self._solve_beside(arena)
+        else:
+            arena.due = now  # behind those that have something to publish
 
     def _is_large(self, arena: RatedArena) -> bool:
         boards = arena.state.boards
@@ -287,7 +298,6 @@ class RatingsStage(FoldStage[RatedArena]):
                 values[keys.history(arena.name, tier)] = packed
         outcome = await self._store.publish(arena.name, arena.epoch, values, message, boards=sorted(texts))
         if outcome is Outcome.DONE:
-            arena.shown = True
             arena.unpublished_tiers.clear()
         else:
             await self._heed(arena, outcome)

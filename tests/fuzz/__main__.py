@@ -14,9 +14,10 @@ from pathlib import Path
 
 import click
 
-from tests.fuzz.targets import TARGETS
+from tests.fuzz.targets import TARGETS, Target
 
-SLOW_SECONDS = 0.5
+SLOW_SECONDS, AGAIN = 0.5, 3
+"""Longer takes none, in the best of so many further tries."""
 KEPT = Path(".isonomy/fuzz")
 WARM = 200
 SLICE = 5_000
@@ -45,10 +46,20 @@ def run(name: str, seed: int, count: int) -> Found:
         except Exception:  # noqa: BLE001 -- whatever it is, it is what we look for
             bad.append((value, traceback.format_exc(limit=-4)))
         took = time.perf_counter() - began
+        if took > SLOW_SECONDS:  # the machine may have stood still
+            took = min(took, *(_again(target, value) for _ in range(AGAIN)))
         slowest = max(slowest, took)
         if took > SLOW_SECONDS:
             bad.append((value, f"took {took:.2f} s"))
     return Found(taken, slowest, bad)
+
+
+def _again(target: Target, value: bytes) -> float:
+    """Seconds that an input takes another time."""
+    began = time.perf_counter()
+    with contextlib.suppress(Exception):
+        target.act(value)
+    return time.perf_counter() - began
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})

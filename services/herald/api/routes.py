@@ -136,7 +136,8 @@ class Handlers:
         if request.method == "GET":
             return json_response(show_subscription(before), headers=NOT_KEPT)
         if request.method == "DELETE":
-            await self._store.delete(before.id)
+            async with self._writing:  # or a change under way would bring it back
+                await self._store.delete(self._mine(request, key).id)
             return Response(status_code=204)
         body = await read_body(request, BODY_LIMIT)
         if request.method == "PUT":

@@ -228,3 +228,23 @@ async def test_what_was_stopped_before_the_board_began_is_known(make_board: Any,
     published.stops["text"] = {"fairness": Stopped(7.0)}
     running = await make_board()
     assert list(running.views.arenas["text"].stopped) == ["fairness"]
+
+
+async def test_a_stopped_arena_that_redis_lost_stays_and_one_that_was_never_shown_is_unavailable(
+    running: TestBoard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr(services.board.follow, "time", SimpleNamespace(monotonic=clock))
+    follow = Follow(running.source, running.views, running.app.state.hub)
+    running.source.stops = {"text": {"ratings": Stopped(7.0)}, "never": {"ratings": Stopped(7.0)}}
+    running.source.boards.clear()
+    running.source.judged.clear()
+    running.source.boards["never"] = {}
+    running.views.ledger.ends, running.views.ledger.shown = {0: 9}, {0: 9}
+    for _ in range(3):
+        await follow._compare(await running.source.names(), everything=False)
+        clock.now += GRACE_SECONDS
+    assert set(running.views.arenas["text"].boards) == {"overall", "language:German"}
+    never = await running.get("/v1/arenas/never/leaderboard")
+    assert (never.status_code, never.headers["retry-after"]) == (503, "60")
+    assert (await running.get("/v1/arenas/nowhere/leaderboard")).status_code == 404

@@ -24,7 +24,10 @@ exit "${APT_EXIT:-0}"
 """
 SYSTEMCTL = """#!/bin/sh
 echo "$*" >> "$LOG/systemctl"
-case "$1 $3" in "is-enabled redis-server") exit 0 ;; is-enabled*) exit 1 ;; esac
+case "$1 $3" in
+"is-enabled redis-server") [ -e "$LOG/installing" ] || [ -e "$LOG/enabled" ] ;;
+is-enabled*) exit 1 ;;
+esac
 """
 
 
@@ -147,6 +150,12 @@ def test_a_service_that_was_enabled_by_it_is_disabled(machine: Machine) -> None:
     calls = (machine.log / "systemctl").read_text().splitlines()
     assert [call for call in calls if call.startswith("disable")] == ["disable --quiet redis-server"]
     assert (machine.log / "calls").read_text().splitlines()[0].startswith("update")
+
+
+def test_a_service_that_somebody_had_enabled_before_stays_enabled(machine: Machine) -> None:
+    (machine.log / "enabled").touch()
+    assert run(DEPLOY / "apt-install", "redis-server", env=machine.environ).returncode == 0
+    assert "disable" not in (machine.log / "systemctl").read_text()
 
 
 def test_without_apt_or_the_right_to_it_nothing_is_tried(machine: Machine, tmp_path: Path) -> None:

@@ -252,3 +252,12 @@ def test_processes_that_need_redis_reach_its_sentinels_and_know_their_password()
         assert ("REDIS_SENTINEL_PASSWORD_FILE" in environ) == ("REDIS_URL" in environ)
     for policy in of_kind("NetworkPolicy", {}).values():
         assert 26379 not in {port["port"] for rule in policy["spec"]["egress"] for port in rule["ports"]}
+
+
+def test_the_folds_may_take_what_their_counts_are_allowed_to() -> None:
+    """A worker takes up to three times its counts: the limit has to act before the kernel does."""
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+    limit = values["folds"]["resources"]["limits"]["memory"]
+    assert limit == "3Gi"
+    assert 3 * Settings().worker_bytes <= 3 * 2**30
+    assert Settings().arena_bytes < Settings().worker_bytes

@@ -95,6 +95,7 @@ class FoldLog:
         self.unreadable: list[Any] = []
         self.moving = False
         self.reached: dict[TopicPartition, int] = {}
+        self.anew = False
 
     async def _first(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
         return dict.fromkeys(partitions, self._ledger.first)
@@ -104,6 +105,9 @@ class FoldLog:
 
     async def end_now(self, partition: TopicPartition) -> int:
         return len(self._ledger.records)
+
+    def begin_anew(self) -> None:
+        self.anew = True
 
     def give_way(self) -> None:
         if self.moving:

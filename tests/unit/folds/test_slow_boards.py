@@ -239,13 +239,13 @@ async def test_an_arena_that_takes_too_much_memory_is_set_aside_and_the_others_g
     assert is_right(world, again, name="language:l39")
 
 
-async def test_beyond_the_memory_of_a_worker_the_largest_arena_is_set_aside(world: World) -> None:
+async def test_beyond_the_memory_of_a_worker_the_arena_that_grows_beyond_its_part_is_set_aside(world: World) -> None:
     world.ledger.add("code", first=0)
     for at in range(1, 41):
         world.ledger.add("text", first=at, language=f"l{at}", at=at + 1)
-    world.ledger.add("vision", first=41, at=50)  # it is not the one that brings it over the limit
+    world.ledger.add("vision", first=41, at=50)
     fold = await world.take_over()
-    fold._settings = replace(fold._settings, worker_bytes=sum(await taken_by(world, "text", "code")) + 1)
+    fold._settings = replace(fold._settings, worker_bytes=sum(await taken_by(world, "text", "code")) - 1)
     await settled_but(world, fold, "text")
     assert "ISONOMY_WORKER_BYTES" in fold._arenas["text"].stopped
     assert fold._taken == sum(arena.taken for arena in fold._arenas.values()) > 0
@@ -254,7 +254,33 @@ async def test_beyond_the_memory_of_a_worker_the_largest_arena_is_set_aside(worl
     again = await world.take_over()
     await settled(world, again)
     assert is_right(world, again, name="language:l39")
-    assert again._taken == sum(arena.taken for arena in again._arenas.values())
+
+
+async def test_an_arena_that_grows_within_its_part_does_not_pay_for_the_largest(world: World) -> None:
+    for at in range(1, 41):
+        world.ledger.add("text", first=at, language=f"l{at}", at=at + 1)
+    world.ledger.add("vision", first=41, at=50)
+    fold = await world.take_over()
+    fold._settings = replace(fold._settings, worker_bytes=sum(await taken_by(world, "text")) + 1)
+    await settled_but(world, fold, "text")
+    assert "ISONOMY_WORKER_BYTES" in fold._arenas["text"].stopped
+    assert is_right(world, fold, "vision")
+
+
+async def test_states_that_take_too_much_together_are_not_all_loaded(world: World) -> None:
+    for name in ("code", "text"):
+        for at in range(20):
+            world.ledger.add(name, first=len(world.ledger.records), language=f"l{at}", at=at + 1)
+    fold = await world.take_over()
+    await settled(world, fold)
+    fold._next_snapshot = 0.0
+    await settled(world, fold)
+    taken = {name: arena.taken for name, arena in fold._arenas.items()}
+    await fold._save_all()
+    fold._settings = replace(fold._settings, worker_bytes=sum(taken.values()) - 1)
+    await fold.assigned(fold._log, [LEDGER])
+    assert [bool(arena.stopped) for arena in fold._arenas.values()] == [False, True]
+    assert fold._taken == sum(arena.taken for arena in fold._arenas.values()) < sum(taken.values()) - 1
 
 
 async def taken_by(world: World, *arenas: str) -> list[int]:

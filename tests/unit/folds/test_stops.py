@@ -36,6 +36,9 @@ async def check(fold: Any) -> None:
     """Do what is due each second."""
     fold._next_check = fold._next_shown = 0.0
     await fold.process(fold._log, {})
+    if fold._log.anew:
+        fold._log.anew = False
+        await fold.assigned(fold._log, [LEDGER])
 
 
 async def stopped(world: World, kind: type[FoldStage[Any]] = RatingsStage) -> Any:
@@ -72,13 +75,14 @@ async def test_boards_of_the_others_are_not_behind_for_a_stopped_arena(world: Wo
     assert world.server.data[KEYS.shown(0).encode()] == b"4"
 
 
-async def test_an_arena_that_stops_before_it_was_ever_shown_holds_the_place(world: World) -> None:
+async def test_an_arena_that_stops_before_it_was_ever_shown_is_listed_and_holds_up_nobody(world: World) -> None:
     world.ledger.records.append(("vision", b"no ledger record"))
     world.ledger.add("text", first=0)
     fold = await world.take_over()
     await world.fold(fold)
     await check(fold)
-    assert world.server.data[KEYS.shown(0).encode()] == b"0"  # who asks for it is not told that there is no such arena
+    assert world.server.data[KEYS.shown(0).encode()] == b"2"
+    assert world.listed() == {"text", "vision"}  # or who asks for it would be told that there is none
 
 
 @pytest.mark.parametrize("kind", FOLDS)
@@ -121,6 +125,21 @@ async def test_redis_that_lost_everything_is_told_again(world: World) -> None:
     await check(fold)
     await check(fold)
     assert list(said(world)) == ["ratings"]
+
+
+async def test_a_release_after_redis_lost_the_arena_is_tried_and_not_only_taken_away(world: World) -> None:
+    fold = await stopped(world)
+    world.server.data.clear()
+    await check(fold)
+    await check(fold)
+    release(world, fold)
+    world.ledger.records[1] = world.ledger.records[0]
+    await check(fold)
+    assert fold.positions[LEDGER] == 0
+    await world.fold(fold)
+    await check(fold)
+    assert not said(world)
+    assert world.board("vision").votes == 2
 
 
 async def test_the_next_owner_tells_that_it_goes_on(world: World) -> None:
@@ -206,3 +225,4 @@ def test_what_somebody_else_wrote_is_no_stop() -> None:
     assert msgspec.json.decode(stop) == {"since": 7.0, "why": "why"}
     assert read_stopped([stop, b"\xff"]) == {"ratings": Stopped(7.0, "why")}
     assert read_stopped([b'{"why":"y"}', b"[]"]) == {}
+    assert read_stopped([b'{"since":1e300}', b'{"since":1,"x":' + b"[" * 5_000]) == {}

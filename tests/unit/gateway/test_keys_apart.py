@@ -1,17 +1,21 @@
 """What one key does wrong is its own trouble: over HTTP, with honest keys beside it."""
 
 import asyncio
+import gzip
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
 
 from services.gateway.app import create_gateway
+from services.gateway.holding import Held, Holding
 from services.gateway.produce import Unavailable
 from services.web.keys import new_key
+from services.web.refusal import Refused
 from streams.contracts.metrics import Metrics
 from streams.contracts.settings import Settings
 
@@ -41,8 +45,11 @@ class Keys:
     def write(self, *names: str) -> None:
         self.path.write_text("".join(self.lines[name] + "\n" for name in names))
 
-    async def send(self, key: str, content: bytes, path: str = VOTES, method: str = "POST") -> httpx.Response:
-        return await self.gateway.client.request(method, path, content=content, headers=self._headers[key])
+    async def send(
+        self, key: str, content: bytes, path: str = VOTES, method: str = "POST", encoding: str = "identity"
+    ) -> httpx.Response:
+        headers = self._headers[key] | {"Content-Encoding": encoding}
+        return await self.gateway.client.request(method, path, content=content, headers=headers)
 
     def scope(self, key: str) -> dict[str, Any]:
         """Of a request as a server hands it over."""
@@ -218,3 +225,44 @@ async def test_an_answer_that_nobody_reads_is_held_against_its_key_and_no_other(
     read.set()
     await slow
     assert (await keys.send("bad", vote())).status_code == 202
+
+
+def test_answers_that_one_key_does_not_read_take_no_room_of_others() -> None:
+    holding = Holding(4 * 200_000)
+    for _ in range(10):  # of requests that were all under way before the first was answered
+        holding.keep("bad", 300_000)
+    assert holding.total == 200_000, "its part, and no more"
+    with Held(holding, "star") as held:
+        held.more(150_000)
+        with pytest.raises(Refused, match="of key 'bad'"), Held(holding, "bad"):
+            pass
+    for _ in range(10):
+        holding.release("bad", 300_000)
+    assert (holding.total, holding.of) == (0, {})
+
+
+async def test_who_waits_as_long_as_it_is_told_is_let_in(
+    tmp_path: Path, vote: MakeVote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = Keys(tmp_path, rate_limit=10.0, rate_burst=1_000.0)
+    now = 1_000.0
+    monkeypatch.setattr("services.gateway.gate.time", SimpleNamespace(monotonic=lambda: now))
+    batch = b"\n".join(vote(id=f"v{number}") for number in range(1_000))
+    assert (await keys.send("star", batch)).status_code == 202
+    told = []
+    while (answer := await keys.send("star", batch)).status_code == 429 and len(told) < 5:
+        told.append(int(answer.headers["retry-after"]))
+        now += told[-1]
+    assert answer.status_code == 202
+    assert len(told) == 2, "first that nothing is left, then how long the batch takes"
+
+
+async def test_a_packed_body_is_charged_for_what_it_unpacks_to(tmp_path: Path, vote: MakeVote) -> None:
+    keys = Keys(tmp_path, rate_limit=1.0, rate_burst=10_000.0)
+    large = gzip.compress(b'{"a":"' + b" " * 8_000_000 + b'"}')
+    assert (await keys.send("bad", large, encoding="gzip")).status_code == 422
+    assert (await keys.send("bad", large, encoding="gzip")).status_code == 429
+    keys = Keys(tmp_path, rate_limit=1.0, rate_burst=10_000.0)
+    for _ in range(2):
+        assert (await keys.send("bad", large[:-4], encoding="gzip")).status_code == 400
+    assert (await keys.send("bad", vote())).status_code == 429
