@@ -100,12 +100,14 @@ def read_url(text: str, *, allow_private: bool) -> URL:
     try:
         url = URL(text)
         host, port = url.raw_host, url.port
-    except ValueError:
+    except (ValueError, IndexError):  # yarl (1.25.1) trips over an empty host behind brackets
         raise RefusedAddress("the URL cannot be read") from None
     if url.scheme not in ("http", "https"):
         raise RefusedAddress("the URL is neither http nor https")
     if not host or port is None:
         raise RefusedAddress("the URL has no host")
+    if "%" in host:
+        raise RefusedAddress("the host names a network interface, or holds a percent sign")
     if "@" in re.split(r"[/?#]", text.partition("//")[2], maxsplit=1)[0] or url.user is not None:
         raise RefusedAddress("the URL holds a user or a password: use a header")
     if not allow_private:

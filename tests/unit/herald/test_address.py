@@ -106,6 +106,9 @@ def test_an_outer_address_is_not(address):
         "http://example.com:9092/",
         "http://example.com:99999/",
         "http://[::1",
+        "https://[2606:2800:220:1::1]@",
+        "https://[2606:2800:220:1::%]/",
+        "https://[2606:2800:220:1::1%25eth0]/",
         "https://example.com/" + "x" * 3000,
     ],
 )
