@@ -12,6 +12,8 @@ and it is dropped.
 The keys are ours. What somebody else writes to one, of another kind or no number, counts as lost and is written over.
 """
 
+# Longer than most: each script stands in front of the method that runs it, and they share their fence.
+
 from __future__ import annotations
 
 import json

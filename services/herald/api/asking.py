@@ -114,13 +114,13 @@ class Asking:
 def can_be_opened(public_url: str, *, allow_private: bool) -> bool:
     """Whether a link of ours leads recipients anywhere; to this machine only where private addresses are allowed.
 
-    >>> [can_be_opened(url, allow_private=False) for url in ("https://board.example", "http://localhost:8081", "x")]
-    [True, False, False]
+    >>> [can_be_opened(url, allow_private=False) for url in ("https://board.example", "http://localhost:8081", "x", "https://[::1]@")]
+    [True, False, False, False]
     """
     try:
         url = URL(public_url)
         host = url.host
-    except ValueError:
+    except (ValueError, IndexError):  # as in `read_url`
         return False
     return url.scheme in ("http", "https") and bool(host) and (allow_private or not _HERE(host or ""))
 
