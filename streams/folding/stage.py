@@ -39,6 +39,9 @@ from streams.log import Batch, Log
 
 logger = logging.getLogger(__name__)
 
+Claimed = dict[str, tuple[int, dict[str, bytes]]]
+"""Epoch and saved state of arenas that are claimed and not met yet."""
+
 RETRY_SECONDS = 0.5
 CHECK_SECONDS = 1.0
 UNKNOWN = 2**62
@@ -217,8 +220,9 @@ class FoldStage(Fold[A]):
         turn = time.monotonic()
         for at, records in batch.items():
             held = self._partitions[at.partition]
+            claimed = {} if held.stopped else await self._claim_new(at.partition, records)
             for record in () if held.stopped else records:
-                await self._take(held, at.partition, record)
+                await self._take(held, at.partition, record, claimed)
                 await asyncio.sleep(0)  # heartbeats
                 if time.monotonic() >= max(turn + TURN_SECONDS, self._retry_at):
                     await self._publish_between()
@@ -240,7 +244,7 @@ class FoldStage(Fold[A]):
             self._retry_at = now + RETRY_SECONDS
             self._next_snapshot = 0.0  # or a save that failed counts as done, and Redis as back
 
-    async def _take(self, held: Partition, partition: int, entry: Any) -> None:
+    async def _take(self, held: Partition, partition: int, entry: Any, claimed: Claimed) -> None:
         offset, value = entry.offset, entry.value
         record: Block | Notice | DamagedRecord
         try:
@@ -251,7 +255,9 @@ class FoldStage(Fold[A]):
             record, name = error, (entry.key or b"").decode("utf-8", "replace")
         arena = self._arenas.get(name)
         if arena is None and is_arena(name):
-            epoch, fields = await self._claim(name)
+            if name not in claimed:  # a record that has another's key
+                claimed |= await self._claim([name])
+            epoch, fields = claimed.pop(name)
             arena = self._arenas[name] = self._new(Owned(name, partition, epoch), offset)
             self._inherit_from(arena, fields)  # a state that no listing vouches for
             arena.quiet_until, arena.due = UNKNOWN, time.monotonic()
@@ -282,10 +288,22 @@ class FoldStage(Fold[A]):
         self._partitions[number].stopped = True
         self._stops.stop_partition(number, [each for each in self._arenas.values() if each.partition == number], why)
 
-    async def _claim(self, arena: str) -> tuple[int, dict[str, bytes]]:
+    async def _claim_new(self, partition: int, records: Sequence[Any]) -> Claimed:
+        """Claim together all arenas that these records bring, by their keys: one by one, a hundred hold up the rest."""
+        keys = dict.fromkeys((record.key or b"").decode("utf-8", "replace") for record in records)
+        new = [name for name in keys if name not in self._arenas and is_arena(name)]
+        # Of another partition it would be taken from its owner.
+        own = [
+            name
+            for name, at in zip(new, partitions_of([n.encode() for n in new], self._count), strict=True)
+            if at == partition
+        ]
+        return await self._claim(own) if own else {}
+
+    async def _claim(self, arenas: Sequence[str]) -> Claimed:
         while True:
             try:
-                return await self._store.claim(arena), await self._store.load(arena)
+                return await self._store.claim_new(arenas)
             except REDIS_AWAY as error:
                 await self._wait(error, "a new arena")
                 await self._tell_all(time.monotonic())
@@ -298,8 +316,10 @@ class FoldStage(Fold[A]):
         await self._publish_all(now, last=False)
         if now >= self._next_check:
             self._next_check = now + CHECK_SECONDS
-            for arena in self._arenas.values():
-                await self._heed(arena, await self._store.check(arena.name, arena.epoch, self._shown_boards(arena)))
+            arenas = list(self._arenas.values())
+            owned = [(arena.name, arena.epoch, self._shown_boards(arena)) for arena in arenas]
+            for arena, outcome in zip(arenas, await self._store.check(owned), strict=True):
+                await self._heed(arena, outcome)
                 await self._stops.tell(arena, self._store, caught_up=self._may_publish(arena))
             await self._store.list_arenas(self._arenas)
             if await self._stops.released(self._arenas.values(), self._store):
@@ -393,7 +413,8 @@ class FoldStage(Fold[A]):
     # --- saving ------------------------------------------------------------------------------------------------------
 
     async def _save_all(self) -> None:
-        """Save every arena that moved, then the listings that vouch for them."""
+        """Save every arena that moved, then the listings that vouch for them; what is due meanwhile is published."""
+        turn = time.monotonic()
         for number, held in self._partitions.items():
             if held.position == held.saved_position or not held.tail or held.stopped:
                 continue
@@ -403,6 +424,9 @@ class FoldStage(Fold[A]):
                     continue
                 self._catch_up(arena)
                 await self._save(arena)
+                if time.monotonic() >= turn + TURN_SECONDS:
+                    await self._publish_between()
+                    turn = time.monotonic()
             listing = encode_listing(held.position, [arena.name for arena in arenas], held.tail, held.refolding)
             await self._store.save_partition(number, listing)
             held.saved_position = held.position

@@ -212,13 +212,33 @@ class Store:
 
     async def load(self, arena: str) -> dict[str, bytes]:
         """Fields of the saved state; empty when there is none."""
-        fields = await self._redis.hgetall(self._state(arena))
-        return {_bytes(name).decode("utf-8", "replace"): _bytes(value) for name, value in fields.items()}
+        return _fields(await self._redis.hgetall(self._state(arena)))
 
-    async def check(self, arena: str, epoch: int, boards: Iterable[str] = ()) -> Outcome:
-        """Ask whether the arena is still this owner's, and what it wrote still there; then its boards are listed."""
-        keys = [self._state(arena), self._keys.boards(arena)]
-        return Outcome(await self._check(keys=keys, args=[epoch, self._serials[arena], self._begun[arena], *boards]))
+    async def claim_new(self, arenas: Sequence[str]) -> dict[str, tuple[int, dict[str, bytes]]]:
+        """Become the owner of several arenas in one go; returns epoch and `load`ed state of each."""
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for arena in arenas:
+                await self._claim(keys=[self._state(arena)], client=pipe)
+                pipe.hgetall(self._state(arena))
+            answers = await pipe.execute()
+        self._serials |= dict.fromkeys(arenas, 0)
+        self._begun |= dict.fromkeys(arenas, 0)
+        return {
+            arena: (int(epoch), _fields(fields))
+            for arena, epoch, fields in zip(arenas, answers[::2], answers[1::2], strict=True)
+        }
+
+    async def check(self, owned: Iterable[tuple[str, int, Iterable[str]]]) -> list[Outcome]:
+        """Ask of arenas, their epochs and boards whether each is still this owner's, and what it wrote still there.
+
+        They are asked together; the boards of those that are so are listed.
+        """
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for arena, epoch, boards in owned:
+                keys = [self._state(arena), self._keys.boards(arena)]
+                args: list[str | int] = [epoch, self._serials[arena], self._begun[arena], *boards]
+                await self._check(keys=keys, args=args, client=pipe)
+            return [Outcome(answer) for answer in await pipe.execute()]
 
     async def save(self, arena: str, epoch: int, fields: Mapping[str, bytes], *, whole: bool) -> Outcome:
         """Write fields of the state, all in one step; `whole` when they are all of it, as they must be after a loss."""
@@ -236,7 +256,9 @@ class Store:
         message: Mapping[str, object],
         boards: Sequence[str] = (),
     ) -> Outcome:
-        """Write texts by key, all in one step, and tell subscribers; the list of arenas is kept beside.
+        """Write texts by key, all in one step, and tell subscribers; the first time the arena is listed, too.
+
+        A list that is lost later is written again by who calls `list_arenas` from time to time.
 
         Parameters
         ----------
@@ -252,9 +274,9 @@ class Store:
         arguments += [self._keys.changed(arena), json.dumps(message), len(boards), *boards, *texts.values()]
         serial = self._begun[arena]
         outcome = self._counted(arena, serial, await self._publish(keys=keys, args=arguments))
-        if outcome is Outcome.DONE:
+        if outcome is Outcome.DONE and arena not in self._listed:
             self._listed.add(arena)
-            await self.list_arenas([arena])  # another slot in a cluster: beside the script, not in it
+            await self.list_arenas([arena])  # beside the script, not in it: the list is of all arenas
         return outcome
 
     async def list_arenas(self, arenas: Iterable[str]) -> None:
@@ -388,6 +410,10 @@ class Store:
 
     def _state(self, arena: str) -> str:
         return self._keys.state(arena, self._fold)
+
+
+def _fields(answer: Mapping[bytes | str, bytes | str]) -> dict[str, bytes]:
+    return {_bytes(name).decode("utf-8", "replace"): _bytes(value) for name, value in answer.items()}
 
 
 def _bytes(value: bytes | str) -> bytes:

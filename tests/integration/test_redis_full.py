@@ -172,5 +172,5 @@ async def test_a_script_that_meets_the_limit_has_written_all_or_nothing(own: Own
         assert len(await redis.smembers(keys.boards("text"))) == 20 * done
         assert await redis.exists(*texts) == 0
         # What only reads is answered, and what only removes is done.
-        assert await store.check("text", epoch) is Outcome.DONE
+        assert await store.check([("text", epoch, ())]) == [Outcome.DONE]
         assert await store.arenas() == ["text"]

@@ -331,9 +331,9 @@ async def test_a_write_whose_answer_was_lost_hides_no_later_loss(redis_server: T
         kept = await redis.hgetall(keys.state("text", RATINGS_GROUP))
         store._counted = counted  # type: ignore[method-assign]
         assert await store.publish("text", epoch, {keys.board("text", "overall"): b"2"}, {}) is Outcome.DONE
-        assert await store.check("text", epoch) is Outcome.DONE
+        assert await store.check([("text", epoch, ())]) == [Outcome.DONE]
         await redis.hset(keys.state("text", RATINGS_GROUP), mapping=kept)
-        assert await store.check("text", epoch) is Outcome.LOST
+        assert await store.check([("text", epoch, ())]) == [Outcome.LOST]
 
 
 def unanswered(arena: str, serial: int, answer: int) -> Outcome:

@@ -269,8 +269,11 @@ class SimulatedRedis:
     def register_script(self, text: str) -> Callable[..., Any]:
         """Make a script callable."""
 
-        def run(keys: Sequence[Any] = (), args: Sequence[Any] = (), client: Any = None) -> Any:
-            return self._ask(lambda: self._server.script(text, keys, args, self._process))
+        async def run(keys: Sequence[Any] = (), args: Sequence[Any] = (), client: Pipeline | None = None) -> Any:
+            def perform() -> Any:
+                return self._server.script(text, keys, args, self._process)
+
+            return await self._ask(perform) if client is None else client.add(perform)
 
         return run
 
@@ -305,40 +308,58 @@ class SimulatedRedis:
     async def srem(self, key: str, *members: Any) -> Any:
         return await self.execute_command("SREM", key, *members)
 
-    def pipeline(self, transaction: bool = True) -> _Pipeline:
+    def pipeline(self, transaction: bool = True) -> Pipeline:
         """Gather commands for one step."""
-        return _Pipeline(self)
+        return Pipeline(self._ask, lambda name, arguments: self._server.do(name, arguments, self._process))
 
 
-class _Pipeline:
-    def __init__(self, client: SimulatedRedis) -> None:
-        self._client = client
-        self._commands: list[tuple[str, tuple[Any, ...]]] = []
+class Pipeline:
+    """Commands that are sent together.
 
-    async def __aenter__(self) -> _Pipeline:
+    Parameters
+    ----------
+    ask
+        Awaits what the server answers to what it is to perform.
+    do
+        Performs one command there, by its name and arguments.
+    """
+
+    def __init__(self, ask: Callable[[Callable[[], Any]], Any], do: Callable[[str, Sequence[Any]], Any]) -> None:
+        self._ask, self._perform = ask, do
+        self._commands: list[Callable[[], Any]] = []
+
+    async def __aenter__(self) -> Pipeline:
         return self
 
     async def __aexit__(self, *_: object) -> None:
         self._commands.clear()
 
+    def add(self, perform: Callable[[], Any]) -> None:
+        """Gather one more."""
+        self._commands.append(perform)
+
+    def _do(self, name: str, *arguments: Any) -> None:
+        self.add(lambda: self._perform(name, arguments))
+
     def delete(self, *keys: Any) -> None:
-        self._commands.append(("DEL", keys))
+        self._do("DEL", *keys)
+
+    def hgetall(self, key: Any) -> None:
+        self._do("HGETALL", key)
 
     def hset(self, key: Any, field: Any = None, value: Any = None, mapping: Any = None) -> None:
-        self._commands.append(("HSET", (key, *_fields(field, value, mapping))))
+        self._do("HSET", key, *_fields(field, value, mapping))
 
     def srem(self, key: Any, *members: Any) -> None:
-        self._commands.append(("SREM", (key, *members)))
+        self._do("SREM", key, *members)
 
     def set(self, key: Any, value: Any) -> None:
-        self._commands.append(("SET", (key, value)))
+        self._do("SET", key, value)
 
     def sadd(self, key: Any, *members: Any) -> None:
-        self._commands.append(("SADD", (key, *members)))
+        self._do("SADD", key, *members)
 
     async def execute(self) -> list[Any]:
-        commands, server, process = list(self._commands), self._client._server, self._client._process
-        answer: list[Any] = await self._client._ask(
-            lambda: [server.do(name, arguments, process) for name, arguments in commands]
-        )
+        commands = list(self._commands)
+        answer: list[Any] = await self._ask(lambda: [perform() for perform in commands])
         return answer

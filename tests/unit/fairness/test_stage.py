@@ -45,6 +45,9 @@ class Redis:
     async def load(self, arena):
         return dict(self.states.get(arena, {}))
 
+    async def claim_new(self, arenas):
+        return {arena: (await self.claim(arena), await self.load(arena)) for arena in arenas}
+
     async def publish(self, *_):
         return Outcome.DONE
 
@@ -80,7 +83,7 @@ class Worker:
         for offset, record in list(enumerate(ledger.records))[start:stop]:
             value = encode_notice(record) if isinstance(record, Notice) else b"".join(encode_block(record))
             entry = SimpleNamespace(offset=offset, value=value, key=ledger.arena.encode())
-            await self.stage._take(held, 0, entry)
+            await self.stage._take(held, 0, entry, {})
         await self.stage._quiet(TopicPartition("isonomy.ledger", 0))
         held.reached = held.position
 

@@ -24,7 +24,7 @@ from streams.log import Rebalanced
 from streams.ratings import elo
 from streams.ratings.stage import RatingsStage
 from streams.unreadable import UnreadableBatch
-from tests.simulation.redis import Server
+from tests.simulation.redis import Pipeline, Server
 from tests.unit.folds.making import block, notice, vote
 
 SETTINGS = Settings(topic_prefix="", refresh_seconds=0.0, refresh_share=1.0, snapshot_seconds=1.0)
@@ -39,22 +39,27 @@ class DirectRedis:
         self.server = server
 
     def register_script(self, text: str) -> Callable[..., Any]:
-        async def run(keys: Sequence[Any], args: Sequence[Any] = ()) -> Any:
-            self._reach()
-            return self.server.script(text, keys, args, self.server.loop.world)
+        async def run(keys: Sequence[Any], args: Sequence[Any] = (), client: Pipeline | None = None) -> Any:
+            def perform() -> Any:
+                return self.server.script(text, keys, args, self.server.loop.world)
+
+            return await self._ask(perform) if client is None else client.add(perform)
 
         return run
+
+    def pipeline(self, transaction: bool = True) -> Pipeline:
+        return Pipeline(self._ask, lambda name, arguments: self.server.do(name, arguments, self.server.loop.world))
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         async def run(*arguments: Any) -> Any:
-            self._reach()
-            return self.server.do(name, arguments, self.server.loop.world)
+            return await self._ask(lambda: self.server.do(name, arguments, self.server.loop.world))
 
         return run
 
-    def _reach(self) -> None:
+    async def _ask(self, perform: Callable[[], Any]) -> Any:
         if self.server.away:
             raise RedisConnectionError("Redis is away")
+        return perform()
 
 
 class Ledger:
