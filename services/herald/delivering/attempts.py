@@ -88,15 +88,24 @@ class Attempts:
             self._outbox.drop(job)
             return
         answer = await self._attempt(subscription, job, [each.body for each in members if each.body is not None])
+        if answer is None:
+            await self._work(name, job)
+            return
         await self._settled(subscription, job, members, answer)
 
-    async def _attempt(self, subscription: Subscription, message: str, alerts: list[Alert]) -> Answer:
-        """Send, as soon as there is room and nobody else may be sending."""
+    async def _attempt(self, subscription: Subscription, message: str, alerts: list[Alert]) -> Answer | None:
+        """Send, as soon as there is room and nobody else may be sending; None when meanwhile it was stopped or changed.
+
+        It may wait for long: who has stopped it in that time hears no more, and who has corrected it gets it there.
+        """
         stopped = True
+
+        def changed() -> bool:
+            return not self._book.is_active(subscription.id) or self._book.subscription(subscription.id) != subscription
 
         def still_ours() -> None:
             nonlocal stopped
-            stopped = not self._tenure.holds()
+            stopped = not self._tenure.holds() or changed()
             if stopped:
                 raise NotOurs
 
@@ -106,6 +115,8 @@ class Attempts:
             async with self._limits.slot(subscription.owner, lane_host(subscription.channel), doubtful=doubtful):
                 if not self._tenure.holds():
                     continue
+                if changed():
+                    return None
                 stopped = False
                 self._metrics.herald_under_way.set(self._limits.under_way)
                 try:
@@ -156,6 +167,9 @@ class Attempts:
         ]
         if alerts:
             answer = await self._attempt(subscription, RESEND, alerts)
+            if answer is None:
+                await self._work(subscription.id, RESEND)
+                return
             self._metrics.herald_resends.labels(answer.outcome.value).inc()
 
 

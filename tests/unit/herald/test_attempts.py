@@ -15,6 +15,7 @@ from services.herald.rules.grouping import Gathering, seal
 from streams.contracts.delivery import Answer, Outcome, State
 from streams.contracts.metrics import Metrics
 from streams.contracts.settings import Settings
+from streams.contracts.subscription import Activity
 from tests.support.herald import make_subscription
 from tests.unit.herald.making import Producer, make_pending
 
@@ -121,3 +122,40 @@ async def test_what_comes_late_of_a_message_that_is_being_sent_is_sent_behind_it
     assert {name: each.state for name, each in book.deliveries.items()} == dict.fromkeys(
         (one.id, two.id), State.DELIVERED
     )
+
+
+@pytest.mark.parametrize("stopped", [True, False], ids=["stopped", "corrected"])
+async def test_what_changes_while_an_attempt_waits_for_room_holds_for_it(stopped):
+    channels = Channels()
+    original, under_way, later = channels.send, asyncio.Event(), asyncio.Event()
+    urls = []
+
+    async def held(subscription, *rest):
+        under_way.set()
+        await later.wait()
+        urls.append(subscription.channel.url)
+        return await original(subscription, *rest)
+
+    channels.send = held
+    book, tenure, producer = Book(), Tenure(), Producer()
+    tenure.confirm(lease_time())
+    journal = Journal(producer, "deliveries", book, tenure, "me")
+    settings = Settings(herald_per_host=1)
+    attempts = Attempts(settings, Metrics(), Desk(book, Gathering(0.0, 50)), journal, tenure, channels)
+    for name in ("first", "second"):
+        subscription = make_subscription(name, f"https://example.com/{name}")
+        book.take_subscription(name, subscription)
+        sealed = seal([make_pending(subscription)], 1.0)
+        await journal.write(keyed(sealed))
+        attempts.put(sealed)
+    attempts.hand_out(2.0)
+    await under_way.wait()
+    channel = msgspec.structs.replace(subscription.channel, url="https://example.com/corrected")
+    change = {"status": Activity.DISABLED} if stopped else {"channel": channel}
+    book.take_subscription("second", msgspec.structs.replace(subscription, revision=2, **change))
+    later.set()
+    while attempts._lanes._tasks:
+        await asyncio.sleep(0)
+    states = {record.subscription: record.state for record in producer.records}
+    assert urls == ["https://example.com/first"] + ([] if stopped else ["https://example.com/corrected"])
+    assert states["second"] is (State.PENDING if stopped else State.DELIVERED)
