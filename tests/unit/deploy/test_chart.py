@@ -26,6 +26,7 @@ EVERYTHING = {
     "fairness": '[default]\nfalse_pages = "one a year at 100,000 battles a day"\n',
     "settings": {"ISONOMY_REWEIGHTED": True},
     "subscriberKeys": {"name": "subscribers", "key": "keys"},
+    "smtpUrl": {"name": "mail", "key": "url"},
     "redis": {"ca": {"name": "redis-ca", "key": "ca.crt"}},
     "nodeSelector": {"disk": "none"},
     "podAnnotations": {"a": "b"},

@@ -123,6 +123,9 @@ env:
   {{- if and (has $component (list "board" "herald")) $values.subscriberKeys.name }}
   - { name: ISONOMY_SUBSCRIBER_KEYS_FILE, value: /etc/isonomy/keys }
   {{- end }}
+  {{- if and (has $component (list "board" "herald")) $values.smtpUrl.name }}
+  - { name: ISONOMY_SMTP_URL_FILE, value: /etc/isonomy/smtp-url }
+  {{- end }}
   {{- if and (eq $component "folds") $values.fairness }}
   - { name: ISONOMY_FAIRNESS_FILE, value: /etc/isonomy/fairness.toml }
   {{- end }}
@@ -155,6 +158,9 @@ sources:
   {{- end }}
   {{- if and (has $component (list "board" "herald")) $values.subscriberKeys.name }}
   - secret: { name: {{ $values.subscriberKeys.name }}, items: [{ key: {{ $values.subscriberKeys.key }}, path: keys }] }
+  {{- end }}
+  {{- if and (has $component (list "board" "herald")) $values.smtpUrl.name }}
+  - secret: { name: {{ $values.smtpUrl.name }}, items: [{ key: {{ $values.smtpUrl.key }}, path: smtp-url }] }
   {{- end }}
   {{- if and (eq $component "folds") $values.fairness }}
   - configMap: { name: {{ include "isonomy.name" $root }}-fairness, items: [{ key: fairness.toml, path: fairness.toml }] }
