@@ -24,7 +24,7 @@ def findings_of(facts: Facts) -> list[Answer]:
 
 def _private(facts: Facts) -> Answer:
     models = facts.models
-    joined = [each for each in range(len(models.names)) if models.first[each] > 0]
+    joined = [each for each in range(len(models.names)) if models.first[each] > 0 and not facts.depth.emerged[each]]
     says = ["Variants that were tested and never listed leave no trace in published totals."]
     if facts.kind == "votes":
         says = ["Votes name their models, not whether these were public: only a registry can show private variants."]
@@ -112,10 +112,10 @@ def _deprecation(facts: Facts) -> Answer:
         f"The votes of {many(len(stops), 'model')} stopped for good within the file; {many(never, 'listed model')}"
         " hardly gained in all of it.",
         "With another cut-off: "
-        + ", ".join(f"≤ {each:g} a day {states.inactive_at(each, models)}" for each in (1.0, 10.0, 100.0))
+        + ", ".join(f"≤ {each:g} a day {states.inactive_at(each)}" for each in (1.0, 10.0, 100.0))
         + f" of {listed}.",
     ]
-    pauses = true_pauses(facts.watched)
+    pauses = true_pauses(facts.watched, models)
     if pauses:
         off = len({each.model for each in pauses})
         says.append(f"{many(off, 'model')} got no votes for a while, and then did again.")
