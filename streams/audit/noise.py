@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from bisect import insort
-from math import log, sqrt
+from math import log
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from streams.audit.history import Matrix
 
 OFTEN = 0.01
-"""Part of all changes that must be negative before a model is taken to be corrected like the others."""
+"""Part of the changes of an interval that must be negative before it shows how totals are corrected."""
 
 PRIOR = 4
 """Corrections of the typical size that a model counts for before it has its own."""
@@ -25,8 +26,8 @@ FALL = 4.0
 class Noise:
     """Laplace scales of the corrections of each model, learned from the past.
 
-    A correction takes as often as it gives, so the falls show its size: their median is ln 2 scales. A single
-    large fall does not move a median.
+    A correction takes as often as it gives, so the falls show its size: their median is ln 2 scales. The usual size is
+    the median over the intervals of the median fall in each; no single large fall or wave of falls moves it.
 
     >>> noise = Noise(2)
     >>> noise.learn(np.array([-3.0, 5.0]))
@@ -37,8 +38,7 @@ class Noise:
 
     def __init__(self, count: int) -> None:
         self._own: list[list[float]] = [[] for _ in range(count)]
-        self._all: list[float] = []
-        self._changes = 0
+        self._intervals: list[float] = []
         self._scale = np.zeros(count)
 
     @property
@@ -48,20 +48,28 @@ class Noise:
 
     def learn(self, change: Matrix) -> None:
         """Take in the changes of an interval, NaN where there is none or the total began again."""
-        self._changes += int((~np.isnan(change)).sum())
+        known, fell = int((~np.isnan(change)).sum()), -change[change < 0]
+        if not known:
+            return
+        insort(self._intervals, float(np.median(fell)) if fell.size > OFTEN * known else 0.0)
         for model in map(int, np.flatnonzero(change < 0)):
             insort(self._own[model], -float(change[model]))
-            insort(self._all, -float(change[model]))
-        usual = float(np.median(self._all)) if self._all and len(self._all) >= OFTEN * self._changes else 0.0
+        usual = _middle(self._intervals)
         for at, own in enumerate(self._own):
-            self._scale[at] = usual if not own else float(np.median([*own, *[usual] * PRIOR]))
+            self._scale[at] = _middle(sorted([*own, *[usual] * PRIOR])) if own else usual
         self._scale /= log(2)
 
 
-def feigned(spans: int, scale: float) -> float:
-    """Votes that the corrections of so many spans add up to by chance once in a million (Bernstein's bound).
+def _middle(ordered: list[float]) -> float:
+    """Median of what is sorted."""
+    half = len(ordered) // 2
+    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
 
-    >>> feigned(1, 0.0), round(feigned(1, 3.0)), round(feigned(4, 3.0))
-    (0.0, 64, 86)
+
+def feigned(spans: ArrayLike, scale: ArrayLike) -> Matrix:
+    """Votes that the corrections of so many spans add up to by chance once in a million: float64[n], Bernstein's bound.
+
+    >>> feigned(np.array([1, 1, 4]), np.array([0.0, 3.0, 3.0])).round().tolist()
+    [0.0, 64.0, 86.0]
     """
-    return scale * (2 * sqrt(spans * RARE) + RARE)
+    return np.asarray(np.asarray(scale) * (2 * np.sqrt(np.asarray(spans) * RARE) + RARE))

@@ -7,7 +7,7 @@ only back: what it says of a date does not change when later snapshots are added
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import log
+from math import log, sqrt
 
 import numpy as np
 
@@ -90,10 +90,10 @@ def watch(gains: Gains) -> Watched:
             span = Span(at, np.nan_to_num(change[:, at]), passed, expected, scale, present)
             for model in map(int, np.flatnonzero(present & ~based)):
                 tally.begin(model, float(span.change[model]), passed[model], floor, float(noise.scale[model]))
-            _run(tally, seen, gains, span, np.flatnonzero(has & based & ~stopped), spread)
+            _run(tally, seen, gains, span, np.flatnonzero(has & based & ~stopped), spread, noise)
             _return(tally, gains, span, np.flatnonzero(has & stopped), spread.value)
         seen.stopped[list(tally.open), at] = True
-        seen.running[:, at] = (tally.passed > 0) & ~seen.stopped[:, at]
+        seen.running[:, at] = tally.ran(noise.scale) & ~seen.stopped[:, at]
     seen.baseline, seen.spread, seen.silent_since = tally.baseline, spread.value, tally.silent_since
     return seen
 
@@ -121,7 +121,9 @@ def _floor(gained: Matrix) -> float:
     return float(max(LEAST_VOTES, LEAST_SHARE * typical))
 
 
-def _run(tally: Tally, seen: Watched, gains: Gains, span: Span, models: np.ndarray, spread: Spread) -> None:
+def _run(
+    tally: Tally, seen: Watched, gains: Gains, span: Span, models: np.ndarray, spread: Spread, noise: Noise
+) -> None:
     """Move the evidence of running models; those it suffices for are stopped."""
     passed, expected = span.passed, span.expected
     won = span.net
@@ -141,7 +143,12 @@ def _run(tally: Tally, seen: Watched, gains: Gains, span: Span, models: np.ndarr
         tally.hush(model, int(gains.begin[model, span.at]), won[model], passed[model], expected[model], fell)
         evidence = float(mean_of(np.maximum(tally.log[model], 0.0)))
         kept, due = max(0.0, float(tally.silent_won[model])), float(tally.silent_expected[model])
-        if evidence < log(ALARM) or kept > AWAY * due:
+        spans, scale = int(tally.silent_spans[model]), float(noise.scale[model])
+        # Two standard deviations of what the corrections of the silence add up to.
+        if evidence < log(ALARM) or kept > AWAY * due + 2 * scale * sqrt(2 * spans):
+            continue
+        if not tally.ran(noise.scale)[model]:
+            tally.forget(model)
             continue
         pause = Pause(
             model=model,
@@ -154,7 +161,7 @@ def _run(tally: Tally, seen: Watched, gains: Gains, span: Span, models: np.ndarr
             observed=kept,
             evidence=evidence,
             until=span.at,
-            spans=int(tally.silent_spans[model]),
+            spans=spans,
             fell=bool(tally.fell[model]),
         )
         seen.pauses.append(pause)
