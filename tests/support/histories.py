@@ -113,7 +113,7 @@ def _disturb(
     snapshots = change.shape[1]
     some = [int(each) for each in random.choice(low, 6, replace=False)]
     if sort == "corrected":
-        change[:, 1:] += random.laplace(0, float(random.choice([2.0, 6.0, 15.0])), change[:, 1:].shape)
+        change[:, 1:] += random.laplace(0, float(random.choice([1.0, 3.0, 8.0])), change[:, 1:].shape)
         quiet = some[:3]
         change[quiet, 1:] = random.laplace(0, 8.0, (3, snapshots - 1))
     for model in some:
