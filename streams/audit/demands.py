@@ -31,10 +31,12 @@ def _no_retraction(facts: Facts) -> Answer:
     if len(models.dates) < 2:
         return Answer("no_retraction", title, CANNOT_SAY, ["One snapshot cannot show what was withdrawn."])
     totals = {each: _last_total(models.votes[each, : left[each] + 1]) for each in gone}
-    says = [f"{many(len(gone), 'model')} left the board with {sum(totals.values()):,.0f} votes."]
+    known = facts.gains.known
+    with_votes = f" with {sum(totals.values()):,.0f} votes" if known else ""
+    says = [f"{many(len(gone), 'model')} left the board{with_votes}."]
     says += [
         f"{models.names[model]} ({models.providers[model]}): last seen {iso(models.dates[left[model]])},"
-        f" {totals[model]:,.0f} votes{_replaced(facts, model, left[model])}."
+        f" {f'{totals[model]:,.0f} votes' if known else 'votes unknown'}{_replaced(facts, model, left[model])}."
         for model in sorted(gone, key=lambda each: (left[each], models.names[each]))[:10]
     ]
     for each in facts.absences.ended[:10]:

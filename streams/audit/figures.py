@@ -136,6 +136,12 @@ def headline_of(facts: Facts) -> list[str]:
     said += [alert.summary for alert in facts.alerts if alert.kind is Kind.FEED_STALLED]
     if len(models.dates) < 2:
         return [*said, f"One snapshot of {many(len(models.names), 'model')}: what they gain cannot be seen yet."]
+    if facts.depth.cut:
+        rows, beyond = facts.depth.rows, states.state.count(BEYOND)
+        said.append(
+            f"The file shows the top {rows.min()} to {rows.max()} of the board. Nothing is said about what is below the"
+            f" deepest row: {many(beyond, 'model')} at the end."
+        )
     if not facts.gains.known:
         listed = states.state.count(LISTED)
         unknown = "the file says nothing about votes, so who stopped and who is inactive is unknown"

@@ -96,6 +96,10 @@ def _overfitting() -> Answer:
 
 def _deprecation(facts: Facts) -> Answer:
     states, models = facts.states, facts.models
+    if not facts.gains.known:
+        left = sum(each is not None for each in states.departure)
+        says = [f"{many(left, 'model')} left the board. The file says nothing about votes: who stopped is unknown."]
+        return Answer("silent_deprecation", "Silent deprecation", PARTLY if left else CANNOT_SAY, says)
     count = {state: states.state.count(state) for state in (ACTIVE, INACTIVE, GONE)}
     listed = count[ACTIVE] + count[INACTIVE]
     silent = sum(alert.kind is Kind.SILENT_REMOVAL for alert in facts.alerts)
