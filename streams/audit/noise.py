@@ -26,8 +26,9 @@ FALL = 4.0
 class Noise:
     """Laplace scales of the corrections of each model, learned from the past.
 
-    A correction takes as often as it gives, so the falls show its size: their median is ln 2 scales. The usual size is
-    the median over the intervals of the median fall in each; no single large fall or wave of falls moves it.
+    A correction takes as often as it gives, so the falls show its size: their median is ln 2 scales, nine in ten are
+    below ln 10. The usual size is the median over the intervals of either in each; no single large fall or wave moves
+    it. Where some models are corrected by far more than others, the nine in ten tell of those.
 
     >>> noise = Noise(2)
     >>> noise.learn(np.array([-3.0, 5.0]))
@@ -38,26 +39,34 @@ class Noise:
 
     def __init__(self, count: int) -> None:
         self._own: list[list[float]] = [[] for _ in range(count)]
-        self._intervals: list[float] = []
-        self._scale = np.zeros(count)
+        self._usual: list[float] = []
+        self._large: list[float] = []
+        self._scale, self._most = np.zeros(count), np.zeros(count)
 
     @property
     def scale(self) -> Matrix:
         """Votes: float64[M]; 0 where totals are not corrected."""
         return self._scale
 
+    @property
+    def most(self) -> Matrix:
+        """Votes: float64[M]; a model of which little is known is taken for one of those that are corrected most."""
+        return np.maximum(self._scale, self._most)
+
     def learn(self, change: Matrix) -> None:
         """Take in the changes of an interval, NaN where there is none or the total began again."""
         known, fell = int((~np.isnan(change)).sum()), -change[change < 0]
         if not known:
             return
-        insort(self._intervals, float(np.median(fell)) if fell.size > OFTEN * known else 0.0)
+        often = fell.size > OFTEN * known
+        insort(self._usual, float(np.median(fell)) / log(2) if often else 0.0)
+        insort(self._large, float(np.quantile(fell, 0.9)) / log(10) if often else 0.0)
         for model in map(int, np.flatnonzero(change < 0)):
-            insort(self._own[model], -float(change[model]))
-        usual = _middle(self._intervals)
+            insort(self._own[model], -float(change[model]) / log(2))
+        usual, large = _middle(self._usual), _middle(self._large)
         for at, own in enumerate(self._own):
             self._scale[at] = _middle(sorted([*own, *[usual] * PRIOR])) if own else usual
-        self._scale /= log(2)
+            self._most[at] = _middle(sorted([*own, *[large] * PRIOR])) if own else large
 
 
 def _middle(ordered: list[float]) -> float:

@@ -89,11 +89,11 @@ def watch(gains: Gains) -> Watched:
             floor = _floor(gained[:, at])
             span = Span(at, np.nan_to_num(change[:, at]), passed, expected, scale, present)
             for model in map(int, np.flatnonzero(present & ~based)):
-                tally.begin(model, float(span.change[model]), passed[model], floor, float(noise.scale[model]))
+                tally.begin(model, float(span.change[model]), passed[model], floor, float(noise.most[model]))
             _run(tally, seen, gains, span, np.flatnonzero(has & based & ~stopped), spread, noise)
             _return(tally, gains, span, np.flatnonzero(has & stopped), spread.value)
         seen.stopped[list(tally.open), at] = True
-        seen.running[:, at] = tally.ran(noise.scale) & ~seen.stopped[:, at]
+        seen.running[:, at] = tally.ran(noise.most) & ~seen.stopped[:, at]
     seen.baseline, seen.spread, seen.silent_since = tally.baseline, spread.value, tally.silent_since
     return seen
 
@@ -147,7 +147,7 @@ def _run(
         # Two standard deviations of what the corrections of the silence add up to.
         if evidence < log(ALARM) or kept > AWAY * due + 2 * scale * sqrt(2 * spans):
             continue
-        if not tally.ran(noise.scale)[model]:
+        if not tally.ran(noise.most)[model]:
             tally.forget(model)
             continue
         pause = Pause(
