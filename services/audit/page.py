@@ -80,6 +80,7 @@ def _cards(report: Report) -> str:
         ("active", counts.active),
         ("inactive", counts.inactive),
         ("gone", counts.gone),
+        *([("beyond what is shown", counts.beyond)] if counts.beyond else []),
         ("inactive without notice", counts.inactive_without_notice),
         ("former names", counts.renamed),
     )

@@ -56,23 +56,26 @@ def _plot(title: str, drawn: str, numbers: list[tuple[str, ...]]) -> Iterator[st
 def _board(report: Report) -> str:
     series = {
         "listed": [(each["date"], float(each["listed"])) for each in report.boards],
-        # Of the first snapshot it is not known which models run.
-        "get votes": [(each["date"], float(each["running"])) for each in report.boards[1:]],
     }
     first, last = report.boards[0], report.boards[-1]
-    about = (
-        f"Listed models went from {first['listed']} to {last['listed']}; at the end {last['running']} of them were"
-        f" known to get votes."
-    )
+    about = f"Listed models went from {first['listed']} to {last['listed']}"
+    if last["running"] is not None:
+        # Of the first snapshot it is not known which models run.
+        series["get votes"] = [(each["date"], float(each["running"])) for each in report.boards[1:]]
+        about += f"; at the end {last['running']} of them were known to get votes"
+    about += "."
     return svg.lines("Models on the board", about, series)
 
 
+_COLUMNS = ("listed", "running", "stopped", "slots")
+
+
 def _board_numbers(report: Report) -> list[tuple[str, ...]]:
-    head = ("date", "listed", "running", "stopped", "slots gained")
+    head = ("date", *_COLUMNS[:-1], "slots gained")
     return [
         head,
         *(
-            (each["date"], *(f"{each[name]:,}" for name in ("listed", "running", "stopped", "slots")))
+            (each["date"], *("–" if each[name] is None else f"{each[name]:,}" for name in _COLUMNS))
             for each in report.boards
         ),
     ]

@@ -83,19 +83,22 @@ def _counts(report: Report) -> Table:
     table.add_column()
     table.add_column(justify="right", style="bold")
     table.add_column(style="dim")
-    unknown = "unknown: no registry"
-    quiet = f"at most {report.cutoff['votes_a_day']:g} votes a day since {report.period.window}"
+    cutoff = report.cutoff["votes_a_day"]
+    quiet = "" if cutoff is None else f"at most {cutoff:g} votes a day since {report.period.window}"
     lines: list[tuple[str, int | None, str]] = [
         ("active", counts.active, ""),
         ("inactive", counts.inactive, quiet),
         ("gone from the board", counts.gone, ""),
+        *([("beyond what is shown", counts.beyond, "below the deepest row")] if counts.beyond else []),
         ("stopped in the file", counts.stopped, "had votes, and have none any more"),
         ("inactive without notice", counts.inactive_without_notice, ""),
         ("deprecated", counts.deprecated, ""),
         ("retired", counts.retired, ""),
         ("former names followed", counts.renamed, ""),
     ]
+    of_votes = ("active", "inactive", "stopped in the file")
     for name, count, note in lines:
+        unknown = "unknown: no votes in the file" if name in of_votes else "unknown: no registry"
         table.add_row(f"  {name}", "–" if count is None else f"{count:,}", unknown if count is None else note)
     return table
 

@@ -8,6 +8,7 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
+from streams.audit.handovers import handovers_of
 from streams.audit.history import Row
 from streams.contracts.model import Model
 
@@ -54,6 +55,15 @@ def count_votes(
     # A row of zero before a model's first votes: unlike a published total, this one is known to begin there.
     known = totals > 0
     known[:, :-1] |= known[:, 1:]
+    for each in handovers_of(names, first, second, times, records):
+        # As a board would write it: one name up to here, the other from here on, with the votes of both.
+        at = min(int((each.when - begin) / length), count - 1)
+        if each.same:
+            totals[each.new] += totals[each.old]
+            totals[each.old, : at + 1] = totals[each.new, : at + 1]
+        known[each.old, at + 1 :] = False
+        known[each.new, : at + 1] = False
+        known[each.new, at + 1 :] = True
     rows = []
     for at in range(count + 1):
         date = begin + at * length

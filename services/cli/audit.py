@@ -69,6 +69,11 @@ if TYPE_CHECKING:
     show_default=True,
     help="Days between an announcement and the end that count as notice.",
 )
+@click.option(
+    "--providers",
+    type=click.Path(path_type=Path),
+    help="Table of providers' other names (TOML) in place of the one in the package.",
+)
 @click.option("--top", type=click.IntRange(min=1), help="Print only so many lines of each table (table).")
 def command(
     source: str,
@@ -82,17 +87,21 @@ def command(
     cutoff: float | None,
     window_days: float,
     notice_days: float,
+    providers: Path | None,
     top: int | None,
 ) -> None:
     """Read, audit, print."""
+    from services.audit.providers import read_providers
     from services.audit.run import Asked, run_audit
     from streams.audit.options import Options
     from streams.contracts.vote import is_arena
 
     if arena is not None and not is_arena(arena):
         raise UserError(f"arena {arena!r}: use 1 to 32 of a-z, 0-9, - and _, and begin with a letter or digit")
-    options = Options(cutoff=cutoff, window_days=window_days, notice_days=notice_days)
     try:
+        options = Options(
+            cutoff=cutoff, window_days=window_days, notice_days=notice_days, providers=read_providers(providers)
+        )
         report, refused = run_audit(Asked(source, kind, read_columns(columns), registry, board, arena, options))
     except SourceError as error:
         raise UserError(str(error)) from None

@@ -6,11 +6,21 @@ from collections.abc import Iterable
 
 from streams.audit.demands import demands_of
 from streams.audit.facts import find_facts
-from streams.audit.figures import counts_of, course_of, cutoff_of, headline_of, inequality_of, method_of, period_of
+from streams.audit.figures import (
+    counts_of,
+    course_of,
+    cutoff_of,
+    depth_of,
+    headline_of,
+    inequality_of,
+    listings_of,
+    method_of,
+    period_of,
+)
 from streams.audit.findings import findings_of
 from streams.audit.history import Row
 from streams.audit.limits import limits_of
-from streams.audit.lines import board_lines, gone_lines, model_lines, pause_lines, rename_lines
+from streams.audit.lines import absence_lines, board_lines, gone_lines, model_lines, pause_lines, rename_lines
 from streams.audit.options import Options
 from streams.audit.report import Report
 from streams.contracts.model import Model
@@ -67,6 +77,9 @@ def audit_snapshots(
         renames=rename_lines(facts),
         pauses=pause_lines(facts),
         gone=gone_lines(facts),
+        absences=absence_lines(facts),
+        depth=depth_of(facts),
+        listings=listings_of(facts),
         cutoff=cutoff_of(facts),
         retirement=facts.retirement,
         shares_basis=BASIS,

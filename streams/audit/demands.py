@@ -12,7 +12,6 @@ from streams.audit.facts import Facts
 from streams.audit.history import Matrix
 from streams.audit.removals import replacement_of
 from streams.audit.report import CANNOT_SAY, PARTLY, SHOWN, Answer
-from streams.audit.states import GONE
 
 CAP = 3
 """Private variants of one provider at a time that the demand allows."""
@@ -26,24 +25,33 @@ def demands_of(facts: Facts) -> list[Answer]:
 
 def _no_retraction(facts: Facts) -> Answer:
     models, states = facts.models, facts.states
-    gone = [model for model, state in enumerate(states.state) if state == GONE]
+    left = {each.model: each.last for each in states.departure if each is not None}
+    gone = [*left]
     title = "No score is withdrawn"
     if len(models.dates) < 2:
         return Answer("no_retraction", title, CANNOT_SAY, ["One snapshot cannot show what was withdrawn."])
-    totals = {each: _last_total(models.votes[each]) for each in gone}
-    says = [f"{many(len(gone), 'model')} left the board with {sum(totals.values()):,.0f} votes."]
+    totals = {each: _last_total(models.votes[each, : left[each] + 1]) for each in gone}
+    known = facts.gains.known
+    with_votes = f" with {sum(totals.values()):,.0f} votes" if known else ""
+    says = [f"{many(len(gone), 'model')} left the board{with_votes}."]
     says += [
-        f"{models.names[model]} ({models.providers[model]}): last seen {iso(models.dates[models.last[model]])},"
-        f" {totals[model]:,.0f} votes{_replaced(facts, model)}."
-        for model in sorted(gone, key=lambda each: (models.last[each], models.names[each]))[:10]
+        f"{models.names[model]} ({models.providers[model]}): last seen {iso(models.dates[left[model]])},"
+        f" {f'{totals[model]:,.0f} votes' if known else 'votes unknown'}{_replaced(facts, model, left[model])}."
+        for model in sorted(gone, key=lambda each: (left[each], models.names[each]))[:10]
     ]
+    for each in facts.absences.ended[:10]:
+        more = "" if each.gained is None else f", with {each.gained:,.0f} more votes"
+        says.append(
+            f"{models.names[each.model]} ({models.providers[each.model]}) was off the board from"
+            f" {iso(models.dates[each.last])} to {iso(models.dates[each.back or 0])}{more}: a withdrawal that ended."
+        )
     if facts.renames:
         says.append(f"Changes of name that were followed, and are not counted: {len(facts.renames)}.")
     return Answer("no_retraction", title, PARTLY, says)
 
 
-def _replaced(facts: Facts, model: int) -> str:
-    name = replacement_of(facts.models, model)
+def _replaced(facts: Facts, model: int, last: int) -> str:
+    name = replacement_of(facts.models, model, last)
     return "" if name is None else f"; {name} took its place"
 
 

@@ -9,6 +9,10 @@ models of the file missed their own expectation in the past. A bet on the multip
 whose exponential has mean at most 1 whenever the true mean is b·e or more (the ratio falls with k, and larger means
 give larger k). Each bet is summed as a CUSUM, log C_r ← max(0, log C_r) + ℓ_r, and M is their mean: M ≥ c comes by
 chance, on average, no sooner than after c spans of one model (Shin, Ramdas and Rinaldo 2022), if φ is right.
+
+Totals are corrected, too: a change is the count plus a correction, which is taken as Laplace of scale s, measured on
+falls (`noise.py`). The ratio of two Laplace densities about r·e and b·e says how much a change can speak for a stop
+when corrections alone decide; a bet pays the smaller of the two.
 """
 
 from __future__ import annotations
@@ -39,15 +43,17 @@ RETURN_PART = 0.002
 """... if they are this part of the model's total: corrections give back a few votes, too."""
 
 
-def bet(gained: Matrix, expected: Matrix, spread: float, on: Matrix, against: float) -> Matrix:
-    """Log-likelihood ratios of negative binomial counts: float64[n, R].
+def bet(change: Matrix, expected: Matrix, spread: float, scale: Matrix, on: Matrix, against: float) -> Matrix:
+    """Log-likelihood ratios of negative binomial counts with Laplace corrections: float64[n, R].
 
     Parameters
     ----------
-    gained, expected
-        float64[n]: k and e.
+    change, expected
+        float64[n]: k, which a correction may make negative, and e.
     spread
         φ, above zero.
+    scale
+        float64[n]: Laplace scales s of the corrections, 0 without any.
     on
         float64[R]: multiples of e that are bet on.
     against
@@ -55,16 +61,20 @@ def bet(gained: Matrix, expected: Matrix, spread: float, on: Matrix, against: fl
 
     Examples
     --------
-    Nothing where 100 votes were expected, with φ = 0.1, is worth a factor of 10^7 for the smallest bet:
+    Nothing where 100 votes were expected, with φ = 0.1, is worth a factor of 10^7 for the smallest bet; of 12 when
+    corrections have a scale of 20:
 
-    >>> bet(np.array([0.0, 50.0]), np.array([100.0, 100.0]), 0.1, STOPPED, STILL).round(1).tolist()
+    >>> bet(np.array([0.0, 50.0]), np.array([100.0, 100.0]), 0.1, np.zeros(2), STOPPED, STILL).round(1).tolist()
     [[17.4, 16.1, 13.9], [-125.7, -64.4, -32.0]]
+    >>> bet(np.array([0.0]), np.array([100.0]), 0.1, np.array([20.0]), STOPPED, STILL).round(1).tolist()
+    [[2.5, 2.4, 2.2]]
     """
-    k, e = gained[:, None], expected[:, None]
+    x, e, s = change[:, None], expected[:, None], scale[:, None]
+    k = np.maximum(x, 0.0)
     size = 1.0 / spread
-    return np.asarray(
-        k * np.log(on / against) - (k + size) * (np.log1p(spread * on * e) - np.log1p(spread * against * e))
-    )
+    counted = k * np.log(on / against) - (k + size) * (np.log1p(spread * on * e) - np.log1p(spread * against * e))
+    corrected = (np.abs(x - against * e) - np.abs(x - on * e)) / np.where(s > 0, s, 1.0)
+    return np.asarray(np.where(s > 0, np.minimum(counted, corrected), counted))
 
 
 def mean_of(logs: Matrix) -> Matrix:
@@ -84,7 +94,7 @@ class Spread:
     more.
 
     >>> spread = Spread()
-    >>> spread.learn(np.full(90, 110.0), np.full(90, 100.0))
+    >>> spread.learn(np.full(90, 110.0), np.full(90, 100.0), np.zeros(90))
     >>> round(spread.value, 3)
     0.015
     """
@@ -97,9 +107,9 @@ class Spread:
         """φ, between 0.005 (Poisson, nearly) and 1 (anything)."""
         return float(min(1.0, max(0.005, self._sum / self._count)))
 
-    def learn(self, gained: Matrix, expected: Matrix) -> None:
-        """Take in spans of models that were running."""
+    def learn(self, gained: Matrix, expected: Matrix, scale: Matrix) -> None:
+        """Take in spans of models that were running, less what chance and corrections (variance 2s²) explain."""
         enough = expected >= 20
-        k, e = gained[enough], expected[enough]
-        self._sum += float(np.clip((k / e - 1) ** 2 - 1 / e, -1.0, 4.0).sum())
+        k, e, s = gained[enough], expected[enough], scale[enough]
+        self._sum += float(np.clip((k / e - 1) ** 2 - 1 / e - 2 * (s / e) ** 2, -1.0, 4.0).sum())
         self._count += float(enough.sum())

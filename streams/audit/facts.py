@@ -6,7 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from streams.audit.absences import Absences, absences_of
 from streams.audit.churn import churn_of
+from streams.audit.depth import Depth, depth_of
 from streams.audit.feed import Rename, remarks_of, renames_of
 from streams.audit.gains import Gains, gains_of
 from streams.audit.history import Row, lay_out
@@ -55,6 +59,8 @@ class Facts:
     models: Models
     gains: Gains
     watched: Watched
+    depth: Depth
+    absences: Absences
     states: States
     renames: list[Rename]
     registry: bool
@@ -81,10 +87,12 @@ def find_facts(rows: list[Row], registry: Iterable[Model] | None, options: Optio
     history, remarks = lay_out(rows)
     start, end = float(history.dates[0]), float(history.dates[-1])
     cleaned = set_aside(history)
-    models = follow_renames(by_spelling(cleaned.history))
+    models = follow_renames(by_spelling(cleaned.history, options.providers))
     gains = gains_of(models)
     watched = watch(gains)
-    states = states_of(models, gains, watched, options)
+    depth = depth_of(models.score, models.rank, models.listed)
+    absences = absences_of(models, gains, watched, depth)
+    states = states_of(models, gains, watched, absences, options)
     renames = renames_of(models)
     records = list(registry or ())
     told = read_notices(records, end)
@@ -104,6 +112,8 @@ def find_facts(rows: list[Row], registry: Iterable[Model] | None, options: Optio
         models=models,
         gains=gains,
         watched=watched,
+        depth=depth,
+        absences=absences,
         states=states,
         renames=renames,
         registry=has_registry,
@@ -111,7 +121,13 @@ def find_facts(rows: list[Row], registry: Iterable[Model] | None, options: Optio
         private=most_private(records, end) if has_registry else {},
         notices=notices,
         alerts=alerts,
-        remarks=[*cleaned.remarks, *remarks, *remarks_of(models, gains, renames), *odd, *_excused(models, watched)],
+        remarks=[
+            *cleaned.remarks,
+            *remarks,
+            *remarks_of(models, gains, renames, depth, absences),
+            *odd,
+            *_excused(models, watched),
+        ],
         provider_shares=normed(by_group(last, models.providers)),
         license_shares=normed(by_group(last, models.classes)),
         provider_shares_before=normed(by_group(whole, models.providers)),
@@ -122,17 +138,20 @@ def find_facts(rows: list[Row], registry: Iterable[Model] | None, options: Optio
     )
 
 
-def true_pauses(watched: Watched) -> list[Pause]:
-    """Pauses that were neither a late count nor votes hidden by a correction."""
-    return [each for each in watched.pauses if each.end is not None and not _excuse(each)]
+def true_pauses(watched: Watched, models: Models) -> list[Pause]:
+    """Pauses that were no late count, no votes hidden by a correction, and no larger than the model's whole life."""
+    return [each for each in watched.pauses if each.end is not None and not _excuse(each, models)]
 
 
-def _excuse(pause: Pause) -> Oddity | None:
+def _excuse(pause: Pause, models: Models) -> Oddity | None:
     if pause.end is None:
         return None
     if pause.caught_up:
         return Oddity.LATE_COUNT
-    return Oddity.SHRANK if pause.fell else None
+    if pause.fell:
+        return Oddity.SHRANK
+    # A baseline by which a model should have got more in one pause than in all its life is no baseline of it.
+    return Oddity.OUT_OF_PROPORTION if pause.expected > np.nanmax(models.votes[pause.model]) else None
 
 
 def _excused(models: Models, watched: Watched) -> list[Remark]:
@@ -140,8 +159,12 @@ def _excused(models: Models, watched: Watched) -> list[Remark]:
     for kind, what in (
         (Oddity.LATE_COUNT, "stood still and then caught up: their votes were counted late."),
         (Oddity.SHRANK, "shrank for a while and went on: corrections outweighed their votes."),
+        (
+            Oddity.OUT_OF_PROPORTION,
+            "stood still for a while and would have got more than they ever had: not claimed.",
+        ),
     ):
-        names = {models.names[each.model] for each in watched.pauses if _excuse(each) is kind}
+        names = {models.names[each.model] for each in watched.pauses if _excuse(each, models) is kind}
         if names:
             text = f"{len(names)} model{'s' if len(names) > 1 else ''} {what}"
             remarks.append(Remark(kind, text, count=len(names), models=some([*names])))

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from streams.audit.absences import Absences
 from streams.audit.counting import many
 from streams.audit.dates import days, in_days, iso
+from streams.audit.depth import Depth
 from streams.audit.gains import Gains
 from streams.audit.identity import Models
 from streams.audit.remarks import Oddity, Remark, some
@@ -46,7 +48,7 @@ def renames_of(models: Models) -> list[Rename]:
     return sorted(found, key=lambda each: (each.at, each.old))
 
 
-def remarks_of(models: Models, gains: Gains, renames: list[Rename]) -> list[Remark]:
+def remarks_of(models: Models, gains: Gains, renames: list[Rename], depth: Depth, absences: Absences) -> list[Remark]:
     """Every remark that the totals themselves give rise to, in order of kind and date."""
     dates = models.dates
     if len(dates) < 2:
@@ -58,8 +60,9 @@ def remarks_of(models: Models, gains: Gains, renames: list[Rename]) -> list[Rema
         *_corrections(models, gains),
         *_resets(models, gains),
         *_names(models, renames),
-        *_arrivals(models),
-        *_flickers(models),
+        *_cut(models, depth),
+        *_arrivals(models, depth, absences),
+        *_absences(models, absences),
     ]
 
 
@@ -81,6 +84,8 @@ def _gaps(models: Models) -> Iterator[Remark]:
 
 
 def _frozen(models: Models, gains: Gains) -> Iterator[Remark]:
+    if not gains.known:
+        return
     still = np.concatenate([[False], gains.all[1:] <= 0, [False]])
     edges = np.flatnonzero(np.diff(still.astype(int)))
     for start, end in edges.reshape(-1, 2):
@@ -128,15 +133,31 @@ def _names(models: Models, renames: list[Rename]) -> Iterator[Remark]:
             yield Remark(Oddity.NAMING_SWITCH, text, iso(models.dates[at]), count=len(changed), models=names)
 
 
-def _arrivals(models: Models) -> Iterator[Remark]:
-    first, votes = models.first, models.votes
+def _cut(models: Models, depth: Depth) -> Iterator[Remark]:
+    if depth.cut:
+        rows, beyond = depth.rows, np.flatnonzero(~models.listed[:, -1] & depth.unseen[:, -1])
+        text = (
+            f"The file shows the top of the board only: {rows.min()} to {rows.max()} rows, {np.median(rows):.0f} in the"
+            f" middle. A model below the deepest row of a date is not seen on it, and nothing is said about it:"
+            f" at the end about {many(int(beyond.size), 'model')}."
+        )
+        names = some([models.names[each] for each in beyond])
+        yield Remark(Oddity.DEPTH, text, count=int(beyond.size), models=names)
+
+
+def _arrivals(models: Models, depth: Depth, absences: Absences) -> Iterator[Remark]:
+    first, votes = np.where(depth.emerged, 0, models.first), models.votes
     for at in range(1, len(models.dates)):
-        came = np.flatnonzero(first == at)
+        came = [*np.flatnonzero(first == at)]
+        back = [each.model for each in absences.every if each.back == at and not each.passing and not each.ran_after]
         board = int(models.listed[:, at].sum())
-        if len(came) >= max(MANY, MANY_PART * board):
-            text = f"{len(came)} models appeared at once on a board of {board}: the source has switched or was widened."
-            names = some([models.names[each] for each in came])
-            yield Remark(Oddity.SOURCE_SWITCH, text, iso(models.dates[at]), count=len(came), models=names)
+        if len(came) + len(back) >= max(MANY, MANY_PART * board) or at in absences.switches:
+            new = f"{len(came)} models appeared" if came else ""
+            old = f"{len(back)} of the past were listed again" if back else ""
+            told = " and ".join(each for each in (new, old) if each)
+            text = f"{told} at once on a board of {board}: the source has switched or was widened."
+            names = some([models.names[each] for each in (*came, *back)])
+            yield Remark(Oddity.SOURCE_SWITCH, text, iso(models.dates[at]), count=len(came) + len(back), models=names)
     later = np.flatnonzero(first > 0)
     carried = [float(votes[each, first[each]]) for each in later if votes[each, first[each]] > 0]
     if carried:
@@ -147,18 +168,20 @@ def _arrivals(models: Models) -> Iterator[Remark]:
         yield Remark(Oddity.FIRST_ROWS, text, count=len(carried))
 
 
-def _flickers(models: Models) -> Iterator[Remark]:
-    off, longest, names = 0, 0.0, []
-    for model in range(len(models.names)):
-        at = np.flatnonzero(models.listed[model])
-        jumps = np.flatnonzero(np.diff(at) > 1)
-        if jumps.size:
-            off += int(jumps.size)
-            longest = max(longest, max(days(models.dates[at[j]], models.dates[at[j + 1]]) for j in jumps))
-            names.append(models.names[model])
-    if names:
+def _absences(models: Models, absences: Absences) -> Iterator[Remark]:
+    passing = [each for each in absences.every if each.passing]
+    if passing:
+        names = {models.names[each.model] for each in passing}
+        longest = max(days(models.dates[each.last], models.dates[each.back or 0]) for each in passing)
         text = (
-            f"{many(len(names), 'model')} left the board and came back, {many(off, 'time')}, for up to"
+            f"{many(len(names), 'model')} left the board and came back, {many(len(passing), 'time')}, for up to"
             f" {in_days(longest)}; bridged, not removals."
         )
-        yield Remark(Oddity.FLICKER, text, count=len(names), models=some(names))
+        yield Remark(Oddity.FLICKER, text, count=len(names), models=some([*names]))
+    for each in absences.ended:
+        if each.back is None or each.back in absences.switches:
+            continue
+        first, last, name = iso(models.dates[each.last]), iso(models.dates[each.back]), models.names[each.model]
+        more = "" if each.gained is None else f"; its total had grown by {each.gained:,.0f} votes, which belong to it"
+        text = f"{name} was off the board from {first} to {last}, a withdrawal that ended{more}."
+        yield Remark(Oddity.WITHDRAWN, text, first, last, 1, [name])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from streams.audit.counting import many
 from streams.audit.dates import days, in_days, iso
 from streams.audit.evidence import ALARM, AWAY, RETURN, STILL, STOPPED
@@ -11,7 +13,7 @@ from streams.audit.facts import Facts
 from streams.audit.inequality import gini, herfindahl, largest
 from streams.audit.report import Counts, Period
 from streams.audit.shares import course
-from streams.audit.states import ACTIVE, GONE, INACTIVE, SWEEP
+from streams.audit.states import ACTIVE, BEYOND, GONE, INACTIVE, LISTED, SWEEP
 from streams.contracts.alert import Kind
 
 
@@ -30,34 +32,65 @@ def period_of(facts: Facts) -> Period:
 
 def counts_of(facts: Facts) -> Counts:
     """How many models there are of each state."""
-    states, models = facts.states, facts.models
-    count = {state: states.state.count(state) for state in (ACTIVE, INACTIVE, GONE)}
+    states, models, known = facts.states, facts.models, facts.gains.known
+    count = {state: states.state.count(state) for state in (ACTIVE, INACTIVE, LISTED, GONE, BEYOND)}
     deprecated = retired = unannounced = None
     if facts.registry:
         said = [notice.status if notice else None for notice in facts.notices]
         deprecated, retired = said.count("deprecated"), said.count("retired")
         unannounced = sum(
-            state != ACTIVE and (notice is None or notice.announced is None)
+            state in (INACTIVE, GONE) and (notice is None or notice.announced is None)
             for state, notice in zip(states.state, facts.notices, strict=True)
         )
     return Counts(
         models=len(models.names),
-        listed=count[ACTIVE] + count[INACTIVE],
-        active=count[ACTIVE],
-        inactive=count[INACTIVE],
+        listed=count[ACTIVE] + count[INACTIVE] + count[LISTED],
+        active=count[ACTIVE] if known else None,
+        inactive=count[INACTIVE] if known else None,
         gone=count[GONE],
+        beyond=count[BEYOND],
         renamed=len({each.old for each in facts.renames} - {*models.names}),
-        stopped=sum(stop is not None for stop in states.stop),
-        joined=int((models.first > 0).sum()),
+        stopped=sum(stop is not None for stop in states.stop) if known else None,
+        joined=int(((models.first > 0) & ~facts.depth.emerged).sum()),
         deprecated=deprecated,
         retired=retired,
         inactive_without_notice=unannounced,
     )
 
 
-def inequality_of(facts: Facts) -> dict[str, float]:
-    """Inequality of the providers' shares of slots, in the last period and in all of it."""
+def depth_of(facts: Facts) -> dict[str, Any]:
+    """How many rows the snapshots show, and whether they are the top of a longer board."""
+    rows = facts.depth.rows
+    return {
+        "cut": facts.depth.cut,
+        "rows": {"least": int(rows.min()), "middle": float(np.median(rows)), "most": int(rows.max())},
+        "beyond": facts.states.state.count(BEYOND),
+    }
+
+
+def listings_of(facts: Facts) -> dict[str, dict[str, dict[str, int]]]:
+    """Models listed at the end, and arrivals, departures and returns within the file, by provider and licence class."""
+    models, departure = facts.models, facts.states.departure
+    back = [each.model for each in facts.absences.ended]
+    told: dict[str, dict[str, dict[str, int]]] = {}
+    for kind, groups in (("provider", models.providers), ("license", models.classes)):
+        counts: dict[str, dict[str, int]] = {}
+        for model, group in enumerate(groups):
+            line = counts.setdefault(group, {"listed": 0, "arrived": 0, "left": 0, "returned": 0})
+            line["listed"] += int(models.listed[model, -1])
+            line["arrived"] += int(models.first[model] > 0 and not facts.depth.emerged[model])
+            line["left"] += int(departure[model] is not None)
+            line["returned"] += back.count(model)
+        told[kind] = dict(sorted(counts.items(), key=lambda item: (-item[1]["listed"], item[0])))
+    return told
+
+
+def inequality_of(facts: Facts) -> dict[str, float | None]:
+    """Inequality of the providers' shares of slots, in the last period and in all of it; null where none are known."""
     values = list(facts.provider_shares.values())
+    if not values:
+        names = ("gini", "hhi", "top_1", "top_3", "top_5", "providers", "gini_whole_period", "hhi_whole_period")
+        return dict.fromkeys(names)
     return {
         "gini": round(gini(values), 4),
         "hhi": round(herfindahl(values), 4),
@@ -75,13 +108,13 @@ def cutoff_of(facts: Facts) -> dict[str, Any]:
     states = facts.states
     sweep = sorted({*SWEEP, states.cutoff})
     return {
-        "votes_a_day": round(states.cutoff, 4),
+        "votes_a_day": round(states.cutoff, 4) if facts.gains.known else None,
         "inactive_by_cutoff": [{"votes_a_day": round(each, 4), "inactive": n} for each, n in _swept(facts, sweep)],
     }
 
 
 def _swept(facts: Facts, sweep: list[float]) -> list[tuple[float, int]]:
-    return [(each, facts.states.inactive_at(each, facts.models)) for each in sweep]
+    return [(each, facts.states.inactive_at(each)) for each in sweep] if facts.gains.known else []
 
 
 def course_of(facts: Facts) -> dict[str, list[dict[str, Any]]]:
@@ -103,6 +136,16 @@ def headline_of(facts: Facts) -> list[str]:
     said += [alert.summary for alert in facts.alerts if alert.kind is Kind.FEED_STALLED]
     if len(models.dates) < 2:
         return [*said, f"One snapshot of {many(len(models.names), 'model')}: what they gain cannot be seen yet."]
+    if facts.depth.cut:
+        rows, beyond = facts.depth.rows, states.state.count(BEYOND)
+        said.append(
+            f"The file shows the top {rows.min()} to {rows.max()} of the board. Nothing is said about what is below the"
+            f" deepest row: {many(beyond, 'model')} at the end."
+        )
+    if not facts.gains.known:
+        listed = states.state.count(LISTED)
+        unknown = "the file says nothing about votes, so who stopped and who is inactive is unknown"
+        return [*said, f"{many(listed, 'model')} listed at the end, {gone} left the board; {unknown}."]
     silent = sum(alert.kind is Kind.SILENT_REMOVAL for alert in facts.alerts)
     without = "without any notice in the registry" if facts.registry else "notices unknown"
     ends = "stopped getting votes for good, or left the board while gaining"

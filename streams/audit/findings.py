@@ -24,7 +24,7 @@ def findings_of(facts: Facts) -> list[Answer]:
 
 def _private(facts: Facts) -> Answer:
     models = facts.models
-    joined = [each for each in range(len(models.names)) if models.first[each] > 0]
+    joined = [each for each in range(len(models.names)) if models.first[each] > 0 and not facts.depth.emerged[each]]
     says = ["Variants that were tested and never listed leave no trace in published totals."]
     if facts.kind == "votes":
         says = ["Votes name their models, not whether these were public: only a registry can show private variants."]
@@ -96,6 +96,10 @@ def _overfitting() -> Answer:
 
 def _deprecation(facts: Facts) -> Answer:
     states, models = facts.states, facts.models
+    if not facts.gains.known:
+        left = sum(each is not None for each in states.departure)
+        says = [f"{many(left, 'model')} left the board. The file says nothing about votes: who stopped is unknown."]
+        return Answer("silent_deprecation", "Silent deprecation", PARTLY if left else CANNOT_SAY, says)
     count = {state: states.state.count(state) for state in (ACTIVE, INACTIVE, GONE)}
     listed = count[ACTIVE] + count[INACTIVE]
     silent = sum(alert.kind is Kind.SILENT_REMOVAL for alert in facts.alerts)
@@ -112,10 +116,10 @@ def _deprecation(facts: Facts) -> Answer:
         f"The votes of {many(len(stops), 'model')} stopped for good within the file; {many(never, 'listed model')}"
         " hardly gained in all of it.",
         "With another cut-off: "
-        + ", ".join(f"≤ {each:g} a day {states.inactive_at(each, models)}" for each in (1.0, 10.0, 100.0))
+        + ", ".join(f"≤ {each:g} a day {states.inactive_at(each)}" for each in (1.0, 10.0, 100.0))
         + f" of {listed}.",
     ]
-    pauses = true_pauses(facts.watched)
+    pauses = true_pauses(facts.watched, models)
     if pauses:
         off = len({each.model for each in pauses})
         says.append(f"{many(off, 'model')} got no votes for a while, and then did again.")

@@ -16,6 +16,9 @@ RESET = 0.5
 SMALL_TOTAL = 20.0
 """Totals up to this size say nothing by falling."""
 
+LOOK_BACK = 3
+"""Snapshots for which a model may be off the board in passing; after more it has left."""
+
 
 @dataclass(frozen=True, slots=True)
 class Gains:
@@ -36,6 +39,8 @@ class Gains:
         float64[T]: votes gained in the interval that ends at t by all models counted at both its ends.
     total
         float64[M, T]: totals, NaN where there is none.
+    dates
+        float64[T], epoch seconds.
     """
 
     change: Matrix
@@ -43,6 +48,12 @@ class Gains:
     reset: Mask
     all: Matrix
     total: Matrix
+    dates: Matrix
+
+    @property
+    def known(self) -> bool:
+        """Whether the file says anything about votes."""
+        return bool(self.counted.any())
 
     @property
     def counted(self) -> Mask:
@@ -53,6 +64,23 @@ class Gains:
     def gained(self) -> Matrix:
         """Votes gained, 0 where the total fell, NaN where unknown."""
         return np.where(self.reset, np.nan, np.maximum(self.change, 0.0))
+
+    @property
+    def dated(self) -> Matrix:
+        """Votes gained in the interval that ends at each snapshot: float64[M, T], 0 where unknown.
+
+        What a model gained while it was off the board belongs to the whole absence: it is spread evenly over its days.
+        """
+        dated = np.nan_to_num(self.gained)
+        for model, at in np.argwhere((self.begin >= 0) & (self.begin < np.arange(dated.shape[1]) - 1)):
+            begin, whole = int(self.begin[model, at]), dated[model, at]
+            days = np.diff(self.dates[begin : at + 1])
+            dated[model, begin + 1 : at + 1] = whole * days / days.sum()
+        return dated
+
+    def after_absence(self, at: int) -> Mask:
+        """bool[M]: models whose span to this snapshot is longer than a passing absence."""
+        return np.asarray((self.begin[:, at] >= 0) & (self.begin[:, at] < at - 1 - LOOK_BACK))
 
 
 def gains_of(models: Models) -> Gains:
@@ -70,4 +98,4 @@ def gains_of(models: Models) -> Gains:
         reset[model, after] = (totals[after] < RESET * totals[before]) & (totals[before] > SMALL_TOTAL)
     next_to = begin == np.arange(snapshots) - 1
     own = np.where(next_to & ~reset, np.maximum(np.nan_to_num(change), 0.0), 0.0)
-    return Gains(change, begin, reset, own.sum(axis=0), models.votes)
+    return Gains(change, begin, reset, own.sum(axis=0), models.votes, models.dates)

@@ -126,7 +126,10 @@ def _remarks(history: History, doubled: list[str]) -> list[Remark]:
         text = f"Rows that name a model that the same snapshot already has: {len(doubled):,}; the larger total counts."
         remarks.append(Remark(Oddity.DUPLICATE_ROWS, text, count=len(doubled), models=some([*{*doubled}])))
     missing = history.listed & np.isnan(history.votes)
-    if missing.any():
+    if missing.any() and (missing == history.listed).all():
+        text = "No row has a usable number of votes: what is listed is told, and what needs votes is unknown."
+        remarks.append(Remark(Oddity.MISSING_VALUES, text, count=int(missing.sum())))
+    elif missing.any():
         count, snapshots = int(missing.sum()), np.flatnonzero(missing.any(axis=0))
         models = [history.names[each] for each in np.flatnonzero(missing.any(axis=1))]
         first, last = iso(history.dates[snapshots[0]]), iso(history.dates[snapshots[-1]])

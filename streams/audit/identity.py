@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,8 +60,11 @@ class Models:
         return np.asarray(self.listed.shape[1] - 1 - np.argmax(self.listed[:, ::-1], axis=1))
 
 
-def by_spelling(history: History) -> Models:
-    """Join names that differ in case and punctuation only, unless one snapshot lists both."""
+def by_spelling(history: History, providers: Mapping[str, str] | None = None) -> Models:
+    """Join names that differ in case and punctuation only, unless one snapshot lists both.
+
+    `providers` gives other names of providers, to the one they are told under.
+    """
     groups: dict[str, list[int]] = {}
     for at in np.flatnonzero(history.listed.any(axis=1)):
         groups.setdefault(plain(history.names[at]) or history.names[at], []).append(int(at))
@@ -68,7 +72,7 @@ def by_spelling(history: History) -> Models:
     for group in groups.values():
         together = history.listed[group].sum(axis=0).max() > 1
         members.extend([[each] for each in group] if together else [group])
-    spelled = unify(history.providers)
+    spelled = unify(history.providers, providers)
     empty: NDArray[np.int64] = np.full(history.listed.shape, -1, dtype=np.int64)
     called = np.where(history.listed, np.arange(len(history.names))[:, None], empty)
     whole = Models(

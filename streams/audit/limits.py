@@ -33,6 +33,8 @@ def limits_of(facts: Facts) -> list[str]:
         )
     if len(dates) < 2:
         said.append("Exposure: one snapshot has totals only; activity, stops and shares need a second.")
+    elif not facts.gains.known:
+        said.append("Exposure: the file says nothing about votes; activity, stops and shares of slots are unknown.")
     elif not slots(facts.gains, 0, len(dates) - 1).any():
         said.append("Exposure: no total grew in the whole file; nothing is said about any model.")
     if len(facts.models.names) == 1:

@@ -13,7 +13,7 @@ from streams.audit.history import Matrix
 from streams.audit.notices import Notice
 from streams.audit.removals import replacement_of, successor_of
 from streams.audit.report import ModelLine
-from streams.audit.states import GONE, INACTIVE, RENAMED
+from streams.audit.states import INACTIVE, RENAMED
 
 
 def model_lines(facts: Facts) -> list[ModelLine]:
@@ -42,10 +42,12 @@ def _line(facts: Facts, model: int) -> ModelLine:
     models, states = facts.models, facts.states
     state, stop = states.state[model], states.stop[model]
     last = int(models.last[model])
-    since = found = None
-    if state == GONE:
-        since = iso(models.dates[last + 1])
-        found = since if stop is None else iso(models.dates[stop.found])
+    since = found = relisted = None
+    left = states.departure[model]
+    if left is not None:
+        since = iso(models.dates[left.last + 1])
+        found = iso(models.dates[left.found if stop is None else stop.found])
+        relisted = None if left.back is None else iso(models.dates[left.back])
     elif stop is not None:
         since, found = iso(models.dates[stop.begin]), iso(models.dates[stop.found])
     elif state == INACTIVE and states.since[model] >= 0:
@@ -61,7 +63,8 @@ def _line(facts: Facts, model: int) -> ModelLine:
         found=found,
         first_seen=iso(models.dates[models.first[model]]),
         last_seen=iso(models.dates[last]),
-        successor=successor_of(models, model) if state == GONE else None,
+        relisted=relisted,
+        successor=None if left is None else successor_of(models, model, left.last),
         notice=said(facts.notices[model]),
         votes=_last_total(models.votes[model]),
         votes_a_day=None if np.isnan(rate) else round(float(rate), 2),
@@ -103,7 +106,7 @@ def pause_lines(facts: Facts) -> list[dict[str, Any]]:
             "observed": round(each.observed, 1),
             "log10_e": in_tens(each.evidence),
         }
-        for each in true_pauses(facts.watched)
+        for each in true_pauses(facts.watched, models)
     ]
 
 
@@ -111,34 +114,49 @@ def gone_lines(facts: Facts) -> list[dict[str, Any]]:
     """Models that left the board: whether they were still gaining, and what came in their place."""
     models, states = facts.models, facts.states
     lines = []
-    for model in range(len(models.names)):
-        if states.state[model] != GONE:
+    for model, left in enumerate(states.departure):
+        if left is None:
             continue
-        last = int(models.last[model])
         lines.append(
             {
                 "model": models.names[model],
-                "last_seen": iso(models.dates[last]),
-                "votes": _last_total(models.votes[model]),
-                "was_gaining": bool(facts.watched.running[model, last]),
-                "snapshots_away": len(models.dates) - 1 - last,
-                "replaced": replacement_of(models, model) is not None,
-                "successor": successor_of(models, model),
+                "last_seen": iso(models.dates[left.last]),
+                "votes": _last_total(models.votes[model, : left.last + 1]),
+                "was_gaining": left.ran_before if facts.gains.known else None,
+                "snapshots_away": (len(models.dates) if left.back is None else left.back) - 1 - left.last,
+                "replaced": replacement_of(models, model, left.last) is not None,
+                "successor": successor_of(models, model, left.last),
+                "relisted": None if left.back is None else iso(models.dates[left.back]),
             }
         )
     return sorted(lines, key=lambda line: (line["last_seen"], line["model"]))
 
 
+def absence_lines(facts: Facts) -> list[dict[str, Any]]:
+    """Every absence from the board within its depth: passing, ended, or a departure."""
+    models, left = facts.models, facts.states.departure
+    return [
+        {
+            "model": models.names[each.model],
+            "last_seen": iso(models.dates[each.last]),
+            "listed_again": None if each.back is None else iso(models.dates[each.back]),
+            "gained": None if each.gained is None else int(each.gained),
+            "kind": "passing" if each.passing else "departure" if left[each.model] == each else "ended",
+        }
+        for each in facts.absences.every
+    ]
+
+
 def board_lines(facts: Facts) -> list[dict[str, Any]]:
     """At each snapshot: models listed, running and stopped by what was known then, and votes gained since the last."""
-    models, watched = facts.models, facts.watched
+    models, watched, known = facts.models, facts.watched, facts.gains.known
     return [
         {
             "date": iso(date),
             "listed": int(models.listed[:, at].sum()),
-            "running": int((watched.running[:, at] & models.listed[:, at]).sum()),
-            "stopped": int((watched.stopped[:, at] & models.listed[:, at]).sum()),
-            "slots": int(facts.gains.all[at]),
+            "running": int((watched.running[:, at] & models.listed[:, at]).sum()) if known else None,
+            "stopped": int((watched.stopped[:, at] & models.listed[:, at]).sum()) if known else None,
+            "slots": int(facts.gains.all[at]) if known else None,
         }
         for at, date in enumerate(models.dates)
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import SequenceMatcher
 
 _WORDS = re.compile(r"\d+(?:\.\d+)*|[^\W\d_]+|\+")
@@ -70,20 +70,48 @@ def redated(one: str, other: str) -> bool:
     return bool(bare[0]) and bare[0] == bare[1] and plain(one) != plain(other)
 
 
-def unify(names: Iterable[str | None]) -> dict[str | None, str]:
-    """One spelling for each provider: case and words as "AI" or "Labs" make no other firm.
+def provider_name(name: str) -> str:
+    """A provider's name with single blanks, and once where it is written twice.
 
-    Returns the spelling that sorts first among the shortest, for each given name; absent is `unknown`.
+    >>> provider_name("Anthropic  Anthropic"), provider_name(" Allen  AI "), provider_name("Ai2/Ai2")
+    ('Anthropic', 'Allen AI', 'Ai2')
+    """
+    parts = [part for part in re.split(r"[\s/|,·]+", name) if part]
+    half = len(parts) // 2
+    if half and len(parts) == 2 * half and words(" ".join(parts[:half])) == words(" ".join(parts[half:])):
+        return " ".join(parts[:half])
+    return " ".join(name.split())
+
+
+def unify(names: Iterable[str | None], aliases: Mapping[str, str] | None = None) -> dict[str | None, str]:
+    """One spelling for each provider: case and words as "AI" or "Labs" make no other firm, nor do known other names.
+
+    Parameters
+    ----------
+    names
+        As files write them.
+    aliases
+        Other names to the one to tell; case and punctuation do not matter.
+
+    Returns the alias's name, else the spelling that sorts first among the shortest, for each given name; absent is
+    `unknown`.
 
     >>> unify(["DeepSeek AI", "DeepSeek", "NexusFlow", "Nexusflow", "Reka AI", None])["DeepSeek AI"]
     'DeepSeek'
+    >>> unify(["Allen AI", "AI2  AI2", "Zhipu"], {"Allen AI": "Ai2", "Ai2": "Ai2"})
+    {None: 'unknown', 'AI2  AI2': 'Ai2', 'Allen AI': 'Ai2', 'Zhipu': 'Zhipu'}
     """
+    known = {plain(other): name for other, name in (aliases or {}).items()}
     groups: dict[str, list[str]] = {}
-    for name in {each for each in names if each}:
-        kept = [word for word in words(name) if word not in _GENERIC] or words(name) or [name]
-        groups.setdefault(" ".join(kept), []).append(name)
     unified: dict[str | None, str] = {None: "unknown"}
+    for name in sorted({each for each in names if each}):
+        told = known.get(plain(provider_name(name)))
+        if told is not None:
+            unified[name] = told
+            continue
+        kept = [word for word in words(provider_name(name)) if word not in _GENERIC] or words(name) or [name]
+        groups.setdefault(" ".join(kept), []).append(name)
     for group in groups.values():
-        chosen = min(group, key=lambda name: (len(name), name))
+        chosen = min((provider_name(name) for name in group), key=lambda name: (len(name), name))
         unified.update(dict.fromkeys(group, chosen))
     return unified

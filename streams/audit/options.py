@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,8 @@ class Options:
         Name in the alerts.
     runbooks
         Where the runbooks are; None for the repository's.
+    providers
+        Other names of providers to the one they are told under.
     """
 
     cutoff: float | None = None
@@ -29,3 +32,4 @@ class Options:
     notice_days: float = 14.0
     arena: str = "text"
     runbooks: str | None = None
+    providers: Mapping[str, str] = field(default_factory=dict)

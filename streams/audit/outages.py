@@ -8,6 +8,7 @@ import numpy as np
 
 from streams.audit.counting import many
 from streams.audit.dates import iso
+from streams.audit.depth import only_the_top, strength_of
 from streams.audit.history import History, Mask
 from streams.audit.remarks import Oddity, Remark, some
 
@@ -80,17 +81,19 @@ def _start_of_counting(history: History, total: np.ndarray) -> Mask:
 
 
 def _partial(history: History, zero: Mask) -> Mask:
-    """Snapshots with less than half of the rows of the last whole one."""
+    """Snapshots with less than half of the rows of the last whole one; its top alone is shallow, not partial."""
     rows = history.listed.sum(axis=0)
+    strength = strength_of(history.score, history.rank, history.listed)
     partial = np.zeros(len(rows), dtype=bool)
-    whole = 0
+    whole = -1
     for at, count in enumerate(rows):
         if zero[at]:
             continue
-        if whole >= LEAST_ROWS and count < MOST * whole:
+        few = whole >= 0 and rows[whole] >= LEAST_ROWS and count < MOST * rows[whole]
+        if few and not (strength is not None and only_the_top(strength, history.listed, whole, at)):
             partial[at] = True
         else:
-            whole = int(count)
+            whole = at
     return partial
 
 

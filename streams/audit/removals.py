@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
+from streams.audit.absences import Absence
 from streams.audit.alerts import CRITICAL, in_tens, make_alert
 from streams.audit.dates import DAY, days, in_days, iso
-from streams.audit.gains import Gains
+from streams.audit.gains import LOOK_BACK, Gains
 from streams.audit.identity import Models
 from streams.audit.names import alike, redated
 from streams.audit.notices import Notice
 from streams.audit.options import Options
 from streams.audit.pauses import Pause, Watched
-from streams.audit.renames import LOOK_BACK
-from streams.audit.states import GONE, States
+from streams.audit.states import States
 from streams.contracts.alert import Alert, Evidence, Kind, Severity, Subject
 
 
@@ -29,22 +29,21 @@ def removals(
     """Alerts of models whose votes stopped for good, and of running models that left the board; by date, then name.
 
     A model that left as the next build under its label came is no removal; it is told as gone, with its successor.
+    That it is put on a list of the past later takes nothing back.
     """
     alerts = []
-    for model, pause in enumerate(states.stop):
+    for model, (pause, absence) in enumerate(zip(states.stop, states.departure, strict=True)):
         if pause is not None:
             begin, found = float(models.dates[pause.begin]), float(models.dates[pause.found])
             sure = pause.evidence >= CRITICAL
             text = _stopped(models, pause)
             evidence: Evidence = _numbers(pause, gains)
-        elif states.state[model] == GONE and watched.running[model, models.last[model]]:
-            if replacement_of(models, model) is not None:
+        elif absence is not None and absence.ran_before:
+            if replacement_of(models, model, absence.last) is not None:
                 continue
-            last = int(models.last[model])
-            begin, found = float(models.dates[last]), float(models.dates[last + 1])
-            away = len(models.dates) - 1 - last
-            sure = away > LOOK_BACK
-            text, evidence = _left(models, gains, watched, model)
+            begin, found = float(models.dates[absence.last]), float(models.dates[absence.found])
+            sure = absence.back is not None or len(models.dates) - 1 - absence.last > LOOK_BACK
+            text, evidence = _left(models, gains, watched, absence)
         else:
             continue
         told = _by_notice(notices[model], begin, found, registry, options)
@@ -61,29 +60,27 @@ def removals(
     return sorted(alerts, key=lambda alert: (alert.detected_at, alert.subject.name))
 
 
-def replacement_of(models: Models, model: int) -> str | None:
-    """The next build under the same label, that arrived just as this one left: its listing went on."""
-    return next(
-        (models.names[each] for each in _came(models, model) if redated(models.names[each], models.names[model])), None
-    )
+def replacement_of(models: Models, model: int, last: int) -> str | None:
+    """The next build under the same label, that arrived just as this one left (after `last`): its listing went on."""
+    came = (each for each in _came(models, model, last) if redated(models.names[each], models.names[model]))
+    return next((models.names[each] for each in came), None)
 
 
-def successor_of(models: Models, model: int) -> str | None:
+def successor_of(models: Models, model: int, last: int) -> str | None:
     """A model of the same provider and class that arrived just as this one left: perhaps its next version."""
-    came = _came(models, model)
+    came = [each for each in _came(models, model, last) if models.providers[each] != "unknown"]
     close = max(came, key=lambda each: (alike(models.names[each], models.names[model]), -each), default=None)
     if close is None or (len(came) > 1 and alike(models.names[close], models.names[model]) < 0.5):
         return None
     return models.names[close]
 
 
-def _came(models: Models, model: int) -> list[int]:
+def _came(models: Models, model: int, last: int) -> list[int]:
     """Models of the same provider and class whose first row is in the first snapshot without this one."""
     return [
         int(each)
-        for each in np.flatnonzero(models.first == models.last[model] + 1)
-        if models.providers[each] == models.providers[model] != "unknown"
-        and models.classes[each] == models.classes[model]
+        for each in np.flatnonzero(models.first == last + 1)
+        if models.providers[each] == models.providers[model] and models.classes[each] == models.classes[model]
     ]
 
 
@@ -134,17 +131,21 @@ def _numbers(pause: Pause, gains: Gains) -> Evidence:
     }
 
 
-def _left(models: Models, gains: Gains, watched: Watched, model: int) -> tuple[str, Evidence]:
-    last = int(models.last[model])
-    counted = np.flatnonzero(~np.isnan(models.votes[model]))
+def _left(models: Models, gains: Gains, watched: Watched, absence: Absence) -> tuple[str, Evidence]:
+    model, last = absence.model, absence.last
+    counted = np.flatnonzero(~np.isnan(models.votes[model, : last + 1]))
     total = float(models.votes[model, counted[-1]])
-    expected = float(watched.baseline[model] * (watched.units[model, -1] - watched.units[model, last]))
-    away = len(models.dates) - 1 - last
+    end = len(models.dates) if absence.back is None else absence.back
+    passed = watched.units[model, min(end, len(models.dates) - 1)] - watched.units[model, last]
+    expected, away = float(watched.baseline[model] * passed), end - 1 - last
     text = (
         f"{models.names[model]} left the board after {iso(models.dates[last])} with {total:,.0f} votes, while it was"
         f" getting more; no other name took its votes over"
     )
-    if away <= LOOK_BACK:
+    if absence.back is not None:
+        more = "" if absence.gained is None else f" with {absence.gained:,.0f} more votes"
+        text += f" (listed again from {iso(models.dates[absence.back])} on{more}, and not getting any since)"
+    elif away <= LOOK_BACK:
         text += f" (away in the last {away} snapshot{'s' if away > 1 else ''} only: it may come back)"
     return text, {
         "votes": round(total, 1),

@@ -11,14 +11,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from streams.audit.gains import Gains, gains_of
+from streams.audit.gains import LOOK_BACK, Gains, gains_of
 from streams.audit.history import Matrix
 from streams.audit.identity import Models, joined
 from streams.audit.licences import UNKNOWN
 from streams.audit.names import alike, extends
-
-LOOK_BACK = 3
-"""Snapshots for which a name may be away before it comes back as another."""
 
 TIGHT = 0.005
 """A model that no longer gains keeps its total within this part of it."""

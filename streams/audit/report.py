@@ -29,18 +29,20 @@ class Period(msgspec.Struct, frozen=True):
 
 
 class Counts(msgspec.Struct, frozen=True):
-    """How many models. `models` = `active` + `inactive` + `gone`; `listed` = `active` + `inactive`.
+    """How many models. `models` = `listed` + `gone` + `beyond`; `listed` = `active` + `inactive`.
 
-    What only a registry can say is null without one.
+    `beyond` are not shown at the end, and may only be below the deepest row. What only a registry can say is null
+    without one, and what only votes can say is null without any.
     """
 
     models: int
     listed: int
-    active: int
-    inactive: int
+    active: int | None
+    inactive: int | None
     gone: int
+    beyond: int
     renamed: int
-    stopped: int
+    stopped: int | None
     joined: int
     deprecated: int | None
     retired: int | None
@@ -51,7 +53,8 @@ class ModelLine(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One model, or (`state` renamed) one former name of a model.
 
     `since` is the last date up to which an inactive model gained votes, or the first date without a model that is gone;
-    it is absent where that was before the file. `found` is the date by which the file showed it.
+    it is absent where that was before the file. `found` is the date by which the file showed it, `relisted` the one
+    from which a model that is gone is on the file's list of the past.
     """
 
     model: str
@@ -62,6 +65,7 @@ class ModelLine(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     license_class: str
     since: str | None = None
     found: str | None = None
+    relisted: str | None = None
     renamed_to: str | None = None
     successor: str | None = None
     notice: str | None = None
@@ -83,8 +87,10 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """An audit.
 
     `shares` are shares of slots among the votes gained in the last period, `shares_basis` says so in words; `course` is
-    the same over the period; `boards` what stood at each snapshot; `declared`, of votes with a registry, the share of
-    battles that each model was declared and had.
+    the same over the period; `boards` what stood at each snapshot; `absences` every model that was off the board within
+    its depth, for a while or for good; `depth` how many rows the snapshots show; `listings`, by provider and by licence
+    class, how many models are listed at the end, arrived, left, and were listed again; `declared`, of votes with a
+    registry, the share of battles that each model was declared and had.
     """
 
     source: str
@@ -94,7 +100,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     counts: Counts
     models: list[ModelLine]
     shares: dict[str, dict[str, float]]
-    inequality: dict[str, float]
+    inequality: dict[str, float | None]
     churn: dict[str, Any]
     alerts: list[Alert]
     cannot_say: list[str]
@@ -105,6 +111,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     renames: list[dict[str, Any]]
     pauses: list[dict[str, Any]]
     gone: list[dict[str, Any]]
+    absences: list[dict[str, Any]]
+    depth: dict[str, Any]
+    listings: dict[str, dict[str, dict[str, int]]]
     cutoff: dict[str, Any]
     retirement: dict[str, Any]
     shares_basis: str

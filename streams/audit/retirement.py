@@ -12,7 +12,7 @@ from streams.audit.history import Matrix
 from streams.audit.identity import Models
 from streams.audit.licences import CLASSES, PROPRIETARY, UNKNOWN
 from streams.audit.options import Options
-from streams.audit.states import ACTIVE, GONE, States
+from streams.audit.states import ACTIVE, GONE, INACTIVE, States
 from streams.contracts.alert import Alert, Kind, Severity, Subject
 
 TELLING = 1e3
@@ -25,15 +25,18 @@ BOTTOM = 0.3
 def retirement_of(models: Models, states: States) -> dict[str, Any]:
     """Compare proprietary models with open ones (open weights and open source together).
 
-    `hit` counts models that are inactive or gone, `of` all of the class. The p-value and the e-value are of the same
-    rate in both; they know nothing of age or strength. `bottom` and `rest`, where there are scores, are the lowest
-    30 % of each class by its last score, and the others: `[hit, of]`.
+    `hit` counts models that are inactive or gone, `of` all of the class whose state is known. The p-value and the
+    e-value are of the same rate in both; they know nothing of age or strength. `bottom` and `rest`, where there are
+    scores, are the lowest 30 % of each class by its last score, and the others: `[hit, of]`.
     """
-    hit = np.array([state != ACTIVE for state in states.state], dtype=bool)
+    hit = np.array([state in (INACTIVE, GONE) for state in states.state], dtype=bool)
+    known = hit | np.array([state == ACTIVE for state in states.state], dtype=bool)
+    if ACTIVE not in states.state and INACTIVE not in states.state:
+        return {"classes": {}}
     score = _last_scores(models)
     classes: dict[str, dict[str, Any]] = {}
     for name in CLASSES:
-        members = np.array([each == name for each in models.classes], dtype=bool)
+        members = known & np.array([each == name for each in models.classes], dtype=bool)
         if not members.any():
             continue
         line: dict[str, Any] = {"hit": int((members & hit).sum()), "of": int(members.sum())}
@@ -48,8 +51,8 @@ def retirement_of(models: Models, states: States) -> dict[str, Any]:
             line["rest"] = [int(hit[rest].sum()), int(rest.size)]
         classes[name] = line
     told: dict[str, Any] = {"classes": classes}
-    closed = np.array([each == PROPRIETARY for each in models.classes], dtype=bool)
-    opened = np.array([each not in (PROPRIETARY, UNKNOWN) for each in models.classes], dtype=bool)
+    closed = known & np.array([each == PROPRIETARY for each in models.classes], dtype=bool)
+    opened = known & np.array([each not in (PROPRIETARY, UNKNOWN) for each in models.classes], dtype=bool)
     if closed.any() and opened.any():
         open_hit, open_of = int((opened & hit).sum()), int(opened.sum())
         closed_hit, closed_of = int((closed & hit).sum()), int(closed.sum())

@@ -9,6 +9,7 @@ import numpy as np
 from streams.audit.gains import Gains
 from streams.audit.history import Matrix
 from streams.audit.identity import Models
+from streams.audit.shares import slots
 from streams.audit.states import ACTIVE, States
 
 LEAST = 8
@@ -24,7 +25,7 @@ def sampling_of(models: Models, gains: Gains, states: States) -> dict[str, Any]:
     start, live = states.start, states.live
     active = np.array([state == ACTIVE for state in states.state], dtype=bool)
     through = active & models.listed[:, start] & ~np.isnan(states.rate)
-    won = np.nan_to_num(gains.gained[:, start + 1 : live + 1]).sum(axis=1)
+    won = slots(gains, start, live)
     told: dict[str, Any] = {"models": int(through.sum())}
     if through.sum() < LEAST:
         return told

@@ -20,8 +20,8 @@ BUCKETS = 12
 
 
 def slots(gains: Gains, start: int, end: int) -> Matrix:
-    """Votes gained by each model in the snapshots after `start`, up to `end`: float64[M]."""
-    return np.asarray(np.nan_to_num(gains.gained[:, start + 1 : end + 1]).sum(axis=1))
+    """Votes gained by each model after snapshot `start`, up to `end`, each absence by its part: float64[M]."""
+    return np.asarray(gains.dated[:, start + 1 : end + 1].sum(axis=1))
 
 
 def by_group(amounts: Matrix, groups: list[str]) -> dict[str, float]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from streams.audit.absences import Absence, Absences
 from streams.audit.dates import DAY
 from streams.audit.gains import Gains
 from streams.audit.history import Matrix
@@ -27,6 +28,10 @@ PASSING = 3
 """Snapshots for which most models may stand still together before it counts as their state."""
 
 ACTIVE, INACTIVE, GONE, RENAMED = "active", "inactive", "gone", "renamed"
+BEYOND = "beyond"
+"""Not shown at the end, and perhaps only below the deepest row."""
+LISTED = "listed"
+"""On the board at the end of a file that says nothing about votes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +50,14 @@ class States:
     cutoff
         Votes a day up to which a model is inactive.
     state
-        `active`, `inactive` or `gone`, of each model.
+        `active`, `inactive`, `gone` or `beyond`, of each model; `listed` in place of the first two without votes.
     since
         int64[M]: last snapshot up to which it gained more than the cut-off; -1 when that was before the file, or never.
     stop
         The open stop of each model, None without one.
+    departure
+        The absence by which each model left the board, None without one. One that was put on a list of the past later
+        has left all the same.
     """
 
     live: int
@@ -59,14 +67,17 @@ class States:
     state: list[str]
     since: NDArray[np.int64]
     stop: list[Pause | None]
+    departure: list[Absence | None]
 
-    def inactive_at(self, cutoff: float, models: Models) -> int:
-        """Listed models that gain up to `cutoff` votes a day."""
-        listed = models.listed[:, -1]
-        return int((listed & (self.rate <= cutoff)).sum())
+    def inactive_at(self, cutoff: float) -> int:
+        """Models on the board that stopped, or gain up to `cutoff` votes a day."""
+        return sum(
+            state in (ACTIVE, INACTIVE) and (stop is not None or bool(rate <= cutoff))
+            for state, stop, rate in zip(self.state, self.stop, self.rate, strict=True)
+        )
 
 
-def states_of(models: Models, gains: Gains, watched: Watched, options: Options) -> States:
+def states_of(models: Models, gains: Gains, watched: Watched, absences: Absences, options: Options) -> States:
     """Judge every model."""
     live = _live(gains, watched)
     start = int(np.searchsorted(models.dates, models.dates[live] - options.window_days * DAY, side="right")) - 1
@@ -78,19 +89,29 @@ def states_of(models: Models, gains: Gains, watched: Watched, options: Options) 
         if pause.end is None:
             stop[pause.model] = pause
     state = []
-    for model in range(len(models.names)):
-        if not models.listed[model, -1]:
+    for model, left in enumerate(absences.departure):
+        if left is not None:
             state.append(GONE)
+            # Still because it had left: the departure is the finding, as it was before it was listed again.
+            if stop[model] is not None and left.back is not None and left.ran_before:
+                stop[model] = None
+        elif not models.listed[model, -1]:
+            state.append(BEYOND)
+        elif not gains.known:
+            state.append(LISTED)
         elif stop[model] is not None or rate[model] <= cutoff:
             state.append(INACTIVE)
         else:
             state.append(ACTIVE)
-    return States(live, start, rate, cutoff, state, _since(models, gains, cutoff, live), stop)
+    since = _since(models, gains, cutoff, live)
+    return States(live, start, rate, cutoff, state, since, stop, absences.departure)
 
 
 def _live(gains: Gains, watched: Watched) -> int:
     """The last snapshot that somebody's gain reached, and before an end of a few in which most stopped together."""
     last: int = gains.change.shape[1] - 1
+    if not gains.known:
+        return last
     while last > 0 and gains.all[last] <= 0:
         last -= 1
     before = last
@@ -101,13 +122,18 @@ def _live(gains: Gains, watched: Watched) -> int:
 
 
 def _rates(models: Models, gains: Gains, start: int, live: int) -> Matrix:
-    """Net votes a day over the spans that end in the period; a total that began again counts nothing."""
+    """Net votes a day over the spans that end in the period, of each the part that lies in it.
+
+    A total that began again counts nothing.
+    """
     ends = np.zeros(len(models.dates), dtype=bool)
     ends[start + 1 : live + 1] = True
     usable = ends[None, :] & (gains.begin >= 0) & ~gains.reset
-    net = np.where(usable, np.nan_to_num(gains.change), 0.0).sum(axis=1)
-    lengths = models.dates[None, :] - models.dates[np.maximum(gains.begin, 0)]
-    length = np.where(usable, lengths, 0.0).sum(axis=1) / DAY
+    begins = models.dates[np.maximum(gains.begin, 0)]
+    inside = models.dates[None, :] - np.maximum(begins, models.dates[start])
+    part = np.where(usable, inside / np.maximum(models.dates[None, :] - begins, 1e-9), 0.0)
+    net = (np.nan_to_num(gains.change) * part).sum(axis=1)
+    length = np.where(usable, inside, 0.0).sum(axis=1) / DAY
     return np.where(length > 0, np.maximum(net, 0.0) / np.where(length > 0, length, 1.0), np.nan)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from streams.audit.evidence import BACK, STOPPED
-from streams.audit.history import Matrix
+from streams.audit.history import Mask, Matrix
+from streams.audit.noise import feigned
 from streams.audit.pauses import Pause
 
 MEMORY = 0.8
@@ -20,13 +21,15 @@ class Tally:
 
     `won / passed` is the baseline, votes per unit of the clock. `silent_*` sums what came since the first span that
     spoke for a stop, `log` is the evidence of each bet on it; `back_*` and `back` are the same for a return. `first_*`
-    is a single span in which a model without a baseline gained.
+    sums spans in a row in which a model without a baseline grew, `grown` and `spans` all spans since it has one.
     """
 
     def __init__(self, count: int) -> None:
         self.won, self.passed = np.zeros(count), np.zeros(count)
         self.seen = np.zeros(count, dtype=np.int64)
         self.first_won, self.first_passed = np.zeros(count), np.zeros(count)
+        self.first_spans = np.zeros(count, dtype=np.int64)
+        self.grown, self.spans = np.zeros(count), np.zeros(count, dtype=np.int64)
         self.log = np.zeros((count, len(STOPPED)))
         self.silent_won, self.silent_passed, self.silent_expected = np.zeros(count), np.zeros(count), np.zeros(count)
         self.silent_since = np.full(count, -1, dtype=np.int64)
@@ -41,18 +44,35 @@ class Tally:
     def baseline(self) -> Matrix:
         """Votes per unit of the clock: float64[M], 0 without a baseline."""
         based = self.passed > 0
-        return np.asarray(np.where(based, self.won / np.where(based, self.passed, 1.0), 0.0))
+        return np.asarray(np.where(based, np.maximum(self.won, 0.0) / np.where(based, self.passed, 1.0), 0.0))
 
-    def begin(self, model: int, won: float, passed: float, floor: float) -> None:
-        """Give a baseline: to a new model by its first span, to one that stood still by two spans in a row."""
-        if won < floor:
-            self.first_won[model] = self.first_passed[model] = 0.0
-        elif self.seen[model] == 0 or self.first_won[model] > 0:
-            self.won[model] = self.first_won[model] + won
-            self.passed[model] = self.first_passed[model] + passed
-        else:
-            self.first_won[model], self.first_passed[model] = won, passed
+    def begin(self, model: int, net: float, passed: float, floor: float, scale: float) -> None:
+        """Give a baseline: to a new model by its first span, to one that stood still by two spans in a row.
+
+        Growth that corrections of this scale could feign gives none: what never ran cannot stop.
+        """
+        new = self.seen[model] == 0
         self.seen[model] += 1
+        if net < floor:
+            self.first_won[model] = self.first_passed[model] = self.first_spans[model] = 0
+            return
+        self.first_won[model] += net
+        self.first_passed[model] += passed
+        self.first_spans[model] += 1
+        spans = self.first_spans[model]
+        if (new or spans > 1) and self.first_won[model] >= feigned(spans, scale):
+            self.won[model], self.passed[model] = self.first_won[model], self.first_passed[model]
+            self.grown[model], self.spans[model] = self.first_won[model], spans
+
+    def ran(self, scale: Matrix) -> Mask:
+        """Whose growth is more than corrections feign, by what is known of them now: bool[M]."""
+        return np.asarray((self.passed > 0) & (self.grown >= feigned(self.spans, scale)))
+
+    def forget(self, model: int) -> None:
+        """Take the baseline back: the growth that it was made of was none."""
+        self.won[model] = self.passed[model] = self.grown[model] = self.first_won[model] = 0.0
+        self.first_passed[model] = self.first_spans[model] = self.spans[model] = 0
+        self.forget_silence(model)
 
     def learn(self, model: int, won: float, passed: float, expected: float) -> None:
         """Move the baseline by a span of a running model, and by a silence before it that came to nothing."""
@@ -60,6 +80,8 @@ class Tally:
         kept = 1.0 - (1.0 - MEMORY) * weight
         self.won[model] = kept * self.won[model] + won + self.silent_won[model]
         self.passed[model] = kept * self.passed[model] + passed + self.silent_passed[model]
+        self.grown[model] += won + self.silent_won[model]
+        self.spans[model] += 1 + self.silent_spans[model]
         self.forget_silence(model)
 
     def hush(self, model: int, begin: int, won: float, passed: float, expected: float, fell: bool) -> None:

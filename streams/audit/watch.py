@@ -6,7 +6,8 @@ only back: what it says of a date does not change when later snapshots are added
 
 from __future__ import annotations
 
-from math import log
+from dataclasses import dataclass
+from math import log, sqrt
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from streams.audit.clock import Clock
 from streams.audit.evidence import ALARM, AWAY, BACK, RETURN, RETURN_PART, STILL, STOPPED, Spread, bet, mean_of
 from streams.audit.gains import Gains
 from streams.audit.history import Mask, Matrix
+from streams.audit.noise import FALL, Noise
 from streams.audit.pauses import Pause, Watched, nothing_seen
 from streams.audit.tally import Tally
 
@@ -30,11 +32,43 @@ CAUGHT_UP = 0.6
 """A model that gains this part of all it was expected to, silence included, was only counted late."""
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The spans that end at one snapshot: float64[M] each.
+
+    Attributes
+    ----------
+    at
+        The snapshot.
+    change
+        What the totals moved by, 0 where unknown.
+    passed, expected
+        Units of the clock, and votes of the baseline for them.
+    scale
+        Laplace scales of corrections.
+    present
+        bool[M]: the span is known, and spans no long absence.
+    """
+
+    at: int
+    change: Matrix
+    passed: Matrix
+    expected: Matrix
+    scale: Matrix
+    present: Mask
+
+    @property
+    def net(self) -> Matrix:
+        """Votes gained net of corrections; of a larger fall only what corrections usually take."""
+        return np.maximum(self.change, -FALL * self.scale)
+
+
 def watch(gains: Gains) -> Watched:
     """Go through the snapshots."""
     count, snapshots = gains.change.shape
-    tally, spread, seen = Tally(count), Spread(), nothing_seen(count, snapshots)
+    tally, spread, noise, seen = Tally(count), Spread(), Noise(count), nothing_seen(count, snapshots)
     gained = gains.gained
+    change = np.where(gains.reset, np.nan, gains.change)
     clock = Clock(count)
     clock.passed(gains.counted[:, 0])
     for at in range(1, snapshots):
@@ -46,14 +80,20 @@ def watch(gains: Gains) -> Watched:
         has = ~np.isnan(gained[:, at]) & (units > 0)
         won, passed = np.where(has, gained[:, at], 0.0), np.where(has, units, 0.0)
         expected = passed * tally.baseline
-        if not _about_everybody(seen, at, won, expected, has & based, stopped):
+        # A fall is judged by the corrections before it, and a baseline must also outdo those of this very interval.
+        scale = noise.scale.copy()
+        noise.learn(change[:, at])
+        # What was gained over a long absence is judged, but it says nothing about this interval.
+        present = has & ~gains.after_absence(at)
+        if not _about_everybody(seen, at, won, expected, present & based, stopped):
             floor = _floor(gained[:, at])
-            for model in np.flatnonzero(has & ~based):
-                tally.begin(int(model), won[model], passed[model], floor)
-            _run(tally, seen, gains, at, np.flatnonzero(has & based & ~stopped), passed, expected, spread)
-            _return(tally, gains, at, np.flatnonzero(has & stopped), passed, expected, spread.value)
+            span = Span(at, np.nan_to_num(change[:, at]), passed, expected, scale, present)
+            for model in map(int, np.flatnonzero(present & ~based)):
+                tally.begin(model, float(span.change[model]), passed[model], floor, float(noise.most[model]))
+            _run(tally, seen, gains, span, np.flatnonzero(has & based & ~stopped), spread, noise)
+            _return(tally, gains, span, np.flatnonzero(has & stopped), spread.value)
         seen.stopped[list(tally.open), at] = True
-        seen.running[:, at] = (tally.passed > 0) & ~seen.stopped[:, at]
+        seen.running[:, at] = tally.ran(noise.most) & ~seen.stopped[:, at]
     seen.baseline, seen.spread, seen.silent_since = tally.baseline, spread.value, tally.silent_since
     return seen
 
@@ -82,56 +122,58 @@ def _floor(gained: Matrix) -> float:
 
 
 def _run(
-    tally: Tally,
-    seen: Watched,
-    gains: Gains,
-    at: int,
-    models: np.ndarray,
-    passed: Matrix,
-    expected: Matrix,
-    spread: Spread,
+    tally: Tally, seen: Watched, gains: Gains, span: Span, models: np.ndarray, spread: Spread, noise: Noise
 ) -> None:
     """Move the evidence of running models; those it suffices for are stopped."""
-    won = gains.gained[:, at]
+    passed, expected = span.passed, span.expected
+    won = span.net
     seen.looks += len(models)
-    bets = bet(won[models], expected[models], spread.value, STOPPED, STILL)
+    bets = bet(span.change[models], expected[models], spread.value, span.scale[models], STOPPED, STILL)
     tally.log[models] = np.maximum(tally.log[models], 0.0) + bets
     ran = models[tally.log[models].max(axis=1, initial=-np.inf) <= 0.0]
     for model in ran:
-        tally.learn(int(model), won[model], passed[model], expected[model])
-    spread.learn(won[ran], expected[ran])
+        if span.present[model]:
+            tally.learn(int(model), won[model], passed[model], expected[model])
+        else:
+            tally.forget_silence(int(model))
+    told = ran[span.present[ran]]
+    spread.learn(np.maximum(span.change[told], 0.0), expected[told], span.scale[told])
     for model in map(int, np.setdiff1d(models, ran)):
-        fell = bool(gains.change[model, at] < 0)
-        tally.hush(model, int(gains.begin[model, at]), won[model], passed[model], expected[model], fell)
+        fell = bool(span.change[model] < 0)
+        tally.hush(model, int(gains.begin[model, span.at]), won[model], passed[model], expected[model], fell)
         evidence = float(mean_of(np.maximum(tally.log[model], 0.0)))
-        kept, due = float(tally.silent_won[model]), float(tally.silent_expected[model])
-        if evidence < log(ALARM) or kept > AWAY * due:
+        kept, due = max(0.0, float(tally.silent_won[model])), float(tally.silent_expected[model])
+        spans, scale = int(tally.silent_spans[model]), float(noise.scale[model])
+        # Two standard deviations of what the corrections of the silence add up to.
+        if evidence < log(ALARM) or kept > AWAY * due + 2 * scale * sqrt(2 * spans):
+            continue
+        if not tally.ran(noise.most)[model]:
+            tally.forget(model)
             continue
         pause = Pause(
             model=model,
             begin=int(tally.silent_since[model]),
-            found=at,
+            found=span.at,
             shown_expected=due,
             shown_observed=kept,
             shown_evidence=evidence,
             expected=due,
             observed=kept,
             evidence=evidence,
-            until=at,
-            spans=int(tally.silent_spans[model]),
+            until=span.at,
+            spans=spans,
             fell=bool(tally.fell[model]),
         )
         seen.pauses.append(pause)
         tally.open[model] = pause
 
 
-def _return(
-    tally: Tally, gains: Gains, at: int, models: np.ndarray, passed: Matrix, expected: Matrix, spread: float
-) -> None:
+def _return(tally: Tally, gains: Gains, span: Span, models: np.ndarray, spread: float) -> None:
     """Look whether stopped models are back."""
-    won = gains.gained[:, at]
-    back = bet(won[models], expected[models], spread, BACK, AWAY)
-    still = bet(won[models], expected[models], spread, STOPPED, STILL)
+    at, passed, expected = span.at, span.passed, span.expected
+    won = np.maximum(span.change, 0.0)
+    back = bet(span.change[models], expected[models], spread, span.scale[models], BACK, AWAY)
+    still = bet(span.change[models], expected[models], spread, span.scale[models], STOPPED, STILL)
     for place, model in enumerate(map(int, models)):
         pause = tally.open[model]
         tally.back[model] = np.maximum(tally.back[model], 0.0) + back[place]
@@ -143,7 +185,7 @@ def _return(
             pause.evidence = float(mean_of(np.maximum(tally.log[model], 0.0)))
             pause.until = at
             pause.spans += 1
-            pause.fell = pause.fell and bool(gains.change[model, at] < 0)
+            pause.fell = pause.fell and bool(span.change[model] < 0)
             continue
         tally.stir(model, int(gains.begin[model, at]), won[model], passed[model], expected[model])
         before = gains.total[model, tally.back_since[model]]

@@ -48,7 +48,7 @@ def test_a_bet_on_a_stop_gains_nothing_on_average_while_half_of_the_share_is_the
     law = stats.nbinom(size, size / (size + mean))
     top = int(law.ppf(1 - 1e-12)) + 10
     counts = np.arange(top, dtype=float)
-    payoff = np.exp(mean_of(bet(counts, np.full(top, expected), spread, STOPPED, STILL)))
+    payoff = np.exp(mean_of(bet(counts, np.full(top, expected), spread, np.zeros(top), STOPPED, STILL)))
     assert float(law.pmf(counts) @ payoff) <= 1 + 1e-6
 
 
@@ -59,7 +59,7 @@ def test_a_bet_on_a_return_gains_nothing_on_average_while_the_model_is_away(expe
     mean = share * expected
     law = stats.nbinom(size, size / (size + mean)) if mean else stats.poisson(0)
     counts = np.arange(int(law.ppf(1 - 1e-15)) + 200, dtype=float)
-    payoff = np.exp(bet(counts, np.full(counts.size, expected), spread, BACK, 0.1))
+    payoff = np.exp(bet(counts, np.full(counts.size, expected), spread, np.zeros(counts.size), BACK, 0.1))
     assert (law.pmf(counts) @ payoff <= 1 + 1e-4).all()
 
 
@@ -69,7 +69,7 @@ def test_the_spread_is_learned(spread):
     learned = Spread()
     for _ in range(100):
         expected = np.full(50, 300.0)
-        learned.learn(random.poisson(random.gamma(1 / spread, spread * expected)).astype(float), expected)
+        learned.learn(random.poisson(random.gamma(1 / spread, spread * expected)).astype(float), expected, np.zeros(50))
     assert learned.value == pytest.approx(spread, rel=0.15)
 
 

@@ -33,7 +33,7 @@ def test_the_counts_are_those_of_the_page(report):
     assert (counts.models, counts.listed, counts.active, counts.inactive, counts.gone) == (195, 190, 32, 158, 5)
     assert (counts.stopped, counts.joined, counts.renamed) == (77, 86, 43)
     assert {each["votes_a_day"]: each["inactive"] for each in report.cutoff["inactive_by_cutoff"]} == {
-        0.0: 128, 1.0: 149, 2.0: 149, 5.0: 151, 10.0: 151, 20.0: 151, 50.0: 154, 100.0: 156, 200.0: 173,
+        0.0: 137, 1.0: 158, 2.0: 158, 5.0: 158, 10.0: 158, 20.0: 158, 50.0: 158, 100.0: 159, 200.0: 174,
     }  # fmt: skip
 
 
@@ -99,6 +99,7 @@ def test_nobody_else_is_accused(report):
 
 def test_pauses_are_told(report):
     assert [(each["model"], each["from"], each["until"]) for each in report.pauses] == [
+        ("Mistral-Large-2402", "2024-07-26", "2024-08-01"),
         ("Reka-Core-20240501", "2024-07-26", "2024-08-01"),
         ("Reka-Flash-Preview-20240611", "2024-07-26", "2024-08-01"),
         ("Meta-Llama-3.1-405B-Instruct-bf16", "2024-10-16", "2024-12-20"),
@@ -112,7 +113,7 @@ def test_the_feed_has_its_remarks(report):
     assert [date for kind, date in told if kind == "frozen"] == ["2024-08-28", "2024-09-06"]
     assert [date for kind, date in told if kind == "naming_switch"] == ["2024-08-07", "2024-11-05"]
     assert {kind for kind, _ in told} == {
-        "gap", "frozen", "correction", "naming_switch", "first_rows", "flicker", "shrank",
+        "gap", "frozen", "correction", "naming_switch", "first_rows", "withdrawn", "shrank",
     }  # fmt: skip
 
 
@@ -133,3 +134,28 @@ def test_a_history_cut_short_tells_no_other_story(report):
         final = {each.model: each.renamed_to or each.model for each in report.models}
         assert {final[name] for name in found} - paused <= set(later)
         assert {name for name, at in later.items() if at <= end} <= {final[name] for name in found}
+
+
+def test_a_later_cut_erases_no_departure_but_by_a_return_that_it_names(report):
+    beside = Path(__file__).parents[4] / "shared" / "data"
+    path = Path(os.environ.get("ISONOMY_SHARED_DATA") or beside) / FILE
+    from services.audit.snapshots import read_snapshots
+    from services.audit.table import open_table
+
+    rows = read_snapshots(open_table(str(path)), None, None).rows
+    told = {end: gone_and_back(rows, end) for end in sorted({row.date for row in rows})[8::4]}
+    assert max(len(gone) for gone, _, _ in told.values()) >= 5
+    for early, (gone, _, _) in told.items():
+        for late, (still, back, renamed) in told.items():
+            if late > early:
+                assert {each for each in gone - still - back if each[0] not in renamed} == set(), (early, late)
+
+
+def gone_and_back(rows, end):
+    """Who left by a date, and who is named as back, as (model, last seen); and which names are former ones."""
+    from streams.audit.assemble import audit_snapshots
+
+    report = audit_snapshots([row for row in rows if row.date <= end], source="cut")
+    gone = {(each["model"], each["last_seen"]) for each in report.gone}
+    back = {(each["model"], each["last_seen"]) for each in report.absences if each["listed_again"]}
+    return gone, back, {each["model"] for each in report.renames}

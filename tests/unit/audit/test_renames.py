@@ -117,7 +117,9 @@ def test_flickers_are_bridged(length):
         report = audit(board.changed(totals))
         assert not report.alerts
         assert report.counts.gone == 0
-        assert "flicker" in kinds(report)
+        kind, remark = ("passing", "flicker") if length <= 3 else ("ended", "withdrawn")
+        assert remark in kinds(report)
+        assert [each["kind"] for each in report.absences] == [kind] * 4
 
 
 def test_a_model_that_flickers_and_then_stops_is_found_at_its_return():

@@ -1,0 +1,75 @@
+"""Published histories as they really are: healthy ones accuse nobody, and one true removal is found in each."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from streams.audit.assemble import audit_snapshots
+from streams.audit.history import Row
+from streams.contracts.alert import Kind
+from tests.support.histories import DAY, SORTS, START, history
+
+SEEDS = 4
+"""Boards of each sort: 32 healthy ones, and as many with a removal. With 25 of each, 0 and 200 of 200 (page audit)."""
+
+
+def accused(report):
+    return {each.subject.model: each for each in report.alerts if each.kind is Kind.SILENT_REMOVAL}
+
+
+@pytest.mark.parametrize("sort", SORTS)
+def test_a_healthy_history_accuses_nobody(sort):
+    for seed in range(SEEDS):
+        rows, _, _ = history(seed, sort)
+        assert not audit_snapshots(rows, source="healthy").alerts, seed
+
+
+@pytest.mark.parametrize("sort", SORTS)
+def test_one_true_removal_is_found_and_dated_within_a_snapshot(sort):
+    for seed in range(SEEDS):
+        rows, planted, dates = history(seed, sort, planted=True)
+        found = accused(audit_snapshots(rows, source="planted"))
+        assert [*found] == [planted.model], seed
+        assert abs(dates.index(found[planted.model].starts_at) - planted.last) <= 1, seed
+
+
+def quiet(seed, scale, models=600, running=12, days=30):
+    """Models that get nothing beside a few that run; all totals are corrected."""
+    random = np.random.default_rng(seed)
+    count = running + models
+    totals = random.integers(2_000, 20_000, count).astype(float)
+    for at in range(days):
+        for model in range(count):
+            yield Row(START + at * DAY, f"m {model:03d}", "firm", "MIT", float(totals[model].round()))
+        gained = np.r_[random.poisson(random.gamma(20, 150 / 20, running)), np.zeros(models)]
+        totals = np.maximum(totals + gained + random.laplace(0, 1, count) * np.resize(scale, count), 0)
+
+
+@pytest.mark.parametrize("scale", [0.5, 3.0, 8.0, 20.0, (0.5, 3.0, 8.0, 20.0)])
+def test_models_that_never_ran_do_not_stop_whatever_the_corrections(scale):
+    report = audit_snapshots([*quiet(0, scale)], source="quiet")
+    assert len(accused(report)) <= report.method["false_stops_expected_at_most"]
+    assert not report.pauses
+    # The promise counts judged intervals: those of the quiet ones are not among them.
+    assert report.method["spans_judged"] <= 12 * 29
+    assert report.method["spans_judged"] >= 12 * 20
+
+
+@pytest.mark.parametrize("scale", [1.0, 3.0])
+def test_a_running_model_that_stops_is_found_through_corrections(scale):
+    missed = 0
+    for seed in range(8):
+        random = np.random.default_rng(seed)
+        change = random.poisson(120, (20, 40)) + random.laplace(0, scale, (20, 40))
+        change[4, 25:] = random.laplace(0, scale, 15)
+        totals = 5_000 + change.cumsum(axis=1)
+        rows = [
+            Row(START + at * DAY, f"m {model}", "firm", "MIT", float(totals[model, at].round()))
+            for model in range(20)
+            for at in range(40)
+        ]
+        found = accused(audit_snapshots(rows, source="corrected"))
+        assert not {*found} - {"m 4"}
+        missed += "m 4" not in found
+    assert missed == 0

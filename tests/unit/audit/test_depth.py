@@ -1,0 +1,95 @@
+"""A model below the deepest row shown on a date is not seen on it; only what would have been shown can have left."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from streams.audit.history import Row
+from tests.unit.audit.boards import DAY, START, audit, kinds, removed
+
+
+def board(seed=0, models=40, days=40, rows=None, noise=0.0, new=(), gone=None, ranks_only=False):
+    """Rows of a healthy board, of which `rows(at)` are shown; `new` joins at the top, `gone` = (model, at) leaves."""
+    random = np.random.default_rng(seed)
+    totals = random.integers(5_000, 9_000, models)[:, None] + random.poisson(100, (models, days)).cumsum(axis=1)
+    first = {models - 1 - number: at for number, at in enumerate(new)}
+    shown = []
+    for at in range(days):
+        score = (
+            1_500 - 5.0 * np.arange(models) + random.normal(0, noise, models)
+            if noise
+            else 1_500 - 5.0 * np.arange(models)
+        )
+        for model in first:
+            score[model] = 1_600 + model
+        here = [each for each in np.argsort(-score, kind="stable") if at >= first.get(int(each), 0)]
+        if gone is not None:
+            here = [each for each in here if not (each == gone[0] and at >= gone[1])]
+        for rank, model in enumerate(here[: len(here) if rows is None else rows(at)], 1):
+            shown.append(
+                Row(
+                    START + at * DAY,
+                    f"model {chr(97 + model % 26)}{model}",
+                    f"firm {model % 5}",
+                    "MIT",
+                    float(totals[model, at]),
+                    float(rank),
+                    None if ranks_only else float(score[model]),
+                )
+            )
+    return shown
+
+
+DEPTHS = {
+    "two deep looks": lambda at: 35 if at in (3, 10) else 20,
+    "another depth each day": lambda at: 15 + (7 * at) % 19,
+    "one row more or less": lambda at: 20 + at % 3,
+    "far shallower on some days": lambda at: 12 if at % 9 == 5 else 38,
+}
+
+
+@pytest.mark.parametrize("depth", DEPTHS)
+@pytest.mark.parametrize("how", [{}, {"noise": 2.0}, {"ranks_only": True}])
+def test_what_is_below_the_deepest_row_is_neither_gone_nor_stopped(depth, how):
+    for seed in range(2):
+        report = audit(board(seed, rows=DEPTHS[depth], **how))
+        assert not report.alerts
+        assert (report.counts.gone, report.counts.inactive) == (0, 0)
+        assert report.depth["cut"]
+        assert "depth" in kinds(report)
+        assert not {"flicker", "partial_snapshot", "source_switch"} & kinds(report)
+        last = DEPTHS[depth](39)
+        assert report.counts.listed == last
+        assert report.counts.beyond == report.counts.models - last
+
+
+@pytest.mark.parametrize("depth", DEPTHS)
+def test_a_model_that_would_have_been_shown_is_found_at_once(depth):
+    report = audit(board(1, rows=DEPTHS[depth], gone=(4, 25), noise=1.0))
+    (name,) = removed(report)
+    assert name == "model e4"
+    assert removed(report)[name] == ("2024-07-14", "2024-07-14")
+    assert report.counts.gone == 1
+
+
+def test_models_that_newer_ones_push_out_of_the_first_twenty_are_not_gone():
+    report = audit(board(2, rows=lambda at: 20, new=(6, 12, 12, 30)))
+    assert not report.alerts
+    assert (report.counts.gone, report.counts.beyond, report.counts.joined) == (0, 4, 4)
+
+
+def test_the_lowest_model_of_a_whole_board_can_leave_it():
+    report = audit(board(3, gone=(39, 20)))
+    assert not report.depth["cut"]
+    assert [*removed(report)] == ["model n39"]
+    assert report.counts.beyond == 0
+
+
+def test_without_scores_and_ranks_no_depth_is_assumed():
+    rows = [replace(row, rank=None, score=None) for row in board(4, gone=(39, 20))]
+    report = audit(rows)
+    assert not report.depth["cut"]
+    assert report.depth["rows"] == {"least": 39, "middle": 39.5, "most": 40}
