@@ -9,6 +9,7 @@ import numpy as np
 from streams.audit.counting import many
 from streams.audit.dates import days, in_days, iso
 from streams.audit.facts import Facts
+from streams.audit.findings import private_in_play
 from streams.audit.history import Matrix
 from streams.audit.removals import replacement_of
 from streams.audit.report import CANNOT_SAY, PARTLY, SHOWN, Answer
@@ -58,12 +59,7 @@ def _few_private(facts: Facts) -> Answer:
         says = ["Private variants are not in published totals; only a registry can show how many run at once."]
         return Answer("private_cap", title, CANNOT_SAY, says)
     over = {name: count for name, count in facts.private.items() if count > CAP}
-    says = [
-        "Private variants at once, at most, as the registry says: "
-        + (", ".join(f"{name} {count}" for name, count in list(facts.private.items())[:5]) or "none")
-        + ".",
-        f"{many(len(over), 'provider')} had more than {CAP} at a time.",
-    ]
+    says = [private_in_play(facts), f"{many(len(over), 'provider')} had more than {CAP} at a time."]
     return Answer("private_cap", title, SHOWN, says)
 
 

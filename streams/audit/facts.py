@@ -83,7 +83,7 @@ def find_facts(rows: list[Row], registry: Iterable[Model] | None, options: Optio
     cleaned = set_aside(history)
     models = follow_renames(by_spelling(cleaned.history))
     gains = gains_of(models)
-    watched = watch(gains)
+    watched = watch(gains, options.precision)
     states = states_of(models, gains, watched, options)
     renames = renames_of(models)
     records = list(registry or ())

@@ -45,6 +45,11 @@ class Gains:
     total: Matrix
 
     @property
+    def known(self) -> bool:
+        """Whether the file says anything about votes."""
+        return bool(self.counted.any())
+
+    @property
     def counted(self) -> Mask:
         """Where there is a total."""
         return ~np.isnan(self.total)

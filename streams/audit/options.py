@@ -22,6 +22,8 @@ class Options:
         Name in the alerts.
     runbooks
         Where the runbooks are; None for the repository's.
+    precision
+        The unit that the file's totals are rounded to; 0 when they are exact.
     """
 
     cutoff: float | None = None
@@ -29,3 +31,4 @@ class Options:
     notice_days: float = 14.0
     arena: str = "text"
     runbooks: str | None = None
+    precision: float = 0.0

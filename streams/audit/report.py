@@ -29,18 +29,18 @@ class Period(msgspec.Struct, frozen=True):
 
 
 class Counts(msgspec.Struct, frozen=True):
-    """How many models. `models` = `active` + `inactive` + `gone`; `listed` = `active` + `inactive`.
+    """How many models. `models` = `listed` + `gone`; `listed` = `active` + `inactive` + those of which it is unknown.
 
-    What only a registry can say is null without one.
+    What only a registry can say is null without one, and what only votes can say is null without any.
     """
 
     models: int
     listed: int
-    active: int
-    inactive: int
+    active: int | None
+    inactive: int | None
     gone: int
     renamed: int
-    stopped: int
+    stopped: int | None
     joined: int
     deprecated: int | None
     retired: int | None
@@ -79,12 +79,57 @@ class Answer(msgspec.Struct, frozen=True):
     says: list[str]
 
 
+class LeftOut(msgspec.Struct, frozen=True):
+    """One distinct cell that could not be read: what it was to be, how often it stands there, and where first."""
+
+    field: str
+    value: str
+    count: int
+    first: str
+
+
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of every row of a file of snapshots: `read` = `other_boards` + `counted` + rows left out.
+
+    Attributes
+    ----------
+    read, other_boards, counted
+        Rows of the file, of boards that were not chosen, and that the report rests on.
+    duplicates
+        Of the counted rows, those whose model the same date had already; the larger total holds.
+    left_out
+        Cells that could not be read and were left out by request. Without its date or its model a row is gone; without
+        its total it still lists its model.
+    columns, unused, ignored
+        Field to column; columns that nothing is read from; columns that could not be read as what they should be.
+    number_format, date_format
+        How the file writes 1234.5, and its dates.
+    precision
+        The unit that totals are rounded to, 0 when they are exact.
+    without_total
+        Counted rows whose total is unknown.
+    """
+
+    read: int
+    other_boards: int
+    counted: int
+    duplicates: int
+    left_out: list[LeftOut]
+    columns: dict[str, str]
+    unused: list[str]
+    ignored: list[str]
+    number_format: str
+    date_format: str
+    precision: float
+    without_total: int
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """An audit.
 
     `shares` are shares of slots among the votes gained in the last period, `shares_basis` says so in words; `course` is
     the same over the period; `boards` what stood at each snapshot; `declared`, of votes with a registry, the share of
-    battles that each model was declared and had.
+    battles that each model was declared and had; `reading`, of a file of snapshots, what became of its rows.
     """
 
     source: str
@@ -94,7 +139,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     counts: Counts
     models: list[ModelLine]
     shares: dict[str, dict[str, float]]
-    inequality: dict[str, float]
+    inequality: dict[str, float | None]
     churn: dict[str, Any]
     alerts: list[Alert]
     cannot_say: list[str]
@@ -112,3 +157,4 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     boards: list[dict[str, Any]]
     method: dict[str, Any]
     declared: dict[str, dict[str, float]] = {}
+    reading: Reading | None = None

@@ -12,7 +12,7 @@ from streams.audit.history import Matrix
 from streams.audit.identity import Models
 from streams.audit.licences import CLASSES, PROPRIETARY, UNKNOWN
 from streams.audit.options import Options
-from streams.audit.states import ACTIVE, GONE, States
+from streams.audit.states import ACTIVE, GONE, INACTIVE, States
 from streams.contracts.alert import Alert, Kind, Severity, Subject
 
 TELLING = 1e3
@@ -29,7 +29,9 @@ def retirement_of(models: Models, states: States) -> dict[str, Any]:
     rate in both; they know nothing of age or strength. `bottom` and `rest`, where there are scores, are the lowest
     30 % of each class by its last score, and the others: `[hit, of]`.
     """
-    hit = np.array([state != ACTIVE for state in states.state], dtype=bool)
+    hit = np.array([state in (INACTIVE, GONE) for state in states.state], dtype=bool)
+    if ACTIVE not in states.state and INACTIVE not in states.state:
+        return {"classes": {}}
     score = _last_scores(models)
     classes: dict[str, dict[str, Any]] = {}
     for name in CLASSES:

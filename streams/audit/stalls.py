@@ -45,6 +45,8 @@ def _told(
         first, last, said = cleaned.outage
         summary = f"{said} The last true snapshot is that of {iso(dates[end])}."
         return first, first, summary, {"days": round(days(first, last), 2)}
+    if not gains.known:
+        return None
     frozen = end
     while frozen > 0 and gains.all[frozen] <= 0:
         frozen -= 1

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.audit.dates import DAY
+from streams.audit.dates import DAY, days
 from streams.audit.gains import Gains
 from streams.audit.history import Matrix
 from streams.audit.identity import Models
@@ -27,6 +27,8 @@ PASSING = 3
 """Snapshots for which most models may stand still together before it counts as their state."""
 
 ACTIVE, INACTIVE, GONE, RENAMED = "active", "inactive", "gone", "renamed"
+LISTED = "listed"
+"""On the board at the end, where the file says nothing about votes, or says it too coarsely."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ class States:
     cutoff
         Votes a day up to which a model is inactive.
     state
-        `active`, `inactive` or `gone`, of each model.
+        `active`, `inactive` or `gone`, of each model; `listed` in place of the first two where it is unknown.
     since
         int64[M]: last snapshot up to which it gained more than the cut-off; -1 when that was before the file, or never.
     stop
@@ -60,10 +62,12 @@ class States:
     since: NDArray[np.int64]
     stop: list[Pause | None]
 
-    def inactive_at(self, cutoff: float, models: Models) -> int:
-        """Listed models that gain up to `cutoff` votes a day."""
-        listed = models.listed[:, -1]
-        return int((listed & (self.rate <= cutoff)).sum())
+    def inactive_at(self, cutoff: float) -> int:
+        """Models on the board that stopped, or gain up to `cutoff` votes a day."""
+        return sum(
+            state in (ACTIVE, INACTIVE) and (stop is not None or bool(rate <= cutoff))
+            for state, stop, rate in zip(self.state, self.stop, self.rate, strict=True)
+        )
 
 
 def states_of(models: Models, gains: Gains, watched: Watched, options: Options) -> States:
@@ -77,12 +81,18 @@ def states_of(models: Models, gains: Gains, watched: Watched, options: Options) 
     for pause in watched.pauses:
         if pause.end is None:
             stop[pause.model] = pause
+    # What rounding may hide of the votes a day.
+    hidden = options.precision / max(days(models.dates[start], models.dates[live]), 1e-9) if options.precision else 0.0
     state = []
     for model in range(len(models.names)):
         if not models.listed[model, -1]:
             state.append(GONE)
-        elif stop[model] is not None or rate[model] <= cutoff:
+        elif not gains.known:
+            state.append(LISTED)
+        elif stop[model] is not None or rate[model] + hidden <= cutoff:
             state.append(INACTIVE)
+        elif rate[model] <= cutoff:
+            state.append(LISTED)
         else:
             state.append(ACTIVE)
     return States(live, start, rate, cutoff, state, _since(models, gains, cutoff, live), stop)
@@ -91,6 +101,8 @@ def states_of(models: Models, gains: Gains, watched: Watched, options: Options) 
 def _live(gains: Gains, watched: Watched) -> int:
     """The last snapshot that somebody's gain reached, and before an end of a few in which most stopped together."""
     last: int = gains.change.shape[1] - 1
+    if not gains.known:
+        return last
     while last > 0 and gains.all[last] <= 0:
         last -= 1
     before = last

@@ -30,8 +30,8 @@ CAUGHT_UP = 0.6
 """A model that gains this part of all it was expected to, silence included, was only counted late."""
 
 
-def watch(gains: Gains) -> Watched:
-    """Go through the snapshots."""
+def watch(gains: Gains, precision: float = 0.0) -> Watched:
+    """Go through the snapshots; what totals that are rounded to `precision` may hide counts as gained."""
     count, snapshots = gains.change.shape
     tally, spread, seen = Tally(count), Spread(), nothing_seen(count, snapshots)
     gained = gains.gained
@@ -46,11 +46,11 @@ def watch(gains: Gains) -> Watched:
         has = ~np.isnan(gained[:, at]) & (units > 0)
         won, passed = np.where(has, gained[:, at], 0.0), np.where(has, units, 0.0)
         expected = passed * tally.baseline
-        if not _about_everybody(seen, at, won, expected, has & based, stopped):
+        if not _about_everybody(seen, at, won, expected, has & based, stopped, precision):
             floor = _floor(gained[:, at])
             for model in np.flatnonzero(has & ~based):
                 tally.begin(int(model), won[model], passed[model], floor)
-            _run(tally, seen, gains, at, np.flatnonzero(has & based & ~stopped), passed, expected, spread)
+            _run(tally, seen, gains, at, np.flatnonzero(has & based & ~stopped), passed, expected, spread, precision)
             _return(tally, gains, at, np.flatnonzero(has & stopped), passed, expected, spread.value)
         seen.stopped[list(tally.open), at] = True
         seen.running[:, at] = (tally.passed > 0) & ~seen.stopped[:, at]
@@ -58,9 +58,11 @@ def watch(gains: Gains) -> Watched:
     return seen
 
 
-def _about_everybody(seen: Watched, at: int, won: Matrix, expected: Matrix, judged: Mask, stopped: Mask) -> bool:
+def _about_everybody(
+    seen: Watched, at: int, won: Matrix, expected: Matrix, judged: Mask, stopped: Mask, precision: float
+) -> bool:
     """Whether the interval is about the feed as a whole, so that no model can be judged by it."""
-    clear = judged & (expected >= CLEAR)
+    clear = judged & (expected >= max(CLEAR, precision / AWAY))
     running, away = clear & ~stopped, clear & stopped
     if running.sum() >= 3 and 2 * (running & (won <= AWAY * expected)).sum() > running.sum():
         seen.together.append(at)
@@ -90,11 +92,12 @@ def _run(
     passed: Matrix,
     expected: Matrix,
     spread: Spread,
+    precision: float,
 ) -> None:
     """Move the evidence of running models; those it suffices for are stopped."""
     won = gains.gained[:, at]
     seen.looks += len(models)
-    bets = bet(won[models], expected[models], spread.value, STOPPED, STILL)
+    bets = bet(won[models] + precision, expected[models], spread.value, STOPPED, STILL)
     tally.log[models] = np.maximum(tally.log[models], 0.0) + bets
     ran = models[tally.log[models].max(axis=1, initial=-np.inf) <= 0.0]
     for model in ran:
@@ -105,7 +108,7 @@ def _run(
         tally.hush(model, int(gains.begin[model, at]), won[model], passed[model], expected[model], fell)
         evidence = float(mean_of(np.maximum(tally.log[model], 0.0)))
         kept, due = float(tally.silent_won[model]), float(tally.silent_expected[model])
-        if evidence < log(ALARM) or kept > AWAY * due:
+        if evidence < log(ALARM) or kept + precision > AWAY * due:
             continue
         pause = Pause(
             model=model,
