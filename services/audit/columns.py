@@ -19,6 +19,7 @@ ALIASES: dict[str, tuple[str, ...]] = {
         "day",
         "last_update",
         "scraped_at",
+        "file_date",
     ),
     "model": ("model", "model_name", "key", "model_key", "name"),
     "provider": ("organization", "organisation", "provider", "org", "vendor"),

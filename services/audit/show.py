@@ -36,7 +36,7 @@ def _parts(report: Report, width: int, top: int | None) -> Iterator[RenderableTy
     yield ""
     yield from _sentences(report.headline, "• ")
     if report.alerts:
-        yield from _titled("Alerts", alerts_table(report.alerts, width, top))
+        yield from _titled("Alerts", alerts_table(report, width, top))
     yield from _titled("Models at the end", _counts(report))
     if any(name != "unknown" for name in report.shares["provider"]):
         yield from _titled("Share of slots, by provider", _bars(report.shares["provider"], top or 12))
@@ -83,9 +83,11 @@ def _counts(report: Report) -> Table:
     table.add_column()
     table.add_column(justify="right", style="bold")
     table.add_column(style="dim")
-    unknown = "unknown: no registry"
-    quiet = f"at most {report.cutoff['votes_a_day']:g} votes a day since {report.period.window}"
+    no_registry, no_votes = "unknown: no registry", "unknown: no total of votes"
+    cutoff = report.cutoff["votes_a_day"]
+    quiet = "" if cutoff is None else f"at most {cutoff:g} votes a day since {report.period.window}, or stopped"
     lines: list[tuple[str, int | None, str]] = [
+        ("listed", counts.listed, ""),
         ("active", counts.active, ""),
         ("inactive", counts.inactive, quiet),
         ("gone from the board", counts.gone, ""),
@@ -96,6 +98,7 @@ def _counts(report: Report) -> Table:
         ("former names followed", counts.renamed, ""),
     ]
     for name, count, note in lines:
+        unknown = no_votes if name in ("active", "inactive", "stopped in the file") else no_registry
         table.add_row(f"  {name}", "–" if count is None else f"{count:,}", unknown if count is None else note)
     return table
 

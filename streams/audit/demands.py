@@ -32,10 +32,11 @@ def _no_retraction(facts: Facts) -> Answer:
     if len(models.dates) < 2:
         return Answer("no_retraction", title, CANNOT_SAY, ["One snapshot cannot show what was withdrawn."])
     totals = {each: _last_total(models.votes[each]) for each in gone}
-    says = [f"{many(len(gone), 'model')} left the board with {sum(totals.values()):,.0f} votes."]
+    votes = f" with {sum(totals.values()):,.0f} votes" if facts.gains.known else ""
+    says = [f"{many(len(gone), 'model')} left the board{votes}."]
     says += [
         f"{models.names[model]} ({models.providers[model]}): last seen {iso(models.dates[models.last[model]])},"
-        f" {totals[model]:,.0f} votes{_replaced(facts, model)}."
+        f" {f'{totals[model]:,.0f}' if facts.gains.known else 'an unknown number of'} votes{_replaced(facts, model)}."
         for model in sorted(gone, key=lambda each: (models.last[each], models.names[each]))[:10]
     ]
     if facts.renames:
@@ -67,6 +68,8 @@ def _fair_retirement(facts: Facts) -> Answer:
     told, title = facts.retirement, "The bottom 30 % of each licence class retire"
     if "p" not in told:
         says = ["The file does not name models of both proprietary and open licences."]
+        if not facts.gains.known:
+            says = ["No total of votes is known, so which models are inactive is unknown."]
         return Answer("fair_retirement", title, CANNOT_SAY, says)
     says = [
         f"Inactive or gone: {told['open']['hit']} of {told['open']['of']} open models ({told['open']['rate']:.0%}),"
@@ -113,8 +116,9 @@ def _public_log(facts: Facts) -> Answer:
         ]
         return Answer("public_log", "A public log of tests, sampling rates and retirements", PARTLY, says)
     says = [
-        f"{len(dates)} snapshots in {in_days(days(dates[0], dates[-1]))}, at most {in_days(gap)} apart, show totals;"
-        " they do not show models tested, sampling weights or retirements.",
+        f"{len(dates)} snapshots in {in_days(days(dates[0], dates[-1]))}, at most {in_days(gap)} apart, show"
+        f" {'totals' if facts.gains.known else 'who is listed'}; they do not show models tested, sampling weights or"
+        " retirements.",
     ]
     title = "A public log of tests, sampling rates and retirements"
     return Answer("public_log", title, PARTLY if len(dates) > 1 else CANNOT_SAY, says)

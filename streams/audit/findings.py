@@ -11,6 +11,7 @@ from streams.audit.figures import counts_of
 from streams.audit.inequality import gini, herfindahl, largest
 from streams.audit.licences import PROPRIETARY, UNKNOWN
 from streams.audit.report import CANNOT_SAY, PARTLY, SHOWN, Answer
+from streams.audit.shares import by_group
 from streams.contracts.alert import Kind
 
 GAIN = ((5, 1.16), (10, 1.54), (20, 1.87), (50, 2.25))
@@ -25,7 +26,7 @@ def findings_of(facts: Facts) -> list[Answer]:
 def _private(facts: Facts) -> Answer:
     models = facts.models
     joined = [each for each in range(len(models.names)) if models.first[each] > 0]
-    says = ["Variants that were tested and never listed leave no trace in published totals."]
+    says = ["Variants that were tested and never listed leave no trace in what is published."]
     if facts.registry:
         says = [private_in_play(facts)]
     elif facts.kind == "votes":
@@ -77,7 +78,7 @@ def _access(facts: Facts) -> Answer:
     if not shares or [*shares] == ["unknown"]:
         why = "The file names no provider." if shares else "No votes were gained in the last period."
         if not facts.gains.known:
-            why = "No total of votes is known, so who got how many is unknown."
+            return _access_by_listing(facts)
         return Answer("data_access", "Unequal access to data", CANNOT_SAY, [why])
     window = f"{iso(facts.models.dates[states.start])} to {iso(facts.models.dates[states.live])}"
     top = ", ".join(f"{name} {share:.1%}" for name, share in list(shares.items())[:4])
@@ -98,6 +99,17 @@ def _access(facts: Facts) -> Answer:
             f" {facts.license_shares_before.get(PROPRIETARY, 0):.1%}."
         )
     return Answer("data_access", "Unequal access to data", SHOWN, says)
+
+
+def _access_by_listing(facts: Facts) -> Answer:
+    """Without votes: how many models each provider has on the board, which is no share of anything that was given."""
+    models = facts.models
+    listed = by_group(models.listed[:, -1].astype(float), models.providers)
+    says = ["No total of votes is known, so who got how many is unknown."]
+    if [*listed] != ["unknown"]:
+        most = ", ".join(f"{name} {count:.0f}" for name, count in [*listed.items()][:6])
+        says.append(f"Models listed at the end: {most}, of {int(models.listed[:, -1].sum())}.")
+    return Answer("data_access", "Unequal access to data", CANNOT_SAY, says)
 
 
 def _overfitting() -> Answer:

@@ -130,15 +130,18 @@ def gone_lines(facts: Facts) -> list[dict[str, Any]]:
 
 
 def board_lines(facts: Facts) -> list[dict[str, Any]]:
-    """At each snapshot: models listed, running and stopped by what was known then, and votes gained since the last."""
-    models, watched = facts.models, facts.watched
+    """At each snapshot: models listed, running and stopped by what was known then, and votes gained since the last.
+
+    Without any total of votes only the first is known; the others are null.
+    """
+    models, watched, known = facts.models, facts.watched, facts.gains.known
     return [
         {
             "date": iso(date),
             "listed": int(models.listed[:, at].sum()),
-            "running": int((watched.running[:, at] & models.listed[:, at]).sum()),
-            "stopped": int((watched.stopped[:, at] & models.listed[:, at]).sum()),
-            "slots": int(facts.gains.all[at]),
+            "running": int((watched.running[:, at] & models.listed[:, at]).sum()) if known else None,
+            "stopped": int((watched.stopped[:, at] & models.listed[:, at]).sum()) if known else None,
+            "slots": int(facts.gains.all[at]) if known else None,
         }
         for at, date in enumerate(models.dates)
     ]
