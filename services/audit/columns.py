@@ -97,6 +97,12 @@ def is_snapshots(found: Sequence[str], chosen: Mapping[str, str] | None = None) 
 
 def need_columns(found: Sequence[str], chosen: Mapping[str, str] | None = None) -> dict[str, str]:
     """`find_columns`, with a complaint when a needed one is missing, or when the rows are something else."""
+    events = [name for name in found if name.strip().casefold() in EVENTS]
+    if events:
+        raise SourceError(
+            f"the column {events[0]!r} says that each row is an event. An audit needs snapshots: every model of the"
+            " board, on each date"
+        )
     taken = find_columns(found, chosen)
     missing = [field for field in NEEDED if field not in taken]
     if missing or not any(field in taken for field in STANDING):
@@ -104,12 +110,6 @@ def need_columns(found: Sequence[str], chosen: Mapping[str, str] | None = None) 
         raise SourceError(
             f"no column for {wanted}; found: {', '.join(map(repr, found)) or 'none'}. Name it: --columns"
             f" {(missing or STANDING)[0]}=NAME"
-        )
-    events = [name for name in found if name.strip().casefold() in EVENTS]
-    if events:
-        raise SourceError(
-            f"the column {events[0]!r} says that each row is an event. An audit needs snapshots: every model of the"
-            " board, on each date"
         )
     return taken
 

@@ -226,3 +226,9 @@ def test_private_variants_of_a_registry_are_told_by_every_answer():
     assert private.verdict == cap.verdict == "shown"
     assert private.says[0] == cap.says[0] == "Private variants at once, at most, as the registry says: firm 1 5."
     assert not any("Private variants" in each for each in report.cannot_say)
+
+
+def test_an_events_file_without_totals_is_told_to_be_one(tmp_path):
+    result = run(write(tmp_path / "s.csv", ("date", "model", "action"), [("2025-01-06", "a", "added")]))
+    assert result.exit_code == 1
+    assert "the column 'action' says that each row is an event" in result.stderr
