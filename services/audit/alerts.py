@@ -1,17 +1,62 @@
-"""Alerts of an audit as a table for a terminal."""
+"""Alerts of an audit in words and groups, and as a table for a terminal."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from rich.table import Table
 from rich.text import Text
 
 from streams.audit.dates import iso
-from streams.contracts.alert import Alert, Evidence, Status
+from streams.audit.report import Report
+from streams.contracts.alert import Alert, Evidence, Kind, Status
 from streams.contracts.names import shown
 
+ENDS = (Kind.SILENT_REMOVAL, Kind.UNANNOUNCED_RETIREMENT)
+"""Kinds that say that a model stopped or left."""
 
-def alerts_table(alerts: list[Alert], width: int, top: int | None) -> Table:
-    """Lay alerts out in at most `width` characters: of the feed and of classes first, then of models, newest first."""
+LINES = 12
+"""Lines of the table in a terminal, unless more are asked for."""
+
+
+def words_of(kind: Kind, notices_known: bool) -> str:
+    """A kind of alert for a person; whether an end came without a notice is only said when notices are known."""
+    if kind is Kind.SILENT_REMOVAL:
+        return "ended without notice" if notices_known else "stopped or left"
+    return kind.value.replace("_", " ")
+
+
+def notices_known(report: Report) -> bool:
+    """Whether there was a registry that knows the models."""
+    return report.counts.deprecated is not None
+
+
+def in_order(alerts: Sequence[Alert]) -> list[Alert]:
+    """Of the feed and of classes first, then of models, the newest first."""
+    return sorted(alerts, key=lambda each: (each.subject.field == "model", -each.detected_at, each.subject.name))
+
+
+def ends_by_year(alerts: Sequence[Alert]) -> dict[str, list[Alert]]:
+    """Ends of models by the year they began in, the newest first."""
+    groups: dict[str, list[Alert]] = {}
+    for alert in sorted(alerts, key=lambda each: (-each.starts_at, each.subject.name)):
+        if alert.kind in ENDS:
+            groups.setdefault(iso(alert.starts_at)[:4], []).append(alert)
+    return groups
+
+
+def expected_of(alert: Alert) -> object:
+    """Votes, or appearances, that were to be expected."""
+    return _first(alert.evidence, "expected", "expected_since", "expected_appearances")
+
+
+def observed_of(alert: Alert) -> object:
+    """Votes, or appearances, that came."""
+    return _first(alert.evidence, "observed", "appearances")
+
+
+def alerts_table(report: Report, width: int, top: int | None) -> Table:
+    """Lay alerts out in at most `width` characters."""
     table = Table(box=None, header_style="dim", padding=(0, 1))
     headings = ["kind", "about", "since", "shown by", "expected", "got", "log10 e"]
     # What a narrow terminal can best do without goes first.
@@ -21,21 +66,23 @@ def alerts_table(alerts: list[Alert], width: int, top: int | None) -> Table:
     for heading in headings:
         numbers = heading in ("expected", "got", "log10 e")
         table.add_column(heading, justify="right" if numbers else "left", no_wrap=heading != "about")
-    newest = sorted(alerts, key=lambda alert: (alert.subject.field == "model", -alert.detected_at, alert.subject.name))
-    for alert in newest[:top]:
-        evidence = alert.evidence
+    ordered, known = in_order(report.alerts), notices_known(report)
+    for alert in ordered[: top or LINES]:
         cells: dict[str, str | Text] = {
-            "kind": alert.kind.value.replace("_", " ") + (" (over)" if alert.status is Status.RESOLVED else ""),
+            "kind": words_of(alert.kind, known) + (" (over)" if alert.status is Status.RESOLVED else ""),
             "about": Text(shown(alert.subject.name or "the feed"), style="bold"),
             "since": iso(alert.starts_at),
             "shown by": iso(alert.detected_at),
-            "expected": _number(_first(evidence, "expected", "expected_since", "expected_appearances")),
-            "got": _number(_first(evidence, "observed", "appearances")),
-            "log10 e": _number(evidence.get("log10_e"), 1),
+            "expected": _number(expected_of(alert)),
+            "got": _number(observed_of(alert)),
+            "log10 e": _number(alert.evidence.get("log10_e"), 1),
         }
         table.add_row(*(cells[heading] for heading in headings))
-    if top and len(newest) > top:
-        table.caption = f"{top} of {len(newest)}"
+    rest = ordered[top or LINES :]
+    if rest:
+        years = ", ".join(f"{year}: {len(group)}" for year, group in ends_by_year(rest).items())
+        more = f" ({years})" if years else ""
+        table.caption = f"{len(rest)} more{more}: --top {len(ordered)}, or --format html"
     return table
 
 

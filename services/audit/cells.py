@@ -1,48 +1,17 @@
-"""Cells of snapshots: dates, totals and intervals, as boards write them."""
+"""Cells of snapshots that are neither numbers nor dates: names and intervals."""
 
 from __future__ import annotations
 
-import math
 import re
 from typing import Any
 
-from services.sources.spelling import seconds, text
+from services.audit.numbers import UNKNOWN, NumberFormat, read_number
+from services.sources.spelling import text
 
-_COMPACT = re.compile(r"(\d{4})[-/.]?(\d{2})[-/.]?(\d{2})")
-_INTERVAL = re.compile(r"\+?\s*(\d+(?:\.\d+)?)\s*/\s*[-−]\s*(\d+(?:\.\d+)?)|±\s*(\d+(?:\.\d+)?)")
-
-
-def date_of(value: Any) -> float | None:
-    """Epoch seconds of a date, None when it is none.
-
-    >>> date_of("2024-06-19"), date_of("20240619"), date_of(20240619), date_of("2024/06/19"), date_of("soon")
-    (1718755200.0, 1718755200.0, 1718755200.0, 1718755200.0, None)
-    """
-    written = value.strip() if isinstance(value, str) else text(value) if isinstance(value, (int, float)) else None
-    if isinstance(written, str) and (match := _COMPACT.fullmatch(written)):
-        value = "-".join(match.groups())
-    moment = seconds(value)
-    if isinstance(moment, bool) or not isinstance(moment, (int, float)) or not math.isfinite(moment):
-        return None
-    # Years 1970 to 9999: further ones cannot be written as dates.
-    return float(moment) if 0 <= moment < 253_402_300_800 else None
-
-
-def number_of(value: Any) -> float | None:
-    """A number, with separators of thousands or not; None when it is none.
-
-    >>> number_of("42,046"), number_of("42046.0"), number_of(" 1_000 "), number_of("-"), number_of(None)
-    (42046.0, 42046.0, 1000.0, None, None)
-    """
-    if isinstance(value, str):
-        value = value.strip().replace(",", "").replace("_", "").replace("\u202f", "").replace(" ", "")
-    if value is None or isinstance(value, bool):
-        return None
-    try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return number if math.isfinite(number) else None
+_PART = r"\s*([^/±+\-−]+?)\s*"
+_BOTH = re.compile(rf"(?:±|\+/-|\+/−){_PART}")
+_UP_DOWN = re.compile(rf"\+{_PART}[/,; ]\s*[-−]{_PART}")
+_DOWN_UP = re.compile(rf"[-−]{_PART}[/,; ]\s*\+{_PART}")
 
 
 def word_of(value: Any) -> str | None:
@@ -56,14 +25,31 @@ def word_of(value: Any) -> str | None:
     return None if not word or word.casefold() in ("nan", "null") else word
 
 
-def interval_of(value: Any) -> tuple[float, float] | None:
-    """Distances to the lower and the upper end.
+def interval_of(value: Any, form: NumberFormat) -> tuple[float, float] | None:
+    """Distances to the lower and the upper end; None when they are declared unknown.
 
-    >>> interval_of("+3/-4"), interval_of("±2.5"), interval_of("3")
-    ((4.0, 3.0), (2.5, 2.5), None)
+    Raises
+    ------
+    ValueError
+        When it is neither.
+
+    >>> [interval_of(cell, NumberFormat()) for cell in ("+3/-4", "-4/+3", "±2.5", "-")]
+    [(4.0, 3.0), (4.0, 3.0), (2.5, 2.5), None]
     """
-    match = _INTERVAL.search(value) if isinstance(value, str) else None
-    if match is None:
+    if value is None or (isinstance(value, float) and value != value):
         return None
-    up, down, both = match.groups()
-    return (float(both), float(both)) if both else (float(down), float(up))
+    written = str(value).strip()
+    if written.casefold().translate(str.maketrans("–—−", "---")) in UNKNOWN:
+        return None
+    if match := _BOTH.fullmatch(written):
+        down = up = match[1]
+    elif match := _UP_DOWN.fullmatch(written):
+        up, down = match.groups()
+    elif match := _DOWN_UP.fullmatch(written):
+        down, up = match.groups()
+    else:
+        raise ValueError("no interval")
+    ends = [read_number(each, form) for each in (down, up)]
+    if ends[0] is None or ends[1] is None:
+        raise ValueError("no interval")
+    return ends[0].value, ends[1].value

@@ -17,6 +17,9 @@ ALIASES: dict[str, tuple[str, ...]] = {
         "timestamp",
         "tstamp",
         "day",
+        "last_update",
+        "scraped_at",
+        "file_date",
     ),
     "model": ("model", "model_name", "key", "model_key", "name"),
     "provider": ("organization", "organisation", "provider", "org", "vendor"),
@@ -26,13 +29,22 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "category": ("category",),
     "rank": ("rank", "rank_ub", "rank (ub)", "ranking"),
     "score": ("arena_score", "score", "rating", "arena score", "arena_elo", "elo"),
-    "lower": ("lower", "rating_q025", "rating_lower", "ci_lower", "score_lower"),
-    "upper": ("upper", "rating_q975", "rating_upper", "ci_upper", "score_upper"),
-    "interval": ("ci95", "95% ci", "ci", "confidence_interval"),
+    "lower": ("lower", "rating_q025", "rating_lower", "ci_lower", "score_lower", "score_ci_lower", "rating_ci_lower"),
+    "upper": ("upper", "rating_q975", "rating_upper", "ci_upper", "score_upper", "score_ci_upper", "rating_ci_upper"),
+    "interval": ("ci95", "95% ci", "ci", "confidence_interval", "interval"),
 }
 """Field to the columns that may hold it, the first one found is taken; without regard to case."""
 
-NEEDED = ("date", "model", "votes")
+NEEDED = ("date", "model")
+
+STANDING = ("votes", "score", "rank")
+"""At least one of these says how a model stands. Without votes only listings are told, never exposure."""
+
+NO_VOTES = ("observation_count", "session_count")
+"""Of agent boards: steps and sessions are no votes between two models, and are not read as such unless named."""
+
+EVENTS = ("event", "event_type", "event_name", "action", "change_type")
+"""Columns of files whose rows are events. A model is on a board also on days on which nothing happened to it."""
 
 PAIRS = ({"model_a", "model_b"}, {"model_1", "model_2"}, {"model_left", "model_right"}, {"left", "right"})
 """Columns that only a file of votes has."""
@@ -72,24 +84,36 @@ def find_columns(found: Sequence[str], chosen: Mapping[str, str] | None = None) 
 
 
 def is_snapshots(found: Sequence[str], chosen: Mapping[str, str] | None = None) -> bool:
-    """Whether a file with these columns holds snapshots: date, model and votes, and no two models in a row."""
+    """Whether a file with these columns holds snapshots: date, model and a standing, and no two models in a row."""
     names = {name.strip().casefold() for name in found}
     if any(pair <= names for pair in PAIRS) or {"model_a", "model_b"} & {*(chosen or {})}:
         return False
     try:
-        return all(field in find_columns(found, chosen) for field in NEEDED)
+        taken = find_columns(found, chosen)
     except SourceError:
         return False
+    return all(field in taken for field in NEEDED) and any(field in taken for field in STANDING)
 
 
 def need_columns(found: Sequence[str], chosen: Mapping[str, str] | None = None) -> dict[str, str]:
-    """`find_columns`, with a complaint when a needed one is missing."""
+    """`find_columns`, with a complaint when a needed one is missing, or when the rows are something else."""
+    events = [name for name in found if name.strip().casefold() in EVENTS]
+    if events:
+        raise SourceError(
+            f"the column {events[0]!r} says that each row is an event. An audit needs snapshots: every model of the"
+            " board, on each date"
+        )
     taken = find_columns(found, chosen)
     missing = [field for field in NEEDED if field not in taken]
-    if missing:
-        wanted = " and ".join(f"{field} ({', '.join(ALIASES[field][:4])}, …)" for field in missing)
+    if missing or not any(field in taken for field in STANDING):
+        wanted = " and ".join(f"{field} ({', '.join(ALIASES[field][:4])}, …)" for field in missing or STANDING[:1])
         raise SourceError(
             f"no column for {wanted}; found: {', '.join(map(repr, found)) or 'none'}. Name it: --columns"
-            f" {missing[0]}=NAME"
+            f" {(missing or STANDING)[0]}=NAME"
         )
     return taken
+
+
+def unused(found: Sequence[str], taken: Mapping[str, str]) -> list[str]:
+    """Columns that nothing is read from."""
+    return [name for name in found if name not in taken.values()]

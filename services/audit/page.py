@@ -1,4 +1,4 @@
-"""A report as one page of HTML that needs nothing else: plots, tables, light and dark."""
+"""A report as one page of HTML that needs nothing else: what matters first, the rest folded; light and dark."""
 
 from __future__ import annotations
 
@@ -7,36 +7,42 @@ from html import escape
 from typing import Any
 
 from services.audit import plots
+from services.audit.alerts import ENDS, ends_by_year, expected_of, in_order, notices_known, observed_of, words_of
 from services.audit.show import VERDICTS
 from services.audit.style import CSS
+from streams.audit.account import account
 from streams.audit.dates import iso
 from streams.audit.report import Answer, Report
+from streams.contracts.alert import Alert
 from streams.contracts.names import shown
+
+OPEN = 8
+"""Models that stopped or left which are told before the rest is folded."""
 
 
 def page(report: Report) -> str:
     """Write the page."""
     title = f"Audit of {_text(report.source)}"
+    sections = [
+        ("ends", "Who stopped or left", _ends(report)),
+        ("alerts", "Other alerts", _others(report)),
+        ("findings", "Four findings", "".join(_answer(*each) for each in enumerate(report.findings, 1))),
+        ("demands", "Five demands", "".join(_answer(*each) for each in enumerate(report.demands, 1))),
+        ("course", "Over time, and who got how much", "".join(plots.all_plots(report))),
+        ("models", "Models one by one", _models(report)),
+        ("feed", "About the feed, not about models", _remarks(report)),
+        ("limits", "What this cannot say", folded(_how_many(report.cannot_say, "limit"), _list(report.cannot_say))),
+        ("reading", "How it was read and judged", _method(report)),
+    ]
+    shown_sections = [each for each in sections if each[2]]
+    links = "".join(f'<li><a href="#{name}">{heading}</a></li>' for name, heading, _ in shown_sections)
     body = [
         f"<h1>{title}</h1>",
         f'<p class="dim">{_about(report)}</p>',
         f'<div class="head">{_list(report.headline)}</div>',
         _cards(report),
-        *plots.all_plots(report),
-        _alerts(report),
-        "<h2>Four findings</h2>",
-        *(_answer(number, answer) for number, answer in enumerate(report.findings, 1)),
-        "<h2>Five demands</h2>",
-        *(_answer(number, answer) for number, answer in enumerate(report.demands, 1)),
-        _models(report),
-        _named("Off for a while, and back", report.pauses),
-        _named("Gone from the board", report.gone),
-        _named("Changes of name", report.renames),
-        _remarks(report),
-        "<h2>What this cannot say</h2>",
-        _list(report.cannot_say),
-        "<h2>How it was judged</h2>",
-        table("Method", [{"": name.replace("_", " "), "value": value} for name, value in report.method.items()]),
+        f'<nav aria-label="Contents"><ul>{links}</ul></nav>',
+        *(f'<h2 id="{name}">{heading}</h2>{inner}' for name, heading, inner in shown_sections),
     ]
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -67,6 +73,12 @@ def table(caption: str, rows: Sequence[dict[str, Any]]) -> str:
     )
 
 
+def folded(summary: str, inner: str, *, opened: bool = False) -> str:
+    """What a person opens to see; empty when there is nothing in it."""
+    state = " open" if opened else ""
+    return f"<details{state}><summary>{_text(summary)}</summary>{inner}</details>" if inner else ""
+
+
 def _about(report: Report) -> str:
     period = report.period
     what = "Published snapshots" if report.kind == "snapshots" else "Votes"
@@ -77,38 +89,74 @@ def _cards(report: Report) -> str:
     counts = report.counts
     cards = (
         ("models", counts.models),
+        ("listed at the end", counts.listed),
         ("active", counts.active),
         ("inactive", counts.inactive),
         ("gone", counts.gone),
         *([("beyond what is shown", counts.beyond)] if counts.beyond else []),
         ("inactive without notice", counts.inactive_without_notice),
-        ("former names", counts.renamed),
     )
     lines = "".join(f"<li><b>{'unknown' if count is None else f'{count:,}'}</b>{name}</li>" for name, count in cards)
     return f'<ul class="cards">{lines}</ul>'
 
 
-def _alerts(report: Report) -> str:
-    if not report.alerts:
-        return "<h2>Alerts</h2><p>None.</p>"
-    rows = [
-        {
-            "about": alert.subject.name or "the feed",
-            "kind": alert.kind.value.replace("_", " "),
-            "severity": alert.severity.value,
-            "status": alert.status.value,
-            "since": iso(alert.starts_at),
-            "shown by": iso(alert.detected_at),
-            "what": alert.summary,
-        }
-        for alert in report.alerts
-    ]
-    return "<h2>Alerts</h2>" + table(f"{len(rows)} alerts", rows)
+def _ends(report: Report) -> str:
+    ends = [each for each in in_order(report.alerts) if each.kind in ENDS]
+    if not ends:
+        return ""
+    newest = sorted(ends, key=lambda each: (-each.starts_at, each.subject.name))
+    known = notices_known(report)
+    notice = "" if known else " Whether there was a notice is not known here."
+    told = table(
+        f"The newest {min(OPEN, len(ends))} of {len(ends)}.{notice}", [_end(each, known) for each in newest[:OPEN]]
+    )
+    if len(ends) <= OPEN:
+        return told
+    return told + "".join(
+        folded(f"{year}: {_how_many(group, 'model')}", table(f"Since {year}", [_end(each, known) for each in group]))
+        for year, group in ends_by_year(ends).items()
+    )
+
+
+def _end(alert: Alert, known: bool) -> dict[str, Any]:
+    line = {
+        "model": alert.subject.name,
+        "since": iso(alert.starts_at),
+        "shown by": iso(alert.detected_at),
+        "expected": expected_of(alert),
+        "came": observed_of(alert),
+        "log10 e": alert.evidence.get("log10_e"),
+    }
+    return line | {"notice": words_of(alert.kind, known)} if known else line
+
+
+def _others(report: Report) -> str:
+    groups: dict[str, list[Alert]] = {}
+    for alert in in_order(report.alerts):
+        if alert.kind not in ENDS:
+            groups.setdefault(words_of(alert.kind, notices_known(report)), []).append(alert)
+    parts = []
+    for words, group in groups.items():
+        rows = [
+            {
+                "about": alert.subject.name or "the feed",
+                "severity": alert.severity.value,
+                "status": alert.status.value,
+                "since": iso(alert.starts_at),
+                "what": alert.summary,
+            }
+            for alert in group
+        ]
+        parts.append(folded(f"{words}: {len(group)}", table(words, rows), opened=len(group) <= 2))
+    return "".join(parts)
 
 
 def _answer(number: int, answer: Answer) -> str:
+    """The first sentence, the others below it."""
     tag = f'<span class="tag">({VERDICTS[answer.verdict]})</span>'
-    return f"<h3>{number}. {_text(answer.title)} {tag}</h3>{_list(answer.says)}"
+    first, *rest = answer.says
+    more = folded(_how_many(rest, "more sentence"), _list(rest)) if rest else ""
+    return f"<h3>{number}. {_text(answer.title)} {tag}</h3><p>{_text(first)}</p>{more}"
 
 
 def _models(report: Report) -> str:
@@ -126,20 +174,43 @@ def _models(report: Report) -> str:
         }
         for each in report.models
     ]
-    inner = table(f"{len(rows)} names", rows)
-    return f"<h2>Every model</h2><details><summary>{len(rows)} names</summary>{inner}</details>"
+    groups = (
+        ("name", "Every model", rows),
+        ("pause", "Off for a while, and back", report.pauses),
+        ("model", "Gone from the board", report.gone),
+        ("absence", "Off the board, in passing or for longer", report.absences),
+        *(
+            ("group", f"Listings, by {words}", _listings(report.listings.get(kind, {})))
+            for kind, words in (("provider", "provider"), ("license", "licence class"))
+        ),
+        ("name", "Changes of name", report.renames),
+    )
+    return "".join(folded(f"{title}: {_how_many(lines, word)}", table(title, lines)) for word, title, lines in groups)
 
 
-def _named(title: str, rows: Sequence[dict[str, Any]]) -> str:
-    if not rows:
-        return ""
-    inner = table(title, rows)
-    return f"<h2>{title}</h2><details><summary>{len(rows)} lines</summary>{inner}</details>"
+def _listings(groups: dict[str, dict[str, int]]) -> list[dict[str, Any]]:
+    """Lines of the models listed at the end, and of arrivals, departures and returns."""
+    return [{"who": name, **counts} for name, counts in groups.items()]
 
 
 def _remarks(report: Report) -> str:
     lines = [f"{each.date + ': ' if each.date else ''}{each.text}" for each in report.remarks]
-    return f"<h2>About the feed, not about models</h2>{_list(lines)}" if lines else ""
+    return folded(_how_many(lines, "remark"), _list(lines)) if lines else ""
+
+
+def _method(report: Report) -> str:
+    parts = []
+    reading = report.reading
+    if reading is not None:
+        lines = [*account(reading), f"1234.5 is written {reading.number_format}; dates: {reading.date_format}"]
+        parts.append(folded("How the file was read", _list(lines), opened=bool(reading.left_out or reading.ignored)))
+    method = [{"": name.replace("_", " "), "value": value} for name, value in report.method.items()]
+    parts.append(folded("How it was judged", table("Method", method)))
+    return "".join(parts)
+
+
+def _how_many(things: Sequence[object], word: str) -> str:
+    return f"{len(things):,} {word}{'' if len(things) == 1 else 's'}"
 
 
 def _list(sentences: Iterable[str]) -> str:

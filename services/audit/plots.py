@@ -1,4 +1,4 @@
-"""The plots of the page, each with its numbers as a table for those who do not see it."""
+"""The plots of the page, folded but for the first, each with its numbers as a table for those who do not see it."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ BARS = 12
 
 def all_plots(report: Report) -> Iterator[str]:
     """Every plot that there are data for."""
-    if report.period.snapshots > 1:
-        yield from _plot("Models on the board", _board(report), _board_numbers(report))
+    if len(report.boards) > 1:
+        yield from _plot("Models on the board", _board(report), _board_numbers(report), opened=True)
         yield from _plot("When votes stopped", _stops(report), _stop_numbers(report))
     if any(name != "unknown" for name in report.shares["provider"]):
         first = dict(list(report.shares["provider"].items())[:BARS])
@@ -34,7 +34,7 @@ def all_plots(report: Report) -> Iterator[str]:
     for group, title in (("provider", "Share of slots by provider"), ("license", "Share of slots by licence class")):
         yield from _course(report, group, title)
     lines = report.cutoff["inactive_by_cutoff"]
-    if report.period.snapshots > 1:
+    if lines and report.period.snapshots > 1:
         values = {f"≤ {each['votes_a_day']:g} a day": float(each["inactive"]) for each in lines}
         title = "Inactive models by the cut-off"
         about = "Listed models that gain no more than so many votes a day: " + ", ".join(
@@ -43,21 +43,21 @@ def all_plots(report: Report) -> Iterator[str]:
         yield from _plot(title, svg.bars(title, about, values), [(name, f"{n:.0f}") for name, n in values.items()])
 
 
-def _plot(title: str, drawn: str, numbers: list[tuple[str, ...]]) -> Iterator[str]:
+def _plot(title: str, drawn: str, numbers: list[tuple[str, ...]], *, opened: bool = False) -> Iterator[str]:
     if not drawn:
         return
     rows = "".join("<tr>" + "".join(f"<td>{escape(shown(cell))}</td>" for cell in row) + "</tr>" for row in numbers)
     yield (
-        f"<h2>{escape(title)}</h2>{drawn}<details><summary>The numbers</summary>"
+        f"<details{' open' if opened else ''}><summary>{escape(title)}</summary>{drawn}"
+        f"<details><summary>The numbers</summary>"
         f'<div class="wide"><table><caption>{escape(title)}</caption><tbody>{rows}</tbody></table></div></details>'
+        "</details>"
     )
 
 
 def _board(report: Report) -> str:
-    series = {
-        "listed": [(each["date"], float(each["listed"])) for each in report.boards],
-    }
     first, last = report.boards[0], report.boards[-1]
+    series = {"listed": [(each["date"], float(each["listed"])) for each in report.boards]}
     about = f"Listed models went from {first['listed']} to {last['listed']}"
     if last["running"] is not None:
         # Of the first snapshot it is not known which models run.
@@ -75,10 +75,14 @@ def _board_numbers(report: Report) -> list[tuple[str, ...]]:
     return [
         head,
         *(
-            (each["date"], *("–" if each[name] is None else f"{each[name]:,}" for name in _COLUMNS))
+            (each["date"], *(_count(each[name]) for name in ("listed", "running", "stopped", "slots")))
             for each in report.boards
         ),
     ]
+
+
+def _count(value: int | None) -> str:
+    return "unknown" if value is None else f"{value:,}"
 
 
 def _stops(report: Report) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from services.audit.columns import is_snapshots, need_columns
 from services.audit.registry import of_arena, read_registry
-from services.audit.snapshots import read_snapshots
+from services.audit.snapshots import Wanted, read_snapshots
 from services.audit.table import Table, open_table
 from services.audit.votes import audit_votes
 from services.sources import NAMED, SourceError, open_source
@@ -30,12 +30,10 @@ class Asked:
         A path, a named data set, or `-`.
     kind
         `snapshots`, `votes`, or `auto`: by the columns.
-    columns
-        Field to column where names are not known ones, None for none.
+    wanted
+        How the cells of snapshots are read, and the names of columns of either kind.
     registry
         File of model records, None for none.
-    board
-        Board of the snapshots, None for text or overall.
     arena
         Arena of the votes or of the registry, None for the only one.
     options
@@ -44,9 +42,8 @@ class Asked:
 
     source: str
     kind: str
-    columns: Mapping[str, str] | None
+    wanted: Wanted
     registry: Path | None
-    board: str | None
     arena: str | None
     options: Options
 
@@ -56,7 +53,7 @@ def run_audit(asked: Asked) -> tuple[Report, list[str]]:
 
     Returns
     -------
-    The report, and a line for each row or vote that was refused.
+    The report, and a line for each vote that was refused; what became of snapshots is in the report.
 
     Raises
     ------
@@ -72,8 +69,8 @@ def _snapshot_table(asked: Asked) -> Table | None:
     if asked.kind == "votes" or asked.source in NAMED or (asked.source == "-" and asked.kind == "auto"):
         return None
     table = open_table(asked.source)
-    if asked.kind == "auto" and not is_snapshots(table.columns, asked.columns):
-        _complain_unless_votes(table, asked.columns)
+    if asked.kind == "auto" and not is_snapshots(table.columns, asked.wanted.columns):
+        _complain_unless_votes(table, asked.wanted.columns)
         return None
     return table
 
@@ -90,17 +87,19 @@ def _complain_unless_votes(table: Table, chosen: Mapping[str, str] | None) -> No
 
 
 def _of_snapshots(table: Table, asked: Asked) -> tuple[Report, list[str]]:
-    snapshots = read_snapshots(table, asked.columns, asked.board)
+    snapshots = read_snapshots(table, asked.wanted)
     records = None if asked.registry is None else of_arena(read_registry(asked.registry), asked.arena, asked.registry)
     board = snapshots.board
     name = asked.arena or (records[0].arena if records else board if board and is_arena(board) else "text")
-    options = replace(asked.options, arena=name)
-    report = audit_snapshots(snapshots.rows, source=table.name, registry=records, options=options)
-    return report, [f"{place}: {reason}" for place, reason in snapshots.refused]
+    options = replace(asked.options, arena=name, precision=snapshots.reading.precision)
+    report = audit_snapshots(
+        snapshots.rows, source=table.name, registry=records, options=options, reading=snapshots.reading
+    )
+    return report, []
 
 
 def _of_votes(asked: Asked) -> tuple[Report, list[str]]:
     records = None if asked.registry is None else read_registry(asked.registry)
-    source = open_source(asked.source, columns=asked.columns, now=time.time())
+    source = open_source(asked.source, columns=asked.wanted.columns, now=time.time())
     report, rejected = audit_votes(source, records, asked.options, asked.arena)
     return report, [f"{item.where}: {item.reason}: {item.detail}" for item in rejected]

@@ -36,12 +36,14 @@ def _parts(report: Report, width: int, top: int | None) -> Iterator[RenderableTy
     yield ""
     yield from _sentences(report.headline, "• ")
     if report.alerts:
-        yield from _titled("Alerts", alerts_table(report.alerts, width, top))
+        yield from _titled("Alerts", alerts_table(report, width, top))
     yield from _titled("Models at the end", _counts(report))
     if any(name != "unknown" for name in report.shares["provider"]):
         yield from _titled("Share of slots, by provider", _bars(report.shares["provider"], top or 12))
         yield from _titled("Share of slots, by licence class", _bars(report.shares["license"], None))
         yield from _sentences([f"This is the {report.shares_basis}."], "  ")
+    if report.counts.active is None and period.snapshots > 1:
+        yield from _titled("Listings, by provider", _listings(report.listings["provider"], top or 12))
     if report.cutoff["inactive_by_cutoff"] and period.snapshots > 1:
         swept = ", ".join(
             f"≤ {each['votes_a_day']:g}: {each['inactive']}" for each in report.cutoff["inactive_by_cutoff"]
@@ -83,9 +85,11 @@ def _counts(report: Report) -> Table:
     table.add_column()
     table.add_column(justify="right", style="bold")
     table.add_column(style="dim")
+    no_registry, no_votes = "unknown: no registry", "unknown: no total of votes"
     cutoff = report.cutoff["votes_a_day"]
-    quiet = "" if cutoff is None else f"at most {cutoff:g} votes a day since {report.period.window}"
+    quiet = "" if cutoff is None else f"at most {cutoff:g} votes a day since {report.period.window}, or stopped"
     lines: list[tuple[str, int | None, str]] = [
+        ("listed", counts.listed, ""),
         ("active", counts.active, ""),
         ("inactive", counts.inactive, quiet),
         ("gone from the board", counts.gone, ""),
@@ -98,8 +102,22 @@ def _counts(report: Report) -> Table:
     ]
     of_votes = ("active", "inactive", "stopped in the file")
     for name, count, note in lines:
-        unknown = "unknown: no votes in the file" if name in of_votes else "unknown: no registry"
+        unknown = no_votes if name in of_votes else no_registry
         table.add_row(f"  {name}", "–" if count is None else f"{count:,}", unknown if count is None else note)
+    return table
+
+
+def _listings(groups: dict[str, dict[str, int]], most: int) -> Table:
+    table = Table(box=None, padding=(0, 2), header_style="dim")
+    table.add_column("", max_width=28, no_wrap=True, overflow="ellipsis")
+    names = ("listed", "arrived", "left", "returned")
+    for name in names:
+        table.add_column(name, justify="right")
+    for group, counts in list(groups.items())[:most]:
+        table.add_row(shown(group), *(f"{counts[name]:,}" for name in names))
+    if len(groups) > most:
+        rest = list(groups.values())[most:]
+        table.add_row(f"{len(rest)} others", *(f"{sum(counts[name] for counts in rest):,}" for name in names))
     return table
 
 

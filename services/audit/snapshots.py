@@ -1,19 +1,52 @@
-"""Snapshots from a table: its rows, of one board."""
+"""Snapshots from a table: the rows of one board, its cells read by columns, and an account of what was read.
+
+The board is chosen first: of a file with many boards only the rows of one are kept. A cell is read once for each
+distinct value of its column.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from services.audit.cells import date_of, interval_of, number_of, word_of
-from services.audit.columns import need_columns
+from msgspec.structs import replace
+
+from services.audit.boards import BoardRows, board_rows, places_of
+from services.audit.cells import interval_of, word_of
+from services.audit.columns import need_columns, unused
+from services.audit.dates import check_date_format, order_of, read_date
+from services.audit.numbers import Number, NumberFormat, format_named, read_number, sniff_format
 from services.audit.table import Table
 from services.sources import SourceError
 from streams.audit.history import Row
+from streams.audit.report import LeftOut, Reading
 
-FAVOURED = ("text", "overall", "text/overall", "full", "text/full")
-"""Boards that are taken when none is named, the first one found."""
+NUMBERS = ("votes", "score", "lower", "upper", "rank")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """How a person wants a file of snapshots read.
+
+    Attributes
+    ----------
+    columns
+        Field to column where names are not known ones, None for none.
+    board
+        Which board, None for text or overall.
+    number_format, date_format
+        Conventions of the file, None to find them by its cells.
+    drop
+        Leave out what cannot be read, and say so; otherwise it stops the work.
+    """
+
+    columns: Mapping[str, str] | None = None
+    board: str | None = None
+    number_format: str | None = None
+    date_format: str | None = None
+    drop: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,83 +59,206 @@ class Snapshots:
         At least one.
     board
         Name of the board, None when the file has one only and does not name it.
-    refused
-        Places and reasons of rows that name no model or no date.
+    reading
+        What was read, counted and left out.
     """
 
     rows: list[Row]
     board: str | None
-    refused: list[tuple[str, str]]
+    reading: Reading
 
 
-def read_snapshots(table: Table, chosen: Mapping[str, str] | None, board: str | None) -> Snapshots:
+def read_snapshots(table: Table, wanted: Wanted) -> Snapshots:
     """Read one board of a table.
 
     Raises
     ------
     SourceError
-        When a column is missing, there is no such board, or no row can be used.
+        When a column is missing, there is no such board, cells cannot be read and are not to be left out, or too
+        little is left.
     """
-    taken = need_columns(table.columns, chosen)
-    places = {field: table.columns.index(column) for field, column in taken.items()}
-    boards: dict[str, list[Row]] = {}
-    refused: list[tuple[str, str]] = []
-    for place, cells in table.rows:
-        row = _row(cells, places)
-        if isinstance(row, str):
-            refused.append((place, row))
-            continue
-        parts = [word_of(cells[places[field]]) or "" for field in ("board", "category") if field in places]
-        boards.setdefault("/".join(each for each in parts if each), []).append(row)
-    if not boards:
-        why = f" ({refused[0][0]}: {refused[0][1]})" if refused else ""
-        raise SourceError(f"{table.name}: there is no row that can be used{why}")
-    chosen_board = _choose(sorted(boards), board)
-    return Snapshots(boards[chosen_board], chosen_board or None, refused)
-
-
-def _row(cells: Sequence[Any], places: Mapping[str, int]) -> Row | str:
-    """The row, or why there is none."""
-
-    def cell(field: str) -> Any:
-        return cells[places[field]] if field in places else None
-
-    date, model = date_of(cell("date")), word_of(cell("model"))
-    if date is None:
-        return f"{cell('date')!r:.40} is no date"
-    if model is None:
-        return "it names no model"
-    score, lower, upper = (number_of(cell(field)) for field in ("score", "lower", "upper"))
-    ends = interval_of(cell("interval"))
-    if score is not None and ends is not None and lower is None and upper is None:
-        lower, upper = score - ends[0], score + ends[1]
-    return Row(
-        date=date,
-        model=model,
-        provider=word_of(cell("provider")),
-        license=word_of(cell("license")),
-        votes=number_of(cell("votes")),
-        rank=number_of(cell("rank")),
-        score=score,
-        lower=lower,
-        upper=upper,
+    taken = need_columns(table.columns, wanted.columns)
+    found = board_rows(table, taken, wanted.board)
+    columns = {field: _column(found.cells[field]) for field in taken if field not in ("board", "category")}
+    left_out: list[LeftOut] = []
+    dates, date_form = _dates(columns["date"], wanted)
+    names = {cell: word_of(cell) for cell in {*columns["model"]}}
+    left_out += _unread("date", columns["date"], {cell for cell, date in dates.items() if date is None}, found)
+    left_out += _unread("model", columns["model"], {cell for cell, name in names.items() if name is None}, found)
+    form = _number_format(columns, wanted)
+    numbers = {field: _numbers(columns[field], form, field == "votes") for field in NUMBERS if field in columns}
+    ignored = []
+    for field, (_, bad) in [*numbers.items()]:
+        if bad and field == "votes":
+            left_out += _unread(field, columns[field], bad, found)
+        elif bad:
+            # Half a column would make a ranking of what happened to be readable.
+            ignored.append(f"{taken[field]} ({min(map(str, bad))!r:.40} is no number)")
+            del numbers[field]
+    intervals = _intervals(columns.get("interval", []), form)
+    if intervals is None:
+        ignored.append(f"{taken['interval']} (not all of its cells are intervals)")
+    left_out = _placed(table, left_out)
+    if left_out and not wanted.drop:
+        raise SourceError(_complaint(table, left_out, len(found.numbers)))
+    rows = _rows(columns, dates, names, {field: read for field, (read, _) in numbers.items()}, intervals or {})
+    _check_left(table, left_out, rows, len(found.numbers))
+    totals = [number for number in numbers.get("votes", ({}, set()))[0].values() if number is not None]
+    reading = Reading(
+        read=found.read,
+        other_boards=found.read - len(found.numbers),
+        counted=len(rows),
+        duplicates=len(rows) - len({(row.date, row.model) for row in rows}),
+        left_out=left_out,
+        columns=dict(taken),
+        unused=unused(table.columns, taken),
+        ignored=ignored,
+        number_format=form.example,
+        date_format=date_form or "year first or named month",
+        precision=_precision(totals),
+        without_total=sum(row.votes is None for row in rows),
     )
+    return Snapshots(rows, found.board or None, reading)
 
 
-def _choose(boards: list[str], board: str | None) -> str:
-    by_name = {name.casefold(): name for name in boards}
-    if board is not None:
-        wanted = board.strip().casefold()
-        parts = [name for name in boards if wanted in name.casefold().split("/")]
-        if wanted in by_name:
-            return by_name[wanted]
-        if len(parts) == 1:
-            return parts[0]
-        more = f"; there are {', '.join(name or '(unnamed)' for name in boards)}"
-        raise SourceError(f"there is no board {board!r}{more}" if not parts else f"{board!r} is several boards{more}")
-    if len(boards) == 1:
-        return boards[0]
-    for name in FAVOURED:
-        if name in by_name:
-            return by_name[name]
-    raise SourceError(f"the file has several boards, choose one with --board: {', '.join(map(repr, boards))}")
+def _column(cells: list[Any]) -> list[Any]:
+    """Cells that can be counted: a list or an object in a cell stands as its text, which no field can read."""
+    try:
+        hash(tuple(cells))
+    except TypeError:
+        return [cell if isinstance(cell, (str, int, float)) or cell is None else repr(cell) for cell in cells]
+    return cells
+
+
+def _dates(cells: list[Any], wanted: Wanted) -> tuple[dict[Any, float | None], str | None]:
+    distinct = {*cells}
+    form = check_date_format(wanted.date_format) if wanted.date_format else order_of(distinct)
+    read: dict[Any, float | None] = {}
+    for cell in distinct:
+        try:
+            read[cell] = read_date(cell, form)
+        except ValueError:
+            read[cell] = None
+    return read, form
+
+
+def _number_format(columns: Mapping[str, list[Any]], wanted: Wanted) -> NumberFormat:
+    if wanted.number_format is not None:
+        return format_named(wanted.number_format)
+    return sniff_format({field: Counter(columns[field]) for field in NUMBERS if field in columns})
+
+
+def _numbers(cells: list[Any], form: NumberFormat, counts: bool) -> tuple[dict[Any, Number | None], set[Any]]:
+    """Numbers of the distinct cells, and those that cannot be read; counts are whole and not negative."""
+    read: dict[Any, Number | None] = {}
+    bad: set[Any] = set()
+    for cell in {*cells}:
+        try:
+            number = read_number(cell, form)
+        except ValueError:
+            number = None
+            bad.add(cell)
+        if counts and number is not None and (number.value < 0 or number.value != round(number.value)):
+            number = None
+            bad.add(cell)
+        read[cell] = number
+    return read, bad
+
+
+def _precision(totals: list[Number]) -> float:
+    """The unit that totals are rounded to; of floors such as `12,300+` the smallest, since `12,000+` may be one."""
+    floors = [number.floor for number in totals if number.floor]
+    return max([number.step for number in totals] + [min(floors, default=0.0)], default=0.0)
+
+
+def _intervals(cells: list[Any], form: NumberFormat) -> dict[Any, tuple[float, float] | None] | None:
+    """Distances to both ends of the distinct cells; None when a cell is neither an interval nor unknown."""
+    try:
+        return {cell: interval_of(cell, form) for cell in {*cells}}
+    except ValueError:
+        return None
+
+
+def _rows(
+    columns: Mapping[str, list[Any]],
+    dates: Mapping[Any, float | None],
+    names: Mapping[Any, str | None],
+    numbers: Mapping[str, Mapping[Any, Number | None]],
+    intervals: Mapping[Any, tuple[float, float] | None],
+) -> list[Row]:
+    count = len(columns["date"])
+    nothing: Sequence[None] = [None] * count
+    words = {
+        field: list(map({cell: word_of(cell) for cell in {*columns[field]}}.get, columns[field]))
+        if field in columns
+        else nothing
+        for field in ("provider", "license")
+    }
+    values = {
+        field: [None if (number := numbers[field][cell]) is None else number.value for cell in columns[field]]
+        if field in numbers
+        else nothing
+        for field in NUMBERS
+    }
+    around = [intervals.get(cell) for cell in columns["interval"]] if intervals else nothing
+    rows = []
+    for at, (date, name) in enumerate(zip(columns["date"], columns["model"], strict=True)):
+        when, model = dates[date], names[name]
+        if when is None or model is None:
+            continue
+        score, lower, upper, ends = values["score"][at], values["lower"][at], values["upper"][at], around[at]
+        if score is not None and ends is not None and lower is None and upper is None:
+            lower, upper = score - ends[0], score + ends[1]
+        votes, rank = values["votes"][at], values["rank"][at]
+        rows.append(Row(when, model, words["provider"][at], words["license"][at], votes, rank, score, lower, upper))
+    return rows
+
+
+def _unread(field: str, cells: list[Any], bad: set[Any], found: BoardRows) -> list[LeftOut]:
+    """One line for each distinct cell that cannot be read, the most frequent first; `first` is the row's number."""
+    if not bad:
+        return []
+    counts = Counter(cell for cell in cells if cell in bad)
+    first = {cell: at for at, cell in reversed([*enumerate(cells)]) if cell in bad}
+    return [
+        LeftOut(field, "" if cell is None else str(cell)[:80], count, str(found.numbers[first[cell]]))
+        for cell, count in sorted(counts.items(), key=lambda item: (-item[1], str(item[0])))
+    ]
+
+
+def _placed(table: Table, left_out: list[LeftOut]) -> list[LeftOut]:
+    """With the line or row of the file in place of the row's number."""
+    if not left_out:
+        return []
+    places = places_of(table, {int(each.first) for each in left_out})
+    return [replace(each, first=places.get(int(each.first), f"row {each.first}")) for each in left_out]
+
+
+def _complaint(table: Table, left_out: list[LeftOut], rows: int) -> str:
+    parts = []
+    for field in dict.fromkeys(each.field for each in left_out):
+        mine = [each for each in left_out if each.field == field]
+        count = sum(each.count for each in mine)
+        shown = ", ".join(f"{each.value!r} ({each.count:,}, first at {each.first})" for each in mine[:8])
+        more = f" and {len(mine) - 8:,} others" if len(mine) > 8 else ""
+        what = {"date": "no date", "model": "no name", "votes": "no whole number of votes"}[field]
+        parts.append(f"{field}: {count:,} of {rows:,} cells are {what}: {shown}{more}")
+    option = {"date": "--date-format", "votes": "--number-format"}.get(left_out[0].field)
+    say = f"say how they are written with {option}, or go" if option else "go"
+    return f"{table.name}: {'; '.join(parts)}. Mend them, {say} on without them by --drop-unreadable"
+
+
+def _check_left(table: Table, left_out: list[LeftOut], rows: list[Row], of: int) -> None:
+    """Refuse to judge by a lesser half, and what cannot be snapshots."""
+    unread = sum(each.count for each in left_out if each.field == "votes")
+    if not rows or 2 * len(rows) < of or 2 * unread > of:
+        worst = left_out[0]
+        said = f" ({worst.first}: {worst.field} {worst.value!r})" if left_out else ""
+        raise SourceError(f"{table.name}: most rows cannot be read{said}; nothing can be said from the rest")
+    a_date = Counter(row.date for row in rows)
+    alone = sum(count == 1 for count in a_date.values())
+    if len({row.model for row in rows}) >= 5 and len(a_date) >= 5 and 2 * alone > len(a_date):
+        raise SourceError(
+            f"{table.name}: {alone:,} of {len(a_date):,} dates name a single model. These are no snapshots of a board:"
+            " each date needs a row for every model"
+        )

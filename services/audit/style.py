@@ -22,6 +22,10 @@ th, td { text-align: left; padding: .25rem .5rem; border-bottom: 1px solid var(-
   vertical-align: top; overflow-wrap: normal; } td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
 svg { width: 100%; max-width: 42rem; height: auto; display: block; } svg text { font-size: 13px; fill: var(--ink); }
 svg .g { stroke: var(--line); }
+nav ul { display: flex; flex-wrap: wrap; gap: .25rem 1rem; padding: 0; list-style: none; }
+nav li { max-width: none; } a { color: var(--c0); } h2 { scroll-margin-top: 1rem; }
+main > p, h3 + p { margin: .25rem 0; }
+details details { margin-left: .5rem; } details > ul { padding-left: 1.25rem; }
 svg .b { fill: var(--c0); } details { margin: .25rem 0 1rem; } summary { cursor: pointer; color: var(--dim); }
 .s0 { stroke: var(--c0); } .s1 { stroke: var(--c1); } .s2 { stroke: var(--c2); } .s3 { stroke: var(--c3); }
 .s4 { stroke: var(--c4); } .s5 { stroke: var(--c5); }

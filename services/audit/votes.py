@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-import msgspec
 import numpy as np
 
 from services.audit.replay import Replay
@@ -87,21 +86,28 @@ def _report(
     source: Source, votes: Counted, registry: Sequence[Model] | None, replay: Replay | None, options: Options
 ) -> Report:
     records = {record.model: record for record in sorted(registry or (), key=lambda each: each.tstamp)}
-    times = np.concatenate(votes.times)
     if "synthetic" in source.note:
-        times = times - times.min()  # a made-up clock ends now; the report is of the file alone
+        raise SourceError(
+            f"{source.name}: the votes have no times. An audit tells when votes stopped, so it needs a column of times"
+            " (tstamp)"
+        )
+    times = np.concatenate(votes.times)
     rows = count_votes(list(votes.names), np.concatenate(votes.first), np.concatenate(votes.second), times, records)
     unsaid = [NO_REGISTRY] if replay is None else replay.unsaid
     if source.note:
         unsaid = [f"Times and order: {source.note}.", *unsaid]
-    report = audit_snapshots(
-        rows, source=source.name, registry=registry, options=options, kind="votes", cannot_say=unsaid
-    )
-    if replay is None:
-        return report
     # What the policy declares is judged by the policy: the fold's alerts stand in place of those by own baseline.
-    said = [replay.headline, *report.headline[1:]]
-    return msgspec.structs.replace(report, alerts=replay.alerts, headline=said, declared=replay.shares)
+    return audit_snapshots(
+        rows,
+        source=source.name,
+        registry=registry,
+        options=options,
+        kind="votes",
+        cannot_say=unsaid,
+        alerts=None if replay is None else replay.alerts,
+        lead=None if replay is None else replay.headline,
+        declared=None if replay is None else replay.shares,
+    )
 
 
 def _choose(counted: dict[str, Counted], arena: str | None) -> str:

@@ -16,13 +16,18 @@ from streams.contracts.names import shown
 if TYPE_CHECKING:
     from streams.audit.report import Report
 
+PARTIAL = 3
+"""Exit code of a report that leaves out what could not be read, because it was asked to."""
+
 
 @click.command(
     "audit",
     help="Tell from SOURCE how models were treated: whose votes stopped and when, who left the board, which provider"
     " and licence class got how much, and what cannot be said. SOURCE is a file of published snapshots (date, model,"
-    " total votes; organization, license, rank and score if there are any) or of votes: .csv, .tsv, .jsonl, .json or"
-    " .parquet, a named data set, or - for JSON lines of votes on standard input. No broker is needed.",
+    " and total votes, or score or rank alone; organization and license if there are any) or of votes: .csv, .tsv,"
+    " .jsonl, .json or .parquet, a named data set, or - for JSON lines of votes on standard input. No broker is"
+    " needed. Exit code: 0 when everything was read, 3 when --drop-unreadable left something out, 1 when the work"
+    " stopped.",
 )
 @source_options
 @click.option(
@@ -49,6 +54,21 @@ if TYPE_CHECKING:
     help="Model records of the arena, one JSON object a line: what it declared and announced.",
 )
 @click.option("--board", help="Which board of the snapshots; text or overall unless given.")
+@click.option(
+    "--number-format",
+    metavar="EXAMPLE",
+    help="How the file writes the number 1234.5, e.g. 1.234,5 or 1 234,5; found by its cells unless given.",
+)
+@click.option(
+    "--date-format",
+    metavar="ORDER",
+    help="dmy, mdy or ymd, or a pattern such as %d/%m/%y; found by the file's days unless given.",
+)
+@click.option(
+    "--drop-unreadable",
+    is_flag=True,
+    help="Go on without cells of snapshots that cannot be read, say which, and end with exit code 3.",
+)
 @click.option("--arena", help="Which arena of the votes or of the registry; its name in alerts.")
 @click.option(
     "--cutoff",
@@ -83,6 +103,9 @@ def command(
     kind: str,
     registry: Path | None,
     board: str | None,
+    number_format: str | None,
+    date_format: str | None,
+    drop_unreadable: bool,
     arena: str | None,
     cutoff: float | None,
     window_days: float,
@@ -93,16 +116,19 @@ def command(
     """Read, audit, print."""
     from services.audit.providers import read_providers
     from services.audit.run import Asked, run_audit
+    from services.audit.snapshots import Wanted
+    from streams.audit.account import account
     from streams.audit.options import Options
     from streams.contracts.vote import is_arena
 
     if arena is not None and not is_arena(arena):
         raise UserError(f"arena {arena!r}: use 1 to 32 of a-z, 0-9, - and _, and begin with a letter or digit")
+    wanted = Wanted(read_columns(columns), board, number_format, date_format, drop_unreadable)
     try:
         options = Options(
             cutoff=cutoff, window_days=window_days, notice_days=notice_days, providers=read_providers(providers)
         )
-        report, refused = run_audit(Asked(source, kind, read_columns(columns), registry, board, arena, options))
+        report, refused = run_audit(Asked(source, kind, wanted, registry, arena, options))
     except SourceError as error:
         raise UserError(str(error)) from None
     for line in refused[:10]:
@@ -110,6 +136,11 @@ def command(
     if len(refused) > 10:
         click.echo(f"refused {len(refused):,} in all", err=True)
     _write(report, form, output, top)
+    if report.reading is not None:
+        for line in account(report.reading):
+            click.echo(shown(line), err=True)
+        if report.reading.left_out:
+            raise SystemExit(PARTIAL)
 
 
 def _write(report: Report, form: str, output: Path | None, top: int | None) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
+
+import msgspec
 
 from streams.audit.demands import demands_of
 from streams.audit.facts import find_facts
@@ -11,7 +14,6 @@ from streams.audit.figures import (
     course_of,
     cutoff_of,
     depth_of,
-    headline_of,
     inequality_of,
     listings_of,
     method_of,
@@ -22,7 +24,10 @@ from streams.audit.history import Row
 from streams.audit.limits import limits_of
 from streams.audit.lines import absence_lines, board_lines, gone_lines, model_lines, pause_lines, rename_lines
 from streams.audit.options import Options
-from streams.audit.report import Report
+from streams.audit.report import Reading, Report
+from streams.audit.rounding import coarse
+from streams.audit.summary import headline_of, refusal_of, refused, unsaid_of
+from streams.contracts.alert import Alert, Kind
 from streams.contracts.model import Model
 
 BASIS = (
@@ -39,6 +44,10 @@ def audit_snapshots(
     options: Options | None = None,
     kind: str = "snapshots",
     cannot_say: Iterable[str] = (),
+    reading: Reading | None = None,
+    alerts: list[Alert] | None = None,
+    lead: str | None = None,
+    declared: dict[str, dict[str, float]] | None = None,
 ) -> Report:
     """Audit published snapshots.
 
@@ -56,9 +65,18 @@ def audit_snapshots(
         What the rows were made of: `snapshots`, or `votes` counted into snapshots.
     cannot_say
         More that cannot be said about this source.
+    reading
+        What became of the file's rows, None where the rows are all there is.
+    alerts, lead, declared
+        Alerts by the policy that a registry declares, in place of those by each model's own past, the first sentence
+        about them, and declared beside seen shares; None without such a policy.
     """
-    facts = find_facts(rows, registry, options or Options(), kind)
-    return Report(
+    options = options or Options()
+    facts = find_facts(coarse(rows, options.precision), registry, options, kind)
+    if alerts is not None:
+        facts = replace(facts, alerts=alerts)
+    unsaid = [*cannot_say, *limits_of(facts, reading)]
+    report = Report(
         source=source,
         kind=kind,
         arena=facts.options.arena,
@@ -69,8 +87,8 @@ def audit_snapshots(
         inequality=inequality_of(facts),
         churn=facts.churn,
         alerts=facts.alerts,
-        cannot_say=[*cannot_say, *limits_of(facts)],
-        headline=headline_of(facts),
+        cannot_say=unsaid,
+        headline=[*headline_of(facts, lead), unsaid_of(unsaid)],
         findings=findings_of(facts),
         demands=demands_of(facts),
         remarks=facts.remarks,
@@ -86,4 +104,33 @@ def audit_snapshots(
         course=course_of(facts),
         boards=board_lines(facts),
         method=method_of(facts),
+        declared=declared or {},
+        reading=reading,
+    )
+    why = refusal_of(facts)
+    return report if why is None else _withheld(report, why)
+
+
+def _withheld(report: Report, why: str) -> Report:
+    """The report without any claim: what was read, and why nothing follows from it."""
+    counts = msgspec.structs.replace(
+        report.counts, active=None, inactive=None, stopped=None, inactive_without_notice=None
+    )
+    return msgspec.structs.replace(
+        report,
+        headline=[why],
+        counts=counts,
+        models=[msgspec.structs.replace(each, state="unknown", since=None, found=None) for each in report.models],
+        alerts=[each for each in report.alerts if each.kind is Kind.FEED_STALLED],
+        shares={"provider": {}, "license": {}},
+        inequality=dict.fromkeys(report.inequality),
+        churn={},
+        findings=refused(report.findings, why),
+        demands=refused(report.demands, why),
+        pauses=[],
+        gone=[],
+        cutoff={"votes_a_day": None, "inactive_by_cutoff": []},
+        retirement={"classes": {}},
+        course={"provider": [], "license": []},
+        boards=[],
     )

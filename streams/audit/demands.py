@@ -9,6 +9,7 @@ import numpy as np
 from streams.audit.counting import many
 from streams.audit.dates import days, in_days, iso
 from streams.audit.facts import Facts
+from streams.audit.findings import private_in_play
 from streams.audit.history import Matrix
 from streams.audit.removals import replacement_of
 from streams.audit.report import CANNOT_SAY, PARTLY, SHOWN, Answer
@@ -31,12 +32,12 @@ def _no_retraction(facts: Facts) -> Answer:
     if len(models.dates) < 2:
         return Answer("no_retraction", title, CANNOT_SAY, ["One snapshot cannot show what was withdrawn."])
     totals = {each: _last_total(models.votes[each, : left[each] + 1]) for each in gone}
-    known = facts.gains.known
-    with_votes = f" with {sum(totals.values()):,.0f} votes" if known else ""
-    says = [f"{many(len(gone), 'model')} left the board{with_votes}."]
+    votes = f" with {sum(totals.values()):,.0f} votes" if facts.gains.known else ""
+    says = [f"{many(len(gone), 'model')} left the board{votes}."]
     says += [
         f"{models.names[model]} ({models.providers[model]}): last seen {iso(models.dates[left[model]])},"
-        f" {f'{totals[model]:,.0f} votes' if known else 'votes unknown'}{_replaced(facts, model, left[model])}."
+        f" {f'{totals[model]:,.0f}' if facts.gains.known else 'an unknown number of'} votes"
+        f"{_replaced(facts, model, left[model])}."
         for model in sorted(gone, key=lambda each: (left[each], models.names[each]))[:10]
     ]
     for each in facts.absences.ended[:10]:
@@ -66,12 +67,7 @@ def _few_private(facts: Facts) -> Answer:
         says = ["Private variants are not in published totals; only a registry can show how many run at once."]
         return Answer("private_cap", title, CANNOT_SAY, says)
     over = {name: count for name, count in facts.private.items() if count > CAP}
-    says = [
-        "Private variants at once, at most, as the registry says: "
-        + (", ".join(f"{name} {count}" for name, count in list(facts.private.items())[:5]) or "none")
-        + ".",
-        f"{many(len(over), 'provider')} had more than {CAP} at a time.",
-    ]
+    says = [private_in_play(facts), f"{many(len(over), 'provider')} had more than {CAP} at a time."]
     return Answer("private_cap", title, SHOWN, says)
 
 
@@ -79,6 +75,8 @@ def _fair_retirement(facts: Facts) -> Answer:
     told, title = facts.retirement, "The bottom 30 % of each licence class retire"
     if "p" not in told:
         says = ["The file does not name models of both proprietary and open licences."]
+        if not facts.gains.known:
+            says = ["No total of votes is known, so which models are inactive is unknown."]
         return Answer("fair_retirement", title, CANNOT_SAY, says)
     says = [
         f"Inactive or gone: {told['open']['hit']} of {told['open']['of']} open models ({told['open']['rate']:.0%}),"
@@ -125,8 +123,9 @@ def _public_log(facts: Facts) -> Answer:
         ]
         return Answer("public_log", "A public log of tests, sampling rates and retirements", PARTLY, says)
     says = [
-        f"{len(dates)} snapshots in {in_days(days(dates[0], dates[-1]))}, at most {in_days(gap)} apart, show totals;"
-        " they do not show models tested, sampling weights or retirements.",
+        f"{len(dates)} snapshots in {in_days(days(dates[0], dates[-1]))}, at most {in_days(gap)} apart, show"
+        f" {'totals' if facts.gains.known else 'who is listed'}; they do not show models tested, sampling weights or"
+        " retirements.",
     ]
     title = "A public log of tests, sampling rates and retirements"
     return Answer("public_log", title, PARTLY if len(dates) > 1 else CANNOT_SAY, says)

@@ -1,4 +1,4 @@
-"""The figures of the report: period, counts, inequality, cut-off, course, method, and the few sentences on top."""
+"""The figures of the report: period, counts, inequality, cut-off, course and method."""
 
 from __future__ import annotations
 
@@ -6,15 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from streams.audit.counting import many
-from streams.audit.dates import days, in_days, iso
+from streams.audit.dates import days, iso
 from streams.audit.evidence import ALARM, AWAY, RETURN, STILL, STOPPED
 from streams.audit.facts import Facts
 from streams.audit.inequality import gini, herfindahl, largest
 from streams.audit.report import Counts, Period
 from streams.audit.shares import course
 from streams.audit.states import ACTIVE, BEYOND, GONE, INACTIVE, LISTED, SWEEP
-from streams.contracts.alert import Kind
 
 
 def period_of(facts: Facts) -> Period:
@@ -125,40 +123,6 @@ def course_of(facts: Facts) -> dict[str, list[dict[str, Any]]]:
         stretches = course(facts.gains, models.dates, groups, live)
         told[name] = [{"from": start, "until": end, "shares": shares} for start, end, shares in stretches]
     return told
-
-
-def headline_of(facts: Facts) -> list[str]:
-    """The few sentences that matter most."""
-    states, models = facts.states, facts.models
-    inactive, gone = states.state.count(INACTIVE), states.state.count(GONE)
-    listed = states.state.count(ACTIVE) + inactive
-    said = []
-    said += [alert.summary for alert in facts.alerts if alert.kind is Kind.FEED_STALLED]
-    if len(models.dates) < 2:
-        return [*said, f"One snapshot of {many(len(models.names), 'model')}: what they gain cannot be seen yet."]
-    if facts.depth.cut:
-        rows, beyond = facts.depth.rows, states.state.count(BEYOND)
-        said.append(
-            f"The file shows the top {rows.min()} to {rows.max()} of the board. Nothing is said about what is below the"
-            f" deepest row: {many(beyond, 'model')} at the end."
-        )
-    if not facts.gains.known:
-        listed = states.state.count(LISTED)
-        unknown = "the file says nothing about votes, so who stopped and who is inactive is unknown"
-        return [*said, f"{many(listed, 'model')} listed at the end, {gone} left the board; {unknown}."]
-    silent = sum(alert.kind is Kind.SILENT_REMOVAL for alert in facts.alerts)
-    without = "without any notice in the registry" if facts.registry else "notices unknown"
-    ends = "stopped getting votes for good, or left the board while gaining"
-    said.append(f"{many(silent, 'model')} {ends} ({without}).")
-    said.append(
-        f"{inactive} of {listed} listed models are inactive at the end: at most {states.cutoff:.3g} votes a day over"
-        f" the last {in_days(days(models.dates[states.start], models.dates[states.live]))}. {gone} left the board."
-    )
-    if any(name != "unknown" for name in facts.provider_shares):
-        top = list(facts.provider_shares.items())[:3]
-        said.append("Most slots: " + ", ".join(f"{name} {share:.1%}" for name, share in top) + ".")
-    said += [alert.summary for alert in facts.alerts if alert.kind is Kind.RETIREMENT_BIAS]
-    return said
 
 
 def method_of(facts: Facts) -> dict[str, Any]:

@@ -7,10 +7,11 @@ import numpy as np
 from streams.audit.counting import many
 from streams.audit.dates import iso
 from streams.audit.facts import Facts, true_pauses
+from streams.audit.figures import counts_of
 from streams.audit.inequality import gini, herfindahl, largest
 from streams.audit.licences import PROPRIETARY, UNKNOWN
 from streams.audit.report import CANNOT_SAY, PARTLY, SHOWN, Answer
-from streams.audit.states import ACTIVE, GONE, INACTIVE
+from streams.audit.shares import by_group
 from streams.contracts.alert import Kind
 
 GAIN = ((5, 1.16), (10, 1.54), (20, 1.87), (50, 2.25))
@@ -25,8 +26,10 @@ def findings_of(facts: Facts) -> list[Answer]:
 def _private(facts: Facts) -> Answer:
     models = facts.models
     joined = [each for each in range(len(models.names)) if models.first[each] > 0 and not facts.depth.emerged[each]]
-    says = ["Variants that were tested and never listed leave no trace in published totals."]
-    if facts.kind == "votes":
+    says = ["Variants that were tested and never listed leave no trace in what is published."]
+    if facts.registry:
+        says = [private_in_play(facts)]
+    elif facts.kind == "votes":
         says = ["Votes name their models, not whether these were public: only a registry can show private variants."]
     carried = np.array([models.votes[each, models.first[each]] for each in joined])
     carried = carried[carried > 0]
@@ -47,7 +50,14 @@ def _private(facts: Facts) -> Answer:
             f"If a provider listed the best of N equal variants at the median interval of this board (σ = {sigma:.1f}"
             f" points), chance alone would add {gains}."
         )
-    return Answer("private_testing", "Private testing and best of N", PARTLY if carried.size else CANNOT_SAY, says)
+    verdict = SHOWN if facts.registry else PARTLY if carried.size else CANNOT_SAY
+    return Answer("private_testing", "Private testing and best of N", verdict, says)
+
+
+def private_in_play(facts: Facts) -> str:
+    """Private variants as the registry declares them."""
+    most = ", ".join(f"{name} {count}" for name, count in list(facts.private.items())[:5]) or "none"
+    return f"Private variants at once, at most, as the registry says: {most}."
 
 
 def _together(facts: Facts) -> str:
@@ -67,6 +77,8 @@ def _access(facts: Facts) -> Answer:
     shares, states = facts.provider_shares, facts.states
     if not shares or [*shares] == ["unknown"]:
         why = "The file names no provider." if shares else "No votes were gained in the last period."
+        if not facts.gains.known:
+            return _access_by_listing(facts)
         return Answer("data_access", "Unequal access to data", CANNOT_SAY, [why])
     window = f"{iso(facts.models.dates[states.start])} to {iso(facts.models.dates[states.live])}"
     top = ", ".join(f"{name} {share:.1%}" for name, share in list(shares.items())[:4])
@@ -89,21 +101,31 @@ def _access(facts: Facts) -> Answer:
     return Answer("data_access", "Unequal access to data", SHOWN, says)
 
 
+def _access_by_listing(facts: Facts) -> Answer:
+    """Without votes: how many models each provider has on the board, which is no share of anything that was given."""
+    models = facts.models
+    listed = by_group(models.listed[:, -1].astype(float), models.providers)
+    says = ["No total of votes is known, so who got how many is unknown."]
+    if [*listed] != ["unknown"]:
+        most = ", ".join(f"{name} {count:.0f}" for name, count in [*listed.items()][:6])
+        says.append(f"Models listed at the end: {most}, of {int(models.listed[:, -1].sum())}.")
+    return Answer("data_access", "Unequal access to data", CANNOT_SAY, says)
+
+
 def _overfitting() -> Answer:
     says = ["Totals hold no prompts: neither repeated prompts nor training on arena data can be seen."]
     return Answer("overfitting", "Overfitting to the arena", CANNOT_SAY, says)
 
 
 def _deprecation(facts: Facts) -> Answer:
-    states, models = facts.states, facts.models
-    if not facts.gains.known:
-        left = sum(each is not None for each in states.departure)
-        says = [f"{many(left, 'model')} left the board. The file says nothing about votes: who stopped is unknown."]
-        return Answer("silent_deprecation", "Silent deprecation", PARTLY if left else CANNOT_SAY, says)
-    count = {state: states.state.count(state) for state in (ACTIVE, INACTIVE, GONE)}
-    listed = count[ACTIVE] + count[INACTIVE]
-    silent = sum(alert.kind is Kind.SILENT_REMOVAL for alert in facts.alerts)
-    stops = [each for each in states.stop if each is not None]
+    states, models, counts = facts.states, facts.models, counts_of(facts)
+    title = "Silent deprecation" if facts.registry else "Deprecation, announced or not"
+    left = f"{many(counts.gone, 'model')} left the board."
+    if counts.inactive is None or len(models.dates) < 2:
+        why = "No total of votes is known: which models stopped or are inactive is unknown."
+        if len(models.dates) < 2:
+            return Answer("silent_deprecation", title, CANNOT_SAY, ["One snapshot cannot show what stopped."])
+        return Answer("silent_deprecation", title, PARTLY, [left, why])
     # Listed at some time, and never running: what gained nothing since its first row.
     never = sum(
         1
@@ -111,20 +133,21 @@ def _deprecation(facts: Facts) -> Answer:
         if models.listed[model, -1] and not facts.watched.running[model].any() and states.rate[model] <= states.cutoff
     )
     says = [
-        f"{count[INACTIVE]} of {listed} listed models are inactive: they gained at most {states.cutoff:.3g} votes a day"
-        f" since {iso(models.dates[states.start])}, or stopped in that time. {count[GONE]} more left the board.",
-        f"The votes of {many(len(stops), 'model')} stopped for good within the file; {many(never, 'listed model')}"
-        " hardly gained in all of it.",
+        f"{counts.inactive} of {counts.listed} listed models are inactive: they gained at most {states.cutoff:.3g}"
+        f" votes a day since {iso(models.dates[states.start])}, or stopped in that time. {left}",
+        f"The votes of {many(counts.stopped or 0, 'model')} stopped for good within the file;"
+        f" {many(never, 'listed model')} hardly gained in all of it.",
         "With another cut-off: "
         + ", ".join(f"≤ {each:g} a day {states.inactive_at(each)}" for each in (1.0, 10.0, 100.0))
-        + f" of {listed}.",
+        + f" of {counts.listed}.",
     ]
     pauses = true_pauses(facts.watched, models)
     if pauses:
         off = len({each.model for each in pauses})
         says.append(f"{many(off, 'model')} got no votes for a while, and then did again.")
     if facts.registry:
-        says.append(f"Without a notice in the registry: {silent} of the models that stopped or left.")
+        ends = sum(alert.kind is Kind.SILENT_REMOVAL for alert in facts.alerts)
+        says.append(f"Without a notice in the registry: {ends} of the models that stopped or left.")
     else:
         says.append("Which of them were announced is not known here: give a registry with --registry.")
-    return Answer("silent_deprecation", "Silent deprecation", SHOWN if len(models.dates) > 1 else CANNOT_SAY, says)
+    return Answer("silent_deprecation", title, SHOWN, says)

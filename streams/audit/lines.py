@@ -148,7 +148,10 @@ def absence_lines(facts: Facts) -> list[dict[str, Any]]:
 
 
 def board_lines(facts: Facts) -> list[dict[str, Any]]:
-    """At each snapshot: models listed, running and stopped by what was known then, and votes gained since the last."""
+    """At each snapshot: models listed, running and stopped by what was known then, and votes gained since the last.
+
+    Without any total of votes only the first is known; the others are null.
+    """
     models, watched, known = facts.models, facts.watched, facts.gains.known
     return [
         {

@@ -25,6 +25,8 @@ class Options:
         Where the runbooks are; None for the repository's.
     providers
         Other names of providers to the one they are told under.
+    precision
+        The unit that the file's totals are rounded to; 0 when they are exact.
     """
 
     cutoff: float | None = None
@@ -33,3 +35,4 @@ class Options:
     arena: str = "text"
     runbooks: str | None = None
     providers: Mapping[str, str] = field(default_factory=dict)
+    precision: float = 0.0

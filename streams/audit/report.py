@@ -29,7 +29,7 @@ class Period(msgspec.Struct, frozen=True):
 
 
 class Counts(msgspec.Struct, frozen=True):
-    """How many models. `models` = `listed` + `gone` + `beyond`; `listed` = `active` + `inactive`.
+    """How many models. `models` = `listed` + `gone` + `beyond`; `listed` = `active` + `inactive` + those unknown.
 
     `beyond` are not shown at the end, and may only be below the deepest row. What only a registry can say is null
     without one, and what only votes can say is null without any.
@@ -83,6 +83,51 @@ class Answer(msgspec.Struct, frozen=True):
     says: list[str]
 
 
+class LeftOut(msgspec.Struct, frozen=True):
+    """One distinct cell that could not be read: what it was to be, how often it stands there, and where first."""
+
+    field: str
+    value: str
+    count: int
+    first: str
+
+
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of every row of a file of snapshots: `read` = `other_boards` + `counted` + rows left out.
+
+    Attributes
+    ----------
+    read, other_boards, counted
+        Rows of the file, of boards that were not chosen, and that the report rests on.
+    duplicates
+        Of the counted rows, those whose model the same date had already; the larger total holds.
+    left_out
+        Cells that could not be read and were left out by request. Without its date or its model a row is gone; without
+        its total it still lists its model.
+    columns, unused, ignored
+        Field to column; columns that nothing is read from; columns that could not be read as what they should be.
+    number_format, date_format
+        How the file writes 1234.5, and its dates.
+    precision
+        The unit that totals are rounded to, 0 when they are exact.
+    without_total
+        Counted rows whose total is unknown.
+    """
+
+    read: int
+    other_boards: int
+    counted: int
+    duplicates: int
+    left_out: list[LeftOut]
+    columns: dict[str, str]
+    unused: list[str]
+    ignored: list[str]
+    number_format: str
+    date_format: str
+    precision: float
+    without_total: int
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """An audit.
 
@@ -90,7 +135,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     the same over the period; `boards` what stood at each snapshot; `absences` every model that was off the board within
     its depth, for a while or for good; `depth` how many rows the snapshots show; `listings`, by provider and by licence
     class, how many models are listed at the end, arrived, left, and were listed again; `declared`, of votes with a
-    registry, the share of battles that each model was declared and had.
+    registry, the share of battles that each model was declared and had; `reading`, of a file of snapshots, what became
+    of its rows.
     """
 
     source: str
@@ -121,3 +167,4 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     boards: list[dict[str, Any]]
     method: dict[str, Any]
     declared: dict[str, dict[str, float]] = {}
+    reading: Reading | None = None

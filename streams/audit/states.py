@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.audit.absences import Absence, Absences
-from streams.audit.dates import DAY
+from streams.audit.dates import DAY, days
 from streams.audit.gains import Gains
 from streams.audit.history import Matrix
 from streams.audit.identity import Models
@@ -31,7 +31,7 @@ ACTIVE, INACTIVE, GONE, RENAMED = "active", "inactive", "gone", "renamed"
 BEYOND = "beyond"
 """Not shown at the end, and perhaps only below the deepest row."""
 LISTED = "listed"
-"""On the board at the end of a file that says nothing about votes."""
+"""On the board at the end, where the file says nothing about votes, or says it too coarsely."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class States:
     cutoff
         Votes a day up to which a model is inactive.
     state
-        `active`, `inactive`, `gone` or `beyond`, of each model; `listed` in place of the first two without votes.
+        `active`, `inactive`, `gone` or `beyond`, of each model; `listed` in place of the first two where it is unknown.
     since
         int64[M]: last snapshot up to which it gained more than the cut-off; -1 when that was before the file, or never.
     stop
@@ -88,6 +88,8 @@ def states_of(models: Models, gains: Gains, watched: Watched, absences: Absences
     for pause in watched.pauses:
         if pause.end is None:
             stop[pause.model] = pause
+    # What rounding may hide of the votes a day.
+    hidden = options.precision / max(days(models.dates[start], models.dates[live]), 1e-9) if options.precision else 0.0
     state = []
     for model, left in enumerate(absences.departure):
         if left is not None:
@@ -99,8 +101,10 @@ def states_of(models: Models, gains: Gains, watched: Watched, absences: Absences
             state.append(BEYOND)
         elif not gains.known:
             state.append(LISTED)
-        elif stop[model] is not None or rate[model] <= cutoff:
+        elif stop[model] is not None or rate[model] + hidden <= cutoff:
             state.append(INACTIVE)
+        elif rate[model] <= cutoff:
+            state.append(LISTED)
         else:
             state.append(ACTIVE)
     since = _since(models, gains, cutoff, live)

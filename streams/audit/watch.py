@@ -63,8 +63,8 @@ class Span:
         return np.maximum(self.change, -FALL * self.scale)
 
 
-def watch(gains: Gains) -> Watched:
-    """Go through the snapshots."""
+def watch(gains: Gains, precision: float = 0.0) -> Watched:
+    """Go through the snapshots; what totals that are rounded to `precision` may hide counts as gained."""
     count, snapshots = gains.change.shape
     tally, spread, noise, seen = Tally(count), Spread(), Noise(count), nothing_seen(count, snapshots)
     gained = gains.gained
@@ -85,12 +85,12 @@ def watch(gains: Gains) -> Watched:
         noise.learn(change[:, at])
         # What was gained over a long absence is judged, but it says nothing about this interval.
         present = has & ~gains.after_absence(at)
-        if not _about_everybody(seen, at, won, expected, present & based, stopped):
+        if not _about_everybody(seen, at, won, expected, present & based, stopped, precision):
             floor = _floor(gained[:, at])
             span = Span(at, np.nan_to_num(change[:, at]), passed, expected, scale, present)
             for model in map(int, np.flatnonzero(present & ~based)):
                 tally.begin(model, float(span.change[model]), passed[model], floor, float(noise.most[model]))
-            _run(tally, seen, gains, span, np.flatnonzero(has & based & ~stopped), spread, noise)
+            _run(tally, seen, gains, span, np.flatnonzero(has & based & ~stopped), spread, noise, precision)
             _return(tally, gains, span, np.flatnonzero(has & stopped), spread.value)
         seen.stopped[list(tally.open), at] = True
         seen.running[:, at] = tally.ran(noise.most) & ~seen.stopped[:, at]
@@ -98,9 +98,11 @@ def watch(gains: Gains) -> Watched:
     return seen
 
 
-def _about_everybody(seen: Watched, at: int, won: Matrix, expected: Matrix, judged: Mask, stopped: Mask) -> bool:
+def _about_everybody(
+    seen: Watched, at: int, won: Matrix, expected: Matrix, judged: Mask, stopped: Mask, precision: float
+) -> bool:
     """Whether the interval is about the feed as a whole, so that no model can be judged by it."""
-    clear = judged & (expected >= CLEAR)
+    clear = judged & (expected >= max(CLEAR, precision / AWAY))
     running, away = clear & ~stopped, clear & stopped
     if running.sum() >= 3 and 2 * (running & (won <= AWAY * expected)).sum() > running.sum():
         seen.together.append(at)
@@ -122,13 +124,20 @@ def _floor(gained: Matrix) -> float:
 
 
 def _run(
-    tally: Tally, seen: Watched, gains: Gains, span: Span, models: np.ndarray, spread: Spread, noise: Noise
+    tally: Tally,
+    seen: Watched,
+    gains: Gains,
+    span: Span,
+    models: np.ndarray,
+    spread: Spread,
+    noise: Noise,
+    precision: float,
 ) -> None:
     """Move the evidence of running models; those it suffices for are stopped."""
     passed, expected = span.passed, span.expected
     won = span.net
     seen.looks += len(models)
-    bets = bet(span.change[models], expected[models], spread.value, span.scale[models], STOPPED, STILL)
+    bets = bet(span.change[models] + precision, expected[models], spread.value, span.scale[models], STOPPED, STILL)
     tally.log[models] = np.maximum(tally.log[models], 0.0) + bets
     ran = models[tally.log[models].max(axis=1, initial=-np.inf) <= 0.0]
     for model in ran:
@@ -145,7 +154,7 @@ def _run(
         kept, due = max(0.0, float(tally.silent_won[model])), float(tally.silent_expected[model])
         spans, scale = int(tally.silent_spans[model]), float(noise.scale[model])
         # Two standard deviations of what the corrections of the silence add up to.
-        if evidence < log(ALARM) or kept > AWAY * due + 2 * scale * sqrt(2 * spans):
+        if evidence < log(ALARM) or kept + precision > AWAY * due + 2 * scale * sqrt(2 * spans):
             continue
         if not tally.ran(noise.most)[model]:
             tally.forget(model)

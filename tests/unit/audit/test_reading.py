@@ -11,7 +11,7 @@ import pytest
 
 from services.audit.columns import is_snapshots
 from services.audit.run import Asked, run_audit
-from services.audit.snapshots import read_snapshots
+from services.audit.snapshots import Wanted, read_snapshots
 from services.audit.table import open_table
 from services.sources import SourceError
 from streams.audit.options import Options
@@ -43,12 +43,13 @@ def write(path, lines):
 
 
 def read(path, board=None, columns=None):
-    return read_snapshots(open_table(path), columns, board)
+    return read_snapshots(open_table(path), Wanted(columns, board))
 
 
 def ask(path, **changes):
-    asked = {"kind": "auto", "columns": None, "registry": None, "board": None, "arena": None, "options": Options()}
-    return run_audit(Asked(str(path), **(asked | changes)))
+    wanted = {name: changes.pop(name) for name in [*changes] if name in Wanted.__dataclass_fields__}
+    asked = {"kind": "auto", "registry": None, "arena": None, "options": Options()} | changes
+    return run_audit(Asked(str(path), wanted=Wanted(**wanted), **asked))
 
 
 @pytest.mark.parametrize("name", ["s.csv", "s.tsv", "s.jsonl", "s.json", "s.parquet", "s.csv.gz"])
@@ -121,16 +122,27 @@ def test_untidy_cells(tmp_path):
         {"date": "soon", "model": "a", "votes": "1300"},
         {"date": "2024-07-17", "model": "", "votes": "1300"},
     ]
-    snapshots = read(write(tmp_path / "s.csv", lines))
+    path = write(tmp_path / "s.csv", lines)
+    with pytest.raises(
+        SourceError, match=r"date: 1 of 6 cells are no date: 'soon' \(1, first at line 6\); model: 1 of 6"
+    ):
+        read(path)
+    snapshots = read_snapshots(open_table(path), Wanted(drop=True))
     assert [row.votes for row in snapshots.rows] == [1000, 1200, None, 1300]
     assert {row.model for row in snapshots.rows} == {"a"}
-    assert [place for place, _ in snapshots.refused] == ["line 6", "line 7"]
+    told = snapshots.reading
+    assert [(each.field, each.value, each.count, each.first) for each in told.left_out] == [
+        ("date", "soon", 1, "line 6"),
+        ("model", "", 1, "line 7"),
+    ]
+    assert (told.read, told.counted, told.duplicates, told.without_total) == (6, 4, 0, 1)
 
 
 def test_snapshots_and_votes_are_told_apart():
     assert is_snapshots(["date", "model", "votes"])
     assert not is_snapshots(["id", "model_a", "model_b", "winner", "tstamp"])
     assert not is_snapshots(["timestamp", "model", "model_a", "model_b", "votes"])
+    assert is_snapshots(["date", "model", "rank"])
     assert not is_snapshots(["date", "model"])
 
 
@@ -151,7 +163,7 @@ def test_pipes_of_snapshots(tmp_path, monkeypatch):
         ("s.csv", "", "it is empty"),
         ("s.csv", "date,model\n2024-01-01,a\n", "neither snapshots .no column for votes .* nor votes "),
         ("s.csv", "date,model,votes\n", "no row that can be used"),
-        ("s.csv", "date,model,votes\nsoon,a,3\n", "line 2: 'soon' is no date"),
+        ("s.csv", "date,model,votes\nsoon,a,3\n", "1 of 1 cells are no date: 'soon' .1, first at line 2"),
         ("s.jsonl", "", "it is empty"),
         ("s.jsonl", "nonsense\n", "no JSON object"),
         ("s.json", "[1, 2", "not a JSON array"),

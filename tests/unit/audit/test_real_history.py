@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from services.audit.run import Asked, run_audit
+from services.audit.snapshots import Wanted
 from streams.audit.options import Options
 
 FILE = "lmarena_snapshots_2024-06_2025-01.csv"
@@ -19,7 +20,7 @@ def report():
     path = Path(os.environ.get("ISONOMY_SHARED_DATA") or beside) / FILE
     if not path.is_file():
         pytest.skip(f"{FILE} is neither in ISONOMY_SHARED_DATA nor in ../shared/data")
-    return run_audit(Asked(str(path), "auto", None, None, None, None, Options()))[0]
+    return run_audit(Asked(str(path), "auto", Wanted(), None, None, Options()))[0]
 
 
 def line(report, name):
@@ -124,7 +125,7 @@ def test_a_history_cut_short_tells_no_other_story(report):
     from services.audit.table import open_table
     from streams.audit.assemble import audit_snapshots
 
-    rows = read_snapshots(open_table(str(path)), None, None).rows
+    rows = read_snapshots(open_table(str(path)), Wanted()).rows
     dates = sorted({row.date for row in rows})
     later = {each.subject.model: each.detected_at for each in report.alerts}
     paused = {each["model"] for each in report.pauses}
@@ -139,10 +140,10 @@ def test_a_history_cut_short_tells_no_other_story(report):
 def test_a_later_cut_erases_no_departure_but_by_a_return_that_it_names(report):
     beside = Path(__file__).parents[4] / "shared" / "data"
     path = Path(os.environ.get("ISONOMY_SHARED_DATA") or beside) / FILE
-    from services.audit.snapshots import read_snapshots
+    from services.audit.snapshots import Wanted, read_snapshots
     from services.audit.table import open_table
 
-    rows = read_snapshots(open_table(str(path)), None, None).rows
+    rows = read_snapshots(open_table(str(path)), Wanted()).rows
     told = {end: gone_and_back(rows, end) for end in sorted({row.date for row in rows})[8::4]}
     assert max(len(gone) for gone, _, _ in told.values()) >= 5
     for early, (gone, _, _) in told.items():

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from services.audit.run import Asked, run_audit
+from services.audit.snapshots import Wanted
 from services.audit.tally import count_votes
 from services.sources import SourceError
 from streams.audit.options import Options
@@ -18,7 +19,7 @@ NAMES = [f"m{each}" for each in range(20)]
 
 
 def ask(path, registry=None, **changes):
-    asked = {"kind": "auto", "columns": None, "board": None, "arena": None, "options": Options()}
+    asked = {"kind": "auto", "wanted": Wanted(), "arena": None, "options": Options()}
     return run_audit(Asked(str(path), registry=registry, **(asked | changes)))[0]
 
 
@@ -82,15 +83,13 @@ def test_with_a_registry_the_streams_fold_judges_by_the_policy(arena):
     assert set(report.shares["provider"]) == {f"firm {each}" for each in range(5)}
 
 
-def test_the_report_does_not_depend_on_the_day_it_is_made(arena, monkeypatch):
+def test_votes_without_times_are_refused(arena):
     lines = (arena / "v.jsonl").read_text().splitlines()[:2_000]
     plain = [{name: vote[name] for name in ("model_a", "model_b", "winner")} for vote in map(json.loads, lines)]
     path = arena / "plain.jsonl"
     path.write_text("\n".join(map(json.dumps, plain)))
-    first = ask(path)
-    monkeypatch.setattr("time.time", lambda: 1_999_999_999.0)
-    assert ask(path) == first
-    assert any(each.startswith("Times and order:") for each in first.cannot_say)
+    with pytest.raises(SourceError, match=r"plain: the votes have no times\. .* needs a column of times"):
+        ask(path)
 
 
 def test_an_arena_must_be_chosen_among_several(arena, tmp_path):

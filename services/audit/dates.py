@@ -1,0 +1,175 @@
+"""Dates as a file writes them: one order of day and month for the whole column, found by its days or given."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Any
+
+from services.sources import SourceError
+from services.sources.spelling import seconds
+
+ORDERS = ("dmy", "mdy", "ymd")
+
+MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+
+_TIME = r"(?:[T, ]\s*(?P<h>\d{1,2}):(?P<min>\d{2})(?::(?P<s>\d{2})(?:\.\d+)?)?\s*(?P<half>[AaPp]\.?[Mm]\.?)?)?"
+_ZONE = r"\s*(?P<zone>Z|UTC|GMT|[+-]\d{2}:?\d{2})?(?:\s*\((?:UTC|GMT)\))?"
+_REST = _TIME + _ZONE
+_WEEKDAY = r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,?\s+)?"
+_WORD = r"(?P<word>jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
+_DAY = r"(?P<d>\d{1,2})(?:st|nd|rd|th)?"
+_SHAPES = tuple(
+    re.compile(shape + _REST, re.IGNORECASE)
+    for shape in (
+        _WEEKDAY + _WORD + r"\s+" + _DAY + r",?\s+(?P<y>\d{4})",
+        _WEEKDAY + _DAY + r"[\s.-]+" + _WORD + r",?[\s-]+(?P<y>\d{4})",
+        r"(?P<y>\d{4})(?P<sep>[-/.]?)(?P<m>\d{2})(?P=sep)(?P<d>\d{2})",
+        r"(?P<y>\d{4})[-/.](?P<m>\d{1,2})[-/.](?P<d>\d{1,2})",
+    )
+)
+_NUMERIC = re.compile(r"(?P<one>\d{1,2})(?P<sep>[/.-])(?P<two>\d{1,2})(?P=sep)(?P<y>\d{4})" + _REST, re.IGNORECASE)
+
+_LEAST = 978_307_200.0
+"""2001: a smaller number is no time of a model arena, but a year, a row number or a day of a spreadsheet."""
+
+
+def order_of(cells: Iterable[Any]) -> str | None:
+    """Whether day or month comes first in dates such as `01/06/2025`; None when no cell is written so.
+
+    Dates with dots have the day first unless one of them cannot; others need a day above 12 somewhere.
+
+    Raises
+    ------
+    SourceError
+        When the column leaves it open, or contradicts itself.
+
+    >>> order_of(["01/06/2025", "01/13/2025"]), order_of(["06.01.2025"]), order_of(["2025-01-06"])
+    ('mdy', 'dmy', None)
+    """
+    written = {str(cell).strip(): match for cell in cells if (match := _NUMERIC.fullmatch(str(cell).strip()))}
+    if not written:
+        return None
+    day_first = next((cell for cell, match in written.items() if int(match["one"]) > 12), None)
+    month_first = next((cell for cell, match in written.items() if int(match["two"]) > 12), None)
+    if day_first and month_first:
+        raise SourceError(f"dates are written in two orders ({day_first!r}, {month_first!r}): give --date-format")
+    if day_first or month_first:
+        return "dmy" if day_first else "mdy"
+    if all(match["sep"] == "." for match in written.values()):
+        return "dmy"
+    raise SourceError(
+        f"{next(iter(written))!r}: no day of the file is above 12, so day and month cannot be told apart: give"
+        " --date-format dmy or mdy"
+    )
+
+
+def check_date_format(form: str) -> str:
+    """A format that a person named: `dmy`, `mdy`, `ymd`, or a pattern of strptime.
+
+    Raises
+    ------
+    SourceError
+        When it is neither.
+    """
+    if form.casefold() in ORDERS:
+        return form.casefold()
+    if "%" not in form:
+        raise SourceError(f"date format {form!r}: use {', '.join(ORDERS)}, or a pattern such as %d/%m/%y")
+    try:
+        datetime.strptime(datetime(2025, 1, 6, tzinfo=UTC).strftime(form), form)
+    except ValueError as error:
+        raise SourceError(f"date format {form!r}: {error}") from None
+    return form
+
+
+def read_date(cell: Any, form: str | None) -> float:
+    """Epoch seconds of a date or time; without a zone it is UTC.
+
+    Parameters
+    ----------
+    cell
+        As it stands in the file.
+    form
+        Order of day and month, or a pattern of strptime; None when no cell of the file needs one.
+
+    Raises
+    ------
+    ValueError
+        When it is none.
+
+    >>> [read_date(cell, None) for cell in ("2024-06-19", "20240619", 20240619, "Jun 19, 2024", "19 June 2024")]
+    [1718755200.0, 1718755200.0, 1718755200.0, 1718755200.0, 1718755200.0]
+    >>> read_date("Wed, 19 Jun 2024 02:00:00 +0200", None), read_date("06/19/2024 12:00 AM", "mdy")
+    (1718755200.0, 1718755200.0)
+    """
+    if isinstance(cell, str):
+        moment = _pattern(cell.strip(), form) if form and "%" in form else _written(cell.strip(), form)
+    elif isinstance(cell, (date, datetime)):
+        moment = seconds(cell)
+    elif isinstance(cell, (int, float)) and not isinstance(cell, bool):
+        moment = _number(cell)
+    else:
+        moment = None
+    # Years up to 9999: further ones cannot be written as dates.
+    if moment is None or not _LEAST <= moment < 253_402_300_800:
+        raise ValueError("no date")
+    return float(moment)
+
+
+def _number(cell: float) -> float | None:
+    if not math.isfinite(cell):
+        return None
+    if cell == int(cell) and 19_000_101 <= cell <= 99_991_231:
+        return _written(str(int(cell)), None)
+    moment = seconds(cell)
+    return float(moment) if isinstance(moment, (int, float)) else None
+
+
+def _pattern(cell: str, form: str) -> float | None:
+    try:
+        moment = datetime.strptime(cell, form)
+    except ValueError:
+        return None
+    return float(seconds(moment))
+
+
+def _written(cell: str, order: str | None) -> float | None:
+    match = _NUMERIC.fullmatch(cell)
+    if match is not None:
+        if order not in ("dmy", "mdy"):
+            return None
+        day, month = (match["one"], match["two"]) if order == "dmy" else (match["two"], match["one"])
+        return _moment(match, int(match["y"]), int(month), int(day))
+    for shape in _SHAPES:
+        match = shape.fullmatch(cell)
+        if match is not None:
+            named = match.groupdict()
+            month_number = MONTHS.index(named["word"][:3].lower()) + 1 if named.get("word") else int(named["m"])
+            return _moment(match, int(named["y"]), month_number, int(named["d"]))
+    try:
+        return _number(float(cell))
+    except ValueError:
+        moment = seconds(cell)
+        return float(moment) if isinstance(moment, (int, float)) else None
+
+
+def _moment(match: re.Match[str], year: int, month: int, day: int) -> float | None:
+    hour, minute, second = (int(match[name] or 0) for name in ("h", "min", "s"))
+    if match["half"]:
+        if not 1 <= hour <= 12:
+            return None
+        hour = hour % 12 + (12 if match["half"][0] in "pP" else 0)
+    try:
+        return datetime(year, month, day, hour, minute, second, tzinfo=_zone(match["zone"])).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def _zone(written: str | None) -> timezone:
+    if written is None or written[0] not in "+-":
+        return UTC
+    length = timedelta(hours=int(written[1:3]), minutes=int(written[-2:]))
+    return timezone(-length if written[0] == "-" else length)
