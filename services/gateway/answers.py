@@ -27,8 +27,8 @@ class VotesAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
         int,
         Meta(
             description="So many of the accepted ones have the arena and id of one before them in this request, and"
-            " count once with it. Left out when none has. Votes of other requests are not looked at: that an id was sent"
-            " before only intake knows, and an answer cannot say it."
+            " count once with it. Left out when none has. Votes of other requests are not looked at: that an id was"
+            " sent before only intake knows, and an answer cannot say it."
         ),
     ] = 0
     renamed: Annotated[
