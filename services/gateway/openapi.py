@@ -56,8 +56,8 @@ def _paths() -> Document:
                     "without blanks and unseen marks at their ends, without marks of no width (U+200B to U+200D, "
                     "U+2060, U+FEFF), one blank where there are several; `renamed` lists those that were not in it. "
                     "Unknown fields are ignored, but a vote that says by a field of the public data sets that it is "
-                    "not one whole vote is rejected: `anony` false (`not_anonymous`); `count` or `weight` other than 1, "
-                    "`is_valid` or `dedup_tag.sampled` false (`invalid_field`)."
+                    "not one whole vote is rejected: `anony` false (`not_anonymous`); `count` or `weight` other than "
+                    "1, `is_valid` or `dedup_tag.sampled` false (`invalid_field`)."
                 ),
                 "security": [{"key": []}],
                 "requestBody": {
