@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 _SPACES = "\x09-\x0d\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 _NO_WIDTH = "\u200b-\u200d\u2060\ufeff"
@@ -71,6 +72,12 @@ def unprintable(text: str) -> str | None:
     """
     found = _unprintable.search(text)
     return None if found is None else f"U+{ord(found[0]):04X}"
+
+
+@lru_cache(maxsize=4096)
+def settled(name: str) -> bool:
+    """Whether a name is in its normal form and can be read. The same few names are asked about in every vote."""
+    return normalised(name) == name and not unprintable(name)
 
 
 def shown(text: str) -> str:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from streams.contracts.names import LABEL_PATTERN, NAME_PATTERN, normalised, unprintable
+from streams.contracts.names import LABEL_PATTERN, NAME_PATTERN, normalised, settled, unprintable
 from streams.contracts.reasons import FIELD_REASONS, Reason
 
 MAX_RECORD_BYTES = 65_536
@@ -184,9 +184,9 @@ def _validation_reason(message: str) -> Reason:
 
 def read_name(field: str, given: str, longest: int, least: int = 1) -> str:
     """Normal form of a name; raises `InvalidRecord` when it is empty or too long, or people could not read it."""
+    if settled(given):
+        return given
     name = normalised(given)
-    if name.isascii() and name.isprintable() and least <= len(name) <= longest:
-        return name
     if found := unprintable(name):
         why = f"holds the character {found}, which cannot be read"
     elif len(name) < least:
@@ -223,17 +223,10 @@ def check_vote(
         raise InvalidRecord(Reason.INVALID_ARENA, f"arena {vote.arena[:40]!r} does not match {ARENA_PATTERN}")
     if vote.winner not in WINNERS:
         raise InvalidRecord(Reason.UNKNOWN_WINNER, f"winner {vote.winner[:40]!r} is none of {', '.join(WINNERS)}")
-    given = _names(vote)
-    vote.model_a = read_name("model_a", vote.model_a, 128)
-    vote.model_b = read_name("model_b", vote.model_b, 128)
+    if not all(map(settled, _names(vote))):
+        _settle(vote, renamed)
     if vote.model_a == vote.model_b:
         raise InvalidRecord(Reason.SAME_MODEL, f"both sides are {vote.model_a!r}")
-    if vote.language:
-        vote.language = read_name("language", vote.language, 64, 0)
-    if vote.categories:
-        vote.categories = tuple([read_name("categories", each, 64, 0) for each in vote.categories])
-    if renamed is not None and (names := _names(vote)) != given:
-        renamed.update((old, new) for old, new in zip(given, names, strict=True) if old != new)
     if not math.isfinite(vote.tstamp):
         raise InvalidRecord(Reason.INVALID_TSTAMP, "tstamp is not finite")
     if vote.tstamp > arrived + ahead:
@@ -244,6 +237,19 @@ def check_vote(
 
 def _names(vote: Vote) -> tuple[str, ...]:
     return vote.model_a, vote.model_b, vote.language or "", *(vote.categories or ())
+
+
+def _settle(vote: Vote, renamed: dict[str, str] | None) -> None:
+    """Put the names of a vote into their normal form."""
+    given = _names(vote)
+    vote.model_a = read_name("model_a", vote.model_a, 128)
+    vote.model_b = read_name("model_b", vote.model_b, 128)
+    if vote.language:
+        vote.language = read_name("language", vote.language, 64, 0)
+    if vote.categories:
+        vote.categories = tuple([read_name("categories", each, 64, 0) for each in vote.categories])
+    if renamed is not None:
+        renamed.update((old, new) for old, new in zip(given, _names(vote), strict=True) if old != new)
 
 
 def _check_whole(vote: Vote) -> None:

@@ -11,7 +11,6 @@ next line. So no value can span two lines, each line holds at least one, and n v
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
 from typing import get_type_hints
@@ -19,7 +18,7 @@ from typing import get_type_hints
 import msgspec
 import numpy as np
 
-from streams.contracts.names import normalised, unprintable
+from streams.contracts.names import settled
 from streams.contracts.reasons import Reason
 from streams.contracts.vote import (
     FUTURE_SECONDS,
@@ -145,7 +144,8 @@ def _fastest(records: Records) -> Decoded | None:
         return None
     if not all(map(is_arena, arenas)) or not (found.tstamp <= records.recorded / 1000 + FUTURE_SECONDS).all():
         return None
-    if not _are_names(chain(found.words[MODEL_A], found.words[LANGUAGE], *sets)):
+    # A name out of its normal form, and one that cannot be read, are for the strict way.
+    if not all(map(settled, chain(found.words[MODEL_A], found.words[LANGUAGE], *sets))):
         return None
     codes = found.codes
     language, voter, prompt = (_worded(found, field) for field in (LANGUAGE, VOTER, PROMPT))
@@ -175,11 +175,6 @@ def _fastest(records: Records) -> Decoded | None:
         ),
         [],
     )
-
-
-def _are_names(words: Iterable[str]) -> bool:
-    """Whether all are names in their normal form: what is not, the strict way changes or refuses."""
-    return all(normalised(word) == word and not unprintable(word) for word in words)
 
 
 def _worded(found: Scanned, field: int) -> tuple[list[str], Codes | None]:
@@ -225,8 +220,8 @@ def _fast(records: Records) -> Decoded | None:
         rows.winner.max() == 255
         or (rows.model_a == rows.model_b).any()
         or not (rows.tstamp <= records.recorded / 1000 + FUTURE_SECONDS).all()
-        or not _are_names(chain(rows.models, rows.languages, *rows.category_sets))
-        or any(says != SAYS_NOTHING for says in map(what_it_says, votes))
+        or not all(map(settled, chain(rows.models, rows.languages, *rows.category_sets)))
+        or list(map(what_it_says, votes)).count(SAYS_NOTHING) < n
     ):
         return None
     return Decoded(ids, arenas, rows, [])
