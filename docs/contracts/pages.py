@@ -115,9 +115,20 @@ _PUBLISHED = (
 
 WRITING = """An arena may write to `votes` and `models` itself. Any client of Kafka will do, under these rules:
 
-- **Key and partition.** The key of a vote is its id, that of a model `arena/model`. The partition is the one that
-  Kafka's default partitioner chooses, murmur2 of the key (with librdkafka: `partitioner=murmur2_random`). An id is
-  unique within its arena, and duplicates are found within a partition.
+- **Key and partition.** The key of a vote is its id, that of a model `arena/model`, the model in its normal form. The
+  partition is the one that Kafka's default partitioner chooses, murmur2 of the key (with librdkafka:
+  `partitioner=murmur2_random`).
+- **Ids.** An id is unique within its arena: arenas may number their votes as they like, and none can use up the ids of
+  another. A duplicate is a vote of the same arena with the same id in the same partition. That is enough, for the key
+  is the id alone: all votes of one arena and id have one key, and so one partition. Two arenas' votes of one id share
+  it, and both count.
+- **Names.** Names of models, providers, families, languages and categories are counted in their normal form: composed
+  (NFC), without white space and format characters (Cf) at their ends, without marks of no width (U+200B to U+200D,
+  U+2060, U+FEFF) anywhere, one blank where there is other or more white space. Names that then still differ, in letter
+  case for one, or by letters that look alike, are two. Voters, prompt hashes and ids are taken as they are.
+- **One record, one vote.** A field of the public data sets that says otherwise is not ignored: `anony` false is refused
+  as `not_anonymous`; `count` or `weight` other than 1, `is_valid` false and `dedup_tag.sampled` false as
+  `invalid_field`. Other unknown fields are ignored.
 - **Compression.** none, gzip, snappy, lz4 or zstd, by the producer or by the topic's `compression.type`. A batch that
   cannot be read all the same is parked as one dead letter with its bytes (reason `unreadable`), and the rest goes on;
   so is one that holds more than 128 MiB unpacked.

@@ -24,16 +24,19 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _RECORD = (
     f"A schema cannot say, but the record must hold: the value is at most {MAX_RECORD_BYTES} bytes of UTF-8 without"
     f" lone surrogates and nests at most {MAX_DEPTH} deep; a name that stands twice has a usable value both times;"
-    " integers are written without a fraction (`1`, not `1.0`); numbers are finite as 64-bit floats; `tstamp` is at"
+    " integers are written without a fraction (`1`, not `1.0`); numbers are finite as 64-bit floats; a name is no"
+    " longer in its normal form than it may be as written; `tstamp` is at"
     f" most {FUTURE_SECONDS:.0f} s after the broker's record time; and the record key is "
 )
 BEYOND: dict[type, str] = {
     Vote: (
         "Every optional field may be null, which means absent, but for `arena`: that one can only be left out. An empty"
         " string in `voter`, `language` or `prompt_hash`, and an empty word in `categories`, mean absent too. "
-        f"{_RECORD}`id`, byte for byte. `model_a` and `model_b` must differ."
+        f"{_RECORD}`id`, byte for byte. `model_a` and `model_b` must differ in their normal form."
     ),
-    Model: f"Every optional field may be null, which means absent. {_RECORD}`arena/model`.",
+    Model: (
+        f"Every optional field may be null, which means absent. {_RECORD}`arena/model`, the model in its normal form."
+    ),
     Board: (
         "`provider`, `license` and `reason` are left out where there is nothing to say. Fields may be added"
         " later: ignore those that you do not know."

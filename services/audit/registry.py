@@ -59,7 +59,6 @@ def _read(line: bytes, where: str) -> Model:
     try:
         record: Model = decode_json(_decoder, line)
         # A file arrives whole: when its records were sent is what they say themselves.
-        check_model(record, record.tstamp)
+        return check_model(record, record.tstamp)
     except InvalidRecord as invalid:
         raise SourceError(f"{where}: no model record: {invalid.detail}") from None
-    return record

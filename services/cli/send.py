@@ -32,11 +32,13 @@ class VoteSender:
         self._settings = settings
         self._topic = settings.topic(VOTES.name)
         self._batches: dict[int, Any] = {}
-        self._sent: deque[asyncio.Future[Any]] = deque()
+        self._sent: deque[tuple[asyncio.Future[Any], int]] = deque()
         self._count = 0
         self._producer: AIOKafkaProducer
         self.last: dict[int, int] = {}
         """Offset of the last acknowledged vote, by partition."""
+        self.written: dict[int, list[range]] = {}
+        """Offsets of the acknowledged votes, by partition, those of a batch together."""
 
     async def __aenter__(self) -> Self:
         self._producer = AIOKafkaProducer(
@@ -80,18 +82,20 @@ class VoteSender:
 
     async def _dispatch(self, partition: int) -> None:
         batch = self._batches.pop(partition)
-        if not batch.record_count():
+        if not (count := batch.record_count()):
             return
         while len(self._sent) >= IN_FLIGHT:
             await self._settle()
-        self._sent.append(await self._producer.send_batch(batch, self._topic, partition=partition))
+        self._sent.append((await self._producer.send_batch(batch, self._topic, partition=partition), count))
 
     async def _settle(self) -> None:
+        acknowledged, count = self._sent.popleft()
         try:
-            written = await self._sent.popleft()
+            written = await acknowledged
         except KafkaError as error:
             raise UserError(f"Kafka did not acknowledge: {error!r}; send again, duplicates are dropped") from None
-        self.last[written.partition] = written.offset
+        self.written.setdefault(written.partition, []).append(range(written.offset, written.offset + count))
+        self.last[written.partition] = written.offset + count - 1  # what aiokafka tells is the batch's first
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

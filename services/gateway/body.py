@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from operator import attrgetter
 
@@ -41,16 +41,28 @@ class Votes:
         The arena of each record.
     rejected
         The other items.
+    renamed
+        Names in the records that are counted in another spelling, their normal form.
     """
 
     records: list[tuple[bytes, bytes | None]]
     arenas: dict[str, int]
     rejected: list[Rejected]
     arena_of: list[str]
+    renamed: dict[str, str] = field(default_factory=dict)
+
+    def duplicates(self) -> int:
+        """How many records have the arena and id of one before them."""
+        if len(self.arenas) < 2:
+            return len(self.records) - len({key for key, _ in self.records})
+        return len(self.records) - len(
+            {(arena, key) for arena, (key, _) in zip(self.arena_of, self.records, strict=True)}
+        )
 
     def without(self, arenas: Set[str], why: Callable[[str], str]) -> Votes:
         """The same with the votes of some arenas rejected; `why` says of an arena what a person should know."""
-        kept = Votes([], {arena: at for arena, at in self.arenas.items() if arena not in arenas}, [*self.rejected], [])
+        left = {arena: at for arena, at in self.arenas.items() if arena not in arenas}
+        kept = Votes([], left, [*self.rejected], [], self.renamed)
         unused = {each.index for each in self.rejected}
         indices = (index for index in count() if index not in unused)
         for index, record, arena in zip(indices, self.records, self.arena_of, strict=False):
@@ -109,14 +121,16 @@ def read_votes(items: Sequence[Item], arrived: float) -> Votes:
     votes = Votes([], {}, [], [])
     for index, item in enumerate(items):
         value = bytes(item)
+        renamed: dict[str, str] = {}
         try:
-            vote = parse_vote(value, arrived, DOOR_SECONDS)
+            vote = parse_vote(value, arrived, DOOR_SECONDS, renamed)
         except InvalidRecord as error:
             votes.rejected.append(Rejected(index, error.reason, error.detail))
         else:
             votes.records.append((vote.id.encode(), value))
             votes.arenas.setdefault(vote.arena, index)
             votes.arena_of.append(vote.arena)
+            votes.renamed.update(renamed)
     return votes
 
 

@@ -6,6 +6,7 @@ import msgspec
 
 from services.web.refusal import Refused
 from streams.contracts.model import model_key, parse_model, split_key
+from streams.contracts.names import normalised
 from streams.contracts.reasons import FIELD_REASONS, Reason
 from streams.contracts.vote import DOOR_SECONDS, InvalidRecord, decode_json
 
@@ -14,6 +15,8 @@ _fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 def read_model(body: bytes, arena: str, model: str, now: float) -> tuple[bytes, bytes]:
     """Key and value of the record; arena and model come from the path, `tstamp` is now unless the body has one.
+
+    The model is written in its normal form.
 
     Raises
     ------
@@ -26,12 +29,13 @@ def read_model(body: bytes, arena: str, model: str, now: float) -> tuple[bytes, 
     """
     try:
         fields: dict[str, msgspec.Raw] = decode_json(_fields, body)
-        path = {"arena": arena, "model": model}
+        path = {"arena": arena, "model": normalised(model)}
         for name, wanted in path.items():
-            if name in fields and _text(fields[name]) != wanted:
+            given = _text(fields[name]) if name in fields else wanted
+            if given is None or (normalised(given) if name == "model" else given) != wanted:
                 raise InvalidRecord(FIELD_REASONS[name], f"{name} in the body is not {wanted!r}, as in the path")
-        value = msgspec.json.encode({**path, "tstamp": now} | fields)
-        key = model_key(arena, model)
+        value = msgspec.json.encode({**path, "tstamp": now} | fields | path)
+        key = model_key(arena, path["model"])
         parse_model(value, key, now, DOOR_SECONDS)
     except InvalidRecord as error:
         raise Refused(error.reason, error.detail) from None
@@ -46,7 +50,10 @@ def _text(raw: msgspec.Raw) -> str | None:
 
 
 def key_of(arena: str, model: str) -> bytes:
-    """Record key of a model in the path, to be removed; raises `Refused` when it can be no model's."""
+    """Record key of a model in the path, to be removed; raises `Refused` when it can be no model's.
+
+    `model` as its record was written: one from before names had a normal form has a key of its own.
+    """
     key = model_key(arena, model)
     try:
         split_key(key)

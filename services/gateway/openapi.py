@@ -10,6 +10,7 @@ import msgspec
 
 from services.gateway.answers import ModelAnswer, VotesAnswer
 from services.gateway.body import MAX_VOTES
+from services.gateway.write import AS_WRITTEN
 from services.web.answers import ErrorAnswer
 from services.web.described import error_described
 from streams.contracts.model import Model
@@ -48,7 +49,15 @@ def _paths() -> Document:
                 "summary": "Send one vote, an array of votes, or lines of votes",
                 "description": (
                     f"At most {MAX_VOTES} items. The answer is 202 only when all accepted votes are in Kafka. "
-                    "After a 503, or no answer, send the same again: an id counts once."
+                    "After a 503, or no answer, send the same again: an id counts once in its arena. `accepted` says "
+                    "that a vote is in Kafka, and not that it counts: whether its id was sent before, in another "
+                    "request or past the gateway, only intake knows. `duplicates` counts within the request alone. "
+                    "Names of models, languages and categories are counted in their normal form: composed (NFC), "
+                    "without blanks and unseen marks at their ends, without marks of no width (U+200B to U+200D, "
+                    "U+2060, U+FEFF), one blank where there are several; `renamed` lists those that were not in it. "
+                    "Unknown fields are ignored, but a vote that says by a field of the public data sets that it is "
+                    "not one whole vote is rejected: `anony` false (`not_anonymous`); `count` or `weight` other than "
+                    "1, `is_valid` or `dedup_tag.sampled` false (`invalid_field`)."
                 ),
                 "security": [{"key": []}],
                 "requestBody": {
@@ -73,6 +82,7 @@ def _paths() -> Document:
                 "parameters": [_path("model", _MODEL | {"pattern": NAME_PATTERN})],
                 "operationId": "declareModel",
                 "summary": "Declare a model, or what has changed of it",
+                "description": "The name is written in its normal form, and the answer has it.",
                 "security": [{"key": []}],
                 "requestBody": {"required": True, "content": {"application/json": {"schema": _ref("Declaration")}}},
                 "responses": {
@@ -81,7 +91,18 @@ def _paths() -> Document:
                 },
             },
             "delete": {
-                "parameters": [_path("model", _MODEL)],  # a name from before the rule of what may stand in one
+                "parameters": [
+                    _path("model", _MODEL),  # a name from before the rule of what may stand in one
+                    {
+                        "name": AS_WRITTEN,
+                        "in": "query",
+                        "description": (
+                            "`true`: remove the record under exactly this name, as one that was written before names "
+                            "had a normal form."
+                        ),
+                        "schema": {"type": "boolean", "default": False},
+                    },
+                ],
                 "operationId": "removeModel",
                 "summary": "Remove a model's record (to retire a model, declare it `retired`)",
                 "security": [{"key": []}],

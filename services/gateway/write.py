@@ -26,6 +26,7 @@ from services.web.answers import json_response
 from services.web.keys import Key
 from services.web.refusal import Refusal, Refused, retry_after
 from streams.contracts.metrics import Metrics
+from streams.contracts.names import normalised
 from streams.contracts.reasons import Reason
 from streams.contracts.settings import Settings
 from streams.contracts.topics import MODELS, VOTES
@@ -41,6 +42,9 @@ LEAST_BYTES = 100
 
 REFUSED_PART = 20
 """What is refused for its rate costs this part of its price: it was taken apart."""
+
+AS_WRITTEN = "as_written"
+"""Parameter of DELETE: the path has the name as its record was written, before names had a normal form."""
 
 R = TypeVar("R")
 
@@ -107,11 +111,12 @@ class Write:
             now = time.time()
             votes = await self._beside(read_votes, items, now) if large else read_votes(items, now)
             votes = await self._admit(key, votes, len(items))
+            duplicates = await self._beside(votes.duplicates) if large else votes.duplicates()
             await self._send(VOTES.name, votes.records)
         except Refused as refused:
             self._outcomes.labels(refused.reason).inc(len(items))
             raise
-        return self._answer(key, votes)
+        return self._answer(key, votes, duplicates)
 
     async def _admit(self, key: Key, votes: Votes, items: int) -> Votes:
         """The votes that the key may send, the others rejected; raises `Refused` when it may not write to an arena."""
@@ -133,6 +138,8 @@ class Write:
         """PUT and DELETE /v1/arenas/{arena}/models/{model}."""
         key = self._gate.enter(request)
         arena, model = request.path_params["arena"], request.path_params["model"]
+        if request.method != "DELETE" or request.query_params.get(AS_WRITTEN) != "true":
+            model = normalised(model)
         with Held(self._holding, key.name) as held:
             try:
                 self._gate.arena(key, arena)
@@ -162,10 +169,11 @@ class Write:
             again = "some or all may be written: send the same again, with the same ids, which count once"
             raise Refused(Refusal.UNCONFIRMED, f"{error.detail}; {again}", retry_after(RETRY_SECONDS)) from None
 
-    def _answer(self, key: Key, votes: Votes) -> Response:
+    def _answer(self, key: Key, votes: Votes, duplicates: int) -> Response:
         accepted = len(votes.records)
         self._accepted.inc(accepted)
         for rejected in votes.rejected:
             self._outcomes.labels(rejected.reason).inc()
         status = 422 if votes.rejected and not accepted else 202
-        return Unread(VotesAnswer(accepted, votes.rejected), status, self._holding, key.name)
+        answer = VotesAnswer(accepted, votes.rejected, duplicates, votes.renamed)
+        return Unread(answer, status, self._holding, key.name)

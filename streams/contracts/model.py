@@ -8,16 +8,16 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from streams.contracts.names import NAME_PATTERN
+from streams.contracts.names import LABEL_PATTERN, NAME_PATTERN, TEXT_PATTERN, unprintable
 from streams.contracts.reasons import Reason
 from streams.contracts.vote import (
     ARENA_PATTERN,
     FUTURE_SECONDS,
     InvalidRecord,
     ModelName,
-    check_name,
     decode_json,
     is_arena,
+    read_name,
 )
 
 License = Literal["proprietary", "open_weight", "open_source"]
@@ -27,15 +27,13 @@ Status = Literal["active", "deprecated", "retired"]
 LEAST_WEIGHT, LARGEST_WEIGHT = 1e-9, 1e9
 """Bounds of a weight that is not 0: shares of any sum of them are finite, and no share above 0 is rounded to it."""
 
-_PRINTABLE = {"pattern": NAME_PATTERN}
-
 
 class Model(msgspec.Struct, frozen=True, omit_defaults=True):
     """One record of the `models` topic, key `arena/model`, compacted. Fairness is measured against it."""
 
     arena: Annotated[str, Meta(extra_json_schema={"pattern": ARENA_PATTERN})]
     model: ModelName
-    provider: Annotated[str, Meta(min_length=1, max_length=128, extra_json_schema=_PRINTABLE)]
+    provider: Annotated[str, Meta(min_length=1, max_length=128, extra_json_schema={"pattern": NAME_PATTERN})]
     license: License
     visibility: Visibility
     status: Status
@@ -48,25 +46,25 @@ class Model(msgspec.Struct, frozen=True, omit_defaults=True):
         ),
     ]
     tstamp: Annotated[float, Meta(ge=0, description="Epoch seconds.")]
-    family: Annotated[str, Meta(max_length=128, extra_json_schema=_PRINTABLE)] | None = None
+    family: Annotated[str, Meta(max_length=128, extra_json_schema={"pattern": LABEL_PATTERN})] | None = None
     announced_at: Annotated[float, Meta(ge=0)] | None = None
-    reason: Annotated[str, Meta(max_length=1024, extra_json_schema=_PRINTABLE)] | None = None
+    reason: Annotated[str, Meta(max_length=1024, extra_json_schema={"pattern": TEXT_PATTERN})] | None = None
 
 
 _decoder = msgspec.json.Decoder(Model)
 
 
-def check_model(record: Model, arrived: float, ahead: float = FUTURE_SECONDS) -> None:
-    """Hold a decoded model record against the rules that types cannot express; raises `InvalidRecord`."""
+def check_model(record: Model, arrived: float, ahead: float = FUTURE_SECONDS) -> Model:
+    """Hold a decoded model record against the rules that types cannot express.
+
+    Returns it with its names in their normal form; raises `InvalidRecord`.
+    """
     if not is_arena(record.arena):
         raise InvalidRecord(Reason.INVALID_ARENA, f"arena {record.arena[:40]!r} does not match {ARENA_PATTERN}")
-    for name, given in (
-        ("model", record.model),
-        ("provider", record.provider),
-        ("family", record.family),
-        ("reason", record.reason),
-    ):
-        check_name(name, given)
+    model, provider = read_name("model", record.model, 128), read_name("provider", record.provider, 128)
+    family = record.family and read_name("family", record.family, 128, 0)
+    if record.reason and (found := unprintable(record.reason)):
+        raise InvalidRecord(Reason.INVALID_FIELD, f"reason holds the character {found}, which cannot be read")
     if record.weight and not LEAST_WEIGHT <= record.weight <= LARGEST_WEIGHT:
         raise InvalidRecord(
             Reason.INVALID_FIELD,
@@ -76,10 +74,13 @@ def check_model(record: Model, arrived: float, ahead: float = FUTURE_SECONDS) ->
         raise InvalidRecord(Reason.INVALID_TSTAMP, "a time is not finite")
     if record.tstamp > arrived + ahead:
         raise InvalidRecord(Reason.FUTURE_TSTAMP, f"tstamp is {record.tstamp - arrived:.0f} s after its arrival")
+    if (model, provider, family) == (record.model, record.provider, record.family):
+        return record
+    return msgspec.structs.replace(record, model=model, provider=provider, family=family)
 
 
 def model_key(arena: str, model: str) -> bytes:
-    """Record key of a model: the pair that compaction keeps the newest of."""
+    """Record key of a model, its name in normal form: the pair that compaction keeps the newest of."""
     return f"{arena}/{model}".encode()
 
 
@@ -95,9 +96,11 @@ def split_key(key: bytes | None) -> tuple[str, str]:
 
 
 def parse_model(value: bytes | None, key: bytes | None, arrived: float, ahead: float = FUTURE_SECONDS) -> Model:
-    """Decode and check one model record; raises `InvalidRecord`."""
-    record: Model = decode_json(_decoder, value)
-    check_model(record, arrived, ahead)
+    """Decode and check one model record, its names in their normal form; raises `InvalidRecord`.
+
+    The key names the model in its normal form: of two spellings of a key, compaction would keep both.
+    """
+    record = check_model(decode_json(_decoder, value), arrived, ahead)
     if key != model_key(record.arena, record.model):
         raise InvalidRecord(Reason.KEY_MISMATCH, f"key {key!r} is not {model_key(record.arena, record.model)!r}")
     return record

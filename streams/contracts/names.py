@@ -1,30 +1,67 @@
-"""Names that people read: which characters may stand in one, and how a text that is not ours is shown.
+"""Names that people read: their one spelling, which characters may stand in one, how a text that is not ours is shown.
+
+Blanks at an end, marks without width and the two ways to write `é` make two names that nobody can tell apart. So every
+door puts a name into its normal form before anything is counted under it; names that only look alike stay two.
 
 A name with a newline, an escape sequence or a mark that turns the writing around looks like another one, or does
 something to the terminal that shows it. So no door takes such a name. Records from before that rule, and texts that are
 no names, are shown with those characters written out.
 
 The set is Unicode's control and format characters (Cc, Cf) and its line and paragraph separators (Zl, Zp), without the
-zero width joiner, which belongs to the writing of several languages. It is written here and not asked of the
-interpreter: what is refused must not depend on the version of Python that asks.
+zero width joiner, which belongs to the writing of several languages: it is shown, but a name with it and the same
+without are one. All is written here and not asked of the interpreter: what is refused must not depend on the version of
+Python that asks. (How letters are composed is Unicode's, which never changes it for letters that exist.)
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
+from functools import lru_cache
 
-UNPRINTABLE = (
-    "\x00-\x1f\x7f-\x9f\xad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e\u200b\u200c\u200e\u200f"
-    "\u2028-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f"
-    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0001\U000e0020-\U000e007f"
+_SPACES = "\x09-\x0d\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+_NO_WIDTH = "\u200b-\u200d\u2060\ufeff"
+_CONTROLS = "\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f"
+_FORMATS = (
+    "\xad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e\u200e\u200f\u202a-\u202e\u2061-\u2064\u2066-\u206f"
+    "\ufff9-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0001"
+    "\U000e0020-\U000e007f"
 )
+UNPRINTABLE = f"{_CONTROLS}{_FORMATS}\x09-\x0d\x1c-\x1f\x85\u2028\u2029\u200b\u200c\u2060\ufeff"
 """What may stand in no name, as the inside of a class of a regular expression; Unicode 16."""
 
-NAME_PATTERN = f"^[^{UNPRINTABLE}]*$"
-"""The same as a pattern for JSON Schema."""
+TEXT_PATTERN = f"^[^{UNPRINTABLE}]*$"
+"""Text without any of them, as a pattern for JSON Schema."""
+_ENDS = f"{_SPACES}{_NO_WIDTH}{_FORMATS}"
+_INSIDE = f"[^{_ENDS}{_CONTROLS}](?:[^{_CONTROLS}{_FORMATS}]*[^{_ENDS}{_CONTROLS}])?"
+NAME_PATTERN = f"^[{_ENDS}]*{_INSIDE}[{_ENDS}]*$"
+"""What a door takes for a name: its normal form is not empty and without any of them."""
+LABEL_PATTERN = f"^[{_ENDS}]*(?:{_INSIDE}[{_ENDS}]*)?$"
+"""The same for a name that may be empty."""
 
+_plain = re.compile("[!-~]+(?: [!-~]+)*").fullmatch
+_no_width = re.compile(f"[{_NO_WIDTH}]")
+_end = re.compile(f"[{_ENDS}]*").match
+_spaces = re.compile(f"[{_SPACES}]+")
 _unprintable = re.compile(f"[{UNPRINTABLE}]")
 _not_shown = re.compile(f"[{UNPRINTABLE}\ud800-\udfff]")  # half characters come out of files; no terminal takes them
+
+
+def normalised(name: str) -> str:
+    r"""The normal form of a name: composed (NFC), without marks of no width, one blank where there are several.
+
+    White space of any kind and format characters (Cf) go from both ends. Marks of no width (U+200B to U+200D, U+2060,
+    U+FEFF) go from the inside, too; what other format characters stand there stays, and `unprintable` finds it. Letter
+    case and letters that look alike are kept apart. The normal form of a normal form is itself.
+
+    >>> normalised("\ufeffgpt\u200b-4 \xa0 turbo\n"), normalised("cafe\u0301"), normalised(" \u200b")
+    ('gpt-4 turbo', 'café', '')
+    """
+    if _plain(name):
+        return name
+    text = unicodedata.normalize("NFC", _no_width.sub("", name))  # in this order: a mark may part a letter's halves
+    text = text[_end(text).end() :]  # type: ignore[union-attr]  # it matches nothing, too
+    return _spaces.sub(" ", text[: len(text) - _end(text[::-1]).end()])  # type: ignore[union-attr]
 
 
 def unprintable(text: str) -> str | None:
@@ -35,6 +72,12 @@ def unprintable(text: str) -> str | None:
     """
     found = _unprintable.search(text)
     return None if found is None else f"U+{ord(found[0]):04X}"
+
+
+@lru_cache(maxsize=4096)
+def settled(name: str) -> bool:
+    """Whether a name is in its normal form and can be read. The same few names are asked about in every vote."""
+    return normalised(name) == name and not unprintable(name)
 
 
 def shown(text: str) -> str:

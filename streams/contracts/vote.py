@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import re
 from itertools import accumulate
+from operator import attrgetter
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
-from streams.contracts.names import NAME_PATTERN, unprintable
+from streams.contracts.names import LABEL_PATTERN, NAME_PATTERN, normalised, settled, unprintable
 from streams.contracts.reasons import FIELD_REASONS, Reason
 
 MAX_RECORD_BYTES = 65_536
@@ -36,9 +37,8 @@ WINNER_NAMES = ("model_a", "model_b", "tie", "both_bad", "none")
 STYLE_FIELDS = ("tokens_a", "tokens_b", "headers_a", "headers_b", "lists_a", "lists_b", "bolds_a", "bolds_b")
 
 Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
-_PRINTABLE = {"pattern": NAME_PATTERN}
-ModelName = Annotated[str, Meta(min_length=1, max_length=128, extra_json_schema=_PRINTABLE)]
-BoardLabel = Annotated[str, Meta(max_length=64, extra_json_schema=_PRINTABLE)]
+ModelName = Annotated[str, Meta(min_length=1, max_length=128, extra_json_schema={"pattern": NAME_PATTERN})]
+BoardLabel = Annotated[str, Meta(max_length=64, extra_json_schema={"pattern": LABEL_PATTERN})]
 
 
 class Style(msgspec.Struct, gc=False, frozen=True):
@@ -54,14 +54,23 @@ class Style(msgspec.Struct, gc=False, frozen=True):
     bolds_b: Count
 
 
+class DedupTag(msgspec.Struct, gc=False, frozen=True):
+    """Whether a battle is in the sample that counts of those with the same prompt."""
+
+    sampled: Annotated[bool, Meta(extra_json_schema={"const": True})]
+
+
 class Vote(msgspec.Struct, gc=False, omit_defaults=True):
     """One record of the `votes` topic; names as in the public Arena data sets.
 
     Unknown fields are allowed and ignored; `null` in an optional field means absent, except
-    in `arena`.
+    in `arena`. The last five fields are in no ledger: each may only say that the record is one whole vote that counts.
     """
 
-    id: Annotated[str, Meta(min_length=1, max_length=64, description="Unique per vote; also the record key.")]
+    id: Annotated[
+        str,
+        Meta(min_length=1, max_length=64, description="Unique per vote within its arena; also the record key."),
+    ]
     model_a: ModelName
     model_b: ModelName
     winner: Annotated[
@@ -79,6 +88,27 @@ class Vote(msgspec.Struct, gc=False, omit_defaults=True):
     prompt_hash: Annotated[str, Meta(max_length=64)] | None = None
     p_pair: Annotated[float, Meta(gt=0, le=1, description="Probability with which this pair was drawn.")] | None = None
     style: Style | None = None
+    anony: (
+        Annotated[
+            bool,
+            Meta(
+                description="Whether the models' names were hidden; votes on named models do not count.",
+                extra_json_schema={"const": True},
+            ),
+        ]
+        | None
+    ) = None
+    count: Annotated[float, Meta(description="A record is one vote.", extra_json_schema={"const": 1})] | None = None
+    weight: Annotated[float, Meta(description="All votes weigh the same.", extra_json_schema={"const": 1})] | None = (
+        None
+    )
+    is_valid: Annotated[bool, Meta(extra_json_schema={"const": True})] | None = None
+    dedup_tag: DedupTag | None = None
+
+
+what_it_says = attrgetter("anony", "count", "weight", "is_valid", "dedup_tag")
+"""The fields in which a sender may say that a record is not one whole vote that counts."""
+SAYS_NOTHING = (None,) * 5
 
 
 class InvalidRecord(Exception):  # noqa: N818 -- it names the record, and the caller's next step is the dead letter
@@ -152,25 +182,37 @@ def _validation_reason(message: str) -> Reason:
     return FIELD_REASONS.get(path.group(1), Reason.INVALID_FIELD)
 
 
-def check_name(field: str, given: str | None) -> None:
-    """Refuse a name that people could not read; raises `InvalidRecord`. None is no name, and fine."""
-    if given is not None and (found := unprintable(given)):
-        raise InvalidRecord(
-            FIELD_REASONS.get(field, Reason.INVALID_FIELD), f"{field} holds the character {found}, which cannot be read"
-        )
+def read_name(field: str, given: str, longest: int, least: int = 1) -> str:
+    """Normal form of a name; raises `InvalidRecord` when it is empty or too long, or people could not read it."""
+    if settled(given):
+        return given
+    name = normalised(given)
+    if found := unprintable(name):
+        why = f"holds the character {found}, which cannot be read"
+    elif len(name) < least:
+        why = "holds nothing but blanks and marks that nobody sees"
+    elif len(name) > longest:
+        why = f"is longer than {longest} characters in its normal form"
+    else:
+        return name
+    raise InvalidRecord(FIELD_REASONS.get(field, Reason.INVALID_FIELD), f"{field} {why}")
 
 
-def check_vote(vote: Vote, arrived: float, ahead: float = FUTURE_SECONDS) -> None:
-    """Hold a decoded vote against the rules that types cannot express.
+def check_vote(
+    vote: Vote, arrived: float, ahead: float = FUTURE_SECONDS, renamed: dict[str, str] | None = None
+) -> None:
+    """Hold a decoded vote against the rules that types cannot express, and put its names into their normal form.
 
     Parameters
     ----------
     vote
-        As decoded.
+        As decoded; its names are changed in place.
     arrived
         Time at which the record arrived, epoch seconds (the broker's record time in the stream).
     ahead
         How far `tstamp` may lie behind that.
+    renamed
+        Gets each name that was not in its normal form, and that form.
 
     Raises
     ------
@@ -181,20 +223,56 @@ def check_vote(vote: Vote, arrived: float, ahead: float = FUTURE_SECONDS) -> Non
         raise InvalidRecord(Reason.INVALID_ARENA, f"arena {vote.arena[:40]!r} does not match {ARENA_PATTERN}")
     if vote.winner not in WINNERS:
         raise InvalidRecord(Reason.UNKNOWN_WINNER, f"winner {vote.winner[:40]!r} is none of {', '.join(WINNERS)}")
+    if not all(map(settled, _names(vote))):
+        _settle(vote, renamed)
     if vote.model_a == vote.model_b:
         raise InvalidRecord(Reason.SAME_MODEL, f"both sides are {vote.model_a!r}")
-    for name, given in (("model_a", vote.model_a), ("model_b", vote.model_b), ("language", vote.language)):
-        check_name(name, given)
-    for category in vote.categories or ():
-        check_name("categories", category)
     if not math.isfinite(vote.tstamp):
         raise InvalidRecord(Reason.INVALID_TSTAMP, "tstamp is not finite")
     if vote.tstamp > arrived + ahead:
         raise InvalidRecord(Reason.FUTURE_TSTAMP, f"tstamp is {vote.tstamp - arrived:.0f} s after its arrival")
+    if what_it_says(vote) != SAYS_NOTHING:
+        _check_whole(vote)
 
 
-def parse_vote(value: bytes | None, arrived: float, ahead: float = FUTURE_SECONDS) -> Vote:
-    """Decode and check one vote; `ahead` as in `check_vote`.
+def _names(vote: Vote) -> tuple[str, ...]:
+    return vote.model_a, vote.model_b, vote.language or "", *(vote.categories or ())
+
+
+def _settle(vote: Vote, renamed: dict[str, str] | None) -> None:
+    """Put the names of a vote into their normal form."""
+    given = _names(vote)
+    vote.model_a = read_name("model_a", vote.model_a, 128)
+    vote.model_b = read_name("model_b", vote.model_b, 128)
+    if vote.language:
+        vote.language = read_name("language", vote.language, 64, 0)
+    if vote.categories:
+        vote.categories = tuple([read_name("categories", each, 64, 0) for each in vote.categories])
+    if renamed is not None:
+        renamed.update((old, new) for old, new in zip(given, _names(vote), strict=True) if old != new)
+
+
+def _check_whole(vote: Vote) -> None:
+    """Refuse a record that says that it is not one whole vote that counts: to ignore that would count it wrongly."""
+    if vote.anony is False:
+        raise InvalidRecord(Reason.NOT_ANONYMOUS, "anony is false: a vote on models whose names were shown")
+    if vote.is_valid is False:
+        raise InvalidRecord(Reason.INVALID_FIELD, "is_valid is false: the arena itself does not count this vote")
+    if vote.dedup_tag is not None and not vote.dedup_tag.sampled:
+        raise InvalidRecord(
+            Reason.INVALID_FIELD, "dedup_tag.sampled is false: the arena itself does not count this vote"
+        )
+    for name, given in (("count", vote.count), ("weight", vote.weight)):
+        if given is not None and given != 1:
+            raise InvalidRecord(
+                Reason.INVALID_FIELD, f"{name} is {given:g}, but a record is one vote: send each with an id of its own"
+            )
+
+
+def parse_vote(
+    value: bytes | None, arrived: float, ahead: float = FUTURE_SECONDS, renamed: dict[str, str] | None = None
+) -> Vote:
+    """Decode and check one vote, its names in their normal form; `ahead` and `renamed` as in `check_vote`.
 
     >>> vote = b'{"id":"v1","model_a":"x","model_b":"y","winner":"tie","tstamp":1.0}'
     >>> parse_vote(vote, arrived=2.0).winner
@@ -205,5 +283,5 @@ def parse_vote(value: bytes | None, arrived: float, ahead: float = FUTURE_SECOND
     streams.contracts.vote.InvalidRecord: same_model: both sides are 'x'
     """
     vote: Vote = decode_json(_strict, value)
-    check_vote(vote, arrived, ahead)
+    check_vote(vote, arrived, ahead, renamed)
     return vote

@@ -18,17 +18,19 @@ from typing import get_type_hints
 import msgspec
 import numpy as np
 
-from streams.contracts.names import unprintable
+from streams.contracts.names import settled
 from streams.contracts.reasons import Reason
 from streams.contracts.vote import (
     FUTURE_SECONDS,
     MAX_DEPTH,
     MAX_RECORD_BYTES,
+    SAYS_NOTHING,
     InvalidRecord,
     Style,
     Vote,
     is_arena,
     parse_vote,
+    what_it_says,
 )
 from streams.intake.records import Records
 from streams.intake.refusals import NOBODY
@@ -142,7 +144,8 @@ def _fastest(records: Records) -> Decoded | None:
         return None
     if not all(map(is_arena, arenas)) or not (found.tstamp <= records.recorded / 1000 + FUTURE_SECONDS).all():
         return None
-    if any(map(unprintable, chain(found.words[MODEL_A], found.words[LANGUAGE], *sets))):
+    # A name out of its normal form, and one that cannot be read, are for the strict way.
+    if not all(map(settled, chain(found.words[MODEL_A], found.words[LANGUAGE], *sets))):
         return None
     codes = found.codes
     language, voter, prompt = (_worded(found, field) for field in (LANGUAGE, VOTER, PROMPT))
@@ -217,7 +220,8 @@ def _fast(records: Records) -> Decoded | None:
         rows.winner.max() == 255
         or (rows.model_a == rows.model_b).any()
         or not (rows.tstamp <= records.recorded / 1000 + FUTURE_SECONDS).all()
-        or any(map(unprintable, chain(rows.models, rows.languages, *rows.category_sets)))
+        or not all(map(settled, chain(rows.models, rows.languages, *rows.category_sets)))
+        or list(map(what_it_says, votes)).count(SAYS_NOTHING) < n
     ):
         return None
     return Decoded(ids, arenas, rows, [])

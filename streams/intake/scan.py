@@ -1,7 +1,8 @@
 """Votes as JSON, read by machine code straight into columns: the fastest of three ways, for the plainest of votes.
 
 It knows the part of JSON that programs write: ASCII without escapes, spaces for white space, each known field once, and
-beside them unknown ones that hold a string, a number or null. Of a fetch with anything else in it nothing is taken,
+beside them unknown ones that hold a string, a number or null. Fields that may say that a record is no ordinary vote are
+left to the next way, too. Of a fetch with anything else in it nothing is taken,
 and the next way decides; so nothing here needs to know why a record is refused. Strings are coded into dictionaries
 where they stand, so that each different one becomes an object once; arrays, style objects and `p_pair` are coded in the
 same way as they are written, and each different one is left to msgspec.
@@ -26,7 +27,8 @@ _FIELDS = (
 _LONGEST = (64, 128, 128, 16, 32, 32, 64, 64, 1 << 16, 64, 32, 1 << 16)
 """Bytes of a value, quotes not counted."""
 _REQUIRED = 1 << ID | 1 << MODEL_A | 1 << MODEL_B | 1 << WINNER | 1 << TSTAMP
-_NAMES, _NAME_AT = table(_FIELDS)
+_SAYS = (b"anony", b"count", b"weight", b"is_valid", b"dedup_tag")
+_NAMES, _NAME_AT = table(_FIELDS + _SAYS)
 _WINNERS, _WINNER_AT = table(tuple(word.encode() for word in WINNERS))
 _WINNER_CODES = np.array(list(WINNERS.values()), np.uint8)
 _MOST = np.array(_LONGEST, np.int64)
@@ -224,7 +226,9 @@ def _scan(text, eights, id_text, ids, slots, spans, counts, codes, winner, tstam
 
 @njit(cache=True)
 def _name(text, eights, at, end):  # type: ignore[no-untyped-def]
-    """Number of the field named behind `{` or `,`, -1 for an unknown one, and the place behind its colon or -1."""
+    """Number of the field named behind `{` or `,`, -1 for an unknown one, and the place behind its colon; -1 twice for
+    one that is not plain.
+    """
     at = skip(text, at + 1, end)
     if at >= end or text[at] != 34:
         return -1, -1
@@ -238,7 +242,7 @@ def _name(text, eights, at, end):  # type: ignore[no-untyped-def]
     for each in range(len(_NAME_AT) - 1):
         length = _NAME_AT[each + 1] - _NAME_AT[each]
         if length == last - first and same(eights, first, _NAMES, _NAME_AT[each], length):
-            return each, at + 1
+            return (each, at + 1) if each < len(_MOST) else (-1, -1)
     return -1, at + 1
 
 

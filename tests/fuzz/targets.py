@@ -32,7 +32,7 @@ from services.web.keys import InvalidKeyFile, Key, KeyRing, digest, parse_keys
 from services.web.protocol import Protocol
 from services.web.refusal import Refused
 from streams.contracts.model import model_key, parse_model
-from streams.contracts.names import unprintable
+from streams.contracts.names import normalised, unprintable
 from streams.contracts.vote import InvalidRecord, parse_vote
 from streams.intake.decode import decode, strict
 from streams.ledger.codec import Block, DamagedRecord, Notice, encode_block, encode_notice
@@ -55,6 +55,15 @@ RICH = body(
     style=STYLE,
 )
 PLAIN = body()
+ODD = body(
+    model_a="e\u0301 ",
+    model_b="\u200bx  y",
+    anony=True,
+    count=1,
+    weight=1.0,
+    is_valid=True,
+    dedup_tag={"sampled": True},
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +103,10 @@ def vote(value: bytes) -> bool:
     assert (read is not None) == (len(decoded.ids) == 2)
     if read is not None:
         other = json.loads(value)
-        assert (other["id"], other["model_a"], other["model_b"]) == (read.id, read.model_a, read.model_b)
+        names = tuple(normalised(other[side]) for side in ("model_a", "model_b"))
+        assert (other["id"], names) == (read.id, (read.model_a, read.model_b))
+        assert other.get("anony") in (True, None)
+        assert all(other.get(field) in (1, None) for field in ("count", "weight"))
         assert float(other["tstamp"]) == read.tstamp
         assert not any(map(unprintable, (read.model_a, read.model_b, read.language or "", *(read.categories or ()))))
     return read is not None
@@ -117,7 +129,7 @@ def model(value: bytes) -> bool:
     assert read.weight == 0 or 1e-9 <= read.weight <= 1e9
     assert not any(map(unprintable, (read.model, read.provider, read.family or "", read.reason or "")))
     other = json.loads(value)
-    assert (other["provider"], float(other["weight"])) == (read.provider, read.weight)
+    assert (normalised(other["provider"]), float(other["weight"])) == (read.provider, read.weight)
     return True
 
 
@@ -352,12 +364,10 @@ URLS = (
 CSV = b"id,model_a,model_b,winner,tstamp\nv1,x,y,model_a,1600000000\nv2,x,z,tie,1600000001.5\n"
 
 TARGETS = {
-    "votes": Target(near((PLAIN, RICH, body(winner="tie (bothbad)", model_a="é")), *NAMES), vote),
+    "votes": Target(near((PLAIN, RICH, ODD, body(winner="tie (bothbad)", model_a="é")), *NAMES), vote),
     "models": Target(near((json.dumps(DECLARED).encode(),), b"weight", b"5e-324", b"1.7e308", b"provider"), model),
     "ledger": Target(_ledger, ledger),
-    "bodies": Target(
-        near((PLAIN, b"[" + PLAIN + b"," + RICH + b"]", PLAIN + b"\n" + RICH + b"\n"), *NAMES), votes_body
-    ),
+    "bodies": Target(near((PLAIN, b"[" + PLAIN + b"," + ODD + b"]", PLAIN + b"\n" + RICH + b"\n"), *NAMES), votes_body),
     "drafts": Target(near((DRAFT,), b"apprise", b"slack://a/b/c", b"secret", b"whsec_"), draft),
     "urls": Target(
         near(URLS, b"@", b"#", b"?", b"//", b"0x7f.1", b"127.1", b"localhost", b"%00", b"[::1]", b"\\"), url

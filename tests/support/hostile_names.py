@@ -1,7 +1,7 @@
 """Names that a stranger could give a model: markup, mentions, links, formats and writing of every kind. All harmless.
 
-They do nothing where a name is text. `HOSTILE` are names that the doors take, and that must be shown as they are;
-`REFUSED` are names that no door takes.
+They do nothing where a name is text. `HOSTILE` are names that the doors take, in their normal form, and that must be
+shown as they are; `REFUSED` are names that no door takes.
 """
 
 from __future__ import annotations
@@ -9,8 +9,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-HOSTILE: list[str] = [json.loads(line) for line in Path(__file__).with_suffix(".jsonl").read_text().splitlines()]
+from streams.contracts.names import normalised
 
-_LETTERS = "\x00\x07\x08\t\n\r\x0b\x1b\x1f\x7f\x85\x9b\xad\u200b\u200e\u202e\u2028\u2029\u2066\ufeff\U000e0041"
+_WRITTEN = [json.loads(line) for line in Path(__file__).with_suffix(".jsonl").read_text().splitlines()]
+HOSTILE: list[str] = list(dict.fromkeys(map(normalised, _WRITTEN)))
+
+_LETTERS = "\x00\x07\x08\x1b\x7f\x9b\xad\u200e\u202e\u2066\U000e0041"
 _SEQUENCES = ("\x1b[31m", "\x1b[2J", "\x1b]0;", "\x9b31m", "\x1b(0")
 REFUSED = [*(f"gpt{letter}4" for letter in _LETTERS), *(f"{sequence}canary" for sequence in _SEQUENCES)]

@@ -19,6 +19,7 @@ from streams.contracts.dead_letter import REDRIVEN, DeadLetter
 from streams.contracts.keys import Keys
 from streams.contracts.metrics import Metrics
 from streams.contracts.model import Model, model_key, parse_model
+from streams.contracts.names import normalised
 from streams.contracts.reasons import Reason
 from streams.contracts.settings import documented
 from streams.contracts.topics import TOPICS
@@ -125,7 +126,7 @@ def accepts_vote(vote: Any) -> bool:
 
 
 def accepts_model(model: Any) -> bool:
-    key = model_key(str(model.get("arena")), str(model.get("model")))
+    key = model_key(str(model.get("arena")), normalised(str(model.get("model"))))
     try:
         parse_model(json.dumps(model).encode(), key, ARRIVED)
     except InvalidRecord:
@@ -135,8 +136,12 @@ def accepts_model(model: Any) -> bool:
 
 def texts(longest: int) -> st.SearchStrategy[str]:
     """Text around a limit: what is too long by one, and what is empty, come up often."""
-    return st.text(max_size=8) | st.sampled_from([longest - 1, longest, longest + 1]).flatmap(
-        lambda n: st.sampled_from(["x", "é", "𝕏"]).map(lambda letter: letter * n)
+    return (
+        st.text(max_size=8)
+        | st.text(st.sampled_from("a \n\x1b\u200b\xad\u0301"), max_size=4)
+        | st.sampled_from([longest - 1, longest, longest + 1]).flatmap(
+            lambda n: st.sampled_from(["x", "é", "𝕏"]).map(lambda letter: letter * n)
+        )
     )
 
 
@@ -161,6 +166,9 @@ votes = st.fixed_dictionaries(
         "prompt_hash": texts(64) | odd,
         "p_pair": st.floats(-0.5, 1.5) | odd,
         "style": st.fixed_dictionaries(dict.fromkeys(STYLE_FIELDS, counts)) | odd,
+        **dict.fromkeys(("anony", "is_valid"), odd),
+        **dict.fromkeys(("count", "weight"), st.sampled_from([1, 1.0, 0, 2, 0.5]) | odd),
+        "dedup_tag": st.fixed_dictionaries({}, optional={"sampled": odd, "high_freq": odd}) | odd,
         "unknown": odd,
     },
 )
@@ -183,6 +191,11 @@ models = st.fixed_dictionaries(
 )
 
 
+def differ(a: str, b: str) -> bool:
+    """What a schema cannot say of two names."""
+    return normalised(a) != normalised(b)
+
+
 def in_time(record: dict[str, Any]) -> bool:
     """What a schema cannot say of the time."""
     return record["tstamp"] <= ARRIVED + FUTURE_SECONDS
@@ -194,7 +207,7 @@ def test_the_vote_schema_says_what_the_decoder_does(changes: dict[str, Any], dro
     # One field in doubt at a time, most often: the rest is good, unless it is dropped.
     for field in changes:
         vote = good_vote(**{field: changes[field]})
-        expected = VOTE.is_valid(vote) and in_time(vote) and vote["model_a"] != vote["model_b"]
+        expected = VOTE.is_valid(vote) and in_time(vote) and differ(vote["model_a"], vote["model_b"])
         assert accepts_vote(vote) == expected, vote
     vote = {name: value for name, value in good_vote(**changes).items() if name not in dropped}
     if accepts_vote(vote):
@@ -266,6 +279,8 @@ def test_a_vote_without_a_required_field_is_invalid(field: str) -> None:
     "text",
     [
         json.dumps(good_vote(model_b="x")),
+        json.dumps(good_vote(model_b="x ")),
+        json.dumps(good_vote(model_b="\u0958" * 65)),
         json.dumps(good_vote(tstamp=ARRIVED + FUTURE_SECONDS + 1)),
         json.dumps(good_vote(style={**STYLE, "tokens_a": 1.0})),
         json.dumps(good_vote(unknown=["x" * 70_000])),
@@ -273,7 +288,17 @@ def test_a_vote_without_a_required_field_is_invalid(field: str) -> None:
         json.dumps(good_vote(voter="\ud800")),
         json.dumps(good_vote()).replace("{", '{"id": 5, ', 1),
     ],
-    ids=["same model", "future", "fraction", "too large", "too deep", "lone surrogate", "name twice"],
+    ids=[
+        "same model",
+        "same model and a blank",
+        "longer in its normal form",
+        "future",
+        "fraction",
+        "too large",
+        "too deep",
+        "lone surrogate",
+        "name twice",
+    ],
 )
 def test_what_the_schema_cannot_say_is_all_that_it_lets_pass(text: str) -> None:
     """Each of these is in the list in the schema's description."""

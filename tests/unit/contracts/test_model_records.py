@@ -76,9 +76,12 @@ def test_the_limits_are_inside(changes):
         ({"weight": 9.99e-10}, Reason.INVALID_FIELD),
         ({"weight": 1.001e9}, Reason.INVALID_FIELD),
         ({"provider": "o\x1brg"}, Reason.INVALID_FIELD),
-        ({"family": "\u202ex"}, Reason.INVALID_FIELD),
+        ({"family": "a\u202ex"}, Reason.INVALID_FIELD),
+        ({"provider": " \ufeff"}, Reason.INVALID_FIELD),
+        ({"model": " \u00ad"}, Reason.INVALID_MODEL),
+        ({"model": "\u0958" * 65}, Reason.INVALID_MODEL),
         ({"reason": "one\ntwo"}, Reason.INVALID_FIELD),
-        ({"model": "or\ng"}, Reason.INVALID_MODEL),
+        ({"model": "or\x1bg"}, Reason.INVALID_MODEL),
         ({"announced_at": -1}, Reason.INVALID_FIELD),
         ({"reason": "r" * 1025}, Reason.INVALID_FIELD),
         ({"tstamp": "now"}, Reason.INVALID_TSTAMP),
@@ -103,6 +106,17 @@ def test_an_empty_value_is_no_model():
 @pytest.mark.parametrize("key", [None, b"", b"text", b"text/", b"text/org", b"vision/org/x", b"text/org/x ", b"\xff/x"])
 def test_a_key_of_another_model_is_refused(key):
     assert reason_of(body(), key) is Reason.KEY_MISMATCH
+
+
+def test_names_are_read_in_their_normal_form():
+    model = parse_model(
+        body(model=" org/x\n", provider="o\u200brg ", family="cafe\u0301", reason=" as it is "), KEY, ARRIVED
+    )
+    assert (model.model, model.provider, model.family, model.reason) == ("org/x", "org", "caf\u00e9", " as it is ")
+
+
+def test_the_key_names_the_model_in_its_normal_form():
+    assert reason_of(body(model="org/x "), b"text/org/x ") is Reason.KEY_MISMATCH
 
 
 @pytest.mark.parametrize("model", ["x", "org/x", "/", "a//b", "é", "m" * 128, "𝕏" * 128])

@@ -3,7 +3,8 @@
 import pytest
 
 from streams.contracts.vote import BOTH_BAD, MAX_RECORD_BYTES, STYLE_FIELDS, WINNER_NAMES, WINNERS, parse_vote
-from tests.unit.intake.making import ARRIVED_MS, body
+from streams.intake.decode import decode
+from tests.unit.intake.making import ARRIVED_MS, as_records, body, columns
 
 ARRIVED = ARRIVED_MS / 1000
 LIMITS = {
@@ -34,8 +35,55 @@ def test_it_is_accepted(name):
 
 
 def test_null_means_absent():
-    names = ("voter", "language", "categories", "prompt_hash", "p_pair", "style")
+    names = (
+        "voter",
+        "language",
+        "categories",
+        "prompt_hash",
+        "p_pair",
+        "style",
+        "anony",
+        "count",
+        "weight",
+        "is_valid",
+    )
+    names += ("dedup_tag",)
     assert parse_vote(body(**dict.fromkeys(names)), ARRIVED) == parse_vote(body(), ARRIVED)
+
+
+def test_a_vote_may_say_that_it_is_one_whole_vote():
+    whole = {
+        "anony": True,
+        "count": 1,
+        "weight": 1.0,
+        "is_valid": True,
+        "dedup_tag": {"high_freq": False, "sampled": True},
+    }
+    pairs = [(b"v1", body(**whole)), (b"v2", body(id="v2"))]
+    assert parse_vote(pairs[0][1], ARRIVED).anony is True
+    assert columns(decode(as_records(pairs)).rows) == columns(decode(as_records([(b"v1", body()), pairs[1]])).rows)
+
+
+def test_names_are_counted_in_their_normal_form():
+    odd = {
+        "model_a": "\ufeffgpt\u200b-4 ",
+        "model_b": "cafe\u0301\u00a0  x",
+        "language": "en\n",
+        "categories": ["a\tb", " "],
+    }
+    normal = {"model_a": "gpt-4", "model_b": "caf\u00e9 x", "language": "en", "categories": ["a b", ""]}
+    renamed = {}
+    assert parse_vote(body(**odd), ARRIVED, renamed=renamed) == parse_vote(body(**normal), ARRIVED)
+    given = [odd["model_a"], odd["model_b"], odd["language"], *odd["categories"]]
+    assert renamed == dict(zip(given, ["gpt-4", "caf\u00e9 x", "en", "a b", ""], strict=True))
+    plain = {}
+    parse_vote(body(**normal), ARRIVED, renamed=plain)
+    assert plain == {}
+
+
+def test_what_is_no_name_stays_as_it_is():
+    vote = parse_vote(body(id=" v ", voter=" w ", prompt_hash="e\u0301"), ARRIVED)
+    assert (vote.id, vote.voter, vote.prompt_hash) == (" v ", " w ", "e\u0301")
 
 
 def test_unknown_fields_are_ignored():

@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import logging
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 
 import httpx
 import msgspec
@@ -237,6 +238,36 @@ async def test_a_model_is_declared_and_removed(gateway: Gateway) -> None:
     assert (topic, key) == ("isonomy.models", b"text/meta-llama/Llama-3-8b")
     assert parse_model(value, key, 4e9).weight == 1
     assert removal == (topic, key, None)
+
+
+async def test_a_name_is_declared_and_removed_in_its_normal_form(gateway: Gateway) -> None:
+    spelt = "/v1/arenas/text/models/gpt%20%20x%E2%80%8B%20"
+    for act in (partial(gateway.client.put, content=DECLARATION), gateway.client.delete):
+        response = await act(spelt)
+        assert (response.status_code, response.json()) == (202, {"arena": "text", "model": "gpt x"})
+    assert [key for _, key, _ in gateway.log.written] == [b"text/gpt x"] * 2
+
+
+async def test_a_record_from_before_the_normal_form_is_removed_as_it_was_written(gateway: Gateway) -> None:
+    response = await gateway.client.delete("/v1/arenas/text/models/gpt-4%20?as_written=true")
+    assert (response.status_code, response.json()["model"]) == (202, "gpt-4 ")
+    assert gateway.log.written == [("isonomy.models", b"text/gpt-4 ", None)]
+
+
+async def test_the_answer_tells_duplicates_and_names_that_are_counted_in_another_spelling(
+    gateway: Gateway, vote: MakeVote
+) -> None:
+    body = b"[" + b",".join([vote(model_a="gpt-4 "), vote(), vote(arena="code")]) + b"]"
+    answer = (await gateway.client.post(VOTES, content=body)).json()
+    assert answer == {"accepted": 3, "rejected": [], "duplicates": 1, "renamed": {"gpt-4 ": "gpt-4"}}
+    assert len(gateway.log.written) == 3
+
+
+async def test_a_vote_on_models_that_were_named_is_refused_and_said(gateway: Gateway, vote: MakeVote) -> None:
+    response = await gateway.client.post(VOTES, content=b"[" + vote(anony=False) + b"," + vote(anony=True) + b"]")
+    assert (response.status_code, response.json()["accepted"]) == (202, 1)
+    assert [(each["index"], each["reason"]) for each in response.json()["rejected"]] == [(0, "not_anonymous")]
+    assert gateway.count("isonomy_gateway_votes_total", outcome="not_anonymous") == 1
 
 
 async def test_a_declaration_that_cannot_be_used_is_refused(gateway: Gateway) -> None:

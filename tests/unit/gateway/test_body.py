@@ -91,6 +91,12 @@ BAD_FIELDS = [
     ({"categories": ["c"] * 9}, Reason.INVALID_FIELD),
     ({"style": {"tokens_a": 1}}, Reason.INVALID_FIELD),
     ({"prompt": "p" * 70_000}, Reason.TOO_LARGE),
+    ({"model_b": "x\u200b "}, Reason.SAME_MODEL),
+    ({"anony": False}, Reason.NOT_ANONYMOUS),
+    ({"count": 2}, Reason.INVALID_FIELD),
+    ({"weight": 0.5}, Reason.INVALID_FIELD),
+    ({"is_valid": False}, Reason.INVALID_FIELD),
+    ({"dedup_tag": {"sampled": False}}, Reason.INVALID_FIELD),
 ]
 
 
@@ -159,6 +165,23 @@ def test_more_items_than_one_request_may_have(body: bytes) -> None:
 def test_the_last_of_duplicate_names_counts_for_the_key_too(vote: MakeVote) -> None:
     value = vote()[:-1] + b',"id":"v2"}'
     assert read(value).records == [(b"v2", value)]
+
+
+def test_duplicates_are_those_of_an_arena_within_the_request(vote: MakeVote) -> None:
+    body = b"\n".join(
+        [vote(), vote(arena="code"), vote(arena="text"), vote(id="v2"), vote(winner="draw"), vote(id="v2")]
+    )
+    votes = read(body)
+    assert (len(votes.records), votes.duplicates()) == (5, 2)
+    assert votes.without({"text"}, str).duplicates() == 0
+    assert read(b"[" + b",".join([vote()] * 3) + b"]").duplicates() == 2
+
+
+def test_names_out_of_their_normal_form_are_listed_once_and_only_of_votes_that_are_taken(vote: MakeVote) -> None:
+    items = [vote(model_a="a "), vote(id="v2", model_a="a ", language="e\u0301n"), vote(model_a="b ", winner="draw")]
+    votes = read(b"\n".join(items))
+    assert votes.renamed == {"a ": "a", "e\u0301n": "\u00e9n"}
+    assert [value for _, value in votes.records] == items[:2], "what is written is what was sent"
 
 
 def test_arenas_are_listed_with_their_first_vote(vote: MakeVote) -> None:

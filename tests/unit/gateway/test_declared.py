@@ -6,6 +6,7 @@ import pytest
 from services.gateway.declared import key_of, read_model
 from services.web.refusal import Refused
 from streams.contracts.model import parse_model
+from streams.contracts.names import normalised
 from streams.contracts.reasons import Reason
 
 BODY = {"provider": "p", "license": "open_weight", "visibility": "public", "status": "active", "weight": 1.5}
@@ -36,6 +37,8 @@ def test_a_given_time_stays() -> None:
         (b"[]", Reason.NOT_AN_OBJECT, 422),
         (encoded(note="n" * 70_000), Reason.TOO_LARGE, 413),
         (encoded(arena="code"), Reason.INVALID_ARENA, 422),
+        (encoded(arena="text "), Reason.INVALID_ARENA, 422),
+        (encoded(model="n "), Reason.INVALID_MODEL, 422),
         (encoded(model=["m"]), Reason.INVALID_MODEL, 422),
         (encoded(weight=-1), Reason.INVALID_FIELD, 422),
         (encoded(status="new"), Reason.INVALID_FIELD, 422),
@@ -49,9 +52,15 @@ def test_declarations_that_cannot_be_used(body: bytes, reason: Reason, status: i
     assert (caught.value.reason, caught.value.status) == (reason, status)
 
 
-@pytest.mark.parametrize(("arena", "model"), [("Text", "m"), ("text", ""), ("text", "m" * 129)])
+def test_the_name_is_written_in_its_normal_form() -> None:
+    key, value = read_model(encoded(model="m\n"), "text", "\u200bm ", now=7.0)
+    assert (key, msgspec.json.decode(value)["model"]) == (b"text/m", "m")
+    assert parse_model(value, key, 7.0).model == "m"
+
+
+@pytest.mark.parametrize(("arena", "model"), [("Text", "m"), ("text", " \u200b"), ("text", ""), ("text", "m" * 129)])
 def test_paths_that_name_no_model(arena: str, model: str) -> None:
     with pytest.raises(Refused):
         read_model(encoded(), arena, model, now=7.0)
     with pytest.raises(Refused):
-        key_of(arena, model)
+        key_of(arena, normalised(model))

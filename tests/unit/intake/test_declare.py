@@ -25,6 +25,13 @@ def test_a_tombstone_names_its_model_by_the_key():
     assert (notice.arena, notice.name, notice.model, rejects) == ("text", "org/x", None, [])
 
 
+def test_a_name_has_its_normal_form_and_a_tombstone_means_the_key_as_it_is():
+    pairs = [(b"text/x", model(model="x ", provider="\u200borg")), (b"text/x ", model(model="x ")), (b"text/x ", None)]
+    notices, rejects = declare(as_records(pairs))
+    assert [(each.name, each.model and each.model.provider) for each in notices] == [("x", "org"), ("x ", None)]
+    assert [(reject.index, reject.reason) for reject in rejects] == [(1, Reason.KEY_MISMATCH)]
+
+
 def test_what_cannot_be_used_is_refused_and_the_rest_goes_on():
     pairs = [
         (b"text/x", b""),

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from streams.contracts.names import normalised
 from streams.contracts.vote import STYLE_FIELDS
 from streams.intake.decode import _fastest, decode, strict
 from streams.intake.letters import number
@@ -39,8 +40,10 @@ def test_agrees_with_the_strict_way_on_every_fetch(records):
                 "tstamp": st.floats(1.1e9, ARRIVED_MS / 1000) | st.integers(0, 10**9),
             },
             optional={
-                "language": plain_text | st.none(),
-                "categories": st.lists(plain_text.filter(lambda t: not set(t) & set("[]{}")), max_size=4),
+                "language": plain_text.map(normalised) | st.none(),
+                "categories": st.lists(
+                    plain_text.map(normalised).filter(lambda t: not set(t) & set("[]{}")), max_size=4
+                ),
                 "voter": plain_text,
                 "prompt_hash": plain_text,
                 "p_pair": st.floats(1e-3, 1),
@@ -57,6 +60,17 @@ def test_plain_votes_take_it(votes, separators):
     found = _fastest(as_records(pairs))
     assert found is not None
     assert meaning(found) == meaning(strict(as_records(pairs)))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"model_a": "x "}, {"model_b": " y"}, {"model_a": "a  b"}, {"language": "en "}, {"categories": ["a", " b"]},
+     {"count": 3}, {"weight": 0.5}, {"anony": False}, {"is_valid": False}, {"dedup_tag": None}],
+)  # fmt: skip
+def test_names_out_of_form_and_votes_that_are_none_are_left_to_the_strict_way(changes):
+    records = as_records([(b"v0", body(id="v0")), (b"v1", body(**changes))])
+    assert _fastest(records) is None
+    assert meaning(decode(records)) == meaning(strict(records))
 
 
 def test_numbers_are_the_nearest_floats():

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.sources import open_source
-from streams.contracts.names import unprintable
+from streams.contracts.names import normalised, unprintable
 from streams.contracts.vote import STYLE_FIELDS, Style, Vote, parse_vote
 
 NOW = 1_750_000_000.0
@@ -22,13 +22,14 @@ FIELDS = [field.name for field in msgspec.structs.fields(Vote)]
 
 # Empty text means absent in a table; JSON keeps the difference, no reader of votes does.
 words = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20)
-names = words.map(lambda text: "".join(each for each in text if not unprintable(each)) or "n")
+# In its normal form, in which it is read; letters in front of it must not grow together with it.
+names = words.map(lambda text: normalised("".join(each for each in text if not unprintable(each))) or "n")
 styles = st.builds(Style, **{name: st.integers(0, 2**31 - 1) for name in STYLE_FIELDS})
 votes = st.builds(
     Vote,
     id=words,
-    model_a=names.map("a".__add__),
-    model_b=names.map("b".__add__),
+    model_a=names.map("a/".__add__),
+    model_b=names.map("b/".__add__),
     winner=st.sampled_from(["model_a", "model_b", "tie", "both_bad", "none"]),
     # Times below 1e11: what a table holds beyond is taken for milliseconds.
     tstamp=st.floats(0, NOW),
