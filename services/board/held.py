@@ -10,6 +10,7 @@ import msgspec
 
 from services.board.document import Document
 from services.board.ordering import Rating, reorder
+from streams.contracts.judged import Judged
 from streams.contracts.stopped import Stopped
 from streams.contracts.view import OVERALL
 
@@ -30,6 +31,10 @@ class _Head(msgspec.Struct):
     as_of: float | None
     position: _Position
     models: list[msgspec.Raw]
+    battles: int | None = None
+    declares: bool | None = None
+    """Of the fairness view, as is the next one; both None where a worker published it that does not say."""
+    judged: list[Judged] | None = None
 
 
 class _Placed(msgspec.Struct):
@@ -178,21 +183,25 @@ class HeldArena:
             bodies.append(self.fairness.document.body)
         return max((position_of(body) or 0 for body in bodies), default=0)
 
+    @property
+    def judged(self) -> list[Judged] | None:
+        """Which detectors judge it, and why the others do not; None where nobody says."""
+        return self.fairness.head.judged if self.fairness else None
+
     def stops(self) -> list[dict[str, Any]]:
         """Which folds stand still, and since when; why is the operator's to know."""
         return [{"stage": fold, "since": stopped.since} for fold, stopped in self.stopped.items()]
 
     def summary(self, arena: str) -> dict[str, Any]:
-        """Line of the list of arenas; a number that only an unreadable view would tell is None."""
+        """Line of the list of arenas; what only a view would tell that is not there, or cannot be read, is None."""
         overall = self.boards.get(OVERALL)
-        none = None if OVERALL in self.unreadable else 0
-        silent = None if ALERTS in self.unreadable else 0
         return {
             "arena": arena,
             "boards": sorted(self.boards, key=lambda name: (name != OVERALL, name)),
-            "votes": overall.head.votes if overall else none,
-            "models": len(overall.head.models) if overall else none,
+            "votes": overall.head.votes if overall else None,
+            "models": len(overall.head.models) if overall else None,
             "as_of": overall.head.as_of if overall else None,
-            "alerts_firing": len(self.alerts.by_id) if self.alerts else silent,
+            "declares": self.fairness.head.declares if self.fairness else None,
+            "alerts_firing": len(self.alerts.by_id) if self.alerts else None,
             "stopped": self.stops(),
         }

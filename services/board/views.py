@@ -67,11 +67,15 @@ class Views:
             raise unreadable(FAIRNESS, arena)
         return held.fairness
 
-    def alerts(self, arena: str) -> HeldAlerts | None:
-        """The alerts of an arena that fire, if any were published; raises `Refused`."""
+    def alerts(self, arena: str) -> HeldAlerts:
+        """The alerts of an arena that fire; raises `Refused`: where none were published, nothing was judged."""
         held = self.arena(arena)
         if held.alerts is None and ALERTS in held.unreadable:
             raise unreadable(ALERTS, arena)  # no answer is better than one that says that all is well
+        if held.alerts is None:
+            raise Refused(
+                Refusal.NOT_FOUND, f"nothing was judged of arena {arena} yet, so whether alerts are due is unknown"
+            )
         return held.alerts
 
     def require_known(self) -> None:
