@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -10,9 +11,10 @@ import msgspec
 
 from services.board.document import Document
 from services.board.ordering import Rating, reorder
+from services.export.official import csv_of, day_of, rows_of
 from streams.contracts.judged import Judged
 from streams.contracts.stopped import Stopped
-from streams.contracts.view import OVERALL
+from streams.contracts.view import OVERALL, Board
 
 Lines = dict[str, msgspec.Raw]
 """JSON of a line by the name of its model."""
@@ -62,6 +64,9 @@ UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _named = msgspec.json.Decoder(_Named)
 _head = msgspec.json.Decoder(_Head)
 _placed = msgspec.json.Decoder(_Placed)
+_whole = msgspec.json.Decoder(Board)
+_UNSAFE = re.compile("[^A-Za-z0-9._-]+")
+"""What no name of a file should hold: names of boards are free text."""
 _alerts = msgspec.json.Decoder(_Alerts)
 _firing = msgspec.json.Decoder(Firing)
 
@@ -89,6 +94,7 @@ class HeldBoard:
     def __init__(self, text: bytes) -> None:
         self.document = Document(text)
         self._reordered: dict[Rating, Document] = {}
+        self._csv: dict[Rating, Document] = {}
 
     @cached_property
     def head(self) -> _Head:
@@ -111,6 +117,18 @@ class HeldBoard:
         found = self._reordered.get(rating)
         if found is None:
             found = self._reordered[rating] = Document(reorder(self.document.body, rating))
+        return found
+
+    def csv(self, rating: Rating) -> Document:
+        """The board by one rating, in the columns of the public leaderboard data set; raises one of `UNREADABLE`."""
+        found = self._csv.get(rating)
+        if found is None:
+            board = _whole.decode(self.document.body)
+            rows = rows_of(board, rating.value)
+            name = _UNSAFE.sub("_", f"{board.arena}-{board.board}-{day_of(board.as_of or 0.0) or 'undated'}.csv")
+            found = self._csv[rating] = Document(
+                csv_of(rows).encode(), b"text/csv; charset=utf-8; header=present", name
+            )
         return found
 
 

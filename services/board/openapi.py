@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from services.board.ordering import Rating
+from services.board.ordering import Form, Rating
 from services.board.state import Stream
 from services.web.answers import ErrorAnswer
 from services.web.described import error_described
@@ -107,6 +107,7 @@ def _paths() -> Document:
     model = {"type": "string", "minLength": 1, "maxLength": 128}
     board = _parameter("board", "query", {"type": "string", "default": "overall"})
     rating = _parameter("rating", "query", {"enum": [*map(str, Rating)], "default": "bt"})
+    form = _parameter("format", "query", {"enum": [*map(str, Form)], "default": "json"})
     status = _parameter("status", "query", {"enum": ["firing", "all"], "default": "firing"})
     limit = _parameter("limit", "query", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100})
     top = _parameter("top", "query", {"type": "integer", "minimum": 1, "maximum": 100, "default": 10})
@@ -115,7 +116,7 @@ def _paths() -> Document:
     paths = {
         "": _view("listArenas", "Arenas that have a published view", _ref("Arenas")),
         "/{arena}/leaderboard": _view(
-            "getLeaderboard", "One board, by one of its ratings", leaderboard, arena, board, rating
+            "getLeaderboard", "One board, by one of its ratings", leaderboard, arena, board, rating, form
         ),
         "/{arena}/models/{model}": _view(
             "getModel", "One model on every board", _ref("ModelPage"), arena, _parameter("model", "path", model)
@@ -136,6 +137,7 @@ def _paths() -> Document:
         ),
         "/{arena}/events": _view("listen", "What changes, as it changes", {"type": "string"}, arena, media=_SSE),
     }
+    paths["/{arena}/leaderboard"]["get"]["responses"]["200"]["content"]["text/csv"] = {"schema": {"type": "string"}}
     changed = _object(boards=_array(_STRING), ledger={"type": ["integer", "null"]})
     paths["/{arena}/events"]["get"] |= {
         "description": _EVENTS,

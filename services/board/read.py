@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from typing import Any
+from enum import StrEnum
+from typing import Any, TypeVar
 
 import msgspec
 from starlette.requests import Request
@@ -19,7 +20,7 @@ from services.board.held import FAIRNESS, UNREADABLE, HeldAlerts
 from services.board.histories import Histories
 from services.board.hub import Hub
 from services.board.kafka import Kafka
-from services.board.ordering import Rating
+from services.board.ordering import Form, Rating
 from services.board.past import PastAlerts
 from services.board.reply import reply
 from services.board.views import Views, missing
@@ -36,6 +37,9 @@ FEED_ALERTS = 200
 STATUSES = ("firing", "all")
 
 _encode = msgspec.json.Encoder().encode
+
+
+Word = TypeVar("Word", bound=StrEnum)
 
 
 class Read:
@@ -57,11 +61,13 @@ class Read:
 
     async def leaderboard(self, request: Request) -> Response:
         """GET /v1/arenas/{arena}/leaderboard."""
-        only(request, "board", "rating")
+        only(request, "board", "rating", "format")
         arena, name = request.path_params["arena"], request.query_params.get("board", OVERALL)
         board = self._views.board(arena, name)
         rating = one_of(Rating, "rating", request.query_params.get("rating", "bt"))
-        return self._reply(request, board.ordered(rating), arena, name)
+        form = one_of(Form, "format", request.query_params.get("format", "json"))
+        document = board.csv(rating) if form is Form.CSV else board.ordered(rating)
+        return self._reply(request, document, arena, name)
 
     async def model(self, request: Request) -> Response:
         """GET /v1/arenas/{arena}/models/{model}."""
@@ -178,7 +184,7 @@ def only(request: Request, *known: str) -> None:
             raise Refused(Refusal.INVALID_QUERY, f"{name} is given {given.count(name)} times: say it once")
 
 
-def one_of(kind: type[Rating], name: str, text: str) -> Rating:
+def one_of(kind: type[Word], name: str, text: str) -> Word:
     """Read a parameter that is one of a few words; raises `Refused`."""
     try:
         return kind(text)

@@ -112,7 +112,14 @@ async def test_what_is_not_there_is_404_and_names_what_is(running: TestBoard) ->
 
 @pytest.mark.parametrize(
     "query",
-    ["leaderboard?rating=glicko", "alerts?status=over", "alerts?limit=0", "alerts?limit=²", "history?top=1000"],
+    [
+        "leaderboard?rating=glicko",
+        "leaderboard?format=xml",
+        "alerts?status=over",
+        "alerts?limit=0",
+        "alerts?limit=²",
+        "history?top=1000",
+    ],
 )
 async def test_a_parameter_that_cannot_be_is_refused(running: TestBoard, query: str) -> None:
     answer = await running.get(f"/v1/arenas/text/{query}")
@@ -123,8 +130,8 @@ async def test_a_parameter_that_cannot_be_is_refused(running: TestBoard, query: 
     ("path", "named"),
     [
         ("/v1/arenas?arena=text", "there are none"),
-        (f"{LEADERBOARD}?bord=language:German", "there are: board, rating"),
-        (f"{LEADERBOARD}?category=coding&rating=elo", "there are: board, rating"),
+        (f"{LEADERBOARD}?bord=language:German", "there are: board, rating, format"),
+        (f"{LEADERBOARD}?category=coding&rating=elo", "there are: board, rating, format"),
         (f"{LEADERBOARD}?board=", "there is no board ''"),
         (f"{LEADERBOARD}?rating=bt&rating=elo", "rating is given 2 times"),
         ("/v1/arenas/text/models/ash?board=overall", "there are none"),
