@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -14,6 +15,7 @@ from services.board.ordering import Rating, reorder
 from services.export.official import csv_of, day_of, rows_of
 from streams.contracts.judged import Judged
 from streams.contracts.stopped import Stopped
+from streams.contracts.topics import FAIRNESS_GROUP, RATINGS_GROUP
 from streams.contracts.view import OVERALL, Board
 
 Lines = dict[str, msgspec.Raw]
@@ -189,6 +191,8 @@ class HeldArena:
     unreadable: dict[str, float] = field(default_factory=dict)
     """Views that Redis shows in a form that cannot be read here, and since when in monotonic time: what is held of
     them, if anything, is older."""
+    outrun: dict[str, float] = field(default_factory=dict)
+    """Folds whose view lacks battles that the other fold's view counts, and since when in monotonic time."""
 
     def ledger_of(self, board: str) -> int | None:
         """Up to where in the ledger a board counts."""
@@ -205,6 +209,31 @@ class HeldArena:
     def judged(self) -> list[Judged] | None:
         """Which detectors judge it, and why the others do not; None where nobody says."""
         return self.fairness.head.judged if self.fairness else None
+
+    def compare(self, published: Iterable[str], now: float, most_models: int) -> None:
+        """Hold the two folds' views against each other: both count the same battles, so the one that lacks some is old.
+
+        Parameters
+        ----------
+        published
+            Folds whose view was just taken in.
+        now
+            Monotonic time.
+        most_models
+            Models from which on a board leaves battles out.
+        """
+        board, fairness = self.boards.get(OVERALL), self.fairness
+        ours = {RATINGS_GROUP: board.head.battles if board else None}
+        ours[FAIRNESS_GROUP] = fairness.head.battles if fairness else None
+        full = board is not None and len(board.head.models) >= most_models
+        for fold, other in ((RATINGS_GROUP, FAIRNESS_GROUP), (FAIRNESS_GROUP, RATINGS_GROUP)):
+            mine, theirs = ours[fold], ours[other]
+            if mine is None or theirs is None or mine >= theirs or full:
+                self.outrun.pop(fold, None)
+            elif fold in published:
+                self.outrun[fold] = now  # it goes on, and is not there yet
+            else:
+                self.outrun.setdefault(fold, now)
 
     def stops(self) -> list[dict[str, Any]]:
         """Which folds stand still, and since when; why is the operator's to know."""

@@ -26,9 +26,9 @@ _JSON, _SSE = "application/json", "text/event-stream"
 _EVENTS = (
     "Events, each with an id: `board` {boards, ledger}: read these boards again; `fairness` {ledger}; `alert`: an "
     "alert that is new, changed or ended; `stopped` {stopped}: folds that cannot go on with this arena; `stream`: "
-    "whether the stream is live, behind or gone (first of all, and whenever it changes); `reset`: what was missed "
-    "cannot be told, read everything again. Who comes back with `Last-Event-ID` misses nothing. A comment comes every "
-    "15 seconds. A client that does not keep up is cut, and may come back."
+    "whether the stream of this arena is live, behind, stopped or gone (first of all, and whenever it changes); "
+    "`reset`: what was missed cannot be told, read everything again. Who comes back with `Last-Event-ID` misses "
+    "nothing. A comment comes every 15 seconds. A client that does not keep up is cut, and may come back."
 )
 
 
@@ -111,6 +111,7 @@ def _paths() -> Document:
     status = _parameter("status", "query", {"enum": ["firing", "all"], "default": "firing"})
     limit = _parameter("limit", "query", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100})
     top = _parameter("top", "query", {"type": "integer", "minimum": 1, "maximum": 100, "default": 10})
+    last = _parameter("last_event_id", "query", {"type": "string"})
     leaderboard = {"anyOf": [_ref("Board"), _ref("OrderedBoard")]}
     histories = {"anyOf": [_ref("ArenaHistory"), _ref("ModelHistory")]}
     paths = {
@@ -135,7 +136,7 @@ def _paths() -> Document:
             _parameter("model", "query", model),
             top,
         ),
-        "/{arena}/events": _view("listen", "What changes, as it changes", {"type": "string"}, arena, media=_SSE),
+        "/{arena}/events": _view("listen", "What changes, as it changes", {"type": "string"}, arena, last, media=_SSE),
     }
     paths["/{arena}/leaderboard"]["get"]["responses"]["200"]["content"]["text/csv"] = {"schema": {"type": "string"}}
     changed = _object(boards=_array(_STRING), ledger={"type": ["integer", "null"]})
