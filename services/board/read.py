@@ -50,7 +50,7 @@ class Read:
     ) -> None:
         self._views, self._hub, self._past, self._kafka = views, hub, past, kafka
         self._histories, self._public_url = histories, public_url
-        self._feeds: dict[str, tuple[tuple[HeldAlerts, int, str], Document]] = {}
+        self._feeds: dict[str, tuple[tuple[HeldAlerts | None, int, str], Document]] = {}
 
     async def arenas(self, request: Request) -> Response:
         """GET /v1/arenas."""
@@ -115,9 +115,8 @@ class Read:
         """GET /v1/arenas/{arena}/alerts.atom."""
         only(request)
         arena = request.path_params["arena"]
-        firing = self._views.alerts(arena)
-        judged = self._views.arena(arena).judged
-        made_of = (firing, self._past.taken, told(judged))
+        held = self._views.arena(arena)
+        made_of = (held.alerts, self._past.taken, told(held.judged))
         known = self._feeds.get(arena)
         if known is None or known[0] != made_of:
             alerts = _readable(arena, self._alerts(arena, ended=True)[:FEED_ALERTS])
@@ -148,7 +147,13 @@ class Read:
         return EventStream(self._hub, self._hub.join(arena, last))
 
     def _alerts(self, arena: str, ended: bool) -> list[bytes]:
-        """JSON of the alerts that fire, and of those that ended."""
+        """JSON of the alerts that fire, and of those that ended; raises `Refused` where nothing was judged.
+
+        Those that ended are told by Kafka, so they are there although nothing is published now: `judged` is null then.
+        """
+        held = self._views.arena(arena)
+        if ended and held.alerts is None and ALERTS_VIEW not in held.unreadable and (past := self._past.of(arena)):
+            return [*map(msgspec.Raw, past)]
         firing = self._views.alerts(arena).by_id
         return [*firing.values(), *(map(msgspec.Raw, self._past.of(arena, but=firing)) if ended else [])]
 

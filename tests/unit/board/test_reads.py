@@ -170,6 +170,11 @@ async def test_of_an_arena_that_nobody_judges_nothing_is_said_to_be_well(running
     for path in ("alerts", "alerts?status=all", "alerts.atom", "fairness"):
         answer = await running.get(f"/v1/arenas/alone/{path}")
         assert answer.status_code == 404, path
+    running.past.take(encode(alert(1, status=Status.RESOLVED, arena="alone")))
+    assert (await running.get("/v1/arenas/alone/alerts")).status_code == 404
+    ended = (await running.get("/v1/arenas/alone/alerts?status=all")).json()
+    assert ([each["status"] for each in ended["alerts"]], ended["judged"]) == (["resolved"], None)
+    assert "What was judged is not known." in (await running.get("/v1/arenas/alone/alerts.atom")).text
     line = (await running.get("/v1/arenas")).json()["arenas"][0]
     assert (line["arena"], line["alerts_firing"], line["declares"]) == ("alone", None, None)
     found = (await running.get("/v1/arenas/alone/models/ash")).json()
