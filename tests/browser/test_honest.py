@@ -105,6 +105,7 @@ def test_an_arena_that_stands_still_says_so_until_it_goes_on(stack: Stack, visit
         expect(notice).to_contain_text("Its boards stand still")
         expect(notice).to_contain_text("since 1 Jan")
         expect(page.locator("body")).not_to_contain_text("for this test")
+        expect(page.locator("#stream")).to_contain_text("Stopped")
         redis.delete(keys.stopped("still", "ratings"))
         redis.publish(keys.changed("still"), b'{"arena":"still","stopped":true}')
     expect(page.locator(".stopped-notice")).to_have_count(0)
