@@ -223,6 +223,7 @@ def redis_keys() -> str:
         "state": keys.state("<arena>", "<fold>"),
         "partition": keys.partition(0, "<fold>").replace(":0:", ":<partition>:"),
         "shown": keys.shown(0).replace(":0:", ":<partition>:"),
+        "lagging": keys.lagging(0).replace(":0:", ":<partition>:"),
     }
     known = {name for name, member in vars(Keys).items() if inspect.isfunction(member) or isinstance(member, property)}
     if undocumented := {name for name in known if not name.startswith("_")} - set(shown):

@@ -137,7 +137,7 @@ def create_board(
             for _, context, _ in more:
                 await stack.enter_async_context(context)
             teller = Teller(views, kafka, hub, metrics.board_age)
-            following = (Follow(reads, views, hub).run(), kafka.run(), teller.run(), hub.beat())
+            following = (Follow(reads, views, hub, settings.max_models).run(), kafka.run(), teller.run(), hub.beat())
             tasks = [asyncio.create_task(each) for each in following]
             try:
                 yield

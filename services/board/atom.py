@@ -21,8 +21,8 @@ _EPOCH = "1970-01-01T00:00:00Z"
 ET.register_namespace("", NAMESPACE)
 
 
-def feed(arena: str, alerts: Sequence[Alert], public_url: str) -> bytes:
-    """Lay out the feed, latest first.
+def feed(arena: str, alerts: Sequence[Alert], public_url: str, judged: str) -> bytes:
+    """Lay out the feed, latest first; `judged` says what was judged at all, or a feed without entries would say it.
 
     Ids are made of the alert's own, so they stay when the address of the board changes. Times are on the clock of the
     votes, as in the alerts.
@@ -32,7 +32,7 @@ def feed(arena: str, alerts: Sequence[Alert], public_url: str) -> bytes:
     root = ET.Element(_tag("feed"))
     _text(root, "id", _id("feed", arena))
     _text(root, "title", f"Alerts of the arena {arena}")
-    _text(root, "subtitle", "What the arena did against its own declared rules, as Isonomy found it")
+    _text(root, "subtitle", f"What the arena did against its own declared rules, as Isonomy found it. {judged}")
     _text(root, "updated", _time(updated(entries[0])) if entries else _EPOCH)
     ET.SubElement(root, _tag("link"), rel="self", href=f"{base}/v1/arenas/{quote(arena)}/alerts.atom")
     ET.SubElement(root, _tag("link"), rel="alternate", type="text/html", href=f"{base}/#/{quote(arena)}/alerts")

@@ -41,6 +41,8 @@ class Document:
         As it is sent to who takes no gzip.
     media_type
         Its Content-Type.
+    filename
+        What to call it where it is saved, in ASCII and without quotes; empty where it is shown.
 
     >>> document = Document(b"{}")
     >>> document.plain.etag == Document(b"{}").plain.etag != Document(b"[]").plain.etag
@@ -49,6 +51,7 @@ class Document:
 
     body: bytes
     media_type: bytes = b"application/json"
+    filename: str = ""
     _digest: bytes = field(init=False)
 
     def __post_init__(self) -> None:
@@ -85,6 +88,8 @@ class Document:
     def _form(self, body: bytes, etag: bytes, *more: tuple[bytes, bytes]) -> Form:
         unchanged = [(b"etag", etag), CACHE_CONTROL, _VARY, OPEN, _EXPOSED]
         about = [(b"content-type", self.media_type), (b"content-length", str(len(body)).encode()), *more]
+        if self.filename:
+            about.append((b"content-disposition", f'attachment; filename="{self.filename}"'.encode("ascii")))
         return Form(etag, body, about + unchanged, unchanged)
 
 

@@ -68,12 +68,16 @@ def question(path: str, query: bytes) -> tuple[str, str, Rating] | None:
 
     >>> question("/v1/arenas/text/leaderboard", b"board=language%3AGerman")
     ('text', 'language:German', <Rating.BT: 'bt'>)
+    >>> question("/v1/arenas/text/leaderboard", b"bord=language%3AGerman")  # the route refuses it
     """
     parts = path.split("/")
     if len(parts) != 5 or parts[:3] != ["", "v1", "arenas"] or parts[4] != "leaderboard":
         return None
     try:
-        given = dict(parse_qsl(query.decode("ascii"), keep_blank_values=True))
+        pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True)
+        given = dict(pairs)
+        if len(given) < len(pairs) or not given.keys() <= {"board", "rating"}:
+            return None
         rating = Rating(given.get("rating", Rating.BT))
     except ValueError:
         return None

@@ -22,6 +22,8 @@ from services.board.held import (
 from services.board.hub import Hub
 from services.board.source import Changes, Source, SourceAway
 from services.board.views import Views
+from streams.contracts.topics import FAIRNESS_GROUP, RATINGS_GROUP
+from streams.contracts.view import OVERALL
 
 log = logging.getLogger(__name__)
 
@@ -61,10 +63,12 @@ class Follow:
         What is kept.
     hub
         Who is told.
+    most_models
+        Models from which on a board leaves battles out.
     """
 
-    def __init__(self, source: Source, views: Views, hub: Hub) -> None:
-        self._source, self._views, self._hub = source, views, hub
+    def __init__(self, source: Source, views: Views, hub: Hub, most_models: int) -> None:
+        self._source, self._views, self._hub, self._most_models = source, views, hub, most_models
         self._unlisted: dict[tuple[str, str], float] = {}
         self._older: dict[tuple[str, str], float] = {}
         """Views of which Redis shows an older state than is held, and since when."""
@@ -183,12 +187,16 @@ class Follow:
         if changed and not first:
             newest = ledger if ledger is not None else max(filter(None, map(held.ledger_of, changed)), default=None)
             self._hub.tell(arena, "board", _encode({"boards": changed, "ledger": newest}))
-        if judged:
-            self._judge(arena, held, *texts[-2:], first=first)
+        published = {RATINGS_GROUP} if OVERALL in changed else set()
+        if judged and self._judge(arena, held, *texts[-2:], first=first):
+            published.add(FAIRNESS_GROUP)
+        held.compare(published, time.monotonic(), self._most_models)
 
-    def _judge(self, arena: str, held: HeldArena, fairness: bytes | None, alerts: bytes | None, *, first: bool) -> None:
+    def _judge(self, arena: str, held: HeldArena, fairness: bytes | None, alerts: bytes | None, *, first: bool) -> bool:
+        """Take in what is judged; whether the fairness view is another."""
         shares = None if fairness is None else HeldFairness(fairness)
-        if shares is not None and self._replaces(arena, FAIRNESS, held.fairness, shares):
+        changed = shares is not None and self._replaces(arena, FAIRNESS, held.fairness, shares)
+        if shares is not None and changed:
             held.fairness = shares
             if not first:
                 self._hub.tell(arena, "fairness", _encode({"ledger": shares.head.position.ledger}))
@@ -199,6 +207,7 @@ class Follow:
             for identity, raw in held.alerts.by_id.items():
                 if not first and before.get(identity) != raw:
                     self._hub.tell(arena, "alert", bytes(raw))
+        return changed
 
     def _replaces(self, arena: str, view: str, held: _View | None, shown: _View) -> bool:
         """Whether a view that Redis shows takes the place of what is held: not when it is older, for a while.

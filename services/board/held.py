@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -10,8 +12,11 @@ import msgspec
 
 from services.board.document import Document
 from services.board.ordering import Rating, reorder
+from services.export.official import csv_of, day_of, rows_of
+from streams.contracts.judged import Judged
 from streams.contracts.stopped import Stopped
-from streams.contracts.view import OVERALL
+from streams.contracts.topics import FAIRNESS_GROUP, RATINGS_GROUP
+from streams.contracts.view import OVERALL, Board
 
 Lines = dict[str, msgspec.Raw]
 """JSON of a line by the name of its model."""
@@ -30,6 +35,10 @@ class _Head(msgspec.Struct):
     as_of: float | None
     position: _Position
     models: list[msgspec.Raw]
+    battles: int | None = None
+    declares: bool | None = None
+    """Of the fairness view, as is the next one; both None where a worker published it that does not say."""
+    judged: list[Judged] | None = None
 
 
 class _Placed(msgspec.Struct):
@@ -57,6 +66,9 @@ UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _named = msgspec.json.Decoder(_Named)
 _head = msgspec.json.Decoder(_Head)
 _placed = msgspec.json.Decoder(_Placed)
+_whole = msgspec.json.Decoder(Board)
+_UNSAFE = re.compile("[^A-Za-z0-9._-]+")
+"""What no name of a file should hold: names of boards are free text."""
 _alerts = msgspec.json.Decoder(_Alerts)
 _firing = msgspec.json.Decoder(Firing)
 
@@ -84,6 +96,7 @@ class HeldBoard:
     def __init__(self, text: bytes) -> None:
         self.document = Document(text)
         self._reordered: dict[Rating, Document] = {}
+        self._csv: dict[Rating, Document] = {}
 
     @cached_property
     def head(self) -> _Head:
@@ -106,6 +119,18 @@ class HeldBoard:
         found = self._reordered.get(rating)
         if found is None:
             found = self._reordered[rating] = Document(reorder(self.document.body, rating))
+        return found
+
+    def csv(self, rating: Rating) -> Document:
+        """The board by one rating, in the columns of the public leaderboard data set; raises one of `UNREADABLE`."""
+        found = self._csv.get(rating)
+        if found is None:
+            board = _whole.decode(self.document.body)
+            rows = rows_of(board, rating.value)
+            name = _UNSAFE.sub("_", f"{board.arena}-{board.board}-{day_of(board.as_of or 0.0) or 'undated'}.csv")
+            found = self._csv[rating] = Document(
+                csv_of(rows).encode(), b"text/csv; charset=utf-8; header=present", name
+            )
         return found
 
 
@@ -166,6 +191,8 @@ class HeldArena:
     unreadable: dict[str, float] = field(default_factory=dict)
     """Views that Redis shows in a form that cannot be read here, and since when in monotonic time: what is held of
     them, if anything, is older."""
+    outrun: dict[str, float] = field(default_factory=dict)
+    """Folds whose view lacks battles that the other fold's view counts, and since when in monotonic time."""
 
     def ledger_of(self, board: str) -> int | None:
         """Up to where in the ledger a board counts."""
@@ -178,21 +205,50 @@ class HeldArena:
             bodies.append(self.fairness.document.body)
         return max((position_of(body) or 0 for body in bodies), default=0)
 
+    @property
+    def judged(self) -> list[Judged] | None:
+        """Which detectors judge it, and why the others do not; None where nobody says."""
+        return self.fairness.head.judged if self.fairness else None
+
+    def compare(self, published: Iterable[str], now: float, most_models: int) -> None:
+        """Hold the two folds' views against each other: both count the same battles, so the one that lacks some is old.
+
+        Parameters
+        ----------
+        published
+            Folds whose view was just taken in.
+        now
+            Monotonic time.
+        most_models
+            Models from which on a board leaves battles out.
+        """
+        board, fairness = self.boards.get(OVERALL), self.fairness
+        ours = {RATINGS_GROUP: board.head.battles if board else None}
+        ours[FAIRNESS_GROUP] = fairness.head.battles if fairness else None
+        full = board is not None and len(board.head.models) >= most_models
+        for fold, other in ((RATINGS_GROUP, FAIRNESS_GROUP), (FAIRNESS_GROUP, RATINGS_GROUP)):
+            mine, theirs = ours[fold], ours[other]
+            if mine is None or theirs is None or mine >= theirs or full:
+                self.outrun.pop(fold, None)
+            elif fold in published:
+                self.outrun[fold] = now  # it goes on, and is not there yet
+            else:
+                self.outrun.setdefault(fold, now)
+
     def stops(self) -> list[dict[str, Any]]:
         """Which folds stand still, and since when; why is the operator's to know."""
         return [{"stage": fold, "since": stopped.since} for fold, stopped in self.stopped.items()]
 
     def summary(self, arena: str) -> dict[str, Any]:
-        """Line of the list of arenas; a number that only an unreadable view would tell is None."""
+        """Line of the list of arenas; what only a view would tell that is not there, or cannot be read, is None."""
         overall = self.boards.get(OVERALL)
-        none = None if OVERALL in self.unreadable else 0
-        silent = None if ALERTS in self.unreadable else 0
         return {
             "arena": arena,
             "boards": sorted(self.boards, key=lambda name: (name != OVERALL, name)),
-            "votes": overall.head.votes if overall else none,
-            "models": len(overall.head.models) if overall else none,
+            "votes": overall.head.votes if overall else None,
+            "models": len(overall.head.models) if overall else None,
             "as_of": overall.head.as_of if overall else None,
-            "alerts_firing": len(self.alerts.by_id) if self.alerts else silent,
+            "declares": self.fairness.head.declares if self.fairness else None,
+            "alerts_firing": len(self.alerts.by_id) if self.alerts else None,
             "stopped": self.stops(),
         }

@@ -25,6 +25,8 @@ CLIENT_SECONDS = 30.0
 MOST_CLIENTS = 5_000
 HEARTBEAT_SECONDS = 15.0
 HEARTBEAT = b": still here\n\n"
+UNKNOWN_STATE = b'{"state":"connecting","since":0}'
+"""Of an arena that nobody has looked at yet: a quarter of a second."""
 
 
 class Over(Enum):
@@ -98,7 +100,7 @@ class Hub:
         self._number = 0
         self._rings: dict[str, _Ring] = {}
         self._stopped = False
-        self._state = b"{}"
+        self._states: dict[str, bytes] = {}
 
     def tell(self, arena: str, kind: str, data: bytes) -> None:
         """Hand an event to the arena's clients, now or when they come back."""
@@ -108,11 +110,15 @@ class Hub:
         ring.keep(self._number, text)
         self._offer(ring, text)
 
-    def tell_state(self, state: bytes) -> None:
-        """Hand the state of the stream to everyone; who comes later is told it first."""
-        self._state = state
-        for arena in self._rings:
+    def tell_state(self, arena: str, state: bytes) -> None:
+        """Hand the state of an arena's stream to everyone who listens; who comes later is told it first."""
+        self._states[arena] = state
+        if arena in self._rings:
             self.tell(arena, "stream", state)
+
+    def forget_state(self, arena: str) -> None:
+        """Know no state of an arena that is gone."""
+        self._states.pop(arena, None)
 
     def join(self, arena: str, last: str | None = None) -> Client:
         """Begin a stream: what was missed since event `last` (or `reset`, when that cannot be said), then what comes.
@@ -130,7 +136,7 @@ class Hub:
         if last:
             missed = self._missed(ring, last)
             first += [event("reset", b"{}", newest)] if missed is None else missed
-        first.append(event("stream", self._state, newest))
+        first.append(event("stream", self._states.get(arena, UNKNOWN_STATE), newest))
         client = Client(arena, first, len(first) + CLIENT_EVENTS)
         client.since = time.monotonic()
         ring.clients.add(client)

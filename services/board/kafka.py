@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaError
 
 from services.board.held import UNREADABLE
 from services.board.hub import Hub
-from services.board.lag import Lag
+from services.board.lag import FoldLag, Lag
 from services.board.past import PastAlerts
 from services.board.source import Source, SourceAway
 from services.board.views import Views
@@ -35,14 +35,15 @@ class Kafka(Protocol):
     """What is known of Kafka.
 
     `away` says why it is not followed (`None` while it is), `asked` whether it was ever tried, `unreadable` which batch
-    of the topic `alerts` ends the reading of it, and `lag` for how many seconds the votes have been waiting that are on
-    no board in Redis (`None` when unknown).
+    of the topic `alerts` ends the reading of it.
     """
 
     away: str | None
     unreadable: str | None
     asked: bool
-    lag: float | None
+
+    def lag_of(self, arena: str, now: float) -> float | None:
+        """For how many seconds votes have been waiting that are on no board of an arena; None when unknown."""
 
     async def run(self) -> None:
         """Follow, for ever."""
@@ -70,11 +71,16 @@ class KafkaFollower:
         self._views, self._source = views, source
         self._options = aiokafka_options(settings)
         self._since = time.time()
-        self._intake, self._fold = Lag(), Lag()
+        self._intake, self._fold = Lag(), FoldLag()
+        self._waiting: float | None = None
+        """For how many seconds intake has had something to do: whose votes these are nobody has looked yet."""
         self.away: str | None = "Kafka was not reached yet"
         self.unreadable: str | None = None
         self.asked = False
-        self.lag: float | None = None
+
+    def lag_of(self, arena: str, now: float) -> float | None:
+        """How long votes wait; see `Kafka`."""
+        return None if self._waiting is None else max(self._waiting, self._fold.of(arena, now))
 
     async def run(self) -> None:
         """Follow, for ever."""
@@ -151,30 +157,30 @@ class KafkaFollower:
         votes = _partitions(topics, self._settings.topic(VOTES.name))
         ledger = _partitions(topics, self._settings.topic(LEDGER.name))
         if not votes:
-            self.lag = None
+            self._waiting = None
             return
         async with asyncio.timeout(ANSWER_SECONDS):
             ends = await consumer.end_offsets([*votes, *ledger])
             known = await admin.list_consumer_group_offsets(self._settings.group(INTAKE_GROUP), partitions=votes)
         now = time.monotonic()
         committed = {at.partition: max(0, known[at].offset) for at in votes if at in known}
-        waiting = self._intake.look(now, {at.partition: ends[at] for at in votes}, committed)
-        self.lag = max(waiting, await self._shown(now, {at.partition: ends[at] for at in ledger}))
+        self._waiting = self._intake.look(now, {at.partition: ends[at] for at in votes}, committed)
+        await self._look_at_ledger(now, {at.partition: ends[at] for at in ledger})
 
-    async def _shown(self, now: float, ends: dict[int, int]) -> float:
-        """Seconds for which the ledger has had something that is on no board; 0 when Redis does not say."""
+    async def _look_at_ledger(self, now: float, ends: dict[int, int]) -> None:
         try:
             shown = await self._source.shown(ends)
         except SourceAway:  # whoever follows Redis says so
-            return 0.0
-        self._views.ledger.ends, self._views.ledger.shown = ends, shown
-        return self._fold.look(now, ends, shown)
+            return
+        whole = {partition: each.whole for partition, each in shown.items()}
+        self._views.ledger.ends, self._views.ledger.shown = ends, whole
+        self._fold.look(now, ends, shown)
 
     def _set_away(self, away: str | None) -> None:
         if not self.asked or (away is None) != (self.away is None):
             log.log(logging.INFO if away is None else logging.ERROR, "%s", away or "Kafka is followed")
         if away is not None:
-            self.lag = None
+            self._waiting = None
         self.away, self.asked = away, True
 
 

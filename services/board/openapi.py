@@ -8,12 +8,13 @@ from typing import Any
 
 import msgspec
 
-from services.board.ordering import Rating
+from services.board.ordering import Form, Rating
 from services.board.state import Stream
 from services.web.answers import ErrorAnswer
 from services.web.described import error_described
 from streams.contracts.alert import Alert
 from streams.contracts.history import ArenaHistory, ModelHistory
+from streams.contracts.judged import Judged
 from streams.contracts.topics import FAIRNESS_GROUP, RATINGS_GROUP
 from streams.contracts.view import Board
 from streams.contracts.vote import ARENA_PATTERN
@@ -25,16 +26,17 @@ _JSON, _SSE = "application/json", "text/event-stream"
 _EVENTS = (
     "Events, each with an id: `board` {boards, ledger}: read these boards again; `fairness` {ledger}; `alert`: an "
     "alert that is new, changed or ended; `stopped` {stopped}: folds that cannot go on with this arena; `stream`: "
-    "whether the stream is live, behind or gone (first of all, and whenever it changes); `reset`: what was missed "
-    "cannot be told, read everything again. Who comes back with `Last-Event-ID` misses nothing. A comment comes every "
-    "15 seconds. A client that does not keep up is cut, and may come back."
+    "whether the stream of this arena is live, behind, stopped or gone (first of all, and whenever it changes); "
+    "`reset`: what was missed cannot be told, read everything again. Who comes back with `Last-Event-ID` misses "
+    "nothing. A comment comes every 15 seconds. A client that does not keep up is cut, and may come back."
 )
 
 
 def openapi(added: Sequence[tuple[Document, Document]] = ()) -> Document:
     """Whole document, ready for JSON; `added` are paths and schemas of others, whose security scheme is `key`."""
     _, schemas = msgspec.json.schema_components(
-        [Board, Alert, ModelHistory, ArenaHistory, Stream, ErrorAnswer], ref_template="#/components/schemas/{name}"
+        [Board, Alert, Judged, ModelHistory, ArenaHistory, Stream, ErrorAnswer],
+        ref_template="#/components/schemas/{name}",
     )
     schemas |= {
         "Arenas": _object(arenas=_array(_ref("ArenaLine"))),
@@ -43,6 +45,10 @@ def openapi(added: Sequence[tuple[Document, Document]] = ()) -> Document:
             boards=_array(_STRING),
             votes=_COUNT_OR_NULL,
             models=_COUNT_OR_NULL,
+            declares={
+                "type": ["boolean", "null"],
+                "description": "Whether the arena declares its models; where it does not, little can be judged.",
+            },
             as_of={"type": ["number", "null"], "description": "Newest record time counted, epoch seconds."},
             alerts_firing=_COUNT_OR_NULL,
             stopped=_STOPPED,
@@ -58,7 +64,8 @@ def openapi(added: Sequence[tuple[Document, Document]] = ()) -> Document:
             model=_STRING,
             boards={"type": "object", "additionalProperties": _ref("RatedModel")},
             fairness={"oneOf": [{"type": "object"}, {"type": "null"}]},
-            alerts=_array(_ref("Alert")),
+            alerts={"oneOf": [_array(_ref("Alert")), {"type": "null"}], "description": "Null: nothing was judged yet."},
+            judged=_JUDGED,
         ),
         "Fairness": {
             "type": "object",
@@ -70,6 +77,7 @@ def openapi(added: Sequence[tuple[Document, Document]] = ()) -> Document:
                 status={"enum": ["firing", "all"]},
                 total={**_COUNT, "description": "How many there are, `limit` aside."},
                 alerts=_array(_ref("Alert")),
+                judged=_JUDGED,
             )
         },
     }
@@ -99,15 +107,17 @@ def _paths() -> Document:
     model = {"type": "string", "minLength": 1, "maxLength": 128}
     board = _parameter("board", "query", {"type": "string", "default": "overall"})
     rating = _parameter("rating", "query", {"enum": [*map(str, Rating)], "default": "bt"})
+    form = _parameter("format", "query", {"enum": [*map(str, Form)], "default": "json"})
     status = _parameter("status", "query", {"enum": ["firing", "all"], "default": "firing"})
     limit = _parameter("limit", "query", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100})
     top = _parameter("top", "query", {"type": "integer", "minimum": 1, "maximum": 100, "default": 10})
+    last = _parameter("last_event_id", "query", {"type": "string"})
     leaderboard = {"anyOf": [_ref("Board"), _ref("OrderedBoard")]}
     histories = {"anyOf": [_ref("ArenaHistory"), _ref("ModelHistory")]}
     paths = {
         "": _view("listArenas", "Arenas that have a published view", _ref("Arenas")),
         "/{arena}/leaderboard": _view(
-            "getLeaderboard", "One board, by one of its ratings", leaderboard, arena, board, rating
+            "getLeaderboard", "One board, by one of its ratings", leaderboard, arena, board, rating, form
         ),
         "/{arena}/models/{model}": _view(
             "getModel", "One model on every board", _ref("ModelPage"), arena, _parameter("model", "path", model)
@@ -126,8 +136,9 @@ def _paths() -> Document:
             _parameter("model", "query", model),
             top,
         ),
-        "/{arena}/events": _view("listen", "What changes, as it changes", {"type": "string"}, arena, media=_SSE),
+        "/{arena}/events": _view("listen", "What changes, as it changes", {"type": "string"}, arena, last, media=_SSE),
     }
+    paths["/{arena}/leaderboard"]["get"]["responses"]["200"]["content"]["text/csv"] = {"schema": {"type": "string"}}
     changed = _object(boards=_array(_STRING), ledger={"type": ["integer", "null"]})
     paths["/{arena}/events"]["get"] |= {
         "description": _EVENTS,
@@ -155,7 +166,11 @@ _COUNT: Document = {"type": "integer", "minimum": 0}
 _COUNT_OR_NULL: Document = {
     "type": ["integer", "null"],
     "minimum": 0,
-    "description": "`null` while what says it cannot be read: a worker of another version published it.",
+    "description": "`null` while it is unknown: nothing that says it was published, or it cannot be read here.",
+}
+_JUDGED: Document = {
+    "oneOf": [{"type": "array", "items": {"$ref": "#/components/schemas/Judged"}}, {"type": "null"}],
+    "description": "Which detectors judge this arena now, and why the others do not; null: that is not known.",
 }
 _STOPPED: Document = {
     "type": "array",
@@ -170,8 +185,8 @@ _STOPPED: Document = {
     },
 }
 _MEANING = {
-    400: "A parameter has a value that it cannot have.",
-    404: "There is no such arena, board or model; `detail` names what there is.",
+    400: "There is no such parameter, or it has a value that it cannot have; `detail` names what there is.",
+    404: "There is no such arena, board or model, and `detail` names what there is; or nothing of it was judged yet.",
     503: "Nothing is known yet: Redis is away, or empty while the ledger is not. Retry-After says when to try again.",
 }
 _NOT_MODIFIED = {"description": "What If-None-Match names is still so."}
@@ -185,7 +200,7 @@ def _view(name: str, summary: str, schema: Document, *parameters: Document, medi
     if cached:
         answer["headers"] = {"ETag": {"schema": _STRING}, "Age": _STALE}
         responses["304"] = _NOT_MODIFIED
-    if any(each["in"] == "query" for each in parameters):
+    if parameters or cached:
         responses["400"] = _error(400)
     if parameters:
         responses["404"] = _error(404)

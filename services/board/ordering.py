@@ -1,4 +1,4 @@
-"""One board by another rating: the same lines in another order. Pure."""
+"""How a board may be asked for: by another rating (the same lines in another order), and in which form. Pure."""
 
 from __future__ import annotations
 
@@ -17,6 +17,15 @@ class Rating(StrEnum):
     """Davidson's model: ties counted as ties."""
     ELO = "elo"
     """Elo, which depends on the order of the votes."""
+
+
+class Form(StrEnum):
+    """How a leaderboard is written."""
+
+    JSON = "json"
+    """As it was published."""
+    CSV = "csv"
+    """In the columns of the public leaderboard data set."""
 
 
 class _Line(msgspec.Struct):

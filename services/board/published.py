@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeVar
 import msgspec
 
 from services.board.held import UNREADABLE
-from streams.contracts.alert import Alert
+from streams.contracts.alert import Alert, Kind
 from streams.contracts.view import Board
 
 
@@ -25,26 +25,26 @@ class Published(NamedTuple):
 
 
 class JudgedModel(msgspec.Struct):
-    """A line of the fairness view."""
+    """A line of the fairness view; null is what nobody could know, and makes no series."""
 
     model: str
     provider: str | None
     license: str | None
     state: str
-    declared_share_of_battles: float
-    share_of_battles: float
+    declared_share_of_battles: float | None
+    share_of_battles: float | None
     battles: int
-    log10_e: float
-    log10_e_removal: float
+    log10_e: float | None
+    log10_e_removal: float | None
 
 
 class Group(msgspec.Struct):
     """A provider or licence class."""
 
     name: str
-    declared_share_of_battles: float
-    share_of_battles: float
-    log10_e: float
+    declared_share_of_battles: float | None
+    share_of_battles: float | None
+    log10_e: float | None
 
 
 class Levels(msgspec.Struct):
@@ -57,30 +57,38 @@ class Levels(msgspec.Struct):
 class Policy(msgspec.Struct):
     """The policy as a whole."""
 
-    log10_e: float
-    log10_e_max: float
+    log10_e: float | None
+    log10_e_max: float | None
 
 
 class Inequality(msgspec.Struct):
     """Of the providers' shares."""
 
-    gini: float
-    hhi: float
+    gini: float | None
+    hhi: float | None
+
+
+class Detector(msgspec.Struct):
+    """Whether the detector of a kind judges now."""
+
+    kind: Kind
+    judged: bool
 
 
 class Fairness(msgspec.Struct):
-    """The fairness view."""
+    """The fairness view; `judged` is empty where a worker published it that does not say."""
 
     declares: bool
     outage: bool
-    levels: Levels
-    policy: Policy
-    counts: dict[str, int]
-    removals: list[str]
+    levels: Levels | None
+    policy: Policy | None
+    counts: dict[str, int | None]
+    removals: list[str] | None
     models: list[JudgedModel]
     providers: list[Group]
     licenses: list[Group]
     inequality: Inequality
+    judged: list[Detector] = []
 
 
 class Firing(msgspec.Struct):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from typing import Any
+from enum import StrEnum
+from typing import Any, TypeVar
 
 import msgspec
 from starlette.requests import Request
@@ -19,12 +20,13 @@ from services.board.held import FAIRNESS, UNREADABLE, HeldAlerts
 from services.board.histories import Histories
 from services.board.hub import Hub
 from services.board.kafka import Kafka
-from services.board.ordering import Rating
+from services.board.ordering import Form, Rating
 from services.board.past import PastAlerts
 from services.board.reply import reply
 from services.board.views import Views, missing
 from services.web.refusal import Refusal, Refused
 from streams.contracts.alert import Alert, decode_alert
+from streams.contracts.judged import told
 from streams.contracts.view import OVERALL
 
 log = logging.getLogger(__name__)
@@ -32,8 +34,12 @@ log = logging.getLogger(__name__)
 MOST_ALERTS, ALERTS = 1_000, 100
 """Alerts of one answer: at most, and when nothing is said."""
 FEED_ALERTS = 200
+STATUSES = ("firing", "all")
 
 _encode = msgspec.json.Encoder().encode
+
+
+Word = TypeVar("Word", bound=StrEnum)
 
 
 class Read:
@@ -44,23 +50,28 @@ class Read:
     ) -> None:
         self._views, self._hub, self._past, self._kafka = views, hub, past, kafka
         self._histories, self._public_url = histories, public_url
-        self._feeds: dict[str, tuple[tuple[HeldAlerts | None, int], Document]] = {}
+        self._feeds: dict[str, tuple[tuple[HeldAlerts | None, int, str], Document]] = {}
 
     async def arenas(self, request: Request) -> Response:
         """GET /v1/arenas."""
+        only(request)
         self._views.require_known()
         lines = [held.summary(arena) for arena, held in sorted(self._views.arenas.items())]
         return self._answer(request, {"arenas": lines})
 
     async def leaderboard(self, request: Request) -> Response:
         """GET /v1/arenas/{arena}/leaderboard."""
+        only(request, "board", "rating", "format")
         arena, name = request.path_params["arena"], request.query_params.get("board", OVERALL)
         board = self._views.board(arena, name)
         rating = one_of(Rating, "rating", request.query_params.get("rating", "bt"))
-        return self._reply(request, board.ordered(rating), arena, name)
+        form = one_of(Form, "format", request.query_params.get("format", "json"))
+        document = board.csv(rating) if form is Form.CSV else board.ordered(rating)
+        return self._reply(request, document, arena, name)
 
     async def model(self, request: Request) -> Response:
         """GET /v1/arenas/{arena}/models/{model}."""
+        only(request)
         arena, model = request.path_params["arena"], request.path_params["model"]
         held = self._views.arena(arena)
         boards = {}
@@ -72,17 +83,13 @@ class Read:
         if not boards and line is None:
             known = held.boards[OVERALL].lines if OVERALL in held.boards else {}
             raise missing("model", model, known, f" in arena {arena}")
-        firing = self._views.alerts(arena)
-        alerts = firing.of(model) if firing else []
-        return self._answer(
-            request,
-            {"arena": arena, "model": model, "boards": boards, "fairness": line, "alerts": alerts},
-            arena,
-            OVERALL,
-        )
+        alerts = self._views.alerts(arena).of(model) if held.alerts or ALERTS_VIEW in held.unreadable else None
+        content = {"arena": arena, "model": model, "boards": boards, "fairness": line, "alerts": alerts}
+        return self._answer(request, {**content, "judged": held.judged}, arena, OVERALL)
 
     async def fairness(self, request: Request) -> Response:
         """GET /v1/arenas/{arena}/fairness."""
+        only(request)
         arena = request.path_params["arena"]
         fairness = self._views.fairness(arena)
         if fairness is None:
@@ -91,39 +98,46 @@ class Read:
 
     async def alerts(self, request: Request) -> Response:
         """GET /v1/arenas/{arena}/alerts."""
+        only(request, "status", "limit")
         arena = request.path_params["arena"]
         status = request.query_params.get("status", "firing")
-        if status not in ("firing", "all"):
-            raise Refused(Refusal.INVALID_QUERY, f"status={status[:40]!r}: say firing or all")
+        if status not in STATUSES:
+            raise Refused(Refusal.INVALID_QUERY, f"status={status[:40]!r}: say {' or '.join(STATUSES)}")
         limit = whole("limit", request.query_params.get("limit", str(ALERTS)), 1, MOST_ALERTS)
         raws = self._alerts(arena, status == "all")
         content = {"arena": arena, "status": status, "total": len(raws), "alerts": raws[:limit]}
+        content["judged"] = self._views.arena(arena).judged
         if status == "all":
             content["past"] = "away" if self._kafka.away or self._kafka.unreadable else "live"
         return self._answer(request, content, arena, ALERTS_VIEW)
 
     async def atom(self, request: Request) -> Response:
         """GET /v1/arenas/{arena}/alerts.atom."""
+        only(request)
         arena = request.path_params["arena"]
-        firing = self._views.alerts(arena)
-        made_of = (firing, self._past.taken)
+        held = self._views.arena(arena)
+        made_of = (held.alerts, self._past.taken, told(held.judged))
         known = self._feeds.get(arena)
         if known is None or known[0] != made_of:
             alerts = _readable(arena, self._alerts(arena, ended=True)[:FEED_ALERTS])
-            document = Document(feed(arena, alerts, self._public_url), b"application/atom+xml")
+            document = Document(feed(arena, alerts, self._public_url, made_of[2]), b"application/atom+xml")
             known = self._feeds[arena] = (made_of, document)
         return self._reply(request, known[1], arena, ALERTS_VIEW)
 
     async def history(self, request: Request) -> Response:
         """GET /v1/arenas/{arena}/history."""
+        only(request, "board", "model", "top")
         arena = request.path_params["arena"]
-        self._views.arena(arena)
         board, model = request.query_params.get("board", OVERALL), request.query_params.get("model")
+        held = self._views.arena(arena)
+        if board != OVERALL or board in held.boards:  # evidence is there before the first board is
+            self._views.board(arena, board)
         top = whole("top", request.query_params.get("top", "10"), 1, 100)
         return self._reply(request, await self._histories.get(arena, board, model, top), arena, board)
 
     async def events(self, request: Request) -> Response:
         """GET /v1/arenas/{arena}/events."""
+        only(request, "last_event_id")
         arena = request.path_params["arena"]
         self._views.arena(arena)
         if request.method == "HEAD":
@@ -133,9 +147,14 @@ class Read:
         return EventStream(self._hub, self._hub.join(arena, last))
 
     def _alerts(self, arena: str, ended: bool) -> list[bytes]:
-        """JSON of the alerts that fire, and of those that ended."""
-        alerts = self._views.alerts(arena)
-        firing = alerts.by_id if alerts else {}
+        """JSON of the alerts that fire, and of those that ended; raises `Refused` where nothing was judged.
+
+        Those that ended are told by Kafka, so they are there although nothing is published now: `judged` is null then.
+        """
+        held = self._views.arena(arena)
+        if ended and held.alerts is None and ALERTS_VIEW not in held.unreadable and (past := self._past.of(arena)):
+            return [*map(msgspec.Raw, past)]
+        firing = self._views.alerts(arena).by_id
         return [*firing.values(), *(map(msgspec.Raw, self._past.of(arena, but=firing)) if ended else [])]
 
     def _answer(self, request: Request, content: dict[str, Any], arena: str = "", view: str = "") -> Response:
@@ -156,7 +175,21 @@ def _readable(arena: str, raws: list[bytes]) -> list[Alert]:
     return alerts
 
 
-def one_of(kind: type[Rating], name: str, text: str) -> Rating:
+def only(request: Request, *known: str) -> None:
+    """Look that a request has no other parameters, and each once: one that is not heeded would seem to be.
+
+    Raises `Refused`, which names those that there are.
+    """
+    given = [name for name, _ in request.query_params.multi_items()]
+    named = f"there are: {', '.join(known)}" if known else "there are none"
+    for name in given:
+        if name not in known:
+            raise Refused(Refusal.INVALID_QUERY, f"there is no parameter {name[:40]!r} here; {named}")
+        if given.count(name) > 1:
+            raise Refused(Refusal.INVALID_QUERY, f"{name} is given {given.count(name)} times: say it once")
+
+
+def one_of(kind: type[Word], name: str, text: str) -> Word:
     """Read a parameter that is one of a few words; raises `Refused`."""
     try:
         return kind(text)

@@ -55,7 +55,9 @@ class _Families:
     def __init__(self) -> None:
         self._made = {each: _family(each) for each in PUBLISHED_SERIES}
 
-    def add(self, which: Series, value: float, *labels: str) -> None:
+    def add(self, which: Series, value: float | None, *labels: str) -> None:
+        if value is None:  # unknown: no sample is right, and 0 is wrong
+            return
         # A view may hold a number that no float64 holds: it is none of ours, and must not blind the other arenas.
         self._made[which].add_metric(labels, value if abs(value) <= sys.float_info.max else math.nan)
 
@@ -80,7 +82,7 @@ def _arena(families: _Families, known: Known, most: int) -> None:
     if known.fairness:
         left["providers"] = max(0, len(known.fairness.providers) - series.MOST_GROUPS)
     if known.alerts is not None:
-        _alerts(families, arena, known.alerts)
+        _alerts(families, arena, known.alerts, known.fairness)
         left["alerts"] = max(0, len(known.alerts) - series.MOST_ALERTS)
     for what, number in left.items():
         families.add(series.LEFT_OUT, number, arena, what)
@@ -92,10 +94,10 @@ def shown_models(known: Known, most: int) -> tuple[set[str], int]:
     votes = {line.model: line.votes for line in known.board.models} if known.board else {}
     wronged: set[str] = set()
     if known.fairness:
-        level = known.fairness.levels.log10_warning
+        level = known.fairness.levels.log10_warning if known.fairness.levels else math.inf
         for line in known.fairness.models:
             votes.setdefault(line.model, 0)
-            if max(line.log10_e, line.log10_e_removal) >= level or line.state == "removed":
+            if max(line.log10_e or 0.0, line.log10_e_removal or 0.0) >= level or line.state == "removed":
                 wronged.add(line.model)
     order = sorted(votes, key=lambda model: (model not in wronged, -votes[model], model))
     return set(order[:most]), len(order)
@@ -138,18 +140,22 @@ def _fairness(families: _Families, arena: str, view: Fairness, kept: set[str]) -
         families.add(series.LICENSE_DECLARED, group.declared_share_of_battles, arena, group.name)
         families.add(series.LICENSE_OBSERVED, group.share_of_battles, arena, group.name)
         families.add(series.LICENSE_EVIDENCE, group.log10_e, arena, group.name)
-    families.add(series.WARNING_LEVEL, view.levels.log10_warning, arena)
-    families.add(series.PAGE_LEVEL, view.levels.log10_page, arena)
-    families.add(series.POLICY, view.policy.log10_e, arena)
-    families.add(series.POLICY_PEAK, view.policy.log10_e_max, arena)
+    if view.levels:
+        families.add(series.WARNING_LEVEL, view.levels.log10_warning, arena)
+        families.add(series.PAGE_LEVEL, view.levels.log10_page, arena)
+    if view.policy:
+        families.add(series.POLICY, view.policy.log10_e, arena)
+        families.add(series.POLICY_PEAK, view.policy.log10_e_max, arena)
     for state, number in view.counts.items():
         if state != "models":  # that is all of them
             families.add(series.COUNTS, number, arena, state)
-    families.add(series.COUNTS, len(view.removals), arena, "removed")
+    families.add(series.COUNTS, None if view.removals is None else len(view.removals), arena, "removed")
     families.add(series.GINI, view.inequality.gini, arena)
     families.add(series.HHI, view.inequality.hhi, arena)
     families.add(series.OUTAGE, view.outage, arena)
     families.add(series.DECLARES, view.declares, arena)
+    for each in view.judged:
+        families.add(series.JUDGED, each.judged, arena, each.kind.value)
 
 
 def _info(families: _Families, known: Known, kept: set[str]) -> None:
@@ -161,10 +167,11 @@ def _info(families: _Families, known: Known, kept: set[str]) -> None:
         families.add(series.INFO, 1, known.arena, model, provider or "", license_ or "")
 
 
-def _alerts(families: _Families, arena: str, alerts: Sequence[Alert]) -> None:
-    count = dict.fromkeys(((kind, severity) for kind in Kind for severity in Severity), 0)
+def _alerts(families: _Families, arena: str, alerts: Sequence[Alert], view: Fairness | None) -> None:
+    judged = {each.kind for each in view.judged if each.judged} if view else set()
+    count = {(kind, severity): 0 for kind in Kind if kind in judged for severity in Severity}
     for alert in alerts:
-        count[alert.kind, alert.severity] += 1
+        count[alert.kind, alert.severity] = count.get((alert.kind, alert.severity), 0) + 1
     for (kind, severity), number in count.items():
         families.add(series.FIRING, number, arena, kind.value, severity.value)
     for alert in sorted(alerts, key=lambda alert: _GRAVEST_FIRST[alert.severity])[: series.MOST_ALERTS]:

@@ -14,9 +14,10 @@ from redis.exceptions import RedisError, ResponseError
 
 from streams.contracts.connect import FOLLOWING, async_redis_client, resolve_anew
 from streams.contracts.history import PARTS
-from streams.contracts.keys import names_of, number_of
+from streams.contracts.keys import names_of
 from streams.contracts.redis_away import is_foreign
 from streams.contracts.settings import Settings
+from streams.contracts.shown import Shown, read_shown
 from streams.contracts.stopped import FOLDS, Stopped, read_stopped
 
 SILENT_SECONDS = 1.0
@@ -55,8 +56,8 @@ class Source(Protocol):
     async def read(self, arena: str, boards: Sequence[str], judged: bool) -> list[bytes | None]:
         """JSON of each board, then of fairness and alerts when `judged`. Raises `SourceAway`."""
 
-    async def shown(self, partitions: Iterable[int]) -> dict[int, int]:
-        """Up to which offset of each ledger partition the boards count; without those of which Redis does not say.
+    async def shown(self, partitions: Iterable[int]) -> dict[int, Shown]:
+        """Up to where each ledger partition is on the boards; without those of which Redis does not say.
 
         Raises `SourceAway`.
         """
@@ -130,12 +131,17 @@ class RedisSource:
                 found += await _texts(self._redis, batch)
         return found
 
-    async def shown(self, partitions: Iterable[int]) -> dict[int, int]:
+    async def shown(self, partitions: Iterable[int]) -> dict[int, Shown]:
         """Read how far the boards count; see `Source`."""
+        found = {}
         async with self._asked():
-            # One by one: behind a proxy that shards they are in different places.
-            texts = {each: (await _texts(self._redis, [self._keys.shown(each)]))[0] for each in partitions}
-        return {each: offset for each, text in texts.items() if (offset := number_of(text)) is not None}
+            for each in partitions:
+                # One by one: behind a proxy that shards they are in different places.
+                (number,) = await _texts(self._redis, [self._keys.shown(each)])
+                (text,) = await _texts(self._redis, [self._keys.lagging(each)])
+                if (shown := read_shown(number, text)) is not None:
+                    found[each] = shown
+        return found
 
     async def history(self, arena: str) -> dict[str, bytes | None]:
         """Read the history; see `Source`."""

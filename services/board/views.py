@@ -30,8 +30,8 @@ class Views:
         self.known = False
         """Whether Redis was ever read."""
         self.gone_since: float | None = now
-        self.behind_since: float | None = None
-        """Since when, in monotonic time, votes wait that are on no board here; None while that is no news."""
+        self.behind: dict[str, float] = {}
+        """Arenas of which votes wait that are on no board here, and since when in monotonic time."""
         self.ledger = Ledger()
         self.unshown: set[str] = set()
         """Arenas that a fold has stopped before anything of them was shown."""
@@ -67,11 +67,15 @@ class Views:
             raise unreadable(FAIRNESS, arena)
         return held.fairness
 
-    def alerts(self, arena: str) -> HeldAlerts | None:
-        """The alerts of an arena that fire, if any were published; raises `Refused`."""
+    def alerts(self, arena: str) -> HeldAlerts:
+        """The alerts of an arena that fire; raises `Refused`: where none were published, nothing was judged."""
         held = self.arena(arena)
         if held.alerts is None and ALERTS in held.unreadable:
             raise unreadable(ALERTS, arena)  # no answer is better than one that says that all is well
+        if held.alerts is None:
+            raise Refused(
+                Refusal.NOT_FOUND, f"nothing was judged of arena {arena} yet, so whether alerts are due is unknown"
+            )
         return held.alerts
 
     def require_known(self) -> None:
@@ -106,7 +110,8 @@ class Views:
         that view in a form that cannot be read here. `wall` is the epoch second of `now`.
         """
         held = self.arenas.get(arena)
-        since = (self.behind_since, held.unreadable.get(view) if held else None)
+        behind = self.behind.get(arena) if arena else min(self.behind.values(), default=None)
+        since = (behind, held.unreadable.get(view) if held else None)
         stopped = held.stopped.get(FAIRNESS_GROUP if view in (FAIRNESS, ALERTS) else RATINGS_GROUP) if held else None
         still = max(0.0, wall - stopped.since) if stopped else 0.0
         return max(self.age(now), still, *(0.0 if each is None else now - each for each in since))

@@ -1,8 +1,7 @@
-"""`isonomy alerts`: the alerts that fire, as published."""
+"""`isonomy alerts`: the alerts that fire, as published, and what was judged at all."""
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from typing import Any
@@ -12,9 +11,10 @@ import msgspec
 from redis.exceptions import RedisError
 
 from services.cli.admission import require_redis
-from services.cli.common import format_option, read_settings
+from services.cli.common import format_option, json_text, read_settings
 from services.cli.errors import UserError
 from streams.contracts.connect import COMMAND, redis_client
+from streams.contracts.judged import Judged, told
 from streams.contracts.keys import names_of
 from streams.contracts.names import shown
 from streams.contracts.settings import Settings
@@ -37,56 +37,99 @@ class _View(msgspec.Struct):
     alerts: list[_Alert]
 
 
+class _Fairness(msgspec.Struct):
+    """As much of the fairness view as says what was judged; None where its worker does not say."""
+
+    judged: list[Judged] | None = None
+
+
+class _Found(msgspec.Struct):
+    """One arena: JSON of its alerts, and what was judged; both None where no view of it was published."""
+
+    arena: str
+    alerts: list[Any] | None
+    judged: list[Judged] | None
+
+
 @click.command("alerts")
 @click.option("--arena", help="Only this arena; all that are known if not.")
 @click.option("--wait", type=click.FloatRange(min=0), default=0.0, help="Seconds to wait for an alert when none fires.")
 @format_option
 def command(arena: str | None, wait: float, form: str) -> None:
-    """List the alerts that fire, latest beginning first; they are also records of the topic `alerts`."""
+    """List the alerts that fire, latest beginning first, and what was judged; alerts are also records of the topic.
+
+    An arena of which no alert fires keeps its rules only as far as it was judged: what was not is named, with the
+    reason. With --format json: {"alerts": [...], "arenas": [{"arena", "alerts": number, "judged": [...]}]}, where null
+    means that nothing was judged yet.
+    """
     settings = read_settings()
     require_redis(settings)
     redis: Any = redis_client(settings, COMMAND)
     deadline = time.monotonic() + wait
     try:
         while True:
-            arenas = [arena] if arena else names_of(redis.smembers(settings.keys.arenas))
-            alerts = _read(redis, settings, arenas) if arenas else []
-            if alerts or time.monotonic() >= deadline:
+            known = names_of(redis.smembers(settings.keys.arenas))
+            found = _read(redis, settings, [each for each in known if arena in (None, each)])
+            if any(each.alerts for each in found) or time.monotonic() >= deadline:
                 break
             time.sleep(LOOK_SECONDS)  # between two looks, not in place of one
     except RedisError as error:
         raise UserError(f"Redis at {settings.redis_place} cannot be reached: {error}") from None
     finally:
         redis.close()
+    if arena is not None and arena not in known:
+        raise UserError(f"there is no arena {arena!r}; there are: {', '.join(known) or 'none yet'}")
     if form == "json":
-        sys.stdout.write(json.dumps(alerts) + "\n")
+        arenas = [
+            {"arena": each.arena, "alerts": None if each.alerts is None else len(each.alerts), "judged": each.judged}
+            for each in found
+        ]
+        sys.stdout.write(
+            json_text({"alerts": [line for each in found for line in each.alerts or ()], "arenas": arenas})
+        )
+        sys.stdout.write("\n")
         return
-    _print(alerts)
+    _print(found)
 
 
-def _read(redis: Any, settings: Settings, arenas: list[str]) -> list[dict[str, Any]]:
+def _read(redis: Any, settings: Settings, arenas: list[str]) -> list[_Found]:
     """Read what fires in these arenas; of one that cannot be read, nothing would look like all is well."""
-    alerts = []
-    for arena, text in zip(arenas, redis.mget([settings.keys.alerts(each) for each in arenas]), strict=True):
+    found = []
+    for arena in arenas:
+        # Together: these two are of one moment.
+        alerts, fairness = redis.mget([settings.keys.alerts(arena), settings.keys.fairness(arena)])
         try:
-            view = {"alerts": []} if text is None else msgspec.json.decode(text)
-            msgspec.convert(view, _View)
-            alerts += view["alerts"]
+            view = None if alerts is None else msgspec.json.decode(alerts)
+            if view is not None:
+                msgspec.convert(view, _View)
+            judged = None if fairness is None else msgspec.json.decode(fairness, type=_Fairness).judged
+            found.append(_Found(arena, None if view is None else view["alerts"], judged))
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise UserError(f"what Redis has of the alerts of arena {arena} cannot be read here: {error}") from None
-    return alerts
+    return found
 
 
-def _print(alerts: list[dict[str, Any]]) -> None:
+def _print(found: list[_Found]) -> None:
     from rich.text import Text
 
     from services.cli.show import console_of
 
     console = console_of()
-    for alert in alerts:
+    for alert in (alert for each in found for alert in each.alerts or ()):
         head = f"{alert['severity']:8} {alert['arena']} · {alert['kind']}"
         console.print(Text(shown(head), style=_STYLES.get(alert["severity"], "")))
         console.print(Text(f"         {shown(alert['summary'])}"))
         console.print(Text(f"         runbook: {shown(alert['runbook_url'])}", style="dim"))
-    if not alerts:
-        console.print("no alert fires")
+    for each in found:
+        console.print(Text(shown(f"{each.arena}: {_said(each)}"), style="dim" if each.alerts else ""))
+    if not found:
+        console.print("no arena has published anything yet: nothing was judged")
+
+
+def _said(found: _Found) -> str:
+    """What the alerts of an arena, or that it has none, are worth."""
+    if found.alerts is None:
+        return "nothing was judged yet"
+    number = len(found.alerts)
+    fires = {0: "no alert fires", 1: "1 alert fires"}.get(number, f"{number:,} alerts fire")
+    return f"{fires}. {told(found.judged)}"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from streams.contracts.alert import Subject
 from streams.contracts.history_answers import (
@@ -119,12 +120,14 @@ def subject_evidence(evidence: EvidenceTier | None, subject: Subject) -> Evidenc
     if evidence is None or subject not in evidence.subjects:
         return EvidenceCurve([], [], [], [], [], [], [], None, None)
     first, at = places(evidence.known, evidence.subjects.index(subject))
+    declared = evidence.declared.array()
+    mine, anything = declared[at], _declares(evidence)[first:]
     return EvidenceCurve(
         t=evidence.t[first:],
         battles=evidence.battles[first:],
-        log10_e=numbers(evidence.log10_e.array()[at], 4),
-        log10_e_removal=numbers(evidence.log10_e_removal.array()[at], 4),
-        declared=numbers(evidence.declared.array()[at], 6),
+        log10_e=_judged(evidence.log10_e.array()[at], mine),
+        log10_e_removal=_judged(evidence.log10_e_removal.array()[at], mine),
+        declared=[share if known else None for share, known in zip(numbers(mine, 6), anything, strict=True)],
         share=shares(evidence.appearances.array()[at], evidence.battles, first),
         page_then=evidence.page[first:],
         warning=evidence.warning[-1] if evidence.t else None,
@@ -173,6 +176,18 @@ def _first(tier: RatingsTier | None, top: int) -> list[str]:
     return [tier.models[at] for at in order[:top]]
 
 
+def _declares(evidence: EvidenceTier) -> list[bool]:
+    """Whether the arena declared anything, at each point."""
+    declared = evidence.declared.array()
+    ends = np.cumsum(np.array(evidence.known, np.int64)).tolist()
+    return [bool((declared[end - known : end] > 0).any()) for known, end in zip(evidence.known, ends, strict=True)]
+
+
+def _judged(evidence: NDArray[Any], declared: NDArray[Any]) -> Reals:
+    """Evidence of one subject; None where it has no declared share, for then nothing is judged, and none is stored."""
+    return reals(np.where((declared > 0) | (evidence > 0), evidence, np.nan), 4)
+
+
 def _arena_evidence(evidence: EvidenceTier | None, top: int) -> ArenaEvidence:
     if evidence is None or not evidence.t:
         return ArenaEvidence([], [], [], [], [], None, None)
@@ -184,9 +199,12 @@ def _arena_evidence(evidence: EvidenceTier | None, top: int) -> ArenaEvidence:
     curves = []
     for at in order[:top]:
         curve = subject_evidence(evidence, evidence.subjects[at])
-        before = [0.0] * (n - len(curve.t))
+        before: Reals = [None] * (n - len(curve.t))
         curves.append(SubjectCurve(evidence.subjects[at], before + curve.log10_e, before + curve.log10_e_removal))
-    policy: Reals = [each if math.isfinite(each) else None for each in evidence.policy]
+    policy: Reals = [
+        each if math.isfinite(each) and declares else None
+        for each, declares in zip(evidence.policy, _declares(evidence), strict=True)
+    ]
     return ArenaEvidence(
         evidence.t, evidence.battles, policy, curves, evidence.page, evidence.warning[-1], evidence.page[-1]
     )

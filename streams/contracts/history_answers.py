@@ -27,14 +27,15 @@ class EvidenceCurve(msgspec.Struct, frozen=True):
     """Evidence of one subject at each point, as log10 of e-values; `share` is of the battles since the point before.
 
     `warning` and `page` are the levels today, `page_then` that of a page at each point: it rises with the number of
-    subjects judged.
+    subjects judged. `declared` is null where the arena declared nothing, and evidence is null where the subject was not
+    judged, having no declared share.
     """
 
     t: list[float]
     battles: list[int]
-    log10_e: list[float]
-    log10_e_removal: list[float]
-    declared: list[float]
+    log10_e: Reals
+    log10_e_removal: Reals
+    declared: Reals
     share: Reals
     page_then: list[float]
     warning: float | None
@@ -67,17 +68,18 @@ class ArenaTier(msgspec.Struct, frozen=True):
 
 
 class SubjectCurve(msgspec.Struct, frozen=True):
-    """Evidence of one subject at the times of the arena's."""
+    """Evidence of one subject at the times of the arena's; null where it was not judged."""
 
     subject: Subject
-    log10_e: list[float]
-    log10_e_removal: list[float]
+    log10_e: Reals
+    log10_e_removal: Reals
 
 
 class ArenaEvidence(msgspec.Struct, frozen=True):
     """Evidence against the policy as a whole, and of the subjects with the most of it, as log10 of e-values.
 
-    `policy` is the largest so far since the policy in force began: p = 10^−policy. It is null where it is infinite.
+    `policy` is the largest so far since the policy in force began: p = 10^−policy. It is null where it is infinite, and
+    where the arena declared nothing.
     """
 
     t: list[float]

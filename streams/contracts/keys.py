@@ -68,6 +68,10 @@ class Keys:
         """String: offset of a ledger partition up to which the boards here count everything."""
         return f"{self.prefix}:ledger:{partition}:shown"
 
+    def lagging(self, partition: int) -> str:
+        """String: which arenas of a ledger partition the boards here count less far than the others, as JSON."""
+        return f"{self.prefix}:ledger:{partition}:lagging"
+
 
 def names_of(members: Iterable[bytes]) -> list[str]:
     """Sort the members of a set that are names; what is no text nobody of us wrote.

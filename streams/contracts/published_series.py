@@ -118,7 +118,13 @@ FIRING = Series(
     "isonomy_arena_alerts_firing",
     "gauge",
     ("arena", "kind", "severity"),
-    "Alerts that fire, zeros included.",
+    "Alerts that fire; a zero only of a kind that is judged.",
+)
+JUDGED = Series(
+    "isonomy_arena_judged",
+    "gauge",
+    ("arena", "kind"),
+    "1 if the detector of this kind judges the arena now; 0: that none of its alerts fires says nothing.",
 )
 ONSET = Series(
     "isonomy_arena_alert_starts_at_seconds",
@@ -132,6 +138,7 @@ FAIRNESS = (
     DECLARED, OBSERVED, EVIDENCE, REMOVAL, STATE,
     PROVIDER_DECLARED, PROVIDER_OBSERVED, PROVIDER_EVIDENCE, LICENSE_DECLARED, LICENSE_OBSERVED, LICENSE_EVIDENCE,
     WARNING_LEVEL, PAGE_LEVEL, POLICY, POLICY_PEAK, COUNTS, GINI, HHI, OUTAGE, DECLARES,
+    JUDGED,
 )  # fmt: skip
 ALERTS = (FIRING, ONSET)
 EVERY_ARENA = (LEFT_OUT, UNREADABLE)

@@ -22,6 +22,9 @@ State = Literal["active", "deprecated", "retired", "removed", "inactive", "undec
 class Line(msgspec.Struct, frozen=True, omit_defaults=True):
     """One model. `share_of_battles` is over the window; `log10_e` is the evidence against its declared share now.
 
+    What nobody could know is null: what is declared and what is owed where the arena declares nothing, the shares
+    before the first review, and the evidence where nothing is judged, as of a model that is not declared to be drawn.
+
     `state`: what it is declared to be, unless it is `removed` in silence, `inactive` (declared and without a battle in
     the window) or `undeclared`. `since`: since when it is out of play.
     """
@@ -31,32 +34,35 @@ class Line(msgspec.Struct, frozen=True, omit_defaults=True):
     license: str | None
     visibility: str | None
     state: State
-    declared_share_of_battles: float
-    share_of_battles: float
-    share_of_slots: float
+    declared_share_of_battles: float | None
+    share_of_battles: float | None
+    share_of_slots: float | None
     battles: int
     last_seen: float | None
-    log10_e: float
-    log10_e_removal: float
+    log10_e: float | None
+    log10_e_removal: float | None
     inactive: bool
-    without_notice: bool
+    without_notice: bool | None
     since: float | None = None
 
 
 class Census(msgspec.Struct, frozen=True):
-    """Numbers of models; `private` are those in play that no public board shows."""
+    """Numbers of models; `private` are those in play that no public board shows.
+
+    What follows from the registry alone is null where the arena declares nothing.
+    """
 
     models: int
     active: int
-    deprecated: int
-    retired: int
+    deprecated: int | None
+    retired: int | None
     inactive: int
-    inactive_without_notice: int
-    private: int
+    inactive_without_notice: int | None
+    private: int | None
 
 
-def census(models: Iterable[Line]) -> Census:
-    """Count models by state."""
+def census(models: Iterable[Line], *, declares: bool) -> Census:
+    """Count models by state; `declares` says whether the arena has a registry."""
     every = list(models)
 
     def count(*states: State) -> int:
@@ -65,21 +71,25 @@ def census(models: Iterable[Line]) -> Census:
     return Census(
         models=len(every),
         active=count("active"),
-        deprecated=count("deprecated"),
-        retired=count("retired"),
+        deprecated=count("deprecated") if declares else None,
+        retired=count("retired") if declares else None,
         inactive=sum(line.inactive for line in every),
-        inactive_without_notice=sum(line.inactive and line.without_notice for line in every),
-        private=sum(line.visibility == "private" and not line.inactive for line in every),
+        inactive_without_notice=sum(line.inactive and bool(line.without_notice) for line in every)
+        if declares
+        else None,
+        private=sum(line.visibility == "private" and not line.inactive for line in every) if declares else None,
     )
 
 
 def lines(state: ArenaFairness) -> list[Line]:
     """Every model that was ever declared or in a battle, by name."""
-    facts, play = state.scene.facts, state.scene.play
+    facts, play, declares = state.scene.facts, state.scene.play, state.scene.declares
     drift, removal = state.states.share_drift, state.states.silent_removal
     recent, current, total = facts.window.recent, facts.window.current, facts.window.total
     window = state.scene.settings.review_battles * min(facts.window.reviews, state.scene.settings.window_reviews)
     drift_e, removal_e = drift.cusum.log_e(), removal.cusum.log_e()
+    drift_judged = declares & ((play.pi_play > 0) | (drift.held != FREE))
+    removal_judged = declares & ((play.active & (play.pi > 0)) | (removal.held != FREE))
     found = []
     for name, number in sorted(facts.roster.models.items()):
         known, declared = facts.roster.known.get(name), facts.roster.registry.get(name)
@@ -90,7 +100,7 @@ def lines(state: ArenaFairness) -> list[Line]:
         what: State
         since = None
         if known is None or tenure is None:
-            what = "undeclared" if state.scene.declares else ("inactive" if quiet else "active")
+            what = "undeclared" if declares else ("inactive" if quiet else "active")
         elif not sampled(declared):
             what, since = "retired", tenure.left_at
         elif removal.held[number] != FREE:
@@ -110,16 +120,20 @@ def lines(state: ArenaFairness) -> list[Line]:
                 license=known.license if known else None,
                 visibility=known.visibility if known else None,
                 state=what,
-                declared_share_of_battles=rounded(float(play.pi[number])),
-                share_of_battles=rounded(float(recent[number]) / max(window, 1)),
-                share_of_slots=rounded(float(recent[number]) / max(2 * window, 1)),
+                declared_share_of_battles=rounded(float(play.pi[number])) if declares else None,
+                share_of_battles=rounded(float(recent[number]) / window) if window else None,
+                share_of_slots=rounded(float(recent[number]) / (2 * window)) if window else None,
                 battles=int(total[number]),
                 last_seen=round(float(facts.last_time[number]), 3) if total[number] else None,
-                log10_e=rounded(max(float(drift_e[number]), 0.0) / LN10),
-                log10_e_removal=rounded(max(float(removal_e[number]), 0.0) / LN10),
+                log10_e=_log10(drift_e[number]) if drift_judged[number] else None,
+                log10_e_removal=_log10(removal_e[number]) if removal_judged[number] else None,
                 inactive=inactive,
-                without_notice=inactive and owed and not noticed,
+                without_notice=inactive and owed and not noticed if declares else None,
                 since=since,
             )
         )
     return found
+
+
+def _log10(evidence: float) -> float:
+    return rounded(max(float(evidence), 0.0) / LN10)

@@ -11,13 +11,17 @@ import msgspec
 import numpy as np
 
 from streams.contracts.alert import Alert
+from streams.contracts.judged import Judged
 from streams.contracts.view import Position
 from streams.fairness.census import Census, Line, census, lines
 from streams.fairness.data_inequality import gini, slot_shares
+from streams.fairness.judged import judged
 from streams.fairness.state import ArenaFairness
-from streams.fairness.watch import LN10, rounded
+from streams.fairness.watch import FREE, LN10, rounded
 
-NO_POLICY = "This arena declares no models: shares are shown, and drift and removal are not judged."
+NO_POLICY = (
+    "This arena declares no models: shares are shown, and whether models are treated as declared cannot be judged."
+)
 
 
 class Levels(msgspec.Struct, frozen=True):
@@ -34,36 +38,43 @@ class Levels(msgspec.Struct, frozen=True):
 
 
 class Policy(msgspec.Struct, frozen=True):
-    """The policy in force, and whether it is honoured as a whole: p = 10^−log10_e_max holds whenever one looks."""
+    """The policy in force, and whether it is honoured as a whole: p = 10^−log10_e_max holds whenever one looks.
+
+    `log10_e` is null where no battle was judged by it yet.
+    """
 
     since: float
     since_battle: int
-    log10_e: float
-    log10_e_max: float
+    log10_e: float | None
+    log10_e_max: float | None
 
 
 class Group(msgspec.Struct, frozen=True):
-    """A provider or a licence class; shares are over the window."""
+    """A provider or a licence class; shares are over the window. What nobody could know is null, as of a model."""
 
     name: str
-    declared_share_of_battles: float
-    share_of_battles: float
-    share_of_slots: float
+    declared_share_of_battles: float | None
+    share_of_battles: float | None
+    share_of_slots: float | None
     battles: int
-    log10_e: float
+    log10_e: float | None
     counts: Census
 
 
 class Inequality(msgspec.Struct, frozen=True):
-    """How unequal the providers' shares of slots are over the window."""
+    """How unequal the providers' shares of slots are over the window; null where no provider or no window is known."""
 
-    gini: float
-    hhi: float
+    gini: float | None
+    hhi: float | None
     largest: str | None
 
 
 class FairnessView(msgspec.Struct, frozen=True):
-    """One arena, published as `isonomy:{arena}:fairness`. `as_of` is on the clock of the votes, epoch seconds."""
+    """One arena, published as `isonomy:{arena}:fairness`. `as_of` is on the clock of the votes, epoch seconds.
+
+    `judged` says which detectors judge: where one does not, that none of its alerts fires says nothing. `levels`,
+    `policy` and `removals` are null while the arena declares nothing.
+    """
 
     arena: str
     as_of: float | None
@@ -74,10 +85,11 @@ class FairnessView(msgspec.Struct, frozen=True):
     declares: bool
     note: str | None
     outage: bool
-    levels: Levels
-    policy: Policy
+    judged: list[Judged]
+    levels: Levels | None
+    policy: Policy | None
     counts: Census
-    removals: list[str]
+    removals: list[str] | None
     models: list[Line]
     providers: list[Group]
     licenses: list[Group]
@@ -96,11 +108,7 @@ class AlertsView(msgspec.Struct, frozen=True):
 def fairness_view(state: ArenaFairness, position: Position | None = None) -> FairnessView:
     """Lay out what is known; `position` is the state's own by default."""
     scene, facts = state.scene, state.scene.facts
-    epoch, roster = state.states.whole_policy, facts.roster
-    models = lines(state)
-    shares = slot_shares(scene)
-    providers = list(roster.providers.values())
-    log_e = epoch.log_e(scene)
+    roster, models = facts.roster, lines(state)
     return FairnessView(
         arena=state.arena,
         as_of=facts.clock if facts.rows else None,
@@ -111,29 +119,15 @@ def fairness_view(state: ArenaFairness, position: Position | None = None) -> Fai
         declares=scene.declares,
         note=None if scene.declares else NO_POLICY,
         outage=facts.outage,
-        levels=Levels(
-            log10_warning=rounded(scene.warning_level / LN10),
-            log10_page=rounded(scene.page_level / LN10),
-            detectors=facts.most_judged,
-            battles_between_pages=scene.settings.ticks_between_pages * scene.settings.tick_battles,
-            tolerance=scene.settings.delta,
-        ),
-        policy=Policy(
-            since=epoch.since_time,
-            since_battle=epoch.since_row,
-            log10_e=rounded(log_e / LN10),
-            log10_e_max=rounded(max(epoch.best, log_e) / LN10),
-        ),
-        counts=census(models),
-        removals=[line.model for line in models if line.state == "removed"],
+        judged=judged(state),
+        levels=_levels(state) if scene.declares else None,
+        policy=_policy(state) if scene.declares else None,
+        counts=census(models, declares=scene.declares),
+        removals=[line.model for line in models if line.state == "removed"] if scene.declares else None,
         models=models,
         providers=_groups(state, roster.providers, models, "provider"),
         licenses=_groups(state, roster.licenses, models, "license"),
-        inequality=Inequality(
-            gini=rounded(gini(shares[providers])),
-            hhi=rounded(float((shares[providers] ** 2).sum())),
-            largest=max(sorted(roster.providers), key=lambda name: float(shares[roster.providers[name]]), default=None),
-        ),
+        inequality=_inequality(state),
     )
 
 
@@ -143,26 +137,60 @@ def alerts_view(state: ArenaFairness, position: Position | None = None) -> Alert
     return AlertsView(state.arena, facts.clock if facts.rows else None, position or _position(state), state.firing)
 
 
+def _levels(state: ArenaFairness) -> Levels:
+    scene = state.scene
+    return Levels(
+        log10_warning=rounded(scene.warning_level / LN10),
+        log10_page=rounded(scene.page_level / LN10),
+        detectors=scene.facts.most_judged,
+        battles_between_pages=scene.settings.ticks_between_pages * scene.settings.tick_battles,
+        tolerance=scene.settings.delta,
+    )
+
+
+def _policy(state: ArenaFairness) -> Policy:
+    epoch = state.states.whole_policy
+    log_e, counted = epoch.log_e(state.scene), bool(epoch.counts.any())
+    return Policy(
+        since=epoch.since_time,
+        since_battle=epoch.since_row,
+        log10_e=rounded(log_e / LN10) if counted else None,
+        log10_e_max=rounded(max(epoch.best, log_e) / LN10) if counted else None,
+    )
+
+
+def _inequality(state: ArenaFairness) -> Inequality:
+    roster, shares = state.scene.facts.roster, slot_shares(state.scene)
+    providers = list(roster.providers.values())
+    if not providers or not state.scene.facts.window.reviews:
+        return Inequality(None, None, None)
+    return Inequality(
+        gini=rounded(gini(shares[providers])),
+        hhi=rounded(float((shares[providers] ** 2).sum())),
+        largest=max(sorted(roster.providers), key=lambda name: float(shares[roster.providers[name]])),
+    )
+
+
 def _groups(state: ArenaFairness, numbers: dict[str, int], models: list[Line], field: str) -> list[Group]:
     facts, play = state.scene.facts, state.scene.play
     recent, shares = facts.window.recent, slot_shares(state.scene)
-    window = max(
-        1, state.scene.settings.review_battles * min(facts.window.reviews, state.scene.settings.window_reviews)
-    )
-    evidence = np.maximum(state.states.share_drift.cusum.log_e(), 0.0)
+    window = state.scene.settings.review_battles * min(facts.window.reviews, state.scene.settings.window_reviews)
+    drift, declares = state.states.share_drift, state.scene.declares
+    evidence = np.maximum(drift.cusum.log_e(), 0.0)
+    judged_now = declares & ((play.pi_play > 0) | (drift.held != FREE))
     groups = [
         Group(
             name=name,
-            declared_share_of_battles=rounded(float(play.pi[number])),
-            share_of_battles=rounded(float(recent[number]) / window),
-            share_of_slots=rounded(float(shares[number])),
+            declared_share_of_battles=rounded(float(play.pi[number])) if declares else None,
+            share_of_battles=rounded(float(recent[number]) / window) if window else None,
+            share_of_slots=rounded(float(shares[number])) if window else None,
             battles=int(facts.window.total[number]),
-            log10_e=rounded(float(evidence[number]) / LN10),
-            counts=census([line for line in models if getattr(line, field) == name]),
+            log10_e=rounded(float(evidence[number]) / LN10) if judged_now[number] else None,
+            counts=census([line for line in models if getattr(line, field) == name], declares=declares),
         )
         for name, number in numbers.items()
     ]
-    return sorted(groups, key=lambda group: (-group.share_of_slots, group.name))
+    return sorted(groups, key=lambda group: (-(group.share_of_slots or 0.0), group.name))
 
 
 def _position(state: ArenaFairness) -> Position:

@@ -27,6 +27,7 @@ from redis.exceptions import ResponseError
 from streams.contracts.history import TIERS
 from streams.contracts.keys import Keys, names_of, number_of
 from streams.contracts.redis_away import is_foreign
+from streams.contracts.shown import Shown, encode_shown
 from streams.contracts.stopped import Stopped, encode_stopped
 
 logger = logging.getLogger(__name__)
@@ -386,9 +387,11 @@ class Store:
         """Save what is known of a ledger partition."""
         await self._redis.set(self._keys.partition(partition, self._fold), listing)
 
-    async def save_shown(self, partition: int, position: int) -> None:
-        """Say up to where a ledger partition is on the boards."""
-        await self._redis.set(self._keys.shown(partition), position)
+    async def save_shown(self, partition: int, shown: Shown) -> None:
+        """Say up to where a ledger partition is on the boards, and which of its arenas lag."""
+        # One by one: behind a proxy that shards they are in different places.
+        await self._redis.set(self._keys.shown(partition), shown.whole)
+        await self._redis.set(self._keys.lagging(partition), encode_shown(shown))
 
     async def tell_stopped(self, arena: str, epoch: int, stopped: Stopped | None, *, answers: bool) -> None:
         """Say that this fold has stopped an arena, or has not; whether that answers a release, and who looks for it."""

@@ -17,6 +17,7 @@ from aiokafka import TopicPartition
 from streams.contracts.history import TIERS
 from streams.contracts.metrics import Metrics
 from streams.contracts.settings import Settings
+from streams.contracts.shown import Shown
 from streams.contracts.topics import RATINGS_GROUP
 from streams.folding.held import DamagedState, Owned
 from streams.folding.stage import FoldStage
@@ -208,18 +209,19 @@ class RatingsStage(FoldStage[RatedArena]):
         await super()._write_due(now)
         if now >= self._next_shown:
             self._next_shown = now + SHOWN_SECONDS
-            for partition, position in self._shown().items():
-                await self._store.save_shown(partition, position)
+            for partition, shown in self._shown().items():
+                await self._store.save_shown(partition, shown)
 
-    def _shown(self) -> dict[int, int]:
+    def _shown(self) -> dict[int, Shown]:
         """Up to where each partition is on the boards: only this fold knows which records change one."""
-        shown = {number: held.reached for number, held in self._partitions.items()}
+        shown = {number: Shown(held.reached, {}) for number, held in self._partitions.items()}
         for arena in self._arenas.values():
             if arena.stopped:
                 continue  # it says so itself: the boards of the others are not behind for it
             if not arena.unpublished and not arena.solving:
                 arena.published = self._partitions[arena.partition].reached
-            shown[arena.partition] = min(shown[arena.partition], arena.published)
+            if arena.published < shown[arena.partition].reached:
+                shown[arena.partition].behind[arena.name] = arena.published
         return shown
 
     async def _publish_due(self, arena: RatedArena, now: float, *, last: bool) -> None:

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 from services.cli.topics import ensure_topics
 from streams.contracts.settings import Settings
 from streams.contracts.stopped import Stopped, encode_stopped
-from tests.browser.conftest import Visit
+from tests.browser.conftest import PHONE, Visit
 from tests.browser.stack import Stack, board_process
 
 
@@ -70,6 +70,26 @@ def test_an_arena_that_declares_nothing_is_not_judged(stack: Stack, visit: Visit
     stack.on_page("undeclared")
     page = visit("#/undeclared/fairness")
     expect(page.locator(".lead")).to_contain_text("declares no models")
+    first = page.locator("table.shares tbody tr").first
+    expect(first.locator(".declared")).to_have_text("–")
+    expect(first.locator(".evidence")).to_have_text("–")
+    expect(page.locator(".counters")).to_contain_text("–\nInactive without notice", use_inner_text=True)
+    expect(page.locator("body")).not_to_contain_text("0 %")
+    page = visit("#/undeclared/alerts")
+    expect(page.locator("main .state:visible")).to_have_text("No alert fires. 1 of 13 kinds of alerts is judged.")
+    expect(page.locator(".judged")).to_contain_text("share drift")
+    expect(page.locator(".judged")).to_contain_text("the arena declares no models")
+    page = visit("#/undeclared/model/one")
+    expect(page.locator(".lead")).to_contain_text("cannot be judged: the arena declares no models")
+    expect(page.locator("main")).not_to_contain_text("It is treated as declared")
+
+
+def test_that_no_alert_fires_is_shown_with_what_was_judged(removal: str, visit: Visit) -> None:
+    page = visit(f"#/{removal}/alerts", size=PHONE)
+    judged = page.locator(".judged")
+    expect(judged).to_contain_text("silent removal, on 19 subjects, since")
+    expect(judged).to_contain_text("no vote has a prompt hash")
+    assert page.evaluate("document.documentElement.scrollWidth") == PHONE[0]
 
 
 def test_an_arena_that_stands_still_says_so_until_it_goes_on(stack: Stack, visit: Visit) -> None:
@@ -85,6 +105,7 @@ def test_an_arena_that_stands_still_says_so_until_it_goes_on(stack: Stack, visit
         expect(notice).to_contain_text("Its boards stand still")
         expect(notice).to_contain_text("since 1 Jan")
         expect(page.locator("body")).not_to_contain_text("for this test")
+        expect(page.locator("#stream")).to_contain_text("Stopped")
         redis.delete(keys.stopped("still", "ratings"))
         redis.publish(keys.changed("still"), b'{"arena":"still","stopped":true}')
     expect(page.locator(".stopped-notice")).to_have_count(0)

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from streams.contracts.alert import Alert, Kind, Severity, Status, Subject
+from streams.contracts.judged import Judged, Unjudged
 from streams.contracts.view import Board, Position, RatedModel, Solver
 
 encode = msgspec.json.encode
@@ -58,7 +59,14 @@ def alerts_view(*alerts: Alert, arena: str = "text", ledger: int = 1) -> bytes:
     return encode({"arena": arena, "as_of": 7.5, "position": position, "alerts": alerts})
 
 
-def fairness_view(*models: str, arena: str = "text", ledger: int = 1) -> bytes:
+JUDGED = [
+    Judged(Kind.SHARE_DRIFT, judged=True, subjects=3, since=5.0, since_battle=0),
+    Judged.not_yet(Kind.PROMPT_REUSE, Unjudged.NO_PROMPTS),
+]
+
+
+def fairness_view(*models: str, arena: str = "text", ledger: int = 1, **fields: Any) -> bytes:
     lines = [{"model": model, "state": "active", "log10_e": 0.5} for model in models or ("ash", "birch", "cedar")]
     position = {"ledger": ledger, "watermark": {}}
-    return encode({"arena": arena, "as_of": 7.5, "position": position, "votes": 10, "models": lines})
+    view = {"arena": arena, "as_of": 7.5, "position": position, "votes": 10, "battles": 10, "models": lines}
+    return encode({**view, "declares": True, "judged": JUDGED, **fields})

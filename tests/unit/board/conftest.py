@@ -18,6 +18,7 @@ from services.board.source import SourceAway
 from services.board.views import Views
 from streams.contracts.metrics import Metrics
 from streams.contracts.settings import Settings
+from streams.contracts.shown import Shown
 from streams.contracts.stopped import Stopped
 from tests.support.eventually import eventually_async
 from tests.support.views import alerts_view, board, fairness_view
@@ -72,9 +73,9 @@ class Dictionaries:
         self._check()
         return {arena: self.stops.get(arena, {}) for arena in arenas}
 
-    async def shown(self, partitions: Iterable[int]) -> dict[int, int]:
+    async def shown(self, partitions: Iterable[int]) -> dict[int, Shown]:
         self._check()
-        return {partition: self.counted[partition] for partition in partitions if partition in self.counted}
+        return {partition: Shown(self.counted[partition]) for partition in partitions if partition in self.counted}
 
     async def history(self, arena: str) -> dict[str, bytes | None]:
         self._check()
@@ -93,6 +94,11 @@ class Still:
     asked: bool = True
     unreadable: str | None = None
     lag: float | None = 0.0
+    lags: dict[str, float] = field(default_factory=dict)
+    """Of arenas that are further behind."""
+
+    def lag_of(self, arena: str, now: float) -> float | None:
+        return self.lags.get(arena, self.lag)
 
     async def run(self) -> None:
         await asyncio.Event().wait()

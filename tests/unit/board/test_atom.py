@@ -21,7 +21,7 @@ IRI = re.compile(r"[a-z][a-z0-9+.-]*:[^\s<>\"{}|\\^`]+\Z")
 
 def parse(*alerts: Alert, base: str = "https://board.example") -> ET.Element:
     """Parse the feed, and hold it against what RFC 4287 demands (4.1.1, 4.1.2, 3.3, 4.2.7)."""
-    root = ET.fromstring(feed("text", alerts, base))
+    root = ET.fromstring(feed("text", alerts, base, "Judged: share drift."))
     assert root.tag == f"{ATOM}feed"
     check(root, ONCE_IN_FEED)
     assert root.find(f"{ATOM}author/{ATOM}name") is not None  # so that entries need none

@@ -1,5 +1,6 @@
 """Redis is followed: subscribed first, then read, once for many changes; a gap is read over and told."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -11,6 +12,7 @@ import pytest
 
 import services.board.follow
 from services.board.follow import GRACE_SECONDS, Follow
+from services.board.held import HeldArena, HeldBoard, HeldFairness
 from streams.contracts.stopped import Stopped
 from tests.support.eventually import eventually_async
 from tests.support.views import alert, alerts_view, board, fairness_view
@@ -210,7 +212,7 @@ async def test_a_redis_that_is_empty_is_no_leaderboard_that_is_empty(
 
 def following(published: Dictionaries, running: TestBoard) -> Follow:
     """Another that follows, whose steps a test takes itself."""
-    return Follow(published, running.views, running.app.state.hub)
+    return Follow(published, running.views, running.app.state.hub, 2_000)
 
 
 async def test_a_fold_that_stops_an_arena_is_told_and_its_return_too(running: TestBoard) -> None:
@@ -235,7 +237,7 @@ async def test_a_stopped_arena_that_redis_lost_stays_and_one_that_was_never_show
 ) -> None:
     clock = Clock()
     monkeypatch.setattr(services.board.follow, "time", SimpleNamespace(monotonic=clock))
-    follow = Follow(running.source, running.views, running.app.state.hub)
+    follow = Follow(running.source, running.views, running.app.state.hub, 2_000)
     running.source.stops = {"text": {"ratings": Stopped(7.0)}, "never": {"ratings": Stopped(7.0)}}
     running.source.boards.clear()
     running.source.judged.clear()
@@ -248,3 +250,45 @@ async def test_a_stopped_arena_that_redis_lost_stays_and_one_that_was_never_show
     never = await running.get("/v1/arenas/never/leaderboard")
     assert (never.status_code, never.headers["retry-after"]) == (503, "60")
     assert (await running.get("/v1/arenas/nowhere/leaderboard")).status_code == 404
+
+
+async def test_a_board_that_is_not_published_while_the_other_fold_counts_on_is_old(
+    running: TestBoard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr(services.board.follow, "time", SimpleNamespace(monotonic=clock))
+    held, source = running.views.arenas["text"], running.source
+
+    async def publish(*, votes: int | None = None, judged: int | None = None, ledger: int) -> None:
+        if votes is not None:
+            source.boards["text"]["overall"] = board(votes=votes, ledger=ledger)
+        if judged is not None:
+            source.judged["text"] = (fairness_view(battles=judged, ledger=ledger), alerts_view(ledger=ledger))
+        read = len(source.reads)
+        boards = [] if votes is None else ["overall"]
+        source.say({"arena": "text", "boards": boards, "fairness": judged is not None, "ledger": ledger})
+        await eventually_async(lambda: len(source.reads) > read)
+        await asyncio.sleep(0)
+
+    began = clock()
+    await publish(judged=20, ledger=2)
+    assert held.outrun == {"ratings": began}
+    clock.now += 60.0
+    await publish(judged=30, ledger=3)
+    assert held.outrun == {"ratings": began}  # since when it lacks something, not since it lacks the newest
+    await publish(votes=25, ledger=4)
+    assert held.outrun == {"ratings": clock()}  # it goes on
+    await publish(votes=30, ledger=5)
+    assert held.outrun == {}
+    await publish(votes=40, ledger=6)
+    assert held.outrun == {"fairness": clock()}
+    await publish(judged=40, ledger=7)
+    assert held.outrun == {}
+
+
+def test_a_board_that_is_full_leaves_battles_out_and_is_not_old_for_it() -> None:
+    held = HeldArena({"overall": HeldBoard(board(votes=10))}, HeldFairness(fairness_view(battles=20)))
+    held.compare((), 5.0, most_models=4)
+    assert held.outrun == {"ratings": 5.0}
+    held.compare((), 6.0, most_models=3)
+    assert held.outrun == {}

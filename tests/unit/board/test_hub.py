@@ -86,7 +86,8 @@ def test_the_ring_is_bounded_in_bytes(hub: Hub, monkeypatch: pytest.MonkeyPatch)
 def test_the_state_is_told_to_all_and_first_to_who_comes(hub: Hub) -> None:
     client = hub.join("text")
     client.waiting.clear()
-    hub.tell_state(b'{"state":"live"}')
+    for arena in ("text", "vision"):
+        hub.tell_state(arena, b'{"state":"live"}')
     assert b'event: stream\ndata: {"state":"live"}' in client.waiting[0]
     assert b'event: stream\ndata: {"state":"live"}' in b"".join(hub.join("vision").waiting)
 

@@ -112,17 +112,90 @@ async def test_what_is_not_there_is_404_and_names_what_is(running: TestBoard) ->
 
 @pytest.mark.parametrize(
     "query",
-    ["leaderboard?rating=glicko", "alerts?status=over", "alerts?limit=0", "alerts?limit=²", "history?top=1000"],
+    [
+        "leaderboard?rating=glicko",
+        "leaderboard?format=xml",
+        "alerts?status=over",
+        "alerts?limit=0",
+        "alerts?limit=²",
+        "history?top=1000",
+    ],
 )
 async def test_a_parameter_that_cannot_be_is_refused(running: TestBoard, query: str) -> None:
     answer = await running.get(f"/v1/arenas/text/{query}")
     assert (answer.status_code, answer.json()["error"]["reason"]) == (400, "invalid_query")
 
 
+@pytest.mark.parametrize(
+    ("path", "named"),
+    [
+        ("/v1/arenas?arena=text", "there are none"),
+        (f"{LEADERBOARD}?bord=language:German", "there are: board, rating, format"),
+        (f"{LEADERBOARD}?category=coding&rating=elo", "there are: board, rating, format"),
+        (f"{LEADERBOARD}?board=", "there is no board ''"),
+        (f"{LEADERBOARD}?rating=bt&rating=elo", "rating is given 2 times"),
+        ("/v1/arenas/text/models/ash?board=overall", "there are none"),
+        ("/v1/arenas/text/fairness?model=ash", "there are none"),
+        ("/v1/arenas/text/alerts?severity=critical", "there are: status, limit"),
+        ("/v1/arenas/text/alerts.atom?status=all", "there are none"),
+        ("/v1/arenas/text/history?days=7", "there are: board, model, top"),
+        ("/v1/arenas/text/history?board=language:Dutch", "there are: language:German, overall"),
+        ("/v1/arenas/text/events?since=7", "there are: last_event_id"),
+    ],
+)
+async def test_what_would_not_be_heeded_is_refused_and_says_what_there_is(
+    running: TestBoard, path: str, named: str
+) -> None:
+    answer = await running.get(path)
+    assert answer.status_code in (400, 404), answer.text
+    assert named in answer.json()["error"]["detail"]
+    assert answer.headers["access-control-allow-origin"] == "*"
+
+
+async def test_alerts_come_with_what_was_judged_and_what_was_not(running: TestBoard) -> None:
+    for path in ("/v1/arenas/text/alerts", "/v1/arenas/text/models/ash"):
+        found = (await running.get(path)).json()
+        assert found["alerts"] == []
+        drift, prompts = found["judged"]
+        assert (drift["kind"], drift["judged"], drift["subjects"]) == ("share_drift", True, 3)
+        assert (prompts["judged"], prompts["reason"]) == (False, "no_prompts")
+    feed = (await running.get("/v1/arenas/text/alerts.atom")).text
+    assert "Judged: share drift. Not judged: prompt reuse (no vote has a prompt hash)." in feed
+
+
+async def test_of_an_arena_that_nobody_judges_nothing_is_said_to_be_well(running: TestBoard) -> None:
+    running.source.boards["alone"] = {"overall": board(arena="alone")}
+    running.source.say({"arena": "alone", "boards": ["overall"], "ledger": 1})
+    await eventually_async(lambda: "alone" in running.views.arenas)
+    for path in ("alerts", "alerts?status=all", "alerts.atom", "fairness"):
+        answer = await running.get(f"/v1/arenas/alone/{path}")
+        assert answer.status_code == 404, path
+    running.past.take(encode(alert(1, status=Status.RESOLVED, arena="alone")))
+    assert (await running.get("/v1/arenas/alone/alerts")).status_code == 404
+    ended = (await running.get("/v1/arenas/alone/alerts?status=all")).json()
+    assert ([each["status"] for each in ended["alerts"]], ended["judged"]) == (["resolved"], None)
+    assert "What was judged is not known." in (await running.get("/v1/arenas/alone/alerts.atom")).text
+    line = (await running.get("/v1/arenas")).json()["arenas"][0]
+    assert (line["arena"], line["alerts_firing"], line["declares"]) == ("alone", None, None)
+    found = (await running.get("/v1/arenas/alone/models/ash")).json()
+    assert (found["fairness"], found["alerts"], found["judged"]) == (None, None, None)
+
+
+async def test_a_view_that_does_not_say_what_was_judged_is_not_taken_for_judged(running: TestBoard) -> None:
+    before = msgspec.json.decode(fairness_view(ledger=2))
+    del before["judged"]
+    running.source.judged["text"] = (encode(before), alerts_view(ledger=2))
+    running.source.say({"arena": "text", "fairness": True, "alerts": 0, "ledger": 2})
+    await eventually_async(lambda: running.views.arenas["text"].judged is None)
+    assert (await running.get("/v1/arenas/text/alerts")).json()["judged"] is None
+    assert "What was judged is not known." in (await running.get("/v1/arenas/text/alerts.atom")).text
+
+
 async def test_arenas_are_listed_with_what_they_have(running: TestBoard) -> None:
     running.source.judged["text"] = (fairness_view(), alerts_view(alert()))
     running.source.say({"arena": "text", "fairness": True, "alerts": 1, "ledger": 2})
     line = {"arena": "text", "boards": ["overall", "language:German"], "votes": 10, "models": 3, "as_of": 7.5}
+    line["declares"] = True
 
     async def listed() -> bool:
         return bool(

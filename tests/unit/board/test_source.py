@@ -6,6 +6,7 @@ import pytest
 
 from services.board.source import RedisSource
 from streams.contracts.settings import Settings
+from streams.contracts.shown import Shown
 from tests.support.stack import TestRedis
 
 
@@ -27,7 +28,13 @@ async def test_what_is_no_list_of_boards_leaves_the_other_arenas(redis_server: T
     source = RedisSource(settings)
     try:
         assert await source.names() == {"text": {"overall"}, "code": set()}
-        assert await source.shown([0, 1, 2, 3]) == {0: 17}
+        assert await source.shown([0, 1, 2, 3]) == {0: Shown(17)}
+        with redis_server.client() as redis:
+            redis.mset({keys.shown(3): b"4", keys.lagging(3): b'{"reached":9,"behind":{"slow":4}}'})
+            redis.mset({keys.shown(4): b"5", keys.lagging(4): b'{"reached":9,"behind":{"slow":4}}'})
+            redis.mset({keys.shown(5): b"6", keys.lagging(5): b"not ours"})
+        # What is not of one moment, or not ours, says no more than the number.
+        assert await source.shown([3, 4, 5]) == {3: Shown(9, {"slow": 4}), 4: Shown(5), 5: Shown(6)}
         assert await source.shown([]) == {}
         assert await source.read("text", ["overall"], judged=True) == [b"{}", None, None]
         with redis_server.client() as redis:

@@ -6,10 +6,12 @@ from typing import Any
 import msgspec
 import pytest
 
+from services.board.held import HeldArena
 from services.board.hub import Client, Hub
 from services.board.state import REPEAT_SECONDS, Teller
 from services.board.views import Views
 from streams.contracts.metrics import Metrics
+from streams.contracts.stopped import Stopped
 
 from .conftest import Still
 
@@ -23,7 +25,7 @@ class Scene:
     metrics: Metrics
 
     def look(self, at: float) -> list[dict[str, Any]]:
-        """What is told when one looks `at` seconds later."""
+        """What is told of the arena `text` when one looks `at` seconds later."""
         self.teller.look(1000.0 + at, 50_000.0 + at)
         texts = [text for text in self.client.waiting if b"event: stream" in text]
         self.client.waiting.clear()
@@ -38,6 +40,7 @@ def scene() -> Scene:
     client = hub.join("text")
     client.waiting.clear()
     views.gone_since = None
+    views.arenas |= {"text": HeldArena(), "vision": HeldArena()}
     return Scene(views, kafka, teller, client, metrics)
 
 
@@ -63,14 +66,14 @@ def test_behind_says_by_how_much_since_when_and_now_and_then_again(scene: Scene)
 def test_what_is_shown_while_votes_wait_is_said_to_be_so_old(scene: Scene) -> None:
     scene.kafka.lag = 4.0
     scene.look(4.0)
-    assert scene.views.staleness(1004.0, 0.0) == 0.0
+    assert scene.views.staleness(1004.0, 0.0, "text") == 0.0
     scene.kafka.lag = 90.0
     scene.look(90.0)
-    assert scene.views.staleness(1090.0, 0.0) == 90.0
-    assert scene.views.staleness(1090.2, 0.0) == pytest.approx(90.2)
+    assert scene.views.staleness(1090.0, 0.0, "text") == 90.0
+    assert scene.views.staleness(1090.2, 0.0) == pytest.approx(90.2)  # of the list of arenas
     scene.kafka.lag = 0.5
     scene.look(91.0)
-    assert scene.views.staleness(1091.0, 0.0) == 0.0
+    assert scene.views.staleness(1091.0, 0.0, "text") == 0.0
 
 
 def test_gone_says_who_and_since_when(scene: Scene) -> None:
@@ -83,6 +86,51 @@ def test_gone_says_who_and_since_when(scene: Scene) -> None:
     assert scene.metrics.registry.get_sample_value("isonomy_board_age_seconds") == 0.0
 
 
-def test_kafka_that_was_not_asked_yet_is_not_away(scene: Scene) -> None:
+def test_before_kafka_was_asked_nothing_is_live(scene: Scene) -> None:
     scene.kafka.away, scene.kafka.asked, scene.kafka.lag = "not reached yet", False, None
+    assert scene.look(0.0) == [{"state": "connecting", "since": 50_000.0}]
+    scene.kafka.away, scene.kafka.asked, scene.kafka.lag = None, True, 0.0
+    assert scene.look(1.0) == [{"state": "live", "since": 50_001.0}]
+
+
+def test_one_slow_arena_is_behind_and_the_others_are_live(scene: Scene) -> None:
+    scene.kafka.lags["vision"] = 40.0
     assert scene.look(0.0)[0]["state"] == "live"
+    assert scene.views.staleness(1000.0, 0.0, "text") == 0.0
+    assert scene.views.staleness(1000.0, 0.0, "vision") == 40.0
+    assert scene.views.staleness(1000.0, 0.0) == 40.0
+
+
+def test_an_arena_that_stands_still_is_not_live(scene: Scene) -> None:
+    scene.look(0.0)
+    scene.views.arenas["text"].stopped = {"ratings": Stopped(49_900.0, "the operator's")}
+    assert scene.look(1.0) == [{"state": "stopped", "since": 49_900.0, "stage": "ratings"}]
+    scene.views.arenas["text"].stopped = {}
+    scene.views.arenas["text"].unreadable = {"the fairness view": 990.0, "language:German": 900.0}
+    assert scene.look(2.0) == [{"state": "stopped", "since": 49_990.0, "stage": "fairness"}]
+    scene.views.arenas["text"].unreadable = {"language:German": 900.0}
+    assert scene.look(3.0) == [{"state": "live", "since": 50_003.0}]
+
+
+def test_a_view_that_lacks_what_the_other_counts_is_old_whatever_the_lag_says(scene: Scene) -> None:
+    scene.look(0.0)
+    scene.views.arenas["text"].outrun = {"ratings": 1000.0}
+    assert scene.look(4.0) == []
+    assert scene.look(6.0) == [{"state": "behind", "since": 50_000.0, "lag": 6.0, "stage": "ratings"}]
+    assert scene.views.staleness(1006.0, 0.0, "text") == 6.0
+    scene.views.arenas["text"].outrun = {}
+    assert scene.look(7.0) == [{"state": "live", "since": 50_007.0}]
+
+
+def test_who_comes_is_told_the_state_of_its_own_arena(scene: Scene) -> None:
+    scene.kafka.lags["vision"] = 40.0
+    scene.look(0.0)
+    hub = Hub(scene.metrics.board_clients, scene.metrics.board_clients_cut)
+    assert b'"connecting"' in b"".join(hub.join("vision").waiting)  # nobody has looked yet
+    teller = Teller(scene.views, scene.kafka, hub, scene.metrics.board_age)
+    teller.look(1000.0, 50_000.0)
+    assert b'"behind"' in b"".join(hub.join("vision").waiting)
+    assert b'"live"' in b"".join(hub.join("text").waiting)
+    del scene.views.arenas["vision"]
+    teller.look(1001.0, 50_001.0)
+    assert b'"connecting"' in b"".join(hub.join("vision").waiting)

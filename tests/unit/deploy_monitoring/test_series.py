@@ -15,7 +15,7 @@ from streams.contracts.published_series import MOST_ALERTS, PUBLISHED_SERIES
 from streams.contracts.view import Board, Position, RatedModel, Solver
 from streams.fairness.settings import FairnessSettings
 from streams.fairness.view import AlertsView, alerts_view, fairness_view
-from tests.unit.fairness.arena import equal_arena
+from tests.unit.fairness.arena import Ledger, equal_arena
 
 WHERE = Position(5, {"votes/0": 9})
 
@@ -102,9 +102,44 @@ def test_a_removed_model_stands_out_by_evidence_beyond_the_page_level(removed: P
     assert value("arena_models", state="removed") == 1
     assert value("arena_models", state="inactive_without_notice") == 1
     assert value("arena_alerts_firing", kind="silent_removal", severity="critical") == 1
-    assert value("arena_alerts_firing", kind="rank_churn", severity="critical") == 0
+    assert value("arena_alerts_firing", kind="undeclared_model", severity="critical") == 0
+    assert value("arena_judged", kind="undeclared_model") == 1
     told = {"kind": "silent_removal", "severity": "critical", "about": "model", "name": "model-003"}
     assert (value("arena_alert_starts_at_seconds", **told) or 0) > 0
+
+
+def test_what_is_not_judged_has_no_zero(removed: Published) -> None:
+    registry = scrape(removed)
+
+    def value(series: str, **labels: str) -> float | None:
+        return registry.get_sample_value(f"isonomy_{series}", {"arena": "text", **labels})
+
+    # No prompt hashes, and too few looks at the ratings: that nothing fires says nothing.
+    for kind in ("prompt_reuse", "rank_churn"):
+        assert value("arena_judged", kind=kind) == 0
+        assert value("arena_alerts_firing", kind=kind, severity="critical") is None
+
+
+def test_an_arena_without_a_registry_has_no_shares_levels_or_evidence_of_0() -> None:
+    ledger = Ledger(settings=FairnessSettings(review_battles=500, window_reviews=4))
+    for number in range(4):
+        ledger.sample(f"model-{number}", 1.0)
+    ledger.battles(2_000)
+    views = map(msgspec.json.encode, (fairness_view(ledger.state), alerts_view(ledger.state)))
+    registry = scrape(Published("text", None, *views))
+    served = {sample.name for family in registry.collect() for sample in family.samples}
+    assert "isonomy_model_share_ratio" in served
+    for name in (
+        "model_declared_share_ratio", "model_evidence_log10", "model_removal_evidence_log10",
+        "arena_page_level_log10", "arena_policy_evidence_log10", "arena_gini_ratio",
+    ):  # fmt: skip
+        assert f"isonomy_{name}" not in served
+    without = {"arena": "text", "state": "inactive_without_notice"}
+    assert registry.get_sample_value("isonomy_arena_models", without) is None
+    assert registry.get_sample_value("isonomy_arena_declares", {"arena": "text"}) == 0
+    unregistered = {"arena": "text", "kind": "silent_removal"}
+    assert registry.get_sample_value("isonomy_arena_judged", unregistered) == 0
+    assert registry.get_sample_value("isonomy_arena_alerts_firing", {**unregistered, "severity": "critical"}) is None
 
 
 def test_a_provisional_model_has_a_rating_and_no_rank() -> None:

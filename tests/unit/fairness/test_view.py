@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
 
+from streams.contracts.alert import Kind
+from streams.contracts.judged import Unjudged
 from streams.fairness.view import NO_POLICY, alerts_view, fairness_view
 from tests.unit.fairness.arena import Ledger, equal_arena
 
@@ -31,7 +33,10 @@ def test_an_arena_without_a_registry_shows_shares_and_says_that_nothing_is_judge
     view = fairness_view(ledger.state)
     assert (view.declares, view.note) == (False, NO_POLICY)
     assert line(view, "model-3").share_of_battles == pytest.approx(0.2, abs=0.03)
-    assert line(view, "model-3").declared_share_of_battles == 0.0
+    third = line(view, "model-3")
+    assert (third.declared_share_of_battles, third.log10_e, third.log10_e_removal, third.without_notice) == (None,) * 4
+    assert (view.levels, view.policy, view.removals, view.inequality.gini) == (None,) * 4
+    assert (view.counts.inactive_without_notice, view.counts.private, view.counts.retired) == (None,) * 3
     assert (view.counts.models, view.counts.active, view.counts.inactive) == (10, 10, 0)
 
 
@@ -83,3 +88,57 @@ def test_the_alerts_that_fire_are_laid_out_with_the_latest_first():
     view = alerts_view(ledger.state)
     assert [alert.subject.model for alert in view.alerts] == ["model-009", "model-004"]
     assert view.position.watermark == {"models/0": 19, "votes/0": 5_999}
+
+
+def judges(ledger):
+    return {each.kind: each for each in fairness_view(ledger.state).judged}
+
+
+def test_of_every_kind_it_is_said_whether_it_is_judged(brisk):
+    assert list(judges(Ledger(settings=brisk))) == list(Kind)
+
+
+def test_before_the_first_battle_nothing_of_the_battles_is_judged(brisk):
+    found = judges(equal_arena(4, settings=brisk))
+    judged = {kind for kind, each in found.items() if each.judged}
+    assert judged == {Kind.UNANNOUNCED_RETIREMENT}
+    assert found[Kind.SHARE_DRIFT].reason is Unjudged.NO_BATTLES
+
+
+def test_without_a_registry_only_what_needs_none_is_judged(brisk):
+    ledger = Ledger(settings=brisk)
+    for number in range(4):
+        ledger.sample(f"model-{number}", 1.0)
+    ledger.battles(5_000)
+    found = judges(ledger)
+    assert {kind for kind, each in found.items() if each.judged} == {
+        Kind.FEED_STALLED, Kind.GRAPH_FRAGILE, Kind.RANK_CHURN,
+    }  # fmt: skip
+    assert found[Kind.PROMPT_REUSE].reason is Unjudged.NO_PROMPTS
+    for kind in (Kind.SILENT_REMOVAL, Kind.SHARE_DRIFT, Kind.BEST_OF_N, Kind.DATA_INEQUALITY, Kind.RETIREMENT_BIAS):
+        assert (found[kind].reason, found[kind].subjects) == (Unjudged.NO_REGISTRY, None)
+        assert found[kind].note == "the arena declares no models"
+
+
+def test_what_is_judged_is_told_with_how_many_and_since_when(brisk):
+    ledger = equal_arena(10, settings=brisk)
+    ledger.battles(1_000)
+    ledger.declare("late")
+    ledger.battles(5_000)
+    found = judges(ledger)
+    removal, drift = found[Kind.SILENT_REMOVAL], found[Kind.SHARE_DRIFT]
+    assert (removal.judged, removal.subjects, removal.since_battle) == (True, 11, 1_000)
+    assert drift.subjects == np.count_nonzero(ledger.state.scene.play.pi_play) > 11
+    assert drift.since == ledger.state.states.whole_policy.since_time
+    assert found[Kind.PRIVATE_VARIANTS].reason is Unjudged.NO_PRIVATE_MODELS
+    assert found[Kind.RETIREMENT_BIAS].reason is Unjudged.ONE_CLASS
+    ledger.declare("secret", visibility="private")
+    assert judges(ledger)[Kind.PRIVATE_VARIANTS].judged
+
+
+def test_while_votes_are_missing_nobody_is_judged_by_what_is_missing(brisk):
+    ledger = equal_arena(10, settings=brisk)
+    ledger.battles(2_000)
+    ledger.battles(2_000, zeros=True)
+    assert ledger.state.scene.facts.outage
+    assert judges(ledger)[Kind.SHARE_DRIFT].reason is Unjudged.FEED_STALLED

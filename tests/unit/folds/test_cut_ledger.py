@@ -64,7 +64,7 @@ async def test_without_a_state_nothing_of_the_partition_is_folded(world: World, 
         assert world.board("text").votes == 2
         assert world.listed() == {"text", "vision"}, "nothing is swept away"
         assert KEYS.partition(0, "ratings").encode() not in world.server.data, "no listing vouches for it"
-        assert fold._shown() == {0: first}, "it is not told to be shown"
+        assert {at: each.whole for at, each in fold._shown().items()} == {0: first}, "it is not told to be shown"
         assert stopped(fold) == set(), "the next owner tells"
     [refolds] = fold._metrics.refolds.collect()
     assert not [sample for sample in refolds.samples if sample.value], "it is no refold"

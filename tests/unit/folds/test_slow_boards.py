@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 import streams.ratings.stage
+from streams.contracts.shown import Shown
 from streams.ratings.publish import answer, make_board
 from tests.support.eventually import eventually_async
 from tests.unit.folds.stages import LEDGER, World
@@ -85,11 +86,11 @@ async def test_what_comes_meanwhile_is_folded_and_published_next(world: World, m
     assert (text.solving, text.unpublished) == (first, {"overall"})
     assert world.board("text") == before
     assert is_right(world, fold, "vision")
-    assert fold._shown() == {0: 2}, "what came since is on no board of text"
+    assert fold._shown()[0].behind == {"text": 2}, "what came since is on no board of text, and of text alone"
     gate.open = True
     await settled(world, fold)
     assert is_right(world, fold)
-    assert (len(gate.asked), fold._shown()) == (1, {0: 5}), "the second one was quick"
+    assert (len(gate.asked), fold._shown()) == (1, {0: Shown(5)}), "the second one was quick"
 
 
 async def test_boards_that_redis_does_not_take_are_offered_again_without_being_solved_again(
@@ -195,7 +196,7 @@ async def test_arenas_take_turns_and_every_board_has_its_own(world: World, monke
     assert "vision/overall" in first[:5], "it does not wait for all boards of the other"
     await settled(world, fold)
     assert all(is_right(world, fold, name=name) for name in ("overall", "language:l0", "language:l6"))
-    assert fold._shown() == {0: len(world.ledger.records)}
+    assert fold._shown() == {0: Shown(len(world.ledger.records))}
 
 
 async def test_what_is_not_solved_yet_is_not_said_to_be_shown(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -212,7 +213,7 @@ async def test_what_is_not_solved_yet_is_not_said_to_be_shown(world: World, monk
         arena = fold._arenas["text"]
         arena.due = 0.0
         published = {name for name in arena.state.boards if world.board("text", name) is not None}
-        seen.append((len(published), fold._shown()[0]))
+        seen.append((len(published), fold._shown()[0].whole))
         return not arena.unpublished and not arena.solving
 
     await eventually_async(done, every=0.001)

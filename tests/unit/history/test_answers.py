@@ -18,11 +18,13 @@ from streams.contracts.history import (
     subject_evidence,
 )
 from streams.contracts.history_wire import decode_evidence
+from streams.fairness.settings import FairnessSettings
 from streams.fairness.snapshot import encode_history as encode_evidence
 from streams.fairness.view import fairness_view
 from streams.history.sample import take_sample
 from streams.ratings.snapshot import encode_history
 from tests.support.boards import set_shown, shown
+from tests.unit.fairness.arena import Ledger
 from tests.unit.fairness.test_fold import LEDGER
 from tests.unit.history.making import DAY_SECONDS, MONDAY, battle, blocks, live, play, start
 
@@ -103,9 +105,26 @@ def test_evidence_is_that_of_the_view_and_its_alerts_are_the_subject_s():
     )  # the first review's share is not known
     evidence = arena_history("text", ALL).evidence
     assert evidence.subjects[0].subject in LEDGER.state.scene.facts.roster.subjects
-    largest = [max(*each.log10_e, *each.log10_e_removal) for each in evidence.subjects]
+    largest = [
+        max(each for each in (*curve.log10_e, *curve.log10_e_removal) if each is not None)
+        for curve in evidence.subjects
+    ]
     assert largest == sorted(largest, reverse=True)
     assert all(len(each.log10_e) == len(evidence.t) for each in evidence.subjects)
+
+
+def test_what_was_never_declared_has_no_evidence_of_0():
+    undeclared = Ledger(settings=FairnessSettings(review_battles=1_000))
+    for number in range(4):
+        undeclared.sample(f"m{number}", 1.0)
+    undeclared.battles(3_000)
+    parts = {EVIDENCE: encode_evidence(undeclared.state)}
+    curve = model_history("m1", parts).evidence
+    assert len(curve.t) == 3
+    for column in (curve.declared, curve.log10_e, curve.log10_e_removal):
+        assert column == [None, None, None]
+    assert curve.share[1] == pytest.approx(0.5, abs=0.1)
+    assert arena_history("text", parts).evidence.policy == [None, None, None]
 
 
 def test_providers_and_licence_classes_have_evidence_too():

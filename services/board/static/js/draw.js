@@ -43,8 +43,11 @@ export function bullet() {
   const node = drawn("svg", { class: "picture", "aria-hidden": "true", focusable: "false" }, track, bar, tick);
   return {
     node,
+    /** What is not known, null, is not drawn. */
     set(most, observed, declared) {
-      setAttribute(bar, "width", `${within((98 * observed) / most).toFixed(2)}%`);
+      setAttribute(bar, "width", `${within((98 * (observed ?? 0)) / most).toFixed(2)}%`);
+      setAttribute(tick, "visibility", declared === null || declared === undefined ? "hidden" : null);
+      if (declared === null || declared === undefined) return;
       const at = `${within((98 * declared) / most).toFixed(2)}%`;
       setAttribute(tick, "x1", at);
       setAttribute(tick, "x2", at);
@@ -61,7 +64,10 @@ export function gauge() {
   const node = drawn("svg", { class: "picture", "aria-hidden": "true", focusable: "false" }, track, bar, warning, page);
   return {
     node,
+    /** Without levels, or evidence, nothing is judged, and nothing drawn. */
     set(levels, evidence) {
+      setAttribute(node, "visibility", levels && evidence !== null ? null : "hidden");
+      if (!levels || evidence === null) return;
       const at = (value) => `${within((75 * value) / levels.log10_page).toFixed(2)}%`;
       setAttribute(bar, "width", at(evidence));
       setAttribute(bar, "class", `bar ${grade(levels, evidence)}`);
@@ -75,6 +81,7 @@ export function gauge() {
 
 /** What an amount of evidence is: "page", "warn" or "". */
 export function grade(levels, evidence) {
+  if (!levels || evidence === null) return "";
   if (evidence >= levels.log10_page) return "page";
   return evidence >= levels.log10_warning ? "warn" : "";
 }

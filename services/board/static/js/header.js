@@ -64,6 +64,7 @@ export function header(root, choose) {
 function said({ state, since, lag }) {
   if (state === "live") return ["Live", ""];
   if (state === "behind") return ["Behind", lag ? `by ${span(lag)}` : `since ${clock(since)}`];
+  if (state === "stopped") return ["Stopped", `since ${clock(since)}`];
   if (state === "gone") return ["Gone", `since ${clock(since)}`];
   return ["Connecting", ""];
 }

@@ -70,7 +70,7 @@ function enter(name) {
 }
 
 /** Where one begins who names no arena: that with the most votes. */
-const first = () => [...arenas].sort((a, b) => b.votes - a.votes)[0]?.arena ?? null;
+const first = () => [...arenas].sort((a, b) => (b.votes ?? 0) - (a.votes ?? 0))[0]?.arena ?? null;
 
 function say(text) {
   if (view) return;

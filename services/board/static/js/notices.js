@@ -30,10 +30,12 @@ export function notices(root, arena, signal) {
   }
   function drawStream() {
     const { condition } = arena;
-    stream.hidden = condition.state === "live" || condition.state === "connecting";
+    // Folds that have stopped are told of below, each for itself.
+    stream.hidden = ["live", "connecting"].includes(condition.state) || (condition.state === "stopped" && arena.stopped.length > 0);
     setText(stream, stream.hidden ? "" : said(condition));
   }
   function drawStopped() {
+    drawStream();
     replace(stopped, arena.stopped.map(({ stage, since }) => element("p", { class: "notice stopped-notice" }, `${STILL[stage] ?? "A part of this arena has stood still"} since ${moment(since)}.`)));
   }
   function drawTimes() {
@@ -58,7 +60,13 @@ const STILL = {
 
 const AWAY = { redis: "the store of what is shown", kafka: "the log of the votes" };
 
-function said({ state, since, lag, ours, away }) {
+function said({ state, since, lag, ours, away, stage }) {
+  if (state === "stopped") return `What is shown is from before ${clock(since)}: ${stage === "fairness" ? "what was judged since" : "the boards that were published since"} cannot be read here.`;
+  if (state === "behind" && stage) {
+    return stage === "fairness"
+      ? `The judging has been behind the votes since ${clock(since)}: the boards count battles that it has not looked at. Alerts may be missing.`
+      : `The boards have not been published anew since ${clock(since)}, though votes go on.`;
+  }
   if (state === "behind") {
     const waiting = lag ? ` The oldest vote that waits has waited for ${span(lag)}.` : "";
     return `The counting has been behind the votes since ${clock(since)}.${waiting}`;

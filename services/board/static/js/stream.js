@@ -4,7 +4,7 @@ import { place } from "./read.js";
 
 const AGAIN_SECONDS = 5;
 
-/** @typedef {{state: "connecting"|"live"|"behind"|"gone", since: number, lag?: number, away?: "redis"|"kafka", ours?: boolean}} Condition */
+/** @typedef {{state: "connecting"|"live"|"behind"|"stopped"|"gone", since: number, lag?: number, away?: "redis"|"kafka", stage?: "ratings"|"fairness", ours?: boolean}} Condition */
 
 /**
  * Listen to an arena.

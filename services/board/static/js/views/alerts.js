@@ -2,6 +2,7 @@
 
 import { byWeight } from "../alert.js";
 import { arrange, element, setText } from "../dom.js";
+import { showJudged, summed } from "../judged.js";
 import { count } from "../words.js";
 import { card } from "./card.js";
 import { state } from "./state.js";
@@ -17,7 +18,8 @@ export function open({ arena, route, root }) {
   const about = element("p", { class: "about dim" });
   const firing = element("div", { class: "cards" });
   const past = element("div", { class: "cards" });
-  const none = element("p", { class: "state" }, "No alert fires. Every model is treated as declared, as far as the battles tell.");
+  const none = element("p", { class: "state" });
+  const scope = element("div", { class: "judged" });
   const nonePast = element("p", { class: "dim" }, "None so far.");
   const away = element("p", { class: "notice", hidden: true }, "The log of alerts cannot be read now: those that are over may be missing.");
   const empty = element("p", { class: "state", hidden: true });
@@ -25,6 +27,7 @@ export function open({ arena, route, root }) {
     "div",
     { hidden: true },
     element("section", { "aria-labelledby": "firing" }, element("h2", { id: "firing" }, "Firing"), none, firing),
+    element("section", { "aria-labelledby": "judged" }, element("h2", { id: "judged" }, "What was judged"), scope),
     element("section", { "aria-labelledby": "past" }, element("h2", { id: "past" }, "Over"), away, nonePast, past),
   );
   root.append(element("div", { class: "title" }, element("h1", { tabindex: -1 }, "Alerts"), about), content, empty);
@@ -48,6 +51,8 @@ export function open({ arena, route, root }) {
     arrange(firing, now.map(made));
     arrange(past, over.map(made));
     none.hidden = now.length > 0;
+    setText(none, `No alert fires. ${summed(data.judged)}`);
+    showJudged(scope, data.judged ?? null);
     nonePast.hidden = over.length > 0;
     away.hidden = data.past !== "away";
     content.hidden = false;

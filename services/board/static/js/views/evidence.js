@@ -18,7 +18,8 @@ export function evidenceCurve(title, levels) {
           { text: "level of a page", value: evidence.page, look: "level-page" },
           { text: "level of a warning", value: evidence.warning, look: "level-warn" },
         ];
-  const strongest = (drift, removal) => drift.map((value, at) => Math.max(value, removal[at]));
+  // Null where nothing is judged; of a model whose drift is judged and whose removal is not, there is one of the two.
+  const strongest = (drift, removal) => drift.map((value, at) => (value === null && removal[at] === null ? null : Math.max(value ?? 0, removal[at] ?? 0)));
   return {
     node: figure.node,
     close: figure.close,

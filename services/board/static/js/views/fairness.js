@@ -1,7 +1,8 @@
 // Fairness: what is declared against what is seen, model by model, with the evidence; providers and licences; the census.
 
 import { element, replace, setText } from "../dom.js";
-import { count, moment, power, some } from "../words.js";
+import { showJudged } from "../judged.js";
+import { NONE, count, moment, power, some } from "../words.js";
 import { evidenceCurve } from "./evidence.js";
 import { groups } from "./groups.js";
 import { shares } from "./shares.js";
@@ -13,6 +14,7 @@ export function open({ arena, root }) {
   const about = element("p", { class: "about dim" });
   const lead = element("p", { class: "lead" });
   const counters = element("ul", { class: "counters" });
+  const scope = element("div", { class: "judged" });
   const curves = element("section", { "aria-labelledby": "curves" }, element("h2", { id: "curves" }, "Evidence over time"));
   const models = shares(arena, ended.signal);
   const [providers, licenses] = [groups("Providers"), groups("Licences")];
@@ -23,6 +25,7 @@ export function open({ arena, root }) {
     { hidden: true },
     lead,
     counters,
+    element("section", { "aria-labelledby": "judged" }, element("h2", { id: "judged" }, "What is judged"), scope),
     curves,
     models.node,
     element("div", { class: "pair" }, providers.node, licenses.node),
@@ -47,7 +50,9 @@ export function open({ arena, root }) {
       setText(about, `${some(data.battles, "battle")}${data.as_of === null ? "" : ` · newest ${moment(data.as_of, { exact: true })}`}`);
       verdict(lead, data);
       census(counters, data);
-      if (!figure) history(data.levels);
+      if (!figure && data.levels) history(data.levels);
+      curves.hidden = !figure;
+      showJudged(scope, data.judged ?? null);
       models.show(data);
       providers.show(data.providers);
       licenses.show(data.licenses);
@@ -67,16 +72,20 @@ export function open({ arena, root }) {
   };
 }
 
-function verdict(node, { declares, note, outage, models, levels, policy, removals, window_battles: window }) {
-  const loud = models.filter((line) => Math.max(line.log10_e, line.log10_e_removal) >= levels.log10_page || line.state === "removed");
-  const quiet = `${count(levels.detectors)} watches are kept; by chance alone, all of them together page less than once in ${count(levels.battles_between_pages)} battles.`;
-  const whole = policy.log10_e_max >= 2 ? ` Against the policy as a whole the evidence is ${power(policy.log10_e_max)} to 1.` : "";
-  if (!declares) return setText(node, note ?? "This arena declares no models, so nothing can be judged.");
+function verdict(node, { declares, note, outage, models, levels, policy, removals, judged, window_battles: window }) {
+  node.classList.toggle("bad", false);
+  if (!declares || !levels) return setText(node, note ?? "This arena declares no models, so whether they are treated as declared cannot be judged.");
   if (outage) return setText(node, "Votes are missing from the feed. Nobody is accused while that explains what is missing.");
-  const names = removals.length === 1 ? `: ${removals[0]} is no longer shown to voters` : "";
+  const loud = models.filter((line) => Math.max(line.log10_e ?? 0, line.log10_e_removal ?? 0) >= levels.log10_page || line.state === "removed");
+  const quiet = `${count(levels.detectors)} watches are kept; by chance alone, all of them together page less than once in ${count(levels.battles_between_pages)} battles.`;
+  const whole = policy?.log10_e_max >= 2 ? ` Against the policy as a whole the evidence is ${power(policy.log10_e_max)} to 1.` : "";
+  const drawn = judged?.find((each) => each.kind === "share_drift");
+  if (!loud.length && !drawn?.judged) return setText(node, `Whether models are treated as declared is not judged now: ${drawn?.note ?? "what is judged is not known"}.`);
+  const held = models.filter((line) => (line.log10_e ?? line.log10_e_removal ?? null) !== null).length;
+  const names = removals?.length === 1 ? `: ${removals[0]} is no longer shown to voters` : "";
   const first = loud.length
     ? `${count(loud.length)} of ${some(models.length, "model")} ${loud.length === 1 ? "is" : "are"} not treated as declared${names}.`
-    : `All ${some(models.length, "model")} are treated as declared, as far as the battles tell.`;
+    : `No alert of a share or a removal fires: ${count(held)} of ${some(models.length, "model")} ${held === 1 ? "is" : "are"} held against a declared share${drawn.since ? ` since ${moment(drawn.since)}` : ""}.`;
   node.classList.toggle("bad", loud.length > 0);
   return setText(node, `${first} ${window === 0 ? "The first review is not full yet: no share was measured so far. " : ""}${loud.length ? whole.trim() : quiet}`);
 }
@@ -90,12 +99,15 @@ function census(node, { counts, battles }) {
     ["Private, in play", counts.private, ""],
     ["Battles watched", battles, ""],
   ];
-  if (node.children.length === lines.length) lines.forEach(([, value], at) => setText(node.children[at].firstChild, count(value)));
-  else replace(node, lines.map(([text, value]) => element("li", {}, element("b", {}, count(value)), element("span", {}, text))));
+  if (node.children.length === lines.length) lines.forEach(([, value], at) => setText(node.children[at].firstChild, known(value)));
+  else replace(node, lines.map(([text, value]) => element("li", {}, element("b", {}, known(value)), element("span", {}, text))));
   lines.forEach(([, , look], at) => (node.children[at].className = look));
 }
 
+const known = (number) => (number === null || number === undefined ? NONE : count(number));
+
 function inequality({ gini, hhi, largest }) {
+  if (gini === null || hhi === null) return "How unequal the data of the providers is, is not known: no provider is declared, or the first review is not full.";
   const most = largest ? ` The largest is ${largest}.` : "";
   return `How unequal the data of the providers is: Gini coefficient ${gini.toFixed(2)} (0 is equal), Herfindahl index ${hhi.toFixed(2)} (1 is one provider alone).${most}`;
 }

@@ -38,7 +38,7 @@ export function groups(title) {
 
   function draw() {
     const shown = all ? data : data.slice(0, FIRST);
-    const most = Math.max(1e-9, ...data.map((each) => Math.max(each.share_of_battles, each.declared_share_of_battles)));
+    const most = Math.max(1e-9, ...data.map((each) => Math.max(each.share_of_battles ?? 0, each.declared_share_of_battles ?? 0)));
     arrange(
       body,
       shown.map((group) => {

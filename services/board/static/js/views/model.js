@@ -3,6 +3,7 @@
 import { byWeight } from "../alert.js";
 import { curve } from "../curve.js";
 import { element, name, replace, setText } from "../dom.js";
+import { isJudged, summed } from "../judged.js";
 import { REASONS, boardName } from "../ratings.js";
 import { address } from "../route.js";
 import { NONE, count, moment, percent, points, power, some, spoken } from "../words.js";
@@ -88,21 +89,21 @@ export function open({ arena, route, root }) {
     },
     (error) => content.hidden && state(empty, content, error),
   );
-  arena.on("fairness", () => watching && !figure && history(arena.fairness.levels), ended.signal);
+  arena.on("fairness", () => watching && !figure && arena.fairness.levels && history(arena.fairness.levels), ended.signal);
 
   let shownAlerts = null;
-  function show({ boards: lines, fairness: line, alerts: firing }) {
+  function show({ boards: lines, fairness: line, alerts: firing, judged }) {
     const overall = lines.overall ?? Object.values(lines)[0] ?? null;
     const declared = [line?.provider ?? overall?.provider, line?.license && spoken(line.license), line?.visibility === "private" && "private"];
     setText(about, declared.filter(Boolean).join(" · "));
-    setText(lead, treated(line, firing));
-    lead.classList.toggle("bad", firing.some((alert) => alert.severity === "critical"));
-    replace(counters, counted(overall, line, firing).map(([text, value, more]) => element("li", {}, element("b", {}, value), element("span", {}, text, more && element("span", { class: "dim" }, ` ${more}`)))));
+    setText(lead, treated(line, firing, judged));
+    lead.classList.toggle("bad", (firing ?? []).some((alert) => alert.severity === "critical"));
+    replace(counters, counted(overall, line, firing ?? []).map(([text, value, more]) => element("li", {}, element("b", {}, value), element("span", {}, text, more && element("span", { class: "dim" }, ` ${more}`)))));
     replace(boards, Object.entries(lines).map(([board, each]) => boardRow(arena.name, board, each)));
-    const key = JSON.stringify([firing, arena.fairness?.levels]);
+    const key = JSON.stringify([firing, judged, arena.fairness?.levels]);
     if (key === shownAlerts) return;
     shownAlerts = key;
-    replace(alerts, firing.length ? [...firing].sort(byWeight).map((alert) => card(alert, { arena: arena.name, levels: arena.fairness?.levels })) : element("p", { class: "dim" }, "None fires about it."));
+    replace(alerts, firing?.length ? [...firing].sort(byWeight).map((alert) => card(alert, { arena: arena.name, levels: arena.fairness?.levels })) : element("p", { class: "dim" }, firing ? `None fires about it. ${summed(judged)}` : "Nothing was judged of this arena yet."));
   }
 
   return {
@@ -116,12 +117,20 @@ export function open({ arena, route, root }) {
   };
 }
 
-function treated(line, alerts) {
+function because(judged, line) {
+  if (!judged?.length) return "what is judged is not known";
+  const why = judged.find((each) => each.kind === "share_drift" && !each.judged)?.note;
+  return why ?? (line.declared_share_of_battles ? "it has no share of its own to be held against" : "no weight is declared for it");
+}
+
+function treated(line, alerts, judged) {
   if (!line) return "Nothing is known of its treatment yet.";
-  if (alerts.length) return `${some(alerts.length, "alert")} ${alerts.length === 1 ? "fires" : "fire"} about it.`;
+  if (alerts?.length) return `${some(alerts.length, "alert")} ${alerts.length === 1 ? "fires" : "fire"} about it.`;
   if (line.inactive) return `It is ${line.state}${line.since ? ` since ${moment(line.since)}` : ""}${line.without_notice ? ", and no notice said so in time" : ""}.`;
-  const evidence = Math.max(line.log10_e, line.log10_e_removal);
-  return `It is treated as declared, as far as the battles tell: the evidence against is ${power(evidence)} to 1.`;
+  const found = [line.log10_e, line.log10_e_removal].filter((each) => each !== null && each !== undefined);
+  if (line.declared_share_of_battles === null || line.declared_share_of_battles === undefined) return "Whether it is treated as declared cannot be judged: the arena declares no models.";
+  if (!found.length || !(isJudged(judged, "share_drift") || isJudged(judged, "silent_removal"))) return `Whether it is treated as declared is not judged now: ${because(judged, line)}.`;
+  return `Its share of the battles is judged against the declared one, and no alert fires about it: the evidence against is ${power(Math.max(...found))} to 1.`;
 }
 
 function counted(overall, line, alerts) {

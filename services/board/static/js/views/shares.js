@@ -4,11 +4,11 @@ import { arrange, element, setAttribute, setText } from "../dom.js";
 import { bullet, gauge, grade } from "../draw.js";
 import { address } from "../route.js";
 import { compare, headings } from "../sorting.js";
-import { count, moment, percent, some } from "../words.js";
+import { NONE, count, moment, percent, some } from "../words.js";
 
 const FIRST = 30;
-const evidence = (line) => Math.max(line.log10_e, line.log10_e_removal);
-const ratio = (line) => (line.declared_share_of_battles > 0 ? line.seen / line.declared_share_of_battles - 1 : null);
+const evidence = (line) => (line.log10_e === null && line.log10_e_removal === null ? null : Math.max(line.log10_e ?? 0, line.log10_e_removal ?? 0));
+const ratio = (line) => (line.declared_share_of_battles > 0 && line.seen !== null ? line.seen / line.declared_share_of_battles - 1 : null);
 const VALUES = {
   model: (line) => line.model,
   state: (line) => line.state,
@@ -58,7 +58,7 @@ export function shares(arena, signal) {
       .filter((line) => !wanted || `${line.model} ${line.provider ?? ""} ${line.state}`.toLowerCase().includes(wanted))
       .sort((a, b) => compare(value(a), value(b), order.direction) || Math.abs(ratio(b) ?? 0) - Math.abs(ratio(a) ?? 0));
     const shown = all ? sorted : sorted.slice(0, FIRST);
-    const most = Math.max(1e-9, ...data.models.map((line) => Math.max(line.declared_share_of_battles, line.seen)));
+    const most = Math.max(1e-9, ...data.models.map((line) => Math.max(line.declared_share_of_battles ?? 0, line.seen ?? 0)));
     arrange(
       body,
       shown.map((line) => {
@@ -108,16 +108,17 @@ class Row {
   }
 
   show(line, most, { levels, window_battles: window }) {
-    const measured = window > 0;
+    const measured = window > 0 && line.seen !== null;
+    const found = evidence(line);
     const off = ratio(line);
     setText(this.sub, [line.provider, line.state !== "active" && line.state].filter(Boolean).join(" · "));
     setText(this.state, line.since ? `${line.state} since ${moment(line.since)}` : line.state);
     setText(this.declared, percent(line.declared_share_of_battles));
-    setText(this.observed, measured ? percent(line.seen) : "–");
-    setText(this.off, measured && off !== null ? `${off > 0 ? "+" : off < 0 ? "−" : ""}${count(Math.abs(100 * off))} %` : "–");
-    setText(this.evidence, evidence(line).toFixed(1));
-    this.bullet.set(most, measured ? line.seen : 0, line.declared_share_of_battles);
-    this.gauge.set(levels, evidence(line));
-    setAttribute(this.node, "class", line.state === "removed" ? "page" : grade(levels, evidence(line)) || (line.inactive ? "provisional" : null));
+    setText(this.observed, measured ? percent(line.seen) : NONE);
+    setText(this.off, measured && off !== null ? `${off > 0 ? "+" : off < 0 ? "−" : ""}${count(Math.abs(100 * off))} %` : NONE);
+    setText(this.evidence, found === null ? NONE : found.toFixed(1));
+    this.bullet.set(most, measured ? line.seen : null, line.declared_share_of_battles);
+    this.gauge.set(levels, found);
+    setAttribute(this.node, "class", line.state === "removed" ? "page" : grade(levels, found) || (line.inactive ? "provisional" : null));
   }
 }

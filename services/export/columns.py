@@ -1,0 +1,59 @@
+"""The columns of exported votes and ledgers, with their types; `docs/export.md` says what each means."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from streams.contracts.vote import STYLE_FIELDS
+
+OFFICIAL: dict[str, Any] = {
+    "model_name": pl.String(),
+    "organization": pl.String(),
+    "license": pl.String(),
+    "rating": pl.Float64(),
+    "rating_lower": pl.Float64(),
+    "rating_upper": pl.Float64(),
+    "variance": pl.Float64(),
+    "vote_count": pl.Int64(),
+    "rank": pl.Int64(),
+    "category": pl.String(),
+    "leaderboard_publish_date": pl.String(),
+}
+"""Of a board; the names are those of `official.Row`."""
+
+VOTES: dict[str, Any] = {
+    "arena": pl.String(),
+    "model_a": pl.String(),
+    "model_b": pl.String(),
+    "winner": pl.String(),
+    "tstamp": pl.Float64(),
+    "language": pl.String(),
+    "categories": pl.List(pl.String()),
+    "voter": pl.String(),
+    "prompt_hash": pl.String(),
+    "p_pair": pl.Float64(),
+    "style": pl.Struct(dict.fromkeys(STYLE_FIELDS, pl.Int32())),
+    "recorded_at": pl.Datetime("ms", "UTC"),
+    "votes_partition": pl.Int32(),
+    "votes_offset": pl.Int64(),
+}
+"""Of a vote: as the arena sent it, and where it stands in the topic of votes."""
+
+LEDGER: dict[str, Any] = {
+    "ledger_partition": pl.Int32(),
+    "ledger_offset": pl.Int64(),
+    "kind": pl.String(),
+    **VOTES,
+    "model": pl.String(),
+    "provider": pl.String(),
+    "license": pl.String(),
+    "visibility": pl.String(),
+    "status": pl.String(),
+    "weight": pl.Float64(),
+    "family": pl.String(),
+    "announced_at": pl.Float64(),
+    "reason": pl.String(),
+}
+"""Of a vote at its place in the ledger, and of a change of the registry among them."""

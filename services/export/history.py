@@ -1,0 +1,69 @@
+"""Past days of a board in the columns of the public data set, from the history that the ratings fold keeps. Pure."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from services.export.official import Row, day_of, variance_of
+from streams.contracts.history_wire import RatingsTier
+from streams.contracts.view import Board
+from streams.ratings.ranks import ranks
+
+
+def past_rows(tier: RatingsTier, now: Board, since: str) -> list[Row]:
+    """Lay out the days of a tier from `since` (`YYYY-MM-DD`) on, each as the board stood at its end.
+
+    Parameters
+    ----------
+    tier
+        One sample a day.
+    now
+        The board as it stands: the history keeps neither votes nor what is declared. Battles are votes where all of a
+        model's battles were voted on, and they were then if they are now; elsewhere the votes of that day are unknown.
+    since
+        First day.
+    """
+    declared = {line.model: line for line in now.models}
+    voted = {line.model for line in now.models if line.votes == line.battles}
+    rating, half, battles = (column.array() for column in (tier.rating, tier.half_width, tier.battles))
+    rows: list[Row] = []
+    end = 0
+    for t, known in zip(tier.t, tier.known, strict=True):
+        begin, end = end, end + known
+        day = day_of(t - 1)  # a sample closes its step: that of midnight is of the day before
+        if day is None or day < since:
+            continue
+        points = rating[begin:end].astype(np.float64).round(2)
+        width = half[begin:end].astype(np.float64).round(2)
+        ranked = np.flatnonzero(~np.isnan(points) & ~np.isnan(width))
+        rank = dict(
+            zip(
+                ranked.tolist(),
+                ranks((points - width)[ranked], (points + width)[ranked]).tolist(),
+                strict=True,
+            )
+        )
+        for at, model in enumerate(tier.models[:known]):
+            value = None if np.isnan(points[at]) else float(points[at])
+            lower, upper = (
+                (round(value - width[at], 2), round(value + width[at], 2))
+                if at in rank and value is not None
+                else (None,) * 2
+            )
+            line = declared.get(model)
+            rows.append(
+                Row(
+                    model_name=model,
+                    organization=line.provider if line else None,
+                    license=line.license if line else None,
+                    rating=value,
+                    rating_lower=lower,
+                    rating_upper=upper,
+                    variance=variance_of(value, lower, upper),
+                    vote_count=int(battles[begin + at]) if model in voted else None,
+                    rank=rank.get(at),
+                    category=tier.board,
+                    leaderboard_publish_date=day,
+                )
+            )
+    return rows

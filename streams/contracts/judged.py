@@ -1,0 +1,112 @@
+"""What was judged of an arena and what was not: without it, a list without alerts would read as "all is well"."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+import msgspec
+
+from streams.contracts.alert import Kind
+
+
+class Unjudged(StrEnum):
+    """Why a detector does not judge now: a closed set."""
+
+    NO_REGISTRY = "no_registry"
+    """The arena declares no models, so there is no rule of its own to hold it against."""
+    NO_POLICY = "no_policy"
+    """The registry gives fewer than two models a weight, so no share follows from it."""
+    NO_BATTLES = "no_battles"
+    """There are fewer battles than one look takes."""
+    FEED_STALLED = "feed_stalled"
+    """Votes are missing from the feed: what is missing is held against nobody meanwhile."""
+    FIRST_REVIEW = "first_review"
+    """The first review is not over."""
+    FIRST_WINDOW = "first_window"
+    """The first window of reviews is not full."""
+    FIRST_RATINGS = "first_ratings"
+    """There were not yet enough looks at the ratings."""
+    NO_PROMPTS = "no_prompts"
+    """No vote has a `prompt_hash`."""
+    NO_BASELINE = "no_baseline"
+    """It is still being learned how many prompts are usually repeated here."""
+    NO_PUBLIC_MODELS = "no_public_models"
+    """The registry has never declared a public model."""
+    NO_PRIVATE_MODELS = "no_private_models"
+    """The registry has never declared a private model: it alone could show one."""
+    ONE_CLASS = "one_class"
+    """All models are of one licence class."""
+    FEW_MODELS = "few_models"
+    """Fewer than two models were in enough recent battles."""
+
+
+SENTENCES: dict[Unjudged, str] = {
+    Unjudged.NO_REGISTRY: "the arena declares no models",
+    Unjudged.NO_POLICY: "fewer than two models have a declared weight",
+    Unjudged.NO_BATTLES: "too few battles so far",
+    Unjudged.FEED_STALLED: "votes are missing from the feed",
+    Unjudged.FIRST_REVIEW: "the first review is not over",
+    Unjudged.FIRST_WINDOW: "the first window of reviews is not full",
+    Unjudged.FIRST_RATINGS: "too few looks at the ratings so far",
+    Unjudged.NO_PROMPTS: "no vote has a prompt hash",
+    Unjudged.NO_BASELINE: "how many prompts are usually repeated is still being learned",
+    Unjudged.NO_PUBLIC_MODELS: "no public model was ever declared",
+    Unjudged.NO_PRIVATE_MODELS: "no private model was ever declared, and only the registry could show one",
+    Unjudged.ONE_CLASS: "all models are of one licence class",
+    Unjudged.FEW_MODELS: "fewer than two models were in enough recent battles",
+}
+"""The words for it, as the end of a sentence; the same for every reader."""
+
+
+class Judged(msgspec.Struct, frozen=True):
+    """Whether one detector judges now.
+
+    Attributes
+    ----------
+    kind
+        The detector, by the kind of its alerts.
+    judged
+        Whether an alert of this kind could fire now. While it is false, that none fires says nothing.
+    subjects
+        How many models, providers and licence classes it judges; null where it judges the arena as a whole, or nothing.
+    since, since_battle
+        From where on it judges, where that is known: epoch seconds on the clock of the votes, and the arena's battles
+        counted before it.
+    reason, note
+        Why it does not judge; both null while it does.
+    """
+
+    kind: Kind
+    judged: bool
+    subjects: int | None = None
+    since: float | None = None
+    since_battle: int | None = None
+    reason: Unjudged | None = None
+    note: str | None = None
+
+    @classmethod
+    def not_yet(cls, kind: Kind, reason: Unjudged) -> Judged:
+        """A detector that does not judge."""
+        return cls(kind, judged=False, reason=reason, note=SENTENCES[reason])
+
+
+def told(judged: Sequence[Judged] | None) -> str:
+    """Say in one or two sentences what was judged and what was not; None when the view does not say.
+
+    >>> told([Judged(Kind.RANK_CHURN, True), Judged.not_yet(Kind.PROMPT_REUSE, Unjudged.NO_PROMPTS)])
+    'Judged: rank churn. Not judged: prompt reuse (no vote has a prompt hash).'
+    >>> told([])
+    'What was judged is not known.'
+    """
+    if not judged:
+        return "What was judged is not known."
+    done = [each.kind.replace("_", " ") for each in judged if each.judged]
+    left: dict[str, list[str]] = {}
+    for each in judged:
+        if not each.judged:
+            left.setdefault(each.note or "no reason is given", []).append(each.kind.replace("_", " "))
+    parts = [f"Judged: {', '.join(done)}." if done else "Nothing was judged."]
+    if left:
+        parts.append("Not judged: " + "; ".join(f"{', '.join(kinds)} ({why})" for why, kinds in left.items()) + ".")
+    return " ".join(parts)
