@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from services.audit.columns import is_snapshots, need_columns
 from services.audit.registry import of_arena, read_registry
@@ -14,10 +15,14 @@ from services.audit.table import Table, open_table
 from services.audit.votes import audit_votes
 from services.sources import NAMED, SourceError, open_source
 from services.sources.fields import resolve
+from services.sources.summary import Summary
 from streams.audit.assemble import audit_snapshots
 from streams.audit.options import Options
 from streams.audit.report import Report
 from streams.contracts.vote import is_arena
+
+LOCAL_SECONDS = 14 * 3600.0
+"""How far local times may be ahead of UTC."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,8 @@ class Asked:
         Arena of the votes or of the registry, None for the only one.
     options
         Choices of the audit.
+    reading
+        How votes are read: keywords of `open_source` beside the columns.
     """
 
     source: str
@@ -46,14 +53,15 @@ class Asked:
     registry: Path | None
     arena: str | None
     options: Options
+    reading: Mapping[str, Any] = field(default_factory=dict)
 
 
-def run_audit(asked: Asked) -> tuple[Report, list[str]]:
+def run_audit(asked: Asked) -> tuple[Report, Summary | None]:
     """Audit what the person named.
 
     Returns
     -------
-    The report, and a line for each vote that was refused; what became of snapshots is in the report.
+    The report; and, of votes, the account of them. What became of snapshots is in the report.
 
     Raises
     ------
@@ -70,15 +78,16 @@ def _snapshot_table(asked: Asked) -> Table | None:
         return None
     table = open_table(asked.source)
     if asked.kind == "auto" and not is_snapshots(table.columns, asked.wanted.columns):
-        _complain_unless_votes(table, asked.wanted.columns)
+        _complain_unless_votes(table, asked)
         return None
     return table
 
 
-def _complain_unless_votes(table: Table, chosen: Mapping[str, str] | None) -> None:
+def _complain_unless_votes(table: Table, asked: Asked) -> None:
     """Say what either kind of file needs when it is neither."""
+    chosen = asked.wanted.columns
     try:
-        resolve(table.columns, chosen)
+        resolve(table.columns, chosen, asked.reading.get("layout"), asked.reading.get("only"))
     except SourceError as no_votes:
         try:
             need_columns(table.columns, chosen)
@@ -86,7 +95,7 @@ def _complain_unless_votes(table: Table, chosen: Mapping[str, str] | None) -> No
             raise SourceError(f"{table.name}: neither snapshots ({no_snapshots}) nor votes ({no_votes})") from None
 
 
-def _of_snapshots(table: Table, asked: Asked) -> tuple[Report, list[str]]:
+def _of_snapshots(table: Table, asked: Asked) -> tuple[Report, None]:
     snapshots = read_snapshots(table, asked.wanted)
     records = None if asked.registry is None else of_arena(read_registry(asked.registry), asked.arena, asked.registry)
     board = snapshots.board
@@ -95,11 +104,17 @@ def _of_snapshots(table: Table, asked: Asked) -> tuple[Report, list[str]]:
     report = audit_snapshots(
         snapshots.rows, source=table.name, registry=records, options=options, reading=snapshots.reading
     )
-    return report, []
+    return report, None
 
 
-def _of_votes(asked: Asked) -> tuple[Report, list[str]]:
+def _of_votes(asked: Asked) -> tuple[Report, Summary]:
     records = None if asked.registry is None else read_registry(asked.registry)
-    source = open_source(asked.source, columns=asked.wanted.columns, now=time.time())
-    report, rejected = audit_votes(source, records, asked.options, asked.arena)
-    return report, [f"{item.where}: {item.reason}: {item.detail}" for item in rejected]
+    now = time.time()
+    # Times without a zone are read as UTC and may be anybody's: the account says so when they are ahead.
+    source = open_source(asked.source, columns=asked.wanted.columns, now=now, ahead=LOCAL_SECONDS, **asked.reading)
+    try:
+        report, summary = audit_votes(source, records, asked.options, asked.arena, drop=asked.wanted.drop)
+    except SourceError as error:
+        raise SourceError(f"{asked.source}: {error}") from None
+    summary.close(now)
+    return report, summary

@@ -9,7 +9,8 @@ import numpy as np
 
 from services.audit.replay import Replay
 from services.audit.tally import count_votes
-from services.sources import Rejected, Source, SourceError
+from services.sources import Source, SourceError
+from services.sources.summary import Summary
 from streams.audit.assemble import audit_snapshots
 from streams.audit.options import Options
 from streams.audit.report import Report
@@ -40,8 +41,8 @@ class Counted:
 
 
 def audit_votes(
-    source: Source, registry: Sequence[Model] | None, options: Options, arena: str | None
-) -> tuple[Report, list[Rejected]]:
+    source: Source, registry: Sequence[Model] | None, options: Options, arena: str | None, *, drop: bool = False
+) -> tuple[Report, Summary]:
     """Audit the votes of a source.
 
     Parameters
@@ -54,17 +55,19 @@ def audit_votes(
         Choices; their arena is replaced.
     arena
         The arena; None for the only one.
+    drop
+        Go on without rows that cannot be read.
 
     Raises
     ------
     SourceError
-        When there is no vote, no arena is chosen among several, or the registry does not know it.
+        When rows cannot be read, there is no vote, no arena is chosen among several, or the registry does not know it.
     """
     counted: dict[str, Counted] = {}
     replays: dict[str, Replay] = {}
-    rejected: list[Rejected] = []
+    summary = Summary(source)
     for batch in source.rows():
-        rejected.extend(batch.rejected)
+        summary.take(batch)
         for name, rows in batch.rows.items():
             if arena is not None and name != arena:
                 counted.setdefault(name, Counted())
@@ -74,23 +77,24 @@ def audit_votes(
                 if name not in replays:
                     replays[name] = Replay(name, [each for each in registry if each.arena == name], options)
                 replays[name].play(rows)
+    if summary.refused and not drop:
+        raise SourceError(
+            f"{summary.unreadable()}. Nothing was judged: a report on the other rows would be a wrong one"
+        )
     chosen = _choose(counted, arena)
     of_arena = None if registry is None else [each for each in registry if each.arena == chosen]
     if of_arena is not None and not of_arena:
         known = ", ".join(sorted({each.arena for each in registry or ()}))
         raise SourceError(f"the registry has no model of arena {chosen!r}; it is about {known}")
-    return _report(source, counted[chosen], of_arena, replays.get(chosen), replace(options, arena=chosen)), rejected
+    return _report(source, counted[chosen], of_arena, replays.get(chosen), replace(options, arena=chosen)), summary
 
 
 def _report(
     source: Source, votes: Counted, registry: Sequence[Model] | None, replay: Replay | None, options: Options
 ) -> Report:
     records = {record.model: record for record in sorted(registry or (), key=lambda each: each.tstamp)}
-    if "synthetic" in source.note:
-        raise SourceError(
-            f"{source.name}: the votes have no times. An audit tells when votes stopped, so it needs a column of times"
-            " (tstamp)"
-        )
+    if not source.timed:
+        raise SourceError("the votes have no times. An audit tells when votes stopped, so it needs a column of times")
     times = np.concatenate(votes.times)
     rows = count_votes(list(votes.names), np.concatenate(votes.first), np.concatenate(votes.second), times, records)
     unsaid = [NO_REGISTRY] if replay is None else replay.unsaid

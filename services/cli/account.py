@@ -51,9 +51,9 @@ class Outcome:
 
     def __str__(self) -> str:
         parts = [f"counted {self.counted:,}", f"duplicates {self.duplicates:,}"]
-        parts += [f"refused {count:,} ({reason})" for reason, count in sorted(self.refused.items())]
+        parts += [f"refused by intake {count:,} ({reason})" for reason, count in sorted(self.refused.items())]
         parts += [f"not taken by intake yet {self.waiting:,}"] if self.waiting else []
-        return f"sent {self.sent:,}: {', '.join(parts)}"
+        return ", ".join(parts)
 
 
 def outcome(
@@ -79,7 +79,7 @@ def outcome(
     --------
     >>> rows, letters = {0: np.array([5, 3, 5])}, {(0, 4): "same_model"}
     >>> print(outcome({0: [range(3, 8)]}, {0: 7}, rows, letters))
-    sent 5: counted 2, duplicates 1, refused 1 (same_model), not taken by intake yet 1
+    counted 2, duplicates 1, refused by intake 1 (same_model), not taken by intake yet 1
     """
     sent = known = behind = 0
     why: Counter[str] = Counter()

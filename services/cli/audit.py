@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from services.cli.common import json_text, read_columns, source_options
+from services.cli.common import json_text
 from services.cli.errors import UserError
+from services.cli.reading import DROPPED, EXIT_CODES, exit_as, reading_of, source_options
+from services.cli.reading import report as tell
 from services.sources import SourceError
 from streams.contracts.names import shown
 
 if TYPE_CHECKING:
     from streams.audit.report import Report
-
-PARTIAL = 3
-"""Exit code of a report that leaves out what could not be read, because it was asked to."""
 
 
 @click.command(
@@ -26,8 +25,8 @@ PARTIAL = 3
     " and licence class got how much, and what cannot be said. SOURCE is a file of published snapshots (date, model,"
     " and total votes, or score or rank alone; organization and license if there are any) or of votes: .csv, .tsv,"
     " .jsonl, .json or .parquet, a named data set, or - for JSON lines of votes on standard input. No broker is"
-    " needed. Exit code: 0 when everything was read, 3 when --drop-unreadable left something out, 1 when the work"
-    " stopped.",
+    " needed.",
+    epilog=EXIT_CODES,
 )
 @source_options
 @click.option(
@@ -64,11 +63,6 @@ PARTIAL = 3
     metavar="ORDER",
     help="dmy, mdy or ymd, or a pattern such as %d/%m/%y; found by the file's days unless given.",
 )
-@click.option(
-    "--drop-unreadable",
-    is_flag=True,
-    help="Go on without cells of snapshots that cannot be read, say which, and end with exit code 3.",
-)
 @click.option("--arena", help="Which arena of the votes or of the registry; its name in alerts.")
 @click.option(
     "--cutoff",
@@ -97,7 +91,6 @@ PARTIAL = 3
 @click.option("--top", type=click.IntRange(min=1), help="Print only so many lines of each table (table).")
 def command(
     source: str,
-    columns: tuple[str, ...],
     form: str,
     output: Path | None,
     kind: str,
@@ -105,13 +98,13 @@ def command(
     board: str | None,
     number_format: str | None,
     date_format: str | None,
-    drop_unreadable: bool,
     arena: str | None,
     cutoff: float | None,
     window_days: float,
     notice_days: float,
     providers: Path | None,
     top: int | None,
+    **said: Any,
 ) -> None:
     """Read, audit, print."""
     from services.audit.providers import read_providers
@@ -123,24 +116,25 @@ def command(
 
     if arena is not None and not is_arena(arena):
         raise UserError(f"arena {arena!r}: use 1 to 32 of a-z, 0-9, - and _, and begin with a letter or digit")
-    wanted = Wanted(read_columns(columns), board, number_format, date_format, drop_unreadable)
+    reading = reading_of(said)
+    wanted = Wanted(reading.columns, board, number_format, date_format, reading.drop)
     try:
         options = Options(
             cutoff=cutoff, window_days=window_days, notice_days=notice_days, providers=read_providers(providers)
         )
-        report, refused = run_audit(Asked(source, kind, wanted, registry, arena, options))
+        report, votes = run_audit(Asked(source, kind, wanted, registry, arena, options, reading.keywords))
     except SourceError as error:
         raise UserError(str(error)) from None
-    for line in refused[:10]:
-        click.echo(shown(f"refused {line}"), err=True)
-    if len(refused) > 10:
-        click.echo(f"refused {len(refused):,} in all", err=True)
+    if votes is not None:
+        tell(votes)
     _write(report, form, output, top)
     if report.reading is not None:
         for line in account(report.reading):
             click.echo(shown(line), err=True)
         if report.reading.left_out:
-            raise SystemExit(PARTIAL)
+            raise SystemExit(DROPPED)
+    if votes is not None:
+        exit_as(votes)
 
 
 def _write(report: Report, form: str, output: Path | None, top: int | None) -> None:

@@ -45,25 +45,3 @@ def format_option(command: Callable[..., Any]) -> Callable[..., Any]:
         show_default=True,
         help="For a person, or for a program.",
     )(command)
-
-
-def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add what every command that reads votes takes: SOURCE and `--columns`."""
-    command = click.option(
-        "--columns",
-        metavar="FIELD=COLUMN",
-        multiple=True,
-        help="Where the file's names are not known ones: which column holds a field, e.g. model_a=left.",
-    )(command)
-    return click.argument("source")(command)
-
-
-def read_columns(pairs: tuple[str, ...]) -> dict[str, str] | None:
-    """Read `--columns`; each may hold several pairs, separated by commas."""
-    columns = {}
-    for pair in ",".join(pairs).split(",") if pairs else ():
-        field, equals, column = pair.partition("=")
-        if not equals:
-            raise click.BadParameter(f"{pair!r} is not FIELD=COLUMN", param_hint="--columns")
-        columns[field.strip()] = column.strip()
-    return columns or None

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
-from services.cli.common import format_option, json_text, read_columns, read_settings, source_options
+from services.cli.common import format_option, json_text, read_settings
 from services.cli.errors import UserError
-from services.sources import NAMED, SourceError, open_source
-from streams.contracts.names import shown
+from services.cli.reading import EXIT_CODES, Reading, exit_as, reading_of, report, require_readable, source_options
+from services.sources import NAMED, SourceError
 from streams.contracts.view import OVERALL
 
 if TYPE_CHECKING:
     from services.cli.style import StyledVotes
-    from services.sources import Rejected, Source
+    from services.sources import Source
+    from services.sources.summary import Summary
     from streams.contracts.view import Board
+    from streams.ledger.rows import Rows
     from streams.ratings.fold import ArenaState
 
 _SOURCES = "\n".join(f"  {name}: {named.text}" for name, named in NAMED.items())
@@ -27,7 +31,7 @@ _SOURCES = "\n".join(f"  {name}: {named.text}" for name, named in NAMED.items())
     "rate",
     help="Rate the votes of SOURCE, without a broker: a .jsonl, .json, .csv, .tsv or .parquet file, - for NDJSON on"
     " standard input, or a named data set.",
-    epilog=f"\b\nNamed data sets:\n{_SOURCES}",
+    epilog=f"\b\nNamed data sets:\n{_SOURCES}\n\n{EXIT_CODES}",
 )
 @source_options
 @format_option
@@ -39,7 +43,6 @@ _SOURCES = "\n".join(f"  {name}: {named.text}" for name, named in NAMED.items())
 @click.option("--top", type=click.IntRange(min=1), help="Print only so many models of each board (table).")
 def command(
     source: str,
-    columns: tuple[str, ...],
     form: str,
     arena: str | None,
     board: str | None,
@@ -47,15 +50,17 @@ def command(
     reweighted: bool,
     styled: bool,
     top: int | None,
+    **options: Any,
 ) -> None:
     """Read, fold, solve, print."""
     pinned = _read_anchor(anchor)
+    reading = reading_of(options)
     try:
-        votes = open_source(source, columns=read_columns(columns), now=time.time())
-        states, rejected, single = fold_source(votes, styled=styled)
+        states, summary, single = _read(source, reading, styled=styled)
     except SourceError as error:
         raise UserError(str(error)) from None
-    _report(votes, rejected)
+    require_readable(summary, reading, "Nothing was rated: a board of the other rows would be a wrong one")
+    report(summary)
     state = _choose(states, arena)
     boards = solve_boards(state, pinned, reweighted, None if board is None else {board})
     if board is not None and not boards:
@@ -63,19 +68,42 @@ def command(
     if pinned is not None and not any(line.model == pinned[0] for each in boards.values() for line in each.models):
         raise UserError(f"the anchor {pinned[0]!r} is on none of these boards")
     fitted = single[state.arena].fit(state) if styled else None
-    _print(state.arena, boards, fitted, form, top)
+    _print(state.arena, boards, fitted, form, top, summary)
+    exit_as(summary)
+
+
+def _read(
+    source: str, reading: Reading, *, styled: bool
+) -> tuple[dict[str, ArenaState], Summary, dict[str, StyledVotes]]:
+    """Fold a source; without its times when these cannot be read, since ratings need none."""
+    now = time.time()
+    votes = reading.open(source, now=now, ahead=math.inf)
+    states, summary, single = fold_source(votes, styled=styled)
+    if "tstamp" in summary.values and source != "-":
+        values = summary.values["tstamp"]
+        shown_values = ", ".join(f"{value!r} in {rows:,} rows" for value, rows in values.most_common(3))
+        unread = f"{sum(values.values()):,} of {summary.read:,} times cannot be read ({shown_values})"
+        votes = reading.open(source, now=now, times=False)
+        states, summary, single = fold_source(votes, styled=styled)
+        summary.notes.append(f"{unread}: ratings need none")
+    if not votes.timed and votes.layout not in ("", "pair-counts", "matrix"):
+        summary.notes.append("Elo follows the order of the file")
+    summary.close(now)
+    return states, summary, single
 
 
 def fold_source(
     source: Source, *, styled: bool = False
-) -> tuple[dict[str, ArenaState], list[Rejected], dict[str, StyledVotes]]:
-    """Fold all votes of a source, showing its progress.
+) -> tuple[dict[str, ArenaState], Summary, dict[str, StyledVotes]]:
+    """Fold all votes of a source, showing its progress; in the order of their times, where they have their own.
 
     Returns
     -------
-    The states by arena, what was refused, and by arena the single votes where `styled` asks for them.
+    The states by arena, the account of all rows, and by arena the single votes where `styled` asks for them.
     """
     from services.cli.bar import progress
+    from services.cli.ordered import in_order, sorted_rows
+    from services.sources.summary import Summary
     from streams.ledger.codec import Block
     from streams.ratings import elo
     from streams.ratings.fold import ArenaState, Limits, fold
@@ -83,20 +111,31 @@ def fold_source(
     settings = read_settings()
     limits = Limits(settings.max_models, settings.max_boards)
     states: dict[str, ArenaState] = {}
-    rejected: list[Rejected] = []
+    summary = Summary(source)
     single: dict[str, StyledVotes] = {}
+    held: dict[str, list[Rows]] = {}
+
+    def take(arena: str, rows: Rows) -> None:
+        state = states.setdefault(arena, ArenaState(arena))
+        fold(state, Block(arena, rows, {}), limits, elo.interpreted)
+        if styled:
+            from services.cli.style import StyledVotes
+
+            single.setdefault(arena, StyledVotes()).add(state, rows)
+
     with progress(f"reading {source.name}", source.total) as advance:
         for batch in source.rows():
+            summary.take(batch)
             for arena, rows in batch.rows.items():
-                state = states.setdefault(arena, ArenaState(arena))
-                fold(state, Block(arena, rows, {}), limits, elo.interpreted)
-                if styled:
-                    from services.cli.style import StyledVotes
-
-                    single.setdefault(arena, StyledVotes()).add(state, rows)
-            rejected.extend(batch.rejected)
-            advance(sum(map(len, batch.rows.values())) + len(batch.rejected) + batch.duplicates)
-    return states, rejected, single
+                if not source.timed:
+                    take(arena, rows)
+                elif len(rows):
+                    held.setdefault(arena, []).append(rows)
+            advance(batch.account.rows)
+    for arena, parts in held.items():
+        for rows in parts if in_order(parts) else [sorted_rows(parts)]:
+            take(arena, rows)
+    return states, summary, single
 
 
 def solve_boards(
@@ -136,21 +175,20 @@ def _choose(states: dict[str, ArenaState], arena: str | None) -> ArenaState:
     return states[chosen]
 
 
-def _report(source: Source, rejected: list[Rejected]) -> None:
-    if source.note:
-        click.echo(shown(f"note: {source.note}"), err=True)
-    for item in rejected[:10]:
-        click.echo(shown(f"refused {item.where}: {item.reason}: {item.detail}"), err=True)
-    if len(rejected) > 10:
-        counts: dict[str, int] = {}
-        for item in rejected:
-            counts[item.reason] = counts.get(item.reason, 0) + 1
-        click.echo(f"refused {len(rejected):,} in all: {', '.join(f'{n:,} {r}' for r, n in counts.items())}", err=True)
-
-
-def _print(arena: str, boards: dict[str, Board], fitted: dict[str, Any] | None, form: str, top: int | None) -> None:
+def _print(
+    arena: str,
+    boards: dict[str, Board],
+    fitted: dict[str, Any] | None,
+    form: str,
+    top: int | None,
+    summary: Summary,
+) -> None:
     if form == "json":
-        answer: dict[str, Any] = {"arena": arena, "boards": boards}
+        answer: dict[str, Any] = {"arena": arena, "boards": boards, "reading": summary.as_json()}
+        if summary.dropped:
+            answer["boards"] = {
+                name: msgspec.to_builtins(board) | {"dropped": summary.dropped} for name, board in boards.items()
+            }
         if fitted is not None:
             answer["style"] = fitted
         sys.stdout.write(json_text(answer) + "\n")
@@ -159,7 +197,10 @@ def _print(arena: str, boards: dict[str, Board], fitted: dict[str, Any] | None, 
 
     console = console_of()
     for board in boards.values():
-        console.print(board_table(board, top, width=console.width))
+        title = f"{board.arena} · {board.board} · {board.votes:,} votes"
+        if summary.dropped:
+            title += f" · without {summary.dropped:,} rows that cannot be read"
+        console.print(board_table(board, top, title, width=console.width))
     if fitted is not None:
         from services.cli.style import style_tables
 

@@ -6,28 +6,35 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from services.cli.admission import require_redis
-from services.cli.common import read_columns, read_settings, source_options
+from services.cli.common import read_settings
 from services.cli.errors import UserError
 from services.cli.footing import require_topics
-from services.sources import SourceError, open_source
-from streams.contracts.names import shown
+from services.cli.reading import EXIT_CODES, exit_as, reading_of, require_readable, source_options
+from services.cli.reading import report as tell
+from services.sources import SourceError
+from services.sources.summary import Summary
 from streams.contracts.settings import Settings
 from streams.contracts.topics import LEDGER, VOTES
 
 if TYPE_CHECKING:
+    from services.cli.account import Account, Written
     from services.cli.follow import Screen
     from services.sources import Source
+
+QUIET_SECONDS = 15.0
+"""So long nothing may move before it is said that nobody counts."""
+LOOK_SECONDS = 0.25
 
 SLICE = 2_000
 """Votes between two looks at the clock."""
 
 
-@click.command("replay")
+@click.command("replay", epilog=EXIT_CODES)
 @source_options
 @click.option("--arena", default="text", show_default=True, help="Arena that the votes go to.")
 @click.option(
@@ -35,34 +42,58 @@ SLICE = 2_000
 )
 @click.option("--follow", is_flag=True, help="Show the leaderboard as it forms, until every vote is counted.")
 @click.option(
+    "--wait/--no-wait", default=True, show_default=True, help="Wait until intake has taken all, and say how many count."
+)
+@click.option(
     "--top", type=click.IntRange(min=1), default=10, show_default=True, help="Lines of the leaderboard shown."
 )
-def command(source: str, columns: tuple[str, ...], arena: str, rate: float | None, follow: bool, top: int) -> None:
-    """Send the votes of SOURCE to Kafka, each acknowledged. Sent twice they count once."""
+def command(source: str, arena: str, rate: float | None, follow: bool, wait: bool, top: int, **said: Any) -> None:
+    """Send the votes of SOURCE to Kafka, each acknowledged. Sent twice they count once.
+
+    A file is read to its end before anything is sent; of a pipe, rows that cannot be read are left out and told. At
+    the end stands how many of the votes sent are in the ledger, which is what boards count.
+    """
+    reading = reading_of(said)
     settings = read_settings()
     require_topics(settings, [VOTES.name, LEDGER.name] if follow else [VOTES.name])
     if follow:
         require_redis(settings)
     try:
-        votes = open_source(source, columns=read_columns(columns), arena=arena, now=time.time())
-        refused = asyncio.run(replay(settings, votes, arena, rate=rate, follow=follow, top=top))
+        votes = reading.open(source, arena=arena, now=time.time())
+        if source != "-":
+            require_readable(_looked_through(votes), reading, "Nothing was sent")
+        summary = asyncio.run(replay(settings, votes, arena, rate=rate, follow=follow, wait=wait, top=top))
     except SourceError as error:
         raise UserError(str(error)) from None
     except KeyboardInterrupt:
         raise UserError("interrupted; what was sent stays, and sending it again counts nothing twice") from None
-    if refused:
-        click.echo(f"{refused:,} items were refused and not sent", err=True)
+    exit_as(summary)
 
 
-async def replay(settings: Settings, votes: Source, arena: str, *, rate: float | None, follow: bool, top: int) -> int:
-    """Send a source's votes; returns how many of its items were refused."""
+def _looked_through(votes: Source) -> Summary:
+    """The account of a source before anything of it is sent."""
+    summary = Summary(votes)
+    for batch in votes.rows():
+        summary.take(batch)
+    return summary
+
+
+async def replay(
+    settings: Settings,
+    votes: Source,
+    arena: str,
+    *,
+    rate: float | None,
+    follow: bool,
+    top: int,
+    wait: bool = True,
+) -> Summary:
+    """Send a source's votes; returns the account of its rows."""
     from services.cli.bar import progress
     from services.cli.follow import Screen, until_counted
     from services.cli.send import VoteSender
 
-    if votes.note:
-        click.echo(shown(f"note: {votes.note}"), err=True)
-    refused = 0
+    summary = Summary(votes)
     async with AsyncExitStack() as stack:
         sender = await stack.enter_async_context(VoteSender(settings))
         screen = Screen(settings, arena, votes.total, top) if follow else None
@@ -72,12 +103,10 @@ async def replay(settings: Settings, votes: Source, arena: str, *, rate: float |
             advance = screen.sent
         else:
             advance = stack.enter_context(progress(f"sending {votes.name}", votes.total))
+        account = stack.enter_context(await asyncio.to_thread(_account, settings, arena)) if wait else None
         began, sent = time.monotonic(), 0
         for records in votes.records():
-            for item in records.rejected:
-                if refused < 10:
-                    click.echo(shown(f"refused {item.where}: {item.reason}: {item.detail}"), err=True)
-                refused += 1
+            summary.send(records)
             for start in range(0, len(records.keys), _slice(rate)):
                 part = slice(start, start + _slice(rate))
                 await sender.send(records.keys[part], records.values[part])
@@ -91,10 +120,46 @@ async def replay(settings: Settings, votes: Source, arena: str, *, rate: float |
         took = time.monotonic() - began
         if screen is not None:
             await until_counted(settings, arena, screen, _NoProgress(screen))
+        told = await _told(account, sender.written) if account is not None and sent else ""
     if screen is not None:
         screen.print_board()
-    click.echo(f"sent {sent:,} votes in {took:.1f} s", err=True)
-    return refused
+    tell(summary)
+    click.echo(f"sent {sent:,} votes in {took:.1f} s{told}", err=True)
+    return summary
+
+
+def _account(settings: Settings, arena: str) -> Account:
+    from kafka.errors import KafkaError
+
+    from services.cli.account import Account
+    from streams.ends import EndsUnknown
+
+    try:
+        return Account(settings, arena)
+    except (KafkaError, EndsUnknown, OSError) as error:
+        raise UserError(f"Kafka at {settings.kafka} does not say where the ledger ends: {error}") from None
+
+
+async def _told(account: Account, written: Written) -> str:
+    """What intake made of the votes sent; it is waited for as long as it takes some."""
+    from kafka.errors import KafkaError
+
+    from streams.ends import EndsUnknown
+    from streams.ledger.codec import DamagedRecord
+
+    waiting, since = -1, time.monotonic()
+    while True:
+        try:
+            found = await asyncio.to_thread(account.of, written)
+        except (KafkaError, EndsUnknown, DamagedRecord, OSError) as error:
+            return f"; how many of them count is not known: {error}"
+        if not found.waiting:
+            return f": {found}"
+        if found.waiting != waiting:
+            waiting, since = found.waiting, time.monotonic()
+        elif time.monotonic() - since > QUIET_SECONDS:
+            return f": {found}; intake takes none, is a worker running?"
+        await asyncio.sleep(LOOK_SECONDS)
 
 
 def _slice(rate: float | None) -> int:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -39,20 +40,47 @@ class Rejected:
         One sentence for a person.
     original
         The item as it was read; of a table, its cells.
+    field, value
+        The field whose cell is to blame, and the cell; empty when it is the whole item.
     """
 
     where: str
     reason: Reason
     detail: str
     original: bytes
+    field: str = ""
+    value: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What came of some rows, beside votes and refusals.
+
+    Attributes
+    ----------
+    rows
+        How many were read.
+    left_out
+        Rows that are no votes, by the rule that says so.
+    unread
+        Cells of optional columns that could not be read, by column; the votes count.
+    """
+
+    rows: int = 0
+    left_out: Counter[str] = field(default_factory=Counter)
+    unread: Counter[str] = field(default_factory=Counter)
+
+    def __add__(self, other: Account) -> Account:
+        return Account(self.rows + other.rows, self.left_out + other.left_out, self.unread + other.unread)
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Some votes of a source, in its order, and what was refused among them."""
+    """Some votes of a source, in its order, what was refused among them, and the account of all rows."""
 
     votes: list[Vote]
     rejected: list[Rejected]
+    account: Account
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +90,7 @@ class Records:
     keys: list[bytes]
     values: list[bytes]
     rejected: list[Rejected]
+    account: Account
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +100,7 @@ class Batch:
     rows: dict[str, Rows]
     rejected: list[Rejected]
     duplicates: int
+    account: Account
 
 
 class Source(ABC):
@@ -82,17 +112,28 @@ class Source(ABC):
         Short name, also the beginning of ids that are made up.
     total
         Number of rows, refused ones included; None when unknown (a pipe).
-    note
+    notes
         What the reader did to the data that a person must know (made-up ids, order or times); empty when nothing.
     unique
         True when no id occurs twice, so that nothing needs to be remembered to drop duplicates.
+    timed
+        True when the times are the data's own.
     """
 
-    def __init__(self, name: str, total: int | None, note: str, *, unique: bool) -> None:
+    def __init__(
+        self, name: str, total: int | None, notes: Sequence[str], *, unique: bool, timed: bool, layout: str = ""
+    ) -> None:
         self.name = name
         self.total = total
-        self.note = note
+        self.notes = list(notes)
         self.unique = unique
+        self.timed = timed
+        self.layout = layout
+
+    @property
+    def note(self) -> str:
+        """All notes, in one line."""
+        return "; ".join(self.notes)
 
     @abstractmethod
     def chunks(self) -> Iterator[Chunk]:
@@ -103,7 +144,7 @@ class Source(ABC):
         encode = msgspec.json.Encoder().encode
         for chunk in self.chunks():
             keys = [vote.id.encode() for vote in chunk.votes]
-            yield Records(keys, [encode(vote) for vote in chunk.votes], chunk.rejected)
+            yield Records(keys, [encode(vote) for vote in chunk.votes], chunk.rejected, chunk.account)
 
     def rows(self) -> Iterator[Batch]:
         """The votes as columns, first occurrence of an id in its arena wins.
@@ -117,24 +158,27 @@ class Source(ABC):
             votes, numbers = chunk.votes, range(start, start + len(chunk.votes))
             start += len(votes)
             if self.unique:
-                yield Batch(_by_arena(votes, numbers), chunk.rejected, 0)
+                yield Batch(_by_arena(votes, numbers), chunk.rejected, 0, chunk.account)
                 continue
             new = seen.new([(vote.arena, vote.id) for vote in votes])
             first, kept = [votes[at] for at in new], [numbers[at] for at in new]
-            yield Batch(_by_arena(first, kept), chunk.rejected, len(votes) - len(first))
+            yield Batch(_by_arena(first, kept), chunk.rejected, len(votes) - len(first), chunk.account)
 
 
 def _merged(chunks: Iterable[Chunk]) -> Iterator[Chunk]:
     """Fewer, larger chunks: votes are read fastest in small ones, but a fold has a cost per block."""
-    whole = Chunk([], [])
+    votes: list[Vote] = []
+    rejected: list[Rejected] = []
+    account = Account()
     for chunk in chunks:
-        whole.votes.extend(chunk.votes)
-        whole.rejected.extend(chunk.rejected)
-        if len(whole.votes) >= BATCH:
-            yield whole
-            whole = Chunk([], [])
-    if whole.votes or whole.rejected:
-        yield whole
+        votes.extend(chunk.votes)
+        rejected.extend(chunk.rejected)
+        account += chunk.account
+        if len(votes) >= BATCH:
+            yield Chunk(votes, rejected, account)
+            votes, rejected, account = [], [], Account()
+    if votes or rejected or account.rows:
+        yield Chunk(votes, rejected, account)
 
 
 def _by_arena(votes: list[Vote], numbers: range | list[int]) -> dict[str, Rows]:

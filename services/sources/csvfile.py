@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterator, Sequence
 from operator import itemgetter
 from pathlib import Path
 
 from services.sources.base import Chunk, Rejected, Source, SourceError
 from services.sources.csvrows import Block, csv_blocks
-from services.sources.distinct import all_different
-from services.sources.fields import is_contract, resolve
-from services.sources.judging import judge
-from services.sources.plan import HEAD_ROWS, Asked, Plan, made_up_prefix
+from services.sources.labels import labels_beside
+from services.sources.pairtable import PairTable
+from services.sources.plan import HEAD_ROWS, Asked, Plan, Refused, described, fit, made_up_prefix
+from services.sources.survey import Survey
 from streams.contracts.reasons import Reason
 from streams.contracts.vote import MAX_RECORD_BYTES, InvalidRecord
 
@@ -24,7 +23,14 @@ class CsvSource(Source):
     """
 
     def __init__(self, plan: Plan, path: Path, delimiter: str, *, name: str) -> None:
-        super().__init__(name, plan.total, plan.note, unique=not is_contract(plan.taken))
+        super().__init__(
+            name,
+            plan.total,
+            plan.notes,
+            unique=plan.unique,
+            timed=plan.timed,
+            layout=plan.fitted.layout.name,
+        )
         self._plan = plan
         self._path = path
         self._delimiter = delimiter
@@ -50,44 +56,46 @@ class CsvSource(Source):
             bad |= {good[at]: InvalidRecord(Reason.INVALID_UTF8, "a cell is not UTF-8") for at in broken}
             good = [at for at in range(len(rows)) if at not in bad]
             cells = _pick(rows, good, places)
-        by_field = dict(zip(self._plan.taken, cells, strict=True))
-        votes, refused = judge(self._plan.columns(by_field, [start + at for at in good]), self._plan.now)
-        bad |= {good[at]: invalid for at, invalid in refused}
-        return Chunk(votes, [self._rejected(rows[at], block.line(at), bad[at]) for at in sorted(bad)])
+        read = self._plan.read(dict(zip(self._plan.taken, cells, strict=True)), [start + at for at in good])
+        rejected = [(at, self._rejected(rows[at], block.line(at), Refused(at, invalid))) for at, invalid in bad.items()]
+        rejected += [
+            (good[each.position], self._rejected(rows[good[each.position]], block.line(good[each.position]), each))
+            for each in read.refused
+        ]
+        rejected.sort(key=itemgetter(0))
+        return Chunk(read.votes, [each for _, each in rejected], read.account(len(rows)))
 
-    def _rejected(self, row: list[str], line: int, invalid: InvalidRecord) -> Rejected:
+    def _rejected(self, row: list[str], line: int, refused: Refused) -> Rejected:
         original = self._delimiter.join(row).encode("utf-8", "surrogateescape")
-        return Rejected(f"line {line}", invalid.reason, invalid.detail, original[:MAX_RECORD_BYTES])
+        return refused.at(f"line {line}", original[:MAX_RECORD_BYTES])
 
 
 def open_csv(path: Path, name: str, asked: Asked, delimiter: str) -> Source:
-    """A CSV (`,`) or TSV (tab) file; it is read through once to count its rows and to look at its ids."""
-    with csv_blocks(path, delimiter) as (header, blocks):
-        try:
-            taken = resolve(header, asked.columns)
-        except SourceError as error:
-            raise SourceError(f"{path}: {error}") from None
-        look = "id" in taken and not is_contract(taken)
-        place = header.index(taken["id"]) if look else 0
-        total, ids = 0, array("q")
+    """A CSV (`,`) or TSV (tab) file; it is read through once to count its rows and to survey them."""
+    with csv_blocks(path, delimiter) as (header, blocks), described(path):
+        fitted = fit(header, asked)
+        places = [header.index(column) for column in fitted.taken.values()]
+        survey = Survey(fitted, asked.arena)
+        table = PairTable(fitted) if fitted.aggregated else None
+        total = 0
         head: list[bytes] = []
         for block in blocks:
             rows = block.rows
-            total += len(rows)
             if len(head) < HEAD_ROWS:
-                head += [repr(row).encode() for row in rows[: HEAD_ROWS - len(head)]]
-            if look:
-                ids.extend([hash(row[place]) for row in rows if len(row) > place and row[place]])
-    if not total:
-        raise SourceError(f"{path}: it has a header but no rows")
-    plan = Plan(
-        taken=taken,
-        prefix=made_up_prefix(name, head),
-        use_id="id" in taken and (not look or all_different(ids)),
-        now=asked.now,
-        total=total,
-        arena=asked.arena,
-    )
+                head += [repr(row).encode("utf-8", "surrogateescape") for row in rows[: HEAD_ROWS - len(head)]]
+            whole = [at for at, row in enumerate(rows) if len(row) == len(header)]
+            cells = dict(zip(fitted.taken, _pick(rows, whole, places), strict=True))
+            if table is not None:
+                table.add(cells, [f"line {block.line(at)}" for at in whole], refused=len(rows) - len(whole))
+            else:
+                survey.look(cells, len(whole))
+            total += len(rows)
+        if not total:
+            raise SourceError("it has a header but no rows")
+        prefix = made_up_prefix(name, head)
+        if table is not None:
+            return table.source(prefix, asked)
+        plan = Plan(fitted, asked, prefix, total, survey.found(), labels_beside(path, fitted))
     return CsvSource(plan, path, delimiter, name=name)
 
 

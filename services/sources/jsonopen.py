@@ -5,18 +5,23 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
+from operator import attrgetter
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import msgspec
 
 from services.sources.base import Source, SourceError
 from services.sources.distinct import all_different
-from services.sources.fields import CONTRACT, is_contract, resolve
+from services.sources.fields import CONTRACT, Fitted
 from services.sources.jsonfile import UNREADABLE, Items, JsonSource, loose_decoder
-from services.sources.plan import HEAD_ROWS, Asked, Plan, made_up_prefix
+from services.sources.labels import labels_beside
+from services.sources.pairtable import PairTable
+from services.sources.plan import HEAD_ROWS, Asked, Plan, fit, made_up_prefix
+from services.sources.plan import described as described_as
 from services.sources.reading import UTF8_MARK, lines_of, opened
-from streams.contracts.vote import InvalidRecord, parse_vote
+from services.sources.survey import Found, Survey
+from streams.contracts.vote import InvalidRecord, Vote, parse_vote
 
 SAMPLE = 1_000
 """Items that decide what shape a source has."""
@@ -87,21 +92,64 @@ def _open(
     if not objects:
         raise SourceError(f"{described}: there is no JSON object among the first {len(sample)} {unit}s")
     found = list(dict.fromkeys(chain(*objects.values())))
-    try:
-        taken = resolve(found, asked.columns)
-    except SourceError as error:
-        raise SourceError(f"{described}: {error}") from None
-    contract = is_contract(taken)
-    strict = not asked.columns and contract and _mostly_votes(objects, asked.now)
-    plan = Plan(
-        taken=taken,
-        prefix=made_up_prefix(name, sample[: 1 if pipe else HEAD_ROWS]),
-        use_id="id" in taken and (contract or (not pipe and _names_votes(items, taken["id"]))),
-        now=asked.now,
-        total=total,
-        arena=asked.arena,
-    )
+    with described_as(described):
+        fitted = fit(found, asked)
+        prefix = made_up_prefix(name, sample[: 1 if pipe else HEAD_ROWS])
+        if fitted.aggregated:
+            return _table(items, fitted, unit).source(prefix, asked)
+        strict = fitted.contract and asked.plain and _is_bare(fitted) and _mostly_votes(objects, asked.now)
+        if pipe:
+            surveyed = Found(ids="own" if fitted.contract else "numbered")
+        elif strict and _all_ids_differ(items):
+            surveyed = Found(ids="own", unique=True)
+        else:
+            surveyed = _survey(items, fitted, asked)
+            strict = strict and surveyed.ids == "own"
+        if strict:
+            surveyed.said.clear()
+        plan = Plan(
+            fitted, asked, prefix, total, surveyed, labels_beside(Path(described), fitted) if not pipe else None
+        )
     return JsonSource(plan, items, name=name, unit=unit, strict=strict)
+
+
+def _survey(items: Items, fitted: Fitted, asked: Asked) -> Found:
+    survey = Survey(fitted, asked.arena)
+    for cells, numbers in _cells(items, fitted):
+        survey.look(cells, len(numbers))
+    return survey.found()
+
+
+def _table(items: Items, fitted: Fitted, unit: str) -> PairTable:
+    table = PairTable(fitted)
+    for cells, numbers in _cells(items, fitted):
+        table.add(cells, [f"{unit} {number}" for number in numbers])
+    return table
+
+
+def _cells(items: Items, fitted: Fitted) -> Iterator[tuple[dict[str, list[Any]], list[int]]]:
+    """Key to cells, and the numbers of the items that are objects."""
+    decode = loose_decoder(fitted.taken).decode
+    start = 1
+    for block in items():
+        loose, numbers = [], []
+        for number, item in enumerate(block, start):
+            try:
+                loose.append(decode(item))
+                numbers.append(number)
+            except UNREADABLE:
+                continue
+        yield {key: list(map(attrgetter(key), loose)) for key in fitted.taken}, numbers
+        start += len(block)
+
+
+def _is_bare(fitted: Fitted) -> bool:
+    """Whether the file has nothing but what the contract has."""
+    return (
+        not (fitted.flags or fitted.only or fitted.boards or fitted.anonymous or fitted.watched)
+        and all(name not in fitted.places or fitted.column(name) == name for name in Vote.__struct_fields__)
+        and {*fitted.places} <= {*Vote.__struct_fields__}
+    )
 
 
 def _first(items: Items) -> list[bytes]:
@@ -138,15 +186,23 @@ def _mostly_votes(objects: Mapping[bytes, Sequence[str]], now: float) -> bool:
     return 2 * good >= len(whole)
 
 
-def _names_votes(items: Items, column: str) -> bool:
-    decode = loose_decoder({"id": column}).decode
+def _all_ids_differ(items: Items) -> bool:
+    decode = msgspec.json.Decoder(_Id).decode
     hashes = array("q")
     for block in items():
         for item in block:
             try:
-                value = decode(item).id
+                vote = decode(item)
             except UNREADABLE:
                 continue
-            if isinstance(value, (str, int, float)) and value != "":
-                hashes.append(hash(value))
+            if not (isinstance(vote.id, str) and isinstance(vote.arena, str | None)):
+                return False
+            hashes.append(hash((vote.id, vote.arena)))
     return all_different(hashes)
+
+
+class _Id(msgspec.Struct, gc=False):
+    """What a vote is known by."""
+
+    id: Any = None
+    arena: Any = None

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from services.sources.base import Source, SourceError
 from services.sources.named import NAMED
 from streams.contracts.vote import is_arena
+
+if TYPE_CHECKING:
+    from services.sources.outcomes import By
 
 KINDS = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
 
@@ -21,6 +24,12 @@ def open_source(
     arena: str | None = None,
     now: float,
     stdin: BinaryIO | None = None,
+    layout: str | None = None,
+    words: Mapping[str, str] | None = None,
+    by: By | None = None,
+    only: Mapping[str, Sequence[str]] | None = None,
+    ahead: float | None = None,
+    times: bool = True,
 ) -> Source:
     """Open votes for reading.
 
@@ -37,6 +46,18 @@ def open_source(
         Epoch seconds: arrival of every vote, and the end of a made-up clock.
     stdin
         In place of the process's standard input.
+    layout
+        Name of a shipped layout, or a TOML file; the best fitting one unless given.
+    words
+        Word of the winner's column to its meaning, before all others.
+    by
+        Whether the winner's column holds names or sides.
+    only
+        Column to the values of rows that count.
+    ahead
+        Seconds after `now` up to which times are taken.
+    times
+        Whether the file's times are used; else the clock is made up.
 
     Raises
     ------
@@ -46,14 +67,14 @@ def open_source(
     if arena is not None and not is_arena(arena):
         raise SourceError(f"arena {arena!r}: use 1 to 32 of a-z, 0-9, - and _, and begin with a letter or digit")
     if spec in NAMED:
-        if columns:
+        if columns or layout or words or by or only:
             raise SourceError(f"{spec} has no columns to name")
         return NAMED[spec].load(now, arena or "text")
 
     from services.sources.jsonopen import open_array, open_lines, open_pipe
     from services.sources.plan import Asked
 
-    asked = Asked(columns, arena, now)
+    asked = Asked(columns, arena, now, layout, words, by, only, ahead, times)
     if spec == "-":
         return open_pipe(stdin or sys.stdin.buffer, asked)
     path = Path(spec)

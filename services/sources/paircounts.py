@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from services.sources.base import Batch, Chunk, Records, Source
+from services.sources.base import Account, Batch, Chunk, Records, Source
 from streams.contracts.vote import BOTH_BAD, MODEL_A, MODEL_B, TIE, WINNER_NAMES, Vote
 from streams.ledger.rows import Rows
 
@@ -17,6 +17,8 @@ SEED = 20_240_814
 """Seed of the order and the sides: with the same counts, every machine unfolds the same votes."""
 
 CHUNK = 65_536
+
+NOTE = "order, sides and time are synthetic: the data set holds counts per pair, not single votes"
 
 
 class PairCounts(Source):
@@ -40,6 +42,8 @@ class PairCounts(Source):
         Epoch seconds at which the clock ends.
     arena
         Arena of all votes.
+    notes, layout
+        Of the source.
     """
 
     def __init__(
@@ -51,10 +55,11 @@ class PairCounts(Source):
         *,
         now: float,
         arena: str = "text",
+        notes: Sequence[str] = (NOTE,),
+        layout: str = "",
     ) -> None:
         n = int(counts.sum())
-        note = "order, sides and time are synthetic: the data set holds counts per pair, not single votes"
-        super().__init__(name, n, note, unique=True)
+        super().__init__(name, n, notes, unique=True, timed=False, layout=layout)
         self.models = list(models)
         self.arena = arena
         self._start = int(now) - n + 1
@@ -74,7 +79,7 @@ class PairCounts(Source):
     def rows(self) -> Iterator[Batch]:
         """The votes as columns, made without a Vote object."""
         for part in self._parts():
-            yield Batch({self.arena: self._rows(part)}, [], 0)
+            yield Batch({self.arena: self._rows(part)}, [], 0, Account(part.stop - part.start))
 
     def records(self) -> Iterator[Records]:
         """The votes as records; the bytes are those that msgspec writes, pasted from one template per outcome."""
@@ -85,6 +90,7 @@ class PairCounts(Source):
         value = b'{"id":"' + msgspec.json.encode(self.name)[1:-1].replace(b"%", b"%%") + b'-%07d"%b%d.0'
         value += b"}" if self.arena == "text" else b',"arena":' + msgspec.json.encode(self.arena) + b"}"
         for part in self._parts():
+            account = Account(part.stop - part.start)
             keys = [key % number for number in range(part.start + 1, part.stop + 1)]
             parts = zip(
                 range(part.start + 1, part.stop + 1),
@@ -92,7 +98,9 @@ class PairCounts(Source):
                 range(self._start + part.start, self._start + part.stop),
                 strict=True,
             )
-            yield Records(keys, [value % (number, middles[which], second) for number, which, second in parts], [])
+            yield Records(
+                keys, [value % (number, middles[which], second) for number, which, second in parts], [], account
+            )
 
     def chunks(self) -> Iterator[Chunk]:
         """The votes as objects; `rows` and `records` are many times faster."""
@@ -111,6 +119,7 @@ class PairCounts(Source):
                     for number, (a, b, winner) in enumerate(zip(*columns, strict=True), part.start + 1)
                 ],
                 [],
+                Account(part.stop - part.start),
             )
 
     def _parts(self) -> Iterator[slice]:

@@ -1,33 +1,51 @@
-"""The plan of reading a file: its columns, and what is made up where it has none.
+"""The plan of reading a file: how rows become votes, and what is made up where it has none.
 
 The rules, which every reader shares:
 
-- **id.** A file of the contract's shape (`id`, `model_a`, `model_b`, `winner`, `tstamp` under these names) has real
-  ids: a second occurrence is a duplicate and is dropped, as the stream would. In any other file the id column is used
-  only if no value in it occurs twice (LLMFAO's `id` counts questions, not votes). Without an id column, or where a cell
-  of it is empty, the id is `<name>-<tag>-<row>`: the file's name, a hash of its first 16 rows, the number of the row.
-  It is the same every time, also after rows were appended; another file of the same name has other ids, so that the
-  stream does not take its votes for duplicates. Votes of a pipe without the contract's shape are always numbered:
-  whether its ids are unique is known only at its end.
+- **id.** In a file of the contract's shape (`id`, `model_a`, `model_b`, `winner`, `tstamp` under these names) a second
+  occurrence of an id is a duplicate and is dropped, as the stream would; unless ids name something else there, see
+  `survey`: then a row is one vote whatever its id, but for rows that repeat another in everything. In any other file
+  the id column is used only if no value in it occurs twice (LLMFAO's `id` counts questions, not votes). Without an id
+  column,
+  or where a cell of it is empty, the id is `<name>-<tag>-<row>`: the file's name, a hash of its first 16 rows, the
+  number
+  of the row. It is the same every time, also after rows were appended; another file of the same name has other ids, so
+  that the stream does not take its votes for duplicates. Votes of a pipe without the contract's shape are always
+  numbered: whether its ids are unique is known only at its end.
 - **tstamp.** Without a column, a clock one second apart whose last row is at the whole second of `now`; every vote of
   a pipe is at `now`, since its end is unknown.
-- **order** is the order of the file.
 - **arena.** One that the person names counts for every vote; else the file's; else `text`.
+- **rows that are no votes**, by the layout's or the arena's rule, are counted by that rule.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
 
-from services.sources import spelling
-from services.sources.fields import ONE_HOT, is_contract
-from streams.contracts.vote import STYLE_FIELDS
+from services.sources import cells as cell
+from services.sources import spelling, times
+from services.sources.base import Account, Rejected, SourceError
+from services.sources.fields import Fitted, resolve
+from services.sources.judging import judge
+from services.sources.outcomes import By, Outcomes
+from services.sources.survey import EACH_ITEM, Found, chosen_rows, hashable, names_of, said_of
+from streams.contracts.reasons import Reason
+from streams.contracts.vote import STYLE_FIELDS, InvalidRecord, Vote
 
 HEAD_ROWS = 16
 """Rows that the tag of made-up ids is a hash of."""
+
+MOST_OF_A_ROW = 10_000_000
+"""Votes that one row may stand for."""
+
+OPTIONAL = ("voter", "language", "categories", "prompt_hash", "p_pair", "style")
+_field_of = re.compile(r"\$\.([a-z_]+)|^(language|categories) holds")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,84 +55,324 @@ class Asked:
     columns: Mapping[str, str] | None
     arena: str | None
     now: float
+    layout: str | None = None
+    words: Mapping[str, str] | None = None
+    by: By | None = None
+    only: Mapping[str, Sequence[str]] | None = None
+    ahead: float | None = None
+    """Seconds after `now` up to which times are taken; None for the contract's."""
+    times: bool = True
+    """Whether the file's times are used."""
+
+    @property
+    def plain(self) -> bool:
+        """Whether nothing was asked for that changes what a cell means."""
+        return self.times and not (self.columns or self.layout or self.words or self.by or self.only)
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A row that cannot be read: its position, why, and the field and value that are to blame."""
+
+    position: int
+    invalid: InvalidRecord
+    field: str = ""
+    value: str = ""
+
+    def at(self, where: str, original: bytes) -> Rejected:
+        """The same as an item of the source."""
+        return Rejected(where, self.invalid.reason, self.invalid.detail, original, self.field, self.value)
+
+
+@dataclass(slots=True)
+class Read:
+    """Votes of some rows, what was refused, what rules left out, and cells that were not used."""
+
+    votes: list[Vote]
+    refused: list[Refused]
+    left_out: Counter[str] = field(default_factory=Counter)
+    unread: Counter[str] = field(default_factory=Counter)
+
+    def account(self, rows: int) -> Account:
+        """The account of so many rows."""
+        return Account(rows, self.left_out, self.unread)
+
+
+def fit(found: Sequence[str], asked: Asked) -> Fitted:
+    """The layout of a file's columns. Raises `SourceError`."""
+    return resolve(found, asked.columns, asked.layout, asked.only)
+
+
+@contextmanager
+def described(what: object) -> Iterator[None]:
+    """Puts the name of the file before what is wrong with it."""
+    try:
+        yield
+    except SourceError as error:
+        raise error if str(error).startswith(f"{what}:") else SourceError(f"{what}: {error}") from None
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How rows of a file become columns of the contract.
+    """How rows of a file become votes.
 
     Attributes
     ----------
-    taken
-        Field to column, from `fields.resolve`.
+    fitted
+        The layout on the file's columns.
+    asked
+        What the person asked for.
     prefix
         What made-up ids begin with.
-    use_id
-        Whether the id column holds ids of votes.
-    now
-        Epoch seconds: the end of a made-up clock, and the arrival of every vote.
     total
         Rows in the file, None for a pipe.
-    arena
-        What the person named.
+    found
+        What the survey found; of a pipe, nothing.
+    labels
+        Names of the winner's classes 0, 1, …, if the file says them.
     """
 
-    taken: Mapping[str, str]
+    fitted: Fitted
+    asked: Asked
     prefix: str
-    use_id: bool
-    now: float
     total: int | None
-    arena: str | None
+    found: Found
+    labels: Sequence[str] | None = None
+    outcomes: Outcomes = field(init=False)
 
-    def columns(self, cells: Mapping[str, Sequence[Any]], rows: Sequence[int]) -> dict[str, Sequence[Any]]:
-        """Columns to be held against the contract.
+    def __post_init__(self) -> None:
+        outcomes = Outcomes(self.fitted.layout, self.asked.words, self.asked.by, self.labels)
+        if self.found.said:
+            outcomes.decide(self.found.said)
+        object.__setattr__(self, "outcomes", outcomes)
+
+    @property
+    def taken(self) -> dict[str, str]:
+        """Key to column, of every column that is needed."""
+        return self.fitted.taken
+
+    @property
+    def unique(self) -> bool:
+        """Whether no id comes twice."""
+        return self.found.ids == "numbered" or self.found.unique
+
+    @property
+    def timed(self) -> bool:
+        """Whether the file's own times are used."""
+        return self.asked.times and "tstamp" in self.fitted.places
+
+    @property
+    def notes(self) -> list[str]:
+        """What was made up or not used, for the person."""
+        notes = []
+        if self.found.ids == "numbered":
+            unused = "no id column"
+            if "id" in self.fitted.places:
+                unused = f"column {self.fitted.column('id')!r} does not name single votes"
+            notes.append(f"{unused}: ids are made of the file's name and the row number")
+        notes += self.found.notes
+        if not self.timed:
+            missing = "no time column" if self.asked.times else "times are not used"
+            notes.append(f"{missing}: times are synthetic, " + ("one second apart" if self.total else "all now"))
+        return notes
+
+    def read(self, cells: Mapping[str, Sequence[Any]], rows: Sequence[int]) -> Read:
+        """Read rows.
 
         Parameters
         ----------
         cells
-            Field to its n cells, for every field of `taken`.
+            Key to its n cells, for every key of `taken`.
         rows
             Numbers of the n rows, from 1.
         """
+        at, left_out = chosen_rows(self.fitted, cells, len(rows))
+        if at is not None:
+            cells = {key: [column[each] for each in at] for key, column in cells.items()}
+        at = list(range(len(rows))) if at is None else at
+        if self.fitted.layout.each:
+            cells, at = self._unfolded(cells, at, left_out)
+        names = names_of(self.fitted, cells)
+        said = list(zip(names[0], said_of(self.fitted, cells, len(at)), names[1], strict=True))
+        try:
+            meanings = list(map(self.outcomes.__getitem__, said))
+        except TypeError:  # a list or an object where a name or the winner should be
+            said = hashable(said)
+            meanings = list(map(self.outcomes.__getitem__, said))
+        wrong = self._no_votes(meanings, said, left_out)
+        repeats, bad = self._repeats(cells, wrong)
+        columns = self._columns(cells, [rows[each] for each in at], names, meanings, said)
+        if wrong or repeats or bad:
+            kept = [each for each in range(len(at)) if each not in wrong and each not in bad]
+            if repeats:
+                kept = [each for each in kept for _ in range(repeats[each])]
+            columns = {name: [column[each] for each in kept] for name, column in columns.items()}
+            if repeats:
+                columns["id"] = _numbered_repeats(columns["id"], kept)
+        else:
+            kept = list(range(len(at)))
+        read = self._judged(columns, kept, said, cells, left_out)
+        refused = [Refused(at[each.position], each.invalid, each.field, each.value) for each in read.refused]
+        refused += [Refused(at[each], invalid, "count", value) for each, (invalid, value) in bad.items()]
+        return Read(read.votes, sorted(refused, key=lambda each: each.position), left_out, read.unread)
+
+    def _unfolded(
+        self, cells: Mapping[str, Sequence[Any]], at: list[int], left_out: Counter[str]
+    ) -> tuple[dict[str, Sequence[Any]], list[int]]:
+        """A row for each item of the cell that holds a list; the item stands in the way's place."""
+        name = self.fitted.layout.each or ""
+        lists = [cell.unfolded(each) for each in cell.values(self.fitted.places[name], cells)]
+        lists = [each if isinstance(each, list) else [] if each in (None, "") else [each] for each in lists]
+        if empty := sum(not each for each in lists):
+            left_out["no model beside it"] += empty
+        places = [position for position, items in enumerate(lists) for _ in items]
+        unfolded: dict[str, Sequence[Any]] = {key: [column[each] for each in places] for key, column in cells.items()}
+        unfolded[EACH_ITEM] = [item for items in lists for item in items]
+        return unfolded, [at[each] for each in places]
+
+    def _no_votes(self, meanings: list[str | None], said: list[Any], left_out: Counter[str]) -> set[int]:
+        """Positions of rows that are no votes between two models."""
+        wrong: set[int] = set()
+        for position, (a, _, b) in enumerate(said):
+            if meanings[position] == "skip":
+                left_out["no vote, by its winner"] += 1
+                wrong.add(position)
+            elif a == b and a:
+                left_out["both sides are the same model"] += 1
+                wrong.add(position)
+        return wrong
+
+    def _repeats(
+        self, cells: Mapping[str, Sequence[Any]], wrong: set[int]
+    ) -> tuple[list[int], dict[int, tuple[InvalidRecord, str]]]:
+        """How many votes each row stands for; and the rows where it cannot be read."""
+        name = "count" if "count" in self.fitted.places else "weight" if self.found.whole_weights else None
+        if name is None or name not in self.fitted.places:
+            return [], {}
+        repeats, bad = [], {}
+        for position, value in enumerate(cell.values(self.fitted.places[name], cells)):
+            found = cell.whole(value)
+            if found is None or found > MOST_OF_A_ROW:
+                detail = f"{name} {value!r} is no number of votes"
+                if position not in wrong:
+                    bad[position] = InvalidRecord(Reason.INVALID_FIELD, detail), str(value)
+                found = 0
+            repeats.append(found)
+        return repeats, bad
+
+    def _columns(
+        self,
+        cells: Mapping[str, Sequence[Any]],
+        rows: Sequence[int],
+        names: tuple[list[str], list[str]],
+        meanings: Sequence[str | None],
+        said: Sequence[Any],
+    ) -> dict[str, Sequence[Any]]:
+        """Columns to be held against the contract."""
+        places = self.fitted.places
         made: dict[str, Sequence[Any]] = {
-            name: read(cells[name]) for name, read in spelling.READERS.items() if name in cells
+            name: read(cell.values(places[name], cells)) for name, read in spelling.READERS.items() if name in places
         }
-        if ONE_HOT[0] in cells:
-            made["winner"] = spelling.one_hot(*(cells[name] for name in ONE_HOT))
-        styles = {name: cells[name] for name in STYLE_FIELDS if name in cells}
+        made["model_a"], made["model_b"] = ([each or None for each in side] for side in names)
+        made["winner"] = meanings
+        if None in meanings:
+            made["winner"] = [(meaning or _as_text(each[1])) for meaning, each in zip(meanings, said, strict=True)]
+        styles = {name: cell.values(places[name], cells) for name in STYLE_FIELDS if name in places}
         if styles and "style" not in made:
-            made["style"] = _styles(styles)
-        if not self.use_id:
-            made["id"] = [self._numbered(row) for row in rows]
-        elif None in made["id"] and not is_contract(self.taken):
-            made["id"] = [own or self._numbered(row) for own, row in zip(made["id"], rows, strict=True)]
-        if "tstamp" not in made:
+            made["style"] = cell.styles(styles)
+        if self.fitted.boards and "categories" not in made:
+            made["categories"] = cell.boards(self.fitted.boards, cells, len(rows))
+        if self.timed:
+            made["tstamp"] = times.column(cell.values(places["tstamp"], cells), self.found.order)
+        else:
             made["tstamp"] = self._clock(rows)
-        if self.arena is not None or "arena" not in made:
-            made["arena"] = [self.arena or "text"] * len(rows)
+        if self.found.ids == "content":
+            whens = cell.values(places["tstamp"], cells)
+            made["id"] = [self._of_content(made, at, when) for at, when in enumerate(whens)]
+        elif self.found.ids == "numbered":
+            made["id"] = [self._numbered(row) for row in rows]
+        elif None in made["id"] and not self.fitted.contract:
+            made["id"] = [own or self._numbered(row) for own, row in zip(made["id"], rows, strict=True)]
+        if self.fitted.layout.each:
+            made["id"] = _numbered_repeats(made["id"], rows)
+        if self.asked.arena is not None or "arena" not in made:
+            made["arena"] = [self.asked.arena or "text"] * len(rows)
         else:
             made["arena"] = [arena or "text" for arena in made["arena"]]
         return made
 
-    @property
-    def note(self) -> str:
-        """What was made up, for the person."""
-        notes = []
-        if not self.use_id:
-            unused = f"column {self.taken['id']!r} does not name single votes" if "id" in self.taken else "no id column"
-            notes.append(f"{unused}: ids are made of the file's name and the row number")
-        if "tstamp" not in self.taken:
-            notes.append("no time column: times are synthetic, " + ("one second apart" if self.total else "all now"))
-        return "; ".join(notes)
+    def _judged(
+        self,
+        columns: dict[str, Sequence[Any]],
+        kept: list[int],
+        said: Sequence[Any],
+        cells: Mapping[str, Sequence[Any]],
+        left_out: Counter[str],
+    ) -> Read:
+        """Votes and refusals; a cell of an optional field that cannot be read costs the cell and not the vote."""
+        arrival = self.asked.now if self.asked.ahead is None else self.asked.now + self.asked.ahead
+        unread: Counter[str] = Counter()
+        votes, refused = judge(columns, arrival)
+        for _ in OPTIONAL:
+            blank: dict[str, set[int]] = {}
+            for position, invalid in refused:
+                match = _field_of.search(invalid.detail) if invalid.reason is Reason.INVALID_FIELD else None
+                name = (match[1] or match[2]) if match else None
+                if name in OPTIONAL and name in columns:
+                    blank.setdefault(name, set()).add(position)
+            if not blank:
+                break
+            for name, positions in blank.items():
+                unread[self.fitted.column(name) or name] += len(positions)
+                columns[name] = [None if at in positions else each for at, each in enumerate(columns[name])]
+            votes, refused = judge(columns, arrival)
+        return Read(
+            votes, [self._blamed(kept, at, invalid, columns, said, cells) for at, invalid in refused], left_out, unread
+        )
+
+    def _blamed(
+        self,
+        kept: list[int],
+        at: int,
+        invalid: InvalidRecord,
+        columns: Mapping[str, Sequence[Any]],
+        said: Sequence[Any],
+        cells: Mapping[str, Sequence[Any]],
+    ) -> Refused:
+        position = kept[at]
+        missing = [name for name in ("model_a", "model_b", "winner", "tstamp", "id") if columns[name][at] is None]
+        name = _REASON_FIELD.get(invalid.reason) or (missing[0] if missing else "")
+        if invalid.reason is Reason.INVALID_MODEL:
+            name = "model_a" if "model_a" in invalid.detail else "model_b"
+        if name == "winner":
+            value: Any = said[position][1]
+        elif name in self.fitted.places and self.fitted.layout.each != name:
+            value = cell.values(self.fitted.places[name], cells)[position]
+        else:
+            value = ""
+        return Refused(position, invalid, name, _as_text(value) or "")
 
     def _numbered(self, row: int) -> str:
         return f"{self.prefix}-{row:07d}"
 
+    def _of_content(self, made: Mapping[str, Sequence[Any]], at: int, when: Any) -> str:
+        content = repr([when, *(made[name][at] for name in ("id", "model_a", "model_b", "winner"))])
+        return f"{self.prefix}-{blake2b(content.encode('utf-8', 'replace'), digest_size=7).hexdigest()}"
+
     def _clock(self, rows: Sequence[int]) -> list[float]:
         if self.total is None:
-            return [self.now] * len(rows)
-        start = int(self.now) - self.total
+            return [self.asked.now] * len(rows)
+        start = int(self.asked.now) - self.total
         return [float(start + row) for row in rows]
+
+
+_REASON_FIELD = {
+    Reason.UNKNOWN_WINNER: "winner",
+    Reason.INVALID_TSTAMP: "tstamp",
+    Reason.FUTURE_TSTAMP: "tstamp",
+    Reason.INVALID_ID: "id",
+    Reason.INVALID_ARENA: "arena",
+}
 
 
 def made_up_prefix(name: str, head: Iterable[bytes]) -> str:
@@ -125,9 +383,16 @@ def made_up_prefix(name: str, head: Iterable[bytes]) -> str:
     return f"{name[:40]}-{digest.hexdigest()}"
 
 
-def _styles(columns: Mapping[str, Sequence[Any]]) -> list[dict[str, Any] | None]:
-    read = [list(map(spelling.count, cells)) for cells in columns.values()]
-    return [
-        {name: cell for name, cell in zip(columns, cells, strict=True) if cell is not None} or None
-        for cells in zip(*read, strict=True)
-    ]
+def _numbered_repeats(ids: Sequence[Any], of: Sequence[int]) -> list[Any]:
+    """Ids of rows that come several times, all but the first with a number; 64 characters at most."""
+    seen: Counter[int] = Counter()
+    made = []
+    for each, row in zip(ids, of, strict=True):
+        seen[row] += 1
+        made.append(each if seen[row] == 1 or not isinstance(each, str) else f"{each[:54]}.{seen[row]}")
+    return made
+
+
+def _as_text(value: Any) -> str | None:
+    found = spelling.text(value)
+    return found if found is None or isinstance(found, str) else repr(found)

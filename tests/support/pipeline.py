@@ -328,8 +328,8 @@ def fold_votes(votes: Iterable[Vote], directory: Path) -> dict[str, ArenaState]:
     """Fold votes in one process, as `isonomy rate` does; the first of an id counts."""
     path = directory / "votes.jsonl"
     path.write_bytes(b"\n".join(map(encode, votes)))
-    states, rejected = fold_source(open_source(str(path), now=time.time()))[:2]
-    assert not rejected, rejected[:3]
+    states, summary = fold_source(open_source(str(path), now=time.time()))[:2]
+    assert not summary.refused, summary.lines()
     return states
 
 

@@ -88,7 +88,7 @@ def test_votes_without_times_are_refused(arena):
     plain = [{name: vote[name] for name in ("model_a", "model_b", "winner")} for vote in map(json.loads, lines)]
     path = arena / "plain.jsonl"
     path.write_text("\n".join(map(json.dumps, plain)))
-    with pytest.raises(SourceError, match=r"plain: the votes have no times\. .* needs a column of times"):
+    with pytest.raises(SourceError, match=r"plain\.jsonl: the votes have no times\. .* needs a column of times"):
         ask(path)
 
 

@@ -49,8 +49,8 @@ def test_one_file_holds_both_topics_in_order(mine, tmp_path):
 def test_a_directory_is_rated(mine, tmp_path):
     result = run(mine, "--battles", 3_000, "--out", tmp_path / "made", "--seed", 3)
     assert "1 deletions" in result.stderr
-    states, rejected, _ = fold_source(open_source(str(tmp_path / "made/votes.jsonl"), now=2e9))
-    assert (states["text"].boards["overall"].battles, rejected) == (3_000, [])
+    states, summary, _ = fold_source(open_source(str(tmp_path / "made/votes.jsonl"), now=2e9))
+    assert (states["text"].boards["overall"].battles, summary.dropped) == (3_000, 0)
     assert len((tmp_path / "made/models.jsonl").read_text().splitlines()) == 10
     assert read_truth(tmp_path / "made/truth.json").seed == 3
 

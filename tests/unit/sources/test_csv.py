@@ -38,25 +38,26 @@ def test_empty_cells_are_absent_and_a_missing_one_that_is_needed_is_a_reason(tmp
     rows = "v1,a,b,tie,5,,NaN\nv2,,b,tie,5,u,0.5\n,a,b,tie,5,u,\nv4,a,b,,nan,,\nv5,a,b,tie,5,,2\n"
     content = "id,model_a,model_b,winner,tstamp,judge,p_pair\n" + rows
     source = written(tmp_path, content)
-    assert votes_of(source) == [Vote("v1", "a", "b", "tie", 5.0)]
+    assert votes_of(source) == [Vote("v1", "a", "b", "tie", 5.0), Vote("v5", "a", "b", "tie", 5.0)]
     assert [(where, reason) for where, reason, _ in refused_of(source)] == [
         ("line 3", Reason.MISSING_FIELD),
         ("line 4", Reason.MISSING_FIELD),
         ("line 5", Reason.MISSING_FIELD),
-        ("line 6", Reason.INVALID_FIELD),
     ]
+    (chunk,) = source.chunks()
+    assert chunk.account.unread == {"p_pair": 1}
 
 
 def test_refused_rows_are_named_by_their_line_with_their_cells(tmp_path: Path) -> None:
-    content = b'model_a,model_b,winner\n"a\r\n\r",b,draw\n\na,b\na,b,tie,4\n\xff,b,tie\na,a,tie\na,b,tie\n'
+    content = b'model_a,model_b,winner\n"a\r\n\r",b,draws\n\na,b\na,b,tie,4\n\xff,b,tie\na,a,tie\na,b,tie\n'
     source = written(tmp_path, content)
     assert refused_of(source) == [
-        ("line 4", Reason.UNKNOWN_WINNER, b"a\r\n\r,b,draw"),
+        ("line 4", Reason.UNKNOWN_WINNER, b"a\r\n\r,b,draws"),
         ("line 6", Reason.MISSING_FIELD, b"a,b"),
         ("line 7", Reason.INVALID_FIELD, b"a,b,tie,4"),
         ("line 8", Reason.INVALID_UTF8, b"\xff,b,tie"),
-        ("line 9", Reason.SAME_MODEL, b"a,a,tie"),
     ]
+    assert [chunk.account.left_out for chunk in source.chunks()] == [{"both sides are the same model": 1}]
     (vote,) = votes_of(source)
     assert vote.id.endswith("-0000006")
     assert vote.tstamp == NOW
@@ -74,8 +75,8 @@ def test_style_may_be_eight_columns(tmp_path: Path) -> None:
     source = written(
         tmp_path, f"model_a,model_b,winner,{names}\na,b,tie,1,2,3,4,5,6,7,8.0\na,b,tie,,,,,,,,\na,b,tie,1,,,,,,,\n"
     )
-    assert [vote.style for vote in votes_of(source)] == [Style(1, 2, 3, 4, 5, 6, 7, 8), None]
-    assert [(where, reason) for where, reason, _ in refused_of(source)] == [("line 4", Reason.INVALID_FIELD)]
+    assert [vote.style for vote in votes_of(source)] == [Style(1, 2, 3, 4, 5, 6, 7, 8), None, None]
+    assert [chunk.account.unread for chunk in source.chunks()] == [{"style": 1}]
 
 
 def test_a_winner_in_three_columns_is_read(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from services.sources import SourceError
-from services.sources.fields import is_contract, resolve
+from services.sources.fields import resolve
 
 
 @pytest.mark.parametrize(
@@ -25,26 +25,27 @@ from services.sources.fields import is_contract, resolve
 )
 def test_public_data_sets_need_no_help(found: list[str], taken: dict[str, str]) -> None:
     given = {"model_a": "model_a", "model_b": "model_b", **taken}
-    resolved = resolve(found)
-    assert resolved.pop("winner").casefold() == "winner"
+    resolved = resolve(found).columns
+    assert resolved.pop("winner").strip().casefold() == "winner"
     assert resolved == given
 
 
 def test_llmfao_takes_the_names_and_not_the_numbers() -> None:
-    taken = resolve(["id", "prompt", "model_x", "model_y", "worker", "winner", "left", "right"])
-    assert (taken["model_a"], taken["model_b"], taken["voter"]) == ("left", "right", "worker")
-    assert not is_contract(taken)
+    fitted = resolve(["id", "prompt", "model_x", "model_y", "worker", "winner", "left", "right"])
+    assert fitted.layout.name == "llmfao"
+    assert [fitted.column(name) for name in ("model_a", "model_b", "voter")] == ["left", "right", "worker"]
+    assert not fitted.contract
 
 
 def test_three_columns_of_zero_and_one_are_a_winner() -> None:
-    taken = resolve(["id", "model_a", "model_b", "winner_model_a", "winner_model_b", "winner_tie"])
-    assert "winner" not in taken
-    assert taken["winner_tie"] == "winner_tie"
+    fitted = resolve(["id", "model_a", "model_b", "winner_model_a", "winner_model_b", "winner_tie"])
+    assert "winner" not in fitted.places
+    assert [*fitted.flags.values()] == ["model_a", "model_b", "tie"]
 
 
 def test_named_columns_come_before_aliases_and_leave_them_to_others() -> None:
     found = ["id", "left", "right", "pick", "winner", "judge", "user"]
-    taken = resolve(found, {"winner": "pick", "model_a": "right", "model_b": "left", "voter": ""})
+    taken = resolve(found, {"winner": "pick", "model_a": "right", "model_b": "left", "voter": ""}).columns
     assert taken == {"id": "id", "model_a": "right", "model_b": "left", "winner": "pick"}
 
 
@@ -52,7 +53,7 @@ def test_named_columns_come_before_aliases_and_leave_them_to_others() -> None:
     ("found", "chosen", "message"),
     [
         (["a", "b"], {}, r"the two models .*model_a/model_b.* and for the winner .*found: 'a', 'b'"),
-        (["model_a", "model_b"], {}, r"no column for the winner"),
+        (["model_a", "model_b"], {}, r"no column for the winner .*--layouts lists"),
         (["model_a", "model_b", "winner"], {"winer": "winner"}, r"'winer' is no field"),
         (["model_a", "model_b", "winner"], {"winner": "said"}, r"no column 'said' for winner; found: 'model_a'"),
         (["model_a", "model_b", "winner"], {"model_b": "model_a"}, r"no column for the two models"),

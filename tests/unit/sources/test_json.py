@@ -37,13 +37,13 @@ def vote(name: str, **other: Any) -> dict[str, Any]:
     return {"id": name, "model_a": "x", "model_b": "y", "winner": "tie", "tstamp": 1.0, **other}
 
 
-def test_votes_of_the_contract_are_read_as_the_stream_reads_them(tmp_path: Path) -> None:
+def test_votes_of_the_contract_are_read_as_the_stream_reads_them_and_others_are_translated(tmp_path: Path) -> None:
     source = written(
         tmp_path,
         lines(
             vote("v1", extra={"kept": False}),
             b"",
-            vote("v2", winner="left"),
+            vote("v2", winner="lefty"),
             b"{",
             b"\xff",
             vote("v1"),
@@ -51,22 +51,21 @@ def test_votes_of_the_contract_are_read_as_the_stream_reads_them(tmp_path: Path)
             vote("v4", model_b="x"),
             vote("v5", tstamp="2024-01-01"),
             vote(""),
-            vote("v6", extra="x" * 70_000),
+            vote("v6", extra="x" * 70_000, winner="Left"),
             b"[1]",
             vote("v7"),
             *(vote(f"v{i}") for i in range(8, 20)),
         ),
     )
-    assert [each.id for each in votes_of(source)] == ["v1", "v1", *(f"v{i}" for i in range(7, 20))]
+    read = votes_of(source)
+    assert [each.id for each in read] == ["v1", "v1", "v5", "v6", *(f"v{i}" for i in range(7, 20))]
+    assert [read[2].tstamp, read[3].winner] == [1704067200.0, "model_a"]
     assert refused_of(source) == [
         ("line 3", Reason.UNKNOWN_WINNER),
         ("line 4", Reason.INVALID_JSON),
         ("line 5", Reason.INVALID_UTF8),
         ("line 7", Reason.FUTURE_TSTAMP),
-        ("line 8", Reason.SAME_MODEL),
-        ("line 9", Reason.INVALID_TSTAMP),
-        ("line 10", Reason.INVALID_ID),
-        ("line 11", Reason.TOO_LARGE),
+        ("line 10", Reason.MISSING_FIELD),
         ("line 12", Reason.NOT_AN_OBJECT),
     ]
     assert source.total == 25

@@ -47,8 +47,8 @@ def test_refused_rows_are_named_by_their_number(tmp_path: Path) -> None:
     (chunk,) = source.chunks()
     assert [(item.where, item.reason) for item in chunk.rejected] == [
         ("row 2", Reason.MISSING_FIELD),
-        ("row 3", Reason.SAME_MODEL),
     ]
+    assert chunk.account.left_out == {"both sides are the same model": 1}
     assert chunk.rejected[0].original == b'{"model_a":null,"model_b":"b","winner":"tie"}'
 
 

@@ -13,12 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.sources import open_source
+from services.sources import SourceError, open_source
 from streams.contracts.names import normalised, unprintable
 from streams.contracts.vote import STYLE_FIELDS, Style, Vote, parse_vote
 
 NOW = 1_750_000_000.0
-FIELDS = [field.name for field in msgspec.structs.fields(Vote)]
+SAYS = {"anony", "count", "weight", "is_valid", "dedup_tag"}
+FIELDS = [field.name for field in msgspec.structs.fields(Vote) if field.name not in SAYS]
 
 # Empty text means absent in a table; JSON keeps the difference, no reader of votes does.
 words = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20)
@@ -125,8 +126,8 @@ def test_no_line_stops_the_reading(items: list[bytes], by_contract: bool) -> Non
         path = Path(directory) / "votes.jsonl"
         path.write_bytes(b"\n".join([first, *items]))
         chunks = list(open_source(str(path), now=NOW).chunks())
-    read = sum(len(chunk.votes) + len(chunk.rejected) for chunk in chunks)
-    assert read == 1 + sum(bool(item.strip()) for item in items)
+    read = sum(len(chunk.votes) + len(chunk.rejected) + chunk.account.left_out.total() for chunk in chunks)
+    assert read == sum(chunk.account.rows for chunk in chunks) == 1 + sum(bool(item.strip()) for item in items)
     for chunk in chunks:
         list(map(msgspec.json.encode, chunk.votes))
 
@@ -162,8 +163,13 @@ def test_no_row_stops_the_reading(rows: list[list[str]], quoted: bool) -> None:
                 csv.writer(file).writerows(rows)
             else:
                 file.writelines(",".join(row) + "\n" for row in rows)
-        source = open_source(str(path), now=NOW)
+        try:
+            source = open_source(str(path), now=NOW)
+        except SourceError as error:
+            assert "may be a model's name or a side" in str(error)  # noqa: PT017 -- one of two allowed ends
+            return
         chunks = list(source.chunks())
-    assert sum(len(chunk.votes) + len(chunk.rejected) for chunk in chunks) == source.total
+    read = sum(len(chunk.votes) + len(chunk.rejected) + chunk.account.left_out.total() for chunk in chunks)
+    assert read == source.total
     for chunk in chunks:
         list(map(msgspec.json.encode, chunk.votes))

@@ -5,33 +5,7 @@ from typing import Any
 
 import pytest
 
-from services.sources import spelling
-
-
-@pytest.mark.parametrize(
-    ("cell", "word"),
-    [
-        ("model_a", "model_a"),
-        ("A", "model_a"),
-        ("left", "model_a"),
-        ("model_1", "model_a"),
-        (" B ", "model_b"),
-        ("right", "model_b"),
-        ("model_y", "model_b"),
-        ("Tie", "tie"),
-        ("tie (bothbad)", "both_bad"),
-        ("bothbad", "both_bad"),
-        ("none", "none"),
-        ("", None),
-        ("draw", "draw"),
-        ("win", "win"),
-        (1, "1"),
-        ([1], [1]),
-    ],
-)
-def test_winner_is_translated_when_it_is_documented(cell: Any, word: Any) -> None:
-    assert spelling.winner(cell) == word
-    assert spelling.READERS["winner"]([cell, "tie"]) == [word, "tie"]
+from services.sources import spelling, times
 
 
 @pytest.mark.parametrize(
@@ -59,17 +33,17 @@ def test_winner_is_translated_when_it_is_documented(cell: Any, word: Any) -> Non
     ],
 )
 def test_times_are_read_in_any_documented_form(cell: Any, seconds: Any) -> None:
-    assert spelling.seconds(cell) == (pytest.approx(seconds, abs=1e-6) if isinstance(seconds, float) else seconds)
+    assert times.seconds(cell) == (pytest.approx(seconds, abs=1e-6) if isinstance(seconds, float) else seconds)
 
 
 @pytest.mark.parametrize("odd", ["2024-08-14", "", "nan", None, True, 1723593600123, "x", [], 10**400])
 def test_one_odd_time_leaves_the_others_of_its_column_alone(odd: Any) -> None:
-    assert spelling.READERS["tstamp"]([1.0, odd, "2.5"])[::2] == [1.0, 2.5]
-    assert spelling.READERS["tstamp"]([1.0, odd])[1] == spelling.seconds(odd)
+    assert times.column([1.0, odd, "2.5"])[::2] == [1.0, 2.5]
+    assert times.column([1.0, odd])[1] == times.seconds(odd)
 
 
 def test_numbered_models_are_their_digits_and_names_stay_as_they_are() -> None:
-    assert spelling.READERS["model_a"]([97, 58.0, "007", "nan", " x ", "", None, float("nan"), True, 1.5]) == [
+    assert spelling.READERS["voter"]([97, 58.0, "007", "nan", " x ", "", None, float("nan"), True, 1.5]) == [
         *("97", "58", "007", "nan", " x "),
         *(None, None, None, True, 1.5),
     ]
@@ -80,11 +54,4 @@ def test_categories_are_a_list_a_json_text_or_names_with_bars() -> None:
     assert read([["a"], '["a", "b"]', "a|b", "a", "", None, float("nan"), "[broken"]) == [
         *(["a"], ["a", "b"], ["a", "b"], ["a"]),
         *(None, None, None, "[broken"),
-    ]
-
-
-def test_three_columns_say_one_winner_or_none() -> None:
-    assert spelling.one_hot(["1", 0, 0, "1", "x", []], [0, 1.0, False, "1", 0, 0], [0, 0, True, 0, 0, 0]) == [
-        *("model_a", "model_b", "tie"),
-        *(None, None, None),
     ]

@@ -1,0 +1,154 @@
+"""How a command reads votes: its options, the stop at what cannot be read, and the lines that say what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from services.cli.errors import UserError
+from services.sources import Source, open_source
+from services.sources.layout import MEANINGS, shipped
+from streams.contracts.names import shown
+
+if TYPE_CHECKING:
+    from services.sources.summary import Summary
+
+EXIT_CODES = (
+    "\b\nExit codes:\n  0  every row was counted, or left out by a rule that is said\n"
+    "  1  stopped: something cannot be read\n  2  the command was typed wrong\n"
+    "  3  done, without the rows that --drop-unreadable dropped"
+)
+DROPPED = 3
+
+FORMS = {"--columns": "FIELD=COLUMN", "--words": "WORD=MEANING", "--only": "COLUMN=VALUE"}
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the person said about SOURCE; fields as in `open_source`."""
+
+    columns: dict[str, str] | None = None
+    layout: str | None = None
+    words: dict[str, str] | None = None
+    by: Any = None
+    only: dict[str, list[str]] | None = None
+    drop: bool = False
+
+    @property
+    def keywords(self) -> dict[str, Any]:
+        """Keywords of `open_source`, but for the columns."""
+        return {"layout": self.layout, "words": self.words, "by": self.by, "only": self.only}
+
+    def open(self, source: str, **others: Any) -> Source:
+        """Open a source; `others` are further keywords of `open_source`."""
+        return open_source(source, columns=self.columns, **self.keywords, **others)
+
+
+def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add SOURCE and what every command that reads votes takes; they come as keywords, for `reading_of`."""
+    for option in reversed(
+        (
+            click.option(
+                "--columns",
+                metavar="FIELD=COLUMN",
+                multiple=True,
+                help="Where the file's names are not known ones: which column holds a field, e.g. model_a=left; with"
+                " nothing behind the sign the field is not read.",
+            ),
+            click.option(
+                "--layout", metavar="NAME|FILE", help="Read the file by this layout: one that is known, or a TOML file."
+            ),
+            click.option(
+                "--layouts", is_flag=True, is_eager=True, expose_value=False, callback=_list, help="List the layouts."
+            ),
+            click.option(
+                "--words",
+                metavar="WORD=MEANING",
+                multiple=True,
+                help="What a word of the winner means: model_a, model_b, tie, both_bad, none or skip (no vote).",
+            ),
+            click.option(
+                "--winner-is",
+                type=click.Choice(["name", "side"]),
+                help="What the winner's column holds, where the file leaves it open.",
+            ),
+            click.option(
+                "--only",
+                metavar="COLUMN=VALUE",
+                multiple=True,
+                help="Count only rows with this value; given twice for a column, with either.",
+            ),
+            click.option(
+                "--drop-unreadable", is_flag=True, help="Go on without rows that cannot be read; exits with 3."
+            ),
+        )
+    ):
+        command = option(command)
+    return click.argument("source")(command)
+
+
+def reading_of(options: dict[str, Any]) -> Reading:
+    """Read the keywords that `source_options` made."""
+    words = dict(_pairs("--words", options["words"], last=True))
+    for word, meaning in words.items():
+        if meaning not in MEANINGS:
+            raise click.BadParameter(f"{word}={meaning}: a word means {', '.join(MEANINGS)}", param_hint="--words")
+    only: dict[str, list[str]] = {}
+    for column, value in _pairs("--only", options["only"]):
+        only.setdefault(column, []).append(value)
+    return Reading(
+        dict(_pairs("--columns", options["columns"])) or None,
+        options["layout"],
+        words or None,
+        options["winner_is"],
+        only or None,
+        options["drop_unreadable"],
+    )
+
+
+def _pairs(option: str, texts: tuple[str, ...], *, last: bool = False) -> list[tuple[str, str]]:
+    """Pairs around the first or the last equals sign, several in a text separated by commas."""
+    pairs: list[tuple[str, str]] = []
+    for text in texts:
+        for part in text.split(","):
+            name, equals, value = part.rpartition("=") if last else part.partition("=")
+            if not equals:
+                raise click.BadParameter(f"{part!r} is not {FORMS[option]}", param_hint=option)
+            pairs.append((name.strip(), value.strip()))
+    return pairs
+
+
+def require_readable(summary: Summary, reading: Reading, instead: str) -> None:
+    """Stop when rows cannot be read and the person did not say to go on; `instead` is what was not done."""
+    if summary.refused and not reading.drop:
+        for line in summary.lines()[:-1]:
+            click.echo(shown(line), err=True)
+        raise UserError(f"{summary.unreadable()}. {instead}")
+
+
+def report(summary: Summary) -> None:
+    """Say what came of the rows."""
+    for line in summary.lines():
+        click.echo(shown(line), err=True)
+
+
+def exit_as(summary: Summary) -> None:
+    """Leave with the code that says that rows were dropped, when they were."""
+    if summary.refused:
+        click.get_current_context().exit(DROPPED)
+
+
+def _list(context: click.Context, _: click.Parameter, value: bool) -> None:
+    if not value or context.resilient_parsing:
+        return
+    for name, layout in shipped().items():
+        click.echo(f"{name:18} {layout.text}")
+        columns = ["/".join(pair) for pair in layout.models[:3]]
+        told = [*columns, *layout.columns.get("winner", ())[:3], *layout.agree, *layout.flags]
+        told += [column for each in layout.counts.values() for column in each[:1]]
+        if told:
+            click.echo(f"{'':18} columns: {', '.join(told)}")
+    context.exit()

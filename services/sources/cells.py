@@ -1,0 +1,122 @@
+"""Values of a row's cells: the way into objects, flags, whole numbers."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from services.sources import spelling
+from services.sources.fields import Place
+
+TRUE = ("true", "1", "yes", "t", "y")
+FALSE = ("false", "0", "no", "f", "n")
+
+
+def values(place: Place, cells: Mapping[str, Sequence[Any]]) -> Sequence[Any]:
+    """The value of each row; None where there is none."""
+    if len(place) == 1 and not place[0][1]:
+        return cells[place[0][0]]
+    columns = [(cells[key], way) for key, way in place]
+    return [
+        next(
+            (found for cell, (_, way) in zip(row, columns, strict=True) if (found := follow(cell, way)) is not None),
+            None,
+        )
+        for row in zip(*(column for column, _ in columns), strict=True)
+    ]
+
+
+def follow(cell: Any, way: Sequence[str]) -> Any:
+    """What stands at the end of a way into an object; None when it leads nowhere. A key may have dots in it.
+
+    >>> follow({"if_v0.1": {"if": True}}, ["if_v0", "1", "if"]), follow('[{"name": "x"}]', ["0", "name"])
+    (True, 'x')
+    """
+    at = 0
+    while at < len(way):
+        cell = unfolded(cell)
+        if isinstance(cell, Mapping):
+            cut = next((to for to in range(len(way), at, -1) if ".".join(way[at:to]) in cell), None)
+            if cut is None:
+                return None
+            cell, at = cell[".".join(way[at:cut])], cut
+        elif isinstance(cell, Sequence) and not isinstance(cell, str | bytes) and way[at].isdigit():
+            if int(way[at]) >= len(cell):
+                return None
+            cell, at = cell[int(way[at])], at + 1
+        else:
+            return None
+    return cell
+
+
+def unfolded(cell: Any) -> Any:
+    """An object or a list that a table holds as text: JSON, or as Python writes it."""
+    if not isinstance(cell, str) or cell.lstrip()[:1] not in ("{", "["):
+        return cell
+    found = spelling.json(cell)
+    if isinstance(found, str):
+        try:
+            return ast.literal_eval(cell.strip())
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            return cell
+    return found
+
+
+def flag(value: Any) -> bool | None:
+    """Yes or no; None when the value says neither.
+
+    >>> flag("True"), flag(0.0), flag(""), flag("maybe")
+    (True, False, None, None)
+    """
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int | float):
+        return True if value == 1 else False if value == 0 else None
+    said = value.strip().casefold() if isinstance(value, str) else ""
+    said = said.removesuffix(".0")
+    return True if said in TRUE else False if said in FALSE else None
+
+
+def total(value: Any) -> Any:
+    """A count, or the sum of the counts in an object or a list (headers by level, say).
+
+    >>> total({"h1": 1, "h2": 2}), total("3"), total(None)
+    (3, 3, None)
+    """
+    value = unfolded(value)
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list):
+        counts = [spelling.count(each) for each in value if each is not None]
+        return sum(counts) if all(isinstance(each, int) for each in counts) else value
+    return spelling.count(value)
+
+
+def whole(value: Any) -> int | None:
+    """A whole number of zero or more; None when it is none."""
+    found = spelling.count(value)
+    return found if isinstance(found, int) and not isinstance(found, bool) and found >= 0 else None
+
+
+def styles(columns: Mapping[str, Sequence[Any]]) -> list[dict[str, Any] | None]:
+    """What the answers of each row look like, of the columns that say it; None where none does."""
+    read = [list(map(total, cells)) for cells in columns.values()]
+    return [
+        {name: each for name, each in zip(columns, row, strict=True) if each is not None} or None
+        for row in zip(*read, strict=True)
+    ]
+
+
+def boards(
+    declared: Mapping[str, tuple[Place, int | None]], cells: Mapping[str, Sequence[Any]], count: int
+) -> list[list[str] | None]:
+    """Categories of each row, by its flags."""
+    found: list[list[str]] = [[] for _ in range(count)]
+    for board, (place, least) in declared.items():
+        for names, value in zip(found, values(place, cells), strict=True):
+            flags = unfolded(value) if least is not None else None
+            held = sum(map(bool, map(flag, flags.values()))) if isinstance(flags, Mapping) else 0
+            if flag(value) if least is None else held >= least:
+                names.append(board)
+    return [names or None for names in found]

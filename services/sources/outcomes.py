@@ -1,0 +1,148 @@
+"""What a row says of its battle: the winner's cell, compared with the names of the row before the known words.
+
+A file in which a cell may be either, and the readings differ (models called A and B, `left` and `right`), is read by
+what
+its other rows allow; where both remain possible the reading stops. Numbers are read where a layout, a person or the
+file's
+own names of classes say what they mean, or where ½ among 0 and 1 shows that they are scores of the first model; no
+other number is read.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from services.sources import spelling
+from services.sources.base import SourceError
+from services.sources.layout import Layout, number, word
+from streams.contracts.names import normalised
+
+By = Literal["name", "side"]
+Said = tuple[str, Any, str]
+"""The first model's name, what the row says, the second model's name."""
+
+SCORE = {1.0: "model_a", 0.5: "tie", 0.0: "model_b"}
+SIDES = ("model_a", "model_b")
+
+
+class Outcomes(dict[Said, "str | None"]):
+    """Meaning of each thing said, None when it has none; `skip` when the row is no vote.
+
+    Parameters
+    ----------
+    layout
+        Its words and numbers.
+    words
+        The person's own words, before all others.
+    by
+        What the winner's cell holds, if the person says it.
+    labels
+        Names of the classes 0, 1, …, if the file says them.
+    """
+
+    def __init__(
+        self, layout: Layout, words: Mapping[str, str] | None, by: By | None, labels: Sequence[str] | None
+    ) -> None:
+        super().__init__()
+        own = {word(each): meaning for each, meaning in (words or {}).items()}
+        self._words = {**layout.words, **own}
+        self._declared = {*layout.own_words, *own}
+        self._score = layout.numbers == "score"
+        self._labels = labels
+        self._by: By | None = by
+
+    def decide(self, said: Counter[Said]) -> None:
+        """Choose the reading that all rows allow.
+
+        Raises
+        ------
+        SourceError
+            When two readings are possible; `Counter` counts the rows.
+        """
+        self._decide_numbers(said)
+        if self._by is None and self._layout_reads_names(said):
+            self._decide_by(said)
+        self.clear()
+
+    def __missing__(self, said: Said) -> str | None:
+        found = self[said] = self._read(said)
+        return found
+
+    def _read(self, said: Said) -> str | None:
+        a, cell, b = said
+        if isinstance(cell, tuple):
+            if cell[:1] == ("is",):
+                return str(cell[1])
+            each = {self[(a, one, b)] for one in cell}
+            if None in each or "skip" in each:
+                return None if None in each else "skip"
+            return each.pop() if len(each) == 1 else "tie"
+        by_word, by_name = self._by_word(cell), _by_name(said)
+        if by_name is None or by_name == by_word:
+            return by_word
+        if by_word is None or self._by == "name":
+            return by_name
+        return by_word if self._by == "side" else None
+
+    def _by_word(self, cell: Any) -> str | None:
+        text = _text(cell)
+        if self._labels is not None and (at := number(text)) is not None and 0 <= at < len(self._labels):
+            text = self._labels[int(at)]
+        meaning = self._words.get(word(text)) if text or "" in self._declared else None
+        if meaning is None and self._score and (value := number(text)) is not None:
+            return SCORE.get(value)
+        return meaning
+
+    def _decide_numbers(self, said: Counter[Said]) -> None:
+        counts = set()
+        for each in said:
+            cell = each[1]
+            if isinstance(cell, tuple) or self._by_word(cell) is not None or _by_name(each) is not None:
+                continue
+            if (value := number(_text(cell))) is not None:
+                counts.add(value)
+        if 0.5 in counts and counts <= {*SCORE}:
+            self._score = True
+
+    def _layout_reads_names(self, said: Counter[Said]) -> bool:
+        return any(not isinstance(each[1], tuple) and self._differs(each) for each in said)
+
+    def _differs(self, each: Said) -> bool:
+        by_word, by_name = self._by_word(each[1]), _by_name(each)
+        return by_word is not None and by_name is not None and by_word != by_name
+
+    def _decide_by(self, said: Counter[Said]) -> None:
+        """Names when some rows say only names, sides when some say only sides; both or neither: nobody knows."""
+        names = sides = 0
+        for each, rows in said.items():
+            by_word, by_name = self._by_word(each[1]), _by_name(each)
+            names += rows if by_name is not None and by_word is None else 0
+            sides += rows if by_name is None and by_word in SIDES else 0
+        if (names > 0) != (sides > 0):
+            self._by = "name" if names else "side"
+            return
+        example = next(each for each in said if self._differs(each))
+        raise SourceError(
+            f"the winner {_text(example[1])!r} of a battle of {example[0]!r} and {example[2]!r} may be a"
+            f" model's name or a"
+            " side, and the other rows do not tell: --winner-is name or --winner-is side"
+        )
+
+
+def _by_name(said: Said) -> str | None:
+    a, cell, b = said
+    if isinstance(cell, tuple):
+        return None
+    name = normalised(_text(cell))
+    if name in (a, b):
+        return "model_a" if name == a else "model_b"
+    folded = name.casefold()
+    same = [side for side, each in zip(SIDES, (a, b), strict=True) if str(each).casefold() == folded and name]
+    return same[0] if len(same) == 1 else None
+
+
+def _text(cell: Any) -> str:
+    found = spelling.text(cell)
+    return "" if found is None else str(found)

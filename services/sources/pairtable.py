@@ -1,0 +1,136 @@
+"""Tables of counts: wins and ties of each pair in a row, or a square of wins; made into votes by `PairCounts`.
+
+A square's cell is how often the row's model won over the column's, a tie as half a win each: two halves of a pair are
+one tie. How many ties hide in whole numbers nobody knows; ratings that count a tie as half a win do not depend on it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from services.sources import cells as cell
+from services.sources import spelling
+from services.sources.base import Source, SourceError
+from services.sources.fields import Fitted
+from services.sources.layout import OUTCOMES
+from services.sources.plan import Asked
+from services.sources.survey import chosen_rows, names_of
+from streams.contracts.names import normalised
+
+MOST = 50_000_000
+"""Votes that are unfolded, at most."""
+
+NOTE = "order, sides and time are synthetic: the file holds counts per pair, not single votes"
+
+
+class PairTable:
+    """Collects counts, block by block. Raises `SourceError` at the first cell that is no count."""
+
+    def __init__(self, fitted: Fitted) -> None:
+        self._fitted = fitted
+        self._models: dict[str, int] = {}
+        self._counts: Counter[tuple[int, int, int]] = Counter()  # first, second, outcome
+        self._square: dict[tuple[str, str], float] = {}
+        self._rows: list[str] = []
+        self._left_out: Counter[str] = Counter()
+
+    def add(self, cells: Mapping[str, Sequence[Any]], places: Sequence[str], *, refused: int = 0) -> None:
+        """Add rows: key to cells; `places` says where each stands; `refused` rows of the block could not be read."""
+        if refused:
+            raise SourceError(f"{refused:,} rows have not the cells of the header: a table of counts is read whole")
+        if self._fitted.layout.matrix:
+            self._add_square(cells, places)
+        else:
+            self._add_pairs(cells, places)
+
+    def _add_pairs(self, cells: Mapping[str, Sequence[Any]], places: Sequence[str]) -> None:
+        at, left_out = chosen_rows(self._fitted, cells, len(places))
+        self._left_out += left_out
+        firsts, seconds = names_of(self._fitted, cells)
+        counted = {meaning: cell.values(place, cells) for meaning, place in self._fitted.counts.items()}
+        for position in range(len(places)) if at is None else at:
+            a, b = firsts[position], seconds[position]
+            if not (isinstance(a, str) and isinstance(b, str) and a and b and a != b):
+                raise SourceError(f"{places[position]}: {a!r} and {b!r} are no two models")
+            first = self._models.setdefault(a, len(self._models))
+            second = self._models.setdefault(b, len(self._models))
+            for meaning, values in counted.items():
+                found = cell.whole(values[position])
+                if found is None:
+                    column = self._fitted.taken[self._fitted.counts[meaning][0][0]]
+                    raise SourceError(f"{places[position]}: {column} {values[position]!r} is no whole number of votes")
+                self._counts[first, second, OUTCOMES.index(meaning)] += found
+
+    def _add_square(self, cells: Mapping[str, Sequence[Any]], places: Sequence[str]) -> None:
+        (_, first), *others = self._fitted.taken.items()
+        columns = [(key, normalised(name)) for key, name in others]
+        known = {name for _, name in columns}
+        for position, where in enumerate(places):
+            name = normalised(str(spelling.text(cells["c0"][position]) or ""))
+            if name not in known:
+                found = ", ".join(map(repr, self._fitted.taken.values()))
+                raise SourceError(
+                    f"{where}: the columns are none of votes, and for a square table of wins no column is called"
+                    f" {name!r} as this row in {first!r}; found: {found}. Name them: --columns model_a=A,winner=W;"
+                    " --layouts lists the layouts that are known"
+                )
+            if name in self._rows:
+                raise SourceError(f"{where}: a second row of {name!r}")
+            self._rows.append(name)
+            for key, other in columns:
+                value = spelling.number(cells[key][position])
+                if other == name:
+                    continue
+                if value is None:
+                    value = 0.0
+                if not isinstance(value, int | float) or value < 0 or not math.isfinite(value) or 2 * value % 1:
+                    raise SourceError(f"{where}: {value!r} in {other!r} is no number of wins (a tie is half a win)")
+                self._square[name, other] = float(value)
+
+    def source(self, prefix: str, asked: Asked) -> Source:
+        """The votes that the counts stand for."""
+        import numpy as np
+
+        from services.sources.paircounts import PairCounts
+
+        if self._fitted.layout.matrix:
+            self._unfold_square()
+        votes = sum(self._counts.values())
+        if not votes or votes > MOST:
+            raise SourceError("there is no vote in it" if not votes else f"{votes:,} votes are more than {MOST:,}")
+        pairs = sorted({(a, b) for a, b, _ in self._counts})
+        counts = [[self._counts[(a, b, outcome)] for outcome in range(len(OUTCOMES))] for a, b in pairs]
+        notes = [NOTE, *(f"{rows:,} rows left out: {rule}" for rule, rows in self._left_out.items())]
+        return PairCounts(
+            prefix,
+            list(self._models),
+            np.array(pairs, dtype=np.int64),
+            np.array(counts, dtype=np.int64),
+            now=asked.now,
+            arena=asked.arena or "text",
+            notes=notes,
+            layout=self._fitted.layout.name,
+        )
+
+    def _unfold_square(self) -> None:
+        columns = [normalised(name) for name in list(self._fitted.taken.values())[1:]]
+        if missing := [name for name in columns if name not in self._rows]:
+            raise SourceError(f"a square table of wins has a row for every column; there is none for {missing[0]!r}")
+        for name in columns:
+            self._models[name] = len(self._models)
+        for a in columns:
+            for b in columns:
+                if self._models[a] >= self._models[b]:
+                    continue
+                won, lost = self._square[a, b], self._square[b, a]
+                if won % 1 != lost % 1:
+                    raise SourceError(
+                        f"{a!r} and {b!r}: {won:g} and {lost:g} wins; half a win of one is half a win of both"
+                    )
+                pair = self._models[a], self._models[b]
+                self._counts[(*pair, 0)] += int(won)
+                self._counts[(*pair, 1)] += int(lost)
+                self._counts[(*pair, 2)] += int(won % 1 > 0)

@@ -1,0 +1,181 @@
+"""The account that every command ends with: what was read, counted, dropped, and why."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from services.sources.alike import alike
+from services.sources.base import Account, Batch, Records, Rejected, Source
+from services.sources.layout import number
+
+if TYPE_CHECKING:
+    from streams.ledger.rows import Rows
+
+EXAMPLES = 10
+VALUES = 8
+"""Examples of refused items, and values of a field, that are shown."""
+
+HELP = {
+    "winner": "--words '{value}=tie' says what a word means (model_a, model_b, tie, both_bad, none, or skip: no vote)",
+    "tstamp": "--columns tstamp= reads the votes without their times",
+    "count": "--columns count=,weight= counts every row once",
+    "id": "--columns id= numbers the votes",
+    "arena": "--columns arena= takes all votes for one arena's",
+}
+"""Field to the option that would read it."""
+
+NUMBERS = (
+    "nothing says what the numbers mean: --words '0=model_a,1=model_b,2=tie' (or as it is) does, --layout score"
+    " if they are"
+    " what the first model scored"
+)
+
+
+class Summary:
+    """What came of a source's rows.
+
+    Attributes
+    ----------
+    read
+        Rows or items read.
+    counted
+        Votes counted: more than rows where a row stands for several.
+    duplicates
+        Votes whose id was known.
+    refused
+        Rows that cannot be read, by reason.
+    values
+        Of those, the cells that are to blame, by field.
+    left_out
+        Rows that are no votes, by the rule that says so.
+    unread
+        Cells of optional columns that could not be read, by column; the votes count.
+    notes
+        What else a person must know.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.read = self.counted = self.duplicates = 0
+        self.refused: Counter[str] = Counter()
+        self.values: dict[str, Counter[str]] = {}
+        self.left_out: Counter[str] = Counter()
+        self.unread: Counter[str] = Counter()
+        self.notes = list(source.notes)
+        self._examples: list[str] = []
+        self._names: Counter[str] = Counter()
+        self._newest = 0.0
+
+    def take(self, batch: Batch) -> None:
+        """Add a batch of columns."""
+        self._account(batch.account, batch.rejected)
+        self.duplicates += batch.duplicates
+        for rows in batch.rows.values():
+            self.counted += len(rows)
+            if len(rows):
+                self._look(rows)
+
+    def send(self, records: Records) -> None:
+        """Add a chunk of records; what is a duplicate is known to the stream."""
+        self._account(records.account, records.rejected)
+        self.counted += len(records.keys)
+
+    def _account(self, account: Account, rejected: list[Rejected]) -> None:
+        self.read += account.rows
+        self.left_out += account.left_out
+        self.unread += account.unread
+        for item in rejected:
+            self.refused[item.reason] += 1
+            if item.field:
+                self.values.setdefault(item.field, Counter())[item.value] += 1
+            if len(self._examples) < EXAMPLES:
+                self._examples.append(f"refused {item.where}: {item.reason}: {item.detail}")
+
+    def _look(self, rows: Rows) -> None:
+        import numpy as np
+
+        battles = sum(np.bincount(side, minlength=len(rows.models)) for side in (rows.model_a, rows.model_b))
+        for name, shown in zip(rows.models, np.asarray(battles).tolist(), strict=True):
+            if shown:
+                self._names[name] += shown
+        self._newest = max(self._newest, float(rows.tstamp.max()))
+
+    def close(self, now: float) -> None:
+        """Add what only the whole tells: names that look alike, times ahead of the clock."""
+        self.notes += alike(self._names)
+        if self.source.timed and self._newest > now + 60:
+            hours = (self._newest - now) / 3600
+            self.notes.append(
+                f"the newest time is {hours:,.1f} hours ahead of now; times without a zone are read as UTC,"
+                f" these may be local"
+            )
+
+    @property
+    def dropped(self) -> int:
+        """Rows that cannot be read."""
+        return sum(self.refused.values())
+
+    @property
+    def only_times(self) -> bool:
+        """Whether all refusals are of times."""
+        return bool(self.refused) and self.dropped == sum(self.values.get("tstamp", Counter()).values())
+
+    def unreadable(self) -> str:
+        """What cannot be read, with each value, its count, and the option that would read it."""
+        parts, help_ = [], []
+        blamed: Counter[str] = Counter()
+        for field, values in self.values.items():
+            blamed[field] = sum(values.values())
+            listed = [
+                f"{value!r} in {rows:,} rows" if value else f"empty in {rows:,} rows"
+                for value, rows in values.most_common(VALUES)
+            ]
+            if len(values) > VALUES:
+                listed.append(f"{len(values) - VALUES:,} other values")
+            parts.append(f"{field} {', '.join(listed)}")
+            if field == "winner" and any(number(value) is not None for value in values):
+                help_.append(NUMBERS)
+            elif field in HELP:
+                help_.append(HELP[field].format(value=values.most_common(1)[0][0]))
+        if (rest := self.dropped - sum(blamed.values())) > 0:
+            reasons = ", ".join(self.refused)
+            parts.append(f"{rest:,} whole rows ({reasons}; the first: {self._examples[0].removeprefix('refused ')})")
+        help_.append("--drop-unreadable goes on without these rows and says so")
+        return f"{self.dropped:,} of {self.read:,} rows cannot be read: {'; '.join(parts)}. {'; '.join(help_)}"
+
+    def lines(self) -> list[str]:
+        """Lines for a person."""
+        told = [f"note: {note}" for note in self.notes]
+        told += [
+            f"note: {cells:,} cells of column {column!r} cannot be read and were not used; the votes count"
+            for column, cells in self.unread.items()
+        ]
+        told += self._examples
+        return [*told, self.line()]
+
+    def line(self) -> str:
+        """All numbers in one line."""
+        parts = [f"read {self.read:,} rows: {self.counted:,} votes counted"]
+        if self.duplicates:
+            parts.append(f"{self.duplicates:,} duplicates")
+        parts += [f"{rows:,} left out ({rule})" for rule, rows in self.left_out.items()]
+        if self.refused:
+            reasons = ", ".join(f"{rows:,} {reason}" for reason, rows in self.refused.items())
+            parts.append(f"{self.dropped:,} dropped as unreadable ({reasons})")
+        return ", ".join(parts)
+
+    def as_json(self) -> dict[str, Any]:
+        """For a program; also `rate --format json` under `reading`."""
+        return {
+            "source": self.source.name,
+            "layout": self.source.layout or None,
+            "read": self.read,
+            "counted": self.counted,
+            "duplicates": self.duplicates,
+            "refused": dict(self.refused),
+            "values": {field: dict(values.most_common(100)) for field, values in self.values.items()},
+            "left_out": dict(self.left_out),
+            "cells_not_used": dict(self.unread),
+            "notes": self.notes,
+        }

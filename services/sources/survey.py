@@ -1,0 +1,293 @@
+"""A look at the whole file before the first vote is read: what only all rows together can tell.
+
+Whether the winner's cell holds a name or a side, what its numbers mean, whether the month or the day comes first in
+dates, whether ids are those of votes, whether weights are whole numbers, and what stands in columns that are not used.
+
+Ids of a file of the contract's shape. The same id with the same content is one vote sent twice. The same id with
+another
+pair of models cannot be one vote: where more than one id in a hundred is like that, ids name something else (questions,
+sessions, rows of files put together), and every row is a vote of its own, but for rows that repeat another in
+everything.
+Where fewer are, they are slips: ids count as those of votes, the first row of each counts, as in the stream, and it
+is said.
+The same id with the same pair and another outcome or time is a vote changed or sent again: the first counts, and it
+is said.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from operator import xor
+from typing import Any, Literal
+
+from services.sources import cells as cell
+from services.sources import spelling, times
+from services.sources.distinct import all_different
+from services.sources.fields import Fitted
+from services.sources.outcomes import Said
+from streams.contracts.names import normalised
+
+SLIPS = 0.01
+"""Share of ids that may come with several pairs of models and still be ids of votes."""
+
+EACH_ITEM = "each"
+
+
+@dataclass(slots=True)
+class Found:
+    """What the survey found; the defaults are for a pipe, of which nothing is known.
+
+    Attributes
+    ----------
+    said
+        How often each thing was said.
+    ids
+        Ids of votes are the file's `own`, or made of the row's `content`, or `numbered`.
+    unique
+        Whether no id comes twice.
+    order
+        What comes first in dates of numbers.
+    whole_weights
+        Whether there are weights, and all are whole numbers.
+    notes
+        What a person must know.
+    """
+
+    said: Counter[Said] = field(default_factory=Counter)
+    ids: Literal["own", "content", "numbered"] = "numbered"
+    unique: bool = False
+    order: times.Order | None = None
+    whole_weights: bool = False
+    notes: list[str] = field(default_factory=list)
+
+
+class Survey:
+    """Looks at rows, block by block."""
+
+    def __init__(self, fitted: Fitted, arena: str | None) -> None:
+        self._fitted = fitted
+        self._arena = arena
+        self._said: Counter[Said] = Counter()
+        self._ids, self._pairs, self._contents = array("q"), array("q"), array("q")
+        self._dates: set[tuple[int, int]] = set()
+        self._weights = {"whole": 0, "other": 0, "one": 0}
+        self._watched: dict[str, Counter[str]] = {column: Counter() for column in fitted.watched}
+
+    def look(self, cells: Mapping[str, Sequence[Any]], count: int) -> None:
+        """Look at `count` rows: key to cells, for every key of the fitted layout."""
+        fitted = self._fitted
+        at, _ = chosen_rows(fitted, cells, count)
+        if at is not None:
+            cells, count = {key: [column[each] for each in at] for key, column in cells.items()}, len(at)
+        places = fitted.places
+        said: list[Said] = []
+        if not fitted.layout.each:
+            a, b = names_of(fitted, cells)
+            said = list(zip(a, said_of(fitted, cells, count), b, strict=True))
+            try:
+                self._said.update(said)
+            except TypeError:
+                said = hashable(said)
+                self._said.update(said)
+        if "tstamp" in places:
+            self._dates |= times.numeric_dates(cell.values(places["tstamp"], cells))
+        if "id" in places:
+            self._look_at_ids(cells, said)
+        if "weight" in places and "count" not in places:
+            for value in cell.values(places["weight"], cells):
+                whole = cell.whole(value)
+                self._weights["other" if whole is None else "one" if whole == 1 else "whole"] += 1
+        for column, place in fitted.watched.items():
+            self._watched[column].update(_shown(value) for value in cell.values(place, cells))
+
+    def _look_at_ids(self, cells: Mapping[str, Sequence[Any]], said: Sequence[Said]) -> None:
+        places = self._fitted.places
+        ids = cell.values(places["id"], cells)
+        if not self._fitted.contract:
+            self._ids.extend([hash(each) for each in ids if isinstance(each, str | int | float) and each != ""])
+            return
+        keys: Sequence[Any] = ids
+        if "arena" in places and self._arena is None:
+            keys = list(zip(ids, map(str, cell.values(places["arena"], cells)), strict=True))
+        whens = cell.values(places["tstamp"], cells)
+        try:
+            hashes = list(map(hash, keys))
+            contents = list(map(hash, zip(keys, said, whens, strict=True)))
+        except TypeError:  # a list or an object where an id or a time should be
+            hashes, contents = list(map(hash, map(repr, keys))), list(map(hash, map(repr, whens)))
+        pairs = list(map(xor, (hash(each[0]) for each in said), (hash(each[2]) for each in said)))
+        if "" in ids or None in ids:
+            there = [at for at, own in enumerate(ids) if own not in ("", None)]
+            hashes, pairs, contents = ([column[at] for at in there] for column in (hashes, pairs, contents))
+        self._ids.extend(hashes)
+        self._pairs.extend(pairs)
+        self._contents.extend(contents)
+
+    def found(self) -> Found:
+        """What was found."""
+        found = Found(said=self._said, order=times.order_of(self._dates))
+        fitted = self._fitted
+        if "id" in fitted.places:
+            found.unique = all_different(self._ids)
+            if found.unique:
+                found.ids = "own"
+            elif fitted.contract:
+                self._judge_ids(found)
+        if "weight" in fitted.places and "count" not in fitted.places:
+            self._judge_weights(found)
+        if "count" in fitted.places:
+            found.notes.append(f"column {fitted.column('count')!r} says how many votes a row stands for")
+        for column, counts in self._watched.items():
+            if len(counts) > 1 and (usable := _usable(counts)):
+                held = ", ".join(f"{value or 'empty'} in {rows:,} rows" for value, rows in counts.most_common(3))
+                found.notes.append(
+                    f"column {column!r} is not used ({held}): --only {column}={usable} counts those rows alone"
+                )
+        return found
+
+    def _judge_ids(self, found: Found) -> None:
+        import numpy as np
+
+        ids = np.frombuffer(self._ids, dtype=np.int64)
+        distinct = len(np.unique(ids))
+        if not distinct:
+            return
+        pairs = len({*zip(self._ids, self._pairs, strict=True)})
+        contents = len({*self._contents})
+        # An id of k pairs counts k - 1 times: a bound from above on how many have several, exact when all have two.
+        several = (
+            Counter(own for own, _ in {*zip(self._ids, self._pairs, strict=True)}) if pairs > distinct else Counter()
+        )
+        conflicting = sum(number > 1 for number in several.values())
+        column = self._fitted.column("id")
+        if conflicting > SLIPS * distinct:
+            found.ids = "content"
+            found.notes.append(
+                f"column {column!r} does not name single votes: {conflicting:,} of {distinct:,} ids come with"
+                f" several pairs"
+                " of models; every row counts, but for those that repeat another in everything"
+            )
+            return
+        found.ids = "own"
+        if contents > distinct:
+            what = f", {conflicting:,} of them with other models" if conflicting else ""
+            found.notes.append(
+                f"{contents - distinct:,} rows come again under a known id with another content{what}: the first row of"
+                " an id counts"
+            )
+
+    def _judge_weights(self, found: Found) -> None:
+        column = self._fitted.column("weight")
+        if self._weights["other"]:
+            rows = self._weights["other"]
+            found.notes.append(
+                f"column {column!r} is not used: in {rows:,} rows it is no whole number, so every row counts once"
+            )
+        elif self._weights["whole"]:
+            found.whole_weights = True
+            found.notes.append(
+                f"column {column!r} is used: a row counts as often as it says, in ratings and in intervals"
+            )
+
+
+def chosen_rows(
+    fitted: Fitted, cells: Mapping[str, Sequence[Any]], count: int
+) -> tuple[list[int] | None, Counter[str]]:
+    """Positions of the rows that may be votes, None for all; and how many each rule left out."""
+    left_out: Counter[str] = Counter()
+    keep = [True] * count
+    for place, wanted in fitted.only.items():
+        allowed = {each.casefold() for each in wanted}
+        name = ".".join((fitted.taken[place[0][0]], *place[0][1]))
+        for position, value in enumerate(cell.values(place, cells)):
+            if keep[position] and _shown(value).casefold() not in allowed:
+                keep[position] = False
+                left_out[f"{name} is not {' or '.join(wanted)}"] += 1
+    shown: Sequence[Any] | None = None
+    if fitted.anonymous is not None:
+        place, hidden = fitted.anonymous
+        shown = ["" if each is None else str(each) for each in cell.values(place, cells)]
+        known = [each in hidden for each in shown]
+    elif "anony" in fitted.places:
+        known = [cell.flag(each) is not False for each in cell.values(fitted.places["anony"], cells)]
+    else:
+        known = []
+    for position, anonymous in enumerate(known):
+        if keep[position] and not anonymous:
+            keep[position] = False
+            left_out["not anonymous"] += 1
+    return (None if all(keep) else [at for at in range(count) if keep[at]]), left_out
+
+
+class _Normalised(dict[Any, Any]):
+    """Cell to name; what is no text stays as it is, for the contract to refuse."""
+
+    def __missing__(self, value: Any) -> Any:
+        if len(self) > 100_000:
+            self.clear()
+        text = spelling.text(value)
+        made = self[value] = "" if text is None else normalised(text) if isinstance(text, str) else text
+        return made
+
+
+_names = _Normalised()
+
+
+def names_of(fitted: Fitted, cells: Mapping[str, Sequence[Any]]) -> tuple[list[Any], list[Any]]:
+    """The normalised names of both models, empty where there is none."""
+    sides = []
+    for side in ("model_a", "model_b"):
+        given = cells[EACH_ITEM] if fitted.layout.each == side else cell.values(fitted.places[side], cells)
+        try:
+            sides.append(list(map(_names.__getitem__, given)))
+        except TypeError:  # an object where a name should be
+            sides.append([_names[each] if isinstance(each, str | int | float | None) else each for each in given])
+    return sides[0], sides[1]
+
+
+def said_of(fitted: Fitted, cells: Mapping[str, Sequence[Any]], count: int) -> Sequence[Any]:
+    """What each row says of its outcome: a cell, a tuple of cells that must agree, or `("is", meaning)`."""
+    if "winner" in fitted.places:
+        said: Sequence[Any] = cell.values(fitted.places["winner"], cells)
+    elif fitted.agree:
+        said = list(zip(*(cell.values(place, cells) for place in fitted.agree), strict=True))
+    else:
+        said = [("is", fitted.layout.outcome) if fitted.layout.outcome else None] * count
+    if not fitted.flags:
+        return said
+    meanings = list(fitted.flags.values())
+    flags = [[cell.flag(each) is True for each in cell.values(place, cells)] for place in fitted.flags]
+    told = []
+    for one, *row in zip(said, *flags, strict=True):
+        held = [meaning for meaning, flag in zip(meanings, row, strict=True) if flag]
+        told.append(one if not held else ("is", held[0]) if len(held) == 1 else " and ".join(held))
+    return told
+
+
+def hashable(said: Sequence[Said]) -> list[Said]:
+    """What was said, lists and objects in it written out: they are no names and no words, and refused one by one."""
+    made: list[Any] = []
+    for each in said:
+        try:
+            hash(each)
+            made.append(each)
+        except TypeError:
+            a, cell, b = (one if isinstance(one, str | int | float | None) else repr(one) for one in each)
+            made.append((a, cell, b))
+    return made
+
+
+def _shown(value: Any) -> str:
+    found = cell.unfolded(value)
+    text = spelling.text(found)
+    return "" if text is None else str(text)
+
+
+def _usable(counts: Mapping[str, int]) -> str | None:
+    """The value that says yes, when the column holds yes and no and nothing else."""
+    yes = [value for value in counts if cell.flag(value) is True]
+    no = [value for value in counts if cell.flag(value) is False]
+    return yes[0] if len(yes) == 1 and len(no) <= 1 and len(counts) <= 3 else None

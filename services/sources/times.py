@@ -1,0 +1,148 @@
+"""Times as files write them, to epoch seconds.
+
+Read are numbers (seconds, milliseconds, microseconds or nanoseconds, by their magnitude), ISO 8601 also with a zone's
+name behind it (`2024-08-14 01:46:40 UTC`), RFC 2822, `Mar 18, 2026` and `18 Mar 2026`, and dates of numbers with
+slashes, dots or hyphens, year last. Whether the month or the day comes first in those is a matter of the whole column:
+one number above 12 decides it, and without one they are not read. A time without a zone is taken for UTC.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime, time
+from email.utils import parsedate_to_datetime
+from typing import Any, Literal
+
+Order = Literal["month", "day"]
+
+_SCALES = ((1e17, 1e-9), (1e14, 1e-6), (1e11, 1e-3))
+"""From this magnitude on, a time is in nanoseconds, microseconds, milliseconds: seconds reach 1e11 in the year 5138."""
+
+_numeric_date = re.compile(
+    r"(\d{1,2})([/.\-])(\d{1,2})\2(\d{4})"
+    r"(?:,?[ T]+(\d{1,2}):(\d{2})(?::(\d{2})(\.\d+)?)?\s*([ap]m)?)?\s*(UTC|GMT|Z)?\Z",
+    re.IGNORECASE,
+)
+_zone_name = re.compile(r"\s*(?:UTC|GMT)\Z", re.IGNORECASE)
+_offset = re.compile(r"\s+([+-]\d{2}:?\d{2})\Z")
+_named = (
+    "%b %d, %Y", "%B %d, %Y", "%d %b %Y", "%d %B %Y", "%b %d %Y", "%B %d %Y",
+)  # fmt: skip
+_clocks = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
+
+
+def seconds(value: Any, order: Order | None = None) -> Any:
+    """Epoch seconds; a value that is no time comes back as it is, an empty one and NaN as None.
+
+    >>> seconds("2024-08-14T00:00:00Z"), seconds(1723593600000), seconds("1723593600.5"), seconds("soon")
+    (1723593600.0, 1723593600.0, 1723593600.5, 'soon')
+    >>> seconds("2024-08-14 00:00:00 UTC"), seconds("Wed, 14 Aug 2024 00:00:00 +0000"), seconds("Aug 14, 2024")
+    (1723593600.0, 1723593600.0, 1723593600.0)
+    >>> seconds("08/14/2024 00:00", "month"), seconds("08/14/2024 00:00")
+    (1723593600.0, '08/14/2024 00:00')
+    """
+    if isinstance(value, bool) or value is None:
+        return value
+    if isinstance(value, str):
+        value = value.strip()
+        try:
+            value = float(value)
+        except ValueError:
+            found = _written(value, order)
+            return _epoch(found) if found is not None else value or None
+    if isinstance(value, (datetime, date)):
+        return _epoch(value)
+    if isinstance(value, int) and value >= 2**63:
+        return math.inf  # a float might not hold it; no time either way
+    if isinstance(value, (int, float)):
+        return None if math.isnan(value) else next((value * scale for at, scale in _SCALES if value >= at), value)
+    return value
+
+
+def column(cells: Sequence[Any], order: Order | None = None) -> list[Any]:
+    """All seconds at once when they are plain seconds, which they mostly are."""
+    try:
+        plain = list(map(float, cells)) if bool not in {*map(type, cells)} else []
+    except (TypeError, ValueError, OverflowError):
+        plain = []
+    if plain and not math.isnan(sum(plain)) and max(plain) < _SCALES[-1][0]:
+        return plain
+    return [seconds(cell, order) for cell in cells]
+
+
+def without_zone(value: Any) -> bool:
+    """Whether a time says no zone, so that it may be anybody's local time."""
+    if isinstance(value, datetime):
+        return value.tzinfo is None
+    if not isinstance(value, str) or _zone_name.search(value):
+        return False
+    found = _written(value.strip(), "month") or _written(value.strip(), "day")
+    return isinstance(found, datetime) and found.tzinfo is None
+
+
+def numeric_dates(cells: Iterable[Any]) -> set[tuple[int, int]]:
+    """The first two numbers of dates like 08/14/2024, for `order_of`."""
+    found = (_numeric_date.match(cell.strip()) for cell in cells if isinstance(cell, str))
+    return {(int(match[1]), int(match[3])) for match in found if match}
+
+
+def order_of(pairs: Iterable[tuple[int, int]]) -> Order | None:
+    """What comes first; None when nothing tells, or both are told.
+
+    >>> order_of({(8, 14), (1, 2)}), order_of({(14, 8)}), order_of({(1, 2)}), order_of({(14, 8), (8, 14)})
+    ('month', 'day', None, None)
+    """
+    first = second = False
+    for a, b in pairs:
+        first, second = first or a > 12, second or b > 12
+    return None if first == second else "day" if first else "month"
+
+
+def _epoch(value: date) -> float:
+    moment = value if isinstance(value, datetime) else datetime.combine(value, time(), UTC)
+    try:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except OverflowError:
+        return math.inf
+
+
+def _written(text: str, order: Order | None) -> date | None:
+    zoned = _zone_name.sub("+00:00", text)
+    for each in (text, zoned, _offset.sub(r"\1", text)):
+        try:
+            return datetime.fromisoformat(each)
+        except ValueError:
+            continue
+    if (match := _numeric_date.match(text)) is not None:
+        return _of_numbers(match, order)
+    if not any(letter.isalpha() for letter in text):
+        return None
+    if text[:1].isalpha() or text[:1].isdigit():
+        for form in _named:
+            for clock in _clocks:
+                for joined in {form + clock, form + "," + clock} if clock else {form}:
+                    try:
+                        found = datetime.strptime(_zone_name.sub("", text), joined)
+                    except ValueError:
+                        continue
+                    return found.replace(tzinfo=UTC) if _zone_name.search(text) else found
+    try:
+        return parsedate_to_datetime(text)
+    except (ValueError, TypeError, IndexError):
+        return None
+
+
+def _of_numbers(match: re.Match[str], order: Order | None) -> datetime | None:
+    if order is None:
+        return None
+    month, day = (match[1], match[3]) if order == "month" else (match[3], match[1])
+    hour = int(match[5] or 0)
+    if match[9]:
+        hour = hour % 12 + (12 if match[9].casefold() == "pm" else 0)
+    try:
+        found = datetime(int(match[4]), int(month), int(day), hour, int(match[6] or 0), int(match[7] or 0))
+    except ValueError:
+        return None
+    return found.replace(tzinfo=UTC) if match[10] else found

@@ -1,0 +1,55 @@
+"""`isonomy rate` stops at what it cannot read, and accounts for every row."""
+
+import json
+from pathlib import Path
+
+from click.testing import CliRunner, Result
+
+from services.cli.main import cli
+
+HEAD = "model_a,model_b,winner,tstamp\n"
+
+
+def rate(folder: Path, rows: str, *options: str, head: str = HEAD) -> Result:
+    (folder / "votes.csv").write_text(head + rows, "utf-8")
+    return CliRunner().invoke(cli, ["rate", str(folder / "votes.csv"), *options])
+
+
+def test_a_word_that_is_not_known_stops_and_names_the_way_out(tmp_path: Path) -> None:
+    result = rate(tmp_path, "oak,fir,a,1\noak,fir,fooled,2\n")
+    assert result.exit_code == 1
+    assert "winner 'fooled' in 1 rows" in result.stderr
+    assert result.stdout == ""
+    assert rate(tmp_path, "oak,fir,a,1\noak,fir,fooled,2\n", "--words", "fooled=tie").exit_code == 0
+
+
+def test_dropping_is_said_on_the_board_and_by_the_exit_code(tmp_path: Path) -> None:
+    rows = "oak,fir,a,1\noak,fir,fooled,2\noak,fir,b,3\n"
+    result = rate(tmp_path, rows, "--drop-unreadable", "--format", "json")
+    assert result.exit_code == 3
+    said = json.loads(result.stdout)
+    assert (said["boards"]["overall"]["votes"], said["boards"]["overall"]["dropped"]) == (2, 1)
+    assert said["reading"]["values"] == {"winner": {"fooled": 1}}
+    table = rate(tmp_path, rows, "--drop-unreadable")
+    assert "without 1 rows that cannot be read" in table.stdout
+
+
+def test_ratings_need_no_times_and_elo_follows_them_where_they_are(tmp_path: Path) -> None:
+    forward = "oak,fir,a,1\nyew,fir,a,2\noak,yew,b,3\n"
+    backward = "".join(reversed(forward.splitlines(keepends=True)))
+
+    def elo(rows: str) -> dict[str, float]:
+        board = json.loads(rate(tmp_path, rows, "--format", "json").stdout)["boards"]["overall"]
+        return {line["model"]: line["elo"] for line in board["models"]}
+
+    assert elo(forward) == elo(backward)
+    untimed = rate(tmp_path, forward + "oak,fir,a,soon\n")
+    assert untimed.exit_code == 0
+    assert "1 of 4 times cannot be read ('soon' in 1 rows): ratings need none" in untimed.stderr
+    assert "Elo follows the order of the file" in untimed.stderr
+    assert "read 4 rows: 4 votes counted" in untimed.stderr
+
+
+def test_layouts_are_listed_and_exit_codes_explained() -> None:
+    assert "comparia" in CliRunner().invoke(cli, ["rate", "--layouts"]).stdout
+    assert "--drop-unreadable dropped" in CliRunner().invoke(cli, ["rate", "--help"]).stdout
