@@ -69,6 +69,11 @@ def board_rows(table: Table, taken: Mapping[str, str], board: str | None) -> Boa
     cells: dict[str, list[Any]] = {field: [] for field in fields}
     numbers: list[int] = []
     for block in table.blocks([*dict.fromkeys([*naming, *(taken[field] for field in fields)])], only):
+        for number, invalid in block.refused:
+            raise SourceError(
+                f"{table.described}: {block.where(number)}: {invalid.detail}; is a separator within a cell without"
+                " quotes around it, as in 5,971?"
+            )
         # Each column's cells are wanted, but not every combination of them.
         kept = [key in mine for key in zip(*(block.cells[column] for column in naming), strict=True)]
         numbers.extend(compress(block.rows, kept) if naming else block.rows)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from services.sources import SourceError
+from services.sources.table import FILE_DATE
 
 ALIASES: dict[str, tuple[str, ...]] = {
     "date": (
@@ -19,7 +20,7 @@ ALIASES: dict[str, tuple[str, ...]] = {
         "day",
         "last_update",
         "scraped_at",
-        "file_date",
+        FILE_DATE,
     ),
     "model": ("model", "model_name", "key", "model_key", "name"),
     "provider": ("organization", "organisation", "provider", "org", "vendor"),

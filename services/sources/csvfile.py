@@ -1,102 +1,98 @@
-"""Votes from CSV and TSV: every cell is text, so a model named 4 or nan stays what it is."""
+"""Text with separators as a table: every cell is text, so a model named 4 or nan stays what it is."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from operator import itemgetter
-from pathlib import Path
+from typing import Any
 
-from services.sources.base import Chunk, Rejected, Source, SourceError
-from services.sources.csvrows import Block, csv_blocks
-from services.sources.labels import labels_beside
-from services.sources.pairtable import PairTable
-from services.sources.plan import HEAD_ROWS, Asked, Plan, Refused, described, fit, made_up_prefix
-from services.sources.survey import Survey
+from services.sources import csvrows
+from services.sources.base import SourceError
+from services.sources.csvrows import csv_blocks, form_of
+from services.sources.parts import Part
+from services.sources.reading import other_encoding
+from services.sources.table import Block, Only, Table
 from streams.contracts.reasons import Reason
 from streams.contracts.vote import MAX_RECORD_BYTES, InvalidRecord
 
 
-class CsvSource(Source):
-    """Rows of a CSV file with a header.
+class CsvTable(Table):
+    """Rows of a CSV or TSV file with a header.
 
-    A row with more or fewer cells than the header is refused: its cells cannot be told apart. A blank line is no row.
+    A row with more or fewer cells than the header is refused: its cells cannot be told apart. One empty cell more,
+    after a separator at the end of the row, is none. A blank line is no row.
     """
 
-    def __init__(self, plan: Plan, path: Path, delimiter: str, *, name: str) -> None:
-        super().__init__(
-            name,
-            plan.total,
-            plan.notes,
-            unique=plan.unique,
-            timed=plan.timed,
-            layout=plan.fitted.layout.name,
-        )
-        self._plan = plan
-        self._path = path
-        self._delimiter = delimiter
+    def __init__(self, part: Part) -> None:
+        self._part = part
+        self._form = form_of(part)
+        self._is_utf8 = False
+        with csv_blocks(part, self._form) as (header, _):
+            super().__init__(part.name, str(part), header)
+        if any(not _is_utf8(name) for name in header):
+            self._check_encoding()
+            raise SourceError(f"{part}: a name of its header is not UTF-8")
 
-    def chunks(self) -> Iterator[Chunk]:
-        """The votes; where a row was refused, the line is that of its end."""
-        with csv_blocks(self._path, self._delimiter) as (header, blocks):
-            places = [header.index(column) for column in self._plan.taken.values()]
-            start = 1
+    def head(self, rows: int, columns: Sequence[str]) -> list[bytes]:
+        """The first rows with all their cells."""
+        with csv_blocks(self._part, self._form) as (_, blocks):
+            block = next(blocks, None)
+            return [] if block is None else [repr(row).encode() for row in block.rows[:rows]]
+
+    def _read(self, columns: Sequence[str], only: Only, first: int) -> Iterator[Block]:
+        places = [self.columns.index(column) for column in columns]
+        wanted = [(self.columns.index(column), tuple(cells)) for column, cells in only.items()]
+        with csv_blocks(self._part, self._form) as (header, blocks):
             for block in blocks:
-                yield self._chunk(block, start, places, len(header))
-                start += len(block.rows)
+                yield self._block(block, first, columns, places, len(header), wanted)
+                first += len(block.rows)
 
-    def _chunk(self, block: Block, start: int, places: list[int], width: int) -> Chunk:
+    def _block(
+        self,
+        block: csvrows.Block,
+        first: int,
+        columns: Sequence[str],
+        places: Sequence[int],
+        width: int,
+        wanted: Sequence[tuple[int, tuple[Any, ...]]],
+    ) -> Block:
         rows = block.rows
         bad: dict[int, InvalidRecord] = {}
         if {*map(len, rows)} != {width}:
-            bad = {at: _ragged(len(row), width) for at, row in enumerate(rows) if len(row) != width}
-        good = [at for at in range(len(rows)) if at not in bad] if bad else range(len(rows))
+            bad = {
+                at: _ragged(len(row), width)
+                for at, row in enumerate(rows)
+                if len(row) != width and not (len(row) == width + 1 and not row[-1])
+            }
+        good: Sequence[int] = [at for at in range(len(rows)) if at not in bad] if bad else range(len(rows))
+        for place, those in wanted:  # before any cell is picked: a board is a tenth of a history
+            good = [at for at in good if rows[at][place] in those]
         cells = _pick(rows, good, places)
         broken = _not_utf8(cells)
         if broken:
+            self._check_encoding()
             bad |= {good[at]: InvalidRecord(Reason.INVALID_UTF8, "a cell is not UTF-8") for at in broken}
-            good = [at for at in range(len(rows)) if at not in bad]
+            good = [at for at in good if at not in bad]
             cells = _pick(rows, good, places)
-        read = self._plan.read(dict(zip(self._plan.taken, cells, strict=True)), [start + at for at in good])
-        rejected = [(at, self._rejected(rows[at], block.line(at), Refused(at, invalid))) for at, invalid in bad.items()]
-        rejected += [
-            (good[each.position], self._rejected(rows[good[each.position]], block.line(good[each.position]), each))
-            for each in read.refused
-        ]
-        rejected.sort(key=itemgetter(0))
-        return Chunk(read.votes, [each for _, each in rejected], read.account(len(rows)))
+        return Block(
+            cells=dict(zip(columns, cells, strict=True)),
+            rows=[first + at for at in good] if len(good) < len(rows) else range(first, first + len(rows)),
+            height=len(rows),
+            refused=[(first + at, invalid) for at, invalid in bad.items()],
+            where=lambda number: f"line {block.line(number - first)}",
+            original=lambda number: self._original(rows[number - first]),
+        )
 
-    def _rejected(self, row: list[str], line: int, refused: Refused) -> Rejected:
-        original = self._delimiter.join(row).encode("utf-8", "surrogateescape")
-        return refused.at(f"line {line}", original[:MAX_RECORD_BYTES])
+    def _check_encoding(self) -> None:
+        """Complain of a file in another encoding; asked when a cell is not UTF-8, once."""
+        if not self._is_utf8:
+            said = other_encoding(self._part.path, self._part.member, lambda _: True)
+            if said is not None:
+                raise SourceError(said)
+            self._is_utf8 = True
 
-
-def open_csv(path: Path, name: str, asked: Asked, delimiter: str) -> Source:
-    """A CSV (`,`) or TSV (tab) file; it is read through once to count its rows and to survey them."""
-    with csv_blocks(path, delimiter) as (header, blocks), described(path):
-        fitted = fit(header, asked)
-        places = [header.index(column) for column in fitted.taken.values()]
-        survey = Survey(fitted, asked.arena)
-        table = PairTable(fitted) if fitted.aggregated else None
-        total = 0
-        head: list[bytes] = []
-        for block in blocks:
-            rows = block.rows
-            if len(head) < HEAD_ROWS:
-                head += [repr(row).encode("utf-8", "surrogateescape") for row in rows[: HEAD_ROWS - len(head)]]
-            whole = [at for at, row in enumerate(rows) if len(row) == len(header)]
-            cells = dict(zip(fitted.taken, _pick(rows, whole, places), strict=True))
-            if table is not None:
-                table.add(cells, [f"line {block.line(at)}" for at in whole], refused=len(rows) - len(whole))
-            else:
-                survey.look(cells, len(whole))
-            total += len(rows)
-        if not total:
-            raise SourceError("it has a header but no rows")
-        prefix = made_up_prefix(name, head)
-        if table is not None:
-            return table.source(prefix, asked)
-        plan = Plan(fitted, asked, prefix, total, survey.found(), labels_beside(path, fitted))
-    return CsvSource(plan, path, delimiter, name=name)
+    def _original(self, row: list[str]) -> bytes:
+        return self._form.separator.join(row).encode("utf-8", "surrogateescape")[:MAX_RECORD_BYTES]
 
 
 def _ragged(cells: int, width: int) -> InvalidRecord:
@@ -104,7 +100,7 @@ def _ragged(cells: int, width: int) -> InvalidRecord:
     return InvalidRecord(reason, f"{cells} cells, the header has {width}")
 
 
-def _pick(rows: list[list[str]], good: Sequence[int], places: list[int]) -> list[list[str]]:
+def _pick(rows: list[list[str]], good: Sequence[int], places: Sequence[int]) -> list[list[str]]:
     kept = rows if len(good) == len(rows) else [rows[at] for at in good]
     return [list(map(itemgetter(place), kept)) for place in places]
 

@@ -63,6 +63,10 @@ class Fitted:
         """Whether the file has every required field of the contract under its own name."""
         return all(self.column(each) == each for each in CONTRACT)
 
+    def cells(self, columns: Mapping[str, Sequence[Any]]) -> dict[str, Sequence[Any]]:
+        """Key to cells, of cells by column."""
+        return {key: columns[column] for key, column in self.taken.items()}
+
     def column(self, name: str) -> str | None:
         """The column of a field, as a person would name it."""
         if name not in self.places:

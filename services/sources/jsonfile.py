@@ -1,120 +1,199 @@
-"""Votes from JSON objects: as the contract has them, or translated."""
+"""JSON objects as a table."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import attrgetter
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 
-from services.sources.base import Account, Chunk, Rejected, Source
-from services.sources.plan import Plan, Refused
-from streams.contracts.names import normalised
-from streams.contracts.vote import MAX_RECORD_BYTES, InvalidRecord, Vote, decode_json, parse_vote
+from services.sources.base import SourceError
+from services.sources.fields import CONTRACT
+from services.sources.jsonitems import UNREADABLE, Items, first_of, items_of, without_nan
+from services.sources.parts import Part
+from services.sources.reading import lines_of, other_encoding
+from services.sources.table import Block, Joined, Only, Table, keep
+from streams.contracts.reasons import Reason
+from streams.contracts.vote import InvalidRecord, decode_json, parse_vote
 
-Items = Callable[[], Iterator[list[bytes]]]
-"""Reads the items of a source from its start, in lists."""
-
-UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""What decoding of arbitrary bytes may raise."""
+DEEPEST = 5
+"""Steps of the longest dotted name."""
 
 
-class JsonSource(Source):
-    """JSON objects, one a vote.
+class JsonTable(Table):
+    """Objects of a JSON file or a pipe; a cell that an object does not have is None.
 
-    When the file is of the contract's shape and at least half of its first objects are votes as they stand (`strict`),
-    each item is read exactly as the stream would read it, and only what the stream would refuse is translated.
-    Otherwise every item is: see `fields`, `outcomes` and `plan`.
+    A field of a nested object is named `outer.inner`. A blank line is no item, but counts as a line.
     """
 
-    def __init__(self, plan: Plan, items: Items, *, name: str, unit: str, strict: bool) -> None:
-        super().__init__(
-            name,
-            plan.total,
-            plan.notes,
-            unique=plan.unique,
-            timed=plan.timed,
-            layout=plan.fitted.layout.name,
-        )
-        self._plan = plan
+    def __init__(self, name: str, described: str, items: Items, sample: Sequence[bytes], part: Part | None) -> None:
+        objects = [found for item in sample if (found := _read(item)) is not None]
+        if not any(item.strip() for item in sample):
+            raise SourceError(f"{described}: it is empty")
+        if not objects:
+            raise SourceError(f"{described}: there is no JSON object among the first {len(sample)} {items.unit}s")
+        columns = dict.fromkeys(column for found in objects for column in found)
+        self._steps = {
+            dotted: steps
+            for found in objects
+            for column, value in found.items()
+            for dotted, steps in _paths(column, value, [column])
+            if dotted not in columns
+        }
+        super().__init__(name, described, [*columns, *self._steps], items.note)
         self._items = items
-        self._unit = unit
-        self._read = self._by_contract if strict else self._translated
-        self._loose = loose_decoder(plan.taken)
+        self._sample = sample
+        self._part = part
+        self._is_utf8 = False
 
-    def chunks(self) -> Iterator[Chunk]:
-        """The votes; a blank line is no item, but counts as a line."""
-        start = 1
-        for items in self._items():
-            yield self._read(items, start)
+    def count(self) -> int | None:
+        """Items; None for a pipe."""
+        return None if self._part is None else sum(map(len, self._items.read()))
+
+    def head(self, rows: int, columns: Sequence[str]) -> list[bytes]:
+        """The first items as they are."""
+        return [item for item in self._sample if item.strip()][:rows]
+
+    def mostly_votes(self, now: float) -> bool:
+        """Whether at least half of the sampled objects with every required field are votes by the contract."""
+        whole = [item for item in self._sample if {*CONTRACT} <= {*(_read(item) or ())}]
+        good = 0
+        for item in whole:
+            try:
+                parse_vote(without_nan(item), now)
+            except InvalidRecord:
+                continue
+            good += 1
+        return 2 * good >= len(whole)
+
+    def items(self, first: int) -> Iterator[tuple[int, list[bytes], Callable[[int], str]]]:
+        """The items in lists, each with the number of its first one, and with the places of all."""
+        start = first
+        for items in self._items.read():
+            yield start, items, lambda number: f"{self._items.unit} {number - first + 1}"
             start += len(items)
 
-    def _by_contract(self, items: list[bytes], start: int) -> Chunk:
-        votes: list[Vote | None] = []
-        odd = []
-        now, arena = self._plan.asked.now, self._plan.asked.arena
-        for number, item in enumerate(items, start):
-            try:
-                votes.append(parse_vote(item, now))
-            except InvalidRecord:
-                if item.strip():
-                    votes.append(None)
-                    odd.append(number)
-        plain = [vote for vote in votes if vote is not None]
-        names = {vote.model_a for vote in plain} | {vote.model_b for vote in plain}
-        if any(name != normalised(name) for name in names):
-            return self._translated(items, start)
-        if arena is not None:
-            for vote in plain:
-                vote.arena = arena
-        if not odd:
-            return Chunk(plain, [], Account(len(plain)))
-        places = [at for at, vote in enumerate(votes) if vote is None]
-        read: list[Vote] = []
-        rejected: list[Rejected] = []
-        account = Account(len(plain))
-        done = 0
-        for at, number in zip(places, odd, strict=True):
-            read += [vote for vote in votes[done:at] if vote is not None]
-            part = self._translated([items[number - start]], number)
-            read += part.votes
-            rejected += part.rejected
-            account += part.account
-            done = at + 1
-        read += [vote for vote in votes[done:] if vote is not None]
-        return Chunk(read, rejected, account)
+    def told(self, invalid: InvalidRecord) -> InvalidRecord:
+        """Why an item is refused; the first one that is not UTF-8 asks whether the whole file is none."""
+        if invalid.reason is Reason.INVALID_UTF8 and self._part is not None and not self._is_utf8:
+            said = other_encoding(self._part.path, self._part.member, lambda line: _read(line) is not None)
+            if said is not None:
+                raise SourceError(said)
+            self._is_utf8 = True
+        return invalid
 
-    def _translated(self, items: list[bytes], start: int) -> Chunk:
-        decode = self._loose.decode
-        loose, numbers, rejected = [], [], []
+    def _read(self, columns: Sequence[str], only: Only, first: int) -> Iterator[Block]:
+        read = self.reader(columns)
+        for start, items, where in self.items(first):
+            yield keep(read(items, start, where), only)
+
+    def reader(self, columns: Sequence[str]) -> Callable[[list[bytes], int, Callable[[int], str]], Block]:
+        """What makes a block of some items, given the number of the first one and the places of all."""
+        outer = {column: self._steps.get(column, [column])[0] for column in columns}
+        names = {name: f"c{at}" for at, name in enumerate(dict.fromkeys(outer.values()))}
+        fields = {column: names[outer[column]] for column in columns}
+        decoder = _loose_decoder(names)
+        return lambda items, start, where: self._block(items, start, where, decoder, fields)
+
+    def _block(
+        self,
+        items: list[bytes],
+        start: int,
+        where: Callable[[int], str],
+        decoder: msgspec.json.Decoder[Any],
+        fields: Mapping[str, str],
+    ) -> Block:
+        decode = decoder.decode
+        loose, numbers, refused = [], [], []
         for number, item in enumerate(items, start):
             try:
                 loose.append(decode(item))
                 numbers.append(number)
             except UNREADABLE:
-                if item.strip():
-                    rejected.append(self._rejected(number, item, Refused(0, _reason(self._loose, item))))
-        cells = {key: list(map(attrgetter(key), loose)) for key in self._plan.taken}
-        read = self._plan.read(cells, numbers)
-        for each in read.refused:
-            number = numbers[each.position]
-            rejected.append(self._rejected(number, items[number - start], each))
-        return Chunk(read.votes, rejected, read.account(len(numbers) + len(rejected) - len(read.refused)))
+                try:
+                    loose.append(decode_json(decoder, without_nan(item)))
+                    numbers.append(number)
+                except InvalidRecord as invalid:
+                    if item.strip():
+                        refused.append((number, self.told(invalid)))
+        return Block(
+            cells={column: self._cells(loose, column, name) for column, name in fields.items()},
+            rows=numbers,
+            height=len(items),
+            refused=refused,
+            where=where,
+            original=lambda number: items[number - start],
+        )
 
-    def _rejected(self, number: int, item: bytes, refused: Refused) -> Rejected:
-        return refused.at(f"{self._unit} {number}", item[:MAX_RECORD_BYTES])
+    def _cells(self, loose: list[Any], column: str, name: str) -> list[Any]:
+        cells = list(map(attrgetter(name), loose))
+        for step in self._steps.get(column, [column])[1:]:
+            cells = [cell.get(step) if isinstance(cell, dict) else None for cell in cells]
+        return cells
 
 
-def loose_decoder(taken: Mapping[str, str]) -> msgspec.json.Decoder[Any]:
-    """Decoder of the taken fields, whatever their type; others, whole conversations say, are skipped unread."""
-    shape = msgspec.defstruct("Loose", [(field, Any, None) for field in taken], rename=dict(taken), gc=False)
-    return msgspec.json.Decoder(shape)
+def json_table(part: Part) -> JsonTable:
+    """A JSON file of any form."""
+    items = items_of(part)
+    return JsonTable(part.name, str(part), items, first_of(items.read), part)
 
 
-def _reason(decoder: msgspec.json.Decoder[Any], item: bytes) -> InvalidRecord:
+def pipe_table(stream: BinaryIO) -> JsonTable:
+    """Lines of a pipe, as they come: a block is what could be read without waiting. It can be read only once."""
+    read = getattr(stream, "read1", stream.read)
+    blocks = lines_of(read)
+    sample: list[list[bytes]] = []
+    for block in blocks:
+        sample.append(block)
+        if any(item.strip() for item in block):
+            break
+
+    def coming() -> Iterator[list[bytes]]:
+        yield from sample
+        yield from blocks
+
+    # The first item alone makes up the ids: how much the first block holds depends on the writer's pace.
+    return JsonTable("stdin", "standard input", Items("line", coming), [item for each in sample for item in each], None)
+
+
+def json_tables(table: Table) -> list[JsonTable]:
+    """The files of a table, when all are JSON; else none."""
+    tables = table.tables if isinstance(table, Joined) else [table]
+    own = [each for each in tables if isinstance(each, JsonTable)]
+    return own if len(own) == len(tables) else []
+
+
+def mostly_votes(tables: Sequence[JsonTable], now: float) -> bool:
+    """Whether there are JSON files, and most of their objects are votes as the stream reads them."""
+    return bool(tables) and all(each.mostly_votes(now) for each in tables)
+
+
+def _read(item: bytes) -> dict[str, Any] | None:
+    """The fields of an object, nested ones as dictionaries; None when it is none."""
     try:
-        decode_json(decoder, item)
-    except InvalidRecord as invalid:
-        return invalid
-    raise AssertionError("decoded the second time")  # pragma: no cover -- the first attempt failed on the same bytes
+        return _names.decode(without_nan(item))
+    except UNREADABLE:
+        return None
+
+
+_names = msgspec.json.Decoder(dict[str, Any])
+
+
+def _paths(name: str, value: Any, steps: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+    """Dotted names of the fields below a nested object, with the steps to them."""
+    if isinstance(value, dict) and len(steps) < DEEPEST:
+        for inner, below in value.items():
+            yield f"{name}.{inner}", [*steps, inner]
+            yield from _paths(f"{name}.{inner}", below, [*steps, inner])
+
+
+def _loose_decoder(names: Mapping[str, str]) -> msgspec.json.Decoder[Any]:
+    """Decoder of some fields by name, whatever their type; others, whole conversations say, are skipped unread."""
+    shape = msgspec.defstruct(
+        "Loose",
+        [(own, Any, None) for own in names.values()],
+        rename={own: name for name, own in names.items()},
+        gc=False,
+    )
+    return msgspec.json.Decoder(shape)

@@ -1,13 +1,10 @@
-"""Names of a column's classes, where a file or the card beside it says them (Hugging Face's `ClassLabel`)."""
+"""Names of a column's classes, where the card beside a file says them (Hugging Face's `ClassLabel`)."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-import msgspec
 
 from services.sources.fields import Fitted
 
@@ -15,12 +12,12 @@ _name = re.compile(r"^\s*-\s*name:\s*[\"']?(.*?)[\"']?\s*$")
 _class = re.compile(r"^\s*[\"']?(\d+)[\"']?\s*:\s*[\"']?(.*?)[\"']?\s*$")
 
 
-def labels_beside(path: Path, fitted: Fitted) -> Sequence[str] | None:
+def labels_beside(folder: Path | None, fitted: Fitted) -> Sequence[str] | None:
     """From the `README.md` in the file's folder or the one above; None when it says nothing of the winner."""
     column = fitted.column("winner")
-    for folder in (path.absolute().parent, path.absolute().parent.parent) if column else ():
+    for each in (folder, folder.parent) if column and folder else ():
         try:
-            text = (folder / "README.md").read_text("utf-8")
+            text = (each / "README.md").read_text("utf-8")
         except (OSError, UnicodeDecodeError):
             continue
         return labels_of_card(text, column or "")
@@ -45,13 +42,3 @@ def labels_of_card(text: str, column: str) -> Sequence[str] | None:
         elif inside and (found := _class.match(line)) is not None:
             names[int(found[1])] = found[2]
     return [names[at] for at in range(len(names))] if names and {*names} == {*range(len(names))} else None
-
-
-def labels_of_parquet(metadata: dict[str, str], fitted: Fitted) -> Sequence[str] | None:
-    """From what the `datasets` library writes into a Parquet file's metadata; None when it is not there."""
-    try:
-        said: Any = msgspec.json.decode(metadata.get("huggingface", "{}"))
-        names = said["info"]["features"][fitted.column("winner")]["names"]
-    except (msgspec.DecodeError, KeyError, TypeError):
-        return None
-    return [str(name) for name in names] if isinstance(names, list) and names else None

@@ -1,20 +1,19 @@
-"""Opening a source by what the person typed: a path, a name, or `-`."""
+"""Opening by what the person typed: a path, a directory, a glob, a name, or `-`; as votes, or as a table."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from services.sources.base import Source, SourceError
 from services.sources.named import NAMED
+from services.sources.parts import Part, find_parts
+from services.sources.table import Dated, Joined, Table
 from streams.contracts.vote import is_arena
 
 if TYPE_CHECKING:
     from services.sources.outcomes import By
-
-KINDS = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
 
 
 def open_source(
@@ -36,8 +35,7 @@ def open_source(
     Parameters
     ----------
     spec
-        A path (`.jsonl`, `.ndjson`, `.json`, `.csv`, `.tsv`, each also with `.gz`; `.parquet`), a name in `NAMED`, or
-        `-` for one JSON object a line on standard input.
+        What `open_table` reads, or a name in `NAMED`.
     columns
         Field to column, where the names are not among the aliases; an empty column switches an optional field off.
     arena
@@ -71,41 +69,60 @@ def open_source(
             raise SourceError(f"{spec} has no columns to name")
         return NAMED[spec].load(now, arena or "text")
 
-    from services.sources.jsonopen import open_array, open_lines, open_pipe
     from services.sources.plan import Asked
+    from services.sources.votes import votes_of
 
-    asked = Asked(columns, arena, now, layout, words, by, only, ahead, times)
+    table = open_table(spec, stdin, more=f" nor a data set ({', '.join(NAMED)})")
+    return votes_of(table, Asked(columns, arena, now, layout, words, by, only, ahead, times))
+
+
+def open_table(spec: str, stdin: BinaryIO | None = None, *, dated: bool = False, more: str = "") -> Table:
+    """Open a table.
+
+    Parameters
+    ----------
+    spec
+        A path of a `.jsonl`, `.ndjson`, `.json`, `.csv`, `.tsv` or `.parquet` file, each also packed (`.gz`, `.bz2`,
+        `.xz`, `.zst`, `.zip`); a directory or a glob (`shards/*.parquet`) of files of one kind; or `-` for one JSON
+        object a line on standard input.
+    stdin
+        In place of the process's standard input.
+    dated
+        Adds the column `FILE_DATE` when every file has a date in its name.
+    more
+        What else could have been named, for the message.
+
+    Raises
+    ------
+    SourceError
+        When it cannot be read, or is no table.
+    """
     if spec == "-":
-        return open_pipe(stdin or sys.stdin.buffer, asked)
-    path = Path(spec)
-    kind = _kind(path)
-    _must_be_a_file(path)
-    name = path.name[: path.name.lower().rindex(kind)] or path.name
-    if kind in (".csv", ".tsv"):
-        from services.sources.csvfile import open_csv
+        from services.sources.jsonfile import pipe_table
 
-        return open_csv(path, name, asked, "," if kind == ".csv" else "\t")
-    if kind == ".parquet":
-        from services.sources.parquet import open_parquet
-
-        return open_parquet(path, name, asked)
-    return open_array(path, name, asked) if kind == ".json" else open_lines(path, name, asked)
-
-
-def _kind(path: Path) -> str:
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    packed = suffixes[-1:] == [".gz"]
-    kind = "".join(suffixes[-2:-1] if packed else suffixes[-1:])
-    if kind not in KINDS or (packed and kind == ".parquet"):
-        raise SourceError(
-            f"{path}: not a kind of file that is read here ({', '.join(KINDS)}, all but the last also with .gz)"
-            f" nor a data set ({', '.join(NAMED)})"
-        )
-    return kind
+        return pipe_table(stdin or sys.stdin.buffer)
+    parts = find_parts(spec, more)
+    tables = [_table(part) for part in parts.files]
+    days = [part.date for part in parts.files]
+    if dated:
+        tables = [
+            Dated(table, day) if None not in days and day else table for table, day in zip(tables, days, strict=True)
+        ]
+    table = tables[0] if len(tables) == 1 else Joined(parts.name, spec, tables)
+    table.stem, table.note = parts.name, "; ".join(filter(None, (parts.note, table.note)))
+    table.folder = parts.files[0].path.absolute().parent
+    return table
 
 
-def _must_be_a_file(path: Path) -> None:
-    if path.is_dir():
-        raise SourceError(f"{path}: is a directory")
-    if not path.exists():
-        raise SourceError(f"{path}: there is no such file")
+def _table(part: Part) -> Table:
+    if part.kind in (".csv", ".tsv"):
+        from services.sources.csvfile import CsvTable
+
+        return CsvTable(part)
+    if part.kind == ".parquet":
+        from services.sources.parquet import ParquetTable
+
+        return ParquetTable(part)
+    from services.sources.jsonfile import json_table
+
+    return json_table(part)

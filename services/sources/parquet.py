@@ -1,18 +1,19 @@
-"""Votes from Parquet: only the columns that votes need are read."""
+"""Parquet as a table: only the columns that are asked for are read, and types that hold no text are named."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
-from services.sources.base import Chunk, Source, SourceError
-from services.sources.labels import labels_beside, labels_of_parquet
-from services.sources.pairtable import PairTable
-from services.sources.plan import HEAD_ROWS, Asked, Plan, described, fit, made_up_prefix
-from services.sources.survey import Survey
+from services.sources.base import SourceError
+from services.sources.parts import Part
+from services.sources.reading import PACKINGS
+from services.sources.table import Block, Only, Table
 
 if TYPE_CHECKING:
     import polars
@@ -20,67 +21,178 @@ if TYPE_CHECKING:
 CHUNK = 2_000
 """Rows; with ten times as many, cells fall out of the processor's cache and reading is a third slower."""
 
-
-class ParquetSource(Source):
-    """Rows of a Parquet file; the taken columns are held in memory, some 100 bytes a vote."""
-
-    def __init__(self, plan: Plan, frame: polars.DataFrame, *, name: str) -> None:
-        super().__init__(
-            name,
-            plan.total,
-            plan.notes,
-            unique=plan.unique,
-            timed=plan.timed,
-            layout=plan.fitted.layout.name,
-        )
-        self._plan = plan
-        self._frame = frame
-
-    def chunks(self) -> Iterator[Chunk]:
-        """The votes."""
-        start = 1
-        for part in self._frame.iter_slices(CHUNK):
-            cells = {field: part[column].to_list() for field, column in self._plan.taken.items()}
-            rows = range(start, start + part.height)
-            read = self._plan.read(cells, rows)
-            rejected = [each.at(f"row {rows[each.position]}", _cells(part, each.position)) for each in read.refused]
-            yield Chunk(read.votes, rejected, read.account(part.height))
-            start += part.height
+_NUMBER = "\x00row"
+"""Column of the row's number; no file has one of this name."""
 
 
-def open_parquet(path: Path, name: str, asked: Asked) -> Source:
-    """A Parquet file."""
-    import polars  # a second of start-up that the other sources do without
+class ParquetTable(Table):
+    """Rows of a Parquet file; while it is read the wanted columns are held in memory, some 100 bytes a vote.
 
-    try:
-        found = list(polars.read_parquet_schema(path))
-    except (polars.exceptions.PolarsError, OSError) as error:
-        raise SourceError(f"{path}: not a Parquet file ({str(error).splitlines()[0]})") from None
-    with described(path):
-        fitted = fit(found, asked)
+    Binary columns are read as UTF-8 text, decimals as numbers. Numbers that stand for names (`ClassLabel` of Hugging
+    Face's data sets, which a file's metadata tell) become these names. A field of a nested column is named
+    `outer.inner`.
+    """
+
+    def __init__(self, part: Part) -> None:
+        import polars  # a second of start-up that the other sources do without
+
+        self._part = part
+        self._packed = self._bytes()
         try:
-            frame = polars.read_parquet(path, columns=list(fitted.taken.values()))
-        except (polars.exceptions.PolarsError, OSError) as error:
-            raise SourceError(f"it cannot be read to its end ({str(error).splitlines()[0]})") from None
-        if not frame.height:
-            raise SourceError("it has columns but no rows")
-        prefix = made_up_prefix(name, (repr(row).encode() for row in frame.head(HEAD_ROWS).iter_rows()))
-        survey = Survey(fitted, asked.arena)
-        table = PairTable(fitted) if fitted.aggregated else None
-        start = 1
+            self._schema = dict(polars.read_parquet_schema(self._file))
+            self._labels = _labels(polars.read_parquet_metadata(self._file))
+        except (polars.exceptions.PolarsError, polars.exceptions.PanicException, OSError) as error:
+            raise SourceError(f"{part}: not a Parquet file ({str(error).splitlines()[0]})") from None
+        self._steps = {
+            dotted: (name, steps)
+            for name, kind in self._schema.items()
+            for dotted, steps in _paths(name, kind)
+            if dotted not in self._schema
+        }
+        super().__init__(part.name, str(part), [*self._schema, *self._steps])
+
+    def count(self) -> int:
+        """Rows, by the file's own account."""
+        import polars
+
+        with self._reading():
+            return int(polars.scan_parquet(self._file).select(polars.len()).collect().item())
+
+    def head(self, rows: int, columns: Sequence[str]) -> list[bytes]:
+        """The first rows with the cells of these columns."""
+        wanted = list(dict.fromkeys(columns))
+        with self._reading(wanted):
+            frame = self._scan(wanted).head(rows).collect()
+        return [repr(row).encode() for row in frame.select(wanted).iter_rows()]
+
+    def no_text(self, column: str) -> str | None:
+        """The type of a column whose cells are no names."""
+        import polars
+
+        kind = self._type(column)
+        named = kind in (polars.String, polars.Categorical, polars.Enum, polars.Binary, polars.Null)
+        return None if named or kind.is_integer() or kind.is_float() else str(kind)
+
+    def _read(self, columns: Sequence[str], only: Only, first: int) -> Iterator[Block]:
+        with self._reading(columns):
+            plan = self._scan(columns)
+            for column, wanted in only.items():
+                plan = plan.filter(_any_of(column, wanted))
+            frame = plan.collect()
+        read = 0
         for part in frame.iter_slices(CHUNK):
-            cells = {key: part[column].to_list() for key, column in fitted.taken.items()}
-            if table is not None:
-                table.add(cells, [f"row {row}" for row in range(start, start + part.height)])
-            else:
-                survey.look(cells, part.height)
-            start += part.height
-        if table is not None:
-            return table.source(prefix, asked)
-        labels = labels_of_parquet(polars.read_parquet_metadata(path), fitted) or labels_beside(path, fitted)
-        plan = Plan(fitted, asked, prefix, frame.height, survey.found(), labels)
-    return ParquetSource(plan, frame, name=name)
+            block = self._block(part, columns, first, part.height)
+            read += block.height
+            yield block
+        if only and (left := self.count() - read):  # rows that were left out count too
+            yield Block({column: [] for column in columns}, [], left, [], _row(first), bytes)
+
+    def _block(self, part: polars.DataFrame, columns: Sequence[str], first: int, height: int) -> Block:
+        numbers = part[_NUMBER].to_list()
+        rows: Sequence[int] = range(first + numbers[0], first + numbers[-1] + 1)
+        if len(rows) != part.height:
+            rows = [first + number for number in numbers]
+        shown = part.select(columns)
+        return Block(
+            cells={column: part[column].to_list() for column in columns},
+            rows=rows,
+            height=height,
+            refused=[],
+            where=_row(first),
+            original=lambda number: _original(shown, rows.index(number)),
+        )
+
+    def _scan(self, columns: Sequence[str]) -> polars.LazyFrame:
+        import polars
+
+        cells = [self._cells(column).alias(column) for column in dict.fromkeys(columns)]
+        return polars.scan_parquet(self._file, row_index_name=_NUMBER).select(polars.col(_NUMBER), *cells)
+
+    def _cells(self, column: str) -> polars.Expr:
+        """A column as this reader gives it."""
+        import polars
+
+        outer, inner = self._steps.get(column, (column, []))
+        cells = polars.col(outer)
+        for field in inner:
+            cells = cells.struct.field(field)
+        kind = self._type(column)
+        if kind == polars.Binary:
+            return cells.cast(polars.String)
+        if kind.is_decimal():
+            return cells.cast(polars.Float64)
+        if column in self._labels and kind.is_integer():
+            names = self._labels[column]
+            return cells.replace_strict([-1, *range(len(names))], [None, *names], return_dtype=polars.String)
+        return cells
+
+    def _type(self, column: str) -> polars.DataType:
+        outer, inner = self._steps.get(column, (column, []))
+        kind: Any = self._schema[outer]
+        for field in inner:
+            kind = next(each.dtype for each in kind.fields if each.name == field)
+        return cast("polars.DataType", kind)
+
+    @property
+    def _file(self) -> Path | BytesIO:
+        return self._part.path if self._packed is None else BytesIO(self._packed)
+
+    def _bytes(self) -> bytes | None:
+        if self._part.member is None and self._part.path.suffix.lower() not in PACKINGS:
+            return None
+        with self._part.unpacked() as file:
+            return file.read()
+
+    @contextmanager
+    def _reading(self, columns: Sequence[str] = ()) -> Iterator[None]:
+        import polars
+
+        try:
+            yield
+        except (polars.exceptions.PolarsError, polars.exceptions.PanicException, OSError) as error:
+            said = str(error).splitlines()[0]
+            binary = ", ".join(repr(column) for column in columns if self._type(column) == polars.Binary)
+            if binary and "utf8" in said:
+                raise SourceError(f"{self._part}: column {binary} is of type Binary and no UTF-8 text") from None
+            raise SourceError(f"{self._part}: it cannot be read to its end ({said})") from None
 
 
-def _cells(part: polars.DataFrame, position: int) -> bytes:
+def _any_of(column: str, wanted: Any) -> polars.Expr:
+    import polars
+
+    cells = polars.col(column)
+    some = cells.is_in(polars.Series([each for each in wanted if each is not None], strict=False))
+    return (some | cells.is_null()) if None in wanted else some
+
+
+def _paths(name: str, kind: polars.DataType) -> Iterator[tuple[str, list[str]]]:
+    """Dotted names of the fields below a nested column, with the steps to them."""
+    import polars
+
+    if isinstance(kind, polars.Struct):
+        for field in kind.fields:
+            inner = cast("polars.DataType", field.dtype)
+            yield f"{name}.{field.name}", [field.name]
+            for dotted, steps in _paths(f"{name}.{field.name}", inner):
+                yield dotted, [field.name, *steps]
+
+
+def _labels(metadata: dict[str, str]) -> dict[str, list[str]]:
+    """Columns whose numbers stand for names, by the metadata that Hugging Face's `datasets` writes."""
+    try:
+        features = msgspec.json.decode(metadata.get("huggingface", "{}"))["info"]["features"]
+        return {
+            column: [str(name) for name in feature["names"]]
+            for column, feature in features.items()
+            if isinstance(feature, dict) and feature.get("_type") == "ClassLabel" and feature.get("names")
+        }
+    except (msgspec.DecodeError, KeyError, TypeError, AttributeError):
+        return {}  # there are none, or something else bears this name
+
+
+def _row(first: int) -> Callable[[int], str]:
+    return lambda number: f"row {number - first + 1}"
+
+
+def _original(part: polars.DataFrame, position: int) -> bytes:
     return msgspec.json.encode(part.row(position, named=True), enc_hook=str)

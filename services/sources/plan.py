@@ -30,11 +30,12 @@ from typing import Any
 
 from services.sources import cells as cell
 from services.sources import spelling, times
-from services.sources.base import Account, Rejected, SourceError
+from services.sources.base import Account, Chunk, Rejected, SourceError
 from services.sources.fields import Fitted, resolve
 from services.sources.judging import judge
 from services.sources.outcomes import By, Outcomes
 from services.sources.survey import EACH_ITEM, Found, chosen_rows, hashable, names_of, said_of
+from services.sources.table import Block
 from streams.contracts.reasons import Reason
 from streams.contracts.vote import STYLE_FIELDS, InvalidRecord, Vote
 
@@ -175,6 +176,15 @@ class Plan:
             missing = "no time column" if self.asked.times else "times are not used"
             notes.append(f"{missing}: times are synthetic, " + ("one second apart" if self.total else "all now"))
         return notes
+
+    def chunk(self, block: Block) -> Chunk:
+        """Read a block of rows; what was refused is named by its place."""
+        read = self.read(self.fitted.cells(block.cells), block.rows)
+        bad = [(number, Refused(0, invalid)) for number, invalid in block.refused]
+        bad += [(block.rows[each.position], each) for each in read.refused]
+        bad.sort(key=lambda each: each[0])
+        rejected = [each.at(block.where(number), block.original(number)) for number, each in bad]
+        return Chunk(read.votes, rejected, read.account(len(block.rows) + len(block.refused)))
 
     def read(self, cells: Mapping[str, Sequence[Any]], rows: Sequence[int]) -> Read:
         """Read rows.

@@ -182,7 +182,7 @@ def test_a_missing_file_and_a_directory(tmp_path):
     with pytest.raises(SourceError, match="there is no such file"):
         ask(tmp_path / "none.csv")
     (tmp_path / "d.csv").mkdir()
-    with pytest.raises(SourceError, match="is a directory"):
+    with pytest.raises(SourceError, match="a directory without a file that is read here"):
         ask(tmp_path / "d.csv")
 
 

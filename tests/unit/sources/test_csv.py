@@ -3,7 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from services.sources import Source, open_source
+import pytest
+
+from services.sources import Source, SourceError, open_source
 from streams.contracts.reasons import Reason
 from streams.contracts.vote import Style, Vote
 
@@ -91,6 +93,8 @@ def test_a_cell_may_be_longer_than_the_modules_default(tmp_path: Path) -> None:
     assert len(votes_of(source)) == 1
 
 
-def test_the_first_of_two_columns_with_one_name_is_taken(tmp_path: Path) -> None:
-    (vote,) = votes_of(written(tmp_path, "model_a,model_b,winner,model_a\nx,y,tie,z\n"))
+def test_two_columns_of_one_name_stop_where_they_are_needed(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"2 columns are named 'model_a' \(columns 1 and 4\); rename"):
+        written(tmp_path, "model_a,model_b,winner,model_a\nx,y,tie,z\n")
+    (vote,) = votes_of(written(tmp_path, ",model_a,model_b,winner,,note,note\n0,x,y,tie,,1,2\n"))
     assert vote.model_a == "x"

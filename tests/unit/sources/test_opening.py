@@ -14,21 +14,24 @@ BAD = [
         "votes.txt", b"x", r"not a kind of file .*\.jsonl.*\.parquet.*nor a data set \(chatbot-arena", id="kind"
     ),
     pytest.param("votes", b"x", r"not a kind of file", id="no suffix"),
-    pytest.param("votes.parquet.gz", b"x", r"not a kind of file", id="packed parquet"),
+    pytest.param("votes.parquet.gz", gzip.compress(b"x"), r"not a Parquet file", id="packed parquet"),
     pytest.param("votes.csv", b"", r"votes\.csv: it is empty", id="empty csv"),
-    pytest.param("votes.csv", b"model_a,model_b,winner\r\n", r"a header but no rows", id="header only"),
+    pytest.param("votes.csv", b"model_a,model_b,winner\r\n", r"it has columns but no rows", id="header only"),
     pytest.param(
         "votes.csv", b"a,b\n1,2\n", r"votes\.csv: no column for the two models.*found: 'a', 'b'", id="columns"
     ),
-    pytest.param("votes.csv", "model_a,model_b,winner\n".encode("utf-16"), r"found: .*Name them", id="utf-16"),
+    pytest.param(
+        "votes.csv", "model_a,model_b,winner\n".encode("utf-16-le"), r"UTF-16 without a byte order mark", id="utf-16"
+    ),
     pytest.param("votes.jsonl", b"", r"it is empty", id="empty jsonl"),
     pytest.param("votes.jsonl", b"\n \n", r"it is empty", id="blank jsonl"),
-    pytest.param("votes.jsonl", b"[]\nno\n", r"no JSON object among the first 2 lines", id="no objects"),
+    pytest.param("votes.jsonl", b"[]\nno\n", r"not a JSON array", id="no objects"),
+    pytest.param("votes.jsonl", b"no\n7\n", r"no JSON object among the first 2 lines", id="no JSON"),
     pytest.param("votes.jsonl", b'{"a": 1}\n', r"votes\.jsonl: no column for .*found: 'a'", id="keys"),
     pytest.param("votes.json", b"[]", r"it is empty", id="empty array"),
     pytest.param("votes.json", b'[{"a": 1}', r"not a JSON array", id="broken array"),
     pytest.param("votes.json", b"[1, 2]", r"no JSON object among the first 2 items", id="array of numbers"),
-    pytest.param("votes.json", b'{"models":\n["a"]}', r"no JSON object among the first 2 lines", id="one long object"),
+    pytest.param("votes.json", b'{"models":\n["a"]}', r"no column for .*found: 'models'", id="one long object"),
     pytest.param("votes.parquet", b"", r"not a Parquet file", id="empty parquet"),
     pytest.param("votes.parquet", b"model_a,model_b\n", r"not a Parquet file", id="csv as parquet"),
     pytest.param("votes.csv.gz", b"model_a,model_b\n", r"not a whole gzip file", id="not packed"),
@@ -45,7 +48,7 @@ def test_a_file_that_cannot_be_read_is_explained(tmp_path: Path, name: str, cont
 
 def test_a_missing_file_and_a_directory_are_told_apart(tmp_path: Path) -> None:
     (tmp_path / "votes.csv").mkdir()
-    with pytest.raises(SourceError, match="is a directory"):
+    with pytest.raises(SourceError, match="a directory without a file that is read here"):
         open_source(str(tmp_path / "votes.csv"), now=NOW)
     with pytest.raises(SourceError, match="there is no such file"):
         open_source(str(tmp_path / "other.csv"), now=NOW)

@@ -1,0 +1,78 @@
+"""Votes in JSON as the contract has them: read as the stream reads them, which is several times faster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from services.sources.base import Account, Chunk, Rejected, Source
+from services.sources.jsonfile import JsonTable
+from services.sources.jsonitems import without_nan
+from services.sources.plan import Plan
+from services.sources.table import Block, Table
+from streams.contracts.vote import InvalidRecord, Vote, parse_vote
+
+Reader = Callable[[list[bytes], int, Callable[[int], str]], Block]
+
+
+class ContractSource(Source):
+    """JSON objects of the contract's shape, each read exactly as the stream would read it, apart from NaN as null.
+
+    What the stream would refuse is translated, as in any other file.
+    """
+
+    def __init__(self, plan: Plan, table: Table, tables: list[JsonTable]) -> None:
+        super().__init__(
+            table.stem,
+            plan.total,
+            [*filter(None, (table.note,)), *plan.notes],
+            unique=plan.unique,
+            timed=plan.timed,
+            layout=plan.fitted.layout.name,
+        )
+        self._plan = plan
+        self._tables = tables
+
+    def chunks(self) -> Iterator[Chunk]:
+        """The votes; a blank line is no item, but counts as a line."""
+        first = 1
+        for table in self._tables:
+            prefix = f"{table.name}, " if len(self._tables) > 1 else ""
+            columns = [column for column in self._plan.taken.values() if column in table.columns]
+            read = table.reader(columns)
+            start = first
+            for start, items, where in table.items(first):
+                yield self._chunk(items, start, _after(prefix, where), read)
+                start += len(items)
+            first = start
+
+    def _chunk(self, items: list[bytes], start: int, where: Callable[[int], str], read: Reader) -> Chunk:
+        votes: list[Vote] = []
+        rejected: list[Rejected] = []
+        account, plain = Account(), 0
+        now, arena = self._plan.asked.now, self._plan.asked.arena
+        for number, item in enumerate(items, start):
+            try:
+                vote = _parsed(item, now)
+            except InvalidRecord:
+                if item.strip():
+                    part = self._plan.chunk(read([item], number, where))
+                    votes += part.votes
+                    rejected += part.rejected
+                    account += part.account
+                continue
+            plain += 1
+            if arena is not None:
+                vote.arena = arena
+            votes.append(vote)
+        return Chunk(votes, rejected, account + Account(plain))
+
+
+def _parsed(item: bytes, now: float) -> Vote:
+    try:
+        return parse_vote(item, now)
+    except InvalidRecord:
+        return parse_vote(without_nan(item), now)
+
+
+def _after(prefix: str, where: Callable[[int], str]) -> Callable[[int], str]:
+    return (lambda number: prefix + where(number)) if prefix else where

@@ -1,0 +1,226 @@
+"""Items of a JSON file, each the bytes of one object: lines, an array, objects one after the other, and tables in one.
+
+How a file is read depends on what is in it, not on its ending:
+
+- **Lines**, when the first line is an object by itself and there are more of them, or what follows fails.
+- **An array** of objects.
+- **Objects one after the other**, written over several lines or without any line end between.
+- **One object** that holds them: a list under one of its keys (`{"battles": […]}`), pandas' forms of a table (by
+  column, by row, `split`, lists), or an object that is an item itself.
+
+Python and pandas write missing numbers as NaN and Infinity, which JSON has not: they are read as null.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import msgspec
+
+from services.sources.base import SourceError
+from services.sources.parts import Part
+from services.sources.reading import UTF8_MARK, lines_of
+
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding of arbitrary bytes may raise."""
+
+SAMPLE = 1_000
+"""Items that decide what shape a source has."""
+
+CHUNK = 2_000
+
+_NO_NUMBER = re.compile(rb'("(?:[^"\\]++|\\.)*+(?:"|\Z))|-?\bInfinity\b|\bNaN\b', re.DOTALL)
+_STEP = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\Z)|[{}\[\]]', re.DOTALL)
+_MESSAGE = {"role", "content", "from", "value"}
+"""Fields that messages have."""
+
+_object = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_array = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """Items of a file.
+
+    Attributes
+    ----------
+    unit
+        `line` or `item`.
+    read
+        Gives them in lists, from the start at each call; of a pipe, only once.
+    note
+        What of the file is not read.
+    """
+
+    unit: str
+    read: Callable[[], Iterator[list[bytes]]]
+    note: str = ""
+
+
+def items_of(part: Part) -> Items:
+    """The items of a file, whatever its form; one that has none by any reading has its lines.
+
+    Raises
+    ------
+    SourceError
+        When it cannot be read, or it is one value that no items can be taken from without guessing.
+    """
+
+    def lines() -> Iterator[list[bytes]]:
+        with part.opened() as file:
+            yield from lines_of(file.read)
+
+    plain = Items("line", lines)
+    first = [line for line in first_of(lines) if line.strip()]
+    start = first[0].lstrip()[:1] if first else b""
+    if start not in (b"[", b"{") or (_fields_of(first[0]) is not None and (len(first) > 1 or _is_record(first[0]))):
+        return plain
+    with part.opened() as file:
+        content = file.read().removeprefix(UTF8_MARK).strip()
+    try:
+        return _of_document(without_nan(content), part)
+    except UNREADABLE as error:
+        if any(_fields_of(line) is not None for line in first):  # lines, of which the first is damaged
+            return plain
+        kind = "array" if start == b"[" else "object, nor objects one after the other or one a line"
+        raise SourceError(f"{part}: not a JSON {kind}: {error}") from None
+
+
+def first_of(read: Callable[[], Iterator[list[bytes]]]) -> list[bytes]:
+    """The first items, at least `SAMPLE` of them where there are as many."""
+    sample: list[bytes] = []
+    for block in read():
+        sample += block
+        if len(sample) >= SAMPLE:
+            break
+    return sample
+
+
+def without_nan(item: bytes) -> bytes:
+    r"""An item with null in place of numbers that JSON has not; text is left as it is.
+
+    >>> without_nan(b'{"a": NaN, "b": -Infinity, "c": "NaN \\" NaN"}')
+    b'{"a": null, "b": null, "c": "NaN \\" NaN"}'
+    """
+    if b"NaN" not in item and b"Infinity" not in item:
+        return item
+    return _NO_NUMBER.sub(lambda found: found[1] or b"null", item)
+
+
+def _fields_of(line: bytes) -> dict[str, msgspec.Raw] | None:
+    try:
+        return _object.decode(without_nan(line))
+    except UNREADABLE:
+        return None
+
+
+def _is_record(line: bytes) -> bool:
+    """Whether an object that is alone in its file is a record, not what holds records."""
+    values = (_fields_of(line) or {}).values()
+    return any(_start(value)[:1] not in (b"{", b"[") for value in values) and not any(map(_holds_records, values))
+
+
+def _of_document(content: bytes, part: Part) -> Items:
+    if content.startswith(b"["):
+        return _in_memory(_array.decode(content))
+    values = _values(content)
+    if len(values) == 1:
+        return _of_object(_object.decode(content), content, part)
+    for value in values:
+        _object.decode(value)
+    return _in_memory(values)
+
+
+def _of_object(held: Mapping[str, msgspec.Raw], content: bytes, part: Part) -> Items:
+    lists = [name for name, value in held.items() if _holds_records(value)]
+    if len(lists) > 1:
+        raise SourceError(f"{part}: one object with several lists ({', '.join(lists)}); put the one meant into a file")
+    if lists:
+        others = [name for name in held if name not in lists]
+        note = f"{part}: the list {lists[0]!r} is read" + (f", not {', '.join(others)}" if others else "")
+        return Items("item", _in_memory(_array.decode(held[lists[0]])).read, note)
+    if {"columns", "data"} <= {*held}:
+        columns, data = msgspec.json.decode(held["columns"]), msgspec.json.decode(held["data"])
+        if _is_table(columns, data):
+            return _in_memory([msgspec.json.encode(dict(zip(columns, row, strict=True))) for row in data])
+    values = msgspec.json.decode(content)
+    if len(values) > 1 and all(isinstance(value, list) for value in values.values()):
+        if len({*map(len, values.values())}) > 1:
+            raise SourceError(f"{part}: one object with lists of different lengths; they are no columns of a table")
+        return _in_memory([_encoded(values, row) for row in zip(*values.values(), strict=True)])
+    if values and all(isinstance(value, dict) for value in values.values()):
+        return _of_objects(values, part)
+    return _in_memory([content])
+
+
+def _of_objects(values: Mapping[str, Mapping[str, Any]], part: Part) -> Items:
+    """A table as pandas writes it: by column (its default), or by row."""
+    inner = dict.fromkeys(name for value in values.values() for name in value)
+    by_row, by_column = all(map(str.isdigit, values)), bool(inner) and all(map(str.isdigit, inner))
+    if by_row == by_column:
+        raise SourceError(
+            f"{part}: one object of objects, and neither its keys nor theirs are numbers of rows; write it as a list of"
+            " objects (pandas: orient='records')"
+        )
+    if by_row:
+        return _in_memory([msgspec.json.encode(value) for value in values.values()])
+    rows = ({name: column.get(row) for name, column in values.items()} for row in inner)
+    return _in_memory([msgspec.json.encode(row) for row in rows])
+
+
+def _holds_records(value: msgspec.Raw) -> bool:
+    """Whether a value is a list of objects that are no messages of a conversation."""
+    start = _start(value)
+    if not start.startswith(b"[") or not start[1:].lstrip().startswith(b"{"):
+        return False
+    first = _object.decode(next(iter(_array.decode(value))))
+    return not _MESSAGE & {*first}
+
+
+def _start(value: msgspec.Raw) -> bytes:
+    return memoryview(value)[:64].tobytes().lstrip()
+
+
+def _is_table(columns: Any, data: Any) -> bool:
+    return (
+        isinstance(columns, list)
+        and isinstance(data, list)
+        and all(isinstance(name, str) for name in columns)
+        and all(isinstance(row, list) and len(row) == len(columns) for row in data)
+    )
+
+
+def _encoded(names: Mapping[str, Any], row: Sequence[Any]) -> bytes:
+    return msgspec.json.encode(dict(zip(names, row, strict=True)))
+
+
+def _values(content: bytes) -> list[bytes]:
+    """The values of a text in which they stand one after the other; what is between belongs to the next one."""
+    found, depth, start = [], 0, 0
+    for step in _STEP.finditer(content):
+        sign = step[0]
+        if sign in (b"{", b"["):
+            depth += 1
+        elif sign in (b"}", b"]"):
+            depth -= 1
+            if depth == 0:
+                found.append(content[start : step.end()].strip().lstrip(b",").lstrip())
+                start = step.end()
+    if content[start:].strip():
+        found.append(content[start:].strip())
+    return found
+
+
+def _in_memory(items: Sequence[bytes | msgspec.Raw]) -> Items:
+    own = [bytes(item) for item in items]
+
+    def read() -> Iterator[list[bytes]]:
+        rest = iter(own)
+        while block := list(islice(rest, CHUNK)):
+            yield block
+
+    return Items("item", read)

@@ -1,0 +1,137 @@
+"""From a table to votes: the layout of its columns, a look at the whole, then its rows read by the plan."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator
+
+import msgspec
+
+from services.sources.base import Chunk, Source, SourceError
+from services.sources.contract import ContractSource
+from services.sources.distinct import all_different
+from services.sources.fields import Fitted
+from services.sources.jsonfile import JsonTable, json_tables, mostly_votes
+from services.sources.jsonitems import UNREADABLE, without_nan
+from services.sources.labels import labels_beside
+from services.sources.pairtable import PairTable
+from services.sources.plan import HEAD_ROWS, Asked, Plan, described, fit, made_up_prefix
+from services.sources.survey import Found, Survey
+from services.sources.table import Joined, Table
+from streams.contracts.vote import Vote
+
+NAMES = ("model_a", "model_b", "winner", "id", "voter", "language", "arena", "prompt_hash")
+"""Fields whose cells are text or numbers that stand for names."""
+
+BARE = {*Vote.__struct_fields__} - {"anony", "count", "weight", "is_valid", "dedup_tag"}
+"""Fields that say nothing of whether a row is one whole vote that counts."""
+
+
+class TableSource(Source):
+    """Rows of a table, their columns and words translated; see `fields`, `outcomes` and `plan`."""
+
+    def __init__(self, plan: Plan, table: Table) -> None:
+        super().__init__(
+            table.stem,
+            plan.total,
+            [*filter(None, (table.note,)), *plan.notes],
+            unique=plan.unique,
+            timed=plan.timed,
+            layout=plan.fitted.layout.name,
+        )
+        self._plan = plan
+        self._table = table
+
+    def chunks(self) -> Iterator[Chunk]:
+        """The votes; what was refused is named by its place."""
+        for block in self._table.blocks(list(self._plan.taken.values())):
+            yield self._plan.chunk(block)
+
+
+def votes_of(table: Table, asked: Asked) -> Source:
+    """The votes that a table holds; it is read through once, to survey it, unless it is a pipe.
+
+    Raises
+    ------
+    SourceError
+        When its columns are none of votes, or the whole says that it cannot be read.
+    """
+    with described(table.described):
+        fitted = fit(table.columns, asked)
+    columns = list(fitted.taken.values())
+    table.need(columns, {name: column for name in NAMES if (column := fitted.column(name)) is not None})
+    if isinstance(table, Joined):
+        table.must_be_everywhere(columns)
+    pipe = table.folder is None
+    prefix = made_up_prefix(table.stem, table.head(1 if pipe else HEAD_ROWS, columns))
+    if fitted.aggregated:
+        with described(table.described):
+            return _pairs(table, fitted).source(prefix, asked)
+    tables = json_tables(table)
+    strict = fitted.contract and asked.plain and _is_bare(fitted) and mostly_votes(tables, asked.now)
+    total = None
+    if pipe:
+        found = Found(ids="own" if fitted.contract else "numbered")
+    elif strict and _all_ids_differ(tables):
+        total, found = table.count(), Found(ids="own", unique=True)
+    else:
+        total, found = _survey(table, fitted, asked)
+        strict = strict and found.ids == "own"
+    if total == 0:
+        raise SourceError(f"{table.described}: it has columns but no rows")
+    if strict:
+        found.said.clear()
+    with described(table.described):
+        plan = Plan(fitted, asked, prefix, total, found, labels_beside(table.folder, fitted))
+    return ContractSource(plan, table, tables) if strict else TableSource(plan, table)
+
+
+def _survey(table: Table, fitted: Fitted, asked: Asked) -> tuple[int, Found]:
+    survey, total = Survey(fitted, asked.arena), 0
+    for block in table.blocks(list(fitted.taken.values())):
+        survey.look(fitted.cells(block.cells), len(block.rows))
+        total += block.height
+    with described(table.described):
+        return total, survey.found()
+
+
+def _pairs(table: Table, fitted: Fitted) -> PairTable:
+    pairs = PairTable(fitted)
+    for block in table.blocks(list(fitted.taken.values())):
+        pairs.add(fitted.cells(block.cells), list(map(block.where, block.rows)), refused=len(block.refused))
+    return pairs
+
+
+def _is_bare(fitted: Fitted) -> bool:
+    """Whether the file has nothing but what the contract has."""
+    return (
+        not (fitted.flags or fitted.only or fitted.boards or fitted.anonymous or fitted.watched)
+        and all(name not in fitted.places or fitted.column(name) == name for name in BARE)
+        and {*fitted.places} <= BARE
+    )
+
+
+def _all_ids_differ(tables: list[JsonTable]) -> bool:
+    decode = msgspec.json.Decoder(_Id).decode
+    hashes = array("q")
+    for table in tables:
+        for _, items, _ in table.items(1):
+            for item in items:
+                try:
+                    vote = decode(item)
+                except UNREADABLE:
+                    try:
+                        vote = decode(without_nan(item))
+                    except UNREADABLE:
+                        continue
+                if not (isinstance(vote.id, str) and isinstance(vote.arena, str | None)):
+                    return False
+                hashes.append(hash((vote.id, vote.arena)))
+    return all_different(hashes)
+
+
+class _Id(msgspec.Struct, gc=False):
+    """What a vote is known by."""
+
+    id: object = None
+    arena: object = None
