@@ -21,6 +21,7 @@ from streams.contracts.history_wire import decode_evidence
 from streams.fairness.snapshot import encode_history as encode_evidence
 from streams.fairness.view import fairness_view
 from streams.history.sample import take_sample
+from streams.ratings.settings import RatingsSettings
 from streams.ratings.snapshot import encode_history
 from tests.support.boards import set_shown, shown
 from tests.unit.fairness.test_fold import LEDGER
@@ -153,7 +154,7 @@ def test_counts_beyond_32_bits_are_kept():
     after[0, 0, 1] += 2**40
     set_shown(board, after)
     try:
-        sample, _ = take_sample(board, 5, 6, start=None, reweighted=False)
+        sample, _ = take_sample(board, 5, 6, start=None, reweighted=False, settings=RatingsSettings(), anchors=())
         history = start().history
         history._add(TIERS[0], sample)
         packed = history.encode("text", [f"m{n}" for n in range(len(board.members))])
