@@ -30,6 +30,7 @@ WHOLE: Mapping[str, Callable[[], str]] = {
     "asyncapi.json": channels.asyncapi_json,
     "board.schema.json": schemas.board_json,
     "fairness-settings.md": pages.fairness_settings,
+    "ratings-settings.md": pages.ratings_settings,
     "fairness.schema.json": schemas.fairness_json,
     "metrics.md": pages.metrics,
     "model.schema.json": schemas.model_json,

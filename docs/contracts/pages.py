@@ -14,14 +14,16 @@ from prometheus_client import Counter, Gauge, Histogram
 from services.web import refusal as refusal_module
 from services.web.refusal import STATUS, Refusal
 from streams.contracts import reasons as reasons_module
+from streams.contracts.arena_settings import documented as documented_tables
 from streams.contracts.keys import Keys
 from streams.contracts.metrics import Metrics
 from streams.contracts.published_series import MOST_ALERTS, MOST_GROUPS, MOST_MODELS, PUBLISHED_SERIES, Series
 from streams.contracts.reasons import Reason
 from streams.contracts.settings import Settings, documented
 from streams.contracts.topics import TOPICS
-from streams.fairness.settings import documented as documented_fairness
+from streams.fairness.settings import FairnessSettings
 from streams.ledger.codec import _COLUMNS as COLUMNS  # the one list of them; nothing else needs it
+from streams.ratings.settings import RatingsSettings
 
 _GENERATED = "Made by `docs/contracts/generate.py` from `{source}`; do not edit."
 
@@ -62,7 +64,7 @@ def settings() -> str:
 
 def fairness_settings() -> str:
     """`fairness-settings.md`: what an operator chooses for each arena."""
-    rows = [(f"`{name}`", f"`{default}`", text) for name, default, text in documented_fairness()]
+    rows = [(f"`{name}`", f"`{default}`", text) for name, default, text in documented_tables(FairnessSettings)]
     return make_page(
         "Fairness settings",
         "streams/fairness/settings.py",
@@ -71,6 +73,22 @@ def fairness_settings() -> str:
         " ends the process with a sentence that names the place. The file is read when a worker starts. Alerts are a"
         " function of the ledger and of these settings, so a state that was folded under others is dropped and the"
         " ledger folded again. An example is in [operations](../operations.md#fairness).",
+        make_table(("setting", "default", "meaning"), rows),
+    )
+
+
+def ratings_settings() -> str:
+    """`ratings-settings.md`: what an operator chooses for the boards of each arena."""
+    rows = [(f"`{name}`", f"`{default}`", text) for name, default, text in documented_tables(RatingsSettings)]
+    return make_page(
+        "Ratings settings",
+        "streams/ratings/settings.py",
+        "The file that `ISONOMY_RATINGS_FILE` names is TOML: a table `default`, and a table `arenas.<arena>` for each"
+        " arena that differs from it. What is not given has the default below; an unknown name or a value out of range"
+        " ends the process with a sentence that names the place. The file is read when a worker starts. Boards and"
+        " their history are a function of the ledger and of these settings, so a state that was folded under others is"
+        " dropped and the ledger folded again. Fairness rates by the defaults, whatever is here. What the settings do"
+        " is told in [ratings](../methods/ratings.md), and an example is in [operations](../operations.md#ratings).",
         make_table(("setting", "default", "meaning"), rows),
     )
 

@@ -115,8 +115,10 @@ def _leaderboard(families: _Families, arena: str, board: Board, kept: set[str]) 
         if line.model not in kept:
             continue
         families.add(series.RATING, line.rating, arena, line.model)
-        families.add(series.LOWER, line.lower, arena, line.model)
-        families.add(series.UPPER, line.upper, arena, line.model)
+        if line.lower is not None:
+            families.add(series.LOWER, line.lower, arena, line.model)
+        if line.upper is not None:
+            families.add(series.UPPER, line.upper, arena, line.model)
         if line.rank is not None:
             families.add(series.RANK, line.rank, arena, line.model)
         families.add(series.MODEL_VOTES, line.votes, arena, line.model)

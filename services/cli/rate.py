@@ -29,15 +29,27 @@ _SOURCES = "\n".join(f"  {name}: {named.text}" for name, named in NAMED.items())
 
 @click.command(
     "rate",
-    help="Rate the votes of SOURCE, without a broker: a .jsonl, .json, .csv, .tsv or .parquet file, - for NDJSON on"
-    " standard input, or a named data set.",
+    help="Rate the votes of SOURCE, without a broker: a .jsonl, .json, .csv, .tsv or .parquet file, packed or not, a"
+    " directory or a glob of such files, - for NDJSON on standard input, or a named data set.",
     epilog=f"\b\nNamed data sets:\n{_SOURCES}\n\n{EXIT_CODES}",
 )
 @source_options
 @format_option
 @click.option("--arena", help="Rate this arena's votes; needed when SOURCE holds several.")
 @click.option("--board", help="Print only this board: overall, language:…, category:….")
-@click.option("--anchor", metavar="MODEL[=RATING]", help="Pin a model's rating (1000 unless given).")
+@click.option(
+    "--anchor",
+    "anchors",
+    multiple=True,
+    metavar="MODEL[=RATING]",
+    help="Pin a model's rating (1000 unless given). Given several times: pin their mean.",
+)
+@click.option(
+    "--least-votes",
+    type=click.IntRange(min=0),
+    default=0,
+    help="Votes against ranked models that a rank needs; 0: a quarter of their median, at least 5 and at most 30.",
+)
 @click.option("--reweighted", is_flag=True, help="Weight pairs by inverse frequency, 1/max(n, 50).")
 @click.option("--style", "styled", is_flag=True, help="Also rate with length and markdown of the answers taken out.")
 @click.option("--top", type=click.IntRange(min=1), help="Print only so many models of each board (table).")
@@ -46,14 +58,15 @@ def command(
     form: str,
     arena: str | None,
     board: str | None,
-    anchor: str | None,
+    anchors: tuple[str, ...],
+    least_votes: int,
     reweighted: bool,
     styled: bool,
     top: int | None,
     **options: Any,
 ) -> None:
     """Read, fold, solve, print."""
-    pinned = _read_anchor(anchor)
+    pinned = dict(map(_read_anchor, anchors))
     reading = reading_of(options)
     try:
         states, summary, single = _read(source, reading, styled=styled)
@@ -62,11 +75,12 @@ def command(
     require_readable(summary, reading, "Nothing was rated: a board of the other rows would be a wrong one")
     report(summary)
     state = _choose(states, arena)
-    boards = solve_boards(state, pinned, reweighted, None if board is None else {board})
+    boards = solve_boards(state, pinned, least_votes, reweighted, None if board is None else {board})
     if board is not None and not boards:
         raise UserError(f"there is no board {board!r}; there are {', '.join(sorted(state.boards))}")
-    if pinned is not None and not any(line.model == pinned[0] for each in boards.values() for line in each.models):
-        raise UserError(f"the anchor {pinned[0]!r} is on none of these boards")
+    for each in pinned:
+        if not any(line.model == each for board_ in boards.values() for line in board_.models):
+            raise UserError(f"the anchor {each!r} is on none of these boards")
     fitted = single[state.arena].fit(state) if styled else None
     _print(state.arena, boards, fitted, form, top, summary)
     exit_as(summary)
@@ -139,22 +153,23 @@ def fold_source(
 
 
 def solve_boards(
-    state: ArenaState, anchor: tuple[str, float] | None, reweighted: bool, only: set[str] | None
+    state: ArenaState, anchors: dict[str, float], least_votes: int, reweighted: bool, only: set[str] | None
 ) -> dict[str, Board]:
-    """Solve every board of an arena, or only some."""
+    """Solve every board of an arena, or only some; `anchors` are models and the ratings whose mean theirs is to be."""
     from streams.contracts.view import Position
     from streams.ratings.publish import make_board
+    from streams.ratings.settings import RatingsSettings
 
+    mean = sum(anchors.values()) / len(anchors) if anchors else 1000.0
+    settings = RatingsSettings(least_votes=least_votes, anchors=tuple(anchors), anchor_rating=mean)
     return {
-        name: make_board(state, name, anchor=anchor, reweighted=reweighted, position=Position(None, {}))[0]
+        name: make_board(state, name, settings=settings, reweighted=reweighted, position=Position(None, {}))[0]
         for name in sorted(state.boards, key=lambda name: (name != "overall", name))
         if only is None or name in only
     }
 
 
-def _read_anchor(text: str | None) -> tuple[str, float] | None:
-    if text is None:
-        return None
+def _read_anchor(text: str) -> tuple[str, float]:
     model, equals, rating = text.rpartition("=")
     if not equals:
         return text, 1000.0

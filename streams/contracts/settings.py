@@ -209,6 +209,9 @@ class Settings:
     fairness_file: Path | None = setting(
         None, "ISONOMY_FAIRNESS_FILE", "TOML file of the fairness settings per arena; none: the defaults everywhere."
     )
+    ratings_file: Path | None = setting(
+        None, "ISONOMY_RATINGS_FILE", "TOML file of the ratings settings per arena; none: the defaults everywhere."
+    )
     max_models: int = setting(
         2_000,
         "ISONOMY_MAX_MODELS",

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from streams.contracts.alert import RUNBOOKS
-from streams.contracts.vote import is_arena
+from streams.contracts.arena_settings import read_tables
 from streams.fairness.words import battles_between_pages
 
 
@@ -118,16 +118,12 @@ class SettingsBook:
         return self.arenas.get(arena, self.default)
 
 
-class InvalidFairnessSettings(ValueError):  # noqa: N818 -- read as a sentence: "invalid fairness settings: ..."
-    """Settings that cannot be used; the message names the place and what it takes."""
-
-
 def read_settings(given: Mapping[str, Any]) -> SettingsBook:
     """Read a mapping (of a TOML or JSON file): a table `default`, and a table for each arena under `arenas`.
 
     Raises
     ------
-    InvalidFairnessSettings
+    InvalidTables
         Naming the table, the setting and what it takes.
 
     >>> book = read_settings({"default": {"delta": 0.3}, "arenas": {"text": {"private_cap": 5}}})
@@ -136,35 +132,6 @@ def read_settings(given: Mapping[str, Any]) -> SettingsBook:
     >>> read_settings({"default": {"delta": 2}})
     Traceback (most recent call last):
         ...
-    streams.fairness.settings.InvalidFairnessSettings: default: Expected `float` < 1.0 - at `$.delta`
+    streams.contracts.arena_settings.InvalidTables: default: Expected `float` < 1.0 - at `$.delta`
     """
-    if unknown := sorted(set(given) - {"default", "arenas"}):
-        raise InvalidFairnessSettings(f"unknown tables {unknown}: there are `default` and `arenas`")
-    default, arenas = _table(given, "default"), _table(given, "arenas")
-    for arena in arenas:
-        if not is_arena(arena):
-            raise InvalidFairnessSettings(f"arenas.{arena}: not the name of an arena")
-    return SettingsBook(
-        _convert(default, "default"),
-        {arena: _convert({**default, **_table(arenas, arena)}, f"arenas.{arena}") for arena in arenas},
-    )
-
-
-def documented() -> list[tuple[str, str, str]]:
-    """Every setting with its default and its explanation, in order."""
-    schema = msgspec.json.schema(FairnessSettings)["$defs"]["FairnessSettings"]["properties"]
-    return [(name, str(each["default"]), each["description"]) for name, each in schema.items()]
-
-
-def _table(given: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    table = given.get(name, {})
-    if not isinstance(table, Mapping):
-        raise InvalidFairnessSettings(f"{name}: a table was expected, not {type(table).__name__}")
-    return table
-
-
-def _convert(table: Mapping[str, Any], where: str) -> FairnessSettings:
-    try:
-        return msgspec.convert(dict(table), FairnessSettings)
-    except msgspec.ValidationError as error:
-        raise InvalidFairnessSettings(f"{where}: {error}") from None
+    return SettingsBook(*read_tables(given, FairnessSettings))

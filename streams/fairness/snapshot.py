@@ -27,7 +27,7 @@ from streams.ledger.watermark import Watermark
 from streams.ratings.board import BoardCounts
 from streams.ratings.snapshot import DamagedState
 
-VERSION = 2
+VERSION = 3
 FIELD, HISTORY_FIELD = "fairness", "history"
 Integers = NDArray[Any]
 

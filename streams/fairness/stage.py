@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -13,13 +12,14 @@ from aiokafka.errors import MessageSizeTooLargeError
 
 from streams.clients import make_producer, stop
 from streams.contracts.alert import Alert, Status, decode_alert, encode_alert
+from streams.contracts.arena_settings import read_file
 from streams.contracts.history import EVIDENCE
 from streams.contracts.metrics import Metrics
-from streams.contracts.settings import InvalidSetting, Settings
+from streams.contracts.settings import Settings
 from streams.contracts.topics import ALERTS, FAIRNESS_GROUP
 from streams.fairness.fold import fold
 from streams.fairness.lifecycle import settle
-from streams.fairness.settings import InvalidFairnessSettings, SettingsBook, read_settings
+from streams.fairness.settings import SettingsBook, read_settings
 from streams.fairness.silence import tell_silence
 from streams.fairness.snapshot import HISTORY_FIELD, decode_state, encode_history, encode_state, inherit
 from streams.fairness.state import ArenaFairness
@@ -226,10 +226,4 @@ def _silence(fields: Mapping[str, bytes]) -> Alert | None:
 
 def read_book(settings: Settings) -> SettingsBook:
     """Read the operator's fairness settings; the defaults when no file is named. Raises `InvalidSetting`."""
-    path = settings.fairness_file
-    if path is None:
-        return SettingsBook()
-    try:
-        return read_settings(tomllib.loads(path.read_text()))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, InvalidFairnessSettings) as error:
-        raise InvalidSetting(f"ISONOMY_FAIRNESS_FILE={str(path)!r}: {error}") from None
+    return read_file(settings.fairness_file, "ISONOMY_FAIRNESS_FILE", read_settings)

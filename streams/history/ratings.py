@@ -23,6 +23,7 @@ from streams.history.sample import Sample, take_sample
 from streams.ledger.rows import Rows
 from streams.ratings.board import BoardCounts
 from streams.ratings.newton import Vector
+from streams.ratings.settings import RatingsSettings
 
 
 def _none() -> dict[Tier, list[Sample]]:
@@ -35,7 +36,7 @@ class RatingsHistory:
 
     Attributes
     ----------
-    reweighted
+    reweighted, settings
         How the board is solved; samples solved otherwise are those of another history.
     began
         When the first vote arrived at the broker, epoch milliseconds; 0 before.
@@ -44,6 +45,7 @@ class RatingsHistory:
     """
 
     reweighted: bool = False
+    settings: RatingsSettings = field(default_factory=RatingsSettings)
     began: int = 0
     samples: dict[Tier, list[Sample]] = field(default_factory=_none)
     _start: Vector | None = None
@@ -55,8 +57,10 @@ class RatingsHistory:
             self.began = int(rows.recorded[0])
         return find_cuts(rows.tstamp, rows.recorded, clock, newest, self._latest, now)
 
-    def sample(self, board: BoardCounts, cut: Cut, recorded: int) -> frozenset[str]:
+    def sample(self, board: BoardCounts, models: Mapping[str, int], cut: Cut, recorded: int) -> frozenset[str]:
         """Take the samples that are due at a cut; `board` and `recorded` are of the rows before it.
+
+        `models` is the arena's dictionary.
 
         Returns
         -------
@@ -71,7 +75,16 @@ class RatingsHistory:
                 wanted.add(DAY)
         if not wanted:
             return frozenset()
-        taken, self._start = take_sample(board, 0, recorded, start=self._start, reweighted=self.reweighted)
+        numbers = [models.get(anchor, -1) for anchor in self.settings.anchors]
+        taken, self._start = take_sample(
+            board,
+            0,
+            recorded,
+            start=self._start,
+            reweighted=self.reweighted,
+            settings=self.settings,
+            anchors=tuple(map(board.members.index, numbers)) if set(numbers) <= set(board.members) else (),
+        )
         coarsest = max(tier.seconds for tier in wanted)
         grown = [tier for tier in cut.ends if tier.seconds <= coarsest]
         for tier in grown:
@@ -103,9 +116,11 @@ class RatingsHistory:
         return {tier.name: self._packed[tier] for tier in TIERS}
 
     @classmethod
-    def decode(cls, packed: Mapping[str, bytes], began: int, reweighted: bool) -> RatingsHistory:
+    def decode(
+        cls, packed: Mapping[str, bytes], began: int, reweighted: bool, settings: RatingsSettings
+    ) -> RatingsHistory:
         """Read back what `encode` made; raises `InvalidHistory`."""
-        history = cls(reweighted, began)
+        history = cls(reweighted, settings, began)
         for tier in TIERS:
             if tier.name not in packed:
                 raise InvalidHistory(f"there is no tier {tier.name}")

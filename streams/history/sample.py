@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from streams.ratings.board import BoardCounts
 from streams.ratings.leaderboard import solve_met
 from streams.ratings.newton import NotConverged, Vector
+from streams.ratings.settings import RatingsSettings
 
 Reals = NDArray[np.float32]
 
@@ -41,12 +42,20 @@ class Sample:
 
 
 def take_sample(
-    board: BoardCounts, t: int, recorded: int, *, start: Vector | None, reweighted: bool
+    board: BoardCounts,
+    t: int,
+    recorded: int,
+    *,
+    start: Vector | None,
+    reweighted: bool,
+    settings: RatingsSettings,
+    anchors: tuple[int, ...],
 ) -> tuple[Sample, Vector | None]:
     """Solve the board as it stands; returns the logits too, for the next sample to start from.
 
-    `start` saves steps and changes no bit. A board without a maximum makes a sample without ratings: at the next
-    refresh that is for the stage to speak of, and a ledger that went through such a place can still be folded.
+    `start` saves steps and changes no bit. `anchors` are places in the board's members, all of them or none. A board
+    without a maximum makes a sample without ratings: at the next refresh that is for the stage to speak of, and a
+    ledger that went through such a place can still be folded.
     """
     met = board.met
     shown = met.counts.sum(axis=0)
@@ -55,11 +64,19 @@ def take_sample(
     theta = None
     rating, half_width = nothing, nothing
     try:
-        solution = solve_met(met, start=start, reweighted=reweighted)
+        solution = solve_met(
+            met,
+            start=start,
+            reweighted=reweighted,
+            least=settings.least_votes,
+            widest=settings.widest,
+            anchors=anchors,
+            anchor_rating=settings.anchor_rating,
+        )
     except NotConverged:
         pass  # said by the NaNs
     else:
         theta = solution.theta
         rating = solution.rating.astype(np.float32)
-        half_width = np.where(solution.provisional, np.nan, solution.upper - solution.rating).astype(np.float32)
+        half_width = np.where(solution.provisional, np.nan, (solution.upper - solution.lower) / 2).astype(np.float32)
     return Sample(t, recorded, board.battles, rating, half_width, battles), theta

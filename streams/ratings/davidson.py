@@ -8,9 +8,14 @@ an exponential family in (θ, η): a win counts +½ in d, a draw 1 in η. Newton
 draws squeeze the Bradley-Terry scale (a slope of 0.67 against a Davidson truth); here they do not.
 Newman's v [2]_ is ν/2.
 
-When nothing was drawn ν = 0 and this is Bradley-Terry. A strongly connected win graph is not enough for a maximum here:
-when the draws alone hold it together (A beat B three times, drew twice, never lost) the likelihood grows for ever with
-ν and the gap. That raises.
+When nothing was drawn ν = 0 and this is Bradley-Terry. A strongly connected win graph is not enough for a maximum
+here: when A beat B three times, drew twice and never lost, the likelihood grows for ever with ν and the gap. Let a
+step from the winner to the loser of a vote gain one, and a step from either to the other of a draw cost one. Then,
+given the strong connection and draws, there is a maximum if and only if some round trip gains: no direction (d, e)
+then raises or holds the chance of every outcome that was seen. For e > 0 the outcomes that were seen would have to be
+the likeliest along it, d_i − d_j ≥ 2e where i beat j and |d_i − d_j| ≤ 2e where they drew, and these inequalities have
+a solution unless a round trip gains; for e < 0 no draw could be seen, and for e = 0 the win graph would not be
+strongly connected. Two models that beat each other are such a round trip. Without one the fit raises before it begins.
 
 References
 ----------
@@ -62,7 +67,7 @@ def fit(
     Raises
     ------
     NotConverged
-        ``separable`` also when the draws alone connect the set, see above.
+        ``separable`` also when no round trip gains, see above.
 
     Examples
     --------
@@ -75,7 +80,7 @@ def fit(
     if not draws.any():
         plain = bradley_terry.fit(wins, draws, weights=weights, start=start)
         return DavidsonFit(plain.theta, 0.0, plain.iterations, plain.gradient_norm)
-    if not wins.any() or strong_components(win_graph(wins, draws)).any():
+    if strong_components(win_graph(wins, draws)).any() or not has_gain(wins > 0, draws > 0):
         raise NotConverged(Stop.SEPARABLE)
     models = wins.shape[0]
     won = np.asarray(wins if weights is None else wins * weights, dtype=np.float64)
@@ -102,6 +107,40 @@ def fit(
     point[:-1] -= point[:-1].mean()
     gradient, _ = _derivatives(won, drew, played, point)
     return DavidsonFit(point[:-1], float(np.exp(point[-1])), iterations, float(np.abs(gradient).max()))
+
+
+def has_gain(beat: NDArray[np.bool_], drew: NDArray[np.bool_]) -> bool:
+    """Whether some round trip has more wins than draws.
+
+    Parameters
+    ----------
+    beat
+        bool[M, M], row beat column at least once.
+    drew
+        bool[M, M], symmetric.
+
+    Examples
+    --------
+    p beat q and drew with q; q never won: one win out, one draw back.
+
+    >>> beat, drew = np.array([[False, True], [False, False]]), np.array([[False, True], [True, False]])
+    >>> has_gain(beat, drew), has_gain(beat | beat.T, drew)
+    (False, True)
+    """
+    if (beat & beat.T).any():
+        return True
+    # Longest walks, by Bellman and Ford: where none gains all the way round, they have at most M − 1 steps.
+    winner, loser = np.nonzero(beat)
+    one, other = np.nonzero(drew)
+    gained = np.zeros(len(beat), np.int64)
+    for _ in range(len(beat)):
+        longer = gained.copy()
+        np.maximum.at(longer, loser, gained[winner] + 1)
+        np.maximum.at(longer, other, gained[one] - 1)
+        if np.array_equal(longer, gained):
+            return False
+        gained = longer
+    return True
 
 
 def _even_odds(won: Matrix, drew: Matrix) -> float:

@@ -125,7 +125,7 @@ def _follow(
             changed |= _count(state, rows.take(slice(at, cut.row)), limits, play)
             at = cut.row
         if OVERALL in state.boards:
-            sampled |= history.sample(state.boards[OVERALL], cut, state.recorded)
+            sampled |= history.sample(state.boards[OVERALL], state.models, cut, state.recorded)
     return changed | _count(state, rows.take(slice(at, None)) if at else rows, limits, play), sampled
 
 

@@ -15,6 +15,7 @@ References
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -27,33 +28,18 @@ from streams.ratings.pairs import chances
 NORMAL_95 = 1.959963984540054  # Φ⁻¹(0.975)
 
 
-def covariance(wins: NDArray[Any], draws: NDArray[Any], fit: Fit, *, weights: Matrix | None = None) -> Matrix:
-    """Sandwich covariance of ``fit.theta``.
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """The sandwich of a fit in its parts, for every question about differences that it answers.
 
-    Parameters
+    Attributes
     ----------
-    wins, draws, weights
-        As they were given to :func:`streams.ratings.bradley_terry.fit`.
-    fit
-        Its result.
-
-    Returns
-    -------
-    float64[M, M], logits²; every row sums to 0.
-    """
-    if fit.theta.size < 2:
-        return np.zeros((fit.theta.size, fit.theta.size))
-    bread, meat = _bread(fit), _meat(wins, draws, fit.theta, weights)
-    cov: Matrix = bread @ meat @ bread
-    return cov
-
-
-def standard_errors(wins: NDArray[Any], draws: NDArray[Any], fit: Fit, *, weights: Matrix | None = None) -> Vector:
-    """Square roots of the diagonal of :func:`covariance`, at half its cost.
-
-    Returns
-    -------
-    float64[M], logits.
+    bread
+        float64[M, M], H⁺ plus a constant, which no difference sees.
+    meat
+        float64[M, M], V.
+    half
+        float64[M, M], bread·meat.
 
     Examples
     --------
@@ -61,16 +47,69 @@ def standard_errors(wins: NDArray[Any], draws: NDArray[Any], fit: Fit, *, weight
 
     >>> from streams.ratings.bradley_terry import fit
     >>> wins, draws = np.array([[0, 30], [10, 0]]), np.zeros((2, 2))
-    >>> np.allclose(standard_errors(wins, draws, fit(wins, draws)), np.sqrt(1 / 30 + 1 / 10) / 2)
+    >>> spread = Spread.of(wins, draws, fit(wins, draws))
+    >>> np.allclose(4 * spread.variances(), 1 / 30 + 1 / 10)
+    True
+    >>> np.allclose(spread.variances(np.array([1.0, 0.0])), [0, 1 / 30 + 1 / 10])
     True
     """
-    if fit.theta.size < 2:
-        return np.zeros(fit.theta.size)
-    bread, meat = _bread(fit), _meat(wins, draws, fit.theta, weights)
-    # V·1 = 0, so the gauge term in the inverse cancels: diag(A V A) needs no centring.
-    variances: Vector = np.einsum("ij,ij->i", bread @ meat, bread)
-    errors: Vector = np.sqrt(np.maximum(variances, 0.0))
-    return errors
+
+    bread: Matrix
+    meat: Matrix
+    half: Matrix
+
+    @classmethod
+    def of(cls, wins: NDArray[Any], draws: NDArray[Any], fit: Fit, weights: Matrix | None = None) -> Spread:
+        """Take the sandwich of a fit.
+
+        Parameters
+        ----------
+        wins, draws, weights
+            As they were given to :func:`streams.ratings.bradley_terry.fit`.
+        fit
+            Its result.
+        """
+        if fit.theta.size < 2:
+            nothing = np.zeros((fit.theta.size, fit.theta.size))
+            return cls(nothing, nothing, nothing)
+        bread, meat = _bread(fit), _meat(wins, draws, fit.theta, weights)
+        return cls(bread, meat, bread @ meat)
+
+    @property
+    def covariance(self) -> Matrix:
+        """float64[M, M], in the gauge Σθ = 0; every row sums to 0: V·1 = 0, and the constant in the bread cancels."""
+        return np.asarray(self.half @ self.bread)
+
+    def variances(self, origin: Vector | None = None) -> Vector:
+        """Variance of each rating, measured from a weighted mean of all.
+
+        Parameters
+        ----------
+        origin
+            float64[M], weights with the sum 1; None: the mean of all, 1/M each.
+
+        Returns
+        -------
+        float64[M], logits². Exactly 0 for a model that is the origin alone.
+        """
+        own: Vector = np.einsum("ij,ij->i", self.half, self.bread)
+        return np.maximum(own, 0.0) if origin is None else _from(own, self.half @ (self.bread @ origin), origin)
+
+    def plain_variances(self, origin: Vector) -> Vector:
+        """As `variances`, of H⁺ alone: what it would be if no draw were seen and every vote weighed one."""
+        return _from(self.bread.diagonal(), self.bread @ origin, origin)
+
+    def variances_of(self, contrasts: Matrix) -> Vector:
+        """Variance of Σ_i c_i θ_i for each column of `contrasts`, float64[M, K], each of sum 0."""
+        spread = self.bread @ contrasts
+        return np.asarray(np.maximum(np.einsum("ik,ik->k", spread, self.meat @ spread), 0.0))
+
+
+def _from(own: Vector, across: Vector, origin: Vector) -> Vector:
+    """Var(θ_i − oᵀθ) from Var θ_i, Cov(θ_i, oᵀθ) and o."""
+    variances = np.maximum(own - 2.0 * across + float(origin @ across), 0.0)
+    variances[origin == 1.0] = 0.0  # where it is one model, not about 0
+    return np.asarray(variances, dtype=np.float64)
 
 
 def _bread(fit: Fit) -> Matrix:

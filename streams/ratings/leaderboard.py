@@ -1,7 +1,6 @@
-"""From counts to a leaderboard: components → maximum likelihood → intervals → ranks, and a cautious word on the rest.
+"""From counts to a leaderboard: who is ranked → maximum likelihood → intervals → ranks; and a word on the rest.
 
-Stray models move nobody: the maximum restricted to a component is the maximum of that component alone, so the ranked
-models are fitted as if the others were not there, to the bit.
+Models that are not ranked move nobody: the ranked ones are fitted as if the others were not there, to the bit.
 """
 
 from __future__ import annotations
@@ -9,16 +8,18 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.ratings import bradley_terry, intervals, provisional
 from streams.ratings import davidson as ties_as_ties
-from streams.ratings.components import largest_component, strong_components
-from streams.ratings.intervals import NORMAL_95
+from streams.ratings import provisional
+from streams.ratings.components import strong_components
+from streams.ratings.evidence import Core, find_core
+from streams.ratings.field import Field, bounds, bounds_of_rest, results_of_rest, settle
 from streams.ratings.met import Met
-from streams.ratings.newton import Matrix, NotConverged, Vector
-from streams.ratings.pairs import POINTS_PER_LOGIT, half_wins
+from streams.ratings.newton import NotConverged, Stop, Vector
+from streams.ratings.pairs import POINTS_PER_LOGIT
+from streams.ratings.quasi_variances import quasi_variances
 from streams.ratings.ranks import ranks
-from streams.ratings.reweight import pair_weights
-from streams.ratings.solution import Reason, Solution
+from streams.ratings.reasons import find_reasons
+from streams.ratings.solution import Reason, Solution, Withheld
 
 __all__ = ["CENTRE", "Reason", "Solution", "solve", "solve_met"]
 
@@ -33,8 +34,12 @@ def solve(
     *,
     start: Vector | None = None,
     reweighted: bool = False,
-    anchor: tuple[int, float] | None = None,
+    least: int = 0,
+    widest: float = 0.0,
+    anchors: tuple[int, ...] = (),
+    anchor_rating: float = CENTRE,
     davidson: bool = False,
+    quasi: bool = False,
 ) -> Solution:
     """Rate every model on one board; `solve_met` of matrices.
 
@@ -49,10 +54,17 @@ def solve(
         It saves steps and changes no bit of the ratings.
     reweighted
         Weigh pairs by inverse frequency, see :mod:`streams.ratings.reweight`.
-    anchor
-        (index, rating): shift all ratings so that this model has that one.
+    least
+        Votes against ranked models that a rank needs; 0: see :mod:`streams.ratings.evidence`.
+    widest
+        Points: a model whose 95 % interval is wider from end to end is not ranked; 0: however wide.
+    anchors, anchor_rating
+        Shift all ratings so that the mean of these models is that one; intervals are then of the difference to the
+        mean, and a single anchor has none. Where one of them is not ranked nothing is shifted.
     davidson
         Also rate by Davidson's model: three times the cost in all.
+    quasi
+        Also find the quasi-variances.
 
     Raises
     ------
@@ -63,13 +75,23 @@ def solve(
 
     Examples
     --------
-    >>> board = solve(np.array([[0, 3, 5], [1, 0, 0], [0, 0, 0]]), np.zeros((3, 3), int), np.zeros((3, 3), int))
+    >>> board = solve(np.array([[0, 6, 5], [2, 0, 0], [0, 0, 0]]), np.zeros((3, 3), int), np.zeros((3, 3), int))
     >>> board.rating.round(1).tolist(), board.rank.tolist(), [str(r) for r in board.reason]
     ([1095.4, 904.6, 555.6], [1, 1, 0], ['None', 'None', 'winless'])
     """
     _check(wins, ties, both_bad)
     met = Met.of(wins, ties, both_bad)
-    return solve_met(met, start=start, reweighted=reweighted, anchor=anchor, davidson=davidson)
+    return solve_met(
+        met,
+        start=start,
+        reweighted=reweighted,
+        least=least,
+        widest=widest,
+        anchors=anchors,
+        anchor_rating=anchor_rating,
+        davidson=davidson,
+        quasi=quasi,
+    )
 
 
 def solve_met(
@@ -77,8 +99,12 @@ def solve_met(
     *,
     start: Vector | None = None,
     reweighted: bool = False,
-    anchor: tuple[int, float] | None = None,
+    least: int = 0,
+    widest: float = 0.0,
+    anchors: tuple[int, ...] = (),
+    anchor_rating: float = CENTRE,
     davidson: bool = False,
+    quasi: bool = False,
 ) -> Solution:
     """Rate every model on one board from the pairs that met.
 
@@ -88,43 +114,69 @@ def solve_met(
     ----------
     met
         Counts; no model meets itself.
-    start, reweighted, anchor, davidson
+    start, reweighted, least, widest, anchors, anchor_rating, davidson, quasi
         As in `solve`.
     """
-    labels, voted = strong_components(_win_graph(met)), met.voted
-    ranked = largest_component(labels, met.first, met.second, voted)
-    wins, draws = met.matrices(ranked)
-    core_weights = pair_weights(wins + wins.T + draws) if reweighted else None
-    core_wins, core_draws = wins.astype(np.float64), draws.astype(np.float64)
-    fit = bradley_terry.fit(core_wins, core_draws, weights=core_weights, start=_start(start, ranked), connected=True)
-    theta, error = np.zeros(ranked.size), np.zeros(ranked.size)
-    theta[ranked] = fit.theta
-    error[ranked] = intervals.standard_errors(core_wins, core_draws, fit, weights=core_weights)
-    theta[~ranked], error[~ranked] = _estimate_rest(met, ranked, fit.theta, reweighted=reweighted)
-
-    pinned = anchor if anchor is not None and ranked[anchor[0]] else None
-    rating = _points(theta, pinned)
-    half_width = NORMAL_95 * POINTS_PER_LOGIT * error
-    lower, upper = rating - half_width, rating + half_width
+    edges = _win_graph(met)
+    labels, voted = strong_components(edges), met.voted
+    core, field, ends, wide = _rank(met, edges, start, anchors, least, widest, reweighted=reweighted)
+    ranked, of_field = core.ranked, field.fit.theta
+    theta, lower, upper = (np.zeros(ranked.size) for _ in range(3))
+    theta[ranked], (lower[ranked], upper[ranked]) = of_field, ends
+    theta[~ranked], lower[~ranked], upper[~ranked] = _estimate_rest(met, field, ranked, reweighted=reweighted)
+    origin = float(field.origin @ of_field) if field.anchored else 0.0
+    centre = anchor_rating if field.anchored else CENTRE
+    rating, lower, upper = (centre + POINTS_PER_LOGIT * (each - origin) for each in (theta, lower, upper))
     rank = np.zeros(ranked.size, dtype=np.int64)
     rank[ranked] = ranks(lower[ranked], upper[ranked])
-    with_draws = np.full(ranked.size, np.nan)
+    with_draws, quasi_variance = np.full(ranked.size, np.nan), np.full(ranked.size, np.nan)
+    withheld: Withheld | None = None
     if davidson:
-        with_draws[ranked] = _davidson(core_wins, core_draws, core_weights, fit.theta)
+        found, withheld = _davidson(field)
+        with_draws[ranked] = centre + POINTS_PER_LOGIT * (found - (field.origin @ found if field.anchored else 0.0))
+    if quasi and (variances := quasi_variances(field.spread.covariance)) is not None:
+        quasi_variance[ranked] = POINTS_PER_LOGIT**2 * variances
     return Solution(
         theta=theta,
         rating=rating,
         lower=lower,
         upper=upper,
         rank=rank,
-        davidson=_points(with_draws, pinned),
+        davidson=with_draws,
+        withheld=withheld,
+        quasi_variance=quasi_variance,
         provisional=~ranked,
-        reason=_reasons(met, ranked),
-        anchored=pinned is not None,
+        reason=find_reasons(met, labels, ranked, wide, core.least),
+        anchored=field.anchored,
+        least=core.least,
+        dispersion=field.dispersion,
         components=np.unique(labels[met.per_model(voted, voted) > 0]).size,
-        iterations=fit.iterations,
-        gradient_norm=fit.gradient_norm,
+        iterations=field.fit.iterations,
+        gradient_norm=field.fit.gradient_norm,
     )
+
+
+def _rank(
+    met: Met,
+    edges: NDArray[np.bool_],
+    start: Vector | None,
+    anchors: tuple[int, ...],
+    least: int,
+    widest: float,
+    *,
+    reweighted: bool,
+) -> tuple[Core, Field, tuple[Vector, Vector], NDArray[np.bool_]]:
+    """Who is ranked, their fit, the ends of their intervals, and who is not ranked because of his."""
+    out = np.zeros(met.models, np.bool_)
+    while True:
+        core = find_core(met, edges, least, ~out)
+        field = settle(met, core, start, anchors, reweighted=reweighted)
+        lower, upper = bounds(field)
+        wide = np.zeros_like(out)
+        wide[core.ranked] = (upper - lower) * POINTS_PER_LOGIT > (widest or np.inf)
+        if not wide.any():
+            return core, field, (lower, upper), out
+        out |= wide  # without these the others may be less sure, or too few
 
 
 def _check(wins: Counts, ties: Counts, both_bad: Counts) -> None:
@@ -139,81 +191,32 @@ def _check(wins: Counts, ties: Counts, both_bad: Counts) -> None:
 
 def _win_graph(met: Met) -> NDArray[np.bool_]:
     """Edges "beat or drew with", bool[M, M]."""
-    edges = np.zeros((met.models, met.models), np.bool_)
-    up, down = (met.won > 0) | (met.drawn > 0), (met.lost > 0) | (met.drawn > 0)
-    edges[met.first[up], met.second[up]] = True
-    edges[met.second[down], met.first[down]] = True
-    return edges
+    edges = np.zeros(met.models * met.models, np.bool_)
+    drawn = met.drawn
+    # No pair is there twice, so no place of either is.
+    edges[met.first * met.models + met.second] = (met.won + drawn) > 0
+    edges[met.second * met.models + met.first] |= (met.lost + drawn) > 0
+    return edges.reshape(met.models, met.models)
 
 
-def _start(start: Vector | None, ranked: NDArray[np.bool_]) -> Vector | None:
-    if start is None:
-        return None
-    known = np.zeros(ranked.size)
-    known[: start.size] = np.where(np.isfinite(start), start, 0.0)
-    return known[ranked]
-
-
-def _estimate_rest(met: Met, ranked: NDArray[np.bool_], theta: Vector, *, reweighted: bool) -> tuple[Vector, Vector]:
-    """Estimate the others, each from its votes against ranked models: matrices of those of them who were met."""
+def _estimate_rest(
+    met: Met, field: Field, ranked: NDArray[np.bool_], *, reweighted: bool
+) -> tuple[Vector, Vector, Vector]:
+    """θ and the ends of the interval of the others, each from its votes against ranked models, float64[K] each."""
     if ranked.all():
-        return np.zeros(0), np.zeros(0)
-    others = np.cumsum(~ranked) - 1
-    across = (ranked[met.first] != ranked[met.second]) & (met.voted > 0)
-    swapped = ranked[met.first[across]]  # the other one was shown second
-    pair = np.stack([met.first[across], met.second[across]])
-    pair[:, swapped] = pair[::-1, swapped]
-    opponents, column = np.unique(pair[1], return_inverse=True)
-    wins, losses, draws = (np.zeros((int((~ranked).sum()), opponents.size), np.int64) for _ in range(3))
-    place = (others[pair[0]], column)
-    won, lost = met.won[across], met.lost[across]
-    np.add.at(wins, place, np.where(swapped, lost, won))
-    np.add.at(losses, place, np.where(swapped, won, lost))
-    np.add.at(draws, place, met.drawn[across])
-    weights = pair_weights(wins + losses + draws) if reweighted else None
-    known = theta[(np.cumsum(ranked) - 1)[opponents]]
-    return provisional.estimate(half_wins(wins, draws, weights), half_wins(losses, draws, weights), known)
+        return np.zeros(0), np.zeros(0), np.zeros(0)
+    results, opponents = results_of_rest(met, ranked, field.fit.theta, reweighted=reweighted)
+    theta = provisional.estimate(results)
+    lower, upper = bounds_of_rest(field, results, opponents, theta)
+    # The phantom meets the average model: far from it, it can pull an estimate out of what the votes allow.
+    return np.clip(theta, lower, upper), lower, upper
 
 
-def _davidson(wins: Matrix, draws: Matrix, weights: Matrix | None, theta: Vector) -> Vector:
+def _davidson(field: Field) -> tuple[Vector, Withheld | None]:
+    nothing = np.full(field.fit.theta.size, np.nan)
+    if not nothing.size:
+        return nothing, Withheld.NOBODY_RANKED
     try:
-        return ties_as_ties.fit(wins, draws, weights=weights, start=theta).theta
-    except NotConverged:
-        return np.full(theta.size, np.nan)
-
-
-def _points(theta: Vector, pinned: tuple[int, float] | None) -> Vector:
-    index, rating = pinned if pinned is not None else (0, CENTRE)
-    origin = theta[index] if pinned is not None else 0.0
-    return np.asarray(rating + POINTS_PER_LOGIT * (theta - origin), dtype=np.float64)
-
-
-def _reasons(met: Met, ranked: NDArray[np.bool_]) -> tuple[Reason | None, ...]:
-    reasons: list[Reason | None] = [None] * ranked.size
-    if ranked.all():
-        return tuple(reasons)
-    votes = met.per_model(met.voted, met.voted)
-    won, lost = met.per_model(met.won, met.lost), met.per_model(met.lost, met.won)
-    mainland = _reachable(met, ranked)
-    for model in np.flatnonzero(~ranked).tolist():
-        if votes[model] == 0:
-            reasons[model] = Reason.NO_VOTES
-        elif won[model] == votes[model]:
-            reasons[model] = Reason.UNDEFEATED
-        elif lost[model] == votes[model]:
-            reasons[model] = Reason.WINLESS
-        else:
-            reasons[model] = Reason.BRIDGE if mainland[model] else Reason.ISLAND
-    return tuple(reasons)
-
-
-def _reachable(met: Met, start: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Everybody who is connected to one of `start` by votes; each model's row is looked at once."""
-    voted = met.voted > 0
-    know = np.zeros((met.models, met.models), np.bool_)
-    know[met.first[voted], met.second[voted]] = know[met.second[voted], met.first[voted]] = True
-    reached, frontier = start.copy(), start
-    while frontier.any():
-        frontier = know[frontier].any(axis=0) & ~reached
-        reached |= frontier
-    return reached
+        return ties_as_ties.fit(field.wins, field.draws, weights=field.weights, start=field.fit.theta).theta, None
+    except NotConverged as error:
+        return nothing, Withheld.NO_MAXIMUM if error.reason is Stop.SEPARABLE else Withheld.NOT_CONVERGED

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streams.contracts.model import Model
-from streams.contracts.view import Board, Position, RatedModel, Solver
+from streams.contracts.view import Board, Gauge, Position, RatedModel, Solver
 from streams.ratings.fold import ArenaState
 from streams.ratings.leaderboard import Solution, solve_met
 from streams.ratings.met import Met
+from streams.ratings.settings import RatingsSettings
+
+DEFAULTS = RatingsSettings()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +71,21 @@ def answer(
     *,
     start: dict[str, float] | None = None,
     reweighted: bool = False,
-    anchor: tuple[str, float] | None = None,
+    settings: RatingsSettings = DEFAULTS,
 ) -> tuple[Board, dict[str, float]]:
     """Solve a board and lay it out; parameters and what is returned as in `make_board`."""
     names = asked.names
+    on_board = set(settings.anchors) <= set(names)
     solution = solve_met(
         asked.met,
         start=None if not start else np.array([start.get(model, 0.0) for model in names]),
         reweighted=reweighted,
-        anchor=(names.index(anchor[0]), anchor[1]) if anchor and anchor[0] in names else None,
+        least=settings.least_votes,
+        widest=settings.widest,
+        anchors=tuple(names.index(anchor) for anchor in settings.anchors) if on_board else (),
+        anchor_rating=settings.anchor_rating,
         davidson=True,
+        quasi=True,
     )
     board = Board(
         arena=asked.arena,
@@ -90,8 +99,12 @@ def answer(
             iterations=solution.iterations,
             gradient_norm=solution.gradient_norm,
             provisional=int(solution.provisional.sum()),
+            least_votes=solution.least,
+            dispersion=_number(solution.dispersion),
+            davidson_withheld=solution.withheld.value if solution.withheld else None,
         ),
         models=_lines(asked, solution),
+        gauge=_gauge(settings, names, solution) if settings.anchors else None,
     )
     return board, dict(zip(names, solution.theta.tolist(), strict=True))
 
@@ -102,7 +115,7 @@ def make_board(
     *,
     start: dict[str, float] | None = None,
     reweighted: bool = False,
-    anchor: tuple[str, float] | None = None,
+    settings: RatingsSettings = DEFAULTS,
     position: Position | None = None,
 ) -> tuple[Board, dict[str, float]]:
     """Solve one board and lay it out.
@@ -117,8 +130,8 @@ def make_board(
         Logits of an earlier solution by model: saves Newton steps, changes no bit of the ratings.
     reweighted
         Weigh pairs by inverse frequency.
-    anchor
-        Model and the rating to pin it to; a board without that model, or where it is provisional, is not shifted.
+    settings
+        What the arena's operator chose.
     position
         What to say of the position; the state's by default.
 
@@ -126,7 +139,7 @@ def make_board(
     -------
     The board, and logits to start the next solution from.
     """
-    return answer(ask(state, name, position), start=start, reweighted=reweighted, anchor=anchor)
+    return answer(ask(state, name, position), start=start, reweighted=reweighted, settings=settings)
 
 
 def _lines(asked: Question, solution: Solution) -> list[RatedModel]:
@@ -135,7 +148,8 @@ def _lines(asked: Question, solution: Solution) -> list[RatedModel]:
     votes, battles = met.per_model(voted, voted).tolist(), met.per_model(shown, shown).tolist()
     rank, rating = solution.rank.tolist(), solution.rating.tolist()
     lower, upper = solution.lower.tolist(), solution.upper.tolist()
-    davidson, provisional, points = solution.davidson.tolist(), solution.provisional.tolist(), elo.tolist()
+    davidson, quasi = solution.davidson.tolist(), solution.quasi_variance.tolist()
+    provisional, points = solution.provisional.tolist(), elo.tolist()
     lines = []
     for index in sorted(range(len(names)), key=lambda index: (-rating[index], names[index])):
         declared = asked.declared.get(names[index])
@@ -145,9 +159,9 @@ def _lines(asked: Question, solution: Solution) -> list[RatedModel]:
                 model=names[index],
                 rank=rank[index] or None,
                 rating=rating[index],
-                lower=lower[index],
-                upper=upper[index],
-                davidson=None if davidson[index] != davidson[index] else davidson[index],
+                lower=_number(lower[index]),
+                upper=_number(upper[index]),
+                davidson=_number(davidson[index]),
                 elo=points[index],
                 votes=votes[index],
                 battles=battles[index],
@@ -155,6 +169,18 @@ def _lines(asked: Question, solution: Solution) -> list[RatedModel]:
                 provider=declared.provider if declared else None,
                 license=declared.license if declared else None,
                 reason=reason.value if reason else None,
+                quasi_variance=_number(quasi[index]),
             )
         )
     return lines
+
+
+def _gauge(settings: RatingsSettings, names: list[str], solution: Solution) -> Gauge:
+    ranked = {name for name, provisional in zip(names, solution.provisional.tolist(), strict=True) if not provisional}
+    unranked = [anchor for anchor in settings.anchors if anchor not in ranked]
+    return Gauge(list(settings.anchors), settings.anchor_rating, solution.anchored, unranked)
+
+
+def _number(value: float) -> float | None:
+    """None for what is no number: an open end, or nothing known."""
+    return value if math.isfinite(value) else None

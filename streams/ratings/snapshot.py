@@ -21,8 +21,9 @@ from streams.contracts.view import OVERALL
 from streams.history.ratings import RatingsHistory
 from streams.ratings.board import BoardCounts
 from streams.ratings.fold import ArenaState
+from streams.ratings.settings import RatingsSettings
 
-VERSION = 2
+VERSION = 3
 META = "meta"
 _UNSIGNED = ("|u1", "<u2", "<u4", "<u8")
 _encode = msgspec.msgpack.Encoder().encode
@@ -36,6 +37,7 @@ class _History(msgspec.Struct):
     """`tiers` holds the checksum of each."""
 
     reweighted: bool
+    settings: RatingsSettings
     began: int
     tiers: dict[str, int]
 
@@ -149,7 +151,9 @@ class Snapshots:
 
 
 def _history(history: RatingsHistory, tiers: Mapping[str, tuple[bytes, int]]) -> _History:
-    return _History(history.reweighted, history.began, {tier: each[1] for tier, each in tiers.items()})
+    return _History(
+        history.reweighted, history.settings, history.began, {tier: each[1] for tier, each in tiers.items()}
+    )
 
 
 def decode_state(fields: Mapping[str, bytes]) -> ArenaState:
@@ -208,7 +212,7 @@ def _decode_history(saved: _History, fields: Mapping[str, bytes]) -> RatingsHist
         packed[tier] = fields[history_field(tier)]
         if crc32(packed[tier]) != checksum:
             raise DamagedState(f"tier {tier} of the history fails its checksum")
-    return RatingsHistory.decode(packed, saved.began, saved.reweighted)
+    return RatingsHistory.decode(packed, saved.began, saved.reweighted, saved.settings)
 
 
 def _encode_board(board: BoardCounts) -> bytes:

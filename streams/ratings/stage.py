@@ -14,6 +14,7 @@ from threading import Event
 import msgspec
 from aiokafka import TopicPartition
 
+from streams.contracts.arena_settings import read_file
 from streams.contracts.history import TIERS
 from streams.contracts.metrics import Metrics
 from streams.contracts.settings import Settings
@@ -28,6 +29,7 @@ from streams.log import Log
 from streams.ratings import elo, snapshot
 from streams.ratings.fold import ArenaState, Limits, fold
 from streams.ratings.publish import Question, answer, ask, make_board
+from streams.ratings.settings import RatingsBook, RatingsSettings, read_ratings_settings
 from streams.ratings.snapshot import Snapshots, decode_state, encode_history
 
 SHOWN_SECONDS = 1.0
@@ -99,6 +101,7 @@ class RatingsStage(FoldStage[RatedArena]):
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         super().__init__(settings, metrics)
         self._limits = Limits(settings.max_models, settings.max_boards)
+        self._book = read_book(settings)
         self._play = elo.compiled()
         self._next_shown = 0.0
         self._taken = 0
@@ -106,7 +109,8 @@ class RatingsStage(FoldStage[RatedArena]):
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="slow-boards")
 
     def _new(self, owned: Owned, position: int) -> RatedArena:
-        state = ArenaState(owned.name, position=position, history=RatingsHistory(self._settings.reweighted))
+        history = RatingsHistory(self._settings.reweighted, self._book.of(owned.name))
+        state = ArenaState(owned.name, position=position, history=history)
         return RatedArena(owned.name, owned.partition, owned.epoch, state)
 
     def _restored(self, owned: Owned, fields: Mapping[str, bytes]) -> RatedArena:
@@ -116,7 +120,8 @@ class RatingsStage(FoldStage[RatedArena]):
             raise DamagedState(str(error)) from error
         if state.arena != owned.name:
             raise DamagedState(f"it is that of arena {state.arena!r}")
-        if state.history is None or state.history.reweighted != self._settings.reweighted:
+        wanted = self._settings.reweighted, self._book.of(owned.name)
+        if state.history is None or (state.history.reweighted, state.history.settings) != wanted:
             raise DamagedState("its history is of other settings")
         taken = {name: board.nbytes for name, board in state.boards.items()}
         arena = RatedArena(owned.name, owned.partition, owned.epoch, state, unpublished=set(state.boards), bytes=taken)
@@ -246,7 +251,13 @@ class RatingsStage(FoldStage[RatedArena]):
         names = sorted(arena.unpublished)
         for name in names:
             start = arena.starts.get(name)
-            board, arena.starts[name] = make_board(arena.state, name, start=start, reweighted=self._settings.reweighted)
+            board, arena.starts[name] = make_board(
+                arena.state,
+                name,
+                start=start,
+                reweighted=self._settings.reweighted,
+                settings=self._book.of(arena.name),
+            )
             texts[name] = _json(board)
             await asyncio.sleep(0)  # heartbeats; nothing folds meanwhile
             if time.monotonic() - began > self._slow_seconds() and len(texts) < len(names):
@@ -271,7 +282,7 @@ class RatingsStage(FoldStage[RatedArena]):
         for name in names:
             asked.append((ask(state, name), arena.starts.get(name)))
             await asyncio.sleep(0)  # heartbeats; nothing folds meanwhile
-        solved = self._thread.submit(_solve, asked, self._settings.reweighted, given_up)
+        solved = self._thread.submit(_solve, asked, self._settings.reweighted, self._book.of(arena.name), given_up)
         arena.solving = Solving(frozenset(names), state.position, state.recorded, state.tstamp, solved, given_up)
         arena.unpublished.difference_update(names)
 
@@ -331,13 +342,20 @@ class RatingsStage(FoldStage[RatedArena]):
         self._metrics.event_lag_seconds.labels(arena).observe(max(0.0, now - tstamp))
 
 
-def _solve(asked: deque[tuple[Question, dict[str, float] | None]], reweighted: bool, given_up: Event) -> Solved:
+def read_book(settings: Settings) -> RatingsBook:
+    """Read the operator's ratings settings; the defaults when no file is named. Raises `InvalidSetting`."""
+    return read_file(settings.ratings_file, "ISONOMY_RATINGS_FILE", read_ratings_settings)
+
+
+def _solve(
+    asked: deque[tuple[Question, dict[str, float] | None]], reweighted: bool, settings: RatingsSettings, given_up: Event
+) -> Solved:
     """Solve boards one after the other, until others have waited enough, or nobody waits for them any more."""
     began = time.monotonic()
     texts: dict[str, bytes] = {}
     starts: dict[str, dict[str, float]] = {}
     while asked and not given_up.is_set() and (not texts or time.monotonic() - began < SLICE_SECONDS):
         question, start = asked.popleft()
-        board, starts[question.board] = answer(question, start=start, reweighted=reweighted)
+        board, starts[question.board] = answer(question, start=start, reweighted=reweighted, settings=settings)
         texts[question.board] = _json(board)
     return Solved(texts, starts, time.monotonic() - began)

@@ -1,7 +1,8 @@
 import msgspec
 import pytest
 
-from streams.fairness.settings import FairnessSettings, InvalidFairnessSettings, documented, read_settings
+from streams.contracts.arena_settings import InvalidTables, documented
+from streams.fairness.settings import FairnessSettings, read_settings
 from streams.fairness.words import battles_between_pages
 
 
@@ -48,7 +49,7 @@ def test_words_say_how_often_a_page_may_be_false(words, battles):
     ],
 )
 def test_settings_that_cannot_be_used_say_where_and_why(given, message):
-    with pytest.raises(InvalidFairnessSettings, match=message):
+    with pytest.raises(InvalidTables, match=message):
         read_settings(given)
 
 
@@ -64,7 +65,7 @@ def test_other_settings_have_another_digest():
 
 
 def test_every_setting_is_documented():
-    rows = documented()
+    rows = documented(FairnessSettings)
     assert [name for name, _, _ in rows] == list(FairnessSettings.__struct_fields__)
     assert all(text.endswith(".") for _, _, text in rows)
     read = {name: msgspec.convert(getattr(FairnessSettings(), name), object) for name, _, _ in rows}

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.contracts.view import Board, Position
+from streams.contracts.view import Board, Gauge, Position
 from streams.ledger.codec import Notice
 from streams.ratings.publish import make_board
+from streams.ratings.settings import RatingsSettings
 from tests.unit.folds.making import block, folded, notice, vote
 from tests.unit.intake.making import seeded
 
@@ -76,8 +77,10 @@ def test_lines_are_in_the_order_of_rating_and_every_number_is_finite(votes, rewe
         line.model for line in sorted(board.models, key=lambda line: (-line.rating, line.model))
     ]
     for line in board.models:
-        assert np.isfinite([line.rating, line.lower, line.upper, line.elo]).all()
-        assert line.lower <= line.rating <= line.upper
+        assert np.isfinite([line.rating, line.elo]).all()
+        assert line.lower is None or line.lower <= line.rating
+        assert line.upper is None or line.rating <= line.upper
+        assert line.provisional or None not in (line.lower, line.upper)
         assert (line.rank is None) == line.provisional == (line.reason is not None)
     assert board.solver.provisional == sum(line.provisional for line in board.models)
     assert msgspec.json.decode(as_bytes(board), type=Board) == board
@@ -95,11 +98,15 @@ def test_votes_and_battles_add_up(votes):
 
 def test_the_fields_are_those_of_the_contract():
     board = msgspec.json.decode(as_bytes(published(ROUND)))
-    assert list(board) == ["arena", "board", "votes", "battles", "as_of", "position", "solver", "models"]
+    assert list(board) == ["arena", "board", "votes", "battles", "as_of", "position", "solver", "models", "gauge"]
     assert list(board["position"]) == ["ledger", "watermark"]
-    assert list(board["solver"]) == ["components", "iterations", "gradient_norm", "provisional"]
+    assert list(board["solver"]) == [
+        *("components", "iterations", "gradient_norm", "provisional"),
+        *("least_votes", "dispersion", "davidson_withheld"),
+    ]
     assert list(board["models"][0]) == [
-        *("model", "rank", "rating", "lower", "upper", "davidson", "elo", "votes", "battles", "provisional")
+        *("model", "rank", "rating", "lower", "upper", "davidson", "elo", "votes", "battles", "provisional"),
+        "quasi_variance",
     ]
     assert (board["arena"], board["board"], board["as_of"]) == ("text", "overall", 1.0)
     assert board["position"] == {"ledger": 1, "watermark": {"votes/0": 4}}
@@ -158,24 +165,48 @@ def test_a_board_shows_its_own_models_only():
 
 
 def test_an_anchor_is_pinned_and_the_others_move_with_it():
-    free, anchored = published(ROUND), published(ROUND, anchor=("y", 1_234.5))
+    free, anchored = published(ROUND), published(ROUND, settings=RatingsSettings(anchors=("y",), anchor_rating=1_234.5))
     shift = 1_234.5 - line_of(free, "y").rating
-    assert line_of(anchored, "y").rating == 1_234.5
+    pinned = line_of(anchored, "y")
+    assert pinned.lower == pinned.rating == pinned.upper == 1_234.5
+    assert anchored.gauge == Gauge(["y"], 1_234.5, applied=True, unranked=[])
     for line in free.models:
         moved = line_of(anchored, line.model)
         assert moved.rating == pytest.approx(line.rating + shift)
-        assert moved.upper == pytest.approx(line.upper + shift)
-        assert (moved.elo, moved.rank) == (line.elo, line.rank)
+        assert (moved.elo, moved.quasi_variance) == (line.elo, line.quasi_variance)
+
+
+def test_the_mean_of_several_anchors_is_fixed():
+    board = published(ROUND, settings=RatingsSettings(anchors=("x", "z"), anchor_rating=1_500.0))
+    assert (line_of(board, "x").rating + line_of(board, "z").rating) / 2 == pytest.approx(1_500.0)
+    assert line_of(board, "x").lower < line_of(board, "x").rating < line_of(board, "x").upper
 
 
 @pytest.mark.parametrize("model", ["stranger", "undefeated"])
-def test_an_anchor_that_is_not_ranked_moves_nobody(model):
+def test_an_anchor_that_is_not_ranked_moves_nobody_and_the_board_says_so(model):
     votes = [*ROUND, *[vote("undefeated", "x")] * 3]
-    assert published(votes, anchor=(model, 500.0)) == published(votes)
+    board = published(votes, settings=RatingsSettings(anchors=("x", model), anchor_rating=500.0))
+    assert board.gauge == Gauge(["x", model], 500.0, applied=False, unranked=[model])
+    assert msgspec.structs.replace(board, gauge=None) == published(votes)
+
+
+def test_an_open_end_is_null():
+    board = published([*ROUND, vote("undefeated", "x"), vote("x", "winless")])
+    assert (line_of(board, "undefeated").upper, line_of(board, "winless").lower) == (None, None)
+    assert line_of(board, "undefeated").lower < line_of(board, "undefeated").rating
+
+
+def test_a_board_without_a_davidson_maximum_has_no_such_rating_and_says_why():
+    chain = [vote("x", "y")] * 30 + [vote("x", "y", "tie")] * 20 + [vote("y", "z")] * 12 + [vote("z", "y", "tie")] * 9
+    board = published(chain)
+    assert [line.rank for line in board.models] == [1, 2, 3]
+    assert [line.davidson for line in board.models] == [None, None, None]
+    assert board.solver.davidson_withheld == "no_maximum"
+    assert published([*chain, vote("y", "x")]).solver.davidson_withheld is None
 
 
 def test_reweighting_changes_ratings_and_no_count():
-    votes = [*ROUND, *[vote("x", "y"), vote("x", "y"), vote("y", "x")] * 60]
+    votes = [*ROUND * 20, *[vote("x", "y"), vote("x", "y"), vote("y", "x")] * 60]
     plain, weighted = published(votes), published(votes, reweighted=True)
     assert [line.rating for line in plain.models] != [line.rating for line in weighted.models]
     assert {line.model: (line.votes, line.battles, line.elo) for line in plain.models} == {

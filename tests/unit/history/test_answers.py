@@ -22,6 +22,7 @@ from streams.fairness.settings import FairnessSettings
 from streams.fairness.snapshot import encode_history as encode_evidence
 from streams.fairness.view import fairness_view
 from streams.history.sample import take_sample
+from streams.ratings.settings import RatingsSettings
 from streams.ratings.snapshot import encode_history
 from tests.support.boards import set_shown, shown
 from tests.unit.fairness.arena import Ledger
@@ -172,7 +173,7 @@ def test_counts_beyond_32_bits_are_kept():
     after[0, 0, 1] += 2**40
     set_shown(board, after)
     try:
-        sample, _ = take_sample(board, 5, 6, start=None, reweighted=False)
+        sample, _ = take_sample(board, 5, 6, start=None, reweighted=False, settings=RatingsSettings(), anchors=())
         history = start().history
         history._add(TIERS[0], sample)
         packed = history.encode("text", [f"m{n}" for n in range(len(board.members))])

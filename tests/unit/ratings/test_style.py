@@ -4,7 +4,7 @@ from scipy.optimize import minimize
 
 from streams.ratings import bradley_terry
 from streams.ratings.features import Moments, contrast
-from streams.ratings.intervals import standard_errors
+from streams.ratings.intervals import Spread
 from streams.ratings.newton import NotConverged
 from streams.ratings.rows import Rows
 from streams.ratings.style import Dropped, fit
@@ -101,7 +101,7 @@ def test_without_style_it_is_bradley_terry_with_its_errors():
     draws += draws.T
     plain = bradley_terry.fit(wins, draws)
     np.testing.assert_allclose(found.theta, plain.theta, atol=1e-12)
-    np.testing.assert_allclose(found.theta_error, standard_errors(wins, draws, plain), rtol=1e-9)
+    np.testing.assert_allclose(found.theta_error, np.sqrt(Spread.of(wins, draws, plain).variances()), rtol=1e-9)
 
 
 def test_swapping_the_sides_changes_nothing():

@@ -12,8 +12,9 @@ export function axis() {
     show(lines, rating) {
       const ranked = lines.filter((line) => !line.provisional);
       const shown = (ranked.length ? ranked : lines).map((line) => rating.of(line)).filter(({ value }) => value !== null);
-      const low = Math.min(...shown.map(({ value, lower }) => lower ?? value));
-      const high = Math.max(...shown.map(({ value, upper }) => upper ?? value));
+      const end = (wanted, value) => (Number.isFinite(wanted ?? NaN) ? wanted : value);
+      const low = Math.min(...shown.map(({ value, lower }) => end(lower, value)));
+      const high = Math.max(...shown.map(({ value, upper }) => end(upper, value)));
       const fitted = shown.length ? scale(low, high) : scale(900, 1100);
       const marks = ticks(fitted, matchMedia("(max-width: 44rem)").matches ? 2 : 4);
       const key = JSON.stringify([fitted.low, fitted.high, marks.length]);

@@ -3,7 +3,7 @@
 import { announce } from "../announce.js";
 import { arrange, element, setText } from "../dom.js";
 import { address } from "../route.js";
-import { RATINGS } from "../ratings.js";
+import { RATINGS, remarks } from "../ratings.js";
 import { compare, headings } from "../sorting.js";
 import { timed } from "../timed.js";
 import { ago, count, moment, some } from "../words.js";
@@ -37,7 +37,7 @@ export function open({ arena, route, root, arenas, go }) {
   const scaleLine = axis();
   const ranked = element("tbody");
   const rest = element("tbody", { class: "rest" });
-  const restTitle = element("tr", { class: "group" }, element("th", { colspan: 7, scope: "rowgroup" }, "Not ranked yet: no rating is determined for these, and they move no other"));
+  const restTitle = element("tr", { class: "group" }, element("th", { colspan: 7, scope: "rowgroup" }, "Not ranked yet: these have too little evidence, and they move no other"));
   const table = element(
     "table",
     { class: "board", hidden: true },
@@ -93,7 +93,7 @@ export function open({ arena, route, root, arenas, go }) {
   function draw() {
     if (!data) return;
     const chosen = RATINGS[rating];
-    setText(says, chosen.says);
+    setText(says, [chosen.says, remarks(data)].filter(Boolean).join(" "));
     const scale = scaleLine.show(data.models, chosen);
     const marks = arena.marks;
     const seen = new Set();

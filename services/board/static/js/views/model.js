@@ -4,7 +4,7 @@ import { byWeight } from "../alert.js";
 import { curve } from "../curve.js";
 import { element, name, replace, setText } from "../dom.js";
 import { isJudged, summed } from "../judged.js";
-import { REASONS, boardName } from "../ratings.js";
+import { RATINGS, REASONS, boardName, sureness } from "../ratings.js";
 import { address } from "../route.js";
 import { NONE, count, moment, percent, points, power, some, spoken } from "../words.js";
 import { card } from "./card.js";
@@ -135,7 +135,7 @@ function treated(line, alerts, judged) {
 
 function counted(overall, line, alerts) {
   const since = alerts.find((alert) => alert.evidence.observed_share !== undefined);
-  const half = overall && !overall.provisional ? `±${((overall.upper - overall.lower) / 2).toFixed(1)}` : "";
+  const half = overall ? sureness(RATINGS.bt.of(overall)) : "";
   return [
     ["Rank", overall?.rank ? count(overall.rank) : NONE, overall?.provisional ? (REASONS[overall.reason] ?? spoken(overall.reason)) : ""],
     ["Rating", points(overall?.rating ?? null), half],
@@ -147,7 +147,7 @@ function counted(overall, line, alerts) {
 }
 
 function boardRow(arena, board, line) {
-  const cells = [line.rank ?? NONE, points(line.rating), `${points(line.lower)} to ${points(line.upper)}`, points(line.davidson), points(line.elo), count(line.votes)];
+  const cells = [line.rank ?? NONE, points(line.rating), sureness(RATINGS.bt.of(line)), points(line.davidson), points(line.elo), count(line.votes)];
   const link = element("a", { href: address(arena, "leaderboard", null, { board: board === "overall" ? null : board }) }, boardName(board).text);
   return element("tr", { class: line.provisional ? "provisional" : null }, element("th", { scope: "row", class: "model" }, link), cells.map((text) => element("td", { class: "number" }, text)));
 }

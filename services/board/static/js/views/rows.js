@@ -3,7 +3,7 @@
 import { mark } from "../alert.js";
 import { setAttribute, setText } from "../dom.js";
 import { place } from "../draw.js";
-import { REASONS } from "../ratings.js";
+import { REASONS, sureness } from "../ratings.js";
 import { address } from "../route.js";
 import { NONE, count, points, spoken } from "../words.js";
 
@@ -65,7 +65,7 @@ export class Row {
       setAttribute(this.node, "class", line.provisional ? "provisional" : null);
     }
     setText(this.value, points(shown.value));
-    const half = shown.lower === null ? "" : `±${((shown.upper - shown.lower) / 2).toFixed(1)}`;
+    const half = sureness(shown);
     setText(this.half, half);
     setText(this.sub, [half, `${count(line.votes)} votes`, provider].filter(Boolean).join(" · "));
     place(this.interval, scale, shown);

@@ -1,0 +1,68 @@
+"""Why models are not ranked."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.ratings.components import largest_component
+from streams.ratings.met import Met
+from streams.ratings.solution import Reason
+
+Mask = NDArray[np.bool_]
+
+
+def find_reasons(
+    met: Met, labels: NDArray[np.int64], ranked: Mask, wide: Mask, least: float
+) -> tuple[Reason | None, ...]:
+    """Say of every model why it is not ranked, None where it is.
+
+    Parameters
+    ----------
+    met
+        The board.
+    labels
+        int64[M], strongly connected components of all models.
+    ranked
+        bool[M].
+    wide
+        bool[M], taken out because of their intervals.
+    least
+        Votes against ranked models that a rank needs.
+    """
+    reasons: list[Reason | None] = [None] * ranked.size
+    if ranked.all():
+        return tuple(reasons)
+    voted = met.voted
+    votes, won, lost = (met.per_model(*each) for each in ((voted, voted), (met.won, met.lost), (met.lost, met.won)))
+    across = voted * (ranked[met.first] | ranked[met.second])
+    against = met.per_model(across * ranked[met.second], across * ranked[met.first])
+    mainland = ranked if ranked.any() else largest_component(labels, met.first, met.second, voted)
+    comparable = np.isin(labels, labels[mainland])
+    reached = _reachable(met, mainland)
+    for model in np.flatnonzero(~ranked).tolist():
+        if votes[model] == 0:
+            reasons[model] = Reason.NO_VOTES
+        elif won[model] == votes[model]:
+            reasons[model] = Reason.UNDEFEATED
+        elif lost[model] == votes[model]:
+            reasons[model] = Reason.WINLESS
+        elif wide[model]:
+            reasons[model] = Reason.WIDE_INTERVAL
+        elif comparable[model] and against[model] < least:
+            reasons[model] = Reason.FEW_VOTES
+        else:
+            reasons[model] = Reason.BRIDGE if reached[model] else Reason.ISLAND
+    return tuple(reasons)
+
+
+def _reachable(met: Met, start: Mask) -> Mask:
+    """Everybody who is connected to one of `start` by votes; each model's row is looked at once."""
+    voted = met.voted > 0
+    know = np.zeros((met.models, met.models), np.bool_)
+    know[met.first[voted], met.second[voted]] = know[met.second[voted], met.first[voted]] = True
+    reached, frontier = start.copy(), start
+    while frontier.any():
+        frontier = know[frontier].any(axis=0) & ~reached
+        reached |= frontier
+    return reached

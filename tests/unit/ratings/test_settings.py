@@ -1,0 +1,45 @@
+"""The ratings settings of a file: read per arena, and refused in one sentence that names the place."""
+
+import pytest
+
+from streams.contracts.arena_settings import documented
+from streams.contracts.settings import InvalidSetting, Settings
+from streams.ratings.settings import RatingsSettings
+from streams.ratings.stage import read_book
+
+
+def book_of(tmp_path, text):
+    path = tmp_path / "ratings.toml"
+    path.write_text(text)
+    return read_book(Settings.from_env({"ISONOMY_RATINGS_FILE": str(path)}))
+
+
+def test_without_a_file_the_defaults_hold():
+    assert read_book(Settings.from_env({})).of("text") == RatingsSettings()
+
+
+def test_an_arena_differs_in_what_it_says(tmp_path):
+    book = book_of(
+        tmp_path, '[default]\nleast_votes = 50\n[arenas.text]\nanchors = ["ash", "birch"]\nanchor_rating = 1200'
+    )
+    assert book.of("text") == RatingsSettings(least_votes=50, anchors=("ash", "birch"), anchor_rating=1200.0)
+    assert book.of("vision") == RatingsSettings(least_votes=50)
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("[default]\nleast = 5", "default: .*least"),
+        ("[arenas.text]\nwidest = -1", r"arenas\.text: .*widest"),
+        ('[default]\nanchors = ["ash", "ash"]', "anchors are different models"),
+        ("[default]\nanchors = 3", "anchors"),
+        ("nonsense", "ISONOMY_RATINGS_FILE"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_with_its_place(tmp_path, text, place):
+    with pytest.raises(InvalidSetting, match=place):
+        book_of(tmp_path, text)
+
+
+def test_every_setting_is_documented():
+    assert [name for name, _, _ in documented(RatingsSettings)] == list(RatingsSettings.__struct_fields__)
