@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     help="Tell from SOURCE how models were treated: whose votes stopped and when, who left the board, which provider"
     " and licence class got how much, and what cannot be said. SOURCE is a file of published snapshots (date, model,"
     " and total votes, or score or rank alone; organization and license if there are any) or of votes: .csv, .tsv,"
-    " .jsonl, .json or .parquet, packed or not, a directory or a glob of such files (the dates of snapshots may stand in"
-    " their names), a named data set, or - for JSON lines of votes on standard input. No broker is needed.",
+    " .jsonl, .json or .parquet, packed or not, a directory or a glob of such files (the dates of snapshots may stand"
+    " in their names), a named data set, or - for JSON lines of votes on standard input. No broker is needed.",
     epilog=EXIT_CODES,
 )
 @source_options

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from rich.console import Console
@@ -92,7 +93,9 @@ def _caption(board: Board, ranked: int, lines: int) -> str:
     solver, gauge = board.solver, board.gauge
     parts = [f"{lines} of {len(board.models)} models"] if lines < len(board.models) else []
     if solver.provisional:
-        parts.append(f"{solver.provisional} provisional (–): not ranked, see `reason`")
+        why = Counter(line.reason or "unknown" for line in board.models if line.provisional)
+        told = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in sorted(why.items()))
+        parts.append(f"{solver.provisional} provisional (–): not ranked ({told})")
     parts.append(f"{ranked} ranked, {solver.components} component{'s' if solver.components != 1 else ''}")
     parts.append(f"gradient {solver.gradient_norm:.0e}")
     if solver.least_votes is not None:
