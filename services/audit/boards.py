@@ -10,6 +10,7 @@ from typing import Any
 from services.audit.cells import word_of
 from services.audit.table import Table
 from services.sources import SourceError
+from services.sources.table import Block
 
 FAVOURED = ("text", "overall", "text/overall", "full", "text/full")
 """Boards that are taken when none is named, the first one found."""
@@ -61,6 +62,8 @@ def board_rows(table: Table, taken: Mapping[str, str], board: str | None) -> Boa
     except TypeError:
         raise SourceError(f"{table.name}: cells of {', '.join(naming) or 'model'} are lists or objects") from None
     if not keys:
+        for block in table.blocks(naming):
+            _complain_of_refused(table, block)
         raise SourceError(f"{table.name}: there is no row that can be used")
     names = {key: "/".join(word for cell in key if (word := word_of(cell))) if naming else "" for key in keys}
     chosen = _choose(sorted({*names.values()}), board)
@@ -69,11 +72,7 @@ def board_rows(table: Table, taken: Mapping[str, str], board: str | None) -> Boa
     cells: dict[str, list[Any]] = {field: [] for field in fields}
     numbers: list[int] = []
     for block in table.blocks([*dict.fromkeys([*naming, *(taken[field] for field in fields)])], only):
-        for number, invalid in block.refused:
-            raise SourceError(
-                f"{table.described}: {block.where(number)}: {invalid.detail}; is a separator within a cell without"
-                " quotes around it, as in 5,971?"
-            )
+        _complain_of_refused(table, block)
         # Each column's cells are wanted, but not every combination of them.
         kept = [key in mine for key in zip(*(block.cells[column] for column in naming), strict=True)]
         numbers.extend(compress(block.rows, kept) if naming else block.rows)
@@ -81,6 +80,14 @@ def board_rows(table: Table, taken: Mapping[str, str], board: str | None) -> Boa
             column = block.cells[taken[field]]
             cells[field].extend(compress(column, kept) if naming else column)
     return BoardRows(chosen, cells, numbers, keys.total())
+
+
+def _complain_of_refused(table: Table, block: Block) -> None:
+    for number, invalid in block.refused:
+        raise SourceError(
+            f"{table.described}: {block.where(number)} cannot be read: {invalid.detail}; is a separator within a cell"
+            " without quotes around it, as in 5,971?"
+        )
 
 
 def places_of(table: Table, numbers: Collection[int]) -> dict[int, str]:

@@ -78,6 +78,8 @@ def read_snapshots(table: Table, wanted: Wanted) -> Snapshots:
         little is left.
     """
     taken = need_columns(table.columns, wanted.columns)
+    named = ("model", "provider", "license", "board", "category")
+    table.need(list(taken.values()), {field: taken[field] for field in named if field in taken})
     found = board_rows(table, taken, wanted.board)
     columns = {field: _column(found.cells[field]) for field in taken if field not in ("board", "category")}
     left_out: list[LeftOut] = []

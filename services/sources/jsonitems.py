@@ -77,7 +77,9 @@ def items_of(part: Part) -> Items:
     plain = Items("line", lines)
     first = [line for line in first_of(lines) if line.strip()]
     start = first[0].lstrip()[:1] if first else b""
-    if start not in (b"[", b"{") or (_fields_of(first[0]) is not None and (len(first) > 1 or _is_record(first[0]))):
+    if start not in (b"[", b"{") or (
+        _fields_of(first[0]) is not None and (len(first) > 1 or _is_record(first[0], part.kind))
+    ):
         return plain
     with part.opened() as file:
         content = file.read().removeprefix(UTF8_MARK).strip()
@@ -118,10 +120,16 @@ def _fields_of(line: bytes) -> dict[str, msgspec.Raw] | None:
         return None
 
 
-def _is_record(line: bytes) -> bool:
-    """Whether an object that is alone in its file is a record, not what holds records."""
+def _is_record(line: bytes, kind: str) -> bool:
+    """Whether an object that is alone in its file is a record, not what holds records.
+
+    In a file of lines (`.jsonl`) a single line may be a battle with a list about its two sides.
+    """
     values = (_fields_of(line) or {}).values()
-    return any(_start(value)[:1] not in (b"{", b"[") for value in values) and not any(map(_holds_records, values))
+    if not any(_start(value)[:1] not in (b"{", b"[") for value in values):
+        return False
+    sides = 2 if kind != ".json" else 0
+    return not any(_holds_records(value) and len(_array.decode(value)) > sides for value in values)
 
 
 def _of_document(content: bytes, part: Part) -> Items:

@@ -200,4 +200,4 @@ def test_a_number_that_is_not_quoted_makes_a_row_too_long(tmp_path):
     path.write_text("date,model,votes\n2025-01-06,a,5,971\n2025-01-13,a,6,104\n")
     result = run(path)
     assert result.exit_code == 1
-    assert "line 2 has 4 cells, the header 3" in result.stderr
+    assert "line 2 cannot be read: 4 cells, the header has 3" in result.stderr

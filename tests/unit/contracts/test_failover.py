@@ -78,12 +78,12 @@ async def test_a_fold_follows_its_address_to_the_new_master(said: str, monkeypat
             fold = RatingsStage(settings, Metrics())
             fold._redis, fold._store = redis, Store(redis, settings.keys, "ratings")
             async with asyncio.timeout(5):
-                assert await fold._claim("text") == (5, {})
+                assert await fold._claim(["text"]) == {"text": (5, {})}
             old.says = f"-{said}\r\n".encode()
             address.server = new
             async with asyncio.timeout(5):
-                assert await fold._claim("text") == (7, {})
-    assert (old.asked, new.asked) == (2, 1)
+                assert await fold._claim(["text"]) == {"text": (7, {})}
+    assert (old.asked, new.asked) == (3, 2)  # whether the script is known is asked before it is run
 
 
 async def test_a_fold_stays_connected_to_a_master_that_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,12 +95,12 @@ async def test_a_fold_stays_connected_to_a_master_that_is_full(monkeypatch: pyte
         async with async_redis_client(settings, FOLDING) as redis:
             fold = RatingsStage(settings, Metrics())
             fold._redis, fold._store = redis, Store(redis, settings.keys, "ratings")
-            waiting = asyncio.create_task(fold._claim("text"))
+            waiting = asyncio.create_task(fold._claim(["text"]))
             while not master.asked:
                 await asyncio.sleep(0.01)
             address.server, master.says = other, b"$1\r\n5\r\n"
             async with asyncio.timeout(5):
-                assert await waiting == (5, {})
+                assert await waiting == {"text": (5, {})}
     assert other.asked == 0
 
 
@@ -119,4 +119,4 @@ async def test_the_board_follows_its_address_to_the_new_master(said: str) -> Non
             assert await source.names() == {}
         finally:
             await source.close()
-    assert (old.asked, new.asked) == (2, 1)
+    assert (old.asked, new.asked) == (3, 2)  # whether the script is known is asked before it is run

@@ -66,7 +66,7 @@ def test_a_directory_and_a_glob_are_their_files_in_the_order_of_their_names(shar
 
 def test_numbers_in_names_are_ordered_as_numbers_and_a_place_names_its_file(tmp_path: Path) -> None:
     for number in (10, 9):
-        written(tmp_path / f"d/part-{number}.csv", f"model_a,model_b,winner\nm{number},x,tie\nx,x,tie\n")
+        written(tmp_path / f"d/part-{number}.csv", f"model_a,model_b,winner\nm{number},x,tie\ny,x,lefty\n")
     chunks = list(opened(tmp_path / "d").chunks())
     assert [vote.model_a for chunk in chunks for vote in chunk.votes] == ["m9", "m10"]
     assert [item.where for chunk in chunks for item in chunk.rejected] == ["part-9.csv, line 3", "part-10.csv, line 3"]

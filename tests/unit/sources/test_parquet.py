@@ -9,7 +9,7 @@ from typing import Any
 import polars
 import pytest
 
-from services.audit.snapshots import read_snapshots
+from services.audit.snapshots import Wanted, read_snapshots
 from services.audit.table import open_table
 from services.sources import Source, SourceError, open_source
 from streams.contracts.reasons import Reason
@@ -91,7 +91,7 @@ def test_types_that_hold_no_names_are_refused(tmp_path: Path, cells: list[Any], 
         written(tmp_path, {"model_a": cells, "model_b": ["b"], "winner": ["tie"]})
     polars.DataFrame({"model": cells, "date": ["2024-01-01"], "votes": [1]}).write_parquet(tmp_path / "h.parquet")
     with pytest.raises(SourceError, match=rf"column 'model' \(model\) is of type {kind}"):
-        read_snapshots(open_table(str(tmp_path / "h.parquet")), None, None)
+        read_snapshots(open_table(str(tmp_path / "h.parquet")), Wanted())
 
 
 def test_numbers_that_the_metadata_name_are_names(tmp_path: Path) -> None:
