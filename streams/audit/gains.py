@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ LOOK_BACK = 3
 """Snapshots for which a model may be off the board in passing; after more it has left."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Gains:
     """What each model gained in the span that ends at each snapshot.
 
@@ -50,22 +51,22 @@ class Gains:
     total: Matrix
     dates: Matrix
 
-    @property
+    @cached_property
     def known(self) -> bool:
         """Whether the file says anything about votes."""
         return bool(self.counted.any())
 
-    @property
+    @cached_property
     def counted(self) -> Mask:
         """Where there is a total."""
         return ~np.isnan(self.total)
 
-    @property
+    @cached_property
     def gained(self) -> Matrix:
         """Votes gained, 0 where the total fell, NaN where unknown."""
         return np.where(self.reset, np.nan, np.maximum(self.change, 0.0))
 
-    @property
+    @cached_property
     def dated(self) -> Matrix:
         """Votes gained in the interval that ends at each snapshot: float64[M, T], 0 where unknown.
 
