@@ -24,6 +24,7 @@ EVERYTHING = {
     "serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}},
     "prometheusRule": {"enabled": True},
     "fairness": '[default]\nfalse_pages = "one a year at 100,000 battles a day"\n',
+    "ratings": "[default]\nleast_votes = 40\n",
     "settings": {"ISONOMY_REWEIGHTED": True},
     "subscriberKeys": {"name": "subscribers", "key": "keys"},
     "smtpUrl": {"name": "mail", "key": "url"},
@@ -229,13 +230,14 @@ def test_users_of_redis_are_those_of_the_code() -> None:
     assert set(VALUES["redis"]["users"]) == set(REDIS) - {"operator"}
 
 
-def test_a_change_of_the_fairness_settings_starts_the_folds_anew() -> None:
+@pytest.mark.parametrize("name", ["fairness", "ratings"])
+def test_a_change_of_an_arena_s_settings_starts_the_folds_anew(name: str) -> None:
     def annotations(values: dict[str, Any]) -> dict[str, str]:
         deployment = of_kind("Deployment", values)["arena-isonomy-folds"]
         return deployment["spec"]["template"]["metadata"]["annotations"]
 
-    changed = {**EVERYTHING, "fairness": "[default]\nnotice_days = 7\n"}
-    assert annotations(EVERYTHING)["checksum/fairness"] != annotations(changed)["checksum/fairness"]
+    changed = {**EVERYTHING, name: "[default]\n"}
+    assert annotations(EVERYTHING)[f"checksum/{name}"] != annotations(changed)[f"checksum/{name}"]
     assert annotations(EVERYTHING)["checksum/connections"] == annotations(changed)["checksum/connections"]
 
 

@@ -129,6 +129,9 @@ env:
   {{- if and (eq $component "folds") $values.fairness }}
   - { name: ISONOMY_FAIRNESS_FILE, value: /etc/isonomy/fairness.toml }
   {{- end }}
+  {{- if and (eq $component "folds") $values.ratings }}
+  - { name: ISONOMY_RATINGS_FILE, value: /etc/isonomy/ratings.toml }
+  {{- end }}
   {{- range $name, $value := $values.settings }}
   - { name: {{ $name }}, value: {{ $value | toString | quote }} }
   {{- end }}
@@ -164,6 +167,9 @@ sources:
   {{- end }}
   {{- if and (eq $component "folds") $values.fairness }}
   - configMap: { name: {{ include "isonomy.name" $root }}-fairness, items: [{ key: fairness.toml, path: fairness.toml }] }
+  {{- end }}
+  {{- if and (eq $component "folds") $values.ratings }}
+  - configMap: { name: {{ include "isonomy.name" $root }}-ratings, items: [{ key: ratings.toml, path: ratings.toml }] }
   {{- end }}
 {{- end }}
 
