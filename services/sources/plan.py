@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -32,6 +32,7 @@ from services.sources import cells as cell
 from services.sources import spelling, times
 from services.sources.base import Account, Chunk, Rejected, SourceError
 from services.sources.fields import Fitted, resolve
+from services.sources.ids import numbered_repeats
 from services.sources.judging import judge
 from services.sources.outcomes import By, Outcomes
 from services.sources.survey import EACH_ITEM, Found, chosen_rows, hashable, names_of, said_of
@@ -218,7 +219,7 @@ class Plan:
                 kept = [each for each in kept for _ in range(repeats[each])]
             columns = {name: [column[each] for each in kept] for name, column in columns.items()}
             if repeats:
-                columns["id"] = _numbered_repeats(columns["id"], kept)
+                columns["id"] = numbered_repeats(columns["id"], kept)
         else:
             kept = list(range(len(at)))
         read = self._judged(columns, kept, said, cells, left_out)
@@ -304,7 +305,7 @@ class Plan:
         elif None in made["id"] and not self.fitted.contract:
             made["id"] = [own or self._numbered(row) for own, row in zip(made["id"], rows, strict=True)]
         if self.fitted.layout.each:
-            made["id"] = _numbered_repeats(made["id"], rows)
+            made["id"] = numbered_repeats(made["id"], rows)
         if self.asked.arena is not None or "arena" not in made:
             made["arena"] = [self.asked.arena or "text"] * len(rows)
         else:
@@ -383,24 +384,6 @@ _REASON_FIELD = {
     Reason.INVALID_ID: "id",
     Reason.INVALID_ARENA: "arena",
 }
-
-
-def made_up_prefix(name: str, head: Iterable[bytes]) -> str:
-    """What made-up ids begin with: at most 49 characters, a hash of the first rows among them."""
-    digest = blake2b(digest_size=4)
-    for row in head:
-        digest.update(row + b"\n")
-    return f"{name[:40]}-{digest.hexdigest()}"
-
-
-def _numbered_repeats(ids: Sequence[Any], of: Sequence[int]) -> list[Any]:
-    """Ids of rows that come several times, all but the first with a number; 64 characters at most."""
-    seen: Counter[int] = Counter()
-    made = []
-    for each, row in zip(ids, of, strict=True):
-        seen[row] += 1
-        made.append(each if seen[row] == 1 or not isinstance(each, str) else f"{each[:54]}.{seen[row]}")
-    return made
 
 
 def _as_text(value: Any) -> str | None:

@@ -11,11 +11,12 @@ from services.sources.base import Chunk, Source, SourceError
 from services.sources.contract import ContractSource
 from services.sources.distinct import all_different
 from services.sources.fields import Fitted
+from services.sources.ids import made_up_prefix
 from services.sources.jsonfile import JsonTable, json_tables, mostly_votes
 from services.sources.jsonitems import UNREADABLE, without_nan
 from services.sources.labels import labels_beside
 from services.sources.pairtable import PairTable
-from services.sources.plan import HEAD_ROWS, Asked, Plan, described, fit, made_up_prefix
+from services.sources.plan import HEAD_ROWS, Asked, Plan, described, fit
 from services.sources.survey import Found, Survey
 from services.sources.table import Joined, Table
 from streams.contracts.vote import Vote
