@@ -20,6 +20,7 @@ from services.audit.dates import check_date_format, order_of, read_date
 from services.audit.numbers import Number, NumberFormat, format_named, read_number, sniff_format
 from services.audit.table import Table
 from services.sources import SourceError
+from services.sources.table import Joined
 from streams.audit.history import Row
 from streams.audit.report import LeftOut, Reading
 
@@ -80,6 +81,13 @@ def read_snapshots(table: Table, wanted: Wanted) -> Snapshots:
     taken = need_columns(table.columns, wanted.columns)
     named = ("model", "provider", "license", "board", "category")
     table.need(list(taken.values()), {field: taken[field] for field in named if field in taken})
+    if isinstance(table, Joined):
+        table.must_be_everywhere(
+            [taken[field] for field in ("date", "model", "votes", "score", "rank") if field in taken]
+        )
+        for each in table.tables:
+            if not each.count():
+                raise SourceError(f"{each.described}: it has no rows; without it a day is missing")
     found = board_rows(table, taken, wanted.board)
     columns = {field: _column(found.cells[field]) for field in taken if field not in ("board", "category")}
     left_out: list[LeftOut] = []

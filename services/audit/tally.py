@@ -46,7 +46,7 @@ def count_votes(
     stretches = min(MOST, max(2, int(2 * len(times) / (len(names) * VOTES))))
     length = next((unit for unit in UNITS if unit >= (end - start) / stretches), (end - start) / stretches)
     begin = start // length * length
-    count = max(1, ceil((end - begin) / length + 1e-9))
+    count = max(1, ceil((end - begin) / length - 1e-9))
     place = np.minimum(((times - begin) / length).astype(np.int64), count - 1)
     counts = np.zeros((len(names), count), dtype=np.int64)
     for models in (first, second):
@@ -66,7 +66,8 @@ def count_votes(
         known[each.new, at + 1 :] = True
     rows = []
     for at in range(count + 1):
-        date = begin + at * length
+        # What lies before the first vote and behind the last is not known to have passed without any.
+        date = min(max(begin + at * length, start), end) if end > start else begin + at * length
         for model in np.flatnonzero(known[:, at]):
             record = records.get(names[model])
             rows.append(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
 import numpy as np
 
@@ -21,6 +22,9 @@ NO_REGISTRY = (
     "Declared policy: without a registry nothing is declared, so shares are shown and drift is not judged; inactivity"
     " is judged by each model's own past."
 )
+
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC).timestamp()
+"""No arena is older: what is before is a number that was no time."""
 
 
 @dataclass
@@ -96,6 +100,11 @@ def _report(
     if not source.timed:
         raise SourceError("the votes have no times. An audit tells when votes stopped, so it needs a column of times")
     times = np.concatenate(votes.times)
+    if times.min() < EARLIEST:
+        raise SourceError(
+            f"the earliest time is {datetime.fromtimestamp(times.min(), UTC):%Y-%m-%d}: numbers are read as seconds"
+            " since 1970, and these are no such times; --columns tstamp=NAME names another column"
+        )
     rows = count_votes(list(votes.names), np.concatenate(votes.first), np.concatenate(votes.second), times, records)
     unsaid = [NO_REGISTRY] if replay is None else replay.unsaid
     if source.note:

@@ -118,10 +118,20 @@ class Source(ABC):
         True when no id occurs twice, so that nothing needs to be remembered to drop duplicates.
     timed
         True when the times are the data's own.
+    unused
+        Columns that nothing was taken of.
     """
 
     def __init__(
-        self, name: str, total: int | None, notes: Sequence[str], *, unique: bool, timed: bool, layout: str = ""
+        self,
+        name: str,
+        total: int | None,
+        notes: Sequence[str],
+        *,
+        unique: bool,
+        timed: bool,
+        layout: str = "",
+        unused: Sequence[str] = (),
     ) -> None:
         self.name = name
         self.total = total
@@ -129,6 +139,7 @@ class Source(ABC):
         self.unique = unique
         self.timed = timed
         self.layout = layout
+        self.unused = list(unused)
 
     @property
     def note(self) -> str:

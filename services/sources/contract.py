@@ -28,6 +28,7 @@ class ContractSource(Source):
             unique=plan.unique,
             timed=plan.timed,
             layout=plan.fitted.layout.name,
+            unused=plan.fitted.unused(table.columns),
         )
         self._plan = plan
         self._tables = tables

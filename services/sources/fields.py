@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -79,10 +79,21 @@ class Fitted:
         """Field to column."""
         return {name: self.column(name) or "" for name in self.places}
 
+    def unused(self, columns: Sequence[str]) -> list[str]:
+        """Those of a file's columns that nothing is taken of; of a nested one, only itself."""
+        outer = {column.partition(".")[0] for column in self.taken.values()} | {*self.taken.values()}
+        known = {*columns}
+        return [each for each in columns if each not in outer and not _nested(each, known)]
+
     @property
     def aggregated(self) -> bool:
         """Whether a row stands for votes of every outcome."""
         return bool(self.counts) or self.layout.matrix
+
+
+def _nested(column: str, known: Container[str]) -> bool:
+    steps = column.split(".")
+    return any(".".join(steps[:cut]) in known for cut in range(1, len(steps)))
 
 
 class _Names:

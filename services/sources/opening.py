@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from services.sources.base import Source, SourceError
 from services.sources.named import NAMED
-from services.sources.parts import Part, find_parts
+from services.sources.parts import Part, find_parts, must_differ
 from services.sources.table import Dated, Joined, Table
 from streams.contracts.vote import is_arena
 
@@ -102,6 +102,8 @@ def open_table(spec: str, stdin: BinaryIO | None = None, *, dated: bool = False,
 
         return pipe_table(stdin or sys.stdin.buffer)
     parts = find_parts(spec, more)
+    if not dated:  # two days of a board may be the same
+        must_differ(parts.files, spec)
     tables = [_table(part) for part in parts.files]
     days = [part.date for part in parts.files]
     if dated:

@@ -88,6 +88,8 @@ class Outcomes(dict[Said, "str | None"]):
 
     def _by_word(self, cell: Any) -> str | None:
         text = _text(cell)
+        if text == "None" and word(text) not in self._declared:
+            return None  # what Python writes for nothing: neither, a tie or no vote
         if self._labels is not None and (at := number(text)) is not None and 0 <= at < len(self._labels):
             text = self._labels[int(at)]
         meaning = self._words.get(word(text)) if text or "" in self._declared else None
@@ -116,10 +118,12 @@ class Outcomes(dict[Said, "str | None"]):
     def _decide_by(self, said: Counter[Said]) -> None:
         """Names when some rows say only names, sides when some say only sides; both or neither: nobody knows."""
         names = sides = 0
+        doubtful = {word(_text(each[1])) for each in said if not isinstance(each[1], tuple) and self._differs(each)}
         for each, rows in said.items():
             by_word, by_name = self._by_word(each[1]), _by_name(each)
             names += rows if by_name is not None and by_word is None else 0
-            sides += rows if by_name is None and by_word in SIDES else 0
+            is_word = by_word in SIDES or (by_word is not None and word(_text(each[1])) in doubtful)
+            sides += rows if by_name is None and is_word else 0
         if (names > 0) != (sides > 0):
             self._by = "name" if names else "side"
             return

@@ -25,6 +25,9 @@ MOST = 50_000_000
 
 NOTE = "order, sides and time are synthetic: the file holds counts per pair, not single votes"
 
+SUMS = ("total", "totals", "all", "sum", "overall")
+"""What the last row and column of a table may be called that hold sums."""
+
 
 class PairTable:
     """Collects counts, block by block. Raises `SourceError` at the first cell that is no count."""
@@ -34,6 +37,7 @@ class PairTable:
         self._models: dict[str, int] = {}
         self._counts: Counter[tuple[int, int, int]] = Counter()  # first, second, outcome
         self._square: dict[tuple[str, str], float] = {}
+        self._empty: set[tuple[str, str]] = set()
         self._rows: list[str] = []
         self._left_out: Counter[str] = Counter()
 
@@ -85,6 +89,7 @@ class PairTable:
                 if other == name:
                     continue
                 if value is None:
+                    self._empty.add((name, other))
                     value = 0.0
                 if not isinstance(value, int | float) or value < 0 or not math.isfinite(value) or 2 * value % 1:
                     raise SourceError(f"{where}: {value!r} in {other!r} is no number of wins (a tie is half a win)")
@@ -119,6 +124,17 @@ class PairTable:
         columns = [normalised(name) for name in list(self._fitted.taken.values())[1:]]
         if missing := [name for name in columns if name not in self._rows]:
             raise SourceError(f"a square table of wins has a row for every column; there is none for {missing[0]!r}")
+        if sums := [name for name in columns if name.casefold() in SUMS]:
+            raise SourceError(f"{sums[0]!r} of this square table looks like a sum and no model: leave it out")
+        played = {pair for pair, won in self._square.items() if won}
+        if half := [(a, b) for a, b in self._empty if (b, a) in played]:
+            raise SourceError(
+                f"the cell of {half[0][0]!r} against {half[0][1]!r} is empty, and the other way round is not"
+            )
+        if len(columns) > 2 and played and all(won == self._square[b, a] for (a, b), won in self._square.items()):
+            raise SourceError(
+                "every pair won as often as it lost: such a square table holds numbers of battles and no wins"
+            )
         for name in columns:
             self._models[name] = len(self._models)
         for a in columns:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import hashlib
 import re
 import zipfile
 from collections import Counter
@@ -180,6 +181,19 @@ def _of_several(paths: Sequence[Path], name: str, where: str, *, strict: bool = 
         files += _of_zip(each).files if each.suffix.lower() == ".zip" else [Part(each, None, kind_of(each))]
     _one_kind(files, where)
     return Parts(name, files, _shards(paths, strict=strict, where=where))
+
+
+def must_differ(files: Sequence[Part], where: str) -> None:
+    """Complain of a file that is there twice under two names, such as a second download; raises `SourceError`."""
+    sizes = Counter(each.path.stat().st_size for each in files if each.member is None)
+    seen: dict[bytes, Part] = {}
+    for each in files:
+        if each.member is not None or sizes[each.path.stat().st_size] < 2:
+            continue
+        with each.path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").digest()
+        if (other := seen.setdefault(digest, each)) is not each:
+            raise SourceError(f"{where}: {other.name} and {each.name} are the same file; take one of them away")
 
 
 def _of_zip(path: Path) -> Parts:

@@ -43,7 +43,7 @@ from streams.contracts.vote import STYLE_FIELDS, InvalidRecord, Vote
 HEAD_ROWS = 16
 """Rows that the tag of made-up ids is a hash of."""
 
-MOST_OF_A_ROW = 10_000_000
+MOST_OF_A_ROW = 1_000_000
 """Votes that one row may stand for."""
 
 OPTIONAL = ("voter", "language", "categories", "prompt_hash", "p_pair", "style")
@@ -264,7 +264,8 @@ class Plan:
         for position, value in enumerate(cell.values(self.fitted.places[name], cells)):
             found = cell.whole(value)
             if found is None or found > MOST_OF_A_ROW:
-                detail = f"{name} {value!r} is no number of votes"
+                why = "is no number of votes" if found is None else f"is more than {MOST_OF_A_ROW:,}"
+                detail = f"{name} {value!r} {why}"
                 if position not in wrong:
                     bad[position] = InvalidRecord(Reason.INVALID_FIELD, detail), str(value)
                 found = 0

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 from services.sources.alike import alike
 from services.sources.base import Account, Batch, Records, Rejected, Source
 from services.sources.layout import number
+from streams.contracts.vote import NONE
 
 if TYPE_CHECKING:
     from streams.ledger.rows import Rows
 
 EXAMPLES = 10
+MOST_UNUSED = 12
 VALUES = 8
 """Examples of refused items, and values of a field, that are shown."""
 
@@ -41,6 +43,8 @@ class Summary:
         Rows or items read.
     counted
         Votes counted: more than rows where a row stands for several.
+    without_vote
+        Battles that count as shown alone: their winner is `none`.
     duplicates
         Votes whose id was known.
     refused
@@ -57,7 +61,7 @@ class Summary:
 
     def __init__(self, source: Source) -> None:
         self.source = source
-        self.read = self.counted = self.duplicates = 0
+        self.read = self.counted = self.duplicates = self.without_vote = 0
         self.refused: Counter[str] = Counter()
         self.values: dict[str, Counter[str]] = {}
         self.left_out: Counter[str] = Counter()
@@ -72,7 +76,9 @@ class Summary:
         self._account(batch.account, batch.rejected)
         self.duplicates += batch.duplicates
         for rows in batch.rows.values():
-            self.counted += len(rows)
+            shown = int((rows.winner == NONE).sum())
+            self.counted += len(rows) - shown
+            self.without_vote += shown
             if len(rows):
                 self._look(rows)
 
@@ -152,11 +158,16 @@ class Summary:
             for column, cells in self.unread.items()
         ]
         told += self._examples
+        if unused := self.source.unused:
+            more = f" and {len(unused) - MOST_UNUSED:,} more" if len(unused) > MOST_UNUSED else ""
+            told.append(f"columns not used: {', '.join(map(repr, unused[:MOST_UNUSED]))}{more}")
         return [*told, self.line()]
 
     def line(self) -> str:
         """All numbers in one line."""
         parts = [f"read {self.read:,} rows: {self.counted:,} votes counted"]
+        if self.without_vote:
+            parts.append(f"{self.without_vote:,} battles without a vote (none)")
         if self.duplicates:
             parts.append(f"{self.duplicates:,} duplicates")
         parts += [f"{rows:,} left out ({rule})" for rule, rows in self.left_out.items()]
@@ -172,10 +183,12 @@ class Summary:
             "layout": self.source.layout or None,
             "read": self.read,
             "counted": self.counted,
+            "without_vote": self.without_vote,
             "duplicates": self.duplicates,
             "refused": dict(self.refused),
             "values": {field: dict(values.most_common(100)) for field, values in self.values.items()},
             "left_out": dict(self.left_out),
             "cells_not_used": dict(self.unread),
+            "columns_not_used": self.source.unused,
             "notes": self.notes,
         }

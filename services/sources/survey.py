@@ -4,14 +4,10 @@ Whether the winner's cell holds a name or a side, what its numbers mean, whether
 dates, whether ids are those of votes, whether weights are whole numbers, and what stands in columns that are not used.
 
 Ids of a file of the contract's shape. The same id with the same content is one vote sent twice. The same id with
-another
-pair of models cannot be one vote: where more than one id in a hundred is like that, ids name something else (questions,
-sessions, rows of files put together), and every row is a vote of its own, but for rows that repeat another in
-everything.
-Where fewer are, they are slips: ids count as those of votes, the first row of each counts, as in the stream, and it
-is said.
-The same id with the same pair and another outcome or time is a vote changed or sent again: the first counts, and it
-is said.
+another pair of models cannot be one vote: where more than one id in a hundred is like that, or one in ten has several
+outcomes, ids name something else (questions, sessions, items with several voters), and every row is a vote of its own,
+but for rows that repeat another in everything. Where fewer are, they are slips and changed votes: the first row of an
+id counts, as in the stream, and it is said. The same id with the same pair and outcome at another time was sent again.
 """
 
 from __future__ import annotations
@@ -20,7 +16,6 @@ from array import array
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from operator import xor
 from typing import Any, Literal
 
 from services.sources import cells as cell
@@ -32,6 +27,9 @@ from streams.contracts.names import normalised
 
 SLIPS = 0.01
 """Share of ids that may come with several pairs of models and still be ids of votes."""
+
+CHANGED, LEAST_CHANGED = 0.1, 5
+"""Share and number of ids with several outcomes from which they are no ids of votes; fewer are votes that changed."""
 
 EACH_ITEM = "each"
 
@@ -71,7 +69,7 @@ class Survey:
         self._fitted = fitted
         self._arena = arena
         self._said: Counter[Said] = Counter()
-        self._ids, self._pairs, self._contents = array("q"), array("q"), array("q")
+        self._ids, self._pairs, self._outcomes, self._contents = (array("q") for _ in range(4))
         self._dates: set[tuple[int, int]] = set()
         self._weights = {"whole": 0, "other": 0, "one": 0}
         self._watched: dict[str, Counter[str]] = {column: Counter() for column in fitted.watched}
@@ -118,12 +116,15 @@ class Survey:
             contents = list(map(hash, zip(keys, said, whens, strict=True)))
         except TypeError:  # a list or an object where an id or a time should be
             hashes, contents = list(map(hash, map(repr, keys))), list(map(hash, map(repr, whens)))
-        pairs = list(map(xor, (hash(each[0]) for each in said), (hash(each[2]) for each in said)))
+        pairs = [hash(each[0]) ^ hash(each[2]) for each in said]
+        outcomes = [hash((pair, str(each[1]))) for pair, each in zip(pairs, said, strict=True)]
         if "" in ids or None in ids:
             there = [at for at, own in enumerate(ids) if own not in ("", None)]
-            hashes, pairs, contents = ([column[at] for at in there] for column in (hashes, pairs, contents))
+            columns = (hashes, pairs, outcomes, contents)
+            hashes, pairs, outcomes, contents = ([column[at] for at in there] for column in columns)
         self._ids.extend(hashes)
         self._pairs.extend(pairs)
+        self._outcomes.extend(outcomes)
         self._contents.extend(contents)
 
     def found(self) -> Found:
@@ -155,25 +156,21 @@ class Survey:
         distinct = len(np.unique(ids))
         if not distinct:
             return
-        pairs = len({*zip(self._ids, self._pairs, strict=True)})
         contents = len({*self._contents})
-        # An id of k pairs counts k - 1 times: a bound from above on how many have several, exact when all have two.
-        several = (
-            Counter(own for own, _ in {*zip(self._ids, self._pairs, strict=True)}) if pairs > distinct else Counter()
-        )
-        conflicting = sum(number > 1 for number in several.values())
+        conflicting = _several(self._ids, self._pairs, distinct)
+        changed = _several(self._ids, self._outcomes, distinct)
         column = self._fitted.column("id")
-        if conflicting > SLIPS * distinct:
+        if conflicting > SLIPS * distinct or changed >= max(LEAST_CHANGED, CHANGED * distinct):
             found.ids = "content"
             found.notes.append(
-                f"column {column!r} does not name single votes: {conflicting:,} of {distinct:,} ids come with"
-                f" several pairs"
-                " of models; every row counts, but for those that repeat another in everything"
+                f"column {column!r} does not name single votes: {max(conflicting, changed):,} of {distinct:,} ids come"
+                " with several pairs of models or outcomes; every row counts, but for those that repeat another in"
+                " everything"
             )
             return
         found.ids = "own"
         if contents > distinct:
-            what = f", {conflicting:,} of them with other models" if conflicting else ""
+            what = f", {changed:,} ids with other models or outcomes" if changed else ""
             found.notes.append(
                 f"{contents - distinct:,} rows come again under a known id with another content{what}: the first row of"
                 " an id counts"
@@ -191,6 +188,14 @@ class Survey:
             found.notes.append(
                 f"column {column!r} is used: a row counts as often as it says, in ratings and in intervals"
             )
+
+
+def _several(ids: array[int], values: array[int], distinct: int) -> int:
+    """How many ids come with several values."""
+    different = {*zip(ids, values, strict=True)}
+    if len(different) == distinct:
+        return 0
+    return sum(number > 1 for number in Counter(own for own, _ in different).values())
 
 
 def chosen_rows(
@@ -259,10 +264,14 @@ def said_of(fitted: Fitted, cells: Mapping[str, Sequence[Any]], count: int) -> S
     if not fitted.flags:
         return said
     meanings = list(fitted.flags.values())
-    flags = [[cell.flag(each) is True for each in cell.values(place, cells)] for place in fitted.flags]
-    told = []
+    flags = [cell.values(place, cells) for place in fitted.flags]
+    told: list[Any] = []
     for one, *row in zip(said, *flags, strict=True):
-        held = [meaning for meaning, flag in zip(meanings, row, strict=True) if flag]
+        held = [meaning for meaning, flag in zip(meanings, row, strict=True) if cell.flag(flag) is True]
+        strange = [flag for flag in row if cell.flag(flag) is None and _shown(flag)]
+        if strange:
+            told.append(_shown(strange[0]))  # no word: it is refused
+            continue
         told.append(one if not held else ("is", held[0]) if len(held) == 1 else " and ".join(held))
     return told
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import msgspec
 
 from services.sources.base import Chunk, Source, SourceError
+from services.sources.cells import values, whole
 from services.sources.contract import ContractSource
 from services.sources.distinct import all_different
 from services.sources.fields import Fitted
@@ -24,6 +25,9 @@ from streams.contracts.vote import Vote
 NAMES = ("model_a", "model_b", "winner", "id", "voter", "language", "arena", "prompt_hash")
 """Fields whose cells are text or numbers that stand for names."""
 
+NUMBERED = ("", "index", "id", "rank", "row", "unnamed: 0", "n", "total", "games", "battles", "count")
+"""Columns of counts per pair that number the rows, or may hold sums by another rule."""
+
 BARE = {*Vote.__struct_fields__} - {"anony", "count", "weight", "is_valid", "dedup_tag"}
 """Fields that say nothing of whether a row is one whole vote that counts."""
 
@@ -39,6 +43,7 @@ class TableSource(Source):
             unique=plan.unique,
             timed=plan.timed,
             layout=plan.fitted.layout.name,
+            unused=plan.fitted.unused(table.columns),
         )
         self._plan = plan
         self._table = table
@@ -97,9 +102,24 @@ def _survey(table: Table, fitted: Fitted, asked: Asked) -> tuple[int, Found]:
 
 
 def _pairs(table: Table, fitted: Fitted) -> PairTable:
+    """Counts per pair; a column of numbers that is not used, nor the sum of what is, stops: it may hold votes."""
     pairs = PairTable(fitted)
-    for block in table.blocks(list(fitted.taken.values())):
-        pairs.add(fitted.cells(block.cells), list(map(block.where, block.rows)), refused=len(block.refused))
+    others = {} if fitted.layout.matrix else dict.fromkeys(fitted.unused(table.columns), True)
+    for block in table.blocks([*fitted.taken.values(), *others]):
+        cells = fitted.cells(block.cells)
+        pairs.add(cells, list(map(block.where, block.rows)), refused=len(block.refused))
+        counted = [list(map(whole, values(place, cells))) for place in fitted.counts.values()]
+        sums = [sum(each or 0 for each in row) for row in zip(*counted, strict=True)]
+        for column in [column for column, numbers in others.items() if numbers]:
+            found = list(map(whole, block.cells[column]))
+            others[column] = None not in found and column.strip().casefold() not in NUMBERED
+            if found == sums:
+                others[column] = False
+    if unclear := [column for column, numbers in others.items() if numbers]:
+        raise SourceError(
+            f"column {unclear[0]!r} holds whole numbers, and it is not known whether they are votes: name what it"
+            f" counts, --columns ties={unclear[0]} (wins_a, wins_b, ties or both_bad), or leave it out"
+        )
     return pairs
 
 

@@ -53,8 +53,8 @@ class Gains:
 
     @cached_property
     def known(self) -> bool:
-        """Whether the file says anything about votes."""
-        return bool(self.counted.any())
+        """Whether the file says anything about votes that models gained."""
+        return bool((self.counted.sum(axis=1) > 1).any())
 
     @cached_property
     def counted(self) -> Mask:

@@ -60,6 +60,16 @@ class Models:
         return np.asarray(self.listed.shape[1] - 1 - np.argmax(self.listed[:, ::-1], axis=1))
 
 
+def _without_provider(name: str, provider: str | None) -> str:
+    """A name less the provider before a slash, if that is the provider of its row.
+
+    >>> _without_provider("OpenAI/gpt-5", "openai"), _without_provider("Qwen/QwQ", "Alibaba")
+    ('gpt-5', 'Qwen/QwQ')
+    """
+    first, slash, rest = name.partition("/")
+    return rest if slash and rest and provider and plain(first) == plain(provider) else name
+
+
 def by_spelling(history: History, providers: Mapping[str, str] | None = None) -> Models:
     """Join names that differ in case and punctuation only, unless one snapshot lists both.
 
@@ -67,7 +77,8 @@ def by_spelling(history: History, providers: Mapping[str, str] | None = None) ->
     """
     groups: dict[str, list[int]] = {}
     for at in np.flatnonzero(history.listed.any(axis=1)):
-        groups.setdefault(plain(history.names[at]) or history.names[at], []).append(int(at))
+        name = _without_provider(history.names[at], history.providers[at])
+        groups.setdefault(plain(name) or name, []).append(int(at))
     members: list[list[int]] = []
     for group in groups.values():
         together = history.listed[group].sum(axis=0).max() > 1

@@ -24,7 +24,7 @@ _OF_VOTES = (
 
 def limits_of(facts: Facts, reading: Reading | None = None) -> list[str]:
     """Sentences, the general ones first; `reading` is how the file was read, where it was one of snapshots."""
-    dates, known = facts.models.dates, facts.gains.known
+    dates, known = facts.models.dates, bool(facts.gains.counted.any())
     said = []
     if facts.kind != "votes":
         said += [_PROMPTS] if facts.registry else [_PRIVATE, _PROMPTS, _WEIGHTS]

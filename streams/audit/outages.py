@@ -52,12 +52,16 @@ def set_aside(history: History) -> Cleaned:
     kept = history.only(~untrue) if not untrue.all() else history
     had = np.maximum.accumulate(np.nan_to_num(kept.votes), axis=1) > 0
     fallen = had & (kept.votes == 0)
+    # In one snapshot alone it is a faulty cell of a model that is there; for longer, how some sources write "gone".
+    alone = fallen.copy()
+    alone[:, 1:] &= ~fallen[:, :-1]
+    alone[:, :-1] &= ~fallen[:, 1:]
     if fallen.any():
         names = [kept.names[each] for each in np.flatnonzero(fallen.any(axis=1))]
         fell = many(int(fallen.sum()), "total")
         text = f"{fell} fell to zero while the rest of the board went on; read as missing rows."
         remarks.append(Remark(Oddity.ZERO_ROWS, text, count=int(fallen.sum()), models=some(names)))
-        kept = replace(kept, votes=np.where(fallen, np.nan, kept.votes), listed=kept.listed & ~fallen)
+        kept = replace(kept, votes=np.where(fallen, np.nan, kept.votes), listed=kept.listed & ~(fallen & ~alone))
     return Cleaned(kept, remarks, outage)
 
 
@@ -68,8 +72,9 @@ def _zeros(history: History) -> Mask:
         return np.zeros(len(total), dtype=bool)
     had = np.maximum.accumulate(np.nan_to_num(history.votes), axis=1) > 0
     known = (had & history.listed).sum(axis=0)
-    nothing = (had & history.listed & ~(history.votes > 0)).sum(axis=0)
-    return np.asarray((total == 0) & ~_start_of_counting(history, total) | (nothing > MOST * known))
+    nothing = (had & history.listed & (history.votes == 0)).sum(axis=0)  # unknown is not zero
+    told = (history.listed & ~np.isnan(history.votes)).any(axis=0)
+    return np.asarray(told & (total == 0) & ~_start_of_counting(history, total) | (nothing > MOST * known))
 
 
 def _start_of_counting(history: History, total: np.ndarray) -> Mask:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from streams.audit.absences import Absence, Absences
 from streams.audit.dates import DAY, days
 from streams.audit.gains import Gains
-from streams.audit.history import Matrix
+from streams.audit.history import Mask, Matrix
 from streams.audit.identity import Models
 from streams.audit.options import Options
 from streams.audit.pauses import Pause, Watched
@@ -90,6 +90,8 @@ def states_of(models: Models, gains: Gains, watched: Watched, absences: Absences
             stop[pause.model] = pause
     # What rounding may hide of the votes a day.
     hidden = options.precision / max(days(models.dates[start], models.dates[live]), 1e-9) if options.precision else 0.0
+    # A model without a total at both ends of any span of the period: what it gained is unknown.
+    told: Mask = np.asarray((gains.begin[:, start + 1 : live + 1] >= 0).any(axis=1))
     state = []
     for model, left in enumerate(absences.departure):
         if left is not None:
@@ -99,7 +101,7 @@ def states_of(models: Models, gains: Gains, watched: Watched, absences: Absences
                 stop[model] = None
         elif not models.listed[model, -1]:
             state.append(BEYOND)
-        elif not gains.known:
+        elif not gains.known or not (told[model] or stop[model] is not None or live == start):
             state.append(LISTED)
         elif stop[model] is not None or rate[model] + hidden <= cutoff:
             state.append(INACTIVE)

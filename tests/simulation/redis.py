@@ -266,16 +266,13 @@ class SimulatedRedis:
         finally:
             timer.cancel()
 
-    def register_script(self, text: str) -> Callable[..., Any]:
+    def register_script(self, text: str) -> Script:
         """Make a script callable."""
 
-        async def run(keys: Sequence[Any] = (), args: Sequence[Any] = (), client: Pipeline | None = None) -> Any:
-            def perform() -> Any:
-                return self._server.script(text, keys, args, self._process)
+        return Script(text, lambda keys, args: self._ask(lambda: self._script(text, keys, args)))
 
-            return await self._ask(perform) if client is None else client.add(perform)
-
-        return run
+    def _script(self, text: str, keys: Sequence[Any], args: Sequence[Any]) -> Any:
+        return self._server.script(text, keys, args, self._process)
 
     async def execute_command(self, name: str, *arguments: Any) -> Any:
         """Run one command."""
@@ -310,7 +307,20 @@ class SimulatedRedis:
 
     def pipeline(self, transaction: bool = True) -> Pipeline:
         """Gather commands for one step."""
-        return Pipeline(self._ask, lambda name, arguments: self._server.do(name, arguments, self._process))
+        return Pipeline(
+            self._ask, lambda name, arguments: self._server.do(name, arguments, self._process), self._script
+        )
+
+
+class Script:
+    """A registered script; its digest here is its text."""
+
+    def __init__(self, text: str, run: Callable[[Sequence[Any], Sequence[Any]], Any]) -> None:
+        self.script = self.sha = text
+        self._run = run
+
+    async def __call__(self, keys: Sequence[Any] = (), args: Sequence[Any] = ()) -> Any:
+        return await self._run(keys, args)
 
 
 class Pipeline:
@@ -322,10 +332,17 @@ class Pipeline:
         Awaits what the server answers to what it is to perform.
     do
         Performs one command there, by its name and arguments.
+    script
+        Runs a script there, by its text, keys and arguments.
     """
 
-    def __init__(self, ask: Callable[[Callable[[], Any]], Any], do: Callable[[str, Sequence[Any]], Any]) -> None:
-        self._ask, self._perform = ask, do
+    def __init__(
+        self,
+        ask: Callable[[Callable[[], Any]], Any],
+        do: Callable[[str, Sequence[Any]], Any],
+        script: Callable[[str, Sequence[Any], Sequence[Any]], Any],
+    ) -> None:
+        self._ask, self._perform, self._script = ask, do, script
         self._commands: list[Callable[[], Any]] = []
 
     async def __aenter__(self) -> Pipeline:
@@ -334,12 +351,11 @@ class Pipeline:
     async def __aexit__(self, *_: object) -> None:
         self._commands.clear()
 
-    def add(self, perform: Callable[[], Any]) -> None:
-        """Gather one more."""
-        self._commands.append(perform)
-
     def _do(self, name: str, *arguments: Any) -> None:
-        self.add(lambda: self._perform(name, arguments))
+        self._commands.append(lambda: self._perform(name, arguments))
+
+    def evalsha(self, sha: str, keys: int, *rest: Any) -> None:
+        self._commands.append(lambda: self._script(sha, rest[:keys], rest[keys:]))
 
     def delete(self, *keys: Any) -> None:
         self._do("DEL", *keys)
@@ -359,7 +375,7 @@ class Pipeline:
     def sadd(self, key: Any, *members: Any) -> None:
         self._do("SADD", key, *members)
 
-    async def execute(self) -> list[Any]:
+    async def execute(self, raise_on_error: bool = True) -> list[Any]:
         commands = list(self._commands)
         answer: list[Any] = await self._ask(lambda: [perform() for perform in commands])
         return answer

@@ -28,7 +28,7 @@ from services.local.process import ChildProcess
 from services.sources import open_source
 from streams.contracts.settings import Settings
 from streams.contracts.topics import LEDGER, MODELS, RATINGS_GROUP, VOTES
-from streams.contracts.view import Board
+from streams.contracts.view import Board, RatedModel
 from streams.ends import ask_ends, partitions_of_topic
 from streams.ledger.codec import decode
 from streams.ratings import elo
@@ -383,11 +383,17 @@ def assert_same_boards(published: Mapping[str, bytes], expected: ArenaState, *, 
             found = lines[line.model]
             for exact in ("rank", "votes", "battles", "provisional", "reason"):
                 assert getattr(found, exact) == getattr(line, exact), (name, line.model, exact)
-            near([found.rating, found.lower, found.upper], [line.rating, line.lower, line.upper])
+            near(_ends(found), _ends(line))
             assert (found.davidson is None) == (line.davidson is None)
             near(found.davidson or 0.0, line.davidson or 0.0)
             if elo_too:
                 assert found.elo == line.elo, (name, line.model, "elo")
+
+
+def _ends(line: RatedModel) -> list[float]:
+    """A rating and its interval, infinite where it is open."""
+    lower, upper = -np.inf if line.lower is None else line.lower, np.inf if line.upper is None else line.upper
+    return [line.rating, lower, upper]
 
 
 def comparable(text: bytes) -> bytes:

@@ -86,7 +86,8 @@ def test_equal_retirement_raises_nothing():
 
 def test_one_snapshot_says_that_it_cannot_say():
     report = audit(draw(8, days=(0,)))
-    assert report.counts.models == report.counts.active == 20
+    assert (report.counts.models, report.counts.listed) == (20, 20)
+    assert (report.counts.active, report.counts.inactive, report.counts.stopped) == (None, None, None)
     assert report.shares == {"provider": {}, "license": {}}
     assert not report.alerts
     assert any("one snapshot" in each for each in report.cannot_say)

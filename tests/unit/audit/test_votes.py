@@ -110,7 +110,7 @@ def test_counted_votes_are_totals_that_begin_at_zero():
     rows = count_votes(["a", "b", "c"], first, second, np.array([0.0, 10.0, 70.0, 119.0]), {})
     totals = {name: [row.votes for row in rows if row.model == name] for name in "abc"}
     assert totals == {"a": [0, 2, 3], "b": [0, 2, 3], "c": [0, 2]}
-    assert sorted({row.date for row in rows}) == [0.0, 60.0, 120.0]
+    assert sorted({row.date for row in rows}) == [0.0, 60.0, 119.0]
 
 
 def test_votes_of_one_moment_are_one_snapshot():

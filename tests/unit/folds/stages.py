@@ -24,7 +24,7 @@ from streams.log import Rebalanced
 from streams.ratings import elo
 from streams.ratings.stage import RatingsStage
 from streams.unreadable import UnreadableBatch
-from tests.simulation.redis import Pipeline, Server
+from tests.simulation.redis import Pipeline, Script, Server
 from tests.unit.folds.making import block, notice, vote
 
 SETTINGS = Settings(topic_prefix="", refresh_seconds=0.0, refresh_share=1.0, snapshot_seconds=1.0)
@@ -38,17 +38,15 @@ class DirectRedis:
     def __init__(self, server: Server) -> None:
         self.server = server
 
-    def register_script(self, text: str) -> Callable[..., Any]:
-        async def run(keys: Sequence[Any], args: Sequence[Any] = (), client: Pipeline | None = None) -> Any:
-            def perform() -> Any:
-                return self.server.script(text, keys, args, self.server.loop.world)
-
-            return await self._ask(perform) if client is None else client.add(perform)
-
-        return run
+    def register_script(self, text: str) -> Script:
+        return Script(text, lambda keys, args: self._ask(lambda: self._script(text, keys, args)))
 
     def pipeline(self, transaction: bool = True) -> Pipeline:
-        return Pipeline(self._ask, lambda name, arguments: self.server.do(name, arguments, self.server.loop.world))
+        world = self.server.loop.world
+        return Pipeline(self._ask, lambda name, arguments: self.server.do(name, arguments, world), self._script)
+
+    def _script(self, text: str, keys: Sequence[Any], args: Sequence[Any]) -> Any:
+        return self.server.script(text, keys, args, self.server.loop.world)
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         async def run(*arguments: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from services.audit.table import open_table
@@ -97,6 +97,9 @@ odd = st.text(st.sampled_from('ab,"\n;\t é'), max_size=5)
 def test_what_another_reader_reads_of_a_well_written_file_is_read(rows: list[list[str]], separator: str) -> None:
     text = io.StringIO(newline="")
     csv.writer(text, delimiter=separator, quoting=csv.QUOTE_ALL).writerows([["x1", "x2", "x3"], *rows])
+    # Cells of tabs and line ends may make lines that are rows by themselves: nobody can tell which was meant.
+    lines = text.getvalue().splitlines()
+    assume(separator == "," or len(lines) == len(rows) + 1 or any(line.count("\t") != 2 for line in lines))
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / ("v.tsv" if separator == "\t" else "v.csv")
         path.write_bytes(text.getvalue().encode())
