@@ -138,7 +138,7 @@ class Write:
         """PUT and DELETE /v1/arenas/{arena}/models/{model}."""
         key = self._gate.enter(request)
         arena, model = request.path_params["arena"], request.path_params["model"]
-        if request.method != "DELETE" or request.query_params.get(AS_WRITTEN) != "true":
+        if request.method != "DELETE" or not _as_written(request):
             model = normalised(model)
         with Held(self._holding, key.name) as held:
             try:
@@ -177,3 +177,11 @@ class Write:
         status = 422 if votes.rejected and not accepted else 202
         answer = VotesAnswer(accepted, votes.rejected, duplicates, votes.renamed)
         return Unread(answer, status, self._holding, key.name)
+
+
+def _as_written(request: Request) -> bool:
+    """Whether the path has the name as its record was written; raises `Refused`."""
+    given = request.query_params.getlist(AS_WRITTEN)
+    if given not in ([], ["true"], ["false"]):
+        raise Refused(Refusal.INVALID_QUERY, f"{AS_WRITTEN} is true or false, and given once")
+    return given == ["true"]

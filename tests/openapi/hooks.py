@@ -6,6 +6,7 @@ schema allows is changed here to keep such a rule; data that is meant to be bad 
 
 import json
 import time
+import unicodedata
 from typing import Any
 from urllib.parse import unquote
 
@@ -28,11 +29,17 @@ def _vote(vote: dict[str, Any]) -> None:
 
     To JSON Schema 3.0 is an integer; to the decoder, at both doors alike, it is not.
     """
-    if vote["model_a"] == vote["model_b"]:
+    if _letters(vote["model_a"]) == _letters(vote["model_b"]):
         vote["model_b"] = "other" if vote["model_a"] != "other" else "another"
     if vote.get("style"):
         vote["style"] |= {name: int(vote["style"][name]) for name in _COUNTS}
     vote["tstamp"] = min(vote["tstamp"], time.time())
+
+
+def _letters(name: object) -> str:
+    """A name without what its normal form may be without; this environment has nothing of the project's."""
+    text = unicodedata.normalize("NFC", str(name))
+    return "".join(each for each in text if not each.isspace() and unicodedata.category(each) != "Cf")
 
 
 def _channel(body: dict[str, Any]) -> None:
