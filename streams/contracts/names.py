@@ -30,8 +30,8 @@ _FORMATS = (
 UNPRINTABLE = f"{_CONTROLS}{_FORMATS}\x09-\x0d\x1c-\x1f\x85\u2028\u2029\u200b\u200c\u2060\ufeff"
 """What may stand in no name, as the inside of a class of a regular expression; Unicode 16."""
 
-TEXT_PATTERN = f"^[^{UNPRINTABLE}]*$"
-"""Text without any of them, as a pattern for JSON Schema."""
+TEXT_PATTERN = f"^[^{UNPRINTABLE}]*$(?!\\n)"
+"""Text without any of them, as a pattern for JSON Schema; to Python `$` alone stands before a last newline, too."""
 _ENDS = f"{_SPACES}{_NO_WIDTH}{_FORMATS}"
 _INSIDE = f"[^{_ENDS}{_CONTROLS}](?:[^{_CONTROLS}{_FORMATS}]*[^{_ENDS}{_CONTROLS}])?"
 NAME_PATTERN = f"^[{_ENDS}]*{_INSIDE}[{_ENDS}]*$"

@@ -257,7 +257,8 @@ async def test_a_record_from_before_the_normal_form_is_removed_as_it_was_written
 async def test_as_written_is_true_or_false_and_nothing_else(gateway: Gateway) -> None:
     for query in ("as_written=1", "as_written=true&as_written=true", "as_written="):
         response = await gateway.client.delete(f"/v1/arenas/text/models/gpt-4?{query}")
-        assert (response.status_code, response.json()["reason"]) == (400, "invalid_query")
+        assert response.status_code == 400
+        assert "as_written is true or false" in response.text
 
 
 async def test_the_answer_tells_duplicates_and_names_that_are_counted_in_another_spelling(
