@@ -26,7 +26,7 @@ from streams.fairness.stage import read_book
 from streams.fairness.state import ArenaFairness
 from streams.ledger.codec import Block, Notice, decode
 from tests.crash.stack import EventLog, Stack, disturb
-from tests.support.eventually import eventually
+from tests.support.eventually import PATIENCE, eventually
 from tests.support.pipeline import Pipeline
 from tests.support.stack import TestBroker, TestRedis
 
@@ -68,8 +68,8 @@ models = "model-12"
 at = {second}
 """
 DECLARED_WITHIN = 60.0
-SENT_WITHIN = 240.0
-WATCHED_WITHIN = 180.0
+SENT_WITHIN = 240.0 * PATIENCE
+WATCHED_WITHIN = 180.0 * PATIENCE
 MOST_AT_ONCE = 1_000
 
 

@@ -133,6 +133,7 @@ def garbage(votes: list[dict]) -> list[tuple[Reason, bytes | None, bytes | None]
         (Reason.INVALID_TSTAMP, *changed(tstamp=-1)),
         (Reason.FUTURE_TSTAMP, *changed(tstamp=time.time() + 10_000)),
         (Reason.INVALID_FIELD, *changed(p_pair=2)),
+        (Reason.NOT_ANONYMOUS, *changed(anony=False)),
     ]
 
 

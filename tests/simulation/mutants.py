@@ -228,13 +228,6 @@ def _published_at_once() -> list[Change]:
     return [(FoldStage, "_take_over", at_once)]
 
 
-def _published_where_they_stood() -> list[Change]:
-    async def publish_all(self: Any, now: float, *, last: bool) -> None:
-        await self._with_each(lambda arena: self._publish_due(arena, now, last=last))
-
-    return [(FoldStage, "_publish_all", publish_all)]
-
-
 def _saved_before_told() -> list[Change]:
     async def tell_nobody(self: Any, arena: Any) -> None:
         await asyncio.sleep(0)
@@ -243,8 +236,8 @@ def _saved_before_told() -> list[Change]:
 
 
 def _loss_unnoticed() -> list[Change]:
-    async def all_is_well(self: Any, arena: str, epoch: int, boards: Any = ()) -> Outcome:
-        return Outcome.DONE
+    async def all_is_well(self: Any, owned: Any) -> list[Outcome]:
+        return [Outcome.DONE for _ in owned]
 
     return [(Store, "check", all_is_well)]
 
@@ -271,7 +264,6 @@ def _settled_before_answered() -> list[Change]:
 
 CRASHES = ("kill", "freeze", "cut", "stop", "broker down")
 AWAY = ("broker down",)
-OVERWRITTEN = ("redis key overwritten", "kill", "join")
 MUTANTS = (
     Mutant("commit before acknowledgement", "commits:", 20, _commit_before_acknowledgement),
     Mutant("no watermark in the fold", "board ", 20, _no_watermark, CRASHES),
@@ -281,9 +273,6 @@ MUTANTS = (
     Mutant("dedup by id alone", "not in the ledger", 30, _dedup_by_id_alone, ("join",)),
     Mutant("id memory not rebuilt", "exactly once", 60, _memory_not_rebuilt, CRASHES),
     Mutant("published at once after a take-over", "boards never go back", 100, _published_at_once, ("kill",)),
-    Mutant(
-        "published where arenas stood", "boards never go back", 60, _published_where_they_stood, OVERWRITTEN, first=1000
-    ),
     Mutant("foreign commit believed", "exactly once", 80, _foreign_commit_believed, ("offsets reset",)),
     Mutant("no serial in saves", "board ", 60, _no_serial, ("redis rolled back",)),
     Mutant("late writes taken", "boards never go back", 200, _late_writes_taken, ("redis stalls",)),

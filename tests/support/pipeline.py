@@ -204,8 +204,9 @@ class Pipeline:
         producer = KafkaProducer(
             bootstrap_servers=self.bootstrap, acks="all", linger_ms=5, max_request_size=4_000_000, batch_size=200_000
         )
+        name = self.settings.topic(topic)
         try:
-            futures = [producer.send(self.settings.topic(topic), key=key, value=value) for key, value in records]
+            futures = [producer.send(name, key=key, value=value) for key, value in records]
             for future in futures:
                 future.get(timeout=60)
         finally:
