@@ -23,7 +23,7 @@ from services.board.kafka import Kafka
 from services.board.ordering import Form, Rating
 from services.board.past import PastAlerts
 from services.board.reply import reply
-from services.board.views import Views, missing
+from services.board.views import Views, missing, spelled
 from services.web.refusal import Refusal, Refused
 from streams.contracts.alert import Alert, decode_alert
 from streams.contracts.judged import told
@@ -63,6 +63,7 @@ class Read:
         """GET /v1/arenas/{arena}/leaderboard."""
         only(request, "board", "rating", "format")
         arena, name = request.path_params["arena"], request.query_params.get("board", OVERALL)
+        name = spelled(name, self._views.arena(arena).boards)
         board = self._views.board(arena, name)
         rating = one_of(Rating, "rating", request.query_params.get("rating", "bt"))
         form = one_of(Form, "format", request.query_params.get("format", "json"))
@@ -74,15 +75,17 @@ class Read:
         only(request)
         arena, model = request.path_params["arena"], request.path_params["model"]
         held = self._views.arena(arena)
+        overall = held.boards[OVERALL].lines if OVERALL in held.boards else {}
+        fairness = held.fairness.lines if held.fairness else {}
+        model = spelled(model, {*overall, *fairness})
         boards = {}
         for name, board in sorted(held.boards.items()):
             if (own := board.lines.get(model)) is not None:
                 boards[name] = own
             await asyncio.sleep(0)  # hundreds of boards that were never looked into take a while
-        line = held.fairness.lines.get(model) if held.fairness else None
+        line = fairness.get(model)
         if not boards and line is None:
-            known = held.boards[OVERALL].lines if OVERALL in held.boards else {}
-            raise missing("model", model, known, f" in arena {arena}")
+            raise missing("model", model, overall, f" in arena {arena}")
         alerts = self._views.alerts(arena).of(model) if held.alerts or ALERTS_VIEW in held.unreadable else None
         content = {"arena": arena, "model": model, "boards": boards, "fairness": line, "alerts": alerts}
         return self._answer(request, {**content, "judged": held.judged}, arena, OVERALL)
@@ -130,6 +133,7 @@ class Read:
         arena = request.path_params["arena"]
         board, model = request.query_params.get("board", OVERALL), request.query_params.get("model")
         held = self._views.arena(arena)
+        board = spelled(board, held.boards)
         if board != OVERALL or board in held.boards:  # evidence is there before the first board is
             self._views.board(arena, board)
         top = whole("top", request.query_params.get("top", "10"), 1, 100)
