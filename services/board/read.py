@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 from starlette.requests import Request
@@ -24,6 +23,7 @@ from services.board.ordering import Form, Rating
 from services.board.past import PastAlerts
 from services.board.reply import reply
 from services.board.views import Views, missing, spelled
+from services.web.query import one_of, only, whole
 from services.web.refusal import Refusal, Refused
 from streams.contracts.alert import Alert, decode_alert
 from streams.contracts.judged import told
@@ -37,9 +37,6 @@ FEED_ALERTS = 200
 STATUSES = ("firing", "all")
 
 _encode = msgspec.json.Encoder().encode
-
-
-Word = TypeVar("Word", bound=StrEnum)
 
 
 class Read:
@@ -177,36 +174,3 @@ def _readable(arena: str, raws: list[bytes]) -> list[Alert]:
         except UNREADABLE as error:
             log.warning("an alert of arena %s is not in its feed, for it cannot be read: %s", arena, error)
     return alerts
-
-
-def only(request: Request, *known: str) -> None:
-    """Look that a request has no other parameters, and each once: one that is not heeded would seem to be.
-
-    Raises `Refused`, which names those that there are.
-    """
-    given = [name for name, _ in request.query_params.multi_items()]
-    named = f"there are: {', '.join(known)}" if known else "there are none"
-    for name in given:
-        if name not in known:
-            raise Refused(Refusal.INVALID_QUERY, f"there is no parameter {name[:40]!r} here; {named}")
-        if given.count(name) > 1:
-            raise Refused(Refusal.INVALID_QUERY, f"{name} is given {given.count(name)} times: say it once")
-
-
-def one_of(kind: type[Word], name: str, text: str) -> Word:
-    """Read a parameter that is one of a few words; raises `Refused`."""
-    try:
-        return kind(text)
-    except ValueError:
-        raise Refused(Refusal.INVALID_QUERY, f"{name}={text[:40]!r}: say {', '.join(kind)}") from None
-
-
-def whole(name: str, text: str, least: int, most: int) -> int:
-    """Read a parameter that is a whole number within bounds; raises `Refused`.
-
-    >>> whole("limit", "7", 1, 10)
-    7
-    """
-    if not (text.isascii() and text.isdigit() and len(text) < 10 and least <= int(text) <= most):
-        raise Refused(Refusal.INVALID_QUERY, f"{name}={text[:40]!r}: say a whole number from {least} to {most}")
-    return int(text)

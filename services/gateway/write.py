@@ -24,6 +24,7 @@ from services.gateway.produce import Unavailable
 from services.gateway.unread import Unread
 from services.web.answers import json_response
 from services.web.keys import Key
+from services.web.query import only
 from services.web.refusal import Refusal, Refused, retry_after
 from streams.contracts.metrics import Metrics
 from streams.contracts.names import normalised
@@ -80,6 +81,7 @@ class Write:
     async def votes(self, request: Request) -> Response:
         """POST /v1/votes."""
         key = self._gate.enter(request)
+        only(request)
         with Held(self._holding, key.name) as held:
             try:
                 body = await read_body(request, self._settings.body_limit, held.more)
@@ -137,6 +139,7 @@ class Write:
     async def model(self, request: Request) -> Response:
         """PUT and DELETE /v1/arenas/{arena}/models/{model}."""
         key = self._gate.enter(request)
+        only(request, *((AS_WRITTEN,) if request.method == "DELETE" else ()))
         arena, model = request.path_params["arena"], request.path_params["model"]
         if request.method != "DELETE" or not _as_written(request):
             model = normalised(model)
@@ -181,7 +184,7 @@ class Write:
 
 def _as_written(request: Request) -> bool:
     """Whether the path has the name as its record was written; raises `Refused`."""
-    given = request.query_params.getlist(AS_WRITTEN)
-    if given not in ([], ["true"], ["false"]):
-        raise Refused(Refusal.INVALID_QUERY, f"{AS_WRITTEN} is true or false, and given once")
-    return given == ["true"]
+    given = request.query_params.get(AS_WRITTEN, "false")
+    if given not in ("true", "false"):
+        raise Refused(Refusal.INVALID_QUERY, f"{AS_WRITTEN}={given[:40]!r}: say true or false")
+    return given == "true"

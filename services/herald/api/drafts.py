@@ -158,8 +158,16 @@ def _read(decoder: msgspec.json.Decoder[Read], body: bytes) -> Read:
     try:
         read: Read = decode_json(decoder, body)
     except InvalidRecord as error:
-        raise Refused(error.reason, error.detail) from None
+        raise Refused(error.reason, error.detail + _what_there_is(error.detail)) from None
     return read
+
+
+def _what_there_is(detail: str) -> str:
+    """What a message about an unknown field does not say: which fields there are in its place."""
+    if "unknown field" not in detail:
+        return ""
+    kind = MatchDraft if "`$.match`" in detail else ChannelDraft if "`$.channel`" in detail else Draft
+    return f"; there are: {', '.join(kind.__struct_fields__)}"
 
 
 def _match(draft: MatchDraft, key: Key) -> Match:

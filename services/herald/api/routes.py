@@ -48,10 +48,10 @@ from services.herald.rules.consent import WAITS
 from services.herald.rules.matching import may_hear
 from services.web.answers import json_response
 from services.web.keys import Key
+from services.web.query import one_of, only, whole
 from services.web.refusal import Refusal, Refused
 from streams.contracts.delivery import Delivery, Replay, State, is_replayable
 from streams.contracts.metrics import Metrics
-from streams.contracts.reasons import Reason
 from streams.contracts.settings import Settings
 from streams.contracts.subscription import Channel, Subscription
 
@@ -109,7 +109,7 @@ class Handlers:
 
     async def collection(self, request: Request) -> Response:
         """GET and POST /v1/subscriptions."""
-        key = self._gate.enter(request)
+        key = self._enter(request)
         book = self._store.book()
         mine = [each for each in book.subscriptions.values() if may_hear(key, each)]
         if request.method == "GET":
@@ -131,7 +131,7 @@ class Handlers:
 
     async def one(self, request: Request) -> Response:
         """GET, PUT, PATCH and DELETE /v1/subscriptions/{id}."""
-        key = self._gate.enter(request)
+        key = self._enter(request)
         before = self._mine(request, key)
         if request.method == "GET":
             return json_response(show_subscription(before), headers=NOT_KEPT)
@@ -161,7 +161,7 @@ class Handlers:
 
     async def confirmation(self, request: Request) -> Response:
         """POST /v1/subscriptions/{id}/confirmation: asks the recipient again, by a new link."""
-        key = self._gate.enter(request)
+        key = self._enter(request)
         channel = self._awaiting(request, key).channel
         recipient = await self._check(channel)
         async with self._writing:
@@ -179,7 +179,7 @@ class Handlers:
 
     async def secret(self, request: Request) -> Response:
         """POST /v1/subscriptions/{id}/secret."""
-        key = self._gate.enter(request)
+        key = self._enter(request)
         now, secret = time.time(), new_secret()
         async with self._writing:
             book, name = self._store.book(), self._mine(request, key).id
@@ -188,7 +188,7 @@ class Handlers:
 
     async def test(self, request: Request) -> Response:
         """POST /v1/subscriptions/{id}/test: one attempt, now; what comes of it is the answer and nothing else."""
-        key = self._gate.enter(request)
+        key = self._enter(request)
         subscription = self._mine(request, key)
         if (blocked := self._store.book().blocked.get(subscription.id)) is not None:
             raise Refused(Refusal.FORBIDDEN, f"disabled by the operator: {blocked.reason}")
@@ -201,16 +201,16 @@ class Handlers:
 
     async def deliveries(self, request: Request) -> Response:
         """GET /v1/subscriptions/{id}/deliveries."""
-        key = self._gate.enter(request)
-        found = self._store.book().deliveries_of(self._mine(request, key).id)
+        key = self._enter(request, "state", "limit")
         state, limit = _query(request)
+        found = self._store.book().deliveries_of(self._mine(request, key).id)
         chosen = [each for each in reversed(found) if state is None or each.state is state]
         shown = [show_delivery(each) for each in chosen[:limit]]
         return json_response(Deliveries(shown, len(chosen)), headers=NOT_KEPT)
 
     async def replay(self, request: Request) -> Response:
         """POST /v1/subscriptions/{id}/deliveries/{delivery}/replay."""
-        key = self._gate.enter(request)
+        key = self._enter(request)
         subscription = self._mine(request, key)
         found = self._store.book().deliveries.get(request.path_params["delivery"])
         if found is None or found.subscription != subscription.id:
@@ -221,7 +221,7 @@ class Handlers:
 
     async def replay_all(self, request: Request) -> Response:
         """POST /v1/subscriptions/{id}/replay."""
-        key = self._gate.enter(request)
+        key = self._enter(request)
         found = self._store.book().deliveries_of(self._mine(request, key).id)
         return await self._replay([each for each in found if is_replayable(each)])
 
@@ -230,6 +230,12 @@ class Handlers:
         if deliveries:
             await self._store.replay([Replay(delivery=each.id, round=each.round + 1, at=now) for each in deliveries])
         return json_response(Replayed(len(deliveries)), 202, NOT_KEPT)
+
+    def _enter(self, request: Request, *parameters: str) -> Key:
+        """The key of a request, which has none but these parameters; raises `Refused`."""
+        key = self._gate.enter(request)
+        only(request, *parameters)
+        return key
 
     def _changed(self, name: str, changes: Changes, key: Key) -> tuple[Subscription, Subscription]:
         """A subscription as it is kept, and as it would be; raises `Refused`."""
@@ -260,9 +266,6 @@ class Handlers:
 
 
 def _query(request: Request) -> tuple[State | None, int]:
-    state, limit = request.query_params.get("state"), request.query_params.get("limit", str(SHOWN))
-    if state is not None and state not in list(State):
-        raise Refused(Reason.INVALID_FIELD, f"state is one of {', '.join(State)}")
-    if not (limit.isascii() and limit.isdigit() and 1 <= int(limit) <= MOST_SHOWN):
-        raise Refused(Reason.INVALID_FIELD, f"limit is a number from 1 to {MOST_SHOWN}")
-    return None if state is None else State(state), int(limit)
+    state = request.query_params.get("state")
+    limit = whole("limit", request.query_params.get("limit", str(SHOWN)), 1, MOST_SHOWN)
+    return None if state is None else one_of(State, "state", state), limit
