@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 
 import msgspec
@@ -36,6 +36,7 @@ from services.herald.api.views import (
     Replayed,
     Subscriptions,
     TestAnswer,
+    show_changed,
     show_delivery,
     show_new,
     show_sent,
@@ -46,6 +47,7 @@ from services.herald.channels.send import Channels
 from services.herald.channels.signing import new_secret
 from services.herald.rules.consent import WAITS
 from services.herald.rules.matching import may_hear
+from services.herald.rules.unknown import Shown, warnings
 from services.web.answers import json_response
 from services.web.keys import Key
 from services.web.query import one_of, only, whole
@@ -57,23 +59,29 @@ from streams.contracts.subscription import Channel, Subscription
 
 BODY_LIMIT = 65_536
 MOST_SHOWN, SHOWN = 1_000, 100
+Names = Callable[[str | None], Awaitable[Shown | None]]
+"""Tells what is shown of all arenas, or of one."""
 NOT_KEPT = {"Cache-Control": "no-store"}
 
 
-def subscription_routes(settings: Settings, metrics: Metrics) -> tuple[list[Route], AbstractAsyncContextManager[None]]:
+def subscription_routes(
+    settings: Settings, metrics: Metrics, names: Names | None = None
+) -> tuple[list[Route], AbstractAsyncContextManager[None]]:
     """Routes of subscriptions, and what must be entered for as long as they are served.
 
     Parameters
     ----------
     settings, metrics
         Of the process that serves them.
+    names
+        What its board shows, to warn of names that nobody has; None where there is no board beside.
 
     Raises
     ------
     InvalidSetting
         When the file of bearer keys or of the SMTP server's URL cannot be used.
     """
-    handlers = Handlers(settings, metrics)
+    handlers = Handlers(settings, metrics, names)
     base = "/v1/subscriptions"
     routes = [
         Route(base, handlers.collection, methods=["GET", "POST"]),
@@ -92,8 +100,8 @@ def subscription_routes(settings: Settings, metrics: Metrics) -> tuple[list[Rout
 class Handlers:
     """The handlers and what they share."""
 
-    def __init__(self, settings: Settings, metrics: Metrics) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, metrics: Metrics, names: Names | None) -> None:
+        self._settings, self._names = settings, names
         self._gate = SubscriberGate(settings)
         self._store = Store(settings)
         self._channels = Channels(settings)
@@ -127,7 +135,11 @@ class Handlers:
                 made, link = await self._asking.ask(made, recipient, time.time())
             await self._store.write(made)
         sent = await self._asking.send(made, link) if link is not None else None
-        return json_response(show_new(made, sent), 201, {**NOT_KEPT, "Location": f"/v1/subscriptions/{made.id}"})
+        return json_response(
+            show_new(made, await self._warnings(made), sent),
+            201,
+            {**NOT_KEPT, "Location": f"/v1/subscriptions/{made.id}"},
+        )
 
     async def one(self, request: Request) -> Response:
         """GET, PUT, PATCH and DELETE /v1/subscriptions/{id}."""
@@ -157,7 +169,9 @@ class Handlers:
             await self._store.write(after)
         sent = await self._asking.send(after, link) if link is not None else None
         new = sent is not None or set(after.channel.secrets) - set(stored.channel.secrets)
-        return json_response(show_new(after, sent) if new else show_subscription(after), headers=NOT_KEPT)
+        told = await self._warnings(after)
+        answer = show_new(after, told, sent) if new else show_changed(after, told)
+        return json_response(answer, headers=NOT_KEPT)
 
     async def confirmation(self, request: Request) -> Response:
         """POST /v1/subscriptions/{id}/confirmation: asks the recipient again, by a new link."""
@@ -236,6 +250,10 @@ class Handlers:
         key = self._gate.enter(request)
         only(request, *parameters)
         return key
+
+    async def _warnings(self, subscription: Subscription) -> list[str]:
+        match = subscription.match
+        return [] if self._names is None else warnings(match, await self._names(match.arena))
 
     def _changed(self, name: str, changes: Changes, key: Key) -> tuple[Subscription, Subscription]:
         """A subscription as it is kept, and as it would be; raises `Refused`."""
