@@ -136,7 +136,8 @@ class HeldBoard:
         if found is None:
             board = _whole.decode(self.document.body)
             rows = rows_of(board, rating.value)
-            name = _UNSAFE.sub("_", f"{board.arena}-{board.board}-{day_of(board.as_of or 0.0) or 'undated'}.csv")
+            day = None if board.as_of is None else day_of(board.as_of)
+            name = _UNSAFE.sub("_", f"{board.arena}-{board.board}-{day or 'undated'}.csv")
             found = self._csv[rating] = Document(
                 csv_of(rows).encode(), b"text/csv; charset=utf-8; header=present", name
             )
