@@ -61,6 +61,8 @@ BODY_LIMIT = 65_536
 MOST_SHOWN, SHOWN = 1_000, 100
 Names = Callable[[str | None], Awaitable[Shown | None]]
 """Tells what is shown of all arenas, or of one."""
+READS = ("GET", "HEAD")
+"""Whoever answers GET is asked for HEAD, too, and then must not change anything."""
 NOT_KEPT = {"Cache-Control": "no-store"}
 
 
@@ -120,7 +122,7 @@ class Handlers:
         key = self._enter(request)
         book = self._store.book()
         mine = [each for each in book.subscriptions.values() if may_hear(key, each)]
-        if request.method == "GET":
+        if request.method in READS:
             shown = [show_subscription(book.subscription(each.id) or each) for each in mine]
             shown.sort(key=lambda each: (each.created_at, each.id))
             return json_response(Subscriptions(shown), headers=NOT_KEPT)
@@ -145,7 +147,7 @@ class Handlers:
         """GET, PUT, PATCH and DELETE /v1/subscriptions/{id}."""
         key = self._enter(request)
         before = self._mine(request, key)
-        if request.method == "GET":
+        if request.method in READS:
             return json_response(show_subscription(before), headers=NOT_KEPT)
         if request.method == "DELETE":
             async with self._writing:  # or a change under way would bring it back

@@ -6,15 +6,17 @@ from pathlib import Path
 import httpx
 import pytest
 from starlette.applications import Starlette
+from starlette.routing import Route
 
 from services.herald.api.drafts import read_changes, read_draft
 from services.herald.api.openapi import subscription_document
-from services.herald.api.routes import subscription_routes
+from services.herald.api.routes import Handlers, subscription_routes
 from services.web.answers import error_response
 from services.web.keys import new_key
 from services.web.refusal import Refused
 from streams.contracts.metrics import Metrics
 from streams.contracts.settings import Settings
+from tests.support.herald import make_subscription
 
 BASE = "/v1/subscriptions"
 CALLS = [
@@ -106,3 +108,20 @@ def test_a_field_that_is_not_there_is_refused_and_those_that_are_there_are_named
             read(body.encode())
         assert refused.value.status == 422
         assert refused.value.detail == f"Object contains unknown field {said}"
+
+
+async def test_head_is_get_and_makes_and_changes_nothing(tmp_path: Path) -> None:
+    secret, line = new_key("test", "*")
+    (tmp_path / "keys").write_text(f"{line}\n")
+    handlers = Handlers(Settings(subscriber_keys_file=tmp_path / "keys"), Metrics(), None)
+    handlers._store._complete = True  # as if Kafka had been read, and held one subscription
+    handlers._store.book().take_subscription("s", make_subscription("s", "https://hooks.example.com/"))
+    methods = ["GET", "POST", "PATCH"]
+    routes = [Route(BASE, handlers.collection, methods=methods), Route(BASE + "/{id}", handlers.one, methods=methods)]
+    app = Starlette(routes=routes, exception_handlers={Refused: lambda _, error: error_response(error)})
+    headers = {"Authorization": f"Bearer {secret}"}
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://board", headers=headers) as asked:
+        for path in (BASE, f"{BASE}/s"):
+            answer = await asked.request("HEAD", path, json={"name": "other"})
+            assert answer.status_code == 200
+            assert answer.headers["content-length"] == (await asked.get(path)).headers["content-length"]
