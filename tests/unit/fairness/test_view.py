@@ -47,10 +47,11 @@ def test_what_is_inactive_is_unknown_until_a_window_could_show_it(brisk):
     ledger.battles(1_000)
     ledger.sample("model-3", 0.0)
     ledger.battles(1_500)
-    assert fairness_view(ledger.state).counts.inactive is None
+    view = fairness_view(ledger.state)
+    assert (view.counts.inactive, {line.inactive for line in view.models}) == (None, {None})
     ledger.battles(4_000)
     view = fairness_view(ledger.state)
-    assert (view.counts.inactive, line(view, "model-3").state) == (1, "inactive")
+    assert (view.counts.inactive, line(view, "model-3").state, line(view, "model-3").inactive) == (1, "inactive", True)
     declared = equal_arena(12, settings=brisk)
     declared.declare("model-001", status="retired")
     declared.battles(1_500)
