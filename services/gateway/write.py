@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from services.gateway.answers import ModelAnswer, VotesAnswer
 from services.gateway.body import Votes, is_ndjson, read_votes, split_body
-from services.gateway.declared import key_of, read_model
+from services.gateway.declared import key_of, read_model, unread_fields
 from services.gateway.gate import Gate
 from services.gateway.holding import REQUEST_BYTES, SHARE, Held, Holding
 from services.gateway.incoming import read_body
@@ -143,6 +143,7 @@ class Write:
         arena, model = request.path_params["arena"], request.path_params["model"]
         if request.method != "DELETE" or not _as_written(request):
             model = normalised(model)
+        unread: list[str] = []
         with Held(self._holding, key.name) as held:
             try:
                 self._gate.arena(key, arena)
@@ -152,14 +153,15 @@ class Write:
                     record = (key_of(arena, model), None)
                 else:
                     body = await read_body(request, min(self._settings.body_limit, MAX_RECORD_BYTES), held.more)
-                    record = read_model(body, arena, model, time.time())
+                    record = declared = read_model(body, arena, model, time.time())
+                    unread = unread_fields(declared[1])
                 self._gate.model(key, arena, model)
             except Refused as refused:
                 self._gate.note_refused(key, refused, 1)
                 raise
             self._gate.note(key, 1)
             await self._send(MODELS.name, [record])
-        return json_response(ModelAnswer(arena, model), 202)
+        return json_response(ModelAnswer(arena, model, unread), 202)
 
     async def _send(self, topic: str, records: Sequence[Record]) -> None:
         if not records:

@@ -240,6 +240,13 @@ async def test_a_model_is_declared_and_removed(gateway: Gateway) -> None:
     assert removal == (topic, key, None)
 
 
+async def test_fields_of_a_declaration_that_nothing_heeds_are_named(gateway: Gateway) -> None:
+    body = DECLARATION.rstrip()[:-1] + b',"anounced_at":5,"note":"kept","arena":"text","announced_at":null}'
+    response = await gateway.client.put(MODEL, content=body)
+    assert (response.status_code, response.json()["unread"]) == (202, ["anounced_at", "note"])
+    assert b'"note":"kept"' in gateway.log.written[0][2]
+
+
 async def test_a_name_is_declared_and_removed_in_its_normal_form(gateway: Gateway) -> None:
     spelt = "/v1/arenas/text/models/gpt%20%20x%E2%80%8B%20"
     for act in (partial(gateway.client.put, content=DECLARATION), gateway.client.delete):
