@@ -24,7 +24,7 @@ def number(picture: Picture, box: Box, panel: Panel, curves: Sequence[Curve], sp
     defaults = panel["fieldConfig"]["defaults"]
     value = curves[0].last if curves else math.nan
     colour = threshold_colour(defaults["thresholds"]["steps"], value)
-    words = written(value, defaults.get("unit", "short"), defaults.get("decimals"))
+    words = written(value, defaults.get("unit", "short"), defaults.get("decimals")) if curves else defaults["noValue"]
     picture.text(box.x + box.width / 2, box.y + 54, words, color=colour, fontsize=20, ha="center", fontweight="bold")
     if curves and len(curves[0].values) > 1:
         axes = picture.axes(Box(box.x + 1, box.y + box.height - 34, box.width - 2, 33))

@@ -13,6 +13,7 @@ _SUSPECTS = 8
 _PAGE = Query(f"max(isonomy_arena_page_level_log10{{{_ARENA}}})", "page")
 _WARNING = Query(f"max(isonomy_arena_warning_level_log10{{{_ARENA}}})", "warning")
 _LEVELS = {"page": RED, "warning": AMBER}
+_UNJUDGED = "not judged"
 _COLOURS = ((None, GREY), (3, AMBER), (6, RED))
 
 
@@ -31,11 +32,14 @@ def _chosen(metric: str) -> str:
 
 def _count(title: str, question: str, state: str, colour: str) -> Panel:
     query = Query(f'max(isonomy_arena_models{{{_ARENA},state="{state}"}})')
-    return number(title, question, query, steps=((None, GREEN), (1, colour)))
+    return number(title, question, query, steps=((None, GREEN), (1, colour)), missing=_UNJUDGED)
 
 
-def _firing(severity: str) -> Query:
-    return Query(f'sum(max by (kind) (isonomy_arena_alerts_firing{{{_ARENA},severity="{severity}"}}))')
+def _firing(title: str, question: str, severity: str, colour: str) -> Panel:
+    """Alerts that fire. None of them is no good news: that some kinds are judged at all says nothing of the others."""
+    firing = f'sum(max by (kind) (isonomy_arena_alerts_firing{{{_ARENA},severity="{severity}"}}))'
+    query = Query(f"{firing} > 0 or {firing} and max(isonomy_arena_declares{{{_ARENA}}}) == 1")
+    return number(title, question, query, steps=((None, GREY), (1, colour)), missing=_UNJUDGED)
 
 
 def fairness() -> dashboard.Dashboard:
@@ -51,15 +55,8 @@ def fairness() -> dashboard.Dashboard:
         model_variable(_evidence()),
     )
     numbers: tuple[Panel, ...] = (
-        number(
-            "Critical alerts",
-            "How many alerts page?",
-            _firing("critical"),
-            steps=((None, GREEN), (1, RED)),
-        ),
-        number(
-            "Warnings", "How many are to be looked at today?", _firing("warning"), steps=((None, GREEN), (1, AMBER))
-        ),
+        _firing("Critical alerts", "How many alerts page, of the kinds that are judged?", "critical", RED),
+        _firing("Warnings", "How many are to be looked at today, of the kinds that are judged?", "warning", AMBER),
         _count("Removed in silence", "Declared active, and gone: how many models?", "removed", RED),
         _count("Inactive", "How many models are not drawn, whatever the reason?", "inactive", AMBER),
         _count(
@@ -74,6 +71,7 @@ def fairness() -> dashboard.Dashboard:
             Query(f"max(isonomy_arena_policy_evidence_peak_log10{{{_ARENA}}})"),
             steps=_COLOURS,
             decimals=1,
+            missing=_UNJUDGED,
         ),
         number(
             "Gini of the providers",
@@ -145,12 +143,13 @@ def fairness() -> dashboard.Dashboard:
     made.with_panel(
         states(
             "Alerts by kind",
-            "Which kinds of alerts fired when?",
+            "Which kinds of alerts fired when, which were quiet, and of which says silence nothing, being not judged?",
             Query(
-                f"clamp_max(sum by (kind) (max by (kind, severity) (isonomy_arena_alerts_firing{{{_ARENA}}})), 1)",
+                f"clamp_max(sum by (kind) (max by (kind, severity) (isonomy_arena_alerts_firing{{{_ARENA}}})), 1)"
+                f" or max by (kind) (isonomy_arena_judged{{{_ARENA}}} == 0) - 1",
                 "{{kind}}",
             ),
-            mappings={"0": ("quiet", GREY), "1": ("fires", RED)},
+            mappings={"-1": (_UNJUDGED, BLUE), "0": ("quiet", GREY), "1": ("fires", RED)},
             span=10,
             height=11,
         )

@@ -115,8 +115,9 @@ def number(
     height: int = 4,
     decimals: float | None = None,
     spark: bool = True,
+    missing: str = "no data",
 ) -> stat.Panel:
-    """One number, its colour and its recent course."""
+    """One number, its colour and its recent course; `missing` stands where there is none."""
     panel = (
         stat.Panel()
         .title(title)
@@ -125,6 +126,7 @@ def number(
         .unit(unit)
         .span(span)
         .height(height)
+        .no_value(missing)
         .thresholds(make_thresholds(steps))
         .color_scheme(dashboard.FieldColor().mode(model.FieldColorModeId.THRESHOLDS))
         .color_mode(common_model.BigValueColorMode.VALUE)
@@ -209,7 +211,12 @@ def _with(panel: P, queries: Sequence[Query], *, instant: bool = False) -> P:
 
 
 def make_thresholds(steps: Steps) -> dashboard.ThresholdsConfig:
-    """Make the values from which colours hold."""
+    """Make the values from which colours hold.
+
+    Grafana gives what has no value the first colour: green would say that all is well, so it begins at 0.
+    """
+    if steps and steps[0] == (None, GREEN):
+        steps = ((None, GREY), (0, GREEN), *steps[1:])
     found = [model.Threshold(value=value, color=colour) for value, colour in steps]
     return dashboard.ThresholdsConfig().mode(model.ThresholdsMode.ABSOLUTE).steps(found)
 

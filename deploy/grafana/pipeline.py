@@ -10,7 +10,8 @@ from deploy.grafana.kit import AMBER, BLUE, GREEN, RED, Query, lines, number, st
 _ARENA = 'arena=~"$arena"'
 _OURS = 'job=~"isonomy-.+"'
 _RATE = "$__rate_interval"
-_ZERO = " or vector(0)"
+_WORKERS = "isonomy_stage_ready"
+"""What every worker that is scraped tells: without it, nothing is known of workers."""
 
 
 def _quantile(quantile: float, metric: str, by: str) -> str:
@@ -18,10 +19,13 @@ def _quantile(quantile: float, metric: str, by: str) -> str:
 
 
 def _grew(metric: str) -> Query:
-    """Steps within the window of the screen; a counter that has never moved has no series, and is 0."""
-    return Query(
-        f"sum(increase({metric}[$__rate_interval])){_ZERO}", metric.removeprefix("isonomy_fold_")[: -len("_total")]
-    )
+    """Steps within the window of the screen."""
+    return Query(_increase(metric), metric.removeprefix("isonomy_fold_")[: -len("_total")])
+
+
+def _increase(metric: str) -> str:
+    """Steps of a worker's counter: one that has never moved has no series, and is 0 while workers are scraped."""
+    return f"sum(increase({metric}[{_RATE}])) or 0 * count({_WORKERS})"
 
 
 def pipeline() -> dashboard.Dashboard:
@@ -78,13 +82,13 @@ def pipeline() -> dashboard.Dashboard:
         number(
             "Stages not ready",
             "How many stages of how many workers wait for partitions, or for Redis?",
-            Query("count(isonomy_stage_ready == 0)" + _ZERO),
+            Query(f"count({_WORKERS} == 0) or 0 * count({_WORKERS})"),
             steps=((None, GREEN), (1, RED)),
         ),
         number(
             "Processes down",
             "How many of our processes do not answer?",
-            Query(f"count(up{{{_OURS}}} == 0){_ZERO}"),
+            Query(f"count(up{{{_OURS}}} == 0) or 0 * count(up{{{_OURS}}})"),
             steps=((None, GREEN), (1, RED)),
         ),
     ):
@@ -241,8 +245,8 @@ def pipeline() -> dashboard.Dashboard:
         lines(
             "Reading the log",
             "Batches that nobody can read, and commits of intake's group that are not its own.",
-            Query(f"sum(increase(isonomy_intake_unreadable_batches_total[{_RATE}])){_ZERO}", "unreadable batches"),
-            Query(f"sum(increase(isonomy_intake_foreign_commits_total[{_RATE}])){_ZERO}", "commits not ours"),
+            Query(_increase("isonomy_intake_unreadable_batches_total"), "unreadable batches"),
+            Query(_increase("isonomy_intake_foreign_commits_total"), "commits not ours"),
             span=6,
         ),
     ):

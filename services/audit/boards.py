@@ -11,6 +11,7 @@ from services.audit.cells import word_of
 from services.audit.table import Table
 from services.sources import SourceError
 from services.sources.table import Block
+from streams.contracts.names import normalised
 
 FAVOURED = ("text", "overall", "text/overall", "full", "text/full")
 """Boards that are taken when none is named, the first one found."""
@@ -104,7 +105,7 @@ def places_of(table: Table, numbers: Collection[int]) -> dict[int, str]:
 def _choose(boards: list[str], board: str | None) -> str:
     by_name = {name.casefold(): name for name in boards}
     if board is not None:
-        wanted = board.strip().casefold()
+        wanted = normalised(board).casefold()
         parts = [name for name in boards if wanted in name.casefold().split("/")]
         if wanted in by_name:
             return by_name[wanted]

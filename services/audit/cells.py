@@ -7,6 +7,7 @@ from typing import Any
 
 from services.audit.numbers import UNKNOWN, NumberFormat, read_number
 from services.sources.spelling import text
+from streams.contracts.names import normalised
 
 _PART = r"\s*([^/±+\-−]+?)\s*"
 _BOTH = re.compile(rf"(?:±|\+/-|\+/−){_PART}")
@@ -15,13 +16,13 @@ _DOWN_UP = re.compile(rf"[-−]{_PART}[/,; ]\s*\+{_PART}")
 
 
 def word_of(value: Any) -> str | None:
-    """A text without blanks around it; None when there is none.
+    """A name in its normal form; None when there is none. Two spellings of one would be a model that left.
 
     >>> word_of(" x "), word_of("nan"), word_of(7)
     ('x', None, '7')
     """
     word = text(value)
-    word = word.strip() if isinstance(word, str) else None
+    word = normalised(word) if isinstance(word, str) else None
     return None if not word or word.casefold() in ("nan", "null") else word
 
 

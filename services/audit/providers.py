@@ -7,6 +7,7 @@ from pathlib import Path
 
 from services.sources import SourceError
 from streams.audit.names import plain
+from streams.contracts.names import normalised
 
 SHIPPED = Path(__file__).with_name("providers.toml")
 
@@ -38,7 +39,8 @@ def read_providers(path: Path | None = None) -> dict[str, str]:
         name, also = (entry.get("name"), entry.get("also", [])) if isinstance(entry, dict) else (None, [])
         if not isinstance(name, str) or not isinstance(also, list) or not all(isinstance(each, str) for each in also):
             raise SourceError(f"{path}: provider {at} needs a name, a text, and other names, a list of texts (also)")
-        for each in (name, *also):
+        name = normalised(name)
+        for each in (name, *map(normalised, also)):
             if given.setdefault(plain(each), name) != name:
                 raise SourceError(f"{path}: {each!r} is given to two providers, {given[plain(each)]!r} and {name!r}")
             names[each] = name

@@ -41,6 +41,14 @@ class _Head(msgspec.Struct):
     judged: list[Judged] | None = None
 
 
+class _Group(msgspec.Struct):
+    name: str
+
+
+class _Grouped(msgspec.Struct):
+    providers: list[_Group]
+
+
 class _Placed(msgspec.Struct):
     position: _Position
 
@@ -65,6 +73,7 @@ UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 _named = msgspec.json.Decoder(_Named)
 _head = msgspec.json.Decoder(_Head)
+_grouped = msgspec.json.Decoder(_Grouped)
 _placed = msgspec.json.Decoder(_Placed)
 _whole = msgspec.json.Decoder(Board)
 _UNSAFE = re.compile("[^A-Za-z0-9._-]+")
@@ -127,7 +136,8 @@ class HeldBoard:
         if found is None:
             board = _whole.decode(self.document.body)
             rows = rows_of(board, rating.value)
-            name = _UNSAFE.sub("_", f"{board.arena}-{board.board}-{day_of(board.as_of or 0.0) or 'undated'}.csv")
+            day = None if board.as_of is None else day_of(board.as_of)
+            name = _UNSAFE.sub("_", f"{board.arena}-{board.board}-{day or 'undated'}.csv")
             found = self._csv[rating] = Document(
                 csv_of(rows).encode(), b"text/csv; charset=utf-8; header=present", name
             )
@@ -149,6 +159,11 @@ class HeldFairness:
     def lines(self) -> Lines:
         """JSON of each model's line."""
         return lines_by_model(self.head.models)
+
+    @cached_property
+    def providers(self) -> list[str]:
+        """Names of the providers that were ever declared."""
+        return [each.name for each in _grouped.decode(self.document.body).providers]
 
     def check(self) -> None:
         """Look whether it can be read; raises one of `UNREADABLE`."""

@@ -12,6 +12,7 @@ from services.board.document import Document
 from services.board.source import Source, SourceAway
 from services.web.refusal import Refusal, Refused, retry_after
 from streams.contracts.history import InvalidHistory, arena_history, model_history
+from streams.contracts.names import normalised
 
 HELD_SECONDS = 5.0
 """History is sampled every five minutes at most, and evidence once a review."""
@@ -76,5 +77,8 @@ class Histories:
 
 
 def _lay_out(arena: str, board: str, model: str | None, top: int, parts: dict[str, bytes | None]) -> Document | None:
-    found = arena_history(arena, parts, board, top=top) if model is None else model_history(model, parts, board)
+    if model is None:
+        return Document(msgspec.json.encode(arena_history(arena, parts, board, top=top)))
+    # As it was asked for, since old ledgers have names as they were sent; else by its normal form.
+    found = model_history(model, parts, board) or model_history(normalised(model), parts, board)
     return None if found is None else Document(msgspec.json.encode(found))

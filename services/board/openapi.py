@@ -50,7 +50,8 @@ def openapi(added: Sequence[tuple[Document, Document]] = ()) -> Document:
                 "description": "Whether the arena declares its models; where it does not, little can be judged.",
             },
             as_of={"type": ["number", "null"], "description": "Newest record time counted, epoch seconds."},
-            alerts_firing=_COUNT_OR_NULL,
+            alerts_firing=_COUNT_OR_NULL
+            | {"description": "`null` while it is unknown. 0 says nothing of the kinds of alerts that are not judged."},
             stopped=_STOPPED,
         ),
         "OrderedBoard": {

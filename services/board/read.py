@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 from starlette.requests import Request
@@ -23,7 +22,8 @@ from services.board.kafka import Kafka
 from services.board.ordering import Form, Rating
 from services.board.past import PastAlerts
 from services.board.reply import reply
-from services.board.views import Views, missing
+from services.board.views import Views, missing, spelled
+from services.web.query import one_of, only, whole
 from services.web.refusal import Refusal, Refused
 from streams.contracts.alert import Alert, decode_alert
 from streams.contracts.judged import told
@@ -37,9 +37,6 @@ FEED_ALERTS = 200
 STATUSES = ("firing", "all")
 
 _encode = msgspec.json.Encoder().encode
-
-
-Word = TypeVar("Word", bound=StrEnum)
 
 
 class Read:
@@ -63,6 +60,7 @@ class Read:
         """GET /v1/arenas/{arena}/leaderboard."""
         only(request, "board", "rating", "format")
         arena, name = request.path_params["arena"], request.query_params.get("board", OVERALL)
+        name = spelled(name, self._views.arena(arena).boards)
         board = self._views.board(arena, name)
         rating = one_of(Rating, "rating", request.query_params.get("rating", "bt"))
         form = one_of(Form, "format", request.query_params.get("format", "json"))
@@ -74,15 +72,17 @@ class Read:
         only(request)
         arena, model = request.path_params["arena"], request.path_params["model"]
         held = self._views.arena(arena)
+        overall = held.boards[OVERALL].lines if OVERALL in held.boards else {}
+        fairness = held.fairness.lines if held.fairness else {}
+        model = spelled(model, {*overall, *fairness})
         boards = {}
         for name, board in sorted(held.boards.items()):
             if (own := board.lines.get(model)) is not None:
                 boards[name] = own
             await asyncio.sleep(0)  # hundreds of boards that were never looked into take a while
-        line = held.fairness.lines.get(model) if held.fairness else None
+        line = fairness.get(model)
         if not boards and line is None:
-            known = held.boards[OVERALL].lines if OVERALL in held.boards else {}
-            raise missing("model", model, known, f" in arena {arena}")
+            raise missing("model", model, overall, f" in arena {arena}")
         alerts = self._views.alerts(arena).of(model) if held.alerts or ALERTS_VIEW in held.unreadable else None
         content = {"arena": arena, "model": model, "boards": boards, "fairness": line, "alerts": alerts}
         return self._answer(request, {**content, "judged": held.judged}, arena, OVERALL)
@@ -130,6 +130,7 @@ class Read:
         arena = request.path_params["arena"]
         board, model = request.query_params.get("board", OVERALL), request.query_params.get("model")
         held = self._views.arena(arena)
+        board = spelled(board, held.boards)
         if board != OVERALL or board in held.boards:  # evidence is there before the first board is
             self._views.board(arena, board)
         top = whole("top", request.query_params.get("top", "10"), 1, 100)
@@ -173,36 +174,3 @@ def _readable(arena: str, raws: list[bytes]) -> list[Alert]:
         except UNREADABLE as error:
             log.warning("an alert of arena %s is not in its feed, for it cannot be read: %s", arena, error)
     return alerts
-
-
-def only(request: Request, *known: str) -> None:
-    """Look that a request has no other parameters, and each once: one that is not heeded would seem to be.
-
-    Raises `Refused`, which names those that there are.
-    """
-    given = [name for name, _ in request.query_params.multi_items()]
-    named = f"there are: {', '.join(known)}" if known else "there are none"
-    for name in given:
-        if name not in known:
-            raise Refused(Refusal.INVALID_QUERY, f"there is no parameter {name[:40]!r} here; {named}")
-        if given.count(name) > 1:
-            raise Refused(Refusal.INVALID_QUERY, f"{name} is given {given.count(name)} times: say it once")
-
-
-def one_of(kind: type[Word], name: str, text: str) -> Word:
-    """Read a parameter that is one of a few words; raises `Refused`."""
-    try:
-        return kind(text)
-    except ValueError:
-        raise Refused(Refusal.INVALID_QUERY, f"{name}={text[:40]!r}: say {', '.join(kind)}") from None
-
-
-def whole(name: str, text: str, least: int, most: int) -> int:
-    """Read a parameter that is a whole number within bounds; raises `Refused`.
-
-    >>> whole("limit", "7", 1, 10)
-    7
-    """
-    if not (text.isascii() and text.isdigit() and len(text) < 10 and least <= int(text) <= most):
-        raise Refused(Refusal.INVALID_QUERY, f"{name}={text[:40]!r}: say a whole number from {least} to {most}")
-    return int(text)

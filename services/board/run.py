@@ -6,8 +6,10 @@ import gc
 import logging
 
 from services.board.app import create_board
+from services.board.names import shown_names
 from services.herald.api.openapi import subscription_document
 from services.herald.api.routes import subscription_routes
+from services.herald.rules.unknown import Shown
 from services.web.serving import serve_app
 from streams.contracts.metrics import Metrics
 from streams.contracts.settings import Settings
@@ -28,7 +30,11 @@ def serve(settings: Settings) -> None:
     # It repeats itself ten times a second while Kafka is away; the board says once that it is, and that it is back.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     metrics = Metrics()
-    subscriptions = (*subscription_routes(settings, metrics), subscription_document())
+
+    async def names(arena: str | None) -> Shown | None:
+        return await shown_names(app.state.views, arena)
+
+    subscriptions = (*subscription_routes(settings, metrics, names), subscription_document())
     app = create_board(settings, metrics, more=[subscriptions])
     # What is loaded by now stays: looking for garbage among it would hold up answers.
     gc.collect()

@@ -78,7 +78,9 @@ def _arena(families: _Families, known: Known, most: int) -> None:
     if known.fairness:
         _fairness(families, arena, known.fairness, kept)
     _info(families, known, kept)
-    left = {"models": models - len(kept), "providers": 0, "alerts": 0}
+    left: dict[str, int | None] = {"models": None, "providers": None, "alerts": None}
+    if known.board or known.fairness:
+        left["models"] = models - len(kept)
     if known.fairness:
         left["providers"] = max(0, len(known.fairness.providers) - series.MOST_GROUPS)
     if known.alerts is not None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from services.board.held import ALERTS, FAIRNESS, HeldAlerts, HeldArena, HeldBoard, HeldFairness
 from services.board.ledger import Ledger
 from services.board.published import Published
 from services.web.refusal import Refusal, Refused, retry_after
+from streams.contracts.names import normalised
 from streams.contracts.topics import FAIRNESS_GROUP, RATINGS_GROUP
 from streams.contracts.view import OVERALL
 
@@ -115,6 +116,15 @@ class Views:
         stopped = held.stopped.get(FAIRNESS_GROUP if view in (FAIRNESS, ALERTS) else RATINGS_GROUP) if held else None
         still = max(0.0, wall - stopped.since) if stopped else 0.0
         return max(self.age(now), still, *(0.0 if each is None else now - each for each in since))
+
+
+def spelled(name: str, known: Container[str]) -> str:
+    """A name as it is known: as it was asked for, since old ledgers have names as they were sent; else its normal form.
+
+    >>> spelled("cafe\u0301", {"caf\u00e9"}), spelled("cafe\u0301", {"cafe\u0301"}) == "cafe\u0301"
+    ('café', True)
+    """
+    return name if name in known else normalised(name)
 
 
 def unreadable(what: str, arena: str) -> Refused:

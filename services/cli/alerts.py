@@ -58,9 +58,9 @@ class _Found(msgspec.Struct):
 def command(arena: str | None, wait: float, form: str) -> None:
     """List the alerts that fire, latest beginning first, and what was judged; alerts are also records of the topic.
 
-    An arena of which no alert fires keeps its rules only as far as it was judged: what was not is named, with the
-    reason. With --format json: {"alerts": [...], "arenas": [{"arena", "alerts": number, "judged": [...]}]}, where null
-    means that nothing was judged yet.
+    That no alert fires says nothing of what was not judged: that is named, with the reason. With --format json:
+    {"alerts": [...], "arenas": [{"arena", "alerts": number, "judged": [...]}]}, where null means that nothing was
+    judged yet.
     """
     settings = read_settings()
     require_redis(settings)

@@ -14,6 +14,7 @@ import click
 from services.cli.admission import require_redis
 from services.cli.common import read_settings
 from services.cli.errors import UserError
+from streams.contracts.names import normalised
 from streams.contracts.settings import Settings
 
 if TYPE_CHECKING:
@@ -108,11 +109,8 @@ def _read(settings: Settings, arena: str, wanted: tuple[str, ...]) -> tuple[list
         arenas = names_of(redis.smembers(keys.arenas))
         if arena not in arenas:
             raise UserError(f"there is no arena {arena!r}; there are: {', '.join(arenas) or 'none yet'}")
-        known = sorted(names_of(redis.smembers(keys.boards(arena))), key=lambda name: (name != OVERALL, name))
-        if unknown := sorted(set(wanted) - set(known)):
-            listed = ", ".join(known) or "none yet"
-            raise UserError(f"there is no board {unknown[0]!r} in arena {arena}; there are: {listed}")
-        chosen = [name for name in known if not wanted or name in wanted]
+        known = names_of(redis.smembers(keys.boards(arena)))
+        chosen = sorted(_chosen(known, wanted, arena), key=lambda name: (name != OVERALL, name))
         read = {name: read_board(redis, settings, arena, name) for name in chosen}
         packed: bytes | None = redis.get(keys.history(arena, DAY.name))
     except RedisError as error:
@@ -126,6 +124,16 @@ def _read(settings: Settings, arena: str, wanted: tuple[str, ...]) -> tuple[list
     if not read:
         raise UserError(f"no board of arena {arena} is published yet")
     return [each for each in read.values() if each is not None], packed
+
+
+def _chosen(known: list[str], wanted: tuple[str, ...], arena: str) -> list[str]:
+    """The boards that were asked for, all if none was: as they are known, else by the normal form of their names."""
+    chosen = {each if each in known else normalised(each) for each in wanted}
+    if unknown := sorted(chosen - {*known}):
+        raise UserError(
+            f"there is no board {unknown[0]!r} in arena {arena}; there are: {', '.join(known) or 'none yet'}"
+        )
+    return [name for name in known if not wanted or name in chosen]
 
 
 def _past(found: list[Board], packed: bytes | None, since: str) -> list[Row]:
@@ -151,7 +159,7 @@ def _write(rows: list[Row], form: str, output: Path | None, *, force: bool) -> N
     from services.export.official import columns_of, csv_of
 
     if output is None:
-        sys.stdout.write(csv_of(rows).replace("\r\n", "\n"))
+        sys.stdout.write(csv_of(rows, end="\n"))
         return
     with _whole(output, force=force) as made:
         if form == "csv":

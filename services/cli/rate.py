@@ -14,6 +14,7 @@ from services.cli.common import format_option, json_text, read_settings
 from services.cli.errors import UserError
 from services.cli.reading import EXIT_CODES, Reading, exit_as, reading_of, report, require_readable, source_options
 from services.sources import NAMED, SourceError
+from streams.contracts.names import normalised
 from streams.contracts.view import OVERALL
 
 if TYPE_CHECKING:
@@ -67,6 +68,9 @@ def command(
 ) -> None:
     """Read, fold, solve, print."""
     pinned = dict(map(_read_anchor, anchors))
+    if len(pinned) < len(anchors):
+        raise UserError("--anchor names a model twice: which of its ratings stands still?")
+    board = None if board is None else normalised(board)
     reading = reading_of(options)
     try:
         states, summary, single = _read(source, reading, styled=styled)
@@ -170,11 +174,13 @@ def solve_boards(
 
 
 def _read_anchor(text: str) -> tuple[str, float]:
+    """A model and its rating; votes are counted under names in their normal form."""
+    text = normalised(text)
     model, equals, rating = text.rpartition("=")
     if not equals:
         return text, 1000.0
     try:
-        return model, float(rating)
+        return normalised(model), float(rating)
     except ValueError:
         return text, 1000.0  # a name with an equals sign in it
 

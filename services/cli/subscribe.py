@@ -126,6 +126,8 @@ def create(
     if form == "json":
         click.echo(json.dumps(made))
         return
+    for each in made.get("warnings", ()):  # an older board says nothing of it
+        click.echo(f"warning: {shown(each)}", err=True)
     click.echo(f"subscription: {made['id']}")
     if made["secret"]:
         click.echo(f"secret (shown once): {made['secret']}")

@@ -101,19 +101,19 @@ def day_of(seconds: float) -> str | None:
         return None
 
 
-def csv_of(rows: Iterable[Row]) -> str:
+def csv_of(rows: Iterable[Row], end: str = "\r\n") -> str:
     r"""Write rows as CSV (RFC 4180): every text quoted, numbers bare, nothing where there is None.
 
     A spreadsheet takes a cell that begins with = + - or @ for a formula, quoted or not, and names of models are chosen
     by strangers. Such a text gets an apostrophe before it, and so does one that begins with an apostrophe: whoever
-    takes one leading apostrophe away has the name again. JSON and Parquet have names as they are.
+    takes one leading apostrophe away has the name again. JSON and Parquet have names as they are. `end` ends a line.
 
     >>> row = Row("@cf/x", None, None, 1.5, None, None, None, 7, None, "overall", "2026-01-01")
     >>> csv_of([row]).splitlines()[1]
     '"\'@cf/x",,,1.5,,,,7,,"overall","2026-01-01"'
     """
     lines = [",".join(Row._fields), *(",".join(map(_cell, row)) for row in rows)]
-    return "\r\n".join(lines) + "\r\n"
+    return end.join(lines) + end
 
 
 _FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠", "'")

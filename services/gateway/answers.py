@@ -40,8 +40,15 @@ class VotesAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     ] = {}
 
 
-class ModelAnswer(msgspec.Struct, frozen=True):
+class ModelAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     """The model record that was written, or of which the removal was; `model` as it is counted, in its normal form."""
 
     arena: str
     model: str
+    unread: Annotated[
+        list[str],
+        Meta(
+            description="Fields of the body that a model record does not have: they are kept in it, and nothing heeds"
+            " them. `announced_at` misspelt is no announcement. Left out when there is none."
+        ),
+    ] = []

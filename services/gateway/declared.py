@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from services.web.refusal import Refused
-from streams.contracts.model import model_key, parse_model, split_key
+from streams.contracts.model import Model, model_key, parse_model, split_key
 from streams.contracts.names import normalised
 from streams.contracts.reasons import FIELD_REASONS, Reason
 from streams.contracts.vote import DOOR_SECONDS, InvalidRecord, decode_json
@@ -40,6 +40,15 @@ def read_model(body: bytes, arena: str, model: str, now: float) -> tuple[bytes, 
     except InvalidRecord as error:
         raise Refused(error.reason, error.detail) from None
     return key, value
+
+
+def unread_fields(value: bytes) -> list[str]:
+    """Names of fields that a record holds beside its own: misspelt ones are not heeded.
+
+    >>> unread_fields(b'{"model":"m","anounced_at":1}')
+    ['anounced_at']
+    """
+    return sorted(_fields.decode(value).keys() - {*Model.__struct_fields__})
 
 
 def _text(raw: msgspec.Raw) -> str | None:

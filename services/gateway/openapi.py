@@ -137,7 +137,10 @@ def _declaration(model: Document) -> Document:
 
 _MODEL: Document = {"type": "string", "minLength": 1, "maxLength": 128}
 _MEANING = {
-    400: "The body is empty, not UTF-8, not JSON or nests too deeply; or a parameter has a value that it cannot have.",
+    400: (
+        "There is no such parameter, or it has a value that it cannot have (`detail` names what there is); or the body"
+        " is empty, not UTF-8, not JSON or nests too deeply."
+    ),
     401: "No bearer key, or one that is not known.",
     403: "The key may not write to this arena, or to no further one (`too_many_arenas`); nothing was written.",
     404: "The path is none of a model: it has no arena, or a line's end in the model's name.",

@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from services.gateway.answers import ModelAnswer, VotesAnswer
 from services.gateway.body import Votes, is_ndjson, read_votes, split_body
-from services.gateway.declared import key_of, read_model
+from services.gateway.declared import key_of, read_model, unread_fields
 from services.gateway.gate import Gate
 from services.gateway.holding import REQUEST_BYTES, SHARE, Held, Holding
 from services.gateway.incoming import read_body
@@ -24,6 +24,7 @@ from services.gateway.produce import Unavailable
 from services.gateway.unread import Unread
 from services.web.answers import json_response
 from services.web.keys import Key
+from services.web.query import only
 from services.web.refusal import Refusal, Refused, retry_after
 from streams.contracts.metrics import Metrics
 from streams.contracts.names import normalised
@@ -80,6 +81,7 @@ class Write:
     async def votes(self, request: Request) -> Response:
         """POST /v1/votes."""
         key = self._gate.enter(request)
+        only(request)
         with Held(self._holding, key.name) as held:
             try:
                 body = await read_body(request, self._settings.body_limit, held.more)
@@ -137,9 +139,11 @@ class Write:
     async def model(self, request: Request) -> Response:
         """PUT and DELETE /v1/arenas/{arena}/models/{model}."""
         key = self._gate.enter(request)
+        only(request, *((AS_WRITTEN,) if request.method == "DELETE" else ()))
         arena, model = request.path_params["arena"], request.path_params["model"]
         if request.method != "DELETE" or not _as_written(request):
             model = normalised(model)
+        unread: list[str] = []
         with Held(self._holding, key.name) as held:
             try:
                 self._gate.arena(key, arena)
@@ -149,14 +153,15 @@ class Write:
                     record = (key_of(arena, model), None)
                 else:
                     body = await read_body(request, min(self._settings.body_limit, MAX_RECORD_BYTES), held.more)
-                    record = read_model(body, arena, model, time.time())
+                    record = declared = read_model(body, arena, model, time.time())
+                    unread = unread_fields(declared[1])
                 self._gate.model(key, arena, model)
             except Refused as refused:
                 self._gate.note_refused(key, refused, 1)
                 raise
             self._gate.note(key, 1)
             await self._send(MODELS.name, [record])
-        return json_response(ModelAnswer(arena, model), 202)
+        return json_response(ModelAnswer(arena, model, unread), 202)
 
     async def _send(self, topic: str, records: Sequence[Record]) -> None:
         if not records:
@@ -181,7 +186,7 @@ class Write:
 
 def _as_written(request: Request) -> bool:
     """Whether the path has the name as its record was written; raises `Refused`."""
-    given = request.query_params.getlist(AS_WRITTEN)
-    if given not in ([], ["true"], ["false"]):
-        raise Refused(Refusal.INVALID_QUERY, f"{AS_WRITTEN} is true or false, and given once")
-    return given == ["true"]
+    given = request.query_params.get(AS_WRITTEN, "false")
+    if given not in ("true", "false"):
+        raise Refused(Refusal.INVALID_QUERY, f"{AS_WRITTEN}={given[:40]!r}: say true or false")
+    return given == "true"

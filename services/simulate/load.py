@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,9 @@ from typing import Any
 import msgspec
 
 from services.simulate.errors import ScenarioError
+from services.simulate.events import Publish
 from services.simulate.scenario import Scenario
-from streams.contracts.vote import is_arena
+from streams.contracts.vote import InvalidRecord, is_arena, read_name
 
 
 def shipped() -> list[str]:
@@ -66,6 +68,28 @@ def _check(scenario: Scenario) -> None:
         raise ScenarioError(f"arena: {scenario.arena!r} is not 1 to 32 of a-z, 0-9, - and _, beginning with a-z or 0-9")
     if sum(scenario.languages.values()) > 1 + 1e-9:
         raise ScenarioError(f"languages: the shares add to {sum(scenario.languages.values()):g}, more than 1")
+    for where, name in _names(scenario):
+        # Intake counts every name in its normal form: what was done would be told of a name that no board has.
+        try:
+            normal = read_name("name", name, 128, 0)
+        except InvalidRecord as error:
+            raise ScenarioError(f"{where}: {error.detail}") from None
+        if normal != name:
+            raise ScenarioError(f"{where}: {name!r} is counted as {normal!r}: write it so")
+
+
+def _names(scenario: Scenario) -> Iterator[tuple[str, str]]:
+    """Every name that goes into records, with its key."""
+    for at, group in enumerate(scenario.models):
+        yield f"models[{at}].name", group.name
+        providers = [group.provider] if isinstance(group.provider, str) else group.provider
+        yield from ((f"models[{at}].provider", each) for each in providers)
+        yield f"models[{at}].family", group.family or ""
+    for at, event in enumerate(scenario.events):
+        if isinstance(event, Publish):
+            yield f"events[{at}].as", event.name or ""
+    yield from (("languages", each) for each in scenario.languages)
+    yield from (("categories", each) for each in scenario.categories)
 
 
 def _plain(message: str) -> str:

@@ -17,7 +17,7 @@ class Refusal(StrEnum):
     NOT_FOUND = "not_found"
     """No such route, or nothing of that name."""
     INVALID_QUERY = "invalid_query"
-    """A parameter of the query has a value that it cannot have."""
+    """There is no such parameter of the query, or it has a value that it cannot have."""
     METHOD_NOT_ALLOWED = "method_not_allowed"
     """The route does not answer to this method."""
     BODY_TIMEOUT = "body_timeout"

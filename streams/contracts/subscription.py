@@ -9,13 +9,13 @@ import msgspec
 from msgspec import Meta
 
 from streams.contracts.alert import Kind, Severity
-from streams.contracts.vote import ARENA_PATTERN
+from streams.contracts.vote import ARENA_PATTERN, ModelName
 
 SEVERITIES = (Severity.INFO, Severity.WARNING, Severity.CRITICAL)
 """From least to worst."""
 
 Name = Annotated[str, Meta(min_length=1, max_length=128)]
-Names = Annotated[tuple[Name, ...], Meta(max_length=100)]
+Names = Annotated[tuple[ModelName, ...], Meta(max_length=100)]
 
 
 class ChannelType(StrEnum):
@@ -47,7 +47,7 @@ class Match(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Which alerts: every field that is given must hold, an empty one asks for nothing.
 
     `models` and `providers` are about the alert's subject: an alert of another subject does not match them; with both
-    given, either is enough.
+    given, either is enough. Names are stored and compared in their normal form; older records have them as given.
     """
 
     arena: Annotated[str, Meta(extra_json_schema={"pattern": ARENA_PATTERN})] | None = None

@@ -22,8 +22,9 @@ State = Literal["active", "deprecated", "retired", "removed", "inactive", "undec
 class Line(msgspec.Struct, frozen=True, omit_defaults=True):
     """One model. `share_of_battles` is over the window; `log10_e` is the evidence against its declared share now.
 
-    What nobody could know is null: what is declared and what is owed where the arena declares nothing, the shares
-    before the first review, and the evidence where nothing is judged, as of a model that is not declared to be drawn.
+    What nobody could know is null: what is declared and what is owed where the arena declares nothing, and whether a
+    model is inactive there before a window could show it; the shares before the first review; and the evidence where
+    nothing is judged, as before the first look and of a model that is not declared to be drawn.
 
     `state`: what it is declared to be, unless it is `removed` in silence, `inactive` (declared and without a battle in
     the window) or `undeclared`. `since`: since when it is out of play.
@@ -41,7 +42,7 @@ class Line(msgspec.Struct, frozen=True, omit_defaults=True):
     last_seen: float | None
     log10_e: float | None
     log10_e_removal: float | None
-    inactive: bool
+    inactive: bool | None
     without_notice: bool | None
     since: float | None = None
 
@@ -49,20 +50,21 @@ class Line(msgspec.Struct, frozen=True, omit_defaults=True):
 class Census(msgspec.Struct, frozen=True):
     """Numbers of models; `private` are those in play that no public board shows.
 
-    What follows from the registry alone is null where the arena declares nothing.
+    What follows from the registry alone is null where the arena declares nothing, and so is there what is inactive
+    before a whole window could show it. Elsewhere it counts until then those that the registry takes out of play.
     """
 
     models: int
     active: int
     deprecated: int | None
     retired: int | None
-    inactive: int
+    inactive: int | None
     inactive_without_notice: int | None
     private: int | None
 
 
-def census(models: Iterable[Line], *, declares: bool) -> Census:
-    """Count models by state; `declares` says whether the arena has a registry."""
+def census(models: Iterable[Line], *, declares: bool, full: bool) -> Census:
+    """Count models by state; `declares` says whether the arena has a registry, `full` whether a window is full."""
     every = list(models)
 
     def count(*states: State) -> int:
@@ -73,8 +75,8 @@ def census(models: Iterable[Line], *, declares: bool) -> Census:
         active=count("active"),
         deprecated=count("deprecated") if declares else None,
         retired=count("retired") if declares else None,
-        inactive=sum(line.inactive for line in every),
-        inactive_without_notice=sum(line.inactive and bool(line.without_notice) for line in every)
+        inactive=sum(bool(line.inactive) for line in every) if declares or full else None,
+        inactive_without_notice=sum(bool(line.inactive and line.without_notice) for line in every)
         if declares
         else None,
         private=sum(line.visibility == "private" and not line.inactive for line in every) if declares else None,
@@ -88,8 +90,9 @@ def lines(state: ArenaFairness) -> list[Line]:
     recent, current, total = facts.window.recent, facts.window.current, facts.window.total
     window = state.scene.settings.review_battles * min(facts.window.reviews, state.scene.settings.window_reviews)
     drift_e, removal_e = drift.cusum.log_e(), removal.cusum.log_e()
-    drift_judged = declares & ((play.pi_play > 0) | (drift.held != FREE))
-    removal_judged = declares & ((play.active & (play.pi > 0)) | (removal.held != FREE))
+    looked = declares and facts.rows >= state.scene.settings.tick_battles
+    drift_judged = looked & ((play.pi_play > 0) | (drift.held != FREE))
+    removal_judged = looked & ((play.active & (play.pi > 0)) | (removal.held != FREE))
     found = []
     for name, number in sorted(facts.roster.models.items()):
         known, declared = facts.roster.known.get(name), facts.roster.registry.get(name)
@@ -127,7 +130,7 @@ def lines(state: ArenaFairness) -> list[Line]:
                 last_seen=round(float(facts.last_time[number]), 3) if total[number] else None,
                 log10_e=_log10(drift_e[number]) if drift_judged[number] else None,
                 log10_e_removal=_log10(removal_e[number]) if removal_judged[number] else None,
-                inactive=inactive,
+                inactive=inactive if declares or facts.window.full else None,
                 without_notice=inactive and owed and not noticed if declares else None,
                 since=since,
             )

@@ -122,7 +122,7 @@ def fairness_view(state: ArenaFairness, position: Position | None = None) -> Fai
         judged=judged(state),
         levels=_levels(state) if scene.declares else None,
         policy=_policy(state) if scene.declares else None,
-        counts=census(models, declares=scene.declares),
+        counts=census(models, declares=scene.declares, full=scene.facts.window.full),
         removals=[line.model for line in models if line.state == "removed"] if scene.declares else None,
         models=models,
         providers=_groups(state, roster.providers, models, "provider"),
@@ -177,7 +177,8 @@ def _groups(state: ArenaFairness, numbers: dict[str, int], models: list[Line], f
     window = state.scene.settings.review_battles * min(facts.window.reviews, state.scene.settings.window_reviews)
     drift, declares = state.states.share_drift, state.scene.declares
     evidence = np.maximum(drift.cusum.log_e(), 0.0)
-    judged_now = declares & ((play.pi_play > 0) | (drift.held != FREE))
+    looked = declares and facts.rows >= state.scene.settings.tick_battles
+    judged_now = looked & ((play.pi_play > 0) | (drift.held != FREE))
     groups = [
         Group(
             name=name,
@@ -186,7 +187,9 @@ def _groups(state: ArenaFairness, numbers: dict[str, int], models: list[Line], f
             share_of_slots=rounded(float(shares[number])) if window else None,
             battles=int(facts.window.total[number]),
             log10_e=rounded(float(evidence[number]) / LN10) if judged_now[number] else None,
-            counts=census([line for line in models if getattr(line, field) == name], declares=declares),
+            counts=census(
+                [line for line in models if getattr(line, field) == name], declares=declares, full=facts.window.full
+            ),
         )
         for name, number in numbers.items()
     ]

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from streams.contracts.arena_settings import read_tables
+from streams.contracts.names import normalised
 
 
 class RatingsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -36,6 +37,8 @@ class RatingsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     ] = 1000.0
 
     def __post_init__(self) -> None:
+        # Votes are counted under names in their normal form: an anchor in another one would be on no board.
+        msgspec.structs.force_setattr(self, "anchors", tuple(map(normalised, self.anchors)))
         if len(set(self.anchors)) < len(self.anchors):
             raise ValueError("anchors are different models")
 

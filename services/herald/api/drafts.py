@@ -11,9 +11,10 @@ from services.herald.channels.signing import InvalidSecret, read_secret
 from services.herald.rules.consent import with_consent
 from services.web.keys import Key
 from services.web.refusal import Refusal, Refused
+from streams.contracts.names import normalised
 from streams.contracts.reasons import Reason
 from streams.contracts.subscription import Activity, Channel, ChannelType, Match, Name, Secret, Subscription
-from streams.contracts.vote import InvalidRecord, decode_json, is_arena
+from streams.contracts.vote import InvalidRecord, decode_json, is_arena, read_name
 
 OVERLAP_SECONDS = 86_400.0
 """A secret that was replaced signs for one more day."""
@@ -128,7 +129,7 @@ def change(before: Subscription, changes: Changes, key: Key, secret: str, now: f
         status=status,
         revision=before.revision + 1,
         updated_at=now,
-        since=now if wakes or match != before.match else before.began,
+        since=now if wakes or match != _settled(before.match) else before.began,
     )
     return with_consent(after, None if moved else before.consent)
 
@@ -157,8 +158,16 @@ def _read(decoder: msgspec.json.Decoder[Read], body: bytes) -> Read:
     try:
         read: Read = decode_json(decoder, body)
     except InvalidRecord as error:
-        raise Refused(error.reason, error.detail) from None
+        raise Refused(error.reason, error.detail + _what_there_is(error.detail)) from None
     return read
+
+
+def _what_there_is(detail: str) -> str:
+    """What a message about an unknown field does not say: which fields there are in its place."""
+    if "unknown field" not in detail:
+        return ""
+    kind = MatchDraft if "`$.match`" in detail else ChannelDraft if "`$.channel`" in detail else Draft
+    return f"; there are: {', '.join(kind.__struct_fields__)}"
 
 
 def _match(draft: MatchDraft, key: Key) -> Match:
@@ -167,7 +176,22 @@ def _match(draft: MatchDraft, key: Key) -> Match:
     if key.arenas is not None and draft.arena not in key.arenas:
         allowed = ", ".join(sorted(key.arenas))
         raise Refused(Refusal.FORBIDDEN, f"key {key.name!r} may hear of {allowed}: name one of them in match.arena")
-    return Match(**msgspec.structs.asdict(draft))
+    names = {field: _names(f"match.{field}", getattr(draft, field)) for field in ("models", "providers")}
+    return Match(**{**msgspec.structs.asdict(draft), **names})
+
+
+def _settled(match: Match) -> Match:
+    """A stored match with its names in their normal form: an older record has them as they were written."""
+    names = {field: tuple(dict.fromkeys(map(normalised, getattr(match, field)))) for field in ("models", "providers")}
+    return msgspec.structs.replace(match, **names)
+
+
+def _names(field: str, given: tuple[str, ...]) -> tuple[str, ...]:
+    """Names in their normal form, each once: so they are counted, and so alerts have them."""
+    try:
+        return tuple(dict.fromkeys(read_name(field, each, 128) for each in given))
+    except InvalidRecord as error:
+        raise Refused(error.reason, error.detail) from None
 
 
 def _channel(draft: ChannelDraft, before: Channel | None, secret: str) -> Channel:

@@ -19,6 +19,7 @@ _TYPES = (
     Draft,
     Changes,
     views.ShownSubscription,
+    views.ChangedSubscription,
     views.NewSubscription,
     views.Subscriptions,
     views.Deliveries,
@@ -49,7 +50,7 @@ def _paths() -> Document:
                 "201",
                 "NewSubscription",
                 body="Draft",
-                also=(400, 403, 408, 413, 415, 422),
+                also=(403, 408, 413, 415, 422),
             ),
         },
         f"{base}/{{id}}": {
@@ -59,17 +60,17 @@ def _paths() -> Document:
                 "replaceSubscription",
                 "Replace it; a webhook's secret stays unless another is given",
                 "200",
-                "ShownSubscription",
+                "ChangedSubscription",
                 body="Draft",
-                also=(400, 403, 404, 408, 413, 415, 422),
+                also=(403, 404, 408, 413, 415, 422),
             ),
             "patch": _operation(
                 "changeSubscription",
                 "Change it; any change makes one active again that the endpoint's 410 disabled",
                 "200",
-                "ShownSubscription",
+                "ChangedSubscription",
                 body="Changes",
-                also=(400, 403, 404, 408, 413, 415, 422),
+                also=(403, 404, 408, 413, 415, 422),
             ),
             "delete": _operation("unsubscribe", "Delete it, its history included", "204", None, also=(404,)),
         },
@@ -112,7 +113,7 @@ def _paths() -> Document:
                 _query("limit", {"type": "integer", "minimum": 1, "maximum": MOST_SHOWN, "default": SHOWN}),
             ],
             "get": _operation(
-                "listDeliveries", "What was sent and what became of it", "200", "Deliveries", also=(404, 422)
+                "listDeliveries", "What was sent and what became of it", "200", "Deliveries", also=(404,)
             ),
         },
         f"{base}/{{id}}/deliveries/{{delivery}}/replay": {
@@ -127,7 +128,10 @@ def _paths() -> Document:
 
 
 _MEANING = {
-    400: "The body is empty, not UTF-8, not JSON or nests too deeply.",
+    400: (
+        "There is no such parameter, or it has a value that it cannot have (`detail` names what there is); or the body"
+        " is empty, not UTF-8, not JSON or nests too deeply."
+    ),
     401: "No bearer key, or one that is not known.",
     403: "The key may not hear of this arena, or the operator disabled the subscription.",
     404: "There is none of that name, or it is another key's.",
@@ -180,7 +184,7 @@ def _operation(
         done["links"] = {each: {"operationId": each, "parameters": {"id": "$response.body#/id"}} for each in _LINKED}
     if schema is not None:
         done["content"] = _content(schema)
-    errors = {str(each): error_described(each, _MEANING[each]) for each in sorted({401, 429, 503, *also})}
+    errors = {str(each): error_described(each, _MEANING[each]) for each in sorted({400, 401, 429, 503, *also})}
     return {**operation, "responses": {status: done, **errors}}
 
 

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 
 import msgspec
@@ -36,6 +36,7 @@ from services.herald.api.views import (
     Replayed,
     Subscriptions,
     TestAnswer,
+    show_changed,
     show_delivery,
     show_new,
     show_sent,
@@ -46,34 +47,43 @@ from services.herald.channels.send import Channels
 from services.herald.channels.signing import new_secret
 from services.herald.rules.consent import WAITS
 from services.herald.rules.matching import may_hear
+from services.herald.rules.unknown import Shown, warnings
 from services.web.answers import json_response
 from services.web.keys import Key
+from services.web.query import one_of, only, whole
 from services.web.refusal import Refusal, Refused
 from streams.contracts.delivery import Delivery, Replay, State, is_replayable
 from streams.contracts.metrics import Metrics
-from streams.contracts.reasons import Reason
 from streams.contracts.settings import Settings
 from streams.contracts.subscription import Channel, Subscription
 
 BODY_LIMIT = 65_536
 MOST_SHOWN, SHOWN = 1_000, 100
+Names = Callable[[str | None], Awaitable[Shown | None]]
+"""Tells what is shown of all arenas, or of one."""
+READS = ("GET", "HEAD")
+"""Whoever answers GET is asked for HEAD, too, and then must not change anything."""
 NOT_KEPT = {"Cache-Control": "no-store"}
 
 
-def subscription_routes(settings: Settings, metrics: Metrics) -> tuple[list[Route], AbstractAsyncContextManager[None]]:
+def subscription_routes(
+    settings: Settings, metrics: Metrics, names: Names | None = None
+) -> tuple[list[Route], AbstractAsyncContextManager[None]]:
     """Routes of subscriptions, and what must be entered for as long as they are served.
 
     Parameters
     ----------
     settings, metrics
         Of the process that serves them.
+    names
+        What its board shows, to warn of names that nobody has; None where there is no board beside.
 
     Raises
     ------
     InvalidSetting
         When the file of bearer keys or of the SMTP server's URL cannot be used.
     """
-    handlers = Handlers(settings, metrics)
+    handlers = Handlers(settings, metrics, names)
     base = "/v1/subscriptions"
     routes = [
         Route(base, handlers.collection, methods=["GET", "POST"]),
@@ -92,8 +102,8 @@ def subscription_routes(settings: Settings, metrics: Metrics) -> tuple[list[Rout
 class Handlers:
     """The handlers and what they share."""
 
-    def __init__(self, settings: Settings, metrics: Metrics) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, metrics: Metrics, names: Names | None) -> None:
+        self._settings, self._names = settings, names
         self._gate = SubscriberGate(settings)
         self._store = Store(settings)
         self._channels = Channels(settings)
@@ -109,10 +119,10 @@ class Handlers:
 
     async def collection(self, request: Request) -> Response:
         """GET and POST /v1/subscriptions."""
-        key = self._gate.enter(request)
+        key = self._enter(request)
         book = self._store.book()
         mine = [each for each in book.subscriptions.values() if may_hear(key, each)]
-        if request.method == "GET":
+        if request.method in READS:
             shown = [show_subscription(book.subscription(each.id) or each) for each in mine]
             shown.sort(key=lambda each: (each.created_at, each.id))
             return json_response(Subscriptions(shown), headers=NOT_KEPT)
@@ -127,13 +137,17 @@ class Handlers:
                 made, link = await self._asking.ask(made, recipient, time.time())
             await self._store.write(made)
         sent = await self._asking.send(made, link) if link is not None else None
-        return json_response(show_new(made, sent), 201, {**NOT_KEPT, "Location": f"/v1/subscriptions/{made.id}"})
+        return json_response(
+            show_new(made, await self._warnings(made), sent),
+            201,
+            {**NOT_KEPT, "Location": f"/v1/subscriptions/{made.id}"},
+        )
 
     async def one(self, request: Request) -> Response:
         """GET, PUT, PATCH and DELETE /v1/subscriptions/{id}."""
-        key = self._gate.enter(request)
+        key = self._enter(request)
         before = self._mine(request, key)
-        if request.method == "GET":
+        if request.method in READS:
             return json_response(show_subscription(before), headers=NOT_KEPT)
         if request.method == "DELETE":
             async with self._writing:  # or a change under way would bring it back
@@ -157,11 +171,13 @@ class Handlers:
             await self._store.write(after)
         sent = await self._asking.send(after, link) if link is not None else None
         new = sent is not None or set(after.channel.secrets) - set(stored.channel.secrets)
-        return json_response(show_new(after, sent) if new else show_subscription(after), headers=NOT_KEPT)
+        told = await self._warnings(after)
+        answer = show_new(after, told, sent) if new else show_changed(after, told)
+        return json_response(answer, headers=NOT_KEPT)
 
     async def confirmation(self, request: Request) -> Response:
         """POST /v1/subscriptions/{id}/confirmation: asks the recipient again, by a new link."""
-        key = self._gate.enter(request)
+        key = self._enter(request)
         channel = self._awaiting(request, key).channel
         recipient = await self._check(channel)
         async with self._writing:
@@ -179,7 +195,7 @@ class Handlers:
 
     async def secret(self, request: Request) -> Response:
         """POST /v1/subscriptions/{id}/secret."""
-        key = self._gate.enter(request)
+        key = self._enter(request)
         now, secret = time.time(), new_secret()
         async with self._writing:
             book, name = self._store.book(), self._mine(request, key).id
@@ -188,7 +204,7 @@ class Handlers:
 
     async def test(self, request: Request) -> Response:
         """POST /v1/subscriptions/{id}/test: one attempt, now; what comes of it is the answer and nothing else."""
-        key = self._gate.enter(request)
+        key = self._enter(request)
         subscription = self._mine(request, key)
         if (blocked := self._store.book().blocked.get(subscription.id)) is not None:
             raise Refused(Refusal.FORBIDDEN, f"disabled by the operator: {blocked.reason}")
@@ -201,16 +217,16 @@ class Handlers:
 
     async def deliveries(self, request: Request) -> Response:
         """GET /v1/subscriptions/{id}/deliveries."""
-        key = self._gate.enter(request)
-        found = self._store.book().deliveries_of(self._mine(request, key).id)
+        key = self._enter(request, "state", "limit")
         state, limit = _query(request)
+        found = self._store.book().deliveries_of(self._mine(request, key).id)
         chosen = [each for each in reversed(found) if state is None or each.state is state]
         shown = [show_delivery(each) for each in chosen[:limit]]
         return json_response(Deliveries(shown, len(chosen)), headers=NOT_KEPT)
 
     async def replay(self, request: Request) -> Response:
         """POST /v1/subscriptions/{id}/deliveries/{delivery}/replay."""
-        key = self._gate.enter(request)
+        key = self._enter(request)
         subscription = self._mine(request, key)
         found = self._store.book().deliveries.get(request.path_params["delivery"])
         if found is None or found.subscription != subscription.id:
@@ -221,7 +237,7 @@ class Handlers:
 
     async def replay_all(self, request: Request) -> Response:
         """POST /v1/subscriptions/{id}/replay."""
-        key = self._gate.enter(request)
+        key = self._enter(request)
         found = self._store.book().deliveries_of(self._mine(request, key).id)
         return await self._replay([each for each in found if is_replayable(each)])
 
@@ -230,6 +246,16 @@ class Handlers:
         if deliveries:
             await self._store.replay([Replay(delivery=each.id, round=each.round + 1, at=now) for each in deliveries])
         return json_response(Replayed(len(deliveries)), 202, NOT_KEPT)
+
+    def _enter(self, request: Request, *parameters: str) -> Key:
+        """The key of a request, which has none but these parameters; raises `Refused`."""
+        key = self._gate.enter(request)
+        only(request, *parameters)
+        return key
+
+    async def _warnings(self, subscription: Subscription) -> list[str]:
+        match = subscription.match
+        return [] if self._names is None else warnings(match, await self._names(match.arena))
 
     def _changed(self, name: str, changes: Changes, key: Key) -> tuple[Subscription, Subscription]:
         """A subscription as it is kept, and as it would be; raises `Refused`."""
@@ -260,9 +286,6 @@ class Handlers:
 
 
 def _query(request: Request) -> tuple[State | None, int]:
-    state, limit = request.query_params.get("state"), request.query_params.get("limit", str(SHOWN))
-    if state is not None and state not in list(State):
-        raise Refused(Reason.INVALID_FIELD, f"state is one of {', '.join(State)}")
-    if not (limit.isascii() and limit.isdigit() and 1 <= int(limit) <= MOST_SHOWN):
-        raise Refused(Reason.INVALID_FIELD, f"limit is a number from 1 to {MOST_SHOWN}")
-    return None if state is None else State(state), int(limit)
+    state = request.query_params.get("state")
+    limit = whole("limit", request.query_params.get("limit", str(SHOWN)), 1, MOST_SHOWN)
+    return None if state is None else one_of(State, "state", state), limit

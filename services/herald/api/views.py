@@ -53,6 +53,12 @@ class ShownSubscription(msgspec.Struct, frozen=True):
     consent: ShownConsent | None
 
 
+class ChangedSubscription(ShownSubscription, frozen=True):
+    """The same after it was made or changed; `warnings` are sentences about names in `match` that no arena shows."""
+
+    warnings: list[str]
+
+
 class SentConfirmation(msgspec.Struct, frozen=True):
     """What came of sending the recipient the link by which the subscription is confirmed."""
 
@@ -60,7 +66,7 @@ class SentConfirmation(msgspec.Struct, frozen=True):
     detail: str
 
 
-class NewSubscription(ShownSubscription, frozen=True):
+class NewSubscription(ChangedSubscription, frozen=True):
     """The same with the secret, which is shown this once; `confirmation` is null unless a link was sent."""
 
     secret: str | None
@@ -128,11 +134,17 @@ def show_subscription(subscription: Subscription) -> ShownSubscription:
     return ShownSubscription(**_fields(subscription))
 
 
-def show_new(subscription: Subscription, sent: Answer | None) -> NewSubscription:
+def show_changed(subscription: Subscription, warnings: list[str]) -> ChangedSubscription:
+    """Show a subscription that was just changed."""
+    return ChangedSubscription(**_fields(subscription), warnings=warnings)
+
+
+def show_new(subscription: Subscription, warnings: list[str], sent: Answer | None) -> NewSubscription:
     """Show a subscription that was just made or moved, its secret included; `sent` is what came of the link."""
     secrets = subscription.channel.secrets
     return NewSubscription(
         **_fields(subscription),
+        warnings=warnings,
         secret=secrets[0].text if secrets else None,
         confirmation=None if sent is None else show_sent(sent),
     )

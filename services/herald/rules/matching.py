@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from services.web.keys import Key
 from streams.contracts.alert import Alert, Severity
+from streams.contracts.names import normalised
 from streams.contracts.subscription import SEVERITIES, Match, Subscription
 
 
@@ -29,8 +30,13 @@ def matches(match: Match, alert: Alert) -> bool:
         match.arena in (None, alert.arena)
         and (not match.kinds or alert.kind in match.kinds)
         and rank(alert.severity) >= rank(match.severity)
-        and (not asked or subject.model in match.models or subject.provider in match.providers)
+        and (not asked or _among(subject.model, match.models) or _among(subject.provider, match.providers))
     )
+
+
+def _among(subject: str | None, names: tuple[str, ...]) -> bool:
+    """Whether a subject is one of these names, in normal form: older records have names as written."""
+    return subject is not None and normalised(subject) in map(normalised, names)
 
 
 def may_hear(key: Key, subscription: Subscription) -> bool:

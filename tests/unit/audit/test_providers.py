@@ -33,6 +33,12 @@ def test_a_provider_has_one_name(written, told):
     assert unify([written], read_providers())[written] == told
 
 
+def test_a_table_of_the_user_names_them_in_any_form(tmp_path):
+    table = tmp_path / "providers.toml"
+    table.write_text('[[provider]]\nname = "Cafe\u0301 "\nalso = ["E\u0301cole  normale"]\n', "utf-8")
+    assert unify(["\u00c9cole normale"], read_providers(table)) == {None: "unknown", "\u00c9cole normale": "Caf\u00e9"}
+
+
 def test_the_shares_of_all_names_are_added():
     names = ("Ai2", "Allen AI", "AllenAI/UW", "Ai2  Ai2")
     rows = [

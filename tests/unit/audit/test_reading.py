@@ -10,6 +10,7 @@ import polars
 import pytest
 
 from services.audit.columns import is_snapshots
+from services.audit.registry import read_registry
 from services.audit.run import Asked, run_audit
 from services.audit.snapshots import Wanted, read_snapshots
 from services.audit.table import open_table
@@ -197,3 +198,11 @@ def test_a_broken_registry_names_its_line(tmp_path):
         ask(path, registry=registry)
     with pytest.raises(SourceError, match="there is no such file"):
         ask(path, registry=tmp_path / "none.jsonl")
+
+
+def test_a_registry_names_models_as_votes_are_counted(tmp_path):
+    record = {"arena": "text", "model": "cafe\u0301  9b", "provider": "E\u0301cole ", "license": "open_weight",
+              "visibility": "public", "status": "active", "weight": 1, "tstamp": 1}  # fmt: skip
+    path = tmp_path / "models.jsonl"
+    path.write_text(json.dumps(record) + "\n")
+    assert [(each.model, each.provider) for each in read_registry(path)] == [("caf\u00e9 9b", "\u00c9cole")]

@@ -54,6 +54,23 @@ def grouped(mark):
     return lambda total: f"{total:,}".replace(",", mark)
 
 
+def test_a_name_that_is_written_in_two_ways_is_one_model(tmp_path, plain):
+    name = BOARD.names[4][0]
+    path = write(tmp_path / "s.csv")
+    days = path.read_text("utf-8").splitlines(keepends=True)
+    # The composed letter on some days, the letter and its accent on the others; a blank without a break; a lost mark.
+    forms = ["caf\u00e9 zoo", "cafe\u0301 zoo", "caf\u00e9\u00a0zoo", "\ufeffcaf\u00e9 z\u200boo"]
+    written = [line.replace(f'"{name}"', f'"{forms[at // 10 % 4]}"') for at, line in enumerate(days)]
+    assert len({form for form in forms for line in written if f'"{form}"' in line}) == 4
+    path.write_text("".join(written), "utf-8")
+    report = told(path)
+    assert report["counts"] == plain["counts"]
+    assert [each["subject"]["model"] for each in report["alerts"]] == ["caf\u00e9 zoo"]
+    assert [each["evidence"]["expected"] for each in report["alerts"]] == [
+        each["evidence"]["expected"] for each in plain["alerts"]
+    ]
+
+
 @pytest.mark.parametrize("mark", [",", ".", " ", "\u00a0", "\u202f", "\u2009", "'", "’", "_"])
 def test_thousands_are_grouped_by_any_mark(tmp_path, plain, mark):
     assert findings(told(write(tmp_path / "s.csv", grouped(mark)))) == findings(plain)

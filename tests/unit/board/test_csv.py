@@ -66,6 +66,13 @@ async def test_what_is_not_known_is_empty(running: TestBoard) -> None:
     assert last["rating"] == "980.0"
 
 
+async def test_a_board_without_a_vote_has_no_day(running: TestBoard) -> None:
+    await publish(running, {**changed(), "as_of": None})
+    answer = await running.get(CSV)
+    assert answer.headers["content-disposition"] == 'attachment; filename="text-overall-undated.csv"'
+    assert {line["leaderboard_publish_date"] for line in await read(running)} == {""}
+
+
 async def test_another_rating_takes_none_of_the_bounds_of_this_one(running: TestBoard) -> None:
     lines = await read(running, "&rating=davidson")
     assert [line["model_name"] for line in lines] == ["cedar", "birch", "ash"]

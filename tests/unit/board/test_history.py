@@ -14,13 +14,13 @@ from .conftest import TestBoard
 ARENA = "/v1/arenas/text/history"
 
 
-def tier(first: float) -> bytes:
+def tier(first: float, model: str = "ash") -> bytes:
     """Two samples of two models."""
     rating = [np.array([first, 990.0]), np.array([first + 1, 989.0])]
     half, battles = [np.array([5.0, 6.0])] * 2, [np.array([10, 10]), np.array([30, 20])]
     times, shape = [86_400, 172_800], ("text", "overall", "day", 86_400)
     columns = (floats(rating), floats(half), counts(battles))
-    return encode_history(RatingsTier(VERSION, *shape, ["ash", "birch"], times, [1, 2], [10, 25], [2, 2], *columns))
+    return encode_history(RatingsTier(VERSION, *shape, [model, "birch"], times, [1, 2], [10, 25], [2, 2], *columns))
 
 
 async def test_a_model_has_its_history_and_the_arena_that_of_its_first(running: TestBoard) -> None:

@@ -158,6 +158,16 @@ def test_beyond_the_limit_the_models_with_fewest_votes_are_left_out_and_counted(
     assert registry.get_sample_value("isonomy_arena_left_out", {"arena": "text", "what": "models"}) == 7
 
 
+def test_how_much_is_left_out_of_what_is_not_there_is_unknown() -> None:
+    def left(published: Published) -> dict[str, float]:
+        found = [s for f in scrape(published).collect() for s in f.samples if s.name == "isonomy_arena_left_out"]
+        return {sample.labels["what"]: sample.value for sample in found}
+
+    assert left(Published("text", None, None, None)) == {}
+    assert left(Published("text", board(rated("m", 1)), None, None)) == {"models": 0}
+    assert left(Published("text", None, None, firing())) == {"alerts": 0}
+
+
 def test_a_wronged_model_is_never_the_one_left_out(removed: Published) -> None:
     few = board(*(rated(f"model-{n:03}", 1 if n == 3 else 100) for n in range(12)))
     kept, models = shown_models(read(removed._replace(board=few)), 4)

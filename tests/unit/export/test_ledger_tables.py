@@ -1,5 +1,6 @@
 """Ledger records as tables: what was sent comes out again, once, in order, and absent stays absent."""
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -12,6 +13,7 @@ from streams.contracts.model import Model
 from streams.contracts.vote import Vote
 from streams.ledger.codec import Block, Notice, decode, encode_block
 from streams.ledger.rows import rows_of
+from tests.support.hostile_names import HOSTILE
 
 STYLE = {f"{what}_{side}": 3 for what in ("tokens", "headers", "lists", "bolds") for side in "ab"}
 
@@ -98,3 +100,13 @@ def test_a_change_of_the_registry_stands_at_its_place() -> None:
     )  # fmt: skip
     row = removed.to_dicts()[0]
     assert (row["kind"], row["model"], row["weight"], row["tstamp"]) == ("model_removed", "ash", None, None)
+
+
+def test_names_are_in_parquet_as_they_are(tmp_path: Path) -> None:
+    names = [*HOSTILE, "=1+1", "+1", "-1", "@x", "'x", 'a"b', "a,b", "a;b", "a\nb", "\t=1"]
+    table = Exported(notices=False).take(block(*({"model_a": name, "language": name[:64]} for name in names)), 0, 0)
+    assert table is not None
+    table.write_parquet(tmp_path / "votes.parquet")
+    read = pl.read_parquet(tmp_path / "votes.parquet")
+    assert read["model_a"].to_list() == names
+    assert read["language"].to_list() == [name[:64] for name in names]

@@ -1,5 +1,7 @@
 """A board in the columns of the public data set, read back by a program that knows nothing else, and by the audit."""
 
+import csv
+import io
 from pathlib import Path
 
 import msgspec
@@ -9,6 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from services.cli.audit import command as audit
+from services.cli.errors import UserError
+from services.cli.export import _chosen, _write
 from services.export.columns import OFFICIAL
 from services.export.history import past_rows
 from services.export.official import Row, columns_of, day_of, rows_of
@@ -103,8 +107,6 @@ def test_a_day_is_that_of_utc_and_what_no_calendar_has_is_none() -> None:
 
 @pytest.mark.parametrize("form", ["parquet", "csv"])
 def test_the_audit_reads_what_is_exported(tmp_path: Path, form: str) -> None:
-    from services.cli.export import _write
-
     models = ["ash", "birch", "cedar"]
     days = tier(
         models,
@@ -168,3 +170,23 @@ def test_what_came_meanwhile_is_not_replaced(tmp_path: Path) -> None:
     with pytest.raises(FileExistsError):
         race()
     assert path.read_text() == "another's"
+
+
+@pytest.mark.parametrize("wanted", ["language:f\u00fcr", "language:fu\u0308r", " language:f\u00fcr "])
+def test_a_board_is_chosen_in_any_form_of_its_name(wanted: str) -> None:
+    known = ["overall", "language:f\u00fcr", "category:a  b"]
+    assert _chosen(known, (wanted,), "text") == ["language:f\u00fcr"]
+    assert _chosen(known, ("category:a  b",), "text") == ["category:a  b"]  # of an old ledger
+    assert _chosen(known, (), "text") == known
+    with pytest.raises(UserError, match="no board 'language:F\u00fcr' in arena text; there are: overall"):
+        _chosen(known, ("language:Fu\u0308r",), "text")
+
+
+def test_names_leave_by_standard_output_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    hostile = ['a"b', "a,b", "a\r\nb", "a\nb", "=1+1", "+1", "-1", "@x", "'x"]
+    _write(rows_of(board(*map(line, hostile))), "csv", None, force=False)
+    said = capsys.readouterr().out
+    read = list(csv.DictReader(io.StringIO(said, newline="")))
+    assert [each["model_name"].removeprefix("'") for each in read[:7]] == hostile[:7]
+    assert [each["model_name"] for each in read[4:]] == ["'=1+1", "'+1", "'-1", "'@x", "''x"]
+    assert {each["leaderboard_publish_date"] for each in read} == {"2026-02-10"}

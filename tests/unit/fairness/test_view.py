@@ -40,6 +40,37 @@ def test_an_arena_without_a_registry_shows_shares_and_says_that_nothing_is_judge
     assert (view.counts.models, view.counts.active, view.counts.inactive) == (10, 10, 0)
 
 
+def test_what_is_inactive_is_unknown_until_a_window_could_show_it(brisk):
+    ledger = Ledger(settings=brisk)
+    for number in range(10):
+        ledger.sample(f"model-{number}", 1.0)
+    ledger.battles(1_000)
+    ledger.sample("model-3", 0.0)
+    ledger.battles(1_500)
+    view = fairness_view(ledger.state)
+    assert (view.counts.inactive, {line.inactive for line in view.models}) == (None, {None})
+    ledger.battles(4_000)
+    view = fairness_view(ledger.state)
+    assert (view.counts.inactive, line(view, "model-3").state, line(view, "model-3").inactive) == (1, "inactive", True)
+    declared = equal_arena(12, settings=brisk)
+    declared.declare("model-001", status="retired")
+    declared.battles(1_500)
+    view = fairness_view(declared.state)
+    assert (view.counts.inactive, view.providers[0].counts.inactive is None) == (1, False)
+
+
+def test_evidence_is_unknown_before_the_first_look(brisk):
+    ledger = equal_arena(12, settings=brisk)
+    ledger.battles(brisk.tick_battles - 1)
+    view = fairness_view(ledger.state)
+    assert {line.log10_e for line in view.models} == {line.log10_e_removal for line in view.models} == {None}
+    assert {group.log10_e for group in view.providers} == {None}
+    ledger.battles(1)
+    view = fairness_view(ledger.state)
+    assert None not in {line.log10_e for line in view.models} | {line.log10_e_removal for line in view.models}
+    assert None not in {group.log10_e for group in view.providers}
+
+
 def test_inactive_and_inactive_without_notice_are_two_numbers(brisk):
     ledger = equal_arena(12, settings=brisk)
     ledger.battles(1_000, days=1)

@@ -240,6 +240,13 @@ async def test_a_model_is_declared_and_removed(gateway: Gateway) -> None:
     assert removal == (topic, key, None)
 
 
+async def test_fields_of_a_declaration_that_nothing_heeds_are_named(gateway: Gateway) -> None:
+    body = DECLARATION.rstrip()[:-1] + b',"anounced_at":5,"note":"kept","arena":"text","announced_at":null}'
+    response = await gateway.client.put(MODEL, content=body)
+    assert (response.status_code, response.json()["unread"]) == (202, ["anounced_at", "note"])
+    assert b'"note":"kept"' in gateway.log.written[0][2]
+
+
 async def test_a_name_is_declared_and_removed_in_its_normal_form(gateway: Gateway) -> None:
     spelt = "/v1/arenas/text/models/gpt%20%20x%E2%80%8B%20"
     for act in (partial(gateway.client.put, content=DECLARATION), gateway.client.delete):
@@ -255,10 +262,31 @@ async def test_a_record_from_before_the_normal_form_is_removed_as_it_was_written
 
 
 async def test_as_written_is_true_or_false_and_nothing_else(gateway: Gateway) -> None:
-    for query in ("as_written=1", "as_written=true&as_written=true", "as_written="):
+    for query, said in {
+        "as_written=1": "as_written='1': say true or false",
+        "as_written=true&as_written=true": "as_written is given 2 times",
+        "as_written=": "as_written='': say true or false",
+    }.items():
         response = await gateway.client.delete(f"/v1/arenas/text/models/gpt-4?{query}")
         assert response.status_code == 400
-        assert "as_written is true or false" in response.text
+        assert said in response.text
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "said"),
+    [
+        ("POST", f"{VOTES}?arena=code", "there is no parameter 'arena' here; there are none"),
+        ("PUT", "/v1/arenas/text/models/gpt-4?as_written=true", "no parameter 'as_written' here; there are none"),
+        ("DELETE", "/v1/arenas/text/models/gpt-4?as_writen=true", "'as_writen' here; there are: as_written"),
+    ],
+)
+async def test_a_parameter_that_would_not_be_heeded_is_refused_and_nothing_is_written(
+    gateway: Gateway, vote: MakeVote, method: str, path: str, said: str
+) -> None:
+    response = await gateway.client.request(method, path, content=vote())
+    assert (response.status_code, response.json()["error"]["reason"]) == (400, "invalid_query")
+    assert said in response.json()["error"]["detail"]
+    assert gateway.log.written == []
 
 
 async def test_the_answer_tells_duplicates_and_names_that_are_counted_in_another_spelling(

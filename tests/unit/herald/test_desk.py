@@ -54,6 +54,17 @@ def test_a_subscription_to_models_does_not_hear_of_the_arena():
     assert matches(Match(), arena)
 
 
+@pytest.mark.parametrize("stored", ["cafe\u0301 9b", "caf\u00e9  9b", "\ufeffcaf\u00e9\u200b 9b ", "caf\u00e9 9b"])
+@pytest.mark.parametrize("told", ["caf\u00e9 9b", "cafe\u0301 9b"])
+def test_a_name_is_matched_however_an_older_record_wrote_it(stored, told):
+    about_model = msgspec.structs.replace(FIRING, subject=Subject(model=told))
+    about_provider = msgspec.structs.replace(FIRING, subject=Subject(provider=told))
+    assert matches(Match(models=("x", stored)), about_model)
+    assert matches(Match(providers=("x", stored)), about_provider)
+    assert not matches(Match(models=(stored.replace("c", "C"),)), about_model)  # letter case makes another name
+    assert not matches(Match(models=(stored,)), about_provider)
+
+
 @pytest.mark.parametrize("severity", Severity)
 @pytest.mark.parametrize("least", Severity)
 def test_the_least_severity(severity, least):

@@ -26,12 +26,18 @@ def test_an_arena_differs_in_what_it_says(tmp_path):
     assert book.of("vision") == RatingsSettings(least_votes=50)
 
 
+def test_anchors_are_named_as_votes_are_counted(tmp_path):
+    text = '[default]\nanchors = ["cafe\u0301  9b", "ash\u200b"]'
+    assert book_of(tmp_path, text).of("text").anchors == ("caf\u00e9 9b", "ash")
+
+
 @pytest.mark.parametrize(
     ("text", "place"),
     [
         ("[default]\nleast = 5", "default: .*least"),
         ("[arenas.text]\nwidest = -1", r"arenas\.text: .*widest"),
         ('[default]\nanchors = ["ash", "ash"]', "anchors are different models"),
+        ('[default]\nanchors = ["ash", "ash "]', "anchors are different models"),
         ("[default]\nanchors = 3", "anchors"),
         ("nonsense", "ISONOMY_RATINGS_FILE"),
     ],

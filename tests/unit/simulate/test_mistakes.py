@@ -17,6 +17,21 @@ MISTAKES = {
     "a licence that is none": (HEAD + TEN + 'license = "free"\n', r"models\[0\].license: "),
     "a share above 1": (HEAD + "[votes]\nfinish = 2\n" + TEN, "votes.finish: Expected"),
     "two of a name": (HEAD + TEN + '[[models]]\nname = "m-01"\nprovider = "x"\n', r"models\[1\].name: there is"),
+    "a name that is counted as another": (
+        HEAD + TEN + '[[models]]\nname = "a  b"\nprovider = "x"\n', r"models\[1\].name: 'a  b' is counted as 'a b'"
+    ),
+    "a provider that is counted as another": (
+        HEAD + TEN + '[[models]]\nname = "a"\nprovider = ["x", "y "]\n', r"models\[1\].provider: 'y ' is counted as 'y'"
+    ),
+    "a family that nobody can read": (
+        HEAD + TEN + 'family = "a\\u202eb"\n', r"models\[0\].family: name holds the character U\+202E"
+    ),
+    "a category that is counted as another": (HEAD + '[categories]\n"a " = 0.1\n' + TEN, "categories: 'a ' is"),
+    "a language that is counted as another": (HEAD + '[languages]\n"a " = 0.1\n' + TEN, "languages: 'a ' is"),
+    "a new name that is counted as another": (
+        HEAD + TEN + 'visibility = "private"\n' + event("publish", 9, models="m-01", **{"as": "new "}),
+        r"events\[0\].as: 'new ' is counted as 'new'",
+    ),
     "an arena that is none": (HEAD + 'arena = "Big Arena"\n' + TEN, "arena: "),
     "languages above 1": (HEAD + "[languages]\na = 0.7\nb = 0.7\n" + TEN, "languages: the shares add to 1.4"),
     "nine categories": (HEAD + "[categories]\n" + "\n".join(f"c{n} = 0.1" for n in range(9)) + TEN, "categories: "),

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import tomllib
 from collections import Counter
 from importlib.resources import files
 from pathlib import Path
@@ -186,6 +187,20 @@ def test_columns_that_could_matter_are_named_and_can_be_used(tmp_path: Path) -> 
     assert "'is_valid' is not used (True in 1 rows, False in 1 rows): --only is_valid=True" in source.note
     assert account(table(tmp_path, [*PAIR, "is_valid"], *rows, only={"is_valid": ["True"]})).counted == 1
     assert "is_valid" not in table(tmp_path, [*PAIR, "is_valid"], rows[0]).note
+
+
+WATCHED: list[str] = tomllib.loads(
+    (files("services.sources") / "layouts" / "common.toml").read_text("utf-8")
+)["watch"]["columns"]  # fmt: skip
+
+
+@pytest.mark.parametrize("column", WATCHED)
+def test_every_column_that_may_leave_rows_out_is_named_where_it_differs_and_documented(
+    tmp_path: Path, column: str
+) -> None:
+    source = table(tmp_path, [*PAIR, column], ["oak", "fir", "a", "true"], ["oak", "fir", "b", "false"])
+    assert f"'{column}' is not used (true in 1 rows, false in 1 rows): --only {column}=true" in source.note
+    assert f"`{column}`" in (Path(__file__).parents[3] / "docs" / "reading.md").read_text("utf-8")
 
 
 CONTRACT = ["id", *PAIR, "tstamp"]

@@ -53,3 +53,17 @@ def test_ratings_need_no_times_and_elo_follows_them_where_they_are(tmp_path: Pat
 def test_layouts_are_listed_and_exit_codes_explained() -> None:
     assert "comparia" in CliRunner().invoke(cli, ["rate", "--layouts"]).stdout
     assert "--drop-unreadable dropped" in CliRunner().invoke(cli, ["rate", "--help"]).stdout
+
+
+def test_anchors_and_boards_are_named_as_votes_are_counted(tmp_path: Path) -> None:
+    rows = "caf\u00e9 9b,fir,a,1,f\u00fcr\ncaf\u00e9 9b,fir,b,2,f\u00fcr\n" * 9
+    head = "model_a,model_b,winner,tstamp,language\n"
+    asked = ("--anchor", "cafe\u0301  9b=1200", "--board", "language:fu\u0308r ", "--format", "json")
+    result = rate(tmp_path, rows, *asked, head=head)
+    assert result.exit_code == 0, result.stderr
+    board = json.loads(result.stdout)["boards"]["language:f\u00fcr"]
+    assert board["gauge"]["applied"]
+    assert {line["model"]: line["rating"] for line in board["models"]}["caf\u00e9 9b"] == 1200
+    twice = rate(tmp_path, rows, "--anchor", "fir=1000", "--anchor", "fir =1200", head=head)
+    assert twice.exit_code != 0
+    assert "names a model twice" in twice.stderr

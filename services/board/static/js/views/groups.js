@@ -2,7 +2,7 @@
 
 import { arrange, element, setText } from "../dom.js";
 import { bullet } from "../draw.js";
-import { count, percent, spoken } from "../words.js";
+import { NONE, count, percent, spoken } from "../words.js";
 
 const FIRST = 12;
 
@@ -61,6 +61,8 @@ export function groups(title) {
   };
 }
 
+const inactive = ({ inactive: gone, models }) => (gone === null || gone === undefined ? NONE : gone ? `${count(gone)} of ${count(models)}` : "0");
+
 function makeRow(group, title) {
   const cells = Object.fromEntries(["declared", "observed", "slots", "inactive"].map((each) => [each, element("td", { class: `number ${each}` })]));
   const picture = bullet();
@@ -80,7 +82,7 @@ function makeRow(group, title) {
       setText(cells.declared, percent(declared));
       setText(cells.observed, percent(observed));
       setText(cells.slots, percent(slots));
-      setText(cells.inactive, counts.inactive ? `${count(counts.inactive)} of ${count(counts.models)}` : "0");
+      setText(cells.inactive, inactive(counts));
       picture.set(most, observed, declared);
     },
   };
