@@ -67,6 +67,8 @@ def cli(verbose: bool) -> None:
     # What the clients log of every connection is of use only to who looks for it.
     for chatty in ("aiokafka", "kafka", "faust", "mode", "asyncio"):
         logging.getLogger(chatty).setLevel(logging.DEBUG if verbose else logging.WARNING)
+    if not verbose:  # kafka-python 3.0 warns where its own loop waited 0.1 s for a busy processor: nothing to act on
+        logging.getLogger("kafka.net.selector").setLevel(logging.ERROR)
 
 
 def main(arguments: list[str] | None = None) -> Any:

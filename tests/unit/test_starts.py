@@ -1,14 +1,17 @@
 """What is looked at before a process begins, and while others are waited for."""
 
+import logging
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
+from click.testing import CliRunner
 
 from services.cli import up
 from services.cli.admission import require_codecs
 from services.cli.errors import UserError
+from services.cli.main import cli
 from services.local.ports import HOST, free_port
 
 
@@ -17,6 +20,21 @@ def test_a_worker_without_the_library_of_the_codecs_does_not_start(monkeypatch):
     monkeypatch.setattr("aiokafka.codec.cramjam", None)
     with pytest.raises(UserError, match="cramjam cannot be imported"):
         require_codecs()
+
+
+@pytest.mark.parametrize(("options", "level"), [([], logging.ERROR), (["-v"], logging.DEBUG)])
+def test_a_busy_processor_writes_no_warnings_of_a_library(options: list[str], level: int) -> None:
+    loggers = [
+        logging.getLogger(name) for name in ("aiokafka", "kafka", "faust", "mode", "asyncio", "kafka.net.selector")
+    ]
+    before = [each.level for each in loggers]
+    try:
+        loggers[-1].setLevel(logging.NOTSET)
+        assert CliRunner().invoke(cli, [*options, "board", "--help"]).exit_code == 0
+        assert loggers[-1].getEffectiveLevel() == level
+    finally:
+        for each, was in zip(loggers, before, strict=True):
+            each.setLevel(was)
 
 
 class Answers(BaseHTTPRequestHandler):
