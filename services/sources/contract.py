@@ -8,6 +8,7 @@ from services.sources.base import Account, Chunk, Rejected, Source
 from services.sources.jsonfile import JsonTable
 from services.sources.jsonitems import without_nan
 from services.sources.plan import Plan
+from services.sources.refusals import is_lost
 from services.sources.table import Block, Table
 from streams.contracts.vote import InvalidRecord, Vote, parse_vote
 
@@ -53,8 +54,10 @@ class ContractSource(Source):
         now, arena = self._plan.asked.now, self._plan.asked.arena
         for number, item in enumerate(items, start):
             try:
-                vote = _parsed(item, now)
+                vote: Vote | None = _parsed(item, now)
             except InvalidRecord:
+                vote = None
+            if vote is None or is_lost(vote.model_a) or is_lost(vote.model_b):
                 if item.strip():
                     part = self._plan.chunk(read([item], number, where))
                     votes += part.votes

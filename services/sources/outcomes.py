@@ -24,6 +24,9 @@ Said = tuple[str, Any, str]
 """The first model's name, what the row says, the second model's name."""
 
 SCORE = {1.0: "model_a", 0.5: "tie", 0.0: "model_b"}
+CONTRARY = ("flag", "contrary")
+"""First words of what a row says that may contradict itself: `("flag", meaning, the winner's cell, in words)`, where a
+flag stands beside a winner, and `("contrary", in words)`, where flags differ."""
 SIDES = ("model_a", "model_b")
 
 
@@ -75,6 +78,10 @@ class Outcomes(dict[Said, "str | None"]):
         if isinstance(cell, tuple):
             if cell[:1] == ("is",):
                 return str(cell[1])
+            if cell[:1] == ("contrary",):
+                return None
+            if cell[:1] == ("flag",):
+                return self._flagged(a, cell[1], cell[2], b)
             each = {self[(a, one, b)] for one in cell}
             if None in each or "skip" in each:
                 return None if None in each else "skip"
@@ -86,6 +93,14 @@ class Outcomes(dict[Said, "str | None"]):
             return by_name
         return by_word if self._by == "side" else None
 
+    def _flagged(self, a: str, meaning: str, winner: Any, b: str) -> str | None:
+        """A flag beside a winner: both must say the same, or the winner nothing."""
+        if not _text(winner).strip():
+            return meaning
+        ties = ("tie", "both_bad")
+        said = self[(a, winner, b)]
+        return meaning if said == meaning or (said in ties and meaning in ties) else None
+
     def _by_word(self, cell: Any) -> str | None:
         text = _text(cell)
         if text == "None" and word(text) not in self._declared:
@@ -96,6 +111,10 @@ class Outcomes(dict[Said, "str | None"]):
         if meaning is None and self._score and (value := number(text)) is not None:
             return SCORE.get(value)
         return meaning
+
+    def meanings(self, said: Said) -> set[str | None]:
+        """All that a cell may mean, by the words and by the names of its row; {None} when it means nothing."""
+        return {self._by_word(said[1]), _by_name(said)} - {None} or {None}
 
     def _decide_numbers(self, said: Counter[Said]) -> None:
         counts = set()

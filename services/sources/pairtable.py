@@ -17,6 +17,7 @@ from services.sources.base import Source, SourceError
 from services.sources.fields import Fitted
 from services.sources.layout import OUTCOMES
 from services.sources.plan import Asked
+from services.sources.refusals import is_lost
 from services.sources.survey import chosen_rows, names_of
 from streams.contracts.names import normalised
 
@@ -27,6 +28,13 @@ NOTE = "order, sides and time are synthetic: the file holds counts per pair, not
 
 SUMS = ("total", "totals", "all", "sum", "overall")
 """What the last row and column of a table may be called that hold sums."""
+
+
+def must_be_named(a: str, b: str, where: str) -> None:
+    """Complain of a name that is what software writes for none."""
+    for name in (a, b):
+        if is_lost(name):
+            raise SourceError(f"{where}: the model {name!r} is what software writes for a name that it lost")
 
 
 class PairTable:
@@ -59,6 +67,7 @@ class PairTable:
             a, b = firsts[position], seconds[position]
             if not (isinstance(a, str) and isinstance(b, str) and a and b and a != b):
                 raise SourceError(f"{places[position]}: {a!r} and {b!r} are no two models")
+            must_be_named(a, b, places[position])
             first = self._models.setdefault(a, len(self._models))
             second = self._models.setdefault(b, len(self._models))
             for meaning, values in counted.items():
@@ -81,6 +90,7 @@ class PairTable:
                     f" {name!r} as this row in {first!r}; found: {found}. Name them: --columns model_a=A,winner=W;"
                     " --layouts lists the layouts that are known"
                 )
+            must_be_named(name, name, where)
             if name in self._rows:
                 raise SourceError(f"{where}: a second row of {name!r}")
             self._rows.append(name)

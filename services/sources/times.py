@@ -72,6 +72,12 @@ def column(cells: Sequence[Any], order: Order | None = None) -> list[Any]:
     return [seconds(cell, order) for cell in cells]
 
 
+def moments(value: Any) -> set[float]:
+    """Every moment that a time may mean, whichever of month and day comes first; empty when it is none."""
+    read = (seconds(value, order) for order in ("month", "day", None))
+    return {each for each in read if isinstance(each, int | float) and math.isfinite(each)}
+
+
 def without_zone(value: Any) -> bool:
     """Whether a time says no zone, so that it may be anybody's local time."""
     if isinstance(value, datetime):
