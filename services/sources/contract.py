@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from services.sources.base import Account, Chunk, Rejected, Source
 from services.sources.jsonfile import JsonTable
-from services.sources.jsonitems import without_nan
+from services.sources.jsonitems import with_keys_twice, without_nan
 from services.sources.plan import Plan
 from services.sources.refusals import is_lost
 from services.sources.table import Block, Table
@@ -52,9 +52,10 @@ class ContractSource(Source):
         rejected: list[Rejected] = []
         account, plain = Account(), 0
         now, arena = self._plan.asked.now, self._plan.asked.arena
+        twice = with_keys_twice(items, Vote.__struct_fields__)
         for number, item in enumerate(items, start):
             try:
-                vote: Vote | None = _parsed(item, now)
+                vote: Vote | None = None if number - start in twice else _parsed(item, now)
             except InvalidRecord:
                 vote = None
             if vote is None or is_lost(vote.model_a) or is_lost(vote.model_b):

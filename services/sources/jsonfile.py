@@ -10,7 +10,7 @@ import msgspec
 
 from services.sources.base import SourceError
 from services.sources.fields import CONTRACT
-from services.sources.jsonitems import UNREADABLE, Items, first_of, items_of, without_nan
+from services.sources.jsonitems import UNREADABLE, Items, first_of, items_of, with_keys_twice, without_nan
 from services.sources.parts import Part
 from services.sources.reading import lines_of, other_encoding
 from services.sources.table import Block, Joined, Only, Table, keep
@@ -106,7 +106,13 @@ class JsonTable(Table):
     ) -> Block:
         decode = decoder.decode
         loose, numbers, refused = [], [], []
+        steps = {step for column in fields for step in self._steps.get(column, [column])}
+        twice = with_keys_twice(items, steps)
         for number, item in enumerate(items, start):
+            if number - start in twice:
+                why = f"the key {twice[number - start]!r} stands twice, and which is meant is not known"
+                refused.append((number, InvalidRecord(Reason.INVALID_JSON, why)))
+                continue
             try:
                 loose.append(decode(item))
                 numbers.append(number)
