@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from services.sources.base import Account, Chunk, Rejected, Source
+from services.sources.fields import CONTRACT
 from services.sources.jsonfile import JsonTable
 from services.sources.jsonitems import with_keys_twice, without_nan
 from services.sources.plan import Plan
@@ -52,15 +53,12 @@ class ContractSource(Source):
         rejected: list[Rejected] = []
         account, plain = Account(), 0
         now, arena = self._plan.asked.now, self._plan.asked.arena
-        twice = with_keys_twice(items, Vote.__struct_fields__)
-        for number, item in enumerate(items, start):
-            try:
-                vote: Vote | None = None if number - start in twice else _parsed(item, now)
-            except InvalidRecord:
-                vote = None
-            if vote is None or is_lost(vote.model_a) or is_lost(vote.model_b):
+        parsed = [_parsed(item, now) for item in items]
+        twice = with_keys_twice(items, Vote.__struct_fields__, () if None in parsed else CONTRACT)
+        for at, (item, vote) in enumerate(zip(items, parsed, strict=True)):
+            if vote is None or at in twice or is_lost(vote.model_a) or is_lost(vote.model_b):
                 if item.strip():
-                    part = self._plan.chunk(read([item], number, where))
+                    part = self._plan.chunk(read([item], start + at, where))
                     votes += part.votes
                     rejected += part.rejected
                     account += part.account
@@ -72,11 +70,14 @@ class ContractSource(Source):
         return Chunk(votes, rejected, account + Account(plain))
 
 
-def _parsed(item: bytes, now: float) -> Vote:
-    try:
-        return parse_vote(item, now)
-    except InvalidRecord:
-        return parse_vote(without_nan(item), now)
+def _parsed(item: bytes, now: float) -> Vote | None:
+    """The vote, None when the stream would refuse it."""
+    for form in (bytes, without_nan):
+        try:
+            return parse_vote(form(item), now)
+        except InvalidRecord:
+            continue
+    return None
 
 
 def _after(prefix: str, where: Callable[[int], str]) -> Callable[[int], str]:

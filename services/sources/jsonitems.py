@@ -120,19 +120,22 @@ def without_nan(item: bytes) -> bytes:
     return _NO_NUMBER.sub(lambda found: found[1] or b"null", item)
 
 
-def with_keys_twice(items: Sequence[bytes], names: Collection[str]) -> dict[int, str]:
+def with_keys_twice(items: Sequence[bytes], names: Collection[str], sure: Collection[str] = ()) -> dict[int, str]:
     """Items in which one object has one of these keys twice, by position: decoders take the last one silently.
+
+    Every item is known to have the keys in `sure`: when they occur as often as there are items, none has one twice. To
+    look at each item takes half as long as to decode it.
 
     >>> with_keys_twice([b'{"a": 1, "b": "a"}', b'{"a": 1, "a": 2}'], ["a", "b"])
     {1: 'a'}
     """
     whole = b"\n".join(items)
     after = b"" if _SPACED.search(whole) else b":"
-    keys = [msgspec.json.encode(name) + after for name in names]
     suspects: set[int] = set()
-    for key in keys:
-        if key in whole:
-            suspects.update(at for at, times in enumerate(map(methodcaller("count", key), items)) if times > 1)
+    for name in names:
+        key = msgspec.json.encode(name) + after
+        if (times := whole.count(key)) and not (name in sure and times == len(items)):
+            suspects.update(at for at, found in enumerate(map(methodcaller("count", key), items)) if found > 1)
     if _ESCAPED.search(whole):
         suspects.update(at for at, item in enumerate(items) if _ESCAPED.search(item))
     twice = {at: [name for level in _twice(items[at]) for name in level if name in names] for at in sorted(suspects)}

@@ -55,6 +55,7 @@ class Outcomes(dict[Said, "str | None"]):
         self._score = layout.numbers == "score"
         self._labels = labels
         self._by: By | None = by
+        self._taken: list[str] = []
 
     def decide(self, said: Counter[Said]) -> None:
         """Choose the reading that all rows allow.
@@ -68,6 +69,11 @@ class Outcomes(dict[Said, "str | None"]):
         if self._by is None and self._layout_reads_names(said):
             self._decide_by(said)
         self.clear()
+
+    @property
+    def numbers_are(self) -> str:
+        """What numbers that were read were taken for, in words; empty when none were."""
+        return ", ".join(dict.fromkeys(self._taken))
 
     def __missing__(self, said: Said) -> str | None:
         found = self[said] = self._read(said)
@@ -126,6 +132,17 @@ class Outcomes(dict[Said, "str | None"]):
                 counts.add(value)
         if 0.5 in counts and counts <= {*SCORE}:
             self._score = True
+        numbers = {value for each in said if (value := self._unnamed_number(each)) is not None}
+        if self._labels is not None and any(0 <= value < len(self._labels) for value in numbers):
+            classes = ", ".join(f"{at}={name}" for at, name in enumerate(self._labels))
+            self._taken.append(f"the classes that the file or its README.md names ({classes})")
+        elif self._score and numbers & {*SCORE}:
+            self._taken.append("what the first model scored: 1 won, 0.5 drew, 0 lost")
+
+    def _unnamed_number(self, each: Said) -> float | None:
+        """The number of the winner's cell, None when it is none, a declared word or a name."""
+        text = "" if isinstance(each[1], tuple) else _text(each[1])
+        return None if word(text) in self._words or _by_name(each) is not None else number(text)
 
     def _layout_reads_names(self, said: Counter[Said]) -> bool:
         return any(not isinstance(each[1], tuple) and self._differs(each) for each in said)

@@ -29,7 +29,7 @@ from hashlib import blake2b
 from typing import Any
 
 from services.sources import cells as cell
-from services.sources import spelling, times
+from services.sources import clocks, spelling, times
 from services.sources.base import Account, Chunk, Rejected, SourceError
 from services.sources.fields import Fitted, resolve
 from services.sources.ids import numbered_repeats
@@ -171,6 +171,8 @@ class Plan:
                 unused = f"column {self.fitted.column('id')!r} does not name single votes"
             notes.append(f"{unused}: ids are made of the file's name and the row number")
         notes += self.found.notes
+        if self.outcomes.numbers_are:
+            notes.append(f"numbers in {self.fitted.column('winner')!r} are read as {self.outcomes.numbers_are}")
         if not self.timed:
             missing = "no time column" if self.asked.times else "times are not used"
             notes.append(f"{missing}: times are synthetic, " + ("one second apart" if self.total else "all now"))
@@ -282,7 +284,10 @@ class Plan:
         if self.fitted.boards and "categories" not in made:
             made["categories"] = cell.boards(self.fitted.boards, cells, len(rows))
         if self.timed:
-            made["tstamp"] = times.column(cell.values(places["tstamp"], cells), self.found.order)
+            whens = cell.values(places["tstamp"], cells)
+            if self.found.writing != "seconds":
+                whens = [clocks.read(each, self.found.writing) for each in whens]
+            made["tstamp"] = times.column(whens, self.found.order)
         else:
             made["tstamp"] = self._clock(rows)
         if self.found.ids == "content":

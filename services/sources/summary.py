@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from services.sources.alike import alike
 from services.sources.base import Account, Batch, Records, Rejected, Source
+from services.sources.clocks import MODERN
 from services.sources.layout import number
 from streams.contracts.vote import NONE
 
@@ -28,9 +30,8 @@ HELP = {
 """Field to the option that would read it."""
 
 NUMBERS = (
-    "nothing says what the numbers mean: --words '0=model_a,1=model_b,2=tie' (or as it is) does, --layout score"
-    " if they are"
-    " what the first model scored"
+    "nothing says what the numbers mean: --words '0=model_a,1=model_b,2=tie' (or as it is) does; where they are what"
+    " the first model scored, 1, 0.5 or 0: --layout score --columns winner=NAME"
 )
 
 
@@ -110,6 +111,11 @@ class Summary:
     def close(self, now: float) -> None:
         """Add what only the whole tells: names that look alike, times ahead of the clock."""
         self.notes += alike(self._names)
+        if self.source.timed and 0 < self._newest < MODERN:
+            day = datetime.fromtimestamp(self._newest, UTC).date()
+            self.notes.append(
+                f"the newest time is of {day}: these numbers count no seconds since 1970, or votes are old"
+            )
         if self.source.timed and self._newest > now + 60:
             hours = (self._newest - now) / 3600
             self.notes.append(

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from services.sources import cells as cell
-from services.sources import spelling, times
+from services.sources import clocks, spelling, times
 from services.sources.distinct import all_different
 from services.sources.fields import Fitted
 from services.sources.outcomes import Said
@@ -49,6 +49,8 @@ class Found:
         Whether no id comes twice.
     order
         What comes first in dates of numbers.
+    writing
+        How numbers of the times are written.
     whole_weights
         Whether there are weights, and all are whole numbers.
     notes
@@ -59,6 +61,7 @@ class Found:
     ids: Literal["own", "content", "numbered"] = "numbered"
     unique: bool = False
     order: times.Order | None = None
+    writing: clocks.Writing = "seconds"
     whole_weights: bool = False
     notes: list[str] = field(default_factory=list)
 
@@ -66,13 +69,15 @@ class Found:
 class Survey:
     """Looks at rows, block by block."""
 
-    def __init__(self, fitted: Fitted, arena: str | None) -> None:
+    def __init__(self, fitted: Fitted, arena: str | None, *, times: bool) -> None:
         self._fitted = fitted
+        self._times = times
         self._arena = arena
         self._said: Counter[Said] = Counter()
         self._ids, self._pairs, self._outcomes, self._contents = (array("q") for _ in range(4))
         self._dates: set[tuple[int, int]] = set()
         self._votes = 0
+        self._clock = clocks.Clock()
         self._weights = {"whole": 0, "other": 0, "one": 0}
         self._watched: dict[str, Counter[str]] = {column: Counter() for column in fitted.watched}
 
@@ -93,7 +98,9 @@ class Survey:
                 said = hashable(said)
                 self._said.update(said)
         if "tstamp" in places:
-            self._dates |= times.numeric_dates(cell.values(places["tstamp"], cells))
+            whens = cell.values(places["tstamp"], cells)
+            self._dates |= times.numeric_dates(whens)
+            self._clock.look(whens)
         if "id" in places:
             self._look_at_ids(cells, said)
         if "count" in places:
@@ -136,6 +143,8 @@ class Survey:
         """What was found."""
         found = Found(said=self._said, order=times.order_of(self._dates))
         fitted = self._fitted
+        if "tstamp" in fitted.places and self._times:
+            found.writing = self._clock.writing(fitted.column("tstamp"), found.notes)
         if "id" in fitted.places:
             found.unique = all_different(self._ids)
             if found.unique:

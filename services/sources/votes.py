@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from services.sources.answers import must_be_models
 from services.sources.base import Chunk, Source, SourceError
 from services.sources.cells import values, whole
 from services.sources.contract import ContractSource
@@ -94,13 +95,14 @@ def votes_of(table: Table, asked: Asked) -> Source:
     if strict:
         found.said.clear()
     with described(table.described):
+        must_be_models(found.said)
         plan = Plan(fitted, asked, prefix, total, found, labels_beside(table.folder, fitted))
         found.notes += comparison.check(plan.outcomes) if not pipe else []
     return ContractSource(plan, table, tables) if strict else TableSource(plan, table)
 
 
 def _survey(table: Table, fitted: Fitted, asked: Asked, comparison: Comparison) -> tuple[int, Found]:
-    survey, total = Survey(fitted, asked.arena), 0
+    survey, total = Survey(fitted, asked.arena, times=asked.times), 0
     for block in table.blocks([*fitted.taken.values(), *comparison.columns]):
         survey.look(fitted.cells(block.cells), len(block.rows))
         comparison.look(block)
