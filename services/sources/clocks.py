@@ -34,6 +34,7 @@ class Clock:
 
     def __init__(self) -> None:
         self._digits = self._days = self._others = 0
+        self._rounded = False
         self._scales: dict[str, int] = {}
         self._example: dict[str, Any] = {}
 
@@ -42,6 +43,7 @@ class Clock:
         numbers = [value for each in cells if (value := _number(each)) is not None]
         if not numbers:
             return
+        self._rounded = self._rounded or any("e+" in each.casefold() for each in cells if isinstance(each, str))
         if min(numbers) >= MODERN and max(numbers) < 1.99e9:  # seconds before 2033, as nearly always
             self._scales["seconds"] = self._scales.get("seconds", 0) + len(numbers)
             return
@@ -64,6 +66,8 @@ class Clock:
         SourceError
             When dates stand beside seconds.
         """
+        if self._rounded:
+            notes.append(f"times of column {column!r} are written as powers of ten (1.72E+09) and are rounded by that")
         modern = sum(self._scales.values())
         if self._digits and (modern or 0 < self._others + self._days <= self._digits):
             raise SourceError(

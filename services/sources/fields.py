@@ -83,7 +83,7 @@ class Fitted:
         """Those of a file's columns that nothing is taken of; of a nested one, only itself."""
         outer = {column.partition(".")[0] for column in self.taken.values()} | {*self.taken.values()}
         known = {*columns}
-        return [each for each in columns if each not in outer and not _nested(each, known)]
+        return [each for each in columns if each.strip() and each not in outer and not _nested(each, known)]
 
     @property
     def aggregated(self) -> bool:

@@ -7,6 +7,7 @@ one tie. How many ties hide in whole numbers nobody knows; ratings that count a 
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -30,7 +31,15 @@ SUMS = ("total", "totals", "all", "sum", "overall")
 """What the last row and column of a table may be called that hold sums."""
 
 
+_separated = re.compile(r"\d{1,3}([.,' \u00a0\u202f]\d{3})+")
 SHARES = "; shares and percentages (win rates) are no counts: how often each pair met must be known"
+
+
+def _why(value: Any) -> str:
+    """What may be wrong with a cell that is no count."""
+    if _separated.fullmatch(str(value).strip()):
+        return "; write numbers without marks between thousands"
+    return SHARES if is_share(value) else ""
 
 
 def is_share(value: Any) -> bool:
@@ -86,7 +95,7 @@ class PairTable:
                 if found is None:
                     column = self._fitted.taken[self._fitted.counts[meaning][0][0]]
                     what = f"{places[position]}: {column} {values[position]!r} is no whole number of votes"
-                    raise SourceError(f"{what}{SHARES if is_share(values[position]) else ''}")
+                    raise SourceError(f"{what}{_why(values[position])}")
                 self._counts[first, second, OUTCOMES.index(meaning)] += found
 
     def _add_square(self, cells: Mapping[str, Sequence[Any]], places: Sequence[str]) -> None:
@@ -118,7 +127,7 @@ class PairTable:
                     value = 0.0
                 if not isinstance(value, int | float) or value < 0 or not math.isfinite(value) or 2 * value % 1:
                     what = f"{where}: {name!r} against {other!r} is {value!r}, no number of wins (a tie is half a win)"
-                    raise SourceError(f"{what}{SHARES if is_share(value) else ''}")
+                    raise SourceError(f"{what}{_why(value)}")
                 self._square[name, other] = float(value)
 
     def source(self, prefix: str, asked: Asked) -> Source:

@@ -150,6 +150,8 @@ class Summary:
             parts.append(f"{field} {', '.join(listed)}")
             if field == "winner" and any(number(value) is not None for value in values):
                 help_.append(NUMBERS)
+            elif field == "winner" and not values.most_common(1)[0][0]:
+                help_.append("--words =skip says that rows without a winner are no votes")
             elif field in HELP:
                 help_.append(HELP[field].format(value=_short(values.most_common(1)[0][0], LONGEST)))
         if (rest := self.dropped - sum(blamed.values())) > 0:

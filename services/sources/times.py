@@ -25,6 +25,7 @@ _numeric_date = re.compile(
     r"(?:,?[ T]+(\d{1,2}):(\d{2})(?::(\d{2})(\.\d+)?)?\s*([ap]m)?)?\s*(UTC|GMT|Z)?\Z",
     re.IGNORECASE,
 )
+_year_first = re.compile(r"\A(\d{4})([/.])(\d{2})\2(\d{2})(?!\d)")
 _zone_name = re.compile(r"\s*(?:UTC|GMT)\Z", re.IGNORECASE)
 _offset = re.compile(r"\s+([+-]\d{2}:?\d{2})\Z")
 _named = (
@@ -40,6 +41,8 @@ def seconds(value: Any, order: Order | None = None) -> Any:
     (1723593600.0, 1723593600.0, 1723593600.5, 'soon')
     >>> seconds("2024-08-14 00:00:00 UTC"), seconds("Wed, 14 Aug 2024 00:00:00 +0000"), seconds("Aug 14, 2024")
     (1723593600.0, 1723593600.0, 1723593600.0)
+    >>> seconds("2024/08/14 00:00:00"), seconds("2024.08.14")
+    (1723593600.0, 1723593600.0)
     >>> seconds("08/14/2024 00:00", "month"), seconds("08/14/2024 00:00")
     (1723593600.0, '08/14/2024 00:00')
     """
@@ -115,6 +118,7 @@ def _epoch(value: date) -> float:
 
 
 def _written(text: str, order: Order | None) -> date | None:
+    text = _year_first.sub(r"\1-\3-\4", text)
     zoned = _zone_name.sub("+00:00", text)
     for each in (text, zoned, _offset.sub(r"\1", text)):
         try:
