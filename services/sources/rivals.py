@@ -9,7 +9,7 @@ note names the column that is not used. A column that the person named is not qu
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from services.sources import cells as cell
@@ -43,6 +43,10 @@ class Rival:
         The column that is taken.
     layout
         What its words and numbers would mean, for an outcome.
+    loser
+        Whether it holds the name of who lost.
+    over
+        Whether the outcome that is taken is told by two names, the winner's first.
     differs
         Place and both cells of the first row in which they differ; None so far.
     """
@@ -51,6 +55,8 @@ class Rival:
     columns: tuple[str, ...]
     taken: str
     layout: Layout | None = None
+    loser: bool = False
+    over: bool = False
     differs: tuple[str, str, str] | None = None
 
     @property
@@ -63,9 +69,17 @@ class Rival:
         where, ours, theirs = self.differs or ("", "", "")
         return (
             f"columns {self.taken!r} and {self.named} may both be the {self.field} and differ, first at {where}:"
-            f" {ours[:60]!r} and {theirs[:60]!r}. Choose: --columns {self.field}={self.taken} or"
-            f" --columns {self.field}={self.columns[0]}, a --layout, or rename one"
+            f" {ours[:60]!r} and {theirs[:60]!r}. {self.choice()}"
         )
+
+    def choice(self) -> str:
+        """How a person chooses."""
+        ways = [f"--columns {self.field}={self.taken}"] if " with " not in self.taken and not self.over else []
+        if len(self.columns) == 1 and not self.loser:
+            ways.append(f"--columns {self.field}={self.columns[0]}")
+        elif self.layout is not None and not self.loser:
+            ways.append(f"--layout {self.layout.name}")
+        return f"Choose: {', '.join(ways)}, a --layout (--layouts lists them), or rename one"
 
 
 def rivals_of(fitted: Fitted, found: Sequence[str], chosen: Mapping[str, str], *, forced: bool) -> list[Rival]:
@@ -126,7 +140,8 @@ def _outcomes(fitted: Fitted, layouts: Sequence[Layout], left: Mapping[str, Sequ
     taken = fitted.column("winner") or " with ".join(
         fitted.taken[place[0][0]] for place in (*fitted.flags, *fitted.agree, *fitted.counts.values())
     )
-    if not taken or fitted.layout.outcome:
+    over = not taken or bool(fitted.layout.outcome)
+    if over:
         taken = f"{fitted.column('model_a')} over {fitted.column('model_b')}"
     rivals: dict[tuple[str, ...], Rival] = {}
     for layout in layouts:
@@ -134,10 +149,12 @@ def _outcomes(fitted: Fitted, layouts: Sequence[Layout], left: Mapping[str, Sequ
             continue
         for name in _there([*layout.columns.get("winner", ()), fitted.column("winner") or ""], left):
             rivals.setdefault((name,), Rival("winner", (name,), taken, layout))
-        pairs = layout.models if layout.outcome else ()
-        for a, b in [(_there([a], left), _there([b], left)) for a, b in pairs]:
+        for winner, loser in layout.models if layout.outcome else ():
+            a, b = _there([winner], left), _there([loser], left)
             if a and b:
                 rivals.setdefault((a[0], b[0]), Rival("winner", (a[0], b[0]), taken, layout))
+            elif b and winner == taken.strip().casefold():
+                rivals.setdefault((b[0],), Rival("winner", (b[0],), taken, layout, loser=True))
         flags = [_there([name], left) for name in layout.flags]
         if layout.outcome:  # each is a flag of its own
             for name in (name for names in flags for name in names):
@@ -145,7 +162,7 @@ def _outcomes(fitted: Fitted, layouts: Sequence[Layout], left: Mapping[str, Sequ
         elif flags and all(flags):
             names = tuple(each[0] for each in flags)
             rivals.setdefault(names, Rival("winner", names, taken, layout))
-    return list(rivals.values())
+    return [replace(rival, over=over) for rival in rivals.values()]
 
 
 class Comparison:
@@ -226,6 +243,10 @@ class Comparison:
 def _outcome(rival: Rival, ours: Said, theirs: Sequence[Any]) -> Any:
     """What the cells of a rival say: a word, or `("is", meaning)`; None for nothing."""
     layout = rival.layout
+    if rival.loser:
+        name = normalised(str(spelling.text(theirs[0]) or ""))
+        sides = {ours[0]: "model_b", ours[2]: "model_a"}
+        return ("is", sides[name]) if name in sides else name or None
     if layout is None or (len(theirs) == 1 and not _is_flag(rival.columns[0], layout)):
         return theirs[0]
     if len(theirs) == 2:
@@ -247,7 +268,7 @@ def _is_flag(column: str, layout: Layout) -> bool:
 def _won(ours: Said, theirs: Sequence[Any]) -> Any:
     """The outcome that two names tell, winner first."""
     names = [normalised(str(spelling.text(each) or "")) for each in theirs]
-    if not any(names):
+    if not all(names):
         return None
     if (names[0], names[1]) in ((ours[0], ours[2]), (ours[2], ours[0])):
         return ("is", "model_a" if names[0] == ours[0] else "model_b")

@@ -119,7 +119,7 @@ def _must_be_compared(rivals: Sequence[Rival], fitted: Fitted, *, pipe: bool) ->
             why = "standard input is read once" if pipe else "the counts of a row have several outcomes"
             raise SourceError(
                 f"{rival.taken!r} and {rival.named} may both be the {rival.field}, and they cannot be compared: {why}."
-                f" Choose with --columns {rival.field}={rival.columns[0]} or --layout, or leave one out"
+                f" {rival.choice()}"
             )
 
 

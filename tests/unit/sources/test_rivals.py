@@ -39,6 +39,7 @@ SAME = [
     ("winner_model_a,winner_model_b,winner_tie", [[1, 0, 0, 1], [0, 1, 0, 0], [0, 0, 1, 0]]),
     ("chosen,rejected", [["oak", "yew", "", "oak"], ["fir", "fir", "", "fir"]]),
     ("is_tie", [[False, False, True, False]]),
+    ("loser", [["fir", "fir", "", "fir"]]),
     ("model_1,model_2", [["oak ", "fir", "oak", "oak"], ["fir", "yew", "yew", "fir"]]),
 ]
 
@@ -60,6 +61,8 @@ DIFFERENT = [
     ("WINNER", [["model_a", "tie", "tie", "model_a"]]),
     ("chosen,rejected", [["oak", "fir", "", "oak"], ["fir", "yew", "", "fir"]]),
     ("is_tie", [[False, True, True, False]]),
+    ("loser", [["oak", "fir", "", "fir"]]),
+    ("loser", [["fir", "fir", "oak", "fir"]]),
     ("model_1,model_2", [["oak", "oak", "oak", "oak"], ["fir", "yew", "yew", "fir"]]),
     ("preference", [["4", "7", "1", "4"]]),  # of another meaning
 ]
@@ -69,7 +72,7 @@ DIFFERENT = [
 def test_columns_that_differ_in_a_row_stop_and_are_named_with_the_line_and_the_way_out(
     tmp_path: Path, names: str, columns: list[list[Any]]
 ) -> None:
-    with pytest.raises(SourceError, match=r"line [23]") as raised:
+    with pytest.raises(SourceError, match=r"line [234]") as raised:
         opened(tmp_path, f"{HEAD},{names}", beside(*columns))
     assert all(repr(name) in str(raised.value) for name in names.split(",")[:1])
     assert "--columns" in str(raised.value)
@@ -133,3 +136,12 @@ def test_rows_that_are_no_votes_are_not_compared(tmp_path: Path) -> None:
     rows = [[*row, other, anony] for row, other, anony in zip(ROWS, ["a", "b", "tie", "b"], [1, 1, 1, 0], strict=True)]
     summary = Summary(opened(tmp_path, f"{HEAD},preference,anony", rows))
     assert any("'preference' says the same" in note for note in summary.notes)
+
+
+def test_flags_beside_a_winner_are_chosen_by_a_layout(tmp_path: Path) -> None:
+    header = f"{HEAD},winner_model_a,winner_model_b,winner_tie"
+    rows = beside([0, 0, 0, 1], [1, 1, 0, 0], [0, 0, 1, 0])
+    with pytest.raises(SourceError, match="Choose: --columns winner=winner, a --layout"):
+        opened(tmp_path, header, rows)
+    assert said(opened(tmp_path, header, rows, columns={"winner": "winner"})) == MEANT
+    assert said(opened(tmp_path, header, rows, layout="arena-55k"))[0] == "model_b"
