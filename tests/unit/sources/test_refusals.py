@@ -90,3 +90,15 @@ def test_rows_that_stand_for_too_many_votes_together_stop(tmp_path: Path) -> Non
         with pytest.raises(SourceError, match="'" + column + "' the rows stand for 6,000,000 votes and more than 5,0"):
             opened(tmp_path, f"model_a,model_b,winner,{column}", *rows)
     opened(tmp_path, "model_a,model_b,winner,count", *rows, columns={"count": ""})
+
+
+@pytest.mark.parametrize(
+    ("chosen", "equal", "prefers", "counted"),
+    [("oak", 0, (1, 0), 1), ("", 1, (0, 0), 1), ("", 0, (1, 1), 0), ("oak", 0, (0, 1), 0), ("", 1, (1, 0), 0)],
+)
+def test_flags_of_preference_agree_with_the_chosen_name_and_with_each_other(
+    tmp_path: Path, chosen: str, equal: int, prefers: tuple[int, int], counted: int
+) -> None:
+    summary = account(opened(tmp_path, f"{COMPARIA},prefers_a,prefers_b", ["oak", "fir", chosen, equal, *prefers]))
+    assert (summary.counted, summary.dropped) == (counted, 1 - counted)
+    assert set(summary.refused) <= {"invalid_field"}
