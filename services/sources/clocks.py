@@ -40,10 +40,12 @@ class Clock:
 
     def look(self, cells: Sequence[Any]) -> None:
         """Look at some cells; what is no number is none of a clock."""
-        numbers = [value for each in cells if (value := _number(each)) is not None]
+        if (numbers := _plain(cells)) is None:
+            numbers = [value for each in cells if (value := _number(each)) is not None]
         if not numbers:
             return
-        self._rounded = self._rounded or any("e+" in each.casefold() for each in cells if isinstance(each, str))
+        first = cells[0]  # a spreadsheet writes a whole column so
+        self._rounded = self._rounded or (isinstance(first, str) and "e+" in first.casefold())
         if min(numbers) >= MODERN and max(numbers) < 1.99e9:  # seconds before 2033, as nearly always
             self._scales["seconds"] = self._scales.get("seconds", 0) + len(numbers)
             return
@@ -133,6 +135,15 @@ def from_digits(value: float) -> float | None:
         return datetime(*parts, tzinfo=UTC).timestamp()  # type: ignore[arg-type, misc]  # three to six numbers
     except ValueError:
         return None
+
+
+def _plain(cells: Sequence[Any]) -> list[float] | None:
+    """All numbers at once when all cells are seconds of our time, which they mostly are."""
+    try:
+        numbers = list(map(float, cells)) if bool not in {*map(type, cells)} else []
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return numbers if numbers and min(numbers) >= MODERN and sum(numbers) < 1e300 else None
 
 
 def _number(value: Any) -> float | None:

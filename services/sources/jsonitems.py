@@ -131,6 +131,8 @@ def with_keys_twice(items: Sequence[bytes], names: Collection[str], sure: Collec
     """
     whole = b"\n".join(items)
     after = b"" if _SPACED.search(whole) else b":"
+    if sure and after and whole.count(b'":') == len(sure) * len(items):
+        return {}  # these keys and no others
     suspects: set[int] = set()
     for name in names:
         key = msgspec.json.encode(name) + after
