@@ -126,7 +126,7 @@ def require_readable(summary: Summary, reading: Reading, instead: str) -> None:
     if summary.refused and not reading.drop:
         for line in summary.lines()[:-1]:
             click.echo(shown(line), err=True)
-        raise UserError(f"{summary.unreadable()}. {instead}")
+        raise UserError(summary.unreadable(instead))
 
 
 def report(summary: Summary) -> None:

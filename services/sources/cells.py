@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from services.sources import spelling
 from services.sources.fields import Place
 
+_THOUSANDS = re.compile(r"\d{1,3}(\.\d{3})+")
 TRUE = ("true", "1", "yes", "t", "y")
 FALSE = ("false", "0", "no", "f", "n")
 
@@ -94,7 +96,13 @@ def total(value: Any) -> Any:
 
 
 def whole(value: Any) -> int | None:
-    """A whole number of zero or more; None when it is none."""
+    """A whole number of zero or more; None when it is none, or may be another: 1.000 is one, or a thousand.
+
+    >>> whole("12"), whole("3.0"), whole("1.000"), whole("1,234"), whole(-1)
+    (12, 3, None, None, None)
+    """
+    if isinstance(value, str) and _THOUSANDS.fullmatch(value.strip()):
+        return None
     found = spelling.count(value)
     return found if isinstance(found, int) and not isinstance(found, bool) and found >= 0 else None
 

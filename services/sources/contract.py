@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from services.sources.base import Account, Chunk, Rejected, Source
+from services.sources.fields import CONTRACT
 from services.sources.jsonfile import JsonTable
-from services.sources.jsonitems import without_nan
+from services.sources.jsonitems import with_keys_twice, without_nan
 from services.sources.plan import Plan
+from services.sources.refusals import is_lost
 from services.sources.table import Block, Table
 from streams.contracts.vote import InvalidRecord, Vote, parse_vote
 
@@ -51,12 +53,12 @@ class ContractSource(Source):
         rejected: list[Rejected] = []
         account, plain = Account(), 0
         now, arena = self._plan.asked.now, self._plan.asked.arena
-        for number, item in enumerate(items, start):
-            try:
-                vote = _parsed(item, now)
-            except InvalidRecord:
+        parsed = [_parsed(item, now) for item in items]
+        twice = with_keys_twice(items, Vote.__struct_fields__, () if None in parsed else CONTRACT)
+        for at, (item, vote) in enumerate(zip(items, parsed, strict=True)):
+            if vote is None or at in twice or is_lost(vote.model_a) or is_lost(vote.model_b):
                 if item.strip():
-                    part = self._plan.chunk(read([item], number, where))
+                    part = self._plan.chunk(read([item], start + at, where))
                     votes += part.votes
                     rejected += part.rejected
                     account += part.account
@@ -68,11 +70,14 @@ class ContractSource(Source):
         return Chunk(votes, rejected, account + Account(plain))
 
 
-def _parsed(item: bytes, now: float) -> Vote:
-    try:
-        return parse_vote(item, now)
-    except InvalidRecord:
-        return parse_vote(without_nan(item), now)
+def _parsed(item: bytes, now: float) -> Vote | None:
+    """The vote, None when the stream would refuse it."""
+    for form in (bytes, without_nan):
+        try:
+            return parse_vote(form(item), now)
+        except InvalidRecord:
+            continue
+    return None
 
 
 def _after(prefix: str, where: Callable[[int], str]) -> Callable[[int], str]:

@@ -1,4 +1,4 @@
-"""Text with separators as a table: every cell is text, so a model named 4 or nan stays what it is."""
+"""Text with separators as a table: every cell is text, so a model named 4 or 1e3 stays what it is."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
@@ -83,7 +83,7 @@ class Fitted:
         """Those of a file's columns that nothing is taken of; of a nested one, only itself."""
         outer = {column.partition(".")[0] for column in self.taken.values()} | {*self.taken.values()}
         known = {*columns}
-        return [each for each in columns if each not in outer and not _nested(each, known)]
+        return [each for each in columns if each.strip() and each not in outer and not _nested(each, known)]
 
     @property
     def aggregated(self) -> bool:
@@ -181,12 +181,20 @@ def resolve(
     best = max(_explained(fit) for fit in fits if fit.layout.stage == stage)
     equal = [fit for fit in fits if fit.layout.stage == stage and _explained(fit) == best]
     for other in equal[1:]:
-        if _meaning(other) != _meaning(equal[0]):
+        if _meaning(other) != _meaning(equal[0]) and not (_only_models_differ(other, equal[0]) and not layout):
             raise SourceError(
                 f"the columns fit two layouts that do not mean the same: {equal[0].layout.name}"
                 f" ({_said(equal[0])}) and {other.layout.name} ({_said(other)}); choose with --layout"
             )
     return max(equal, key=lambda fit: len(fit.layout.marks))
+
+
+def _only_models_differ(one: Fitted, other: Fitted) -> bool:
+    """Whether two layouts differ in nothing but the two columns of models: `rivals` compares their cells."""
+    if one.layout.outcome or other.layout.outcome:
+        return False
+    rest = [replace(fit, places={**fit.places, "model_a": (), "model_b": ()}) for fit in (one, other)]
+    return bool(_meaning(rest[0]) == _meaning(rest[1]))
 
 
 def _leaves(layout: Layout, chosen: Mapping[str, str]) -> bool:

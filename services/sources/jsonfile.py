@@ -9,8 +9,9 @@ from typing import Any, BinaryIO
 import msgspec
 
 from services.sources.base import SourceError
+from services.sources.clocks import writing_of
 from services.sources.fields import CONTRACT
-from services.sources.jsonitems import UNREADABLE, Items, first_of, items_of, without_nan
+from services.sources.jsonitems import UNREADABLE, Items, first_of, items_of, with_keys_twice, without_nan
 from services.sources.parts import Part
 from services.sources.reading import lines_of, other_encoding
 from services.sources.table import Block, Joined, Only, Table, keep
@@ -56,16 +57,18 @@ class JsonTable(Table):
         return [item for item in self._sample if item.strip()][:rows]
 
     def mostly_votes(self, now: float) -> bool:
-        """Whether at least half of the sampled objects with every required field are votes by the contract."""
+        """Whether at least half of the sampled objects with every required field are votes by the contract.
+
+        Their times must be seconds: numbers that are dates pass the contract as moments of 1970.
+        """
         whole = [item for item in self._sample if {*CONTRACT} <= {*(_read(item) or ())}]
-        good = 0
+        times = []
         for item in whole:
             try:
-                parse_vote(without_nan(item), now)
+                times.append(parse_vote(without_nan(item), now).tstamp)
             except InvalidRecord:
                 continue
-            good += 1
-        return 2 * good >= len(whole)
+        return 2 * len(times) >= len(whole) and writing_of(times) == "seconds"
 
     def items(self, first: int) -> Iterator[tuple[int, list[bytes], Callable[[int], str]]]:
         """The items in lists, each with the number of its first one, and with the places of all."""
@@ -117,6 +120,15 @@ class JsonTable(Table):
                 except InvalidRecord as invalid:
                     if item.strip():
                         refused.append((number, self.told(invalid)))
+        own = {column: name for column, name in fields.items() if column not in self._steps}
+        full = len(loose) == len(items)
+        sure = [column for column, name in own.items() if full and None not in map(attrgetter(name), loose)]
+        steps = {step for column in fields for step in self._steps.get(column, [column])}
+        if twice := with_keys_twice(items, steps, sure):
+            kept = [at for at, number in enumerate(numbers) if number - start not in twice]
+            loose, numbers = [loose[at] for at in kept], [numbers[at] for at in kept]
+            refused = [each for each in refused if each[0] - start not in twice]
+            refused += [(start + at, key_twice(name)) for at, name in twice.items()]
         return Block(
             cells={column: self._cells(loose, column, name) for column, name in fields.items()},
             rows=numbers,
@@ -155,6 +167,11 @@ def pipe_table(stream: BinaryIO) -> JsonTable:
 
     # The first item alone makes up the ids: how much the first block holds depends on the writer's pace.
     return JsonTable("stdin", "standard input", Items("line", coming), [item for each in sample for item in each], None)
+
+
+def key_twice(name: str) -> InvalidRecord:
+    """Why an object with a key twice is refused."""
+    return InvalidRecord(Reason.INVALID_JSON, f"the key {name!r} stands twice, and which is meant is not known")
 
 
 def json_tables(table: Table) -> list[JsonTable]:

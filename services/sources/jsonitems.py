@@ -13,10 +13,13 @@ Python and pandas write missing numbers as NaN and Infinity, which JSON has not:
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from operator import methodcaller
 from typing import Any
 
 import msgspec
@@ -37,6 +40,10 @@ _NO_NUMBER = re.compile(rb'("(?:[^"\\]++|\\.)*+(?:"|\Z))|-?\bInfinity\b|\bNaN\b'
 _STEP = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\Z)|[{}\[\]]', re.DOTALL)
 _MESSAGE = {"role", "content", "from", "value"}
 """Fields that messages have."""
+
+_SPACED = re.compile(rb'"\s+:')
+_ESCAPED = re.compile(rb"\\u00[2-7]")
+"""Escapes of ASCII, by which a key may be written another way."""
 
 _object = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _array = msgspec.json.Decoder(list[msgspec.Raw])
@@ -113,6 +120,45 @@ def without_nan(item: bytes) -> bytes:
     return _NO_NUMBER.sub(lambda found: found[1] or b"null", item)
 
 
+def with_keys_twice(items: Sequence[bytes], names: Collection[str], sure: Collection[str] = ()) -> dict[int, str]:
+    """Items in which one object has one of these keys twice, by position: decoders take the last one silently.
+
+    Every item is known to have the keys in `sure`: when they occur as often as there are items, none has one twice. To
+    look at each item takes half as long as to decode it.
+
+    >>> with_keys_twice([b'{"a": 1, "b": "a"}', b'{"a": 1, "a": 2}'], ["a", "b"])
+    {1: 'a'}
+    """
+    whole = b"\n".join(items)
+    after = b"" if _SPACED.search(whole) else b":"
+    if sure and after and whole.count(b'":') == len(sure) * len(items):
+        return {}  # these keys and no others
+    suspects: set[int] = set()
+    for name in names:
+        key = msgspec.json.encode(name) + after
+        if (times := whole.count(key)) and not (name in sure and times == len(items)):
+            suspects.update(at for at, found in enumerate(map(methodcaller("count", key), items)) if found > 1)
+    if _ESCAPED.search(whole):
+        suspects.update(at for at, item in enumerate(items) if _ESCAPED.search(item))
+    twice = {at: [name for level in _twice(items[at]) for name in level if name in names] for at in sorted(suspects)}
+    return {at: found[0] for at, found in twice.items() if found}
+
+
+def _twice(content: bytes) -> list[list[str]]:
+    """Keys that come twice, for each object of a text; the outermost object is the last."""
+    levels: list[list[str]] = []
+
+    def look(pairs: list[tuple[str, Any]]) -> None:
+        names = Counter(name for name, _ in pairs)
+        levels.append([name for name, times in names.items() if times > 1])
+
+    try:
+        json.loads(content, object_pairs_hook=look)
+    except (ValueError, RecursionError):
+        return []  # the decoder says what is wrong with it
+    return levels
+
+
 def _fields_of(line: bytes) -> dict[str, msgspec.Raw] | None:
     try:
         return _object.decode(without_nan(line))
@@ -145,6 +191,9 @@ def _of_document(content: bytes, part: Part) -> Items:
 
 def _of_object(held: Mapping[str, msgspec.Raw], content: bytes, part: Part) -> Items:
     lists = [name for name, value in held.items() if _holds_records(value)]
+    levels = _twice(content)
+    if twice := [name for level in (levels[-1:] if lists else levels) for name in level]:
+        raise SourceError(f"{part}: an object has the key {twice[0]!r} twice, and which of them is meant is not known")
     if len(lists) > 1:
         raise SourceError(f"{part}: one object with several lists ({', '.join(lists)}); put the one meant into a file")
     if lists:

@@ -40,17 +40,20 @@ _KEYS = {
     *("text", "url", "models", "columns", "agree", "outcome", "flags", "words", "numbers", "counts", "matrix"),
     *("each", "only", "anonymous", "boards", "marks", "stage"),
 }
-_not_in_words = re.compile(r"[\s_\-()\[\]]+")
+_not_in_words = re.compile(r"[\s_()\[\]]+|(?<![\d½])-|-(?![\d½])")
+_between_scores = re.compile(r"(?<=[\d½])\s*[-–:]\s*(?=[\d½])")
+_comma = re.compile(r"\d,\d")
 _numeric = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?\Z", re.IGNORECASE)
 
 
 def word(text: str) -> str:
     """A word as it is compared; a number is its value.
 
-    >>> word("Tie (both bad)"), word("Model_A"), word("-1.0"), word("1/2")
-    ('tiebothbad', 'modela', '-1', '0.5')
+    >>> word("Tie (both bad)"), word("Model_A"), word("-1.0"), word("1/2"), word("1 – 0"), word("10")
+    ('tiebothbad', 'modela', '-1', '0.5', '1-0', '10')
     """
     value = number(text)
+    text = _between_scores.sub("-", text)
     return _not_in_words.sub("", text).casefold() if value is None else f"{value:g}"
 
 
@@ -59,6 +62,8 @@ def number(text: str) -> float | None:
     text = text.strip()
     if text in ("½", "1/2"):
         return 0.5
+    if _comma.fullmatch(text):
+        text = text.replace(",", ".")
     return float(text) if _numeric.match(text) else None
 
 

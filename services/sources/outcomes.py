@@ -24,6 +24,9 @@ Said = tuple[str, Any, str]
 """The first model's name, what the row says, the second model's name."""
 
 SCORE = {1.0: "model_a", 0.5: "tie", 0.0: "model_b"}
+CONTRARY = ("flag", "contrary")
+"""First words of what a row says that may contradict itself: `("flag", meaning, the winner's cell, in words)`, where a
+flag stands beside a winner, and `("contrary", in words)`, where flags differ."""
 SIDES = ("model_a", "model_b")
 
 
@@ -52,6 +55,7 @@ class Outcomes(dict[Said, "str | None"]):
         self._score = layout.numbers == "score"
         self._labels = labels
         self._by: By | None = by
+        self._taken: list[str] = []
 
     def decide(self, said: Counter[Said]) -> None:
         """Choose the reading that all rows allow.
@@ -66,6 +70,11 @@ class Outcomes(dict[Said, "str | None"]):
             self._decide_by(said)
         self.clear()
 
+    @property
+    def numbers_are(self) -> str:
+        """What numbers that were read were taken for, in words; empty when none were."""
+        return ", ".join(dict.fromkeys(self._taken))
+
     def __missing__(self, said: Said) -> str | None:
         found = self[said] = self._read(said)
         return found
@@ -75,6 +84,10 @@ class Outcomes(dict[Said, "str | None"]):
         if isinstance(cell, tuple):
             if cell[:1] == ("is",):
                 return str(cell[1])
+            if cell[:1] == ("contrary",):
+                return None
+            if cell[:1] == ("flag",):
+                return self._flagged(a, cell[1], cell[2], b)
             each = {self[(a, one, b)] for one in cell}
             if None in each or "skip" in each:
                 return None if None in each else "skip"
@@ -85,6 +98,14 @@ class Outcomes(dict[Said, "str | None"]):
         if by_word is None or self._by == "name":
             return by_name
         return by_word if self._by == "side" else None
+
+    def _flagged(self, a: str, meaning: str, winner: Any, b: str) -> str | None:
+        """A flag beside a winner: both must say the same, or the winner nothing."""
+        if not _text(winner).strip():
+            return meaning
+        ties = ("tie", "both_bad")
+        said = self[(a, winner, b)]
+        return meaning if said == meaning or (said in ties and meaning in ties) else None
 
     def _by_word(self, cell: Any) -> str | None:
         text = _text(cell)
@@ -97,6 +118,10 @@ class Outcomes(dict[Said, "str | None"]):
             return SCORE.get(value)
         return meaning
 
+    def meanings(self, said: Said) -> set[str | None]:
+        """All that a cell may mean, by the words and by the names of its row; {None} when it means nothing."""
+        return {self._by_word(said[1]), _by_name(said)} - {None} or {None}
+
     def _decide_numbers(self, said: Counter[Said]) -> None:
         counts = set()
         for each in said:
@@ -107,6 +132,17 @@ class Outcomes(dict[Said, "str | None"]):
                 counts.add(value)
         if 0.5 in counts and counts <= {*SCORE}:
             self._score = True
+        numbers = {value for each in said if (value := self._unnamed_number(each)) is not None}
+        if self._labels is not None and any(0 <= value < len(self._labels) for value in numbers):
+            classes = ", ".join(f"{at}={name}" for at, name in enumerate(self._labels))
+            self._taken.append(f"the classes that the file or its README.md names ({classes})")
+        elif self._score and numbers & {*SCORE}:
+            self._taken.append("what the first model scored: 1 won, 0.5 drew, 0 lost")
+
+    def _unnamed_number(self, each: Said) -> float | None:
+        """The number of the winner's cell, None when it is none, a declared word or a name."""
+        text = "" if isinstance(each[1], tuple) else _text(each[1])
+        return None if word(text) in self._words or _by_name(each) is not None else number(text)
 
     def _layout_reads_names(self, said: Counter[Said]) -> bool:
         return any(not isinstance(each[1], tuple) and self._differs(each) for each in said)

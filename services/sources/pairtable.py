@@ -7,6 +7,7 @@ one tie. How many ties hide in whole numbers nobody knows; ratings that count a 
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,6 +18,7 @@ from services.sources.base import Source, SourceError
 from services.sources.fields import Fitted
 from services.sources.layout import OUTCOMES
 from services.sources.plan import Asked
+from services.sources.refusals import is_lost
 from services.sources.survey import chosen_rows, names_of
 from streams.contracts.names import normalised
 
@@ -29,6 +31,31 @@ SUMS = ("total", "totals", "all", "sum", "overall")
 """What the last row and column of a table may be called that hold sums."""
 
 
+_separated = re.compile(r"\d{1,3}([.,' \u00a0\u202f]\d{3})+")
+SHARES = "; shares and percentages (win rates) are no counts: how often each pair met must be known"
+
+
+def _why(value: Any) -> str:
+    """What may be wrong with a cell that is no count."""
+    if _separated.fullmatch(str(value).strip()):
+        return "; write numbers without marks between thousands"
+    return SHARES if is_share(value) else ""
+
+
+def is_share(value: Any) -> bool:
+    """Whether a cell that is no count is a share or a percentage."""
+    text = str(value).strip()
+    number = spelling.number(text.removesuffix("%").strip())
+    return text.endswith("%") or (isinstance(number, int | float) and 0 < number < 100)
+
+
+def must_be_named(a: str, b: str, where: str) -> None:
+    """Complain of a name that is what software writes for none."""
+    for name in (a, b):
+        if is_lost(name):
+            raise SourceError(f"{where}: the model {name!r} is what software writes for a name that it lost")
+
+
 class PairTable:
     """Collects counts, block by block. Raises `SourceError` at the first cell that is no count."""
 
@@ -39,6 +66,7 @@ class PairTable:
         self._square: dict[tuple[str, str], float] = {}
         self._empty: set[tuple[str, str]] = set()
         self._rows: list[str] = []
+        self._against_itself = ""
         self._left_out: Counter[str] = Counter()
 
     def add(self, cells: Mapping[str, Sequence[Any]], places: Sequence[str], *, refused: int = 0) -> None:
@@ -59,13 +87,15 @@ class PairTable:
             a, b = firsts[position], seconds[position]
             if not (isinstance(a, str) and isinstance(b, str) and a and b and a != b):
                 raise SourceError(f"{places[position]}: {a!r} and {b!r} are no two models")
+            must_be_named(a, b, places[position])
             first = self._models.setdefault(a, len(self._models))
             second = self._models.setdefault(b, len(self._models))
             for meaning, values in counted.items():
                 found = cell.whole(values[position])
                 if found is None:
                     column = self._fitted.taken[self._fitted.counts[meaning][0][0]]
-                    raise SourceError(f"{places[position]}: {column} {values[position]!r} is no whole number of votes")
+                    what = f"{places[position]}: {column} {values[position]!r} is no whole number of votes"
+                    raise SourceError(f"{what}{_why(values[position])}")
                 self._counts[first, second, OUTCOMES.index(meaning)] += found
 
     def _add_square(self, cells: Mapping[str, Sequence[Any]], places: Sequence[str]) -> None:
@@ -81,18 +111,23 @@ class PairTable:
                     f" {name!r} as this row in {first!r}; found: {found}. Name them: --columns model_a=A,winner=W;"
                     " --layouts lists the layouts that are known"
                 )
+            must_be_named(name, name, where)
             if name in self._rows:
                 raise SourceError(f"{where}: a second row of {name!r}")
             self._rows.append(name)
             for key, other in columns:
                 value = spelling.number(cells[key][position])
                 if other == name:
+                    if isinstance(value, int | float) and value:
+                        itself = f"{where}: {name!r} against itself is {value:g}; this cell must be empty or 0"
+                        self._against_itself = self._against_itself or itself
                     continue
                 if value is None:
                     self._empty.add((name, other))
                     value = 0.0
                 if not isinstance(value, int | float) or value < 0 or not math.isfinite(value) or 2 * value % 1:
-                    raise SourceError(f"{where}: {value!r} in {other!r} is no number of wins (a tie is half a win)")
+                    what = f"{where}: {name!r} against {other!r} is {value!r}, no number of wins (a tie is half a win)"
+                    raise SourceError(f"{what}{_why(value)}")
                 self._square[name, other] = float(value)
 
     def source(self, prefix: str, asked: Asked) -> Source:
@@ -102,13 +137,21 @@ class PairTable:
         from services.sources.paircounts import PairCounts
 
         if self._fitted.layout.matrix:
-            self._unfold_square()
+            self._unfold_square(forced=asked.layout is not None)
         votes = sum(self._counts.values())
-        if not votes or votes > MOST:
-            raise SourceError("there is no vote in it" if not votes else f"{votes:,} votes are more than {MOST:,}")
+        if not votes:
+            raise SourceError("there is no vote in it")
+        if votes > MOST:
+            raise SourceError(
+                f"the counts stand for {votes:,} votes together, and at most {MOST:,} are unfolded: see whether they"
+                " are counts of votes, and rate a part of the models"
+            )
         pairs = sorted({(a, b) for a, b, _ in self._counts})
         counts = [[self._counts[(a, b, outcome)] for outcome in range(len(OUTCOMES))] for a, b in pairs]
-        notes = [NOTE, *(f"{rows:,} rows left out: {rule}" for rule, rows in self._left_out.items())]
+        notes = [NOTE]
+        if not self._fitted.layout.matrix and len(pairs) > 1 and {*map(sum, counts)} == {100}:
+            notes.append("the counts of each pair add up to 100: if they are percentages, all intervals are wrong")
+        notes += [f"{rows:,} rows left out: {rule}" for rule, rows in self._left_out.items()]
         return PairCounts(
             prefix,
             list(self._models),
@@ -120,12 +163,14 @@ class PairTable:
             layout=self._fitted.layout.name,
         )
 
-    def _unfold_square(self) -> None:
+    def _unfold_square(self, *, forced: bool) -> None:
         columns = [normalised(name) for name in list(self._fitted.taken.values())[1:]]
         if missing := [name for name in columns if name not in self._rows]:
             raise SourceError(f"a square table of wins has a row for every column; there is none for {missing[0]!r}")
-        if sums := [name for name in columns if name.casefold() in SUMS]:
-            raise SourceError(f"{sums[0]!r} of this square table looks like a sum and no model: leave it out")
+        if totals := [name for name in columns if name.casefold() in SUMS]:
+            raise SourceError(f"{totals[0]!r} of this square table looks like a sum and no model: leave it out")
+        if self._against_itself:
+            raise SourceError(self._against_itself)
         played = {pair for pair, won in self._square.items() if won}
         if half := [(a, b) for a, b in self._empty if (b, a) in played]:
             raise SourceError(
@@ -134,6 +179,12 @@ class PairTable:
         if len(columns) > 2 and played and all(won == self._square[b, a] for (a, b), won in self._square.items()):
             raise SourceError(
                 "every pair won as often as it lost: such a square table holds numbers of battles and no wins"
+            )
+        sums = [self._square[a, b] + self._square[b, a] for a, b in played]
+        if len(columns) > 2 and {*sums} == {100.0} and not forced:
+            raise SourceError(
+                "each pair of this square table adds up to 100: percentages (win rates) are no counts, and no interval"
+                " can be made of them. If each pair met 100 times: --layout matrix"
             )
         for name in columns:
             self._models[name] = len(self._models)

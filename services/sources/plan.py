@@ -22,19 +22,20 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
 
 from services.sources import cells as cell
-from services.sources import spelling, times
+from services.sources import clocks, spelling, times
 from services.sources.base import Account, Chunk, Rejected, SourceError
 from services.sources.fields import Fitted, resolve
 from services.sources.ids import numbered_repeats
 from services.sources.judging import judge
 from services.sources.outcomes import By, Outcomes
+from services.sources.refusals import no_votes, repeats
 from services.sources.survey import EACH_ITEM, Found, chosen_rows, hashable, names_of, said_of
 from services.sources.table import Block
 from streams.contracts.reasons import Reason
@@ -42,9 +43,6 @@ from streams.contracts.vote import STYLE_FIELDS, InvalidRecord, Vote
 
 HEAD_ROWS = 16
 """Rows that the tag of made-up ids is a hash of."""
-
-MOST_OF_A_ROW = 1_000_000
-"""Votes that one row may stand for."""
 
 OPTIONAL = ("voter", "language", "categories", "prompt_hash", "p_pair", "style")
 _field_of = re.compile(r"\$\.([a-z_]+)|^(language|categories) holds")
@@ -173,6 +171,8 @@ class Plan:
                 unused = f"column {self.fitted.column('id')!r} does not name single votes"
             notes.append(f"{unused}: ids are made of the file's name and the row number")
         notes += self.found.notes
+        if self.outcomes.numbers_are:
+            notes.append(f"numbers in {self.fitted.column('winner')!r} are read as {self.outcomes.numbers_are}")
         if not self.timed:
             missing = "no time column" if self.asked.times else "times are not used"
             notes.append(f"{missing}: times are synthetic, " + ("one second apart" if self.total else "all now"))
@@ -210,21 +210,27 @@ class Plan:
         except TypeError:  # a list or an object where a name or the winner should be
             said = hashable(said)
             meanings = list(map(self.outcomes.__getitem__, said))
-        wrong = self._no_votes(meanings, said, left_out)
-        repeats, bad = self._repeats(cells, wrong)
+        bad = no_votes(said, meanings)
+        wrong = self._no_votes(meanings, said, left_out, bad)
+        bad = {at: why for at, why in bad.items() if at not in wrong}
+        name = "count" if "count" in self.fitted.places else "weight" if self.found.whole_weights else ""
+        counts: list[int] = []
+        if name in self.fitted.places:
+            counts, uncounted = repeats(name, cell.values(self.fitted.places[name], cells), wrong)
+            bad |= uncounted
         columns = self._columns(cells, [rows[each] for each in at], names, meanings, said)
-        if wrong or repeats or bad:
+        if wrong or counts or bad:
             kept = [each for each in range(len(at)) if each not in wrong and each not in bad]
-            if repeats:
-                kept = [each for each in kept for _ in range(repeats[each])]
+            if counts:
+                kept = [each for each in kept for _ in range(counts[each])]
             columns = {name: [column[each] for each in kept] for name, column in columns.items()}
-            if repeats:
+            if counts:
                 columns["id"] = numbered_repeats(columns["id"], kept)
         else:
             kept = list(range(len(at)))
         read = self._judged(columns, kept, said, cells, left_out)
         refused = [Refused(at[each.position], each.invalid, each.field, each.value) for each in read.refused]
-        refused += [Refused(at[each], invalid, "count", value) for each, (invalid, value) in bad.items()]
+        refused += [Refused(at[each], invalid, name, value) for each, (name, invalid, value) in bad.items()]
         return Read(read.votes, sorted(refused, key=lambda each: each.position), left_out, read.unread)
 
     def _unfolded(
@@ -241,36 +247,19 @@ class Plan:
         unfolded[EACH_ITEM] = [item for items in lists for item in items]
         return unfolded, [at[each] for each in places]
 
-    def _no_votes(self, meanings: list[str | None], said: list[Any], left_out: Counter[str]) -> set[int]:
-        """Positions of rows that are no votes between two models."""
+    def _no_votes(
+        self, meanings: list[str | None], said: list[Any], left_out: Counter[str], bad: Container[int]
+    ) -> set[int]:
+        """Positions of rows that are no votes between two models, whose names are known."""
         wrong: set[int] = set()
         for position, (a, _, b) in enumerate(said):
             if meanings[position] == "skip":
                 left_out["no vote, by its winner"] += 1
                 wrong.add(position)
-            elif a == b and a:
+            elif a == b and a and position not in bad:
                 left_out["both sides are the same model"] += 1
                 wrong.add(position)
         return wrong
-
-    def _repeats(
-        self, cells: Mapping[str, Sequence[Any]], wrong: set[int]
-    ) -> tuple[list[int], dict[int, tuple[InvalidRecord, str]]]:
-        """How many votes each row stands for; and the rows where it cannot be read."""
-        name = "count" if "count" in self.fitted.places else "weight" if self.found.whole_weights else None
-        if name is None or name not in self.fitted.places:
-            return [], {}
-        repeats, bad = [], {}
-        for position, value in enumerate(cell.values(self.fitted.places[name], cells)):
-            found = cell.whole(value)
-            if found is None or found > MOST_OF_A_ROW:
-                why = "is no number of votes" if found is None else f"is more than {MOST_OF_A_ROW:,}"
-                detail = f"{name} {value!r} {why}"
-                if position not in wrong:
-                    bad[position] = InvalidRecord(Reason.INVALID_FIELD, detail), str(value)
-                found = 0
-            repeats.append(found)
-        return repeats, bad
 
     def _columns(
         self,
@@ -295,7 +284,10 @@ class Plan:
         if self.fitted.boards and "categories" not in made:
             made["categories"] = cell.boards(self.fitted.boards, cells, len(rows))
         if self.timed:
-            made["tstamp"] = times.column(cell.values(places["tstamp"], cells), self.found.order)
+            whens = cell.values(places["tstamp"], cells)
+            if self.found.writing != "seconds":
+                whens = [clocks.read(each, self.found.writing) for each in whens]
+            made["tstamp"] = times.column(whens, self.found.order)
         else:
             made["tstamp"] = self._clock(rows)
         if self.found.ids == "content":

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from services.sources.alike import alike
 from services.sources.base import Account, Batch, Records, Rejected, Source
+from services.sources.clocks import MODERN
 from services.sources.layout import number
 from streams.contracts.vote import NONE
 
 if TYPE_CHECKING:
     from streams.ledger.rows import Rows
 
-EXAMPLES = 10
+EXAMPLES = 3
 MOST_UNUSED = 12
 VALUES = 8
-"""Examples of refused items, and values of a field, that are shown."""
+LONGEST = 80
+"""Examples of each reason, columns and values of a field that are shown, and letters of each."""
 
 HELP = {
     "winner": "--words '{value}=tie' says what a word means (model_a, model_b, tie, both_bad, none, or skip: no vote)",
@@ -28,9 +31,8 @@ HELP = {
 """Field to the option that would read it."""
 
 NUMBERS = (
-    "nothing says what the numbers mean: --words '0=model_a,1=model_b,2=tie' (or as it is) does, --layout score"
-    " if they are"
-    " what the first model scored"
+    "nothing says what the numbers mean: --words '0=model_a,1=model_b,2=tie' (or as it is) does; where they are what"
+    " the first model scored, 1, 0.5 or 0: --layout score --columns winner=NAME"
 )
 
 
@@ -67,7 +69,7 @@ class Summary:
         self.left_out: Counter[str] = Counter()
         self.unread: Counter[str] = Counter()
         self.notes = list(source.notes)
-        self._examples: list[str] = []
+        self._examples: dict[str, list[str]] = {}
         self._names: Counter[str] = Counter()
         self._newest = 0.0
 
@@ -95,8 +97,9 @@ class Summary:
             self.refused[item.reason] += 1
             if item.field:
                 self.values.setdefault(item.field, Counter())[item.value] += 1
-            if len(self._examples) < EXAMPLES:
-                self._examples.append(f"refused {item.where}: {item.reason}: {item.detail}")
+            examples = self._examples.setdefault(item.reason, [])
+            if len(examples) < EXAMPLES:
+                examples.append(f"refused {item.where}: {item.reason}: {_short(item.detail, 2 * LONGEST)}")
 
     def _look(self, rows: Rows) -> None:
         import numpy as np
@@ -110,6 +113,11 @@ class Summary:
     def close(self, now: float) -> None:
         """Add what only the whole tells: names that look alike, times ahead of the clock."""
         self.notes += alike(self._names)
+        if self.source.timed and 0 < self._newest < MODERN:
+            day = datetime.fromtimestamp(self._newest, UTC).date()
+            self.notes.append(
+                f"the newest time is of {day}: these numbers count no seconds since 1970, or votes are old"
+            )
         if self.source.timed and self._newest > now + 60:
             hours = (self._newest - now) / 3600
             self.notes.append(
@@ -127,14 +135,14 @@ class Summary:
         """Whether all refusals are of times."""
         return bool(self.refused) and self.dropped == sum(self.values.get("tstamp", Counter()).values())
 
-    def unreadable(self) -> str:
-        """What cannot be read, with each value, its count, and the option that would read it."""
+    def unreadable(self, instead: str = "") -> str:
+        """What cannot be read, with each value and its count; `instead`, what was not done; at the end, what to do."""
         parts, help_ = [], []
         blamed: Counter[str] = Counter()
         for field, values in self.values.items():
             blamed[field] = sum(values.values())
             listed = [
-                f"{value!r} in {rows:,} rows" if value else f"empty in {rows:,} rows"
+                f"{_short(value, LONGEST)!r} in {rows:,} rows" if value else f"empty in {rows:,} rows"
                 for value, rows in values.most_common(VALUES)
             ]
             if len(values) > VALUES:
@@ -142,13 +150,17 @@ class Summary:
             parts.append(f"{field} {', '.join(listed)}")
             if field == "winner" and any(number(value) is not None for value in values):
                 help_.append(NUMBERS)
+            elif field == "winner" and not values.most_common(1)[0][0]:
+                help_.append("--words =skip says that rows without a winner are no votes")
             elif field in HELP:
-                help_.append(HELP[field].format(value=values.most_common(1)[0][0]))
+                help_.append(HELP[field].format(value=_short(values.most_common(1)[0][0], LONGEST)))
         if (rest := self.dropped - sum(blamed.values())) > 0:
             reasons = ", ".join(self.refused)
-            parts.append(f"{rest:,} whole rows ({reasons}; the first: {self._examples[0].removeprefix('refused ')})")
+            first = next(iter(self._examples.values()))[0]
+            parts.append(f"{rest:,} whole rows ({reasons}; the first: {first.removeprefix('refused ')})")
         help_.append("--drop-unreadable goes on without these rows and says so")
-        return f"{self.dropped:,} of {self.read:,} rows cannot be read: {'; '.join(parts)}. {'; '.join(help_)}"
+        said = [f"{self.dropped:,} of {self.read:,} rows cannot be read: {'; '.join(parts)}"]
+        return ". ".join([*said, *filter(None, (instead,)), f"What helps: {'; '.join(help_)}"])
 
     def lines(self) -> list[str]:
         """Lines for a person."""
@@ -157,7 +169,9 @@ class Summary:
             f"note: {cells:,} cells of column {column!r} cannot be read and were not used; the votes count"
             for column, cells in self.unread.items()
         ]
-        told += self._examples
+        for reason, examples in self._examples.items():
+            rest = self.refused[reason] - len(examples)
+            told += examples + ([f"refused {rest:,} more rows: {reason}"] if rest else [])
         if unused := self.source.unused:
             more = f" and {len(unused) - MOST_UNUSED:,} more" if len(unused) > MOST_UNUSED else ""
             told.append(f"columns not used: {', '.join(map(repr, unused[:MOST_UNUSED]))}{more}")
@@ -192,3 +206,8 @@ class Summary:
             "columns_not_used": self.source.unused,
             "notes": self.notes,
         }
+
+
+def _short(text: str, longest: int) -> str:
+    """A text for one line: answers stand where words should, and are long."""
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"

@@ -19,10 +19,11 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from services.sources import cells as cell
-from services.sources import spelling, times
+from services.sources import clocks, spelling, times
 from services.sources.distinct import all_different
 from services.sources.fields import Fitted
 from services.sources.outcomes import Said
+from services.sources.refusals import must_be_few
 from streams.contracts.names import normalised
 
 SLIPS = 0.01
@@ -48,6 +49,8 @@ class Found:
         Whether no id comes twice.
     order
         What comes first in dates of numbers.
+    writing
+        How numbers of the times are written.
     whole_weights
         Whether there are weights, and all are whole numbers.
     notes
@@ -58,6 +61,7 @@ class Found:
     ids: Literal["own", "content", "numbered"] = "numbered"
     unique: bool = False
     order: times.Order | None = None
+    writing: clocks.Writing = "seconds"
     whole_weights: bool = False
     notes: list[str] = field(default_factory=list)
 
@@ -65,12 +69,15 @@ class Found:
 class Survey:
     """Looks at rows, block by block."""
 
-    def __init__(self, fitted: Fitted, arena: str | None) -> None:
+    def __init__(self, fitted: Fitted, arena: str | None, *, times: bool) -> None:
         self._fitted = fitted
+        self._times = times
         self._arena = arena
         self._said: Counter[Said] = Counter()
         self._ids, self._pairs, self._outcomes, self._contents = (array("q") for _ in range(4))
         self._dates: set[tuple[int, int]] = set()
+        self._votes = 0
+        self._clock = clocks.Clock()
         self._weights = {"whole": 0, "other": 0, "one": 0}
         self._watched: dict[str, Counter[str]] = {column: Counter() for column in fitted.watched}
 
@@ -91,12 +98,17 @@ class Survey:
                 said = hashable(said)
                 self._said.update(said)
         if "tstamp" in places:
-            self._dates |= times.numeric_dates(cell.values(places["tstamp"], cells))
+            whens = cell.values(places["tstamp"], cells)
+            self._dates |= times.numeric_dates(whens)
+            self._clock.look(whens)
         if "id" in places:
             self._look_at_ids(cells, said)
+        if "count" in places:
+            self._votes += sum(cell.whole(value) or 0 for value in cell.values(places["count"], cells))
         if "weight" in places and "count" not in places:
             for value in cell.values(places["weight"], cells):
                 whole = cell.whole(value)
+                self._votes += whole or 0
                 self._weights["other" if whole is None else "one" if whole == 1 else "whole"] += 1
         for column, place in fitted.watched.items():
             self._watched[column].update(_shown(value) for value in cell.values(place, cells))
@@ -131,6 +143,8 @@ class Survey:
         """What was found."""
         found = Found(said=self._said, order=times.order_of(self._dates))
         fitted = self._fitted
+        if "tstamp" in fitted.places and self._times:
+            found.writing = self._clock.writing(fitted.column("tstamp"), found.notes)
         if "id" in fitted.places:
             found.unique = all_different(self._ids)
             if found.unique:
@@ -140,6 +154,7 @@ class Survey:
         if "weight" in fitted.places and "count" not in fitted.places:
             self._judge_weights(found)
         if "count" in fitted.places:
+            must_be_few(self._votes, fitted.column("count"))
             found.notes.append(f"column {fitted.column('count')!r} says how many votes a row stands for")
         for column, counts in self._watched.items():
             if len(counts) > 1 and (usable := _usable(counts)):
@@ -184,6 +199,7 @@ class Survey:
                 f"column {column!r} is not used: in {rows:,} rows it is no whole number, so every row counts once"
             )
         elif self._weights["whole"]:
+            must_be_few(self._votes, column)
             found.whole_weights = True
             found.notes.append(
                 f"column {column!r} is used: a row counts as often as it says, in ratings and in intervals"
@@ -254,7 +270,7 @@ def names_of(fitted: Fitted, cells: Mapping[str, Sequence[Any]]) -> tuple[list[A
 
 
 def said_of(fitted: Fitted, cells: Mapping[str, Sequence[Any]], count: int) -> Sequence[Any]:
-    """What each row says of its outcome: a cell, a tuple of cells that must agree, or `("is", meaning)`."""
+    """What each row says of its outcome: a cell, a tuple of cells that must agree, `("is", meaning)`, or `CONTRARY`."""
     if "winner" in fitted.places:
         said: Sequence[Any] = cell.values(fitted.places["winner"], cells)
     elif fitted.agree:
@@ -264,15 +280,29 @@ def said_of(fitted: Fitted, cells: Mapping[str, Sequence[Any]], count: int) -> S
     if not fitted.flags:
         return said
     meanings = list(fitted.flags.values())
+    columns = [fitted.taken[place[0][0]] for place in fitted.flags]
     flags = [cell.values(place, cells) for place in fitted.flags]
+    beside = "winner" in fitted.places or bool(fitted.agree)
     told: list[Any] = []
     for one, *row in zip(said, *flags, strict=True):
-        held = [meaning for meaning, flag in zip(meanings, row, strict=True) if cell.flag(flag) is True]
+        read = list(map(cell.flag, row))
+        held = {meaning for meaning, flag in zip(meanings, read, strict=True) if flag is True}
+        denied = {meaning for meaning, flag in zip(meanings, read, strict=True) if flag is False}
         strange = [flag for flag in row if cell.flag(flag) is None and _shown(flag)]
         if strange:
             told.append(_shown(strange[0]))  # no word: it is refused
             continue
-        told.append(one if not held else ("is", held[0]) if len(held) == 1 else " and ".join(held))
+        if not held:
+            told.append(one)
+            continue
+        shown = " and ".join(f"{column} {flag}" for column, flag in zip(columns, row, strict=True))
+        if len(held) > 1 or held & denied:
+            told.append(("contrary", shown))
+        elif beside:
+            winner = " and ".join(map(_shown, one)) if isinstance(one, tuple) else _shown(one)
+            told.append(("flag", *held, one, f"{shown} beside the winner {winner!r}"))
+        else:
+            told.append(("is", *held))
     return told
 
 

@@ -25,6 +25,7 @@ _numeric_date = re.compile(
     r"(?:,?[ T]+(\d{1,2}):(\d{2})(?::(\d{2})(\.\d+)?)?\s*([ap]m)?)?\s*(UTC|GMT|Z)?\Z",
     re.IGNORECASE,
 )
+_year_first = re.compile(r"\A(\d{4})([/.])(\d{2})\2(\d{2})(?!\d)")
 _zone_name = re.compile(r"\s*(?:UTC|GMT)\Z", re.IGNORECASE)
 _offset = re.compile(r"\s+([+-]\d{2}:?\d{2})\Z")
 _named = (
@@ -40,6 +41,8 @@ def seconds(value: Any, order: Order | None = None) -> Any:
     (1723593600.0, 1723593600.0, 1723593600.5, 'soon')
     >>> seconds("2024-08-14 00:00:00 UTC"), seconds("Wed, 14 Aug 2024 00:00:00 +0000"), seconds("Aug 14, 2024")
     (1723593600.0, 1723593600.0, 1723593600.0)
+    >>> seconds("2024/08/14 00:00:00"), seconds("2024.08.14")
+    (1723593600.0, 1723593600.0)
     >>> seconds("08/14/2024 00:00", "month"), seconds("08/14/2024 00:00")
     (1723593600.0, '08/14/2024 00:00')
     """
@@ -70,6 +73,12 @@ def column(cells: Sequence[Any], order: Order | None = None) -> list[Any]:
     if plain and not math.isnan(sum(plain)) and max(plain) < _SCALES[-1][0]:
         return plain
     return [seconds(cell, order) for cell in cells]
+
+
+def moments(value: Any) -> set[float]:
+    """Every moment that a time may mean, whichever of month and day comes first; empty when it is none."""
+    read = (seconds(value, order) for order in ("month", "day", None))
+    return {each for each in read if isinstance(each, int | float) and math.isfinite(each)}
 
 
 def without_zone(value: Any) -> bool:
@@ -109,6 +118,7 @@ def _epoch(value: date) -> float:
 
 
 def _written(text: str, order: Order | None) -> date | None:
+    text = _year_first.sub(r"\1-\3-\4", text)
     zoned = _zone_name.sub("+00:00", text)
     for each in (text, zoned, _offset.sub(r"\1", text)):
         try:

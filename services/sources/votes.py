@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from services.sources.answers import must_be_models
 from services.sources.base import Chunk, Source, SourceError
 from services.sources.cells import values, whole
 from services.sources.contract import ContractSource
@@ -18,6 +19,7 @@ from services.sources.jsonitems import UNREADABLE, without_nan
 from services.sources.labels import labels_beside
 from services.sources.pairtable import PairTable
 from services.sources.plan import HEAD_ROWS, Asked, Plan, described, fit
+from services.sources.rivals import OFTEN_OTHER, TOLD, Comparison, Rival, rivals_of
 from services.sources.survey import Found, Survey
 from services.sources.table import Joined, Table
 from streams.contracts.vote import Vote
@@ -69,36 +71,56 @@ def votes_of(table: Table, asked: Asked) -> Source:
     if isinstance(table, Joined):
         table.must_be_everywhere(columns)
     pipe = table.folder is None
+    rivals = rivals_of(fitted, table.columns, asked.columns or {}, forced=asked.layout is not None)
+    with described(table.described):
+        _must_be_compared(rivals, fitted, pipe=pipe)
     prefix = made_up_prefix(table.stem, table.head(1 if pipe else HEAD_ROWS, columns))
     if fitted.aggregated:
         with described(table.described):
             return _pairs(table, fitted).source(prefix, asked)
     tables = json_tables(table)
-    strict = fitted.contract and asked.plain and _is_bare(fitted) and mostly_votes(tables, asked.now)
+    bare = _is_bare(fitted) and not rivals
+    strict = fitted.contract and asked.plain and bare and mostly_votes(tables, asked.now)
+    comparison = Comparison(fitted, rivals)
     total = None
     if pipe:
         found = Found(ids="own" if fitted.contract else "numbered")
     elif strict and _all_ids_differ(tables):
         total, found = table.count(), Found(ids="own", unique=True)
     else:
-        total, found = _survey(table, fitted, asked)
+        total, found = _survey(table, fitted, asked, comparison)
         strict = strict and found.ids == "own"
     if total == 0:
         raise SourceError(f"{table.described}: it has columns but no rows")
     if strict:
         found.said.clear()
     with described(table.described):
+        must_be_models(found.said)
         plan = Plan(fitted, asked, prefix, total, found, labels_beside(table.folder, fitted))
+        found.notes += comparison.check(plan.outcomes) if not pipe else []
     return ContractSource(plan, table, tables) if strict else TableSource(plan, table)
 
 
-def _survey(table: Table, fitted: Fitted, asked: Asked) -> tuple[int, Found]:
-    survey, total = Survey(fitted, asked.arena), 0
-    for block in table.blocks(list(fitted.taken.values())):
+def _survey(table: Table, fitted: Fitted, asked: Asked, comparison: Comparison) -> tuple[int, Found]:
+    survey, total = Survey(fitted, asked.arena, times=asked.times), 0
+    for block in table.blocks([*fitted.taken.values(), *comparison.columns]):
         survey.look(fitted.cells(block.cells), len(block.rows))
+        comparison.look(block)
         total += block.height
     with described(table.described):
         return total, survey.found()
+
+
+def _must_be_compared(rivals: Sequence[Rival], fitted: Fitted, *, pipe: bool) -> None:
+    """Complain of columns of one meaning that cannot be compared: in a pipe, and where a row stands for many votes."""
+    for rival in rivals:
+        other = fitted.aggregated and rival.columns[0].strip().casefold() in OFTEN_OTHER
+        if (pipe or fitted.aggregated) and rival.field not in TOLD and not other:
+            why = "standard input is read once" if pipe else "the counts of a row have several outcomes"
+            raise SourceError(
+                f"{rival.taken!r} and {rival.named} may both be the {rival.field}, and they cannot be compared: {why}."
+                f" {rival.choice()}"
+            )
 
 
 def _pairs(table: Table, fitted: Fitted) -> PairTable:

@@ -33,9 +33,9 @@ def account(source: Source) -> Summary:
 
 def test_columns_that_nothing_is_taken_of_are_named(tmp_path: Path) -> None:
     rows = [[a, b, "model_a", at % 2, "x"] for at, (a, b) in enumerate(BATTLES)]
-    summary = account(opened(tmp_path / "v.csv", "model_a,model_b,winner,is_tie,note", rows))
-    assert summary.lines()[-2] == "columns not used: 'is_tie', 'note'"
-    assert summary.as_json()["columns_not_used"] == ["is_tie", "note"]
+    summary = account(opened(tmp_path / "v.csv", "model_a,model_b,winner,turn,note", rows))
+    assert summary.lines()[-2] == "columns not used: 'turn', 'note'"
+    assert summary.as_json()["columns_not_used"] == ["turn", "note"]
 
 
 @pytest.mark.parametrize("name", ["num_ties", "tie_count", "n_draws"])

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 
-from services.sources import Source, open_source
+from services.sources import Source, SourceError, open_source
 from streams.contracts.reasons import Reason
 from streams.contracts.vote import Vote
 
@@ -219,3 +220,40 @@ def test_a_pipe_of_another_shape_is_numbered_and_now() -> None:
     assert read.tstamp == NOW
     assert read.id.startswith("stdin-")
     assert "all now" in source.note
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        b'{"model_a": "x", "model_b": "y", "winner": "a", "winner": "b"}',
+        b'{"model_a": "x", "model_b": "y", "winner" : "a", "winner" : "b"}',
+        b'{"model_a": "x", "model_b": "y", "winner": "a", "winn\\u0065r": "a"}',
+        b'{"model_a": "x", "model_a": "x", "model_b": "y", "winner": "model_a"}',
+    ],
+)
+def test_a_key_that_stands_twice_is_refused_and_a_value_of_that_name_is_not(tmp_path: Path, item: bytes) -> None:
+    good = b'{"model_a": "x", "model_b": "y", "winner": "model_a", "said": "winner: \\"winner\\":"}\n'
+    source = written(tmp_path, good + item + b"\n" + good)
+    assert refused_of(source) == [("line 2", Reason.INVALID_JSON)]
+    assert len(votes_of(source)) == 2
+    array = written(tmp_path, b"[" + good + b"," + item + b"]", "votes.json")
+    assert refused_of(array) == [("item 2", Reason.INVALID_JSON)]
+
+
+def test_a_vote_of_the_contract_with_a_key_twice_is_refused(tmp_path: Path) -> None:
+    doubled = msgspec.json.encode(vote("v2"))[:-1] + b',"winner":"model_a"}'
+    source = written(tmp_path, lines(vote("v1"), doubled, vote("v3")))
+    assert refused_of(source) == [("line 2", Reason.INVALID_JSON)]
+    assert [each.id for each in votes_of(source)] == ["v1", "v3"]
+
+
+def test_a_document_with_a_key_twice_stops(tmp_path: Path) -> None:
+    row = b'{"model_a": "x", "model_b": "y", "winner": "a"}'
+    for content in (
+        b'{"battles": [' + row + b'], "battles": [' + row + b"," + row + b"]}",
+        b'{"model_a": {"0": "x"}, "model_b": {"0": "y"}, "winner": {"0": "a", "0": "b"}}',
+    ):
+        with pytest.raises(SourceError, match="twice"):
+            written(tmp_path, content, "votes.json")
+    nested = b'{"battles": [' + row + b'], "battle": 1}'
+    assert len(votes_of(written(tmp_path, nested, "votes.json"))) == 1

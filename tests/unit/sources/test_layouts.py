@@ -284,3 +284,34 @@ def test_what_cannot_be_read_is_listed_with_its_count_and_the_way_out(tmp_path: 
     assert told.startswith("2 of 3 rows cannot be read: winner 'foo' in 1 rows, empty in 1 rows.")
     assert "--words 'foo=tie'" in told
     assert account(table(tmp_path, PAIR, ["oak", "fir", "foo"], words={"foo": "skip"})).left_out.total() == 1
+
+
+def test_results_of_matches_are_read_and_ten_is_none_of_them(tmp_path: Path) -> None:
+    rows = [["oak", "fir", each] for each in ("1-0", "0 - 1", "1/2-1/2", "½–½", "1:0")]
+    source = table(tmp_path, ["white", "black", "result"], *rows)
+    assert [winner for *_, winner in said(source)] == ["model_a", "model_b", "tie", "tie", "model_a"]
+    assert account(table(tmp_path, ["white", "black", "result"], ["oak", "fir", "10"])).dropped == 1
+
+
+def test_scores_with_a_decimal_comma_are_read(tmp_path: Path) -> None:
+    source = table(tmp_path, ["model_a", "model_b", "score"], *(["oak", "fir", each] for each in ("1", "0,5", "0,0")))
+    assert [winner for *_, winner in said(source)] == ["model_a", "tie", "model_b"]
+
+
+def test_counts_with_marks_between_thousands_are_no_smaller_counts(tmp_path: Path) -> None:
+    for written in ("1.000", "1,000", "1 000"):
+        with pytest.raises(SourceError, match="write numbers without marks between thousands"):
+            table(tmp_path, ["model_a", "model_b", "wins_a", "wins_b"], ["oak", "fir", written, 2])
+        assert account(table(tmp_path, [*PAIR, "count"], ["oak", "fir", "a", written])).refused == {"invalid_field": 1}
+
+
+def test_rows_without_a_winner_can_be_said_to_be_no_votes(tmp_path: Path) -> None:
+    rows = ["oak", "fir", "a"], ["oak", "fir", ""]
+    assert "--words =skip" in account(table(tmp_path, PAIR, *rows)).unreadable()
+    summary = account(table(tmp_path, PAIR, *rows, words={"": "skip"}))
+    assert (summary.counted, summary.dropped) == (1, 0)
+
+
+def test_times_that_a_spreadsheet_rounded_are_told(tmp_path: Path) -> None:
+    source = table(tmp_path, [*PAIR, "tstamp"], ["oak", "fir", "a", "1.72E+09"])
+    assert "'tstamp' are written as powers of ten" in source.note

@@ -67,3 +67,19 @@ def test_anchors_and_boards_are_named_as_votes_are_counted(tmp_path: Path) -> No
     twice = rate(tmp_path, rows, "--anchor", "fir=1000", "--anchor", "fir =1200", head=head)
     assert twice.exit_code != 0
     assert "names a model twice" in twice.stderr
+
+
+def test_of_many_refused_rows_a_few_of_each_reason_come_first_then_the_error_then_what_to_do(tmp_path: Path) -> None:
+    long = "x" * 5_000
+    rows = "oak,fir,a,1\n" + "oak,fir,odd,2\n" * 40 + "nan,fir,a,2\n" * 30 + f"oak,fir,{long},3\n"
+    told = rate(tmp_path, rows).stderr.splitlines()
+    shown = [line for line in told if line.startswith("refused ")]
+    assert [line.partition(": ")[0] for line in shown] == [
+        *("refused line 3", "refused line 4", "refused line 5", "refused 38 more rows"),
+        *("refused line 43", "refused line 44", "refused line 45", "refused 27 more rows"),
+    ]
+    assert shown[3] == "refused 38 more rows: unknown_winner"
+    error = " ".join(told[told.index(shown[-1]) + 1 :])
+    assert error.index("71 of 72 rows cannot be read") < error.index("Nothing was rated") < error.index("--words")
+    assert "xxx…" in error
+    assert len(error) < 1_500

