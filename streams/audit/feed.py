@@ -11,9 +11,10 @@ from streams.audit.absences import Absences
 from streams.audit.counting import many
 from streams.audit.dates import days, in_days, iso
 from streams.audit.depth import Depth
-from streams.audit.gains import Gains
+from streams.audit.gains import RESET, Gains
 from streams.audit.identity import Models
 from streams.audit.remarks import Oddity, Remark, some
+from streams.audit.restated import Restatement
 
 LONG_GAP = 3.0
 """A gap of more than this many usual intervals is remarked."""
@@ -87,6 +88,7 @@ def _frozen(models: Models, gains: Gains) -> Iterator[Remark]:
     if not gains.known:
         return
     still = np.concatenate([[False], gains.all[1:] <= 0, [False]])
+    still[[*gains.restated]] = False  # totals moved, by what is unknown
     edges = np.flatnonzero(np.diff(still.astype(int)))
     for start, end in edges.reshape(-1, 2):
         first, last = models.dates[start], models.dates[end]
@@ -114,13 +116,33 @@ def _corrections(models: Models, gains: Gains) -> Iterator[Remark]:
 
 
 def _resets(models: Models, gains: Gains) -> Iterator[Remark]:
+    for at, each in gains.restated.items():
+        yield _restated(models, at, each)
     for model, at in np.argwhere(gains.reset):
         begin = gains.begin[model, at]
+        if any(begin < each <= at for each in gains.restated):
+            continue
         text = (
             f"The total of {models.names[model]} fell from {models.votes[model, begin]:,.0f} to"
             f" {models.votes[model, at]:,.0f}: it began again; what it gained in between is unknown."
         )
         yield Remark(Oddity.RESET, text, iso(models.dates[at]), count=1, models=[models.names[model]])
+
+
+def _restated(models: Models, at: int, restated: Restatement) -> Remark:
+    first, last = iso(models.dates[at - 1]), iso(models.dates[at])
+    if restated.factor < RESET:
+        how = f"began again: the one in the middle fell to {restated.factor:.0%} of what it was"
+    elif restated.common:
+        how = f"were restated: multiplied by about {restated.factor:.3g}"
+    else:
+        how = f"were restated: the one in the middle was multiplied by {restated.factor:.3g}, others by more or less"
+    text = (
+        f"Nearly all totals, of {restated.of} compared, {how}. What was gained from {first} to {last} is unknown, and"
+        " nothing is concluded from it."
+    )
+    kind = Oddity.RESET if restated.factor < RESET else Oddity.RESTATED
+    return Remark(kind, text, first, last, restated.of)
 
 
 def _names(models: Models, renames: list[Rename]) -> Iterator[Remark]:
