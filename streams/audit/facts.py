@@ -90,7 +90,7 @@ def find_facts(rows: list[Row], registry: Iterable[Model] | None, options: Optio
     models = follow_renames(by_spelling(cleaned.history, options.providers))
     gains = gains_of(models)
     watched = watch(gains, options.precision)
-    depth = depth_of(models.score, models.rank, models.listed)
+    depth = depth_of(models.score, models.rank, models.place, models.listed)
     absences = absences_of(models, gains, watched, depth)
     states = states_of(models, gains, watched, absences, options)
     renames = renames_of(models)

@@ -61,9 +61,9 @@ def remarks_of(models: Models, gains: Gains, renames: list[Rename], depth: Depth
         *_corrections(models, gains),
         *_resets(models, gains),
         *_names(models, renames),
-        *_cut(models, depth),
+        *_cut(models, depth, absences),
         *_arrivals(models, depth, absences),
-        *_absences(models, absences),
+        *_absences(models, absences, depth),
     ]
 
 
@@ -155,16 +155,28 @@ def _names(models: Models, renames: list[Rename]) -> Iterator[Remark]:
             yield Remark(Oddity.NAMING_SWITCH, text, iso(models.dates[at]), count=len(changed), models=names)
 
 
-def _cut(models: Models, depth: Depth) -> Iterator[Remark]:
+def _cut(models: Models, depth: Depth, absences: Absences) -> Iterator[Remark]:
+    rows = depth.rows
+    shows = f"{rows.min()} to {rows.max()} rows, {np.median(rows):.0f} in the middle"
     if depth.cut:
-        rows, beyond = depth.rows, np.flatnonzero(~models.listed[:, -1] & depth.unseen[:, -1])
+        beyond = np.flatnonzero(~models.listed[:, -1] & depth.unseen[:, -1])
         text = (
-            f"The file shows the top of the board only: {rows.min()} to {rows.max()} rows, {np.median(rows):.0f} in the"
-            f" middle. A model below the deepest row of a date is not seen on it, and nothing is said about it:"
-            f" at the end about {many(int(beyond.size), 'model')}."
+            f"The file seems to show the top of the board only, {shows}: of {many(depth.left, 'row')} that left from"
+            f" one snapshot to the next {depth.lowest} were among the lowest. A board that retires its lowest models"
+            " one by one would look alike. A model below the deepest row of a date is not seen on it, and nothing is"
+            f" said about it: at the end about {many(int(beyond.size), 'model')}."
         )
         names = some([models.names[each] for each in beyond])
         yield Remark(Oddity.DEPTH, text, count=int(beyond.size), models=names)
+    elif not depth.judged and absences.every:
+        text = (
+            f"Nothing orders the rows of the file, {shows}: whether it shows the whole board cannot be judged, and a"
+            " model that is not listed any more may only be cut off."
+        )
+        if absences.doubtful:
+            back = len({each.model for each in absences.every if each.back is not None})
+            text += f" {back} of {len(models.names)} models come and go: nothing is concluded from an absence."
+        yield Remark(Oddity.DEPTH, text, count=len({each.model for each in absences.every}))
 
 
 def _arrivals(models: Models, depth: Depth, absences: Absences) -> Iterator[Remark]:
@@ -190,20 +202,21 @@ def _arrivals(models: Models, depth: Depth, absences: Absences) -> Iterator[Rema
         yield Remark(Oddity.FIRST_ROWS, text, count=len(carried))
 
 
-def _absences(models: Models, absences: Absences) -> Iterator[Remark]:
+def _absences(models: Models, absences: Absences, depth: Depth) -> Iterator[Remark]:
     passing = [each for each in absences.every if each.passing]
+    ended = "withdrawal" if depth.judged else "stretch without a row"
     if passing:
         names = {models.names[each.model] for each in passing}
         longest = max(days(models.dates[each.last], models.dates[each.back or 0]) for each in passing)
         text = (
-            f"{many(len(names), 'model')} left the board and came back, {many(len(passing), 'time')}, for up to"
+            f"{many(len(names), 'model')} not listed for a while and back, {many(len(passing), 'time')}, for up to"
             f" {in_days(longest)}; bridged, not removals."
         )
         yield Remark(Oddity.FLICKER, text, count=len(names), models=some([*names]))
     for each in absences.ended:
-        if each.back is None or each.back in absences.switches:
+        if each.back is None or each.back in absences.switches or absences.doubtful:
             continue
         first, last, name = iso(models.dates[each.last]), iso(models.dates[each.back]), models.names[each.model]
         more = "" if each.gained is None else f"; its total had grown by {each.gained:,.0f} votes, which belong to it"
-        text = f"{name} was off the board from {first} to {last}, a withdrawal that ended{more}."
+        text = f"{name} was not listed from {first} to {last}, a {ended} that ended{more}."
         yield Remark(Oddity.WITHDRAWN, text, first, last, 1, [name])

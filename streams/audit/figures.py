@@ -57,10 +57,10 @@ def counts_of(facts: Facts) -> Counts:
 
 
 def depth_of(facts: Facts) -> dict[str, Any]:
-    """How many rows the snapshots show, and whether they are the top of a longer board."""
+    """How many rows the snapshots show, and whether they seem to be the top of a longer board; null where unknown."""
     rows = facts.depth.rows
     return {
-        "cut": facts.depth.cut,
+        "cut": facts.depth.cut if facts.depth.judged else None,
         "rows": {"least": int(rows.min()), "middle": float(np.median(rows)), "most": int(rows.max())},
         "beyond": facts.states.state.count(BEYOND),
     }

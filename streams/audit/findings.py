@@ -60,6 +60,11 @@ def private_in_play(facts: Facts) -> str:
     return f"Private variants at once, at most, as the registry says: {most}."
 
 
+def left_words(facts: Facts) -> str:
+    """What absences for good are called: where nothing orders the rows, the file may have been cut."""
+    return "left the board" if facts.depth.judged else "not listed any more"
+
+
 def _together(facts: Facts) -> str:
     models = facts.models
     counts: dict[tuple[str, int], int] = {}
@@ -120,7 +125,7 @@ def _overfitting() -> Answer:
 def _deprecation(facts: Facts) -> Answer:
     states, models, counts = facts.states, facts.models, counts_of(facts)
     title = "Silent deprecation" if facts.registry else "Deprecation, announced or not"
-    left = f"{many(counts.gone, 'model')} left the board."
+    left = f"{many(counts.gone, 'model')} {left_words(facts)}."
     if counts.inactive is None or len(models.dates) < 2:
         why = "No total of votes is known: which models stopped or are inactive is unknown."
         if len(models.dates) < 2:

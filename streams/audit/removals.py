@@ -139,8 +139,8 @@ def _left(models: Models, gains: Gains, watched: Watched, absence: Absence) -> t
     passed = watched.units[model, min(end, len(models.dates) - 1)] - watched.units[model, last]
     expected, away = float(watched.baseline[model] * passed), end - 1 - last
     text = (
-        f"{models.names[model]} left the board after {iso(models.dates[last])} with {total:,.0f} votes, while it was"
-        f" getting more; no other name took its votes over"
+        f"{models.names[model]} is not listed any more after {iso(models.dates[last])}, where it had {total:,.0f} votes"
+        f" and was getting more; no other name took its votes over"
     )
     if absence.back is not None:
         more = "" if absence.gained is None else f" with {absence.gained:,.0f} more votes"

@@ -7,6 +7,7 @@ from streams.audit.dates import days, in_days, iso
 from streams.audit.evidence import ALARM
 from streams.audit.facts import Facts
 from streams.audit.figures import counts_of
+from streams.audit.findings import left_words
 from streams.audit.remarks import Oddity
 from streams.audit.report import CANNOT_SAY, Answer, Counts
 from streams.contracts.alert import Alert, Kind
@@ -69,11 +70,18 @@ def _listings(counts: Counts) -> str:
 
 def _depth(facts: Facts, counts: Counts) -> list[str]:
     rows = facts.depth.rows
+    if facts.absences.doubtful:
+        return [
+            f"Nothing orders the rows of the file, and models come and go, {rows.min()} to {rows.max()} a date: whether"
+            f" it shows the whole board cannot be judged. {many(counts.beyond, 'model')} not listed at the end may only"
+            " be cut off."
+        ]
     if not facts.depth.cut:
         return []
     return [
-        f"The file shows the top {rows.min()} to {rows.max()} rows of the board. Nothing is said about what is below"
-        f" the deepest row: {many(counts.beyond, 'model')} at the end."
+        f"The file seems to show the top {rows.min()} to {rows.max()} rows of the board only: of"
+        f" {many(facts.depth.left, 'row')} that left, {facts.depth.lowest} were among the lowest. Nothing is said about"
+        f" what is below the deepest row: {many(counts.beyond, 'model')} at the end."
     ]
 
 
@@ -87,14 +95,14 @@ def _leaders(facts: Facts) -> list[str]:
 def _ends(facts: Facts) -> str:
     """Who stopped or left, the newest first."""
     ends = sorted((each for each in facts.alerts if each.kind in ENDS), key=lambda each: (-each.starts_at, each.id))
+    away = "left the board" if facts.depth.judged else "not listed any more"
     if not ends:
-        return "No model is seen to have stopped getting votes for good, or to have left the board while gaining."
+        return "No model is seen to have stopped getting votes for good, or to have gone while gaining."
     named = "; ".join(map(_named, ends[:NAMED]))
     more = f"; and {len(ends) - NAMED:,} others" if len(ends) > NAMED else ""
     notice = "notices unknown" if not facts.registry else "by the registry announced too late or not at all"
     return (
-        f"{many(len(ends), 'model')} stopped getting votes for good, or left the board while gaining ({notice}):"
-        f" {named}{more}."
+        f"{many(len(ends), 'model')} stopped getting votes for good, or {away} while gaining ({notice}): {named}{more}."
     )
 
 
@@ -127,5 +135,5 @@ def _inactive(facts: Facts, counts: Counts) -> str:
     more = f" Of {unclear} more it is not known." if unclear else ""
     return (
         f"{counts.inactive} of {counts.listed} listed models are inactive at the end: at most {states.cutoff:.3g} votes"
-        f" a day over the last {window}, or stopped.{more} {counts.gone} left the board."
+        f" a day over the last {window}, or stopped.{more} {counts.gone} {left_words(facts)}."
     )
