@@ -37,7 +37,8 @@ def _parts(report: Report, width: int, top: int | None) -> Iterator[RenderableTy
     yield from _sentences(report.headline, "• ")
     if report.alerts:
         yield from _titled("Alerts", alerts_table(report, width, top))
-    yield from _titled("Models at the end", _counts(report))
+    when = "at the end" if period.live_until == period.end else f"at the end, judged up to {period.live_until}"
+    yield from _titled(f"Models {when}", _counts(report))
     if any(name != "unknown" for name in report.shares["provider"]):
         yield from _titled("Share of slots, by provider", _bars(report.shares["provider"], top or 12))
         yield from _titled("Share of slots, by licence class", _bars(report.shares["license"], None))
@@ -100,9 +101,11 @@ def _counts(report: Report) -> Table:
         ("retired", counts.retired, ""),
         ("former names followed", counts.renamed, ""),
     ]
-    of_votes = ("active", "inactive", "stopped in the file")
+    why = {"active": no_votes, "inactive": no_votes, "stopped in the file": no_votes}
+    if counts.active is not None:
+        why["stopped in the file"] = "unknown: no span could be judged"
     for name, count, note in lines:
-        unknown = no_votes if name in of_votes else no_registry
+        unknown = why.get(name, no_registry)
         table.add_row(f"  {name}", "–" if count is None else f"{count:,}", unknown if count is None else note)
     return table
 

@@ -100,7 +100,7 @@ def find_facts(rows: list[Row], registry: Iterable[Model] | None, options: Optio
     # A registry that knows none of the models is about something else.
     has_registry = any(notice is not None for notice in notices)
     stalled, odd = stall(cleaned, models, gains, watched, options)
-    gone = removals(models, gains, watched, states, notices, has_registry, options)
+    gone = removals(models, gains, watched, states, notices, has_registry, bool(stalled), options)
     retirement = retirement_of(models, states)
     alerts = [*stalled, *gone, *bias_alert(retirement, start, float(models.dates[states.live]), options)]
     last, whole = slots(gains, states.start, states.live), slots(gains, 0, states.live)

@@ -137,11 +137,15 @@ def _deprecation(facts: Facts) -> Answer:
         for model in range(len(models.names))
         if models.listed[model, -1] and not facts.watched.running[model].any() and states.rate[model] <= states.cutoff
     )
+    stopped = (
+        "Which models stopped within the file is unknown, as none could be judged"
+        if counts.stopped is None
+        else f"The votes of {many(counts.stopped, 'model')} stopped for good within the file"
+    )
     says = [
         f"{counts.inactive} of {counts.listed} listed models are inactive: they gained at most {states.cutoff:.3g}"
         f" votes a day since {iso(models.dates[states.start])}, or stopped in that time. {left}",
-        f"The votes of {many(counts.stopped or 0, 'model')} stopped for good within the file;"
-        f" {many(never, 'listed model')} hardly gained in all of it.",
+        f"{stopped}; {many(never, 'listed model')} hardly gained in all of it.",
         "With another cut-off: "
         + ", ".join(f"≤ {each:g} a day {states.inactive_at(each)}" for each in (1.0, 10.0, 100.0))
         + f" of {counts.listed}.",

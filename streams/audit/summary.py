@@ -45,7 +45,7 @@ def headline_of(facts: Facts, lead: str | None = None) -> list[str]:
     if not facts.gains.known:
         return [*said, _listings(counts), *_leaders(facts)]
     said.append(lead or _ends(facts))
-    if lead is None:
+    if lead is None and facts.watched.looks:
         said.append(_certainty(facts))
     said.append(_inactive(facts, counts))
     if any(name != "unknown" for name in facts.provider_shares):
@@ -96,6 +96,8 @@ def _ends(facts: Facts) -> str:
     """Who stopped or left, the newest first."""
     ends = sorted((each for each in facts.alerts if each.kind in ENDS), key=lambda each: (-each.starts_at, each.id))
     away = "left the board" if facts.depth.judged else "not listed any more"
+    if not ends and not facts.watched.looks:
+        return "Who stopped is unknown: no model had a span of votes after one that shows its usual share."
     if not ends:
         return "No model is seen to have stopped getting votes for good, or to have gone while gaining."
     named = "; ".join(map(_named, ends[:NAMED]))
@@ -133,7 +135,13 @@ def _inactive(facts: Facts, counts: Counts) -> str:
     window = in_days(days(dates[states.start], dates[states.live]))
     unclear = counts.listed - (counts.active or 0) - (counts.inactive or 0)
     more = f" Of {unclear} more it is not known." if unclear else ""
+    when, later = "at the end: at most", ""
+    if states.live < len(dates) - 1:
+        alive = iso(dates[states.live])
+        when = f"on {alive}, the last date by which the feed was alive: they gained at most"
+        after = sum(each is not None and each.last >= states.live for each in states.departure)
+        later = f", {after} of them after {alive}" if after else ""
     return (
-        f"{counts.inactive} of {counts.listed} listed models are inactive at the end: at most {states.cutoff:.3g} votes"
-        f" a day over the last {window}, or stopped.{more} {counts.gone} {left_words(facts)}."
+        f"{counts.inactive} of {counts.listed} listed models are inactive {when} {states.cutoff:.3g} votes a day over"
+        f" the last {window}, or stopped.{more} {counts.gone} {left_words(facts)}{later}."
     )
