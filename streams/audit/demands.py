@@ -18,6 +18,10 @@ CAP = 3
 """Private variants of one provider at a time that the demand allows."""
 
 
+NAMED = 10
+"""Models that are named one by one."""
+
+
 def demands_of(facts: Facts) -> list[Answer]:
     """The five demands, in the paper's order."""
     answers = (_no_retraction, _few_private, _fair_retirement, _fair_sampling, _public_log)
@@ -38,15 +42,20 @@ def _no_retraction(facts: Facts) -> Answer:
         f"{models.names[model]} ({models.providers[model]}): last seen {iso(models.dates[left[model]])},"
         f" {f'{totals[model]:,.0f}' if facts.gains.known else 'an unknown number of'} votes"
         f"{_replaced(facts, model, left[model])}."
-        for model in sorted(gone, key=lambda each: (left[each], models.names[each]))[:10]
+        for model in sorted(gone, key=lambda each: (left[each], models.names[each]))[:NAMED]
     ]
+    if len(gone) > NAMED:
+        says.append(f"And {len(gone) - NAMED} others: `gone` in the JSON has all.")
     ended = "withdrawal" if facts.depth.judged else "stretch without a row"
-    for each in [] if facts.absences.doubtful else facts.absences.ended[:10]:
+    back = [] if facts.absences.doubtful else facts.absences.ended
+    for each in back[:NAMED]:
         more = "" if each.gained is None else f", with {each.gained:,.0f} more votes"
         says.append(
             f"{models.names[each.model]} ({models.providers[each.model]}) was not listed from"
             f" {iso(models.dates[each.last])} to {iso(models.dates[each.back or 0])}{more}: a {ended} that ended."
         )
+    if len(back) > NAMED:
+        says.append(f"And {len(back) - NAMED} others that came back: `absences` in the JSON has all.")
     if facts.renames:
         says.append(f"Changes of name that were followed, and are not counted: {len(facts.renames)}.")
     return Answer("no_retraction", title, PARTLY, says)
