@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from streams.audit.history import Matrix
 from streams.audit.identity import Models, joined
 from streams.audit.licences import UNKNOWN
 from streams.audit.names import alike, extends, relabelled
-from streams.audit.respelled import clear_pairs, equal_pairs
+from streams.audit.respelled import clear_pairs, equal_pairs, late_pairs, usually_added
 
 TIGHT = 0.005
 """A model that no longer gains keeps its total within this part of it; ..."""
@@ -27,6 +28,9 @@ TIGHT_RESTATED = 0.02
 
 MASS = 5
 """This many names, and a fifth of the board, that change at once are a switch of the source."""
+
+COMMON = 3
+"""Models that two snapshots must share before it is said that others kept their places."""
 
 RECENT = 5
 """Spans that say how much a model gains."""
@@ -43,11 +47,39 @@ class _Pair:
 
 def follow_renames(models: Models) -> Models:
     """Join names that are one model, snapshot by snapshot, so that chains of renames end in one row."""
+    switch, usual = 0, frozenset[str]()
     for at in range(1, len(models.dates)):
-        if (models.first == at).any():
-            models = _join(models, _respelled(models, at))
-            models = _join(models, _continued(models, at))
+        if not (models.first == at).any():
+            continue
+        # Names first: a name that a source spelled anew may look by its total like another one of the firm.
+        for pairs_of in (_respelled, _continued):
+            if switch:
+                models = _join(models, _shown_late(models, at, switch, usual))
+            models = _join(models, pairs_of(models, at))
+            changed = _renamed(models, at)
+            if len(changed) >= max(MASS, int(models.listed[:, at].sum()) / 5):
+                switch, usual = at, usual | usually_added(changed)
+        if switch == at:
+            models = _join(models, _shown_late(models, at, switch, usual))
     return models
+
+
+def _renamed(models: Models, at: int) -> list[tuple[tuple[str, str], tuple[str, str]]]:
+    """Names that models had before a snapshot, and others that they have from it on, each with the provider."""
+    found = []
+    for model in np.flatnonzero(models.listed[:, at] & models.listed[:, max(0, at - LOOK_BACK) : at].any(axis=1)):
+        old = models.called[model, np.flatnonzero(models.listed[model, :at])[-1]]
+        if old != models.called[model, at]:
+            maker = models.providers[model]
+            found.append(((models.spellings[old], maker), (models.spellings[models.called[model, at]], maker)))
+    return found
+
+
+def _shown_late(models: Models, at: int, switch: int, usual: frozenset[str]) -> dict[int, int]:
+    """Pairs of a name that was not shown any more when its source spelled names anew, and of one that comes later."""
+    left, came = np.flatnonzero(models.last < switch), np.flatnonzero(models.first == at)
+    named = [[(models.names[each], models.providers[each]) for each in side] for side in (left, came)]
+    return {int(left[one]): int(came[other]) for one, other in late_pairs(named[0], named[1], usual).items()}
 
 
 def _join(models: Models, pairs: dict[int, int]) -> Models:
@@ -89,10 +121,9 @@ def _respelled(models: Models, at: int) -> dict[int, int]:
     )
     gains = gains_of(_until(_join(models, clear), at))
     restated = gains.restated.get(at)
-    if restated is None:
-        # In the second snapshot no pace is known that totals could have left.
-        return clear if at == 1 or np.isnan(models.votes[came, at]).all() else equal
-    if not restated.common:
+    if restated is None and not _leaps(gains, at) and not np.isnan(models.votes[came, at]).all():
+        return equal
+    if restated is None or not restated.common:
         return clear
     own = gains_of(_until(models, at))
     return {
@@ -100,6 +131,16 @@ def _respelled(models: Models, at: int) -> dict[int, int]:
         for one, other in clear.items()
         if one in equal or _fits(models, own, at, one, other, restated.factor)
     }
+
+
+def _leaps(gains: Gains, at: int) -> bool:
+    """Whether all gained far more than usual, by a wave of traffic or a restatement: totals do not tell models apart.
+
+    In the second snapshot no pace is known that they could have left.
+    """
+    pace = gains.all[1:] / np.diff(gains.dates)
+    usual = pace[: at - 1][pace[: at - 1] > 0][-RECENT:]
+    return bool(not usual.size or pace[at - 1] > 2 * np.median(usual))
 
 
 def _fits(models: Models, gains: Gains, at: int, left: int, came: int, factor: float) -> bool:
@@ -147,24 +188,30 @@ def _cost(models: Models, gains: Gains, at: int, left: int, came: int) -> float 
     same_class = models.classes[left] == models.classes[came] or UNKNOWN in (models.classes[left], models.classes[came])
     likeness = alike(models.names[left], models.names[came])
     same_score = _same_score(models, at, left, came)
+    elsewhere = _same_place(models, at, left, came) is False
     known = np.flatnonzero(~np.isnan(models.votes[left, :at]))
     after = models.votes[came, at]
-    restated = gains.restated.get(at)
-    if not known.size or np.isnan(after) or (restated is not None and not restated.common):
+    crossed = [each for when, each in gains.restated.items() if known.size and known[-1] < when <= at]
+    if not known.size or np.isnan(after) or not all(each.common for each in crossed):
         return 1 - likeness if (same_provider or unknown_provider) and _by_name(models, at, left, came) else None
     since = int(known[-1])
-    before = models.votes[left, since] * (1.0 if restated is None else restated.factor)
+    before = models.votes[left, since] * prod(each.factor for each in crossed)
     gained = after - before
     expected = _expected(gains, models.dates, left, since, at)
-    tight = abs(gained) <= max(3.0, (TIGHT if restated is None else TIGHT_RESTATED) * before)
+    tight = abs(gained) <= max(3.0, (TIGHT_RESTATED if crossed else TIGHT) * before)
     most = before if expected is None else max(4 * expected + 20, 0.02 * before)
     goes_on = -max(3.0, 0.01 * before) <= gained <= most
     near = expected is not None and expected / 3 - 3 <= gained <= 3 * expected + 3 and before >= 500
     if same_provider or unknown_provider:
         accepted = (
-            (tight and (likeness >= 0.3 or same_score or (same_class and same_provider and before >= 500)))
-            or (goes_on and (likeness >= 0.45 or (same_score and likeness >= 0.2)))
-            or (goes_on and near and same_class and same_provider)
+            (
+                tight
+                and (
+                    likeness >= 0.3 or same_score or (same_class and same_provider and before >= 500 and not elsewhere)
+                )
+            )
+            or (goes_on and (likeness >= (0.8 if elsewhere else 0.45) or (same_score and likeness >= 0.2)))
+            or (goes_on and near and same_class and same_provider and not elsewhere)
             # A total that begins again is another model's, as that of `m-thinking`, unless the label says nothing.
             or (after < 0.9 * before and same_class and relabelled(models.names[left], models.names[came]))
         )
@@ -180,22 +227,24 @@ def _by_name(models: Models, at: int, left: int, came: int) -> bool:
     """Whether two names are one model where no totals tell: a label only, or much alike and in the same place."""
     one, other = models.names[left], models.names[came]
     return relabelled(one, other) or (
-        (alike(one, other) >= 0.8 or extends(one, other)) and _same_place(models, at, left, came)
+        (alike(one, other) >= 0.8 or extends(one, other)) and bool(_same_place(models, at, left, came))
     )
 
 
-def _same_place(models: Models, at: int, left: int, came: int) -> bool:
-    """Whether the score, or without scores the rank, moved as those of all others did."""
+def _same_place(models: Models, at: int, left: int, came: int) -> bool | None:
+    """Whether the score, or without scores the rank, moved as those of all others did; None without either."""
     for values, least in ((models.score, 2.0), (models.rank, 1.0)):
         known = np.flatnonzero(~np.isnan(values[left, :at]))
         if not known.size or np.isnan(values[came, at]):
             continue
         moved = values[:, at] - values[:, known[-1]]
         moved = moved[~np.isnan(moved)]
-        shift = float(np.median(moved)) if moved.size else 0.0
-        margin = 3 * 1.4826 * float(np.median(np.abs(moved - shift))) if moved.size else 0.0
+        if moved.size < COMMON:
+            return None
+        shift = float(np.median(moved))
+        margin = 3 * 1.4826 * float(np.median(np.abs(moved - shift)))
         return bool(abs(values[came, at] - values[left, known[-1]] - shift) <= max(least, margin))
-    return False
+    return None
 
 
 def _expected(gains: Gains, dates: Matrix, left: int, since: int, at: int) -> float | None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from streams.audit.names import LABELS, alike, plain
@@ -21,8 +21,11 @@ Names = Sequence[tuple[str, str]]
 
 _DATE = re.compile(r"20\d\d ?[01]\d ?[0-3]\d|[01]\d ?20\d\d")
 
-USUAL = 0.5
-"""What is added to this part of the names that have something added is how the source writes names."""
+USUAL, LEAST = 0.5, 3
+"""What is added to this part of the names that have something added, and to so many, is how the source writes names."""
+
+DATE = "(date)"
+"""Stands for a date among what is added."""
 
 LIKE = 0.6
 """How alike names are at least that have a number in common that no other has."""
@@ -55,7 +58,7 @@ def equal_pairs(left: Names, came: Names) -> dict[int, int]:
 
 
 def clear_pairs(left: Names, came: Names) -> dict[int, int]:
-    """`equal_pairs`, and the others that names make clear.
+    """`equal_pairs`, and the others that names make clear, where many change at once.
 
     >>> old = [("nova 7b", "a"), ("vega 8b", "b"), ("vega 8b mini", "b"), ("lyra 9b", "c")]
     >>> clear_pairs(old, [("nova-7b-hosted", "a"), ("vega-8b-mini-hosted", "b"), ("vega-8b-thinking-hosted", "b")])
@@ -63,19 +66,13 @@ def clear_pairs(left: Names, came: Names) -> dict[int, int]:
     """
     old, new = [_spelling(*each) for each in left], [_spelling(*each) for each in came]
     pairs = _alone(old, new, lambda spelling: spelling.key)
-    more = [
-        (added, one, other)
-        for one in range(len(old))
-        for other in range(len(new))
-        if one not in pairs and other not in pairs.values() and (added := _added(old[one], new[other])) is not None
-    ]
+    more = _extended(old, new, pairs)
     counts = Counter(word for word, _ in {(word, one) for added, one, _ in more for word in added})
-    named = max(1, min(len({one for _, one, _ in more}), len({other for _, _, other in more})))
-    usual = {word for word, count in counts.items() if count >= max(3, USUAL * named)} | LABELS
-    for added, one, other in sorted(more, key=lambda each: (len({*each[0]} - usual), len(each[0]), each[1:])):
-        free = one not in pairs and other not in pairs.values()
-        if free and ({*added} <= usual or _before(old[one], new[other], left[one][1])):
-            pairs[one] = other
+    named = min(len({one for _, one, _ in more}), len({other for _, _, other in more}))
+    usual = {word for word, count in counts.items() if count >= max(LEAST, USUAL * named)} | LABELS | {DATE}
+    _take(
+        pairs, more, lambda added, one, other: {*added} <= usual or _before(old[one], new[other], left[one][1]), usual
+    )
     rest = [each for each in range(len(old)) if each not in pairs]
     open_ = [each for each in range(len(new)) if each not in pairs.values()]
     by_number = _alone(
@@ -87,6 +84,53 @@ def clear_pairs(left: Names, came: Names) -> dict[int, int]:
         if same and alike(name, new_name) >= LIKE and _added(old[rest[one]], new[open_[other]]) is None:
             pairs[rest[one]] = open_[other]
     return dict(sorted(pairs.items()))
+
+
+def late_pairs(left: Names, came: Names, usual: frozenset[str]) -> dict[int, int]:
+    """Pairs of names that a source spelled anew while they were not shown: equal, or with what it adds to names.
+
+    >>> old, new = [("vega 8b", "b"), ("lyra 9b", "c")], [("vega-8b-mini", "b"), ("Lyra 9B hosted", "c")]
+    >>> late_pairs(old, new, frozenset({"hosted"}))
+    {1: 1}
+    """
+    old, new = [_spelling(*each) for each in left], [_spelling(*each) for each in came]
+    pairs = _alone(old, new, lambda spelling: spelling.key)
+    _take(pairs, _extended(old, new, pairs), lambda added, _, __: {*added} <= usual, usual)
+    return pairs
+
+
+def usually_added(renames: Sequence[tuple[tuple[str, str], tuple[str, str]]]) -> frozenset[str]:
+    """Words that a source adds to names as it spells them anew, by the pairs of names and providers that show it.
+
+    >>> sorted(usually_added([((f"m-{at}", "x"), (f"m-{at}-hosted (2025-01-0{at})", "x")) for at in range(1, 6)]))
+    ['(date)', 'hosted']
+    """
+    added = [_added(_spelling(*old), _spelling(*new)) or [] for old, new in renames]
+    counts = Counter(word for each in added for word in {*each})
+    return frozenset(word for word, count in counts.items() if count >= max(LEAST, USUAL * sum(map(bool, added))))
+
+
+_More = list[tuple[list[str], int, int]]
+
+
+def _extended(old: Sequence[_Spelling], new: Sequence[_Spelling], pairs: dict[int, int]) -> _More:
+    """What is added, for each two names that are not paired and of which one has only more than the other."""
+    taken = {*pairs.values()}
+    return [
+        (added, one, other)
+        for one in range(len(old))
+        for other in range(len(new))
+        if one not in pairs and other not in taken and (added := _added(old[one], new[other])) is not None
+    ]
+
+
+def _take(
+    pairs: dict[int, int], more: _More, good: Callable[[list[str], int, int], bool], usual: Collection[str]
+) -> None:
+    """Add the pairs that are good, those first to which the least is added beside the usual."""
+    for added, one, other in sorted(more, key=lambda each: (len({*each[0]} - {*usual}), len(each[0]), each[1:])):
+        if one not in pairs and other not in pairs.values() and good(added, one, other):
+            pairs[one] = other
 
 
 def _alone(old: list[_Spelling], new: list[_Spelling], key: Callable[[_Spelling], object]) -> dict[int, int]:
@@ -114,14 +158,14 @@ def _spelling(name: str, provider: str) -> _Spelling:
 
 
 def _added(one: _Spelling, other: _Spelling) -> list[str] | None:
-    """Words that one of the two has more, None when each has some, when numbers are among them, or dates differ."""
+    """What one of the two has more, None when each has some, when numbers are among it, or dates differ."""
     if one.date and other.date and one.date != other.date:
         return None
     short, long = sorted((one.parts, other.parts), key=len)
     added = list((Counter(long) - Counter(short)).elements())
     if Counter(short) - Counter(long) or any(word[0].isdigit() for word in added):
         return None
-    return added
+    return added if one.date == other.date else [*added, DATE]
 
 
 def _before(one: _Spelling, other: _Spelling, provider: str) -> bool:

@@ -24,8 +24,8 @@ MODELS, SMALL = 5, 50.0
 FALL, FEW = 0.03, 10.0
 """A total fell when it lost more than this part of it, and so many votes; smaller falls are corrections."""
 
-FELL, MOVED, SOME = 0.6, 0.8, 0.2
-"""Parts of the models: so many fall; or so many move beyond their pace, and of these so many fall."""
+MOST, MOVED, SOME = 0.6, 0.8, 0.1
+"""Parts of the models: so many fall, or leave their pace with some that fall; so many jump."""
 
 QUIET = 3
 """Models that gained nothing before, and jump with the rest, show that it is no traffic."""
@@ -80,7 +80,7 @@ def restatements(change: Matrix, begin: NDArray[np.int64], votes: Matrix, dates:
     count = usable.sum(axis=0)
     found: dict[int, Restatement] = {}
     # What cannot be a restatement is most intervals, and is passed over at once.
-    for at in np.flatnonzero((count >= MODELS) & ((fell | rose).sum(axis=0) >= FELL * count)):
+    for at in np.flatnonzero((count >= MODELS) & ((fell | rose).sum(axis=0) >= MOST * count)):
         told = [each for each in np.flatnonzero(grew) if each != at and each + 1 not in found]
         earlier = [each for each in told if each < at][-RECENT:] or [each for each in told if each > at][:RECENT]
         rows = usable[:, at] & (~np.isnan(pace[:, earlier])).any(axis=1)
@@ -100,8 +100,8 @@ def _restated(before: Matrix, moved: Matrix, usual: Matrix) -> Restatement | Non
     quiet = usual <= np.maximum(1.0, 0.0005 * before)
     beyond = float((fell | jumped).mean())
     if not (
-        fell.mean() >= FELL
-        or (beyond >= MOVED and fell.mean() >= SOME)
+        fell.mean() >= MOST
+        or (beyond >= MOST and fell.mean() >= SOME)
         or (quiet.sum() >= QUIET and jumped[quiet].mean() >= MOVED and _all_alike(before, moved - usual, jumped, quiet))
         or (jumped.mean() >= MOVED and _by_one_rule(before[jumped], moved[jumped], usual[jumped]))
     ):
