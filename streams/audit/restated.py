@@ -74,19 +74,20 @@ def restatements(change: Matrix, begin: NDArray[np.int64], votes: Matrix, dates:
     before, moved = votes[:, :-1], np.where(begin == np.arange(votes.shape[1]) - 1, change, np.nan)[:, 1:]
     usable = ~np.isnan(moved) & (before >= SMALL)
     pace = np.where(usable, moved / lengths, np.nan)
-    grew = np.where(usable, np.maximum(moved, 0.0), 0.0).sum(axis=0) > 0
+    live = np.flatnonzero(np.where(usable, np.maximum(moved, 0.0), 0.0).sum(axis=0) > 0)
     fell = usable & (moved < -np.maximum(FEW, FALL * np.nan_to_num(before)))
     rose = usable & (moved > np.maximum(FEW, 0.005 * np.nan_to_num(before)))
     count = usable.sum(axis=0)
     found: dict[int, Restatement] = {}
     # What cannot be a restatement is most intervals, and is passed over at once.
     for at in np.flatnonzero((count >= MODELS) & ((fell | rose).sum(axis=0) >= MOST * count)):
-        told = [each for each in np.flatnonzero(grew) if each != at and each + 1 not in found]
-        earlier = [each for each in told if each < at][-RECENT:] or [each for each in told if each > at][:RECENT]
+        told = live[~np.isin(live + 1, np.array([*found, int(at) + 1]))] if found else live[live != at]
+        place = int(np.searchsorted(told, at))
+        earlier = told[max(0, place - RECENT) : place] if place else told[:RECENT]
         rows = usable[:, at] & (~np.isnan(pace[:, earlier])).any(axis=1)
         if rows.sum() < MODELS:
             continue
-        usual = np.maximum(np.nanmedian(pace[np.ix_(rows, earlier)], axis=1), 0.0) * lengths[at]
+        usual = np.maximum(_middle(pace[np.ix_(rows, earlier)]), 0.0) * lengths[at]
         restated = _restated(before[rows, at], moved[rows, at], usual)
         if restated is not None:
             found[int(at) + 1] = restated
@@ -119,6 +120,13 @@ def _all_alike(before: Matrix, excess: Matrix, jumped: Mask, quiet: Mask) -> boo
     ratio = (excess / before)[jumped & quiet]
     rest = (excess / before)[~quiet]
     return _miss(ratio) <= ALIKE and bool(rest.size and np.median(rest) >= np.median(ratio) / 3)
+
+
+def _middle(values: Matrix) -> Matrix:
+    """Medians of the rows without their NaN; as `nanmedian`, which takes ten times as long for rows so short."""
+    ordered, count = np.sort(values, axis=1), (~np.isnan(values)).sum(axis=1)
+    each = np.arange(len(values))
+    return np.asarray((ordered[each, (count - 1) // 2] + ordered[each, count // 2]) / 2)
 
 
 def _by_one_rule(before: Matrix, moved: Matrix, usual: Matrix) -> bool:
