@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta, timezone
+from statistics import median
 from typing import Any
 
 from services.sources import SourceError
@@ -31,6 +32,13 @@ _SHAPES = tuple(
     )
 )
 _NUMERIC = re.compile(r"(?P<one>\d{1,2})(?P<sep>[/.-])(?P<two>\d{1,2})(?P=sep)(?P<y>\d{4})" + _REST, re.IGNORECASE)
+
+FRAGMENT, FAR_FRAGMENT, FAR = 0.05, 300 * 86_400.0, 730 * 86_400.0
+"""Dates with up to this part of the rows, less than half a snapshot each, so far from all others are mistyped; of a
+whole snapshot it takes two years, as somebody may have looked at the board once more."""
+
+KNOWN_DATES = 4
+"""Dates that a file must have beside the far ones before they are doubted."""
 
 _LEAST = 978_307_200.0
 """2001: a smaller number is no time of a model arena, but a year, a row number or a day of a spreadsheet."""
@@ -64,6 +72,41 @@ def order_of(cells: Iterable[Any]) -> str | None:
         f"{next(iter(written))!r}: no day of the file is above 12, so day and month cannot be told apart: give"
         " --date-format dmy or mdy"
     )
+
+
+def far_dates(rows: Mapping[float, int]) -> set[float]:
+    """Dates that are years away from all others: a mistyped year, which would move the end of the file.
+
+    The distance is more than the others span (twice that, for whole snapshots), too.
+
+    Parameters
+    ----------
+    rows
+        How many rows each date has.
+
+    >>> day, week = 86_400.0, {1.7e9 + 7 * 86_400 * at: 30 for at in range(8)}
+    >>> sorted(far_dates(week | {1.7e9 + 3_650 * day: 1, 1.7e9 - 2_000 * day: 30}))
+    [1527200000.0, 2015360000.0]
+    >>> far_dates(week | {1.7e9 + 400 * day: 30}), far_dates({1.7e9 + 700 * day * at: 30 for at in range(6)})
+    (set(), set())
+    """
+    far: set[float] = set()
+    while len(dates := sorted({*rows} - far)) > KNOWN_DATES:
+        at = max(range(1, len(dates)), key=lambda at: dates[at] - dates[at - 1])
+        gap = dates[at] - dates[at - 1]
+        less, rest = sorted((dates[:at], dates[at:]), key=lambda side: sum(rows[date] for date in side))
+        if len(rest) < KNOWN_DATES:
+            break
+        span, whole = rest[-1] - rest[0], median(rows[date] for date in rest)
+        few = sum(rows[date] for date in less) <= FRAGMENT * sum(rows[date] for date in dates)
+        if few and all(2 * rows[date] < whole for date in less):
+            mistyped = gap > max(FAR_FRAGMENT, span)
+        else:
+            mistyped = len(less) == 1 and gap > max(FAR, 2 * span)
+        if not mistyped:
+            break
+        far |= {*less}
+    return far
 
 
 def check_date_format(form: str) -> str:

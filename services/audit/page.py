@@ -8,7 +8,7 @@ from typing import Any
 
 from services.audit import plots
 from services.audit.alerts import ENDS, ends_by_year, expected_of, in_order, notices_known, observed_of, words_of
-from services.audit.show import VERDICTS
+from services.audit.show import VERDICTS, remark_lines
 from services.audit.style import CSS
 from streams.audit.account import account
 from streams.audit.dates import iso
@@ -194,8 +194,7 @@ def _listings(groups: dict[str, dict[str, int]]) -> list[dict[str, Any]]:
 
 
 def _remarks(report: Report) -> str:
-    lines = [f"{each.date + ': ' if each.date else ''}{each.text}" for each in report.remarks]
-    return folded(_how_many(lines, "remark"), _list(lines)) if lines else ""
+    return folded(_how_many(report.remarks, "remark"), _list(remark_lines(report.remarks)))
 
 
 def _method(report: Report) -> str:

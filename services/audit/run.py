@@ -15,7 +15,9 @@ from services.audit.table import Table, open_table
 from services.audit.votes import audit_votes
 from services.sources import NAMED, SourceError, open_source
 from services.sources.fields import resolve
+from services.sources.parts import Part
 from services.sources.summary import Summary
+from services.sources.table import FILE_DATE, Joined
 from streams.audit.assemble import audit_snapshots
 from streams.audit.options import Options
 from streams.audit.report import Report
@@ -78,9 +80,42 @@ def _snapshot_table(asked: Asked) -> Table | None:
         return None
     table = open_table(asked.source)
     if asked.kind == "auto" and not is_snapshots(table.columns, asked.wanted.columns):
+        if asked.reading.get("layout") is None:
+            _complain_of_undated(table, asked.wanted.columns)
         _complain_unless_votes(table, asked)
         return None
+    if asked.kind == "snapshots":
+        _complain_of_undated(table, asked.wanted.columns)
     return table
+
+
+def _complain_of_undated(table: Table, chosen: Mapping[str, str] | None) -> None:
+    """Say what boards lack that have no dates, neither in a column nor in the names of their files."""
+    if is_snapshots(table.columns, chosen) or not is_snapshots([*table.columns, FILE_DATE], chosen):
+        return
+    files = table.tables if isinstance(table, Joined) else [table]
+    without = [each.described for each in files if Part(Path(each.described), None, "").date is None]
+    more = f" and {len(without) - 3} others" if len(without) > 3 else ""
+    raise SourceError(
+        f"{table.described}: boards without dates: there is no column of dates, and no date in the name of"
+        f" {', '.join(without[:3])}{more}. An audit compares dates: write the day into each file's name, as in"
+        " board_2025-01-06.csv, or name the column by --columns date=NAME"
+    )
+
+
+def _complain_of_nested(table: Table) -> None:
+    """Say which columns hold lists of rows."""
+    block = next(table.blocks([*dict.fromkeys(table.columns)]), None)
+    nested = [
+        column
+        for column, cells in (block.cells.items() if block is not None else ())
+        if any(isinstance(cell, list) and cell and isinstance(cell[0], dict) for cell in cells)
+    ]
+    if nested:
+        raise SourceError(
+            f"{table.described}: {', '.join(map(repr, nested))} holds a list of rows within each row. Write them as one"
+            " list, each with its date, its model and its votes or score (pandas: explode, then json_normalize)"
+        )
 
 
 def _complain_unless_votes(table: Table, asked: Asked) -> None:
@@ -92,6 +127,7 @@ def _complain_unless_votes(table: Table, asked: Asked) -> None:
         try:
             need_columns(table.columns, chosen)
         except SourceError as no_snapshots:
+            _complain_of_nested(table)
             raise SourceError(f"{table.name}: neither snapshots ({no_snapshots}) nor votes ({no_votes})") from None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from rich.console import Console, RenderableType
 from rich.padding import Padding
@@ -10,11 +10,15 @@ from rich.table import Table
 from rich.text import Text
 
 from services.audit.alerts import alerts_table
+from streams.audit.remarks import Remark
 from streams.audit.report import Answer, Report
 from streams.contracts.names import shown
 
 BAR = 24
 """Characters of the longest bar."""
+
+EACH, EXAMPLES = 3, 2
+"""Remarks of one kind that are told one by one; of more only so many, as examples."""
 
 VERDICTS = {"shown": "the data show it", "partly": "the data show a part", "cannot_say": "the data cannot say"}
 
@@ -37,7 +41,8 @@ def _parts(report: Report, width: int, top: int | None) -> Iterator[RenderableTy
     yield from _sentences(report.headline, "• ")
     if report.alerts:
         yield from _titled("Alerts", alerts_table(report, width, top))
-    yield from _titled("Models at the end", _counts(report))
+    when = "at the end" if period.live_until == period.end else f"at the end, judged up to {period.live_until}"
+    yield from _titled(f"Models {when}", _counts(report))
     if any(name != "unknown" for name in report.shares["provider"]):
         yield from _titled("Share of slots, by provider", _bars(report.shares["provider"], top or 12))
         yield from _titled("Share of slots, by licence class", _bars(report.shares["license"], None))
@@ -58,9 +63,28 @@ def _parts(report: Report, width: int, top: int | None) -> Iterator[RenderableTy
         ]
         yield from _titled("Off for a while, and back", *_sentences(lines[: top or None], "  • "))
     if report.remarks:
-        lines = [f"{each.date + ': ' if each.date else ''}{each.text}" for each in report.remarks]
-        yield from _titled("About the feed, not about models", *_sentences(lines, "  • "))
+        yield from _titled("About the feed, not about models", *_sentences(remark_lines(report.remarks), "  • "))
     yield from _titled("What this cannot say", *_sentences(report.cannot_say, "  • "))
+
+
+def remark_lines(remarks: Sequence[Remark]) -> list[str]:
+    """A line for each remark; for many of one kind one line, with their number, their dates and examples."""
+    groups: dict[str, list[Remark]] = {}
+    for each in remarks:
+        groups.setdefault(each.kind.value, []).append(each)
+    said = []
+    for kind, group in groups.items():
+        lines = [f"{each.date + ': ' if each.date else ''}{each.text}" for each in group]
+        if len(group) <= EACH:
+            said += lines
+            continue
+        dates = sorted(date for each in group for date in (each.date, each.until) if date)
+        span = f", {dates[0]} to {dates[-1]}" if dates else ""
+        examples = " ".join(lines[:EXAMPLES])
+        said.append(
+            f"{kind.replace('_', ' ').capitalize()}: {len(group):,} times{span}; all are in the JSON. {examples}"
+        )
+    return said
 
 
 def _titled(title: str, *parts: RenderableType) -> Iterator[RenderableType]:
@@ -100,9 +124,11 @@ def _counts(report: Report) -> Table:
         ("retired", counts.retired, ""),
         ("former names followed", counts.renamed, ""),
     ]
-    of_votes = ("active", "inactive", "stopped in the file")
+    why = {"active": no_votes, "inactive": no_votes, "stopped in the file": no_votes}
+    if counts.active is not None:
+        why["stopped in the file"] = "unknown: no span could be judged"
     for name, count, note in lines:
-        unknown = no_votes if name in of_votes else no_registry
+        unknown = why.get(name, no_registry)
         table.add_row(f"  {name}", "–" if count is None else f"{count:,}", unknown if count is None else note)
     return table
 

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from services.audit.boards import BoardRows, board_rows, places_of
 from services.audit.cells import interval_of, word_of
 from services.audit.columns import need_columns, unused
-from services.audit.dates import check_date_format, order_of, read_date
+from services.audit.dates import check_date_format, far_dates, order_of, read_date
 from services.audit.numbers import Number, NumberFormat, format_named, read_number, sniff_format
 from services.audit.table import Table
 from services.sources import SourceError
@@ -93,6 +93,11 @@ def read_snapshots(table: Table, wanted: Wanted) -> Snapshots:
     left_out: list[LeftOut] = []
     dates, date_form = _dates(columns["date"], wanted)
     names = {cell: word_of(cell) for cell in {*columns["model"]}}
+    far = _far(columns["date"], dates)
+    if far and not wanted.drop:
+        said = _placed(table, _unread("date", columns["date"], far, found))
+        raise SourceError(_complaint(table, said, len(found.numbers), far="years away from all other dates"))
+    dates |= dict.fromkeys(far)
     left_out += _unread("date", columns["date"], {cell for cell, date in dates.items() if date is None}, found)
     left_out += _unread("model", columns["model"], {cell for cell, name in names.items() if name is None}, found)
     form = _number_format(columns, wanted)
@@ -150,6 +155,16 @@ def _dates(cells: list[Any], wanted: Wanted) -> tuple[dict[Any, float | None], s
         except ValueError:
             read[cell] = None
     return read, form
+
+
+def _far(cells: list[Any], dates: Mapping[Any, float | None]) -> set[Any]:
+    """Cells whose year must be mistyped."""
+    rows: Counter[float] = Counter()
+    for cell, count in Counter(cells).items():
+        if (date := dates[cell]) is not None:
+            rows[date] += count
+    far = far_dates(rows)
+    return {cell for cell, date in dates.items() if date in far}
 
 
 def _number_format(columns: Mapping[str, list[Any]], wanted: Wanted) -> NumberFormat:
@@ -244,16 +259,16 @@ def _placed(table: Table, left_out: list[LeftOut]) -> list[LeftOut]:
     return [replace(each, first=places.get(int(each.first), f"row {each.first}")) for each in left_out]
 
 
-def _complaint(table: Table, left_out: list[LeftOut], rows: int) -> str:
+def _complaint(table: Table, left_out: list[LeftOut], rows: int, *, far: str | None = None) -> str:
     parts = []
     for field in dict.fromkeys(each.field for each in left_out):
         mine = [each for each in left_out if each.field == field]
         count = sum(each.count for each in mine)
         shown = ", ".join(f"{each.value!r} ({each.count:,}, first at {each.first})" for each in mine[:8])
         more = f" and {len(mine) - 8:,} others" if len(mine) > 8 else ""
-        what = {"date": "no date", "model": "no name", "votes": "no whole number of votes"}[field]
+        what = far or {"date": "no date", "model": "no name", "votes": "no whole number of votes"}[field]
         parts.append(f"{field}: {count:,} of {rows:,} cells are {what}: {shown}{more}")
-    option = {"date": "--date-format", "votes": "--number-format"}.get(left_out[0].field)
+    option = {"date": "--date-format", "votes": "--number-format"}.get(left_out[0].field) if far is None else None
     say = f"say how they are written with {option}, or go" if option else "go"
     return f"{table.name}: {'; '.join(parts)}. Mend them, {say} on without them by --drop-unreadable"
 

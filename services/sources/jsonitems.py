@@ -195,7 +195,10 @@ def _of_object(held: Mapping[str, msgspec.Raw], content: bytes, part: Part) -> I
     if twice := [name for level in (levels[-1:] if lists else levels) for name in level]:
         raise SourceError(f"{part}: an object has the key {twice[0]!r} twice, and which of them is meant is not known")
     if len(lists) > 1:
-        raise SourceError(f"{part}: one object with several lists ({', '.join(lists)}); put the one meant into a file")
+        raise SourceError(
+            f"{part}: one object with several lists ({', '.join(lists[:8])}); put the one meant into a"
+            " file, or write the rows of all as one list, each with the name of its list as a field"
+        )
     if lists:
         others = [name for name in held if name not in lists]
         note = f"{part}: the list {lists[0]!r} is read" + (f", not {', '.join(others)}" if others else "")

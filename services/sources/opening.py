@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from services.sources.outcomes import By
 
 
+_LOOK = 512
+"""Bytes in which a web page says that it is one."""
+
+
 def open_source(
     spec: str,
     *,
@@ -117,6 +121,8 @@ def open_table(spec: str, stdin: BinaryIO | None = None, *, dated: bool = False,
 
 
 def _table(part: Part) -> Table:
+    if part.kind != ".parquet":
+        _must_be_no_page(part)
     if part.kind in (".csv", ".tsv"):
         from services.sources.csvfile import CsvTable
 
@@ -128,3 +134,14 @@ def _table(part: Part) -> Table:
     from services.sources.jsonfile import json_table
 
     return json_table(part)
+
+
+def _must_be_no_page(part: Part) -> None:
+    """Complain of a web page that was saved under the name of data."""
+    with part.opened() as file:
+        start = file.read(_LOOK).lstrip().lower()
+    if start.startswith((b"<!doctype html", b"<html")):
+        raise SourceError(
+            f"{part}: it is a web page (HTML), not {part.kind[1:].upper()}: what was saved is a page about the file,"
+            " or an answer that it cannot be had. Download the file itself, or take this one away"
+        )

@@ -15,6 +15,9 @@ from streams.audit.pauses import Watched
 MANY, MANY_PART = 5, 0.05
 """So many models, and this part of the board, that are listed again in one snapshot make a switch of the source."""
 
+RETURNED, RETURNED_PART, RETURNS = 5, 0.2, 3
+"""So many models, this part of all, that came back in so many snapshots: the rows of the file come and go."""
+
 
 @dataclass(frozen=True, slots=True)
 class Absence:
@@ -58,11 +61,15 @@ class Absences:
         Of each model the one that it has not ended by running again; None without one.
     switches
         Snapshots in which the source began to list many models of the past again.
+    doubtful
+        Whether so many come and go in rows that nothing orders that the file may be cut anywhere: no absence is a
+        departure then.
     """
 
     every: list[Absence]
     departure: list[Absence | None]
     switches: list[int]
+    doubtful: bool
 
     @property
     def ended(self) -> list[Absence]:
@@ -86,7 +93,8 @@ def absences_of(models: Models, gains: Gains, watched: Watched, depth: Depth) ->
     listed = models.listed.sum(axis=0)
     switches = sorted(at for at, count in again.items() if count >= max(MANY, MANY_PART * listed[at]))
     departure: list[Absence | None] = [None] * len(models.names)
-    for each in every:
+    doubtful = not depth.judged and _come_and_go(every, len(models.names))
+    for each in [] if doubtful else every:
         before = departure[each.model]
         if before is not None and before.back is not None and running[each.model, before.back : each.last + 1].any():
             before = None
@@ -94,7 +102,14 @@ def absences_of(models: Models, gains: Gains, watched: Watched, depth: Depth) ->
     for model, absence in enumerate(departure):
         if absence is not None and not _stands(absence, running, switches):
             departure[model] = None
-    return Absences(every, departure, switches)
+    return Absences(every, departure, switches, doubtful)
+
+
+def _come_and_go(every: list[Absence], models: int) -> bool:
+    """Whether many models returned, one by one and not because of one outage or switch of the source."""
+    back = [(each.model, each.back) for each in every if each.back is not None]
+    who, when = {model for model, _ in back}, {at for _, at in back}
+    return len(who) >= max(RETURNED, RETURNED_PART * models) and len(when) >= RETURNS
 
 
 def _ran(watched: Watched) -> Mask:

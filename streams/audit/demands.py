@@ -9,13 +9,17 @@ import numpy as np
 from streams.audit.counting import many
 from streams.audit.dates import days, in_days, iso
 from streams.audit.facts import Facts
-from streams.audit.findings import private_in_play
+from streams.audit.findings import left_words, private_in_play
 from streams.audit.history import Matrix
 from streams.audit.removals import replacement_of
 from streams.audit.report import CANNOT_SAY, PARTLY, SHOWN, Answer
 
 CAP = 3
 """Private variants of one provider at a time that the demand allows."""
+
+
+NAMED = 10
+"""Models that are named one by one."""
 
 
 def demands_of(facts: Facts) -> list[Answer]:
@@ -33,19 +37,25 @@ def _no_retraction(facts: Facts) -> Answer:
         return Answer("no_retraction", title, CANNOT_SAY, ["One snapshot cannot show what was withdrawn."])
     totals = {each: _last_total(models.votes[each, : left[each] + 1]) for each in gone}
     votes = f" with {sum(totals.values()):,.0f} votes" if facts.gains.known else ""
-    says = [f"{many(len(gone), 'model')} left the board{votes}."]
+    says = [f"{many(len(gone), 'model')} {left_words(facts)}{votes}."]
     says += [
         f"{models.names[model]} ({models.providers[model]}): last seen {iso(models.dates[left[model]])},"
         f" {f'{totals[model]:,.0f}' if facts.gains.known else 'an unknown number of'} votes"
         f"{_replaced(facts, model, left[model])}."
-        for model in sorted(gone, key=lambda each: (left[each], models.names[each]))[:10]
+        for model in sorted(gone, key=lambda each: (left[each], models.names[each]))[:NAMED]
     ]
-    for each in facts.absences.ended[:10]:
+    if len(gone) > NAMED:
+        says.append(f"And {len(gone) - NAMED} others: `gone` in the JSON has all.")
+    ended = "withdrawal" if facts.depth.judged else "stretch without a row"
+    back = [] if facts.absences.doubtful else facts.absences.ended
+    for each in back[:NAMED]:
         more = "" if each.gained is None else f", with {each.gained:,.0f} more votes"
         says.append(
-            f"{models.names[each.model]} ({models.providers[each.model]}) was off the board from"
-            f" {iso(models.dates[each.last])} to {iso(models.dates[each.back or 0])}{more}: a withdrawal that ended."
+            f"{models.names[each.model]} ({models.providers[each.model]}) was not listed from"
+            f" {iso(models.dates[each.last])} to {iso(models.dates[each.back or 0])}{more}: a {ended} that ended."
         )
+    if len(back) > NAMED:
+        says.append(f"And {len(back) - NAMED} others that came back: `absences` in the JSON has all.")
     if facts.renames:
         says.append(f"Changes of name that were followed, and are not counted: {len(facts.renames)}.")
     return Answer("no_retraction", title, PARTLY, says)

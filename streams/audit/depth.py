@@ -38,8 +38,12 @@ class Depth:
     ----------
     rows
         int64[T]: models shown.
+    judged
+        Whether something orders the rows, so that a cut would show.
     cut
-        Whether the file shows the top of the board only.
+        Whether the file seems to show the top of the board only.
+    left, lowest
+        Models that left the rows from one snapshot to the next, and those of them that were among the lowest.
     unseen
         bool[M, T]: not shown after a first row, and by its place perhaps below the deepest row; all False when the
         file is not cut.
@@ -48,34 +52,40 @@ class Depth:
     """
 
     rows: NDArray[np.int64]
+    judged: bool
     cut: bool
+    left: int
+    lowest: int
     unseen: Mask
     emerged: Mask
 
 
-def strength_of(score: Matrix, rank: Matrix, listed: Mask) -> Matrix | None:
-    """What orders the rows of a board: scores, else ranks, where most rows have one; None without."""
-    for values in (score, -rank):
+def strength_of(score: Matrix, rank: Matrix, place: Matrix, listed: Mask) -> Matrix | None:
+    """What orders the rows of a board: scores, else ranks, else the order in the file; None without."""
+    for values in (score, -rank, place):
         if listed.any() and 2 * (listed & ~np.isnan(values)).sum() >= listed.sum():
             return np.where(listed, values, np.nan)
     return None
 
 
-def depth_of(score: Matrix, rank: Matrix, listed: Mask) -> Depth:
+def depth_of(score: Matrix, rank: Matrix, place: Matrix, listed: Mask) -> Depth:
     """Tell how deep the snapshots go.
 
     Parameters
     ----------
-    score, rank
+    score, rank, place
         float64[M, T], NaN where absent.
     listed
         bool[M, T].
     """
-    strength = strength_of(score, rank, listed)
+    strength = strength_of(score, rank, place, listed)
     rows = listed.sum(axis=0)
     unseen, emerged = np.zeros(listed.shape, dtype=bool), np.zeros(len(listed), dtype=bool)
-    if strength is None or not _is_cut(strength, listed):
-        return Depth(rows, False, unseen, emerged)
+    if strength is None:
+        return Depth(rows, False, False, 0, 0, unseen, emerged)
+    left, lowest = _departures(strength, listed)
+    if not _is_cut(strength, listed):
+        return Depth(rows, True, False, left, lowest, unseen, emerged)
     first = np.argmax(listed, axis=1)
     edges: dict[tuple[int, int], tuple[float, float] | None] = {}
     for model in np.flatnonzero(listed.any(axis=1)):
@@ -92,7 +102,7 @@ def depth_of(score: Matrix, rank: Matrix, listed: Mask) -> Depth:
             if (start, start - 1) not in edges:
                 edges[start, start - 1] = edge(strength, listed, start, start - 1)
             emerged[model] = not _within(strength[model, start], edges[start, start - 1])
-    return Depth(rows, True, unseen, emerged)
+    return Depth(rows, True, True, left, lowest, unseen, emerged)
 
 
 def edge(strength: Matrix, listed: Mask, known: int, at: int) -> tuple[float, float] | None:
@@ -126,6 +136,18 @@ def only_the_top(strength: Matrix, listed: Mask, known: int, at: int) -> bool:
 def _within(strength: float, between: tuple[float, float] | None) -> bool:
     """Whether a model of this strength was clearly above the deepest row."""
     return between is not None and strength > between[0] + between[1]
+
+
+def _departures(strength: Matrix, listed: Mask) -> tuple[int, int]:
+    """Models that left from one snapshot to the next, and those of them that were among the lowest."""
+    left = lowest = 0
+    for at in range(1, listed.shape[1]):
+        gone = listed[:, at - 1] & ~listed[:, at]
+        if gone.any():
+            between = edge(strength, listed, at - 1, at)
+            left += int(gone.sum())
+            lowest += sum(not _within(float(each), between) for each in strength[gone, at - 1])
+    return left, lowest
 
 
 def _is_cut(strength: Matrix, listed: Mask) -> bool:

@@ -90,7 +90,7 @@ def find_facts(rows: list[Row], registry: Iterable[Model] | None, options: Optio
     models = follow_renames(by_spelling(cleaned.history, options.providers))
     gains = gains_of(models)
     watched = watch(gains, options.precision)
-    depth = depth_of(models.score, models.rank, models.listed)
+    depth = depth_of(models.score, models.rank, models.place, models.listed)
     absences = absences_of(models, gains, watched, depth)
     states = states_of(models, gains, watched, absences, options)
     renames = renames_of(models)
@@ -100,7 +100,7 @@ def find_facts(rows: list[Row], registry: Iterable[Model] | None, options: Optio
     # A registry that knows none of the models is about something else.
     has_registry = any(notice is not None for notice in notices)
     stalled, odd = stall(cleaned, models, gains, watched, options)
-    gone = removals(models, gains, watched, states, notices, has_registry, options)
+    gone = removals(models, gains, watched, states, notices, has_registry, bool(stalled), options)
     retirement = retirement_of(models, states)
     alerts = [*stalled, *gone, *bias_alert(retirement, start, float(models.dates[states.live]), options)]
     last, whole = slots(gains, states.start, states.live), slots(gains, 0, states.live)

@@ -11,9 +11,10 @@ from streams.audit.absences import Absences
 from streams.audit.counting import many
 from streams.audit.dates import days, in_days, iso
 from streams.audit.depth import Depth
-from streams.audit.gains import Gains
+from streams.audit.gains import RESET, Gains
 from streams.audit.identity import Models
 from streams.audit.remarks import Oddity, Remark, some
+from streams.audit.restated import Restatement
 
 LONG_GAP = 3.0
 """A gap of more than this many usual intervals is remarked."""
@@ -60,9 +61,9 @@ def remarks_of(models: Models, gains: Gains, renames: list[Rename], depth: Depth
         *_corrections(models, gains),
         *_resets(models, gains),
         *_names(models, renames),
-        *_cut(models, depth),
+        *_cut(models, depth, absences),
         *_arrivals(models, depth, absences),
-        *_absences(models, absences),
+        *_absences(models, absences, depth),
     ]
 
 
@@ -87,6 +88,7 @@ def _frozen(models: Models, gains: Gains) -> Iterator[Remark]:
     if not gains.known:
         return
     still = np.concatenate([[False], gains.all[1:] <= 0, [False]])
+    still[[*gains.restated]] = False  # totals moved, by what is unknown
     edges = np.flatnonzero(np.diff(still.astype(int)))
     for start, end in edges.reshape(-1, 2):
         first, last = models.dates[start], models.dates[end]
@@ -114,13 +116,33 @@ def _corrections(models: Models, gains: Gains) -> Iterator[Remark]:
 
 
 def _resets(models: Models, gains: Gains) -> Iterator[Remark]:
+    for at, each in gains.restated.items():
+        yield _restated(models, at, each)
     for model, at in np.argwhere(gains.reset):
         begin = gains.begin[model, at]
+        if any(begin < each <= at for each in gains.restated):
+            continue
         text = (
             f"The total of {models.names[model]} fell from {models.votes[model, begin]:,.0f} to"
             f" {models.votes[model, at]:,.0f}: it began again; what it gained in between is unknown."
         )
         yield Remark(Oddity.RESET, text, iso(models.dates[at]), count=1, models=[models.names[model]])
+
+
+def _restated(models: Models, at: int, restated: Restatement) -> Remark:
+    first, last = iso(models.dates[at - 1]), iso(models.dates[at])
+    if restated.factor < RESET:
+        how = f"began again: the one in the middle fell to {restated.factor:.0%} of what it was"
+    elif restated.common:
+        how = f"were restated: multiplied by about {restated.factor:.3g}"
+    else:
+        how = f"were restated: the one in the middle was multiplied by {restated.factor:.3g}, others by more or less"
+    text = (
+        f"Nearly all totals, of {restated.of} compared, {how}. What was gained from {first} to {last} is unknown, and"
+        " nothing is concluded from it."
+    )
+    kind = Oddity.RESET if restated.factor < RESET else Oddity.RESTATED
+    return Remark(kind, text, first, last, restated.of)
 
 
 def _names(models: Models, renames: list[Rename]) -> Iterator[Remark]:
@@ -133,16 +155,28 @@ def _names(models: Models, renames: list[Rename]) -> Iterator[Remark]:
             yield Remark(Oddity.NAMING_SWITCH, text, iso(models.dates[at]), count=len(changed), models=names)
 
 
-def _cut(models: Models, depth: Depth) -> Iterator[Remark]:
+def _cut(models: Models, depth: Depth, absences: Absences) -> Iterator[Remark]:
+    rows = depth.rows
+    shows = f"{rows.min()} to {rows.max()} rows, {np.median(rows):.0f} in the middle"
     if depth.cut:
-        rows, beyond = depth.rows, np.flatnonzero(~models.listed[:, -1] & depth.unseen[:, -1])
+        beyond = np.flatnonzero(~models.listed[:, -1] & depth.unseen[:, -1])
         text = (
-            f"The file shows the top of the board only: {rows.min()} to {rows.max()} rows, {np.median(rows):.0f} in the"
-            f" middle. A model below the deepest row of a date is not seen on it, and nothing is said about it:"
-            f" at the end about {many(int(beyond.size), 'model')}."
+            f"The file seems to show the top of the board only, {shows}: of {many(depth.left, 'row')} that left from"
+            f" one snapshot to the next {depth.lowest} were among the lowest. A board that retires its lowest models"
+            " one by one would look alike. A model below the deepest row of a date is not seen on it, and nothing is"
+            f" said about it: at the end about {many(int(beyond.size), 'model')}."
         )
         names = some([models.names[each] for each in beyond])
         yield Remark(Oddity.DEPTH, text, count=int(beyond.size), models=names)
+    elif not depth.judged and absences.every:
+        text = (
+            f"Nothing orders the rows of the file, {shows}: whether it shows the whole board cannot be judged, and a"
+            " model that is not listed any more may only be cut off."
+        )
+        if absences.doubtful:
+            back = len({each.model for each in absences.every if each.back is not None})
+            text += f" {back} of {len(models.names)} models come and go: nothing is concluded from an absence."
+        yield Remark(Oddity.DEPTH, text, count=len({each.model for each in absences.every}))
 
 
 def _arrivals(models: Models, depth: Depth, absences: Absences) -> Iterator[Remark]:
@@ -168,20 +202,21 @@ def _arrivals(models: Models, depth: Depth, absences: Absences) -> Iterator[Rema
         yield Remark(Oddity.FIRST_ROWS, text, count=len(carried))
 
 
-def _absences(models: Models, absences: Absences) -> Iterator[Remark]:
+def _absences(models: Models, absences: Absences, depth: Depth) -> Iterator[Remark]:
     passing = [each for each in absences.every if each.passing]
+    ended = "withdrawal" if depth.judged else "stretch without a row"
     if passing:
         names = {models.names[each.model] for each in passing}
         longest = max(days(models.dates[each.last], models.dates[each.back or 0]) for each in passing)
         text = (
-            f"{many(len(names), 'model')} left the board and came back, {many(len(passing), 'time')}, for up to"
+            f"{many(len(names), 'model')} not listed for a while and back, {many(len(passing), 'time')}, for up to"
             f" {in_days(longest)}; bridged, not removals."
         )
         yield Remark(Oddity.FLICKER, text, count=len(names), models=some([*names]))
     for each in absences.ended:
-        if each.back is None or each.back in absences.switches:
+        if each.back is None or each.back in absences.switches or absences.doubtful:
             continue
         first, last, name = iso(models.dates[each.last]), iso(models.dates[each.back]), models.names[each.model]
         more = "" if each.gained is None else f"; its total had grown by {each.gained:,.0f} votes, which belong to it"
-        text = f"{name} was off the board from {first} to {last}, a withdrawal that ended{more}."
+        text = f"{name} was not listed from {first} to {last}, a {ended} that ended{more}."
         yield Remark(Oddity.WITHDRAWN, text, first, last, 1, [name])

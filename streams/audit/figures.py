@@ -48,7 +48,7 @@ def counts_of(facts: Facts) -> Counts:
         gone=count[GONE],
         beyond=count[BEYOND],
         renamed=len({each.old for each in facts.renames} - {*models.names}),
-        stopped=sum(stop is not None for stop in states.stop) if known else None,
+        stopped=sum(stop is not None for stop in states.stop) if facts.watched.looks else None,
         joined=int(((models.first > 0) & ~facts.depth.emerged).sum()),
         deprecated=deprecated,
         retired=retired,
@@ -57,10 +57,10 @@ def counts_of(facts: Facts) -> Counts:
 
 
 def depth_of(facts: Facts) -> dict[str, Any]:
-    """How many rows the snapshots show, and whether they are the top of a longer board."""
+    """How many rows the snapshots show, and whether they seem to be the top of a longer board; null where unknown."""
     rows = facts.depth.rows
     return {
-        "cut": facts.depth.cut,
+        "cut": facts.depth.cut if facts.depth.judged else None,
         "rows": {"least": int(rows.min()), "middle": float(np.median(rows)), "most": int(rows.max())},
         "beyond": facts.states.state.count(BEYOND),
     }
@@ -126,7 +126,7 @@ def course_of(facts: Facts) -> dict[str, list[dict[str, Any]]]:
 
 
 def method_of(facts: Facts) -> dict[str, Any]:
-    """How stops were judged, in words and numbers."""
+    """How stops were judged, in words and numbers; what was judged is null where nothing could be."""
     watched = facts.watched
     return {
         "clock": "what the other running models gained between snapshots, not days",
@@ -140,6 +140,6 @@ def method_of(facts: Facts) -> dict[str, Any]:
         "return_e": RETURN,
         "stopped_below": AWAY,
         "spread": round(watched.spread, 5),
-        "spans_judged": watched.looks,
-        "false_stops_expected_at_most": round(watched.looks / ALARM, 4),
+        "spans_judged": watched.looks or None,
+        "false_stops_expected_at_most": round(watched.looks / ALARM, 4) if watched.looks else None,
     }

@@ -60,6 +60,11 @@ def private_in_play(facts: Facts) -> str:
     return f"Private variants at once, at most, as the registry says: {most}."
 
 
+def left_words(facts: Facts) -> str:
+    """What absences for good are called: where nothing orders the rows, the file may have been cut."""
+    return "left the board" if facts.depth.judged else "not listed any more"
+
+
 def _together(facts: Facts) -> str:
     models = facts.models
     counts: dict[tuple[str, int], int] = {}
@@ -120,7 +125,7 @@ def _overfitting() -> Answer:
 def _deprecation(facts: Facts) -> Answer:
     states, models, counts = facts.states, facts.models, counts_of(facts)
     title = "Silent deprecation" if facts.registry else "Deprecation, announced or not"
-    left = f"{many(counts.gone, 'model')} left the board."
+    left = f"{many(counts.gone, 'model')} {left_words(facts)}."
     if counts.inactive is None or len(models.dates) < 2:
         why = "No total of votes is known: which models stopped or are inactive is unknown."
         if len(models.dates) < 2:
@@ -132,11 +137,15 @@ def _deprecation(facts: Facts) -> Answer:
         for model in range(len(models.names))
         if models.listed[model, -1] and not facts.watched.running[model].any() and states.rate[model] <= states.cutoff
     )
+    stopped = (
+        "Which models stopped within the file is unknown, as none could be judged"
+        if counts.stopped is None
+        else f"The votes of {many(counts.stopped, 'model')} stopped for good within the file"
+    )
     says = [
         f"{counts.inactive} of {counts.listed} listed models are inactive: they gained at most {states.cutoff:.3g}"
         f" votes a day since {iso(models.dates[states.start])}, or stopped in that time. {left}",
-        f"The votes of {many(counts.stopped or 0, 'model')} stopped for good within the file;"
-        f" {many(never, 'listed model')} hardly gained in all of it.",
+        f"{stopped}; {many(never, 'listed model')} hardly gained in all of it.",
         "With another cut-off: "
         + ", ".join(f"≤ {each:g} a day {states.inactive_at(each)}" for each in (1.0, 10.0, 100.0))
         + f" of {counts.listed}.",

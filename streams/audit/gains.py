@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from streams.audit.history import Mask, Matrix
 from streams.audit.identity import Models
+from streams.audit.restated import Restatement, restatements
 
 RESET = 0.5
 """A total that falls below this part of the one before began again."""
@@ -35,7 +36,9 @@ class Gains:
     begin
         int64[M, T]: snapshot at which that span begins, -1 where none ends.
     reset
-        bool[M, T]: the total began again; what was gained is unknown.
+        bool[M, T]: the total began again, or was restated with all others; what was gained is unknown.
+    restated
+        Snapshots by which nearly all totals were restated.
     all
         float64[T]: votes gained in the interval that ends at t by all models counted at both its ends.
     total
@@ -47,6 +50,7 @@ class Gains:
     change: Matrix
     begin: NDArray[np.int64]
     reset: Mask
+    restated: dict[int, Restatement]
     all: Matrix
     total: Matrix
     dates: Matrix
@@ -97,6 +101,9 @@ def gains_of(models: Models) -> Gains:
         change[model, after] = totals[after] - totals[before]
         begin[model, after] = before
         reset[model, after] = (totals[after] < RESET * totals[before]) & (totals[before] > SMALL_TOTAL)
+    restated = restatements(change, begin, models.votes, models.dates)
+    for at in restated:
+        reset[:, at:] |= (begin[:, at:] >= 0) & (begin[:, at:] < at)
     next_to = begin == np.arange(snapshots) - 1
     own = np.where(next_to & ~reset, np.maximum(np.nan_to_num(change), 0.0), 0.0)
-    return Gains(change, begin, reset, own.sum(axis=0), models.votes, models.dates)
+    return Gains(change, begin, reset, restated, own.sum(axis=0), models.votes, models.dates)

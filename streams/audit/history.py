@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,12 @@ from streams.audit.remarks import Oddity, Remark, some
 
 Matrix = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+
+ORDERED_ROWS = 8
+"""Rows that a snapshot in the middle must have before their order says anything."""
+
+IN_ORDER, KEPT_ORDER = 0.95, 0.9
+"""Parts of the neighbouring rows whose totals must fall, or that must stand alike in the next snapshot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +55,9 @@ class History:
         float64[N, T]: total votes, NaN where there is no row or no number.
     rank, score, lower, upper
         float64[N, T], NaN where absent.
+    place
+        float64[N, T]: what the rows of each snapshot are in falling order of, the total or minus the number of the
+        row; NaN everywhere when nothing orders them.
     """
 
     dates: Matrix
@@ -60,6 +70,7 @@ class History:
     score: Matrix
     lower: Matrix
     upper: Matrix
+    place: Matrix
 
     def only(self, snapshots: Mask) -> History:
         """The history without some snapshots; models that are in none of the others stay, unlisted."""
@@ -72,6 +83,7 @@ class History:
             score=self.score[:, snapshots],
             lower=self.lower[:, snapshots],
             upper=self.upper[:, snapshots],
+            place=self.place[:, snapshots],
         )
 
 
@@ -83,11 +95,11 @@ def lay_out(rows: Sequence[Row]) -> tuple[History, list[Remark]]:
     columns = np.searchsorted(dates, [row.date for row in rows])
     shape = (len(names), len(dates))
     listed = np.zeros(shape, dtype=bool)
-    votes, rank, score, lower, upper = (np.full(shape, np.nan) for _ in range(5))
+    votes, rank, score, lower, upper, number = (np.full(shape, np.nan) for _ in range(6))
     providers: list[tuple[float, str]] = [(-np.inf, "")] * len(names)
     licenses = list(providers)
     doubled: list[str] = []
-    for row, column in zip(rows, columns, strict=True):
+    for line, (row, column) in enumerate(zip(rows, columns, strict=True)):
         place = at[row.model], int(column)
         total = np.nan if row.votes is None or not 0 <= row.votes < np.inf else row.votes
         providers[place[0]] = _newest(providers[place[0]], row.date, row.provider)
@@ -97,6 +109,7 @@ def lay_out(rows: Sequence[Row]) -> tuple[History, list[Remark]]:
             if not (total > votes[place] or np.isnan(votes[place])):
                 continue
         listed[place] = True
+        number[place] = line
         votes[place] = total
         for matrix, value in ((rank, row.rank), (score, row.score), (lower, row.lower), (upper, row.upper)):
             matrix[place] = np.nan if value is None else value
@@ -111,8 +124,36 @@ def lay_out(rows: Sequence[Row]) -> tuple[History, list[Remark]]:
         score=score,
         lower=lower,
         upper=upper,
+        place=_place(names, votes, number),
     )
     return history, _remarks(history, doubled)
+
+
+def _place(names: list[str], votes: Matrix, number: Matrix) -> Matrix:
+    """What the rows are in order of: float64[N, T], see `History.place`.
+
+    Parameters
+    ----------
+    names
+        N names, sorted.
+    votes, number
+        float64[N, T]: totals, and the numbers of the rows in the file.
+    """
+    orders = [np.argsort(column, kind="stable")[: int((~np.isnan(column)).sum())] for column in number.T]
+    if np.median([len(order) for order in orders]) < ORDERED_ROWS:
+        return np.full(votes.shape, np.nan)
+    falls = [np.diff(votes[order, at]) for at, order in enumerate(orders)]
+    steps = np.concatenate(falls)
+    if (steps <= 0).sum() >= IN_ORDER * steps.size and 2 * (steps < 0).sum() >= steps.size:
+        return votes
+    kept, by_name = [], []
+    for before, order in pairwise(orders):
+        common = order[np.isin(order, before)]
+        kept.append(np.diff(np.argsort(before)[np.searchsorted(np.sort(before), common)]) > 0)
+        by_name.append(np.diff(common) > 0)
+    if not kept or np.concatenate(kept).mean() < KEPT_ORDER or np.concatenate(by_name).mean() >= KEPT_ORDER:
+        return np.full(votes.shape, np.nan)
+    return -number
 
 
 def _newest(known: tuple[float, str], date: float, text: str | None) -> tuple[float, str]:

@@ -27,8 +27,8 @@ class Models:
         M each; provider in one spelling, `unknown` where the board says nothing; license as written, or None.
     listed
         bool[M, T].
-    votes, rank, score, lower, upper
-        float64[M, T], NaN where absent.
+    votes, rank, score, lower, upper, place
+        float64[M, T], NaN where absent; see `History`.
     called
         int64[M, T]: which of `spellings` the model is listed under, -1 where it is not listed.
     spellings
@@ -46,6 +46,7 @@ class Models:
     score: Matrix
     lower: Matrix
     upper: Matrix
+    place: Matrix
     called: NDArray[np.int64]
     spellings: list[str]
 
@@ -98,6 +99,7 @@ def by_spelling(history: History, providers: Mapping[str, str] | None = None) ->
         score=history.score,
         lower=history.lower,
         upper=history.upper,
+        place=history.place,
         called=called,
         spellings=history.names,
     )
@@ -140,6 +142,7 @@ def joined(models: Models, members: list[list[int]]) -> Models:
         score=merge(models.score),
         lower=merge(models.lower),
         upper=merge(models.upper),
+        place=merge(models.place),
         called=np.array([models.called[group].max(axis=0) for group in members], dtype=np.int64).reshape(-1, shape[1]),
         spellings=models.spellings,
     )

@@ -46,6 +46,8 @@ def limits_of(facts: Facts, reading: Reading | None = None) -> list[str]:
         said.append("Exposure: one snapshot has totals only; activity, stops and shares need a second.")
     elif known and not slots(facts.gains, 0, len(dates) - 1).any():
         said.append("Exposure: no total grew in the whole file; nothing is said about any model.")
+    if not facts.depth.judged and facts.absences.every:
+        said.append("Depth: nothing orders the rows, so whether models that are absent were cut off is not known.")
     if len(facts.models.names) == 1:
         said.append("Stops: a single model has no others to be measured by.")
     if not facts.churn and facts.kind != "votes":

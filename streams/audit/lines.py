@@ -150,16 +150,17 @@ def absence_lines(facts: Facts) -> list[dict[str, Any]]:
 def board_lines(facts: Facts) -> list[dict[str, Any]]:
     """At each snapshot: models listed, running and stopped by what was known then, and votes gained since the last.
 
-    Without any total of votes only the first is known; the others are null.
+    Without any total of votes only the first is known; the others are null, as they are in the first snapshot, before
+    which nothing was gained that the file shows, and votes gained while totals were restated.
     """
-    models, watched, known = facts.models, facts.watched, facts.gains.known
+    models, watched, gains = facts.models, facts.watched, facts.gains
     return [
         {
             "date": iso(date),
             "listed": int(models.listed[:, at].sum()),
-            "running": int((watched.running[:, at] & models.listed[:, at]).sum()) if known else None,
-            "stopped": int((watched.stopped[:, at] & models.listed[:, at]).sum()) if known else None,
-            "slots": int(facts.gains.all[at]) if known else None,
+            "running": int((watched.running[:, at] & models.listed[:, at]).sum()) if gains.known and at else None,
+            "stopped": int((watched.stopped[:, at] & models.listed[:, at]).sum()) if gains.known and at else None,
+            "slots": int(gains.all[at]) if gains.known and at and at not in gains.restated else None,
         }
         for at, date in enumerate(models.dates)
     ]

@@ -8,6 +8,9 @@ from difflib import SequenceMatcher
 
 _WORDS = re.compile(r"\d+(?:\.\d+)*|[^\W\d_]+|\+")
 _DATE = re.compile(r"\b20\d\d ?[01]\d ?[0-3]\d\b")
+LABELS = frozenset(["latest", "it", "instruct", "chat", "hf", "api", "model", "official", "default", "app"])
+"""Words that are added to a model's name and tell it from no other model; `mini`, `thinking` or `preview` do."""
+
 _GENERIC = {"ai", "labs", "lab", "inc", "ltd", "team", "research"}
 
 
@@ -56,6 +59,16 @@ def extends(one: str, other: str) -> bool:
             return False
         added.remove(word)
     return not any(character.isdigit() for word in added for character in word)
+
+
+def relabelled(one: str, other: str) -> bool:
+    """Whether one name is the other with labels added by which no model is told from another.
+
+    >>> relabelled("m-7", "m-7-latest"), relabelled("m-7", "m-7-thinking"), relabelled("m-7", "m-7-preview")
+    (True, False, False)
+    """
+    short, long = sorted((words(one), words(other)), key=len)
+    return extends(one, other) and {*long} - {*short} <= LABELS
 
 
 def redated(one: str, other: str) -> bool:

@@ -54,9 +54,13 @@ class Noise:
         return np.maximum(self._scale, self._most)
 
     def learn(self, change: Matrix) -> None:
-        """Take in the changes of an interval, NaN where there is none or the total began again."""
+        """Take in the changes of an interval, NaN where there is none or the total began again.
+
+        When all totals grew, no quiet model was there to show whether they are corrected: that is no sign that they are
+        not.
+        """
         known, fell = int((~np.isnan(change)).sum()), -change[change < 0]
-        if not known:
+        if not (change <= 0).any():
             return
         often = fell.size > OFTEN * known
         insort(self._usual, float(np.median(fell)) / log(2) if often else 0.0)

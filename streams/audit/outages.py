@@ -88,7 +88,7 @@ def _start_of_counting(history: History, total: np.ndarray) -> Mask:
 def _partial(history: History, zero: Mask) -> Mask:
     """Snapshots with less than half of the rows of the last whole one; its top alone is shallow, not partial."""
     rows = history.listed.sum(axis=0)
-    strength = strength_of(history.score, history.rank, history.listed)
+    strength = strength_of(history.score, history.rank, history.place, history.listed)
     partial = np.zeros(len(rows), dtype=bool)
     whole = -1
     for at, count in enumerate(rows):

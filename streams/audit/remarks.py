@@ -28,6 +28,8 @@ class Oddity(StrEnum):
     """Totals that fell: votes were taken out afterwards."""
     RESET = "reset"
     """A model whose total began again."""
+    RESTATED = "restated"
+    """Nearly all totals were counted anew at once; what they gained in that interval is unknown."""
     NAMING_SWITCH = "naming_switch"
     """Many models took another name at once."""
     SOURCE_SWITCH = "source_switch"

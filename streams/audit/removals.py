@@ -24,14 +24,17 @@ def removals(
     states: States,
     notices: list[Notice | None],
     registry: bool,
+    stalled: bool,
     options: Options,
 ) -> list[Alert]:
     """Alerts of models whose votes stopped for good, and of running models that left the board; by date, then name.
 
     A model that left as the next build under its label came is no removal; it is told as gone, with its successor.
-    That it is put on a list of the past later takes nothing back.
+    That it is put on a list of the past later takes nothing back. One that leaves while the feed stands still at
+    the end (`stalled`) was not gaining, as nobody was.
     """
     alerts = []
+    frozen = stalled and not (gains.all[states.live + 1 :] > 0).any()
     for model, (pause, absence) in enumerate(zip(states.stop, states.departure, strict=True)):
         if pause is not None:
             begin, found = float(models.dates[pause.begin]), float(models.dates[pause.found])
@@ -39,7 +42,8 @@ def removals(
             text = _stopped(models, pause)
             evidence: Evidence = _numbers(pause, gains)
         elif absence is not None and absence.ran_before:
-            if replacement_of(models, model, absence.last) is not None:
+            unseen = frozen and absence.last >= states.live
+            if unseen or replacement_of(models, model, absence.last) is not None:
                 continue
             begin, found = float(models.dates[absence.last]), float(models.dates[absence.found])
             sure = absence.back is not None or len(models.dates) - 1 - absence.last > LOOK_BACK
@@ -139,8 +143,8 @@ def _left(models: Models, gains: Gains, watched: Watched, absence: Absence) -> t
     passed = watched.units[model, min(end, len(models.dates) - 1)] - watched.units[model, last]
     expected, away = float(watched.baseline[model] * passed), end - 1 - last
     text = (
-        f"{models.names[model]} left the board after {iso(models.dates[last])} with {total:,.0f} votes, while it was"
-        f" getting more; no other name took its votes over"
+        f"{models.names[model]} is not listed any more after {iso(models.dates[last])}, where it had {total:,.0f} votes"
+        f" and was getting more; no other name took its votes over"
     )
     if absence.back is not None:
         more = "" if absence.gained is None else f" with {absence.gained:,.0f} more votes"

@@ -7,6 +7,7 @@ from streams.audit.dates import days, in_days, iso
 from streams.audit.evidence import ALARM
 from streams.audit.facts import Facts
 from streams.audit.figures import counts_of
+from streams.audit.findings import left_words
 from streams.audit.remarks import Oddity
 from streams.audit.report import CANNOT_SAY, Answer, Counts
 from streams.contracts.alert import Alert, Kind
@@ -44,7 +45,7 @@ def headline_of(facts: Facts, lead: str | None = None) -> list[str]:
     if not facts.gains.known:
         return [*said, _listings(counts), *_leaders(facts)]
     said.append(lead or _ends(facts))
-    if lead is None:
+    if lead is None and facts.watched.looks:
         said.append(_certainty(facts))
     said.append(_inactive(facts, counts))
     if any(name != "unknown" for name in facts.provider_shares):
@@ -69,11 +70,18 @@ def _listings(counts: Counts) -> str:
 
 def _depth(facts: Facts, counts: Counts) -> list[str]:
     rows = facts.depth.rows
+    if facts.absences.doubtful:
+        return [
+            f"Nothing orders the rows of the file, and models come and go, {rows.min()} to {rows.max()} a date: whether"
+            f" it shows the whole board cannot be judged. {many(counts.beyond, 'model')} not listed at the end may only"
+            " be cut off."
+        ]
     if not facts.depth.cut:
         return []
     return [
-        f"The file shows the top {rows.min()} to {rows.max()} rows of the board. Nothing is said about what is below"
-        f" the deepest row: {many(counts.beyond, 'model')} at the end."
+        f"The file seems to show the top {rows.min()} to {rows.max()} rows of the board only: of"
+        f" {many(facts.depth.left, 'row')} that left, {facts.depth.lowest} were among the lowest. Nothing is said about"
+        f" what is below the deepest row: {many(counts.beyond, 'model')} at the end."
     ]
 
 
@@ -87,14 +95,16 @@ def _leaders(facts: Facts) -> list[str]:
 def _ends(facts: Facts) -> str:
     """Who stopped or left, the newest first."""
     ends = sorted((each for each in facts.alerts if each.kind in ENDS), key=lambda each: (-each.starts_at, each.id))
+    away = "left the board" if facts.depth.judged else "not listed any more"
+    if not ends and not facts.watched.looks:
+        return "Who stopped is unknown: no model had a span of votes after one that shows its usual share."
     if not ends:
-        return "No model is seen to have stopped getting votes for good, or to have left the board while gaining."
+        return "No model is seen to have stopped getting votes for good, or to have gone while gaining."
     named = "; ".join(map(_named, ends[:NAMED]))
     more = f"; and {len(ends) - NAMED:,} others" if len(ends) > NAMED else ""
     notice = "notices unknown" if not facts.registry else "by the registry announced too late or not at all"
     return (
-        f"{many(len(ends), 'model')} stopped getting votes for good, or left the board while gaining ({notice}):"
-        f" {named}{more}."
+        f"{many(len(ends), 'model')} stopped getting votes for good, or {away} while gaining ({notice}): {named}{more}."
     )
 
 
@@ -125,7 +135,13 @@ def _inactive(facts: Facts, counts: Counts) -> str:
     window = in_days(days(dates[states.start], dates[states.live]))
     unclear = counts.listed - (counts.active or 0) - (counts.inactive or 0)
     more = f" Of {unclear} more it is not known." if unclear else ""
+    when, later = "at the end: at most", ""
+    if states.live < len(dates) - 1:
+        alive = iso(dates[states.live])
+        when = f"on {alive}, the last date by which the feed was alive: they gained at most"
+        after = sum(each is not None and each.last >= states.live for each in states.departure)
+        later = f", {after} of them after {alive}" if after else ""
     return (
-        f"{counts.inactive} of {counts.listed} listed models are inactive at the end: at most {states.cutoff:.3g} votes"
-        f" a day over the last {window}, or stopped.{more} {counts.gone} left the board."
+        f"{counts.inactive} of {counts.listed} listed models are inactive {when} {states.cutoff:.3g} votes a day over"
+        f" the last {window}, or stopped.{more} {counts.gone} {left_words(facts)}{later}."
     )

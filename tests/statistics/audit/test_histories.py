@@ -9,9 +9,13 @@ from streams.audit.assemble import audit_snapshots
 from streams.audit.history import Row
 from streams.contracts.alert import Kind
 from tests.support.histories import DAY, SORTS, START, history
+from tests.support.mixtures import mixture
 
 SEEDS = 4
 """Boards of each sort: 32 healthy ones, and as many with a removal. With 25 of each, 0 and 200 of 200 (page audit)."""
+
+MIXTURES = 32
+"""Histories in which several things happen. With 200, none accused of 200, and 200 of 200 found."""
 
 
 def accused(report):
@@ -32,6 +36,14 @@ def test_one_true_removal_is_found_and_dated_within_a_snapshot(sort):
         found = accused(audit_snapshots(rows, source="planted"))
         assert [*found] == [planted.model], seed
         assert abs(dates.index(found[planted.model].starts_at) - planted.last) <= 1, seed
+
+
+@pytest.mark.parametrize("seed", range(MIXTURES))
+def test_a_mixture_accuses_nobody_but_who_was_removed(seed):
+    healthy, planted = mixture(seed), mixture(seed, planted=True)
+    assert not audit_snapshots(healthy.rows, source="healthy").alerts, healthy.said
+    found = accused(audit_snapshots(planted.rows, source="planted"))
+    assert [*found] == [planted.planted.model], planted.said
 
 
 def quiet(seed, scale, models=600, running=12, days=30):

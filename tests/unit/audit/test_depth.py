@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -86,6 +87,76 @@ def test_the_lowest_model_of_a_whole_board_can_leave_it():
     assert not report.depth["cut"]
     assert [*removed(report)] == ["model n39"]
     assert report.counts.beyond == 0
+
+
+def unordered(rows, seed=0, votes=True):
+    """Rows without score and rank, in the order of names, or of chance."""
+    plain = [replace(row, rank=None, score=None, votes=row.votes if votes else None) for row in rows]
+    random = np.random.default_rng(seed)
+    return [plain[each] for each in random.permutation(len(plain))]
+
+
+@pytest.mark.parametrize("depth", ["another depth each day", "far shallower on some days"])
+@pytest.mark.parametrize("by_votes", [True, False])
+def test_the_order_of_the_rows_tells_the_depth_where_nothing_else_does(depth, by_votes):
+    # Names are not in the order of the rows.
+    rows = [
+        replace(row, rank=None, score=None, model=f"model {chr(97 + int(row.model[7:]) * 7 % 26)}{row.model[7:]}")
+        for row in board(5, rows=DEPTHS[depth])
+    ]
+    if by_votes:
+        # A board in order of votes: its first rows are those with the most.
+        whole = [replace(row, rank=None, score=None) for row in board(5)]
+        dates = sorted({row.date for row in whole})
+        rows = [
+            row
+            for at, date in enumerate(dates)
+            for row in sorted((row for row in whole if row.date == date), key=lambda row: -row.votes)[
+                : DEPTHS[depth](at)
+            ]
+        ]
+    report = audit(rows)
+    assert not report.alerts
+    assert report.depth["cut"]
+    assert report.counts.gone == 0
+    assert report.counts.beyond == report.counts.models - DEPTHS[depth](39)
+
+
+@pytest.mark.parametrize("depth", ["two deep looks", "another depth each day"])
+@pytest.mark.parametrize("votes", [True, False])
+def test_where_nothing_orders_the_rows_the_depth_is_unknown_and_nothing_is_a_withdrawal(depth, votes):
+    report = audit(unordered(board(6, rows=DEPTHS[depth]), votes=votes))
+    assert not report.alerts
+    assert report.depth["cut"] is None
+    assert any("cannot be judged" in each.text for each in report.remarks if each.kind.value == "depth")
+    assert any(each.startswith("Depth:") for each in report.cannot_say)
+    said = [
+        *report.headline,
+        *(each.text for each in report.remarks),
+        *(s for each in report.demands for s in each.says),
+    ]
+    assert not [each for each in said if "withdraw" in each or "left the board" in each]
+
+
+def test_one_departure_from_rows_without_order_is_found_and_called_not_listed():
+    report = audit(unordered(board(7, gone=(4, 25)), votes=True))
+    (alert,) = report.alerts
+    assert alert.subject.model == "model e4"
+    assert "not listed any more" in alert.summary
+    assert any("not listed any more" in each for each in report.headline)
+    assert not [each for each in report.headline if "left the board" in each]
+
+
+def test_a_file_seems_cut_and_the_reason_is_said():
+    report = audit(board(1, rows=DEPTHS["another depth each day"]))
+    (remark,) = [each for each in report.remarks if each.kind.value == "depth"]
+    left, lowest = map(
+        int, re.search(r"of (\d+) rows that left .* next (\d+) were among the lowest", remark.text).groups()
+    )
+    assert left == lowest > 50
+    assert "seems to show the top" in remark.text
+    assert "retires its lowest models" in remark.text
+    assert any("seems to show the top" in each for each in report.headline)
 
 
 def test_without_scores_and_ranks_no_depth_is_assumed():

@@ -170,6 +170,19 @@ def test_pipes_of_snapshots(tmp_path, monkeypatch):
         ("s.json", "[1, 2", "not a JSON array"),
         ("s.parquet", "nonsense", "not a Parquet file"),
         ("s.xlsx", "", "not a kind of file that is read here"),
+        (
+            "s.csv",
+            "\n<!DOCTYPE html>\n<html></html>\n",
+            r"s\.csv: it is a web page .HTML., not CSV: .* Download the file",
+        ),
+        ("s.json", "<html><body>429</body></html>", r"s\.json: it is a web page .HTML., not JSON"),
+        ("s.csv", "model,votes\na,3\n", r"s\.csv: boards without dates: .* write the day into each file's name"),
+        (
+            "s.json",
+            '[{"date": "2024-01-01", "rows": [{"model": "a", "votes": 3}]}]',
+            r"s\.json: 'rows' holds a list of rows",
+        ),
+        ("s.json", '{"2024-01-01": [{"model": "a"}], "2024-01-02": [{"model": "a"}]}', "rows of all as one list"),
     ],
 )
 def test_mistakes_are_told_in_a_sentence(tmp_path, name, content, said):
@@ -177,6 +190,22 @@ def test_mistakes_are_told_in_a_sentence(tmp_path, name, content, said):
     path.write_text(content)
     with pytest.raises(SourceError, match=said):
         ask(path)
+
+
+def test_boards_of_a_directory_are_named_that_have_no_date(tmp_path):
+    for name in ("2025-01-06.csv", "latest.csv", "2025-01-08.csv"):
+        (tmp_path / name).write_text("model,votes\na,3\nb,4\n")
+    for kind in ("auto", "snapshots"):
+        with pytest.raises(SourceError, match=r"no date in the name of [^,]*latest\.csv\. An audit"):
+            ask(tmp_path, kind=kind)
+
+
+def test_a_page_among_the_files_of_a_directory_is_named(tmp_path):
+    for name in ("2025-01-06.csv", "2025-01-08.csv"):
+        (tmp_path / name).write_text("model,votes\na,3\nb,4\n")
+    (tmp_path / "2025-01-07.csv").write_text("<!doctype html><title>Too many requests</title>")
+    with pytest.raises(SourceError, match=r"2025-01-07\.csv: it is a web page"):
+        ask(tmp_path)
 
 
 def test_a_missing_file_and_a_directory(tmp_path):

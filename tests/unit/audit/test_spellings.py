@@ -164,6 +164,28 @@ def test_two_orders_of_day_and_month_contradict_each_other(tmp_path):
     assert "two orders ('13/01/2025', '01/14/2025')" in result.stderr
 
 
+@pytest.mark.parametrize("whole", [False, True])
+@pytest.mark.parametrize("year", ["2052", "2011"])
+def test_a_year_that_is_mistyped_stops_and_moves_no_end(tmp_path, whole, year):
+    path = write(tmp_path / "board.csv")
+    lines = path.read_text().splitlines()
+    dates = sorted({line.split(",")[0].strip('"') for line in lines[1:]})
+    there = [at for at, line in enumerate(lines) if dates[5] in line]
+    for at in there if whole else there[:1]:
+        lines[at] = lines[at].replace(dates[5], year + dates[5][4:])
+    path.write_text("\n".join(lines) + "\n")
+    stopped = run(path)
+    assert stopped.exit_code == 1
+    assert f"{year}{dates[5][4:]}" in stopped.stderr
+    assert "years away from all other dates" in stopped.stderr
+    assert f"line {there[0] + 1}" in stopped.stderr
+    dropped = run(path, "--drop-unreadable", "--format", "json")
+    assert dropped.exit_code == 3
+    report = json.loads(dropped.stdout)
+    assert (report["period"]["start"], report["period"]["end"]) == (dates[0], dates[-1])
+    assert sum(each["count"] for each in report["reading"]["left_out"]) == (len(there) if whole else 1)
+
+
 @pytest.mark.parametrize("unknown", ["N/A", "-", "—", "", "nan", "unknown"])
 def test_when_no_total_is_known_nobody_is_acquitted(tmp_path, unknown):
     report = told(write(tmp_path / "s.csv", lambda total: unknown, rank=1))

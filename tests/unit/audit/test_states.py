@@ -100,6 +100,39 @@ def test_two_snapshots_have_shares_but_no_stops():
     assert len(report.shares["provider"]) == 7
 
 
+def test_what_two_snapshots_cannot_show_is_unknown_and_not_zero():
+    report = audit(draw(9, days=(0, 7), multiply={3: until(0)}))
+    assert (report.method["spans_judged"], report.method["false_stops_expected_at_most"]) == (None, None)
+    assert report.counts.stopped is None
+    said = [*report.headline, *(says for each in report.findings for says in each.says)]
+    assert any("Who stopped is unknown" in each for each in said)
+    assert any("stopped within the file is unknown" in each for each in said)
+    assert not [each for each in said if "0 spans" in each or "No model is seen" in each or "of 0 models" in each]
+
+
+def test_of_the_first_snapshot_only_the_listing_is_known():
+    boards = audit(draw(9)).boards
+    assert boards[0] == {"date": "2024-06-19", "listed": 20, "running": None, "stopped": None, "slots": None}
+    assert all(each["slots"] > 0 and each["running"] == 20 for each in boards[2:])
+
+
+def test_of_an_arena_that_was_frozen_the_last_live_moment_is_told():
+    board = draw(9, multiply={3: until(70)})
+    totals = board.totals.copy()
+    totals[:, 20:] = totals[:, 19:20]
+    totals[8, 25:] = -1
+    report = audit(board.changed(totals))
+    assert report.period.live_until == board.date(19)
+    (told,) = [each for each in report.headline if "listed models are inactive" in each]
+    assert f"1 of 19 listed models are inactive on {board.date(19)}" in told
+    assert f"1 not listed any more, 1 of them after {board.date(19)}" in told
+    assert "at the end" not in told
+    assert {each.subject.model: each.kind.value for each in report.alerts if each.subject.model} == {
+        board.names[3][0]: "silent_removal"
+    }
+    assert [each["model"] for each in report.gone] == [board.names[8][0]]
+
+
 def test_one_model_alone_is_not_judged():
     report = audit(draw(10, models=1, multiply={0: until(70)}))
     assert not [each for each in report.alerts if each.kind.value != "feed_stalled"]

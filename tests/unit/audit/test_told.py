@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from datetime import UTC, datetime
 from html.parser import HTMLParser
@@ -11,7 +12,10 @@ import numpy as np
 import polars
 import pytest
 from click.testing import CliRunner
+from rich.console import Console
 
+from services.audit.page import page
+from services.audit.show import show_report
 from services.cli.main import cli
 from streams.contracts.model import Model
 from tests.unit.audit.boards import audit, draw, until
@@ -232,3 +236,27 @@ def test_an_events_file_without_totals_is_told_to_be_one(tmp_path):
     result = run(write(tmp_path / "s.csv", ("date", "model", "action"), [("2025-01-06", "a", "added")]))
     assert result.exit_code == 1
     assert "the column 'action' says that each row is an event" in result.stderr
+
+
+def test_many_remarks_of_one_kind_are_one_line_with_their_number_and_examples():
+    board = draw(3, models=40, spread=0.05)
+    totals = board.totals.copy()
+    for model in range(12):
+        totals[model, 8 + model :] -= totals[model, 8 + model] - 30
+    report = audit(board.changed(totals))
+    assert sum(each.kind.value == "reset" for each in report.remarks) == 12
+    console = Console(width=2_000, file=io.StringIO())
+    show_report(console, report)
+    for said in (console.file.getvalue(), page(report)):
+        assert said.count("it began again") == 2
+        assert f"Reset: 12 times, {board.date(8)} to {board.date(19)}; all are in the JSON" in said
+    assert f"{len(report.remarks)} remarks" in page(report)
+
+
+def test_of_many_departures_the_rest_is_counted():
+    board = draw(3, models=60, spread=0.05)
+    totals = board.totals.copy()
+    for model in range(14):
+        totals[model, 8 + model :] = -1
+    (demand,) = [each for each in audit(board.changed(totals)).demands if each.id == "no_retraction"]
+    assert "And 4 others: `gone` in the JSON has all." in demand.says
