@@ -4,8 +4,8 @@
                         │              └▶ fairness ─▶ alerts, views in Redis
                         └────▶ dead-letters ─▶ counted
 
-The stages that must count each vote exactly once are services that own their consumer (`streams.log`); what may see a
-record twice, the accounting of dead letters, is an agent. Nothing registers on import.
+The stages that must count each vote exactly once are services that own their consumer (`streams.kafka.consumer`); what
+may see a record twice, the accounting of dead letters, is an agent. Nothing registers on import.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from faust.web import Request, Response, View
 from mode import Service
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from streams.clients import SESSION_MS
 from streams.contracts.connect import faust_credentials
 from streams.contracts.metrics import Metrics
 from streams.contracts.settings import Settings
 from streams.fairness.stage import FairnessStage
 from streams.intake.stage import IntakeStage
-from streams.letters import account_dead_letters, pass_over_unreadable
+from streams.kafka.clients import SESSION_MS
+from streams.kafka.dead_letters import account_dead_letters, pass_over_unreadable
 from streams.ratings.stage import RatingsStage
 from streams.watchdog import EXIT_CODE, Watchdog
 

@@ -19,7 +19,7 @@ from kafka.errors import KafkaError
 from streams.contracts.connect import kafka_python_options
 from streams.contracts.metrics import Metrics
 from streams.contracts.settings import Settings
-from streams.ends import EndsUnknown, ask_ends
+from streams.kafka.end_offsets import EndsUnknown, ask_ends
 
 logger = logging.getLogger(__name__)
 

@@ -11,8 +11,8 @@ from examples import ARENA, BEGAN, block_record, fenced, rounded
 from streams.contracts.alert import Alert
 from streams.contracts.model import Model
 from streams.fairness.fold import fold
+from streams.fairness.fold_state import ArenaFairness
 from streams.fairness.settings import FairnessSettings
-from streams.fairness.state import ArenaFairness
 from streams.fairness.view import alerts_view, fairness_view
 from streams.ledger.codec import Notice, decode
 

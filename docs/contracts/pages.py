@@ -11,8 +11,8 @@ from itertools import pairwise
 from flow import PURPOSE, flows_of
 from prometheus_client import Counter, Gauge, Histogram
 
-from services.web import refusal as refusal_module
-from services.web.refusal import STATUS, Refusal
+from services.http import errors as refusal_module
+from services.http.errors import STATUS, Refusal
 from streams.contracts import reasons as reasons_module
 from streams.contracts.arena_settings import documented as documented_tables
 from streams.contracts.keys import Keys
@@ -41,7 +41,7 @@ def reasons() -> str:
         listed,
         '## Refusals\n\nWhy an HTTP door refuses a whole request: the `reason` of its answer `{"error": {"reason",'
         ' "detail"}}` is one of these, or of the words above where the body, or the one record in it, cannot be used'
-        " (from `services/web/refusal.py`). 429 and 503 say in `Retry-After` when to try again.",
+        " (from `services/http/errors.py`). 429 and 503 say in `Retry-After` when to try again.",
         make_table(
             ("reason", "status", "meaning"),
             [(f"`{each}`", str(STATUS[each]), refusals[each.name]) for each in Refusal],

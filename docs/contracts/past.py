@@ -12,11 +12,11 @@ from examples import ARENA, BEGAN
 from streams.contracts.history import DAY
 from streams.contracts.history_wire import decode_ratings
 from streams.contracts.vote import Vote
-from streams.history.ratings import RatingsHistory
 from streams.ledger.codec import Block
 from streams.ledger.rows import rows_of
 from streams.ratings import elo
 from streams.ratings.fold import ArenaState, Limits, fold
+from streams.ratings.history import RatingsHistory
 from streams.ratings.snapshot import encode_history
 
 _WIDTH = 100

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from rich.table import Table
 from rich.text import Text
 
-from streams.audit.dates import iso
-from streams.audit.report import Report
+from streams.audit.board.dates import iso
+from streams.audit.report.document import Report
 from streams.contracts.alert import Alert, Evidence, Kind, Status
 from streams.contracts.names import shown
 

@@ -11,8 +11,8 @@ from services.audit.alerts import ENDS, ends_by_year, expected_of, in_order, not
 from services.audit.show import VERDICTS, remark_lines
 from services.audit.style import CSS
 from streams.audit.account import account
-from streams.audit.dates import iso
-from streams.audit.report import Answer, Report
+from streams.audit.board.dates import iso
+from streams.audit.report.document import Answer, Report
 from streams.contracts.alert import Alert
 from streams.contracts.names import shown
 

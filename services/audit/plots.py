@@ -7,8 +7,8 @@ from html import escape
 from typing import Any
 
 from services.audit import svg
-from streams.audit.dates import iso
-from streams.audit.report import Report
+from streams.audit.board.dates import iso
+from streams.audit.report.document import Report
 from streams.contracts.alert import Kind
 from streams.contracts.names import shown
 

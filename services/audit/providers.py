@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 
 from services.sources import SourceError
-from streams.audit.names import plain
+from streams.audit.board.names import plain
 from streams.contracts.names import normalised
 
 SHIPPED = Path(__file__).with_name("providers.toml")

@@ -10,8 +10,8 @@ from streams.audit.options import Options
 from streams.contracts.alert import RUNBOOKS, Alert, Kind, Status
 from streams.contracts.model import Model
 from streams.fairness.fold import fold
+from streams.fairness.fold_state import ArenaFairness
 from streams.fairness.settings import FairnessSettings
-from streams.fairness.state import ArenaFairness
 from streams.ledger.codec import Block, Notice
 from streams.ledger.rows import Rows
 

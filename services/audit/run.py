@@ -20,7 +20,7 @@ from services.sources.summary import Summary
 from services.sources.table import FILE_DATE, Joined
 from streams.audit.assemble import audit_snapshots
 from streams.audit.options import Options
-from streams.audit.report import Report
+from streams.audit.report.document import Report
 from streams.contracts.vote import is_arena
 
 LOCAL_SECONDS = 14 * 3600.0

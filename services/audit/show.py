@@ -10,8 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from services.audit.alerts import alerts_table
-from streams.audit.remarks import Remark
-from streams.audit.report import Answer, Report
+from streams.audit.board.remarks import Remark
+from streams.audit.report.document import Answer, Report
 from streams.contracts.names import shown
 
 BAR = 24

@@ -21,8 +21,8 @@ from services.audit.numbers import Number, NumberFormat, format_named, read_numb
 from services.audit.table import Table
 from services.sources import SourceError
 from services.sources.table import Joined
-from streams.audit.history import Row
-from streams.audit.report import LeftOut, Reading
+from streams.audit.board.history import Row
+from streams.audit.report.document import LeftOut, Reading
 
 NUMBERS = ("votes", "score", "lower", "upper", "rank")
 

@@ -8,8 +8,8 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.audit.handovers import handovers_of
-from streams.audit.history import Row
+from streams.audit.board.handovers import handovers_of
+from streams.audit.board.history import Row
 from streams.contracts.model import Model
 
 UNITS = (60.0, 600.0, 3_600.0, 21_600.0, 86_400.0, 7 * 86_400.0, 30 * 86_400.0)

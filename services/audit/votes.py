@@ -14,7 +14,7 @@ from services.sources import Source, SourceError
 from services.sources.summary import Summary
 from streams.audit.assemble import audit_snapshots
 from streams.audit.options import Options
-from streams.audit.report import Report
+from streams.audit.report.document import Report
 from streams.contracts.model import Model
 from streams.ledger.rows import Rows
 

@@ -19,23 +19,23 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.types import Scope
 
-from services.board.fast import Fast
-from services.board.follow import Follow
-from services.board.held import UNREADABLE
-from services.board.histories import Histories
-from services.board.hub import Hub
-from services.board.kafka import Kafka, KafkaFollower
+from services.board.cache import UNREADABLE
+from services.board.ended_alerts import PastAlerts
+from services.board.fast_path import Fast
+from services.board.history_cache import Histories
+from services.board.kafka_follower import Kafka, KafkaFollower
 from services.board.openapi import Document, openapi
 from services.board.page import Page
-from services.board.past import PastAlerts
-from services.board.read import Read
-from services.board.series import PublishedSeries
-from services.board.source import RedisSource, Source
-from services.board.state import Teller
+from services.board.redis_follower import Follow
+from services.board.redis_source import RedisSource, Source
+from services.board.routes import Read
+from services.board.sse_hub import Hub
+from services.board.stream_status import Teller
+from services.board.view_metrics import PublishedSeries
 from services.board.views import Views
-from services.web.answers import error_response, json_response
-from services.web.observe import Observe
-from services.web.refusal import Refusal, Refused, retry_after
+from services.http.errors import Refusal, Refused, retry_after
+from services.http.request_metrics import Observe
+from services.http.responses import error_response, json_response
 from streams.contracts.metrics import Metrics
 from streams.contracts.names import shown
 from streams.contracts.settings import Settings

@@ -9,8 +9,8 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from services.board.document import OPEN
-from services.board.hub import Client, Hub, Over
-from services.web.protocol import ABORT, OWN_PACE
+from services.board.sse_hub import Client, Hub, Over
+from services.http.uvicorn_protocol import ABORT, OWN_PACE
 
 _HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),

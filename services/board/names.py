@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from services.board.held import UNREADABLE
+from services.board.cache import UNREADABLE
 from services.board.views import Views
 from services.herald.rules.unknown import Shown
 from streams.contracts.view import OVERALL

@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 
 from services.board.ordering import Form, Rating
-from services.board.state import Stream
-from services.web.answers import ErrorAnswer
-from services.web.described import error_described
+from services.board.stream_status import Stream
+from services.http.openapi_errors import error_described
+from services.http.responses import ErrorAnswer
 from streams.contracts.alert import Alert
 from streams.contracts.history import ArenaHistory, ModelHistory
 from streams.contracts.judged import Judged

@@ -6,7 +6,7 @@ from typing import NamedTuple, TypeVar
 
 import msgspec
 
-from services.board.held import UNREADABLE
+from services.board.cache import UNREADABLE
 from streams.contracts.alert import Alert, Kind
 from streams.contracts.view import Board
 

@@ -10,7 +10,7 @@ from services.board.names import shown_names
 from services.herald.api.openapi import subscription_document
 from services.herald.api.routes import subscription_routes
 from services.herald.rules.unknown import Shown
-from services.web.serving import serve_app
+from services.http.server import serve_app
 from streams.contracts.metrics import Metrics
 from streams.contracts.settings import Settings
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable
 
-from services.board.held import ALERTS, FAIRNESS, HeldAlerts, HeldArena, HeldBoard, HeldFairness
+from services.board.cache import ALERTS, FAIRNESS, HeldAlerts, HeldArena, HeldBoard, HeldFairness
 from services.board.ledger import Ledger
 from services.board.published import Published
-from services.web.refusal import Refusal, Refused, retry_after
+from services.http.errors import Refusal, Refused, retry_after
 from streams.contracts.names import normalised
 from streams.contracts.topics import FAIRNESS_GROUP, RATINGS_GROUP
 from streams.contracts.view import OVERALL

@@ -25,7 +25,7 @@ from streams.contracts.dead_letter import REDRIVEN, read_dead_letter
 from streams.contracts.partitioner import partitions_of
 from streams.contracts.settings import Settings
 from streams.contracts.topics import DEAD_LETTERS, INTAKE_GROUP, LEDGER, VOTES
-from streams.ends import EndsUnknown, ask_commits, ask_ends, partitions_of_topic
+from streams.kafka.end_offsets import EndsUnknown, ask_commits, ask_ends, partitions_of_topic
 from streams.ledger.codec import Block, decode
 
 PATIENCE = 30.0

@@ -112,7 +112,7 @@ def _read(redis: Any, settings: Settings, arenas: list[str]) -> list[_Found]:
 def _print(found: list[_Found]) -> None:
     from rich.text import Text
 
-    from services.cli.show import console_of
+    from services.cli.board_table import console_of
 
     console = console_of()
     for alert in (alert for each in found for alert in each.alerts or ()):

@@ -16,7 +16,7 @@ from services.sources import SourceError
 from streams.contracts.names import shown
 
 if TYPE_CHECKING:
-    from streams.audit.report import Report
+    from streams.audit.report.document import Report
 
 
 @click.command(
@@ -157,6 +157,6 @@ def _print(report: Report, form: str, stream: TextIO, top: int | None) -> None:
         stream.write(page(report))
     else:
         from services.audit.show import show_report
-        from services.cli.show import console_of
+        from services.cli.board_table import console_of
 
         show_report(console_of(stream), report, top)

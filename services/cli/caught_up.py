@@ -14,7 +14,7 @@ from streams.contracts.connect import kafka_python_options
 from streams.contracts.partitioner import partitions_of
 from streams.contracts.settings import Settings
 from streams.contracts.topics import INTAKE_GROUP, LEDGER, VOTES
-from streams.ends import EndsUnknown, ask_commits, ask_ends, partitions_of_topic
+from streams.kafka.end_offsets import EndsUnknown, ask_commits, ask_ends, partitions_of_topic
 
 PATIENCE = 30.0
 """Seconds in which what was counted last must be read."""

@@ -24,7 +24,7 @@ from streams.contracts.names import shown
 from streams.contracts.reasons import Reason
 from streams.contracts.settings import Settings
 from streams.contracts.topics import DEAD_LETTERS, MODELS, VOTES
-from streams.ends import EndsUnknown, ask_ends, partitions_of_topic
+from streams.kafka.end_offsets import EndsUnknown, ask_ends, partitions_of_topic
 
 ACKNOWLEDGED_SECONDS = 60.0
 CLOSE_SECONDS = 5.0

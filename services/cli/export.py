@@ -97,7 +97,7 @@ def _read(settings: Settings, arena: str, wanted: tuple[str, ...]) -> tuple[list
     """Read the boards of an arena, the overall one first, and the history of its days."""
     from redis.exceptions import RedisError
 
-    from services.cli.follow import read_board
+    from services.cli.progress import read_board
     from streams.contracts.connect import COMMAND, redis_client
     from streams.contracts.history import DAY
     from streams.contracts.keys import names_of

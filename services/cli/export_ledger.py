@@ -18,7 +18,7 @@ from streams.contracts import topics
 from streams.contracts.connect import kafka_python_options
 from streams.contracts.partitioner import partitions_of
 from streams.contracts.settings import Settings
-from streams.ends import EndsUnknown, ask_ends, ask_firsts, partitions_of_topic
+from streams.kafka.end_offsets import EndsUnknown, ask_ends, ask_firsts, partitions_of_topic
 from streams.ledger.codec import Block, DamagedRecord, Notice, decode
 
 if TYPE_CHECKING:

@@ -41,8 +41,8 @@ def command(context: click.Context, host: str | None, port: int | None) -> None:
 @click.option("--arenas", required=True, help="Arenas it may write to (or hear of), separated by commas; * for all.")
 def new_key(name: str, arenas: str) -> None:
     """Make a bearer key: the secret goes to its owner, the line into the key file."""
-    from services.web.keys import InvalidKeyFile
-    from services.web.keys import new_key as make
+    from services.http.api_keys import InvalidKeyFile
+    from services.http.api_keys import new_key as make
 
     try:
         secret, line = make(name, arenas)

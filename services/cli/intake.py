@@ -15,11 +15,11 @@ from kafka.structs import OffsetAndMetadata
 from services.cli.admission import require_kafka
 from services.cli.common import format_option, read_settings
 from services.cli.errors import UserError
-from streams.clients import mark_of
 from streams.contracts.connect import kafka_python_options
 from streams.contracts.settings import Settings
 from streams.contracts.topics import ACCEPTED_GROUP, INTAKE_GROUP, MODELS, VOTES
-from streams.ends import EndsUnknown, ask_commits, ask_ends, ask_firsts, partitions_of_topic
+from streams.kafka.clients import mark_of
+from streams.kafka.end_offsets import EndsUnknown, ask_commits, ask_ends, ask_firsts, partitions_of_topic
 
 ACCEPTED = "an operator accepted that records before this offset are missing"
 

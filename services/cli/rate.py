@@ -18,7 +18,7 @@ from streams.contracts.names import normalised
 from streams.contracts.view import OVERALL
 
 if TYPE_CHECKING:
-    from services.cli.style import StyledVotes
+    from services.cli.rate_style import StyledVotes
     from services.sources import Source
     from services.sources.summary import Summary
     from streams.contracts.view import Board
@@ -137,7 +137,7 @@ def fold_source(
         state = states.setdefault(arena, ArenaState(arena))
         fold(state, Block(arena, rows, {}), limits, elo.interpreted)
         if styled:
-            from services.cli.style import StyledVotes
+            from services.cli.rate_style import StyledVotes
 
             single.setdefault(arena, StyledVotes()).add(state, rows)
 
@@ -214,7 +214,7 @@ def _print(
             answer["style"] = fitted
         sys.stdout.write(json_text(answer) + "\n")
         return
-    from services.cli.show import board_table, console_of
+    from services.cli.board_table import board_table, console_of
 
     console = console_of()
     for board in boards.values():
@@ -223,7 +223,7 @@ def _print(
             title += f" · without {summary.dropped:,} rows that cannot be read"
         console.print(board_table(board, top, title, width=console.width))
     if fitted is not None:
-        from services.cli.style import style_tables
+        from services.cli.rate_style import style_tables
 
         plain = {
             line.model: line.rating for board in boards.values() if board.board == OVERALL for line in board.models

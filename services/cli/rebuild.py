@@ -37,7 +37,7 @@ async def _forget(settings: Settings, asked: tuple[str, ...]) -> list[str]:
     from redis.exceptions import RedisError
 
     from services.cli.topics import admin_of, begins_at
-    from streams.folding.store import forget
+    from streams.fold.redis_store import forget
 
     redis = async_redis_client(settings, COMMAND, decode_responses=True)
     try:

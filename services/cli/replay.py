@@ -23,7 +23,7 @@ from streams.contracts.topics import LEDGER, VOTES
 
 if TYPE_CHECKING:
     from services.cli.account import Account, Written
-    from services.cli.follow import Screen
+    from services.cli.progress import Screen
     from services.sources import Source
 
 QUIET_SECONDS = 15.0
@@ -90,7 +90,7 @@ async def replay(
 ) -> Summary:
     """Send a source's votes; returns the account of its rows."""
     from services.cli.bar import progress
-    from services.cli.follow import Screen, until_counted
+    from services.cli.progress import Screen, until_counted
     from services.cli.send import VoteSender
 
     summary = Summary(votes)
@@ -132,7 +132,7 @@ def _account(settings: Settings, arena: str) -> Account:
     from kafka.errors import KafkaError
 
     from services.cli.account import Account
-    from streams.ends import EndsUnknown
+    from streams.kafka.end_offsets import EndsUnknown
 
     try:
         return Account(settings, arena)
@@ -144,7 +144,7 @@ async def _told(account: Account, written: Written) -> str:
     """What intake made of the votes sent; it is waited for as long as it takes some."""
     from kafka.errors import KafkaError
 
-    from streams.ends import EndsUnknown
+    from streams.kafka.end_offsets import EndsUnknown
     from streams.ledger.codec import DamagedRecord
 
     waiting, since = -1, time.monotonic()

@@ -96,7 +96,7 @@ def _run(
     from services.cli.bar import progress
     from services.simulate.files import write_directory, write_file, write_truth
     from services.simulate.records import Recorder
-    from services.simulate.tell import in_words, summary
+    from services.simulate.summary import in_words, summary
 
     recorder = Recorder(simulation.world, start)
     began = time.monotonic()
@@ -160,11 +160,11 @@ def _is_directory(path: Path) -> bool:
 
 
 def _list(form: str) -> None:
-    from services.simulate.tell import listing, listing_table
+    from services.simulate.summary import listing, listing_table
 
     if form == "json":
         click.echo(json.dumps(listing(), indent=1))
         return
-    from services.cli.show import console_of
+    from services.cli.board_table import console_of
 
     console_of(sys.stdout).print(listing_table())

@@ -121,7 +121,7 @@ def _known(store: Store, subscription: str) -> Store:
 def _with_store(act: Callable[[Store], Awaitable[T]]) -> T:
     """Read all that is written, and act on it; raises `UserError`."""
     from services.herald.api.store import Store
-    from services.web.refusal import Refused
+    from services.http.errors import Refused
 
     settings = read_settings()
     require_topics(settings, topics_of("herald"))
@@ -139,7 +139,7 @@ def _with_store(act: Callable[[Store], Awaitable[T]]) -> T:
 
 
 async def _read(store: Store) -> None:
-    from services.web.refusal import Refused
+    from services.http.errors import Refused
 
     until = time.monotonic() + READ_SECONDS
     while True:

@@ -158,7 +158,7 @@ class _Stack:
 
     def _make_key(self, use: str) -> Path:
         """Make a key for this run: the secret and its line, each in a file that only we may read."""
-        from services.web.keys import new_key
+        from services.http.api_keys import new_key
 
         self._directory.mkdir(parents=True, exist_ok=True)
         secret, line = new_key("local", "*")

@@ -15,13 +15,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from services.gateway.gate import Gate
+from services.gateway.auth import Gate
 from services.gateway.openapi import openapi
-from services.gateway.produce import KafkaLog, new_producer
-from services.gateway.write import RETRY_SECONDS, Log, Write
-from services.web.answers import error_response, json_response
-from services.web.observe import Observe
-from services.web.refusal import Refusal, Refused, retry_after
+from services.gateway.routes import RETRY_SECONDS, Log, Write
+from services.http.errors import Refusal, Refused, retry_after
+from services.http.request_metrics import Observe
+from services.http.responses import error_response, json_response
+from services.kafka.writer import KafkaLog, new_producer
 from streams.contracts.metrics import Metrics
 from streams.contracts.settings import Settings
 from streams.contracts.topics import MODELS, VOTES

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from services.web.refusal import Refusal, Refused, retry_after
+from services.http.errors import Refusal, Refused, retry_after
 
 SHARE = 4
 """One key may hold this part of all: a fourth."""

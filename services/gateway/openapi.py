@@ -8,11 +8,11 @@ from typing import Any
 
 import msgspec
 
-from services.gateway.answers import ModelAnswer, VotesAnswer
-from services.gateway.body import MAX_VOTES
-from services.gateway.write import AS_WRITTEN
-from services.web.answers import ErrorAnswer
-from services.web.described import error_described
+from services.gateway.parse_votes import MAX_VOTES
+from services.gateway.responses import ModelAnswer, VotesAnswer
+from services.gateway.routes import AS_WRITTEN
+from services.http.openapi_errors import error_described
+from services.http.responses import ErrorAnswer
 from streams.contracts.model import Model
 from streams.contracts.names import NAME_PATTERN
 from streams.contracts.vote import ARENA_PATTERN, Vote

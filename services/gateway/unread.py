@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from services.gateway.holding import Holding
-from services.web.answers import json_response
+from services.http.responses import json_response
 
 LARGE_BYTES = 65_536
 

@@ -17,11 +17,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from services.herald.delivering.term import Stalled
-from services.herald.herald import Herald
-from services.herald.kafka import Unreadable
-from services.web.answers import error_response, json_response
-from services.web.refusal import Refusal, Refused, retry_after
+from services.herald.dispatcher import Stalled
+from services.herald.leader_election import Herald
+from services.http.errors import Refusal, Refused, retry_after
+from services.http.responses import error_response, json_response
+from services.kafka.reader import Unreadable
 from streams.contracts.metrics import Metrics
 from streams.contracts.settings import Settings
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from services.herald.app import Fate, create_herald, end_process
-from services.web.serving import serve_app
+from services.http.server import serve_app
 from streams.contracts.metrics import Metrics
 from streams.contracts.settings import Settings
 

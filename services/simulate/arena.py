@@ -8,13 +8,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from services.simulate import deeds, events
-from services.simulate.cast import Member, make_cast, published
 from services.simulate.conditions import Conditions
 from services.simulate.errors import ScenarioError
+from services.simulate.ground_truth import Happening
+from services.simulate.models import Member, make_cast, published
 from services.simulate.scenario import Scenario
-from services.simulate.script import Join, Step
 from services.simulate.seeds import Stream, random_of
-from services.simulate.truth import Happening
+from services.simulate.timeline import Join, Step
 from streams.contracts.model import Model
 
 Declaration = tuple[str, Model | None]

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from services.simulate import events
 from services.simulate.arena import Arena
 from services.simulate.clock import Times
-from services.simulate.crowd import Crowd, Said
 from services.simulate.sampler import Codes, Sampler
 from services.simulate.scenario import Scenario
 from services.simulate.seeds import Stream, random_of
+from services.simulate.voters import Crowd, Said
 from services.simulate.winners import draw_winners
 from streams.contracts.vote import MODEL_A, MODEL_B, NONE
 from streams.ledger.rows import Rows

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from services.simulate import events
-from services.simulate.script import End, Step
-from services.simulate.truth import Deed, Happening
+from services.simulate.ground_truth import Deed, Happening
+from services.simulate.timeline import End, Step
 
 
 @dataclass(slots=True)

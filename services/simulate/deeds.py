@@ -7,10 +7,10 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 from services.simulate import events
-from services.simulate.cast import Member
 from services.simulate.errors import ScenarioError
-from services.simulate.script import Join, Step
-from services.simulate.truth import Deed, Happening
+from services.simulate.ground_truth import Deed, Happening
+from services.simulate.models import Member
+from services.simulate.timeline import Join, Step
 
 if TYPE_CHECKING:
     from services.simulate.arena import Arena

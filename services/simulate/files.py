@@ -10,9 +10,9 @@ from typing import BinaryIO
 
 import msgspec
 
-from services.simulate.play import Simulation
+from services.simulate.ground_truth import Truth
 from services.simulate.records import Recorder, VoteRecords
-from services.simulate.truth import Truth
+from services.simulate.simulation import Simulation
 from streams.contracts.topics import MODELS, VOTES
 from streams.ledger.codec import Block
 

@@ -14,8 +14,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from services.simulate.play import Simulation
 from services.simulate.records import Recorder
+from services.simulate.simulation import Simulation
 from streams.ledger.codec import Block, Notice
 
 SLICE = 2_000

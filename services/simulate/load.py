@@ -48,7 +48,7 @@ def load_scenario(spec: str | Path) -> Scenario:
 
 def read_scenario(text: str, where: str = "scenario") -> Scenario:
     """Read a scenario from TOML; raises `ScenarioError`, which begins with `where`."""
-    from services.simulate.world import World
+    from services.simulate.rehearsal import World
 
     try:
         scenario = msgspec.convert(tomllib.loads(text), Scenario)

@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from services.simulate.rehearsal import World
 from services.simulate.scenario import Faults
 from services.simulate.seeds import Stream, random_of
-from services.simulate.world import World
 from streams.contracts.model import model_key
 from streams.contracts.vote import WINNER_NAMES
 from streams.ledger.codec import Block, Notice

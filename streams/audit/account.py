@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from streams.audit.counting import many
-from streams.audit.report import Reading
+from streams.audit.report.document import Reading
 
 SHOWN = 8
 """Distinct cells that are named."""

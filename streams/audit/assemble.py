@@ -7,9 +7,13 @@ from dataclasses import replace
 
 import msgspec
 
-from streams.audit.demands import demands_of
+from streams.audit.board.history import Row
+from streams.audit.board.rounding import coarse
 from streams.audit.facts import find_facts
-from streams.audit.figures import (
+from streams.audit.options import Options
+from streams.audit.report.demands import demands_of
+from streams.audit.report.document import Reading, Report
+from streams.audit.report.figures import (
     counts_of,
     course_of,
     cutoff_of,
@@ -19,14 +23,10 @@ from streams.audit.figures import (
     method_of,
     period_of,
 )
-from streams.audit.findings import findings_of
-from streams.audit.history import Row
-from streams.audit.limits import limits_of
-from streams.audit.lines import absence_lines, board_lines, gone_lines, model_lines, pause_lines, rename_lines
-from streams.audit.options import Options
-from streams.audit.report import Reading, Report
-from streams.audit.rounding import coarse
-from streams.audit.summary import headline_of, refusal_of, refused, unsaid_of
+from streams.audit.report.findings import findings_of
+from streams.audit.report.limits import limits_of
+from streams.audit.report.lines import absence_lines, board_lines, gone_lines, model_lines, pause_lines, rename_lines
+from streams.audit.report.summary import headline_of, refusal_of, refused, unsaid_of
 from streams.contracts.alert import Alert, Kind
 from streams.contracts.model import Model
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from streams.audit.dates import iso
-from streams.audit.identity import Models
+from streams.audit.board.dates import iso
+from streams.audit.board.models import Models
 
 
 def churn_of(models: Models) -> dict[str, Any]:

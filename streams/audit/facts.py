@@ -8,26 +8,26 @@ from typing import Any
 
 import numpy as np
 
-from streams.audit.absences import Absences, absences_of
+from streams.audit.alerts.notices import Notice, most_private, notice_of, read_notices
+from streams.audit.alerts.removals import removals
+from streams.audit.alerts.retirement import bias_alert, retirement_of
+from streams.audit.alerts.stalls import stall
+from streams.audit.board.absences import Absences, absences_of
+from streams.audit.board.depth import Depth, depth_of
+from streams.audit.board.feed_remarks import Rename, remarks_of, renames_of
+from streams.audit.board.gains import Gains, gains_of
+from streams.audit.board.history import Row, lay_out
+from streams.audit.board.models import Models, by_spelling
+from streams.audit.board.outages import set_aside
+from streams.audit.board.remarks import Oddity, Remark, some
+from streams.audit.board.renames import follow_renames
+from streams.audit.board.shares import by_group, normed, slots
 from streams.audit.churn import churn_of
-from streams.audit.depth import Depth, depth_of
-from streams.audit.feed import Rename, remarks_of, renames_of
-from streams.audit.gains import Gains, gains_of
-from streams.audit.history import Row, lay_out
-from streams.audit.identity import Models, by_spelling
-from streams.audit.notices import Notice, most_private, notice_of, read_notices
 from streams.audit.options import Options
-from streams.audit.outages import set_aside
-from streams.audit.pauses import Pause, Watched
-from streams.audit.remarks import Oddity, Remark, some
-from streams.audit.removals import removals
-from streams.audit.renames import follow_renames
-from streams.audit.retirement import bias_alert, retirement_of
 from streams.audit.sampling import sampling_of
-from streams.audit.shares import by_group, normed, slots
-from streams.audit.stalls import stall
-from streams.audit.states import States, states_of
-from streams.audit.watch import watch
+from streams.audit.stops.detect import watch
+from streams.audit.stops.pauses import Pause, Watched
+from streams.audit.stops.states import States, states_of
 from streams.contracts.alert import Alert
 from streams.contracts.model import Model
 

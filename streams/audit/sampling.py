@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from streams.audit.gains import Gains
-from streams.audit.history import Matrix
-from streams.audit.identity import Models
-from streams.audit.shares import slots
-from streams.audit.states import ACTIVE, States
+from streams.audit.board.gains import Gains
+from streams.audit.board.history import Matrix
+from streams.audit.board.models import Models
+from streams.audit.board.shares import slots
+from streams.audit.stops.states import ACTIVE, States
 
 LEAST = 8
 """Active models from which a rank correlation is told."""

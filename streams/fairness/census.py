@@ -12,9 +12,9 @@ from typing import Literal
 
 import msgspec
 
-from streams.fairness.roster import sampled
-from streams.fairness.state import ArenaFairness
-from streams.fairness.watch import FREE, LN10, rounded
+from streams.fairness.arena.registry import sampled
+from streams.fairness.detectors.share_alarm import FREE, LN10, rounded
+from streams.fairness.fold_state import ArenaFairness
 
 State = Literal["active", "deprecated", "retired", "removed", "inactive", "undeclared"]
 

@@ -14,14 +14,15 @@ from numpy.typing import NDArray
 
 from streams.contracts.alert import Alert, Status
 from streams.contracts.vote import NONE
-from streams.fairness import rules, tick
+from streams.fairness import tick_update as tick
+from streams.fairness.alerts.lifecycle import reconcile
 from streams.fairness.crowd import seats
-from streams.fairness.lifecycle import reconcile
-from streams.fairness.rank_churn import rate_if_due
+from streams.fairness.detectors import catalog as rules
+from streams.fairness.detectors.base import Moment
+from streams.fairness.detectors.rank_churn import rate_if_due
+from streams.fairness.fold_state import ArenaFairness
 from streams.fairness.remember import remember
-from streams.fairness.state import ArenaFairness
-from streams.fairness.stretch import Stretch
-from streams.fairness.verdict import Moment
+from streams.fairness.tick_counts import Stretch
 from streams.ledger.codec import Block, Notice
 from streams.ledger.rows import Rows
 from streams.ledger.watermark import count_rows, is_new, unknown_rows

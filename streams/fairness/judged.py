@@ -12,9 +12,9 @@ import numpy as np
 
 from streams.contracts.alert import Kind
 from streams.contracts.judged import Judged, Unjudged
-from streams.fairness import rules
-from streams.fairness.scene import Facts
-from streams.fairness.state import ArenaFairness
+from streams.fairness.arena.context import Facts
+from streams.fairness.detectors import catalog as rules
+from streams.fairness.fold_state import ArenaFairness
 
 
 def judged(state: ArenaFairness) -> list[Judged]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from streams.fairness.state import ArenaFairness
-from streams.fairness.watch import LN10, Watched, rounded
-from streams.history.evidence import Point, Reals
+from streams.fairness.detectors.share_alarm import LN10, Watched, rounded
+from streams.fairness.evidence_history import Point, Reals
+from streams.fairness.fold_state import ArenaFairness
 
 
 def remember(state: ArenaFairness) -> None:

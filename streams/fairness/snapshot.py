@@ -16,15 +16,15 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.fairness.arrays import narrow, pack, unpack
-from streams.fairness.lifecycle import Inherited, Opened, ended
-from streams.fairness.play import Play
-from streams.fairness.scene import Facts, Scene
+from streams.fairness.alerts.lifecycle import Inherited, Opened, ended
+from streams.fairness.arena.arrays import narrow, pack, unpack
+from streams.fairness.arena.context import Facts, Scene
+from streams.fairness.arena.sampling_policy import Play
+from streams.fairness.evidence_history import EvidenceHistory
+from streams.fairness.fold_state import ArenaFairness, States
 from streams.fairness.settings import FairnessSettings
-from streams.fairness.state import ArenaFairness, States
-from streams.history.evidence import EvidenceHistory
 from streams.ledger.watermark import Watermark
-from streams.ratings.board import BoardCounts
+from streams.ratings.counts import BoardCounts
 from streams.ratings.snapshot import DamagedState
 
 VERSION = 3

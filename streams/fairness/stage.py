@@ -10,26 +10,26 @@ import msgspec
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import MessageSizeTooLargeError
 
-from streams.clients import make_producer, stop
 from streams.contracts.alert import Alert, Status, decode_alert, encode_alert
 from streams.contracts.arena_settings import read_file
 from streams.contracts.history import EVIDENCE
 from streams.contracts.metrics import Metrics
 from streams.contracts.settings import Settings
 from streams.contracts.topics import ALERTS, FAIRNESS_GROUP
+from streams.fairness.alerts.lifecycle import settle
 from streams.fairness.fold import fold
-from streams.fairness.lifecycle import settle
+from streams.fairness.fold_state import ArenaFairness
 from streams.fairness.settings import SettingsBook, read_settings
-from streams.fairness.silence import tell_silence
+from streams.fairness.silence_alert import tell_silence
 from streams.fairness.snapshot import HISTORY_FIELD, decode_state, encode_history, encode_state, inherit
-from streams.fairness.state import ArenaFairness
-from streams.fairness.tick import warm
+from streams.fairness.tick_update import warm
 from streams.fairness.view import alerts_view, fairness_view
-from streams.folding.held import DamagedState, Owned
-from streams.folding.stage import FoldStage
-from streams.folding.store import Outcome
+from streams.fold.partition import DamagedState, Owned
+from streams.fold.redis_store import Outcome
+from streams.fold.runner import FoldStage
+from streams.kafka.clients import make_producer, stop
+from streams.kafka.consumer import Batch, Log
 from streams.ledger.codec import Block, Notice
-from streams.log import Batch, Log
 from streams.ratings import snapshot
 
 SILENCE_FIELD, TOPIC_FIELD = "silence", "topic"

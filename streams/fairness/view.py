@@ -14,10 +14,10 @@ from streams.contracts.alert import Alert
 from streams.contracts.judged import Judged
 from streams.contracts.view import Position
 from streams.fairness.census import Census, Line, census, lines
-from streams.fairness.data_inequality import gini, slot_shares
+from streams.fairness.detectors.data_inequality import gini, slot_shares
+from streams.fairness.detectors.share_alarm import FREE, LN10, rounded
+from streams.fairness.fold_state import ArenaFairness
 from streams.fairness.judged import judged
-from streams.fairness.state import ArenaFairness
-from streams.fairness.watch import FREE, LN10, rounded
 
 NO_POLICY = (
     "This arena declares no models: shares are shown, and whether models are treated as declared cannot be judged."

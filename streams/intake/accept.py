@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from streams.intake.decode import Decoded, Reject, decode
 from streams.intake.dedup import SeenIds, marks_of
 from streams.intake.records import Records, time_order
-from streams.intake.refusals import Refusals
+from streams.intake.reject_limit import Refusals
 from streams.ledger.codec import Block, compact
 from streams.ledger.rows import Rows
 

@@ -1,8 +1,8 @@
 """Bytes to rows: one whole fetch decoded at once, record by record only when something in it is off.
 
 There are three ways, each for what the one before leaves, and they agree on every input: machine code for the plainest
-votes (`streams.intake.scan`), the fast way, and the strict one. The fast way accepts a fetch only when every record is
-fine. Joining the values with newlines and decoding them as lines costs half of decoding them one by one. It is safe
+votes (`streams.intake.fast_decode`), the fast way, and the strict one. The fast way accepts a fetch only when every
+record is fine. Joining the values with newlines and decoding them as lines costs half of decoding them one by one. It is safe
 because each value is checked to begin with `{`, to end with `}` and to hold no newline: JSON allows no raw newline
 inside a string, and after `}` at the end of a line an open object would need `,` or `}`, not the `{` that begins the
 next line. So no value can span two lines, each line holds at least one, and n values in n lines are one each.
@@ -32,9 +32,7 @@ from streams.contracts.vote import (
     parse_vote,
     what_it_says,
 )
-from streams.intake.records import Records
-from streams.intake.refusals import NOBODY
-from streams.intake.scan import (
+from streams.intake.fast_decode import (
     ARENA,
     CATEGORIES,
     LANGUAGE,
@@ -47,6 +45,8 @@ from streams.intake.scan import (
     Scanned,
     scan,
 )
+from streams.intake.records import Records
+from streams.intake.reject_limit import NOBODY
 from streams.ledger.rows import Codes, Rows, coded_sets, rows_of, style_columns
 
 _lines = msgspec.json.Decoder(Vote).decode_lines

@@ -15,7 +15,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from streams.intake.letters import below, eight_at, padded
+from streams.intake.json_bytes import below, eight_at, padded
 
 _START = 1 << 10
 _FULL = 0.7

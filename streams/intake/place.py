@@ -15,7 +15,7 @@ from streams.contracts.settings import Settings
 from streams.contracts.topics import ACCEPTED_GROUP, VOTES
 from streams.intake.begin import Known, RecordsGone, begin
 from streams.intake.proof import Proof, Shown
-from streams.log import Log
+from streams.kafka.consumer import Log
 
 logger = logging.getLogger(__name__)
 

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from streams.clients import make_reader, stop
 from streams.contracts.settings import Settings
 from streams.contracts.topics import LEDGER, MODELS, VOTES
+from streams.kafka.clients import make_reader, stop
+from streams.kafka.unreadable import is_of_a_batch, look
 from streams.ledger.codec import Block, DamagedRecord, Notice, decode
-from streams.unreadable import is_of_a_batch, look
 
 logger = logging.getLogger(__name__)
 

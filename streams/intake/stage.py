@@ -18,7 +18,6 @@ import numpy as np
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import MessageSizeTooLargeError
 
-from streams.clients import make_producer, stable_end, stop
 from streams.contracts.dead_letter import DeadLetter
 from streams.contracts.metrics import Metrics
 from streams.contracts.reasons import Reason
@@ -26,19 +25,20 @@ from streams.contracts.settings import Settings
 from streams.contracts.topics import DEAD_LETTERS, INTAKE_GROUP, LEDGER, MODELS, VOTES
 from streams.contracts.unpack import MOST_BYTES
 from streams.intake.accept import Source, accept, remember
-from streams.intake.align import Aligner
 from streams.intake.begin import RecordsGone
 from streams.intake.declare import declare
 from streams.intake.decode import Reject, decode
 from streams.intake.dedup import SeenIds, warm
+from streams.intake.fast_decode import warm as warm_scan
+from streams.intake.merge_by_time import Aligner
 from streams.intake.place import positions_of
 from streams.intake.proof import Proof
 from streams.intake.records import Records, by_time, join, read
-from streams.intake.refusals import Refusals
-from streams.intake.scan import warm as warm_scan
+from streams.intake.reject_limit import Refusals
+from streams.kafka.clients import make_producer, stable_end, stop
+from streams.kafka.consumer import Batch, Log
+from streams.kafka.unreadable import UnreadableBatch
 from streams.ledger.codec import encode_block, encode_notice
-from streams.log import Batch, Log
-from streams.unreadable import UnreadableBatch
 
 logger = logging.getLogger(__name__)
 

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from streams.contracts.model import Model
 from streams.contracts.view import OVERALL, category_board, language_board
-from streams.history.ratings import RatingsHistory
 from streams.ledger.codec import Block, Notice
 from streams.ledger.rows import Rows
 from streams.ledger.watermark import Watermark, count_rows, is_new, unknown_rows
-from streams.ratings.board import BoardCounts
+from streams.ratings.counts import BoardCounts
 from streams.ratings.elo import Kernel
+from streams.ratings.history import RatingsHistory
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class Folded:
 def fold(state: ArenaState, record: Block | Notice, limits: Limits, play: Kernel, now: float = 0.0) -> Folded:
     """Fold one ledger record of the state's arena; rows at or below the watermark are dropped.
 
-    `now`, epoch seconds, only spares samples of the history's finer tiers; see `streams.history.cuts`.
+    `now`, epoch seconds, only spares samples of the history's finer tiers; see `streams.ratings.history_cuts`.
     """
     if isinstance(record, Notice):
         return _declare(state, record)

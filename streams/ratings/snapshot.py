@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from streams.contracts.model import Model
 from streams.contracts.view import OVERALL
-from streams.history.ratings import RatingsHistory
-from streams.ratings.board import BoardCounts
+from streams.ratings.counts import BoardCounts
 from streams.ratings.fold import ArenaState
+from streams.ratings.history import RatingsHistory
 from streams.ratings.settings import RatingsSettings
 
 VERSION = 3

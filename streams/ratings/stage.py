@@ -20,14 +20,14 @@ from streams.contracts.metrics import Metrics
 from streams.contracts.settings import Settings
 from streams.contracts.shown import Shown
 from streams.contracts.topics import RATINGS_GROUP
-from streams.folding.held import DamagedState, Owned
-from streams.folding.stage import FoldStage
-from streams.folding.store import Outcome
-from streams.history.ratings import RatingsHistory
+from streams.fold.partition import DamagedState, Owned
+from streams.fold.redis_store import Outcome
+from streams.fold.runner import FoldStage
+from streams.kafka.consumer import Log
 from streams.ledger.codec import Block, Notice
-from streams.log import Log
 from streams.ratings import elo, snapshot
 from streams.ratings.fold import ArenaState, Limits, fold
+from streams.ratings.history import RatingsHistory
 from streams.ratings.publish import Question, answer, ask, make_board
 from streams.ratings.settings import RatingsBook, RatingsSettings, read_ratings_settings
 from streams.ratings.snapshot import Snapshots, decode_state, encode_history

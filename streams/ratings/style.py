@@ -24,9 +24,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.ratings.components import main_component
+from streams.ratings.covariates import Rows
 from streams.ratings.features import Moments, known
 from streams.ratings.newton import Matrix, Vector, climb_warm
-from streams.ratings.rows import Rows
 
 ALIKE = 1e-9  # share of a feature's information that must be its own
 

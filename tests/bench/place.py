@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from services.cli.topics import ensure_topics
+from services.http.api_keys import new_key
 from services.local.broker import EmbeddedBroker
 from services.local.kafka import KafkaNode
 from services.local.ports import HOST, free_port
 from services.local.process import ChildProcess
 from services.local.redis import RedisServer
-from services.web.keys import new_key
 from streams.contracts.settings import Settings
 
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -22,8 +22,8 @@ from typing import Any
 import click
 import httpx
 
+from services.http.api_keys import new_key
 from services.local.ports import free_port
-from services.web.keys import new_key
 from tests.bench import machine
 from tests.crash.freshness import Histogram, quantile, read_sum
 from tests.crash.soak import Up

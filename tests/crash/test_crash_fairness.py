@@ -22,8 +22,8 @@ from services.simulate.records import Recorder
 from streams.contracts.alert import Alert, Kind, Status, decode_alert, encode_alert
 from streams.contracts.topics import ALERTS, DEAD_LETTERS, LEDGER, MODELS, VOTES
 from streams.fairness.fold import fold
+from streams.fairness.fold_state import ArenaFairness
 from streams.fairness.stage import read_book
-from streams.fairness.state import ArenaFairness
 from streams.ledger.codec import Block, Notice, decode
 from tests.crash.stack import EventLog, Stack, disturb
 from tests.support.eventually import PATIENCE, eventually

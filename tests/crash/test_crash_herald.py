@@ -19,7 +19,7 @@ import pytest
 from standardwebhooks import Webhook
 
 from services.herald.channels.signing import new_secret
-from services.herald.delivering.tenure import LEASE
+from services.herald.lease import LEASE
 from streams.contracts.alert import Status
 from streams.contracts.delivery import Claim, Delivery, Outcome, State
 from tests.support.eventually import eventually

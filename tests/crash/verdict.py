@@ -11,8 +11,8 @@ from typing import Any
 from streams.contracts.alert import decode_alert
 from streams.contracts.topics import ALERTS, DEAD_LETTERS, LEDGER, VOTES
 from streams.fairness.fold import fold
+from streams.fairness.fold_state import ArenaFairness
 from streams.fairness.stage import read_book
-from streams.fairness.state import ArenaFairness
 from streams.ledger.codec import Block, Notice, decode
 from tests.crash.checker import (
     Finding,

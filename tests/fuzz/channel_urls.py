@@ -18,8 +18,8 @@ from urllib.parse import urlsplit
 
 import requests
 
-from services.herald.channels.address import RefusedAddress
 from services.herald.channels.apprise_build import build
+from services.herald.channels.ssrf_guard import RefusedAddress
 
 HOSTS = {
     "discord": {"discord.com"},

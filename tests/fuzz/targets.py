@@ -23,14 +23,14 @@ from urllib.parse import urlsplit
 import uvicorn
 from uvicorn.server import ServerState
 
-from services.gateway.body import read_votes, split_body
-from services.gateway.declared import read_model
+from services.gateway.parse_model import read_model
+from services.gateway.parse_votes import read_votes, split_body
 from services.herald.api.drafts import make, read_draft
-from services.herald.channels.address import RefusedAddress, read_url
+from services.herald.channels.ssrf_guard import RefusedAddress, read_url
+from services.http.api_keys import InvalidKeyFile, Key, KeyRing, digest, parse_keys
+from services.http.errors import Refused
+from services.http.uvicorn_protocol import Protocol
 from services.sources import SourceError, open_source
-from services.web.keys import InvalidKeyFile, Key, KeyRing, digest, parse_keys
-from services.web.protocol import Protocol
-from services.web.refusal import Refused
 from streams.contracts.model import model_key, parse_model
 from streams.contracts.names import normalised, unprintable
 from streams.contracts.vote import InvalidRecord, parse_vote

@@ -17,7 +17,7 @@ from streams.contracts.connect import kafka_python_options
 from streams.contracts.dead_letter import read_dead_letter
 from streams.contracts.settings import Settings
 from streams.contracts.topics import DEAD_LETTERS, LEDGER, MODELS, TOPICS, VOTES
-from streams.ends import ask_ends, partitions_of_topic
+from streams.kafka.end_offsets import ask_ends, partitions_of_topic
 from tests.support.eventually import eventually
 from tests.support.pipeline import Pipeline, Worker, encode, make_votes
 from tests.support.stack import TestBroker

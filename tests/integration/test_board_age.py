@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from services.board.state import BEHIND_SECONDS
+from services.board.stream_status import BEHIND_SECONDS
 from streams.contracts.alert import Status, encode_alert
 from streams.contracts.topics import ALERTS, VOTES
 from tests.support.board import BoardProcess, board_process

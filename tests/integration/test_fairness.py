@@ -13,9 +13,9 @@ from services.simulate.records import Recorder
 from streams.contracts.alert import Alert, Kind, Severity, Status, decode_alert, encode_alert
 from streams.contracts.topics import ALERTS, LEDGER, MODELS, VOTES
 from streams.fairness.fold import fold
+from streams.fairness.fold_state import ArenaFairness
 from streams.fairness.settings import FairnessSettings
 from streams.fairness.stage import read_book
-from streams.fairness.state import ArenaFairness
 from streams.ledger.codec import Block, Notice, decode
 from tests.support.eventually import eventually
 from tests.support.pipeline import COUNTED, READY, Pipeline

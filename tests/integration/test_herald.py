@@ -17,9 +17,9 @@ import msgspec
 import pytest
 from standardwebhooks import Webhook
 
+from services.http.api_keys import new_key
 from services.local.ports import HOST, free_port
 from services.local.process import ChildProcess
-from services.web.keys import new_key
 from streams.contracts.alert import Severity, Status
 from streams.contracts.delivery import State
 from streams.contracts.subscription import ChannelType

@@ -13,9 +13,9 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 
 from services.herald.api.store import Store
-from services.herald.delivering.tenure import LEASE
-from services.herald.kafka import Follower, Unreadable, make_reader
-from services.web.refusal import Refused
+from services.herald.lease import LEASE
+from services.http.errors import Refused
+from services.kafka.reader import Follower, Unreadable, make_reader
 from streams.contracts.alert import Alert, encode_alert
 from streams.contracts.subscription import encode_subscription
 from streams.contracts.topics import ALERTS, DELIVERIES, SUBSCRIPTIONS

@@ -12,14 +12,14 @@ from services.simulate.records import Recorder
 from streams.contracts.history import EVIDENCE, PARTS, TIERS, arena_history, model_history
 from streams.contracts.topics import LEDGER, MODELS, VOTES
 from streams.fairness.fold import fold as watch
+from streams.fairness.fold_state import ArenaFairness
 from streams.fairness.snapshot import encode_history as encode_evidence
 from streams.fairness.stage import read_book
-from streams.fairness.state import ArenaFairness
-from streams.folding.store import Outcome, Store
-from streams.history.ratings import RatingsHistory
+from streams.fold.redis_store import Outcome, Store
 from streams.ledger.codec import Notice, decode
 from streams.ratings import elo
 from streams.ratings.fold import ArenaState, Limits, fold
+from streams.ratings.history import RatingsHistory
 from streams.ratings.snapshot import encode_history
 from tests.support.eventually import eventually
 from tests.support.pipeline import COUNTED, Pipeline, make_votes

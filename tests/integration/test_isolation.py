@@ -14,7 +14,7 @@ from streams.contracts.topics import DEAD_LETTERS, LEDGER, VOTES
 from streams.fairness.stage import FairnessStage
 from streams.intake.accept import Source, accept
 from streams.intake.dedup import SeenIds
-from streams.intake.refusals import Refusals
+from streams.intake.reject_limit import Refusals
 from streams.ledger.codec import encode_block
 from streams.ratings.stage import RatingsStage
 from tests.support.eventually import eventually

@@ -7,7 +7,7 @@ import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 
 from streams.contracts.topics import VOTES
-from streams.log import Batch, Log
+from streams.kafka.consumer import Batch, Log
 from tests.support.pipeline import Pipeline
 from tests.support.tasks import end
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from streams.contracts.topics import FAIRNESS_GROUP, LEDGER, RATINGS_GROUP
-from streams.folding.listing import decode_listing
+from streams.fold.checkpoint import decode_listing
 from tests.support.eventually import eventually
 from tests.support.pipeline import COUNTED, Pipeline, assert_same_boards, comparable, fold_votes, make_votes
 from tests.support.stack import TestRedis

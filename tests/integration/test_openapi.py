@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from services.http.api_keys import new_key
 from services.local.ports import HOST, free_port
 from services.local.process import ChildProcess
-from services.web.keys import new_key
 from tests.support.board import BoardProcess
 from tests.support.gateway import REPOSITORY, gateway_process
 from tests.support.pipeline import Pipeline

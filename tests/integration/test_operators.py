@@ -10,10 +10,10 @@ from kafka import KafkaProducer, TopicPartition
 from kafka.admin import KafkaAdminClient
 from kafka.structs import OffsetAndMetadata
 
-from streams.clients import mark_of
 from streams.contracts.dead_letter import read_dead_letter
 from streams.contracts.reasons import Reason
 from streams.contracts.topics import DEAD_LETTERS, INTAKE_GROUP, LEDGER, VOTES
+from streams.kafka.clients import mark_of
 from tests.support.eventually import eventually
 from tests.support.pipeline import (
     COUNTED,

@@ -9,7 +9,7 @@ from redis import Redis
 
 from services.cli.alerts import command
 from services.cli.errors import UserError
-from services.cli.follow import read_board
+from services.cli.progress import read_board
 from streams.contracts.settings import Settings
 from tests.support.stack import TestRedis
 from tests.support.views import alerts_view, fairness_view

@@ -10,7 +10,7 @@ from redis.exceptions import ResponseError
 
 from streams.contracts.keys import Keys
 from streams.contracts.redis_away import Away, cause_of
-from streams.folding.store import Outcome, Store
+from streams.fold.redis_store import Outcome, Store
 from tests.support.board import board_process
 from tests.support.eventually import eventually
 from tests.support.pipeline import COUNTED, Pipeline, Worker, assert_same_boards, comparable, fold_votes, make_votes

@@ -14,8 +14,8 @@ import pytest
 from kafka import KafkaProducer, TopicPartition
 from redis import Redis
 
+from services.http.api_keys import new_key
 from services.local.process import StartError
-from services.web.keys import new_key
 from streams.contracts.access import REDIS
 from streams.contracts.alert import encode_alert
 from streams.contracts.topics import ALERTS

@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from streams.app import StageEnded, StageService
 from streams.contracts.metrics import Metrics
 from streams.contracts.settings import Settings
-from streams.log import Batch, Log
+from streams.kafka.consumer import Batch, Log
 from tests.support.eventually import eventually_async
 from tests.support.stack import TestBroker
 from tests.support.tasks import end

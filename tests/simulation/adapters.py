@@ -14,11 +14,11 @@ import numpy as np
 from aiokafka import TopicPartition
 from aiokafka.structs import OffsetAndMetadata
 
-import streams.clients
 import streams.fairness.stage
-import streams.folding.stage
+import streams.fold.runner
 import streams.intake.place
 import streams.intake.stage
+import streams.kafka.clients
 import streams.ratings.publish
 import streams.ratings.stage
 from streams.contracts.vote import BOTH_BAD, TIE
@@ -138,14 +138,14 @@ def simulated(more: Sequence[tuple[Any, str, Any]] = ()) -> Iterator[None]:
     """Put the simulated adapters into the modules, and some more; everything else stays what it is."""
     changes: list[tuple[Any, str, Any]] = [
         *more,
-        (streams.clients, "AIOKafkaConsumer", make_consumer),
-        (streams.clients, "AIOKafkaProducer", make_producer),
+        (streams.kafka.clients, "AIOKafkaConsumer", make_consumer),
+        (streams.kafka.clients, "AIOKafkaProducer", make_producer),
         (streams.intake.place, "AIOKafkaAdminClient", lambda **_: _Admin(CURRENT[-1].network)),
         (streams.intake.stage, "SEEN_SECONDS", 1.0),  # nobody looks at gauges
-        (streams.folding.stage, "RECORDS_A_TURN", 4),  # or a ledger of a hundred votes would be folded in one turn
+        (streams.fold.runner, "RECORDS_A_TURN", 4),  # or a ledger of a hundred votes would be folded in one turn
         (streams.ratings.publish, "solve_met", _solve),
         (streams.ratings.stage, "ThreadPoolExecutor", SimulatedThread),
-        (streams.folding.stage, "async_redis_client", _make_redis),
+        (streams.fold.runner, "async_redis_client", _make_redis),
         (streams.fairness.stage, "read_book", lambda settings: BOOK),
     ]
     changes += [

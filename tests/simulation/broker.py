@@ -14,7 +14,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import IllegalGenerationError, UnknownMemberIdError
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
-from streams.clients import mark_of
+from streams.kafka.clients import mark_of
 from tests.simulation.loop import Process, VirtualLoop
 
 SESSION_SECONDS = 6.0

@@ -23,8 +23,8 @@ from streams.contracts.topics import ALERTS, DEAD_LETTERS, INTAKE_GROUP, LEDGER,
 from streams.contracts.view import Board
 from streams.contracts.vote import WINNERS, Vote
 from streams.fairness.fold import fold as fold_fairness
+from streams.fairness.fold_state import ArenaFairness
 from streams.fairness.settings import SettingsBook
-from streams.fairness.state import ArenaFairness
 from streams.ledger.codec import Block, Notice, decode
 from streams.ratings import elo
 from streams.ratings.fold import ArenaState, Limits, fold

@@ -352,7 +352,7 @@ class SimulatedConsumer:
         return found
 
     async def _send(self, node: int, request: Any) -> Any:
-        """Answer a fetch of one partition with the bytes of its batches, as `streams.unreadable` asks for them."""
+        """Answer a fetch of one partition with the bytes of its batches, for `streams.kafka.unreadable`."""
         topic, [(number, position, _)] = request._topics[0]
 
         def raw() -> bytes:

@@ -9,11 +9,11 @@ from typing import Any
 
 import msgspec
 
-import services.herald.delivering.inflow
-import services.herald.delivering.term
-import services.herald.herald
-import services.herald.kafka
-from services.herald.herald import Herald
+import services.herald.dispatcher
+import services.herald.inbox
+import services.herald.leader_election
+import services.kafka.reader
+from services.herald.leader_election import Herald
 from streams.contracts.alert import Alert, Kind, Severity, Status, Subject, alert_id, encode_alert, fingerprint
 from streams.contracts.delivery import Answer, Claim, Outcome, decode_record
 from streams.contracts.metrics import Metrics
@@ -279,12 +279,12 @@ def _alerts(random: Random, seconds: float) -> list[Batch]:
 def herald_changes() -> list[tuple[Any, str, Any]]:
     """What enters in the herald's modules besides what enters in those of the streams."""
     return [
-        (services.herald.kafka, "AIOKafkaConsumer", make_consumer),
-        (services.herald.kafka, "AIOKafkaProducer", make_producer),
-        (services.herald.herald, "Channels", Endpoints),
+        (services.kafka.reader, "AIOKafkaConsumer", make_consumer),
+        (services.kafka.reader, "AIOKafkaProducer", make_producer),
+        (services.herald.leader_election, "Channels", Endpoints),
         # It looks fifty times a second; ten are enough, and five times as many seeds are run.
-        (services.herald.delivering.inflow, "WAIT_MS", 100),
-        (services.herald.delivering.term, "LOOK_SECONDS", 0.1),
+        (services.herald.inbox, "WAIT_MS", 100),
+        (services.herald.dispatcher, "LOOK_SECONDS", 0.1),
     ]
 
 

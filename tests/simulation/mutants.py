@@ -11,30 +11,30 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-import streams.clients
-import streams.folding.store as store
+import streams.fold.redis_store as store
 import streams.intake.accept
 import streams.intake.place
 import streams.intake.stage
+import streams.kafka.clients
 import streams.ratings.fold
-from services.herald.delivering.attempts import Attempts
-from services.herald.delivering.tenure import Tenure
-from services.herald.rules.book import keyed
-from services.herald.rules.settle import settle
+from services.herald.lease import Tenure
+from services.herald.rules.delivery_state import keyed
+from services.herald.rules.outcome import settle
+from services.herald.sender import Attempts
 from streams.contracts.delivery import Answer
 from streams.contracts.delivery import Outcome as Came
 from streams.contracts.gaps import Gaps
 from streams.contracts.settings import Settings
 from streams.fairness.stage import FairnessStage
-from streams.folding.stage import FoldStage
-from streams.folding.store import Outcome, Store
+from streams.fold.redis_store import Outcome, Store
+from streams.fold.runner import FoldStage
 from streams.intake.accept import Source
-from streams.intake.align import Aligner
 from streams.intake.begin import begin
 from streams.intake.dedup import SeenIds, marks_of
-from streams.intake.refusals import Refusals
+from streams.intake.merge_by_time import Aligner
+from streams.intake.reject_limit import Refusals
 from streams.intake.stage import IntakeStage
-from streams.log import Log
+from streams.kafka.consumer import Log
 from tests.simulation.checker import Result
 from tests.simulation.herald import run_herald_seed
 from tests.simulation.world import run_seed
@@ -167,12 +167,12 @@ def _gap_passed_over() -> list[Change]:
 
 
 def _aborted_votes_read() -> list[Change]:
-    options = streams.clients._options
+    options = streams.kafka.clients._options
 
     def uncommitted(settings: Settings, client: str) -> dict[str, Any]:
         return {**options(settings, client), "isolation_level": "read_uncommitted"}
 
-    return [(streams.clients, "_options", uncommitted)]
+    return [(streams.kafka.clients, "_options", uncommitted)]
 
 
 def _unreadable_batch_dropped() -> list[Change]:

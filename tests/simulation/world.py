@@ -21,10 +21,10 @@ from streams.contracts.metrics import Metrics
 from streams.contracts.partitioner import partitions_of
 from streams.contracts.topics import ACCEPTED_GROUP, INTAKE_GROUP, TOPICS
 from streams.fairness.stage import FairnessStage
-from streams.folding.held import Fenced
+from streams.fold.partition import Fenced
 from streams.intake.begin import RecordsGone
 from streams.intake.stage import IntakeStage
-from streams.log import OutOfReach
+from streams.kafka.consumer import OutOfReach
 from streams.ratings.stage import RatingsStage
 from tests.simulation.adapters import BOOK, CURRENT
 from tests.simulation.broker import Broker, Slot

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.ratings.board import BoardCounts
+from streams.ratings.counts import BoardCounts
 
 
 def shown(board: BoardCounts) -> NDArray[np.int64]:

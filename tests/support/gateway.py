@@ -10,9 +10,9 @@ import httpx
 from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import KafkaAdminClient, NewTopic
 
+from services.http.api_keys import new_key
 from services.local.ports import HOST, free_port
 from services.local.process import ChildProcess
-from services.web.keys import new_key
 from streams.contracts.topics import MODELS, VOTES
 from tests.support.eventually import eventually
 from tests.support.http import PLAIN

@@ -26,7 +26,7 @@ from streams.contracts.delivery import Claim, Delivery, Record, decode_record, e
 from streams.contracts.settings import Settings
 from streams.contracts.subscription import Channel, ChannelType, Match, Secret, Subscription, encode_subscription
 from streams.contracts.topics import ALERTS, DELIVERIES, SUBSCRIPTIONS
-from streams.ends import ask_ends, partitions_of_topic
+from streams.kafka.end_offsets import ask_ends, partitions_of_topic
 from tests.support.eventually import eventually
 from tests.support.http import PLAIN
 

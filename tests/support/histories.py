@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from streams.audit.history import Row
+from streams.audit.board.history import Row
 
 DAY = 86_400.0
 START = 1_735_689_600.0  # 2025-01-01

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from streams.audit.history import Row
+from streams.audit.board.history import Row
 from tests.support.histories import DAY, LICENSES, START, Planted
 
 SNAPSHOTS = 36

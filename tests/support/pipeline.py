@@ -29,7 +29,7 @@ from services.sources import open_source
 from streams.contracts.settings import Settings
 from streams.contracts.topics import LEDGER, MODELS, RATINGS_GROUP, VOTES
 from streams.contracts.view import Board, RatedModel
-from streams.ends import ask_ends, partitions_of_topic
+from streams.kafka.end_offsets import ask_ends, partitions_of_topic
 from streams.ledger.codec import decode
 from streams.ratings import elo
 from streams.ratings.fold import ArenaState, Limits, fold

@@ -12,9 +12,9 @@ import httpx
 from starlette.applications import Starlette
 
 from services.herald.api.routes import subscription_routes
-from services.web.answers import error_response
-from services.web.keys import new_key
-from services.web.refusal import Refused
+from services.http.api_keys import new_key
+from services.http.errors import Refused
+from services.http.responses import error_response
 from streams.contracts.metrics import Metrics
 from streams.contracts.settings import Settings
 from tests.support.eventually import eventually_async

@@ -32,7 +32,7 @@ from redis.asyncio import Redis
 from services.cli.main import COMMANDS, cli
 from services.cli.topics import ensure_topics
 from streams.contracts.settings import Settings
-from streams.folding.store import Outcome, Store
+from streams.fold.redis_store import Outcome, Store
 from streams.ledger.codec import Block as LedgerBlock
 from streams.ledger.codec import Notice, encode_block, encode_notice
 from streams.ledger.rows import Rows, code

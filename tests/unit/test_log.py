@@ -9,9 +9,9 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import CorruptRecordException, GroupAuthorizationFailedError, IllegalStateError
 
-from streams import log as module
 from streams.contracts.settings import Settings
-from streams.log import Log, Rebalanced
+from streams.kafka import consumer as module
+from streams.kafka.consumer import Log, Rebalanced
 
 VOTES = [TopicPartition("votes", number) for number in range(2)]
 

@@ -8,7 +8,7 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.legacy_records import LegacyRecordBatchBuilder
 from aiokafka.record.util import calc_crc32c_py
 
-from streams.unreadable import _HEADER, _LENGTH, _batches, _fault
+from streams.kafka.unreadable import _HEADER, _LENGTH, _batches, _fault
 
 AT = TopicPartition("votes", 2)
 CODECS = {"none": 0, "gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}

@@ -7,7 +7,7 @@ from kafka import TopicPartition
 
 from streams.contracts.metrics import Metrics
 from streams.contracts.settings import Settings
-from streams.ends import EndsUnknown
+from streams.kafka.end_offsets import EndsUnknown
 from streams.watchdog import Progress, Watchdog
 
 

@@ -15,10 +15,10 @@ from yarl import URL
 
 from services.herald.api.store import Store
 from services.herald.channels.apprise_urls import apprise_scheme
-from services.herald.channels.send import Channels
-from services.herald.rules.book import Book
+from services.herald.channels.dispatch import Channels
 from services.herald.rules.consent import Bounds, asking, mailbox, overdrawn
-from services.web.refusal import Refusal, Refused, retry_after
+from services.herald.rules.delivery_state import Book
+from services.http.errors import Refusal, Refused, retry_after
 from streams.contracts.delivery import Answer, Asked, Outcome
 from streams.contracts.metrics import Metrics
 from streams.contracts.settings import Settings

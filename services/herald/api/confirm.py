@@ -16,10 +16,10 @@ from urllib.parse import parse_qs
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from services.gateway.incoming import read_body
 from services.herald.api.store import Store
 from services.herald.rules.consent import confirmed, heard, opens, withdrawn
-from services.web.refusal import Refused
+from services.http.errors import Refused
+from services.http.request_body import read_body
 from streams.contracts.metrics import Metrics
 from streams.contracts.names import shown
 from streams.contracts.subscription import Subscription

@@ -9,8 +9,8 @@ import msgspec
 
 from services.herald.channels.signing import InvalidSecret, read_secret
 from services.herald.rules.consent import with_consent
-from services.web.keys import Key
-from services.web.refusal import Refusal, Refused
+from services.http.api_keys import Key
+from services.http.errors import Refusal, Refused
 from streams.contracts.names import normalised
 from streams.contracts.reasons import Reason
 from streams.contracts.subscription import Activity, Channel, ChannelType, Match, Name, Secret, Subscription

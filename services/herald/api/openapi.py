@@ -9,8 +9,8 @@ import msgspec
 from services.herald.api import views
 from services.herald.api.drafts import Changes, Draft
 from services.herald.api.routes import MOST_SHOWN, SHOWN
-from services.web.answers import ErrorAnswer
-from services.web.described import error_described
+from services.http.openapi_errors import error_described
+from services.http.responses import ErrorAnswer
 from streams.contracts.delivery import State
 
 Document = dict[str, Any]

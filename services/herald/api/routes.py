@@ -14,8 +14,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from services.gateway.incoming import read_body
 from services.herald.api.asking import Asking
+from services.herald.api.auth import SubscriberGate
 from services.herald.api.confirm import Confirm
 from services.herald.api.drafts import (
     OVERLAP_SECONDS,
@@ -27,7 +27,6 @@ from services.herald.api.drafts import (
     read_draft,
     rotate,
 )
-from services.herald.api.gate import SubscriberGate
 from services.herald.api.sample import sample_alert
 from services.herald.api.store import Store
 from services.herald.api.views import (
@@ -42,16 +41,17 @@ from services.herald.api.views import (
     show_sent,
     show_subscription,
 )
-from services.herald.channels.address import RefusedAddress
-from services.herald.channels.send import Channels
+from services.herald.channels.dispatch import Channels
 from services.herald.channels.signing import new_secret
+from services.herald.channels.ssrf_guard import RefusedAddress
 from services.herald.rules.consent import WAITS
 from services.herald.rules.matching import may_hear
 from services.herald.rules.unknown import Shown, warnings
-from services.web.answers import json_response
-from services.web.keys import Key
-from services.web.query import one_of, only, whole
-from services.web.refusal import Refusal, Refused
+from services.http.api_keys import Key
+from services.http.errors import Refusal, Refused
+from services.http.query import one_of, only, whole
+from services.http.request_body import read_body
+from services.http.responses import json_response
 from streams.contracts.delivery import Delivery, Replay, State, is_replayable
 from streams.contracts.metrics import Metrics
 from streams.contracts.settings import Settings

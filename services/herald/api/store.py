@@ -9,11 +9,11 @@ from collections.abc import AsyncIterator, Callable
 
 from aiokafka.errors import KafkaError
 
-from services.gateway.produce import KafkaLog, Unavailable
-from services.herald.delivering.reading import take_delivery, take_subscription
-from services.herald.kafka import Follower, Unreadable, make_producer, make_reader, stop
-from services.herald.rules.book import Book
-from services.web.refusal import Refusal, Refused, retry_after
+from services.herald.reading import take_delivery, take_subscription
+from services.herald.rules.delivery_state import Book
+from services.http.errors import Refusal, Refused, retry_after
+from services.kafka.reader import Follower, Unreadable, make_producer, make_reader, stop
+from services.kafka.writer import KafkaLog, Unavailable
 from streams.contracts.delivery import Asked, Blocked, Replay, encode_record, record_key
 from streams.contracts.settings import Settings
 from streams.contracts.subscription import Subscription, encode_subscription

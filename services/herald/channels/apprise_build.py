@@ -10,8 +10,8 @@ import logging
 from typing import Any
 from urllib.parse import quote
 
-from services.herald.channels.address import RefusedAddress
 from services.herald.channels.apprise_urls import PARAMETERS, apprise_scheme, read_apprise_url
+from services.herald.channels.ssrf_guard import RefusedAddress
 
 # Apprise (2.3.0) writes tokens into its log, of a URL that it cannot use. What came of an attempt, our answer says.
 logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)

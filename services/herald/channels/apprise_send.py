@@ -7,10 +7,10 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from services.herald.channels.address import RefusedAddress
 from services.herald.channels.apprise_build import build
 from services.herald.channels.apprise_urls import SERVICES, apprise_scheme
 from services.herald.channels.dialects import Dialect, dialect_of
+from services.herald.channels.ssrf_guard import RefusedAddress
 from streams.contracts.delivery import Answer, Outcome
 from streams.contracts.settings import InvalidSetting, Settings
 

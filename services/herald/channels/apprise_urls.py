@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 
-from services.herald.channels.address import RefusedAddress
+from services.herald.channels.ssrf_guard import RefusedAddress
 
 SERVICES = {
     "discord": "Discord",

@@ -14,7 +14,7 @@ from typing import Any
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from services.herald.channels.address import check_address
+from services.herald.channels.ssrf_guard import check_address
 
 Found = list[tuple[socket.AddressFamily, str]]
 Lookup = Callable[[str, int], Awaitable[Found]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.web.keys import Key
+from services.http.api_keys import Key
 from streams.contracts.alert import Alert, Severity
 from streams.contracts.names import normalised
 from streams.contracts.subscription import SEVERITIES, Match, Subscription

@@ -9,7 +9,7 @@ from typing import Any
 from starlette.applications import Starlette
 
 from services.board.app import create_board
-from services.board.held import HeldArena, HeldBoard, HeldFairness
+from services.board.cache import HeldArena, HeldBoard, HeldFairness
 from services.board.views import Views
 from streams.contracts.metrics import Metrics
 from streams.contracts.settings import Settings

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from streams.clients import mark_of
 from streams.contracts.connect import aiokafka_options
 from streams.contracts.settings import Settings
 from streams.contracts.topics import MODELS, VOTES
+from streams.kafka.clients import mark_of
 
 
 async def begin_at_the_start(settings: Settings, group: str) -> None:

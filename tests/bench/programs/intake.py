@@ -11,7 +11,7 @@ from streams.contracts.metrics import Metrics
 from streams.contracts.settings import Settings
 from streams.contracts.topics import VOTES
 from streams.intake.stage import IntakeStage
-from streams.log import Batch, Log
+from streams.kafka.consumer import Batch, Log
 from tests.bench.programs.begin import begin_at_the_start
 from tests.bench.programs.talk import answer, given, like_a_worker
 

@@ -1,6 +1,6 @@
 """The yardstick of intake: aiokafka's `getmany` over the votes topic, counting records and nothing else.
 
-The consumer is the one that `streams.log` makes, so that its settings are intake's.
+The consumer is the one that `streams.kafka.consumer` makes, so that its settings are intake's.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from aiokafka import TopicPartition
 
 from streams.contracts.settings import Settings
 from streams.contracts.topics import VOTES
-from streams.log import Batch, Log
+from streams.kafka.consumer import Batch, Log
 from tests.bench.programs.begin import begin_at_the_start
 from tests.bench.programs.talk import answer, given, like_a_worker
 

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from streams.ratings import elo
-from streams.ratings.board import BoardCounts
+from streams.ratings.counts import BoardCounts
 from streams.ratings.fold import ArenaState
 from streams.ratings.leaderboard import solve
 from streams.ratings.publish import make_board

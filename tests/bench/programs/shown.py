@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from streams.ratings import elo
-from streams.ratings.board import BoardCounts
+from streams.ratings.counts import BoardCounts
 from streams.ratings.fold import ArenaState
 from streams.ratings.publish import make_board
 from tests.bench.arenas import MODELS, flat

@@ -1,4 +1,4 @@
-//! The herald's lease: claims in the log `deliveries`, confirmed by the log's end. Mirrors services/herald/delivering:
+//! The herald's lease: claims in the log `deliveries`, confirmed by the log's end. Mirrors services/herald:
 //! tenure.py, inflow.py, term.py, journal.py, and attempts.py as far as sending goes; one subscription, a few messages.
 //!
 //! Any herald may claim at any time: the group only proposes. One that does nothing while time passes is frozen, cut off

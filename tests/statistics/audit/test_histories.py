@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from streams.audit.assemble import audit_snapshots
-from streams.audit.history import Row
+from streams.audit.board.history import Row
 from streams.contracts.alert import Kind
 from tests.support.histories import DAY, SORTS, START, history
 from tests.support.mixtures import mixture

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from streams.fairness.ecusum import Cusum, Mark, Odds
-from streams.fairness.share_drift import BETS
+from streams.fairness.detectors.share_drift import BETS
+from streams.fairness.statistics.cusum import Cusum, Mark, Odds
 
 TICK = 100
 SIX_BETS = np.array(BETS)

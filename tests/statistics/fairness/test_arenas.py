@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from streams.contracts.alert import Kind, Severity
-from streams.fairness.policy import exposure
 from streams.fairness.settings import FairnessSettings
+from streams.fairness.statistics.expected_share import exposure
 from tests.unit.fairness.arena import Ledger, equal_arena
 
 EXPOSURE = {Kind.SHARE_DRIFT, Kind.SILENT_REMOVAL, Kind.FEED_STALLED}

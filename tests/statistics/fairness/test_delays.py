@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from streams.fairness.share_drift import BETS
+from streams.fairness.detectors.share_drift import BETS
 from tests.statistics.fairness.replicas import TICK, Replicas
 
 LEVELS = (1e6, 1e8, 1e10)

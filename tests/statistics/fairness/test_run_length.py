@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from streams.fairness.ecusum import Mark, Odds
+from streams.fairness.statistics.cusum import Mark, Odds
 from tests.statistics.fairness.replicas import SIX_BETS, Replicas
 
 RUNS, PI = 1_000, 0.05
@@ -104,8 +104,8 @@ def test_at_c_ten_thousand_the_mean_run_is_the_measured_one_and_hardly_any_ends_
 @pytest.mark.statistics
 def test_a_false_recovery_comes_no_sooner_than_promised(capsys):
     # Recovery is the same e-CUSUM with one bet: back at π, against the null of at most r_back·π.
-    from streams.fairness.share_drift import BACK
-    from streams.fairness.watch import PAGED, Watched
+    from streams.fairness.detectors.share_alarm import PAGED, Watched
+    from streams.fairness.detectors.share_drift import BACK
 
     runs = 400
     state = Watched.start(6)

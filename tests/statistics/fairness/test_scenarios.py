@@ -15,9 +15,9 @@ import pytest
 from services.simulate import Simulation, Truth, load_scenario, simulate
 from streams.contracts.alert import Alert, Kind, Severity, Status
 from streams.fairness.fold import fold
+from streams.fairness.fold_state import ArenaFairness
 from streams.fairness.settings import FairnessSettings
-from streams.fairness.silence import tell_silence
-from streams.fairness.state import ArenaFairness
+from streams.fairness.silence_alert import tell_silence
 from streams.ledger.codec import Block
 
 pytestmark = [pytest.mark.statistics, pytest.mark.timeout(7_200)]

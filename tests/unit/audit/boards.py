@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from streams.audit.assemble import audit_snapshots
-from streams.audit.history import Row
+from streams.audit.board.history import Row
 from streams.contracts.alert import Kind
 
 DAY = 86_400.0

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from streams.audit.history import Row
+from streams.audit.board.history import Row
 from tests.unit.audit.boards import DAY, START, audit, kinds, removed
 
 

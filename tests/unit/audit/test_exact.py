@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from streams.audit.evidence import BACK, STILL, STOPPED, Spread, bet, mean_of
-from streams.audit.exact import ODDS, fisher
+from streams.audit.alerts.exact import ODDS, fisher
+from streams.audit.stops.evidence import BACK, STILL, STOPPED, Spread, bet, mean_of
 
 sizes = st.integers(1, 60)
 patient = settings(deadline=None)  # scipy's first calls take their time

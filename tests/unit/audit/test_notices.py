@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from streams.audit.notices import most_private, read_notices
+from streams.audit.alerts.notices import most_private, read_notices
 from streams.audit.options import Options
 from streams.contracts.model import Model
 from tests.unit.audit.boards import DAY, START, audit, draw, until

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from services.audit.providers import SHIPPED, read_providers
 from services.cli.audit import command
 from services.sources import SourceError
-from streams.audit.names import unify
+from streams.audit.board.names import unify
 from streams.audit.options import Options
 from tests.unit.audit.boards import audit, draw
 

@@ -12,9 +12,9 @@ import pytest
 from starlette.applications import Starlette
 
 from services.board.app import create_board
-from services.board.hub import Hub
-from services.board.past import PastAlerts
-from services.board.source import SourceAway
+from services.board.ended_alerts import PastAlerts
+from services.board.redis_source import SourceAway
+from services.board.sse_hub import Hub
 from services.board.views import Views
 from streams.contracts.metrics import Metrics
 from streams.contracts.settings import Settings

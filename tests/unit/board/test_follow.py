@@ -10,9 +10,9 @@ from typing import Any
 import msgspec
 import pytest
 
-import services.board.follow
-from services.board.follow import GRACE_SECONDS, Follow
-from services.board.held import HeldArena, HeldBoard, HeldFairness
+import services.board.redis_follower
+from services.board.cache import HeldArena, HeldBoard, HeldFairness
+from services.board.redis_follower import GRACE_SECONDS, Follow
 from streams.contracts.stopped import Stopped
 from tests.support.eventually import eventually_async
 from tests.support.views import alert, alerts_view, board, fairness_view
@@ -108,7 +108,7 @@ async def test_a_new_arena_is_there_with_its_first_message(running: TestBoard) -
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(services.board.follow, "time", SimpleNamespace(monotonic=clock))
+    monkeypatch.setattr(services.board.redis_follower, "time", SimpleNamespace(monotonic=clock))
     return clock
 
 
@@ -236,7 +236,7 @@ async def test_a_stopped_arena_that_redis_lost_stays_and_one_that_was_never_show
     running: TestBoard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = Clock()
-    monkeypatch.setattr(services.board.follow, "time", SimpleNamespace(monotonic=clock))
+    monkeypatch.setattr(services.board.redis_follower, "time", SimpleNamespace(monotonic=clock))
     follow = Follow(running.source, running.views, running.app.state.hub, 2_000)
     running.source.stops = {"text": {"ratings": Stopped(7.0)}, "never": {"ratings": Stopped(7.0)}}
     running.source.boards.clear()
@@ -256,7 +256,7 @@ async def test_a_board_that_is_not_published_while_the_other_fold_counts_on_is_o
     running: TestBoard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = Clock()
-    monkeypatch.setattr(services.board.follow, "time", SimpleNamespace(monotonic=clock))
+    monkeypatch.setattr(services.board.redis_follower, "time", SimpleNamespace(monotonic=clock))
     held, source = running.views.arenas["text"], running.source
 
     async def publish(*, votes: int | None = None, judged: int | None = None, ledger: int) -> None:

@@ -5,7 +5,7 @@ import asyncio
 import numpy as np
 import pytest
 
-import services.board.histories
+import services.board.history_cache
 from streams.contracts.history_wire import VERSION, RatingsTier, counts, encode_history, floats
 from tests.support.eventually import eventually_async
 
@@ -55,7 +55,7 @@ async def test_it_is_read_again_after_a_while_and_without_redis_the_last_one_sta
 ) -> None:
     running.source.parts = {"day": tier(1010.0)}
     await running.get(f"{ARENA}?model=ash")
-    monkeypatch.setattr(services.board.histories, "HELD_SECONDS", 0.0)
+    monkeypatch.setattr(services.board.history_cache, "HELD_SECONDS", 0.0)
     running.source.parts = {"day": tier(1020.0)}
     assert (await running.get(f"{ARENA}?model=ash")).json()["tiers"]["day"]["rating"][0] == 1020.0
     await running.lose_redis()

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-import services.board.hub as hub_module
+import services.board.sse_hub as hub_module
 from services.board.events import EventStream
-from services.board.hub import Client, Hub, Over
-from services.web.protocol import ABORT
-from services.web.refusal import Refused
+from services.board.sse_hub import Client, Hub, Over
+from services.http.errors import Refused
+from services.http.uvicorn_protocol import ABORT
 from streams.contracts.metrics import Metrics
 from tests.support.eventually import eventually_async
 

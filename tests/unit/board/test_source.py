@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from services.board.source import RedisSource
+from services.board.redis_source import RedisSource
 from streams.contracts.settings import Settings
 from streams.contracts.shown import Shown
 from tests.support.stack import TestRedis

@@ -6,12 +6,12 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from services.board.source import RedisSource, SourceAway
+from services.board.redis_source import RedisSource, SourceAway
 from streams.contracts.connect import FOLDING, async_redis_client
 from streams.contracts.metrics import Metrics
 from streams.contracts.settings import Settings
-from streams.folding import stage
-from streams.folding.store import Store
+from streams.fold import runner as stage
+from streams.fold.redis_store import Store
 from streams.ratings import elo
 from streams.ratings.stage import RatingsStage
 

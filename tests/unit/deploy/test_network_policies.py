@@ -24,7 +24,7 @@ PRIVATE = [
     "fe80::1",
     "::1",
 ]
-SENDS = "services.herald.channels.post"
+SENDS = "services.herald.channels.http_client"
 """The module that opens connections to subscribers' channels."""
 
 

@@ -8,8 +8,8 @@ import numpy as np
 from streams.contracts.alert import Alert
 from streams.contracts.model import Model
 from streams.fairness.fold import fold
+from streams.fairness.fold_state import ArenaFairness
 from streams.fairness.settings import FairnessSettings
-from streams.fairness.state import ArenaFairness
 from streams.ledger.codec import Block, Notice
 from streams.ledger.rows import Rows
 

@@ -15,8 +15,8 @@ from streams.contracts.alert import (
     fingerprint,
     runbook_url,
 )
-from streams.fairness import rules
-from streams.fairness.texts import _SENTENCES
+from streams.fairness.alerts.summaries import _SENTENCES
+from streams.fairness.detectors import catalog as rules
 from tests.unit.fairness.test_fold import LEDGER
 
 

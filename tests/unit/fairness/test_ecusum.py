@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from streams.fairness.ecusum import Cusum, Mark, Odds
-from streams.fairness.share_drift import BETS
+from streams.fairness.detectors.share_drift import BETS
+from streams.fairness.statistics.cusum import Cusum, Mark, Odds
 
 bets = np.array(BETS)
 

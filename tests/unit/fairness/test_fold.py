@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from streams.contracts.alert import Kind, encode_alert
 from streams.fairness.fold import fold
+from streams.fairness.fold_state import ArenaFairness
 from streams.fairness.settings import FairnessSettings
 from streams.fairness.snapshot import decode_state, encode_state
-from streams.fairness.state import ArenaFairness
 from streams.ledger.codec import Block, Notice, compact, decode, encode_block, encode_notice
 from tests.unit.fairness.arena import Ledger
 from tests.unit.fairness.test_review_kinds import prompts

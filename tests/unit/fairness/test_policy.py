@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.fairness.policy import exposure, involvement
+from streams.fairness.statistics.expected_share import exposure, involvement
 from tests.unit.fairness.arena import draw_pairs
 
 weights = st.lists(st.one_of(st.just(0.0), st.floats(1e-3, 1e3)), min_size=2, max_size=9).map(np.array)

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from streams.contracts.alert import Kind, Severity, Subject
-from streams.fairness.data_inequality import gini
-from streams.fairness.rank_churn import RankChurn, _chance
-from streams.fairness.ratings import Ratings
+from streams.fairness.arena.ratings import Ratings
+from streams.fairness.detectors.data_inequality import gini
+from streams.fairness.detectors.rank_churn import RankChurn, _chance
 from tests.unit.fairness.arena import Ledger, equal_arena
 
 

@@ -4,9 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.contracts.alert import Kind, Severity, Status, Subject
-from streams.fairness.rhythm import Rhythm, all_zeros, silence
+from streams.fairness.detectors.silence import Rhythm, all_zeros, silence
 from streams.fairness.settings import FairnessSettings
-from streams.fairness.silence import tell_silence
+from streams.fairness.silence_alert import tell_silence
 from tests.unit.fairness.arena import equal_arena
 
 SETTINGS = FairnessSettings()

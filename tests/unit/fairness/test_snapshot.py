@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streams.fairness.fold_state import ArenaFairness
 from streams.fairness.snapshot import FIELD, decode_state, encode_state
-from streams.fairness.state import ArenaFairness
 from streams.fairness.view import alerts_view, fairness_view
 from streams.ratings.snapshot import DamagedState
 from tests.unit.fairness.test_fold import BRISK, LEDGER

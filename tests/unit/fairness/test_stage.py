@@ -8,15 +8,15 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import MessageSizeTooLargeError
 
-from services.herald.rules.known import Known, News
+from services.herald.rules.dedup import Known, News
 from streams.contracts.alert import Kind, Status, decode_alert
 from streams.contracts.metrics import Metrics
 from streams.contracts.settings import Settings
 from streams.fairness.settings import SettingsBook
 from streams.fairness.snapshot import FIELD
 from streams.fairness.stage import FairnessStage
-from streams.folding.held import Partition
-from streams.folding.store import Outcome
+from streams.fold.partition import Partition
+from streams.fold.redis_store import Outcome
 from streams.ledger.codec import Notice, encode_block, encode_notice
 from tests.unit.fairness.arena import Ledger, equal_arena
 

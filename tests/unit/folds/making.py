@@ -9,11 +9,11 @@ import numpy as np
 
 from streams.contracts.model import Model
 from streams.contracts.vote import Vote
-from streams.history.ratings import RatingsHistory
 from streams.ledger.codec import Block, Notice
 from streams.ledger.rows import rows_of
 from streams.ratings.elo import interpreted
 from streams.ratings.fold import ArenaState, Limits, fold
+from streams.ratings.history import RatingsHistory
 from streams.ratings.snapshot import encode_history
 from tests.support.boards import shown
 

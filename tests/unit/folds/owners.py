@@ -12,7 +12,7 @@ from streams.intake.accept import Source, accept, remember
 from streams.intake.decode import decode
 from streams.intake.dedup import SeenIds
 from streams.intake.records import Records
-from streams.intake.refusals import Refusals
+from streams.intake.reject_limit import Refusals
 from streams.ledger.codec import encode_block
 
 HORIZON_RECORDS, HORIZON_SECONDS = 25, 30

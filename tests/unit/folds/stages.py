@@ -17,13 +17,13 @@ import streams.fairness.stage
 from streams.contracts.metrics import Metrics
 from streams.contracts.settings import Settings
 from streams.contracts.view import Board
-from streams.folding.stage import FoldStage
-from streams.folding.store import Store
+from streams.fold.redis_store import Store
+from streams.fold.runner import FoldStage
+from streams.kafka.consumer import Rebalanced
+from streams.kafka.unreadable import UnreadableBatch
 from streams.ledger.codec import Block, encode_block, encode_notice
-from streams.log import Rebalanced
 from streams.ratings import elo
 from streams.ratings.stage import RatingsStage
-from streams.unreadable import UnreadableBatch
 from tests.simulation.redis import Pipeline, Script, Server
 from tests.unit.folds.making import block, notice, vote
 

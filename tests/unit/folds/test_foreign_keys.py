@@ -6,9 +6,9 @@ from zlib import crc32
 import pytest
 
 from streams.fairness.stage import FairnessStage
-from streams.folding.held import Fenced
-from streams.folding.stage import FoldStage
-from streams.folding.store import Outcome, Store
+from streams.fold.partition import Fenced
+from streams.fold.redis_store import Outcome, Store
+from streams.fold.runner import FoldStage
 from streams.ratings.stage import RatingsStage
 from tests.unit.folds.stages import KEYS, World
 

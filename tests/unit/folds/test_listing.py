@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.folding.listing import checksum, decode_listing, encode_listing
+from streams.fold.checkpoint import checksum, decode_listing, encode_listing
 from tests.unit.intake.making import seeded
 
 TEXT = encode_listing(7, ["vision", "text"], checksum(b"record"))

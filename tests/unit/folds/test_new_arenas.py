@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from streams.contracts.partitioner import partitions_of
-from streams.folding.store import Store
+from streams.fold.redis_store import Store
 from tests.unit.folds.stages import KEYS, LEDGER, World
 
 

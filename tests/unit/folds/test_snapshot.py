@@ -5,9 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.contracts.history import TIERS
-from streams.history.ratings import RatingsHistory
 from streams.ratings.elo import interpreted
 from streams.ratings.fold import ArenaState, fold
+from streams.ratings.history import RatingsHistory
 from streams.ratings.publish import make_board
 from streams.ratings.snapshot import META, Snapshots, board_field, decode_state, history_field
 from tests.support.boards import set_shown, shown

@@ -11,7 +11,7 @@ import pytest
 from streams.contracts.stopped import FOLDS as STAGES
 from streams.contracts.stopped import Stopped, encode_stopped, read_stopped
 from streams.fairness.stage import FairnessStage
-from streams.folding.stage import FoldStage
+from streams.fold.runner import FoldStage
 from streams.ratings.stage import RatingsStage
 from tests.unit.folds.stages import KEYS, LEDGER, World
 

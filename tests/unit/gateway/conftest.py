@@ -11,9 +11,9 @@ import msgspec
 import pytest
 
 from services.gateway.app import create_gateway
-from services.gateway.lane import Record
-from services.gateway.produce import Unavailable
-from services.web.keys import new_key
+from services.http.api_keys import new_key
+from services.kafka.partition_queue import Record
+from services.kafka.writer import Unavailable
 from streams.contracts.metrics import Metrics
 from streams.contracts.settings import Settings
 

@@ -10,9 +10,9 @@ import httpx
 import msgspec
 import pytest
 
-import services.gateway.incoming
+import services.http.request_body
 from services.gateway.holding import REQUEST_BYTES
-from services.gateway.produce import Unavailable
+from services.kafka.writer import Unavailable
 from streams.contracts.model import parse_model
 from streams.contracts.vote import parse_vote
 
@@ -221,7 +221,7 @@ async def test_packed_bodies_that_are_refused(
 
 
 async def test_a_body_that_does_not_arrive_is_not_waited_for(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(services.gateway.incoming, "BODY_SECONDS", 0.05)
+    monkeypatch.setattr(services.http.request_body, "BODY_SECONDS", 0.05)
 
     async def slow() -> AsyncIterator[bytes]:
         yield b"{"

@@ -3,8 +3,8 @@
 import msgspec
 import pytest
 
-from services.gateway.declared import key_of, read_model
-from services.web.refusal import Refused
+from services.gateway.parse_model import key_of, read_model
+from services.http.errors import Refused
 from streams.contracts.model import parse_model
 from streams.contracts.names import normalised
 from streams.contracts.reasons import Reason

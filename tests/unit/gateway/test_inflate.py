@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.gateway.inflate import Inflate
-from services.web.refusal import Refusal, Refused
+from services.http.errors import Refusal, Refused
+from services.http.gzip_body import Inflate
 
 
 def unpack(packed: bytes, limit: int = 10_000, step: int = 7) -> bytes:

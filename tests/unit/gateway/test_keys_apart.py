@@ -13,9 +13,9 @@ import pytest
 
 from services.gateway.app import create_gateway
 from services.gateway.holding import Held, Holding
-from services.gateway.produce import Unavailable
-from services.web.keys import new_key
-from services.web.refusal import Refused
+from services.http.api_keys import new_key
+from services.http.errors import Refused
+from services.kafka.writer import Unavailable
 from streams.contracts.metrics import Metrics
 from streams.contracts.settings import Settings
 
@@ -163,7 +163,7 @@ async def test_models_without_end_are_refused_and_a_neighbour_of_the_same_arena_
 async def test_a_key_that_left_the_file_has_no_series_and_comes_back_as_new(
     tmp_path: Path, vote: MakeVote, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.web.keys.CHECK_SECONDS", 0.0)
+    monkeypatch.setattr("services.http.api_keys.CHECK_SECONDS", 0.0)
     keys = Keys(tmp_path)
     await keys.send("star", vote())
     await keys.send("bad", b"\n".join([vote(arena="x"), *[b"{}"] * 1_000]))
@@ -246,7 +246,7 @@ async def test_who_waits_as_long_as_it_is_told_is_let_in(
 ) -> None:
     keys = Keys(tmp_path, rate_limit=10.0, rate_burst=1_000.0)
     now = 1_000.0
-    monkeypatch.setattr("services.gateway.gate.time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr("services.gateway.auth.time", SimpleNamespace(monotonic=lambda: now))
     batch = b"\n".join(vote(id=f"v{number}") for number in range(1_000))
     assert (await keys.send("star", batch)).status_code == 202
     told = []

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from services.gateway.lane import Lane, Parcel, Record, pack
+from services.kafka.partition_queue import Lane, Parcel, Record, pack
 
 FULL = 3
 

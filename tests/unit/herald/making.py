@@ -12,12 +12,12 @@ from typing import Any
 import msgspec
 from aiokafka.errors import MessageSizeTooLargeError
 
-from services.herald.rules.book import Book, keyed
-from services.herald.rules.desk import Desk
+from services.herald.rules.backoff import Schedule
+from services.herald.rules.delivery_state import Book, keyed
 from services.herald.rules.grouping import Gathering, seal
-from services.herald.rules.outbox import messages_of
-from services.herald.rules.schedule import Schedule
-from services.herald.rules.settle import settle
+from services.herald.rules.notify import Desk
+from services.herald.rules.outcome import settle
+from services.herald.rules.retry_queue import messages_of
 from streams.contracts.alert import Alert, Severity, Status
 from streams.contracts.delivery import (
     Answer,

@@ -2,8 +2,8 @@
 
 import pytest
 
-from services.herald.channels.address import RefusedAddress, check_address, read_url
 from services.herald.channels.apprise_urls import SERVICES, read_apprise_url
+from services.herald.channels.ssrf_guard import RefusedAddress, check_address, read_url
 
 INSIDE = [
     "127.0.0.1",

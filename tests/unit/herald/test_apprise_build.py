@@ -4,8 +4,8 @@ from itertools import islice
 
 import pytest
 
-from services.herald.channels.address import RefusedAddress
 from services.herald.channels.apprise_build import build
+from services.herald.channels.ssrf_guard import RefusedAddress
 from tests.fuzz.channel_urls import CANARY, SEEDS, judge, urls, watched
 
 SMTP = "mailto://mail.example.org?from=isonomy@example.org"

@@ -6,12 +6,12 @@ import time
 import msgspec
 import pytest
 
-from services.herald.delivering.attempts import Attempts
-from services.herald.delivering.journal import Journal
-from services.herald.delivering.tenure import NotOurs, Tenure, lease_time
-from services.herald.rules.book import Book, keyed
-from services.herald.rules.desk import Desk
+from services.herald.delivery_log import Journal
+from services.herald.lease import NotOurs, Tenure, lease_time
+from services.herald.rules.delivery_state import Book, keyed
 from services.herald.rules.grouping import Gathering, seal
+from services.herald.rules.notify import Desk
+from services.herald.sender import Attempts
 from streams.contracts.delivery import Answer, Outcome, State
 from streams.contracts.metrics import Metrics
 from streams.contracts.settings import Settings

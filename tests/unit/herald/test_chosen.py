@@ -5,8 +5,8 @@ import asyncio
 import pytest
 from aiokafka import TopicPartition
 
-from services.herald import herald as module
-from services.herald.herald import Herald
+from services.herald import leader_election as module
+from services.herald.leader_election import Herald
 from streams.contracts.metrics import Metrics
 from streams.contracts.settings import Settings
 from streams.contracts.topics import DELIVERIES

@@ -5,9 +5,9 @@ import math
 
 import pytest
 
-from services.herald.delivering.tenure import LEASE, Tenure, lease_time
-from services.herald.delivering.term import Term
-from services.herald.rules.book import Book
+from services.herald.dispatcher import Term
+from services.herald.lease import LEASE, Tenure, lease_time
+from services.herald.rules.delivery_state import Book
 from streams.contracts.delivery import CLAIM_KEY, Claim, decode_record
 from streams.contracts.metrics import Metrics
 from streams.contracts.settings import Settings
@@ -85,7 +85,7 @@ class _Clocks:
 
 def test_a_host_that_slept_wakes_without_its_lease_and_does_not_blame_kafka(monkeypatch):
     clocks = _Clocks()
-    monkeypatch.setattr("services.herald.delivering.tenure.time", clocks)
+    monkeypatch.setattr("services.herald.lease.time", clocks)
     tenure = Tenure()
     tenure.confirm(lease_time())
     clocks.awake += LEASE / 2
@@ -98,6 +98,6 @@ def test_a_host_that_slept_wakes_without_its_lease_and_does_not_blame_kafka(monk
 def test_a_platform_without_such_a_clock_has_the_monotonic_one(monkeypatch):
     clocks = _Clocks()
     monkeypatch.delattr(_Clocks, "CLOCK_BOOTTIME")
-    monkeypatch.setattr("services.herald.delivering.tenure.time", clocks)
+    monkeypatch.setattr("services.herald.lease.time", clocks)
     clocks.awake = 5.0
     assert lease_time() == 5.0

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from services.herald.api.drafts import Changes, ChannelDraft, MatchDraft, change, make, read_changes, read_draft
 from services.herald.channels.dialects import BREAK, dialect_of
-from services.herald.rules.book import Book
 from services.herald.rules.consent import (
     DAY,
     LINK_SECONDS,
@@ -23,10 +22,11 @@ from services.herald.rules.consent import (
     overdrawn,
     withdrawn,
 )
-from services.herald.rules.known import Known
-from services.herald.rules.settle import forgettable
-from services.web.keys import Key
-from services.web.refusal import Refused
+from services.herald.rules.dedup import Known
+from services.herald.rules.delivery_state import Book
+from services.herald.rules.outcome import forgettable
+from services.http.api_keys import Key
+from services.http.errors import Refused
 from streams.contracts.alert import Status
 from streams.contracts.delivery import Asked, Outcome, decode_record, encode_record, record_key
 from streams.contracts.subscription import Activity, ChannelType, decode_subscription, encode_subscription

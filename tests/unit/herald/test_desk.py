@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.herald.rules.known import Known, News
+from services.herald.rules.dedup import Known, News
 from services.herald.rules.matching import matches
-from services.herald.rules.settle import forgettable
+from services.herald.rules.outcome import forgettable
 from streams.contracts.alert import Kind, Severity, Status, Subject
 from streams.contracts.delivery import Blocked, Outcome, Replay, State, delivery_id
 from streams.contracts.subscription import Activity, Match

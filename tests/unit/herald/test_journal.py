@@ -6,10 +6,10 @@ import msgspec
 import pytest
 from aiokafka.errors import KafkaTimeoutError, MessageSizeTooLargeError
 
-import services.herald.kafka
-from services.herald.delivering.journal import TOO_LARGE, Journal
-from services.herald.delivering.tenure import Tenure, lease_time
-from services.herald.rules.book import Book, keyed
+import services.kafka.reader
+from services.herald.delivery_log import TOO_LARGE, Journal
+from services.herald.lease import Tenure, lease_time
+from services.herald.rules.delivery_state import Book, keyed
 from streams.contracts.delivery import Answer, Outcome, Replay, State, encode_record, is_replayable
 from streams.contracts.settings import Settings
 from tests.support.herald import make_subscription
@@ -84,12 +84,12 @@ async def test_what_kafka_does_not_acknowledge_is_written_again(monkeypatch):
                 raise KafkaTimeoutError
             return await super().send(topic, value, key)
 
-    monkeypatch.setattr("services.herald.delivering.journal.AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr("services.herald.delivery_log.AGAIN_SECONDS", 0.0)
     _, book = await written(Away(), SMALL)
     assert book.deliveries[SMALL.id].by == "me"
 
 
 @pytest.mark.parametrize("size", [1_500_000, 8_000_000])
 def test_the_topic_says_what_is_too_large_and_not_our_producer(monkeypatch, size):
-    monkeypatch.setattr(services.herald.kafka, "AIOKafkaProducer", lambda **options: options)
-    assert services.herald.kafka.make_producer(Settings())["max_request_size"] > size
+    monkeypatch.setattr(services.kafka.reader, "AIOKafkaProducer", lambda **options: options)
+    assert services.kafka.reader.make_producer(Settings())["max_request_size"] > size

@@ -7,8 +7,8 @@ import pytest
 
 from services.herald.api.drafts import Changes, change, make, read_changes, read_draft
 from services.herald.api.views import show_subscription
-from services.web.keys import Key
-from services.web.refusal import Refused
+from services.http.api_keys import Key
+from services.http.errors import Refused
 from streams.contracts.subscription import Match, Subscription, decode_subscription, encode_subscription
 from tests.support.herald import make_subscription
 from tests.support.hostile_names import REFUSED

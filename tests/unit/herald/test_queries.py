@@ -11,9 +11,9 @@ from starlette.routing import Route
 from services.herald.api.drafts import read_changes, read_draft
 from services.herald.api.openapi import subscription_document
 from services.herald.api.routes import Handlers, subscription_routes
-from services.web.answers import error_response
-from services.web.keys import new_key
-from services.web.refusal import Refused
+from services.http.api_keys import new_key
+from services.http.errors import Refused
+from services.http.responses import error_response
 from streams.contracts.metrics import Metrics
 from streams.contracts.settings import Settings
 from tests.support.herald import make_subscription

@@ -7,8 +7,8 @@ import pytest
 
 from services.herald.api.drafts import Changes, MatchDraft, change, make, read_draft, rotate
 from services.herald.channels.signing import new_secret
-from services.web.keys import Key
-from services.web.refusal import Refusal, Refused
+from services.http.api_keys import Key
+from services.http.errors import Refusal, Refused
 from streams.contracts.alert import Status
 from streams.contracts.delivery import Outcome
 from streams.contracts.subscription import Activity, decode_subscription, encode_subscription

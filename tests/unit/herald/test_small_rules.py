@@ -15,12 +15,12 @@ from openapi_spec_validator import validate
 
 from services.herald.api.openapi import subscription_document
 from services.herald.channels.apprise_send import AppriseSender, read_smtp_url
-from services.herald.delivering.lanes import RESEND, Lanes, Limits
-from services.herald.delivering.reading import read_alert, recorded, take_delivery, take_subscription
-from services.herald.rules.book import Book
+from services.herald.reading import read_alert, recorded, take_delivery, take_subscription
+from services.herald.rules.backoff import Schedule, read_retry_after
+from services.herald.rules.delivery_state import Book
 from services.herald.rules.grouping import Gathering, message_id, seal
 from services.herald.rules.payload import alertmanager_body, text_message, timestamp, webhook_body
-from services.herald.rules.schedule import Schedule, read_retry_after
+from services.herald.send_queues import RESEND, Lanes, Limits
 from services.local.ports import free_port
 from streams.contracts.alert import Status
 from streams.contracts.delivery import Delivery, Outcome, State

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import msgspec
 
-from services.herald.delivering.tenure import lease_time
-from services.herald.delivering.term import Term
+from services.herald.dispatcher import Term
+from services.herald.lease import lease_time
 from services.herald.rules.grouping import seal
 from streams.contracts.alert import Status
 from streams.contracts.delivery import State, delivery_id, encode_record

@@ -6,11 +6,11 @@ import msgspec
 import numpy as np
 
 from streams.contracts.vote import Vote
-from streams.history.ratings import RatingsHistory
 from streams.ledger.codec import Block
 from streams.ledger.rows import rows_of
 from streams.ratings.elo import interpreted
 from streams.ratings.fold import ArenaState, Limits, fold
+from streams.ratings.history import RatingsHistory
 
 LIMITS = Limits()
 MONDAY = 1_767_571_200

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from streams.contracts.alert import Status, Subject
 from streams.contracts.history_wire import decode_evidence
+from streams.fairness.evidence_history import EARLY, EPISODES, LATE, EvidenceHistory, Point
 from streams.fairness.fold import fold
+from streams.fairness.fold_state import ArenaFairness
 from streams.fairness.snapshot import HISTORY_FIELD, decode_state, encode_history, encode_state
-from streams.fairness.state import ArenaFairness
 from streams.fairness.view import fairness_view
-from streams.history.evidence import EARLY, EPISODES, LATE, EvidenceHistory, Point
 from streams.ledger.codec import Block, Notice
 from streams.ratings.snapshot import DamagedState
 from tests.unit.fairness.test_fold import BRISK, LEDGER

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from streams.contracts.history import DAY, HOUR, MINUTE, TIERS
 from streams.contracts.history_wire import decode_ratings
-from streams.history import sample as sampling
-from streams.history.ratings import RatingsHistory
+from streams.ratings import history_sample as sampling
+from streams.ratings.history import RatingsHistory
 from streams.ratings.newton import NotConverged, Stop
 from streams.ratings.publish import make_board
 from streams.ratings.snapshot import Snapshots, decode_state, encode_history

@@ -9,7 +9,7 @@ from streams.intake.accept import Source, accept, remember
 from streams.intake.decode import decode
 from streams.intake.dedup import SeenIds
 from streams.intake.records import Records, read
-from streams.intake.refusals import Refusals
+from streams.intake.reject_limit import Refusals
 from tests.unit.intake.making import as_records, body, votes
 
 TIMES = [(7, None), (8, 1_700_000_000_000)]

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.intake.align import LONGEST_HOLD, Aligner
+from streams.intake.merge_by_time import LONGEST_HOLD, Aligner
 from streams.intake.records import Records, by_time, read
 from tests.unit.intake.making import seeded
 

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.intake.refusals import LEAST, Excess, Refusals
+from streams.intake.reject_limit import LEAST, Excess, Refusals
 from tests.unit.intake.making import seeded
 
 NEVER = 10**9

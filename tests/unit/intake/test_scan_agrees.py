@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from streams.contracts.names import normalised
 from streams.contracts.vote import STYLE_FIELDS
 from streams.intake.decode import _fastest, decode, strict
-from streams.intake.letters import number
+from streams.intake.json_bytes import number
 from tests.unit.intake.making import ARRIVED_MS, as_records, body, fields, meaning, seeded
 from tests.unit.intake.test_decode_agrees import fetches
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from streams.ratings.board import BoardCounts
+from streams.ratings.counts import BoardCounts
 from streams.ratings.elo import interpreted
 from streams.ratings.leaderboard import solve, solve_met
 from streams.ratings.met import BLOCK, Met

@@ -3,10 +3,10 @@ import pytest
 from scipy.optimize import minimize
 
 from streams.ratings import bradley_terry
+from streams.ratings.covariates import Rows
 from streams.ratings.features import Moments, contrast
 from streams.ratings.intervals import Spread
 from streams.ratings.newton import NotConverged
-from streams.ratings.rows import Rows
 from streams.ratings.style import Dropped, fit
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from services.simulate.truth import Deed
+from services.simulate.ground_truth import Deed
 from streams.contracts.vote import NONE
 from tests.unit.simulate.making import TEN, event, play
 

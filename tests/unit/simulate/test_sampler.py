@@ -7,7 +7,7 @@ from scipy import stats
 from services.simulate.sampler import Sampler
 from services.simulate.scenario import Votes
 from services.simulate.winners import draw_winners
-from streams.fairness.policy import exposure
+from streams.fairness.statistics.expected_share import exposure
 
 N = 400_000
 WEIGHTS = [np.ones(8), np.array([5.0, 3.0, 3.0, 1.0, 1.0, 0.0, 0.5]), np.array([100.0, 1.0, 1.0])]

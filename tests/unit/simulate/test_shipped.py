@@ -6,9 +6,9 @@ import msgspec
 import pytest
 
 from services.simulate import load_scenario, shipped, simulate
+from services.simulate.ground_truth import Deed
 from services.simulate.records import Recorder
 from services.simulate.scenario import Faults
-from services.simulate.truth import Deed
 from streams.contracts.model import parse_model
 from streams.contracts.vote import parse_vote
 from streams.ledger.codec import Block

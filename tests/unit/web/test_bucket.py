@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.web.bucket import Bucket, Limiter
+from services.http.rate_limit import Bucket, Limiter
 
 
 @given(st.lists(st.tuples(st.floats(0, 5), st.integers(0, 60)), max_size=60))

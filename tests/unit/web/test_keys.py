@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from services.web.keys import CHECK_SECONDS, InvalidKeyFile, Key, KeyRing, digest, new_key, parse_keys
+from services.http.api_keys import CHECK_SECONDS, InvalidKeyFile, Key, KeyRing, digest, new_key, parse_keys
 
 HASH = digest("secret")
 

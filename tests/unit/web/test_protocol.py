@@ -13,8 +13,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-import services.web.protocol as bounds
-from services.web.protocol import OWN_PACE, Protocol
+import services.http.uvicorn_protocol as bounds
+from services.http.uvicorn_protocol import OWN_PACE, Protocol
 from tests.support.eventually import PATIENCE, eventually_async
 
 LARGE = 64 * 1024 * 1024

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from services.web.seldom import SECONDS, Seldom
+from services.http.log_throttle import SECONDS, Seldom
 
 
 def test_a_warning_is_written_once_a_minute_and_says_how_many_there_were(caplog: pytest.LogCaptureFixture) -> None:

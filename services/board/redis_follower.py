@@ -1,0 +1,241 @@
+"""Keeps the views as Redis has them, and tells the listeners what changed: subscribe first, then read."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterable
+
+import msgspec
+
+from services.board.cache import (
+    ALERTS,
+    FAIRNESS,
+    UNREADABLE,
+    HeldAlerts,
+    HeldArena,
+    HeldBoard,
+    HeldFairness,
+    position_of,
+)
+from services.board.redis_source import Changes, Source, SourceAway
+from services.board.sse_hub import Hub
+from services.board.views import Views
+from streams.contracts.topics import FAIRNESS_GROUP, RATINGS_GROUP
+from streams.contracts.view import OVERALL
+
+log = logging.getLogger(__name__)
+
+RETRY_SECONDS = 0.25
+"""Between two tries to reach Redis."""
+LIST_SECONDS = 10.0
+"""How often the lists of arenas and boards are compared: what is withdrawn is not announced."""
+GRACE_SECONDS = 30.0
+"""So long is kept what Redis no longer lists, and what it shows an older state of: the workers write it again within
+seconds. After that an older state is another truth (a rebuild, another ledger), and is taken. What is no longer listed
+is dropped when the ledger no longer holds it either, and is kept until then, however long that is."""
+
+
+class _Change(msgspec.Struct):
+    arena: str
+    boards: list[str] = []
+    fairness: bool = False
+    alerts: int = 0
+    stopped: bool = False
+    ledger: int | None = None
+
+
+_View = HeldBoard | HeldFairness | HeldAlerts
+
+_change = msgspec.json.Decoder(_Change)
+_encode = msgspec.json.Encoder().encode
+
+
+class Follow:
+    """The one who writes `views`.
+
+    Parameters
+    ----------
+    source
+        Where to read.
+    views
+        What is kept.
+    hub
+        Who is told.
+    most_models
+        Models from which on a board leaves battles out.
+    """
+
+    def __init__(self, source: Source, views: Views, hub: Hub, most_models: int) -> None:
+        self._source, self._views, self._hub, self._most_models = source, views, hub, most_models
+        self._unlisted: dict[tuple[str, str], float] = {}
+        self._older: dict[tuple[str, str], float] = {}
+        """Views of which Redis shows an older state than is held, and since when."""
+        self._said = False
+
+    async def run(self) -> None:
+        """Follow, for ever."""
+        while True:
+            try:
+                async with self._source.changes() as changes:
+                    await self._listen(changes)
+            except SourceAway as error:
+                self._gone(str(error))
+            except Exception:  # whatever it was, boards that stand still unnoticed are worse
+                log.exception("following Redis failed; it begins again")
+                self._gone("a fault of this server")
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def _listen(self, changes: Changes) -> None:
+        await self._compare(await self._source.names(), everything=True)
+        self._views.known = True
+        self._views.gone_since = None
+        self._said = False
+        log.info("Redis is followed: %d arenas", len(self._views.arenas))
+        listed_at = time.monotonic()
+        while True:
+            await self._take(await changes.next())
+            if time.monotonic() - listed_at >= LIST_SECONDS:
+                await self._compare(await self._source.names(), everything=False)
+                listed_at = time.monotonic()
+
+    def _gone(self, why: str) -> None:
+        if self._views.gone_since is None:
+            self._views.gone_since = time.monotonic()
+        if not self._said:
+            log.error("Redis is away, what was read last is served: %s", why)
+            self._said = True
+
+    async def _take(self, messages: Iterable[bytes]) -> None:
+        """Read what messages name, each view once; then tell."""
+        merged: dict[str, _Change] = {}
+        for message in messages:
+            try:
+                change = _change.decode(message)
+            except UNREADABLE as error:
+                log.warning("a message on a channel of changes that is none: %s", error)
+                continue
+            known = merged.setdefault(change.arena, change)
+            if known is not change:
+                known.boards = list(dict.fromkeys(known.boards + change.boards))
+                known.fairness |= change.fairness
+                known.stopped |= change.stopped
+                known.ledger = max(known.ledger or 0, change.ledger or 0)
+        for change in merged.values():
+            await self._read(change.arena, change.boards, change.fairness, change.ledger)
+        await self._note_stopped(change.arena for change in merged.values() if change.stopped)
+
+    async def _compare(self, names: dict[str, set[str]], everything: bool) -> None:
+        """Read what is listed and not held as listed (or everything), and drop what is withdrawn."""
+        for arena, boards in names.items():
+            held = self._views.arenas.get(arena)
+            if held is not None:
+                for gone in held.unreadable.keys() - boards - {FAIRNESS, ALERTS}:
+                    del held.unreadable[gone]
+            older = {view for name, view in self._older if name == arena}
+            wanted = boards if everything or held is None else (boards - set(held.boards)) | (boards & older)
+            judged = everything or held is None or not older.isdisjoint((FAIRNESS, ALERTS))
+            if wanted or judged:
+                await self._read(arena, sorted(wanted), judged, None)
+        self._drop(names, time.monotonic())
+        await self._note_stopped({*names, *self._views.arenas})
+
+    async def _note_stopped(self, arenas: Iterable[str]) -> None:
+        """Read which folds have stopped these arenas; whose views they would write stand still meanwhile."""
+        for arena, stopped in (await self._source.stopped(arenas)).items():
+            held = self._views.arenas.get(arena)
+            (self._views.unshown.add if stopped and held is None else self._views.unshown.discard)(arena)
+            if held is not None and held.stopped != stopped:
+                held.stopped = stopped
+                self._hub.tell(arena, "stopped", _encode({"stopped": held.stops()}))
+
+    def _drop(self, names: dict[str, set[str]], now: float) -> None:
+        unlisted = {
+            (arena, board)
+            for arena, held in self._views.arenas.items()
+            for board in ["", *held.boards]
+            if arena not in names or (board and board not in names[arena])
+        }
+        self._unlisted = {each: self._unlisted.get(each, now) for each in unlisted}
+        for (arena, board), since in self._unlisted.items():
+            held = self._views.arenas.get(arena)
+            if held is None or held.stopped or now - since < GRACE_SECONDS:
+                continue  # of a stopped arena nobody writes anything again: what is held stays
+            if not self._views.ledger.is_withdrawn(arena, held.position(board)):
+                continue
+            log.info("no longer in the ledger: arena %s%s", arena, f", board {board}" if board else "")
+            if board:
+                del held.boards[board]
+            else:
+                del self._views.arenas[arena]
+
+    async def _read(self, arena: str, boards: list[str], judged: bool, ledger: int | None) -> None:
+        texts = await self._source.read(arena, boards, judged)
+        first = arena not in self._views.arenas
+        if first and not any(texts):  # listed when Redis still had it: nothing is known, which is not an empty arena
+            return
+        held = self._views.arenas.setdefault(arena, HeldArena())
+        changed = []
+        for board, text in zip(boards, texts, strict=False):
+            if text is None:
+                continue
+            known, new = held.boards.get(board), HeldBoard(text)
+            if self._replaces(arena, board, known, new):
+                held.boards[board] = new
+                changed.append(board)
+        if changed and not first:
+            newest = ledger if ledger is not None else max(filter(None, map(held.ledger_of, changed)), default=None)
+            self._hub.tell(arena, "board", _encode({"boards": changed, "ledger": newest}))
+        published = {RATINGS_GROUP} if OVERALL in changed else set()
+        if judged and self._judge(arena, held, *texts[-2:], first=first):
+            published.add(FAIRNESS_GROUP)
+        held.compare(published, time.monotonic(), self._most_models)
+
+    def _judge(self, arena: str, held: HeldArena, fairness: bytes | None, alerts: bytes | None, *, first: bool) -> bool:
+        """Take in what is judged; whether the fairness view is another."""
+        shares = None if fairness is None else HeldFairness(fairness)
+        changed = shares is not None and self._replaces(arena, FAIRNESS, held.fairness, shares)
+        if shares is not None and changed:
+            held.fairness = shares
+            if not first:
+                self._hub.tell(arena, "fairness", _encode({"ledger": shares.head.position.ledger}))
+        firing = None if alerts is None else HeldAlerts(alerts)
+        if firing is not None and self._replaces(arena, ALERTS, held.alerts, firing):
+            before = held.alerts.by_id if held.alerts else {}
+            held.alerts = firing
+            for identity, raw in held.alerts.by_id.items():
+                if not first and before.get(identity) != raw:
+                    self._hub.tell(arena, "alert", bytes(raw))
+        return changed
+
+    def _replaces(self, arena: str, view: str, held: _View | None, shown: _View) -> bool:
+        """Whether a view that Redis shows takes the place of what is held: not when it is older, for a while.
+
+        A Redis that lost its last seconds shows the past until the worker has noticed and written again. A view that
+        cannot be read never does: it is its arena's trouble, and no other's.
+        """
+        place, now = (arena, view), time.monotonic()
+        known, text = held.document.body if held else None, shown.document.body
+        unreadable = self._views.arenas[arena].unreadable
+        try:
+            if known != text:
+                shown.check()
+        except UNREADABLE as error:
+            if unreadable.setdefault(view, now) == now:
+                kept = "what is held stays" if held else "nothing is known of it"
+                log.error("%s of arena %s cannot be read here, %s: %s", view, arena, kept, error)  # noqa: TRY400 -- the message says it all
+            return False
+        unreadable.pop(view, None)
+        if known == text:
+            self._older.pop(place, None)
+            return False
+        if known is not None and (position_of(text) or 0) < (position_of(known) or 0):
+            since = self._older.setdefault(place, now)
+            if now - since < GRACE_SECONDS:
+                if since == now:
+                    log.warning("Redis shows an older state of %s of arena %s: what is held stays", view, arena)
+                return False
+            log.warning("Redis has shown an older state of %s of arena %s for long: it is taken", view, arena)
+        self._older.pop(place, None)
+        return True

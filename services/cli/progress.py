@@ -1,0 +1,179 @@
+"""The leaderboard in the terminal as it forms, until every vote sent is counted."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import click
+import msgspec
+from kafka.errors import KafkaError
+from redis.exceptions import RedisError
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from services.cli.board_table import board_table, console_of
+from services.cli.caught_up import CaughtUp
+from services.cli.errors import UserError
+from streams.contracts.connect import COMMAND, redis_client
+from streams.contracts.keys import number_of
+from streams.contracts.names import shown
+from streams.contracts.settings import Settings
+from streams.contracts.view import OVERALL, Board
+from streams.kafka.end_offsets import EndsUnknown
+
+LOOK_SECONDS = 0.25
+PLAIN_SECONDS = 5.0
+"""How often a line is printed where there is no terminal to draw on."""
+
+_read = msgspec.json.Decoder(Board).decode
+
+
+def read_board(redis: Any, settings: Settings, arena: str, name: str = OVERALL) -> Board | None:
+    """Read a published board; None when there is none. Raises `UserError` when Redis is away, or holds no board."""
+    try:
+        text = redis.get(settings.keys.board(arena, name))
+    except RedisError as error:
+        raise UserError(f"Redis at {settings.redis_place} cannot be reached: {error}") from None
+    try:
+        return None if text is None else _read(text)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise UserError(f"what Redis has of the board {name} of arena {arena} cannot be read here: {error}") from None
+
+
+class Screen:
+    """Two bars, sent and counted, over the top of the leaderboard.
+
+    Parameters
+    ----------
+    settings, arena
+        Which board.
+    total
+        Votes that will be sent, None when unknown.
+    top
+        Lines of the leaderboard.
+    """
+
+    def __init__(self, settings: Settings, arena: str, total: int | None, top: int) -> None:
+        self._settings, self._arena, self._top = settings, arena, top
+        self._redis = redis_client(settings, COMMAND)
+        self.console: Console = console_of(sys.stdout)
+        told = TextColumn("{task.description:8}", markup=False)
+        self._bars = Progress(told, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=self.console)
+        self._sent = self._bars.add_task("sent", total=total)
+        self._counted = self._bars.add_task("counted", total=total)
+        self._already: int | None = None
+        self._next_line = 0.0
+        self.board: Board | None = None
+        self.trouble = ""
+        """Why the board could not be read at the last look; empty when it could."""
+
+    def shown(self, partition: int) -> int | None:
+        """Up to where the boards lack nothing of a ledger partition; None when Redis does not say."""
+        try:
+            text: Any = self._redis.get(self._settings.keys.shown(partition))
+            return number_of(text)
+        except RedisError as error:
+            self.trouble = f"Redis at {self._settings.redis_place} cannot be reached: {error}"
+            return None
+
+    def sent(self, number: int) -> None:
+        """Move the first bar."""
+        self._bars.advance(self._sent, number)
+
+    def look(self) -> None:
+        """Read the board and move the second bar; what cannot be read now is read at the next look."""
+        try:
+            self.board = read_board(self._redis, self._settings, self._arena)
+        except UserError as error:
+            self.trouble = str(error)
+            return
+        self.trouble = ""
+        battles = self.board.battles if self.board else 0
+        if self._already is None:
+            self._already = battles  # what was counted before we came
+        self._bars.update(self._counted, completed=battles - self._already)
+
+    def draw(self) -> Any:
+        """The present picture."""
+        table = board_table(self.board, self._top, width=self.console.width) if self.board else "no board yet"
+        return Group(self._bars, table)
+
+    @asynccontextmanager
+    async def live(self) -> AsyncIterator[None]:
+        """Draw until left; on no terminal, print a line now and then. A failure to look is raised on leaving."""
+        looking = asyncio.create_task(self._keep_looking())
+        try:
+            yield
+        finally:
+            looking.cancel()
+            await asyncio.gather(looking, return_exceptions=True)
+            self._redis.close()
+        if not looking.cancelled() and (error := looking.exception()) is not None:
+            raise error
+
+    async def _keep_looking(self) -> None:
+        if not self.console.is_terminal:
+            while True:
+                await asyncio.to_thread(self.look)
+                self._print_line()
+                await asyncio.sleep(LOOK_SECONDS)
+        with Live(self.draw(), console=self.console, auto_refresh=False, transient=True) as live:
+            while True:
+                await asyncio.to_thread(self.look)
+                live.update(self.draw(), refresh=True)
+                await asyncio.sleep(LOOK_SECONDS)
+
+    def _print_line(self) -> None:
+        if self.board is None or time.monotonic() < self._next_line:
+            return
+        self._next_line = time.monotonic() + PLAIN_SECONDS
+        leaders = ", ".join(f"{shown(line.model)} {line.rating:.0f}" for line in self.board.models[:3])
+        self.console.print(f"{self.board.battles:>12,} counted   {leaders}")
+
+    def print_board(self) -> None:
+        """Print the last board seen, to stay."""
+        if self.board is not None:
+            self.console.print(board_table(self.board, self._top, width=self.console.width))
+
+
+async def until_counted(settings: Settings, arena: str, screen: Screen, deadline: Callable[[], bool]) -> None:
+    """Wait until every vote that can be read now is on the board, or the deadline passes; then raises `UserError`.
+
+    A Kafka that does not answer meanwhile is asked again.
+    """
+    unknown = f"the votes are sent; whether they are counted Kafka at {settings.kafka} does not say"
+    end: int | None = None
+    try:
+        with await asyncio.to_thread(CaughtUp, settings) as asked:
+            while True:
+                try:
+                    if end is None:
+                        end = await asyncio.to_thread(_mark, asked)
+                    if await asyncio.to_thread(asked.taken) >= end:
+                        position = screen.board.position.ledger if screen.board else None
+                        if await asyncio.to_thread(asked.folded, arena, position, screen.shown):
+                            return
+                except (KafkaError, EndsUnknown, OSError):
+                    if deadline():
+                        raise
+                else:
+                    if deadline():
+                        why = screen.trouble or "is a worker running?"
+                        raise UserError(f"the votes are sent, but not counted yet: {why}")
+                await asyncio.sleep(LOOK_SECONDS)
+    except (KafkaError, EndsUnknown, OSError) as error:
+        raise UserError(f"{unknown}: {error}") from None
+
+
+def _mark(asked: CaughtUp) -> int:
+    end = asked.mark()
+    if hidden := asked.hidden():
+        what = f"up to {hidden:,} votes wait behind a transaction that is open"
+        click.echo(f"{what}: they are counted when it ends, and not waited for", err=True)
+    return end

@@ -1,0 +1,131 @@
+"""Who may send what: bearer key, arena, rate, budgets and quarantine, each as a refusal or nothing."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable
+
+from starlette.requests import Request
+
+from services.gateway.budget import Budget
+from services.gateway.quarantine import Quarantine
+from services.http.api_keys import Key, KeyRing
+from services.http.errors import Refusal, Refused, retry_after
+from services.http.rate_limit import Limiter
+from streams.contracts.metrics import Metrics
+from streams.contracts.reasons import Reason
+from streams.contracts.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+class Gate:
+    """The checks of one process. All is counted here, so each process of several grants its own."""
+
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        self._ring = KeyRing(settings.api_keys_file)
+        self._names = self._ring.names
+        self._limiter = Limiter(settings.rate_limit, settings.rate_burst)
+        self._quarantine = Quarantine(settings.quarantine_share, settings.quarantine_items)
+        self._arenas = Budget[str](settings.key_arenas)
+        self._models = Budget[tuple[str, str]](settings.key_models)
+        self._quarantined, self._refusals = metrics.key_quarantined, metrics.quarantine_refusals
+        self._key_arenas = metrics.key_arenas
+
+    def enter(self, request: Request) -> Key:
+        """Key of a request, before its body is read; raises `Refused` if it is unknown, set aside or over its rate."""
+        now = time.monotonic()
+        header = request.headers.get("authorization")
+        if header is None:
+            raise _unauthorized("send `Authorization: Bearer <key>`", "Bearer")
+        key = self._ring.find(header, now)
+        if self._ring.names is not self._names:
+            self._keep(self._ring.names)
+        if key is None:
+            raise _unauthorized("this bearer key is not known", 'Bearer error="invalid_token"')
+        if left := self._quarantine.left(key.name, now):
+            self._refusals.labels(key.name).inc()
+            why = f"key {key.name!r}: {self._quarantine.why(key.name)}; sending is taken again in {left:.0f} s"
+            raise Refused(Refusal.KEY_QUARANTINED, why, retry_after(left))
+        _limited(key, self._limiter.wait(key.name, now))
+        return key
+
+    def spend(self, key: Key, votes: int) -> None:
+        """Take so many votes off the key's rate; raises `Refused` when it has them not."""
+        _limited(key, self._limiter.take(key.name, votes, time.monotonic()))
+
+    def charge(self, key: Key, votes: int) -> None:
+        """Take so many votes off the key's rate, be it a debt; refuses nothing."""
+        self._limiter.charge(key.name, votes, time.monotonic())
+
+    def note(self, key: Key, sent: int, refused: int = 0, why: str = "") -> None:
+        """Take note of so many items, and of those that were refused for what they hold: they may set the key aside."""
+        now = time.monotonic()
+        if self._quarantine.note(key.name, sent, refused, why, now):
+            left = self._quarantine.left(key.name, now)
+            log.warning("key %s is set aside for %.0f s: %s", key.name, left, self._quarantine.why(key.name))
+
+    def note_refused(self, key: Key, refused: Refused, items: int) -> None:
+        """Take note of items that were refused together, where that was for what they hold."""
+        if refused.reason is Reason.TOO_MANY_ARENAS:
+            return
+        if isinstance(refused.reason, Reason) or refused.reason is Refusal.FORBIDDEN:
+            self.note(key, items, items, str(refused))
+
+    def arena(self, key: Key, arena: str, where: str = "") -> None:
+        """Check that the key may write to the arena; raises `Refused`."""
+        if not key.may_write(arena):
+            raise Refused(Refusal.FORBIDDEN, f"{where}key {key.name!r} may not write to arena {arena!r}")
+
+    def beyond(self, key: Key, arenas: Iterable[str]) -> set[str]:
+        """Arenas that would be more than a key for all arenas may write to; the others are counted as used."""
+        return set() if key.arenas is not None else self._arenas.use_all(key.name, arenas, time.monotonic())
+
+    def too_many_arenas(self, key: Key, arena: str) -> str:
+        """Say to a person why an arena is beyond."""
+        return (
+            f"ISONOMY_KEY_ARENAS lets key {key.name!r} write to {self._arenas.most} arenas a day, and {arena!r} would"
+            " be one more: name arenas in the key's line"
+        )
+
+    def model(self, key: Key, arena: str, model: str) -> None:
+        """Count a model that is declared or removed; raises `Refused` when key and arena have had too many."""
+        if self.beyond(key, [arena]):
+            raise Refused(Reason.TOO_MANY_ARENAS, self.too_many_arenas(key, arena))
+        if wait := self._models.use((key.name, arena), model, time.monotonic()):
+            detail = (
+                f"ISONOMY_KEY_MODELS lets key {key.name!r} declare or remove {self._models.most} different models of"
+                f" arena {arena!r} a day: wait {wait:.0f} s"
+            )
+            raise Refused(Refusal.TOO_MANY_MODELS, detail, retry_after(wait))
+
+    def measure(self) -> None:
+        """Set the gauges, of the keys that have sent and are still in the file."""
+        now = time.monotonic()
+        self._quarantined.clear()
+        for name in self._quarantine.of:
+            self._quarantined.labels(name).set(self._quarantine.left(name, now) > 0)
+        self._key_arenas.clear()
+        for name in self._arenas.used:
+            self._key_arenas.labels(name).set(self._arenas.count(name, now))
+
+    def _keep(self, names: frozenset[str]) -> None:
+        """Forget the keys that are no longer in the file."""
+        for name in self._names - names:
+            self._refusals.remove(name)
+        self._names = names
+        self._limiter.keep(names)
+        self._quarantine.keep(names)
+        self._arenas.keep(names.__contains__)
+        self._models.keep(lambda holder: holder[0] in names)
+
+
+def _unauthorized(detail: str, challenge: str) -> Refused:
+    return Refused(Refusal.UNAUTHORIZED, detail, {"WWW-Authenticate": challenge})
+
+
+def _limited(key: Key, wait: float) -> None:
+    if wait > 0:
+        detail = f"key {key.name!r} has sent too many votes: wait {wait:.1f} s"
+        raise Refused(Refusal.RATE_LIMITED, detail, retry_after(wait))

@@ -1,0 +1,192 @@
+"""The routes that write: votes, and what an arena declares of its models."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager
+from functools import partial
+from typing import Any, Protocol, TypeVar
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services.gateway.auth import Gate
+from services.gateway.holding import REQUEST_BYTES, SHARE, Held, Holding
+from services.gateway.parse_model import key_of, read_model, unread_fields
+from services.gateway.parse_votes import Votes, is_ndjson, read_votes, split_body
+from services.gateway.responses import ModelAnswer, VotesAnswer
+from services.gateway.unread import Unread
+from services.http.api_keys import Key
+from services.http.errors import Refusal, Refused, retry_after
+from services.http.query import only
+from services.http.request_body import read_body
+from services.http.responses import json_response
+from services.kafka.partition_queue import Record
+from services.kafka.writer import Unavailable
+from streams.contracts.metrics import Metrics
+from streams.contracts.names import normalised
+from streams.contracts.reasons import Reason
+from streams.contracts.settings import Settings
+from streams.contracts.topics import MODELS, VOTES
+from streams.contracts.vote import MAX_RECORD_BYTES
+
+RETRY_SECONDS = 2.0
+LARGE_BYTES = 131_072
+"""A body that is larger is read in a thread."""
+UNPACKED_BYTES = 1_024
+"""So many bytes of a packed body cost as much as a vote, at least: eight kilobytes may unpack to eight million."""
+LEAST_BYTES = 100
+"""About as small as a vote is: what a body costs that cannot be read."""
+
+REFUSED_PART = 20
+"""What is refused for its rate costs this part of its price: it was taken apart."""
+
+AS_WRITTEN = "as_written"
+"""Parameter of DELETE: the path has the name as its record was written, before names had a normal form."""
+
+R = TypeVar("R")
+
+
+class Log(Protocol):
+    """Where records are written; `KafkaLog`, or a list in tests."""
+
+    def run(self) -> AbstractAsyncContextManager[None]:
+        """Be connected for as long as the context lasts."""
+
+    def fault(self) -> str | None:
+        """Why records cannot be written now."""
+
+    async def send(self, topic: str, records: Sequence[Record]) -> None:
+        """Return once all are acknowledged; raise `Unavailable` when they are not."""
+
+
+class Write:
+    """The handlers and what they share."""
+
+    def __init__(self, settings: Settings, metrics: Metrics, gate: Gate, log: Log) -> None:
+        self._settings = settings
+        self._outcomes = metrics.gateway_votes
+        self._accepted = metrics.gateway_votes.labels("accepted")
+        self._gate = gate
+        self._log = log
+        self._holding = Holding(max(settings.bodies_limit, SHARE * (settings.body_limit + REQUEST_BYTES)))
+        self._threads = ThreadPoolExecutor(1, thread_name_prefix="votes")
+
+    async def _beside(self, act: Callable[..., R], *given: Any) -> R:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, act, *given)
+
+    async def votes(self, request: Request) -> Response:
+        """POST /v1/votes."""
+        key = self._gate.enter(request)
+        only(request)
+        with Held(self._holding, key.name) as held:
+            try:
+                body = await read_body(request, self._settings.body_limit, held.more)
+            except Refused as refused:
+                if refused.reason in (Refusal.INVALID_ENCODING, Refusal.BODY_TOO_LARGE):
+                    self._gate.charge(key, 1 + held.size // UNPACKED_BYTES)  # it was unpacked up to there
+                raise
+            packed = request.headers.get("content-encoding", "identity").lower() != "identity"
+            least = len(body) // UNPACKED_BYTES if packed else 0
+            return await self._votes(key, body, is_ndjson(request.headers.get("content-type", "")), least)
+
+    async def _votes(self, key: Key, body: bytes, ndjson: bool, least: int) -> Response:
+        # What takes more than some milliseconds is read beside the loop: others are answered meanwhile.
+        large = len(body) > LARGE_BYTES
+        try:
+            items = await self._beside(split_body, body, ndjson) if large else split_body(body, ndjson)
+        except Refused as refused:
+            about = 1 + len(body) // LEAST_BYTES
+            self._gate.charge(key, about)  # what is refused whole was read all the same
+            self._gate.note_refused(key, refused, about)
+            raise
+        try:
+            try:
+                self._gate.spend(key, max(least, len(items)))
+            except Refused:
+                self._gate.charge(key, 1 + len(items) // REFUSED_PART)
+                self._gate.spend(key, max(least, len(items)))  # how long to wait with that, it says now
+                raise
+            now = time.time()
+            votes = await self._beside(read_votes, items, now) if large else read_votes(items, now)
+            votes = await self._admit(key, votes, len(items))
+            duplicates = await self._beside(votes.duplicates) if large else votes.duplicates()
+            await self._send(VOTES.name, votes.records)
+        except Refused as refused:
+            self._outcomes.labels(refused.reason).inc(len(items))
+            raise
+        return self._answer(key, votes, duplicates)
+
+    async def _admit(self, key: Key, votes: Votes, items: int) -> Votes:
+        """The votes that the key may send, the others rejected; raises `Refused` when it may not write to an arena."""
+        try:
+            for arena, index in votes.arenas.items():
+                self._gate.arena(key, arena, f"item {index}: ")
+        except Refused as refused:
+            self._gate.note_refused(key, refused, items)
+            raise
+        if beyond := self._gate.beyond(key, votes.arenas):
+            votes = await self._beside(votes.without, beyond, partial(self._gate.too_many_arenas, key))
+        first = f"{votes.rejected[0].reason}: {votes.rejected[0].detail}" if votes.rejected else ""
+        # That its arenas are too many is said of each vote, and is no fault of the others that it sends.
+        unusable = sum(each.reason is not Reason.TOO_MANY_ARENAS for each in votes.rejected)
+        self._gate.note(key, items, unusable, first)
+        return votes
+
+    async def model(self, request: Request) -> Response:
+        """PUT and DELETE /v1/arenas/{arena}/models/{model}."""
+        key = self._gate.enter(request)
+        only(request, *((AS_WRITTEN,) if request.method == "DELETE" else ()))
+        arena, model = request.path_params["arena"], request.path_params["model"]
+        if request.method != "DELETE" or not _as_written(request):
+            model = normalised(model)
+        unread: list[str] = []
+        with Held(self._holding, key.name) as held:
+            try:
+                self._gate.arena(key, arena)
+                self._gate.spend(key, 1)
+                record: Record
+                if request.method == "DELETE":
+                    record = (key_of(arena, model), None)
+                else:
+                    body = await read_body(request, min(self._settings.body_limit, MAX_RECORD_BYTES), held.more)
+                    record = declared = read_model(body, arena, model, time.time())
+                    unread = unread_fields(declared[1])
+                self._gate.model(key, arena, model)
+            except Refused as refused:
+                self._gate.note_refused(key, refused, 1)
+                raise
+            self._gate.note(key, 1)
+            await self._send(MODELS.name, [record])
+        return json_response(ModelAnswer(arena, model, unread), 202)
+
+    async def _send(self, topic: str, records: Sequence[Record]) -> None:
+        if not records:
+            return
+        try:
+            await self._log.send(self._settings.topic(topic), records)
+        except Unavailable as error:
+            if not error.written:
+                raise Refused(Refusal.UNAVAILABLE, error.detail, retry_after(RETRY_SECONDS)) from None
+            again = "some or all may be written: send the same again, with the same ids, which count once"
+            raise Refused(Refusal.UNCONFIRMED, f"{error.detail}; {again}", retry_after(RETRY_SECONDS)) from None
+
+    def _answer(self, key: Key, votes: Votes, duplicates: int) -> Response:
+        accepted = len(votes.records)
+        self._accepted.inc(accepted)
+        for rejected in votes.rejected:
+            self._outcomes.labels(rejected.reason).inc()
+        status = 422 if votes.rejected and not accepted else 202
+        answer = VotesAnswer(accepted, votes.rejected, duplicates, votes.renamed)
+        return Unread(answer, status, self._holding, key.name)
+
+
+def _as_written(request: Request) -> bool:
+    """Whether the path has the name as its record was written; raises `Refused`."""
+    given = request.query_params.get(AS_WRITTEN, "false")
+    if given not in ("true", "false"):
+        raise Refused(Refusal.INVALID_QUERY, f"{AS_WRITTEN}={given[:40]!r}: say true or false")
+    return given == "true"

@@ -1,0 +1,165 @@
+"""One POST to an endpoint: bounded in time and in what is read, to a checked address, never redirected."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from importlib.metadata import version
+
+import aiohttp
+from yarl import URL
+
+from services.herald.channels.guard import GuardedResolver, Lookup, Names, guarded_socket
+from services.herald.channels.ssrf_guard import RefusedAddress, read_url
+from services.herald.rules.backoff import read_retry_after
+from streams.contracts.delivery import Answer, Outcome
+from streams.contracts.settings import Settings
+
+READ_BYTES = 512
+"""So much of an answer's body is read, for the history."""
+READ_SECONDS = 1.0
+
+AGENT = f"isonomy-herald/{version('isonomy')}"
+_NO_COMPLAINT: Callable[[], None] = lambda: None  # noqa: E731 -- a default that does nothing
+
+
+class Poster:
+    """The HTTP client of the herald; use it as an async context manager.
+
+    A connection is made for every attempt: there are few, each address is looked at anew, and an idle connection that
+    the endpoint just closed would look like a failure.
+
+    Parameters
+    ----------
+    settings
+        Time limits, and whether private addresses are allowed.
+    lookup
+        Asks for the addresses of a name.
+    tls
+        Whom to trust; the system's authorities by default.
+    """
+
+    def __init__(self, settings: Settings, lookup: Lookup | None = None, tls: ssl.SSLContext | None = None) -> None:
+        self._settings = settings
+        self._names = Names(settings.herald_concurrency) if lookup is None else None
+        self._lookup = lookup or self._names
+        self._tls = tls
+        self._session: aiohttp.ClientSession
+
+    async def __aenter__(self) -> Poster:
+        """Open."""
+        allow_private = self._settings.allow_private
+        assert self._lookup is not None  # noqa: S101 -- for the type checker: one of the two is given
+        connector = aiohttp.TCPConnector(
+            resolver=GuardedResolver(self._lookup, allow_private=allow_private),
+            socket_factory=guarded_socket(allow_private),
+            use_dns_cache=False,
+            force_close=True,
+            limit=0,  # bounded by the lanes
+            ssl=self._tls or True,
+        )
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            timeout=aiohttp.ClientTimeout(
+                total=self._settings.herald_attempt_seconds,
+                connect=self._settings.herald_connect_seconds,
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            trust_env=False,
+            headers={"User-Agent": AGENT},
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close."""
+        await self._session.close()
+        if self._names is not None:
+            self._names.close()
+
+    async def post(
+        self, url: str, body: bytes, headers: Mapping[str, str], still_ours: Callable[[], None] = _NO_COMPLAINT
+    ) -> Answer:
+        """Send a body and say what came of it; only cancelling raises.
+
+        Parameters
+        ----------
+        url
+            As the subscriber gave it.
+        body
+            JSON.
+        headers
+            Beside the content type.
+        still_ours
+            Asked when the connection stands, right before the body goes out: raising stops it there.
+        """
+        began, at = time.monotonic(), time.time()
+
+        def answer(outcome: Outcome, detail: str = "", **more: int | float | None) -> Answer:
+            return Answer(outcome, at=at, seconds=round(time.monotonic() - began, 4), detail=detail, **more)  # type: ignore[arg-type]
+
+        async def guarded_body() -> AsyncIterator[bytes]:
+            still_ours()
+            yield body
+
+        try:
+            target = read_url(url, allow_private=self._settings.allow_private)
+            sent = {**headers, "Content-Type": "application/json", "Content-Length": str(len(body))}
+            async with self._session.post(target, data=guarded_body(), headers=sent, allow_redirects=False) as response:
+                text = await _beginning(response)
+                wait = read_retry_after(response.headers.get("Retry-After"), at)
+                return answer(_outcome(response.status), text, status=response.status, retry_after=wait)
+        except RefusedAddress as error:
+            return answer(Outcome.REFUSED, str(error))
+        except TimeoutError:
+            return answer(Outcome.TIMEOUT, f"no answer within {time.monotonic() - began:.0f} s")
+        except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientSSLError) as error:
+            return answer(Outcome.TLS, _said(error))
+        except (aiohttp.ClientError, OSError, ValueError, asyncio.IncompleteReadError) as error:
+            if (refused := _refusal(error)) is not None:
+                return answer(Outcome.REFUSED, str(refused))
+            return answer(Outcome.UNREACHABLE, _said(error))
+
+
+def _outcome(status: int) -> Outcome:
+    if 200 <= status < 300:
+        return Outcome.DELIVERED
+    if 300 <= status < 400:
+        return Outcome.REDIRECTED
+    return {410: Outcome.GONE, 429: Outcome.THROTTLED}.get(status, Outcome.REJECTED)
+
+
+async def _beginning(response: aiohttp.ClientResponse) -> str:
+    """Beginning of the answer's body; the status has said all that counts, so nothing goes wrong here any more."""
+    with contextlib.suppress(TimeoutError, aiohttp.ClientError):
+        async with asyncio.timeout(READ_SECONDS):
+            read = await response.content.read(READ_BYTES)
+            return "".join(letter if letter.isprintable() else " " for letter in read.decode("utf-8", "replace"))
+    return ""
+
+
+def _refusal(error: BaseException | None) -> RefusedAddress | None:
+    """The guard's word in a chain of causes."""
+    while error is not None:
+        if isinstance(error, RefusedAddress):
+            return error
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def _said(error: BaseException) -> str:
+    """What went wrong, without the URL, which may hold a token."""
+    system = getattr(error, "os_error", error)
+    text = getattr(system, "strerror", None) or type(error).__name__
+    return str(text)[:200]
+
+
+def host_of(url: str) -> str:
+    """Host of a URL, for the limit of attempts to one host; empty when it cannot be read."""
+    try:
+        return (URL(url).raw_host or "").lower()
+    except ValueError:
+        return ""

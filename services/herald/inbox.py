@@ -1,0 +1,152 @@
+"""What comes from Kafka in one term: all that was written before, then what follows; and the claims among it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from services.herald.lease import CONFIRM_SECONDS, Fenced, Tenure, lease_time
+from services.herald.reading import take_delivery, take_subscription
+from services.herald.rules.delivery_state import Book
+from services.kafka.reader import Follower
+from streams.contracts.delivery import SETTLED, Claim, Delivery, State
+from streams.contracts.settings import Settings
+from streams.contracts.topics import ALERTS, DELIVERIES, SUBSCRIPTIONS
+
+log = logging.getLogger(__name__)
+
+WAIT_MS = 20
+
+
+class Inflow:
+    """Reads the three topics into the book, and keeps what is to be acted on.
+
+    Parameters
+    ----------
+    settings
+        Names of the topics.
+    consumer
+        Started, outside any group.
+    book, tenure
+        Told of what is read.
+    by
+        Name of this herald.
+    """
+
+    def __init__(self, settings: Settings, consumer: AIOKafkaConsumer, book: Book, tenure: Tenure, by: str) -> None:
+        self.alerts, self.subscriptions, self.deliveries = (
+            settings.topic(topic.name) for topic in (ALERTS, SUBSCRIPTIONS, DELIVERIES)
+        )
+        self._log = TopicPartition(self.deliveries, 0)
+        self._follower = Follower(consumer, [self.alerts, self.subscriptions, self.deliveries])
+        self._book, self._tenure, self._by = book, tenure, by
+        self._claimed = -1
+        self._progress = asyncio.Event()
+        self.came: list[Any] = []
+        """Records of alerts and subscriptions that were read and not acted on yet."""
+        self.overtaken: list[str] = []
+        """Deliveries behind which a late record stands: as they are by then, they are to be written again."""
+        self.settled: list[Delivery] = []
+        """Deliveries that a late record of another herald settled: what waits for them may go on."""
+        self.late: set[str | None] = set()
+        """Messages of another herald of which a late record says that they are pending: nobody has them in hand."""
+        self.asked = False
+        """Whether a replay was asked for."""
+        self.turned: list[str] = []
+        """Subscriptions that the operator disabled or allowed again."""
+
+    async def start(self) -> None:
+        """Begin; raises `LookupError` when a topic is not there."""
+        await self._follower.start()
+
+    async def visible(self, claimed: int) -> float:
+        """Wait until our claim is among what is committed; returns a `lease_time` at which it was.
+
+        A transaction that somebody leaves open on `deliveries` hides what is written behind it, our claim too: the
+        herald before us goes on confirming, rightly, for nobody can deliver yet. From the moment at which the claim is
+        seen, each answer to its question contains the claim, and what it confirmed before holds for `LEASE` seconds.
+        So the lease is counted from here, and not from when the claim was written.
+        """
+        said = False
+        while await self._follower.end(self._log) <= claimed:
+            if not said:
+                log.warning("a transaction is open on %s: taking over waits for its end", self.deliveries)
+                said = True
+            await asyncio.sleep(CONFIRM_SECONDS)  # between two questions
+        return lease_time()
+
+    async def up_to(self, claimed: int) -> Claim | None:
+        """Read subscriptions to their end, and deliveries up to our claim; returns the claim before it."""
+        self._claimed = claimed
+        previous: Claim | None = None
+        while self._follower.position[self._log] <= claimed or not await self._follower.at_end(self.subscriptions):
+            for record in await self._follower.fetch(WAIT_MS, self.deliveries, self.subscriptions):
+                if record.topic == self.subscriptions:
+                    take_subscription(self._book, record)
+                    continue
+                if record.offset == claimed:
+                    previous = self._book.claim
+                self._delivery(record)
+        return previous
+
+    async def all_alerts(self) -> list[Any]:
+        """Every alert's record up to the end."""
+        found: list[Any] = []
+        while not await self._follower.at_end(self.alerts):
+            found += await self._follower.fetch(WAIT_MS, self.alerts)
+        return found
+
+    async def read(self) -> None:
+        """Read what comes, for ever. Alone: whoever writes waits for a confirmation, and that waits for this.
+
+        Raises
+        ------
+        Fenced
+            When another herald has taken over.
+        """
+        while True:
+            records = await self._follower.fetch(WAIT_MS)
+            for record in records:  # without pause: what is fetched counts as read
+                if record.topic == self.deliveries:
+                    self._delivery(record)
+                    key = record.key or b""
+                    self.asked = self.asked or key.startswith(b"replay/")
+                    if key.startswith(b"blocked/"):
+                        self.turned.append(key.decode("utf-8", "replace").removeprefix("blocked/"))
+                else:
+                    self.came.append(record)
+            self._progress.set()
+
+    async def confirm(self) -> None:
+        """Ask again and again, for ever, whether anybody has taken over."""
+        while True:
+            asked_at = lease_time()
+            try:
+                end = await self._follower.end(self._log)
+            except KafkaError as error:
+                log.warning("Kafka does not say whether anybody has taken over: %r", error)
+            else:
+                while self._follower.position[self._log] < end:
+                    self._progress.clear()
+                    await self._progress.wait()
+                self._tenure.confirm(asked_at)
+            await asyncio.sleep(CONFIRM_SECONDS)  # between two questions
+
+    def _delivery(self, record: Any) -> None:
+        overtaken = take_delivery(self._book, record)
+        if overtaken is not None:
+            self.overtaken.append(overtaken)
+        known = self._book.deliveries.get((record.key or b"").decode("utf-8", "replace"))
+        if known is not None and known.by != self._by and known.state in SETTLED:
+            self.settled.append(known)
+        if known is not None and known.by != self._by and known.state is State.PENDING:
+            self.late.add(known.message)
+        claim = self._book.claim
+        if claim is not None and claim.by != self._by and record.offset > self._claimed:
+            log.warning("%s has taken over", claim.by)
+            self._tenure.fence()
+            raise Fenced

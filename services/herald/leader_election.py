@@ -1,0 +1,176 @@
+"""The herald: a member of the group; while it is the chosen one, a term runs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import secrets
+import socket
+import time
+from collections.abc import Sequence
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import KafkaError
+
+from services.herald.channels.dispatch import Channels
+from services.herald.dispatcher import GRACE_SECONDS, Term
+from services.herald.gauges import prepare
+from services.herald.lease import Fenced
+from services.herald.rules.backoff import Schedule
+from services.herald.rules.matching import may_hear
+from services.http.api_keys import KeyRing
+from services.kafka.reader import SESSION_MS, make_member, make_producer, make_reader, stop
+from streams.contracts.metrics import Metrics
+from streams.contracts.settings import Settings
+from streams.contracts.subscription import Subscription
+from streams.contracts.topics import DELIVERIES, HERALD_GROUP
+
+log = logging.getLogger(__name__)
+
+AGAIN_SECONDS = 1.0
+POLL_MS = 200
+STAGE = "herald"
+
+
+class Herald(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
+    """Runs terms as the group says.
+
+    Raises
+    ------
+    InvalidSetting
+        When the waits between attempts, the SMTP server's URL or the file of keys cannot be used.
+    """
+
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        Schedule.read(settings.herald_retry_seconds)
+        self._settings, self._metrics = settings, metrics
+        self._channels = Channels(settings)
+        self._keys = KeyRing(settings.subscriber_keys_file) if settings.subscriber_keys_file else None
+        self._topic = settings.topic(DELIVERIES.name)
+        self._by = f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"
+        self._chosen = asyncio.Event()
+        self._assigned = False
+        """Whether the group says so now; not while it chooses."""
+        self._term: Term | None = None
+        self._term_over = asyncio.Event()
+        self._term_over.set()
+        self._away: str | None = "not connected to Kafka yet"
+        prepare(metrics)
+        metrics.ready.labels(STAGE).set(0)
+
+    def _hears(self, subscription: Subscription) -> bool:
+        """Whether a key of the owner may hear of what a subscription asks for; all may where no file is given."""
+        keys = None if self._keys is None else self._keys.named(subscription.owner, time.monotonic())
+        return keys is None or any(may_hear(key, subscription) for key in keys)
+
+    def fault(self) -> str | None:
+        """Why this herald could not deliver if it were chosen; `None` when it could."""
+        return self._away
+
+    async def run(self) -> None:
+        """Deliver, or stand by, until cancelled; what fails comes out here and ends the process."""
+        async with self._channels, contextlib.AsyncExitStack() as stack:
+            producer = await self._connected(make_producer(self._settings))
+            stack.push_async_callback(stop, producer)
+            member = make_member(self._settings, HERALD_GROUP)
+            member.subscribe([self._topic], listener=self)
+            await self._connected(member)
+            stack.push_async_callback(stop, member)
+            self._away = None
+            self._metrics.ready.labels(STAGE).set(1)
+            await self._terms(member, producer)
+
+    async def _terms(self, member: AIOKafkaConsumer, producer: AIOKafkaProducer) -> None:
+        polling = asyncio.create_task(self._poll(member))
+        try:
+            while True:
+                chosen = asyncio.create_task(self._chosen.wait())
+                await asyncio.wait({chosen, polling}, return_when=asyncio.FIRST_COMPLETED)
+                chosen.cancel()
+                if polling.done():
+                    polling.result()
+                self._chosen.clear()
+                if not self._assigned:  # the group took it back before this task came to run
+                    continue
+                await self._one_term(producer, polling)
+                self._choose_again()
+        finally:
+            polling.cancel()
+            await asyncio.wait({polling})
+
+    def _choose_again(self) -> None:
+        """Claim again when the group has known no other for a session, though another claimed: it must have gone."""
+
+        def look() -> None:
+            # Not by the consumer's assignment: that holds until there is another, so while the group chooses, a herald
+            # that woke would claim, and cut off the one that delivers.
+            if self._term is None and self._assigned:
+                self._chosen.set()
+
+        asyncio.get_running_loop().call_later(SESSION_MS / 1000, look)
+
+    async def _one_term(self, producer: AIOKafkaProducer, polling: asyncio.Task[None]) -> None:
+        reader = make_reader(self._settings)
+        self._term = term = Term(self._settings, self._metrics, self._by, reader, producer, self._channels, self._hears)
+        self._term_over.clear()
+        running = asyncio.create_task(self._run_term(term, reader))
+        try:
+            await asyncio.wait({running, polling}, return_when=asyncio.FIRST_COMPLETED)
+            if polling.done():
+                polling.result()
+            await running
+        except Fenced:
+            self._metrics.herald_fenced.inc()
+            log.warning("standing by")
+        except asyncio.CancelledError:
+            term.stop()  # a clean end: what is under way is finished and written down
+            await asyncio.wait({running}, timeout=2 * GRACE_SECONDS)
+            raise
+        finally:
+            running.cancel()
+            await asyncio.wait({running})
+            self._term = None
+            self._term_over.set()
+
+    @staticmethod
+    async def _run_term(term: Term, reader: AIOKafkaConsumer) -> None:
+        try:
+            await reader.start()
+            await term.run()
+        finally:
+            await stop(reader)
+
+    async def _poll(self, member: AIOKafkaConsumer) -> None:
+        """Keep the membership: nothing is fetched through it."""
+        while True:
+            member.pause(*member.assignment())
+            await member.getmany(timeout_ms=POLL_MS)
+
+    async def _connected(self, client: AIOKafkaConsumer | AIOKafkaProducer) -> AIOKafkaConsumer | AIOKafkaProducer:
+        """Start a client, however long Kafka is away."""
+        while True:
+            try:
+                await client.start()
+                return client
+            except KafkaError as error:
+                self._away = f"Kafka is away: {error}"
+                log.error("%s", self._away)  # noqa: TRY400 -- the message says it all
+                await asyncio.sleep(AGAIN_SECONDS)  # between two tries
+
+    async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
+        """End the term before the group chooses another."""
+        self._chosen.clear()
+        self._assigned = False
+        if self._term is not None:
+            self._term.stop()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(2 * GRACE_SECONDS):
+                    await self._term_over.wait()
+
+    async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
+        """Begin a term, when the one partition that counts is ours."""
+        self._assigned = TopicPartition(self._topic, 0) in assigned
+        if self._assigned:
+            self._chosen.set()

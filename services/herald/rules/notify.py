@@ -1,0 +1,114 @@
+"""The desk: takes in statements, subscriptions, replays and what was settled, and says what is owed now. Pure.
+
+What is owed goes into the gathering, and from there, as messages, into the log. What only has to be written down is
+returned.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from services.herald.rules.dedup import Known, News
+from services.herald.rules.deliveries import owe_firing, owe_resolved, replayed, settle_waiting, waiting_for
+from services.herald.rules.delivery_state import Book
+from services.herald.rules.grouping import Gathering
+from streams.contracts.alert import Alert, Status
+from streams.contracts.delivery import Delivery, State
+from streams.contracts.subscription import Subscription
+
+
+@dataclass(slots=True)
+class Desk:
+    """What one herald works on."""
+
+    book: Book
+    gathering: Gathering
+    known: Known = field(default_factory=Known)
+
+    def alert(self, alert: Alert, at: float, mono: float, since: float | None = None) -> tuple[News, list[Delivery]]:
+        """Take in a statement.
+
+        Parameters
+        ----------
+        alert
+            As read.
+        at
+            Time of its record, epoch seconds.
+        mono
+            Monotonic time.
+        since
+            When a herald takes over and reads what was: older statements are only knowledge, for what was owed for
+            them may be forgotten; and what was told before a subscription began is none of its business.
+
+        Returns
+        -------
+        What it says, and what is to be written.
+        """
+        news = self.known.tell(alert)
+        written: list[Delivery] = []
+        if news in (News.NEW, News.WORSE):
+            for name, subscription in self.book.subscriptions.items():
+                concerned = since is None or (since <= at and subscription.began <= at)
+                if concerned and self.book.is_active(name):
+                    self._owe_firing(subscription, alert, at, mono)
+        elif news is News.RESOLVED:
+            for subscription in self.book.subscriptions.values():
+                waiting = owe_resolved(self.book, self.gathering.by_id, subscription, alert, at)
+                if waiting is not None:
+                    written += self._on(waiting, at, mono)
+        return news, written
+
+    def subscription(self, name: str, now: float, mono: float) -> None:
+        """Owe a subscription what fires and has not been owed: when it begins, changes, or a herald takes over."""
+        subscription = self.book.subscription(name)
+        if subscription is not None and self.book.is_active(name):
+            for alert in self.known.firing():
+                self._owe_firing(subscription, alert, now, mono)
+
+    def settled(self, deliveries: list[Delivery], now: float, mono: float) -> list[Delivery]:
+        """Go on with the resolved notices that waited for these; returns what is to be written."""
+        written: list[Delivery] = []
+        for delivery in deliveries:
+            waiting = waiting_for(self.book, delivery) if delivery.status is Status.FIRING else None
+            if waiting is not None:
+                written += self._on(waiting, now, mono, already_written=True)
+        return written
+
+    def written(self, deliveries: list[Delivery], now: float, mono: float) -> list[Delivery]:
+        """Go on with what was just written as waiting: what it waits for may have been settled while it was written.
+
+        Returns
+        -------
+        What is to be written.
+        """
+        waiting = [delivery for delivery in deliveries if delivery.state is State.WAITING]
+        return [each for delivery in waiting for each in self._on(delivery, now, mono, already_written=True)]
+
+    def replays(self, now: float, mono: float) -> list[Delivery]:
+        """Obey the replays that were asked for; returns what is to be written."""
+        asked = [delivery for delivery in self.book.asked_again() if delivery.id not in self.gathering.by_id]
+        written: list[Delivery] = []
+        for delivery in sorted(asked, key=lambda each: (each.status is Status.RESOLVED, each.created_at)):
+            again = replayed(delivery, now)
+            if again.state is State.PENDING:
+                self.gathering.add(again, mono)
+            else:
+                written += self._on(again, now, mono)
+        return written
+
+    def recover(self, now: float, mono: float) -> list[Delivery]:
+        """Go on with what the log left waiting; returns what is to be written."""
+        waiting = [delivery for delivery in self.book.deliveries.values() if delivery.state is State.WAITING]
+        return [each for delivery in waiting for each in self._on(delivery, now, mono, already_written=True)]
+
+    def _owe_firing(self, subscription: Subscription, alert: Alert, at: float, mono: float) -> None:
+        owed = owe_firing(self.book, self.gathering.by_id, subscription, alert, at)
+        if owed is not None:
+            self.gathering.add(owed, mono)
+
+    def _on(self, waiting: Delivery, now: float, mono: float, *, already_written: bool = False) -> list[Delivery]:
+        after = settle_waiting(self.book, self.gathering.by_id, waiting, now)
+        if after.state is State.PENDING:
+            self.gathering.add(after, mono)
+            return []
+        return [] if already_written and after.state is State.WAITING else [after]

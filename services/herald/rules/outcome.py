@@ -1,0 +1,72 @@
+"""The state machine: what an attempt makes of the deliveries in its message. Pure."""
+
+from __future__ import annotations
+
+import msgspec
+
+from services.herald.rules.backoff import Schedule
+from services.herald.rules.consent import DAY
+from services.herald.rules.dedup import Known
+from services.herald.rules.delivery_state import Book
+from streams.contracts.delivery import SETTLED, Answer, Delivery, Outcome, State
+
+
+def settle(members: list[Delivery], answer: Answer, schedule: Schedule) -> list[Delivery]:
+    """Deliveries after an attempt: delivered, to be tried again, or dead.
+
+    Parameters
+    ----------
+    members
+        Of one message, before.
+    answer
+        What came of it.
+    schedule
+        Of retries.
+    """
+    attempt = members[0].attempt + 1
+    now = answer.at
+    if answer.outcome is Outcome.DELIVERED:
+        state, next_at = State.DELIVERED, None
+    elif answer.outcome is Outcome.GONE:
+        state, next_at = State.DEAD, None
+    else:
+        wait = schedule.wait(members[0].message or "", attempt, answer.retry_after)
+        state, next_at = (State.DEAD, None) if wait is None else (State.PENDING, now + wait)
+    return [
+        msgspec.structs.replace(
+            member,
+            state=state,
+            attempt=attempt,
+            next_at=next_at,
+            changed_at=now,
+            answer=answer,
+            body=None if state is State.DELIVERED else member.body,
+        )
+        for member in members
+    ]
+
+
+def forgettable(book: Book, known: Known, now: float, seconds: float, most: int) -> list[str]:
+    """Keys that may go: settled long ago, of alerts that fire no more; of what is gone; of questions a day old.
+
+    Parameters
+    ----------
+    seconds
+        How long settled deliveries are remembered.
+    most
+        So many keys at once.
+    """
+    keys: list[str] = []
+    for delivery in book.deliveries.values():
+        orphan = delivery.subscription not in book.subscriptions
+        old = delivery.state in SETTLED and max(delivery.changed_at, delivery.created_at) < now - seconds
+        if orphan or (old and not known.fires(delivery.alert)):
+            keys.append(delivery.id)
+            if delivery.id in book.replays:
+                keys.append(f"replay/{delivery.id}")
+        if len(keys) >= most:
+            return keys
+    keys += [f"disabled/{name}" for name in book.disabled if name not in book.subscriptions]
+    keys += [f"replay/{name}" for name in book.replays if name not in book.deliveries]
+    keys += [f"asked/{name}" for name, asked in book.asked.items() if asked.at < now - DAY]
+    return list(dict.fromkeys(keys))[:most]

@@ -1,0 +1,180 @@
+"""Attempts: hands messages to the lanes when they are due, sends them, and writes down what came of it."""
+
+from __future__ import annotations
+
+import logging
+import time
+import traceback
+
+from services.herald.channels.dispatch import Channels, lane_host
+from services.herald.delivery_log import Journal
+from services.herald.lease import NotOurs, Tenure
+from services.herald.rules.backoff import Schedule
+from services.herald.rules.deliveries import got_firing
+from services.herald.rules.delivery_state import keyed
+from services.herald.rules.matching import matches
+from services.herald.rules.notify import Desk
+from services.herald.rules.outcome import settle
+from services.herald.rules.retry_queue import Outbox
+from services.herald.send_queues import RESEND, Lanes, Limits
+from streams.contracts.alert import Alert
+from streams.contracts.delivery import Answer, Delivery, Disabled, Outcome, Record, State
+from streams.contracts.metrics import Metrics
+from streams.contracts.settings import Settings
+from streams.contracts.subscription import ChannelType, Subscription
+
+log = logging.getLogger(__name__)
+
+GONE = "the endpoint answered 410: it wants no more"
+_SILENT = (Outcome.TIMEOUT, Outcome.UNREACHABLE)
+
+
+class Attempts:
+    """What is under way, and what waits for its time."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        metrics: Metrics,
+        desk: Desk,
+        journal: Journal,
+        tenure: Tenure,
+        channels: Channels,
+    ) -> None:
+        self._metrics = metrics
+        self._desk, self._book = desk, desk.book
+        self._journal, self._tenure, self._channels = journal, tenure, channels
+        self._schedule = Schedule.read(settings.herald_retry_seconds)
+        self._outbox = Outbox()
+        self._limits = Limits(settings.herald_concurrency, settings.herald_per_host)
+        self._lanes = Lanes(self._work)
+        self._silent: set[str] = set()
+        """Subscriptions whose endpoint did not answer last time."""
+
+    @property
+    def failure(self) -> BaseException | None:
+        """What went wrong in a lane, if anything."""
+        return self._lanes.failure
+
+    def put(self, deliveries: list[Delivery]) -> None:
+        """Take the deliveries of one message, written down already, to be sent at their time."""
+        self._outbox.put(deliveries)
+
+    def hand_out(self, now: float) -> None:
+        """Give what is due to the lanes."""
+        for subscription, message in self._outbox.due(now):
+            self._lanes.put(subscription, message)
+
+    def resend(self) -> None:
+        """Tell every Alertmanager again what fires."""
+        for name, subscription in self._book.subscriptions.items():
+            if subscription.channel.type is ChannelType.ALERTMANAGER and self._book.is_active(name):
+                self._lanes.put(name, RESEND)
+
+    async def stop(self, grace: float) -> bool:
+        """Begin nothing more; whether all that was under way ended by itself."""
+        return await self._lanes.stop(grace)
+
+    async def _work(self, name: str, job: str) -> None:
+        subscription = self._book.subscription(name)
+        if subscription is None or not self._book.is_active(name):
+            self._outbox.give_back(job)  # held; when the subscription is active again, it is put in again
+            return
+        if job == RESEND:
+            await self._resend(subscription)
+            return
+        members = self._outbox.pending(self._book, job)
+        if not members:
+            self._outbox.drop(job)
+            return
+        answer = await self._attempt(subscription, job, [each.body for each in members if each.body is not None])
+        if answer is None:
+            await self._work(name, job)
+            return
+        await self._settled(subscription, job, members, answer)
+
+    async def _attempt(self, subscription: Subscription, message: str, alerts: list[Alert]) -> Answer | None:
+        """Send, as soon as there is room and nobody else may be sending; None when meanwhile it was stopped or changed.
+
+        It may wait for long: who has stopped it in that time hears no more, and who has corrected it gets it there.
+        """
+        stopped = True
+
+        def changed() -> bool:
+            return not self._book.is_active(subscription.id) or self._book.subscription(subscription.id) != subscription
+
+        def still_ours() -> None:
+            nonlocal stopped
+            stopped = not self._tenure.holds() or changed()
+            if stopped:
+                raise NotOurs
+
+        doubtful = subscription.id in self._silent
+        while True:
+            await self._tenure.wait()
+            async with self._limits.slot(subscription.owner, lane_host(subscription.channel), doubtful=doubtful):
+                if not self._tenure.holds():
+                    continue
+                if changed():
+                    return None
+                stopped = False
+                self._metrics.herald_under_way.set(self._limits.under_way)
+                try:
+                    answer = await self._channels.send(subscription, message, alerts, still_ours)
+                except NotOurs:
+                    continue
+                except Exception as error:  # noqa: BLE001 -- one channel's trouble ends nobody else's deliveries
+                    answer = _raised(subscription, error)
+            self._metrics.herald_under_way.set(self._limits.under_way)
+            if not stopped:
+                (self._silent.add if answer.outcome in _SILENT else self._silent.discard)(subscription.id)
+                return answer
+
+    async def _settled(self, subscription: Subscription, message: str, members: list[Delivery], answer: Answer) -> None:
+        channel = subscription.channel.type.value
+        self._metrics.herald_attempts.labels(channel, answer.outcome.value).inc()
+        self._metrics.herald_attempt_seconds.labels(channel).observe(answer.seconds)
+        after = settle(members, answer, self._schedule)
+        records: list[Record] = []
+        if answer.outcome is Outcome.GONE:
+            records.append(
+                Disabled(subscription=subscription.id, revision=subscription.revision, reason=GONE, at=answer.at)
+            )
+        records += after
+        await self._journal.write(keyed(records))
+        # What came late of the same message, while it was sent: nobody else has it in hand.
+        rest = [each for each in self._outbox.pending(self._book, message) if each.id not in {one.id for one in after}]
+        again = after if after[0].state is State.PENDING else []
+        self._outbox.drop(message)
+        if again or rest:
+            self._outbox.put([*again, *rest])  # those that were sent first: their time and attempt hold
+        if again:
+            return
+        now = time.time()
+        written = self._desk.settled(after, now, time.monotonic())
+        await self._journal.write(keyed(list(written)))
+        for delivery in [*after, *written]:
+            self._metrics.herald_deliveries.labels(channel, delivery.state.value).inc()
+            if delivery.state is State.DELIVERED and delivery.round == 0:
+                seconds = max(0.0, answer.at + answer.seconds - delivery.created_at)
+                self._metrics.herald_delivery_seconds.labels(channel).observe(seconds)
+
+    async def _resend(self, subscription: Subscription) -> None:
+        alerts = [
+            alert
+            for alert in self._desk.known.firing()
+            if matches(subscription.match, alert) and got_firing(self._book, subscription.id, alert.id)
+        ]
+        if alerts:
+            answer = await self._attempt(subscription, RESEND, alerts)
+            if answer is None:
+                await self._work(subscription.id, RESEND)
+                return
+            self._metrics.herald_resends.labels(answer.outcome.value).inc()
+
+
+def _raised(subscription: Subscription, error: Exception) -> Answer:
+    """Answer of a channel that raised: where, and not what, for a text may hold tokens."""
+    name, frame = type(error).__name__, traceback.extract_tb(error.__traceback__)[-1]
+    log.error("%s: sending raised %s in %s, line %s", subscription.id, name, frame.filename, frame.lineno)
+    return Answer(Outcome.FAILED, at=time.time(), seconds=0.0, detail=f"sending raised {name}")

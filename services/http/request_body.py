@@ -1,0 +1,107 @@
+"""Reads a request's body: bounded in bytes and in time, whatever its headers say."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import Receive
+
+from services.http.errors import Refusal, Refused
+from services.http.gzip_body import Inflate
+
+BODY_SECONDS, BODY_BYTES = 10.0, 65_536
+"""A body has so many seconds to arrive, and one more for each so many bytes that came: who sends slower than half a
+megabit a second must not hold a connection for ever."""
+
+DRAIN = 4
+"""So many times the limit are read and thrown away, so that the sender gets to read the refusal before a reset."""
+
+
+async def read_body(request: Request, limit: int, held: Callable[[int], None] = lambda size: None) -> bytes:
+    """Whole body, unpacked; `held` is told of each piece, before there is a next one, and may refuse it.
+
+    Raises
+    ------
+    Refused
+        When it is larger than `limit` bytes, as sent or unpacked; when it is packed in an unknown way or wrongly;
+        when it does not arrive in time.
+    starlette.requests.ClientDisconnect
+        When the sender goes away.
+    """
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in ("identity", "gzip", "x-gzip", ""):
+        raise Refused(
+            Refusal.UNSUPPORTED_ENCODING,
+            f"Content-Encoding {encoding[:40]!r}: send gzip or nothing",
+            {"Accept-Encoding": "gzip"},
+        )
+    inflate = None if encoding in ("identity", "") else Inflate(limit)
+    pieces = Pieces(request.receive)
+    try:
+        async with asyncio.timeout(BODY_SECONDS) as bound:
+            pieces.bound, pieces.until = bound, asyncio.get_running_loop().time() + BODY_SECONDS
+            try:
+                # A length that is too large is believed, a small one is not: it may lie, or be absent.
+                if (declared := request.headers.get("content-length", "")).isdigit() and int(declared) > limit:
+                    raise _too_large(limit)
+                return await _collect(pieces, limit, inflate, held)
+            except Refused:
+                await _drain(pieces, DRAIN * limit)
+                raise
+    except TimeoutError:
+        detail = f"the body came slower than {BODY_BYTES} bytes a second after {BODY_SECONDS:g} s"
+        raise Refused(Refusal.BODY_TIMEOUT, detail, _CLOSE) from None
+
+
+_CLOSE = {"Connection": "close"}
+
+
+class Pieces:
+    """The body as it comes; two generators less on every request than Starlette's own stream."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self.more = True
+        self.bound: asyncio.Timeout | None = None
+        self.until = 0.0
+
+    async def next(self) -> bytes:
+        """Return the next piece; `more` says whether there is another."""
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        self.more = message.get("more_body", False)
+        piece: bytes = message.get("body", b"")
+        if self.bound is not None and piece:
+            self.until += len(piece) / BODY_BYTES
+            self.bound.reschedule(self.until)
+        return piece
+
+
+async def _collect(pieces: Pieces, limit: int, inflate: Inflate | None, held: Callable[[int], None]) -> bytes:
+    body: list[bytes] = []
+    size = 0
+    while pieces.more:
+        piece = await pieces.next()
+        size += len(piece)
+        if size > limit:
+            raise _too_large(limit)
+        for text in inflate.feed(piece) if inflate else (piece,):
+            held(len(text))
+            body.append(text)
+            if inflate:
+                await asyncio.sleep(0)
+    if inflate:
+        inflate.end()
+    return body[0] if len(body) == 1 else b"".join(body)
+
+
+async def _drain(pieces: Pieces, most: int) -> None:
+    while pieces.more and most >= 0:
+        most -= len(await pieces.next())
+
+
+def _too_large(limit: int) -> Refused:
+    return Refused(Refusal.BODY_TOO_LARGE, f"the body is larger than {limit} bytes", _CLOSE)

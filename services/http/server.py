@@ -1,0 +1,93 @@
+"""Runs an HTTP application as a process, until SIGTERM or SIGINT."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import Callable, Iterator
+from types import FrameType
+
+import uvicorn
+from starlette.applications import Starlette
+
+from services.http.log_throttle import Seldom
+from services.http.uvicorn_protocol import Protocol
+
+KEEP_ALIVE_SECONDS = 75
+"""Longer than the idle time of common load balancers (60 s), or they meet a connection that was just closed."""
+
+
+class Server(uvicorn.Server):
+    """Uvicorn that ends with exit code 0 after a signal: its own would raise the signal again and end with 143.
+
+    Parameters
+    ----------
+    config
+        Uvicorn's.
+    stopping
+        Called at the signal, before the requests under way are waited for.
+    """
+
+    def __init__(self, config: uvicorn.Config, stopping: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._stopping = stopping
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin the shutdown."""
+        self._stopping()
+        super().handle_exit(sig, frame)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Let SIGTERM and SIGINT begin the shutdown; a second SIGINT ends it at once."""
+        loop = asyncio.get_running_loop()
+        signals = (signal.SIGTERM, signal.SIGINT)
+        for each in signals:
+            loop.add_signal_handler(each, self.handle_exit, each, None)
+        try:
+            yield
+        finally:
+            for each in signals:
+                loop.remove_signal_handler(each)
+
+
+def serve_app(app: Starlette, host: str, port: int, grace: int, stopping: Callable[[], None] = lambda: None) -> None:
+    """Serve until a signal: then accept nothing more, answer what is under way, and return.
+
+    Parameters
+    ----------
+    app
+        What is served; its lifespan ends last.
+    host, port
+        Where it listens.
+    grace
+        Longest time for requests under way, seconds.
+    stopping
+        Called at the signal: ends what would last for ever.
+
+    Raises
+    ------
+    SystemExit
+        When the port is taken.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("uvicorn.error").addFilter(Seldom())
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        loop="uvloop",
+        http=Protocol,
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        headers=[("X-Content-Type-Options", "nosniff")],  # of every answer, uvicorn's own included
+        proxy_headers=False,  # nothing here asks where a request comes from
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=grace,
+    )
+    Server(config, stopping).run()

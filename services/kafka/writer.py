@@ -1,0 +1,165 @@
+"""Writes records to Kafka and says whether they are there."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from functools import partial
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+
+from services.kafka.connection import Link
+from services.kafka.partition_queue import Lane, Record
+from streams.contracts.connect import aiokafka_options
+from streams.contracts.partitioner import partitions_of
+from streams.contracts.settings import Settings
+
+log = logging.getLogger(__name__)
+
+BATCH_BYTES = 900_000
+"""Below the topics' `max.message.bytes`, which holds for a whole record batch."""
+WAITING_BYTES = 64 * 1024 * 1024
+"""Bytes that may wait for Kafka at once; more are refused at once, so that memory stays bounded."""
+RECORD_BYTES = 200
+"""What a record takes besides its key and value: two objects and a tuple."""
+
+
+class Unavailable(Exception):  # noqa: N818 -- the caller retries
+    """Kafka has not acknowledged.
+
+    Parameters
+    ----------
+    detail
+        One sentence for a person.
+    written
+        Whether some of the records may have been written all the same.
+    """
+
+    def __init__(self, detail: str, written: bool) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.written = written
+
+
+def new_producer(settings: Settings) -> AIOKafkaProducer:
+    """Make aiokafka's producer: all in-sync replicas acknowledge, and a batch gives up when its request does."""
+    return AIOKafkaProducer(
+        **aiokafka_options(settings),
+        client_id="isonomy-gateway",
+        acks="all",
+        max_batch_size=BATCH_BYTES,
+        request_timeout_ms=max(1, int(settings.produce_timeout * 1000)),
+    )
+
+
+class KafkaLog:
+    """The topics the gateway writes to.
+
+    Parameters
+    ----------
+    settings
+        Where Kafka is and how long to wait.
+    topics
+        Full names of the topics that must exist to be ready.
+    new_producer
+        Makes a producer that is not started yet.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        topics: Sequence[str],
+        new_producer: Callable[[Settings], AIOKafkaProducer] = new_producer,
+    ) -> None:
+        self._timeout = settings.produce_timeout
+        self._link = Link(partial(new_producer, settings), topics, self._timeout)
+        self._lanes: dict[tuple[str, int], Lane] = {}
+        self._waiting_bytes = 0
+
+    def run(self) -> AbstractAsyncContextManager[None]:
+        """Be connected for as long as the context lasts; entering does not wait for Kafka."""
+        return self._link.run()
+
+    def fault(self) -> str | None:
+        """Why records cannot be written now; `None` when they can."""
+        return self._link.fault()
+
+    async def send(self, topic: str, records: Sequence[Record]) -> None:
+        """Write records and return once all of them are acknowledged.
+
+        Raises
+        ------
+        Unavailable
+            When that was not so within `produce_timeout`.
+        """
+        if self._link.away is not None:
+            raise Unavailable(self._link.away, written=False)
+        count = self._link.partitions(topic)
+        if not count:
+            raise Unavailable(f"topic {topic} does not exist", written=False)
+        size = sum(RECORD_BYTES + len(key) + len(value or b"") for key, value in records)
+        if self._waiting_bytes + size > WAITING_BYTES:
+            raise Unavailable("too many records wait for Kafka already", written=False)
+        self._waiting_bytes += size
+        try:
+            await self._settle([self._lane(topic, at).put(part) for at, part in _shares(records, count)])
+        finally:
+            self._waiting_bytes -= size
+
+    async def _settle(self, parts: list[asyncio.Future[None]]) -> None:
+        failed: list[str] = []
+        try:
+            async with asyncio.timeout(self._timeout):
+                for part in parts:
+                    try:
+                        await part
+                    except Exception as error:  # noqa: BLE001 -- told to the sender; logged once a batch
+                        failed.append(repr(error))
+        except TimeoutError:
+            failed.append(f"no acknowledgement within {self._timeout:g} s")
+        finally:
+            for part in parts:
+                if part.done() and not part.cancelled():
+                    part.exception()  # or asyncio complains that nobody looked
+                part.cancel()  # what is not on its way yet need not go
+        if failed:
+            self._link.doubt()  # so that, should Kafka be away, the next request is told so at once
+            raise Unavailable(f"Kafka did not acknowledge all records ({failed[0]})", written=True)
+
+    def _lane(self, topic: str, partition: int) -> Lane:
+        lane = self._lanes.get((topic, partition))
+        if lane is None:
+            lane = Lane(self._new_builder, partial(self._send_batch, topic, partition))
+            self._lanes[topic, partition] = lane
+        return lane
+
+    def _new_builder(self) -> Any:
+        return self._connected().create_batch()
+
+    async def _send_batch(self, topic: str, partition: int, builder: Any) -> None:
+        try:
+            # aiokafka gives up on a batch by itself; this bound is for the lane, should it ever not.
+            async with asyncio.timeout(3 * self._timeout):
+                await (await self._connected().send_batch(builder, topic, partition=partition))
+        except Exception as error:
+            log.warning("%d records for %s/%d not acknowledged: %r", builder.record_count(), topic, partition, error)
+            raise
+
+    def _connected(self) -> AIOKafkaProducer:
+        if self._link.producer is None:
+            raise Unavailable("not connected to Kafka", written=False)
+        return self._link.producer
+
+
+def _shares(records: Sequence[Record], count: int) -> list[tuple[int, list[Record]]]:
+    """Records of each partition, in their order."""
+    if len(records) == 1:
+        return [(partitions_of([records[0][0]], count)[0], list(records))]
+    shares: dict[int, list[Record]] = defaultdict(list)
+    for record, partition in zip(records, partitions_of([key for key, _ in records], count), strict=True):
+        shares[partition].append(record)
+    return list(shares.items())

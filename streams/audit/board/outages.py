@@ -1,0 +1,119 @@
+"""Snapshots that are not true: all zeros, or with most rows missing. They are set aside before anything is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from streams.audit.board.dates import iso
+from streams.audit.board.depth import only_the_top, strength_of
+from streams.audit.board.history import History, Mask
+from streams.audit.board.remarks import Oddity, Remark, some
+from streams.audit.counting import many
+
+MOST = 0.5
+"""A snapshot in which more than this part of the known totals is zero, or fewer rows than this part, is set aside."""
+
+LEAST_ROWS = 4
+"""Boards smaller than this may halve."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """The history without untrue snapshots.
+
+    Attributes
+    ----------
+    history
+        What is left; single totals of zero after votes are NaN and not listed.
+    remarks
+        What was set aside.
+    outage
+        First and last untrue date when the file ends with untrue snapshots, and the sentence about it.
+    """
+
+    history: History
+    remarks: list[Remark]
+    outage: tuple[float, float, str] | None
+
+
+def set_aside(history: History) -> Cleaned:
+    """Drop untrue snapshots, and read single totals that fell to zero as missing."""
+    zero = _zeros(history)
+    partial = _partial(history, zero)
+    remarks = [*_runs(history, zero, Oddity.ZERO_SNAPSHOT), *_runs(history, partial, Oddity.PARTIAL_SNAPSHOT)]
+    untrue = zero | partial
+    outage = None
+    if untrue.any() and untrue[-1] and not untrue.all():
+        start = len(untrue) - int(np.argmax(~untrue[::-1]))
+        said = next(each.text for each in remarks if each.until == iso(history.dates[-1]))
+        outage = (float(history.dates[start]), float(history.dates[-1]), said)
+    kept = history.only(~untrue) if not untrue.all() else history
+    had = np.maximum.accumulate(np.nan_to_num(kept.votes), axis=1) > 0
+    fallen = had & (kept.votes == 0)
+    # In one snapshot alone it is a faulty cell of a model that is there; for longer, how some sources write "gone".
+    alone = fallen.copy()
+    alone[:, 1:] &= ~fallen[:, :-1]
+    alone[:, :-1] &= ~fallen[:, 1:]
+    if fallen.any():
+        names = [kept.names[each] for each in np.flatnonzero(fallen.any(axis=1))]
+        fell = many(int(fallen.sum()), "total")
+        text = f"{fell} fell to zero while the rest of the board went on; read as missing rows."
+        remarks.append(Remark(Oddity.ZERO_ROWS, text, count=int(fallen.sum()), models=some(names)))
+        kept = replace(kept, votes=np.where(fallen, np.nan, kept.votes), listed=kept.listed & ~(fallen & ~alone))
+    return Cleaned(kept, remarks, outage)
+
+
+def _zeros(history: History) -> Mask:
+    """Snapshots whose totals are mostly zero though there were votes before, or are later."""
+    total = np.nansum(history.votes, axis=0)
+    if not (total > 0).any():
+        return np.zeros(len(total), dtype=bool)
+    had = np.maximum.accumulate(np.nan_to_num(history.votes), axis=1) > 0
+    known = (had & history.listed).sum(axis=0)
+    nothing = (had & history.listed & (history.votes == 0)).sum(axis=0)  # unknown is not zero
+    told = (history.listed & ~np.isnan(history.votes)).any(axis=0)
+    return np.asarray(told & (total == 0) & ~_start_of_counting(history, total) | (nothing > MOST * known))
+
+
+def _start_of_counting(history: History, total: np.ndarray) -> Mask:
+    """Zeros at the very beginning, that an arena grows from at its own pace, are true."""
+    first = int(np.argmax(total > 0))
+    gains = np.diff(total[first:])
+    grown = not (gains > 0).any() or total[first] <= 10 * np.median(gains[gains > 0])
+    return np.asarray((np.arange(len(total)) < first) & grown)
+
+
+def _partial(history: History, zero: Mask) -> Mask:
+    """Snapshots with less than half of the rows of the last whole one; its top alone is shallow, not partial."""
+    rows = history.listed.sum(axis=0)
+    strength = strength_of(history.score, history.rank, history.place, history.listed)
+    partial = np.zeros(len(rows), dtype=bool)
+    whole = -1
+    for at, count in enumerate(rows):
+        if zero[at]:
+            continue
+        few = whole >= 0 and rows[whole] >= LEAST_ROWS and count < MOST * rows[whole]
+        if few and not (strength is not None and only_the_top(strength, history.listed, whole, at)):
+            partial[at] = True
+        else:
+            whole = at
+    return partial
+
+
+def _runs(history: History, chosen: Mask, kind: Oddity) -> list[Remark]:
+    """One remark for each run of neighbouring snapshots."""
+    remarks = []
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], chosen, [False]]).astype(int)))
+    for start, end in edges.reshape(-1, 2):
+        first, last = iso(history.dates[start]), iso(history.dates[end - 1])
+        count = int(end - start)
+        when = f"The snapshot of {first} has" if count == 1 else f"{count} snapshots from {first} to {last} have"
+        what = (
+            "no votes at all where there were votes before: an outage of the feed, not removals; set aside."
+            if kind is Oddity.ZERO_SNAPSHOT
+            else "less than half of the rows of the one before: an outage of the feed, not removals; set aside."
+        )
+        remarks.append(Remark(kind, f"{when} {what}", first, last, count))
+    return remarks

@@ -1,0 +1,1 @@
+"""The report: figures and findings put into words, and into one document."""

@@ -1,0 +1,170 @@
+"""The report of an audit, as it is written to JSON; dates are written dates, alerts have their own contract."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from streams.audit.board.remarks import Remark
+from streams.contracts.alert import Alert
+
+SHOWN, PARTLY, CANNOT_SAY = "shown", "partly", "cannot_say"
+"""Verdicts of an answer."""
+
+
+class Period(msgspec.Struct, frozen=True):
+    """What time the report is about.
+
+    `start` and `end` are the first and last date of the file, `live_until` the last at which its feed was alive,
+    `window` the beginning of the last period, over which states and shares are told (it ends at `live_until`).
+    """
+
+    start: str
+    end: str
+    live_until: str
+    window: str
+    snapshots: int
+    days: float
+
+
+class Counts(msgspec.Struct, frozen=True):
+    """How many models. `models` = `listed` + `gone` + `beyond`; `listed` = `active` + `inactive` + those unknown.
+
+    `beyond` are not shown at the end, and may only be below the deepest row. What only a registry can say is null
+    without one, and what only votes can say is null without any.
+    """
+
+    models: int
+    listed: int
+    active: int | None
+    inactive: int | None
+    gone: int
+    beyond: int
+    renamed: int
+    stopped: int | None
+    joined: int
+    deprecated: int | None
+    retired: int | None
+    inactive_without_notice: int | None
+
+
+class ModelLine(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One model, or (`state` renamed) one former name of a model.
+
+    `since` is the last date up to which an inactive model gained votes, or the first date without a model that is gone;
+    it is absent where that was before the file. `found` is the date by which the file showed it, `relisted` the one
+    from which a model that is gone is on the file's list of the past.
+    """
+
+    model: str
+    provider: str
+    license: str | None
+    state: str
+    last_seen: str
+    license_class: str
+    since: str | None = None
+    found: str | None = None
+    relisted: str | None = None
+    renamed_to: str | None = None
+    successor: str | None = None
+    notice: str | None = None
+    first_seen: str | None = None
+    votes: int | None = None
+    votes_a_day: float | None = None
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What the data say to one finding or demand. `verdict` is `shown`, `partly` or `cannot_say`."""
+
+    id: str
+    title: str
+    verdict: str
+    says: list[str]
+
+
+class LeftOut(msgspec.Struct, frozen=True):
+    """One distinct cell that could not be read: what it was to be, how often it stands there, and where first."""
+
+    field: str
+    value: str
+    count: int
+    first: str
+
+
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of every row of a file of snapshots: `read` = `other_boards` + `counted` + rows left out.
+
+    Attributes
+    ----------
+    read, other_boards, counted
+        Rows of the file, of boards that were not chosen, and that the report rests on.
+    duplicates
+        Of the counted rows, those whose model the same date had already; the larger total holds.
+    left_out
+        Cells that could not be read and were left out by request. Without its date or its model a row is gone; without
+        its total it still lists its model.
+    columns, unused, ignored
+        Field to column; columns that nothing is read from; columns that could not be read as what they should be.
+    number_format, date_format
+        How the file writes 1234.5, and its dates.
+    precision
+        The unit that totals are rounded to, 0 when they are exact.
+    without_total
+        Counted rows whose total is unknown.
+    """
+
+    read: int
+    other_boards: int
+    counted: int
+    duplicates: int
+    left_out: list[LeftOut]
+    columns: dict[str, str]
+    unused: list[str]
+    ignored: list[str]
+    number_format: str
+    date_format: str
+    precision: float
+    without_total: int
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """An audit.
+
+    `shares` are shares of slots among the votes gained in the last period, `shares_basis` says so in words; `course` is
+    the same over the period; `boards` what stood at each snapshot; `absences` every model that was off the board within
+    its depth, for a while or for good; `depth` how many rows the snapshots show; `listings`, by provider and by licence
+    class, how many models are listed at the end, arrived, left, and were listed again; `declared`, of votes with a
+    registry, the share of battles that each model was declared and had; `reading`, of a file of snapshots, what became
+    of its rows.
+    """
+
+    source: str
+    kind: str
+    arena: str
+    period: Period
+    counts: Counts
+    models: list[ModelLine]
+    shares: dict[str, dict[str, float]]
+    inequality: dict[str, float | None]
+    churn: dict[str, Any]
+    alerts: list[Alert]
+    cannot_say: list[str]
+    headline: list[str]
+    findings: list[Answer]
+    demands: list[Answer]
+    remarks: list[Remark]
+    renames: list[dict[str, Any]]
+    pauses: list[dict[str, Any]]
+    gone: list[dict[str, Any]]
+    absences: list[dict[str, Any]]
+    depth: dict[str, Any]
+    listings: dict[str, dict[str, dict[str, int]]]
+    cutoff: dict[str, Any]
+    retirement: dict[str, Any]
+    shares_basis: str
+    course: dict[str, list[dict[str, Any]]]
+    boards: list[dict[str, Any]]
+    method: dict[str, Any]
+    declared: dict[str, dict[str, float]] = {}
+    reading: Reading | None = None

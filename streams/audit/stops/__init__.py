@@ -1,0 +1,1 @@
+"""Which models stopped getting votes, and when: baselines, evidence and pauses, from totals alone."""

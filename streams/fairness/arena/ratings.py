@@ -1,0 +1,57 @@
+"""What the detectors need of the ratings: the arena's board, solved from the fold's own counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.fairness.arena.context import Scene
+from streams.fairness.statistics.expected_share import Vector
+from streams.ratings.intervals import NORMAL_95
+from streams.ratings.leaderboard import solve_met
+
+
+@dataclass(frozen=True, slots=True)
+class Ratings:
+    """Ratings of M models.
+
+    Attributes
+    ----------
+    number
+        int64[M], subject numbers, ascending.
+    rating, error
+        float64[M], points and their standard errors.
+    ranked
+        bool[M].
+    votes
+        int64[M].
+    """
+
+    number: NDArray[np.int64]
+    rating: Vector
+    error: Vector
+    ranked: NDArray[np.bool_]
+    votes: NDArray[np.int64]
+
+
+def rate(scene: Scene) -> Ratings | None:
+    """Solve the board; None while nobody has met.
+
+    Models are solved by number, so equal counts give equal bits; starting from the last solution changes none of them.
+    """
+    if not scene.board.members:
+        return None
+    members = np.array(scene.board.members, np.int64)
+    number = np.sort(members)
+    met = scene.board.met.renumbered(np.searchsorted(number, members))
+    solution = solve_met(met, start=scene.facts.theta[number])
+    scene.facts.theta[number] = solution.theta
+    return Ratings(
+        number=number,
+        rating=solution.rating,
+        error=(solution.upper - solution.lower) / (2 * NORMAL_95),
+        ranked=~solution.provisional,
+        votes=met.per_model(met.voted, met.voted),
+    )

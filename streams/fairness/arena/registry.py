@@ -1,0 +1,138 @@
+"""Who is in an arena: models, providers and licence classes as numbered subjects, and what is declared of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.contracts.alert import Subject
+from streams.contracts.model import Model
+from streams.fairness.detectors.base import Moment
+
+
+def sampled(model: Model | None) -> bool:
+    """Tell whether a model can be drawn: a deprecated one still is, a retired one or one of weight 0 is not."""
+    return model is not None and model.status != "retired" and model.weight > 0
+
+
+class Tenure(msgspec.Struct):
+    """What the registry has said of one model so far.
+
+    `deprecated_at` is the time of the deprecation notice in force; `left_*` of the notice that ended sampling, None
+    while it is sampled or never was; `noticed` whether that end had been announced long enough before.
+    """
+
+    since_row: int
+    was_public: bool = False
+    was_private: bool = False
+    deprecated_at: float | None = None
+    left_at: float | None = None
+    left_row: int = -1
+    noticed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change of one model's declaration, and where."""
+
+    name: str
+    number: int
+    before: Model | None
+    after: Model | None
+    tenure: Tenure
+    now: Moment
+
+    @property
+    def leaves(self) -> bool:
+        """Whether the model is drawn no more from here on."""
+        return sampled(self.before) and not sampled(self.after)
+
+    @property
+    def joins(self) -> bool:
+        """Whether the model is drawn from here on."""
+        return sampled(self.after) and not sampled(self.before)
+
+
+@dataclass(slots=True)
+class Roster:
+    """Subjects in order of first appearance: one numbering for models, providers and classes, so one array holds all.
+
+    Attributes
+    ----------
+    subjects
+        The subject of each number.
+    models, providers, licenses
+        Number of each name.
+    registry
+        What is declared now; `known` what was declared last of every model that ever was.
+    undeclared
+        How many models are followed that were never declared.
+    """
+
+    subjects: list[Subject] = field(default_factory=list)
+    models: dict[str, int] = field(default_factory=dict)
+    providers: dict[str, int] = field(default_factory=dict)
+    licenses: dict[str, int] = field(default_factory=dict)
+    registry: dict[str, Model] = field(default_factory=dict)
+    known: dict[str, Model] = field(default_factory=dict)
+    tenures: dict[str, Tenure] = field(default_factory=dict)
+    undeclared: int = 0
+
+    def __len__(self) -> int:
+        return len(self.subjects)
+
+    def model(self, name: str) -> int:
+        """Number of a model, which is new if need be."""
+        return self._number(self.models, name, Subject(model=name))
+
+    def follow(self, names: list[str], codes: NDArray[np.int32], limit: int) -> NDArray[np.int64]:
+        """Number of each word of a block's dictionary, -1 for undeclared names beyond the limit.
+
+        New names are numbered in the order in which `codes`, the rows, use them, so blocks do not matter.
+        """
+        numbers = np.array([self.models.get(name, -1) for name in names], np.int64)
+        if numbers.min(initial=0) < 0 and self.undeclared < limit:
+            for word in dict.fromkeys(codes[numbers[codes] < 0].tolist()):
+                if self.undeclared < limit:
+                    self.undeclared += 1
+                    numbers[word] = self.model(names[word])
+        return numbers
+
+    def declare(self, name: str, model: Model | None, now: Moment, notice_days: float) -> Change:
+        """Take a notice; `model` None takes the name off the registry."""
+        number, before = self.model(name), self.registry.get(name)
+        tenure = self.tenures.get(name)
+        if tenure is None:
+            tenure = self.tenures[name] = Tenure(now.row)
+        change = Change(name, number, before, model, tenure, now)
+        if model is None:
+            self.registry.pop(name, None)
+        else:
+            self._number(self.providers, model.provider, Subject(provider=model.provider))
+            self._number(self.licenses, model.license, Subject(license=model.license))
+            if model.status == "deprecated" and (before is None or before.status != "deprecated"):
+                # A registry that begins in the middle of a notice period may say when that began; later it may not, or
+                # every missed notice could be dated back.
+                first = name not in self.known and model.announced_at is not None
+                tenure.deprecated_at = min(model.announced_at or 0.0, now.time) if first else now.time
+            elif model.status == "active":
+                tenure.deprecated_at = None
+            tenure.was_public |= model.visibility == "public"
+            tenure.was_private |= model.visibility == "private"
+            self.registry[name] = self.known[name] = model
+        if change.leaves:
+            tenure.left_at, tenure.left_row = now.time, now.row
+            since = tenure.deprecated_at
+            tenure.noticed = since is not None and now.time - since >= notice_days * 86_400
+        elif sampled(model):
+            tenure.left_at, tenure.left_row, tenure.noticed = None, -1, True
+        return change
+
+    def _number(self, numbers: dict[str, int], name: str, subject: Subject) -> int:
+        if name not in numbers:
+            numbers[name] = len(self.subjects)
+            self.subjects.append(subject)
+        return numbers[name]

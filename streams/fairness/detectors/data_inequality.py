@@ -1,0 +1,116 @@
+"""Data inequality: who gets the votes? Shares of slots over the window, per provider and licence class.
+
+A battle has two slots, so shares of slots add to 1 (shares of battles to 2). Gini and Herfindahl (Σ share²) say how
+unequal providers are as a whole. A bound that is crossed stays so until the figure is 5 % below it. A bound that even
+equal shares would break, there being so few providers or classes, says nothing and is not judged.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.contracts.alert import Evidence, Kind, Severity, Subject
+from streams.fairness.arena.context import Scene
+from streams.fairness.detectors.base import Standing, Verdict, stand
+from streams.fairness.detectors.share_alarm import rounded
+from streams.fairness.statistics.expected_share import Vector
+
+BACK = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class DataInequality:
+    """Judges the window at each review, once it is full."""
+
+    kind = Kind.DATA_INEQUALITY
+
+    def start(self) -> Standing:
+        """Nothing seen yet."""
+        return {}
+
+    def update(self, state: Standing, scene: Scene, seen: None = None) -> None:
+        """Take in a review."""
+        settings, roster = scene.settings, scene.facts.roster
+        names = []
+        if scene.facts.window.full and scene.declares:
+            shares = slot_shares(scene)
+            levels: dict[str, tuple[float, float]] = {}
+            for field, numbers, bound in (
+                ("provider", roster.providers, settings.max_provider_share),
+                ("license", roster.licenses, settings.max_license_share),
+            ):
+                if len(numbers) * bound > 1:
+                    levels |= {f"{field}:{name}": (float(shares[n]), bound) for name, n in numbers.items()}
+            spread = _spread(scene, shares)
+            concentration = spread[1] if len(roster.providers) * settings.max_provider_hhi > 1 else 0.0
+            levels["arena:"] = (
+                max(spread[0] / settings.max_provider_gini, concentration / settings.max_provider_hhi),
+                1.0,
+            )
+            names = [name for name, (x, bound) in levels.items() if x > bound * (BACK if name in state else 1.0)]
+        stand(state, sorted(names), scene.now)
+
+    def verdicts(self, state: Standing, scene: Scene) -> list[Verdict]:
+        """Everyone above a bound."""
+        if not state:
+            return []
+        settings, roster = scene.settings, scene.facts.roster
+        shares, recent = slot_shares(scene), scene.facts.window.recent
+        found = []
+        for key, since in state.items():
+            field, _, name = key.partition(":")
+            evidence: Evidence = {"window_battles": settings.window_battles}
+            if field == "arena":
+                subject, severity = Subject(), Severity.INFO
+                gini_, hhi = _spread(scene, shares)
+                largest = max(sorted(roster.providers), key=lambda name: float(shares[roster.providers[name]]))
+                evidence |= {"gini": rounded(gini_), "gini_bound": settings.max_provider_gini}
+                evidence |= {"hhi": rounded(hhi), "hhi_bound": settings.max_provider_hhi}
+                evidence |= {"providers": len(roster.providers), "largest": largest}
+                evidence |= {"largest_share": rounded(float(shares[roster.providers[largest]]))}
+            else:
+                provider = field == "provider"
+                number = (roster.providers if provider else roster.licenses)[name]
+                subject, severity = roster.subjects[number], Severity.WARNING
+                member = (scene.play.provider if provider else scene.play.license)[:-1] == number
+                evidence |= {
+                    "share_of_slots": rounded(float(shares[number])),
+                    "share_of_battles": rounded(float(recent[number]) / settings.window_battles),
+                    "bound": settings.max_provider_share if provider else settings.max_license_share,
+                    "models": int((member & (recent > 0)).sum()),
+                }
+            found.append(Verdict(subject, severity, since.onset, since.time, evidence))
+        return found
+
+
+def slot_shares(scene: Scene) -> Vector:
+    """Share of the window's slots of every provider and class, float64[S]; 0 for models."""
+    recent, size = scene.facts.window.recent, len(scene.facts.roster)
+    shares = np.zeros(size)
+    slots = 2 * scene.settings.review_battles * min(scene.facts.window.reviews, scene.settings.window_reviews)
+    for groups in (scene.play.provider[:-1], scene.play.license[:-1]):
+        member = groups >= 0
+        shares += np.bincount(groups[member], recent[member], size) / max(slots, 1)
+    return shares
+
+
+def gini(values: NDArray[np.float64]) -> float:
+    """Gini coefficient of amounts that are not negative: 0 when all are equal, 1 − 1/n when one has everything.
+
+    >>> gini(np.array([1.0, 1.0, 1.0])), gini(np.array([0.0, 0.0, 0.0, 1.0]))
+    (0.0, 0.75)
+    """
+    n, total = values.size, values.sum()
+    if not n or not total:
+        return 0.0
+    weighted = (np.sort(values) * (2.0 * np.arange(1, n + 1) - n - 1)).sum()
+    return float(weighted / (n * total))
+
+
+def _spread(scene: Scene, shares: Vector) -> tuple[float, float]:
+    """Gini and Herfindahl of the providers."""
+    of_providers = shares[list(scene.facts.roster.providers.values())]
+    return gini(of_providers), float((of_providers**2).sum())

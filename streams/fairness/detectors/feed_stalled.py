@@ -1,0 +1,125 @@
+"""Stalled feed, as far as the ledger itself shows it: most models stop together, or nobody votes on anything any more.
+
+A fleet-wide cause is one alert and not two hundred removals. When a removal or a drift is about to be reported, the
+active models that should have been seen at least three times since its onset are looked at. If they are more than half
+of all active models, and more than half of them were absent for so long (a healthy one is with probability e⁻³), the
+feed is reported instead, and nobody is accused until half of those that stopped are back or declared out. Models that
+were removed before are out of play and not looked at, so absences of different times do not add up.
+
+A feed that turned to zeros goes on sending battles, and none of them has a vote. Even where only one battle in a
+hundred is voted on, 2,000 in a row without a vote have a probability of 2e-9; so such a run is a fault.
+
+Silence is not seen here, for a ledger without rows says nothing: `rhythm` judges it in wall time, with the same kind
+and subject.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.contracts.alert import Evidence, Kind, Severity, Subject
+from streams.fairness.arena.arrays import grow
+from streams.fairness.arena.context import Scene
+from streams.fairness.detectors.base import NAMED, Verdict
+
+EXPECTED = 3.0
+"""Expected appearances from which an absence means something: alone it is 5 % chance, in half of a fleet none, and
+waiting for more would let the models that go on be reported first, as rises."""
+
+
+@dataclass(slots=True)
+class Feed:
+    """State: the outage under way, if any.
+
+    Attributes
+    ----------
+    stopped
+        bool[S], the models that stopped together; none when there is no outage.
+    noticed_row
+        Battles when it was noticed: a model seen later is back.
+    since_row, since_time
+        Where they stopped.
+    zeros
+        Battles in a row without a vote, whole ticks; `zero_row` and `zero_time` are where they began.
+    voted
+        Whether there ever was a vote: a feed that starts with zeros has not turned to them.
+    """
+
+    stopped: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
+    noticed_row: int = 0
+    since_row: int = 0
+    since_time: float = 0.0
+    zeros: int = 0
+    zero_row: int = 0
+    zero_time: float = 0.0
+    voted: bool = False
+
+    def resize(self, subjects: int) -> None:
+        """Make room for new subjects."""
+        grow(self, subjects, "stopped")
+
+
+@dataclass(frozen=True, slots=True)
+class FeedStalled:
+    """Judges the arena as a whole."""
+
+    kind = Kind.FEED_STALLED
+
+    def start(self) -> Feed:
+        """Nothing seen yet."""
+        return Feed()
+
+    def update(self, state: Feed, scene: Scene, votes: int) -> None:
+        """Take in a closed tick with so many votes."""
+        if votes:
+            state.zeros, state.zero_row, state.zero_time, state.voted = 0, scene.facts.rows, scene.facts.clock, True
+        elif state.voted:
+            state.zeros += scene.settings.tick_battles
+        if np.count_nonzero(state.stopped) and 2 * self._missing(state, scene).sum() <= state.stopped.sum():
+            state.stopped[:] = False
+
+    def consider(self, state: Feed, scene: Scene, onset: int) -> None:
+        """Ask whether what is about to be reported as starting at row `onset` is one of many that stopped there."""
+        facts, play = scene.facts, scene.play
+        candidates = play.active & play.in_play[:-1]
+        due = candidates & (play.pi_play * (facts.rows - onset) >= EXPECTED)
+        # Against each one's own last appearance: rare models were last seen long before all of them stopped.
+        stopped = due & (play.pi_play * (facts.rows - facts.last_row) >= EXPECTED)
+        if 2 * stopped.sum() > due.sum() and 2 * due.sum() > candidates.sum():
+            state.stopped = stopped
+            state.noticed_row = facts.rows
+            last = int(np.argmax(np.where(stopped, facts.last_row, -1)))
+            state.since_row, state.since_time = int(facts.last_row[last]), float(facts.last_time[last])
+
+    def explains(self, state: Feed, scene: Scene) -> bool:
+        """Whether what is missing now is missing because of the feed."""
+        return bool(np.count_nonzero(state.stopped)) or state.zeros >= scene.settings.zero_battles
+
+    def verdicts(self, state: Feed, scene: Scene) -> list[Verdict]:
+        """The outage under way."""
+        if state.stopped.any():
+            missing = np.flatnonzero(self._missing(state, scene))
+            names = sorted(scene.facts.roster.subjects[number].name for number in missing)
+            evidence: Evidence = {
+                "cause": "stopped_together",
+                "battles": scene.facts.rows - state.since_row,
+                "active_models": int(scene.play.active.sum()),
+                "missing_models": len(names),
+                "models": names[:NAMED],
+            }
+            return [self._verdict(state.since_row, state.since_time, evidence)]
+        if state.zeros >= scene.settings.zero_battles:
+            return [self._verdict(state.zero_row, state.zero_time, {"cause": "zeros", "battles": state.zeros})]
+        return []
+
+    @staticmethod
+    def _missing(state: Feed, scene: Scene) -> NDArray[np.bool_]:
+        missing = state.stopped & scene.play.active & (scene.facts.last_row <= state.noticed_row)
+        return np.asarray(missing)
+
+    @staticmethod
+    def _verdict(row: int, time: float, evidence: Evidence) -> Verdict:
+        return Verdict(Subject(), Severity.CRITICAL, str(row), time, evidence)

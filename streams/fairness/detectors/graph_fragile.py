@@ -1,0 +1,138 @@
+"""Fragile graph: recent votes do not hold the ranking together, or a rank hangs on old votes only.
+
+A finite ranking exists only inside a strongly connected component of the win graph (Ford 1957). Old votes keep models
+connected for ever on paper; here only votes of this period and the one before count, periods of `stale_days`, so an
+edge is forgotten after one to two of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.contracts.alert import Evidence, Kind, Severity, Subject
+from streams.contracts.vote import MODEL_A, MODEL_B, NONE
+from streams.fairness.arena.context import Scene
+from streams.fairness.arena.ratings import Ratings
+from streams.fairness.detectors.base import NAMED, Standing, Verdict, stand
+from streams.ratings.components import strong_components
+
+DAY = 86_400.0
+BUSY = 100
+"""Battles in the window from which a model should be connected: a newcomer's first wins are no news."""
+SINGLE = 10
+"""So many stale models get an alert each; more of them are one alert of the arena."""
+Edges = NDArray[np.bool_]
+
+
+@dataclass(slots=True)
+class Graph:
+    """State: "beat or drew with" by subject number, in this period and the one before it.
+
+    Attributes
+    ----------
+    now, before
+        bool[S, S].
+    began
+        When this period began, epoch seconds; negative before the first vote.
+    apart
+        Names that recent votes cannot compare with the others.
+    stale
+        Names ranked on old votes only.
+    compared
+        How many models were looked at.
+    """
+
+    now: Edges = field(default_factory=lambda: np.zeros((0, 0), np.bool_))
+    before: Edges = field(default_factory=lambda: np.zeros((0, 0), np.bool_))
+    began: float = -1.0
+    apart: list[str] = field(default_factory=list)
+    stale: list[str] = field(default_factory=list)
+    compared: int = 0
+    standing: Standing = field(default_factory=dict)
+
+    def resize(self, subjects: int) -> None:
+        """Make room for new subjects."""
+        for name in ("now", "before"):
+            edges = getattr(self, name)
+            wider = np.zeros((subjects, subjects), np.bool_)
+            wider[: edges.shape[0], : edges.shape[1]] = edges
+            setattr(self, name, wider)
+
+    def gather(self, a: NDArray[np.int64], b: NDArray[np.int64], winner: NDArray[np.uint8]) -> None:
+        """Take in battles between known models."""
+        up, down = (winner != MODEL_B) & (winner != NONE), (winner != MODEL_A) & (winner != NONE)
+        self.now[a[up], b[up]] = True
+        self.now[b[down], a[down]] = True
+
+
+@dataclass(frozen=True, slots=True)
+class GraphFragile:
+    """Judges every `ratings_reviews` reviews. Ends: the next look finds the graph sound."""
+
+    kind = Kind.GRAPH_FRAGILE
+
+    def start(self) -> Graph:
+        """Nothing seen yet."""
+        return Graph()
+
+    def update(self, state: Graph, scene: Scene, ratings: Ratings | None) -> None:
+        """Take in a review; `ratings` is None when they are not looked at in this one."""
+        period, now = scene.settings.stale_days * DAY, scene.now.time
+        if state.began < 0:
+            state.began = now
+        elif now - state.began >= period:
+            state.before, state.now, state.began = state.now, np.zeros_like(state.now), now
+        if ratings is None:
+            return
+        state.apart, state.compared = self._apart(state, scene)
+        state.stale = self._stale(scene, ratings)
+        names = [f"model:{name}" for name in state.stale] if len(state.stale) <= SINGLE else []
+        if state.apart or len(state.stale) > SINGLE:
+            names.append("arena:")
+        stand(state.standing, names, scene.now)
+
+    def _apart(self, state: Graph, scene: Scene) -> tuple[list[str], int]:
+        """Busy models outside the main component of recent votes, and the number of busy ones."""
+        models = np.array(list(scene.facts.roster.models.values()), np.int64)
+        busy = models[scene.facts.window.recent[models] >= BUSY]
+        if busy.size < 2:
+            return [], int(busy.size)
+        edges = state.now[np.ix_(busy, busy)] | state.before[np.ix_(busy, busy)]
+        labels = strong_components(edges)
+        main = np.argmax(np.bincount(labels))
+        return sorted(scene.facts.roster.subjects[n].name for n in busy[labels != main]), int(busy.size)
+
+    def _stale(self, scene: Scene, ratings: Ratings) -> list[str]:
+        """Ranked models that are not declared retired, without a battle for `stale_days`."""
+        roster, facts = scene.facts.roster, scene.facts
+        old = facts.last_time[ratings.number] < facts.clock - scene.settings.stale_days * DAY
+        stale = []
+        for number in ratings.number[old & ratings.ranked].tolist():
+            name = roster.subjects[number].name
+            declared = roster.registry.get(name)
+            ended = declared is None or declared.status == "retired"
+            if not (ended and scene.declares):
+                stale.append(name)
+        return sorted(stale)
+
+    def verdicts(self, state: Graph, scene: Scene) -> list[Verdict]:
+        """What is fragile."""
+        facts, days = scene.facts, scene.settings.stale_days
+        found = []
+        for key, since in state.standing.items():
+            field_, _, name = key.partition(":")
+            if field_ == "model":
+                number = facts.roster.models[name]
+                last_seen = round(float(facts.last_time[number]), 3)
+                evidence: Evidence = {"last_seen": last_seen, "stale_days": days, "votes": scene.votes_of(number)}
+                subject = Subject(model=name)
+            else:
+                stale = state.stale if len(state.stale) > SINGLE else []
+                evidence = {"stale_days": days, "models": state.compared, "apart": len(state.apart)}
+                evidence |= {"apart_models": state.apart[:NAMED], "stale": len(stale), "stale_models": stale[:NAMED]}
+                subject = Subject()
+            found.append(Verdict(subject, Severity.WARNING, since.onset, since.time, evidence))
+        return found

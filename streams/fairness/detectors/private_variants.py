@@ -1,0 +1,57 @@
+"""Private variants: how many unpublished models of one provider are in play at once, against the arena's cap."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from streams.contracts.alert import Kind, Severity, Subject
+from streams.fairness.arena.context import Scene
+from streams.fairness.arena.registry import Change, Roster, sampled
+from streams.fairness.detectors.base import NAMED, Standing, Verdict, stand
+
+
+@dataclass(frozen=True, slots=True)
+class PrivateVariants:
+    """Judges each notice. Ends: the provider is within the cap again."""
+
+    kind = Kind.PRIVATE_VARIANTS
+
+    def start(self) -> Standing:
+        """Nothing seen yet."""
+        return {}
+
+    def update(self, state: Standing, scene: Scene, change: Change) -> None:
+        """Take in a change of the registry."""
+        variants = private_in_play(scene.facts.roster)
+        stand(
+            state, sorted(name for name, each in variants.items() if len(each) > scene.settings.private_cap), change.now
+        )
+
+    def verdicts(self, state: Standing, scene: Scene) -> list[Verdict]:
+        """Every provider above the cap."""
+        if not state:
+            return []
+        variants = private_in_play(scene.facts.roster)
+        return [
+            Verdict(
+                Subject(provider=name),
+                Severity.WARNING,
+                since.onset,
+                since.time,
+                {
+                    "variants": len(variants[name]),
+                    "cap": scene.settings.private_cap,
+                    "models": variants[name][:NAMED],
+                },
+            )
+            for name, since in state.items()
+        ]
+
+
+def private_in_play(roster: Roster) -> dict[str, list[str]]:
+    """Names of the private models that can be drawn, by provider, sorted."""
+    found: dict[str, list[str]] = {}
+    for name, model in sorted(roster.registry.items()):
+        if model.visibility == "private" and sampled(model):
+            found.setdefault(model.provider, []).append(name)
+    return found

@@ -1,0 +1,128 @@
+"""Prompt reuse: more of the prompts repeat an earlier one than used to, a sign of tests trained on, or of a script.
+
+Prompts are sampled by their own hash, one in sixteen, so all copies of a prompt are in the sample or none is: the share
+of repeats is kept and the memory is a sixteenth. A repeat is a prompt seen in the window before it. The first window
+fills the memory, the second gives the baseline, and from then on a rise is bet on by the e-CUSUM, with the
+repeats of one review as its coin. Copies come in bursts, so the coin's tosses are not quite independent: it informs and
+never pages.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.contracts.alert import Kind, Severity, Subject
+from streams.fairness.arena.context import Scene
+from streams.fairness.detectors.base import Standing, Verdict, stand
+from streams.fairness.detectors.share_alarm import LN10, rounded
+from streams.fairness.statistics.cusum import Cusum, Mark, Odds
+from streams.ledger.rows import Rows
+
+ONE_IN = 16
+BETS = np.array([1.5, 2.0, 4.0])
+FLOOR = 0.005
+"""A baseline below this is taken for this: a handful of repeats is no news."""
+Hashes = NDArray[np.uint32]
+
+
+@dataclass(slots=True)
+class Prompts:
+    """State.
+
+    Attributes
+    ----------
+    pending
+        uint32, sampled hashes of the review under way, in order.
+    seen
+        Sampled hashes of each review of the window.
+    reviews
+        Reviews that had prompts.
+    repeats, prompts
+        Of the reviews that made the baseline.
+    cusum
+        One subject.
+    last
+        Repeats and prompts since the onset that is reported.
+    """
+
+    pending: Hashes = field(default_factory=lambda: np.zeros(0, np.uint32))
+    seen: list[Hashes] = field(default_factory=list)
+    reviews: int = 0
+    repeats: int = 0
+    prompts: int = 0
+    cusum: Cusum = field(default_factory=lambda: Cusum.start(BETS.size, 1))
+    last: tuple[int, int] = (0, 0)
+    standing: Standing = field(default_factory=dict)
+
+    def gather(self, rows: Rows) -> None:
+        """Take in rows, in order."""
+        if rows.prompt is None:
+            return
+        used, places = np.unique(rows.prompt[rows.prompt > 0], return_inverse=True)
+        hashes = np.array([crc32(rows.prompts[code].encode()) for code in used.tolist()], np.uint32)
+        mine = hashes[places]
+        self.pending = np.concatenate([self.pending, mine[mine % ONE_IN == 0]])
+
+    @property
+    def baseline(self) -> float:
+        """Share of repeats that is usual here."""
+        return max(self.repeats / self.prompts, FLOOR) if self.prompts else FLOOR
+
+
+@dataclass(frozen=True, slots=True)
+class PromptReuse:
+    """Judges each review. Ends: the evidence is spent (log C at 0)."""
+
+    kind = Kind.PROMPT_REUSE
+
+    def start(self) -> Prompts:
+        """Nothing seen yet."""
+        return Prompts()
+
+    def update(self, state: Prompts, scene: Scene, seen: None = None) -> None:
+        """Take in a review."""
+        if not state.pending.size:
+            return
+        window = scene.settings.window_reviews
+        new = np.unique(state.pending)
+        known = np.isin(new, np.concatenate([*state.seen, new[:0]]))
+        prompts = int(state.pending.size)
+        repeats = prompts - int((~known).sum())
+        if window <= state.reviews < 2 * window:
+            state.repeats += repeats
+            state.prompts += prompts
+        elif state.reviews >= 2 * window:
+            self._judge(state, scene, repeats, prompts)
+        state.seen = [*state.seen, state.pending][-window:]
+        state.pending = state.pending[:0]
+        state.reviews += 1
+
+    def _judge(self, state: Prompts, scene: Scene, repeats: int, prompts: int) -> None:
+        odds = Odds.of(np.array([state.baseline]), BETS, scene.settings.delta)
+        mark = Mark(scene.now.row, scene.now.time, np.zeros(1), np.zeros(1))
+        _, highest = state.cusum.update(odds, np.array([float(repeats)]), prompts, mark)
+        state.last = repeats, prompts
+        firing = state.cusum.log_e_of(0) >= np.log(scene.settings.evidence_level)
+        stand(state.standing, ["arena"] if firing or (state.standing and highest > 0) else [], scene.now)
+
+    def verdicts(self, state: Prompts, scene: Scene) -> list[Verdict]:
+        """The rise that stands."""
+        return [
+            Verdict(
+                Subject(),
+                Severity.INFO,
+                since.onset,
+                since.time,
+                {
+                    "share": rounded(state.last[0] / state.last[1]),
+                    "baseline": rounded(state.baseline),
+                    "window_battles": scene.settings.window_battles,
+                    "log10_e": rounded(state.cusum.log_e_of(0) / LN10),
+                },
+            )
+            for since in state.standing.values()
+        ]

@@ -1,0 +1,117 @@
+"""Rank churn: the first place changes hands more often than overlapping intervals explain.
+
+At each look the chance that another model leads at the next one is at most p = Σ_j Φ(−gap_j/√(σ₁² + σ_j²)): as if all
+votes so far were drawn again, of which a few new ones are only a part. That p is known before the look, so changes of
+the first place are a coin with a declared bound, and the e-CUSUM bets on a rise of it. A newcomer that was not ranked
+at the look before is a reason of its own and no churn.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.contracts.alert import Kind, Severity, Subject
+from streams.fairness.arena.context import Scene
+from streams.fairness.arena.ratings import Ratings, rate
+from streams.fairness.detectors.base import Standing, Verdict, stand
+from streams.fairness.detectors.share_alarm import LN10, rounded
+from streams.fairness.statistics.cusum import Cusum, Mark, Odds
+from streams.fairness.statistics.expected_share import Vector
+
+BETS = np.array([2.0, 4.0, 8.0])
+LEAST, MOST = 0.01, 0.45
+"""Bounds of p: no model is certain to stay, and a coin that may well change cannot change twice as often."""
+
+
+@dataclass(slots=True)
+class Churn:
+    """State: the first place at the last look, who was ranked then, and the evidence since.
+
+    Attributes
+    ----------
+    top
+        Subject number, -1 before the first look.
+    ranked
+        int64, subject numbers ranked at the last look.
+    p
+        Bound on the chance of a change until the next look.
+    changes, expected
+        float64[1] each, since the ledger's start, as the marks of the e-CUSUM want them.
+    """
+
+    top: int = -1
+    ranked: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    p: float = 0.0
+    changes: Vector = field(default_factory=lambda: np.zeros(1))
+    expected: Vector = field(default_factory=lambda: np.zeros(1))
+    cusum: Cusum = field(default_factory=lambda: Cusum.start(BETS.size, 1))
+    standing: Standing = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RankChurn:
+    """Judges every `ratings_reviews` reviews. Ends: the evidence is spent (log C at 0)."""
+
+    kind = Kind.RANK_CHURN
+
+    def start(self) -> Churn:
+        """Nothing seen yet."""
+        return Churn()
+
+    def update(self, state: Churn, scene: Scene, ratings: Ratings | None) -> None:
+        """Take in the ratings of a review."""
+        if ratings is None or not ratings.ranked.any():
+            return
+        ranked = np.flatnonzero(ratings.ranked)
+        best = ranked[int(np.argmax(ratings.rating[ranked]))]
+        top = int(ratings.number[best])
+        newcomer = top not in state.ranked
+        if state.top >= 0 and not newcomer:
+            state.changes = state.changes + (top != state.top)
+            state.expected = state.expected + state.p
+            odds = Odds.of(np.array([state.p]), BETS, 0.0)
+            mark = Mark(scene.now.row, scene.now.time, state.changes, state.expected)
+            state.cusum.update(odds, np.array([float(top != state.top)]), 1.0, mark)
+        state.top, state.ranked = top, ratings.number[ranked]
+        state.p = min(max(_chance(ratings, ranked, int(best)), LEAST), MOST)
+        firing = state.cusum.log_e_of(0) >= np.log(scene.settings.evidence_level)
+        lasting = bool(state.standing) and bool((state.cusum.log_c > 0).any())
+        stand(state.standing, ["arena"] if firing or lasting else [], scene.now)
+
+    def verdicts(self, state: Churn, scene: Scene) -> list[Verdict]:
+        """The churn that stands."""
+        bet = int(np.argmax(state.cusum.log_c[:, 0]))
+        return [
+            Verdict(
+                Subject(),
+                Severity.INFO,
+                since.onset,
+                float(state.cusum.since_time[bet, 0]),
+                {
+                    "changes": int(state.changes[0] - state.cusum.since_hits[bet, 0]),
+                    "expected_changes": rounded(float(state.expected[0] - state.cusum.since_due[bet, 0])),
+                    "top": scene.facts.roster.subjects[state.top].name,
+                    "log10_e": rounded(state.cusum.log_e_of(0) / LN10),
+                },
+            )
+            for since in state.standing.values()
+        ]
+
+
+def _chance(ratings: Ratings, ranked: NDArray[np.int64], best: int) -> float:
+    others = ranked[ranked != best]
+    gap = ratings.rating[best] - ratings.rating[others]
+    error = np.sqrt(ratings.error[best] ** 2 + ratings.error[others] ** 2)
+    # Where neither has an error the ratings themselves decide: a difference stays, equal ones are even.
+    certain = np.where(gap == 0, 0.0, np.copysign(np.inf, gap))
+    scores = np.divide(gap, error, out=certain, where=error > 0)
+    return sum(0.5 * math.erfc(z / math.sqrt(2.0)) for z in scores.tolist())
+
+
+def rate_if_due(scene: Scene) -> Ratings | None:
+    """The ratings, in every `ratings_reviews`-th review."""
+    return None if scene.facts.window.reviews % scene.settings.ratings_reviews else rate(scene)

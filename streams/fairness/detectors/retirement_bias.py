@@ -1,0 +1,135 @@
+"""Retirement bias: do models of one licence class leave the arena more often than chance explains?
+
+Each departure is a draw from the public models in play. If class played no part, it is one of class c with probability
+n_c/n; a bet on odds ratio ψ (2, 4, 8) for c multiplies
+
+    e ← e · ψ^x · n/(ψ·n_c + n − n_c),   x = 1 if it was one of c
+
+which is the exact conditional test, one departure at a time: E = 1 under the null whatever the order and the
+moment at which one looks, so P(ever e ≥ 1/α) ≤ α for each class. Retirements by notice and silent removals both count.
+
+It says "beyond chance", not "unjust": where the models of one class are weaker, a rule that retires the weakest does
+this too, unless it retires the weakest *within each class*.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.contracts.alert import Kind, Severity
+from streams.fairness.arena.arrays import grow
+from streams.fairness.arena.context import Scene
+from streams.fairness.arena.registry import Change, sampled
+from streams.fairness.detectors.base import Standing, Verdict, stand
+from streams.fairness.detectors.share_alarm import LN10, rounded
+from streams.fairness.statistics.expected_share import Vector
+
+RATIOS = np.array([2.0, 4.0, 8.0])
+
+
+@dataclass(slots=True)
+class Departures:
+    """State, by subject number.
+
+    Attributes
+    ----------
+    gone
+        bool[S], models whose departure was counted.
+    left, expected
+        [S], departures of a class, and how many were to be expected.
+    log_e
+        float64[3, S], per odds ratio and class.
+    standing
+        Classes that are reported.
+    """
+
+    gone: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
+    left: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    expected: Vector = field(default_factory=lambda: np.zeros(0))
+    log_e: Vector = field(default_factory=lambda: np.zeros((RATIOS.size, 0)))
+    standing: Standing = field(default_factory=dict)
+
+    def resize(self, subjects: int) -> None:
+        """Make room for new subjects."""
+        grow(self, subjects, "gone", "left", "expected", "log_e")
+
+
+@dataclass(frozen=True, slots=True)
+class RetirementBias:
+    """Judges each departure. Ends: the evidence falls below a tenth of the level."""
+
+    kind = Kind.RETIREMENT_BIAS
+
+    def start(self) -> Departures:
+        """Nothing seen yet."""
+        return Departures()
+
+    def update(self, state: Departures, scene: Scene, change: Change) -> None:
+        """Take in a change of the registry."""
+        if change.leaves:
+            self.depart(state, scene, change.number)
+        elif change.joins:
+            state.gone[change.number] = False
+
+    def depart(self, state: Departures, scene: Scene, number: int) -> None:
+        """Count the departure of a model, by a notice or in silence, once."""
+        roster = scene.facts.roster
+        name = roster.subjects[number].name
+        if state.gone[number] or not roster.tenures[name].was_public or not scene.battles_of(number):
+            return
+        others = [
+            scene.play.license[roster.models[other]]
+            for other, model in roster.registry.items()
+            if other != name and sampled(model) and model.visibility == "public"
+            if not state.gone[roster.models[other]]
+        ]
+        mine = int(scene.play.license[number])
+        in_play = np.bincount([*others, mine], minlength=state.left.size)
+        classes = np.flatnonzero(in_play)
+        share = in_play[classes] / in_play.sum()
+        state.gone[number] = True
+        state.left[mine] += 1
+        state.expected[classes] += share
+        state.log_e[:, classes] -= np.log1p(np.outer(RATIOS - 1.0, share))
+        state.log_e[:, mine] += np.log(RATIOS)
+        self._judge(state, scene)
+
+    def _judge(self, state: Departures, scene: Scene) -> None:
+        level = float(np.log(scene.settings.evidence_level))
+        names = []
+        for name, number in scene.facts.roster.licenses.items():
+            evidence = _log_mean(state, number)
+            if evidence >= level or (name in state.standing and evidence >= level - LN10):
+                names.append(name)
+        stand(state.standing, sorted(names), scene.now)
+
+    def verdicts(self, state: Departures, scene: Scene) -> list[Verdict]:
+        """Every class that leaves too often."""
+        roster = scene.facts.roster
+        found = []
+        for name, since in state.standing.items():
+            number = roster.licenses[name]
+            of_class = [model.license == name for each, model in roster.known.items() if _public(scene, each)]
+            models, left, all_left = sum(of_class), int(state.left[number]), int(state.left.sum())
+            evidence = {
+                "left": left,
+                "models": models,
+                "others_left": all_left - left,
+                "others": len(of_class) - models,
+                "expected_left": rounded(float(state.expected[number])),
+                "log10_e": rounded(_log_mean(state, number) / LN10),
+            }
+            subject = roster.subjects[number]
+            found.append(Verdict(subject, Severity.WARNING, since.onset, since.time, {**evidence}))
+        return found
+
+
+def _public(scene: Scene, name: str) -> bool:
+    return scene.facts.roster.tenures[name].was_public
+
+
+def _log_mean(state: Departures, number: int) -> float:
+    return float(np.logaddexp.reduce(state.log_e[:, number]) - np.log(RATIOS.size))

@@ -1,0 +1,67 @@
+"""Score retraction: a variant is withdrawn with votes enough for a score, and no public board ever showed it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from streams.contracts.alert import Kind, Severity, Subject
+from streams.fairness.arena.context import Scene
+from streams.fairness.arena.registry import Change
+from streams.fairness.detectors.base import Verdict
+from streams.fairness.detectors.unannounced_retirement import Episode, Episodes, stands
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreRetraction:
+    """Judges each notice. Ends: the model is declared public or is in play again, or `keep_days` have passed."""
+
+    kind = Kind.SCORE_RETRACTION
+
+    def start(self) -> Episodes:
+        """Nothing seen yet."""
+        return {}
+
+    def update(self, state: Episodes, scene: Scene, change: Change) -> None:
+        """Take in a change of the registry."""
+        if change.joins or change.tenure.was_public:
+            state.pop(change.name, None)
+        bound, votes = scene.settings.retraction_votes, scene.votes_of(change.number)
+        if not change.leaves or change.tenure.was_public or votes < bound:
+            return
+        roster = scene.facts.roster
+        provider = roster.known[change.name].provider
+        tested = variants_of(scene, provider)
+        withdrawn = [name for name in tested if name in state or name == change.name]
+        state[change.name] = Episode(
+            change.now.onset,
+            change.now.time,
+            {
+                "votes": votes,
+                "bound": bound,
+                "provider": provider,
+                "license": roster.known[change.name].license,
+                "tested": len(tested),
+                "withdrawn": len(withdrawn),
+            },
+        )
+
+    def verdicts(self, state: Episodes, scene: Scene) -> list[Verdict]:
+        """Every score that vanished and is not long ago."""
+        return [
+            Verdict(Subject(model=name), Severity.WARNING, each.onset, each.time, each.evidence)
+            for name, each in state.items()
+            if stands(each, scene)
+        ]
+
+
+def variants_of(scene: Scene, provider: str, family: str | None = None) -> list[str]:
+    """Models of a provider (of one family, if said) that were in battles and were private at some time, sorted."""
+    roster = scene.facts.roster
+    return sorted(
+        name
+        for name, model in roster.known.items()
+        if model.provider == provider
+        and roster.tenures[name].was_private
+        and scene.battles_of(roster.models[name])
+        and (family is None or model.family == family)
+    )

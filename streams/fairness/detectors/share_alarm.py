@@ -1,0 +1,192 @@
+"""A watch over shares: the e-CUSUM, the hold on an alarm, and the evidence of recovery that ends it.
+
+An alarm is held, whatever log C does next: a model that flickers is one alert, not thirty. It is resolved by another
+e-CUSUM, of the bet that the share is back at π against the null that it is still at most r_back·π (after a rise: at
+least). r_back is nearer to 1 than any bet of the alarm, so between the shares that alarm and those that resolve lies a
+gap (drift: below 0.64 π and above 0.84 π with δ = 0.2), and no share does both.
+
+Why a CUSUM and not the one product since the alarm: after an absence of n battles that product stands at −n·π·(1 − r),
+and a model that was away for a month would need a month to be believed. Restarted, the recovery is seen as fast after a
+month as after a day; a false one comes on average no sooner than `recovery_level` ticks, and re-opens by itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.contracts.alert import Evidence, Severity
+from streams.fairness.arena.arrays import grow
+from streams.fairness.arena.context import Scene
+from streams.fairness.statistics.cusum import ALMOST_ONE, Cusum, Mark, Odds
+from streams.fairness.statistics.expected_share import Vector
+
+FREE, WARNED, PAGED = 0, 1, 2
+SEVERITY = {WARNED: Severity.WARNING, PAGED: Severity.CRITICAL}
+LN10 = float(np.log(10.0))
+
+
+class Tick(NamedTuple):
+    """A tick, or a stretch of it between notices: appearances float64[S] and battles, of two sorts.
+
+    `declared` counts battles among declared models, `in_play` those among models not reported as removed.
+    """
+
+    declared_hits: Vector
+    declared_battles: float
+    in_play_hits: Vector
+    in_play_battles: float
+    mark: Mark
+
+
+@dataclass(slots=True)
+class Watched:
+    """State of a watch over S subjects.
+
+    Attributes
+    ----------
+    top
+        float64[S], max over bets of log C; `highest` is the largest of them, or more.
+    held
+        int8[S]: `FREE`, `WARNED` or `PAGED`.
+    rose
+        bool[S], the direction of what is held.
+    peak
+        float64[S], largest log M seen of what is held.
+    recovery, recovery_bank
+        float64[S], log of the e-CUSUM of recovery, and its part of the tick under way.
+    since_row, since_time, since_hits, since_due
+        [S], the onset of what is held.
+    """
+
+    cusum: Cusum
+    top: Vector
+    held: NDArray[np.int8]
+    rose: NDArray[np.bool_]
+    peak: Vector
+    recovery: Vector
+    recovery_bank: Vector
+    since_row: NDArray[np.int64]
+    since_time: Vector
+    since_hits: Vector
+    since_due: Vector
+    highest: float = 0.0
+
+    @classmethod
+    def start(cls, bets: int) -> Watched:
+        """No subjects yet."""
+        return cls(
+            cusum=Cusum.start(bets, 0),
+            top=np.zeros(0),
+            held=np.zeros(0, np.int8),
+            rose=np.zeros(0, np.bool_),
+            peak=np.zeros(0),
+            recovery=np.zeros(0),
+            recovery_bank=np.zeros(0),
+            since_row=np.zeros(0, np.int64),
+            since_time=np.zeros(0),
+            since_hits=np.zeros(0),
+            since_due=np.zeros(0),
+        )
+
+    def resize(self, subjects: int) -> None:
+        """Make room for new subjects."""
+        grow(self.cusum, subjects, "log_c", "bank", "since_row", "since_time", "since_hits", "since_due")
+        grow(self, subjects, "top", "held", "rose", "peak", "recovery", "recovery_bank")
+        grow(self, subjects, "since_row", "since_time", "since_hits", "since_due")
+
+    def update(self, odds: Odds, tick: Tick, *, closes: bool) -> None:
+        """Take in a stretch; `closes` when the tick ends with it."""
+        if closes:
+            self.top, self.highest = self.cusum.update(odds, tick.in_play_hits, tick.in_play_battles, tick.mark)
+        else:
+            self.cusum.set_aside(odds, tick.in_play_hits, tick.in_play_battles)
+
+    def recover(self, pi: Vector, back: float, hits: Vector, battles: float, *, closes: bool) -> None:
+        """Take in a stretch as evidence of recovery of what is held.
+
+        Parameters
+        ----------
+        pi
+            float64[S], declared shares.
+        back
+            r_back of drops; after a rise it is 1/back.
+        hits, battles
+            float64[S] appearances and the number of battles that they are among.
+        """
+        if not np.count_nonzero(self.held):  # a tenth of the time of `any`, and asked in every tick
+            return
+        held = np.flatnonzero(self.held)
+        ratio = np.where(self.rose[held], 1.0 / back, back)
+        share = np.minimum(pi[held], ALMOST_ONE)
+        null = np.minimum(ratio * share, ALMOST_ONE)
+        miss = np.log1p(-share) - np.log1p(-null)
+        self.recovery_bank[held] += hits[held] * (np.log(share) - np.log(null)) + (battles - hits[held]) * miss
+        if closes:
+            self.recovery[held] = np.maximum(self.recovery[held], 0.0) + self.recovery_bank[held]
+            self.recovery_bank[held] = 0.0
+            self.peak[held] = np.maximum(self.peak[held], self.cusum.log_e(held))
+
+    def suspects(self, level: float, below: int = WARNED) -> list[int]:
+        """Subjects held less than `below`, whose log M is at or above the level."""
+        if self.highest < level:
+            return []
+        near: list[int] = np.flatnonzero((self.top >= level) & (self.held < below)).tolist()
+        return [subject for subject in near if self.cusum.log_e_of(subject) >= level]
+
+    def recovered(self, level: float) -> list[int]:
+        """Subjects whose recovery is evident."""
+        if not np.count_nonzero(self.held):  # a tenth of the time of `any`, and asked in every tick
+            return []
+        back: list[int] = np.flatnonzero((self.held != FREE) & (self.recovery >= np.log(level))).tolist()
+        return back
+
+    def hold(self, subject: int, severity: int, bets: tuple[float, ...]) -> None:
+        """Hold an alarm, or raise it to a page; the onset is that of the bet that won most."""
+        if self.held[subject] == FREE:
+            bet = self.winner(subject)
+            self.rose[subject] = bets[bet] > 1
+            for name in ("since_row", "since_time", "since_hits", "since_due"):
+                getattr(self, name)[subject] = getattr(self.cusum, name)[bet, subject]
+            self.recovery[subject] = self.recovery_bank[subject] = 0.0
+            self.peak[subject] = 0.0
+        self.held[subject] = severity
+        self.peak[subject] = max(self.peak[subject], self.cusum.log_e_of(subject))
+
+    def winner(self, subject: int) -> int:
+        """The bet that won most."""
+        return int(np.argmax(self.cusum.log_c[:, subject]))
+
+    def release(self, subject: int, mark: Mark) -> None:
+        """Begin anew with a subject."""
+        self.held[subject] = FREE
+        self.recovery[subject] = self.recovery_bank[subject] = self.top[subject] = self.peak[subject] = 0.0
+        self.cusum.reset(subject, mark)
+
+    def evidence(self, subject: int, scene: Scene) -> Evidence:
+        """The numbers of what is held; shares are of battles."""
+        facts, pi = scene.facts, float(scene.play.pi[subject])
+        appearances = float(facts.seen[subject] - self.since_hits[subject])
+        expected = float(facts.due[subject] - self.since_due[subject])
+        return {
+            "declared_share": rounded(pi),
+            "observed_share": rounded(pi * appearances / expected if expected > 0 else 0.0),
+            "battles": facts.rows - int(self.since_row[subject]),
+            "appearances": int(appearances),
+            "expected_appearances": rounded(expected),
+            "log10_e": rounded(float(self.peak[subject]) / LN10),
+            "log10_page": rounded(scene.page_level / LN10),
+            "unfinished_share": rounded(scene.unfinished_share),
+        }
+
+
+def rounded(value: float) -> float:
+    """Six significant digits: what a reader can use, and the same on every machine.
+
+    >>> rounded(0.012345678)
+    0.0123457
+    """
+    return float(f"{value:.6g}")

@@ -1,0 +1,88 @@
+"""Unannounced retirement: a notice takes a public model out of play without the notice period it is owed.
+
+Days are counted on the clock of the votes, between the places of the two notices in the ledger: what a record says of
+its own date cannot shorten them. A registry that begins within a notice period may say so (`announced_at` of the
+model's very first record); later that date is quoted and not believed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+
+from streams.contracts.alert import Evidence, Kind, Severity, Subject
+from streams.contracts.model import Model
+from streams.fairness.arena.context import Scene
+from streams.fairness.arena.registry import Change
+from streams.fairness.detectors.base import Verdict
+
+DAY = 86_400.0
+
+
+class Episode(msgspec.Struct, frozen=True):
+    """Something that happened once, and what was to be said of it then."""
+
+    onset: str
+    time: float
+    evidence: Evidence
+
+
+Episodes = dict[str, Episode]
+"""By model."""
+
+
+def stands(episode: Episode, scene: Scene) -> bool:
+    """Whether an alert of a past event stays open: for `keep_days` on the clock of the votes."""
+    return scene.now.time - episode.time <= scene.settings.keep_days * DAY
+
+
+@dataclass(frozen=True, slots=True)
+class UnannouncedRetirement:
+    """Judges each notice. Ends: the model is in play again, or `keep_days` have passed."""
+
+    kind = Kind.UNANNOUNCED_RETIREMENT
+
+    def start(self) -> Episodes:
+        """Nothing seen yet."""
+        return {}
+
+    def update(self, state: Episodes, scene: Scene, change: Change) -> None:
+        """Take in a change of the registry."""
+        tenure, battles = change.tenure, scene.battles_of(change.number)
+        if change.joins:
+            state.pop(change.name, None)
+        # A model that was never shown is a corrected entry; a private one is owed publication, see score_retraction.
+        if not change.leaves or tenure.noticed or not tenure.was_public or not battles:
+            return
+        declared = scene.facts.roster.known[change.name]
+        evidence: Evidence = {
+            "how": _how(change.after),
+            "days_owed": scene.settings.notice_days,
+            "battles": battles,
+            "provider": declared.provider,
+            "license": declared.license,
+        }
+        if tenure.deprecated_at is not None:
+            evidence["days_given"] = round((change.now.time - tenure.deprecated_at) / DAY, 2)
+        if change.after and change.after.announced_at is not None:
+            evidence["claimed_announced_at"] = change.after.announced_at
+        if change.after and change.after.reason:
+            evidence["reason"] = change.after.reason
+        state[change.name] = Episode(change.now.onset, change.now.time, evidence)
+
+    def verdicts(self, state: Episodes, scene: Scene) -> list[Verdict]:
+        """Every retirement without notice that is not long ago."""
+        return [
+            Verdict(Subject(model=name), Severity.CRITICAL, each.onset, each.time, each.evidence)
+            for name, each in state.items()
+            if stands(each, scene)
+        ]
+
+
+def _how(after: Model | None) -> str:
+    if after is None:
+        return "unregistered"
+    if after.status == "retired":
+        return "retired"
+    return "weight_0" if after.status == "active" else "deprecated_weight_0"

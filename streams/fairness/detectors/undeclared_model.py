@@ -1,0 +1,88 @@
+"""Undeclared model: the arena declares its models, and this one is in battles while its declared share is 0."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from streams.contracts.alert import Kind, Severity, Subject
+from streams.fairness.arena.context import Scene
+from streams.fairness.arena.registry import sampled
+from streams.fairness.detectors.base import NAMED, Standing, Verdict, stand
+
+
+@dataclass(frozen=True, slots=True)
+class UndeclaredModel:
+    """Judges the last review's battles. Ends: a review without such battles, or a declaration.
+
+    A model that left by a notice within the review is not judged: battles that people had open are voted on later. Of
+    names beyond those that are followed at most fifty stand at once, the busiest: a flood of names is none of alerts.
+    """
+
+    kind = Kind.UNDECLARED_MODEL
+
+    def start(self) -> Standing:
+        """Nothing seen yet."""
+        return {}
+
+    def update(self, state: Standing, scene: Scene, seen: None = None) -> None:
+        """Take in a review."""
+        roster, last = scene.facts.roster, scene.facts.window.last
+        names = []
+        if scene.declares:
+            began = scene.facts.rows - scene.settings.review_battles
+            for name, number in roster.models.items():
+                battles = int(last[number]) + scene.facts.crowd.last.get(name, 0)
+                bound = 1 if name in state else scene.settings.undeclared_battles
+                if battles < bound or sampled(roster.registry.get(name)):
+                    continue
+                if name not in roster.tenures or roster.tenures[name].left_row < began:
+                    names.append(name)
+            names += _crowd(state, scene)[:NAMED]
+        stand(state, sorted(names), scene.now)
+        scene.facts.crowd.watch(name for name in state if name not in roster.models)
+
+    def verdicts(self, state: Standing, scene: Scene) -> list[Verdict]:
+        """Every model in battles that it is not declared for."""
+        roster, last = scene.facts.roster, scene.facts.window.last
+        found = []
+        for name, since in state.items():
+            declared = roster.registry.get(name)
+            if sampled(declared):
+                continue  # declared since the review
+            number = roster.models.get(name)
+            battles = scene.facts.crowd.last.get(name, 0) + (0 if number is None else int(last[number]))
+            cause = "unregistered" if declared is None else "retired" if declared.status == "retired" else "weight_0"
+            found.append(
+                Verdict(
+                    Subject(model=name),
+                    Severity.WARNING,
+                    since.onset,
+                    since.time,
+                    {"cause": cause, "battles": battles, "review_battles": scene.settings.review_battles},
+                )
+            )
+        return found
+
+
+def _crowd(state: Standing, scene: Scene) -> list[str]:
+    """Names beyond those that are followed, in enough battles: those that stand first, then the busiest."""
+    last, models = scene.facts.crowd.last, scene.facts.roster.models
+    found = [
+        name
+        for name, battles in last.items()
+        if battles >= (1 if name in state else scene.settings.undeclared_battles) and name not in models
+    ]
+    return sorted(found, key=lambda name: (name not in state, -last[name], name))
+
+
+def undeclared(scene: Scene) -> list[str]:
+    """Names in battles that were never declared, sorted."""
+    roster = scene.facts.roster
+    shown = np.flatnonzero(scene.facts.window.total)
+    return sorted(
+        roster.subjects[number].name
+        for number in shown
+        if roster.subjects[number].field == "model" and roster.subjects[number].name not in roster.known
+    )

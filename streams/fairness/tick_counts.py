@@ -1,0 +1,116 @@
+"""A stretch: some whole ticks of rows under one policy, counted at once.
+
+Counting is one `bincount` over (tick, subject) for the whole stretch, so that the cost of a tick is that of its update.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.contracts.alert import Alert
+from streams.contracts.vote import NONE
+from streams.fairness import tick_update as tick
+from streams.fairness.arena.context import Scene
+from streams.fairness.arena.sampling_policy import Play
+from streams.fairness.fold_state import ArenaFairness
+from streams.fairness.statistics.expected_share import Vector
+
+TICKS = 32
+"""Ticks in a stretch: enough to share the cost of counting, few enough for the counts to stay in the cache."""
+Numbers = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Counts of T ticks, the last of them perhaps not full; S subjects.
+
+    Attributes
+    ----------
+    ends
+        int64[T], rows from the beginning of the stretch to the end of each tick.
+    hits
+        float64[T, 3, S], appearances in all battles, among declared models, among models in play.
+    battles
+        float64[T, 3], battles of the same sorts.
+    votes
+        int64[T].
+    clock
+        float64[T], at the end of each tick.
+    full
+        Ticks that are full.
+    """
+
+    ends: Numbers
+    hits: Vector
+    battles: Vector
+    votes: Numbers
+    clock: Vector
+    full: int
+
+    @classmethod
+    def of(cls, scene: Scene, a: Numbers, b: Numbers, winner: NDArray[np.uint8], clock: Vector) -> Stretch:
+        """Count as many of the rows as one stretch takes: up to `TICKS` ticks, up to the next review."""
+        settings, rows = scene.settings, scene.facts.rows
+        size, behind = settings.tick_battles, rows % settings.tick_battles
+        most = min(TICKS * size - behind, settings.review_battles - rows % settings.review_battles)
+        n = min(a.size, most)
+        a, b = a[:n], b[:n]
+        number = (behind + np.arange(n)) // size
+        ticks = int(number[-1]) + 1
+        ends = np.minimum((np.arange(ticks) + 1) * size - behind, n)
+
+        play = scene.play
+        everyone = _appearances(play, a, b, number, ticks)
+        all_battles = np.bincount(number, minlength=ticks).astype(np.float64)
+        sorts, counted = [everyone], [all_battles]
+        for mask in (play.declared, play.in_play):
+            within = mask[a] & mask[b]
+            if within.all():
+                sorts.append(everyone)
+                counted.append(all_battles)
+            else:
+                sorts.append(_appearances(play, a[within], b[within], number[within], ticks))
+                counted.append(np.bincount(number[within], minlength=ticks).astype(np.float64))
+        return cls(
+            ends=ends,
+            hits=np.stack(sorts, axis=1),
+            battles=np.stack(counted, axis=1),
+            votes=np.bincount(number[winner[:n] != NONE], minlength=ticks),
+            clock=clock[ends - 1],
+            full=(behind + n) // size,
+        )
+
+    def play(self, state: ArenaFairness) -> tuple[int, list[Alert]]:
+        """Play the ticks until what is in play changes; returns the rows taken and what is to be told."""
+        facts, policy = state.scene.facts, state.scene.play
+        began, alerts = facts.rows, list[Alert]()
+        for index, end in enumerate(self.ends.tolist()):
+            facts.tick_hits += self.hits[index]
+            facts.tick_battles += self.battles[index]
+            votes = int(self.votes[index])
+            facts.tick_votes += votes
+            facts.votes += votes
+            facts.rows, facts.clock = began + end, float(self.clock[index])
+            if index < self.full:
+                alerts += tick.close(state)
+            if state.scene.play is not policy:
+                return end, alerts
+        return int(self.ends[-1]), alerts
+
+
+def _appearances(play: Play, a: Numbers, b: Numbers, number: Numbers, ticks: int) -> Vector:
+    """Battles that each subject is in, per tick: float64[T, S]; a group of both models is in a battle once."""
+    size = play.pi.size
+    subjects = [a, b]
+    for groups in (play.provider, play.license):
+        first, second = groups[a], groups[b]
+        subjects += [first, np.where(second == first, -1, second)]
+    # Whoever has no number is counted in a column of its own, which is dropped.
+    keys = np.stack(subjects)
+    keys[keys < 0] = size
+    keys += number * (size + 1)
+    counts = np.bincount(keys.ravel(), minlength=ticks * (size + 1))
+    return counts.reshape(ticks, size + 1)[:, :size].astype(np.float64)

@@ -1,0 +1,449 @@
+"""A stage that folds the ledger: takes over from saved state, folds, publishes, saves, and is fenced by an epoch.
+
+It starts from the position in its saved state, never from a committed offset. State that is missing, damaged or of
+another ledger means refolding from the start, by itself. What is folded and published is the subclass's: see `Fold`.
+"""
+
+# Longer than most: taking over, folding, saving are one life cycle, and its order is the proof.
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from operator import attrgetter
+from typing import Any
+
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
+from redis.asyncio import Redis
+
+from streams.contracts.connect import FOLDING, async_redis_client, resolve_anew
+from streams.contracts.metrics import Metrics
+from streams.contracts.partitioner import partitions_of
+from streams.contracts.redis_away import REDIS_AWAY, cause_of
+from streams.contracts.settings import Settings
+from streams.contracts.topics import LEDGER
+from streams.contracts.vote import is_arena
+from streams.fold.checkpoint import checksum, decode_listing, encode_listing
+from streams.fold.continuity import continues
+from streams.fold.interface import A, Fold
+from streams.fold.partition import DamagedState, Fenced, Owned, Partition
+from streams.fold.redis_store import Outcome, Store
+from streams.fold.stops import Stops, why_cut, why_unreadable
+from streams.fold.waiting import Waiting
+from streams.kafka.consumer import Batch, Log
+from streams.ledger.codec import Block, DamagedRecord, Notice, decode
+
+logger = logging.getLogger(__name__)
+
+Claimed = dict[str, tuple[int, dict[str, bytes]]]
+"""Epoch and saved state of arenas that are claimed and not met yet."""
+
+RETRY_SECONDS = 0.5
+CHECK_SECONDS = 1.0
+UNKNOWN = 2**62
+"""Where a new arena may publish, before the ledger's end was asked: nowhere."""
+TURN_SECONDS = 0.05
+"""So long is folded until what is due is published, and published until the next records are folded."""
+RECORDS_A_TURN = 50
+"""Ledger records folded before boards, timers and heartbeats get their turn: a quarter of a second at the most."""
+
+
+class FoldStage(Fold[A]):
+    """One fold of the ledger; one per process."""
+
+    name: str
+    topics = (LEDGER.name,)
+
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        self._settings, self._metrics = settings, metrics
+        self._arenas: dict[str, A] = {}
+        self._partitions: dict[int, Partition] = {}
+        self._count = 0
+        self._next_snapshot = self._next_check = self._retry_at = 0.0
+        self._redis: Redis
+        self._store: Store
+        self._log: Log
+        self._waiting, self._stops = Waiting(metrics, self.name), Stops(metrics, self.name)
+        self.positions: dict[TopicPartition, int] = {}
+        """Next record to fold of each partition held; read by the watchdog."""
+        self.steps = 0
+        """Grows with whatever is done besides, waiting for Redis included; read by the watchdog."""
+        self.doing = ""
+        """What a long take-over is at, in words; told by /readyz."""
+
+    # --- taking over -------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Follow until cancelled."""
+        self._redis = async_redis_client(self._settings, FOLDING)
+        self._store = Store(self._redis, self._settings.keys, self.name)
+        try:
+            self._log = Log(self._settings, self.name, self.topics, self, max_records=RECORDS_A_TURN)
+            await self._log.run()
+        finally:
+            self._let_go()
+            await self._redis.aclose()
+
+    def _let_go(self) -> None:
+        """Tell of no arena any more: whether it goes on, its next owner tells."""
+        self._metrics.ready.labels(self.name).set(0)
+        self._stops.let_go(self._arenas, self._partitions)
+
+    def _prune_series(self, arena: str) -> None:
+        """Have no series of an arena that is another's now, or gone: each arena has dozens of them."""
+        for family in (self._metrics.snapshots, self._metrics.snapshot_bytes, self._metrics.republished):
+            family.remove(self.name, arena)
+
+    def told(self) -> str:
+        """What the last fetches brought, in words."""
+        return self._log.told()
+
+    async def assigned(self, log: Log, partitions: Sequence[TopicPartition]) -> None:
+        """Load the states of the partitions' arenas; waits for Redis when it is away."""
+        while True:
+            try:
+                await self._take_over(log, partitions)
+                return self._waiting.end()
+            except REDIS_AWAY as error:
+                await self._wait(error, "taking over")
+                self.steps += 1
+                await asyncio.sleep(RETRY_SECONDS)
+                log.give_way()
+
+    async def _wait(self, error: Exception, what: str) -> None:
+        """Say that `what` has to wait for Redis; every failure of Redis after which it is tried again comes by here."""
+        self._waiting.begin(error, what)
+        await resolve_anew(self._redis, error)
+
+    async def _take_over(self, log: Log, partitions: Sequence[TopicPartition]) -> None:
+        first = await log.consumer.beginning_offsets(partitions)
+        end = await log.ends(partitions)
+        self._let_go()
+        before, self._arenas, self._partitions, self.positions = self._arenas, {}, {}, {}
+        foreign = set()
+        self._count = len(log.consumer.partitions_for_topic(self._settings.topic(LEDGER.name)) or ())
+        for at in partitions:
+            listing = decode_listing(await self._store.list_partition(at.partition))
+            cause = "missing" if listing is None else None
+            same = listing is None or await continues(log, at, listing, first[at], end[at])
+            unknown = (
+                None if same else next((why_unreadable(each) for each in log.unreadable if each.partition == at), None)
+            )
+            if not same and unknown is None:
+                listing, cause = None, "foreign"
+            position = first[at] if listing is None else listing.position
+            for name in listing.arenas if listing else ():
+                arena, damaged = await self._restore(name, at.partition, first[at], end[at])
+                self._arenas[name] = arena
+                if first[at] > 0 and (damaged or self._position(arena) < first[at]):
+                    state = "is damaged" if damaged else f"ends at offset {self._position(arena)}"
+                    self._stops.stop(arena, f"its state {state}, and {why_cut(at.partition, first[at])}")
+                    continue
+                cause = "damaged" if damaged else cause
+                position = min(position, self._position(arena))
+            refolding = cause is not None and end[at] > first[at] == 0  # else it is stopped, below
+            if refolding and cause is not None:
+                logger.warning("%s: refolding ledger partition %d, its state is %s", self.name, at.partition, cause)
+                self._metrics.refolds.labels(self.name, cause).inc()
+            begun = listing is not None and listing.refold_until > listing.position
+            if begun and not refolding:
+                logger.warning("%s: going on with the refold of ledger partition %d", self.name, at.partition)
+            self._partitions[at.partition] = Partition(
+                position=position,
+                reached=position,
+                quiet_until=position,  # said below, when all is claimed
+                refold_until=end[at] if refolding or begun else 0,
+                tail=listing.tail if listing and listing.position == position else 0,
+                saved_position=listing.position if listing and cause is None else -1,
+            )
+            self.positions[at] = position
+            if cause is not None and first[at] > 0:
+                self._stop_partition(at.partition, f"its state is {cause}, and {why_cut(at.partition, first[at])}")
+            if unknown is not None:  # whether it is the same ledger; what was saved of it stays, as it is
+                self._stop_partition(at.partition, unknown)
+            if cause is not None or begun:
+                foreign.add(at.partition)
+        if foreign:
+            await self._find_views(foreign)
+        # Asked again, now that the owners before can publish nothing more.
+        for at, known in (await log.ends(partitions)).items():
+            self._partitions[at.partition].quiet_until = known
+            log.seek(at, self.positions[at])
+        for name in before.keys() - self._arenas.keys():
+            self._prune_series(name)
+        self._metrics.ready.labels(self.name).set(1)
+        logger.info("%s follows %s", self.name, {f"{p.topic}/{p.partition}": o for p, o in self.positions.items()})
+
+    async def _find_views(self, partitions: set[int]) -> None:
+        """Note which arenas of these partitions have views."""
+        for name in await self._store.arenas():
+            (number,) = partitions_of([name.encode()], self._count)
+            if number in partitions:
+                self._partitions[number].unswept[name] = await self._store.epoch(name)
+
+    async def _restore(self, name: str, partition: int, first: int, end: int) -> tuple[A, bool]:
+        owned = Owned(name, partition, await self._store.claim(name))
+        fields = await self._store.load(name)
+        try:
+            arena = self._restored(owned, fields)
+            if not 0 <= self._position(arena) <= end:
+                raise DamagedState(f"it is of {self._position(arena)}, the ledger ends at {end}")
+        except Exception as error:  # noqa: BLE001 -- whatever reading it raises, it is no state that we can use
+            logger.warning("the saved %s state of arena %s is damaged: %r", self.name, name, error)
+            arena = self._new(owned, first)
+            self._inherit_from(arena, fields)
+            return arena, True
+        return arena, False
+
+    def _inherit_from(self, arena: A, fields: Mapping[str, bytes]) -> None:
+        try:
+            self._inherit(arena, fields)
+        except Exception as error:  # noqa: BLE001 -- as above
+            logger.warning("%s: arena %s inherits nothing: %r", self.name, arena.name, error)
+
+    def _refolding(self, arena: A) -> bool:
+        """Whether the ledger is folded again from its start, and not yet up to where it ended then."""
+        held = self._partitions[arena.partition]
+        return held.position < held.refold_until
+
+    # --- each turn ---------------------------------------------------------------------------------------------------
+
+    async def process(self, log: Log, batch: Batch) -> None:
+        """Fold what was fetched, then publish and save what is due."""
+        for unreadable in log.unreadable:
+            self._stop_partition(unreadable.partition.partition, why_unreadable(unreadable))
+        log.unreadable.clear()
+        turn = time.monotonic()
+        for at, records in batch.items():
+            held = self._partitions[at.partition]
+            claimed = {} if held.stopped else await self._claim_new(at.partition, records)
+            for record in () if held.stopped else records:
+                await self._take(held, at.partition, record, claimed)
+                await asyncio.sleep(0)  # heartbeats
+                if time.monotonic() >= max(turn + TURN_SECONDS, self._retry_at):
+                    await self._publish_between()
+                    turn = time.monotonic()
+            await self._quiet(at)
+        for at in self.positions:
+            self.positions[at] = log.reached[at]
+            held = self._partitions[at.partition]
+            if not held.stopped:
+                held.reached = log.reached[at]
+        now = time.monotonic()
+        if now < self._retry_at:
+            return
+        try:
+            await self._write_due(now)
+            self._waiting.end()
+        except REDIS_AWAY as error:
+            await self._wait(error, self.name)
+            self._retry_at = now + RETRY_SECONDS
+            self._next_snapshot = 0.0  # or a save that failed counts as done, and Redis as back
+
+    async def _take(self, held: Partition, partition: int, entry: Any, claimed: Claimed) -> None:
+        offset, value = entry.offset, entry.value
+        record: Block | Notice | DamagedRecord
+        try:
+            record = decode(value or b"")
+            name = record.arena
+        except DamagedRecord as error:
+            # Whose it is says its key; a record that names no arena is no arena's, and nobody's number lacks it.
+            record, name = error, (entry.key or b"").decode("utf-8", "replace")
+        arena = self._arenas.get(name)
+        if arena is None and is_arena(name):
+            if name not in claimed:  # a record that has another's key
+                claimed |= await self._claim([name])
+            epoch, fields = claimed.pop(name)
+            arena = self._arenas[name] = self._new(Owned(name, partition, epoch), offset)
+            self._inherit_from(arena, fields)  # a state that no listing vouches for
+            arena.quiet_until, arena.due = UNKNOWN, time.monotonic()
+        if arena is None:
+            logger.error("%s: ledger/%d at offset %d is no arena's record: %s", self.name, partition, offset, record)
+        elif offset >= self._position(arena) and not arena.stopped:
+            try:
+                if isinstance(record, DamagedRecord):
+                    raise record
+                self._fold(arena, record)
+                self._advance(arena, offset + 1)
+            except Exception as error:  # noqa: BLE001 -- whatever it is, it is this arena's: the others go on
+                self._stops.stop(arena, f"ledger/{partition} at offset {offset} cannot be folded: {error!r}")
+        held.position, held.tail = offset + 1, checksum(value)
+
+    async def _quiet(self, at: TopicPartition) -> None:
+        """Ask where the ledger ends, now that new arenas are claimed, once for all of them.
+
+        A listing that was saved before an arena's first record does not name it: somebody may have published it since.
+        """
+        new = [each for each in self._arenas.values() if each.quiet_until == UNKNOWN and each.partition == at.partition]
+        if new:
+            end = await self._log.end_now(at)
+            for arena in new:
+                arena.quiet_until = end
+
+    def _stop_partition(self, number: int, why: str) -> None:
+        self._partitions[number].stopped = True
+        self._stops.stop_partition(number, [each for each in self._arenas.values() if each.partition == number], why)
+
+    async def _claim_new(self, partition: int, records: Sequence[Any]) -> Claimed:
+        """Claim together all arenas that these records bring, by their keys: one by one, a hundred hold up the rest."""
+        keys = dict.fromkeys((record.key or b"").decode("utf-8", "replace") for record in records)
+        new = [name for name in keys if name not in self._arenas and is_arena(name)]
+        # Of another partition it would be taken from its owner.
+        own = [
+            name
+            for name, at in zip(new, partitions_of([n.encode() for n in new], self._count), strict=True)
+            if at == partition
+        ]
+        return await self._claim(own) if own else {}
+
+    async def _claim(self, arenas: Sequence[str]) -> Claimed:
+        while True:
+            try:
+                return await self._store.claim_new(arenas)
+            except REDIS_AWAY as error:
+                await self._wait(error, "a new arena")
+                await self._tell_all(time.monotonic())
+                self.steps += 1
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _write_due(self, now: float) -> None:
+        await self._tell_all(now)
+        await self._sweep_all()
+        await self._publish_all(now, last=False)
+        if now >= self._next_check:
+            self._next_check = now + CHECK_SECONDS
+            arenas = list(self._arenas.values())
+            owned = [(arena.name, arena.epoch, self._shown_boards(arena)) for arena in arenas]
+            for arena, outcome in zip(arenas, await self._store.check(owned), strict=True):
+                await self._heed(arena, outcome)
+                await self._stops.tell(arena, self._store, caught_up=self._may_publish(arena))
+            await self._store.list_arenas(self._arenas)
+            if await self._stops.released(self._arenas.values(), self._store):
+                await self._save_all()
+                self._log.begin_anew()
+        if now >= self._next_snapshot:
+            self._next_snapshot = now + self._settings.snapshot_seconds
+            await self._save_all()
+
+    def _may_publish(self, arena: A) -> bool:
+        """Whether all is folded that an owner before may have published."""
+        held = self._partitions[arena.partition]
+        return held.reached >= max(held.quiet_until, arena.quiet_until) and not arena.stopped
+
+    def _catch_up(self, arena: A) -> None:
+        """Move an arena on to where the partition is: nothing of it lies between."""
+        self._advance(arena, max(self._position(arena), self._partitions[arena.partition].position))
+
+    async def _sweep_all(self) -> None:
+        """Remove what is of another ledger, once it is known what is of this one."""
+        for held in self._partitions.values():
+            if held.reached < held.quiet_until or held.stopped:
+                continue
+            for name, epoch in list(held.unswept.items()):
+                arena = self._arenas.get(name)
+                if arena is None or self._may_publish(arena):
+                    await self._sweep(name, epoch, arena)
+                    del held.unswept[name]
+
+    async def _tell_all(self, now: float) -> None:
+        await self._with_each(lambda arena: self._tell_due(arena, now))
+
+    async def _publish_all(self, now: float, *, last: bool) -> None:
+        def publish(arena: A) -> Awaitable[None]:
+            self._catch_up(arena)  # or what a refold publishes would name an earlier place than what it replaces
+            return self._publish_due(arena, now, last=last)
+
+        # Who has waited longest first, and not all at once: a hundred new arenas must not hold up the old ones.
+        due = [arena for arena in self._arenas.values() if last or arena.due <= now]
+        await self._with_each(publish, sorted(due, key=attrgetter("due")), math.inf if last else TURN_SECONDS)
+
+    async def _publish_between(self) -> None:
+        """Publish what is due while a batch is folded that takes long, such as one of new arenas."""
+        try:
+            await self._publish_all(time.monotonic(), last=False)
+        except REDIS_AWAY as error:
+            await self._wait(error, self.name)
+            self._retry_at = time.monotonic() + RETRY_SECONDS
+
+    async def _with_each(
+        self, act: Callable[[A], Awaitable[None]], arenas: Iterable[A] | None = None, seconds: float = math.inf
+    ) -> None:
+        """Do it with every arena (or these) that may be published; what fails of one alone stops that one."""
+        end = time.monotonic() + seconds
+        for arena in list(self._arenas.values()) if arenas is None else arenas:
+            if self._may_publish(arena) and time.monotonic() < end:
+                try:
+                    await act(arena)
+                except (*REDIS_AWAY, KafkaError, Fenced):
+                    raise
+                except Exception as error:  # noqa: BLE001 -- as where it is folded
+                    self._stops.stop(arena, f"its views cannot be made: {error!r}")
+
+    async def revoked(self, log: Log) -> None:
+        """Publish and save everything a last time."""
+        self._let_go()
+        now = time.monotonic()
+        await self._tell_all(now)
+        try:
+            await self._publish_all(now, last=True)
+            await self._save_all()
+        except REDIS_AWAY as error:
+            logger.warning("%s, the last state of %s is not saved: %s", cause_of(error).words, self.name, error)
+
+    async def _heed(self, arena: A, outcome: Outcome) -> None:
+        """Stop when another owns the arena; write everything again when Redis lost it."""
+        if outcome is Outcome.REFUSED:
+            self._metrics.fenced.labels(self.name, arena.name).inc()
+            raise Fenced(f"{self.name}: arena {arena.name} has a newer owner")
+        if outcome is Outcome.LOST:
+            arena.told = None  # and said again; what the operator asks meanwhile stays asked
+        if outcome is Outcome.LOST and not arena.stopped:
+            logger.warning("%s: Redis lost arena %s, or went back, writing all of it again", self.name, arena.name)
+            self._metrics.republished.labels(self.name, arena.name).inc()
+            self._lost(arena)
+            # The listing is lost, too. Noted before the save: if that one's answer gets lost, no loss is seen any more.
+            self._partitions[arena.partition].saved_position = -1
+            self._next_snapshot = 0.0
+            await self._save(arena, whole=True)
+
+    # --- saving ------------------------------------------------------------------------------------------------------
+
+    async def _save_all(self) -> None:
+        """Save every arena that moved, then the listings that vouch for them; what is due meanwhile is published."""
+        turn = time.monotonic()
+        for number, held in self._partitions.items():
+            if held.position == held.saved_position or not held.tail or held.stopped:
+                continue
+            arenas = [arena for arena in self._arenas.values() if arena.partition == number]
+            for arena in arenas:
+                if arena.stopped:
+                    continue
+                self._catch_up(arena)
+                await self._save(arena)
+                if time.monotonic() >= turn + TURN_SECONDS:
+                    await self._publish_between()
+                    turn = time.monotonic()
+            listing = encode_listing(held.position, [arena.name for arena in arenas], held.tail, held.refolding)
+            await self._store.save_partition(number, listing)
+            held.saved_position = held.position
+
+    async def _save(self, arena: A, *, whole: bool = False) -> None:
+        try:
+            await self._before_saving(arena)
+            fields = self._fields(arena)
+        except (*REDIS_AWAY, KafkaError, Fenced):
+            raise
+        except Exception as error:  # noqa: BLE001 -- as where it is folded
+            self._stops.stop(arena, f"its state cannot be written: {error!r}")
+            return
+        outcome = await self._store.save(arena.name, arena.epoch, fields, whole=whole)
+        if outcome is not Outcome.DONE:
+            await self._heed(arena, outcome)
+            return
+        self._saved(arena)
+        self._metrics.snapshots.labels(self.name, arena.name).inc()
+        self._metrics.snapshot_bytes.labels(self.name, arena.name).set(sum(map(len, fields.values())))

@@ -1,0 +1,122 @@
+"""The accounting of dead letters, by Faust: what may see a record twice is an agent.
+
+Whoever may write to a topic may write a batch that no client can read. Faust would end its application for that, all
+stages with it, and meet the batch again at each start. So its consumer passes such a batch over and says so; its
+letters are counted with an unknown reason.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import faust
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
+from faust.transport.drivers import aiokafka as driver
+
+from streams.contracts.dead_letter import REDRIVEN
+from streams.contracts.metrics import Metrics
+from streams.contracts.reasons import Reason
+from streams.contracts.settings import Settings
+from streams.contracts.topics import DEAD_LETTERS
+from streams.kafka.unreadable import is_of_a_batch, look
+
+logger = logging.getLogger(__name__)
+
+CAREFUL_SECONDS = 0.5
+"""How long a record is waited for that stands before a batch that cannot be read."""
+UNKNOWN = "unknown"
+"""Reason of a letter whose own cannot be read."""
+
+
+def account_dead_letters(app: faust.App, settings: Settings, metrics: Metrics) -> None:
+    """Count dead letters by their reason."""
+    topic = app.topic(settings.topic(DEAD_LETTERS.name), key_type=bytes, value_type=bytes, value_serializer="raw")
+    known = {reason.value for reason in Reason}
+
+    @app.agent(topic, name="account-dead-letters")
+    async def account(letters: Any) -> None:
+        async for event in letters.events():
+            headers = dict(event.headers or {})
+            if REDRIVEN in headers:
+                continue
+            reason = (headers.get("reason") or b"").decode("ascii", "replace")
+            metrics.dead_letters.labels(reason if reason in known else UNKNOWN).inc()
+
+
+def pass_over_unreadable(transport: Any, metrics: Metrics) -> None:
+    """Have the consumer of a transport of Faust pass over what cannot be read."""
+
+    class Thread(_Thread):
+        dead_letters = metrics.dead_letters
+
+    class Consumer(driver.Consumer):
+        def _new_consumer_thread(self) -> Any:
+            return Thread(self, loop=self.loop, beacon=self.beacon)
+
+    transport.Consumer = Consumer
+
+
+class _Thread(driver.AIOKafkaConsumerThread):
+    dead_letters: Any
+
+    async def _fetch_records(
+        self,
+        consumer: Any,
+        active_partitions: set[Any],
+        timeout: float | None = None,  # noqa: ASYNC109 -- Faust's
+        max_records: int | None = None,
+    ) -> Mapping[Any, list[Any]]:
+        starts = _positions(consumer, active_partitions)
+        try:
+            return await super()._fetch_records(consumer, active_partitions, timeout, max_records)
+        except Exception as error:
+            if not is_of_a_batch(error):
+                raise
+            # An error leaves aiokafka's positions behind records that nobody was given: all begin again.
+            starts = {at: start for at, start in starts.items() if at in consumer.assignment()}
+            for at, start in starts.items():
+                consumer.seek(at, start)
+            logger.warning("dead letters are read one by one: %r", error)
+            await asyncio.sleep(CAREFUL_SECONDS)  # a batch in a transaction that is still open is no fault yet
+            return {at: found for at, start in starts.items() if (found := await self._carefully(consumer, at, start))}
+
+    async def _carefully(self, consumer: Any, at: Any, start: int) -> list[Any]:
+        """Records before the batch that cannot be read, one by one; then the next fetch begins behind it."""
+        try:
+            fault = await look(consumer, TopicPartition(at.topic, at.partition), start)
+        except KafkaError as error:
+            logger.warning("%s/%d: what cannot be read is looked for again: %r", at.topic, at.partition, error)
+            return []
+        records: list[Any] = []
+        try:
+            while fault is not None and _positions(consumer, {at}).get(at, fault.offset) < fault.offset:
+                came = await super()._fetch_records(consumer, {at}, CAREFUL_SECONDS, 1)
+                if at not in came:
+                    return records
+                records += came[at]
+        except Exception as error:
+            # What stands between is no record: a transaction's marker, and the batch is met behind it.
+            if not is_of_a_batch(error):
+                raise
+        if fault is not None and at in consumer.assignment():
+            logger.error(
+                "%s/%d: the batch at offsets %d to %d cannot be read, the reasons of its letters are unknown: %s",
+                at.topic, at.partition, fault.offset, fault.last, fault.why,
+            )  # fmt: skip
+            self.dead_letters.labels(UNKNOWN).inc(fault.last - fault.offset + 1)
+            consumer.seek(at, fault.last + 1)
+        return records
+
+
+def _positions(consumer: Any, partitions: set[Any]) -> dict[Any, int]:
+    """Where a consumer goes on in each of its partitions; without those of which it does not know yet."""
+    subscription = consumer._subscription.subscription
+    assignment = None if subscription is None else subscription.assignment
+    if assignment is None:
+        return {}
+    states = {at: assignment.state_value(at) for at in partitions if at in assignment.tps}
+    return {at: state.position for at, state in states.items() if state is not None and state.has_valid_position}

@@ -1,0 +1,157 @@
+"""An arena's ratings over time: samples in three tiers, cut at exact places of the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from streams.contracts.history import DAY, TIERS, Tier
+from streams.contracts.history_wire import (
+    VERSION,
+    InvalidHistory,
+    RatingsTier,
+    counts,
+    decode_ratings,
+    encode_history,
+    floats,
+)
+from streams.contracts.view import OVERALL
+from streams.ledger.rows import Rows
+from streams.ratings.counts import BoardCounts
+from streams.ratings.history_cuts import Cut, find_cuts
+from streams.ratings.history_sample import Sample, take_sample
+from streams.ratings.newton import Vector
+from streams.ratings.settings import RatingsSettings
+
+
+def _none() -> dict[Tier, list[Sample]]:
+    return {tier: [] for tier in TIERS}
+
+
+@dataclass(slots=True)
+class RatingsHistory:
+    """The samples of the board `overall`.
+
+    Attributes
+    ----------
+    reweighted, settings
+        How the board is solved; samples solved otherwise are those of another history.
+    began
+        When the first vote arrived at the broker, epoch milliseconds; 0 before.
+    samples
+        By tier, oldest first; no more than it keeps.
+    """
+
+    reweighted: bool = False
+    settings: RatingsSettings = field(default_factory=RatingsSettings)
+    began: int = 0
+    samples: dict[Tier, list[Sample]] = field(default_factory=_none)
+    _start: Vector | None = None
+    _packed: dict[Tier, bytes] = field(default_factory=dict)
+
+    def cuts(self, rows: Rows, clock: float, newest: int, now: float) -> Iterator[Cut]:
+        """Find where rows (at least one) are to be cut; see `find_cuts`."""
+        if not self.began:
+            self.began = int(rows.recorded[0])
+        return find_cuts(rows.tstamp, rows.recorded, clock, newest, self._latest, now)
+
+    def sample(self, board: BoardCounts, models: Mapping[str, int], cut: Cut, recorded: int) -> frozenset[str]:
+        """Take the samples that are due at a cut; `board` and `recorded` are of the rows before it.
+
+        `models` is the arena's dictionary.
+
+        Returns
+        -------
+        Names of the tiers that have one more. Where there is one of a tier, there is one of each finer tier too: it
+        costs nothing, and after a refold the finer ones begin with what the coarser ones know.
+        """
+        wanted = set(cut.wanted)
+        if DAY in cut.ends:
+            last = self.samples[DAY][-1].total if self.samples[DAY] else 0
+            # Beyond 256 models as many more as solving takes longer: in a replay, many days may come at once.
+            if board.battles - last >= max(1, len(board.members), len(board.members) ** 3 >> 16):
+                wanted.add(DAY)
+        if not wanted:
+            return frozenset()
+        numbers = [models.get(anchor, -1) for anchor in self.settings.anchors]
+        taken, self._start = take_sample(
+            board,
+            0,
+            recorded,
+            start=self._start,
+            reweighted=self.reweighted,
+            settings=self.settings,
+            anchors=tuple(map(board.members.index, numbers)) if set(numbers) <= set(board.members) else (),
+        )
+        coarsest = max(tier.seconds for tier in wanted)
+        grown = [tier for tier in cut.ends if tier.seconds <= coarsest]
+        for tier in grown:
+            self._add(tier, replace(taken, t=cut.ends[tier]))
+        return frozenset(tier.name for tier in grown)
+
+    def _latest(self, tier: Tier) -> int:
+        """Record time of the last sample, or of the first vote."""
+        return self.samples[tier][-1].recorded if self.samples[tier] else self.began
+
+    def _add(self, tier: Tier, sample: Sample) -> None:
+        kept, oldest = self.samples[tier], sample.t - tier.keep * tier.seconds
+        kept.append(sample)
+        gone = next(number for number, each in enumerate(kept) if each.t > oldest)
+        del kept[:gone]
+        self._packed.pop(tier, None)
+
+    def encode(self, arena: str, models: Sequence[str]) -> dict[str, bytes]:
+        """Encode every tier by name; bytes that did not change are the same object.
+
+        Parameters
+        ----------
+        models
+            Names of the board's members, in order.
+        """
+        for tier, samples in self.samples.items():
+            if tier not in self._packed:
+                self._packed[tier] = encode_history(_lay_out(arena, tier, samples, models))
+        return {tier.name: self._packed[tier] for tier in TIERS}
+
+    @classmethod
+    def decode(
+        cls, packed: Mapping[str, bytes], began: int, reweighted: bool, settings: RatingsSettings
+    ) -> RatingsHistory:
+        """Read back what `encode` made; raises `InvalidHistory`."""
+        history = cls(reweighted, settings, began)
+        for tier in TIERS:
+            if tier.name not in packed:
+                raise InvalidHistory(f"there is no tier {tier.name}")
+            data = packed[tier.name]
+            history.samples[tier] = _samples(decode_ratings(data))
+            history._packed[tier] = data
+        return history
+
+
+def _lay_out(arena: str, tier: Tier, samples: Sequence[Sample], models: Sequence[str]) -> RatingsTier:
+    known = [len(sample.rating) for sample in samples]
+    return RatingsTier(
+        v=VERSION,
+        arena=arena,
+        board=OVERALL,
+        tier=tier.name,
+        seconds=tier.seconds,
+        models=list(models[: max(known, default=0)]),
+        t=[sample.t for sample in samples],
+        recorded=[sample.recorded for sample in samples],
+        total=[sample.total for sample in samples],
+        known=known,
+        rating=floats([sample.rating for sample in samples]),
+        half_width=floats([sample.half_width for sample in samples]),
+        battles=counts([sample.battles for sample in samples]),
+    )
+
+
+def _samples(tier: RatingsTier) -> list[Sample]:
+    ends = np.cumsum(tier.known)[:-1]
+    columns = (np.split(column.array(), ends) for column in (tier.rating, tier.half_width, tier.battles))
+    return (
+        [Sample(*fields) for fields in zip(tier.t, tier.recorded, tier.total, *columns, strict=True)] if tier.t else []
+    )
