@@ -2,10 +2,11 @@
 
 There are three ways, each for what the one before leaves, and they agree on every input: machine code for the plainest
 votes (`streams.intake.fast_decode`), the fast way, and the strict one. The fast way accepts a fetch only when every
-record is fine. Joining the values with newlines and decoding them as lines costs half of decoding them one by one. It is safe
-because each value is checked to begin with `{`, to end with `}` and to hold no newline: JSON allows no raw newline
-inside a string, and after `}` at the end of a line an open object would need `,` or `}`, not the `{` that begins the
-next line. So no value can span two lines, each line holds at least one, and n values in n lines are one each.
+record is fine. Joining the values with newlines and decoding them as lines costs half of decoding them one by one. It
+is safe because each value is checked to begin with `{`, to end with `}` and to hold no newline: JSON allows no raw
+newline inside a string, and after `}` at the end of a line an open object would need `,` or `}`, not the `{` that
+begins the next line. So no value can span two lines, each line holds at least one, and n values in n lines are one
+each.
 """
 
 from __future__ import annotations
