@@ -139,12 +139,14 @@ def _with_store(act: Callable[[Store], Awaitable[T]]) -> T:
 
 
 async def _read(store: Store) -> None:
+    """Wait until all is read, and what is done can be written."""
     from services.http.errors import Refused
 
     until = time.monotonic() + READ_SECONDS
     while True:
         try:
             store.book()
+            store.writable()  # another connection, which may come later
         except Refused:
             if time.monotonic() >= until:
                 raise

@@ -22,7 +22,7 @@ from services.local.redis import RedisServer
 from streams.contracts.topics import VOTES
 from tests.bench import machine
 from tests.support.eventually import eventually_async
-from tests.support.pipeline import Pipeline, Vote, Worker, assert_same_boards, encode, fold_votes, make_votes
+from tests.support.pipeline import Pipeline, Vote, Worker, encode, fold_votes, make_votes, wait_same_boards
 
 PACE = 50
 ROUNDS = 3
@@ -162,7 +162,7 @@ async def _measure(pipeline: Pipeline, worker: Worker, directory: Path, minutes:
         wrong = [await held_open(trial), await followed(trial, directory), await silent(trial, minutes)]
         exactly = fold_votes(trial.acknowledged, directory)["text"]
         try:
-            assert_same_boards(pipeline.boards(), exactly)
+            wait_same_boards(pipeline, exactly)
         except AssertionError as error:
             wrong.append(f"the boards are not those of what was committed: {error}")
     p99 = [[float(np.quantile(ages, 0.99)) for ages in pair] for pair in rounds]

@@ -18,7 +18,7 @@ from streams.intake.reject_limit import Refusals
 from streams.ledger.codec import encode_block
 from streams.ratings.stage import RatingsStage
 from tests.support.eventually import eventually
-from tests.support.pipeline import COUNTED, READY, Pipeline, assert_same_boards, encode, fold_votes, make_votes
+from tests.support.pipeline import COUNTED, READY, Pipeline, encode, fold_votes, make_votes, wait_same_boards
 from tests.support.tasks import end
 from tests.support.writers import aborted, cannot_unpack, committed, needs_transactions, write_packed
 from tests.unit.intake.making import as_records
@@ -53,7 +53,7 @@ def test_a_ledger_record_that_cannot_be_read_stops_its_arena_and_no_other(
     pipeline.produce(votes[400:])
     for arena in ("text", "code", "vision"):
         pipeline.wait_counted(of_arena(votes, arena), arena)
-        assert_same_boards(pipeline.boards(arena), fold_votes(votes, tmp_path)[arena])
+        wait_same_boards(pipeline, fold_votes(votes, tmp_path)[arena])
     eventually(lambda: worker.metric("consumer_lag") == 0)
     assert pipeline.boards("chat") == before, "what was published stays"
     assert "arena chat stops here, the others go on" in worker.log()
@@ -229,7 +229,7 @@ def test_what_somebody_else_writes_to_our_keys_in_redis_holds_nobody_up(pipeline
         pipeline.produce(votes[until - 400 : until])
         for arena in ARENAS:
             pipeline.wait_counted(of_arena(votes[:until], arena), arena)
-            assert_same_boards(pipeline.boards(arena), fold_votes(votes[:until], tmp_path)[arena])
+            wait_same_boards(pipeline, fold_votes(votes[:until], tmp_path)[arena])
 
     def mended(kinds: dict[str, str]) -> bool:
         with pipeline.redis as redis:

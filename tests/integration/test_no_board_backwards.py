@@ -11,7 +11,7 @@ import pytest
 from streams.contracts.topics import FAIRNESS_GROUP, LEDGER, RATINGS_GROUP
 from streams.fold.checkpoint import decode_listing
 from tests.support.eventually import eventually
-from tests.support.pipeline import COUNTED, Pipeline, assert_same_boards, comparable, fold_votes, make_votes
+from tests.support.pipeline import COUNTED, Pipeline, comparable, fold_votes, make_votes, wait_same_boards
 from tests.support.stack import TestRedis
 
 pytestmark = pytest.mark.integration
@@ -63,7 +63,7 @@ def test_when_the_owner_is_killed_the_next_one_holds_back_until_it_is_as_far(
         pipeline.wait_counted(6_000)
     assert reader.seen == sorted(reader.seen)
     assert intake.process.alive
-    assert_same_boards(pipeline.boards(), fold_votes(votes, tmp_path)["text"])
+    wait_same_boards(pipeline, fold_votes(votes, tmp_path)["text"])
 
 
 def test_a_refold_that_is_cut_off_is_gone_on_with_and_publishes_no_past(pipeline: Pipeline, tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_a_refold_that_is_cut_off_is_gone_on_with_and_publishes_no_past(pipeline
             pipeline.worker("intake", stages="intake").start()
             pipeline.wait_counted(8_010)
     assert reader.seen == [8_000, *reader.seen[1:]] == sorted(reader.seen)
-    assert_same_boards(pipeline.boards(), fold_votes(votes + more, tmp_path)["text"])
+    wait_same_boards(pipeline, fold_votes(votes + more, tmp_path)["text"])
 
 
 def test_a_redis_that_comes_back_with_an_older_state_is_written_again(
@@ -141,8 +141,8 @@ def test_a_redis_that_comes_back_with_an_older_state_is_written_again(
     eventually(lambda: unequal(pipeline, new) == [], 30)
     assert worker.metric("fold_republished_total", stage="ratings") == len(arenas)
     assert worker.metric("fold_republished_total", stage="fairness") == len(arenas)
-    for arena, state in fold_votes(votes, tmp_path).items():
-        assert_same_boards(pipeline.boards(arena), state)
+    for state in fold_votes(votes, tmp_path).values():
+        wait_same_boards(pipeline, state)
     # And what was saved again carries the next owner.
     assert worker.stop() == 0
     second = pipeline.worker("second", stages="ratings,fairness").start().wait_ready()

@@ -20,10 +20,10 @@ from tests.support.pipeline import (
     Pipeline,
     Vote,
     Worker,
-    assert_same_boards,
     encode,
     fold_votes,
     make_votes,
+    wait_same_boards,
 )
 from tests.support.stack import TestBroker
 from tests.support.topics import admin
@@ -302,7 +302,7 @@ def wait_all(pipeline: Pipeline, votes: list[Vote], tmp_path: Path) -> None:
     """Wait until the boards are those of the votes, no more and no less."""
     for arena, state in fold_votes(votes, tmp_path).items():
         pipeline.wait_counted(state.boards["overall"].battles, arena)
-        assert_same_boards(pipeline.boards(arena), state)
+        wait_same_boards(pipeline, state)
 
 
 def test_what_intake_has_read_is_shown_and_mistakes_are_named(

@@ -14,12 +14,12 @@ from streams.ledger.codec import Block, Notice, decode
 from tests.support.eventually import eventually
 from tests.support.pipeline import (
     Pipeline,
-    assert_same_boards,
     assert_same_counts,
     encode,
     fold_votes,
     make_votes,
     read_board,
+    wait_same_boards,
 )
 
 pytestmark = pytest.mark.integration
@@ -43,8 +43,8 @@ def assert_counted_like(pipeline: Pipeline, votes: list[dict], tmp_path: Path) -
     assert sorted(ledger) == sorted(expected)
     for arena, state in expected.items():
         assert_same_counts(ledger[arena], state)
-        assert_same_boards(pipeline.boards(arena), state)
-        assert_same_boards(pipeline.boards(arena), ledger[arena], elo_too=True)
+        wait_same_boards(pipeline, state)
+        wait_same_boards(pipeline, ledger[arena], elo_too=True)
 
 
 def test_the_board_in_redis_equals_a_single_process_fold(pipeline: Pipeline, tmp_path: Path) -> None:

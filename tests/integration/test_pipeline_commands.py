@@ -11,7 +11,7 @@ from kafka import KafkaProducer
 
 from streams.contracts.topics import DEAD_LETTERS, LEDGER, TOPICS, VOTES
 from tests.support.eventually import eventually
-from tests.support.pipeline import COUNTED, Pipeline, assert_same_boards, encode, fold_votes, make_votes
+from tests.support.pipeline import COUNTED, Pipeline, encode, fold_votes, make_votes, wait_same_boards
 from tests.support.writers import without_codecs, write_packed
 
 pytestmark = pytest.mark.integration
@@ -70,7 +70,7 @@ def test_a_file_is_replayed_and_followed_until_every_vote_is_on_the_board(pipeli
     assert board is not None
     assert board.battles == 3_000  # there when the command ends, not some time after
     assert all(line.model in first.stdout for line in board.models[:3])
-    assert_same_boards(pipeline.boards(), fold_votes(votes, tmp_path)["text"])
+    wait_same_boards(pipeline, fold_votes(votes, tmp_path)["text"])
 
     # The last record of the ledger changes no board: a model that is on none.
     pipeline.declare("text", "not yet voted on", provider="Acme")

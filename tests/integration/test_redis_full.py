@@ -13,7 +13,7 @@ from streams.contracts.redis_away import Away, cause_of
 from streams.fold.redis_store import Outcome, Store
 from tests.support.board import board_process
 from tests.support.eventually import eventually
-from tests.support.pipeline import COUNTED, Pipeline, Worker, assert_same_boards, comparable, fold_votes, make_votes
+from tests.support.pipeline import COUNTED, Pipeline, Worker, comparable, fold_votes, make_votes, wait_same_boards
 from tests.support.redis import OwnRedis
 from tests.support.stack import TestBroker
 
@@ -52,7 +52,7 @@ def wait_same(pipeline: Pipeline, votes: list[dict], tmp_path: Path) -> None:
         pipeline.wait_counted(state.boards["overall"].battles, arena)
 
         def same(arena: str = arena, state: object = state) -> bool:
-            assert_same_boards(pipeline.boards(arena), state)
+            wait_same_boards(pipeline, state)
             return True
 
         eventually(same, COUNTED)

@@ -23,6 +23,7 @@ from tests.support.pipeline import (
     comparable,
     fold_votes,
     make_votes,
+    wait_same_boards,
 )
 from tests.support.stack import TestRedis
 
@@ -121,7 +122,7 @@ def test_a_flush_while_no_worker_runs_leads_to_a_refold_that_says_so(
     states = fold_votes(votes, tmp_path)
     for arena in ARENAS:
         pipeline.wait_counted(sum(vote["arena"] == arena for vote in votes), arena)
-        assert_same_boards(pipeline.boards(arena), states[arena])
+        wait_same_boards(pipeline, states[arena])
     assert "refolding ledger partition" in second.log()
     assert second.metric("fold_refolds_total", stage="ratings", cause="missing") == 3  # ledger partitions in use
 
@@ -153,8 +154,8 @@ def test_a_flipped_byte_in_a_saved_state_leads_to_a_refold_that_says_so(
     expected = fold_votes(
         make_votes(600, seed=24, arenas=ARENAS) + make_votes(200, seed=24, arenas=ARENAS, start=600), tmp_path
     )
-    for arena, state in expected.items():
-        assert_same_boards(pipeline.boards(arena), state)
+    for state in expected.values():
+        wait_same_boards(pipeline, state)
 
 
 def test_the_state_of_another_ledger_is_known_as_such_and_its_boards_go(
@@ -219,7 +220,7 @@ def test_a_worker_outlives_a_redis_that_does_not_answer_and_catches_up(
     states = fold_votes(votes + new, tmp_path)
     for arena, state in states.items():
         pipeline.wait_counted(state.boards["overall"].battles, arena)
-        assert_same_boards(pipeline.boards(arena), state)
+        wait_same_boards(pipeline, state)
     assert worker.process.alive
     assert worker.stop() == 0
 
@@ -240,7 +241,7 @@ def test_a_redis_that_is_killed_and_comes_back_empty_is_filled_again(
     for arena, state in states.items():
         pipeline.wait_counted(sum(vote["arena"] == arena for vote in votes), arena)
         eventually(lambda arena=arena: len(pipeline.boards(arena)) == len(states[arena].boards), REPUBLISHED)
-        assert_same_boards(pipeline.boards(arena), state)
+        wait_same_boards(pipeline, state)
     assert worker.process.alive
 
 

@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaProducer
 
 from streams.contracts.topics import DEAD_LETTERS, MODELS, VOTES
 from tests.support.eventually import PATIENCE, eventually, eventually_async
-from tests.support.pipeline import Pipeline, Vote, Worker, assert_same_boards, encode, fold_votes, make_votes
+from tests.support.pipeline import Pipeline, Vote, Worker, encode, fold_votes, make_votes, wait_same_boards
 from tests.support.stack import TestBroker
 
 pytestmark = pytest.mark.integration
@@ -75,7 +75,7 @@ async def test_committed_votes_count_aborted_ones_do_not_and_no_lag_stays(pipeli
     expected = fold_votes(votes, tmp_path)
     for arena, state in expected.items():
         await asyncio.to_thread(pipeline.wait_counted, state.boards["overall"].battles, arena)
-        assert_same_boards(pipeline.boards(arena), state)
+        wait_same_boards(pipeline, state)
     eventually(lambda: worker.metric("watchdog_age_seconds") == 0 and lag(worker) == 0, 20)
     assert len(pipeline.topic(DEAD_LETTERS.name)) == 1
     assert worker.stop() == 0

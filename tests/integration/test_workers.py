@@ -14,11 +14,11 @@ from tests.support.pipeline import (
     READY,
     Pipeline,
     Worker,
-    assert_same_boards,
     assert_same_counts,
     encode,
     fold_votes,
     make_votes,
+    wait_same_boards,
 )
 from tests.support.stack import TestBroker, TestRedis, make_broker
 
@@ -39,7 +39,7 @@ def assert_all_counted(pipeline: Pipeline, votes: list[dict], tmp_path: Path) ->
     expected = fold_votes(votes, tmp_path)
     for arena, state in expected.items():
         pipeline.wait_counted(sum(vote["arena"] == arena for vote in votes), arena)
-        assert_same_boards(pipeline.boards(arena), state)
+        wait_same_boards(pipeline, state)
     ledger = pipeline.ledger_states()
     for arena, state in expected.items():
         assert_same_counts(ledger[arena], state)

@@ -391,6 +391,16 @@ def assert_same_boards(published: Mapping[str, bytes], expected: ArenaState, *, 
                 assert found.elo == line.elo, (name, line.model, "elo")
 
 
+def wait_same_boards(pipeline: Pipeline, expected: ArenaState, *, elo_too: bool = False) -> None:
+    """Wait until the published boards are the expected state's: those of an arena may come one after the other."""
+
+    def same() -> bool:
+        assert_same_boards(pipeline.boards(expected.arena), expected, elo_too=elo_too)
+        return True
+
+    eventually(same, COUNTED, every=0.1)
+
+
 def _ends(line: RatedModel) -> list[float]:
     """A rating and its interval, infinite where it is open."""
     lower, upper = -np.inf if line.lower is None else line.lower, np.inf if line.upper is None else line.upper

@@ -58,6 +58,11 @@ class Store:
             raise Refused(Refusal.UNAVAILABLE, detail, retry_after(RETRY_SECONDS))
         return self._book
 
+    def writable(self) -> None:
+        """Return when records can be written now; raises `Refused` otherwise."""
+        if (fault := self._log.fault()) is not None:
+            raise Refused(Refusal.UNAVAILABLE, fault, retry_after(RETRY_SECONDS))
+
     async def write(self, subscription: Subscription) -> None:
         """Write a subscription; returns when it is acknowledged and seen. Raises `Refused`."""
         await self._send(self._topics[0], [(subscription.id, encode_subscription(subscription))])
