@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 from services.local.ports import free_port, is_free
 from services.local.process import StartError
-from streams.contracts.settings import Settings
+from streams.contracts.settings import LAST_PORT, Settings
 
 BROKER_PORT, REDIS_PORT = 9092, 6379
 """The usual ports of Kafka and of Redis."""
-LAST_PORT = 65_535
 
 
 @dataclass(frozen=True)
