@@ -305,6 +305,10 @@ class _Child:
     def terminate(self, deadline: float = 10.0) -> None:
         self._process.terminate(deadline)
 
+    @property
+    def last_line(self) -> str:
+        return self._process.last_line
+
 
 def _ask(url: str) -> tuple[bool, str]:
     """Ask whether a process is ready, and what long take-over it says to be at; empty where it says of none."""
@@ -321,10 +325,11 @@ def _ask(url: str) -> tuple[bool, str]:
 
 def _tell(report: Report) -> None:
     from services.local.restarts import Happening
+    from streams.contracts.names import shown
 
     if report.what in (Happening.EXITED, Happening.START_FAILED, Happening.GAVE_UP):
         code = "" if report.code is None else f" with {report.code}"
         again = "" if report.delay is None else f"; starting it again in {report.delay:.1f} s"
-        click.echo(
-            f"{report.name} {report.what.value.replace('_', ' ')}{code}{again} {report.detail}".rstrip(), err=True
-        )
+        words = ": " if report.code is None else "; its last line: "
+        detail = words + "\n".join(map(shown, report.detail.split("\n"))) if report.detail else ""
+        click.echo(f"{report.name} {report.what.value.replace('_', ' ')}{code}{again}{detail}", err=True)
