@@ -67,7 +67,7 @@ async def _log_in(settings: Settings) -> str | None:
     options = aiokafka_options(settings)
     away = []
     for host, port, _ in collect_hosts(options.pop("bootstrap_servers"), randomize=False):
-        server = f"{host}:{port}"
+        server = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         try:
             async with asyncio.timeout(WITHIN):
                 connection = await create_conn(host, port, **options)

@@ -1,5 +1,6 @@
 """The cause of a crash is the last line of what a process says."""
 
+import asyncio
 import contextlib
 import signal
 import subprocess
@@ -10,8 +11,13 @@ from collections.abc import AsyncIterator
 import pytest
 from starlette.applications import Starlette
 
+from services.herald.app import Fate, create_herald
+from services.herald.herald import Herald
 from services.local.ports import HOST, free_port
 from services.web.serving import serve_app
+from streams.app import create_app
+from streams.contracts.metrics import Metrics
+from streams.contracts.settings import Settings
 
 CRASH = """
 import asyncio, sys
@@ -54,3 +60,23 @@ def test_a_server_whose_lifespan_fails_ends_with_1_and_its_cause_last(fails_at, 
         serve_app(Starlette(lifespan=lifespan), HOST, free_port(), 1)
     assert ended.value.code == 1
     assert caplog.messages[-1] == "this process failed: OSError: no such file: models.toml"
+
+
+async def test_a_herald_that_fails_leaves_type_and_message_for_its_last_line(monkeypatch):
+    async def run(self: Herald) -> None:
+        raise KeyError("subscription")  # whose message alone would be one word in quotes
+
+    monkeypatch.setattr(Herald, "run", run)
+    fate, ended = Fate(), asyncio.Event()
+    app = create_herald(Settings(), Metrics(), fate, ended.set)
+    async with app.router.lifespan_context(app), asyncio.timeout(10):
+        await ended.wait()
+    assert fate.why == "KeyError: 'subscription'"
+
+
+def test_a_worker_says_what_failed_when_it_was_no_stage(caplog):
+    app = create_app(Settings(), Metrics(), ["fairness"])
+    app.say_cause(None)
+    assert caplog.messages == []
+    app.say_cause(OSError("address already in use"))
+    assert caplog.messages == ["this worker failed: OSError: address already in use"]
