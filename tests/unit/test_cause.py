@@ -30,6 +30,7 @@ def command():
         def __del__(self):
             print("unclosed client", file=sys.stderr)
     client = Client()
+    client.itself = client
     raise ExceptionGroup("several", [ValueError("a number\\n\\x1b[31mover two lines"), KeyError("k")])
 
 main.cli.get_command = lambda *_: command
