@@ -24,6 +24,7 @@ from faust.web import Request, Response, View
 from mode import Service
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from streams.contracts.cause import in_one_line
 from streams.contracts.connect import faust_credentials
 from streams.contracts.metrics import Metrics
 from streams.contracts.settings import Settings
@@ -141,11 +142,20 @@ class WorkerApp(faust.App):
         if self._deadline is not None:
             self._deadline.cancel()
 
-    def say_cause(self) -> None:
-        """Say why the worker ends, if it is a stage's failure; to be said last, for that is what is looked at first."""
-        for service in self._first:
-            if isinstance(service, StageService) and service.crashed:
-                logger.critical("%s failed, and with it this worker: %r", service.label, service.crash_reason)
+    def say_cause(self, failure: BaseException | None) -> None:
+        """Say why the worker ends, if it failed; to be said last, for that is what is looked at first.
+
+        Parameters
+        ----------
+        failure
+            What was raised; a stage that failed is the cause of it, and is told instead.
+        """
+        stages = [stage for stage in self._first if isinstance(stage, StageService) and stage.crashed]
+        for stage in stages:
+            if stage.crash_reason is not None:
+                logger.critical("%s failed, and with it this worker: %s", stage.label, in_one_line(stage.crash_reason))
+        if failure is not None and not stages:
+            logger.critical("this worker failed: %s", in_one_line(failure))
 
     def _exit_after(self, seconds: float, code: int, why: str) -> None:
         if self._deadline is not None:
@@ -156,7 +166,7 @@ class WorkerApp(faust.App):
 
     def _give_up(self, seconds: float, code: int, why: str) -> None:
         logger.warning("not stopped after %.0f s: exit, %s", seconds, why)
-        self.say_cause()
+        self.say_cause(self.crash_reason)
         logging.shutdown()
         os._exit(code)
 

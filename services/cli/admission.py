@@ -59,18 +59,18 @@ def reach_kafka(settings: Settings) -> str | None:
 
 
 async def _log_in(settings: Settings) -> str | None:
-    from aiokafka.conn import create_conn
+    from aiokafka.conn import collect_hosts, create_conn
     from aiokafka.errors import AuthenticationFailedError, IllegalSaslStateError, KafkaError
     from aiokafka.errors import SaslAuthenticationFailed as WrongPassword
     from aiokafka.errors import UnsupportedSaslMechanismError as WrongMechanism
 
     options = aiokafka_options(settings)
     away = []
-    for server in options.pop("bootstrap_servers").split(","):
-        host, _, port = server.strip().rpartition(":")
+    for host, port, _ in collect_hosts(options.pop("bootstrap_servers"), randomize=False):
+        server = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         try:
             async with asyncio.timeout(WITHIN):
-                connection = await create_conn(host.strip("[]"), int(port), **options)
+                connection = await create_conn(host, port, **options)
         except ssl.SSLError as error:
             raise UserError(f"no TLS with Kafka at {server}: {reason_of(error)}") from None
         except WrongMechanism:

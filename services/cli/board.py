@@ -20,12 +20,14 @@ def command(host: str | None, port: int | None) -> None:
     settings = read_settings(ISONOMY_HOST=host, ISONOMY_BOARD_PORT=None if port is None else str(port))
     from services.board.run import serve
     from services.cli.footing import topics_beside, topics_of
+    from services.cli.listening import listening
     from streams.contracts.settings import InvalidSetting
 
-    require_kafka(settings)
-    require_redis(settings)
     try:
-        with topics_beside(settings, topics_of("board")):
-            serve(settings)
+        with listening(settings, "board"):
+            require_kafka(settings)
+            require_redis(settings)
+            with topics_beside(settings, topics_of("board")):
+                serve(settings)
     except InvalidSetting as error:
         raise UserError(str(error)) from None

@@ -23,15 +23,17 @@ def command(context: click.Context, host: str | None, port: int | None) -> None:
         return
     settings = read_settings(ISONOMY_HOST=host, ISONOMY_GATEWAY_PORT=None if port is None else str(port))
     from services.cli.footing import topics_beside, topics_of
+    from services.cli.listening import listening
     from services.gateway.run import serve
     from streams.contracts.settings import InvalidSetting
 
-    if settings.api_keys_file is None:
-        click.echo("warning: no ISONOMY_API_KEYS_FILE, so nobody may write", err=True)
-    require_kafka(settings)
     try:
-        with topics_beside(settings, topics_of("gateway")):
-            serve(settings)
+        with listening(settings, "gateway"):
+            if settings.api_keys_file is None:
+                click.echo("warning: no ISONOMY_API_KEYS_FILE, so nobody may write", err=True)
+            require_kafka(settings)
+            with topics_beside(settings, topics_of("gateway")):
+                serve(settings)
     except InvalidSetting as error:
         raise UserError(str(error)) from None
 

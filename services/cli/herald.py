@@ -20,13 +20,15 @@ def command(host: str | None, port: int | None) -> None:
     """
     settings = read_settings(ISONOMY_HOST=host, ISONOMY_HERALD_PORT=None if port is None else str(port))
     from services.cli.footing import topics_beside, topics_of
+    from services.cli.listening import listening
     from services.herald.run import serve
     from streams.contracts.settings import InvalidSetting
     from streams.contracts.topics import HERALD_GROUP
 
-    require_kafka(settings)
     try:
-        with topics_beside(settings, topics_of("herald"), [HERALD_GROUP]):
-            serve(settings)
+        with listening(settings, "herald"):
+            require_kafka(settings)
+            with topics_beside(settings, topics_of("herald"), [HERALD_GROUP]):
+                serve(settings)
     except InvalidSetting as error:
         raise UserError(str(error)) from None

@@ -14,7 +14,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,7 @@ from services.cli.common import read_settings
 from services.cli.errors import UserError
 
 if TYPE_CHECKING:
+    from services.cli.up_ports import Wish
     from services.local.restarts import Report
     from services.local.server import Server
     from services.local.supervisor import Supervisor
@@ -41,14 +42,37 @@ LOOK_SECONDS = 0.1
     type=click.Path(file_okay=False, path_type=Path),
     default=Path(".isonomy/up"),
     show_default=True,
-    help="Where logs and the gateway's key go.",
+    help="Where logs and the gateway's key go; one `isonomy up` at a time has it.",
 )
-def command(source: str | None, scenario: str | None, workers: int, directory: Path) -> None:
+@click.option(
+    "--broker-port",
+    type=click.IntRange(0, 65_535),
+    envvar="ISONOMY_BROKER_PORT",
+    help="Port of our own broker (0: any); without it 9092, or any where that is taken.  [ISONOMY_BROKER_PORT]",
+)
+@click.option(
+    "--redis-port",
+    type=click.IntRange(0, 65_535),
+    envvar="ISONOMY_REDIS_PORT",
+    help="Port of our own Redis (0: any); without it 6379, or any where that is taken.  [ISONOMY_REDIS_PORT]",
+)
+def command(
+    source: str | None,
+    scenario: str | None,
+    workers: int,
+    directory: Path,
+    broker_port: int | None,
+    redis_port: int | None,
+) -> None:
     """Run a broker, Redis, a worker, the gateway, the board and the herald, until Ctrl-C or SIGTERM ends them all.
 
     With KAFKA_BOOTSTRAP_SERVERS or REDIS_URL set, those are used instead of our own. Our own broker and Redis keep
     everything in memory: what they hold is gone when they stop.
+
+    A port that is asked for, by an option here or by ISONOMY_BOARD_PORT, ISONOMY_GATEWAY_PORT, ISONOMY_WORKER_PORT (the
+    first worker's; the others follow) or ISONOMY_HERALD_PORT, must be free. The usual ones give way to others.
     """
+    from services.local.lock import hold
     from services.local.process import StartError
     from services.local.restarts import GaveUpError
     from services.simulate import ScenarioError, load_scenario
@@ -60,7 +84,9 @@ def command(source: str | None, scenario: str | None, workers: int, directory: P
             open_source(source, now=time.time())  # a mistake in the name is told before anything starts
         if scenario is not None:
             load_scenario(scenario)
-        _Stack(directory.absolute(), workers, _steps(source, scenario)).run()
+        servers = _wishes_of_servers(broker_port, redis_port)
+        with hold(directory.absolute()):
+            _Stack(directory.absolute(), workers, _steps(source, scenario), servers).run()
     except (StartError, GaveUpError, SourceError, ScenarioError) as error:
         raise UserError(str(error)) from None
 
@@ -81,11 +107,30 @@ def _steps(source: str | None, scenario: str | None) -> list[tuple[str, list[str
     return steps
 
 
+def _wishes_of_servers(broker_port: int | None, redis_port: int | None) -> dict[str, Wish]:
+    """Return where the servers of our own shall listen; there is none where the environment names another's."""
+    from services.cli.up_ports import BROKER_PORT, REDIS_PORT, Wish
+
+    wishes = {}
+    for name, port, usual, theirs in (
+        ("broker", broker_port, BROKER_PORT, "KAFKA_BOOTSTRAP_SERVERS"),
+        ("redis", redis_port, REDIS_PORT, "REDIS_URL"),
+    ):
+        asked_by = f"--{name}-port or ISONOMY_{name.upper()}_PORT"
+        if not os.environ.get(theirs):
+            wishes[name] = Wish(usual) if port is None else Wish(port, asked_by)
+        elif port is not None:
+            raise UserError(f"{asked_by} is for a server of our own, and {theirs} names another: leave one of them out")
+    return wishes
+
+
 class _Stack:
     """The servers and processes of one `up`."""
 
-    def __init__(self, directory: Path, workers: int, steps: list[tuple[str, list[str]]]) -> None:
-        self._directory, self._workers, self._steps = directory, workers, steps
+    def __init__(
+        self, directory: Path, workers: int, steps: list[tuple[str, list[str]]], wishes: dict[str, Wish]
+    ) -> None:
+        self._directory, self._workers, self._steps, self._wishes = directory, workers, steps, wishes
         self._stop = threading.Event()
         self._step: subprocess.Popen[bytes] | None = None
         self._ports: dict[str, int] = {}
@@ -120,18 +165,18 @@ class _Stack:
             supervisor.stop()
 
     def _servers(self) -> list[Server]:
+        """Choose every port, and make the servers of our own."""
+        from services.cli.up_ports import choose_ports, wishes_of_processes
         from services.local.broker import EmbeddedBroker
         from services.local.redis import RedisServer
 
-        servers: list[Server] = []
-        if not os.environ.get("KAFKA_BOOTSTRAP_SERVERS"):
-            servers.append(EmbeddedBroker(self._directory, _port(9092)))
-        if not os.environ.get("REDIS_URL"):
-            servers.append(RedisServer(self._directory, _port(6379)))
-        return servers
+        # All at once: none may be given what another was asked to have.
+        self._ports = choose_ports(self._wishes | wishes_of_processes(read_settings(), os.environ, self._workers))
+        makes: dict[str, Callable[[Path, int], Server]] = {"broker": EmbeddedBroker, "redis": RedisServer}
+        return [makes[name](self._directory, self._ports.pop(name)) for name in self._wishes]
 
     def _environment(self, servers: list[Server]) -> dict[str, str]:
-        """Environment of every process: where the servers are, which ports are ours, and the key file."""
+        """Environment of every process: where the servers are, and the files of keys."""
         from services.local.broker import EmbeddedBroker
         from services.local.redis import RedisServer
 
@@ -142,12 +187,6 @@ class _Stack:
             if isinstance(server, RedisServer):
                 environment["REDIS_URL"] = server.url
         settings = read_settings()
-        wanted = {"board": settings.board_port, "gateway": settings.gateway_port}
-        # The herald's usual port is that of a second worker.
-        wanted |= {_worker(number): settings.worker_port + number for number in range(self._workers)}
-        wanted["herald"] = settings.herald_port if self._workers == 1 else settings.worker_port + self._workers
-        for name, port in wanted.items():
-            self._ports[name] = _port(port)
         if not environment.get("ISONOMY_PUBLIC_URL"):
             environment["ISONOMY_PUBLIC_URL"] = f"http://localhost:{self._ports['board']}"
         if settings.api_keys_file is None:
@@ -207,13 +246,14 @@ class _Stack:
             self._stop.wait(LOOK_SECONDS)
 
     def _announce(self, environment: Mapping[str, str]) -> None:
+        from services.cli.up_ports import worker_name
         from streams.contracts.security import without_secrets
 
         click.echo(
             f"page      http://localhost:{self._ports['board']}\n"
             f"gateway   http://127.0.0.1:{self._ports['gateway']}   (key in {self._directory / 'gateway.key'})\n"
             f"alerts    isonomy subscribe --help   (key in {self._directory / 'subscriber.key'})\n"
-            f"metrics   http://127.0.0.1:{self._ports[_worker(0)]}/metrics\n"
+            f"metrics   http://127.0.0.1:{self._ports[worker_name(0)]}/metrics\n"
             f"for other commands: export KAFKA_BOOTSTRAP_SERVERS={environment['KAFKA_BOOTSTRAP_SERVERS']}"
             f" REDIS_URL={without_secrets(environment['REDIS_URL'])}",
             err=True,
@@ -265,16 +305,9 @@ class _Child:
     def terminate(self, deadline: float = 10.0) -> None:
         self._process.terminate(deadline)
 
-
-def _worker(number: int) -> str:
-    return f"worker-{number + 1}"
-
-
-def _port(wanted: int) -> int:
-    """The usual port where it is free, any other where it is not."""
-    from services.local.ports import free_port, is_free
-
-    return wanted if is_free(wanted) else free_port()
+    @property
+    def last_line(self) -> str:
+        return self._process.last_line
 
 
 def _ask(url: str) -> tuple[bool, str]:
@@ -292,10 +325,11 @@ def _ask(url: str) -> tuple[bool, str]:
 
 def _tell(report: Report) -> None:
     from services.local.restarts import Happening
+    from streams.contracts.names import shown
 
     if report.what in (Happening.EXITED, Happening.START_FAILED, Happening.GAVE_UP):
         code = "" if report.code is None else f" with {report.code}"
         again = "" if report.delay is None else f"; starting it again in {report.delay:.1f} s"
-        click.echo(
-            f"{report.name} {report.what.value.replace('_', ' ')}{code}{again} {report.detail}".rstrip(), err=True
-        )
+        words = ": " if report.code is None else "; its last line: "
+        detail = words + "\n".join(map(shown, report.detail.split("\n"))) if report.detail else ""
+        click.echo(f"{report.name} {report.what.value.replace('_', ' ')}{code}{again}{detail}", err=True)

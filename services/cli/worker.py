@@ -38,6 +38,7 @@ def command(stages: str, port: int | None) -> None:
     import uvloop
 
     from services.cli.footing import topics_of, wait_for_topics
+    from services.cli.listening import require_address
     from streams.app import STAGES, create_app
     from streams.contracts.access import WORKER_GROUP
     from streams.contracts.metrics import Metrics
@@ -47,11 +48,13 @@ def command(stages: str, port: int | None) -> None:
     unknown = [name for name in chosen if name not in STAGES]
     if unknown or not chosen:
         raise click.BadParameter(f"{stages!r}: choose of {', '.join(STAGES)}", param_hint="--stages")
+    require_address(settings, "worker")
     require_codecs()
     require_kafka(settings)
     if chosen != ["intake"]:  # which needs none
         require_redis(settings)
     wait_for_topics(settings, topics_of("worker"), [*chosen, WORKER_GROUP])
+    require_address(settings, "worker")  # once more: that may have taken hours
     # For this thread only: Faust reaches into the loop of its consumer thread from here, which uvloop does not survive.
     asyncio.set_event_loop(uvloop.new_event_loop())
     if settings.worker_port == 0:
@@ -73,8 +76,9 @@ def command(stages: str, port: int | None) -> None:
             redirect_stdouts=False,
             quiet=True,
         ).execute_from_commandline()
-    finally:
-        app.say_cause()
+    except SystemExit as ended:  # all that Faust raises: its context is the failure, if it was one
+        app.say_cause(ended.__context__)
+        raise
 
 
 def _any_port(host: str) -> int:

@@ -17,8 +17,10 @@ def serve(settings: Settings) -> None:
     ------
     InvalidKeyFile
         When the file of bearer keys cannot be used.
-    SystemExit
+    CannotListen
         When the port is taken.
+    SystemExit
+        With 1 when it failed.
     """
     # It repeats itself ten times a second while Kafka is away; the gateway says once that it is, and that it is back.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)

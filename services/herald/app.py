@@ -22,6 +22,7 @@ from services.herald.leader_election import Herald
 from services.http.errors import Refusal, Refused, retry_after
 from services.http.responses import error_response, json_response
 from services.kafka.reader import Unreadable
+from streams.contracts.cause import in_one_line
 from streams.contracts.metrics import Metrics
 from streams.contracts.settings import Settings
 
@@ -64,7 +65,7 @@ def create_herald(settings: Settings, metrics: Metrics, fate: Fate, end: Callabl
         if not task.cancelled() and (error := task.exception()) is not None:
             expected = isinstance(error, (LookupError, KafkaError, Stalled, Unreadable))
             log.error("the herald failed: %s", error, exc_info=None if expected else error)
-            fate.why = str(error) or repr(error)
+            fate.why = in_one_line(error)
             end()
 
     @asynccontextmanager

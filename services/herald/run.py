@@ -21,8 +21,10 @@ def serve(settings: Settings) -> None:
     ------
     InvalidSetting
         When a setting cannot be used.
+    CannotListen
+        When the port is taken.
     SystemExit
-        When the port is taken, or with 1 when the herald failed.
+        With 1 when the herald failed.
     """
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it repeats itself while Kafka is away
     logging.getLogger("apprise").setLevel(logging.CRITICAL)  # it would write URLs, which hold tokens

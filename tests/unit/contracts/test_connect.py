@@ -193,6 +193,26 @@ def test_redis_is_told_who_we_are_and_whom_to_trust(authority: Authority, passwo
     assert options["ssl_check_hostname"]
 
 
+@pytest.mark.parametrize(
+    "servers", ["kafka:", "kafka:http", "kafka:99999", "kafka:0", ":9092", "a:9092,,b:9092", "[::1"]
+)
+def test_kafka_servers_that_cannot_be_reached_by_anybody_are_refused_in_a_sentence(servers: str) -> None:
+    with pytest.raises(InvalidSetting, match="must be host:port, several of them separated by commas"):
+        check_connections(Settings.from_env({"KAFKA_BOOTSTRAP_SERVERS": servers}))
+
+
+@pytest.mark.parametrize("servers", ["kafka", "kafka:9092", "a:9092, b:9093", "[::1]:9092", "::1"])
+def test_kafka_servers_as_the_clients_read_them_are_taken(servers: str) -> None:
+    check_connections(Settings.from_env({"KAFKA_BOOTSTRAP_SERVERS": servers}))
+
+
+@pytest.mark.parametrize("url", ["redis://host:99999/0", "redis://:s3#cret@host/0", "redis://host/0?socket_timeout=s3"])
+def test_a_redis_url_that_cannot_be_read_is_refused_without_a_word_of_it(url: str) -> None:
+    with pytest.raises(InvalidSetting, match=r"^REDIS_URL cannot be read: ") as refused:
+        check_connections(Settings.from_env({"REDIS_URL": url}))
+    assert "s3" not in str(refused.value)
+
+
 def test_a_password_in_a_url_is_not_shown() -> None:
     settings = Settings(redis_url=f"redis://me:{SECRET}@cache.example:6379/0?x={SECRET}")
     assert settings.redis_place == "redis://cache.example:6379/0"

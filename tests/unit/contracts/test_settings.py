@@ -83,6 +83,13 @@ def test_a_number_that_is_not_finite_is_refused(name, text):
     refusal(name, text)
 
 
+@pytest.mark.parametrize("name", [name for name in NUMBERS if name.endswith("_port")])
+def test_a_port_beyond_the_last_is_refused(name):
+    """A server would take the number modulo 65,536, and listen where nobody looks."""
+    assert read(name, "65535") == 65535
+    assert "must not be above 65535" in refusal(name, "65536")
+
+
 @pytest.mark.parametrize("name", ["replication", "fetch_records", "refresh_share"])
 def test_zero_is_refused_where_nothing_would_work(name):
     assert "zero" in refusal(name, "0")

@@ -38,6 +38,18 @@ def test_output_and_errors_are_appended_to_the_log(tmp_path):
     assert process.log_tail(1) == "complained"
 
 
+def test_the_last_line_is_of_the_latest_start_however_long_the_log_is(tmp_path):
+    process = child(tmp_path, "sh", "-c", "test -e quiet || { seq 100000; echo the cause; echo; }", cwd=tmp_path)
+    assert process.last_line == ""
+    process.start()
+    assert process.wait(10) == 0
+    assert process.last_line == "the cause"
+    (tmp_path / "quiet").touch()
+    process.start()
+    assert process.wait(10) == 0
+    assert process.last_line == ""
+
+
 def test_a_child_that_ignores_sigterm_is_killed_after_the_deadline(tmp_path):
     process = child(tmp_path, sys.executable, "-c", STUBBORN)
     process.start()

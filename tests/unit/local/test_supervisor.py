@@ -20,6 +20,7 @@ class FakeChild:
     def __init__(self, name: str, journal: list[str], *, start_error: str = "") -> None:
         self.name, self.journal, self.start_error = name, journal, start_error
         self.code: int | None = None
+        self.last_line = ""
 
     def start(self) -> None:
         self.journal.append(f"start {self.name}")
@@ -80,6 +81,29 @@ def test_the_supervisor_gives_up_after_too_many_quick_failures_and_stops_the_oth
         supervisor.run()
     assert journal == ["start a", "stop b", "stop a"]
     assert Report("b", Happening.GAVE_UP, 2, 7) in reports
+
+
+def test_what_exits_is_told_with_the_last_line_that_it_said(tmp_path, reports):
+    script = 'if [ -e said ]; then exit 4; else touch said; echo first; echo "no such host"; exit 3; fi'
+    child = ChildProcess("b", ["sh", "-c", script], log_path=tmp_path / "b.log", cwd=tmp_path)
+    patience = Patience(quick=60.0, quick_failures=3, first_delay=0.01)
+    supervisor = Supervisor({"b": child}, report=reports.append, patience=patience)
+    supervisor.start()
+    try:
+        eventually(lambda: supervisor.check() or supervisor.restarts() == {"b": 2})
+    finally:
+        supervisor.stop()
+    exits = [(report.code, report.detail) for report in reports if report.what is Happening.EXITED]
+    assert exits == [(3, "no such host"), (4, "")]  # the second one said nothing: the line is the first one's
+
+
+def test_giving_up_names_the_last_line(journal, reports):
+    child = FakeChild("a", journal)
+    supervisor = Supervisor({"a": child}, report=reports.append, irreplaceable={"a"})
+    supervisor.start()
+    child.code, child.last_line = 1, "Error: port 9092 of 127.0.0.1 is taken"
+    with pytest.raises(GaveUpError, match=r"exit code 1; its last line: Error: port 9092 of 127\.0\.0\.1 is taken$"):
+        supervisor.run()
 
 
 def test_a_restart_that_fails_counts_as_a_quick_failure(journal, reports):

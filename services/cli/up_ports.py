@@ -1,0 +1,76 @@
+"""Which port each part of `isonomy up` gets: the one that was asked for, or the usual one where it is free."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from services.local.ports import free_port, is_free
+from services.local.process import StartError
+from streams.contracts.settings import LAST_PORT, Settings
+
+BROKER_PORT, REDIS_PORT = 9092, 6379
+"""The usual ports of Kafka and of Redis."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A port, and what asks for it, in words; nobody did when that is empty: it is only the usual one. 0 is any."""
+
+    port: int
+    asked_by: str = ""
+
+
+def worker_name(number: int) -> str:
+    """Name of a worker, counted from 0 here and from 1 in what people read."""
+    return f"worker-{number + 1}"
+
+
+def wishes_of_processes(settings: Settings, environ: Mapping[str, str], workers: int) -> dict[str, Wish]:
+    """The wish of each process of ours; a port whose variable is set in `environ` was asked for."""
+
+    def wish(variable: str, port: int) -> Wish:
+        return Wish(port, variable if environ.get(variable) else "")
+
+    wishes = {
+        "board": wish("ISONOMY_BOARD_PORT", settings.board_port),
+        "gateway": wish("ISONOMY_GATEWAY_PORT", settings.gateway_port),
+    }
+    for number in range(workers):
+        first = settings.worker_port
+        wishes[worker_name(number)] = wish("ISONOMY_WORKER_PORT", first + number if first else 0)
+    wishes["herald"] = wish("ISONOMY_HERALD_PORT", settings.herald_port)
+    return wishes
+
+
+def choose_ports(wishes: Mapping[str, Wish]) -> dict[str, int]:
+    """Return a port for every name, no two the same.
+
+    What was asked for is held to; the usual ports give way to it, to each other and to strangers.
+
+    Raises
+    ------
+    StartError
+        When a port that was asked for is taken, was asked for twice, or does not exist.
+    """
+    chosen: dict[str, int] = {}
+    asked_by: dict[int, str] = {}
+    for name, wish in wishes.items():
+        if not wish.asked_by or wish.port == 0:
+            continue
+        if wish.port > LAST_PORT:
+            raise StartError(f"port {wish.port} of the {name} does not exist: {wish.asked_by} chooses another")
+        if wish.port in asked_by:
+            raise StartError(f"port {wish.port} is asked for twice: by {asked_by[wish.port]} and by {wish.asked_by}")
+        if not is_free(wish.port):
+            raise StartError(f"port {wish.port} of the {name} is taken: {wish.asked_by} chooses another")
+        chosen[name] = wish.port
+        asked_by[wish.port] = wish.asked_by
+    for name, wish in wishes.items():
+        if name in chosen:
+            continue
+        port = wish.port
+        while port == 0 or port in chosen.values() or not is_free(port):
+            port = free_port()
+        chosen[name] = port
+    return chosen
