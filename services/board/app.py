@@ -36,6 +36,7 @@ from services.board.views import Views
 from services.http.errors import Refusal, Refused, retry_after
 from services.http.request_metrics import Observe
 from services.http.responses import error_response, json_response
+from services.http.server import end_process
 from streams.contracts.metrics import Metrics
 from streams.contracts.names import shown
 from streams.contracts.settings import Settings
@@ -61,6 +62,7 @@ def create_board(
     source: Source | None = None,
     new_kafka: Callable[[Settings, PastAlerts, Hub, Views, Source], Kafka] = KafkaFollower,
     more: Sequence[More] = (),
+    end: Callable[[], None] = end_process,
 ) -> Starlette:
     """Wire the board. Redis and Kafka may be away: what is known is served, and what is not is 503.
 
@@ -79,6 +81,9 @@ def create_board(
         Makes what follows Kafka.
     more
         Routes of others, such as those of subscriptions, with what they need while the application runs.
+    end
+        Ends the process. It is called when something that follows Redis or Kafka fails: what would be served from then
+        on would stand still and look live. The lifespan raises what it was.
 
     Raises
     ------
@@ -139,13 +144,28 @@ def create_board(
             teller = Teller(views, kafka, hub, metrics.board_age)
             following = (Follow(reads, views, hub, settings.max_models).run(), kafka.run(), teller.run(), hub.beat())
             tasks = [asyncio.create_task(each) for each in following]
+            failed: list[BaseException] = []
+            ending = asyncio.Event()
+
+            def over(task: asyncio.Task[None]) -> None:
+                if ending.is_set() or task.cancelled():
+                    return  # what is raised by being cancelled is no failure
+                if (error := task.exception()) is not None:
+                    failed.append(error)
+                    end()
+
+            for task in tasks:
+                task.add_done_callback(over)
             try:
                 yield
             finally:
+                ending.set()
                 hub.stop()
                 await _end(tasks)
                 if redis is not None:
                     await redis.close()
+            if failed:
+                raise failed[0]
 
     everything: list[BaseRoute] = [*routes, Mount("/static", static), Rest("/", page)]
     counted = (metrics.board_requests, metrics.board_request_seconds)

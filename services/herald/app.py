@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -80,8 +78,3 @@ def create_herald(settings: Settings, metrics: Metrics, fate: Fate, end: Callabl
 
     routes = [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", series)]
     return Starlette(routes=routes, lifespan=lifespan)
-
-
-def end_process() -> None:
-    """Ask this process to end."""
-    os.kill(os.getpid(), signal.SIGTERM)

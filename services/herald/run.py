@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 
-from services.herald.app import Fate, create_herald, end_process
-from services.http.server import serve_app
+from services.herald.app import Fate, create_herald
+from services.http.server import end_process, serve_app
 from streams.contracts.metrics import Metrics
 from streams.contracts.settings import Settings
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from types import FrameType
@@ -113,6 +114,11 @@ def serve_app(app: Starlette, host: str, port: int, grace: int, stopping: Callab
     if failures:  # uvicorn has logged the trace; after a failure at the end it returns as if nothing was
         log.critical("this process failed: %s", in_one_line(failures[0]))
         raise SystemExit(1)
+
+
+def end_process() -> None:
+    """Ask this process to end, as a signal from outside would."""
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _failures_of(app: Starlette) -> list[Exception]:
