@@ -33,9 +33,9 @@ UNHURRIED = {
 }
 """What a key may do is tested elsewhere; here one key sends whatever there is."""
 BOARD = (
-    "import os; from services.herald.api import gate, routes; from services.board.run import serve; "
+    "import os; from services.herald.api import auth, routes; from services.board.run import serve; "
     "from streams.contracts.settings import Settings; "
-    "gate.CALLS_PER_SECOND = gate.CALLS_AT_ONCE = gate.TESTS_PER_SECOND = gate.TESTS_AT_ONCE = 1e6; "
+    "auth.CALLS_PER_SECOND = auth.CALLS_AT_ONCE = auth.TESTS_PER_SECOND = auth.TESTS_AT_ONCE = 1e6; "
     "routes.MOST_SUBSCRIPTIONS = 10**6; serve(Settings.from_env(os.environ))"
 )
 """A board whose limits are as wide: they are constants."""
