@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from math import ceil
 
 import numpy as np
 
-from services.simulate import deeds, events
+from services.simulate import events
 from services.simulate.conditions import Conditions
 from services.simulate.errors import ScenarioError
-from services.simulate.ground_truth import Happening
+from services.simulate.ground_truth import Deed, Happening
 from services.simulate.models import Member, make_cast, published
 from services.simulate.scenario import Scenario
 from services.simulate.seeds import Stream, random_of
@@ -19,6 +20,10 @@ from streams.contracts.model import Model
 
 Declaration = tuple[str, Model | None]
 """A record of the models topic: a name, and what is declared of it; None deletes it."""
+
+
+Done = tuple[list[Member], Happening]
+"""Members whose record changes, and what was done."""
 
 
 @dataclass(slots=True)
@@ -105,11 +110,11 @@ class Arena:
                 continue
             if not member.joined and not isinstance(step.what, Join):
                 raise ScenarioError(f"{step.where}: {member.name!r} is not in the arena at battle {step.battle}")
-            changed, what = deeds.do(self, step, member, actor)
+            changed, what = _carry_out(self, step, member, actor)
             done.append(what)
             told = [each for each in changed if each.registered or isinstance(step.what, events.Unregister)]
             declared += [(each.name, self._record(each, clock())) for each in told]
-        return declared, deeds.merge(done)
+        return declared, _merged(done)
 
     def _record(self, member: Member, now: float) -> Model | None:
         if not member.registered:
@@ -140,3 +145,111 @@ class Arena:
             others = [weight for weight in reweigh.weights if weight != member.weight] or reweigh.weights
             picked.append(replace(member, weight=others[int(random.integers(len(others)))]))
         return picked
+
+
+def _happening(step: Step, deed: Deed, *names: str, **detail: float | str) -> Happening:
+    """What was done, at the step's battle."""
+    return Happening(battle=step.battle, deed=deed, models=list(names), detail=detail)
+
+
+def _carry_out(arena: Arena, step: Step, member: Member, actor: Member) -> Done:
+    """Let a step happen to a member; `actor` is the member as the step has it (what it is to become, if reweighed).
+
+    Raises
+    ------
+    ScenarioError
+        When it cannot.
+    """
+    name = member.name
+    if member.status == "retired" and not isinstance(step.what, events.Unregister):
+        raise ScenarioError(f"{step.where}: {name!r} is retired already")
+    match step.what:
+        case Join():
+            member.joined, member.registered = True, not member.undeclared
+            if member.undeclared:
+                return [], _happening(step, Deed.UNDECLARED, name, weight=member.weight)
+            if member.share != 1:
+                return [member], _happening(step, Deed.SHARE, name, factor=member.share)
+            return [member], _happening(step, Deed.JOINED, name)
+        case events.Weight(weight=weight):
+            if weight:
+                member.weight = weight
+                return [member], _happening(step, Deed.WEIGHT, name, weight=weight)
+            deed = _end(arena, step, member)
+            member.weight = 0.0
+            return [member], _happening(step, deed, name, how="weight_0")
+        case events.Reweigh():
+            member.weight = actor.weight
+            return [member], _happening(step, Deed.WEIGHT, name, weight=member.weight)
+        case events.Share(factor=factor):
+            member.share = factor
+            return [], _happening(step, Deed.SHARE, name, factor=factor)
+        case events.Remove():
+            if not member.registered or member.status != "active":
+                raise ScenarioError(f"{step.where}: {name!r} is not active, so its removal is not silent")
+            member.removed = True
+            return [], _happening(step, Deed.SILENT_REMOVAL, name)
+        case events.Restore():
+            member.removed = False
+            return [], _happening(step, Deed.RESTORED, name)
+        case events.Deprecate(reason=reason):
+            member.deprecated_at = step.battle if member.deprecated_at is None else member.deprecated_at
+            member.status, member.reason = "deprecated", reason
+            return [member], _happening(step, Deed.ANNOUNCED, name)
+        case events.Retire(reason=reason):
+            deed = _end(arena, step, member)
+            member.status, member.reason = "retired", reason or member.reason
+            return [member], _happening(step, deed, name, how="retired")
+        case events.Unregister(keep=keep):
+            deed = Deed.UNREGISTERED if member.status == "retired" else _end(arena, step, member)
+            member.registered, member.joined = False, keep
+            return [member], _happening(step, Deed.UNDECLARED if keep else deed, name, how="unregistered")
+        case events.Publish(name=other):
+            return _publish(arena, step, member, other)
+        case events.Finish(factor=factor):
+            member.finish = factor
+            return [], _happening(step, Deed.FINISH, name, factor=factor)
+        case events.Strength(by=points):
+            member.strength += points
+            return [], _happening(step, Deed.STRENGTH, name, by=points)
+    raise AssertionError(step.what)
+
+
+def _merged(done: Sequence[Happening]) -> list[Happening]:
+    """Tell as one what was done to several models alike."""
+    merged: list[Happening] = []
+    for each in done:
+        if merged and merged[-1].deed == each.deed and merged[-1].detail == each.detail:
+            merged[-1].models += each.models
+        else:
+            merged.append(each)
+    return merged
+
+
+def _end(arena: Arena, step: Step, member: Member) -> Deed:
+    """How the end of a model is to be judged: was it public, and was the notice that was owed given?"""
+    if member.visibility == "private":
+        return Deed.WITHDRAWN
+    scenario = arena.scenario
+    owed = ceil(scenario.notice_days * scenario.clock.per_day)
+    announced = member.deprecated_at is not None and step.battle - member.deprecated_at >= owed
+    return Deed.RETIRED_ANNOUNCED if announced else Deed.RETIRED_UNANNOUNCED
+
+
+def _publish(arena: Arena, step: Step, member: Member, other: str | None) -> Done:
+    if member.visibility == "public":
+        raise ScenarioError(f"{step.where}: {member.name!r} is public already")
+    if other is None:
+        member.visibility = "public"
+        return [member], _happening(step, Deed.PUBLISHED, member.name)
+    public = arena.member(other)
+    public.provider, public.license, public.family = member.provider, member.license, member.family
+    public.strength, public.finish, public.weight, public.share = (
+        member.strength,
+        member.finish,
+        member.weight,
+        member.share,
+    )
+    public.visibility, public.joined, public.registered = "public", True, True
+    member.status = "retired"
+    return [public, member], _happening(step, Deed.PUBLISHED, member.name, published_as=other)

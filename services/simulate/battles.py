@@ -8,13 +8,15 @@ from numpy.typing import NDArray
 from services.simulate import events
 from services.simulate.arena import Arena
 from services.simulate.clock import Times
-from services.simulate.sampler import Codes, Sampler
-from services.simulate.scenario import Scenario
+from services.simulate.sampler import Codes, Sampler, Vector
+from services.simulate.scenario import Scenario, Votes
 from services.simulate.seeds import Stream, random_of
 from services.simulate.voters import Crowd, Said
-from services.simulate.winners import draw_winners
 from streams.contracts.vote import MODEL_A, MODEL_B, NONE
 from streams.ledger.rows import Rows
+
+POINTS = np.log(10) / 400
+"""Logits in a point."""
 
 
 class Battles:
@@ -81,3 +83,30 @@ class Battles:
         number = self._number[flood.favours]
         winner[said.flooded & (a == number)] = MODEL_A
         winner[said.flooded & (b == number)] = MODEL_B
+
+
+def draw_winners(random: np.random.Generator, a: Codes, b: Codes, strength: Vector, votes: Votes) -> NDArray[np.uint8]:
+    """Draw uint8[n]: 0 model_a, 1 model_b, 2 tie, 3 both bad.
+
+    Parameters
+    ----------
+    a, b
+        int32[n], the models.
+    strength
+        float64[M], points.
+    votes
+        `tie_rate` is the share of ties, by Davidson's model that of equals: ν = 2t/(1 − t). `both_bad` is a share
+        of the ties.
+    """
+    gap = (strength[a] - strength[b]) * POINTS
+    if votes.tie_model == "davidson":
+        nu = 2 * votes.tie_rate / (1 - votes.tie_rate)
+        half = np.exp(-0.5 * np.abs(gap))
+        tie = nu * half / (1 + half * half + nu * half)
+    else:
+        tie = np.full(1, votes.tie_rate)
+    drawn = random.random(a.size)
+    beaten: NDArray[np.bool_] = drawn >= (1 - tie) / (1 + np.exp(-gap))
+    undecided = drawn >= 1 - tie
+    bad = drawn >= 1 - tie * votes.both_bad
+    return np.asarray(beaten.view(np.uint8) + undecided.view(np.uint8) + bad.view(np.uint8))

@@ -1,15 +1,9 @@
-"""How Kafka and Redis know us and we know them: the choices there are, and which of them exclude each other. Pure."""
+"""Authentication and TLS of Kafka and Redis: the choices there are. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from enum import StrEnum
-from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
-
-if TYPE_CHECKING:
-    from streams.contracts.settings import Settings
 
 SENTINEL = ("redis+sentinel", "rediss+sentinel")
 """Schemes of a REDIS_URL that names Sentinels, which know where Redis is."""
@@ -42,66 +36,6 @@ class SaslMechanism(StrEnum):
     PLAIN = "PLAIN"
     SCRAM_SHA_256 = "SCRAM-SHA-256"
     SCRAM_SHA_512 = "SCRAM-SHA-512"
-
-
-def contradictions(settings: Settings) -> Iterator[str]:
-    """Say what cannot go together, a sentence each, naming variables and never what a secret is."""
-    yield from _of_kafka(settings)
-    yield from _of_redis(settings)
-
-
-def _of_kafka(settings: Settings) -> Iterator[str]:
-    security = settings.kafka_security
-    who = {
-        "KAFKA_SASL_MECHANISM": settings.kafka_sasl,
-        "KAFKA_USERNAME": settings.kafka_username,
-        "KAFKA_PASSWORD_FILE": settings.kafka_password_file,
-    }
-    certificates = {
-        "KAFKA_CA_FILE": settings.kafka_ca_file,
-        "KAFKA_CERTIFICATE_FILE": settings.kafka_certificate_file,
-        "KAFKA_KEY_FILE": settings.kafka_key_file,
-    }
-    for variable, value in who.items():
-        if security.sasl and not value:
-            yield f"KAFKA_SECURITY_PROTOCOL={security} needs {variable}"
-        if value and not security.sasl:
-            yield f"{variable} is of no use with KAFKA_SECURITY_PROTOCOL={security}: say SASL_SSL, or leave it out"
-    for variable, value in certificates.items():
-        if value and not security.tls:
-            yield f"{variable} is of no use with KAFKA_SECURITY_PROTOCOL={security}: say SSL or SASL_SSL"
-    yield from _halves("KAFKA", settings.kafka_certificate_file, settings.kafka_key_file)
-
-
-def _of_redis(settings: Settings) -> Iterator[str]:
-    try:
-        url, _ = split_redis(settings.redis_url)
-        named, known = bool(url.username), url.password is not None
-    except ValueError:  # told when it is used; its text may hold a password
-        return
-    certificates = {
-        "REDIS_CA_FILE": settings.redis_ca_file,
-        "REDIS_CERTIFICATE_FILE": settings.redis_certificate_file,
-        "REDIS_KEY_FILE": settings.redis_key_file,
-    }
-    for variable, value in certificates.items():
-        if value and url.scheme not in REDIS_TLS:
-            yield f"{variable} is of no use with a REDIS_URL that does not begin with rediss:// or rediss+sentinel://"
-    if settings.redis_sentinel_password_file and url.scheme not in SENTINEL:
-        yield "REDIS_SENTINEL_PASSWORD_FILE is of no use with a REDIS_URL that names no Sentinels"
-    if settings.redis_username and named:
-        yield "REDIS_USERNAME is given, and REDIS_URL names a user, too"
-    if settings.redis_password_file and known:
-        yield "REDIS_PASSWORD_FILE is given, and REDIS_URL holds a password, too"
-    if settings.redis_username and not (settings.redis_password_file or known):
-        yield "REDIS_USERNAME needs REDIS_PASSWORD_FILE"
-    yield from _halves("REDIS", settings.redis_certificate_file, settings.redis_key_file)
-
-
-def _halves(whose: str, certificate: Path | None, key: Path | None) -> Iterator[str]:
-    if bool(certificate) != bool(key):
-        given, missing = ("CERTIFICATE", "KEY") if certificate else ("KEY", "CERTIFICATE")
-        yield f"{whose}_{given}_FILE needs {whose}_{missing}_FILE"
 
 
 def split_redis(url: str) -> tuple[SplitResult, list[str]]:

@@ -4,14 +4,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from math import isfinite
 from pathlib import Path
 from typing import Any, get_type_hints
 
 from streams.contracts.keys import Keys
-from streams.contracts.security import KafkaSecurity, SaslMechanism, contradictions, without_secrets
+from streams.contracts.security import REDIS_TLS, SENTINEL, KafkaSecurity, SaslMechanism, split_redis, without_secrets
 
 
 class InvalidSetting(ValueError):  # noqa: N818 -- read as a sentence: "invalid setting ISONOMY_X: ..."
@@ -277,7 +277,7 @@ class Settings:
                 raise InvalidSetting(f"{each.metadata['env']}={value!r}: must not be zero")
             if each.name.endswith("_port") and value > LAST_PORT:  # a server would listen on another one instead
                 raise InvalidSetting(f"{each.metadata['env']}={value!r}: must not be above {LAST_PORT}")
-        for contradiction in contradictions(settings):
+        for contradiction in (*_of_kafka(settings), *_of_redis(settings)):
             raise InvalidSetting(contradiction)
         return settings
 
@@ -340,3 +340,58 @@ def documented() -> list[tuple[str, str, str]]:
         (each.metadata["env"], "" if each.default in (None, MISSING) else str(each.default), each.metadata["text"])
         for each in fields(Settings)
     ]
+
+
+def _of_kafka(settings: Settings) -> Iterator[str]:
+    """Say what cannot go together, a sentence each, naming variables and never what a secret is; so does the next."""
+    security = settings.kafka_security
+    who = {
+        "KAFKA_SASL_MECHANISM": settings.kafka_sasl,
+        "KAFKA_USERNAME": settings.kafka_username,
+        "KAFKA_PASSWORD_FILE": settings.kafka_password_file,
+    }
+    certificates = {
+        "KAFKA_CA_FILE": settings.kafka_ca_file,
+        "KAFKA_CERTIFICATE_FILE": settings.kafka_certificate_file,
+        "KAFKA_KEY_FILE": settings.kafka_key_file,
+    }
+    for variable, value in who.items():
+        if security.sasl and not value:
+            yield f"KAFKA_SECURITY_PROTOCOL={security} needs {variable}"
+        if value and not security.sasl:
+            yield f"{variable} is of no use with KAFKA_SECURITY_PROTOCOL={security}: say SASL_SSL, or leave it out"
+    for variable, value in certificates.items():
+        if value and not security.tls:
+            yield f"{variable} is of no use with KAFKA_SECURITY_PROTOCOL={security}: say SSL or SASL_SSL"
+    yield from _halves("KAFKA", settings.kafka_certificate_file, settings.kafka_key_file)
+
+
+def _of_redis(settings: Settings) -> Iterator[str]:
+    try:
+        url, _ = split_redis(settings.redis_url)
+        named, known = bool(url.username), url.password is not None
+    except ValueError:  # told when it is used; its text may hold a password
+        return
+    certificates = {
+        "REDIS_CA_FILE": settings.redis_ca_file,
+        "REDIS_CERTIFICATE_FILE": settings.redis_certificate_file,
+        "REDIS_KEY_FILE": settings.redis_key_file,
+    }
+    for variable, value in certificates.items():
+        if value and url.scheme not in REDIS_TLS:
+            yield f"{variable} is of no use with a REDIS_URL that does not begin with rediss:// or rediss+sentinel://"
+    if settings.redis_sentinel_password_file and url.scheme not in SENTINEL:
+        yield "REDIS_SENTINEL_PASSWORD_FILE is of no use with a REDIS_URL that names no Sentinels"
+    if settings.redis_username and named:
+        yield "REDIS_USERNAME is given, and REDIS_URL names a user, too"
+    if settings.redis_password_file and known:
+        yield "REDIS_PASSWORD_FILE is given, and REDIS_URL holds a password, too"
+    if settings.redis_username and not (settings.redis_password_file or known):
+        yield "REDIS_USERNAME needs REDIS_PASSWORD_FILE"
+    yield from _halves("REDIS", settings.redis_certificate_file, settings.redis_key_file)
+
+
+def _halves(whose: str, certificate: Path | None, key: Path | None) -> Iterator[str]:
+    if bool(certificate) != bool(key):
+        given, missing = ("CERTIFICATE", "KEY") if certificate else ("KEY", "CERTIFICATE")
+        yield f"{whose}_{given}_FILE needs {whose}_{missing}_FILE"

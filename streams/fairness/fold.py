@@ -16,9 +16,9 @@ from streams.contracts.alert import Alert, Status
 from streams.contracts.vote import NONE
 from streams.fairness import tick_update as tick
 from streams.fairness.alerts.lifecycle import reconcile
+from streams.fairness.arena.ledger_position import Moment
 from streams.fairness.crowd import seats
 from streams.fairness.detectors import catalog as rules
-from streams.fairness.detectors.base import Moment
 from streams.fairness.detectors.rank_churn import rate_if_due
 from streams.fairness.fold_state import ArenaFairness
 from streams.fairness.remember import remember

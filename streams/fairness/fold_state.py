@@ -9,20 +9,20 @@ import numpy as np
 from streams.contracts.alert import Alert, Status
 from streams.fairness.alerts.lifecycle import Inherited, Opened
 from streams.fairness.arena.context import Facts, Scene
+from streams.fairness.arena.ledger_position import Standing
 from streams.fairness.arena.registry import Roster
 from streams.fairness.arena.sampling_policy import Play
 from streams.fairness.arena.window import Window
 from streams.fairness.detectors import catalog as rules
-from streams.fairness.detectors.base import Standing
 from streams.fairness.detectors.feed_stalled import Feed
 from streams.fairness.detectors.graph_fragile import Graph
-from streams.fairness.detectors.policy_test import Epoch
 from streams.fairness.detectors.prompt_reuse import Prompts
 from streams.fairness.detectors.rank_churn import Churn
 from streams.fairness.detectors.retirement_bias import Departures
 from streams.fairness.detectors.share_alarm import FREE, Watched
 from streams.fairness.detectors.silence import Rhythm
 from streams.fairness.detectors.unannounced_retirement import Episodes
+from streams.fairness.detectors.whole_policy import Epoch
 from streams.fairness.evidence_history import EvidenceHistory
 from streams.fairness.settings import FairnessSettings
 from streams.ledger.watermark import Watermark

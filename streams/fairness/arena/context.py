@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.fairness.arena.arrays import grow
+from streams.fairness.arena.ledger_position import Moment
 from streams.fairness.arena.registry import Roster
 from streams.fairness.arena.sampling_policy import Play
 from streams.fairness.arena.window import Window
 from streams.fairness.crowd import Crowd
-from streams.fairness.detectors.base import Moment
 from streams.fairness.settings import FairnessSettings
 from streams.fairness.statistics.cusum import Mark
 from streams.fairness.statistics.expected_share import Vector

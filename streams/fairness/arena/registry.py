@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from streams.contracts.alert import Subject
 from streams.contracts.model import Model
-from streams.fairness.detectors.base import Moment
+from streams.fairness.arena.ledger_position import Moment
 
 
 def sampled(model: Model | None) -> bool:

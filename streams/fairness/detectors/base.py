@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
-
-import msgspec
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from streams.contracts.alert import Evidence, Kind, Severity, Subject
 
@@ -18,23 +15,6 @@ NAMED = 50
 
 State = TypeVar("State")
 Seen = TypeVar("Seen", contravariant=True)
-
-
-class Moment(NamedTuple):
-    """A place in an arena's ledger, and its time.
-
-    `row` counts battles and `notice` counts notices before it: together they name the place whatever the blocks were.
-    `time` is the newest `tstamp` of the battles so far, epoch seconds: a clock that never runs back.
-    """
-
-    row: int
-    notice: int
-    time: float
-
-    @property
-    def onset(self) -> str:
-        """The place as it enters an alert's id."""
-        return f"{self.row}.{self.notice}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,23 +54,3 @@ class Detector(Protocol[State, Seen]):
     def verdicts(self, state: State, scene: Scene) -> list[Verdict]:
         """Everything that is wrong now."""
         ...
-
-
-class Since(msgspec.Struct, frozen=True):
-    """Where something began."""
-
-    onset: str
-    time: float
-
-
-Standing = dict[str, Since]
-"""What stands now, by name, and since when: the state of detectors that look at levels."""
-
-
-def stand(standing: Standing, names: Iterable[str], now: Moment) -> None:
-    """Let exactly these names stand: who is new begins now, who is missing is dropped."""
-    wanted = list(names)
-    for name in set(standing) - set(wanted):
-        del standing[name]
-    for name in wanted:
-        standing.setdefault(name, Since(now.onset, now.time))

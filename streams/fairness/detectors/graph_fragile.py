@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from streams.contracts.alert import Evidence, Kind, Severity, Subject
 from streams.contracts.vote import MODEL_A, MODEL_B, NONE
 from streams.fairness.arena.context import Scene
+from streams.fairness.arena.ledger_position import Standing, stand
 from streams.fairness.arena.ratings import Ratings
-from streams.fairness.detectors.base import NAMED, Standing, Verdict, stand
+from streams.fairness.detectors.base import NAMED, Verdict
 from streams.ratings.components import strong_components
 
 DAY = 86_400.0

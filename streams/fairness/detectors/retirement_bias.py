@@ -22,8 +22,9 @@ from numpy.typing import NDArray
 from streams.contracts.alert import Kind, Severity
 from streams.fairness.arena.arrays import grow
 from streams.fairness.arena.context import Scene
+from streams.fairness.arena.ledger_position import Standing, stand
 from streams.fairness.arena.registry import Change, sampled
-from streams.fairness.detectors.base import Standing, Verdict, stand
+from streams.fairness.detectors.base import Verdict
 from streams.fairness.detectors.share_alarm import LN10, rounded
 from streams.fairness.statistics.expected_share import Vector
 

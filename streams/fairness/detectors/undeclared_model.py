@@ -8,8 +8,9 @@ import numpy as np
 
 from streams.contracts.alert import Kind, Severity, Subject
 from streams.fairness.arena.context import Scene
+from streams.fairness.arena.ledger_position import Standing, stand
 from streams.fairness.arena.registry import sampled
-from streams.fairness.detectors.base import NAMED, Standing, Verdict, stand
+from streams.fairness.detectors.base import NAMED, Verdict
 
 
 @dataclass(frozen=True, slots=True)

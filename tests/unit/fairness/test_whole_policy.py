@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.fairness.detectors.policy_test import log_e
+from streams.fairness.detectors.whole_policy import log_e
 from tests.unit.fairness.arena import equal_arena
 
 P0 = np.array([0.4, 0.4, 0.2])

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from services.simulate.battles import draw_winners
 from services.simulate.sampler import Sampler
 from services.simulate.scenario import Votes
-from services.simulate.winners import draw_winners
 from streams.fairness.statistics.expected_share import exposure
 
 N = 400_000
