@@ -16,7 +16,14 @@ from tests.support.eventually import eventually
 from tests.support.monitored import ARENA, REMOVED, Monitored
 from tests.support.stack import TestBroker, TestRedis
 
-VARIABLES = {"arena": ARENA, "model": REMOVED, "__rate_interval": "10s", "__interval": "1s", "__range": "60s"}
+# Of the removed model no drift is judged any more, of another one no removal is told.
+VARIABLES = {
+    "arena": ARENA,
+    "model": f"{REMOVED}|model-01",
+    "__rate_interval": "10s",
+    "__interval": "1s",
+    "__range": "60s",
+}
 WINDOW = 60.0
 
 
