@@ -72,7 +72,7 @@ def fairness_settings() -> str:
         " arena that differs from it. What is not given has the default below; an unknown name or a value out of range"
         " ends the process with a sentence that names the place. The file is read when a worker starts. Alerts are a"
         " function of the ledger and of these settings, so a state that was folded under others is dropped and the"
-        " ledger folded again. An example is in [operations](../operations.md#fairness).",
+        " ledger folded again. An example is in [operations](../operations/settings.md#fairness).",
         make_table(("setting", "default", "meaning"), rows),
     )
 
@@ -88,7 +88,8 @@ def ratings_settings() -> str:
         " ends the process with a sentence that names the place. The file is read when a worker starts. Boards and"
         " their history are a function of the ledger and of these settings, so a state that was folded under others is"
         " dropped and the ledger folded again. Fairness rates by the defaults, whatever is here. What the settings do"
-        " is told in [ratings](../methods/ratings.md), and an example is in [operations](../operations.md#ratings).",
+        " is told in [ratings](../methods/ratings.md), and an example is in"
+        " [operations](../operations/settings.md#ratings).",
         make_table(("setting", "default", "meaning"), rows),
     )
 
@@ -164,7 +165,7 @@ WRITING = """An arena may write to `votes` and `models` itself. Any client of Ka
 
 Consumer groups of Isonomy are of the classic protocol; a group of the same name that members of the protocol of
 KIP-848 hold is refused at the start ([decision 11](../design/0011-consumer-groups.md)). Which versions of Kafka were
-tried stands in [operations](../operations.md)."""
+tried stands in [operations](../operations/install.md#supported-versions)."""
 
 
 def topics() -> str:

@@ -61,7 +61,7 @@ class _Commands(click.Group):
 def cli(verbose: bool) -> None:
     """Live, exact leaderboards for model arenas: votes through Kafka, ratings in Redis.
 
-    Settings come from environment variables, see docs/operations.md; `isonomy up` needs none.
+    Settings come from environment variables, see docs/contracts/settings.md; `isonomy up` needs none.
     """
     logging.basicConfig(
         level=logging.DEBUG if verbose else logging.INFO,

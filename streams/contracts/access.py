@@ -1,7 +1,7 @@
 """Who may do what: the least that each process needs of Kafka and of Redis. Pure.
 
-The Helm chart's KafkaUsers and the users of Redis in docs/operations.md are made from this, and the secured tests run
-under exactly it.
+The Helm chart's KafkaUsers and the users of Redis in docs/operations/security.md are made from this, and the secured
+tests run under exactly it.
 """
 
 from __future__ import annotations

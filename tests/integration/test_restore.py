@@ -1,4 +1,4 @@
-"""Kafka lost and restored from a copy of its data: what docs/operations.md promises of a backup."""
+"""Kafka lost and restored from a copy of its data: what docs/operations/recover.md promises of a backup."""
 
 import json
 import shutil

@@ -40,3 +40,9 @@ def test_every_import_leads_to_a_file_and_every_module_says_first_what_it_is() -
             assert (path.parent / target).is_file(), (path, target)
     for target in re.findall(r'(?:href|src)="([^"#]+)"', (STATIC / "index.html").read_text()):
         assert (STATIC / target).is_file(), target
+
+
+def test_documents_that_the_page_names_are_there() -> None:
+    named = {name for path in MODULES for name in re.findall(r"\bdocs/[\w./-]+\.md\b", path.read_text())}
+    assert "docs/methods/ratings.md" in named
+    assert [name for name in named if not (REPOSITORY / name).is_file()] == []

@@ -15,7 +15,7 @@ from tests.support.checkers import DEPLOY, REPOSITORY, run
 
 
 def test_the_users_of_redis_in_the_documents_are_those_of_the_code() -> None:
-    page = (REPOSITORY / "docs" / "operations.md").read_text()
+    page = (REPOSITORY / "docs" / "operations" / "security.md").read_text()
     written = [line for line in page.splitlines() if line.startswith("user ")]
     assert written == [f"user {name} on {rules}" for name, rules in redis_users("isonomy")]
 

@@ -106,21 +106,28 @@ def test_every_metric_and_label_is_known_to_the_code(rule: Any) -> None:
         assert labels <= known[metric], (metric, labels - known[metric])
 
 
+RUNBOOK = ["First look", "Causes and how to tell them apart", "What to do", "When it resolves", "Whom to tell"]
+
+
+def parts_of(text: str) -> list[str]:
+    return re.findall(r"^## (.+)$", text, re.MULTILINE)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_every_alert_has_a_runbook_in_the_style_of_the_others(name: str) -> None:
     text = (ROOT / runbook(name)).read_text("utf-8")
     (alert,) = (alert for alert in ALERTS if alert.full_name == name)
     assert text.startswith(f"# {name}\n\nSeverity: {alert.severity}.")
-    heads = re.findall(r"^## (.+)$", text, re.MULTILINE)
-    assert heads == [
-        "What it says",
-        "For whom it matters",
-        "First checks",
-        "Likely causes, innocent ones first",
-        "What to do",
-        "When it resolves",
-        "Who to tell",
-    ]
+    assert parts_of(text) == RUNBOOK
+    named = set(re.findall(r"\bisonomy_[a-z_0-9]+", text))
+    assert named <= set(known_labels()), named - set(known_labels())
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_the_runbook_of_a_fairness_alert_has_the_same_parts(kind: Kind) -> None:
+    text = (ROOT / "docs" / "runbooks" / f"{kind.value}.md").read_text("utf-8")
+    assert text.startswith(f"# {kind.value}\n\nSeverity: ")
+    assert parts_of(text) == RUNBOOK
     named = set(re.findall(r"\bisonomy_[a-z_0-9]+", text))
     assert named <= set(known_labels()), named - set(known_labels())
 

@@ -1,10 +1,18 @@
-"""Figures in the pages of methods are those of the code."""
+"""Figures in the pages of methods are those of the code, and their worked alerts those of the simulator."""
 
+import re
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import pytest
 
+from services.simulate import load_scenario, simulate
+from streams.contracts.alert import Alert, Kind, Status
 from streams.fairness.detectors import share_drift, silent_removal
+from streams.fairness.fold import fold
+from streams.fairness.fold_state import ArenaFairness
+from streams.fairness.settings import FairnessSettings
 
 METHODS = Path(__file__).parents[3] / "docs" / "methods"
 
@@ -23,3 +31,45 @@ METHODS = Path(__file__).parents[3] / "docs" / "methods"
 def test_a_page_has_the_figures_of_its_detector(page: str, figures: list[str]) -> None:
     text = " ".join((METHODS / f"{page}.md").read_text("utf-8").split())
     assert [each for each in figures if each not in text] == []
+
+
+@dataclass
+class Worked:
+    """The worked alert of a page: what makes it, its sentence, and its numbers as they are written."""
+
+    scenario: str
+    seed: int
+    battles: int
+    sentence: str
+    numbers: dict[str, str] = field(default_factory=dict)
+
+
+@cache
+def worked(kind: Kind) -> Worked:
+    text = (METHODS / f"{kind.value}.md").read_text("utf-8")
+    section = text.split("\n## A worked alert\n")[1].split("\n## ")[0]
+    command = re.search(r"^isonomy simulate (\S+) --seed (\d+) --battles (\d+) --out trial$", section, re.MULTILINE)
+    assert command is not None
+    sentence = " ".join(re.findall(r"^> (.+)$", section, re.MULTILINE))
+    numbers = {name: value or "" for name, value in re.findall(r"^- `(\w+)`(?: ([^:]+))?:", section, re.MULTILINE)}
+    return Worked(command[1], int(command[2]), int(command[3]), sentence, numbers)
+
+
+@cache
+def alerts_of(scenario: str, seed: int, battles: int) -> list[Alert]:
+    simulation = simulate(load_scenario(scenario), seed, battles)
+    arena = ArenaFairness.start(simulation.world.arena, FairnessSettings())
+    return [alert for record in simulation for alert in fold(arena, record)]
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_the_worked_alert_of_a_page_is_the_last_that_its_command_makes(kind: Kind) -> None:
+    page = worked(kind)
+    found = [alert for alert in alerts_of(page.scenario, page.seed, page.battles) if alert.kind is kind]
+    assert found, "the command makes no such alert"
+    assert (found[-1].status, found[-1].summary) == (Status.FIRING, page.sentence)
+    shown = {
+        name: "" if isinstance(value, list) else f"{value:,}" if isinstance(value, int) else str(value)
+        for name, value in found[-1].evidence.items()
+    }
+    assert page.numbers == shown, "each number is explained, and no other"

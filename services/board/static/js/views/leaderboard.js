@@ -34,6 +34,7 @@ export function open({ arena, route, root, arenas, go }) {
 
   const about = element("p", { class: "about dim" });
   const says = element("p", { class: "says" });
+  const guide = element("p", { class: "guide dim" }, "What the numbers mean: ", element("code", {}, "docs/methods/ratings.md"));
   const scaleLine = axis();
   const ranked = element("tbody");
   const rest = element("tbody", { class: "rest" });
@@ -74,7 +75,7 @@ export function open({ arena, route, root, arenas, go }) {
     chosen: (options) => go(address(arena.name, "leaderboard", null, { ...options, board: options.board === "overall" ? null : options.board, rating: options.rating === "bt" ? null : options.rating })),
     filtered: () => filter(),
   });
-  root.append(element("div", { class: "title" }, element("h1", { tabindex: -1 }, "Leaderboard"), about), choice.node, says, table, empty);
+  root.append(element("div", { class: "title" }, element("h1", { tabindex: -1 }, "Leaderboard"), about), choice.node, says, guide, table, empty);
 
   function watch() {
     end();
