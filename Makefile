@@ -68,6 +68,10 @@ fuzz: $(READY) fresh ## Try a million inputs on each parser that a stranger reac
 	@$(BIN)/python deploy/warm-numba
 	@$(BIN)/python -m tests.fuzz --inputs 1000000 --processes 2 $(ARGS)
 
+.PHONY: mutants
+mutants: $(READY) fresh ## Change one thing at a time and list what no unit test notices (ARGS='--package streams/ratings --count 10')
+	@$(BIN)/python -m tests.mutants $(ARGS)
+
 .PHONY: doors
 doors: $(READY) fresh ## Hold gateway and board against their OpenAPI documents with thousands of requests
 	@deploy/ensure-redis

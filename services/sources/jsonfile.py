@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import attrgetter
+from types import SimpleNamespace
 from typing import Any, BinaryIO
 
 import msgspec
@@ -16,7 +18,7 @@ from services.sources.parts import Part
 from services.sources.reading import lines_of, other_encoding
 from services.sources.table import Block, Joined, Only, Table, keep
 from streams.contracts.reasons import Reason
-from streams.contracts.vote import InvalidRecord, decode_json, parse_vote
+from streams.contracts.vote import Decoder, InvalidRecord, decode_json, parse_vote
 
 DEEPEST = 5
 """Steps of the longest dotted name."""
@@ -96,7 +98,7 @@ class JsonTable(Table):
         outer = {column: self._steps.get(column, [column])[0] for column in columns}
         names = {name: f"c{at}" for at, name in enumerate(dict.fromkeys(outer.values()))}
         fields = {column: names[outer[column]] for column in columns}
-        decoder = _loose_decoder(names)
+        decoder: Decoder = _loose_decoder(names) if not any(map(_not_in_structs.search, names)) else _ByName(names)
         return lambda items, start, where: self._block(items, start, where, decoder, fields)
 
     def _block(
@@ -104,7 +106,7 @@ class JsonTable(Table):
         items: list[bytes],
         start: int,
         where: Callable[[int], str],
-        decoder: msgspec.json.Decoder[Any],
+        decoder: Decoder,
         fields: Mapping[str, str],
     ) -> Block:
         decode = decoder.decode
@@ -214,3 +216,19 @@ def _loose_decoder(names: Mapping[str, str]) -> msgspec.json.Decoder[Any]:
         gc=False,
     )
     return msgspec.json.Decoder(shape)
+
+
+_not_in_structs = re.compile(r'["\\\x00-\x1f]')
+"""Letters that msgspec (0.22) takes in no name of a struct's field; as a key in JSON each may stand, escaped."""
+
+
+class _ByName:
+    """Decodes as `_loose_decoder` does, by way of a dictionary, which may have any key; several times slower."""
+
+    def __init__(self, names: Mapping[str, str]) -> None:
+        self._names = names
+
+    def decode(self, item: bytes) -> SimpleNamespace:
+        """The fields of an object; raises what msgspec raises."""
+        found = _names.decode(item)
+        return SimpleNamespace(**{own: found.get(name) for name, own in self._names.items()})

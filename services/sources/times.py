@@ -28,10 +28,18 @@ _numeric_date = re.compile(
 _year_first = re.compile(r"\A(\d{4})([/.])(\d{2})\2(\d{2})(?!\d)")
 _zone_name = re.compile(r"\s*(?:UTC|GMT)\Z", re.IGNORECASE)
 _offset = re.compile(r"\s+([+-]\d{2}:?\d{2})\Z")
-_named = (
-    "%b %d, %Y", "%B %d, %Y", "%d %b %Y", "%d %B %Y", "%b %d %Y", "%B %d %Y",
+_named = re.compile(
+    r"(?:(?P<month>[a-z]{3,9})\.?\s+(?P<day>\d{1,2}),?|(?P<day_first>\d{1,2})\s+(?P<month_second>[a-z]{3,9})\.?)"
+    r"\s+(?P<year>\d{4})"
+    r"(?:,?\s+(?P<hour>\d{1,2}):(?P<minute>\d{1,2})(?::(?P<second>\d{1,2}))?(?:\s+(?P<half>[ap]m))?)?\Z",
+    re.IGNORECASE,
+)
+"""`strptime` would try 54 forms, a millisecond for each cell, and read the month in the language of the machine."""
+_MONTHS = (
+    "january", "february", "march", "april", "may", "june",
+    "july", "august", "september", "october", "november", "december",
 )  # fmt: skip
-_clocks = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
+_month_numbers = {name[:length]: at for at, name in enumerate(_MONTHS, 1) for length in (3, len(name))} | {"sept": 9}
 
 
 def seconds(value: Any, order: Order | None = None) -> Any:
@@ -129,18 +137,27 @@ def _written(text: str, order: Order | None) -> date | None:
         return _of_numbers(match, order)
     if not any(letter.isalpha() for letter in text):
         return None
-    if text[:1].isalpha() or text[:1].isdigit():
-        for form in _named:
-            for clock in _clocks:
-                for joined in {form + clock, form + "," + clock} if clock else {form}:
-                    try:
-                        found = datetime.strptime(_zone_name.sub("", text), joined)
-                    except ValueError:
-                        continue
-                    return found.replace(tzinfo=UTC) if _zone_name.search(text) else found
+    if (match := _named.match(_zone_name.sub("", text))) is not None:
+        found = _of_names(match)
+        return found.replace(tzinfo=UTC) if found is not None and _zone_name.search(text) else found
     try:
         return parsedate_to_datetime(text)
     except (ValueError, TypeError, IndexError):
+        return None
+
+
+def _of_names(match: re.Match[str]) -> datetime | None:
+    month = _month_numbers.get((match["month"] or match["month_second"]).casefold())
+    day, hour = int(match["day"] or match["day_first"]), int(match["hour"] or 0)
+    if month is None:
+        return None
+    if match["half"]:
+        if not 1 <= hour <= 12:
+            return None
+        hour = hour % 12 + (12 if match["half"].casefold() == "pm" else 0)
+    try:
+        return datetime(int(match["year"]), month, day, hour, int(match["minute"] or 0), int(match["second"] or 0))
+    except ValueError:
         return None
 
 

@@ -6,7 +6,7 @@ import math
 import re
 from itertools import accumulate
 from operator import attrgetter
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 import msgspec
 from msgspec import Meta
@@ -146,7 +146,15 @@ def _depth(value: bytes) -> int:
     return max(accumulate(map(_STEPS.__getitem__, brackets)), default=0)
 
 
-def decode_json(decoder: msgspec.json.Decoder[Any], value: bytes | None) -> Any:
+class Decoder(Protocol):
+    """What decodes JSON as msgspec does, and raises what msgspec raises."""
+
+    def decode(self, buf: bytes, /) -> Any:
+        """The value that the bytes hold."""
+        ...
+
+
+def decode_json(decoder: Decoder, value: bytes | None) -> Any:
     """Decode one JSON record with `decoder`, naming the reason when it cannot be done.
 
     Raises

@@ -307,6 +307,7 @@ def file_of(kind: str) -> Callable[[bytes], bool]:
 
     def act(value: bytes) -> bool:
         path = _room() / f"votes{kind}"
+        path.unlink(missing_ok=True)  # ext4 writes a file to disk when it was cut to nothing and filled again
         path.write_bytes(value)
         taken = False
         try:

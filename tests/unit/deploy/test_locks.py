@@ -41,7 +41,7 @@ def hashes(path: Path) -> dict[tuple[str, str], set[str]]:
 
 def pip_calls() -> list[list[str]]:
     """The arguments of every `pip install` and `pip wheel` of ours."""
-    ours = ("Dockerfile", "tools", "ensure-checkers", "ensure-schemathesis")
+    ours = ("Dockerfile", "tools", "ensure-checkers", "ensure-schemathesis", "ensure-mutants")
     files = [REPOSITORY / "Makefile", *(DEPLOY / name for name in ours)]
     text = "\n".join(re.sub(r"\\\n\s*", " ", path.read_text()) for path in files)
     (macro,) = re.findall(r"^PIP := (.*)$", text, re.MULTILINE)
@@ -52,7 +52,8 @@ def pip_calls() -> list[list[str]]:
 
 
 def test_there_are_locks_of_all_that_is_installed() -> None:
-    assert {path.stem for path in LOCKS} == {"requirements", "runtime", "build", "tools", "checkers", "schemathesis"}
+    apart = {"tools", "checkers", "schemathesis", "mutants"}
+    assert {path.stem for path in LOCKS} == {"requirements", "runtime", "build"} | apart
 
 
 @pytest.mark.parametrize("path", LOCKS, ids=lambda path: path.stem)
@@ -98,6 +99,7 @@ def test_every_dependency_is_locked_where_it_belongs() -> None:
         "tools": groups["tools"],
         "checkers": groups["checkers"],
         "schemathesis": groups["doors"],
+        "mutants": groups["mutants"],
     }
     for name, requirements in wanted.items():
         locked = {each for each, _ in hashes(DEPLOY / f"{name}.lock")}

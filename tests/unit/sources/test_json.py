@@ -257,3 +257,16 @@ def test_a_document_with_a_key_twice_stops(tmp_path: Path) -> None:
             written(tmp_path, content, "votes.json")
     nested = b'{"battles": [' + row + b'], "battle": 1}'
     assert len(votes_of(written(tmp_path, nested, "votes.json"))) == 1
+
+
+@pytest.mark.parametrize("key", ["winner\r", "\twinner", "\x1fwinner", "winner\n "])
+def test_a_key_with_a_control_letter_around_it_is_read_as_the_name_that_it_is(tmp_path: Path, key: str) -> None:
+    record = {name if name != "winner" else key: value for name, value in vote("a").items()}
+    assert votes_of(written(tmp_path, lines(record))) == votes_of(written(tmp_path, lines(vote("a")), "plain.jsonl"))
+    assert len(votes_of(written(tmp_path, lines(record, vote("b")), columns={"winner": key}))) == 1
+
+
+def test_a_column_may_have_a_quote_and_a_backslash_in_its_name(tmp_path: Path) -> None:
+    record = {'who "won"\\': "model_a", "nested": {"a\\b": "x"}, "model_b": "y", "id": "a", "tstamp": 1.0}
+    source = written(tmp_path, lines(record), columns={"winner": 'who "won"\\', "model_a": "nested.a\\b"})
+    assert [(each.model_a, each.winner) for each in votes_of(source)] == [("x", "model_a")]

@@ -1,0 +1,1 @@
+"""Changes of one operator or number each, and those that no unit test notices (`make mutants`)."""
