@@ -17,11 +17,11 @@ from services.board.cache import (
     HeldArena,
     HeldBoard,
     HeldFairness,
+    Views,
     position_of,
 )
 from services.board.redis_source import Changes, Source, SourceAway
 from services.board.sse_hub import Hub
-from services.board.views import Views
 from streams.contracts.topics import FAIRNESS_GROUP, RATINGS_GROUP
 from streams.contracts.view import OVERALL
 

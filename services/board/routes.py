@@ -13,16 +13,13 @@ from starlette.responses import Response
 
 from services.board.atom import feed
 from services.board.cache import ALERTS as ALERTS_VIEW
-from services.board.cache import FAIRNESS, UNREADABLE, HeldAlerts
-from services.board.document import Document
+from services.board.cache import FAIRNESS, UNREADABLE, HeldAlerts, Views, missing, spelled
+from services.board.document import Document, reply
 from services.board.ended_alerts import PastAlerts
-from services.board.events import EventStream
 from services.board.history_cache import Histories
 from services.board.kafka_follower import Kafka
 from services.board.ordering import Form, Rating
-from services.board.reply import reply
-from services.board.sse_hub import Hub
-from services.board.views import Views, missing, spelled
+from services.board.sse_hub import EventStream, Hub
 from services.http.errors import Refusal, Refused
 from services.http.query import one_of, only, whole
 from streams.contracts.alert import Alert, decode_alert

@@ -10,10 +10,9 @@ from typing import Literal, NamedTuple, get_args
 import msgspec
 from prometheus_client import Gauge
 
-from services.board.cache import ALERTS, FAIRNESS, HeldArena
+from services.board.cache import ALERTS, FAIRNESS, HeldArena, Views
 from services.board.kafka_follower import Kafka
 from services.board.sse_hub import Hub
-from services.board.views import Views
 from streams.contracts.topics import FAIRNESS_GROUP, RATINGS_GROUP
 from streams.contracts.view import OVERALL
 
