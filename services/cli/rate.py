@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from services.cli.common import format_option, json_text, read_settings
+from services.cli.common import format_option, json_text, progress, read_settings
 from services.cli.errors import UserError
 from services.cli.reading import EXIT_CODES, Reading, exit_as, reading_of, report, require_readable, source_options
 from services.sources import NAMED, SourceError
@@ -119,7 +119,6 @@ def fold_source(
     -------
     The states by arena, the account of all rows, and by arena the single votes where `styled` asks for them.
     """
-    from services.cli.bar import progress
     from services.cli.ordered import in_order, sorted_rows
     from services.sources.summary import Summary
     from streams.ledger.codec import Block

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from services.cli.admission import require_redis
-from services.cli.common import read_settings
+from services.cli.common import progress, read_settings
 from services.cli.errors import UserError
 from services.cli.footing import require_topics
 from services.cli.reading import EXIT_CODES, exit_as, reading_of, require_readable, source_options
@@ -89,7 +89,6 @@ async def replay(
     wait: bool = True,
 ) -> Summary:
     """Send a source's votes; returns the account of its rows."""
-    from services.cli.bar import progress
     from services.cli.progress import Screen, until_counted
     from services.cli.send import VoteSender
 

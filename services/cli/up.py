@@ -25,9 +25,8 @@ from services.cli.errors import UserError
 
 if TYPE_CHECKING:
     from services.cli.up_ports import Wish
-    from services.local.restarts import Report
     from services.local.server import Server
-    from services.local.supervisor import Supervisor
+    from services.local.supervisor import Report, Supervisor
 
 READY_WITHIN = 60.0
 LOOK_SECONDS = 0.1
@@ -74,7 +73,7 @@ def command(
     """
     from services.local.lock import hold
     from services.local.process import StartError
-    from services.local.restarts import GaveUpError
+    from services.local.supervisor import GaveUpError
     from services.simulate import ScenarioError, load_scenario
     from services.sources import SourceError, open_source
 
@@ -324,7 +323,7 @@ def _ask(url: str) -> tuple[bool, str]:
 
 
 def _tell(report: Report) -> None:
-    from services.local.restarts import Happening
+    from services.local.supervisor import Happening
     from streams.contracts.names import shown
 
     if report.what in (Happening.EXITED, Happening.START_FAILED, Happening.GAVE_UP):

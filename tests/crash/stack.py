@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from services.local.process import ChildProcess
-from services.local.restarts import Happening, Patience, Report
-from services.local.supervisor import Supervisor
+from services.local.supervisor import Happening, Patience, Report, Supervisor
 from tests.support.pipeline import Pipeline
 from tests.support.stack import TestBroker, TestRedis
 

@@ -13,7 +13,7 @@ from services.cli.admission import require_codecs
 from services.cli.errors import UserError
 from services.cli.main import cli
 from services.local.ports import HOST, free_port
-from services.local.restarts import Happening, Report
+from services.local.supervisor import Happening, Report
 
 
 def test_a_worker_without_the_library_of_the_codecs_does_not_start(monkeypatch):

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from services.local.process import ChildProcess, StartError
-from services.local.restarts import GaveUpError, Happening, Patience, Report
-from services.local.supervisor import Supervisor
+from services.local.supervisor import GaveUpError, Happening, Patience, Report, Supervisor
 from tests.support.eventually import eventually
 
 HASTY = Patience(quick=5.0, quick_failures=3, first_delay=0.01, longest_delay=0.02)
