@@ -37,7 +37,7 @@ class Report:
 
 
 class GaveUpError(RuntimeError):
-    """A child failed too often in a row; the others have been stopped."""
+    """A child failed too often in a row."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,6 @@ class Patience:
     def delay(self, quick_failures: int) -> float:
         """Return the seconds to wait; none after a run that was not quick."""
         return min(self.longest_delay, self.first_delay * 2.0 ** (quick_failures - 1)) if quick_failures else 0.0
-
-
-CHECK_EVERY = 0.1
 
 
 class Child(Protocol):
@@ -93,7 +90,7 @@ class Supervisor:
     patience
         When to restart and when to give up.
     irreplaceable
-        Children that are not restarted: when one exits, `run` gives up. A broker that keeps its log in memory is one,
+        Children that are not restarted: when one exits, `check` gives up. A broker that keeps its log in memory is one,
         for the others would go on at offsets that no longer exist, and hear nothing.
     stop_within
         Seconds a child may take to stop before it is killed.
@@ -114,13 +111,10 @@ class Supervisor:
         self._irreplaceable = frozenset(irreplaceable)
         self._stop_within = stop_within
         self._started: list[_Ward] = []
-        self._stop_requested = False
 
     def start(self) -> None:
         """Start the children in order; if one cannot start, stop those before it and raise its error."""
         for ward in self._wards:
-            if self._stop_requested:
-                return
             self._started.append(ward)
             try:
                 ward.child.start()
@@ -130,27 +124,14 @@ class Supervisor:
             ward.started_at = time.monotonic()
             self._report(Report(ward.name, Happening.STARTED))
 
-    def run(self) -> None:
-        """Watch the children until `request_stop`, then stop them all.
+    def check(self) -> None:
+        """Look at every child once, and restart the ones whose time has come.
 
         Raises
         ------
         GaveUpError
-            If one child failed too often in a row, or is irreplaceable and failed. The others are stopped first.
+            If one child failed too often in a row, or is irreplaceable and failed; the caller stops the others.
         """
-        try:
-            while not self._stop_requested:
-                self.check()
-                time.sleep(CHECK_EVERY)
-        finally:
-            self.stop()
-
-    def request_stop(self, *_: object) -> None:
-        """Let `run` return. Fit to be a signal handler: it only sets a flag and takes no lock."""
-        self._stop_requested = True
-
-    def check(self) -> None:
-        """Look at every child once, and restart the ones whose time has come."""
         for ward in self._started:
             if ward.retry_at is None:
                 code = ward.child.poll()

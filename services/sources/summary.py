@@ -130,11 +130,6 @@ class Summary:
         """Rows that cannot be read."""
         return sum(self.refused.values())
 
-    @property
-    def only_times(self) -> bool:
-        """Whether all refusals are of times."""
-        return bool(self.refused) and self.dropped == sum(self.values.get("tstamp", Counter()).values())
-
     def unreadable(self, instead: str = "") -> str:
         """What cannot be read, with each value and its count; `instead`, what was not done; at the end, what to do."""
         parts, help_ = [], []

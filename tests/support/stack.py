@@ -10,10 +10,10 @@ import pytest
 import redis
 
 from services.local.broker import EmbeddedBroker
-from services.local.kafka import KafkaNode
-from services.local.kafka_cluster import KafkaCluster
 from services.local.redis import RedisServer
 from services.local.server import Server
+from tests.support.kafka_cluster import KafkaCluster
+from tests.support.kafka_node import KafkaNode
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """The supervisor starts in order, restarts what falls, gives up loudly, and stops in reverse order."""
 
-import signal
 import threading
 from pathlib import Path
 
@@ -33,6 +32,14 @@ class FakeChild:
     def terminate(self, deadline: float = 10.0) -> None:
         self.journal.append(f"stop {self.name}")
         self.code = 0
+
+
+def watch(supervisor: Supervisor) -> None:
+    """Look until the supervisor gives up, then stop what still runs, as `isonomy up` does."""
+    try:
+        eventually(supervisor.check)
+    finally:
+        supervisor.stop()
 
 
 @pytest.fixture
@@ -77,7 +84,7 @@ def test_the_supervisor_gives_up_after_too_many_quick_failures_and_stops_the_oth
     supervisor = Supervisor(children, report=reports.append, patience=HASTY)
     supervisor.start()
     with pytest.raises(GaveUpError, match="b failed, after 3 quick failures in a row: exit code 7"):
-        supervisor.run()
+        watch(supervisor)
     assert journal == ["start a", "stop b", "stop a"]
     assert Report("b", Happening.GAVE_UP, 2, 7) in reports
 
@@ -102,7 +109,7 @@ def test_giving_up_names_the_last_line(journal, reports):
     supervisor.start()
     child.code, child.last_line = 1, "Error: port 9092 of 127.0.0.1 is taken"
     with pytest.raises(GaveUpError, match=r"exit code 1; its last line: Error: port 9092 of 127\.0\.0\.1 is taken$"):
-        supervisor.run()
+        watch(supervisor)
 
 
 def test_a_restart_that_fails_counts_as_a_quick_failure(journal, reports):
@@ -111,7 +118,7 @@ def test_a_restart_that_fails_counts_as_a_quick_failure(journal, reports):
     supervisor.start()
     child.code, child.start_error = 1, "port taken"
     with pytest.raises(GaveUpError, match="port taken"):
-        supervisor.run()
+        watch(supervisor)
     assert journal.count("start a") == 3
 
 
@@ -131,7 +138,7 @@ def test_an_irreplaceable_child_ends_the_stack(journal, reports):
     supervisor.start()
     children["a"].code = -11
     with pytest.raises(GaveUpError, match="a failed"):
-        supervisor.run()
+        watch(supervisor)
     assert journal[2:] == ["stop b", "stop a"]
 
 
@@ -140,23 +147,16 @@ def test_delays_double_up_to_the_longest():
     assert [patience.delay(n) for n in range(6)] == [0.0, 0.5, 1.0, 2.0, 3.0, 3.0]
 
 
-def test_real_children_are_restarted_and_all_stopped_on_a_signal(tmp_path: Path, reports):
+def test_real_children_are_restarted_and_all_stopped(tmp_path: Path, reports):
     children = {name: ChildProcess(name, ["sleep", "60"], log_path=tmp_path / f"{name}.log") for name in "ab"}
     threads = set(threading.enumerate())
-
-    def report(what: Report) -> None:
-        reports.append(what)
-        if what.what is Happening.RESTARTED:
-            signal.raise_signal(signal.SIGINT)
-
-    supervisor = Supervisor(children, report=report, patience=HASTY)
-    before = signal.signal(signal.SIGINT, supervisor.request_stop)
+    supervisor = Supervisor(children, report=reports.append, patience=HASTY)
     try:
         supervisor.start()
         children["a"].kill()
-        supervisor.run()
+        eventually(lambda: supervisor.check() or supervisor.restarts() == {"a": 1, "b": 0})
     finally:
-        signal.signal(signal.SIGINT, before)
-    assert supervisor.restarts() == {"a": 1, "b": 0}
+        supervisor.stop()
+    assert [report.name for report in reports if report.what is Happening.STOPPED] == ["b", "a"]
     assert not any(child.alive for child in children.values())
     assert set(threading.enumerate()) <= threads
