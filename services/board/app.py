@@ -30,8 +30,8 @@ from services.board.history_cache import Histories
 from services.board.kafka_follower import Kafka, KafkaFollower
 from services.board.openapi import Document, openapi
 from services.board.redis_follower import Follow
-from services.board.redis_source import RedisSource, Source
-from services.board.routes import Read
+from services.board.redis_source import RedisSource, ViewSource
+from services.board.routes import ReadRoutes
 from services.board.sse_hub import Hub
 from services.board.stream_status import Teller
 from services.board.view_metrics import PublishedSeries, published_of
@@ -61,8 +61,8 @@ Handler = Callable[[Request], Awaitable[Response]]
 def create_board(
     settings: Settings,
     metrics: Metrics,
-    source: Source | None = None,
-    new_kafka: Callable[[Settings, PastAlerts, Hub, Views, Source], Kafka] = KafkaFollower,
+    source: ViewSource | None = None,
+    new_kafka: Callable[[Settings, PastAlerts, Hub, Views, ViewSource], Kafka] = KafkaFollower,
     more: Sequence[More] = (),
     end: Callable[[], None] = end_process,
 ) -> Starlette:
@@ -94,10 +94,10 @@ def create_board(
     """
     views, past = Views(time.monotonic()), PastAlerts()
     redis = None if source is not None else RedisSource(settings)
-    reads: Source = source if source is not None else redis  # type: ignore[assignment]  # one of them is there
+    reads: ViewSource = source if source is not None else redis  # type: ignore[assignment]  # one of them is there
     hub = Hub(metrics.board_clients, metrics.board_clients_cut)
     kafka = new_kafka(settings, past, hub, views, reads)
-    read = Read(views, hub, past, kafka, Histories(reads), settings.public_url)
+    read = ReadRoutes(views, hub, past, kafka, Histories(reads), settings.public_url)
     description = openapi([described for _, _, described in more])
 
     async def healthz(_: Request) -> Response:

@@ -28,7 +28,7 @@ Lines = dict[str, msgspec.Raw]
 """JSON of a line by the name of its model."""
 
 
-class _Named(msgspec.Struct):
+class _NamedLine(msgspec.Struct):
     model: str
 
 
@@ -36,7 +36,7 @@ class _Position(msgspec.Struct):
     ledger: int | None = None
 
 
-class _Head(msgspec.Struct):
+class _ViewHead(msgspec.Struct):
     votes: int
     as_of: float | None
     position: _Position
@@ -77,8 +77,8 @@ class _Alerts(msgspec.Struct):
 UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """What reading a view raises that is none of this version."""
 
-_named = msgspec.json.Decoder(_Named)
-_head = msgspec.json.Decoder(_Head)
+_named = msgspec.json.Decoder(_NamedLine)
+_head = msgspec.json.Decoder(_ViewHead)
 _grouped = msgspec.json.Decoder(_Grouped)
 _placed = msgspec.json.Decoder(_Placed)
 _whole = msgspec.json.Decoder(Board)
@@ -114,7 +114,7 @@ class HeldBoard:
         self._csv: dict[Rating, Document] = {}
 
     @cached_property
-    def head(self) -> _Head:
+    def head(self) -> _ViewHead:
         """Its votes, time and lines."""
         return _head.decode(self.document.body)
 
@@ -157,7 +157,7 @@ class HeldFairness:
         self.document = Document(text)
 
     @cached_property
-    def head(self) -> _Head:
+    def head(self) -> _ViewHead:
         """Its votes, time and lines."""
         return _head.decode(self.document.body)
 

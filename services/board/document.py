@@ -29,7 +29,7 @@ _VARY = (b"vary", b"accept-encoding")
 
 
 @dataclass(slots=True, frozen=True)
-class Form:
+class Representation:
     """One representation: its ETag, its body, and the headers of the answer that has it and of the 304 that has not."""
 
     etag: bytes
@@ -65,19 +65,19 @@ class Document:
         self._digest = blake2b(self.body, digest_size=12).hexdigest().encode()
 
     @cached_property
-    def plain(self) -> Form:
+    def plain(self) -> Representation:
         """As it is."""
         return self._form(self.body, b'"' + self._digest + b'"')
 
     @cached_property
-    def packed(self) -> Form:
+    def packed(self) -> Representation:
         """With gzip; another representation, so another strong ETag."""
         if len(self.body) < SMALL:
             return self.plain
         body = gzip.compress(self.body, PACK_LEVEL, mtime=0)
         return self._form(body, b'"' + self._digest + b'-gz"', (b"content-encoding", b"gzip"))
 
-    def form(self, accept_encoding: bytes) -> Form:
+    def form(self, accept_encoding: bytes) -> Representation:
         """The representation for an Accept-Encoding."""
         return self.packed if takes_gzip(accept_encoding) else self.plain
 
@@ -92,12 +92,12 @@ class Document:
         named = {tag.strip().removeprefix(b"W/") for tag in if_none_match.split(b",")}
         return bool(named & {b'"' + self._digest + b'"', b'"' + self._digest + b'-gz"'})
 
-    def _form(self, body: bytes, etag: bytes, *more: tuple[bytes, bytes]) -> Form:
+    def _form(self, body: bytes, etag: bytes, *more: tuple[bytes, bytes]) -> Representation:
         unchanged = [(b"etag", etag), CACHE_CONTROL, _VARY, OPEN, _EXPOSED]
         about = [(b"content-type", self.media_type), (b"content-length", str(len(body)).encode()), *more]
         if self.filename:
             about.append((b"content-disposition", f'attachment; filename="{self.filename}"'.encode("ascii")))
-        return Form(etag, body, about + unchanged, unchanged)
+        return Representation(etag, body, about + unchanged, unchanged)
 
 
 def takes_gzip(accept_encoding: bytes) -> bool:

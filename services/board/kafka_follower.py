@@ -17,7 +17,7 @@ from aiokafka.errors import KafkaError
 
 from services.board.cache import UNREADABLE, Views
 from services.board.ended_alerts import PastAlerts
-from services.board.redis_source import Source, SourceAway
+from services.board.redis_source import SourceAway, ViewSource
 from services.board.sse_hub import Hub
 from services.kafka.reader import Follower, Unreadable
 from streams.contracts.connect import aiokafka_options, close_in_time
@@ -148,7 +148,7 @@ class KafkaFollower:
         Redis.
     """
 
-    def __init__(self, settings: Settings, past: PastAlerts, hub: Hub, views: Views, source: Source) -> None:
+    def __init__(self, settings: Settings, past: PastAlerts, hub: Hub, views: Views, source: ViewSource) -> None:
         self._settings, self._past, self._hub = settings, past, hub
         self._views, self._source = views, source
         self._options = aiokafka_options(settings)

@@ -38,7 +38,7 @@ class Published(NamedTuple):
     unreadable: int = 0
 
 
-class JudgedModel(msgspec.Struct):
+class PublishedModel(msgspec.Struct):
     """A line of the fairness view; null is what nobody could know, and makes no series."""
 
     model: str
@@ -52,7 +52,7 @@ class JudgedModel(msgspec.Struct):
     log10_e_removal: float | None
 
 
-class Group(msgspec.Struct):
+class PublishedGroup(msgspec.Struct):
     """A provider or licence class."""
 
     name: str
@@ -61,62 +61,62 @@ class Group(msgspec.Struct):
     log10_e: float | None
 
 
-class Levels(msgspec.Struct):
+class PublishedLevels(msgspec.Struct):
     """What it takes to be told."""
 
     log10_warning: float
     log10_page: float
 
 
-class Policy(msgspec.Struct):
+class PublishedPolicy(msgspec.Struct):
     """The policy as a whole."""
 
     log10_e: float | None
     log10_e_max: float | None
 
 
-class Inequality(msgspec.Struct):
+class PublishedInequality(msgspec.Struct):
     """Of the providers' shares."""
 
     gini: float | None
     hhi: float | None
 
 
-class Detector(msgspec.Struct):
+class PublishedDetector(msgspec.Struct):
     """Whether the detector of a kind judges now."""
 
     kind: Kind
     judged: bool
 
 
-class Fairness(msgspec.Struct):
+class PublishedFairness(msgspec.Struct):
     """The fairness view; `judged` is empty where a worker published it that does not say."""
 
     declares: bool
     outage: bool
-    levels: Levels | None
-    policy: Policy | None
+    levels: PublishedLevels | None
+    policy: PublishedPolicy | None
     counts: dict[str, int | None]
     removals: list[str] | None
-    models: list[JudgedModel]
-    providers: list[Group]
-    licenses: list[Group]
-    inequality: Inequality
-    judged: list[Detector] = []
+    models: list[PublishedModel]
+    providers: list[PublishedGroup]
+    licenses: list[PublishedGroup]
+    inequality: PublishedInequality
+    judged: list[PublishedDetector] = []
 
 
-class Firing(msgspec.Struct):
+class PublishedAlerts(msgspec.Struct):
     """The alerts that fire."""
 
     alerts: list[Alert]
 
 
-class Known(msgspec.Struct):
+class DecodedViews(msgspec.Struct):
     """One arena, decoded; `unreadable` counts views that a worker of another version wrote."""
 
     arena: str
     board: Board | None
-    fairness: Fairness | None
+    fairness: PublishedFairness | None
     alerts: list[Alert] | None
     unreadable: int = 0
 
@@ -136,13 +136,13 @@ def published_of(views: Views) -> list[Published]:
 
 
 T = TypeVar("T")
-_board_decoder, _fairness_decoder = msgspec.json.Decoder(Board), msgspec.json.Decoder(Fairness)
-_firing_decoder = msgspec.json.Decoder(Firing)
+_board_decoder, _fairness_decoder = msgspec.json.Decoder(Board), msgspec.json.Decoder(PublishedFairness)
+_firing_decoder = msgspec.json.Decoder(PublishedAlerts)
 
 
-def read(published: Published) -> Known:
+def read(published: Published) -> DecodedViews:
     """Decode what is published; what cannot be read is counted and left out."""
-    known = Known(published.arena, None, None, None, published.unreadable)
+    known = DecodedViews(published.arena, None, None, None, published.unreadable)
 
     def decoded(decoder: msgspec.json.Decoder[T], text: bytes | None) -> T | None:
         if text is None:
@@ -207,7 +207,7 @@ def _family(each: Series) -> CounterMetricFamily | GaugeMetricFamily:
     return made(each.name, each.text, labels=each.labels)
 
 
-def _arena(families: _Families, known: Known, most: int) -> None:
+def _arena(families: _Families, known: DecodedViews, most: int) -> None:
     arena = known.arena
     kept, models = shown_models(known, most)
     if known.board:
@@ -228,7 +228,7 @@ def _arena(families: _Families, known: Known, most: int) -> None:
     families.add(series.UNREADABLE, known.unreadable, arena)
 
 
-def shown_models(known: Known, most: int) -> tuple[set[str], int]:
+def shown_models(known: DecodedViews, most: int) -> tuple[set[str], int]:
     """Return which models have series, and how many there are; few votes leave nobody out who seems to be wronged."""
     votes = {line.model: line.votes for line in known.board.models} if known.board else {}
     wronged: set[str] = set()
@@ -264,7 +264,7 @@ def _leaderboard(families: _Families, arena: str, board: Board, kept: set[str]) 
         families.add(series.MODEL_BATTLES, line.battles, arena, line.model)
 
 
-def _fairness(families: _Families, arena: str, view: Fairness, kept: set[str]) -> None:
+def _fairness(families: _Families, arena: str, view: PublishedFairness, kept: set[str]) -> None:
     for line in view.models:
         if line.model not in kept:
             continue
@@ -299,7 +299,7 @@ def _fairness(families: _Families, arena: str, view: Fairness, kept: set[str]) -
         families.add(series.JUDGED, each.judged, arena, each.kind.value)
 
 
-def _info(families: _Families, known: Known, kept: set[str]) -> None:
+def _info(families: _Families, known: DecodedViews, kept: set[str]) -> None:
     declared: dict[str, tuple[str | None, str | None]] = {}
     for line in [*(known.board.models if known.board else ()), *(known.fairness.models if known.fairness else ())]:
         if line.model in kept:
@@ -308,7 +308,7 @@ def _info(families: _Families, known: Known, kept: set[str]) -> None:
         families.add(series.INFO, 1, known.arena, model, provider or "", license_ or "")
 
 
-def _alerts(families: _Families, arena: str, alerts: Sequence[Alert], view: Fairness | None) -> None:
+def _alerts(families: _Families, arena: str, alerts: Sequence[Alert], view: PublishedFairness | None) -> None:
     judged = {each.kind for each in view.judged if each.judged} if view else set()
     count = {(kind, severity): 0 for kind in Kind if kind in judged for severity in Severity}
     for alert in alerts:

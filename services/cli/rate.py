@@ -12,7 +12,15 @@ import msgspec
 
 from services.cli.common import format_option, json_text, progress, read_settings
 from services.cli.errors import UserError
-from services.cli.reading import EXIT_CODES, Reading, exit_as, reading_of, report, require_readable, source_options
+from services.cli.reading import (
+    EXIT_CODES,
+    SourceOptions,
+    exit_as,
+    reading_of,
+    report,
+    require_readable,
+    source_options,
+)
 from services.sources import NAMED, SourceError
 from streams.contracts.names import normalised
 from streams.contracts.view import OVERALL
@@ -91,7 +99,7 @@ def command(
 
 
 def _read(
-    source: str, reading: Reading, *, styled: bool
+    source: str, reading: SourceOptions, *, styled: bool
 ) -> tuple[dict[str, ArenaState], Summary, dict[str, StyledVotes]]:
     """Fold a source; without its times when these cannot be read, since ratings need none."""
     now = time.time()

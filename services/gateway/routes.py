@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 from services.gateway.auth import Gate
 from services.gateway.holding import REQUEST_BYTES, SHARE, Held, Holding
 from services.gateway.parse_model import key_of, read_model, unread_fields
-from services.gateway.parse_votes import Votes, is_ndjson, read_votes, split_body
+from services.gateway.parse_votes import ParsedVotes, is_ndjson, read_votes, split_body
 from services.gateway.responses import ModelAnswer, VotesAnswer
 from services.http.api_keys import Key
 from services.http.errors import Refusal, Refused, retry_after
@@ -50,7 +50,7 @@ AS_WRITTEN = "as_written"
 R = TypeVar("R")
 
 
-class Log(Protocol):
+class RecordLog(Protocol):
     """Where records are written; `KafkaLog`, or a list in tests."""
 
     def run(self) -> AbstractAsyncContextManager[None]:
@@ -63,10 +63,10 @@ class Log(Protocol):
         """Return once all are acknowledged; raise `Unavailable` when they are not."""
 
 
-class Write:
+class WriteRoutes:
     """The handlers and what they share."""
 
-    def __init__(self, settings: Settings, metrics: Metrics, gate: Gate, log: Log) -> None:
+    def __init__(self, settings: Settings, metrics: Metrics, gate: Gate, log: RecordLog) -> None:
         self._settings = settings
         self._outcomes = metrics.gateway_votes
         self._accepted = metrics.gateway_votes.labels("accepted")
@@ -120,7 +120,7 @@ class Write:
             raise
         return self._answer(key, votes, duplicates)
 
-    async def _admit(self, key: Key, votes: Votes, items: int) -> Votes:
+    async def _admit(self, key: Key, votes: ParsedVotes, items: int) -> ParsedVotes:
         """The votes that the key may send, the others rejected; raises `Refused` when it may not write to an arena."""
         try:
             for arena, index in votes.arenas.items():
@@ -174,7 +174,7 @@ class Write:
             again = "some or all may be written: send the same again, with the same ids, which count once"
             raise Refused(Refusal.UNCONFIRMED, f"{error.detail}; {again}", retry_after(RETRY_SECONDS)) from None
 
-    def _answer(self, key: Key, votes: Votes, duplicates: int) -> Response:
+    def _answer(self, key: Key, votes: ParsedVotes, duplicates: int) -> Response:
         accepted = len(votes.records)
         self._accepted.inc(accepted)
         for rejected in votes.rejected:

@@ -29,7 +29,7 @@ class CannotListen(OSError):  # noqa: N818 -- what is so
     """The server cannot have its address; `errno` says why."""
 
 
-class Server(uvicorn.Server):
+class SignalledServer(uvicorn.Server):
     """Uvicorn that ends with exit code 0 after a signal: its own would raise the signal again and end with 143.
 
     Parameters
@@ -104,7 +104,7 @@ def serve_app(app: Starlette, host: str, port: int, grace: int, stopping: Callab
     )
     failures = _failures_of(app)
     try:
-        Server(config, stopping).run()
+        SignalledServer(config, stopping).run()
     except SystemExit as ended:  # uvicorn ends with 3 when it cannot begin
         error = ended.__context__
         if isinstance(error, OSError):

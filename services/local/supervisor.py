@@ -9,7 +9,7 @@ from typing import Protocol
 from services.local.process import StartError
 
 
-class Happening(StrEnum):
+class ChildEvent(StrEnum):
     """What can happen to a child."""
 
     STARTED = "started"
@@ -21,7 +21,7 @@ class Happening(StrEnum):
 
 
 @dataclass(frozen=True)
-class Report:
+class ChildReport:
     """One happening.
 
     `code` is the exit code (negative for a signal), `restarts` how often the child has been restarted so far, `delay`
@@ -29,7 +29,7 @@ class Report:
     """
 
     name: str
-    what: Happening
+    what: ChildEvent
     restarts: int = 0
     code: int | None = None
     delay: float | None = None
@@ -41,7 +41,7 @@ class GaveUpError(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Patience:
+class RestartPolicy:
     """When to try again and when to give up.
 
     A run shorter than `quick` seconds is a quick failure. The n-th quick failure in a row waits
@@ -59,7 +59,7 @@ class Patience:
 
 
 class Child(Protocol):
-    """What the supervisor needs of a child; `ChildProcess` and `Server` have it."""
+    """What the supervisor needs of a child; `ChildProcess` and `LocalServer` have it."""
 
     def start(self) -> None: ...
     def poll(self) -> int | None: ...
@@ -100,14 +100,14 @@ class Supervisor:
         self,
         children: Mapping[str, Child],
         *,
-        report: Callable[[Report], None],
-        patience: Patience | None = None,
+        report: Callable[[ChildReport], None],
+        patience: RestartPolicy | None = None,
         irreplaceable: Collection[str] = (),
         stop_within: float = 10.0,
     ) -> None:
         self._wards = [_Ward(name, child) for name, child in children.items()]
         self._report = report
-        self._patience = patience or Patience()
+        self._patience = patience or RestartPolicy()
         self._irreplaceable = frozenset(irreplaceable)
         self._stop_within = stop_within
         self._started: list[_Ward] = []
@@ -122,7 +122,7 @@ class Supervisor:
                 self.stop()
                 raise
             ward.started_at = time.monotonic()
-            self._report(Report(ward.name, Happening.STARTED))
+            self._report(ChildReport(ward.name, ChildEvent.STARTED))
 
     def check(self) -> None:
         """Look at every child once, and restart the ones whose time has come.
@@ -136,7 +136,7 @@ class Supervisor:
             if ward.retry_at is None:
                 code = ward.child.poll()
                 if code is not None:
-                    self._fell(ward, Happening.EXITED, code=code, detail=ward.child.last_line)
+                    self._fell(ward, ChildEvent.EXITED, code=code, detail=ward.child.last_line)
             if ward.retry_at is not None and time.monotonic() >= ward.retry_at:
                 self._restart(ward)
 
@@ -146,7 +146,7 @@ class Supervisor:
             ward = self._started[-1]
             ward.child.terminate(self._stop_within)
             self._started.pop()  # only now: an interrupted stop may be called again and misses none
-            self._report(Report(ward.name, Happening.STOPPED, ward.restarts, ward.child.poll()))
+            self._report(ChildReport(ward.name, ChildEvent.STOPPED, ward.restarts, ward.child.poll()))
 
     def restarts(self) -> dict[str, int]:
         """Return how often each child has been restarted."""
@@ -159,22 +159,22 @@ class Supervisor:
         try:
             ward.child.start()
         except StartError as error:
-            self._fell(ward, Happening.START_FAILED, detail=str(error))
+            self._fell(ward, ChildEvent.START_FAILED, detail=str(error))
             return
         ward.started_at = time.monotonic()
-        self._report(Report(ward.name, Happening.RESTARTED, ward.restarts))
+        self._report(ChildReport(ward.name, ChildEvent.RESTARTED, ward.restarts))
 
-    def _fell(self, ward: _Ward, what: Happening, *, code: int | None = None, detail: str = "") -> None:
+    def _fell(self, ward: _Ward, what: ChildEvent, *, code: int | None = None, detail: str = "") -> None:
         now = time.monotonic()
         # A start that failed counts as quick however long it took: waiting for an answer is no service.
-        quick = what is Happening.START_FAILED or now - ward.started_at < self._patience.quick
+        quick = what is ChildEvent.START_FAILED or now - ward.started_at < self._patience.quick
         ward.quick_failures = ward.quick_failures + 1 if quick else 0
         if ward.name in self._irreplaceable or ward.quick_failures >= self._patience.quick_failures:
-            self._report(Report(ward.name, Happening.GAVE_UP, ward.restarts, code, detail=detail))
+            self._report(ChildReport(ward.name, ChildEvent.GAVE_UP, ward.restarts, code, detail=detail))
             last = detail
             if code is not None:
                 last = f"exit code {code}" + (f"; its last line: {detail}" if detail else "")
             raise GaveUpError(f"{ward.name} failed, after {ward.quick_failures} quick failures in a row: {last}")
         delay = self._patience.delay(ward.quick_failures)
         ward.retry_at = now + delay
-        self._report(Report(ward.name, what, ward.restarts, code, delay, detail))
+        self._report(ChildReport(ward.name, what, ward.restarts, code, delay, detail))

@@ -41,7 +41,7 @@ BLEMISHES = frozenset(Deed) - {
 """A model none of these happened to is healthy: whoever accuses it is wrong."""
 
 
-class Happening(msgspec.Struct, kw_only=True):
+class TruthEvent(msgspec.Struct, kw_only=True):
     """One thing that was done.
 
     Attributes
@@ -67,7 +67,7 @@ class Happening(msgspec.Struct, kw_only=True):
     tstamp: float | None = None
 
 
-class Fate(msgspec.Struct, kw_only=True, frozen=True):
+class ModelTruth(msgspec.Struct, kw_only=True, frozen=True):
     """A model, and what became of it, as [battle, deed], in order."""
 
     provider: str
@@ -83,8 +83,8 @@ class Truth(msgspec.Struct, kw_only=True):
     arena: str
     seed: int
     battles: int
-    events: list[Happening]
-    models: dict[str, Fate]
+    events: list[TruthEvent]
+    models: dict[str, ModelTruth]
 
     def of(self, deed: Deed | str) -> dict[str, int]:
         """Models that something was done to, with the battle of the last time."""

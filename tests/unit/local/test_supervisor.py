@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from services.local.process import ChildProcess, StartError
-from services.local.supervisor import GaveUpError, Happening, Patience, Report, Supervisor
+from services.local.supervisor import ChildEvent, ChildReport, GaveUpError, RestartPolicy, Supervisor
 from tests.support.eventually import eventually
 
-HASTY = Patience(quick=5.0, quick_failures=3, first_delay=0.01, longest_delay=0.02)
+HASTY = RestartPolicy(quick=5.0, quick_failures=3, first_delay=0.01, longest_delay=0.02)
 
 
 class FakeChild:
@@ -48,7 +48,7 @@ def journal() -> list[str]:
 
 
 @pytest.fixture
-def reports() -> list[Report]:
+def reports() -> list[ChildReport]:
     return []
 
 
@@ -58,7 +58,7 @@ def test_children_start_in_order_and_stop_in_reverse(journal, reports):
     supervisor.stop()
     supervisor.stop()
     assert journal == ["start a", "start b", "start c", "stop c", "stop b", "stop a"]
-    assert [report.what for report in reports] == [Happening.STARTED] * 3 + [Happening.STOPPED] * 3
+    assert [report.what for report in reports] == [ChildEvent.STARTED] * 3 + [ChildEvent.STOPPED] * 3
 
 
 def test_a_failed_first_start_stops_those_before_it(journal, reports):
@@ -75,7 +75,7 @@ def test_a_fallen_child_is_restarted_after_its_delay_and_the_others_are_left_alo
     children["b"].code = -9
     eventually(lambda: supervisor.check() or supervisor.restarts() == {"a": 0, "b": 1})
     assert journal == ["start a", "start b", "start b"]
-    assert reports[2:] == [Report("b", Happening.EXITED, 0, -9, 0.01), Report("b", Happening.RESTARTED, 1)]
+    assert reports[2:] == [ChildReport("b", ChildEvent.EXITED, 0, -9, 0.01), ChildReport("b", ChildEvent.RESTARTED, 1)]
 
 
 def test_the_supervisor_gives_up_after_too_many_quick_failures_and_stops_the_others(journal, reports):
@@ -86,20 +86,20 @@ def test_the_supervisor_gives_up_after_too_many_quick_failures_and_stops_the_oth
     with pytest.raises(GaveUpError, match="b failed, after 3 quick failures in a row: exit code 7"):
         watch(supervisor)
     assert journal == ["start a", "stop b", "stop a"]
-    assert Report("b", Happening.GAVE_UP, 2, 7) in reports
+    assert ChildReport("b", ChildEvent.GAVE_UP, 2, 7) in reports
 
 
 def test_what_exits_is_told_with_the_last_line_that_it_said(tmp_path, reports):
     script = 'if [ -e said ]; then exit 4; else touch said; echo first; echo "no such host"; exit 3; fi'
     child = ChildProcess("b", ["sh", "-c", script], log_path=tmp_path / "b.log", cwd=tmp_path)
-    patience = Patience(quick=60.0, quick_failures=3, first_delay=0.01)
+    patience = RestartPolicy(quick=60.0, quick_failures=3, first_delay=0.01)
     supervisor = Supervisor({"b": child}, report=reports.append, patience=patience)
     supervisor.start()
     try:
         eventually(lambda: supervisor.check() or supervisor.restarts() == {"b": 2})
     finally:
         supervisor.stop()
-    exits = [(report.code, report.detail) for report in reports if report.what is Happening.EXITED]
+    exits = [(report.code, report.detail) for report in reports if report.what is ChildEvent.EXITED]
     assert exits == [(3, "no such host"), (4, "")]  # the second one said nothing: the line is the first one's
 
 
@@ -124,7 +124,7 @@ def test_a_restart_that_fails_counts_as_a_quick_failure(journal, reports):
 
 def test_a_child_that_lived_long_is_restarted_at_once_and_starts_afresh(journal, reports):
     child = FakeChild("a", journal)
-    supervisor = Supervisor({"a": child}, report=reports.append, patience=Patience(quick=0.0, quick_failures=1))
+    supervisor = Supervisor({"a": child}, report=reports.append, patience=RestartPolicy(quick=0.0, quick_failures=1))
     supervisor.start()
     for _ in range(5):
         child.code = 1
@@ -143,7 +143,7 @@ def test_an_irreplaceable_child_ends_the_stack(journal, reports):
 
 
 def test_delays_double_up_to_the_longest():
-    patience = Patience(first_delay=0.5, longest_delay=3.0)
+    patience = RestartPolicy(first_delay=0.5, longest_delay=3.0)
     assert [patience.delay(n) for n in range(6)] == [0.0, 0.5, 1.0, 2.0, 3.0, 3.0]
 
 
@@ -157,6 +157,6 @@ def test_real_children_are_restarted_and_all_stopped(tmp_path: Path, reports):
         eventually(lambda: supervisor.check() or supervisor.restarts() == {"a": 1, "b": 0})
     finally:
         supervisor.stop()
-    assert [report.name for report in reports if report.what is Happening.STOPPED] == ["b", "a"]
+    assert [report.name for report in reports if report.what is ChildEvent.STOPPED] == ["b", "a"]
     assert not any(child.alive for child in children.values())
     assert set(threading.enumerate()) <= threads
