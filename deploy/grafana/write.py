@@ -8,14 +8,14 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from deploy.grafana.deliveries import deliveries
 from deploy.grafana.fairness import fairness
 from deploy.grafana.frame import as_json
 from deploy.grafana.leaderboard import leaderboard
-from deploy.grafana.page import page
 from deploy.grafana.pipeline import pipeline
 
 FOLDER = Path(__file__).parent / "dashboards"
@@ -31,6 +31,43 @@ def documents() -> dict[Path, str]:
         for name, dashboard in made.items()
     }
     return {**found, ROOT / "docs" / "dashboards.md": page(made)}
+
+
+_INTRODUCTION = """\
+# Dashboards
+
+Four dashboards for Grafana, made in Python ([deploy/grafana](../deploy/grafana)) and committed as JSON. Grafana
+takes them by [provisioning](../deploy/grafana/provisioning), or by import; their addresses do not change:
+`/d/isonomy-pipeline`, `/d/isonomy-leaderboard`, `/d/isonomy-fairness`, `/d/isonomy-deliveries`. Above each stand
+the data source, where it matters the arena, and the models to look at closely; firing alerts are marked on every
+curve. They need the recording rules of [deploy/prometheus](../deploy/prometheus/rules), and jobs named
+`isonomy-<process>`.
+
+Series of models, shares and evidence come from the board, which makes them of the published views at each scrape
+([list](contracts/metrics.md#published-views)). With several boards every number is there several times: take `max
+by (…)`, never `sum`. An alert that concerns an arena is told by the herald to its subscribers, and by Prometheus to
+the operator (`IsonomyArenaUnfair`); whoever subscribes Alertmanager through the herald leaves that rule out.
+
+The pictures are drawn from the answers of a real Prometheus that watched the whole stack, while a made-up arena
+dropped one model in silence; Grafana draws the same panels with its own hand.
+"""
+
+
+def page(dashboards: Mapping[str, Mapping[str, Any]]) -> str:
+    """Write the page; `dashboards` are JSON by name."""
+    return "\n".join([_INTRODUCTION, *(part for name, made in dashboards.items() for part in _section(name, made))])
+
+
+def _section(name: str, made: Mapping[str, Any]) -> Iterator[str]:
+    yield f"## {name.capitalize()}\n\n{made['description']}\n"
+    yield f"![The dashboard {name}](images/dashboards/{name}.png)\n"
+    listed: list[str] = []
+    for panel in made["panels"]:
+        if panel["type"] == "row":
+            listed.append(f"\n*{'Chosen models' if '$' in panel['title'] else panel['title']}*\n")
+        else:
+            listed.append(f"- **{panel['title']}**: {panel['description']}")
+    yield "\n".join(listed) + "\n"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

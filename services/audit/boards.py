@@ -10,7 +10,7 @@ from typing import Any
 from services.audit.cells import word_of
 from services.audit.table import Table
 from services.sources import SourceError
-from services.sources.table import Block
+from services.sources.table import TableBlock
 from streams.contracts.names import normalised
 
 FAVOURED = ("text", "overall", "text/overall", "full", "text/full")
@@ -83,7 +83,7 @@ def board_rows(table: Table, taken: Mapping[str, str], board: str | None) -> Boa
     return BoardRows(chosen, cells, numbers, keys.total())
 
 
-def _complain_of_refused(table: Table, block: Block) -> None:
+def _complain_of_refused(table: Table, block: TableBlock) -> None:
     for number, invalid in block.refused:
         raise SourceError(
             f"{table.described}: {block.where(number)} cannot be read: {invalid.detail}; is a separator within a cell"

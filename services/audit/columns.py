@@ -34,15 +34,16 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "upper": ("upper", "rating_q975", "rating_upper", "ci_upper", "score_upper", "score_ci_upper", "rating_ci_upper"),
     "interval": ("ci95", "95% ci", "ci", "confidence_interval", "interval"),
 }
-"""Field to the columns that may hold it, the first one found is taken; without regard to case."""
+"""Field to the columns that may hold it, the first one found is taken; without regard to case.
+
+Agent boards count steps (`observation_count`) and sessions (`session_count`). Neither is a vote between two models, so
+neither column is read unless the user names it.
+"""
 
 NEEDED = ("date", "model")
 
 STANDING = ("votes", "score", "rank")
 """At least one of these says how a model stands. Without votes only listings are told, never exposure."""
-
-NO_VOTES = ("observation_count", "session_count")
-"""Of agent boards: steps and sessions are no votes between two models, and are not read as such unless named."""
 
 EVENTS = ("event", "event_type", "event_name", "action", "change_type")
 """Columns of files whose rows are events. A model is on a board also on days on which nothing happened to it."""

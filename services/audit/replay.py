@@ -16,7 +16,7 @@ from streams.ledger.codec import Block, Notice
 from streams.ledger.rows import Rows
 
 
-class Replay:
+class ArenaReplay:
     """Votes of one arena, with its notices placed among them by their time.
 
     A notice comes before the first vote that is not older than it; votes keep the order of the file.

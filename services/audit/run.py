@@ -28,7 +28,7 @@ LOCAL_SECONDS = 14 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AuditRequest:
     """What the person asked for.
 
     Attributes
@@ -58,7 +58,7 @@ class Asked:
     reading: Mapping[str, Any] = field(default_factory=dict)
 
 
-def run_audit(asked: Asked) -> tuple[Report, Summary | None]:
+def run_audit(asked: AuditRequest) -> tuple[Report, Summary | None]:
     """Audit what the person named.
 
     Returns
@@ -74,7 +74,7 @@ def run_audit(asked: Asked) -> tuple[Report, Summary | None]:
     return _of_votes(asked) if table is None else _of_snapshots(table, asked)
 
 
-def _snapshot_table(asked: Asked) -> Table | None:
+def _snapshot_table(asked: AuditRequest) -> Table | None:
     """The table when the source holds snapshots, None when it holds votes."""
     if asked.kind == "votes" or asked.source in NAMED or (asked.source == "-" and asked.kind == "auto"):
         return None
@@ -118,7 +118,7 @@ def _complain_of_nested(table: Table) -> None:
         )
 
 
-def _complain_unless_votes(table: Table, asked: Asked) -> None:
+def _complain_unless_votes(table: Table, asked: AuditRequest) -> None:
     """Say what either kind of file needs when it is neither."""
     chosen = asked.wanted.columns
     try:
@@ -131,7 +131,7 @@ def _complain_unless_votes(table: Table, asked: Asked) -> None:
             raise SourceError(f"{table.name}: neither snapshots ({no_snapshots}) nor votes ({no_votes})") from None
 
 
-def _of_snapshots(table: Table, asked: Asked) -> tuple[Report, None]:
+def _of_snapshots(table: Table, asked: AuditRequest) -> tuple[Report, None]:
     snapshots = read_snapshots(table, asked.wanted)
     records = None if asked.registry is None else of_arena(read_registry(asked.registry), asked.arena, asked.registry)
     board = snapshots.board
@@ -143,7 +143,7 @@ def _of_snapshots(table: Table, asked: Asked) -> tuple[Report, None]:
     return report, None
 
 
-def _of_votes(asked: Asked) -> tuple[Report, Summary]:
+def _of_votes(asked: AuditRequest) -> tuple[Report, Summary]:
     records = None if asked.registry is None else read_registry(asked.registry)
     now = time.time()
     # Times without a zone are read as UTC and may be anybody's: the account says so when they are ahead.

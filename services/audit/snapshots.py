@@ -51,7 +51,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshots:
+class BoardSnapshots:
     """Rows of one board.
 
     Attributes
@@ -69,7 +69,7 @@ class Snapshots:
     reading: Reading
 
 
-def read_snapshots(table: Table, wanted: Wanted) -> Snapshots:
+def read_snapshots(table: Table, wanted: Wanted) -> BoardSnapshots:
     """Read one board of a table.
 
     Raises
@@ -133,7 +133,7 @@ def read_snapshots(table: Table, wanted: Wanted) -> Snapshots:
         precision=_precision(totals),
         without_total=sum(row.votes is None for row in rows),
     )
-    return Snapshots(rows, found.board or None, reading)
+    return BoardSnapshots(rows, found.board or None, reading)
 
 
 def _column(cells: list[Any]) -> list[Any]:

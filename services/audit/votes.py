@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from services.audit.replay import Replay
+from services.audit.replay import ArenaReplay
 from services.audit.tally import count_votes
 from services.sources import Source, SourceError
 from services.sources.summary import Summary
@@ -68,7 +68,7 @@ def audit_votes(
         When rows cannot be read, there is no vote, no arena is chosen among several, or the registry does not know it.
     """
     counted: dict[str, Counted] = {}
-    replays: dict[str, Replay] = {}
+    replays: dict[str, ArenaReplay] = {}
     summary = Summary(source)
     for batch in source.rows():
         summary.take(batch)
@@ -79,7 +79,7 @@ def audit_votes(
             counted.setdefault(name, Counted()).add(rows)
             if registry is not None:
                 if name not in replays:
-                    replays[name] = Replay(name, [each for each in registry if each.arena == name], options)
+                    replays[name] = ArenaReplay(name, [each for each in registry if each.arena == name], options)
                 replays[name].play(rows)
     if summary.refused and not drop:
         raise SourceError(summary.unreadable("Nothing was judged: a report on the other rows would be a wrong one"))
@@ -92,7 +92,7 @@ def audit_votes(
 
 
 def _report(
-    source: Source, votes: Counted, registry: Sequence[Model] | None, replay: Replay | None, options: Options
+    source: Source, votes: Counted, registry: Sequence[Model] | None, replay: ArenaReplay | None, options: Options
 ) -> Report:
     records = {record.model: record for record in sorted(registry or (), key=lambda each: each.tstamp)}
     if not source.timed:

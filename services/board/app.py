@@ -1,12 +1,15 @@
-"""The board as one Starlette application."""
+"""The board as one Starlette application: its routes, and the static files of the page."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from prometheus_client import generate_latest
@@ -17,22 +20,21 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, Mount, Route
+from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from services.board.cache import UNREADABLE
+from services.board.cache import UNREADABLE, Views
 from services.board.ended_alerts import PastAlerts
 from services.board.fast_path import Fast
 from services.board.history_cache import Histories
 from services.board.kafka_follower import Kafka, KafkaFollower
 from services.board.openapi import Document, openapi
-from services.board.page import Page
 from services.board.redis_follower import Follow
-from services.board.redis_source import RedisSource, Source
-from services.board.routes import Read
+from services.board.redis_source import RedisSource, ViewSource
+from services.board.routes import ReadRoutes
 from services.board.sse_hub import Hub
 from services.board.stream_status import Teller
-from services.board.view_metrics import PublishedSeries
-from services.board.views import Views
+from services.board.view_metrics import PublishedSeries, published_of
 from services.http.errors import Refusal, Refused, retry_after
 from services.http.request_metrics import Observe
 from services.http.responses import error_response, json_response
@@ -59,8 +61,8 @@ Handler = Callable[[Request], Awaitable[Response]]
 def create_board(
     settings: Settings,
     metrics: Metrics,
-    source: Source | None = None,
-    new_kafka: Callable[[Settings, PastAlerts, Hub, Views, Source], Kafka] = KafkaFollower,
+    source: ViewSource | None = None,
+    new_kafka: Callable[[Settings, PastAlerts, Hub, Views, ViewSource], Kafka] = KafkaFollower,
     more: Sequence[More] = (),
     end: Callable[[], None] = end_process,
 ) -> Starlette:
@@ -92,10 +94,10 @@ def create_board(
     """
     views, past = Views(time.monotonic()), PastAlerts()
     redis = None if source is not None else RedisSource(settings)
-    reads: Source = source if source is not None else redis  # type: ignore[assignment]  # one of them is there
+    reads: ViewSource = source if source is not None else redis  # type: ignore[assignment]  # one of them is there
     hub = Hub(metrics.board_clients, metrics.board_clients_cut)
     kafka = new_kafka(settings, past, hub, views, reads)
-    read = Read(views, hub, past, kafka, Histories(reads), settings.public_url)
+    read = ReadRoutes(views, hub, past, kafka, Histories(reads), settings.public_url)
     description = openapi([described for _, _, described in more])
 
     async def healthz(_: Request) -> Response:
@@ -106,7 +108,7 @@ def create_board(
             raise Refused(Refusal.UNAVAILABLE, "Redis is not followed", retry_after(1.0))
         return json_response({"status": "ready", "kafka": kafka.away or kafka.unreadable or "followed"})
 
-    metrics.registry.register(PublishedSeries(views.published))
+    metrics.registry.register(PublishedSeries(partial(published_of, views)))
 
     async def series(_: Request) -> Response:
         # In a thread: thousands of series take tens of milliseconds, and nobody else should wait for them.
@@ -243,3 +245,36 @@ async def _http_exception(request: Request, error: Exception) -> Response:
         detail = f"{request.url.path} does not answer to {request.method}"
         return await _refused(request, Refused(Refusal.METHOD_NOT_ALLOWED, detail, dict(error.headers or {})))
     raise error
+
+
+STATIC = Path(__file__).parent / "static"
+
+POLICY = (
+    "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
+    "form-action 'self'; frame-ancestors 'none'"
+)
+_ALWAYS = {
+    "Content-Security-Policy": POLICY,
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+FOR_EVER = "public, max-age=31536000, immutable"
+"""Of files below `vendor/`: their names carry their version, so another content has another name."""
+ASK_AGAIN = "no-cache"
+"""Of all others: a browser asks each time, and is mostly answered 304."""
+
+
+class Page(StaticFiles):
+    """Serves the files; a missing one is a 404 like any other."""
+
+    def __init__(self, directory: Path = STATIC) -> None:
+        super().__init__(directory=directory, html=True, check_dir=False)
+
+    def file_response(
+        self, full_path: str | os.PathLike[str], stat_result: os.stat_result, scope: Scope, status_code: int = 200
+    ) -> Response:
+        """Add the headers."""
+        response = super().file_response(full_path, stat_result, scope, status_code)
+        vendored = "vendor" in Path(full_path).relative_to(Path(str(self.directory)).resolve()).parts
+        response.headers.update({**_ALWAYS, "Cache-Control": FOR_EVER if vendored else ASK_AGAIN})
+        return response

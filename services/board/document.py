@@ -1,4 +1,7 @@
-"""One answer that many ask for: its bytes, its strong ETags and its gzip'd form, each made once per change. Pure."""
+"""One answer that many ask for: its bytes, its strong ETags and its gzip'd form, each made once per change.
+
+`reply` chooses the one that a request wants: whole, packed, or 304 when the client has it already.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,10 @@ import gzip
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Scope
 
 PACK_LEVEL = 5
 """Of gzip: a board of 243 models in about a millisecond."""
@@ -22,7 +29,7 @@ _VARY = (b"vary", b"accept-encoding")
 
 
 @dataclass(slots=True, frozen=True)
-class Form:
+class Representation:
     """One representation: its ETag, its body, and the headers of the answer that has it and of the 304 that has not."""
 
     etag: bytes
@@ -58,19 +65,19 @@ class Document:
         self._digest = blake2b(self.body, digest_size=12).hexdigest().encode()
 
     @cached_property
-    def plain(self) -> Form:
+    def plain(self) -> Representation:
         """As it is."""
         return self._form(self.body, b'"' + self._digest + b'"')
 
     @cached_property
-    def packed(self) -> Form:
+    def packed(self) -> Representation:
         """With gzip; another representation, so another strong ETag."""
         if len(self.body) < SMALL:
             return self.plain
         body = gzip.compress(self.body, PACK_LEVEL, mtime=0)
         return self._form(body, b'"' + self._digest + b'-gz"', (b"content-encoding", b"gzip"))
 
-    def form(self, accept_encoding: bytes) -> Form:
+    def form(self, accept_encoding: bytes) -> Representation:
         """The representation for an Accept-Encoding."""
         return self.packed if takes_gzip(accept_encoding) else self.plain
 
@@ -85,12 +92,12 @@ class Document:
         named = {tag.strip().removeprefix(b"W/") for tag in if_none_match.split(b",")}
         return bool(named & {b'"' + self._digest + b'"', b'"' + self._digest + b'-gz"'})
 
-    def _form(self, body: bytes, etag: bytes, *more: tuple[bytes, bytes]) -> Form:
+    def _form(self, body: bytes, etag: bytes, *more: tuple[bytes, bytes]) -> Representation:
         unchanged = [(b"etag", etag), CACHE_CONTROL, _VARY, OPEN, _EXPOSED]
         about = [(b"content-type", self.media_type), (b"content-length", str(len(body)).encode()), *more]
         if self.filename:
             about.append((b"content-disposition", f'attachment; filename="{self.filename}"'.encode("ascii")))
-        return Form(etag, body, about + unchanged, unchanged)
+        return Representation(etag, body, about + unchanged, unchanged)
 
 
 def takes_gzip(accept_encoding: bytes) -> bool:
@@ -106,3 +113,28 @@ def takes_gzip(accept_encoding: bytes) -> bool:
         if name.strip() in (b"gzip", b"x-gzip", b"*"):
             return weight.replace(b" ", b"").rstrip(b"0").rstrip(b".") not in (b"q=", b"q")
     return False
+
+
+def reply(request: Request, document: Document, age: float) -> Response:
+    """Answer with a document whose content may be `age` seconds out of date."""
+    status, headers, body = choose(request.scope, document, age)
+    response = Response(body, status)
+    response.raw_headers = headers
+    return response
+
+
+def choose(scope: Scope, document: Document, age: float) -> tuple[int, Headers, bytes]:
+    """Status, headers and body for the request of a scope."""
+    accept = if_none_match = b""
+    for name, value in scope["headers"]:
+        if name == b"accept-encoding":
+            accept = value
+        elif name == b"if-none-match":
+            if_none_match = value
+    form = document.form(accept)
+    known = bool(if_none_match) and document.is_known(if_none_match)
+    headers = form.unchanged if known else form.headers
+    if age > 0:
+        # RFC 9111 made Warning obsolete; a person who looks at the headers understands it all the same.
+        headers = [*headers, (b"age", b"%d" % int(age)), (b"warning", b'110 - "Response is Stale"')]
+    return (304, headers, b"") if known else (200, headers, form.body)

@@ -9,10 +9,9 @@ from urllib.parse import parse_qsl
 from prometheus_client import Counter, Histogram
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from services.board.cache import UNREADABLE
+from services.board.cache import UNREADABLE, Views
+from services.board.document import choose
 from services.board.ordering import Rating
-from services.board.reply import choose
-from services.board.views import Views
 from streams.contracts.view import OVERALL
 
 ROUTE = "/v1/arenas/{arena}/leaderboard"

@@ -9,7 +9,7 @@ from collections import OrderedDict
 import msgspec
 
 from services.board.document import Document
-from services.board.redis_source import Source, SourceAway
+from services.board.redis_source import SourceAway, ViewSource
 from services.http.errors import Refusal, Refused, retry_after
 from streams.contracts.history import InvalidHistory, arena_history, model_history
 from streams.contracts.names import normalised
@@ -31,7 +31,7 @@ class Histories:
         Where the parts are.
     """
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: ViewSource) -> None:
         self._source = source
         self._held: OrderedDict[Question, tuple[float, Document]] = OrderedDict()
         self._asked: dict[Question, asyncio.Task[Document]] = {}

@@ -5,21 +5,25 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
-from services.board.cache import UNREADABLE
+from services.board.cache import UNREADABLE, Views
 from services.board.ended_alerts import PastAlerts
-from services.board.lag import FoldLag, Lag
-from services.board.redis_source import Source, SourceAway
+from services.board.redis_source import SourceAway, ViewSource
 from services.board.sse_hub import Hub
-from services.board.views import Views
 from services.kafka.reader import Follower, Unreadable
 from streams.contracts.connect import aiokafka_options, close_in_time
+from streams.contracts.partitioner import partitions_of
 from streams.contracts.settings import Settings
+from streams.contracts.shown import Shown
 from streams.contracts.topics import ALERTS, INTAKE_GROUP, LEDGER, VOTES
 
 log = logging.getLogger(__name__)
@@ -49,6 +53,84 @@ class Kafka(Protocol):
         """Follow, for ever."""
 
 
+REMEMBERED = 3_600
+"""Looks that are remembered; one that is further behind is as old as the oldest of them."""
+
+
+@dataclass(slots=True)
+class Lag:
+    """Where `votes` ended at each look, for as long as intake has not got there.
+
+    A stream under load always has some records in flight, so their number says little. Seconds do: how long ago did
+    the topic end where intake is now?
+
+    >>> lag = Lag()
+    >>> lag.look(0.0, ends={0: 10}, committed={0: 10}), lag.look(1.0, {0: 12}, {0: 10}), lag.look(4.0, {0: 20}, {0: 11})
+    (0.0, 0.0, 3.0)
+    >>> lag.look(5.0, ends={0: 20}, committed={0: 19}), lag.look(6.0, {0: 21}, {0: 21})
+    (1.0, 0.0)
+    """
+
+    looks: deque[tuple[float, Mapping[int, int]]] = field(default_factory=deque)
+
+    def look(self, now: float, ends: Mapping[int, int], committed: Mapping[int, int]) -> float:
+        """Seconds for which intake has had something to do that it has not done."""
+        self.looks.append((now, ends))
+        while self.looks and all(committed.get(at, 0) >= end for at, end in self.looks[0][1].items()):
+            self.looks.popleft()
+        while len(self.looks) > REMEMBERED:
+            del self.looks[1]  # the oldest says since when, the newer ones when it is over
+        return now - self.looks[0][0] if self.looks else 0.0
+
+
+@dataclass(slots=True)
+class FoldLag:
+    """Where each ledger partition ended at each look, for as long as some arena of it has not got there.
+
+    An arena waits for its own boards alone: a slow one keeps nobody else behind.
+
+    >>> lag = FoldLag()
+    >>> lag.look(0.0, {0: 10}, {0: Shown(10, {"slow": 4})})
+    >>> lag.look(9.0, {0: 12}, {0: Shown(12, {"slow": 4})})
+    >>> lag.of("slow", 9.0), lag.of("quick", 9.0)
+    (9.0, 0.0)
+    """
+
+    looks: dict[int, tuple[list[float], list[int]]] = field(default_factory=dict)
+    """Times and ends of each partition, oldest first."""
+    shown: Mapping[int, Shown] = field(default_factory=dict)
+    _partitions: dict[tuple[str, int], int] = field(default_factory=dict)
+
+    def look(self, now: float, ends: Mapping[int, int], shown: Mapping[int, Shown]) -> None:
+        """Take down where the partitions end, and up to where they are on the boards."""
+        self.shown = shown
+        self.looks = {at: self.looks.get(at, ([], [])) for at in ends}
+        for at, end in ends.items():
+            times, seen = self.looks[at]
+            times.append(now)
+            seen.append(max(end, seen[-1] if seen else end))
+            gone = bisect_right(seen, shown[at].whole if at in shown else 0)
+            if gone:
+                del times[:gone], seen[:gone]
+            if len(seen) > REMEMBERED:
+                del times[1], seen[1]  # the oldest says since when, the newer ones when it is over
+
+    def of(self, arena: str, now: float) -> float:
+        """Seconds for which the ledger has had something that is not on an arena's boards."""
+        if not self.looks:
+            return 0.0
+        at = self._partition(arena)
+        times, seen = self.looks.get(at, ([], []))
+        first = bisect_right(seen, self.shown[at].of(arena) if at in self.shown else 0)
+        return now - times[first] if first < len(times) else 0.0
+
+    def _partition(self, arena: str) -> int:
+        place = arena, len(self.looks)
+        if place not in self._partitions:
+            self._partitions[place] = partitions_of([arena.encode()], len(self.looks))[0]
+        return self._partitions[place]
+
+
 class KafkaFollower:
     """One consumer without a group, from the beginning of the topic `alerts`: it is compacted, so it is short.
 
@@ -66,7 +148,7 @@ class KafkaFollower:
         Redis.
     """
 
-    def __init__(self, settings: Settings, past: PastAlerts, hub: Hub, views: Views, source: Source) -> None:
+    def __init__(self, settings: Settings, past: PastAlerts, hub: Hub, views: Views, source: ViewSource) -> None:
         self._settings, self._past, self._hub = settings, past, hub
         self._views, self._source = views, source
         self._options = aiokafka_options(settings)

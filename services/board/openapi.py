@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from services.board.ordering import Form, Rating
+from services.board.ordering import Format, Rating
 from services.board.stream_status import Stream
 from services.http.openapi_errors import error_described
 from services.http.responses import ErrorAnswer
@@ -108,7 +108,7 @@ def _paths() -> Document:
     model = {"type": "string", "minLength": 1, "maxLength": 128}
     board = _parameter("board", "query", {"type": "string", "default": "overall"})
     rating = _parameter("rating", "query", {"enum": [*map(str, Rating)], "default": "bt"})
-    form = _parameter("format", "query", {"enum": [*map(str, Form)], "default": "json"})
+    form = _parameter("format", "query", {"enum": [*map(str, Format)], "default": "json"})
     status = _parameter("status", "query", {"enum": ["firing", "all"], "default": "firing"})
     limit = _parameter("limit", "query", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100})
     top = _parameter("top", "query", {"type": "integer", "minimum": 1, "maximum": 100, "default": 10})

@@ -19,7 +19,7 @@ class Rating(StrEnum):
     """Elo, which depends on the order of the votes."""
 
 
-class Form(StrEnum):
+class Format(StrEnum):
     """How a leaderboard is written."""
 
     JSON = "json"

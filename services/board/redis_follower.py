@@ -17,11 +17,11 @@ from services.board.cache import (
     HeldArena,
     HeldBoard,
     HeldFairness,
+    Views,
     position_of,
 )
-from services.board.redis_source import Changes, Source, SourceAway
+from services.board.redis_source import ChangeFeed, SourceAway, ViewSource
 from services.board.sse_hub import Hub
-from services.board.views import Views
 from streams.contracts.topics import FAIRNESS_GROUP, RATINGS_GROUP
 from streams.contracts.view import OVERALL
 
@@ -67,7 +67,7 @@ class Follow:
         Models from which on a board leaves battles out.
     """
 
-    def __init__(self, source: Source, views: Views, hub: Hub, most_models: int) -> None:
+    def __init__(self, source: ViewSource, views: Views, hub: Hub, most_models: int) -> None:
         self._source, self._views, self._hub, self._most_models = source, views, hub, most_models
         self._unlisted: dict[tuple[str, str], float] = {}
         self._older: dict[tuple[str, str], float] = {}
@@ -87,7 +87,7 @@ class Follow:
                 self._gone("a fault of this server")
             await asyncio.sleep(RETRY_SECONDS)
 
-    async def _listen(self, changes: Changes) -> None:
+    async def _listen(self, changes: ChangeFeed) -> None:
         await self._compare(await self._source.names(), everything=True)
         self._views.known = True
         self._views.gone_since = None

@@ -34,17 +34,17 @@ class SourceAway(Exception):  # noqa: N818 -- the caller tries again
     """Redis does not answer."""
 
 
-class Changes(Protocol):
+class ChangeFeed(Protocol):
     """A subscription that stands."""
 
     async def next(self) -> list[bytes]:
         """Messages that came since, none or more; returns at least every few seconds. Raises `SourceAway`."""
 
 
-class Source(Protocol):
+class ViewSource(Protocol):
     """What the workers publish."""
 
-    def changes(self) -> AbstractAsyncContextManager[Changes]:
+    def changes(self) -> AbstractAsyncContextManager[ChangeFeed]:
         """Subscribe to all arenas' changes; entered once Redis confirmed. Raises `SourceAway`."""
 
     async def names(self) -> dict[str, set[str]]:
@@ -89,8 +89,8 @@ class RedisSource:
         await self._redis.aclose()
 
     @asynccontextmanager
-    async def changes(self) -> AsyncIterator[Changes]:
-        """Subscribe; see `Source`."""
+    async def changes(self) -> AsyncIterator[ChangeFeed]:
+        """Subscribe; see `ViewSource`."""
         prefix, _, rest = self._keys.changed("\0").partition("\0")
         pattern = _GLOB.sub(r"\\\1", prefix) + "*" + rest
         async with self._redis.pubsub() as pubsub:
@@ -102,13 +102,13 @@ class RedisSource:
             yield _Subscription(pubsub)
 
     async def names(self) -> dict[str, set[str]]:
-        """List arenas and boards; see `Source`."""
+        """List arenas and boards; see `ViewSource`."""
         async with self._asked():
             arenas = sorted(await _members(self._redis, self._keys.arenas))
             return {arena: await _members(self._redis, self._keys.boards(arena)) for arena in arenas}
 
     async def stopped(self, arenas: Iterable[str]) -> dict[str, dict[str, Stopped]]:
-        """Read what is stopped; see `Source`."""
+        """Read what is stopped; see `ViewSource`."""
         async with self._asked():
             found: dict[str, dict[str, Stopped]] = {}
             names = sorted(arenas)
@@ -120,7 +120,7 @@ class RedisSource:
             return found
 
     async def read(self, arena: str, boards: Sequence[str], judged: bool) -> list[bytes | None]:
-        """Read views; see `Source`."""
+        """Read views; see `ViewSource`."""
         keys = [self._keys.board(arena, board) for board in boards]
         batches = [keys[at : at + TOGETHER] for at in range(0, len(keys), TOGETHER)]
         if judged:  # together: these two are of one moment
@@ -132,7 +132,7 @@ class RedisSource:
         return found
 
     async def shown(self, partitions: Iterable[int]) -> dict[int, Shown]:
-        """Read how far the boards count; see `Source`."""
+        """Read how far the boards count; see `ViewSource`."""
         found = {}
         async with self._asked():
             for each in partitions:
@@ -144,7 +144,7 @@ class RedisSource:
         return found
 
     async def history(self, arena: str) -> dict[str, bytes | None]:
-        """Read the history; see `Source`."""
+        """Read the history; see `ViewSource`."""
         async with self._asked():
             found = await _texts(self._redis, [self._keys.history(arena, part) for part in PARTS])
         return dict(zip(PARTS, found, strict=True))

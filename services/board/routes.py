@@ -13,16 +13,13 @@ from starlette.responses import Response
 
 from services.board.atom import feed
 from services.board.cache import ALERTS as ALERTS_VIEW
-from services.board.cache import FAIRNESS, UNREADABLE, HeldAlerts
-from services.board.document import Document
+from services.board.cache import FAIRNESS, UNREADABLE, HeldAlerts, Views, missing, spelled
+from services.board.document import Document, reply
 from services.board.ended_alerts import PastAlerts
-from services.board.events import EventStream
 from services.board.history_cache import Histories
 from services.board.kafka_follower import Kafka
-from services.board.ordering import Form, Rating
-from services.board.reply import reply
-from services.board.sse_hub import Hub
-from services.board.views import Views, missing, spelled
+from services.board.ordering import Format, Rating
+from services.board.sse_hub import EventStream, Hub
 from services.http.errors import Refusal, Refused
 from services.http.query import one_of, only, whole
 from streams.contracts.alert import Alert, decode_alert
@@ -39,7 +36,7 @@ STATUSES = ("firing", "all")
 _encode = msgspec.json.Encoder().encode
 
 
-class Read:
+class ReadRoutes:
     """The handlers and what they share."""
 
     def __init__(
@@ -63,8 +60,8 @@ class Read:
         name = spelled(name, self._views.arena(arena).boards)
         board = self._views.board(arena, name)
         rating = one_of(Rating, "rating", request.query_params.get("rating", "bt"))
-        form = one_of(Form, "format", request.query_params.get("format", "json"))
-        document = board.csv(rating) if form is Form.CSV else board.ordered(rating)
+        form = one_of(Format, "format", request.query_params.get("format", "json"))
+        document = board.csv(rating) if form is Format.CSV else board.ordered(rating)
         return self._reply(request, document, arena, name)
 
     async def model(self, request: Request) -> Response:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import logging
 
 from services.board.app import create_board
-from services.board.names import shown_names
+from services.board.cache import UNREADABLE, Views
 from services.herald.api.openapi import subscription_document
 from services.herald.api.routes import subscription_routes
 from services.herald.rules.unknown import Shown
 from services.http.server import serve_app
 from streams.contracts.metrics import Metrics
 from streams.contracts.settings import Settings
+from streams.contracts.view import OVERALL
 
 GRACE_SECONDS = 5
 
@@ -42,3 +44,24 @@ def serve(settings: Settings) -> None:
     gc.collect()
     gc.freeze()
     serve_app(app, settings.host, settings.board_port, GRACE_SECONDS, stopping=app.state.stop)
+
+
+async def shown_names(views: Views, arena: str | None) -> Shown | None:
+    """Names of all arenas, or of one; None while nothing is known."""
+    if not views.known or not views.arenas:
+        return None
+    models: set[str] = set()
+    providers: set[str] = set()
+    whole = True
+    for held in [each for name, each in views.arenas.items() if arena in (None, name)]:
+        try:
+            if OVERALL in held.boards:
+                models.update(held.boards[OVERALL].lines)
+            if held.fairness is not None:
+                models.update(held.fairness.lines)
+                providers.update(held.fairness.providers)
+        except UNREADABLE:  # a worker of another version wrote it; its arena says so to who asks for it
+            whole = False
+        whole = whole and held.fairness is not None and not held.unreadable
+        await asyncio.sleep(0)  # hundreds of arenas that were never looked into take a while
+    return Shown(set(views.arenas), models, providers, whole)

@@ -1,4 +1,4 @@
-"""Hands events to everyone who listens: a ring per arena for who comes back, a bounded queue for each client.
+"""Sends events to everyone who listens: a ring per arena for clients that reconnect, a bounded queue for each client.
 
 Nothing here waits for a client: one that does not keep up is cut, and the others never notice.
 """
@@ -9,12 +9,17 @@ import asyncio
 import secrets
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 
 from prometheus_client import Counter, Gauge
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
+from services.board.document import OPEN
 from services.http.errors import Refusal, Refused, retry_after
+from services.http.uvicorn_protocol import ABORT, OWN_PACE
 
 RING_EVENTS, RING_BYTES = 1_000, 4 * 1024 * 1024
 """Kept of one arena for who comes back: minutes of a busy arena."""
@@ -197,3 +202,64 @@ def event(kind: str, data: bytes, identity: str) -> bytes:
     b'id: a-1\nevent: board\ndata: {"boards":["overall"]}\n\n'
     """
     return b"id: %s\nevent: %s\ndata: %s\n\n" % (identity.encode(), kind.encode(), data)
+
+
+_HEADERS = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-store"),
+    (b"x-accel-buffering", b"no"),  # nginx would hold events back
+    OPEN,
+]
+
+
+class EventStream(Response):
+    """Sends a client's events as they come.
+
+    Parameters
+    ----------
+    hub
+        Which the client leaves in the end.
+    client
+        Whose stream it is.
+    """
+
+    def __init__(self, hub: Hub, client: Client) -> None:
+        super().__init__()
+        self._hub, self._client = hub, client
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send until it is over; how long it may last the hub says."""
+        own_pace: Callable[[], None] | None = scope.get("extensions", {}).get(OWN_PACE)
+        if own_pace is not None:
+            own_pace()
+        writing = asyncio.create_task(self._write(send))
+        going = asyncio.create_task(_gone(receive))
+        over = asyncio.create_task(self._client.ended.wait())
+        try:
+            await asyncio.wait({writing, going, over}, return_when=asyncio.FIRST_COMPLETED)
+            if self._client.over is Over.CUT:
+                # Writing hangs in a full buffer that this client does not empty: nothing more can be said to it.
+                abort: Callable[[], None] | None = scope.get("extensions", {}).get(ABORT)
+                if abort is not None:
+                    abort()
+                    await going
+            elif self._client.over is Over.STOPPED:
+                await asyncio.wait({writing, going}, return_when=asyncio.FIRST_COMPLETED, timeout=0.5)
+        finally:
+            self._hub.leave(self._client)
+            for task in (writing, going, over):
+                task.cancel()
+            await asyncio.wait({writing, going, over})
+        if not writing.cancelled() and writing.exception() is not None:
+            raise writing.exception()  # type: ignore[misc]  # it is not None
+
+    async def _write(self, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
+        while text := await self._client.take():
+            await send({"type": "http.response.body", "body": text, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

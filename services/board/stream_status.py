@@ -10,10 +10,9 @@ from typing import Literal, NamedTuple, get_args
 import msgspec
 from prometheus_client import Gauge
 
-from services.board.cache import ALERTS, FAIRNESS, HeldArena
+from services.board.cache import ALERTS, FAIRNESS, HeldArena, Views
 from services.board.kafka_follower import Kafka
 from services.board.sse_hub import Hub
-from services.board.views import Views
 from streams.contracts.topics import FAIRNESS_GROUP, RATINGS_GROUP
 from streams.contracts.view import OVERALL
 
@@ -24,7 +23,7 @@ REPEAT_SECONDS = 5.0
 """How often the lag is told while it is behind."""
 
 
-class State(StrEnum):
+class StreamState(StrEnum):
     """What an arena's stream is."""
 
     CONNECTING = "connecting"
@@ -49,7 +48,7 @@ class Stream(msgspec.Struct, frozen=True, omit_defaults=True):
     `stage` is the fold that is behind or stopped, where it is one of them.
     """
 
-    state: State
+    state: StreamState
     since: float
     lag: float | None = None
     away: Literal["redis", "kafka"] | None = None
@@ -59,7 +58,7 @@ class Stream(msgspec.Struct, frozen=True, omit_defaults=True):
 class Looked(NamedTuple):
     """What one look finds: the state, for how many seconds it has been so where that is known, and who is to blame."""
 
-    state: State
+    state: StreamState
     seconds: float | None = None
     away: Literal["redis", "kafka"] | None = None
     stage: Fold | None = None
@@ -77,17 +76,17 @@ def judge(held: HeldArena, lag: float | None, monotonic: float, wall: float) -> 
     Looked(state=<State.BEHIND: 'behind'>, seconds=60.0, away=None, stage='ratings')
     """
     for fold, stopped in held.stopped.items():
-        return Looked(State.STOPPED, max(0.0, wall - stopped.since), stage=_fold(fold))
+        return Looked(StreamState.STOPPED, max(0.0, wall - stopped.since), stage=_fold(fold))
     for view, since in held.unreadable.items():
         if view in (OVERALL, FAIRNESS, ALERTS):
             fold = RATINGS_GROUP if view == OVERALL else FAIRNESS_GROUP
-            return Looked(State.STOPPED, monotonic - since, stage=_fold(fold))
+            return Looked(StreamState.STOPPED, monotonic - since, stage=_fold(fold))
     if lag is not None and lag > BEHIND_SECONDS:
-        return Looked(State.BEHIND, lag)
+        return Looked(StreamState.BEHIND, lag)
     for fold, since in held.outrun.items():
         if monotonic - since > BEHIND_SECONDS:
-            return Looked(State.BEHIND, monotonic - since, stage=_fold(fold))
-    return Looked(State.LIVE)
+            return Looked(StreamState.BEHIND, monotonic - since, stage=_fold(fold))
+    return Looked(StreamState.LIVE)
 
 
 def _fold(name: str) -> Fold:
@@ -114,15 +113,15 @@ class Teller:
         self._age.set(redis_age)
         everyone: Looked | None = None
         if redis_age > 0:
-            everyone = Looked(State.GONE, redis_age, away="redis")
+            everyone = Looked(StreamState.GONE, redis_age, away="redis")
         elif not self._kafka.asked:
-            everyone = Looked(State.CONNECTING)
+            everyone = Looked(StreamState.CONNECTING)
         elif self._kafka.away is not None:
-            everyone = Looked(State.GONE, away="kafka")
+            everyone = Looked(StreamState.GONE, away="kafka")
         behind = {}
         for arena, held in self._views.arenas.items():
             looked = everyone or judge(held, self._kafka.lag_of(arena, monotonic), monotonic, now)
-            if looked.state is State.BEHIND and looked.seconds is not None:
+            if looked.state is StreamState.BEHIND and looked.seconds is not None:
                 behind[arena] = monotonic - looked.seconds
             self._tell(arena, looked, monotonic, now)
         self._views.behind = behind
@@ -132,7 +131,7 @@ class Teller:
 
     def _tell(self, arena: str, looked: Looked, monotonic: float, now: float) -> None:
         state, seconds, away, stage = looked
-        lag = round(seconds, 1) if state is State.BEHIND and seconds is not None else None
+        lag = round(seconds, 1) if state is StreamState.BEHIND and seconds is not None else None
         before, told_at = self._told.get(arena, (None, 0.0))
         same = before is not None and (before.state, before.away, before.stage) == (state, away, stage)
         if before is not None and same and (lag == before.lag or monotonic - told_at < REPEAT_SECONDS):

@@ -10,17 +10,154 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple, TypeVar
 
+import msgspec
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from services.board.published import Fairness, Known, Published, read
+from services.board.cache import UNREADABLE, Views
 from streams.contracts import published_series as series
 from streams.contracts.alert import Alert, Kind, Severity
 from streams.contracts.published_series import PUBLISHED_SERIES, Series
-from streams.contracts.view import Board
+from streams.contracts.view import OVERALL, Board
 
 _GRAVEST_FIRST = {severity: -number for number, severity in enumerate(Severity)}
+
+
+class Published(NamedTuple):
+    """What is published of one arena: JSON as in Redis, `None` where there is nothing (docs/contracts/redis.md).
+
+    `board` is the overall one, `unreadable` how many of its views Redis shows in a form that could not be taken in.
+    """
+
+    arena: str
+    board: bytes | None
+    fairness: bytes | None
+    alerts: bytes | None
+    unreadable: int = 0
+
+
+class PublishedModel(msgspec.Struct):
+    """A line of the fairness view; null is what nobody could know, and makes no series."""
+
+    model: str
+    provider: str | None
+    license: str | None
+    state: str
+    declared_share_of_battles: float | None
+    share_of_battles: float | None
+    battles: int
+    log10_e: float | None
+    log10_e_removal: float | None
+
+
+class PublishedGroup(msgspec.Struct):
+    """A provider or licence class."""
+
+    name: str
+    declared_share_of_battles: float | None
+    share_of_battles: float | None
+    log10_e: float | None
+
+
+class PublishedLevels(msgspec.Struct):
+    """What it takes to be told."""
+
+    log10_warning: float
+    log10_page: float
+
+
+class PublishedPolicy(msgspec.Struct):
+    """The policy as a whole."""
+
+    log10_e: float | None
+    log10_e_max: float | None
+
+
+class PublishedInequality(msgspec.Struct):
+    """Of the providers' shares."""
+
+    gini: float | None
+    hhi: float | None
+
+
+class PublishedDetector(msgspec.Struct):
+    """Whether the detector of a kind judges now."""
+
+    kind: Kind
+    judged: bool
+
+
+class PublishedFairness(msgspec.Struct):
+    """The fairness view; `judged` is empty where a worker published it that does not say."""
+
+    declares: bool
+    outage: bool
+    levels: PublishedLevels | None
+    policy: PublishedPolicy | None
+    counts: dict[str, int | None]
+    removals: list[str] | None
+    models: list[PublishedModel]
+    providers: list[PublishedGroup]
+    licenses: list[PublishedGroup]
+    inequality: PublishedInequality
+    judged: list[PublishedDetector] = []
+
+
+class PublishedAlerts(msgspec.Struct):
+    """The alerts that fire."""
+
+    alerts: list[Alert]
+
+
+class DecodedViews(msgspec.Struct):
+    """One arena, decoded; `unreadable` counts views that a worker of another version wrote."""
+
+    arena: str
+    board: Board | None
+    fairness: PublishedFairness | None
+    alerts: list[Alert] | None
+    unreadable: int = 0
+
+
+def published_of(views: Views) -> list[Published]:
+    """Return the views as they are in Redis; may be called from another thread."""
+    return [
+        Published(
+            arena,
+            board.document.body if (board := held.boards.get(OVERALL)) else None,
+            held.fairness.document.body if held.fairness else None,
+            held.alerts.document.body if held.alerts else None,
+            len(held.unreadable),
+        )
+        for arena, held in list(views.arenas.items())
+    ]
+
+
+T = TypeVar("T")
+_board_decoder, _fairness_decoder = msgspec.json.Decoder(Board), msgspec.json.Decoder(PublishedFairness)
+_firing_decoder = msgspec.json.Decoder(PublishedAlerts)
+
+
+def read(published: Published) -> DecodedViews:
+    """Decode what is published; what cannot be read is counted and left out."""
+    known = DecodedViews(published.arena, None, None, None, published.unreadable)
+
+    def decoded(decoder: msgspec.json.Decoder[T], text: bytes | None) -> T | None:
+        if text is None:
+            return None
+        try:
+            return decoder.decode(text)
+        except UNREADABLE:
+            known.unreadable += 1
+            return None
+
+    known.board = decoded(_board_decoder, published.board)
+    known.fairness = decoded(_fairness_decoder, published.fairness)
+    firing = decoded(_firing_decoder, published.alerts)
+    known.alerts = firing.alerts if firing else None
+    return known
 
 
 class PublishedSeries(Collector):
@@ -70,7 +207,7 @@ def _family(each: Series) -> CounterMetricFamily | GaugeMetricFamily:
     return made(each.name, each.text, labels=each.labels)
 
 
-def _arena(families: _Families, known: Known, most: int) -> None:
+def _arena(families: _Families, known: DecodedViews, most: int) -> None:
     arena = known.arena
     kept, models = shown_models(known, most)
     if known.board:
@@ -91,7 +228,7 @@ def _arena(families: _Families, known: Known, most: int) -> None:
     families.add(series.UNREADABLE, known.unreadable, arena)
 
 
-def shown_models(known: Known, most: int) -> tuple[set[str], int]:
+def shown_models(known: DecodedViews, most: int) -> tuple[set[str], int]:
     """Return which models have series, and how many there are; few votes leave nobody out who seems to be wronged."""
     votes = {line.model: line.votes for line in known.board.models} if known.board else {}
     wronged: set[str] = set()
@@ -127,7 +264,7 @@ def _leaderboard(families: _Families, arena: str, board: Board, kept: set[str]) 
         families.add(series.MODEL_BATTLES, line.battles, arena, line.model)
 
 
-def _fairness(families: _Families, arena: str, view: Fairness, kept: set[str]) -> None:
+def _fairness(families: _Families, arena: str, view: PublishedFairness, kept: set[str]) -> None:
     for line in view.models:
         if line.model not in kept:
             continue
@@ -162,7 +299,7 @@ def _fairness(families: _Families, arena: str, view: Fairness, kept: set[str]) -
         families.add(series.JUDGED, each.judged, arena, each.kind.value)
 
 
-def _info(families: _Families, known: Known, kept: set[str]) -> None:
+def _info(families: _Families, known: DecodedViews, kept: set[str]) -> None:
     declared: dict[str, tuple[str | None, str | None]] = {}
     for line in [*(known.board.models if known.board else ()), *(known.fairness.models if known.fairness else ())]:
         if line.model in kept:
@@ -171,7 +308,7 @@ def _info(families: _Families, known: Known, kept: set[str]) -> None:
         families.add(series.INFO, 1, known.arena, model, provider or "", license_ or "")
 
 
-def _alerts(families: _Families, arena: str, alerts: Sequence[Alert], view: Fairness | None) -> None:
+def _alerts(families: _Families, arena: str, alerts: Sequence[Alert], view: PublishedFairness | None) -> None:
     judged = {each.kind for each in view.judged if each.judged} if view else set()
     count = {(kind, severity): 0 for kind in Kind if kind in judged for severity in Severity}
     for alert in alerts:

@@ -36,7 +36,7 @@ Written = Mapping[int, Sequence[range]]
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class IntakeOutcome:
     """What became of so many votes that were sent.
 
     `waiting` were not taken by intake yet. A batch that the client had to send again, for an acknowledgement that was
@@ -61,7 +61,7 @@ def outcome(
     taken: Mapping[int, int],
     counted: Mapping[int, NDArray[np.int64]],
     refused: Mapping[tuple[int, int], str],
-) -> Outcome:
+) -> IntakeOutcome:
     """Put the account together.
 
     Parameters
@@ -92,10 +92,10 @@ def outcome(
         known += int(np.isin(offsets, counted.get(partition, np.zeros(0, int))).sum())
         mine = {*offsets.tolist()} if refused else set()
         why.update(reason for (at, offset), reason in refused.items() if at == partition and offset in mine)
-    return Outcome(sent, known, behind - known - why.total(), dict(why), sent - behind)
+    return IntakeOutcome(sent, known, behind - known - why.total(), dict(why), sent - behind)
 
 
-class Account:
+class IntakeAccount:
     """Follows what intake writes of an arena from now on: made before the first vote is sent.
 
     Raises `KafkaError` when Kafka is away, and `EndsUnknown` when it does not answer.
@@ -124,7 +124,7 @@ class Account:
         self._consumer.close()
         self._admin.close()
 
-    def of(self, written: Written) -> Outcome:
+    def of(self, written: Written) -> IntakeOutcome:
         """What became of these votes, all of the account's arena, as far as intake has come.
 
         `waiting` is 0 when that is all of them.

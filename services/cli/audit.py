@@ -108,7 +108,7 @@ def command(
 ) -> None:
     """Read, audit, print."""
     from services.audit.providers import read_providers
-    from services.audit.run import Asked, run_audit
+    from services.audit.run import AuditRequest, run_audit
     from services.audit.snapshots import Wanted
     from streams.audit.account import account
     from streams.audit.options import Options
@@ -122,7 +122,7 @@ def command(
         options = Options(
             cutoff=cutoff, window_days=window_days, notice_days=notice_days, providers=read_providers(providers)
         )
-        report, votes = run_audit(Asked(source, kind, wanted, registry, arena, options, reading.keywords))
+        report, votes = run_audit(AuditRequest(source, kind, wanted, registry, arena, options, reading.keywords))
     except SourceError as error:
         raise UserError(str(error)) from None
     if votes is not None:

@@ -1,16 +1,18 @@
-"""What commands share: settings as a person's mistake would have them reported, and the `--format` option."""
+"""What commands share: settings as a person's mistake would have them reported, `--format`, and a progress bar."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Literal
 
 import click
 
 from services.cli.errors import UserError
 from streams.contracts.connect import check_connections
-from streams.contracts.names import as_json_escapes
+from streams.contracts.names import as_json_escapes, shown
 from streams.contracts.settings import InvalidSetting, Settings
 
 
@@ -45,3 +47,18 @@ def format_option(command: Callable[..., Any]) -> Callable[..., Any]:
         show_default=True,
         help="For a person, or for a program.",
     )(command)
+
+
+@contextmanager
+def progress(text: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    """Show progress of `total` votes (None: unknown); call what is given with the number done since the last call."""
+    if not sys.stderr.isatty():
+        yield lambda done: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True, markup=False, emoji=False), transient=True) as bar:
+        task = bar.add_task(shown(text), total=total)
+        yield lambda done: bar.advance(task, done)

@@ -18,7 +18,7 @@ from streams.contracts.names import normalised
 from streams.contracts.settings import Settings
 
 if TYPE_CHECKING:
-    from services.export.official import Row
+    from services.export.official import OfficialRow
     from streams.contracts.view import Board
 
 Function = Callable[..., None]
@@ -136,7 +136,7 @@ def _chosen(known: list[str], wanted: tuple[str, ...], arena: str) -> list[str]:
     return [name for name in known if not wanted or name in chosen]
 
 
-def _past(found: list[Board], packed: bytes | None, since: str) -> list[Row]:
+def _past(found: list[Board], packed: bytes | None, since: str) -> list[OfficialRow]:
     from services.export.history import past_rows
     from services.export.official import day_of
     from streams.contracts.history_wire import InvalidHistory, decode_ratings
@@ -155,7 +155,7 @@ def _past(found: list[Board], packed: bytes | None, since: str) -> list[Row]:
     return past_rows(tier, now[tier.board], since)
 
 
-def _write(rows: list[Row], form: str, output: Path | None, *, force: bool) -> None:
+def _write(rows: list[OfficialRow], form: str, output: Path | None, *, force: bool) -> None:
     from services.export.official import columns_of, csv_of
 
     if output is None:

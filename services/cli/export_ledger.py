@@ -10,7 +10,7 @@ import polars as pl
 from kafka import KafkaConsumer
 from kafka.errors import CorruptRecordError, KafkaError, UnsupportedCodecError
 
-from services.cli.bar import progress
+from services.cli.common import progress
 from services.cli.errors import UserError
 from services.export.columns import LEDGER, VOTES
 from services.export.ledger import Exported

@@ -25,7 +25,7 @@ ACCEPTED = "an operator accepted that records before this offset are missing"
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class PartitionProgress:
     """How far intake has read a partition; None where nothing is known.
 
     `missing` counts records that were never taken and are no longer in the log, as the group's commit tells; None when
@@ -105,7 +105,7 @@ def accept_gap(place: str, offset: int, yes: bool) -> None:
     click.echo(f"accepted: intake goes on with {place} at offset {offset} when it looks next")
 
 
-def read(settings: Settings) -> list[Reading]:
+def read(settings: Settings) -> list[PartitionProgress]:
     """Ask Kafka for every partition that intake reads; raises `UserError`."""
     options = kafka_python_options(settings)
     try:
@@ -133,7 +133,7 @@ def read(settings: Settings) -> list[Reading]:
         ours = commit is not None and commit.metadata == mark_of(at, commit.offset)
         reached = max(commit.offset if commit else 0, accept.offset if accept else 0)
         readings.append(
-            Reading(
+            PartitionProgress(
                 topic=at.topic.removeprefix(settings.topic_prefix),
                 partition=at.partition,
                 first=first[at],

@@ -10,9 +10,17 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from services.cli.common import format_option, json_text, read_settings
+from services.cli.common import format_option, json_text, progress, read_settings
 from services.cli.errors import UserError
-from services.cli.reading import EXIT_CODES, Reading, exit_as, reading_of, report, require_readable, source_options
+from services.cli.reading import (
+    EXIT_CODES,
+    SourceOptions,
+    exit_as,
+    reading_of,
+    report,
+    require_readable,
+    source_options,
+)
 from services.sources import NAMED, SourceError
 from streams.contracts.names import normalised
 from streams.contracts.view import OVERALL
@@ -91,7 +99,7 @@ def command(
 
 
 def _read(
-    source: str, reading: Reading, *, styled: bool
+    source: str, reading: SourceOptions, *, styled: bool
 ) -> tuple[dict[str, ArenaState], Summary, dict[str, StyledVotes]]:
     """Fold a source; without its times when these cannot be read, since ratings need none."""
     now = time.time()
@@ -119,7 +127,6 @@ def fold_source(
     -------
     The states by arena, the account of all rows, and by arena the single votes where `styled` asks for them.
     """
-    from services.cli.bar import progress
     from services.cli.ordered import in_order, sorted_rows
     from services.sources.summary import Summary
     from streams.ledger.codec import Block

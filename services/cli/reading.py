@@ -27,7 +27,7 @@ FORMS = {"--columns": "FIELD=COLUMN", "--words": "WORD=MEANING", "--only": "COLU
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class SourceOptions:
     """What the person said about SOURCE; fields as in `open_source`."""
 
     columns: dict[str, str] | None = None
@@ -90,7 +90,7 @@ def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.argument("source")(command)
 
 
-def reading_of(options: dict[str, Any]) -> Reading:
+def reading_of(options: dict[str, Any]) -> SourceOptions:
     """Read the keywords that `source_options` made."""
     words = dict(_pairs("--words", options["words"], last=True))
     for word, meaning in words.items():
@@ -99,7 +99,7 @@ def reading_of(options: dict[str, Any]) -> Reading:
     only: dict[str, list[str]] = {}
     for column, value in _pairs("--only", options["only"]):
         only.setdefault(column, []).append(value)
-    return Reading(
+    return SourceOptions(
         dict(_pairs("--columns", options["columns"])) or None,
         options["layout"],
         words or None,
@@ -121,7 +121,7 @@ def _pairs(option: str, texts: tuple[str, ...], *, last: bool = False) -> list[t
     return pairs
 
 
-def require_readable(summary: Summary, reading: Reading, instead: str) -> None:
+def require_readable(summary: Summary, reading: SourceOptions, instead: str) -> None:
     """Stop when rows cannot be read and the person did not say to go on; `instead` is what was not done."""
     if summary.refused and not reading.drop:
         for line in summary.lines()[:-1]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from services.cli.admission import require_redis
-from services.cli.common import read_settings
+from services.cli.common import progress, read_settings
 from services.cli.errors import UserError
 from services.cli.footing import require_topics
 from services.cli.reading import EXIT_CODES, exit_as, reading_of, require_readable, source_options
@@ -22,7 +22,7 @@ from streams.contracts.settings import Settings
 from streams.contracts.topics import LEDGER, VOTES
 
 if TYPE_CHECKING:
-    from services.cli.account import Account, Written
+    from services.cli.account import IntakeAccount, Written
     from services.cli.progress import Screen
     from services.sources import Source
 
@@ -89,7 +89,6 @@ async def replay(
     wait: bool = True,
 ) -> Summary:
     """Send a source's votes; returns the account of its rows."""
-    from services.cli.bar import progress
     from services.cli.progress import Screen, until_counted
     from services.cli.send import VoteSender
 
@@ -128,19 +127,19 @@ async def replay(
     return summary
 
 
-def _account(settings: Settings, arena: str) -> Account:
+def _account(settings: Settings, arena: str) -> IntakeAccount:
     from kafka.errors import KafkaError
 
-    from services.cli.account import Account
+    from services.cli.account import IntakeAccount
     from streams.kafka.end_offsets import EndsUnknown
 
     try:
-        return Account(settings, arena)
+        return IntakeAccount(settings, arena)
     except (KafkaError, EndsUnknown, OSError) as error:
         raise UserError(f"Kafka at {settings.kafka} does not say where the ledger ends: {error}") from None
 
 
-async def _told(account: Account, written: Written) -> str:
+async def _told(account: IntakeAccount, written: Written) -> str:
     """What intake made of the votes sent; it is waited for as long as it takes some."""
     from kafka.errors import KafkaError
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from services.cli.common import format_option, read_settings
+from services.cli.common import format_option, progress, read_settings
 from services.cli.errors import UserError
 
 if TYPE_CHECKING:
@@ -93,7 +93,6 @@ def _run(
     no_wait: bool,
     form: str,
 ) -> None:
-    from services.cli.bar import progress
     from services.simulate.files import write_directory, write_file, write_truth
     from services.simulate.records import Recorder
     from services.simulate.summary import in_words, summary

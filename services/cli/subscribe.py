@@ -21,7 +21,7 @@ TIMEOUT = 40.0
 """Longer than an attempt, for `test` waits for one."""
 
 
-class Board:
+class BoardClient:
     """The API of a running board."""
 
     def __init__(self, url: str, key: str) -> None:
@@ -68,7 +68,7 @@ def command(context: click.Context, url: str | None, key_file: Path | None) -> N
     `isonomy gateway new-key NAME` makes a key; its line goes into the file that ISONOMY_SUBSCRIBER_KEYS_FILE names.
     """
 
-    def board() -> Board:
+    def board() -> BoardClient:
         settings = read_settings()
         given = key_file.read_bytes() if key_file else os.environb.get(b"ISONOMY_KEY", b"")
         key = given.decode("ascii", "replace").strip()
@@ -76,7 +76,7 @@ def command(context: click.Context, url: str | None, key_file: Path | None) -> N
             raise UserError("no key: give --key-file or set ISONOMY_KEY")
         if not key.isascii() or not key.isprintable() or len(key.split()) != 1:
             raise UserError("the key is not one word of letters: give the secret alone, and not its line")
-        return Board(url or f"http://127.0.0.1:{settings.board_port}", key)
+        return BoardClient(url or f"http://127.0.0.1:{settings.board_port}", key)
 
     context.obj = board  # asked for by the command itself, so that --help needs no key
 

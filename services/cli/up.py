@@ -24,10 +24,9 @@ from services.cli.common import read_settings
 from services.cli.errors import UserError
 
 if TYPE_CHECKING:
-    from services.cli.up_ports import Wish
-    from services.local.restarts import Report
-    from services.local.server import Server
-    from services.local.supervisor import Supervisor
+    from services.cli.up_ports import WantedPort
+    from services.local.server import LocalServer
+    from services.local.supervisor import ChildReport, Supervisor
 
 READY_WITHIN = 60.0
 LOOK_SECONDS = 0.1
@@ -74,7 +73,7 @@ def command(
     """
     from services.local.lock import hold
     from services.local.process import StartError
-    from services.local.restarts import GaveUpError
+    from services.local.supervisor import GaveUpError
     from services.simulate import ScenarioError, load_scenario
     from services.sources import SourceError, open_source
 
@@ -107,9 +106,9 @@ def _steps(source: str | None, scenario: str | None) -> list[tuple[str, list[str
     return steps
 
 
-def _wishes_of_servers(broker_port: int | None, redis_port: int | None) -> dict[str, Wish]:
+def _wishes_of_servers(broker_port: int | None, redis_port: int | None) -> dict[str, WantedPort]:
     """Return where the servers of our own shall listen; there is none where the environment names another's."""
-    from services.cli.up_ports import BROKER_PORT, REDIS_PORT, Wish
+    from services.cli.up_ports import BROKER_PORT, REDIS_PORT, WantedPort
 
     wishes = {}
     for name, port, usual, theirs in (
@@ -118,7 +117,7 @@ def _wishes_of_servers(broker_port: int | None, redis_port: int | None) -> dict[
     ):
         asked_by = f"--{name}-port or ISONOMY_{name.upper()}_PORT"
         if not os.environ.get(theirs):
-            wishes[name] = Wish(usual) if port is None else Wish(port, asked_by)
+            wishes[name] = WantedPort(usual) if port is None else WantedPort(port, asked_by)
         elif port is not None:
             raise UserError(f"{asked_by} is for a server of our own, and {theirs} names another: leave one of them out")
     return wishes
@@ -128,7 +127,7 @@ class _Stack:
     """The servers and processes of one `up`."""
 
     def __init__(
-        self, directory: Path, workers: int, steps: list[tuple[str, list[str]]], wishes: dict[str, Wish]
+        self, directory: Path, workers: int, steps: list[tuple[str, list[str]]], wishes: dict[str, WantedPort]
     ) -> None:
         self._directory, self._workers, self._steps, self._wishes = directory, workers, steps, wishes
         self._stop = threading.Event()
@@ -164,7 +163,7 @@ class _Stack:
             processes.stop()
             supervisor.stop()
 
-    def _servers(self) -> list[Server]:
+    def _servers(self) -> list[LocalServer]:
         """Choose every port, and make the servers of our own."""
         from services.cli.up_ports import choose_ports, wishes_of_processes
         from services.local.broker import EmbeddedBroker
@@ -172,10 +171,10 @@ class _Stack:
 
         # All at once: none may be given what another was asked to have.
         self._ports = choose_ports(self._wishes | wishes_of_processes(read_settings(), os.environ, self._workers))
-        makes: dict[str, Callable[[Path, int], Server]] = {"broker": EmbeddedBroker, "redis": RedisServer}
+        makes: dict[str, Callable[[Path, int], LocalServer]] = {"broker": EmbeddedBroker, "redis": RedisServer}
         return [makes[name](self._directory, self._ports.pop(name)) for name in self._wishes]
 
-    def _environment(self, servers: list[Server]) -> dict[str, str]:
+    def _environment(self, servers: list[LocalServer]) -> dict[str, str]:
         """Environment of every process: where the servers are, and the files of keys."""
         from services.local.broker import EmbeddedBroker
         from services.local.redis import RedisServer
@@ -323,11 +322,11 @@ def _ask(url: str) -> tuple[bool, str]:
         return False, ""
 
 
-def _tell(report: Report) -> None:
-    from services.local.restarts import Happening
+def _tell(report: ChildReport) -> None:
+    from services.local.supervisor import ChildEvent
     from streams.contracts.names import shown
 
-    if report.what in (Happening.EXITED, Happening.START_FAILED, Happening.GAVE_UP):
+    if report.what in (ChildEvent.EXITED, ChildEvent.START_FAILED, ChildEvent.GAVE_UP):
         code = "" if report.code is None else f" with {report.code}"
         again = "" if report.delay is None else f"; starting it again in {report.delay:.1f} s"
         words = ": " if report.code is None else "; its last line: "

@@ -14,7 +14,7 @@ BROKER_PORT, REDIS_PORT = 9092, 6379
 
 
 @dataclass(frozen=True)
-class Wish:
+class WantedPort:
     """A port, and what asks for it, in words; nobody did when that is empty: it is only the usual one. 0 is any."""
 
     port: int
@@ -26,11 +26,11 @@ def worker_name(number: int) -> str:
     return f"worker-{number + 1}"
 
 
-def wishes_of_processes(settings: Settings, environ: Mapping[str, str], workers: int) -> dict[str, Wish]:
+def wishes_of_processes(settings: Settings, environ: Mapping[str, str], workers: int) -> dict[str, WantedPort]:
     """The wish of each process of ours; a port whose variable is set in `environ` was asked for."""
 
-    def wish(variable: str, port: int) -> Wish:
-        return Wish(port, variable if environ.get(variable) else "")
+    def wish(variable: str, port: int) -> WantedPort:
+        return WantedPort(port, variable if environ.get(variable) else "")
 
     wishes = {
         "board": wish("ISONOMY_BOARD_PORT", settings.board_port),
@@ -43,7 +43,7 @@ def wishes_of_processes(settings: Settings, environ: Mapping[str, str], workers:
     return wishes
 
 
-def choose_ports(wishes: Mapping[str, Wish]) -> dict[str, int]:
+def choose_ports(wishes: Mapping[str, WantedPort]) -> dict[str, int]:
     """Return a port for every name, no two the same.
 
     What was asked for is held to; the usual ports give way to it, to each other and to strangers.

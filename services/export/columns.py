@@ -21,7 +21,7 @@ OFFICIAL: dict[str, Any] = {
     "category": pl.String(),
     "leaderboard_publish_date": pl.String(),
 }
-"""Of a board; the names are those of `official.Row`."""
+"""Of a board; the names are those of `official.OfficialRow`."""
 
 VOTES: dict[str, Any] = {
     "arena": pl.String(),

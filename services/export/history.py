@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from services.export.official import Row, day_of, variance_of
+from services.export.official import OfficialRow, day_of, variance_of
 from streams.contracts.history_wire import RatingsTier
 from streams.contracts.view import Board
 from streams.ratings.ranks import ranks
 
 
-def past_rows(tier: RatingsTier, now: Board, since: str) -> list[Row]:
+def past_rows(tier: RatingsTier, now: Board, since: str) -> list[OfficialRow]:
     """Lay out the days of a tier from `since` (`YYYY-MM-DD`) on, each as the board stood at its end.
 
     Parameters
@@ -26,7 +26,7 @@ def past_rows(tier: RatingsTier, now: Board, since: str) -> list[Row]:
     declared = {line.model: line for line in now.models}
     voted = {line.model for line in now.models if line.votes == line.battles}
     rating, half, battles = (column.array() for column in (tier.rating, tier.half_width, tier.battles))
-    rows: list[Row] = []
+    rows: list[OfficialRow] = []
     end = 0
     for t, known in zip(tier.t, tier.known, strict=True):
         begin, end = end, end + known
@@ -52,7 +52,7 @@ def past_rows(tier: RatingsTier, now: Board, since: str) -> list[Row]:
             )
             line = declared.get(model)
             rows.append(
-                Row(
+                OfficialRow(
                     model_name=model,
                     organization=line.provider if line else None,
                     license=line.license if line else None,

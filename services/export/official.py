@@ -23,7 +23,7 @@ LOPSIDED = 1e-6
 """An interval whose two halves differ by more than this part of it is not of the kind that has one variance."""
 
 
-class Row(NamedTuple):
+class OfficialRow(NamedTuple):
     """One line; the names are those of the columns, in their order."""
 
     model_name: str
@@ -39,7 +39,7 @@ class Row(NamedTuple):
     leaderboard_publish_date: str | None
 
 
-def rows_of(board: Board, rating: str = "bt") -> list[Row]:
+def rows_of(board: Board, rating: str = "bt") -> list[OfficialRow]:
     """Lay out a board; the category is its name, the date that of the newest vote that it counts.
 
     By another rating than Bradley-Terry (`davidson`, `elo`) the lines come in its order, highest first; bounds,
@@ -57,8 +57,8 @@ def rows_of(board: Board, rating: str = "bt") -> list[Row]:
     return sorted(changed, key=lambda row: (row.rating is None, -(row.rating or 0.0)))
 
 
-def _row(line: RatedModel, category: str, published: str | None) -> Row:
-    return Row(
+def _row(line: RatedModel, category: str, published: str | None) -> OfficialRow:
+    return OfficialRow(
         model_name=line.model,
         organization=line.provider,
         license=line.license,
@@ -101,18 +101,18 @@ def day_of(seconds: float) -> str | None:
         return None
 
 
-def csv_of(rows: Iterable[Row], end: str = "\r\n") -> str:
+def csv_of(rows: Iterable[OfficialRow], end: str = "\r\n") -> str:
     r"""Write rows as CSV (RFC 4180): every text quoted, numbers bare, nothing where there is None.
 
     A spreadsheet takes a cell that begins with = + - or @ for a formula, quoted or not, and names of models are chosen
     by strangers. Such a text gets an apostrophe before it, and so does one that begins with an apostrophe: whoever
     takes one leading apostrophe away has the name again. JSON and Parquet have names as they are. `end` ends a line.
 
-    >>> row = Row("@cf/x", None, None, 1.5, None, None, None, 7, None, "overall", "2026-01-01")
+    >>> row = OfficialRow("@cf/x", None, None, 1.5, None, None, None, 7, None, "overall", "2026-01-01")
     >>> csv_of([row]).splitlines()[1]
     '"\'@cf/x",,,1.5,,,,7,,"overall","2026-01-01"'
     """
-    lines = [",".join(Row._fields), *(",".join(map(_cell, row)) for row in rows)]
+    lines = [",".join(OfficialRow._fields), *(",".join(map(_cell, row)) for row in rows)]
     return end.join(lines) + end
 
 
@@ -129,6 +129,6 @@ def _cell(value: str | float | None) -> str:
     return '"' + safe.replace('"', '""') + '"'
 
 
-def columns_of(rows: Sequence[Row]) -> dict[str, list[str | float | None]]:
+def columns_of(rows: Sequence[OfficialRow]) -> dict[str, list[str | float | None]]:
     """The same rows by column, for writers of Parquet."""
-    return {name: [row[at] for row in rows] for at, name in enumerate(Row._fields)}
+    return {name: [row[at] for row in rows] for at, name in enumerate(OfficialRow._fields)}

@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 from services.gateway.auth import Gate
 from services.gateway.openapi import openapi
-from services.gateway.routes import RETRY_SECONDS, Log, Write
+from services.gateway.routes import RETRY_SECONDS, RecordLog, WriteRoutes
 from services.http.errors import Refusal, Refused, retry_after
 from services.http.request_metrics import Observe
 from services.http.responses import error_response, json_response
@@ -31,7 +31,7 @@ def create_gateway(
     settings: Settings,
     metrics: Metrics,
     new_producer: Callable[[Settings], AIOKafkaProducer] = new_producer,
-    log: Log | None = None,
+    log: RecordLog | None = None,
 ) -> Starlette:
     """Wire the gateway. Kafka may be away: votes are answered 503 until it is there.
 
@@ -54,7 +54,7 @@ def create_gateway(
     topics = [settings.topic(VOTES.name), settings.topic(MODELS.name)]
     records = log or KafkaLog(settings, topics, new_producer)
     gate = Gate(settings, metrics)
-    write = Write(settings, metrics, gate, records)
+    write = WriteRoutes(settings, metrics, gate, records)
     description = openapi()
 
     async def healthz(_: Request) -> Response:

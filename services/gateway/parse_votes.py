@@ -28,7 +28,7 @@ Item = bytes | msgspec.Raw
 
 
 @dataclass(frozen=True, slots=True)
-class Votes:
+class ParsedVotes:
     """What a body holds.
 
     Parameters
@@ -59,10 +59,10 @@ class Votes:
             {(arena, key) for arena, (key, _) in zip(self.arena_of, self.records, strict=True)}
         )
 
-    def without(self, arenas: Set[str], why: Callable[[str], str]) -> Votes:
+    def without(self, arenas: Set[str], why: Callable[[str], str]) -> ParsedVotes:
         """The same with the votes of some arenas rejected; `why` says of an arena what a person should know."""
         left = {arena: at for arena, at in self.arenas.items() if arena not in arenas}
-        kept = Votes([], left, [*self.rejected], [], self.renamed)
+        kept = ParsedVotes([], left, [*self.rejected], [], self.renamed)
         unused = {each.index for each in self.rejected}
         indices = (index for index in count() if index not in unused)
         for index, record, arena in zip(indices, self.records, self.arena_of, strict=False):
@@ -116,9 +116,9 @@ def split_body(body: bytes, ndjson: bool) -> Sequence[Item]:
         raise _not_json(error) from None
 
 
-def read_votes(items: Sequence[Item], arrived: float) -> Votes:
+def read_votes(items: Sequence[Item], arrived: float) -> ParsedVotes:
     """Decode and check every item with the contract's own `parse_vote`, as intake will do again, with more patience."""
-    votes = Votes([], {}, [], [])
+    votes = ParsedVotes([], {}, [], [])
     for index, item in enumerate(items):
         value = bytes(item)
         renamed: dict[str, str] = {}

@@ -12,13 +12,13 @@ from typing import Any, Protocol, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from services.gateway.auth import Gate
 from services.gateway.holding import REQUEST_BYTES, SHARE, Held, Holding
 from services.gateway.parse_model import key_of, read_model, unread_fields
-from services.gateway.parse_votes import Votes, is_ndjson, read_votes, split_body
+from services.gateway.parse_votes import ParsedVotes, is_ndjson, read_votes, split_body
 from services.gateway.responses import ModelAnswer, VotesAnswer
-from services.gateway.unread import Unread
 from services.http.api_keys import Key
 from services.http.errors import Refusal, Refused, retry_after
 from services.http.query import only
@@ -34,7 +34,7 @@ from streams.contracts.topics import MODELS, VOTES
 from streams.contracts.vote import MAX_RECORD_BYTES
 
 RETRY_SECONDS = 2.0
-LARGE_BYTES = 131_072
+LARGE_BODY_BYTES = 131_072
 """A body that is larger is read in a thread."""
 UNPACKED_BYTES = 1_024
 """So many bytes of a packed body cost as much as a vote, at least: eight kilobytes may unpack to eight million."""
@@ -50,7 +50,7 @@ AS_WRITTEN = "as_written"
 R = TypeVar("R")
 
 
-class Log(Protocol):
+class RecordLog(Protocol):
     """Where records are written; `KafkaLog`, or a list in tests."""
 
     def run(self) -> AbstractAsyncContextManager[None]:
@@ -63,10 +63,10 @@ class Log(Protocol):
         """Return once all are acknowledged; raise `Unavailable` when they are not."""
 
 
-class Write:
+class WriteRoutes:
     """The handlers and what they share."""
 
-    def __init__(self, settings: Settings, metrics: Metrics, gate: Gate, log: Log) -> None:
+    def __init__(self, settings: Settings, metrics: Metrics, gate: Gate, log: RecordLog) -> None:
         self._settings = settings
         self._outcomes = metrics.gateway_votes
         self._accepted = metrics.gateway_votes.labels("accepted")
@@ -95,7 +95,7 @@ class Write:
 
     async def _votes(self, key: Key, body: bytes, ndjson: bool, least: int) -> Response:
         # What takes more than some milliseconds is read beside the loop: others are answered meanwhile.
-        large = len(body) > LARGE_BYTES
+        large = len(body) > LARGE_BODY_BYTES
         try:
             items = await self._beside(split_body, body, ndjson) if large else split_body(body, ndjson)
         except Refused as refused:
@@ -120,7 +120,7 @@ class Write:
             raise
         return self._answer(key, votes, duplicates)
 
-    async def _admit(self, key: Key, votes: Votes, items: int) -> Votes:
+    async def _admit(self, key: Key, votes: ParsedVotes, items: int) -> ParsedVotes:
         """The votes that the key may send, the others rejected; raises `Refused` when it may not write to an arena."""
         try:
             for arena, index in votes.arenas.items():
@@ -174,7 +174,7 @@ class Write:
             again = "some or all may be written: send the same again, with the same ids, which count once"
             raise Refused(Refusal.UNCONFIRMED, f"{error.detail}; {again}", retry_after(RETRY_SECONDS)) from None
 
-    def _answer(self, key: Key, votes: Votes, duplicates: int) -> Response:
+    def _answer(self, key: Key, votes: ParsedVotes, duplicates: int) -> Response:
         accepted = len(votes.records)
         self._accepted.inc(accepted)
         for rejected in votes.rejected:
@@ -190,3 +190,41 @@ def _as_written(request: Request) -> bool:
     if given not in ("true", "false"):
         raise Refused(Refusal.INVALID_QUERY, f"{AS_WRITTEN}={given[:40]!r}: say true or false")
     return given == "true"
+
+
+LARGE_ANSWER_BYTES = 65_536
+
+
+class Unread(Response):
+    """A JSON answer that names each of thousands of items, and is a hundred times what was sent.
+
+    A client that reads it a byte at a time is not cut off, so without a bound it could make one such answer after the
+    other and hold them all. What was done is done and is answered whatever is held; the key's next requests wait.
+
+    Parameters
+    ----------
+    content, status
+        As in `json_response`.
+    holding, key
+        Where the bytes are held, and for whom.
+    """
+
+    def __init__(self, content: Any, status: int, holding: Holding, key: str) -> None:
+        encoded = json_response(content, status)
+        super().__init__(encoded.body, status, media_type="application/json")
+        self._holding, self._key = holding, key
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it; returns when it is read as far as the kernel holds it no more, or the client is gone."""
+        size = len(self.body)
+        if size <= LARGE_ANSWER_BYTES:
+            await super().__call__(scope, receive, send)
+            return
+        self._holding.keep(self._key, size)
+        try:
+            start = {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
+            await send(start)
+            await send({"type": "http.response.body", "body": self.body, "more_body": True})
+            await send({"type": "http.response.body", "body": b""})  # uvicorn takes it when the rest is written
+        finally:
+            self._holding.release(self._key, size)

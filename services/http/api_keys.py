@@ -156,9 +156,12 @@ class KeyRing:
             self.names = frozenset(key.name for key in self._keys.values())
         except InvalidKeyFile as error:
             raise InvalidKeyFile(f"{path}: {error}") from None
-        except (OSError, UnicodeDecodeError) as error:
+        except OSError as error:
             self._seen = None
-            raise InvalidKeyFile(f"{path}: {error}") from None
+            raise InvalidKeyFile(f"the key file {path} cannot be read: {error.strerror or error}") from None
+        except UnicodeDecodeError:
+            self._seen = None
+            raise InvalidKeyFile(f"the key file {path} is not UTF-8") from None
         log.info("read %d keys from %s", len(self._keys), path)
 
     def _reload(self) -> None:

@@ -7,6 +7,7 @@ import contextlib
 import logging
 import os
 import signal
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from types import FrameType
 from typing import Any
@@ -14,7 +15,6 @@ from typing import Any
 import uvicorn
 from starlette.applications import Starlette
 
-from services.http.log_throttle import Seldom
 from services.http.uvicorn_protocol import Protocol
 from streams.contracts.cause import in_one_line
 
@@ -29,7 +29,7 @@ class CannotListen(OSError):  # noqa: N818 -- what is so
     """The server cannot have its address; `errno` says why."""
 
 
-class Server(uvicorn.Server):
+class SignalledServer(uvicorn.Server):
     """Uvicorn that ends with exit code 0 after a signal: its own would raise the signal again and end with 143.
 
     Parameters
@@ -104,7 +104,7 @@ def serve_app(app: Starlette, host: str, port: int, grace: int, stopping: Callab
     )
     failures = _failures_of(app)
     try:
-        Server(config, stopping).run()
+        SignalledServer(config, stopping).run()
     except SystemExit as ended:  # uvicorn ends with 3 when it cannot begin
         error = ended.__context__
         if isinstance(error, OSError):
@@ -137,3 +137,38 @@ def _failures_of(app: Starlette) -> list[Exception]:
 
     app.router.lifespan_context = watched
     return failures
+
+
+SAME_WARNING_SECONDS = 60.0
+
+
+class Seldom(logging.Filter):
+    """Lets a warning pass when the same one has not passed for a minute; anything else passes always.
+
+    Uvicorn warns of every request that is no HTTP, or that asks for a WebSocket: a line for each, to anybody who likes.
+    Its texts are a few and constant, so what is remembered is bounded.
+
+    Parameters
+    ----------
+    clock
+        Monotonic seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        self._passed: dict[str, float] = {}
+        self._held: dict[str, int] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether this one is written; it says how many like it were not."""
+        if record.levelno != logging.WARNING:
+            return True
+        text, now = str(record.msg), self._clock()
+        if now - self._passed.get(text, float("-inf")) < SAME_WARNING_SECONDS:
+            self._held[text] = self._held.get(text, 0) + 1
+            return False
+        self._passed[text] = now
+        if held := self._held.pop(text, 0):
+            record.msg = f"{text} ({held} more since the last such line)"
+        return True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,8 +11,6 @@ from aiokafka.errors import CorruptRecordException, KafkaError, UnsupportedCodec
 from streams.contracts.connect import aiokafka_options, close_in_time
 from streams.contracts.gaps import Gaps
 from streams.contracts.settings import Settings
-
-log = logging.getLogger(__name__)
 
 SESSION_MS = 6_000
 """A herald that is silent for so long is replaced: Kafka's default minimum."""

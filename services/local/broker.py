@@ -5,12 +5,12 @@ import os
 
 from services.local.ports import HOST
 from services.local.process import StartError
-from services.local.server import Server
+from services.local.server import LocalServer
 from services.local.wheels import wheel_program
 from services.local.wire import kafka_answers
 
 
-class EmbeddedBroker(Server):
+class EmbeddedBroker(LocalServer):
     """A broker that speaks Kafka's protocol and needs neither Java nor a disk.
 
     What it holds is gone when it stops, topics and committed offsets included: it is for a first look and for tests.

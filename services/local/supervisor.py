@@ -3,16 +3,63 @@
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 from services.local.process import StartError
-from services.local.restarts import GaveUpError, Happening, Patience, Report
 
-CHECK_EVERY = 0.1
+
+class ChildEvent(StrEnum):
+    """What can happen to a child."""
+
+    STARTED = "started"
+    EXITED = "exited"
+    START_FAILED = "start_failed"
+    RESTARTED = "restarted"
+    GAVE_UP = "gave_up"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True)
+class ChildReport:
+    """One happening.
+
+    `code` is the exit code (negative for a signal), `restarts` how often the child has been restarted so far, `delay`
+    the seconds until the next try, `detail` the message of a failed start, or the last line of what exited.
+    """
+
+    name: str
+    what: ChildEvent
+    restarts: int = 0
+    code: int | None = None
+    delay: float | None = None
+    detail: str = ""
+
+
+class GaveUpError(RuntimeError):
+    """A child failed too often in a row."""
+
+
+@dataclass(frozen=True)
+class RestartPolicy:
+    """When to try again and when to give up.
+
+    A run shorter than `quick` seconds is a quick failure. The n-th quick failure in a row waits
+    `first_delay · 2^(n-1)` seconds, at most `longest_delay`, and number `quick_failures` is the last one.
+    """
+
+    quick: float = 10.0
+    quick_failures: int = 6
+    first_delay: float = 0.2
+    longest_delay: float = 10.0
+
+    def delay(self, quick_failures: int) -> float:
+        """Return the seconds to wait; none after a run that was not quick."""
+        return min(self.longest_delay, self.first_delay * 2.0 ** (quick_failures - 1)) if quick_failures else 0.0
 
 
 class Child(Protocol):
-    """What the supervisor needs of a child; `ChildProcess` and `Server` have it."""
+    """What the supervisor needs of a child; `ChildProcess` and `LocalServer` have it."""
 
     def start(self) -> None: ...
     def poll(self) -> int | None: ...
@@ -43,7 +90,7 @@ class Supervisor:
     patience
         When to restart and when to give up.
     irreplaceable
-        Children that are not restarted: when one exits, `run` gives up. A broker that keeps its log in memory is one,
+        Children that are not restarted: when one exits, `check` gives up. A broker that keeps its log in memory is one,
         for the others would go on at offsets that no longer exist, and hear nothing.
     stop_within
         Seconds a child may take to stop before it is killed.
@@ -53,24 +100,21 @@ class Supervisor:
         self,
         children: Mapping[str, Child],
         *,
-        report: Callable[[Report], None],
-        patience: Patience | None = None,
+        report: Callable[[ChildReport], None],
+        patience: RestartPolicy | None = None,
         irreplaceable: Collection[str] = (),
         stop_within: float = 10.0,
     ) -> None:
         self._wards = [_Ward(name, child) for name, child in children.items()]
         self._report = report
-        self._patience = patience or Patience()
+        self._patience = patience or RestartPolicy()
         self._irreplaceable = frozenset(irreplaceable)
         self._stop_within = stop_within
         self._started: list[_Ward] = []
-        self._stop_requested = False
 
     def start(self) -> None:
         """Start the children in order; if one cannot start, stop those before it and raise its error."""
         for ward in self._wards:
-            if self._stop_requested:
-                return
             self._started.append(ward)
             try:
                 ward.child.start()
@@ -78,34 +122,21 @@ class Supervisor:
                 self.stop()
                 raise
             ward.started_at = time.monotonic()
-            self._report(Report(ward.name, Happening.STARTED))
+            self._report(ChildReport(ward.name, ChildEvent.STARTED))
 
-    def run(self) -> None:
-        """Watch the children until `request_stop`, then stop them all.
+    def check(self) -> None:
+        """Look at every child once, and restart the ones whose time has come.
 
         Raises
         ------
         GaveUpError
-            If one child failed too often in a row, or is irreplaceable and failed. The others are stopped first.
+            If one child failed too often in a row, or is irreplaceable and failed; the caller stops the others.
         """
-        try:
-            while not self._stop_requested:
-                self.check()
-                time.sleep(CHECK_EVERY)
-        finally:
-            self.stop()
-
-    def request_stop(self, *_: object) -> None:
-        """Let `run` return. Fit to be a signal handler: it only sets a flag and takes no lock."""
-        self._stop_requested = True
-
-    def check(self) -> None:
-        """Look at every child once, and restart the ones whose time has come."""
         for ward in self._started:
             if ward.retry_at is None:
                 code = ward.child.poll()
                 if code is not None:
-                    self._fell(ward, Happening.EXITED, code=code, detail=ward.child.last_line)
+                    self._fell(ward, ChildEvent.EXITED, code=code, detail=ward.child.last_line)
             if ward.retry_at is not None and time.monotonic() >= ward.retry_at:
                 self._restart(ward)
 
@@ -115,7 +146,7 @@ class Supervisor:
             ward = self._started[-1]
             ward.child.terminate(self._stop_within)
             self._started.pop()  # only now: an interrupted stop may be called again and misses none
-            self._report(Report(ward.name, Happening.STOPPED, ward.restarts, ward.child.poll()))
+            self._report(ChildReport(ward.name, ChildEvent.STOPPED, ward.restarts, ward.child.poll()))
 
     def restarts(self) -> dict[str, int]:
         """Return how often each child has been restarted."""
@@ -128,22 +159,22 @@ class Supervisor:
         try:
             ward.child.start()
         except StartError as error:
-            self._fell(ward, Happening.START_FAILED, detail=str(error))
+            self._fell(ward, ChildEvent.START_FAILED, detail=str(error))
             return
         ward.started_at = time.monotonic()
-        self._report(Report(ward.name, Happening.RESTARTED, ward.restarts))
+        self._report(ChildReport(ward.name, ChildEvent.RESTARTED, ward.restarts))
 
-    def _fell(self, ward: _Ward, what: Happening, *, code: int | None = None, detail: str = "") -> None:
+    def _fell(self, ward: _Ward, what: ChildEvent, *, code: int | None = None, detail: str = "") -> None:
         now = time.monotonic()
         # A start that failed counts as quick however long it took: waiting for an answer is no service.
-        quick = what is Happening.START_FAILED or now - ward.started_at < self._patience.quick
+        quick = what is ChildEvent.START_FAILED or now - ward.started_at < self._patience.quick
         ward.quick_failures = ward.quick_failures + 1 if quick else 0
         if ward.name in self._irreplaceable or ward.quick_failures >= self._patience.quick_failures:
-            self._report(Report(ward.name, Happening.GAVE_UP, ward.restarts, code, detail=detail))
+            self._report(ChildReport(ward.name, ChildEvent.GAVE_UP, ward.restarts, code, detail=detail))
             last = detail
             if code is not None:
                 last = f"exit code {code}" + (f"; its last line: {detail}" if detail else "")
             raise GaveUpError(f"{ward.name} failed, after {ward.quick_failures} quick failures in a row: {last}")
         delay = self._patience.delay(ward.quick_failures)
         ward.retry_at = now + delay
-        self._report(Report(ward.name, what, ward.restarts, code, delay, detail))
+        self._report(ChildReport(ward.name, what, ward.restarts, code, delay, detail))

@@ -1,7 +1,7 @@
 """Made-up arenas: a scenario says who takes part and what is done to whom; out come a ledger and the truth."""
 
 from services.simulate.errors import ScenarioError
-from services.simulate.ground_truth import Deed, Fate, Happening, Truth
+from services.simulate.ground_truth import Deed, ModelTruth, Truth, TruthEvent
 from services.simulate.load import load_scenario, read_scenario, shipped
 from services.simulate.rehearsal import World
 from services.simulate.scenario import Scenario
@@ -9,12 +9,12 @@ from services.simulate.simulation import Simulation, simulate
 
 __all__ = [
     "Deed",
-    "Fate",
-    "Happening",
+    "ModelTruth",
     "Scenario",
     "ScenarioError",
     "Simulation",
     "Truth",
+    "TruthEvent",
     "World",
     "load_scenario",
     "read_scenario",

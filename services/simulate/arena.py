@@ -11,10 +11,10 @@ import numpy as np
 from services.simulate import events
 from services.simulate.conditions import Conditions
 from services.simulate.errors import ScenarioError
-from services.simulate.ground_truth import Deed, Happening
+from services.simulate.ground_truth import Deed, TruthEvent
 from services.simulate.models import Member, make_cast, published
 from services.simulate.scenario import Scenario
-from services.simulate.seeds import Stream, random_of
+from services.simulate.seeds import SeedStream, random_of
 from services.simulate.timeline import Join, Step
 from streams.contracts.model import Model
 
@@ -22,7 +22,7 @@ Declaration = tuple[str, Model | None]
 """A record of the models topic: a name, and what is declared of it; None deletes it."""
 
 
-Done = tuple[list[Member], Happening]
+Done = tuple[list[Member], TruthEvent]
 """Members whose record changes, and what was done."""
 
 
@@ -50,7 +50,7 @@ class Arena:
     @classmethod
     def start(cls, scenario: Scenario, name: str, seed: int) -> Arena:
         """An arena in which nothing has happened, not even a model joined."""
-        cast = make_cast(scenario, random_of(seed, Stream.CAST))
+        cast = make_cast(scenario, random_of(seed, SeedStream.CAST))
         cast += published(scenario, cast)
         return cls(scenario, name, seed, cast, Conditions(scenario.prompts.reuse if scenario.prompts else 0.0))
 
@@ -78,7 +78,7 @@ class Arena:
         """float64[M], chance that a battle with the model is finished, on its part."""
         return np.array([member.finish for member in self.cast])
 
-    def apply(self, step: Step, clock: Callable[[], float]) -> tuple[list[Declaration], list[Happening]]:
+    def apply(self, step: Step, clock: Callable[[], float]) -> tuple[list[Declaration], list[TruthEvent]]:
         """Let a step happen.
 
         Parameters
@@ -101,9 +101,9 @@ class Arena:
             step = replace(step, members=tuple(self._pick(step.where, step.what)))
         return self._to_members(step, clock)
 
-    def _to_members(self, step: Step, clock: Callable[[], float]) -> tuple[list[Declaration], list[Happening]]:
+    def _to_members(self, step: Step, clock: Callable[[], float]) -> tuple[list[Declaration], list[TruthEvent]]:
         declared: list[Declaration] = []
-        done: list[Happening] = []
+        done: list[TruthEvent] = []
         for actor in step.members:
             member = self.member(actor.name)
             if isinstance(step.what, events.Restore) and not member.removed:
@@ -137,7 +137,7 @@ class Arena:
 
     def _pick(self, where: str, reweigh: events.Reweigh) -> list[Member]:
         """Choose models in play, each with the weight that it is to get."""
-        random = self._reweigh.setdefault(where, random_of(self.seed, Stream.REWEIGH, int(where[7:-1])))
+        random = self._reweigh.setdefault(where, random_of(self.seed, SeedStream.REWEIGH, int(where[7:-1])))
         able = [each for each in self.cast if each.drawn > 0 and each.registered and each.status == "active"]
         chosen = random.permutation(len(able))[: reweigh.count].tolist()
         picked = []
@@ -147,9 +147,9 @@ class Arena:
         return picked
 
 
-def _happening(step: Step, deed: Deed, *names: str, **detail: float | str) -> Happening:
+def _happening(step: Step, deed: Deed, *names: str, **detail: float | str) -> TruthEvent:
     """What was done, at the step's battle."""
-    return Happening(battle=step.battle, deed=deed, models=list(names), detail=detail)
+    return TruthEvent(battle=step.battle, deed=deed, models=list(names), detail=detail)
 
 
 def _carry_out(arena: Arena, step: Step, member: Member, actor: Member) -> Done:
@@ -171,7 +171,7 @@ def _carry_out(arena: Arena, step: Step, member: Member, actor: Member) -> Done:
             if member.share != 1:
                 return [member], _happening(step, Deed.SHARE, name, factor=member.share)
             return [member], _happening(step, Deed.JOINED, name)
-        case events.Weight(weight=weight):
+        case events.ChangeWeight(weight=weight):
             if weight:
                 member.weight = weight
                 return [member], _happening(step, Deed.WEIGHT, name, weight=weight)
@@ -215,9 +215,9 @@ def _carry_out(arena: Arena, step: Step, member: Member, actor: Member) -> Done:
     raise AssertionError(step.what)
 
 
-def _merged(done: Sequence[Happening]) -> list[Happening]:
+def _merged(done: Sequence[TruthEvent]) -> list[TruthEvent]:
     """Tell as one what was done to several models alike."""
-    merged: list[Happening] = []
+    merged: list[TruthEvent] = []
     for each in done:
         if merged and merged[-1].deed == each.deed and merged[-1].detail == each.detail:
             merged[-1].models += each.models

@@ -9,9 +9,9 @@ from services.simulate import events
 from services.simulate.arena import Arena
 from services.simulate.clock import Times
 from services.simulate.sampler import Codes, Sampler, Vector
-from services.simulate.scenario import Scenario, Votes
-from services.simulate.seeds import Stream, random_of
-from services.simulate.voters import Crowd, Said
+from services.simulate.scenario import Scenario, VotesSection
+from services.simulate.seeds import SeedStream, random_of
+from services.simulate.voters import Said, VoterPool
 from streams.contracts.vote import MODEL_A, MODEL_B, NONE
 from streams.ledger.rows import Rows
 
@@ -25,8 +25,8 @@ class Battles:
     def __init__(self, scenario: Scenario, seed: int, names: list[str]) -> None:
         self._scenario, self._names = scenario, names
         self._number = {name: number for number, name in enumerate(names)}
-        self._pairs, self._winners = random_of(seed, Stream.PAIRS), random_of(seed, Stream.WINNERS)
-        self._crowd = Crowd(scenario, seed)
+        self._pairs, self._winners = random_of(seed, SeedStream.PAIRS), random_of(seed, SeedStream.WINNERS)
+        self._crowd = VoterPool(scenario, seed)
 
     def under(self, arena: Arena) -> Battles:
         """Take over what the arena is now."""
@@ -85,7 +85,9 @@ class Battles:
         winner[said.flooded & (b == number)] = MODEL_B
 
 
-def draw_winners(random: np.random.Generator, a: Codes, b: Codes, strength: Vector, votes: Votes) -> NDArray[np.uint8]:
+def draw_winners(
+    random: np.random.Generator, a: Codes, b: Codes, strength: Vector, votes: VotesSection
+) -> NDArray[np.uint8]:
     """Draw uint8[n]: 0 model_a, 1 model_b, 2 tie, 3 both bad.
 
     Parameters

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from services.simulate.sampler import Vector
-from services.simulate.scenario import Clock
-from services.simulate.seeds import Stream, random_of
+from services.simulate.scenario import ClockSection
+from services.simulate.seeds import SeedStream, random_of
 
 TICK = 0.002
 """Seconds between two records of the registry, so that their times have their order, even if cut to milliseconds."""
@@ -25,11 +25,11 @@ class Times:
         In place of the scenario's.
     """
 
-    def __init__(self, clock: Clock, seed: int, start: float | None = None) -> None:
+    def __init__(self, clock: ClockSection, seed: int, start: float | None = None) -> None:
         self.now = round(clock.start if start is None else start, 3)
         self._gap = 86_400 / clock.per_day
         self._poisson = clock.arrivals == "poisson"
-        self._random = random_of(seed, Stream.CLOCK)
+        self._random = random_of(seed, SeedStream.CLOCK)
 
     def battles(self, n: int) -> Vector:
         """float64[n], epoch seconds of the next n battles."""

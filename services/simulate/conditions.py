@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from services.simulate import events
-from services.simulate.ground_truth import Deed, Happening
+from services.simulate.ground_truth import Deed, TruthEvent
 from services.simulate.timeline import End, Step
 
 
@@ -30,7 +30,7 @@ class Conditions:
     zeros: bool = False
     outage: float = 0.0
 
-    def apply(self, step: Step) -> list[Happening]:
+    def apply(self, step: Step) -> list[TruthEvent]:
         """Let an event happen to the arena; returns what was done."""
         match step.what:
             case events.Flood() as flood:
@@ -56,5 +56,5 @@ class Conditions:
         raise AssertionError(step.what)
 
 
-def _done(step: Step, deed: Deed, models: list[str] | None = None, **detail: float | str) -> Happening:
-    return Happening(battle=step.battle, deed=deed, models=models or [], detail=detail)
+def _done(step: Step, deed: Deed, models: list[str] | None = None, **detail: float | str) -> TruthEvent:
+    return TruthEvent(battle=step.battle, deed=deed, models=models or [], detail=detail)

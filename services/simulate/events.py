@@ -35,7 +35,7 @@ class Chosen(Base, frozen=True, kw_only=True):
     every: _Battle = 0
 
 
-class Weight(Chosen, frozen=True, kw_only=True, tag="weight"):
+class ChangeWeight(Chosen, frozen=True, kw_only=True, tag="weight"):
     """The weight is changed, in the registry and in the sampler."""
 
     weight: _Weight
@@ -130,7 +130,7 @@ class Zeros(Base, frozen=True, kw_only=True, tag="zeros"):
 
 
 Event = (
-    Weight
+    ChangeWeight
     | Reweigh
     | Share
     | Remove

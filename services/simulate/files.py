@@ -63,11 +63,6 @@ def write_truth(truth: Truth, path: Path) -> None:
     path.write_bytes(msgspec.json.format(msgspec.json.encode(truth), indent=1) + b"\n")
 
 
-def read_truth(path: Path) -> Truth:
-    """Read what `write_truth` wrote."""
-    return msgspec.json.decode(path.read_bytes(), type=Truth)
-
-
 def _lines(votes: VoteRecords) -> bytes:
     return "".join([f"{value}\n" for value in votes.values]).encode()
 

@@ -41,7 +41,7 @@ BLEMISHES = frozenset(Deed) - {
 """A model none of these happened to is healthy: whoever accuses it is wrong."""
 
 
-class Happening(msgspec.Struct, kw_only=True):
+class TruthEvent(msgspec.Struct, kw_only=True):
     """One thing that was done.
 
     Attributes
@@ -67,7 +67,7 @@ class Happening(msgspec.Struct, kw_only=True):
     tstamp: float | None = None
 
 
-class Fate(msgspec.Struct, kw_only=True, frozen=True):
+class ModelTruth(msgspec.Struct, kw_only=True, frozen=True):
     """A model, and what became of it, as [battle, deed], in order."""
 
     provider: str
@@ -83,8 +83,8 @@ class Truth(msgspec.Struct, kw_only=True):
     arena: str
     seed: int
     battles: int
-    events: list[Happening]
-    models: dict[str, Fate]
+    events: list[TruthEvent]
+    models: dict[str, ModelTruth]
 
     def of(self, deed: Deed | str) -> dict[str, int]:
         """Models that something was done to, with the battle of the last time."""
@@ -126,19 +126,9 @@ class Truth(msgspec.Struct, kw_only=True):
         return self.of(Deed.PUBLISHED)
 
     @property
-    def drifted(self) -> dict[str, int]:
-        """Drawn by another weight than declared."""
-        return self.of(Deed.SHARE)
-
-    @property
     def undeclared(self) -> dict[str, int]:
         """In battles without a record in the registry."""
         return self.of(Deed.UNDECLARED)
-
-    @property
-    def biased(self) -> dict[str, int]:
-        """People finish battles with them less often."""
-        return self.of(Deed.FINISH)
 
     @property
     def healthy(self) -> set[str]:
@@ -156,8 +146,3 @@ class Truth(msgspec.Struct, kw_only=True):
         return set(self.still_removed) | {
             name for name, fate in self.models.items() if any(done in ended for _, done in fate.deeds)
         }
-
-
-def of_arena(truth: Truth, deed: Deed) -> list[Happening]:
-    """Events of the arena as a whole, or of one kind, in order."""
-    return [each for each in truth.events if each.deed == deed]

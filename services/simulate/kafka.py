@@ -27,7 +27,7 @@ class SendError(Exception):
     """What was not sent; one sentence for a person."""
 
 
-class Votes(Protocol):
+class SentVotes(Protocol):
     """The sender of votes; `last` is the offset of the last acknowledged vote of each partition."""
 
     last: dict[int, int]
@@ -45,7 +45,7 @@ class KafkaStack:
     Raises `SendError` when Kafka does not acknowledge or intake stands still.
     """
 
-    def __init__(self, settings: Settings, votes: Votes, *, wait: bool = True) -> None:
+    def __init__(self, settings: Settings, votes: SentVotes, *, wait: bool = True) -> None:
         self._settings, self._votes, self._wait = settings, votes, wait
         self._models: dict[int, int] = {}
         self._taken: dict[Any, int] = {}

@@ -9,7 +9,7 @@ import numpy as np
 
 from services.simulate import events
 from services.simulate.errors import ScenarioError
-from services.simulate.scenario import Group, Scenario, Spread
+from services.simulate.scenario import ModelGroup, Scenario, StrengthSpread
 from streams.contracts.model import License, Status, Visibility
 
 NEVER = -1
@@ -83,7 +83,7 @@ def published(scenario: Scenario, cast: Sequence[Member]) -> list[Member]:
     return added
 
 
-def _members(group: Group, where: str, random: np.random.Generator) -> list[Member]:
+def _members(group: ModelGroup, where: str, random: np.random.Generator) -> list[Member]:
     strengths = _strengths(group, random)
     labs = _providers(group)
     weights = group.weight if isinstance(group.weight, list) else [group.weight]
@@ -108,13 +108,13 @@ def _members(group: Group, where: str, random: np.random.Generator) -> list[Memb
     ]
 
 
-def _strengths(group: Group, random: np.random.Generator) -> np.ndarray:
-    if isinstance(group.strength, Spread):
+def _strengths(group: ModelGroup, random: np.random.Generator) -> np.ndarray:
+    if isinstance(group.strength, StrengthSpread):
         return random.normal(group.strength.mean, group.strength.sd, group.count).round(2)
     return np.full(group.count, group.strength)
 
 
-def _providers(group: Group) -> list[str]:
+def _providers(group: ModelGroup) -> list[str]:
     names = group.provider if isinstance(group.provider, list) else [group.provider]
     if group.providers == 1:
         return names

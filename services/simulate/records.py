@@ -10,8 +10,8 @@ import msgspec
 import numpy as np
 
 from services.simulate.rehearsal import World
-from services.simulate.scenario import Faults
-from services.simulate.seeds import Stream, random_of
+from services.simulate.scenario import FaultsSection
+from services.simulate.seeds import SeedStream, random_of
 from streams.contracts.model import model_key
 from streams.contracts.vote import WINNER_NAMES
 from streams.ledger.codec import Block, Notice
@@ -43,7 +43,7 @@ class Recorder:
         meaning = msgspec.json.encode((world.scenario, world.arena, world.seed, start))
         self._prefix = f"sim-{hashlib.sha256(meaning).hexdigest()[:12]}-"
         self._faults = world.scenario.faults
-        self._random = random_of(world.seed, Stream.FAULTS)
+        self._random = random_of(world.seed, SeedStream.FAULTS)
         self._garbage = 0
 
     def votes(self, block: Block) -> VoteRecords:
@@ -84,7 +84,7 @@ class Recorder:
         key = model_key(notice.arena, notice.name).decode()
         return key, None if notice.model is None else _json(notice.model)
 
-    def _spoil(self, records: VoteRecords, faults: Faults) -> VoteRecords:
+    def _spoil(self, records: VoteRecords, faults: FaultsSection) -> VoteRecords:
         n = len(records.keys)
         repeated = np.flatnonzero(self._random.random(n) < faults.duplicates) if faults.duplicates else np.zeros(0, int)
         spoiled = np.flatnonzero(self._random.random(n) < faults.garbage) if faults.garbage else np.zeros(0, int)

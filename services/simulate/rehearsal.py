@@ -9,7 +9,7 @@ from itertools import groupby
 from services.simulate.arena import Arena
 from services.simulate.errors import ScenarioError
 from services.simulate.events import Outage
-from services.simulate.ground_truth import Fate, Happening, Truth
+from services.simulate.ground_truth import ModelTruth, Truth, TruthEvent
 from services.simulate.scenario import Scenario
 from services.simulate.timeline import Step, write_script
 from streams.contracts.vote import is_arena
@@ -89,7 +89,7 @@ class World:
         )
 
 
-def _play(arena: Arena, turns: list[Turn]) -> Iterator[Happening]:
+def _play(arena: Arena, turns: list[Turn]) -> Iterator[TruthEvent]:
     if not turns or turns[0].battle > 0:
         raise ScenarioError("models: none joins at battle 0")
     for turn in turns:
@@ -100,13 +100,13 @@ def _play(arena: Arena, turns: list[Turn]) -> Iterator[Happening]:
             raise ScenarioError(f"{where}: fewer than two models are left to draw at battle {turn.battle}")
 
 
-def _met(name: str, done: list[Happening]) -> bool:
+def _met(name: str, done: list[TruthEvent]) -> bool:
     return any(name in each.models or name == each.detail.get("published_as") for each in done)
 
 
-def _fate(name: str, arena: Arena, done: list[Happening]) -> Fate:
+def _fate(name: str, arena: Arena, done: list[TruthEvent]) -> ModelTruth:
     member = arena.member(name)
-    return Fate(
+    return ModelTruth(
         provider=member.provider,
         license=member.license,
         family=member.family,

@@ -24,18 +24,18 @@ START = 1_735_689_600.0
 """2025-01-01, where a scenario begins that does not say when: a clock of its own would not repeat."""
 
 
-class Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Part of a scenario file: what it does not know it refuses."""
 
 
-class Spread(Table, frozen=True, kw_only=True):
+class StrengthSpread(Section, frozen=True, kw_only=True):
     """A normal distribution of strengths, in points (400 are odds of ten to one)."""
 
     mean: float = 1_000.0
     sd: NotNegative = 0.0
 
 
-class Group(Table, frozen=True, kw_only=True):
+class ModelGroup(Section, frozen=True, kw_only=True):
     """One model, or `count` of a kind, which join at battle `at` (one each `every` battles)."""
 
     name: Text
@@ -44,7 +44,7 @@ class Group(Table, frozen=True, kw_only=True):
     providers: Annotated[int, Meta(ge=1, le=1_000)] = 1
     license: License | Annotated[list[License], Meta(min_length=1)] = "proprietary"
     visibility: Visibility = "public"
-    strength: float | Spread = 1_000.0
+    strength: float | StrengthSpread = 1_000.0
     weight: NotNegative | Annotated[list[NotNegative], Meta(min_length=1)] = 1.0
     family: Text | None = None
     finish: Share = 1.0
@@ -54,7 +54,7 @@ class Group(Table, frozen=True, kw_only=True):
     every: Battle = 0
 
 
-class Clock(Table, frozen=True, kw_only=True):
+class ClockSection(Section, frozen=True, kw_only=True):
     """When battles happen."""
 
     start: NotNegative = START
@@ -62,7 +62,7 @@ class Clock(Table, frozen=True, kw_only=True):
     arrivals: Literal["regular", "poisson"] = "regular"
 
 
-class Votes(Table, frozen=True, kw_only=True):
+class VotesSection(Section, frozen=True, kw_only=True):
     """How battles end."""
 
     tie_rate: Annotated[float, Meta(ge=0, lt=1)] = 0.2
@@ -73,27 +73,27 @@ class Votes(Table, frozen=True, kw_only=True):
     p_pair: bool = False
 
 
-class Voters(Table, frozen=True, kw_only=True):
+class VotersSection(Section, frozen=True, kw_only=True):
     """Who votes: so many people, each as often; 0 sends no voter."""
 
     count: Annotated[int, Meta(ge=0, le=10_000_000)] = 0
 
 
-class Prompts(Table, frozen=True, kw_only=True):
+class PromptsSection(Section, frozen=True, kw_only=True):
     """What is asked: a share `reuse` repeats one of the last `window` prompts. None is sent without this table."""
 
     reuse: Share = 0.0
     window: Annotated[int, Meta(ge=1)] = 100_000
 
 
-class Faults(Table, frozen=True, kw_only=True):
+class FaultsSection(Section, frozen=True, kw_only=True):
     """Records that an arena should not send: shares of the records, on top of the votes."""
 
     duplicates: Share = 0.0
     garbage: Share = 0.0
 
 
-class Scenario(Table, frozen=True, kw_only=True):
+class Scenario(Section, frozen=True, kw_only=True):
     """A whole scenario."""
 
     name: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,63}\Z")]
@@ -102,12 +102,12 @@ class Scenario(Table, frozen=True, kw_only=True):
     arena: str = "text"
     battles: Annotated[int, Meta(ge=1)] = 100_000
     notice_days: NotNegative = 14.0
-    models: Annotated[list[Group], Meta(min_length=1)]
+    models: Annotated[list[ModelGroup], Meta(min_length=1)]
     events: list[Event] = []
-    clock: Clock = Clock()
-    votes: Votes = Votes()
-    voters: Voters = Voters()
-    prompts: Prompts | None = None
+    clock: ClockSection = ClockSection()
+    votes: VotesSection = VotesSection()
+    voters: VotersSection = VotersSection()
+    prompts: PromptsSection | None = None
     languages: dict[Label, Share] = {}
     categories: Annotated[dict[Label, Share], Meta(max_length=8)] = {}
-    faults: Faults = Faults()
+    faults: FaultsSection = FaultsSection()

@@ -7,7 +7,7 @@ from enum import IntEnum
 import numpy as np
 
 
-class Stream(IntEnum):
+class SeedStream(IntEnum):
     """What a stream of random numbers is for. Numbers are part of what a seed means: append only."""
 
     CAST = 0
@@ -24,10 +24,10 @@ class Stream(IntEnum):
     REWEIGH = 11
 
 
-def random_of(seed: int, stream: Stream, part: int = 0) -> np.random.Generator:
+def random_of(seed: int, stream: SeedStream, part: int = 0) -> np.random.Generator:
     """The generator of one stream; PCG64 by name, for numpy may change its default.
 
-    >>> random_of(1, Stream.PAIRS).integers(100, size=3).tolist()
+    >>> random_of(1, SeedStream.PAIRS).integers(100, size=3).tolist()
     [9, 85, 37]
     """
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(int(stream), part))))

@@ -12,7 +12,7 @@ from services.simulate import events
 from services.simulate.errors import ScenarioError
 from services.simulate.models import NEVER, Member
 from services.simulate.scenario import Scenario
-from services.simulate.seeds import Stream, random_of
+from services.simulate.seeds import SeedStream, random_of
 
 NOTICE_MARGIN = 1.01
 """A notice is given a hundredth earlier than owed: battles do not come to the second."""
@@ -90,7 +90,7 @@ def _choose(
     fresh = [member for member in found if member.name not in named and member.joins_at != NEVER]
     if event.count > len(fresh):
         raise ScenarioError(f"{where}.count: {event.count} models are asked for, {len(fresh)} are left to choose from")
-    order = random_of(seed, Stream.SCRIPT, number).permutation(len(fresh))[: event.count]
+    order = random_of(seed, SeedStream.SCRIPT, number).permutation(len(fresh))[: event.count]
     return [fresh[at] for at in order]
 
 

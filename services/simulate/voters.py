@@ -9,7 +9,7 @@ import numpy as np
 from services.simulate.conditions import Conditions
 from services.simulate.sampler import Codes
 from services.simulate.scenario import Scenario
-from services.simulate.seeds import Stream, random_of
+from services.simulate.seeds import SeedStream, random_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Said:
     flooded: np.ndarray | None
 
 
-class Crowd:
+class VoterPool:
     """Draws who asks what; remembers how many prompts there were."""
 
     def __init__(self, scenario: Scenario, seed: int) -> None:
@@ -42,7 +42,7 @@ class Crowd:
         self._has_prompts = scenario.prompts is not None
         self._window = scenario.prompts.window if scenario.prompts else 1
         self._asked = 0
-        self._random = {stream: random_of(seed, stream) for stream in Stream}
+        self._random = {stream: random_of(seed, stream) for stream in SeedStream}
 
     def say(self, n: int, conditions: Conditions) -> Said:
         """Draw n battles."""
@@ -51,11 +51,11 @@ class Crowd:
         flooded = None
         flood = conditions.flood
         if flood is not None:
-            flooded = self._random[Stream.FLOODS].random(n) < flood.share
+            flooded = self._random[SeedStream.FLOODS].random(n) < flood.share
             voters = [*voters, flood.voter]
             voter = np.where(flooded, len(voters) - 1, 0 if voter is None else voter).astype(np.int32)
             if flood.prompts:
-                asked = -self._random[Stream.FLOODS].integers(1, flood.prompts + 1, n)
+                asked = -self._random[SeedStream.FLOODS].integers(1, flood.prompts + 1, n)
                 numbers = np.where(flooded, asked, 0 if numbers is None else numbers)
         prompts, prompt = _coded(numbers)
         return Said(self._language(n), self._category_codes(n), voters, voter, prompts, prompt, flooded)
@@ -63,12 +63,12 @@ class Crowd:
     def _voters(self, n: int) -> tuple[list[str], Codes | None]:
         if not self._people:
             return self._names, None
-        return self._names, self._random[Stream.VOTERS].integers(1, self._people + 1, n, dtype=np.int32)
+        return self._names, self._random[SeedStream.VOTERS].integers(1, self._people + 1, n, dtype=np.int32)
 
     def _language(self, n: int) -> Codes | None:
         if not self._mix.size:
             return None
-        drawn = np.searchsorted(self._mix, self._random[Stream.LANGUAGES].random(n), side="right") + 1
+        drawn = np.searchsorted(self._mix, self._random[SeedStream.LANGUAGES].random(n), side="right") + 1
         return np.where(drawn <= self._mix.size, drawn, 0).astype(np.int32)
 
     def _category_codes(self, n: int) -> Codes | None:
@@ -76,12 +76,12 @@ class Crowd:
             return None
         codes = np.zeros(n, np.int32)
         for bit, share in enumerate(self._shares):
-            codes |= (self._random[Stream.CATEGORIES].random(n) < share).astype(np.int32) << np.int32(bit)
+            codes |= (self._random[SeedStream.CATEGORIES].random(n) < share).astype(np.int32) << np.int32(bit)
         return codes
 
     def _prompts(self, n: int, reuse: float) -> np.ndarray:
         """int64[n], numbers of prompts from 1; a repeat is one of the last `window` of those before it."""
-        random = self._random[Stream.PROMPTS]
+        random = self._random[SeedStream.PROMPTS]
         new = random.random(n) >= reuse
         if not self._asked:
             new[0] = True

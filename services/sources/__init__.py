@@ -1,16 +1,16 @@
 """Sources of votes: files, named data sets and standard input, read by the rules of the stream."""
 
-from services.sources.base import Batch, Chunk, Records, Rejected, Source, SourceError
+from services.sources.base import Chunk, ColumnChunk, RecordChunk, RejectedItem, Source, SourceError
 from services.sources.named import NAMED, Named
 from services.sources.opening import open_source
 
 __all__ = [
     "NAMED",
-    "Batch",
     "Chunk",
+    "ColumnChunk",
     "Named",
-    "Records",
-    "Rejected",
+    "RecordChunk",
+    "RejectedItem",
     "Source",
     "SourceError",
     "open_source",

@@ -27,7 +27,7 @@ class SourceError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Rejected:
+class RejectedItem:
     """One item that is no vote.
 
     Attributes
@@ -79,26 +79,26 @@ class Chunk:
     """Some votes of a source, in its order, what was refused among them, and the account of all rows."""
 
     votes: list[Vote]
-    rejected: list[Rejected]
+    rejected: list[RejectedItem]
     account: Account
 
 
 @dataclass(frozen=True, slots=True)
-class Records:
+class RecordChunk:
     """A chunk as records of the `votes` topic: `keys[i]` is the id of the vote encoded in `values[i]`."""
 
     keys: list[bytes]
     values: list[bytes]
-    rejected: list[Rejected]
+    rejected: list[RejectedItem]
     account: Account
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class ColumnChunk:
     """A chunk as columns, by arena, without the votes whose id was seen before."""
 
     rows: dict[str, Rows]
-    rejected: list[Rejected]
+    rejected: list[RejectedItem]
     duplicates: int
     account: Account
 
@@ -150,14 +150,14 @@ class Source(ABC):
     def chunks(self) -> Iterator[Chunk]:
         """The votes and the refused items."""
 
-    def records(self) -> Iterator[Records]:
+    def records(self) -> Iterator[RecordChunk]:
         """The votes as keys and JSON values for the `votes` topic; duplicates stay, the stream drops them."""
         encode = msgspec.json.Encoder().encode
         for chunk in self.chunks():
             keys = [vote.id.encode() for vote in chunk.votes]
-            yield Records(keys, [encode(vote) for vote in chunk.votes], chunk.rejected, chunk.account)
+            yield RecordChunk(keys, [encode(vote) for vote in chunk.votes], chunk.rejected, chunk.account)
 
-    def rows(self) -> Iterator[Batch]:
+    def rows(self) -> Iterator[ColumnChunk]:
         """The votes as columns, first occurrence of an id in its arena wins.
 
         `partition` is 0, `offset` the number of the vote among the accepted ones, `recorded` the vote's own `tstamp`:
@@ -169,17 +169,17 @@ class Source(ABC):
             votes, numbers = chunk.votes, range(start, start + len(chunk.votes))
             start += len(votes)
             if self.unique:
-                yield Batch(_by_arena(votes, numbers), chunk.rejected, 0, chunk.account)
+                yield ColumnChunk(_by_arena(votes, numbers), chunk.rejected, 0, chunk.account)
                 continue
             new = seen.new([(vote.arena, vote.id) for vote in votes])
             first, kept = [votes[at] for at in new], [numbers[at] for at in new]
-            yield Batch(_by_arena(first, kept), chunk.rejected, len(votes) - len(first), chunk.account)
+            yield ColumnChunk(_by_arena(first, kept), chunk.rejected, len(votes) - len(first), chunk.account)
 
 
 def _merged(chunks: Iterable[Chunk]) -> Iterator[Chunk]:
     """Fewer, larger chunks: votes are read fastest in small ones, but a fold has a cost per block."""
     votes: list[Vote] = []
-    rejected: list[Rejected] = []
+    rejected: list[RejectedItem] = []
     account = Account()
     for chunk in chunks:
         votes.extend(chunk.votes)

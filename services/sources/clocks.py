@@ -29,7 +29,7 @@ _EPOCH_DAY = 25_569
 _SCALES = ((1e17, "nanoseconds"), (1e14, "microseconds"), (1e11, "milliseconds"), (MODERN, "seconds"))
 
 
-class Clock:
+class TimeNumbers:
     """Counts the numbers of a column by what they may be."""
 
     def __init__(self) -> None:
@@ -96,7 +96,7 @@ class Clock:
 
 def writing_of(cells: Iterable[Any]) -> Writing:
     """What a few numbers are most likely to be; a mixture is taken for no seconds."""
-    clock = Clock()
+    clock = TimeNumbers()
     clock.look(list(cells))
     try:
         return clock.writing(None, [])

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from services.sources.base import Account, Chunk, Rejected, Source
+from services.sources.base import Account, Chunk, RejectedItem, Source
 from services.sources.fields import CONTRACT
 from services.sources.jsonfile import JsonTable
 from services.sources.jsonitems import with_keys_twice, without_nan
 from services.sources.plan import Plan
 from services.sources.refusals import is_lost
-from services.sources.table import Block, Table
+from services.sources.table import Table, TableBlock
 from streams.contracts.vote import InvalidRecord, Vote, parse_vote
 
-Reader = Callable[[list[bytes], int, Callable[[int], str]], Block]
+Reader = Callable[[list[bytes], int, Callable[[int], str]], TableBlock]
 
 
 class ContractSource(Source):
@@ -50,7 +50,7 @@ class ContractSource(Source):
 
     def _chunk(self, items: list[bytes], start: int, where: Callable[[int], str], read: Reader) -> Chunk:
         votes: list[Vote] = []
-        rejected: list[Rejected] = []
+        rejected: list[RejectedItem] = []
         account, plain = Account(), 0
         now, arena = self._plan.asked.now, self._plan.asked.arena
         parsed = [_parsed(item, now) for item in items]

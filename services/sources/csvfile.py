@@ -11,7 +11,7 @@ from services.sources.base import SourceError
 from services.sources.csvrows import csv_blocks, form_of
 from services.sources.parts import Part
 from services.sources.reading import other_encoding
-from services.sources.table import Block, Only, Table
+from services.sources.table import Only, Table, TableBlock
 from streams.contracts.reasons import Reason
 from streams.contracts.vote import MAX_RECORD_BYTES, InvalidRecord
 
@@ -39,7 +39,7 @@ class CsvTable(Table):
             block = next(blocks, None)
             return [] if block is None else [repr(row).encode() for row in block.rows[:rows]]
 
-    def _read(self, columns: Sequence[str], only: Only, first: int) -> Iterator[Block]:
+    def _read(self, columns: Sequence[str], only: Only, first: int) -> Iterator[TableBlock]:
         places = [self.columns.index(column) for column in columns]
         wanted = [(self.columns.index(column), tuple(cells)) for column, cells in only.items()]
         with csv_blocks(self._part, self._form) as (header, blocks):
@@ -49,13 +49,13 @@ class CsvTable(Table):
 
     def _block(
         self,
-        block: csvrows.Block,
+        block: csvrows.CsvBlock,
         first: int,
         columns: Sequence[str],
         places: Sequence[int],
         width: int,
         wanted: Sequence[tuple[int, tuple[Any, ...]]],
-    ) -> Block:
+    ) -> TableBlock:
         rows = block.rows
         bad: dict[int, InvalidRecord] = {}
         if {*map(len, rows)} != {width}:
@@ -74,7 +74,7 @@ class CsvTable(Table):
             bad |= {good[at]: InvalidRecord(Reason.INVALID_UTF8, "a cell is not UTF-8") for at in broken}
             good = [at for at in good if at not in bad]
             cells = _pick(rows, good, places)
-        return Block(
+        return TableBlock(
             cells=dict(zip(columns, cells, strict=True)),
             rows=[first + at for at in good] if len(good) < len(rows) else range(first, first + len(rows)),
             height=len(rows),

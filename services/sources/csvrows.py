@@ -40,7 +40,7 @@ _CLOSE = re.compile(r'(?:[^"]|"")*+"')
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class CsvDialect:
     """How a file is written.
 
     Attributes
@@ -64,7 +64,7 @@ class Form:
         return csv.reader(text, delimiter=self.separator, quoting=quoting, strict=True)
 
 
-class Block:
+class CsvBlock:
     """Some rows of a file, blank lines left out.
 
     Attributes
@@ -87,7 +87,7 @@ class Block:
         return self._ends[position]
 
 
-def form_of(part: Part) -> Form:
+def form_of(part: Part) -> CsvDialect:
     """How a file is written.
 
     Raises
@@ -101,14 +101,14 @@ def form_of(part: Part) -> Form:
     if not whole:
         sample = sample[: sample.rfind("\n") + 1] or sample
     if said := _SAID.match(sample):
-        return Form(said[1], said=True)
+        return CsvDialect(said[1], said=True)
     own = "\t" if part.kind == ".tsv" else ","
     separator = _separator(sample, own)
-    return Form(separator, quoted=separator != "\t" or _tabs_are_quoted(part))
+    return CsvDialect(separator, quoted=separator != "\t" or _tabs_are_quoted(part))
 
 
 @contextmanager
-def csv_blocks(part: Part, form: Form) -> Iterator[tuple[list[str], Iterator[Block]]]:
+def csv_blocks(part: Part, form: CsvDialect) -> Iterator[tuple[list[str], Iterator[CsvBlock]]]:
     """The header, and the rows below it.
 
     Raises
@@ -139,7 +139,7 @@ class _Reader(Protocol):
 class _Rows:
     """Rows of a reader, its errors told with the line where the quote opened."""
 
-    def __init__(self, part: Part, form: Form, reader: _Reader, skipped: int) -> None:
+    def __init__(self, part: Part, form: CsvDialect, reader: _Reader, skipped: int) -> None:
         self._part, self._form, self._reader, self._skipped = part, form, reader, skipped
 
     def one_by_one(self) -> Iterator[list[str]]:
@@ -147,11 +147,11 @@ class _Rows:
         while rows := self._next(1):
             yield rows[0]
 
-    def blocks(self, width: int) -> Iterator[Block]:
+    def blocks(self, width: int) -> Iterator[CsvBlock]:
         """The rows that are left."""
         line = self._reader.line_num
         while rows := self._next(BLOCK_ROWS):
-            block = Block(rows, line + self._skipped)
+            block = CsvBlock(rows, line + self._skipped)
             if self._reader.line_num - line != len(rows):  # some cell holds a line end
                 self._refuse_rows_within(block, width)
             yield block
@@ -172,7 +172,7 @@ class _Rows:
             ) from None
         return rows
 
-    def _refuse_rows_within(self, block: Block, width: int) -> None:
+    def _refuse_rows_within(self, block: CsvBlock, width: int) -> None:
         known: list[set[str]] = []
         for at, row in enumerate(block.rows):
             for column, cell in enumerate(row):
@@ -262,7 +262,7 @@ def _tabs_are_quoted(part: Part) -> bool:
 
 def _well_quoted(text: Any, width: int) -> str | None:
     """What is wrong with quotes; None when all are closed and every row is as long as it should be."""
-    reader = Form("\t").reader(iter(text))
+    reader = CsvDialect("\t").reader(iter(text))
     start, wrong = 1, None
     try:
         for row in reader:

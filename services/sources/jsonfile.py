@@ -16,7 +16,7 @@ from services.sources.fields import CONTRACT
 from services.sources.jsonitems import UNREADABLE, Items, first_of, items_of, with_keys_twice, without_nan
 from services.sources.parts import Part
 from services.sources.reading import lines_of, other_encoding
-from services.sources.table import Block, Joined, Only, Table, keep
+from services.sources.table import Joined, Only, Table, TableBlock, keep
 from streams.contracts.reasons import Reason
 from streams.contracts.vote import Decoder, InvalidRecord, decode_json, parse_vote
 
@@ -88,12 +88,12 @@ class JsonTable(Table):
             self._is_utf8 = True
         return invalid
 
-    def _read(self, columns: Sequence[str], only: Only, first: int) -> Iterator[Block]:
+    def _read(self, columns: Sequence[str], only: Only, first: int) -> Iterator[TableBlock]:
         read = self.reader(columns)
         for start, items, where in self.items(first):
             yield keep(read(items, start, where), only)
 
-    def reader(self, columns: Sequence[str]) -> Callable[[list[bytes], int, Callable[[int], str]], Block]:
+    def reader(self, columns: Sequence[str]) -> Callable[[list[bytes], int, Callable[[int], str]], TableBlock]:
         """What makes a block of some items, given the number of the first one and the places of all."""
         outer = {column: self._steps.get(column, [column])[0] for column in columns}
         names = {name: f"c{at}" for at, name in enumerate(dict.fromkeys(outer.values()))}
@@ -108,7 +108,7 @@ class JsonTable(Table):
         where: Callable[[int], str],
         decoder: Decoder,
         fields: Mapping[str, str],
-    ) -> Block:
+    ) -> TableBlock:
         decode = decoder.decode
         loose, numbers, refused = [], [], []
         for number, item in enumerate(items, start):
@@ -131,7 +131,7 @@ class JsonTable(Table):
             loose, numbers = [loose[at] for at in kept], [numbers[at] for at in kept]
             refused = [each for each in refused if each[0] - start not in twice]
             refused += [(start + at, key_twice(name)) for at, name in twice.items()]
-        return Block(
+        return TableBlock(
             cells={column: self._cells(loose, column, name) for column, name in fields.items()},
             rows=numbers,
             height=len(items),

@@ -73,11 +73,11 @@ def open_source(
             raise SourceError(f"{spec} has no columns to name")
         return NAMED[spec].load(now, arena or "text")
 
-    from services.sources.plan import Asked
+    from services.sources.plan import ReadOptions
     from services.sources.votes import votes_of
 
     table = open_table(spec, stdin, more=f" nor a data set ({', '.join(NAMED)})")
-    return votes_of(table, Asked(columns, arena, now, layout, words, by, only, ahead, times))
+    return votes_of(table, ReadOptions(columns, arena, now, layout, words, by, only, ahead, times))
 
 
 def open_table(spec: str, stdin: BinaryIO | None = None, *, dated: bool = False, more: str = "") -> Table:

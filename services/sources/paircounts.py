@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from services.sources.base import Account, Batch, Chunk, Records, Source
+from services.sources.base import Account, Chunk, ColumnChunk, RecordChunk, Source
 from streams.contracts.vote import BOTH_BAD, MODEL_A, MODEL_B, TIE, WINNER_NAMES, Vote
 from streams.ledger.rows import Rows
 
@@ -76,12 +76,12 @@ class PairCounts(Source):
         self._model_b = np.where(swapped, first, second)
         self._winner = np.where(swapped, mirrored[said], said)
 
-    def rows(self) -> Iterator[Batch]:
+    def rows(self) -> Iterator[ColumnChunk]:
         """The votes as columns, made without a Vote object."""
         for part in self._parts():
-            yield Batch({self.arena: self._rows(part)}, [], 0, Account(part.stop - part.start))
+            yield ColumnChunk({self.arena: self._rows(part)}, [], 0, Account(part.stop - part.start))
 
-    def records(self) -> Iterator[Records]:
+    def records(self) -> Iterator[RecordChunk]:
         """The votes as records; the bytes are those that msgspec writes, pasted from one template per outcome."""
         kinds = (self._model_a.astype(np.int64) * len(self.models) + self._model_b) * 4 + self._winner
         outcomes, kind = np.unique(kinds, return_inverse=True)
@@ -98,7 +98,7 @@ class PairCounts(Source):
                 range(self._start + part.start, self._start + part.stop),
                 strict=True,
             )
-            yield Records(
+            yield RecordChunk(
                 keys, [value % (number, middles[which], second) for number, which, second in parts], [], account
             )
 

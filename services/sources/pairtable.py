@@ -17,7 +17,7 @@ from services.sources import spelling
 from services.sources.base import Source, SourceError
 from services.sources.fields import Fitted
 from services.sources.layout import OUTCOMES
-from services.sources.plan import Asked
+from services.sources.plan import ReadOptions
 from services.sources.refusals import is_lost
 from services.sources.survey import chosen_rows, names_of
 from streams.contracts.names import normalised
@@ -130,7 +130,7 @@ class PairTable:
                     raise SourceError(f"{what}{_why(value)}")
                 self._square[name, other] = float(value)
 
-    def source(self, prefix: str, asked: Asked) -> Source:
+    def source(self, prefix: str, asked: ReadOptions) -> Source:
         """The votes that the counts stand for."""
         import numpy as np
 

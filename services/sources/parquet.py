@@ -13,7 +13,7 @@ import msgspec
 from services.sources.base import SourceError
 from services.sources.parts import Part
 from services.sources.reading import PACKINGS
-from services.sources.table import Block, Only, Table
+from services.sources.table import Only, Table, TableBlock
 
 if TYPE_CHECKING:
     import polars
@@ -73,7 +73,7 @@ class ParquetTable(Table):
         named = kind in (polars.String, polars.Categorical, polars.Enum, polars.Binary, polars.Null)
         return None if named or kind.is_integer() or kind.is_float() else str(kind)
 
-    def _read(self, columns: Sequence[str], only: Only, first: int) -> Iterator[Block]:
+    def _read(self, columns: Sequence[str], only: Only, first: int) -> Iterator[TableBlock]:
         with self._reading(columns):
             plan = self._scan(columns)
             for column, wanted in only.items():
@@ -85,15 +85,15 @@ class ParquetTable(Table):
             read += block.height
             yield block
         if only and (left := self.count() - read):  # rows that were left out count too
-            yield Block({column: [] for column in columns}, [], left, [], _row(first), bytes)
+            yield TableBlock({column: [] for column in columns}, [], left, [], _row(first), bytes)
 
-    def _block(self, part: polars.DataFrame, columns: Sequence[str], first: int, height: int) -> Block:
+    def _block(self, part: polars.DataFrame, columns: Sequence[str], first: int, height: int) -> TableBlock:
         numbers = part[_NUMBER].to_list()
         rows: Sequence[int] = range(first + numbers[0], first + numbers[-1] + 1)
         if len(rows) != part.height:
             rows = [first + number for number in numbers]
         shown = part.select(columns)
-        return Block(
+        return TableBlock(
             cells={column: part[column].to_list() for column in columns},
             rows=rows,
             height=height,

@@ -30,14 +30,14 @@ from typing import Any
 
 from services.sources import cells as cell
 from services.sources import clocks, spelling, times
-from services.sources.base import Account, Chunk, Rejected, SourceError
+from services.sources.base import Account, Chunk, RejectedItem, SourceError
 from services.sources.fields import Fitted, resolve
 from services.sources.ids import numbered_repeats
 from services.sources.judging import judge
 from services.sources.outcomes import By, Outcomes
 from services.sources.refusals import no_votes, repeats
-from services.sources.survey import EACH_ITEM, Found, chosen_rows, hashable, names_of, said_of
-from services.sources.table import Block
+from services.sources.survey import EACH_ITEM, SurveyResult, chosen_rows, hashable, names_of, said_of
+from services.sources.table import TableBlock
 from streams.contracts.reasons import Reason
 from streams.contracts.vote import STYLE_FIELDS, InvalidRecord, Vote
 
@@ -49,7 +49,7 @@ _field_of = re.compile(r"\$\.([a-z_]+)|^(language|categories) holds")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ReadOptions:
     """What the person asked for, beside the path; see `open_source`."""
 
     columns: Mapping[str, str] | None
@@ -71,7 +71,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class RefusedRow:
     """A row that cannot be read: its position, why, and the field and value that are to blame."""
 
     position: int
@@ -79,17 +79,17 @@ class Refused:
     field: str = ""
     value: str = ""
 
-    def at(self, where: str, original: bytes) -> Rejected:
+    def at(self, where: str, original: bytes) -> RejectedItem:
         """The same as an item of the source."""
-        return Rejected(where, self.invalid.reason, self.invalid.detail, original, self.field, self.value)
+        return RejectedItem(where, self.invalid.reason, self.invalid.detail, original, self.field, self.value)
 
 
 @dataclass(slots=True)
-class Read:
+class ReadRows:
     """Votes of some rows, what was refused, what rules left out, and cells that were not used."""
 
     votes: list[Vote]
-    refused: list[Refused]
+    refused: list[RefusedRow]
     left_out: Counter[str] = field(default_factory=Counter)
     unread: Counter[str] = field(default_factory=Counter)
 
@@ -98,7 +98,7 @@ class Read:
         return Account(rows, self.left_out, self.unread)
 
 
-def fit(found: Sequence[str], asked: Asked) -> Fitted:
+def fit(found: Sequence[str], asked: ReadOptions) -> Fitted:
     """The layout of a file's columns. Raises `SourceError`."""
     return resolve(found, asked.columns, asked.layout, asked.only)
 
@@ -133,10 +133,10 @@ class Plan:
     """
 
     fitted: Fitted
-    asked: Asked
+    asked: ReadOptions
     prefix: str
     total: int | None
-    found: Found
+    found: SurveyResult
     labels: Sequence[str] | None = None
     outcomes: Outcomes = field(init=False)
 
@@ -178,16 +178,16 @@ class Plan:
             notes.append(f"{missing}: times are synthetic, " + ("one second apart" if self.total else "all now"))
         return notes
 
-    def chunk(self, block: Block) -> Chunk:
+    def chunk(self, block: TableBlock) -> Chunk:
         """Read a block of rows; what was refused is named by its place."""
         read = self.read(self.fitted.cells(block.cells), block.rows)
-        bad = [(number, Refused(0, invalid)) for number, invalid in block.refused]
+        bad = [(number, RefusedRow(0, invalid)) for number, invalid in block.refused]
         bad += [(block.rows[each.position], each) for each in read.refused]
         bad.sort(key=lambda each: each[0])
         rejected = [each.at(block.where(number), block.original(number)) for number, each in bad]
         return Chunk(read.votes, rejected, read.account(len(block.rows) + len(block.refused)))
 
-    def read(self, cells: Mapping[str, Sequence[Any]], rows: Sequence[int]) -> Read:
+    def read(self, cells: Mapping[str, Sequence[Any]], rows: Sequence[int]) -> ReadRows:
         """Read rows.
 
         Parameters
@@ -229,9 +229,9 @@ class Plan:
         else:
             kept = list(range(len(at)))
         read = self._judged(columns, kept, said, cells, left_out)
-        refused = [Refused(at[each.position], each.invalid, each.field, each.value) for each in read.refused]
-        refused += [Refused(at[each], invalid, name, value) for each, (name, invalid, value) in bad.items()]
-        return Read(read.votes, sorted(refused, key=lambda each: each.position), left_out, read.unread)
+        refused = [RefusedRow(at[each.position], each.invalid, each.field, each.value) for each in read.refused]
+        refused += [RefusedRow(at[each], invalid, name, value) for each, (name, invalid, value) in bad.items()]
+        return ReadRows(read.votes, sorted(refused, key=lambda each: each.position), left_out, read.unread)
 
     def _unfolded(
         self, cells: Mapping[str, Sequence[Any]], at: list[int], left_out: Counter[str]
@@ -312,7 +312,7 @@ class Plan:
         said: Sequence[Any],
         cells: Mapping[str, Sequence[Any]],
         left_out: Counter[str],
-    ) -> Read:
+    ) -> ReadRows:
         """Votes and refusals; a cell of an optional field that cannot be read costs the cell and not the vote."""
         arrival = self.asked.now if self.asked.ahead is None else self.asked.now + self.asked.ahead
         unread: Counter[str] = Counter()
@@ -330,7 +330,7 @@ class Plan:
                 unread[self.fitted.column(name) or name] += len(positions)
                 columns[name] = [None if at in positions else each for at, each in enumerate(columns[name])]
             votes, refused = judge(columns, arrival)
-        return Read(
+        return ReadRows(
             votes, [self._blamed(kept, at, invalid, columns, said, cells) for at, invalid in refused], left_out, unread
         )
 
@@ -342,7 +342,7 @@ class Plan:
         columns: Mapping[str, Sequence[Any]],
         said: Sequence[Any],
         cells: Mapping[str, Sequence[Any]],
-    ) -> Refused:
+    ) -> RefusedRow:
         position = kept[at]
         missing = [name for name in ("model_a", "model_b", "winner", "tstamp", "id") if columns[name][at] is None]
         name = _REASON_FIELD.get(invalid.reason) or (missing[0] if missing else "")
@@ -354,7 +354,7 @@ class Plan:
             value = cell.values(self.fitted.places[name], cells)[position]
         else:
             value = ""
-        return Refused(position, invalid, name, _as_text(value) or "")
+        return RefusedRow(position, invalid, name, _as_text(value) or "")
 
     def _numbered(self, row: int) -> str:
         return f"{self.prefix}-{row:07d}"

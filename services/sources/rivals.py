@@ -19,7 +19,7 @@ from services.sources.fields import Fitted
 from services.sources.layout import Layout, number, shipped, word
 from services.sources.outcomes import SCORE, Outcomes, Said
 from services.sources.survey import chosen_rows, hashable, names_of, said_of
-from services.sources.table import Block
+from services.sources.table import TableBlock
 from streams.contracts.names import normalised
 
 OFTEN_OTHER = ("label", "score", "points", "vote", "choice", "result", "outcome", "tie", "draw")
@@ -174,7 +174,7 @@ class Comparison:
         self.columns = list(dict.fromkeys(name for rival in rivals for name in rival.columns))
         self._said: list[dict[tuple[Said, Any], str]] = [{} for _ in rivals]
 
-    def look(self, block: Block) -> None:
+    def look(self, block: TableBlock) -> None:
         """Compare the rows of a block that may be votes."""
         if not self._rivals:
             return
@@ -203,7 +203,7 @@ class Comparison:
         cells: Mapping[str, Sequence[Any]],
         names: tuple[Sequence[Any], Sequence[Any]],
         theirs: Sequence[Any],
-        block: Block,
+        block: TableBlock,
     ) -> None:
         if rival.field in ("model_a", "model_b"):
             ours: Sequence[Any] = names[rival.field == "model_b"]

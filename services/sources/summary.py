@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from services.sources.alike import alike
-from services.sources.base import Account, Batch, Records, Rejected, Source
+from services.sources.base import Account, ColumnChunk, RecordChunk, RejectedItem, Source
 from services.sources.clocks import MODERN
 from services.sources.layout import number
 from streams.contracts.vote import NONE
@@ -73,7 +73,7 @@ class Summary:
         self._names: Counter[str] = Counter()
         self._newest = 0.0
 
-    def take(self, batch: Batch) -> None:
+    def take(self, batch: ColumnChunk) -> None:
         """Add a batch of columns."""
         self._account(batch.account, batch.rejected)
         self.duplicates += batch.duplicates
@@ -84,12 +84,12 @@ class Summary:
             if len(rows):
                 self._look(rows)
 
-    def send(self, records: Records) -> None:
+    def send(self, records: RecordChunk) -> None:
         """Add a chunk of records; what is a duplicate is known to the stream."""
         self._account(records.account, records.rejected)
         self.counted += len(records.keys)
 
-    def _account(self, account: Account, rejected: list[Rejected]) -> None:
+    def _account(self, account: Account, rejected: list[RejectedItem]) -> None:
         self.read += account.rows
         self.left_out += account.left_out
         self.unread += account.unread
@@ -129,11 +129,6 @@ class Summary:
     def dropped(self) -> int:
         """Rows that cannot be read."""
         return sum(self.refused.values())
-
-    @property
-    def only_times(self) -> bool:
-        """Whether all refusals are of times."""
-        return bool(self.refused) and self.dropped == sum(self.values.get("tstamp", Counter()).values())
 
     def unreadable(self, instead: str = "") -> str:
         """What cannot be read, with each value and its count; `instead`, what was not done; at the end, what to do."""

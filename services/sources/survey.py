@@ -36,7 +36,7 @@ EACH_ITEM = "each"
 
 
 @dataclass(slots=True)
-class Found:
+class SurveyResult:
     """What the survey found; the defaults are for a pipe, of which nothing is known.
 
     Attributes
@@ -77,7 +77,7 @@ class Survey:
         self._ids, self._pairs, self._outcomes, self._contents = (array("q") for _ in range(4))
         self._dates: set[tuple[int, int]] = set()
         self._votes = 0
-        self._clock = clocks.Clock()
+        self._clock = clocks.TimeNumbers()
         self._weights = {"whole": 0, "other": 0, "one": 0}
         self._watched: dict[str, Counter[str]] = {column: Counter() for column in fitted.watched}
 
@@ -139,9 +139,9 @@ class Survey:
         self._outcomes.extend(outcomes)
         self._contents.extend(contents)
 
-    def found(self) -> Found:
+    def found(self) -> SurveyResult:
         """What was found."""
-        found = Found(said=self._said, order=times.order_of(self._dates))
+        found = SurveyResult(said=self._said, order=times.order_of(self._dates))
         fitted = self._fitted
         if "tstamp" in fitted.places and self._times:
             found.writing = self._clock.writing(fitted.column("tstamp"), found.notes)
@@ -164,7 +164,7 @@ class Survey:
                 )
         return found
 
-    def _judge_ids(self, found: Found) -> None:
+    def _judge_ids(self, found: SurveyResult) -> None:
         import numpy as np
 
         ids = np.frombuffer(self._ids, dtype=np.int64)
@@ -191,7 +191,7 @@ class Survey:
                 " an id counts"
             )
 
-    def _judge_weights(self, found: Found) -> None:
+    def _judge_weights(self, found: SurveyResult) -> None:
         column = self._fitted.column("weight")
         if self._weights["other"]:
             rows = self._weights["other"]

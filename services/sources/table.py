@@ -20,7 +20,7 @@ Only = Mapping[str, Collection[Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class TableBlock:
     """Some rows of a table, by column.
 
     Attributes
@@ -78,7 +78,7 @@ class Table(ABC):
         self.folder: Path | None = None
 
     @abstractmethod
-    def _read(self, columns: Sequence[str], only: Only, first: int) -> Iterator[Block]:
+    def _read(self, columns: Sequence[str], only: Only, first: int) -> Iterator[TableBlock]:
         """Blocks of these columns, `first` being the number of the first row."""
 
     @abstractmethod
@@ -93,7 +93,7 @@ class Table(ABC):
         """The type of a column whose cells cannot be names; None when they can."""
         return None
 
-    def blocks(self, columns: Sequence[str], only: Only | None = None, first: int = 1) -> Iterator[Block]:
+    def blocks(self, columns: Sequence[str], only: Only | None = None, first: int = 1) -> Iterator[TableBlock]:
         """The cells of some columns.
 
         Parameters
@@ -181,7 +181,7 @@ class Joined(Table):
         super().__init__(name, described, list(columns), "; ".join(filter(None, (note, *(t.note for t in tables)))))
         self.tables = tables
 
-    def _read(self, columns: Sequence[str], only: Only, first: int) -> Iterator[Block]:
+    def _read(self, columns: Sequence[str], only: Only, first: int) -> Iterator[TableBlock]:
         for table in self.tables:
             there = [column for column in columns if column in table.columns]
             if any(None not in wanted for column, wanted in only.items() if column not in there):
@@ -189,7 +189,9 @@ class Joined(Table):
             known = {column: wanted for column, wanted in only.items() if column in there}
             for block in table.blocks(there, known, first):
                 cells = {column: block.cells.get(column, [None] * len(block.rows)) for column in columns}
-                yield Block(cells, block.rows, block.height, block.refused, _within(table, block.where), block.original)
+                yield TableBlock(
+                    cells, block.rows, block.height, block.refused, _within(table, block.where), block.original
+                )
                 first += block.height
 
     def head(self, rows: int, columns: Sequence[str]) -> list[bytes]:
@@ -238,13 +240,13 @@ class Dated(Table):
         self._table = table
         self.day = day
 
-    def _read(self, columns: Sequence[str], only: Only, first: int) -> Iterator[Block]:
+    def _read(self, columns: Sequence[str], only: Only, first: int) -> Iterator[TableBlock]:
         if self.day not in only.get(FILE_DATE, (self.day,)):
             return
         known = {column: wanted for column, wanted in only.items() if column != FILE_DATE}
         for block in self._table.blocks([column for column in columns if column != FILE_DATE], known, first):
             cells = {**block.cells, FILE_DATE: [self.day] * len(block.rows)}
-            yield Block(cells, block.rows, block.height, block.refused, block.where, block.original)
+            yield TableBlock(cells, block.rows, block.height, block.refused, block.where, block.original)
 
     def head(self, rows: int, columns: Sequence[str]) -> list[bytes]:
         """Of the file."""
@@ -263,7 +265,7 @@ def _within(table: Table, where: Callable[[int], str]) -> Callable[[int], str]:
     return lambda row: f"{table.name}, {where(row)}"
 
 
-def keep(block: Block, only: Only) -> Block:
+def keep(block: TableBlock, only: Only) -> TableBlock:
     """The rows of a block that are wanted."""
     if not only:
         return block
@@ -273,4 +275,4 @@ def keep(block: Block, only: Only) -> Block:
         kept = [at for at in kept if cells[at] in those]
     cells_kept = {column: [cells[at] for at in kept] for column, cells in block.cells.items()}
     rows = [block.rows[at] for at in kept]
-    return Block(cells_kept, rows, block.height, block.refused, block.where, block.original)
+    return TableBlock(cells_kept, rows, block.height, block.refused, block.where, block.original)

@@ -89,16 +89,6 @@ def moments(value: Any) -> set[float]:
     return {each for each in read if isinstance(each, int | float) and math.isfinite(each)}
 
 
-def without_zone(value: Any) -> bool:
-    """Whether a time says no zone, so that it may be anybody's local time."""
-    if isinstance(value, datetime):
-        return value.tzinfo is None
-    if not isinstance(value, str) or _zone_name.search(value):
-        return False
-    found = _written(value.strip(), "month") or _written(value.strip(), "day")
-    return isinstance(found, datetime) and found.tzinfo is None
-
-
 def numeric_dates(cells: Iterable[Any]) -> set[tuple[int, int]]:
     """The first two numbers of dates like 08/14/2024, for `order_of`."""
     found = (_numeric_date.match(cell.strip()) for cell in cells if isinstance(cell, str))

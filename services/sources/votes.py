@@ -18,9 +18,9 @@ from services.sources.jsonfile import JsonTable, json_tables, mostly_votes
 from services.sources.jsonitems import UNREADABLE, without_nan
 from services.sources.labels import labels_beside
 from services.sources.pairtable import PairTable
-from services.sources.plan import HEAD_ROWS, Asked, Plan, described, fit
+from services.sources.plan import HEAD_ROWS, Plan, ReadOptions, described, fit
 from services.sources.rivals import OFTEN_OTHER, TOLD, Comparison, Rival, rivals_of
-from services.sources.survey import Found, Survey
+from services.sources.survey import Survey, SurveyResult
 from services.sources.table import Joined, Table
 from streams.contracts.vote import Vote
 
@@ -56,7 +56,7 @@ class TableSource(Source):
             yield self._plan.chunk(block)
 
 
-def votes_of(table: Table, asked: Asked) -> Source:
+def votes_of(table: Table, asked: ReadOptions) -> Source:
     """The votes that a table holds; it is read through once, to survey it, unless it is a pipe.
 
     Raises
@@ -84,9 +84,9 @@ def votes_of(table: Table, asked: Asked) -> Source:
     comparison = Comparison(fitted, rivals)
     total = None
     if pipe:
-        found = Found(ids="own" if fitted.contract else "numbered")
+        found = SurveyResult(ids="own" if fitted.contract else "numbered")
     elif strict and _all_ids_differ(tables):
-        total, found = table.count(), Found(ids="own", unique=True)
+        total, found = table.count(), SurveyResult(ids="own", unique=True)
     else:
         total, found = _survey(table, fitted, asked, comparison)
         strict = strict and found.ids == "own"
@@ -101,7 +101,7 @@ def votes_of(table: Table, asked: Asked) -> Source:
     return ContractSource(plan, table, tables) if strict else TableSource(plan, table)
 
 
-def _survey(table: Table, fitted: Fitted, asked: Asked, comparison: Comparison) -> tuple[int, Found]:
+def _survey(table: Table, fitted: Fitted, asked: ReadOptions, comparison: Comparison) -> tuple[int, SurveyResult]:
     survey, total = Survey(fitted, asked.arena, times=asked.times), 0
     for block in table.blocks([*fitted.taken.values(), *comparison.columns]):
         survey.look(fitted.cells(block.cells), len(block.rows))

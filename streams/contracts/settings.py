@@ -14,7 +14,7 @@ from streams.contracts.keys import Keys
 from streams.contracts.security import REDIS_TLS, SENTINEL, KafkaSecurity, SaslMechanism, split_redis, without_secrets
 
 
-class InvalidSetting(ValueError):  # noqa: N818 -- read as a sentence: "invalid setting ISONOMY_X: ..."
+class InvalidSetting(ValueError):  # noqa: N818 -- read as a sentence: "ISONOMY_X='y' is not a number"
     """A setting that cannot be used; the message names the variable and what it takes."""
 
 
@@ -254,7 +254,7 @@ class Settings:
         >>> Settings.from_env({"ISONOMY_GATEWAY_PORT": "http"})
         Traceback (most recent call last):
             ...
-        streams.contracts.settings.InvalidSetting: ISONOMY_GATEWAY_PORT='http': not a int
+        streams.contracts.settings.InvalidSetting: ISONOMY_GATEWAY_PORT='http' is not a whole number
         """
         types = get_type_hints(cls)
         given: dict[str, Any] = {}
@@ -270,13 +270,13 @@ class Settings:
             if isinstance(value, bool) or not isinstance(value, (int, float)):
                 continue
             if not isfinite(value):
-                raise InvalidSetting(f"{each.metadata['env']}={value!r}: must be finite")
+                raise InvalidSetting(f"{each.metadata['env']}={value!r} is not a finite number")
             if value < 0:
-                raise InvalidSetting(f"{each.metadata['env']}={value!r}: must not be negative")
+                raise InvalidSetting(f"{each.metadata['env']}={value!r} must not be negative")
             if value == 0 and each.name in _NOT_ZERO:
-                raise InvalidSetting(f"{each.metadata['env']}={value!r}: must not be zero")
+                raise InvalidSetting(f"{each.metadata['env']}={value!r} must be more than zero")
             if each.name.endswith("_port") and value > LAST_PORT:  # a server would listen on another one instead
-                raise InvalidSetting(f"{each.metadata['env']}={value!r}: must not be above {LAST_PORT}")
+                raise InvalidSetting(f"{each.metadata['env']}={value!r} must not be above {LAST_PORT}")
         for contradiction in (*_of_kafka(settings), *_of_redis(settings)):
             raise InvalidSetting(contradiction)
         return settings
@@ -320,18 +320,19 @@ def _read(variable: str, text: str, kind: Any) -> Any:
     if kind is bool:
         if text.lower() in _TRUE | _FALSE:
             return text.lower() in _TRUE
-        raise InvalidSetting(f"{variable}={text!r}: say true or false")
+        raise InvalidSetting(f"{variable}={text!r} is neither true nor false")
     if kind == Path | None:
         return Path(text)
     for choices in (KafkaSecurity, SaslMechanism):
         if kind in (choices, choices | None):
             if text not in list(choices):
-                raise InvalidSetting(f"{variable}={text!r}: choose of {', '.join(choices)}")
+                raise InvalidSetting(f"{variable}={text!r} is none of {', '.join(choices)}")
             return choices(text)
     try:
         return kind(text)
     except ValueError:
-        raise InvalidSetting(f"{variable}={text!r}: not a {kind.__name__}") from None
+        wanted = "whole number" if kind is int else "number"
+        raise InvalidSetting(f"{variable}={text!r} is not a {wanted}") from None
 
 
 def documented() -> list[tuple[str, str, str]]:

@@ -17,11 +17,11 @@ from typing import Any
 from services.cli.topics import ensure_topics
 from services.http.api_keys import new_key
 from services.local.broker import EmbeddedBroker
-from services.local.kafka import KafkaNode
 from services.local.ports import HOST, free_port
 from services.local.process import ChildProcess
 from services.local.redis import RedisServer
 from streams.contracts.settings import Settings
+from tests.support.kafka_node import KafkaNode
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 READY_WITHIN = 60.0

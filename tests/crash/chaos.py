@@ -16,7 +16,7 @@ from kafka.errors import KafkaError
 from redis.exceptions import RedisError
 
 from services.local.process import StartError
-from services.local.restarts import GaveUpError
+from services.local.supervisor import GaveUpError
 from streams.contracts.subscription import encode_subscription
 from streams.contracts.topics import SUBSCRIPTIONS
 from tests.crash import checker

@@ -20,12 +20,12 @@ from typing import Any
 
 import click
 
-from services.local.kafka_jars import kafka_version
 from tests.bench import machine
 from tests.crash import transactional
 from tests.crash.chaos import Plan, run
 from tests.crash.faults import CATALOGUE
 from tests.crash.soak import measure
+from tests.support.kafka_jars import kafka_version
 
 RESULTS = Path(".isonomy/reliability")
 VOTES = int(os.environ.get("ISONOMY_CHAOS_VOTES", "1000000"))

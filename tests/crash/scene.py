@@ -9,8 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.local.kafka import KafkaNode
-from services.local.kafka_cluster import NODES, KafkaCluster
 from services.local.ports import HOST, free_port
 from services.local.process import ChildProcess
 from services.local.redis import RedisServer
@@ -18,6 +16,8 @@ from tests.crash.stack import EventLog, Stack
 from tests.crash.workload import ARENAS, Books
 from tests.support.board import board_process
 from tests.support.gateway import gateway_process
+from tests.support.kafka_cluster import NODES, KafkaCluster
+from tests.support.kafka_node import KafkaNode
 from tests.support.pipeline import REPOSITORY, Pipeline, Vote, Worker
 from tests.support.proxy import Network, Proxy
 from tests.support.stack import TestBroker, TestRedis, make_broker

@@ -26,12 +26,12 @@ import httpx
 import psutil
 
 from services.cli.send import VoteSender
-from services.local.kafka import KafkaNode
 from services.local.ports import free_port
 from streams.contracts.settings import Settings
 from tests.bench import machine
 from tests.crash.freshness import Histogram, quantile, read_histogram, read_sum
 from tests.support.http import PLAIN
+from tests.support.kafka_node import KafkaNode
 from tests.support.pipeline import REPOSITORY
 
 LANGUAGES = tuple(f"Language{number:02}" for number in range(12))

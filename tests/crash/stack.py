@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Protocol
 
 from services.local.process import ChildProcess
-from services.local.restarts import Happening, Patience, Report
-from services.local.supervisor import Supervisor
+from services.local.supervisor import ChildEvent, ChildReport, RestartPolicy, Supervisor
 from tests.support.pipeline import Pipeline
 from tests.support.stack import TestBroker, TestRedis
 
-PATIENCE = Patience(quick=3.0, quick_failures=30, longest_delay=2.0)
+PATIENCE = RestartPolicy(quick=3.0, quick_failures=30, longest_delay=2.0)
 EVERY = 0.1
 FROZEN_SECONDS = 15.0
 """More than two session timeouts: the group has moved on when the process wakes."""
@@ -190,16 +189,16 @@ class Stack(ABC):
         texts = [Path(child.log_path).read_text(errors="replace") for child in self.children.values() if child.started]
         return {word: sum(text.count(word) for text in texts) for word in words}
 
-    def _heard(self, report: Report) -> None:
-        if report.what is Happening.EXITED:
+    def _heard(self, report: ChildReport) -> None:
+        if report.what is ChildEvent.EXITED:
             ours = report.name in self._killed
             self._killed.discard(report.name)
             self.exits[f"{report.name}: {report.code}"] += 1
             if not ours:
                 self.log.say(f"{report.name} exited by itself with {report.code}")
-        elif report.what is Happening.START_FAILED:
+        elif report.what is ChildEvent.START_FAILED:
             self.log.say(f"{report.name} could not start: {report.detail}")
-        elif report.what is Happening.RESTARTED:
+        elif report.what is ChildEvent.RESTARTED:
             self.log.say(f"{report.name} started again")
 
 

@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 from aiokafka import AIOKafkaProducer
 
-from services.local.kafka import KafkaNode
 from services.local.redis import RedisServer
 from streams.contracts.topics import VOTES
 from tests.bench import machine
 from tests.support.eventually import eventually_async
+from tests.support.kafka_node import KafkaNode
 from tests.support.pipeline import Pipeline, Vote, Worker, encode, fold_votes, make_votes, wait_same_boards
 
 PACE = 50

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from services.cli.account import Account, Outcome, Written
+from services.cli.account import IntakeAccount, IntakeOutcome, Written
 from services.cli.send import VoteSender
 from streams.contracts.settings import Settings
 from tests.support.eventually import eventually
@@ -31,16 +31,16 @@ def test_counted_duplicates_and_refused_are_those_of_what_was_sent(pipeline: Pip
     mine = [*votes, votes[500]]
     mine += [vote_of(votes[501], id="named", anony=False), vote_of(votes[502], id="same", model_a="x", model_b="x ")]
     same_ids = [vote_of(vote, arena="code") for vote in votes[:50]]
-    with Account(settings, "text") as text, Account(settings, "code") as code:
+    with IntakeAccount(settings, "text") as text, IntakeAccount(settings, "code") as code:
         of_text, last = asyncio.run(send(settings, mine))
         assert {at: max(each.stop for each in ranges) - 1 for at, ranges in of_text.items()} == last
-        assert text.of(of_text) == Outcome(len(mine), 0, 0, {}, len(mine)), "no worker has taken anything yet"
+        assert text.of(of_text) == IntakeOutcome(len(mine), 0, 0, {}, len(mine)), "no worker has taken anything yet"
         asyncio.run(send(settings, [vote_of(vote, id=f"other{vote['id']}") for vote in votes]))
         of_code, _ = asyncio.run(send(settings, same_ids))
         pipeline.worker().start().wait_ready()
         eventually(lambda: text.of(of_text).waiting + code.of(of_code).waiting == 0, COUNTED)
-        assert text.of(of_text) == Outcome(1_003, 900, 101, {"not_anonymous": 1, "same_model": 1}, 0)
-        assert code.of(of_code) == Outcome(50, 50, 0, {}, 0), "ids are those of an arena"
+        assert text.of(of_text) == IntakeOutcome(1_003, 900, 101, {"not_anonymous": 1, "same_model": 1}, 0)
+        assert code.of(of_code) == IntakeOutcome(50, 50, 0, {}, 0), "ids are those of an arena"
 
 
 def vote_of(vote: Vote, **changes: object) -> Vote:

@@ -18,7 +18,6 @@ from aiokafka.errors import KafkaError
 from kafka import KafkaConsumer, KafkaProducer
 from kafka.errors import KafkaError as KafkaPythonError
 
-from services.local.kafka_jars import kafka_version
 from services.local.ports import HOST
 from services.local.process import ChildProcess
 from streams.contracts.connect import aiokafka_options, kafka_python_options
@@ -26,6 +25,7 @@ from streams.contracts.groups import refusal_of_group
 from streams.contracts.topics import ALERTS, DEAD_LETTERS, HERALD_GROUP, INTAKE_GROUP, LEDGER, MODELS, TOPICS, VOTES
 from tests.support.eventually import eventually
 from tests.support.http import PLAIN
+from tests.support.kafka_jars import kafka_version
 from tests.support.pipeline import REPOSITORY, Pipeline, encode, make_votes
 from tests.support.stack import TestBroker, make_broker
 from tests.support.topics import admin, create_topic

@@ -9,10 +9,10 @@ import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 
-from services.local.kafka_cluster import NODES, KafkaCluster
 from services.local.ports import free_port
 from streams.contracts.connect import close_kafka_python
 from tests.support.eventually import eventually
+from tests.support.kafka_cluster import NODES, KafkaCluster
 from tests.support.proxy import Network
 
 pytestmark = [

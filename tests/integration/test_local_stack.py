@@ -17,7 +17,6 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from kafka import KafkaConsumer, KafkaProducer
 
 from services.local.broker import EmbeddedBroker
-from services.local.kafka import KafkaNode
 from services.local.ports import HOST, free_port
 from services.local.process import ChildProcess, StartError
 from services.local.redis import PROGRAM, WHEEL, RedisServer, system_binary
@@ -25,6 +24,7 @@ from services.local.supervisor import Supervisor
 from services.local.wheels import wheel_program
 from services.local.wire import kafka_answers
 from tests.support.eventually import eventually, eventually_async
+from tests.support.kafka_node import KafkaNode
 from tests.support.topics import admin, create_topic
 
 pytestmark = pytest.mark.integration

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from services.local.kafka import KafkaNode
 from tests.support.eventually import eventually
+from tests.support.kafka_node import KafkaNode
 from tests.support.pipeline import Pipeline
 from tests.support.stack import TestBroker, TestRedis
 

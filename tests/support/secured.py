@@ -19,7 +19,6 @@ from kafka.admin import (
     UserScramCredentialUpsertion,
 )
 
-from services.local.kafka import KafkaNode
 from services.local.ports import HOST, free_port
 from services.local.process import ChildProcess
 from services.local.redis import RedisServer, system_binary
@@ -27,6 +26,7 @@ from streams.contracts.access import KAFKA, redis_users
 from tests.support.certificates import Authority, Pair
 from tests.support.eventually import eventually
 from tests.support.http import PLAIN
+from tests.support.kafka_node import KafkaNode
 from tests.support.pipeline import REPOSITORY, Pipeline
 
 MECHANISM = "SCRAM-SHA-512"

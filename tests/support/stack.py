@@ -10,10 +10,10 @@ import pytest
 import redis
 
 from services.local.broker import EmbeddedBroker
-from services.local.kafka import KafkaNode
-from services.local.kafka_cluster import KafkaCluster
 from services.local.redis import RedisServer
-from services.local.server import Server
+from services.local.server import LocalServer
+from tests.support.kafka_cluster import KafkaCluster
+from tests.support.kafka_node import KafkaNode
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class TestBroker:
 
     bootstrap: str
     kind: str
-    server: Server | KafkaCluster | None = None
+    server: LocalServer | KafkaCluster | None = None
 
     @property
     def durable(self) -> bool:
@@ -39,7 +39,7 @@ class TestBroker:
         """How often topics can be stored."""
         return len(self.server.nodes) if isinstance(self.server, KafkaCluster) else 1
 
-    def owned(self) -> Server | KafkaCluster:
+    def owned(self) -> LocalServer | KafkaCluster:
         """Return the server, to be stopped or frozen; skip the test if it is somebody else's."""
         if self.server is None:
             pytest.skip("the broker of KAFKA_BOOTSTRAP_SERVERS is not ours to stop")

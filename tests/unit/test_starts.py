@@ -13,7 +13,7 @@ from services.cli.admission import require_codecs
 from services.cli.errors import UserError
 from services.cli.main import cli
 from services.local.ports import HOST, free_port
-from services.local.restarts import Happening, Report
+from services.local.supervisor import ChildEvent, ChildReport
 
 
 def test_a_worker_without_the_library_of_the_codecs_does_not_start(monkeypatch):
@@ -87,19 +87,19 @@ def test_a_process_that_does_not_answer_says_nothing():
     ("report", "told"),
     [
         (
-            Report("board", Happening.EXITED, 0, 1, 0.2, "Error: port 8081 is taken"),
+            ChildReport("board", ChildEvent.EXITED, 0, 1, 0.2, "Error: port 8081 is taken"),
             "board exited with 1; starting it again in 0.2 s; its last line: Error: port 8081 is taken\n",
         ),
-        (Report("board", Happening.EXITED, 0, -9, 0.0, ""), "board exited with -9; starting it again in 0.0 s\n"),
+        (ChildReport("board", ChildEvent.EXITED, 0, -9, 0.0, ""), "board exited with -9; starting it again in 0.0 s\n"),
         (
-            Report("board", Happening.EXITED, 0, 1, 0.2, "\x1b[2J"),
+            ChildReport("board", ChildEvent.EXITED, 0, 1, 0.2, "\x1b[2J"),
             "board exited with 1; starting it again in 0.2 s; its last line: \\x1b[2J\n",
         ),
         (
-            Report("redis", Happening.START_FAILED, 1, None, 0.2, "no\nport"),
+            ChildReport("redis", ChildEvent.START_FAILED, 1, None, 0.2, "no\nport"),
             "redis start failed; starting it again in 0.2 s: no\nport\n",
         ),
-        (Report("board", Happening.STOPPED, 0, 0), ""),
+        (ChildReport("board", ChildEvent.STOPPED, 0, 0), ""),
     ],
 )
 def test_what_happens_to_a_child_is_told_with_its_last_line(report, told, capsys):

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from services.cli.up_ports import Wish, choose_ports, wishes_of_processes
+from services.cli.up_ports import WantedPort, choose_ports, wishes_of_processes
 from services.local.lock import hold
 from services.local.ports import HOST, free_port
 from services.local.process import StartError
@@ -29,12 +29,12 @@ def test_what_was_asked_for_is_given_and_the_usual_ports_give_way():
     asked, other = free_port(), free_port()
     with socket.create_server((HOST, 0)) as held:
         wishes = {
-            "usual": Wish(asked),
-            "asked": Wish(asked, "--port"),
-            "taken": Wish(held.getsockname()[1]),
-            "twice": Wish(other),
-            "again": Wish(other),
-            "any": Wish(0, "--any"),
+            "usual": WantedPort(asked),
+            "asked": WantedPort(asked, "--port"),
+            "taken": WantedPort(held.getsockname()[1]),
+            "twice": WantedPort(other),
+            "again": WantedPort(other),
+            "any": WantedPort(0, "--any"),
         }
         chosen = choose_ports(wishes)
         assert chosen.keys() == wishes.keys()
@@ -45,7 +45,7 @@ def test_what_was_asked_for_is_given_and_the_usual_ports_give_way():
 def test_what_is_asked_for_twice_is_refused():
     port = free_port()
     with pytest.raises(StartError, match=f"^port {port} is asked for twice: by --a and by --b$"):
-        choose_ports({"a": Wish(port, "--a"), "b": Wish(port, "--b")})
+        choose_ports({"a": WantedPort(port, "--a"), "b": WantedPort(port, "--b")})
 
 
 def test_a_second_worker_has_no_port_beyond_the_last():
@@ -57,11 +57,11 @@ def test_a_second_worker_has_no_port_beyond_the_last():
 def test_a_port_was_asked_for_when_its_variable_is_set():
     environ = {"ISONOMY_WORKER_PORT": "21000", "ISONOMY_HERALD_PORT": "", "ISONOMY_BOARD_PORT": "0"}
     assert wishes_of_processes(Settings.from_env(environ), environ, 2) == {
-        "board": Wish(0, "ISONOMY_BOARD_PORT"),
-        "gateway": Wish(8080),
-        "worker-1": Wish(21000, "ISONOMY_WORKER_PORT"),
-        "worker-2": Wish(21001, "ISONOMY_WORKER_PORT"),
-        "herald": Wish(8083),
+        "board": WantedPort(0, "ISONOMY_BOARD_PORT"),
+        "gateway": WantedPort(8080),
+        "worker-1": WantedPort(21000, "ISONOMY_WORKER_PORT"),
+        "worker-2": WantedPort(21001, "ISONOMY_WORKER_PORT"),
+        "herald": WantedPort(8083),
     }
 
 

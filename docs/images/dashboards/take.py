@@ -12,7 +12,7 @@ import threading
 import time
 from pathlib import Path
 
-from deploy.grafana import render
+from docs.images.dashboards import render
 from tests.support.monitored import ARENA, REMOVED, Monitored
 from tests.support.stack import make_broker, make_redis
 

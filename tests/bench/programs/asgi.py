@@ -9,8 +9,7 @@ from typing import Any
 from starlette.applications import Starlette
 
 from services.board.app import create_board
-from services.board.cache import HeldArena, HeldBoard, HeldFairness
-from services.board.views import Views
+from services.board.cache import HeldArena, HeldBoard, HeldFairness, Views
 from streams.contracts.metrics import Metrics
 from streams.contracts.settings import Settings
 from tests.bench.programs.shown import two_boards

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from services.cli.malloc import keep_freed_memory
+from services.cli.worker import keep_freed_memory
 
 
 def given() -> dict[str, Any]:

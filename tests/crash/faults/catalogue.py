@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from services.local.kafka import KafkaNode
-from services.local.kafka_cluster import KafkaCluster
 from tests.crash.scene import Scene
+from tests.support.kafka_cluster import KafkaCluster
+from tests.support.kafka_node import KafkaNode
 from tests.support.stack import TestBroker, valkey_binary
 
 Act = Callable[[Scene], None]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from services.simulate import Simulation, Truth, load_scenario, simulate
+from services.simulate import Deed, Simulation, Truth, load_scenario, simulate
 from streams.contracts.alert import Alert, Kind, Severity, Status
 from streams.fairness.fold import fold
 from streams.fairness.fold_state import ArenaFairness
@@ -146,7 +146,7 @@ def test_a_fair_arena_that_changes_its_policy_every_5000_battles_pages_no_more_o
 @pytest.mark.parametrize("name", ["selection-bias-15", "selection-bias-15-unsent"])
 def test_fifteen_per_cent_of_vote_selection_is_no_page_whether_unfinished_battles_are_sent_or_not(name: str) -> None:
     played = play(name)
-    assert played.truth.biased == {"model-05": 0}
+    assert played.truth.of(Deed.FINISH) == {"model-05": 0}
     assert played.exposure == []
 
 

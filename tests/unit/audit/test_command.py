@@ -125,13 +125,13 @@ def test_the_terminal_shows_what_matters_first(snapshots):
 def test_a_narrow_terminal_is_kept(snapshots, width, capsys):
     from rich.console import Console
 
-    from services.audit.run import Asked, run_audit
+    from services.audit.run import AuditRequest, run_audit
     from services.audit.show import show_report
     from services.audit.snapshots import Wanted
     from streams.audit.options import Options
 
     path, _ = snapshots
-    report, _ = run_audit(Asked(str(path), "auto", Wanted(), None, None, Options()))
+    report, _ = run_audit(AuditRequest(str(path), "auto", Wanted(), None, None, Options()))
     show_report(Console(width=width, force_terminal=False), report)
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= width

@@ -11,7 +11,7 @@ import pytest
 
 from services.audit.columns import is_snapshots
 from services.audit.registry import read_registry
-from services.audit.run import Asked, run_audit
+from services.audit.run import AuditRequest, run_audit
 from services.audit.snapshots import Wanted, read_snapshots
 from services.audit.table import open_table
 from services.sources import SourceError
@@ -50,7 +50,7 @@ def read(path, board=None, columns=None):
 def ask(path, **changes):
     wanted = {name: changes.pop(name) for name in [*changes] if name in Wanted.__dataclass_fields__}
     asked = {"kind": "auto", "registry": None, "arena": None, "options": Options()} | changes
-    return run_audit(Asked(str(path), wanted=Wanted(**wanted), **asked))
+    return run_audit(AuditRequest(str(path), wanted=Wanted(**wanted), **asked))
 
 
 @pytest.mark.parametrize("name", ["s.csv", "s.tsv", "s.jsonl", "s.json", "s.parquet", "s.csv.gz"])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from services.audit.run import Asked, run_audit
+from services.audit.run import AuditRequest, run_audit
 from services.audit.snapshots import Wanted
 from streams.audit.options import Options
 
@@ -20,7 +20,7 @@ def report():
     path = Path(os.environ.get("ISONOMY_SHARED_DATA") or beside) / FILE
     if not path.is_file():
         pytest.skip(f"{FILE} is neither in ISONOMY_SHARED_DATA nor in ../shared/data")
-    return run_audit(Asked(str(path), "auto", Wanted(), None, None, Options()))[0]
+    return run_audit(AuditRequest(str(path), "auto", Wanted(), None, None, Options()))[0]
 
 
 def line(report, name):

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from services.audit.run import Asked, run_audit
+from services.audit.run import AuditRequest, run_audit
 from services.audit.snapshots import Wanted
 from services.audit.tally import count_votes
 from services.sources import SourceError
@@ -20,7 +20,7 @@ NAMES = [f"m{each}" for each in range(20)]
 
 def ask(path, registry=None, **changes):
     asked = {"kind": "auto", "wanted": Wanted(), "arena": None, "options": Options()}
-    return run_audit(Asked(str(path), registry=registry, **(asked | changes)))[0]
+    return run_audit(AuditRequest(str(path), registry=registry, **(asked | changes)))[0]
 
 
 def record(name, day=-1.0, **fields):

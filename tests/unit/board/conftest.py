@@ -12,10 +12,10 @@ import pytest
 from starlette.applications import Starlette
 
 from services.board.app import create_board
+from services.board.cache import Views
 from services.board.ended_alerts import PastAlerts
 from services.board.redis_source import SourceAway
 from services.board.sse_hub import Hub
-from services.board.views import Views
 from streams.contracts.metrics import Metrics
 from streams.contracts.settings import Settings
 from streams.contracts.shown import Shown

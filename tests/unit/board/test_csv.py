@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.export.official import Row, csv_of
+from services.export.official import OfficialRow, csv_of
 from tests.support.eventually import eventually_async
 from tests.support.hostile_names import HOSTILE
 from tests.support.views import board
@@ -41,7 +41,7 @@ async def test_a_board_is_downloaded_under_the_names_that_every_reader_knows(run
     assert answer.headers["content-type"] == "text/csv; charset=utf-8; header=present"
     assert answer.headers["content-disposition"] == 'attachment; filename="text-overall-1970-01-01.csv"'
     lines = await read(running)
-    assert tuple(lines[0]) == Row._fields
+    assert tuple(lines[0]) == OfficialRow._fields
     assert [line["model_name"] for line in lines] == ["ash", "birch", "cedar"]
     first = lines[0]
     assert (first["rating"], first["rating_lower"], first["rating_upper"]) == ("1000.0", "990.0", "1010.0")
@@ -90,7 +90,7 @@ async def test_names_that_a_spreadsheet_would_compute_are_made_harmless_in_csv_a
 
 @pytest.mark.parametrize("name", [*HOSTILE, 'a"b', "a,b", "a\nb", "a;=1", "plain", "-", "'"])
 def test_every_name_comes_back_once_one_apostrophe_is_taken_away(name: str) -> None:
-    text = csv_of([Row(name, name, None, -1.5, None, None, None, 3, None, "overall", None)])
+    text = csv_of([OfficialRow(name, name, None, -1.5, None, None, None, 3, None, "overall", None)])
     header, line = csv.reader(io.StringIO(text, newline=""))
     assert len(header) == len(line) == 11
     assert line[0].removeprefix("'") == name

@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 import services.board.sse_hub as hub_module
-from services.board.events import EventStream
-from services.board.sse_hub import Client, Hub, Over
+from services.board.sse_hub import Client, EventStream, Hub, Over
 from services.http.errors import Refused
 from services.http.uvicorn_protocol import ABORT
 from streams.contracts.metrics import Metrics

@@ -1,6 +1,6 @@
 """How far behind an arena is: by its own boards, not by those of its neighbours."""
 
-from services.board.lag import REMEMBERED, FoldLag
+from services.board.kafka_follower import REMEMBERED, FoldLag
 from streams.contracts.partitioner import partitions_of
 from streams.contracts.shown import Shown
 

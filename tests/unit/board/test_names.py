@@ -2,8 +2,8 @@
 
 import msgspec
 
-from services.board.names import shown_names
-from services.board.views import Views
+from services.board.cache import Views
+from services.board.run import shown_names
 from tests.support.eventually import eventually_async
 from tests.support.views import board, fairness_view
 

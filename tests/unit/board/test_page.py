@@ -7,7 +7,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from services.board.page import Page
+from services.board.app import Page
 
 from .conftest import TestBoard
 

@@ -6,10 +6,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.board.cache import HeldArena
+from services.board.cache import HeldArena, Views
 from services.board.sse_hub import Client, Hub
 from services.board.stream_status import REPEAT_SECONDS, Teller
-from services.board.views import Views
 from streams.contracts.metrics import Metrics
 from streams.contracts.stopped import Stopped
 

@@ -8,8 +8,7 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from services.board.published import Published, read
-from services.board.view_metrics import PublishedSeries, shown_models
+from services.board.view_metrics import Published, PublishedSeries, read, shown_models
 from streams.contracts.alert import Alert, Kind, Severity, Status, Subject
 from streams.contracts.published_series import MOST_ALERTS, PUBLISHED_SERIES
 from streams.contracts.view import Board, Position, RatedModel, Solver

@@ -15,7 +15,7 @@ from services.cli.errors import UserError
 from services.cli.export import _chosen, _write
 from services.export.columns import OFFICIAL
 from services.export.history import past_rows
-from services.export.official import Row, columns_of, day_of, rows_of
+from services.export.official import OfficialRow, columns_of, day_of, rows_of
 from services.export.output import whole_file
 from streams.contracts.history_wire import VERSION, RatingsTier, counts, floats
 from streams.contracts.view import Board, Position, RatedModel, Solver
@@ -38,7 +38,7 @@ def line(
 
 
 def test_the_types_are_those_of_the_data_set() -> None:
-    assert tuple(OFFICIAL) == Row._fields
+    assert tuple(OFFICIAL) == OfficialRow._fields
     table = pl.DataFrame(
         columns_of(rows_of(board(line("ash", provider="Ash", license="open_weight")))), schema=OFFICIAL
     )

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import services.gateway.parse_votes as gateway_body
-from services.gateway.parse_votes import MAX_VOTES, Votes, read_votes, split_body
+from services.gateway.parse_votes import MAX_VOTES, ParsedVotes, read_votes, split_body
 from services.http.errors import Refusal, Refused
 from streams.contracts.reasons import Reason
 from streams.contracts.vote import InvalidRecord, parse_vote
@@ -19,7 +19,7 @@ NOW = 2_000_000_000.0
 MakeVote = Callable[..., bytes]
 
 
-def read(body: bytes, ndjson: bool = False) -> Votes:
+def read(body: bytes, ndjson: bool = False) -> ParsedVotes:
     return read_votes(split_body(body, ndjson), NOW)
 
 
@@ -153,7 +153,7 @@ def test_no_lines_are_an_empty_body() -> None:
 
 
 def test_an_empty_array_holds_nothing() -> None:
-    assert read(b"[]") == Votes([], {}, [], [])
+    assert read(b"[]") == ParsedVotes([], {}, [], [])
 
 
 @pytest.mark.parametrize("body", [b"[" + b"1," * MAX_VOTES + b"1]", b"1\n" * (MAX_VOTES + 1)])

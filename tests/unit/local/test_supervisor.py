@@ -1,17 +1,15 @@
 """The supervisor starts in order, restarts what falls, gives up loudly, and stops in reverse order."""
 
-import signal
 import threading
 from pathlib import Path
 
 import pytest
 
 from services.local.process import ChildProcess, StartError
-from services.local.restarts import GaveUpError, Happening, Patience, Report
-from services.local.supervisor import Supervisor
+from services.local.supervisor import ChildEvent, ChildReport, GaveUpError, RestartPolicy, Supervisor
 from tests.support.eventually import eventually
 
-HASTY = Patience(quick=5.0, quick_failures=3, first_delay=0.01, longest_delay=0.02)
+HASTY = RestartPolicy(quick=5.0, quick_failures=3, first_delay=0.01, longest_delay=0.02)
 
 
 class FakeChild:
@@ -36,13 +34,21 @@ class FakeChild:
         self.code = 0
 
 
+def watch(supervisor: Supervisor) -> None:
+    """Look until the supervisor gives up, then stop what still runs, as `isonomy up` does."""
+    try:
+        eventually(supervisor.check)
+    finally:
+        supervisor.stop()
+
+
 @pytest.fixture
 def journal() -> list[str]:
     return []
 
 
 @pytest.fixture
-def reports() -> list[Report]:
+def reports() -> list[ChildReport]:
     return []
 
 
@@ -52,7 +58,7 @@ def test_children_start_in_order_and_stop_in_reverse(journal, reports):
     supervisor.stop()
     supervisor.stop()
     assert journal == ["start a", "start b", "start c", "stop c", "stop b", "stop a"]
-    assert [report.what for report in reports] == [Happening.STARTED] * 3 + [Happening.STOPPED] * 3
+    assert [report.what for report in reports] == [ChildEvent.STARTED] * 3 + [ChildEvent.STOPPED] * 3
 
 
 def test_a_failed_first_start_stops_those_before_it(journal, reports):
@@ -69,7 +75,7 @@ def test_a_fallen_child_is_restarted_after_its_delay_and_the_others_are_left_alo
     children["b"].code = -9
     eventually(lambda: supervisor.check() or supervisor.restarts() == {"a": 0, "b": 1})
     assert journal == ["start a", "start b", "start b"]
-    assert reports[2:] == [Report("b", Happening.EXITED, 0, -9, 0.01), Report("b", Happening.RESTARTED, 1)]
+    assert reports[2:] == [ChildReport("b", ChildEvent.EXITED, 0, -9, 0.01), ChildReport("b", ChildEvent.RESTARTED, 1)]
 
 
 def test_the_supervisor_gives_up_after_too_many_quick_failures_and_stops_the_others(journal, reports):
@@ -78,22 +84,22 @@ def test_the_supervisor_gives_up_after_too_many_quick_failures_and_stops_the_oth
     supervisor = Supervisor(children, report=reports.append, patience=HASTY)
     supervisor.start()
     with pytest.raises(GaveUpError, match="b failed, after 3 quick failures in a row: exit code 7"):
-        supervisor.run()
+        watch(supervisor)
     assert journal == ["start a", "stop b", "stop a"]
-    assert Report("b", Happening.GAVE_UP, 2, 7) in reports
+    assert ChildReport("b", ChildEvent.GAVE_UP, 2, 7) in reports
 
 
 def test_what_exits_is_told_with_the_last_line_that_it_said(tmp_path, reports):
     script = 'if [ -e said ]; then exit 4; else touch said; echo first; echo "no such host"; exit 3; fi'
     child = ChildProcess("b", ["sh", "-c", script], log_path=tmp_path / "b.log", cwd=tmp_path)
-    patience = Patience(quick=60.0, quick_failures=3, first_delay=0.01)
+    patience = RestartPolicy(quick=60.0, quick_failures=3, first_delay=0.01)
     supervisor = Supervisor({"b": child}, report=reports.append, patience=patience)
     supervisor.start()
     try:
         eventually(lambda: supervisor.check() or supervisor.restarts() == {"b": 2})
     finally:
         supervisor.stop()
-    exits = [(report.code, report.detail) for report in reports if report.what is Happening.EXITED]
+    exits = [(report.code, report.detail) for report in reports if report.what is ChildEvent.EXITED]
     assert exits == [(3, "no such host"), (4, "")]  # the second one said nothing: the line is the first one's
 
 
@@ -103,7 +109,7 @@ def test_giving_up_names_the_last_line(journal, reports):
     supervisor.start()
     child.code, child.last_line = 1, "Error: port 9092 of 127.0.0.1 is taken"
     with pytest.raises(GaveUpError, match=r"exit code 1; its last line: Error: port 9092 of 127\.0\.0\.1 is taken$"):
-        supervisor.run()
+        watch(supervisor)
 
 
 def test_a_restart_that_fails_counts_as_a_quick_failure(journal, reports):
@@ -112,13 +118,13 @@ def test_a_restart_that_fails_counts_as_a_quick_failure(journal, reports):
     supervisor.start()
     child.code, child.start_error = 1, "port taken"
     with pytest.raises(GaveUpError, match="port taken"):
-        supervisor.run()
+        watch(supervisor)
     assert journal.count("start a") == 3
 
 
 def test_a_child_that_lived_long_is_restarted_at_once_and_starts_afresh(journal, reports):
     child = FakeChild("a", journal)
-    supervisor = Supervisor({"a": child}, report=reports.append, patience=Patience(quick=0.0, quick_failures=1))
+    supervisor = Supervisor({"a": child}, report=reports.append, patience=RestartPolicy(quick=0.0, quick_failures=1))
     supervisor.start()
     for _ in range(5):
         child.code = 1
@@ -132,32 +138,25 @@ def test_an_irreplaceable_child_ends_the_stack(journal, reports):
     supervisor.start()
     children["a"].code = -11
     with pytest.raises(GaveUpError, match="a failed"):
-        supervisor.run()
+        watch(supervisor)
     assert journal[2:] == ["stop b", "stop a"]
 
 
 def test_delays_double_up_to_the_longest():
-    patience = Patience(first_delay=0.5, longest_delay=3.0)
+    patience = RestartPolicy(first_delay=0.5, longest_delay=3.0)
     assert [patience.delay(n) for n in range(6)] == [0.0, 0.5, 1.0, 2.0, 3.0, 3.0]
 
 
-def test_real_children_are_restarted_and_all_stopped_on_a_signal(tmp_path: Path, reports):
+def test_real_children_are_restarted_and_all_stopped(tmp_path: Path, reports):
     children = {name: ChildProcess(name, ["sleep", "60"], log_path=tmp_path / f"{name}.log") for name in "ab"}
     threads = set(threading.enumerate())
-
-    def report(what: Report) -> None:
-        reports.append(what)
-        if what.what is Happening.RESTARTED:
-            signal.raise_signal(signal.SIGINT)
-
-    supervisor = Supervisor(children, report=report, patience=HASTY)
-    before = signal.signal(signal.SIGINT, supervisor.request_stop)
+    supervisor = Supervisor(children, report=reports.append, patience=HASTY)
     try:
         supervisor.start()
         children["a"].kill()
-        supervisor.run()
+        eventually(lambda: supervisor.check() or supervisor.restarts() == {"a": 1, "b": 0})
     finally:
-        signal.signal(signal.SIGINT, before)
-    assert supervisor.restarts() == {"a": 1, "b": 0}
+        supervisor.stop()
+    assert [report.name for report in reports if report.what is ChildEvent.STOPPED] == ["b", "a"]
     assert not any(child.alive for child in children.values())
     assert set(threading.enumerate()) <= threads

@@ -35,7 +35,7 @@ def test_share_departs_from_the_registry():
     assert len(played.notices_of("m-03")) == 1
     assert played.shown("m-03", 0, AT) == pytest.approx(SHARE, abs=0.015)
     assert played.shown("m-03", AT) == pytest.approx(0.1 / 9.1 + 9 / 9.1 * 0.1 / 8.1, abs=0.004)
-    assert played.truth.drifted == {"m-03": AT}
+    assert played.truth.of(Deed.SHARE) == {"m-03": AT}
 
 
 def test_remove_is_silent_and_restore_undoes_it():

@@ -2,13 +2,13 @@
 
 import json
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 
 from services.cli.rate import fold_source
 from services.cli.simulate import command
-from services.simulate import shipped
-from services.simulate.files import read_truth
+from services.simulate import Truth, shipped
 from services.sources import open_source
 from streams.contracts.model import parse_model
 from streams.contracts.vote import parse_vote
@@ -41,7 +41,7 @@ def test_one_file_holds_both_topics_in_order(mine, tmp_path):
     assert all(line["value"]["id"] == line["key"] for line in votes)
     parse_vote(json.dumps(votes[0]["value"]).encode(), 2e9)
     parse_model(json.dumps(lines[0]["value"]).encode(), lines[0]["key"].encode(), 2e9)
-    told = read_truth(truth)
+    told = msgspec.json.decode(truth.read_bytes(), type=Truth)
     assert (told.silently_removed, told.unannounced) == ({"m-03": 1_000}, {"m-04": 2_000})
     assert {each.row for each in told.events} == {0, 1_000, 2_000}
 
@@ -52,7 +52,7 @@ def test_a_directory_is_rated(mine, tmp_path):
     states, summary, _ = fold_source(open_source(str(tmp_path / "made/votes.jsonl"), now=2e9))
     assert (states["text"].boards["overall"].battles, summary.dropped) == (3_000, 0)
     assert len((tmp_path / "made/models.jsonl").read_text().splitlines()) == 10
-    assert read_truth(tmp_path / "made/truth.json").seed == 3
+    assert msgspec.json.decode((tmp_path / "made/truth.json").read_bytes(), type=Truth).seed == 3
 
 
 def test_standard_output_carries_records_only(mine):

@@ -3,10 +3,10 @@
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from services.simulate import load_scenario, simulate
-from services.simulate.files import read_truth
+from services.simulate import Truth, load_scenario, simulate
 from streams.contracts.topics import DEAD_LETTERS, LEDGER
 from streams.ledger.codec import Block, decode
 from tests.support.pipeline import Pipeline
@@ -58,7 +58,7 @@ def test_the_ledger_has_the_order_of_the_simulation(pipeline, tmp_path):
     told = ledger(pipeline)
     assert places(told) == places(simulate(load_scenario(path), 0, 9_000))
     assert json.loads(done.stdout)["rows"] == 9_000
-    assert read_truth(tmp_path / "t.json").silently_removed == {"m-03": 5_000}
+    assert msgspec.json.decode((tmp_path / "t.json").read_bytes(), type=Truth).silently_removed == {"m-03": 5_000}
     assert len(pipeline.topic(DEAD_LETTERS.name)) == pytest.approx(90, abs=40)
     # The same simulation again adds no vote.
     pipeline.isonomy("simulate", str(path), "--battles", "9000", "--kafka")

@@ -6,7 +6,7 @@ from scipy import stats
 
 from services.simulate.battles import draw_winners
 from services.simulate.sampler import Sampler
-from services.simulate.scenario import Votes
+from services.simulate.scenario import VotesSection
 from streams.fairness.statistics.expected_share import exposure
 
 N = 400_000
@@ -57,7 +57,7 @@ def test_two_models_are_needed():
 
 def test_bradley_terry_winners_have_their_shares():
     a, b = np.zeros(N, np.int32), np.ones(N, np.int32)
-    votes = Votes(tie_rate=0.3, both_bad=0.5)
+    votes = VotesSection(tie_rate=0.3, both_bad=0.5)
     winner = draw_winners(np.random.default_rng(3), a, b, np.array([1_400.0, 1_000.0]), votes)
     expected = np.array([0.7 * 10 / 11, 0.7 / 11, 0.15, 0.15]) * N  # 400 points are odds of ten to one
     assert stats.chisquare(np.bincount(winner, minlength=4), expected).pvalue > 1e-3
@@ -66,7 +66,7 @@ def test_bradley_terry_winners_have_their_shares():
 @pytest.mark.parametrize(("gap", "tie"), [(0.0, 0.3), (400.0, None)])
 def test_davidson_ties_are_most_between_equals(gap, tie):
     a, b = np.zeros(N, np.int32), np.ones(N, np.int32)
-    votes = Votes(tie_rate=0.3, tie_model="davidson", both_bad=0.0)
+    votes = VotesSection(tie_rate=0.3, tie_model="davidson", both_bad=0.0)
     winner = draw_winners(np.random.default_rng(4), a, b, np.array([1_000.0 + gap, 1_000.0]), votes)
     odds, nu = 10 ** (gap / 400), 2 * 0.3 / 0.7
     whole = odds + 1 + nu * odds**0.5

@@ -8,7 +8,7 @@ import pytest
 from services.simulate import load_scenario, shipped, simulate
 from services.simulate.ground_truth import Deed
 from services.simulate.records import Recorder
-from services.simulate.scenario import Faults
+from services.simulate.scenario import FaultsSection
 from streams.contracts.model import parse_model
 from streams.contracts.vote import parse_vote
 from streams.ledger.codec import Block
@@ -26,7 +26,7 @@ def test_at_least_ten_are_shipped_and_say_what_they_are():
 @pytest.mark.parametrize("name", shipped())
 def test_every_record_is_valid(name):
     """Every model record, and the votes of the first blocks and of some later ones."""
-    scenario = msgspec.structs.replace(load_scenario(name), faults=Faults())  # which are tested elsewhere
+    scenario = msgspec.structs.replace(load_scenario(name), faults=FaultsSection())  # which are tested elsewhere
     battles = min(scenario.battles, 250_000)
     simulation = simulate(scenario, 1, battles)
     recorder = Recorder(simulation.world, 0.0)

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from services.http.log_throttle import SECONDS, Seldom
+from services.http.server import SAME_WARNING_SECONDS, Seldom
 
 
 def test_a_warning_is_written_once_a_minute_and_says_how_many_there_were(caplog: pytest.LogCaptureFixture) -> None:
@@ -16,7 +16,7 @@ def test_a_warning_is_written_once_a_minute_and_says_how_many_there_were(caplog:
     log.warning("an upgrade to %s", "websocket")
     for _ in range(3):
         log.error("a fault of ours")
-    now = SECONDS
+    now = SAME_WARNING_SECONDS
     log.warning("no HTTP")
     log.warning("no HTTP")
     assert [record.getMessage() for record in caplog.records] == [

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from services.local.kafka_jars import DESCRIPTION, kafka_libraries
 from services.local.ports import HOST, free_port
 from services.local.process import StartError
-from services.local.server import Server
+from services.local.server import LocalServer
 from services.local.wire import kafka_answers
+from tests.support.kafka_jars import DESCRIPTION, kafka_libraries
 
 FORMAT_WITHIN = 120.0
 # Few internal partitions and no wait for more members make it start and rebalance quickly.
@@ -75,7 +75,7 @@ def alone() -> Membership:
     return Membership(1, cluster_id(), {1: free_port()}, replication(1, 1))
 
 
-class KafkaNode(Server):
+class KafkaNode(LocalServer):
     """A Kafka whose topics and offsets are in `directory` and survive a stop, a kill and a new start.
 
     Parameters

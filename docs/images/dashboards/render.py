@@ -1,6 +1,6 @@
 """Draws the dashboards as PNG from what a running Prometheus answers.
 
-python -m deploy.grafana.render --prometheus http://localhost:9090 --arena text --model NAME --minutes 60 --to FOLDER
+python -m docs.images.dashboards.render --prometheus URL --arena text --model NAME --minutes 60 --to FOLDER
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from typing import Any
 
 from PIL import Image
 
-from deploy.grafana.answers import Span, answers
-from deploy.grafana.draw import bands, bars, lines, number
-from deploy.grafana.look import FAINT, UNIT, Picture, place
 from deploy.grafana.queries import fill, load
-from deploy.grafana.tables import grid
 from deploy.grafana.write import DASHBOARDS
+from docs.images.dashboards.answers import Span, answers
+from docs.images.dashboards.draw import bands, bars, lines, number
+from docs.images.dashboards.look import FAINT, UNIT, Picture, place
+from docs.images.dashboards.tables import grid
 
 _DRAWN = {"stat": number, "timeseries": lines, "bargauge": bars, "state-timeline": bands, "table": grid}
 _TOP = 46

@@ -11,9 +11,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from deploy.grafana.answers import Curve, Span
-from deploy.grafana.look import FAINT, GRID, NAMED, PALETTE, TEXT, Box, Picture, short, threshold_colour
-from deploy.grafana.units import scale_of, written
+from docs.images.dashboards.answers import Curve, Span
+from docs.images.dashboards.look import FAINT, GRID, NAMED, PALETTE, TEXT, Box, Picture, short, threshold_colour
+from docs.images.dashboards.units import scale_of, written
 
 Panel = Mapping[str, Any]
 _LEGEND_ROW, _LEGEND_SIZE, _NAME = 16, 8, 34

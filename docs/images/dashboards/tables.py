@@ -6,9 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from deploy.grafana.answers import Curve, Span
-from deploy.grafana.look import FAINT, GRID, NAMED, TEXT, Box, Picture, short, threshold_colour
-from deploy.grafana.units import written
+from docs.images.dashboards.answers import Curve, Span
+from docs.images.dashboards.look import FAINT, GRID, NAMED, TEXT, Box, Picture, short, threshold_colour
+from docs.images.dashboards.units import written
 
 Row = dict[str, str | float]
 _LINE = 23

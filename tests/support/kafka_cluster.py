@@ -14,10 +14,10 @@ from typing import Any, Self
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
-from services.local.kafka import KafkaNode, Membership, cluster_id, replication
 from services.local.ports import HOST, free_port
 from services.local.process import TERMINATE_WITHIN, StartError
 from services.local.server import wait_until
+from tests.support.kafka_node import KafkaNode, Membership, cluster_id, replication
 
 NODES = (1, 2, 3)
 LEAST_IN_SYNC = 2
