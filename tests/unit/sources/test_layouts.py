@@ -266,6 +266,42 @@ def test_a_persons_own_layout_is_read_and_a_wrong_one_explained(tmp_path: Path) 
         objects(tmp_path, row, layout="nobody")
 
 
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('[columns]\nwiner = ["pick"]', r"\[columns\] 'winer' is no field of a vote; the fields are .*winner"),
+        ('[anonymous]\ncolumn = "hidden"', "anonymous needs column and values; nothing else is read"),
+        ('[boards.math]\nof = ["tag"]\nat_laest = 3', "boards 'math' needs of, and may have at_least"),
+        ('[boards]\nmath = "tag"', "boards 'math' needs of"),
+    ],
+)
+def test_what_a_layout_misspells_is_named_and_not_passed_over(text: str, says: str) -> None:
+    with pytest.raises(SourceError, match=says):
+        parse("mine", f'models = [["model_a", "model_b"]]\n{text}\n')
+
+
+def test_a_rule_of_rows_that_no_column_answers_stops_when_the_layout_was_asked_for(tmp_path: Path) -> None:
+    own = tmp_path / "mine.toml"
+    own.write_text('models = [["model_a", "model_b"]]\n[columns]\nwinner = ["winner"]\n[only]\nstaus = ["done"]\n')
+    with pytest.raises(SourceError, match=r"layout mine, \[only\]: there is no column 'staus'; found: .*'status'"):
+        table(tmp_path, [*PAIR, "status"], ["oak", "fir", "a", "done"], layout=str(own))
+
+
+def test_answers_in_lists_are_named_by_their_tool_and_not_taken_for_another_layout(tmp_path: Path) -> None:
+    answer = {"value": {"selected": "left"}, "from_name": "comparison", "to_name": "answers", "type": "pairwise"}
+    task = {"id": 1, "data": {"model1": "oak", "model2": "fir"}, "annotations": [{"id": 1, "result": [answer]}]}
+    with pytest.raises(SourceError, match=r"Label Studio's JSON.*JSON-MIN or CSV.*'data.model1'"):
+        objects(tmp_path, task)
+    record = {
+        "status": "done",
+        "fields": {"prompt": "p"},
+        "metadata": {"a": "oak"},
+        "responses": {"best": [{"value": "a"}]},
+    }
+    with pytest.raises(SourceError, match="Argilla's JSON"):
+        objects(tmp_path, record)
+
+
 def test_two_layouts_that_fit_equally_and_differ_are_not_chosen_between() -> None:
     with pytest.raises(SourceError, match=r"score .*and verdict .*choose with --layout|verdict .*and score"):
         resolve(["model_a", "model_b", "preference", "score"])
