@@ -92,7 +92,12 @@ def read_snapshots(table: Table, wanted: Wanted) -> Snapshots:
     columns = {field: _column(found.cells[field]) for field in taken if field not in ("board", "category")}
     left_out: list[LeftOut] = []
     dates, date_form = _dates(columns["date"], wanted)
-    names = {cell: word_of(cell) for cell in {*columns["model"]}}
+    words: dict[str, dict[Any, str | None]] = {
+        field: {cell: word_of(cell, of_spreadsheet=table.for_spreadsheets) for cell in {*columns[field]}}
+        for field in ("model", "provider", "license")
+        if field in columns
+    }
+    names = words["model"]
     far = _far(columns["date"], dates)
     if far and not wanted.drop:
         said = _placed(table, _unread("date", columns["date"], far, found))
@@ -116,7 +121,7 @@ def read_snapshots(table: Table, wanted: Wanted) -> Snapshots:
     left_out = _placed(table, left_out)
     if left_out and not wanted.drop:
         raise SourceError(_complaint(table, left_out, len(found.numbers)))
-    rows = _rows(columns, dates, names, {field: read for field, (read, _) in numbers.items()}, intervals or {})
+    rows = _rows(columns, dates, words, {field: read for field, (read, _) in numbers.items()}, intervals or {})
     _check_left(table, left_out, rows, len(found.numbers))
     totals = [number for number in numbers.get("votes", ({}, set()))[0].values() if number is not None]
     reading = Reading(
@@ -207,16 +212,14 @@ def _intervals(cells: list[Any], form: NumberFormat) -> dict[Any, tuple[float, f
 def _rows(
     columns: Mapping[str, list[Any]],
     dates: Mapping[Any, float | None],
-    names: Mapping[Any, str | None],
+    words: Mapping[str, Mapping[Any, str | None]],
     numbers: Mapping[str, Mapping[Any, Number | None]],
     intervals: Mapping[Any, tuple[float, float] | None],
 ) -> list[Row]:
     count = len(columns["date"])
     nothing: Sequence[None] = [None] * count
-    words = {
-        field: list(map({cell: word_of(cell) for cell in {*columns[field]}}.get, columns[field]))
-        if field in columns
-        else nothing
+    texts = {
+        field: list(map(words[field].get, columns[field])) if field in columns else nothing
         for field in ("provider", "license")
     }
     values = {
@@ -228,14 +231,14 @@ def _rows(
     around = [intervals.get(cell) for cell in columns["interval"]] if intervals else nothing
     rows = []
     for at, (date, name) in enumerate(zip(columns["date"], columns["model"], strict=True)):
-        when, model = dates[date], names[name]
+        when, model = dates[date], words["model"][name]
         if when is None or model is None:
             continue
         score, lower, upper, ends = values["score"][at], values["lower"][at], values["upper"][at], around[at]
         if score is not None and ends is not None and lower is None and upper is None:
             lower, upper = score - ends[0], score + ends[1]
         votes, rank = values["votes"][at], values["rank"][at]
-        rows.append(Row(when, model, words["provider"][at], words["license"][at], votes, rank, score, lower, upper))
+        rows.append(Row(when, model, texts["provider"][at], texts["license"][at], votes, rank, score, lower, upper))
     return rows
 
 
