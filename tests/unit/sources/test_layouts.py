@@ -203,6 +203,34 @@ def test_every_column_that_may_leave_rows_out_is_named_where_it_differs_and_docu
     assert f"`{column}`" in (Path(__file__).parents[3] / "docs" / "reading.md").read_text("utf-8")
 
 
+def test_words_and_dates_that_may_leave_rows_out_are_named_and_numbers_are_not(tmp_path: Path) -> None:
+    rows = [["oak", "fir", "a", "approved"]] * 3 + [["oak", "fir", "b", "rejected"]]
+    source = table(tmp_path, [*PAIR, "status"], *rows)
+    assert "(approved in 3 rows, rejected in 1 rows): --only status=approved counts those rows alone" in source.note
+    removed = table(tmp_path, [*PAIR, "deleted_at"], *(["oak", "fir", "a", f"2025-01-0{day}"] for day in range(1, 9)),
+                    *[["oak", "fir", "b", ""]] * 9)  # fmt: skip
+    assert "--only deleted_at= counts those rows alone" in removed.note
+    assert account(table(tmp_path, [*PAIR, "status"], *rows, only={"status": ["approved"]})).counted == 3
+    assert "confidence" not in table(tmp_path, [*PAIR, "confidence"], *(["oak", "fir", "a", n] for n in "345")).note
+
+
+def test_rows_that_come_again_in_everything_are_named_where_no_id_tells_them_apart(tmp_path: Path) -> None:
+    rows = [
+        [f"oak-{at % 5}", f"fir-{at % 4}", "ab"[at % 3 // 2], f"2025-01-01T{at // 60:02}:{at % 60:02}:00Z"]
+        for at in range(600)
+    ]
+    header = [*PAIR, "tstamp"]
+    source = table(tmp_path, header, *rows, *rows[:60])
+    assert "60 rows repeat another in models, outcome and time" in source.note
+    assert account(source).counted == 660
+    assert "repeat another" not in table(tmp_path, header, *rows).note
+    of_days = [[*row[:3], row[3][:10]] for row in rows]
+    assert "repeat another" not in table(tmp_path, header, *of_days).note
+    assert (
+        "repeat another" not in table(tmp_path, ["id", *header], *([at, *row] for at, row in enumerate(rows * 2))).note
+    )
+
+
 CONTRACT = ["id", *PAIR, "tstamp"]
 
 
