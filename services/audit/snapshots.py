@@ -26,6 +26,12 @@ from streams.audit.report.document import LeftOut, Reading
 
 NUMBERS = ("votes", "score", "lower", "upper", "rank")
 
+FALL, LEAST_TOTAL = 0.02, 100
+"""A fall by more than this part is no correction of a total, of totals of so many votes and more."""
+
+FALLING, LEAST_COMPARED = 0.2, 5
+"""Part of the models that fall in most intervals when these are no totals; dates and models that it takes to say so."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -123,6 +129,8 @@ def read_snapshots(table: Table, wanted: Wanted) -> Snapshots:
         raise SourceError(_complaint(table, left_out, len(found.numbers)))
     rows = _rows(columns, dates, words, {field: read for field, (read, _) in numbers.items()}, intervals or {})
     _check_left(table, left_out, rows, len(found.numbers))
+    if "votes" in taken:
+        _must_be_totals(table, rows, taken["votes"])
     totals = [number for number in numbers.get("votes", ({}, set()))[0].values() if number is not None]
     reading = Reading(
         read=found.read,
@@ -289,4 +297,29 @@ def _check_left(table: Table, left_out: list[LeftOut], rows: list[Row], of: int)
         raise SourceError(
             f"{table.name}: {alone:,} of {len(a_date):,} dates name a single model. These are no snapshots of a board:"
             " each date needs a row for every model"
+        )
+
+
+def _must_be_totals(table: Table, rows: list[Row], column: str) -> None:
+    """Complain of votes of a period, which go up and down; an audit takes what a total gains for votes."""
+    before: dict[str, float] = {}
+    compared: Counter[float] = Counter()
+    fallen: Counter[float] = Counter()
+    totals: dict[tuple[float, str], float] = {}
+    for row in rows:
+        if row.votes is not None:
+            totals[row.date, row.model] = max(row.votes, totals.get((row.date, row.model), 0.0))
+    for (date, model), votes in sorted(totals.items()):
+        known = before.get(model, 0.0)
+        if known >= LEAST_TOTAL:
+            compared[date] += 1
+            fallen[date] += votes < (1 - FALL) * known
+        before[model] = votes
+    judged = [date for date, models in compared.items() if models >= LEAST_COMPARED]
+    falling = [date for date in judged if fallen[date] >= FALLING * compared[date]]
+    if len(judged) >= LEAST_COMPARED and 2 * len(falling) >= len(judged):
+        raise SourceError(
+            f"{table.name}: column {column!r} holds no totals: on {len(falling):,} of {len(judged):,} dates a fifth of"
+            " the models or more have fewer votes than before. Are they votes of a day, or of the last days? An audit"
+            " needs all votes up to each date: add them up, or leave them out with --columns votes="
         )

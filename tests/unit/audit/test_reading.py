@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 
+import numpy as np
 import polars
 import pytest
 
@@ -228,6 +229,23 @@ def test_a_broken_registry_names_its_line(tmp_path):
         ask(path, registry=registry)
     with pytest.raises(SourceError, match="there is no such file"):
         ask(path, registry=tmp_path / "none.jsonl")
+
+
+def test_votes_of_a_period_are_not_taken_for_totals(tmp_path):
+    random = np.random.default_rng(3)
+    daily = random.integers(400, 900, (12, 8))
+    lines = [
+        {"date": f"2025-01-{day + 1:02}", "model": f"m{model}", "votes": int(votes), "score": 1000 + model}
+        for day, row in enumerate(daily)
+        for model, votes in enumerate(row)
+    ]
+    path = write(tmp_path / "s.csv", lines)
+    with pytest.raises(SourceError, match=r"column 'votes' holds no totals: on 1\d of 11 dates .*--columns votes="):
+        read(path)
+    assert {row.votes for row in read(path, columns={"votes": ""}).rows} == {None}
+    for line, total in zip(lines, np.cumsum(daily, axis=0).ravel().tolist(), strict=True):
+        line["votes"] = total
+    assert len(read(write(tmp_path / "t.csv", lines)).rows) == 96
 
 
 def test_a_notice_under_a_misspelt_name_is_not_passed_over(tmp_path):
