@@ -66,7 +66,11 @@ def board_rows(table: Table, taken: Mapping[str, str], board: str | None) -> Boa
         for block in table.blocks(naming):
             _complain_of_refused(table, block)
         raise SourceError(f"{table.name}: there is no row that can be used")
-    names = {key: "/".join(word for cell in key if (word := word_of(cell))) if naming else "" for key in keys}
+    spreadsheet = table.for_spreadsheets
+    names = {
+        key: "/".join(word for cell in key if (word := word_of(cell, of_spreadsheet=spreadsheet))) if naming else ""
+        for key in keys
+    }
     chosen = _choose(sorted({*names.values()}), board)
     mine = {key for key, name in names.items() if name == chosen}
     only = {column: {key[at] for key in mine} for at, column in enumerate(naming)}

@@ -6,8 +6,9 @@ import re
 from typing import Any
 
 from services.audit.numbers import UNKNOWN, NumberFormat, read_number
+from services.export.official import without_apostrophe
 from services.sources.spelling import text
-from streams.contracts.names import normalised
+from streams.contracts.names import LOST, normalised
 
 _PART = r"\s*([^/±+\-−]+?)\s*"
 _BOTH = re.compile(rf"(?:±|\+/-|\+/−){_PART}")
@@ -15,15 +16,19 @@ _UP_DOWN = re.compile(rf"\+{_PART}[/,; ]\s*[-−]{_PART}")
 _DOWN_UP = re.compile(rf"[-−]{_PART}[/,; ]\s*\+{_PART}")
 
 
-def word_of(value: Any) -> str | None:
+def word_of(value: Any, *, of_spreadsheet: bool = False) -> str | None:
     """A name in its normal form; None when there is none. Two spellings of one would be a model that left.
 
-    >>> word_of(" x "), word_of("nan"), word_of(7)
-    ('x', None, '7')
+    A cell `of_spreadsheet` may have an apostrophe before what would be computed, as `isonomy export` writes it in CSV.
+
+    >>> word_of(" x "), word_of("nan"), word_of("N/A"), word_of(7)
+    ('x', None, None, '7')
     """
     word = text(value)
+    if of_spreadsheet and isinstance(word, str):
+        word = without_apostrophe(word)
     word = normalised(word) if isinstance(word, str) else None
-    return None if not word or word.casefold() in ("nan", "null") else word
+    return None if not word or word.casefold() in LOST else word
 
 
 def interval_of(value: Any, form: NumberFormat) -> tuple[float, float] | None:

@@ -60,7 +60,7 @@ def find_columns(found: Sequence[str], chosen: Mapping[str, str] | None = None) 
     found
         Names of the file's columns.
     chosen
-        Field to column as the person wants it, before any alias.
+        Field to column as the person wants it, before any alias; an empty column switches the field off.
 
     Raises
     ------
@@ -75,14 +75,14 @@ def find_columns(found: Sequence[str], chosen: Mapping[str, str] | None = None) 
     for field, column in (chosen or {}).items():
         if field not in ALIASES:
             raise SourceError(f"columns: {field!r} is no field of a snapshot; the fields are {', '.join(ALIASES)}")
-        if column.strip().casefold() not in names:
+        if column.strip() and column.strip().casefold() not in names:
             raise SourceError(f"columns: there is no column {column!r} for {field}; found: {', '.join(found)}")
-        taken[field] = names[column.strip().casefold()]
+        taken[field] = names[column.strip().casefold()] if column.strip() else ""
     for field, aliases in ALIASES.items():
         free = next((names[each] for each in aliases if each in names and names[each] not in taken.values()), None)
         if field not in taken and free is not None:
             taken[field] = free
-    return {field: taken[field] for field in ALIASES if field in taken}
+    return {field: taken[field] for field in ALIASES if taken.get(field)}
 
 
 def is_snapshots(found: Sequence[str], chosen: Mapping[str, str] | None = None) -> bool:

@@ -37,6 +37,8 @@ def read_providers(path: Path | None = None) -> dict[str, str]:
     given: dict[str, str] = {}
     for at, entry in enumerate(entries, 1):
         name, also = (entry.get("name"), entry.get("also", [])) if isinstance(entry, dict) else (None, [])
+        if isinstance(entry, dict) and (unknown := sorted({*entry} - {"name", "also"})):
+            raise SourceError(f"{path}: provider {at}: {unknown[0]!r} is not read; there are name and also")
         if not isinstance(name, str) or not isinstance(also, list) or not all(isinstance(each, str) for each in also):
             raise SourceError(f"{path}: provider {at} needs a name, a text, and other names, a list of texts (also)")
         name = normalised(name)

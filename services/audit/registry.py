@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 
 import msgspec
@@ -13,6 +14,7 @@ from streams.contracts.model import Model, check_model
 from streams.contracts.vote import InvalidRecord, decode_json
 
 _decoder = msgspec.json.Decoder(Model)
+_fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def read_registry(path: Path) -> list[Model]:
@@ -59,6 +61,13 @@ def _read(line: bytes, where: str) -> Model:
     try:
         record: Model = decode_json(_decoder, line)
         # A file arrives whole: when its records were sent is what they say themselves.
-        return check_model(record, record.tstamp)
+        checked = check_model(record, record.tstamp)
     except InvalidRecord as invalid:
         raise SourceError(f"{where}: no model record: {invalid.detail}") from None
+    given = _fields.decode(line).keys()
+    missing = [name for name in Model.__struct_fields__ if name not in given]
+    for name in given - {*Model.__struct_fields__}:
+        # A notice under a misspelt name would be none, and its model would be accused of a silent end.
+        if meant := get_close_matches(name.casefold(), missing, 1, cutoff=0.8):
+            raise SourceError(f"{where}: {name!r} is not read; {meant[0]!r} is")
+    return checked

@@ -26,6 +26,12 @@ from streams.audit.report.document import LeftOut, Reading
 
 NUMBERS = ("votes", "score", "lower", "upper", "rank")
 
+FALL, LEAST_TOTAL = 0.02, 100
+"""A fall by more than this part is no correction of a total, of totals of so many votes and more."""
+
+FALLING, LEAST_COMPARED = 0.2, 5
+"""Part of the models that fall in most intervals when these are no totals; dates and models that it takes to say so."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -92,7 +98,12 @@ def read_snapshots(table: Table, wanted: Wanted) -> BoardSnapshots:
     columns = {field: _column(found.cells[field]) for field in taken if field not in ("board", "category")}
     left_out: list[LeftOut] = []
     dates, date_form = _dates(columns["date"], wanted)
-    names = {cell: word_of(cell) for cell in {*columns["model"]}}
+    words: dict[str, dict[Any, str | None]] = {
+        field: {cell: word_of(cell, of_spreadsheet=table.for_spreadsheets) for cell in {*columns[field]}}
+        for field in ("model", "provider", "license")
+        if field in columns
+    }
+    names = words["model"]
     far = _far(columns["date"], dates)
     if far and not wanted.drop:
         said = _placed(table, _unread("date", columns["date"], far, found))
@@ -116,8 +127,10 @@ def read_snapshots(table: Table, wanted: Wanted) -> BoardSnapshots:
     left_out = _placed(table, left_out)
     if left_out and not wanted.drop:
         raise SourceError(_complaint(table, left_out, len(found.numbers)))
-    rows = _rows(columns, dates, names, {field: read for field, (read, _) in numbers.items()}, intervals or {})
+    rows = _rows(columns, dates, words, {field: read for field, (read, _) in numbers.items()}, intervals or {})
     _check_left(table, left_out, rows, len(found.numbers))
+    if "votes" in taken:
+        _must_be_totals(table, rows, taken["votes"])
     totals = [number for number in numbers.get("votes", ({}, set()))[0].values() if number is not None]
     reading = Reading(
         read=found.read,
@@ -207,16 +220,14 @@ def _intervals(cells: list[Any], form: NumberFormat) -> dict[Any, tuple[float, f
 def _rows(
     columns: Mapping[str, list[Any]],
     dates: Mapping[Any, float | None],
-    names: Mapping[Any, str | None],
+    words: Mapping[str, Mapping[Any, str | None]],
     numbers: Mapping[str, Mapping[Any, Number | None]],
     intervals: Mapping[Any, tuple[float, float] | None],
 ) -> list[Row]:
     count = len(columns["date"])
     nothing: Sequence[None] = [None] * count
-    words = {
-        field: list(map({cell: word_of(cell) for cell in {*columns[field]}}.get, columns[field]))
-        if field in columns
-        else nothing
+    texts = {
+        field: list(map(words[field].get, columns[field])) if field in columns else nothing
         for field in ("provider", "license")
     }
     values = {
@@ -228,14 +239,14 @@ def _rows(
     around = [intervals.get(cell) for cell in columns["interval"]] if intervals else nothing
     rows = []
     for at, (date, name) in enumerate(zip(columns["date"], columns["model"], strict=True)):
-        when, model = dates[date], names[name]
+        when, model = dates[date], words["model"][name]
         if when is None or model is None:
             continue
         score, lower, upper, ends = values["score"][at], values["lower"][at], values["upper"][at], around[at]
         if score is not None and ends is not None and lower is None and upper is None:
             lower, upper = score - ends[0], score + ends[1]
         votes, rank = values["votes"][at], values["rank"][at]
-        rows.append(Row(when, model, words["provider"][at], words["license"][at], votes, rank, score, lower, upper))
+        rows.append(Row(when, model, texts["provider"][at], texts["license"][at], votes, rank, score, lower, upper))
     return rows
 
 
@@ -286,4 +297,29 @@ def _check_left(table: Table, left_out: list[LeftOut], rows: list[Row], of: int)
         raise SourceError(
             f"{table.name}: {alone:,} of {len(a_date):,} dates name a single model. These are no snapshots of a board:"
             " each date needs a row for every model"
+        )
+
+
+def _must_be_totals(table: Table, rows: list[Row], column: str) -> None:
+    """Complain of votes of a period, which go up and down; an audit takes what a total gains for votes."""
+    before: dict[str, float] = {}
+    compared: Counter[float] = Counter()
+    fallen: Counter[float] = Counter()
+    totals: dict[tuple[float, str], float] = {}
+    for row in rows:
+        if row.votes is not None:
+            totals[row.date, row.model] = max(row.votes, totals.get((row.date, row.model), 0.0))
+    for (date, model), votes in sorted(totals.items()):
+        known = before.get(model, 0.0)
+        if known >= LEAST_TOTAL:
+            compared[date] += 1
+            fallen[date] += votes < (1 - FALL) * known
+        before[model] = votes
+    judged = [date for date, models in compared.items() if models >= LEAST_COMPARED]
+    falling = [date for date in judged if fallen[date] >= FALLING * compared[date]]
+    if len(judged) >= LEAST_COMPARED and 2 * len(falling) >= len(judged):
+        raise SourceError(
+            f"{table.name}: column {column!r} holds no totals: on {len(falling):,} of {len(judged):,} dates a fifth of"
+            " the models or more have fewer votes than before. Are they votes of a day, or of the last days? An audit"
+            " needs all votes up to each date: add them up, or leave them out with --columns votes="
         )

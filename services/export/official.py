@@ -125,8 +125,21 @@ def _cell(value: str | float | None) -> str:
         return ""
     if not isinstance(value, str):
         return repr(value)
-    safe = f"'{value}" if value.lstrip().startswith(_FORMULAS) or value.startswith(_FORMULAS) else value
+    safe = f"'{value}" if _is_formula(value) else value
     return '"' + safe.replace('"', '""') + '"'
+
+
+def _is_formula(value: str) -> bool:
+    return value.lstrip().startswith(_FORMULAS) or value.startswith(_FORMULAS)
+
+
+def without_apostrophe(cell: str) -> str:
+    """The text that `csv_of` wrote as this cell: without the apostrophe before what a spreadsheet would compute.
+
+    >>> without_apostrophe("'@cf/x"), without_apostrophe("''tis"), without_apostrophe("'tis"), without_apostrophe("@x")
+    ('@cf/x', "'tis", "'tis", '@x')
+    """
+    return cell[1:] if cell.startswith("'") and _is_formula(cell[1:]) else cell
 
 
 def columns_of(rows: Sequence[OfficialRow]) -> dict[str, list[str | float | None]]:

@@ -9,7 +9,6 @@ from services.sources.fields import CONTRACT
 from services.sources.jsonfile import JsonTable
 from services.sources.jsonitems import with_keys_twice, without_nan
 from services.sources.plan import Plan
-from services.sources.refusals import is_lost
 from services.sources.table import Table, TableBlock
 from streams.contracts.vote import InvalidRecord, Vote, parse_vote
 
@@ -56,7 +55,7 @@ class ContractSource(Source):
         parsed = [_parsed(item, now) for item in items]
         twice = with_keys_twice(items, Vote.__struct_fields__, () if None in parsed else CONTRACT)
         for at, (item, vote) in enumerate(zip(items, parsed, strict=True)):
-            if vote is None or at in twice or is_lost(vote.model_a) or is_lost(vote.model_b):
+            if vote is None or at in twice:
                 if item.strip():
                     part = self._plan.chunk(read([item], start + at, where))
                     votes += part.votes

@@ -23,6 +23,8 @@ class CsvTable(Table):
     after a separator at the end of the row, is none. A blank line is no row.
     """
 
+    for_spreadsheets = True
+
     def __init__(self, part: Part) -> None:
         self._part = part
         self._form = form_of(part)

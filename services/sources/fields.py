@@ -24,6 +24,11 @@ FIELDS = (
     *COUNTS,
 )
 FIRST_OF_MATRIX = ("", "model", "models", "name", "unnamed: 0", "index")
+NESTED_EXPORTS = {
+    "Label Studio": ({"annotations", "data"}, "export it as JSON-MIN or CSV, which have one annotation a row"),
+    "Argilla": ({"fields", "responses"}, "write one row for each response, with its models and its value"),
+}
+"""Tools whose exports keep the answers to an item in a list: the columns that tell, and what gives rows."""
 
 Place = tuple[tuple[str, tuple[str, ...]], ...]
 """Where a value is: keys of columns and the way into their cells, the first that has something counts."""
@@ -111,6 +116,14 @@ class _Names:
             if column is not None:
                 return column, tuple(parts[cut:])
         return None
+
+    def leads(self, path: str) -> bool:
+        """Whether a path leads to something: where the fields of an object are known, it must be one of them."""
+        return any(
+            (way := self.way(each)) is not None
+            and (not way[1] or not any(name.startswith(f"{way[0]}.") for name in self.found))
+            for each in path.split("|")
+        )
 
 
 class _Fitting:
@@ -229,6 +242,8 @@ def _fit(
     if not all(names.way(mark) is not None for mark in layout.marks) and not forced:
         return None
     for a, b in layout.models:
+        if not all(names.leads(path) for side, path in (("model_a", a), ("model_b", b)) if side not in chosen):
+            continue
         first, second = (
             fitting.place([chosen.get(name, column)], chosen=name in chosen) if chosen.get(name, "-") else None
             for name, column in (("model_a", a), ("model_b", b))
@@ -250,7 +265,7 @@ def _fit(
     _outcomes(fitting, chosen)
     if not _tells_outcomes(fitted):
         return None
-    return _with_rules(fitting, only)
+    return _with_rules(fitting, only, forced=forced)
 
 
 def _fit_matrix(names: _Names, layout: Layout, *, forced: bool) -> Fitted | None:
@@ -288,15 +303,17 @@ def _tells_outcomes(fitted: Fitted) -> bool:
     return bool(layout.flags) and len(fitted.flags) == len(layout.flags)
 
 
-def _with_rules(fitting: _Fitting, only: Mapping[str, Sequence[str]]) -> Fitted:
+def _with_rules(fitting: _Fitting, only: Mapping[str, Sequence[str]], *, forced: bool) -> Fitted:
     fitted, layout = fitting.fitted, fitting.fitted.layout
     for column, values in {**layout.only, **{name: tuple(values) for name, values in only.items()}}.items():
         place = fitting.place([column], chosen=True)
         if place is not None:
             fitted.only[place] = tuple(values)
-        elif column in only:
-            shown = ", ".join(map(repr, fitting.names.found))
-            raise SourceError(f"--only: there is no column {column!r}; found: {shown}")
+        elif column in only or forced:
+            said = "--only" if column in only else f"layout {layout.name}, [only]"
+            raise SourceError(
+                f"{said}: there is no column {column!r}; found: {', '.join(map(repr, fitting.names.found))}"
+            )
     for board, flag in layout.boards.items():
         if (place := fitting.place(["|".join(flag.of)])) is not None:
             fitted.boards[board] = (place, flag.at_least)
@@ -362,6 +379,12 @@ def _missing(found: Sequence[str], chosen: Mapping[str, str], layout: str | None
     shown = ", ".join(repr(name) for name in found) or "none"
     if layout:
         return f"layout {layout}: the columns do not fit; found: {shown}"
+    for tool, (marks, advice) in NESTED_EXPORTS.items():
+        if marks <= names:
+            return (
+                f"this looks like {tool}'s JSON, in which an item has a list of answers: {advice}, and name the columns"
+                f" with --columns model_a=NAME,model_b=NAME,winner=NAME; found: {shown}"
+            )
     pairs = list(dict.fromkeys(pair for each in shipped().values() for pair in each.models))
     lacks = []
     if not any(a in names and b in names for a, b in pairs) and not (chosen.get("model_a") and chosen.get("model_b")):

@@ -151,6 +151,13 @@ def parse(name: str, text: str) -> Layout:
 def _layout(name: str, said: Mapping[str, Any]) -> Layout:
     if unknown := {*said} - _KEYS:
         raise ValueError(f"unknown {', '.join(sorted(unknown))}; a layout has {', '.join(sorted(_KEYS))}")
+    if strange := sorted({*said.get("columns", {})} - _fields()):
+        raise ValueError(
+            f"[columns] {strange[0]!r} is no field of a vote; the fields are {', '.join(sorted(_fields()))}"
+        )
+    _must_have_only("anonymous", said.get("anonymous"), {"column", "values"}, {"column", "values"})
+    for board, flag in said.get("boards", {}).items():
+        _must_have_only(f"boards {board!r}", flag, {"of"}, {"of", "at_least"})
     own = {word(each): meaning for meaning, words in said.get("words", {}).items() for each in _list(words)}
     flags = dict(said.get("flags", {}))
     counts = {meaning: _list(columns) for meaning, columns in said.get("counts", {}).items()}
@@ -186,6 +193,20 @@ def _layout(name: str, said: Mapping[str, Any]) -> Layout:
         stage=int(said.get("stage", 2)),
         own_words=frozenset(own),
     )
+
+
+def _fields() -> set[str]:
+    """Fields that `[columns]` may name; the two models stand in `models`."""
+    return {*common()["columns"], "winner"}
+
+
+def _must_have_only(what: str, table: Any, needed: set[str], known: set[str]) -> None:
+    """Complain of a table that lacks a key, or has one that nothing reads."""
+    if table is None:
+        return
+    if not isinstance(table, Mapping) or not needed <= {*table} <= known:
+        keys = f", and may have {', '.join(sorted(known - needed))}" if known - needed else ""
+        raise ValueError(f"{what} needs {' and '.join(sorted(needed))}{keys}; nothing else is read")
 
 
 @cache

@@ -18,9 +18,8 @@ from services.sources.base import Source, SourceError
 from services.sources.fields import Fitted
 from services.sources.layout import OUTCOMES
 from services.sources.plan import ReadOptions
-from services.sources.refusals import is_lost
 from services.sources.survey import chosen_rows, names_of
-from streams.contracts.names import normalised
+from streams.contracts.names import is_lost, normalised
 
 MOST = 50_000_000
 """Votes that are unfolded, at most."""

@@ -9,16 +9,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
 
 from services.sources import cells as cell
 from services.sources.base import SourceError
 from services.sources.outcomes import CONTRARY, Said
+from streams.contracts.names import is_lost
 from streams.contracts.reasons import Reason
-from streams.contracts.vote import InvalidRecord
+from streams.contracts.vote import InvalidRecord, lost_name
 
 MOST_OF_A_ROW = 1_000_000
 """Votes that one row may stand for."""
@@ -26,34 +25,8 @@ MOST_OF_A_ROW = 1_000_000
 MOST = 5_000_000
 """Votes that the rows of a file may stand for together: each becomes an object of its own, of some 500 bytes."""
 
-LOST = frozenset(
-    (
-        *("nan", "none", "null", "nil", "undefined", "n/a", "#n/a", "#ref!", "#value!", "#name?"),
-        *("<na>", "<nil>", "<null>", "(null)", "[object object]"),
-    )
-)
-"""What software writes for a name that it does not have; letter case does not matter."""
-
 Bad = tuple[str, InvalidRecord, str]
 """The field to blame, why, and the value."""
-
-_parts = re.compile(r"[/:|@]")
-
-
-@lru_cache(maxsize=4096)
-def is_lost(name: str) -> bool:
-    """Whether a name, or a part of it between slashes and colons, is what software writes for none.
-
-    >>> is_lost("NaN"), is_lost("openai/undefined"), is_lost("n/a"), is_lost("nano-7b"), is_lost("none-such")
-    (True, True, True, False, False)
-    """
-    folded = name.strip().casefold()
-    return folded in LOST or any(part.strip() in LOST for part in _parts.split(folded))
-
-
-def lost_name(field: str, name: str) -> InvalidRecord:
-    """Why a row with such a name is refused."""
-    return InvalidRecord(Reason.INVALID_MODEL, f"{field} {name!r} is what software writes for a name that it lost")
 
 
 def no_votes(said: Sequence[Said], meanings: Sequence[str | None]) -> dict[int, Bad]:

@@ -34,6 +34,12 @@ CHANGED, LEAST_CHANGED = 0.1, 5
 
 EACH_ITEM = "each"
 
+TELLS = ("voter", "prompt_hash", "language")
+"""Optional fields by which two rows of one moment are two votes."""
+
+FEW_WORDS = 6
+"""Values up to which a column of words may say which rows count."""
+
 
 @dataclass(slots=True)
 class SurveyResult:
@@ -78,6 +84,7 @@ class Survey:
         self._dates: set[tuple[int, int]] = set()
         self._votes = 0
         self._clock = clocks.TimeNumbers()
+        self._rows, self._whens = array("q"), array("q")
         self._weights = {"whole": 0, "other": 0, "one": 0}
         self._watched: dict[str, Counter[str]] = {column: Counter() for column in fitted.watched}
 
@@ -101,6 +108,8 @@ class Survey:
             whens = cell.values(places["tstamp"], cells)
             self._dates |= times.numeric_dates(whens)
             self._clock.look(whens)
+            if self._times and said and not fitted.contract:
+                self._look_at_repeats(cells, said, whens)
         if "id" in places:
             self._look_at_ids(cells, said)
         if "count" in places:
@@ -112,6 +121,13 @@ class Survey:
                 self._weights["other" if whole is None else "one" if whole == 1 else "whole"] += 1
         for column, place in fitted.watched.items():
             self._watched[column].update(_shown(value) for value in cell.values(place, cells))
+
+    def _look_at_repeats(self, cells: Mapping[str, Sequence[Any]], said: Sequence[Said], whens: Sequence[Any]) -> None:
+        """Remember rows by everything that is read of them, for files whose ids do not tell votes apart."""
+        told = [cell.values(self._fitted.places[name], cells) for name in TELLS if name in self._fitted.places]
+        moments = list(map(hash, map(str, whens)))
+        self._whens.extend(moments)
+        self._rows.extend(map(hash, zip(said, moments, *(map(str, column) for column in told), strict=True)))
 
     def _look_at_ids(self, cells: Mapping[str, Sequence[Any]], said: Sequence[Said]) -> None:
         places = self._fitted.places
@@ -156,8 +172,10 @@ class Survey:
         if "count" in fitted.places:
             must_be_few(self._votes, fitted.column("count"))
             found.notes.append(f"column {fitted.column('count')!r} says how many votes a row stands for")
+        if found.ids == "numbered" and "count" not in fitted.places and not found.whole_weights:
+            self._judge_repeats(found)
         for column, counts in self._watched.items():
-            if len(counts) > 1 and (usable := _usable(counts)):
+            if len(counts) > 1 and (usable := _usable(counts)) is not None:
                 held = ", ".join(f"{value or 'empty'} in {rows:,} rows" for value, rows in counts.most_common(3))
                 found.notes.append(
                     f"column {column!r} is not used ({held}): --only {column}={usable} counts those rows alone"
@@ -189,6 +207,23 @@ class Survey:
             found.notes.append(
                 f"{contents - distinct:,} rows come again under a known id with another content{what}: the first row of"
                 " an id counts"
+            )
+
+    def _judge_repeats(self, found: SurveyResult) -> None:
+        """Tell of rows that come again in everything, more often than votes of one moment do by chance."""
+        import numpy as np
+
+        rows, votes = len(self._rows), self._said.total()
+        if not rows or rows != votes:
+            return
+        repeats = rows - len(np.unique(np.frombuffer(self._rows, dtype=np.int64)))
+        moments = len(np.unique(np.frombuffer(self._whens, dtype=np.int64)))
+        alike = sum((number / votes) ** 2 for number in self._said.values())
+        by_chance = rows * (rows - 1) / 2 * alike / moments
+        if repeats > 2 + 3 * by_chance:
+            found.notes.append(
+                f"{repeats:,} rows repeat another in models, outcome and time, and no id tells whether they are the"
+                " same votes, as where two exports overlap: all count"
             )
 
     def _judge_weights(self, found: SurveyResult) -> None:
@@ -326,7 +361,16 @@ def _shown(value: Any) -> str:
 
 
 def _usable(counts: Mapping[str, int]) -> str | None:
-    """The value that says yes, when the column holds yes and no and nothing else."""
+    """The value whose rows may be those that count; None when the column does not seem to say that.
+
+    The one that says yes beside no; of a few words the most frequent; where most cells hold a time or nothing, nothing.
+    """
     yes = [value for value in counts if cell.flag(value) is True]
     no = [value for value in counts if cell.flag(value) is False]
-    return yes[0] if len(yes) == 1 and len(no) <= 1 and len(counts) <= 3 else None
+    if len(yes) == 1 and len(no) <= 1 and len(counts) <= 3:
+        return yes[0]
+    if any(isinstance(spelling.number(value), int | float) for value in counts):
+        return None
+    if len(counts) <= FEW_WORDS:
+        return max(counts, key=lambda value: counts[value])
+    return "" if "" in counts else None

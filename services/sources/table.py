@@ -67,7 +67,11 @@ class Table(ABC):
         What made-up ids begin with: the name without its ending.
     folder
         Where the first file is; None for a pipe.
+    for_spreadsheets
+        Whether it is of a kind that spreadsheets read: a text that they would compute may have an apostrophe before it.
     """
+
+    for_spreadsheets = False
 
     def __init__(self, name: str, described: str, columns: Sequence[str], note: str = "") -> None:
         self.name = name
@@ -180,6 +184,7 @@ class Joined(Table):
             columns |= dict.fromkeys(table.columns)
         super().__init__(name, described, list(columns), "; ".join(filter(None, (note, *(t.note for t in tables)))))
         self.tables = tables
+        self.for_spreadsheets = any(table.for_spreadsheets for table in tables)
 
     def _read(self, columns: Sequence[str], only: Only, first: int) -> Iterator[TableBlock]:
         for table in self.tables:
@@ -239,6 +244,7 @@ class Dated(Table):
         super().__init__(table.name, table.described, [*table.columns, FILE_DATE], table.note)
         self._table = table
         self.day = day
+        self.for_spreadsheets = table.for_spreadsheets
 
     def _read(self, columns: Sequence[str], only: Only, first: int) -> Iterator[TableBlock]:
         if self.day not in only.get(FILE_DATE, (self.day,)):

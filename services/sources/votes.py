@@ -13,6 +13,7 @@ from services.sources.cells import values, whole
 from services.sources.contract import ContractSource
 from services.sources.distinct import all_different
 from services.sources.fields import Fitted
+from services.sources.grouped import must_be_single_votes
 from services.sources.ids import made_up_prefix
 from services.sources.jsonfile import JsonTable, json_tables, mostly_votes
 from services.sources.jsonitems import UNREADABLE, without_nan
@@ -96,6 +97,11 @@ def votes_of(table: Table, asked: ReadOptions) -> Source:
         found.said.clear()
     with described(table.described):
         must_be_models(found.said)
+        if not (pipe or strict or "count" in fitted.places or "count" in (asked.columns or {}) or found.whole_weights):
+            known = {*comparison.columns}
+            must_be_single_votes(
+                table, found.said, [name for name in fitted.unused(table.columns) if name not in known]
+            )
         plan = Plan(fitted, asked, prefix, total, found, labels_beside(table.folder, fitted))
         found.notes += comparison.check(plan.outcomes) if not pipe else []
     return ContractSource(plan, table, tables) if strict else TableSource(plan, table)

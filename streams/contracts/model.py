@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from streams.contracts.names import LABEL_PATTERN, NAME_PATTERN, TEXT_PATTERN, unprintable
+from streams.contracts.names import LABEL_PATTERN, NAME_PATTERN, TEXT_PATTERN, is_lost, unprintable
 from streams.contracts.reasons import Reason
 from streams.contracts.vote import (
     ARENA_PATTERN,
@@ -17,6 +17,7 @@ from streams.contracts.vote import (
     ModelName,
     decode_json,
     is_arena,
+    lost_name,
     read_name,
 )
 
@@ -62,6 +63,8 @@ def check_model(record: Model, arrived: float, ahead: float = FUTURE_SECONDS) ->
     if not is_arena(record.arena):
         raise InvalidRecord(Reason.INVALID_ARENA, f"arena {record.arena[:40]!r} does not match {ARENA_PATTERN}")
     model, provider = read_name("model", record.model, 128), read_name("provider", record.provider, 128)
+    if is_lost(model):
+        raise lost_name("model", model)
     family = record.family and read_name("family", record.family, 128, 0)
     if record.reason and (found := unprintable(record.reason)):
         raise InvalidRecord(Reason.INVALID_FIELD, f"reason holds the character {found}, which cannot be read")

@@ -80,6 +80,30 @@ def settled(name: str) -> bool:
     return normalised(name) == name and not unprintable(name)
 
 
+LOST = frozenset(
+    (
+        *("nan", "none", "null", "nil", "undefined", "n/a", "#n/a", "#ref!", "#value!", "#name?"),
+        *("<na>", "<nil>", "<null>", "(null)", "[object object]", r"\n"),
+    )
+)
+"""What software writes for a name that it does not have; letter case does not matter. `\\N` is a database's."""
+
+_parts = re.compile(r"[/:|@]")
+
+
+@lru_cache(maxsize=4096)
+def is_lost(name: str) -> bool:
+    r"""Whether a name, or a part of it between slashes and colons, is what software writes for none.
+
+    Votes of many models would be one model's.
+
+    >>> is_lost("NaN"), is_lost("openai/undefined"), is_lost("n/a"), is_lost("nano-7b"), is_lost("none-such")
+    (True, True, True, False, False)
+    """
+    folded = name.strip().casefold()
+    return folded in LOST or any(part.strip() in LOST for part in _parts.split(folded))
+
+
 def shown(text: str) -> str:
     r"""The text with every such character written out, so that it can be shown and does nothing.
 

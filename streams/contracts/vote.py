@@ -11,7 +11,7 @@ from typing import Annotated, Any, Protocol
 import msgspec
 from msgspec import Meta
 
-from streams.contracts.names import LABEL_PATTERN, NAME_PATTERN, normalised, settled, unprintable
+from streams.contracts.names import LABEL_PATTERN, NAME_PATTERN, is_lost, normalised, settled, unprintable
 from streams.contracts.reasons import FIELD_REASONS, Reason
 
 MAX_RECORD_BYTES = 65_536
@@ -206,6 +206,11 @@ def read_name(field: str, given: str, longest: int, least: int = 1) -> str:
     raise InvalidRecord(FIELD_REASONS.get(field, Reason.INVALID_FIELD), f"{field} {why}")
 
 
+def lost_name(field: str, name: str) -> InvalidRecord:
+    """Why a record with such a name is refused; see `is_lost`."""
+    return InvalidRecord(Reason.INVALID_MODEL, f"{field} {name!r} is what software writes for a name that it lost")
+
+
 def check_vote(
     vote: Vote, arrived: float, ahead: float = FUTURE_SECONDS, renamed: dict[str, str] | None = None
 ) -> None:
@@ -233,6 +238,10 @@ def check_vote(
         raise InvalidRecord(Reason.UNKNOWN_WINNER, f"winner {vote.winner[:40]!r} is none of {', '.join(WINNERS)}")
     if not all(map(settled, _names(vote))):
         _settle(vote, renamed)
+    if is_lost(vote.model_a):
+        raise lost_name("model_a", vote.model_a)
+    if is_lost(vote.model_b):
+        raise lost_name("model_b", vote.model_b)
     if vote.model_a == vote.model_b:
         raise InvalidRecord(Reason.SAME_MODEL, f"both sides are {vote.model_a!r}")
     if not math.isfinite(vote.tstamp):

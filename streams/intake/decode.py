@@ -19,7 +19,7 @@ from typing import get_type_hints
 import msgspec
 import numpy as np
 
-from streams.contracts.names import settled
+from streams.contracts.names import is_lost, settled
 from streams.contracts.reasons import Reason
 from streams.contracts.vote import (
     FUTURE_SECONDS,
@@ -145,8 +145,9 @@ def _fastest(records: Records) -> Decoded | None:
         return None
     if not all(map(is_arena, arenas)) or not (found.tstamp <= records.recorded / 1000 + FUTURE_SECONDS).all():
         return None
-    # A name out of its normal form, and one that cannot be read, are for the strict way.
-    if not all(map(settled, chain(found.words[MODEL_A], found.words[LANGUAGE], *sets))):
+    # A name out of its normal form, one that cannot be read and one that was lost are for the strict way.
+    models = found.words[MODEL_A]
+    if not all(map(settled, chain(models, found.words[LANGUAGE], *sets))) or any(map(is_lost, models)):
         return None
     codes = found.codes
     language, voter, prompt = (_worded(found, field) for field in (LANGUAGE, VOTER, PROMPT))
@@ -155,7 +156,7 @@ def _fastest(records: Records) -> Decoded | None:
         records.keys,  # type: ignore[arg-type]  # every key is the id of its vote
         _arenas(arenas, codes[ARENA]),
         Rows(
-            models=found.words[MODEL_A],
+            models=models,
             model_a=codes[MODEL_A] - 1,
             model_b=codes[MODEL_B] - 1,
             winner=found.winner,
@@ -222,6 +223,7 @@ def _fast(records: Records) -> Decoded | None:
         or (rows.model_a == rows.model_b).any()
         or not (rows.tstamp <= records.recorded / 1000 + FUTURE_SECONDS).all()
         or not all(map(settled, chain(rows.models, rows.languages, *rows.category_sets)))
+        or any(map(is_lost, rows.models))
         or list(map(what_it_says, votes)).count(SAYS_NOTHING) < n
     ):
         return None

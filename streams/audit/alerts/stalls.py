@@ -65,7 +65,7 @@ def _told(
     still = _still(models, watched, gains, start + 1)
     share = _pace(dates, gains, start)
     summary = (
-        f"{len(still)} models stopped together after {iso(dates[start])}, more than half of those that were running:"
+        f"{len(still)} models stopped together after {iso(dates[start])}, half or more of those that were running:"
         f" an outage of the feed, or one decision about all of them. The others' votes go on, the whole at"
         f" {share:.0%} of its usual pace."
     )
@@ -99,7 +99,7 @@ def _runs(models: Models, chosen: list[int], kind: Oddity, watched: Watched, gai
         if kind is Oddity.STOPPED_TOGETHER:
             names = _still(models, watched, gains, at)
             text = (
-                f"{len(names)} models, more than half of those that were running, got no votes at once: the feed, or"
+                f"{len(names)} models, half or more of those that were running, got no votes at once: the feed, or"
                 " one decision; no model is judged by it."
             )
         else:

@@ -58,6 +58,8 @@ class History:
     place
         float64[N, T]: what the rows of each snapshot are in falling order of, the total or minus the number of the
         row; NaN everywhere when nothing orders them.
+    line
+        float64[N, T]: number of the row in the file, NaN where there is none.
     """
 
     dates: Matrix
@@ -71,6 +73,7 @@ class History:
     lower: Matrix
     upper: Matrix
     place: Matrix
+    line: Matrix
 
     def only(self, snapshots: Mask) -> History:
         """The history without some snapshots; models that are in none of the others stay, unlisted."""
@@ -84,6 +87,7 @@ class History:
             lower=self.lower[:, snapshots],
             upper=self.upper[:, snapshots],
             place=self.place[:, snapshots],
+            line=self.line[:, snapshots],
         )
 
 
@@ -125,6 +129,7 @@ def lay_out(rows: Sequence[Row]) -> tuple[History, list[Remark]]:
         lower=lower,
         upper=upper,
         place=_place(names, votes, number),
+        line=number,
     )
     return history, _remarks(history, doubled)
 

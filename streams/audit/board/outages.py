@@ -1,4 +1,4 @@
-"""Snapshots that are not true: all zeros, or with most rows missing. They are set aside before anything is read."""
+"""Snapshots that are not true: all zeros, most rows missing, or cut off. They are set aside before anything is read."""
 
 from __future__ import annotations
 
@@ -44,6 +44,9 @@ def set_aside(history: History) -> Cleaned:
     partial = _partial(history, zero)
     remarks = [*_runs(history, zero, Oddity.ZERO_SNAPSHOT), *_runs(history, partial, Oddity.PARTIAL_SNAPSHOT)]
     untrue = zero | partial
+    if (missing := _cut_off(history, untrue)) is not None:
+        remarks.append(missing)
+        untrue[-1] = True
     outage = None
     if untrue.any() and untrue[-1] and not untrue.all():
         start = len(untrue) - int(np.argmax(~untrue[::-1]))
@@ -100,6 +103,34 @@ def _partial(history: History, zero: Mask) -> Mask:
         else:
             whole = at
     return partial
+
+
+def _cut_off(history: History, untrue: Mask) -> Remark | None:
+    """Tell whether the file ends within its last snapshot; None when nothing speaks for it.
+
+    The rows of the last date end the file, they keep the order of the date before, and what is missing stood behind all
+    that is there. Where these are the weakest, `depth` judges: a board may be shown in part, or its lowest may leave.
+    """
+    before = np.flatnonzero(~untrue[:-1])
+    if not len(before) or untrue[-1]:
+        return None
+    at = int(before[-1])
+    now, line = history.listed[:, -1], history.line
+    common, missing = now & history.listed[:, at], ~now & history.listed[:, at]
+    if common.sum() < LEAST_ROWS or not missing.any() or np.nanmin(line[:, -1]) < np.nanmax(line[:, :-1]):
+        return None
+    order = line[common, at][np.argsort(line[common, -1])]
+    if (np.diff(order) < 0).any() or line[missing, at].min() < order.max():
+        return None
+    strength = strength_of(history.score, history.rank, history.place, history.listed)
+    if strength is not None and not np.nanmax(strength[missing, at]) > np.nanmin(strength[common, at]):
+        return None
+    date, names = iso(history.dates[-1]), [history.names[each] for each in np.flatnonzero(missing)]
+    text = (
+        f"The snapshot of {date} ends the file, and its rows end before {many(len(names), 'model')} that stood last"
+        " in the one before: the file may be cut off there; set aside."
+    )
+    return Remark(Oddity.PARTIAL_SNAPSHOT, text, date, date, 1, some(names))
 
 
 def _runs(history: History, chosen: Mask, kind: Oddity) -> list[Remark]:

@@ -104,7 +104,7 @@ def _about_everybody(
     """Whether the interval is about the feed as a whole, so that no model can be judged by it."""
     clear = judged & (expected >= max(CLEAR, precision / AWAY))
     running, away = clear & ~stopped, clear & stopped
-    if running.sum() >= 3 and 2 * (running & (won <= AWAY * expected)).sum() > running.sum():
+    if running.sum() >= 3 and 2 * (running & (won <= AWAY * expected)).sum() >= running.sum():
         seen.together.append(at)
         return True
     # Twice in a row they are really back.

@@ -170,6 +170,27 @@ def test_a_file_that_ends_with_half_of_its_rows_missing_is_a_stall():
     assert report.counts.gone == 0
 
 
+def test_a_file_that_ends_within_its_last_snapshot_accuses_nobody():
+    board = draw(10, spread=0.05)
+    totals = board.totals.copy()
+    totals[16:, -1] = -1
+    report = audit(board.changed(totals))
+    (said,) = stalls(report)
+    assert "rows end before 4 models that stood last in the one before: the file may be cut off there" in said
+    assert [alert.kind for alert in report.alerts] == [Kind.FEED_STALLED]
+    # A model from between the others has left, and so has one that is missing for longer.
+    totals[16:, -1], totals[7, -1] = board.totals[16:, -1], -1
+    assert [alert.subject.model for alert in audit(board.changed(totals)).alerts] == [board.names[7][-1]]
+    totals[7, -1], totals[16:, -2:] = board.totals[7, -1], -1
+    assert len(audit(board.changed(totals)).alerts) == 4
+
+
+def test_half_of_the_models_at_once_are_no_removals():
+    report = audit(draw(12, models=8, days=tuple(range(0, 147, 7)), multiply={model: until(133) for model in range(4)}))
+    assert not [alert for alert in report.alerts if alert.kind is Kind.SILENT_REMOVAL]
+    assert "stopped_together" in kinds(report)
+
+
 def test_first_rows_are_nobodys_gain():
     board = draw(11)
     totals = board.totals.copy()

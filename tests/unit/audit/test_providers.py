@@ -69,6 +69,7 @@ def test_a_table_of_the_user_takes_its_place(tmp_path):
         ("a = 1", "no [[provider]]"),
         ("[[provider]]\nalso = ['x']", "provider 1 needs a name"),
         ("[[provider]]\nname = 'a'\nalso = 'x'", "provider 1 needs a name"),
+        ("[[provider]]\nname = 'a'\nalos = ['x']", "provider 1: 'alos' is not read; there are name and also"),
         ("[[provider]]\nname = 'a'\nalso = ['x']\n[[provider]]\nname = 'b'\nalso = ['X']", "given to two providers"),
     ],
 )

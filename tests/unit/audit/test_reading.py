@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 
+import numpy as np
 import polars
 import pytest
 
@@ -14,6 +15,7 @@ from services.audit.registry import read_registry
 from services.audit.run import AuditRequest, run_audit
 from services.audit.snapshots import Wanted, read_snapshots
 from services.audit.table import open_table
+from services.export.official import Row, csv_of
 from services.sources import SourceError
 from streams.audit.options import Options
 
@@ -227,6 +229,58 @@ def test_a_broken_registry_names_its_line(tmp_path):
         ask(path, registry=registry)
     with pytest.raises(SourceError, match="there is no such file"):
         ask(path, registry=tmp_path / "none.jsonl")
+
+
+def test_votes_of_a_period_are_not_taken_for_totals(tmp_path):
+    random = np.random.default_rng(3)
+    daily = random.integers(400, 900, (12, 8))
+    lines = [
+        {"date": f"2025-01-{day + 1:02}", "model": f"m{model}", "votes": int(votes), "score": 1000 + model}
+        for day, row in enumerate(daily)
+        for model, votes in enumerate(row)
+    ]
+    path = write(tmp_path / "s.csv", lines)
+    with pytest.raises(SourceError, match=r"column 'votes' holds no totals: on 1\d of 11 dates .*--columns votes="):
+        read(path)
+    assert {row.votes for row in read(path, columns={"votes": ""}).rows} == {None}
+    for line, total in zip(lines, np.cumsum(daily, axis=0).ravel().tolist(), strict=True):
+        line["votes"] = total
+    assert len(read(write(tmp_path / "t.csv", lines)).rows) == 96
+
+
+def test_a_notice_under_a_misspelt_name_is_not_passed_over(tmp_path):
+    record = {"arena": "text", "model": "a", "provider": "X", "license": "open_weight", "visibility": "public",
+              "status": "deprecated", "weight": 1, "tstamp": 1, "anounced_at": 1, "url": "x"}  # fmt: skip
+    path = tmp_path / "models.jsonl"
+    path.write_text(json.dumps(record) + "\n")
+    with pytest.raises(SourceError, match=r"models\.jsonl, line 1: 'anounced_at' is not read; 'announced_at' is"):
+        read_registry(path)
+    record["announced_at"] = record.pop("anounced_at")
+    path.write_text(json.dumps(record) + "\n")
+    assert [each.announced_at for each in read_registry(path)] == [1]
+
+
+def test_names_that_a_spreadsheet_would_compute_come_back_as_they_were_exported(tmp_path):
+    names = ["=sum", "@cf/x", "-5", "'tis", "plain"]
+    rows = [
+        Row(name, "+Org", "'MIT", 1000.0, None, None, None, 100 * day, None, "@night", f"2025-01-0{day}")
+        for day in (1, 8)
+        for name in names
+    ]
+    path = tmp_path / "board.csv"
+    path.write_text(csv_of(rows), "utf-8")
+    read = read_snapshots(open_table(str(path)), Wanted())
+    assert (read.board, {row.model for row in read.rows}) == ("@night", {*names})
+    assert {(row.provider, row.license) for row in read.rows} == {("+Org", "'MIT")}
+    # Elsewhere a name is as it stands, and an apostrophe before anything else belongs to it.
+    lines = [line | {"model": "'=a"} for line in LINES[::2]] + LINES[1::2]
+    assert {row.model for row in read_lines(tmp_path, lines)} == {"'=a", "b"}
+
+
+def read_lines(folder, lines):
+    path = folder / "lines.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return read_snapshots(open_table(str(path)), Wanted()).rows
 
 
 def test_a_registry_names_models_as_votes_are_counted(tmp_path):

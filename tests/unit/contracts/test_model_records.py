@@ -64,6 +64,7 @@ def test_the_limits_are_inside(changes):
         ({"arena": 1}, Reason.INVALID_ARENA),
         ({"model": ""}, Reason.INVALID_MODEL),
         ({"model": "m" * 129}, Reason.INVALID_MODEL),
+        ({"model": "None"}, Reason.INVALID_MODEL),
         ({"provider": ""}, Reason.INVALID_FIELD),
         ({"provider": None}, Reason.INVALID_FIELD),
         ({"license": "mit"}, Reason.INVALID_FIELD),

@@ -16,6 +16,7 @@ BAD = {
     "an arena with a newline": (b"bad", body(id="bad", arena="text\n"), Reason.INVALID_ARENA),
     "an unknown winner": (b"bad", body(id="bad", winner="x"), Reason.UNKNOWN_WINNER),
     "a model against itself": (b"bad", body(id="bad", model_a="y"), Reason.SAME_MODEL),
+    "a model that was lost": (b"bad", body(id="bad", model_b="NaN"), Reason.INVALID_MODEL),
     "a tstamp from the future": (b"bad", body(id="bad", tstamp=ARRIVED_MS / 1000 + 301), Reason.FUTURE_TSTAMP),
     "a p_pair of 0": (b"bad", body(id="bad", p_pair=0), Reason.INVALID_FIELD),
     "too many bytes": (b"bad", body(id="bad", x="p" * 70_000), Reason.TOO_LARGE),

@@ -64,7 +64,8 @@ def test_plain_votes_take_it(votes, separators):
 
 @pytest.mark.parametrize(
     "changes",
-    [{"model_a": "x "}, {"model_b": " y"}, {"model_a": "a  b"}, {"language": "en "}, {"categories": ["a", " b"]},
+    [{"model_a": "null"}, {"model_b": "openai/None"}, {"model_a": "x "}, {"model_b": " y"},
+     {"model_a": "a  b"}, {"language": "en "}, {"categories": ["a", " b"]},
      {"count": 3}, {"weight": 0.5}, {"anony": False}, {"is_valid": False}, {"dedup_tag": None}],
 )  # fmt: skip
 def test_names_out_of_form_and_votes_that_are_none_are_left_to_the_strict_way(changes):

@@ -203,6 +203,34 @@ def test_every_column_that_may_leave_rows_out_is_named_where_it_differs_and_docu
     assert f"`{column}`" in (Path(__file__).parents[3] / "docs" / "reading.md").read_text("utf-8")
 
 
+def test_words_and_dates_that_may_leave_rows_out_are_named_and_numbers_are_not(tmp_path: Path) -> None:
+    rows = [["oak", "fir", "a", "approved"]] * 3 + [["oak", "fir", "b", "rejected"]]
+    source = table(tmp_path, [*PAIR, "status"], *rows)
+    assert "(approved in 3 rows, rejected in 1 rows): --only status=approved counts those rows alone" in source.note
+    removed = table(tmp_path, [*PAIR, "deleted_at"], *(["oak", "fir", "a", f"2025-01-0{day}"] for day in range(1, 9)),
+                    *[["oak", "fir", "b", ""]] * 9)  # fmt: skip
+    assert "--only deleted_at= counts those rows alone" in removed.note
+    assert account(table(tmp_path, [*PAIR, "status"], *rows, only={"status": ["approved"]})).counted == 3
+    assert "confidence" not in table(tmp_path, [*PAIR, "confidence"], *(["oak", "fir", "a", n] for n in "345")).note
+
+
+def test_rows_that_come_again_in_everything_are_named_where_no_id_tells_them_apart(tmp_path: Path) -> None:
+    rows = [
+        [f"oak-{at % 5}", f"fir-{at % 4}", "ab"[at % 3 // 2], f"2025-01-01T{at // 60:02}:{at % 60:02}:00Z"]
+        for at in range(600)
+    ]
+    header = [*PAIR, "tstamp"]
+    source = table(tmp_path, header, *rows, *rows[:60])
+    assert "60 rows repeat another in models, outcome and time" in source.note
+    assert account(source).counted == 660
+    assert "repeat another" not in table(tmp_path, header, *rows).note
+    of_days = [[*row[:3], row[3][:10]] for row in rows]
+    assert "repeat another" not in table(tmp_path, header, *of_days).note
+    assert (
+        "repeat another" not in table(tmp_path, ["id", *header], *([at, *row] for at, row in enumerate(rows * 2))).note
+    )
+
+
 CONTRACT = ["id", *PAIR, "tstamp"]
 
 
@@ -265,6 +293,42 @@ def test_a_persons_own_layout_is_read_and_a_wrong_one_explained(tmp_path: Path) 
         parse("x", 'models = [["a", "b"]]\n[words]\nwon = ["w"]\n')
     with pytest.raises(SourceError, match="there is no layout 'nobody'"):
         objects(tmp_path, row, layout="nobody")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('[columns]\nwiner = ["pick"]', r"\[columns\] 'winer' is no field of a vote; the fields are .*winner"),
+        ('[anonymous]\ncolumn = "hidden"', "anonymous needs column and values; nothing else is read"),
+        ('[boards.math]\nof = ["tag"]\nat_laest = 3', "boards 'math' needs of, and may have at_least"),
+        ('[boards]\nmath = "tag"', "boards 'math' needs of"),
+    ],
+)
+def test_what_a_layout_misspells_is_named_and_not_passed_over(text: str, says: str) -> None:
+    with pytest.raises(SourceError, match=says):
+        parse("mine", f'models = [["model_a", "model_b"]]\n{text}\n')
+
+
+def test_a_rule_of_rows_that_no_column_answers_stops_when_the_layout_was_asked_for(tmp_path: Path) -> None:
+    own = tmp_path / "mine.toml"
+    own.write_text('models = [["model_a", "model_b"]]\n[columns]\nwinner = ["winner"]\n[only]\nstaus = ["done"]\n')
+    with pytest.raises(SourceError, match=r"layout mine, \[only\]: there is no column 'staus'; found: .*'status'"):
+        table(tmp_path, [*PAIR, "status"], ["oak", "fir", "a", "done"], layout=str(own))
+
+
+def test_answers_in_lists_are_named_by_their_tool_and_not_taken_for_another_layout(tmp_path: Path) -> None:
+    answer = {"value": {"selected": "left"}, "from_name": "comparison", "to_name": "answers", "type": "pairwise"}
+    task = {"id": 1, "data": {"model1": "oak", "model2": "fir"}, "annotations": [{"id": 1, "result": [answer]}]}
+    with pytest.raises(SourceError, match=r"Label Studio's JSON.*JSON-MIN or CSV.*'data.model1'"):
+        objects(tmp_path, task)
+    record = {
+        "status": "done",
+        "fields": {"prompt": "p"},
+        "metadata": {"a": "oak"},
+        "responses": {"best": [{"value": "a"}]},
+    }
+    with pytest.raises(SourceError, match="Argilla's JSON"):
+        objects(tmp_path, record)
 
 
 def test_two_layouts_that_fit_equally_and_differ_are_not_chosen_between() -> None:

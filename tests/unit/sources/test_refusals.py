@@ -57,7 +57,7 @@ def test_two_flags_of_one_outcome_must_agree(tmp_path: Path) -> None:
     assert (summary.counted, summary.refused) == (1, {"invalid_field": 1})
 
 
-@pytest.mark.parametrize("name", ["nan", "None", "NULL", "N/A", "undefined", "<NA>", "openai/undefined", "null:free"])
+@pytest.mark.parametrize("name", ["nan", "None", "NULL", "N/A", "\\N", "<NA>", "openai/undefined", "null:free"])
 def test_a_name_that_software_lost_is_refused_with_its_count(tmp_path: Path, name: str) -> None:
     rows = ["oak", "fir", "a"], [name, "fir", "a"], ["oak", name, "b"], [name, name, "tie"]
     summary = account(opened(tmp_path, "model_a,model_b,winner", *rows))
