@@ -17,9 +17,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from services.herald.channels.dispatch import Channels
 from services.herald.delivery_log import Journal
 from services.herald.gauges import show
-from services.herald.inbox import Inflow
+from services.herald.inbox import Inflow, read_alert, recorded, take_subscription
 from services.herald.lease import LEASE, Tenure, lease_time
-from services.herald.reading import read_alert, recorded, take_subscription
 from services.herald.rules.delivery_state import Book, keyed
 from services.herald.rules.grouping import Gathering, seal
 from services.herald.rules.notify import Desk

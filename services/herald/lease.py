@@ -69,11 +69,6 @@ class Tenure:
         """Whether something may be sent now."""
         return not self.fenced and self._confirmed_at is not None and self.age <= LEASE
 
-    def check(self) -> None:
-        """Raise `NotOurs` when nothing may be sent now."""
-        if not self.holds():
-            raise NotOurs
-
     async def wait(self) -> None:
         """Wait until something may be sent; raises `Fenced` when that is never."""
         while not self.holds():

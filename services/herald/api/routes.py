@@ -27,7 +27,6 @@ from services.herald.api.drafts import (
     read_draft,
     rotate,
 )
-from services.herald.api.sample import sample_alert
 from services.herald.api.store import Store
 from services.herald.api.views import (
     Deliveries,
@@ -52,10 +51,11 @@ from services.http.errors import Refusal, Refused
 from services.http.query import one_of, only, whole
 from services.http.request_body import read_body
 from services.http.responses import json_response
+from streams.contracts.alert import VERSION, Alert, Kind, Severity, Status, Subject, alert_id, fingerprint, runbook_url
 from streams.contracts.delivery import Delivery, Replay, State, is_replayable
 from streams.contracts.metrics import Metrics
 from streams.contracts.settings import Settings
-from streams.contracts.subscription import Channel, Subscription
+from streams.contracts.subscription import Channel, ChannelType, Subscription
 
 BODY_LIMIT = 65_536
 MOST_SHOWN, SHOWN = 1_000, 100
@@ -289,3 +289,30 @@ def _query(request: Request) -> tuple[State | None, int]:
     state = request.query_params.get("state")
     limit = whole("limit", request.query_params.get("limit", str(SHOWN)), 1, MOST_SHOWN)
     return None if state is None else one_of(State, "state", state), limit
+
+
+def sample_alert(subscription: Subscription, now: float) -> Alert:
+    """An alert that matches nothing real.
+
+    An Alertmanager gets one that is over already: it says whether it takes it, and calls nobody.
+    """
+    arena = subscription.match.arena or "test"
+    subject = Subject(model="isonomy-test")
+    about = fingerprint(arena, Kind.SILENT_REMOVAL, subject)
+    over = subscription.channel.type is ChannelType.ALERTMANAGER
+    return Alert(
+        id=alert_id(about, "test"),
+        fingerprint=about,
+        arena=arena,
+        kind=Kind.SILENT_REMOVAL,
+        severity=Severity.INFO,
+        status=Status.RESOLVED if over else Status.FIRING,
+        subject=subject,
+        starts_at=now - 60,
+        detected_at=now - 60,
+        ends_at=now if over else None,
+        summary=f"This is a test of the subscription {subscription.name!r}; nothing has happened.",
+        evidence={"test": 1},
+        runbook_url=runbook_url(Kind.SILENT_REMOVAL),
+        version=VERSION,
+    )

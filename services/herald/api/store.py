@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 
 from aiokafka.errors import KafkaError
 
-from services.herald.reading import take_delivery, take_subscription
+from services.herald.inbox import take_delivery, take_subscription
 from services.herald.rules.delivery_state import Book
 from services.http.errors import Refusal, Refused, retry_after
 from services.kafka.reader import Follower, Unreadable, make_producer, make_reader, stop

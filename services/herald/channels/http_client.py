@@ -1,19 +1,27 @@
-"""One POST to an endpoint: bounded in time and in what is read, to a checked address, never redirected."""
+"""One POST to an endpoint: bounded in time and in what is read, to a checked address, never redirected.
+
+`ssrf_guard.py` checks the text of a URL. This module checks the address of every socket right before it connects, so a
+name that resolves to another address a moment later gains nothing.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from importlib.metadata import version
+from typing import Any
 
 import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
-from services.herald.channels.guard import GuardedResolver, Lookup, Names, guarded_socket
-from services.herald.channels.ssrf_guard import RefusedAddress, read_url
+from services.herald.channels.ssrf_guard import RefusedAddress, check_address, read_url
 from services.herald.rules.backoff import read_retry_after
 from streams.contracts.delivery import Answer, Outcome
 from streams.contracts.settings import Settings
@@ -24,6 +32,10 @@ READ_SECONDS = 1.0
 
 AGENT = f"isonomy-herald/{version('isonomy')}"
 _NO_COMPLAINT: Callable[[], None] = lambda: None  # noqa: E731 -- a default that does nothing
+
+Found = list[tuple[socket.AddressFamily, str]]
+"""Family and address of each record of a name."""
+Lookup = Callable[[str, int], Awaitable[Found]]
 
 
 class Poster:
@@ -163,3 +175,73 @@ def host_of(url: str) -> str:
         return (URL(url).raw_host or "").lower()
     except ValueError:
         return ""
+
+
+class Names:
+    """Looks names up in threads of its own: a dead name server must not hold up anything else.
+
+    Parameters
+    ----------
+    most
+        Lookups at once, as many as attempts: one that hangs blocks a thread, and must not make the others wait.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._threads = ThreadPoolExecutor(most, thread_name_prefix="names")
+
+    async def __call__(self, host: str, port: int) -> Found:
+        """Every address of a host; raises `OSError` when there is none."""
+        ask = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
+        found = await asyncio.get_running_loop().run_in_executor(self._threads, ask)
+        return [(family, str(address[0])) for family, _, _, _, address in found]
+
+    def close(self) -> None:
+        """Let go of the threads, without waiting for lookups that hang."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+class GuardedResolver(AbstractResolver):
+    """Resolves names, and refuses all of a name when one of its addresses is not public.
+
+    Parameters
+    ----------
+    lookup
+        Asks for addresses.
+    allow_private
+        Lifts the guard.
+    """
+
+    def __init__(self, lookup: Lookup, *, allow_private: bool) -> None:
+        self._lookup = lookup
+        self._allow_private = allow_private
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """Addresses of a host; raises `RefusedAddress`, or `OSError` when there is none."""
+        found = await self._lookup(host, port)
+        if not self._allow_private:
+            for _, address in found:
+                check_address(address)
+        return [
+            ResolveResult(hostname=host, host=address, port=port, family=kind, proto=0, flags=socket.AI_NUMERICHOST)
+            for kind, address in found
+            if family in (socket.AF_UNSPEC, kind)
+        ]
+
+    async def close(self) -> None:
+        """Nothing to release; the lookup is another's."""
+
+
+def guarded_socket(allow_private: bool) -> Callable[[tuple[Any, ...]], socket.socket]:
+    """Return what makes a socket for an address that is about to be connected to: the last look, whatever led here."""
+
+    def make(info: tuple[Any, ...]) -> socket.socket:
+        family, kind, proto, _, address = info
+        if not allow_private:
+            check_address(str(address[0]))
+        made = socket.socket(family, kind, proto)
+        made.setblocking(False)
+        return made
+
+    return make

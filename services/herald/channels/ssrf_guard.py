@@ -1,6 +1,6 @@
 """Where nothing may be sent: the guard against requests to our own network (SSRF). Pure.
 
-Two looks at a URL: here at what it says, and at the address of every socket before it connects (`guard.py`). The
+Two looks at a URL: here at what it says, and at the address of every socket before it connects (`http_client.py`). The
 second is the one that counts: names may resolve to anything, at any time.
 """
 

@@ -1,5 +1,5 @@
 //! The herald's lease: claims in the log `deliveries`, confirmed by the log's end. Mirrors services/herald:
-//! tenure.py, inflow.py, term.py, journal.py, and attempts.py as far as sending goes; one subscription, a few messages.
+//! lease.py, inbox.py, dispatcher.py, delivery_log.py, and sender.py as far as sending goes; one subscription, a few messages.
 //!
 //! Any herald may claim at any time: the group only proposes. One that does nothing while time passes is frozen, cut off
 //! or dead. Times are ages, so time has no bound; clocks of different machines need to agree on nothing but their pace.

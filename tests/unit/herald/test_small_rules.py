@@ -15,7 +15,7 @@ from openapi_spec_validator import validate
 
 from services.herald.api.openapi import subscription_document
 from services.herald.channels.apprise_send import AppriseSender, read_smtp_url
-from services.herald.reading import read_alert, recorded, take_delivery, take_subscription
+from services.herald.inbox import read_alert, recorded, take_delivery, take_subscription
 from services.herald.rules.backoff import Schedule, read_retry_after
 from services.herald.rules.delivery_state import Book
 from services.herald.rules.grouping import Gathering, message_id, seal
