@@ -6,6 +6,7 @@ claim → read all → follow: match → gather → write down → lanes: attemp
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import math
 import time
@@ -40,7 +41,6 @@ FORGET_SECONDS = 60.0
 FORGET_AT_ONCE = 1_000
 GRACE_SECONDS = 4.0
 """Attempts under way may take so long after being told to stop: less than the group waits for a member."""
-LOOK_SECONDS = 0.02
 
 
 class Stalled(RuntimeError):  # noqa: N818 -- what it is
@@ -81,10 +81,12 @@ class Term:
         """Subscriptions whose owners may not hear of what they ask for."""
         self._book = Book(hears=lambda subscription: subscription.id not in self._deaf)
         self._tenure = Tenure()
-        self._inflow = Inflow(settings, consumer, self._book, self._tenure, by)
+        self._wake = asyncio.Event()
+        """Set by whatever gives the dispatcher work: a record that arrived, an attempt that ended."""
+        self._inflow = Inflow(settings, consumer, self._book, self._tenure, by, self._wake)
         self._desk = Desk(self._book, Gathering(settings.herald_group_seconds, settings.herald_group_size))
         self._journal = Journal(producer, self._deliveries, self._book, self._tenure, by)
-        self._attempts = Attempts(settings, metrics, self._desk, self._journal, self._tenure, channels)
+        self._attempts = Attempts(settings, metrics, self._desk, self._journal, self._tenure, channels, self._wake)
         self._stop = asyncio.Event()
         self._not_before = math.inf
         """When the first attempt may be made, by `lease_time`."""
@@ -169,37 +171,47 @@ class Term:
         for deliveries in messages_of(list(self._book.deliveries.values())):
             self._attempts.put(deliveries)
         self._metrics.herald_owner.set(1)
-        inflow = self._inflow
-        inflow.late = set()
+        self._inflow.arrived.late = set()
         while True:
-            came, inflow.came = inflow.came, []
-            for record in came:
-                if record.topic == inflow.alerts:
-                    owed += self._alert(record, None)
-                else:
-                    await self._subscription(take_subscription(self._book, record))
-            turned, inflow.turned = inflow.turned, []
-            for name in (*turned, *(self._heard_anew() if self._due("hear", CHECK_SECONDS) else ())):
-                if name in self._book.subscriptions:
-                    await self._subscription(name)
-            if inflow.asked:
-                inflow.asked = False
-                owed += self._desk.replays(time.time(), time.monotonic())
-            settled, inflow.settled = inflow.settled + self._given_up(), []
-            owed += self._desk.settled(settled, time.time(), time.monotonic())
-            late, inflow.late = inflow.late, set()
-            for deliveries in messages_of(list(self._book.deliveries.values())) if late else ():
-                if deliveries[0].message in late:
-                    self._attempts.put(deliveries)
-            overtaken, inflow.overtaken = dict.fromkeys(inflow.overtaken), []
-            # As they are now, for a lane may have settled one meanwhile. (While its record is on the way, ours comes
-            # behind it; it is read there, and the delivery is overtaken once more.)
-            again = [self._book.deliveries[name] for name in overtaken if name in self._book.deliveries]
-            await self._journal.write(keyed([*owed, *again]))
-            owed = self._desk.written(owed, time.time(), time.monotonic())
-            await self._send_due()
-            await self._now_and_then()
-            await asyncio.sleep(LOOK_SECONDS)  # what comes is looked at this often
+            self._wake.clear()  # first: what arrives during the turn begins another
+            owed = await self._turn(owed)
+            if owed:
+                continue
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._idle_seconds()):
+                    await self._wake.wait()
+
+    async def _turn(self, owed: list[Delivery]) -> list[Delivery]:
+        """Act on everything that has arrived or is due; returns what the next turn must write first."""
+        arrived = self._inflow.take()
+        for record in arrived.records:
+            if record.topic == self._inflow.alerts:
+                owed += self._alert(record, None)
+            else:
+                await self._subscription(take_subscription(self._book, record))
+        for name in (*arrived.toggled, *(self._heard_anew() if self._due("hear", CHECK_SECONDS) else ())):
+            if name in self._book.subscriptions:
+                await self._subscription(name)
+        if arrived.replays:
+            owed += self._desk.replays(time.time(), time.monotonic())
+        owed += self._desk.settled(arrived.settled + self._given_up(), time.time(), time.monotonic())
+        for deliveries in messages_of(list(self._book.deliveries.values())) if arrived.late else ():
+            if deliveries[0].message in arrived.late:
+                self._attempts.put(deliveries)
+        # The state as it is now: a lane may have settled a delivery meanwhile. (If its record is still on the way, the
+        # one written here lies behind it. That one is read, and the delivery counts as overtaken once more.)
+        known = self._book.deliveries
+        again = [known[name] for name in dict.fromkeys(arrived.overtaken) if name in known]
+        await self._journal.write(keyed([*owed, *again]))
+        owed = self._desk.written(owed, time.time(), time.monotonic())
+        await self._send_due()
+        await self._now_and_then()
+        return owed
+
+    def _idle_seconds(self) -> float:
+        """Seconds until the clock alone gives something to do; at most `SHOW_SECONDS`."""
+        monotonic = min(self._desk.gathering.next_close(), *self._next.values())
+        return max(0.0, min(monotonic - time.monotonic(), self._attempts.next_due() - time.time()))
 
     def _heard_anew(self) -> list[str]:
         """Subscriptions whose owners may hear again, since the file of keys changed."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -26,6 +27,25 @@ UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """What decoding raises: of text that is not UTF-8, and of too many brackets, msgspec raises what is not its own."""
 
 
+@dataclass(slots=True)
+class Arrived:
+    """What was read and not acted on yet."""
+
+    records: list[Any] = field(default_factory=list)
+    """Records of alerts and subscriptions."""
+    overtaken: list[str] = field(default_factory=list)
+    """Deliveries overwritten by a stale write of the previous leader: append the true state again, because compaction
+    keeps the last record."""
+    settled: list[Delivery] = field(default_factory=list)
+    """Deliveries that another herald's record settled: a resolved notice may wait for them."""
+    late: set[str | None] = field(default_factory=set)
+    """Messages that another herald's record left pending: no lane of ours has them yet."""
+    replays: bool = False
+    """Whether an owner has asked for a replay."""
+    toggled: list[str] = field(default_factory=list)
+    """Subscriptions that the operator has disabled or allowed again."""
+
+
 class Inflow:
     """Reads the three topics into the book, and keeps what is to be acted on.
 
@@ -39,29 +59,33 @@ class Inflow:
         Told of what is read.
     by
         Name of this herald.
+    wake
+        Set when something has arrived that the dispatcher must act on.
     """
 
-    def __init__(self, settings: Settings, consumer: AIOKafkaConsumer, book: Book, tenure: Tenure, by: str) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        consumer: AIOKafkaConsumer,
+        book: Book,
+        tenure: Tenure,
+        by: str,
+        wake: asyncio.Event,
+    ) -> None:
         self.alerts, self.subscriptions, self.deliveries = (
             settings.topic(topic.name) for topic in (ALERTS, SUBSCRIPTIONS, DELIVERIES)
         )
         self._log = TopicPartition(self.deliveries, 0)
         self._follower = Follower(consumer, [self.alerts, self.subscriptions, self.deliveries])
-        self._book, self._tenure, self._by = book, tenure, by
+        self._book, self._tenure, self._by, self._wake = book, tenure, by, wake
         self._claimed = -1
         self._progress = asyncio.Event()
-        self.came: list[Any] = []
-        """Records of alerts and subscriptions that were read and not acted on yet."""
-        self.overtaken: list[str] = []
-        """Deliveries behind which a late record stands: as they are by then, they are to be written again."""
-        self.settled: list[Delivery] = []
-        """Deliveries that a late record of another herald settled: what waits for them may go on."""
-        self.late: set[str | None] = set()
-        """Messages of another herald of which a late record says that they are pending: nobody has them in hand."""
-        self.asked = False
-        """Whether a replay was asked for."""
-        self.turned: list[str] = []
-        """Subscriptions that the operator disabled or allowed again."""
+        self.arrived = Arrived()
+
+    def take(self) -> Arrived:
+        """Hand over what has arrived since the last call."""
+        arrived, self.arrived = self.arrived, Arrived()
+        return arrived
 
     async def start(self) -> None:
         """Begin; raises `LookupError` when a topic is not there."""
@@ -115,14 +139,18 @@ class Inflow:
         while True:
             records = await self._follower.fetch(WAIT_MS)
             for record in records:  # without pause: what is fetched counts as read
-                if record.topic == self.deliveries:
-                    self._delivery(record)
-                    key = record.key or b""
-                    self.asked = self.asked or key.startswith(b"replay/")
-                    if key.startswith(b"blocked/"):
-                        self.turned.append(key.decode("utf-8", "replace").removeprefix("blocked/"))
-                else:
-                    self.came.append(record)
+                if record.topic != self.deliveries:
+                    self.arrived.records.append(record)
+                    self._wake.set()
+                    continue
+                self._delivery(record)
+                kind, _, name = (record.key or b"").decode("utf-8", "replace").partition("/")
+                if kind == "replay":
+                    self.arrived.replays = True
+                    self._wake.set()
+                elif kind == "blocked":
+                    self.arrived.toggled.append(name)
+                    self._wake.set()
             self._progress.set()
 
     async def confirm(self) -> None:
@@ -142,13 +170,17 @@ class Inflow:
 
     def _delivery(self, record: Any) -> None:
         overtaken = take_delivery(self._book, record)
+        key, arrived = (record.key or b"").decode("utf-8", "replace"), self.arrived
+        known = self._book.deliveries.get(key)
+        from_another = known is not None and known.by != self._by
         if overtaken is not None:
-            self.overtaken.append(overtaken)
-        known = self._book.deliveries.get((record.key or b"").decode("utf-8", "replace"))
-        if known is not None and known.by != self._by and known.state in SETTLED:
-            self.settled.append(known)
-        if known is not None and known.by != self._by and known.state is State.PENDING:
-            self.late.add(known.message)
+            arrived.overtaken.append(overtaken)
+        if known is not None and from_another and known.state in SETTLED:
+            arrived.settled.append(known)
+        if known is not None and from_another and known.state is State.PENDING:
+            arrived.late.add(known.message)
+        if overtaken is not None or from_another:
+            self._wake.set()
         claim = self._book.claim
         if claim is not None and claim.by != self._by and record.offset > self._claimed:
             log.warning("%s has taken over", claim.by)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 import traceback
@@ -40,14 +41,15 @@ class Attempts:
         journal: Journal,
         tenure: Tenure,
         channels: Channels,
+        wake: asyncio.Event,
     ) -> None:
         self._metrics = metrics
         self._desk, self._book = desk, desk.book
-        self._journal, self._tenure, self._channels = journal, tenure, channels
+        self._journal, self._tenure, self._channels, self._wake = journal, tenure, channels, wake
         self._schedule = Schedule.read(settings.herald_retry_seconds)
         self._outbox = Outbox()
         self._limits = Limits(settings.herald_concurrency, settings.herald_per_host)
-        self._lanes = Lanes(self._work)
+        self._lanes = Lanes(self._work_and_wake)
         self._silent: set[str] = set()
         """Subscriptions whose endpoint did not answer last time."""
 
@@ -65,6 +67,10 @@ class Attempts:
         for subscription, message in self._outbox.due(now):
             self._lanes.put(subscription, message)
 
+    def next_due(self) -> float:
+        """Epoch seconds at which the next message is due; infinity when none waits."""
+        return self._outbox.next_due()
+
     def resend(self) -> None:
         """Tell every Alertmanager again what fires."""
         for name, subscription in self._book.subscriptions.items():
@@ -74,6 +80,13 @@ class Attempts:
     async def stop(self, grace: float) -> bool:
         """Begin nothing more; whether all that was under way ended by itself."""
         return await self._lanes.stop(grace)
+
+    async def _work_and_wake(self, name: str, job: str) -> None:
+        """Do one job. A retry, a gathered end, a record given up or a failure may result: each is the dispatcher's."""
+        try:
+            await self._work(name, job)
+        finally:
+            self._wake.set()
 
     async def _work(self, name: str, job: str) -> None:
         subscription = self._book.subscription(name)

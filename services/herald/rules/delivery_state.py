@@ -72,20 +72,24 @@ class Book:
     def take(self, key: str, record: Record | None, offset: int) -> bool:
         """Take in a record of `deliveries`; `None` forgets.
 
-        What was just written is taken in when it is acknowledged, and once more when it is read.
+        A herald takes its own record when Kafka acknowledges it, and reads the same record later. A record of a
+        delivery at or before the offset that is already applied changes nothing, unless it is further along.
 
         Returns
         -------
-        Whether the record would have taken a delivery back and lies behind the one that says where it stands: that
-        must be written again. (In front of it, it is only an echo that comes late.)
+        Whether the record goes back and lies behind the one that says where the delivery stands: the owner must write
+        that one again, because compaction keeps the last record of a key.
         """
         match record:
             case None:
-                self._forget(key)
+                self._forget(key, offset)
             case Delivery():
                 known = self.deliveries.get(record.id)
-                if known is not None and _goes_back(record, known):
-                    return offset > self.at[record.id]
+                if known is not None:
+                    if offset <= self.at[record.id] and progress(record) <= progress(known):
+                        return False
+                    if _goes_back(record, known):
+                        return True
                 if known is not None and known.subscription != record.subscription:
                     self._leave(known)
                 self.deliveries[record.id] = record
@@ -106,7 +110,7 @@ class Book:
                 self.asked.setdefault(record.id, record)
         return False
 
-    def _forget(self, key: str) -> None:
+    def _forget(self, key: str, offset: int) -> None:
         kind, _, name = key.rpartition("/")
         if kind == "disabled":
             self.disabled.pop(name, None)
@@ -118,7 +122,7 @@ class Book:
             self.asked.pop(name, None)
         elif key == CLAIM_KEY:
             self.claim = None
-        elif (gone := self.deliveries.pop(key, None)) is not None:
+        elif self.at.get(key, offset) <= offset and (gone := self.deliveries.pop(key, None)) is not None:
             del self.at[key]
             self._leave(gone)
 

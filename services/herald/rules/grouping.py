@@ -6,6 +6,7 @@ A message holds alerts of one arena and one status, so that what is true of the 
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -60,6 +61,10 @@ class Gathering:
             members = [self.by_id.pop(name) for name in names]
             messages += [members[at : at + self.size] for at in range(0, len(members), self.size)]
         return messages
+
+    def next_close(self) -> float:
+        """Monotonic time at which the next message closes; infinity when nothing is gathered."""
+        return min(self._closes.values(), default=math.inf)
 
     def drop(self, subscription: str) -> None:
         """Forget what is gathered for a subscription."""

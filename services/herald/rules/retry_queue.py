@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 from dataclasses import dataclass, field
 
 from services.herald.rules.delivery_state import Book
@@ -36,6 +37,10 @@ class Outbox:
             _, _, message, subscription = heapq.heappop(self._heap)
             found.append((subscription, message))
         return found
+
+    def next_due(self) -> float:
+        """Epoch seconds at which the next message is due; infinity when none waits."""
+        return self._heap[0][0] if self._heap else math.inf
 
     def give_back(self, message: str) -> None:
         """Note that a message that was handed out is not under way any more; it may be put in again."""

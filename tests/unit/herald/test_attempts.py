@@ -41,7 +41,9 @@ async def attempted(channels, *names):
     book, tenure, producer = Book(), Tenure(), Producer()
     tenure.confirm(lease_time())
     journal = Journal(producer, "deliveries", book, tenure, "me")
-    attempts = Attempts(Settings(), Metrics(), Desk(book, Gathering(0.0, 50)), journal, tenure, channels)
+    attempts = Attempts(
+        Settings(), Metrics(), Desk(book, Gathering(0.0, 50)), journal, tenure, channels, asyncio.Event()
+    )
     for name in names:
         subscription = make_subscription(name, f"https://{name}.example.com/hook")
         book.take_subscription(name, subscription)
@@ -100,7 +102,9 @@ async def test_what_comes_late_of_a_message_that_is_being_sent_is_sent_behind_it
     book, tenure, producer = Book(), Tenure(), Producer()
     tenure.confirm(lease_time())
     journal = Journal(producer, "deliveries", book, tenure, "me")
-    attempts = Attempts(Settings(), Metrics(), Desk(book, Gathering(0.0, 50)), journal, tenure, channels)
+    attempts = Attempts(
+        Settings(), Metrics(), Desk(book, Gathering(0.0, 50)), journal, tenure, channels, asyncio.Event()
+    )
     subscription = make_subscription("s", "https://s.example.com/hook")
     book.take_subscription("s", subscription)
     first = make_pending(subscription)
@@ -141,7 +145,7 @@ async def test_what_changes_while_an_attempt_waits_for_room_holds_for_it(stopped
     tenure.confirm(lease_time())
     journal = Journal(producer, "deliveries", book, tenure, "me")
     settings = Settings(herald_per_host=1)
-    attempts = Attempts(settings, Metrics(), Desk(book, Gathering(0.0, 50)), journal, tenure, channels)
+    attempts = Attempts(settings, Metrics(), Desk(book, Gathering(0.0, 50)), journal, tenure, channels, asyncio.Event())
     for name in ("first", "second"):
         subscription = make_subscription(name, f"https://example.com/{name}")
         book.take_subscription(name, subscription)

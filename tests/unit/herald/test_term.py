@@ -3,11 +3,12 @@
 import asyncio
 import contextlib
 import math
+import time
 from types import SimpleNamespace
 
 import msgspec
 
-from services.herald.dispatcher import Term
+from services.herald.dispatcher import SHOW_SECONDS, Term
 from services.herald.lease import lease_time
 from services.herald.rules.grouping import seal
 from streams.contracts.alert import Status
@@ -48,7 +49,7 @@ async def test_what_a_late_record_overtook_is_written_again_as_it_is_by_then():
     book.take(known.id, msgspec.structs.replace(known, attempt=1, by="me"), 5)
     late = msgspec.structs.replace(known, by="frozen")
     assert book.take(late.id, late, 6)
-    term._inflow.overtaken.append(late.id)
+    term._inflow.arrived.overtaken.append(late.id)
     done = msgspec.structs.replace(known, state=State.DELIVERED, attempt=2, by="me")
     book.take(done.id, done, 7)  # by a lane, before the loop comes to it
     await follow(term)
@@ -82,7 +83,7 @@ async def test_a_message_of_another_herald_that_came_late_is_sent(monkeypatch):
 async def test_what_was_forgotten_meanwhile_is_not_written_again():
     producer = Producer()
     term = make_term(producer)
-    term._inflow.overtaken.append("gone")
+    term._inflow.arrived.overtaken.append("gone")
     await follow(term)
     assert producer.records == []
 
@@ -124,3 +125,60 @@ async def test_a_take_over_ends_when_the_group_moves_on(monkeypatch):
     term.stop()
     async with asyncio.timeout(10):
         await running
+
+
+async def test_what_an_attempt_leaves_to_do_is_done_at_once_and_not_at_the_next_look(monkeypatch):
+    term = make_term(Producer())
+    turns = 0
+    original = term._turn
+
+    async def counted(owed):
+        nonlocal turns
+        turns += 1
+        return await original(owed)
+
+    monkeypatch.setattr(term, "_turn", counted)
+    following = asyncio.create_task(term._follow([]))
+    async with asyncio.timeout(SHOW_SECONDS / 2):
+        while not turns:
+            await asyncio.sleep(0)
+        before = turns
+        await term._attempts._work_and_wake("nobody", "no message")
+        while turns == before:
+            await asyncio.sleep(0)
+    following.cancel()
+    await asyncio.wait({following})
+
+
+async def test_with_nothing_to_do_the_loop_sleeps_until_something_is_due():
+    term = make_term(Producer())
+    term._next.update(hear=math.inf, resend=math.inf, show=time.monotonic() + 60)
+    assert 59 < term._idle_seconds() <= 60
+    term._attempts.put(seal([make_pending(S)], time.time() + 30))
+    assert 29 < term._idle_seconds() <= 30
+    term._desk.gathering.add(make_pending(S), time.monotonic() + 5)
+    assert 5 < term._idle_seconds() <= 6  # its group closes a second later
+    term._attempts.put(seal([make_pending(make_subscription("t", "https://t.example.com/"))], 1.0))
+    assert term._idle_seconds() == 0.0
+
+
+async def test_what_a_turn_leaves_to_write_is_written_without_a_pause(monkeypatch):
+    term = make_term(Producer())
+    turns = []
+    both = asyncio.Event()
+
+    async def turn(owed):
+        turns.append(list(owed))
+        if len(turns) == 2:
+            both.set()
+        return [] if owed else [make_pending(S)]
+
+    monkeypatch.setattr(term, "_turn", turn)
+    monkeypatch.setattr(term, "_idle_seconds", lambda: 60.0)
+    following = asyncio.create_task(term._follow([]))
+    async with asyncio.timeout(10):
+        await both.wait()
+    await asyncio.sleep(0)
+    following.cancel()
+    await asyncio.wait({following})
+    assert turns == [[], [make_pending(S)]]
