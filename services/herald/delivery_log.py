@@ -12,7 +12,7 @@ import msgspec
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
 
-from services.herald.lease import Tenure
+from services.herald.lease import Lease
 from services.herald.rules.delivery_state import Book
 from streams.contracts.delivery import SETTLED, Answer, Delivery, Outcome, Record, State, encode_record
 
@@ -23,7 +23,7 @@ TOO_LARGE = "with its alert, the record is larger than the topic of deliveries a
 _TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
 
 
-class Journal:
+class DeliveryLog:
     """The log of what is owed and what became of it.
 
     Parameters
@@ -34,15 +34,15 @@ class Journal:
         Full name.
     book
         Takes in what is written.
-    tenure
+    lease
         A herald that was replaced writes nothing more.
     by
         Name of this herald, for the records.
     """
 
-    def __init__(self, producer: AIOKafkaProducer, topic: str, book: Book, tenure: Tenure, by: str) -> None:
+    def __init__(self, producer: AIOKafkaProducer, topic: str, book: Book, lease: Lease, by: str) -> None:
         self._producer, self._topic, self._by = producer, topic, by
-        self._book, self._tenure = book, tenure
+        self._book, self._lease = book, lease
         self.given_up: list[Delivery] = []
         """Deliveries that could not be written with their alert, and are on record as dead."""
 
@@ -62,7 +62,7 @@ class Journal:
         ]
         given_up: list[Delivery] = []
         while waiting:
-            await self._tenure.wait()
+            await self._lease.wait()
             futures = [await self._send(key, record) for key, record in waiting]
             results = await asyncio.gather(*futures, return_exceptions=True)
             failed: list[tuple[str, Record | None]] = []

@@ -16,16 +16,16 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from services.herald.channels.dispatch import Channels
-from services.herald.delivery_log import Journal
+from services.herald.delivery_log import DeliveryLog
 from services.herald.gauges import show
-from services.herald.inbox import Inflow, read_alert, recorded, take_subscription
-from services.herald.lease import LEASE, Tenure, lease_time
+from services.herald.inbox import Inbox, read_alert, recorded, take_subscription
+from services.herald.lease import LEASE, Lease, lease_time
 from services.herald.rules.delivery_state import Book, keyed
 from services.herald.rules.grouping import Gathering, seal
-from services.herald.rules.notify import Desk
+from services.herald.rules.notify import Notifier
 from services.herald.rules.outcome import forgettable
 from services.herald.rules.retry_queue import messages_of
-from services.herald.sender import Attempts
+from services.herald.sender import Sender
 from streams.contracts.delivery import CLAIM_KEY, Claim, Delivery, encode_record
 from streams.contracts.metrics import Metrics
 from streams.contracts.settings import Settings
@@ -47,7 +47,7 @@ class Stalled(RuntimeError):  # noqa: N818 -- what it is
     """Kafka has not answered for too long; a new process may have more luck."""
 
 
-class Term:
+class Dispatcher:
     """One term of one herald.
 
     Parameters
@@ -80,13 +80,13 @@ class Term:
         self._deaf: set[str] = set()
         """Subscriptions whose owners may not hear of what they ask for."""
         self._book = Book(hears=lambda subscription: subscription.id not in self._deaf)
-        self._tenure = Tenure()
+        self._lease = Lease()
         self._wake = asyncio.Event()
         """Set by whatever gives the dispatcher work: a record that arrived, an attempt that ended."""
-        self._inflow = Inflow(settings, consumer, self._book, self._tenure, by, self._wake)
-        self._desk = Desk(self._book, Gathering(settings.herald_group_seconds, settings.herald_group_size))
-        self._journal = Journal(producer, self._deliveries, self._book, self._tenure, by)
-        self._attempts = Attempts(settings, metrics, self._desk, self._journal, self._tenure, channels, self._wake)
+        self._inbox = Inbox(settings, consumer, self._book, self._lease, by, self._wake)
+        self._notifier = Notifier(self._book, Gathering(settings.herald_group_seconds, settings.herald_group_size))
+        self._delivery_log = DeliveryLog(producer, self._deliveries, self._book, self._lease, by)
+        self._sender = Sender(settings, metrics, self._notifier, self._delivery_log, self._lease, channels, self._wake)
         self._stop = asyncio.Event()
         self._not_before = math.inf
         """When the first attempt may be made, by `lease_time`."""
@@ -115,24 +115,24 @@ class Term:
             if not taking.done():
                 # The group moves on, and throws out who makes it wait: nothing is under way that would have to end.
                 return
-            tasks |= {asyncio.create_task(each) for each in (self._inflow.read(), self._inflow.confirm())}
+            tasks |= {asyncio.create_task(each) for each in (self._inbox.read(), self._inbox.confirm())}
             tasks.add(asyncio.create_task(self._follow(taking.result())))
             tasks.remove(taking)
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in tasks:
                 if task.done():
                     task.result()
-            released = await self._attempts.stop(GRACE_SECONDS)  # reading and confirming go on: it writes
+            released = await self._sender.stop(GRACE_SECONDS)  # reading and confirming go on: it writes
         finally:
             for task in tasks:
                 task.cancel()
             if tasks:
                 await asyncio.wait(tasks)
-            await self._attempts.stop(0)
+            await self._sender.stop(0)
             self._metrics.herald_owner.set(0)
             self._metrics.herald_confirmed_age.set(0)
         # Who has not waited out its own wait frees nobody: the owner before it may still hold a confirmation.
-        if released and not self._tenure.fenced and lease_time() >= self._not_before:
+        if released and not self._lease.fenced and lease_time() >= self._not_before:
             await self._claim(released=True)
 
     async def _claim(self, *, released: bool) -> int:
@@ -145,20 +145,20 @@ class Term:
 
     async def _take_over(self) -> list[Delivery]:
         """Claim, and read everything that was written before; returns what is to be written."""
-        await self._inflow.start()
+        await self._inbox.start()
         claimed = await self._claim(released=False)
-        seen_at = await self._inflow.visible(claimed)
-        previous = await self._inflow.up_to(claimed)
+        seen_at = await self._inbox.visible(claimed)
+        previous = await self._inbox.up_to(claimed)
         since = time.time() - self._settings.herald_history_days / 2 * DAY
         self._heard_anew()
-        owed = [each for record in await self._inflow.all_alerts() for each in self._alert(record, since)]
+        owed = [each for record in await self._inbox.all_alerts() for each in self._alert(record, since)]
         now, mono = time.time(), time.monotonic()
         for name in self._book.subscriptions:
-            self._desk.subscription(name, now, mono)
-        owed += self._desk.recover(now, mono) + self._desk.replays(now, mono)
+            self._notifier.subscription(name, now, mono)
+        owed += self._notifier.recover(now, mono) + self._notifier.replays(now, mono)
         log.info(
             "took over: %d subscriptions, %d deliveries, %d alerts fire",
-            len(self._book.subscriptions), len(self._book.deliveries), len(self._desk.known.firing()),
+            len(self._book.subscriptions), len(self._book.deliveries), len(self._notifier.known.firing()),
         )  # fmt: skip
         # A claim of our own frees us no more than another's: whom it followed may still hold a confirmation.
         free = previous is None or previous.released
@@ -169,9 +169,9 @@ class Term:
         """Act on what was read, and hand out what is due."""
         await asyncio.sleep(max(0.0, self._not_before - lease_time()))  # a lease runs out by time alone
         for deliveries in messages_of(list(self._book.deliveries.values())):
-            self._attempts.put(deliveries)
+            self._sender.put(deliveries)
         self._metrics.herald_owner.set(1)
-        self._inflow.arrived.late = set()
+        self._inbox.arrived.late = set()
         while True:
             self._wake.clear()  # first: what arrives during the turn begins another
             owed = await self._turn(owed)
@@ -183,9 +183,9 @@ class Term:
 
     async def _turn(self, owed: list[Delivery]) -> list[Delivery]:
         """Act on everything that has arrived or is due; returns what the next turn must write first."""
-        arrived = self._inflow.take()
+        arrived = self._inbox.take()
         for record in arrived.records:
-            if record.topic == self._inflow.alerts:
+            if record.topic == self._inbox.alerts:
                 owed += self._alert(record, None)
             else:
                 await self._subscription(take_subscription(self._book, record))
@@ -193,25 +193,25 @@ class Term:
             if name in self._book.subscriptions:
                 await self._subscription(name)
         if arrived.replays:
-            owed += self._desk.replays(time.time(), time.monotonic())
-        owed += self._desk.settled(arrived.settled + self._given_up(), time.time(), time.monotonic())
+            owed += self._notifier.replays(time.time(), time.monotonic())
+        owed += self._notifier.settled(arrived.settled + self._given_up(), time.time(), time.monotonic())
         for deliveries in messages_of(list(self._book.deliveries.values())) if arrived.late else ():
             if deliveries[0].message in arrived.late:
-                self._attempts.put(deliveries)
+                self._sender.put(deliveries)
         # The state as it is now: a lane may have settled a delivery meanwhile. (If its record is still on the way, the
         # one written here lies behind it. That one is read, and the delivery counts as overtaken once more.)
         known = self._book.deliveries
         again = [known[name] for name in dict.fromkeys(arrived.overtaken) if name in known]
-        await self._journal.write(keyed([*owed, *again]))
-        owed = self._desk.written(owed, time.time(), time.monotonic())
+        await self._delivery_log.write(keyed([*owed, *again]))
+        owed = self._notifier.written(owed, time.time(), time.monotonic())
         await self._send_due()
         await self._now_and_then()
         return owed
 
     def _idle_seconds(self) -> float:
         """Seconds until the clock alone gives something to do; at most `SHOW_SECONDS`."""
-        monotonic = min(self._desk.gathering.next_close(), *self._next.values())
-        return max(0.0, min(monotonic - time.monotonic(), self._attempts.next_due() - time.time()))
+        monotonic = min(self._notifier.gathering.next_close(), *self._next.values())
+        return max(0.0, min(monotonic - time.monotonic(), self._sender.next_due() - time.time()))
 
     def _heard_anew(self) -> list[str]:
         """Subscriptions whose owners may hear again, since the file of keys changed."""
@@ -223,7 +223,7 @@ class Term:
 
     def _given_up(self) -> list[Delivery]:
         """Deliveries that could not be written with their alert: counted here, and dead to whatever waits for them."""
-        given_up, self._journal.given_up = self._journal.given_up, []
+        given_up, self._delivery_log.given_up = self._delivery_log.given_up, []
         for delivery in given_up:
             self._metrics.herald_deliveries.labels(delivery.channel.value, delivery.state.value).inc()
         return given_up
@@ -233,7 +233,7 @@ class Term:
         if alert is None:
             self._metrics.herald_alerts.labels("invalid").inc()
             return []
-        news, written = self._desk.alert(alert, recorded(record, alert), time.monotonic(), since)
+        news, written = self._notifier.alert(alert, recorded(record, alert), time.monotonic(), since)
         self._metrics.herald_alerts.labels(news.value).inc()
         return written
 
@@ -247,37 +247,37 @@ class Term:
         else:  # whose key is unknown hears nothing from the first
             self._deaf.add(name)
         if subscription is None:
-            self._desk.gathering.drop(name)
-            await self._journal.write([(each.id, None) for each in self._book.deliveries_of(name)])
+            self._notifier.gathering.drop(name)
+            await self._delivery_log.write([(each.id, None) for each in self._book.deliveries_of(name)])
             return
-        self._desk.subscription(name, time.time(), time.monotonic())
+        self._notifier.subscription(name, time.time(), time.monotonic())
         for deliveries in messages_of(self._book.deliveries_of(name)):
-            self._attempts.put(deliveries)
+            self._sender.put(deliveries)
 
     async def _send_due(self) -> None:
         """Close what is gathered into messages, write them down, and only then let them go."""
-        closed = [seal(members, time.time()) for members in self._desk.gathering.close(time.monotonic())]
+        closed = [seal(members, time.time()) for members in self._notifier.gathering.close(time.monotonic())]
         if closed:
-            await self._journal.write(keyed([delivery for members in closed for delivery in members]))
+            await self._delivery_log.write(keyed([delivery for members in closed for delivery in members]))
             for members in closed:
-                self._attempts.put(members)
-        self._attempts.hand_out(time.time())
+                self._sender.put(members)
+        self._sender.hand_out(time.time())
 
     async def _now_and_then(self) -> None:
-        if self._attempts.failure is not None:
-            raise self._attempts.failure
+        if self._sender.failure is not None:
+            raise self._sender.failure
         now = time.time()
         if self._due("show", SHOW_SECONDS):
-            show(self._metrics, self._book, self._desk.gathering, now)
-            self._metrics.herald_confirmed_age.set(self._tenure.age)
-            if self._tenure.silence > self._settings.watchdog_seconds:
-                raise Stalled(f"Kafka has confirmed nothing for {self._tenure.silence:.0f} s")
+            show(self._metrics, self._book, self._notifier.gathering, now)
+            self._metrics.herald_confirmed_age.set(self._lease.age)
+            if self._lease.silence > self._settings.watchdog_seconds:
+                raise Stalled(f"Kafka has confirmed nothing for {self._lease.silence:.0f} s")
         if self._due("resend", self._settings.herald_resend_seconds):
-            self._attempts.resend()
+            self._sender.resend()
         if self._due("forget", FORGET_SECONDS):
             seconds = self._settings.herald_history_days * DAY
-            keys = forgettable(self._book, self._desk.known, now, seconds, FORGET_AT_ONCE)
-            await self._journal.write([(key, None) for key in keys])
+            keys = forgettable(self._book, self._notifier.known, now, seconds, FORGET_AT_ONCE)
+            await self._delivery_log.write([(key, None) for key in keys])
 
     def _due(self, what: str, every: float) -> bool:
         now = time.monotonic()

@@ -11,7 +11,7 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from services.herald.lease import CONFIRM_SECONDS, Fenced, Tenure, lease_time
+from services.herald.lease import CONFIRM_SECONDS, Fenced, Lease, lease_time
 from services.herald.rules.delivery_state import Book
 from services.kafka.reader import Follower
 from streams.contracts.alert import Alert, decode_alert
@@ -28,7 +28,7 @@ UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 @dataclass(slots=True)
-class Arrived:
+class Unprocessed:
     """What was read and not acted on yet."""
 
     records: list[Any] = field(default_factory=list)
@@ -46,7 +46,7 @@ class Arrived:
     """Subscriptions that the operator has disabled or allowed again."""
 
 
-class Inflow:
+class Inbox:
     """Reads the three topics into the book, and keeps what is to be acted on.
 
     Parameters
@@ -55,7 +55,7 @@ class Inflow:
         Names of the topics.
     consumer
         Started, outside any group.
-    book, tenure
+    book, lease
         Told of what is read.
     by
         Name of this herald.
@@ -68,7 +68,7 @@ class Inflow:
         settings: Settings,
         consumer: AIOKafkaConsumer,
         book: Book,
-        tenure: Tenure,
+        lease: Lease,
         by: str,
         wake: asyncio.Event,
     ) -> None:
@@ -77,14 +77,14 @@ class Inflow:
         )
         self._log = TopicPartition(self.deliveries, 0)
         self._follower = Follower(consumer, [self.alerts, self.subscriptions, self.deliveries])
-        self._book, self._tenure, self._by, self._wake = book, tenure, by, wake
+        self._book, self._lease, self._by, self._wake = book, lease, by, wake
         self._claimed = -1
         self._progress = asyncio.Event()
-        self.arrived = Arrived()
+        self.arrived = Unprocessed()
 
-    def take(self) -> Arrived:
+    def take(self) -> Unprocessed:
         """Hand over what has arrived since the last call."""
-        arrived, self.arrived = self.arrived, Arrived()
+        arrived, self.arrived = self.arrived, Unprocessed()
         return arrived
 
     async def start(self) -> None:
@@ -165,7 +165,7 @@ class Inflow:
                 while self._follower.position[self._log] < end:
                     self._progress.clear()
                     await self._progress.wait()
-                self._tenure.confirm(asked_at)
+                self._lease.confirm(asked_at)
             await asyncio.sleep(CONFIRM_SECONDS)  # between two questions
 
     def _delivery(self, record: Any) -> None:
@@ -184,7 +184,7 @@ class Inflow:
         claim = self._book.claim
         if claim is not None and claim.by != self._by and record.offset > self._claimed:
             log.warning("%s has taken over", claim.by)
-            self._tenure.fence()
+            self._lease.fence()
             raise Fenced
 
 

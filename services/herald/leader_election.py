@@ -15,10 +15,10 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListen
 from aiokafka.errors import KafkaError
 
 from services.herald.channels.dispatch import Channels
-from services.herald.dispatcher import GRACE_SECONDS, Term
+from services.herald.dispatcher import GRACE_SECONDS, Dispatcher
 from services.herald.gauges import prepare
 from services.herald.lease import Fenced
-from services.herald.rules.backoff import Schedule
+from services.herald.rules.backoff import Backoff
 from services.herald.rules.matching import may_hear
 from services.http.api_keys import KeyRing
 from services.kafka.reader import SESSION_MS, make_member, make_producer, make_reader, stop
@@ -44,7 +44,7 @@ class Herald(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
     """
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
-        Schedule.read(settings.herald_retry_seconds)
+        Backoff.read(settings.herald_retry_seconds)
         self._settings, self._metrics = settings, metrics
         self._channels = Channels(settings)
         self._keys = KeyRing(settings.subscriber_keys_file) if settings.subscriber_keys_file else None
@@ -53,7 +53,7 @@ class Herald(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
         self._chosen = asyncio.Event()
         self._assigned = False
         """Whether the group says so now; not while it chooses."""
-        self._term: Term | None = None
+        self._term: Dispatcher | None = None
         self._term_over = asyncio.Event()
         self._term_over.set()
         self._away: str | None = "not connected to Kafka yet"
@@ -113,7 +113,9 @@ class Herald(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
 
     async def _one_term(self, producer: AIOKafkaProducer, polling: asyncio.Task[None]) -> None:
         reader = make_reader(self._settings)
-        self._term = term = Term(self._settings, self._metrics, self._by, reader, producer, self._channels, self._hears)
+        self._term = term = Dispatcher(
+            self._settings, self._metrics, self._by, reader, producer, self._channels, self._hears
+        )
         self._term_over.clear()
         running = asyncio.create_task(self._run_term(term, reader))
         try:
@@ -135,7 +137,7 @@ class Herald(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
             self._term_over.set()
 
     @staticmethod
-    async def _run_term(term: Term, reader: AIOKafkaConsumer) -> None:
+    async def _run_term(term: Dispatcher, reader: AIOKafkaConsumer) -> None:
         try:
             await reader.start()
             await term.run()

@@ -35,7 +35,7 @@ class NotOurs(Exception):  # noqa: N818 -- what it says
     """There is no confirmation that holds: nothing may be sent now."""
 
 
-class Tenure:
+class Lease:
     """One herald's time as the owner."""
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Lanes: one attempt at a time for each subscription, so its order holds and a dead endpoint delays nobody else."""
+"""Send queues: one attempt at a time for each subscription keeps its order, and a dead endpoint delays no other."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Limits:
                 del self._some[place]
 
 
-class Lanes:
+class SendQueues:
     """The jobs of every subscription, worked off one after the other, each subscription beside the others.
 
     Parameters

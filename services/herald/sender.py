@@ -7,17 +7,17 @@ import logging
 import time
 import traceback
 
-from services.herald.channels.dispatch import Channels, lane_host
-from services.herald.delivery_log import Journal
-from services.herald.lease import NotOurs, Tenure
-from services.herald.rules.backoff import Schedule
+from services.herald.channels.dispatch import Channels, limit_host
+from services.herald.delivery_log import DeliveryLog
+from services.herald.lease import Lease, NotOurs
+from services.herald.rules.backoff import Backoff
 from services.herald.rules.deliveries import got_firing
 from services.herald.rules.delivery_state import keyed
 from services.herald.rules.matching import matches
-from services.herald.rules.notify import Desk
+from services.herald.rules.notify import Notifier
 from services.herald.rules.outcome import settle
-from services.herald.rules.retry_queue import Outbox
-from services.herald.send_queues import RESEND, Lanes, Limits
+from services.herald.rules.retry_queue import RetryQueue
+from services.herald.send_queues import RESEND, Limits, SendQueues
 from streams.contracts.alert import Alert
 from streams.contracts.delivery import Answer, Delivery, Disabled, Outcome, Record, State
 from streams.contracts.metrics import Metrics
@@ -30,56 +30,56 @@ GONE = "the endpoint answered 410: it wants no more"
 _SILENT = (Outcome.TIMEOUT, Outcome.UNREACHABLE)
 
 
-class Attempts:
+class Sender:
     """What is under way, and what waits for its time."""
 
     def __init__(
         self,
         settings: Settings,
         metrics: Metrics,
-        desk: Desk,
-        journal: Journal,
-        tenure: Tenure,
+        notifier: Notifier,
+        delivery_log: DeliveryLog,
+        lease: Lease,
         channels: Channels,
         wake: asyncio.Event,
     ) -> None:
         self._metrics = metrics
-        self._desk, self._book = desk, desk.book
-        self._journal, self._tenure, self._channels, self._wake = journal, tenure, channels, wake
-        self._schedule = Schedule.read(settings.herald_retry_seconds)
-        self._outbox = Outbox()
+        self._notifier, self._book = notifier, notifier.book
+        self._delivery_log, self._lease, self._channels, self._wake = delivery_log, lease, channels, wake
+        self._backoff = Backoff.read(settings.herald_retry_seconds)
+        self._retries = RetryQueue()
         self._limits = Limits(settings.herald_concurrency, settings.herald_per_host)
-        self._lanes = Lanes(self._work_and_wake)
+        self._queues = SendQueues(self._work_and_wake)
         self._silent: set[str] = set()
         """Subscriptions whose endpoint did not answer last time."""
 
     @property
     def failure(self) -> BaseException | None:
         """What went wrong in a lane, if anything."""
-        return self._lanes.failure
+        return self._queues.failure
 
     def put(self, deliveries: list[Delivery]) -> None:
         """Take the deliveries of one message, written down already, to be sent at their time."""
-        self._outbox.put(deliveries)
+        self._retries.put(deliveries)
 
     def hand_out(self, now: float) -> None:
         """Give what is due to the lanes."""
-        for subscription, message in self._outbox.due(now):
-            self._lanes.put(subscription, message)
+        for subscription, message in self._retries.due(now):
+            self._queues.put(subscription, message)
 
     def next_due(self) -> float:
         """Epoch seconds at which the next message is due; infinity when none waits."""
-        return self._outbox.next_due()
+        return self._retries.next_due()
 
     def resend(self) -> None:
         """Tell every Alertmanager again what fires."""
         for name, subscription in self._book.subscriptions.items():
             if subscription.channel.type is ChannelType.ALERTMANAGER and self._book.is_active(name):
-                self._lanes.put(name, RESEND)
+                self._queues.put(name, RESEND)
 
     async def stop(self, grace: float) -> bool:
         """Begin nothing more; whether all that was under way ended by itself."""
-        return await self._lanes.stop(grace)
+        return await self._queues.stop(grace)
 
     async def _work_and_wake(self, name: str, job: str) -> None:
         """Do one job. A retry, a gathered end, a record given up or a failure may result: each is the dispatcher's."""
@@ -91,14 +91,14 @@ class Attempts:
     async def _work(self, name: str, job: str) -> None:
         subscription = self._book.subscription(name)
         if subscription is None or not self._book.is_active(name):
-            self._outbox.give_back(job)  # held; when the subscription is active again, it is put in again
+            self._retries.give_back(job)  # held; when the subscription is active again, it is put in again
             return
         if job == RESEND:
             await self._resend(subscription)
             return
-        members = self._outbox.pending(self._book, job)
+        members = self._retries.pending(self._book, job)
         if not members:
-            self._outbox.drop(job)
+            self._retries.drop(job)
             return
         answer = await self._attempt(subscription, job, [each.body for each in members if each.body is not None])
         if answer is None:
@@ -118,15 +118,15 @@ class Attempts:
 
         def still_ours() -> None:
             nonlocal stopped
-            stopped = not self._tenure.holds() or changed()
+            stopped = not self._lease.holds() or changed()
             if stopped:
                 raise NotOurs
 
         doubtful = subscription.id in self._silent
         while True:
-            await self._tenure.wait()
-            async with self._limits.slot(subscription.owner, lane_host(subscription.channel), doubtful=doubtful):
-                if not self._tenure.holds():
+            await self._lease.wait()
+            async with self._limits.slot(subscription.owner, limit_host(subscription.channel), doubtful=doubtful):
+                if not self._lease.holds():
                     continue
                 if changed():
                     return None
@@ -147,25 +147,25 @@ class Attempts:
         channel = subscription.channel.type.value
         self._metrics.herald_attempts.labels(channel, answer.outcome.value).inc()
         self._metrics.herald_attempt_seconds.labels(channel).observe(answer.seconds)
-        after = settle(members, answer, self._schedule)
+        after = settle(members, answer, self._backoff)
         records: list[Record] = []
         if answer.outcome is Outcome.GONE:
             records.append(
                 Disabled(subscription=subscription.id, revision=subscription.revision, reason=GONE, at=answer.at)
             )
         records += after
-        await self._journal.write(keyed(records))
+        await self._delivery_log.write(keyed(records))
         # What came late of the same message, while it was sent: nobody else has it in hand.
-        rest = [each for each in self._outbox.pending(self._book, message) if each.id not in {one.id for one in after}]
+        rest = [each for each in self._retries.pending(self._book, message) if each.id not in {one.id for one in after}]
         again = after if after[0].state is State.PENDING else []
-        self._outbox.drop(message)
+        self._retries.drop(message)
         if again or rest:
-            self._outbox.put([*again, *rest])  # those that were sent first: their time and attempt hold
+            self._retries.put([*again, *rest])  # those that were sent first: their time and attempt hold
         if again:
             return
         now = time.time()
-        written = self._desk.settled(after, now, time.monotonic())
-        await self._journal.write(keyed(list(written)))
+        written = self._notifier.settled(after, now, time.monotonic())
+        await self._delivery_log.write(keyed(list(written)))
         for delivery in [*after, *written]:
             self._metrics.herald_deliveries.labels(channel, delivery.state.value).inc()
             if delivery.state is State.DELIVERED and delivery.round == 0:
@@ -175,7 +175,7 @@ class Attempts:
     async def _resend(self, subscription: Subscription) -> None:
         alerts = [
             alert
-            for alert in self._desk.known.firing()
+            for alert in self._notifier.known.firing()
             if matches(subscription.match, alert) and got_firing(self._book, subscription.id, alert.id)
         ]
         if alerts:

@@ -123,7 +123,7 @@ def alertmanager_url(url: str) -> str:
     return url if url.endswith("/api/v2/alerts") else f"{url.rstrip('/')}/api/v2/alerts"
 
 
-def lane_host(channel: Channel) -> str:
+def limit_host(channel: Channel) -> str:
     """What attempts to one host are counted by: the host, or the service behind Apprise."""
     if channel.type is ChannelType.APPRISE:
         return apprise_scheme(channel.url)

@@ -16,17 +16,17 @@ LONGEST_RETRY_AFTER = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
-class Schedule:
+class Backoff:
     """Seconds between attempts; after the last there is none.
 
-    >>> Schedule.read("5, 300").waits
+    >>> Backoff.read("5, 300").waits
     (5.0, 300.0)
     """
 
     waits: tuple[float, ...]
 
     @classmethod
-    def read(cls, text: str) -> Schedule:
+    def read(cls, text: str) -> Backoff:
         """Read the setting; raises `InvalidSetting`."""
         try:
             waits = tuple(float(word) for word in text.split(",")) if text.strip() else ()
@@ -48,7 +48,7 @@ class Schedule:
         retry_after
             What the endpoint asked for: never earlier than that, up to a day.
 
-        >>> five = Schedule((5.0,))
+        >>> five = Backoff((5.0,))
         >>> 5.0 <= five.wait("msg_1", 1) <= 6.0, five.wait("msg_1", 1, retry_after=60), five.wait("msg_1", 2)
         (True, 60.0, None)
         """

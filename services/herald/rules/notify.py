@@ -18,7 +18,7 @@ from streams.contracts.subscription import Subscription
 
 
 @dataclass(slots=True)
-class Desk:
+class Notifier:
     """What one herald works on."""
 
     book: Book

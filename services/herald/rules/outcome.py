@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import msgspec
 
-from services.herald.rules.backoff import Schedule
+from services.herald.rules.backoff import Backoff
 from services.herald.rules.consent import DAY
 from services.herald.rules.dedup import Known
 from services.herald.rules.delivery_state import Book
 from streams.contracts.delivery import SETTLED, Answer, Delivery, Outcome, State
 
 
-def settle(members: list[Delivery], answer: Answer, schedule: Schedule) -> list[Delivery]:
+def settle(members: list[Delivery], answer: Answer, backoff: Backoff) -> list[Delivery]:
     """Deliveries after an attempt: delivered, to be tried again, or dead.
 
     Parameters
@@ -20,8 +20,8 @@ def settle(members: list[Delivery], answer: Answer, schedule: Schedule) -> list[
         Of one message, before.
     answer
         What came of it.
-    schedule
-        Of retries.
+    backoff
+        Of this herald.
     """
     attempt = members[0].attempt + 1
     now = answer.at
@@ -30,7 +30,7 @@ def settle(members: list[Delivery], answer: Answer, schedule: Schedule) -> list[
     elif answer.outcome is Outcome.GONE:
         state, next_at = State.DEAD, None
     else:
-        wait = schedule.wait(members[0].message or "", attempt, answer.retry_after)
+        wait = backoff.wait(members[0].message or "", attempt, answer.retry_after)
         state, next_at = (State.DEAD, None) if wait is None else (State.PENDING, now + wait)
     return [
         msgspec.structs.replace(

@@ -11,7 +11,7 @@ from streams.contracts.delivery import Delivery, State
 
 
 @dataclass(slots=True)
-class Outbox:
+class RetryQueue:
     """The retry queue in memory; the book is what it is made of."""
 
     members: dict[str, tuple[str, ...]] = field(default_factory=dict)

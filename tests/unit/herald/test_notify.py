@@ -302,8 +302,8 @@ def test_what_is_settled_long_ago_is_forgotten_but_not_while_it_fires():
         herald.tell(each)
         herald.run()
     day = 86_400.0
-    assert forgettable(herald.book, herald.desk.known, herald.now + 29 * day, 30 * day, 100) == []
-    old = forgettable(herald.book, herald.desk.known, herald.now + 31 * day, 30 * day, 100)
+    assert forgettable(herald.book, herald.notifier.known, herald.now + 29 * day, 30 * day, 100) == []
+    old = forgettable(herald.book, herald.notifier.known, herald.now + 31 * day, 30 * day, 100)
     assert sorted(old) == sorted(
         delivery_id("s", A, status, Severity.CRITICAL) for status in (Status.FIRING, Status.RESOLVED)
     )
@@ -314,7 +314,7 @@ def test_what_is_owed_to_nobody_is_forgotten_at_once():
     herald.tell(FIRING)
     herald.run()
     herald.book.take_subscription("s", None)
-    assert forgettable(herald.book, herald.desk.known, herald.now, 1e9, 100) == [only(herald).id]
+    assert forgettable(herald.book, herald.notifier.known, herald.now, 1e9, 100) == [only(herald).id]
 
 
 # --- crashes at any point --------------------------------------------------------------------------------------------
@@ -402,7 +402,7 @@ def test_what_the_operator_disabled_stays_so_whatever_its_owner_changes():
     assert herald.told() == []
     herald.log.append(("blocked/s", None))
     herald.book.take("blocked/s", None, len(herald.log) - 1)
-    herald.desk.subscription("s", herald.now, herald.now)
+    herald.notifier.subscription("s", herald.now, herald.now)
     herald.run()
     assert herald.told() == [[(FIRING.id, "firing")]]
 
@@ -415,6 +415,6 @@ def test_who_has_no_key_any_more_hears_nothing_and_what_is_owed_waits():
     assert (herald.told("s"), herald.told("t")) == ([], [[(FIRING.id, "firing")]])
     assert "key" in herald.book.subscription("s").reason
     other.clear()
-    herald.desk.subscription("s", herald.now, herald.now)
+    herald.notifier.subscription("s", herald.now, herald.now)
     herald.run()
     assert herald.told("s") == [[(FIRING.id, "firing")]]
