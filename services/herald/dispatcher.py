@@ -1,6 +1,8 @@
-"""One term: from being chosen until another is. It begins with nothing but Kafka: the topics say all there is to know.
+"""The dispatcher: one term of one herald, from its election until another herald takes over.
 
-claim → read all → follow: match → gather → write down → lanes: attempt → write down
+It starts from Kafka alone, because the three topics hold the whole state:
+
+claim → read everything → follow: match → group → log → send queue: attempt → log
 """
 
 from __future__ import annotations
@@ -40,28 +42,28 @@ CHECK_SECONDS = 1.0
 FORGET_SECONDS = 60.0
 FORGET_AT_ONCE = 1_000
 GRACE_SECONDS = 4.0
-"""Attempts under way may take so long after being told to stop: less than the group waits for a member."""
+"""How long attempts under way may take after a stop. Shorter than the session timeout of the group."""
 
 
 class Stalled(RuntimeError):  # noqa: N818 -- what it is
-    """Kafka has not answered for too long; a new process may have more luck."""
+    """Kafka has not answered for too long. The process ends, because a new one may reach Kafka again."""
 
 
 class Dispatcher:
-    """One term of one herald.
+    """Runs one term: takes over, then delivers until it stops.
 
     Parameters
     ----------
     settings, metrics
         Of this process.
     by
-        Name of this herald, another in every process.
+        Name of this herald, unique for each process.
     consumer, producer
         Started; the consumer outside any group.
     channels
         Open.
     hears
-        Whether the owner of a subscription may hear of what it asks for; looked at again and again.
+        Whether the key of a subscription's owner still allows it. Checked every `CHECK_SECONDS`, since keys change.
     """
 
     def __init__(
@@ -78,22 +80,22 @@ class Dispatcher:
         self._deliveries = settings.topic(DELIVERIES.name)
         self._hears = hears
         self._deaf: set[str] = set()
-        """Subscriptions whose owners may not hear of what they ask for."""
+        """Subscriptions whose owner's key is gone, or no longer allows them."""
         self._book = Book(hears=lambda subscription: subscription.id not in self._deaf)
         self._lease = Lease()
         self._wake = asyncio.Event()
-        """Set by whatever gives the dispatcher work: a record that arrived, an attempt that ended."""
+        """Set when there is something to handle: a record has arrived, or an attempt has ended."""
         self._inbox = Inbox(settings, consumer, self._book, self._lease, by, self._wake)
         self._notifier = Notifier(self._book, Gathering(settings.herald_group_seconds, settings.herald_group_size))
         self._delivery_log = DeliveryLog(producer, self._deliveries, self._book, self._lease, by)
         self._sender = Sender(settings, metrics, self._notifier, self._delivery_log, self._lease, channels, self._wake)
         self._stop = asyncio.Event()
         self._not_before = math.inf
-        """When the first attempt may be made, by `lease_time`."""
+        """Earliest `lease_time` of the first attempt."""
         self._next: dict[str, float] = {}
 
     def stop(self) -> None:
-        """Begin nothing more, finish what is under way, release."""
+        """Start no further attempt, finish those under way, release the claim."""
         self._stop.set()
 
     async def run(self) -> None:
@@ -102,9 +104,9 @@ class Dispatcher:
         Raises
         ------
         Fenced
-            When another herald has taken over.
+            If another herald has taken over.
         Stalled
-            When Kafka does not answer for `watchdog_seconds`.
+            If Kafka does not answer for `watchdog_seconds`.
         """
         tasks: set[asyncio.Task[Any]] = set()
         released = False
@@ -113,7 +115,7 @@ class Dispatcher:
             tasks |= {stopping, taking}
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             if not taking.done():
-                # The group moves on, and throws out who makes it wait: nothing is under way that would have to end.
+                # No attempt is under way, and the group removes a member that delays its rebalance.
                 return
             tasks |= {asyncio.create_task(each) for each in (self._inbox.read(), self._inbox.confirm())}
             tasks.add(asyncio.create_task(self._follow(taking.result())))
@@ -122,7 +124,7 @@ class Dispatcher:
             for task in tasks:
                 if task.done():
                     task.result()
-            released = await self._sender.stop(GRACE_SECONDS)  # reading and confirming go on: it writes
+            released = await self._sender.stop(GRACE_SECONDS)  # reader and lease run on: results are logged
         finally:
             for task in tasks:
                 task.cancel()
@@ -131,7 +133,7 @@ class Dispatcher:
             await self._sender.stop(0)
             self._metrics.herald_owner.set(0)
             self._metrics.herald_confirmed_age.set(0)
-        # Who has not waited out its own wait frees nobody: the owner before it may still hold a confirmation.
+        # Release only after our own wait: until then the previous leader may still hold a valid lease.
         if released and not self._lease.fenced and lease_time() >= self._not_before:
             await self._claim(released=True)
 
@@ -144,7 +146,7 @@ class Dispatcher:
         return offset
 
     async def _take_over(self) -> list[Delivery]:
-        """Claim, and read everything that was written before; returns what is to be written."""
+        """Write a claim and read everything before it; returns the deliveries to write."""
         await self._inbox.start()
         claimed = await self._claim(released=False)
         seen_at = await self._inbox.visible(claimed)
@@ -160,20 +162,20 @@ class Dispatcher:
             "took over: %d subscriptions, %d deliveries, %d alerts fire",
             len(self._book.subscriptions), len(self._book.deliveries), len(self._notifier.known.firing()),
         )  # fmt: skip
-        # A claim of our own frees us no more than another's: whom it followed may still hold a confirmation.
+        # An unreleased claim makes us wait, even one of our own: the leader before it may still hold a valid lease.
         free = previous is None or previous.released
         self._not_before = 0.0 if free else seen_at + LEASE
         return owed
 
     async def _follow(self, owed: list[Delivery]) -> None:
-        """Act on what was read, and hand out what is due."""
-        await asyncio.sleep(max(0.0, self._not_before - lease_time()))  # a lease runs out by time alone
+        """Handle new input and send what is due, until cancelled."""
+        await asyncio.sleep(max(0.0, self._not_before - lease_time()))  # the previous lease expires by time alone
         for deliveries in messages_of(list(self._book.deliveries.values())):
             self._sender.put(deliveries)
         self._metrics.herald_owner.set(1)
         self._inbox.arrived.late = set()
         while True:
-            self._wake.clear()  # first: what arrives during the turn begins another
+            self._wake.clear()  # before the turn: input that arrives during it starts another turn
             owed = await self._turn(owed)
             if owed:
                 continue
@@ -182,7 +184,7 @@ class Dispatcher:
                     await self._wake.wait()
 
     async def _turn(self, owed: list[Delivery]) -> list[Delivery]:
-        """Act on everything that has arrived or is due; returns what the next turn must write first."""
+        """Handle everything that has arrived or is due; returns the deliveries that the next turn must write first."""
         arrived = self._inbox.take()
         for record in arrived.records:
             if record.topic == self._inbox.alerts:
@@ -198,8 +200,8 @@ class Dispatcher:
         for deliveries in messages_of(list(self._book.deliveries.values())) if arrived.late else ():
             if deliveries[0].message in arrived.late:
                 self._sender.put(deliveries)
-        # The state as it is now: a lane may have settled a delivery meanwhile. (If its record is still on the way, the
-        # one written here lies behind it. That one is read, and the delivery counts as overtaken once more.)
+        # Write the current state: an attempt may have settled a delivery meanwhile. (If the record of that attempt is
+        # still on its way, ours lands behind it; we read that, and the delivery counts as overtaken once more.)
         known = self._book.deliveries
         again = [known[name] for name in dict.fromkeys(arrived.overtaken) if name in known]
         await self._delivery_log.write(keyed([*owed, *again]))
@@ -209,20 +211,21 @@ class Dispatcher:
         return owed
 
     def _idle_seconds(self) -> float:
-        """Seconds until the clock alone gives something to do; at most `SHOW_SECONDS`."""
+        """Seconds until the next timed job is due; at most `SHOW_SECONDS`."""
         monotonic = min(self._notifier.gathering.next_close(), *self._next.values())
         return max(0.0, min(monotonic - time.monotonic(), self._sender.next_due() - time.time()))
 
     def _heard_anew(self) -> list[str]:
-        """Subscriptions whose owners may hear again, since the file of keys changed."""
+        """Check every owner's key again; returns the subscriptions that are allowed again."""
         before, book = self._deaf, self._book
         self._deaf = {name for name, subscription in book.subscriptions.items() if not self._hears(subscription)}
         for name in sorted(self._deaf - before):
-            log.warning("nothing is sent to %s: the key of %s is gone", name, book.subscriptions[name].owner)
+            owner = book.subscriptions[name].owner
+            log.warning("%s receives nothing: the key of %s is gone or does not allow it", name, owner)
         return sorted(before - self._deaf)
 
     def _given_up(self) -> list[Delivery]:
-        """Deliveries that could not be written with their alert: counted here, and dead to whatever waits for them."""
+        """Take the deliveries that were too large to log with their alert, and count them. They are dead."""
         given_up, self._delivery_log.given_up = self._delivery_log.given_up, []
         for delivery in given_up:
             self._metrics.herald_deliveries.labels(delivery.channel.value, delivery.state.value).inc()
@@ -238,13 +241,13 @@ class Dispatcher:
         return written
 
     async def _subscription(self, name: str | None) -> None:
-        """Act on a subscription that began, changed or ended."""
+        """Handle a subscription that was created, changed or deleted."""
         if name is None:
             return
         subscription = self._book.subscriptions.get(name)
         if subscription is None or self._hears(subscription):
             self._deaf.discard(name)
-        else:  # whose key is unknown hears nothing from the first
+        else:  # no key allows it: it receives nothing from the start
             self._deaf.add(name)
         if subscription is None:
             self._notifier.gathering.drop(name)
@@ -255,7 +258,7 @@ class Dispatcher:
             self._sender.put(deliveries)
 
     async def _send_due(self) -> None:
-        """Close what is gathered into messages, write them down, and only then let them go."""
+        """Close the groups that are due into messages, log these, and only then queue them for sending."""
         closed = [seal(members, time.time()) for members in self._notifier.gathering.close(time.monotonic())]
         if closed:
             await self._delivery_log.write(keyed([delivery for members in closed for delivery in members]))
@@ -271,7 +274,7 @@ class Dispatcher:
             show(self._metrics, self._book, self._notifier.gathering, now)
             self._metrics.herald_confirmed_age.set(self._lease.age)
             if self._lease.silence > self._settings.watchdog_seconds:
-                raise Stalled(f"Kafka has confirmed nothing for {self._lease.silence:.0f} s")
+                raise Stalled(f"Kafka has not renewed the lease for {self._lease.silence:.0f} s")
         if self._due("resend", self._settings.herald_resend_seconds):
             self._sender.resend()
         if self._due("forget", FORGET_SECONDS):

@@ -1,4 +1,4 @@
-"""What comes from Kafka in one term: all that was written before, then what follows; and the claims among it."""
+"""Reads the three topics during one term: first their history, then new records; and watches for other claims."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ log = logging.getLogger(__name__)
 
 WAIT_MS = 20
 UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-"""What decoding raises: of text that is not UTF-8, and of too many brackets, msgspec raises what is not its own."""
+"""What decoding may raise. For text that is not UTF-8, and for deep nesting, msgspec raises errors of Python's own."""
 
 
 @dataclass(slots=True)
 class Unprocessed:
-    """What was read and not acted on yet."""
+    """Input that was read and that the dispatcher has not handled yet."""
 
     records: list[Any] = field(default_factory=list)
     """Records of alerts and subscriptions."""
@@ -39,7 +39,7 @@ class Unprocessed:
     settled: list[Delivery] = field(default_factory=list)
     """Deliveries that another herald's record settled: a resolved notice may wait for them."""
     late: set[str | None] = field(default_factory=set)
-    """Messages that another herald's record left pending: no lane of ours has them yet."""
+    """Messages that another herald's record left pending: none of our send queues has them yet."""
     replays: bool = False
     """Whether an owner has asked for a replay."""
     toggled: list[str] = field(default_factory=list)
@@ -47,7 +47,7 @@ class Unprocessed:
 
 
 class Inbox:
-    """Reads the three topics into the book, and keeps what is to be acted on.
+    """Applies the records of the three topics to the state, and collects what the dispatcher must handle.
 
     Parameters
     ----------
@@ -56,11 +56,11 @@ class Inbox:
     consumer
         Started, outside any group.
     book, lease
-        Told of what is read.
+        Updated by the records that are read.
     by
         Name of this herald.
     wake
-        Set when something has arrived that the dispatcher must act on.
+        Set when the dispatcher has something to handle.
     """
 
     def __init__(
@@ -88,27 +88,27 @@ class Inbox:
         return arrived
 
     async def start(self) -> None:
-        """Begin; raises `LookupError` when a topic is not there."""
+        """Start reading; raises `LookupError` if a topic does not exist."""
         await self._follower.start()
 
     async def visible(self, claimed: int) -> float:
-        """Wait until our claim is among what is committed; returns a `lease_time` at which it was.
+        """Wait until readers can see our claim; returns a `lease_time` at which they could.
 
-        A transaction that somebody leaves open on `deliveries` hides what is written behind it, our claim too: the
-        herald before us goes on confirming, rightly, for nobody can deliver yet. From the moment at which the claim is
-        seen, each answer to its question contains the claim, and what it confirmed before holds for `LEASE` seconds.
-        So the lease is counted from here, and not from when the claim was written.
+        An open transaction on `deliveries` hides every record behind it, including our claim. Until it ends, the
+        previous leader rightly goes on renewing its lease. Once the claim is visible, every later end offset includes
+        it, and what was confirmed before holds for at most `LEASE` more seconds. So our wait counts from this moment,
+        and not from when the claim was written.
         """
         said = False
         while await self._follower.end(self._log) <= claimed:
             if not said:
-                log.warning("a transaction is open on %s: taking over waits for its end", self.deliveries)
+                log.warning("a transaction is open on %s: the take-over waits until it ends", self.deliveries)
                 said = True
             await asyncio.sleep(CONFIRM_SECONDS)  # between two questions
         return lease_time()
 
     async def up_to(self, claimed: int) -> Claim | None:
-        """Read subscriptions to their end, and deliveries up to our claim; returns the claim before it."""
+        """Read `subscriptions` to its end and `deliveries` up to our claim; returns the claim before ours."""
         self._claimed = claimed
         previous: Claim | None = None
         while self._follower.position[self._log] <= claimed or not await self._follower.at_end(self.subscriptions):
@@ -122,23 +122,23 @@ class Inbox:
         return previous
 
     async def all_alerts(self) -> list[Any]:
-        """Every alert's record up to the end."""
+        """All records of `alerts` up to its end."""
         found: list[Any] = []
         while not await self._follower.at_end(self.alerts):
             found += await self._follower.fetch(WAIT_MS, self.alerts)
         return found
 
     async def read(self) -> None:
-        """Read what comes, for ever. Alone: whoever writes waits for a confirmation, and that waits for this.
+        """Read new records for ever. A task of its own, because writers wait for the lease and the lease waits for it.
 
         Raises
         ------
         Fenced
-            When another herald has taken over.
+            If another herald has taken over.
         """
         while True:
             records = await self._follower.fetch(WAIT_MS)
-            for record in records:  # without pause: what is fetched counts as read
+            for record in records:  # no await in this loop: the position counts fetched records as read
                 if record.topic != self.deliveries:
                     self.arrived.records.append(record)
                     self._wake.set()
@@ -154,13 +154,13 @@ class Inbox:
             self._progress.set()
 
     async def confirm(self) -> None:
-        """Ask again and again, for ever, whether anybody has taken over."""
+        """Renew the lease for ever: ask Kafka whether another herald has taken over."""
         while True:
             asked_at = lease_time()
             try:
                 end = await self._follower.end(self._log)
             except KafkaError as error:
-                log.warning("Kafka does not say whether anybody has taken over: %r", error)
+                log.warning("cannot renew the lease: Kafka did not return the end of the topic: %r", error)
             else:
                 while self._follower.position[self._log] < end:
                     self._progress.clear()
@@ -189,7 +189,7 @@ class Inbox:
 
 
 def read_alert(record: Any) -> Alert | None:
-    """The alert of a record, if it is one (compaction may leave a record without value)."""
+    """Decode an alert; None for a tombstone or a record that cannot be decoded."""
     if record.value is None:
         return None
     try:
@@ -200,12 +200,12 @@ def read_alert(record: Any) -> Alert | None:
 
 
 def recorded(record: Any, alert: Alert) -> float:
-    """When an alert was told, epoch seconds; when it was detected if its record has no time (the oldest format)."""
+    """Record time of an alert in epoch seconds; its detection time if the record has none (the oldest format)."""
     return alert.detected_at if record.timestamp is None or record.timestamp < 0 else float(record.timestamp / 1000)
 
 
 def take_subscription(book: Book, record: Any) -> str | None:
-    """Take a record of `subscriptions` into the book; returns whose it is."""
+    """Apply a record of `subscriptions`; returns the id of the subscription, or None for an unreadable record."""
     key = _key(record)
     if key is None:
         return None
@@ -218,7 +218,7 @@ def take_subscription(book: Book, record: Any) -> str | None:
 
 
 def take_delivery(book: Book, record: Any) -> str | None:
-    """Take a record of `deliveries` into the book; returns which delivery it goes back behind, if it does."""
+    """Apply a record of `deliveries`; returns the id of the delivery that it overwrites, if it is stale."""
     key = _key(record)
     if key is None:
         return None

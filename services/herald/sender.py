@@ -1,4 +1,4 @@
-"""Attempts: hands messages to the lanes when they are due, sends them, and writes down what came of it."""
+"""The sender: queues each message when it is due, makes the attempt, and logs the result."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _SILENT = (Outcome.TIMEOUT, Outcome.UNREACHABLE)
 
 
 class Sender:
-    """What is under way, and what waits for its time."""
+    """Holds the attempts under way and the messages that wait for their next attempt."""
 
     def __init__(
         self,
@@ -51,19 +51,19 @@ class Sender:
         self._limits = Limits(settings.herald_concurrency, settings.herald_per_host)
         self._queues = SendQueues(self._work_and_wake)
         self._silent: set[str] = set()
-        """Subscriptions whose endpoint did not answer last time."""
+        """Subscriptions whose endpoint did not answer the last attempt."""
 
     @property
     def failure(self) -> BaseException | None:
-        """What went wrong in a lane, if anything."""
+        """The error that ended a send queue, if any."""
         return self._queues.failure
 
     def put(self, deliveries: list[Delivery]) -> None:
-        """Take the deliveries of one message, written down already, to be sent at their time."""
+        """Take the deliveries of one message, already in the log; it is sent at their `next_at`."""
         self._retries.put(deliveries)
 
     def hand_out(self, now: float) -> None:
-        """Give what is due to the lanes."""
+        """Move the messages that are due into the send queues."""
         for subscription, message in self._retries.due(now):
             self._queues.put(subscription, message)
 
@@ -72,17 +72,17 @@ class Sender:
         return self._retries.next_due()
 
     def resend(self) -> None:
-        """Tell every Alertmanager again what fires."""
+        """Send the firing alerts to every Alertmanager again."""
         for name, subscription in self._book.subscriptions.items():
             if subscription.channel.type is ChannelType.ALERTMANAGER and self._book.is_active(name):
                 self._queues.put(name, RESEND)
 
     async def stop(self, grace: float) -> bool:
-        """Begin nothing more; whether all that was under way ended by itself."""
+        """Start no further attempt; returns whether those under way finished within `grace` seconds."""
         return await self._queues.stop(grace)
 
     async def _work_and_wake(self, name: str, job: str) -> None:
-        """Do one job. A retry, a gathered end, a record given up or a failure may result: each is the dispatcher's."""
+        """Do one job and wake the dispatcher: the job may leave a retry, a resolved notice or an error to handle."""
         try:
             await self._work(name, job)
         finally:
@@ -91,7 +91,7 @@ class Sender:
     async def _work(self, name: str, job: str) -> None:
         subscription = self._book.subscription(name)
         if subscription is None or not self._book.is_active(name):
-            self._retries.give_back(job)  # held; when the subscription is active again, it is put in again
+            self._retries.give_back(job)  # on hold: the dispatcher puts it in again once the subscription is active
             return
         if job == RESEND:
             await self._resend(subscription)
@@ -107,9 +107,10 @@ class Sender:
         await self._settled(subscription, job, members, answer)
 
     async def _attempt(self, subscription: Subscription, message: str, alerts: list[Alert]) -> Answer | None:
-        """Send, as soon as there is room and nobody else may be sending; None when meanwhile it was stopped or changed.
+        """Send once there is a free place and the lease holds; None if the subscription has changed in the meantime.
 
-        It may wait for long: who has stopped it in that time hears no more, and who has corrected it gets it there.
+        The wait may be long. An owner who has disabled the subscription since then receives nothing, and one who has
+        corrected the URL receives the message there.
         """
         stopped = True
 
@@ -136,7 +137,7 @@ class Sender:
                     answer = await self._channels.send(subscription, message, alerts, still_ours)
                 except NotOurs:
                     continue
-                except Exception as error:  # noqa: BLE001 -- one channel's trouble ends nobody else's deliveries
+                except Exception as error:  # noqa: BLE001 -- an error in one channel must not stop the others
                     answer = _raised(subscription, error)
             self._metrics.herald_under_way.set(self._limits.under_way)
             if not stopped:
@@ -155,12 +156,12 @@ class Sender:
             )
         records += after
         await self._delivery_log.write(keyed(records))
-        # What came late of the same message, while it was sent: nobody else has it in hand.
+        # Deliveries of the same message that arrived while it was being sent: no other job covers them.
         rest = [each for each in self._retries.pending(self._book, message) if each.id not in {one.id for one in after}]
         again = after if after[0].state is State.PENDING else []
         self._retries.drop(message)
         if again or rest:
-            self._retries.put([*again, *rest])  # those that were sent first: their time and attempt hold
+            self._retries.put([*again, *rest])  # the sent ones first: their next_at and attempt apply to the message
         if again:
             return
         now = time.time()
@@ -187,7 +188,7 @@ class Sender:
 
 
 def _raised(subscription: Subscription, error: Exception) -> Answer:
-    """Answer of a channel that raised: where, and not what, for a text may hold tokens."""
+    """Answer for a channel that raised. It names the place but not the error text, which may contain tokens."""
     name, frame = type(error).__name__, traceback.extract_tb(error.__traceback__)[-1]
     log.error("%s: sending raised %s in %s, line %s", subscription.id, name, frame.filename, frame.lineno)
     return Answer(Outcome.FAILED, at=time.time(), seconds=0.0, detail=f"sending raised {name}")
