@@ -62,7 +62,7 @@ class Dispatcher:
         Started; the consumer outside any group.
     channels
         Open.
-    hears
+    is_allowed
         Whether the key of a subscription's owner still allows it. Checked every `CHECK_SECONDS`, since keys change.
     """
 
@@ -74,14 +74,14 @@ class Dispatcher:
         consumer: AIOKafkaConsumer,
         producer: AIOKafkaProducer,
         channels: Channels,
-        hears: Callable[[Subscription], bool],
+        is_allowed: Callable[[Subscription], bool],
     ) -> None:
         self._settings, self._metrics, self._by, self._producer = settings, metrics, by, producer
         self._deliveries = settings.topic(DELIVERIES.name)
-        self._hears = hears
-        self._deaf: set[str] = set()
+        self._is_allowed = is_allowed
+        self._disallowed: set[str] = set()
         """Subscriptions whose owner's key is gone, or no longer allows them."""
-        self._book = Book(hears=lambda subscription: subscription.id not in self._deaf)
+        self._book = Book(is_allowed=lambda subscription: subscription.id not in self._disallowed)
         self._lease = Lease()
         self._wake = asyncio.Event()
         """Set when there is something to handle: a record has arrived, or an attempt has ended."""
@@ -152,7 +152,7 @@ class Dispatcher:
         seen_at = await self._inbox.visible(claimed)
         previous = await self._inbox.up_to(claimed)
         since = time.time() - self._settings.herald_history_days / 2 * DAY
-        self._heard_anew()
+        self._recheck_keys()
         owed = [each for record in await self._inbox.all_alerts() for each in self._alert(record, since)]
         now, mono = time.time(), time.monotonic()
         for name in self._book.subscriptions:
@@ -177,7 +177,7 @@ class Dispatcher:
         while True:
             self._wake.clear()  # before the turn: input that arrives during it starts another turn
             owed = await self._turn(owed)
-            if owed:
+            if owed or self._delivery_log.given_up:
                 continue
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._idle_seconds()):
@@ -191,7 +191,7 @@ class Dispatcher:
                 owed += self._alert(record, None)
             else:
                 await self._subscription(take_subscription(self._book, record))
-        for name in (*arrived.toggled, *(self._heard_anew() if self._due("hear", CHECK_SECONDS) else ())):
+        for name in (*arrived.toggled, *(self._recheck_keys() if self._due("keys", CHECK_SECONDS) else ())):
             if name in self._book.subscriptions:
                 await self._subscription(name)
         if arrived.replays:
@@ -215,14 +215,16 @@ class Dispatcher:
         monotonic = min(self._notifier.gathering.next_close(), *self._next.values())
         return max(0.0, min(monotonic - time.monotonic(), self._sender.next_due() - time.time()))
 
-    def _heard_anew(self) -> list[str]:
+    def _recheck_keys(self) -> list[str]:
         """Check every owner's key again; returns the subscriptions that are allowed again."""
-        before, book = self._deaf, self._book
-        self._deaf = {name for name, subscription in book.subscriptions.items() if not self._hears(subscription)}
-        for name in sorted(self._deaf - before):
+        before, book = self._disallowed, self._book
+        self._disallowed = {
+            name for name, subscription in book.subscriptions.items() if not self._is_allowed(subscription)
+        }
+        for name in sorted(self._disallowed - before):
             owner = book.subscriptions[name].owner
             log.warning("%s receives nothing: the key of %s is gone or does not allow it", name, owner)
-        return sorted(before - self._deaf)
+        return sorted(before - self._disallowed)
 
     def _given_up(self) -> list[Delivery]:
         """Take the deliveries that were too large to log with their alert, and count them. They are dead."""
@@ -245,10 +247,10 @@ class Dispatcher:
         if name is None:
             return
         subscription = self._book.subscriptions.get(name)
-        if subscription is None or self._hears(subscription):
-            self._deaf.discard(name)
+        if subscription is None or self._is_allowed(subscription):
+            self._disallowed.discard(name)
         else:  # no key allows it: it receives nothing from the start
-            self._deaf.add(name)
+            self._disallowed.add(name)
         if subscription is None:
             self._notifier.gathering.drop(name)
             await self._delivery_log.write([(each.id, None) for each in self._book.deliveries_of(name)])

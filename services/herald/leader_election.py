@@ -19,7 +19,7 @@ from services.herald.dispatcher import GRACE_SECONDS, Dispatcher
 from services.herald.gauges import prepare
 from services.herald.lease import Fenced
 from services.herald.rules.backoff import Backoff
-from services.herald.rules.matching import may_hear
+from services.herald.rules.matching import may_receive
 from services.http.api_keys import KeyRing
 from services.kafka.reader import SESSION_MS, make_member, make_producer, make_reader, stop
 from streams.contracts.metrics import Metrics
@@ -60,10 +60,10 @@ class Herald(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
         prepare(metrics)
         metrics.ready.labels(STAGE).set(0)
 
-    def _hears(self, subscription: Subscription) -> bool:
+    def _is_allowed(self, subscription: Subscription) -> bool:
         """Whether a key of the owner allows the subscription. Without a file of keys, every subscription is allowed."""
         keys = None if self._keys is None else self._keys.named(subscription.owner, time.monotonic())
-        return keys is None or any(may_hear(key, subscription) for key in keys)
+        return keys is None or any(may_receive(key, subscription) for key in keys)
 
     def fault(self) -> str | None:
         """Why this herald could not deliver if it were elected; `None` if it could."""
@@ -114,7 +114,7 @@ class Herald(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
     async def _one_term(self, producer: AIOKafkaProducer, polling: asyncio.Task[None]) -> None:
         reader = make_reader(self._settings)
         self._term = term = Dispatcher(
-            self._settings, self._metrics, self._by, reader, producer, self._channels, self._hears
+            self._settings, self._metrics, self._by, reader, producer, self._channels, self._is_allowed
         )
         self._term_over.clear()
         running = asyncio.create_task(self._run_term(term, reader))

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from services.herald.api.store import Store
-from services.herald.rules.consent import confirmed, heard, opens, withdrawn
+from services.herald.rules.consent import confirmed, opens, scope_of, withdrawn
 from services.http.errors import Refused
 from services.http.request_body import read_body
 from streams.contracts.metrics import Metrics
@@ -112,7 +112,7 @@ class Confirm:
 def offer(subscription: Subscription, token: str) -> str:
     """The page with the button that starts or stops the alerts."""
     about = [
-        f"Subscription “{shown(subscription.name)}” of the key “{shown(subscription.owner)}”: {heard(subscription)}."
+        f"Subscription “{shown(subscription.name)}” of the key “{shown(subscription.owner)}”: {scope_of(subscription)}."
         " Whom the key belongs to may change that later.",
     ]
     if subscription.is_unconfirmed:

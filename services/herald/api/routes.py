@@ -44,7 +44,7 @@ from services.herald.channels.dispatch import Channels
 from services.herald.channels.signing import new_secret
 from services.herald.channels.ssrf_guard import RefusedAddress
 from services.herald.rules.consent import WAITS
-from services.herald.rules.matching import may_hear
+from services.herald.rules.matching import may_receive
 from services.herald.rules.unknown import Shown, warnings
 from services.http.api_keys import Key
 from services.http.errors import Refusal, Refused
@@ -121,7 +121,7 @@ class Handlers:
         """GET and POST /v1/subscriptions."""
         key = self._enter(request)
         book = self._store.book()
-        mine = [each for each in book.subscriptions.values() if may_hear(key, each)]
+        mine = [each for each in book.subscriptions.values() if may_receive(key, each)]
         if request.method in READS:
             shown = [show_subscription(book.subscription(each.id) or each) for each in mine]
             shown.sort(key=lambda each: (each.created_at, each.id))
@@ -280,7 +280,7 @@ class Handlers:
     def _mine(self, request: Request, key: Key) -> Subscription:
         """The subscription of the path. One of another key is reported as not found, too."""
         found = self._store.book().subscription(request.path_params["id"])
-        if found is None or not may_hear(key, found):
+        if found is None or not may_receive(key, found):
             raise Refused(Refusal.NOT_FOUND, "there is no such subscription")
         return found
 

@@ -180,7 +180,7 @@ def confirmation_message(
         f"Alerts of the model arenas at {public_url} are to be sent to this address.",
         f"Asked for by: the key {_quoted(subscription.owner, literal)} of that board\n"
         f"Subscription: {_quoted(subscription.name, literal)}\n"
-        f"What it would hear: {heard(subscription)}. Whom the key belongs to may change that later.",
+        f"What it would hear: {scope_of(subscription)}. Whom the key belongs to may change that later.",
         "If you want them, open this link and press the button there. It holds for 7 days, and later stops what it"
         f" began:\n{link}",
         "If you do not, do nothing: unless that button is pressed, no alert is ever sent here.",
@@ -188,7 +188,7 @@ def confirmation_message(
     return "Please confirm: alerts to this address", "\n\n".join(parts)
 
 
-def heard(subscription: Subscription) -> str:
+def scope_of(subscription: Subscription) -> str:
     """What a subscription receives, in our own words: names that its owner chose are only counted."""
     match = subscription.match
     where = "all arenas" if match.arena is None else f"the arena {match.arena}"

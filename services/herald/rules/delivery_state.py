@@ -56,7 +56,7 @@ class Book:
     """Offset of the record that each delivery's state comes from."""
     disabled: dict[str, Disabled] = field(default_factory=dict)
     blocked: dict[str, Blocked] = field(default_factory=dict)
-    hears: Callable[[Subscription], bool] = lambda _: True
+    is_allowed: Callable[[Subscription], bool] = lambda _: True
     """Whether the owner's key still allows a subscription."""
     replays: dict[str, Replay] = field(default_factory=dict)
     asked: dict[str, Asked] = field(default_factory=dict)
@@ -142,7 +142,7 @@ class Book:
             reason = f"disabled by the operator: {self.blocked[name].reason}"
         elif self.is_marked(name):
             reason = self.disabled[name].reason
-        elif not self.hears(found):
+        elif not self.is_allowed(found):
             reason = "the key that it belongs to is gone, or may not hear of this"
         else:
             return as_confirmed(found)

@@ -39,7 +39,7 @@ def _among(subject: str | None, names: tuple[str, ...]) -> bool:
     return subject is not None and normalised(subject) in map(normalised, names)
 
 
-def may_hear(key: Key, subscription: Subscription) -> bool:
+def may_receive(key: Key, subscription: Subscription) -> bool:
     """Whether a key owns a subscription and may read its arena."""
     arena = subscription.match.arena
     return subscription.owner == key.name and (key.arenas is None or arena in key.arenas)

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import msgspec
 
-from services.herald.dispatcher import SHOW_SECONDS, Dispatcher
+from services.herald.dispatcher import Dispatcher
 from services.herald.lease import lease_time
 from services.herald.rules.grouping import seal
 from streams.contracts.alert import Status
@@ -129,30 +129,49 @@ async def test_a_take_over_ends_when_the_group_moves_on(monkeypatch):
 
 async def test_what_an_attempt_leaves_to_do_is_done_at_once_and_not_at_the_next_look(monkeypatch):
     term = make_term(Producer())
-    turns = 0
+    turned = asyncio.Event()
     original = term._turn
 
     async def counted(owed):
-        nonlocal turns
-        turns += 1
+        turned.set()
         return await original(owed)
 
     monkeypatch.setattr(term, "_turn", counted)
+    monkeypatch.setattr(term, "_idle_seconds", lambda: 600.0)
     following = asyncio.create_task(term._follow([]))
-    async with asyncio.timeout(SHOW_SECONDS / 2):
-        while not turns:
-            await asyncio.sleep(0)
-        before = turns
+    async with asyncio.timeout(60):
+        await turned.wait()
+        turned.clear()
         await term._sender._work_and_wake("nobody", "no message")
-        while turns == before:
-            await asyncio.sleep(0)
+        await turned.wait()
     following.cancel()
     await asyncio.wait({following})
 
 
+async def test_a_delivery_that_was_given_up_is_handled_without_a_pause(monkeypatch):
+    """Its resolved notice may wait for it."""
+    term = make_term(Producer())
+    turns = asyncio.Queue()
+
+    async def turn(_):
+        turns.put_nowait(list(term._delivery_log.given_up))
+        term._delivery_log.given_up = [] if turns.qsize() > 1 else [make_pending(S)]
+        return []
+
+    monkeypatch.setattr(term, "_turn", turn)
+    monkeypatch.setattr(term, "_idle_seconds", lambda: 600.0)
+    following = asyncio.create_task(term._follow([]))
+    async with asyncio.timeout(60):
+        while turns.qsize() < 2:
+            await asyncio.sleep(0)
+    following.cancel()
+    await asyncio.wait({following})
+    assert [turns.get_nowait() for _ in range(2)] == [[], [make_pending(S)]]
+
+
 async def test_with_nothing_to_do_the_loop_sleeps_until_something_is_due():
     term = make_term(Producer())
-    term._next.update(hear=math.inf, resend=math.inf, show=time.monotonic() + 60)
+    term._next.update(keys=math.inf, resend=math.inf, show=time.monotonic() + 60)
     assert 59 < term._idle_seconds() <= 60
     term._sender.put(seal([make_pending(S)], time.time() + 30))
     assert 29 < term._idle_seconds() <= 30
@@ -176,7 +195,7 @@ async def test_what_a_turn_leaves_to_write_is_written_without_a_pause(monkeypatc
     monkeypatch.setattr(term, "_turn", turn)
     monkeypatch.setattr(term, "_idle_seconds", lambda: 60.0)
     following = asyncio.create_task(term._follow([]))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await both.wait()
     await asyncio.sleep(0)
     following.cancel()

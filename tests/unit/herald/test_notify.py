@@ -409,7 +409,7 @@ def test_what_the_operator_disabled_stays_so_whatever_its_owner_changes():
 
 def test_who_has_no_key_any_more_hears_nothing_and_what_is_owed_waits():
     herald, other = PaperHerald(S, msgspec.structs.replace(S, id="t", owner="other")), {"test"}
-    herald.book.hears = lambda subscription: subscription.owner not in other
+    herald.book.is_allowed = lambda subscription: subscription.owner not in other
     herald.tell(FIRING)
     herald.run()
     assert (herald.told("s"), herald.told("t")) == ([], [[(FIRING.id, "firing")]])
