@@ -1,1 +1,1 @@
-"""The herald: tells subscribers of alerts, each once, through restarts, and never silently fails."""
+"""The herald delivers alerts to subscribers: at least once, in order, across restarts, with every failure on record."""

@@ -30,7 +30,7 @@ RETRY_SECONDS = 2.0
 
 
 class Fate:
-    """Why the herald failed, for the exit code of its process and its last line; empty while it has not."""
+    """Why the herald failed: sets the exit code and the last log line of the process. Empty while it runs."""
 
     why = ""
 
@@ -41,9 +41,9 @@ def create_herald(settings: Settings, metrics: Metrics, fate: Fate, end: Callabl
     Parameters
     ----------
     fate
-        Told when the herald fails.
+        Gets the reason when the herald fails.
     end
-        Called then: ends the process, for its supervisor to start it again.
+        Is called then. It ends the process, and the supervisor starts a new one.
     """
     herald = Herald(settings, metrics)
 

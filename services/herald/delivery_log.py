@@ -1,4 +1,4 @@
-"""Writes records of `deliveries`, and returns when they are there."""
+"""Appends records to the topic `deliveries`, and returns when Kafka has acknowledged them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import msgspec
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
 
-from services.herald.lease import Tenure
+from services.herald.lease import Lease
 from services.herald.rules.delivery_state import Book
 from streams.contracts.delivery import SETTLED, Answer, Delivery, Outcome, Record, State, encode_record
 
@@ -23,8 +23,8 @@ TOO_LARGE = "with its alert, the record is larger than the topic of deliveries a
 _TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
 
 
-class Journal:
-    """The log of what is owed and what became of it.
+class DeliveryLog:
+    """The log of deliveries: what must be sent, and the result.
 
     Parameters
     ----------
@@ -33,28 +33,28 @@ class Journal:
     topic
         Full name.
     book
-        Takes in what is written.
-    tenure
-        A herald that was replaced writes nothing more.
+        Applies each record once Kafka has acknowledged it.
+    lease
+        A herald that has lost its lease writes nothing.
     by
-        Name of this herald, for the records.
+        Name of this herald; stored in every delivery.
     """
 
-    def __init__(self, producer: AIOKafkaProducer, topic: str, book: Book, tenure: Tenure, by: str) -> None:
+    def __init__(self, producer: AIOKafkaProducer, topic: str, book: Book, lease: Lease, by: str) -> None:
         self._producer, self._topic, self._by = producer, topic, by
-        self._book, self._tenure = book, tenure
+        self._book, self._lease = book, lease
         self.given_up: list[Delivery] = []
-        """Deliveries that could not be written with their alert, and are on record as dead."""
+        """Deliveries whose record was too large with its alert. The log has them as dead, without it."""
 
     async def write(self, records: Sequence[tuple[str, Record | None]]) -> None:
-        """Write records, however long Kafka is away: what an endpoint acknowledged must not be forgotten.
+        """Write records, and retry for as long as Kafka is away: the result of a sent message must not be lost.
 
-        A delivery that is too large for the topic would be so for ever. It is written without its alert, as dead.
+        A retry does not help a delivery that is too large for the topic. It is written without its alert, as dead.
 
         Raises
         ------
         Fenced
-            When another herald has taken over.
+            If another herald has taken over.
         """
         waiting = [
             (key, msgspec.structs.replace(record, by=self._by) if isinstance(record, Delivery) else record)
@@ -62,7 +62,7 @@ class Journal:
         ]
         given_up: list[Delivery] = []
         while waiting:
-            await self._tenure.wait()
+            await self._lease.wait()
             futures = [await self._send(key, record) for key, record in waiting]
             results = await asyncio.gather(*futures, return_exceptions=True)
             failed: list[tuple[str, Record | None]] = []
@@ -70,7 +70,7 @@ class Journal:
             for (key, record), result in zip(waiting, results, strict=True):
                 if isinstance(result, _TOO_LARGE):
                     log.error("%s: %s", key, TOO_LARGE)
-                    if isinstance(record, Delivery) and record.body is not None:  # else there is nothing to leave out
+                    if isinstance(record, Delivery) and record.body is not None:  # else there is nothing to strip
                         short = _without_alert(record)
                         shorter.append((key, short))
                         given_up += [short] if short.state is not record.state else []
@@ -82,7 +82,7 @@ class Journal:
                 else:
                     self._book.take(key, record, result.offset)
             if failed:
-                log.error("%d of %d records not acknowledged, again: %s", len(failed), len(waiting), why)
+                log.error("Kafka did not acknowledge %d of %d records; retrying: %s", len(failed), len(waiting), why)
                 await asyncio.sleep(AGAIN_SECONDS)  # between two tries
             waiting = shorter + failed
         self.given_up += given_up
@@ -98,7 +98,7 @@ class Journal:
 
 
 def _without_alert(delivery: Delivery) -> Delivery:
-    """A delivery without its alert, and so dead unless it is settled."""
+    """The delivery without its alert. It becomes dead unless it is settled already."""
     if delivery.state in SETTLED:
         return msgspec.structs.replace(delivery, body=None)
     answer = Answer(Outcome.FAILED, at=time.time(), seconds=0.0, detail=TOO_LARGE)

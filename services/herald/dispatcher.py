@@ -1,11 +1,14 @@
-"""One term: from being chosen until another is. It begins with nothing but Kafka: the topics say all there is to know.
+"""The dispatcher: one term of one herald, from its election until another herald takes over.
 
-claim → read all → follow: match → gather → write down → lanes: attempt → write down
+It starts from Kafka alone, because the three topics hold the whole state:
+
+claim → read everything → follow: match → group → log → send queue: attempt → log
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import math
 import time
@@ -15,17 +18,16 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from services.herald.channels.dispatch import Channels
-from services.herald.delivery_log import Journal
+from services.herald.delivery_log import DeliveryLog
 from services.herald.gauges import show
-from services.herald.inbox import Inflow
-from services.herald.lease import LEASE, Tenure, lease_time
-from services.herald.reading import read_alert, recorded, take_subscription
+from services.herald.inbox import Inbox, read_alert, recorded, take_subscription
+from services.herald.lease import LEASE, Lease, lease_time
 from services.herald.rules.delivery_state import Book, keyed
 from services.herald.rules.grouping import Gathering, seal
-from services.herald.rules.notify import Desk
+from services.herald.rules.notify import Notifier
 from services.herald.rules.outcome import forgettable
 from services.herald.rules.retry_queue import messages_of
-from services.herald.sender import Attempts
+from services.herald.sender import Sender
 from streams.contracts.delivery import CLAIM_KEY, Claim, Delivery, encode_record
 from streams.contracts.metrics import Metrics
 from streams.contracts.settings import Settings
@@ -40,29 +42,28 @@ CHECK_SECONDS = 1.0
 FORGET_SECONDS = 60.0
 FORGET_AT_ONCE = 1_000
 GRACE_SECONDS = 4.0
-"""Attempts under way may take so long after being told to stop: less than the group waits for a member."""
-LOOK_SECONDS = 0.02
+"""How long attempts under way may take after a stop. Shorter than the session timeout of the group."""
 
 
 class Stalled(RuntimeError):  # noqa: N818 -- what it is
-    """Kafka has not answered for too long; a new process may have more luck."""
+    """Kafka has not answered for too long. The process ends, because a new one may reach Kafka again."""
 
 
-class Term:
-    """One term of one herald.
+class Dispatcher:
+    """Runs one term: takes over, then delivers until it stops.
 
     Parameters
     ----------
     settings, metrics
         Of this process.
     by
-        Name of this herald, another in every process.
+        Name of this herald, unique for each process.
     consumer, producer
         Started; the consumer outside any group.
     channels
         Open.
-    hears
-        Whether the owner of a subscription may hear of what it asks for; looked at again and again.
+    is_allowed
+        Whether the key of a subscription's owner still allows it. Checked every `CHECK_SECONDS`, since keys change.
     """
 
     def __init__(
@@ -73,26 +74,28 @@ class Term:
         consumer: AIOKafkaConsumer,
         producer: AIOKafkaProducer,
         channels: Channels,
-        hears: Callable[[Subscription], bool],
+        is_allowed: Callable[[Subscription], bool],
     ) -> None:
         self._settings, self._metrics, self._by, self._producer = settings, metrics, by, producer
         self._deliveries = settings.topic(DELIVERIES.name)
-        self._hears = hears
-        self._deaf: set[str] = set()
-        """Subscriptions whose owners may not hear of what they ask for."""
-        self._book = Book(hears=lambda subscription: subscription.id not in self._deaf)
-        self._tenure = Tenure()
-        self._inflow = Inflow(settings, consumer, self._book, self._tenure, by)
-        self._desk = Desk(self._book, Gathering(settings.herald_group_seconds, settings.herald_group_size))
-        self._journal = Journal(producer, self._deliveries, self._book, self._tenure, by)
-        self._attempts = Attempts(settings, metrics, self._desk, self._journal, self._tenure, channels)
+        self._is_allowed = is_allowed
+        self._disallowed: set[str] = set()
+        """Subscriptions whose owner's key is gone, or no longer allows them."""
+        self._book = Book(is_allowed=lambda subscription: subscription.id not in self._disallowed)
+        self._lease = Lease()
+        self._wake = asyncio.Event()
+        """Set when there is something to handle: a record has arrived, or an attempt has ended."""
+        self._inbox = Inbox(settings, consumer, self._book, self._lease, by, self._wake)
+        self._notifier = Notifier(self._book, Gathering(settings.herald_group_seconds, settings.herald_group_size))
+        self._delivery_log = DeliveryLog(producer, self._deliveries, self._book, self._lease, by)
+        self._sender = Sender(settings, metrics, self._notifier, self._delivery_log, self._lease, channels, self._wake)
         self._stop = asyncio.Event()
         self._not_before = math.inf
-        """When the first attempt may be made, by `lease_time`."""
+        """Earliest `lease_time` of the first attempt."""
         self._next: dict[str, float] = {}
 
     def stop(self) -> None:
-        """Begin nothing more, finish what is under way, release."""
+        """Start no further attempt, finish those under way, release the claim."""
         self._stop.set()
 
     async def run(self) -> None:
@@ -101,9 +104,9 @@ class Term:
         Raises
         ------
         Fenced
-            When another herald has taken over.
+            If another herald has taken over.
         Stalled
-            When Kafka does not answer for `watchdog_seconds`.
+            If Kafka does not answer for `watchdog_seconds`.
         """
         tasks: set[asyncio.Task[Any]] = set()
         released = False
@@ -112,26 +115,26 @@ class Term:
             tasks |= {stopping, taking}
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             if not taking.done():
-                # The group moves on, and throws out who makes it wait: nothing is under way that would have to end.
+                # No attempt is under way, and the group removes a member that delays its rebalance.
                 return
-            tasks |= {asyncio.create_task(each) for each in (self._inflow.read(), self._inflow.confirm())}
+            tasks |= {asyncio.create_task(each) for each in (self._inbox.read(), self._inbox.confirm())}
             tasks.add(asyncio.create_task(self._follow(taking.result())))
             tasks.remove(taking)
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in tasks:
                 if task.done():
                     task.result()
-            released = await self._attempts.stop(GRACE_SECONDS)  # reading and confirming go on: it writes
+            released = await self._sender.stop(GRACE_SECONDS)  # reader and lease run on: results are logged
         finally:
             for task in tasks:
                 task.cancel()
             if tasks:
                 await asyncio.wait(tasks)
-            await self._attempts.stop(0)
+            await self._sender.stop(0)
             self._metrics.herald_owner.set(0)
             self._metrics.herald_confirmed_age.set(0)
-        # Who has not waited out its own wait frees nobody: the owner before it may still hold a confirmation.
-        if released and not self._tenure.fenced and lease_time() >= self._not_before:
+        # Release only after our own wait: until then the previous leader may still hold a valid lease.
+        if released and not self._lease.fenced and lease_time() >= self._not_before:
             await self._claim(released=True)
 
     async def _claim(self, *, released: bool) -> int:
@@ -143,76 +146,89 @@ class Term:
         return offset
 
     async def _take_over(self) -> list[Delivery]:
-        """Claim, and read everything that was written before; returns what is to be written."""
-        await self._inflow.start()
+        """Write a claim and read everything before it; returns the deliveries to write."""
+        await self._inbox.start()
         claimed = await self._claim(released=False)
-        seen_at = await self._inflow.visible(claimed)
-        previous = await self._inflow.up_to(claimed)
+        seen_at = await self._inbox.visible(claimed)
+        previous = await self._inbox.up_to(claimed)
         since = time.time() - self._settings.herald_history_days / 2 * DAY
-        self._heard_anew()
-        owed = [each for record in await self._inflow.all_alerts() for each in self._alert(record, since)]
+        self._recheck_keys()
+        owed = [each for record in await self._inbox.all_alerts() for each in self._alert(record, since)]
         now, mono = time.time(), time.monotonic()
         for name in self._book.subscriptions:
-            self._desk.subscription(name, now, mono)
-        owed += self._desk.recover(now, mono) + self._desk.replays(now, mono)
+            self._notifier.subscription(name, now, mono)
+        owed += self._notifier.recover(now, mono) + self._notifier.replays(now, mono)
         log.info(
             "took over: %d subscriptions, %d deliveries, %d alerts fire",
-            len(self._book.subscriptions), len(self._book.deliveries), len(self._desk.known.firing()),
+            len(self._book.subscriptions), len(self._book.deliveries), len(self._notifier.known.firing()),
         )  # fmt: skip
-        # A claim of our own frees us no more than another's: whom it followed may still hold a confirmation.
+        # An unreleased claim makes us wait, even one of our own: the leader before it may still hold a valid lease.
         free = previous is None or previous.released
         self._not_before = 0.0 if free else seen_at + LEASE
         return owed
 
     async def _follow(self, owed: list[Delivery]) -> None:
-        """Act on what was read, and hand out what is due."""
-        await asyncio.sleep(max(0.0, self._not_before - lease_time()))  # a lease runs out by time alone
+        """Handle new input and send what is due, until cancelled."""
+        await asyncio.sleep(max(0.0, self._not_before - lease_time()))  # the previous lease expires by time alone
         for deliveries in messages_of(list(self._book.deliveries.values())):
-            self._attempts.put(deliveries)
+            self._sender.put(deliveries)
         self._metrics.herald_owner.set(1)
-        inflow = self._inflow
-        inflow.late = set()
+        self._inbox.arrived.late = set()
         while True:
-            came, inflow.came = inflow.came, []
-            for record in came:
-                if record.topic == inflow.alerts:
-                    owed += self._alert(record, None)
-                else:
-                    await self._subscription(take_subscription(self._book, record))
-            turned, inflow.turned = inflow.turned, []
-            for name in (*turned, *(self._heard_anew() if self._due("hear", CHECK_SECONDS) else ())):
-                if name in self._book.subscriptions:
-                    await self._subscription(name)
-            if inflow.asked:
-                inflow.asked = False
-                owed += self._desk.replays(time.time(), time.monotonic())
-            settled, inflow.settled = inflow.settled + self._given_up(), []
-            owed += self._desk.settled(settled, time.time(), time.monotonic())
-            late, inflow.late = inflow.late, set()
-            for deliveries in messages_of(list(self._book.deliveries.values())) if late else ():
-                if deliveries[0].message in late:
-                    self._attempts.put(deliveries)
-            overtaken, inflow.overtaken = dict.fromkeys(inflow.overtaken), []
-            # As they are now, for a lane may have settled one meanwhile. (While its record is on the way, ours comes
-            # behind it; it is read there, and the delivery is overtaken once more.)
-            again = [self._book.deliveries[name] for name in overtaken if name in self._book.deliveries]
-            await self._journal.write(keyed([*owed, *again]))
-            owed = self._desk.written(owed, time.time(), time.monotonic())
-            await self._send_due()
-            await self._now_and_then()
-            await asyncio.sleep(LOOK_SECONDS)  # what comes is looked at this often
+            self._wake.clear()  # before the turn: input that arrives during it starts another turn
+            owed = await self._turn(owed)
+            if owed or self._delivery_log.given_up:
+                continue
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._idle_seconds()):
+                    await self._wake.wait()
 
-    def _heard_anew(self) -> list[str]:
-        """Subscriptions whose owners may hear again, since the file of keys changed."""
-        before, book = self._deaf, self._book
-        self._deaf = {name for name, subscription in book.subscriptions.items() if not self._hears(subscription)}
-        for name in sorted(self._deaf - before):
-            log.warning("nothing is sent to %s: the key of %s is gone", name, book.subscriptions[name].owner)
-        return sorted(before - self._deaf)
+    async def _turn(self, owed: list[Delivery]) -> list[Delivery]:
+        """Handle everything that has arrived or is due; returns the deliveries that the next turn must write first."""
+        arrived = self._inbox.take()
+        for record in arrived.records:
+            if record.topic == self._inbox.alerts:
+                owed += self._alert(record, None)
+            else:
+                await self._subscription(take_subscription(self._book, record))
+        for name in (*arrived.toggled, *(self._recheck_keys() if self._due("keys", CHECK_SECONDS) else ())):
+            if name in self._book.subscriptions:
+                await self._subscription(name)
+        if arrived.replays:
+            owed += self._notifier.replays(time.time(), time.monotonic())
+        owed += self._notifier.settled(arrived.settled + self._given_up(), time.time(), time.monotonic())
+        for deliveries in messages_of(list(self._book.deliveries.values())) if arrived.late else ():
+            if deliveries[0].message in arrived.late:
+                self._sender.put(deliveries)
+        # Write the current state: an attempt may have settled a delivery meanwhile. (If the record of that attempt is
+        # still on its way, ours lands behind it; we read that, and the delivery counts as overtaken once more.)
+        known = self._book.deliveries
+        again = [known[name] for name in dict.fromkeys(arrived.overtaken) if name in known]
+        await self._delivery_log.write(keyed([*owed, *again]))
+        owed = self._notifier.written(owed, time.time(), time.monotonic())
+        await self._send_due()
+        await self._now_and_then()
+        return owed
+
+    def _idle_seconds(self) -> float:
+        """Seconds until the next timed job is due; at most `SHOW_SECONDS`."""
+        monotonic = min(self._notifier.gathering.next_close(), *self._next.values())
+        return max(0.0, min(monotonic - time.monotonic(), self._sender.next_due() - time.time()))
+
+    def _recheck_keys(self) -> list[str]:
+        """Check every owner's key again; returns the subscriptions that are allowed again."""
+        before, book = self._disallowed, self._book
+        self._disallowed = {
+            name for name, subscription in book.subscriptions.items() if not self._is_allowed(subscription)
+        }
+        for name in sorted(self._disallowed - before):
+            owner = book.subscriptions[name].owner
+            log.warning("%s receives nothing: the key of %s is gone or does not allow it", name, owner)
+        return sorted(before - self._disallowed)
 
     def _given_up(self) -> list[Delivery]:
-        """Deliveries that could not be written with their alert: counted here, and dead to whatever waits for them."""
-        given_up, self._journal.given_up = self._journal.given_up, []
+        """Take the deliveries that were too large to log with their alert, and count them. They are dead."""
+        given_up, self._delivery_log.given_up = self._delivery_log.given_up, []
         for delivery in given_up:
             self._metrics.herald_deliveries.labels(delivery.channel.value, delivery.state.value).inc()
         return given_up
@@ -222,51 +238,51 @@ class Term:
         if alert is None:
             self._metrics.herald_alerts.labels("invalid").inc()
             return []
-        news, written = self._desk.alert(alert, recorded(record, alert), time.monotonic(), since)
+        news, written = self._notifier.alert(alert, recorded(record, alert), time.monotonic(), since)
         self._metrics.herald_alerts.labels(news.value).inc()
         return written
 
     async def _subscription(self, name: str | None) -> None:
-        """Act on a subscription that began, changed or ended."""
+        """Handle a subscription that was created, changed or deleted."""
         if name is None:
             return
         subscription = self._book.subscriptions.get(name)
-        if subscription is None or self._hears(subscription):
-            self._deaf.discard(name)
-        else:  # whose key is unknown hears nothing from the first
-            self._deaf.add(name)
+        if subscription is None or self._is_allowed(subscription):
+            self._disallowed.discard(name)
+        else:  # no key allows it: it receives nothing from the start
+            self._disallowed.add(name)
         if subscription is None:
-            self._desk.gathering.drop(name)
-            await self._journal.write([(each.id, None) for each in self._book.deliveries_of(name)])
+            self._notifier.gathering.drop(name)
+            await self._delivery_log.write([(each.id, None) for each in self._book.deliveries_of(name)])
             return
-        self._desk.subscription(name, time.time(), time.monotonic())
+        self._notifier.subscription(name, time.time(), time.monotonic())
         for deliveries in messages_of(self._book.deliveries_of(name)):
-            self._attempts.put(deliveries)
+            self._sender.put(deliveries)
 
     async def _send_due(self) -> None:
-        """Close what is gathered into messages, write them down, and only then let them go."""
-        closed = [seal(members, time.time()) for members in self._desk.gathering.close(time.monotonic())]
+        """Close the groups that are due into messages, log these, and only then queue them for sending."""
+        closed = [seal(members, time.time()) for members in self._notifier.gathering.close(time.monotonic())]
         if closed:
-            await self._journal.write(keyed([delivery for members in closed for delivery in members]))
+            await self._delivery_log.write(keyed([delivery for members in closed for delivery in members]))
             for members in closed:
-                self._attempts.put(members)
-        self._attempts.hand_out(time.time())
+                self._sender.put(members)
+        self._sender.hand_out(time.time())
 
     async def _now_and_then(self) -> None:
-        if self._attempts.failure is not None:
-            raise self._attempts.failure
+        if self._sender.failure is not None:
+            raise self._sender.failure
         now = time.time()
         if self._due("show", SHOW_SECONDS):
-            show(self._metrics, self._book, self._desk.gathering, now)
-            self._metrics.herald_confirmed_age.set(self._tenure.age)
-            if self._tenure.silence > self._settings.watchdog_seconds:
-                raise Stalled(f"Kafka has confirmed nothing for {self._tenure.silence:.0f} s")
+            show(self._metrics, self._book, self._notifier.gathering, now)
+            self._metrics.herald_confirmed_age.set(self._lease.age)
+            if self._lease.silence > self._settings.watchdog_seconds:
+                raise Stalled(f"Kafka has not renewed the lease for {self._lease.silence:.0f} s")
         if self._due("resend", self._settings.herald_resend_seconds):
-            self._attempts.resend()
+            self._sender.resend()
         if self._due("forget", FORGET_SECONDS):
             seconds = self._settings.herald_history_days * DAY
-            keys = forgettable(self._book, self._desk.known, now, seconds, FORGET_AT_ONCE)
-            await self._journal.write([(key, None) for key in keys])
+            keys = forgettable(self._book, self._notifier.known, now, seconds, FORGET_AT_ONCE)
+            await self._delivery_log.write([(key, None) for key in keys])
 
     def _due(self, what: str, every: float) -> bool:
         now = time.monotonic()

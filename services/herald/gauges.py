@@ -1,4 +1,4 @@
-"""The herald's gauges, from the book."""
+"""Sets the herald's gauges from the delivery state."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from streams.contracts.subscription import Activity, ChannelType
 
 
 def prepare(metrics: Metrics) -> None:
-    """Make every series that an alert rule or a panel may ask for, at zero."""
+    """Create every series that an alert rule or a dashboard panel queries, at zero."""
     for channel in ChannelType:
         for outcome in Outcome:
             metrics.herald_attempts.labels(channel.value, outcome.value)

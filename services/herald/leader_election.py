@@ -1,4 +1,4 @@
-"""The herald: a member of the group; while it is the chosen one, a term runs."""
+"""Leader election: the herald joins the consumer group, and runs a term while the group has elected it."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListen
 from aiokafka.errors import KafkaError
 
 from services.herald.channels.dispatch import Channels
-from services.herald.dispatcher import GRACE_SECONDS, Term
+from services.herald.dispatcher import GRACE_SECONDS, Dispatcher
 from services.herald.gauges import prepare
 from services.herald.lease import Fenced
-from services.herald.rules.backoff import Schedule
-from services.herald.rules.matching import may_hear
+from services.herald.rules.backoff import Backoff
+from services.herald.rules.matching import may_receive
 from services.http.api_keys import KeyRing
 from services.kafka.reader import SESSION_MS, make_member, make_producer, make_reader, stop
 from streams.contracts.metrics import Metrics
@@ -35,16 +35,16 @@ STAGE = "herald"
 
 
 class Herald(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
-    """Runs terms as the group says.
+    """Runs a term whenever the group elects this process.
 
     Raises
     ------
     InvalidSetting
-        When the waits between attempts, the SMTP server's URL or the file of keys cannot be used.
+        If the waits between attempts, the SMTP server's URL or the file of keys is invalid.
     """
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
-        Schedule.read(settings.herald_retry_seconds)
+        Backoff.read(settings.herald_retry_seconds)
         self._settings, self._metrics = settings, metrics
         self._channels = Channels(settings)
         self._keys = KeyRing(settings.subscriber_keys_file) if settings.subscriber_keys_file else None
@@ -52,25 +52,25 @@ class Herald(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
         self._by = f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"
         self._chosen = asyncio.Event()
         self._assigned = False
-        """Whether the group says so now; not while it chooses."""
-        self._term: Term | None = None
+        """Whether the group has elected us now; false during a rebalance."""
+        self._term: Dispatcher | None = None
         self._term_over = asyncio.Event()
         self._term_over.set()
         self._away: str | None = "not connected to Kafka yet"
         prepare(metrics)
         metrics.ready.labels(STAGE).set(0)
 
-    def _hears(self, subscription: Subscription) -> bool:
-        """Whether a key of the owner may hear of what a subscription asks for; all may where no file is given."""
+    def _is_allowed(self, subscription: Subscription) -> bool:
+        """Whether a key of the owner allows the subscription. Without a file of keys, every subscription is allowed."""
         keys = None if self._keys is None else self._keys.named(subscription.owner, time.monotonic())
-        return keys is None or any(may_hear(key, subscription) for key in keys)
+        return keys is None or any(may_receive(key, subscription) for key in keys)
 
     def fault(self) -> str | None:
-        """Why this herald could not deliver if it were chosen; `None` when it could."""
+        """Why this herald could not deliver if it were elected; `None` if it could."""
         return self._away
 
     async def run(self) -> None:
-        """Deliver, or stand by, until cancelled; what fails comes out here and ends the process."""
+        """Deliver or stand by until cancelled. An error ends the process."""
         async with self._channels, contextlib.AsyncExitStack() as stack:
             producer = await self._connected(make_producer(self._settings))
             stack.push_async_callback(stop, producer)
@@ -92,7 +92,7 @@ class Herald(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
                 if polling.done():
                     polling.result()
                 self._chosen.clear()
-                if not self._assigned:  # the group took it back before this task came to run
+                if not self._assigned:  # the group revoked the partition before this task ran
                     continue
                 await self._one_term(producer, polling)
                 self._choose_again()
@@ -101,11 +101,11 @@ class Herald(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
             await asyncio.wait({polling})
 
     def _choose_again(self) -> None:
-        """Claim again when the group has known no other for a session, though another claimed: it must have gone."""
+        """Start a new term a session later if we are still elected: the herald that took over must be gone."""
 
         def look() -> None:
-            # Not by the consumer's assignment: that holds until there is another, so while the group chooses, a herald
-            # that woke would claim, and cut off the one that delivers.
+            # Do not use the consumer's assignment: it stays until the next one arrives. During a rebalance, a herald
+            # that wakes up would claim, and fence the one that delivers.
             if self._term is None and self._assigned:
                 self._chosen.set()
 
@@ -113,7 +113,9 @@ class Herald(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
 
     async def _one_term(self, producer: AIOKafkaProducer, polling: asyncio.Task[None]) -> None:
         reader = make_reader(self._settings)
-        self._term = term = Term(self._settings, self._metrics, self._by, reader, producer, self._channels, self._hears)
+        self._term = term = Dispatcher(
+            self._settings, self._metrics, self._by, reader, producer, self._channels, self._is_allowed
+        )
         self._term_over.clear()
         running = asyncio.create_task(self._run_term(term, reader))
         try:
@@ -125,7 +127,7 @@ class Herald(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
             self._metrics.herald_fenced.inc()
             log.warning("standing by")
         except asyncio.CancelledError:
-            term.stop()  # a clean end: what is under way is finished and written down
+            term.stop()  # clean stop: attempts under way finish and are logged
             await asyncio.wait({running}, timeout=2 * GRACE_SECONDS)
             raise
         finally:
@@ -135,7 +137,7 @@ class Herald(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
             self._term_over.set()
 
     @staticmethod
-    async def _run_term(term: Term, reader: AIOKafkaConsumer) -> None:
+    async def _run_term(term: Dispatcher, reader: AIOKafkaConsumer) -> None:
         try:
             await reader.start()
             await term.run()
@@ -143,24 +145,24 @@ class Herald(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
             await stop(reader)
 
     async def _poll(self, member: AIOKafkaConsumer) -> None:
-        """Keep the membership: nothing is fetched through it."""
+        """Poll to stay in the group. This consumer fetches nothing."""
         while True:
             member.pause(*member.assignment())
             await member.getmany(timeout_ms=POLL_MS)
 
     async def _connected(self, client: AIOKafkaConsumer | AIOKafkaProducer) -> AIOKafkaConsumer | AIOKafkaProducer:
-        """Start a client, however long Kafka is away."""
+        """Start a client; retry for as long as Kafka is away."""
         while True:
             try:
                 await client.start()
                 return client
             except KafkaError as error:
                 self._away = f"Kafka is away: {error}"
-                log.error("%s", self._away)  # noqa: TRY400 -- the message says it all
+                log.error("%s", self._away)  # noqa: TRY400 -- a traceback adds nothing
                 await asyncio.sleep(AGAIN_SECONDS)  # between two tries
 
     async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
-        """End the term before the group chooses another."""
+        """End the term before the group elects another herald."""
         self._chosen.clear()
         self._assigned = False
         if self._term is not None:
@@ -170,7 +172,7 @@ class Herald(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
                     await self._term_over.wait()
 
     async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
-        """Begin a term, when the one partition that counts is ours."""
+        """Start a term if we own partition 0 of `deliveries`: its owner is the leader."""
         self._assigned = TopicPartition(self._topic, 0) in assigned
         if self._assigned:
             self._chosen.set()

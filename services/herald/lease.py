@@ -1,10 +1,10 @@
-"""Whether this herald is still the one that delivers: asked before every attempt and every record.
+"""Leader lease: may this herald still send? It checks before every attempt and every record.
 
-Kafka's group chooses the herald, but a process that was frozen learns last that it is replaced. So the chosen one
-writes a claim into `deliveries`, and several times a second asks Kafka for the end of that topic: when everything up to
-there is read and no other's claim is in it, nobody had taken over when the question was asked. That holds for `LEASE`
-seconds. A new owner waits as long after its claim can be seen before it sends anything, unless the one before has
-released.
+The consumer group elects the herald, but a frozen process is the last to learn that another has replaced it. So the
+leader writes a claim into `deliveries`, and several times a second asks Kafka for the end offset of that topic. Once
+it has read up to there and found no other claim, it knows that nobody had taken over when it asked. This confirmation
+holds for `LEASE` seconds. A new leader waits for the same time after its claim becomes visible before it sends
+anything, unless the previous leader has released its claim.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ import time
 LEASE = 2.0
 """Seconds for which a confirmation holds."""
 CONFIRM_SECONDS = 0.4
-"""How often it is renewed."""
+"""Seconds between two renewals."""
 
 
 def lease_time() -> float:
-    """Seconds of the clock of leases, which goes on while the host is suspended where there is such a clock.
+    """Seconds on the clock of leases. It keeps running while the host is suspended, if the platform has such a clock.
 
-    Linux' monotonic clock stands still then: whoever was suspended right after a confirmation would wake holding it.
+    Linux's monotonic clock stops during suspend: a host suspended right after a confirmation would wake up with a valid
+    lease.
     """
     clock = getattr(time, "CLOCK_BOOTTIME", None)
     return time.monotonic() if clock is None else time.clock_gettime(clock)
@@ -32,11 +33,11 @@ class Fenced(Exception):  # noqa: N818 -- what happened
 
 
 class NotOurs(Exception):  # noqa: N818 -- what it says
-    """There is no confirmation that holds: nothing may be sent now."""
+    """The lease has expired: nothing may be sent now."""
 
 
-class Tenure:
-    """One herald's time as the owner."""
+class Lease:
+    """The lease of one herald during one term."""
 
     def __init__(self) -> None:
         self._confirmed_at: float | None = None
@@ -45,37 +46,32 @@ class Tenure:
         self.fenced = False
 
     def confirm(self, asked_at: float) -> None:
-        """Note that nobody had taken over at this time, by `lease_time`."""
+        """Record that nobody had taken over at `asked_at`, on the clock of `lease_time`."""
         self._confirmed_at = asked_at
         self._heard_at = time.monotonic()
         self._changed.set()
 
     def fence(self) -> None:
-        """Note that somebody has."""
+        """Record that another herald has taken over."""
         self.fenced = True
         self._changed.set()
 
     @property
     def age(self) -> float:
-        """Seconds since the last confirmation was asked for; 0 before the first."""
+        """Seconds since the last confirmed question was asked; 0 before the first."""
         return 0.0 if self._confirmed_at is None else lease_time() - self._confirmed_at
 
     @property
     def silence(self) -> float:
-        """Seconds that the host was awake without a confirmation: that it slept is no fault of Kafka's."""
+        """Seconds awake without a confirmation. Time in suspend does not count: it is not Kafka's fault."""
         return 0.0 if self._heard_at is None else time.monotonic() - self._heard_at
 
     def holds(self) -> bool:
-        """Whether something may be sent now."""
+        """Whether the herald may send now."""
         return not self.fenced and self._confirmed_at is not None and self.age <= LEASE
 
-    def check(self) -> None:
-        """Raise `NotOurs` when nothing may be sent now."""
-        if not self.holds():
-            raise NotOurs
-
     async def wait(self) -> None:
-        """Wait until something may be sent; raises `Fenced` when that is never."""
+        """Wait until the herald may send; raises `Fenced` if another has taken over."""
         while not self.holds():
             if self.fenced:
                 raise Fenced

@@ -15,19 +15,19 @@ GRACE = 5
 
 
 def serve(settings: Settings) -> None:
-    """Run until a signal: then begin no attempt, write down what came of those under way, release, and return.
+    """Run until a signal. Then finish the attempts under way, log the results, release the claim, return.
 
     Raises
     ------
     InvalidSetting
-        When a setting cannot be used.
+        If a setting has no usable value.
     CannotListen
-        When the port is taken.
+        If the port is in use.
     SystemExit
-        With 1 when the herald failed.
+        With code 1 if the herald failed.
     """
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it repeats itself while Kafka is away
-    logging.getLogger("apprise").setLevel(logging.CRITICAL)  # it would write URLs, which hold tokens
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it repeats one line while Kafka is away
+    logging.getLogger("apprise").setLevel(logging.CRITICAL)  # it logs URLs, and they contain tokens
     fate = Fate()
     serve_app(create_herald(settings, Metrics(), fate, end_process), settings.host, settings.herald_port, GRACE)
     if fate.why:

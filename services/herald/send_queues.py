@@ -1,4 +1,4 @@
-"""Lanes: one attempt at a time for each subscription, so its order holds and a dead endpoint delays nobody else."""
+"""Send queues: one attempt at a time for each subscription keeps its order, and a dead endpoint delays no other."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 RESEND = ""
-"""The job of telling an Alertmanager again what fires; every other job is the id of a message."""
+"""The job that re-sends the firing alerts to an Alertmanager. Every other job is a message id."""
 
 
 class Limits:
-    """How many attempts may be under way: at all, to one host, and to endpoints that did not answer last time.
+    """Limits on attempts under way: in total, per host, and to endpoints that did not answer last time.
 
-    The last is a quarter of all: however many endpoints hang, the others have the rest. Of all places, and of those of
-    each host, one key may hold a half: its endpoints may all answer slowly, and each of them as it may.
+    Endpoints that did not answer last time share a quarter of all places, so however many hang, three quarters remain
+    for the others. One key may hold half of all places and half of those of each host, because all of its endpoints may
+    be slow at the same time.
     """
 
     def __init__(self, total: int, per_host: int) -> None:
@@ -27,7 +28,7 @@ class Limits:
 
     @contextlib.asynccontextmanager
     async def slot(self, owner: str, host: str, *, doubtful: bool) -> AsyncIterator[None]:
-        """Wait for a place; the narrowest first, so that who waits for it holds no place of others."""
+        """Wait for a place. The narrowest limit comes first: an attempt that waits there holds no place of others."""
         async with contextlib.AsyncExitStack() as places:
             for place, most in (
                 (("key", owner, host), self._per_host // 2),
@@ -44,7 +45,7 @@ class Limits:
 
     @contextlib.asynccontextmanager
     async def _one_of(self, place: tuple[str, ...], most: int) -> AsyncIterator[None]:
-        """Wait for one of so many places, which are remembered while anybody has or wants one."""
+        """Wait for one of `most` places. The semaphore exists while somebody holds or waits for a place."""
         semaphore, users = self._some.get(place, (asyncio.Semaphore(most), 0))
         self._some[place] = (semaphore, users + 1)
         try:
@@ -58,13 +59,13 @@ class Limits:
                 del self._some[place]
 
 
-class Lanes:
-    """The jobs of every subscription, worked off one after the other, each subscription beside the others.
+class SendQueues:
+    """One FIFO queue of jobs per subscription: sequential within a subscription, concurrent across subscriptions.
 
     Parameters
     ----------
     work
-        Does one job: subscription and job.
+        Does one job; takes the subscription id and the job.
     """
 
     def __init__(self, work: Callable[[str, str], Awaitable[None]]) -> None:
@@ -75,7 +76,7 @@ class Lanes:
         self.failure: BaseException | None = None
 
     def put(self, subscription: str, job: str) -> None:
-        """Add a job; a further `RESEND` while there is one adds nothing."""
+        """Add a job. A second `RESEND` is dropped while one is queued."""
         jobs = self._jobs.get(subscription)
         if jobs is not None:
             if job != RESEND or RESEND not in jobs:
@@ -91,17 +92,17 @@ class Lanes:
         try:
             while jobs and self._open:
                 await self._work(subscription, jobs.popleft())
-        except Exception as error:  # noqa: BLE001 -- the owner of the lanes raises it
+        except Exception as error:  # noqa: BLE001 -- the dispatcher raises it
             self.failure = error
         finally:
             del self._jobs[subscription]
 
     async def stop(self, grace: float) -> bool:
-        """Begin nothing more; let what is under way end within `grace` seconds, then cancel it.
+        """Start no further job. Jobs under way get `grace` seconds to finish, then they are cancelled.
 
         Returns
         -------
-        Whether all ended by themselves.
+        Whether all of them finished in time.
         """
         self._open = False
         tasks = set(self._tasks)

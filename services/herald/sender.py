@@ -1,22 +1,23 @@
-"""Attempts: hands messages to the lanes when they are due, sends them, and writes down what came of it."""
+"""The sender: queues each message when it is due, makes the attempt, and logs the result."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 import traceback
 
-from services.herald.channels.dispatch import Channels, lane_host
-from services.herald.delivery_log import Journal
-from services.herald.lease import NotOurs, Tenure
-from services.herald.rules.backoff import Schedule
+from services.herald.channels.dispatch import Channels, limit_host
+from services.herald.delivery_log import DeliveryLog
+from services.herald.lease import Lease, NotOurs
+from services.herald.rules.backoff import Backoff
 from services.herald.rules.deliveries import got_firing
 from services.herald.rules.delivery_state import keyed
 from services.herald.rules.matching import matches
-from services.herald.rules.notify import Desk
+from services.herald.rules.notify import Notifier
 from services.herald.rules.outcome import settle
-from services.herald.rules.retry_queue import Outbox
-from services.herald.send_queues import RESEND, Lanes, Limits
+from services.herald.rules.retry_queue import RetryQueue
+from services.herald.send_queues import RESEND, Limits, SendQueues
 from streams.contracts.alert import Alert
 from streams.contracts.delivery import Answer, Delivery, Disabled, Outcome, Record, State
 from streams.contracts.metrics import Metrics
@@ -29,63 +30,75 @@ GONE = "the endpoint answered 410: it wants no more"
 _SILENT = (Outcome.TIMEOUT, Outcome.UNREACHABLE)
 
 
-class Attempts:
-    """What is under way, and what waits for its time."""
+class Sender:
+    """Holds the attempts under way and the messages that wait for their next attempt."""
 
     def __init__(
         self,
         settings: Settings,
         metrics: Metrics,
-        desk: Desk,
-        journal: Journal,
-        tenure: Tenure,
+        notifier: Notifier,
+        delivery_log: DeliveryLog,
+        lease: Lease,
         channels: Channels,
+        wake: asyncio.Event,
     ) -> None:
         self._metrics = metrics
-        self._desk, self._book = desk, desk.book
-        self._journal, self._tenure, self._channels = journal, tenure, channels
-        self._schedule = Schedule.read(settings.herald_retry_seconds)
-        self._outbox = Outbox()
+        self._notifier, self._book = notifier, notifier.book
+        self._delivery_log, self._lease, self._channels, self._wake = delivery_log, lease, channels, wake
+        self._backoff = Backoff.read(settings.herald_retry_seconds)
+        self._retries = RetryQueue()
         self._limits = Limits(settings.herald_concurrency, settings.herald_per_host)
-        self._lanes = Lanes(self._work)
+        self._queues = SendQueues(self._work_and_wake)
         self._silent: set[str] = set()
-        """Subscriptions whose endpoint did not answer last time."""
+        """Subscriptions whose endpoint did not answer the last attempt."""
 
     @property
     def failure(self) -> BaseException | None:
-        """What went wrong in a lane, if anything."""
-        return self._lanes.failure
+        """The error that ended a send queue, if any."""
+        return self._queues.failure
 
     def put(self, deliveries: list[Delivery]) -> None:
-        """Take the deliveries of one message, written down already, to be sent at their time."""
-        self._outbox.put(deliveries)
+        """Take the deliveries of one message, already in the log; it is sent at their `next_at`."""
+        self._retries.put(deliveries)
 
     def hand_out(self, now: float) -> None:
-        """Give what is due to the lanes."""
-        for subscription, message in self._outbox.due(now):
-            self._lanes.put(subscription, message)
+        """Move the messages that are due into the send queues."""
+        for subscription, message in self._retries.due(now):
+            self._queues.put(subscription, message)
+
+    def next_due(self) -> float:
+        """Epoch seconds at which the next message is due; infinity when none waits."""
+        return self._retries.next_due()
 
     def resend(self) -> None:
-        """Tell every Alertmanager again what fires."""
+        """Send the firing alerts to every Alertmanager again."""
         for name, subscription in self._book.subscriptions.items():
             if subscription.channel.type is ChannelType.ALERTMANAGER and self._book.is_active(name):
-                self._lanes.put(name, RESEND)
+                self._queues.put(name, RESEND)
 
     async def stop(self, grace: float) -> bool:
-        """Begin nothing more; whether all that was under way ended by itself."""
-        return await self._lanes.stop(grace)
+        """Start no further attempt; returns whether those under way finished within `grace` seconds."""
+        return await self._queues.stop(grace)
+
+    async def _work_and_wake(self, name: str, job: str) -> None:
+        """Do one job and wake the dispatcher: the job may leave a retry, a resolved notice or an error to handle."""
+        try:
+            await self._work(name, job)
+        finally:
+            self._wake.set()
 
     async def _work(self, name: str, job: str) -> None:
         subscription = self._book.subscription(name)
         if subscription is None or not self._book.is_active(name):
-            self._outbox.give_back(job)  # held; when the subscription is active again, it is put in again
+            self._retries.give_back(job)  # on hold: the dispatcher puts it in again once the subscription is active
             return
         if job == RESEND:
             await self._resend(subscription)
             return
-        members = self._outbox.pending(self._book, job)
+        members = self._retries.pending(self._book, job)
         if not members:
-            self._outbox.drop(job)
+            self._retries.drop(job)
             return
         answer = await self._attempt(subscription, job, [each.body for each in members if each.body is not None])
         if answer is None:
@@ -94,9 +107,10 @@ class Attempts:
         await self._settled(subscription, job, members, answer)
 
     async def _attempt(self, subscription: Subscription, message: str, alerts: list[Alert]) -> Answer | None:
-        """Send, as soon as there is room and nobody else may be sending; None when meanwhile it was stopped or changed.
+        """Send once there is a free place and the lease holds; None if the subscription has changed in the meantime.
 
-        It may wait for long: who has stopped it in that time hears no more, and who has corrected it gets it there.
+        The wait may be long. An owner who has disabled the subscription since then receives nothing, and one who has
+        corrected the URL receives the message there.
         """
         stopped = True
 
@@ -105,15 +119,15 @@ class Attempts:
 
         def still_ours() -> None:
             nonlocal stopped
-            stopped = not self._tenure.holds() or changed()
+            stopped = not self._lease.holds() or changed()
             if stopped:
                 raise NotOurs
 
         doubtful = subscription.id in self._silent
         while True:
-            await self._tenure.wait()
-            async with self._limits.slot(subscription.owner, lane_host(subscription.channel), doubtful=doubtful):
-                if not self._tenure.holds():
+            await self._lease.wait()
+            async with self._limits.slot(subscription.owner, limit_host(subscription.channel), doubtful=doubtful):
+                if not self._lease.holds():
                     continue
                 if changed():
                     return None
@@ -123,7 +137,7 @@ class Attempts:
                     answer = await self._channels.send(subscription, message, alerts, still_ours)
                 except NotOurs:
                     continue
-                except Exception as error:  # noqa: BLE001 -- one channel's trouble ends nobody else's deliveries
+                except Exception as error:  # noqa: BLE001 -- an error in one channel must not stop the others
                     answer = _raised(subscription, error)
             self._metrics.herald_under_way.set(self._limits.under_way)
             if not stopped:
@@ -134,25 +148,25 @@ class Attempts:
         channel = subscription.channel.type.value
         self._metrics.herald_attempts.labels(channel, answer.outcome.value).inc()
         self._metrics.herald_attempt_seconds.labels(channel).observe(answer.seconds)
-        after = settle(members, answer, self._schedule)
+        after = settle(members, answer, self._backoff)
         records: list[Record] = []
         if answer.outcome is Outcome.GONE:
             records.append(
                 Disabled(subscription=subscription.id, revision=subscription.revision, reason=GONE, at=answer.at)
             )
         records += after
-        await self._journal.write(keyed(records))
-        # What came late of the same message, while it was sent: nobody else has it in hand.
-        rest = [each for each in self._outbox.pending(self._book, message) if each.id not in {one.id for one in after}]
+        await self._delivery_log.write(keyed(records))
+        # Deliveries of the same message that arrived while it was being sent: no other job covers them.
+        rest = [each for each in self._retries.pending(self._book, message) if each.id not in {one.id for one in after}]
         again = after if after[0].state is State.PENDING else []
-        self._outbox.drop(message)
+        self._retries.drop(message)
         if again or rest:
-            self._outbox.put([*again, *rest])  # those that were sent first: their time and attempt hold
+            self._retries.put([*again, *rest])  # the sent ones first: their next_at and attempt apply to the message
         if again:
             return
         now = time.time()
-        written = self._desk.settled(after, now, time.monotonic())
-        await self._journal.write(keyed(list(written)))
+        written = self._notifier.settled(after, now, time.monotonic())
+        await self._delivery_log.write(keyed(list(written)))
         for delivery in [*after, *written]:
             self._metrics.herald_deliveries.labels(channel, delivery.state.value).inc()
             if delivery.state is State.DELIVERED and delivery.round == 0:
@@ -162,7 +176,7 @@ class Attempts:
     async def _resend(self, subscription: Subscription) -> None:
         alerts = [
             alert
-            for alert in self._desk.known.firing()
+            for alert in self._notifier.known.firing()
             if matches(subscription.match, alert) and got_firing(self._book, subscription.id, alert.id)
         ]
         if alerts:
@@ -174,7 +188,7 @@ class Attempts:
 
 
 def _raised(subscription: Subscription, error: Exception) -> Answer:
-    """Answer of a channel that raised: where, and not what, for a text may hold tokens."""
+    """Answer for a channel that raised. It names the place but not the error text, which may contain tokens."""
     name, frame = type(error).__name__, traceback.extract_tb(error.__traceback__)[-1]
     log.error("%s: sending raised %s in %s, line %s", subscription.id, name, frame.filename, frame.lineno)
     return Answer(Outcome.FAILED, at=time.time(), seconds=0.0, detail=f"sending raised {name}")

@@ -9,7 +9,6 @@ from typing import Any
 
 import msgspec
 
-import services.herald.dispatcher
 import services.herald.inbox
 import services.herald.leader_election
 import services.kafka.reader
@@ -282,9 +281,8 @@ def herald_changes() -> list[tuple[Any, str, Any]]:
         (services.kafka.reader, "AIOKafkaConsumer", make_consumer),
         (services.kafka.reader, "AIOKafkaProducer", make_producer),
         (services.herald.leader_election, "Channels", Endpoints),
-        # It looks fifty times a second; ten are enough, and five times as many seeds are run.
+        # It reads fifty times a second; ten are enough, and five times as many seeds are run.
         (services.herald.inbox, "WAIT_MS", 100),
-        (services.herald.dispatcher, "LOOK_SECONDS", 0.1),
     ]
 
 

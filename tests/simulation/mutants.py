@@ -17,10 +17,10 @@ import streams.intake.place
 import streams.intake.stage
 import streams.kafka.clients
 import streams.ratings.fold
-from services.herald.lease import Tenure
+from services.herald.lease import Lease
 from services.herald.rules.delivery_state import keyed
 from services.herald.rules.outcome import settle
-from services.herald.sender import Attempts
+from services.herald.sender import Sender
 from streams.contracts.delivery import Answer
 from streams.contracts.delivery import Outcome as Came
 from streams.contracts.gaps import Gaps
@@ -246,20 +246,20 @@ def _loss_unnoticed() -> list[Change]:
 
 
 def _no_lease() -> list[Change]:
-    return [(Tenure, "holds", lambda self: not self.fenced)]
+    return [(Lease, "holds", lambda self: not self.fenced)]
 
 
 def _settled_before_answered() -> list[Change]:
     """Write down that a message was delivered, and only then send it."""
-    attempt = Attempts._attempt
+    attempt = Sender._attempt
 
     async def optimistic(self: Any, subscription: Any, message: str, alerts: Any) -> Any:
-        members = self._outbox.pending(self._book, message)
+        members = self._retries.pending(self._book, message)
         answer = Answer(Came.DELIVERED, at=0.0, seconds=0.0)
-        await self._journal.write(keyed(list(settle(members, answer, self._schedule))))
+        await self._delivery_log.write(keyed(list(settle(members, answer, self._backoff))))
         return await attempt(self, subscription, message, alerts)
 
-    return [(Attempts, "_attempt", optimistic)]
+    return [(Sender, "_attempt", optimistic)]
 
 
 CRASHES = ("kill", "freeze", "cut", "stop", "broker down")
@@ -284,6 +284,6 @@ MUTANTS = (
     Mutant("herald without its lease", "one herald sends", 150, _no_lease, ("freeze", "cut"), run_herald_seed),
     Mutant("delivered before sent", "owed:", 100, _settled_before_answered, ("kill",), run_herald_seed),
     Mutant("skipped records not read again", "commits:", 60, _gaps_not_looked_for, ("join",)),
-    Mutant("herald reads over skipped records", "owed:", 60, _gaps_not_looked_for, AWAY, run_herald_seed, first=200),
+    Mutant("herald reads over skipped records", "owed:", 60, _gaps_not_looked_for, AWAY, run_herald_seed, first=275),
     Mutant("Redis's loss unnoticed", "board", 60, _loss_unnoticed, ("redis flushed",)),
 )

@@ -1,8 +1,8 @@
-"""Asks recipients of e-mail whether they agree, within budgets that hold for all board processes together.
+"""Sends confirmation requests to recipients of e-mail, within limits that all board processes share.
 
-The question is written into the topic before it is sent, and looked at where it stands there: of several processes that
-ask at once, each sees the same order, and none sends more than may be sent. So a restart forgets nothing, and a
-subscription that is deleted and made anew gets nobody asked anew.
+A request is written into the topic before it is sent, and its offset there decides whether it is within the limits.
+All processes see the same order, so together they never send too many. A restart loses no count, and deleting a
+subscription and creating it again does not reset one.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from streams.contracts.subscription import ChannelType, Subscription
 log = logging.getLogger(__name__)
 
 WHAT = ("asked", "failed", "refused", "confirmed", "withdrawn", "unknown")
-"""What is counted."""
+"""Labels of the counter."""
 _HERE = re.compile(r"(?:.*\.)?localhost|127\..*|::1|0\.0\.0\.0").fullmatch
 
 
 class Asking:
-    """The questions of one process.
+    """The confirmation requests of one process.
 
     Parameters
     ----------
@@ -50,14 +50,14 @@ class Asking:
             self._counted.labels(what)
 
     async def ask(self, subscription: Subscription, address: str, now: float) -> tuple[Subscription, str]:
-        """Count one more question, and make its link; raises `Refused` when nobody is to be asked.
+        """Count one more request and create its link; raises `Refused` if the request is not allowed.
 
-        One call at a time: the subscription is written next, and counts then.
+        Make one call at a time: the caller writes the subscription next, and only then it counts.
 
         Parameters
         ----------
         subscription
-            As it is to be.
+            The subscription as it will be written.
         address
             Its one recipient.
         now
@@ -65,11 +65,11 @@ class Asking:
 
         Returns
         -------
-        The subscription, to be written, which knows the link's hash; and the link, to be sent, which nobody keeps.
+        The subscription to write, with the hash of the link; and the link to send, which is not stored.
         """
         self._check(subscription)
         asked = Asked(id=secrets.token_hex(12), mailbox=mailbox(address), owner=subscription.owner, at=now)
-        self._hold(self._store.book(), asked)  # what is refused anyway is not written
+        self._hold(self._store.book(), asked)  # do not write a request that is refused anyway
         await self._store.ask(asked)
         self._hold(self._store.book(), asked)
         token = secrets.token_urlsafe(32)
@@ -77,11 +77,16 @@ class Asking:
         return asking(subscription, token, now), link
 
     async def send(self, subscription: Subscription, link: str) -> Answer:
-        """Send the question; what comes of it is for its owner to know. It counts as asked, even if it failed."""
+        """Send the request; its owner gets the outcome. It counts against the limits even if it failed."""
         answer = await self._channels.ask(subscription, link)
         sent = answer.outcome is Outcome.DELIVERED
         self._counted.labels("asked" if sent else "failed").inc()
-        log.info("%s of key %s: its recipient is asked: %s", subscription.id, subscription.owner, answer.outcome.value)
+        log.info(
+            "%s of key %s: confirmation request sent to its recipient: %s",
+            subscription.id,
+            subscription.owner,
+            answer.outcome.value,
+        )
         return answer
 
     def _check(self, subscription: Subscription) -> None:
@@ -107,12 +112,12 @@ class Asking:
         if over is not None:
             why, wait = over
             self._counted.labels("refused").inc()
-            log.warning("key %s: no confirmation is sent: %s", asked.owner, why)
+            log.warning("key %s: confirmation request refused: %s", asked.owner, why)
             raise Refused(Refusal.RATE_LIMITED, why, retry_after(wait))
 
 
 def can_be_opened(public_url: str, *, allow_private: bool) -> bool:
-    """Whether a link of ours leads recipients anywhere; to this machine only where private addresses are allowed.
+    """Whether recipients can open our links. URLs of this machine count only where private addresses are allowed.
 
     >>> [can_be_opened(url, allow_private=False) for url in ("https://board.example", "http://localhost:8081", "x", "https://[::1]@")]
     [True, False, False, False]
@@ -126,6 +131,6 @@ def can_be_opened(public_url: str, *, allow_private: bool) -> bool:
 
 
 def _is_mail(subscription: Subscription) -> bool:
-    """Whether a subscription is to an e-mail address: the guard lets no other URL be one."""
+    """Whether a subscription sends e-mail: the guard allows it only through `mailto:`."""
     channel = subscription.channel
     return channel.type is ChannelType.APPRISE and apprise_scheme(channel.url) == "mailto"

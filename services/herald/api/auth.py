@@ -1,4 +1,4 @@
-"""Who may hold subscriptions: the bearer keys of the subscribers' file."""
+"""Authentication of subscribers by bearer key, and their rate limits."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from streams.contracts.settings import Settings
 
 CALLS_PER_SECOND, CALLS_AT_ONCE = 20.0, 100.0
 TESTS_PER_SECOND, TESTS_AT_ONCE = 1 / 6, 5.0
-"""A test is a request to wherever the owner says: a few, not a flood."""
+"""A test sends a request to any URL that the owner chooses, so tests have a much lower limit."""
 
 
 class SubscriberGate:
-    """The checks of one process; rates are counted here, so each process of several grants its own."""
+    """The checks of one process. Rates are counted per process, so several processes allow several times as much."""
 
     def __init__(self, settings: Settings) -> None:
         self._ring = KeyRing(settings.subscriber_keys_file)
@@ -26,7 +26,7 @@ class SubscriberGate:
         self._tests = Limiter(TESTS_PER_SECOND, TESTS_AT_ONCE)
 
     def enter(self, request: Request) -> Key:
-        """Key of a request; raises `Refused` when it is unknown or calls too often."""
+        """Key of a request; raises `Refused` if it is unknown or calls too often."""
         now = time.monotonic()
         header = request.headers.get("authorization")
         if header is None:
@@ -44,7 +44,7 @@ class SubscriberGate:
         return key
 
     def test(self, key: Key) -> None:
-        """Count one test; raises `Refused` when there were too many."""
+        """Count one test message; raises `Refused` if there were too many."""
         _limited(self._tests.take(key.name, 1, time.monotonic()))
 
 

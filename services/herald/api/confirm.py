@@ -1,8 +1,7 @@
-"""The page behind the link in a confirmation: what is asked, and a button. It needs no key, for the link is one.
+"""The confirmation page: it shows the request and a button. It needs no key, because the link carries a token.
 
-Programs that look for viruses follow every link in a letter, so following it changes nothing: the button does. What
-shows that the sender of a form is the recipient is the token in it, and nothing that a browser sends by itself; so no
-page of another site can press the button.
+Virus scanners follow every link in a mail, so opening the link changes nothing; only the button does. The form is
+authenticated by the token in it and not by a cookie, so a page of another site cannot press the button (CSRF).
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from services.herald.api.store import Store
-from services.herald.rules.consent import confirmed, heard, opens, withdrawn
+from services.herald.rules.consent import confirmed, opens, scope_of, withdrawn
 from services.http.errors import Refused
 from services.http.request_body import read_body
 from streams.contracts.metrics import Metrics
@@ -27,12 +26,12 @@ from streams.contracts.subscription import Subscription
 log = logging.getLogger(__name__)
 
 FORM_LIMIT = 1_024
-"""Bytes of a form."""
+"""Most bytes of a form."""
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
-    "Referrer-Policy": "no-referrer",  # the address holds the token
+    "Referrer-Policy": "no-referrer",  # the URL contains the token
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "no-store",
     "X-Robots-Tag": "noindex",
@@ -53,7 +52,7 @@ class Confirm:
     store
         Running.
     writing
-        Held while a subscription is changed.
+        Lock that is held while a subscription changes.
     """
 
     def __init__(self, metrics: Metrics, store: Store, writing: asyncio.Lock) -> None:
@@ -79,7 +78,7 @@ class Confirm:
         body = await read_body(request, FORM_LIMIT)
         try:
             form = parse_qs(body.decode("ascii"), max_num_fields=8)
-        except ValueError:  # not ASCII, or more fields: no form of ours
+        except ValueError:  # not ASCII, or too many fields: not our form
             return self._none()
         token, stop = form.get("token", [""])[0], form.get("do", [""])[0] == "stop"
         async with self._writing:
@@ -97,7 +96,7 @@ class Confirm:
         return _answer(page("Confirmed", ["You get alerts from now on. Keep the message: its link stops them again."]))
 
     def _find(self, request: Request, token: str) -> Subscription | None:
-        """The subscription of the path, if the token is its link's; else nothing says whether there is one."""
+        """The subscription of the path if the token opens its link. A wrong token does not reveal whether it exists."""
         found = self._store.book().subscriptions.get(request.path_params["id"])
         return found if opens(found, token, time.time()) else None
 
@@ -111,9 +110,9 @@ class Confirm:
 
 
 def offer(subscription: Subscription, token: str) -> str:
-    """The page with the button: to begin, or to end what was begun."""
+    """The page with the button that starts or stops the alerts."""
     about = [
-        f"Subscription “{shown(subscription.name)}” of the key “{shown(subscription.owner)}”: {heard(subscription)}."
+        f"Subscription “{shown(subscription.name)}” of the key “{shown(subscription.owner)}”: {scope_of(subscription)}."
         " Whom the key belongs to may change that later.",
     ]
     if subscription.is_unconfirmed:
@@ -124,7 +123,7 @@ def offer(subscription: Subscription, token: str) -> str:
 
 
 def page(title: str, paragraphs: list[str], button: tuple[str, str, str] | None = None) -> str:
-    """A page of words; `button` is what it does, what stands on it, and the link's token."""
+    """A page of text; `button` is (action, label, token of the link)."""
     form = ""
     if button is not None:
         do, label, token = (html.escape(each) for each in button)

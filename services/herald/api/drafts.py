@@ -1,4 +1,4 @@
-"""What a subscriber sends, held against the rules. Pure but for the new secret and id, which are arguments."""
+"""Parses and checks what a subscriber sends. Pure: the new secret and the id are arguments."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from streams.contracts.subscription import Activity, Channel, ChannelType, Match
 from streams.contracts.vote import InvalidRecord, decode_json, is_arena, read_name
 
 OVERLAP_SECONDS = 86_400.0
-"""A secret that was replaced signs for one more day."""
+"""How long a replaced secret still signs: one day."""
 MOST_HEADERS = 10
 
 Wanted = Literal["active", "disabled"]
-"""What an owner may say of a subscription; that its recipient has agreed is the recipient's to say."""
+"""Status that an owner may set. Only the recipient can confirm."""
 
 Read = TypeVar("Read")
 
@@ -35,7 +35,7 @@ class MatchDraft(Match, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which alerts, as in the record; a name that is not known is refused: misspelt, it would match everything."""
 
 
-# What these say to a reader of the OpenAPI document is held against the rules below, where the reason has a name.
+# These only describe the fields in the OpenAPI document. The code below checks them, and names the reason of a refusal.
 _URL = {"minLength": 1, "maxLength": 2048, "pattern": r"^[!-\[\]-~]*$"}
 _SECRET = {"pattern": "^whsec_[A-Za-z0-9+/]{32,86}={0,2}$"}
 _HEADERS = {"maxProperties": MOST_HEADERS, "propertyNames": {"pattern": "^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$"}}
@@ -78,17 +78,17 @@ _changes = msgspec.json.Decoder(Changes)
 
 
 def read_draft(body: bytes) -> Draft:
-    """Read a whole subscription; raises `Refused`."""
+    """Parse a whole subscription; raises `Refused`."""
     return _read(_draft, body)
 
 
 def read_changes(body: bytes) -> Changes:
-    """Read what is to be different; raises `Refused`."""
+    """Parse a set of changes; raises `Refused`."""
     return _read(_changes, body)
 
 
 def make(draft: Draft, key: Key, name: str, secret: str, now: float) -> Subscription:
-    """Make a subscription; raises `Refused`. `secret` is used when the draft has none."""
+    """Create a subscription; raises `Refused`. `secret` is used if the draft has none."""
     return Subscription(
         id=name,
         name=draft.name,
@@ -103,15 +103,15 @@ def make(draft: Draft, key: Key, name: str, secret: str, now: float) -> Subscrip
 
 
 def change(before: Subscription, changes: Changes, key: Key, secret: str, now: float, *, marked: bool) -> Subscription:
-    """Change a subscription; raises `Refused`. Any change of one that the herald disabled makes it active again.
+    """Change a subscription; raises `Refused`. If the herald has disabled it, any change makes it active again.
 
-    Consent is to an address: with another URL it is gone, and with the same it stays, whatever else changes. It is not
-    to a `match`: whoever agreed to hear from this owner is told that the owner may change that, and can stop it.
+    Consent belongs to an address: another URL ends it, and every other change keeps it. It does not depend on `match`:
+    the recipient was told that the owner may change that, and can withdraw.
 
     Parameters
     ----------
     before
-        As its owner left it.
+        The stored subscription.
     marked
         Whether the herald has disabled it.
     """
@@ -135,12 +135,12 @@ def change(before: Subscription, changes: Changes, key: Key, secret: str, now: f
 
 
 def is_moved(before: Channel, after: Channel) -> bool:
-    """Whether messages go elsewhere than before."""
+    """Whether the target of the messages differs."""
     return (before.type, before.url) != (after.type, after.url)
 
 
 def rotate(before: Subscription, secret: str, now: float, *, marked: bool) -> Subscription:
-    """Give a webhook a new secret; the one before signs for one more day. Raises `Refused`. `marked` as in `change`."""
+    """Give a webhook a new secret; the old one signs for one more day. Raises `Refused`. `marked` as in `change`."""
     if before.channel.type is not ChannelType.WEBHOOK:
         raise Refused(Refusal.NOT_SIGNED, "only webhooks are signed")
     kept = [Secret(each.text, now + OVERLAP_SECONDS) for each in before.channel.secrets if each.until is None]
@@ -163,7 +163,7 @@ def _read(decoder: msgspec.json.Decoder[Read], body: bytes) -> Read:
 
 
 def _what_there_is(detail: str) -> str:
-    """What a message about an unknown field does not say: which fields there are in its place."""
+    """The known fields, to complete the message about an unknown one."""
     if "unknown field" not in detail:
         return ""
     kind = MatchDraft if "`$.match`" in detail else ChannelDraft if "`$.channel`" in detail else Draft
@@ -181,13 +181,13 @@ def _match(draft: MatchDraft, key: Key) -> Match:
 
 
 def _settled(match: Match) -> Match:
-    """A stored match with its names in their normal form: an older record has them as they were written."""
+    """A stored match with normalised names: older records keep them as written."""
     names = {field: tuple(dict.fromkeys(map(normalised, getattr(match, field)))) for field in ("models", "providers")}
     return msgspec.structs.replace(match, **names)
 
 
 def _names(field: str, given: tuple[str, ...]) -> tuple[str, ...]:
-    """Names in their normal form, each once: so they are counted, and so alerts have them."""
+    """Normalised names without duplicates: votes and alerts use the same form."""
     try:
         return tuple(dict.fromkeys(read_name(field, each, 128) for each in given))
     except InvalidRecord as error:

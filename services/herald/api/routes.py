@@ -1,4 +1,4 @@
-"""The routes of subscriptions: list, make, change, delete, ask to confirm, test, history, replay."""
+"""The routes of subscriptions: list, create, change, delete, confirm, test, history, replay."""
 
 from __future__ import annotations
 
@@ -27,7 +27,6 @@ from services.herald.api.drafts import (
     read_draft,
     rotate,
 )
-from services.herald.api.sample import sample_alert
 from services.herald.api.store import Store
 from services.herald.api.views import (
     Deliveries,
@@ -45,43 +44,44 @@ from services.herald.channels.dispatch import Channels
 from services.herald.channels.signing import new_secret
 from services.herald.channels.ssrf_guard import RefusedAddress
 from services.herald.rules.consent import WAITS
-from services.herald.rules.matching import may_hear
+from services.herald.rules.matching import may_receive
 from services.herald.rules.unknown import Shown, warnings
 from services.http.api_keys import Key
 from services.http.errors import Refusal, Refused
 from services.http.query import one_of, only, whole
 from services.http.request_body import read_body
 from services.http.responses import json_response
+from streams.contracts.alert import VERSION, Alert, Kind, Severity, Status, Subject, alert_id, fingerprint, runbook_url
 from streams.contracts.delivery import Delivery, Replay, State, is_replayable
 from streams.contracts.metrics import Metrics
 from streams.contracts.settings import Settings
-from streams.contracts.subscription import Channel, Subscription
+from streams.contracts.subscription import Channel, ChannelType, Subscription
 
 BODY_LIMIT = 65_536
 MOST_SHOWN, SHOWN = 1_000, 100
 Names = Callable[[str | None], Awaitable[Shown | None]]
-"""Tells what is shown of all arenas, or of one."""
+"""Returns the names that the board shows, of one arena or of all."""
 READS = ("GET", "HEAD")
-"""Whoever answers GET is asked for HEAD, too, and then must not change anything."""
+"""Starlette routes HEAD to the handler of GET, and neither may change anything."""
 NOT_KEPT = {"Cache-Control": "no-store"}
 
 
 def subscription_routes(
     settings: Settings, metrics: Metrics, names: Names | None = None
 ) -> tuple[list[Route], AbstractAsyncContextManager[None]]:
-    """Routes of subscriptions, and what must be entered for as long as they are served.
+    """Routes of subscriptions, and the context that must be entered while they are served.
 
     Parameters
     ----------
     settings, metrics
         Of the process that serves them.
     names
-        What its board shows, to warn of names that nobody has; None where there is no board beside.
+        Names that the board shows, to warn of unknown ones; None without a board.
 
     Raises
     ------
     InvalidSetting
-        When the file of bearer keys or of the SMTP server's URL cannot be used.
+        If the file of bearer keys or of the SMTP server's URL is invalid.
     """
     handlers = Handlers(settings, metrics, names)
     base = "/v1/subscriptions"
@@ -100,7 +100,7 @@ def subscription_routes(
 
 
 class Handlers:
-    """The handlers and what they share."""
+    """The handlers and their shared state."""
 
     def __init__(self, settings: Settings, metrics: Metrics, names: Names | None) -> None:
         self._settings, self._names = settings, names
@@ -121,7 +121,7 @@ class Handlers:
         """GET and POST /v1/subscriptions."""
         key = self._enter(request)
         book = self._store.book()
-        mine = [each for each in book.subscriptions.values() if may_hear(key, each)]
+        mine = [each for each in book.subscriptions.values() if may_receive(key, each)]
         if request.method in READS:
             shown = [show_subscription(book.subscription(each.id) or each) for each in mine]
             shown.sort(key=lambda each: (each.created_at, each.id))
@@ -129,7 +129,7 @@ class Handlers:
         draft = read_draft(await read_body(request, BODY_LIMIT))
         made, link = make(draft, key, f"sub_{secrets.token_hex(12)}", new_secret(), time.time()), None
         recipient = await self._check(made.channel)
-        async with self._writing:  # or many at once would all find room for one
+        async with self._writing:  # otherwise concurrent requests could all pass the limit
             held = sum(each.owner == key.name for each in self._store.book().subscriptions.values())
             if held >= self._settings.key_subscriptions:
                 raise Refused(Refusal.TOO_MANY_SUBSCRIPTIONS, f"key {key.name!r} holds {held} subscriptions")
@@ -150,7 +150,7 @@ class Handlers:
         if request.method in READS:
             return json_response(show_subscription(before), headers=NOT_KEPT)
         if request.method == "DELETE":
-            async with self._writing:  # or a change under way would bring it back
+            async with self._writing:  # otherwise a concurrent change would restore it
                 await self._store.delete(self._mine(request, key).id)
             return Response(status_code=204)
         body = await read_body(request, BODY_LIMIT)
@@ -159,11 +159,11 @@ class Handlers:
             changes = Changes(name=draft.name, channel=draft.channel, match=draft.match, status=draft.status)
         else:
             changes = read_changes(body)
-        self._mine(request, key)  # it may be gone meanwhile
+        self._mine(request, key)  # it may have been deleted meanwhile
         recipient, link = None, None
         if changes.channel is not None:
             recipient = await self._check(self._changed(before.id, changes, key)[1].channel)
-        async with self._writing:  # or of two changes at once, one would be answered and lost
+        async with self._writing:  # otherwise one of two concurrent changes would be lost
             self._mine(request, key)
             stored, after = self._changed(before.id, changes, key)
             if recipient is not None and is_moved(stored.channel, after.channel):
@@ -176,13 +176,13 @@ class Handlers:
         return json_response(answer, headers=NOT_KEPT)
 
     async def confirmation(self, request: Request) -> Response:
-        """POST /v1/subscriptions/{id}/confirmation: asks the recipient again, by a new link."""
+        """POST /v1/subscriptions/{id}/confirmation: sends the recipient a new link."""
         key = self._enter(request)
         channel = self._awaiting(request, key).channel
         recipient = await self._check(channel)
         async with self._writing:
             before = self._awaiting(request, key)
-            if recipient is None or is_moved(channel, before.channel):  # whoever it went to was asked at that
+            if recipient is None or is_moved(channel, before.channel):  # the change has sent a request of its own
                 raise Refused(Refusal.NOTHING_TO_CONFIRM, "it was changed meanwhile")
             now = time.time()
             asked, link = await self._asking.ask(before, recipient, now)
@@ -190,7 +190,7 @@ class Handlers:
         return json_response(show_sent(await self._asking.send(asked, link)), headers=NOT_KEPT)
 
     async def confirm(self, request: Request) -> Response:
-        """GET and POST /v1/subscriptions/{id}/confirm: the recipient's, who has a link and no key."""
+        """GET and POST /v1/subscriptions/{id}/confirm: for the recipient, who has a link but no key."""
         return await self._page(request)
 
     async def secret(self, request: Request) -> Response:
@@ -203,7 +203,7 @@ class Handlers:
         return json_response(NewSecret(secret, now + OVERLAP_SECONDS), headers=NOT_KEPT)
 
     async def test(self, request: Request) -> Response:
-        """POST /v1/subscriptions/{id}/test: one attempt, now; what comes of it is the answer and nothing else."""
+        """POST /v1/subscriptions/{id}/test: one attempt now. The response is its only trace."""
         key = self._enter(request)
         subscription = self._mine(request, key)
         if (blocked := self._store.book().blocked.get(subscription.id)) is not None:
@@ -248,7 +248,7 @@ class Handlers:
         return json_response(Replayed(len(deliveries)), 202, NOT_KEPT)
 
     def _enter(self, request: Request, *parameters: str) -> Key:
-        """The key of a request, which has none but these parameters; raises `Refused`."""
+        """Key of a request; raises `Refused` for a bad key or for any other query parameter."""
         key = self._gate.enter(request)
         only(request, *parameters)
         return key
@@ -258,29 +258,29 @@ class Handlers:
         return [] if self._names is None else warnings(match, await self._names(match.arena))
 
     def _changed(self, name: str, changes: Changes, key: Key) -> tuple[Subscription, Subscription]:
-        """A subscription as it is kept, and as it would be; raises `Refused`."""
+        """The stored subscription, and the one after the changes; raises `Refused`."""
         book = self._store.book()
         stored, marked = book.subscriptions[name], book.is_marked(name)
         return stored, change(stored, changes, key, new_secret(), time.time(), marked=marked)
 
     def _awaiting(self, request: Request, key: Key) -> Subscription:
-        """The subscription of the path as it is kept, which waits for its recipient; raises `Refused`."""
+        """The stored subscription of the path if it waits for its recipient; raises `Refused`."""
         found = self._store.book().subscriptions[self._mine(request, key).id]
         if not found.is_unconfirmed:
             raise Refused(Refusal.NOTHING_TO_CONFIRM, "this subscription waits for nobody's confirmation")
         return found
 
     async def _check(self, channel: Channel) -> str | None:
-        """Hold a channel's URL against the rules; returns whom it mails to, if anybody. Raises `Refused`."""
+        """Check a channel's URL; returns the recipient's address if it is e-mail. Raises `Refused`."""
         try:
             return await self._channels.check(channel)
         except RefusedAddress as error:
             raise Refused(Refusal.ADDRESS_REFUSED, str(error)) from None
 
     def _mine(self, request: Request, key: Key) -> Subscription:
-        """The subscription of the path; another's is not found either."""
+        """The subscription of the path. One of another key is reported as not found, too."""
         found = self._store.book().subscription(request.path_params["id"])
-        if found is None or not may_hear(key, found):
+        if found is None or not may_receive(key, found):
             raise Refused(Refusal.NOT_FOUND, "there is no such subscription")
         return found
 
@@ -289,3 +289,30 @@ def _query(request: Request) -> tuple[State | None, int]:
     state = request.query_params.get("state")
     limit = whole("limit", request.query_params.get("limit", str(SHOWN)), 1, MOST_SHOWN)
     return None if state is None else one_of(State, "state", state), limit
+
+
+def sample_alert(subscription: Subscription, now: float) -> Alert:
+    """The alert of a test message. It concerns no real model.
+
+    An Alertmanager gets a resolved alert: its answer shows that it accepts alerts, and it notifies nobody.
+    """
+    arena = subscription.match.arena or "test"
+    subject = Subject(model="isonomy-test")
+    about = fingerprint(arena, Kind.SILENT_REMOVAL, subject)
+    over = subscription.channel.type is ChannelType.ALERTMANAGER
+    return Alert(
+        id=alert_id(about, "test"),
+        fingerprint=about,
+        arena=arena,
+        kind=Kind.SILENT_REMOVAL,
+        severity=Severity.INFO,
+        status=Status.RESOLVED if over else Status.FIRING,
+        subject=subject,
+        starts_at=now - 60,
+        detected_at=now - 60,
+        ends_at=now if over else None,
+        summary=f"This is a test of the subscription {subscription.name!r}; nothing has happened.",
+        evidence={"test": 1},
+        runbook_url=runbook_url(Kind.SILENT_REMOVAL),
+        version=VERSION,
+    )

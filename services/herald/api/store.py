@@ -1,4 +1,4 @@
-"""Subscriptions and deliveries as the routes see them: followed in the background, written with acknowledgement."""
+"""The state behind the routes: follows subscriptions and deliveries in the background, and writes with acks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 
 from aiokafka.errors import KafkaError
 
-from services.herald.reading import take_delivery, take_subscription
+from services.herald.inbox import take_delivery, take_subscription
 from services.herald.rules.delivery_state import Book
 from services.http.errors import Refusal, Refused, retry_after
 from services.kafka.reader import Follower, Unreadable, make_producer, make_reader, stop
@@ -24,12 +24,12 @@ log = logging.getLogger(__name__)
 AGAIN_SECONDS = 1.0
 RETRY_SECONDS = 2.0
 SEEN_SECONDS = 2.0
-"""So long a writer waits to see its own record; it is acknowledged all the same."""
+"""How long a writer waits to read its own record. The record is acknowledged in any case."""
 WAIT_MS = 100
 
 
 class Store:
-    """What Kafka holds; use `run` as an async context manager."""
+    """Subscriptions and deliveries from Kafka; use `run` as an async context manager."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -42,7 +42,7 @@ class Store:
 
     @contextlib.asynccontextmanager
     async def run(self) -> AsyncIterator[None]:
-        """Follow for as long as the context lasts; entering does not wait for Kafka."""
+        """Follow the topics inside the context. Entering it does not wait for Kafka."""
         async with self._log.run():
             task = asyncio.create_task(self._stay())
             try:
@@ -52,29 +52,29 @@ class Store:
                 await asyncio.wait([task])
 
     def book(self) -> Book:
-        """What is known; raises `Refused` while it has not been read to its end yet, or cannot be."""
+        """The current state; raises `Refused` until the topics are read to their end, or if they cannot be read."""
         if not self._complete or self._unreadable is not None:
             detail = self._unreadable or self._log.fault() or "the subscriptions are being read"
             raise Refused(Refusal.UNAVAILABLE, detail, retry_after(RETRY_SECONDS))
         return self._book
 
     def writable(self) -> None:
-        """Return when records can be written now; raises `Refused` otherwise."""
+        """Check that records can be written now; raises `Refused` otherwise."""
         if (fault := self._log.fault()) is not None:
             raise Refused(Refusal.UNAVAILABLE, fault, retry_after(RETRY_SECONDS))
 
     async def write(self, subscription: Subscription) -> None:
-        """Write a subscription; returns when it is acknowledged and seen. Raises `Refused`."""
+        """Write a subscription; returns once it is acknowledged and read back. Raises `Refused`."""
         await self._send(self._topics[0], [(subscription.id, encode_subscription(subscription))])
         await self._see(lambda: self._revision(subscription.id) >= subscription.revision)
 
     async def delete(self, name: str) -> None:
-        """Delete a subscription; returns when that is acknowledged and seen. Raises `Refused`."""
+        """Delete a subscription; returns once that is acknowledged and read back. Raises `Refused`."""
         await self._send(self._topics[0], [(name, None)])
         await self._see(lambda: self._revision(name) == 0)
 
     async def block(self, name: str, blocked: Blocked | None) -> None:
-        """Disable a subscription whatever its owner changes, or (None) allow it again. Raises `Refused`."""
+        """Disable a subscription against any change by its owner, or (None) allow it again. Raises `Refused`."""
         key = f"blocked/{name}"
         await self._send(self._topics[1], [(key, None if blocked is None else encode_record(blocked))])
         await self._see(lambda: self._book.blocked.get(name) == blocked)
@@ -84,9 +84,9 @@ class Store:
         await self._send(self._topics[1], [(record_key(each), encode_record(each)) for each in replays])
 
     async def ask(self, asked: Asked) -> None:
-        """Write down that a recipient is asked; returns when that is acknowledged and seen. Raises `Refused`.
+        """Write a confirmation request; returns once it is acknowledged and read back. Raises `Refused`.
 
-        One that is not seen may stand behind others that count: it must not be asked.
+        A request that is not read back may lie behind others that use up the limit, so it must not be sent.
         """
         await self._send(self._topics[1], [(record_key(asked), encode_record(asked))])
         await self._see(lambda: asked.id in self._book.asked)
@@ -118,10 +118,10 @@ class Store:
                 await reader.start()
                 await self._follow(Follower(reader, self._topics))
             except (KafkaError, LookupError, OSError) as error:
-                log.warning("subscriptions cannot be read, again in a moment: %s", error)
+                log.warning("cannot read the subscriptions, retrying: %s", error)
             except Unreadable as error:
-                if self._unreadable is None:  # once: it is tried again every second
-                    log.error("subscriptions are not known until this is mended: %s", error)  # noqa: TRY400 -- it says all
+                if self._unreadable is None:  # log once: the loop retries every second
+                    log.error("the subscriptions stay unknown until this is repaired: %s", error)  # noqa: TRY400 -- a traceback adds nothing
                 self._unreadable = str(error)
             finally:
                 await stop(reader)

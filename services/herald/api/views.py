@@ -1,4 +1,4 @@
-"""What is shown of subscriptions and deliveries: never a secret, a token or a header's value. Pure."""
+"""How the API shows subscriptions and deliveries: without secrets, tokens and header values. Pure."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class ShownChannel(msgspec.Struct, frozen=True):
 
     @property
     def place(self) -> str:
-        """Where it is, without a path: of many services the path is the token."""
+        """Scheme and host without the path: for many services the path is the token."""
         scheme, slashes, rest = self.url.partition("://")
         return f"{scheme}://{rest.partition('/')[0]}" if slashes else self.url
 
@@ -108,7 +108,7 @@ class Deliveries(msgspec.Struct, frozen=True):
 class TestAnswer(msgspec.Struct, frozen=True):
     """What the endpoint said to one test message."""
 
-    __test__ = False  # its name is no test's
+    __test__ = False  # pytest must not collect it
 
     outcome: Outcome
     status: int | None
@@ -135,12 +135,12 @@ def show_subscription(subscription: Subscription) -> ShownSubscription:
 
 
 def show_changed(subscription: Subscription, warnings: list[str]) -> ChangedSubscription:
-    """Show a subscription that was just changed."""
+    """Show a subscription that has just been changed."""
     return ChangedSubscription(**_fields(subscription), warnings=warnings)
 
 
 def show_new(subscription: Subscription, warnings: list[str], sent: Answer | None) -> NewSubscription:
-    """Show a subscription that was just made or moved, its secret included; `sent` is what came of the link."""
+    """Show a new or moved subscription with its secret; `sent` is the outcome of mailing the link."""
     secrets = subscription.channel.secrets
     return NewSubscription(
         **_fields(subscription),
@@ -151,7 +151,7 @@ def show_new(subscription: Subscription, warnings: list[str], sent: Answer | Non
 
 
 def show_sent(sent: Answer) -> SentConfirmation:
-    """Show what came of sending the link."""
+    """Show the outcome of mailing the link."""
     return SentConfirmation(sent.outcome, sent.detail)
 
 
@@ -194,6 +194,6 @@ def show_channel(channel: Channel) -> ShownChannel:
     else:
         try:
             url = str(URL(channel.url).with_query(None)) + (f"?{HIDDEN}" if "?" in channel.url else "")
-        except ValueError:  # somebody wrote it to the topic
+        except ValueError:  # written to the topic by another client
             url = HIDDEN
     return ShownChannel(channel.type, url, sorted(channel.headers), len(channel.secrets))

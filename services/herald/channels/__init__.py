@@ -1,1 +1,1 @@
-"""How a message travels: signed webhooks, Apprise, Alertmanager; and where it may not go."""
+"""Delivery channels: signed webhooks, Apprise, Alertmanager; and the guard that restricts their targets."""

@@ -1,7 +1,7 @@
-"""What Apprise makes of a subscriber's URL, looked at before it is used.
+"""Builds an Apprise plugin from a subscriber's URL, and checks the plugin before it is used.
 
-Apprise reads parameters in its own way, and some of them switch certificates off, read a file or name another server.
-So parameters are those that Apprise itself found, and what it built is looked at once more.
+Apprise parses parameters in its own way, and some of them disable certificate checks, read a file or name another
+server. So the check uses the parameters that Apprise itself has parsed, and then inspects the plugin.
 """
 
 from __future__ import annotations
@@ -13,33 +13,33 @@ from urllib.parse import quote
 from services.herald.channels.apprise_urls import PARAMETERS, apprise_scheme, read_apprise_url
 from services.herald.channels.ssrf_guard import RefusedAddress
 
-# Apprise (2.3.0) writes tokens into its log, of a URL that it cannot use. What came of an attempt, our answer says.
+# Apprise (2.3.0) logs the tokens of a URL that it cannot use. Our answer states the outcome of an attempt.
 logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
 
 _PREFIXED = ("qsd+", "qsd-", "qsd:")
-"""Where Apprise keeps parameters that begin with +, - or a colon: headers and details of the message's own."""
+"""Where Apprise stores parameters that begin with +, - or a colon: custom headers and payload fields."""
 _MAILS = {"cc", "bcc"}
-"""Parameters that Apprise knows of services that send e-mail, and of no others."""
+"""Template parameters that only Apprise's e-mail services have."""
 _FINDS_MEMBERS = {"slack", "threema", "zulip"}
-"""Services that look up one of their own members by an e-mail address, and mail nothing."""
+"""Services that find one of their members by an e-mail address, and send no mail."""
 MAILTO = "e-mail is mailto: and one address; the server is the operator's, and each recipient has its own subscription"
 
 
 def build(url: str, smtp: str | None, *, allow_private: bool) -> Any:
-    """Build the plugin of a URL. Loads Apprise, which takes a second or two the first time: not for an event loop.
+    """Build the plugin of a URL. The first call imports Apprise, a second or two: do not call it on an event loop.
 
     Parameters
     ----------
     url
-        As the subscriber gave it.
+        The URL as the subscriber gave it.
     smtp
         URL of the operator's SMTP server, for e-mail.
     allow_private
-        Lifts the rule on services; those on parameters, certificates and files stay.
+        Allows any service. The rules on parameters, certificates and files stay.
 
     Returns
     -------
-    The plugin; None when Apprise cannot use the URL, or there is no SMTP server for it.
+    The plugin; None if Apprise cannot use the URL, or if it is e-mail and there is no SMTP server.
 
     Raises
     ------
@@ -54,14 +54,14 @@ def build(url: str, smtp: str | None, *, allow_private: bool) -> Any:
     if scheme == "mailto":
         if smtp is None:
             return None
-        # The operator's URL is the operator's: only the address in it was given, and that is one word.
+        # We trust the operator's URL. Only the address comes from the subscriber, and it is one word.
         plugin = Apprise.instantiate(f"{smtp}{'&' if '?' in smtp else '?'}to={quote(target)}", asset)
         if plugin is not None:
             _look_at_recipient(plugin, target)
         return plugin
     try:
         read = url_to_dict(target)  # type: ignore[no-untyped-call]
-    except Exception:  # noqa: BLE001 -- plugins (2.3.0) trip over URLs in which something is missing
+    except Exception:  # noqa: BLE001 -- plugins (2.3.0) raise various errors for incomplete URLs
         return None
     if read is None:
         return None
@@ -73,7 +73,7 @@ def build(url: str, smtp: str | None, *, allow_private: bool) -> Any:
         raise RefusedAddress("a parameter begins with +, - or a colon")
     try:
         plugin = Apprise.instantiate(read, asset, suppress_exceptions=False)
-    except Exception:  # noqa: BLE001 -- mostly TypeError, for a token, a target or a region that is none; its text may hold it
+    except Exception:  # noqa: BLE001 -- mostly TypeError for a bad token, target or region; its text may contain it
         return None
     if plugin is not None:
         _look_at(plugin, scheme)
@@ -81,7 +81,7 @@ def build(url: str, smtp: str | None, *, allow_private: bool) -> Any:
 
 
 def _look_at(plugin: Any, scheme: str) -> None:
-    """Refuse a plugin that would do what no parameter that we allow may make it do; raises `RefusedAddress`."""
+    """Refuse a plugin with behaviour that no allowed parameter may cause; raises `RefusedAddress`."""
     if scheme not in plugin.schemas():
         raise RefusedAddress(f"Apprise made another service of {scheme!r}")
     if plugin.verify_certificate is not True:
@@ -92,9 +92,9 @@ def _look_at(plugin: Any, scheme: str) -> None:
 
 
 def _look_at_recipient(plugin: Any, address: str) -> None:
-    """Refuse e-mail to anybody but the one who was named and agreed; raises `RefusedAddress`.
+    """Refuse e-mail to anybody but the one recipient who agreed; raises `RefusedAddress`.
 
-    Copies that the operator's own URL asks for are the operator's business.
+    The operator's own URL may still add copies.
     """
     recipients = [each[1] for each in plugin.targets]
     if [each.lower() for each in recipients] != [address.lower()]:
@@ -105,7 +105,7 @@ def _look_at_recipient(plugin: Any, address: str) -> None:
 
 
 def _look_for_mail(plugin: Any, scheme: str) -> None:
-    """Refuse e-mail by any other way than `mailto:`, where recipients are counted; raises `RefusedAddress`."""
+    """Refuse e-mail through any service but `mailto:`, which counts recipients; raises `RefusedAddress`."""
     from apprise.utils.parse import is_email
 
     if plugin.template_args.keys() & _MAILS:
@@ -113,5 +113,5 @@ def _look_for_mail(plugin: Any, scheme: str) -> None:
     targets = getattr(plugin, "targets", None) or ()
     mailed = [each for each in targets if isinstance(each, str) and is_email(each)]  # type: ignore[no-untyped-call]
     if mailed and scheme not in _FINDS_MEMBERS:
-        # Pushbullet, for one, sends e-mail to whoever has no account there.
+        # Pushbullet, for example, mails everybody who has no account there.
         raise RefusedAddress(f"{scheme[:20]} would send to an e-mail address: {MAILTO}")

@@ -1,4 +1,4 @@
-"""Slack, e-mail and others through Apprise, each in threads of its own: it knows no coroutines."""
+"""Sends through Apprise: Slack, e-mail and others. Apprise blocks, so each service has threads of its own."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from streams.contracts.delivery import Answer, Outcome
 from streams.contracts.settings import InvalidSetting, Settings
 
 PIECES = 8
-"""So many messages may one be cut into."""
+"""Most parts that one message is split into."""
 
 
 class AppriseSender:
@@ -24,27 +24,27 @@ class AppriseSender:
     Raises
     ------
     InvalidSetting
-        When the file of the SMTP server's URL cannot be used.
+        If the file with the SMTP server's URL is invalid.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._smtp = read_smtp_url(settings)
         self._threads: dict[str, ThreadPoolExecutor] = {}
-        """By scheme, each as many as may be under way to one host. A thread that hangs outlives its attempt: in one
-        pool for all, a mail server that hangs would time out every Slack message, however large the pool."""
+        """Pool by scheme, as large as the limit for one host. A thread that hangs outlives its attempt. In a shared
+        pool of any size, a hanging mail server would let every Slack message time out."""
 
     async def __aenter__(self) -> AppriseSender:
         """Nothing to open."""
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Let go of the threads, without waiting for a service that hangs."""
+        """Release the threads without waiting for a service that hangs."""
         for threads in self._threads.values():
             threads.shutdown(wait=False, cancel_futures=True)
 
     async def send(self, url: str, title: str, text: str, severity: str) -> Answer:
-        """Send one message and say what came of it; only cancelling raises, whatever a plugin does."""
+        """Send one message and return the outcome. Whatever a plugin raises, only cancellation is raised."""
         began, at = time.monotonic(), time.time()
 
         def answer(outcome: Outcome, detail: str = "") -> Answer:
@@ -62,18 +62,18 @@ class AppriseSender:
             return answer(Outcome.REFUSED, str(error))
         except TimeoutError:
             return answer(Outcome.TIMEOUT, f"no answer within {self._settings.herald_attempt_seconds:.0f} s")
-        except Exception as error:  # noqa: BLE001 -- plugins trip over answers that they do not expect
-            return answer(Outcome.FAILED, f"Apprise raised {type(error).__name__}")  # its text may hold tokens
+        except Exception as error:  # noqa: BLE001 -- plugins raise various errors for unexpected answers
+            return answer(Outcome.FAILED, f"Apprise raised {type(error).__name__}")  # its text may contain tokens
         if taken is None:
             return answer(Outcome.MISCONFIGURED, "Apprise cannot use this URL, or no SMTP server is set for e-mail")
         return answer(*((Outcome.DELIVERED,) if taken else (Outcome.FAILED, "the service did not take it")))
 
     async def check(self, url: str) -> str | None:
-        """Build what would send to a URL, and let it go; raises `RefusedAddress`.
+        """Build the plugin of a URL to check it, and discard it; raises `RefusedAddress`.
 
         Returns
         -------
-        The address that would be mailed to, of e-mail.
+        The recipient's address if it is e-mail, else None.
         """
         try:
             async with asyncio.timeout(self._settings.herald_attempt_seconds):
@@ -89,7 +89,7 @@ class AppriseSender:
 
     def _threads_of(self, url: str) -> ThreadPoolExecutor:
         scheme = apprise_scheme(url)
-        scheme = scheme if scheme in SERVICES else "other"  # threads never end: no key makes more
+        scheme = scheme if scheme in SERVICES else "other"  # threads never end: no key may create more
         if scheme not in self._threads:
             count = self._settings.herald_per_host
             self._threads[scheme] = ThreadPoolExecutor(count, thread_name_prefix=f"apprise-{scheme}")
@@ -107,11 +107,11 @@ def _notify(plugin: Any, dialect: Dialect, title: str, text: str, severity: str)
     from apprise import NotifyFormat, OverflowMode
 
     kind = {"resolved": "success", "info": "info", "warning": "warning"}.get(severity, "failure")
-    # The only form that it has: no parameter of the URL chooses another, and nothing is converted.
+    # Fix the format: no parameter of the URL may choose another, and Apprise must not convert the text.
     plugin.notify_format = form = NotifyFormat(dialect.form)
     title, text = dialect.whole(title), dialect.whole(text)
-    # What is longer than the service takes is refused whole, in every attempt: it goes out in a few pieces, or its
-    # beginning does, which says how many alerts there are and where to read them.
+    # The service would refuse a longer text in every attempt. So it is split into a few parts; beyond that only its
+    # beginning is sent, which states how many alerts there are and where to read them.
     overflow = OverflowMode.SPLIT if len(text) <= PIECES * plugin.body_maxlen else OverflowMode.TRUNCATE
     return bool(plugin.notify(title=title, body=text, notify_type=kind, body_format=form, overflow=overflow))
 

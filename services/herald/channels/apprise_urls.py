@@ -1,11 +1,10 @@
-"""Which Apprise URLs a subscriber may give: what the text says. Pure.
+"""Which Apprise URLs a subscriber may use: the check of the text. Pure.
 
-Apprise connects by itself, so the guard of our own client does not hold for it. Services whose host is written in
-Apprise are allowed; those that take any host are not, unless private addresses are allowed, where there is nothing to
-guard. E-mail goes through the operator's SMTP server alone.
+Apprise opens its own connections, so the guard of our HTTP client does not cover it. Services with a host that is fixed
+in Apprise are allowed. Services that take any host are not, unless private addresses are allowed and there is nothing
+to guard. E-mail goes only through the operator's SMTP server.
 
-This is the first look. The second is at what Apprise makes of the URL (`apprise_build.py`), and it is the one that
-counts: it reads parameters where Apprise reads them.
+This is the first check. `apprise_build.py` makes the second and decisive one: it inspects what Apprise has parsed.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ SERVICES = {
     "victorops": "Splunk On-Call",
     "wxteams": "Webex",
 }
-"""Schemes whose host Apprise knows, and e-mail."""
+"""Schemes with a host that is fixed in Apprise, and e-mail."""
 PARAMETERS = {"channel", "footer", "format", "priority", "region", "thread", "to"}
 
 _address = re.compile(r"[A-Za-z0-9._%+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,63}\Z").match
@@ -37,7 +36,7 @@ _LOCAL_FILES = {"file", "dbus", "gnome", "windows", "macosx", "syslog", "kde", "
 
 
 def apprise_scheme(url: str) -> str:
-    """Which service a URL is of; the only word of it that is no secret.
+    """Service of a URL, in lower case. No other part of the URL may be logged or shown.
 
     >>> apprise_scheme("Slack://TokenA/TokenB/TokenC")
     'slack'
@@ -46,16 +45,16 @@ def apprise_scheme(url: str) -> str:
 
 
 def read_apprise_url(text: str, *, allow_private: bool) -> str:
-    """Hold an Apprise URL against the rules.
+    """Check an Apprise URL.
 
     Returns
     -------
-    The URL; of e-mail, the address alone.
+    The URL; for e-mail, only the address.
 
     Raises
     ------
     RefusedAddress
-        With the reason, and without the URL, which holds tokens.
+        With the reason but without the URL, which contains tokens.
     """
     if not _plain(text) or "\\" in text:
         raise RefusedAddress("an Apprise URL is 1 to 2048 visible characters of ASCII, without a backslash")

@@ -1,13 +1,13 @@
-"""How a stranger's words are written so that a service shows them as they are.
+"""Escaping: how untrusted words are written so that a service shows them as plain text. Pure.
 
-The name of a model is given by whoever sends votes. In a message it must be text: no link, no picture, nobody called
-by a mention, no tag that makes the service refuse the message. Each service has rules of its own for that. Pure.
+Whoever sends votes chooses the names of models. In a message, a name must not become a link, an image or a mention, nor
+a tag that makes the service refuse the message. Each service has its own rules.
 
 References
 ----------
-.. [1] Slack, "Formatting text for app surfaces": `&`, `<` and `>` are written as entities; Apprise does it.
-.. [2] Telegram Bot API, "HTML style": the same; anything else in angle brackets makes the whole message fail.
-.. [3] Discord, "Message formatting": markdown is escaped with a backslash; mentions are found in the plain text.
+.. [1] Slack, "Formatting text for app surfaces": `&`, `<` and `>` become entities; Apprise does that.
+.. [2] Telegram Bot API, "HTML style": the same; the API refuses a message with any unknown tag.
+.. [3] Discord, "Message formatting": a backslash escapes markdown; mentions are parsed from the plain text.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 BREAK = "\u200b"
-"""Zero width space: no name holds one, nobody sees it, and a mention or link with one in it is none."""
+"""Zero width space. It is invisible, no normalised name contains one, and it breaks a mention or a link."""
 
 _LINK = re.compile(r"(?<=:)(?=//)|(?<=@)|(?<=<)|(?<=\bwww)(?=\.)", re.IGNORECASE)
 _MARKDOWN = re.compile(r"[\\*_~`|>#\[\]()<-]")
@@ -29,7 +29,7 @@ def _as_it_is(text: str) -> str:
 
 
 def _broken(text: str) -> str:
-    r"""The text with no mention and no link in it.
+    r"""Break every mention and link in the text.
 
     >>> _broken("@all <users/all> https://x.example").replace(BREAK, "¦")
     '@¦all <¦users/all> https:¦//x.example'
@@ -38,7 +38,7 @@ def _broken(text: str) -> str:
 
 
 def _discord(text: str) -> str:
-    r"""The text for Discord, which reads markdown.
+    r"""Escape the text for Discord, which renders markdown.
 
     >>> _discord("*x* @here").replace(BREAK, "¦")
     '\\*x\\* @¦here'
@@ -48,16 +48,16 @@ def _discord(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How a service wants to be written to.
+    """How to write text for a service.
 
     Parameters
     ----------
     form
-        What the plugin is told it sends.
+        Format that the plugin is given.
     literal
-        Writes a stranger's words so that they are shown as they are.
+        Escapes untrusted words.
     whole
-        Writes the message, ours and theirs.
+        Escapes the complete message.
     """
 
     form: str = "text"
@@ -73,5 +73,5 @@ _PLAIN = Dialect()
 
 
 def dialect_of(scheme: str) -> Dialect:
-    """Dialect of an Apprise service: of most, plain text."""
+    """Dialect of an Apprise service; plain text for most."""
     return _DIALECTS.get(scheme, _PLAIN)

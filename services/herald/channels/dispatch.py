@@ -1,4 +1,4 @@
-"""Sends a message through the channel of its subscription, whichever that is."""
+"""Sends a message through the channel of its subscription."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from streams.contracts.settings import Settings
 from streams.contracts.subscription import Channel, ChannelType, Subscription
 
 AHEAD = 4
-"""What fires ends, for Alertmanager, after so many times the interval in which it is sent again."""
+"""For Alertmanager, a firing alert ends after this many resend intervals without another resend."""
 
 
 class Channels:
@@ -31,7 +31,7 @@ class Channels:
     settings
         Of this process.
     poster
-        Another HTTP client than our own, in tests.
+        Replaces our HTTP client in tests.
     """
 
     def __init__(self, settings: Settings, poster: Poster | None = None) -> None:
@@ -51,11 +51,11 @@ class Channels:
         await self._stack.aclose()
 
     async def check(self, channel: Channel) -> str | None:
-        """Hold a channel's URL against the rules, without sending anything; raises `RefusedAddress`.
+        """Check a channel's URL without sending anything; raises `RefusedAddress`.
 
         Returns
         -------
-        The one address that its messages are mailed to; None when they are no e-mail.
+        The recipient's address if the channel is e-mail, else None.
         """
         allow_private = self._settings.allow_private
         if channel.type is ChannelType.APPRISE:
@@ -67,7 +67,7 @@ class Channels:
         return None
 
     async def ask(self, subscription: Subscription, link: str) -> Answer:
-        """Send the recipient of an e-mail subscription the link by which it is confirmed: one attempt."""
+        """Mail the confirmation link to the recipient of an e-mail subscription, in one attempt."""
         url = subscription.channel.url
         literal = dialect_of(apprise_scheme(url)).literal
         title, text = confirmation_message(subscription, link, self._settings.public_url, literal)
@@ -85,13 +85,13 @@ class Channels:
         Parameters
         ----------
         subscription
-            Whose channel it is.
+            Gives the channel.
         message
-            Id of the message, the same in every attempt.
+            Message id, the same in every attempt.
         alerts
-            At least one, all of one arena and one status.
+            At least one, all with the same arena and status.
         still_ours
-            Asked right before the body goes out; raising stops it there.
+            Called right before the body is sent. If it raises, nothing is sent.
         """
         channel, settings, now = subscription.channel, self._settings, time.time()
         match channel.type:
@@ -115,7 +115,7 @@ class Channels:
 
 
 def alertmanager_url(url: str) -> str:
-    """Where alerts are posted, of an Alertmanager's own URL.
+    """URL for posting alerts, from the base URL of an Alertmanager.
 
     >>> alertmanager_url("http://alertmanager.example:9093/")
     'http://alertmanager.example:9093/api/v2/alerts'
@@ -123,8 +123,8 @@ def alertmanager_url(url: str) -> str:
     return url if url.endswith("/api/v2/alerts") else f"{url.rstrip('/')}/api/v2/alerts"
 
 
-def lane_host(channel: Channel) -> str:
-    """What attempts to one host are counted by: the host, or the service behind Apprise."""
+def limit_host(channel: Channel) -> str:
+    """Key of the limit per host: the host of the URL, or the service behind Apprise."""
     if channel.type is ChannelType.APPRISE:
         return apprise_scheme(channel.url)
     return host_of(channel.url)

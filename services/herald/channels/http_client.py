@@ -1,45 +1,57 @@
-"""One POST to an endpoint: bounded in time and in what is read, to a checked address, never redirected."""
+"""One POST to an endpoint: bounded in time and in what is read, to a checked address, never redirected.
+
+`ssrf_guard.py` checks the text of a URL. This module checks the address of every socket right before it connects, so a
+name that resolves to another address a moment later gains nothing.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from importlib.metadata import version
+from typing import Any
 
 import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
-from services.herald.channels.guard import GuardedResolver, Lookup, Names, guarded_socket
-from services.herald.channels.ssrf_guard import RefusedAddress, read_url
+from services.herald.channels.ssrf_guard import RefusedAddress, check_address, read_url
 from services.herald.rules.backoff import read_retry_after
 from streams.contracts.delivery import Answer, Outcome
 from streams.contracts.settings import Settings
 
 READ_BYTES = 512
-"""So much of an answer's body is read, for the history."""
+"""Most bytes of a response body that are read, for the delivery history."""
 READ_SECONDS = 1.0
 
 AGENT = f"isonomy-herald/{version('isonomy')}"
 _NO_COMPLAINT: Callable[[], None] = lambda: None  # noqa: E731 -- a default that does nothing
 
+Found = list[tuple[socket.AddressFamily, str]]
+"""Family and address of each record of a name."""
+Lookup = Callable[[str, int], Awaitable[Found]]
+
 
 class Poster:
     """The HTTP client of the herald; use it as an async context manager.
 
-    A connection is made for every attempt: there are few, each address is looked at anew, and an idle connection that
-    the endpoint just closed would look like a failure.
+    Every attempt opens a new connection. Attempts are rare, each address must be checked again, and an idle connection
+    that the endpoint has just closed would look like a failure.
 
     Parameters
     ----------
     settings
         Time limits, and whether private addresses are allowed.
     lookup
-        Asks for the addresses of a name.
+        Resolves a name to its addresses.
     tls
-        Whom to trust; the system's authorities by default.
+        Trusted authorities; those of the system by default.
     """
 
     def __init__(self, settings: Settings, lookup: Lookup | None = None, tls: ssl.SSLContext | None = None) -> None:
@@ -58,7 +70,7 @@ class Poster:
             socket_factory=guarded_socket(allow_private),
             use_dns_cache=False,
             force_close=True,
-            limit=0,  # bounded by the lanes
+            limit=0,  # the send queues limit connections
             ssl=self._tls or True,
         )
         self._session = aiohttp.ClientSession(
@@ -83,18 +95,18 @@ class Poster:
     async def post(
         self, url: str, body: bytes, headers: Mapping[str, str], still_ours: Callable[[], None] = _NO_COMPLAINT
     ) -> Answer:
-        """Send a body and say what came of it; only cancelling raises.
+        """Send a body and return the outcome; only cancellation is raised.
 
         Parameters
         ----------
         url
-            As the subscriber gave it.
+            The URL as the subscriber gave it.
         body
             JSON.
         headers
-            Beside the content type.
+            In addition to the content type.
         still_ours
-            Asked when the connection stands, right before the body goes out: raising stops it there.
+            Called once the connection is open, right before the body is sent. If it raises, no body is sent.
         """
         began, at = time.monotonic(), time.time()
 
@@ -133,7 +145,7 @@ def _outcome(status: int) -> Outcome:
 
 
 async def _beginning(response: aiohttp.ClientResponse) -> str:
-    """Beginning of the answer's body; the status has said all that counts, so nothing goes wrong here any more."""
+    """Beginning of the response body. The status alone decides the outcome, so an error here is ignored."""
     with contextlib.suppress(TimeoutError, aiohttp.ClientError):
         async with asyncio.timeout(READ_SECONDS):
             read = await response.content.read(READ_BYTES)
@@ -142,7 +154,7 @@ async def _beginning(response: aiohttp.ClientResponse) -> str:
 
 
 def _refusal(error: BaseException | None) -> RefusedAddress | None:
-    """The guard's word in a chain of causes."""
+    """The guard's refusal in a chain of causes, if there is one."""
     while error is not None:
         if isinstance(error, RefusedAddress):
             return error
@@ -151,15 +163,85 @@ def _refusal(error: BaseException | None) -> RefusedAddress | None:
 
 
 def _said(error: BaseException) -> str:
-    """What went wrong, without the URL, which may hold a token."""
+    """Text of an error without the URL, which may contain a token."""
     system = getattr(error, "os_error", error)
     text = getattr(system, "strerror", None) or type(error).__name__
     return str(text)[:200]
 
 
 def host_of(url: str) -> str:
-    """Host of a URL, for the limit of attempts to one host; empty when it cannot be read."""
+    """Host of a URL, for the limit per host; empty if the URL is invalid."""
     try:
         return (URL(url).raw_host or "").lower()
     except ValueError:
         return ""
+
+
+class Names:
+    """Resolves names in threads of its own, so that a dead name server blocks nothing else.
+
+    Parameters
+    ----------
+    most
+        Most lookups at once: as many as attempts, because a lookup that hangs blocks its thread.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._threads = ThreadPoolExecutor(most, thread_name_prefix="names")
+
+    async def __call__(self, host: str, port: int) -> Found:
+        """All addresses of a host; raises `OSError` if there is none."""
+        ask = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
+        found = await asyncio.get_running_loop().run_in_executor(self._threads, ask)
+        return [(family, str(address[0])) for family, _, _, _, address in found]
+
+    def close(self) -> None:
+        """Release the threads without waiting for lookups that hang."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+class GuardedResolver(AbstractResolver):
+    """Resolves names, and refuses a name if any of its addresses is not public.
+
+    Parameters
+    ----------
+    lookup
+        Resolves a name to its addresses.
+    allow_private
+        Lifts the guard.
+    """
+
+    def __init__(self, lookup: Lookup, *, allow_private: bool) -> None:
+        self._lookup = lookup
+        self._allow_private = allow_private
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """Addresses of a host; raises `RefusedAddress`, or `OSError` if there is none."""
+        found = await self._lookup(host, port)
+        if not self._allow_private:
+            for _, address in found:
+                check_address(address)
+        return [
+            ResolveResult(hostname=host, host=address, port=port, family=kind, proto=0, flags=socket.AI_NUMERICHOST)
+            for kind, address in found
+            if family in (socket.AF_UNSPEC, kind)
+        ]
+
+    async def close(self) -> None:
+        """Nothing to release: the lookup belongs to the caller."""
+
+
+def guarded_socket(allow_private: bool) -> Callable[[tuple[Any, ...]], socket.socket]:
+    """Return a socket factory that checks the address it will connect to: the last check, for every connection."""
+
+    def make(info: tuple[Any, ...]) -> socket.socket:
+        family, kind, proto, _, address = info
+        if not allow_private:
+            check_address(str(address[0]))
+        made = socket.socket(family, kind, proto)
+        made.setblocking(False)
+        return made
+
+    return make

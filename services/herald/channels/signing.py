@@ -1,4 +1,4 @@
-"""Signatures of webhooks by the Standard Webhooks convention. Pure but for `new_secret`.
+"""Signatures of webhooks as specified by Standard Webhooks. Pure except for `new_secret`.
 
 https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 """
@@ -44,12 +44,12 @@ def sign(key: bytes, message: str, timestamp: int, body: bytes) -> str:
 
 
 def signed_headers(held: Sequence[Secret], message: str, now: float, body: bytes) -> dict[str, str]:
-    """The three headers; every secret that still holds signs, so a receiver may know the old or the new one.
+    """The three signature headers. Every valid secret signs, so a receiver may have the old or the new one.
 
     Raises
     ------
     InvalidSecret
-        When one cannot sign.
+        If a secret cannot sign.
     """
     timestamp = int(now)
     keys = [read_secret(secret.text) for secret in held if secret.until is None or secret.until > now]

@@ -1,7 +1,7 @@
-"""Where nothing may be sent: the guard against requests to our own network (SSRF). Pure.
+"""SSRF guard: which addresses and URLs the herald refuses to send to. Pure.
 
-Two looks at a URL: here at what it says, and at the address of every socket before it connects (`guard.py`). The
-second is the one that counts: names may resolve to anything, at any time.
+There are two checks: this module checks the text of a URL, and `http_client.py` checks the address of every socket
+before it connects. The second one is decisive, because a name may resolve to any address at any time.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class RefusedAddress(ValueError):  # noqa: N818 -- read as a sentence
-    """A URL or an address that we do not deliver to; the message says why, without path or query."""
+    """A URL or address that the herald does not deliver to. The message gives the reason, without path or query."""
 
 
 _REFUSED = [
@@ -23,9 +23,9 @@ _REFUSED = [
     for text in (
         "0.0.0.0/8",  # this network
         "10.0.0.0/8",  # private
-        "100.64.0.0/10",  # carrier-grade NAT; a cloud's metadata server lives there, too
+        "100.64.0.0/10",  # carrier-grade NAT; also the metadata server of one cloud
         "127.0.0.0/8",  # loopback
-        "168.63.129.16/32",  # of Azure's own network, reachable from each of its machines alone
+        "168.63.129.16/32",  # Azure's platform address, reachable only from its machines
         "169.254.0.0/16",  # link-local; metadata
         "172.16.0.0/12",  # private
         "192.0.0.0/24",  # protocol assignments
@@ -57,14 +57,14 @@ _REFUSED = [
 
 _BAD_PORTS = frozenset({2049, 2181, 3306, 3659, 4045, 5060, 5061, 5432, 6000, 6379, 6566, 6667, 6697, 8500, 9092, 9200,
                         10080, 10250, 11211, 15672, 27017})  # fmt: skip
-"""Of services that a stray POST could talk into something."""
+"""Ports of services that might act on a stray POST."""
 
 _NUMBER = re.compile(r"(?:0x[0-9a-f]*|[0-9]+)\Z").match
 MOST_BYTES = 2048
 
 
 def check_address(text: str) -> None:
-    """Refuse an address that is not a public one; raises `RefusedAddress`.
+    """Check that an address is public; raises `RefusedAddress`.
 
     >>> check_address("93.184.216.34")
     >>> check_address("169.254.169.254")
@@ -81,12 +81,12 @@ def check_address(text: str) -> None:
 
 
 def read_url(text: str, *, allow_private: bool) -> URL:
-    """Read the URL of an endpoint and hold what it says against the rules.
+    """Parse and check the URL of an endpoint.
 
     Parameters
     ----------
     allow_private
-        Lifts the rules on hosts and ports; those on form stay.
+        Allows every host and port. The rules on the syntax stay.
 
     Raises
     ------
@@ -100,7 +100,7 @@ def read_url(text: str, *, allow_private: bool) -> URL:
     try:
         url = URL(text)
         host, port = url.raw_host, url.port
-    except (ValueError, IndexError):  # yarl (1.25.1) trips over an empty host behind brackets
+    except (ValueError, IndexError):  # yarl (1.25.1) raises IndexError for an empty host behind brackets
         raise RefusedAddress("the URL cannot be read") from None
     if url.scheme not in ("http", "https"):
         raise RefusedAddress("the URL is neither http nor https")
@@ -122,7 +122,7 @@ def _check_host(host: str) -> None:
         return
     labels = host.lower().rstrip(".").split(".")
     if _NUMBER(labels[-1]):
-        # Whoever resolves names would read 127.1, 0x7f.1 or 2130706433 as an address; only the plain form is one.
+        # Resolvers accept 127.1, 0x7f.1 and 2130706433 as addresses; we accept only the plain form.
         try:
             plain = ipaddress.IPv4Address(host)
         except ValueError:

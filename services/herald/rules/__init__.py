@@ -1,1 +1,1 @@
-"""What is owed to whom, when it is sent and what becomes of it: pure, no clock, no random, no I/O."""
+"""The delivery rules: who gets which alert, when, and what a failure leads to. Pure: no clock, no random, no I/O."""

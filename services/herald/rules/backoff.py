@@ -1,4 +1,4 @@
-"""When a failed message is tried again. Pure; the jitter is a function of the message's id, so a restart keeps it."""
+"""Backoff: when a failed message is retried. Pure. The jitter depends on the message id, so a restart keeps it."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from email.utils import parsedate_to_datetime
 from streams.contracts.settings import InvalidSetting
 
 JITTER = 0.2
-"""A wait is drawn out by up to this share: those that failed together do not come back together."""
+"""A wait grows by up to this share, so that messages that failed together are not retried together."""
 
 LONGEST_RETRY_AFTER = 86_400.0
-"""An endpoint may ask for a day of peace, not for more."""
+"""Longest Retry-After in seconds that the herald honours: one day."""
 
 
 @dataclass(frozen=True, slots=True)
-class Schedule:
-    """Seconds between attempts; after the last there is none.
+class Backoff:
+    """Seconds between attempts. After the last wait and attempt the message is dead.
 
-    >>> Schedule.read("5, 300").waits
+    >>> Backoff.read("5, 300").waits
     (5.0, 300.0)
     """
 
     waits: tuple[float, ...]
 
     @classmethod
-    def read(cls, text: str) -> Schedule:
-        """Read the setting; raises `InvalidSetting`."""
+    def read(cls, text: str) -> Backoff:
+        """Parse the setting; raises `InvalidSetting`."""
         try:
             waits = tuple(float(word) for word in text.split(",")) if text.strip() else ()
         except ValueError:
@@ -37,18 +37,18 @@ class Schedule:
         return cls(waits)
 
     def wait(self, message: str, attempts: int, retry_after: float | None = None) -> float | None:
-        """Seconds to wait after so many attempts; `None` when it is given up.
+        """Seconds to wait before the next attempt; `None` if there is none.
 
         Parameters
         ----------
         message
-            Its id, for the jitter.
+            Message id; determines the jitter.
         attempts
-            Made so far, at least 1.
+            Attempts made so far, at least 1.
         retry_after
-            What the endpoint asked for: never earlier than that, up to a day.
+            Seconds from the endpoint's Retry-After header: the lower bound of the wait, up to a day.
 
-        >>> five = Schedule((5.0,))
+        >>> five = Backoff((5.0,))
         >>> 5.0 <= five.wait("msg_1", 1) <= 6.0, five.wait("msg_1", 1, retry_after=60), five.wait("msg_1", 2)
         (True, 60.0, None)
         """
@@ -60,7 +60,7 @@ class Schedule:
 
 
 def read_retry_after(value: str | None, now: float) -> float | None:
-    """Seconds of a Retry-After header: a number or a date; `None` when it says nothing that can be used.
+    """Parse a Retry-After header, a number or a date, into seconds; `None` if it is neither.
 
     >>> [read_retry_after(text, now=10.0) for text in ("120", "Thu, 01 Jan 1970 00:01:00 GMT", "soon", None)]
     [120.0, 50.0, None, None]

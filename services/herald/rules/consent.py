@@ -1,7 +1,7 @@
-"""Consent: the recipient of an e-mail subscription agrees by a link before anything is sent. Pure.
+"""Consent: the recipient of an e-mail subscription must agree, through a link, before any alert is sent. Pure.
 
-Whoever holds a bearer key may name any address, and a mail server carries our name: so the address's owner is asked,
-and how often anybody is asked is bounded, for the question itself is a letter that nobody ordered.
+Every holder of a bearer key can enter any address, and the mail goes out under the operator's name. So the recipient is
+asked first. The number of these requests is limited, because the request itself is mail that nobody ordered.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from streams.contracts.subscription import Activity, Consent, Subscription
 
 DAY = 86_400.0
 LINK_SECONDS = 7 * DAY
-"""So long may a recipient take to agree; then the owner may ask again."""
+"""How long a recipient has to agree. After that the owner may send another request."""
 WAITS = "the recipient has not confirmed it: open the link in the message that was sent there"
 MOST_NAME = 60
-"""Characters of a stranger's name for a subscription in a letter to somebody who did not order one."""
+"""Most characters of a subscription's name in the request: its recipient did not choose the name."""
 
 _NOBODY = hashlib.sha256(b"").hexdigest()
 _ONE_MAILBOX = {"gmail.com", "googlemail.com"}
@@ -30,15 +30,15 @@ _ONE_MAILBOX = {"gmail.com", "googlemail.com"}
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How often anybody may be asked within a day.
+    """Most confirmation requests within a day.
 
     Parameters
     ----------
     key
-        Questions that one key may have sent.
+        Requests by one key.
     mailbox
-        Questions to one mailbox, whoever asks. One key has one less: a key must not use up what another key needs that
-        asks the same person.
+        Requests to one mailbox, by all keys. Each key has one less, so that one key cannot use up what another needs
+        for the same person.
     """
 
     key: int
@@ -46,15 +46,15 @@ class Bounds:
 
     @property
     def mailbox_of_key(self) -> int:
-        """Questions of one key to one mailbox."""
+        """Requests by one key to one mailbox."""
         return max(min(1, self.mailbox), self.mailbox - 1)
 
 
 def mailbox(address: str) -> str:
-    """Name the mailbox behind an address, for counting: SHA-256, in hex.
+    """Id of the mailbox behind an address, for counting: SHA-256, in hex.
 
-    Capitals, and what follows a plus sign, lead to the same mailbox at most servers, as dots do at Google's. What is
-    counted together by mistake is only asked less often.
+    Most servers ignore case and everything after a plus sign, and Google's ignore dots. If two mailboxes are counted as
+    one by mistake, they only get fewer requests.
 
     >>> mailbox("Ada.L+arena@GMail.com") == mailbox("adal@googlemail.com") != mailbox("ada.l@example.org")
     True
@@ -67,21 +67,21 @@ def mailbox(address: str) -> str:
 
 
 def overdrawn(asked: Iterable[Asked], new: Asked, bounds: Bounds) -> tuple[str, float] | None:
-    """Hold a question against what was asked before it within a day.
+    """Check a request against the requests of the day before it.
 
     Parameters
     ----------
     asked
-        In the order of the topic. When the question is among them, those before it count and those behind it do not:
-        of several processes that ask at once, each comes to the same.
+        In the order of the topic. If the new request is among them, only those before it count, so several processes
+        that ask at the same time reach the same result.
     new
-        The question.
+        The request.
     bounds
-        How many there may be.
+        The limits.
 
     Returns
     -------
-    None when it may be asked; otherwise why not, and after how many seconds it may.
+    None if the request is within the limits; otherwise the reason, and the seconds until it would be.
     """
     of_key: list[float] = []
     of_mailbox: list[float] = []
@@ -108,12 +108,12 @@ def overdrawn(asked: Iterable[Asked], new: Asked, bounds: Bounds) -> tuple[str, 
 
 
 def digest(token: str) -> str:
-    """What the record holds of a token; it is 256 random bits, so nothing else protects it better."""
+    """Hash of a token, as stored. A token has 256 random bits, so a plain hash is enough."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
 def as_confirmed(subscription: Subscription) -> Subscription:
-    """The subscription as it holds: one that would be active is not while its recipient has not agreed."""
+    """The subscription with its effective status: not active before its recipient has agreed."""
     waits = subscription.status is Activity.UNCONFIRMED or (
         subscription.status is Activity.ACTIVE and subscription.is_unconfirmed
     )
@@ -121,7 +121,7 @@ def as_confirmed(subscription: Subscription) -> Subscription:
 
 
 def with_consent(subscription: Subscription, consent: Consent | None) -> Subscription:
-    """The subscription with the status that its recipient's word gives it; one that is disabled stays so."""
+    """The subscription with this consent and the status that follows from it. A disabled one stays disabled."""
     with_it = msgspec.structs.replace(subscription, consent=consent)
     if subscription.status is Activity.DISABLED:
         return with_it
@@ -130,15 +130,15 @@ def with_consent(subscription: Subscription, consent: Consent | None) -> Subscri
 
 
 def asking(subscription: Subscription, token: str, now: float) -> Subscription:
-    """The subscription with a new link; the one before holds no more."""
+    """The subscription with a new link; the previous link becomes invalid."""
     return with_consent(subscription, Consent(token=digest(token), asked_at=now))
 
 
 def opens(subscription: Subscription | None, token: str, now: float) -> bool:
-    """Whether a token is that of the subscription's link, and the link still holds. Takes as long for none as for one.
+    """Whether a token opens the subscription's link. The time it takes does not reveal whether there is one.
 
-    A link holds for `LINK_SECONDS`, and once it was used for as long as the subscription: it can take back what it
-    gave.
+    A link is valid for `LINK_SECONDS`. Once used, it is valid for as long as the subscription, so that the recipient
+    can withdraw.
     """
     consent = None if subscription is None else subscription.consent
     known = _NOBODY if consent is None or consent.token is None else consent.token
@@ -149,14 +149,14 @@ def opens(subscription: Subscription | None, token: str, now: float) -> bool:
 
 
 def confirmed(subscription: Subscription, now: float) -> Subscription:
-    """The subscription with its recipient's consent: it begins now, like one that wakes."""
+    """The subscription with its recipient's consent. It begins now, like one that becomes active again."""
     assert subscription.consent is not None  # noqa: S101 -- for the type checker: its link was opened
     consent = msgspec.structs.replace(subscription.consent, confirmed_at=now)
     return _changed(subscription, consent, now)
 
 
 def withdrawn(subscription: Subscription, now: float) -> Subscription:
-    """The subscription without its recipient's consent; its owner may ask again, and its link is used up."""
+    """The subscription without its recipient's consent. Its link becomes invalid; the owner may ask again."""
     assert subscription.consent is not None  # noqa: S101 -- as above
     consent = msgspec.structs.replace(subscription.consent, confirmed_at=None, token=None)
     return _changed(subscription, consent, now)
@@ -171,16 +171,16 @@ def _changed(subscription: Subscription, consent: Consent, now: float) -> Subscr
 def confirmation_message(
     subscription: Subscription, link: str, public_url: str, literal: Callable[[str], str]
 ) -> tuple[str, str]:
-    """Title and text of the question.
+    """Title and text of the confirmation request.
 
-    It goes to somebody who may never have heard of us, for a stranger who chose the words: so these are few, and stand
-    in quotes as `literal` writes them.
+    The recipient may never have heard of us, and a stranger chose the names in it. So these are few, quoted, and
+    escaped by `literal`.
     """
     parts = [
         f"Alerts of the model arenas at {public_url} are to be sent to this address.",
         f"Asked for by: the key {_quoted(subscription.owner, literal)} of that board\n"
         f"Subscription: {_quoted(subscription.name, literal)}\n"
-        f"What it would hear: {heard(subscription)}. Whom the key belongs to may change that later.",
+        f"What it would hear: {scope_of(subscription)}. Whom the key belongs to may change that later.",
         "If you want them, open this link and press the button there. It holds for 7 days, and later stops what it"
         f" began:\n{link}",
         "If you do not, do nothing: unless that button is pressed, no alert is ever sent here.",
@@ -188,8 +188,8 @@ def confirmation_message(
     return "Please confirm: alerts to this address", "\n\n".join(parts)
 
 
-def heard(subscription: Subscription) -> str:
-    """What a subscription hears, in words of ours: names that its owner chose are only counted."""
+def scope_of(subscription: Subscription) -> str:
+    """What a subscription receives, in our own words: names that its owner chose are only counted."""
     match = subscription.match
     where = "all arenas" if match.arena is None else f"the arena {match.arena}"
     kinds = ", ".join(kind.value for kind in match.kinds) or "all kinds"
@@ -199,6 +199,6 @@ def heard(subscription: Subscription) -> str:
 
 
 def _quoted(text: str, literal: Callable[[str], str]) -> str:
-    """A stranger's words. Mail programs make a link of any word with a dot in it: none is left whole."""
+    """A stranger's words in quotes. Mail programs turn words with a dot into links, so a blank follows every dot."""
     cut = text if len(text) <= MOST_NAME else text[: MOST_NAME - 1] + "…"
     return f'"{literal(shown(cut)).replace(".", ". ")}"'

@@ -1,9 +1,9 @@
-"""What is known of each alert: the newest statement by fingerprint, and what a further statement says. Pure.
+"""Deduplication of alerts: keeps the newest record of each fingerprint, and classifies every further one. Pure.
 
-Statements come at least once, and a fold from the start of the ledger tells all of them again. What is told again must
-not be taken for news: a statement is stale when its alert is known to be over, or when it was detected before the one
-that is known, for alerts of one fingerprint follow each other on the ledger's clock. (A silence of the feed is detected
-in wall time, so that for its kind only the first holds.)
+Records arrive at least once, and a fold from the start of the ledger emits all of them again. A repeat must not cause a
+second delivery. A record is stale if its alert is already resolved, or if it was detected before the newest record of
+its fingerprint, because alerts of one fingerprint follow each other on the ledger's clock. (A feed stall is detected in
+wall time, so only the first condition applies to it.)
 """
 
 from __future__ import annotations
@@ -16,33 +16,33 @@ from services.herald.rules.matching import rank
 from streams.contracts.alert import Alert, Kind, Status
 
 REMEMBERED = 16
-"""Occurrences of one fingerprint that are remembered to be over."""
+"""How many resolved alerts are remembered for each fingerprint."""
 
 
 class News(StrEnum):
-    """What a statement says."""
+    """How a record of an alert relates to what is known."""
 
     NEW = "new"
-    """It fires."""
+    """The alert starts firing."""
     WORSE = "worse"
-    """It fires already, and is more severe now."""
+    """It fires already; its severity has increased."""
     REPEAT = "repeat"
-    """It fires already; the evidence is newer."""
+    """It fires already; only its evidence is newer."""
     RESOLVED = "resolved"
-    """It is over."""
+    """It has ended."""
     STALE = "stale"
-    """Told again, of what is over."""
+    """A repeat of a record of the past."""
 
 
 @dataclass(slots=True)
 class Known:
-    """The newest statement of each fingerprint, and which occurrences are over."""
+    """The newest record of each fingerprint, and the ids of its resolved alerts."""
 
     newest: dict[str, Alert] = field(default_factory=dict)
     over: dict[str, deque[str]] = field(default_factory=dict)
 
     def tell(self, alert: Alert) -> News:
-        """Take in a statement and say what it is."""
+        """Apply a record and classify it."""
         over = self.over.setdefault(alert.fingerprint, deque(maxlen=REMEMBERED))
         before = self.newest.get(alert.fingerprint)
         if alert.id in over or (before is not None and _earlier(alert, before)):
@@ -56,11 +56,11 @@ class Known:
         return News.WORSE if rank(alert.severity) > rank(before.severity) else News.REPEAT
 
     def firing(self) -> list[Alert]:
-        """What fires, in the order in which it was first known."""
+        """Firing alerts, by when their fingerprint was first seen."""
         return [alert for alert in self.newest.values() if alert.status is Status.FIRING]
 
     def fires(self, alert_id: str) -> bool:
-        """Whether an alert is known to fire; its id begins with its fingerprint."""
+        """Whether an alert fires; an alert id starts with the fingerprint."""
         alert = self.newest.get(alert_id.partition("-")[0])
         return alert is not None and alert.id == alert_id and alert.status is Status.FIRING
 

@@ -1,7 +1,7 @@
-"""What is owed: the deliveries that alerts and subscriptions come to. Pure.
+"""Which deliveries an alert and a subscription lead to. Pure.
 
-Firing is owed to every active subscription that matches, once for an alert and once more when it becomes worse.
-Resolved is owed to whom the firing was owed, and goes out when that has been delivered.
+A firing alert goes to every active subscription that matches, once, and once more each time its severity increases. The
+resolved notice goes to each subscription that the firing alert went to, after that has been delivered.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from streams.contracts.delivery import SETTLED, Delivery, State, delivery_id
 from streams.contracts.subscription import SEVERITIES, Subscription
 
 Gathered = Mapping[str, Delivery]
-"""Owed and not written yet, by id."""
+"""Deliveries that are gathered and not in the log yet, by id."""
 
 
 def owe_firing(book: Book, gathered: Gathered, subscription: Subscription, alert: Alert, at: float) -> Delivery | None:
-    """Delivery of an alert that fires, unless it is owed already or not asked for. `at` is since when it is owed."""
+    """Delivery of a firing alert; None if it does not match or exists already. `at` becomes its creation time."""
     if not matches(subscription.match, alert):
         return None
     for severity in at_least(alert.severity):
@@ -34,7 +34,7 @@ def owe_firing(book: Book, gathered: Gathered, subscription: Subscription, alert
 def owe_resolved(
     book: Book, gathered: Gathered, subscription: Subscription, alert: Alert, at: float
 ) -> Delivery | None:
-    """Delivery of the end of an alert, for whom the beginning was owed; it waits for that."""
+    """Delivery of a resolved notice, waiting for its firing; None if there is no firing, or it exists already."""
     name = delivery_id(subscription.id, alert.id, Status.RESOLVED, alert.severity)
     if name in book.deliveries or name in gathered:
         return None
@@ -44,7 +44,7 @@ def owe_resolved(
 
 
 def settle_waiting(book: Book, gathered: Gathered, waiting: Delivery, now: float) -> Delivery:
-    """Say what becomes of a resolved notice that waits: on its way, skipped, or the same when it waits on."""
+    """Next state of a waiting notice: pending if its firing was delivered, skipped if that is dead, else unchanged."""
     firings = _firings(book, gathered, waiting.subscription, waiting.alert)
     if any(firing.state not in SETTLED for firing in firings):
         return waiting
@@ -53,7 +53,7 @@ def settle_waiting(book: Book, gathered: Gathered, waiting: Delivery, now: float
 
 
 def replayed(delivery: Delivery, now: float) -> Delivery:
-    """A delivery that failed, in its next round: a message of its own, with all its attempts before it."""
+    """A failed delivery in its next round: it becomes part of a new message and has all attempts again."""
     state = State.WAITING if delivery.status is Status.RESOLVED else State.PENDING
     return msgspec.structs.replace(
         delivery, state=state, round=delivery.round + 1, attempt=0, message=None, next_at=None, changed_at=now
@@ -61,14 +61,14 @@ def replayed(delivery: Delivery, now: float) -> Delivery:
 
 
 def waiting_for(book: Book, firing: Delivery) -> Delivery | None:
-    """The resolved notice of the same alert and subscription, when it waits."""
+    """The resolved notice that waits for this firing; None if there is none."""
     name = delivery_id(firing.subscription, firing.alert, Status.RESOLVED, firing.severity)
     found = book.deliveries.get(name)
     return found if found is not None and found.state is State.WAITING else None
 
 
 def got_firing(book: Book, subscription: str, alert: str) -> bool:
-    """Whether the beginning of an alert has been delivered."""
+    """Whether a firing of this alert has been delivered to the subscription."""
     return any(firing.state is State.DELIVERED for firing in _firings(book, {}, subscription, alert))
 
 

@@ -1,8 +1,9 @@
-"""The book: what the topics `subscriptions` and `deliveries` come to, record by record. Pure.
+"""The state of subscriptions and deliveries: the fold of the topics `subscriptions` and `deliveries`. Pure.
 
-The newest record of a key is its state, with one exception: a delivery never goes back. A herald that was frozen may
-write, when it wakes, what was true before, and a batch that a client sent twice may come late; such a record is not
-taken, and named when it lies behind the true one, so that the owner writes that after it (compaction keeps the last).
+The newest record of a key is its state, with one exception: a delivery never goes back. A frozen herald may write an
+old state when it wakes up, and a batch that a client sent twice may arrive late. Such a stale record is not applied. If
+it lies behind the true one, `take` reports it, and the leader writes the true state again, because compaction keeps the
+last record.
 """
 
 from __future__ import annotations
@@ -33,67 +34,71 @@ _ORDER = {State.WAITING: 0, State.PENDING: 1, State.SKIPPED: 2, State.DEAD: 2, S
 
 
 def progress(delivery: Delivery) -> tuple[int, int, int]:
-    """How far a delivery is: round, state, attempts; it only grows."""
+    """Progress of a delivery as (round, state, attempts). It only increases."""
     return delivery.round, _ORDER[delivery.state], delivery.attempt
 
 
 def _goes_back(record: Delivery, known: Delivery) -> bool:
-    """Whether a record says less than what is known, or puts a delivery into a message that another herald made."""
+    """Whether a record has less progress, or moves the delivery into a message that another herald made."""
     elsewhere = record.by != known.by and record.message != known.message
     return progress(record) < progress(known) or (elsewhere and progress(record) == progress(known))
 
 
 @dataclass(slots=True)
 class Book:
-    """All that is known; nothing but the topics goes into it."""
+    """Everything that the two topics say."""
 
     subscriptions: dict[str, Subscription] = field(default_factory=dict)
     deliveries: dict[str, Delivery] = field(default_factory=dict)
     of: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     """Ids of deliveries by subscription."""
     at: dict[str, int] = field(default_factory=dict)
-    """Offset of the record that says where a delivery stands."""
+    """Offset of the record that each delivery's state comes from."""
     disabled: dict[str, Disabled] = field(default_factory=dict)
     blocked: dict[str, Blocked] = field(default_factory=dict)
-    hears: Callable[[Subscription], bool] = lambda _: True
-    """Whether the owner of a subscription may hear of what it asks for: its key may be gone."""
+    is_allowed: Callable[[Subscription], bool] = lambda _: True
+    """Whether the owner's key still allows a subscription."""
     replays: dict[str, Replay] = field(default_factory=dict)
     asked: dict[str, Asked] = field(default_factory=dict)
-    """Who was asked to confirm, in the order of the topic."""
+    """Confirmation requests, in the order of the topic."""
     claim: Claim | None = None
 
     def take_subscription(self, key: str, subscription: Subscription | None) -> None:
-        """Take in a record of `subscriptions`; `None` deletes."""
+        """Apply a record of `subscriptions`; `None` deletes."""
         if subscription is None:
             self.subscriptions.pop(key, None)
         else:
             self.subscriptions[key] = subscription
 
     def take(self, key: str, record: Record | None, offset: int) -> bool:
-        """Take in a record of `deliveries`; `None` forgets.
+        """Apply a record of `deliveries`; `None` is a tombstone.
 
-        What was just written is taken in when it is acknowledged, and once more when it is read.
+        A herald applies its own record when Kafka acknowledges it, and reads the same record later. A record of a
+        delivery at or before the applied offset changes nothing, unless it has more progress.
 
         Returns
         -------
-        Whether the record would have taken a delivery back and lies behind the one that says where it stands: that
-        must be written again. (In front of it, it is only an echo that comes late.)
+        Whether a stale record lies behind the true one: the leader must write the true one again, because compaction
+        keeps the last record of a key.
         """
         match record:
             case None:
-                self._forget(key)
+                self._forget(key, offset)
             case Delivery():
                 known = self.deliveries.get(record.id)
-                if known is not None and _goes_back(record, known):
-                    return offset > self.at[record.id]
+                if known is not None:
+                    if offset <= self.at[record.id] and progress(record) <= progress(known):
+                        return False
+                    if _goes_back(record, known):
+                        return True
                 if known is not None and known.subscription != record.subscription:
                     self._leave(known)
                 self.deliveries[record.id] = record
                 self.at[record.id] = offset
                 self.of[record.subscription].add(record.id)
             case Claim():
-                # A release ends its writer's own claim. One that lay in a frozen herald's producer, and comes behind
-                # another's claim, ends nothing.
+                # A release ends only the claim of its own writer. A frozen herald's release may arrive late, behind
+                # another herald's claim.
                 if not record.released or self.claim is None or self.claim.by == record.by:
                     self.claim = record
             case Disabled():
@@ -106,7 +111,7 @@ class Book:
                 self.asked.setdefault(record.id, record)
         return False
 
-    def _forget(self, key: str) -> None:
+    def _forget(self, key: str, offset: int) -> None:
         kind, _, name = key.rpartition("/")
         if kind == "disabled":
             self.disabled.pop(name, None)
@@ -118,7 +123,7 @@ class Book:
             self.asked.pop(name, None)
         elif key == CLAIM_KEY:
             self.claim = None
-        elif (gone := self.deliveries.pop(key, None)) is not None:
+        elif self.at.get(key, offset) <= offset and (gone := self.deliveries.pop(key, None)) is not None:
             del self.at[key]
             self._leave(gone)
 
@@ -129,7 +134,7 @@ class Book:
             del self.of[delivery.subscription]
 
     def subscription(self, name: str) -> Subscription | None:
-        """The subscription as it holds: with what the operator or the herald disabled, unconfirmed, without a key."""
+        """The subscription with its effective status: disabled by operator, herald or lost key, or unconfirmed."""
         found = self.subscriptions.get(name)
         if found is None:
             return None
@@ -137,19 +142,19 @@ class Book:
             reason = f"disabled by the operator: {self.blocked[name].reason}"
         elif self.is_marked(name):
             reason = self.disabled[name].reason
-        elif not self.hears(found):
+        elif not self.is_allowed(found):
             reason = "the key that it belongs to is gone, or may not hear of this"
         else:
             return as_confirmed(found)
         return msgspec.structs.replace(found, status=Activity.DISABLED, reason=reason)
 
     def is_marked(self, name: str) -> bool:
-        """Whether the herald has disabled a subscription as it is; any change of its owner ends that."""
+        """Whether the herald has disabled this revision of a subscription. A change by its owner enables it again."""
         found, mark = self.subscriptions.get(name), self.disabled.get(name)
         return found is not None and mark is not None and mark.revision == found.revision
 
     def is_active(self, name: str) -> bool:
-        """Whether a subscription is there and nothing disabled it."""
+        """Whether a subscription exists and its effective status is active."""
         found = self.subscription(name)
         return found is not None and found.status is Activity.ACTIVE
 
@@ -159,7 +164,7 @@ class Book:
         return sorted(found, key=lambda delivery: (delivery.created_at, delivery.id))
 
     def asked_again(self) -> list[Delivery]:
-        """Deliveries that are to be replayed, and have not been."""
+        """Deliveries with a replay request that has not been carried out."""
         return [
             delivery
             for replay in self.replays.values()

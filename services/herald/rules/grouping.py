@@ -1,11 +1,12 @@
-"""Grouping: what is owed to one subscription within a moment becomes one message. Pure.
+"""Grouping: deliveries to one subscription within a short time become one message. Pure.
 
-A message holds alerts of one arena and one status, so that what is true of the message is true of each.
+All alerts of a message have the same arena and status, so both can be stated once for the message.
 """
 
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -19,20 +20,20 @@ Group = tuple[str, str, Status]
 
 
 def group_of(delivery: Delivery) -> Group:
-    """Which group a delivery goes into."""
+    """The group of a delivery."""
     return delivery.subscription, delivery.arena, delivery.status
 
 
 @dataclass(slots=True)
 class Gathering:
-    """Deliveries that are owed and not in a message yet.
+    """Deliveries that are in no message yet.
 
     Parameters
     ----------
     seconds
-        A message is closed so long after its first alert.
+        Time from the first alert of a message until it is closed.
     size
-        Most alerts in a message; a full one is closed at once.
+        Most alerts in a message. A full message is closed at once.
     """
 
     seconds: float
@@ -42,7 +43,7 @@ class Gathering:
     _closes: dict[Group, float] = field(default_factory=dict)
 
     def add(self, delivery: Delivery, now: float) -> None:
-        """Put a delivery into its group; `now` is monotonic time."""
+        """Add a delivery to its group; `now` is monotonic time."""
         if delivery.id in self.by_id:
             return
         group = group_of(delivery)
@@ -51,7 +52,7 @@ class Gathering:
         self._closes.setdefault(group, now + self.seconds)
 
     def close(self, now: float) -> list[list[Delivery]]:
-        """Take out what is due, message by message, none larger than `size`."""
+        """Remove the groups that are due or full; returns messages of at most `size` deliveries."""
         due = [group for group, at in self._closes.items() if at <= now or len(self._groups[group]) >= self.size]
         messages = []
         for group in due:
@@ -61,8 +62,12 @@ class Gathering:
             messages += [members[at : at + self.size] for at in range(0, len(members), self.size)]
         return messages
 
+    def next_close(self) -> float:
+        """Monotonic time at which the next message closes; infinity when nothing is gathered."""
+        return min(self._closes.values(), default=math.inf)
+
     def drop(self, subscription: str) -> None:
-        """Forget what is gathered for a subscription."""
+        """Remove everything gathered for a subscription."""
         for group in [group for group in self._groups if group[0] == subscription]:
             for name in self._groups.pop(group):
                 del self.by_id[name]
@@ -70,13 +75,13 @@ class Gathering:
 
 
 def message_id(members: Iterable[Delivery]) -> str:
-    """Name a message by what is in it, replays apart."""
+    """Id of a message: a hash of its deliveries and their rounds, so a replay has another id."""
     words = b"\xff".join(f"{member.id}/{member.round}".encode() for member in members)
     return f"msg_{hashlib.sha256(words).hexdigest()[:32]}"
 
 
 def seal(members: list[Delivery], now: float) -> list[Delivery]:
-    """Write the message's id into its members: from here on they stay together, in every attempt."""
+    """Set the message id in its deliveries. From here on they are sent together in every attempt."""
     message = message_id(members)
     return [
         msgspec.structs.replace(

@@ -1,4 +1,4 @@
-"""Whether a subscription asks for an alert. Pure."""
+"""Whether a subscription matches an alert. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from streams.contracts.subscription import SEVERITIES, Match, Subscription
 
 
 def rank(severity: Severity) -> int:
-    """Place from least to worst.
+    """Position of a severity, from least to worst.
 
     >>> rank(Severity.CRITICAL) > rank(Severity.WARNING) > rank(Severity.INFO)
     True
@@ -18,12 +18,12 @@ def rank(severity: Severity) -> int:
 
 
 def at_least(severity: Severity) -> tuple[Severity, ...]:
-    """Return this severity and the worse ones."""
+    """Return this severity and all worse ones."""
     return SEVERITIES[rank(severity) :]
 
 
 def matches(match: Match, alert: Alert) -> bool:
-    """Whether every field that is given holds."""
+    """Whether an alert satisfies every given field of a match."""
     subject = alert.subject
     asked = bool(match.models or match.providers)
     return (
@@ -35,11 +35,11 @@ def matches(match: Match, alert: Alert) -> bool:
 
 
 def _among(subject: str | None, names: tuple[str, ...]) -> bool:
-    """Whether a subject is one of these names, in normal form: older records have names as written."""
+    """Whether a subject is among the names. Compares normal forms, because older records keep names as written."""
     return subject is not None and normalised(subject) in map(normalised, names)
 
 
-def may_hear(key: Key, subscription: Subscription) -> bool:
-    """Whether a subscription is the key's, and about an arena that it may hear of."""
+def may_receive(key: Key, subscription: Subscription) -> bool:
+    """Whether a key owns a subscription and may read its arena."""
     arena = subscription.match.arena
     return subscription.owner == key.name and (key.arenas is None or arena in key.arenas)

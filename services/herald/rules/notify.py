@@ -1,7 +1,7 @@
-"""The desk: takes in statements, subscriptions, replays and what was settled, and says what is owed now. Pure.
+"""The notifier: turns alerts, subscriptions, replays and settled deliveries into new deliveries. Pure.
 
-What is owed goes into the gathering, and from there, as messages, into the log. What only has to be written down is
-returned.
+A delivery to send goes into the gathering, and from there, as part of a message, into the log. A delivery that must
+only be logged is returned.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from streams.contracts.subscription import Subscription
 
 
 @dataclass(slots=True)
-class Desk:
-    """What one herald works on."""
+class Notifier:
+    """The state that one herald decides on."""
 
     book: Book
     gathering: Gathering
     known: Known = field(default_factory=Known)
 
     def alert(self, alert: Alert, at: float, mono: float, since: float | None = None) -> tuple[News, list[Delivery]]:
-        """Take in a statement.
+        """Apply a record of an alert.
 
         Parameters
         ----------
@@ -37,12 +37,12 @@ class Desk:
         mono
             Monotonic time.
         since
-            When a herald takes over and reads what was: older statements are only knowledge, for what was owed for
-            them may be forgotten; and what was told before a subscription began is none of its business.
+            At a take-over: older records update what is known but create no deliveries, because the log may have
+            forgotten theirs. Nor do records from before a subscription began, for that subscription.
 
         Returns
         -------
-        What it says, and what is to be written.
+        How the record relates to what is known, and the deliveries to log.
         """
         news = self.known.tell(alert)
         written: list[Delivery] = []
@@ -59,14 +59,14 @@ class Desk:
         return news, written
 
     def subscription(self, name: str, now: float, mono: float) -> None:
-        """Owe a subscription what fires and has not been owed: when it begins, changes, or a herald takes over."""
+        """Create deliveries of firing alerts that a subscription lacks: after a start, a change or a take-over."""
         subscription = self.book.subscription(name)
         if subscription is not None and self.book.is_active(name):
             for alert in self.known.firing():
                 self._owe_firing(subscription, alert, now, mono)
 
     def settled(self, deliveries: list[Delivery], now: float, mono: float) -> list[Delivery]:
-        """Go on with the resolved notices that waited for these; returns what is to be written."""
+        """Continue the resolved notices that waited for these deliveries; returns the deliveries to log."""
         written: list[Delivery] = []
         for delivery in deliveries:
             waiting = waiting_for(self.book, delivery) if delivery.status is Status.FIRING else None
@@ -75,17 +75,17 @@ class Desk:
         return written
 
     def written(self, deliveries: list[Delivery], now: float, mono: float) -> list[Delivery]:
-        """Go on with what was just written as waiting: what it waits for may have been settled while it was written.
+        """Continue notices just logged as waiting: their firing may have been settled during the write.
 
         Returns
         -------
-        What is to be written.
+        The deliveries to log.
         """
         waiting = [delivery for delivery in deliveries if delivery.state is State.WAITING]
         return [each for delivery in waiting for each in self._on(delivery, now, mono, already_written=True)]
 
     def replays(self, now: float, mono: float) -> list[Delivery]:
-        """Obey the replays that were asked for; returns what is to be written."""
+        """Carry out the requested replays; returns the deliveries to log."""
         asked = [delivery for delivery in self.book.asked_again() if delivery.id not in self.gathering.by_id]
         written: list[Delivery] = []
         for delivery in sorted(asked, key=lambda each: (each.status is Status.RESOLVED, each.created_at)):
@@ -97,7 +97,7 @@ class Desk:
         return written
 
     def recover(self, now: float, mono: float) -> list[Delivery]:
-        """Go on with what the log left waiting; returns what is to be written."""
+        """Continue the waiting notices of the log at a take-over; returns the deliveries to log."""
         waiting = [delivery for delivery in self.book.deliveries.values() if delivery.state is State.WAITING]
         return [each for delivery in waiting for each in self._on(delivery, now, mono, already_written=True)]
 

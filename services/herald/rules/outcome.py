@@ -1,27 +1,27 @@
-"""The state machine: what an attempt makes of the deliveries in its message. Pure."""
+"""The state machine: how the outcome of an attempt changes the deliveries of its message. Pure."""
 
 from __future__ import annotations
 
 import msgspec
 
-from services.herald.rules.backoff import Schedule
+from services.herald.rules.backoff import Backoff
 from services.herald.rules.consent import DAY
 from services.herald.rules.dedup import Known
 from services.herald.rules.delivery_state import Book
 from streams.contracts.delivery import SETTLED, Answer, Delivery, Outcome, State
 
 
-def settle(members: list[Delivery], answer: Answer, schedule: Schedule) -> list[Delivery]:
-    """Deliveries after an attempt: delivered, to be tried again, or dead.
+def settle(members: list[Delivery], answer: Answer, backoff: Backoff) -> list[Delivery]:
+    """Deliveries after an attempt: delivered, pending with the time of the next attempt, or dead.
 
     Parameters
     ----------
     members
-        Of one message, before.
+        Deliveries of one message, before the attempt.
     answer
-        What came of it.
-    schedule
-        Of retries.
+        Outcome of the attempt.
+    backoff
+        Waits between attempts.
     """
     attempt = members[0].attempt + 1
     now = answer.at
@@ -30,7 +30,7 @@ def settle(members: list[Delivery], answer: Answer, schedule: Schedule) -> list[
     elif answer.outcome is Outcome.GONE:
         state, next_at = State.DEAD, None
     else:
-        wait = schedule.wait(members[0].message or "", attempt, answer.retry_after)
+        wait = backoff.wait(members[0].message or "", attempt, answer.retry_after)
         state, next_at = (State.DEAD, None) if wait is None else (State.PENDING, now + wait)
     return [
         msgspec.structs.replace(
@@ -47,14 +47,14 @@ def settle(members: list[Delivery], answer: Answer, schedule: Schedule) -> list[
 
 
 def forgettable(book: Book, known: Known, now: float, seconds: float, most: int) -> list[str]:
-    """Keys that may go: settled long ago, of alerts that fire no more; of what is gone; of questions a day old.
+    """Keys to tombstone: long settled deliveries of resolved alerts, orphans, and confirmation requests a day old.
 
     Parameters
     ----------
     seconds
-        How long settled deliveries are remembered.
+        How long settled deliveries are kept.
     most
-        So many keys at once.
+        Most keys to return.
     """
     keys: list[str] = []
     for delivery in book.deliveries.values():

@@ -1,4 +1,4 @@
-"""What a message says: Alertmanager's webhook body, a text for people, and alerts for Alertmanager's API. Pure."""
+"""Message bodies: Alertmanager's webhook JSON, a text for people, and alerts for Alertmanager's API. Pure."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from streams.contracts.names import shown
 NEVER = "0001-01-01T00:00:00Z"
 """What Alertmanager writes for an alert that has not ended."""
 MOST_TITLE, MOST_TITLE_BYTES = 120, 240
-"""Characters, and bytes of UTF-8: Apprise (2.3.0) writes the subject of a mail in one line, each byte as three letters,
-and a line of more than 998 is no mail (RFC 5321): the name of a model could keep its alerts from being sent."""
+"""Most characters, and most bytes of UTF-8. Apprise (2.3.0) encodes a mail's subject in one line, three characters for
+each byte, and RFC 5321 forbids lines over 998. Without the limit, a long model name could block its own alerts."""
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
 
 def labels_of(alert: Alert) -> dict[str, str]:
-    """What an alert is about; names as Alertmanager's receivers expect them."""
+    """Labels of an alert, under the names that receivers of Alertmanager expect."""
     subject = {field: value for field, value in msgspec.structs.asdict(alert.subject).items() if value}
     return {
         "alertname": alert.kind.value,
@@ -33,7 +33,7 @@ def labels_of(alert: Alert) -> dict[str, str]:
 
 
 def notes_of(alert: Alert) -> dict[str, str]:
-    """What is to be said of it: the sentence, the evidence as JSON, the runbook, the id."""
+    """Annotations of an alert: summary, runbook, evidence as JSON, id."""
     return {
         "summary": alert.summary,
         "runbook_url": alert.runbook_url,
@@ -43,21 +43,21 @@ def notes_of(alert: Alert) -> dict[str, str]:
 
 
 def page_of(alert: Alert, public_url: str) -> str:
-    """Where the arena's alerts can be read."""
+    """URL of the arena's alerts on the board."""
     return f"{public_url.rstrip('/')}/v1/arenas/{alert.arena}/alerts"
 
 
 def webhook_body(alerts: Sequence[Alert], receiver: str, public_url: str) -> bytes:
-    """Body in the shape of Alertmanager's webhook, version 4; the same bytes in every attempt.
+    """Body in the format of Alertmanager's webhook, version 4; the same bytes in every attempt.
 
     Parameters
     ----------
     alerts
-        At least one, all of one arena and one status.
+        At least one, all with the same arena and status.
     receiver
         The subscription's name.
     public_url
-        Where people reach the board.
+        Public URL of the board.
     """
     first = alerts[0]
     said = [(labels_of(alert), notes_of(alert)) for alert in alerts]
@@ -91,8 +91,8 @@ def webhook_body(alerts: Sequence[Alert], receiver: str, public_url: str) -> byt
 def alertmanager_body(alerts: Sequence[Alert], public_url: str, now: float, ahead: float) -> bytes:
     """Body of `POST /api/v2/alerts`.
 
-    Alertmanager judges by wall time: what fires ends `ahead` seconds from now unless it is sent again, what is over
-    ends now. A beginning that lies in the future of our clock is now.
+    Alertmanager uses wall time. A firing alert ends `ahead` seconds from now unless it is sent again; a resolved one
+    ends now. A start in the future of our clock becomes one second ago, because an alert must not end before it starts.
     """
     return _encode(
         [
@@ -111,7 +111,7 @@ def alertmanager_body(alerts: Sequence[Alert], public_url: str, now: float, ahea
 def text_message(
     alerts: Sequence[Alert], public_url: str, literal: Callable[[str], str] = lambda text: text
 ) -> tuple[str, str]:
-    """Title and text for a person; `literal` writes words that are not ours, so that they are shown as they are."""
+    """Title and text for a person; `literal` escapes words that come from outside."""
     first = alerts[0]
     over = first.status is Status.RESOLVED
     worst = "RESOLVED" if over else max((alert.severity for alert in alerts), key=_rank).value.upper()

@@ -1,4 +1,4 @@
-"""What a subscription names that no board shows: misspelt, it would never match, and nobody would say so. Pure."""
+"""Warnings about names in a subscription that no board shows: a misspelt name would silently never match. Pure."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from streams.contracts.names import shown
 from streams.contracts.subscription import Match
 
 MOST_TOLD = 5
-"""Names of one field that a warning tells; the others are counted."""
+"""Most names of one field that a warning lists; it counts the others."""
 
 
 class Shown(NamedTuple):
-    """Names that a board shows: of arenas, and of what was declared or in a battle in those that were asked for.
+    """Names that a board shows: all arenas, and the models and providers of the arenas in question.
 
-    `whole` is false while something of them cannot be read.
+    `whole` is false while some of them cannot be read.
     """
 
     arenas: Collection[str]
@@ -25,7 +25,7 @@ class Shown(NamedTuple):
 
 
 def warnings(match: Match, known: Shown | None) -> list[str]:
-    """A sentence for each field with names that are not shown; `None` is known while nothing can be read.
+    """One sentence for each field with unknown names. `known` is `None` while no board can be read.
 
     >>> warnings(Match(models=("GPT 4",)), Shown({"text"}, {"gpt-4"}, set()))
     ["match.models: 'GPT 4' (is it 'gpt-4'?) is shown in no arena: nothing is told of it unless it appears"]
@@ -64,5 +64,5 @@ def _listed(absent: list[str], there: Collection[str]) -> str:
 
 
 def _plain(name: str) -> str:
-    """What names have in common that differ in case, blanks and punctuation."""
+    """A name without case, blanks and punctuation."""
     return "".join(filter(str.isalnum, name.casefold()))

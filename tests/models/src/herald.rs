@@ -1,5 +1,5 @@
 //! The herald's lease: claims in the log `deliveries`, confirmed by the log's end. Mirrors services/herald:
-//! tenure.py, inflow.py, term.py, journal.py, and attempts.py as far as sending goes; one subscription, a few messages.
+//! lease.py, inbox.py, dispatcher.py, delivery_log.py, and sender.py as far as sending goes; one subscription, a few messages.
 //!
 //! Any herald may claim at any time: the group only proposes. One that does nothing while time passes is frozen, cut off
 //! or dead. Times are ages, so time has no bound; clocks of different machines need to agree on nothing but their pace.
@@ -138,9 +138,9 @@ impl Model for Herald {
                 actions.push(Action::Ask(by));
             }
             if it.asked.is_some_and(|(end, _)| it.read >= end) {
-                actions.push(Action::Confirm(by)); // `Inflow.confirm`
+                actions.push(Action::Confirm(by)); // `Inbox.confirm`
             }
-            // `Tenure.holds`
+            // `Lease.holds`
             let holds = it.confirmed < LEASE;
             let begun = (it.read > claim || !self.rules.reads_up_to_its_claim) && it.wait == 0;
             let at_rest = it.under_way.is_none() && it.writing.is_none();
@@ -151,7 +151,7 @@ impl Model for Herald {
                 actions.push(Action::Answer(by));
             }
             if it.writing.is_some_and(|(_, given)| !given) && (holds || !self.rules.lease) {
-                actions.push(Action::Write(by)); // `Journal.write`
+                actions.push(Action::Write(by)); // `DeliveryLog.write`
             }
             let may_release = it.read > claim && (it.wait == 0 || !self.rules.releases_only_after_its_wait);
             if may_release && at_rest && state.releases > 0 {
@@ -245,7 +245,7 @@ impl Herald {
         (0..self.messages).find(|message| it.known & 1 << message == 0)
     }
 
-    /// `Attempts._attempt`, from the last look to the body: microseconds, taken as one step.
+    /// `Sender._attempt`, from the last look to the body: microseconds, taken as one step.
     fn send(&self, state: &mut State, by: usize) -> Option<()> {
         let it = &mut state.processes[by];
         let (claim, message) = (it.claim?, self.next(it)?);
@@ -259,7 +259,7 @@ impl Herald {
         Some(())
     }
 
-    /// `Inflow.read` and `Inflow.up_to`: one record.
+    /// `Inbox.read` and `Inbox.up_to`: one record.
     fn read(&self, state: &mut State, by: usize) {
         let State { log, processes, .. } = state;
         let it = &mut processes[by];
@@ -267,7 +267,7 @@ impl Herald {
         it.read += 1;
         match log[offset] {
             Record::Delivered { message } => it.known |= 1 << message,
-            // `Term._take_over`: whom our claim follows.
+            // `Dispatcher._take_over`: whom our claim follows.
             Record::Claim { .. } if offset == claim => {
                 if self.frees(&log[..offset], by) {
                     it.wait = 0;

@@ -1,4 +1,4 @@
-"""A herald without its rim: the topics as lists, the desk on them, and crashes wherever a test wants one.
+"""A herald without its rim: the topics as lists, the notifier on them, and crashes wherever a test wants one.
 
 And what stands in for Kafka where a part of the rim is looked at by itself.
 """
@@ -12,10 +12,10 @@ from typing import Any
 import msgspec
 from aiokafka.errors import MessageSizeTooLargeError
 
-from services.herald.rules.backoff import Schedule
+from services.herald.rules.backoff import Backoff
 from services.herald.rules.delivery_state import Book, keyed
 from services.herald.rules.grouping import Gathering, seal
-from services.herald.rules.notify import Desk
+from services.herald.rules.notify import Notifier
 from services.herald.rules.outcome import settle
 from services.herald.rules.retry_queue import messages_of
 from streams.contracts.alert import Alert, Severity, Status
@@ -33,7 +33,7 @@ from streams.contracts.delivery import (
 from streams.contracts.subscription import Subscription
 from tests.support.herald import make_alert
 
-SCHEDULE = Schedule((5.0, 300.0, 1800.0, 7200.0, 18000.0, 36000.0))
+BACKOFF = Backoff((5.0, 300.0, 1800.0, 7200.0, 18000.0, 36000.0))
 GROUP_SECONDS = 1.0
 
 
@@ -58,27 +58,27 @@ class PaperHerald:
             book.take_subscription(subscription.id, subscription)
         for offset, (key, value) in enumerate(self.log):
             book.take(key, None if value is None else decode_record(value), offset)
-        self.desk = Desk(book, Gathering(GROUP_SECONDS, 50))
+        self.notifier = Notifier(book, Gathering(GROUP_SECONDS, 50))
         written: list[Delivery] = []
         for at, alert in self.alerts:
-            written += self.desk.alert(alert, at, self.now, since=0.0)[1]
+            written += self.notifier.alert(alert, at, self.now, since=0.0)[1]
         for name in book.subscriptions:
-            self.desk.subscription(name, self.now, self.now)
-        self.write(*written, *self.desk.recover(self.now, self.now), *self.desk.replays(self.now, self.now))
+            self.notifier.subscription(name, self.now, self.now)
+        self.write(*written, *self.notifier.recover(self.now, self.now), *self.notifier.replays(self.now, self.now))
 
     @property
     def book(self) -> Book:
-        return self.desk.book
+        return self.notifier.book
 
     def subscribe(self, subscription: Subscription) -> None:
         subscription = msgspec.structs.replace(subscription, created_at=self.now, updated_at=self.now)
         self.subscriptions.append(subscription)
         self.book.take_subscription(subscription.id, subscription)
-        self.desk.subscription(subscription.id, self.now, self.now)
+        self.notifier.subscription(subscription.id, self.now, self.now)
 
     def tell(self, alert: Alert) -> None:
         self.alerts.append((self.now, alert))
-        self.write(*self.desk.alert(alert, self.now, self.now)[1])
+        self.write(*self.notifier.alert(alert, self.now, self.now)[1])
 
     def write(self, *records: Record) -> None:
         for key, record in keyed(list(records)):
@@ -87,7 +87,7 @@ class PaperHerald:
 
     def close(self) -> None:
         """Write down the messages that are due to be closed."""
-        for members in self.desk.gathering.close(self.now):
+        for members in self.notifier.gathering.close(self.now):
             self.write(*seal(members, self.now))
 
     def due(self) -> list[list[Delivery]]:
@@ -105,14 +105,14 @@ class PaperHerald:
         if crash_before_record:
             self.start()
             return
-        after = settle(members, answer, SCHEDULE)
+        after = settle(members, answer, BACKOFF)
         if outcome is Outcome.GONE:
             name = members[0].subscription
             revision = self.book.subscriptions[name].revision
             self.write(Disabled(subscription=name, revision=revision, reason="410", at=self.now))
         self.write(*after)
         if after[0].state is not State.PENDING:
-            self.write(*self.desk.settled(after, self.now, self.now))
+            self.write(*self.notifier.settled(after, self.now, self.now))
 
     def run(self, outcome: Outcome = Outcome.DELIVERED, seconds: float = 3.0) -> None:
         """Let time pass, in small steps, with endpoints that answer all alike."""

@@ -5,8 +5,8 @@ import math
 
 import pytest
 
-from services.herald.dispatcher import Term
-from services.herald.lease import LEASE, Tenure, lease_time
+from services.herald.dispatcher import Dispatcher
+from services.herald.lease import LEASE, Lease, lease_time
 from services.herald.rules.delivery_state import Book
 from streams.contracts.delivery import CLAIM_KEY, Claim, decode_record
 from streams.contracts.metrics import Metrics
@@ -49,7 +49,7 @@ class _Producer:
 @pytest.mark.parametrize("waits", [True, False], ids=["before its wait is over", "after"])
 async def test_who_stops_releases_only_after_its_wait(monkeypatch, waits):
     producer = _Producer()
-    term = Term(Settings(), Metrics(), "second", None, producer, None, lambda _: True)
+    term = Dispatcher(Settings(), Metrics(), "second", None, producer, None, lambda _: True)
 
     async def take_over():
         term._not_before = math.inf if waits else lease_time()
@@ -61,8 +61,8 @@ async def test_who_stops_releases_only_after_its_wait(monkeypatch, waits):
 
     monkeypatch.setattr(term, "_take_over", take_over)
     monkeypatch.setattr(term, "_follow", nothing)
-    monkeypatch.setattr(term._inflow, "read", nothing)
-    monkeypatch.setattr(term._inflow, "confirm", nothing)
+    monkeypatch.setattr(term._inbox, "read", nothing)
+    monkeypatch.setattr(term._inbox, "confirm", nothing)
     await term.run()
     assert [claim.released for claim in producer.sent] == ([] if waits else [True])
 
@@ -86,13 +86,13 @@ class _Clocks:
 def test_a_host_that_slept_wakes_without_its_lease_and_does_not_blame_kafka(monkeypatch):
     clocks = _Clocks()
     monkeypatch.setattr("services.herald.lease.time", clocks)
-    tenure = Tenure()
-    tenure.confirm(lease_time())
+    lease = Lease()
+    lease.confirm(lease_time())
     clocks.awake += LEASE / 2
-    assert tenure.holds()
+    assert lease.holds()
     clocks.asleep += 3600
-    assert not tenure.holds()
-    assert tenure.silence == LEASE / 2
+    assert not lease.holds()
+    assert lease.silence == LEASE / 2
 
 
 def test_a_platform_without_such_a_clock_has_the_monotonic_one(monkeypatch):

@@ -1,4 +1,4 @@
-"""Bodies, schedules, lanes, gathering and e-mail: each by itself."""
+"""Bodies, backoff, send queues, gathering and e-mail: each by itself."""
 
 import asyncio
 import json
@@ -15,12 +15,12 @@ from openapi_spec_validator import validate
 
 from services.herald.api.openapi import subscription_document
 from services.herald.channels.apprise_send import AppriseSender, read_smtp_url
-from services.herald.reading import read_alert, recorded, take_delivery, take_subscription
-from services.herald.rules.backoff import Schedule, read_retry_after
+from services.herald.inbox import read_alert, recorded, take_delivery, take_subscription
+from services.herald.rules.backoff import Backoff, read_retry_after
 from services.herald.rules.delivery_state import Book
 from services.herald.rules.grouping import Gathering, message_id, seal
 from services.herald.rules.payload import alertmanager_body, text_message, timestamp, webhook_body
-from services.herald.send_queues import RESEND, Lanes, Limits
+from services.herald.send_queues import RESEND, Limits, SendQueues
 from services.local.ports import free_port
 from streams.contracts.alert import Status
 from streams.contracts.delivery import Delivery, Outcome, State
@@ -142,24 +142,24 @@ def test_a_text_names_what_and_since_when():
 
 @given(st.text(min_size=1), st.integers(1, 6))
 def test_jitter_draws_out_by_at_most_a_fifth_and_is_the_same_every_time(message, attempts):
-    wait = Schedule(WAITS).wait(message, attempts)
+    wait = Backoff(WAITS).wait(message, attempts)
     assert WAITS[attempts - 1] <= wait <= WAITS[attempts - 1] * 1.2
-    assert wait == Schedule(WAITS).wait(message, attempts)
+    assert wait == Backoff(WAITS).wait(message, attempts)
 
 
 def test_jitter_differs_from_message_to_message():
-    assert len({Schedule(WAITS).wait(f"msg_{n}", 1) for n in range(50)}) > 45
+    assert len({Backoff(WAITS).wait(f"msg_{n}", 1) for n in range(50)}) > 45
 
 
 def test_after_the_last_wait_it_is_given_up():
-    assert Schedule(WAITS).wait("m", 7) is None
-    assert Schedule(()).wait("m", 1) is None
+    assert Backoff(WAITS).wait("m", 7) is None
+    assert Backoff(()).wait("m", 1) is None
 
 
 def test_retry_after_is_heard_up_to_a_day_and_never_shortens_the_wait():
-    assert Schedule(WAITS).wait("m", 1, retry_after=3600) == 3600
-    assert Schedule(WAITS).wait("m", 1, retry_after=1e9) == 86_400
-    assert Schedule(WAITS).wait("m", 4, retry_after=1) >= 7200
+    assert Backoff(WAITS).wait("m", 1, retry_after=3600) == 3600
+    assert Backoff(WAITS).wait("m", 1, retry_after=1e9) == 86_400
+    assert Backoff(WAITS).wait("m", 4, retry_after=1) >= 7200
 
 
 @given(st.text())
@@ -171,7 +171,7 @@ def test_no_header_breaks_it(text):
 @pytest.mark.parametrize("text", ["5,x", "5,,6", "-1", "nan", "1e9", ","])
 def test_waits_that_cannot_be_used_are_refused(text):
     with pytest.raises(InvalidSetting, match="ISONOMY_HERALD_RETRY_SECONDS"):
-        Schedule.read(text)
+        Backoff.read(text)
 
 
 # --- gathering -------------------------------------------------------------------------------------------------------
@@ -206,7 +206,7 @@ def test_a_replay_is_another_message():
     assert {each.message for each in before} == {message_id(before)}
 
 
-# --- lanes -----------------------------------------------------------------------------------------------------------
+# --- send queues -----------------------------------------------------------------------------------------------------
 
 
 async def test_a_lane_that_hangs_delays_no_other_and_keeps_its_order():
@@ -218,10 +218,10 @@ async def test_a_lane_that_hangs_delays_no_other_and_keeps_its_order():
             await stuck.wait()
         done.append((subscription, job))
 
-    lanes = Lanes(work)
+    queues = SendQueues(work)
     for job in "abc":
-        lanes.put("hangs", job)
-        lanes.put("works", job)
+        queues.put("hangs", job)
+        queues.put("works", job)
     while len(done) < 3:
         await asyncio.sleep(0)
     assert done == [("works", job) for job in "abc"]
@@ -229,14 +229,14 @@ async def test_a_lane_that_hangs_delays_no_other_and_keeps_its_order():
     while len(done) < 6:
         await asyncio.sleep(0)
     assert done[3:] == [("hangs", job) for job in "abc"]
-    assert await lanes.stop(1.0)
+    assert await queues.stop(1.0)
 
 
 async def test_a_resend_is_not_queued_twice():
     done = []
-    lanes = Lanes(lambda subscription, job: _note(done, job))
+    queues = SendQueues(lambda subscription, job: _note(done, job))
     for job in ("a", RESEND, RESEND, "b"):
-        lanes.put("s", job)
+        queues.put("s", job)
     await asyncio.sleep(0.01)
     assert done == ["a", RESEND, "b"]
 
@@ -246,10 +246,10 @@ async def _note(done, job):
 
 
 async def test_what_hangs_is_cancelled_in_the_end():
-    lanes = Lanes(lambda *_: asyncio.Event().wait())
-    lanes.put("s", "a")
+    queues = SendQueues(lambda *_: asyncio.Event().wait())
+    queues.put("s", "a")
     await asyncio.sleep(0)
-    assert not await lanes.stop(0.01)
+    assert not await queues.stop(0.01)
 
 
 async def test_however_many_hang_the_others_have_room():

@@ -3,11 +3,12 @@
 import asyncio
 import contextlib
 import math
+import time
 from types import SimpleNamespace
 
 import msgspec
 
-from services.herald.dispatcher import Term
+from services.herald.dispatcher import Dispatcher
 from services.herald.lease import lease_time
 from services.herald.rules.grouping import seal
 from streams.contracts.alert import Status
@@ -21,10 +22,10 @@ S = make_subscription("s", "https://s.example.com/hook")
 
 
 def make_term(producer):
-    term = Term(Settings(), Metrics(), "me", None, producer, None, lambda _: True)
+    term = Dispatcher(Settings(), Metrics(), "me", None, producer, None, lambda _: True)
     term._not_before = 0.0
     term._next["forget"] = math.inf
-    term._tenure.confirm(lease_time())
+    term._lease.confirm(lease_time())
     return term
 
 
@@ -48,7 +49,7 @@ async def test_what_a_late_record_overtook_is_written_again_as_it_is_by_then():
     book.take(known.id, msgspec.structs.replace(known, attempt=1, by="me"), 5)
     late = msgspec.structs.replace(known, by="frozen")
     assert book.take(late.id, late, 6)
-    term._inflow.overtaken.append(late.id)
+    term._inbox.arrived.overtaken.append(late.id)
     done = msgspec.structs.replace(known, state=State.DELIVERED, attempt=2, by="me")
     book.take(done.id, done, 7)  # by a lane, before the loop comes to it
     await follow(term)
@@ -59,7 +60,7 @@ async def test_a_message_of_another_herald_that_came_late_is_sent(monkeypatch):
     """Nobody has it in hand: its herald is gone, and what we had gathered goes behind it."""
     term = make_term(Producer())
     handed = []
-    monkeypatch.setattr(term._attempts, "put", lambda deliveries: handed.append([each.id for each in deliveries]))
+    monkeypatch.setattr(term._sender, "put", lambda deliveries: handed.append([each.id for each in deliveries]))
     term._book.take_subscription("s", S)
     first = make_pending(S)
     sealed = [
@@ -71,7 +72,7 @@ async def test_a_message_of_another_herald_that_came_late_is_sent(monkeypatch):
     def late() -> None:
         assert handed == []
         for offset, each in enumerate(sealed):
-            term._inflow._delivery(SimpleNamespace(key=each.id.encode(), value=encode_record(each), offset=offset))
+            term._inbox._delivery(SimpleNamespace(key=each.id.encode(), value=encode_record(each), offset=offset))
         for each in mine:
             term._book.take(each.id, each, 7)
 
@@ -82,7 +83,7 @@ async def test_a_message_of_another_herald_that_came_late_is_sent(monkeypatch):
 async def test_what_was_forgotten_meanwhile_is_not_written_again():
     producer = Producer()
     term = make_term(producer)
-    term._inflow.overtaken.append("gone")
+    term._inbox.arrived.overtaken.append("gone")
     await follow(term)
     assert producer.records == []
 
@@ -101,7 +102,7 @@ async def test_a_delivery_that_is_too_large_is_dead_and_counted_and_its_end_wait
         body=make_pending(S).body,
     )
     book.take(end.id, end, 0)
-    term._desk.gathering.add(firing, 0.0)
+    term._notifier.gathering.add(firing, 0.0)
     await follow(term)
     states = {each.status: (each.state, each.body is None) for each in book.deliveries.values()}
     assert states == {Status.FIRING: (State.DEAD, True), Status.RESOLVED: (State.SKIPPED, False)}
@@ -111,7 +112,7 @@ async def test_a_delivery_that_is_too_large_is_dead_and_counted_and_its_end_wait
 
 async def test_a_take_over_ends_when_the_group_moves_on(monkeypatch):
     """The group waits for a session, and throws out who takes longer: a long take-over must not make it."""
-    term = Term(Settings(), Metrics(), "me", None, Producer(), None, lambda _: True)
+    term = Dispatcher(Settings(), Metrics(), "me", None, Producer(), None, lambda _: True)
     begun = asyncio.Event()
 
     async def for_ever():
@@ -124,3 +125,79 @@ async def test_a_take_over_ends_when_the_group_moves_on(monkeypatch):
     term.stop()
     async with asyncio.timeout(10):
         await running
+
+
+async def test_what_an_attempt_leaves_to_do_is_done_at_once_and_not_at_the_next_look(monkeypatch):
+    term = make_term(Producer())
+    turned = asyncio.Event()
+    original = term._turn
+
+    async def counted(owed):
+        turned.set()
+        return await original(owed)
+
+    monkeypatch.setattr(term, "_turn", counted)
+    monkeypatch.setattr(term, "_idle_seconds", lambda: 600.0)
+    following = asyncio.create_task(term._follow([]))
+    async with asyncio.timeout(60):
+        await turned.wait()
+        turned.clear()
+        await term._sender._work_and_wake("nobody", "no message")
+        await turned.wait()
+    following.cancel()
+    await asyncio.wait({following})
+
+
+async def test_a_delivery_that_was_given_up_is_handled_without_a_pause(monkeypatch):
+    """Its resolved notice may wait for it."""
+    term = make_term(Producer())
+    turns = asyncio.Queue()
+
+    async def turn(_):
+        turns.put_nowait(list(term._delivery_log.given_up))
+        term._delivery_log.given_up = [] if turns.qsize() > 1 else [make_pending(S)]
+        return []
+
+    monkeypatch.setattr(term, "_turn", turn)
+    monkeypatch.setattr(term, "_idle_seconds", lambda: 600.0)
+    following = asyncio.create_task(term._follow([]))
+    async with asyncio.timeout(60):
+        while turns.qsize() < 2:
+            await asyncio.sleep(0)
+    following.cancel()
+    await asyncio.wait({following})
+    assert [turns.get_nowait() for _ in range(2)] == [[], [make_pending(S)]]
+
+
+async def test_with_nothing_to_do_the_loop_sleeps_until_something_is_due():
+    term = make_term(Producer())
+    term._next.update(keys=math.inf, resend=math.inf, show=time.monotonic() + 60)
+    assert 59 < term._idle_seconds() <= 60
+    term._sender.put(seal([make_pending(S)], time.time() + 30))
+    assert 29 < term._idle_seconds() <= 30
+    term._notifier.gathering.add(make_pending(S), time.monotonic() + 5)
+    assert 5 < term._idle_seconds() <= 6  # its group closes a second later
+    term._sender.put(seal([make_pending(make_subscription("t", "https://t.example.com/"))], 1.0))
+    assert term._idle_seconds() == 0.0
+
+
+async def test_what_a_turn_leaves_to_write_is_written_without_a_pause(monkeypatch):
+    term = make_term(Producer())
+    turns = []
+    both = asyncio.Event()
+
+    async def turn(owed):
+        turns.append(list(owed))
+        if len(turns) == 2:
+            both.set()
+        return [] if owed else [make_pending(S)]
+
+    monkeypatch.setattr(term, "_turn", turn)
+    monkeypatch.setattr(term, "_idle_seconds", lambda: 60.0)
+    following = asyncio.create_task(term._follow([]))
+    async with asyncio.timeout(60):
+        await both.wait()
+    await asyncio.sleep(0)
+    following.cancel()
+    await asyncio.wait({following})
+    assert turns == [[], [make_pending(S)]]

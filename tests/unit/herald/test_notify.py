@@ -256,14 +256,54 @@ def test_a_late_record_takes_nothing_back_and_is_named_when_it_lies_behind(by):
     assert only(herald) == done
 
 
+def test_a_record_that_was_acknowledged_is_not_applied_again_when_it_is_read():
+    herald = PaperHerald(S)
+    herald.tell(FIRING)
+    herald.run()
+    done, at = only(herald), len(herald.log) - 1
+    copy = msgspec.structs.replace(done)
+    assert not herald.book.take(done.id, copy, at)
+    assert not herald.book.take(done.id, copy, at - 1), "a batch that a client sent twice: the acknowledged one counts"
+    assert only(herald) is done
+    assert herald.book.at[done.id] == at
+
+
+def test_a_record_that_is_further_along_counts_though_it_lies_before_the_acknowledged_one():
+    """The herald before wrote that it was delivered; ours, acknowledged first, says that it is pending."""
+    herald = PaperHerald(S)
+    herald.tell(FIRING)
+    herald.now += 2
+    herald.close()
+    pending, at = only(herald), len(herald.log)
+    herald.book.take(pending.id, pending, at + 1)
+    done = msgspec.structs.replace(pending, state=State.DELIVERED, attempt=1, by="before")
+    assert not herald.book.take(done.id, done, at)
+    assert only(herald) == done
+    assert herald.book.take(pending.id, pending, at + 1), "it must be written again, behind this one"
+
+
+def test_the_echo_of_a_forgotten_delivery_does_not_take_back_what_was_written_since():
+    herald = PaperHerald(S)
+    herald.tell(FIRING)
+    herald.run()
+    done, at = only(herald), len(herald.log)
+    herald.book.take(done.id, None, at)
+    assert herald.book.deliveries == {}
+    herald.book.take(done.id, done, at + 1)
+    herald.book.take(done.id, None, at)
+    assert only(herald) == done
+    herald.book.take(done.id, None, at + 2)
+    assert herald.book.deliveries == {}
+
+
 def test_what_is_settled_long_ago_is_forgotten_but_not_while_it_fires():
     herald = PaperHerald(S)
     for each in (FIRING, RESOLVED, make_alert(2)):
         herald.tell(each)
         herald.run()
     day = 86_400.0
-    assert forgettable(herald.book, herald.desk.known, herald.now + 29 * day, 30 * day, 100) == []
-    old = forgettable(herald.book, herald.desk.known, herald.now + 31 * day, 30 * day, 100)
+    assert forgettable(herald.book, herald.notifier.known, herald.now + 29 * day, 30 * day, 100) == []
+    old = forgettable(herald.book, herald.notifier.known, herald.now + 31 * day, 30 * day, 100)
     assert sorted(old) == sorted(
         delivery_id("s", A, status, Severity.CRITICAL) for status in (Status.FIRING, Status.RESOLVED)
     )
@@ -274,7 +314,7 @@ def test_what_is_owed_to_nobody_is_forgotten_at_once():
     herald.tell(FIRING)
     herald.run()
     herald.book.take_subscription("s", None)
-    assert forgettable(herald.book, herald.desk.known, herald.now, 1e9, 100) == [only(herald).id]
+    assert forgettable(herald.book, herald.notifier.known, herald.now, 1e9, 100) == [only(herald).id]
 
 
 # --- crashes at any point --------------------------------------------------------------------------------------------
@@ -362,19 +402,19 @@ def test_what_the_operator_disabled_stays_so_whatever_its_owner_changes():
     assert herald.told() == []
     herald.log.append(("blocked/s", None))
     herald.book.take("blocked/s", None, len(herald.log) - 1)
-    herald.desk.subscription("s", herald.now, herald.now)
+    herald.notifier.subscription("s", herald.now, herald.now)
     herald.run()
     assert herald.told() == [[(FIRING.id, "firing")]]
 
 
 def test_who_has_no_key_any_more_hears_nothing_and_what_is_owed_waits():
     herald, other = PaperHerald(S, msgspec.structs.replace(S, id="t", owner="other")), {"test"}
-    herald.book.hears = lambda subscription: subscription.owner not in other
+    herald.book.is_allowed = lambda subscription: subscription.owner not in other
     herald.tell(FIRING)
     herald.run()
     assert (herald.told("s"), herald.told("t")) == ([], [[(FIRING.id, "firing")]])
     assert "key" in herald.book.subscription("s").reason
     other.clear()
-    herald.desk.subscription("s", herald.now, herald.now)
+    herald.notifier.subscription("s", herald.now, herald.now)
     herald.run()
     assert herald.told("s") == [[(FIRING.id, "firing")]]

@@ -1,4 +1,4 @@
-"""The journal waits for Kafka as long as it takes, and for nothing that will never be."""
+"""The delivery_log waits for Kafka as long as it takes, and for nothing that will never be."""
 
 import asyncio
 
@@ -7,8 +7,8 @@ import pytest
 from aiokafka.errors import KafkaTimeoutError, MessageSizeTooLargeError
 
 import services.kafka.reader
-from services.herald.delivery_log import TOO_LARGE, Journal
-from services.herald.lease import Tenure, lease_time
+from services.herald.delivery_log import TOO_LARGE, DeliveryLog
+from services.herald.lease import Lease, lease_time
 from services.herald.rules.delivery_state import Book, keyed
 from streams.contracts.delivery import Answer, Outcome, Replay, State, encode_record, is_replayable
 from streams.contracts.settings import Settings
@@ -22,22 +22,22 @@ assert len(encode_record(SMALL)) < MOST < len(encode_record(LARGE))
 
 
 async def written(producer, *records):
-    """Write records, and stop when that does not end; returns the journal and its book."""
-    book, tenure = Book(), Tenure()
-    tenure.confirm(lease_time())
-    journal = Journal(producer, "deliveries", book, tenure, "me")
+    """Write records, and stop when that does not end; returns the delivery_log and its book."""
+    book, lease = Book(), Lease()
+    lease.confirm(lease_time())
+    delivery_log = DeliveryLog(producer, "deliveries", book, lease, "me")
     async with asyncio.timeout(1):
-        await journal.write(keyed(list(records)))
-    return journal, book
+        await delivery_log.write(keyed(list(records)))
+    return delivery_log, book
 
 
 async def test_what_the_broker_finds_too_large_is_a_failure_of_that_one_delivery(caplog):
-    journal, book = await written(Producer(MOST), LARGE, SMALL)
+    delivery_log, book = await written(Producer(MOST), LARGE, SMALL)
     assert book.deliveries[SMALL.id].state is State.PENDING
     dead = book.deliveries[LARGE.id]
     assert (dead.state, dead.body, dead.next_at) == (State.DEAD, None, None)
     assert (dead.answer.outcome, dead.answer.detail) == (Outcome.FAILED, TOO_LARGE)
-    assert journal.given_up == [dead]
+    assert delivery_log.given_up == [dead]
     assert f"{LARGE.id}: {TOO_LARGE}" in caplog.text
 
 
@@ -54,12 +54,12 @@ async def test_so_is_what_the_client_finds_too_large():
 
 async def test_what_is_settled_stays_what_it_is_and_is_not_counted_again():
     answer = Answer(Outcome.REJECTED, at=1.0, seconds=0.1, status=500)
-    journal, book = await written(
+    delivery_log, book = await written(
         Producer(MOST), msgspec.structs.replace(LARGE, state=State.DEAD, attempt=7, answer=answer)
     )
     found = book.deliveries[LARGE.id]
     assert (found.state, found.attempt, found.answer, found.body) == (State.DEAD, 7, answer, None)
-    assert journal.given_up == []
+    assert delivery_log.given_up == []
 
 
 async def test_what_has_no_alert_to_leave_out_is_not_tried_for_ever():

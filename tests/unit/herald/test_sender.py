@@ -6,12 +6,12 @@ import time
 import msgspec
 import pytest
 
-from services.herald.delivery_log import Journal
-from services.herald.lease import NotOurs, Tenure, lease_time
+from services.herald.delivery_log import DeliveryLog
+from services.herald.lease import Lease, NotOurs, lease_time
 from services.herald.rules.delivery_state import Book, keyed
 from services.herald.rules.grouping import Gathering, seal
-from services.herald.rules.notify import Desk
-from services.herald.sender import Attempts
+from services.herald.rules.notify import Notifier
+from services.herald.sender import Sender
 from streams.contracts.delivery import Answer, Outcome, State
 from streams.contracts.metrics import Metrics
 from streams.contracts.settings import Settings
@@ -38,18 +38,20 @@ class Channels:
 
 async def attempted(channels, *names):
     """Let every subscription of these names be told of one alert; returns the attempts and what was written."""
-    book, tenure, producer = Book(), Tenure(), Producer()
-    tenure.confirm(lease_time())
-    journal = Journal(producer, "deliveries", book, tenure, "me")
-    attempts = Attempts(Settings(), Metrics(), Desk(book, Gathering(0.0, 50)), journal, tenure, channels)
+    book, lease, producer = Book(), Lease(), Producer()
+    lease.confirm(lease_time())
+    delivery_log = DeliveryLog(producer, "deliveries", book, lease, "me")
+    attempts = Sender(
+        Settings(), Metrics(), Notifier(book, Gathering(0.0, 50)), delivery_log, lease, channels, asyncio.Event()
+    )
     for name in names:
         subscription = make_subscription(name, f"https://{name}.example.com/hook")
         book.take_subscription(name, subscription)
         sealed = seal([make_pending(subscription)], 1.0)
-        await journal.write(keyed(sealed))
+        await delivery_log.write(keyed(sealed))
         attempts.put(sealed)
     attempts.hand_out(2.0)
-    while attempts._lanes._tasks:
+    while attempts._queues._tasks:
         await asyncio.sleep(0)
     return attempts, {record.subscription: record for record in producer.records}
 
@@ -97,26 +99,28 @@ async def test_what_comes_late_of_a_message_that_is_being_sent_is_sent_behind_it
         return await original(*arguments)
 
     channels.send = held
-    book, tenure, producer = Book(), Tenure(), Producer()
-    tenure.confirm(lease_time())
-    journal = Journal(producer, "deliveries", book, tenure, "me")
-    attempts = Attempts(Settings(), Metrics(), Desk(book, Gathering(0.0, 50)), journal, tenure, channels)
+    book, lease, producer = Book(), Lease(), Producer()
+    lease.confirm(lease_time())
+    delivery_log = DeliveryLog(producer, "deliveries", book, lease, "me")
+    attempts = Sender(
+        Settings(), Metrics(), Notifier(book, Gathering(0.0, 50)), delivery_log, lease, channels, asyncio.Event()
+    )
     subscription = make_subscription("s", "https://s.example.com/hook")
     book.take_subscription("s", subscription)
     first = make_pending(subscription)
     one, two = seal([first, msgspec.structs.replace(first, id="of another alert")], 1.0)
-    await journal.write(keyed([one]))
+    await delivery_log.write(keyed([one]))
     attempts.put([one])
     attempts.hand_out(2.0)
     await under_way.wait()
-    await journal.write(keyed([two]))
+    await delivery_log.write(keyed([two]))
     attempts.put([one, two])
     later.set()
-    while attempts._lanes._tasks:
+    while attempts._queues._tasks:
         await asyncio.sleep(0)
     channels.behaviour.clear()
     attempts.hand_out(time.time() + 1e6)
-    while attempts._lanes._tasks:
+    while attempts._queues._tasks:
         await asyncio.sleep(0)
     assert channels.told == ["s", "s"]
     assert {name: each.state for name, each in book.deliveries.items()} == dict.fromkeys(
@@ -137,16 +141,18 @@ async def test_what_changes_while_an_attempt_waits_for_room_holds_for_it(stopped
         return await original(subscription, *rest)
 
     channels.send = held
-    book, tenure, producer = Book(), Tenure(), Producer()
-    tenure.confirm(lease_time())
-    journal = Journal(producer, "deliveries", book, tenure, "me")
+    book, lease, producer = Book(), Lease(), Producer()
+    lease.confirm(lease_time())
+    delivery_log = DeliveryLog(producer, "deliveries", book, lease, "me")
     settings = Settings(herald_per_host=1)
-    attempts = Attempts(settings, Metrics(), Desk(book, Gathering(0.0, 50)), journal, tenure, channels)
+    attempts = Sender(
+        settings, Metrics(), Notifier(book, Gathering(0.0, 50)), delivery_log, lease, channels, asyncio.Event()
+    )
     for name in ("first", "second"):
         subscription = make_subscription(name, f"https://example.com/{name}")
         book.take_subscription(name, subscription)
         sealed = seal([make_pending(subscription)], 1.0)
-        await journal.write(keyed(sealed))
+        await delivery_log.write(keyed(sealed))
         attempts.put(sealed)
     attempts.hand_out(2.0)
     await under_way.wait()
@@ -154,7 +160,7 @@ async def test_what_changes_while_an_attempt_waits_for_room_holds_for_it(stopped
     change = {"status": Activity.DISABLED} if stopped else {"channel": channel}
     book.take_subscription("second", msgspec.structs.replace(subscription, revision=2, **change))
     later.set()
-    while attempts._lanes._tasks:
+    while attempts._queues._tasks:
         await asyncio.sleep(0)
     states = {record.subscription: record.state for record in producer.records}
     assert urls == ["https://example.com/first"] + ([] if stopped else ["https://example.com/corrected"])

@@ -8,8 +8,7 @@ import threading
 import pytest
 from aiohttp import web
 
-from services.herald.channels.guard import Names
-from services.herald.channels.http_client import Poster
+from services.herald.channels.http_client import Names, Poster
 from streams.contracts.delivery import Outcome
 from streams.contracts.settings import Settings
 
@@ -92,7 +91,7 @@ async def test_what_was_looked_at_is_what_is_connected_to():
 
 
 async def test_no_socket_is_made_for_an_address_inside_whatever_led_there():
-    from services.herald.channels.guard import guarded_socket
+    from services.herald.channels.http_client import guarded_socket
     from services.herald.channels.ssrf_guard import RefusedAddress
 
     info = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 80))
