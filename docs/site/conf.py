@@ -45,7 +45,7 @@ html_extra_path = ["index.html"]
 html_show_sphinx = False
 html_copy_source = False
 
-NAVIGATION = {
+navigation = {
     "README": {
         "Start": ["docs/tutorial/README", "docs/architecture", "docs/reading", "docs/glossary", "docs/benchmarks"],
         "Operate": [
@@ -54,7 +54,7 @@ NAVIGATION = {
             "docs/runbooks/README",
             "docs/dashboards",
             "docs/security",
-            "SECURITY",
+            "Reports of vulnerabilities </SECURITY>",
             "docs/reliability",
             "docs/export",
             "CHANGELOG",
@@ -80,14 +80,14 @@ NAVIGATION = {
     "docs/contracts/README": {"": ["docs/contracts/*"]},
     "docs/design/README": {"": ["docs/design/*"]},
 }
-"""Of each page that leads to others: captions, and the pages below them."""
+"""Of each page that leads to others: captions, and the pages below them, some with another title than their own."""
 
 
 def add_navigation(app: Sphinx, page: str, source: list[str]) -> None:
     """Put the list of its pages, unseen, at the end of a page that leads to others."""
-    for caption, pages in NAVIGATION.get(page, {}).items():
+    for caption, pages in navigation.get(page, {}).items():
         title = f":caption: {caption}\n" if caption else ""
-        entries = "\n".join(f"/{each}" for each in pages)
+        entries = "\n".join(each if "<" in each else f"/{each}" for each in pages)
         source[0] += f"\n\n```{{toctree}}\n:hidden:\n:glob:\n{title}\n{entries}\n```\n"
 
 
@@ -106,6 +106,7 @@ def lead_to_directories(app: Sphinx, document: nodes.document) -> None:
 
 
 def setup(app: Sphinx) -> None:
-    """Connect the two functions above."""
+    """Connect the two functions above; another navigation makes every page anew."""
+    app.add_config_value("navigation", {}, "env")
     app.connect("source-read", add_navigation)
     app.connect("doctree-read", lead_to_directories)
