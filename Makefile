@@ -97,6 +97,16 @@ lint: $(READY) ## Check style, types, import rules and generated documents
 	@$(BIN)/python docs/contracts/generate.py --check
 	@$(BIN)/python -m deploy.licences
 
+.PHONY: docs
+docs: $(READY) ## Make the documentation's site in .isonomy/site; a warning fails
+	@docs=$$(deploy/ensure-docs) && $$docs/bin/python -m deploy.licences docs && \
+	   $$docs/bin/python -m sphinx --quiet --fail-on-warning -b html -c docs/site -d .isonomy/site-pages . .isonomy/site
+	@echo "documentation: .isonomy/site/index.html"
+
+.PHONY: notebooks
+notebooks: $(READY) ## Run docs/notebooks and store what they print and draw
+	@docs=$$(deploy/ensure-docs) && PYTHONPATH=$(CURDIR) $$docs/bin/python docs/notebooks/execute.py
+
 .PHONY: contracts
 contracts: $(READY) ## Write docs/contracts from the code
 	@$(BIN)/python docs/contracts/generate.py

@@ -2,7 +2,8 @@
 
 What the product ships with (deploy/runtime.lock, the page's `dependencies`) may only be permissive. What develops and
 tests it stays here, so licences that ask for the source of changed files are taken, too. Tools that are only run, apart
-from the project (deploy/tools.lock, deploy/checkers.lock), are not looked at.
+from the project (deploy/tools.lock, deploy/checkers.lock), are not looked at. What makes the site (deploy/docs.lock)
+puts its theme into it: `python -m deploy.licences docs`, run where it is installed (`make docs`), looks at that lock.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from importlib import metadata
 from pathlib import Path
 
@@ -60,6 +61,14 @@ EXCEPTIONS: Mapping[str, tuple[str, str]] = {
 }
 """Of a package: what it says of itself, exactly, and why it is taken. One that says something else is no exception."""
 
+FOR_THE_SITE: Mapping[str, tuple[str, str]] = {
+    "docutils": (
+        "Public Domain; GNU General Public License (GPL)",
+        "public domain and BSD-2-Clause; under GPL is an Emacs mode, which its wheel does not have",
+    ),
+}
+"""Exceptions for what makes the site; where a package says several things that are not taken, all of them."""
+
 
 def statements(name: str) -> list[str]:
     """Return what an installed package says of its licence: an SPDX expression, else classifiers, else words.
@@ -101,7 +110,7 @@ def faults(
             yield f"{name}: it is locked and not installed, so its licence is not known: make install"
             continue
         refused = [each for each in found if not is_taken(each, licences)]
-        if name in exceptions and refused == [exceptions[name][0]]:
+        if name in exceptions and "; ".join(refused) == exceptions[name][0]:
             continue
         yield from (f"{name}: the licence {each!r} is none that we take here" for each in refused)
 
@@ -122,8 +131,12 @@ def npm(*, dev: bool) -> dict[str, list[str]]:
     return {name: [each.get("license", "")] for name, each in packages if each.get("dev", False) is dev}
 
 
-def main() -> int:
-    """Print what is not taken; return 1 if there is any."""
+def main(arguments: Sequence[str] = ()) -> int:
+    """Print what is not taken; return 1 if there is any. The argument `docs` asks for what makes the site alone."""
+    if arguments == ["docs"]:
+        found = [*faults(locked("docs"), FOR_TESTS, exceptions=FOR_THE_SITE)]
+        print(*found, sep="\n", end="\n" if found else "", file=sys.stderr)
+        return 1 if found else 0
     shipped = locked("runtime")
     around = (locked("requirements") | locked("build")) - shipped
     page, checks = npm(dev=False), npm(dev=True)
@@ -142,4 +155,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

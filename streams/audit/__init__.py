@@ -1,1 +1,13 @@
 """The audit: what published snapshots of a leaderboard say about how its models were treated; pure mathematics."""
+
+from streams.audit.assemble import audit_snapshots
+from streams.audit.board.history import Row
+from streams.audit.options import Options
+from streams.audit.report.document import Report
+
+__all__ = [
+    "Options",
+    "Report",
+    "Row",
+    "audit_snapshots",
+]

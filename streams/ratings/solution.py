@@ -67,7 +67,7 @@ class Solution:
     iterations
         Newton steps, the only number here that depends on ``start``. 0 when nothing is ranked.
     gradient_norm
-        max |∂ log L/∂θ| at the solution, in wins.
+        ``max |∂ log L/∂θ|`` at the solution, in wins.
     """
 
     theta: Vector

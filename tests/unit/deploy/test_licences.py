@@ -88,6 +88,11 @@ def test_a_licence_that_is_not_taken_fails_the_check(monkeypatch, capsys: pytest
     assert "Pygments".lower() in said
 
 
+def test_what_makes_the_site_is_looked_at_where_it_is_installed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert licences.main(["docs"]) == 1
+    assert "sphinx: it is locked and not installed" in capsys.readouterr().err
+
+
 def test_what_only_tests_need_is_not_held_to_what_ships() -> None:
     shipped = locked("runtime")
     assert "certifi" in shipped

