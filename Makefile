@@ -39,13 +39,12 @@ fresh:
 .PHONY: run
 run: $(READY) fresh ## Run the stack, replay 1,670,250 real votes, play a silent removal; Ctrl-C stops it
 	@deploy/ensure-redis
-	@deploy/ensure-page
 	@$(BIN)/isonomy up --replay chatbot-arena-2024-08 --simulate silent-removal
 
 .PHONY: test
 test: $(READY) fresh ## Run every test, on the embedded broker
 	@deploy/ensure-redis
-	@deploy/ensure-page --tests
+	@deploy/ensure-page
 	@deploy/ensure-chromium
 	@deploy/ensure-prometheus
 	@deploy/ensure-schemathesis >/dev/null || true
@@ -57,7 +56,7 @@ test: $(READY) fresh ## Run every test, on the embedded broker
 .PHONY: test-kafka
 test-kafka: $(READY) fresh ## Run the integration and crash tests on Apache Kafka (KAFKA=3.9.2: that one) and Valkey (Java 17, Maven needed)
 	@deploy/ensure-redis
-	@deploy/ensure-page --tests
+	@deploy/ensure-page
 	@deploy/ensure-chromium
 	@deploy/ensure-prometheus
 	@$(BIN)/python deploy/warm-numba
@@ -126,7 +125,7 @@ sbom: $(READY) ## List what the product ships with in .isonomy/sbom.cdx.json, as
 .PHONY: image
 image: ## Build the image isonomy:VERSION, from the bases in deploy/images.env if `deploy/pin-images` wrote one
 	@docker build -f deploy/Dockerfile -t isonomy:$$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml) \
-	   $$(sed -n 's/^\(NODE\|BUILD\|RUN\)_IMAGE=/--build-arg &/p' deploy/images.env 2>/dev/null) .
+	   $$(sed -n 's/^\(BUILD\|RUN\)_IMAGE=/--build-arg &/p' deploy/images.env 2>/dev/null) .
 
 .PHONY: clean
 clean: ## Remove what was made
