@@ -8,8 +8,9 @@ from enum import StrEnum
 
 from services.local.kafka import KafkaNode
 from services.local.kafka_cluster import KafkaCluster
+from services.local.redis import valkey_binary
 from tests.crash.scene import Scene
-from tests.support.stack import TestBroker, valkey_binary
+from tests.support.stack import TestBroker
 
 Act = Callable[[Scene], None]
 
