@@ -3,29 +3,47 @@
 SHELL := /bin/bash
 
 VENV ?= .venv
-PYTHON ?= $(firstword $(foreach python,python3 python3.13 python3.12 python3.11,$(shell $(python) -c 'import sys; sys.version_info >= (3, 11) and print("$(python)")' 2>/dev/null)))
+PYTHON ?= $(firstword $(foreach python,python3 python3.13 python3.12 python3.11 python3.14,$(shell $(python) -c 'import sys; sys.version_info >= (3, 11) and print("$(python)")' 2>/dev/null)))
 BIN := $(VENV)/bin
 # Which Apache Kafka `make test-kafka` runs; empty: the one that deploy/kafka/pom.xml pins.
 KAFKA ?= $(ISONOMY_KAFKA_VERSION)
-LOCKS := deploy/requirements.lock deploy/build.lock
 # What an index hands over is installed only if its hash is in the lock; a lock is complete, so nothing is resolved. Builds
-# are not isolated: pip would fetch their tools without a hash.
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# are not isolated: pip would fetch their tools without a hash. Nothing is compiled ahead: most modules are never imported.
+PIP := set -o pipefail; $(BIN)/python -m pip install --disable-pip-version-check --no-compile
+# What pip says, in a line for ten packages.
+PROGRESS := awk '/^Collecting / && ++n % 10 == 0 {print "    " n " packages fetched"} \
+   /^Installing collected/ {print "    " n " packages fetched, installing them"} {fflush()}'
+# RUNTIME: what `make run` needs; READY: all, in the same environment.
+RUNTIME := $(VENV)/.runtime
 READY := $(VENV)/.installed
 # One thread per matrix: two are slower at this size, and their sums differ in the last bit.
 export OPENBLAS_NUM_THREADS ?= 1
+# Modules are compiled when they are first imported: that is worth keeping.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(READY): $(LOCKS) pyproject.toml
+$(RUNTIME): deploy/runtime.lock deploy/local.lock deploy/build.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed (set PYTHON=…)"; exit 1; }
-	@echo "installing into $(VENV) …"
+	@echo "1/5 a virtual environment in $(VENV)"
 	@$(PYTHON) -m venv $(VENV) || { echo "the venv module is missing: on Debian, apt install python3-venv"; exit 1; }
-	@$(PIP) --require-hashes --no-deps --only-binary=:all: -r deploy/build.lock
-	@$(PIP) --require-hashes --no-deps --no-build-isolation -r deploy/requirements.lock
-	@$(PIP) --no-deps --no-build-isolation -e .
+	@echo "2/5 what builds wheels"
+	@$(PIP) --require-hashes --no-deps --only-binary=:all: -r deploy/build.lock | $(PROGRESS)
+	@echo "3/5 what runs: $$(cat deploy/runtime.lock deploy/local.lock | grep -c ==) packages, 190 MB"
+	@$(PIP) --require-hashes --no-deps --no-build-isolation -r deploy/runtime.lock -r deploy/local.lock | $(PROGRESS)
+	@echo "4/5 isonomy"
+	@$(PIP) --no-deps --no-build-isolation -e . | $(PROGRESS)
+	@echo "5/5 machine code for the loops that numba compiles"
+	@$(BIN)/python deploy/warm-numba
+	@touch $@
+
+$(READY): $(RUNTIME) deploy/requirements.lock
+	@echo "what develops and tests: $$(grep -c == deploy/requirements.lock) packages, with those that run"
+	@$(PIP) --require-hashes --no-deps --no-build-isolation -r deploy/requirements.lock | $(PROGRESS)
+	@# Now, and not in a test, where a warning of somebody's module as it is compiled is an error.
+	@echo "    compiling modules"; $(BIN)/python -W ignore -m compileall -qq -j 2 $(VENV)/lib || true
 	@touch $@
 
 .PHONY: install
@@ -37,15 +55,13 @@ fresh:
 	@find streams -name '*.nb[ic]' -exec sh -c 'test -n "$$(find streams -name "*.py" -newer "$$1" | head -1)"' _ {} \; -delete
 
 .PHONY: run
-run: $(READY) fresh ## Run the stack, replay 1,670,250 real votes, play a silent removal; Ctrl-C stops it
-	@deploy/ensure-redis
-	@deploy/ensure-page
+run: $(RUNTIME) fresh ## Run the stack, replay 1,670,250 real votes, play a silent removal; Ctrl-C stops it
 	@$(BIN)/isonomy up --replay chatbot-arena-2024-08 --simulate silent-removal
 
 .PHONY: test
 test: $(READY) fresh ## Run every test, on the embedded broker
 	@deploy/ensure-redis
-	@deploy/ensure-page --tests
+	@deploy/ensure-page
 	@deploy/ensure-chromium
 	@deploy/ensure-prometheus
 	@deploy/ensure-schemathesis >/dev/null || true
@@ -57,7 +73,7 @@ test: $(READY) fresh ## Run every test, on the embedded broker
 .PHONY: test-kafka
 test-kafka: $(READY) fresh ## Run the integration and crash tests on Apache Kafka (KAFKA=3.9.2: that one) and Valkey (Java 17, Maven needed)
 	@deploy/ensure-redis
-	@deploy/ensure-page --tests
+	@deploy/ensure-page
 	@deploy/ensure-chromium
 	@deploy/ensure-prometheus
 	@$(BIN)/python deploy/warm-numba
@@ -140,7 +156,7 @@ sbom: $(READY) ## List what the product ships with in .isonomy/sbom.cdx.json, as
 .PHONY: image
 image: ## Build the image isonomy:VERSION, from the bases in deploy/images.env if `deploy/pin-images` wrote one
 	@docker build -f deploy/Dockerfile -t isonomy:$$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml) \
-	   $$(sed -n 's/^\(NODE\|BUILD\|RUN\)_IMAGE=/--build-arg &/p' deploy/images.env 2>/dev/null) .
+	   $$(sed -n 's/^\(BUILD\|RUN\)_IMAGE=/--build-arg &/p' deploy/images.env 2>/dev/null) .
 
 .PHONY: clean
 clean: ## Remove what was made

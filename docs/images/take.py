@@ -2,7 +2,7 @@
 
     .venv/bin/python docs/images/take.py
 
-It needs what the tests of the page need: deploy/ensure-redis, ensure-page and ensure-chromium. Letters are Inter, where
+It needs what the tests of the page need: deploy/ensure-redis and ensure-chromium. Letters are Inter, where
 the system has it (Debian: fonts-inter).
 """
 

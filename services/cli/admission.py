@@ -31,7 +31,7 @@ def require_codecs() -> None:
     if not (codec.has_snappy() and codec.has_lz4() and codec.has_zstd()):
         raise UserError(
             "cramjam cannot be imported, so votes in snappy, lz4 or zstd could not be read: "
-            "install what deploy/requirements.lock names"
+            "install what deploy/runtime.lock names"
         )
 
 

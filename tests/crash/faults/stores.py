@@ -5,10 +5,9 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from services.local.redis import RedisServer
+from services.local.redis import RedisServer, valkey_binary
 from tests.crash.faults.catalogue import Need, fault, mends
 from tests.crash.scene import Scene
-from tests.support.stack import valkey_binary
 
 
 @fault("redis_killed", "kill -9 of Redis; it is back, and empty, after 3 s", seconds=3.0)

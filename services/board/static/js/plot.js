@@ -1,4 +1,4 @@
-// uPlot, if it was vendored when the package was built; without it curves are shown as tables.
+// uPlot, which stands beside the page; a browser that cannot load it shows curves as tables.
 
 import { element } from "./dom.js";
 
@@ -7,7 +7,7 @@ const VENDORED = "../vendor/uplot-1.6.32/";
 
 let loading = null;
 
-/** The library, or null where it is not there. Its licence stands beside it. */
+/** The library, or null where it cannot be loaded. Its licence stands beside it. */
 export function plotting() {
   loading ??= load();
   return loading;
@@ -21,7 +21,7 @@ async function load() {
       arrived("link", { rel: "stylesheet", href: new URL("uPlot.min.css", base).href }),
     ]);
   } catch {
-    return null; // not vendored, or not to be had just now: the tables say the same
+    return null; // not to be had just now: the tables say the same
   }
   return window.uPlot ?? null;
 }
