@@ -62,7 +62,7 @@ def _declare(state: ArenaFairness, notice: Notice) -> list[Alert]:
     )
     state.resize()
     before = scene.play.pi
-    tick.rejudge(state, state.replay_policy())
+    tick.rejudge(state)
     if not np.array_equal(before, scene.play.pi):
         state.states.whole_policy.begin(scene)
     for rule in rules.AT_NOTICE:
@@ -78,7 +78,7 @@ def _count(state: ArenaFairness, rows: Rows) -> list[Alert]:
     numbers = facts.roster.follow(rows.models, words, scene.settings.max_undeclared)
     if len(facts.roster) != known:
         state.resize()
-        tick.rejudge(state, state.replay_policy())
+        tick.rejudge(state)
     a, b = numbers[rows.model_a], numbers[rows.model_b]
     # Before the first row the clock is that of the notices, which may lie later than old votes.
     clock = np.maximum.accumulate(rows.tstamp if not facts.rows else np.maximum(rows.tstamp, facts.clock))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from streams.contracts.alert import Alert, Kind
 from streams.fairness.alerts.lifecycle import reconcile
-from streams.fairness.arena.sampling_policy import Play
+from streams.fairness.arena.sampling_policy import Mask
 from streams.fairness.detectors import catalog as rules
 from streams.fairness.detectors.share_alarm import FREE, Tick, Watched
 from streams.fairness.fold_state import ArenaFairness
@@ -68,7 +68,7 @@ def close(state: ArenaFairness) -> list[Alert]:
         return told
     gone_before = removal.held != FREE
     if rules.SILENT_REMOVAL.settle(removal, scene):
-        rejudge(state, state.replay_policy())
+        rejudge(state)
         for subject in np.flatnonzero((removal.held != FREE) & ~gone_before).tolist():
             rules.RETIREMENT_BIAS.depart(states.retirement_bias, scene, subject)
         told += _tell(state, Kind.SILENT_REMOVAL) + _tell(state, Kind.SHARE_DRIFT)
@@ -78,22 +78,26 @@ def close(state: ArenaFairness) -> list[Alert]:
     return told
 
 
-def rejudge(state: ArenaFairness, play: Play) -> None:
-    """Put another policy in force: whoever enters judgement or leaves it begins anew, which no bet can gain by."""
+def rejudge(state: ArenaFairness) -> None:
+    """Work out the policy and put it in force: whoever enters judgement or leaves it begins anew."""
     scene, removal, drift = state.scene, state.states.silent_removal, state.states.share_drift
-    before, scene.play = scene.play, play
+    before, play = scene.play, state.replay_policy()
     size = play.pi.size
-    watches = (
-        (drift, _wide(before.pi_play, size) > 0, play.pi_play > 0),
-        (removal, _wide(before.active, size) & (_wide(before.pi, size) > 0), play.active & (play.pi > 0)),
-    )
-    for watch, judged_before, judged in watches:
-        for subject in np.flatnonzero(judged_before != judged).tolist():
-            watch.release(subject, scene.mark)
-    joined = np.flatnonzero((play.pi > 0) & ~(_wide(before.pi, size) > 0))
+    reported = removal.held != FREE
+    _begin_anew(removal, _wide(before.active & (before.pi > 0), size), play.active & (play.pi > 0), scene.mark)
+    if not np.array_equal(removal.held != FREE, reported):  # a notice ended a report, and that puts its model in play
+        play = state.replay_policy()
+    _begin_anew(drift, _wide(before.pi_play > 0, size), play.pi_play > 0, scene.mark)
+    joined = np.flatnonzero((play.pi > 0) & ~_wide(before.pi > 0, size))
     scene.facts.last_row[joined] = scene.facts.rows
     scene.facts.last_time[joined] = scene.facts.clock
     scene.facts.most_judged = max(scene.facts.most_judged, play.judged)
+    scene.play = play
+
+
+def _begin_anew(watch: Watched, judged_before: Mask, judged: Mask, mark: Mark) -> None:
+    for subject in np.flatnonzero(judged_before != judged).tolist():
+        watch.release(subject, mark)
 
 
 def _forget(state: ArenaFairness) -> None:
