@@ -13,6 +13,7 @@ from typing import Literal
 import msgspec
 
 from streams.fairness.arena.registry import sampled
+from streams.fairness.detectors.catalog import SHARE_DRIFT, SILENT_REMOVAL
 from streams.fairness.detectors.share_alarm import FREE, LN10, rounded
 from streams.fairness.fold_state import ArenaFairness
 
@@ -86,7 +87,7 @@ def census(models: Iterable[Line], *, declares: bool, full: bool) -> Census:
 def lines(state: ArenaFairness) -> list[Line]:
     """Every model that was ever declared or in a battle, by name."""
     facts, play, declares = state.scene.facts, state.scene.play, state.scene.declares
-    drift, removal = state.states.share_drift, state.states.silent_removal
+    drift, removal = state.states.of(SHARE_DRIFT), state.states.of(SILENT_REMOVAL)
     recent, current, total = facts.window.recent, facts.window.current, facts.window.total
     window = state.scene.settings.review_battles * min(facts.window.reviews, state.scene.settings.window_reviews)
     drift_e, removal_e = drift.cusum.log_e(), removal.cusum.log_e()

@@ -14,10 +14,11 @@ from streams.contracts.alert import Alert
 from streams.contracts.judged import Judged
 from streams.contracts.view import Position
 from streams.fairness.census import Census, Line, census, lines
+from streams.fairness.detectors.catalog import BY_KIND, SHARE_DRIFT, SILENT_REMOVAL
 from streams.fairness.detectors.data_inequality import gini, slot_shares
-from streams.fairness.detectors.share_alarm import FREE, LN10, rounded
+from streams.fairness.detectors.share_alarm import FREE, LN10, Watched, rounded
+from streams.fairness.evidence_history import Point, Reals
 from streams.fairness.fold_state import ArenaFairness
-from streams.fairness.judged import judged
 
 NO_POLICY = (
     "This arena declares no models: shares are shown, and whether models are treated as declared cannot be judged."
@@ -119,7 +120,7 @@ def fairness_view(state: ArenaFairness, position: Position | None = None) -> Fai
         declares=scene.declares,
         note=None if scene.declares else NO_POLICY,
         outage=facts.outage,
-        judged=judged(state),
+        judged=[each.judged(state.states.of(each), scene) for each in BY_KIND],
         levels=_levels(state) if scene.declares else None,
         policy=_policy(state) if scene.declares else None,
         counts=census(models, declares=scene.declares, full=scene.facts.window.full),
@@ -149,8 +150,8 @@ def _levels(state: ArenaFairness) -> Levels:
 
 
 def _policy(state: ArenaFairness) -> Policy:
-    epoch = state.states.whole_policy
-    log_e, counted = epoch.log_e(state.scene), bool(epoch.counts.any())
+    epoch = state.scene.epoch
+    log_e, counted = epoch.log_e(state.scene.play, state.scene.settings.kappa), bool(epoch.counts.any())
     return Policy(
         since=epoch.since_time,
         since_battle=epoch.since_row,
@@ -175,7 +176,7 @@ def _groups(state: ArenaFairness, numbers: dict[str, int], models: list[Line], f
     facts, play = state.scene.facts, state.scene.play
     recent, shares = facts.window.recent, slot_shares(state.scene)
     window = state.scene.settings.review_battles * min(facts.window.reviews, state.scene.settings.window_reviews)
-    drift, declares = state.states.share_drift, state.scene.declares
+    drift, declares = state.states.of(SHARE_DRIFT), state.scene.declares
     evidence = np.maximum(drift.cusum.log_e(), 0.0)
     looked = declares and facts.rows >= state.scene.settings.tick_battles
     judged_now = looked & ((play.pi_play > 0) | (drift.held != FREE))
@@ -198,3 +199,27 @@ def _groups(state: ArenaFairness, numbers: dict[str, int], models: list[Line], f
 
 def _position(state: ArenaFairness) -> Position:
     return Position(state.position, dict(sorted(state.watermark.items())))
+
+
+def remember(state: ArenaFairness) -> None:
+    """Add the point of the review that has just ended to the history: evidence, shares, and the levels for both."""
+    scene, facts, states = state.scene, state.scene.facts, state.states
+    state.history.add(
+        Point(
+            t=facts.clock,
+            reviews=1,
+            battles=facts.rows,
+            warning=rounded(scene.warning_level / LN10),
+            page=rounded(scene.page_level / LN10),
+            policy=rounded(scene.epoch.best / LN10),
+            declared=scene.play.pi.astype(np.float32),
+            log10_e=_log10_e(states.of(SHARE_DRIFT)),
+            log10_e_removal=_log10_e(states.of(SILENT_REMOVAL)),
+            appearances=facts.window.total.copy(),
+        )
+    )
+
+
+def _log10_e(watched: Watched) -> Reals:
+    """Evidence as the view has it: never below 0."""
+    return (np.maximum(watched.cusum.log_e(), 0.0) / LN10).astype(np.float32)
