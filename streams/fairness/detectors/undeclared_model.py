@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from streams.contracts.alert import Kind, Severity, Subject
 from streams.contracts.judged import Judged, Unjudged
 from streams.fairness.arena.context import Scene
@@ -94,14 +92,3 @@ def _crowd(state: Standing, scene: Scene) -> list[str]:
         if battles >= (1 if name in state else scene.settings.undeclared_battles) and name not in models
     ]
     return sorted(found, key=lambda name: (name not in state, -last[name], name))
-
-
-def undeclared(scene: Scene) -> list[str]:
-    """Names in battles that were never declared, sorted."""
-    roster = scene.facts.roster
-    shown = np.flatnonzero(scene.facts.window.total)
-    return sorted(
-        roster.subjects[number].name
-        for number in shown
-        if roster.subjects[number].field == "model" and roster.subjects[number].name not in roster.known
-    )
