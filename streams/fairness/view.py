@@ -15,10 +15,11 @@ from streams.contracts.judged import Judged
 from streams.contracts.view import Position
 from streams.fairness.census import Census, Line, census, lines
 from streams.fairness.detectors.catalog import BY_KIND, SHARE_DRIFT, SILENT_REMOVAL
-from streams.fairness.detectors.data_inequality import gini, slot_shares
+from streams.fairness.detectors.data_inequality import slot_shares
 from streams.fairness.detectors.share_alarm import FREE, LN10, Watched, rounded
 from streams.fairness.evidence_history import Point, Reals
 from streams.fairness.fold_state import ArenaFairness
+from streams.fairness.statistics.inequality import gini, herfindahl
 
 NO_POLICY = (
     "This arena declares no models: shares are shown, and whether models are treated as declared cannot be judged."
@@ -167,7 +168,7 @@ def _inequality(state: ArenaFairness) -> Inequality:
         return Inequality(None, None, None)
     return Inequality(
         gini=rounded(gini(shares[providers])),
-        hhi=rounded(float((shares[providers] ** 2).sum())),
+        hhi=rounded(herfindahl(shares[providers])),
         largest=max(sorted(roster.providers), key=lambda name: float(shares[roster.providers[name]])),
     )
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from streams.contracts.alert import Evidence, Kind, Severity, Subject
 from streams.contracts.judged import Judged, Unjudged
@@ -21,6 +20,7 @@ from streams.fairness.arena.ratings import Ratings
 from streams.fairness.detectors.base import ReviewDetector, Verdict
 from streams.fairness.detectors.share_alarm import rounded
 from streams.fairness.statistics.expected_share import Vector
+from streams.fairness.statistics.inequality import gini, herfindahl
 
 BACK = 0.95
 
@@ -123,20 +123,7 @@ def slot_shares(scene: Scene) -> Vector:
     return shares
 
 
-def gini(values: NDArray[np.float64]) -> float:
-    """Gini coefficient of amounts that are not negative: 0 when all are equal, 1 − 1/n when one has everything.
-
-    >>> gini(np.array([1.0, 1.0, 1.0])), gini(np.array([0.0, 0.0, 0.0, 1.0]))
-    (0.0, 0.75)
-    """
-    n, total = values.size, values.sum()
-    if not n or not total:
-        return 0.0
-    weighted = (np.sort(values) * (2.0 * np.arange(1, n + 1) - n - 1)).sum()
-    return float(weighted / (n * total))
-
-
 def _spread(scene: Scene, shares: Vector) -> tuple[float, float]:
     """Gini and Herfindahl of the providers."""
     of_providers = shares[list(scene.facts.roster.providers.values())]
-    return gini(of_providers), float((of_providers**2).sum())
+    return gini(of_providers), herfindahl(of_providers)

@@ -6,8 +6,8 @@ import pytest
 
 from streams.contracts.alert import Kind, Severity, Subject
 from streams.fairness.arena.ratings import Ratings
-from streams.fairness.detectors.data_inequality import gini
 from streams.fairness.detectors.rank_churn import RankChurn, _chance
+from streams.fairness.statistics.inequality import gini
 from tests.unit.fairness.arena import Ledger, equal_arena
 
 
