@@ -26,9 +26,9 @@ from streams.fairness.detectors.silence import Rhythm
 from streams.fairness.evidence_history import EvidenceHistory
 from streams.fairness.fold_state import ArenaFairness, States
 from streams.fairness.settings import FairnessSettings
+from streams.fold.checkpoint import DamagedState
 from streams.ledger.watermark import Watermark
 from streams.ratings.counts import BoardCounts
-from streams.ratings.snapshot import DamagedState
 
 VERSION = 3
 FIELD, HISTORY_FIELD = "fairness", "history"

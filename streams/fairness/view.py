@@ -1,19 +1,12 @@
-"""What is published of an arena's fairness: shares, declared shares, evidence, removals, tables, counts and alerts.
-
-Three quantities are easily mixed up and are always named: a *share of battles* is the part of battles that a model is
-in (models add to 2); the share of battles of a group is the part that involves at least one of its models; a *share of
-slots* is the part of the two slots of each battle (adds to 1).
-"""
+"""Lay out what is published of an arena's fairness, and what a review adds to its history."""
 
 from __future__ import annotations
 
-import msgspec
 import numpy as np
 
-from streams.contracts.alert import Alert
-from streams.contracts.judged import Judged
+from streams.contracts.fairness_view import AlertsView, FairnessView, Group, Inequality, Levels, Line, Policy
 from streams.contracts.view import Position
-from streams.fairness.census import Census, Line, census, lines
+from streams.fairness.census import census, lines
 from streams.fairness.detectors.catalog import BY_KIND, SHARE_DRIFT, SILENT_REMOVAL
 from streams.fairness.detectors.data_inequality import slot_shares
 from streams.fairness.detectors.share_alarm import FREE, LN10, Watched, rounded
@@ -24,87 +17,6 @@ from streams.fairness.statistics.inequality import gini, herfindahl
 NO_POLICY = (
     "This arena declares no models: shares are shown, and whether models are treated as declared cannot be judged."
 )
-
-
-class Levels(msgspec.Struct, frozen=True):
-    """What it takes to be told, as log10 of e-values, and the promise behind it.
-
-    On average `battles_between_pages` battles or more pass between two false pages of all `detectors` together.
-    """
-
-    log10_warning: float
-    log10_page: float
-    detectors: int
-    battles_between_pages: float
-    tolerance: float
-
-
-class Policy(msgspec.Struct, frozen=True):
-    """The policy in force, and whether it is honoured as a whole: p = 10^−log10_e_max holds whenever one looks.
-
-    `log10_e` is null where no battle was judged by it yet.
-    """
-
-    since: float
-    since_battle: int
-    log10_e: float | None
-    log10_e_max: float | None
-
-
-class Group(msgspec.Struct, frozen=True):
-    """A provider or a licence class; shares are over the window. What nobody could know is null, as of a model."""
-
-    name: str
-    declared_share_of_battles: float | None
-    share_of_battles: float | None
-    share_of_slots: float | None
-    battles: int
-    log10_e: float | None
-    counts: Census
-
-
-class Inequality(msgspec.Struct, frozen=True):
-    """How unequal the providers' shares of slots are over the window; null where no provider or no window is known."""
-
-    gini: float | None
-    hhi: float | None
-    largest: str | None
-
-
-class FairnessView(msgspec.Struct, frozen=True):
-    """One arena, published as `isonomy:{arena}:fairness`. `as_of` is on the clock of the votes, epoch seconds.
-
-    `judged` says which detectors judge: where one does not, that none of its alerts fires says nothing. `levels`,
-    `policy` and `removals` are null while the arena declares nothing.
-    """
-
-    arena: str
-    as_of: float | None
-    position: Position
-    battles: int
-    votes: int
-    window_battles: int
-    declares: bool
-    note: str | None
-    outage: bool
-    judged: list[Judged]
-    levels: Levels | None
-    policy: Policy | None
-    counts: Census
-    removals: list[str] | None
-    models: list[Line]
-    providers: list[Group]
-    licenses: list[Group]
-    inequality: Inequality
-
-
-class AlertsView(msgspec.Struct, frozen=True):
-    """The alerts that fire, published as `isonomy:{arena}:alerts`, latest beginning first."""
-
-    arena: str
-    as_of: float | None
-    position: Position
-    alerts: list[Alert]
 
 
 def fairness_view(state: ArenaFairness, position: Position | None = None) -> FairnessView:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from streams.audit.board.dates import iso
+from streams.audit.board.dates import iso, many
 from streams.audit.board.licences import PROPRIETARY, UNKNOWN
 from streams.audit.board.shares import by_group
-from streams.audit.counting import many
 from streams.audit.facts import Facts, true_pauses
 from streams.audit.report.document import CANNOT_SAY, PARTLY, SHOWN, Answer
 from streams.audit.report.figures import counts_of

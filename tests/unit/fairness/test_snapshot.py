@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from streams.fairness.fold_state import ArenaFairness
 from streams.fairness.snapshot import FIELD, decode_state, encode_state
 from streams.fairness.view import alerts_view, fairness_view
-from streams.ratings.snapshot import DamagedState
+from streams.fold.checkpoint import DamagedState
 from tests.unit.fairness.arena import equal_arena
 from tests.unit.fairness.test_fold import BRISK, LEDGER
 
