@@ -57,8 +57,8 @@ EVERYDAY = words_of(
     "consumer count cut damage data date detect document dropped election end exact expect fairness fault "
     "field figure fit fragile gone json kafka known large leader left limit line make match met moment name new not "
     "odds open our out outcome own pair payload period point publish rate reach reader reading redis refuse report "
-    "result retry rounding run sample second seen send sender sent setting shown since solving span spread subscriber "
-    "summary too unknown wait waiting write written"
+    "result retry rounding run sample script second seen send sender sent setting shown since solving span spread "
+    "subscriber summary too unknown wait waiting write written"
 )
 """Nouns of the code that pages use in their plain English sense, by their stems."""
 
