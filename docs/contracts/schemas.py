@@ -11,11 +11,11 @@ import msgspec
 
 from streams.contracts.alert import Alert
 from streams.contracts.delivery import Asked, Blocked, Claim, Delivery, Disabled, Replay
+from streams.contracts.fairness_view import AlertsView, FairnessView
 from streams.contracts.model import Model
 from streams.contracts.subscription import Subscription
 from streams.contracts.view import Board
 from streams.contracts.vote import FUTURE_SECONDS, MAX_DEPTH, MAX_RECORD_BYTES, Vote
-from streams.fairness.view import AlertsView, FairnessView
 
 Schema = dict[str, Any]
 

@@ -7,7 +7,7 @@ import numpy as np
 from services.export.official import OfficialRow, day_of, variance_of
 from streams.contracts.history_wire import RatingsTier
 from streams.contracts.view import Board
-from streams.ratings.ranks import ranks
+from streams.ratings.leaderboard import ranks
 
 
 def past_rows(tier: RatingsTier, now: Board, since: str) -> list[OfficialRow]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from streams.audit.counting import many
+from streams.audit.board.dates import many
 from streams.audit.report.document import Reading
 
 SHOWN = 8

@@ -8,59 +8,12 @@ and whose end was not announced long enough before. They are two numbers, and bo
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal
 
-import msgspec
-
+from streams.contracts.fairness_view import Census, Line, State
 from streams.fairness.arena.registry import sampled
+from streams.fairness.detectors.catalog import SHARE_DRIFT, SILENT_REMOVAL
 from streams.fairness.detectors.share_alarm import FREE, LN10, rounded
 from streams.fairness.fold_state import ArenaFairness
-
-State = Literal["active", "deprecated", "retired", "removed", "inactive", "undeclared"]
-
-
-class Line(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One model. `share_of_battles` is over the window; `log10_e` is the evidence against its declared share now.
-
-    What nobody could know is null: what is declared and what is owed where the arena declares nothing, and whether a
-    model is inactive there before a window could show it; the shares before the first review; and the evidence where
-    nothing is judged, as before the first look and of a model that is not declared to be drawn.
-
-    `state`: what it is declared to be, unless it is `removed` in silence, `inactive` (declared and without a battle in
-    the window) or `undeclared`. `since`: since when it is out of play.
-    """
-
-    model: str
-    provider: str | None
-    license: str | None
-    visibility: str | None
-    state: State
-    declared_share_of_battles: float | None
-    share_of_battles: float | None
-    share_of_slots: float | None
-    battles: int
-    last_seen: float | None
-    log10_e: float | None
-    log10_e_removal: float | None
-    inactive: bool | None
-    without_notice: bool | None
-    since: float | None = None
-
-
-class Census(msgspec.Struct, frozen=True):
-    """Numbers of models; `private` are those in play that no public board shows.
-
-    What follows from the registry alone is null where the arena declares nothing, and so is there what is inactive
-    before a whole window could show it. Elsewhere it counts until then those that the registry takes out of play.
-    """
-
-    models: int
-    active: int
-    deprecated: int | None
-    retired: int | None
-    inactive: int | None
-    inactive_without_notice: int | None
-    private: int | None
 
 
 def census(models: Iterable[Line], *, declares: bool, full: bool) -> Census:
@@ -86,7 +39,7 @@ def census(models: Iterable[Line], *, declares: bool, full: bool) -> Census:
 def lines(state: ArenaFairness) -> list[Line]:
     """Every model that was ever declared or in a battle, by name."""
     facts, play, declares = state.scene.facts, state.scene.play, state.scene.declares
-    drift, removal = state.states.share_drift, state.states.silent_removal
+    drift, removal = state.states.of(SHARE_DRIFT), state.states.of(SILENT_REMOVAL)
     recent, current, total = facts.window.recent, facts.window.current, facts.window.total
     window = state.scene.settings.review_battles * min(facts.window.reviews, state.scene.settings.window_reviews)
     drift_e, removal_e = drift.cusum.log_e(), removal.cusum.log_e()

@@ -7,22 +7,20 @@ the stretch there.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from streams.contracts.alert import Alert, Status
 from streams.contracts.vote import NONE
 from streams.fairness import tick_update as tick
-from streams.fairness.alerts.lifecycle import reconcile
 from streams.fairness.arena.ledger_position import Moment
+from streams.fairness.arena.ratings import rate_if_due
 from streams.fairness.crowd import seats
-from streams.fairness.detectors import catalog as rules
-from streams.fairness.detectors.rank_churn import rate_if_due
+from streams.fairness.detectors.base import Battles
+from streams.fairness.detectors.catalog import AT_NOTICE, AT_REVIEW, AT_TICK, DETECTORS
 from streams.fairness.fold_state import ArenaFairness
-from streams.fairness.remember import remember
 from streams.fairness.tick_counts import Stretch
+from streams.fairness.view import remember
 from streams.ledger.codec import Block, Notice
 from streams.ledger.rows import Rows
 from streams.ledger.watermark import count_rows, is_new, unknown_rows
@@ -62,23 +60,23 @@ def _declare(state: ArenaFairness, notice: Notice) -> list[Alert]:
     )
     state.resize()
     before = scene.play.pi
-    tick.rejudge(state, state.replay_policy())
+    tick.rejudge(state)
     if not np.array_equal(before, scene.play.pi):
-        state.states.whole_policy.begin(scene)
-    for rule in rules.AT_NOTICE:
-        rule.update(getattr(state.states, rule.kind.value), scene, change)
-    return _tell(state, (*rules.AT_TICK, *rules.AT_NOTICE), repeat=False)
+        scene.epoch.begin(facts.rows, facts.clock)
+    for detector in AT_NOTICE:
+        detector.notice(state.states.of(detector), scene, change)
+    return tick.tell(state, (*AT_TICK, *AT_NOTICE))
 
 
 def _count(state: ArenaFairness, rows: Rows) -> list[Alert]:
     scene, facts = state.scene, state.scene.facts
-    state.states.rhythm.hear(rows.recorded)
+    state.rhythm.hear(rows.recorded)
     words = np.stack([rows.model_a, rows.model_b], axis=1).ravel()
     known = len(facts.roster)
     numbers = facts.roster.follow(rows.models, words, scene.settings.max_undeclared)
     if len(facts.roster) != known:
         state.resize()
-        tick.rejudge(state, state.replay_policy())
+        tick.rejudge(state)
     a, b = numbers[rows.model_a], numbers[rows.model_b]
     # Before the first row the clock is that of the notices, which may lie later than old votes.
     clock = np.maximum.accumulate(rows.tstamp if not facts.rows else np.maximum(rows.tstamp, facts.clock))
@@ -98,14 +96,15 @@ def _count(state: ArenaFairness, rows: Rows) -> list[Alert]:
 
 def _gather(state: ArenaFairness, rows: Rows, a: NDArray[np.int64], b: NDArray[np.int64]) -> None:
     """Hand rows to those who need more than exposure."""
-    scene, states = state.scene, state.states
+    scene = state.scene
     declared = scene.play.declared[a] & scene.play.declared[b]
-    states.whole_policy.add(a[declared])
+    scene.epoch.add(a[declared])
     voted = (a >= 0) & (b >= 0) & (rows.winner != NONE)
+    battles = Battles(rows, a[voted], b[voted], rows.winner[voted])
     if voted.any():
-        scene.board.add(a[voted], b[voted], rows.winner[voted], _no_elo)
-        states.graph_fragile.gather(a[voted], b[voted], rows.winner[voted])
-    states.prompt_reuse.gather(rows)
+        scene.board.add(battles.a, battles.b, battles.winner, _no_elo)
+    for detector in AT_REVIEW:
+        detector.gather(state.states.of(detector), battles)
     if min(a.min(), b.min()) < 0:
         words, numbers = np.stack([rows.model_a, rows.model_b], axis=1).ravel(), np.stack([a, b], axis=1).ravel()
         most = seats(scene.settings.review_battles, scene.settings.undeclared_battles)
@@ -113,25 +112,15 @@ def _gather(state: ArenaFairness, rows: Rows, a: NDArray[np.int64], b: NDArray[n
 
 
 def _review(state: ArenaFairness) -> list[Alert]:
-    scene, states = state.scene, state.states
+    scene = state.scene
     scene.facts.window.turn()
     scene.facts.crowd.turn()
-    states.whole_policy.review(scene)
-    for rule in rules.AT_REVIEW:
-        rule.update(getattr(states, rule.kind.value), scene, None)
+    scene.epoch.review(scene.play, scene.settings.kappa)
     ratings = rate_if_due(scene)
-    for look in rules.AT_RATINGS:
-        look.update(getattr(states, look.kind.value), scene, ratings)
+    for detector in AT_REVIEW:
+        detector.review(state.states.of(detector), scene, ratings)
     remember(state)
-    return _tell(state, rules.EVERY, repeat=True)
-
-
-def _tell(state: ArenaFairness, detectors: tuple[Any, ...], *, repeat: bool) -> list[Alert]:
-    alerts: list[Alert] = []
-    for rule in detectors:
-        verdicts = rule.verdicts(getattr(state.states, rule.kind.value), state.scene)
-        alerts += reconcile(state.opened, state.scene, rule.kind, verdicts, repeat=repeat)
-    return alerts
+    return tick.tell(state, DETECTORS, repeat=True)
 
 
 def _no_elo(*_: object) -> None:

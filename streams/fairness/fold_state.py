@@ -3,58 +3,59 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from streams.contracts.alert import Alert, Status
 from streams.fairness.alerts.lifecycle import Inherited, Opened
 from streams.fairness.arena.context import Facts, Scene
-from streams.fairness.arena.ledger_position import Standing
 from streams.fairness.arena.registry import Roster
-from streams.fairness.arena.sampling_policy import Play
+from streams.fairness.arena.sampling_policy import Mask, Play
 from streams.fairness.arena.window import Window
-from streams.fairness.detectors import catalog as rules
-from streams.fairness.detectors.feed_stalled import Feed
-from streams.fairness.detectors.graph_fragile import Graph
-from streams.fairness.detectors.prompt_reuse import Prompts
-from streams.fairness.detectors.rank_churn import Churn
-from streams.fairness.detectors.retirement_bias import Departures
-from streams.fairness.detectors.share_alarm import FREE, Watched
+from streams.fairness.detectors.base import Detector, State
+from streams.fairness.detectors.catalog import AT_TICK, DETECTORS
 from streams.fairness.detectors.silence import Rhythm
-from streams.fairness.detectors.unannounced_retirement import Episodes
-from streams.fairness.detectors.whole_policy import Epoch
 from streams.fairness.evidence_history import EvidenceHistory
 from streams.fairness.settings import FairnessSettings
 from streams.ledger.watermark import Watermark
 from streams.ratings.counts import BoardCounts
 
 
-@dataclass(slots=True)
 class States:
-    """The state of each detector, and of the figures beside them."""
+    """The state of each detector.
 
-    feed_stalled: Feed = field(default_factory=rules.FEED_STALLED.start)
-    silent_removal: Watched = field(default_factory=rules.SILENT_REMOVAL.start)
-    share_drift: Watched = field(default_factory=rules.SHARE_DRIFT.start)
-    unannounced_retirement: Episodes = field(default_factory=rules.UNANNOUNCED_RETIREMENT.start)
-    private_variants: Standing = field(default_factory=rules.PRIVATE_VARIANTS.start)
-    score_retraction: Episodes = field(default_factory=rules.SCORE_RETRACTION.start)
-    best_of_n: Episodes = field(default_factory=rules.BEST_OF_N.start)
-    data_inequality: Standing = field(default_factory=rules.DATA_INEQUALITY.start)
-    retirement_bias: Departures = field(default_factory=rules.RETIREMENT_BIAS.start)
-    graph_fragile: Graph = field(default_factory=rules.GRAPH_FRAGILE.start)
-    rank_churn: Churn = field(default_factory=rules.RANK_CHURN.start)
-    prompt_reuse: Prompts = field(default_factory=rules.PROMPT_REUSE.start)
-    undeclared_model: Standing = field(default_factory=rules.UNDECLARED_MODEL.start)
-    whole_policy: Epoch = field(default_factory=Epoch)
-    rhythm: Rhythm = field(default_factory=Rhythm)
+    Parameters
+    ----------
+    saved
+        States that were read back, by detector; all begin without it.
+
+    Attributes
+    ----------
+    at_tick
+        The detectors that every tick asks, each with its state.
+    """
+
+    __slots__ = ("_kept", "at_tick")
+
+    def __init__(self, saved: dict[Detector[Any], Any] | None = None) -> None:
+        self._kept: dict[Detector[Any], Any] = saved or {each: each.start() for each in DETECTORS}
+        self.at_tick = [(each, self._kept[each]) for each in AT_TICK]
+
+    def of(self, detector: Detector[State]) -> State:
+        """The state of one of `DETECTORS`."""
+        kept: State = self._kept[detector]
+        return kept
 
     def resize(self, subjects: int) -> None:
         """Make room for new subjects."""
-        for each in (self.feed_stalled, self.silent_removal, self.share_drift, self.retirement_bias):
-            each.resize(subjects)
-        self.graph_fragile.resize(subjects)
-        self.whole_policy.resize(subjects)
+        for detector, kept in self._kept.items():
+            detector.resize(kept, subjects)
+
+    def removed(self, subjects: int) -> Mask:
+        """bool[S], the models that are reported as removed."""
+        reported = [detector.removed(kept, subjects) for detector, kept in self.at_tick]
+        return np.asarray(np.logical_or.reduce(reported))
 
 
 @dataclass(slots=True)
@@ -67,6 +68,8 @@ class ArenaFairness:
         What has happened, by which settings it is judged, and the policy in force.
     states
         What each detector has made of it.
+    rhythm
+        How often records come, for the watch over silences.
     opened
         Alerts that fire.
     watermark
@@ -86,6 +89,7 @@ class ArenaFairness:
     position: int = 0
     history: EvidenceHistory = field(default_factory=EvidenceHistory)
     inherited: Inherited = field(default_factory=dict)
+    rhythm: Rhythm = field(default_factory=Rhythm)
 
     @classmethod
     def start(cls, arena: str, settings: FairnessSettings, position: int = 0) -> ArenaFairness:
@@ -108,9 +112,12 @@ class ArenaFairness:
 
     def resize(self) -> None:
         """Make room for new subjects of the roster, everywhere."""
+        subjects = len(self.scene.facts.roster)
         self.scene.facts.resize()
-        self.states.resize(len(self.scene.facts.roster))
+        self.scene.epoch.resize(subjects)
+        self.states.resize(subjects)
 
     def replay_policy(self) -> Play:
         """Work out the policy in force from the registry and from what is reported as removed."""
-        return Play.of(self.scene.facts.roster, self.states.silent_removal.held != FREE)
+        roster = self.scene.facts.roster
+        return Play.of(roster, self.states.removed(len(roster)))

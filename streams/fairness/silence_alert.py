@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import msgspec
 
-from streams.contracts.alert import Alert, Kind, Status
+from streams.contracts.alert import Alert, Status
 from streams.fairness.alerts.lifecycle import firing
+from streams.fairness.alerts.summaries import over
+from streams.fairness.detectors.catalog import FEED_STALLED
 from streams.fairness.detectors.silence import silence
 from streams.fairness.fold_state import ArenaFairness
-from streams.fairness.phrases import over
 
 
 def tell_silence(state: ArenaFairness, told: Alert | None, now: float) -> Alert | None:
@@ -31,9 +32,9 @@ def tell_silence(state: ArenaFairness, told: Alert | None, now: float) -> Alert 
     -------
     What is to be told now: a silence that begins to matter, or the end of one; None when there is nothing new.
     """
-    scene, rhythm = state.scene, state.states.rhythm
+    scene, rhythm = state.scene, state.rhythm
     verdict = silence(rhythm, now, scene.settings, scene.now.onset)
-    alert = None if verdict is None else firing(scene, Kind.FEED_STALLED, verdict, detected_at=now)
+    alert = None if verdict is None else firing(scene, FEED_STALLED, verdict, detected_at=now)
     if told is not None and (alert is None or alert.id != told.id):
         ended = rhythm.last / 1000
         return msgspec.structs.replace(told, status=Status.RESOLVED, ends_at=ended, summary=over(ended, told.summary))

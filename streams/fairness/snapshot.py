@@ -20,12 +20,15 @@ from streams.fairness.alerts.lifecycle import Inherited, Opened, ended
 from streams.fairness.arena.arrays import narrow, pack, unpack
 from streams.fairness.arena.context import Facts, Scene
 from streams.fairness.arena.sampling_policy import Play
+from streams.fairness.arena.whole_policy import Epoch
+from streams.fairness.detectors.catalog import BY_KIND, DETECTORS
+from streams.fairness.detectors.silence import Rhythm
 from streams.fairness.evidence_history import EvidenceHistory
 from streams.fairness.fold_state import ArenaFairness, States
 from streams.fairness.settings import FairnessSettings
+from streams.fold.checkpoint import DamagedState
 from streams.ledger.watermark import Watermark
 from streams.ratings.counts import BoardCounts
-from streams.ratings.snapshot import DamagedState
 
 VERSION = 3
 FIELD, HISTORY_FIELD = "fairness", "history"
@@ -47,7 +50,7 @@ class _Saved(msgspec.Struct):
     position: int
     watermark: Watermark
     facts: Facts
-    states: States
+    states: dict[str, msgspec.Raw]
     opened: Opened
     board: _Board
     history: int
@@ -86,7 +89,7 @@ def encode_state(state: ArenaFairness) -> dict[str, bytes]:
             position=state.position,
             watermark=state.watermark,
             facts=state.scene.facts,
-            states=state.states,
+            states=_encode_states(state),
             opened=state.opened,
             board=_Board(list(state.scene.board.members), narrow(np.diff(places, prepend=0)), narrow(counts)),
             history=crc32(history),
@@ -95,6 +98,12 @@ def encode_state(state: ArenaFairness) -> dict[str, bytes]:
         )
     )
     return {FIELD: crc32(packed).to_bytes(4, "little") + packed, HISTORY_FIELD: history}
+
+
+def _encode_states(state: ArenaFairness) -> dict[str, msgspec.Raw]:
+    kept = {each.kind.value: state.states.of(each) for each in BY_KIND}
+    beside = {"whole_policy": state.scene.epoch, "rhythm": state.rhythm}
+    return {name: msgspec.Raw(pack(value)) for name, value in {**kept, **beside}.items()}
 
 
 def decode_state(fields: Mapping[str, bytes], settings: FairnessSettings) -> ArenaFairness:
@@ -125,13 +134,15 @@ def decode_state(fields: Mapping[str, bytes], settings: FairnessSettings) -> Are
         if crc32(fields[HISTORY_FIELD]) != saved.history:
             raise DamagedState("the history fails its checksum")
         history = EvidenceHistory.decode(fields[HISTORY_FIELD])
-        play = Play.of(saved.facts.roster, saved.states.silent_removal.held != 0)
+        states = States({each: unpack(saved.states[each.kind.value], each.state) for each in DETECTORS})
+        epoch, rhythm = unpack(saved.states["whole_policy"], Epoch), unpack(saved.states["rhythm"], Rhythm)
+        play = Play.of(saved.facts.roster, states.removed(len(saved.facts.roster)))
     except KeyError as error:
         raise DamagedState(f"field {error} is missing") from None
     except (msgspec.MsgspecError, ValueError, IndexError, TypeError) as error:
         raise DamagedState(str(error)) from error
-    scene = Scene(saved.arena, settings, saved.facts, board, play, saved.settled)
-    return ArenaFairness(scene, saved.states, saved.opened, saved.watermark, saved.position, history, saved.inherited)
+    scene = Scene(saved.arena, settings, saved.facts, board, play, saved.settled, epoch)
+    return ArenaFairness(scene, states, saved.opened, saved.watermark, saved.position, history, saved.inherited, rhythm)
 
 
 def inherit(fields: Mapping[str, bytes], arena: str) -> tuple[Inherited, list[str]]:

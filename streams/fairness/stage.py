@@ -24,13 +24,13 @@ from streams.fairness.silence_alert import tell_silence
 from streams.fairness.snapshot import HISTORY_FIELD, decode_state, encode_history, encode_state, inherit
 from streams.fairness.tick_update import warm
 from streams.fairness.view import alerts_view, fairness_view
-from streams.fold.partition import DamagedState, Owned
+from streams.fold.checkpoint import DamagedState
+from streams.fold.partition import Owned
 from streams.fold.redis_store import Outcome
 from streams.fold.runner import FoldStage
 from streams.kafka.clients import make_producer, stop
 from streams.kafka.consumer import Batch, Log
 from streams.ledger.codec import Block, Notice
-from streams.ratings import snapshot
 
 SILENCE_FIELD, TOPIC_FIELD = "silence", "topic"
 VIEW_SECONDS = 1.0
@@ -103,10 +103,7 @@ class FairnessStage(FoldStage[WatchedArena]):
         return WatchedArena(owned.name, owned.partition, owned.epoch, state)
 
     def _restored(self, owned: Owned, fields: Mapping[str, bytes]) -> WatchedArena:
-        try:
-            state = decode_state(fields, self._book.of(owned.name))
-        except snapshot.DamagedState as error:
-            raise DamagedState(str(error)) from error
+        state = decode_state(fields, self._book.of(owned.name))
         if state.arena != owned.name:
             raise DamagedState(f"it is that of arena {state.arena!r}")
         return WatchedArena(owned.name, owned.partition, owned.epoch, state, silence=_silence(fields))

@@ -1,22 +1,22 @@
 """A tick: the detectors of exposure take in its counts, and what they find becomes alerts.
 
-Order matters, and is the same in every replay: evidence first; then whether a stalled feed explains it; then removals,
-which change what is in play; then drifts, judged by what is in play.
+Order matters, and is the same in every replay: evidence first; then whether a stalled feed explains it; then, one
+detector after the other, what is reported. A report of a removal changes what is in play, and the detectors behind it
+judge by that.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
-from streams.contracts.alert import Alert, Kind
+from streams.contracts.alert import Alert
 from streams.fairness.alerts.lifecycle import reconcile
-from streams.fairness.arena.sampling_policy import Play
-from streams.fairness.detectors import catalog as rules
-from streams.fairness.detectors.share_alarm import FREE, Tick, Watched
+from streams.fairness.detectors.base import Detector, Tick
+from streams.fairness.detectors.catalog import AT_NOTICE, AT_TICK
 from streams.fairness.fold_state import ArenaFairness
 from streams.fairness.statistics.cusum import Cusum, Mark, Odds
 
@@ -30,14 +30,12 @@ def take_in(state: ArenaFairness, *, closes: bool) -> None:
         everyone, in_play, in_play_battles, play.pi_play, facts.rows, facts.clock,
         facts.seen, facts.due, facts.last_row, facts.last_time, facts.window.current, facts.window.total,
     )  # fmt: skip
-    if scene.declares:  # without a policy nothing is judged; whoever enters judgement later begins anew
-        if np.count_nonzero(state.states.silent_removal.held):
-            removed = np.flatnonzero(state.states.silent_removal.held)
-            facts.seen[removed] += declared[removed]
-            facts.due[removed] += declared_battles * play.pi[removed]
-        tick = Tick(declared, declared_battles, in_play, in_play_battles, scene.mark)
-        rules.SILENT_REMOVAL.update(state.states.silent_removal, scene, tick, closes=closes)
-        rules.SHARE_DRIFT.update(state.states.share_drift, scene, tick, closes=closes)
+    if play.out.size:
+        facts.seen[play.out] += declared[play.out]
+        facts.due[play.out] += declared_battles * play.pi[play.out]
+    tick = Tick(declared, declared_battles, in_play, in_play_battles, scene.mark)
+    for detector, kept in state.states.at_tick:
+        detector.tick(kept, scene, tick, closes=closes)
     facts.tick_hits.fill(0.0)
     facts.tick_battles.fill(0.0)
 
@@ -45,73 +43,53 @@ def take_in(state: ArenaFairness, *, closes: bool) -> None:
 def close(state: ArenaFairness) -> list[Alert]:
     """End the tick under way; returns what is to be told."""
     take_in(state, closes=True)
-    scene, facts, states = state.scene, state.scene.facts, state.states
-    feed, removal, drift = states.feed_stalled, states.silent_removal, states.share_drift
-    rules.FEED_STALLED.update(feed, scene, facts.tick_votes)
+    scene, facts, asked = state.scene, state.scene.facts, state.states.at_tick
     facts.tick_votes = 0
-    was_out = facts.outage
-    suspects = []
-    if scene.declares:
-        suspects = [(removal, each) for each in rules.SILENT_REMOVAL.suspects(removal, scene)]
-        suspects += [(drift, each) for each in rules.SHARE_DRIFT.suspects(drift, scene)]
-    if suspects and not np.count_nonzero(feed.stopped):
-        onsets = {int(watch.cusum.since_row[watch.winner(each), each]) for watch, each in suspects}
-        rules.FEED_STALLED.consider(feed, scene, min(onsets))
-    facts.outage = rules.FEED_STALLED.explains(feed, scene)
-    if was_out and not facts.outage:
-        _forget(state)
-
-    told = []
-    if was_out != facts.outage:
-        told += _tell(state, Kind.FEED_STALLED)
-    if not scene.declares:
-        return told
-    gone_before = removal.held != FREE
-    if rules.SILENT_REMOVAL.settle(removal, scene):
-        rejudge(state, state.replay_policy())
-        for subject in np.flatnonzero((removal.held != FREE) & ~gone_before).tolist():
-            rules.RETIREMENT_BIAS.depart(states.retirement_bias, scene, subject)
-        told += _tell(state, Kind.SILENT_REMOVAL) + _tell(state, Kind.SHARE_DRIFT)
-        told += _tell(state, Kind.RETIREMENT_BIAS)
-    if rules.SHARE_DRIFT.settle(drift, scene):
-        told += _tell(state, Kind.SHARE_DRIFT)
+    onset = min([row for detector, kept in asked for row in detector.onsets(kept, scene)], default=None)
+    outage = True in [detector.explains(kept, scene, onset) for detector, kept in asked]
+    turned, facts.outage = outage != facts.outage, outage
+    told: list[Alert] = []
+    for detector, kept in asked:
+        if detector.settle(kept, scene, turned=turned):
+            told += tell(state, [detector, *_replay(state, AT_TICK[AT_TICK.index(detector) + 1 :])])
     return told
 
 
-def rejudge(state: ArenaFairness, play: Play) -> None:
-    """Put another policy in force: whoever enters judgement or leaves it begins anew, which no bet can gain by."""
-    scene, removal, drift = state.scene, state.states.silent_removal, state.states.share_drift
-    before, scene.play = scene.play, play
-    size = play.pi.size
-    watches = (
-        (drift, _wide(before.pi_play, size) > 0, play.pi_play > 0),
-        (removal, _wide(before.active, size) & (_wide(before.pi, size) > 0), play.active & (play.pi > 0)),
-    )
-    for watch, judged_before, judged in watches:
-        for subject in np.flatnonzero(judged_before != judged).tolist():
-            watch.release(subject, scene.mark)
-    joined = np.flatnonzero((play.pi > 0) & ~(_wide(before.pi, size) > 0))
+def _replay(state: ArenaFairness, later: Iterable[Detector[Any]]) -> list[Detector[Any]]:
+    """Put in force what follows from a change of the removed, if any; returns whose verdicts may have changed too."""
+    scene, states = state.scene, state.states
+    removed, before = np.flatnonzero(states.removed(scene.play.pi.size)), scene.play.out
+    if np.array_equal(removed, before):
+        return []
+    rejudge(state)
+    departed = np.setdiff1d(removed, before).tolist()
+    counted = {each: [each.depart(states.of(each), scene, number) for number in departed] for each in AT_NOTICE}
+    return [*later, *(each for each, counts in counted.items() if any(counts))]
+
+
+def rejudge(state: ArenaFairness) -> None:
+    """Work out the policy and put it in force: whoever enters judgement or leaves it begins anew."""
+    scene = state.scene
+    before, scene.play = scene.play, state.replay_policy()
+    for detector, kept in state.states.at_tick:
+        if detector.follow(kept, scene, before):
+            scene.play = state.replay_policy()  # a notice ended a report, and a reported model may be in play again
+    play = scene.play
+    known = np.zeros(play.pi.size, np.bool_)
+    known[: before.pi.size] = before.pi > 0
+    joined = np.flatnonzero((play.pi > 0) & ~known)
     scene.facts.last_row[joined] = scene.facts.rows
     scene.facts.last_time[joined] = scene.facts.clock
     scene.facts.most_judged = max(scene.facts.most_judged, play.judged)
 
 
-def _forget(state: ArenaFairness) -> None:
-    """The feed is back: what was missing meanwhile is evidence against nobody."""
-    watches: tuple[Watched, ...] = (state.states.silent_removal, state.states.share_drift)
-    for watch in watches:
-        for subject in np.flatnonzero(watch.held == FREE).tolist():
-            watch.release(subject, state.scene.mark)
-
-
-def _tell(state: ArenaFairness, kind: Kind) -> list[Alert]:
-    rule = next(rule for rule in rules.EVERY if rule.kind is kind)
-    verdicts = rule.verdicts(getattr(state.states, kind.value), state.scene)
-    return reconcile(state.opened, state.scene, kind, verdicts)
-
-
-def _wide(array: NDArray[Any], size: int) -> NDArray[Any]:
-    return np.pad(array, (0, size - array.size))
+def tell(state: ArenaFairness, detectors: Iterable[Detector[Any]], *, repeat: bool = False) -> list[Alert]:
+    """Ask detectors what stands; returns what is to be told of it, see `reconcile`."""
+    alerts: list[Alert] = []
+    for detector in detectors:
+        verdicts = detector.verdicts(state.states.of(detector), state.scene)
+        alerts += reconcile(state.opened, state.scene, detector, verdicts, repeat=repeat)
+    return alerts
 
 
 def warm() -> None:

@@ -1,108 +1,22 @@
-"""What is published of an arena's fairness: shares, declared shares, evidence, removals, tables, counts and alerts.
-
-Three quantities are easily mixed up and are always named: a *share of battles* is the part of battles that a model is
-in (models add to 2); the share of battles of a group is the part that involves at least one of its models; a *share of
-slots* is the part of the two slots of each battle (adds to 1).
-"""
+"""Lay out what is published of an arena's fairness, and what a review adds to its history."""
 
 from __future__ import annotations
 
-import msgspec
 import numpy as np
 
-from streams.contracts.alert import Alert
-from streams.contracts.judged import Judged
+from streams.contracts.fairness_view import AlertsView, FairnessView, Group, Inequality, Levels, Line, Policy
 from streams.contracts.view import Position
-from streams.fairness.census import Census, Line, census, lines
-from streams.fairness.detectors.data_inequality import gini, slot_shares
-from streams.fairness.detectors.share_alarm import FREE, LN10, rounded
+from streams.fairness.census import census, lines
+from streams.fairness.detectors.catalog import BY_KIND, SHARE_DRIFT, SILENT_REMOVAL
+from streams.fairness.detectors.data_inequality import slot_shares
+from streams.fairness.detectors.share_alarm import FREE, LN10, Watched, rounded
+from streams.fairness.evidence_history import Point, Reals
 from streams.fairness.fold_state import ArenaFairness
-from streams.fairness.judged import judged
+from streams.fairness.statistics.inequality import gini, herfindahl
 
 NO_POLICY = (
     "This arena declares no models: shares are shown, and whether models are treated as declared cannot be judged."
 )
-
-
-class Levels(msgspec.Struct, frozen=True):
-    """What it takes to be told, as log10 of e-values, and the promise behind it.
-
-    On average `battles_between_pages` battles or more pass between two false pages of all `detectors` together.
-    """
-
-    log10_warning: float
-    log10_page: float
-    detectors: int
-    battles_between_pages: float
-    tolerance: float
-
-
-class Policy(msgspec.Struct, frozen=True):
-    """The policy in force, and whether it is honoured as a whole: p = 10^−log10_e_max holds whenever one looks.
-
-    `log10_e` is null where no battle was judged by it yet.
-    """
-
-    since: float
-    since_battle: int
-    log10_e: float | None
-    log10_e_max: float | None
-
-
-class Group(msgspec.Struct, frozen=True):
-    """A provider or a licence class; shares are over the window. What nobody could know is null, as of a model."""
-
-    name: str
-    declared_share_of_battles: float | None
-    share_of_battles: float | None
-    share_of_slots: float | None
-    battles: int
-    log10_e: float | None
-    counts: Census
-
-
-class Inequality(msgspec.Struct, frozen=True):
-    """How unequal the providers' shares of slots are over the window; null where no provider or no window is known."""
-
-    gini: float | None
-    hhi: float | None
-    largest: str | None
-
-
-class FairnessView(msgspec.Struct, frozen=True):
-    """One arena, published as `isonomy:{arena}:fairness`. `as_of` is on the clock of the votes, epoch seconds.
-
-    `judged` says which detectors judge: where one does not, that none of its alerts fires says nothing. `levels`,
-    `policy` and `removals` are null while the arena declares nothing.
-    """
-
-    arena: str
-    as_of: float | None
-    position: Position
-    battles: int
-    votes: int
-    window_battles: int
-    declares: bool
-    note: str | None
-    outage: bool
-    judged: list[Judged]
-    levels: Levels | None
-    policy: Policy | None
-    counts: Census
-    removals: list[str] | None
-    models: list[Line]
-    providers: list[Group]
-    licenses: list[Group]
-    inequality: Inequality
-
-
-class AlertsView(msgspec.Struct, frozen=True):
-    """The alerts that fire, published as `isonomy:{arena}:alerts`, latest beginning first."""
-
-    arena: str
-    as_of: float | None
-    position: Position
-    alerts: list[Alert]
 
 
 def fairness_view(state: ArenaFairness, position: Position | None = None) -> FairnessView:
@@ -119,7 +33,7 @@ def fairness_view(state: ArenaFairness, position: Position | None = None) -> Fai
         declares=scene.declares,
         note=None if scene.declares else NO_POLICY,
         outage=facts.outage,
-        judged=judged(state),
+        judged=[each.judged(state.states.of(each), scene) for each in BY_KIND],
         levels=_levels(state) if scene.declares else None,
         policy=_policy(state) if scene.declares else None,
         counts=census(models, declares=scene.declares, full=scene.facts.window.full),
@@ -149,8 +63,8 @@ def _levels(state: ArenaFairness) -> Levels:
 
 
 def _policy(state: ArenaFairness) -> Policy:
-    epoch = state.states.whole_policy
-    log_e, counted = epoch.log_e(state.scene), bool(epoch.counts.any())
+    epoch = state.scene.epoch
+    log_e, counted = epoch.log_e(state.scene.play, state.scene.settings.kappa), bool(epoch.counts.any())
     return Policy(
         since=epoch.since_time,
         since_battle=epoch.since_row,
@@ -166,7 +80,7 @@ def _inequality(state: ArenaFairness) -> Inequality:
         return Inequality(None, None, None)
     return Inequality(
         gini=rounded(gini(shares[providers])),
-        hhi=rounded(float((shares[providers] ** 2).sum())),
+        hhi=rounded(herfindahl(shares[providers])),
         largest=max(sorted(roster.providers), key=lambda name: float(shares[roster.providers[name]])),
     )
 
@@ -175,7 +89,7 @@ def _groups(state: ArenaFairness, numbers: dict[str, int], models: list[Line], f
     facts, play = state.scene.facts, state.scene.play
     recent, shares = facts.window.recent, slot_shares(state.scene)
     window = state.scene.settings.review_battles * min(facts.window.reviews, state.scene.settings.window_reviews)
-    drift, declares = state.states.share_drift, state.scene.declares
+    drift, declares = state.states.of(SHARE_DRIFT), state.scene.declares
     evidence = np.maximum(drift.cusum.log_e(), 0.0)
     looked = declares and facts.rows >= state.scene.settings.tick_battles
     judged_now = looked & ((play.pi_play > 0) | (drift.held != FREE))
@@ -198,3 +112,27 @@ def _groups(state: ArenaFairness, numbers: dict[str, int], models: list[Line], f
 
 def _position(state: ArenaFairness) -> Position:
     return Position(state.position, dict(sorted(state.watermark.items())))
+
+
+def remember(state: ArenaFairness) -> None:
+    """Add the point of the review that has just ended to the history: evidence, shares, and the levels for both."""
+    scene, facts, states = state.scene, state.scene.facts, state.states
+    state.history.add(
+        Point(
+            t=facts.clock,
+            reviews=1,
+            battles=facts.rows,
+            warning=rounded(scene.warning_level / LN10),
+            page=rounded(scene.page_level / LN10),
+            policy=rounded(scene.epoch.best / LN10),
+            declared=scene.play.pi.astype(np.float32),
+            log10_e=_log10_e(states.of(SHARE_DRIFT)),
+            log10_e_removal=_log10_e(states.of(SILENT_REMOVAL)),
+            appearances=facts.window.total.copy(),
+        )
+    )
+
+
+def _log10_e(watched: Watched) -> Reals:
+    """Evidence as the view has it: never below 0."""
+    return (np.maximum(watched.cusum.log_e(), 0.0) / LN10).astype(np.float32)

@@ -7,6 +7,10 @@ from zlib import crc32
 import msgspec
 
 
+class DamagedState(ValueError):  # noqa: N818 -- says what the state is
+    """A saved state that cannot be trusted: refold."""
+
+
 class Listing(msgspec.Struct, frozen=True):
     """A partition up to `position`: every arena with a record before it is in `arenas`.
 

@@ -5,10 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 
-class DamagedState(ValueError):  # noqa: N818 -- says what the state is
-    """A saved state that cannot be trusted: refold."""
-
-
 class Fenced(RuntimeError):  # noqa: N818 -- what happened, in a word
     """Another process owns the arena now; this one must start again to learn what it owns."""
 

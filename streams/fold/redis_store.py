@@ -12,8 +12,6 @@ and it is dropped.
 The keys are ours. What somebody else writes to one, of another kind or no number, counts as lost and is written over.
 """
 
-# Longer than most: each script stands in front of the method that runs it, and they share their fence.
-
 from __future__ import annotations
 
 import json
@@ -31,142 +29,9 @@ from streams.contracts.keys import Keys, names_of, number_of
 from streams.contracts.redis_away import is_foreign
 from streams.contracts.shown import Shown, encode_shown
 from streams.contracts.stopped import Stopped, encode_stopped
+from streams.fold import redis_scripts as scripts
 
 logger = logging.getLogger(__name__)
-
-# Redis counts in float64: an epoch grows while it is below 2^52, which as microseconds is the year 2112.
-# KEYS[1] is a state. `epoch` and `serial` are 0 when it holds none, or none that an owner could have written.
-_HELD = """
-local function number(text)
-  local found = tonumber(text or 0)
-  if not found or found ~= found or math.abs(found) > 9007199254740991 then return 0 end
-  return found
-end
-local held = redis.pcall('HMGET', KEYS[1], 'epoch', 'serial')
-if held.err then
-  if not string.find(held.err, 'WRONGTYPE', 1, true) then return held end
-  redis.call('DEL', KEYS[1])
-  held = {}
-end
-local epoch, serial = number(held[1]), number(held[2])
-"""
-
-_CLAIM = (
-    _HELD
-    + """
-local now = redis.call('TIME')
-local claimed = tonumber(now[1]) * 1000000 + tonumber(now[2])
-if epoch >= 4503599627370496 then epoch = 0 end
-if claimed <= epoch then claimed = epoch + 1 end
-redis.call('HSET', KEYS[1], 'epoch', string.format('%.0f', claimed), 'serial', '0')
-return string.format('%.0f', claimed)
-"""
-)
-
-# Each of the next begins with the fence. ARGV: epoch, the serial of the owner's last write, and that of this one.
-# 0: refused. 2: the state is gone, or older than that (or an older owner wrote after it was gone).
-_FENCE = (
-    _HELD
-    + """
-if epoch > tonumber(ARGV[1]) then return 0 end
-local lost = epoch < tonumber(ARGV[1]) or serial < tonumber(ARGV[2])
-"""
-)
-_UNLESS_LOST = _FENCE + "if lost then return 2 end\n"
-# A write that its owner gave up may be done by a Redis that wakes after all, and after the next one: it must not be.
-_COUNT = """
-if not lost and serial >= tonumber(ARGV[3]) then return 1 end
-redis.call('HSET', KEYS[1], 'epoch', ARGV[1], 'serial', ARGV[3])
-"""
-
-# Names, ARGV from `first` to `last`, are put into the set KEYS[2], whatever became of it.
-_LIST = """
-for i = first, last do
-  local added = redis.pcall('SADD', KEYS[2], ARGV[i])
-  if type(added) == 'table' then
-    if not string.find(added.err, 'WRONGTYPE', 1, true) then return added end
-    redis.call('DEL', KEYS[2])
-    redis.call('SADD', KEYS[2], ARGV[i])
-  end
-end
-"""
-
-# KEYS: state, set of names; ARGV, further: names. A serial above that of any write of its owner is somebody else's, and
-# would let none of them through: who claims anew begins with 0.
-_CHECK = (
-    _UNLESS_LOST
-    + """
-if serial > tonumber(ARGV[3]) then return 0 end
-local first, last = 4, #ARGV
-"""
-    + _LIST
-    + "return 1"
-)
-
-# ARGV, further: 1 if the fields are all of the state, then field and value in turns. Only a whole state may follow a
-# loss, and it sets the epoch too; a part of one would hide the loss, and be no state.
-_SAVE = (
-    _FENCE
-    + "if lost and ARGV[4] == '0' then return 2 end\n"
-    + _COUNT
-    + """
-for i = 5, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
-return 1
-"""
-)
-
-# KEYS: state, set of names, one key per text; ARGV, further: channel, message, number of names, names, texts.
-_PUBLISH = (
-    _UNLESS_LOST
-    + _COUNT
-    + """
-local first, last = 7, 6 + tonumber(ARGV[6])
-"""
-    + _LIST
-    + """
-for i = 3, #KEYS do redis.call('SET', KEYS[i], ARGV[last - 2 + i]) end
-redis.call('PUBLISH', ARGV[4], ARGV[5])
-return 1
-"""
-)
-
-# KEYS: state, set of names, one key per board; ARGV, further: the boards' names.
-_PRUNE = (
-    _UNLESS_LOST
-    + _COUNT
-    + """
-for i = 3, #KEYS do redis.call('DEL', KEYS[i]) end
-for i = 4, #ARGV do redis.call('SREM', KEYS[2], ARGV[i]) end
-return 1
-"""
-)
-
-
-# KEYS: state, then all that is to go; ARGV: epoch of the last owner when the views were found. Who claimed the arena
-# later keeps it. The serial is one that no owner has: a withdrawal whose answer was lost is done again.
-_WITHDRAW = (
-    _HELD
-    + """
-local seen = tonumber(ARGV[1])
-if epoch > seen and serial ~= -1 then return 0 end
-for i = 1, #KEYS do redis.call('DEL', KEYS[i]) end
-redis.call('HSET', KEYS[1], 'epoch', string.format('%.0f', math.max(epoch, seen) + 1), 'serial', '-1')
-return 1
-"""
-)
-_NO_OWNER = b"-1"
-
-# KEYS: state, what is said, and what asked for a release, if this answers it. ARGV, further: what it says (may be
-# nothing), channel, message.
-_TELL_STOPPED = (
-    _FENCE
-    + """
-local gone = redis.call('DEL', unpack(KEYS, 2))
-if ARGV[4] ~= '' then redis.call('SET', KEYS[2], ARGV[4]) end
-if ARGV[4] ~= '' or gone ~= 0 then redis.call('PUBLISH', ARGV[5], ARGV[6]) end
-return 1
-"""
-)
 
 
 class Outcome(Enum):
@@ -193,13 +58,13 @@ class Store:
 
     def __init__(self, redis: Redis, keys: Keys, fold: str) -> None:
         self._redis, self._keys, self._fold = redis, keys, fold
-        self._claim = redis.register_script(_CLAIM)
-        self._check = redis.register_script(_CHECK)
-        self._save = redis.register_script(_SAVE)
-        self._publish = redis.register_script(_PUBLISH)
-        self._prune = redis.register_script(_PRUNE)
-        self._withdraw = redis.register_script(_WITHDRAW)
-        self._tell_stopped = redis.register_script(_TELL_STOPPED)
+        self._claim = redis.register_script(scripts.CLAIM)
+        self._check = redis.register_script(scripts.CHECK)
+        self._save = redis.register_script(scripts.SAVE)
+        self._publish = redis.register_script(scripts.PUBLISH)
+        self._prune = redis.register_script(scripts.PRUNE)
+        self._withdraw = redis.register_script(scripts.WITHDRAW)
+        self._tell_stopped = redis.register_script(scripts.TELL_STOPPED)
         self._serials: dict[str, int] = {}
         """Of each arena, the serial of the last write that Redis acknowledged."""
         self._begun: dict[str, int] = {}
@@ -377,7 +242,7 @@ class Store:
         if await self.withdraw(arena, epoch, [*views, *stops]) is Outcome.REFUSED:
             return
         await self._redis.srem(self._keys.arenas, arena)
-        if await self._redis.hget(self._state(arena), "serial") not in (None, _NO_OWNER):
+        if await self._redis.hget(self._state(arena), "serial") not in (None, scripts.NO_OWNER):
             # Claimed between the two, and maybe listed before it was struck off.
             await self._redis.sadd(self._keys.arenas, arena)
 

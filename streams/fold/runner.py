@@ -27,10 +27,10 @@ from streams.contracts.redis_away import REDIS_AWAY, cause_of
 from streams.contracts.settings import Settings
 from streams.contracts.topics import LEDGER
 from streams.contracts.vote import is_arena
-from streams.fold.checkpoint import checksum, decode_listing, encode_listing
+from streams.fold.checkpoint import DamagedState, checksum, decode_listing, encode_listing
 from streams.fold.continuity import continues
 from streams.fold.interface import A, Fold
-from streams.fold.partition import DamagedState, Fenced, Owned, Partition
+from streams.fold.partition import Fenced, Owned, Partition
 from streams.fold.redis_store import Outcome, Store
 from streams.fold.stops import Stops, why_cut, why_unreadable
 from streams.fold.waiting import Waiting

@@ -1,4 +1,4 @@
-"""One fetch of votes becomes blocks and refusals: the pure middle of intake."""
+"""One fetch becomes what the ledger takes: votes become blocks, model records notices, and the rest is refused."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from streams.contracts.model import parse_model, split_key
+from streams.contracts.vote import InvalidRecord
 from streams.intake.decode import Decoded, Reject, decode
 from streams.intake.dedup import SeenIds, marks_of
 from streams.intake.records import Records, time_order
 from streams.intake.reject_limit import Refusals
-from streams.ledger.codec import Block, compact
+from streams.ledger.codec import Block, Notice, compact
 from streams.ledger.rows import Rows
 
 
@@ -85,6 +87,24 @@ def remember(
         through[partition] = int(records.offset[of_fetch[-1]])
         source.position = through[partition] + 1
     return fresh, through
+
+
+def declare(records: Records) -> tuple[list[Notice], list[Reject]]:
+    """Decode and check model records; a record without value takes the model off the registry."""
+    notices: list[Notice] = []
+    rejects: list[Reject] = []
+    places = zip(records.partition.tolist(), records.offset.tolist(), records.recorded.tolist(), strict=True)
+    for index, (key, value, (partition, offset, recorded)) in enumerate(
+        zip(records.keys, records.values, places, strict=True)
+    ):
+        try:
+            model = None if value is None else parse_model(value, key, recorded / 1000)
+            arena, name = split_key(key)
+        except InvalidRecord as error:
+            rejects.append(Reject(index, error.reason, error.detail))
+            continue
+        notices.append(Notice(arena, name, model, partition, offset, recorded))
+    return notices, rejects
 
 
 def _arenas(decoded: Decoded, usable: NDArray[np.bool_]) -> tuple[list[str], NDArray[np.int32]]:

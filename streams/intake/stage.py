@@ -24,9 +24,8 @@ from streams.contracts.reasons import Reason
 from streams.contracts.settings import Settings
 from streams.contracts.topics import DEAD_LETTERS, INTAKE_GROUP, LEDGER, MODELS, VOTES
 from streams.contracts.unpack import MOST_BYTES
-from streams.intake.accept import Source, accept, remember
+from streams.intake.accept import Source, accept, declare, remember
 from streams.intake.begin import RecordsGone
-from streams.intake.declare import declare
 from streams.intake.decode import Reject, decode
 from streams.intake.dedup import SeenIds, warm
 from streams.intake.fast_decode import warm as warm_scan

@@ -22,8 +22,7 @@ from streams.ratings.evidence import Core, Mask
 from streams.ratings.intervals import NORMAL_95, Spread
 from streams.ratings.met import Met, Numbers
 from streams.ratings.newton import Matrix, Vector
-from streams.ratings.pairs import half_wins
-from streams.ratings.reweight import pair_weights
+from streams.ratings.pairs import half_wins, pair_weights
 from streams.ratings.score_interval import Results, information, score_interval, squares
 
 SURE = 100

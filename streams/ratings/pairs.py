@@ -12,6 +12,7 @@ from streams.ratings.newton import LONGEST, Matrix, Vector
 
 POINTS_PER_LOGIT = 400.0 / math.log(10.0)  # 173.7178: 400 points are odds of 10 : 1
 WIDE = 600.0  # logits; within this exp(θ_i − mean) and its square root, sums and products stay normal numbers
+FLOOR = 50.0  # votes of a pair below which each of them has the full weight
 
 
 def half_wins(wins: NDArray[Any], draws: NDArray[Any], weights: Matrix | None = None) -> Matrix:
@@ -72,3 +73,28 @@ def farthest_apart(step: Vector, met: NDArray[np.bool_]) -> float:
     """
     anywhere = float(np.ptp(step))
     return anywhere if anywhere <= LONGEST else float(np.abs(step[:, None] - step).max(where=met, initial=0.0))
+
+
+def pair_weights(played: NDArray[Any]) -> NDArray[np.float64]:
+    """Weight of one vote for every pair: a pair that met often counts less per vote, against lopsided sampling.
+
+    w = 1/max(n, 50), so every pair that met at least 50 times has the same say; the floor keeps three votes from
+    counting like fifty. θ and its interval do not depend on the scale of w (H grows with it, V with its square, and
+    H⁺VH⁺ with neither), so it is free: here the largest weight is 1 and a weighted pair counts at most 50 votes, which
+    keeps every sum in comfortable range for any number of votes.
+
+    Parameters
+    ----------
+    played
+        [M, M] votes of the pair, draws included, symmetric.
+
+    Returns
+    -------
+    float64[M, M] in (0, 1]: 50/max(n, 50).
+
+    Examples
+    --------
+    >>> pair_weights(np.array([[0, 200], [200, 0]])).tolist()
+    [[1.0, 0.25], [0.25, 1.0]]
+    """
+    return np.asarray(FLOOR / np.maximum(played, FLOOR), dtype=np.float64)

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 import numpy as np
 from numpy.typing import NDArray
 
 from streams.ratings.components import largest_component
 from streams.ratings.met import Met
-from streams.ratings.solution import Reason
 
 Mask = NDArray[np.bool_]
+
+
+class Reason(StrEnum):
+    """Why a model is provisional: unranked, and estimated on its own."""
+
+    NO_VOTES = "no_votes"
+    UNDEFEATED = "undefeated"  # won every vote
+    WINLESS = "winless"  # lost every vote
+    ISLAND = "island"  # no chain of votes of any kind leads to the ranked models
+    BRIDGE = "bridge"  # one does, but only one way: beats them, or loses to them, for all we know always
+    FEW_VOTES = "few_votes"  # fewer votes against ranked models than a rank needs
+    WIDE_INTERVAL = "wide_interval"  # votes enough, but an interval wider than a rank may have
 
 
 def find_reasons(

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from streams.contracts.model import Model
 from streams.contracts.view import OVERALL
+from streams.fold.checkpoint import DamagedState
 from streams.ratings.counts import BoardCounts
 from streams.ratings.fold import ArenaState
 from streams.ratings.history import RatingsHistory
@@ -27,10 +28,6 @@ VERSION = 3
 META = "meta"
 _UNSIGNED = ("|u1", "<u2", "<u4", "<u8")
 _encode = msgspec.msgpack.Encoder().encode
-
-
-class DamagedState(ValueError):  # noqa: N818 -- says what the state is
-    """A saved state that cannot be trusted: refold."""
 
 
 class _History(msgspec.Struct):

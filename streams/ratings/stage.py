@@ -20,12 +20,13 @@ from streams.contracts.metrics import Metrics
 from streams.contracts.settings import Settings
 from streams.contracts.shown import Shown
 from streams.contracts.topics import RATINGS_GROUP
-from streams.fold.partition import DamagedState, Owned
+from streams.fold.checkpoint import DamagedState
+from streams.fold.partition import Owned
 from streams.fold.redis_store import Outcome
 from streams.fold.runner import FoldStage
 from streams.kafka.consumer import Log
 from streams.ledger.codec import Block, Notice
-from streams.ratings import elo, snapshot
+from streams.ratings import elo
 from streams.ratings.fold import ArenaState, Limits, fold
 from streams.ratings.history import RatingsHistory
 from streams.ratings.publish import Question, answer, ask, make_board
@@ -114,10 +115,7 @@ class RatingsStage(FoldStage[RatedArena]):
         return RatedArena(owned.name, owned.partition, owned.epoch, state)
 
     def _restored(self, owned: Owned, fields: Mapping[str, bytes]) -> RatedArena:
-        try:
-            state = decode_state(fields)
-        except snapshot.DamagedState as error:
-            raise DamagedState(str(error)) from error
+        state = decode_state(fields)
         if state.arena != owned.name:
             raise DamagedState(f"it is that of arena {state.arena!r}")
         wanted = self._settings.reweighted, self._book.of(owned.name)

@@ -10,8 +10,8 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from services.local.supervisor import Supervisor
 from streams.contracts.keys import Keys
 from streams.contracts.topics import RATINGS_GROUP
+from streams.fold.checkpoint import DamagedState
 from streams.fold.redis_store import Outcome, Store
-from streams.ratings.snapshot import DamagedState
 from tests.support.eventually import eventually
 from tests.support.pipeline import (
     COUNTED,

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-import streams.fold.redis_store as store
+import streams.fold.redis_scripts as scripts
 import streams.intake.accept
 import streams.intake.place
 import streams.intake.stage
@@ -196,9 +196,9 @@ def _no_watermark() -> list[Change]:
     return [(streams.ratings.fold, "unknown_rows", lambda block, watermark: block.rows)]
 
 
-def _scripts(before: str, after: str, names: tuple[str, ...] = ("_CHECK", "_SAVE", "_PUBLISH")) -> list[Change]:
-    changed = [(store, name, getattr(store, name).replace(before, after)) for name in names]
-    if any(text == getattr(store, name) for _, name, text in changed):
+def _scripts(before: str, after: str, names: tuple[str, ...] = ("CHECK", "SAVE", "PUBLISH")) -> list[Change]:
+    changed = [(scripts, name, getattr(scripts, name).replace(before, after)) for name in names]
+    if any(text == getattr(scripts, name) for _, name, text in changed):
         raise LookupError(f"the scripts have no {before!r} any more: the mutant must be written anew")
     return changed
 
@@ -214,7 +214,7 @@ def _no_serial() -> list[Change]:
 def _late_writes_taken() -> list[Change]:
     """A write that its owner has given up, and that reaches Redis after a later one, is taken."""
     late = "if not lost and serial >= tonumber(ARGV[3]) then return 1 end"
-    return _scripts(late, "", ("_SAVE", "_PUBLISH"))
+    return _scripts(late, "", ("SAVE", "PUBLISH"))
 
 
 def _published_at_once() -> list[Change]:

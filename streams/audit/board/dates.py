@@ -1,4 +1,4 @@
-"""Dates as people write them, from epoch seconds, without a clock."""
+"""Dates, lengths of time and numbers of things as sentences have them; epoch seconds, without a clock."""
 
 from __future__ import annotations
 
@@ -30,3 +30,12 @@ def in_days(length: float) -> str:
     """
     text = f"{length:.0f}" if abs(length - round(length)) < 0.05 else f"{length:.1f}"
     return f"{text} day" if text == "1" else f"{text} days"
+
+
+def many(count: int, thing: str) -> str:
+    """A number and its noun.
+
+    >>> many(1, "model"), many(1234, "vote")
+    ('1 model', '1,234 votes')
+    """
+    return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from streams.audit.board.absences import Absences
-from streams.audit.board.dates import days, in_days, iso
+from streams.audit.board.dates import days, in_days, iso, many
 from streams.audit.board.depth import Depth
 from streams.audit.board.gains import RESET, Gains
 from streams.audit.board.models import Models
 from streams.audit.board.remarks import Oddity, Remark, some
 from streams.audit.board.restated import Restatement
-from streams.audit.counting import many
 
 LONG_GAP = 3.0
 """A gap of more than this many usual intervals is remarked."""

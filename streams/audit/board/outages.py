@@ -6,11 +6,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from streams.audit.board.dates import iso
+from streams.audit.board.dates import iso, many
 from streams.audit.board.depth import only_the_top, strength_of
 from streams.audit.board.history import History, Mask
 from streams.audit.board.remarks import Oddity, Remark, some
-from streams.audit.counting import many
 
 MOST = 0.5
 """A snapshot in which more than this part of the known totals is zero, or fewer rows than this part, is set aside."""

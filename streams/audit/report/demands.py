@@ -7,9 +7,8 @@ from itertools import pairwise
 import numpy as np
 
 from streams.audit.alerts.removals import replacement_of
-from streams.audit.board.dates import days, in_days, iso
+from streams.audit.board.dates import days, in_days, iso, many
 from streams.audit.board.history import Matrix
-from streams.audit.counting import many
 from streams.audit.facts import Facts
 from streams.audit.report.document import CANNOT_SAY, PARTLY, SHOWN, Answer
 from streams.audit.report.findings import left_words, private_in_play

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from streams.audit.board.dates import days, iso
-from streams.audit.board.inequality import gini, herfindahl, largest
 from streams.audit.board.shares import course
 from streams.audit.facts import Facts
 from streams.audit.report.document import Counts, Period
 from streams.audit.stops.evidence import ALARM, AWAY, RETURN, STILL, STOPPED
 from streams.audit.stops.states import ACTIVE, BEYOND, GONE, INACTIVE, LISTED, SWEEP
+from streams.fairness.statistics.inequality import gini, herfindahl, largest
 
 
 def period_of(facts: Facts) -> Period:
@@ -85,10 +85,13 @@ def listings_of(facts: Facts) -> dict[str, dict[str, dict[str, int]]]:
 
 def inequality_of(facts: Facts) -> dict[str, float | None]:
     """Inequality of the providers' shares of slots, in the last period and in all of it; null where none are known."""
-    values = list(facts.provider_shares.values())
-    if not values:
+    if not facts.provider_shares:
         names = ("gini", "hhi", "top_1", "top_3", "top_5", "providers", "gini_whole_period", "hhi_whole_period")
         return dict.fromkeys(names)
+    values, before = (
+        np.array(list(shares.values())) / sum(shares.values())  # they are rounded
+        for shares in (facts.provider_shares, facts.provider_shares_before)
+    )
     return {
         "gini": round(gini(values), 4),
         "hhi": round(herfindahl(values), 4),
@@ -96,8 +99,8 @@ def inequality_of(facts: Facts) -> dict[str, float | None]:
         "top_3": round(largest(values, 3), 4),
         "top_5": round(largest(values, 5), 4),
         "providers": len(values),
-        "gini_whole_period": round(gini(list(facts.provider_shares_before.values())), 4),
-        "hhi_whole_period": round(herfindahl(list(facts.provider_shares_before.values())), 4),
+        "gini_whole_period": round(gini(before), 4),
+        "hhi_whole_period": round(herfindahl(before), 4),
     }
 
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from streams.audit.board.dates import iso
-from streams.audit.board.inequality import gini, herfindahl, largest
+from streams.audit.board.dates import iso, many
 from streams.audit.board.licences import PROPRIETARY, UNKNOWN
 from streams.audit.board.shares import by_group
-from streams.audit.counting import many
 from streams.audit.facts import Facts, true_pauses
 from streams.audit.report.document import CANNOT_SAY, PARTLY, SHOWN, Answer
 from streams.audit.report.figures import counts_of
 from streams.contracts.alert import Kind
+from streams.fairness.statistics.inequality import gini, herfindahl, largest
 
 GAIN = ((5, 1.16), (10, 1.54), (20, 1.87), (50, 2.25))
 """Expected largest of N standard normal draws."""
@@ -87,7 +86,8 @@ def _access(facts: Facts) -> Answer:
         return Answer("data_access", "Unequal access to data", CANNOT_SAY, [why])
     window = f"{iso(facts.models.dates[states.start])} to {iso(facts.models.dates[states.live])}"
     top = ", ".join(f"{name} {share:.1%}" for name, share in list(shares.items())[:4])
-    values = list(shares.values())
+    values = np.array(list(shares.values()))
+    values /= values.sum()  # they are rounded
     says = [
         f"Share of slots (each battle has two), {window}: {top}.",
         f"The largest provider has {largest(values, 1):.1%}, the largest three {largest(values, 3):.1%}, the largest"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from streams.audit.board.dates import many
 from streams.audit.board.shares import slots
-from streams.audit.counting import many
 from streams.audit.facts import Facts
 from streams.audit.report.document import Reading
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from streams.audit.board.dates import days, in_days, iso
+from streams.audit.board.dates import days, in_days, iso, many
 from streams.audit.board.remarks import Oddity
-from streams.audit.counting import many
 from streams.audit.facts import Facts
 from streams.audit.report.document import CANNOT_SAY, Answer, Counts
 from streams.audit.report.figures import counts_of

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
 from streams.contracts.alert import VERSION, Alert, Kind, Status, alert_id, fingerprint, runbook_url
-from streams.fairness.alerts.summaries import summary
+from streams.fairness.alerts.summaries import moved, over
 from streams.fairness.arena.context import Scene
-from streams.fairness.detectors.base import Verdict
-from streams.fairness.phrases import moved, over
+from streams.fairness.detectors.base import Detector, Verdict
 
 
 @dataclass(slots=True)
@@ -30,7 +30,7 @@ Inherited = dict[str, Alert]
 
 
 def reconcile(
-    opened: Opened, scene: Scene, kind: Kind, verdicts: Iterable[Verdict], *, repeat: bool = False
+    opened: Opened, scene: Scene, detector: Detector[Any], verdicts: Iterable[Verdict], *, repeat: bool = False
 ) -> list[Alert]:
     """Turn what a detector says now into what is to be told, in the order of subjects.
 
@@ -40,7 +40,7 @@ def reconcile(
         Alerts that fire; changed in place.
     scene
         Where the ledger stands.
-    kind
+    detector
         Whose verdicts these are: all that stand.
     repeat
         Whether alerts emitted at least `repeat_reviews` reviews ago are told again with today's evidence.
@@ -53,7 +53,7 @@ def reconcile(
     standing = set()
     due = scene.facts.rows - scene.settings.repeat_reviews * scene.settings.review_battles
     for verdict in sorted(verdicts, key=lambda verdict: (verdict.subject.field, verdict.subject.name)):
-        alert = firing(scene, kind, verdict, scene.now.time)
+        alert = firing(scene, detector, verdict, scene.now.time)
         standing.add(alert.fingerprint)
         known = opened.get(alert.fingerprint)
         if known is not None and known.alert.id != alert.id:
@@ -65,13 +65,14 @@ def reconcile(
                 continue
         opened[alert.fingerprint] = Open(alert, scene.facts.rows)
         told.append(alert)
-    finished = [each for each, known in opened.items() if known.alert.kind == kind and each not in standing]
+    finished = [each for each, known in opened.items() if known.alert.kind == detector.kind and each not in standing]
     finished.sort(key=lambda each: (opened[each].alert.subject.field, opened[each].alert.subject.name))
     return told + [_resolved(opened, scene, each) for each in finished]
 
 
-def firing(scene: Scene, kind: Kind, verdict: Verdict, detected_at: float) -> Alert:
-    """An alert from a verdict."""
+def firing(scene: Scene, detector: Detector[Any], verdict: Verdict, detected_at: float) -> Alert:
+    """An alert from a verdict of a detector."""
+    kind = detector.kind
     about = fingerprint(scene.arena, kind, verdict.subject)
     return Alert(
         id=_occurrence(alert_id(about, verdict.onset), scene.settled),
@@ -83,7 +84,7 @@ def firing(scene: Scene, kind: Kind, verdict: Verdict, detected_at: float) -> Al
         subject=verdict.subject,
         starts_at=verdict.starts_at,
         detected_at=detected_at,
-        summary=summary(scene.arena, kind, verdict),
+        summary=detector.summary(scene.arena, verdict),
         evidence=verdict.evidence,
         runbook_url=runbook_url(kind, scene.settings.runbooks),
         version=VERSION,

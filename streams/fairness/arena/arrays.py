@@ -53,7 +53,7 @@ def pack(value: Any) -> bytes:
     return _encode(value)
 
 
-def unpack(packed: bytes, kind: type[T]) -> T:
+def unpack(packed: bytes | msgspec.Raw, kind: type[T]) -> T:
     """Decode what `pack` made of a `kind`; raises `ValueError` (`msgspec.MsgspecError` is one) when it is damaged."""
     return msgspec.msgpack.Decoder(kind, dec_hook=_array_of).decode(packed)
 

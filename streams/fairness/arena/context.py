@@ -12,6 +12,7 @@ from streams.fairness.arena.arrays import grow
 from streams.fairness.arena.ledger_position import Moment
 from streams.fairness.arena.registry import Roster
 from streams.fairness.arena.sampling_policy import Play
+from streams.fairness.arena.whole_policy import Epoch
 from streams.fairness.arena.window import Window
 from streams.fairness.crowd import Crowd
 from streams.fairness.settings import FairnessSettings
@@ -80,8 +81,9 @@ class Facts:
 class Scene:
     """An arena: its facts, its settings, and what is derived from them.
 
-    `play` is the policy in force; `board` the battles that were voted on, by pair. `settled` names the alerts that were
-    told to be over because the settings had changed: raised again, they are further ones.
+    `play` is the policy in force, `epoch` since when and how well it is honoured; `board` the battles that were voted
+    on, by pair. `settled` names the alerts that were told to be over because the settings had changed: raised again,
+    they are further ones.
     """
 
     arena: str
@@ -90,6 +92,7 @@ class Scene:
     board: BoardCounts
     play: Play
     settled: list[str] = field(default_factory=list)
+    epoch: Epoch = field(default_factory=Epoch)
 
     @property
     def now(self) -> Moment:

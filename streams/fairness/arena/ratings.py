@@ -55,3 +55,8 @@ def rate(scene: Scene) -> Ratings | None:
         ranked=~solution.provisional,
         votes=met.per_model(met.voted, met.voted),
     )
+
+
+def rate_if_due(scene: Scene) -> Ratings | None:
+    """The ratings, in every `ratings_reviews`-th review."""
+    return None if scene.facts.window.reviews % scene.settings.ratings_reviews else rate(scene)

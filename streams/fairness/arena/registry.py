@@ -84,6 +84,21 @@ class Roster:
     def __len__(self) -> int:
         return len(self.subjects)
 
+    @property
+    def began(self) -> int | None:
+        """Battles before the first notice; None before it."""
+        return min((tenure.since_row for tenure in self.tenures.values()), default=None)
+
+    @property
+    def public(self) -> int:
+        """How many models were public at some time."""
+        return sum(tenure.was_public for tenure in self.tenures.values())
+
+    @property
+    def private(self) -> int:
+        """How many models were private at some time."""
+        return sum(tenure.was_private for tenure in self.tenures.values())
+
     def model(self, name: str) -> int:
         """Number of a model, which is new if need be."""
         return self._number(self.models, name, Subject(model=name))

@@ -33,6 +33,8 @@ class Play:
         bool[S + 1], models of declared weight above 0, and those of them that are not reported as removed.
     active
         bool[S], models whose registered status is active, of weight above 0.
+    out
+        int64, numbers of the models of declared weight above 0 that are reported as removed, ascending.
     provider, license
         int64[S + 1], number of a model's provider and licence class as last declared, -1 if never.
     judged
@@ -44,6 +46,7 @@ class Play:
     declared: Mask
     in_play: Mask
     active: Mask
+    out: NDArray[np.int64]
     provider: NDArray[np.int64]
     license: NDArray[np.int64]
     judged: int
@@ -83,6 +86,7 @@ class Play:
             declared=np.append(weights > 0, False),
             in_play=np.append(in_play > 0, False),
             active=active,
+            out=np.flatnonzero((weights > 0) & removed),
             provider=provider,
             license=license_,
             judged=int(np.count_nonzero(pi_play) + np.count_nonzero(active & (pi_play > 0))),

@@ -42,11 +42,6 @@ class Window:
         """Make room for new subjects."""
         grow(self, subjects, "ring", "current", "total")
 
-    def add(self, battles: Counts) -> None:
-        """Count battles of each subject, int64[S]."""
-        self.current += battles
-        self.total += battles
-
     def turn(self) -> None:
         """Close the review under way."""
         self.ring[self.reviews % len(self.ring)] = self.current

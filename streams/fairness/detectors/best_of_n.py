@@ -12,32 +12,29 @@ References
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 
 from streams.contracts.alert import Evidence, Kind, Severity, Subject
+from streams.contracts.judged import Judged, Unjudged
+from streams.fairness.alerts.summaries import day, some
 from streams.fairness.arena.context import Scene
 from streams.fairness.arena.ratings import rate
 from streams.fairness.arena.registry import Change
-from streams.fairness.detectors.base import NAMED, Verdict
+from streams.fairness.detectors.base import NAMED, NoticeDetector, Verdict, judged_by_registry
 from streams.fairness.detectors.score_retraction import variants_of
 from streams.fairness.detectors.share_alarm import rounded
 from streams.fairness.detectors.unannounced_retirement import Episode, Episodes, stands
 
 
-@dataclass(frozen=True, slots=True)
-class BestOfN:
+class BestOfN(NoticeDetector[Episodes]):
     """Judges each notice that makes a model public. Ends: `keep_days` have passed, or it is private again."""
 
     kind = Kind.BEST_OF_N
 
-    def start(self) -> Episodes:
-        """Nothing seen yet."""
-        return {}
-
-    def update(self, state: Episodes, scene: Scene, change: Change) -> None:
+    def notice(self, state: Episodes, scene: Scene, change: Change) -> None:
         """Take in a change of the registry."""
         before, after = change.before, change.after
         if after is None or after.visibility == "private":
@@ -59,6 +56,25 @@ class BestOfN:
             for name, each in state.items()
             if stands(each, scene)
         ]
+
+    def judged(self, state: Episodes, scene: Scene) -> Judged:
+        """Models that were private at some time."""
+        return judged_by_registry(self.kind, scene, scene.facts.roster.private, Unjudged.NO_PRIVATE_MODELS)
+
+    def summary(self, arena: str, verdict: Verdict) -> str:
+        """One sentence."""
+        e: Any = verdict.evidence
+        gain = (
+            f"with scores that scatter by {e['sigma']:.1f} points, choosing the best of {e['variants']:,} equal ones "
+            f"gains {e['expected_gain']:.1f} points by luck alone"
+            if "sigma" in e
+            else "the variants have too few votes to say what choosing among them gains"
+        )
+        return (
+            f"{verdict.subject.name} was published in arena {arena} at {day(verdict.starts_at)} as one of "
+            f"{e['variants']:,} variants that {e['provider']} tested in private "
+            f"({some(e['models'], e['variants'])}): {gain}."
+        )
 
 
 def _evidence(scene: Scene, provider: str, variants: list[str]) -> Evidence:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from streams.contracts.alert import Kind
+from streams.fairness.detectors.base import Detector, NoticeDetector, ReviewDetector, TickDetector
 from streams.fairness.detectors.best_of_n import BestOfN
 from streams.fairness.detectors.data_inequality import DataInequality
 from streams.fairness.detectors.feed_stalled import FeedStalled
@@ -16,28 +20,28 @@ from streams.fairness.detectors.silent_removal import SilentRemoval
 from streams.fairness.detectors.unannounced_retirement import UnannouncedRetirement
 from streams.fairness.detectors.undeclared_model import UndeclaredModel
 
-# At each tick.
-FEED_STALLED = FeedStalled()
-SILENT_REMOVAL = SilentRemoval()
-SHARE_DRIFT = ShareDrift()
+# Views publish the evidence of the last two, and the watch over silences tells the kind of the first.
+FEED_STALLED, SILENT_REMOVAL, SHARE_DRIFT = FeedStalled(), SilentRemoval(), ShareDrift()
 
-# At each notice.
-UNANNOUNCED_RETIREMENT = UnannouncedRetirement()
-PRIVATE_VARIANTS = PrivateVariants()
-SCORE_RETRACTION = ScoreRetraction()
-BEST_OF_N = BestOfN()
-RETIREMENT_BIAS = RetirementBias()
+DETECTORS: tuple[Detector[Any], ...] = (
+    FEED_STALLED,
+    SILENT_REMOVAL,  # before the drifts: it changes what is in play, and they are judged by what is in play
+    SHARE_DRIFT,
+    UnannouncedRetirement(),
+    PrivateVariants(),
+    ScoreRetraction(),
+    BestOfN(),
+    RetirementBias(),
+    DataInequality(),
+    UndeclaredModel(),
+    PromptReuse(),
+    GraphFragile(),
+    RankChurn(),
+)
+"""Each review asks all of them what stands, so that alerts are repeated and past events end."""
 
-# At each review.
-DATA_INEQUALITY = DataInequality()
-UNDECLARED_MODEL = UndeclaredModel()
-PROMPT_REUSE = PromptReuse()
-GRAPH_FRAGILE = GraphFragile()
-RANK_CHURN = RankChurn()
-
-AT_TICK = (FEED_STALLED, SILENT_REMOVAL, SHARE_DRIFT)
-AT_NOTICE = (UNANNOUNCED_RETIREMENT, PRIVATE_VARIANTS, SCORE_RETRACTION, BEST_OF_N, RETIREMENT_BIAS)
-AT_REVIEW = (DATA_INEQUALITY, UNDECLARED_MODEL, PROMPT_REUSE)
-AT_RATINGS = (GRAPH_FRAGILE, RANK_CHURN)
-EVERY = (*AT_TICK, *AT_NOTICE, *AT_REVIEW, *AT_RATINGS)
-"""At each review all of them are asked what stands, so that alerts are repeated and past events end."""
+AT_TICK = tuple(each for each in DETECTORS if isinstance(each, TickDetector))
+AT_NOTICE = tuple(each for each in DETECTORS if isinstance(each, NoticeDetector))
+AT_REVIEW = tuple(each for each in DETECTORS if isinstance(each, ReviewDetector))
+BY_KIND = tuple(sorted(DETECTORS, key=lambda each: list(Kind).index(each.kind)))
+"""In the order of `Kind`, which checkpoints and views follow."""

@@ -7,32 +7,30 @@ equal shares would break, there being so few providers or classes, says nothing 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from streams.contracts.alert import Evidence, Kind, Severity, Subject
+from streams.contracts.judged import Judged, Unjudged
+from streams.fairness.alerts.summaries import percent, who
 from streams.fairness.arena.context import Scene
 from streams.fairness.arena.ledger_position import Standing, stand
-from streams.fairness.detectors.base import Verdict
+from streams.fairness.arena.ratings import Ratings
+from streams.fairness.detectors.base import ReviewDetector, Verdict
 from streams.fairness.detectors.share_alarm import rounded
 from streams.fairness.statistics.expected_share import Vector
+from streams.fairness.statistics.inequality import gini, herfindahl
 
 BACK = 0.95
 
 
-@dataclass(frozen=True, slots=True)
-class DataInequality:
+class DataInequality(ReviewDetector[Standing]):
     """Judges the window at each review, once it is full."""
 
     kind = Kind.DATA_INEQUALITY
 
-    def start(self) -> Standing:
-        """Nothing seen yet."""
-        return {}
-
-    def update(self, state: Standing, scene: Scene, seen: None = None) -> None:
+    def review(self, state: Standing, scene: Scene, ratings: Ratings | None) -> None:
         """Take in a review."""
         settings, roster = scene.settings, scene.facts.roster
         names = []
@@ -86,6 +84,33 @@ class DataInequality:
             found.append(Verdict(subject, severity, since.onset, since.time, evidence))
         return found
 
+    def judged(self, state: Standing, scene: Scene) -> Judged:
+        """Providers and classes whose bound means something, once the window is full."""
+        roster, settings = scene.facts.roster, scene.settings
+        if not scene.declares:
+            return Judged.not_yet(self.kind, Unjudged.NO_REGISTRY)
+        if not scene.facts.window.full:
+            return Judged.not_yet(self.kind, Unjudged.FIRST_WINDOW)
+        bounds = ((roster.providers, settings.max_provider_share), (roster.licenses, settings.max_license_share))
+        subjects = sum(len(names) for names, bound in bounds if len(names) * bound > 1)
+        return Judged(self.kind, judged=True, subjects=subjects, since_battle=roster.began)
+
+    def summary(self, arena: str, verdict: Verdict) -> str:
+        """One sentence."""
+        e: Any = verdict.evidence
+        window = f"over the last {e['window_battles']:,} battles"
+        if verdict.subject.field == "arena":
+            return (
+                f"The slots of arena {arena} are spread over {e['providers']:,} providers with a Gini coefficient of "
+                f"{e['gini']:.2f} (bound {e['gini_bound']:.2f}) and a Herfindahl index of {e['hhi']:.2f} (bound "
+                f"{e['hhi_bound']:.2f}) {window}; the largest is {e['largest']} with {percent(e['largest_share'])}."
+            )
+        return (
+            f"{who(arena, verdict.subject)} takes {percent(e['share_of_slots'])} of the slots of arena {arena} "
+            f"{window} with {e['models']:,} models ({percent(e['share_of_battles'])} of the battles involve it); "
+            f"the bound is {percent(e['bound'])} of the slots."
+        )
+
 
 def slot_shares(scene: Scene) -> Vector:
     """Share of the window's slots of every provider and class, float64[S]; 0 for models."""
@@ -98,20 +123,7 @@ def slot_shares(scene: Scene) -> Vector:
     return shares
 
 
-def gini(values: NDArray[np.float64]) -> float:
-    """Gini coefficient of amounts that are not negative: 0 when all are equal, 1 − 1/n when one has everything.
-
-    >>> gini(np.array([1.0, 1.0, 1.0])), gini(np.array([0.0, 0.0, 0.0, 1.0]))
-    (0.0, 0.75)
-    """
-    n, total = values.size, values.sum()
-    if not n or not total:
-        return 0.0
-    weighted = (np.sort(values) * (2.0 * np.arange(1, n + 1) - n - 1)).sum()
-    return float(weighted / (n * total))
-
-
 def _spread(scene: Scene, shares: Vector) -> tuple[float, float]:
     """Gini and Herfindahl of the providers."""
     of_providers = shares[list(scene.facts.roster.providers.values())]
-    return gini(of_providers), float((of_providers**2).sum())
+    return gini(of_providers), herfindahl(of_providers)

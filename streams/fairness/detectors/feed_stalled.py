@@ -16,14 +16,17 @@ and subject.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streams.contracts.alert import Evidence, Kind, Severity, Subject
+from streams.contracts.judged import Judged, Unjudged
+from streams.fairness.alerts.summaries import day, some
 from streams.fairness.arena.arrays import grow
 from streams.fairness.arena.context import Scene
-from streams.fairness.detectors.base import NAMED, Verdict
+from streams.fairness.detectors.base import NAMED, Tick, TickDetector, Verdict
 
 EXPECTED = 3.0
 """Expected appearances from which an absence means something: alone it is 5 % chance, in half of a fleet none, and
@@ -57,32 +60,34 @@ class Feed:
     zero_time: float = 0.0
     voted: bool = False
 
-    def resize(self, subjects: int) -> None:
-        """Make room for new subjects."""
-        grow(self, subjects, "stopped")
 
-
-@dataclass(frozen=True, slots=True)
-class FeedStalled:
+class FeedStalled(TickDetector[Feed]):
     """Judges the arena as a whole."""
 
     kind = Kind.FEED_STALLED
 
-    def start(self) -> Feed:
-        """Nothing seen yet."""
-        return Feed()
+    def resize(self, state: Feed, subjects: int) -> None:
+        """Make room for new subjects."""
+        grow(state, subjects, "stopped")
 
-    def update(self, state: Feed, scene: Scene, votes: int) -> None:
-        """Take in a closed tick with so many votes."""
-        if votes:
+    def tick(self, state: Feed, scene: Scene, tick: Tick, *, closes: bool) -> None:
+        """Take in a closed tick: whether anybody voted, and who is back."""
+        if not closes:
+            return
+        if scene.facts.tick_votes:
             state.zeros, state.zero_row, state.zero_time, state.voted = 0, scene.facts.rows, scene.facts.clock, True
         elif state.voted:
             state.zeros += scene.settings.tick_battles
         if np.count_nonzero(state.stopped) and 2 * self._missing(state, scene).sum() <= state.stopped.sum():
             state.stopped[:] = False
 
-    def consider(self, state: Feed, scene: Scene, onset: int) -> None:
-        """Ask whether what is about to be reported as starting at row `onset` is one of many that stopped there."""
+    def explains(self, state: Feed, scene: Scene, onset: int | None) -> bool:
+        """Tell whether what is missing since `onset` is one of many that stopped there, or nobody votes at all."""
+        if onset is not None and not np.count_nonzero(state.stopped):
+            self._consider(state, scene, onset)
+        return bool(np.count_nonzero(state.stopped)) or state.zeros >= scene.settings.zero_battles
+
+    def _consider(self, state: Feed, scene: Scene, onset: int) -> None:
         facts, play = scene.facts, scene.play
         candidates = play.active & play.in_play[:-1]
         due = candidates & (play.pi_play * (facts.rows - onset) >= EXPECTED)
@@ -94,9 +99,9 @@ class FeedStalled:
             last = int(np.argmax(np.where(stopped, facts.last_row, -1)))
             state.since_row, state.since_time = int(facts.last_row[last]), float(facts.last_time[last])
 
-    def explains(self, state: Feed, scene: Scene) -> bool:
-        """Whether what is missing now is missing because of the feed."""
-        return bool(np.count_nonzero(state.stopped)) or state.zeros >= scene.settings.zero_battles
+    def settle(self, state: Feed, scene: Scene, *, turned: bool) -> bool:
+        """Tell that an outage begins or ends."""
+        return turned
 
     def verdicts(self, state: Feed, scene: Scene) -> list[Verdict]:
         """The outage under way."""
@@ -114,6 +119,32 @@ class FeedStalled:
         if state.zeros >= scene.settings.zero_battles:
             return [self._verdict(state.zero_row, state.zero_time, {"cause": "zeros", "battles": state.zeros})]
         return []
+
+    def judged(self, state: Feed, scene: Scene) -> Judged:
+        """The arena, from its first battle on."""
+        if not scene.facts.rows:
+            return Judged.not_yet(self.kind, Unjudged.NO_BATTLES)
+        return Judged(self.kind, judged=True, since_battle=0)
+
+    def summary(self, arena: str, verdict: Verdict) -> str:
+        """One sentence."""
+        e: Any = verdict.evidence
+        since = day(verdict.starts_at)
+        if e["cause"] == "zeros":
+            return (
+                f"Arena {arena} has sent {e['battles']:,} battles in a row without a single vote since {since}: "
+                "the feed has turned to zeros."
+            )
+        if e["cause"] == "silence":
+            return (
+                f"Arena {arena} has sent nothing for {e['silent_seconds'] / 60:,.0f} minutes, since {since}; "
+                f"its usual silences are shorter than {e['usual_seconds'] / 60:,.0f} minutes."
+            )
+        return (
+            f"{e['missing_models']:,} of {e['active_models']:,} active models of arena {arena} stopped together at "
+            f"{since} ({some(e['models'], e['missing_models'])}): this is reported as a stalled feed and not as so "
+            "many removals."
+        )
 
     @staticmethod
     def _missing(state: Feed, scene: Scene) -> NDArray[np.bool_]:

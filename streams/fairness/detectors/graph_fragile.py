@@ -8,16 +8,19 @@ edge is forgotten after one to two of them.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streams.contracts.alert import Evidence, Kind, Severity, Subject
+from streams.contracts.judged import Judged, Unjudged
 from streams.contracts.vote import MODEL_A, MODEL_B, NONE
+from streams.fairness.alerts.summaries import day, some
 from streams.fairness.arena.context import Scene
 from streams.fairness.arena.ledger_position import Standing, stand
 from streams.fairness.arena.ratings import Ratings
-from streams.fairness.detectors.base import NAMED, Verdict
+from streams.fairness.detectors.base import NAMED, Battles, ReviewDetector, Verdict
 from streams.ratings.components import strong_components
 
 DAY = 86_400.0
@@ -69,17 +72,20 @@ class Graph:
         self.now[b[down], a[down]] = True
 
 
-@dataclass(frozen=True, slots=True)
-class GraphFragile:
+class GraphFragile(ReviewDetector[Graph]):
     """Judges every `ratings_reviews` reviews. Ends: the next look finds the graph sound."""
 
     kind = Kind.GRAPH_FRAGILE
 
-    def start(self) -> Graph:
-        """Nothing seen yet."""
-        return Graph()
+    def resize(self, state: Graph, subjects: int) -> None:
+        """Make room for new subjects."""
+        state.resize(subjects)
 
-    def update(self, state: Graph, scene: Scene, ratings: Ratings | None) -> None:
+    def gather(self, state: Graph, battles: Battles) -> None:
+        """Take in who beat or drew with whom."""
+        state.gather(battles.a, battles.b, battles.winner)
+
+    def review(self, state: Graph, scene: Scene, ratings: Ratings | None) -> None:
         """Take in a review; `ratings` is None when they are not looked at in this one."""
         period, now = scene.settings.stale_days * DAY, scene.now.time
         if state.began < 0:
@@ -137,3 +143,30 @@ class GraphFragile:
                 subject = Subject()
             found.append(Verdict(subject, Severity.WARNING, since.onset, since.time, evidence))
         return found
+
+    def judged(self, state: Graph, scene: Scene) -> Judged:
+        """Models in enough recent battles, once the ratings were looked at."""
+        if scene.facts.window.reviews < scene.settings.ratings_reviews:
+            return Judged.not_yet(self.kind, Unjudged.FIRST_RATINGS)
+        if state.compared < 2:
+            return Judged.not_yet(self.kind, Unjudged.FEW_MODELS)
+        return Judged(self.kind, judged=True, subjects=state.compared, since_battle=0)
+
+    def summary(self, arena: str, verdict: Verdict) -> str:
+        """One sentence."""
+        e: Any = verdict.evidence
+        if verdict.subject.field == "model":
+            return (
+                f"{verdict.subject.name} is ranked in arena {arena} on old votes only: its last battle was at "
+                f"{day(e['last_seen'])}, more than {e['stale_days']:g} days ago, and {e['votes']:,} votes stand."
+            )
+        parts = []
+        if e["apart"]:
+            parts.append(
+                f"votes of the last {e['stale_days']:g} to {2 * e['stale_days']:g} days cannot compare {e['apart']:,} "
+                f"of {e['models']:,} models with the others ({some(e['apart_models'], e['apart'])})"
+            )
+        if e["stale"]:
+            names = some(e["stale_models"], e["stale"])
+            parts.append(f"{e['stale']:,} ranked models hang on older votes only ({names})")
+        return f"In arena {arena}, {' and '.join(parts)}."

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Any
 
 from streams.contracts.alert import Kind, Severity, Subject
+from streams.contracts.judged import Judged, Unjudged
+from streams.fairness.alerts.summaries import day, some
 from streams.fairness.arena.context import Scene
 from streams.fairness.arena.ledger_position import Standing, stand
 from streams.fairness.arena.registry import Change, Roster, sampled
-from streams.fairness.detectors.base import NAMED, Verdict
+from streams.fairness.detectors.base import NAMED, NoticeDetector, Verdict, judged_by_registry
 
 
-@dataclass(frozen=True, slots=True)
-class PrivateVariants:
+class PrivateVariants(NoticeDetector[Standing]):
     """Judges each notice. Ends: the provider is within the cap again."""
 
     kind = Kind.PRIVATE_VARIANTS
 
-    def start(self) -> Standing:
-        """Nothing seen yet."""
-        return {}
-
-    def update(self, state: Standing, scene: Scene, change: Change) -> None:
+    def notice(self, state: Standing, scene: Scene, change: Change) -> None:
         """Take in a change of the registry."""
         variants = private_in_play(scene.facts.roster)
         stand(
@@ -47,6 +44,18 @@ class PrivateVariants:
             )
             for name, since in state.items()
         ]
+
+    def judged(self, state: Standing, scene: Scene) -> Judged:
+        """Models that were private at some time."""
+        return judged_by_registry(self.kind, scene, scene.facts.roster.private, Unjudged.NO_PRIVATE_MODELS)
+
+    def summary(self, arena: str, verdict: Verdict) -> str:
+        """One sentence."""
+        e: Any = verdict.evidence
+        return (
+            f"Provider {verdict.subject.name} has {e['variants']:,} private variants in play at once in arena {arena} "
+            f"since {day(verdict.starts_at)} ({some(e['models'], e['variants'])}); the arena allows {e['cap']:,}."
+        )
 
 
 def private_in_play(roster: Roster) -> dict[str, list[str]]:

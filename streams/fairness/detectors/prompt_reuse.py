@@ -10,15 +10,19 @@ never pages.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streams.contracts.alert import Kind, Severity, Subject
+from streams.contracts.judged import Judged, Unjudged
+from streams.fairness.alerts.summaries import day, percent
 from streams.fairness.arena.context import Scene
 from streams.fairness.arena.ledger_position import Standing, stand
-from streams.fairness.detectors.base import Verdict
+from streams.fairness.arena.ratings import Ratings
+from streams.fairness.detectors.base import Battles, ReviewDetector, Verdict
 from streams.fairness.detectors.share_alarm import LN10, rounded
 from streams.fairness.statistics.cusum import Cusum, Mark, Odds
 from streams.ledger.rows import Rows
@@ -74,17 +78,16 @@ class Prompts:
         return max(self.repeats / self.prompts, FLOOR) if self.prompts else FLOOR
 
 
-@dataclass(frozen=True, slots=True)
-class PromptReuse:
+class PromptReuse(ReviewDetector[Prompts]):
     """Judges each review. Ends: the evidence is spent (log C at 0)."""
 
     kind = Kind.PROMPT_REUSE
 
-    def start(self) -> Prompts:
-        """Nothing seen yet."""
-        return Prompts()
+    def gather(self, state: Prompts, battles: Battles) -> None:
+        """Take in prompts, in order."""
+        state.gather(battles.rows)
 
-    def update(self, state: Prompts, scene: Scene, seen: None = None) -> None:
+    def review(self, state: Prompts, scene: Scene, ratings: Ratings | None) -> None:
         """Take in a review."""
         if not state.pending.size:
             return
@@ -127,3 +130,20 @@ class PromptReuse:
             )
             for since in state.standing.values()
         ]
+
+    def judged(self, state: Prompts, scene: Scene) -> Judged:
+        """The arena, once there is a baseline."""
+        if not state.reviews and not state.pending.size:
+            return Judged.not_yet(self.kind, Unjudged.NO_PROMPTS)
+        if state.reviews <= 2 * scene.settings.window_reviews:
+            return Judged.not_yet(self.kind, Unjudged.NO_BASELINE)
+        return Judged(self.kind, judged=True)
+
+    def summary(self, arena: str, verdict: Verdict) -> str:
+        """One sentence."""
+        e: Any = verdict.evidence
+        return (
+            f"{percent(e['share'])} of the prompts of arena {arena} repeat one of the last {e['window_battles']:,} "
+            f"battles since {day(verdict.starts_at)}, against {percent(e['baseline'])} before, "
+            f"evidence of 10^{e['log10_e']:.1f} to 1."
+        )

@@ -10,15 +10,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streams.contracts.alert import Kind, Severity, Subject
+from streams.contracts.judged import Judged, Unjudged
+from streams.fairness.alerts.summaries import day
 from streams.fairness.arena.context import Scene
 from streams.fairness.arena.ledger_position import Standing, stand
-from streams.fairness.arena.ratings import Ratings, rate
-from streams.fairness.detectors.base import Verdict
+from streams.fairness.arena.ratings import Ratings
+from streams.fairness.detectors.base import ReviewDetector, Verdict
 from streams.fairness.detectors.share_alarm import LN10, rounded
 from streams.fairness.statistics.cusum import Cusum, Mark, Odds
 from streams.fairness.statistics.expected_share import Vector
@@ -53,17 +56,12 @@ class Churn:
     standing: Standing = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class RankChurn:
+class RankChurn(ReviewDetector[Churn]):
     """Judges every `ratings_reviews` reviews. Ends: the evidence is spent (log C at 0)."""
 
     kind = Kind.RANK_CHURN
 
-    def start(self) -> Churn:
-        """Nothing seen yet."""
-        return Churn()
-
-    def update(self, state: Churn, scene: Scene, ratings: Ratings | None) -> None:
+    def review(self, state: Churn, scene: Scene, ratings: Ratings | None) -> None:
         """Take in the ratings of a review."""
         if ratings is None or not ratings.ranked.any():
             return
@@ -102,6 +100,22 @@ class RankChurn:
             for since in state.standing.values()
         ]
 
+    def judged(self, state: Churn, scene: Scene) -> Judged:
+        """The arena: the first look takes down who is first, and the second can find a change."""
+        settings = scene.settings
+        if state.top < 0 or scene.facts.window.reviews < 2 * settings.ratings_reviews:
+            return Judged.not_yet(self.kind, Unjudged.FIRST_RATINGS)
+        return Judged(self.kind, judged=True, since_battle=settings.ratings_reviews * settings.review_battles)
+
+    def summary(self, arena: str, verdict: Verdict) -> str:
+        """One sentence."""
+        e: Any = verdict.evidence
+        return (
+            f"The first place of arena {arena} changed {e['changes']:,} times since {day(verdict.starts_at)} where the "
+            f"intervals explain {e['expected_changes']:.1f}, evidence of 10^{e['log10_e']:.1f} to 1; it is {e['top']} "
+            "now."
+        )
+
 
 def _chance(ratings: Ratings, ranked: NDArray[np.int64], best: int) -> float:
     others = ranked[ranked != best]
@@ -111,8 +125,3 @@ def _chance(ratings: Ratings, ranked: NDArray[np.int64], best: int) -> float:
     certain = np.where(gap == 0, 0.0, np.copysign(np.inf, gap))
     scores = np.divide(gap, error, out=certain, where=error > 0)
     return sum(0.5 * math.erfc(z / math.sqrt(2.0)) for z in scores.tolist())
-
-
-def rate_if_due(scene: Scene) -> Ratings | None:
-    """The ratings, in every `ratings_reviews`-th review."""
-    return None if scene.facts.window.reviews % scene.settings.ratings_reviews else rate(scene)

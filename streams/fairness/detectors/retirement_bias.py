@@ -15,16 +15,18 @@ this too, unless it retires the weakest *within each class*.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streams.contracts.alert import Kind, Severity
+from streams.contracts.judged import Judged, Unjudged
 from streams.fairness.arena.arrays import grow
 from streams.fairness.arena.context import Scene
 from streams.fairness.arena.ledger_position import Standing, stand
 from streams.fairness.arena.registry import Change, sampled
-from streams.fairness.detectors.base import Verdict
+from streams.fairness.detectors.base import NoticeDetector, Verdict, judged_by_registry
 from streams.fairness.detectors.share_alarm import LN10, rounded
 from streams.fairness.statistics.expected_share import Vector
 
@@ -53,34 +55,29 @@ class Departures:
     log_e: Vector = field(default_factory=lambda: np.zeros((RATIOS.size, 0)))
     standing: Standing = field(default_factory=dict)
 
-    def resize(self, subjects: int) -> None:
-        """Make room for new subjects."""
-        grow(self, subjects, "gone", "left", "expected", "log_e")
 
-
-@dataclass(frozen=True, slots=True)
-class RetirementBias:
+class RetirementBias(NoticeDetector[Departures]):
     """Judges each departure. Ends: the evidence falls below a tenth of the level."""
 
     kind = Kind.RETIREMENT_BIAS
 
-    def start(self) -> Departures:
-        """Nothing seen yet."""
-        return Departures()
-
-    def update(self, state: Departures, scene: Scene, change: Change) -> None:
+    def notice(self, state: Departures, scene: Scene, change: Change) -> None:
         """Take in a change of the registry."""
         if change.leaves:
             self.depart(state, scene, change.number)
         elif change.joins:
             state.gone[change.number] = False
 
-    def depart(self, state: Departures, scene: Scene, number: int) -> None:
+    def resize(self, state: Departures, subjects: int) -> None:
+        """Make room for new subjects."""
+        grow(state, subjects, "gone", "left", "expected", "log_e")
+
+    def depart(self, state: Departures, scene: Scene, number: int) -> bool:
         """Count the departure of a model, by a notice or in silence, once."""
         roster = scene.facts.roster
         name = roster.subjects[number].name
         if state.gone[number] or not roster.tenures[name].was_public or not scene.battles_of(number):
-            return
+            return False
         others = [
             scene.play.license[roster.models[other]]
             for other, model in roster.registry.items()
@@ -97,6 +94,7 @@ class RetirementBias:
         state.log_e[:, classes] -= np.log1p(np.outer(RATIOS - 1.0, share))
         state.log_e[:, mine] += np.log(RATIOS)
         self._judge(state, scene)
+        return True
 
     def _judge(self, state: Departures, scene: Scene) -> None:
         level = float(np.log(scene.settings.evidence_level))
@@ -126,6 +124,21 @@ class RetirementBias:
             subject = roster.subjects[number]
             found.append(Verdict(subject, Severity.WARNING, since.onset, since.time, {**evidence}))
         return found
+
+    def judged(self, state: Departures, scene: Scene) -> Judged:
+        """Licence classes, once there are two."""
+        classes = len(scene.facts.roster.licenses)
+        return judged_by_registry(self.kind, scene, classes if classes > 1 else 0, Unjudged.ONE_CLASS)
+
+    def summary(self, arena: str, verdict: Verdict) -> str:
+        """One sentence."""
+        e: Any = verdict.evidence
+        return (
+            f"{e['left']:,} of {e['models']:,} {verdict.subject.name} models have left arena {arena} and "
+            f"{e['others_left']:,} of {e['others']:,} others, where {e['expected_left']:.1f} of them were to be "
+            f"expected by chance, evidence of 10^{e['log10_e']:.1f} to 1; "
+            f"weaker models in one class would look the same, so compare ranks before judging."
+        )
 
 
 def _public(scene: Scene, name: str) -> bool:

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Any
 
 from streams.contracts.alert import Kind, Severity, Subject
+from streams.contracts.judged import Judged, Unjudged
+from streams.fairness.alerts.summaries import day
 from streams.fairness.arena.context import Scene
 from streams.fairness.arena.registry import Change
-from streams.fairness.detectors.base import Verdict
+from streams.fairness.detectors.base import NoticeDetector, Verdict, judged_by_registry
 from streams.fairness.detectors.unannounced_retirement import Episode, Episodes, stands
 
 
-@dataclass(frozen=True, slots=True)
-class ScoreRetraction:
+class ScoreRetraction(NoticeDetector[Episodes]):
     """Judges each notice. Ends: the model is declared public or is in play again, or `keep_days` have passed."""
 
     kind = Kind.SCORE_RETRACTION
 
-    def start(self) -> Episodes:
-        """Nothing seen yet."""
-        return {}
-
-    def update(self, state: Episodes, scene: Scene, change: Change) -> None:
+    def notice(self, state: Episodes, scene: Scene, change: Change) -> None:
         """Take in a change of the registry."""
         if change.joins or change.tenure.was_public:
             state.pop(change.name, None)
@@ -52,6 +49,19 @@ class ScoreRetraction:
             for name, each in state.items()
             if stands(each, scene)
         ]
+
+    def judged(self, state: Episodes, scene: Scene) -> Judged:
+        """Models that were private at some time."""
+        return judged_by_registry(self.kind, scene, scene.facts.roster.private, Unjudged.NO_PRIVATE_MODELS)
+
+    def summary(self, arena: str, verdict: Verdict) -> str:
+        """One sentence."""
+        e: Any = verdict.evidence
+        return (
+            f"{verdict.subject.name} ({e['provider']}) was withdrawn from arena {arena} at {day(verdict.starts_at)} "
+            f"with {e['votes']:,} votes, and no public board ever showed its score; from {e['bound']:,} votes on it is "
+            f"owed. {e['withdrawn']:,} of {e['tested']:,} variants that {e['provider']} tested in private ended so."
+        )
 
 
 def variants_of(scene: Scene, provider: str, family: str | None = None) -> list[str]:

@@ -12,34 +12,24 @@ month as after a day; a false one comes on average no sooner than `recovery_leve
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streams.contracts.alert import Evidence, Severity
+from streams.contracts.judged import Judged, Unjudged
 from streams.fairness.arena.arrays import grow
 from streams.fairness.arena.context import Scene
+from streams.fairness.arena.sampling_policy import Mask, Play
+from streams.fairness.detectors.base import Tick, TickDetector
 from streams.fairness.statistics.cusum import ALMOST_ONE, Cusum, Mark, Odds
 from streams.fairness.statistics.expected_share import Vector
 
 FREE, WARNED, PAGED = 0, 1, 2
 SEVERITY = {WARNED: Severity.WARNING, PAGED: Severity.CRITICAL}
 LN10 = float(np.log(10.0))
-
-
-class Tick(NamedTuple):
-    """A tick, or a stretch of it between notices: appearances float64[S] and battles, of two sorts.
-
-    `declared` counts battles among declared models, `in_play` those among models not reported as removed.
-    """
-
-    declared_hits: Vector
-    declared_battles: float
-    in_play_hits: Vector
-    in_play_battles: float
-    mark: Mark
 
 
 @dataclass(slots=True)
@@ -181,6 +171,80 @@ class Watched:
             "log10_page": rounded(scene.page_level / LN10),
             "unfinished_share": rounded(scene.unfinished_share),
         }
+
+
+class ShareDetector(TickDetector[Watched]):
+    """What the two detectors of shares have in common.
+
+    Without a declared policy both skip their ticks, and nobody is watched who could be reported.
+
+    Attributes
+    ----------
+    bets
+        Multipliers r of the declared share, as in `Odds.of`.
+    """
+
+    bets: tuple[float, ...]
+
+    def start(self) -> Watched:
+        """Nothing seen yet."""
+        return Watched.start(len(self.bets))
+
+    def resize(self, state: Watched, subjects: int) -> None:
+        """Make room for new subjects."""
+        state.resize(subjects)
+
+    @abstractmethod
+    def watched(self, play: Play) -> Mask:
+        """bool[S], the subjects that evidence is kept of; whoever joins or leaves them begins anew."""
+
+    def subjects(self, play: Play) -> Mask:
+        """bool[S], the subjects that a report can be about."""
+        return self.watched(play)
+
+    @abstractmethod
+    def suspects(self, state: Watched, scene: Scene) -> list[int]:
+        """Subjects about to be reported."""
+
+    @abstractmethod
+    def report(self, state: Watched, scene: Scene) -> bool:
+        """Report and resolve; tells whether anything changed."""
+
+    def onsets(self, state: Watched, scene: Scene) -> list[int]:
+        """Onsets of the suspects, each that of the bet that won most."""
+        return [int(state.cusum.since_row[state.winner(each), each]) for each in self.suspects(state, scene)]
+
+    def settle(self, state: Watched, scene: Scene, *, turned: bool) -> bool:
+        """Report and resolve; when the feed is back, what was missing meanwhile is evidence against nobody."""
+        if turned and not scene.facts.outage:
+            for subject in np.flatnonzero(state.held == FREE).tolist():
+                state.release(subject, scene.mark)
+        return self.report(state, scene)
+
+    def follow(self, state: Watched, scene: Scene, before: Play) -> bool:
+        """Begin anew with whoever enters judgement or leaves it: no bet can gain by that."""
+        judged = self.watched(scene.play)
+        known = np.zeros(judged.size, np.bool_)
+        known[: before.pi.size] = self.watched(before)
+        changed = np.flatnonzero(judged != known)
+        withdrawn = bool((state.held[changed] != FREE).any())
+        for subject in changed.tolist():
+            state.release(subject, scene.mark)
+        return withdrawn
+
+    def judged(self, state: Watched, scene: Scene) -> Judged:
+        """Subjects in play, from the moment on when the policy came into force."""
+        subjects = int(np.count_nonzero(self.subjects(scene.play)))
+        if not scene.declares:
+            return Judged.not_yet(self.kind, Unjudged.NO_REGISTRY)
+        if not subjects:
+            return Judged.not_yet(self.kind, Unjudged.NO_POLICY)
+        if scene.facts.rows - scene.epoch.since_row < scene.settings.tick_battles:
+            return Judged.not_yet(self.kind, Unjudged.NO_BATTLES)
+        if scene.facts.outage:
+            return Judged.not_yet(self.kind, Unjudged.FEED_STALLED)
+        epoch = scene.epoch
+        return Judged(self.kind, judged=True, subjects=subjects, since=epoch.since_time, since_battle=epoch.since_row)
 
 
 def rounded(value: float) -> float:

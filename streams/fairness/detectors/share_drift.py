@@ -2,44 +2,52 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Any
 
 from streams.contracts.alert import Kind
+from streams.fairness.alerts.summaries import day, percent, who
 from streams.fairness.arena.context import Scene
-from streams.fairness.detectors.base import Verdict
-from streams.fairness.detectors.share_alarm import PAGED, SEVERITY, WARNED, Tick, Watched
+from streams.fairness.arena.sampling_policy import Mask, Play
+from streams.fairness.detectors.base import Tick, Verdict
+from streams.fairness.detectors.share_alarm import PAGED, SEVERITY, WARNED, ShareDetector, Watched
 
 BETS = (0.02, 0.1, 0.25, 0.5, 2.0, 4.0)
 """One mixture for both directions: it pages sooner than two with a threshold each, at the same promise."""
 BACK = 0.7
 """Recovered above 0.84 π, some 120 expected appearances after the end. With 0.5 (above 0.72 π, 36 appearances) a share
 of 0.6 π, which a people's selection of 40 % makes, was resolved and opened again 18 times in a million battles."""
+SELECTION = 0.01
+"""A share of unfinished battles below this means that the arena does not report them."""
+REMOVED = 0.2
+"""Below this part of the declared share, people who finish less often are no explanation."""
 
 
-@dataclass(frozen=True, slots=True)
-class ShareDrift:
+class ShareDrift(ShareDetector):
     """Judges every subject with a declared share.
 
     Ends: evidence of recovery, or the subject leaves the policy, or its removal is reported instead.
     """
 
     kind = Kind.SHARE_DRIFT
+    bets = BETS
 
-    def start(self) -> Watched:
-        """Nothing seen yet."""
-        return Watched.start(len(BETS))
-
-    def update(self, state: Watched, scene: Scene, tick: Tick, *, closes: bool = True) -> None:
+    def tick(self, state: Watched, scene: Scene, tick: Tick, *, closes: bool) -> None:
         """Take in a tick, or its stretch up to a notice."""
+        if not scene.declares:
+            return
         play = scene.play
         state.update(play.odds(BETS, scene.settings.delta), tick, closes=closes)
         state.recover(play.pi_play, BACK, tick.in_play_hits, tick.in_play_battles, closes=closes)
+
+    def watched(self, play: Play) -> Mask:
+        """Every subject with a share in play."""
+        return play.pi_play > 0
 
     def suspects(self, state: Watched, scene: Scene) -> list[int]:
         """Subjects about to be reported."""
         return state.suspects(scene.warning_level)
 
-    def settle(self, state: Watched, scene: Scene) -> bool:
+    def report(self, state: Watched, scene: Scene) -> bool:
         """Report and resolve; tells whether anything changed."""
         changed = False
         for subject in state.recovered(scene.settings.recovery_level):
@@ -67,3 +75,22 @@ class ShareDrift:
             )
             for subject in map(int, state.held.nonzero()[0])
         ]
+
+    def summary(self, arena: str, verdict: Verdict) -> str:
+        """One sentence."""
+        e: Any = verdict.evidence
+        subject, what = who(arena, verdict.subject), "is in" if verdict.subject.field == "model" else "has models in"
+        text = (
+            f"{subject} {what} {percent(e['observed_share'])} of the battles of arena {arena} since about "
+            f"{day(verdict.starts_at)}, a {e['direction']} from its declared share of {percent(e['declared_share'])}: "
+            f"{e['appearances']:,} of {e['battles']:,} battles where {e['expected_appearances']:,.0f} were to be "
+            f"expected, evidence of 10^{e['log10_e']:.1f} to 1."
+        )
+        if e["observed_share"] < REMOVED * e["declared_share"]:
+            return text
+        if e["unfinished_share"] < SELECTION:
+            return (
+                f"{text} The arena does not report battles that end without a vote, so selection can be the cause too: "
+                f"people may finish battles with it {'more' if e['direction'] == 'rise' else 'less'} often than others."
+            )
+        return f"{text} Battles without a vote are counted ({percent(e['unfinished_share'])} of all)."

@@ -86,14 +86,3 @@ def silence(rhythm: Rhythm, now: float, settings: FairnessSettings, onset: str) 
         return None
     evidence: Evidence = {"cause": "silence", "silent_seconds": round(silent), "usual_seconds": round(patience)}
     return Verdict(Subject(), Severity.CRITICAL, onset, rhythm.last / 1000, evidence)
-
-
-def all_zeros(values: NDArray[np.float64], before: NDArray[np.float64]) -> bool:
-    """Tell whether a feed of numbers turned to zeros: every value is 0 and before they were not.
-
-    A scraper committed valid files full of zeros for months; that is an outage of the feed, not 250 removals.
-
-    >>> all_zeros(np.zeros(3), np.array([5.0, 0.0, 7.0])), all_zeros(np.zeros(3), np.zeros(3))
-    (True, False)
-    """
-    return bool(values.size and not values.any() and before.any())

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from streams.contracts.alert import Kind, Severity
+from streams.fairness.alerts.summaries import day, percent
 from streams.fairness.arena.context import Scene
-from streams.fairness.detectors.base import Verdict
-from streams.fairness.detectors.share_alarm import PAGED, Tick, Watched
+from streams.fairness.arena.sampling_policy import Mask, Play
+from streams.fairness.detectors.base import Tick, Verdict
+from streams.fairness.detectors.share_alarm import FREE, PAGED, ShareDetector, Watched
 
 BETS = (0.02, 0.1)
 """At most a tenth of the declared share is left: a few stray battles do not save a removal from being one."""
@@ -20,24 +22,34 @@ BACK = 0.25
 """A burst of a few battles is no return: resolved at some eleven expected appearances, for shares above 0.54 π."""
 
 
-@dataclass(frozen=True, slots=True)
-class SilentRemoval:
+class SilentRemoval(ShareDetector):
     """Judges active models; there is no warning before the page, for `share_drift` gives one.
 
     Ends: evidence that the model is back, or a notice that declares what happened.
     """
 
     kind = Kind.SILENT_REMOVAL
+    bets = BETS
 
-    def start(self) -> Watched:
-        """Nothing seen yet."""
-        return Watched.start(len(BETS))
-
-    def update(self, state: Watched, scene: Scene, tick: Tick, *, closes: bool = True) -> None:
+    def tick(self, state: Watched, scene: Scene, tick: Tick, *, closes: bool) -> None:
         """Take in a tick, or its stretch up to a notice."""
+        if not scene.declares:
+            return
         play = scene.play
         state.update(play.odds(BETS, scene.settings.delta, active_only=True), tick, closes=closes)
         state.recover(play.pi, BACK, tick.declared_hits, tick.declared_battles, closes=closes)
+
+    def watched(self, play: Play) -> Mask:
+        """Active models that can be drawn, removed or not."""
+        return play.active & (play.pi > 0)
+
+    def subjects(self, play: Play) -> Mask:
+        """Active models in play: a removal is told once."""
+        return play.active & (play.pi_play > 0)
+
+    def removed(self, state: Watched, subjects: int) -> Mask:
+        """The models that are reported."""
+        return np.asarray(state.held != FREE)
 
     def suspects(self, state: Watched, scene: Scene) -> list[int]:
         """Subjects about to be reported."""
@@ -50,7 +62,7 @@ class SilentRemoval:
                 found.append(subject)
         return found
 
-    def settle(self, state: Watched, scene: Scene) -> bool:
+    def report(self, state: Watched, scene: Scene) -> bool:
         """Report and resolve; tells whether anything changed."""
         back = state.recovered(scene.settings.recovery_level)
         for subject in back:
@@ -75,3 +87,13 @@ class SilentRemoval:
             onset, began = str(int(state.since_row[subject])), float(state.since_time[subject])
             found.append(Verdict(who, Severity.CRITICAL, onset, began, evidence))
         return found
+
+    def summary(self, arena: str, verdict: Verdict) -> str:
+        """One sentence."""
+        e: Any = verdict.evidence
+        return (
+            f"{verdict.subject.name} ({e['provider']}, {e['license']}) is declared active in arena {arena} and is gone "
+            f"from its battles since about {day(verdict.starts_at)}: {e['appearances']:,} of the last {e['battles']:,} "
+            f"battles where its declared share of {percent(e['declared_share'])} makes "
+            f"{e['expected_appearances']:,.0f}, evidence of 10^{e['log10_e']:.1f} to 1; no notice says so."
+        )

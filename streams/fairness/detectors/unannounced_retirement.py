@@ -7,15 +7,17 @@ model's very first record); later that date is quoted and not believed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
 from streams.contracts.alert import Evidence, Kind, Severity, Subject
+from streams.contracts.judged import Judged, Unjudged
 from streams.contracts.model import Model
+from streams.fairness.alerts.summaries import day
 from streams.fairness.arena.context import Scene
 from streams.fairness.arena.registry import Change
-from streams.fairness.detectors.base import Verdict
+from streams.fairness.detectors.base import NoticeDetector, Verdict, judged_by_registry
 
 DAY = 86_400.0
 
@@ -37,17 +39,12 @@ def stands(episode: Episode, scene: Scene) -> bool:
     return scene.now.time - episode.time <= scene.settings.keep_days * DAY
 
 
-@dataclass(frozen=True, slots=True)
-class UnannouncedRetirement:
+class UnannouncedRetirement(NoticeDetector[Episodes]):
     """Judges each notice. Ends: the model is in play again, or `keep_days` have passed."""
 
     kind = Kind.UNANNOUNCED_RETIREMENT
 
-    def start(self) -> Episodes:
-        """Nothing seen yet."""
-        return {}
-
-    def update(self, state: Episodes, scene: Scene, change: Change) -> None:
+    def notice(self, state: Episodes, scene: Scene, change: Change) -> None:
         """Take in a change of the registry."""
         tenure, battles = change.tenure, scene.battles_of(change.number)
         if change.joins:
@@ -78,6 +75,28 @@ class UnannouncedRetirement:
             for name, each in state.items()
             if stands(each, scene)
         ]
+
+    def judged(self, state: Episodes, scene: Scene) -> Judged:
+        """Models that were public at some time."""
+        return judged_by_registry(self.kind, scene, scene.facts.roster.public, Unjudged.NO_PUBLIC_MODELS)
+
+    def summary(self, arena: str, verdict: Verdict) -> str:
+        """One sentence."""
+        e: Any = verdict.evidence
+        how = {
+            "retired": "was declared retired",
+            "weight_0": "was given weight 0 while it is declared active",
+            "deprecated_weight_0": "was declared deprecated and given weight 0",
+            "unregistered": "was taken off the registry",
+        }[e["how"]]
+        given = (
+            f"{e['days_given']:.1f} days after its deprecation" if "days_given" in e else "without a deprecation before"
+        )
+        return (
+            f"{verdict.subject.name} ({e['provider']}, {e['license']}) {how} in arena {arena} at "
+            f"{day(verdict.starts_at)} after {e['battles']:,} battles, {given}; {e['days_owed']:g} days of notice are "
+            "owed."
+        )
 
 
 def _how(after: Model | None) -> str:

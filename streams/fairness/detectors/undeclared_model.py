@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import numpy as np
+from typing import Any
 
 from streams.contracts.alert import Kind, Severity, Subject
+from streams.contracts.judged import Judged, Unjudged
 from streams.fairness.arena.context import Scene
 from streams.fairness.arena.ledger_position import Standing, stand
+from streams.fairness.arena.ratings import Ratings
 from streams.fairness.arena.registry import sampled
-from streams.fairness.detectors.base import NAMED, Verdict
+from streams.fairness.detectors.base import NAMED, ReviewDetector, Verdict
 
 
-@dataclass(frozen=True, slots=True)
-class UndeclaredModel:
+class UndeclaredModel(ReviewDetector[Standing]):
     """Judges the last review's battles. Ends: a review without such battles, or a declaration.
 
     A model that left by a notice within the review is not judged: battles that people had open are voted on later. Of
@@ -23,11 +22,7 @@ class UndeclaredModel:
 
     kind = Kind.UNDECLARED_MODEL
 
-    def start(self) -> Standing:
-        """Nothing seen yet."""
-        return {}
-
-    def update(self, state: Standing, scene: Scene, seen: None = None) -> None:
+    def review(self, state: Standing, scene: Scene, ratings: Ratings | None) -> None:
         """Take in a review."""
         roster, last = scene.facts.roster, scene.facts.window.last
         names = []
@@ -66,6 +61,27 @@ class UndeclaredModel:
             )
         return found
 
+    def judged(self, state: Standing, scene: Scene) -> Judged:
+        """The arena, once there is a registry and a review."""
+        if not scene.declares:
+            return Judged.not_yet(self.kind, Unjudged.NO_REGISTRY)
+        if not scene.facts.window.reviews:
+            return Judged.not_yet(self.kind, Unjudged.FIRST_REVIEW)
+        return Judged(self.kind, judged=True, since_battle=scene.facts.roster.began)
+
+    def summary(self, arena: str, verdict: Verdict) -> str:
+        """One sentence."""
+        e: Any = verdict.evidence
+        why = {
+            "unregistered": "is not in its registry",
+            "weight_0": "is declared with weight 0",
+            "retired": "is declared retired",
+        }[e["cause"]]
+        return (
+            f"{verdict.subject.name} was in {e['battles']:,} of the last {e['review_battles']:,} battles of arena "
+            f"{arena} and {why}: its declared share is 0."
+        )
+
 
 def _crowd(state: Standing, scene: Scene) -> list[str]:
     """Names beyond those that are followed, in enough battles: those that stand first, then the busiest."""
@@ -76,14 +92,3 @@ def _crowd(state: Standing, scene: Scene) -> list[str]:
         if battles >= (1 if name in state else scene.settings.undeclared_battles) and name not in models
     ]
     return sorted(found, key=lambda name: (name not in state, -last[name], name))
-
-
-def undeclared(scene: Scene) -> list[str]:
-    """Names in battles that were never declared, sorted."""
-    roster = scene.facts.roster
-    shown = np.flatnonzero(scene.facts.window.total)
-    return sorted(
-        roster.subjects[number].name
-        for number in shown
-        if roster.subjects[number].field == "model" and roster.subjects[number].name not in roster.known
-    )

@@ -311,7 +311,7 @@ impl Folding {
         }
     }
 
-    /// `_FENCE` in streams/fold/redis_store.py.
+    /// `FENCE` in streams/fold/redis_scripts.py.
     fn fence(&self, redis: &Redis, owner: &Owner) -> Outcome {
         if redis.epoch > owner.epoch {
             Outcome::Refused

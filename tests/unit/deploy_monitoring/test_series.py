@@ -10,10 +10,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from services.board.view_metrics import Published, PublishedSeries, read, shown_models
 from streams.contracts.alert import Alert, Kind, Severity, Status, Subject
+from streams.contracts.fairness_view import AlertsView
 from streams.contracts.published_series import MOST_ALERTS, PUBLISHED_SERIES
 from streams.contracts.view import Board, Position, RatedModel, Solver
 from streams.fairness.settings import FairnessSettings
-from streams.fairness.view import AlertsView, alerts_view, fairness_view
+from streams.fairness.view import alerts_view, fairness_view
 from tests.unit.fairness.arena import Ledger, equal_arena
 
 WHERE = Position(5, {"votes/0": 9})

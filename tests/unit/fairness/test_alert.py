@@ -15,8 +15,7 @@ from streams.contracts.alert import (
     fingerprint,
     runbook_url,
 )
-from streams.fairness.alerts.summaries import _SENTENCES
-from streams.fairness.detectors import catalog as rules
+from streams.fairness.detectors.catalog import AT_NOTICE, AT_REVIEW, AT_TICK, DETECTORS
 from tests.unit.fairness.test_fold import LEDGER
 
 
@@ -61,8 +60,9 @@ def test_fingerprints_differ_with_kind_field_and_name(one, other, name, second):
     )
 
 
-def test_every_kind_has_a_rule_a_sentence_and_a_runbook():
-    assert {rule.kind for rule in rules.EVERY} == set(Kind) == set(_SENTENCES)
+def test_every_kind_has_one_detector_that_is_asked_and_a_runbook():
+    assert sorted(each.kind for each in DETECTORS) == sorted(Kind)
+    assert {*AT_TICK, *AT_NOTICE, *AT_REVIEW} == set(DETECTORS)
     assert all(runbook_url(kind).endswith(f"/{kind.value}.md") for kind in Kind)
 
 

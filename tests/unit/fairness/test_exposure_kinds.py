@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from streams.contracts.alert import Kind, Severity, Status, Subject
+from streams.fairness.detectors.catalog import SHARE_DRIFT, SILENT_REMOVAL
 from tests.unit.fairness.arena import START, Ledger, equal_arena
 
 EXPOSURE = {Kind.SHARE_DRIFT, Kind.SILENT_REMOVAL, Kind.FEED_STALLED}
@@ -175,7 +176,8 @@ def test_an_arena_that_declares_its_models_late_is_judged_from_there_on():
     for name in names:
         ledger.declare(name)
     declared = ledger.rows
-    for watch in (ledger.state.states.share_drift, ledger.state.states.silent_removal):
+    for detector in (SHARE_DRIFT, SILENT_REMOVAL):
+        watch = ledger.state.states.of(detector)
         judged = [ledger.state.scene.facts.roster.models[name] for name in names]
         assert (watch.cusum.since_row[:, judged] == declared).all()
         assert not watch.cusum.log_c[:, judged].any()

@@ -6,8 +6,8 @@ import pytest
 
 from streams.contracts.alert import Kind, Severity, Subject
 from streams.fairness.arena.ratings import Ratings
-from streams.fairness.detectors.data_inequality import gini
 from streams.fairness.detectors.rank_churn import RankChurn, _chance
+from streams.fairness.statistics.inequality import gini
 from tests.unit.fairness.arena import Ledger, equal_arena
 
 
@@ -145,7 +145,7 @@ def test_a_first_place_that_changes_beyond_its_intervals_is_told_and_within_them
     scene = equal_arena(2, settings=brisk).state.scene
     rule, state = RankChurn(), RankChurn().start()
     for look in range(40):
-        rule.update(state, scene, two_leaders(gap if look % 10 else -gap, error=10.0))
+        rule.review(state, scene, two_leaders(gap if look % 10 else -gap, error=10.0))
     assert bool(rule.verdicts(state, scene)) == told
 
 
@@ -153,11 +153,11 @@ def test_churn_ends_when_the_first_place_stays(brisk):
     scene = equal_arena(2, settings=brisk).state.scene
     rule, state = RankChurn(), RankChurn().start()
     for look in range(10):
-        rule.update(state, scene, two_leaders(60.0 if look % 2 else -60.0, error=10.0))
+        rule.review(state, scene, two_leaders(60.0 if look % 2 else -60.0, error=10.0))
     (verdict,) = rule.verdicts(state, scene)
     assert (verdict.severity, verdict.evidence["changes"]) == (Severity.INFO, 9)
     for _ in range(1_000):
-        rule.update(state, scene, two_leaders(60.0, error=10.0))
+        rule.review(state, scene, two_leaders(60.0, error=10.0))
     assert rule.verdicts(state, scene) == []
 
 
@@ -168,7 +168,7 @@ def test_a_newcomer_at_the_top_is_no_churn(brisk):
         number = np.arange(best)
         rating = np.where(number == best - 1, 1200.0, 1000.0)
         votes = np.full(best, 1_000)
-        rule.update(state, scene, Ratings(number, rating, np.full(best, 10.0), np.ones(best, bool), votes))
+        rule.review(state, scene, Ratings(number, rating, np.full(best, 10.0), np.ones(best, bool), votes))
     assert rule.verdicts(state, scene) == []
 
 

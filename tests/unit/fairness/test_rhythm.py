@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.contracts.alert import Kind, Severity, Status, Subject
-from streams.fairness.detectors.silence import Rhythm, all_zeros, silence
+from streams.fairness.detectors.silence import Rhythm, silence
 from streams.fairness.settings import FairnessSettings
 from streams.fairness.silence_alert import tell_silence
 from tests.unit.fairness.arena import equal_arena
@@ -64,14 +64,6 @@ def test_a_rhythm_is_a_function_of_the_rows_and_not_of_the_blocks(times, cuts):
     for part in np.split(recorded, sorted(cuts)):
         parts.hear(part)
     assert (whole.last, whole.day, whole.longest.tolist()) == (parts.last, parts.day, parts.longest.tolist())
-
-
-@pytest.mark.parametrize(
-    ("values", "before", "zeros"),
-    [([0, 0], [3, 0], True), ([0, 1], [3, 0], False), ([0, 0], [0, 0], False), ([], [1], False)],
-)
-def test_a_feed_of_zeros_is_one_that_was_not(values, before, zeros):
-    assert all_zeros(np.array(values, float), np.array(before, float)) == zeros
 
 
 def test_the_watcher_tells_a_silence_once_and_its_end_once():

@@ -2,8 +2,7 @@ import msgspec
 import pytest
 
 from streams.contracts.arena_settings import InvalidTables, documented
-from streams.fairness.settings import FairnessSettings, read_settings
-from streams.fairness.words import battles_between_pages
+from streams.fairness.settings import FairnessSettings, battles_between_pages, read_settings
 
 
 def test_the_default_is_one_false_page_a_year_at_a_hundred_thousand_battles_a_day():

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from streams.fairness.fold_state import ArenaFairness
 from streams.fairness.snapshot import FIELD, decode_state, encode_state
 from streams.fairness.view import alerts_view, fairness_view
-from streams.ratings.snapshot import DamagedState
+from streams.fold.checkpoint import DamagedState
+from tests.unit.fairness.arena import equal_arena
 from tests.unit.fairness.test_fold import BRISK, LEDGER
 
 FIELDS = encode_state(LEDGER.state)
@@ -42,3 +43,18 @@ def test_a_missing_or_cut_state_is_damage(fields):
 def test_a_state_of_other_settings_is_as_good_as_none():
     with pytest.raises(DamagedState, match="other settings"):
         decode_state(FIELDS, msgspec.structs.replace(BRISK, delta=0.1))
+
+
+def test_a_notice_that_ends_a_removal_puts_the_model_in_play_at_once_and_not_only_after_a_restart():
+    ledger = equal_arena(20)
+    ledger.battles(5_000)
+    ledger.sample("model-004", 0.0)
+    ledger.battles(5_000)
+    assert [alert.subject.model for alert in ledger.firing()] == ["model-004"]
+    ledger.declare("model-004", status="deprecated", keep=True)
+    scene = ledger.state.scene
+    assert scene.play.in_play[scene.facts.roster.models["model-004"]]
+    again = decode_state(encode_state(ledger.state), scene.settings)
+    assert again.scene.play.judged == scene.play.judged
+    assert again.scene.play.in_play.tolist() == scene.play.in_play.tolist()
+    assert again.scene.play.pi_play.tolist() == scene.play.pi_play.tolist()

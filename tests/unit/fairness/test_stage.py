@@ -218,7 +218,7 @@ async def test_a_silence_that_was_told_is_ended_by_who_takes_over(lenient, monke
     before, end = Worker(redis, lenient), len(ledger.records)
     await before.fold(ledger)
     await before.write()
-    now = ledger.state.states.rhythm.last / 1000
+    now = ledger.state.rhythm.last / 1000
     monkeypatch.setattr("streams.fairness.stage.time.time", lambda: now + 30 * 86_400)
     before.stage._last_batch = -1e9
     await before.write()

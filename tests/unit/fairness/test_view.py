@@ -160,7 +160,7 @@ def test_what_is_judged_is_told_with_how_many_and_since_when(brisk):
     removal, drift = found[Kind.SILENT_REMOVAL], found[Kind.SHARE_DRIFT]
     assert (removal.judged, removal.subjects, removal.since_battle) == (True, 11, 1_000)
     assert drift.subjects == np.count_nonzero(ledger.state.scene.play.pi_play) > 11
-    assert drift.since == ledger.state.states.whole_policy.since_time
+    assert drift.since == ledger.state.scene.epoch.since_time
     assert found[Kind.PRIVATE_VARIANTS].reason is Unjudged.NO_PRIVATE_MODELS
     assert found[Kind.RETIREMENT_BIAS].reason is Unjudged.ONE_CLASS
     ledger.declare("secret", visibility="private")

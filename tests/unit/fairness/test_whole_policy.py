@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.fairness.detectors.whole_policy import log_e
+from streams.fairness.arena.whole_policy import log_e
 from tests.unit.fairness.arena import equal_arena
 
 P0 = np.array([0.4, 0.4, 0.2])
@@ -42,18 +42,18 @@ def test_a_draw_that_the_policy_excludes_is_infinite_evidence():
 def test_an_honoured_policy_leaves_no_evidence_and_a_broken_one_does():
     ledger = equal_arena(10, seed=3)
     ledger.battles(10_000)
-    assert ledger.state.states.whole_policy.log_e(ledger.state.scene) < 0
+    assert ledger.state.scene.epoch.log_e(ledger.state.scene.play, ledger.state.scene.settings.kappa) < 0
     ledger.sample("model-004", 0.0)
     ledger.battles(20_000)
-    assert ledger.state.states.whole_policy.log_e(ledger.state.scene) > 50
-    assert ledger.state.states.whole_policy.best > 50
+    assert ledger.state.scene.epoch.log_e(ledger.state.scene.play, ledger.state.scene.settings.kappa) > 50
+    assert ledger.state.scene.epoch.best > 50
 
 
 def test_each_policy_is_an_epoch_of_its_own():
     ledger = equal_arena(10, seed=3)
     ledger.battles(2_500)
     ledger.declare("model-003", 2.0)
-    epoch = ledger.state.states.whole_policy
+    epoch = ledger.state.scene.epoch
     assert (epoch.since_row, epoch.counts.sum(), epoch.best) == (2_500, 0, 0.0)
     ledger.declare("model-003", 2.0, reason="a remark that changes no weight")
     ledger.battles(700)

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.ratings.snapshot import META, VERSION, DamagedState, Snapshots, board_field, decode_state
+from streams.fold.checkpoint import DamagedState
+from streams.ratings.snapshot import META, VERSION, Snapshots, board_field, decode_state
 from tests.support.boards import shown
 from tests.unit.folds.making import block, everything, folded, notice, vote
 from tests.unit.intake.making import seeded

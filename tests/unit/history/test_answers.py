@@ -21,7 +21,7 @@ from streams.contracts.history_wire import decode_evidence
 from streams.fairness.settings import FairnessSettings
 from streams.fairness.snapshot import encode_history as encode_evidence
 from streams.fairness.view import fairness_view
-from streams.ratings.history_sample import take_sample
+from streams.ratings.history import take_sample
 from streams.ratings.settings import RatingsSettings
 from streams.ratings.snapshot import encode_history
 from tests.support.boards import set_shown, shown

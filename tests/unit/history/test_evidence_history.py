@@ -15,8 +15,8 @@ from streams.fairness.fold import fold
 from streams.fairness.fold_state import ArenaFairness
 from streams.fairness.snapshot import HISTORY_FIELD, decode_state, encode_history, encode_state
 from streams.fairness.view import fairness_view
+from streams.fold.checkpoint import DamagedState
 from streams.ledger.codec import Block, Notice
-from streams.ratings.snapshot import DamagedState
 from tests.unit.fairness.test_fold import BRISK, LEDGER
 from tests.unit.intake.making import seeded
 

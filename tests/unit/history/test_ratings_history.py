@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from streams.contracts.history import DAY, HOUR, MINUTE, TIERS
 from streams.contracts.history_wire import decode_ratings
-from streams.ratings import history_sample as sampling
+from streams.ratings import history as sampling
 from streams.ratings.history import RatingsHistory
 from streams.ratings.newton import NotConverged, Stop
 from streams.ratings.publish import make_board

@@ -3,7 +3,7 @@
 import json
 
 from streams.contracts.reasons import Reason
-from streams.intake.declare import declare
+from streams.intake.accept import declare
 from tests.unit.intake.making import ARRIVED_MS, as_records
 
 

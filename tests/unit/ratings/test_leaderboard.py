@@ -3,8 +3,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from streams.ratings.leaderboard import Reason, solve
-from streams.ratings.solution import Withheld
+from streams.ratings.leaderboard import Reason, Withheld, solve
 
 # The machine may be busy; nothing here measures time.
 patient = settings(deadline=None, max_examples=60)

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.ratings.ranks import ranks
+from streams.ratings.leaderboard import ranks
 
 
 def by_definition(lower, upper):

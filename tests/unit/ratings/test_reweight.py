@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.ratings.reweight import pair_weights
+from streams.ratings.pairs import pair_weights
 
 
 @given(st.integers(0, 2**60))

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.fairness.arena.arrays import grow
-from streams.fairness.arena.context import Scene
+from streams.fairness.arena.sampling_policy import Play
 from streams.fairness.statistics.expected_share import Vector
 
 
@@ -77,17 +77,17 @@ class Epoch:
         """Count battles among declared models, int64[n] numbers of the models on side A."""
         self.counts += np.bincount(side_a, minlength=self.counts.size)
 
-    def log_e(self, scene: Scene) -> float:
-        """Log E of the epoch so far."""
-        models = np.flatnonzero(scene.play.declared[:-1])
-        p0 = scene.play.pi[models] / 2
-        return log_e(self.counts[models], p0, scene.settings.kappa * p0) if models.size else 0.0
+    def log_e(self, play: Play, kappa: float) -> float:
+        """Log E of the epoch so far, under its policy; `kappa` is the concentration of the mixture."""
+        models = np.flatnonzero(play.declared[:-1])
+        p0 = play.pi[models] / 2
+        return log_e(self.counts[models], p0, kappa * p0) if models.size else 0.0
 
-    def review(self, scene: Scene) -> None:
+    def review(self, play: Play, kappa: float) -> None:
         """Look, and remember the best."""
-        self.best = max(self.best, self.log_e(scene))
+        self.best = max(self.best, self.log_e(play, kappa))
 
-    def begin(self, scene: Scene) -> None:
-        """Another policy is in force."""
+    def begin(self, row: int, time: float) -> None:
+        """Begin anew where another policy comes into force."""
         self.counts = np.zeros_like(self.counts)
-        self.since_row, self.since_time, self.best = scene.facts.rows, scene.facts.clock, 0.0
+        self.since_row, self.since_time, self.best = row, time, 0.0
