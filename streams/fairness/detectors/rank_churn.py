@@ -69,7 +69,9 @@ class RankChurn(ReviewDetector[Churn]):
         best = ranked[int(np.argmax(ratings.rating[ranked]))]
         top = int(ratings.number[best])
         newcomer = top not in state.ranked
-        if state.top >= 0 and not newcomer:
+        if state.top < 0:
+            state.cusum.reset(0, Mark(scene.now.row, scene.now.time, state.changes, state.expected))
+        elif not newcomer:
             state.changes = state.changes + (top != state.top)
             state.expected = state.expected + state.p
             odds = Odds.of(np.array([state.p]), BETS, 0.0)
@@ -110,9 +112,10 @@ class RankChurn(ReviewDetector[Churn]):
     def summary(self, arena: str, verdict: Verdict) -> str:
         """One sentence."""
         e: Any = verdict.evidence
+        expected = f"{e['expected_changes']:,.1f}" if e["expected_changes"] >= 1 else f"{e['expected_changes']:.1g}"
         return (
             f"The first place of arena {arena} changed {e['changes']:,} times since {day(verdict.starts_at)} where the "
-            f"intervals explain {e['expected_changes']:.1f}, evidence of 10^{e['log10_e']:.1f} to 1; it is {e['top']} "
+            f"intervals explain {expected}, evidence of 10^{e['log10_e']:.1f} to 1; it is {e['top']} "
             "now."
         )
 

@@ -156,9 +156,20 @@ def test_churn_ends_when_the_first_place_stays(brisk):
         rule.review(state, scene, two_leaders(60.0 if look % 2 else -60.0, error=10.0))
     (verdict,) = rule.verdicts(state, scene)
     assert (verdict.severity, verdict.evidence["changes"]) == (Severity.INFO, 9)
+    assert "explain 0.09, evidence" in rule.summary("text", verdict)
     for _ in range(1_000):
         rule.review(state, scene, two_leaders(60.0, error=10.0))
     assert rule.verdicts(state, scene) == []
+
+
+def test_churn_from_the_first_look_on_begins_there_and_not_at_the_epoch(brisk):
+    scene = equal_arena(2, settings=brisk).state.scene
+    rule, state = RankChurn(), RankChurn().start()
+    first = scene.now.time
+    for look in range(10):
+        rule.review(state, scene, two_leaders(60.0 if look % 2 else -60.0, error=10.0))
+    assert first > 0
+    assert [verdict.starts_at for verdict in rule.verdicts(state, scene)] == [first]
 
 
 def test_a_newcomer_at_the_top_is_no_churn(brisk):
