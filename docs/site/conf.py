@@ -75,6 +75,7 @@ navigation = {
             "services/simulate/scenarios/README",
         ]
     },
+    "docs/operations": {"": ["docs/operations/*"]},
     "docs/runbooks/README": {"": ["docs/runbooks/*"]},
     "docs/methods/README": {"": ["docs/methods/*"]},
     "docs/contracts/README": {"": ["docs/contracts/*"]},

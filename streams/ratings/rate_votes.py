@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from streams.contracts.names import normalised
+from streams.contracts.names import is_lost, normalised, unprintable
 from streams.contracts.view import OVERALL, Board, Position
 from streams.contracts.vote import WINNERS
 from streams.ledger.rows import code
@@ -46,7 +46,8 @@ def rate(
     Raises
     ------
     ValueError
-        No votes, columns of unequal length, an unknown outcome, or a vote between a model and itself.
+        No votes, columns of unequal length, an unknown outcome, a name that no model can have (empty, missing, ``null``),
+        or a vote between a model and itself.
 
     Examples
     --------
@@ -62,6 +63,9 @@ def rate(
     unknown = {*outcomes} - WINNERS.keys()
     if unknown:
         raise ValueError(f"winner {min(map(str, unknown))!r}: use {', '.join(WINNERS)}")
+    no_names = [each for each in {*first, *second} if not _is_name(each)]
+    if no_names:
+        raise ValueError(f"{min(map(repr, no_names))} is no model's name")
     written, codes = code(first + second)
     # Two spellings of one name are one model, as they are in the stream.
     names, of_written = code([normalised(name) for name in written])
@@ -75,3 +79,7 @@ def rate(
     state = ArenaState("text", {name: number for number, name in enumerate(names)}, {OVERALL: counts})
     board, _ = make_board(state, OVERALL, settings=settings, reweighted=reweighted, position=Position(None, {}))
     return board
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and bool(normalised(value)) and not unprintable(value) and not is_lost(value)
