@@ -45,6 +45,11 @@ _SPACED = re.compile(rb'"\s+:')
 _ESCAPED = re.compile(rb"\\u00[2-7]")
 """Escapes of ASCII, by which a key may be written another way."""
 
+TOTALS = frozenset({"total", "count", "total_count", "total_rows", "total_results", "num_rows_total", "records_total"})
+"""Fields beside a list in which servers say how long the whole list is."""
+MORE = frozenset({"next", "has_more", "has_next", "next_page", "next_cursor", "next_page_token"})
+"""Fields in which they say that it goes on elsewhere."""
+
 _object = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _array = msgspec.json.Decoder(list[msgspec.Raw])
 
@@ -189,6 +194,19 @@ def _of_document(content: bytes, part: Part) -> Items:
     return _in_memory(values)
 
 
+def _must_be_whole(others: Mapping[str, msgspec.Raw], length: int, what: str) -> None:
+    """Refuse a list that is one page of several: a board of it would be one of a part that nobody chose."""
+    for name, raw in others.items():
+        value = msgspec.json.decode(raw)
+        snake = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+        longer = isinstance(value, int) and not isinstance(value, bool) and value > length
+        if (snake in TOTALS and longer) or (snake in MORE and value):
+            raise SourceError(
+                f"{what} has {length:,} items, and {name!r} beside it says {value!r}: this is one page of several; put"
+                " all pages into one list, or the list alone into a file if it is whole"
+            )
+
+
 def _of_object(held: Mapping[str, msgspec.Raw], content: bytes, part: Part) -> Items:
     lists = [name for name, value in held.items() if _holds_records(value)]
     levels = _twice(content)
@@ -202,7 +220,9 @@ def _of_object(held: Mapping[str, msgspec.Raw], content: bytes, part: Part) -> I
     if lists:
         others = [name for name in held if name not in lists]
         note = f"{part}: the list {lists[0]!r} is read" + (f", not {', '.join(others)}" if others else "")
-        return Items("item", _in_memory(_array.decode(held[lists[0]])).read, note)
+        items = _array.decode(held[lists[0]])
+        _must_be_whole({name: held[name] for name in others}, len(items), f"{part}: the list {lists[0]!r}")
+        return Items("item", _in_memory(items).read, note)
     if {"columns", "data"} <= {*held}:
         columns, data = msgspec.json.decode(held["columns"]), msgspec.json.decode(held["data"])
         if _is_table(columns, data):

@@ -46,7 +46,7 @@ def rate(
     Raises
     ------
     ValueError
-        No votes, columns of unequal length, an unknown outcome, a name that no model can have (empty, missing, ``null``),
+        No votes, columns of unequal length, an unknown outcome, a name that no model can have (missing, ``null``),
         or a vote between a model and itself.
 
     Examples

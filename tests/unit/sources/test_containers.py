@@ -258,6 +258,28 @@ def test_one_object_is_one_vote_with_its_conversation(tmp_path: Path) -> None:
         assert pairs(opened(written(tmp_path / "votes.json", text))) == PAIRS[:1]
 
 
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"total": 5_000},
+        {"totalCount": 30},
+        {"num_rows_total": 100},
+        {"next": "https://a.example/?page=2"},
+        {"hasMore": True},
+    ],
+)
+def test_a_page_of_several_is_refused(tmp_path: Path, beside: dict[str, Any]) -> None:
+    with pytest.raises(SourceError, match=f"has {len(ROWS)} items, .* this is one page of several"):
+        opened(written(tmp_path / "votes.json", json.dumps({**beside, "votes": ROWS})))
+
+
+@pytest.mark.parametrize(
+    "beside", [{"total": len(ROWS)}, {"count": 1}, {"next": None}, {"has_more": False}, {"total": "?"}]
+)
+def test_a_list_that_says_that_it_is_whole_is_read(tmp_path: Path, beside: dict[str, Any]) -> None:
+    assert pairs(opened(written(tmp_path / "votes.json", json.dumps({**beside, "votes": ROWS})))) == PAIRS
+
+
 def test_the_key_that_is_read_is_said_and_two_are_refused(tmp_path: Path) -> None:
     source = opened(written(tmp_path / "votes.json", json.dumps({"made": "today", "battles": ROWS})))
     assert "the list 'battles' is read, not made" in source.note
