@@ -71,9 +71,9 @@ def judge(held: HeldArena, lag: float | None, monotonic: float, wall: float) -> 
     the other fold counts battles that it lacks, whatever anybody says.
 
     >>> judge(HeldArena(), 0.2, 0.0, 0.0).state, judge(HeldArena(), 60.0, 0.0, 0.0)[:2]
-    (<State.LIVE: 'live'>, (<State.BEHIND: 'behind'>, 60.0))
+    (<StreamState.LIVE: 'live'>, (<StreamState.BEHIND: 'behind'>, 60.0))
     >>> judge(HeldArena(outrun={"ratings": 5.0}), 0.2, 65.0, 0.0)
-    Looked(state=<State.BEHIND: 'behind'>, seconds=60.0, away=None, stage='ratings')
+    Looked(state=<StreamState.BEHIND: 'behind'>, seconds=60.0, away=None, stage='ratings')
     """
     for fold, stopped in held.stopped.items():
         return Looked(StreamState.STOPPED, max(0.0, wall - stopped.since), stage=_fold(fold))

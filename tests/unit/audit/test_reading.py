@@ -15,7 +15,7 @@ from services.audit.registry import read_registry
 from services.audit.run import AuditRequest, run_audit
 from services.audit.snapshots import Wanted, read_snapshots
 from services.audit.table import open_table
-from services.export.official import Row, csv_of
+from services.export.official import OfficialRow, csv_of
 from services.sources import SourceError
 from streams.audit.options import Options
 
@@ -263,7 +263,7 @@ def test_a_notice_under_a_misspelt_name_is_not_passed_over(tmp_path):
 def test_names_that_a_spreadsheet_would_compute_come_back_as_they_were_exported(tmp_path):
     names = ["=sum", "@cf/x", "-5", "'tis", "plain"]
     rows = [
-        Row(name, "+Org", "'MIT", 1000.0, None, None, None, 100 * day, None, "@night", f"2025-01-0{day}")
+        OfficialRow(name, "+Org", "'MIT", 1000.0, None, None, None, 100 * day, None, "@night", f"2025-01-0{day}")
         for day in (1, 8)
         for name in names
     ]
