@@ -83,7 +83,7 @@ def runbook(name: str, base: str = RUNBOOKS) -> str:
 
 
 def grew(series: str, window: str) -> str:
-    """Return an expression that is true if a counter increased, also from no series to 1, its first value.
+    """Return an expression that is true if a counter increased or its series is new (a labelled counter starts at 1).
 
     `increase` alone misses the first increment of a new series.
     """

@@ -191,7 +191,7 @@ class CaughtUp:
     def folded(self, arena: str, position: int | None, shown: Callable[[int], int | None]) -> bool:
         """Return whether the boards count the arena's ledger partition to its end, or at least all of the arena in it.
 
-        Not every record changes a board: its rows may be repeats, or it may be a notice of a model without battles.
+        Not every record changes a board: its rows may be repeats, or it may be a notice of a model on no board.
 
         Parameters
         ----------

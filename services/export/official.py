@@ -20,7 +20,7 @@ from streams.contracts.view import Board, RatedModel
 NORMAL_95 = 1.959963984540054
 """Half width of a 95 % interval in standard errors: Φ⁻¹(0.975)."""
 LOPSIDED = 1e-6
-"""An interval whose halves differ by more than this fraction of its width is asymmetric, so it has no variance."""
+"""An interval whose halves differ by more than this fraction of its width is asymmetric: it has no single variance."""
 
 
 class OfficialRow(NamedTuple):

@@ -20,7 +20,7 @@ class EmbeddedBroker(LocalServer):
     - record times are always the producer's, even with `message.timestamp.type=LogAppendTime`;
     - `offsets_for_times` looks up the time of arrival, and returns offset 0, time -1 where Kafka returns nothing;
     - every group join takes half the session timeout, at least 1 s;
-    - a group's first generation is 0, in which aiokafka sends no LeaveGroup: the next member waits until it times out;
+    - a group's first generation is 0, in which aiokafka sends no LeaveGroup: the next member waits for the timeout;
     - when several producers write to a partition at the same time, a reader may get a record and never the one before
       it (3 in 10,000 with four producers); the stages, the herald and the board detect the gap and read again
       (`streams.contracts.gaps`), other readers do not;

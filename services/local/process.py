@@ -135,7 +135,7 @@ class ChildProcess:
     def freeze(self) -> None:
         """Suspend the child until `thaw`, as an overloaded or swapping machine would."""
         self.send(signal.SIGSTOP)
-        if sys.platform == "linux" and self.alive:  # a busy machine delivers the signal late: wait until it stopped
+        if sys.platform == "linux" and self.alive:  # a busy machine delivers it late: wait until the child stopped
             state = Path(f"/proc/{self.pid}/stat")
             end = time.monotonic() + TERMINATE_WITHIN
             while state.read_text().rpartition(")")[2].split()[0] not in "TtZ" and time.monotonic() < end:
