@@ -1,9 +1,10 @@
-"""Holds the licence of everything that is locked against those that we take: python -m deploy.licences.
+"""Check the licences of all locked packages against the accepted ones: python -m deploy.licences.
 
-What the product ships with (deploy/runtime.lock, the page's `dependencies`) may only be permissive. What develops and
-tests it stays here, so licences that ask for the source of changed files are taken, too. Tools that are only run, apart
-from the project (deploy/tools.lock, deploy/checkers.lock), are not looked at. What makes the site (deploy/docs.lock)
-puts its theme into it: `python -m deploy.licences docs`, run where it is installed (`make docs`), looks at that lock.
+Packages shipped with the product (deploy/runtime.lock, the page's `dependencies`) must have permissive licences.
+Packages for development and tests are not distributed, so licences that require the source of changed files are
+accepted too. Tools that are only run, separately from the project (deploy/tools.lock, deploy/checkers.lock), are not
+checked. The site generator (deploy/docs.lock) puts its theme into the site: `python -m deploy.licences docs`, run where
+it is installed (`make docs`), checks that lock.
 """
 
 from __future__ import annotations
@@ -34,19 +35,19 @@ PERMISSIVE = frozenset(
     }
 )
 FOR_TESTS = PERMISSIVE | {"MPL-2.0"}
-"""MPL asks for the source of its own files when they are handed on, and they are not."""
+"""MPL requires the source of its own files when they are distributed, and packages for tests are not."""
 WORDS = {
     "apache 2": "Apache-2.0",
     "apache 2.0": "Apache-2.0",
     "apache license, version 2.0": "Apache-2.0",
-    "apache software license": "Apache-2.0",  # the classifier; no other version of it is in use
+    "apache software license": "Apache-2.0",  # the classifier; no other version of this licence is in use
     "bsd license": "BSD-3-Clause",  # the classifier does not say which; all of them are permissive
     "isc license (iscl)": "ISC",
     "mit license": "MIT",
     "mozilla public license 2.0 (mpl 2.0)": "MPL-2.0",
     "python software foundation license": "PSF-2.0",
 }
-"""How packages say it who have no SPDX expression, in classifiers and in words."""
+"""Maps licences of packages without an SPDX expression, given as classifiers or words, to SPDX identifiers."""
 EXCEPTIONS: Mapping[str, tuple[str, str]] = {
     "certifi": (
         "Mozilla Public License 2.0 (MPL 2.0)",
@@ -59,7 +60,7 @@ EXCEPTIONS: Mapping[str, tuple[str, str]] = {
     "lupa": ("MIT style", "its LICENSE.txt is the MIT licence"),
     "promql-parser": ("", "its LICENSE is the MIT licence, its metadata does not say so"),
 }
-"""Of a package: what it says of itself, exactly, and why it is taken. One that says something else is no exception."""
+"""By package: its exact licence statement, and why it is accepted. With another statement it is no exception."""
 
 FOR_THE_SITE: Mapping[str, tuple[str, str]] = {
     "docutils": (
@@ -67,16 +68,16 @@ FOR_THE_SITE: Mapping[str, tuple[str, str]] = {
         "public domain and BSD-2-Clause; under GPL is an Emacs mode, which its wheel does not have",
     ),
 }
-"""Exceptions for what makes the site; where a package says several things that are not taken, all of them."""
+"""Exceptions for the site generator; a package's unaccepted statements are joined by `; `."""
 
 
 def statements(name: str) -> list[str]:
-    """Return what an installed package says of its licence: an SPDX expression, else classifiers, else words.
+    """Return an installed package's licence statements: an SPDX expression, else classifiers, else words.
 
     Raises
     ------
     PackageNotFoundError
-        When it is not installed.
+        When the package is not installed.
     """
     said = metadata.metadata(name)
     if expression := said.get("License-Expression"):
@@ -88,7 +89,7 @@ def statements(name: str) -> list[str]:
 
 
 def is_taken(statement: str, licences: Set[str]) -> bool:
-    """Whether a statement allows us to go by these licences alone; what is not understood does not."""
+    """Return whether a statement permits use under `licences` alone; false for an unknown statement."""
     try:
         expression = canonicalize_license_expression(WORDS.get(statement.lower(), statement))
     except InvalidLicenseExpression:
@@ -102,7 +103,7 @@ def faults(
     said: Callable[[str], list[str]] = statements,
     exceptions: Mapping[str, tuple[str, str]] = EXCEPTIONS,
 ) -> Iterator[str]:
-    """Say of each package that is not taken why."""
+    """Yield, for each package that is not accepted, the reason."""
     for name in sorted(names):
         try:
             found = said(name)
@@ -116,12 +117,12 @@ def faults(
 
 
 def locked(name: str) -> frozenset[str]:
-    """Names in a lock of Python."""
+    """Return the package names in a Python lock file."""
     return frozenset(re.findall(r"^([a-z0-9-]+)==", (HERE / f"{name}.lock").read_text("utf-8"), re.MULTILINE))
 
 
 def npm(*, dev: bool) -> dict[str, list[str]]:
-    """Packages in the locks of npm that are shipped, or that are not, with what they say."""
+    """Return npm packages with their licence statements: development packages if `dev`, else shipped ones."""
     packages = [
         (path.removeprefix("node_modules/"), each)
         for lock in ("page", "grafana/check")
@@ -132,7 +133,7 @@ def npm(*, dev: bool) -> dict[str, list[str]]:
 
 
 def main(arguments: Sequence[str] = ()) -> int:
-    """Print what is not taken; return 1 if there is any. The argument `docs` asks for what makes the site alone."""
+    """Print packages that are not accepted; return 1 if any. The argument `docs` checks only the site generator."""
     if arguments == ["docs"]:
         found = [*faults(locked("docs"), FOR_TESTS, exceptions=FOR_THE_SITE)]
         print(*found, sep="\n", end="\n" if found else "", file=sys.stderr)

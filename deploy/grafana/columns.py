@@ -1,4 +1,4 @@
-"""Tables of one moment: a column for each expression, joined by their labels."""
+"""Tables of instant queries: one column per expression, joined by labels."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from deploy.prometheus.rule import flat
 
 
 class Column(tuple[str, str, str, Steps, float | None]):
-    """A column of a table: its title, an expression (none for a label), unit, colours and decimals."""
+    """A column of a table: its title, expression (empty for a label), unit, colours and decimals."""
 
     __slots__ = ()
 
@@ -36,7 +36,7 @@ def grid(
     span: int = 24,
     height: int = 12,
 ) -> table.Panel:
-    """A table of one moment: a row for each set of `labels` (label to title), a column for each expression."""
+    """Make a table of instant queries: a row per set of `labels` (label to title), a column per expression."""
     panel = (
         table.Panel()
         .title(title)

@@ -1,4 +1,4 @@
-"""*Deliveries*: do subscribers get what they are owed, how soon, and what fails?"""
+"""*Deliveries*: do subscribers receive their alerts, how soon, and what fails?"""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _RATE = "$__rate_interval"
 
 
 def _happened(metric: str, by: str) -> str:
-    """Rates of what has happened at all: the herald tells every outcome and channel from the start, as 0."""
+    """Rates of series above 0: the herald exports every outcome and channel from its start, as 0."""
     return f"sum by ({by}) (rate({metric}[{_RATE}])) and sum by ({by}) ({metric}) > 0"
 
 

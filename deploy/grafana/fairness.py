@@ -1,4 +1,4 @@
-"""*Fairness*: who is treated otherwise than declared, since when, how sure is that, and what fires?"""
+"""*Fairness*: who is treated differently than declared, since when, how certain is that, and what fires?"""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _COLOURS = ((None, GREY), (3, AMBER), (6, RED))
 
 
 def _evidence(at: str = "") -> str:
-    """The larger of both evidences of each model, drift and removal."""
+    """Return a query for each model's evidence, of drift or of removal, whichever is larger."""
     return f'max by (model) ({{__name__=~"isonomy_model_(removal_)?evidence_log10",{_ARENA}}}{at})'
 
 
@@ -36,7 +36,7 @@ def _count(title: str, question: str, state: str, colour: str) -> Panel:
 
 
 def _firing(title: str, question: str, severity: str, colour: str) -> Panel:
-    """Alerts that fire. None of them is no good news: that some kinds are judged at all says nothing of the others."""
+    """Make a panel of firing alerts. Grey at 0: that some kinds are judged does not mean that all are."""
     firing = f'sum(max by (kind) (isonomy_arena_alerts_firing{{{_ARENA},severity="{severity}"}}))'
     query = Query(f"{firing} > 0 or {firing} and max(isonomy_arena_declares{{{_ARENA}}}) == 1")
     return number(title, question, query, steps=((None, GREY), (1, colour)), missing=_UNJUDGED)

@@ -1,4 +1,4 @@
-"""The frame around a dashboard: fixed uid, variables, links, alerts as annotations; and its JSON."""
+"""What all dashboards share: fixed uid, variables, links, alerts as annotations, and the JSON output."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ _TITLES = {PIPELINE_ALERTS: "{{alertname}}", ARENA_ALERTS: "{{kind}} ({{severity
 
 
 def arena_variable(*, several: bool) -> dashboard.QueryVariable:
-    """The arenas that are published."""
+    """Make the variable for the published arenas."""
     variable = _variable("arena", "Arena", "label_values(isonomy_arena_votes_total, arena)")
     variable.sort(model.VariableSort.ALPHABETICAL_ASC)
     return variable.multi(True).include_all(True).all_value(".*") if several else variable
 
 
 def model_variable(order: str) -> dashboard.QueryVariable:
-    """The models of the arena, first those of which `order` is largest: the first is shown when none is chosen."""
+    """Make the variable for the arena's models, sorted by `order`, largest first; the first is the default."""
     variable = _variable("model", "Model", f"query_result(sort_desc({flat(order)}))")
     return variable.regex('/model="(.+?)"/').sort(model.VariableSort.DISABLED).multi(True)
 
 
 def frame(name: str, title: str, about: str, since: str, *variables: dashboard.QueryVariable) -> dashboard.Dashboard:
-    """An empty dashboard: fixed uid, variables, links to the others, alerts as annotations."""
+    """Make an empty dashboard: fixed uid, variables, links to the others, alerts as annotations."""
     made = (
         dashboard.Dashboard(title)
         .uid(f"isonomy-{name}")
@@ -61,17 +61,17 @@ def frame(name: str, title: str, about: str, since: str, *variables: dashboard.Q
 
 
 def as_json(made: dashboard.Dashboard) -> dict[str, Any]:
-    """Write a dashboard down as Grafana reads it, panels numbered in their order."""
+    """Return a dashboard as JSON for Grafana, with its panels numbered in order."""
     found: dict[str, Any] = json.loads(JSONEncoder().encode(made.build()))
     for place, panel in enumerate(found["panels"], start=1):
         panel["id"] = place
         if panel["type"] == "table":
-            del panel["options"]["footer"]  # written by the builder, and not of Grafana 13 any more
+            del panel["options"]["footer"]  # written by the builder, but no longer known to Grafana 13
     for variable in found["templating"]["list"]:
         for field in ("auto", "auto_count", "auto_min"):
-            variable.pop(field, None)  # of interval variables only
+            variable.pop(field, None)  # only for interval variables
     for annotation in found["annotations"]["list"]:
-        # The builder has no fields for what only the Prometheus source knows.
+        # The builder has no fields specific to the Prometheus data source.
         annotation["titleFormat"] = _TITLES[annotation["name"]]
         annotation["target"] = {"refId": "Annotation", "expr": annotation.pop("expr")}
     return found

@@ -1,4 +1,4 @@
-"""The panels that the dashboards are made of; those of one sort look alike."""
+"""The panels of the dashboards; panels of the same kind look alike."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ GREEN, AMBER, RED, BLUE, GREY = "green", "orange", "red", "blue", "text"
 Panel = Builder[model.Panel]
 P = TypeVar("P")
 Steps = Sequence[tuple[float | None, str]]
-"""Values from which a colour holds; the first has none."""
+"""Colours with the lowest value of each; the first has None."""
 
 
 class Query(tuple[str, str]):
@@ -51,7 +51,7 @@ def lines(
     band: tuple[str, str] | None = None,
     decimals: float | None = None,
 ) -> timeseries.Panel:
-    """Curves over time. `dashed` are levels: the colour of each by its legend; `band` fills between two legends."""
+    """Make a panel of curves over time. `dashed` maps levels' legends to colours; `band` fills between two legends."""
     panel = (
         timeseries.Panel()
         .title(title)
@@ -117,7 +117,7 @@ def number(
     spark: bool = True,
     missing: str = "no data",
 ) -> stat.Panel:
-    """One number, its colour and its recent course; `missing` stands where there is none."""
+    """Make a panel of one number, with its colour and recent curve; `missing` is shown if there is no value."""
     panel = (
         stat.Panel()
         .title(title)
@@ -149,7 +149,7 @@ def bars(
     height: int = 8,
     decimals: float | None = None,
 ) -> bargauge.Panel:
-    """One bar for each series of one moment."""
+    """Make a panel with one bar per series, of an instant query."""
     panel = (
         bargauge.Panel()
         .title(title)
@@ -174,7 +174,7 @@ def bars(
 def states(
     title: str, question: str, query: Query, *, mappings: Mapping[str, tuple[str, str]], span: int = 12, height: int = 8
 ) -> statetimeline.Panel:
-    """One band for each series; `mappings` gives the word and colour of a value."""
+    """Make a panel with one band per series; `mappings` maps a value to its word and colour."""
     options = {
         value: model.ValueMappingResult(text=text, color=colour, index=place)
         for place, (value, (text, colour)) in enumerate(mappings.items())
@@ -203,7 +203,7 @@ def make_target(expr: str, legend: str, ref: str) -> prometheus.Dataquery:
 
 
 def _with(panel: P, queries: Sequence[Query], *, instant: bool = False) -> P:
-    adding: Any = panel  # each sort of panel has a builder of its own, without a common base that takes targets
+    adding: Any = panel  # the panels' builders have no common base class with targets
     for place, (expr, legend) in enumerate(queries):
         target = make_target(expr, legend, chr(ord("A") + place))
         adding.with_target(target.instant() if instant else target.range())
@@ -211,9 +211,9 @@ def _with(panel: P, queries: Sequence[Query], *, instant: bool = False) -> P:
 
 
 def make_thresholds(steps: Steps) -> dashboard.ThresholdsConfig:
-    """Make the values from which colours hold.
+    """Make the thresholds of colours.
 
-    Grafana gives what has no value the first colour: green would say that all is well, so it begins at 0.
+    Grafana shows a missing value in the first colour: green would mean that all is well, so green starts at 0.
     """
     if steps and steps[0] == (None, GREEN):
         steps = ((None, GREY), (0, GREEN), *steps[1:])

@@ -1,4 +1,4 @@
-"""*Leaderboard*: who leads, how sure is that, where do votes go, does the order hold still?"""
+"""*Leaderboard*: who leads, how certain is that, where do votes go, is the order stable?"""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ _LEADERS = 10
 
 
 def _of(metric: str, *, selected: bool = False, at: str = "") -> str:
-    """One value for each model, however many board processes tell it."""
+    """Return a query for one value per model, however many board processes export it."""
     chosen = ',model=~"$model"' if selected else ""
     return f"max by (model) ({metric}{{{_ARENA}{chosen}}}{at})"
 
 
 def _leading(expr: str) -> str:
-    """Keep those models that lead at the end of the screen: a curve does not come and go with its place."""
+    """Keep the models that lead at the end of the time range, so that no curve appears or vanishes with its rank."""
     return f"{expr} and on (model) topk({_LEADERS}, {_of('isonomy_model_rating', at=' @ end()')})"
 
 

@@ -11,7 +11,7 @@ _ARENA = 'arena=~"$arena"'
 _OURS = 'job=~"isonomy-.+"'
 _RATE = "$__rate_interval"
 _WORKERS = "isonomy_stage_ready"
-"""What every worker that is scraped tells: without it, nothing is known of workers."""
+"""A metric that every scraped worker exports: without it, nothing is known about workers."""
 
 
 def _quantile(quantile: float, metric: str, by: str) -> str:
@@ -19,12 +19,12 @@ def _quantile(quantile: float, metric: str, by: str) -> str:
 
 
 def _grew(metric: str) -> Query:
-    """Steps within the window of the screen."""
+    """Increase of a fold's counter within the rate interval."""
     return Query(_increase(metric), metric.removeprefix("isonomy_fold_")[: -len("_total")])
 
 
 def _increase(metric: str) -> str:
-    """Steps of a worker's counter: one that has never moved has no series, and is 0 while workers are scraped."""
+    """Increase of a worker's counter; a counter without a series has never moved: 0 while workers are scraped."""
     return f"sum(increase({metric}[{_RATE}])) or 0 * count({_WORKERS})"
 
 
@@ -228,7 +228,7 @@ def pipeline() -> dashboard.Dashboard:
         lines(
             "Arenas stopped",
             "Which fold cannot go on with how many arenas?",
-            # Only what is stopped has series.
+            # Only stopped arenas have a series.
             Query(
                 "sum by (stage) (max by (stage, arena) (isonomy_fold_arena_stopped))"
                 ' or 0 * max by (stage) (isonomy_stage_ready{stage=~"ratings|fairness"})',

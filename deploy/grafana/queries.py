@@ -1,4 +1,4 @@
-"""The queries of a dashboard as Grafana would send them, with its variables filled in."""
+"""The queries of a dashboard as Grafana sends them, with variables filled in."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class PanelQuery(NamedTuple):
 
 
 def load(name: str) -> dict[str, Any]:
-    """Read a dashboard as it is committed."""
+    """Read a committed dashboard."""
     found: dict[str, Any] = json.loads((FOLDER / f"{name}.json").read_text("utf-8"))
     return found
 
@@ -36,7 +36,7 @@ def fill(text: str, variables: Mapping[str, str]) -> str:
 
 
 def queries(panel: Mapping[str, Any], variables: Mapping[str, str]) -> Iterator[PanelQuery]:
-    """Every query of a panel, filled in; a row has none."""
+    """Yield every query of a panel, with variables filled in; a row has none."""
     for target in panel.get("targets", ()):
         expr = fill(target["expr"], variables)
         legend = target.get("legendFormat", "")

@@ -1,4 +1,4 @@
-"""Writes the dashboards as JSON and their page of the documentation, or checks that what is committed is current.
+"""Write the dashboards as JSON and their documentation page, or check that the committed files are current.
 
 python -m deploy.grafana.write [--check]
 """
@@ -24,7 +24,7 @@ DASHBOARDS = {"pipeline": pipeline, "leaderboard": leaderboard, "fairness": fair
 
 
 def documents() -> dict[Path, str]:
-    """Every file as it should be."""
+    """Return the expected content of every file."""
     made = {name: as_json(make()) for name, make in DASHBOARDS.items()}
     found = {
         FOLDER / f"{name}.json": json.dumps(dashboard, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
@@ -54,7 +54,7 @@ dropped one model in silence; Grafana draws the same panels with its own hand.
 
 
 def page(dashboards: Mapping[str, Mapping[str, Any]]) -> str:
-    """Write the page; `dashboards` are JSON by name."""
+    """Return the page; `dashboards` maps names to JSON."""
     return "\n".join([_INTRODUCTION, *(part for name, made in dashboards.items() for part in _section(name, made))])
 
 
@@ -71,7 +71,7 @@ def _section(name: str, made: Mapping[str, Any]) -> Iterator[str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write what is stale, or with `--check` name it and return 1."""
+    """Write stale files, or with `--check` name them and return 1."""
     parser = argparse.ArgumentParser(description="Write the Grafana dashboards.")
     parser.add_argument("--check", action="store_true", help="Write nothing; exit with 1 and name what is stale.")
     check = parser.parse_args(arguments).check

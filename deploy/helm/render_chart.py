@@ -1,6 +1,6 @@
-"""Renders the Helm chart and holds it against the schemas of Kubernetes. Run by the Python of deploy/ensure-checkers.
+"""Render the Helm chart and validate it against the Kubernetes schemas. Run by the Python of deploy/ensure-checkers.
 
-Reads the values as JSON from standard input; prints what lint says, the documents, and what is wrong with them.
+Reads the values as JSON from standard input; prints lint's output, the documents and their errors.
 """
 
 import json
@@ -12,11 +12,11 @@ import yaml
 from helm_python.chart import Chart, lint
 
 OPERATORS = ("kafka.strimzi.io", "keda.sh", "monitoring.coreos.com")
-"""Whose schemas are not Kubernetes's own."""
+"""API groups whose schemas are not part of Kubernetes."""
 
 
 def main(chart: str, release: str) -> dict[str, object]:
-    """Do all of it."""
+    """Lint, render and validate the chart; return the results."""
     values = json.load(sys.stdin)
     said = lint(chart, values, strict=True)
     try:
@@ -36,7 +36,7 @@ def main(chart: str, release: str) -> dict[str, object]:
             continue
         try:
             kubernetes_validate.validate(document, "1.31", strict=True)
-        except Exception as error:  # noqa: BLE001 -- whatever it finds is told
+        except Exception as error:  # noqa: BLE001 -- every error is reported
             faults.append(f"{document['kind']} {document['metadata']['name']}: {error}")
     return {"lint": said, "documents": documents, "faults": faults}
 

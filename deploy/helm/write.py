@@ -1,4 +1,4 @@
-"""Writes what the Helm chart takes from the code: topics, users and Prometheus rules; or checks that it is current.
+"""Write the Helm chart's files made from the code: topics, users and Prometheus rules; or check that they are current.
 
 python -m deploy.helm.write [--check]
 """
@@ -23,7 +23,7 @@ _HEAD = "# Made by `python -m deploy.helm.write`; do not edit.\n"
 
 
 def documents() -> dict[Path, str]:
-    """Every file as it should be."""
+    """Return the expected content of every file."""
     topics = [{"name": each.name, "partitions": each.partitions, "config": dict(each.config)} for each in TOPICS]
     users = {
         name: [
@@ -33,12 +33,12 @@ def documents() -> dict[Path, str]:
     }
     made: dict[Path, Any] = {FILES / "topics.yaml": {"topics": topics}, FILES / "users.yaml": {"users": users}}
     found = {path: _HEAD + yaml.safe_dump(value, sort_keys=False, width=110) for path, value in made.items()}
-    # A chart can only read what lies in it.
+    # A chart can only read files inside its directory.
     return found | {FILES / "rules" / path.name: path.read_text("utf-8") for path in sorted(RULES.glob("*.yml"))}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write what is stale, or with `--check` name it and return 1."""
+    """Write stale files, or with `--check` name them and return 1."""
     parser = argparse.ArgumentParser(description="Write what the Helm chart takes from the code.")
     parser.add_argument("--check", action="store_true", help="Write nothing; exit with 1 and name what is stale.")
     check = parser.parse_args(arguments).check

@@ -1,4 +1,4 @@
-"""An arena at which nothing happens, hour after hour: every series stands still, and nothing may be said."""
+"""An idle arena: all series stay constant for hours, and no alert may fire."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SERIES = {
     **{f"process_start_time_seconds{{{at}}}": "1000x130" for at in _AT.values()},
     **{f'isonomy_stage_ready{{stage="{stage}"}}': "1x130" for stage in ("intake", "ratings", "fairness")},
     **{f'isonomy_watchdog_age_seconds{{stage="{stage}"}}': "0x130" for stage in ("intake", "ratings", "fairness")},
-    # What a rebalance left behind on a worker that lost the partition.
+    # A stale series left by a rebalance on a worker that lost the partition.
     'isonomy_consumer_lag{group="intake",topic="votes",partition="1"}': "5000x130",
     'isonomy_consumer_lag{group="intake",topic="votes",partition="0"}': "0x130",
     'isonomy_gateway_requests_total{route="/v1/votes",status="202"}': "900x130",
@@ -48,4 +48,4 @@ SERIES = {
     'isonomy_herald_delivery_seconds_bucket{channel="webhook",le="+Inf"}': "9x130",
 }
 EVERY = ("130m",)
-"""Beyond every window, and every window before that."""
+"""Evaluation times: later than twice the longest window of any rule."""

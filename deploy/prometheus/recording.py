@@ -1,4 +1,4 @@
-"""The recording rules: what several panels and alerts ask for, and what is dear to compute."""
+"""The recording rules: expressions used by several panels and alerts, or expensive to compute."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RECORDINGS = (
         'sum(rate(isonomy_intake_votes_total{outcome!~"counted|duplicate"}[10m]))'
         " / sum(rate(isonomy_intake_votes_total[10m]))",
     ),
-    # Every board process tells the same: the most of them, not their sum.
+    # Every board process exports the same series: take their maximum, not their sum.
     Recording(
         "isonomy:model_rank:changes_1h",
         "sum by (arena) (max by (arena, model) (changes(isonomy_model_rank[1h])))",

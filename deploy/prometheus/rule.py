@@ -1,4 +1,4 @@
-"""What a rule is: recording rules, alerts with the two stories that prove them, and where an alert's runbook is."""
+"""The kinds of rules: recording rules, and alerts, each with two tested stories and a runbook."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ PAGE, WARNING = "page", "warning"
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """An expression that is computed once for all who ask.
+    """An expression that Prometheus computes once for all panels and alerts.
 
-    Names follow the convention `level:metric:operations`; the level is the project, labels are what is kept.
+    Names follow the convention `level:metric:operations`; the level is the project, and labels show what is kept.
     """
 
     record: str
@@ -25,9 +25,9 @@ class Recording:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """Series minute by minute, in promtool's notation, and what is said `at` a time.
+    """A promtool test: series minute by minute in promtool's notation, and the alerts expected `at` a time.
 
-    `told` are the alerts: labels and summary each.
+    `told` holds the labels and the summary of each expected alert.
     """
 
     series: Mapping[str, str]
@@ -42,15 +42,15 @@ class Alert:
     Parameters
     ----------
     name
-        Without the prefix.
+        The alert's name without the prefix.
     severity
-        `page` calls somebody, `warning` waits for the next day at work.
+        `page` calls the person on duty, `warning` waits for the next working day.
     wait
-        For so long the expression must hold.
+        How long the expression must hold before the alert fires.
     summary
         One sentence, in Prometheus's template language.
     fires, quiet
-        The two stories; the second is as near to the first as it can be.
+        The two stories; `quiet` is as close to `fires` as possible.
     labels
         Further labels.
     """
@@ -66,12 +66,12 @@ class Alert:
 
     @property
     def full_name(self) -> str:
-        """Name in Prometheus."""
+        """The alert's name in Prometheus."""
         return PREFIX + self.name
 
 
 def runbook(name: str, base: str = RUNBOOKS) -> str:
-    """Where the runbook of an alert is: the one place where its address is made.
+    """Return the address of an alert's runbook; no other code makes such addresses.
 
     >>> runbook("IsonomyStageNotReady")
     'docs/runbooks/stage_not_ready.md'
@@ -83,9 +83,9 @@ def runbook(name: str, base: str = RUNBOOKS) -> str:
 
 
 def grew(series: str, window: str) -> str:
-    """Make an expression that is true when a counter moved, be it from nothing: a labelled counter is born at 1.
+    """Return an expression that is true if a counter increased or its series is new (a labelled counter starts at 1).
 
-    `increase` alone does not see the first step of a series that did not exist before.
+    `increase` alone misses the first increment of a new series.
     """
     return f"increase({series}[{window}]) > 0 or ({series} > 0 unless {series} offset {window})"
 

@@ -1,4 +1,4 @@
-"""Writes the rules and their promtool tests as YAML, or checks that what is committed is current.
+"""Write the rules and their promtool tests as YAML, or check that the committed files are current.
 
 python -m deploy.prometheus.write [--check] [--runbooks URL]
 """
@@ -25,7 +25,7 @@ _HEAD = "# Made by `python -m deploy.prometheus.write`; do not edit.\n"
 
 
 def documents(runbooks: str = RUNBOOKS) -> dict[Path, str]:
-    """Every file as it should be."""
+    """Return the expected content of every file."""
     found: dict[Path, Any] = {
         HERE / "rules" / RECORDING: {
             "groups": [
@@ -94,7 +94,7 @@ def _tests(stories: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 class _Plain(yaml.SafeDumper):
-    """Writes everything out: no anchors."""
+    """A dumper that writes repeated values in full, without anchors."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
@@ -105,7 +105,7 @@ def _dump(value: Any) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write what is stale, or with `--check` name it and return 1."""
+    """Write stale files, or with `--check` name them and return 1."""
     parser = argparse.ArgumentParser(description="Write the Prometheus rules and their tests.")
     parser.add_argument("--check", action="store_true", help="Write nothing; exit with 1 and name what is stale.")
     parser.add_argument("--runbooks", default=RUNBOOKS, help="Where the runbooks are served.")

@@ -1,1 +1,1 @@
-"""The command line: `isonomy …`; here, and only here, everything is wired together."""
+"""The command line: `isonomy …`; the only place where all parts are wired together."""

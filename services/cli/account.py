@@ -1,9 +1,9 @@
-"""What became of votes that were sent: intake's own account, read from what it writes. With kafka-python.
+"""Find out what intake did with the votes that were sent, from what intake writes. With kafka-python.
 
-Intake writes a row of the ledger for each vote that counts, with the place in `votes` that it came from, and a dead
-letter, with the same place, for each that it refuses; then it commits. So of votes whose offsets are known, what is
-behind the commit and has neither is a duplicate. Nothing else is kept for it, and what others send meanwhile, to the
-same arena too, does not disturb it.
+For each vote that counts, intake writes a ledger row with the vote's partition and offset in `votes`; for each vote it
+refuses, it writes a dead letter with the same place; then it commits. So a sent vote below the committed offset that
+has neither is a duplicate. This needs no other bookkeeping, and votes of other senders, even to the same arena, do not
+disturb it.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ from streams.kafka.end_offsets import EndsUnknown, ask_commits, ask_ends, partit
 from streams.ledger.codec import Block, decode
 
 PATIENCE = 30.0
-"""Seconds in which the next records must be read."""
+"""Seconds within which the next records must arrive."""
 
 Written = Mapping[int, Sequence[range]]
-"""Offsets of votes by partition, ascending, as `VoteSender.written` has them."""
+"""Offsets of votes by partition, ascending, as in `VoteSender.written`."""
 
 
 @dataclass(frozen=True, slots=True)
 class IntakeOutcome:
-    """What became of so many votes that were sent.
+    """What intake did with `sent` votes.
 
-    `waiting` were not taken by intake yet. A batch that the client had to send again, for an acknowledgement that was
-    lost, may be in the log twice: its votes count once, and are duplicates here.
+    `waiting` votes have not been taken by intake yet. If the client lost an acknowledgement and sent a batch again, the
+    log may have the batch twice: its votes count once, and the repeats are duplicates here.
     """
 
     sent: int
@@ -62,18 +62,18 @@ def outcome(
     counted: Mapping[int, NDArray[np.int64]],
     refused: Mapping[tuple[int, int], str],
 ) -> IntakeOutcome:
-    """Put the account together.
+    """Compute the outcome from offsets.
 
     Parameters
     ----------
     written
-        The votes in question.
+        The votes to account for.
     taken
-        Offset up to which intake has committed, by partition.
+        The offset committed by intake, by partition.
     counted
-        By partition, offsets of the rows of the ledger; any others and repeats among them do not matter.
+        Offsets of ledger rows by partition; may contain repeats and offsets of other votes.
     refused
-        Partition and offset of refused records to the reason; any others among them do not matter.
+        Maps partition and offset of a refused record to the reason; may contain other records.
 
     Examples
     --------
@@ -96,7 +96,7 @@ def outcome(
 
 
 class IntakeAccount:
-    """Follows what intake writes of an arena from now on: made before the first vote is sent.
+    """Follows what intake writes about an arena from now on; create it before the first vote is sent.
 
     Raises `KafkaError` when Kafka is away, and `EndsUnknown` when it does not answer.
     """
@@ -125,12 +125,12 @@ class IntakeAccount:
         self._admin.close()
 
     def of(self, written: Written) -> IntakeOutcome:
-        """What became of these votes, all of the account's arena, as far as intake has come.
+        """Return what intake has done so far with these votes, which must all be of the account's arena.
 
-        `waiting` is 0 when that is all of them.
+        `waiting` is 0 once intake has taken all of them.
         """
         votes = partitions_of_topic(self._consumer, self._settings.topic(VOTES.name))
-        # Asked first: what is behind a commit was in the ledger before it.
+        # Ask for commits first: intake commits only what the ledger already has.
         commits = ask_commits(self._admin, self._settings.group(INTAKE_GROUP), votes)
         for at, end in ask_ends(self._consumer, list(self._at)).items():
             if at == self._ledger:
@@ -154,12 +154,12 @@ class IntakeAccount:
             try:
                 letter = read_dead_letter(headers, record.value)
             except (KeyError, ValueError, TypeError, AttributeError):
-                continue  # intake did not write it, and `isonomy dead-letters list` names it
+                continue  # not written by intake; `isonomy dead-letters list` reports it
             if REDRIVEN not in headers and letter.topic == self._settings.topic(VOTES.name):
                 self._refused[letter.partition, letter.offset] = letter.reason.value
 
     def _records(self, at: Any, end: int) -> Iterator[Any]:
-        """Records of a partition from where the last look ended."""
+        """Yield the records of a partition from the end of the previous read up to `end`."""
         self._consumer.assign([at])
         self._consumer.seek(at, self._at[at])
         give_up = time.monotonic() + PATIENCE

@@ -1,6 +1,6 @@
-"""Whether Kafka and Redis let us in, asked before a process begins: a wrong password ends it with a sentence.
+"""Check, before a process starts, that Kafka and Redis admit it; a wrong password ends it with one sentence.
 
-A server that is away is no reason to end: processes wait for it. One that refuses us would refuse us for ever.
+If a server is away, processes wait for it. If it refuses the login, waiting does not help, so the process exits.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ WITHIN = 5.0
 
 
 def require_codecs() -> None:
-    """Look for the library of the codecs: without it, what others read would be parked as unreadable.
+    """Require the codecs' library: without it, readable records would become dead letters as unreadable.
 
-    Raises `UserError` when it is missing.
+    Raises `UserError` if it is missing.
     """
     from aiokafka import codec
 
@@ -36,22 +36,22 @@ def require_codecs() -> None:
 
 
 def require_kafka(settings: Settings) -> None:
-    """Log in once. Raises `UserError` when Kafka refuses us, or we it."""
+    """Log in once. Raises `UserError` if Kafka refuses the client, or the client refuses Kafka's certificate."""
     if settings.kafka_security is KafkaSecurity.PLAINTEXT:
-        return  # nothing is said that could be refused
+        return  # without login and TLS there is nothing to refuse
     away = reach_kafka(settings)
     if away is not None:
         log.info("Kafka is away: %s", away)
 
 
 def reach_kafka(settings: Settings) -> str | None:
-    """Log in once, and say why Kafka is away; None when it answers.
+    """Log in once; return why Kafka is away, None if it answers.
 
-    Raises `UserError` when Kafka refuses us, or we it.
+    Raises `UserError` if Kafka refuses the client, or the client refuses Kafka's certificate.
     """
     chatty = logging.getLogger("aiokafka")
     level = chatty.level
-    chatty.setLevel(logging.CRITICAL)  # it would say the same, over several lines
+    chatty.setLevel(logging.CRITICAL)  # it would log the same error over several lines
     try:
         return asyncio.run(_log_in(settings))
     finally:
@@ -88,12 +88,12 @@ async def _log_in(settings: Settings) -> str | None:
 
 
 def require_redis(settings: Settings) -> None:
-    """Log in once, and look what kind of Redis it is.
+    """Log in once, and check what kind of Redis it is.
 
     Raises
     ------
     UserError
-        When Redis refuses us, or we it: wrong password, no TLS, a Redis Cluster.
+        When Redis refuses the client, or is unusable: wrong password, no TLS, a Redis Cluster.
     """
     from redis.exceptions import NoPermissionError, RedisError
 
@@ -121,7 +121,7 @@ def require_redis(settings: Settings) -> None:
 
 
 def _look_at(info: Mapping[str, Any], place: str) -> None:
-    """Refuse what cannot work, and warn of what loses data; `info` is the answer to INFO."""
+    """Refuse a Redis that cannot work, and warn about one that loses data; `info` is the reply to INFO."""
     if info.get("cluster_enabled") == 1:
         raise UserError(
             f"Redis at {place} is a Redis Cluster, which is not supported: "
@@ -138,5 +138,5 @@ def _look_at(info: Mapping[str, Any], place: str) -> None:
 
 
 def reason_of(error: ssl.SSLError) -> str:
-    """Say what is wrong in the words of OpenSSL."""
+    """Return OpenSSL's description of the error."""
     return getattr(error, "verify_message", "") or str(error.reason or error).lower().replace("_", " ")

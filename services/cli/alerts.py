@@ -1,4 +1,4 @@
-"""`isonomy alerts`: the alerts that fire, as published, and what was judged at all."""
+"""`isonomy alerts`: the published alerts that fire, and which kinds of alerts were judged."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _STYLES = {"critical": "bold red", "warning": "yellow", "info": "cyan"}
 
 
 class _Alert(msgspec.Struct):
-    """What is shown of one."""
+    """The fields of an alert that are shown."""
 
     severity: str
     arena: str
@@ -38,13 +38,13 @@ class _View(msgspec.Struct):
 
 
 class _Fairness(msgspec.Struct):
-    """As much of the fairness view as says what was judged; None where its worker does not say."""
+    """The part of the fairness view that lists what was judged; None if its worker does not publish it."""
 
     judged: list[Judged] | None = None
 
 
 class _Found(msgspec.Struct):
-    """One arena: JSON of its alerts, and what was judged; both None where no view of it was published."""
+    """One arena: its alerts as JSON, and what was judged; both None if no view has been published."""
 
     arena: str
     alerts: list[Any] | None
@@ -72,7 +72,7 @@ def command(arena: str | None, wait: float, form: str) -> None:
             found = _read(redis, settings, [each for each in known if arena in (None, each)])
             if any(each.alerts for each in found) or time.monotonic() >= deadline:
                 break
-            time.sleep(LOOK_SECONDS)  # between two looks, not in place of one
+            time.sleep(LOOK_SECONDS)  # only if the views are read again afterwards
     except RedisError as error:
         raise UserError(f"Redis at {settings.redis_place} cannot be reached: {error}") from None
     finally:
@@ -93,10 +93,10 @@ def command(arena: str | None, wait: float, form: str) -> None:
 
 
 def _read(redis: Any, settings: Settings, arenas: list[str]) -> list[_Found]:
-    """Read what fires in these arenas; of one that cannot be read, nothing would look like all is well."""
+    """Read the firing alerts of these arenas. An unreadable view is an error: skipped, it would look like no alert."""
     found = []
     for arena in arenas:
-        # Together: these two are of one moment.
+        # Read both in one MGET, so that they are of the same moment.
         alerts, fairness = redis.mget([settings.keys.alerts(arena), settings.keys.fairness(arena)])
         try:
             view = None if alerts is None else msgspec.json.decode(alerts)
@@ -127,7 +127,7 @@ def _print(found: list[_Found]) -> None:
 
 
 def _said(found: _Found) -> str:
-    """What the alerts of an arena, or that it has none, are worth."""
+    """Return the number of an arena's alerts and what was judged, which says how much "no alert" means."""
     if found.alerts is None:
         return "nothing was judged yet"
     number = len(found.alerts)

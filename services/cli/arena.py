@@ -1,4 +1,4 @@
-"""`isonomy arena`: which arenas stand still, and having a fold try one again."""
+"""`isonomy arena`: list stopped arenas, and have a fold try one again."""
 
 from __future__ import annotations
 

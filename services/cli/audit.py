@@ -1,4 +1,4 @@
-"""`isonomy audit`: what votes, or published snapshots of a leaderboard, say about how models were treated."""
+"""`isonomy audit`: what votes, or published snapshots of a leaderboard, show about the treatment of models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A board as a person reads it in a terminal."""
+"""Format a board as a table for the terminal."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from streams.contracts.names import shown
 from streams.contracts.view import Board, RatedModel
 
 WIDTH = 24
-"""Characters of the picture of the intervals."""
+"""Width of the drawn intervals, in characters."""
 LOPSIDED = 0.1
-"""Part of half its width that the middle of an interval may lie beside the rating and be written as ±."""
+"""An interval is written as ± if its middle is at most this fraction of its half width away from the rating."""
 
 
 def board_table(board: Board, top: int | None = None, title: str | None = None, width: int = 120) -> Table:
-    """Lay a board out as a table of at most `width` characters, with each interval drawn to a common scale."""
+    """Format a board as a table of at most `width` characters, with the intervals drawn to a common scale."""
     ranked = [line for line in board.models if not line.provisional]
     lines = board.models[:top] if top else board.models
     table = Table(
@@ -30,7 +30,7 @@ def board_table(board: Board, top: int | None = None, title: str | None = None, 
         header_style="bold",
     )
     columns = ["rank", "model", "rating", "95 %", "", "Davidson", "Elo", "votes"]
-    # What a narrow terminal can best do without goes first.
+    # On a narrow terminal, drop the least important columns first.
     for dispensable, needed in (("Davidson", 118), ("Elo", 106), ("", 96)):
         if width < needed:
             columns.remove(dispensable)
@@ -55,7 +55,7 @@ def board_table(board: Board, top: int | None = None, title: str | None = None, 
 
 
 def interval_text(line: RatedModel) -> str:
-    """How sure the rating is: half the width, both ends where it is not in the middle, or the one end that there is.
+    """Format the interval: ± half width, both ends if the rating is not in the middle, or the one end that exists.
 
     >>> line = RatedModel("ash-2", None, 1100.0, 1010.4, None, None, 1000.0, 1, 1, provisional=True)
     >>> interval_text(line)
@@ -70,7 +70,7 @@ def interval_text(line: RatedModel) -> str:
 
 
 def console_of(stream: Any = None) -> Console:
-    """A console that is wide where its output is not read on a terminal; brackets and colons are what they are."""
+    """Make a console, 120 characters wide if the output is no terminal; it prints markup and emoji codes literally."""
     console = Console(file=stream, markup=False, emoji=False)
     return console if console.is_terminal else Console(file=stream, markup=False, emoji=False, width=120)
 

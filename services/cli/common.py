@@ -1,4 +1,4 @@
-"""What commands share: settings as a person's mistake would have them reported, `--format`, and a progress bar."""
+"""Helpers shared by the commands: settings with errors as `UserError`, `--format`, and a progress bar."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from streams.contracts.settings import InvalidSetting, Settings
 
 
 def read_settings(**changes: str | None) -> Settings:
-    """Read the settings from the environment, with `changes` (variable to value) in front of it.
+    """Read the settings from the environment; `changes` (variable to value) take precedence.
 
-    Secrets and certificates are read once, so that one that cannot be used is told in a sentence.
+    Secrets and certificates are loaded once here, so that an unusable one is reported as a `UserError`.
     """
     environ = {**os.environ, **{name: value for name, value in changes.items() if value is not None}}
     try:
@@ -31,7 +31,7 @@ def read_settings(**changes: str | None) -> Settings:
 
 
 def json_text(value: Any, order: Literal["deterministic"] | None = None) -> str:
-    """JSON of a value, with every character written out that would do something to a terminal."""
+    """Return a value as JSON, with characters that a terminal would interpret escaped."""
     import msgspec
 
     return as_json_escapes(msgspec.json.encode(value, order=order).decode())
@@ -51,7 +51,7 @@ def format_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @contextmanager
 def progress(text: str, total: int | None) -> Iterator[Callable[[int], None]]:
-    """Show progress of `total` votes (None: unknown); call what is given with the number done since the last call."""
+    """Show progress of `total` votes (None: unknown); yields a callback for the votes done since its last call."""
     if not sys.stderr.isatty():
         yield lambda done: None
         return

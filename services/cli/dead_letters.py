@@ -1,4 +1,4 @@
-"""`isonomy dead-letters`: what was refused, and sending it again. With kafka-python."""
+"""`isonomy dead-letters`: list refused records and send them again. With kafka-python."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from streams.kafka.end_offsets import EndsUnknown, ask_ends, partitions_of_topic
 ACKNOWLEDGED_SECONDS = 60.0
 CLOSE_SECONDS = 5.0
 TOGETHER = 500
-"""Letters that are read at once."""
+"""Maximum number of letters per poll."""
 MAX_REQUEST_BYTES = 8 * 1024 * 1024
-"""What is too large, the broker says."""
+"""High enough that the broker, not the client, decides what is too large."""
 
 
 @dataclass(slots=True)
 class Listed:
-    """A letter, and whether its record was sent again."""
+    """A dead letter, and whether its record was sent again."""
 
     letter: DeadLetter
     redriven: bool = False
@@ -106,7 +106,7 @@ def redrive(reason: tuple[str, ...], topic: str | None, again: bool, yes: bool) 
 
 
 def _send(settings: Settings, letters: Sequence[DeadLetter]) -> list[tuple[DeadLetter, str]]:
-    """Send each for itself, and note that it was; return those that could not be sent, and why."""
+    """Send each record separately and note that it was sent; return those that could not be sent, and why."""
     with admin_of(settings) as admin:
         present = set(admin.list_topics()) & {settings.topic(VOTES.name), settings.topic(MODELS.name)}
     unsent: list[tuple[DeadLetter, str]] = []
@@ -156,14 +156,14 @@ def _say_again(letter: DeadLetter, error: KafkaError) -> None:
 
 
 def _note(producer: KafkaProducer, settings: Settings, letter: DeadLetter) -> Any:
-    """Write beside a letter that its record was sent again: ids are not remembered for as long as letters are kept."""
+    """Record in Kafka that a letter's record was sent again: the dedup memory is shorter than letters are kept."""
     now = str(round(time.time() * 1000)).encode()
     headers = [*letter.headers(), (REDRIVEN, now)]
     return producer.send(settings.topic(DEAD_LETTERS.name), key=letter.place, value=b"", headers=headers)
 
 
 def _why_not(letter: DeadLetter, present: set[str]) -> str | None:
-    """Say why a letter is not worth sending, or cannot be; None when it can."""
+    """Return why a letter cannot be sent or would be refused again; None if it can be sent."""
     if letter.reason is Reason.UNREADABLE:
         return "it stands for a whole batch that no client can read"
     if letter.cut is not None:
@@ -174,7 +174,7 @@ def _why_not(letter: DeadLetter, present: set[str]) -> str | None:
 
 
 def read_letters(settings: Settings) -> list[Listed]:
-    """Read every dead letter from the start to the present end, one per place."""
+    """Read every dead letter from the start to the current end of the topic, one per place."""
     name = settings.topic(DEAD_LETTERS.name)
     found: dict[bytes, Listed] = {}
     redriven: set[bytes] = set()
@@ -208,7 +208,7 @@ def read_letters(settings: Settings) -> list[Listed]:
 
 
 def _records(consumer: Any, partition: Any, end: int) -> Iterator[Any]:
-    """Records of a partition up to an end; what cannot be read is named and passed over, offset by offset."""
+    """Yield the records of a partition up to `end`; unreadable offsets are reported and skipped one by one."""
     consumer.assign([partition])
     consumer.seek_to_beginning(partition)
     most, fault = TOGETHER, -1
@@ -216,14 +216,14 @@ def _records(consumer: Any, partition: Any, end: int) -> Iterator[Any]:
         try:
             polled = consumer.poll(timeout_ms=500, max_records=most)
         except Exception as error:
-            # Whatever a codec's library raises; what is no batch's fault is raised again.
+            # A codec's library may raise anything; errors not caused by a batch are raised again.
             if isinstance(error, KafkaError) and not isinstance(error, (CorruptRecordError, UnsupportedCodecError)):
                 raise
             if most == 1:
                 click.echo(f"{partition.topic}/{partition.partition}/{place} cannot be read: {error}", err=True)
                 fault, place = place, place + 1
-            most = 1  # what stands before it was fetched with it, and given to nobody
-            # The client keeps that batch, and asked for it once more, with nothing in between, would never return.
+            most = 1  # the failed poll also dropped readable records: read one by one
+            # The client caches the failed batch, and a second poll for it would never return: poll elsewhere first.
             consumer.seek(partition, end)
             consumer.poll(timeout_ms=0)
             consumer.seek(partition, place)
@@ -251,7 +251,7 @@ def _select(settings: Settings, reasons: tuple[str, ...], topic: str | None) -> 
 
 
 def _place(letter: DeadLetter) -> str:
-    """Say where the refused record stands; of a batch, from which offset to which."""
+    """Return the place of the refused record; for a batch, with its range of offsets."""
     return letter.place.decode() + ("" if letter.last_offset is None else f"-{letter.last_offset}")
 
 

@@ -1,4 +1,4 @@
-"""`isonomy export`: boards, votes and the ledger of a running stack as files for other programs."""
+"""`isonomy export`: write boards, votes and the ledger of a running stack to files for other programs."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def _form(form: str | None, output: Path | None) -> str:
 
 
 def _read(settings: Settings, arena: str, wanted: tuple[str, ...]) -> tuple[list[Board], bytes | None]:
-    """Read the boards of an arena, the overall one first, and the history of its days."""
+    """Read the boards of an arena, the overall board first, and its daily history."""
     from redis.exceptions import RedisError
 
     from services.cli.progress import read_board
@@ -127,7 +127,7 @@ def _read(settings: Settings, arena: str, wanted: tuple[str, ...]) -> tuple[list
 
 
 def _chosen(known: list[str], wanted: tuple[str, ...], arena: str) -> list[str]:
-    """The boards that were asked for, all if none was: as they are known, else by the normal form of their names."""
+    """Return the requested boards, all if none: matched by their names, else by the normal form of the names."""
     chosen = {each if each in known else normalised(each) for each in wanted}
     if unknown := sorted(chosen - {*known}):
         raise UserError(
@@ -174,7 +174,7 @@ def _write(rows: list[OfficialRow], form: str, output: Path | None, *, force: bo
 
 @contextmanager
 def _whole(output: Path, *, force: bool) -> Iterator[Path]:
-    """`whole_file`, with a person's mistakes as sentences."""
+    """Do `whole_file`, with its errors as `UserError`."""
     from services.export.output import whole_file
 
     try:

@@ -1,4 +1,4 @@
-"""Reads the ledger from its beginning to its present end into one Parquet file, in bounded memory."""
+"""Read the ledger from its start to its current end into one Parquet file, in bounded memory."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 PART_ROWS = 250_000
-"""Rows that are held in memory before they go to disk: some tens of megabytes."""
+"""Rows held in memory before they are written to disk: some tens of megabytes."""
 TOGETHER = 50
-"""Records that are fetched at once: one is up to a megabyte."""
+"""Maximum number of records per poll: one record is up to a megabyte."""
 
 
 def write_ledger(settings: Settings, arena: str | None, path: Path, *, notices: bool) -> Exported:
-    """Write what the ledger holds (of one arena) to `path`; parts stand beside it meanwhile.
+    """Write the ledger (or one arena of it) to `path`, with temporary part files beside it.
 
     Raises
     ------
     UserError
-        When Kafka does not answer, the ledger does not begin at its beginning, a record cannot be read, or there is
+        When Kafka does not answer, the ledger does not start at offset 0, a record cannot be read, or there is
         nothing of the arena.
     """
     exported = Exported(notices=notices)
@@ -75,7 +75,7 @@ def write_ledger(settings: Settings, arena: str | None, path: Path, *, notices: 
 
 
 class _Parts:
-    """Tables that wait for their turn, and files of those that do not: what is in memory is bounded."""
+    """Collects tables in memory and writes them to part files, so that memory stays bounded."""
 
     def __init__(self, path: Path, schema: dict[str, Any]) -> None:
         self._path, self._schema = path, schema
@@ -92,7 +92,7 @@ class _Parts:
             self._flush()
 
     def join(self) -> None:
-        """Write the one file of all parts, in their order."""
+        """Join all parts, in order, into one file."""
         if self._waiting or not self._files:
             self._flush()
         pl.scan_parquet(self._files).sink_parquet(self._path, maintain_order=True)
@@ -106,14 +106,14 @@ class _Parts:
 
 
 def _records(consumer: Any, partition: Any, end: int, bar: Any) -> Iterator[Any]:
-    """Records of a partition up to an end; what cannot be read is an error, for nothing may be passed over."""
+    """Yield the records of a partition up to `end`; an unreadable record is an error, because none may be skipped."""
     consumer.assign([partition])
     consumer.seek(partition, 0)
     while (place := consumer.position(partition)) < end:
         try:
             polled: dict[Any, Sequence[Any]] = consumer.poll(timeout_ms=500, max_records=TOGETHER)
         except Exception as error:
-            # Whatever a codec's library raises; what is no batch's fault is raised again.
+            # A codec's library may raise anything; errors not caused by a batch are raised again.
             if isinstance(error, KafkaError) and not isinstance(error, (CorruptRecordError, UnsupportedCodecError)):
                 raise
             raise UserError(
@@ -131,6 +131,6 @@ def _decoded(record: Any) -> Block | Notice:
         found = decode(record.value or b"")
     except DamagedRecord as error:
         raise UserError(f"{place} cannot be read here, so nothing is written: {error}") from None
-    if not isinstance(found, (Block, Notice)):  # a kind that a later version writes: what it means for votes is unknown
+    if not isinstance(found, (Block, Notice)):  # from a later version: its effect on votes is unknown
         raise UserError(f"{place} is a record of a kind that is not exported: {type(found).__name__}")
     return found

@@ -1,7 +1,7 @@
-"""What a process stands on in Kafka, looked at before it begins: its topics, and the protocol of its consumer groups.
+"""Check, before a process starts, its topics in Kafka and the protocol of its consumer groups.
 
-A broker creates a topic that is missing, with settings that lose data, when a client names it; so nothing begins on a
-topic that is missing or that would lose data. A Kafka that is away is no reason to end: it is waited for.
+A broker may create a missing topic when a client names it, with settings that lose data. So no process starts on a
+topic that is missing or would lose data. If Kafka is away, the process does not exit: it waits.
 """
 
 from __future__ import annotations
@@ -30,29 +30,29 @@ log = logging.getLogger(__name__)
 LOOK_SECONDS = 1.0
 
 
-class TopicsMissing(UserError):  # noqa: N818 -- what is so
+class TopicsMissing(UserError):  # noqa: N818 -- the name states the condition
     """Topics do not exist, or this user may not see them."""
 
 
 def topics_of(process: str) -> list[str]:
-    """Topics, without the prefix, that a process of `access.KAFKA` reads or writes."""
+    """Return the topics, without prefix, that a process in `access.KAFKA` reads or writes."""
     return [grant.name for grant in KAFKA[process] if grant.resource == "topic"]
 
 
 def require_topics(settings: Settings, names: Sequence[str], groups: Sequence[str] = ()) -> None:
-    """Look once.
+    """Check topics and groups once.
 
     Parameters
     ----------
     names, groups
-        Without the prefix.
+        Names without the prefix.
 
     Raises
     ------
     KafkaAway
         When Kafka does not answer.
     UserError
-        When a topic is missing or would lose data, or a group is of another protocol.
+        When a topic is missing or would lose data, or a group uses another protocol.
     """
     away = reach_kafka(settings)
     if away is not None:
@@ -67,7 +67,7 @@ def require_topics(settings: Settings, names: Sequence[str], groups: Sequence[st
         known = _groups(admin) if groups else {}
     losing, mended = [], True
     for name, topic in wanted.items():
-        for finding in judge(topic, found[name], wish_of(settings), partitions=1):  # how many is the operator's choice
+        for finding in judge(topic, found[name], wish_of(settings), partitions=1):  # the operator chooses how many
             if finding.weight is Weight.LOSES:
                 losing.append(f"{name}: {finding.text}")
                 mended = mended and finding.repair is not None
@@ -83,7 +83,7 @@ def require_topics(settings: Settings, names: Sequence[str], groups: Sequence[st
 
 
 def wait_for_topics(settings: Settings, names: Sequence[str], groups: Sequence[str] = ()) -> None:
-    """Do what `require_topics` does, however long Kafka is away; a signal meanwhile ends the process with 0."""
+    """Do `require_topics`, waiting as long as Kafka is away; SIGTERM or SIGINT during the wait exits with 0."""
     waiting = threading.Event()
     told = False
     with _signals_end_it():
@@ -103,10 +103,10 @@ def wait_for_topics(settings: Settings, names: Sequence[str], groups: Sequence[s
 
 @contextmanager
 def topics_beside(settings: Settings, names: Sequence[str], groups: Sequence[str] = ()) -> Iterator[None]:
-    """Do what `require_topics` does, for a server that also runs while Kafka is away.
+    """Do `require_topics` for a server that also runs while Kafka is away.
 
-    With Kafka away it begins at once; a thread looks as soon as Kafka answers, and ends the process with SIGTERM for
-    what `require_topics` refuses. Topics that are missing then, the server itself waits for.
+    If Kafka is away, the block starts at once; a thread repeats the check until Kafka answers, and sends the process a
+    SIGTERM if `require_topics` refuses. The server itself waits for topics that are missing at that time.
     """
     try:
         require_topics(settings, names, groups)
@@ -148,7 +148,7 @@ def _missing(names: Sequence[str]) -> str:
 
 
 def _groups(admin: Any) -> dict[str, tuple[str | None, str | None]]:
-    """Type and state of the groups that this user may see; nothing where the broker does not tell."""
+    """Return type and state of the groups visible to this user; empty if the broker refuses to list them."""
     try:
         return {each["group_id"]: (each.get("group_type"), each.get("group_state")) for each in admin.list_groups()}
     except KafkaError as error:

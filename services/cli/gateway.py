@@ -1,4 +1,4 @@
-"""`isonomy gateway`: the HTTP gateway, and the making of its keys."""
+"""`isonomy gateway`: run the HTTP gateway, and make its keys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`isonomy herald`: tells subscribers of alerts."""
+"""`isonomy herald`: deliver alerts to subscribers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`isonomy intake`: what it has read of each partition, and accepting that records are missing. With kafka-python."""
+"""`isonomy intake`: show what intake has read of each partition, and accept missing records. With kafka-python."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ ACCEPTED = "an operator accepted that records before this offset are missing"
 
 @dataclass(frozen=True, slots=True)
 class PartitionProgress:
-    """How far intake has read a partition; None where nothing is known.
+    """How far intake has read a partition; None where unknown.
 
-    `missing` counts records that were never taken and are no longer in the log, as the group's commit tells; None when
-    the commit is not one of ours, for then only the ledger knows.
+    `missing` counts records that intake never took and that are no longer in the log, according to the group's commit.
+    It is None if the commit was not written by intake: then only the ledger shows what was taken.
     """
 
     topic: str
@@ -106,7 +106,7 @@ def accept_gap(place: str, offset: int, yes: bool) -> None:
 
 
 def read(settings: Settings) -> list[PartitionProgress]:
-    """Ask Kafka for every partition that intake reads; raises `UserError`."""
+    """Read the progress of every partition that intake reads from Kafka; raises `UserError`."""
     options = kafka_python_options(settings)
     try:
         consumer: Any = KafkaConsumer(

@@ -1,4 +1,4 @@
-"""Whether a process can listen where it shall, asked before it begins: a taken port ends it with a sentence."""
+"""Check, before a process starts, that it can listen on its address; a taken port ends it with one sentence."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from streams.contracts.settings import Settings
 
 @contextmanager
 def listening(settings: Settings, process: str) -> Iterator[None]:
-    """Run a server of `services.http` in the block; raises `UserError` when it cannot listen, now or when it tries."""
+    """Run a server of `services.http` in the block; raises `UserError` if it cannot listen, now or when it starts."""
     require_address(settings, process)
     try:
         yield
@@ -24,16 +24,16 @@ def listening(settings: Settings, process: str) -> Iterator[None]:
 
 
 def require_address(settings: Settings, process: str) -> None:
-    """Bind as the server will, and let go again; raises `UserError` when that fails.
+    """Bind as the server will, then close the socket; raises `UserError` if binding fails.
 
-    It does not listen: nobody shall connect to a process that does not answer yet.
+    It does not listen, so no client connects to a process that does not answer yet.
     """
     port: int = getattr(settings, f"{process}_port")
     try:
         found = socket.getaddrinfo(settings.host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         for family, kind, protocol, _, address in set(found):
             with socket.socket(family, kind, protocol) as probe:
-                if os.name == "posix":  # as asyncio does: what lingers of the previous run is no hindrance
+                if os.name == "posix":  # as asyncio does: connections of the previous run in TIME_WAIT do not block it
                     probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 if family == socket.AF_INET6:
                     probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)

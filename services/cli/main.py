@@ -1,4 +1,4 @@
-"""`isonomy`: every command, each loaded only when it is called, so that none waits for another's libraries."""
+"""`isonomy`: all commands. Each is imported only when called, so that no command loads another's libraries."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ COMMANDS = {
     "intake": ("services.cli.intake", "What intake has read, and going on where records are gone."),
     "dead-letters": ("services.cli.dead_letters", "List refused records, or send them again."),
 }
-"""Name to module (with a function `command`) and its line of help."""
+"""Maps a command's name to its module (with a function `command`) and its line of help."""
 
 
 class _Commands(click.Group):
@@ -68,19 +68,19 @@ def cli(verbose: bool) -> None:
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         stream=sys.stderr,
     )
-    # What the clients log of every connection is of use only to who looks for it.
+    # The clients log every connection, which is useful only for debugging.
     for chatty in ("aiokafka", "kafka", "faust", "mode", "asyncio"):
         logging.getLogger(chatty).setLevel(logging.DEBUG if verbose else logging.WARNING)
-    if not verbose:  # kafka-python 3.0 warns where its own loop waited 0.1 s for a busy processor: nothing to act on
+    if not verbose:  # kafka-python 3.0 warns when its loop waits 0.1 s for a busy CPU: nothing to act on
         logging.getLogger("kafka.net.selector").setLevel(logging.ERROR)
 
 
 def main(arguments: list[str] | None = None) -> Any:
-    """Run the command line; mistakes of a person end with one sentence and exit code 1 or 2.
+    """Run the command line; a user's mistake ends with one sentence and exit code 1 or 2.
 
-    Whatever else ends it ends it with 1, and its cause is the last line.
+    Any other failure exits with 1, with its cause on the last line.
     """
-    # Matrices of our size are solved two to five times slower on two threads. Must be said before numpy is loaded.
+    # Matrices of this size are solved two to five times slower on two threads. Must be set before numpy is loaded.
     for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
         os.environ.setdefault(variable, "1")
     try:
@@ -88,10 +88,10 @@ def main(arguments: list[str] | None = None) -> Any:
     except BrokenPipeError:  # `isonomy rate … | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
-    except Exception as error:  # noqa: BLE001 -- a fault of ours or of a library, whose trace may end in anything
+    except Exception as error:  # noqa: BLE001 -- a bug here or in a library, whose trace may end in anything
         traceback.print_exc()
         cause = in_one_line(error)
-    gc.collect()  # clients that the failure left open complain when they are collected: before the cause, not after it
+    gc.collect()  # clients left open log complaints when collected: print them before the cause, not after
     click.echo(f"Error: {cause}", err=True)
     sys.exit(1)
 

@@ -1,4 +1,4 @@
-"""Rows of several batches put into the order of their times."""
+"""Sort the rows of several batches by time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from streams.ledger.rows import Rows
 
 
 def in_order(parts: Sequence[Rows]) -> bool:
-    """Whether no time is before the one of an earlier row."""
+    """Return whether the rows are sorted by time."""
     last = -np.inf
     for rows in parts:
         times = rows.tstamp
@@ -23,7 +23,7 @@ def in_order(parts: Sequence[Rows]) -> bool:
 
 
 def sorted_rows(parts: Sequence[Rows]) -> Rows:
-    """All rows in one, by time; rows of one time stay in their order.
+    """Join all rows and sort them by time; rows with equal times keep their order.
 
     >>> from streams.contracts.vote import Vote
     >>> from streams.ledger.rows import rows_of
@@ -76,7 +76,7 @@ def sorted_rows(parts: Sequence[Rows]) -> Rows:
 
 
 class _Dictionary:
-    """Words of several dictionaries in one."""
+    """Merges the words of several dictionaries into one."""
 
     def __init__(self, *first: Any) -> None:
         self.words: dict[Any, int] = {word: at for at, word in enumerate(first)}
@@ -86,7 +86,7 @@ class _Dictionary:
 
 
 def _filled(columns: Sequence[Any], parts: Sequence[Rows], absent: float, shape: tuple[int, ...]) -> Any:
-    """A column of all parts, None when none has it."""
+    """Join a column of all parts, with `absent` where a part lacks it; None if all parts lack it."""
     there = [column for column in columns if column is not None]
     if not there:
         return None

@@ -1,4 +1,4 @@
-"""The leaderboard in the terminal as it forms, until Kafka's offsets say that every vote sent is counted."""
+"""Show the leaderboard in the terminal while it forms, until Kafka's offsets show that every sent vote is counted."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ from streams.kafka.end_offsets import EndsUnknown, ask_commits, ask_ends, partit
 
 LOOK_SECONDS = 0.25
 PLAIN_SECONDS = 5.0
-"""How often a line is printed where there is no terminal to draw on."""
+"""Seconds between printed lines when the output is not a terminal."""
 
 _read = msgspec.json.Decoder(Board).decode
 
 
 def read_board(redis: Any, settings: Settings, arena: str, name: str = OVERALL) -> Board | None:
-    """Read a published board; None when there is none. Raises `UserError` when Redis is away, or holds no board."""
+    """Read a published board, None if there is none. Raises `UserError` if Redis is away or the value is no board."""
     try:
         text = redis.get(settings.keys.board(arena, name))
     except RedisError as error:
@@ -51,16 +51,16 @@ def read_board(redis: Any, settings: Settings, arena: str, name: str = OVERALL) 
 
 
 class Screen:
-    """Two bars, sent and counted, over the top of the leaderboard.
+    """Two progress bars, sent and counted, above the first lines of the leaderboard.
 
     Parameters
     ----------
     settings, arena
-        Which board.
+        Where the board is read: the overall board of this arena.
     total
-        Votes that will be sent, None when unknown.
+        Number of votes to be sent, None if unknown.
     top
-        Lines of the leaderboard.
+        Number of leaderboard lines to show.
     """
 
     def __init__(self, settings: Settings, arena: str, total: int | None, top: int) -> None:
@@ -75,10 +75,10 @@ class Screen:
         self._next_line = 0.0
         self.board: Board | None = None
         self.trouble = ""
-        """Why the board could not be read at the last look; empty when it could."""
+        """Why the last read of the board failed; empty if it succeeded."""
 
     def shown(self, partition: int) -> int | None:
-        """Up to where the boards lack nothing of a ledger partition; None when Redis does not say."""
+        """Return the offset up to which the boards count a ledger partition; None if Redis has none or is away."""
         try:
             text: Any = self._redis.get(self._settings.keys.shown(partition))
             return number_of(text)
@@ -87,11 +87,11 @@ class Screen:
             return None
 
     def sent(self, number: int) -> None:
-        """Move the first bar."""
+        """Advance the first bar by `number` votes."""
         self._bars.advance(self._sent, number)
 
     def look(self) -> None:
-        """Read the board and move the second bar; what cannot be read now is read at the next look."""
+        """Read the board and move the second bar; a failed read is retried at the next call."""
         try:
             self.board = read_board(self._redis, self._settings, self._arena)
         except UserError as error:
@@ -100,17 +100,17 @@ class Screen:
         self.trouble = ""
         battles = self.board.battles if self.board else 0
         if self._already is None:
-            self._already = battles  # what was counted before we came
+            self._already = battles  # battles counted before this command started
         self._bars.update(self._counted, completed=battles - self._already)
 
     def draw(self) -> Any:
-        """The present picture."""
+        """Return the bars and the table as they are now."""
         table = board_table(self.board, self._top, width=self.console.width) if self.board else "no board yet"
         return Group(self._bars, table)
 
     @asynccontextmanager
     async def live(self) -> AsyncIterator[None]:
-        """Draw until left; on no terminal, print a line now and then. A failure to look is raised on leaving."""
+        """Draw during the block, or print lines if there is no terminal; at the end, raise the drawing task's error."""
         looking = asyncio.create_task(self._keep_looking())
         try:
             yield
@@ -141,23 +141,23 @@ class Screen:
         self.console.print(f"{self.board.battles:>12,} counted   {leaders}")
 
     def print_board(self) -> None:
-        """Print the last board seen, to stay."""
+        """Print the last board read, permanently."""
         if self.board is not None:
             self.console.print(board_table(self.board, self._top, width=self.console.width))
 
 
 PATIENCE = 30.0
-"""Seconds in which what was counted last must be read."""
+"""Seconds within which the rest of a ledger partition must be read."""
 
 
 class CaughtUp:
-    """Asks Kafka whether everything in the votes topic is on the boards, as often as one likes."""
+    """Asks Kafka whether the boards count everything in the votes topic; can be asked repeatedly."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._group = settings.group(INTAKE_GROUP)
         kafka = kafka_python_options(settings)
-        # As intake reads: what stands behind an open transaction cannot be counted before that ends.
+        # Like intake, read committed records only: votes after an open transaction are not counted before it ends.
         self._consumer: Any = KafkaConsumer(
             **kafka, group_id=None, enable_auto_commit=False, isolation_level="read_committed"
         )
@@ -174,31 +174,32 @@ class CaughtUp:
         self._admin.close()
 
     def mark(self) -> int:
-        """Remember up to where the votes topic can be read now as the target; returns the offsets before it, summed."""
+        """Set the target to the current readable ends of the votes topic; returns the sum of these offsets."""
         self._target = self._ends(VOTES.name)
         return sum(self._target.values())
 
     def hidden(self) -> int:
-        """How many offsets lie behind the target: nobody gets those before a transaction that is open has ended."""
+        """Return the number of offsets after the target: readers get them only when an open transaction ends."""
         last = self._admin.list_partition_offsets(dict.fromkeys(self._target, OffsetSpec.LATEST))
         return sum(max(0, last[partition].offset - end) for partition, end in self._target.items() if partition in last)
 
     def taken(self) -> int:
-        """How many of the offsets before the target intake has taken and the ledger acknowledged."""
+        """Return how many offsets before the target intake has committed, so that the ledger has them."""
         committed = ask_commits(self._admin, self._group, list(self._target))
         return sum(min(end, committed[at].offset) for at, end in self._target.items() if at in committed)
 
     def folded(self, arena: str, position: int | None, shown: Callable[[int], int | None]) -> bool:
-        """Whether the boards count the ledger's partition of the arena up to its end, or all of the arena in it.
+        """Return whether the boards count the arena's ledger partition to its end, or at least all of the arena in it.
 
-        Not every record changes a board: one may be of rows that were counted before, or of a model that has none.
+        Not every record changes a board: its rows may be repeats, or it may be a notice of a model on no board.
 
         Parameters
         ----------
         position
-            Up to where the arena's board counts; None when there is no board.
+            Offset up to which the arena's board counts the partition; None if there is no board.
         shown
-            Up to where the boards of a partition lack nothing, as the ratings stage says; None when it does not.
+            Returns the offset up to which all boards of a partition are complete, as published by the ratings stage, or
+            None if it is unknown.
         """
         partitions = partitions_of_topic(self._consumer, self._settings.topic(LEDGER.name))
         partition = partitions[partitions_of([arena.encode()], len(partitions))[0]]
@@ -207,7 +208,7 @@ class CaughtUp:
             return True
         if position is None:
             return False
-        # Records of other arenas may follow: look.
+        # The rest of the partition may hold only records of other arenas: read it.
         self._consumer.assign([partition])
         self._consumer.seek(partition, position)
         give_up = time.monotonic() + PATIENCE
@@ -224,9 +225,9 @@ class CaughtUp:
 
 
 async def until_counted(settings: Settings, arena: str, screen: Screen, deadline: Callable[[], bool]) -> None:
-    """Wait until every vote that can be read now is on the board, or the deadline passes; then raises `UserError`.
+    """Wait until the board counts every vote readable now; raises `UserError` when the deadline passes.
 
-    A Kafka that does not answer meanwhile is asked again.
+    While Kafka does not answer, the request is retried until the deadline.
     """
     unknown = f"the votes are sent; whether they are counted Kafka at {settings.kafka} does not say"
     end: int | None = None

@@ -1,4 +1,4 @@
-"""`isonomy rate`: the leaderboard of a file, by the same fold as the stream's."""
+"""`isonomy rate`: the leaderboard of a file, computed by the same fold as the stream's."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def command(
 def _read(
     source: str, reading: SourceOptions, *, styled: bool
 ) -> tuple[dict[str, ArenaState], Summary, dict[str, StyledVotes]]:
-    """Fold a source; without its times when these cannot be read, since ratings need none."""
+    """Fold a source; fold it again without times if some cannot be read, since ratings need none."""
     now = time.time()
     votes = reading.open(source, now=now, ahead=math.inf)
     states, summary, single = fold_source(votes, styled=styled)
@@ -121,11 +121,11 @@ def _read(
 def fold_source(
     source: Source, *, styled: bool = False
 ) -> tuple[dict[str, ArenaState], Summary, dict[str, StyledVotes]]:
-    """Fold all votes of a source, showing its progress; in the order of their times, where they have their own.
+    """Fold all votes of a source, with a progress bar; sorted by time if the source has times.
 
     Returns
     -------
-    The states by arena, the account of all rows, and by arena the single votes where `styled` asks for them.
+    The states by arena, the summary of all rows, and the single votes by arena if `styled`.
     """
     from services.cli.ordered import in_order, sorted_rows
     from services.sources.summary import Summary
@@ -166,7 +166,7 @@ def fold_source(
 def solve_boards(
     state: ArenaState, anchors: dict[str, float], least_votes: int, reweighted: bool, only: set[str] | None
 ) -> dict[str, Board]:
-    """Solve every board of an arena, or only some; `anchors` are models and the ratings whose mean theirs is to be."""
+    """Solve all boards of an arena, or `only` some; the mean rating of `anchors` is set to the mean of their values."""
     from streams.contracts.view import Position
     from streams.ratings.publish import make_board
     from streams.ratings.settings import RatingsSettings
@@ -181,7 +181,7 @@ def solve_boards(
 
 
 def _read_anchor(text: str) -> tuple[str, float]:
-    """A model and its rating; votes are counted under names in their normal form."""
+    """Parse MODEL[=RATING]; the name is normalised, as in the votes."""
     text = normalised(text)
     model, equals, rating = text.rpartition("=")
     if not equals:
@@ -189,7 +189,7 @@ def _read_anchor(text: str) -> tuple[str, float]:
     try:
         return normalised(model), float(rating)
     except ValueError:
-        return text, 1000.0  # a name with an equals sign in it
+        return text, 1000.0  # the name contains an equals sign
 
 
 def _choose(states: dict[str, ArenaState], arena: str | None) -> ArenaState:

@@ -1,4 +1,4 @@
-"""`isonomy rate --style`: ratings with length and markdown taken out, and what these were worth."""
+"""`isonomy rate --style`: ratings without the effects of length and markdown, and the size of these effects."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _SCORES = np.array([1.0, 0.0, 0.5, 0.5])
 
 @dataclass(slots=True)
 class StyledVotes:
-    """The single votes of an arena, which style control needs where ratings need only their counts."""
+    """The single votes of an arena: style control needs them, while ratings need only counts."""
 
     parts: list[tuple[Any, Any, Any, Any]] = field(default_factory=list)
 
     def add(self, state: ArenaState, rows: Rows) -> None:
-        """Keep the rated votes of rows that the state has just folded."""
+        """Keep the rated votes among rows that the state has just folded."""
         numbers = np.array([state.models.get(name, -1) for name in rows.models], np.int64)
         a, b = numbers[rows.model_a], numbers[rows.model_b]
         rated = (rows.winner != NONE) & (a >= 0) & (b >= 0)
@@ -40,7 +40,7 @@ class StyledVotes:
         self.parts.append((a[rated], b[rated], _SCORES[rows.winner[rated]], shown[rated]))
 
     def fit(self, state: ArenaState) -> dict[str, Any]:
-        """Fit ratings and style; as `rate --format json` shows it. Raises `UserError` when there is nothing to fit."""
+        """Fit ratings and style; returns what `rate --format json` prints. Raises `UserError` if no fit is possible."""
         a, b, score, shown = (np.concatenate(column) for column in zip(*self.parts, strict=True))
         counts = np.where(shown < 0, np.nan, shown.astype(np.float64))
         x = contrast(counts[:, 0::2], counts[:, 1::2])
@@ -80,7 +80,7 @@ class StyledVotes:
 
 
 def style_tables(fitted: dict[str, Any], plain: dict[str, float], top: int | None) -> list[Table]:
-    """Lay a fit out as two tables: models with the change that style control makes, and the features."""
+    """Format a fit as two tables: the models with the change due to style control, and the features."""
     from rich.table import Table
 
     models = Table(title=f"with style control · {fitted['rows']:,} votes", title_justify="left", header_style="bold")

@@ -1,4 +1,4 @@
-"""How a command reads votes: its options, the stop at what cannot be read, and the lines that say what came of it."""
+"""How a command reads votes: its options, stopping at unreadable rows, and the summary lines."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FORMS = {"--columns": "FIELD=COLUMN", "--words": "WORD=MEANING", "--only": "COLU
 
 @dataclass(frozen=True, slots=True)
 class SourceOptions:
-    """What the person said about SOURCE; fields as in `open_source`."""
+    """The options given for SOURCE; fields as in `open_source`."""
 
     columns: dict[str, str] | None = None
     layout: str | None = None
@@ -39,7 +39,7 @@ class SourceOptions:
 
     @property
     def keywords(self) -> dict[str, Any]:
-        """Keywords of `open_source`, but for the columns."""
+        """Keywords of `open_source`, without `columns`."""
         return {"layout": self.layout, "words": self.words, "by": self.by, "only": self.only}
 
     def open(self, source: str, **others: Any) -> Source:
@@ -48,7 +48,7 @@ class SourceOptions:
 
 
 def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add SOURCE and what every command that reads votes takes; they come as keywords, for `reading_of`."""
+    """Add SOURCE and the options of every command that reads votes; `reading_of` takes their keywords."""
     for option in reversed(
         (
             click.option(
@@ -91,7 +91,7 @@ def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def reading_of(options: dict[str, Any]) -> SourceOptions:
-    """Read the keywords that `source_options` made."""
+    """Make `SourceOptions` of the keywords from `source_options`."""
     words = dict(_pairs("--words", options["words"], last=True))
     for word, meaning in words.items():
         if meaning not in MEANINGS:
@@ -110,7 +110,7 @@ def reading_of(options: dict[str, Any]) -> SourceOptions:
 
 
 def _pairs(option: str, texts: tuple[str, ...], *, last: bool = False) -> list[tuple[str, str]]:
-    """Pairs around the first or the last equals sign, several in a text separated by commas."""
+    """Split comma-separated pairs at their first equals sign, or at the last one if `last`."""
     pairs: list[tuple[str, str]] = []
     for text in texts:
         for part in text.split(","):
@@ -122,7 +122,7 @@ def _pairs(option: str, texts: tuple[str, ...], *, last: bool = False) -> list[t
 
 
 def require_readable(summary: Summary, reading: SourceOptions, instead: str) -> None:
-    """Stop when rows cannot be read and the person did not say to go on; `instead` is what was not done."""
+    """Raise `UserError` if rows are unreadable, unless --drop-unreadable is given; `instead` is what was not done."""
     if summary.refused and not reading.drop:
         for line in summary.lines()[:-1]:
             click.echo(shown(line), err=True)
@@ -130,13 +130,13 @@ def require_readable(summary: Summary, reading: SourceOptions, instead: str) -> 
 
 
 def report(summary: Summary) -> None:
-    """Say what came of the rows."""
+    """Print the summary of the rows."""
     for line in summary.lines():
         click.echo(shown(line), err=True)
 
 
 def exit_as(summary: Summary) -> None:
-    """Leave with the code that says that rows were dropped, when they were."""
+    """Exit with `DROPPED` if rows were dropped."""
     if summary.refused:
         click.get_current_context().exit(DROPPED)
 

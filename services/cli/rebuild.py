@@ -1,4 +1,4 @@
-"""`isonomy rebuild`: drop what was folded and fold the ledger again."""
+"""`isonomy rebuild`: drop the saved states and fold the ledger again."""
 
 from __future__ import annotations
 

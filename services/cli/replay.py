@@ -1,4 +1,4 @@
-"""`isonomy replay`: the votes of a file or a named data set, into a running stack."""
+"""`isonomy replay`: send the votes of a file or a named data set to a running stack."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from services.sources import Source
 
 QUIET_SECONDS = 15.0
-"""So long nothing may move before it is said that nobody counts."""
+"""Seconds without progress of intake after which the command stops waiting and asks for a worker."""
 LOOK_SECONDS = 0.25
 
 SLICE = 2_000
-"""Votes between two looks at the clock."""
+"""Votes sent between two checks of the clock."""
 
 
 @click.command("replay", epilog=EXIT_CODES)
@@ -71,7 +71,7 @@ def command(source: str, arena: str, rate: float | None, follow: bool, wait: boo
 
 
 def _looked_through(votes: Source) -> Summary:
-    """The account of a source before anything of it is sent."""
+    """Read a source to its end and return its summary, before any vote is sent."""
     summary = Summary(votes)
     for batch in votes.rows():
         summary.take(batch)
@@ -88,7 +88,7 @@ async def replay(
     top: int,
     wait: bool = True,
 ) -> Summary:
-    """Send a source's votes; returns the account of its rows."""
+    """Send a source's votes; returns the summary of its rows."""
     from services.cli.progress import Screen, until_counted
     from services.cli.send import VoteSender
 
@@ -111,7 +111,7 @@ async def replay(
                 await sender.send(records.keys[part], records.values[part])
                 sent += len(records.keys[part])
                 advance(len(records.keys[part]))
-                # At least once per slice, or nothing else, the acknowledgements included, gets its turn.
+                # Yield at least once per slice, or no other task, such as the acknowledgements, runs.
                 await asyncio.sleep(max(0.0, began + sent / rate - time.monotonic()) if rate else 0)
                 if rate:
                     await sender.flush()
@@ -140,7 +140,7 @@ def _account(settings: Settings, arena: str) -> IntakeAccount:
 
 
 async def _told(account: IntakeAccount, written: Written) -> str:
-    """What intake made of the votes sent; it is waited for as long as it takes some."""
+    """Return what intake did with the sent votes, as text; waits as long as intake makes progress."""
     from kafka.errors import KafkaError
 
     from streams.kafka.end_offsets import EndsUnknown
@@ -162,12 +162,12 @@ async def _told(account: IntakeAccount, written: Written) -> str:
 
 
 def _slice(rate: float | None) -> int:
-    """Votes to send between two looks at the clock: a twentieth of a second's worth when a rate is asked for."""
+    """Return the votes to send between two checks of the clock: 0.05 s worth of votes if a rate is given."""
     return SLICE if rate is None else max(1, min(SLICE, int(rate / 20)))
 
 
 class _NoProgress:
-    """True once the board has stood still for a minute."""
+    """Callable that is true once the board has not changed for `SECONDS`."""
 
     SECONDS = 60.0
 

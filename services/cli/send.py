@@ -1,4 +1,4 @@
-"""Votes into Kafka as whole record batches, each id to the partition that every other writer would choose."""
+"""Send votes to Kafka as whole record batches, each id to the partition that every other writer would choose."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from streams.contracts.topics import VOTES
 
 BATCH_BYTES = 256 * 1024
 IN_FLIGHT = 32
-"""Batches on their way at once: enough to keep the broker busy, few enough to keep memory flat."""
+"""Maximum batches in flight: enough to keep the broker busy, few enough to keep memory flat."""
 
 
 class VoteSender:
@@ -38,7 +38,7 @@ class VoteSender:
         self.last: dict[int, int] = {}
         """Offset of the last acknowledged vote, by partition."""
         self.written: dict[int, list[range]] = {}
-        """Offsets of the acknowledged votes, by partition, those of a batch together."""
+        """Offsets of the acknowledged votes, by partition, one range per batch."""
 
     async def __aenter__(self) -> Self:
         self._producer = AIOKafkaProducer(
@@ -50,7 +50,7 @@ class VoteSender:
         )
         try:
             await self._producer.start()
-            # Asked by listing: asking for a topic by name may create it, with the wrong settings.
+            # List all topics: a metadata request for one name may create that topic, with the wrong settings.
             topics = await self._producer.client.fetch_all_metadata()
         except KafkaError as error:
             await self._producer.stop()
@@ -63,7 +63,7 @@ class VoteSender:
         return self
 
     async def send(self, keys: Sequence[bytes], values: Sequence[bytes]) -> None:
-        """Send votes; waits when too many are under way."""
+        """Send votes; waits while too many batches are in flight."""
         for key, value, partition in zip(keys, values, partitions_of(keys, self._count), strict=True):
             batch = self._batches.get(partition)
             if batch is None:
@@ -74,7 +74,7 @@ class VoteSender:
                 batch.append(key=key, value=value, timestamp=None)
 
     async def flush(self) -> None:
-        """Send what is gathered and wait for the acknowledgement of everything."""
+        """Send the partial batches and wait until everything is acknowledged."""
         for partition in list(self._batches):
             await self._dispatch(partition)
         while self._sent:
@@ -95,7 +95,7 @@ class VoteSender:
         except KafkaError as error:
             raise UserError(f"Kafka did not acknowledge: {error!r}; send again, duplicates are dropped") from None
         self.written.setdefault(written.partition, []).append(range(written.offset, written.offset + count))
-        self.last[written.partition] = written.offset + count - 1  # what aiokafka tells is the batch's first
+        self.last[written.partition] = written.offset + count - 1  # aiokafka returns the first offset
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -1,4 +1,4 @@
-"""`isonomy simulate`: a made-up arena, fair or not as its scenario says, into files or a running stack."""
+"""`isonomy simulate`: send a simulated arena, fair or not as its scenario says, to files or a running stack."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from services.simulate.records import Recorder
 
 FUTURE = 240.0
-"""Seconds after now up to which a vote's time is safely accepted."""
+"""Seconds into the future for which a vote's time is still safely accepted."""
 
 
 @click.command("simulate")
@@ -143,7 +143,7 @@ async def _send(
 
 
 def _upto(bar: Callable[[int], None]) -> Callable[[int], None]:
-    """A bar that is told how far it is, for one that is told how much further."""
+    """Turn a callback that takes increments into one that takes the total so far."""
     done = 0
 
     def advance(reached: int) -> None:

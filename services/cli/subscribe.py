@@ -1,4 +1,4 @@
-"""`isonomy subscribe`: who is told of which alerts, through the board's API."""
+"""`isonomy subscribe`: manage subscriptions to alerts through the board's API."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from services.cli.errors import UserError
 from streams.contracts.names import shown
 
 TIMEOUT = 40.0
-"""Longer than an attempt, for `test` waits for one."""
+"""Longer than an attempt, because `test` waits for one."""
 
 
 class BoardClient:
-    """The API of a running board."""
+    """Client of a running board's API."""
 
     def __init__(self, url: str, key: str) -> None:
         self._url, self._key = url.rstrip("/"), key
 
     def call(self, method: str, path: str = "", body: Any = None) -> Any:
-        """Call a route; raises `UserError` with what the board says."""
+        """Call a route; raises `UserError` with the board's error message."""
         data = None if body is None else json.dumps(body).encode()
         headers = {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"}
         url = f"{self._url}/v1/subscriptions{path}"
@@ -78,7 +78,7 @@ def command(context: click.Context, url: str | None, key_file: Path | None) -> N
             raise UserError("the key is not one word of letters: give the secret alone, and not its line")
         return BoardClient(url or f"http://127.0.0.1:{settings.board_port}", key)
 
-    context.obj = board  # asked for by the command itself, so that --help needs no key
+    context.obj = board  # called by the subcommand, so that --help needs no key
 
 
 @command.command("create")
@@ -126,12 +126,12 @@ def create(
     if form == "json":
         click.echo(json.dumps(made))
         return
-    for each in made.get("warnings", ()):  # an older board says nothing of it
+    for each in made.get("warnings", ()):  # absent from an older board's reply
         click.echo(f"warning: {shown(each)}", err=True)
     click.echo(f"subscription: {made['id']}")
     if made["secret"]:
         click.echo(f"secret (shown once): {made['secret']}")
-    if made.get("confirmation"):  # an older board says nothing of it
+    if made.get("confirmation"):  # absent from an older board's reply
         click.echo(_asked(made["id"], made["confirmation"]))
 
 
@@ -218,7 +218,7 @@ def replay(context: click.Context, subscription: str, delivery: str | None) -> N
 
 
 def _asked(subscription: str, sent: Any) -> str:
-    """What came of asking the recipient, and what is to be done."""
+    """Return whether the confirmation link was sent, and what to do next."""
     if sent["outcome"] == "delivered":
         return "unconfirmed: a link was sent; nothing else is, until its recipient opens it and agrees"
     again = f"`isonomy subscribe ask {subscription}` tries again"

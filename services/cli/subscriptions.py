@@ -1,4 +1,4 @@
-"""`isonomy subscriptions`: what the operator may do with everybody's subscriptions, straight in Kafka."""
+"""`isonomy subscriptions`: the operator's control of all subscriptions, directly in Kafka."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from services.herald.api.store import Store
 
 READ_SECONDS = 30.0
-"""So long may it take to read all subscriptions and deliveries."""
+"""Seconds within which all subscriptions and deliveries must be read."""
 LOOK_SECONDS = 0.05
 
 T = TypeVar("T")
@@ -46,7 +46,7 @@ def list_all(form: str) -> None:
         found = []
         for name in sorted(book.subscriptions, key=lambda each: (book.subscriptions[each].owner, each)):
             subscription = book.subscription(name)
-            assert subscription is not None  # noqa: S101 -- for the type checker: it was there a line before
+            assert subscription is not None  # noqa: S101 -- for the type checker: its name is from the same book
             found.append(
                 {
                     "id": name,
@@ -119,7 +119,7 @@ def _known(store: Store, subscription: str) -> Store:
 
 
 def _with_store(act: Callable[[Store], Awaitable[T]]) -> T:
-    """Read all that is written, and act on it; raises `UserError`."""
+    """Read the store completely, then call `act` on it; raises `UserError`."""
     from services.herald.api.store import Store
     from services.http.errors import Refused
 
@@ -139,14 +139,14 @@ def _with_store(act: Callable[[Store], Awaitable[T]]) -> T:
 
 
 async def _read(store: Store) -> None:
-    """Wait until all is read, and what is done can be written."""
+    """Wait until the store is read completely and can be written to."""
     from services.http.errors import Refused
 
     until = time.monotonic() + READ_SECONDS
     while True:
         try:
             store.book()
-            store.writable()  # another connection, which may come later
+            store.writable()  # writing has its own connection, which may be up later
         except Refused:
             if time.monotonic() >= until:
                 raise

@@ -1,4 +1,4 @@
-"""`isonomy topics`: create the topics, compare them with what they must be, and mend them. With kafka-python."""
+"""`isonomy topics`: create the topics, compare them with the required settings, and repair them. With kafka-python."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ FIRST_MS = 3_000
 class TopicCheck:
     """One topic as found: `state` is created, ok, missing or differs.
 
-    `differences` says how it differs, `loses` whether that loses data, `warnings` what may be meant so, and `repaired`
-    what was altered.
+    `differences` lists how it differs, `loses` is whether a difference loses data, `warnings` lists what may be
+    intended, and `repaired` what was altered.
     """
 
     topic: str
@@ -45,13 +45,13 @@ class TopicCheck:
 
     @property
     def right(self) -> bool:
-        """Whether it is as it must be."""
+        """Whether the topic is as required."""
         return self.state in {"ok", "created"}
 
 
 @contextmanager
 def admin_of(settings: Settings) -> Iterator[KafkaAdminClient]:
-    """Connect to Kafka as an administrator; raises `KafkaAway`, or `UserError` for what it refuses."""
+    """Connect an admin client to Kafka; raises `KafkaAway`, or `UserError` if Kafka refuses."""
     try:
         client = KafkaAdminClient(
             **kafka_python_options(settings),
@@ -72,23 +72,23 @@ def admin_of(settings: Settings) -> Iterator[KafkaAdminClient]:
 
 
 def wish_of(settings: Settings) -> Wish:
-    """What the settings ask of topics."""
+    """Return what the settings require of topics."""
     return Wish(settings.replication, settings.dedup_seconds)
 
 
 def ensure_topics(
     settings: Settings, *, create: bool, partitions: dict[str, int] | None = None, repair: bool = False
 ) -> list[TopicCheck]:
-    """Create what is missing and compare what is there with what it must be.
+    """Create missing topics and compare all topics with what they must be.
 
     Parameters
     ----------
     create
-        False only looks.
+        Whether to create missing topics.
     partitions
         Numbers of partitions by topic name, instead of the defaults.
     repair
-        Alter the settings that differ. Partitions and replicas are left as they are.
+        Whether to alter settings that differ. Partitions and replicas are left as they are.
     """
     wish = wish_of(settings)
     wanted = {settings.topic(topic.name): topic for topic in TOPICS}
@@ -132,7 +132,7 @@ def _create(admin: KafkaAdminClient, topics: dict[str, tuple[Topic, int]], wish:
 
 
 def describe(admin: KafkaAdminClient, names: Sequence[str]) -> dict[str, Found]:
-    """Ask for topics that exist. What the broker does not tell, or not to this user, stays unknown."""
+    """Describe existing topics. What the broker does not report to this user stays unknown."""
     if not names:
         return {}
     brokers = len(admin.describe_cluster()["brokers"])
@@ -148,7 +148,7 @@ def describe(admin: KafkaAdminClient, names: Sequence[str]) -> dict[str, Found]:
 
 
 def begins_at(admin: KafkaAdminClient, topic: str, partitions: int) -> int | None:
-    """Offset at which the partition begins that begins last; None where one has no leader that tells."""
+    """Return the highest start offset of the partitions; None if a partition has no leader to report it."""
     earliest = {TopicPartition(topic, number): OffsetSpec.EARLIEST for number in range(partitions)}
     try:
         found = admin.list_partition_offsets(earliest, timeout_ms=FIRST_MS)
@@ -159,7 +159,7 @@ def begins_at(admin: KafkaAdminClient, topic: str, partitions: int) -> int | Non
 
 
 def _repair(admin: KafkaAdminClient, name: str, findings: Sequence[Finding]) -> list[str]:
-    """Alter the settings that differ, of one topic all or none; say what came of it."""
+    """Alter all of a topic's differing settings, or none; return the result as text."""
     changes = dict(finding.repair for finding in findings if finding.repair is not None)
     if not changes:
         return []

@@ -1,6 +1,6 @@
 """`isonomy up`: the whole stack on this machine, until Ctrl-C."""
 
-# Longer than most: what is started, in which order, and how it ends.
+# Longer than most: it holds what is started, in which order, and how it stops.
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def command(
     read_settings()
     try:
         if source is not None:
-            open_source(source, now=time.time())  # a mistake in the name is told before anything starts
+            open_source(source, now=time.time())  # report an error in the name before anything starts
         if scenario is not None:
             load_scenario(scenario)
         servers = _wishes_of_servers(broker_port, redis_port)
@@ -91,11 +91,11 @@ def command(
 
 
 DEMONSTRATION = "demonstration"
-"""Arena of the scenario, apart from the real votes."""
+"""Arena of the scenario, separate from the real votes."""
 
 
 def _steps(source: str | None, scenario: str | None) -> list[tuple[str, list[str]]]:
-    """What is done once the stack is up, one after the other: what to say, and a command of ours."""
+    """Return the steps to run once the stack is up, in order: a message, and an `isonomy` command."""
     steps = []
     if source is not None:
         steps.append((f"replaying {source}", ["replay", source, "--follow"]))
@@ -107,7 +107,7 @@ def _steps(source: str | None, scenario: str | None) -> list[tuple[str, list[str
 
 
 def _wishes_of_servers(broker_port: int | None, redis_port: int | None) -> dict[str, WantedPort]:
-    """Return where the servers of our own shall listen; there is none where the environment names another's."""
+    """Return the wanted ports of the local servers; none for a server that the environment names."""
     from services.cli.up_ports import BROKER_PORT, REDIS_PORT, WantedPort
 
     wishes = {}
@@ -135,7 +135,7 @@ class _Stack:
         self._ports: dict[str, int] = {}
 
     def run(self) -> None:
-        """Start everything in order, replay, stay, stop everything in reverse order."""
+        """Start everything in order, run the steps, wait for a signal, stop everything in reverse order."""
         from services.local.supervisor import Supervisor
 
         for each in (signal.SIGINT, signal.SIGTERM):
@@ -145,7 +145,7 @@ class _Stack:
         supervisor = Supervisor(
             {server.name: server for server in servers},
             report=_tell,
-            # What the broker of ours holds is gone with it: to go on without is to lie.
+            # The local servers keep their data in memory: after a restart without it the boards would be wrong.
             irreplaceable=[server.name for server in servers],
         )
         processes = Supervisor(self._processes(environment), report=_tell)
@@ -164,18 +164,18 @@ class _Stack:
             supervisor.stop()
 
     def _servers(self) -> list[LocalServer]:
-        """Choose every port, and make the servers of our own."""
+        """Choose all ports, and make the local servers."""
         from services.cli.up_ports import choose_ports, wishes_of_processes
         from services.local.broker import EmbeddedBroker
         from services.local.redis import RedisServer
 
-        # All at once: none may be given what another was asked to have.
+        # Choose all ports together: no part may get a port that was requested for another.
         self._ports = choose_ports(self._wishes | wishes_of_processes(read_settings(), os.environ, self._workers))
         makes: dict[str, Callable[[Path, int], LocalServer]] = {"broker": EmbeddedBroker, "redis": RedisServer}
         return [makes[name](self._directory, self._ports.pop(name)) for name in self._wishes]
 
     def _environment(self, servers: list[LocalServer]) -> dict[str, str]:
-        """Environment of every process: where the servers are, and the files of keys."""
+        """Return the environment of every process: the addresses of the servers, and the key files."""
         from services.local.broker import EmbeddedBroker
         from services.local.redis import RedisServer
 
@@ -195,7 +195,7 @@ class _Stack:
         return environment
 
     def _make_key(self, use: str) -> Path:
-        """Make a key for this run: the secret and its line, each in a file that only we may read."""
+        """Make a key for this run: the secret and its line, each in a file that only this user may read."""
         from services.http.api_keys import new_key
 
         self._directory.mkdir(parents=True, exist_ok=True)
@@ -237,7 +237,7 @@ class _Stack:
                 ready, said = _ask(f"http://127.0.0.1:{port}/readyz")
                 if ready:
                     del waiting[name]
-                elif said and said != told.get(name, said):  # it gets on: beginning it anew would take longer
+                elif said and said != told.get(name, said):  # it makes progress: a restart would take longer
                     deadline = time.monotonic() + READY_WITHIN
                 told[name] = said or told.get(name, said)
             if time.monotonic() > deadline:
@@ -288,7 +288,7 @@ _COMMAND = (sys.executable, "-m", "services.cli.main")
 
 
 class _Child:
-    """One of our own processes, as the supervisor wants it."""
+    """An Isonomy process, with the supervisor's interface."""
 
     def __init__(self, name: str, arguments: list[str], directory: Path, environment: Mapping[str, str]) -> None:
         from services.local.process import ChildProcess
@@ -310,10 +310,10 @@ class _Child:
 
 
 def _ask(url: str) -> tuple[bool, str]:
-    """Ask whether a process is ready, and what long take-over it says to be at; empty where it says of none."""
+    """Return whether a process is ready, and the long take-over that it reports to be doing, empty if none."""
     try:
         try:
-            with urllib.request.urlopen(url, timeout=1.0) as answer:  # noqa: S310 -- a loopback address of ours
+            with urllib.request.urlopen(url, timeout=1.0) as answer:  # noqa: S310 -- our own loopback address
                 return bool(answer.status == 200), ""
         except urllib.error.HTTPError as error:
             with error:

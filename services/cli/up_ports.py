@@ -1,4 +1,4 @@
-"""Which port each part of `isonomy up` gets: the one that was asked for, or the usual one where it is free."""
+"""Choose the port of each part of `isonomy up`: the requested one, or the usual one if it is free."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ BROKER_PORT, REDIS_PORT = 9092, 6379
 
 @dataclass(frozen=True)
 class WantedPort:
-    """A port, and what asks for it, in words; nobody did when that is empty: it is only the usual one. 0 is any."""
+    """A port, and the option or variable that requests it; empty if it is only the usual port. Port 0 means any."""
 
     port: int
     asked_by: str = ""
 
 
 def worker_name(number: int) -> str:
-    """Name of a worker, counted from 0 here and from 1 in what people read."""
+    """Return the name of a worker: `number` counts from 0, the name from 1."""
     return f"worker-{number + 1}"
 
 
 def wishes_of_processes(settings: Settings, environ: Mapping[str, str], workers: int) -> dict[str, WantedPort]:
-    """The wish of each process of ours; a port whose variable is set in `environ` was asked for."""
+    """Return the wanted port of each Isonomy process; a port counts as requested if `environ` sets its variable."""
 
     def wish(variable: str, port: int) -> WantedPort:
         return WantedPort(port, variable if environ.get(variable) else "")
@@ -44,14 +44,14 @@ def wishes_of_processes(settings: Settings, environ: Mapping[str, str], workers:
 
 
 def choose_ports(wishes: Mapping[str, WantedPort]) -> dict[str, int]:
-    """Return a port for every name, no two the same.
+    """Return a different port for every name.
 
-    What was asked for is held to; the usual ports give way to it, to each other and to strangers.
+    Requested ports are binding; a usual port is replaced by a free one if another part or program has it.
 
     Raises
     ------
     StartError
-        When a port that was asked for is taken, was asked for twice, or does not exist.
+        When a requested port is taken, was requested twice, or does not exist.
     """
     chosen: dict[str, int] = {}
     asked_by: dict[int, str] = {}

@@ -52,11 +52,11 @@ def command(stages: str, port: int | None) -> None:
     require_address(settings, "worker")
     require_codecs()
     require_kafka(settings)
-    if chosen != ["intake"]:  # which needs none
+    if chosen != ["intake"]:  # intake needs no Redis
         require_redis(settings)
     wait_for_topics(settings, topics_of("worker"), [*chosen, WORKER_GROUP])
-    require_address(settings, "worker")  # once more: that may have taken hours
-    # For this thread only: Faust reaches into the loop of its consumer thread from here, which uvloop does not survive.
+    require_address(settings, "worker")  # check again: the wait may have taken hours
+    # uvloop in this thread only: Faust calls from here into its consumer thread's loop, which uvloop does not survive.
     asyncio.set_event_loop(uvloop.new_event_loop())
     if settings.worker_port == 0:
         settings = replace(settings, worker_port=_any_port(settings.host))
@@ -65,7 +65,7 @@ def command(stages: str, port: int | None) -> None:
         app = create_app(settings, Metrics(), chosen)
     except InvalidSetting as error:
         raise UserError(str(error)) from None
-    # Votes are decoded by the thousand into objects without cycles: looking for cycles among them is wasted.
+    # Thousands of votes are decoded into objects without cycles, so frequent cycle collection is wasted time.
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
@@ -77,13 +77,13 @@ def command(stages: str, port: int | None) -> None:
             redirect_stdouts=False,
             quiet=True,
         ).execute_from_commandline()
-    except SystemExit as ended:  # all that Faust raises: its context is the failure, if it was one
+    except SystemExit as ended:  # Faust raises nothing else; the context is the failure, if there was one
         app.say_cause(ended.__context__)
         raise
 
 
 def _any_port(host: str) -> int:
-    """Find a port that nobody listens on; Faust's web server cannot be told to take any."""
+    """Return a port on which no process listens; Faust's web server cannot choose a free port itself."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.bind((host, 0))
@@ -96,10 +96,10 @@ KEPT_BYTES = 32 * 1024 * 1024
 
 
 def keep_freed_memory() -> None:
-    """Tell glibc to reuse up to `KEPT_BYTES` that was freed: each refresh has a thousand page faults otherwise."""
+    """Make glibc reuse up to `KEPT_BYTES` of freed memory, which saves a thousand page faults per refresh."""
     if sys.platform != "linux":
         return
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has no mallopt
     if mallopt is not None:
         mallopt(_M_MMAP_THRESHOLD, KEPT_BYTES)
         mallopt(_M_TRIM_THRESHOLD, 2 * KEPT_BYTES)

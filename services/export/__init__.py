@@ -1,1 +1,1 @@
-"""What leaves the project for other programs: boards in the columns that every reader of leaderboards knows, votes."""
+"""Exports for other programs: boards in the columns of the public leaderboard data set, votes and the ledger."""

@@ -1,4 +1,4 @@
-"""The columns of exported votes and ledgers, with their types; `docs/export.md` says what each means."""
+"""The columns of exported boards, votes and ledgers, with their types; `docs/export.md` explains each one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OFFICIAL: dict[str, Any] = {
     "category": pl.String(),
     "leaderboard_publish_date": pl.String(),
 }
-"""Of a board; the names are those of `official.OfficialRow`."""
+"""Columns of a board; the names are those of `official.OfficialRow`."""
 
 VOTES: dict[str, Any] = {
     "arena": pl.String(),
@@ -39,7 +39,7 @@ VOTES: dict[str, Any] = {
     "votes_partition": pl.Int32(),
     "votes_offset": pl.Int64(),
 }
-"""Of a vote: as the arena sent it, and where it stands in the topic of votes."""
+"""Columns of a vote: its fields as the arena sent them, and its partition and offset in the topic `votes`."""
 
 LEDGER: dict[str, Any] = {
     "ledger_partition": pl.Int32(),
@@ -56,4 +56,4 @@ LEDGER: dict[str, Any] = {
     "announced_at": pl.Float64(),
     "reason": pl.String(),
 }
-"""Of a vote at its place in the ledger, and of a change of the registry among them."""
+"""Columns of a ledger row: a vote or a change of the registry, with its partition and offset in the ledger."""

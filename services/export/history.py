@@ -11,17 +11,17 @@ from streams.ratings.leaderboard import ranks
 
 
 def past_rows(tier: RatingsTier, now: Board, since: str) -> list[OfficialRow]:
-    """Lay out the days of a tier from `since` (`YYYY-MM-DD`) on, each as the board stood at its end.
+    """Return the rows of a tier's days from `since` (`YYYY-MM-DD`) on, each with the board as of the end of the day.
 
     Parameters
     ----------
     tier
         One sample a day.
     now
-        The board as it stands: the history keeps neither votes nor what is declared. Battles are votes where all of a
-        model's battles were voted on, and they were then if they are now; elsewhere the votes of that day are unknown.
+        The current board, for what the history does not keep: votes and declarations. If every battle of a model has
+        been voted on, its votes on a past day equal its battles; for other models the votes of that day are unknown.
     since
-        First day.
+        The first day.
     """
     declared = {line.model: line for line in now.models}
     voted = {line.model for line in now.models if line.votes == line.battles}
@@ -30,7 +30,7 @@ def past_rows(tier: RatingsTier, now: Board, since: str) -> list[OfficialRow]:
     end = 0
     for t, known in zip(tier.t, tier.known, strict=True):
         begin, end = end, end + known
-        day = day_of(t - 1)  # a sample closes its step: that of midnight is of the day before
+        day = day_of(t - 1)  # a sample closes its step: the sample at midnight belongs to the day before
         if day is None or day < since:
             continue
         points = rating[begin:end].astype(np.float64).round(2)

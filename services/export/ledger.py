@@ -1,4 +1,4 @@
-"""Ledger records as tables: each vote counted once, in the ledger's order, with what the arena said of it. Pure."""
+"""Ledger records as tables: each vote once, in the ledger's order, with the fields that the arena sent. Pure."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from streams.ledger.watermark import Watermark, count_rows, is_new, unknown_rows
 
 
 class Exported:
-    """Turns the records of a ledger into tables, one after the other.
+    """Turns ledger records into tables, one at a time.
 
-    A crash of intake leaves some rows in the ledger twice: they are counted once, by the rule of the folds.
+    A crash of intake leaves some rows in the ledger twice; the folds' watermark rule drops the second copy here too.
 
     Attributes
     ----------
     votes, notices
-        How many were put out.
+        Votes exported, and notices read (exported only with `notices=True`).
     repeated
-        Rows and notices that were in the ledger before, and were left out.
+        Rows and notices dropped because an earlier ledger record has them.
     """
 
     def __init__(self, *, notices: bool) -> None:
@@ -31,11 +31,11 @@ class Exported:
 
     @property
     def arenas(self) -> list[str]:
-        """Which arenas there were."""
+        """The arenas seen so far."""
         return sorted(self._watermarks)
 
     def take(self, record: Block | Notice, partition: int, offset: int) -> pl.DataFrame | None:
-        """The table of a record, with the columns of `columns`; None when it adds nothing."""
+        """Return the table of a record, with the columns of `columns`; None if the record adds no row."""
         watermark = self._watermarks.setdefault(record.arena, {})
         if isinstance(record, Notice):
             if not is_new(record, watermark):
@@ -91,12 +91,12 @@ def _votes(rows: Rows, arena: str) -> pl.DataFrame:
 
 
 def _words(words: list[str]) -> pl.Series:
-    """A dictionary whose first word means absent."""
+    """Turn a dictionary into a series; its first word means absent and becomes null."""
     return pl.Series([None, *words[1:]], dtype=pl.String)
 
 
 def _style(rows: Rows) -> pl.Series:
-    assert rows.style is not None  # noqa: S101 -- for the type checker: the caller has looked
+    assert rows.style is not None  # noqa: S101 -- for the type checker: the caller has checked
     table = pl.DataFrame({name: rows.style[:, at] for at, name in enumerate(STYLE_FIELDS)})
     given = pl.Series(rows.style[:, 0] >= 0)
     return table.select(pl.when(given).then(pl.struct(STYLE_FIELDS)).otherwise(None).alias("style")).to_series()

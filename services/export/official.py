@@ -1,7 +1,7 @@
-"""A board in the eleven columns of the public Arena leaderboard data set, as rows and as CSV. Pure.
+"""A board in the eleven columns of the public Arena leaderboard data set, as rows or CSV. Pure.
 
-Every program that reads published leaderboards reads these columns. What is not known is None, an empty cell: the rank
-of a provisional model, a bound that the votes do not give, a provider that nobody declared.
+Programs that read published leaderboards know these columns. An unknown value is None, an empty cell: the rank of a
+provisional model, a bound that the votes do not determine, an undeclared provider.
 
 References
 ----------
@@ -20,11 +20,11 @@ from streams.contracts.view import Board, RatedModel
 NORMAL_95 = 1.959963984540054
 """Half width of a 95 % interval in standard errors: Φ⁻¹(0.975)."""
 LOPSIDED = 1e-6
-"""An interval whose two halves differ by more than this part of it is not of the kind that has one variance."""
+"""An interval whose halves differ by more than this fraction of its width is asymmetric: it has no single variance."""
 
 
 class OfficialRow(NamedTuple):
-    """One line; the names are those of the columns, in their order."""
+    """One row; the fields are the columns, in order."""
 
     model_name: str
     organization: str | None
@@ -40,10 +40,10 @@ class OfficialRow(NamedTuple):
 
 
 def rows_of(board: Board, rating: str = "bt") -> list[OfficialRow]:
-    """Lay out a board; the category is its name, the date that of the newest vote that it counts.
+    """Return a board's rows; the category is the board's name, the date that of the newest vote it counts.
 
-    By another rating than Bradley-Terry (`davidson`, `elo`) the lines come in its order, highest first; bounds,
-    variance and rank are of Bradley-Terry alone, so they are empty.
+    For a rating other than Bradley-Terry (`davidson`, `elo`) the rows are sorted by it, highest first; bounds, variance
+    and rank exist for Bradley-Terry only, so they are empty.
     """
     published = None if board.as_of is None else day_of(board.as_of)
     rows = [_row(line, board.board, published) for line in board.models]
@@ -74,7 +74,7 @@ def _row(line: RatedModel, category: str, published: str | None) -> OfficialRow:
 
 
 def variance_of(rating: float | None, lower: float | None, upper: float | None) -> float | None:
-    """Variance of a rating, points², from its 95 % interval; None where one end is open or it is lopsided.
+    """Return the variance of a rating, points², from its 95 % interval; None if an end is open or it is asymmetric.
 
     >>> round(variance_of(1000.0, 990.0, 1010.0), 3)
     26.032
@@ -90,7 +90,7 @@ def variance_of(rating: float | None, lower: float | None, upper: float | None) 
 
 
 def day_of(seconds: float) -> str | None:
-    """The day of epoch seconds, in UTC; None beyond what a calendar holds.
+    """Return the UTC day of epoch seconds; None outside the range of `datetime`.
 
     >>> day_of(1_767_225_600.0), day_of(1e18)
     ('2026-01-01', None)
@@ -102,11 +102,11 @@ def day_of(seconds: float) -> str | None:
 
 
 def csv_of(rows: Iterable[OfficialRow], end: str = "\r\n") -> str:
-    r"""Write rows as CSV (RFC 4180): every text quoted, numbers bare, nothing where there is None.
+    r"""Write rows as CSV (RFC 4180): every text quoted, numbers bare, None as an empty cell.
 
-    A spreadsheet takes a cell that begins with = + - or @ for a formula, quoted or not, and names of models are chosen
-    by strangers. Such a text gets an apostrophe before it, and so does one that begins with an apostrophe: whoever
-    takes one leading apostrophe away has the name again. JSON and Parquet have names as they are. `end` ends a line.
+    A spreadsheet takes a cell that begins with = + - or @ for a formula, quoted or not, and strangers choose the names
+    of models. Such a text is written with a leading apostrophe, and so is a text that begins with an apostrophe:
+    `without_apostrophe` restores the name. JSON and Parquet have unchanged names. `end` ends a line.
 
     >>> row = OfficialRow("@cf/x", None, None, 1.5, None, None, None, 7, None, "overall", "2026-01-01")
     >>> csv_of([row]).splitlines()[1]
@@ -117,7 +117,7 @@ def csv_of(rows: Iterable[OfficialRow], end: str = "\r\n") -> str:
 
 
 _FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠", "'")
-"""How what a spreadsheet computes begins, the wide forms of East Asian keyboards included; the last one is our own."""
+"""First characters of formulas, with the full-width forms of East Asian keyboards; the last is `csv_of`'s own mark."""
 
 
 def _cell(value: str | float | None) -> str:
@@ -134,7 +134,7 @@ def _is_formula(value: str) -> bool:
 
 
 def without_apostrophe(cell: str) -> str:
-    """The text that `csv_of` wrote as this cell: without the apostrophe before what a spreadsheet would compute.
+    """Return the text that `csv_of` wrote as this cell: remove the apostrophe before a formula.
 
     >>> without_apostrophe("'@cf/x"), without_apostrophe("''tis"), without_apostrophe("'tis"), without_apostrophe("@x")
     ('@cf/x', "'tis", "'tis", '@x')
@@ -143,5 +143,5 @@ def without_apostrophe(cell: str) -> str:
 
 
 def columns_of(rows: Sequence[OfficialRow]) -> dict[str, list[str | float | None]]:
-    """The same rows by column, for writers of Parquet."""
+    """Return the rows by column, for Parquet writers."""
     return {name: [row[at] for row in rows] for at, name in enumerate(OfficialRow._fields)}

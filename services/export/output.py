@@ -1,4 +1,4 @@
-"""A file that is there whole or not at all, and never in place of one that somebody wanted to keep."""
+"""Write a file atomically, and do not replace an existing file unless forced."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from pathlib import Path
 
 @contextmanager
 def whole_file(path: Path, *, force: bool) -> Iterator[Path]:
-    """Give a path in a directory of its own beside `path`; what is written there takes the place of `path` in the end.
+    """Yield a path in a temporary directory beside `path`; after the block, move the file written there to `path`.
 
-    The directory, with whatever else was put into it, is removed in any case.
+    The directory and everything else in it are removed in any case.
 
     Raises
     ------
     FileExistsError
-        When there is something at `path` and `force` is not given: before the work, and again after it.
+        When `path` exists and `force` is false, checked before and after the block; always when it is a directory.
     OSError
-        When it cannot be written.
+        When the file cannot be written.
     """
     _require_free(path, force)
     with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as scratch:

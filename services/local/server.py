@@ -1,4 +1,4 @@
-"""A server of the local stack: a child process that counts as started once it answers."""
+"""A server of the local stack: a child process that counts as started once it answers requests."""
 
 import time
 from abc import ABC, abstractmethod
@@ -17,9 +17,9 @@ class LocalServer(ABC):
     Parameters
     ----------
     directory
-        Its log, and its data if it keeps any; made when missing.
+        Holds its log, and its data if it keeps any; created if missing.
     port
-        The port to listen on, or `None` for a free one. It stays the same when the server is started again.
+        The port to listen on, or `None` for a free one. A restarted server keeps its port.
     """
 
     name: str
@@ -36,7 +36,7 @@ class LocalServer(ABC):
 
     @abstractmethod
     def answers(self) -> bool:
-        """Whether it serves a request now; may raise `OSError` for no."""
+        """Whether the server answers a request now; an `OSError` also means no."""
 
     def __enter__(self) -> Self:
         self.start()
@@ -54,14 +54,14 @@ class LocalServer(ABC):
 
     @property
     def process(self) -> ChildProcess:
-        """The child process of the latest start, to be looked at, frozen or killed."""
+        """The child process of the latest start, for callers that inspect, freeze or kill it."""
         if self._process is None:
             raise RuntimeError(f"{self.name} was never started")
         return self._process
 
     @property
     def running(self) -> bool:
-        """Whether it was started and has not ended; a frozen one runs."""
+        """Whether the server was started and has not exited; a frozen server counts as running."""
         return self._process is not None and self._process.alive
 
     def start(self) -> None:
@@ -70,7 +70,7 @@ class LocalServer(ABC):
         Raises
         ------
         StartError
-            If it is not installed, the port is taken, it exits, or it does not answer in `ready_within` seconds.
+            If it is not installed, its port is taken, it exits, or it does not answer within `ready_within` seconds.
         """
         self.launch()
         try:
@@ -80,14 +80,14 @@ class LocalServer(ABC):
             raise
 
     def launch(self) -> None:
-        """Start the process and do not wait for its answer, as for one of several that need each other."""
+        """Start the process without waiting until it answers, for servers that need each other to become ready."""
         require_free(self.port, self.name)
         process = ChildProcess(self.name, self.argv(), log_path=self.directory / f"{self.name}.log")
         process.start()
         self._process = process
 
     def poll(self) -> int | None:
-        """Return the exit code, or `None` while it runs and before it ever ran."""
+        """Return the exit code, or `None` while the server runs and before its first start."""
         return None if self._process is None else self._process.poll()
 
     @property
@@ -96,25 +96,25 @@ class LocalServer(ABC):
         return "" if self._process is None else self._process.last_line
 
     def terminate(self, deadline: float = TERMINATE_WITHIN) -> None:
-        """Stop it with SIGTERM, and SIGKILL after `deadline` seconds; nothing happens if it does not run."""
+        """Stop the server with SIGTERM, and with SIGKILL after `deadline` seconds; do nothing if it does not run."""
         if self._process is not None:
             self._process.terminate(deadline)
 
     def kill(self) -> None:
-        """Stop it as a power cut would, with SIGKILL."""
+        """Kill the server with SIGKILL, as abruptly as a power cut."""
         self.process.kill()
 
     def restart(self) -> None:
-        """Stop it, if it runs, and start it again on the same port and directory."""
+        """Stop the server if it runs, and start it again on the same port and directory."""
         self.terminate()
         self.start()
 
 
 def wait_until(answers: Callable[[], bool], deadline: float, process: ChildProcess) -> None:
-    """Poll a condition until it holds; raise `StartError`, with the end of the log, when it cannot any more."""
+    """Poll until the process answers; raise `StartError` with the end of its log if it exits or time runs out."""
     end = time.monotonic() + deadline
     while time.monotonic() < end:
-        # A stranger on the port could answer in its place, so an answer counts only while the child lives.
+        # Another process on the port could answer instead, so an answer counts only while the child is alive.
         code = process.poll()
         if code is not None:
             raise StartError(f"{process.name} exited with {code} before it answered; {_log_of(process)}")

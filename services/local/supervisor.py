@@ -1,4 +1,4 @@
-"""Keep named children running: start in order, restart what falls over, stop in reverse order."""
+"""Keep named children running: start them in order, restart those that exit, stop them in reverse order."""
 
 import time
 from collections.abc import Callable, Collection, Mapping
@@ -10,7 +10,7 @@ from services.local.process import StartError
 
 
 class ChildEvent(StrEnum):
-    """What can happen to a child."""
+    """What happened to a child."""
 
     STARTED = "started"
     EXITED = "exited"
@@ -22,10 +22,10 @@ class ChildEvent(StrEnum):
 
 @dataclass(frozen=True)
 class ChildReport:
-    """One happening.
+    """One event of one child.
 
-    `code` is the exit code (negative for a signal), `restarts` how often the child has been restarted so far, `delay`
-    the seconds until the next try, `detail` the message of a failed start, or the last line of what exited.
+    `code` is the exit code (negative for a signal), `restarts` the number of restarts so far, `delay` the seconds until
+    the next try, `detail` the message of a failed start, or the last log line of a child that exited.
     """
 
     name: str
@@ -37,15 +37,15 @@ class ChildReport:
 
 
 class GaveUpError(RuntimeError):
-    """A child failed too often in a row."""
+    """A child failed too often in a row, or an irreplaceable child failed."""
 
 
 @dataclass(frozen=True)
 class RestartPolicy:
-    """When to try again and when to give up.
+    """When to restart a child and when to give up.
 
-    A run shorter than `quick` seconds is a quick failure. The n-th quick failure in a row waits
-    `first_delay · 2^(n-1)` seconds, at most `longest_delay`, and number `quick_failures` is the last one.
+    A run shorter than `quick` seconds is a quick failure. After the n-th quick failure in a row the supervisor waits
+    `first_delay · 2^(n-1)` seconds, at most `longest_delay`; after number `quick_failures` it gives up.
     """
 
     quick: float = 10.0
@@ -54,12 +54,12 @@ class RestartPolicy:
     longest_delay: float = 10.0
 
     def delay(self, quick_failures: int) -> float:
-        """Return the seconds to wait; none after a run that was not quick."""
+        """Return the seconds to wait; 0 after a run that was not quick."""
         return min(self.longest_delay, self.first_delay * 2.0 ** (quick_failures - 1)) if quick_failures else 0.0
 
 
 class Child(Protocol):
-    """What the supervisor needs of a child; `ChildProcess` and `LocalServer` have it."""
+    """The interface of a supervised child; `ChildProcess` and `LocalServer` implement it."""
 
     def start(self) -> None: ...
     def poll(self) -> int | None: ...
@@ -75,25 +75,25 @@ class _Ward:
     started_at: float = 0.0
     restarts: int = 0
     quick_failures: int = 0
-    retry_at: float | None = None  # set while it is down and waits for its next try
+    retry_at: float | None = None  # set while the child is down and waits for its next start
 
 
 class Supervisor:
-    """Supervise children from the calling thread; it has no thread of its own.
+    """Supervise children from the calling thread, without a thread of its own.
 
     Parameters
     ----------
     children
-        Name to child, in the order of starting.
+        Maps name to child, in start order.
     report
-        Is told everything that happens.
+        Called with every event.
     patience
         When to restart and when to give up.
     irreplaceable
         Children that are not restarted: when one exits, `check` gives up. A broker that keeps its log in memory is one,
-        for the others would go on at offsets that no longer exist, and hear nothing.
+        because after its restart the others would wait at offsets that no longer exist, and receive nothing.
     stop_within
-        Seconds a child may take to stop before it is killed.
+        Seconds that a child may take to stop before it is killed.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class Supervisor:
         self._started: list[_Ward] = []
 
     def start(self) -> None:
-        """Start the children in order; if one cannot start, stop those before it and raise its error."""
+        """Start the children in order; if one cannot start, stop those started before it and raise its error."""
         for ward in self._wards:
             self._started.append(ward)
             try:
@@ -125,12 +125,12 @@ class Supervisor:
             self._report(ChildReport(ward.name, ChildEvent.STARTED))
 
     def check(self) -> None:
-        """Look at every child once, and restart the ones whose time has come.
+        """Poll every child once, and restart those whose delay is over.
 
         Raises
         ------
         GaveUpError
-            If one child failed too often in a row, or is irreplaceable and failed; the caller stops the others.
+            If a child failed too often in a row, or an irreplaceable child failed; the caller stops the others.
         """
         for ward in self._started:
             if ward.retry_at is None:
@@ -145,7 +145,7 @@ class Supervisor:
         while self._started:
             ward = self._started[-1]
             ward.child.terminate(self._stop_within)
-            self._started.pop()  # only now: an interrupted stop may be called again and misses none
+            self._started.pop()  # only now: after an interrupted stop, a second call still stops every child
             self._report(ChildReport(ward.name, ChildEvent.STOPPED, ward.restarts, ward.child.poll()))
 
     def restarts(self) -> dict[str, int]:
@@ -166,7 +166,7 @@ class Supervisor:
 
     def _fell(self, ward: _Ward, what: ChildEvent, *, code: int | None = None, detail: str = "") -> None:
         now = time.monotonic()
-        # A start that failed counts as quick however long it took: waiting for an answer is no service.
+        # A failed start counts as quick however long it took: the child served nothing while it was starting.
         quick = what is ChildEvent.START_FAILED or now - ward.started_at < self._patience.quick
         ward.quick_failures = ward.quick_failures + 1 if quick else 0
         if ward.name in self._irreplaceable or ward.quick_failures >= self._patience.quick_failures:

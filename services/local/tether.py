@@ -1,6 +1,6 @@
 """Run a program that dies with its parent: `python tether.py PARENT_PID PROGRAM ARGUMENT…`.
 
-It asks the kernel for SIGKILL at the parent's death and then becomes the program, so the process id stays the same.
+It asks the kernel to send SIGKILL when the parent dies and then execs the program, so the process id stays the same.
 This is a program of its own, not a `preexec_fn`, because Python code between fork and exec can deadlock in a parent
 that has threads (and Python 3.12 warns of it). It imports only the standard library and runs with `python -I -S`.
 """
@@ -14,12 +14,12 @@ PR_SET_PDEATHSIG = 1
 
 
 def die_with(parent: int) -> None:
-    """Ask to be killed when `parent` dies; where the kernel has no such wish (not Linux), do nothing."""
+    """Have the kernel kill this process when `parent` dies; do nothing where the kernel cannot (not Linux)."""
     if sys.platform != "linux":
         return
-    # SIGKILL, not SIGTERM: a child that is frozen or stuck must not outlive the stack either.
+    # SIGKILL, not SIGTERM: a frozen or stuck child must not outlive the stack.
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    # The parent may have died before the wish was made; then nobody would ever send the signal.
+    # The parent may have died before prctl was called; then the kernel never sends the signal.
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)
 

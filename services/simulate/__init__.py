@@ -1,4 +1,4 @@
-"""Made-up arenas: a scenario says who takes part and what is done to whom; out come a ledger and the truth."""
+"""Simulated arenas: from a scenario (the models and what is done to them), produce a ledger and the truth."""
 
 from services.simulate.errors import ScenarioError
 from services.simulate.ground_truth import Deed, ModelTruth, Truth, TruthEvent

@@ -1,4 +1,4 @@
-"""The arena at one moment: who is in it, what is declared of them, what the sampler really does; steps change it."""
+"""The state of the arena: its models, their declarations, and the sampler's real weights; steps change it."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from services.simulate.timeline import Join, Step
 from streams.contracts.model import Model
 
 Declaration = tuple[str, Model | None]
-"""A record of the models topic: a name, and what is declared of it; None deletes it."""
+"""A record of the models topic: a model name and its declaration; None is a tombstone."""
 
 
 Done = tuple[list[Member], TruthEvent]
-"""Members whose record changes, and what was done."""
+"""Members whose record changes, and the event for the truth."""
 
 
 @dataclass(slots=True)
 class Arena:
-    """A scenario under way.
+    """An arena while its scenario is played.
 
     Parameters
     ----------
     scenario, name
-        What is played, and as which arena.
+        The scenario, and the arena's name in the records.
     seed
-        Of the random numbers.
+        Seed of the random numbers.
     cast
-        The models; `declare` and the steps change them.
+        The models; steps change them.
     """
 
     scenario: Scenario
@@ -49,23 +49,23 @@ class Arena:
 
     @classmethod
     def start(cls, scenario: Scenario, name: str, seed: int) -> Arena:
-        """An arena in which nothing has happened, not even a model joined."""
+        """Return the arena before its first step: no model has joined yet."""
         cast = make_cast(scenario, random_of(seed, SeedStream.CAST))
         cast += published(scenario, cast)
         return cls(scenario, name, seed, cast, Conditions(scenario.prompts.reuse if scenario.prompts else 0.0))
 
     @property
     def names(self) -> list[str]:
-        """Every name that the scenario knows, in the order of the arrays."""
+        """The name of every model in the scenario, in the order of the arrays."""
         return [member.name for member in self.cast]
 
     def member(self, name: str) -> Member:
-        """A model by its name."""
+        """Return the model with this name."""
         return next(member for member in self.cast if member.name == name)
 
     @property
     def drawn(self) -> np.ndarray:
-        """float64[M], the weights by which the sampler draws."""
+        """float64[M], the weights that the sampler uses."""
         return np.array([member.drawn for member in self.cast])
 
     @property
@@ -75,25 +75,25 @@ class Arena:
 
     @property
     def finish(self) -> np.ndarray:
-        """float64[M], chance that a battle with the model is finished, on its part."""
+        """float64[M], each model's factor of the probability that its battle is finished."""
         return np.array([member.finish for member in self.cast])
 
     def apply(self, step: Step, clock: Callable[[], float]) -> tuple[list[Declaration], list[TruthEvent]]:
-        """Let a step happen.
+        """Apply a step.
 
         Parameters
         ----------
         clock
-            Gives the time of each declaration.
+            Returns the time of each declaration.
 
         Returns
         -------
-        What is declared, in order, and what was done.
+        The declarations, in order, and the events for the truth.
 
         Raises
         ------
         ScenarioError
-            When it cannot happen to one of its models.
+            When the step cannot apply to one of its models.
         """
         if not isinstance(step.what, events.Reweigh) and not step.members:
             return [], self.conditions.apply(step)
@@ -136,7 +136,7 @@ class Arena:
         )
 
     def _pick(self, where: str, reweigh: events.Reweigh) -> list[Member]:
-        """Choose models in play, each with the weight that it is to get."""
+        """Choose models in play, each returned with its new weight."""
         random = self._reweigh.setdefault(where, random_of(self.seed, SeedStream.REWEIGH, int(where[7:-1])))
         able = [each for each in self.cast if each.drawn > 0 and each.registered and each.status == "active"]
         chosen = random.permutation(len(able))[: reweigh.count].tolist()
@@ -148,17 +148,17 @@ class Arena:
 
 
 def _happening(step: Step, deed: Deed, *names: str, **detail: float | str) -> TruthEvent:
-    """What was done, at the step's battle."""
+    """Make the event for the truth, at the step's battle."""
     return TruthEvent(battle=step.battle, deed=deed, models=list(names), detail=detail)
 
 
 def _carry_out(arena: Arena, step: Step, member: Member, actor: Member) -> Done:
-    """Let a step happen to a member; `actor` is the member as the step has it (what it is to become, if reweighed).
+    """Apply a step to a member; `actor` is the member as given by the step (with its new weight, if reweighed).
 
     Raises
     ------
     ScenarioError
-        When it cannot.
+        When the step cannot apply to this member.
     """
     name = member.name
     if member.status == "retired" and not isinstance(step.what, events.Unregister):
@@ -216,7 +216,7 @@ def _carry_out(arena: Arena, step: Step, member: Member, actor: Member) -> Done:
 
 
 def _merged(done: Sequence[TruthEvent]) -> list[TruthEvent]:
-    """Tell as one what was done to several models alike."""
+    """Merge consecutive events with the same deed and detail into one event about all their models."""
     merged: list[TruthEvent] = []
     for each in done:
         if merged and merged[-1].deed == each.deed and merged[-1].detail == each.detail:
@@ -227,7 +227,7 @@ def _merged(done: Sequence[TruthEvent]) -> list[TruthEvent]:
 
 
 def _end(arena: Arena, step: Step, member: Member) -> Deed:
-    """How the end of a model is to be judged: was it public, and was the notice that was owed given?"""
+    """Classify the end of a model: withdrawn if private, else announced or not, by whether the notice came in time."""
     if member.visibility == "private":
         return Deed.WITHDRAWN
     scenario = arena.scenario

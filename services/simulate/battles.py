@@ -1,4 +1,4 @@
-"""Battles drawn as columns: pairs, winners, and what the crowd says, under the arena's present conditions."""
+"""Draw battles as columns: pairs, winners and the voters' data, under the arena's current conditions."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from streams.contracts.vote import MODEL_A, MODEL_B, NONE
 from streams.ledger.rows import Rows
 
 POINTS = np.log(10) / 400
-"""Logits in a point."""
+"""Logits per point."""
 
 
 class Battles:
-    """Draws battles under conditions that last until the next turn; `under` must be told them first."""
+    """Draws battles under conditions that hold until the next turn; call `under` first to set them."""
 
     def __init__(self, scenario: Scenario, seed: int, names: list[str]) -> None:
         self._scenario, self._names = scenario, names
@@ -29,7 +29,7 @@ class Battles:
         self._crowd = VoterPool(scenario, seed)
 
     def under(self, arena: Arena) -> Battles:
-        """Take over what the arena is now."""
+        """Copy the arena's current weights, strengths and conditions."""
         self._sampler = Sampler.of(arena.drawn)
         self._strength, self._finish = arena.strength, arena.finish * np.sqrt(self._scenario.votes.finish)
         self._everyone_finishes = bool((self._finish == 1).all())
@@ -37,7 +37,7 @@ class Battles:
         return self
 
     def draw(self, n: int, times: Times) -> Rows:
-        """Draw n battles; `partition` and `offset` are left to be filled in."""
+        """Draw n battles; the caller fills in `partition` and `offset`."""
         votes = self._scenario.votes
         a, b = self._sampler.draw(self._pairs, n)
         winner = draw_winners(self._winners, a, b, self._strength, votes)
@@ -72,7 +72,7 @@ class Battles:
         )
 
     def finished(self, rows: Rows, n: int) -> Rows:
-        """The first n rows, without those that nobody finished where they are not sent."""
+        """Return the first n rows, without unfinished battles if the arena does not send them."""
         if not self._scenario.votes.send_none and not self._conditions.zeros and not self._everyone_finishes:
             return rows.take(np.flatnonzero(rows.winner[:n] != NONE))
         return rows if n == len(rows) else rows.take(slice(None, n))
@@ -97,7 +97,7 @@ def draw_winners(
     strength
         float64[M], points.
     votes
-        `tie_rate` is the share of ties, by Davidson's model that of equals: ν = 2t/(1 − t). `both_bad` is a share
+        `tie_rate` is the share of ties; in Davidson's model, between equals: ν = 2t/(1 − t). `both_bad` is a share
         of the ties.
     """
     gap = (strength[a] - strength[b]) * POINTS

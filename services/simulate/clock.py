@@ -1,4 +1,4 @@
-"""The clock: when each battle happens; to the millisecond, as records have it."""
+"""The clock: the time of each battle, rounded to the millisecond as in records."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from services.simulate.scenario import ClockSection
 from services.simulate.seeds import SeedStream, random_of
 
 TICK = 0.002
-"""Seconds between two records of the registry, so that their times have their order, even if cut to milliseconds."""
+"""Seconds between two records of the registry: their times stay in order, even when cut to milliseconds."""
 
 
 class Times:
@@ -18,11 +18,11 @@ class Times:
     Parameters
     ----------
     clock
-        How often.
+        How often battles happen.
     seed
-        Of Poisson arrivals.
+        Seed of Poisson arrivals.
     start
-        In place of the scenario's.
+        Start time, epoch seconds; the scenario's own unless given.
     """
 
     def __init__(self, clock: ClockSection, seed: int, start: float | None = None) -> None:
@@ -32,17 +32,17 @@ class Times:
         self._random = random_of(seed, SeedStream.CLOCK)
 
     def battles(self, n: int) -> Vector:
-        """float64[n], epoch seconds of the next n battles."""
+        """Return float64[n], epoch seconds of the next n battles."""
         gaps = self._random.exponential(self._gap, n) if self._poisson else np.full(n, self._gap)
         times = self.now + np.cumsum(gaps)
         self.now = float(times[-1])
         return np.asarray(np.round(times, 3))
 
     def tick(self) -> float:
-        """Time of a record of the registry: after every battle so far and not after the next one."""
+        """Return the time of a registry record: after every battle so far, and not after the next battle."""
         self.now = round(self.now, 3) + TICK
         return round(self.now, 3)
 
     def silence(self, seconds: float) -> None:
-        """Let time pass."""
+        """Advance the clock by `seconds` without a battle."""
         self.now += seconds

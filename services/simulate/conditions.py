@@ -1,4 +1,4 @@
-"""Conditions: what holds for all battles, whoever takes part; the arena-wide events change it."""
+"""Conditions that apply to all battles, whichever models are in them; arena-wide events change them."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from services.simulate.timeline import End, Step
 
 @dataclass(slots=True)
 class Conditions:
-    """What holds now.
+    """The conditions in force now.
 
     Attributes
     ----------
     reuse
         Share of prompts that repeat an earlier one.
     flood
-        The flood under way.
+        The current flood, None if there is none.
     zeros
-        Whether no record has a vote.
+        Whether every battle has the winner `none`.
     outage
-        Seconds of silence that are still to come.
+        Seconds of silence still to be added to the clock.
     """
 
     reuse: float
@@ -31,7 +31,7 @@ class Conditions:
     outage: float = 0.0
 
     def apply(self, step: Step) -> list[TruthEvent]:
-        """Let an event happen to the arena; returns what was done."""
+        """Apply an arena-wide event and return what was done."""
         match step.what:
             case events.Flood() as flood:
                 self.flood = flood
@@ -47,7 +47,7 @@ class Conditions:
                 self.reuse = reuse
                 return [_done(step, Deed.PROMPTS, reuse=reuse)]
             case End(of=events.Flood() as flood):
-                # Another one may have begun meanwhile.
+                # Another flood may have started in the meantime.
                 self.flood = None if self.flood == flood else self.flood
                 return []
             case End():

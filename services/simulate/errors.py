@@ -1,7 +1,7 @@
-"""What is wrong with a scenario, for the person who wrote it."""
+"""The error that explains to its author what is wrong with a scenario."""
 
 from __future__ import annotations
 
 
 class ScenarioError(Exception):
-    """A scenario that cannot be played; the message names the key and what it takes."""
+    """The scenario cannot be played; the message names the key and the values it accepts."""

@@ -1,4 +1,4 @@
-"""The events of a scenario: what an arena does at a battle, honestly or not. A closed set, told apart by `kind`."""
+"""The events of a scenario: what an arena does at a battle, fair or not. A closed set, distinguished by `kind`."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ _Name = Annotated[str, Meta(min_length=1, max_length=128)]
 
 
 class Base(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind"):
-    """Something that happens at battle `at`: after so many battles were drawn."""
+    """An event at battle `at`: it happens after `at` battles have been drawn."""
 
     at: _Battle
 
 
 class Chosen(Base, frozen=True, kw_only=True):
-    """Something that happens to models: all that match, or `count` of those that nothing before it in the file names.
+    """An event for models: all that match, or `count` of those that no earlier event in the file chose.
 
-    With `every`, to one after the other, so many battles apart.
+    With `every`, it applies to one model after the other, `every` battles apart.
     """
 
     models: _Name | Annotated[list[_Name], Meta(min_length=1)] = "*"
@@ -36,13 +36,13 @@ class Chosen(Base, frozen=True, kw_only=True):
 
 
 class ChangeWeight(Chosen, frozen=True, kw_only=True, tag="weight"):
-    """The weight is changed, in the registry and in the sampler."""
+    """The weight changes, in the registry and in the sampler."""
 
     weight: _Weight
 
 
 class Reweigh(Base, frozen=True, kw_only=True, tag="reweigh"):
-    """`count` models in play get a weight out of `weights`, declared as it should be; again each `every` battles."""
+    """`count` models in play get a declared weight from `weights`, again at intervals of `every` battles."""
 
     weights: Annotated[list[Annotated[float, Meta(ge=LEAST_WEIGHT, le=LARGEST_WEIGHT)]], Meta(min_length=1)]
     count: _Some = 1
@@ -65,38 +65,38 @@ class Restore(Chosen, frozen=True, kw_only=True, tag="restore"):
 
 
 class Deprecate(Chosen, frozen=True, kw_only=True, tag="deprecate"):
-    """The end is announced; the model is still drawn."""
+    """The model's retirement is announced; the sampler still draws the model."""
 
     reason: str | None = None
 
 
 class Retire(Chosen, frozen=True, kw_only=True, tag="retire"):
-    """The model is retired; `notice_days` announces it so long before, without it nothing is said beforehand."""
+    """The model is retired, announced `notice_days` before; without `notice_days` it is not announced."""
 
     notice_days: Annotated[float, Meta(gt=0)] | None = None
     reason: str | None = None
 
 
 class Unregister(Chosen, frozen=True, kw_only=True, tag="unregister"):
-    """The model's record is deleted (a tombstone); with `keep` the sampler draws it all the same."""
+    """The model's record is deleted (a tombstone); with `keep` the sampler still draws the model."""
 
     keep: bool = False
 
 
 class Publish(Chosen, frozen=True, kw_only=True, tag="publish"):
-    """A private variant is made public, under its own name or as another (`as`), for which it is then retired."""
+    """A private variant is made public, under its own name, or under a new one (`as`); then the variant is retired."""
 
     name: _Name | None = msgspec.field(default=None, name="as")
 
 
 class Finish(Chosen, frozen=True, kw_only=True, tag="finish"):
-    """People finish a battle with the model with this chance, where the others have 1."""
+    """People finish a battle with the model with probability `factor`, relative to 1 for other models."""
 
     factor: _Share
 
 
 class Strength(Chosen, frozen=True, kw_only=True, tag="strength"):
-    """The model answers better or worse by so many points, under the same name."""
+    """The model's strength changes by `by` points, under the same name."""
 
     by: float
 
@@ -108,7 +108,7 @@ class Reuse(Base, frozen=True, kw_only=True, tag="prompts"):
 
 
 class Flood(Base, frozen=True, kw_only=True, tag="flood"):
-    """A `share` of so many battles comes from one voter, with few prompts, for one model where it takes part."""
+    """In a `share` of the next `battles` battles, one voter with few prompts votes, for `favours` wherever it plays."""
 
     battles: _Some
     share: _Share = 0.5
@@ -118,13 +118,13 @@ class Flood(Base, frozen=True, kw_only=True, tag="flood"):
 
 
 class Outage(Base, frozen=True, kw_only=True, tag="outage"):
-    """No battle at all for so many hours."""
+    """No battle for `hours` hours."""
 
     hours: Annotated[float, Meta(gt=0)]
 
 
 class Zeros(Base, frozen=True, kw_only=True, tag="zeros"):
-    """For so many battles every record says `none`: the feed goes on and carries nothing."""
+    """The next `battles` battles have the winner `none`: the feed continues without votes."""
 
     battles: _Some
 

@@ -1,4 +1,4 @@
-"""Files of a simulation: one with both topics in their common order, or a directory with one for each and the truth."""
+"""Write a simulation to one file with both topics in order, or to a directory with a file for each and the truth."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Advance = Callable[[int], None]
 
 
 def write_file(simulation: Simulation, recorder: Recorder, path: Path, advance: Advance) -> None:
-    """Write `{"topic", "key", "value"}` a line, votes and models in one order; `-` is standard output."""
+    """Write one `{"topic", "key", "value"}` a line, votes and models in their common order; `-` is standard output."""
     with _opened(path) as file:
         for record in simulation:
             if isinstance(record, Block):
@@ -38,11 +38,11 @@ def write_file(simulation: Simulation, recorder: Recorder, path: Path, advance: 
 
 
 def write_directory(simulation: Simulation, recorder: Recorder, path: Path, advance: Advance) -> int:
-    """Write `votes.jsonl` and `models.jsonl` as `isonomy rate` and `isonomy audit --registry` read them.
+    """Write `votes.jsonl` for `isonomy rate` and `models.jsonl` for `isonomy audit --registry`.
 
     Returns
     -------
-    How many deletions of a model there were: a file of model records cannot hold them.
+    The number of model deletions, which a file of model records cannot hold.
     """
     path.mkdir(parents=True, exist_ok=True)
     deletions = 0

@@ -1,4 +1,4 @@
-"""The truth: what was done to whom and when, so that a detector can be judged."""
+"""The truth: what was done to which model and when, to evaluate detectors against."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import msgspec
 
 
 class Deed(StrEnum):
-    """What can happen; a closed set."""
+    """The kinds of things done to a model or the arena; a closed set."""
 
     JOINED = "joined"
     SILENT_REMOVAL = "silent_removal"
@@ -38,7 +38,7 @@ BLEMISHES = frozenset(Deed) - {
     Deed.STRENGTH,
     Deed.UNREGISTERED,
 }
-"""A model none of these happened to is healthy: whoever accuses it is wrong."""
+"""A model without any of these is healthy: an alert about it is a false alarm."""
 
 
 class TruthEvent(msgspec.Struct, kw_only=True):
@@ -49,14 +49,14 @@ class TruthEvent(msgspec.Struct, kw_only=True):
     battle
         Battles drawn before it.
     row
-        Rows of the ledger before it, None until the simulation came so far. Less than `battle` where battles without a
+        Rows of the ledger before it, None until the simulation reaches it. Less than `battle` if battles without a
         vote are not sent.
     tstamp
-        Of the last battle before it, None until then.
+        Time of the last battle before it, None until the simulation reaches it.
     models
-        To whom; none when to the whole arena.
+        The affected models; empty for an arena-wide event.
     detail
-        Its numbers.
+        Its parameters.
     """
 
     battle: int
@@ -68,7 +68,7 @@ class TruthEvent(msgspec.Struct, kw_only=True):
 
 
 class ModelTruth(msgspec.Struct, kw_only=True, frozen=True):
-    """A model, and what became of it, as [battle, deed], in order."""
+    """A model and what was done to it: [battle, deed] pairs, in order."""
 
     provider: str
     license: str
@@ -87,7 +87,7 @@ class Truth(msgspec.Struct, kw_only=True):
     models: dict[str, ModelTruth]
 
     def of(self, deed: Deed | str) -> dict[str, int]:
-        """Models that something was done to, with the battle of the last time."""
+        """Return the models with this deed, each with the battle of its last occurrence."""
         return {
             name: max(battle for battle, done in fate.deeds if done == deed)
             for name, fate in self.models.items()
@@ -96,28 +96,28 @@ class Truth(msgspec.Struct, kw_only=True):
 
     @property
     def silently_removed(self) -> dict[str, int]:
-        """Dropped by the sampler while the registry says active, whether restored later or not."""
+        """Models dropped by the sampler while the registry says active, whether or not restored later."""
         return self.of(Deed.SILENT_REMOVAL)
 
     @property
     def still_removed(self) -> dict[str, int]:
-        """Silently removed and not restored."""
+        """Models silently removed and not restored."""
         back = self.of(Deed.RESTORED)
         return {name: battle for name, battle in self.silently_removed.items() if back.get(name, -1) < battle}
 
     @property
     def announced(self) -> dict[str, int]:
-        """Announced as deprecated, whether retired later or not."""
+        """Models announced as deprecated, whether or not retired later."""
         return self.of(Deed.ANNOUNCED)
 
     @property
     def unannounced(self) -> dict[str, int]:
-        """Public and retired, set to weight 0 or taken off the registry without the notice owed."""
+        """Public models retired, set to weight 0 or taken off the registry without the required notice."""
         return self.of(Deed.RETIRED_UNANNOUNCED)
 
     @property
     def withdrawn(self) -> dict[str, int]:
-        """Private variants taken back, never published."""
+        """Private variants withdrawn and never published."""
         return self.of(Deed.WITHDRAWN)
 
     @property
@@ -127,17 +127,17 @@ class Truth(msgspec.Struct, kw_only=True):
 
     @property
     def undeclared(self) -> dict[str, int]:
-        """In battles without a record in the registry."""
+        """Models in battles without a record in the registry."""
         return self.of(Deed.UNDECLARED)
 
     @property
     def healthy(self) -> set[str]:
-        """Nothing that calls for an alarm about the model itself was done to them."""
+        """Models to which nothing was done that should raise an alert about the model itself."""
         return {name for name, fate in self.models.items() if not any(done in BLEMISHES for _, done in fate.deeds)}
 
     @property
     def gone(self) -> set[str]:
-        """Not drawn any more at the end, for whatever reason."""
+        """Models that the sampler no longer draws at the end, for any reason."""
         ended = {
             Deed.RETIRED_ANNOUNCED,
             Deed.RETIRED_UNANNOUNCED,

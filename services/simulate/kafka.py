@@ -1,4 +1,4 @@
-"""A running stack on Kafka: votes by the sender of `isonomy replay`, model records, and waiting for intake."""
+"""Send votes (with the sender of `isonomy replay`) and model records to Kafka, and wait for intake."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from streams.contracts.topics import INTAKE_GROUP, MODELS, VOTES
 
 LOOK_SECONDS = 0.05
 PATIENCE = 60.0
-"""Seconds without progress of intake until it is told that there is none."""
+"""Seconds without progress of intake after which `settle` raises `SendError`."""
 
 
 class SendError(Exception):
-    """What was not sent; one sentence for a person."""
+    """Sending failed; the message is one sentence for the user."""
 
 
 class SentVotes(Protocol):
-    """The sender of votes; `last` is the offset of the last acknowledged vote of each partition."""
+    """Interface of a vote sender; `last` is the offset of the last acknowledged vote by partition."""
 
     last: dict[int, int]
 
@@ -36,11 +36,11 @@ class SentVotes(Protocol):
         """Send votes."""
 
     async def flush(self) -> None:
-        """Wait for their acknowledgement."""
+        """Wait until all votes are acknowledged."""
 
 
 class KafkaStack:
-    """The topics of the settings; `wait` False does not wait for intake, and then the order is not that of the ledger.
+    """Sends to the topics of the settings. Without `wait` it does not wait for intake: the ledger may be out of order.
 
     Raises `SendError` when Kafka does not acknowledge or intake stands still.
     """
@@ -92,7 +92,7 @@ class KafkaStack:
             self._models[record.partition] = max(record.offset, self._models.get(record.partition, -1))
 
     async def settle(self) -> None:
-        """Wait until intake has committed everything that was sent, which it does when the ledger has it."""
+        """Wait until intake has committed everything sent; intake commits after the ledger has it."""
         await self._votes.flush()
         if not self._wait:
             return
@@ -118,11 +118,11 @@ class KafkaStack:
         group = self._settings.group(INTAKE_GROUP)
         try:
             found = self._admin.list_group_offsets({group: list(wanted)}).get(group, {})
-        except AdminError:  # asked again until patience ends
+        except AdminError:  # `settle` asks again until PATIENCE is over
             return {}
         return {each: max(0, getattr(found.get(each), "offset", 0)) for each in wanted}
 
     async def _exists(self, topic: str) -> bool:
-        # Asked by listing: asking for a topic by name may create it, with the wrong settings.
+        # List all topics: a metadata request for one name may create that topic, with the wrong settings.
         found = await self._producer.client.fetch_all_metadata()
         return bool(found.partitions_for_topic(topic))

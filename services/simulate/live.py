@@ -1,9 +1,9 @@
-"""Sending a simulation into a running stack, so that the ledger has votes and registry in the order of the simulation.
+"""Send a simulation into a running stack, so that the ledger has votes and notices in the simulation's order.
 
-Votes and model records are different topics, and intake takes them as they come. So before a change of the registry
-every vote before it is acknowledged and taken by intake, and after it no vote is sent until intake has taken the
-change: the ledger then has every notice at its exact place. Among the votes between two changes the order is that of
-Kafka: exact within a partition, nearly so between partitions, since intake writes what it fetched of each together.
+Votes and model records are in different topics, and intake reads both independently. So before a change of the registry
+the sender waits until intake has committed every earlier vote, and it sends no further vote until intake has committed
+the change: the ledger then has every notice at its exact place. Votes between two changes are in Kafka's order: exact
+within a partition, nearly so across partitions, because intake writes together what it fetched from each.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from services.simulate.simulation import Simulation
 from streams.ledger.codec import Block, Notice
 
 SLICE = 2_000
-"""Votes between two looks at the clock."""
+"""Votes sent between two checks of the clock."""
 
 
 class Stack(Protocol):
-    """A running stack, as far as it is needed here."""
+    """The part of a running stack that `send` uses."""
 
     async def send(self, keys: Sequence[bytes], values: Sequence[bytes]) -> None:
         """Send votes, in order."""
@@ -37,7 +37,7 @@ class Stack(Protocol):
 
 @dataclass(slots=True)
 class Pace:
-    """Votes a second, None for as fast as it goes; `clock` and `sleep` are those of the process."""
+    """Limits the sending rate to `rate` votes a second; None sends as fast as possible."""
 
     rate: float | None
     clock: Callable[[], float] = time.monotonic
@@ -46,11 +46,11 @@ class Pace:
 
     @property
     def slice(self) -> int:
-        """Votes to send between two looks at the clock."""
+        """Votes to send between two checks of the clock."""
         return SLICE if self.rate is None else max(1, min(SLICE, int(self.rate / 20)))
 
     async def after(self, votes: float) -> None:
-        """Wait as long as so many votes take."""
+        """Count `votes` as sent, and sleep until the rate allows the next ones."""
         if self._began is None:
             self._began = self.clock()
         self._sent += votes
@@ -60,7 +60,7 @@ class Pace:
 
 @dataclass(slots=True)
 class Sent:
-    """How much was sent."""
+    """Numbers of votes and notices sent."""
 
     votes: int = 0
     notices: int = 0
@@ -69,7 +69,7 @@ class Sent:
 async def send(
     simulation: Simulation, recorder: Recorder, stack: Stack, pace: Pace, advance: Callable[[int], None]
 ) -> Sent:
-    """Send a whole simulation. With a rate, an outage is a silence as long as its votes would have taken."""
+    """Send a whole simulation. With a rate, an outage is a pause as long as its missing votes would have taken."""
     sent = Sent()
     waiting: list[Notice] = []
     per_second = simulation.world.scenario.clock.per_day / 86_400

@@ -1,4 +1,4 @@
-"""Reading scenarios: those that are shipped by name, others from a TOML file; mistakes are told by their key."""
+"""Read scenarios, shipped ones by name and others from a TOML file; error messages name the key."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from streams.contracts.vote import InvalidRecord, is_arena, read_name
 
 
 def shipped() -> list[str]:
-    """Names of the scenarios that come with the package, sorted."""
+    """Return the names of the scenarios in the package, sorted."""
     return sorted(each.name.removesuffix(".toml") for each in _shelf().iterdir() if each.name.endswith(".toml"))
 
 
@@ -27,12 +27,12 @@ def load_scenario(spec: str | Path) -> Scenario:
     Parameters
     ----------
     spec
-        A shipped name, or the path of a TOML file.
+        The name of a shipped scenario, or the path of a TOML file.
 
     Raises
     ------
     ScenarioError
-        Naming the file, the key, and what it takes.
+        When the scenario is invalid; the message names the file, the key and the values it accepts.
     """
     name = str(spec)
     if "/" not in name and name in shipped():
@@ -47,13 +47,13 @@ def load_scenario(spec: str | Path) -> Scenario:
 
 
 def read_scenario(text: str, where: str = "scenario") -> Scenario:
-    """Read a scenario from TOML; raises `ScenarioError`, which begins with `where`."""
+    """Read a scenario from TOML; raises `ScenarioError`, whose message starts with `where`."""
     from services.simulate.rehearsal import World
 
     try:
         scenario = msgspec.convert(tomllib.loads(text), Scenario)
         _check(scenario)
-        World(scenario, seed=0)  # what only its course shows is wrong with it
+        World(scenario, seed=0)  # finds errors that only a rehearsal shows
     except tomllib.TOMLDecodeError as error:
         raise ScenarioError(f"{where}: no TOML: {error}") from None
     except msgspec.ValidationError as error:
@@ -69,7 +69,7 @@ def _check(scenario: Scenario) -> None:
     if sum(scenario.languages.values()) > 1 + 1e-9:
         raise ScenarioError(f"languages: the shares add to {sum(scenario.languages.values()):g}, more than 1")
     for where, name in _names(scenario):
-        # Intake counts every name in its normal form: what was done would be told of a name that no board has.
+        # Intake normalises names: the truth would name a model that is on no board.
         try:
             normal = read_name("name", name, 128, 0)
         except InvalidRecord as error:
@@ -79,7 +79,7 @@ def _check(scenario: Scenario) -> None:
 
 
 def _names(scenario: Scenario) -> Iterator[tuple[str, str]]:
-    """Every name that goes into records, with its key."""
+    """Yield every name that is written to records, with its key."""
     for at, group in enumerate(scenario.models):
         yield f"models[{at}].name", group.name
         providers = [group.provider] if isinstance(group.provider, str) else group.provider

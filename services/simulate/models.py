@@ -1,4 +1,4 @@
-"""The cast: every model of a scenario, one by one, with what is declared of it and what is true of it."""
+"""The cast: every model of a scenario, with its declaration and its true properties."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from services.simulate.scenario import ModelGroup, Scenario, StrengthSpread
 from streams.contracts.model import License, Status, Visibility
 
 NEVER = -1
-"""Joins by an event only."""
+"""`joins_at` of a model that joins only by an event."""
 
 
 @dataclass(slots=True)
 class Member:
     """One model.
 
-    `weight`, `status`, `visibility` are what the registry says while `registered`. What the sampler does differs from
-    it by `share` (a factor) and by `removed`; `joined` tells whether the arena has the model yet, or still.
+    The registry holds `weight`, `status` and `visibility` while `registered`. The sampler deviates from the registry by
+    `share` (a factor) and by `removed`; `joined` is true while the model is in the arena.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Member:
 
     @property
     def drawn(self) -> float:
-        """Weight by which the sampler really draws it."""
+        """The weight that the sampler really uses."""
         in_play = self.joined and not self.removed and self.status != "retired"
         return self.weight * self.share if in_play else 0.0
 
@@ -57,7 +57,7 @@ def make_cast(scenario: Scenario, random: np.random.Generator) -> list[Member]:
     Raises
     ------
     ScenarioError
-        When two have one name, or a name is too long.
+        When two models have the same name.
     """
     cast = [member for at, group in enumerate(scenario.models) for member in _members(group, f"models[{at}]", random)]
     seen: set[str] = set()
@@ -69,7 +69,7 @@ def make_cast(scenario: Scenario, random: np.random.Generator) -> list[Member]:
 
 
 def published(scenario: Scenario, cast: Sequence[Member]) -> list[Member]:
-    """Members for the names under which private variants are to be published; what they are is settled then."""
+    """Return members for the names under which private variants will be published; publishing sets their properties."""
     known = {member.name for member in cast}
     added = []
     for number, event in enumerate(scenario.events):

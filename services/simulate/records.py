@@ -1,4 +1,4 @@
-"""Ledger records as records of the topics: JSON in the shape of the contracts, with the faults that were ordered."""
+"""Turn ledger records into topic records: JSON in the shape of the contracts, with the scenario's faults."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from streams.ledger.codec import Block, Notice
 from streams.ledger.rows import Codes
 
 LATE = 5_000
-"""A record is repeated at most so many records later."""
+"""A repeated record comes at most this many records after the original."""
 GARBAGE = ("no winner", "winner", "same model", "tstamp", "arena", "key")
-"""What is wrong with garbage: JSON it always is."""
+"""The faults of garbage records, used in turn; every garbage record is valid JSON."""
 
 _quote = msgspec.json.Encoder().encode
 
@@ -36,7 +36,8 @@ class VoteRecords:
 class Recorder:
     """Writes the records of one simulation.
 
-    Ids are made of what the simulation is, so the same one sent again is dropped as known, and another one is not.
+    Ids are derived from scenario, arena, seed and start: intake drops the same simulation, sent again, as duplicates,
+    but not a different simulation.
     """
 
     def __init__(self, world: World, start: float) -> None:
@@ -47,7 +48,7 @@ class Recorder:
         self._garbage = 0
 
     def votes(self, block: Block) -> VoteRecords:
-        """The records of a block; its rows are told apart by their offsets, so they must come from one partition."""
+        """Return the records of a block; offsets make the ids, so all rows must come from one partition."""
         rows = block.rows
         n = len(rows)
         models = [_json(name) for name in rows.models]
@@ -80,7 +81,7 @@ class Recorder:
 
     @staticmethod
     def model(notice: Notice) -> tuple[str, str | None]:
-        """Key and JSON of a notice's record; None deletes."""
+        """Return key and JSON of a notice's record; None is a tombstone."""
         key = model_key(notice.arena, notice.name).decode()
         return key, None if notice.model is None else _json(notice.model)
 
@@ -114,7 +115,7 @@ class Recorder:
 
 
 def _pieces(field: str, codes: Codes | None, words: list[Any], n: int) -> list[str]:
-    """`,"field":word` for each row, nothing where the word is the absent one."""
+    """Return `,"field":word` for each row, an empty string where the word is empty."""
     if codes is None:
         return [""] * n
     used, places = np.unique(codes, return_inverse=True)

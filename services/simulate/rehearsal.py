@@ -1,4 +1,4 @@
-"""The world: a scenario with a seed and a number of battles, rehearsed once to know its mistakes and its truth."""
+"""The world: a scenario with a seed and a number of battles, rehearsed once to find its errors and its truth."""
 
 from __future__ import annotations
 
@@ -15,35 +15,36 @@ from services.simulate.timeline import Step, write_script
 from streams.contracts.vote import is_arena
 
 BLOCK = 16_384
-"""Battles that are drawn at once. Part of what a seed means: change it, and every seed means something else."""
+"""Battles drawn at once. Changing this changes the output of every seed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What happens at one battle."""
+    """The steps that happen before one battle is drawn."""
 
     battle: int
     steps: tuple[Step, ...]
 
 
 class World:
-    """A scenario that is known to play to its end.
+    """A scenario that has been checked to play to its end.
 
     Parameters
     ----------
     scenario
-        What is played.
+        The scenario to play.
     seed
         Not negative.
     battles
-        How many are drawn; the scenario's own number unless given. A longer run begins with the shorter one.
+        Battles to draw; the scenario's own number unless given. With the same seed, a longer run starts with the same
+        records as a shorter one.
     arena
         Name of the arena; the scenario's own unless given.
 
     Raises
     ------
     ScenarioError
-        When something cannot happen, or fewer than two models are left to draw.
+        When a step cannot apply, or fewer than two models are left to draw.
     """
 
     def __init__(self, scenario: Scenario, seed: int, battles: int | None = None, arena: str | None = None) -> None:
@@ -55,21 +56,21 @@ class World:
         if not is_arena(self.arena):
             raise ScenarioError(f"arena: {self.arena!r} is not 1 to 32 of a-z, 0-9, - and _")
         rehearsed = self.enter()
-        # One block further than is played: where the last block would end must not depend on the number of battles.
+        # Script one block beyond the last battle: the end of the last block must not depend on the number of battles.
         steps = write_script(scenario, rehearsed.cast, seed, self.battles + BLOCK)
         turns = [Turn(battle, tuple(each)) for battle, each in groupby(steps, key=lambda step: step.battle)]
         self.turns = [turn for turn in turns if turn.battle < self.battles]
         self.after = next((turn.battle for turn in turns if turn.battle >= self.battles), None)
-        """Where the next turn would be."""
+        """Battle of the first turn after the played ones; None if no turn follows within a block."""
         self.truth = self._rehearse(rehearsed)
 
     def enter(self) -> Arena:
-        """The arena before its first battle."""
+        """Return the arena before its first battle."""
         return Arena.start(self.scenario, self.arena, self.seed)
 
     @property
     def seconds(self) -> float:
-        """About how long it lasts by its own clock, rather more than less."""
+        """Estimated duration in seconds of simulated time, rather too long than too short."""
         clock, hours = self.scenario.clock, 0.0
         for turn in self.turns:
             hours += sum(step.what.hours for step in turn.steps if isinstance(step.what, Outage))

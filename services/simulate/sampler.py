@@ -1,4 +1,4 @@
-"""The sampler, exactly the arena's: first model by weight, second by weight among the rest, sides swapped at random."""
+"""The arena's sampler: draw one model by weight, another by weight among the rest, then swap sides at random."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Sampler:
         return cls(weights, able, np.cumsum(weights[able]))
 
     def draw(self, random: np.random.Generator, n: int) -> tuple[Codes, Codes]:
-        """Draw n pairs: int32[n] and int32[n], numbers of the models on side a and side b.
+        """Draw n pairs: int32[n] and int32[n], indices of the models on side a and side b.
 
-        The second model is drawn again while it is the first: that is a draw among the rest.
+        The second model is redrawn while it equals the first, which is a draw among the rest.
         """
         first = self._one(random, n)
         second = self._one(random, n)
@@ -42,7 +42,7 @@ class Sampler:
         return np.where(swap, second, first), np.where(swap, first, second)
 
     def chance(self, a: Codes, b: Codes) -> Vector:
-        """float64[n]: the chance of each unordered pair, w_a·w_b/W · (1/(W − w_a) + 1/(W − w_b))."""
+        """Return float64[n], the probability of each unordered pair, w_a·w_b/W · (1/(W − w_a) + 1/(W − w_b))."""
         total = self._cumulated[-1]
         w_a, w_b = self.weights[a], self.weights[b]
         chance = w_a * w_b / total * (1 / (total - w_a) + 1 / (total - w_b))
@@ -50,5 +50,5 @@ class Sampler:
 
     def _one(self, random: np.random.Generator, n: int) -> Codes:
         spot = np.searchsorted(self._cumulated, random.random(n) * self._cumulated[-1], side="right")
-        # A product may round up to the whole.
+        # The product may round up to the total weight.
         return np.asarray(self._able[np.minimum(spot, self._able.size - 1)])

@@ -1,6 +1,6 @@
-"""The scenario: an arena, its models, and what happens in it, as a TOML file says it.
+"""The scenario file: a TOML description of an arena, its models and its events.
 
-The keys are explained in scenarios/README.md.
+scenarios/README.md explains the keys.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ Label = Annotated[str, Meta(min_length=1, max_length=64)]
 Text = Annotated[str, Meta(min_length=1, max_length=100)]
 
 START = 1_735_689_600.0
-"""2025-01-01, where a scenario begins that does not say when: a clock of its own would not repeat."""
+"""2025-01-01: the default start. The current time would make runs irreproducible."""
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Part of a scenario file: what it does not know it refuses."""
+    """Part of a scenario file; unknown keys are refused."""
 
 
 class StrengthSpread(Section, frozen=True, kw_only=True):
-    """A normal distribution of strengths, in points (400 are odds of ten to one)."""
+    """A normal distribution of strengths, in points (400 points are odds of ten to one)."""
 
     mean: float = 1_000.0
     sd: NotNegative = 0.0
 
 
 class ModelGroup(Section, frozen=True, kw_only=True):
-    """One model, or `count` of a kind, which join at battle `at` (one each `every` battles)."""
+    """One model, or `count` models of a kind, which join at battle `at` (one per `every` battles)."""
 
     name: Text
     provider: Text | Annotated[list[Text], Meta(min_length=1)]
@@ -74,20 +74,20 @@ class VotesSection(Section, frozen=True, kw_only=True):
 
 
 class VotersSection(Section, frozen=True, kw_only=True):
-    """Who votes: so many people, each as often; 0 sends no voter."""
+    """Voters: `count` people who vote equally often; with 0, records have no voter."""
 
     count: Annotated[int, Meta(ge=0, le=10_000_000)] = 0
 
 
 class PromptsSection(Section, frozen=True, kw_only=True):
-    """What is asked: a share `reuse` repeats one of the last `window` prompts. None is sent without this table."""
+    """Prompts: a share `reuse` repeats one of the last `window`. Without this table, records have no prompt hash."""
 
     reuse: Share = 0.0
     window: Annotated[int, Meta(ge=1)] = 100_000
 
 
 class FaultsSection(Section, frozen=True, kw_only=True):
-    """Records that an arena should not send: shares of the records, on top of the votes."""
+    """Faults, as shares of the number of votes; the duplicate and garbage records are added to the votes."""
 
     duplicates: Share = 0.0
     garbage: Share = 0.0

@@ -1,4 +1,4 @@
-"""Random numbers: one independent stream for each thing that is drawn, so that one more of these changes no other."""
+"""Random numbers: an independent stream for each quantity, so that adding a stream does not change the others."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 
 class SeedStream(IntEnum):
-    """What a stream of random numbers is for. Numbers are part of what a seed means: append only."""
+    """What each stream of random numbers is for. Changing a number changes the output of every seed: append only."""
 
     CAST = 0
     SCRIPT = 1
@@ -25,7 +25,7 @@ class SeedStream(IntEnum):
 
 
 def random_of(seed: int, stream: SeedStream, part: int = 0) -> np.random.Generator:
-    """The generator of one stream; PCG64 by name, for numpy may change its default.
+    """Return the generator of one stream; PCG64 is named because numpy may change its default.
 
     >>> random_of(1, SeedStream.PAIRS).integers(100, size=3).tolist()
     [9, 85, 37]

@@ -1,4 +1,4 @@
-"""Playing a scenario: ledger records, blocks of battles and the registry's notices at their exact place among them."""
+"""Play a scenario into ledger records: blocks of battles, and registry notices at their exact place among them."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ class Simulation:
     Parameters
     ----------
     world
-        What is played.
+        The scenario, seed and number of battles to play.
     start
-        Epoch seconds of the beginning, in place of the scenario's.
+        Epoch seconds at which the simulation starts; the scenario's own start unless given.
     partitions
-        Of the votes topic that the rows pretend to come from, in turn.
+        Number of partitions of the votes topic; rows are assigned to them in turn.
 
     Attributes
     ----------
     truth
-        What happens; rows and times are filled in as it does.
+        All events; their rows and times are filled in as they happen.
     drawn
-        Battles so far, those that nobody finished included.
+        Battles so far, including unfinished ones.
     rows, notices
         Rows and notices so far.
     """
@@ -54,7 +54,7 @@ class Simulation:
         return next(self._records)
 
     def silence(self) -> float:
-        """Seconds of outage since this was asked last."""
+        """Return the seconds of outage since the last call."""
         silence, self._silence = self._silence, 0.0
         return silence
 
@@ -70,7 +70,7 @@ class Simulation:
             while self.drawn < (world.battles if until is None else min(until, world.battles)):
                 n = BLOCK if until is None else min(BLOCK, until - self.drawn)
                 rows = stage.draw(n, self.times)
-                # The last block is drawn whole and cut, so that a longer run begins with a shorter one.
+                # Draw the last block whole and cut it, so that a longer run starts with the same battles.
                 kept = min(n, world.battles - self.drawn)
                 self.drawn += kept
                 block = self._block(arena.name, stage.finished(rows, kept))
@@ -117,11 +117,11 @@ def simulate(
     scenario
         From `load_scenario` or `read_scenario`.
     seed
-        The same seed gives the same records, in whatever number.
+        The same seed gives the same records, however many battles are played.
     battles, arena, start
-        In place of the scenario's own.
+        Override the scenario's own values.
     partitions
-        Of the votes topic that the rows pretend to come from.
+        Number of partitions of the votes topic to which rows are assigned.
 
     Returns
     -------

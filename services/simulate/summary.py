@@ -1,4 +1,4 @@
-"""What a simulation did, and which scenarios there are, for a person and for a program."""
+"""Summary of a simulation and list of the scenarios, as text and as data."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from services.simulate.simulation import Simulation
 
 
 def summary(simulation: Simulation, took: float) -> dict[str, Any]:
-    """Counts of a simulation that has ended: `deeds` are the models (or times, for the arena's) of each deed."""
+    """Return counts of a finished simulation: `deeds` counts models for each deed, or events for arena-wide deeds."""
     truth = simulation.truth
     deeds: Counter[str] = Counter()
     for fate in truth.models.values():
@@ -33,7 +33,7 @@ def summary(simulation: Simulation, took: float) -> dict[str, Any]:
 
 
 def in_words(said: dict[str, Any]) -> str:
-    """One sentence of a summary."""
+    """Format a summary as one sentence."""
     deeds = ", ".join(f"{count} {deed.replace('_', ' ')}" for deed, count in said["deeds"].items())
     return (
         f"{said['scenario']}, seed {said['seed']}: {said['battles']:,} battles, {said['rows']:,} votes,"
@@ -43,13 +43,13 @@ def in_words(said: dict[str, Any]) -> str:
 
 
 def listing() -> list[dict[str, Any]]:
-    """The scenarios that are shipped."""
+    """Return the shipped scenarios as data."""
     found = [load_scenario(name) for name in shipped()]
     return [{"name": each.name, "about": each.about, "expect": each.expect, "battles": each.battles} for each in found]
 
 
 def listing_table() -> Table:
-    """The scenarios that are shipped, as a table."""
+    """Return the shipped scenarios as a table."""
     table = Table(header_style="bold")
     for heading in ("scenario", "what it is", "what should be seen", "battles"):
         table.add_column(heading, justify="right" if heading == "battles" else "left", no_wrap=heading == "scenario")

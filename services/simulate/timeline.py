@@ -1,4 +1,4 @@
-"""The script: the events of a scenario as steps in order of battles, with the models that each one is about."""
+"""The script: a scenario's events as steps in order of battles, each with the models that it applies to."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from services.simulate.scenario import Scenario
 from services.simulate.seeds import SeedStream, random_of
 
 NOTICE_MARGIN = 1.01
-"""A notice is given a hundredth earlier than owed: battles do not come to the second."""
+"""A notice is given 1 % earlier than required, because the times of battles are not exact to the second."""
 
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """Models enter the arena, and the registry unless they are undeclared."""
+    """Models join the arena, and the registry unless they are undeclared."""
 
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """A flood, or a time of zeros, is over."""
+    """A flood or a run of zeros ends."""
 
     of: events.Flood | events.Zeros
 
@@ -46,7 +46,7 @@ def write_script(scenario: Scenario, cast: Sequence[Member], seed: int, battles:
     Raises
     ------
     ScenarioError
-        When an event names models that are not there, or a notice would have to be given before they are.
+        When an event names unknown models, or a notice would have to come before its models join.
     """
     joining = [member for member in cast if member.joins_at != NEVER]
     steps = [
@@ -64,7 +64,7 @@ def write_script(scenario: Scenario, cast: Sequence[Member], seed: int, battles:
             if isinstance(event, events.Flood) and event.favours not in (None, *(member.name for member in cast)):
                 raise ScenarioError(f"{where}.favours: there is no model {event.favours!r}")
             steps += _of_the_arena(event, where, battles)
-    # The sort is stable: what happens at one battle happens in the order of the file.
+    # The sort is stable: events at the same battle keep their order in the file.
     return sorted((step for step in steps if step.battle < battles), key=lambda step: step.battle)
 
 

@@ -1,4 +1,4 @@
-"""The crowd: voters, prompts, languages and categories of battles, coded as columns."""
+"""The crowd: voters, prompts, languages and categories of battles, as dictionary-coded columns."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from services.simulate.seeds import SeedStream, random_of
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What the battles of a block were about and by whom: codes, and what they mean; None where nothing is said."""
+    """Voters and contents of a block's battles: codes and their dictionaries; None for a column that is not sent."""
 
     language: Codes | None
     categories: Codes | None
@@ -26,7 +26,7 @@ class Said:
 
 
 class VoterPool:
-    """Draws who asks what; remembers how many prompts there were."""
+    """Draws voters, prompts, languages and categories; keeps the number of prompts so far."""
 
     def __init__(self, scenario: Scenario, seed: int) -> None:
         self.languages = ["", *scenario.languages]
@@ -45,7 +45,7 @@ class VoterPool:
         self._random = {stream: random_of(seed, stream) for stream in SeedStream}
 
     def say(self, n: int, conditions: Conditions) -> Said:
-        """Draw n battles."""
+        """Draw the voters' data of n battles."""
         voters, voter = self._voters(n)
         numbers = self._prompts(n, conditions.reuse) if self._has_prompts else None
         flooded = None
@@ -80,7 +80,7 @@ class VoterPool:
         return codes
 
     def _prompts(self, n: int, reuse: float) -> np.ndarray:
-        """int64[n], numbers of prompts from 1; a repeat is one of the last `window` of those before it."""
+        """Return int64[n], prompt numbers from 1; a repeat is one of the last `window` prompts."""
         random = self._random[SeedStream.PROMPTS]
         new = random.random(n) >= reuse
         if not self._asked:
@@ -93,14 +93,14 @@ class VoterPool:
 
 
 def _coded(numbers: np.ndarray | None) -> tuple[list[str], Codes | None]:
-    """Code prompts by name; 0 is none, and what is below it a flood's."""
+    """Code prompt numbers as words; 0 means no prompt, negative numbers are a flood's prompts."""
     if numbers is None:
         return [""], None
     used, codes = np.unique(numbers, return_inverse=True)
     if 0 in used:
         words = ["" if number == 0 else _word(number) for number in used.tolist()]
         where = int(np.flatnonzero(used == 0)[0])
-        # The absent one comes first.
+        # The empty word must come first.
         order = np.arange(used.size)
         order[: where + 1] = np.roll(order[: where + 1], -1)
         words.insert(0, words.pop(where))

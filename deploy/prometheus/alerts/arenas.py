@@ -1,6 +1,6 @@
-"""Alerts of the arenas themselves, as the fairness stage raised them: here only carried on.
+"""The arenas' own alerts, raised by the fairness stage and only forwarded here.
 
-Whoever subscribes an Alertmanager through the herald gets them from there, with their evidence, and leaves these out.
+An Alertmanager subscribed through the herald gets these alerts there, with their evidence: then leave these rules out.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ ARENAS = (
         severity=PAGE,
         wait="0s",
         summary=_TOLD,
-        # Two board processes tell of one alert.
+        # Two board processes export the same alert.
         fires=Story(
             {
                 _series("critical", instance="a"): "_x5 1767225600x20",
@@ -39,7 +39,7 @@ ARENAS = (
             "10m",
             ((_SUBJECT, "Arena text: silent_removal, model m7, since 2026-01-01 00:00:00 +0000 UTC."),),
         ),
-        # A warning pages nobody; what is resolved has no series any more.
+        # A warning does not page; a resolved alert has no series.
         quiet=Story({_series("warning"): "1767225600x20", _series("critical"): "1767225600x3 stale _x16"}, "10m"),
     ),
     Alert(

@@ -1,6 +1,6 @@
-"""Alerts about deliveries: do subscribers get what they are owed?
+"""Alerts about deliveries: do subscribers receive their alerts?
 
-One endpoint that is away is its owner's matter; it is retried for 17 hours and must not call us.
+A single unreachable endpoint is its owner's problem: the herald retries for 17 hours, and the operator is not paged.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ DELIVERIES = (
             "12m",
             (({}, "No herald delivers: none of them could make sure that it is the only one, or Kafka is away."),),
         ),
-        # One delivers, one waits.
+        # One herald delivers, the other stands by.
         quiet=Story(
             {'isonomy_herald_owner{instance="a"}': "1x20", 'isonomy_herald_owner{instance="b"}': "0x20"}, "12m"
         ),
@@ -89,7 +89,7 @@ DELIVERIES = (
             "30m",
             (({"job": "isonomy-herald", "instance": "h"}, "The oldest delivery that is still owed is 5h 30m 0s old."),),
         ),
-        # Within the first retries.
+        # Still within the first retries.
         quiet=Story({'isonomy_herald_oldest_pending_seconds{job="isonomy-herald",instance="h"}': "0+60x40"}, "30m"),
     ),
     Alert(

@@ -1,4 +1,4 @@
-"""Alerts about what comes in: does intake take it, does the gateway answer, what is refused?"""
+"""Alerts about incoming records: does intake accept them, does the gateway answer, what is refused?"""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ INCOMING = (
             "20m",
             (({}, "The gateway accepts 10 votes a second, and intake takes none."),),
         ),
-        # What the gateway refuses never gets to intake.
+        # Votes refused by the gateway never reach intake.
         quiet=Story(
             {
                 'isonomy_gateway_votes_total{outcome="accepted"}': "500x30",
@@ -54,7 +54,7 @@ INCOMING = (
             "30m",
             (({}, "5% of the votes cannot be used and go to the dead letters."),),
         ),
-        # Half of them: three of six.
+        # Three of six votes are refused.
         quiet=Story(
             {
                 'isonomy_intake_votes_total{outcome="counted"}': "0x20 3x20",
@@ -84,7 +84,7 @@ INCOMING = (
                 ),
             ),
         ),
-        # There is a series only while it is too much.
+        # The series exists only while the ratio is too high.
         quiet=Story({'isonomy_intake_arena_refused_ratio{arena="text",partition="0"}': "0.75x4 stale _x20"}, "15m"),
     ),
     Alert(
@@ -102,7 +102,7 @@ INCOMING = (
             "15m",
             (({}, "The gateway answers 100% of the requests with 503: Kafka does not acknowledge."),),
         ),
-        # One in a hundred, and a readiness probe that says no.
+        # One error in a hundred requests, and a failing readiness probe.
         quiet=Story(
             {
                 'isonomy_gateway_requests_total{route="/v1/votes",status="202"}': "0+99x30",
@@ -127,7 +127,7 @@ INCOMING = (
             "20m",
             (({}, "10% of the requests to the gateway end in a fault of its own."),),
         ),
-        # Faults of the senders.
+        # Errors caused by the clients.
         quiet=Story(
             {
                 'isonomy_gateway_requests_total{route="/v1/votes",status="202"}': "0+90x30",
@@ -157,7 +157,7 @@ INCOMING = (
                 ),
             ),
         ),
-        # Once, and mended since.
+        # One quarantine, fixed since.
         quiet=Story({'isonomy_gateway_key_quarantined{instance="a",key="arena-1"}': "0x5 1 0x24"}, "15m"),
     ),
 )

@@ -1,4 +1,4 @@
-"""Alerts about the log of votes itself: is what came still there, can it be read, did anybody move intake?"""
+"""Alerts about the log of votes: are records gone, are batches unreadable, did anyone move intake's offsets?"""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _MOVED = (
 LOG = (
     Alert(
         name="VotesGone",
-        # Over some minutes: a worker that runs nothing but intake stands for one look, ends, and is seen again when
-        # it is started again: after five minutes at the most, in Kubernetes.
+        # Over ten minutes: a worker that runs only intake exports the metric for one scrape, exits, and exports it
+        # again after its restart, which in Kubernetes takes five minutes at most.
         expr="max by (topic, partition) (max_over_time(isonomy_intake_records_gone[10m])) > 0",
         severity=PAGE,
         wait="0s",
@@ -31,7 +31,7 @@ LOG = (
                 ),
             ),
         ),
-        # A person accepted it.
+        # The operator accepted the gap.
         quiet=Story({f'isonomy_intake_records_gone{{topic="votes",partition="2",{_WORKER}}}': "768x5 0x25"}, "25m"),
     ),
     Alert(
@@ -60,7 +60,7 @@ LOG = (
         severity=WARNING,
         wait="0s",
         summary=_MOVED,
-        # Such a commit is met when a worker takes over: often before it was scraped for the first time.
+        # A worker finds such a commit when it takes over, often before its first scrape.
         fires=Story({f"{_FOREIGN}{{{_WORKER}}}": "_x10 4x30"}, "20m", (({}, _MOVED),)),
         quiet=Story({f"{_FOREIGN}{{{_WORKER}}}": "4x120"}, "90m"),
     ),
@@ -82,7 +82,7 @@ LOG = (
                 ),
             ),
         ),
-        # Taken over again, when what is missing had fallen out of the horizon.
+        # Another take-over, after the missing records have left the horizon.
         quiet=Story({f'isonomy_intake_dedup_records_missing{{partition="3",{_WORKER}}}': "251x5 0x20"}, "10m"),
     ),
 )

@@ -1,10 +1,10 @@
-"""Alerts about processes: do they answer, do they stay, does the board follow Redis?"""
+"""Alerts about processes: do they answer, do they keep running, does the board follow Redis?"""
 
 from __future__ import annotations
 
 from deploy.prometheus.rule import PAGE, WARNING, Alert, Story
 
-# The one place that names scrape jobs: prometheus.yml and the chart call them isonomy-<process>.
+# The only place that names scrape jobs: prometheus.yml and the chart name them isonomy-<process>.
 _OURS = 'job=~"isonomy-.+"'
 _FAULTS = 'route=~"/v1/.+",status=~"5.."'
 
@@ -86,7 +86,7 @@ PROCESSES = (
                 ),
             ),
         ),
-        # Redis was started again.
+        # Redis restarted.
         quiet=Story({'isonomy_board_age_seconds{job="isonomy-board",instance="b:8081"}': "0x8 25 0x20"}, "10m"),
     ),
     Alert(
@@ -105,7 +105,7 @@ PROCESSES = (
             "20m",
             (({}, "The board answers 10% of its readers with a fault."),),
         ),
-        # Readers who ask for what is not there.
+        # Readers request pages that do not exist.
         quiet=Story(
             {
                 'isonomy_board_requests_total{route="/v1/arenas",status="200"}': "0+90x30",

@@ -1,4 +1,4 @@
-"""Alerts about the workers: are the stages there, do they keep up, do they publish what they fold?"""
+"""Alerts about the workers: do the stages run, do they keep up, do they publish what they fold?"""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ STREAM = (
                 ),
             ),
         ),
-        # A rebalance, and another.
+        # Two rebalances in a row.
         quiet=Story({f'isonomy_stage_ready{{stage="intake",{_WORKER}}}': "0x5 1 0x5 1 0x5"}, "15m"),
     ),
     Alert(
@@ -74,7 +74,7 @@ STREAM = (
                 ),
             ),
         ),
-        # Far behind, and catching up.
+        # A large lag that is shrinking.
         quiet=Story(
             {f'isonomy_consumer_lag{{group="intake",topic="votes",partition="3",{_WORKER}}}': "900000-1000x40"}, "20m"
         ),
@@ -151,7 +151,7 @@ STREAM = (
                 ),
             ),
         ),
-        # A refold holds boards back for some minutes.
+        # A refold delays the boards for some minutes.
         quiet=Story(
             {
                 'isonomy_ratings_votes_total{arena="text"}': "0+90000x5 450000+60x25",
@@ -180,7 +180,7 @@ STREAM = (
                 ),
             ),
         ),
-        # Redis is started again, and again.
+        # Redis restarts twice.
         quiet=Story(
             {
                 f'isonomy_redis_away{{stage="ratings",cause="unreachable",{_WORKER}}}': "0x3 1 0x3 1x2 0x15",
@@ -201,7 +201,7 @@ STREAM = (
             "20m",
             (({"arena": "text"}, "Arena text has more models than a board may hold: 45 votes are on none."),),
         ),
-        # Known since long, and no more of them.
+        # An old number that does not grow.
         quiet=Story({f'isonomy_ratings_votes_unrated{{arena="text",{_WORKER}}}': "45x60"}, "50m"),
     ),
     Alert(
@@ -220,7 +220,7 @@ STREAM = (
                 ),
             ),
         ),
-        # The next owner could.
+        # The arena's next owner could fold it.
         quiet=Story({f'isonomy_fold_arena_stopped{{stage="ratings",arena="text",{_WORKER}}}': "1x5 0x20"}, "10m"),
     ),
     Alert(
@@ -240,7 +240,7 @@ STREAM = (
                 ),
             ),
         ),
-        # Two failures, as when Kafka was away.
+        # Two failures, as after a Kafka outage.
         quiet=Story({f'isonomy_stage_failures_total{{stage="ratings",{_WORKER}}}': "0x5 1 2 2x20"}, "16m"),
     ),
     Alert(
@@ -249,7 +249,7 @@ STREAM = (
         severity=WARNING,
         wait="0s",
         summary="{{ $labels.stage }} found its state {{ $labels.cause }} and folded the ledger from the start.",
-        # The series is born with its first count: an increase that rate() and increase() do not see.
+        # The series starts with its first count, an increase that rate() and increase() miss.
         fires=Story(
             {f'isonomy_fold_refolds_total{{stage="ratings",cause="damaged",{_WORKER}}}': "_x10 1x30"},
             "20m",
