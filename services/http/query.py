@@ -13,7 +13,7 @@ Word = TypeVar("Word", bound=StrEnum)
 
 
 def only(request: Request, *known: str) -> None:
-    """Refuse a request with an unknown or repeated parameter: ignored, it would seem to have an effect.
+    """Refuse a request with an unknown or repeated parameter: an ignored one would seem to have an effect.
 
     Raises `Refused`, which names the known ones.
     """

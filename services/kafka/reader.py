@@ -15,7 +15,7 @@ from streams.contracts.settings import Settings
 SESSION_MS = 6_000
 """A herald without a heartbeat for this long is replaced; 6 s is Kafka's default minimum."""
 MAX_REQUEST_BYTES = 8 * 1024 * 1024
-"""No smaller than a topic's own limit, which decides: a delivery holds its alert, which may be as large as allowed."""
+"""Leaves the limit to the topic: a delivery holds its alert, and an alert may be as large as its topic allows."""
 STOP_SECONDS = 5.0
 ENOUGH = 2_000
 LOOK_MS = 1_000
