@@ -1,1 +1,1 @@
-"""The board: the page and the read API over what the workers publish, live."""
+"""The board: serves the page and the read API from the views that the workers publish, live."""

@@ -46,14 +46,14 @@ from streams.contracts.settings import Settings
 log = logging.getLogger(__name__)
 
 READ = "/v1/arenas"
-"""What begins with this is public: any page may read it."""
+"""Paths with this prefix are public: pages of any origin may read them."""
 EVENTS = "/v1/arenas/{arena}/events"
 
 END_SECONDS = 0.5
-"""So long has a task to end before it is asked again."""
+"""A cancelled task has this long to end before it is cancelled again."""
 
 More = tuple[Sequence[Route], AbstractAsyncContextManager[object], tuple[Document, Document]]
-"""Further routes, what to enter while the application runs, and their paths and schemas in OpenAPI."""
+"""Further routes, the context to enter while the application runs, and their paths and schemas in OpenAPI."""
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -66,26 +66,26 @@ def create_board(
     more: Sequence[More] = (),
     end: Callable[[], None] = end_process,
 ) -> Starlette:
-    """Wire the board. Redis and Kafka may be away: what is known is served, and what is not is 503.
+    """Wire the board. It runs without Redis and Kafka: it serves what is known, and answers 503 for what is not.
 
-    `app.state.stop()` ends the streams of events, which otherwise last as long as their clients like;
-    `app.state.views` is what is held, `app.state.hub` who listens.
+    `app.state.stop()` ends the event streams, which otherwise last as long as their clients like; `app.state.views` are
+    the held views, `app.state.hub` has the SSE clients.
 
     Parameters
     ----------
     settings
-        Of this process.
+        Settings of this process.
     metrics
-        Of this process.
+        Metrics of this process.
     source
         Where to read instead of Redis, in tests.
     new_kafka
-        Makes what follows Kafka.
+        Makes the follower of Kafka.
     more
-        Routes of others, such as those of subscriptions, with what they need while the application runs.
+        Routes of other packages, such as those of subscriptions, with what they need while the application runs.
     end
-        Ends the process. It is called when something that follows Redis or Kafka fails: what would be served from then
-        on would stand still and look live. The lifespan raises what it was.
+        Ends the process. It is called when a task that follows Redis or Kafka fails: the views would no longer change
+        but look live. The lifespan then raises the error.
 
     Raises
     ------
@@ -111,7 +111,7 @@ def create_board(
     metrics.registry.register(PublishedSeries(partial(published_of, views)))
 
     async def series(_: Request) -> Response:
-        # In a thread: thousands of series take tens of milliseconds, and nobody else should wait for them.
+        # In a thread: thousands of series take tens of milliseconds, and other requests should not wait.
         text = await asyncio.to_thread(generate_latest, metrics.registry)
         return Response(text, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
@@ -151,7 +151,7 @@ def create_board(
 
             def over(task: asyncio.Task[None]) -> None:
                 if ending.is_set() or task.cancelled():
-                    return  # what is raised by being cancelled is no failure
+                    return  # an error after cancellation is no failure
                 if (error := task.exception()) is not None:
                     failed.append(error)
                     end()
@@ -187,17 +187,17 @@ def create_board(
 
 
 class Rest(Mount):
-    """What no route has; only GET and HEAD, or it would answer for the routes, with its own methods in `Allow`."""
+    """Paths without a route; only GET and HEAD, or it would answer 405 for routes, with its own methods in `Allow`."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Match other methods in part: the first route that does so answers."""
+        """Match other methods partially: Starlette lets the first partial match answer."""
         match, child = super().matches(scope)
         other = match is Match.FULL and scope["method"] not in ("GET", "HEAD")
         return (Match.PARTIAL if other else match), child
 
 
 async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
-    """End tasks; one that swallowed its cancellation, as a client in the middle of a read may, is asked again."""
+    """Cancel tasks; one that swallows its cancellation, as a client in the middle of a read may, is cancelled again."""
     pending = set(tasks)
     while pending:
         for task in pending:
@@ -223,7 +223,7 @@ _PREFLIGHT = {
 
 
 async def _refused(request: Request, error: Exception) -> Response:
-    assert isinstance(error, Refused)  # noqa: S101 -- for the type checker: it is registered for no other
+    assert isinstance(error, Refused)  # noqa: S101 -- for the type checker: registered for this class only
     response = error_response(error)
     if request.url.path.startswith(READ):
         response.headers["Access-Control-Allow-Origin"] = "*"
@@ -231,7 +231,7 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 
 async def _unreadable(request: Request, error: Exception) -> Response:
-    """A view that Redis shows, and that cannot be read further than its beginning: its arena's trouble alone."""
+    """Answer 503 for a view that passed its check but cannot be read completely; no other arena is affected."""
     log.error("%s: what Redis holds of it cannot be read: %r", shown(request.url.path), error)
     detail = "what Redis holds of this cannot be read"
     return await _refused(request, Refused(Refusal.UNAVAILABLE, detail, retry_after(5.0)))
@@ -259,13 +259,13 @@ _ALWAYS = {
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 FOR_EVER = "public, max-age=31536000, immutable"
-"""Of files below `vendor/`: their names carry their version, so another content has another name."""
+"""Cache-Control of files below `vendor/`: their names contain their version, so new content has a new name."""
 ASK_AGAIN = "no-cache"
-"""Of all others: a browser asks each time, and is mostly answered 304."""
+"""Cache-Control of all others: a browser revalidates each time, and mostly gets 304."""
 
 
 class Page(StaticFiles):
-    """Serves the files; a missing one is a 404 like any other."""
+    """Serves the static files; a missing one is a 404 like any other."""
 
     def __init__(self, directory: Path = STATIC) -> None:
         super().__init__(directory=directory, html=True, check_dir=False)
@@ -273,7 +273,7 @@ class Page(StaticFiles):
     def file_response(
         self, full_path: str | os.PathLike[str], stat_result: os.stat_result, scope: Scope, status_code: int = 200
     ) -> Response:
-        """Add the headers."""
+        """Add security headers and Cache-Control."""
         response = super().file_response(full_path, stat_result, scope, status_code)
         vendored = "vendor" in Path(full_path).relative_to(Path(str(self.directory)).resolve()).parts
         response.headers.update({**_ALWAYS, "Cache-Control": FOR_EVER if vendored else ASK_AGAIN})

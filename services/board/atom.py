@@ -22,10 +22,10 @@ ET.register_namespace("", NAMESPACE)
 
 
 def feed(arena: str, alerts: Sequence[Alert], public_url: str, judged: str) -> bytes:
-    """Lay out the feed, latest first; `judged` says what was judged at all, or a feed without entries would say it.
+    """Write the feed, latest first; `judged` says what was judged, so that an empty feed does not suggest that all was.
 
-    Ids are made of the alert's own, so they stay when the address of the board changes. Times are on the clock of the
-    votes, as in the alerts.
+    Ids derive from the ids of the alerts, so they stay when the address of the board changes. Times are on the clock of
+    the votes, as in the alerts.
     """
     base = public_url.rstrip("/")
     entries = sorted(alerts, key=lambda alert: (-updated(alert), alert.id, alert.status))
@@ -44,7 +44,7 @@ def feed(arena: str, alerts: Sequence[Alert], public_url: str, judged: str) -> b
 
 
 def updated(alert: Alert) -> float:
-    """When what an alert says began to be so, epoch seconds."""
+    """When the alert reached its status, epoch seconds: the end of a resolved one, else its detection."""
     return alert.ends_at if alert.status is Status.RESOLVED and alert.ends_at is not None else alert.detected_at
 
 

@@ -1,6 +1,6 @@
 """The views of every arena as published, what is derived from them once per change, and how old they are. Pure.
 
-A question for something that is not there is refused, and the refusal names what is there.
+A request for something that does not exist is refused, and the refusal names what exists.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from streams.contracts.topics import FAIRNESS_GROUP, RATINGS_GROUP
 from streams.contracts.view import OVERALL, Board
 
 Lines = dict[str, msgspec.Raw]
-"""JSON of a line by the name of its model."""
+"""JSON of each line, by the name of its model."""
 
 
 class _NamedLine(msgspec.Struct):
@@ -43,7 +43,7 @@ class _ViewHead(msgspec.Struct):
     models: list[msgspec.Raw]
     battles: int | None = None
     declares: bool | None = None
-    """Of the fairness view, as is the next one; both None where a worker published it that does not say."""
+    """`declares` and `judged` are in the fairness view only; None where the worker's version does not publish them."""
     judged: list[Judged] | None = None
 
 
@@ -64,7 +64,7 @@ class _Subject(msgspec.Struct):
 
 
 class Firing(msgspec.Struct):
-    """As much of a firing alert as is looked at here."""
+    """The fields of a firing alert that are used here."""
 
     id: str
     subject: _Subject
@@ -75,7 +75,7 @@ class _Alerts(msgspec.Struct):
 
 
 UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-"""What reading a view raises that is none of this version."""
+"""Exceptions raised by reading a view that another version wrote."""
 
 _named = msgspec.json.Decoder(_NamedLine)
 _head = msgspec.json.Decoder(_ViewHead)
@@ -83,18 +83,18 @@ _grouped = msgspec.json.Decoder(_Grouped)
 _placed = msgspec.json.Decoder(_Placed)
 _whole = msgspec.json.Decoder(Board)
 _UNSAFE = re.compile("[^A-Za-z0-9._-]+")
-"""What no name of a file should hold: names of boards are free text."""
+"""Characters to replace in a file name: names of boards are free text."""
 _alerts = msgspec.json.Decoder(_Alerts)
 _firing = msgspec.json.Decoder(Firing)
 
 
 def lines_by_model(raws: list[msgspec.Raw]) -> Lines:
-    """Index lines by the model that they are of."""
+    """Index lines by the name of their model."""
     return {_named.decode(raw).model: raw for raw in raws}
 
 
 def position_of(text: bytes) -> int | None:
-    """Up to where in the ledger a view counts; None when it does not say.
+    """Ledger offset up to which a view counts; None when the view has none.
 
     >>> position_of(b'{"position":{"ledger":7,"watermark":{}},"models":[]}'), position_of(b"{}")
     (7, None)
@@ -124,11 +124,11 @@ class HeldBoard:
         return lines_by_model(self.head.models)
 
     def check(self) -> None:
-        """Look whether it can be read; raises one of `UNREADABLE`. Lines of one version are alike: one is looked at."""
+        """Raise one of `UNREADABLE` if the board cannot be read. Lines of one version are alike: one is decoded."""
         lines_by_model(self.head.models[:1])
 
     def ordered(self, rating: Rating) -> Document:
-        """The board by one rating; by Bradley-Terry it is what was published, to the byte."""
+        """The board ordered by one rating; by Bradley-Terry, the published bytes themselves."""
         if rating is Rating.BT:
             return self.document
         found = self._reordered.get(rating)
@@ -172,32 +172,32 @@ class HeldFairness:
         return [each.name for each in _grouped.decode(self.document.body).providers]
 
     def check(self) -> None:
-        """Look whether it can be read; raises one of `UNREADABLE`."""
+        """Raise one of `UNREADABLE` if the view cannot be read."""
         lines_by_model(self.head.models[:1])
 
 
 class HeldAlerts:
-    """The alerts that fire, as published."""
+    """The firing alerts, as published."""
 
     def __init__(self, text: bytes) -> None:
         self.document = Document(text)
 
     @cached_property
     def by_id(self) -> dict[str, msgspec.Raw]:
-        """JSON of each, latest beginning first."""
+        """JSON of each alert by its id, latest start first."""
         return {_firing.decode(raw).id: raw for raw in _alerts.decode(self.document.body).alerts}
 
     def check(self) -> None:
-        """Look whether it can be read; raises one of `UNREADABLE`."""
-        self.by_id  # noqa: B018 -- read now, and held
+        """Raise one of `UNREADABLE` if the view cannot be read."""
+        self.by_id  # noqa: B018 -- decoded now, and cached
 
     def of(self, model: str) -> list[msgspec.Raw]:
-        """JSON of those that are about a model."""
+        """JSON of the alerts about a model."""
         return [raw for raw in self.by_id.values() if _firing.decode(raw).subject.model == model]
 
 
 FAIRNESS, ALERTS = "the fairness view", "the alerts view"
-"""Names of these two beside those of boards: no board is called so."""
+"""Names of these two views beside those of boards: no board has such a name."""
 
 
 @dataclass
@@ -208,19 +208,19 @@ class HeldArena:
     fairness: HeldFairness | None = None
     alerts: HeldAlerts | None = None
     stopped: dict[str, Stopped] = field(default_factory=dict)
-    """Folds that have stopped it."""
+    """Folds that have stopped this arena."""
     unreadable: dict[str, float] = field(default_factory=dict)
-    """Views that Redis shows in a form that cannot be read here, and since when in monotonic time: what is held of
-    them, if anything, is older."""
+    """Views that Redis holds in a form that cannot be read here, and since when in monotonic time: the copy held here,
+    if any, is older."""
     outrun: dict[str, float] = field(default_factory=dict)
     """Folds whose view lacks battles that the other fold's view counts, and since when in monotonic time."""
 
     def ledger_of(self, board: str) -> int | None:
-        """Up to where in the ledger a board counts."""
+        """Ledger offset up to which a board counts."""
         return self.boards[board].head.position.ledger
 
     def position(self, board: str) -> int:
-        """Up to where in the ledger a board counts, or any of them when its name is empty; 0 when none says."""
+        """Ledger offset up to which a board counts, or any view if the name is empty; 0 when none has one."""
         bodies = [each.document.body for name, each in self.boards.items() if board in ("", name)]
         if not board and self.fairness is not None:
             bodies.append(self.fairness.document.body)
@@ -228,20 +228,20 @@ class HeldArena:
 
     @property
     def judged(self) -> list[Judged] | None:
-        """Which detectors judge it, and why the others do not; None where nobody says."""
+        """Which detectors judge this arena, and why the others do not; None when unknown."""
         return self.fairness.head.judged if self.fairness else None
 
     def compare(self, published: Iterable[str], now: float, most_models: int) -> None:
-        """Hold the two folds' views against each other: both count the same battles, so the one that lacks some is old.
+        """Compare the two folds' views: both count the same battles, so a view that lacks some is out of date.
 
         Parameters
         ----------
         published
-            Folds whose view was just taken in.
+            Folds whose view has just been taken in.
         now
             Monotonic time.
         most_models
-            Models from which on a board leaves battles out.
+            Number of models from which a board leaves battles out.
         """
         board, fairness = self.boards.get(OVERALL), self.fairness
         ours = {RATINGS_GROUP: board.head.battles if board else None}
@@ -252,16 +252,16 @@ class HeldArena:
             if mine is None or theirs is None or mine >= theirs or full:
                 self.outrun.pop(fold, None)
             elif fold in published:
-                self.outrun[fold] = now  # it goes on, and is not there yet
+                self.outrun[fold] = now  # the fold still publishes, but has not caught up
             else:
                 self.outrun.setdefault(fold, now)
 
     def stops(self) -> list[dict[str, Any]]:
-        """Which folds stand still, and since when; why is the operator's to know."""
+        """Which folds have stopped the arena, and since when; the cause is for the operator only."""
         return [{"stage": fold, "since": stopped.since} for fold, stopped in self.stopped.items()]
 
     def summary(self, arena: str) -> dict[str, Any]:
-        """Line of the list of arenas; what only a view would tell that is not there, or cannot be read, is None."""
+        """Line of the list of arenas; a field is None when its view is missing or cannot be read."""
         overall = self.boards.get(OVERALL)
         return {
             "arena": arena,
@@ -276,17 +276,17 @@ class HeldArena:
 
 
 NAMED = 50
-"""So many names an answer tells at most."""
+"""Maximum of names that an answer lists."""
 
 
 class Views:
-    """What is served.
+    """Everything that is served.
 
     Parameters
     ----------
     now
-        Monotonic time. `gone_since`, since when Redis may know better, begins with it; it is `None` while Redis is
-        followed.
+        Monotonic time: the first value of `gone_since`, since when Redis may have newer views. `gone_since` is `None`
+        while Redis is followed.
     """
 
     def __init__(self, now: float) -> None:
@@ -295,13 +295,13 @@ class Views:
         """Whether Redis was ever read."""
         self.gone_since: float | None = now
         self.behind: dict[str, float] = {}
-        """Arenas of which votes wait that are on no board here, and since when in monotonic time."""
+        """Arenas with votes that are not on their boards yet, and since when in monotonic time."""
         self.ledger = Ledger()
         self.unshown: set[str] = set()
-        """Arenas that a fold has stopped before anything of them was shown."""
+        """Arenas that a fold has stopped before any view of them was held here."""
 
     def arena(self, name: str) -> HeldArena:
-        """All of one arena; raises `Refused`."""
+        """All views of one arena; raises `Refused`."""
         self.require_known()
         found = self.arenas.get(name)
         if found is None and name in self.unshown:
@@ -325,17 +325,17 @@ class Views:
         return found
 
     def fairness(self, arena: str) -> HeldFairness | None:
-        """What is known of an arena's fairness, if anything; raises `Refused`."""
+        """The fairness view of an arena, if there is one; raises `Refused`."""
         held = self.arena(arena)
         if held.fairness is None and FAIRNESS in held.unreadable:
             raise unreadable(FAIRNESS, arena)
         return held.fairness
 
     def alerts(self, arena: str) -> HeldAlerts:
-        """The alerts of an arena that fire; raises `Refused`: where none were published, nothing was judged."""
+        """The firing alerts of an arena; raises `Refused` without a published view, because nothing was judged then."""
         held = self.arena(arena)
         if held.alerts is None and ALERTS in held.unreadable:
-            raise unreadable(ALERTS, arena)  # no answer is better than one that says that all is well
+            raise unreadable(ALERTS, arena)  # no answer is better than one that suggests that all is well
         if held.alerts is None:
             raise Refused(
                 Refusal.NOT_FOUND, f"nothing was judged of arena {arena} yet, so whether alerts are due is unknown"
@@ -351,14 +351,14 @@ class Views:
             raise Refused(Refusal.UNAVAILABLE, what, retry_after(1.0))
 
     def age(self, now: float) -> float:
-        """For how long Redis may have known better, seconds; 0 while Redis is followed."""
+        """Seconds for which Redis may have had newer views; 0 while Redis is followed."""
         return 0.0 if self.gone_since is None else max(0.0, now - self.gone_since)
 
     def staleness(self, now: float, wall: float, arena: str = "", view: str = "") -> float:
-        """For how long what is held (or a view of it) may have been out of date, seconds.
+        """Seconds for which the held views (or one `view`) may have been out of date.
 
-        Redis is away, votes are on no board yet, the fold that writes the view has stopped the arena, or Redis shows
-        that view in a form that cannot be read here. `wall` is the epoch second of `now`.
+        Causes: Redis is away, votes are on no board yet, the fold that writes the view has stopped the arena, or Redis
+        holds the view in a form that cannot be read here. `wall` is the epoch second of `now`.
         """
         held = self.arenas.get(arena)
         behind = self.behind.get(arena) if arena else min(self.behind.values(), default=None)
@@ -369,7 +369,7 @@ class Views:
 
 
 def spelled(name: str, known: Container[str]) -> str:
-    """A name as it is known: as it was asked for, since old ledgers have names as they were sent; else its normal form.
+    """The known spelling of a name: as requested, since old ledgers have names as they were sent; else its normal form.
 
     >>> spelled("cafe\u0301", {"caf\u00e9"}), spelled("cafe\u0301", {"cafe\u0301"}) == "cafe\u0301"
     ('café', True)
@@ -378,13 +378,13 @@ def spelled(name: str, known: Container[str]) -> str:
 
 
 def unreadable(what: str, arena: str) -> Refused:
-    """Say that there is something, and that it cannot be read."""
+    """Refusal of a view that exists but cannot be read."""
     detail = f"{what} of arena {arena} was published by a worker of another version, and cannot be read here"
     return Refused(Refusal.UNAVAILABLE, detail, retry_after(60.0))
 
 
 def missing(what: str, name: str, known: Iterable[str], where: str = "") -> Refused:
-    """Say that there is no such thing, and which there are.
+    """Refusal of a name that does not exist, with those that do.
 
     >>> missing("board", "x", {"overall": 1}, " in arena text").detail
     "there is no board 'x' in arena text; there are: overall"

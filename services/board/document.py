@@ -1,6 +1,6 @@
-"""One answer that many ask for: its bytes, its strong ETags and its gzip'd form, each made once per change.
+"""An answer to many clients: its bytes, its strong ETags and its gzip form, each made once per change.
 
-`reply` chooses the one that a request wants: whole, packed, or 304 when the client has it already.
+`reply` chooses what to send: the plain form, the gzip form, or 304 when the client has it already.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 PACK_LEVEL = 5
-"""Of gzip: a board of 243 models in about a millisecond."""
+"""Level of gzip: compresses a board of 243 models in about a millisecond."""
 SMALL = 512
-"""Bytes below which packing does not pay."""
+"""Bytes below which compression does not pay."""
 
 Headers = list[tuple[bytes, bytes]]
 
 CACHE_CONTROL = (b"cache-control", b"public, max-age=1, stale-while-revalidate=30")
 OPEN = (b"access-control-allow-origin", b"*")
-"""What is read here is public: any page may read it."""
+"""The read API is public: pages of any origin may read it."""
 _EXPOSED = (b"access-control-expose-headers", b"etag, age, warning")
 _VARY = (b"vary", b"accept-encoding")
 
 
 @dataclass(slots=True, frozen=True)
 class Representation:
-    """One representation: its ETag, its body, and the headers of the answer that has it and of the 304 that has not."""
+    """One representation: its ETag, its body, and the headers of the 200 (`headers`) and of the 304 (`unchanged`)."""
 
     etag: bytes
     body: bytes
@@ -40,16 +40,16 @@ class Representation:
 
 @dataclass
 class Document:
-    """An answer.
+    """An answer in its two representations.
 
     Parameters
     ----------
     body
-        As it is sent to who takes no gzip.
+        The uncompressed bytes.
     media_type
         Its Content-Type.
     filename
-        What to call it where it is saved, in ASCII and without quotes; empty where it is shown.
+        Name of the file to save, in ASCII and without quotes; empty for an answer that is shown.
 
     >>> document = Document(b"{}")
     >>> document.plain.etag == Document(b"{}").plain.etag != Document(b"[]").plain.etag
@@ -66,12 +66,12 @@ class Document:
 
     @cached_property
     def plain(self) -> Representation:
-        """As it is."""
+        """The uncompressed representation."""
         return self._form(self.body, b'"' + self._digest + b'"')
 
     @cached_property
     def packed(self) -> Representation:
-        """With gzip; another representation, so another strong ETag."""
+        """The gzip representation; another representation, so another strong ETag."""
         if len(self.body) < SMALL:
             return self.plain
         body = gzip.compress(self.body, PACK_LEVEL, mtime=0)
@@ -82,7 +82,7 @@ class Document:
         return self.packed if takes_gzip(accept_encoding) else self.plain
 
     def is_known(self, if_none_match: bytes) -> bool:
-        """Whether an If-None-Match names this document, in whichever form.
+        """Whether an If-None-Match names this document, in either form.
 
         >>> Document(b"{}").is_known(b'W/"x", ' + Document(b"{}").plain.etag), Document(b"{}").is_known(b'"x"')
         (True, False)

@@ -1,4 +1,4 @@
-"""The alerts that were told and ended, newest first and bounded; statements come from the topic in its order. Pure."""
+"""The alerts that have ended, newest first and bounded; records are taken in the order of the topic. Pure."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Iterable
 import msgspec
 
 MOST = 1_000
-"""So many ended alerts are kept of one arena."""
+"""Maximum of ended alerts kept per arena."""
 
 
 class Statement(msgspec.Struct, frozen=True):
-    """As much of an alert as is looked at here."""
+    """The fields of an alert that are used here."""
 
     id: str
     arena: str
@@ -29,12 +29,12 @@ class PastAlerts:
         self._most = most
         self._ended: dict[str, dict[str, bytes]] = {}
         self.taken = 0
-        """Records that changed something: the same number means the same answers."""
+        """Number of records that changed something: while it is the same, so are the answers."""
 
     def take(self, value: bytes) -> Statement | None:
         """Take one record of the topic; returns the statement when it ends an alert that had not ended before.
 
-        Raises one of `held.UNREADABLE`.
+        Raises one of `cache.UNREADABLE`.
 
         >>> past = PastAlerts()
         >>> record = b'{"id":"a-1","arena":"text","status":"resolved"}'
@@ -53,6 +53,6 @@ class PastAlerts:
         return statement if new else None
 
     def of(self, arena: str, but: Iterable[str] = ()) -> list[bytes]:
-        """Ended alerts of an arena as JSON, latest first, without those that fire (again)."""
+        """Ended alerts of an arena as JSON, latest first, without those in `but`, which fire again."""
         firing = set(but)
         return [value for identity, value in reversed(self._ended.get(arena, {}).items()) if identity not in firing]

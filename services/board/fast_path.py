@@ -1,4 +1,4 @@
-"""The shortest way for what is asked for most, a leaderboard: a look into two dictionaries, before any routing."""
+"""Fast path for the most frequent request, GET leaderboard: two dictionary look-ups, before any routing."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from streams.contracts.view import OVERALL
 
 ROUTE = "/v1/arenas/{arena}/leaderboard"
 LONGEST = 512
-"""Characters of a path and query that are remembered; longer ones, which nobody needs, go by the routes."""
+"""Paths and queries below this many characters are cached; longer ones, which no client needs, take the routes."""
 
 
 class Fast:
-    """ASGI middleware: answers GET of a leaderboard that is there, and leaves everything else to the routes.
+    """ASGI middleware: answers GET of a held leaderboard, and leaves everything else to the routes.
 
     Parameters
     ----------
     app
-        What it wraps.
+        The wrapped application.
     views
-        What is held.
+        The held views.
     requests, seconds
-        Where requests are counted and timed, under the label of the route that this goes around.
+        Metrics that count and time requests, under the label of the route that this bypasses.
     """
 
     def __init__(self, app: ASGIApp, views: Views, requests: Counter, seconds: Histogram) -> None:
@@ -51,7 +51,7 @@ class Fast:
         age = self._views.staleness(time.monotonic(), time.time(), asked[0], asked[1])
         try:
             ordered = board.ordered(asked[2])
-        except UNREADABLE:  # the routes say so
+        except UNREADABLE:  # the routes answer with the error
             await self._app(scope, receive, send)
             return
         status, headers, body = choose(scope, ordered, age)
@@ -63,7 +63,7 @@ class Fast:
 
 @lru_cache(maxsize=4096)
 def question(path: str, query: bytes) -> tuple[str, str, Rating] | None:
-    """Arena, board and rating of a request for a leaderboard; None when it is another, or not a plain one.
+    """Arena, board and rating of a request for a leaderboard; None for other requests, or with other parameters.
 
     >>> question("/v1/arenas/text/leaderboard", b"board=language%3AGerman")
     ('text', 'language:German', <Rating.BT: 'bt'>)

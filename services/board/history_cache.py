@@ -1,4 +1,4 @@
-"""History as it is asked for: read from Redis on demand, laid out by the contract, held for a few seconds."""
+"""Serves history: reads it from Redis on demand, lays it out by the contract, and caches it for a few seconds."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ Question = tuple[str, str, str | None, int]
 
 
 class Histories:
-    """Answers by question.
+    """Cached answers, by question.
 
     Parameters
     ----------
     source
-        Where the parts are.
+        Where to read the parts of a history.
     """
 
     def __init__(self, source: ViewSource) -> None:
@@ -43,7 +43,7 @@ class Histories:
         if held is not None and time.monotonic() - held[0] < HELD_SECONDS:
             return held[1]
         try:
-            # Many who ask the same at once wait for one reading; one who goes away does not end it for the others.
+            # Concurrent requests for the same share one read; a client that disconnects does not cancel it for others.
             task = self._asked.get(question)
             if task is None:
                 task = self._asked[question] = asyncio.create_task(self._read(question))
@@ -62,7 +62,7 @@ class Histories:
     def _answered(self, question: Question, done: asyncio.Task[Document]) -> None:
         self._asked.pop(question, None)
         if not done.cancelled():
-            done.exception()  # or asyncio complains, when all who asked have gone, that nobody looked
+            done.exception()  # retrieve it, or asyncio logs that it never was, if all clients are gone
 
     async def _read(self, question: Question) -> Document:
         arena, board, model, top = question
@@ -79,6 +79,6 @@ class Histories:
 def _lay_out(arena: str, board: str, model: str | None, top: int, parts: dict[str, bytes | None]) -> Document | None:
     if model is None:
         return Document(msgspec.json.encode(arena_history(arena, parts, board, top=top)))
-    # As it was asked for, since old ledgers have names as they were sent; else by its normal form.
+    # The name as requested, since old ledgers have names as they were sent; else its normal form.
     found = model_history(model, parts, board) or model_history(normalised(model), parts, board)
     return None if found is None else Document(msgspec.json.encode(found))

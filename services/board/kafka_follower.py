@@ -1,4 +1,4 @@
-"""Follows Kafka beside Redis: alerts that ended, and how far the boards are behind. Reads go on without it."""
+"""Follows Kafka beside Redis: ended alerts, and how far the boards are behind. The read API works without it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from streams.contracts.topics import ALERTS, INTAKE_GROUP, LEDGER, VOTES
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 1.0
-"""How often lag is asked for."""
+"""How often the lag is measured."""
 ANSWER_SECONDS = 5.0
 """Longest wait for Kafka."""
 RETRY_SECONDS = 1.0
@@ -38,8 +38,8 @@ RETRY_SECONDS = 1.0
 class Kafka(Protocol):
     """What is known of Kafka.
 
-    `away` says why it is not followed (`None` while it is), `asked` whether it was ever tried, `unreadable` which batch
-    of the topic `alerts` ends the reading of it.
+    `away` says why it is not followed (`None` while it is), `asked` whether that was ever tried, `unreadable` at which
+    batch the reading of the topic `alerts` has ended.
     """
 
     away: str | None
@@ -47,19 +47,19 @@ class Kafka(Protocol):
     asked: bool
 
     def lag_of(self, arena: str, now: float) -> float | None:
-        """For how many seconds votes have been waiting that are on no board of an arena; None when unknown."""
+        """Seconds for which votes have waited that are not on an arena's boards yet; None when unknown."""
 
     async def run(self) -> None:
-        """Follow, for ever."""
+        """Follow Kafka, for ever."""
 
 
 REMEMBERED = 3_600
-"""Looks that are remembered; one that is further behind is as old as the oldest of them."""
+"""Maximum of remembered looks; the oldest stays, so that a longer lag is still measured from it."""
 
 
 @dataclass(slots=True)
 class Lag:
-    """Where `votes` ended at each look, for as long as intake has not got there.
+    """End offsets of `votes` at each look, kept until intake has reached them.
 
     A stream under load always has some records in flight, so their number says little. Seconds do: how long ago did
     the topic end where intake is now?
@@ -74,7 +74,7 @@ class Lag:
     looks: deque[tuple[float, Mapping[int, int]]] = field(default_factory=deque)
 
     def look(self, now: float, ends: Mapping[int, int], committed: Mapping[int, int]) -> float:
-        """Seconds for which intake has had something to do that it has not done."""
+        """Seconds for which intake has had votes that it has not committed."""
         self.looks.append((now, ends))
         while self.looks and all(committed.get(at, 0) >= end for at, end in self.looks[0][1].items()):
             self.looks.popleft()
@@ -85,9 +85,9 @@ class Lag:
 
 @dataclass(slots=True)
 class FoldLag:
-    """Where each ledger partition ended at each look, for as long as some arena of it has not got there.
+    """End offset of each ledger partition at each look, kept until all arenas in it have reached it.
 
-    An arena waits for its own boards alone: a slow one keeps nobody else behind.
+    The lag of an arena depends on its own boards alone: a slow arena does not put others behind.
 
     >>> lag = FoldLag()
     >>> lag.look(0.0, {0: 10}, {0: Shown(10, {"slow": 4})})
@@ -102,7 +102,7 @@ class FoldLag:
     _partitions: dict[tuple[str, int], int] = field(default_factory=dict)
 
     def look(self, now: float, ends: Mapping[int, int], shown: Mapping[int, Shown]) -> None:
-        """Take down where the partitions end, and up to where they are on the boards."""
+        """Record where the partitions end, and how far the boards count them."""
         self.shown = shown
         self.looks = {at: self.looks.get(at, ([], [])) for at in ends}
         for at, end in ends.items():
@@ -116,7 +116,7 @@ class FoldLag:
                 del times[1], seen[1]  # the oldest says since when, the newer ones when it is over
 
     def of(self, arena: str, now: float) -> float:
-        """Seconds for which the ledger has had something that is not on an arena's boards."""
+        """Seconds for which the ledger has had records that are not on an arena's boards."""
         if not self.looks:
             return 0.0
         at = self._partition(arena)
@@ -137,13 +137,13 @@ class KafkaFollower:
     Parameters
     ----------
     settings
-        Where Kafka is.
+        Settings of this process: where Kafka is.
     past
-        What is kept.
+        Keeps the ended alerts.
     hub
-        Who is told of an alert that ends.
+        Sends an event when an alert ends.
     views
-        Told how far the ledger goes, and how far Redis shows it.
+        Receives how far the ledger goes, and how far Redis shows it.
     source
         Redis.
     """
@@ -155,7 +155,7 @@ class KafkaFollower:
         self._since = time.time()
         self._intake, self._fold = Lag(), FoldLag()
         self._waiting: float | None = None
-        """For how many seconds intake has had something to do: whose votes these are nobody has looked yet."""
+        """Seconds for which intake has had votes to read; their arenas are not known before intake reads them."""
         self.away: str | None = "Kafka was not reached yet"
         self.unreadable: str | None = None
         self.asked = False
@@ -165,7 +165,7 @@ class KafkaFollower:
         return None if self._waiting is None else max(self._waiting, self._fold.of(arena, now))
 
     async def run(self) -> None:
-        """Follow, for ever."""
+        """Follow Kafka, for ever."""
         while True:
             consumer = AIOKafkaConsumer(
                 **self._options,
@@ -185,7 +185,7 @@ class KafkaFollower:
                 await self._follow(consumer, admin)
             except (KafkaError, OSError, TimeoutError) as error:
                 self._set_away(f"Kafka is away: {error or 'it does not answer'}")
-            except Exception:  # whatever its client does, the board must not lose its alerts for good
+            except Exception:  # any error of the client: the board must not lose its alerts for good
                 log.exception("following Kafka failed; it begins again")
                 self._set_away("Kafka is not followed: a fault of this server")
             finally:
@@ -213,7 +213,7 @@ class KafkaFollower:
                 try:
                     records = await alerts.fetch(int(left * 1000) + 1)
                 except Unreadable as error:
-                    # Ended alerts are worth less than the rest: that goes on, and the list says that it does not.
+                    # Ended alerts matter less than the rest, which continues; the list reports `past` as away.
                     self.unreadable, alerts = str(error), None
                     log.error("no more ended alerts until this is mended and the board is started again: %s", error)  # noqa: TRY400 -- the message says it all
                     continue
@@ -227,14 +227,14 @@ class KafkaFollower:
         except UNREADABLE as error:
             log.warning("a record of the topic %s that is no alert: %s", ALERTS.name, error)
             return
-        # What was told before this process began is no news: who listens has read it, or will.
+        # An alert that ended before this process started is no news: clients have read it, or will.
         if ended is not None and recorded >= self._since:
             self._hub.tell(ended.arena, "alert", value)
 
     async def _look(self, consumer: AIOKafkaConsumer, admin: AIOKafkaAdminClient, topics: list[dict[str, Any]]) -> None:
-        """Ask how far votes, intake, ledger and boards are.
+        """Ask for the offsets of votes, intake, ledger and boards.
 
-        The end of a topic is the last stable offset: the consumer reads what is committed, and so do the stages.
+        The end of a topic is the last stable offset: the consumer and the stages read committed records only.
         """
         votes = _partitions(topics, self._settings.topic(VOTES.name))
         ledger = _partitions(topics, self._settings.topic(LEDGER.name))
@@ -252,7 +252,7 @@ class KafkaFollower:
     async def _look_at_ledger(self, now: float, ends: dict[int, int]) -> None:
         try:
             shown = await self._source.shown(ends)
-        except SourceAway:  # whoever follows Redis says so
+        except SourceAway:  # the follower of Redis reports it
             return
         whole = {partition: each.whole for partition, each in shown.items()}
         self._views.ledger.ends, self._views.ledger.shown = ends, whole

@@ -1,4 +1,4 @@
-"""How far the ledger goes beside how far the boards in Redis count it, and what follows from that. Pure."""
+"""Compares the end of the ledger with how far the boards in Redis count it. Pure."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from streams.contracts.partitioner import partitions_of
 class Ledger:
     """What is known of the ledger.
 
-    `ends` is where each partition ends, empty while Kafka has not said; `shown` is the offset up to which the boards
-    in Redis count everything, by the ratings fold's own word. A Redis that is empty holds no such word either, so a
+    `ends` is the end offset of each partition, empty until Kafka has answered; `shown` is the offset up to which the
+    boards in Redis count everything, as the ratings fold reports it. An empty Redis has no such report either, so a
     partition without one counts as shown up to its beginning.
 
     >>> ledger = Ledger(ends={0: 10}, shown={0: 7})
@@ -25,22 +25,22 @@ class Ledger:
     shown: Mapping[int, int] = field(default_factory=dict)
 
     def is_withdrawn(self, arena: str, position: int) -> bool:
-        """Whether the ledger holds an arena, or a board, no longer that Redis does not list.
+        """Whether the ledger no longer holds an arena or board that Redis does not list.
 
-        `position` is up to where what is held of it counts. Once the fold shows as much, or all that there is, and
-        still does not list it, the ledger does not hold it. Before that Redis may just have lost it.
+        `position` is the offset up to which the held copy counts. Once the fold has reached that offset, or the end of
+        the ledger, and still does not list it, the ledger does not hold it. Before that Redis may just have lost it.
         """
         partition = self._partition(arena)
         return partition is not None and self.shown.get(partition, 0) >= min(position, self.ends[partition])
 
     def may_hold(self, arena: str) -> bool:
-        """Whether there may be records of an arena of which nothing is on a board yet."""
+        """Whether the ledger may hold records of an arena that has no board yet."""
         partition = self._partition(arena)
         return partition is not None and self.shown.get(partition, 0) == 0 < self.ends[partition]
 
     @property
     def may_hold_more(self) -> bool:
-        """Whether there may be any arena of which nothing is on a board yet; yes while Kafka has not said."""
+        """Whether the ledger may hold any arena that has no board yet; true until Kafka has answered."""
         return not self.ends or any(end > 0 == self.shown.get(at, 0) for at, end in self.ends.items())
 
     def _partition(self, arena: str) -> int | None:

@@ -33,7 +33,7 @@ _EVENTS = (
 
 
 def openapi(added: Sequence[tuple[Document, Document]] = ()) -> Document:
-    """Whole document, ready for JSON; `added` are paths and schemas of others, whose security scheme is `key`."""
+    """Whole document, ready to encode as JSON; `added` are paths and schemas to add, whose security scheme is `key`."""
     _, schemas = msgspec.json.schema_components(
         [Board, Alert, Judged, ModelHistory, ArenaHistory, Stream, ErrorAnswer],
         ref_template="#/components/schemas/{name}",

@@ -1,4 +1,4 @@
-"""How a board may be asked for: by another rating (the same lines in another order), and in which form. Pure."""
+"""Options of a leaderboard request: its rating (the same lines in another order) and its format. Pure."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import msgspec
 
 
 class Rating(StrEnum):
-    """By what a board is ordered."""
+    """The rating by which a board is ordered."""
 
     BT = "bt"
-    """Bradley-Terry: `rating`, the one that `rank`, `lower` and `upper` are of."""
+    """Bradley-Terry: the field `rating`, to which `rank`, `lower` and `upper` belong."""
     DAVIDSON = "davidson"
     """Davidson's model: ties counted as ties."""
     ELO = "elo"
@@ -20,7 +20,7 @@ class Rating(StrEnum):
 
 
 class Format(StrEnum):
-    """How a leaderboard is written."""
+    """Format of a leaderboard."""
 
     JSON = "json"
     """As it was published."""
@@ -42,7 +42,7 @@ _encode = msgspec.json.Encoder().encode
 def reorder(board: bytes, rating: Rating) -> bytes:
     """Order the lines by `davidson` or `elo`, highest first, those without it last; the lines stay as they are.
 
-    `ordered_by` says so; `rank` is that of Bradley-Terry all the same.
+    `ordered_by` names the rating; `rank` stays that of Bradley-Terry.
 
     >>> board = b'{"models":[{"model":"x","davidson":null,"elo":2},{"model":"y","davidson":1,"elo":1}]}'
     >>> reorder(board, Rating.DAVIDSON)

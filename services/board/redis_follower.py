@@ -1,4 +1,4 @@
-"""Keeps the views as Redis has them, and tells the listeners what changed: subscribe first, then read."""
+"""Keeps the views as Redis has them, and sends the changes to SSE clients: subscribes first, then reads."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ log = logging.getLogger(__name__)
 RETRY_SECONDS = 0.25
 """Between two tries to reach Redis."""
 LIST_SECONDS = 10.0
-"""How often the lists of arenas and boards are compared: what is withdrawn is not announced."""
+"""How often the lists of arenas and boards are compared: no message announces a withdrawal."""
 GRACE_SECONDS = 30.0
-"""So long is kept what Redis no longer lists, and what it shows an older state of: the workers write it again within
-seconds. After that an older state is another truth (a rebuild, another ledger), and is taken. What is no longer listed
-is dropped when the ledger no longer holds it either, and is kept until then, however long that is."""
+"""How long a view is kept that Redis no longer lists, or holds in an older state: the workers write it again within
+seconds. After that an older state is taken, because it comes from a rebuild or another ledger. A view that is no longer
+listed is dropped only once the ledger no longer holds it either, however long that takes."""
 
 
 class _Change(msgspec.Struct):
@@ -53,36 +53,36 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Follow:
-    """The one who writes `views`.
+    """Keeps the arenas of `views` up to date with Redis.
 
     Parameters
     ----------
     source
         Where to read.
     views
-        What is kept.
+        The views to update.
     hub
-        Who is told.
+        Sends events to clients.
     most_models
-        Models from which on a board leaves battles out.
+        Number of models from which a board leaves battles out.
     """
 
     def __init__(self, source: ViewSource, views: Views, hub: Hub, most_models: int) -> None:
         self._source, self._views, self._hub, self._most_models = source, views, hub, most_models
         self._unlisted: dict[tuple[str, str], float] = {}
         self._older: dict[tuple[str, str], float] = {}
-        """Views of which Redis shows an older state than is held, and since when."""
+        """Views that Redis holds in an older state than the board, and since when."""
         self._said = False
 
     async def run(self) -> None:
-        """Follow, for ever."""
+        """Follow Redis, for ever."""
         while True:
             try:
                 async with self._source.changes() as changes:
                     await self._listen(changes)
             except SourceAway as error:
                 self._gone(str(error))
-            except Exception:  # whatever it was, boards that stand still unnoticed are worse
+            except Exception:  # any error: boards that silently stop updating are worse
                 log.exception("following Redis failed; it begins again")
                 self._gone("a fault of this server")
             await asyncio.sleep(RETRY_SECONDS)
@@ -108,7 +108,7 @@ class Follow:
             self._said = True
 
     async def _take(self, messages: Iterable[bytes]) -> None:
-        """Read what messages name, each view once; then tell."""
+        """Read the views that messages name, each once, and send the changes to clients."""
         merged: dict[str, _Change] = {}
         for message in messages:
             try:
@@ -127,7 +127,7 @@ class Follow:
         await self._note_stopped(change.arena for change in merged.values() if change.stopped)
 
     async def _compare(self, names: dict[str, set[str]], everything: bool) -> None:
-        """Read what is listed and not held as listed (or everything), and drop what is withdrawn."""
+        """Read listed views that are not held, or older in Redis (or everything), and drop withdrawn ones."""
         for arena, boards in names.items():
             held = self._views.arenas.get(arena)
             if held is not None:
@@ -142,7 +142,7 @@ class Follow:
         await self._note_stopped({*names, *self._views.arenas})
 
     async def _note_stopped(self, arenas: Iterable[str]) -> None:
-        """Read which folds have stopped these arenas; whose views they would write stand still meanwhile."""
+        """Read which folds have stopped these arenas: the views that these folds write stay unchanged meanwhile."""
         for arena, stopped in (await self._source.stopped(arenas)).items():
             held = self._views.arenas.get(arena)
             (self._views.unshown.add if stopped and held is None else self._views.unshown.discard)(arena)
@@ -161,7 +161,7 @@ class Follow:
         for (arena, board), since in self._unlisted.items():
             held = self._views.arenas.get(arena)
             if held is None or held.stopped or now - since < GRACE_SECONDS:
-                continue  # of a stopped arena nobody writes anything again: what is held stays
+                continue  # no fold rewrites the views of a stopped arena, so they stay
             if not self._views.ledger.is_withdrawn(arena, held.position(board)):
                 continue
             log.info("no longer in the ledger: arena %s%s", arena, f", board {board}" if board else "")
@@ -173,7 +173,7 @@ class Follow:
     async def _read(self, arena: str, boards: list[str], judged: bool, ledger: int | None) -> None:
         texts = await self._source.read(arena, boards, judged)
         first = arena not in self._views.arenas
-        if first and not any(texts):  # listed when Redis still had it: nothing is known, which is not an empty arena
+        if first and not any(texts):  # Redis lost it since it was listed: it is unknown, not an empty arena
             return
         held = self._views.arenas.setdefault(arena, HeldArena())
         changed = []
@@ -193,7 +193,7 @@ class Follow:
         held.compare(published, time.monotonic(), self._most_models)
 
     def _judge(self, arena: str, held: HeldArena, fairness: bytes | None, alerts: bytes | None, *, first: bool) -> bool:
-        """Take in what is judged; whether the fairness view is another."""
+        """Take in the fairness and alerts views; returns whether the fairness view has changed."""
         shares = None if fairness is None else HeldFairness(fairness)
         changed = shares is not None and self._replaces(arena, FAIRNESS, held.fairness, shares)
         if shares is not None and changed:
@@ -210,10 +210,10 @@ class Follow:
         return changed
 
     def _replaces(self, arena: str, view: str, held: _View | None, shown: _View) -> bool:
-        """Whether a view that Redis shows takes the place of what is held: not when it is older, for a while.
+        """Whether a view in Redis replaces the held one; an older view does so only after `GRACE_SECONDS`.
 
-        A Redis that lost its last seconds shows the past until the worker has noticed and written again. A view that
-        cannot be read never does: it is its arena's trouble, and no other's.
+        A Redis that lost its last seconds holds an older state until the worker notices and writes again. A view that
+        cannot be read never replaces one, and affects no other arena.
         """
         place, now = (arena, view), time.monotonic()
         known, text = held.document.body if held else None, shown.document.body

@@ -1,4 +1,4 @@
-"""Where the board reads: Redis, followed through one subscription. The port, and its adapter."""
+"""Reads the views in Redis and follows their changes through one subscription: the protocol, and its implementation."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from streams.contracts.shown import Shown, read_shown
 from streams.contracts.stopped import FOLDS, Stopped, read_stopped
 
 SILENT_SECONDS = 1.0
-"""After so long without a message Redis is asked whether it is still there."""
+"""After this long without a message, the board sends Redis a PING."""
 ANSWER_SECONDS = 2.0
-"""Longest wait for that."""
+"""Longest wait for the answer."""
 TOGETHER = 32
-"""So many views are read at once: a board of 2,000 models is half a megabyte."""
+"""Maximum of views read at once: a board of 2,000 models is half a megabyte."""
 
 _GLOB = re.compile(r"([*?\[\]\\])")
 
@@ -35,14 +35,14 @@ class SourceAway(Exception):  # noqa: N818 -- the caller tries again
 
 
 class ChangeFeed(Protocol):
-    """A subscription that stands."""
+    """An active subscription."""
 
     async def next(self) -> list[bytes]:
-        """Messages that came since, none or more; returns at least every few seconds. Raises `SourceAway`."""
+        """Messages since the last call, possibly none; returns at least every few seconds. Raises `SourceAway`."""
 
 
 class ViewSource(Protocol):
-    """What the workers publish."""
+    """Reads what the workers publish."""
 
     def changes(self) -> AbstractAsyncContextManager[ChangeFeed]:
         """Subscribe to all arenas' changes; entered once Redis confirmed. Raises `SourceAway`."""
@@ -57,7 +57,7 @@ class ViewSource(Protocol):
         """JSON of each board, then of fairness and alerts when `judged`. Raises `SourceAway`."""
 
     async def shown(self, partitions: Iterable[int]) -> dict[int, Shown]:
-        """Up to where each ledger partition is on the boards; without those of which Redis does not say.
+        """How far the boards count each ledger partition; partitions of which Redis has no report are left out.
 
         Raises `SourceAway`.
         """
@@ -67,17 +67,17 @@ class ViewSource(Protocol):
 
 
 class RedisSource:
-    """Redis, which is only read here.
+    """Reads from Redis; never writes.
 
     Parameters
     ----------
     settings
-        Where it is, and how to be let in.
+        Address and credentials of Redis.
 
     Raises
     ------
     InvalidSetting
-        When a file of those cannot be used.
+        When a file of secrets or certificates cannot be used.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -123,7 +123,7 @@ class RedisSource:
         """Read views; see `ViewSource`."""
         keys = [self._keys.board(arena, board) for board in boards]
         batches = [keys[at : at + TOGETHER] for at in range(0, len(keys), TOGETHER)]
-        if judged:  # together: these two are of one moment
+        if judged:  # in one call: these two are of one moment
             batches.append([self._keys.fairness(arena), self._keys.alerts(arena)])
         found: list[bytes | None] = []
         async with self._asked():
@@ -136,7 +136,7 @@ class RedisSource:
         found = {}
         async with self._asked():
             for each in partitions:
-                # One by one: behind a proxy that shards they are in different places.
+                # One key per call: behind a sharding proxy they are on different servers.
                 (number,) = await _texts(self._redis, [self._keys.shown(each)])
                 (text,) = await _texts(self._redis, [self._keys.lagging(each)])
                 if (shown := read_shown(number, text)) is not None:
@@ -151,7 +151,7 @@ class RedisSource:
 
     @asynccontextmanager
     async def _asked(self) -> AsyncIterator[None]:
-        """Say that Redis is away when it does not answer; a server that is loading or cut off is left."""
+        """Raise `SourceAway` when Redis does not answer; drop connections to a server that is loading or cut off."""
         try:
             yield
         except (RedisError, OSError) as error:
@@ -172,7 +172,7 @@ class _Subscription:
                 if message is None:
                     raise SourceAway("Redis does not answer")
             found = []
-            # What else has come is taken along: many changes in a row are read once.
+            # Take further messages that have arrived: the views of many changes in a row are read once.
             end = time.monotonic() + SILENT_SECONDS
             while message is not None:
                 if message["type"] == "pmessage":
@@ -184,13 +184,13 @@ class _Subscription:
 
 
 async def _texts(redis: Any, keys: list[str]) -> list[bytes | None]:
-    """Read texts; None is what is not there, or no text. The client's types allow text; ours returns bytes."""
+    """Read strings; None for a key that is missing or no string. The client's types allow str; ours returns bytes."""
     texts: list[bytes | None] = await redis.mget(keys)
     return texts
 
 
 async def _members(redis: Any, key: str) -> set[str]:
-    """List a set's members that are names; none when the key holds something else, until its worker has mended that."""
+    """Members of a set that are names; none while the key is of another type, until its worker has replaced it."""
     try:
         members: set[bytes] = await redis.smembers(key)
     except ResponseError as error:

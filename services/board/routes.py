@@ -1,4 +1,4 @@
-"""The routes that read: from what is held to answers."""
+"""The routes that read: answers from the held views."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from streams.contracts.view import OVERALL
 log = logging.getLogger(__name__)
 
 MOST_ALERTS, ALERTS = 1_000, 100
-"""Alerts of one answer: at most, and when nothing is said."""
+"""Alerts of one answer: the maximum, and the default."""
 FEED_ALERTS = 200
 STATUSES = ("firing", "all")
 
@@ -37,7 +37,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class ReadRoutes:
-    """The handlers and what they share."""
+    """The handlers and their shared state."""
 
     def __init__(
         self, views: Views, hub: Hub, past: PastAlerts, kafka: Kafka, histories: Histories, public_url: str
@@ -76,7 +76,7 @@ class ReadRoutes:
         for name, board in sorted(held.boards.items()):
             if (own := board.lines.get(model)) is not None:
                 boards[name] = own
-            await asyncio.sleep(0)  # hundreds of boards that were never looked into take a while
+            await asyncio.sleep(0)  # decoding hundreds of boards for the first time takes a while
         line = fairness.get(model)
         if not boards and line is None:
             raise missing("model", model, overall, f" in arena {arena}")
@@ -128,7 +128,7 @@ class ReadRoutes:
         board, model = request.query_params.get("board", OVERALL), request.query_params.get("model")
         held = self._views.arena(arena)
         board = spelled(board, held.boards)
-        if board != OVERALL or board in held.boards:  # evidence is there before the first board is
+        if board != OVERALL or board in held.boards:  # evidence exists before the first board does
             self._views.board(arena, board)
         top = whole("top", request.query_params.get("top", "10"), 1, 100)
         return self._reply(request, await self._histories.get(arena, board, model, top), arena, board)
@@ -140,14 +140,14 @@ class ReadRoutes:
         self._views.arena(arena)
         if request.method == "HEAD":
             return Response(media_type="text/event-stream")
-        # A page that begins a new EventSource cannot set headers, so the parameter does as well.
+        # A page that opens a new EventSource cannot set headers, so the query parameter is accepted as well.
         last = request.headers.get("last-event-id") or request.query_params.get("last_event_id")
         return EventStream(self._hub, self._hub.join(arena, last))
 
     def _alerts(self, arena: str, ended: bool) -> list[bytes]:
-        """JSON of the alerts that fire, and of those that ended; raises `Refused` where nothing was judged.
+        """JSON of the firing alerts, then of ended ones if `ended`; raises `Refused` where nothing was judged.
 
-        Those that ended are told by Kafka, so they are there although nothing is published now: `judged` is null then.
+        Ended alerts come from Kafka, so they are known even while no view is published: `judged` is null then.
         """
         held = self._views.arena(arena)
         if ended and held.alerts is None and ALERTS_VIEW not in held.unreadable and (past := self._past.of(arena)):
@@ -163,7 +163,7 @@ class ReadRoutes:
 
 
 def _readable(arena: str, raws: list[bytes]) -> list[Alert]:
-    """The alerts that this version knows; a feed without one that it does not is better than no feed."""
+    """Decode the alerts that this version can read; a feed that lacks one is better than no feed."""
     alerts = []
     for raw in raws:
         try:

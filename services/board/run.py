@@ -20,7 +20,7 @@ GRACE_SECONDS = 5
 
 
 def serve(settings: Settings) -> None:
-    """Serve until a signal: then end the streams of events, answer what is under way, and return.
+    """Serve until a signal, then end the event streams, answer the requests in flight, and return.
 
     Raises
     ------
@@ -29,9 +29,9 @@ def serve(settings: Settings) -> None:
     CannotListen
         When the port is taken.
     SystemExit
-        With 1 when it failed.
+        With exit code 1, when the application failed.
     """
-    # It repeats itself ten times a second while Kafka is away; the board says once that it is, and that it is back.
+    # aiokafka logs the same error ten times a second while Kafka is away; the board logs only the change.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     metrics = Metrics()
 
@@ -40,7 +40,7 @@ def serve(settings: Settings) -> None:
 
     subscriptions = (*subscription_routes(settings, metrics, names), subscription_document())
     app = create_board(settings, metrics, more=[subscriptions])
-    # What is loaded by now stays: looking for garbage among it would hold up answers.
+    # Objects loaded by now are permanent: the garbage collector need not scan them, which would delay answers.
     gc.collect()
     gc.freeze()
     serve_app(app, settings.host, settings.board_port, GRACE_SECONDS, stopping=app.state.stop)
@@ -60,8 +60,8 @@ async def shown_names(views: Views, arena: str | None) -> Shown | None:
             if held.fairness is not None:
                 models.update(held.fairness.lines)
                 providers.update(held.fairness.providers)
-        except UNREADABLE:  # a worker of another version wrote it; its arena says so to who asks for it
+        except UNREADABLE:  # a worker of another version wrote it; the routes of its arena report it
             whole = False
         whole = whole and held.fairness is not None and not held.unreadable
-        await asyncio.sleep(0)  # hundreds of arenas that were never looked into take a while
+        await asyncio.sleep(0)  # decoding hundreds of arenas for the first time takes a while
     return Shown(set(views.arenas), models, providers, whole)

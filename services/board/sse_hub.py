@@ -1,6 +1,6 @@
-"""Sends events to everyone who listens: a ring per arena for clients that reconnect, a bounded queue for each client.
+"""Sends events to SSE clients: a ring per arena for clients that reconnect, a bounded queue for each client.
 
-Nothing here waits for a client: one that does not keep up is cut, and the others never notice.
+Nothing here waits for a client: one that does not keep up is cut, without effect on the others.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from services.http.errors import Refusal, Refused, retry_after
 from services.http.uvicorn_protocol import ABORT, OWN_PACE
 
 RING_EVENTS, RING_BYTES = 1_000, 4 * 1024 * 1024
-"""Kept of one arena for who comes back: minutes of a busy arena."""
+"""Events and bytes kept per arena for clients that reconnect: minutes of a busy arena."""
 CLIENT_EVENTS = 500
-"""So many events may wait for one client, beside what it was given when it came."""
+"""Maximum of events that wait for one client, beside those it got when it joined."""
 CLIENT_SECONDS = 30.0
-"""So long may an event wait for a client."""
+"""Longest time that an event may wait for a client."""
 MOST_CLIENTS = 5_000
 HEARTBEAT_SECONDS = 15.0
 HEARTBEAT = b": still here\n\n"
 UNKNOWN_STATE = b'{"state":"connecting","since":0}'
-"""Of an arena that nobody has looked at yet: a quarter of a second."""
+"""State of an arena before the first look at it, a quarter of a second at most."""
 
 
 class Over(Enum):
@@ -45,7 +45,7 @@ class Over(Enum):
 
 @dataclass(eq=False, slots=True)
 class Client:
-    """Who listens. `waiting` is sent as it is; `room` bounds it."""
+    """One SSE client. `waiting` holds encoded events; `room` bounds their number."""
 
     arena: str
     waiting: list[bytes]
@@ -56,7 +56,7 @@ class Client:
     over: Over | None = None
 
     async def take(self) -> bytes:
-        """All that waits, once there is something; empty when the stream is over."""
+        """Wait for events and return all of them; empty when the stream is over."""
         while not self.waiting and self.over is None:
             self.wake.clear()
             await self.wake.wait()
@@ -77,7 +77,7 @@ class _Ring:
     events: deque[tuple[int, bytes]] = field(default_factory=deque)
     size: int = 0
     lost: int = 0
-    """Number of the newest event that was let go."""
+    """Number of the newest event that was dropped."""
     clients: set[Client] = field(default_factory=set)
 
     def keep(self, number: int, text: bytes) -> None:
@@ -94,7 +94,7 @@ class Hub:
     Parameters
     ----------
     clients, cut
-        How many listen, and how many were cut.
+        Metrics: connected clients, and clients that were cut.
     run
         Name of this run of the process, a part of every event id: ids of another run are recognised.
     """
@@ -108,7 +108,7 @@ class Hub:
         self._states: dict[str, bytes] = {}
 
     def tell(self, arena: str, kind: str, data: bytes) -> None:
-        """Hand an event to the arena's clients, now or when they come back."""
+        """Send an event to the arena's clients, now or when they reconnect."""
         self._number += 1
         text = event(kind, data, self._id(self._number))
         ring = self._rings.setdefault(arena, _Ring())
@@ -116,22 +116,22 @@ class Hub:
         self._offer(ring, text)
 
     def tell_state(self, arena: str, state: bytes) -> None:
-        """Hand the state of an arena's stream to everyone who listens; who comes later is told it first."""
+        """Send the state of an arena's stream to its clients; a client that joins later gets it first."""
         self._states[arena] = state
         if arena in self._rings:
             self.tell(arena, "stream", state)
 
     def forget_state(self, arena: str) -> None:
-        """Know no state of an arena that is gone."""
+        """Forget the state of an arena that is gone."""
         self._states.pop(arena, None)
 
     def join(self, arena: str, last: str | None = None) -> Client:
-        """Begin a stream: what was missed since event `last` (or `reset`, when that cannot be said), then what comes.
+        """Start a stream: the events missed since event `last` (or `reset`, when they are unknown), then new ones.
 
         Raises
         ------
         Refused
-            When there are too many already, or the server stops.
+            When there are too many clients already, or the server stops.
         """
         if self._stopped or sum(len(ring.clients) for ring in self._rings.values()) >= MOST_CLIENTS:
             raise Refused(Refusal.UNAVAILABLE, "no more streams can be had here now", retry_after(5.0))
@@ -156,14 +156,14 @@ class Hub:
             self._count.dec()
 
     def stop(self) -> None:
-        """End every stream, and begin no more."""
+        """End every stream, and start no more."""
         self._stopped = True
         for ring in self._rings.values():
             for client in ring.clients:
                 client.end(Over.STOPPED)
 
     async def beat(self) -> None:
-        """Send comments, for ever: proxies close what is silent."""
+        """Send comments, for ever: proxies close silent connections."""
         while True:
             await asyncio.sleep(HEARTBEAT_SECONDS)
             for ring in self._rings.values():
@@ -207,7 +207,7 @@ def event(kind: str, data: bytes, identity: str) -> bytes:
 _HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-store"),
-    (b"x-accel-buffering", b"no"),  # nginx would hold events back
+    (b"x-accel-buffering", b"no"),  # nginx would buffer events
     OPEN,
 ]
 
@@ -218,9 +218,9 @@ class EventStream(Response):
     Parameters
     ----------
     hub
-        Which the client leaves in the end.
+        The hub that the client leaves at the end.
     client
-        Whose stream it is.
+        The client of this stream.
     """
 
     def __init__(self, hub: Hub, client: Client) -> None:
@@ -228,7 +228,7 @@ class EventStream(Response):
         self._hub, self._client = hub, client
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send until it is over; how long it may last the hub says."""
+        """Send until the stream is over; the hub decides when to cut a client that does not read."""
         own_pace: Callable[[], None] | None = scope.get("extensions", {}).get(OWN_PACE)
         if own_pace is not None:
             own_pace()
@@ -238,7 +238,7 @@ class EventStream(Response):
         try:
             await asyncio.wait({writing, going, over}, return_when=asyncio.FIRST_COMPLETED)
             if self._client.over is Over.CUT:
-                # Writing hangs in a full buffer that this client does not empty: nothing more can be said to it.
+                # Writing blocks on a full buffer that this client does not empty: nothing more can be sent to it.
                 abort: Callable[[], None] | None = scope.get("extensions", {}).get(ABORT)
                 if abort is not None:
                     abort()

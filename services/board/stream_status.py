@@ -1,4 +1,4 @@
-"""What a listener is told of an arena's stream: live, behind, stopped or gone. The rule, and who applies it."""
+"""State of an arena's stream, sent to SSE clients: live, behind, stopped or gone. The rule, and its task."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from streams.contracts.topics import FAIRNESS_GROUP, RATINGS_GROUP
 from streams.contracts.view import OVERALL
 
 BEHIND_SECONDS = 5.0
-"""Votes that wait longer than this, in Kafka or in a fold, make the stream one that is behind."""
+"""A stream is behind when votes wait longer than this in Kafka or in a fold."""
 LOOK_SECONDS = 0.25
 REPEAT_SECONDS = 5.0
-"""How often the lag is told while it is behind."""
+"""How often the lag is sent while a stream is behind."""
 
 
 class StreamState(StrEnum):
     """What an arena's stream is."""
 
     CONNECTING = "connecting"
-    """It is not known yet how far the votes are."""
+    """It is not known yet whether votes wait."""
     LIVE = "live"
-    """What is shown is what the votes say, but for the last seconds."""
+    """The views count all votes, except those of the last seconds."""
     BEHIND = "behind"
-    """Votes wait, to be counted or to be shown: `lag` says for how long."""
+    """Votes wait to be counted or published: `lag` says for how long."""
     STOPPED = "stopped"
-    """What is shown of this arena stands still: a fold has stopped it, or what it publishes cannot be read here."""
+    """The views of this arena no longer change: a fold has stopped it, or its views cannot be read here."""
     GONE = "gone"
-    """What is shown is what was known last."""
+    """Redis or Kafka is away: the views are the last known ones."""
 
 
 Fold = Literal["ratings", "fairness"]
-assert set(get_args(Fold)) == {RATINGS_GROUP, FAIRNESS_GROUP}  # noqa: S101 -- the words of the contract are those
+assert set(get_args(Fold)) == {RATINGS_GROUP, FAIRNESS_GROUP}  # noqa: S101 -- the contract uses the names of the groups
 
 
 class Stream(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -56,7 +56,7 @@ class Stream(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Looked(NamedTuple):
-    """What one look finds: the state, for how many seconds it has been so where that is known, and who is to blame."""
+    """Result of one look: the state, for how many seconds (if known), and whether Redis, Kafka or a fold causes it."""
 
     state: StreamState
     seconds: float | None = None
@@ -67,8 +67,8 @@ class Looked(NamedTuple):
 def judge(held: HeldArena, lag: float | None, monotonic: float, wall: float) -> Looked:
     """State of an arena's stream while Redis and Kafka are followed.
 
-    `lag` is by what Kafka and the ratings fold say. The folds' own views are asked besides: what is shown is old when
-    the other fold counts battles that it lacks, whatever anybody says.
+    `lag` comes from Kafka and the ratings fold. The folds' views are compared as well: a view is old when the other
+    fold's view counts battles that it lacks, whatever `lag` is.
 
     >>> judge(HeldArena(), 0.2, 0.0, 0.0).state, judge(HeldArena(), 60.0, 0.0, 0.0)[:2]
     (<StreamState.LIVE: 'live'>, (<StreamState.BEHIND: 'behind'>, 60.0))
@@ -94,21 +94,21 @@ def _fold(name: str) -> Fold:
 
 
 class Teller:
-    """Tells the state of each arena whenever it changes, and the lag now and then."""
+    """Sends the state of each arena to its clients: on every change, and the lag every `REPEAT_SECONDS`."""
 
     def __init__(self, views: Views, kafka: Kafka, hub: Hub, age: Gauge) -> None:
         self._views, self._kafka, self._hub, self._age = views, kafka, hub, age
         self._told: dict[str, tuple[Stream, float]] = {}
-        """What was told last of each arena, and when in monotonic time."""
+        """What was last sent for each arena, and when in monotonic time."""
 
     async def run(self) -> None:
-        """Look, for ever."""
+        """Look at all arenas, for ever."""
         while True:
             self.look(time.monotonic(), time.time())
             await asyncio.sleep(LOOK_SECONDS)
 
     def look(self, monotonic: float, now: float) -> None:
-        """Look once."""
+        """Look at all arenas once."""
         redis_age = self._views.age(monotonic)
         self._age.set(redis_age)
         everyone: Looked | None = None

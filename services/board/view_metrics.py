@@ -26,9 +26,9 @@ _GRAVEST_FIRST = {severity: -number for number, severity in enumerate(Severity)}
 
 
 class Published(NamedTuple):
-    """What is published of one arena: JSON as in Redis, `None` where there is nothing (docs/contracts/redis.md).
+    """Published views of one arena: JSON as in Redis, `None` where there is none (docs/contracts/redis.md).
 
-    `board` is the overall one, `unreadable` how many of its views Redis shows in a form that could not be taken in.
+    `board` is the overall one; `unreadable` counts the views that Redis holds in a form that could not be read.
     """
 
     arena: str
@@ -39,7 +39,7 @@ class Published(NamedTuple):
 
 
 class PublishedModel(msgspec.Struct):
-    """A line of the fairness view; null is what nobody could know, and makes no series."""
+    """A line of the fairness view; null is an unknown value, and makes no series."""
 
     model: str
     provider: str | None
@@ -62,7 +62,7 @@ class PublishedGroup(msgspec.Struct):
 
 
 class PublishedLevels(msgspec.Struct):
-    """What it takes to be told."""
+    """Evidence from which a warning and a page are raised, log10."""
 
     log10_warning: float
     log10_page: float
@@ -76,7 +76,7 @@ class PublishedPolicy(msgspec.Struct):
 
 
 class PublishedInequality(msgspec.Struct):
-    """Of the providers' shares."""
+    """Inequality of the providers' shares."""
 
     gini: float | None
     hhi: float | None
@@ -90,7 +90,7 @@ class PublishedDetector(msgspec.Struct):
 
 
 class PublishedFairness(msgspec.Struct):
-    """The fairness view; `judged` is empty where a worker published it that does not say."""
+    """The fairness view; `judged` is empty where the worker's version does not publish it."""
 
     declares: bool
     outage: bool
@@ -106,7 +106,7 @@ class PublishedFairness(msgspec.Struct):
 
 
 class PublishedAlerts(msgspec.Struct):
-    """The alerts that fire."""
+    """The firing alerts."""
 
     alerts: list[Alert]
 
@@ -122,7 +122,7 @@ class DecodedViews(msgspec.Struct):
 
 
 def published_of(views: Views) -> list[Published]:
-    """Return the views as they are in Redis; may be called from another thread."""
+    """Return the held views as they are in Redis; may be called from another thread."""
     return [
         Published(
             arena,
@@ -141,7 +141,7 @@ _firing_decoder = msgspec.json.Decoder(PublishedAlerts)
 
 
 def read(published: Published) -> DecodedViews:
-    """Decode what is published; what cannot be read is counted and left out."""
+    """Decode the published views; one that cannot be read is counted and left out."""
     known = DecodedViews(published.arena, None, None, None, published.unreadable)
 
     def decoded(decoder: msgspec.json.Decoder[T], text: bytes | None) -> T | None:
@@ -166,7 +166,7 @@ class PublishedSeries(Collector):
     Parameters
     ----------
     views
-        What is published now, arena by arena; called at each scrape, from whatever thread scrapes.
+        Returns the published views, arena by arena; called at each scrape, in the thread that scrapes.
     most
         Models of one arena that have series of their own.
     """
@@ -193,9 +193,9 @@ class _Families:
         self._made = {each: _family(each) for each in PUBLISHED_SERIES}
 
     def add(self, which: Series, value: float | None, *labels: str) -> None:
-        if value is None:  # unknown: no sample is right, and 0 is wrong
+        if value is None:  # unknown: omit the sample, because 0 would be wrong
             return
-        # A view may hold a number that no float64 holds: it is none of ours, and must not blind the other arenas.
+        # A view may hold a number beyond float64, which no worker writes; it must not hide the series of other arenas.
         self._made[which].add_metric(labels, value if abs(value) <= sys.float_info.max else math.nan)
 
     def made(self) -> Iterator[Metric]:
@@ -229,7 +229,7 @@ def _arena(families: _Families, known: DecodedViews, most: int) -> None:
 
 
 def shown_models(known: DecodedViews, most: int) -> tuple[set[str], int]:
-    """Return which models have series, and how many there are; few votes leave nobody out who seems to be wronged."""
+    """Return which models have series, and how many models there are; those with evidence or a removal come first."""
     votes = {line.model: line.votes for line in known.board.models} if known.board else {}
     wronged: set[str] = set()
     if known.fairness:
@@ -288,7 +288,7 @@ def _fairness(families: _Families, arena: str, view: PublishedFairness, kept: se
         families.add(series.POLICY, view.policy.log10_e, arena)
         families.add(series.POLICY_PEAK, view.policy.log10_e_max, arena)
     for state, number in view.counts.items():
-        if state != "models":  # that is all of them
+        if state != "models":  # the number of all models
             families.add(series.COUNTS, number, arena, state)
     families.add(series.COUNTS, None if view.removals is None else len(view.removals), arena, "removed")
     families.add(series.GINI, view.inequality.gini, arena)

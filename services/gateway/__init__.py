@@ -1,1 +1,1 @@
-"""The gateway: votes and model records come in over HTTP and are acknowledged once Kafka has them."""
+"""The gateway: takes votes and model records over HTTP and acknowledges them once Kafka has them."""

@@ -33,18 +33,18 @@ def create_gateway(
     new_producer: Callable[[Settings], AIOKafkaProducer] = new_producer,
     log: RecordLog | None = None,
 ) -> Starlette:
-    """Wire the gateway. Kafka may be away: votes are answered 503 until it is there.
+    """Wire the gateway. It starts without Kafka and answers votes with 503 until Kafka is reachable.
 
     Parameters
     ----------
     settings
-        Of this process.
+        Settings of this process.
     metrics
-        Of this process.
+        Metrics of this process.
     new_producer
-        Makes aiokafka's producer; give one to add TLS or SASL.
+        Makes aiokafka's producer; the default has the TLS and SASL of the settings.
     log
-        Where records go instead of Kafka, in tests.
+        Takes the records instead of Kafka, in tests.
 
     Raises
     ------
@@ -109,7 +109,7 @@ def _label(path: str) -> str:
 
 
 async def _refused(_: Request, error: Exception) -> Response:
-    assert isinstance(error, Refused)  # noqa: S101 -- for the type checker: it is registered for no other
+    assert isinstance(error, Refused)  # noqa: S101 -- for the type checker: registered for this class only
     return error_response(error)
 
 

@@ -1,4 +1,4 @@
-"""Who may send what: bearer key, arena, rate, budgets and quarantine, each as a refusal or nothing."""
+"""Checks who may send what: bearer key, arena, rate, budgets and quarantine."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 class Gate:
-    """The checks of one process. All is counted here, so each process of several grants its own."""
+    """The checks of one process. Counts are per process, so several gateways each grant the full limits."""
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self._ring = KeyRing(settings.api_keys_file)
@@ -34,7 +34,10 @@ class Gate:
         self._key_arenas = metrics.key_arenas
 
     def enter(self, request: Request) -> Key:
-        """Key of a request, before its body is read; raises `Refused` if it is unknown, set aside or over its rate."""
+        """Find the key of a request, before the body is read.
+
+        Raises `Refused` if the key is unknown, in quarantine or over its rate.
+        """
         now = time.monotonic()
         header = request.headers.get("authorization")
         if header is None:
@@ -52,22 +55,22 @@ class Gate:
         return key
 
     def spend(self, key: Key, votes: int) -> None:
-        """Take so many votes off the key's rate; raises `Refused` when it has them not."""
+        """Take `votes` tokens from the key's rate limit; raises `Refused` if the key has too few."""
         _limited(key, self._limiter.take(key.name, votes, time.monotonic()))
 
     def charge(self, key: Key, votes: int) -> None:
-        """Take so many votes off the key's rate, be it a debt; refuses nothing."""
+        """Take `votes` tokens from the key's rate limit, even into debt; never refuses."""
         self._limiter.charge(key.name, votes, time.monotonic())
 
     def note(self, key: Key, sent: int, refused: int = 0, why: str = "") -> None:
-        """Take note of so many items, and of those that were refused for what they hold: they may set the key aside."""
+        """Count items, and those refused because of their content: too many of these put the key in quarantine."""
         now = time.monotonic()
         if self._quarantine.note(key.name, sent, refused, why, now):
             left = self._quarantine.left(key.name, now)
             log.warning("key %s is set aside for %.0f s: %s", key.name, left, self._quarantine.why(key.name))
 
     def note_refused(self, key: Key, refused: Refused, items: int) -> None:
-        """Take note of items that were refused together, where that was for what they hold."""
+        """Count items that were refused together, if their content was the reason."""
         if refused.reason is Reason.TOO_MANY_ARENAS:
             return
         if isinstance(refused.reason, Reason) or refused.reason is Refusal.FORBIDDEN:
@@ -79,18 +82,18 @@ class Gate:
             raise Refused(Refusal.FORBIDDEN, f"{where}key {key.name!r} may not write to arena {arena!r}")
 
     def beyond(self, key: Key, arenas: Iterable[str]) -> set[str]:
-        """Arenas that would be more than a key for all arenas may write to; the others are counted as used."""
+        """Arenas beyond the daily budget of a key that is for all arenas; the others are counted as used."""
         return set() if key.arenas is not None else self._arenas.use_all(key.name, arenas, time.monotonic())
 
     def too_many_arenas(self, key: Key, arena: str) -> str:
-        """Say to a person why an arena is beyond."""
+        """Message for a person: why an arena is beyond the key's budget."""
         return (
             f"ISONOMY_KEY_ARENAS lets key {key.name!r} write to {self._arenas.most} arenas a day, and {arena!r} would"
             " be one more: name arenas in the key's line"
         )
 
     def model(self, key: Key, arena: str, model: str) -> None:
-        """Count a model that is declared or removed; raises `Refused` when key and arena have had too many."""
+        """Count a declared or removed model; raises `Refused` if the arena or the model is beyond the key's budget."""
         if self.beyond(key, [arena]):
             raise Refused(Reason.TOO_MANY_ARENAS, self.too_many_arenas(key, arena))
         if wait := self._models.use((key.name, arena), model, time.monotonic()):
@@ -101,7 +104,7 @@ class Gate:
             raise Refused(Refusal.TOO_MANY_MODELS, detail, retry_after(wait))
 
     def measure(self) -> None:
-        """Set the gauges, of the keys that have sent and are still in the file."""
+        """Set the gauges of the keys that have sent something and are still in the key file."""
         now = time.monotonic()
         self._quarantined.clear()
         for name in self._quarantine.of:
@@ -111,7 +114,7 @@ class Gate:
             self._key_arenas.labels(name).set(self._arenas.count(name, now))
 
     def _keep(self, names: frozenset[str]) -> None:
-        """Forget the keys that are no longer in the file."""
+        """Forget the keys that are no longer in the key file."""
         for name in self._names - names:
             self._refusals.remove(name)
         self._names = names

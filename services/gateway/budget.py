@@ -1,6 +1,6 @@
 """How many different names a key may use: arenas, and models of an arena. Pure; the time is an argument.
 
-Each arena and each model takes series and state in every stage behind the gateway, for good, and costs one request.
+Each arena and each model costs the sender one request, and permanently takes series and state in every later stage.
 """
 
 from __future__ import annotations
@@ -11,22 +11,22 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 DAY = 86_400.0
-"""A name is remembered for so long since its last use."""
+"""A name is forgotten this long after its last use."""
 
 Holder = TypeVar("Holder", bound=Hashable)
 
 
 @dataclass(slots=True)
 class Budget(Generic[Holder]):
-    """Names that each holder has used within a day, latest last; so are the holders.
+    """Names that each holder has used within a day; holders and names are ordered by last use, newest last.
 
-    Of a name its hash is kept: two thousand models of a hundred arenas of one key take tens of megabytes as it is. Two
-    names of one hash count as one, which does no harm.
+    Only the hash of a name is stored: even so, 2,000 models in each of 100 arenas of one key take tens of megabytes.
+    Two names with the same hash count as one, which does no harm.
 
     Parameters
     ----------
     most
-        Different names of one holder; 0: no limit.
+        Maximum of different names per holder; 0: no limit.
 
     >>> budget = Budget[str](2)
     >>> [budget.use("key", arena, now) for now, arena in enumerate(["text", "code", "text", "more"])]
@@ -58,10 +58,10 @@ class Budget(Generic[Holder]):
         return 0.0
 
     def use_all(self, holder: Holder, names: Iterable[str], now: float) -> set[str]:
-        """Let a holder use names, and return those for which there is no room; fifty thousand take milliseconds."""
+        """Let a holder use names, and return those for which there is no room; 50,000 names take milliseconds."""
         left: set[str] = set()
         for name in names:
-            # Where there was no room a moment ago there is none now, and it need not be looked for.
+            # Once one name has found no room, no other new name can: skip `use` for these.
             if (left and hash(name) not in self.used[holder]) or self.use(holder, name, now):
                 left.add(name)
         return left
@@ -71,7 +71,7 @@ class Budget(Generic[Holder]):
         return sum(used + DAY > now for used in self.used.get(holder, {}).values())
 
     def keep(self, stays: Callable[[Holder], bool]) -> None:
-        """Forget all other holders."""
+        """Forget the holders for which `stays` is false."""
         for holder in [each for each in self.used if not stays(each)]:
             del self.used[holder]
 

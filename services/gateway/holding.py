@@ -1,4 +1,4 @@
-"""Bytes of requests that the gateway holds at once: bounded in all, and of each key. Pure."""
+"""Bounds the bytes of requests that the gateway holds at once, in total and per key. Pure."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from dataclasses import dataclass, field
 from services.http.errors import Refusal, Refused, retry_after
 
 SHARE = 4
-"""One key may hold this part of all: a fourth."""
+"""One key may hold `limit / SHARE`: a quarter."""
 RETRY_SECONDS = 1.0
 REQUEST_BYTES = 8_192
-"""What a request holds besides its body: a socket, its headers, its place in the queue. So that a key may have two
-thousand requests under way by default, however small, and not all that a process may open."""
+"""What a request holds besides its body: a socket, its headers, its place in the queue. It limits a key to about 2,000
+requests in flight by default, however small, so that one key cannot use all sockets of the process."""
 
 
 @dataclass(slots=True)
 class Holding:
-    """What is held, from the first piece of a body until the request is answered, and a large answer until it is read.
+    """Bytes held per key: a body from its first chunk until the request is answered, a large answer until it is sent.
 
     Parameters
     ----------
     limit
-        Bytes in all.
+        Total bytes.
     """
 
     limit: int
@@ -29,7 +29,7 @@ class Holding:
     of: dict[str, int] = field(default_factory=dict)
 
     def hold(self, key: str, size: int) -> None:
-        """Hold so many bytes more for a key; raises `Refused` when there is no room."""
+        """Hold `size` more bytes for a key; raises `Refused` when there is no room."""
         mine = self.of.get(key, 0) + size
         if mine > self.limit // SHARE or self.total + size > self.limit:
             whose = f"of key {key!r}" if mine > self.limit // SHARE else "of all keys"
@@ -39,15 +39,15 @@ class Holding:
         self.keep(key, size)
 
     def keep(self, key: str, size: int) -> None:
-        """Hold so many bytes more for a key, room or not: what follows waits for it."""
+        """Hold `size` more bytes for a key, even beyond its limit; `hold` then refuses its next requests."""
         self._change(key, size)
 
     def release(self, key: str, size: int) -> None:
-        """Hold so many bytes no more."""
+        """Release `size` bytes of a key."""
         self._change(key, -size)
 
     def _change(self, key: str, size: int) -> None:
-        """Count it; in all, a key counts with its part at most: what it holds beyond that is no other's trouble."""
+        """Add `size` to a key. The total counts each key up to its share: the excess of one does not block others."""
         before, part = self.of.get(key, 0), self.limit // SHARE
         after = max(0, before + size)
         self.total += min(after, part) - min(before, part)
@@ -75,15 +75,15 @@ class Held:
     size: int = 0
 
     def __enter__(self) -> Held:
-        """Hold the request itself; raises `Refused`."""
+        """Hold `REQUEST_BYTES` for the request itself; raises `Refused`."""
         self.more(REQUEST_BYTES)
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Let go of all."""
+        """Release all."""
         self.holding.release(self.key, self.size)
 
     def more(self, size: int) -> None:
-        """Hold so many bytes more; raises `Refused`."""
+        """Hold `size` more bytes; raises `Refused`."""
         self.holding.hold(self.key, size)
         self.size += size

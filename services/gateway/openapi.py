@@ -21,7 +21,7 @@ Document = dict[str, Any]
 
 
 def openapi() -> Document:
-    """Whole document, ready for JSON."""
+    """The whole document, ready to encode as JSON."""
     _, schemas = msgspec.json.schema_components(
         [Vote, Model, VotesAnswer, ModelAnswer, ErrorAnswer], ref_template="#/components/schemas/{name}"
     )
@@ -92,7 +92,7 @@ def _paths() -> Document:
             },
             "delete": {
                 "parameters": [
-                    _path("model", _MODEL),  # a name from before the rule of what may stand in one
+                    _path("model", _MODEL),  # no pattern: a name may be older than the rule for names
                     {
                         "name": AS_WRITTEN,
                         "in": "query",

@@ -1,4 +1,4 @@
-"""The body of PUT /v1/arenas/{arena}/models/{model}: from bytes to one model record. Pure."""
+"""Parse the body of PUT /v1/arenas/{arena}/models/{model} into one model record. Pure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def read_model(body: bytes, arena: str, model: str, now: float) -> tuple[bytes, 
     Raises
     ------
     Refused
-        With the reason.
+        When the body is not a valid record of this model; with the reason.
 
     >>> body = b'{"provider":"p","license":"proprietary","visibility":"public","status":"active","weight":1}'
     >>> read_model(body, "text", "m", 7.0)[1][:42]
@@ -43,7 +43,7 @@ def read_model(body: bytes, arena: str, model: str, now: float) -> tuple[bytes, 
 
 
 def unread_fields(value: bytes) -> list[str]:
-    """Names of fields that a record holds beside its own: misspelt ones are not heeded.
+    """Fields of a record that `Model` does not have, such as misspelt ones: they have no effect.
 
     >>> unread_fields(b'{"model":"m","anounced_at":1}')
     ['anounced_at']
@@ -59,9 +59,9 @@ def _text(raw: msgspec.Raw) -> str | None:
 
 
 def key_of(arena: str, model: str) -> bytes:
-    """Record key of a model in the path, to be removed; raises `Refused` when it can be no model's.
+    """Record key of the model in the path, for its removal; raises `Refused` when no model can have this key.
 
-    `model` as its record was written: one from before names had a normal form has a key of its own.
+    `model` is the name as in its record: a record from before names had a normal form has a key of its own.
     """
     key = model_key(arena, model)
     try:

@@ -1,4 +1,4 @@
-"""The body of POST /v1/votes: from bytes to records for Kafka and items rejected. Pure."""
+"""Parse the body of POST /v1/votes into records for Kafka and rejected items. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from streams.contracts.reasons import Reason
 from streams.contracts.vote import DOOR_SECONDS, InvalidRecord, parse_vote
 
 MAX_VOTES = 50_000
-"""Items of one request: a body of 8 MB could hold four million, each with a line in the answer."""
+"""Maximum of items per request: a body of 8 MB could hold four million, each with an entry in the answer."""
 
 BLANK, NEWLINE = b" \t\r\n", b"\n"
 NDJSON_TYPES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines"})
@@ -29,20 +29,20 @@ Item = bytes | msgspec.Raw
 
 @dataclass(frozen=True, slots=True)
 class ParsedVotes:
-    """What a body holds.
+    """Records and rejected items of one body.
 
     Parameters
     ----------
     records
         Key and value of each good vote; the value is the item as it was sent, unknown fields included.
     arenas
-        Each arena among them, with the index of its first vote.
+        Each arena of the records, with the index of its first vote.
     arena_of
         The arena of each record.
     rejected
         The other items.
     renamed
-        Names in the records that are counted in another spelling, their normal form.
+        Names in the records that are not in normal form, each with the normal form that is counted.
     """
 
     records: list[tuple[bytes, bytes | None]]
@@ -52,7 +52,7 @@ class ParsedVotes:
     renamed: dict[str, str] = field(default_factory=dict)
 
     def duplicates(self) -> int:
-        """How many records have the arena and id of one before them."""
+        """Number of records with the arena and id of an earlier one."""
         if len(self.arenas) < 2:
             return len(self.records) - len({key for key, _ in self.records})
         return len(self.records) - len(
@@ -60,7 +60,7 @@ class ParsedVotes:
         )
 
     def without(self, arenas: Set[str], why: Callable[[str], str]) -> ParsedVotes:
-        """The same with the votes of some arenas rejected; `why` says of an arena what a person should know."""
+        """Copy that rejects the votes of `arenas`; `why(arena)` is the detail for a person."""
         left = {arena: at for arena, at in self.arenas.items() if arena not in arenas}
         kept = ParsedVotes([], left, [*self.rejected], [], self.renamed)
         unused = {each.index for each in self.rejected}
@@ -76,7 +76,7 @@ class ParsedVotes:
 
 
 def is_ndjson(content_type: str) -> bool:
-    """Whether a Content-Type says that the body is lines of JSON.
+    """Whether a Content-Type declares NDJSON.
 
     >>> is_ndjson("application/x-ndjson; charset=utf-8")
     True
@@ -85,16 +85,16 @@ def is_ndjson(content_type: str) -> bool:
 
 
 def split_body(body: bytes, ndjson: bool) -> Sequence[Item]:
-    r"""Take a body apart into items, which are not looked into.
+    r"""Split a body into items, without decoding the items.
 
-    An object or an array is one JSON text: when it is not well-formed, it is refused whole. Of lines, each is a text of
-    its own, and a bad one is rejected by itself. Lines are recognised without their content type, too, when the body is
-    not one JSON value and the first of its lines is an object.
+    An object or an array is one JSON text: when it is malformed, the whole body is refused. In NDJSON each line is its
+    own JSON text, and a bad line is rejected alone. NDJSON is also recognised without its content type, when the body
+    is not one JSON value and its first line is an object.
 
     Raises
     ------
     Refused
-        With the reason, when the body cannot be taken apart.
+        When the body cannot be split; with the reason.
 
     >>> [bytes(item) for item in split_body(b'[{"id": 1}, {"id": 2}]', ndjson=False)]
     [b'{"id": 1}', b'{"id": 2}']
@@ -107,7 +107,7 @@ def split_body(body: bytes, ndjson: bool) -> Sequence[Item]:
     if not text:
         raise Refused(Reason.EMPTY, "the body is empty")
     try:
-        text.decode()  # msgspec does not look into strings that it skips
+        text.decode()  # msgspec does not check the UTF-8 of strings that it skips
         _count(text)
         return _few(_array.decode(text) if text[:1] == b"[" else [_value.decode(text)])
     except (UnicodeDecodeError, RecursionError, msgspec.DecodeError) as error:
@@ -117,7 +117,7 @@ def split_body(body: bytes, ndjson: bool) -> Sequence[Item]:
 
 
 def read_votes(items: Sequence[Item], arrived: float) -> ParsedVotes:
-    """Decode and check every item with the contract's own `parse_vote`, as intake will do again, with more patience."""
+    """Decode and check every item with `parse_vote`, as intake does later; intake accepts a `tstamp` further ahead."""
     votes = ParsedVotes([], {}, [], [])
     for index, item in enumerate(items):
         value = bytes(item)
@@ -135,10 +135,10 @@ def read_votes(items: Sequence[Item], arrived: float) -> ParsedVotes:
 
 
 def _count(text: bytes) -> None:
-    """Refuse an array of too many items before it makes them: eight megabytes of `1,` are four million objects."""
+    """Refuse an array of too many items before msgspec allocates them: 8 MB of `1,` are four million objects."""
     if text[:1] != b"[" or text.count(b",") < MAX_VOTES:
         return
-    # Without what a backslash says is no end of a string; what stands behind an odd number of quotes is in one.
+    # Drop escaped backslashes and quotes; then a letter after an odd number of quotes is inside a string.
     letters = np.frombuffer(text.replace(rb"\\", b"").replace(rb"\"", b""), np.uint8)
     letters = letters[np.cumsum(letters == ord('"'), dtype=np.uint8) & 1 == 0]
     steps = np.zeros(256, np.int8)
@@ -149,7 +149,7 @@ def _count(text: bytes) -> None:
 
 
 def _lines(body: bytes) -> list[bytes]:
-    if body.count(b"\n") > 4 * MAX_VOTES:  # blank ones do not count, but so many are no votes
+    if body.count(b"\n") > 4 * MAX_VOTES:  # blank lines are not items, but no client needs this many
         raise Refused(Refusal.TOO_MANY_VOTES, f"{body.count(NEWLINE)} lines, at most {MAX_VOTES} votes are allowed")
     lines = [text for line in body.split(b"\n") if (text := line.strip(BLANK))]
     if not lines:

@@ -1,7 +1,7 @@
-"""Sets a key aside that sends almost nothing but what is refused for what it holds. Pure; the time is an argument.
+"""Quarantines a key when nearly all of its items are refused because of their content. Pure; the time is an argument.
 
-Each refused item is charged like a good one, but reading it, and saying of each what is wrong, costs more than the rate
-says. A sender whose program is broken goes on for days; told once, and loudly, it is mended sooner.
+A refused item is charged like a good one, but reading it and reporting its error costs more than the rate accounts for.
+A sender whose program is broken continues for days; one loud refusal gets it fixed sooner.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from collections.abc import Set
 from dataclasses import dataclass, field
 
 WINDOW_SECONDS = 60
-"""Items of the last minute are judged, so that a good sender's bad second is none."""
+"""Items of the last minute count, so that one bad second of a good sender does not matter."""
 FIRST_SECONDS, LONGEST_SECONDS = 10.0, 600.0
-"""How long a quarantine lasts; each lasts twice as long as the one before."""
+"""Duration of the first and of the longest quarantine; each lasts twice as long as the one before."""
 FORGIVEN_SECONDS = 600.0
-"""Who is not set aside again for so long begins anew."""
+"""A key that stays out of quarantine for this long starts over with `FIRST_SECONDS`."""
 
 
 @dataclass(slots=True)
 class Second:
-    """Items of one second: how many, how many of them were refused, and what the first of those held."""
+    """Items of one second: how many, how many of them were refused, and why the first of those was."""
 
     at: int
     sent: int
@@ -30,7 +30,7 @@ class Second:
 
 @dataclass(slots=True)
 class Conduct:
-    """What one key sent lately, and its quarantine, be it over."""
+    """What one key sent lately, and its current or last quarantine."""
 
     seconds: deque[Second] = field(default_factory=deque)
     until: float = float("-inf")
@@ -45,9 +45,9 @@ class Quarantine:
     Parameters
     ----------
     share
-        More than this share of the items must have been refused; 1: no key is ever set aside.
+        A key is quarantined when more than this share of its items was refused; 1 turns quarantine off.
     least
-        So many items must have been sent, at least.
+        Minimum of items sent within the window.
 
     >>> quarantine = Quarantine(share=0.9, least=1_000)
     >>> quarantine.note("a", 1_000, 957, "same_model: both sides are 'x'", now=0.0)
@@ -63,23 +63,23 @@ class Quarantine:
     of: dict[str, Conduct] = field(default_factory=dict)
 
     def left(self, name: str, now: float) -> float:
-        """Seconds for which a key is still set aside; 0 when it is not."""
+        """Seconds for which a key is still in quarantine; 0 when it is not."""
         conduct = self.of.get(name)
         return max(0.0, conduct.until - now) if conduct else 0.0
 
     def why(self, name: str) -> str:
-        """Say what set a key aside, for a person."""
+        """Why a key was quarantined, for a person."""
         return self.of[name].why
 
     def note(self, name: str, sent: int, refused: int, why: str, now: float) -> bool:
-        """Take note of items of a key; returns whether they set it aside.
+        """Count items of a key; returns whether they put it in quarantine.
 
         Parameters
         ----------
         name
-            Of the key.
+            Name of the key.
         sent, refused
-            Items, and how many of them were refused for what they hold.
+            Items, and how many of them were refused because of their content.
         why
             Reason and detail of the first of those.
         now
@@ -89,7 +89,7 @@ class Quarantine:
         if conduct is None:
             conduct = self.of[name] = Conduct()
         if now < conduct.until:
-            return False  # its requests that were under way: what they hold is judged already
+            return False  # requests in flight when the quarantine began do not count again
         seconds = conduct.seconds
         if not seconds or seconds[-1].at != int(now):
             while seconds and seconds[0].at <= int(now) - WINDOW_SECONDS:
@@ -111,7 +111,7 @@ class Quarantine:
         conduct.until = now + conduct.length
         first = next(each.why for each in conduct.seconds if each.refused)
         conduct.why = f"{refused:,} of its last {sent:,} items were refused, first with {first}"
-        conduct.seconds.clear()  # it begins anew, and is judged by what it sends then
+        conduct.seconds.clear()  # after the quarantine, only new items count
         return True
 
     def keep(self, names: Set[str]) -> None:

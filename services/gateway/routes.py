@@ -1,4 +1,4 @@
-"""The routes that write: votes, and what an arena declares of its models."""
+"""The routes that write: votes and model declarations."""
 
 from __future__ import annotations
 
@@ -35,36 +35,36 @@ from streams.contracts.vote import MAX_RECORD_BYTES
 
 RETRY_SECONDS = 2.0
 LARGE_BODY_BYTES = 131_072
-"""A body that is larger is read in a thread."""
+"""A larger body is parsed in a thread."""
 UNPACKED_BYTES = 1_024
-"""So many bytes of a packed body cost as much as a vote, at least: eight kilobytes may unpack to eight million."""
+"""A compressed body costs at least one vote per this many unpacked bytes: 8 kB may unpack to 8 MB."""
 LEAST_BYTES = 100
-"""About as small as a vote is: what a body costs that cannot be read."""
+"""About the size of the smallest vote: a body that cannot be split is charged one vote per this many bytes."""
 
 REFUSED_PART = 20
-"""What is refused for its rate costs this part of its price: it was taken apart."""
+"""A request refused for its rate is still charged `1 / REFUSED_PART` of its votes, because its body was split."""
 
 AS_WRITTEN = "as_written"
-"""Parameter of DELETE: the path has the name as its record was written, before names had a normal form."""
+"""Parameter of DELETE: the path has the name exactly as in its record, from before names had a normal form."""
 
 R = TypeVar("R")
 
 
 class RecordLog(Protocol):
-    """Where records are written; `KafkaLog`, or a list in tests."""
+    """Where records are written: `KafkaLog`, or a list in tests."""
 
     def run(self) -> AbstractAsyncContextManager[None]:
-        """Be connected for as long as the context lasts."""
+        """Stay connected while the context is open."""
 
     def fault(self) -> str | None:
-        """Why records cannot be written now."""
+        """Why records cannot be written now; `None` when they can."""
 
     async def send(self, topic: str, records: Sequence[Record]) -> None:
         """Return once all are acknowledged; raise `Unavailable` when they are not."""
 
 
 class WriteRoutes:
-    """The handlers and what they share."""
+    """The handlers and their shared state."""
 
     def __init__(self, settings: Settings, metrics: Metrics, gate: Gate, log: RecordLog) -> None:
         self._settings = settings
@@ -87,20 +87,20 @@ class WriteRoutes:
                 body = await read_body(request, self._settings.body_limit, held.more)
             except Refused as refused:
                 if refused.reason in (Refusal.INVALID_ENCODING, Refusal.BODY_TOO_LARGE):
-                    self._gate.charge(key, 1 + held.size // UNPACKED_BYTES)  # it was unpacked up to there
+                    self._gate.charge(key, 1 + held.size // UNPACKED_BYTES)  # the body was unpacked up to this size
                 raise
             packed = request.headers.get("content-encoding", "identity").lower() != "identity"
             least = len(body) // UNPACKED_BYTES if packed else 0
             return await self._votes(key, body, is_ndjson(request.headers.get("content-type", "")), least)
 
     async def _votes(self, key: Key, body: bytes, ndjson: bool, least: int) -> Response:
-        # What takes more than some milliseconds is read beside the loop: others are answered meanwhile.
+        # Parsing a large body takes more than a few milliseconds: a thread leaves the event loop to other requests.
         large = len(body) > LARGE_BODY_BYTES
         try:
             items = await self._beside(split_body, body, ndjson) if large else split_body(body, ndjson)
         except Refused as refused:
             about = 1 + len(body) // LEAST_BYTES
-            self._gate.charge(key, about)  # what is refused whole was read all the same
+            self._gate.charge(key, about)  # a body that is refused as a whole still cost its reading
             self._gate.note_refused(key, refused, about)
             raise
         try:
@@ -108,7 +108,7 @@ class WriteRoutes:
                 self._gate.spend(key, max(least, len(items)))
             except Refused:
                 self._gate.charge(key, 1 + len(items) // REFUSED_PART)
-                self._gate.spend(key, max(least, len(items)))  # how long to wait with that, it says now
+                self._gate.spend(key, max(least, len(items)))  # raises again, with the wait after this charge
                 raise
             now = time.time()
             votes = await self._beside(read_votes, items, now) if large else read_votes(items, now)
@@ -121,7 +121,7 @@ class WriteRoutes:
         return self._answer(key, votes, duplicates)
 
     async def _admit(self, key: Key, votes: ParsedVotes, items: int) -> ParsedVotes:
-        """The votes that the key may send, the others rejected; raises `Refused` when it may not write to an arena."""
+        """Reject votes beyond the key's arena budget; raises `Refused` when the key may not write to an arena."""
         try:
             for arena, index in votes.arenas.items():
                 self._gate.arena(key, arena, f"item {index}: ")
@@ -131,7 +131,7 @@ class WriteRoutes:
         if beyond := self._gate.beyond(key, votes.arenas):
             votes = await self._beside(votes.without, beyond, partial(self._gate.too_many_arenas, key))
         first = f"{votes.rejected[0].reason}: {votes.rejected[0].detail}" if votes.rejected else ""
-        # That its arenas are too many is said of each vote, and is no fault of the others that it sends.
+        # `too_many_arenas` does not count towards quarantine: it is no fault of the votes themselves.
         unusable = sum(each.reason is not Reason.TOO_MANY_ARENAS for each in votes.rejected)
         self._gate.note(key, items, unusable, first)
         return votes
@@ -185,7 +185,7 @@ class WriteRoutes:
 
 
 def _as_written(request: Request) -> bool:
-    """Whether the path has the name as its record was written; raises `Refused`."""
+    """Whether the path has the name exactly as in its record; raises `Refused` for a value that is no boolean."""
     given = request.query_params.get(AS_WRITTEN, "false")
     if given not in ("true", "false"):
         raise Refused(Refusal.INVALID_QUERY, f"{AS_WRITTEN}={given[:40]!r}: say true or false")
@@ -196,17 +196,18 @@ LARGE_ANSWER_BYTES = 65_536
 
 
 class Unread(Response):
-    """A JSON answer that names each of thousands of items, and is a hundred times what was sent.
+    """A JSON answer that may list thousands of items and be 100 times as large as its request.
 
-    A client that reads it a byte at a time is not cut off, so without a bound it could make one such answer after the
-    other and hold them all. What was done is done and is answered whatever is held; the key's next requests wait.
+    A client that reads one byte at a time is not cut off, so without a bound it could cause many such answers and keep
+    all of them in memory. The votes are already written, so the answer is sent however much the key holds; the key's
+    next requests are refused until there is room.
 
     Parameters
     ----------
     content, status
         As in `json_response`.
     holding, key
-        Where the bytes are held, and for whom.
+        Where the bytes of a large answer are counted, and the name of the key.
     """
 
     def __init__(self, content: Any, status: int, holding: Holding, key: str) -> None:
@@ -215,7 +216,7 @@ class Unread(Response):
         self._holding, self._key = holding, key
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it; returns when it is read as far as the kernel holds it no more, or the client is gone."""
+        """Send the answer; returns when the kernel has taken all of it, or the client is gone."""
         size = len(self.body)
         if size <= LARGE_ANSWER_BYTES:
             await super().__call__(scope, receive, send)
@@ -225,6 +226,6 @@ class Unread(Response):
             start = {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
             await send(start)
             await send({"type": "http.response.body", "body": self.body, "more_body": True})
-            await send({"type": "http.response.body", "body": b""})  # uvicorn takes it when the rest is written
+            await send({"type": "http.response.body", "body": b""})  # returns once the write buffer is empty
         finally:
             self._holding.release(self._key, size)

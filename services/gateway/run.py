@@ -11,7 +11,7 @@ from streams.contracts.settings import Settings
 
 
 def serve(settings: Settings) -> None:
-    """Serve until a signal: then accept nothing more, answer what is under way, flush, and return.
+    """Serve until a signal, then stop accepting, answer the requests in flight, flush, and return.
 
     Raises
     ------
@@ -20,10 +20,10 @@ def serve(settings: Settings) -> None:
     CannotListen
         When the port is taken.
     SystemExit
-        With 1 when it failed.
+        With exit code 1, when the application failed.
     """
-    # It repeats itself ten times a second while Kafka is away; the gateway says once that it is, and that it is back.
+    # aiokafka logs the same error ten times a second while Kafka is away; the gateway logs only the change.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
-    # Every request under way gets its answer: that takes produce_timeout at most, and a little for the rest.
+    # Long enough to answer every request in flight: produce_timeout at most, and a little for the rest.
     grace = int(settings.produce_timeout) + 5
     serve_app(create_gateway(settings, Metrics()), settings.host, settings.gateway_port, grace)

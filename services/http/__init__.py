@@ -1,1 +1,1 @@
-"""What every HTTP process here shares: bearer keys, error answers, request metrics, and how a server runs and ends."""
+"""What all HTTP processes share: bearer keys, error answers, request metrics, and how a server runs and stops."""

@@ -1,12 +1,12 @@
 """Bearer keys: the file of their hashes, and which arenas each may write to.
 
-A line is `name:sha256:arenas`: the hash in hex, the arenas separated by commas, `*` for all. Nothing is no arena, and a
-file that does not end with a line's end is refused: a line that was cut off would allow more than was meant. Two lines
-may share a name while a key is replaced; they share its rate limit, too.
+A line is `name:sha256:arenas`: the hash in hex, the arenas separated by commas, `*` for all. An empty list of arenas is
+refused, and so is a file without a final newline: a truncated line could allow more than was meant. Two lines may share
+a name while a key is replaced; they share its rate limit, too.
 
 The hash is a plain SHA-256: keys are 256 random bits, so there is nothing that salt or a slow hash would protect. It is
-looked up in a dict, whose time tells at most something of the digest of a guess, and nobody can steer that towards a
-known digest without inverting SHA-256.
+looked up in a dict, whose timing reveals at most something about the digest of a guess, and an attacker cannot steer
+that towards a stored digest without inverting SHA-256.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from streams.contracts.vote import is_arena
 log = logging.getLogger(__name__)
 
 CHECK_SECONDS = 1.0
-"""How often the file is looked at for changes."""
+"""How often the file is checked for changes."""
 
 _name = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z").match
 _digest = re.compile(r"[0-9a-f]{64}\Z").match
@@ -36,7 +36,7 @@ class InvalidKeyFile(InvalidSetting):
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """Who sends. `arenas` is `None` when all are allowed."""
+    """One key of the file. `arenas` is `None` when all are allowed."""
 
     name: str
     arenas: frozenset[str] | None
@@ -47,7 +47,7 @@ class Key:
 
 
 def digest(secret: str) -> str:
-    """What the file holds of a secret."""
+    """Hash of a secret, as in the file."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
@@ -70,7 +70,7 @@ def parse_keys(text: str) -> dict[str, Key]:
     Raises
     ------
     InvalidKeyFile
-        Naming the line.
+        When a line is invalid; the message names it.
     """
     keys: dict[str, Key] = {}
     if text.strip() and not text.endswith("\n"):
@@ -109,19 +109,19 @@ class KeyRing:
     Parameters
     ----------
     path
-        The file; `None` knows no key.
+        The file; without one (`None`) no key is known.
 
     Raises
     ------
     InvalidKeyFile
-        When the file cannot be used at the start. Later such a file is logged and the last good keys stay.
+        When the file cannot be used at the start. Later, such a file is logged and the last good keys stay in use.
     """
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
         self._keys: dict[str, Key] = {}
         self.names: frozenset[str] = frozenset()
-        """Of all keys; another object each time the file is read."""
+        """Names of all keys; a new object each time the file is read."""
         self._seen: tuple[int, int, int] | None = None
         self._next_check = 0.0
         if path is not None:
@@ -136,7 +136,7 @@ class KeyRing:
         return self._keys.get(digest(secret.strip()))
 
     def named(self, name: str, now: float) -> list[Key]:
-        """Keys of a name: several while one is replaced, none when all are gone. `now` is monotonic time."""
+        """Keys with this name: several while one is replaced, none when all are gone. `now` is monotonic time."""
         self._look(now)
         return [key for key in self._keys.values() if key.name == name]
 
@@ -151,7 +151,7 @@ class KeyRing:
             seen = (status.st_mtime_ns, status.st_size, status.st_ino)
             if seen == self._seen:
                 return
-            self._seen = seen  # before reading: a bad file is complained of once, not once a second
+            self._seen = seen  # before reading: a bad file is logged once, not once a second
             self._keys = parse_keys(path.read_text())
             self.names = frozenset(key.name for key in self._keys.values())
         except InvalidKeyFile as error:

@@ -82,13 +82,13 @@ STATUS: dict[Refusal | Reason, int] = {
     Refusal.UNAVAILABLE: 503,
     Refusal.UNCONFIRMED: 503,
     Refusal.INTERNAL: 500,
-    # The body as a whole; a Reason that is not here is about a record that was readable: 422.
+    # Errors of the whole body. A Reason that is not listed is about one readable record: 422.
     Reason.EMPTY: 400,
     Reason.INVALID_UTF8: 400,
     Reason.INVALID_JSON: 400,
     Reason.TOO_DEEP: 400,
     Reason.TOO_LARGE: 413,
-    # Of the key, not of the record.
+    # An error of the key, not of the record.
     Reason.TOO_MANY_ARENAS: 403,
 }
 
@@ -103,7 +103,7 @@ class Refused(Exception):  # noqa: N818 -- it says what became of the request
     detail
         One sentence for a person.
     headers
-        Of the answer.
+        Headers of the answer.
     """
 
     def __init__(self, reason: Refusal | Reason, detail: str, headers: dict[str, str] | None = None) -> None:

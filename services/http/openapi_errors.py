@@ -1,4 +1,4 @@
-"""Errors as the OpenAPI documents describe them: the one shape, and the headers that come with a status."""
+"""Describes errors for the OpenAPI documents: their one shape, and the headers of each status."""
 
 from __future__ import annotations
 

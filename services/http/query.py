@@ -1,4 +1,4 @@
-"""The parameters of a query: those that there are, each once, with values that they can have."""
+"""Checks query parameters: only known ones, each at most once, with valid values."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ Word = TypeVar("Word", bound=StrEnum)
 
 
 def only(request: Request, *known: str) -> None:
-    """Look that a request has no other parameters, and each once: one that is not heeded would seem to be.
+    """Refuse a request with an unknown or repeated parameter: an ignored one would seem to have an effect.
 
-    Raises `Refused`, which names those that there are.
+    Raises `Refused`, which names the known ones.
     """
     given = [name for name, _ in request.query_params.multi_items()]
     named = f"there are: {', '.join(known)}" if known else "there are none"

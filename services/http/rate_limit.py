@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 class Bucket:
     """Tokens that come in at `rate` a second, up to `burst`.
 
-    A request larger than the burst passes when the bucket is full and leaves a debt: otherwise it never could pass, and
-    this way the mean rate still holds.
+    A request larger than the burst passes when the bucket is full and leaves a debt: otherwise it could never pass,
+    and the mean rate still holds.
 
     >>> bucket = Bucket(rate=10, burst=20)
     >>> bucket.take(15, now=0.0), bucket.take(15, now=0.0), bucket.take(15, now=1.0)
@@ -27,14 +27,14 @@ class Bucket:
         self.tokens = self.burst
 
     def wait(self, votes: int, now: float) -> float:
-        """Seconds until so many votes may pass; 0 when they may now."""
+        """Seconds until `votes` may pass; 0 when they may pass now."""
         self.tokens = min(self.burst, self.tokens + max(0.0, now - self.at) * self.rate)
         self.at = now
         missing = min(votes, self.burst) - self.tokens
         return max(0.0, missing / self.rate)
 
     def take(self, votes: int, now: float) -> float:
-        """Let so many votes pass and return 0, or return the seconds to wait."""
+        """Let `votes` pass and return 0, or return the seconds to wait."""
         wait = self.wait(votes, now)
         if wait == 0:
             self.tokens -= votes
@@ -54,14 +54,14 @@ class Limiter:
         return self._bucket(name).wait(1, now) if self.rate else 0.0
 
     def take(self, name: str, votes: int, now: float) -> float:
-        """Let so many votes pass and return 0, or return the seconds to wait."""
+        """Let `votes` of a key pass and return 0, or return the seconds to wait."""
         return self._bucket(name).take(votes, now) if self.rate else 0.0
 
     def charge(self, name: str, votes: int, now: float) -> None:
-        """Take so many votes off, be it a debt, of one burst at most."""
+        """Take `votes` tokens, into a debt of one burst at most."""
         if self.rate:
             bucket = self._bucket(name)
-            bucket.wait(0, now)  # what came in until now
+            bucket.wait(0, now)  # adds the tokens of the time since the last call
             bucket.tokens = max(bucket.tokens - votes, -bucket.burst)
 
     def keep(self, names: Set[str]) -> None:

@@ -12,23 +12,23 @@ from starlette.types import Receive
 from services.http.errors import Refusal, Refused
 
 BODY_SECONDS, BODY_BYTES = 10.0, 65_536
-"""A body has so many seconds to arrive, and one more for each so many bytes that came: who sends slower than half a
-megabit a second must not hold a connection for ever."""
+"""A body must arrive within BODY_SECONDS, plus one second for each BODY_BYTES received: a client that sends slower than
+half a megabit a second must not hold a connection for ever."""
 
 DRAIN = 4
-"""So many times the limit are read and thrown away, so that the sender gets to read the refusal before a reset."""
+"""This many times the limit is read and discarded, so that the client can read the refusal before a reset."""
 
 
 async def read_body(request: Request, limit: int, held: Callable[[int], None] = lambda size: None) -> bytes:
-    """Whole body, unpacked; `held` is told of each piece, before there is a next one, and may refuse it.
+    """Read the whole body, decompressed; `held` gets the size of each chunk before the next one, and may refuse it.
 
     Raises
     ------
     Refused
-        When it is larger than `limit` bytes, as sent or unpacked; when it is packed in an unknown way or wrongly;
+        When the body is larger than `limit` bytes, as sent or decompressed; when its encoding is unknown or invalid;
         when it does not arrive in time.
     starlette.requests.ClientDisconnect
-        When the sender goes away.
+        When the client disconnects.
     """
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("identity", "gzip", "x-gzip", ""):
@@ -43,7 +43,7 @@ async def read_body(request: Request, limit: int, held: Callable[[int], None] = 
         async with asyncio.timeout(BODY_SECONDS) as bound:
             pieces.bound, pieces.until = bound, asyncio.get_running_loop().time() + BODY_SECONDS
             try:
-                # A length that is too large is believed, a small one is not: it may lie, or be absent.
+                # Believe a Content-Length that is too large, but not a small one: it may be wrong, or absent.
                 if (declared := request.headers.get("content-length", "")).isdigit() and int(declared) > limit:
                     raise _too_large(limit)
                 return await _collect(pieces, limit, inflate, held)
@@ -59,7 +59,7 @@ _CLOSE = {"Connection": "close"}
 
 
 class Pieces:
-    """The body as it comes; two generators less on every request than Starlette's own stream."""
+    """The body, chunk by chunk; two generators fewer per request than Starlette's `Request.stream`."""
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
@@ -68,7 +68,7 @@ class Pieces:
         self.until = 0.0
 
     async def next(self) -> bytes:
-        """Return the next piece; `more` says whether there is another."""
+        """Return the next chunk; `more` says whether there is another."""
         message = await self._receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
@@ -109,9 +109,9 @@ def _too_large(limit: int) -> Refused:
 
 GZIP_BITS = 31
 SLICE_BYTES = 65_536
-"""So much is unpacked at once: a body of eight kilobytes may be eight million, and others are answered in between."""
+"""Bytes decompressed at a time: 8 kB may unpack to 8 MB, and other requests are answered between two slices."""
 MOST_MEMBERS = 1_000
-"""Each is begun anew and may hold nothing: a body of 8 MB could be four hundred thousand."""
+"""Each member needs a new decompressor and may be empty: a body of 8 MB could hold 400,000 of them."""
 
 
 class Inflate:
@@ -120,7 +120,7 @@ class Inflate:
     Parameters
     ----------
     limit
-        Bytes that may come out; a bomb is refused while it unpacks, not after.
+        Maximum of decompressed bytes; a gzip bomb is refused while it unpacks, not after.
     """
 
     def __init__(self, limit: int) -> None:
@@ -130,7 +130,7 @@ class Inflate:
         self._members = 1
 
     def feed(self, packed: bytes) -> Iterator[bytes]:
-        """Unpack the next piece, in slices; raises `Refused`."""
+        """Decompress the next chunk, in slices; raises `Refused`."""
         while packed:
             if self._between_members:
                 self._members += 1
@@ -139,7 +139,7 @@ class Inflate:
                 self._unpacker = zlib.decompressobj(GZIP_BITS)
                 self._between_members = False
             try:
-                # One byte more than fits: that is how to see that it does not.
+                # One byte more than fits shows that the body is too large.
                 piece = self._unpacker.decompress(packed, min(self._room + 1, SLICE_BYTES))
             except zlib.error as error:
                 raise Refused(Refusal.INVALID_ENCODING, f"the body is not gzip: {error}") from None
@@ -151,6 +151,6 @@ class Inflate:
             packed = self._unpacker.unused_data if self._unpacker.eof else self._unpacker.unconsumed_tail
 
     def end(self) -> None:
-        """Check that the stream is whole; raises `Refused`."""
+        """Check that the stream is complete; raises `Refused`."""
         if not self._between_members:
             raise Refused(Refusal.INVALID_ENCODING, "the gzip body ends too early")

@@ -1,4 +1,4 @@
-"""The outermost layer: counts and times every request, and turns what nobody expected into a logged 500."""
+"""The outermost middleware: counts and times every request, and turns an unexpected exception into a logged 500."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from streams.contracts.names import shown
 log = logging.getLogger(__name__)
 
 OTHER = "other"
-"""Label of a request that no route matched."""
+"""Route label of a request that no route matched."""
 GONE = "499"
-"""Label of a request whose sender went away before the answer."""
+"""Status of a request whose client disconnected before the answer."""
 
 
 class Observe:
-    """ASGI middleware.
+    """ASGI middleware that counts and times requests.
 
     Parameters
     ----------
     app
-        What it wraps.
+        The wrapped application.
     requests, seconds
-        Where requests are counted and timed, by `route` (and `status`).
+        Metrics that count and time requests, by `route` (and `status`).
     routes
-        Path template by endpoint: the bounded label of the metric.
+        Path template of each endpoint: the label `route`, which is bounded.
     untimed
-        Path templates of answers that last as long as the client likes: only counted.
+        Path templates of answers that last as long as the client likes: counted, not timed.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Observe:
         except Exception:
             log.exception("%s %s", scope["method"], shown(scope["path"]))
             if status != GONE:
-                raise  # the answer has begun: all that is left is to cut the connection
+                raise  # the answer has started, so the connection can only be cut
             response = error_response(Refused(Refusal.INTERNAL, "a fault of this server; it is in its log"))
             await response(scope, receive, observed)
         finally:
@@ -84,7 +84,7 @@ class Observe:
                 seconds.observe(time.perf_counter() - began)
 
     def _of(self, route: str, status: str) -> tuple[Counter, Histogram]:
-        """Both series; looking up labels costs more than counting."""
+        """Counter and histogram, cached: looking up labels costs more than counting."""
         found = self._series.get((route, status))
         if found is None:
             found = (self._requests.labels(route, status), self._seconds.labels(route))

@@ -1,4 +1,4 @@
-"""How structs and refusals become responses; the one shape of all errors."""
+"""Turns structs and refusals into responses; the one shape of all errors."""
 
 from __future__ import annotations
 

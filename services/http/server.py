@@ -19,14 +19,14 @@ from services.http.uvicorn_protocol import Protocol
 from streams.contracts.cause import in_one_line
 
 KEEP_ALIVE_SECONDS = 75
-"""Longer than the idle time of common load balancers (60 s), or they meet a connection that was just closed."""
+"""Longer than the idle time of common load balancers (60 s), or they would use a connection that was just closed."""
 
 
 log = logging.getLogger(__name__)
 
 
-class CannotListen(OSError):  # noqa: N818 -- what is so
-    """The server cannot have its address; `errno` says why."""
+class CannotListen(OSError):  # noqa: N818 -- named after the state
+    """The server cannot bind its address; `errno` says why."""
 
 
 class SignalledServer(uvicorn.Server):
@@ -35,9 +35,9 @@ class SignalledServer(uvicorn.Server):
     Parameters
     ----------
     config
-        Uvicorn's.
+        Uvicorn's configuration.
     stopping
-        Called at the signal, before the requests under way are waited for.
+        Called at the signal, before the server waits for the requests in flight.
     """
 
     def __init__(self, config: uvicorn.Config, stopping: Callable[[], None]) -> None:
@@ -45,13 +45,13 @@ class SignalledServer(uvicorn.Server):
         self._stopping = stopping
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Begin the shutdown."""
+        """Start the shutdown."""
         self._stopping()
         super().handle_exit(sig, frame)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Let SIGTERM and SIGINT begin the shutdown; a second SIGINT ends it at once."""
+        """Let SIGTERM and SIGINT start the shutdown; a second SIGINT ends it at once."""
         loop = asyncio.get_running_loop()
         signals = (signal.SIGTERM, signal.SIGINT)
         for each in signals:
@@ -64,25 +64,25 @@ class SignalledServer(uvicorn.Server):
 
 
 def serve_app(app: Starlette, host: str, port: int, grace: int, stopping: Callable[[], None] = lambda: None) -> None:
-    """Serve until a signal: then accept nothing more, answer what is under way, and return.
+    """Serve until a signal, then stop accepting, answer the requests in flight, and return.
 
     Parameters
     ----------
     app
-        What is served; its lifespan ends last.
+        The application; its lifespan ends last.
     host, port
-        Where it listens.
+        Address to listen on.
     grace
-        Longest time for requests under way, seconds.
+        Longest time for requests in flight, seconds.
     stopping
-        Called at the signal: ends what would last for ever.
+        Called at the signal, to end responses that would last for ever.
 
     Raises
     ------
     CannotListen
-        When the port is taken, or the host is not ours.
+        When the port is taken, or the host is not an address of this machine.
     SystemExit
-        With 1, and the cause as the last line, when the lifespan of `app` failed.
+        With exit code 1 when the lifespan of `app` failed; the last log line has the cause.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("uvicorn.error").addFilter(Seldom())
@@ -98,31 +98,31 @@ def serve_app(app: Starlette, host: str, port: int, grace: int, stopping: Callab
         access_log=False,
         server_header=False,
         headers=[("X-Content-Type-Options", "nosniff")],  # of every answer, uvicorn's own included
-        proxy_headers=False,  # nothing here asks where a request comes from
+        proxy_headers=False,  # client addresses are not used
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=grace,
     )
     failures = _failures_of(app)
     try:
         SignalledServer(config, stopping).run()
-    except SystemExit as ended:  # uvicorn ends with 3 when it cannot begin
+    except SystemExit as ended:  # uvicorn exits with 3 when it cannot start
         error = ended.__context__
         if isinstance(error, OSError):
             raise CannotListen(error.errno, error.strerror or str(error)) from None
         if not failures:
             raise
-    if failures:  # uvicorn has logged the trace; after a failure at the end it returns as if nothing was
+    if failures:  # uvicorn has logged the traceback; after a failure at shutdown it returns normally
         log.critical("this process failed: %s", in_one_line(failures[0]))
         raise SystemExit(1)
 
 
 def end_process() -> None:
-    """Ask this process to end, as a signal from outside would."""
+    """End this process in the same way as a SIGTERM from outside."""
     os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _failures_of(app: Starlette) -> list[Exception]:
-    """Return a list that what the lifespan of `app` raises will be put into."""
+    """Wrap the lifespan of `app`; the returned list receives what it raises."""
     lifespan = app.router.lifespan_context
     failures: list[Exception] = []
 
@@ -143,10 +143,10 @@ SAME_WARNING_SECONDS = 60.0
 
 
 class Seldom(logging.Filter):
-    """Lets a warning pass when the same one has not passed for a minute; anything else passes always.
+    """Logging filter that passes the same warning at most once a minute; other levels always pass.
 
-    Uvicorn warns of every request that is no HTTP, or that asks for a WebSocket: a line for each, to anybody who likes.
-    Its texts are a few and constant, so what is remembered is bounded.
+    Uvicorn logs a warning for every request that is not HTTP or asks for a WebSocket, so any client could fill the log.
+    Its texts are few and constant, so the memory of this filter is bounded.
 
     Parameters
     ----------
@@ -161,7 +161,7 @@ class Seldom(logging.Filter):
         self._held: dict[str, int] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether this one is written; it says how many like it were not."""
+        """Whether the record is logged; appends how many of the same were suppressed."""
         if record.levelno != logging.WARNING:
             return True
         text, now = str(record.msg), self._clock()

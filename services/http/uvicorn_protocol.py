@@ -1,7 +1,7 @@
-"""HTTP as uvicorn speaks it, bounded: header bytes, time for a request to arrive, time for an answer to be read.
+"""Uvicorn's HTTP protocol with bounds: header bytes, time for a request to arrive, time for an answer to be read.
 
-Uvicorn (0.54) reads headers without end, trailers too, waits for ever for the rest of a request, and for a client that
-does not read. A few hundred sockets that say half a word each would hold all that a process may open.
+Uvicorn (0.54) limits neither headers nor trailers, and waits for ever for the rest of a request and for a client that
+does not read. A few hundred sockets with half a request each would use up all that a process may open.
 """
 
 from __future__ import annotations
@@ -15,27 +15,27 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 HEADER_BYTES = 16_384
-"""Of one request, its line and its trailers included; bearer keys and cookies of proxies fit many times."""
+"""Limit of one request, its request line and trailers included: many times a bearer key and the cookies of proxies."""
 ARRIVE_SECONDS, ARRIVE_BYTES = 12.0, 65_536
-"""A request has so many seconds to arrive, and one more for each so many bytes that came: half a megabit a second."""
+"""A request must arrive in ARRIVE_SECONDS, plus one second per ARRIVE_BYTES received: half a megabit a second."""
 FIRST_SECONDS = 15.0
-"""So long may a connection be there before the first byte comes."""
+"""Longest time from the connection to its first byte."""
 READ_SECONDS = 15.0
-"""So long may a client read nothing of what it is sent."""
+"""Longest time in which a client reads nothing of its answer."""
 SEND_BYTES = 262_144
-"""Of an answer that the kernel holds for a client."""
+"""Bytes of an answer that the kernel buffers for a client."""
 PIPELINED = 16
-"""So many requests may wait behind one."""
+"""Maximum of pipelined requests that wait behind the current one."""
 LOOK_SECONDS = 1.0
 
 ABORT = "isonomy.abort"
-"""ASGI extension: cuts the connection at once, with what is not sent yet."""
+"""ASGI extension: cuts the connection at once and drops what is not sent yet."""
 OWN_PACE = "isonomy.own_pace"
-"""ASGI extension: the application looks itself whether this answer is read; it may last."""
+"""ASGI extension: the application itself checks that this answer is read, so READ_SECONDS does not apply."""
 
 
 class Protocol(HttpToolsProtocol):
-    """Uvicorn's, with bounds; and it can be told to hang up on a client that does not read what it is sent."""
+    """Uvicorn's protocol with these bounds; the application can abort a connection whose client does not read."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -46,30 +46,30 @@ class Protocol(HttpToolsProtocol):
         self._in_headers = self._own_pace = self._body_came = False
         self._unread = 0
 
-    # --- what comes --------------------------------------------------------------------------------------------------
+    # --- receiving ---------------------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin to wait for a request."""
+        """Start to wait for a request."""
         super().connection_made(transport)
-        # Whatever stays unsent is noticed: what a client does not read, be it little, would hold the connection.
+        # Any unsent byte pauses writing and starts the timer: even a few unread bytes would hold the connection.
         transport.set_write_buffer_limits(high=0)
         if (connection := transport.get_extra_info("socket")) is not None:
-            # The kernel lets us write again when a third of this is read: with the megabytes that it takes by itself, a
-            # client that reads slowly would look like one that does not read.
+            # The socket is writable again once a third of this buffer is read: with the kernel's default of megabytes,
+            # a client that reads slowly would look like one that does not read.
             with contextlib.suppress(OSError):
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)
         self._expect(FIRST_SECONDS)
 
     def data_received(self, data: bytes) -> None:
-        """Take what came, unless its headers are too long."""
+        """Parse received bytes; refuse a request whose headers are too long."""
         self._came += len(data)
-        begun = self._in_headers  # what a request begins in may hold the end of the one before it
+        begun = self._in_headers  # data in which a request begins may hold the end of the previous one
         self._body_came = False
         super().data_received(data)
         if self.transport.is_closing():
             return
-        # Behind the headers, what is no body is between chunks, or a trailer, of which the parser says nothing before
-        # it ends.
+        # After the headers, bytes that are not body are chunk framing or a trailer, which the parser reports only when
+        # it is complete.
         if (begun and self._in_headers) or (self._arriving and not self._in_headers and not self._body_came):
             self._header_bytes += len(data)
             if self._header_bytes > HEADER_BYTES:
@@ -77,7 +77,7 @@ class Protocol(HttpToolsProtocol):
         self._keep_alive_again()
 
     def _keep_alive_again(self) -> None:
-        """Time what is no request: uvicorn stops its timer at any byte, be it a line's end between two requests."""
+        """Restart the keep-alive timer: uvicorn stops it at any byte, even at a newline between two requests."""
         cycle: RequestResponseCycle | None = self.cycle  # None before the first
         over = cycle is not None and cycle.response_complete and not self.pipeline
         if over and self._arriving is None and self.timeout_keep_alive_task is None:
@@ -97,16 +97,16 @@ class Protocol(HttpToolsProtocol):
         self._allowed = ARRIVE_SECONDS
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header, or a trailer, which comes behind the body."""
+        """Take a header; a trailer, after the body, is counted and dropped."""
         if not self._in_headers:
             self._header_bytes += len(name) + len(value) + 4
             if self._header_bytes > HEADER_BYTES:
                 self._end(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
-            return  # trailers are nobody's
+            return  # no application reads trailers
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """Begin to answer, unless the headers are too long after all, or too many requests wait already."""
+        """Start to answer, unless the headers are too long or too many requests wait already."""
         if self.transport.is_closing():
             return
         if len(self.pipeline) >= PIPELINED:
@@ -120,13 +120,13 @@ class Protocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        """Take a piece of the body, of a request that was not refused."""
+        """Take a part of the body, unless the connection is closing."""
         self._body_came = True
         if not self.transport.is_closing():
             super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """The request is there."""
+        """Stop the arrival timer: the request is complete."""
         if not self.transport.is_closing():
             super().on_message_complete()
         if self._arriving is not None:
@@ -138,7 +138,7 @@ class Protocol(HttpToolsProtocol):
         self._arriving = self.loop.call_later(LOOK_SECONDS, self._look)
 
     def _look(self) -> None:
-        """Look whether the request arrives in time; while we ourselves do not read, the time stands still."""
+        """Check that the request arrives in time; the time stops while the server has paused reading."""
         if self.transport.is_closing():
             return
         if not self.flow.read_paused:
@@ -146,13 +146,13 @@ class Protocol(HttpToolsProtocol):
         if self._allowed + self._came / ARRIVE_BYTES <= 0:
             if self._came or self._in_headers:
                 self._end(HTTPStatus.REQUEST_TIMEOUT)
-            else:  # a browser that opened a connection in case it needs one
+            else:  # a browser that opened a spare connection
                 self.transport.close()
             return
         self._arriving = self.loop.call_later(LOOK_SECONDS, self._look)
 
     def _end(self, status: HTTPStatus) -> None:
-        """Say why, where nothing was said yet, and close."""
+        """Send `status` and close; abort if another answer is pending."""
         if self.transport.is_closing():
             return
         cycle: RequestResponseCycle | None = self.cycle  # None before the first
@@ -164,20 +164,20 @@ class Protocol(HttpToolsProtocol):
         else:
             self.transport.abort()
 
-    # --- what goes ---------------------------------------------------------------------------------------------------
+    # --- sending -----------------------------------------------------------------------------------------------------
 
     def _leave_pace(self) -> None:
         self._own_pace = True
 
     def pause_writing(self) -> None:
-        """The client reads slower than it is sent to."""
+        """Start the read timer: the client reads slower than the server writes."""
         super().pause_writing()
         if self._reading is None and not self._own_pace:
             self._unread = self.transport.get_write_buffer_size()
             self._reading = self.loop.call_later(READ_SECONDS, self._look_reading)
 
     def _look_reading(self) -> None:
-        """Cut off a client that has read nothing since the last look; one that reads slowly goes on."""
+        """Abort a client that has read nothing since the last check; one that reads slowly may continue."""
         unread = self.transport.get_write_buffer_size()
         if unread >= self._unread:
             self.transport.abort()
@@ -186,14 +186,14 @@ class Protocol(HttpToolsProtocol):
         self._reading = self.loop.call_later(READ_SECONDS, self._look_reading)
 
     def resume_writing(self) -> None:
-        """The client has read."""
+        """Stop the read timer: everything written has been sent."""
         super().resume_writing()
         if self._reading is not None:
             self._reading.cancel()
             self._reading = None
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Nothing is waited for any more."""
+        """Cancel both timers."""
         for timer in (self._arriving, self._reading):
             if timer is not None:
                 timer.cancel()

@@ -1,1 +1,1 @@
-"""Kafka as the gateway, the board and the herald use it: reader, writer, and a queue for each partition."""
+"""Kafka clients of the gateway, the board and the herald: reader, writer, and a queue for each partition."""

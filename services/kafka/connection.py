@@ -1,4 +1,4 @@
-"""The connection to Kafka: made in the background, watched, and made anew when Kafka stays away."""
+"""The connection to Kafka: opened in the background, watched, and replaced when Kafka stays away."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ log = logging.getLogger(__name__)
 LOOK_SECONDS = 5.0
 """How often a healthy cluster is asked for its topics. aiokafka asks by itself when a send fails."""
 LOOK_AGAIN_SECONDS = 0.5
-"""The same while something is missing."""
+"""The same while Kafka or a topic is missing."""
 RENEW_SECONDS = 10.0
-"""After so long without an answer the producer is made anew: all its brokers may have moved."""
+"""After this long without an answer the producer is replaced: all its brokers may have moved."""
 
 
 class Link:
     """A started producer, or the reason why there is none.
 
-    Topics are watched through the list of all topics: asking for one by name would create it, on a broker that allows
-    that, with the wrong partitions and settings.
+    Topics are watched through the list of all topics: asking for one by name would create it, with the wrong
+    partitions and settings, on a broker with automatic creation.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ class Link:
         return len(self.producer.client.cluster.partitions_for_topic(topic) or ())
 
     def doubt(self) -> None:
-        """Look at once whether Kafka still answers, because something failed."""
+        """Check at once whether Kafka still answers, because a send failed."""
         self._doubt.set()
 
     async def _stay_connected(self) -> None:
@@ -84,22 +84,22 @@ class Link:
                 await producer.start()
                 self.producer = producer
                 await self._watch(producer)
-            except Exception as error:  # noqa: BLE001 -- whatever keeps Kafka away, the next try may not meet it
+            except Exception as error:  # noqa: BLE001 -- whatever the cause, the next try may succeed
                 self._set_away(f"Kafka is away: {error}")
             except asyncio.CancelledError:
                 task = asyncio.current_task()
                 if task is None or task.cancelling():
                     raise
-                # aiokafka waits for what it has cancelled itself: nobody has asked us to end.
+                # aiokafka awaited a task that it had cancelled itself: this task was not cancelled.
                 self._set_away("Kafka is away: its client gave up")
             finally:
                 self.producer = None
                 if not await close_in_time(producer.stop, self._timeout):
-                    await close_in_time(producer.client.close, self._timeout)  # without what it holds
+                    await close_in_time(producer.client.close, self._timeout)  # without sending what is pending
             await asyncio.sleep(LOOK_AGAIN_SECONDS)
 
     async def _watch(self, producer: AIOKafkaProducer) -> None:
-        """Keep `away` true; return when the producer should be made anew."""
+        """Keep `away` up to date; return when the producer should be replaced."""
         loop = asyncio.get_running_loop()
         answered_at = loop.time()
         while loop.time() - answered_at < RENEW_SECONDS:

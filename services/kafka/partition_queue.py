@@ -1,6 +1,6 @@
-"""One partition's queue: what arrives while a batch is on its way goes out together as the next one.
+"""One partition's queue: records that arrive while a batch is in flight are sent together as the next one.
 
-Single votes of many requests thus share batches without waiting for a timer: an idle lane sends at once.
+So single votes of many requests share batches without waiting for a timer: an idle lane sends at once.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ class Parcel:
     done: asyncio.Future[None]
 
     def release(self) -> None:
-        """Hold no records any more: the parcel may lie behind a batch that hangs."""
+        """Drop the records: the parcel may be queued behind a batch that hangs."""
         self.records = ()
 
 
 @dataclass(slots=True)
 class Batch:
-    """One record batch: aiokafka's builder, the parcels in it, and those of them that end in it."""
+    """One record batch: aiokafka's builder, the parcels with records in it, and those whose last record is in it."""
 
     builder: Any
     parcels: list[Parcel]
@@ -36,7 +36,7 @@ class Batch:
 
 
 def pack(parcels: Iterable[Parcel], new_builder: Callable[[], Any]) -> Iterator[Batch]:
-    """Fill batches in order; a parcel may span several. Parcels that nobody waits for any more are left out."""
+    """Fill batches in order; a parcel may span several. Parcels that are done or cancelled are left out."""
     batch = Batch(new_builder(), [], [])
     for parcel in parcels:
         if parcel.done.done():
@@ -59,7 +59,7 @@ def pack(parcels: Iterable[Parcel], new_builder: Callable[[], Any]) -> Iterator[
 
 
 class Lane:
-    """Sends one partition's records, one batch at a time, so their order is the order in which they came.
+    """Sends one partition's records in the order in which they were queued, one batch at a time.
 
     Parameters
     ----------
@@ -76,10 +76,10 @@ class Lane:
         self._task: asyncio.Task[None] | None = None
 
     def put(self, records: Sequence[Record]) -> asyncio.Future[None]:
-        """Queue records; the future has the outcome."""
+        """Queue records; the future is done once they are acknowledged, or has the error."""
         loop = asyncio.get_running_loop()
         parcel = Parcel(records, loop.create_future())
-        parcel.done.add_done_callback(lambda _: parcel.release())  # nobody waits for it any more
+        parcel.done.add_done_callback(lambda _: parcel.release())  # done or cancelled: free the records
         self._waiting.append(parcel)
         if self._task is None or self._task.done():
             self._task = loop.create_task(self._run())
@@ -94,13 +94,13 @@ class Lane:
             except asyncio.CancelledError:
                 _fail(parcels, ConnectionAbortedError("the gateway stops"))
                 raise
-            except Exception as error:  # noqa: BLE001 -- whatever it was, it is the answer to these requests
+            except Exception as error:  # noqa: BLE001 -- any error is the answer to these requests
                 _fail(parcels, error)
 
     async def _send_batch(self, batch: Batch) -> None:
         try:
             await self._send(batch.builder)
-        except Exception as error:  # noqa: BLE001 -- as above; the next batch may fare better
+        except Exception as error:  # noqa: BLE001 -- as above; the next batch may succeed
             _fail(batch.parcels, error)
         else:
             for parcel in batch.ending:

@@ -1,4 +1,4 @@
-"""The Kafka clients of the herald and of the subscription routes, made in one place."""
+"""Makes the Kafka clients of the herald and the subscription routes; reads whole topics for them and for the board."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from streams.contracts.gaps import Gaps
 from streams.contracts.settings import Settings
 
 SESSION_MS = 6_000
-"""A herald that is silent for so long is replaced: Kafka's default minimum."""
+"""A herald without a heartbeat for this long is replaced; 6 s is Kafka's default minimum."""
 MAX_REQUEST_BYTES = 8 * 1024 * 1024
-"""What is too large, the topic says: a delivery holds its alert, and an alert may be as large as its topic allows."""
+"""Leaves the limit to the topic: a delivery holds its alert, and an alert may be as large as its topic allows."""
 STOP_SECONDS = 5.0
 ENOUGH = 2_000
 LOOK_MS = 1_000
-"""Longest wait for a batch that was there a moment ago."""
+"""Longest wait for a batch that was available a moment ago."""
 
 
 class Unreadable(RuntimeError):  # noqa: N818 -- what it is
-    """A batch that no client here can read; the message says where it is and why."""
+    """A batch that aiokafka cannot read; the message says where it is and why."""
 
 
 def make_reader(settings: Settings) -> AIOKafkaConsumer:
@@ -56,7 +56,7 @@ def make_member(settings: Settings, group: str) -> AIOKafkaConsumer:
 
 
 def make_producer(settings: Settings, client: str = "isonomy-herald") -> AIOKafkaProducer:
-    """Make a producer that keeps order and acknowledges what all in-sync replicas have."""
+    """Make a producer that keeps the order and waits for the acknowledgement of all in-sync replicas."""
     return AIOKafkaProducer(
         **aiokafka_options(settings),
         client_id=client,
@@ -69,19 +69,19 @@ def make_producer(settings: Settings, client: str = "isonomy-herald") -> AIOKafk
 
 
 _NO_BATCHS = (KafkaError, MemoryError, OSError, ImportError)
-"""Of Kafka, or want of something in this process: no batch is to blame."""
+"""Errors of Kafka, or of a missing resource in this process, that are not caused by a batch."""
 
 
 class Follower:
-    """Reads whole topics from their beginning, and then what comes: committed records only.
+    """Reads whole topics from their beginning and then follows them: committed records only.
 
-    Positions are the consumer's own. The offset after the last record is none: the marker that ends a transaction
-    takes an offset, an aborted record too, and a compacted topic may end in a gap.
+    Positions are the consumer's own, not the offset after the last record: the marker that ends a transaction takes an
+    offset, an aborted record too, and a compacted topic may end in a gap.
 
     Parameters
     ----------
     consumer
-        Started, outside any group, of isolation level `read_committed`.
+        Started, outside any group, with isolation level `read_committed`.
     topics
         Full names.
     """
@@ -90,12 +90,12 @@ class Follower:
         self._consumer = consumer
         self._topics = list(topics)
         self.position: dict[TopicPartition, int] = {}
-        """Offset up to which `fetch` has returned all there is, of each partition."""
+        """Offset of each partition up to which `fetch` has returned everything."""
         self._gaps = Gaps()
 
     async def start(self) -> None:
-        """Assign all partitions; raises `LookupError` when a topic is not there."""
-        # Of all topics: naming one would create it on some brokers. `topics()` keeps nothing of what it is told.
+        """Assign all partitions; raises `LookupError` when a topic does not exist."""
+        # Metadata of all topics: naming one would create it on some brokers. `topics()` does not store its answer.
         await self._consumer._client.force_metadata_update()
         found = []
         for topic in self._topics:
@@ -108,12 +108,12 @@ class Follower:
         self.position = {partition: await self._consumer.position(partition) for partition in found}
 
     async def fetch(self, wait_ms: int, *topics: str) -> list[Any]:
-        """Records that are there, of these topics or of all; empty after so long without any.
+        """Fetch available records of these topics, or of all; empty after `wait_ms` without any.
 
         Raises
         ------
         Unreadable
-            When a batch cannot be read. No position has moved then: nothing that was fetched with it is lost.
+            When a batch cannot be read. No position has moved then, so nothing that was fetched with it is lost.
         """
         chosen = [partition for partition in self.position if not topics or partition.topic in topics]
         try:
@@ -124,12 +124,12 @@ class Follower:
             raise await self._unreadable(chosen, error) from error
         batch = await self._gaps.leave_out(self._consumer, batch, self.position)
         moved = {partition: await self._consumer.position(partition) for partition in chosen}
-        # No pause from here to the caller: whoever compares a position must find its records taken.
+        # No await from here to the caller: a task that compares a position must find its records taken.
         self.position |= moved
         return [record for records in batch.values() for record in records]
 
     async def at_end(self, *topics: str) -> bool:
-        """Whether all that was committed has been returned, by what comes with every fetch."""
+        """Whether all committed records have been returned, by the offsets that come with every fetch."""
         for partition in self.position:
             if topics and partition.topic not in topics:
                 continue
@@ -139,27 +139,27 @@ class Follower:
         return True
 
     async def end(self, partition: TopicPartition) -> int:
-        """Ask the broker for the end of what is committed in a partition: one round trip."""
+        """Ask the broker for the end of a partition's committed records: one round trip."""
         found: dict[TopicPartition, int] = await self._consumer.end_offsets([partition])
         return found[partition]
 
     def _end(self, partition: TopicPartition) -> int | None:
-        """The last stable offset: behind it stands an open transaction. Brokers without any have the high watermark."""
+        """The last stable offset, at which an open transaction begins; the high watermark, on brokers without one."""
         stable: int | None = self._consumer.last_stable_offset(partition)
         high: int | None = self._consumer.highwater(partition)
         return high if stable is None or stable < 0 else stable
 
     async def _unreadable(self, chosen: Sequence[TopicPartition], error: Exception) -> Unreadable:
-        """Say which batch it is, and stand again where the last good fetch ended.
+        """Find the batch, and seek back to where the last good fetch ended.
 
-        aiokafka does not say where it failed, and what it had read before in the same call is gone.
+        aiokafka does not report where it failed, and drops what it had read before in the same call.
         """
         said = f"{chosen[0].topic}: a batch cannot be read: {_cause(error)}"
         for partition in chosen:
             self._consumer.seek(partition, self.position[partition])
         for partition in chosen:
             try:
-                # One by one: the position then stands at the first record that fails.
+                # One record at a time: the position then is that of the first record that fails.
                 while await self._consumer.getmany(partition, timeout_ms=LOOK_MS, max_records=1):
                     pass
             except Exception as again:  # noqa: BLE001 -- whatever a codec raises
@@ -179,5 +179,5 @@ def _cause(error: Exception) -> str:
 
 
 async def stop(client: AIOKafkaConsumer | AIOKafkaProducer) -> None:
-    """Stop a client, whatever comes of it."""
+    """Stop a client; a failure or a timeout is only logged."""
     await close_in_time(client.stop, STOP_SECONDS)

@@ -1,4 +1,4 @@
-"""Writes records to Kafka and says whether they are there."""
+"""Writes records to Kafka and reports whether they were acknowledged."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ from streams.contracts.settings import Settings
 log = logging.getLogger(__name__)
 
 BATCH_BYTES = 900_000
-"""Below the topics' `max.message.bytes`, which holds for a whole record batch."""
+"""Below the topics' `max.message.bytes`, which applies to a whole record batch."""
 WAITING_BYTES = 64 * 1024 * 1024
-"""Bytes that may wait for Kafka at once; more are refused at once, so that memory stays bounded."""
+"""Bytes that may wait for Kafka at a time; further records are refused, so that memory stays bounded."""
 RECORD_BYTES = 200
-"""What a record takes besides its key and value: two objects and a tuple."""
+"""Memory of a record besides its key and value: two objects and a tuple."""
 
 
 class Unavailable(Exception):  # noqa: N818 -- the caller retries
-    """Kafka has not acknowledged.
+    """Kafka has not acknowledged the records.
 
     Parameters
     ----------
     detail
         One sentence for a person.
     written
-        Whether some of the records may have been written all the same.
+        Whether some of the records may have been written nevertheless.
     """
 
     def __init__(self, detail: str, written: bool) -> None:
@@ -46,7 +46,7 @@ class Unavailable(Exception):  # noqa: N818 -- the caller retries
 
 
 def new_producer(settings: Settings) -> AIOKafkaProducer:
-    """Make aiokafka's producer: all in-sync replicas acknowledge, and a batch gives up when its request does."""
+    """Make aiokafka's producer: all in-sync replicas acknowledge, and a batch expires when its request does."""
     return AIOKafkaProducer(
         **aiokafka_options(settings),
         client_id="isonomy-gateway",
@@ -57,12 +57,12 @@ def new_producer(settings: Settings) -> AIOKafkaProducer:
 
 
 class KafkaLog:
-    """The topics the gateway writes to.
+    """Writes records to topics and waits for their acknowledgement.
 
     Parameters
     ----------
     settings
-        Where Kafka is and how long to wait.
+        Address of Kafka, and how long to wait.
     topics
         Full names of the topics that must exist to be ready.
     new_producer
@@ -81,7 +81,7 @@ class KafkaLog:
         self._waiting_bytes = 0
 
     def run(self) -> AbstractAsyncContextManager[None]:
-        """Be connected for as long as the context lasts; entering does not wait for Kafka."""
+        """Stay connected while the context is open; entering does not wait for Kafka."""
         return self._link.run()
 
     def fault(self) -> str | None:
@@ -94,7 +94,7 @@ class KafkaLog:
         Raises
         ------
         Unavailable
-            When that was not so within `produce_timeout`.
+            When they are not acknowledged within `produce_timeout`.
         """
         if self._link.away is not None:
             raise Unavailable(self._link.away, written=False)
@@ -117,17 +117,17 @@ class KafkaLog:
                 for part in parts:
                     try:
                         await part
-                    except Exception as error:  # noqa: BLE001 -- told to the sender; logged once a batch
+                    except Exception as error:  # noqa: BLE001 -- reported to the client; logged once per batch
                         failed.append(repr(error))
         except TimeoutError:
             failed.append(f"no acknowledgement within {self._timeout:g} s")
         finally:
             for part in parts:
                 if part.done() and not part.cancelled():
-                    part.exception()  # or asyncio complains that nobody looked
-                part.cancel()  # what is not on its way yet need not go
+                    part.exception()  # retrieve it, or asyncio logs that it never was
+                part.cancel()  # records that are not in flight yet need not be sent
         if failed:
-            self._link.doubt()  # so that, should Kafka be away, the next request is told so at once
+            self._link.doubt()  # if Kafka is away, the next request is refused at once
             raise Unavailable(f"Kafka did not acknowledge all records ({failed[0]})", written=True)
 
     def _lane(self, topic: str, partition: int) -> Lane:
@@ -142,7 +142,7 @@ class KafkaLog:
 
     async def _send_batch(self, topic: str, partition: int, builder: Any) -> None:
         try:
-            # aiokafka gives up on a batch by itself; this bound is for the lane, should it ever not.
+            # aiokafka expires a batch by itself; this timeout frees the lane if it ever does not.
             async with asyncio.timeout(3 * self._timeout):
                 await (await self._connected().send_batch(builder, topic, partition=partition))
         except Exception as error:
