@@ -1,4 +1,4 @@
-"""Retirement by licence class: inactive rates, an exact test, and the weakest third of each class."""
+"""Retirement by licence class: inactive rates, an exact test, and the lowest 30 % of each class."""
 
 from __future__ import annotations
 

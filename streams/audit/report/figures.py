@@ -105,7 +105,7 @@ def inequality_of(facts: Facts) -> dict[str, float | None]:
 
 
 def cutoff_of(facts: Facts) -> dict[str, Any]:
-    """The cut-off of inactivity, and how the number of inactive models moves with it."""
+    """The cut-off of inactivity, and how the number of inactive models depends on it."""
     states = facts.states
     sweep = sorted({*SWEEP, states.cutoff})
     return {

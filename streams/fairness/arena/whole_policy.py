@@ -9,8 +9,8 @@ their order. It starts over with every policy, and it gets slower with healthy d
 the start takes 63,000 after 100,000 healthy ones): it is evidence for the report and never pages.
 
 The draws are side A of each battle among declared models: sides are swapped at random, so side A is model i with
-probability π_i/2, and the sides of different battles are independent. The first of the two *draws* would do as well,
-but nothing in a record says which it was.
+probability π_i/2, and the sides of different battles are independent. The first of the two *draws* would work as well,
+but a record does not say which it was.
 
 References
 ----------

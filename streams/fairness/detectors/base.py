@@ -27,14 +27,14 @@ State = TypeVar("State")
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Something that is wrong now. The alert stays open as long as the next evaluation reports the same verdict.
+    """A problem found by a detector. The alert stays open as long as the next evaluation reports the same verdict.
 
     Attributes
     ----------
     onset
-        Place where it began, as it enters the alert's id.
+        Place where it began, as used in the alert's id.
     starts_at
-        Time where it began, epoch seconds.
+        Time when it began, epoch seconds.
     evidence
         The numbers; `Detector.summary` makes the sentence from them.
     """
