@@ -1,4 +1,4 @@
-"""The audit: what published snapshots of a leaderboard say about how its models were treated; pure mathematics."""
+"""The audit: infer from published snapshots of a leaderboard how its models were treated; pure functions."""
 
 from streams.audit.assemble import audit_snapshots
 from streams.audit.board.history import Row

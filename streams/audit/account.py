@@ -1,4 +1,4 @@
-"""The account of a reading: what became of every row, in sentences."""
+"""Account for every row of a file that was read, in sentences."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from streams.audit.board.dates import many
 from streams.audit.report.document import Reading
 
 SHOWN = 8
-"""Distinct cells that are named."""
+"""Most distinct unreadable cells that are listed."""
 
 
 def account(reading: Reading) -> list[str]:
-    """Read, counted, duplicates, what was left out with examples, and the columns that nothing is read from."""
+    """Return sentences on rows read, counted and duplicated, cells left out with examples, and unused columns."""
     rows = f"read {many(reading.read, 'row')}"
     if reading.other_boards:
         rows += f", {reading.other_boards:,} of other boards"

@@ -58,18 +58,18 @@ def audit_snapshots(
     source
         Name of the file, for the report.
     registry
-        Model records of the arena; None when there are none, and notices are unknown.
+        Model records of the arena; None when there is no registry, and notices are unknown.
     options
-        Choices; the defaults when None.
+        Options of the audit; the defaults when None.
     kind
-        What the rows were made of: `snapshots`, or `votes` counted into snapshots.
+        Source of the rows: `snapshots`, or `votes` counted into snapshots.
     cannot_say
-        More that cannot be said about this source.
+        Further limits of this source, for the report.
     reading
-        What became of the file's rows, None where the rows are all there is.
+        Account of the file's rows; None when the rows did not come from a file.
     alerts, lead, declared
-        Alerts by the policy that a registry declares, in place of those by each model's own past, the first sentence
-        about them, and declared beside seen shares; None without such a policy.
+        Alerts from the policy that a registry declares, which replace those from each model's own past; the first
+        sentence about them; and declared beside observed shares. None without such a policy.
     """
     options = options or Options()
     facts = find_facts(coarse(rows, options.precision), registry, options, kind)
@@ -112,7 +112,7 @@ def audit_snapshots(
 
 
 def _withheld(report: Report, why: str) -> Report:
-    """The report without any claim: what was read, and why nothing follows from it."""
+    """Return the report without any claim: what was read, and why nothing is concluded from it."""
     counts = msgspec.structs.replace(
         report.counts, active=None, inactive=None, stopped=None, inactive_without_notice=None
     )

@@ -1,4 +1,4 @@
-"""Churn of the first place: who led when, and which changes are no more than overlapping intervals."""
+"""Churn of the first place: which model led when, and which changes are between overlapping intervals."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from streams.audit.board.models import Models
 
 
 def churn_of(models: Models) -> dict[str, Any]:
-    """Say who led; empty when the file has neither scores nor ranks.
+    """Return the leaders and their changes; empty when the file has neither scores nor ranks.
 
-    The leader is the model with the highest score, or of rank 1 where there are only ranks; among equals the one that
-    led before, then the one with more votes. A change is *within intervals* when both models are listed and their
-    intervals overlap, and *an arrival* when the new leader's first row is that snapshot's.
+    The leader is the model with the highest score, or with rank 1 where there are only ranks; among equals the
+    previous leader, then the model with more votes. A change is *within intervals* when both models are listed and
+    their intervals overlap, and *an arrival* when the new leader's first row is in that snapshot.
     """
     scored = not np.isnan(models.score).all()
     strength = models.score if scored else -models.rank
@@ -54,5 +54,5 @@ def _votes(models: Models, model: int, at: int) -> float:
 
 
 def _overlap(models: Models, before: int, leader: int, at: int) -> int:
-    """1 when both have intervals in this snapshot and they overlap; unknown intervals do not."""
+    """Return 1 when both models have intervals in this snapshot and they overlap, else 0."""
     return int(models.lower[leader, at] <= models.upper[before, at])

@@ -1,4 +1,4 @@
-"""The facts of an audit: everything that was found, before it is put into words."""
+"""The facts of an audit: all results, before the report puts them into words."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from streams.contracts.model import Model
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What was found; see the modules that the types come from.
+    """Results of an audit; see the modules that define the types.
 
     Attributes
     ----------
@@ -45,11 +45,11 @@ class Facts:
     registry, strange_registry
         Whether there is a registry that knows some of the models, or one that knows none.
     private
-        Private variants in play at once, at most, of each provider, as the registry says.
+        Largest number of private variants in play at once, of each provider, from the registry.
     notices
-        Of each model; None where the registry does not know it.
+        Notice of each model; None where the registry does not know the model.
     provider_shares, license_shares
-        Shares of slots in the last period; `period_shares` those of the providers over all of it.
+        Shares of slots in the last period; `*_before` hold those of the whole file, up to `states.live`.
     """
 
     kind: str
@@ -97,7 +97,7 @@ def find_facts(rows: list[Row], registry: Iterable[Model] | None, options: Optio
     records = list(registry or ())
     told = read_notices(records, end)
     notices = [notice_of(told, _names(models, model)) for model in range(len(models.names))]
-    # A registry that knows none of the models is about something else.
+    # A registry that knows none of the models belongs to another arena: ignore it.
     has_registry = any(notice is not None for notice in notices)
     stalled, odd = stall(cleaned, models, gains, watched, options)
     gone = removals(models, gains, watched, states, notices, has_registry, bool(stalled), options)
@@ -139,7 +139,7 @@ def find_facts(rows: list[Row], registry: Iterable[Model] | None, options: Optio
 
 
 def true_pauses(watched: Watched, models: Models) -> list[Pause]:
-    """Pauses that were no late count, no votes hidden by a correction, and no larger than the model's whole life."""
+    """Return ended pauses other than late counts, corrections, and those with more votes expected than ever counted."""
     return [each for each in watched.pauses if each.end is not None and not _excuse(each, models)]
 
 
@@ -150,7 +150,7 @@ def _excuse(pause: Pause, models: Models) -> Oddity | None:
         return Oddity.LATE_COUNT
     if pause.fell:
         return Oddity.SHRANK
-    # A baseline by which a model should have got more in one pause than in all its life is no baseline of it.
+    # A baseline that expects more votes in one pause than the model's largest total is wrong.
     return Oddity.OUT_OF_PROPORTION if pause.expected > np.nanmax(models.votes[pause.model]) else None
 
 

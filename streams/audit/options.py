@@ -1,4 +1,4 @@
-"""What the person who audits chooses."""
+"""Options of an audit."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Choices of an audit.
+    """Options of an audit.
 
     Attributes
     ----------
     cutoff
-        Votes a day up to which a model is inactive; None for 10, or for a tenth of what the running models of the file
-        gain if that is less.
+        Votes a day up to which a model is inactive; None for 10, or a tenth of the median gain of the running models
+        if that is less.
     window_days
-        Length of the last period, over which inactivity and shares are told.
+        Length of the last period, over which inactivity and shares are reported.
     notice_days
-        Days between the announcement and the end of a model that count as notice.
+        Least number of days between the announcement and the end of a model that count as notice.
     arena
         Name in the alerts.
     runbooks
-        Where the runbooks are; None for the repository's.
+        Base URL of the runbooks; None for the repository's.
     providers
-        Other names of providers to the one they are told under.
+        Aliases of providers, each mapped to the name used in the report.
     precision
-        The unit that the file's totals are rounded to; 0 when they are exact.
+        The unit to which the file's totals are rounded; 0 when they are exact.
     """
 
     cutoff: float | None = None

@@ -1,4 +1,4 @@
-"""How votes were handed out among active models: to the uncertain, to the strong, or alike."""
+"""How votes were distributed among active models: more to uncertain ones, more to strong ones, or evenly."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from streams.audit.board.shares import slots
 from streams.audit.stops.states import ACTIVE, States
 
 LEAST = 8
-"""Active models from which a rank correlation is told."""
+"""Fewest active models for a rank correlation."""
 
 
 def sampling_of(models: Models, gains: Gains, states: States) -> dict[str, Any]:
-    """Rank correlations, over active models that were listed through the last period, of the votes they gained.
+    """Return rank correlations of the votes gained in the last period, over active models listed at its start.
 
-    `with_interval` with the width of the interval at its beginning (sampling by uncertainty: near +1), `with_score`
-    with the score (favouring the strong: near +1); absent where there are no intervals or scores.
+    `with_interval` is the correlation with the width of the interval at its start (near +1 for sampling by
+    uncertainty), `with_score` that with the score (near +1 if strong models are favoured). Each is absent where there
+    are no intervals or scores.
     """
     start, live = states.start, states.live
     active = np.array([state == ACTIVE for state in states.state], dtype=bool)

@@ -1,4 +1,4 @@
-"""Fairness: pure mathematics from battles and notices to alerts, and the thin stage that feeds it."""
+"""Fairness: pure functions that turn battles and notices into alerts, and the thin stage that runs them."""
 
 from streams.contracts.alert import Alert, Kind, Severity, Status
 from streams.fairness.offline import find_alerts, share_evidence

@@ -1,8 +1,8 @@
-"""The census: every model's state, and how many are in which; shown always, alarm or not.
+"""The census: every model's state, and the number of models in each; published whether or not an alert fires.
 
-*Inactive* is a model that is not drawn, whatever the registry says: retired, of weight 0, off the registry, reported as
-removed, or declared and without a battle over the whole window. *Inactive without notice* are those that are public
-and whose end was not announced long enough before. They are two numbers, and both are kept.
+A model is *inactive* when it is not drawn, whatever the registry says: retired, of weight 0, off the registry, reported
+as removed, or without a battle over the whole window. It is *inactive without notice* when it is also public or
+undeclared, and its end was not announced long enough before. The census counts both.
 """
 
 from __future__ import annotations

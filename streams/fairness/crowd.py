@@ -1,9 +1,9 @@
-"""The crowd: names in battles that have no number of their own, because too many others came before them.
+"""The crowd: model names without a subject number, because `max_undeclared` other names came before them.
 
-An arena may have any number of names, and only so many are followed. Of the others this counts who is in many
-battles: counts are too small by at most the review's appearances over the seats, whatever else is in it, so a flood of
-names that are in one battle each hides nobody. Counts are never too large, so nobody is accused of more than there
-was.
+An arena may have any number of names, but the roster follows a limited number. This counts the frequent names among
+the rest with the algorithm of Misra and Gries [1]_. A count is too small by at most the review's appearances divided
+by the seats, so a flood of names in one battle each hides no frequent name. A count is never too large, so an alert
+never overstates the battles.
 
 References
 ----------
@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 
 def seats(review_battles: int, undeclared_battles: int) -> int:
-    """Names to count at once: enough that a count is too small by less than two thirds of the bound of the rule.
+    """Return how many names to count at once, so that a count is too small by at most 2/3 of `undeclared_battles`.
 
     >>> seats(10_000, 30)
     1000
@@ -32,11 +32,11 @@ class Crowd:
     Attributes
     ----------
     counts
-        Appearances in the review under way, of at most as many names as there are seats.
+        Appearances in the current review, of at most `seats` names.
     watched
-        The same, exact, of names that an alert is about.
+        Exact appearances in the current review, of names with an open alert.
     last
-        What the last full review came to.
+        Counts of the last full review.
     """
 
     counts: dict[str, int] = field(default_factory=dict)
@@ -44,7 +44,7 @@ class Crowd:
     last: dict[str, int] = field(default_factory=dict)
 
     def add(self, names: Iterable[str], seats: int) -> None:
-        """Count appearances, in order, in so many seats."""
+        """Count appearances, in order, with at most `seats` counters."""
         counts = self.counts
         for name in names:
             if name in self.watched:
@@ -53,14 +53,14 @@ class Crowd:
                 counts[name] += 1
             elif len(counts) < seats:
                 counts[name] = 1
-            else:  # one off for everybody: each such step was paid for by as many appearances
+            else:  # no counter is free: decrement all, which earlier appearances of as many names have paid for
                 self.counts = counts = {each: count - 1 for each, count in counts.items() if count > 1}
 
     def turn(self) -> None:
-        """Close the review under way."""
+        """Close the current review."""
         self.last = self.counts | {name: count for name, count in self.watched.items() if count}
         self.counts, self.watched = {}, {}
 
     def watch(self, names: Iterable[str]) -> None:
-        """Count these exactly from here on; right after `turn`."""
+        """Count these names exactly from here on; call it right after `turn`."""
         self.watched = dict.fromkeys(names, 0)

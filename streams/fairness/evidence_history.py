@@ -1,8 +1,8 @@
 """An arena's evidence over time: a point per review, at most `LATE` + `EARLY` of them however long the ledger.
 
-The last `LATE` reviews have a point each. Older ones share points, `stride` reviews each, and when there are more than
-`EARLY` of those they are joined two by two and the stride doubles. A joined point keeps the *largest* evidence of its
-reviews: no alarm is smoothed away. All of it is a function of how many reviews there were and what they said.
+The last `LATE` reviews have one point each. An older point covers `stride` reviews; when there are more than `EARLY`
+such points, they are joined in pairs and the stride doubles. A joined point keeps the *largest* evidence of its
+reviews, so no alarm is smoothed away. The result depends only on the sequence of review points.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from streams.contracts.history_wire import (
 
 LATE, EARLY = 128, 256
 EPISODES = 256
-"""Alerts that are remembered; the earliest told go first."""
+"""Largest number of alerts kept; those first emitted earliest are dropped first."""
 Reals = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """The end of a review, and the largest evidence of so many `reviews`; arrays are of length S, by subject's number.
+    """The end of a review, with the largest evidence of `reviews` reviews; arrays have length S, by subject number.
 
-    `t` is on the clock of the votes; `battles` counts the arena's; levels and evidence are log10 of e-values.
-    `policy` is that against the policy as a whole, `appearances` counts each subject's battles.
+    `t` is on the clock of the votes; `battles` counts the arena's battles; levels and evidence are log10 of e-values.
+    `policy` is the evidence against the policy as a whole, `appearances` counts each subject's battles.
     """
 
     t: float
@@ -53,14 +53,14 @@ class Point:
 
 @dataclass(slots=True)
 class EvidenceHistory:
-    """Points, oldest first, and alerts in the order in which they were first told."""
+    """Points, oldest first, and alerts in the order in which they were first emitted."""
 
     points: list[Point] = field(default_factory=list)
     episodes: dict[str, Episode] = field(default_factory=dict)
     _packed: bytes | None = None
 
     def add(self, point: Point) -> None:
-        """Take the point of one review."""
+        """Add the point of one review, and join old points when there are too many."""
         self._packed = None
         self.points.append(point)
         early = len(self.points) - LATE
@@ -73,7 +73,7 @@ class EvidenceHistory:
             self.points[:early] = _paired(self.points[:early])
 
     def note(self, alerts: Sequence[Alert]) -> None:
-        """Remember what was told."""
+        """Record emitted alerts."""
         for alert in alerts:
             self._packed = None
             self.episodes[alert.id] = Episode(
@@ -83,12 +83,12 @@ class EvidenceHistory:
                 del self.episodes[next(iter(self.episodes))]
 
     def encode(self, arena: str, subjects: Sequence[Subject]) -> bytes:
-        """Encode it; the same object until something is added.
+        """Encode the history; return the same bytes object until something is added.
 
         Parameters
         ----------
         subjects
-            Of the roster, in order of their numbers.
+            Subjects of the roster, in order of their numbers.
         """
         if self._packed is None:
             self._packed = encode_history(self._lay_out(arena, subjects))
@@ -117,7 +117,7 @@ class EvidenceHistory:
 
     @classmethod
     def decode(cls, packed: bytes) -> EvidenceHistory:
-        """Read back what `encode` made; raises `InvalidHistory`."""
+        """Decode the output of `encode`; raises `InvalidHistory`."""
         tier = decode_evidence(packed)
         ends = np.cumsum(tier.known)[:-1]
         columns = tier.declared, tier.log10_e, tier.log10_e_removal, tier.appearances
@@ -128,7 +128,7 @@ class EvidenceHistory:
 
 
 def _joined(first: Point, second: Point) -> Point:
-    """One point for the reviews of two that follow each other; later ones know at least as many subjects."""
+    """Join two consecutive points into one; the second has at least as many subjects as the first."""
 
     def largest(name: str) -> Any:
         made = getattr(second, name).copy()
@@ -151,6 +151,6 @@ def _joined(first: Point, second: Point) -> Point:
 
 
 def _paired(points: list[Point]) -> list[Point]:
-    """Join points two by two from the oldest on; an odd last one stays."""
+    """Join points in pairs from the oldest on; an odd last point stays as it is."""
     pairs = zip(points[::2], points[1::2], strict=False)
     return [_joined(*pair) for pair in pairs] + points[len(points) // 2 * 2 :]

@@ -1,8 +1,8 @@
-"""The fairness fold: ledger records in, alerts out. Pure, and a function of the sequence of rows and notices alone.
+"""The fairness fold: ledger records in, alerts out. Pure: the output depends only on the sequence of rows and notices.
 
-Rows are counted tick by tick, whole stretches of ticks at a time. Nothing depends on where a block ends: a tick under
-way waits in the state, and what changes the policy in the middle of a stretch (a removal changes what is in play) ends
-the stretch there.
+Rows are counted per tick, a stretch of many ticks at a time. Block boundaries do not matter: the state holds a partial
+tick, and a policy change in the middle of a stretch (a removal changes which models are in play) ends the stretch
+there.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from streams.ledger.watermark import count_rows, is_new, unknown_rows
 
 
 def fold(state: ArenaFairness, record: Block | Notice) -> list[Alert]:
-    """Fold one ledger record of the state's arena; what was counted before is dropped.
+    """Fold one ledger record of the state's arena; skip rows and notices that were counted before.
 
     Returns
     -------
-    Alerts that fire, are repeated or are resolved by it, in order.
+    Alerts that this record fires, repeats or resolves, in order.
     """
     if isinstance(record, Notice):
         alerts = _declare(state, record) if is_new(record, state.watermark) else []
@@ -49,12 +49,12 @@ def fold(state: ArenaFairness, record: Block | Notice) -> list[Alert]:
 
 def _declare(state: ArenaFairness, notice: Notice) -> list[Alert]:
     scene, facts = state.scene, state.scene.facts
-    tick.take_in(state, closes=False)  # the rows so far were drawn under the policy so far
+    tick.take_in(state, closes=False)  # count the rows before the notice under the old policy
     facts.notices += 1
     if not facts.rows:
         facts.clock = notice.model.tstamp if notice.model else notice.recorded / 1000
     if notice.model is None and notice.name not in facts.roster.models:
-        return []  # nobody has ever heard of it, and a flood of such notices must not be remembered
+        return []  # an unknown name: a flood of such notices must not grow the state
     change = facts.roster.declare(
         notice.name, notice.model, Moment(facts.rows, facts.notices, facts.clock), scene.settings.notice_days
     )
@@ -78,7 +78,7 @@ def _count(state: ArenaFairness, rows: Rows) -> list[Alert]:
         state.resize()
         tick.rejudge(state)
     a, b = numbers[rows.model_a], numbers[rows.model_b]
-    # Before the first row the clock is that of the notices, which may lie later than old votes.
+    # For the first rows, ignore the clock: notices set it, and it may be later than old votes.
     clock = np.maximum.accumulate(rows.tstamp if not facts.rows else np.maximum(rows.tstamp, facts.clock))
     alerts: list[Alert] = []
     at = 0
@@ -95,7 +95,7 @@ def _count(state: ArenaFairness, rows: Rows) -> list[Alert]:
 
 
 def _gather(state: ArenaFairness, rows: Rows, a: NDArray[np.int64], b: NDArray[np.int64]) -> None:
-    """Hand rows to those who need more than exposure."""
+    """Pass rows to the epoch, the board, the review detectors and the crowd, which need more than exposure counts."""
     scene = state.scene
     declared = scene.play.declared[a] & scene.play.declared[b]
     scene.epoch.add(a[declared])
@@ -124,4 +124,4 @@ def _review(state: ArenaFairness) -> list[Alert]:
 
 
 def _no_elo(*_: object) -> None:
-    """Play no Elo games: nothing here depends on them."""
+    """Compute no Elo ratings: the fairness fold does not use them."""

@@ -1,4 +1,4 @@
-"""Everything that the fairness fold knows of one arena: a function of its ledger records before `position`."""
+"""State of the fairness fold for one arena: a function of its ledger records before `position`."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ class States:
     Parameters
     ----------
     saved
-        States that were read back, by detector; all begin without it.
+        Decoded states by detector; None starts every detector from its initial state.
 
     Attributes
     ----------
     at_tick
-        The detectors that every tick asks, each with its state.
+        The detectors that run at every tick, each with its state.
     """
 
     __slots__ = ("_kept", "at_tick")
@@ -48,38 +48,38 @@ class States:
         return kept
 
     def resize(self, subjects: int) -> None:
-        """Make room for new subjects."""
+        """Grow every detector's state to `subjects`."""
         for detector, kept in self._kept.items():
             detector.resize(kept, subjects)
 
     def removed(self, subjects: int) -> Mask:
-        """bool[S], the models that are reported as removed."""
+        """bool[S], the models that a detector reports as removed."""
         reported = [detector.removed(kept, subjects) for detector, kept in self.at_tick]
         return np.asarray(np.logical_or.reduce(reported))
 
 
 @dataclass(slots=True)
 class ArenaFairness:
-    """One arena.
+    """State of one arena.
 
     Attributes
     ----------
     scene
-        What has happened, by which settings it is judged, and the policy in force.
+        Counts so far, the arena's settings, and the policy in force.
     states
-        What each detector has made of it.
+        State of each detector.
     rhythm
-        How often records come, for the watch over silences.
+        Gaps between records, from which the silence rule learns the usual gap.
     opened
         Alerts that fire.
     watermark
-        Highest source offset counted, by `topic/partition`: what is at or below it was counted.
+        Highest source offset counted, by `topic/partition`; rows at or below it are skipped.
     position
         Offset of the next ledger record to fold.
     history
         Evidence and alerts over time.
     inherited
-        What a state that was given up leaves to be ended, until the refold is through.
+        Alerts of a discarded state that may have to be resolved once the refold has caught up.
     """
 
     scene: Scene
@@ -93,7 +93,7 @@ class ArenaFairness:
 
     @classmethod
     def start(cls, arena: str, settings: FairnessSettings, position: int = 0) -> ArenaFairness:
-        """An arena of which nothing is known."""
+        """Return the initial state of an arena."""
         roster = Roster()
         facts = Facts(roster, Window.start(settings.window_reviews))
         play = Play.of(roster, np.zeros(0, np.bool_))
@@ -106,18 +106,18 @@ class ArenaFairness:
 
     @property
     def firing(self) -> list[Alert]:
-        """The alerts that fire, as last emitted, newest beginning first."""
+        """The alerts that fire, as last emitted, latest `starts_at` first."""
         alerts = [each.alert for each in self.opened.values() if each.alert.status is Status.FIRING]
         return sorted(alerts, key=lambda alert: (-alert.starts_at, alert.id))
 
     def resize(self) -> None:
-        """Make room for new subjects of the roster, everywhere."""
+        """Grow facts, epoch and detector states to the size of the roster."""
         subjects = len(self.scene.facts.roster)
         self.scene.facts.resize()
         self.scene.epoch.resize(subjects)
         self.states.resize(subjects)
 
     def replay_policy(self) -> Play:
-        """Work out the policy in force from the registry and from what is reported as removed."""
+        """Compute the policy in force from the registry and the models reported as removed."""
         roster = self.scene.facts.roster
         return Play.of(roster, self.states.removed(len(roster)))

@@ -1,4 +1,4 @@
-"""Detectors outside of a worker: all of them on a recorded ledger, or the test of one share on counts alone."""
+"""Detectors without a worker: run all of them on a recorded ledger, or test shares on counts alone."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def find_alerts(records: Iterable[Block | Notice], settings: FairnessSettings | 
     Parameters
     ----------
     records
-        In ledger order: blocks of votes, and notices that declare models. A simulation is one such sequence.
+        Blocks of votes and notices that declare models, in ledger order. A simulation yields such a sequence.
     settings
-        Of every arena; the defaults when None.
+        Settings of every arena; the defaults when None.
 
     Returns
     -------
-    The last statement of each alert, in the order in which the alerts were detected.
+    The last emitted version of each alert, in the order of detection.
     """
     states: dict[str, ArenaFairness] = {}
     last: dict[str, Alert] = {}
@@ -58,23 +58,23 @@ def share_evidence(
     declared
         [S], declared share of battles of each model, from 0 to 1; a share of 0 is not tested.
     bets
-        [R], the parts of the declared share that are bet on; the default are those of `silent_removal`.
+        [R], multipliers of the declared share to bet on; the defaults are those of `silent_removal`.
     delta
-        A share within ± this part of the declared one is no deviation.
+        A share within ± this part of the declared one is not a deviation.
 
     Returns
     -------
-    float64[T, S], log10 of the evidence at the end of each tick. While a model gets its share, c ticks pass on average
-    before the evidence first reaches c.
+    float64[T, S], log10 of the evidence at the end of each tick. While a model gets its share, on average at least c
+    ticks pass before the evidence first reaches c.
 
     Raises
     ------
     ValueError
-        Shapes that do not fit, or more battles with a model than there were.
+        When shapes do not match, a share is outside 0 to 1, or hits are outside 0 to the tick's battles.
 
     Examples
     --------
-    A model in every fifth battle, seen as often as declared for one tick of 100 battles, and then not at all.
+    A model declared for every fifth battle: as often as declared in one tick of 100 battles, then in none.
 
     >>> share_evidence([[20], [0], [0]], [100, 100, 100], [0.2]).round(1).ravel().tolist()
     [-13.0, 7.2, 14.5]

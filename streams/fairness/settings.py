@@ -1,4 +1,4 @@
-"""What an arena's operator chooses: how often a page may be false, bounds, windows, days of notice."""
+"""Fairness settings of an arena: rate of false pages, bounds, windows, days of notice."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ _SHARE = re.compile(rf"(?P<count>[a-z]+|{_NUMBER}){_PAGES} in (?P<battles>{_NUMB
 
 @cache
 def _ticks_between_pages(false_pages: str, tick_battles: int) -> float:
-    """Asked in every tick, and the words take a while to read."""
+    """Cached: every tick needs it, and parsing the words is slow."""
     return max(1.0, battles_between_pages(false_pages) / tick_battles)
 
 
 class FairnessSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The settings of one arena. Alerts are a function of the ledger and these."""
+    """The settings of one arena. Alerts are a function of the ledger and the settings."""
 
     false_pages: Annotated[str, Meta(description="How often a statistical page may be false, in words.")] = (
         "one a year at 100,000 battles a day"
@@ -122,13 +122,13 @@ class FairnessSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
 
     @property
     def digest(self) -> str:
-        """Name of these settings: a state folded under others has to be folded again."""
+        """Hash of the settings: a state folded under other settings must be folded again."""
         return hashlib.sha256(msgspec.msgpack.encode(self)).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
 class SettingsBook:
-    """The settings of every arena: those written for it over the defaults."""
+    """The settings of every arena: its own where given, else the defaults."""
 
     default: FairnessSettings = field(default_factory=FairnessSettings)
     arenas: Mapping[str, FairnessSettings] = field(default_factory=dict)
@@ -139,12 +139,12 @@ class SettingsBook:
 
 
 def read_settings(given: Mapping[str, Any]) -> SettingsBook:
-    """Read a mapping (of a TOML or JSON file): a table `default`, and a table for each arena under `arenas`.
+    """Read a mapping (of a TOML or JSON file) with a table `default` and, under `arenas`, one table per arena.
 
     Raises
     ------
     InvalidTables
-        Naming the table, the setting and what it takes.
+        With the table, the setting and its valid values.
 
     >>> book = read_settings({"default": {"delta": 0.3}, "arenas": {"text": {"private_cap": 5}}})
     >>> book.of("text").delta, book.of("text").private_cap, book.of("vision").private_cap
@@ -158,12 +158,12 @@ def read_settings(given: Mapping[str, Any]) -> SettingsBook:
 
 
 def battles_between_pages(words: str) -> float:
-    """How many battles there are, on average, between two false pages.
+    """Parse the average number of battles between two false pages.
 
     Raises
     ------
     ValueError
-        When the words do not say it; the message shows how.
+        When the words cannot be parsed; the message shows valid forms.
 
     >>> battles_between_pages("one a year at 100,000 battles a day")
     36500000.0

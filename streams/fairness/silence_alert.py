@@ -1,7 +1,7 @@
-"""What the watcher beside the fold tells of a silence: pure, given the wall time and what it told before.
+"""The alert of a silent feed, computed beside the fold: a pure function of state, wall time and the last such alert.
 
-The alert is no part of the fold's state, which is a function of the ledger: its id comes from the ledger's last place,
-and it is over with the next record.
+The alert is not part of the fold's state, which is a function of the ledger alone. Its id comes from the last place in
+the ledger, and the next record resolves it.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from streams.fairness.fold_state import ArenaFairness
 
 
 def tell_silence(state: ArenaFairness, told: Alert | None, now: float) -> Alert | None:
-    """Judge the silence since the last record.
+    """Decide whether the silence since the last record fires or resolves an alert.
 
     Parameters
     ----------
     state
-        Of the arena, up to its ledger's end.
+        The arena's state at the end of its ledger.
     told
-        The alert of a silence that fires, as the watcher told it last.
+        The silence alert that fires, as last emitted; None if there is none.
     now
         Wall time, epoch seconds.
 
     Returns
     -------
-    What is to be told now: a silence that begins to matter, or the end of one; None when there is nothing new.
+    The alert to emit now, firing or resolved; None when nothing changed.
     """
     scene, rhythm = state.scene, state.rhythm
     verdict = silence(rhythm, now, scene.settings, scene.now.onset)
@@ -38,7 +38,7 @@ def tell_silence(state: ArenaFairness, told: Alert | None, now: float) -> Alert 
     if told is not None and (alert is None or alert.id != told.id):
         ended = rhythm.last / 1000
         return msgspec.structs.replace(told, status=Status.RESOLVED, ends_at=ended, summary=over(ended, told.summary))
-    # A stall that the ledger itself shows is the same alert, and told already.
+    # A stall that the fold found in the ledger has the same fingerprint and was emitted by the fold.
     if told is not None or alert is None or alert.fingerprint in state.opened:
         return None
     return alert

@@ -1,9 +1,10 @@
-"""An arena's fairness state as bytes: checked, and equal bit for bit when read back.
+"""Encode and decode an arena's fairness state: with checksums, and equal bit for bit after a round trip.
 
-One record holds all of it, for it is only true together; but for the history, which is large, seldom changes and is of
-the bytes that are published: a field of its own, with its checksum in the record. What follows from the state (the
-policy in force, odds, levels) is worked out again. A state folded under other settings is as good as none: its alerts
-are those of other rules. But they were told, so whoever refolds has to say which of them are over: `inherit`.
+One record holds the whole state, because its parts are only consistent together. The exception is the history: it is
+large, seldom changes and is published as the same bytes, so it has a field of its own, and the record holds its
+checksum. Derived values (the policy in force, odds, levels) are recomputed. A state folded under other settings is
+discarded, because its alerts follow other rules. Those alerts were emitted, so the refold has to resolve those that
+no longer hold: `inherit`.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ Integers = NDArray[Any]
 
 
 class _Board(msgspec.Struct):
-    """Pairs that met, each as the step to its flat place in the counts and its number, in narrow integers."""
+    """Output of `BoardCounts.cells`, as narrow integers: steps between the ascending flat places, and the counts."""
 
     members: list[int]
     steps: Integers
@@ -63,7 +64,7 @@ class _Clock(msgspec.Struct):
 
 
 class _GivenUp(msgspec.Struct):
-    """As much of a saved state as is asked of one that is given up; other versions have it, too."""
+    """The fields of a saved state that `inherit` reads from a discarded one; other versions have them, too."""
 
     arena: str
     facts: _Clock
@@ -73,12 +74,12 @@ class _GivenUp(msgspec.Struct):
 
 
 def encode_history(state: ArenaFairness) -> bytes:
-    """Encode the state's history; the same object until it changes."""
+    """Encode the state's history; return the same bytes object until the history changes."""
     return state.history.encode(state.arena, state.scene.facts.roster.subjects)
 
 
 def encode_state(state: ArenaFairness) -> dict[str, bytes]:
-    """Encode a state, as fields to be written together."""
+    """Encode a state as fields that must be written together."""
     places, counts = state.scene.board.cells()
     history = encode_history(state)
     packed = pack(
@@ -107,19 +108,19 @@ def _encode_states(state: ArenaFairness) -> dict[str, msgspec.Raw]:
 
 
 def decode_state(fields: Mapping[str, bytes], settings: FairnessSettings) -> ArenaFairness:
-    """Read a state back.
+    """Decode a state.
 
     Parameters
     ----------
     fields
-        What `encode_state` made.
+        Output of `encode_state`.
     settings
-        Of the arena, today.
+        The arena's current settings.
 
     Raises
     ------
     DamagedState
-        When it is missing, fails its checksum, cannot be read, or was folded under other settings.
+        When the state is missing, fails its checksum, cannot be decoded, or was folded under other settings.
     """
     try:
         saved = unpack(_checked(fields[FIELD]), _Saved)
@@ -146,12 +147,12 @@ def decode_state(fields: Mapping[str, bytes], settings: FairnessSettings) -> Are
 
 
 def inherit(fields: Mapping[str, bytes], arena: str) -> tuple[Inherited, list[str]]:
-    """What a state that is given up leaves to be ended, and which ids were settled before.
+    """Return the alerts of a discarded state that the refold may have to resolve, and the ids settled before.
 
-    Nothing when it cannot be read, for then nobody knows.
+    Both are empty when the state cannot be decoded: its alerts are then unknown.
 
-    An alert of it ends where that state stood, on the clock of the votes: from there on other rules hold. That place
-    is the state's own, so an end that a crash has told again is the same to the byte.
+    `ends_at` of each alert is the discarded state's clock of the votes, because other rules apply from there on. The
+    clock is part of that state, so a resolution emitted again after a crash has the same bytes.
     """
     try:
         given_up = unpack(_checked(fields[FIELD]), _GivenUp)
@@ -159,7 +160,7 @@ def inherit(fields: Mapping[str, bytes], arena: str) -> tuple[Inherited, list[st
         return {}, []
     if given_up.arena != arena:
         return {}, []
-    # A refold that is given up in its turn stood earlier than the state before it.
+    # When an unfinished refold is discarded too, the alerts it had inherited win: their state was further along.
     ends = {each.alert.id: ended(each.alert, given_up.facts.clock) for each in given_up.opened.values()}
     return ends | given_up.inherited, given_up.settled
 

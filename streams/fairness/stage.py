@@ -1,4 +1,4 @@
-"""The fairness stage: folds the ledger into evidence, emits alerts to Kafka, publishes what it knows to Redis."""
+"""The fairness stage: folds the ledger into evidence, emits alerts to Kafka, publishes views to Redis."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ from streams.ledger.codec import Block, Notice
 SILENCE_FIELD, TOPIC_FIELD = "silence", "topic"
 VIEW_SECONDS = 1.0
 IDLE_SECONDS = 5.0
-"""The ledger counts as silent only after nothing came for so long: catching up is no silence."""
+"""Check for silence only when no batch arrived for this long: while the stage catches up, the feed is not silent."""
 
 _json = msgspec.json.Encoder().encode
 
 
 @dataclass(slots=True)
 class Written:
-    """The bytes of the history that Redis has: a megabyte, written again only when it is another."""
+    """The history bytes that Redis holds: about a megabyte, written again only when they change."""
 
     published: bytes | None = None
     saved: bytes | None = None
@@ -51,18 +51,18 @@ class Written:
 
 @dataclass(slots=True)
 class WatchedArena(Owned):
-    """An arena's evidence, and what Kafka and Redis have not seen of it."""
+    """An arena's state, the alerts not yet sent to Kafka, and whether Redis lacks the current view."""
 
     state: ArenaFairness
     outbox: list[Alert] = field(default_factory=list)
     unpublished: bool = True
     silence: Alert | None = None
-    """The one alert of wall time: no part of the state, and saved beside it, for who takes over has to end it."""
+    """The silence alert, which depends on wall time: saved beside the state, because the next owner must resolve it."""
     history: Written = field(default_factory=Written)
 
 
 class AlertTooLarge(ValueError):  # noqa: N818 -- what it is
-    """An alert that Kafka takes from nobody: its arena stops, the others go on."""
+    """An alert too large for Kafka, whichever worker sends it: its arena stops, the other arenas continue."""
 
 
 class FairnessStage(FoldStage[WatchedArena]):
@@ -79,7 +79,7 @@ class FairnessStage(FoldStage[WatchedArena]):
         self._producer: AIOKafkaProducer
 
     async def run(self) -> None:
-        """Follow until cancelled."""
+        """Run until cancelled."""
         self._producer = make_producer(self._settings, self.name)
         await self._producer.start()
         try:
@@ -88,7 +88,7 @@ class FairnessStage(FoldStage[WatchedArena]):
             await stop(self._producer)
 
     async def process(self, log: Log, batch: Batch) -> None:
-        """Fold what was fetched, tell what is new."""
+        """Fold a fetched batch, and note when the last batch with records arrived."""
         if batch:
             self._last_batch = time.monotonic()
         await super().process(log, batch)
@@ -109,7 +109,7 @@ class FairnessStage(FoldStage[WatchedArena]):
         return WatchedArena(owned.name, owned.partition, owned.epoch, state, silence=_silence(fields))
 
     def _inherit(self, arena: WatchedArena, fields: Mapping[str, bytes]) -> None:
-        if fields.get(TOPIC_FIELD) == self._topic.encode():  # else another topic was told of them
+        if fields.get(TOPIC_FIELD) == self._topic.encode():  # else its alerts went to another topic
             arena.state.inherited, arena.state.scene.settled = inherit(fields, arena.name)
             arena.silence = _silence(fields)
 
@@ -143,7 +143,7 @@ class FairnessStage(FoldStage[WatchedArena]):
         arena.history = Written()
 
     async def _before_saving(self, arena: WatchedArena) -> None:
-        """Tell Kafka first: a position once saved is never folded again, and what it told would never be told."""
+        """Send alerts before saving: records before a saved position are not folded again, so alerts would be lost."""
         await self._tell(arena)
 
     async def _sweep(self, name: str, epoch: int, arena: WatchedArena | None) -> None:
@@ -165,7 +165,7 @@ class FairnessStage(FoldStage[WatchedArena]):
             arena.due = now + VIEW_SECONDS
 
     async def _tell(self, arena: WatchedArena) -> None:
-        """Emit alerts in the order of the ledger; what a crash repeats has the same ids and the same bytes."""
+        """Emit alerts in ledger order; alerts emitted again after a crash have the same ids and bytes."""
         told, arena.outbox = arena.outbox, []
         try:
             while told:
@@ -174,7 +174,7 @@ class FairnessStage(FoldStage[WatchedArena]):
                 try:
                     await self._producer.send_and_wait(self._topic, value, key=alert.fingerprint.encode())
                 except MessageSizeTooLargeError as error:
-                    # Begun anew, or on another worker, the stage would meet it again: it is no trouble of Kafka's.
+                    # Not a Kafka failure: after a restart, or on another worker, the same alert would fail again.
                     raise AlertTooLarge(f"alert {alert.id} has {len(value):,} bytes: {error}") from error
                 self._metrics.alerts.labels(arena.name, alert.kind.value, alert.status.value).inc()
                 del told[0]
@@ -182,7 +182,7 @@ class FairnessStage(FoldStage[WatchedArena]):
             arena.outbox = told + arena.outbox
 
     async def _listen(self, arena: WatchedArena) -> None:
-        """Judge the silence since the last record, in wall time."""
+        """Fire or resolve the silence alert, from the wall time since the last record."""
         alert = tell_silence(arena.state, arena.silence, time.time())
         if alert is None:
             return
@@ -190,7 +190,7 @@ class FairnessStage(FoldStage[WatchedArena]):
         arena.silence = alert if alert.status is Status.FIRING else None
         arena.unpublished = True
         await self._tell(arena)
-        # Nothing moves while it is silent, and yet there is something to save.
+        # The position does not move during a silence; force a save, because the alert must be saved.
         self._partitions[arena.partition].saved_position = -1
 
     async def _publish(self, arena: WatchedArena) -> None:
@@ -214,7 +214,7 @@ class FairnessStage(FoldStage[WatchedArena]):
 
 
 def _silence(fields: Mapping[str, bytes]) -> Alert | None:
-    """The silence that fires, as it was saved; None when it is not known, as after a version that did not save it."""
+    """Decode the saved silence alert; None when none fires or an older version did not save it."""
     try:
         return decode_alert(fields.get(SILENCE_FIELD, b""))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

@@ -1,6 +1,6 @@
-"""A stretch: some whole ticks of rows under one policy, counted at once.
+"""A stretch: the rows of up to `TICKS` ticks under one policy, counted at once.
 
-Counting is one `bincount` over (tick, subject) for the whole stretch, so that the cost of a tick is that of its update.
+One `bincount` over (tick, subject) counts the whole stretch, so that a tick costs little more than its update.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Numbers = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Counts of T ticks, the last of them perhaps not full; S subjects.
+    """Counts of T ticks, of which the last may be partial; S subjects.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class Stretch:
     hits
         float64[T, 3, S], appearances in all battles, among declared models, among models in play.
     battles
-        float64[T, 3], battles of the same sorts.
+        float64[T, 3], battles of the same three kinds.
     votes
         int64[T].
     clock
@@ -52,7 +52,7 @@ class Stretch:
 
     @classmethod
     def of(cls, scene: Scene, a: Numbers, b: Numbers, winner: NDArray[np.uint8], clock: Vector) -> Stretch:
-        """Count as many of the rows as one stretch takes: up to `TICKS` ticks, up to the next review."""
+        """Count the rows of one stretch: at most `TICKS` ticks, and not past the next review."""
         settings, rows = scene.settings, scene.facts.rows
         size, behind = settings.tick_battles, rows % settings.tick_battles
         most = min(TICKS * size - behind, settings.review_battles - rows % settings.review_battles)
@@ -84,7 +84,7 @@ class Stretch:
         )
 
     def play(self, state: ArenaFairness) -> tuple[int, list[Alert]]:
-        """Play the ticks until what is in play changes; returns the rows taken and what is to be told."""
+        """Run the ticks until the policy changes; return the number of rows used and the alerts to emit."""
         facts, policy = state.scene.facts, state.scene.play
         began, alerts = facts.rows, list[Alert]()
         for index, end in enumerate(self.ends.tolist()):
@@ -102,13 +102,13 @@ class Stretch:
 
 
 def _appearances(play: Play, a: Numbers, b: Numbers, number: Numbers, ticks: int) -> Vector:
-    """Battles that each subject is in, per tick: float64[T, S]; a group of both models is in a battle once."""
+    """Battles with each subject, per tick: float64[T, S]; a group with both models in a battle counts it once."""
     size = play.pi.size
     subjects = [a, b]
     for groups in (play.provider, play.license):
         first, second = groups[a], groups[b]
         subjects += [first, np.where(second == first, -1, second)]
-    # Whoever has no number is counted in a column of its own, which is dropped.
+    # Subjects without a number go to an extra column, which is dropped.
     keys = np.stack(subjects)
     keys[keys < 0] = size
     keys += number * (size + 1)

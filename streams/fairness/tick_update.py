@@ -1,8 +1,8 @@
-"""A tick: the detectors of exposure take in its counts, and what they find becomes alerts.
+"""A tick: update the exposure detectors with its counts, and turn their verdicts into alerts.
 
-Order matters, and is the same in every replay: evidence first; then whether a stalled feed explains it; then, one
-detector after the other, what is reported. A report of a removal changes what is in play, and the detectors behind it
-judge by that.
+The order matters and is the same in every replay: first all detectors update their evidence; then the tick decides
+whether a stalled feed explains it; then the detectors report, one after the other. A reported removal changes which
+models are in play, and the detectors after it use the new policy.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from streams.fairness.statistics.cusum import Cusum, Mark, Odds
 
 
 def take_in(state: ArenaFairness, *, closes: bool) -> None:
-    """Hand the counts of the tick under way to the detectors, and begin anew; `closes` when the tick ends here."""
+    """Pass the counts of the current tick to the detectors and reset them; `closes` is True when the tick ends here."""
     scene, facts, play = state.scene, state.scene.facts, state.scene.play
     everyone, declared, in_play = facts.tick_hits
     _, declared_battles, in_play_battles = facts.tick_battles.tolist()
@@ -41,7 +41,7 @@ def take_in(state: ArenaFairness, *, closes: bool) -> None:
 
 
 def close(state: ArenaFairness) -> list[Alert]:
-    """End the tick under way; returns what is to be told."""
+    """End the current tick; return the alerts to emit."""
     take_in(state, closes=True)
     scene, facts, asked = state.scene, state.scene.facts, state.states.at_tick
     facts.tick_votes = 0
@@ -56,7 +56,7 @@ def close(state: ArenaFairness) -> list[Alert]:
 
 
 def _replay(state: ArenaFairness, later: Iterable[Detector[Any]]) -> list[Detector[Any]]:
-    """Put in force what follows from a change of the removed, if any; returns whose verdicts may have changed too."""
+    """Apply a change of the removed models, if any; return the other detectors whose verdicts may have changed."""
     scene, states = state.scene, state.states
     removed, before = np.flatnonzero(states.removed(scene.play.pi.size)), scene.play.out
     if np.array_equal(removed, before):
@@ -68,12 +68,12 @@ def _replay(state: ArenaFairness, later: Iterable[Detector[Any]]) -> list[Detect
 
 
 def rejudge(state: ArenaFairness) -> None:
-    """Work out the policy and put it in force: whoever enters judgement or leaves it begins anew."""
+    """Compute the policy and put it in force. Subjects that start or stop being monitored lose their evidence."""
     scene = state.scene
     before, scene.play = scene.play, state.replay_policy()
     for detector, kept in state.states.at_tick:
         if detector.follow(kept, scene, before):
-            scene.play = state.replay_policy()  # a notice ended a report, and a reported model may be in play again
+            scene.play = state.replay_policy()  # a report was withdrawn, so the model may be in play again
     play = scene.play
     known = np.zeros(play.pi.size, np.bool_)
     known[: before.pi.size] = before.pi > 0
@@ -84,7 +84,7 @@ def rejudge(state: ArenaFairness) -> None:
 
 
 def tell(state: ArenaFairness, detectors: Iterable[Detector[Any]], *, repeat: bool = False) -> list[Alert]:
-    """Ask detectors what stands; returns what is to be told of it, see `reconcile`."""
+    """Collect the current verdicts of detectors; return the alerts to emit, see `reconcile`."""
     alerts: list[Alert] = []
     for detector in detectors:
         verdicts = detector.verdicts(state.states.of(detector), state.scene)
@@ -93,7 +93,7 @@ def tell(state: ArenaFairness, detectors: Iterable[Detector[Any]], *, repeat: bo
 
 
 def warm() -> None:
-    """Compile what runs in every tick, or load it from disk."""
+    """Compile the numba functions that run in every tick, or load them from numba's cache on disk."""
     one, number = np.zeros(1), np.zeros(1, np.int64)
     _note(one, one, 0.0, one, 0, 0.0, one, one, number, one, number, number)
     Cusum.start(1, 1).update(Odds.of(one, one, 0.0), one, 0.0, Mark(0, 0.0, one, one))
@@ -101,7 +101,7 @@ def warm() -> None:
 
 @njit(cache=True)
 def _note(shown, in_play, battles, pi_play, row, clock, seen, due, last_row, last_time, current, total):  # type: ignore[no-untyped-def]
-    """Count appearances, expected ones and battles of every subject, and who was seen last when."""
+    """Add appearances, expected appearances and battles of every subject, and note where each was last seen."""
     for subject in range(len(shown)):
         seen[subject] += in_play[subject]
         due[subject] += battles * pi_play[subject]

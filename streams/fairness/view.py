@@ -1,4 +1,4 @@
-"""Lay out what is published of an arena's fairness, and what a review adds to its history."""
+"""Build the published fairness and alerts views of an arena, and the history point of a review."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NO_POLICY = (
 
 
 def fairness_view(state: ArenaFairness, position: Position | None = None) -> FairnessView:
-    """Lay out what is known; `position` is the state's own by default."""
+    """Build the fairness view; `position` defaults to the state's."""
     scene, facts = state.scene, state.scene.facts
     roster, models = facts.roster, lines(state)
     return FairnessView(
@@ -46,7 +46,7 @@ def fairness_view(state: ArenaFairness, position: Position | None = None) -> Fai
 
 
 def alerts_view(state: ArenaFairness, position: Position | None = None) -> AlertsView:
-    """Lay out the alerts that fire."""
+    """Build the view of the alerts that fire."""
     facts = state.scene.facts
     return AlertsView(state.arena, facts.clock if facts.rows else None, position or _position(state), state.firing)
 
@@ -115,7 +115,7 @@ def _position(state: ArenaFairness) -> Position:
 
 
 def remember(state: ArenaFairness) -> None:
-    """Add the point of the review that has just ended to the history: evidence, shares, and the levels for both."""
+    """Add the evidence, declared shares and alert levels at the end of a review to the history."""
     scene, facts, states = state.scene, state.scene.facts, state.states
     state.history.add(
         Point(
@@ -134,5 +134,5 @@ def remember(state: ArenaFairness) -> None:
 
 
 def _log10_e(watched: Watched) -> Reals:
-    """Evidence as the view has it: never below 0."""
+    """log10 of the evidence as in the view: never below 0."""
     return (np.maximum(watched.cusum.log_e(), 0.0) / LN10).astype(np.float32)

@@ -1,1 +1,1 @@
-"""Alerts of an audit: models that stopped or left, retirements, feeds that stood still, and what a notice changes."""
+"""Alerts of an audit: models that stopped or left, retirements, stalled feeds, and the effect of notices."""

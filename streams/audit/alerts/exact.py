@@ -2,7 +2,7 @@
 
 Given both margins, the number of inactive models in one class is hypergeometric if the class does not matter, and has
 odds ratio ω (Fisher's noncentral hypergeometric) if it does. The likelihood ratio, averaged over ω, has mean exactly 1
-when the class does not matter: an e-value, which may be looked at as often as one likes if data do not overlap.
+when the class does not matter: it is an e-value, and may be computed any number of times if data do not overlap.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ from __future__ import annotations
 import math
 
 ODDS = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 2.0, 4.0, 8.0, 16.0)
-"""Odds ratios that are bet on, equally."""
+"""Odds ratios to bet on, with equal weights."""
 
 
 def fisher(hit: int, of: int, hit_elsewhere: int, of_elsewhere: int) -> tuple[float, float]:
-    """Two-sided p-value and e-value of the same rate in both classes.
+    """Two-sided p-value, and e-value, of the hypothesis of equal rates in both classes.
 
     Parameters
     ----------
     hit, of
-        Inactive models of a class, and all of it.
+        Inactive models of a class, and all its models.
     hit_elsewhere, of_elsewhere
-        The same of the others.
+        The same for the other class.
 
     Examples
     --------
@@ -39,7 +39,7 @@ def fisher(hit: int, of: int, hit_elsewhere: int, of_elsewhere: int) -> tuple[fl
     weights = [_log_choose(of, each) + _log_choose(of_elsewhere, total_hit - each) for each in support]
     at = hit - support.start
     whole = _log_sum(weights)
-    # Tables as likely as this one up to rounding are as extreme.
+    # Tables as likely as this one, up to rounding, count as equally extreme.
     p = sum(math.exp(weight - whole) for weight in weights if weight <= weights[at] + 1e-7)
     ratios = []
     for odds in ODDS:

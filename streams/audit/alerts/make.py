@@ -1,4 +1,4 @@
-"""Alerts of an audit: silent removals, short notices, a stalled feed, a bias between licence classes."""
+"""Make the alerts of an audit."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def make_alert(
     evidence: Evidence,
     runbooks: str | None,
 ) -> Alert:
-    """Make a firing alert; its id is a function of what it says and of the date since when."""
+    """Make a firing alert; its id depends on arena, kind, subject and start date only."""
     mark = fingerprint(arena, kind, subject)
     return Alert(
         id=alert_id(mark, iso(starts_at)),
@@ -56,5 +56,5 @@ def make_alert(
 
 
 def in_tens(evidence: float) -> float:
-    """A natural logarithm as log10, rounded to two digits."""
+    """Convert a natural logarithm to log10, rounded to two digits."""
     return round(evidence / LOG_10, 2)

@@ -1,4 +1,4 @@
-"""Notices: what a registry says of each model, and since when."""
+"""Notices: the status of each model in a registry, and when its end was announced."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from streams.contracts.model import Model
 
 
 class Notice(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The standing of one model in a registry.
+    """Status of one model in a registry.
 
     Attributes
     ----------
     status
-        Of its newest record: active, deprecated or retired.
+        Status in its newest record: active, deprecated or retired.
     announced
-        Epoch seconds of the first word of its end, None while there was none.
+        Epoch seconds of the first announcement of its end; None while there is none.
     reason
-        As given with it.
+        Reason given with the announcement.
     """
 
     status: str
@@ -29,9 +29,9 @@ class Notice(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def read_notices(records: Iterable[Model], until: float) -> dict[str, Notice]:
-    """Read the records made up to a moment; names are compared without case and punctuation.
+    """Read the records made up to the time `until`, by name without case and punctuation.
 
-    A record of a model that is active again takes the announcement back.
+    A later record that declares the model active, without `announced_at`, withdraws the announcement.
     """
     notices: dict[str, Notice] = {}
     for record in sorted(records, key=lambda record: (record.tstamp, record.model)):
@@ -51,7 +51,7 @@ def read_notices(records: Iterable[Model], until: float) -> dict[str, Notice]:
 
 
 def most_private(records: Iterable[Model], until: float) -> dict[str, int]:
-    """Private variants in play at once, at most, of each provider that ever had one, the largest number first."""
+    """Largest number of private variants in play at once, per provider that ever had one, largest first."""
     in_play: dict[str, str] = {}
     most: dict[str, int] = {}
     for record in sorted(records, key=lambda record: (record.tstamp, record.model)):
@@ -67,6 +67,6 @@ def most_private(records: Iterable[Model], until: float) -> dict[str, int]:
 
 
 def notice_of(notices: dict[str, Notice], names: Iterable[str]) -> Notice | None:
-    """The notice under any of a model's names; the one with an announcement before one without."""
+    """Return the notice under any of a model's names; the earliest announcement first, then one without."""
     found = [notices[plain(name)] for name in names if plain(name) in notices]
     return min(found, key=lambda each: (each.announced is None, each.announced or 0.0), default=None)

@@ -1,4 +1,4 @@
-"""Removals: which stops and disappearances are told as alerts, and what a notice changes about them."""
+"""Removals: which stops and departures become alerts, and how a notice changes them."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def removals(
     stalled: bool,
     options: Options,
 ) -> list[Alert]:
-    """Alerts of models whose votes stopped for good, and of running models that left the board; by date, then name.
+    """Return alerts for models whose votes stopped for good, and running models that left; by date, then name.
 
-    A model that left as the next build under its label came is no removal; it is told as gone, with its successor.
-    That it is put on a list of the past later takes nothing back. One that leaves while the feed stands still at
-    the end (`stalled`) was not gaining, as nobody was.
+    A model that left when the next build under its label arrived is not a removal; the report lists it as gone, with
+    its successor. If the source lists a removed model again later, as a past model, the alert stays. A model that left
+    while the feed stood still at the end (`stalled`) was not gaining, because no model was, so it gets no alert.
     """
     alerts = []
     frozen = stalled and not (gains.all[states.live + 1 :] > 0).any()
@@ -54,7 +54,7 @@ def removals(
         if told is None:
             continue
         kind, said = told
-        # Without a registry the end may have been announced: worth a look, no page.
+        # Without a registry the end may have been announced: a warning, not a page.
         grave = Severity.CRITICAL if sure and registry else Severity.WARNING
         subject = Subject(model=models.names[model])
         summary = f"{text}{said}"
@@ -65,13 +65,13 @@ def removals(
 
 
 def replacement_of(models: Models, model: int, last: int) -> str | None:
-    """The next build under the same label, that arrived just as this one left (after `last`): its listing went on."""
+    """Return the next build under the same label, if it arrived just as this one left (after `last`)."""
     came = (each for each in _came(models, model, last) if redated(models.names[each], models.names[model]))
     return next((models.names[each] for each in came), None)
 
 
 def successor_of(models: Models, model: int, last: int) -> str | None:
-    """A model of the same provider and class that arrived just as this one left: perhaps its next version."""
+    """Return a model of the same provider and class that arrived just as this one left, perhaps its next version."""
     came = [each for each in _came(models, model, last) if models.providers[each] != "unknown"]
     close = max(came, key=lambda each: (alike(models.names[each], models.names[model]), -each), default=None)
     if close is None or (len(came) > 1 and alike(models.names[close], models.names[model]) < 0.5):
@@ -80,7 +80,7 @@ def successor_of(models: Models, model: int, last: int) -> str | None:
 
 
 def _came(models: Models, model: int, last: int) -> list[int]:
-    """Models of the same provider and class whose first row is in the first snapshot without this one."""
+    """Models of the same provider and class whose first row is in the first snapshot without this model."""
     return [
         int(each)
         for each in np.flatnonzero(models.first == last + 1)
@@ -91,9 +91,9 @@ def _came(models: Models, model: int, last: int) -> list[int]:
 def _by_notice(
     notice: Notice | None, begin: float, found: float, registry: bool, options: Options
 ) -> tuple[Kind, str] | None:
-    """Kind and end of the sentence; None when the end was announced in time.
+    """Return the kind, and the end of the summary; None when the end was announced in time.
 
-    When exactly within the interval it ended is not known: the arena has the benefit of its latest moment.
+    The exact end within the interval is unknown, so the latest possible time is used, in favour of the arena.
     """
     if notice is None or notice.announced is None:
         if registry:
@@ -160,7 +160,7 @@ def _left(models: Models, gains: Gains, watched: Watched, absence: Absence) -> t
 
 
 def _share_before(gains: Gains, model: int, at: int) -> float:
-    """Share of slots over the last spans of a model up to a snapshot."""
+    """Share of slots over the last five spans of a model up to a snapshot."""
     spans = [each for each in range(1, at + 1) if gains.begin[model, each] >= 0 and not gains.reset[model, each]][-5:]
     whole = sum(float(gains.all[gains.begin[model, each] + 1 : each + 1].sum()) for each in spans)
     own = sum(float(gains.gained[model, each]) for each in spans)

@@ -1,4 +1,4 @@
-"""Retirement by licence class: inactive rates, an exact test, and the weakest third of each class."""
+"""Retirement by licence class: inactive rates, an exact test, and the lowest 30 % of each class."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from streams.audit.stops.states import ACTIVE, GONE, INACTIVE, States
 from streams.contracts.alert import Alert, Kind, Severity, Subject
 
 TELLING = 1e3
-"""e-value from which a difference between classes is told as an alert."""
+"""e-value from which a difference between classes becomes an alert."""
 
 BOTTOM = 0.3
-"""The part of each class that the paper's demand lets an arena retire."""
+"""The part of each class that an arena may retire under the paper's demand."""
 
 
 def retirement_of(models: Models, states: States) -> dict[str, Any]:
     """Compare proprietary models with open ones (open weights and open source together).
 
-    `hit` counts models that are inactive or gone, `of` all of the class whose state is known. The p-value and the
-    e-value are of the same rate in both; they know nothing of age or strength. `bottom` and `rest`, where there are
-    scores, are the lowest 30 % of each class by its last score, and the others: `[hit, of]`.
+    `hit` counts models that are inactive or gone, `of` all models of the class with a known state. The p-value and the
+    e-value test the hypothesis of equal rates; they do not adjust for age or strength. `bottom` and `rest`, where there
+    are scores, are `[hit, of]` of the lowest 30 % of each class by last score, and of the others.
     """
     hit = np.array([state in (INACTIVE, GONE) for state in states.state], dtype=bool)
     known = hit | np.array([state == ACTIVE for state in states.state], dtype=bool)
@@ -67,7 +67,7 @@ def retirement_of(models: Models, states: States) -> dict[str, Any]:
 
 
 def bias_alert(told: dict[str, Any], starts_at: float, ends_at: float, options: Options) -> list[Alert]:
-    """An alert when the classes differ beyond chance."""
+    """Return an alert when the classes differ beyond chance, else nothing."""
     if told.get("e", 0.0) < TELLING:
         return []
     worse, better = sorted(("open", "proprietary"), key=lambda name: -told[name]["rate"])

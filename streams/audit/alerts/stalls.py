@@ -1,4 +1,4 @@
-"""A feed that has stalled: zeros, a freeze, or most models at once; one alert, and no removals."""
+"""Stalled feed: zeros, a freeze, or most models stopped at once; one alert instead of many removals."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from streams.audit.stops.pauses import Watched
 from streams.contracts.alert import Alert, Evidence, Kind, Severity, Subject
 
 FREEZE = 3.0
-"""A freeze at the end is a stall from this many usual intervals on."""
+"""A freeze at the end is a stall when it lasts this many usual intervals."""
 
 
 def stall(
     cleaned: Cleaned, models: Models, gains: Gains, watched: Watched, options: Options
 ) -> tuple[list[Alert], list[Remark]]:
-    """At most one alert, for the state the file ends in; and remarks of intervals that were not judged."""
+    """Return at most one alert, if the file ends in a stall, and remarks on intervals not used for single models."""
     remarks = [
         *_runs(models, watched.together, Oddity.STOPPED_TOGETHER, watched, gains),
         *_runs(models, watched.anew, Oddity.MOVED_TOGETHER, watched, gains),
@@ -74,14 +74,14 @@ def _told(
 
 
 def _still(models: Models, watched: Watched, gains: Gains, at: int) -> list[str]:
-    """Models that ran before the interval that ends at `at` and got next to nothing in it."""
+    """Models that ran before the interval that ends at `at`, and got at most a tenth of their expected votes in it."""
     expected = watched.baseline * (watched.units[:, at] - watched.units[:, at - 1])
     still = watched.running[:, at - 1] & (np.nan_to_num(gains.gained[:, at]) <= 0.1 * expected)
     return [models.names[each] for each in np.flatnonzero(still & (expected > 0))]
 
 
 def _pace(dates: np.ndarray, gains: Gains, start: int) -> float:
-    """Votes a day after `start`, as a part of those before."""
+    """Votes a day after `start`, as a part of those before it."""
     before = gains.all[: start + 1].sum() / max(days(dates[0], dates[start]), 1e-9)
     after = gains.all[start + 1 :].sum() / max(days(dates[start], dates[-1]), 1e-9)
     return float(after / before) if before > 0 else 0.0

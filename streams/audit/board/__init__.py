@@ -1,1 +1,1 @@
-"""What a published history says of the board: names, totals, gains, absences, depth, and remarks about the feed."""
+"""Read a published history of the board: names, totals, gains, absences, depth, and remarks about the feed."""

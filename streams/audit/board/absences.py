@@ -1,4 +1,4 @@
-"""Absences from the board: in passing, for longer and ended, or for good; what a later listing changes about them."""
+"""Absences from the board: passing, longer but ended, or for good; and the effect of a later listing."""
 
 from __future__ import annotations
 
@@ -13,26 +13,27 @@ from streams.audit.board.models import Models
 from streams.audit.stops.pauses import Watched
 
 MANY, MANY_PART = 5, 0.05
-"""So many models, and this part of the board, that are listed again in one snapshot make a switch of the source."""
+"""At least this many models, and this part of the board, listed again in one snapshot are a switch of the source."""
 
 RETURNED, RETURNED_PART, RETURNS = 5, 0.2, 3
-"""So many models, this part of all, that came back in so many snapshots: the rows of the file come and go."""
+"""At least this many models, and this part of all, back in at least this many snapshots: rows come and go."""
 
 
 @dataclass(frozen=True, slots=True)
 class Absence:
-    """A stretch of snapshots without a model that was listed before. Snapshots by their number.
+    """A run of snapshots without a model that was listed before. Snapshots are given by number.
 
     Attributes
     ----------
     model
-        Its number.
+        Number of the model.
     last, found, back
-        Last snapshot with it; first without it that would have shown it; first with it again, None until now.
+        Last snapshot with the model; first without it that would have shown it; first with it again, None if there is
+        none.
     gained
-        Votes its total grew by in between; None while it lasts, and where unknown.
+        Growth of its total in votes during the absence; None while the absence lasts, and where unknown.
     ran_before, ran_after
-        Whether it was getting votes at `last`, and whether it ever did again from `back` on.
+        Whether the model was getting votes at `last`, and whether it ever did again from `back` on.
     """
 
     model: int
@@ -45,25 +46,25 @@ class Absence:
 
     @property
     def passing(self) -> bool:
-        """Whether it was short and has ended."""
+        """Whether the absence was short and has ended."""
         return self.back is not None and self.back - self.last - 1 <= LOOK_BACK
 
 
 @dataclass(frozen=True, slots=True)
 class Absences:
-    """All absences in which the models would have been shown.
+    """All absences from snapshots that would have shown the model.
 
     Attributes
     ----------
     every
-        In order of model and date.
+        All absences, in order of model and date.
     departure
-        Of each model the one that it has not ended by running again; None without one.
+        For each model the absence that it has not ended by running again; None without one.
     switches
-        Snapshots in which the source began to list many models of the past again.
+        Snapshots in which the source began to list many past models again.
     doubtful
-        Whether so many come and go in rows that nothing orders that the file may be cut anywhere: no absence is a
-        departure then.
+        Whether many models come and go and nothing orders the rows, so that the file may be cut anywhere; then no
+        absence is a departure.
     """
 
     every: list[Absence]
@@ -73,13 +74,13 @@ class Absences:
 
     @property
     def ended(self) -> list[Absence]:
-        """Absences that were more than passing, and after which the model was listed again; not departures."""
+        """Absences that were longer than passing and after which the model was listed again; without departures."""
         left = {(each.model, each.last) for each in self.departure if each is not None}
         return [each for each in self.every if each.back and not each.passing and (each.model, each.last) not in left]
 
 
 def absences_of(models: Models, gains: Gains, watched: Watched, depth: Depth) -> Absences:
-    """Find every absence, and judge which of them stand."""
+    """Find every absence, and decide which are departures."""
     running = _ran(watched)
     every = [
         each
@@ -106,14 +107,14 @@ def absences_of(models: Models, gains: Gains, watched: Watched, depth: Depth) ->
 
 
 def _come_and_go(every: list[Absence], models: int) -> bool:
-    """Whether many models returned, one by one and not because of one outage or switch of the source."""
+    """Whether many models returned at different times, not because of one outage or switch of the source."""
     back = [(each.model, each.back) for each in every if each.back is not None]
     who, when = {model for model, _ in back}, {at for _, at in back}
     return len(who) >= max(RETURNED, RETURNED_PART * models) and len(when) >= RETURNS
 
 
 def _ran(watched: Watched) -> Mask:
-    """bool[M, T]: running as known in the end: not in a silence that was found later, or that goes on."""
+    """bool[M, T]: running, as known at the end of the file: without silences that were found later or still last."""
     ran = watched.running.copy()
     for pause in watched.pauses:
         ran[pause.model, pause.begin + 1 : None if pause.end is None else pause.end + 1] = False
@@ -152,10 +153,10 @@ def _grown(gains: Gains, model: int, last: int, back: int) -> float | None:
 
 
 def _stands(absence: Absence, running: Mask, switches: list[int]) -> bool:
-    """Whether a departure is one although the model may be listed again.
+    """Whether an absence is a departure although the model may be listed again.
 
-    One that ran before and never again has only been put on a list of the past. One that never ran is taken for that
-    when many are listed again at once.
+    A model that ran before and never after is now only listed as a past model. A model that never ran is taken for a
+    past model when many are listed again at once.
     """
     if absence.back is None:
         return True

@@ -1,4 +1,4 @@
-"""Dates, lengths of time and numbers of things as sentences have them; epoch seconds, without a clock."""
+"""Format dates, durations and counts for sentences; times are epoch seconds, and no clock is read."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ DAY = 86_400.0
 
 
 def iso(seconds: float) -> str:
-    """The date; with the time where it is not midnight (UTC).
+    """Format a date, with the time if it is not midnight (UTC).
 
     >>> iso(1718755200.0), iso(1718755200.0 + 3661)
     ('2024-06-19', '2024-06-19T01:01:01Z')
@@ -23,7 +23,7 @@ def days(start: float, end: float) -> float:
 
 
 def in_days(length: float) -> str:
-    """A length in days for a sentence.
+    """Format a duration in days for a sentence.
 
     >>> in_days(1.0), in_days(18.0), in_days(0.5)
     ('1 day', '18 days', '0.5 days')
@@ -33,7 +33,7 @@ def in_days(length: float) -> str:
 
 
 def many(count: int, thing: str) -> str:
-    """A number and its noun.
+    """Format a number and its noun.
 
     >>> many(1, "model"), many(1234, "vote")
     ('1 model', '1,234 votes')

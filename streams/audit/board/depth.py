@@ -1,10 +1,10 @@
 """How deep each snapshot shows the board: a model below the deepest row of a date is not seen on it, not gone.
 
-A scraped board often is its first rows only, and their number varies. Whether a file is cut like that is told from its
-departures: on a whole board any model may leave, on a cut one it is always the lowest that do. The lowest c of n models
-hold all k departures by chance with probability C(c, k) / C(n, k); the logarithms of its inverse are summed as a CUSUM.
-Weak models are retired more often than others, so a departure without return speaks by no more than a factor of ten,
-unless as many models arrive in the same snapshot, which keeps the number of rows.
+A scraped board often has only the first rows, and their number varies. Departures show whether a file is cut like that:
+on a whole board any model may leave, on a cut one always the lowest leave. The lowest c of n models include all k
+departures by chance with probability C(c, k) / C(n, k); the logarithms of its inverse are summed as a CUSUM. Weak
+models are retired more often than others, so a departure without return counts for at most a factor of ten, unless as
+many models arrive in the same snapshot, which keeps the number of rows.
 """
 
 from __future__ import annotations
@@ -21,34 +21,34 @@ CUT = log(500.0)
 """Evidence from which a file counts as cut."""
 
 WEAK = log(10.0)
-"""The most that one departure of a low model says, if it does not return."""
+"""Largest evidence of one departure of a low model that does not return."""
 
 OTHERWISE = log(0.1)
-"""What a snapshot says in which a model left from above the edge."""
+"""Evidence of a snapshot in which a model left from above the edge."""
 
 COMMON = 3
-"""Models that two snapshots must share before places in them are compared."""
+"""Fewest common models of two snapshots to compare places in them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Depth:
-    """What the snapshots show of the board.
+    """How much of the board the snapshots show.
 
     Attributes
     ----------
     rows
-        int64[T]: models shown.
+        int64[T]: number of models shown.
     judged
-        Whether something orders the rows, so that a cut would show.
+        Whether something orders the rows, so that a cut would be visible.
     cut
         Whether the file seems to show the top of the board only.
     left, lowest
-        Models that left the rows from one snapshot to the next, and those of them that were among the lowest.
+        Number of rows that left from one snapshot to the next, and how many of them were among the lowest.
     unseen
-        bool[M, T]: not shown after a first row, and by its place perhaps below the deepest row; all False when the
-        file is not cut.
+        bool[M, T]: the model is not shown after its first row, and by its place may be below the deepest row; all
+        False when the file is not cut.
     emerged
-        bool[M]: its first row may be one that the snapshot before was too short for.
+        bool[M]: the model may have been on the board before its first row, below the deepest row.
     """
 
     rows: NDArray[np.int64]
@@ -61,7 +61,7 @@ class Depth:
 
 
 def strength_of(score: Matrix, rank: Matrix, place: Matrix, listed: Mask) -> Matrix | None:
-    """What orders the rows of a board: scores, else ranks, else the order in the file; None without."""
+    """Return the values that order the rows of a board: scores, else ranks, else file order; None without any."""
     for values in (score, -rank, place):
         if listed.any() and 2 * (listed & ~np.isnan(values)).sum() >= listed.sum():
             return np.where(listed, values, np.nan)
@@ -69,7 +69,7 @@ def strength_of(score: Matrix, rank: Matrix, place: Matrix, listed: Mask) -> Mat
 
 
 def depth_of(score: Matrix, rank: Matrix, place: Matrix, listed: Mask) -> Depth:
-    """Tell how deep the snapshots go.
+    """Determine how deep the snapshots show the board.
 
     Parameters
     ----------
@@ -106,12 +106,12 @@ def depth_of(score: Matrix, rank: Matrix, place: Matrix, listed: Mask) -> Depth:
 
 
 def edge(strength: Matrix, listed: Mask, known: int, at: int) -> tuple[float, float] | None:
-    """The deepest row of a snapshot in the measure of another, and how far places moved between the two.
+    """Compare the deepest row of snapshot `at` with snapshot `known`.
 
     Returns
     -------
-    The strength in snapshot `known` that would be the lowest shown in `at`, and a margin; None when the two share too
-    few models to compare.
+    The strength in snapshot `known` that would be the lowest shown in `at`, and a margin for how much strengths moved
+    between the two; None when they have too few common models.
     """
     common = listed[:, known] & listed[:, at] & ~np.isnan(strength[:, known]) & ~np.isnan(strength[:, at])
     if common.sum() < COMMON:
@@ -124,7 +124,7 @@ def edge(strength: Matrix, listed: Mask, known: int, at: int) -> tuple[float, fl
 
 
 def only_the_top(strength: Matrix, listed: Mask, known: int, at: int) -> bool:
-    """Whether a snapshot shows the top of another one: nearly all that it lacks stood below its deepest row."""
+    """Whether a snapshot shows only the top of another: nearly all models it lacks were below its deepest row."""
     between = edge(strength, listed, known, at)
     lacks = listed[:, known] & ~listed[:, at]
     if between is None or not lacks.any():
@@ -139,7 +139,7 @@ def _within(strength: float, between: tuple[float, float] | None) -> bool:
 
 
 def _departures(strength: Matrix, listed: Mask) -> tuple[int, int]:
-    """Models that left from one snapshot to the next, and those of them that were among the lowest."""
+    """Number of models that left from one snapshot to the next, and how many of them were among the lowest."""
     left = lowest = 0
     for at in range(1, listed.shape[1]):
         gone = listed[:, at - 1] & ~listed[:, at]
@@ -168,7 +168,7 @@ def _is_cut(strength: Matrix, listed: Mask) -> bool:
 
 
 def _says(strength: Matrix, listed: Mask, later: Mask, at: int, arrives: float) -> float:
-    """What the departures of one snapshot say for a cut: a log-likelihood ratio."""
+    """Evidence for a cut from the departures of one snapshot, as a log-likelihood ratio."""
     between = edge(strength, listed, at - 1, at)
     before = listed[:, at - 1] & ~np.isnan(strength[:, at - 1])
     gone = before & ~listed[:, at]
@@ -181,7 +181,7 @@ def _says(strength: Matrix, listed: Mask, later: Mask, at: int, arrives: float) 
     new = listed[:, at] & ~listed[:, at - 1]
     count = int(gone.sum())
     if (new & (strength[:, at] <= lowest + between[1])).sum() >= count:
-        return 0.0  # another name in the same place
+        return 0.0  # new names took the lowest places: these may be renames
     chance = _log_choose(int(before.sum()), count) - _log_choose(int(low.sum()), count)
     if new.sum() == count:
         return chance + max(0.0, log(0.9 / arrives))

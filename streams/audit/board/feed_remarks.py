@@ -16,18 +16,18 @@ from streams.audit.board.remarks import Oddity, Remark, some
 from streams.audit.board.restated import Restatement
 
 LONG_GAP = 3.0
-"""A gap of more than this many usual intervals is remarked."""
+"""A gap of more than this many usual intervals gets a remark."""
 
 MANY, MANY_PART = 10, 0.2
-"""So many new models, and this part of the board, make a switch of the source."""
+"""At least this many new or relisted models, and this part of the board, are a switch of the source."""
 
 RENAMED, RENAMED_PART = 5, 0.1
-"""The same for new names."""
+"""At least this many new names of models, and this part of the board, are a switch of naming."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rename:
-    """One change of a model's name, in the snapshot `at`; `last` is the last one under the old name."""
+    """One change of a model's name, in the snapshot `at`; `last` is the last snapshot under the old name."""
 
     model: int
     old: str
@@ -49,7 +49,7 @@ def renames_of(models: Models) -> list[Rename]:
 
 
 def remarks_of(models: Models, gains: Gains, renames: list[Rename], depth: Depth, absences: Absences) -> list[Remark]:
-    """Every remark that the totals themselves give rise to, in order of kind and date."""
+    """Return every remark that follows from the totals and listings, in order of kind and date."""
     dates = models.dates
     if len(dates) < 2:
         text = "There is one snapshot: totals say nothing about exposure until there is a second."
@@ -87,7 +87,7 @@ def _frozen(models: Models, gains: Gains) -> Iterator[Remark]:
     if not gains.known:
         return
     still = np.concatenate([[False], gains.all[1:] <= 0, [False]])
-    still[[*gains.restated]] = False  # totals moved, by what is unknown
+    still[[*gains.restated]] = False  # totals moved, but the gain is unknown
     edges = np.flatnonzero(np.diff(still.astype(int)))
     for start, end in edges.reshape(-1, 2):
         first, last = models.dates[start], models.dates[end]

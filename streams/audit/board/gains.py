@@ -1,4 +1,4 @@
-"""Exposure from totals: how many votes each model gained since it was last counted, and how many the others did."""
+"""Exposure from totals: the votes that each model, and all models together, gained between snapshots."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from streams.audit.board.models import Models
 from streams.audit.board.restated import Restatement, restatements
 
 RESET = 0.5
-"""A total that falls below this part of the one before began again."""
+"""A total that falls below this part of the one before was reset."""
 
 SMALL_TOTAL = 20.0
-"""Totals up to this size say nothing by falling."""
+"""A fall of a total up to this size is not taken for a reset."""
 
 LOOK_BACK = 3
-"""Snapshots for which a model may be off the board in passing; after more it has left."""
+"""Most snapshots of a passing absence; after a longer one the model has left the board."""
 
 
 @dataclass(frozen=True)
 class Gains:
-    """What each model gained in the span that ends at each snapshot.
+    """Gains of each model in the span that ends at each snapshot.
 
     A span begins at the model's last counted snapshot, so a model that was off the board has one long span when it
-    returns. A model's first row ends no span: it carries votes from before.
+    returns. A model's first row does not end a span, because its total includes votes from before.
 
     Attributes
     ----------
@@ -36,9 +36,9 @@ class Gains:
     begin
         int64[M, T]: snapshot at which that span begins, -1 where none ends.
     reset
-        bool[M, T]: the total began again, or was restated with all others; what was gained is unknown.
+        bool[M, T]: the total was reset, or restated with all others, so the gain is unknown.
     restated
-        Snapshots by which nearly all totals were restated.
+        Snapshots at which nearly all totals were restated.
     all
         float64[T]: votes gained in the interval that ends at t by all models counted at both its ends.
     total
@@ -57,12 +57,12 @@ class Gains:
 
     @cached_property
     def known(self) -> bool:
-        """Whether the file says anything about votes that models gained."""
+        """Whether any model has two totals, so that gains are known."""
         return bool((self.counted.sum(axis=1) > 1).any())
 
     @cached_property
     def counted(self) -> Mask:
-        """Where there is a total."""
+        """bool[M, T]: there is a total."""
         return ~np.isnan(self.total)
 
     @cached_property
@@ -74,7 +74,7 @@ class Gains:
     def dated(self) -> Matrix:
         """Votes gained in the interval that ends at each snapshot: float64[M, T], 0 where unknown.
 
-        What a model gained while it was off the board belongs to the whole absence: it is spread evenly over its days.
+        The gain of a model while it was off the board is spread evenly over the days of the absence.
         """
         dated = np.nan_to_num(self.gained)
         for model, at in np.argwhere((self.begin >= 0) & (self.begin < np.arange(dated.shape[1]) - 1)):
@@ -89,7 +89,7 @@ class Gains:
 
 
 def gains_of(models: Models) -> Gains:
-    """Read gains off the totals."""
+    """Compute gains from the totals."""
     count, snapshots = models.votes.shape
     change = np.full((count, snapshots), np.nan)
     begin: NDArray[np.int64] = np.full((count, snapshots), -1, dtype=np.int64)

@@ -1,9 +1,9 @@
-"""Hand-overs in votes: a name that ends as another begins, and both are one model.
+"""Hand-overs in votes: one name ends as another begins, and both are one model.
 
-Votes list no models, so a name never leaves: who was renamed would look like one that stopped and one that joined. Two
-names are one when they differ in case and punctuation and never met in a battle; or when one ends as the other begins,
-at about the same rate, and the new one adds a label or is written otherwise with the same numbers. A name whose date
-alone changed is the next build under the same label: it replaces the old one.
+Votes do not list the models of the board, so a renamed model would look like one that stopped and another that joined.
+Two names are one model when they differ only in case and punctuation and never met in a battle; or when one ends as the
+other begins, at about the same rate, and the new one adds a label or is a different spelling with the same numbers. A
+name of which only the date changed is the next build under the same label: it replaces the old one.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from numpy.typing import NDArray
 from streams.audit.board.names import alike, plain, redated, words
 
 ALIKE, ALIKE_LABELLED = 0.6, 0.45
-"""How alike two names with the same numbers must be, and two of which one has more words."""
+"""Least likeness of two names with the same numbers, and of two names of which one has more words."""
 
 GAPS = 20.0
-"""Mean gaps between votes, of the sparser name, that may lie between the end of one and the begin of the other."""
+"""Most mean gaps between votes, of the sparser name, between the end of one name and the start of the other."""
 
 EXPECTED = 12.0
-"""Votes at its own rate that a name must have missed, after its end or before its begin, to have ended or begun."""
+"""Fewest votes, at its own rate, that a name missed after its end or before its start to have ended or started."""
 
 FACTOR = 3.0
-"""The rates differ by no more than this."""
+"""Largest ratio of the two rates."""
 
 
 @dataclass(frozen=True, slots=True)
 class Handover:
-    """A name `old` that ended, and `new` that took over at `when` (epoch seconds); numbers of names."""
+    """A name `old` that ended, and `new` that took over at `when` (epoch seconds); both are numbers of names."""
 
     old: int
     new: int
@@ -47,7 +47,7 @@ def handovers_of(
     times: NDArray[np.float64],
     declared: Collection[str] = (),
 ) -> list[Handover]:
-    """Find hand-overs; a name takes over once, and hands over once.
+    """Find hand-overs; each name takes over at most once, and hands over at most once.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def handovers_of(
     times
         float64[n], epoch seconds.
     declared
-        Names that a registry tells apart: two of them are never one.
+        Names in the registry: two of them are never one model.
     """
     begin, end = np.full(len(names), np.inf), np.full(len(names), -np.inf)
     for models in (first, second):
@@ -92,7 +92,7 @@ def handovers_of(
 
 
 def _labelled(old: str, new: str) -> bool:
-    """Whether one name is the other with words or a date added; another number is another version.
+    """Whether one name is the other with added words or an added date; any other number is another version.
 
     >>> _labelled("cedar-70b", "cedar-70b-0131"), _labelled("oak chat", "oak chat (2024-08-08)"), _labelled("m", "m-2")
     (True, True, False)
@@ -112,7 +112,7 @@ def _labelled(old: str, new: str) -> bool:
 
 
 def _kin(old: str, new: str) -> bool:
-    """Whether the names alone could be one model's: a label added, another writing, another date.
+    """Whether the names could belong to one model: an added label, another spelling, another date.
 
     >>> _kin("Claude 3.5 Sonnet", "claude-3-5-sonnet"), _kin("cedar-70b", "cedar-71b"), _kin("a", "b")
     (True, False, False)
@@ -124,7 +124,7 @@ def _kin(old: str, new: str) -> bool:
 def _adjoin(
     begin: NDArray[np.float64], end: NDArray[np.float64], count: NDArray[np.int64], old: int, new: int, last: float
 ) -> bool:
-    """Whether one name ended, and the other began, about then, at about the same rate."""
+    """Whether one name ended about when the other began, at about the same rate."""
     if end[old] > end[new]:
         return False
     lives = end - begin

@@ -16,15 +16,15 @@ Matrix = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 ORDERED_ROWS = 8
-"""Rows that a snapshot in the middle must have before their order says anything."""
+"""Fewest rows of the median snapshot for their order to mean anything."""
 
 IN_ORDER, KEPT_ORDER = 0.95, 0.9
-"""Parts of the neighbouring rows whose totals must fall, or that must stand alike in the next snapshot."""
+"""Parts of the neighbouring rows whose totals must not rise, or that must keep their order in the next snapshot."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of one snapshot; `votes` is the total so far, None when the cell cannot be used."""
+    """One row of one snapshot; `votes` is the total so far, None when the cell cannot be used."""
 
     date: float
     model: str
@@ -48,7 +48,7 @@ class History:
     names
         N names, sorted.
     providers, licenses
-        As the newest row that has one says; None when none does.
+        Text of the newest row that has one; None without any.
     listed
         bool[N, T]: there is a row.
     votes
@@ -56,8 +56,8 @@ class History:
     rank, score, lower, upper
         float64[N, T], NaN where absent.
     place
-        float64[N, T]: what the rows of each snapshot are in falling order of, the total or minus the number of the
-        row; NaN everywhere when nothing orders them.
+        float64[N, T]: value by which the rows of each snapshot are in falling order, the total or minus the row number;
+        NaN everywhere when nothing orders them.
     line
         float64[N, T]: number of the row in the file, NaN where there is none.
     """
@@ -76,7 +76,7 @@ class History:
     line: Matrix
 
     def only(self, snapshots: Mask) -> History:
-        """The history without some snapshots; models that are in none of the others stay, unlisted."""
+        """Keep only some snapshots; models that are in none of them stay, unlisted."""
         return replace(
             self,
             dates=self.dates[snapshots],
@@ -92,7 +92,7 @@ class History:
 
 
 def lay_out(rows: Sequence[Row]) -> tuple[History, list[Remark]]:
-    """Lay rows out in any order; of two rows of a model in one snapshot the larger total counts."""
+    """Build the history from rows in any order; of two rows of a model in one snapshot the larger total counts."""
     dates = np.unique(np.array([row.date for row in rows], dtype=np.float64))
     names = sorted({row.model for row in rows})
     at = {name: number for number, name in enumerate(names)}
@@ -135,14 +135,14 @@ def lay_out(rows: Sequence[Row]) -> tuple[History, list[Remark]]:
 
 
 def _place(names: list[str], votes: Matrix, number: Matrix) -> Matrix:
-    """What the rows are in order of: float64[N, T], see `History.place`.
+    """Find the value by which the rows are ordered: float64[N, T], see `History.place`.
 
     Parameters
     ----------
     names
         N names, sorted.
     votes, number
-        float64[N, T]: totals, and the numbers of the rows in the file.
+        float64[N, T]: totals, and row numbers in the file.
     """
     orders = [np.argsort(column, kind="stable")[: int((~np.isnan(column)).sum())] for column in number.T]
     if np.median([len(order) for order in orders]) < ORDERED_ROWS:
@@ -162,7 +162,7 @@ def _place(names: list[str], votes: Matrix, number: Matrix) -> Matrix:
 
 
 def _newest(known: tuple[float, str], date: float, text: str | None) -> tuple[float, str]:
-    """The text of the newest row; of two rows of one date the one that sorts last, whatever the order of rows."""
+    """Return the text of the newest row; of two on one date the text that sorts last, so row order does not matter."""
     return max(known, (date, text)) if text else known
 
 

@@ -1,4 +1,4 @@
-"""Licence classes: the three of the model contract, from the free text of published boards."""
+"""Licence classes of the model contract, derived from the free text of published boards."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _PROPRIETARY = re.compile(r"propr?i?e?tary|\bclosed\b|\bcommercial api\b")
 
 
 def licence_class(text: str | None) -> str:
-    """Class of a licence as a board writes it.
+    """Classify a licence as a board writes it.
 
-    Approved open-source licences are `open_source`; whatever else names terms under which weights are given out is
-    `open_weight`; "Other", "-" and nothing are `unknown`.
+    Approved open-source licences are `open_source`; any other text that is not proprietary is `open_weight`; "Other",
+    "-" and empty text are `unknown`.
 
     >>> [licence_class(text) for text in ("Proprietary", "Propretary", "Apache-2.0", "Llama 3.1 Community", "-")]
     ['proprietary', 'proprietary', 'open_source', 'open_weight', 'unknown']

@@ -1,4 +1,4 @@
-"""Which names are one model: spellings, renames and returns joined into one row each."""
+"""Models under several names: join spellings, renames and returns into one row per model."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ class Models:
     dates
         float64[T], epoch seconds.
     names
-        M names: of each model the newest.
+        M names, the newest of each model.
     providers, licenses, classes
-        M each; provider in one spelling, `unknown` where the board says nothing; license as written, or None.
+        M each; provider in one spelling, `unknown` where the board has none; license as written, or None.
     listed
         bool[M, T].
     votes, rank, score, lower, upper, place
         float64[M, T], NaN where absent; see `History`.
     called
-        int64[M, T]: which of `spellings` the model is listed under, -1 where it is not listed.
+        int64[M, T]: index in `spellings` of the name that the model is listed under, -1 where it is not listed.
     spellings
         Every name of the file.
     """
@@ -62,7 +62,7 @@ class Models:
 
 
 def _without_provider(name: str, provider: str | None) -> str:
-    """A name less the provider before a slash, if that is the provider of its row.
+    """Remove the provider before a slash from a name, if it is the provider of the row.
 
     >>> _without_provider("OpenAI/gpt-5", "openai"), _without_provider("Qwen/QwQ", "Alibaba")
     ('gpt-5', 'Qwen/QwQ')
@@ -72,9 +72,9 @@ def _without_provider(name: str, provider: str | None) -> str:
 
 
 def by_spelling(history: History, providers: Mapping[str, str] | None = None) -> Models:
-    """Join names that differ in case and punctuation only, unless one snapshot lists both.
+    """Join names that differ only in case and punctuation, unless one snapshot lists both.
 
-    `providers` gives other names of providers, to the one they are told under.
+    `providers` maps aliases of providers to the names used in the report.
     """
     groups: dict[str, list[int]] = {}
     for at in np.flatnonzero(history.listed.any(axis=1)):
@@ -123,7 +123,7 @@ def joined(models: Models, members: list[list[int]]) -> Models:
         return merged
 
     def known(texts: list[str] | list[str | None], at: int) -> str | None:
-        """What the newest name says, else any of the others."""
+        """Return the text of the newest name if known, else that of another name."""
         group = members[at]
         said = [texts[each] for each in (newest[at], *group) if texts[each] not in (None, "unknown", UNKNOWN)]
         return said[0] if said else texts[newest[at]]

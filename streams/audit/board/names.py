@@ -1,4 +1,4 @@
-"""Names of models and providers: when two spellings are one, and how alike two names are."""
+"""Names of models and providers: when two spellings are one name, and how alike two names are."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from difflib import SequenceMatcher
 _WORDS = re.compile(r"\d+(?:\.\d+)*|[^\W\d_]+|\+")
 _DATE = re.compile(r"\b20\d\d ?[01]\d ?[0-3]\d\b")
 LABELS = frozenset(["latest", "it", "instruct", "chat", "hf", "api", "model", "official", "default", "app"])
-"""Words that are added to a model's name and tell it from no other model; `mini`, `thinking` or `preview` do."""
+"""Words added to a model's name that do not make it another model, as `mini`, `thinking` or `preview` would."""
 
 _GENERIC = {"ai", "labs", "lab", "inc", "ltd", "team", "research"}
 
 
 def plain(name: str) -> str:
-    """A name without case, punctuation and spaces.
+    """Normalise a name: lower case, without punctuation, single spaces.
 
     >>> plain("Gemma-2-27B-it") == plain("gemma 2 27b it"), plain("Command R+") == plain("Command R")
     (True, False)
@@ -24,7 +24,7 @@ def plain(name: str) -> str:
 
 
 def words(name: str) -> list[str]:
-    """Words and numbers of a name, in order.
+    """Split a name into words and numbers, in order.
 
     >>> words("Claude 3.5 Sonnet (20241022)")
     ['claude', '3.5', 'sonnet', '20241022']
@@ -33,7 +33,7 @@ def words(name: str) -> list[str]:
 
 
 def alike(one: str, other: str) -> float:
-    """How alike two names are, 0 to 1: common words or common runs of letters, whichever says more.
+    """Likeness of two names, 0 to 1: by common words or by common runs of letters, whichever is larger.
 
     >>> alike("Claude 3.5 Sonnet", "Claude 3.5 Sonnet (20240620)") > 0.7, alike("PaLM 2", "Zephyr") < 0.3
     (True, True)
@@ -47,7 +47,7 @@ def alike(one: str, other: str) -> float:
 
 
 def extends(one: str, other: str) -> bool:
-    """Whether one name is the other with words added that are no numbers: a label, not another version.
+    """Whether one name is the other with added words that are not numbers: a label, not another version.
 
     >>> extends("m-7", "m-7-chat"), extends("m-7", "m-7 (2024-09)"), extends("m-7", "m-8")
     (True, False, False)
@@ -62,7 +62,7 @@ def extends(one: str, other: str) -> bool:
 
 
 def relabelled(one: str, other: str) -> bool:
-    """Whether one name is the other with labels added by which no model is told from another.
+    """Whether one name is the other with added `LABELS`, which do not make it another model.
 
     >>> relabelled("m-7", "m-7-latest"), relabelled("m-7", "m-7-thinking"), relabelled("m-7", "m-7-preview")
     (True, False, False)
@@ -84,7 +84,7 @@ def redated(one: str, other: str) -> bool:
 
 
 def provider_name(name: str) -> str:
-    """A provider's name with single blanks, and once where it is written twice.
+    """Normalise a provider's name: single spaces, and only once if it is written twice.
 
     >>> provider_name("Anthropic  Anthropic"), provider_name(" Allen  AI "), provider_name("Ai2/Ai2")
     ('Anthropic', 'Allen AI', 'Ai2')
@@ -97,17 +97,17 @@ def provider_name(name: str) -> str:
 
 
 def unify(names: Iterable[str | None], aliases: Mapping[str, str] | None = None) -> dict[str | None, str]:
-    """One spelling for each provider: case and words as "AI" or "Labs" make no other firm, nor do known other names.
+    """Choose one spelling for each provider, ignoring case, words such as "AI" or "Labs", and known aliases.
 
     Parameters
     ----------
     names
-        As files write them.
+        Names as files write them.
     aliases
-        Other names to the one to tell; case and punctuation do not matter.
+        Aliases, each mapped to the name to report; case and punctuation do not matter.
 
-    Returns the alias's name, else the spelling that sorts first among the shortest, for each given name; absent is
-    `unknown`.
+    Returns, for each given name, the name of its alias, else the spelling that sorts first among the shortest; None
+    maps to `unknown`.
 
     >>> unify(["DeepSeek AI", "DeepSeek", "NexusFlow", "Nexusflow", "Reka AI", None])["DeepSeek AI"]
     'DeepSeek'

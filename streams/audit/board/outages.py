@@ -1,4 +1,4 @@
-"""Snapshots that are not true: all zeros, most rows missing, or cut off. They are set aside before anything is read."""
+"""Untrue snapshots: mostly zeros, most rows missing, or cut off. They are set aside before the analysis."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from streams.audit.board.history import History, Mask
 from streams.audit.board.remarks import Oddity, Remark, some
 
 MOST = 0.5
-"""A snapshot in which more than this part of the known totals is zero, or fewer rows than this part, is set aside."""
+"""A snapshot is set aside when more than this part of its known totals is zero, or it has fewer rows than this part."""
 
 LEAST_ROWS = 4
-"""Boards smaller than this may halve."""
+"""A board with fewer rows than this may lose half of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +25,11 @@ class Cleaned:
     Attributes
     ----------
     history
-        What is left; single totals of zero after votes are NaN and not listed.
+        The remaining history; totals of zero after votes are NaN, and not listed unless for a single snapshot.
     remarks
-        What was set aside.
+        Remarks on what was set aside.
     outage
-        First and last untrue date when the file ends with untrue snapshots, and the sentence about it.
+        If the file ends with untrue snapshots, their first and last date and a sentence about them; else None.
     """
 
     history: History
@@ -54,7 +54,7 @@ def set_aside(history: History) -> Cleaned:
     kept = history.only(~untrue) if not untrue.all() else history
     had = np.maximum.accumulate(np.nan_to_num(kept.votes), axis=1) > 0
     fallen = had & (kept.votes == 0)
-    # In one snapshot alone it is a faulty cell of a model that is there; for longer, how some sources write "gone".
+    # A zero in one snapshot is a faulty cell of a listed model; for longer it is how some sources write "gone".
     alone = fallen.copy()
     alone[:, 1:] &= ~fallen[:, :-1]
     alone[:, :-1] &= ~fallen[:, 1:]
@@ -68,7 +68,7 @@ def set_aside(history: History) -> Cleaned:
 
 
 def _zeros(history: History) -> Mask:
-    """Snapshots whose totals are mostly zero though there were votes before, or are later."""
+    """bool[T]: snapshots whose totals are mostly zero although there were votes before, or are later."""
     total = np.nansum(history.votes, axis=0)
     if not (total > 0).any():
         return np.zeros(len(total), dtype=bool)
@@ -80,7 +80,7 @@ def _zeros(history: History) -> Mask:
 
 
 def _start_of_counting(history: History, total: np.ndarray) -> Mask:
-    """Zeros at the very beginning, that an arena grows from at its own pace, are true."""
+    """bool[T]: true zeros at the start, from which totals then grow at the arena's usual pace."""
     first = int(np.argmax(total > 0))
     gains = np.diff(total[first:])
     grown = not (gains > 0).any() or total[first] <= 10 * np.median(gains[gains > 0])
@@ -88,7 +88,7 @@ def _start_of_counting(history: History, total: np.ndarray) -> Mask:
 
 
 def _partial(history: History, zero: Mask) -> Mask:
-    """Snapshots with less than half of the rows of the last whole one; its top alone is shallow, not partial."""
+    """bool[T]: snapshots with less than half of the rows of the last whole one; showing only its top is not partial."""
     rows = history.listed.sum(axis=0)
     strength = strength_of(history.score, history.rank, history.place, history.listed)
     partial = np.zeros(len(rows), dtype=bool)
@@ -105,10 +105,11 @@ def _partial(history: History, zero: Mask) -> Mask:
 
 
 def _cut_off(history: History, untrue: Mask) -> Remark | None:
-    """Tell whether the file ends within its last snapshot; None when nothing speaks for it.
+    """Return a remark if the file seems to be cut off within its last snapshot; else None.
 
-    The rows of the last date end the file, they keep the order of the date before, and what is missing stood behind all
-    that is there. Where these are the weakest, `depth` judges: a board may be shown in part, or its lowest may leave.
+    It seems so when the rows of the last date end the file and keep the order of the date before, and the missing rows
+    came after all present ones. If the missing models are the weakest, `depth` decides instead: a board may be shown in
+    part, or its lowest models may leave.
     """
     before = np.flatnonzero(~untrue[:-1])
     if not len(before) or untrue[-1]:
@@ -133,7 +134,7 @@ def _cut_off(history: History, untrue: Mask) -> Remark | None:
 
 
 def _runs(history: History, chosen: Mask, kind: Oddity) -> list[Remark]:
-    """One remark for each run of neighbouring snapshots."""
+    """Return one remark for each run of consecutive snapshots."""
     remarks = []
     edges = np.flatnonzero(np.diff(np.concatenate([[False], chosen, [False]]).astype(int)))
     for start, end in edges.reshape(-1, 2):

@@ -1,4 +1,4 @@
-"""Remarks: what is odd about the feed itself. They accuse no model."""
+"""Remarks: oddities of the feed itself. A remark is not an alert about a model."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class Oddity(StrEnum):
     CORRECTION = "correction"
     """Totals that fell: votes were taken out afterwards."""
     RESET = "reset"
-    """A model whose total began again."""
+    """A model whose total was reset."""
     RESTATED = "restated"
-    """Nearly all totals were counted anew at once; what they gained in that interval is unknown."""
+    """The source recounted nearly all totals at once; their gains in that interval are unknown."""
     NAMING_SWITCH = "naming_switch"
     """Many models took another name at once."""
     SOURCE_SWITCH = "source_switch"
@@ -37,21 +37,21 @@ class Oddity(StrEnum):
     DEPTH = "depth"
     """The snapshots are the top of a longer board."""
     FLICKER = "flicker"
-    """Models that were off the board in passing."""
+    """Models that were off the board for a short time."""
     WITHDRAWN = "withdrawn"
     """A model that was off the board for longer and came back."""
     FIRST_ROWS = "first_rows"
-    """Models whose first row carries earlier votes; these are nobody's gain."""
+    """Models whose first row includes earlier votes, which do not count as gained."""
     STOPPED_TOGETHER = "stopped_together"
-    """Most models stopped in the same interval: the feed, or a decision; not removals one by one."""
+    """Most models stopped in the same interval: a fault of the feed or one decision, not single removals."""
     MOVED_TOGETHER = "moved_together"
-    """Most models that had stopped gained again in the same interval: totals were counted anew."""
+    """Most models that had stopped gained again in the same interval: the source recounted totals."""
     LATE_COUNT = "late_count"
     """Models that stood still and then caught up: their votes were counted late."""
     OUT_OF_PROPORTION = "out_of_proportion"
-    """Pauses in which more was to be expected than the models ever had; not claimed."""
+    """Pauses with more expected votes than the models ever had; not reported as pauses."""
     SHRANK = "shrank"
-    """Models that stood still for as long as corrections outweighed their votes."""
+    """Models that stood still while corrections outweighed their votes."""
     SMALL = "small"
     """Too little data for a statement."""
 
@@ -62,15 +62,15 @@ class Remark(msgspec.Struct, frozen=True, omit_defaults=True):
     Attributes
     ----------
     kind
-        Which oddity.
+        Kind of oddity.
     text
-        One sentence for a person.
+        One sentence or more for a person.
     date, until
-        First and last snapshot it is about, as written dates.
+        Dates of the first and last snapshot that it is about, as text.
     count
-        How many models, rows or snapshots.
+        Number of models, rows or snapshots.
     models
-        Some of them (at most ten).
+        Names of some of the models (at most ten).
     """
 
     kind: Oddity
@@ -82,5 +82,5 @@ class Remark(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def some(names: list[str], most: int = 10) -> list[str]:
-    """The first names in their order, so that a remark stays short."""
+    """Return the first names in sorted order, so that a remark stays short."""
     return sorted(names)[:most]

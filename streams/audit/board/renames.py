@@ -1,7 +1,7 @@
 """Renames: a name that leaves the board as another arrives with its votes.
 
-A rename is told from a removal by what the two rows share: the provider, the licence class, a total that goes on, a
-score, words of the name; and by what they never do: stand in one snapshot together.
+A rename differs from a removal in what the two rows share: the provider, the licence class, a total that continues, a
+score, words of the name. And the two names are never listed in the same snapshot.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from streams.audit.board.names import alike, extends, relabelled
 from streams.audit.board.respelled import clear_pairs, equal_pairs, late_pairs, usually_added
 
 TIGHT = 0.005
-"""A model that no longer gains keeps its total within this part of it; ..."""
+"""The total of a model that no longer gains changes by at most this part; ..."""
 
 TIGHT_RESTATED = 0.02
-"""... or within this part when all totals were multiplied: the factor is known only about so well."""
+"""... or by this part when all totals were multiplied, because the factor is known only about this well."""
 
 MASS = 5
-"""This many names, and a fifth of the board, that change at once are a switch of the source."""
+"""At least this many names, and a fifth of the board, that change at once are a switch of the source."""
 
 COMMON = 3
-"""Models that two snapshots must share before it is said that others kept their places."""
+"""Fewest common models of two snapshots to compare places in them."""
 
 RECENT = 5
-"""Spans that say how much a model gains."""
+"""Last spans that are used to estimate how much a model gains."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Pair:
-    """A name that left and a name that came, with what speaks against them being one."""
+    """A name that left and a name that arrived, with the cost of taking them for one model."""
 
     cost: float
     left: int
@@ -46,12 +46,12 @@ class _Pair:
 
 
 def follow_renames(models: Models) -> Models:
-    """Join names that are one model, snapshot by snapshot, so that chains of renames end in one row."""
+    """Join names of one model, snapshot by snapshot, so that chains of renames end in one row."""
     switch, usual = 0, frozenset[str]()
     for at in range(1, len(models.dates)):
         if not (models.first == at).any():
             continue
-        # Names first: a name that a source spelled anew may look by its total like another one of the firm.
+        # Names first: by its total, a respelled name may look like another model of the same provider.
         for pairs_of in (_respelled, _continued):
             if switch:
                 models = _join(models, _shown_late(models, at, switch, usual))
@@ -65,7 +65,7 @@ def follow_renames(models: Models) -> Models:
 
 
 def _renamed(models: Models, at: int) -> list[tuple[tuple[str, str], tuple[str, str]]]:
-    """Names that models had before a snapshot, and others that they have from it on, each with the provider."""
+    """Pairs of the name before a snapshot and the different name from it on, each with the provider."""
     found = []
     for model in np.flatnonzero(models.listed[:, at] & models.listed[:, max(0, at - LOOK_BACK) : at].any(axis=1)):
         old = models.called[model, np.flatnonzero(models.listed[model, :at])[-1]]
@@ -76,7 +76,7 @@ def _renamed(models: Models, at: int) -> list[tuple[tuple[str, str], tuple[str, 
 
 
 def _shown_late(models: Models, at: int, switch: int, usual: frozenset[str]) -> dict[int, int]:
-    """Pairs of a name that was not shown any more when its source spelled names anew, and of one that comes later."""
+    """Pairs of a name that was no longer shown when the source respelled names, and a name that appears later."""
     left, came = np.flatnonzero(models.last < switch), np.flatnonzero(models.first == at)
     named = [[(models.names[each], models.providers[each]) for each in side] for side in (left, came)]
     return {int(left[one]): int(came[other]) for one, other in late_pairs(named[0], named[1], usual).items()}
@@ -91,20 +91,20 @@ def _join(models: Models, pairs: dict[int, int]) -> Models:
 
 
 def _changed(models: Models, at: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Names that are not in a snapshot but in one of the few before it, and names that are new in it."""
+    """Names missing from a snapshot but listed in one of the `LOOK_BACK` before it, and names that are new in it."""
     absent = ~models.listed[:, at] & models.listed[:, max(0, at - LOOK_BACK) : at].any(axis=1)
     return np.flatnonzero(absent), np.flatnonzero(models.first == at)
 
 
 def _apart(models: Models, one: int, other: int) -> bool:
-    """Whether two names never stand in one snapshot."""
+    """Whether two names are never listed in the same snapshot."""
     return not (models.listed[one] & models.listed[other]).any()
 
 
 def _respelled(models: Models, at: int) -> dict[int, int]:
-    """Pairs that the names alone make clear, where many change at once, as totals may be restated with them.
+    """Pairs that are clear from the names alone, where many change at once and totals may be restated with them.
 
-    Where totals go on, they say more than names, and only names that are equal are joined before they are asked.
+    Where totals continue, they are better evidence than names, so only equal names are paired here.
     """
     left, came = _changed(models, at)
     just_left = int((models.listed[:, at - 1] & ~models.listed[:, at]).sum())
@@ -134,9 +134,9 @@ def _respelled(models: Models, at: int) -> dict[int, int]:
 
 
 def _leaps(gains: Gains, at: int) -> bool:
-    """Whether all gained far more than usual, by a wave of traffic or a restatement: totals do not tell models apart.
+    """Whether all gained far more than usual, from a traffic wave or a restatement, so totals do not identify models.
 
-    In the second snapshot no pace is known that they could have left.
+    True also where no earlier pace is known, as in the second snapshot.
     """
     pace = gains.all[1:] / np.diff(gains.dates)
     usual = pace[: at - 1][pace[: at - 1] > 0][-RECENT:]
@@ -144,7 +144,7 @@ def _leaps(gains: Gains, at: int) -> bool:
 
 
 def _fits(models: Models, gains: Gains, at: int, left: int, came: int, factor: float) -> bool:
-    """Whether a total goes on as all do that were multiplied by the factor."""
+    """Whether a total continues like all totals that were multiplied by the factor."""
     known = np.flatnonzero(~np.isnan(models.votes[left, :at]))
     after = models.votes[came, at]
     if not known.size or np.isnan(after):
@@ -155,7 +155,7 @@ def _fits(models: Models, gains: Gains, at: int, left: int, came: int, factor: f
 
 
 def _continued(models: Models, at: int) -> dict[int, int]:
-    """Pairs by all that the rows share, those first that the least speaks against."""
+    """Pairs by everything that the rows share, those with the lowest cost first."""
     pairs = sorted(_candidates(models, at), key=lambda pair: (pair.cost, pair.left, pair.came))
     merged: dict[int, int] = {}
     for pair in pairs:
@@ -182,7 +182,7 @@ def _until(models: Models, at: int) -> Models:
 
 
 def _cost(models: Models, gains: Gains, at: int, left: int, came: int) -> float | None:
-    """How much speaks against the two being one, None when too little speaks for it."""
+    """Return the cost of taking two names for one model; None when there is too little evidence for it."""
     same_provider = models.providers[left] == models.providers[came] != "unknown"
     unknown_provider = "unknown" in (models.providers[left], models.providers[came])
     same_class = models.classes[left] == models.classes[came] or UNKNOWN in (models.classes[left], models.classes[came])
@@ -212,7 +212,7 @@ def _cost(models: Models, gains: Gains, at: int, left: int, came: int) -> float 
             )
             or (goes_on and (likeness >= (0.8 if elsewhere else 0.45) or (same_score and likeness >= 0.2)))
             or (goes_on and near and same_class and same_provider and not elsewhere)
-            # A total that begins again is another model's, as that of `m-thinking`, unless the label says nothing.
+            # A total that restarts belongs to another model, as `m-thinking`, unless the names differ in LABELS only.
             or (after < 0.9 * before and same_class and relabelled(models.names[left], models.names[came]))
         )
     else:
@@ -224,7 +224,7 @@ def _cost(models: Models, gains: Gains, at: int, left: int, came: int) -> float 
 
 
 def _by_name(models: Models, at: int, left: int, came: int) -> bool:
-    """Whether two names are one model where no totals tell: a label only, or much alike and in the same place."""
+    """Whether two names are one model, without totals: they differ in a label only, or are alike and in one place."""
     one, other = models.names[left], models.names[came]
     return relabelled(one, other) or (
         (alike(one, other) >= 0.8 or extends(one, other)) and bool(_same_place(models, at, left, came))
@@ -232,7 +232,7 @@ def _by_name(models: Models, at: int, left: int, came: int) -> bool:
 
 
 def _same_place(models: Models, at: int, left: int, came: int) -> bool | None:
-    """Whether the score, or without scores the rank, moved as those of all others did; None without either."""
+    """Whether the score, or without scores the rank, moved like that of the others; None if that is unknown."""
     for values, least in ((models.score, 2.0), (models.rank, 1.0)):
         known = np.flatnonzero(~np.isnan(values[left, :at]))
         if not known.size or np.isnan(values[came, at]):
@@ -248,7 +248,7 @@ def _same_place(models: Models, at: int, left: int, came: int) -> bool | None:
 
 
 def _expected(gains: Gains, dates: Matrix, left: int, since: int, at: int) -> float | None:
-    """Votes the model would have gained at its recent share, or pace, whichever is more; None when it has none."""
+    """Votes that the model would have gained at its recent share or pace, whichever is more; None without spans."""
     spans = np.flatnonzero(~np.isnan(gains.gained[left, : since + 1]))[-RECENT:]
     if not spans.size:
         return None
@@ -257,7 +257,7 @@ def _expected(gains: Gains, dates: Matrix, left: int, since: int, at: int) -> fl
     whole = sum(gains.all[begin + 1 : end + 1].sum() for begin, end in zip(begins, spans, strict=True))
     by_share = own / whole * gains.all[since + 1 : at + 1].sum() if whole > 0 else 0.0
     length = (dates[spans] - dates[begins]).sum()
-    # When many change their names at once, those that keep theirs gain less than everybody: the days say more then.
+    # When many names change at once, the models that keep theirs gain only a part of all votes: use days then.
     by_days = own / length * (dates[at] - dates[since])
     return float(max(by_share, by_days))
 

@@ -1,9 +1,9 @@
-"""Names that a source spells anew, many at once: paired by the names alone, since their totals may be restated, too.
+"""Pair names that a source respells, many at once, by the names alone, because totals may be restated with them.
 
 Sources write `gpt-4o-2024-05-13`, `GPT-4o (2024-05-13)` and `openai/gpt-4o-2024-05-13` for one model. Names that are
-equal without case, punctuation, order and provider are paired first. Then those in which one has words more than the
-other: a date, a label that tells no model from another, what is added to most of the names, or what stands before the
-name. Then those with numbers that no other has, if the rest is alike. Other words, as in `m-thinking`, tell another
+equal without case, punctuation, order and provider are paired first. Next come pairs in which one name has extra words:
+a date, a label that does not make another model, words added to most of the names, or words before the name. Last come
+names with numbers that no other name has, if the rest is alike. Other extra words, as in `m-thinking`, mean another
 model.
 """
 
@@ -17,23 +17,23 @@ from dataclasses import dataclass
 from streams.audit.board.names import LABELS, alike, plain
 
 Names = Sequence[tuple[str, str]]
-"""Name and provider of each."""
+"""Name and provider of each model."""
 
 _DATE = re.compile(r"20\d\d ?[01]\d ?[0-3]\d|[01]\d ?20\d\d")
 
 USUAL, LEAST = 0.5, 3
-"""What is added to this part of the names that have something added, and to so many, is how the source writes names."""
+"""A word added to this part of the extended names, and to at least this many, is how the source now writes names."""
 
 DATE = "(date)"
-"""Stands for a date among what is added."""
+"""Stands for a date among the added words."""
 
 LIKE = 0.6
-"""How alike names are at least that have a number in common that no other has."""
+"""Least likeness of two names to be paired by numbers that no other name has."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Spelling:
-    """A name in parts: words in order without dates and provider, and the dates."""
+    """A name in parts: its words in order, without date and provider, and its date."""
 
     parts: tuple[str, ...]
     date: str
@@ -48,7 +48,7 @@ class _Spelling:
 
 
 def equal_pairs(left: Names, came: Names) -> dict[int, int]:
-    """Positions in `left` to those in `came` of names that are equal but for spelling, if no others are.
+    """Map positions in `left` to positions in `came` of names that are equal but for spelling, and unique.
 
     >>> equal_pairs([("Claude 3.5 Sonnet", "Anthropic"), ("m-7", "x")], [("anthropic/claude-3-5-sonnet", "Anthropic")])
     {0: 0}
@@ -58,7 +58,7 @@ def equal_pairs(left: Names, came: Names) -> dict[int, int]:
 
 
 def clear_pairs(left: Names, came: Names) -> dict[int, int]:
-    """`equal_pairs`, and the others that names make clear, where many change at once.
+    """Return `equal_pairs`, and further pairs that are clear from the names, where many change at once.
 
     >>> old = [("nova 7b", "a"), ("vega 8b", "b"), ("vega 8b mini", "b"), ("lyra 9b", "c")]
     >>> clear_pairs(old, [("nova-7b-hosted", "a"), ("vega-8b-mini-hosted", "b"), ("vega-8b-thinking-hosted", "b")])
@@ -87,7 +87,7 @@ def clear_pairs(left: Names, came: Names) -> dict[int, int]:
 
 
 def late_pairs(left: Names, came: Names, usual: frozenset[str]) -> dict[int, int]:
-    """Pairs of names that a source spelled anew while they were not shown: equal, or with what it adds to names.
+    """Pair names that a source respelled while they were not shown: equal, or extended with its usual words.
 
     >>> old, new = [("vega 8b", "b"), ("lyra 9b", "c")], [("vega-8b-mini", "b"), ("Lyra 9B hosted", "c")]
     >>> late_pairs(old, new, frozenset({"hosted"}))
@@ -100,7 +100,7 @@ def late_pairs(left: Names, came: Names, usual: frozenset[str]) -> dict[int, int
 
 
 def usually_added(renames: Sequence[tuple[tuple[str, str], tuple[str, str]]]) -> frozenset[str]:
-    """Words that a source adds to names as it spells them anew, by the pairs of names and providers that show it.
+    """Return the words that a source adds when it respells names, from pairs of old and new (name, provider).
 
     >>> sorted(usually_added([((f"m-{at}", "x"), (f"m-{at}-hosted (2025-01-0{at})", "x")) for at in range(1, 6)]))
     ['(date)', 'hosted']
@@ -114,7 +114,7 @@ _More = list[tuple[list[str], int, int]]
 
 
 def _extended(old: Sequence[_Spelling], new: Sequence[_Spelling], pairs: dict[int, int]) -> _More:
-    """What is added, for each two names that are not paired and of which one has only more than the other."""
+    """The added words of each two unpaired names of which one extends the other, with their positions."""
     taken = {*pairs.values()}
     return [
         (added, one, other)
@@ -127,14 +127,14 @@ def _extended(old: Sequence[_Spelling], new: Sequence[_Spelling], pairs: dict[in
 def _take(
     pairs: dict[int, int], more: _More, good: Callable[[list[str], int, int], bool], usual: Collection[str]
 ) -> None:
-    """Add the pairs that are good, those first to which the least is added beside the usual."""
+    """Add the pairs that `good` accepts, those with the fewest unusual added words first."""
     for added, one, other in sorted(more, key=lambda each: (len({*each[0]} - {*usual}), len(each[0]), each[1:])):
         if one not in pairs and other not in pairs.values() and good(added, one, other):
             pairs[one] = other
 
 
 def _alone(old: list[_Spelling], new: list[_Spelling], key: Callable[[_Spelling], object]) -> dict[int, int]:
-    """Pairs of the spellings whose key one old and one new name has, None excepted."""
+    """Pair spellings by a key that exactly one old and one new name have; ignore the key None."""
     keys = [[key(each) for each in side] for side in (old, new)]
     counts = [Counter(side) for side in keys]
     place = {each: at for at, each in enumerate(keys[1])}
@@ -158,7 +158,7 @@ def _spelling(name: str, provider: str) -> _Spelling:
 
 
 def _added(one: _Spelling, other: _Spelling) -> list[str] | None:
-    """What one of the two has more, None when each has some, when numbers are among it, or dates differ."""
+    """Words that one of the two has in addition; None if both have some, if some are numbers, or if dates differ."""
     if one.date and other.date and one.date != other.date:
         return None
     short, long = sorted((one.parts, other.parts), key=len)
@@ -169,6 +169,6 @@ def _added(one: _Spelling, other: _Spelling) -> list[str] | None:
 
 
 def _before(one: _Spelling, other: _Spelling, provider: str) -> bool:
-    """Whether what is added stands before the name, where the file does not say who the provider is."""
+    """Whether at most two words were added before the name and the provider is unknown: perhaps the provider's name."""
     short, long = sorted((one.parts, other.parts), key=len)
     return provider == "unknown" and len(long) - len(short) <= 2 and long[-len(short) :] == short

@@ -1,9 +1,9 @@
-"""Restated totals: snapshots by which nearly all totals were counted anew, so that what they gained is unknown.
+"""Restated totals: snapshots at which the source recounted nearly all totals, so that the gains are unknown.
 
-A source may begin to count both sides of a battle, add the votes of another interface, or begin its totals again. All
-totals then move at once by what is no exposure. A wave of traffic moves all totals, too, but by the pace of each model:
-a model that gained nothing before gains nothing in it. A restatement moves totals by their size, or all by as much,
-or downwards, or those of quiet models with the rest.
+A source may start to count both sides of a battle, add the votes of another interface, or reset its totals. All totals
+then move at once without exposure. A wave of traffic also moves all totals, but in proportion to each model's pace: a
+model that gained nothing before gains nothing in it. A restatement moves totals in proportion to their size, or all by
+the same amount, or downwards, or moves quiet models with the rest.
 """
 
 from __future__ import annotations
@@ -19,36 +19,36 @@ Matrix = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 MODELS, SMALL = 5, 50.0
-"""Models that an interval must have, with totals of at least so many votes, before their totals can be restated."""
+"""Fewest models, with totals of at least `SMALL` votes, in an interval for it to be a restatement."""
 
 FALL, FEW = 0.03, 10.0
-"""A total fell when it lost more than this part of it, and so many votes; smaller falls are corrections."""
+"""A total fell when it lost more than this part, and more than this many votes; smaller falls are corrections."""
 
 MOST, MOVED, SOME = 0.6, 0.8, 0.1
-"""Parts of the models: so many fall, or leave their pace with some that fall; so many jump."""
+"""Parts of the models: `MOST` fall, or `MOST` leave their pace and `SOME` of all fall; or `MOVED` jump."""
 
 QUIET = 3
-"""Models that gained nothing before, and jump with the rest, show that it is no traffic."""
+"""Fewest models that gained nothing before: if they jump with the rest, the cause is not traffic."""
 
 ALIKE, BETTER = 0.15, 0.5
-"""Jumps are alike when they miss one rule by this in the mean (logarithm), and by half as much as the models' paces."""
+"""Jumps follow a rule when their mean log deviation from it is at most `ALIKE`, and `BETTER` of that from the paces."""
 
 RECENT = 5
-"""Intervals that say what the pace of a model is."""
+"""Intervals from which the pace of a model is estimated."""
 
 
 @dataclass(frozen=True, slots=True)
 class Restatement:
-    """Totals that were counted anew.
+    """A restatement of totals.
 
     Attributes
     ----------
     factor
-        What the total in the middle was multiplied by.
+        Median factor of the totals.
     common
-        Whether nearly all were multiplied by it.
+        Whether nearly all totals were multiplied by this factor.
     of
-        Models compared.
+        Number of models compared.
     """
 
     factor: float
@@ -57,12 +57,12 @@ class Restatement:
 
 
 def restatements(change: Matrix, begin: NDArray[np.int64], votes: Matrix, dates: Matrix) -> dict[int, Restatement]:
-    """Snapshots by which totals were restated.
+    """Find the snapshots at which totals were restated.
 
     Parameters
     ----------
     change, begin
-        float64[M, T], int64[M, T]: as `Gains` has them.
+        float64[M, T], int64[M, T]: as in `Gains`.
     votes
         float64[M, T], totals.
     dates
@@ -79,7 +79,7 @@ def restatements(change: Matrix, begin: NDArray[np.int64], votes: Matrix, dates:
     rose = usable & (moved > np.maximum(FEW, 0.005 * np.nan_to_num(before)))
     count = usable.sum(axis=0)
     found: dict[int, Restatement] = {}
-    # What cannot be a restatement is most intervals, and is passed over at once.
+    # Most intervals cannot be a restatement: skip them early.
     for at in np.flatnonzero((count >= MODELS) & ((fell | rose).sum(axis=0) >= MOST * count)):
         told = live[~np.isin(live + 1, np.array([*found, int(at) + 1]))] if found else live[live != at]
         place = int(np.searchsorted(told, at))
@@ -95,7 +95,7 @@ def restatements(change: Matrix, begin: NDArray[np.int64], votes: Matrix, dates:
 
 
 def _restated(before: Matrix, moved: Matrix, usual: Matrix) -> Restatement | None:
-    """Judge one interval by the totals before, what they moved by, and what they usually do: float64[n] each."""
+    """Test one interval, from the totals before, their changes, and their usual changes: float64[n] each."""
     fell = moved < -np.maximum(FEW, FALL * before)
     jumped = moved > 2 * usual + np.maximum(FEW, 0.005 * before)
     quiet = usual <= np.maximum(1.0, 0.0005 * before)
@@ -114,7 +114,7 @@ def _restated(before: Matrix, moved: Matrix, usual: Matrix) -> Restatement | Non
 
 
 def _all_alike(before: Matrix, excess: Matrix, jumped: Mask, quiet: Mask) -> bool:
-    """Whether all the others jump with the quiet models, or the quiet ones by one part of their totals, a small one."""
+    """Whether nearly all jump, or the quiet ones by one part of their totals and the rest by at least a third of it."""
     if jumped.mean() >= MOVED:
         return True
     ratio = (excess / before)[jumped & quiet]
@@ -123,20 +123,20 @@ def _all_alike(before: Matrix, excess: Matrix, jumped: Mask, quiet: Mask) -> boo
 
 
 def _middle(values: Matrix) -> Matrix:
-    """Medians of the rows without their NaN; as `nanmedian`, which takes ten times as long for rows so short."""
+    """Medians of the rows without NaN; 10x faster than `nanmedian` for such short rows."""
     ordered, count = np.sort(values, axis=1), (~np.isnan(values)).sum(axis=1)
     each = np.arange(len(values))
     return np.asarray((ordered[each, (count - 1) // 2] + ordered[each, count // 2]) / 2)
 
 
 def _by_one_rule(before: Matrix, moved: Matrix, usual: Matrix) -> bool:
-    """Whether jumps follow the size of the totals, or are all the same, rather than the models' paces."""
+    """Whether jumps are proportional to the totals, or all equal, and not proportional to the models' paces."""
     excess = moved - usual
     of_pace = _miss(moved / np.maximum(usual, 1.0))
-    # What the paces explain is a wave of traffic, however well something else explains it, too.
+    # If the paces explain the jumps, it is a wave of traffic, even if another rule fits, too.
     return of_pace > ALIKE and min(_miss(excess / before), _miss(excess)) <= min(ALIKE, BETTER * of_pace)
 
 
 def _miss(values: Matrix) -> float:
-    """Mean distance of positive values from their median, as logarithms; far ones count for two at most."""
+    """Mean log distance of positive values from their median; each distance is capped at 2."""
     return float(np.minimum(np.abs(np.log(values / np.median(values))), 2.0).mean())

@@ -1,4 +1,4 @@
-"""Rounded totals: snapshots so far apart that what the models gain between them outweighs the rounding."""
+"""Rounded totals: keep snapshots far enough apart for the gains between them to outweigh the rounding."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from streams.audit.board.dates import DAY
 from streams.audit.board.history import Row
 
 UNITS = 10.0
-"""Units of rounding that a model in the middle gains between two snapshots that are compared."""
+"""Units of rounding that the median model gains between two compared snapshots."""
 
 LEAST = 3
-"""Snapshots without which totals say nothing about a change."""
+"""Fewest snapshots that can show a change of pace."""
 
 
 def coarse(rows: Sequence[Row], precision: float) -> list[Row]:
-    """The rows of snapshots that can be compared, the last one among them.
+    """Keep the rows of snapshots that can be compared, including the last one.
 
-    Totals of `12.3K` stand still for days and then jump; day by day that would look like stops. When less than three
-    snapshots are far enough apart, all rows stay and their totals become unknown.
+    Totals such as `12.3K` stand still for days and then jump; day by day that would look like stops. When fewer than
+    three snapshots are far enough apart, all rows are kept and their totals become unknown.
 
     Parameters
     ----------
     rows
-        At least one.
+        At least one row.
     precision
-        The unit that totals are rounded to; 0 for exact ones, whose rows all stay.
+        The unit to which totals are rounded; 0 for exact totals, for which all rows are kept.
 
     >>> rows = [Row(day * 86_400.0, "a", None, None, 100.0 * (day // 2)) for day in range(60)]
     >>> [row.date / 86_400.0 for row in coarse(rows, 100.0)]
@@ -40,7 +40,7 @@ def coarse(rows: Sequence[Row], precision: float) -> list[Row]:
     pace = _pace(rows)
     kept = [float(dates[-1])]
     for date in dates[::-1]:
-        # A tenth less: snapshots are not taken at the same hour.
+        # 10 % less, because snapshots are not taken at the same hour.
         if pace > 0 and kept[-1] - date >= 0.9 * UNITS * precision / pace * DAY:
             kept.append(float(date))
     if len(kept) < LEAST:
@@ -49,7 +49,7 @@ def coarse(rows: Sequence[Row], precision: float) -> list[Row]:
 
 
 def _pace(rows: Sequence[Row]) -> float:
-    """Votes a day that the model in the middle gains, of those that gain any."""
+    """Median gain in votes a day, over the models that gain any."""
     ends: dict[str, tuple[Row, Row]] = {}
     for row in sorted((row for row in rows if row.votes is not None), key=lambda row: row.date):
         first, _ = ends.get(row.model, (row, row))

@@ -1,8 +1,8 @@
-"""Who got the votes: share of slots by provider, licence class and model, in a window and over time.
+"""Shares of slots by provider, licence class and model, in a window and over time.
 
-A battle has two slots, and a board's total of a model counts the slots it filled, so the gains of all models add to
-twice the votes. A *share of slots* is a part of those; the share of battles that involve a group cannot be read off
-totals, and lies between its share of slots and twice that.
+A battle has two slots, and a model's total on a board counts the slots it filled, so the gains of all models add to
+twice the votes. A *share of slots* is a part of those. The share of battles that involve a group is not visible in
+totals; it lies between the group's share of slots and twice that.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from streams.audit.board.gains import Gains
 from streams.audit.board.history import Matrix
 
 BUCKETS = 12
-"""Stretches of time that the course of shares is told in."""
+"""Most time spans in the course of shares."""
 
 
 def slots(gains: Gains, start: int, end: int) -> Matrix:
-    """Votes gained by each model after snapshot `start`, up to `end`, each absence by its part: float64[M]."""
+    """Votes gained by each model after snapshot `start`, up to `end`; absences count in proportion: float64[M]."""
     return np.asarray(gains.dated[:, start + 1 : end + 1].sum(axis=1))
 
 
@@ -33,13 +33,13 @@ def by_group(amounts: Matrix, groups: list[str]) -> dict[str, float]:
 
 
 def normed(sums: dict[str, float]) -> dict[str, float]:
-    """Shares of sums, rounded to six digits; empty when there is nothing to share."""
+    """Divide sums by their total, rounded to six digits; empty when the total is 0."""
     total = sum(sums.values())
     return {group: round(amount / total, 6) for group, amount in sums.items()} if total > 0 else {}
 
 
 def course(gains: Gains, dates: Matrix, groups: list[str], end: int) -> list[tuple[str, str, dict[str, float]]]:
-    """Shares in stretches of about equal length: begin, end, share by group; stretches without votes are left out."""
+    """Shares over time spans of about equal length: start, end, share by group; spans without votes are left out."""
     if end < 1:
         return []
     edges = np.linspace(dates[0], dates[end], min(BUCKETS, end) + 1)

@@ -1,1 +1,1 @@
-"""The report: figures and findings put into words, and into one document."""
+"""The report: figures and findings as sentences, in one document."""

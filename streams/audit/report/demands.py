@@ -1,4 +1,4 @@
-"""What published totals say to the five demands of The Leaderboard Illusion (arXiv 2504.20879)."""
+"""What published totals show about the five demands of The Leaderboard Illusion (arXiv 2504.20879)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CAP = 3
 
 
 NAMED = 10
-"""Models that are named one by one."""
+"""Most models that are named one by one."""
 
 
 def demands_of(facts: Facts) -> list[Answer]:

@@ -1,4 +1,4 @@
-"""The report of an audit, as it is written to JSON; dates are written dates, alerts have their own contract."""
+"""The report of an audit, as written to JSON; dates are text, alerts have their own contract."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from streams.audit.board.remarks import Remark
 from streams.contracts.alert import Alert
 
 SHOWN, PARTLY, CANNOT_SAY = "shown", "partly", "cannot_say"
-"""Verdicts of an answer."""
+"""Verdicts of an `Answer`."""
 
 
 class Period(msgspec.Struct, frozen=True):
-    """What time the report is about.
+    """The time that the report covers.
 
-    `start` and `end` are the first and last date of the file, `live_until` the last at which its feed was alive,
-    `window` the beginning of the last period, over which states and shares are told (it ends at `live_until`).
+    `start` and `end` are the first and last date of the file, `live_until` the last date at which its feed was alive,
+    `window` the start of the last period, over which states and shares are reported (it ends at `live_until`).
     """
 
     start: str
@@ -29,10 +29,10 @@ class Period(msgspec.Struct, frozen=True):
 
 
 class Counts(msgspec.Struct, frozen=True):
-    """How many models. `models` = `listed` + `gone` + `beyond`; `listed` = `active` + `inactive` + those unknown.
+    """Numbers of models. `models` = `listed` + `gone` + `beyond`; `listed` = `active` + `inactive` + unknown ones.
 
-    `beyond` are not shown at the end, and may only be below the deepest row. What only a registry can say is null
-    without one, and what only votes can say is null without any.
+    `beyond` counts models that are not shown at the end but may only be below the deepest row. Counts that need a
+    registry or votes are null without them.
     """
 
     models: int
@@ -53,8 +53,8 @@ class ModelLine(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One model, or (`state` renamed) one former name of a model.
 
     `since` is the last date up to which an inactive model gained votes, or the first date without a model that is gone;
-    it is absent where that was before the file. `found` is the date by which the file showed it, `relisted` the one
-    from which a model that is gone is on the file's list of the past.
+    it is absent where that was before the file. `found` is the date at which the file showed the stop or departure,
+    `relisted` the date from which the file lists a model that is gone again, as a past model.
     """
 
     model: str
@@ -75,7 +75,7 @@ class ModelLine(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What the data say to one finding or demand. `verdict` is `shown`, `partly` or `cannot_say`."""
+    """What the data show about one finding or demand. `verdict` is `shown`, `partly` or `cannot_say`."""
 
     id: str
     title: str
@@ -84,7 +84,7 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class LeftOut(msgspec.Struct, frozen=True):
-    """One distinct cell that could not be read: what it was to be, how often it stands there, and where first."""
+    """One distinct unreadable cell: its field, its value, how often it occurs, and its first place."""
 
     field: str
     value: str
@@ -93,23 +93,23 @@ class LeftOut(msgspec.Struct, frozen=True):
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of every row of a file of snapshots: `read` = `other_boards` + `counted` + rows left out.
+    """Account of every row of a file of snapshots: `read` = `other_boards` + `counted` + rows left out.
 
     Attributes
     ----------
     read, other_boards, counted
-        Rows of the file, of boards that were not chosen, and that the report rests on.
+        Rows of the file, rows of boards that were not chosen, and rows that the report uses.
     duplicates
-        Of the counted rows, those whose model the same date had already; the larger total holds.
+        Counted rows whose model the same date already had; the larger total counts.
     left_out
-        Cells that could not be read and were left out by request. Without its date or its model a row is gone; without
-        its total it still lists its model.
+        Cells that could not be read and were left out by request. A row without its date or model is dropped; a row
+        without its total still lists its model.
     columns, unused, ignored
-        Field to column; columns that nothing is read from; columns that could not be read as what they should be.
+        Column of each field; columns that are not used; columns whose cells could not be read as their field.
     number_format, date_format
         How the file writes 1234.5, and its dates.
     precision
-        The unit that totals are rounded to, 0 when they are exact.
+        The unit to which totals are rounded, 0 when they are exact.
     without_total
         Counted rows whose total is unknown.
     """
@@ -131,12 +131,12 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """An audit.
 
-    `shares` are shares of slots among the votes gained in the last period, `shares_basis` says so in words; `course` is
-    the same over the period; `boards` what stood at each snapshot; `absences` every model that was off the board within
-    its depth, for a while or for good; `depth` how many rows the snapshots show; `listings`, by provider and by licence
-    class, how many models are listed at the end, arrived, left, and were listed again; `declared`, of votes with a
-    registry, the share of battles that each model was declared and had; `reading`, of a file of snapshots, what became
-    of its rows.
+    `shares` are shares of slots among the votes gained in the last period, and `shares_basis` states that in words;
+    `course` holds the same shares over time; `boards` the counts at each snapshot; `absences` every absence of a model
+    from the board within its depth, for a while or for good; `depth` how many rows the snapshots show; `listings`, by
+    provider and by licence class, how many models are listed at the end, arrived, left, and were listed again;
+    `declared`, for votes with a registry, each model's declared and observed share of battles; `reading`, for a file of
+    snapshots, the account of its rows.
     """
 
     source: str

@@ -16,7 +16,7 @@ from streams.fairness.statistics.inequality import gini, herfindahl, largest
 
 
 def period_of(facts: Facts) -> Period:
-    """What time the report is about."""
+    """Return the time that the report covers."""
     dates, states = facts.models.dates, facts.states
     return Period(
         start=iso(facts.start),
@@ -29,7 +29,7 @@ def period_of(facts: Facts) -> Period:
 
 
 def counts_of(facts: Facts) -> Counts:
-    """How many models there are of each state."""
+    """Count the models by state."""
     states, models, known = facts.states, facts.models, facts.gains.known
     count = {state: states.state.count(state) for state in (ACTIVE, INACTIVE, LISTED, GONE, BEYOND)}
     deprecated = retired = unannounced = None
@@ -105,7 +105,7 @@ def inequality_of(facts: Facts) -> dict[str, float | None]:
 
 
 def cutoff_of(facts: Facts) -> dict[str, Any]:
-    """The cut-off of inactivity, and how the number of inactive models moves with it."""
+    """The cut-off of inactivity, and how the number of inactive models depends on it."""
     states = facts.states
     sweep = sorted({*SWEEP, states.cutoff})
     return {
@@ -129,7 +129,7 @@ def course_of(facts: Facts) -> dict[str, list[dict[str, Any]]]:
 
 
 def method_of(facts: Facts) -> dict[str, Any]:
-    """How stops were judged, in words and numbers; what was judged is null where nothing could be."""
+    """The test for stops, in words and numbers; counts of tested spans are null where none could be tested."""
     watched = facts.watched
     return {
         "clock": "what the other running models gained between snapshots, not days",

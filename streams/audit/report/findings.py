@@ -1,4 +1,4 @@
-"""What published totals say to the four findings of The Leaderboard Illusion (arXiv 2504.20879)."""
+"""What published totals show about the four findings of The Leaderboard Illusion (arXiv 2504.20879)."""
 
 from __future__ import annotations
 
@@ -54,13 +54,13 @@ def _private(facts: Facts) -> Answer:
 
 
 def private_in_play(facts: Facts) -> str:
-    """Private variants as the registry declares them."""
+    """Return a sentence on the private variants in the registry."""
     most = ", ".join(f"{name} {count}" for name, count in list(facts.private.items())[:5]) or "none"
     return f"Private variants at once, at most, as the registry says: {most}."
 
 
 def left_words(facts: Facts) -> str:
-    """What absences for good are called: where nothing orders the rows, the file may have been cut."""
+    """Return the words for a departure: where nothing orders the rows, the file may have been cut."""
     return "left the board" if facts.depth.judged else "not listed any more"
 
 
@@ -107,7 +107,7 @@ def _access(facts: Facts) -> Answer:
 
 
 def _access_by_listing(facts: Facts) -> Answer:
-    """Without votes: how many models each provider has on the board, which is no share of anything that was given."""
+    """Answer without votes: count the models of each provider on the board, which is not a share of the data."""
     models = facts.models
     listed = by_group(models.listed[:, -1].astype(float), models.providers)
     says = ["No total of votes is known, so who got how many is unknown."]
@@ -131,7 +131,7 @@ def _deprecation(facts: Facts) -> Answer:
         if len(models.dates) < 2:
             return Answer("silent_deprecation", title, CANNOT_SAY, ["One snapshot cannot show what stopped."])
         return Answer("silent_deprecation", title, PARTLY, [left, why])
-    # Listed at some time, and never running: what gained nothing since its first row.
+    # Models listed at the end that never ran, and gained at most the cut-off.
     never = sum(
         1
         for model in range(len(models.names))

@@ -23,7 +23,7 @@ _OF_VOTES = (
 
 
 def limits_of(facts: Facts, reading: Reading | None = None) -> list[str]:
-    """Sentences, the general ones first; `reading` is how the file was read, where it was one of snapshots."""
+    """Return the limits as sentences, general ones first; `reading` is the account of a file of snapshots."""
     dates, known = facts.models.dates, bool(facts.gains.counted.any())
     said = []
     if facts.kind != "votes":

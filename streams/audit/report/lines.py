@@ -1,4 +1,4 @@
-"""The lines of the report: models with their former names, renames, pauses, disappearances, the course of the board."""
+"""The lines of the report: models with their former names, renames, pauses, departures, the board over time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from streams.audit.stops.states import INACTIVE, RENAMED
 
 
 def model_lines(facts: Facts) -> list[ModelLine]:
-    """Every model, then every former name that is nobody's now, by name."""
+    """Every model, then every former name that no model has now, by name."""
     models = facts.models
     lines = [_line(facts, model) for model in range(len(models.names))]
     current = {*models.names}
@@ -72,7 +72,7 @@ def _line(facts: Facts, model: int) -> ModelLine:
 
 
 def said(notice: Notice | None) -> str | None:
-    """A notice in words."""
+    """Describe a notice in words."""
     if notice is None:
         return None
     when = "" if notice.announced is None else f", announced {iso(notice.announced)}"
@@ -95,7 +95,7 @@ def rename_lines(facts: Facts) -> list[dict[str, Any]]:
 
 
 def pause_lines(facts: Facts) -> list[dict[str, Any]]:
-    """Models that got no votes for a while and then did again."""
+    """Models that got no votes for a while and then got votes again."""
     models = facts.models
     return [
         {
@@ -111,7 +111,7 @@ def pause_lines(facts: Facts) -> list[dict[str, Any]]:
 
 
 def gone_lines(facts: Facts) -> list[dict[str, Any]]:
-    """Models that left the board: whether they were still gaining, and what came in their place."""
+    """Models that left the board: whether they were still gaining, and which model replaced them."""
     models, states = facts.models, facts.states
     lines = []
     for model, left in enumerate(states.departure):
@@ -133,7 +133,7 @@ def gone_lines(facts: Facts) -> list[dict[str, Any]]:
 
 
 def absence_lines(facts: Facts) -> list[dict[str, Any]]:
-    """Every absence from the board within its depth: passing, ended, or a departure."""
+    """Every absence from the board within its depth, with its kind: passing, ended, or departure."""
     models, left = facts.models, facts.states.departure
     return [
         {
@@ -148,10 +148,10 @@ def absence_lines(facts: Facts) -> list[dict[str, Any]]:
 
 
 def board_lines(facts: Facts) -> list[dict[str, Any]]:
-    """At each snapshot: models listed, running and stopped by what was known then, and votes gained since the last.
+    """For each snapshot: models listed, running and stopped (from earlier data only), and votes gained since the last.
 
-    Without any total of votes only the first is known; the others are null, as they are in the first snapshot, before
-    which nothing was gained that the file shows, and votes gained while totals were restated.
+    Without totals of votes only `listed` is known, and the others are null. They are also null in the first snapshot,
+    and `slots` is null where totals were restated.
     """
     models, watched, gains = facts.models, facts.watched, facts.gains
     return [

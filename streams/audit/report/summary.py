@@ -1,4 +1,4 @@
-"""What the report says first: who, since when, how many, how sure, and what the file cannot say."""
+"""The summary of the report: which models stopped, since when, how many, how sure, and what the file cannot say."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from streams.audit.stops.evidence import ALARM
 from streams.contracts.alert import Alert, Kind
 
 NAMED = 3
-"""Models that are named in the first sentence."""
+"""Most models that are named in the first sentence."""
 
 ENDS = (Kind.SILENT_REMOVAL, Kind.UNANNOUNCED_RETIREMENT)
 
 
 def refusal_of(facts: Facts) -> str | None:
-    """Why nothing can be judged: most dates are untrue. None when enough of them are true."""
+    """Return why nothing is concluded, if most snapshots had to be set aside; else None."""
     aside = sum(each.count for each in facts.remarks if each.kind in (Oddity.ZERO_SNAPSHOT, Oddity.PARTIAL_SNAPSHOT))
     whole = aside + len(facts.models.dates)
     if 2 * aside <= whole:
@@ -30,12 +30,12 @@ def refusal_of(facts: Facts) -> str | None:
 
 
 def refused(answers: list[Answer], why: str) -> list[Answer]:
-    """The answers of a file by which nothing can be judged."""
+    """Replace all answers with `cannot_say` and the reason."""
     return [Answer(each.id, each.title, CANNOT_SAY, [why]) for each in answers]
 
 
 def headline_of(facts: Facts, lead: str | None = None) -> list[str]:
-    """The few sentences that matter most; `lead` stands in place of the one about alerts."""
+    """Return the most important sentences; `lead` replaces the one about alerts."""
     models, counts = facts.models, counts_of(facts)
     said = [alert.summary for alert in facts.alerts if alert.kind is Kind.FEED_STALLED]
     if len(models.dates) < 2:
@@ -55,7 +55,7 @@ def headline_of(facts: Facts, lead: str | None = None) -> list[str]:
 
 
 def unsaid_of(cannot_say: list[str]) -> str:
-    """One sentence of what the file cannot say, from the first words of each limit."""
+    """Return one sentence on what the file cannot say, from the first words of each limit."""
     topics = list(dict.fromkeys(each.partition(":")[0] for each in cannot_say if ":" in each))
     return "The file cannot say: " + ", ".join(topic[0].lower() + topic[1:] for topic in topics) + "."
 
@@ -92,7 +92,7 @@ def _leaders(facts: Facts) -> list[str]:
 
 
 def _ends(facts: Facts) -> str:
-    """Who stopped or left, the newest first."""
+    """Return a sentence on the models that stopped or left, the newest first."""
     ends = sorted((each for each in facts.alerts if each.kind in ENDS), key=lambda each: (-each.starts_at, each.id))
     away = "left the board" if facts.depth.judged else "not listed any more"
     if not ends and not facts.watched.looks:

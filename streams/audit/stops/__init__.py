@@ -1,1 +1,1 @@
-"""Which models stopped getting votes, and when: baselines, evidence and pauses, from totals alone."""
+"""Find which models stopped getting votes, and when, from totals alone: baselines, evidence and pauses."""

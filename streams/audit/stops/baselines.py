@@ -1,4 +1,4 @@
-"""The tally of the watch: baselines, silences and returns of all models, as arrays over the models."""
+"""Baselines, silences and returns of all models, as arrays over the models."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from streams.audit.stops.noise import feigned
 from streams.audit.stops.pauses import Pause
 
 MEMORY = 0.8
-"""What a span leaves of the older baseline: the last five count most."""
+"""Weight of the older baseline after a full span: the last five spans count most."""
 
 FULL_SPAN = 30.0
-"""Expected votes of a span that counts whole; a smaller one moves the baseline by less."""
+"""Expected votes of a full span; a smaller span moves the baseline by less."""
 
 
 class Tally:
     """Arrays over `count` models.
 
-    `won / passed` is the baseline, votes per unit of the clock. `silent_*` sums what came since the first span that
-    spoke for a stop, `log` is the evidence of each bet on it; `back_*` and `back` are the same for a return. `first_*`
-    sums spans in a row in which a model without a baseline grew, `grown` and `spans` all spans since it has one.
+    `won / passed` is the baseline, votes per unit of the clock. `silent_*` are sums since the first span that is
+    evidence for a stop, and `log` is the evidence of each bet on it; `back_*` and `back` are the same for a return.
+    `first_*` sum consecutive spans in which a model without a baseline grew; `grown` and `spans` sum all spans since
+    the baseline began.
     """
 
     def __init__(self, count: int) -> None:
@@ -47,9 +48,9 @@ class Tally:
         return np.asarray(np.where(based, np.maximum(self.won, 0.0) / np.where(based, self.passed, 1.0), 0.0))
 
     def begin(self, model: int, net: float, passed: float, floor: float, scale: float) -> None:
-        """Give a baseline: to a new model by its first span, to one that stood still by two spans in a row.
+        """Start a baseline: a new model needs one span above `floor`, a model that stood still two in a row.
 
-        Growth that corrections of this scale could feign gives none: what never ran cannot stop.
+        Growth that corrections of this scale could feign gives no baseline: a model that never ran cannot stop.
         """
         new = self.seen[model] == 0
         self.seen[model] += 1
@@ -65,17 +66,17 @@ class Tally:
             self.grown[model], self.spans[model] = self.first_won[model], spans
 
     def ran(self, scale: Matrix) -> Mask:
-        """Whose growth is more than corrections feign, by what is known of them now: bool[M]."""
+        """bool[M]: models that grew by more than corrections of the current `scale` could feign."""
         return np.asarray((self.passed > 0) & (self.grown >= feigned(self.spans, scale)))
 
     def forget(self, model: int) -> None:
-        """Take the baseline back: the growth that it was made of was none."""
+        """Remove the baseline of a model, because corrections explain its growth."""
         self.won[model] = self.passed[model] = self.grown[model] = self.first_won[model] = 0.0
         self.first_passed[model] = self.first_spans[model] = self.spans[model] = 0
         self.forget_silence(model)
 
     def learn(self, model: int, won: float, passed: float, expected: float) -> None:
-        """Move the baseline by a span of a running model, and by a silence before it that came to nothing."""
+        """Update the baseline with a span of a running model, and with the silence before it, which was not a stop."""
         weight = min(1.0, (expected + self.silent_expected[model]) / FULL_SPAN)
         kept = 1.0 - (1.0 - MEMORY) * weight
         self.won[model] = kept * self.won[model] + won + self.silent_won[model]
@@ -85,7 +86,7 @@ class Tally:
         self.forget_silence(model)
 
     def hush(self, model: int, begin: int, won: float, passed: float, expected: float, fell: bool) -> None:
-        """Add a span that speaks for a stop."""
+        """Add a span that is evidence for a stop."""
         if self.silent_since[model] < 0:
             self.silent_since[model] = begin
         self.silent_won[model] += won
@@ -95,7 +96,7 @@ class Tally:
         self.fell[model] &= fell
 
     def stir(self, model: int, begin: int, won: float, passed: float, expected: float) -> None:
-        """Add a span that speaks for a return."""
+        """Add a span that is evidence for a return."""
         if self.back_since[model] < 0:
             self.back_since[model] = begin
         self.back_won[model] += won
@@ -103,7 +104,7 @@ class Tally:
         self.back_expected[model] += expected
 
     def resume(self, model: int) -> None:
-        """Let a stopped model run again, with a baseline that is mostly what it gains now."""
+        """Mark a stopped model as running again; its baseline is mostly what it gains now."""
         old = 1.0 - MEMORY
         self.won[model] = old * self.won[model] + self.back_won[model]
         self.passed[model] = old * self.passed[model] + self.back_passed[model]
@@ -112,7 +113,7 @@ class Tally:
         self.forget_silence(model)
 
     def forget_silence(self, model: int) -> None:
-        """The model gained: no silence is open."""
+        """Reset the silence of a model, because it gained."""
         for each in (self.silent_won, self.silent_passed, self.silent_expected):
             each[model] = 0.0
         self.silent_since[model] = -1
@@ -121,7 +122,7 @@ class Tally:
         self.log[model] = 0.0
 
     def forget_back(self, model: int) -> None:
-        """The model did not gain after all: no return is open."""
+        """Reset the return of a model, because it did not gain or has returned."""
         self.back_won[model] = self.back_passed[model] = self.back_expected[model] = 0.0
         self.back_since[model] = -1
         self.back[model] = 0.0

@@ -1,8 +1,8 @@
-"""The clock of the watch: how many votes an unchanged model would have gained, told by the models that run.
+"""The clock of an audit: how many votes an unchanged model would have gained, measured on the running models.
 
-Votes come in waves, snapshots at odd times, and new models take slots from all others. So a model is not measured in
-days, nor by its share of everything, but by how the other running models fared: in an interval in which they gained
-what their baselines say, one unit passes; in one with twice that, two; in one without any votes, none.
+Votes come in waves, snapshots at irregular times, and new models take slots from all others. So neither days nor the
+share of all votes measures a model; the gains of the other running models do. One unit passes in an interval in which
+they gain what their baselines say, two units in one with twice that, none in one without votes.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from streams.audit.board.gains import Gains
 from streams.audit.board.history import Mask, Matrix
 
 OUT = 0.1
-"""Models that gained less than this part of their due do not tell the time: they may have just stopped."""
+"""Models that gained at most this part of their due do not drive the clock: they may have just stopped."""
 
 
 class Clock:
-    """Units passed for each model since the beginning, as the other models tell: float64[M].
+    """Units passed for each model since the first snapshot, measured on the other models: float64[M].
 
     >>> clock = Clock(2)
     >>> clock.units
@@ -29,14 +29,14 @@ class Clock:
         self._at_last_row = np.zeros(count)
 
     def advance(self, gains: Gains, at: int, baseline: Matrix, running: Mask) -> None:
-        """Let the interval that ends at a snapshot pass.
+        """Advance by the interval that ends at a snapshot.
 
         Parameters
         ----------
         gains, at
-            Gains, and which snapshot.
+            Gains, and the number of the snapshot.
         baseline
-            float64[M], votes per unit, 0 without one.
+            float64[M], votes per unit, 0 without a baseline.
         running
             bool[M], models whose votes have not stopped.
         """
@@ -46,7 +46,7 @@ class Clock:
         won = np.where(tells, np.nan_to_num(gains.gained[:, at]), 0.0)
         due = np.where(tells, baseline, 0.0)
         if not due.any():
-            self.units += 1.0  # nobody has a baseline yet: the first interval is the unit
+            self.units += 1.0  # no model that counts has a baseline yet: this interval is one unit
             return
         fair = tells & (won > OUT * due * won.sum() / due.sum())
         if fair.any():
@@ -56,7 +56,7 @@ class Clock:
         self.units += np.where(alone, 0.0, (won.sum() - won) / np.where(alone, 1.0, rest))
 
     def passed(self, counted: Mask) -> Matrix:
-        """Units since each model's last counted row, and count those that have a row now."""
+        """Return the units since each model's last counted row; restart the count of models counted now."""
         passed = self.units - self._at_last_row
         self._at_last_row = np.where(counted, self.units, self._at_last_row)
         return np.asarray(passed)

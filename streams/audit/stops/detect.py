@@ -1,7 +1,7 @@
-"""The watch: one pass over the snapshots that says of each model when its votes stopped, and when they came back.
+"""Find in one pass over the snapshots when the votes of each model stopped, and when they came back.
 
-Each model is *new* until it has a baseline, then *running*, and *stopped* when the evidence suffices. The pass looks
-only back: what it says of a date does not change when later snapshots are added.
+Each model is *new* until it has a baseline, then *running*, and *stopped* when the evidence suffices. The pass uses
+earlier snapshots only, so its result for a date does not change when later snapshots are added.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from streams.audit.stops.noise import FALL, Noise
 from streams.audit.stops.pauses import Pause, Watched, nothing_seen
 
 LEAST_SHARE = 0.02
-"""A baseline begins with this part of what the typical vote's model gains, ..."""
+"""A baseline starts at this part of the gain of the model that the median vote goes to, ..."""
 
 LEAST_VOTES = 5.0
-"""... and so many votes."""
+"""... and at least at this many votes."""
 
 CLEAR = 5.0
-"""Expected votes of a span from which a model takes part in the view of the whole board."""
+"""Fewest expected votes of a span for the model to count in the check of the whole board."""
 
 CAUGHT_UP = 0.6
-"""A model that gains this part of all it was expected to, silence included, was only counted late."""
+"""A model that returns with at least this part of all expected votes, silence included, was only counted late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +39,15 @@ class Span:
     Attributes
     ----------
     at
-        The snapshot.
+        Number of the snapshot.
     change
-        What the totals moved by, 0 where unknown.
+        Changes of the totals, 0 where unknown.
     passed, expected
-        Units of the clock, and votes of the baseline for them.
+        Units of the clock, and the votes that the baseline expects in them.
     scale
         Laplace scales of corrections.
     present
-        bool[M]: the span is known, and spans no long absence.
+        bool[M]: the span is known and does not cross a long absence.
     """
 
     at: int
@@ -59,12 +59,12 @@ class Span:
 
     @property
     def net(self) -> Matrix:
-        """Votes gained net of corrections; of a larger fall only what corrections usually take."""
+        """Net votes gained; a fall counts as at most `FALL` scales of corrections."""
         return np.maximum(self.change, -FALL * self.scale)
 
 
 def watch(gains: Gains, precision: float = 0.0) -> Watched:
-    """Go through the snapshots; what totals that are rounded to `precision` may hide counts as gained."""
+    """Run over all snapshots; votes that rounding of the totals to `precision` may hide count as gained."""
     count, snapshots = gains.change.shape
     tally, spread, noise, seen = Tally(count), Spread(), Noise(count), nothing_seen(count, snapshots)
     gained = gains.gained
@@ -80,10 +80,10 @@ def watch(gains: Gains, precision: float = 0.0) -> Watched:
         has = ~np.isnan(gained[:, at]) & (units > 0)
         won, passed = np.where(has, gained[:, at], 0.0), np.where(has, units, 0.0)
         expected = passed * tally.baseline
-        # A fall is judged by the corrections before it, and a baseline must also outdo those of this very interval.
+        # Test a fall against earlier corrections only; a baseline must also exceed the corrections of this interval.
         scale = noise.scale.copy()
         noise.learn(change[:, at])
-        # What was gained over a long absence is judged, but it says nothing about this interval.
+        # A gain over a long absence is tested, but it is not evidence about this interval.
         present = has & ~gains.after_absence(at)
         if not _about_everybody(seen, at, won, expected, present & based, stopped, precision):
             floor = _floor(gained[:, at])
@@ -101,13 +101,13 @@ def watch(gains: Gains, precision: float = 0.0) -> Watched:
 def _about_everybody(
     seen: Watched, at: int, won: Matrix, expected: Matrix, judged: Mask, stopped: Mask, precision: float
 ) -> bool:
-    """Whether the interval is about the feed as a whole, so that no model can be judged by it."""
+    """Return whether the interval concerns the whole feed, so that it is not evidence about single models."""
     clear = judged & (expected >= max(CLEAR, precision / AWAY))
     running, away = clear & ~stopped, clear & stopped
     if running.sum() >= 3 and 2 * (running & (won <= AWAY * expected)).sum() >= running.sum():
         seen.together.append(at)
         return True
-    # Twice in a row they are really back.
+    # If most gain in two intervals in a row, they are really back.
     if at - 1 not in seen.anew and away.sum() >= 5 and 2 * (away & (won > BACK[0] * expected)).sum() > away.sum():
         seen.anew.append(at)
         return True
@@ -115,7 +115,7 @@ def _about_everybody(
 
 
 def _floor(gained: Matrix) -> float:
-    """Votes with which a baseline may begin: a small part of what the model of the typical vote gains."""
+    """Least gain for a baseline to start: a small part of the gain of the model that the median vote goes to."""
     known = np.sort(gained[~np.isnan(gained) & (gained > 0)])[::-1]
     if not known.size:
         return float("inf")
@@ -133,7 +133,7 @@ def _run(
     noise: Noise,
     precision: float,
 ) -> None:
-    """Move the evidence of running models; those it suffices for are stopped."""
+    """Update the evidence of running models; open a stop where it suffices."""
     passed, expected = span.passed, span.expected
     won = span.net
     seen.looks += len(models)
@@ -153,7 +153,7 @@ def _run(
         evidence = float(mean_of(np.maximum(tally.log[model], 0.0)))
         kept, due = max(0.0, float(tally.silent_won[model])), float(tally.silent_expected[model])
         spans, scale = int(tally.silent_spans[model]), float(noise.scale[model])
-        # Two standard deviations of what the corrections of the silence add up to.
+        # 2·scale·√(2·spans) is two standard deviations of the sum of corrections during the silence.
         if evidence < log(ALARM) or kept + precision > AWAY * due + 2 * scale * sqrt(2 * spans):
             continue
         if not tally.ran(noise.most)[model]:
@@ -178,7 +178,7 @@ def _run(
 
 
 def _return(tally: Tally, gains: Gains, span: Span, models: np.ndarray, spread: float) -> None:
-    """Look whether stopped models are back."""
+    """Update the evidence of stopped models; end the stops of those that are back."""
     at, passed, expected = span.at, span.passed, span.expected
     won = np.maximum(span.change, 0.0)
     back = bet(span.change[models], expected[models], spread, span.scale[models], BACK, AWAY)

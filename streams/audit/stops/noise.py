@@ -1,4 +1,4 @@
-"""Corrections of totals: how large they are, measured on totals that fell, and what growth they could feign."""
+"""Corrections of totals: estimate their size from totals that fell, and the growth that they could feign."""
 
 from __future__ import annotations
 
@@ -11,24 +11,25 @@ from numpy.typing import ArrayLike
 from streams.audit.board.history import Matrix
 
 OFTEN = 0.01
-"""Part of the changes of an interval that must be negative before it shows how totals are corrected."""
+"""An interval counts as one with corrections when more than this part of its changes is negative."""
 
 PRIOR = 4
-"""Corrections of the typical size that a model counts for before it has its own."""
+"""Weight of the usual scale beside a model's own corrections, as a number of corrections."""
 
 RARE = log(1e6)
-"""Corrections feign the growth that a baseline needs no more often than once in so many."""
+"""Corrections feign the growth that a baseline needs at most once in 1e6 cases (natural logarithm)."""
 
 FALL = 4.0
-"""A fall of more than this many scales is one correction, and moves a baseline by no more."""
+"""A fall moves a baseline by at most this many scales; a larger one is a single correction."""
 
 
 class Noise:
     """Laplace scales of the corrections of each model, learned from the past.
 
-    A correction takes as often as it gives, so the falls show its size: their median is ln 2 scales, nine in ten are
-    below ln 10. The usual size is the median over the intervals of either in each; no single large fall or wave moves
-    it. Where some models are corrected by far more than others, the nine in ten tell of those.
+    Corrections are as often negative as positive, so the falls show their size: the median fall is ln 2 scales, the
+    0.9 quantile ln 10. Each interval gives both estimates of the scale, and the medians over the intervals are used, so
+    no single large fall or wave moves them. Where some models are corrected far more than others, the 0.9 quantile
+    shows the scale of those.
 
     >>> noise = Noise(2)
     >>> noise.learn(np.array([-3.0, 5.0]))
@@ -45,19 +46,19 @@ class Noise:
 
     @property
     def scale(self) -> Matrix:
-        """Votes: float64[M]; 0 where totals are not corrected."""
+        """Usual scale in votes, float64[M]; 0 where totals are not corrected."""
         return self._scale
 
     @property
     def most(self) -> Matrix:
-        """Votes: float64[M]; a model of which little is known is taken for one of those that are corrected most."""
+        """Upper scale in votes, float64[M]: a model with few own corrections counts as one that is corrected most."""
         return np.maximum(self._scale, self._most)
 
     def learn(self, change: Matrix) -> None:
-        """Take in the changes of an interval, NaN where there is none or the total began again.
+        """Add the changes of an interval, NaN where there is none or the total was reset.
 
-        When all totals grew, no quiet model was there to show whether they are corrected: that is no sign that they are
-        not.
+        An interval in which all totals grew is skipped: without a quiet model it does not show whether totals are
+        corrected.
         """
         known, fell = int((~np.isnan(change)).sum()), -change[change < 0]
         if not (change <= 0).any():
@@ -74,13 +75,13 @@ class Noise:
 
 
 def _middle(ordered: list[float]) -> float:
-    """Median of what is sorted."""
+    """Median of a sorted list."""
     half = len(ordered) // 2
     return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
 
 
 def feigned(spans: ArrayLike, scale: ArrayLike) -> Matrix:
-    """Votes that the corrections of so many spans add up to by chance once in a million: float64[n], Bernstein's bound.
+    """Votes that corrections over `spans` spans exceed by chance once in a million: float64[n], Bernstein's bound.
 
     >>> feigned(np.array([1, 1, 4]), np.array([0.0, 3.0, 3.0])).round().tolist()
     [0.0, 64.0, 86.0]

@@ -1,4 +1,4 @@
-"""What the watch finds: stops and pauses of single models, and intervals that are about the whole board."""
+"""Results of the search for stops: stops and pauses of single models, and intervals that concern the whole board."""
 
 from __future__ import annotations
 
@@ -12,22 +12,24 @@ from streams.audit.board.history import Mask, Matrix
 
 @dataclass
 class Pause:
-    """A stop of one model, open while `end` is None. Snapshots by their number.
+    """A stop of one model, open while `end` is None. Snapshots are given by number.
 
     Attributes
     ----------
     model
-        Its number.
+        Number of the model.
     begin, found, end
-        Last snapshot up to which it gained; first at which the evidence sufficed; last before it gained again.
+        Last snapshot up to which the model gained; first at which the evidence sufficed; last before it gained again.
     shown_expected, shown_observed, shown_evidence
         Votes expected and observed from `begin` to `found`, and the natural log of the e-value.
     expected, observed, evidence
-        The same up to `until`, the last snapshot at which it stood still.
+        The same up to `until`, the last snapshot at which the model stood still.
     spans
         Spans from `begin` to `until`.
     fell
-        Its total fell in every one of them.
+        Whether the total fell in every one of these spans.
+    caught_up
+        Whether the model gained most of the missing votes when it returned: they were counted late.
     """
 
     model: int
@@ -48,26 +50,27 @@ class Pause:
 
 @dataclass
 class Watched:
-    """What the watch saw.
+    """Results of `watch`.
 
     Attributes
     ----------
     pauses
         Every stop, in the order found.
     running, stopped
-        bool[M, T]: at each snapshot, by what was known then.
+        bool[M, T]: state at each snapshot, from earlier data only.
     together, anew
-        Snapshots at which most running models stopped at once, or most stopped ones gained at once: not judged.
+        Snapshots at which most running models stopped at once, or most stopped models gained at once; not used as
+        evidence about single models.
     baseline
         float64[M]: the last baseline, votes per unit of the clock; 0 without one.
     units
-        float64[M, T]: what the clock of each model showed at each snapshot.
+        float64[M, T]: the clock of each model at each snapshot.
     looks
-        Spans of models with a baseline that were judged.
+        Number of tested spans of running models with a baseline.
     spread
         φ at the end.
     silent_since
-        int64[M]: where a silence that is not yet a stop began, -1 where there is none.
+        int64[M]: snapshot at which a silence that is not yet a stop began, -1 where there is none.
     """
 
     pauses: list[Pause]
@@ -83,7 +86,7 @@ class Watched:
 
 
 def nothing_seen(count: int, snapshots: int) -> Watched:
-    """Begin a watch."""
+    """Return the initial results."""
     masks = np.zeros((2, count, snapshots), dtype=bool)
     return Watched(
         [],

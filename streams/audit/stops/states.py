@@ -1,4 +1,4 @@
-"""The state of each model at the end: active, inactive or gone, and how far that hangs on the cut-off."""
+"""The state of each model at the end: active, inactive or gone, and how the counts depend on the cut-off."""
 
 from __future__ import annotations
 
@@ -16,48 +16,49 @@ from streams.audit.options import Options
 from streams.audit.stops.pauses import Pause, Watched
 
 CUTOFF = 10.0
-"""Votes a day, unless the arena is small."""
+"""Default cut-off in votes a day, unless the arena is small."""
 
 SMALL_ARENA = 0.1
-"""Of what the running models gain in the middle: the cut-off of a small arena."""
+"""Cut-off of a small arena, as a part of the median gain of the running models."""
 
 SWEEP = (0.0, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0)
-"""Cut-offs for which the number of inactive models is told."""
+"""Cut-offs for which the number of inactive models is reported."""
 
 PASSING = 3
-"""Snapshots for which most models may stand still together before it counts as their state."""
+"""Most snapshots at the end in which most models stand still together and that count as an outage of the feed."""
 
 ACTIVE, INACTIVE, GONE, RENAMED = "active", "inactive", "gone", "renamed"
 BEYOND = "beyond"
-"""Not shown at the end, and perhaps only below the deepest row."""
+"""Not shown at the end, but perhaps only below the deepest row."""
 LISTED = "listed"
-"""On the board at the end, where the file says nothing about votes, or says it too coarsely."""
+"""On the board at the end, but the file has no votes, or rounds them too coarsely, to tell active from inactive."""
 
 
 @dataclass(frozen=True, slots=True)
 class States:
-    """How the models stand at the end of the file.
+    """States of the models at the end of the file.
 
     Attributes
     ----------
     live
-        Last snapshot up to which the feed was alive: what comes after says nothing about models.
+        Last snapshot up to which the feed was alive; later snapshots are not evidence about models.
     start
         Snapshot at which the last period begins.
     rate
-        float64[M]: votes a day in the last period, or since the model's first row in it; NaN for a model that has no
+        float64[M]: votes a day in the last period, or since the model's first row in it; NaN for a model without a
         span in it.
     cutoff
         Votes a day up to which a model is inactive.
     state
-        `active`, `inactive`, `gone` or `beyond`, of each model; `listed` in place of the first two where it is unknown.
+        `active`, `inactive`, `gone` or `beyond` for each model; `listed` where `active` or `inactive` is unknown.
     since
-        int64[M]: last snapshot up to which it gained more than the cut-off; -1 when that was before the file, or never.
+        int64[M]: last snapshot up to which the model gained more than the cut-off; -1 if that was before the file, or
+        never.
     stop
         The open stop of each model, None without one.
     departure
-        The absence by which each model left the board, None without one. One that was put on a list of the past later
-        has left all the same.
+        The absence with which each model left the board, None without one. A model that the source lists again later
+        as a past model has still left.
     """
 
     live: int
@@ -70,7 +71,7 @@ class States:
     departure: list[Absence | None]
 
     def inactive_at(self, cutoff: float) -> int:
-        """Models on the board that stopped, or gain up to `cutoff` votes a day."""
+        """Number of models on the board that stopped, or gain at most `cutoff` votes a day."""
         return sum(
             state in (ACTIVE, INACTIVE) and (stop is not None or bool(rate <= cutoff))
             for state, stop, rate in zip(self.state, self.stop, self.rate, strict=True)
@@ -78,7 +79,7 @@ class States:
 
 
 def states_of(models: Models, gains: Gains, watched: Watched, absences: Absences, options: Options) -> States:
-    """Judge every model."""
+    """Determine the state of every model."""
     live = _live(gains, watched)
     start = int(np.searchsorted(models.dates, models.dates[live] - options.window_days * DAY, side="right")) - 1
     start = max(start, 0)
@@ -88,15 +89,15 @@ def states_of(models: Models, gains: Gains, watched: Watched, absences: Absences
     for pause in watched.pauses:
         if pause.end is None:
             stop[pause.model] = pause
-    # What rounding may hide of the votes a day.
+    # Votes a day that rounding may hide.
     hidden = options.precision / max(days(models.dates[start], models.dates[live]), 1e-9) if options.precision else 0.0
-    # A model without a total at both ends of any span of the period: what it gained is unknown.
+    # Models with a span that ends in the period; the gain of the others is unknown.
     told: Mask = np.asarray((gains.begin[:, start + 1 : live + 1] >= 0).any(axis=1))
     state = []
     for model, left in enumerate(absences.departure):
         if left is not None:
             state.append(GONE)
-            # Still because it had left: the departure is the finding, as it was before it was listed again.
+            # The model stood still because it had left: report the departure, not the stop after it was listed again.
             if stop[model] is not None and left.back is not None and left.ran_before:
                 stop[model] = None
         elif not models.listed[model, -1]:
@@ -114,7 +115,7 @@ def states_of(models: Models, gains: Gains, watched: Watched, absences: Absences
 
 
 def _live(gains: Gains, watched: Watched) -> int:
-    """The last snapshot that somebody's gain reached, and before an end of a few in which most stopped together."""
+    """Return the last snapshot in which any model gained, before a short end in which most models stopped together."""
     last: int = gains.change.shape[1] - 1
     if not gains.known:
         return last
@@ -123,14 +124,14 @@ def _live(gains: Gains, watched: Watched) -> int:
     before = last
     while before in watched.together:
         before -= 1
-    # What lasts longer is no outage of the feed, whatever it is: these models do not get votes any more.
+    # A longer end is not an outage of the feed, whatever its cause: these models no longer get votes.
     return before if last - before <= PASSING else last
 
 
 def _rates(models: Models, gains: Gains, start: int, live: int) -> Matrix:
-    """Net votes a day over the spans that end in the period, of each the part that lies in it.
+    """Net votes a day over the spans that end in the period; a span counts by the part of it inside the period.
 
-    A total that began again counts nothing.
+    Spans over which the total was reset are left out.
     """
     ends = np.zeros(len(models.dates), dtype=bool)
     ends[start + 1 : live + 1] = True

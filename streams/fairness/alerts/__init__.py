@@ -1,1 +1,1 @@
-"""The life of an alert, and its sentences."""
+"""Alert lifecycle, and the parts of alert summaries."""

@@ -1,4 +1,4 @@
-"""The life of an alert: firing when a verdict is new, repeated while it stands, resolved when it is said no more."""
+"""Alert lifecycle: fire on a new verdict, re-emit while it persists, resolve when the detector stops reporting it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from streams.fairness.detectors.base import Detector, Verdict
 
 @dataclass(slots=True)
 class Open:
-    """An alert that fires: as last emitted, and after how many battles that was."""
+    """An alert that fires, as last emitted, and the number of battles at that time."""
 
     alert: Alert
     emitted_row: int
@@ -26,28 +26,30 @@ Opened = dict[str, Open]
 """Alerts that fire, by fingerprint."""
 
 Inherited = dict[str, Alert]
-"""Alerts that fired in a state that was given up, by id, each as it is told when the refold does not raise it again."""
+"""Alerts that fired in a discarded state, by id, each in the resolved form to emit unless the refold fires it again."""
 
 
 def reconcile(
     opened: Opened, scene: Scene, detector: Detector[Any], verdicts: Iterable[Verdict], *, repeat: bool = False
 ) -> list[Alert]:
-    """Turn what a detector says now into what is to be told, in the order of subjects.
+    """Turn a detector's current verdicts into the alerts to emit, in the order of subjects.
 
     Parameters
     ----------
     opened
         Alerts that fire; changed in place.
     scene
-        Where the ledger stands.
+        Current scene of the arena.
     detector
-        Whose verdicts these are: all that stand.
+        The detector that reported the verdicts.
+    verdicts
+        All current verdicts of the detector; its open alerts without a verdict are resolved.
     repeat
-        Whether alerts emitted at least `repeat_reviews` reviews ago are told again with today's evidence.
+        Whether to re-emit alerts last emitted at least `repeat_reviews` reviews ago, with current evidence.
 
     Returns
     -------
-    New alerts, those with another severity, repeats, and those that are over.
+    New alerts, alerts whose severity changed, repeats, and resolved alerts.
     """
     told: list[Alert] = []
     standing = set()
@@ -71,7 +73,7 @@ def reconcile(
 
 
 def firing(scene: Scene, detector: Detector[Any], verdict: Verdict, detected_at: float) -> Alert:
-    """An alert from a verdict of a detector."""
+    """Make a firing alert from a detector's verdict."""
     kind = detector.kind
     about = fingerprint(scene.arena, kind, verdict.subject)
     return Alert(
@@ -92,7 +94,7 @@ def firing(scene: Scene, detector: Detector[Any], verdict: Verdict, detected_at:
 
 
 def _occurrence(name: str, settled: Collection[str]) -> str:
-    """The id, or the next one that was not told to be over: who heard of that takes what is told under it for old."""
+    """Return the id, or the next free one if it was settled: receivers ignore further records of a resolved id."""
     number, found = 1, name
     while found in settled:
         number += 1
@@ -101,22 +103,24 @@ def _occurrence(name: str, settled: Collection[str]) -> str:
 
 
 def settle(inherited: Inherited, opened: Opened, settled: list[str]) -> list[Alert]:
-    """Say what is to be told of inherited alerts once the refold is through: those that it did not raise are over.
+    """Resolve the inherited alerts that do not fire once the refold has caught up; return the alerts to emit.
 
-    The fold takes those away that it ended by itself. An alert that now fires about the same thing under another id is
-    told once more, behind the end: whoever keeps one statement of each fingerprint must not keep the end.
+    The fold already removes those that it resolved itself. If an alert with the same fingerprint now fires under
+    another id, it is emitted again after the resolution, so that a reader that keeps one alert per fingerprint keeps
+    the firing one.
 
-    An end says that it was detected when the alert began, or when the one that fires now was, if that is earlier. For
-    what is told behind it may have been detected before it, by other settings, and would be taken for old.
+    `detected_at` of a resolution is the earliest of its own `detected_at`, its `starts_at`, and the `detected_at` of
+    the alert that fires now. The firing alert may have been detected earlier, under other settings, and readers would
+    otherwise ignore it as old.
 
     Parameters
     ----------
     inherited
-        As the given up state left them, each as it ends; emptied.
+        Alerts of the discarded state, in their resolved form; emptied.
     opened
         Alerts that fire.
     settled
-        Ids that were told to be over in this way; added to.
+        Ids resolved in this way; extended.
     """
     told: list[Alert] = []
     for alert in inherited.values():
@@ -132,14 +136,14 @@ def settle(inherited: Inherited, opened: Opened, settled: list[str]) -> list[Ale
 
 
 def ended(alert: Alert, time: float) -> Alert:
-    """An alert that is over since `time`."""
+    """Return the alert as resolved at `time`."""
     return msgspec.structs.replace(alert, status=Status.RESOLVED, ends_at=time, summary=over(time, alert.summary))
 
 
 def _resolved(opened: Opened, scene: Scene, about: str) -> Alert:
     alert = opened.pop(about).alert
     told = ended(alert, scene.now.time)
-    # A drift that turns out to be a removal is not over: it is told once, as what it is.
+    # A drift that turns out to be a removal is not over: its summary says that the removal alert replaces it.
     instead = fingerprint(scene.arena, Kind.SILENT_REMOVAL, alert.subject)
     if alert.kind is Kind.SHARE_DRIFT and instead in opened:
         told = msgspec.structs.replace(told, summary=moved(Kind.SILENT_REMOVAL, alert.summary))

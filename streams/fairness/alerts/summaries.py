@@ -1,4 +1,4 @@
-"""What the sentences of alerts share: names, times, shares, lists, and what becomes of a sentence that is over."""
+"""Parts of alert summaries: names, times, shares, lists, and the sentence of a resolved alert."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from streams.contracts.alert import Kind, Subject
 
 
 def over(ended: float, sentence: str) -> str:
-    """Say that what a sentence says is over."""
+    """Return the summary of a resolved alert."""
     return f"Over since {day(ended)}: {sentence}"
 
 
 def moved(kind: Kind, sentence: str) -> str:
-    """Say that what a sentence says is told as something else from here on."""
+    """Return the summary of an alert that an alert of another kind replaces."""
     return f"Now reported as {kind.value}: {sentence}"
 
 
@@ -29,7 +29,7 @@ def who(arena: str, subject: Subject) -> str:
 
 
 def day(time: float) -> str:
-    """A time as people read it.
+    """Format a time for people.
 
     >>> day(1714744500.0)
     '2024-05-03 13:55 UTC'
@@ -38,7 +38,7 @@ def day(time: float) -> str:
 
 
 def percent(share: Any) -> str:
-    """A share in per cent, three significant digits.
+    """Format a share in per cent, with three significant digits.
 
     >>> percent(0.0123456), percent(0.0)
     ('1.23 %', '0 %')
@@ -47,7 +47,7 @@ def percent(share: Any) -> str:
 
 
 def some(names: list[str], total: int, most: int = 5) -> str:
-    """A few names, and how many more there are in all: the list itself may end before the last one.
+    """List a few names and the number of further ones; `total` counts all, because `names` may be cut short.
 
     >>> some(["a", "b", "c"], 3, most=2), some(["a", "b"], 2)
     ('a, b and 1 more', 'a, b')

@@ -1,1 +1,1 @@
-"""What is known of an arena while it is judged: its registry, sampling policy, ratings and window."""
+"""The state of an arena that the detectors read: its registry, sampling policy, ratings and window."""

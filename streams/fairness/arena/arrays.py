@@ -1,4 +1,4 @@
-"""Plain arrays: how state grows with a new subject, and how it becomes msgpack and back, bit for bit."""
+"""Per-subject arrays: growing them for new subjects, and encoding them as msgpack and back, bit for bit."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 def pad(array: NDArray[Any], size: int) -> NDArray[Any]:
-    """The array with its last axis lengthened to `size` by zeros; itself when it is that long.
+    """Pad the last axis with zeros to `size`; return the array itself when it is long enough.
 
     >>> pad(np.ones((2, 1)), 3).tolist()
     [[1.0, 0.0, 0.0], [1.0, 0.0, 0.0]]
@@ -31,7 +31,7 @@ def grow(state: Any, size: int, *fields: str) -> None:
 
 
 def narrow(values: NDArray[np.int64]) -> NDArray[Any]:
-    """Integers that are not negative, in the narrowest type that holds them.
+    """Convert non-negative integers to the narrowest unsigned type that holds them.
 
     >>> narrow(np.array([1, 300])).dtype.str
     '<u2'
@@ -54,7 +54,7 @@ def pack(value: Any) -> bytes:
 
 
 def unpack(packed: bytes | msgspec.Raw, kind: type[T]) -> T:
-    """Decode what `pack` made of a `kind`; raises `ValueError` (`msgspec.MsgspecError` is one) when it is damaged."""
+    """Decode the output of `pack` for a `kind`; raises `ValueError` (`msgspec.MsgspecError` is one) when damaged."""
     return msgspec.msgpack.Decoder(kind, dec_hook=_array_of).decode(packed)
 
 

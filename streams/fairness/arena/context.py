@@ -1,4 +1,4 @@
-"""The scene: what has happened in an arena so far, as counts; the detectors read it, none of them changes it."""
+"""The scene: the counts of an arena so far, its settings and policy; detectors read it and never change it."""
 
 from __future__ import annotations
 
@@ -30,26 +30,27 @@ class Facts:
     rows, notices, clock
         See `Moment`.
     votes
-        Rows with a vote; the others were shown and not voted on.
+        Rows with a vote; the other battles were shown and not voted on.
     seen, due
-        float64[S], appearances in battles among declared models, and how many were to be expected.
+        float64[S], observed and expected appearances in battles among models in play (among declared models for those
+        reported as removed).
     last_row, last_time
         [S], the end of the last tick that a model was in.
     tick_hits
-        float64[3, S], appearances in the tick under way, since its last notice: in all battles, in those among
-        declared models, in those among models in play.
+        float64[3, S], appearances in the current tick since its last notice: in all battles, in battles among
+        declared models, in battles among models in play.
     tick_battles
-        float64[3], battles of the same three sorts.
+        float64[3], battles of the same three kinds.
     tick_votes
-        Votes in the tick under way.
+        Votes in the current tick.
     theta
-        float64[S], logits when the ratings were last looked at: the next look starts from them.
+        float64[S], logits of the last solution of the ratings, from which the next one starts.
     most_judged
         K, the largest number of paging detectors so far: the level of a page is K·A.
     outage
-        Whether a stalled feed explains what is missing: nobody is accused meanwhile.
+        Whether a stalled feed explains the missing battles; suppresses removal and drift alerts.
     crowd
-        Names in battles beyond those that are followed.
+        Counts of names in battles that have no subject number.
     """
 
     roster: Roster
@@ -71,7 +72,7 @@ class Facts:
     crowd: Crowd = field(default_factory=Crowd)
 
     def resize(self) -> None:
-        """Make room for new subjects of the roster."""
+        """Grow the arrays to the size of the roster."""
         size = len(self.roster)
         grow(self, size, "seen", "due", "last_row", "last_time", "tick_hits", "theta")
         self.window.resize(size)
@@ -79,11 +80,11 @@ class Facts:
 
 @dataclass(slots=True)
 class Scene:
-    """An arena: its facts, its settings, and what is derived from them.
+    """An arena: its facts, its settings, and values derived from them.
 
-    `play` is the policy in force, `epoch` since when and how well it is honoured; `board` the battles that were voted
-    on, by pair. `settled` names the alerts that were told to be over because the settings had changed: raised again,
-    they are further ones.
+    `play` is the policy in force; `epoch` holds since when it is in force, and the evidence against it; `board` counts
+    the votes by pair. `settled` lists the ids of alerts that were resolved because the settings changed: if such an
+    alert fires again, it gets a new id.
     """
 
     arena: str
@@ -96,17 +97,17 @@ class Scene:
 
     @property
     def now(self) -> Moment:
-        """Where the ledger stands."""
+        """The current place in the ledger."""
         return Moment(self.facts.rows, self.facts.notices, self.facts.clock)
 
     @property
     def mark(self) -> Mark:
-        """Where the counts stand."""
+        """The current counts."""
         return Mark(self.facts.rows, self.facts.clock, self.facts.seen, self.facts.due)
 
     @property
     def declares(self) -> bool:
-        """Whether there is a policy at all; without one shares are shown and nothing is judged."""
+        """Whether the arena has a registry; without one, shares are published and the share detectors do not run."""
         return bool(self.facts.roster.registry)
 
     @property
@@ -116,7 +117,7 @@ class Scene:
 
     @property
     def warning_level(self) -> float:
-        """Level of a warning, a logarithm too, which is never above a page's."""
+        """Level of a warning, also a logarithm; never above the page level."""
         return min(math.log(self.settings.warning_level), self.page_level)
 
     @property

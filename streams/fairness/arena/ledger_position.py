@@ -1,4 +1,4 @@
-"""Places in an arena's ledger, and what stands since which place."""
+"""Places in an arena's ledger, and the place since which each current finding holds."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import msgspec
 class Moment(NamedTuple):
     """A place in an arena's ledger, and its time.
 
-    `row` counts battles and `notice` counts notices before it: together they name the place whatever the blocks were.
-    `time` is the newest `tstamp` of the battles so far, epoch seconds: a clock that never runs back.
+    `row` and `notice` count the battles and notices before it; together they identify the place however the ledger is
+    cut into blocks. `time` is the newest `tstamp` of the battles so far, epoch seconds, so it never decreases; before
+    the first battle it is the time of the last notice.
     """
 
     row: int
@@ -21,7 +22,7 @@ class Moment(NamedTuple):
 
     @property
     def onset(self) -> str:
-        """The place as it enters an alert's id."""
+        """The place as used in an alert's id."""
         return f"{self.row}.{self.notice}"
 
 
@@ -33,11 +34,11 @@ class Since(msgspec.Struct, frozen=True):
 
 
 Standing = dict[str, Since]
-"""What stands now, by name, and since when: the state of detectors that look at levels."""
+"""Current findings by name, each with the place since which it holds: the state of detectors that check levels."""
 
 
 def stand(standing: Standing, names: Iterable[str], now: Moment) -> None:
-    """Let exactly these names stand: who is new begins now, who is missing is dropped."""
+    """Make `standing` hold exactly `names`: new names start now, others are removed."""
     wanted = list(names)
     for name in set(standing) - set(wanted):
         del standing[name]

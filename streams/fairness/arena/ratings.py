@@ -1,4 +1,4 @@
-"""What the detectors need of the ratings: the arena's board, solved from the fold's own counts."""
+"""Ratings for the detectors: the arena's board, solved from the fold's own counts."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ class Ratings:
 
 
 def rate(scene: Scene) -> Ratings | None:
-    """Solve the board; None while nobody has met.
+    """Solve the board; None before the first vote.
 
-    Models are solved by number, so equal counts give equal bits; starting from the last solution changes none of them.
+    Models are sorted by number, so equal counts give equal bits; starting from the last solution changes none of them.
     """
     if not scene.board.members:
         return None
@@ -58,5 +58,5 @@ def rate(scene: Scene) -> Ratings | None:
 
 
 def rate_if_due(scene: Scene) -> Ratings | None:
-    """The ratings, in every `ratings_reviews`-th review."""
+    """Return the ratings in every `ratings_reviews`-th review, else None."""
     return None if scene.facts.window.reviews % scene.settings.ratings_reviews else rate(scene)

@@ -1,4 +1,4 @@
-"""Who is in an arena: models, providers and licence classes as numbered subjects, and what is declared of them."""
+"""The subjects of an arena: models, providers and licence classes with their numbers, and their declarations."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ from streams.fairness.arena.ledger_position import Moment
 
 
 def sampled(model: Model | None) -> bool:
-    """Tell whether a model can be drawn: a deprecated one still is, a retired one or one of weight 0 is not."""
+    """Return whether a model can be drawn: a deprecated model can, a retired one or one of weight 0 cannot."""
     return model is not None and model.status != "retired" and model.weight > 0
 
 
 class Tenure(msgspec.Struct):
-    """What the registry has said of one model so far.
+    """History of one model's declarations so far.
 
-    `deprecated_at` is the time of the deprecation notice in force; `left_*` of the notice that ended sampling, None
-    while it is sampled or never was; `noticed` whether that end had been announced long enough before.
+    `deprecated_at` is the time of the deprecation notice in force. `left_at` and `left_row` are the time and row of the
+    notice that ended sampling (None and -1 while the model is sampled or never was). `noticed` is whether that end was
+    announced at least `notice_days` before.
     """
 
     since_row: int
@@ -36,7 +37,7 @@ class Tenure(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A change of one model's declaration, and where."""
+    """A change of one model's declaration, and its place in the ledger."""
 
     name: str
     number: int
@@ -47,18 +48,18 @@ class Change:
 
     @property
     def leaves(self) -> bool:
-        """Whether the model is drawn no more from here on."""
+        """Whether the model stops being drawn here."""
         return sampled(self.before) and not sampled(self.after)
 
     @property
     def joins(self) -> bool:
-        """Whether the model is drawn from here on."""
+        """Whether the model starts being drawn here."""
         return sampled(self.after) and not sampled(self.before)
 
 
 @dataclass(slots=True)
 class Roster:
-    """Subjects in order of first appearance: one numbering for models, providers and classes, so one array holds all.
+    """Subjects in order of first appearance; models, providers and classes share one numbering, so one array holds all.
 
     Attributes
     ----------
@@ -67,9 +68,9 @@ class Roster:
     models, providers, licenses
         Number of each name.
     registry
-        What is declared now; `known` what was declared last of every model that ever was.
+        Current declarations; `known` holds the last declaration of every model ever declared.
     undeclared
-        How many models are followed that were never declared.
+        Number of models that got a number from battles before any declaration.
     """
 
     subjects: list[Subject] = field(default_factory=list)
@@ -91,22 +92,22 @@ class Roster:
 
     @property
     def public(self) -> int:
-        """How many models were public at some time."""
+        """Number of models that were public at some time."""
         return sum(tenure.was_public for tenure in self.tenures.values())
 
     @property
     def private(self) -> int:
-        """How many models were private at some time."""
+        """Number of models that were private at some time."""
         return sum(tenure.was_private for tenure in self.tenures.values())
 
     def model(self, name: str) -> int:
-        """Number of a model, which is new if need be."""
+        """Return the number of a model; assign one if it is new."""
         return self._number(self.models, name, Subject(model=name))
 
     def follow(self, names: list[str], codes: NDArray[np.int32], limit: int) -> NDArray[np.int64]:
-        """Number of each word of a block's dictionary, -1 for undeclared names beyond the limit.
+        """Return the number of each word of a block's dictionary, -1 for undeclared names beyond the limit.
 
-        New names are numbered in the order in which `codes`, the rows, use them, so blocks do not matter.
+        New names are numbered in the order in which `codes`, the rows, use them, so block boundaries do not matter.
         """
         numbers = np.array([self.models.get(name, -1) for name in names], np.int64)
         if numbers.min(initial=0) < 0 and self.undeclared < limit:
@@ -117,7 +118,7 @@ class Roster:
         return numbers
 
     def declare(self, name: str, model: Model | None, now: Moment, notice_days: float) -> Change:
-        """Take a notice; `model` None takes the name off the registry."""
+        """Apply a notice; `model` None removes the name from the registry."""
         number, before = self.model(name), self.registry.get(name)
         tenure = self.tenures.get(name)
         if tenure is None:
@@ -129,8 +130,8 @@ class Roster:
             self._number(self.providers, model.provider, Subject(provider=model.provider))
             self._number(self.licenses, model.license, Subject(license=model.license))
             if model.status == "deprecated" and (before is None or before.status != "deprecated"):
-                # A registry that begins in the middle of a notice period may say when that began; later it may not, or
-                # every missed notice could be dated back.
+                # Only the first record of a model may backdate the deprecation, for a registry that starts within a
+                # notice period. If later records could, every missed notice could be dated back.
                 first = name not in self.known and model.announced_at is not None
                 tenure.deprecated_at = min(model.announced_at or 0.0, now.time) if first else now.time
             elif model.status == "active":

@@ -1,4 +1,4 @@
-"""The policy in force, as arrays over the subjects: worked out anew at each notice and each change of the removed."""
+"""The policy in force, as arrays over the subjects: recomputed at each notice and each change of removed models."""
 
 from __future__ import annotations
 
@@ -16,25 +16,26 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Play:
-    """Who can be drawn, and how often; S subjects. Masks have one entry more, False, for the model number -1.
+    """Which models can be drawn, and how often; S subjects. Masks have one more entry, False, for model number -1.
 
-    Models reported as removed are out of play: the others are judged by the declared weights among the rest, on battles
-    among the rest. So a removal is told once, as the removal, and not again as a rise of everybody else. If the report
-    is false, battles among the rest still follow the weights of the rest, so nobody is accused in turn.
+    Models reported as removed are out of play. The declared weights are renormalised over the remaining models, and
+    the remaining models are tested on battles among themselves, so one removal does not raise "share too high" for all
+    others. If the report is false, battles among the remaining models still follow their weights, so no false alert
+    follows from it.
 
     Attributes
     ----------
     pi
         float64[S], declared share of battles, removed or not.
     pi_play
-        float64[S], declared share of the battles among models in play; 0 where nothing is judged, as of a group with
-        one model in play, which is that model.
+        float64[S], declared share of the battles among models in play; 0 where the subject is not tested. A group with
+        only one model in play is not tested, because the model is.
     declared, in_play
-        bool[S + 1], models of declared weight above 0, and those of them that are not reported as removed.
+        bool[S + 1], models of declared weight above 0, and those among them not reported as removed.
     active
         bool[S], models whose registered status is active, of weight above 0.
     out
-        int64, numbers of the models of declared weight above 0 that are reported as removed, ascending.
+        int64, numbers of the models with declared weight above 0 that are reported as removed, ascending.
     provider, license
         int64[S + 1], number of a model's provider and licence class as last declared, -1 if never.
     judged
@@ -53,7 +54,7 @@ class Play:
     _odds: dict[tuple[float, ...], Odds] = field(default_factory=dict, repr=False, compare=False)
 
     def odds(self, bets: tuple[float, ...], delta: float, *, active_only: bool = False) -> Odds:
-        """Odds of the bets against the shares in play, worked out once per policy; of active models only if asked."""
+        """Odds of the bets against the shares in play, cached per policy; `active_only` leaves other subjects out."""
         key = (delta, float(active_only), *bets)
         if key not in self._odds:
             pi = np.where(self.active, self.pi_play, 0.0) if active_only else self.pi_play
@@ -62,7 +63,7 @@ class Play:
 
     @classmethod
     def of(cls, roster: Roster, removed: Mask) -> Play:
-        """Work out the policy from the registry; `removed` is bool[S]."""
+        """Compute the policy from the registry; `removed` is bool[S]."""
         size = len(roster)
         weights, active = np.zeros(size), np.zeros(size, np.bool_)
         provider, license_ = np.full(size + 1, -1, np.int64), np.full(size + 1, -1, np.int64)

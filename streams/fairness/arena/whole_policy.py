@@ -1,16 +1,16 @@
-"""Was the policy honoured in this epoch? A Dirichlet-multinomial e-process over all models at once, for the report.
+"""Did the sampler follow the policy in this epoch? A Dirichlet-multinomial e-process over all models, for the report.
 
 For counts n of draws with declared probabilities p0, against a Dirichlet(κ·p0) mixture of everything else:
 
     ln E = lnΓ(κ) − lnΓ(κ + N) + Σ[lnΓ(κp0_i + n_i) − lnΓ(κp0_i)] − Σ n_i ln p0_i
 
-It is 1/p: under the policy, P(ever E ≥ 1/α) ≤ α, so p = min 1/E is valid at every moment. It depends on counts only,
-in any order. It begins anew with every policy, and it forgets how to detect (a drop found in 7,500 battles at the start
-takes 63,000 after 100,000 healthy ones): evidence for the report, not a pager.
+Under the policy, P(ever E ≥ 1/α) ≤ α, so p = min 1/E is valid at every moment. E depends on the counts only, not on
+their order. It starts over with every policy, and it gets slower with healthy data (a drop found in 7,500 battles at
+the start takes 63,000 after 100,000 healthy ones): it is evidence for the report and never pages.
 
 The draws are side A of each battle among declared models: sides are swapped at random, so side A is model i with
-probability π_i/2, and the sides of different battles are independent. The first of the two *draws* would do as well,
-but nothing in a record says which it was.
+probability π_i/2, and the sides of different battles are independent. The first of the two *draws* would work as well,
+but a record does not say which it was.
 
 References
 ----------
@@ -41,7 +41,7 @@ def log_e(counts: NDArray[np.int64], p0: Vector, prior: Vector) -> float:
     possible = p0 > 0
     if counts[~possible].any():
         return math.inf
-    if not counts.any():  # also while the policy declares nobody who could meet somebody
+    if not counts.any():  # also when fewer than two models can be drawn
         return 0.0
     n, p, a = counts[possible], p0[possible], prior[possible]
     total = math.lgamma(a.sum()) - math.lgamma(a.sum() + n.sum())
@@ -52,7 +52,7 @@ def log_e(counts: NDArray[np.int64], p0: Vector, prior: Vector) -> float:
 
 @dataclass(slots=True)
 class Epoch:
-    """State: the policy epoch under way.
+    """State: the current policy epoch.
 
     Attributes
     ----------
@@ -61,7 +61,7 @@ class Epoch:
     since_row, since_time
         Where the policy came into force.
     best
-        Largest ln E so far, looked at in every review and at the end: p = e^−best.
+        Largest ln E so far, updated at every review: p = e^−best. The view also includes the current ln E.
     """
 
     counts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
@@ -70,7 +70,7 @@ class Epoch:
     best: float = 0.0
 
     def resize(self, subjects: int) -> None:
-        """Make room for new subjects."""
+        """Grow the counts to `subjects`."""
         grow(self, subjects, "counts")
 
     def add(self, side_a: NDArray[np.int64]) -> None:
@@ -84,10 +84,10 @@ class Epoch:
         return log_e(self.counts[models], p0, kappa * p0) if models.size else 0.0
 
     def review(self, play: Play, kappa: float) -> None:
-        """Look, and remember the best."""
+        """Update `best` with the current ln E."""
         self.best = max(self.best, self.log_e(play, kappa))
 
     def begin(self, row: int, time: float) -> None:
-        """Begin anew where another policy comes into force."""
+        """Start a new epoch: another policy comes into force at this row and time."""
         self.counts = np.zeros_like(self.counts)
         self.since_row, self.since_time, self.best = row, time, 0.0

@@ -1,4 +1,4 @@
-"""The window: battles of each subject over the last reviews, and since ever."""
+"""The window: battles of each subject over the last reviews, and since the ledger's start."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Window:
     ring
         int64[W, S], the last W full reviews; row `reviews mod W` is the oldest.
     current
-        int64[S], the review under way.
+        int64[S], the current review, up to its last tick or notice.
     total
         int64[S], since the ledger's start.
     reviews
@@ -35,15 +35,15 @@ class Window:
 
     @classmethod
     def start(cls, reviews: int) -> Window:
-        """An empty window of so many reviews."""
+        """Return an empty window of `reviews` reviews."""
         return cls(np.zeros((reviews, 0), np.int64), np.zeros(0, np.int64), np.zeros(0, np.int64))
 
     def resize(self, subjects: int) -> None:
-        """Make room for new subjects."""
+        """Grow the arrays to `subjects`."""
         grow(self, subjects, "ring", "current", "total")
 
     def turn(self) -> None:
-        """Close the review under way."""
+        """Close the current review."""
         self.ring[self.reviews % len(self.ring)] = self.current
         self.current = np.zeros_like(self.current)
         self.reviews += 1
@@ -60,5 +60,5 @@ class Window:
 
     @property
     def full(self) -> bool:
-        """Whether the window is as long as it will be."""
+        """Whether the window holds its full number of reviews."""
         return self.reviews >= len(self.ring)

@@ -1,4 +1,4 @@
-"""What a detector is, what it says, and when it is asked: at each tick, at each notice, at each review."""
+"""Base classes of detectors, and their verdicts. Detectors run at each tick, at each notice, or at each review."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from streams.fairness.statistics.expected_share import Vector
 from streams.ledger.rows import Rows
 
 NAMED = 50
-"""Names that one alert lists at most, with their number beside: it is one record, and a record has a largest size."""
+"""Most names that one alert lists, beside their number: an alert is one record, and Kafka limits its size."""
 
 State = TypeVar("State")
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Something that is wrong now. The alert stays open as long as the next evaluation reports the same verdict.
+    """A problem found by a detector. The alert stays open as long as the next evaluation reports the same verdict.
 
     Attributes
     ----------
     onset
-        Place where it began, as it enters the alert's id.
+        Place where it began, as used in the alert's id.
     starts_at
-        Time where it began, epoch seconds.
+        Time when it began, epoch seconds.
     evidence
         The numbers; `Detector.summary` makes the sentence from them.
     """
@@ -47,9 +47,9 @@ class Verdict:
 
 
 class Tick(NamedTuple):
-    """A tick, or a stretch of it between notices: appearances float64[S] and battles, of two sorts.
+    """A tick, or a stretch of it between notices: appearances, float64[S], and battles, of two kinds.
 
-    `declared` counts battles among declared models, `in_play` those among models not reported as removed.
+    `declared_*` count battles among declared models, `in_play_*` those among models not reported as removed.
     """
 
     declared_hits: Vector
@@ -62,7 +62,7 @@ class Tick(NamedTuple):
 class Battles(NamedTuple):
     """Battles between two reviews, in the order of the ledger.
 
-    `rows` holds all of them. `a`, `b` and `winner`, [n], hold those that were voted on between numbered models.
+    `rows` holds all battles. `a`, `b` and `winner`, [n], hold those with a vote, between models with a number.
     """
 
     rows: Rows
@@ -72,17 +72,17 @@ class Battles(NamedTuple):
 
 
 class Detector(ABC, Generic[State]):
-    """A rule. It holds no state: the arena keeps what `start` makes, and the other methods change it in place.
+    """A detection rule. It is stateless: the arena keeps the state made by `start`, and the methods change it in place.
 
-    A detector extends one of `TickDetector`, `NoticeDetector` and `ReviewDetector`, which say when it is asked, and is
-    listed in `catalog.DETECTORS`. Nothing else names it.
+    A detector extends `TickDetector`, `NoticeDetector` or `ReviewDetector`, which determines when it runs, and is
+    listed in `catalog.DETECTORS`. To add one, no other code has to name it.
 
     Attributes
     ----------
     kind
-        Kind of its alerts, its own; `kind.value` names its state in a checkpoint.
+        Kind of its alerts, unique to the detector; `kind.value` names its state in a checkpoint.
     state
-        Type of its state, the argument of its base class; a checkpoint is decoded as this type.
+        Type of its state, taken from the argument of its base class; a checkpoint is decoded as this type.
     """
 
     kind: Kind
@@ -96,48 +96,51 @@ class Detector(ABC, Generic[State]):
                     cls.state = argument
 
     def start(self) -> State:
-        """The state before the first record."""
+        """Return the state before the first record."""
         return self.state()
 
     def resize(self, state: State, subjects: int) -> None:
-        """Make room for so many subjects."""
+        """Grow the arrays of the state to `subjects`."""
 
     @abstractmethod
     def verdicts(self, state: State, scene: Scene) -> list[Verdict]:
-        """Everything that is wrong now."""
+        """Return all current verdicts."""
 
     @abstractmethod
     def judged(self, state: State, scene: Scene) -> Judged:
-        """Whether it can find anything now, and why not: published, so that silence is not taken for "all is well"."""
+        """Return whether the detector can report now, and if not, why.
+
+        This is published, so that a reader does not take the absence of alerts for "all is well".
+        """
 
     @abstractmethod
     def summary(self, arena: str, verdict: Verdict) -> str:
-        """Put a verdict into one sentence: a function of the verdict alone, so a replay says the same words."""
+        """Return one sentence for a verdict, from the verdict alone, so that a replay gives the same text."""
 
 
 class TickDetector(Detector[State]):
-    """Asked at each tick, in four steps: counts, onsets, outage, report."""
+    """Runs at each tick, in four steps: `tick`, `onsets`, `explains`, `settle`."""
 
     @abstractmethod
     def tick(self, state: State, scene: Scene, tick: Tick, *, closes: bool) -> None:
-        """Take in the counts of a tick, or of its stretch up to a notice; `closes` when the tick ends here."""
+        """Add the counts of a tick, or of its stretch up to a notice; `closes` is True when the tick ends here."""
 
     def onsets(self, state: State, scene: Scene) -> list[int]:
-        """Battles before the beginning of each thing that `settle` would report, were the feed sound."""
+        """Return the onsets, in battles, of the alerts that `settle` would raise if the feed were healthy."""
         return []
 
     def explains(self, state: State, scene: Scene, onset: int | None) -> bool:
-        """Tell whether a fault of the feed explains what is missing; `onset` is the earliest one, if there is any."""
+        """Return whether a fault of the feed explains the missing battles; `onset` is the earliest onset, if any."""
         return False
 
     @abstractmethod
     def settle(self, state: State, scene: Scene, *, turned: bool) -> bool:
-        """Report and resolve.
+        """Raise and resolve alerts.
 
         Parameters
         ----------
         turned
-            Whether this tick begins or ends an outage of the feed (`scene.facts.outage`).
+            Whether an outage of the feed (`scene.facts.outage`) starts or ends in this tick.
 
         Returns
         -------
@@ -145,39 +148,39 @@ class TickDetector(Detector[State]):
         """
 
     def follow(self, state: State, scene: Scene, before: Play) -> bool:
-        """Take in a change of policy from `before` to `scene.play`; tells whether it withdrew a report."""
+        """Process a policy change from `before` to `scene.play`; return whether it withdrew an alert."""
         return False
 
     def removed(self, state: State, subjects: int) -> Mask:
-        """bool[S], the models that it reports as removed: they are out of play."""
+        """bool[S], the models that the detector reports as removed; they are out of play."""
         return np.zeros(subjects, np.bool_)
 
 
 class NoticeDetector(Detector[State]):
-    """Asked at each notice of the registry."""
+    """Runs at each notice of the registry."""
 
     @abstractmethod
     def notice(self, state: State, scene: Scene, change: Change) -> None:
-        """Take in a change of the registry."""
+        """Process a change of the registry."""
 
     def depart(self, state: State, scene: Scene, number: int) -> bool:
-        """Take in the removal of a model without a notice; tells whether it counts such removals."""
+        """Process a removal without notice; return whether the detector counted it."""
         return False
 
 
 class ReviewDetector(Detector[State]):
-    """Asked at each review."""
+    """Runs at each review."""
 
     def gather(self, state: State, battles: Battles) -> None:
-        """Take in battles of the review under way."""
+        """Add battles of the current review."""
 
     @abstractmethod
     def review(self, state: State, scene: Scene, ratings: Ratings | None) -> None:
-        """Take in a full review; `ratings` is None when the ratings are not looked at in this one."""
+        """Process a full review; `ratings` is None in reviews that do not solve the ratings."""
 
 
 def judged_by_registry(kind: Kind, scene: Scene, subjects: int, otherwise: Unjudged) -> Judged:
-    """What a detector of notices judges: `subjects` from the first notice on, or nothing for the reason `otherwise`."""
+    """Return what a notice detector covers: `subjects` from the first notice on, or nothing with reason `otherwise`."""
     if not scene.declares:
         return Judged.not_yet(kind, Unjudged.NO_REGISTRY)
     if not subjects:

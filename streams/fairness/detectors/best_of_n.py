@@ -1,8 +1,8 @@
-"""Best of N: what choosing the best of several privately tested variants is worth by luck alone.
+"""Best of N: how many points the choice of the best of several privately tested variants gains by luck alone.
 
-Of N equally good variants whose scores scatter by σ, the best is expected at σ·E[max of N standard normals] above what
-it is. σ is the root mean square of the variants' own standard errors: the part of the scatter that is no merit. Fresh
-votes shrink the gain, and the model's own later votes show by how much.
+Of N equally good variants whose scores scatter by σ, the best score is on average σ·E[max of N standard normals] above
+the true one. σ is the root mean square of the variants' own standard errors: the part of the scatter that is noise.
+Later votes shrink the gain, and the model's own later votes show by how much.
 
 References
 ----------
@@ -30,19 +30,22 @@ from streams.fairness.detectors.unannounced_retirement import Episode, Episodes,
 
 
 class BestOfN(NoticeDetector[Episodes]):
-    """Judges each notice that makes a model public. Ends: `keep_days` have passed, or it is private again."""
+    """Checks each notice that makes a model public.
+
+    Resolves after `keep_days`, or when the model is private again or unregistered.
+    """
 
     kind = Kind.BEST_OF_N
 
     def notice(self, state: Episodes, scene: Scene, change: Change) -> None:
-        """Take in a change of the registry."""
+        """Process a change of the registry."""
         before, after = change.before, change.after
         if after is None or after.visibility == "private":
             state.pop(change.name, None)
             return
         if before is not None and before.visibility == "public":
             return
-        # A variant may be published under a name of its own: then only the family ties it to those that were tested.
+        # A variant may be published under a new name: then only the family links it to the variants that were tested.
         if not change.tenure.was_private and after.family is None:
             return
         variants = variants_of(scene, after.provider, after.family)
@@ -50,7 +53,7 @@ class BestOfN(NoticeDetector[Episodes]):
             state[change.name] = Episode(change.now.onset, change.now.time, _evidence(scene, after.provider, variants))
 
     def verdicts(self, state: Episodes, scene: Scene) -> list[Verdict]:
-        """Every such publication that is not long ago."""
+        """Such publications in the last `keep_days`."""
         return [
             Verdict(Subject(model=name), Severity.INFO, each.onset, each.time, each.evidence)
             for name, each in state.items()
@@ -92,7 +95,7 @@ def _evidence(scene: Scene, provider: str, variants: list[str]) -> Evidence:
 
 @cache
 def expected_maximum(n: int) -> float:
-    """E[max of n standard normals] = ∫ x·n·φ(x)·Φ(x)^(n−1) dx, by the trapezoidal rule; error below 1e-12 to n = 1e6.
+    """E[max of n standard normals] = ∫ x·n·φ(x)·Φ(x)^(n−1) dx, by the trapezoidal rule; error < 1e-12 up to n = 1e6.
 
     >>> [round(expected_maximum(n), 2) for n in (1, 5, 10, 20, 50)]
     [0.0, 1.16, 1.54, 1.87, 2.25]

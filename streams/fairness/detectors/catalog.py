@@ -1,4 +1,4 @@
-"""All detectors, in the order in which one place of the ledger reports them."""
+"""All detectors, in the order in which they report at one place of the ledger."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from streams.fairness.detectors.silent_removal import SilentRemoval
 from streams.fairness.detectors.unannounced_retirement import UnannouncedRetirement
 from streams.fairness.detectors.undeclared_model import UndeclaredModel
 
-# Views publish the evidence of the last two, and the watch over silences tells the kind of the first.
+# Named for other modules: views publish the evidence of the last two, the silence alert has the kind of the first.
 FEED_STALLED, SILENT_REMOVAL, SHARE_DRIFT = FeedStalled(), SilentRemoval(), ShareDrift()
 
 DETECTORS: tuple[Detector[Any], ...] = (
     FEED_STALLED,
-    SILENT_REMOVAL,  # before the drifts: it changes what is in play, and they are judged by what is in play
+    SILENT_REMOVAL,  # before share drift, which tests the models in play: a removal changes which those are
     SHARE_DRIFT,
     UnannouncedRetirement(),
     PrivateVariants(),
@@ -38,10 +38,10 @@ DETECTORS: tuple[Detector[Any], ...] = (
     GraphFragile(),
     RankChurn(),
 )
-"""Each review asks all of them what stands, so that alerts are repeated and past events end."""
+"""Each review collects the verdicts of all of them, so that alerts are repeated and past events are resolved."""
 
 AT_TICK = tuple(each for each in DETECTORS if isinstance(each, TickDetector))
 AT_NOTICE = tuple(each for each in DETECTORS if isinstance(each, NoticeDetector))
 AT_REVIEW = tuple(each for each in DETECTORS if isinstance(each, ReviewDetector))
 BY_KIND = tuple(sorted(DETECTORS, key=lambda each: list(Kind).index(each.kind)))
-"""In the order of `Kind`, which checkpoints and views follow."""
+"""Detectors in the order of `Kind`, which checkpoints and views use."""

@@ -1,8 +1,8 @@
-"""Data inequality: who gets the votes? Shares of slots over the window, per provider and licence class.
+"""Data inequality: shares of slots over the window, per provider and licence class, against bounds.
 
-A battle has two slots, so shares of slots add to 1 (shares of battles to 2). Gini and Herfindahl (Σ share²) say how
-unequal providers are as a whole. A bound that is crossed stays so until the figure is 5 % below it. A bound that even
-equal shares would break, there being so few providers or classes, says nothing and is not judged.
+A battle has two slots, so shares of slots add to 1 (shares of battles to 2). Gini and Herfindahl (Σ share²) measure how
+unequal providers are as a whole. An alert stays open until its figure is 5 % below the bound. A bound that even equal
+shares would exceed, because there are few providers or classes, is not checked.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ BACK = 0.95
 
 
 class DataInequality(ReviewDetector[Standing]):
-    """Judges the window at each review, once it is full."""
+    """Checks the window at each review, once the window is full."""
 
     kind = Kind.DATA_INEQUALITY
 
     def review(self, state: Standing, scene: Scene, ratings: Ratings | None) -> None:
-        """Take in a review."""
+        """Process a review."""
         settings, roster = scene.settings, scene.facts.roster
         names = []
         if scene.facts.window.full and scene.declares:
@@ -53,7 +53,7 @@ class DataInequality(ReviewDetector[Standing]):
         stand(state, sorted(names), scene.now)
 
     def verdicts(self, state: Standing, scene: Scene) -> list[Verdict]:
-        """Everyone above a bound."""
+        """Providers, classes and the arena above a bound."""
         if not state:
             return []
         settings, roster = scene.settings, scene.facts.roster
@@ -85,7 +85,7 @@ class DataInequality(ReviewDetector[Standing]):
         return found
 
     def judged(self, state: Standing, scene: Scene) -> Judged:
-        """Providers and classes whose bound means something, once the window is full."""
+        """Providers and classes with a bound that equal shares would meet, once the window is full."""
         roster, settings = scene.facts.roster, scene.settings
         if not scene.declares:
             return Judged.not_yet(self.kind, Unjudged.NO_REGISTRY)

@@ -1,16 +1,17 @@
-"""Stalled feed, as far as the ledger itself shows it: most models stop together, or nobody votes on anything any more.
+"""Stalled feed, as visible in the ledger: most models stop together, or battles continue without any vote.
 
-A fleet-wide cause is one alert and not two hundred removals. When a removal or a drift is about to be reported, the
-active models that should have been seen at least three times since its onset are looked at. If they are more than half
-of all active models, and more than half of them were absent for so long (a healthy one is with probability e⁻³), the
-feed is reported instead, and nobody is accused until half of those that stopped are back or declared out. Models that
-were removed before are out of play and not looked at, so absences of different times do not add up.
+A fleet-wide cause gives one alert, not two hundred removals. When a removal or a drift is about to be reported, the
+detector takes the active models expected at least three times since its onset. If these are more than half of all
+active models, and more than half of these have been absent for three expected appearances (a healthy model is with
+probability e⁻³), the detector reports the feed instead. No removal or drift is reported until half of the stopped
+models are back or no longer declared active. Models already reported as removed are out of play and not considered, so
+absences from different times do not add up.
 
-A feed that turned to zeros goes on sending battles, and none of them has a vote. Even where only one battle in a
-hundred is voted on, 2,000 in a row without a vote have a probability of 2e-9; so such a run is a fault.
+A feed that has turned to zeros still sends battles, but none has a vote. Even if only one battle in a hundred gets a
+vote, 2,000 in a row without a vote have probability 2e-9, so such a run is a fault.
 
-Silence is not seen here, for a ledger without rows says nothing: `rhythm` judges it in wall time, with the same kind
-and subject.
+This detector cannot see silence, because no rows arrive then: `silence` measures it in wall time, and its alert has
+the same kind and subject.
 """
 
 from __future__ import annotations
@@ -29,26 +30,26 @@ from streams.fairness.arena.context import Scene
 from streams.fairness.detectors.base import NAMED, Tick, TickDetector, Verdict
 
 EXPECTED = 3.0
-"""Expected appearances from which an absence means something: alone it is 5 % chance, in half of a fleet none, and
-waiting for more would let the models that go on be reported first, as rises."""
+"""Expected appearances after which an absence counts: one model misses 3 by chance 5 % of the time, half a fleet at
+once never does. With a higher value, the models that continue would be reported first, as rises."""
 
 
 @dataclass(slots=True)
 class Feed:
-    """State: the outage under way, if any.
+    """State: the current outage, if any.
 
     Attributes
     ----------
     stopped
-        bool[S], the models that stopped together; none when there is no outage.
+        bool[S], the models that stopped together; all False when there is no such outage.
     noticed_row
-        Battles when it was noticed: a model seen later is back.
+        Battles when the outage was detected: a model seen later is back.
     since_row, since_time
-        Where they stopped.
+        Last battle with one of the stopped models.
     zeros
-        Battles in a row without a vote, whole ticks; `zero_row` and `zero_time` are where they began.
+        Battles in a row without a vote, in whole ticks; `zero_row` and `zero_time` are where the run began.
     voted
-        Whether there ever was a vote: a feed that starts with zeros has not turned to them.
+        Whether there ever was a vote: a feed without votes from its start is not a fault.
     """
 
     stopped: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
@@ -62,16 +63,16 @@ class Feed:
 
 
 class FeedStalled(TickDetector[Feed]):
-    """Judges the arena as a whole."""
+    """Checks the feed of the arena as a whole."""
 
     kind = Kind.FEED_STALLED
 
     def resize(self, state: Feed, subjects: int) -> None:
-        """Make room for new subjects."""
+        """Grow the arrays to `subjects`."""
         grow(state, subjects, "stopped")
 
     def tick(self, state: Feed, scene: Scene, tick: Tick, *, closes: bool) -> None:
-        """Take in a closed tick: whether anybody voted, and who is back."""
+        """Update the run of battles without a vote, and end the outage when half of the stopped models are back."""
         if not closes:
             return
         if scene.facts.tick_votes:
@@ -82,7 +83,7 @@ class FeedStalled(TickDetector[Feed]):
             state.stopped[:] = False
 
     def explains(self, state: Feed, scene: Scene, onset: int | None) -> bool:
-        """Tell whether what is missing since `onset` is one of many that stopped there, or nobody votes at all."""
+        """Return whether most models stopped together since `onset`, or battles have no votes."""
         if onset is not None and not np.count_nonzero(state.stopped):
             self._consider(state, scene, onset)
         return bool(np.count_nonzero(state.stopped)) or state.zeros >= scene.settings.zero_battles
@@ -91,7 +92,7 @@ class FeedStalled(TickDetector[Feed]):
         facts, play = scene.facts, scene.play
         candidates = play.active & play.in_play[:-1]
         due = candidates & (play.pi_play * (facts.rows - onset) >= EXPECTED)
-        # Against each one's own last appearance: rare models were last seen long before all of them stopped.
+        # Compare with each model's own last appearance: rare models were last seen long before the outage.
         stopped = due & (play.pi_play * (facts.rows - facts.last_row) >= EXPECTED)
         if 2 * stopped.sum() > due.sum() and 2 * due.sum() > candidates.sum():
             state.stopped = stopped
@@ -100,11 +101,11 @@ class FeedStalled(TickDetector[Feed]):
             state.since_row, state.since_time = int(facts.last_row[last]), float(facts.last_time[last])
 
     def settle(self, state: Feed, scene: Scene, *, turned: bool) -> bool:
-        """Tell that an outage begins or ends."""
+        """Return whether an outage starts or ends."""
         return turned
 
     def verdicts(self, state: Feed, scene: Scene) -> list[Verdict]:
-        """The outage under way."""
+        """The current outage, if any."""
         if state.stopped.any():
             missing = np.flatnonzero(self._missing(state, scene))
             names = sorted(scene.facts.roster.subjects[number].name for number in missing)

@@ -1,8 +1,8 @@
-"""Fragile graph: recent votes do not hold the ranking together, or a rank hangs on old votes only.
+"""Fragile graph: recent votes do not connect the ranked models, or a rank rests on old votes only.
 
-A finite ranking exists only inside a strongly connected component of the win graph (Ford 1957). Old votes keep models
-connected for ever on paper; here only votes of this period and the one before count, periods of `stale_days`, so an
-edge is forgotten after one to two of them.
+Finite ratings exist only inside a strongly connected component of the win graph (Ford 1957). Old votes would keep
+models connected forever, so only votes of the current and the previous period of `stale_days` count: an edge expires
+after one to two periods.
 """
 
 from __future__ import annotations
@@ -25,28 +25,28 @@ from streams.ratings.components import strong_components
 
 DAY = 86_400.0
 BUSY = 100
-"""Battles in the window from which a model should be connected: a newcomer's first wins are no news."""
+"""Fewest battles in the window for a model to be checked: a new model is not connected by its first few battles."""
 SINGLE = 10
-"""So many stale models get an alert each; more of them are one alert of the arena."""
+"""Up to this many stale models get one alert each; more of them get one alert of the arena."""
 Edges = NDArray[np.bool_]
 
 
 @dataclass(slots=True)
 class Graph:
-    """State: "beat or drew with" by subject number, in this period and the one before it.
+    """State: "beat or drew with" by subject number, in the current and the previous period.
 
     Attributes
     ----------
     now, before
         bool[S, S].
     began
-        When this period began, epoch seconds; negative before the first vote.
+        Start of the current period, epoch seconds; negative before the first review.
     apart
-        Names that recent votes cannot compare with the others.
+        Models that recent votes do not connect with the others.
     stale
-        Names ranked on old votes only.
+        Models ranked on old votes only.
     compared
-        How many models were looked at.
+        Number of models that the last look checked for a connection.
     """
 
     now: Edges = field(default_factory=lambda: np.zeros((0, 0), np.bool_))
@@ -58,7 +58,7 @@ class Graph:
     standing: Standing = field(default_factory=dict)
 
     def resize(self, subjects: int) -> None:
-        """Make room for new subjects."""
+        """Grow the edges to `subjects`."""
         for name in ("now", "before"):
             edges = getattr(self, name)
             wider = np.zeros((subjects, subjects), np.bool_)
@@ -66,27 +66,27 @@ class Graph:
             setattr(self, name, wider)
 
     def gather(self, a: NDArray[np.int64], b: NDArray[np.int64], winner: NDArray[np.uint8]) -> None:
-        """Take in battles between known models."""
+        """Add the edges of battles between numbered models."""
         up, down = (winner != MODEL_B) & (winner != NONE), (winner != MODEL_A) & (winner != NONE)
         self.now[a[up], b[up]] = True
         self.now[b[down], a[down]] = True
 
 
 class GraphFragile(ReviewDetector[Graph]):
-    """Judges every `ratings_reviews` reviews. Ends: the next look finds the graph sound."""
+    """Checks every `ratings_reviews` reviews. Resolves when the next check finds the graph connected and up to date."""
 
     kind = Kind.GRAPH_FRAGILE
 
     def resize(self, state: Graph, subjects: int) -> None:
-        """Make room for new subjects."""
+        """Grow the edges to `subjects`."""
         state.resize(subjects)
 
     def gather(self, state: Graph, battles: Battles) -> None:
-        """Take in who beat or drew with whom."""
+        """Add wins and draws to the graph."""
         state.gather(battles.a, battles.b, battles.winner)
 
     def review(self, state: Graph, scene: Scene, ratings: Ratings | None) -> None:
-        """Take in a review; `ratings` is None when they are not looked at in this one."""
+        """Process a review; `ratings` is None in reviews that do not solve the ratings."""
         period, now = scene.settings.stale_days * DAY, scene.now.time
         if state.began < 0:
             state.began = now
@@ -102,7 +102,7 @@ class GraphFragile(ReviewDetector[Graph]):
         stand(state.standing, names, scene.now)
 
     def _apart(self, state: Graph, scene: Scene) -> tuple[list[str], int]:
-        """Busy models outside the main component of recent votes, and the number of busy ones."""
+        """Busy models outside the main component of recent votes, and the number of busy models."""
         models = np.array(list(scene.facts.roster.models.values()), np.int64)
         busy = models[scene.facts.window.recent[models] >= BUSY]
         if busy.size < 2:
@@ -126,7 +126,7 @@ class GraphFragile(ReviewDetector[Graph]):
         return sorted(stale)
 
     def verdicts(self, state: Graph, scene: Scene) -> list[Verdict]:
-        """What is fragile."""
+        """Verdicts on stale models, and one on the arena."""
         facts, days = scene.facts, scene.settings.stale_days
         found = []
         for key, since in state.standing.items():
@@ -145,7 +145,7 @@ class GraphFragile(ReviewDetector[Graph]):
         return found
 
     def judged(self, state: Graph, scene: Scene) -> Judged:
-        """Models in enough recent battles, once the ratings were looked at."""
+        """Models in enough recent battles, after the first ratings."""
         if scene.facts.window.reviews < scene.settings.ratings_reviews:
             return Judged.not_yet(self.kind, Unjudged.FIRST_RATINGS)
         if state.compared < 2:

@@ -14,19 +14,19 @@ from streams.fairness.detectors.base import NAMED, NoticeDetector, Verdict, judg
 
 
 class PrivateVariants(NoticeDetector[Standing]):
-    """Judges each notice. Ends: the provider is within the cap again."""
+    """Checks each notice. Resolves when the provider is within the cap again."""
 
     kind = Kind.PRIVATE_VARIANTS
 
     def notice(self, state: Standing, scene: Scene, change: Change) -> None:
-        """Take in a change of the registry."""
+        """Process a change of the registry."""
         variants = private_in_play(scene.facts.roster)
         stand(
             state, sorted(name for name, each in variants.items() if len(each) > scene.settings.private_cap), change.now
         )
 
     def verdicts(self, state: Standing, scene: Scene) -> list[Verdict]:
-        """Every provider above the cap."""
+        """Providers above the cap."""
         if not state:
             return []
         variants = private_in_play(scene.facts.roster)

@@ -1,10 +1,10 @@
-"""Prompt reuse: more of the prompts repeat an earlier one than used to, a sign of tests trained on, or of a script.
+"""Prompt reuse: more prompts than before repeat an earlier one, a sign of training on the prompts, or of a script.
 
-Prompts are sampled by their own hash, one in sixteen, so all copies of a prompt are in the sample or none is: the share
-of repeats is kept and the memory is a sixteenth. A repeat is a prompt seen in the window before it. The first window
-fills the memory, the second gives the baseline, and from then on a rise is bet on by the e-CUSUM, with the
-repeats of one review as its coin. Copies come in bursts, so the coin's tosses are not quite independent: it informs and
-never pages.
+Prompts are sampled by their own hash, one in sixteen, so either all copies of a prompt are in the sample or none: the
+share of repeats is unchanged and the memory is a sixteenth. A repeat is a prompt seen before in the same review or in
+the window before it. The first window fills the memory, the second gives the baseline. After that the e-CUSUM bets on
+a rise, with each prompt of a review as one trial. Copies come in bursts, so the trials are not quite independent, and
+the alert has severity `info` and never pages.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from streams.ledger.rows import Rows
 ONE_IN = 16
 BETS = np.array([1.5, 2.0, 4.0])
 FLOOR = 0.005
-"""A baseline below this is taken for this: a handful of repeats is no news."""
+"""Smallest baseline: with fewer usual repeats, a handful of repeats would be evidence."""
 Hashes = NDArray[np.uint32]
 
 
@@ -41,17 +41,17 @@ class Prompts:
     Attributes
     ----------
     pending
-        uint32, sampled hashes of the review under way, in order.
+        uint32, sampled hashes of the current review, in order.
     seen
         Sampled hashes of each review of the window.
     reviews
-        Reviews that had prompts.
+        Number of reviews with sampled prompts.
     repeats, prompts
-        Of the reviews that made the baseline.
+        Counts of the reviews that give the baseline.
     cusum
-        One subject.
+        Evidence of a rise; one subject.
     last
-        Repeats and prompts since the onset that is reported.
+        Repeats and prompts of the last review that was tested.
     """
 
     pending: Hashes = field(default_factory=lambda: np.zeros(0, np.uint32))
@@ -64,7 +64,7 @@ class Prompts:
     standing: Standing = field(default_factory=dict)
 
     def gather(self, rows: Rows) -> None:
-        """Take in rows, in order."""
+        """Add the sampled prompts of rows, in order."""
         if rows.prompt is None:
             return
         used, places = np.unique(rows.prompt[rows.prompt > 0], return_inverse=True)
@@ -74,21 +74,21 @@ class Prompts:
 
     @property
     def baseline(self) -> float:
-        """Share of repeats that is usual here."""
+        """Usual share of repeats in the arena."""
         return max(self.repeats / self.prompts, FLOOR) if self.prompts else FLOOR
 
 
 class PromptReuse(ReviewDetector[Prompts]):
-    """Judges each review. Ends: the evidence is spent (log C at 0)."""
+    """Checks each review. Resolves when no bet has evidence left (log C ≤ 0)."""
 
     kind = Kind.PROMPT_REUSE
 
     def gather(self, state: Prompts, battles: Battles) -> None:
-        """Take in prompts, in order."""
+        """Add the sampled prompts of battles, in order."""
         state.gather(battles.rows)
 
     def review(self, state: Prompts, scene: Scene, ratings: Ratings | None) -> None:
-        """Take in a review."""
+        """Process a review."""
         if not state.pending.size:
             return
         window = scene.settings.window_reviews
@@ -114,7 +114,7 @@ class PromptReuse(ReviewDetector[Prompts]):
         stand(state.standing, ["arena"] if firing or (state.standing and highest > 0) else [], scene.now)
 
     def verdicts(self, state: Prompts, scene: Scene) -> list[Verdict]:
-        """The rise that stands."""
+        """The current alert of a rise, if any."""
         return [
             Verdict(
                 Subject(),

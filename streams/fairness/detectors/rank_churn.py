@@ -1,9 +1,9 @@
 """Rank churn: the first place changes hands more often than overlapping intervals explain.
 
-At each look the chance that another model leads at the next one is at most p = Σ_j Φ(−gap_j/√(σ₁² + σ_j²)): as if all
-votes so far were drawn again, of which a few new ones are only a part. That p is known before the look, so changes of
-the first place are a coin with a declared bound, and the e-CUSUM bets on a rise of it. A newcomer that was not ranked
-at the look before is a reason of its own and no churn.
+At each look, the chance that another model leads at the next look is at most p = Σ_j Φ(−gap_j/√(σ₁² + σ_j²)). This
+bound supposes that all votes so far are drawn again, although only the few new votes are. p is known before the next
+look, so a change of the first place is a Bernoulli trial with a declared bound, and the e-CUSUM bets on a higher
+probability. A leader that was not ranked at the last look is a newcomer, and does not count as churn.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from streams.fairness.statistics.expected_share import Vector
 
 BETS = np.array([2.0, 4.0, 8.0])
 LEAST, MOST = 0.01, 0.45
-"""Bounds of p: no model is certain to stay, and a coin that may well change cannot change twice as often."""
+"""Bounds of p: no model is certain to keep the first place, and with p ≥ 1/2 even the lowest bet, 2p, is infeasible."""
 
 
 @dataclass(slots=True)
 class Churn:
-    """State: the first place at the last look, who was ranked then, and the evidence since.
+    """State: the first place and the ranked models at the last look, and the evidence so far.
 
     Attributes
     ----------
@@ -42,9 +42,9 @@ class Churn:
     ranked
         int64, subject numbers ranked at the last look.
     p
-        Bound on the chance of a change until the next look.
+        Bound on the chance of a change at the next look.
     changes, expected
-        float64[1] each, since the ledger's start, as the marks of the e-CUSUM want them.
+        float64[1] each, observed and expected changes since the ledger's start, in the form that `Mark` takes.
     """
 
     top: int = -1
@@ -57,12 +57,12 @@ class Churn:
 
 
 class RankChurn(ReviewDetector[Churn]):
-    """Judges every `ratings_reviews` reviews. Ends: the evidence is spent (log C at 0)."""
+    """Checks every `ratings_reviews` reviews. Resolves when no bet has evidence left (log C ≤ 0)."""
 
     kind = Kind.RANK_CHURN
 
     def review(self, state: Churn, scene: Scene, ratings: Ratings | None) -> None:
-        """Take in the ratings of a review."""
+        """Process the ratings of a review."""
         if ratings is None or not ratings.ranked.any():
             return
         ranked = np.flatnonzero(ratings.ranked)
@@ -84,7 +84,7 @@ class RankChurn(ReviewDetector[Churn]):
         stand(state.standing, ["arena"] if firing or lasting else [], scene.now)
 
     def verdicts(self, state: Churn, scene: Scene) -> list[Verdict]:
-        """The churn that stands."""
+        """The current churn alert, if any."""
         bet = int(np.argmax(state.cusum.log_c[:, 0]))
         return [
             Verdict(
@@ -103,7 +103,7 @@ class RankChurn(ReviewDetector[Churn]):
         ]
 
     def judged(self, state: Churn, scene: Scene) -> Judged:
-        """The arena: the first look takes down who is first, and the second can find a change."""
+        """The arena, from the second look on: the first look only records the leader."""
         settings = scene.settings
         if state.top < 0 or scene.facts.window.reviews < 2 * settings.ratings_reviews:
             return Judged.not_yet(self.kind, Unjudged.FIRST_RATINGS)
@@ -124,7 +124,7 @@ def _chance(ratings: Ratings, ranked: NDArray[np.int64], best: int) -> float:
     others = ranked[ranked != best]
     gap = ratings.rating[best] - ratings.rating[others]
     error = np.sqrt(ratings.error[best] ** 2 + ratings.error[others] ** 2)
-    # Where neither has an error the ratings themselves decide: a difference stays, equal ones are even.
+    # If neither rating has an error, the sign of the gap decides: ±inf for different ratings, 0 (even) for equal ones.
     certain = np.where(gap == 0, 0.0, np.copysign(np.inf, gap))
     scores = np.divide(gap, error, out=certain, where=error > 0)
     return sum(0.5 * math.erfc(z / math.sqrt(2.0)) for z in scores.tolist())

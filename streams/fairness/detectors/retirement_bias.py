@@ -1,15 +1,15 @@
 """Retirement bias: do models of one licence class leave the arena more often than chance explains?
 
-Each departure is a draw from the public models in play. If class played no part, it is one of class c with probability
-n_c/n; a bet on odds ratio ψ (2, 4, 8) for c multiplies
+Each departure is a draw from the public models in play. If the class does not matter, the departed model is of class c
+with probability n_c/n; a bet on odds ratio ψ (2, 4, 8) for c multiplies
 
-    e ← e · ψ^x · n/(ψ·n_c + n − n_c),   x = 1 if it was one of c
+    e ← e · ψ^x · n/(ψ·n_c + n − n_c),   x = 1 if the model was of class c
 
-which is the exact conditional test, one departure at a time: E = 1 under the null whatever the order and the
-moment at which one looks, so P(ever e ≥ 1/α) ≤ α for each class. Retirements by notice and silent removals both count.
+This is the exact conditional test, one departure at a time: under the null E[e] = 1 in any order and at any stopping
+time, so P(ever e ≥ 1/α) ≤ α for each class. Retirements by notice and silent removals both count.
 
-It says "beyond chance", not "unjust": where the models of one class are weaker, a rule that retires the weakest does
-this too, unless it retires the weakest *within each class*.
+An alert means "beyond chance", not "unjust": where the models of one class are weaker, a rule that retires the weakest
+also raises it, unless it retires the weakest *within each class*.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Departures:
     gone
         bool[S], models whose departure was counted.
     left, expected
-        [S], departures of a class, and how many were to be expected.
+        [S], observed and expected departures per class.
     log_e
         float64[3, S], per odds ratio and class.
     standing
@@ -57,23 +57,23 @@ class Departures:
 
 
 class RetirementBias(NoticeDetector[Departures]):
-    """Judges each departure. Ends: the evidence falls below a tenth of the level."""
+    """Checks each departure. Resolves when the evidence falls below a tenth of the level."""
 
     kind = Kind.RETIREMENT_BIAS
 
     def notice(self, state: Departures, scene: Scene, change: Change) -> None:
-        """Take in a change of the registry."""
+        """Process a change of the registry."""
         if change.leaves:
             self.depart(state, scene, change.number)
         elif change.joins:
             state.gone[change.number] = False
 
     def resize(self, state: Departures, subjects: int) -> None:
-        """Make room for new subjects."""
+        """Grow the arrays to `subjects`."""
         grow(state, subjects, "gone", "left", "expected", "log_e")
 
     def depart(self, state: Departures, scene: Scene, number: int) -> bool:
-        """Count the departure of a model, by a notice or in silence, once."""
+        """Count the departure of a public model, announced or silent, once; return whether it was counted."""
         roster = scene.facts.roster
         name = roster.subjects[number].name
         if state.gone[number] or not roster.tenures[name].was_public or not scene.battles_of(number):
@@ -106,7 +106,7 @@ class RetirementBias(NoticeDetector[Departures]):
         stand(state.standing, sorted(names), scene.now)
 
     def verdicts(self, state: Departures, scene: Scene) -> list[Verdict]:
-        """Every class that leaves too often."""
+        """Classes whose models leave too often."""
         roster = scene.facts.roster
         found = []
         for name, since in state.standing.items():

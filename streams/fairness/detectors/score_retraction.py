@@ -1,4 +1,4 @@
-"""Score retraction: a variant is withdrawn with votes enough for a score, and no public board ever showed it."""
+"""Score retraction: a variant with enough votes for a score is withdrawn, and no public board ever showed its score."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from streams.fairness.detectors.unannounced_retirement import Episode, Episodes,
 
 
 class ScoreRetraction(NoticeDetector[Episodes]):
-    """Judges each notice. Ends: the model is declared public or is in play again, or `keep_days` have passed."""
+    """Checks each notice. Resolves when the model is declared public or can be drawn again, or after `keep_days`."""
 
     kind = Kind.SCORE_RETRACTION
 
     def notice(self, state: Episodes, scene: Scene, change: Change) -> None:
-        """Take in a change of the registry."""
+        """Process a change of the registry."""
         if change.joins or change.tenure.was_public:
             state.pop(change.name, None)
         bound, votes = scene.settings.retraction_votes, scene.votes_of(change.number)
@@ -43,7 +43,7 @@ class ScoreRetraction(NoticeDetector[Episodes]):
         )
 
     def verdicts(self, state: Episodes, scene: Scene) -> list[Verdict]:
-        """Every score that vanished and is not long ago."""
+        """Scores retracted in the last `keep_days`."""
         return [
             Verdict(Subject(model=name), Severity.WARNING, each.onset, each.time, each.evidence)
             for name, each in state.items()
@@ -65,7 +65,7 @@ class ScoreRetraction(NoticeDetector[Episodes]):
 
 
 def variants_of(scene: Scene, provider: str, family: str | None = None) -> list[str]:
-    """Models of a provider (of one family, if said) that were in battles and were private at some time, sorted."""
+    """Models of a provider (of one family, if given) that were in battles and were private at some time, sorted."""
     roster = scene.facts.roster
     return sorted(
         name

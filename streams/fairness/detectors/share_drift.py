@@ -1,4 +1,4 @@
-"""Share drift: a model, a provider or a licence class is in fewer or more battles than the declared weights say."""
+"""Share drift: a model, a provider or a licence class is in fewer or more battles than the declared weights imply."""
 
 from __future__ import annotations
 
@@ -12,27 +12,28 @@ from streams.fairness.detectors.base import Tick, Verdict
 from streams.fairness.detectors.share_alarm import PAGED, SEVERITY, WARNED, ShareDetector, Watched
 
 BETS = (0.02, 0.1, 0.25, 0.5, 2.0, 4.0)
-"""One mixture for both directions: it pages sooner than two with a threshold each, at the same promise."""
+"""One mixture for both directions: it pages sooner than two mixtures, each with a threshold, at the same guarantee."""
 BACK = 0.7
-"""Recovered above 0.84 π, some 120 expected appearances after the end. With 0.5 (above 0.72 π, 36 appearances) a share
-of 0.6 π, which a people's selection of 40 % makes, was resolved and opened again 18 times in a million battles."""
+"""r_back of recovery: resolves shares above 0.84 π, about 120 expected appearances after the drift ends. With 0.5
+(above 0.72 π, 36 appearances) an alert on a share of 0.6 π, as when people finish battles with a model 40 % less often,
+was resolved and opened again 18 times in a million battles."""
 SELECTION = 0.01
-"""A share of unfinished battles below this means that the arena does not report them."""
+"""With a share of unfinished battles below this, the summary assumes that the arena does not report them."""
 REMOVED = 0.2
-"""Below this part of the declared share, people who finish less often are no explanation."""
+"""Below this part of the declared share, unfinished battles cannot explain the drift."""
 
 
 class ShareDrift(ShareDetector):
-    """Judges every subject with a declared share.
+    """Checks every subject with a declared share.
 
-    Ends: evidence of recovery, or the subject leaves the policy, or its removal is reported instead.
+    Resolves on evidence of recovery, when the subject leaves the policy, or when its removal is reported instead.
     """
 
     kind = Kind.SHARE_DRIFT
     bets = BETS
 
     def tick(self, state: Watched, scene: Scene, tick: Tick, *, closes: bool) -> None:
-        """Take in a tick, or its stretch up to a notice."""
+        """Add a tick, or its stretch up to a notice."""
         if not scene.declares:
             return
         play = scene.play
@@ -48,7 +49,7 @@ class ShareDrift(ShareDetector):
         return state.suspects(scene.warning_level)
 
     def report(self, state: Watched, scene: Scene) -> bool:
-        """Report and resolve; tells whether anything changed."""
+        """Raise and resolve alerts; return whether anything changed."""
         changed = False
         for subject in state.recovered(scene.settings.recovery_level):
             state.release(subject, scene.mark)
@@ -64,7 +65,7 @@ class ShareDrift(ShareDetector):
         return changed
 
     def verdicts(self, state: Watched, scene: Scene) -> list[Verdict]:
-        """Every drift that is held."""
+        """All open drift alerts."""
         return [
             Verdict(
                 subject=scene.facts.roster.subjects[subject],

@@ -1,9 +1,9 @@
-"""An arena's rhythm, and how long a silence may last before it is a stall: the one rule of wall time.
+"""The usual gaps between an arena's records, and when a silence is a stall: the one rule that uses wall time.
 
-Per day of record time the longest gap between two records is kept, for the last seven days with records. The second
-longest of them is the arena's longest usual silence: a quiet night is learned in two days, and one outage is not. A
-silence is a stall when it is longer than `stall_factor` times that and than `stall_seconds`; while there are fewer than
-two days to learn from, four times `stall_seconds`.
+`Rhythm` keeps the longest gap between two records of each of the last seven days (of record time) with records. The
+second longest of these is the arena's usual longest silence: it learns a quiet night in two days, and ignores a single
+outage. A silence is a stall when it is longer than both `stall_factor` times that and `stall_seconds`. With fewer than
+two days of records, a silence is a stall after four times `stall_seconds`.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ class Rhythm:
     last
         Newest record time, epoch milliseconds; 0 before the first record.
     day
-        Its day.
+        Day of `last`.
     longest
-        int64[7], the longest gap of that day (at 0) and of the days with records before it, -1 where there is none.
+        int64[7], the longest gap of that day (at 0) and of earlier days with records, -1 where there are none yet.
     """
 
     last: int = 0
@@ -40,7 +40,7 @@ class Rhythm:
     longest: NDArray[np.int64] = field(default_factory=lambda: np.full(DAYS, -1, np.int64))
 
     def hear(self, recorded: NDArray[np.int64]) -> None:
-        """Take in the record times of the next rows, int64[n], epoch milliseconds; partitions may be a little apart."""
+        """Add the record times of the next rows, int64[n], epoch milliseconds; need not be sorted across partitions."""
         if not recorded.size:
             return
         times = np.maximum(np.maximum.accumulate(recorded), self.last)
@@ -54,7 +54,7 @@ class Rhythm:
         self.last = int(times[-1])
 
     def patience(self, settings: FairnessSettings) -> float:
-        """Seconds of silence that are still usual."""
+        """Return the longest silence, in seconds, that is not a stall."""
         known = np.sort(self.longest[self.longest >= 0])
         if known.size < 2:
             return 4.0 * settings.stall_seconds
@@ -62,22 +62,22 @@ class Rhythm:
 
 
 def silence(rhythm: Rhythm, now: float, settings: FairnessSettings, onset: str) -> Verdict | None:
-    """Judge a silence.
+    """Decide whether the silence since the last record is a stall.
 
     Parameters
     ----------
     rhythm
-        Of the arena's records so far.
+        Gaps between the arena's records so far.
     now
         Wall time, epoch seconds.
     settings
-        Of the arena.
+        The arena's settings.
     onset
-        The last place of the ledger, see `Moment`: the alert's id is a function of the ledger although its time is not.
+        The last place in the ledger, see `Moment`: the alert's id depends on the ledger only, unlike its time.
 
     Returns
     -------
-    The verdict, or None while the silence is usual or there never was a record.
+    The verdict, or None while the silence is usual or before the first record.
     """
     if not rhythm.last:
         return None

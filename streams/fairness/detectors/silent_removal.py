@@ -1,4 +1,4 @@
-"""Silent removal: the registry says active, with a weight, and the model is gone from the battles."""
+"""Silent removal: the registry declares the model active with a weight above 0, but it is gone from the battles."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from streams.fairness.detectors.base import Tick, Verdict
 from streams.fairness.detectors.share_alarm import FREE, PAGED, ShareDetector, Watched
 
 BETS = (0.02, 0.1)
-"""At most a tenth of the declared share is left: a few stray battles do not save a removal from being one."""
+"""At most a tenth of the declared share is left: a removal with a few stray battles is still found."""
 GONE = 0.15
-"""Seen more often than this part of its share since the onset, a model is not gone, though the bets win on it too (they
-do below 0.34 π): that is a drift. The condition can only withhold reports, so the promise stands."""
+"""A model with more than this part of its expected appearances since the onset is a drift, not a removal, although the
+bets also win on it (they win below 0.34 π). The condition only withholds alerts, so the false-alarm bound holds."""
 BACK = 0.25
-"""A burst of a few battles is no return: resolved at some eleven expected appearances, for shares above 0.54 π."""
+"""r_back of recovery: resolves shares above 0.54 π after about 11 expected appearances, not after a short burst."""
 
 
 class SilentRemoval(ShareDetector):
-    """Judges active models; there is no warning before the page, for `share_drift` gives one.
+    """Checks active models; it pages without a warning before, because `share_drift` warns.
 
-    Ends: evidence that the model is back, or a notice that declares what happened.
+    Resolves on evidence that the model is back, or when a notice ends its active status or sets its weight to 0.
     """
 
     kind = Kind.SILENT_REMOVAL
     bets = BETS
 
     def tick(self, state: Watched, scene: Scene, tick: Tick, *, closes: bool) -> None:
-        """Take in a tick, or its stretch up to a notice."""
+        """Add a tick, or its stretch up to a notice."""
         if not scene.declares:
             return
         play = scene.play
@@ -44,11 +44,11 @@ class SilentRemoval(ShareDetector):
         return play.active & (play.pi > 0)
 
     def subjects(self, play: Play) -> Mask:
-        """Active models in play: a removal is told once."""
+        """Active models in play: a model already reported as removed is not reported again."""
         return play.active & (play.pi_play > 0)
 
     def removed(self, state: Watched, subjects: int) -> Mask:
-        """The models that are reported."""
+        """The models that are reported as removed."""
         return np.asarray(state.held != FREE)
 
     def suspects(self, state: Watched, scene: Scene) -> list[int]:
@@ -63,7 +63,7 @@ class SilentRemoval(ShareDetector):
         return found
 
     def report(self, state: Watched, scene: Scene) -> bool:
-        """Report and resolve; tells whether anything changed."""
+        """Raise and resolve alerts; return whether anything changed."""
         back = state.recovered(scene.settings.recovery_level)
         for subject in back:
             state.release(subject, scene.mark)
@@ -73,7 +73,7 @@ class SilentRemoval(ShareDetector):
         return bool(back or gone)
 
     def verdicts(self, state: Watched, scene: Scene) -> list[Verdict]:
-        """Every model that is gone."""
+        """All models reported as removed."""
         facts = scene.facts
         found = []
         for subject in map(int, np.flatnonzero(state.held)):

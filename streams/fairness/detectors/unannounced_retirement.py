@@ -1,8 +1,8 @@
-"""Unannounced retirement: a notice takes a public model out of play without the notice period it is owed.
+"""Unannounced retirement: a notice ends the sampling of a public model without the required notice period.
 
-Days are counted on the clock of the votes, between the places of the two notices in the ledger: what a record says of
-its own date cannot shorten them. A registry that begins within a notice period may say so (`announced_at` of the
-model's very first record); later that date is quoted and not believed.
+Days are counted on the clock of the votes, between the places of the two notices in the ledger, so a date inside a
+record cannot shorten them. A registry that starts within a notice period may give its start: `announced_at` of the
+model's first record. In later records that date is only quoted in the evidence.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ DAY = 86_400.0
 
 
 class Episode(msgspec.Struct, frozen=True):
-    """Something that happened once, and what was to be said of it then."""
+    """A past event, with its evidence at that time."""
 
     onset: str
     time: float
@@ -31,25 +31,25 @@ class Episode(msgspec.Struct, frozen=True):
 
 
 Episodes = dict[str, Episode]
-"""By model."""
+"""Episodes by model name."""
 
 
 def stands(episode: Episode, scene: Scene) -> bool:
-    """Whether an alert of a past event stays open: for `keep_days` on the clock of the votes."""
+    """Return whether the alert of a past event is still open: for `keep_days` on the clock of the votes."""
     return scene.now.time - episode.time <= scene.settings.keep_days * DAY
 
 
 class UnannouncedRetirement(NoticeDetector[Episodes]):
-    """Judges each notice. Ends: the model is in play again, or `keep_days` have passed."""
+    """Checks each notice. Resolves when the model can be drawn again, or after `keep_days`."""
 
     kind = Kind.UNANNOUNCED_RETIREMENT
 
     def notice(self, state: Episodes, scene: Scene, change: Change) -> None:
-        """Take in a change of the registry."""
+        """Process a change of the registry."""
         tenure, battles = change.tenure, scene.battles_of(change.number)
         if change.joins:
             state.pop(change.name, None)
-        # A model that was never shown is a corrected entry; a private one is owed publication, see score_retraction.
+        # A model that was never shown is a corrected entry; score_retraction covers private models.
         if not change.leaves or tenure.noticed or not tenure.was_public or not battles:
             return
         declared = scene.facts.roster.known[change.name]
@@ -69,7 +69,7 @@ class UnannouncedRetirement(NoticeDetector[Episodes]):
         state[change.name] = Episode(change.now.onset, change.now.time, evidence)
 
     def verdicts(self, state: Episodes, scene: Scene) -> list[Verdict]:
-        """Every retirement without notice that is not long ago."""
+        """Retirements without notice in the last `keep_days`."""
         return [
             Verdict(Subject(model=name), Severity.CRITICAL, each.onset, each.time, each.evidence)
             for name, each in state.items()

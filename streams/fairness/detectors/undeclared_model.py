@@ -1,4 +1,4 @@
-"""Undeclared model: the arena declares its models, and this one is in battles while its declared share is 0."""
+"""Undeclared model: the arena has a registry, and a model is in battles while its declared share is 0."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ from streams.fairness.detectors.base import NAMED, ReviewDetector, Verdict
 
 
 class UndeclaredModel(ReviewDetector[Standing]):
-    """Judges the last review's battles. Ends: a review without such battles, or a declaration.
+    """Checks the last review's battles. Resolves after a review without such battles, or on a declaration.
 
-    A model that left by a notice within the review is not judged: battles that people had open are voted on later. Of
-    names beyond those that are followed at most fifty stand at once, the busiest: a flood of names is none of alerts.
+    A model that left by a notice within the review is skipped, because people still vote on battles they had open. Of
+    names without a subject number at most fifty have an alert at once, so that a flood of names is not a flood of
+    alerts.
     """
 
     kind = Kind.UNDECLARED_MODEL
 
     def review(self, state: Standing, scene: Scene, ratings: Ratings | None) -> None:
-        """Take in a review."""
+        """Process a review."""
         roster, last = scene.facts.roster, scene.facts.window.last
         names = []
         if scene.declares:
@@ -40,7 +41,7 @@ class UndeclaredModel(ReviewDetector[Standing]):
         scene.facts.crowd.watch(name for name in state if name not in roster.models)
 
     def verdicts(self, state: Standing, scene: Scene) -> list[Verdict]:
-        """Every model in battles that it is not declared for."""
+        """Models in battles with a declared share of 0."""
         roster, last = scene.facts.roster, scene.facts.window.last
         found = []
         for name, since in state.items():
@@ -84,7 +85,7 @@ class UndeclaredModel(ReviewDetector[Standing]):
 
 
 def _crowd(state: Standing, scene: Scene) -> list[str]:
-    """Names beyond those that are followed, in enough battles: those that stand first, then the busiest."""
+    """Names without a subject number in enough battles: those with an open alert first, then the busiest."""
     last, models = scene.facts.crowd.last, scene.facts.roster.models
     found = [
         name

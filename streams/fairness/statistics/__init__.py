@@ -1,1 +1,1 @@
-"""Sequential tests, and the shares that they expect."""
+"""Sequential tests, and the shares that they test against."""

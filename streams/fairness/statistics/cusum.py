@@ -1,4 +1,4 @@
-"""The mixture e-CUSUM: evidence, for many subjects at once, that a declared probability is no longer kept.
+"""The mixture e-CUSUM: evidence, for many subjects at once, that a declared probability no longer holds.
 
 For n battles at declared share π, k of them with the subject, a bet on the hazard multiplier r has the log e-value
 
@@ -11,21 +11,21 @@ with E[e^ℓ] ≤ 1 for every true share π' ≥ b (drops) or π' ≤ b (rises).
 and M ≥ c is an alarm; the last tick at which log C was ≤ 0 estimates the onset.
 
 **Guarantee.** M is at most the Shiryaev-Roberts sum R ← (R + 1)·e^ℓ, and R minus the number of ticks is a
-supermartingale while nothing is wrong: on average c ticks pass before a false alarm [1]_. This survives what an arena
-does:
+supermartingale while nothing is wrong: on average at least c ticks pass before a false alarm [1]_. The guarantee also
+holds under:
 
 - *A policy change within a tick*: the tick's e-value is the product over its stretches of constant π, each a
   conditional e-value, because the policy in force at a row is known before the row. A stretch is banked under the old
-  π, and no update is made at the notice: updates come once in `tick_battles` rows, however many notices are sent.
-- *A reset* (new model, retired model, after recovery) sets C to 1, its value at a fresh start. It can only remove
+  π, and the notice causes no update: there is one update per `tick_battles` rows, however many notices are sent.
+- *A reset* (new model, retired model, after recovery), which sets C to 1, its initial value. It can only remove
   terms of R, and the one term that starts in their place belongs to the tick it starts in.
-- *Many detectors*: with c = K·A, where K is the largest number judged at one time so far, Σ R/K minus the number of
-  ticks is a supermartingale too, and each false alarm takes at least A off it: the mean number of false alarms in T
+- *Many detectors*: with c = K·A, where K is the largest number tested at one time so far, Σ R/K minus the number of
+  ticks is a supermartingale too, and each false alarm reduces it by at least A: the mean number of false alarms in T
   ticks is at most T/A, for every T.
-- *An unjudged subject, an infeasible bet* (rπ or b not below 1) has ℓ = 0: C stays 1 and alarms nobody.
+- *A subject that is not tested, or an infeasible bet* (rπ or b not below 1): ℓ = 0, so C stays 1 and never alarms.
 
-**Cost** of one tick, 600 subjects, six bets: 10 µs. Everything is in logs; no sum is exponentiated but the one of a
-subject that is about to alarm.
+**Cost** of one tick, 600 subjects, six bets: 10 µs. All values are logarithms; only the sum of a subject that is
+about to alarm is exponentiated.
 
 References
 ----------
@@ -46,11 +46,11 @@ Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
 
 ALMOST_ONE = 1.0 - 1e-9
-"""A model in every battle: with δ = 0 one battle without it would be infinite evidence, which no float can carry."""
+"""Cap of a probability: for a model declared in every battle, with δ = 0, one battle without it would give ℓ = inf."""
 
 
 class Mark(NamedTuple):
-    """Where the row sequence stands: battles, clock, and per subject appearances and expected ones, float64[S]."""
+    """A place in the row sequence: battles, clock, and per subject observed and expected appearances, float64[S]."""
 
     row: int
     time: float
@@ -67,12 +67,12 @@ class Odds:
 
     @classmethod
     def of(cls, pi: Vector, bets: Vector, delta: float) -> Odds:
-        """Work out the odds.
+        """Compute the odds.
 
         Parameters
         ----------
         pi
-            float64[S], declared shares; 0 where nothing is judged.
+            float64[S], declared shares; 0 for subjects that are not tested.
         bets
             float64[R], multipliers r, none of them 1.
         delta
@@ -80,7 +80,7 @@ class Odds:
 
         Examples
         --------
-        One battle with the model speaks against a drop to a tenth, one without speaks for it.
+        One battle with the model is evidence against a drop to a tenth, one without it is evidence for the drop.
 
         >>> odds = Odds.of(np.array([0.2]), np.array([0.1]), 0.0)
         >>> (odds.slope + odds.miss).round(4).tolist(), odds.miss.round(4).tolist()
@@ -98,14 +98,14 @@ class Odds:
 
 @dataclass(slots=True)
 class Cusum:
-    """State of R bets on S subjects; everything else is derived.
+    """State of R bets on S subjects.
 
     Attributes
     ----------
     log_c
         float64[R, S].
     bank
-        float64[R, S], ℓ of the stretches of the tick under way that ended at a notice; `banked` tells if any did.
+        float64[R, S], ℓ of the stretches of the current tick that ended at a notice; `banked` is True if any did.
     since_row, since_time, since_hits, since_due
         [R, S]: battles, clock, appearances and expected appearances when log C was last ≤ 0.
     """
@@ -120,7 +120,7 @@ class Cusum:
 
     @classmethod
     def start(cls, bets: int, subjects: int) -> Cusum:
-        """Nothing seen yet."""
+        """Return the initial state."""
         shape = bets, subjects
         return cls(
             log_c=np.zeros(shape),
@@ -132,7 +132,7 @@ class Cusum:
         )
 
     def set_aside(self, odds: Odds, hits: Vector, battles: float) -> None:
-        """Bank a stretch of a tick whose policy ends here."""
+        """Bank a stretch of a tick that ends at a notice."""
         self.banked = True
         self.bank += hits * odds.slope + battles * odds.miss
 
@@ -142,20 +142,20 @@ class Cusum:
         Parameters
         ----------
         odds
-            Of the policy in force.
+            Odds of the policy in force.
         hits
             float64[S], appearances since the tick began or the last stretch was banked.
         battles
-            Battles in the same time.
+            Battles in the same stretch.
         mark
             The end of this tick.
 
         Returns
         -------
         top : float64[S]
-            Max over bets of log C: at least log M, so whoever is below a level here is below it.
+            Max over bets of log C: at least log M, so a subject below a level here has log M below it, too.
         highest : float
-            The largest of them.
+            The largest of them, at least 0.
         """
         top = np.empty(self.log_c.shape[1])
         highest = _close(
@@ -167,7 +167,7 @@ class Cusum:
         return top, float(highest)
 
     def reset(self, subject: int, mark: Mark) -> None:
-        """Begin anew with one subject, as if it had not been judged before."""
+        """Reset one subject to its initial state."""
         self.log_c[:, subject] = 0.0
         self.bank[:, subject] = 0.0
         self.since_row[:, subject] = mark.row

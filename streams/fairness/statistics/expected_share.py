@@ -1,23 +1,22 @@
-"""What is declared: the share of battles that the registry's weights give each model, and each group of models.
+"""Declared shares: the share of battles that the registry's weights give each model and each group of models.
 
 First model ∝ weight, second ∝ weight among the rest, sides swapped at random. Model i is in a battle with probability
 
     π_i = p_i + Σ_{j≠i} p_j · w_i/(W − w_j) = p_i + w_i·(H − h_i),   p = w/W,  h_j = p_j/(W − w_j),  H = Σ h_j
 
-which is O(M). Shares are of battles, so they add to 2.
+which takes O(M). These are shares of battles, so they add to 2.
 
-A group (a provider, a licence class) is measured by the battles that *involve* it: Σ π_i of its models counts a battle
-of two of its own twice, can exceed 1, and its two halves are not independent; battles with at least one of them are
-a plain coin with
+A group (a provider, a licence class) is measured by the battles that *involve* it. Σ π_i of its models counts a battle
+between two of them twice, can exceed 1, and its two halves are not independent. Whether a battle has at least one of
+them is a Bernoulli trial with
 
     π_g = Σ_{i∈g} π_i − P(both in g),   P(both in g) = Σ_{i∈g} h_i·(W_g − w_i)
 
-Weights are taken relative to the largest. The contract takes none beyond 1e-9 … 1e9 (and 0), so all shares are finite
-and above 0; a ledger from before that rule may hold any, and what is below 10⁻³⁰⁰ of the largest
-counts as 0.
+Weights are relative to the largest. The contract accepts only 0 and 1e-9 … 1e9, so all shares are finite, and above 0
+for weights above 0. An older ledger may hold any weight; one below 10⁻³⁰⁰ of the largest counts as 0.
 
-A weight takes effect at its notice's place in the ledger. So at every row the policy in force is known before the row
-is, and a change of it costs neither power nor a false alarm.
+A weight takes effect at its notice's place in the ledger. So the policy in force at a row is known before the row, and
+a policy change neither loses power nor causes false alarms.
 """
 
 from __future__ import annotations
@@ -29,11 +28,11 @@ Vector = NDArray[np.float64]
 
 
 NEVER = 1e-300
-"""Weights below this part of the largest count as 0: their shares have no place among the numbers."""
+"""Weights below this part of the largest count as 0: their shares would underflow."""
 
 
 def relative(weights: Vector) -> Vector:
-    """Weights with the largest in [½, 1): by a power of two, so that shares keep their bits, and no sum overflows."""
+    """Scale the largest weight into [½, 1) by a power of two, so that shares keep their bits and no sum overflows."""
     scaled = np.ldexp(weights, -int(np.frexp(weights.max(initial=0.0))[1]))
     scaled[scaled < NEVER] = 0.0
     return np.asarray(scaled)
@@ -45,8 +44,7 @@ def exposure(weights: Vector) -> Vector:
     Parameters
     ----------
     weights
-        float64[M], not negative. With fewer than two above zero no battle can be drawn, nothing is declared, and every
-        share is 0.
+        float64[M], not negative. With fewer than two above zero no battle can be drawn, and every share is 0.
 
     Examples
     --------
@@ -63,7 +61,7 @@ def exposure(weights: Vector) -> Vector:
     h = _second_draw(weights)
     heaviest = int(np.argmax(weights))
     others = h.sum() - h
-    # The one entry where the difference may cancel: a model that is nearly always drawn first.
+    # Recompute the one entry where the difference may cancel: a model that is nearly always drawn first.
     others[heaviest] = h[:heaviest].sum() + h[heaviest + 1 :].sum()
     pi = weights / weights.sum() + weights * others
     return np.asarray(np.minimum(pi, 1.0))

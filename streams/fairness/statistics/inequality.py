@@ -1,4 +1,4 @@
-"""Inequality of shares: Gini, Herfindahl, the largest few."""
+"""Measures of inequality: Gini coefficient, Herfindahl index, sum of the largest shares."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from streams.fairness.statistics.expected_share import Vector
 
 
 def gini(amounts: Vector) -> float:
-    """Gini coefficient of amounts, float64[n], that are not negative: 0 when all are equal or there are none.
+    """Gini coefficient of non-negative amounts, float64[n]: 0 when all are equal or there are none.
 
-    It is 1 − 1/n when one has everything.
+    It is 1 − 1/n when one amount is everything.
 
     >>> gini(np.array([1.0, 1.0, 1.0])), gini(np.array([0.0, 0.0, 0.0, 1.0])), gini(np.zeros(0))
     (0.0, 0.75, 0.0)
@@ -23,7 +23,7 @@ def gini(amounts: Vector) -> float:
 
 
 def herfindahl(shares: Vector) -> float:
-    """Herfindahl-Hirschman index of shares, float64[n]: Σ share², 1/n when equal, 1 when one has everything.
+    """Herfindahl-Hirschman index of shares, float64[n]: Σ share², 1/n when equal, 1 when one share is everything.
 
     >>> herfindahl(np.full(4, 0.25)), herfindahl(np.array([0.0, 1.0]))
     (0.25, 1.0)
@@ -32,7 +32,7 @@ def herfindahl(shares: Vector) -> float:
 
 
 def largest(shares: Vector, count: int) -> float:
-    """Sum of the largest few shares.
+    """Sum of the `count` largest shares.
 
     >>> largest(np.array([0.1, 0.2, 0.5, 0.2]), 2)
     0.7
