@@ -48,7 +48,7 @@ class TestBroker:
         self.owned().restart()
 
     def crash(self) -> None:
-        """Kill it with SIGKILL and start it again; of three, the active controller, likely also a leader of partitions."""
+        """Kill it with SIGKILL and start it again; of three, the active controller, likely also a leader."""
         server = self.owned()
         victim = server.nodes[server.controller()] if isinstance(server, KafkaCluster) else server
         victim.kill()
