@@ -1,4 +1,4 @@
-"""Histograms out of the text that Prometheus reads: what was added between two looks, and a quantile of it."""
+"""Histograms from the metrics text of Prometheus: the increase between two scrapes, and its quantiles."""
 
 from __future__ import annotations
 
