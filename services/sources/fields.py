@@ -136,7 +136,7 @@ class _Fitting:
         self._keys: dict[str, str] = {}
 
     def place(self, paths: Iterable[str], *, chosen: bool = False) -> Place | None:
-        """Place of the first path that the file has; columns that the user assigned to another field are left out."""
+        """Place of the paths that the file has, up to the first whole column; without columns of the user's fields."""
         ways = []
         for path in paths:
             found = [way for each in path.split("|") if (way := self.names.way(each)) is not None]
