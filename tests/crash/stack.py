@@ -98,8 +98,8 @@ class Stack(ABC):
     def stop(self) -> dict[str, int | None]:
         """Send SIGTERM to all processes, the last one first; returns the exit codes.
 
-        A process that has just started may still be loading its modules, or connecting to Kafka and Redis, and has not
-        installed its SIGTERM handler yet. The signal would kill it, so this waits for the handler first.
+        A process that has just started may still be loading its modules, or may have checked Kafka and Redis but not
+        reached Faust, which installs the SIGTERM handler. The signal would kill it, so this waits for the handler.
         """
         up = [name for name, child in self.children.items() if child.started and name not in self._down]
         try:

@@ -257,8 +257,8 @@ def test_whatever_falls_the_alerts_are_those_of_one_undisturbed_process(
     for arena in ARENAS:
         assert list(map(encode_alert, without_repeats(told[arena]))) == expected[arena]
         assert list(dict.fromkeys(told[arena])) == expected[arena], "repeats are exact"
-        # After an outage votes of several partitions are taken in one after the other, so a removal may come and go
-        # once more; who is named does not change.
+        # After an outage intake reads the backlog partition by partition, so a removal may fire and be resolved once
+        # more; the named models do not change.
         fired = {a.subject.model for a in without_repeats(told[arena]) if a.kind is Kind.SILENT_REMOVAL}
         assert fired == {"model-07", "model-12"}
     assert pipeline.topic(DEAD_LETTERS.name) == []

@@ -16,7 +16,7 @@ WARM_SECONDS = 1.0
 
 
 async def measure(port: int, requests: list[bytes], connections: int, seconds: float) -> tuple[list[float], int, float]:
-    """Seconds of each answer after the warm-up, number of answers other than 202, and seconds from the warm-up's end."""
+    """Seconds of each answer after the warm-up, number of answers other than 202, and seconds until the last answer."""
     loop = asyncio.get_running_loop()
     stop_at = time.monotonic() + WARM_SECONDS + seconds
     count_from = stop_at - seconds
