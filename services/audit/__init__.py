@@ -1,1 +1,1 @@
-"""Audits for a person: files read, reports shown in a terminal, as JSON and as a page."""
+"""Audits for users: reads files, and shows reports in the terminal, as JSON and as an HTML page."""

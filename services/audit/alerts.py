@@ -1,4 +1,4 @@
-"""Alerts of an audit in words and groups, and as a table for a terminal."""
+"""Words and groups for the alerts of an audit, and a table for the terminal."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from streams.contracts.alert import Alert, Evidence, Kind, Status
 from streams.contracts.names import shown
 
 ENDS = (Kind.SILENT_REMOVAL, Kind.UNANNOUNCED_RETIREMENT)
-"""Kinds that say that a model stopped or left."""
+"""Kinds of alerts for a model that stopped or left."""
 
 LINES = 12
-"""Lines of the table in a terminal, unless more are asked for."""
+"""Default number of lines of the table in the terminal."""
 
 
 def words_of(kind: Kind, notices_known: bool) -> str:
-    """A kind of alert for a person; whether an end came without a notice is only said when notices are known."""
+    """A kind of alert in words; `without notice` only when notices are known."""
     if kind is Kind.SILENT_REMOVAL:
         return "ended without notice" if notices_known else "stopped or left"
     return kind.value.replace("_", " ")
 
 
 def notices_known(report: Report) -> bool:
-    """Whether there was a registry that knows the models."""
+    """Whether there was a registry with the models."""
     return report.counts.deprecated is not None
 
 
 def in_order(alerts: Sequence[Alert]) -> list[Alert]:
-    """Of the feed and of classes first, then of models, the newest first."""
+    """Alerts sorted: those of the feed and of classes first, then those of models, newest first within each."""
     return sorted(alerts, key=lambda each: (each.subject.field == "model", -each.detected_at, each.subject.name))
 
 
 def ends_by_year(alerts: Sequence[Alert]) -> dict[str, list[Alert]]:
-    """Ends of models by the year they began in, the newest first."""
+    """Alerts of stopped or removed models by the year of their start, newest first."""
     groups: dict[str, list[Alert]] = {}
     for alert in sorted(alerts, key=lambda each: (-each.starts_at, each.subject.name)):
         if alert.kind in ENDS:
@@ -46,20 +46,20 @@ def ends_by_year(alerts: Sequence[Alert]) -> dict[str, list[Alert]]:
 
 
 def expected_of(alert: Alert) -> object:
-    """Votes, or appearances, that were to be expected."""
+    """Expected number of votes or appearances."""
     return _first(alert.evidence, "expected", "expected_since", "expected_appearances")
 
 
 def observed_of(alert: Alert) -> object:
-    """Votes, or appearances, that came."""
+    """Observed number of votes or appearances."""
     return _first(alert.evidence, "observed", "appearances")
 
 
 def alerts_table(report: Report, width: int, top: int | None) -> Table:
-    """Lay alerts out in at most `width` characters."""
+    """A table of the alerts; a narrower `width` drops columns."""
     table = Table(box=None, header_style="dim", padding=(0, 1))
     headings = ["kind", "about", "since", "shown by", "expected", "got", "log10 e"]
-    # What a narrow terminal can best do without goes first.
+    # A narrow terminal drops the least important columns first.
     for dispensable, needed in (("log10 e", 100), ("shown by", 88), ("kind", 76), ("expected", 60), ("got", 60)):
         if width < needed:
             headings.remove(dispensable)
@@ -87,7 +87,7 @@ def alerts_table(report: Report, width: int, top: int | None) -> Table:
 
 
 def _first(evidence: Evidence, *names: str) -> object:
-    """What stands under the first of the names that there is."""
+    """Value of the first of these names that the evidence has; None if none."""
     return next((evidence[name] for name in names if name in evidence), None)
 
 

@@ -1,4 +1,4 @@
-"""Which board of a file is read, and its rows: it is chosen by the columns that name it, before any row is kept."""
+"""Chooses the board of a file by the columns that name boards, and reads only its rows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from services.sources.table import TableBlock
 from streams.contracts.names import normalised
 
 FAVOURED = ("text", "overall", "text/overall", "full", "text/full")
-"""Boards that are taken when none is named, the first one found."""
+"""Default boards, in order of preference."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +24,13 @@ class BoardRows:
     Attributes
     ----------
     board
-        Its name, empty when the file does not name it.
+        Name of the board, empty when the file does not name it.
     cells
         Field to the cells of its column.
     numbers
         Number of each row in the file, from 1.
     read
-        Rows of the file, of all boards.
+        Number of rows of all boards in the file.
     """
 
     board: str
@@ -40,7 +40,7 @@ class BoardRows:
 
 
 def board_rows(table: Table, taken: Mapping[str, str], board: str | None) -> BoardRows:
-    """Read the rows of the board that is named, or of the usual one.
+    """Read the rows of the named board, or of the default one.
 
     Parameters
     ----------
@@ -49,12 +49,12 @@ def board_rows(table: Table, taken: Mapping[str, str], board: str | None) -> Boa
     taken
         Field to column.
     board
-        Its name or one part of it, None for text or overall.
+        Name of the board or one part of it, None for the default.
 
     Raises
     ------
     SourceError
-        When there is no such board, several and no usual one, or no row at all.
+        When there is no such board, there are several without a default one, or there is no row.
     """
     naming = [taken[field] for field in ("board", "category") if field in taken]
     fields = [field for field in taken if taken[field] not in naming]
@@ -78,7 +78,7 @@ def board_rows(table: Table, taken: Mapping[str, str], board: str | None) -> Boa
     numbers: list[int] = []
     for block in table.blocks([*dict.fromkeys([*naming, *(taken[field] for field in fields)])], only):
         _complain_of_refused(table, block)
-        # Each column's cells are wanted, but not every combination of them.
+        # `only` filters each column by itself; drop the unwanted combinations.
         kept = [key in mine for key in zip(*(block.cells[column] for column in naming), strict=True)]
         numbers.extend(compress(block.rows, kept) if naming else block.rows)
         for field in fields:
@@ -96,7 +96,7 @@ def _complain_of_refused(table: Table, block: TableBlock) -> None:
 
 
 def places_of(table: Table, numbers: Collection[int]) -> dict[int, str]:
-    """Where rows stand, by their numbers in the file; it is read a second time, up to the last of them."""
+    """Row number to place in the file; reads the file again, up to the last of these rows."""
     found: dict[int, str] = {}
     for block in table.blocks([]):
         inside = {*numbers}.intersection(block.rows)

@@ -17,9 +17,10 @@ _DOWN_UP = re.compile(rf"[-−]{_PART}[/,; ]\s*\+{_PART}")
 
 
 def word_of(value: Any, *, of_spreadsheet: bool = False) -> str | None:
-    """A name in its normal form; None when there is none. Two spellings of one would be a model that left.
+    """A name in its normal form; None when there is none. Otherwise another spelling would look like a model that left.
 
-    A cell `of_spreadsheet` may have an apostrophe before what would be computed, as `isonomy export` writes it in CSV.
+    A cell `of_spreadsheet` may have an apostrophe before text that looks like a formula, as `isonomy export` writes in
+    CSV.
 
     >>> word_of(" x "), word_of("nan"), word_of("N/A"), word_of(7)
     ('x', None, None, '7')
@@ -32,12 +33,12 @@ def word_of(value: Any, *, of_spreadsheet: bool = False) -> str | None:
 
 
 def interval_of(value: Any, form: NumberFormat) -> tuple[float, float] | None:
-    """Distances to the lower and the upper end; None when they are declared unknown.
+    """Distances to the lower and the upper end; None for a spelling of unknown.
 
     Raises
     ------
     ValueError
-        When it is neither.
+        When the cell is neither.
 
     >>> [interval_of(cell, NumberFormat()) for cell in ("+3/-4", "-4/+3", "±2.5", "-")]
     [(4.0, 3.0), (4.0, 3.0), (2.5, 2.5), None]

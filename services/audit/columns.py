@@ -1,4 +1,4 @@
-"""Which column of a file of snapshots is which field."""
+"""Maps the columns of a file of snapshots to fields."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "upper": ("upper", "rating_q975", "rating_upper", "ci_upper", "score_upper", "score_ci_upper", "rating_ci_upper"),
     "interval": ("ci95", "95% ci", "ci", "confidence_interval", "interval"),
 }
-"""Field to the columns that may hold it, the first one found is taken; without regard to case.
+"""Field to the columns that may hold it; the first one found is used, and case is ignored.
 
 Agent boards count steps (`observation_count`) and sessions (`session_count`). Neither is a vote between two models, so
 neither column is read unless the user names it.
@@ -43,10 +43,10 @@ neither column is read unless the user names it.
 NEEDED = ("date", "model")
 
 STANDING = ("votes", "score", "rank")
-"""At least one of these says how a model stands. Without votes only listings are told, never exposure."""
+"""A file needs at least one of these. Without votes, an audit reports listings only, never exposure."""
 
 EVENTS = ("event", "event_type", "event_name", "action", "change_type")
-"""Columns of files whose rows are events. A model is on a board also on days on which nothing happened to it."""
+"""Columns of files whose rows are events. Such files lack the days on which a model is on the board without events."""
 
 PAIRS = ({"model_a", "model_b"}, {"model_1", "model_2"}, {"model_left", "model_right"}, {"left", "right"})
 """Columns that only a file of votes has."""
@@ -60,12 +60,12 @@ def find_columns(found: Sequence[str], chosen: Mapping[str, str] | None = None) 
     found
         Names of the file's columns.
     chosen
-        Field to column as the person wants it, before any alias; an empty column switches the field off.
+        The user's field to column; overrides aliases, and an empty column switches the field off.
 
     Raises
     ------
     SourceError
-        When `chosen` names what does not exist.
+        When `chosen` names a field or column that does not exist.
 
     >>> find_columns(["Publish_Date", "model_name", "vote_count"])
     {'date': 'Publish_Date', 'model': 'model_name', 'votes': 'vote_count'}
@@ -86,7 +86,7 @@ def find_columns(found: Sequence[str], chosen: Mapping[str, str] | None = None) 
 
 
 def is_snapshots(found: Sequence[str], chosen: Mapping[str, str] | None = None) -> bool:
-    """Whether a file with these columns holds snapshots: date, model and a standing, and no two models in a row."""
+    """Whether these are columns of snapshots: date, model, and votes, score or rank, but no pair of models."""
     names = {name.strip().casefold() for name in found}
     if any(pair <= names for pair in PAIRS) or {"model_a", "model_b"} & {*(chosen or {})}:
         return False
@@ -98,7 +98,7 @@ def is_snapshots(found: Sequence[str], chosen: Mapping[str, str] | None = None) 
 
 
 def need_columns(found: Sequence[str], chosen: Mapping[str, str] | None = None) -> dict[str, str]:
-    """`find_columns`, with a complaint when a needed one is missing, or when the rows are something else."""
+    """`find_columns`, but raises `SourceError` if a required column is missing or the rows are events."""
     events = [name for name in found if name.strip().casefold() in EVENTS]
     if events:
         raise SourceError(
@@ -117,5 +117,5 @@ def need_columns(found: Sequence[str], chosen: Mapping[str, str] | None = None) 
 
 
 def unused(found: Sequence[str], taken: Mapping[str, str]) -> list[str]:
-    """Columns that nothing is read from."""
+    """Columns that are not read."""
     return [name for name in found if name not in taken.values()]

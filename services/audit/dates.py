@@ -1,4 +1,4 @@
-"""Dates as a file writes them: one order of day and month for the whole column, found by its days or given."""
+"""Parses dates with one order of day and month for the whole column, which is inferred from its days or given."""
 
 from __future__ import annotations
 
@@ -34,25 +34,26 @@ _SHAPES = tuple(
 _NUMERIC = re.compile(r"(?P<one>\d{1,2})(?P<sep>[/.-])(?P<two>\d{1,2})(?P=sep)(?P<y>\d{4})" + _REST, re.IGNORECASE)
 
 FRAGMENT, FAR_FRAGMENT, FAR = 0.05, 300 * 86_400.0, 730 * 86_400.0
-"""Dates with up to this part of the rows, less than half a snapshot each, so far from all others are mistyped; of a
-whole snapshot it takes two years, as somebody may have looked at the board once more."""
+"""Share of rows, and distances in seconds. Dates with at most `FRAGMENT` of the rows, each less than half a snapshot,
+are mistyped if they are `FAR_FRAGMENT` away from all others. A whole snapshot must be `FAR` away (two years), because
+it may be a real late capture of the board."""
 
 KNOWN_DATES = 4
-"""Dates that a file must have beside the far ones before they are doubted."""
+"""Number of other dates that a file must have before far ones count as mistyped."""
 
 _LEAST = 978_307_200.0
-"""2001: a smaller number is no time of a model arena, but a year, a row number or a day of a spreadsheet."""
+"""2001-01-01: a smaller number is no time of a model arena, but a year, a row number or a day of a spreadsheet."""
 
 
 def order_of(cells: Iterable[Any]) -> str | None:
-    """Whether day or month comes first in dates such as `01/06/2025`; None when no cell is written so.
+    """Whether the day or the month comes first in dates such as `01/06/2025`; None without such dates.
 
-    Dates with dots have the day first unless one of them cannot; others need a day above 12 somewhere.
+    Dates with dots have the day first unless one of them cannot; others need a day above 12 in some cell.
 
     Raises
     ------
     SourceError
-        When the column leaves it open, or contradicts itself.
+        When the cells do not decide the order, or contradict each other.
 
     >>> order_of(["01/06/2025", "01/13/2025"]), order_of(["06.01.2025"]), order_of(["2025-01-06"])
     ('mdy', 'dmy', None)
@@ -75,14 +76,14 @@ def order_of(cells: Iterable[Any]) -> str | None:
 
 
 def far_dates(rows: Mapping[float, int]) -> set[float]:
-    """Dates that are years away from all others: a mistyped year, which would move the end of the file.
+    """Dates that are far from all others: probably a mistyped year, which would move the start or end of the file.
 
-    The distance is more than the others span (twice that, for whole snapshots), too.
+    The distance must also exceed the span of the other dates (twice the span, for whole snapshots).
 
     Parameters
     ----------
     rows
-        How many rows each date has.
+        Date to its number of rows.
 
     >>> day, week = 86_400.0, {1.7e9 + 7 * 86_400 * at: 30 for at in range(8)}
     >>> sorted(far_dates(week | {1.7e9 + 3_650 * day: 1, 1.7e9 - 2_000 * day: 30}))
@@ -110,12 +111,12 @@ def far_dates(rows: Mapping[float, int]) -> set[float]:
 
 
 def check_date_format(form: str) -> str:
-    """A format that a person named: `dmy`, `mdy`, `ymd`, or a pattern of strptime.
+    """Validate the user's date format: `dmy`, `mdy`, `ymd`, or a pattern of strptime.
 
     Raises
     ------
     SourceError
-        When it is neither.
+        When it is none of these.
     """
     if form.casefold() in ORDERS:
         return form.casefold()
@@ -129,19 +130,19 @@ def check_date_format(form: str) -> str:
 
 
 def read_date(cell: Any, form: str | None) -> float:
-    """Epoch seconds of a date or time; without a zone it is UTC.
+    """Epoch seconds of a date or time; a time without a zone is UTC.
 
     Parameters
     ----------
     cell
-        As it stands in the file.
+        The cell as the file has it.
     form
         Order of day and month, or a pattern of strptime; None when no cell of the file needs one.
 
     Raises
     ------
     ValueError
-        When it is none.
+        When the cell is no date.
 
     >>> [read_date(cell, None) for cell in ("2024-06-19", "20240619", 20240619, "Jun 19, 2024", "19 June 2024")]
     [1718755200.0, 1718755200.0, 1718755200.0, 1718755200.0, 1718755200.0]
@@ -156,7 +157,7 @@ def read_date(cell: Any, form: str | None) -> float:
         moment = _number(cell)
     else:
         moment = None
-    # Years up to 9999: further ones cannot be written as dates.
+    # Years up to 9999: `datetime` has no later ones.
     if moment is None or not _LEAST <= moment < 253_402_300_800:
         raise ValueError("no date")
     return float(moment)

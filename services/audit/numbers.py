@@ -1,7 +1,7 @@
-"""Numbers as a file writes them: one convention of separators for the whole file, found by evidence or given.
+"""Parses numbers by one convention of separators for the whole file, which is inferred from its cells or given.
 
-A dot or a comma before three digits may group thousands or begin a fraction. Which one it does is a property of the
-file, not of a cell: `5.971` beside `1.234.567` is a German 5,971. What the cells do not decide is asked for.
+A dot or a comma before three digits may group thousands or begin a fraction. Which of them is a property of the file,
+not of a cell: `5.971` in a file with `1.234.567` is a German 5,971. If the cells do not decide, the user must.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ UNKNOWN = frozenset({"", "-", "n/a", "na", "n.a.", "nan", "null", "none", "unkno
 """Spellings of "not known", in lower case and with every dash as `-`; no other cell is read as unknown."""
 
 FORMATS = ("1234.5", "1234,5", "1,234.5", "1.234,5", "1 234.5", "1 234,5", "1'234.5", "1'234,5", "1_234.5")
-"""Conventions that a person can name."""
+"""Conventions that the user can choose."""
 
 SCALES = {"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9}
 
@@ -33,14 +33,14 @@ _SCIENTIFIC = re.compile(r"[+-]?\d+(\.\d*)?e[+-]?\d+")
 
 @dataclass(frozen=True, slots=True)
 class NumberFormat:
-    """What separates thousands (`""`: nothing does) and what begins a fraction."""
+    """The separator of thousands (`""` for none) and the decimal mark."""
 
     group: str = ""
     decimal: str = "."
 
     @property
     def example(self) -> str:
-        """1234.5 as this convention writes it."""
+        """1234.5 written in this convention."""
         return f"1{self.group}234{self.decimal}5"
 
 
@@ -48,7 +48,7 @@ class NumberFormat:
 class Number:
     """One number; `step` is the unit it was rounded to (100 for `12.3K`), 0 for an exact one.
 
-    `floor` is the largest unit that a number such as `12,000+` can have been cut to, 0 for another.
+    `floor` is the largest unit that a number such as `12,000+` can have been cut to, 0 for other numbers.
     """
 
     value: float
@@ -58,9 +58,9 @@ class Number:
 
 @dataclass(slots=True)
 class _Evidence:
-    """Marks that surely group or surely begin a fraction, and those that may do either, each with its cells.
+    """Marks that must group thousands, marks that must be decimal, and marks that may be either, each with its cells.
 
-    `bare` is the largest number of four digits or more without any mark, 0 without one.
+    `bare` is the largest number of four digits or more without any mark, 0 if there is none.
     """
 
     group: dict[str, str] = field(default_factory=dict)
@@ -75,7 +75,7 @@ def format_named(text: str) -> NumberFormat:
     Raises
     ------
     SourceError
-        When it is none of `FORMATS`.
+        When the example is not in `FORMATS`.
 
     >>> format_named("1.234,5"), format_named("1234.5")
     (NumberFormat(group='.', decimal=','), NumberFormat(group='', decimal='.'))
@@ -88,19 +88,19 @@ def format_named(text: str) -> NumberFormat:
 
 
 def sniff_format(columns: Mapping[str, Counter[Any]], whole: str = "votes") -> NumberFormat:
-    """The one convention that all number columns of a file follow.
+    """Infer the convention that all number columns of a file follow.
 
     Parameters
     ----------
     columns
-        Field to its cells, with how often each occurs.
+        Field to its cells, with the number of occurrences of each.
     whole
-        The field whose numbers are counts: a reading that makes them fractions is wrong.
+        The field whose numbers are counts: a reading that makes them fractions is excluded.
 
     Raises
     ------
     SourceError
-        When the columns contradict each other, or leave two readings open.
+        When the columns contradict each other, or both readings remain possible.
 
     >>> sniff_format({"votes": Counter(["5.971", "1.204", "971"])})
     NumberFormat(group='.', decimal=',')
@@ -128,12 +128,12 @@ def sniff_format(columns: Mapping[str, Counter[Any]], whole: str = "votes") -> N
 
 
 def read_number(cell: Any, form: NumberFormat) -> Number | None:
-    """The number of a cell, None when it is declared unknown.
+    """The number in a cell, None for a spelling of unknown.
 
     Raises
     ------
     ValueError
-        When it is neither.
+        When the cell is neither.
 
     >>> read_number("12.3K", NumberFormat()), read_number("5.971", NumberFormat(".", ","))
     (Number(value=12300.0, step=100.0, floor=0.0), Number(value=5971.0, step=0.0, floor=0.0))
@@ -167,7 +167,7 @@ def read_number(cell: Any, form: NumberFormat) -> Number | None:
 
 
 def _typed(cell: Any) -> Number | None:
-    """A cell that its file has as a number already."""
+    """The number of a cell that is no text."""
     if isinstance(cell, bool) or not isinstance(cell, (int, float, Decimal)):
         raise ValueError("no number")  # noqa: TRY004 the caller asks whether a cell is a number, of whatever type it is
     try:
@@ -184,7 +184,7 @@ def _finite(value: float, step: float, floor: float = 0.0) -> Number:
 
 
 def _floor_step(value: float) -> float:
-    """The unit of a floor such as `12,000+`: the power of ten it ends on."""
+    """The unit of a floor such as `12,000+`: the largest power of ten that divides it."""
     step = 1.0
     while value >= 10 * step and value % (10 * step) == 0:
         step *= 10
@@ -196,7 +196,7 @@ def _tidy(cell: str) -> str:
 
 
 def _grouped(text: str, mark: str) -> bool:
-    """Groups of three digits, or the Indian ones of two before the last three."""
+    """Whether a mark separates groups of three digits, or Indian groups of two before the last three."""
     at = re.escape(mark)
     return bool(re.fullmatch(rf"\d{{1,3}}({at}\d{{3}})+|\d{{1,2}}({at}\d{{2}})+{at}\d{{3}}", text))
 
@@ -221,7 +221,7 @@ def _evidence(cells: Counter[Any]) -> _Evidence:
 
 
 def _weigh(found: _Evidence, cell: str, body: str, scale: str) -> None:
-    """Add what one number says."""
+    """Add the evidence of one number."""
     marks = [each for each in body if not each.isdigit()]
     if not marks:
         found.bare = max(found.bare, int(body) if len(body) > 3 else 0)
@@ -242,7 +242,7 @@ def _weigh(found: _Evidence, cell: str, body: str, scale: str) -> None:
 
 
 def _groups(told: Mapping[str, _Evidence], mark: str, whole: str) -> bool:
-    """Whether a mark that stands before three digits only groups thousands, by what the counts say.
+    """Whether a mark that only occurs before three digits groups thousands; the counts decide.
 
     Raises
     ------
@@ -251,7 +251,7 @@ def _groups(told: Mapping[str, _Evidence], mark: str, whole: str) -> bool:
     """
     counts = told.get(whole, _Evidence())
     cells = counts.either.get(mark, [])
-    # Some languages group from five digits on: `9971` stands beside `12.345`.
+    # Some languages group only numbers of five digits or more: `9971`, but `12.345`.
     late = counts.bare < 10_000 and all(len(_tidy(cell).lstrip("+-").partition(mark)[0]) > 1 for cell in cells)
     if cells and (mark == "," or not counts.bare or late):
         # Votes are whole: `5.971` votes do not exist. Only zeros after a dot leave both readings open.

@@ -1,4 +1,4 @@
-"""A report as one page of HTML that needs nothing else: what matters first, the rest folded; light and dark."""
+"""A report as a self-contained HTML page: the main results first, the rest folded; light and dark."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from streams.contracts.alert import Alert
 from streams.contracts.names import shown
 
 OPEN = 8
-"""Models that stopped or left which are told before the rest is folded."""
+"""Number of models that stopped or left shown unfolded."""
 
 
 def page(report: Report) -> str:
-    """Write the page."""
+    """The HTML of a report."""
     title = f"Audit of {_text(report.source)}"
     sections = [
         ("ends", "Who stopped or left", _ends(report)),
@@ -54,7 +54,7 @@ def page(report: Report) -> str:
 
 
 def table(caption: str, rows: Sequence[dict[str, Any]]) -> str:
-    """A table of rows with the same keys; numbers stand to the right."""
+    """An HTML table of rows with the same keys; numbers are right-aligned."""
     if not rows:
         return ""
     names = list(rows[0])
@@ -74,7 +74,7 @@ def table(caption: str, rows: Sequence[dict[str, Any]]) -> str:
 
 
 def folded(summary: str, inner: str, *, opened: bool = False) -> str:
-    """What a person opens to see; empty when there is nothing in it."""
+    """A collapsible section; empty when `inner` is empty."""
     state = " open" if opened else ""
     return f"<details{state}><summary>{_text(summary)}</summary>{inner}</details>" if inner else ""
 
@@ -152,7 +152,7 @@ def _others(report: Report) -> str:
 
 
 def _answer(number: int, answer: Answer) -> str:
-    """The first sentence, the others below it."""
+    """An answer: the first sentence, the others folded below it."""
     tag = f'<span class="tag">({VERDICTS[answer.verdict]})</span>'
     first, *rest = answer.says
     more = folded(_how_many(rest, "more sentence"), _list(rest)) if rest else ""
@@ -189,7 +189,7 @@ def _models(report: Report) -> str:
 
 
 def _listings(groups: dict[str, dict[str, int]]) -> list[dict[str, Any]]:
-    """Lines of the models listed at the end, and of arrivals, departures and returns."""
+    """Table rows with the listed models, arrivals, departures and returns of each group."""
     return [{"who": name, **counts} for name, counts in groups.items()]
 
 

@@ -1,4 +1,4 @@
-"""The plots of the page, folded but for the first, each with its numbers as a table for those who do not see it."""
+"""The plots of the page, all folded except the first; each has a table of its numbers, also for screen readers."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from streams.contracts.alert import Kind
 from streams.contracts.names import shown
 
 LINES = 6
-"""Lines of one plot."""
+"""Maximum number of lines in one plot."""
 
 BARS = 12
 
 
 def all_plots(report: Report) -> Iterator[str]:
-    """Every plot that there are data for."""
+    """All plots that the report has data for."""
     if len(report.boards) > 1:
         yield from _plot("Models on the board", _board(report), _board_numbers(report), opened=True)
         yield from _plot("When votes stopped", _stops(report), _stop_numbers(report))
@@ -60,7 +60,7 @@ def _board(report: Report) -> str:
     series = {"listed": [(each["date"], float(each["listed"])) for each in report.boards]}
     about = f"Listed models went from {first['listed']} to {last['listed']}"
     if last["running"] is not None:
-        # Of the first snapshot it is not known which models run.
+        # The first snapshot does not show which models get votes: that needs a gain.
         series["get votes"] = [(each["date"], float(each["running"])) for each in report.boards[1:]]
         about += f"; at the end {last['running']} of them were known to get votes"
     about += "."

@@ -1,4 +1,4 @@
-"""The table of providers' other names: the one in the package, or one of the user's."""
+"""The table of providers' other names: the shipped one, or the user's."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ SHIPPED = Path(__file__).with_name("providers.toml")
 
 
 def read_providers(path: Path | None = None) -> dict[str, str]:
-    """Other names to the name that a provider is told under; `None` reads the table of the package.
+    """Every name of a provider to the name in reports; `None` reads the shipped table.
 
     Raises
     ------
     SourceError
-        When the file cannot be read, is no such table, or gives one name to two providers.
+        When the file cannot be read, has another structure, or gives one name to two providers.
 
     >>> read_providers()["Zhipu AI"], read_providers()["Z.ai"]
     ('Z.ai', 'Z.ai')

@@ -1,4 +1,4 @@
-"""A registry file: model records in the shape of the contract, one JSON object a line, oldest first or not."""
+"""A registry file: model records in the contract's shape, one JSON object per line, in any order."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def read_registry(path: Path) -> list[Model]:
     Raises
     ------
     SourceError
-        When the file cannot be read, naming the first line that is no model record, or when it holds none.
+        When the file cannot be read, has a line that is no model record (the message names it), or has no record.
     """
     if path.is_dir() or not path.exists():
         raise SourceError(f"{path}: {'is a directory' if path.is_dir() else 'there is no such file'}")
@@ -41,12 +41,12 @@ def read_registry(path: Path) -> list[Model]:
 
 
 def of_arena(records: Sequence[Model], arena: str | None, path: Path) -> list[Model]:
-    """The records of one arena; of the only one when none is named.
+    """The records of one arena; `arena` may be None if there is only one.
 
     Raises
     ------
     SourceError
-        When the registry does not know the arena, or several and none is named.
+        When the registry lacks the arena, or has several and `arena` is None.
     """
     arenas = sorted({record.arena for record in records})
     if arena is None and len(arenas) > 1:
@@ -60,14 +60,14 @@ def of_arena(records: Sequence[Model], arena: str | None, path: Path) -> list[Mo
 def _read(line: bytes, where: str) -> Model:
     try:
         record: Model = decode_json(_decoder, line)
-        # A file arrives whole: when its records were sent is what they say themselves.
+        # A file has no record times: each record's own `tstamp` counts as its arrival.
         checked = check_model(record, record.tstamp)
     except InvalidRecord as invalid:
         raise SourceError(f"{where}: no model record: {invalid.detail}") from None
     given = _fields.decode(line).keys()
     missing = [name for name in Model.__struct_fields__ if name not in given]
     for name in given - {*Model.__struct_fields__}:
-        # A notice under a misspelt name would be none, and its model would be accused of a silent end.
+        # A misspelt field would be ignored: a notice would be missed, and its model would raise a silent_removal alert.
         if meant := get_close_matches(name.casefold(), missing, 1, cutoff=0.8):
             raise SourceError(f"{where}: {name!r} is not read; {meant[0]!r} is")
     return checked

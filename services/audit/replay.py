@@ -1,4 +1,4 @@
-"""A replay of votes and notices through the stream's fairness fold."""
+"""Replays votes and notices through the stream's fairness fold."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from streams.ledger.rows import Rows
 
 
 class ArenaReplay:
-    """Votes of one arena, with its notices placed among them by their time.
+    """Replays the votes of one arena, with its notices merged in by time.
 
     A notice comes before the first vote that is not older than it; votes keep the order of the file.
 
     Parameters
     ----------
     arena
-        Its name.
+        Name of the arena.
     registry
-        Its model records.
+        Model records of the arena.
     options
-        Days of notice, and where the runbooks are.
+        Options of the audit: days of notice, and the URL of the runbooks.
     """
 
     def __init__(self, arena: str, registry: Sequence[Model], options: Options) -> None:
@@ -43,7 +43,7 @@ class ArenaReplay:
         self._told: dict[str, Alert] = {}
 
     def play(self, rows: Rows) -> None:
-        """Fold rows, and the notices before and among them."""
+        """Fold rows, and the notices due before them and among them."""
         for record in self._merged(rows):
             for alert in fold(self._state, record):
                 self._told[alert.id] = alert
@@ -65,14 +65,14 @@ class ArenaReplay:
 
     @property
     def alerts(self) -> list[Alert]:
-        """The last statement of each alert: firing ones first, then by the time they were detected."""
+        """The latest state of each alert: firing ones first, then by detection time."""
         return sorted(
             self._told.values(), key=lambda alert: (alert.status is not Status.FIRING, alert.detected_at, alert.id)
         )
 
     @property
     def headline(self) -> str:
-        """How many alerts there are, by kind."""
+        """A sentence with the number of firing alerts by kind."""
         counts = dict.fromkeys(Kind, 0)
         for alert in self._told.values():
             counts[alert.kind] += alert.status is Status.FIRING
@@ -81,7 +81,7 @@ class ArenaReplay:
 
     @property
     def shares(self) -> dict[str, dict[str, float]]:
-        """Declared share of battles (of all battles, so these add to 2) of each model, beside what was seen."""
+        """Declared and observed share of each model: share of all battles, so they add up to 2."""
         facts, pi = self._state.scene.facts, self._state.scene.play.pi
         whole = max(1, facts.rows)
         return {
@@ -94,7 +94,7 @@ class ArenaReplay:
 
     @property
     def unsaid(self) -> list[str]:
-        """What the registry leaves open."""
+        """Sentences on records of the registry that are not used."""
         if not self._waiting:
             return []
         return [f"Registry: {len(self._waiting)} records are later than the last vote and are left out."]

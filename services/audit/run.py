@@ -1,4 +1,4 @@
-"""An audit from a file's path to its report: what kind it is, how it is read, by which registry it is judged."""
+"""An audit from a file's path to its report: detects the kind of file, reads it and the registry, and audits it."""
 
 from __future__ import annotations
 
@@ -24,29 +24,29 @@ from streams.audit.report.document import Report
 from streams.contracts.vote import is_arena
 
 LOCAL_SECONDS = 14 * 3600.0
-"""How far local times may be ahead of UTC."""
+"""Maximum time that local times may be ahead of UTC."""
 
 
 @dataclass(frozen=True, slots=True)
 class AuditRequest:
-    """What the person asked for.
+    """The user's request.
 
     Attributes
     ----------
     source
         A path, a named data set, or `-`.
     kind
-        `snapshots`, `votes`, or `auto`: by the columns.
+        `snapshots`, `votes`, or `auto`: decided by the columns.
     wanted
-        How the cells of snapshots are read, and the names of columns of either kind.
+        Options for reading snapshots; its columns and `drop` also apply to votes.
     registry
         File of model records, None for none.
     arena
-        Arena of the votes or of the registry, None for the only one.
+        Arena of the votes or of the registry, None if there is only one.
     options
-        Choices of the audit.
+        Options of the audit.
     reading
-        How votes are read: keywords of `open_source` beside the columns.
+        Options for reading votes: keywords of `open_source` other than the columns.
     """
 
     source: str
@@ -59,23 +59,23 @@ class AuditRequest:
 
 
 def run_audit(asked: AuditRequest) -> tuple[Report, Summary | None]:
-    """Audit what the person named.
+    """Audit a source.
 
     Returns
     -------
-    The report; and, of votes, the account of them. What became of snapshots is in the report.
+    The report; for votes also their summary. The report itself has the account of snapshots.
 
     Raises
     ------
     SourceError
-        When a file cannot be read, or is not what it should be.
+        When a file cannot be read, or is neither snapshots nor votes.
     """
     table = _snapshot_table(asked)
     return _of_votes(asked) if table is None else _of_snapshots(table, asked)
 
 
 def _snapshot_table(asked: AuditRequest) -> Table | None:
-    """The table when the source holds snapshots, None when it holds votes."""
+    """The table if the source holds snapshots, None if it holds votes."""
     if asked.kind == "votes" or asked.source in NAMED or (asked.source == "-" and asked.kind == "auto"):
         return None
     table = open_table(asked.source)
@@ -90,7 +90,7 @@ def _snapshot_table(asked: AuditRequest) -> Table | None:
 
 
 def _complain_of_undated(table: Table, chosen: Mapping[str, str] | None) -> None:
-    """Say what boards lack that have no dates, neither in a column nor in the names of their files."""
+    """Raise `SourceError` for boards without dates, neither in a column nor in the names of their files."""
     if is_snapshots(table.columns, chosen) or not is_snapshots([*table.columns, FILE_DATE], chosen):
         return
     files = table.tables if isinstance(table, Joined) else [table]
@@ -104,7 +104,7 @@ def _complain_of_undated(table: Table, chosen: Mapping[str, str] | None) -> None
 
 
 def _complain_of_nested(table: Table) -> None:
-    """Say which columns hold lists of rows."""
+    """Raise `SourceError` if columns hold lists of rows, naming them."""
     block = next(table.blocks([*dict.fromkeys(table.columns)]), None)
     nested = [
         column
@@ -119,7 +119,7 @@ def _complain_of_nested(table: Table) -> None:
 
 
 def _complain_unless_votes(table: Table, asked: AuditRequest) -> None:
-    """Say what either kind of file needs when it is neither."""
+    """Raise `SourceError` if the file is neither votes nor snapshots, with what each kind needs."""
     chosen = asked.wanted.columns
     try:
         resolve(table.columns, chosen, asked.reading.get("layout"), asked.reading.get("only"))
@@ -146,7 +146,7 @@ def _of_snapshots(table: Table, asked: AuditRequest) -> tuple[Report, None]:
 def _of_votes(asked: AuditRequest) -> tuple[Report, Summary]:
     records = None if asked.registry is None else read_registry(asked.registry)
     now = time.time()
-    # Times without a zone are read as UTC and may be anybody's: the account says so when they are ahead.
+    # Times without a zone are read as UTC but may be local: the summary has a note when they are ahead of now.
     source = open_source(asked.source, columns=asked.wanted.columns, now=now, ahead=LOCAL_SECONDS, **asked.reading)
     try:
         report, summary = audit_votes(source, records, asked.options, asked.arena, drop=asked.wanted.drop)

@@ -1,4 +1,4 @@
-"""A report as a person reads it in a terminal: what matters most first."""
+"""Prints a report in the terminal, the main results first."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BAR = 24
 """Characters of the longest bar."""
 
 EACH, EXAMPLES = 3, 2
-"""Remarks of one kind that are told one by one; of more only so many, as examples."""
+"""Up to `EACH` remarks of one kind are all shown; of more, `EXAMPLES` are shown as examples."""
 
 VERDICTS = {"shown": "the data show it", "partly": "the data show a part", "cannot_say": "the data cannot say"}
 
@@ -68,7 +68,7 @@ def _parts(report: Report, width: int, top: int | None) -> Iterator[RenderableTy
 
 
 def remark_lines(remarks: Sequence[Remark]) -> list[str]:
-    """A line for each remark; for many of one kind one line, with their number, their dates and examples."""
+    """A line for each remark; many remarks of one kind share a line with their number, dates and examples."""
     groups: dict[str, list[Remark]] = {}
     for each in remarks:
         groups.setdefault(each.kind.value, []).append(each)
@@ -94,7 +94,7 @@ def _titled(title: str, *parts: RenderableType) -> Iterator[RenderableType]:
 
 
 def _sentences(sentences: Iterable[str], mark: str) -> Iterator[RenderableType]:
-    """Each with a mark, wrapped beside it."""
+    """Sentences with a mark in front, wrapped with a hanging indent."""
     for each in sentences:
         line = Table.grid(padding=0)
         line.add_column(width=len(mark), no_wrap=True)

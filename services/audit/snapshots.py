@@ -1,7 +1,7 @@
-"""Snapshots from a table: the rows of one board, its cells read by columns, and an account of what was read.
+"""Snapshots from a table: reads the rows of one board column by column, and accounts for every row.
 
-The board is chosen first: of a file with many boards only the rows of one are kept. A cell is read once for each
-distinct value of its column.
+The board is chosen first: if a file has many boards, only the rows of one are kept. Each distinct value of a column is
+parsed once.
 """
 
 from __future__ import annotations
@@ -27,26 +27,26 @@ from streams.audit.report.document import LeftOut, Reading
 NUMBERS = ("votes", "score", "lower", "upper", "rank")
 
 FALL, LEAST_TOTAL = 0.02, 100
-"""A fall by more than this part is no correction of a total, of totals of so many votes and more."""
+"""A total of at least `LEAST_TOTAL` votes that falls by more than `FALL` of itself was not just corrected."""
 
 FALLING, LEAST_COMPARED = 0.2, 5
-"""Part of the models that fall in most intervals when these are no totals; dates and models that it takes to say so."""
+"""If this part of the models falls on half of the dates, the column holds no totals; minimum dates and models."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """How a person wants a file of snapshots read.
+    """The user's options for reading a file of snapshots.
 
     Attributes
     ----------
     columns
-        Field to column where names are not known ones, None for none.
+        Field to column, for columns with unknown names; None for none.
     board
-        Which board, None for text or overall.
+        Name of the board, None for text or overall.
     number_format, date_format
-        Conventions of the file, None to find them by its cells.
+        Conventions of the file, None to infer them from its cells.
     drop
-        Leave out what cannot be read, and say so; otherwise it stops the work.
+        Leave out and report what cannot be read; otherwise it is an error.
     """
 
     columns: Mapping[str, str] | None = None
@@ -63,11 +63,11 @@ class BoardSnapshots:
     Attributes
     ----------
     rows
-        At least one.
+        The rows, at least one.
     board
-        Name of the board, None when the file has one only and does not name it.
+        Name of the board, None when the file has only one and does not name it.
     reading
-        What was read, counted and left out.
+        Account of what was read, counted and left out.
     """
 
     rows: list[Row]
@@ -81,8 +81,7 @@ def read_snapshots(table: Table, wanted: Wanted) -> BoardSnapshots:
     Raises
     ------
     SourceError
-        When a column is missing, there is no such board, cells cannot be read and are not to be left out, or too
-        little is left.
+        When a column or the board is missing, cells cannot be read and `drop` is not set, or too few rows are left.
     """
     taken = need_columns(table.columns, wanted.columns)
     named = ("model", "provider", "license", "board", "category")
@@ -118,7 +117,7 @@ def read_snapshots(table: Table, wanted: Wanted) -> BoardSnapshots:
         if bad and field == "votes":
             left_out += _unread(field, columns[field], bad, found)
         elif bad:
-            # Half a column would make a ranking of what happened to be readable.
+            # With half a column, the ranking would contain only the readable rows.
             ignored.append(f"{taken[field]} ({min(map(str, bad))!r:.40} is no number)")
             del numbers[field]
     intervals = _intervals(columns.get("interval", []), form)
@@ -150,7 +149,7 @@ def read_snapshots(table: Table, wanted: Wanted) -> BoardSnapshots:
 
 
 def _column(cells: list[Any]) -> list[Any]:
-    """Cells that can be counted: a list or an object in a cell stands as its text, which no field can read."""
+    """Hashable cells: a list or an object becomes its repr, which no field can read."""
     try:
         hash(tuple(cells))
     except TypeError:
@@ -171,7 +170,7 @@ def _dates(cells: list[Any], wanted: Wanted) -> tuple[dict[Any, float | None], s
 
 
 def _far(cells: list[Any], dates: Mapping[Any, float | None]) -> set[Any]:
-    """Cells whose year must be mistyped."""
+    """Cells whose year is probably mistyped."""
     rows: Counter[float] = Counter()
     for cell, count in Counter(cells).items():
         if (date := dates[cell]) is not None:
@@ -187,7 +186,7 @@ def _number_format(columns: Mapping[str, list[Any]], wanted: Wanted) -> NumberFo
 
 
 def _numbers(cells: list[Any], form: NumberFormat, counts: bool) -> tuple[dict[Any, Number | None], set[Any]]:
-    """Numbers of the distinct cells, and those that cannot be read; counts are whole and not negative."""
+    """Numbers of the distinct cells, and the cells that cannot be read; counts must be whole and not negative."""
     read: dict[Any, Number | None] = {}
     bad: set[Any] = set()
     for cell in {*cells}:
@@ -204,7 +203,7 @@ def _numbers(cells: list[Any], form: NumberFormat, counts: bool) -> tuple[dict[A
 
 
 def _precision(totals: list[Number]) -> float:
-    """The unit that totals are rounded to; of floors such as `12,300+` the smallest, since `12,000+` may be one."""
+    """The unit that totals are rounded to; for floors (`12,300+`) the smallest, since `12,000+` may be one of them."""
     floors = [number.floor for number in totals if number.floor]
     return max([number.step for number in totals] + [min(floors, default=0.0)], default=0.0)
 
@@ -251,7 +250,7 @@ def _rows(
 
 
 def _unread(field: str, cells: list[Any], bad: set[Any], found: BoardRows) -> list[LeftOut]:
-    """One line for each distinct cell that cannot be read, the most frequent first; `first` is the row's number."""
+    """One entry per distinct unreadable cell, most frequent first; `first` is the number of its first row."""
     if not bad:
         return []
     counts = Counter(cell for cell in cells if cell in bad)
@@ -263,7 +262,7 @@ def _unread(field: str, cells: list[Any], bad: set[Any], found: BoardRows) -> li
 
 
 def _placed(table: Table, left_out: list[LeftOut]) -> list[LeftOut]:
-    """With the line or row of the file in place of the row's number."""
+    """Replace row numbers by the line or row in the file."""
     if not left_out:
         return []
     places = places_of(table, {int(each.first) for each in left_out})
@@ -285,7 +284,7 @@ def _complaint(table: Table, left_out: list[LeftOut], rows: int, *, far: str | N
 
 
 def _check_left(table: Table, left_out: list[LeftOut], rows: list[Row], of: int) -> None:
-    """Refuse to judge by a lesser half, and what cannot be snapshots."""
+    """Refuse a file if most rows cannot be read, or if it cannot be snapshots."""
     unread = sum(each.count for each in left_out if each.field == "votes")
     if not rows or 2 * len(rows) < of or 2 * unread > of:
         worst = left_out[0]
@@ -301,7 +300,7 @@ def _check_left(table: Table, left_out: list[LeftOut], rows: list[Row], of: int)
 
 
 def _must_be_totals(table: Table, rows: list[Row], column: str) -> None:
-    """Complain of votes of a period, which go up and down; an audit takes what a total gains for votes."""
+    """Refuse votes per period, which go up and down; an audit needs totals, whose gains are the votes."""
     before: dict[str, float] = {}
     compared: Counter[float] = Counter()
     fallen: Counter[float] = Counter()

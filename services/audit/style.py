@@ -1,4 +1,4 @@
-"""The style of the page: light and dark, wide and narrow, without anything from elsewhere."""
+"""The CSS of the page: light and dark, wide and narrow, without external resources."""
 
 CSS = """
 :root { color-scheme: light dark; --ink: #1b1f24; --dim: #57606a; --back: #fff; --card: #f6f8fa; --line: #d0d7de;

@@ -1,4 +1,4 @@
-"""Plots as SVG that stands alone: lines over dates, and bars; each with a title and a description."""
+"""Self-contained SVG plots: lines over dates, and bars; each with a title and a description."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import numpy as np
 from streams.contracts.names import shown
 
 WIDTH, HEIGHT = 480, 260
-"""Narrow, so that letters stay readable on a phone."""
+"""Narrow, so that text stays readable on a phone."""
 
 LEFT, RIGHT, TOP, BOTTOM = 44, 104, 16, 36
 NAMES, NUMBERS = 140, 60
-"""Room beside lying bars."""
+"""Widths of the names and the numbers beside horizontal bars."""
 DASHES = ("", "6 3", "2 3", "8 3 2 3", "1 2", "10 4")
 
 Line = Sequence[tuple[str, float]]
-"""Written dates and values."""
+"""Pairs of date (as text) and value."""
 
 
 def lines(title: str, about: str, series: Mapping[str, Line], *, percent: bool = False) -> str:
-    """Plot lines, each labelled at its end and told apart by dashes as well as by colour."""
+    """Plot lines, each labelled at its end; lines differ in dashes as well as in colour."""
     points = {name: [(_moment(date), value) for date, value in line] for name, line in series.items() if line}
     every = [point for line in points.values() for point in line]
     if not every:
@@ -51,7 +51,7 @@ def lines(title: str, about: str, series: Mapping[str, Line], *, percent: bool =
 
 
 def bars(title: str, about: str, values: Mapping[str, float], *, percent: bool = False) -> str:
-    """Plot bars lying down, one a line, with their numbers."""
+    """Plot horizontal bars, one per line, with their numbers."""
     if not values:
         return ""
     most = max(max(values.values()), 1e-9)
@@ -77,7 +77,7 @@ def _svg(title: str, about: str, parts: Sequence[str], height: int) -> str:
 
 
 def _number(text: str) -> int:
-    """A number of a text that is the same in every process."""
+    """A checksum of a text that, unlike `hash`, is the same in every process."""
     return sum((at + 1) * ord(each) for at, each in enumerate(text))
 
 
@@ -101,7 +101,7 @@ def _tick(x: float, moment: float) -> str:
 
 
 def _round_up(value: float) -> float:
-    """The next of 1, 2, 4, 5, 10 times a power of ten, which quarter well.
+    """Round up to 1, 2, 4, 5 or 10 times a power of ten, which give readable quarters.
 
     >>> [_round_up(value) for value in (0.27, 190.0, 0.9)]
     [0.4, 200.0, 1.0]
@@ -111,7 +111,7 @@ def _round_up(value: float) -> float:
 
 
 def _apart(places: Sequence[float], least: float = 15.0) -> list[float]:
-    """Heights moved down so that labels do not lie on each other."""
+    """Move labels down so that they do not overlap."""
     moved: list[float] = []
     for place in places:
         moved.append(max(place, moved[-1] + least) if moved else place)

@@ -1,4 +1,4 @@
-"""Tables of published histories: any kind of file, with the date in the files' names where they have one."""
+"""Tables of published histories: any kind of file, with a column for the dates in the files' names."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ __all__ = ["Table", "open_table"]
 
 
 def open_table(spec: str, stdin: BinaryIO | None = None) -> Table:
-    """Open files by what `services.sources.opening.open_table` reads.
+    """Open any source of `services.sources.opening.open_table`, with the column of file dates.
 
     Raises
     ------
     SourceError
-        When they cannot be read, or are no table.
+        When the files cannot be read, or are no table.
     """
     return open_any(spec, stdin, dated=True)

@@ -1,4 +1,4 @@
-"""Votes counted into snapshots: totals of each model at the ends of equal stretches of time."""
+"""Counts votes into snapshots: totals of each model at the ends of equal time intervals."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from streams.audit.board.history import Row
 from streams.contracts.model import Model
 
 UNITS = (60.0, 600.0, 3_600.0, 21_600.0, 86_400.0, 7 * 86_400.0, 30 * 86_400.0)
-"""Lengths of stretches, seconds, the shortest that is long enough is taken."""
+"""Lengths of intervals in seconds; the shortest that is long enough is used."""
 
 MOST = 120
-"""Stretches at most, ..."""
+"""Maximum number of intervals."""
 
 VOTES = 50.0
-"""... and this many slots for a model in the middle."""
+"""Average number of slots per model that each interval should have at least."""
 
 
 def count_votes(
@@ -29,18 +29,18 @@ def count_votes(
     times: NDArray[np.float64],
     records: Mapping[str, Model],
 ) -> list[Row]:
-    """Make rows of snapshots.
+    """Make the rows of snapshots.
 
     Parameters
     ----------
     names
         M names.
     first, second
-        int64[n], the two models of each battle, numbers into `names`.
+        int64[n], the two models of each battle, as indices of `names`.
     times
         float64[n], epoch seconds.
     records
-        What is known of models, for provider and licence.
+        Model to its record, for provider, licence and handovers.
     """
     start, end = float(times.min()), float(times.max())
     stretches = min(MOST, max(2, int(2 * len(times) / (len(names) * VOTES))))
@@ -52,11 +52,11 @@ def count_votes(
     for models in (first, second):
         np.add.at(counts, (models, place), 1)
     totals = np.concatenate([np.zeros((len(names), 1), dtype=np.int64), counts.cumsum(axis=1)], axis=1)
-    # A row of zero before a model's first votes: unlike a published total, this one is known to begin there.
+    # A row of zero before a model's first votes: unlike a published total, this one is known to start at zero.
     known = totals > 0
     known[:, :-1] |= known[:, 1:]
     for each in handovers_of(names, first, second, times, records):
-        # As a board would write it: one name up to here, the other from here on, with the votes of both.
+        # As on a board: the old name up to here, the new one from here on, with the votes of both.
         at = min(int((each.when - begin) / length), count - 1)
         if each.same:
             totals[each.new] += totals[each.old]
@@ -66,7 +66,7 @@ def count_votes(
         known[each.new, at + 1 :] = True
     rows = []
     for at in range(count + 1):
-        # What lies before the first vote and behind the last is not known to have passed without any.
+        # Clip to the first and the last vote: outside of them, it is unknown whether there were votes.
         date = min(max(begin + at * length, start), end) if end > start else begin + at * length
         for model in np.flatnonzero(known[:, at]):
             record = records.get(names[model])

@@ -1,4 +1,4 @@
-"""An audit of votes: counted into snapshots, and with a registry folded by the stream's own fairness fold."""
+"""An audit of votes: counts them into snapshots, and with a registry runs the stream's fairness fold on them."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ NO_REGISTRY = (
 )
 
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC).timestamp()
-"""No arena is older: what is before is a number that was no time."""
+"""No arena is older: an earlier time comes from a number that is no time."""
 
 
 @dataclass
 class Counted:
-    """Votes of one arena: the models of each battle as numbers, and times."""
+    """Votes of one arena: the models of each battle as numbers, and the times."""
 
     names: dict[str, int] = field(default_factory=dict)
     first: list[np.ndarray] = field(default_factory=list)
@@ -37,7 +37,7 @@ class Counted:
     times: list[np.ndarray] = field(default_factory=list)
 
     def add(self, rows: Rows) -> None:
-        """Count rows."""
+        """Add rows."""
         numbers = np.array([self.names.setdefault(name, len(self.names)) for name in rows.models], dtype=np.int64)
         self.first.append(numbers[rows.model_a])
         self.second.append(numbers[rows.model_b])
@@ -56,11 +56,11 @@ def audit_votes(
     registry
         Model records, None for none.
     options
-        Choices; their arena is replaced.
+        Options of the audit; their arena is replaced.
     arena
-        The arena; None for the only one.
+        The arena; None if there is only one.
     drop
-        Go on without rows that cannot be read.
+        Leave out rows that cannot be read.
 
     Raises
     ------
@@ -107,7 +107,7 @@ def _report(
     unsaid = [NO_REGISTRY] if replay is None else replay.unsaid
     if source.note:
         unsaid = [f"Times and order: {source.note}.", *unsaid]
-    # What the policy declares is judged by the policy: the fold's alerts stand in place of those by own baseline.
+    # With a declared policy, the fold's alerts replace those against each model's own baseline.
     return audit_snapshots(
         rows,
         source=source.name,

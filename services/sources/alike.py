@@ -1,4 +1,4 @@
-"""Names that a person would take for one: they differ in case, in punctuation, or in letters of another script."""
+"""Names that look the same to a person: they differ in case, in punctuation, or in letters of another script."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ _LETTERS = str.maketrans(
     "аβсԁеɡһіјκӏոорԛѕтυѵѡхуαεινρτχοΑΒΕΖΗΙΚΜΝΟΡΤΥΧ",
     "abcdeghijklnopqstuvwxyaeivptxoABEZHIKMNOPTYX",
 )
-"""Letters of Cyrillic, Greek, Armenian and phonetic writing to the Latin ones that they look like."""
+"""Cyrillic, Greek, Armenian and phonetic letters to the Latin letters that they look like."""
 
 _marks = re.compile(r"[\W_]+")
 
 
 def skeleton(name: str) -> str:
-    """What names that look alike have in common.
+    """A key that is the same for names that look alike.
 
     >>> skeleton("GPT-4o") == skeleton("gpt 4o") == skeleton("gрt_4о"), skeleton("gpt-4") == skeleton("gpt-4o")
     (True, False)
     """
     plain = unicodedata.normalize("NFKC", name).translate(_LETTERS).casefold().translate(_LETTERS)
-    # Hyphens between digits part numbers: 2.1 and 21 are two versions.
+    # Punctuation between digits separates numbers: 2.1 and 21 are two versions.
     parts = _marks.split(re.sub(r"(?<=\d)[\W_]+(?=\d)", "x0x", plain))
     return "".join(parts)
 
 
 def alike(votes: Mapping[str, int]) -> list[str]:
-    """A sentence for each group of names that look alike, the one with most votes first; `votes` by name."""
+    """A sentence for each group of names that look alike, the name with most votes first; `votes` is by name."""
     groups: dict[str, list[str]] = {}
     for name in votes:
         groups.setdefault(skeleton(name) or name, []).append(name)

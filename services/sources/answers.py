@@ -1,8 +1,8 @@
-"""Whether names are models at all: preference sets hold answers under the same columns, and each answer is its own.
+"""Whether names are models at all: preference data sets hold answers in columns of the same names.
 
-A file with `chosen` and `rejected` may hold the names of models or the texts of their answers. Rated, texts are
-thousands of models with a vote each. What tells is the whole file: models come again and again and are short, answers
-are long or come once.
+A file with `chosen` and `rejected` may hold names of models or texts of answers. If texts were rated, they would be
+thousands of models with one vote each. Only the whole file shows which it is: names of models are short and repeat,
+answers are long or occur once.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from services.sources.base import SourceError
 from services.sources.outcomes import Said
 
 LONG, MANY_WORDS = 64, 8
-"""Letters and words from which a name reads like a text; the longest names of public arenas have 56 and 7."""
+"""A name with more letters or at least as many words is a text; the longest names of public arenas have 56 and 7."""
 
 FEW, MANY = 10, 100
-"""Names up to which even different ones are a small arena, and from which names that come once are none of models."""
+"""Up to `FEW` names, rare ones may be a small arena; from `MANY` on, names that mostly occur once are no models."""
 
 
 def must_be_models(said: Counter[Said]) -> None:
-    """Complain of texts where models should be. Raises `SourceError`.
+    """Raise `SourceError` if the names are texts and not models.
 
-    Of the names more than half are long texts, and they are all different or come fewer than four times on average; or
-    there are a hundred and more, and nine in ten places hold one that stands nowhere else.
+    They are texts when more than half of the names are long, and all occur once or, beyond `FEW`, under four times on
+    average; or when there are at least 100 names, and nine in ten cells hold a name that occurs only once.
     """
     names: Counter[str] = Counter()
     for (a, _, b), rows in said.items():

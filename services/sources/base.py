@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 
 BATCH = 16_384
-"""Least votes of a batch, but for the last."""
+"""Minimum number of votes of a batch, except the last one."""
 
 
 class SourceError(Exception):
-    """A source that cannot be read at all; the message is for the person who named it."""
+    """The source cannot be read at all; the message is for the user who named it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +39,9 @@ class RejectedItem:
     detail
         One sentence for a person.
     original
-        The item as it was read; of a table, its cells.
+        The item as it was read; for a row of a table, its cells.
     field, value
-        The field whose cell is to blame, and the cell; empty when it is the whole item.
+        The field whose cell is wrong, and the cell; empty when the whole item is wrong.
     """
 
     where: str
@@ -54,16 +54,16 @@ class RejectedItem:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What came of some rows, beside votes and refusals.
+    """Counts of some rows, apart from the votes and the refused items.
 
     Attributes
     ----------
     rows
-        How many were read.
+        Number of rows read.
     left_out
-        Rows that are no votes, by the rule that says so.
+        Number of rows that are no votes, by the rule that leaves them out.
     unread
-        Cells of optional columns that could not be read, by column; the votes count.
+        Number of unreadable cells of optional columns, by column; their votes count.
     """
 
     rows: int = 0
@@ -76,7 +76,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Some votes of a source, in its order, what was refused among them, and the account of all rows."""
+    """Some votes of a source in its order, the items refused among them, and the account of all rows."""
 
     votes: list[Vote]
     rejected: list[RejectedItem]
@@ -95,7 +95,7 @@ class RecordChunk:
 
 @dataclass(frozen=True, slots=True)
 class ColumnChunk:
-    """A chunk as columns, by arena, without the votes whose id was seen before."""
+    """A chunk as columns by arena, without votes whose id occurred before."""
 
     rows: dict[str, Rows]
     rejected: list[RejectedItem]
@@ -109,17 +109,19 @@ class Source(ABC):
     Parameters
     ----------
     name
-        Short name, also the beginning of ids that are made up.
+        Short name, also the prefix of generated ids.
     total
         Number of rows, refused ones included; None when unknown (a pipe).
     notes
-        What the reader did to the data that a person must know (made-up ids, order or times); empty when nothing.
+        What the reader did to the data and the user must know (generated ids, order or times); may be empty.
     unique
-        True when no id occurs twice, so that nothing needs to be remembered to drop duplicates.
+        True when no id occurs twice, so that no memory is needed to drop duplicates.
     timed
         True when the times are the data's own.
+    layout
+        Name of the layout; empty when there is none.
     unused
-        Columns that nothing was taken of.
+        Columns that are not used.
     """
 
     def __init__(
@@ -151,17 +153,17 @@ class Source(ABC):
         """The votes and the refused items."""
 
     def records(self) -> Iterator[RecordChunk]:
-        """The votes as keys and JSON values for the `votes` topic; duplicates stay, the stream drops them."""
+        """The votes as keys and JSON values for the `votes` topic; duplicates stay, because the stream drops them."""
         encode = msgspec.json.Encoder().encode
         for chunk in self.chunks():
             keys = [vote.id.encode() for vote in chunk.votes]
             yield RecordChunk(keys, [encode(vote) for vote in chunk.votes], chunk.rejected, chunk.account)
 
     def rows(self) -> Iterator[ColumnChunk]:
-        """The votes as columns, first occurrence of an id in its arena wins.
+        """The votes as columns; the first occurrence of an id in its arena wins.
 
-        `partition` is 0, `offset` the number of the vote among the accepted ones, `recorded` the vote's own `tstamp`:
-        a file has no record time.
+        `partition` is 0, `offset` is the number of the vote among the accepted ones, and `recorded` is the vote's own
+        `tstamp`, because a file has no record time.
         """
         seen = Seen()
         start = 0
@@ -177,7 +179,7 @@ class Source(ABC):
 
 
 def _merged(chunks: Iterable[Chunk]) -> Iterator[Chunk]:
-    """Fewer, larger chunks: votes are read fastest in small ones, but a fold has a cost per block."""
+    """Merge chunks into fewer, larger ones: small chunks are fastest to read, but a fold has a cost per block."""
     votes: list[Vote] = []
     rejected: list[RejectedItem] = []
     account = Account()

@@ -1,4 +1,4 @@
-"""Values of a row's cells: the way into objects, flags, whole numbers."""
+"""Values of cells: paths into objects, flags, whole numbers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def values(place: Place, cells: Mapping[str, Sequence[Any]]) -> Sequence[Any]:
 
 
 def follow(cell: Any, way: Sequence[str]) -> Any:
-    """What stands at the end of a way into an object; None when it leads nowhere. A key may have dots in it.
+    """The value at the end of a path into an object; None when the path does not exist. A key may contain dots.
 
     >>> follow({"if_v0.1": {"if": True}}, ["if_v0", "1", "if"]), follow('[{"name": "x"}]', ["0", "name"])
     (True, 'x')
@@ -53,7 +53,7 @@ def follow(cell: Any, way: Sequence[str]) -> Any:
 
 
 def unfolded(cell: Any) -> Any:
-    """An object or a list that a table holds as text: JSON, or as Python writes it."""
+    """Parse an object or a list that a table holds as text, in JSON or Python syntax; other cells stay unchanged."""
     if not isinstance(cell, str) or cell.lstrip()[:1] not in ("{", "["):
         return cell
     found = spelling.json(cell)
@@ -66,7 +66,7 @@ def unfolded(cell: Any) -> Any:
 
 
 def flag(value: Any) -> bool | None:
-    """Yes or no; None when the value says neither.
+    """The truth value of a cell; None when it is neither yes nor no.
 
     >>> flag("True"), flag(0.0), flag(""), flag("maybe")
     (True, False, None, None)
@@ -81,7 +81,7 @@ def flag(value: Any) -> bool | None:
 
 
 def total(value: Any) -> Any:
-    """A count, or the sum of the counts in an object or a list (headers by level, say).
+    """A count, or the sum of the counts in an object or a list (such as headers by level).
 
     >>> total({"h1": 1, "h2": 2}), total("3"), total(None)
     (3, 3, None)
@@ -96,7 +96,7 @@ def total(value: Any) -> Any:
 
 
 def whole(value: Any) -> int | None:
-    """A whole number of zero or more; None when it is none, or may be another: 1.000 is one, or a thousand.
+    """A whole number >= 0; None when the value is none, or is ambiguous: 1.000 is one or a thousand.
 
     >>> whole("12"), whole("3.0"), whole("1.000"), whole("1,234"), whole(-1)
     (12, 3, None, None, None)
@@ -108,7 +108,7 @@ def whole(value: Any) -> int | None:
 
 
 def styles(columns: Mapping[str, Sequence[Any]]) -> list[dict[str, Any] | None]:
-    """What the answers of each row look like, of the columns that say it; None where none does."""
+    """Style fields of each row's answers, from the columns that have them; None for a row without any."""
     read = [list(map(total, cells)) for cells in columns.values()]
     return [
         {name: each for name, each in zip(columns, row, strict=True) if each is not None} or None

@@ -1,8 +1,8 @@
-"""How a column of numbers writes its times: seconds, `yyyymmdd` and longer, or the days of a spreadsheet.
+"""How the numbers of a time column encode times: seconds, `yyyymmdd` and longer, or days of a spreadsheet.
 
-One number does not tell: 20240814 is a day, or a moment in August 1970. A whole column does: votes of 1970 there are
-none, so a column in which every number is a date between 1990 and 2099 holds dates. A column in which dates stand
-beside seconds of our time holds two things and stops.
+One number does not show it: 20240814 is a day, or a moment in August 1970. A whole column does: no votes are from 1970,
+so a column in which every number is a date between 1990 and 2099 holds dates. A column with both dates and present-day
+seconds is an error.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from services.sources.base import SourceError
 Writing = Literal["seconds", "digits", "days"]
 
 MODERN = 1e8
-"""Seconds from here on are later than 1973: times of votes. Below, numbers are others, or a clock of their own."""
+"""From here on, seconds are later than 1973, so they are times of votes; smaller numbers are something else."""
 
 _DIGITS = (8, 10, 12, 14)
 """Lengths of yyyymmdd, yyyymmddHH, yyyymmddHHMM, yyyymmddHHMMSS."""
 
 _FIRST_DAY, _LAST_DAY = 36_526, 73_051
-"""2000 and 2100, in days of a spreadsheet."""
+"""2000-01-01 and 2100-01-01 in days of a spreadsheet."""
 
 _EPOCH_DAY = 25_569
 
@@ -30,7 +30,7 @@ _SCALES = ((1e17, "nanoseconds"), (1e14, "microseconds"), (1e11, "milliseconds")
 
 
 class TimeNumbers:
-    """Counts the numbers of a column by what they may be."""
+    """Counts the numbers of a column by their possible encodings."""
 
     def __init__(self) -> None:
         self._digits = self._days = self._others = 0
@@ -39,12 +39,12 @@ class TimeNumbers:
         self._example: dict[str, Any] = {}
 
     def look(self, cells: Sequence[Any]) -> None:
-        """Look at some cells; what is no number is none of a clock."""
+        """Count some cells; cells that are no numbers are ignored."""
         if (numbers := _plain(cells)) is None:
             numbers = [value for each in cells if (value := _number(each)) is not None]
         if not numbers:
             return
-        first = cells[0]  # a spreadsheet writes a whole column so
+        first = cells[0]  # one cell is enough: a spreadsheet formats the whole column
         self._rounded = self._rounded or (isinstance(first, str) and "e+" in first.casefold())
         if min(numbers) >= MODERN and max(numbers) < 1.99e9:  # seconds before 2033, as nearly always
             self._scales["seconds"] = self._scales.get("seconds", 0) + len(numbers)
@@ -61,12 +61,12 @@ class TimeNumbers:
                 self._others += 1
 
     def writing(self, column: str | None, notes: list[str]) -> Writing:
-        """What the column writes; what a person must know of it is added to `notes`.
+        """The encoding of the column; adds notes for the user to `notes`.
 
         Raises
         ------
         SourceError
-            When dates stand beside seconds.
+            When the column holds both dates, or days of a spreadsheet, and seconds.
         """
         if self._rounded:
             notes.append(f"times of column {column!r} are written as powers of ten (1.72E+09) and are rounded by that")
@@ -95,7 +95,7 @@ class TimeNumbers:
 
 
 def writing_of(cells: Iterable[Any]) -> Writing:
-    """What a few numbers are most likely to be; a mixture is taken for no seconds."""
+    """The likely encoding of a few numbers; a mixture counts as `digits`, so not as seconds."""
     clock = TimeNumbers()
     clock.look(list(cells))
     try:
@@ -105,7 +105,7 @@ def writing_of(cells: Iterable[Any]) -> Writing:
 
 
 def read(value: Any, writing: Writing) -> Any:
-    """Epoch seconds of a number in this writing; anything else as it is.
+    """Epoch seconds of a number in this encoding; any other value is returned unchanged.
 
     >>> read("20240814", "digits"), read(20240814014640, "digits"), read(45518.5, "days"), read("soon", "days")
     (1723593600.0, 1723600000.0, 1723636800.0, 'soon')
@@ -120,7 +120,7 @@ def read(value: Any, writing: Writing) -> Any:
 
 
 def from_digits(value: float) -> float | None:
-    """Epoch seconds of a number written as yyyymmdd, also with hours, minutes and seconds; None when it is none.
+    """Epoch seconds of a number yyyymmdd, also with hours, minutes and seconds; None when it is no such number.
 
     >>> from_digits(20240814), from_digits(20240230), from_digits(1723593600)
     (1723593600.0, None, None)
@@ -138,7 +138,7 @@ def from_digits(value: float) -> float | None:
 
 
 def _plain(cells: Sequence[Any]) -> list[float] | None:
-    """All numbers at once when all cells are seconds of our time, which they mostly are."""
+    """All numbers at once if all cells are present-day times, the common case; else None."""
     try:
         numbers = list(map(float, cells)) if bool not in {*map(type, cells)} else []
     except (TypeError, ValueError, OverflowError):

@@ -1,4 +1,4 @@
-"""Votes in JSON as the contract has them: read as the stream reads them, which is several times faster."""
+"""JSON votes in the contract's shape: decoded as in the stream, which is several times faster than a table."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ Reader = Callable[[list[bytes], int, Callable[[int], str]], TableBlock]
 
 
 class ContractSource(Source):
-    """JSON objects of the contract's shape, each read exactly as the stream would read it, apart from NaN as null.
+    """JSON objects of the contract's shape, each decoded exactly as in the stream, except that NaN is null.
 
-    What the stream would refuse is translated, as in any other file.
+    Objects that the stream would refuse are translated like those of any other file.
     """
 
     def __init__(self, plan: Plan, table: Table, tables: list[JsonTable]) -> None:
@@ -35,7 +35,7 @@ class ContractSource(Source):
         self._tables = tables
 
     def chunks(self) -> Iterator[Chunk]:
-        """The votes; a blank line is no item, but counts as a line."""
+        """The votes; blank lines are skipped, but counted in line numbers."""
         first = 1
         for table in self._tables:
             prefix = f"{table.name}, " if len(self._tables) > 1 else ""
@@ -70,7 +70,7 @@ class ContractSource(Source):
 
 
 def _parsed(item: bytes, now: float) -> Vote | None:
-    """The vote, None when the stream would refuse it."""
+    """The vote; None when the stream would refuse it."""
     for form in (bytes, without_nan):
         try:
             return parse_vote(form(item), now)

@@ -1,4 +1,4 @@
-"""Text with separators as a table: every cell is text, so a model named 4 or 1e3 stays what it is."""
+"""CSV and TSV as a table: every cell is text, so a model named 4 or 1e3 keeps its name."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from streams.contracts.vote import MAX_RECORD_BYTES, InvalidRecord
 class CsvTable(Table):
     """Rows of a CSV or TSV file with a header.
 
-    A row with more or fewer cells than the header is refused: its cells cannot be told apart. One empty cell more,
-    after a separator at the end of the row, is none. A blank line is no row.
+    A row with more or fewer cells than the header is refused: its cells cannot be assigned to columns. One additional
+    empty cell, after a separator at the end of the row, is ignored. Blank lines are skipped.
     """
 
     for_spreadsheets = True
@@ -67,7 +67,7 @@ class CsvTable(Table):
                 if len(row) != width and not (len(row) == width + 1 and not row[-1])
             }
         good: Sequence[int] = [at for at in range(len(rows)) if at not in bad] if bad else range(len(rows))
-        for place, those in wanted:  # before any cell is picked: a board is a tenth of a history
+        for place, those in wanted:  # filter before picking cells: one board is a tenth of a history
             good = [at for at in good if rows[at][place] in those]
         cells = _pick(rows, good, places)
         broken = _not_utf8(cells)
@@ -86,7 +86,7 @@ class CsvTable(Table):
         )
 
     def _check_encoding(self) -> None:
-        """Complain of a file in another encoding; asked when a cell is not UTF-8, once."""
+        """Raise `SourceError` if the file has another encoding; checked once, at the first cell that is not UTF-8."""
         if not self._is_utf8:
             said = other_encoding(self._part.path, self._part.member, lambda _: True)
             if said is not None:
@@ -108,7 +108,7 @@ def _pick(rows: list[list[str]], good: Sequence[int], places: Sequence[int]) -> 
 
 
 def _not_utf8(columns: Sequence[Sequence[str]]) -> set[int]:
-    """Positions of rows with a cell that was not UTF-8; one join a column finds that there are none."""
+    """Positions of rows with a cell that was not UTF-8; one join per column is the fast path when there are none."""
     broken: set[int] = set()
     for column in columns:
         if not _is_utf8("".join(column)):

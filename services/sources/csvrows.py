@@ -1,17 +1,16 @@
-"""Rows of text with separators: how they are separated and quoted, and their cells in blocks with their lines.
+"""CSV and TSV rows: finds the separator and the quoting, and reads the cells in blocks with line numbers.
 
-What is decided, and by what:
+What is decided, and how:
 
-- **The separator** (`,` `;` tab `|`) is that of the file's ending, unless with another one the first rows are all as
-  long as the header and with this one they are not. A first line `sep=;` decides alone. Blank lines before the header
-  are no rows.
-- **Quotes** are read strictly: one that opens a cell must close at its end. Python's reader forgives, and gives 3 rows
+- **The separator** (`,` `;` tab `|`) is that of the file's ending, unless another one makes more of the first rows as
+  long as the header. A first line `sep=;` overrides both. Blank lines before the header are skipped.
+- **Quotes** are read strictly: a quote that opens a cell must close at its end. Python's lenient reader returns 3 rows
   for a file of 10,000 with one stray quote.
-- **Text separated by tabs** often has no quotes at all, and free text that begins with one. When every line has as
-  many tabs as the header, each line is a row, and quotes mean something only if each line is well quoted alone. When
-  not, cells hold tabs or line ends: then the file must be well quoted as a whole.
-- **Rows within a cell.** Elsewhere a stray quote may close at the next stray quote, and what is between would be one
-  cell. A cell with a line that is a row itself, by its length and by two words that other rows have, is refused.
+- **TSV** often has no quoting at all, but free text that begins with a quote. If every line has as many tabs as the
+  header, each line is a row, and quotes count only if each line by itself is well quoted. Otherwise cells hold tabs or
+  line ends, and the file must be well quoted as a whole.
+- **Rows within a cell.** A stray quote may close at the next stray quote, and the rows between would become one cell.
+  If a line within a cell looks like a row, by its length and by two words that other rows have, the file is refused.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from services.sources.base import SourceError
 from services.sources.parts import Part
 
 BLOCK_ROWS = 500
-"""With four times as many, cells fall out of the processor's cache and reading is a sixth slower; ten, a third."""
+"""Rows of a block. 4x as many fall out of the CPU cache and are read a sixth slower, 10x a third slower."""
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 """Separator to its name."""
@@ -41,14 +40,14 @@ _CLOSE = re.compile(r'(?:[^"]|"")*+"')
 
 @dataclass(frozen=True, slots=True)
 class CsvDialect:
-    """How a file is written.
+    """The separator and quoting of a file.
 
     Attributes
     ----------
     separator
-        Between cells.
+        Character between cells.
     quoted
-        Whether a quote at the beginning of a cell is one.
+        Whether a quote at the start of a cell is a quote and not text.
     said
         Whether the first line names the separator.
     """
@@ -80,7 +79,7 @@ class CsvBlock:
         self._ends: list[int] = []
 
     def line(self, position: int) -> int:
-        """The line, from 1, at which a row of `rows` ends; found only when asked for."""
+        """The line, from 1, at which a row of `rows` ends; computed on the first call."""
         if not self._ends:
             ends = accumulate(map(_lines_of, self._all_rows), initial=self._before)
             self._ends = [end for row, end in zip(self._all_rows, islice(ends, 1, None), strict=True) if row]
@@ -88,12 +87,12 @@ class CsvBlock:
 
 
 def form_of(part: Part) -> CsvDialect:
-    """How a file is written.
+    """Find the dialect of a file.
 
     Raises
     ------
     SourceError
-        When it cannot be read, or quotes of a text separated by tabs are neither quotes nor none.
+        When it cannot be read, or quotes in a TSV file make sense neither as quotes nor as text.
     """
     with _text(part) as text:
         sample = text.read(_SAMPLE)
@@ -128,7 +127,7 @@ def csv_blocks(part: Part, form: CsvDialect) -> Iterator[tuple[list[str], Iterat
 
 
 class _Reader(Protocol):
-    """What is used of `csv.reader`, whose own type has no public name."""
+    """The used interface of `csv.reader`, whose own type has no public name."""
 
     line_num: int
 
@@ -137,18 +136,18 @@ class _Reader(Protocol):
 
 
 class _Rows:
-    """Rows of a reader, its errors told with the line where the quote opened."""
+    """Rows of a reader; errors name the line where the quote opened."""
 
     def __init__(self, part: Part, form: CsvDialect, reader: _Reader, skipped: int) -> None:
         self._part, self._form, self._reader, self._skipped = part, form, reader, skipped
 
     def one_by_one(self) -> Iterator[list[str]]:
-        """Rows as they are, blank ones too."""
+        """All rows, blank ones too."""
         while rows := self._next(1):
             yield rows[0]
 
     def blocks(self, width: int) -> Iterator[CsvBlock]:
-        """The rows that are left."""
+        """The remaining rows, in blocks."""
         line = self._reader.line_num
         while rows := self._next(BLOCK_ROWS):
             block = CsvBlock(rows, line + self._skipped)
@@ -192,13 +191,13 @@ class _Rows:
 
 
 def _words(rows: list[list[str]], width: int) -> list[set[str]]:
-    """What each column has in rows of one line."""
+    """The set of cells of each column, from rows on a single line."""
     single = [row for row in rows if len(row) == width and not any("\n" in cell for cell in row)]
     return [{row[column] for row in single} for column in range(width)]
 
 
 def _rows_within(cell: str, column: int, width: int, separator: str) -> Iterator[list[tuple[int, str]]]:
-    """Rows that a cell of some column would hold if a stray quote had opened it: their cells with their columns."""
+    """Rows that a cell would hold if a stray quote had opened it, as pairs of column and cell."""
     if "\n" not in cell:
         return
     first, *others = (line.rstrip("\r").split(separator) for line in cell.split("\n"))
@@ -215,7 +214,7 @@ def _text(part: Part) -> Iterator[io.TextIOWrapper]:
 
 
 def _separator(sample: str, own: str) -> str:
-    """The one that makes the rows of a sample as long as its header."""
+    """The separator that makes most rows of a sample as long as its header; `own` wins a tie."""
     best, most = own, (0.0, False)
     for separator in (own, *SEPARATORS):
         widths = [len(row) for row in _forgiving(sample, separator) if any(cell.strip() for cell in row)]
@@ -235,7 +234,7 @@ def _forgiving(sample: str, separator: str) -> Iterator[list[str]]:
 
 
 def _tabs_are_quoted(part: Part) -> bool:
-    """Whether quotes of a text separated by tabs are quotes."""
+    """Whether quotes in a TSV file are quotes and not text."""
     width, even, alone, found = 0, True, True, False
     with _text(part) as text:
         for line in text:
@@ -261,7 +260,7 @@ def _tabs_are_quoted(part: Part) -> bool:
 
 
 def _well_quoted(text: Any, width: int) -> str | None:
-    """What is wrong with quotes; None when all are closed and every row is as long as it should be."""
+    """What is wrong with the quoting; None when all quotes close and every row has `width` cells."""
     reader = CsvDialect("\t").reader(iter(text))
     start, wrong = 1, None
     try:
@@ -275,7 +274,7 @@ def _well_quoted(text: Any, width: int) -> str | None:
 
 
 def _opening_line(part: Part, separator: str, start: int) -> int:
-    """The line where the quote opened that a row beginning in line `start` does not close well."""
+    """The line of the quote that is not closed well, in a row that starts at line `start`."""
     opened_at = start
     with _text(part) as text:
         within = False
@@ -300,6 +299,6 @@ def _is_word(cell: str) -> bool:
 
 
 def _lines_of(row: Sequence[str]) -> int:
-    """Lines of the file that a row takes: one, and those that begin within its cells."""
+    """Number of lines that a row takes in the file: one, plus the line ends within its cells."""
     whole = "".join(row)
     return 1 + whole.count("\n") + whole.count("\r") - whole.count("\r\n")

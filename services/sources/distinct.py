@@ -1,4 +1,4 @@
-"""Ids seen before: which of them are new, and whether a column has any twice."""
+"""Duplicate ids: which ids of a batch are new, and whether a column has duplicates."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from collections.abc import Hashable, Sequence
 class Seen:
     """Remembers ids by their 64-bit hash, about 90 bytes each (180 MB for 2,000,000).
 
-    Two different ids share a hash, and the later vote is lost, with probability n²/2⁶⁵: 10⁻⁷ for 2,000,000 ids. The
-    ids themselves would take twice the memory.
+    The probability that two different ids share a hash, so that the later vote is lost, is n²/2⁶⁵: 10⁻⁷ for 2,000,000
+    ids. The ids themselves would take twice the memory.
 
     >>> seen = Seen()
     >>> seen.new(["a", "b", "a"]), seen.new(["b", "c"])
@@ -24,7 +24,7 @@ class Seen:
         self.duplicates = 0
 
     def new(self, ids: Sequence[Hashable]) -> list[int]:
-        """Positions of the ids that were not seen before, in order; all are remembered."""
+        """Positions of the ids that were not seen before, in order; remembers all ids."""
         hashes = self._hashes
         before = len(hashes)
         batch = list(map(hash, ids))
@@ -42,7 +42,7 @@ class Seen:
 
 
 def all_different(hashes: array[int]) -> bool:
-    """Whether there are any, and none twice."""
+    """Whether there is at least one hash, and none occurs twice."""
     import numpy as np
 
     ordered = np.sort(np.frombuffer(hashes, dtype=np.int64))

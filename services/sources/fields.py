@@ -1,4 +1,4 @@
-"""Which column of a file is which field of a vote: the layouts held against the names of the columns."""
+"""Which column of a file is which field of a vote: fits the layouts to the names of the columns."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from streams.contracts.vote import STYLE_FIELDS
 
 CONTRACT = ("id", "model_a", "model_b", "winner", "tstamp")
 COUNTS = {"wins_a": "model_a", "wins_b": "model_b", "ties": "tie", "both_bad": "both_bad"}
-"""Fields of a row that stands for many votes, and what they count."""
+"""Field of a row that represents many votes to the outcome that it counts."""
 
 FIELDS = (
     *CONTRACT,
@@ -28,28 +28,28 @@ NESTED_EXPORTS = {
     "Label Studio": ({"annotations", "data"}, "export it as JSON-MIN or CSV, which have one annotation a row"),
     "Argilla": ({"fields", "responses"}, "write one row for each response, with its models and its value"),
 }
-"""Tools whose exports keep the answers to an item in a list: the columns that tell, and what gives rows."""
+"""Tool whose export keeps the answers to an item in a list: the columns that identify it, and how to export rows."""
 
 Place = tuple[tuple[str, tuple[str, ...]], ...]
-"""Where a value is: keys of columns and the way into their cells, the first that has something counts."""
+"""Where a value is: keys of columns and the paths into their cells; the first one that has a value counts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A layout on a file.
+    """A layout, fitted to the columns of a file.
 
     Attributes
     ----------
     layout
-        Which.
+        The layout.
     taken
-        Key to column: every column that is needed, once.
+        Key to column: every column that is read, once.
     places
         Field to its place.
-    flags, counts, only, boards
-        Of the layout, by place; what the file has.
-    agree, anonymous, watched
-        Likewise; `watched` by the name of the column.
+    flags, counts, only, boards, agree, anonymous
+        These parts of the layout with places for columns, as far as the file has them.
+    watched
+        Column to its place: columns that are not used, but whose values may say which rows count.
     """
 
     layout: Layout
@@ -69,11 +69,11 @@ class Fitted:
         return all(self.column(each) == each for each in CONTRACT)
 
     def cells(self, columns: Mapping[str, Sequence[Any]]) -> dict[str, Sequence[Any]]:
-        """Key to cells, of cells by column."""
+        """Convert cells by column to cells by key."""
         return {key: columns[column] for key, column in self.taken.items()}
 
     def column(self, name: str) -> str | None:
-        """The column of a field, as a person would name it."""
+        """The column of a field, with the dotted path into its cells."""
         if name not in self.places:
             return None
         key, way = self.places[name][0]
@@ -85,14 +85,14 @@ class Fitted:
         return {name: self.column(name) or "" for name in self.places}
 
     def unused(self, columns: Sequence[str]) -> list[str]:
-        """Those of a file's columns that nothing is taken of; of a nested one, only itself."""
+        """The file's columns that are not used; of a nested column only the outer one."""
         outer = {column.partition(".")[0] for column in self.taken.values()} | {*self.taken.values()}
         known = {*columns}
         return [each for each in columns if each.strip() and each not in outer and not _nested(each, known)]
 
     @property
     def aggregated(self) -> bool:
-        """Whether a row stands for votes of every outcome."""
+        """Whether a row holds counts of several outcomes."""
         return bool(self.counts) or self.layout.matrix
 
 
@@ -102,14 +102,14 @@ def _nested(column: str, known: Container[str]) -> bool:
 
 
 class _Names:
-    """Names of a file's columns, compared without regard to case and surrounding blanks."""
+    """Names of a file's columns; case and surrounding blanks are ignored."""
 
     def __init__(self, found: Sequence[str]) -> None:
         self.found = found
         self._known = {name.strip().casefold(): name for name in reversed(found)} | {name: name for name in found}
 
     def way(self, path: str) -> tuple[str, tuple[str, ...]] | None:
-        """The column with the longest name that begins the path, and the rest of it."""
+        """The column with the longest name that is a prefix of the path, and the rest of the path."""
         parts = path.split(".")
         for cut in range(len(parts), 0, -1):
             column = self._known.get(".".join(parts[:cut]))
@@ -118,7 +118,7 @@ class _Names:
         return None
 
     def leads(self, path: str) -> bool:
-        """Whether a path leads to something: where the fields of an object are known, it must be one of them."""
+        """Whether the path exists; where the fields of an object are known, it must name one of them."""
         return any(
             (way := self.way(each)) is not None
             and (not way[1] or not any(name.startswith(f"{way[0]}.") for name in self.found))
@@ -136,7 +136,7 @@ class _Fitting:
         self._keys: dict[str, str] = {}
 
     def place(self, paths: Iterable[str], *, chosen: bool = False) -> Place | None:
-        """Where the first path that the file has leads; columns that the person gave another field are left out."""
+        """Place of the paths that the file has, up to the first whole column; without columns of the user's fields."""
         ways = []
         for path in paths:
             found = [way for each in path.split("|") if (way := self.names.way(each)) is not None]
@@ -160,24 +160,24 @@ def resolve(
 ) -> Fitted:
     """The layout that fits a file best.
 
-    Column names are compared without regard to case and surrounding blanks. The best is the one of the highest stage
-    that explains the most columns.
+    Case and surrounding blanks of column names are ignored. The best layout is the one that explains the most columns
+    among those of the highest stage that fit.
 
     Parameters
     ----------
     found
         Names of the file's columns.
     chosen
-        Field to column as the person wants it, before any layout; an empty column switches the field off.
+        The user's own field to column, before any layout; an empty column switches the field off.
     layout
-        The one to take: a shipped name, or a TOML file.
+        The layout to use: the name of a shipped one, or a TOML file.
     only
-        Column to the values of rows that count, beside the layout's own.
+        Column to the values of rows that count, in addition to the layout's own.
 
     Raises
     ------
     SourceError
-        When none fits, two fit equally and mean different things, or `chosen` names what does not exist.
+        When no layout fits, two fit equally and mean different things, or `chosen` names a missing field or column.
 
     >>> resolve(["", "left", "right", "winner", "worker"]).columns
     {'model_a': 'left', 'model_b': 'right', 'voter': 'worker', 'winner': 'winner'}
@@ -203,7 +203,7 @@ def resolve(
 
 
 def _only_models_differ(one: Fitted, other: Fitted) -> bool:
-    """Whether two layouts differ in nothing but the two columns of models: `rivals` compares their cells."""
+    """Whether two layouts differ only in the two columns of models; `rivals` then compares their cells."""
     if one.layout.outcome or other.layout.outcome:
         return False
     rest = [replace(fit, places={**fit.places, "model_a": (), "model_b": ()}) for fit in (one, other)]
@@ -211,7 +211,7 @@ def _only_models_differ(one: Fitted, other: Fitted) -> bool:
 
 
 def _leaves(layout: Layout, chosen: Mapping[str, str]) -> bool:
-    """Whether a layout leaves to the person what the person named: which models, and who of them won."""
+    """Whether a layout leaves the models and the winner to the user's columns, where the user named them."""
     if chosen.get("winner") and (layout.agree or layout.counts or layout.each):
         return False
     return not ((layout.outcome or layout.matrix) and any(name in chosen for name in ("model_a", "model_b", "winner")))
@@ -233,7 +233,7 @@ def _checked(names: _Names, chosen: Mapping[str, str]) -> dict[str, str]:
 def _fit(
     names: _Names, layout: Layout, chosen: Mapping[str, str], only: Mapping[str, Sequence[str]], *, forced: bool
 ) -> Fitted | None:
-    """The layout on these columns, None when it lacks one."""
+    """The layout fitted to these columns, None when a required one is missing."""
     if layout.matrix:
         return _fit_matrix(names, layout, forced=forced)
     taken = [way[0] for column in chosen.values() if column and (way := names.way(column)) is not None]
@@ -278,7 +278,7 @@ def _fit_matrix(names: _Names, layout: Layout, *, forced: bool) -> Fitted | None
 
 def _outcomes(fitting: _Fitting, chosen: Mapping[str, str]) -> None:
     fitted, layout = fitting.fitted, fitting.fitted.layout
-    if "winner" in chosen:  # the person's word counts before any flag
+    if "winner" in chosen:  # the user's choice takes precedence over flags
         return
     for column, meaning in layout.flags.items():
         if (place := fitting.place([column])) is not None:
@@ -343,7 +343,7 @@ def _places(fitted: Fitted) -> list[Place]:
 
 
 def _explained(fitted: Fitted) -> int:
-    """Columns that the layout explains: the ones it takes, but for those that are only watched, and its marks."""
+    """Number of columns that the layout explains: those that it uses, without the watched ones, and its marks."""
     if fitted.layout.matrix:
         return 0
     watched = {*fitted.watched.values()}

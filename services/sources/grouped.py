@@ -1,8 +1,8 @@
-"""Whether rows are single votes: a table of counts reads like votes when the column of its counts is not known as one.
+"""Whether rows are single votes: a table of counts looks like votes if its column of counts is not recognised.
 
-`SELECT model_a, model_b, winner, count(*) … GROUP BY` gives a row for each combination, and its column is called `n`,
-`f0_`, `size` or `0`. Rated row by row, every model is as good as every other. Two things tell: the column's name, and
-that no combination of models and outcome comes twice although votes would have repeated some.
+`SELECT model_a, model_b, winner, count(*) … GROUP BY` returns one row for each combination, and its count is called
+`n`, `f0_`, `size` or `0`. Rated row by row, all models would come out equal. Two signs show such a table: the name of
+the column, and that no combination of models and outcome occurs twice although single votes would repeat some.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ NAMES = frozenset(
         *("total_votes", "occurrences"),
     )
 )
-"""Names that databases, data frames and people give to a number of votes, beside those that are read as one."""
+"""Names that databases, data frames and people give to a number of votes, besides those that layouts know."""
 
 SURE = math.log(100.0)
-"""Repetitions to be expected of single votes from which none at all means that rows are combinations: 1 % by chance."""
+"""If single votes would repeat this often and no row does, rows are combinations: 1 % by chance (e^-SURE)."""
 
 _THOUSANDS = re.compile(r"\d{1,3}(?:[.,'\u00a0\u202f ]\d{3})+")
 _NO_DIGITS = re.compile(r"\D+")
 LARGEST = 50_000_000
-"""Numbers with a larger sum are no votes: times, hashes."""
+"""Numbers with a larger sum are no votes but times or hashes."""
 
 
 @dataclass(slots=True)
 class _Numbers:
-    """What a column holds so far."""
+    """Statistics of a column so far."""
 
     least: int = LARGEST
     most: int = 0
@@ -62,26 +62,26 @@ class _Numbers:
 
     @property
     def may_count(self) -> bool:
-        """Whether these may be numbers of votes: whole, not all the same, no yes and no, and not the rows' numbers."""
+        """Whether these may be numbers of votes: whole, not all the same, not 0 and 1 only, and not row numbers."""
         return self.whole and self.most > max(1, self.least) and not self.numbering and self.total <= LARGEST
 
 
 def must_be_single_votes(table: Table, said: Counter[Said], unused: Sequence[str]) -> None:
-    """Complain of a column that nothing reads and that may say how many votes a row stands for.
+    """Refuse a table with an unused column that may hold the number of votes of each row.
 
     Parameters
     ----------
     table
-        Of which each row would be one vote.
+        The table, each row of which would be one vote.
     said
-        How often each pair of models came with each outcome.
+        Number of rows of each pair of models and outcome.
     unused
-        Names of the columns that nothing reads.
+        Names of the unused columns.
 
     Raises
     ------
     SourceError
-        Naming the first such column.
+        When there is such a column; the message names the first one.
     """
     combinations = _each_stands_once(said)
     suspects = {name: _Numbers() for name in unused if combinations or _counts_by_name(name)}
@@ -108,7 +108,7 @@ def _counts_by_name(column: str) -> bool:
 
 
 def _each_stands_once(said: Counter[Said]) -> bool:
-    """Whether no combination comes twice though single votes would have repeated some: by the birthday paradox."""
+    """Whether no combination occurs twice although, by the birthday paradox, single votes would repeat some."""
     rows = said.total()
     if not rows or rows > len(said):
         return False

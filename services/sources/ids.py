@@ -1,4 +1,4 @@
-"""Ids of votes that have none of their own; when they are made up is in `plan`."""
+"""Generated ids for votes without an id; `plan` describes when ids are generated."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def made_up_prefix(name: str, head: Iterable[bytes]) -> str:
-    """What made-up ids begin with: at most 49 characters, a hash of the first rows among them."""
+    """Prefix of generated ids: at most 49 characters, with a hash of the first rows."""
     digest = blake2b(digest_size=4)
     for row in head:
         digest.update(row + b"\n")
@@ -17,7 +17,7 @@ def made_up_prefix(name: str, head: Iterable[bytes]) -> str:
 
 
 def numbered_repeats(ids: Sequence[Any], of: Sequence[int]) -> list[Any]:
-    """Ids of rows that come several times, all but the first with a number; 64 characters at most."""
+    """Ids for repeated rows: all but the first get a number as suffix; at most 64 characters."""
     seen: Counter[int] = Counter()
     made = []
     for each, row in zip(ids, of, strict=True):

@@ -21,11 +21,11 @@ from streams.contracts.reasons import Reason
 from streams.contracts.vote import Decoder, InvalidRecord, decode_json, parse_vote
 
 DEEPEST = 5
-"""Steps of the longest dotted name."""
+"""Maximum number of steps in a dotted name."""
 
 
 class JsonTable(Table):
-    """Objects of a JSON file or a pipe; a cell that an object does not have is None.
+    """Objects of a JSON file or a pipe; a field that an object lacks is None.
 
     A field of a nested object is named `outer.inner`. A blank line is no item, but counts as a line.
     """
@@ -59,9 +59,9 @@ class JsonTable(Table):
         return [item for item in self._sample if item.strip()][:rows]
 
     def mostly_votes(self, now: float) -> bool:
-        """Whether at least half of the sampled objects with every required field are votes by the contract.
+        """Whether at least half of the sampled objects with all required fields are valid votes of the contract.
 
-        Their times must be seconds: numbers that are dates pass the contract as moments of 1970.
+        Their times must be seconds: numbers such as 20240814 pass the contract as moments of 1970.
         """
         whole = [item for item in self._sample if {*CONTRACT} <= {*(_read(item) or ())}]
         times = []
@@ -73,14 +73,14 @@ class JsonTable(Table):
         return 2 * len(times) >= len(whole) and writing_of(times) == "seconds"
 
     def items(self, first: int) -> Iterator[tuple[int, list[bytes], Callable[[int], str]]]:
-        """The items in lists, each with the number of its first one, and with the places of all."""
+        """Lists of items, each with the number of its first item and a function from number to place."""
         start = first
         for items in self._items.read():
             yield start, items, lambda number: f"{self._items.unit} {number - first + 1}"
             start += len(items)
 
     def told(self, invalid: InvalidRecord) -> InvalidRecord:
-        """Why an item is refused; the first one that is not UTF-8 asks whether the whole file is none."""
+        """Why an item is refused; at the first one that is not UTF-8, raise if the whole file has another encoding."""
         if invalid.reason is Reason.INVALID_UTF8 and self._part is not None and not self._is_utf8:
             said = other_encoding(self._part.path, self._part.member, lambda line: _read(line) is not None)
             if said is not None:
@@ -94,7 +94,7 @@ class JsonTable(Table):
             yield keep(read(items, start, where), only)
 
     def reader(self, columns: Sequence[str]) -> Callable[[list[bytes], int, Callable[[int], str]], TableBlock]:
-        """What makes a block of some items, given the number of the first one and the places of all."""
+        """A function that makes a block of some items, given the number of the first one and the places of all."""
         outer = {column: self._steps.get(column, [column])[0] for column in columns}
         names = {name: f"c{at}" for at, name in enumerate(dict.fromkeys(outer.values()))}
         fields = {column: names[outer[column]] for column in columns}
@@ -154,7 +154,7 @@ def json_table(part: Part) -> JsonTable:
 
 
 def pipe_table(stream: BinaryIO) -> JsonTable:
-    """Lines of a pipe, as they come: a block is what could be read without waiting. It can be read only once."""
+    """Lines of a pipe as they arrive; a block is what can be read without waiting. The pipe is read only once."""
     read = getattr(stream, "read1", stream.read)
     blocks = lines_of(read)
     sample: list[list[bytes]] = []
@@ -167,29 +167,29 @@ def pipe_table(stream: BinaryIO) -> JsonTable:
         yield from sample
         yield from blocks
 
-    # The first item alone makes up the ids: how much the first block holds depends on the writer's pace.
+    # Generated ids hash the first item only: the size of the first block depends on the writer's pace.
     return JsonTable("stdin", "standard input", Items("line", coming), [item for each in sample for item in each], None)
 
 
 def key_twice(name: str) -> InvalidRecord:
-    """Why an object with a key twice is refused."""
+    """Reason to refuse an object with a duplicate key."""
     return InvalidRecord(Reason.INVALID_JSON, f"the key {name!r} stands twice, and which is meant is not known")
 
 
 def json_tables(table: Table) -> list[JsonTable]:
-    """The files of a table, when all are JSON; else none."""
+    """The files of a table if all are JSON, else an empty list."""
     tables = table.tables if isinstance(table, Joined) else [table]
     own = [each for each in tables if isinstance(each, JsonTable)]
     return own if len(own) == len(tables) else []
 
 
 def mostly_votes(tables: Sequence[JsonTable], now: float) -> bool:
-    """Whether there are JSON files, and most of their objects are votes as the stream reads them."""
+    """Whether there are JSON files, and at least half of their sampled objects are valid votes of the contract."""
     return bool(tables) and all(each.mostly_votes(now) for each in tables)
 
 
 def _read(item: bytes) -> dict[str, Any] | None:
-    """The fields of an object, nested ones as dictionaries; None when it is none."""
+    """The fields of an object, nested ones as dictionaries; None when the item is no object."""
     try:
         return _names.decode(without_nan(item))
     except UNREADABLE:
@@ -208,7 +208,7 @@ def _paths(name: str, value: Any, steps: Sequence[str]) -> Iterator[tuple[str, l
 
 
 def _loose_decoder(names: Mapping[str, str]) -> msgspec.json.Decoder[Any]:
-    """Decoder of some fields by name, whatever their type; others, whole conversations say, are skipped unread."""
+    """Decoder of some fields by name, of any type; other fields, such as whole conversations, are skipped unread."""
     shape = msgspec.defstruct(
         "Loose",
         [(own, Any, None) for own in names.values()],
@@ -219,11 +219,11 @@ def _loose_decoder(names: Mapping[str, str]) -> msgspec.json.Decoder[Any]:
 
 
 _not_in_structs = re.compile(r'["\\\x00-\x1f]')
-"""Letters that msgspec (0.22) takes in no name of a struct's field; as a key in JSON each may stand, escaped."""
+"""Characters that msgspec (0.22) rejects in names of struct fields; a JSON key may contain them, escaped."""
 
 
 class _ByName:
-    """Decodes as `_loose_decoder` does, by way of a dictionary, which may have any key; several times slower."""
+    """Decodes like `_loose_decoder`, but through a dictionary, which may have any key; several times slower."""
 
     def __init__(self, names: Mapping[str, str]) -> None:
         self._names = names

@@ -1,14 +1,14 @@
-"""Items of a JSON file, each the bytes of one object: lines, an array, objects one after the other, and tables in one.
+"""Items of a JSON file, each the bytes of one object: from lines, an array, concatenated objects, or one object.
 
-How a file is read depends on what is in it, not on its ending:
+The content decides how a file is read, not its ending:
 
-- **Lines**, when the first line is an object by itself and there are more of them, or what follows fails.
+- **Lines**, when the first line is an object by itself and more lines follow, or when the readings below fail.
 - **An array** of objects.
-- **Objects one after the other**, written over several lines or without any line end between.
-- **One object** that holds them: a list under one of its keys (`{"battles": […]}`), pandas' forms of a table (by
+- **Concatenated objects**, over several lines or without line ends between them.
+- **One object** that holds the items: a list under one of its keys (`{"battles": […]}`), pandas' forms of a table (by
   column, by row, `split`, lists), or an object that is an item itself.
 
-Python and pandas write missing numbers as NaN and Infinity, which JSON has not: they are read as null.
+Python and pandas write missing numbers as NaN and Infinity, which are no JSON: they are read as null.
 """
 
 from __future__ import annotations
@@ -29,26 +29,26 @@ from services.sources.parts import Part
 from services.sources.reading import UTF8_MARK, lines_of
 
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""What decoding of arbitrary bytes may raise."""
+"""Exceptions that decoding arbitrary bytes may raise."""
 
 SAMPLE = 1_000
-"""Items that decide what shape a source has."""
+"""Number of items that are sampled to find the form and the columns of a source."""
 
 CHUNK = 2_000
 
 _NO_NUMBER = re.compile(rb'("(?:[^"\\]++|\\.)*+(?:"|\Z))|-?\bInfinity\b|\bNaN\b', re.DOTALL)
 _STEP = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\Z)|[{}\[\]]', re.DOTALL)
 _MESSAGE = {"role", "content", "from", "value"}
-"""Fields that messages have."""
+"""Fields of chat messages."""
 
 _SPACED = re.compile(rb'"\s+:')
 _ESCAPED = re.compile(rb"\\u00[2-7]")
-"""Escapes of ASCII, by which a key may be written another way."""
+"""Escapes of ASCII characters: a key may be written with them."""
 
 TOTALS = frozenset({"total", "count", "total_count", "total_rows", "total_results", "num_rows_total", "records_total"})
-"""Fields beside a list in which servers say how long the whole list is."""
+"""Fields beside a list in which servers give the length of the whole list."""
 MORE = frozenset({"next", "has_more", "has_next", "next_page", "next_cursor", "next_page_token"})
-"""Fields in which they say that it goes on elsewhere."""
+"""Fields beside a list in which servers announce further pages."""
 
 _object = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _array = msgspec.json.Decoder(list[msgspec.Raw])
@@ -63,9 +63,9 @@ class Items:
     unit
         `line` or `item`.
     read
-        Gives them in lists, from the start at each call; of a pipe, only once.
+        Returns the items in lists, from the start at each call; for a pipe, only once.
     note
-        What of the file is not read.
+        Note for the user on which parts of the file are read.
     """
 
     unit: str
@@ -74,12 +74,12 @@ class Items:
 
 
 def items_of(part: Part) -> Items:
-    """The items of a file, whatever its form; one that has none by any reading has its lines.
+    """The items of a file of any form; a file that fits no other form is read as lines.
 
     Raises
     ------
     SourceError
-        When it cannot be read, or it is one value that no items can be taken from without guessing.
+        When the file cannot be read, or its items cannot be determined without guessing.
     """
 
     def lines() -> Iterator[list[bytes]]:
@@ -98,14 +98,14 @@ def items_of(part: Part) -> Items:
     try:
         return _of_document(without_nan(content), part)
     except UNREADABLE as error:
-        if any(_fields_of(line) is not None for line in first):  # lines, of which the first is damaged
+        if any(_fields_of(line) is not None for line in first):  # lines, and the first one is damaged
             return plain
         kind = "array" if start == b"[" else "object, nor objects one after the other or one a line"
         raise SourceError(f"{part}: not a JSON {kind}: {error}") from None
 
 
 def first_of(read: Callable[[], Iterator[list[bytes]]]) -> list[bytes]:
-    """The first items, at least `SAMPLE` of them where there are as many."""
+    """The first items: at least `SAMPLE`, or all if there are fewer."""
     sample: list[bytes] = []
     for block in read():
         sample += block
@@ -115,7 +115,7 @@ def first_of(read: Callable[[], Iterator[list[bytes]]]) -> list[bytes]:
 
 
 def without_nan(item: bytes) -> bytes:
-    r"""An item with null in place of numbers that JSON has not; text is left as it is.
+    r"""An item with null in place of NaN and Infinity; strings are left as they are.
 
     >>> without_nan(b'{"a": NaN, "b": -Infinity, "c": "NaN \\" NaN"}')
     b'{"a": null, "b": null, "c": "NaN \\" NaN"}'
@@ -126,10 +126,10 @@ def without_nan(item: bytes) -> bytes:
 
 
 def with_keys_twice(items: Sequence[bytes], names: Collection[str], sure: Collection[str] = ()) -> dict[int, str]:
-    """Items in which one object has one of these keys twice, by position: decoders take the last one silently.
+    """Items in which an object has one of these keys twice, by position; decoders silently use the last one.
 
-    Every item is known to have the keys in `sure`: when they occur as often as there are items, none has one twice. To
-    look at each item takes half as long as to decode it.
+    Every item has the keys in `sure`: if such a key occurs as often as there are items, no item has it twice. Searching
+    each item instead takes half as long as decoding it.
 
     >>> with_keys_twice([b'{"a": 1, "b": "a"}', b'{"a": 1, "a": 2}'], ["a", "b"])
     {1: 'a'}
@@ -150,7 +150,7 @@ def with_keys_twice(items: Sequence[bytes], names: Collection[str], sure: Collec
 
 
 def _twice(content: bytes) -> list[list[str]]:
-    """Keys that come twice, for each object of a text; the outermost object is the last."""
+    """Keys that occur more than once, for each object of a text; the outermost object comes last."""
     levels: list[list[str]] = []
 
     def look(pairs: list[tuple[str, Any]]) -> None:
@@ -160,7 +160,7 @@ def _twice(content: bytes) -> list[list[str]]:
     try:
         json.loads(content, object_pairs_hook=look)
     except (ValueError, RecursionError):
-        return []  # the decoder says what is wrong with it
+        return []  # the decoder reports the error
     return levels
 
 
@@ -172,7 +172,7 @@ def _fields_of(line: bytes) -> dict[str, msgspec.Raw] | None:
 
 
 def _is_record(line: bytes, kind: str) -> bool:
-    """Whether an object that is alone in its file is a record, not what holds records.
+    """Whether the only object of a file is a record and not a container of records.
 
     In a file of lines (`.jsonl`) a single line may be a battle with a list about its two sides.
     """
@@ -195,7 +195,7 @@ def _of_document(content: bytes, part: Part) -> Items:
 
 
 def _must_be_whole(others: Mapping[str, msgspec.Raw], length: int, what: str) -> None:
-    """Refuse a list that is one page of several: a board of it would be one of a part that nobody chose."""
+    """Refuse a list that is one page of several: its board would be that of an arbitrary part."""
     for name, raw in others.items():
         value = msgspec.json.decode(raw)
         snake = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
@@ -253,7 +253,7 @@ def _of_objects(values: Mapping[str, Mapping[str, Any]], part: Part) -> Items:
 
 
 def _holds_records(value: msgspec.Raw) -> bool:
-    """Whether a value is a list of objects that are no messages of a conversation."""
+    """Whether a value is a list of objects, other than the messages of a conversation."""
     start = _start(value)
     if not start.startswith(b"[") or not start[1:].lstrip().startswith(b"{"):
         return False
@@ -279,7 +279,7 @@ def _encoded(names: Mapping[str, Any], row: Sequence[Any]) -> bytes:
 
 
 def _values(content: bytes) -> list[bytes]:
-    """The values of a text in which they stand one after the other; what is between belongs to the next one."""
+    """Split a text of concatenated values; text between two values goes to the next one."""
     found, depth, start = [], 0, 0
     for step in _STEP.finditer(content):
         sign = step[0]

@@ -1,4 +1,4 @@
-"""Records of a file held against the contract: the same rules and the same reasons as in the stream."""
+"""Checks records of a file against the contract: the same rules and reasons as in the stream."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from streams.contracts.vote import InvalidRecord, Vote, check_vote, parse_vote
 
 _FIELDS = tuple(field.name for field in msgspec.structs.fields(Vote))
 
-# A vote before it is judged: the same fields, of any type. `convert` wants every one to be there, else it is six times
-# slower; dictionaries would cost twice the time.
+# A vote before it is checked: the same fields, of any type. `convert` is six times slower if a field is missing;
+# dictionaries would take twice the time.
 _Record = msgspec.defstruct("_Record", [(name, Any, None) for name in _FIELDS], omit_defaults=True, gc=False)
 
 
 def judge(columns: Mapping[str, Sequence[Any]], now: float) -> tuple[list[Vote], list[tuple[int, InvalidRecord]]]:
-    """The votes, in order, and the refused ones by position.
+    """Validate records: the votes in order, and the refused records by position.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def _one_by_one(records: Sequence[Any], now: float) -> tuple[list[Vote], list[tu
                 vote = msgspec.convert(record, Vote, from_attributes=True)
                 check_vote(vote, now)
             except msgspec.ValidationError:
-                # The contract names the reason itself, from the JSON that this record would be.
+                # `parse_vote` finds the reason, given the JSON of this record.
                 vote = parse_vote(_as_json(record), now)
         except InvalidRecord as invalid:
             refused.append((position, invalid))

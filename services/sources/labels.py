@@ -1,4 +1,4 @@
-"""Names of a column's classes, where the card beside a file says them (Hugging Face's `ClassLabel`)."""
+"""Names of a column's classes, if the data set card beside a file declares them (Hugging Face's `ClassLabel`)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _class = re.compile(r"^\s*[\"']?(\d+)[\"']?\s*:\s*[\"']?(.*?)[\"']?\s*$")
 
 
 def labels_beside(folder: Path | None, fitted: Fitted) -> Sequence[str] | None:
-    """From the `README.md` in the file's folder or the one above; None when it says nothing of the winner."""
+    """Class names from `README.md` in the file's folder or the one above; None when it has none for the winner."""
     column = fitted.column("winner")
     for each in (folder, folder.parent) if column and folder else ():
         try:

@@ -1,23 +1,21 @@
-"""A layout: a declared mapping of a file's columns to the fields of a vote, one small TOML each.
+"""A layout: a declared mapping of a file's columns to the fields of a vote, one small TOML file each.
 
-The shipped ones stand in `layouts/`; `common.toml` holds what all of them share. A person's own file has the same
-shape:
+The shipped layouts are in `layouts/`; `common.toml` holds what all of them share. A user's own file has the same shape:
 
-- `models`: pairs of columns, the first pair found is taken; `[columns]`: field to columns, the first found is taken,
-  none
-  switches the field off. A path goes into objects with dots (`data.model_id`, `states.0.model_name`), and `p|q` is q
-  where p has nothing.
-- The outcome is one of: `winner` in `[columns]`; `agree`, columns that must say the same, else it is a tie;
-  `outcome`, the
-  same for every row (`model_a`: the winner stands first). `[flags]`: a column that is true decides the row.
-- `[words]`: meaning (`model_a`, `model_b`, `tie`, `both_bad`, `none`, `skip`: no vote) to the words for it, before the
-  common ones. `numbers = "score"`: the winner's column is the first model's score, 1, 0.5 or 0.
-- `[counts]`: meaning to the column of how often it was said; `matrix = true`: a square table of wins.
-- `each = "model_b"`: that cell holds a list, and a row is one vote for each of it.
-- `[only]`: column to the values of rows that are votes. `[anonymous]`: `column` and the `values` by which names were
-  hidden.
+- `models`: pairs of columns, the first pair found is used; `[columns]`: field to columns, the first one found is used,
+  an empty list switches the field off. Dots in a path go into objects (`data.model_id`, `states.0.model_name`), and
+  `p|q` is q where p is empty.
+- The outcome is one of: `winner` in `[columns]`; `agree`, columns that must have the same meaning, else it is a tie;
+  `outcome`, the same for every row (`model_a`: the winner is the first model). `[flags]`: a true column decides the
+  row.
+- `[words]`: meaning (`model_a`, `model_b`, `tie`, `both_bad`, `none`, `skip`: no vote) to the words for it; they
+  override the common words. `numbers = "score"`: the winner's column is the first model's score, 1, 0.5 or 0.
+- `[counts]`: outcome to the column with its count; `matrix = true`: a square table of wins.
+- `each = "model_b"`: that cell holds a list, and the row is one vote for each item.
+- `[only]`: column to the values of rows that are votes. `[anonymous]`: `column` and those of its `values` that mean
+  that names were hidden.
 - `[boards]`: category to `{of = path}`, a flag, or with `at_least = n` an object of flags.
-- `marks`: columns without which it is not this layout. `stage`: a lower one is looked at only when no higher one fits.
+- `marks`: columns that this layout requires. `stage`: a lower stage is tried only when no layout of a higher one fits.
 """
 
 from __future__ import annotations
@@ -47,7 +45,7 @@ _numeric = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?\Z", re.IGNORECASE)
 
 
 def word(text: str) -> str:
-    """A word as it is compared; a number is its value.
+    """The form in which words are compared; a number becomes its value.
 
     >>> word("Tie (both bad)"), word("Model_A"), word("-1.0"), word("1/2"), word("1 – 0"), word("10")
     ('tiebothbad', 'modela', '-1', '0.5', '1-0', '10')
@@ -58,7 +56,7 @@ def word(text: str) -> str:
 
 
 def number(text: str) -> float | None:
-    """The number that a text is, None when it is none."""
+    """The number that a text spells, None when it is no number."""
     text = text.strip()
     if text in ("½", "1/2"):
         return 0.5
@@ -69,7 +67,7 @@ def number(text: str) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class Flagged:
-    """A board's rows: `of`, paths of which the first found counts; a flag, or at least so many of an object's flags."""
+    """Rule for a board's rows: the first path found in `of` is a true flag, or an object with `at_least` true flags."""
 
     of: tuple[str, ...]
     at_least: int | None = None
@@ -77,7 +75,7 @@ class Flagged:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """One layout; see the module for what the parts mean. `words` is keyed as `word` writes them."""
+    """One layout; the module describes the parts. The keys of `words` are in the form of `word`."""
 
     name: str
     text: str
@@ -97,7 +95,7 @@ class Layout:
     marks: tuple[str, ...] = ()
     stage: int = 2
     own_words: frozenset[str] = frozenset()
-    """Words that the layout itself declares, after `word`."""
+    """Words that the layout itself declares, in the form of `word`."""
 
 
 @cache
@@ -108,7 +106,7 @@ def common() -> dict[str, Any]:
 
 @cache
 def shipped() -> dict[str, Layout]:
-    """Name to layout, of those that come with the package."""
+    """Name to layout, for the layouts of the package."""
     folder = files(__package__) / "layouts"
     texts = {
         entry.name.removesuffix(".toml"): entry.read_text("utf-8")
@@ -119,7 +117,7 @@ def shipped() -> dict[str, Layout]:
 
 
 def named(name: str) -> Layout:
-    """The layout of a shipped name or of a person's file. Raises `SourceError`."""
+    """The shipped layout of this name, or the layout in a user's file. Raises `SourceError`."""
     if name in shipped():
         return shipped()[name]
     path = Path(name)
@@ -137,7 +135,7 @@ def parse(name: str, text: str) -> Layout:
     Raises
     ------
     SourceError
-        When it is none.
+        When the text is no TOML or no valid layout.
     """
     try:
         said = tomllib.loads(text)
@@ -196,12 +194,12 @@ def _layout(name: str, said: Mapping[str, Any]) -> Layout:
 
 
 def _fields() -> set[str]:
-    """Fields that `[columns]` may name; the two models stand in `models`."""
+    """Fields that `[columns]` may name; the two models are in `models`."""
     return {*common()["columns"], "winner"}
 
 
 def _must_have_only(what: str, table: Any, needed: set[str], known: set[str]) -> None:
-    """Complain of a table that lacks a key, or has one that nothing reads."""
+    """Raise `ValueError` if a table lacks a required key or has an unknown one."""
     if table is None:
         return
     if not isinstance(table, Mapping) or not needed <= {*table} <= known:

@@ -1,4 +1,4 @@
-"""Data sets that are known by name."""
+"""Data sets that can be opened by name."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from services.sources.base import Source, SourceError
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """One data set: what it is, in a line, and how it is opened with the end of its clock and its arena."""
+    """One data set: a line of description, and a function that opens it, given the end of its clock and its arena."""
 
     text: str
     load: Callable[[float, str], Source]
@@ -31,7 +31,7 @@ def _chatbot_arena(now: float, arena: str) -> Source:
 
 
 def _leaderbot_file(name: str) -> Path:
-    """Path of the counts in the installed package; importing the package would need pandas, scipy and matplotlib."""
+    """Path of the counts in the installed package; importing it would need pandas, scipy and matplotlib."""
     try:
         installed = importlib.metadata.distribution("leaderbot")
     except importlib.metadata.PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""Opening by what the person typed: a path, a directory, a glob, a name, or `-`; as votes, or as a table."""
+"""Opens what the user typed (a path, a directory, a glob, a name, or `-`) as votes or as a table."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 _LOOK = 512
-"""Bytes in which a web page says that it is one."""
+"""Number of first bytes in which a web page is recognised."""
 
 
 def open_source(
@@ -39,32 +39,32 @@ def open_source(
     Parameters
     ----------
     spec
-        What `open_table` reads, or a name in `NAMED`.
+        A source of `open_table`, or a name in `NAMED`.
     columns
-        Field to column, where the names are not among the aliases; an empty column switches an optional field off.
+        Field to column, for names that are not among the aliases; an empty column switches an optional field off.
     arena
-        Puts every vote into this arena, whatever the file says.
+        Arena of every vote; overrides the file's.
     now
-        Epoch seconds: arrival of every vote, and the end of a made-up clock.
+        Epoch seconds: arrival of every vote, and the end of synthetic times.
     stdin
-        In place of the process's standard input.
+        Replaces the process's standard input.
     layout
-        Name of a shipped layout, or a TOML file; the best fitting one unless given.
+        Name of a shipped layout, or a TOML file; by default the best fitting one.
     words
-        Word of the winner's column to its meaning, before all others.
+        Word of the winner's column to its meaning; overrides all others.
     by
         Whether the winner's column holds names or sides.
     only
         Column to the values of rows that count.
     ahead
-        Seconds after `now` up to which times are taken.
+        Times up to this many seconds after `now` are accepted.
     times
-        Whether the file's times are used; else the clock is made up.
+        Whether the file's times are used; otherwise times are synthetic.
 
     Raises
     ------
     SourceError
-        When nothing can be read; a bad row is no error, it is reported and the reading goes on.
+        When nothing can be read; a bad row is no error: it is reported, and reading continues.
     """
     if arena is not None and not is_arena(arena):
         raise SourceError(f"arena {arena!r}: use 1 to 32 of a-z, 0-9, - and _, and begin with a letter or digit")
@@ -90,11 +90,11 @@ def open_table(spec: str, stdin: BinaryIO | None = None, *, dated: bool = False,
         `.xz`, `.zst`, `.zip`); a directory or a glob (`shards/*.parquet`) of files of one kind; or `-` for one JSON
         object a line on standard input.
     stdin
-        In place of the process's standard input.
+        Replaces the process's standard input.
     dated
-        Adds the column `FILE_DATE` when every file has a date in its name.
+        Add the column `FILE_DATE` if every file has a date in its name.
     more
-        What else could have been named, for the message.
+        Other possible sources, for the error message.
 
     Raises
     ------
@@ -137,7 +137,7 @@ def _table(part: Part) -> Table:
 
 
 def _must_be_no_page(part: Part) -> None:
-    """Complain of a web page that was saved under the name of data."""
+    """Raise `SourceError` if the file is a web page saved under the name of data."""
     with part.opened() as file:
         start = file.read(_LOOK).lstrip().lower()
     if start.startswith((b"<!doctype html", b"<html")):

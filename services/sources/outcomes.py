@@ -1,11 +1,9 @@
-"""What a row says of its battle: the winner's cell, compared with the names of the row before the known words.
+"""The outcome of a row: the winner's cell is compared with the names of the row first, then with the known words.
 
-A file in which a cell may be either, and the readings differ (models called A and B, `left` and `right`), is read by
-what
-its other rows allow; where both remain possible the reading stops. Numbers are read where a layout, a person or the
-file's
-own names of classes say what they mean, or where ½ among 0 and 1 shows that they are scores of the first model; no
-other number is read.
+If a cell may be a name or a side and the readings differ (models called A and B, `left` and `right`), the other rows
+decide; if both readings remain possible, reading stops with an error. Numbers are read only where the layout, the user
+or the file's own class names give their meaning, or where ½ among 0 and 1 shows that they are scores of the first
+model.
 """
 
 from __future__ import annotations
@@ -21,28 +19,28 @@ from streams.contracts.names import normalised
 
 By = Literal["name", "side"]
 Said = tuple[str, Any, str]
-"""The first model's name, what the row says, the second model's name."""
+"""The first model's name, the outcome as written in the row, the second model's name."""
 
 SCORE = {1.0: "model_a", 0.5: "tie", 0.0: "model_b"}
 CONTRARY = ("flag", "contrary")
-"""First words of what a row says that may contradict itself: `("flag", meaning, the winner's cell, in words)`, where a
-flag stands beside a winner, and `("contrary", in words)`, where flags differ."""
+"""Tags of outcomes that may contradict themselves: `("flag", meaning, the winner's cell, text)` for a flag beside a
+winner, and `("contrary", text)` for flags that differ."""
 SIDES = ("model_a", "model_b")
 
 
 class Outcomes(dict[Said, "str | None"]):
-    """Meaning of each thing said, None when it has none; `skip` when the row is no vote.
+    """Meaning of each outcome as written; None when unknown, `skip` when the row is no vote.
 
     Parameters
     ----------
     layout
-        Its words and numbers.
+        The layout, with its words and numbers.
     words
-        The person's own words, before all others.
+        The user's own words; they override all others.
     by
-        What the winner's cell holds, if the person says it.
+        What the winner's cell holds, if the user states it.
     labels
-        Names of the classes 0, 1, …, if the file says them.
+        Names of the classes 0, 1, …, if the file declares them.
     """
 
     def __init__(
@@ -58,12 +56,12 @@ class Outcomes(dict[Said, "str | None"]):
         self._taken: list[str] = []
 
     def decide(self, said: Counter[Said]) -> None:
-        """Choose the reading that all rows allow.
+        """Choose the reading that all rows allow; `said` counts the rows.
 
         Raises
         ------
         SourceError
-            When two readings are possible; `Counter` counts the rows.
+            When two readings are possible.
         """
         self._decide_numbers(said)
         if self._by is None and self._layout_reads_names(said):
@@ -72,7 +70,7 @@ class Outcomes(dict[Said, "str | None"]):
 
     @property
     def numbers_are(self) -> str:
-        """What numbers that were read were taken for, in words; empty when none were."""
+        """Description of how numbers were read; empty when there were none."""
         return ", ".join(dict.fromkeys(self._taken))
 
     def __missing__(self, said: Said) -> str | None:
@@ -100,7 +98,7 @@ class Outcomes(dict[Said, "str | None"]):
         return by_word if self._by == "side" else None
 
     def _flagged(self, a: str, meaning: str, winner: Any, b: str) -> str | None:
-        """A flag beside a winner: both must say the same, or the winner nothing."""
+        """Meaning of a flag beside a winner: both must agree, or the winner must be empty."""
         if not _text(winner).strip():
             return meaning
         ties = ("tie", "both_bad")
@@ -110,7 +108,7 @@ class Outcomes(dict[Said, "str | None"]):
     def _by_word(self, cell: Any) -> str | None:
         text = _text(cell)
         if text == "None" and word(text) not in self._declared:
-            return None  # what Python writes for nothing: neither, a tie or no vote
+            return None  # Python's None: may be a tie or no vote, so it is not read
         if self._labels is not None and (at := number(text)) is not None and 0 <= at < len(self._labels):
             text = self._labels[int(at)]
         meaning = self._words.get(word(text)) if text or "" in self._declared else None
@@ -119,7 +117,7 @@ class Outcomes(dict[Said, "str | None"]):
         return meaning
 
     def meanings(self, said: Said) -> set[str | None]:
-        """All that a cell may mean, by the words and by the names of its row; {None} when it means nothing."""
+        """All meanings that a cell may have, by the words and by the names of its row; {None} when it has none."""
         return {self._by_word(said[1]), _by_name(said)} - {None} or {None}
 
     def _decide_numbers(self, said: Counter[Said]) -> None:
@@ -140,7 +138,7 @@ class Outcomes(dict[Said, "str | None"]):
             self._taken.append("what the first model scored: 1 won, 0.5 drew, 0 lost")
 
     def _unnamed_number(self, each: Said) -> float | None:
-        """The number of the winner's cell, None when it is none, a declared word or a name."""
+        """The number in the winner's cell; None when it is no number, a known word or a name."""
         text = "" if isinstance(each[1], tuple) else _text(each[1])
         return None if word(text) in self._words or _by_name(each) is not None else number(text)
 
@@ -152,7 +150,7 @@ class Outcomes(dict[Said, "str | None"]):
         return by_word is not None and by_name is not None and by_word != by_name
 
     def _decide_by(self, said: Counter[Said]) -> None:
-        """Names when some rows say only names, sides when some say only sides; both or neither: nobody knows."""
+        """Choose names if some rows can only be names, sides if some can only be sides; raise if both or neither."""
         names = sides = 0
         doubtful = {word(_text(each[1])) for each in said if not isinstance(each[1], tuple) and self._differs(each)}
         for each, rows in said.items():

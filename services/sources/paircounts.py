@@ -1,4 +1,4 @@
-"""Pair counts as votes: how often each pair met and what was said, unfolded into single votes."""
+"""Pair counts as votes: unfolds the counts of each pair and outcome into single votes."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ NOTE = "order, sides and time are synthetic: the data set holds counts per pair,
 class PairCounts(Source):
     """Votes unfolded from counts per pair.
 
-    The order is one shuffle of all votes and the sides are swapped by fair coins, both from PCG64 with `SEED` (its raw
-    stream is the same in every version of numpy; `Generator.permutation` is not promised to be). The clock is made up:
-    one second apart, the last vote at the whole second of `now`.
+    The order is one shuffle of all votes, and fair coins swap the sides. Both use PCG64 with `SEED`: its raw stream is
+    the same in every version of numpy, which `Generator.permutation` does not guarantee. The times are synthetic: one
+    second apart, the last vote at the whole second of `now`.
 
     Parameters
     ----------
@@ -35,15 +35,15 @@ class PairCounts(Source):
     models
         Names, all different.
     pairs
-        int[p, 2], positions in `models`; the first of a pair is the one whose wins are counted first.
+        int[p, 2], positions in `models`; `counts` has the wins of the first of a pair first.
     counts
         int[p, 4]: wins of the first, wins of the second, ties, both bad.
     now
-        Epoch seconds at which the clock ends.
+        Epoch seconds of the last vote.
     arena
         Arena of all votes.
     notes, layout
-        Of the source.
+        As in `Source`.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class PairCounts(Source):
         self.models = list(models)
         self.arena = arena
         self._start = int(now) - n + 1
-        # An outcome is a row of `kinds`: a pair in its order on the screen, and the winner.
+        # Each element of `kinds` is a vote: 4 * pair + outcome.
         kinds = np.repeat(np.arange(4 * len(pairs)), counts.ravel())
         bits = np.random.PCG64(SEED)
         order = np.argsort(bits.random_raw(n), kind="stable")
@@ -77,12 +77,12 @@ class PairCounts(Source):
         self._winner = np.where(swapped, mirrored[said], said)
 
     def rows(self) -> Iterator[ColumnChunk]:
-        """The votes as columns, made without a Vote object."""
+        """The votes as columns, without creating `Vote` objects."""
         for part in self._parts():
             yield ColumnChunk({self.arena: self._rows(part)}, [], 0, Account(part.stop - part.start))
 
     def records(self) -> Iterator[RecordChunk]:
-        """The votes as records; the bytes are those that msgspec writes, pasted from one template per outcome."""
+        """The votes as records: the same bytes as msgspec writes, filled into one template per outcome."""
         kinds = (self._model_a.astype(np.int64) * len(self.models) + self._model_b) * 4 + self._winner
         outcomes, kind = np.unique(kinds, return_inverse=True)
         middles = [self._middle(*divmod(outcome, 4)) for outcome in outcomes.tolist()]
@@ -149,7 +149,7 @@ class PairCounts(Source):
         )
 
     def _middle(self, pair: int, winner: int) -> bytes:
-        """JSON between the id and the time."""
+        """The JSON between the id and the time."""
         a, b = divmod(pair, len(self.models))
         said = {"model_a": self.models[a], "model_b": self.models[b], "winner": WINNER_NAMES[winner]}
         return b"," + msgspec.json.encode(said)[1:-1] + b',"tstamp":'

@@ -1,7 +1,8 @@
-"""Tables of counts: wins and ties of each pair in a row, or a square of wins; made into votes by `PairCounts`.
+"""Tables of counts: one row per pair with its wins and ties, or a square of wins; `PairCounts` unfolds them to votes.
 
-A square's cell is how often the row's model won over the column's, a tie as half a win each: two halves of a pair are
-one tie. How many ties hide in whole numbers nobody knows; ratings that count a tie as half a win do not depend on it.
+A cell of a square is the number of wins of the row's model over the column's. A tie counts as half a win for each, so
+two halves of a pair are one tie. Whole numbers may contain an unknown number of ties; ratings that count a tie as half
+a win do not depend on it.
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ from services.sources.survey import chosen_rows, names_of
 from streams.contracts.names import is_lost, normalised
 
 MOST = 50_000_000
-"""Votes that are unfolded, at most."""
+"""Maximum number of votes that are unfolded."""
 
 NOTE = "order, sides and time are synthetic: the file holds counts per pair, not single votes"
 
 SUMS = ("total", "totals", "all", "sum", "overall")
-"""What the last row and column of a table may be called that hold sums."""
+"""Names of a row or column that holds sums."""
 
 
 _separated = re.compile(r"\d{1,3}([.,' \u00a0\u202f]\d{3})+")
@@ -35,7 +36,7 @@ SHARES = "; shares and percentages (win rates) are no counts: how often each pai
 
 
 def _why(value: Any) -> str:
-    """What may be wrong with a cell that is no count."""
+    """Hint for the user on why a cell is no count."""
     if _separated.fullmatch(str(value).strip()):
         return "; write numbers without marks between thousands"
     return SHARES if is_share(value) else ""
@@ -49,14 +50,14 @@ def is_share(value: Any) -> bool:
 
 
 def must_be_named(a: str, b: str, where: str) -> None:
-    """Complain of a name that is what software writes for none."""
+    """Raise `SourceError` if a name is what software writes for a missing one."""
     for name in (a, b):
         if is_lost(name):
             raise SourceError(f"{where}: the model {name!r} is what software writes for a name that it lost")
 
 
 class PairTable:
-    """Collects counts, block by block. Raises `SourceError` at the first cell that is no count."""
+    """Collects counts, block by block; raises `SourceError` at the first cell that is no count."""
 
     def __init__(self, fitted: Fitted) -> None:
         self._fitted = fitted
@@ -69,7 +70,7 @@ class PairTable:
         self._left_out: Counter[str] = Counter()
 
     def add(self, cells: Mapping[str, Sequence[Any]], places: Sequence[str], *, refused: int = 0) -> None:
-        """Add rows: key to cells; `places` says where each stands; `refused` rows of the block could not be read."""
+        """Add rows: key to cells, and the place of each row; `refused` counts the unreadable rows of the block."""
         if refused:
             raise SourceError(f"{refused:,} rows have not the cells of the header: a table of counts is read whole")
         if self._fitted.layout.matrix:
@@ -130,7 +131,7 @@ class PairTable:
                 self._square[name, other] = float(value)
 
     def source(self, prefix: str, asked: ReadOptions) -> Source:
-        """The votes that the counts stand for."""
+        """The votes that the counts represent."""
         import numpy as np
 
         from services.sources.paircounts import PairCounts

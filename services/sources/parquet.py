@@ -1,4 +1,4 @@
-"""Parquet as a table: only the columns that are asked for are read, and types that hold no text are named."""
+"""Parquet as a table: reads only the requested columns, and reports types that cannot be text."""
 
 from __future__ import annotations
 
@@ -19,22 +19,21 @@ if TYPE_CHECKING:
     import polars
 
 CHUNK = 2_000
-"""Rows; with ten times as many, cells fall out of the processor's cache and reading is a third slower."""
+"""Rows of a block; with ten times as many, cells fall out of the CPU cache and reading is a third slower."""
 
 _NUMBER = "\x00row"
-"""Column of the row's number; no file has one of this name."""
+"""Column for the row number; no file has a column of this name."""
 
 
 class ParquetTable(Table):
-    """Rows of a Parquet file; while it is read the wanted columns are held in memory, some 100 bytes a vote.
+    """Rows of a Parquet file; the requested columns are held in memory while it is read, some 100 bytes a vote.
 
-    Binary columns are read as UTF-8 text, decimals as numbers. Numbers that stand for names (`ClassLabel` of Hugging
-    Face's data sets, which a file's metadata tell) become these names. A field of a nested column is named
-    `outer.inner`.
+    Binary columns are read as UTF-8 text, decimals as numbers. Class numbers become the class names that the file's
+    metadata declare (`ClassLabel` of Hugging Face's data sets). A field of a nested column is named `outer.inner`.
     """
 
     def __init__(self, part: Part) -> None:
-        import polars  # a second of start-up that the other sources do without
+        import polars  # the import takes a second, which other sources do not need
 
         self._part = part
         self._packed = self._bytes()
@@ -52,7 +51,7 @@ class ParquetTable(Table):
         super().__init__(part.name, str(part), [*self._schema, *self._steps])
 
     def count(self) -> int:
-        """Rows, by the file's own account."""
+        """Number of rows, from the file's metadata."""
         import polars
 
         with self._reading():
@@ -66,7 +65,7 @@ class ParquetTable(Table):
         return [repr(row).encode() for row in frame.select(wanted).iter_rows()]
 
     def no_text(self, column: str) -> str | None:
-        """The type of a column whose cells are no names."""
+        """The type of a column whose cells cannot be names; None when they can."""
         import polars
 
         kind = self._type(column)
@@ -109,7 +108,7 @@ class ParquetTable(Table):
         return polars.scan_parquet(self._file, row_index_name=_NUMBER).select(polars.col(_NUMBER), *cells)
 
     def _cells(self, column: str) -> polars.Expr:
-        """A column as this reader gives it."""
+        """Expression for a column as this reader returns it."""
         import polars
 
         outer, inner = self._steps.get(column, (column, []))
@@ -178,7 +177,7 @@ def _paths(name: str, kind: polars.DataType) -> Iterator[tuple[str, list[str]]]:
 
 
 def _labels(metadata: dict[str, str]) -> dict[str, list[str]]:
-    """Columns whose numbers stand for names, by the metadata that Hugging Face's `datasets` writes."""
+    """Column to its class names, from the metadata that Hugging Face's `datasets` writes."""
     try:
         features = msgspec.json.decode(metadata.get("huggingface", "{}"))["info"]["features"]
         return {
@@ -187,7 +186,7 @@ def _labels(metadata: dict[str, str]) -> dict[str, list[str]]:
             if isinstance(feature, dict) and feature.get("_type") == "ClassLabel" and feature.get("names")
         }
     except (msgspec.DecodeError, KeyError, TypeError, AttributeError):
-        return {}  # there are none, or something else bears this name
+        return {}  # no labels, or the metadata under this key are something else
 
 
 def _row(first: int) -> Callable[[int], str]:

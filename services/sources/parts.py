@@ -1,4 +1,4 @@
-"""Files that a person named: one, those of a directory, of a glob or of a zip archive, and the dates in their names."""
+"""The files that the user named: one file, or those of a directory, a glob or a zip archive; and the dates in names."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Part:
     path
         The file.
     member
-        Which file of a zip archive, None when it is none.
+        Name of the file in a zip archive, None when `path` is no archive.
     kind
         One of `KINDS`.
     """
@@ -52,16 +52,16 @@ class Part:
         return PurePath(self.member or self.path).name
 
     def opened(self) -> AbstractContextManager[BinaryIO]:
-        """Its text, see `reading.opened`."""
+        """Open its text, see `reading.opened`."""
         return opened(self.path, self.member)
 
     def unpacked(self) -> AbstractContextManager[BinaryIO]:
-        """Its bytes, see `reading.unpacked`."""
+        """Open its bytes, see `reading.unpacked`."""
         return unpacked(self.path, self.member)
 
     @property
     def date(self) -> str | None:
-        """The one date in its name, or in that of its directory, as `2025-01-06`; None when there is none, or two.
+        """The only date in its name or else in its directory's, such as `2025-01-06`; None without one or with several.
 
         >>> [Part(Path(name), None, ".csv").date for name in ("table_20250106.csv", "2025_01_06/a.csv", "1-2.csv")]
         ['2025-01-06', '2025-01-06', None]
@@ -75,16 +75,16 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Files of one kind, in the order of their names with numbers as numbers.
+    """Files of one kind, sorted by name with numbers in numeric order.
 
     Attributes
     ----------
     name
-        Short name of all.
+        Short name of all files.
     files
-        At least one.
+        The files, at least one.
     note
-        What of a directory or an archive is not read, and which shards are not there; empty when nothing.
+        Which files of a directory or an archive are not read, and which shards are missing; may be empty.
     """
 
     name: str
@@ -93,12 +93,12 @@ class Parts:
 
 
 def find_parts(spec: str, more: str = "") -> Parts:
-    """The files that a path, a directory, a glob or a zip archive stands for.
+    """The files that a path, a directory, a glob or a zip archive names.
 
     Raises
     ------
     SourceError
-        When there is none, when they are of several kinds, or when shards of a directory are missing.
+        When there is no file, when files are of several kinds, or when shards of a directory are missing.
     """
     path = Path(spec)
     if path.is_dir():
@@ -121,7 +121,7 @@ def kind_of(path: PurePath, more: str = "") -> str:
     Raises
     ------
     SourceError
-        When it is none.
+        When it is none of them.
     """
     kind = _kind(path)
     if kind is None:
@@ -159,7 +159,7 @@ def _of_directory(path: Path) -> Parts:
             f" '{path / '**' / '*.parquet'}'"
         )
     kinds = {_kind(each) for each in seen if not _SIDECAR.fullmatch(each.name)} - {None}
-    kinds = kinds - {".json"} or kinds  # beside other files, JSON says something about them
+    kinds = kinds - {".json"} or kinds  # next to other files, JSON holds metadata about them
     files = [each for each in seen if _kind(each) in kinds and not _SIDECAR.fullmatch(each.name)]
     left = [each for each in seen if each not in files]
     odd = [
@@ -184,7 +184,7 @@ def _of_several(paths: Sequence[Path], name: str, where: str, *, strict: bool = 
 
 
 def must_differ(files: Sequence[Part], where: str) -> None:
-    """Complain of a file that is there twice under two names, such as a second download; raises `SourceError`."""
+    """Raise `SourceError` if two files have the same content, such as a second download."""
     sizes = Counter(each.path.stat().st_size for each in files if each.member is None)
     seen: dict[bytes, Part] = {}
     for each in files:
@@ -233,7 +233,7 @@ def _one_kind(files: Sequence[Part], where: str) -> None:
 
 
 def _shards(paths: Sequence[Path], *, strict: bool, where: str) -> str:
-    """Which of the shards `…-00000-of-00002…` are not there; of a directory they are an error."""
+    """Note on missing shards (`…-00000-of-00002…`); with `strict`, for a directory, they are an error."""
     sets: dict[tuple[str, int], set[int]] = {}
     for path in paths:
         if match := _SHARD.match(path.name):
@@ -254,7 +254,7 @@ def _hidden(path: PurePath) -> bool:
 
 
 def _natural(path: PurePath) -> list[tuple[int, str]]:
-    """Numbers in a name by their value: `part-2` before `part-10`."""
+    """Sort key with numbers by value: `part-2` before `part-10`."""
     pieces = re.split(r"(\d+)", str(path))
     return [(int(piece), "") if at % 2 else (0, piece) for at, piece in enumerate(pieces)]
 

@@ -1,21 +1,19 @@
-"""The plan of reading a file: how rows become votes, and what is made up where it has none.
+"""The plan for reading a file: how rows become votes, and which ids and times are generated if the file has none.
 
 The rules, which every reader shares:
 
 - **id.** In a file of the contract's shape (`id`, `model_a`, `model_b`, `winner`, `tstamp` under these names) a second
-  occurrence of an id is a duplicate and is dropped, as the stream would; unless ids name something else there, see
-  `survey`: then a row is one vote whatever its id, but for rows that repeat another in everything. In any other file
-  the id column is used only if no value in it occurs twice (LLMFAO's `id` counts questions, not votes). Without an id
-  column,
-  or where a cell of it is empty, the id is `<name>-<tag>-<row>`: the file's name, a hash of its first 16 rows, the
-  number
-  of the row. It is the same every time, also after rows were appended; another file of the same name has other ids, so
-  that the stream does not take its votes for duplicates. Votes of a pipe without the contract's shape are always
-  numbered: whether its ids are unique is known only at its end.
-- **tstamp.** Without a column, a clock one second apart whose last row is at the whole second of `now`; every vote of
-  a pipe is at `now`, since its end is unknown.
-- **arena.** One that the person names counts for every vote; else the file's; else `text`.
-- **rows that are no votes**, by the layout's or the arena's rule, are counted by that rule.
+  occurrence of an id is a duplicate and is dropped, as in the stream. If the ids do not identify votes (see `survey`),
+  every row is a vote, except rows that repeat another row in every field. In any other file the id column is used only
+  if no value occurs twice (LLMFAO's `id` counts questions, not votes). Without an id column, or where its cell is
+  empty, the id is `<name>-<tag>-<row>`: the file's name, a hash of its first 16 rows, and the row number. This id is
+  the same on every read, also after rows were appended; another file of the same name gets other ids, so the stream
+  does not drop its votes as duplicates. Votes of a pipe without the contract's shape are always numbered, because only
+  the end of the pipe shows whether its ids are unique.
+- **tstamp.** Without a time column the rows are one second apart, and the last row is at the whole second of `now`.
+  Every vote of a pipe is at `now`, because its length is unknown.
+- **arena.** The user's arena, if given, applies to every vote; else the file's; else `text`.
+- **Rows that are no votes** by the layout's or the arena's rule are counted under that rule.
 """
 
 from __future__ import annotations
@@ -42,7 +40,7 @@ from streams.contracts.reasons import Reason
 from streams.contracts.vote import STYLE_FIELDS, InvalidRecord, Vote
 
 HEAD_ROWS = 16
-"""Rows that the tag of made-up ids is a hash of."""
+"""Number of rows hashed into the tag of generated ids."""
 
 OPTIONAL = ("voter", "language", "categories", "prompt_hash", "p_pair", "style")
 _field_of = re.compile(r"\$\.([a-z_]+)|^(language|categories) holds")
@@ -50,7 +48,7 @@ _field_of = re.compile(r"\$\.([a-z_]+)|^(language|categories) holds")
 
 @dataclass(frozen=True, slots=True)
 class ReadOptions:
-    """What the person asked for, beside the path; see `open_source`."""
+    """The user's options besides the path; see `open_source`."""
 
     columns: Mapping[str, str] | None
     arena: str | None
@@ -60,19 +58,19 @@ class ReadOptions:
     by: By | None = None
     only: Mapping[str, Sequence[str]] | None = None
     ahead: float | None = None
-    """Seconds after `now` up to which times are taken; None for the contract's."""
+    """Times up to this many seconds after `now` are accepted; None for the contract's limit."""
     times: bool = True
     """Whether the file's times are used."""
 
     @property
     def plain(self) -> bool:
-        """Whether nothing was asked for that changes what a cell means."""
+        """Whether no option changes the meaning of a cell."""
         return self.times and not (self.columns or self.layout or self.words or self.by or self.only)
 
 
 @dataclass(frozen=True, slots=True)
 class RefusedRow:
-    """A row that cannot be read: its position, why, and the field and value that are to blame."""
+    """A row that cannot be read: its position, the reason, and the field and value that cause it."""
 
     position: int
     invalid: InvalidRecord
@@ -80,13 +78,13 @@ class RefusedRow:
     value: str = ""
 
     def at(self, where: str, original: bytes) -> RejectedItem:
-        """The same as an item of the source."""
+        """Convert to a rejected item of the source."""
         return RejectedItem(where, self.invalid.reason, self.invalid.detail, original, self.field, self.value)
 
 
 @dataclass(slots=True)
 class ReadRows:
-    """Votes of some rows, what was refused, what rules left out, and cells that were not used."""
+    """Votes of some rows, the refused rows, the rows left out by rule, and the cells that were not used."""
 
     votes: list[Vote]
     refused: list[RefusedRow]
@@ -94,7 +92,7 @@ class ReadRows:
     unread: Counter[str] = field(default_factory=Counter)
 
     def account(self, rows: int) -> Account:
-        """The account of so many rows."""
+        """The account of `rows` rows."""
         return Account(rows, self.left_out, self.unread)
 
 
@@ -105,7 +103,7 @@ def fit(found: Sequence[str], asked: ReadOptions) -> Fitted:
 
 @contextmanager
 def described(what: object) -> Iterator[None]:
-    """Puts the name of the file before what is wrong with it."""
+    """Prefix a `SourceError` with the name of the file."""
     try:
         yield
     except SourceError as error:
@@ -119,17 +117,17 @@ class Plan:
     Attributes
     ----------
     fitted
-        The layout on the file's columns.
+        The layout, fitted to the file's columns.
     asked
-        What the person asked for.
+        The user's options.
     prefix
-        What made-up ids begin with.
+        Prefix of generated ids.
     total
         Rows in the file, None for a pipe.
     found
-        What the survey found; of a pipe, nothing.
+        Result of the survey; the defaults for a pipe.
     labels
-        Names of the winner's classes 0, 1, …, if the file says them.
+        Names of the winner's classes 0, 1, …, if the file declares them.
     """
 
     fitted: Fitted
@@ -148,12 +146,12 @@ class Plan:
 
     @property
     def taken(self) -> dict[str, str]:
-        """Key to column, of every column that is needed."""
+        """Key to column, for every column that is read."""
         return self.fitted.taken
 
     @property
     def unique(self) -> bool:
-        """Whether no id comes twice."""
+        """Whether no id occurs twice."""
         return self.found.ids == "numbered" or self.found.unique
 
     @property
@@ -163,7 +161,7 @@ class Plan:
 
     @property
     def notes(self) -> list[str]:
-        """What was made up or not used, for the person."""
+        """Notes for the user on what was generated or not used."""
         notes = []
         if self.found.ids == "numbered":
             unused = "no id column"
@@ -179,7 +177,7 @@ class Plan:
         return notes
 
     def chunk(self, block: TableBlock) -> Chunk:
-        """Read a block of rows; what was refused is named by its place."""
+        """Read a block of rows; refused rows are reported with their place."""
         read = self.read(self.fitted.cells(block.cells), block.rows)
         bad = [(number, RefusedRow(0, invalid)) for number, invalid in block.refused]
         bad += [(block.rows[each.position], each) for each in read.refused]
@@ -236,7 +234,7 @@ class Plan:
     def _unfolded(
         self, cells: Mapping[str, Sequence[Any]], at: list[int], left_out: Counter[str]
     ) -> tuple[dict[str, Sequence[Any]], list[int]]:
-        """A row for each item of the cell that holds a list; the item stands in the way's place."""
+        """One row for each item of the cell that holds a list; the items become the column `EACH_ITEM`."""
         name = self.fitted.layout.each or ""
         lists = [cell.unfolded(each) for each in cell.values(self.fitted.places[name], cells)]
         lists = [each if isinstance(each, list) else [] if each in (None, "") else [each] for each in lists]
@@ -269,7 +267,7 @@ class Plan:
         meanings: Sequence[str | None],
         said: Sequence[Any],
     ) -> dict[str, Sequence[Any]]:
-        """Columns to be held against the contract."""
+        """The columns, to be checked against the contract."""
         places = self.fitted.places
         made: dict[str, Sequence[Any]] = {
             name: read(cell.values(places[name], cells)) for name, read in spelling.READERS.items() if name in places
@@ -313,7 +311,7 @@ class Plan:
         cells: Mapping[str, Sequence[Any]],
         left_out: Counter[str],
     ) -> ReadRows:
-        """Votes and refusals; a cell of an optional field that cannot be read costs the cell and not the vote."""
+        """Votes and refused rows; an unreadable cell of an optional field is dropped, and the vote still counts."""
         arrival = self.asked.now if self.asked.ahead is None else self.asked.now + self.asked.ahead
         unread: Counter[str] = Counter()
         votes, refused = judge(columns, arrival)

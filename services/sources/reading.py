@@ -1,4 +1,4 @@
-"""Bytes of a file as UTF-8: unpacked, other encodings recoded or named; whole or in blocks of lines."""
+"""Bytes of a file as UTF-8: decompresses, recodes or reports other encodings; whole or in blocks of lines."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from typing import Any, BinaryIO, cast
 from services.sources.base import SourceError
 
 BLOCK = 256 << 10
-"""Bytes that lines are read in, some 1,300 votes: what fits the processor's cache is twice as fast as 4 MiB."""
+"""Bytes per read, some 1,300 votes: blocks that fit the CPU cache are twice as fast as 4 MiB."""
 
 UTF8_MARK = b"\xef\xbb\xbf"
 
 PACKINGS = {".gz": "gzip", ".bz2": "bzip2", ".xz": "xz", ".zst": "zstd", ".zip": "zip"}
-"""End of a file's name to how it is packed."""
+"""Ending of a file's name to its compression."""
 
 _MAGIC = {
     "gzip": b"\x1f\x8b\x08",
@@ -32,7 +32,7 @@ _MAGIC = {
     "zstd": b"\x28\xb5\x2f\xfd",
     "zip": b"PK\x03\x04",
 }
-_MARKS = (  # UTF-32 first: its mark begins with that of UTF-16
+_MARKS = (  # UTF-32 first: its byte order mark starts with that of UTF-16
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
@@ -48,8 +48,8 @@ _LETTER = re.compile(r"[A-Za-z]+[À-þ][A-Za-z]*|[À-þ][A-Za-z]+")
 def opened(path: Path, member: str | None = None) -> Iterator[BinaryIO]:
     """The text of a file, unpacked, in UTF-8.
 
-    A byte order mark says UTF-16 or UTF-32, and the text is recoded; without one, UTF-16 and UTF-32 are told by their
-    zero bytes and refused. Bytes that are no UTF-8 pass: only who reads the cells knows whether they matter, see
+    A text with a byte order mark of UTF-16 or UTF-32 is recoded; without one, UTF-16 and UTF-32 are recognised by their
+    zero bytes and refused. Bytes that are no UTF-8 pass: only the reader of the cells knows whether they matter, see
     `other_encoding`.
 
     Parameters
@@ -57,12 +57,12 @@ def opened(path: Path, member: str | None = None) -> Iterator[BinaryIO]:
     path
         The file.
     member
-        Which file of a zip archive; None when it is none.
+        Name of the file in a zip archive; None when `path` is no archive.
 
     Raises
     ------
     SourceError
-        When it cannot be opened, or not be read to its end.
+        When the file cannot be opened, or cannot be read to its end.
     """
     with unpacked(path, member) as file:
         start = _peek(file)
@@ -76,12 +76,14 @@ def opened(path: Path, member: str | None = None) -> Iterator[BinaryIO]:
 
 @contextmanager
 def unpacked(path: Path, member: str | None = None) -> Iterator[BinaryIO]:
-    """The bytes of a file, unpacked as its first bytes say: a name may lack the ending, or bear it after unpacking.
+    """The bytes of a file, unpacked by its magic number.
+
+    A name may lack the ending of its compression; a file whose name has such an ending must be compressed that way.
 
     Raises
     ------
     SourceError
-        As `opened`.
+        As in `opened`.
     """
     packing = ""
     try:
@@ -102,7 +104,7 @@ def unpacked(path: Path, member: str | None = None) -> Iterator[BinaryIO]:
 
 
 def lines_of(read: Callable[[int], bytes]) -> Iterator[list[bytes]]:
-    """Lines without their ends, in the lists that one `read` completes; a byte order mark is skipped."""
+    """Lines without their ends; each list has the lines that one `read` completes. A byte order mark is skipped."""
     pieces: list[bytes] = []
     first = True
     while block := read(BLOCK):
@@ -119,17 +121,17 @@ def lines_of(read: Callable[[int], bytes]) -> Iterator[list[bytes]]:
 
 
 def other_encoding(path: Path, member: str | None, is_sound: Callable[[bytes], bool]) -> str | None:
-    """What to say of a file in which bytes were found that are no UTF-8; None when it is damage, not an encoding.
+    """Error message for a file with bytes that are no UTF-8; None when the cause is damage and not another encoding.
 
-    A file with a broken cell has other letters that are well encoded; a file in Windows-1252 or Latin-1 has none, and
-    its bytes beyond ASCII stand beside letters.
+    In a file with a broken cell, other letters beyond ASCII are valid UTF-8. In a file in Windows-1252 or Latin-1 none
+    are, and its bytes beyond ASCII are next to letters.
 
     Parameters
     ----------
     path, member
-        As `opened`.
+        As in `opened`.
     is_sound
-        Whether a line, recoded from Windows-1252, is one.
+        Whether a line, recoded from Windows-1252, is valid.
     """
     letter = None
     with opened(path, member) as file:
@@ -184,7 +186,7 @@ def _peek(file: BinaryIO) -> bytes:
 
 
 def _refuse_wide(path: Path, start: bytes) -> None:
-    """UTF-16 and UTF-32 without a mark: every second byte of ASCII, or three in four, are zero."""
+    """Refuse UTF-16 and UTF-32 without a byte order mark: in ASCII text 1/2 or 3/4 of their bytes are zero."""
     zeros = start.count(0)
     if 10 * zeros < 4 * len(start) or len(start) < 8:
         return
@@ -196,7 +198,7 @@ def _refuse_wide(path: Path, start: bytes) -> None:
 
 
 class _Pieces(io.RawIOBase):
-    """Bytes that are made piece by piece."""
+    """A stream of bytes that a subclass produces piece by piece."""
 
     def __init__(self) -> None:
         self._ready = b""
@@ -220,7 +222,7 @@ class _Pieces(io.RawIOBase):
 
 
 class _Recoded(_Pieces):
-    """UTF-8 of a text in another encoding."""
+    """A text in another encoding, recoded to UTF-8."""
 
     def __init__(self, file: BinaryIO, encoding: str, path: Path) -> None:
         super().__init__()
@@ -243,11 +245,11 @@ class _Recoded(_Pieces):
 
 
 class _Zstd(_Pieces):
-    """What a file packed with zstd holds, frame by frame; a frame that is cut off is an error."""
+    """The content of a zstd file, frame by frame; a truncated frame is an error."""
 
     def __init__(self, file: BinaryIO) -> None:
         super().__init__()
-        import zstandard  # a codec of Kafka's; who reads no such file does without
+        import zstandard  # a Kafka codec; only needed for such files
 
         self._file = file
         self._start = zstandard.ZstdDecompressor(max_window_size=1 << 31).decompressobj

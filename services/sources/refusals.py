@@ -1,10 +1,10 @@
-"""Rows that are no vote whatever the contract would say: what they say of themselves cannot be so.
+"""Rows that are refused before the contract is checked, because their content is impossible.
 
-- **Counts.** A row that stands for votes says how many, in a whole number.
-- **Outcomes.** A row with a winner's name and a flag that says tie, or with two flags, contradicts itself. Neither is
-  chosen.
-- **Names** such as `nan` and `undefined` are what software writes for a name that it lost. Votes of many models would
-  be one model's.
+- **Counts.** The number of votes that a row represents must be a whole number.
+- **Outcomes.** A row with a winner's name and a flag for a tie, or with two flags, contradicts itself. The reader
+  chooses neither.
+- **Names** such as `nan` and `undefined` are written by software that lost a name. They would merge the votes of many
+  models into one.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from streams.contracts.reasons import Reason
 from streams.contracts.vote import InvalidRecord, lost_name
 
 MOST_OF_A_ROW = 1_000_000
-"""Votes that one row may stand for."""
+"""Maximum number of votes of one row."""
 
 MOST = 5_000_000
-"""Votes that the rows of a file may stand for together: each becomes an object of its own, of some 500 bytes."""
+"""Maximum number of votes of all rows of a file: each vote becomes an object of some 500 bytes."""
 
 Bad = tuple[str, InvalidRecord, str]
-"""The field to blame, why, and the value."""
+"""The field that is wrong, the reason, and the value."""
 
 
 def no_votes(said: Sequence[Said], meanings: Sequence[str | None]) -> dict[int, Bad]:
@@ -48,12 +48,12 @@ def no_votes(said: Sequence[Said], meanings: Sequence[str | None]) -> dict[int, 
 
 
 def repeats(name: str, cells: Sequence[Any], skipped: set[int]) -> tuple[list[int], dict[int, Bad]]:
-    """How many votes each row stands for, and the rows where it cannot be read.
+    """Number of votes of each row, and the rows where it cannot be read, by position.
 
     Raises
     ------
     SourceError
-        When these rows alone stand for more than `MOST`.
+        When these rows alone represent more than `MOST` votes.
     """
     counts, bad = [], {}
     for position, value in enumerate(cells):
@@ -70,7 +70,7 @@ def repeats(name: str, cells: Sequence[Any], skipped: set[int]) -> tuple[list[in
 
 
 def must_be_few(votes: int, column: str | None) -> None:
-    """Complain of a file whose rows stand for more votes than are read one by one."""
+    """Raise `SourceError` if the rows represent more than `MOST` votes."""
     if votes > MOST:
         raise SourceError(
             f"by column {column!r} the rows stand for {votes:,} votes and more than {MOST:,} are not made of counts."

@@ -1,9 +1,9 @@
-"""Columns that may say the same as one that is taken: they must agree in every row, else nobody knows which one counts.
+"""Columns that may have the meaning of a used one: both must agree in every row, else it is unknown which one counts.
 
-A file with `winner` and `preference`, or with `tstamp` and `timestamp`, holds one thing twice or two things. Where both
-say the same in every row, the second is named as redundant. Where they differ in the models, the outcome, the time or
-the number of votes, the reading stops at the first row that shows it. Where only a voter or a language may be meant, a
-note names the column that is not used. A column that the person named is not questioned.
+A file with `winner` and `preference`, or with `tstamp` and `timestamp`, holds one thing twice or two things. If both
+columns agree in every row, a note reports the second one as redundant. If they differ in the models, the outcome, the
+time or the number of votes, reading stops with an error that names the first such row. If they differ in the voter or
+the language, a note names the column that is not used. Columns that the user named are not checked.
 """
 
 from __future__ import annotations
@@ -23,32 +23,32 @@ from services.sources.table import TableBlock
 from streams.contracts.names import normalised
 
 OFTEN_OTHER = ("label", "score", "points", "vote", "choice", "result", "outcome", "tie", "draw")
-"""Names of outcomes that mean other things as often: where no cell of one is an outcome, a note is enough."""
+"""Column names that often mean other things than outcomes: if no cell is an outcome, a note is enough."""
 
 TOLD = ("voter", "language")
-"""Fields of which a second column is told and does not stop the reading: no rating depends on them."""
+"""Fields whose second column only causes a note and not an error: no rating depends on them."""
 
 
 @dataclass(slots=True)
 class Rival:
-    """One or several columns that may say what a taken one says.
+    """One or several columns that may have the meaning of a used column.
 
     Attributes
     ----------
     field
-        Of the vote.
+        Field of the vote.
     columns
-        Names in the file: one, or those of an outcome that is told by flags or by two names.
+        Names in the file: one, or several for an outcome in flags or in two names.
     taken
-        The column that is taken.
+        The column that is used.
     layout
-        What its words and numbers would mean, for an outcome.
+        For an outcome, the layout that gives the meaning of its words and numbers.
     loser
-        Whether it holds the name of who lost.
+        Whether the column holds the loser's name.
     over
-        Whether the outcome that is taken is told by two names, the winner's first.
+        Whether the used outcome is given by the order of two names, winner first.
     differs
-        Place and both cells of the first row in which they differ; None so far.
+        Place and both cells of the first row in which they differ; None while they agree.
     """
 
     field: str
@@ -65,7 +65,7 @@ class Rival:
         return " with ".join(map(repr, self.columns))
 
     def stop(self) -> str:
-        """What is wrong, and how to choose."""
+        """The error message: what differs, and how to choose."""
         where, ours, theirs = self.differs or ("", "", "")
         return (
             f"columns {self.taken!r} and {self.named} may both be the {self.field} and differ, first at {where}:"
@@ -73,7 +73,7 @@ class Rival:
         )
 
     def choice(self) -> str:
-        """How a person chooses."""
+        """The options by which the user can choose."""
         ways = [f"--columns {self.field}={self.taken}"] if " with " not in self.taken and not self.over else []
         if len(self.columns) == 1 and not self.loser:
             ways.append(f"--columns {self.field}={self.columns[0]}")
@@ -83,18 +83,18 @@ class Rival:
 
 
 def rivals_of(fitted: Fitted, found: Sequence[str], chosen: Mapping[str, str], *, forced: bool) -> list[Rival]:
-    """Columns that the layouts know under the same meaning as a taken one.
+    """Columns that the layouts know under the same meaning as a used one.
 
     Parameters
     ----------
     fitted
-        The layout on the file's columns.
+        The layout, fitted to the file's columns.
     found
         Names of the file's columns.
     chosen
-        Fields that the person named columns for; they have no rivals.
+        Fields that the user named columns for; they have no rivals.
     forced
-        Whether the person chose the layout: then its own names alone count.
+        Whether the user chose the layout: then only its own column names count.
     """
     layouts = [fitted.layout] if forced else [fitted.layout, *shipped().values()]
     if fitted.layout.each:  # a row has several second models
@@ -166,7 +166,7 @@ def _outcomes(fitted: Fitted, layouts: Sequence[Layout], left: Mapping[str, Sequ
 
 
 class Comparison:
-    """Compares rivals with what is taken, block by block; outcomes at the end, when their words are decided."""
+    """Compares rivals with the used columns, block by block; outcomes at the end, when their words have a meaning."""
 
     def __init__(self, fitted: Fitted, rivals: Sequence[Rival]) -> None:
         self._fitted = fitted
@@ -216,12 +216,12 @@ class Comparison:
                 return
 
     def check(self, outcomes: Outcomes) -> list[str]:
-        """What a person must know of the rivals; `outcomes` are the meanings of what the taken column says.
+        """Notes for the user on the rivals; `outcomes` gives the meanings of the used outcome column.
 
         Raises
         ------
         SourceError
-            When one differs that decides what a vote is.
+            When a rival differs in a field that ratings depend on.
         """
         notes = []
         for rival, said in zip(self._rivals, self._said, strict=True):
@@ -241,7 +241,7 @@ class Comparison:
 
 
 def _outcome(rival: Rival, ours: Said, theirs: Sequence[Any]) -> Any:
-    """What the cells of a rival say: a word, or `("is", meaning)`; None for nothing."""
+    """The outcome in the cells of a rival: a word, `("is", meaning)` or `("is no", meaning)`; None when empty."""
     layout = rival.layout
     if rival.loser:
         name = normalised(str(spelling.text(theirs[0]) or ""))
@@ -266,7 +266,7 @@ def _is_flag(column: str, layout: Layout) -> bool:
 
 
 def _won(ours: Said, theirs: Sequence[Any]) -> Any:
-    """The outcome that two names tell, winner first."""
+    """The outcome given by two names, winner first."""
     names = [normalised(str(spelling.text(each) or "")) for each in theirs]
     if not all(names):
         return None
@@ -276,7 +276,7 @@ def _won(ours: Said, theirs: Sequence[Any]) -> Any:
 
 
 def _of_outcomes(rival: Rival, said: Mapping[tuple[Said, Any], str], outcomes: Outcomes) -> str | None:
-    """Find the first row that differs; a note when the column is none of outcomes."""
+    """Find the first row that differs; returns a note when the column holds no outcomes."""
     layout = rival.layout
     if layout is None:
         return None
@@ -286,7 +286,7 @@ def _of_outcomes(rival: Rival, said: Mapping[tuple[Said, Any], str], outcomes: O
     known = 0
     for (ours, told), where in said.items():
         if told is None or (not isinstance(told, tuple) and not word(str(told))):
-            continue  # an empty cell says nothing
+            continue  # an empty cell has no meaning
         a, _, b = ours
         if isinstance(told, tuple):
             meanings: set[str | None] = {told[1]}
@@ -320,7 +320,7 @@ def _same_text(ours: Any, theirs: Any) -> bool:
 
 
 def _same_time(ours: Any, theirs: Any) -> bool:
-    """Whether two cells are one moment, or one of them only its day."""
+    """Whether two cells are the same moment, or one of them is only the day of the other."""
     first, second = times.moments(ours), times.moments(theirs)
     if ours in (None, "") or theirs in (None, ""):
         return True
@@ -342,4 +342,4 @@ SAME: dict[str, Callable[[Any, Any], bool]] = {
     "tstamp": _same_time,
     "anony": _same_flag,
 }
-"""Field to whether a taken cell and a rival's say the same."""
+"""Field to the function that compares a used cell with a rival's."""

@@ -1,6 +1,6 @@
-"""Spellings of files: how a cell becomes what the contract expects.
+"""Spellings in files: converts a cell to the type that the contract expects.
 
-Nothing is judged here. A value that is none of the documented spellings goes on as it is, for the contract to refuse.
+Nothing is validated here. A value in no documented spelling is returned unchanged, and the contract refuses it later.
 None means absent.
 """
 
@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from services.sources.times import seconds as seconds  # a spelling too; it has a module of its own
+from services.sources.times import seconds as seconds  # re-exported: a spelling too
 
 
 def text(value: Any) -> Any:
@@ -60,7 +60,7 @@ def categories(value: Any) -> Any:
 
 
 def json(value: Any) -> Any:
-    """What a text says in JSON; anything else as it is."""
+    """Decode a JSON text; any other value is returned unchanged."""
     if not isinstance(value, str):
         return value
     try:

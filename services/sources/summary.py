@@ -1,4 +1,4 @@
-"""The account that every command ends with: what was read, counted, dropped, and why."""
+"""The summary at the end of every command: what was read, counted and dropped, and why."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EXAMPLES = 3
 MOST_UNUSED = 12
 VALUES = 8
 LONGEST = 80
-"""Examples of each reason, columns and values of a field that are shown, and letters of each."""
+"""Limits: examples of each reason, unused columns, values of a field, and characters of each value."""
 
 HELP = {
     "winner": "--words '{value}=tie' says what a word means (model_a, model_b, tie, both_bad, none, or skip: no vote)",
@@ -28,7 +28,7 @@ HELP = {
     "id": "--columns id= numbers the votes",
     "arena": "--columns arena= takes all votes for one arena's",
 }
-"""Field to the option that would read it."""
+"""Field to the option by which its values can be read."""
 
 NUMBERS = (
     "nothing says what the numbers mean: --words '0=model_a,1=model_b,2=tie' (or as it is) does; where they are what"
@@ -37,28 +37,28 @@ NUMBERS = (
 
 
 class Summary:
-    """What came of a source's rows.
+    """Counts what became of the rows of a source.
 
     Attributes
     ----------
     read
         Rows or items read.
     counted
-        Votes counted: more than rows where a row stands for several.
+        Votes counted: more than rows if a row represents several votes.
     without_vote
-        Battles that count as shown alone: their winner is `none`.
+        Battles without a vote, winner `none`: they count only as shown.
     duplicates
-        Votes whose id was known.
+        Votes whose id occurred before.
     refused
         Rows that cannot be read, by reason.
     values
-        Of those, the cells that are to blame, by field.
+        The cells that cannot be read in these rows, by field.
     left_out
-        Rows that are no votes, by the rule that says so.
+        Rows that are no votes, by the rule that leaves them out.
     unread
-        Cells of optional columns that could not be read, by column; the votes count.
+        Cells of optional columns that could not be read, by column; their votes count.
     notes
-        What else a person must know.
+        Other notes for the user.
     """
 
     def __init__(self, source: Source) -> None:
@@ -85,7 +85,7 @@ class Summary:
                 self._look(rows)
 
     def send(self, records: RecordChunk) -> None:
-        """Add a chunk of records; what is a duplicate is known to the stream."""
+        """Add a chunk of records; duplicates are not counted here, because the stream drops them."""
         self._account(records.account, records.rejected)
         self.counted += len(records.keys)
 
@@ -111,7 +111,7 @@ class Summary:
         self._newest = max(self._newest, float(rows.tstamp.max()))
 
     def close(self, now: float) -> None:
-        """Add what only the whole tells: names that look alike, times ahead of the clock."""
+        """Add notes that need all rows: names that look alike, times before 1973 or ahead of the clock."""
         self.notes += alike(self._names)
         if self.source.timed and 0 < self._newest < MODERN:
             day = datetime.fromtimestamp(self._newest, UTC).date()
@@ -131,7 +131,7 @@ class Summary:
         return sum(self.refused.values())
 
     def unreadable(self, instead: str = "") -> str:
-        """What cannot be read, with each value and its count; `instead`, what was not done; at the end, what to do."""
+        """Error message: unreadable values and their counts, `instead` (what was not done), and options that help."""
         parts, help_ = [], []
         blamed: Counter[str] = Counter()
         for field, values in self.values.items():
@@ -158,7 +158,7 @@ class Summary:
         return ". ".join([*said, *filter(None, (instead,)), f"What helps: {'; '.join(help_)}"])
 
     def lines(self) -> list[str]:
-        """Lines for a person."""
+        """Lines for the terminal."""
         told = [f"note: {note}" for note in self.notes]
         told += [
             f"note: {cells:,} cells of column {column!r} cannot be read and were not used; the votes count"
@@ -186,7 +186,7 @@ class Summary:
         return ", ".join(parts)
 
     def as_json(self) -> dict[str, Any]:
-        """For a program; also `rate --format json` under `reading`."""
+        """The summary for programs; also under `reading` in `rate --format json`."""
         return {
             "source": self.source.name,
             "layout": self.source.layout or None,
@@ -204,5 +204,5 @@ class Summary:
 
 
 def _short(text: str, longest: int) -> str:
-    """A text for one line: answers stand where words should, and are long."""
+    """A text cut to fit one line: cells may hold whole answers in place of words."""
     return text if len(text) <= longest else f"{text[: longest - 1]}…"

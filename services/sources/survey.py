@@ -1,13 +1,14 @@
-"""A look at the whole file before the first vote is read: what only all rows together can tell.
+"""Survey of the whole file before the first vote is read: what only all rows together show.
 
-Whether the winner's cell holds a name or a side, what its numbers mean, whether the month or the day comes first in
-dates, whether ids are those of votes, whether weights are whole numbers, and what stands in columns that are not used.
+The survey finds whether the winner's cell holds a name or a side, what its numbers mean, whether dates put the month
+or the day first, whether ids identify votes, whether weights are whole numbers, and which values unused columns hold.
 
-Ids of a file of the contract's shape. The same id with the same content is one vote sent twice. The same id with
-another pair of models cannot be one vote: where more than one id in a hundred is like that, or one in ten has several
-outcomes, ids name something else (questions, sessions, items with several voters), and every row is a vote of its own,
-but for rows that repeat another in everything. Where fewer are, they are slips and changed votes: the first row of an
-id counts, as in the stream, and it is said. The same id with the same pair and outcome at another time was sent again.
+Ids of a file of the contract's shape: the same id with the same content is one vote sent twice. The same id with
+another pair of models cannot be one vote. If more than 1 in 100 ids are like that, or 1 in 10 ids have several
+outcomes, the ids identify something else (questions, sessions, items with several voters), and every row is a vote,
+except rows that repeat another row in every field. If fewer are, they are slips and changed votes: the first row of an
+id counts, as in the stream, and a note reports it. The same id with the same pair and outcome at another time was sent
+again.
 """
 
 from __future__ import annotations
@@ -27,40 +28,40 @@ from services.sources.refusals import must_be_few
 from streams.contracts.names import normalised
 
 SLIPS = 0.01
-"""Share of ids that may come with several pairs of models and still be ids of votes."""
+"""Share of ids that may occur with several pairs of models while the ids still identify votes."""
 
 CHANGED, LEAST_CHANGED = 0.1, 5
-"""Share and number of ids with several outcomes from which they are no ids of votes; fewer are votes that changed."""
+"""From this share and number of ids with several outcomes on, ids do not identify votes; fewer are changed votes."""
 
 EACH_ITEM = "each"
 
 TELLS = ("voter", "prompt_hash", "language")
-"""Optional fields by which two rows of one moment are two votes."""
+"""Optional fields that distinguish two votes with the same time."""
 
 FEW_WORDS = 6
-"""Values up to which a column of words may say which rows count."""
+"""A column with up to this many words may say which rows count."""
 
 
 @dataclass(slots=True)
 class SurveyResult:
-    """What the survey found; the defaults are for a pipe, of which nothing is known.
+    """Result of the survey; a pipe, which is not surveyed, has the defaults.
 
     Attributes
     ----------
     said
-        How often each thing was said.
+        Number of rows by first model, outcome as written, and second model.
     ids
-        Ids of votes are the file's `own`, or made of the row's `content`, or `numbered`.
+        Ids of votes are the file's `own`, are hashed from the row's `content`, or are `numbered`.
     unique
-        Whether no id comes twice.
+        Whether no id occurs twice.
     order
-        What comes first in dates of numbers.
+        Whether the month or the day comes first in numeric dates; None when unknown.
     writing
-        How numbers of the times are written.
+        How numbers in the time column encode times.
     whole_weights
-        Whether there are weights, and all are whole numbers.
+        Whether there are weights, all whole numbers and not all 1.
     notes
-        What a person must know.
+        Notes for the user.
     """
 
     said: Counter[Said] = field(default_factory=Counter)
@@ -73,7 +74,7 @@ class SurveyResult:
 
 
 class Survey:
-    """Looks at rows, block by block."""
+    """Surveys rows, block by block."""
 
     def __init__(self, fitted: Fitted, arena: str | None, *, times: bool) -> None:
         self._fitted = fitted
@@ -89,7 +90,7 @@ class Survey:
         self._watched: dict[str, Counter[str]] = {column: Counter() for column in fitted.watched}
 
     def look(self, cells: Mapping[str, Sequence[Any]], count: int) -> None:
-        """Look at `count` rows: key to cells, for every key of the fitted layout."""
+        """Add `count` rows; `cells` maps every key of the fitted layout to its cells."""
         fitted = self._fitted
         at, _ = chosen_rows(fitted, cells, count)
         if at is not None:
@@ -123,7 +124,7 @@ class Survey:
             self._watched[column].update(_shown(value) for value in cell.values(place, cells))
 
     def _look_at_repeats(self, cells: Mapping[str, Sequence[Any]], said: Sequence[Said], whens: Sequence[Any]) -> None:
-        """Remember rows by everything that is read of them, for files whose ids do not tell votes apart."""
+        """Hash every field that is read of each row, for files whose ids do not identify votes."""
         told = [cell.values(self._fitted.places[name], cells) for name in TELLS if name in self._fitted.places]
         moments = list(map(hash, map(str, whens)))
         self._whens.extend(moments)
@@ -156,7 +157,7 @@ class Survey:
         self._contents.extend(contents)
 
     def found(self) -> SurveyResult:
-        """What was found."""
+        """Result of the survey after the last block."""
         found = SurveyResult(said=self._said, order=times.order_of(self._dates))
         fitted = self._fitted
         if "tstamp" in fitted.places and self._times:
@@ -210,7 +211,7 @@ class Survey:
             )
 
     def _judge_repeats(self, found: SurveyResult) -> None:
-        """Tell of rows that come again in everything, more often than votes of one moment do by chance."""
+        """Add a note if more rows repeat another one in every field than votes of one moment do by chance."""
         import numpy as np
 
         rows, votes = len(self._rows), self._said.total()
@@ -242,7 +243,7 @@ class Survey:
 
 
 def _several(ids: array[int], values: array[int], distinct: int) -> int:
-    """How many ids come with several values."""
+    """Number of ids that occur with several values."""
     different = {*zip(ids, values, strict=True)}
     if len(different) == distinct:
         return 0
@@ -252,7 +253,7 @@ def _several(ids: array[int], values: array[int], distinct: int) -> int:
 def chosen_rows(
     fitted: Fitted, cells: Mapping[str, Sequence[Any]], count: int
 ) -> tuple[list[int] | None, Counter[str]]:
-    """Positions of the rows that may be votes, None for all; and how many each rule left out."""
+    """Positions of the rows that may be votes (None for all), and the number of rows that each rule leaves out."""
     left_out: Counter[str] = Counter()
     keep = [True] * count
     for place, wanted in fitted.only.items():
@@ -279,7 +280,7 @@ def chosen_rows(
 
 
 class _Normalised(dict[Any, Any]):
-    """Cell to name; what is no text stays as it is, for the contract to refuse."""
+    """Cell to normalised name; a cell that is no text stays as it is, so that the contract refuses it."""
 
     def __missing__(self, value: Any) -> Any:
         if len(self) > 100_000:
@@ -305,7 +306,7 @@ def names_of(fitted: Fitted, cells: Mapping[str, Sequence[Any]]) -> tuple[list[A
 
 
 def said_of(fitted: Fitted, cells: Mapping[str, Sequence[Any]], count: int) -> Sequence[Any]:
-    """What each row says of its outcome: a cell, a tuple of cells that must agree, `("is", meaning)`, or `CONTRARY`."""
+    """Each row's outcome: a cell, a tuple of cells that must agree, `("is", meaning)`, or a tuple as in `CONTRARY`."""
     if "winner" in fitted.places:
         said: Sequence[Any] = cell.values(fitted.places["winner"], cells)
     elif fitted.agree:
@@ -325,7 +326,7 @@ def said_of(fitted: Fitted, cells: Mapping[str, Sequence[Any]], count: int) -> S
         denied = {meaning for meaning, flag in zip(meanings, read, strict=True) if flag is False}
         strange = [flag for flag in row if cell.flag(flag) is None and _shown(flag)]
         if strange:
-            told.append(_shown(strange[0]))  # no word: it is refused
+            told.append(_shown(strange[0]))  # no known word: the row is refused
             continue
         if not held:
             told.append(one)
@@ -342,7 +343,7 @@ def said_of(fitted: Fitted, cells: Mapping[str, Sequence[Any]], count: int) -> S
 
 
 def hashable(said: Sequence[Said]) -> list[Said]:
-    """What was said, lists and objects in it written out: they are no names and no words, and refused one by one."""
+    """`said` with lists and objects as their repr; they are neither names nor words, so each such row is refused."""
     made: list[Any] = []
     for each in said:
         try:
@@ -361,9 +362,10 @@ def _shown(value: Any) -> str:
 
 
 def _usable(counts: Mapping[str, int]) -> str | None:
-    """The value whose rows may be those that count; None when the column does not seem to say that.
+    """The value that may mark the rows that count; None when the column does not look like such a mark.
 
-    The one that says yes beside no; of a few words the most frequent; where most cells hold a time or nothing, nothing.
+    It is the yes of a column of yes and no, the most frequent of at most `FEW_WORDS` words, or, of more words, the
+    empty cell if there is one (as in a column of removal times). A column with other numbers gives None.
     """
     yes = [value for value in counts if cell.flag(value) is True]
     no = [value for value in counts if cell.flag(value) is False]

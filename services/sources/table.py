@@ -1,4 +1,4 @@
-"""A table: columns of any kind of file, read in blocks, with the place of each row; several files as one."""
+"""A table: columns of a file of any kind, read in blocks, with the place of each row; several files read as one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FILE_DATE = "file_date"
 """Column made of the dates in the names of a table's files, where each has one."""
 
 Only = Mapping[str, Collection[Any]]
-"""Column to the cells that are wanted: rows with others are left out."""
+"""Column to the wanted cells; rows with other cells are left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +30,13 @@ class TableBlock:
     rows
         Numbers of these n rows in the table, from 1.
     height
-        How many rows of the table the block covers: the n rows, refused and unwanted ones.
+        Number of rows of the table that the block covers: the n rows, the refused and the unwanted ones.
     refused
-        Numbers of rows that cannot be read, and why.
+        Number of each row that cannot be read, and the reason.
     where
-        The place of a row by its number, `line 17`.
+        Row number to its place, such as `line 17`.
     original
-        A row as it was read, by its number.
+        Row number to the row as it was read.
     """
 
     cells: Mapping[str, Sequence[Any]]
@@ -53,22 +53,22 @@ class Table(ABC):
     Parameters
     ----------
     name
-        Short name, of the file or of all.
+        Short name of the file or of all files.
     described
-        What a message calls it.
+        Name of the table in messages.
     columns
-        Names of the columns; a field of a nested one is `outer.inner`.
+        Names of the columns; a field of a nested column is `outer.inner`.
     note
-        What a person must know of how it is read; empty when nothing.
+        Note for the user on how the table is read; may be empty.
 
     Attributes
     ----------
     stem
-        What made-up ids begin with: the name without its ending.
+        Prefix of generated ids: the name without its ending.
     folder
-        Where the first file is; None for a pipe.
+        Directory of the first file; None for a pipe.
     for_spreadsheets
-        Whether it is of a kind that spreadsheets read: a text that they would compute may have an apostrophe before it.
+        Whether spreadsheets read this kind of file: text that looks like a formula may have an apostrophe before it.
     """
 
     for_spreadsheets = False
@@ -83,14 +83,14 @@ class Table(ABC):
 
     @abstractmethod
     def _read(self, columns: Sequence[str], only: Only, first: int) -> Iterator[TableBlock]:
-        """Blocks of these columns, `first` being the number of the first row."""
+        """Blocks of these columns; `first` is the number of the first row."""
 
     @abstractmethod
     def head(self, rows: int, columns: Sequence[str]) -> list[bytes]:
-        """The first rows, for a hash of them."""
+        """The first rows as bytes, for hashing."""
 
     def count(self) -> int | None:
-        """How many rows there are, refused ones included; None for a pipe."""
+        """Number of rows, refused ones included; None for a pipe."""
         return sum(block.height for block in self._read([], {}, 1))
 
     def no_text(self, column: str) -> str | None:
@@ -103,16 +103,16 @@ class Table(ABC):
         Parameters
         ----------
         columns
-            Names out of `columns`; what is not asked for is not read where the file's kind allows it.
+            Names out of `columns`; other columns are not read if the file's kind allows it.
         only
-            Column to the cells that are wanted in it, None for all rows; the columns named here are among the cells.
+            Column to its wanted cells, None for all rows; the blocks contain these columns, too.
         first
             Number of the first row.
 
         Raises
         ------
         SourceError
-            When two columns have one of these names, or the file cannot be read to its end.
+            When two columns share one of these names, or the file cannot be read to its end.
         """
         only = only or {}
         wanted = list(dict.fromkeys([*columns, *only]))
@@ -120,7 +120,7 @@ class Table(ABC):
         return self._read(wanted, only, first)
 
     def must_be_single(self, columns: Sequence[str]) -> None:
-        """Complain of a column whose name another one has."""
+        """Raise `SourceError` if two columns share one of these names."""
         for column in columns:
             places = [str(at) for at, name in enumerate(self.columns, 1) if name == column]
             if len(places) > 1:
@@ -130,19 +130,19 @@ class Table(ABC):
                 )
 
     def need(self, columns: Sequence[str], names: Mapping[str, str]) -> None:
-        """Complain of columns that cannot be what they are taken for.
+        """Check that columns can be what they are used for.
 
         Parameters
         ----------
         columns
-            What is read.
+            The columns that are read.
         names
-            Field to column, of the fields whose cells are names.
+            Field to column, for the fields whose cells are names.
 
         Raises
         ------
         SourceError
-            When two columns have one of these names, or one of names has a type that holds none: dates, lists.
+            When two columns share one of these names, or a column of names has a type without names: dates, lists.
         """
         self.must_be_single(columns)
         for field, column in names.items():
@@ -151,7 +151,7 @@ class Table(ABC):
                 raise SourceError(f"{self.described}: column {column!r} ({field}) is of type {kind}; it must be text")
 
     def distinct(self, columns: Sequence[str]) -> Counter[tuple[Any, ...]]:
-        """How often each combination of cells of some columns occurs, in the order of their first occurrence."""
+        """Number of occurrences of each combination of cells of some columns, in the order of first occurrence."""
         found: Counter[tuple[Any, ...]] = Counter()
         for block in self.blocks(columns):
             found.update(zip(*(block.cells[column] for column in columns), strict=True))
@@ -176,7 +176,7 @@ class Table(ABC):
 
 
 class Joined(Table):
-    """Several tables, one after the other; their columns are those of all."""
+    """Several tables, one after the other; the columns are the union of theirs."""
 
     def __init__(self, name: str, described: str, tables: Sequence[Table], note: str = "") -> None:
         columns: dict[str, None] = {}
@@ -200,7 +200,7 @@ class Joined(Table):
                 first += block.height
 
     def head(self, rows: int, columns: Sequence[str]) -> list[bytes]:
-        """The first rows, of as many tables as it takes."""
+        """The first rows, from as many tables as needed."""
         found: list[bytes] = []
         for table in self.tables:
             found += table.head(rows - len(found), [column for column in columns if column in table.columns])
@@ -209,15 +209,15 @@ class Joined(Table):
         return found
 
     def count(self) -> int:
-        """Rows of all."""
+        """Number of rows of all tables."""
         return sum(table.count() or 0 for table in self.tables)
 
     def no_text(self, column: str) -> str | None:
-        """The first type that is none."""
+        """The first table's type that cannot hold names; None when all can."""
         return next((kind for table in self.tables if (kind := table.no_text(column)) is not None), None)
 
     def must_be_single(self, columns: Sequence[str]) -> None:
-        """Complain of a column whose name another one has in one of the files, and of two files of one date."""
+        """Raise `SourceError` if two columns of a file share a name, or two files have the same date."""
         days: dict[str, str] = {}
         for table in self.tables:
             if FILE_DATE in columns and isinstance(table, Dated):
@@ -230,7 +230,7 @@ class Joined(Table):
             table.must_be_single([column for column in columns if column in table.columns])
 
     def must_be_everywhere(self, columns: Sequence[str]) -> None:
-        """Complain of a file without one of these columns."""
+        """Raise `SourceError` if a file lacks one of these columns."""
         for table in self.tables:
             for column in columns:
                 if column not in table.columns:
@@ -255,15 +255,15 @@ class Dated(Table):
             yield TableBlock(cells, block.rows, block.height, block.refused, block.where, block.original)
 
     def head(self, rows: int, columns: Sequence[str]) -> list[bytes]:
-        """Of the file."""
+        """The first rows of the file."""
         return self._table.head(rows, [column for column in columns if column != FILE_DATE])
 
     def count(self) -> int | None:
-        """Of the file."""
+        """Number of rows of the file."""
         return self._table.count()
 
     def no_text(self, column: str) -> str | None:
-        """Of the file."""
+        """The type of a column of the file whose cells cannot be names; None when they can."""
         return self._table.no_text(column)
 
 
@@ -272,7 +272,7 @@ def _within(table: Table, where: Callable[[int], str]) -> Callable[[int], str]:
 
 
 def keep(block: TableBlock, only: Only) -> TableBlock:
-    """The rows of a block that are wanted."""
+    """The wanted rows of a block."""
     if not only:
         return block
     kept: Sequence[int] = range(len(block.rows))

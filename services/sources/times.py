@@ -1,9 +1,9 @@
-"""Times as files write them, to epoch seconds.
+"""Converts times in files to epoch seconds.
 
-Read are numbers (seconds, milliseconds, microseconds or nanoseconds, by their magnitude), ISO 8601 also with a zone's
-name behind it (`2024-08-14 01:46:40 UTC`), RFC 2822, `Mar 18, 2026` and `18 Mar 2026`, and dates of numbers with
-slashes, dots or hyphens, year last. Whether the month or the day comes first in those is a matter of the whole column:
-one number above 12 decides it, and without one they are not read. A time without a zone is taken for UTC.
+Accepted are numbers (seconds, milliseconds, microseconds or nanoseconds, by magnitude), ISO 8601 also with `UTC` or
+`GMT` at the end (`2024-08-14 01:46:40 UTC`), RFC 2822, `Mar 18, 2026` and `18 Mar 2026`, and numeric dates with
+slashes, dots or hyphens, year last. Whether the month or the day comes first in numeric dates is decided for the whole
+column: by one number above 12; without such a number they are not read. A time without a zone is UTC.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any, Literal
 Order = Literal["month", "day"]
 
 _SCALES = ((1e17, 1e-9), (1e14, 1e-6), (1e11, 1e-3))
-"""From this magnitude on, a time is in nanoseconds, microseconds, milliseconds: seconds reach 1e11 in the year 5138."""
+"""Smallest value in nano-, micro- and milliseconds, and its scale: seconds reach 1e11 in the year 5138."""
 
 _numeric_date = re.compile(
     r"(\d{1,2})([/.\-])(\d{1,2})\2(\d{4})"
@@ -34,7 +34,7 @@ _named = re.compile(
     r"(?:,?\s+(?P<hour>\d{1,2}):(?P<minute>\d{1,2})(?::(?P<second>\d{1,2}))?(?:\s+(?P<half>[ap]m))?)?\Z",
     re.IGNORECASE,
 )
-"""`strptime` would try 54 forms, a millisecond for each cell, and read the month in the language of the machine."""
+"""`strptime` would need 54 formats, a millisecond per cell, and would read months in the machine's locale."""
 _MONTHS = (
     "january", "february", "march", "april", "may", "june",
     "july", "august", "september", "october", "november", "december",
@@ -43,7 +43,7 @@ _month_numbers = {name[:length]: at for at, name in enumerate(_MONTHS, 1) for le
 
 
 def seconds(value: Any, order: Order | None = None) -> Any:
-    """Epoch seconds; a value that is no time comes back as it is, an empty one and NaN as None.
+    """Epoch seconds; a value that is no time is returned unchanged, an empty one and NaN as None.
 
     >>> seconds("2024-08-14T00:00:00Z"), seconds(1723593600000), seconds("1723593600.5"), seconds("soon")
     (1723593600.0, 1723593600.0, 1723593600.5, 'soon')
@@ -66,14 +66,14 @@ def seconds(value: Any, order: Order | None = None) -> Any:
     if isinstance(value, (datetime, date)):
         return _epoch(value)
     if isinstance(value, int) and value >= 2**63:
-        return math.inf  # a float might not hold it; no time either way
+        return math.inf  # may overflow a float, and is no time anyway
     if isinstance(value, (int, float)):
         return None if math.isnan(value) else next((value * scale for at, scale in _SCALES if value >= at), value)
     return value
 
 
 def column(cells: Sequence[Any], order: Order | None = None) -> list[Any]:
-    """All seconds at once when they are plain seconds, which they mostly are."""
+    """Epoch seconds of a column; converts all cells at once if they are plain seconds, the common case."""
     try:
         plain = list(map(float, cells)) if bool not in {*map(type, cells)} else []
     except (TypeError, ValueError, OverflowError):
@@ -84,19 +84,19 @@ def column(cells: Sequence[Any], order: Order | None = None) -> list[Any]:
 
 
 def moments(value: Any) -> set[float]:
-    """Every moment that a time may mean, whichever of month and day comes first; empty when it is none."""
+    """Every moment that a time may mean, with the month or the day first; empty when it is no time."""
     read = (seconds(value, order) for order in ("month", "day", None))
     return {each for each in read if isinstance(each, int | float) and math.isfinite(each)}
 
 
 def numeric_dates(cells: Iterable[Any]) -> set[tuple[int, int]]:
-    """The first two numbers of dates like 08/14/2024, for `order_of`."""
+    """The first two numbers of dates such as 08/14/2024, for `order_of`."""
     found = (_numeric_date.match(cell.strip()) for cell in cells if isinstance(cell, str))
     return {(int(match[1]), int(match[3])) for match in found if match}
 
 
 def order_of(pairs: Iterable[tuple[int, int]]) -> Order | None:
-    """What comes first; None when nothing tells, or both are told.
+    """Whether the month or the day comes first; None when no date shows it, or dates contradict each other.
 
     >>> order_of({(8, 14), (1, 2)}), order_of({(14, 8)}), order_of({(1, 2)}), order_of({(14, 8), (8, 14)})
     ('month', 'day', None, None)

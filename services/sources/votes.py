@@ -1,4 +1,4 @@
-"""From a table to votes: the layout of its columns, a look at the whole, then its rows read by the plan."""
+"""From a table to votes: finds the layout of its columns, surveys all rows, then reads the rows by the plan."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ from services.sources.table import Joined, Table
 from streams.contracts.vote import Vote
 
 NAMES = ("model_a", "model_b", "winner", "id", "voter", "language", "arena", "prompt_hash")
-"""Fields whose cells are text or numbers that stand for names."""
+"""Fields whose cells are names, as text or numbers."""
 
 NUMBERED = ("", "index", "id", "rank", "row", "unnamed: 0", "n", "total", "games", "battles", "count")
-"""Columns of counts per pair that number the rows, or may hold sums by another rule."""
+"""Columns in tables of counts per pair that number the rows, or may hold sums by another rule."""
 
 BARE = {*Vote.__struct_fields__} - {"anony", "count", "weight", "is_valid", "dedup_tag"}
-"""Fields that say nothing of whether a row is one whole vote that counts."""
+"""Fields that have no influence on whether a row is exactly one vote that counts."""
 
 
 class TableSource(Source):
-    """Rows of a table, their columns and words translated; see `fields`, `outcomes` and `plan`."""
+    """Votes from the rows of a table, with columns and words translated; see `fields`, `outcomes` and `plan`."""
 
     def __init__(self, plan: Plan, table: Table) -> None:
         super().__init__(
@@ -52,18 +52,18 @@ class TableSource(Source):
         self._table = table
 
     def chunks(self) -> Iterator[Chunk]:
-        """The votes; what was refused is named by its place."""
+        """The votes; refused rows are reported with their place."""
         for block in self._table.blocks(list(self._plan.taken.values())):
             yield self._plan.chunk(block)
 
 
 def votes_of(table: Table, asked: ReadOptions) -> Source:
-    """The votes that a table holds; it is read through once, to survey it, unless it is a pipe.
+    """The votes of a table; all rows are surveyed first, except those of a pipe.
 
     Raises
     ------
     SourceError
-        When its columns are none of votes, or the whole says that it cannot be read.
+        When its columns do not fit votes, or the survey finds rows that cannot be votes.
     """
     with described(table.described):
         fitted = fit(table.columns, asked)
@@ -118,7 +118,7 @@ def _survey(table: Table, fitted: Fitted, asked: ReadOptions, comparison: Compar
 
 
 def _must_be_compared(rivals: Sequence[Rival], fitted: Fitted, *, pipe: bool) -> None:
-    """Complain of columns of one meaning that cannot be compared: in a pipe, and where a row stands for many votes."""
+    """Raise `SourceError` for rivals that cannot be compared: in a pipe, or where a row represents many votes."""
     for rival in rivals:
         other = fitted.aggregated and rival.columns[0].strip().casefold() in OFTEN_OTHER
         if (pipe or fitted.aggregated) and rival.field not in TOLD and not other:
@@ -130,7 +130,7 @@ def _must_be_compared(rivals: Sequence[Rival], fitted: Fitted, *, pipe: bool) ->
 
 
 def _pairs(table: Table, fitted: Fitted) -> PairTable:
-    """Counts per pair; a column of numbers that is not used, nor the sum of what is, stops: it may hold votes."""
+    """Counts per pair; raises if an unused column of whole numbers is not the sum of the used: it may hold votes."""
     pairs = PairTable(fitted)
     others = {} if fitted.layout.matrix else dict.fromkeys(fitted.unused(table.columns), True)
     for block in table.blocks([*fitted.taken.values(), *others]):
@@ -152,7 +152,7 @@ def _pairs(table: Table, fitted: Fitted) -> PairTable:
 
 
 def _is_bare(fitted: Fitted) -> bool:
-    """Whether the file has nothing but what the contract has."""
+    """Whether the file has only fields of the contract, under their own names."""
     return (
         not (fitted.flags or fitted.only or fitted.boards or fitted.anonymous or fitted.watched)
         and all(name not in fitted.places or fitted.column(name) == name for name in BARE)
@@ -180,7 +180,7 @@ def _all_ids_differ(tables: list[JsonTable]) -> bool:
 
 
 class _Id(msgspec.Struct, gc=False):
-    """What a vote is known by."""
+    """The fields that identify a vote."""
 
     id: object = None
     arena: object = None

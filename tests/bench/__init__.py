@@ -1,1 +1,1 @@
-"""The benchmarks: `python -m tests.bench`, the acceptance lines of the streams against their peers in the same run."""
+"""The benchmarks (`python -m tests.bench`): the acceptance lines of the streams, with their peers in the same run."""

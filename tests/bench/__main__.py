@@ -1,4 +1,4 @@
-"""`python -m tests.bench`: measure the lines asked for, print a table, and write it down if asked to."""
+"""`python -m tests.bench`: measures the selected lines, prints a table, and optionally writes it to a file."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Measure = Callable[[], Iterator[Row]]
 
 
 def plan(on: Servers, first: bool, rounds: int, quick: bool) -> dict[str, Measure]:
-    """What there is to measure on one broker; what hangs on no broker, or on any, is measured on the first only."""
+    """The measurements on one broker; those that do not depend on the kind of broker are made on the first only."""
     share = 5 if quick else 1
     votes = VOTES // share
     both: dict[str, Measure] = {
@@ -50,7 +50,7 @@ def plan(on: Servers, first: bool, rounds: int, quick: bool) -> dict[str, Measur
 
 
 def run(lines: Sequence[str], kinds: Sequence[str], rounds: int, quick: bool, console: Console) -> list[Row]:
-    """Measure; a line that cannot be measured is a row that says why, and the others go on."""
+    """Measure; a line that cannot be measured becomes a row with the reason, and the others continue."""
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="isonomy-bench-") as scratch:
         for at, kind in enumerate(kinds):

@@ -1,4 +1,4 @@
-"""The two arenas of the ratings notes: 2,000,000 battles among 243 models that are always there, or come and go."""
+"""The two arenas of the ratings notes: 2,000,000 battles among 243 models, always active or only for a time."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ class Battles:
         return len(self.winner)
 
     def part(self, chosen: slice) -> Battles:
-        """Some of them."""
+        """A slice of the battles."""
         return Battles(self.model_a[chosen], self.model_b[chosen], self.winner[chosen])
 
     def counts(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """Wins, ties and both-bad as `leaderboard.solve` takes them."""
+        """Wins, ties and both-bad as arguments of `leaderboard.solve`."""
         shown = np.zeros((4, MODELS, MODELS), np.int64)
         np.add.at(shown, (self.winner, self.model_a, self.model_b), 1)
         return shown[0] + shown[1].T, shown[2], shown[3]
 
 
 def flat(count: int = BATTLES) -> Battles:
-    """Every pair as likely as any other, all the time."""
+    """All pairs are equally likely, all the time."""
     random = np.random.default_rng(SEED)
     first = random.integers(0, MODELS, count)
     second = (first + random.integers(1, MODELS, count)) % MODELS
@@ -44,7 +44,7 @@ def flat(count: int = BATTLES) -> Battles:
 
 
 def windowed(count: int = BATTLES) -> Battles:
-    """Models enter and leave: each is active for a time, and some are shown far more often than others."""
+    """Models enter and leave: each is active for a time, and some are shown much more often than others."""
     random = np.random.default_rng(SEED + 1)
     periods = 400
     enters = np.sort(random.integers(-40, periods - 4, MODELS))

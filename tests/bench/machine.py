@@ -1,4 +1,4 @@
-"""What the figures depend on: the processor, the memory, the versions, the day, and how busy the machine was."""
+"""Facts that the figures depend on: the processor, the memory, the versions, the date, and the machine's load."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PACKAGES = ("aiokafka", "faust-streaming", "msgspec", "numba", "numpy", "redis",
 
 
 def facts() -> list[tuple[str, str]]:
-    """Name and value of each."""
+    """Name and value of each fact."""
     return [
         ("date", time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())),
         ("processor", f"{_first('/proc/cpuinfo', 'model name') or platform.processor()}, {os.cpu_count()} cores"),
@@ -29,7 +29,7 @@ def facts() -> list[tuple[str, str]]:
 
 
 def load() -> str:
-    """Processes that wanted to run, over the last minute."""
+    """Load average of the last minute."""
     return f"{os.getloadavg()[0]:.1f}"
 
 

@@ -1,4 +1,4 @@
-"""Where a line is measured: a broker and a Redis of its own, and fresh topics and keys for every round."""
+"""The environment of a measurement: its own broker and Redis, with fresh topics and keys for every round."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ READY_WITHIN = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """A gateway that runs, and how to be let in."""
+    """A running gateway, and the secret of a key for it."""
 
     port: int
     secret: str
@@ -37,7 +37,7 @@ class Gateway:
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """A worker that runs."""
+    """A running worker."""
 
     port: int
     process: ChildProcess
@@ -45,7 +45,7 @@ class Worker:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """A board that runs, and the one processor that it runs on."""
+    """A running board, and the one processor that it runs on."""
 
     port: int
     pid: int
@@ -53,16 +53,16 @@ class Board:
 
 
 class Place:
-    """Topics and keys that nothing else uses, on a broker and a Redis that may be shared by rounds.
+    """Exclusive topics and keys on a broker and a Redis that rounds may share.
 
     Parameters
     ----------
     kind
         `embedded` or `kafka`.
     environ
-        Where the servers are.
+        Environment with the addresses of the servers.
     directory
-        For logs and results.
+        Directory for logs and results.
     """
 
     def __init__(self, kind: str, environ: Mapping[str, str], directory: Path) -> None:
@@ -72,14 +72,14 @@ class Place:
             **environ,
             "ISONOMY_TOPIC_PREFIX": f"b{tag}.",
             "ISONOMY_REDIS_PREFIX": f"b{tag}",
-            "ISONOMY_RATE_LIMIT": "0",  # what is measured is the gateway, not its politeness
+            "ISONOMY_RATE_LIMIT": "0",  # measure the gateway, not its rate limit
         }
         self.settings = Settings.from_env(self.environ)
         ensure_topics(self.settings, create=True)
 
     @contextmanager
     def worker(self, stages: str = "intake,ratings") -> Iterator[Worker]:
-        """Run one worker; entered once it follows its partitions."""
+        """Run one worker; the context starts once it follows its partitions."""
         port = free_port()
         process = self._own("worker", ["worker", "--stages", stages, "--port", str(port)], {})
         with process:
@@ -88,7 +88,7 @@ class Place:
 
     @contextmanager
     def gateway(self) -> Iterator[Gateway]:
-        """Run one gateway; entered once it reaches the broker."""
+        """Run one gateway; the context starts once it reaches the broker."""
         port = free_port()
         secret, line = new_key("bench", "*")
         keys = self.directory / f"{self.settings.redis_prefix}.keys"
@@ -101,16 +101,16 @@ class Place:
 
     @contextmanager
     def board(self) -> Iterator[Board]:
-        """Run one board on one processor; entered once it follows Redis."""
+        """Run one board on one processor; the context starts once it follows Redis."""
         port, processor = free_port(), min(os.sched_getaffinity(0))
         process = self._own("board", ["board", "--port", str(port)], {})
         with process:
-            os.sched_setaffinity(process.pid, {processor})  # what it starts later inherits it
+            os.sched_setaffinity(process.pid, {processor})  # later threads and children inherit it
             _until_ready(process, port)
             yield Board(port, process.pid, processor)
 
     def run(self, program: str, deadline: float, python: str | None = None, **given: Any) -> dict[str, Any]:
-        """Run `programs/<program>.py` to its end; returns what it answered.
+        """Run `programs/<program>.py` to its end; returns its answer.
 
         Parameters
         ----------
@@ -121,7 +121,7 @@ class Place:
         python
             Another interpreter; the program then runs as a plain script, without this repository on its path.
         given
-            Its parameters.
+            Parameters of the program.
         """
         result = self.directory / f"{program}-{secrets.token_hex(3)}.json"
         file = Path(__file__).parent / "programs" / f"{program}.py"
@@ -140,7 +140,7 @@ class Place:
         return answer
 
     def get(self, port: int, path: str) -> str:
-        """Body of a page of one of our processes."""
+        """Body of a page of one of the processes."""
         return _get(port, path)[1]
 
     def _own(self, name: str, arguments: list[str], more: Mapping[str, str]) -> ChildProcess:
@@ -150,7 +150,7 @@ class Place:
 
 
 class Servers:
-    """A broker and a Redis that run; every `place` on them is fresh."""
+    """A running broker and Redis; every `place` on them is fresh."""
 
     def __init__(self, kind: str, environ: Mapping[str, str], directory: Path) -> None:
         self.kind, self._environ, self._directory = kind, environ, directory
@@ -162,7 +162,7 @@ class Servers:
 
 @contextmanager
 def servers(kind: str, directory: Path) -> Iterator[Servers]:
-    """Run a broker of this kind and a Redis, both on loopback, and stop them in the end."""
+    """Run a broker of this kind and a Redis on loopback, and stop them at the end."""
     broker: EmbeddedBroker | KafkaNode
     broker = EmbeddedBroker(directory) if kind == "embedded" else KafkaNode(directory / "kafka")
     redis = RedisServer(directory)

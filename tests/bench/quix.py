@@ -1,4 +1,4 @@
-"""Quix Streams in a virtual environment of its own: what it depends on must not touch what this project depends on."""
+"""Quix Streams in its own virtual environment, so that its dependencies do not affect this project's."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ INSTALL_WITHIN = 300.0
 
 
 def interpreter() -> str:
-    """The interpreter that has it; installs it when it is missing."""
+    """The interpreter that has Quix Streams; installs it if it is missing."""
     python = HOME / "bin" / "python"
     if not python.exists():
         venv.create(HOME, with_pip=True)
@@ -27,7 +27,7 @@ def interpreter() -> str:
 
 
 def version(python: str) -> str:
-    """Version that is installed."""
+    """The installed version."""
     return _run(Path(python), "-c", "import importlib.metadata as m; print(m.version('quixstreams'))").stdout.strip()
 
 

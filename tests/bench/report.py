@@ -1,4 +1,4 @@
-"""Rows of the result: a figure, its bound and whether it holds, as a table for the terminal and as markdown."""
+"""Rows of the result (a figure, its bound and the verdict), as a table for the terminal and as markdown."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from rich.table import Table
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """What a figure is held against; `least` and `most` are inclusive."""
+    """Bound of a figure; `least` and `most` are inclusive."""
 
     least: float | None = None
     most: float | None = None
 
     def holds(self, value: float) -> bool:
-        """Whether the value lies within."""
+        """Whether the value is within the bound."""
         return (self.least is None or value >= self.least) and (self.most is None or value <= self.most)
 
     def __str__(self) -> str:
@@ -38,11 +38,11 @@ class Row:
     value
         The figure; None when it could not be measured, and `note` says why.
     unit
-        Of the figure.
+        Unit of the figure.
     bound
-        None where the figure is only told.
+        Bound of the figure; None for a figure without a bound.
     note
-        Spread over the rounds, and what else belongs to the figure.
+        Spread over the rounds, and other remarks.
     """
 
     line: str
@@ -54,7 +54,7 @@ class Row:
 
     @property
     def verdict(self) -> str:
-        """`ok`, `MISSED`, `FAILED` (not measured), or nothing where there is no bound."""
+        """`ok`, `MISSED`, `FAILED` (not measured), or empty without a bound."""
         if self.value is None:
             return "FAILED"
         if self.bound is None:
@@ -92,13 +92,13 @@ def over_rounds(
     note: str = "",
     middle: Callable[[Sequence[float]], float] = statistics.median,
 ) -> Row:
-    """A row of the median of the rounds; the note tells their spread."""
+    """A row with the median of the rounds; the note has their spread."""
     spread = f"{number(min(values))} to {number(max(values))} in {len(values)} rounds" if len(values) > 1 else ""
     return Row(line, what, middle(values), unit, bound, "; ".join(filter(None, [spread, note])))
 
 
 def table(rows: Iterable[Row]) -> Table:
-    """For the terminal."""
+    """The rows as a table for the terminal."""
     result = Table(*HEADINGS)
     for row in rows:
         result.add_row(*row.cells(), style=_STYLES.get(row.verdict))

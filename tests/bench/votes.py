@@ -1,4 +1,4 @@
-"""The votes that are sent: the real data set in its plain shape, and the same votes in a rich one."""
+"""The votes to send: the real data set in its plain shape, and the same votes in a rich one."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def plain(count: int) -> Iterator[Pairs]:
 
 
 def rich(count: int) -> Iterator[Pairs]:
-    """The same with a language, two categories and a voter each."""
+    """The same votes, each with a language, two categories and a voter."""
     number = 0
     for keys, values in plain(count):
         yield keys, [value[:-1] + _more(number + at) for at, value in enumerate(values)]

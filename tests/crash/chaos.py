@@ -1,4 +1,4 @@
-"""A chaos run: votes stream in while faults are drawn, done and recovered from; then everything is held against it."""
+"""A chaos run: votes stream in while random faults happen and are recovered from; then all promises are checked."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ from tests.support.pipeline import Pipeline
 RECOVERED_WITHIN = 90.0
 SETTLED_WITHIN = 300.0
 DIRECT_SHARE = 10
-"""One vote of so many does not come through the gateway."""
+"""One vote in this many is not sent through the gateway."""
 QUIET, GIVEN_UP = 5.0, 60.0
 LEAST_PACE, CLOSING_PACE = 100.0, 3_000.0
 BETWEEN = 8.0
-"""About the seconds between faults: recovery, mending and a moment of peace."""
+"""Approximate seconds between faults: recovery, mending and a pause."""
 READY_WITHIN = 30.0
 UNABLE = (KafkaError, RedisError, OSError, StartError, AssertionError)
 SUBSCRIBER = "/all"
@@ -46,7 +46,7 @@ FALLEN = "refolding ledger", "has a newer owner", "Redis lost arena", "made no p
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run is: votes, faults, kinds (none: all that are possible here), seed, and when no more is begun."""
+    """A run: votes, faults, seed, kinds (empty: all possible ones), and minutes after which no fault starts."""
 
     votes: int
     faults: int
@@ -55,7 +55,7 @@ class Plan:
     minutes: float = 150.0
 
     def draw(self, possible: Sequence[Fault], rng: random.Random) -> list[Fault]:
-        """Draw the faults: every kind once, in a random order, before any comes again."""
+        """Draw the faults: every kind once in random order, before any kind repeats."""
         unknown = set(self.kinds) - CATALOGUE.keys()
         if unknown:
             raise ValueError(f"no such fault: {', '.join(sorted(unknown))}; there are {', '.join(sorted(CATALOGUE))}")
@@ -70,7 +70,7 @@ class Plan:
 
 @dataclass
 class Done:
-    """One fault that was done: when it began, how long it lasted, and the seconds to recovery (None: not in time)."""
+    """One performed fault: its start, its duration, and the seconds to recovery (None: not in time)."""
 
     kind: str
     at: float
@@ -80,7 +80,7 @@ class Done:
 
 @dataclass
 class Result:
-    """What a run came to; empty `findings` is success."""
+    """Result of a run; empty `findings` mean success."""
 
     plan: dict[str, Any]
     broker: str
@@ -93,14 +93,14 @@ class Result:
         return checker.sum_up((each.kind, each.recovery) for each in self.done)
 
     def write(self, path: Path) -> None:
-        """Write it as JSON."""
+        """Write the result as JSON."""
         path.parent.mkdir(parents=True, exist_ok=True)
         text = asdict(self) | {"recoveries": [asdict(each) for each in self.recoveries()]}
         path.write_text(json.dumps(text, indent=1, ensure_ascii=False) + "\n")
 
 
 def run(plan: Plan, directory: Path, prefix: str, show: Callable[[str], None]) -> Result:
-    """Do a whole run in a directory of its own."""
+    """Perform a whole run in its own directory."""
     log, rng = EventLog(show), random.Random(plan.seed)
     with ground(directory) as below, Endpoints() as endpoints:
         possible, lacking = available(below.broker)
@@ -118,11 +118,11 @@ def run(plan: Plan, directory: Path, prefix: str, show: Callable[[str], None]) -
 def staged(
     below: Ground, directory: Path, prefix: str, endpoints: Endpoints, log: EventLog, rng: random.Random
 ) -> Iterator[Scene]:
-    """Topics, registry, subscription and all processes."""
+    """Create topics, registry and subscription, and start all processes."""
     settings = directory / "fairness.toml"
     settings.write_text(FAIRNESS)
     environ = {
-        "ISONOMY_WATCHDOG_SECONDS": "40",  # a hanging stage is found sooner than in production
+        "ISONOMY_WATCHDOG_SECONDS": "40",  # detects a hanging stage sooner than in production
         "ISONOMY_SNAPSHOT_SECONDS": "5",
         "ISONOMY_FAIRNESS_FILE": str(settings),
         "ISONOMY_REPLICATION": str(below.broker.replication),
@@ -190,7 +190,7 @@ class _Run:
             self._do(number, len(drawn), fault)
 
     def _finish(self) -> None:
-        """Let the votes that are left be sent."""
+        """Let the senders send the remaining votes."""
         self.doing = "the rest of the votes"
         self.sender.pace, self.writer.pace = CLOSING_PACE, CLOSING_PACE / DIRECT_SHARE
         left = max(self.sender.remaining / CLOSING_PACE, self.writer.remaining * DIRECT_SHARE / CLOSING_PACE)
@@ -200,7 +200,7 @@ class _Run:
 
     def _do(self, number: int, of: int, fault: Fault) -> None:
         scene = self.scene
-        # A kill shall hit somebody who works, so those who still start are waited for.
+        # A kill must hit a working process, so wait for those that are starting.
         usual = [name for name in scene.workers if scene.children[name].started and name not in SPARES]
         scene.watch_until(lambda: all(scene.workers[name].is_ready() for name in usual), READY_WITHIN)
         scene.watch(scene.rng.uniform(0.0, 2.0))
@@ -216,7 +216,7 @@ class _Run:
             self._recover(f"mending {fault.name}")
 
     def _attempt(self, what: str, act: Callable[[Scene], None]) -> None:
-        """Do something to the scene; what cannot be done is a finding, and does not end a run of hours."""
+        """Perform an action; a failure becomes a finding, and does not end a run of hours."""
         try:
             act(self.scene)
         except UNABLE as error:
@@ -224,7 +224,7 @@ class _Run:
             self.result.findings.append(f"{what} could not be done: {type(error).__name__}")
 
     def _recover(self, what: str) -> float | None:
-        """Seconds until every arena's board counts a vote that is sent now."""
+        """Seconds until the board of every arena counts a vote that is sent now; None when not in time."""
         began = time.monotonic()
         counted = self.probes.send()
         if self.scene.watch_until(counted, RECOVERED_WITHIN):
@@ -236,13 +236,13 @@ class _Run:
         return None
 
     def _set_pace(self, ahead: Sequence[Fault]) -> None:
-        """As fast as leaves enough votes for the faults to come."""
+        """Set a pace that leaves enough votes for the remaining faults."""
         seconds = sum(fault.seconds + BETWEEN for fault in ahead)
         self.sender.pace = max(LEAST_PACE, self.sender.remaining / seconds)
         self.writer.pace = max(LEAST_PACE / DIRECT_SHARE, self.writer.remaining / seconds)
 
     def _settle(self) -> None:
-        """Wait until all acknowledged votes are counted and nothing moves any more, or nothing has for a minute."""
+        """Wait until all acknowledged votes are counted and nothing changes for 5 s, or nothing changes for 60 s."""
         self.doing = "settling"
         due = len(self._acknowledged())
         last, since = -1, time.monotonic()

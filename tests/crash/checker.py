@@ -1,4 +1,4 @@
-"""What must hold of a run, whatever was done to it: pure functions from what was written and seen to what is wrong."""
+"""Checks that must hold after any run: pure functions from written and observed data to findings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Statement = tuple[str, str]
 
 @dataclass(frozen=True)
 class Finding:
-    """One promise that was broken: which, how often, and by what for example."""
+    """One broken promise: its name, the number of cases, and examples."""
 
     promise: str
     count: int
@@ -36,19 +36,19 @@ def _found(promise: str, guilty: Iterable[object]) -> list[Finding]:
 
 
 def count_ids(blocks: Iterable[Block], ids: Mapping[int, Mapping[int, str]]) -> Counter[str]:
-    """Fold the ledger by the rule of its contract; how often each vote is counted.
+    """Fold the ledger by the rule of its contract; returns how often each vote is counted.
 
     Parameters
     ----------
     blocks
-        The ledger's blocks; those of one arena in order.
+        Blocks of the ledger; those of one arena are in order.
     ids
-        The vote's id by partition and offset of the votes topic.
+        Partition and offset of the votes topic to the id of the vote.
 
     Raises
     ------
     KeyError
-        When a row came from a record that is not there.
+        When a row refers to a record that does not exist.
     """
     watermarks: dict[str, dict[int, int]] = defaultdict(dict)
     counted: Counter[str] = Counter()
@@ -65,18 +65,18 @@ def count_ids(blocks: Iterable[Block], ids: Mapping[int, Mapping[int, str]]) -> 
 def judge_votes(
     counted: Counter[str], *, sent: Set[str], acknowledged: Set[str], aborted: Set[str] = frozenset()
 ) -> list[Finding]:
-    """Hold what is counted against what was sent.
+    """Compare the counted votes with the sent ones.
 
     Parameters
     ----------
     counted
-        How often each vote is.
+        Vote id to the number of times it is counted.
     sent
-        All that was ever tried; what was not acknowledged may be counted, at most once.
+        Ids of all send attempts; a vote that was not acknowledged may be counted at most once.
     acknowledged
-        Those whose sender was told that they are taken.
+        Ids that were acknowledged to the sender.
     aborted
-        Those of transactions that their writer took back.
+        Ids in aborted transactions.
     """
     return [
         *_found_votes("an acknowledged vote is lost", acknowledged - counted.keys()),
@@ -92,7 +92,7 @@ def _found_votes(promise: str, guilty: Iterable[str]) -> list[Finding]:
 
 
 def spans(ids: Iterable[str]) -> list[str]:
-    """Put ids that follow one another together, the longest span first: it shows at which moment they were sent.
+    """Group consecutive ids, the longest span first, which shows when they were sent.
 
     >>> spans(["g-9", "g-10", "g-11", "d-3", "x"])
     ['g-9 to g-11', 'd-3', 'x']
@@ -108,7 +108,7 @@ def spans(ids: Iterable[str]) -> list[str]:
     found = []
     for name, those in numbers.items():
         those.sort()
-        # Numbers that follow one another all differ by the same from their places.
+        # Consecutive numbers all have the same difference to their positions.
         for _, run in groupby(enumerate(those), lambda pair: pair[1] - pair[0]):
             span = [number for _, number in run]
             first, last = f"{name}-{span[0]}", f"{name}-{span[-1]}"
@@ -121,7 +121,7 @@ def spans(ids: Iterable[str]) -> list[str]:
 
 @dataclass
 class Regress:
-    """A board that was seen to run backwards: from what to what, when, and until when."""
+    """A board that went backwards: the values before and after, when, and until when."""
 
     board: str
     what: str
@@ -140,14 +140,14 @@ class Regress:
 
 @dataclass
 class Heights:
-    """The greatest values seen of each board; what falls below is a regress until it is reached again."""
+    """The highest values seen of each board; a lower value is a regress until the highest is reached again."""
 
     regresses: list[Regress] = field(default_factory=list)
     _highest: dict[tuple[str, str], int] = field(default_factory=dict)
     _open: dict[tuple[str, str], Regress] = field(default_factory=dict)
 
     def see(self, board: str, what: str, value: int, at: float, during: str = "") -> None:
-        """Take in one observation; `at` never falls."""
+        """Add one observation; `at` never decreases."""
         key = (board, what)
         highest = self._highest.get(key, value)
         if value < highest:
@@ -164,7 +164,7 @@ class Heights:
 
 @dataclass(frozen=True)
 class Regresses:
-    """What a kind of fault did to the boards: how often one fell, how far at most, for how long (None: for good)."""
+    """Regresses during one kind of fault: number, greatest depth, and longest duration (None: for good)."""
 
     during: str
     what: str
@@ -174,7 +174,7 @@ class Regresses:
 
 
 def sum_up_regresses(heights: Heights) -> list[Regresses]:
-    """Return the table of regresses by fault and by what fell."""
+    """Return the table of regresses by fault and value."""
     by_fault: dict[tuple[str, str], list[Regress]] = defaultdict(list)
     for regress in heights.regresses:
         by_fault[regress.during, regress.what].append(regress)
@@ -187,7 +187,7 @@ def sum_up_regresses(heights: Heights) -> list[Regresses]:
 
 
 def judge_heights(heights: Heights) -> list[Finding]:
-    """No published board ever has fewer votes, or an earlier place in the ledger, than one before it."""
+    """Check that no published board has fewer votes, or an earlier ledger position, than an earlier one."""
     return _found("a board ran backwards", heights.regresses)
 
 
@@ -195,7 +195,7 @@ def judge_heights(heights: Heights) -> list[Finding]:
 
 
 def judge_alerts(arena: str, told: Sequence[Statement], replayed: Sequence[Statement]) -> list[Finding]:
-    """Hold the alerts that were told, repeats included, against those of a faultless replay of the same ledger."""
+    """Compare the published alerts, repeats included, with those of an undisturbed replay of the same ledger."""
     once, wanted = list(dict.fromkeys(told)), list(dict.fromkeys(replayed))
     findings = [
         *_found(f"an alert of {arena} was not told", set(wanted) - set(once)),
@@ -208,14 +208,14 @@ def judge_alerts(arena: str, told: Sequence[Statement], replayed: Sequence[State
 
 
 def judge_deliveries(told: Iterable[Statement], delivered: Sequence[Statement]) -> list[Finding]:
-    """Every alert reaches the subscriber at least once, and none ends for it before it began.
+    """Check that every alert is delivered at least once, and that none is resolved before it fires.
 
     Parameters
     ----------
     told
-        What stands in the topic `alerts`.
+        Id and status of the alerts in the topic `alerts`.
     delivered
-        What the endpoint acknowledged, in order, repeats included.
+        Id and status of the alerts that the endpoint acknowledged, in order, repeats included.
     """
     first: dict[Statement, int] = {}
     for place, statement in enumerate(delivered):
@@ -235,7 +235,7 @@ def judge_deliveries(told: Iterable[Statement], delivered: Sequence[Statement]) 
 
 @dataclass(frozen=True)
 class Recovery:
-    """How often a kind of fault was, and after how many seconds new votes were on the boards; None: not in time."""
+    """Number of faults of a kind, and the seconds until new votes were on the boards; None: not in time."""
 
     kind: str
     times: int
@@ -244,7 +244,7 @@ class Recovery:
 
 
 def sum_up(recoveries: Iterable[tuple[str, float | None]]) -> list[Recovery]:
-    """Return the table of kinds, by name.
+    """Return the table of recoveries, sorted by kind.
 
     >>> sum_up([("cut", 1.0), ("cut", 3.0), ("full", None)])
     [Recovery(kind='cut', times=2, median=2.0, longest=3.0), Recovery(kind='full', times=1, median=None, longest=None)]

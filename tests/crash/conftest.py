@@ -1,4 +1,4 @@
-"""A broker and a Redis for one test alone, for both are made to fall, and a log of what is done."""
+"""A broker and a Redis for each test, because tests break both, and a log of events."""
 
 import sys
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from tests.support.stack import TestBroker, TestRedis, make_broker, make_redis
 
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[TestBroker]:
-    """A broker for this test alone: it is killed."""
+    """A broker for this test only, which kills it."""
     chosen = make_broker(tmp_path / "broker")
     if chosen.server is None:
         pytest.skip("the broker of KAFKA_BOOTSTRAP_SERVERS is not ours to kill")
@@ -22,7 +22,7 @@ def broker(tmp_path: Path) -> Iterator[TestBroker]:
 
 @pytest.fixture
 def redis_server(tmp_path: Path) -> Iterator[TestRedis]:
-    """A Redis for this test alone: it is flushed."""
+    """A Redis for this test only, which flushes it."""
     chosen = make_redis(tmp_path / "redis")
     if chosen.server is None:
         pytest.skip("the Redis of REDIS_URL is not ours to flush")

@@ -1,4 +1,4 @@
-"""Histograms out of the text that Prometheus reads: what was added between two looks, and a quantile of it."""
+"""Histograms from the metrics text of Prometheus: the increase between two scrapes, and its quantiles."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def read_sum(text: str, name: str) -> float:
 
 
 def quantile(before: Histogram | None, after: Histogram | None, share: float) -> float | None:
-    """A quantile of what was observed between two looks, linear within its bucket; None when that was nothing.
+    """A quantile of the observations between two scrapes, linear within its bucket; None without observations.
 
-    A process that started again counts from zero: then all that it observed is taken.
+    A restarted process counts from zero: then all its observations count.
 
     >>> quantile({0.5: 1.0, 1.0: 1.0, math.inf: 1.0}, {0.5: 1.0, 1.0: 3.0, math.inf: 3.0}, 0.5)
     0.75

@@ -1,9 +1,9 @@
-"""`python -m tests.crash.neighbours`: an honest arena beside strangers that use up each budget, one after the other.
+"""`python -m tests.crash.neighbours`: an honest arena while other clients exhaust each budget, one after the other.
 
-`isonomy up` with its defaults, but for the limits that would take long to reach. The honest arena sends at a steady
-pace through the gateway, and so does each stranger, by a key of its own. What is told of each: whether every
-acknowledged vote of the honest arena counts once, how fresh its board is beside that of the honest arena alone, and the
-most memory that each process took.
+The stack is `isonomy up` with its defaults, except for limits that would take long to reach. The honest arena sends at
+a steady pace through the gateway, and so does each stranger with its own key. The report has for each stranger: whether
+every acknowledged vote of the honest arena counts once, the freshness of its board compared with the honest arena
+alone, and the peak memory of each process.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ from tests.crash.soak import Up
 from tests.support.http import PLAIN
 
 HONEST, PACE, TOGETHER = "honest", 200, 20
-"""The honest arena, its votes a second, and votes of one request."""
+"""The honest arena, its votes per second, and the votes per request."""
 LIMITS = {"ISONOMY_ARENA_BYTES": str(24 << 20), "ISONOMY_MAX_DECLARED": "200"}
-"""Lower than the defaults: so that a stranger reaches them within seconds."""
+"""Lower than the defaults, so that a stranger reaches them within seconds."""
 FRESHNESS = "isonomy_ratings_freshness_seconds"
 
 
 @dataclass
 class Key:
-    """A key of the gateway, and what came of what it sent."""
+    """A key of the gateway, and the answers to its requests."""
 
     name: str
     secret: str
@@ -62,7 +62,7 @@ class Key:
 
 
 def vote(identity: str, arena: str, a: str, b: str, **more: Any) -> dict[str, Any]:
-    """A vote of now."""
+    """A vote with the current time."""
     return {
         "id": identity,
         "arena": arena,
@@ -74,7 +74,7 @@ def vote(identity: str, arena: str, a: str, b: str, **more: Any) -> dict[str, An
 
 
 def sent(votes: list[dict[str, Any]]) -> tuple[str, str, bytes]:
-    """A request of votes."""
+    """A request that sends votes."""
     return "POST", "/v1/votes", json.dumps(votes).encode()
 
 
@@ -96,7 +96,7 @@ def boards(arena: str) -> Requests:
 
 
 def pairs(arena: str) -> Requests:
-    """A thousand names that all meet, on a dozen boards: the memory of its counts."""
+    """Two thousand names in battles, on a dozen boards: exhausts the memory for counts."""
     for number in range(10**9):
         ids = range(number * 500, number * 500 + 500)
         yield sent(
@@ -120,7 +120,7 @@ def arenas(arena: str) -> Requests:
 
 
 def declared(arena: str) -> Requests:
-    """A new model declared with every request."""
+    """A declaration of a new model with every request."""
     for number in range(10**9):
         model = {
             "provider": f"p{number}",
@@ -133,14 +133,14 @@ def declared(arena: str) -> Requests:
 
 
 def rubbish(arena: str) -> Requests:
-    """Items without end that are no votes."""
+    """Endless invalid items."""
     del arena
     while True:
         yield "POST", "/v1/votes", b"[" + b",".join([b"{}"] * 5_000) + b"]"
 
 
 def bodies(arena: str) -> Requests:
-    """Bodies as large as they may be."""
+    """Bodies of nearly the maximum size."""
     del arena
     while True:
         yield "POST", "/v1/votes", b'["' + b"x" * 8_000_000 + b'"]'
@@ -155,12 +155,12 @@ STRANGERS: dict[str, tuple[Callable[[str], Requests], float, str]] = {
     "refused items": (rubbish, 20.0, "stranger-rubbish"),
     "bytes of bodies": (bodies, 20.0, "stranger-bodies"),
 }
-"""What a stranger sends, its requests a second, and the arenas of its key."""
+"""Name of each stranger to its requests, its requests per second, and the arenas of its key."""
 
 
 @dataclass
 class Phase:
-    """What was seen of the honest arena while a stranger was at work, or none."""
+    """Measurements of the honest arena during one stranger's load, or alone."""
 
     stranger: str
     acknowledged: int = 0
@@ -172,7 +172,7 @@ class Phase:
 
 
 class Sender(threading.Thread):
-    """Sends requests at a pace until it is told to stop."""
+    """Sends requests at a pace until `stop`."""
 
     def __init__(self, key: Key, requests: Requests, pace: float) -> None:
         super().__init__(daemon=True)
@@ -194,7 +194,7 @@ class Sender(threading.Thread):
 
 
 def steady() -> Requests:
-    """The honest arena: twenty models that it has declared, in turns."""
+    """Requests of the honest arena: votes on its twenty declared models in turn."""
     for number in range(10**9):
         ids = range(number * TOGETHER, (number + 1) * TOGETHER)
         yield sent([vote(f"h{at}", HONEST, f"model-{at % 20}", f"model-{(at * 7 + 1 + at // 20) % 20}") for at in ids
@@ -202,7 +202,7 @@ def steady() -> Requests:
 
 
 def histogram(text: str) -> Histogram:
-    """Freshness of the honest arena so far."""
+    """Freshness histogram of the honest arena so far."""
     found = re.findall(rf'^{FRESHNESS}_bucket\{{arena="{HONEST}",le="(.+?)"\}} (\S+)$', text, re.MULTILINE)
     return {float(bound): float(count) for bound, count in found}
 
@@ -228,7 +228,7 @@ class Neighbours:
         self._metrics = ""
 
     def run(self, strangers: Sequence[str]) -> list[Phase]:
-        """Alone, beside each stranger, and alone again."""
+        """Run the honest arena alone, with each stranger, and alone again."""
         try:
             self._metrics = self._up.wait(r"^metrics\s+(\S+)")
             self._up.wait("(the stack is up)")
@@ -247,7 +247,7 @@ class Neighbours:
                     self._keys[HONEST].send(client, "PUT", path, json.dumps(model).encode())
             honest = Sender(self._keys[HONEST], steady(), PACE / TOGETHER)
             honest.start()
-            self._phase("")  # the first boards come later: machine code is compiled
+            self._phase("")  # warm-up: the first boards wait for JIT compilation
             phases = [self._phase(""), *map(self._phase, strangers), self._phase("")]
             honest.stop()
             try:
@@ -286,7 +286,7 @@ class Neighbours:
         return text
 
     def _wait_counted(self) -> None:
-        """Wait until the honest board has every vote that was acknowledged; raises when it never does."""
+        """Wait until the honest board has every acknowledged vote; raises `RuntimeError` after 60 s."""
         wanted, found, end = self._keys[HONEST].accepted, None, time.monotonic() + 60
         while time.monotonic() < end:
             with contextlib.suppress(httpx.TransportError, KeyError, socket.error):
@@ -299,7 +299,7 @@ class Neighbours:
 
 
 def show(phases: list[Phase]) -> None:
-    """Tell what was seen."""
+    """Print the table of phases."""
     alone = max(each.p99 or 0.0 for each in phases if each.stranger == "alone")
     click.echo(
         f"{'stranger':18} {'votes':>6} {'lost':>4} {'p99 s':>6} {'to alone':>8}  memory MiB; the stranger's answers"

@@ -1,4 +1,4 @@
-"""A reader of the published boards that looks at all of them through a whole run, and at how soon new votes appear."""
+"""Reads all published boards during a whole run, and measures how soon new votes appear on them."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from tests.support.pipeline import Vote
 EVERY = 0.25
 TIMEOUT = 3.0
 PROBE = "probe"
-"""The category that only probes have: its board says whether a probe is counted."""
+"""A category that only probes have: its board shows whether a probe is counted."""
 BOARDS = (OVERALL, category_board("coding"), category_board(PROBE))
 
 
 class Observer:
-    """Asks the board's read API for every board in turn, in a thread of its own.
+    """Requests every board in turn from the board's read API, in its own thread.
 
     Parameters
     ----------
     url
-        Of the board.
+        URL of the board process.
     clock
-        Seconds since the run began.
+        Returns the seconds since the start of the run.
     during
-        What is being done at the moment.
+        Returns the current action of the run.
     """
 
     def __init__(self, url: str, clock: Callable[[], float], during: Callable[[], str]) -> None:
@@ -40,9 +40,9 @@ class Observer:
         self._thread = threading.Thread(target=self._run, name="observer", daemon=True)
         self.heights = Heights()
         self.answers: dict[str, int] = {}
-        """How often which status was answered, or which error met."""
+        """Number of answers by status, and of errors by name."""
         self.votes: dict[tuple[str, str], int] = {}
-        """Votes of each board as it was seen last, by arena and name."""
+        """Votes of each board when it was last read, by arena and name."""
 
     def start(self) -> None:
         self._thread.start()
@@ -53,7 +53,7 @@ class Observer:
 
     @property
     def looks(self) -> int:
-        """Boards that were seen."""
+        """Number of successful reads of a board."""
         return self.answers.get("200", 0)
 
     def _run(self) -> None:
@@ -73,7 +73,7 @@ class Observer:
         at = self._clock()
         if answer is None or answer.status_code not in (200, 404):
             return
-        # "There is no such board" is false once it was there; not to know, 503, is not.
+        # A 404 is wrong for a board that was there before; a 503 is not.
         shown = int(answer.status_code == 200)
         if shown or (arena, name) in self.votes:
             self.heights.see(f"{arena}/{name}", "presence", shown, at, self._during())
@@ -87,7 +87,7 @@ class Observer:
 
 
 class Probes:
-    """Votes that are sent to see when they are on the boards, one to each arena at once."""
+    """Votes that are sent, one to each arena at once, to measure when the boards count them."""
 
     def __init__(self, url: str, headers: dict[str, str], observer: Observer, tstamp: float) -> None:
         self._url, self._headers, self._observer, self._tstamp = url, headers, observer, tstamp
@@ -96,9 +96,9 @@ class Probes:
         self.acknowledged: set[str] = set()
 
     def send(self) -> Callable[[], bool]:
-        """Send probes through the gateway until they are acknowledged; the answer tells whether all are counted yet.
+        """Create probes; returns a function that sends them until acknowledged, and returns whether all are counted.
 
-        It must be called until it is true, or given up: each call tries what is still to be done.
+        Call the function until it is true, or give up: each call retries what is not done yet.
         """
         seen, name = self._observer.votes, category_board(PROBE)
         before = {arena: seen.get((arena, name), 0) for arena in ARENAS}

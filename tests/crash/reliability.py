@@ -1,7 +1,7 @@
-"""`python -m tests.crash.reliability`: the long forms, their results as JSON, and the tables of docs/reliability.md.
+"""`python -m tests.crash.reliability`: runs the long suites, stores results as JSON, fills docs/reliability.md.
 
-Each part writes `.isonomy/reliability/NAME.json`; its tables stand in the document between two comments of its name,
-and everything else there is written by hand.
+Each part writes `.isonomy/reliability/NAME.json`; its tables are in the document between two comments with its name,
+and everything else in it is written by hand.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ Render = Callable[[Mapping[str, Any]], str]
 
 
 def chaos(directory: Path) -> dict[str, Any]:
-    """Do the long chaos run; its logs stay in the directory."""
+    """Run the long chaos run; its logs stay in the directory."""
     os.environ.setdefault("ISONOMY_TEST_BROKER", "kafka3")
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
@@ -55,7 +55,7 @@ def chaos(directory: Path) -> dict[str, Any]:
 
 
 def render_chaos(found: Mapping[str, Any]) -> str:
-    """The run in figures, and recovery by kind.
+    """Markdown of the run's figures, and of recovery by kind of fault.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ SHOWN = (
     "deliveries acknowledged",
     "boards looked at",
 )
-"""The figures of a chaos run that the document tells."""
+"""The figures of a chaos run that the document shows."""
 
 SOAK_BROKERS = os.environ.get("ISONOMY_SOAK_BROKERS", "embedded,kafka").split(",")
 SOAK_MINUTES = float(os.environ.get("ISONOMY_SOAK_MINUTES", "30"))
@@ -121,7 +121,7 @@ PLOTS = Path("docs/images/reliability")
 
 
 def soaks(directory: Path) -> dict[str, Any]:
-    """Soak on each broker; the plots go into the docs."""
+    """Run the soak on each broker; the plots go into the docs."""
     shutil.rmtree(directory, ignore_errors=True)
     told = [
         measure(broker, SOAK_MINUTES, SOAK_PACE, directory, PLOTS / f"soak-{broker}.png") for broker in SOAK_BROKERS
@@ -130,7 +130,7 @@ def soaks(directory: Path) -> dict[str, Any]:
 
 
 def render_soaks(found: Mapping[str, Any]) -> str:
-    """The soaks in figures, and their plots.
+    """Markdown of the soaks' figures and plots.
 
     Parameters
     ----------
@@ -164,14 +164,14 @@ SILENCE = float(os.environ.get("ISONOMY_SILENCE_MINUTES", "10"))
 
 
 def transactions(directory: Path) -> dict[str, Any]:
-    """Measure votes in transactions beside plain ones."""
+    """Compare votes in transactions with plain votes."""
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
     return transactional.measure(directory, SILENCE)
 
 
 def render_transactions(found: Mapping[str, Any]) -> str:
-    """The ages of votes by round, and what else was held against transactions.
+    """Markdown of the ages of votes by round, and of the findings.
 
     Parameters
     ----------
@@ -198,7 +198,7 @@ MODELS = ["cargo", "run", "--release", "--quiet", "--manifest-path", "tests/mode
 
 
 def run_program(argv: list[str]) -> dict[str, Any]:
-    """Run a program of ours that says by its exit code whether all is well; keeps what it told."""
+    """Run one of our programs; keeps its output, which becomes the findings if its exit code is not 0."""
     environment = {**os.environ, "CARGO_TARGET_DIR": str(Path(".isonomy/models").absolute()), "PYTHONHASHSEED": "0"}
     began = time.monotonic()
     done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
@@ -208,7 +208,7 @@ def run_program(argv: list[str]) -> dict[str, Any]:
 
 
 def render_told(found: Mapping[str, Any]) -> str:
-    """What a program told, as it told it.
+    """Markdown of a program's output, verbatim.
 
     Parameters
     ----------
@@ -229,7 +229,7 @@ PARTS: dict[str, tuple[Measure, Render]] = {
     "chaos": (chaos, render_chaos),
     "soak": (soaks, render_soaks),
 }
-"""By name: what measures a part, given a directory for its logs, and what makes markdown of its result."""
+"""Part to the function that measures it, given a directory for logs, and the function that renders its result."""
 
 
 def put(text: str, name: str, table: str) -> str:

@@ -1,4 +1,4 @@
-"""All of Isonomy over a broker and a Redis that are made to fail, and what a fault may do to it."""
+"""All processes of Isonomy over a broker and a Redis, and the operations that faults use."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ WORKERS = {
 }
 SPARES = ("intake-3", "folds-3")
 PROXIED = ("intake-1", "folds-1")
-"""These speak to the brokers through the proxies, where there are any."""
+"""Workers that connect to the brokers through the proxies, if there are any."""
 STARTED_WITHIN = 120.0
 FAIRNESS = "[default]\nreview_battles = 1_000\nrepeat_reviews = 2\n"
 
 
 @dataclass(frozen=True)
 class Ground:
-    """What a chaos run stands on: a broker, with proxies to it where it is ours and real, and a Redis."""
+    """Infrastructure of a chaos run: a broker, proxies to it if it is an Apache Kafka, and a Redis."""
 
     broker: TestBroker
     network: Network | None
@@ -49,7 +49,7 @@ class Ground:
 
 @contextmanager
 def ground(directory: Path) -> Iterator[Ground]:
-    """Start the broker that ISONOMY_TEST_BROKER names, its proxies, and a Redis; all are ours to break."""
+    """Start the broker that ISONOMY_TEST_BROKER names, its proxies, and a Redis; tests may break all of them."""
     broker, server = make_broker(directory / "broker"), RedisServer(directory / "redis")
     nodes = nodes_of(broker)
     for node in nodes.values():
@@ -63,14 +63,14 @@ def ground(directory: Path) -> Iterator[Ground]:
 
 
 def nodes_of(broker: TestBroker) -> Mapping[int, KafkaNode]:
-    """The Apache Kafka nodes of a broker, by number; none of the embedded one."""
+    """The Apache Kafka nodes of a broker, by number; empty for the embedded broker."""
     if isinstance(broker.server, KafkaCluster):
         return broker.server.nodes
     return {1: broker.server} if isinstance(broker.server, KafkaNode) else {}
 
 
 class Scene(Stack):
-    """Intakes, folds, gateway, board and herald, and the ground under them."""
+    """Intakes, folds, gateway, board and herald on a ground."""
 
     def __init__(self, ground: Ground, pipeline: Pipeline, log: EventLog, rng: random.Random) -> None:
         self.ground, self.rng = ground, rng
@@ -90,7 +90,7 @@ class Scene(Stack):
         super().__init__(broker, ground.redis, pipeline, log, WORKERS, others, SPARES)
         self.books = Books()
         self.own_votes: list[Vote] = []
-        """The votes that faults send themselves, and what became of them in `books`."""
+        """The votes that faults send themselves; `books` has their state."""
         if ground.proxied_bootstrap is not None:
             for name in PROXIED:
                 self._lead_through(ground.proxied_bootstrap, self.workers[name])
@@ -113,11 +113,11 @@ class Scene(Stack):
     # --- processes ---------------------------------------------------------------------------------------------------
 
     def running(self, kind: str) -> list[str]:
-        """The processes of a kind that are up."""
+        """Names of the running processes of a kind."""
         return [name for name, child in self.children.items() if name.startswith(kind) and child.alive]
 
     def wait_up(self, *names: str) -> None:
-        """Wait until processes serve."""
+        """Wait until these workers are ready."""
         self.watch_until(lambda: all(self.workers[name].is_ready() for name in names), STARTED_WITHIN)
 
     # --- brokers -----------------------------------------------------------------------------------------------------
@@ -139,7 +139,7 @@ class Scene(Stack):
         return self.cluster.leader(self.pipeline.settings.topic(topic), self.rng.randrange(4))
 
     def start_nodes(self, *numbers: int) -> None:
-        """Start nodes again, and wait until they answer; the processes are watched meanwhile."""
+        """Start nodes again and wait until they answer; processes are supervised meanwhile."""
         for number in numbers:
             self.nodes[number].launch()
         for number in numbers:
@@ -147,7 +147,7 @@ class Scene(Stack):
         self.log.say(f"broker {', '.join(map(str, numbers))} is back")
 
     def wait_in_sync(self) -> None:
-        """Wait until all is stored thrice again; one node alone has nothing to wait for."""
+        """Wait until all replicas are in sync; returns at once for a single node."""
         if len(self.nodes) == len(NODES):
             self.watch_until(self.cluster.in_sync, STARTED_WITHIN)
 
@@ -158,7 +158,7 @@ class Scene(Stack):
             return False
 
     def proxy(self, node: int) -> Proxy:
-        """The proxy between `PROXIED` and a node."""
+        """The proxy between the workers in `PROXIED` and a node."""
         assert self.ground.network is not None
         return self.ground.network.proxies[str(node)]
 

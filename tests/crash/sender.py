@@ -1,4 +1,4 @@
-"""Votes through the gateway from several threads; what fails is sent again with its ids until it is acknowledged."""
+"""Sends votes through the gateway from several threads; failed batches are resent with their ids until acknowledged."""
 
 import threading
 import time
@@ -14,12 +14,12 @@ THREADS = 3
 BATCH = 100
 TIMEOUT = 12.0
 AGAIN = 0.3
-"""Seconds before a refused batch is sent again."""
+"""Seconds before a failed batch is sent again."""
 
 
 @dataclass
 class Tally:
-    """What became of the votes, by id, and of the requests."""
+    """Ids of sent and acknowledged votes, and the number of requests by outcome."""
 
     sent: set[str] = field(default_factory=set)
     acknowledged: set[str] = field(default_factory=set)
@@ -27,17 +27,17 @@ class Tally:
 
 
 class Sender:
-    """Sends votes in batches at a pace that may be changed at any time.
+    """Sends votes in batches at a pace that can be changed at any time.
 
-    One batch in 20 is sent once more although it was acknowledged, as a careless client would; one in 20 is given up
-    when its first try fails, so that some votes are sent and never acknowledged.
+    One batch in 20 is sent again although it was acknowledged, as by a careless client; one in 20 is given up when its
+    first try fails, so that some votes are sent and never acknowledged.
 
     Parameters
     ----------
     url, headers
         The gateway and a bearer key for it.
     votes
-        In order; the threads share them.
+        The votes in order; the threads share them.
     """
 
     def __init__(self, url: str, headers: dict[str, str], votes: Sequence[Vote]) -> None:
@@ -56,7 +56,7 @@ class Sender:
             thread.start()
 
     def stop(self) -> None:
-        """Give up what is not acknowledged yet."""
+        """Stop; votes that are not acknowledged yet are given up."""
         self._halt.set()
         for thread in self._threads:
             thread.join(2 * TIMEOUT)
@@ -87,7 +87,7 @@ class Sender:
                 return None
             batch = self._votes[start : start + BATCH]
             self._next = start + len(batch)
-            # A sender that was held up does not make up for it in one burst.
+            # After a delay, the sender does not catch up in one burst.
             self._due = max(self._due, time.monotonic() - 1.0) + len(batch) / self.pace
             wait = self._due - time.monotonic()
             self.tally.sent.update(vote["id"] for vote in batch)
@@ -95,7 +95,7 @@ class Sender:
         return start // BATCH, batch
 
     def _send(self, client: httpx.Client, number: int, batch: Sequence[Vote], *, patient: bool) -> bool:
-        """Send until acknowledged; an impatient one tries once."""
+        """Send a batch until it is acknowledged; without `patient`, only once."""
         if number % 2:
             body, kind = b"\n".join(map(encode, batch)), "application/x-ndjson"
         else:

@@ -1,7 +1,7 @@
-"""`python -m tests.crash.soak`: `isonomy up` under a steady load, and whether memory, lag and freshness stay the same.
+"""`python -m tests.crash.soak`: `isonomy up` under a steady load, to see whether memory, lag and freshness are stable.
 
-Votes are rich (language, two categories, voter), make 26 boards, and go to Kafka as whole batches, as a replay sends
-them. Every few seconds the memory of each process, the lag and the freshness histogram are noted.
+Votes are rich (language, two categories, voter), make 26 boards, and are sent to Kafka in large batches like those of a
+replay. Every few seconds the memory of each process, the lag and the freshness histogram are sampled.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ CATEGORIES = tuple(f"category{number:02}" for number in range(13))
 BOARDS = 1 + len(LANGUAGES) + len(CATEGORIES)
 MODELS = 60
 POOL = 9_973
-"""So many votes are made once and sent again and again under new ids; a prime, so that no pattern meets another."""
+"""Number of votes that are made once and sent repeatedly under new ids; a prime, so that patterns do not align."""
 BATCH = 2_000
-"""Votes that are sent at once: what a replay sends. The embedded broker gets slower with every batch ever written."""
+"""Votes sent at once, as by a replay. The embedded broker gets slower with every batch ever written."""
 EVERY = 5.0
 UP_WITHIN = 120.0
 WINDOW = 300.0
@@ -50,7 +50,7 @@ FRESHNESS, LAG = "isonomy_ratings_freshness_seconds", "isonomy_consumer_lag"
 
 @dataclass
 class Sample:
-    """One look: seconds since the load began, votes sent, MiB by process, records behind, freshness so far."""
+    """One sample: seconds since the start of the load, votes sent, MiB by process, lag in records, freshness so far."""
 
     at: float
     sent: int
@@ -61,7 +61,7 @@ class Sample:
 
 @dataclass
 class Soak:
-    """A soak and what was seen."""
+    """A soak and its samples."""
 
     broker: str
     minutes: float
@@ -69,12 +69,12 @@ class Soak:
     boards: int
     samples: list[Sample] = field(default_factory=list)
     exits: list[str] = field(default_factory=list)
-    """What `isonomy up` said of processes that ended."""
+    """Log lines of `isonomy up` about processes that ended."""
 
     def windows(self, seconds: float = WINDOW) -> list[float | None]:
-        """p99 of freshness of equal windows from the first look to the last, each about so long, in seconds.
+        """p99 of freshness, in seconds, of equal windows of about `seconds` from the first sample to the last.
 
-        None where nothing was published or nobody told.
+        None where nothing was published; empty with fewer than two samples of freshness.
         """
         marks = [each for each in self.samples if each.freshness is not None]
         if len(marks) < 2:
@@ -85,7 +85,7 @@ class Soak:
 
 
 def votes(count: int) -> Iterator[tuple[list[bytes], list[bytes]]]:
-    """Keys and values in batches."""
+    """Batches of keys and values."""
     pool = [_rest(number) for number in range(POOL)]
     run = f"{time.time_ns():x}"
     for first in range(0, count, BATCH):
@@ -116,7 +116,7 @@ def _rest(number: int) -> bytes:
 
 
 class Up:
-    """`isonomy up` with what it says."""
+    """`isonomy up` and its log lines."""
 
     def __init__(self, directory: Path, environ: dict[str, str]) -> None:
         argv = [sys.executable, "-m", "services.cli.main", "up", "--directory", str(directory)]
@@ -134,7 +134,7 @@ class Up:
                 self.lines.append(line.rstrip())
 
     def wait(self, pattern: str) -> str:
-        """Wait until it says something; returns the group."""
+        """Wait for a log line that matches; returns the first group."""
         end = time.monotonic() + UP_WITHIN
         while time.monotonic() < end and self.process.poll() is None:
             for line in self.lines:
@@ -144,7 +144,7 @@ class Up:
         raise RuntimeError("isonomy up did not come up:\n" + "\n".join(self.lines))
 
     def memory(self) -> dict[str, float]:
-        """MiB of each process, by what it is."""
+        """Resident memory in MiB, by kind of process."""
         found = {}
         for child in psutil.Process(self.process.pid).children(recursive=True):
             try:
@@ -168,7 +168,7 @@ def _what(command: list[str]) -> str:
 
 
 def soak(broker: str, minutes: float, pace: int, directory: Path) -> Soak:
-    """Run the stack under load; the broker of `isonomy up` itself, or an Apache Kafka."""
+    """Run the stack under load, with the embedded broker of `isonomy up` or an Apache Kafka."""
     seen = Soak(broker, minutes, pace, BOARDS)
     node = KafkaNode(directory / "kafka") if broker == "kafka" else None
     if node is not None:
@@ -207,7 +207,7 @@ def _look(up: Up, metrics: str, load: Load, at: float) -> Sample:
 
 
 class Load:
-    """Sends votes at a pace, in a thread of its own."""
+    """Sends votes at a pace, in its own thread."""
 
     def __init__(self, settings: Settings, pace: int, count: int) -> None:
         self._settings, self._pace, self._count = settings, pace, count
@@ -236,7 +236,7 @@ class Load:
                     await sender.flush()
                     self.sent += len(keys)
                     await asyncio.sleep(max(0.0, began + self.sent / self._pace - time.monotonic()))
-        except Exception as error:  # noqa: BLE001 -- whatever it is, the thread that joins tells it
+        except Exception as error:  # noqa: BLE001 -- `join` raises it
             self._error = error
 
 
@@ -271,7 +271,7 @@ def draw(seen: Soak, path: Path) -> None:
 
 
 def summary(seen: Soak) -> dict[str, Any]:
-    """The figures that are told: p99 by window, lag, memory at a third, at two thirds and in the end, and exits."""
+    """The reported figures: p99 by window, lag, memory at a third, at two thirds and at the end, and exits."""
     count = len(seen.samples)
     places = {"a third": count // 3, "two thirds": 2 * count // 3, "the end": count - 1}
     return {
@@ -290,7 +290,7 @@ def summary(seen: Soak) -> dict[str, Any]:
 
 
 def measure(broker: str, minutes: float, pace: int, directory: Path, plot: Path) -> dict[str, Any]:
-    """Soak, draw, and write `BROKER.json` with every sample; returns the summary."""
+    """Run a soak, draw it, and write `BROKER.json` with every sample; returns the summary."""
     directory.mkdir(parents=True, exist_ok=True)
     seen = soak(broker, minutes, pace, directory / broker)
     told = summary(seen)

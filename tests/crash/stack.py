@@ -1,4 +1,4 @@
-"""The processes of a crash suite under a supervisor, and what is done to them, written down with its time."""
+"""The supervised processes of a crash suite, and operations on them, logged with their time."""
 
 import random
 import re
@@ -18,15 +18,15 @@ from tests.support.stack import TestBroker, TestRedis
 PATIENCE = RestartPolicy(quick=3.0, quick_failures=30, longest_delay=2.0)
 EVERY = 0.1
 FROZEN_SECONDS = 15.0
-"""More than two session timeouts: the group has moved on when the process wakes."""
+"""More than two session timeouts: the group has rebalanced when the process wakes."""
 EXPECTED_SECONDS = 12.0
-"""About what one event takes, with the recovery after it; the votes are spread over all of them."""
+"""Approximate duration of one event with its recovery; the votes are spread over all events."""
 RECOVERY_SECONDS = 90.0
-"""Most that is waited for the views to move on after an event, before the next."""
+"""Maximum wait for progress of the views after an event, before the next one."""
 
 
 class EventLog:
-    """Prints what happens, with seconds since the start."""
+    """Prints events with the seconds since the start."""
 
     def __init__(self, show: Callable[[str], None]) -> None:
         self.show = show
@@ -41,22 +41,22 @@ class EventLog:
 
 
 class Stack(ABC):
-    """Workers over a broker and a Redis of their own.
+    """Workers over their own broker and Redis.
 
     Parameters
     ----------
     broker, redis
-        Started already.
+        The broker and the Redis, already started.
     pipeline
-        The prefixes; its topics exist already.
+        The prefixes; its topics already exist.
     log
-        Where everything is written down.
+        Log of all events.
     workers
-        Stages of each worker by name.
+        Worker to its stages.
     others
-        What else runs, by name.
+        Other processes by name.
     spares
-        Workers of these that are not started with the others.
+        Workers that are not started with the others.
     """
 
     def __init__(
@@ -73,10 +73,10 @@ class Stack(ABC):
         self.workers = {name: pipeline.worker(name, stages) for name, stages in workers.items()}
         self.children = {name: worker.process for name, worker in self.workers.items()} | dict(others)
         self.exits: Counter[str] = Counter()
-        """How often each ended with which code on the way."""
+        """Number of exits during the run by process and code."""
         self._killed: set[str] = set()
         self._down = set(spares)
-        """Those that are not to run now."""
+        """Processes that must not run now."""
         # One supervisor each, so that one process can be kept down while the others are kept up.
         self._supervisors = {
             name: Supervisor({name: child}, report=self._heard, patience=PATIENCE)
@@ -85,7 +85,7 @@ class Stack(ABC):
 
     @abstractmethod
     def counted(self) -> int:
-        """Battles that Redis shows."""
+        """Number of battles in the published views."""
 
     def start(self) -> None:
         for name, supervisor in self._supervisors.items():
@@ -96,10 +96,10 @@ class Stack(ABC):
                 worker.wait_ready()
 
     def stop(self) -> dict[str, int | None]:
-        """SIGTERM to all, the last first; returns the exit codes.
+        """Send SIGTERM to all processes, the last one first; returns the exit codes.
 
-        Who was started a moment ago still loads its modules, or has looked at Kafka and Redis and not come to Faust,
-        whose handler is the one that counts. It would end by the signal itself: it is waited for.
+        A process that has just started may still be loading its modules, or may have checked Kafka and Redis but not
+        reached Faust, which installs the SIGTERM handler. The signal would kill it, so this waits for the handler.
         """
         up = [name for name, child in self.children.items() if child.started and name not in self._down]
         try:
@@ -111,7 +111,7 @@ class Stack(ABC):
         return {name: child.poll() for name, child in self.children.items() if child.started}
 
     def _takes_sigterm(self, name: str) -> bool:
-        """Whether a process is up, a worker so far that it answers, and has a handler for SIGTERM."""
+        """Whether a process runs, is ready if it is a worker, and has a handler for SIGTERM."""
         child, worker = self.children[name], self.workers.get(name)
         if not child.alive or (worker is not None and not worker.is_ready()):
             return False
@@ -123,25 +123,25 @@ class Stack(ABC):
         return bool(int(caught, 16) >> (signal.SIGTERM - 1) & 1)
 
     def hold(self, *names: str) -> None:
-        """SIGTERM, and keep them down until `release`."""
+        """Stop processes with SIGTERM, and keep them down until `release`."""
         for name in names:
             self._supervisors[name].stop()
             self._down.add(name)
             self.log.say(f"stopped {name}")
 
     def release(self, *names: str) -> None:
-        """Start what was held, or a spare."""
+        """Start held processes or spares."""
         for name in names:
             self._supervisors[name].start()
             self._down.discard(name)
             self.log.say(f"started {name}")
 
     def watch(self, seconds: float) -> None:
-        """Let the stack run, restarting what falls."""
+        """Let the stack run; processes that end are restarted."""
         self.watch_until(lambda: False, seconds)
 
     def watch_until(self, condition: Callable[[], bool], seconds: float) -> bool:
-        """Let it run until a condition holds; False when it did not in time."""
+        """Let the stack run until a condition holds; returns False when it does not in time."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             for supervisor in self._supervisors.values():
@@ -152,14 +152,14 @@ class Stack(ABC):
         return False
 
     def kill(self, name: str) -> None:
-        """SIGKILL; who is being started again is waited for, a kill must hit something."""
+        """Send SIGKILL; waits first for a process that is being restarted."""
         self.watch_until(lambda: self.children[name].alive, RECOVERY_SECONDS)
         self._killed.add(name)
         self.children[name].kill()
         self.log.say(f"kill -9 {name}")
 
     def freeze(self, name: str) -> None:
-        """SIGSTOP, let the others take over, SIGCONT."""
+        """Send SIGSTOP, let the others take over, and send SIGCONT."""
         self.watch_until(lambda: self.children[name].alive, RECOVERY_SECONDS)
         before = self.counted()
         self.children[name].freeze()
@@ -181,11 +181,11 @@ class Stack(ABC):
         self.log.say("flushed Redis")
 
     def tails(self) -> str:
-        """The ends of all logs, for a failure."""
+        """The ends of all logs, for a failure message."""
         return "\n".join(f"--- {name}\n{child.log_tail(30)}" for name, child in self.children.items())
 
     def log_lines(self, *words: str) -> dict[str, int]:
-        """How often each of some words stands in the logs of the workers."""
+        """Number of occurrences of each of these words in the logs of the processes."""
         texts = [Path(child.log_path).read_text(errors="replace") for child in self.children.values() if child.started]
         return {word: sum(text.count(word) for text in texts) for word in words}
 
@@ -209,13 +209,13 @@ class Sender(Protocol):
 
     @property
     def remaining(self) -> int:
-        """Votes that are not sent yet."""
+        """Number of votes that are not sent yet."""
 
 
 def disturb(rng: random.Random, stack: Stack, sender: Sender, events: Sequence[Callable[[], None]]) -> None:
-    """Do everything, in a random order, each at a random moment of a stack that goes on."""
+    """Perform all events in random order, each at a random moment after the stack has made progress."""
     for number, act in enumerate(rng.sample(events, len(events))):
-        # As fast as leaves enough votes for the events to come.
+        # The pace leaves enough votes for the remaining events.
         sender.pace = max(200.0, sender.remaining / (EXPECTED_SECONDS * (len(events) - number)))
         before = stack.counted()
         if not stack.watch_until(lambda before=before: stack.counted() > before, RECOVERY_SECONDS):  # type: ignore[misc]

@@ -1,8 +1,8 @@
-"""While votes stream in, faults of many kinds are drawn and done; then every promise is held against what is there.
+"""While votes stream in, random faults of many kinds happen; then every promise is checked.
 
-By environment: ISONOMY_CHAOS_FAULTS (6), ISONOMY_CHAOS_VOTES (12,000), ISONOMY_CHAOS_SEED (1), ISONOMY_CHAOS_MINUTES
-(150, after which no fault is begun), and ISONOMY_CHAOS_KINDS (`kill_intake,redis_full`, or `all`; without it, those of
-ten seconds at most). The long form is `make reliability`.
+Environment: ISONOMY_CHAOS_FAULTS (6), ISONOMY_CHAOS_VOTES (12,000), ISONOMY_CHAOS_SEED (1), ISONOMY_CHAOS_MINUTES
+(150, after which no fault starts), and ISONOMY_CHAOS_KINDS (`kill_intake,redis_full`, or `all`; by default those of ten
+seconds at most). The long form is `make reliability`.
 """
 
 import os
@@ -17,7 +17,7 @@ from tests.crash.stack import EventLog
 pytestmark = [pytest.mark.crash, pytest.mark.integration, pytest.mark.timeout(14_400)]
 
 QUICK = 10.0
-"""Seconds of the faults that the short form is made of."""
+"""Maximum seconds of the faults in the short form."""
 KINDS = os.environ.get("ISONOMY_CHAOS_KINDS") or ",".join(n for n, each in CATALOGUE.items() if each.seconds <= QUICK)
 PLAN = Plan(
     votes=int(os.environ.get("ISONOMY_CHAOS_VOTES", "12000")),

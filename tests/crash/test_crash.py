@@ -1,7 +1,7 @@
-"""While votes stream in, processes are killed and frozen, the broker restarted, Redis flushed: every vote counts once.
+"""While votes stream in, processes are killed and frozen, and Redis is flushed: every vote counts once.
 
-Shorter or longer, by environment: ISONOMY_CRASH_VOTES (200,000), ISONOMY_CRASH_KILLS (10), ISONOMY_CRASH_FREEZES (2),
-ISONOMY_CRASH_SEED. The broker is killed too when it keeps its data (ISONOMY_TEST_BROKER=kafka).
+Environment: ISONOMY_CRASH_VOTES (200,000), ISONOMY_CRASH_KILLS (10), ISONOMY_CRASH_FREEZES (2), ISONOMY_CRASH_SEED.
+The broker is killed and restarted, too, if it keeps its data (ISONOMY_TEST_BROKER=kafka).
 """
 
 import os
@@ -35,7 +35,7 @@ FREEZES = int(os.environ.get("ISONOMY_CRASH_FREEZES", "2"))
 SEED = int(os.environ.get("ISONOMY_CRASH_SEED", "1"))
 
 ARENAS = ("text", "code", "search", "chat")
-"""One on each of the four ledger partitions, so that both members of the ratings group have some."""
+"""One arena on each of the four ledger partitions, so that both members of the ratings group have some."""
 WORKERS = {"intake-1": "intake", "intake-2": "intake", "ratings-1": "ratings", "ratings-2": "ratings"}
 SENT_WITHIN = 300.0
 COUNTED_WITHIN = 240.0
@@ -64,7 +64,7 @@ class RatingsStack(Stack):
 def stack(
     broker: TestBroker, redis_server: TestRedis, topic_prefix: str, redis_prefix: str, tmp_path: Path, log: EventLog
 ) -> Iterator[RatingsStack]:
-    # A hanging stage is found sooner than in production, so that the suite has an end.
+    # The watchdog detects a hanging stage sooner than in production, so that the suite ends.
     environ = {"ISONOMY_WATCHDOG_SECONDS": "40", "ISONOMY_REPLICATION": str(broker.replication)}
     pipeline = Pipeline(broker.bootstrap, redis_server.url, topic_prefix, redis_prefix, tmp_path, environ)
     pipeline.create_topics()
@@ -77,7 +77,7 @@ def stack(
 
 
 def schedule(rng: random.Random, stack: RatingsStack) -> list[Callable[[], None]]:
-    """What will be done: kills divided evenly among intake, ratings and gateway, and the rest."""
+    """The events: kills divided evenly among intake, ratings and gateway, and the other faults."""
 
     def one_of(kind: str) -> str:
         return rng.choice([name for name in stack.children if name.startswith(kind)])
@@ -92,7 +92,7 @@ def schedule(rng: random.Random, stack: RatingsStack) -> list[Callable[[], None]
 
 
 def usable_votes(records: list[Any]) -> list[Vote]:
-    """The votes topic as a reader of the contract sees it: usable records, an arena's first of an id in a partition."""
+    """Votes by the contract's rule: valid records, of which the first of an arena and id in each partition counts."""
     seen: set[tuple[int, str, str]] = set()
     votes = []
     for record in records:

@@ -1,9 +1,9 @@
-"""While an arena drops models in silence, workers fall and freeze, the broker and Redis lose their way: alerts do not.
+"""While an arena silently drops models, workers are killed and frozen, and Redis is flushed: the alerts stay correct.
 
-For a reader that drops the exact repeats it knows, the alerts topic holds what one undisturbed process makes of the
-same ledger: the same ids, the same bytes, in the same order. Shorter or longer, by environment: ISONOMY_CRASH_BATTLES
-(20,000 for each of two arenas), ISONOMY_CRASH_KILLS (4), ISONOMY_CRASH_SEED. The broker is killed too when it keeps its
-data (ISONOMY_TEST_BROKER=kafka).
+For a reader that drops exact repeats, the alerts topic holds what one undisturbed process emits for the same ledger:
+the same ids, the same bytes, in the same order. Environment: ISONOMY_CRASH_BATTLES (20,000 for each of two arenas),
+ISONOMY_CRASH_KILLS (4), ISONOMY_CRASH_SEED. The broker is killed, too, if it keeps its data
+(ISONOMY_TEST_BROKER=kafka).
 """
 
 import json
@@ -37,7 +37,7 @@ KILLS = int(os.environ.get("ISONOMY_CRASH_KILLS", "4"))
 SEED = int(os.environ.get("ISONOMY_CRASH_SEED", "1"))
 
 ARENAS = ("text", "code")
-"""On two ledger partitions, so that each fairness worker has one."""
+"""The arenas are on two ledger partitions, so that each fairness worker has one."""
 WORKERS = {"intake-1": "intake", "intake-2": "intake", "fairness-1": "fairness", "fairness-2": "fairness"}
 SCENARIO = """
 name = "storm"
@@ -79,8 +79,8 @@ def pipeline(
 ) -> Iterator[Pipeline]:
     settings = tmp_path / "fairness.toml"
     settings.write_text("[default]\nreview_battles = 1_000\nrepeat_reviews = 2\n")
-    # A hanging stage is found sooner than in production, so that the suite has an end.
-    # And states are saved seldom, so that who takes over tells again what was told.
+    # The watchdog detects a hanging stage sooner than in production, so that the suite ends.
+    # States are saved rarely, so that a new owner emits alerts again that were already published.
     environ = {
         "ISONOMY_WATCHDOG_SECONDS": "40",
         "ISONOMY_SNAPSHOT_SECONDS": "10",
@@ -117,7 +117,7 @@ def stack(broker: TestBroker, redis_server: TestRedis, pipeline: Pipeline, log: 
 
 
 class Sender:
-    """Sends votes in order at a pace that may be changed; what is not acknowledged is sent again under its ids."""
+    """Sends votes in order at a variable pace; batches that are not acknowledged are resent with their ids."""
 
     def __init__(self, pipeline: Pipeline, votes: list[tuple[bytes, bytes]]) -> None:
         self._pipeline, self._votes = pipeline, votes
@@ -152,7 +152,7 @@ class Sender:
 
 
 def make_feed() -> tuple[list[tuple[bytes, bytes | None]], list[tuple[bytes, bytes]]]:
-    """Model records, and votes of all arenas in turn."""
+    """Model records, and the interleaved votes of all arenas."""
     text = SCENARIO.format(battles=BATTLES, first=BATTLES // 4, back=BATTLES // 2, second=3 * BATTLES // 4)
     models: list[tuple[bytes, bytes | None]] = []
     votes: list[list[tuple[bytes, bytes]]] = []
@@ -172,7 +172,7 @@ def make_feed() -> tuple[list[tuple[bytes, bytes | None]], list[tuple[bytes, byt
 
 
 def schedule(rng: random.Random, stack: FairnessStack) -> list[Callable[[], None]]:
-    """What will be done: kills divided evenly among both stages, and the rest."""
+    """The events: kills divided evenly among both stages, and the other faults."""
 
     def one_of(kind: str) -> str:
         return f"{kind}-{rng.randint(1, 2)}"
@@ -186,7 +186,7 @@ def schedule(rng: random.Random, stack: FairnessStack) -> list[Callable[[], None
 
 
 def refolded(pipeline: Pipeline) -> dict[str, list[bytes]]:
-    """The alerts of each arena that one undisturbed process makes of the ledger, from its start."""
+    """The alerts of each arena that one undisturbed process emits when it folds the ledger from the start."""
     book = read_book(pipeline.settings)
     states = {arena: ArenaFairness.start(arena, book.of(arena)) for arena in ARENAS}
     alerts: dict[str, list[bytes]] = {arena: [] for arena in ARENAS}
@@ -198,7 +198,7 @@ def refolded(pipeline: Pipeline) -> dict[str, list[bytes]]:
 
 
 def where_it_lacks(stack: FairnessStack) -> str:
-    """How many votes are in `votes`, in the ledger and in the views, and which are not in the ledger."""
+    """Failure message: the number of votes in `votes`, the ledger and the views, and the votes not in the ledger."""
     pipeline, rows = stack.pipeline, set[tuple[str, int, int]]()
     for record in pipeline.topic(LEDGER.name):
         entry = decode(record.value)
@@ -218,7 +218,7 @@ def where_it_lacks(stack: FairnessStack) -> str:
 
 
 def without_repeats(values: list[bytes]) -> list[Alert]:
-    """What a reader has who drops the statements it knows: same id, same status, same evidence."""
+    """The alerts without repeats: those of the same id, status and evidence."""
     known: dict[tuple[str, Status, bytes], Alert] = {}
     for value in values:
         alert = decode_alert(value)
@@ -257,8 +257,8 @@ def test_whatever_falls_the_alerts_are_those_of_one_undisturbed_process(
     for arena in ARENAS:
         assert list(map(encode_alert, without_repeats(told[arena]))) == expected[arena]
         assert list(dict.fromkeys(told[arena])) == expected[arena], "repeats are exact"
-        # After an outage votes of several partitions are taken in one after the other, so a removal may come and go
-        # once more; who is named does not change.
+        # After an outage intake reads the backlog partition by partition, so a removal may fire and be resolved once
+        # more; the named models do not change.
         fired = {a.subject.model for a in without_repeats(told[arena]) if a.kind is Kind.SILENT_REMOVAL}
         assert fired == {"model-07", "model-12"}
     assert pipeline.topic(DEAD_LETTERS.name) == []

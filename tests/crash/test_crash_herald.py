@@ -1,7 +1,7 @@
-"""Heralds that are killed and frozen in the middle of their work: nothing is lost, nothing acknowledged is sent twice.
+"""Heralds are killed and frozen while they deliver: no delivery is lost, and no acknowledged one is sent twice.
 
-An attempt may be repeated whose answer came, and whose record did not: that is the one window there is, and a repeat
-has the same webhook-id.
+The only exception: an attempt may be repeated if its answer arrived but its record was not written. The repeat has the
+same webhook-id.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ pytestmark = pytest.mark.crash
 SUBSCRIBERS = 200
 HANGING, FAILING, GONE = "/hanging", "/failing", "/gone"
 SCALE = 600
-"""Retries are this much faster than they are in earnest, and so is the hour for which one endpoint fails."""
+"""Factor by which retries, and the hour for which one endpoint fails, are faster than in production."""
 WAITS = ",".join(str(wait / SCALE) for wait in (5, 300, 1_800, 7_200, 18_000, 36_000))
 HOUR = 3_600 / SCALE
 ATTEMPT = 20.0
-"""Seconds of one attempt: whoever waited for the endpoint that hangs would wait so long."""
+"""Timeout of one attempt in seconds: a delivery blocked by the hanging endpoint would take this long."""
 KILLS = int(os.environ.get("ISONOMY_HERALD_KILLS", "2"))
 TAKE_OVER = 60.0
 
@@ -154,7 +154,7 @@ def test_two_hundred_subscribers_through_kills(
 
 
 def reach(endpoints: Endpoints, acknowledged: int) -> None:
-    """Wait until the endpoints have acknowledged so many requests; the kill comes right after."""
+    """Wait until the endpoints have acknowledged this many requests; the caller kills right after."""
     eventually(lambda: len(endpoints.acknowledged) >= acknowledged, 20, every=0.001)
 
 
@@ -163,7 +163,7 @@ def alerts_of(requests: list[Received]) -> list[tuple[str, str]]:
 
 
 def wait_told(endpoints: Endpoints, paths: list[str], told: list[tuple[str, str]]) -> None:
-    """Wait until every path has acknowledged all that was told."""
+    """Wait until every path has acknowledged all published alerts."""
 
     def all_told() -> bool:
         got: dict[str, set[tuple[str, str]]] = defaultdict(set)
@@ -180,7 +180,7 @@ def settled(stack: HeraldStack, subscription: str) -> bool:
 
 
 def repeated(stack: HeraldStack, endpoints: Endpoints) -> int:
-    """Count the repeats; each must be of the one window."""
+    """Count the repeats; asserts that each is of the allowed kind."""
     claims: list[tuple[int, float]] = []
     recorded: dict[tuple[str, str, str], list[tuple[int, float]]] = defaultdict(list)
     for place, (_, record) in enumerate(stack.records()):
@@ -197,12 +197,12 @@ def repeated(stack: HeraldStack, endpoints: Endpoints) -> int:
         for first, second in pairwise(requests):
             repeats += 1
             assert first.headers["webhook-id"] == second.headers["webhook-id"], what
-            # Between the two another term began: after a kill, or because the group chose anew, as it does when the
-            # frozen one wakes. What the one before sent may be acknowledged behind the claim; then the next one waits.
+            # Between the two another term started: after a kill, or because of a rebalance, as happens when the frozen
+            # herald wakes. The previous owner's request may be acknowledged after the claim; the next owner waits.
             between = [at for _, at in claims if first.at <= at <= second.at or first.at < at + LEASE <= second.at]
             assert between, f"{what} was acknowledged at {first.at} and {second.at} in one term: {claims}"
-            # An answer's time is that of the beginning of its attempt. What a frozen herald writes when it wakes comes
-            # after the claim of the one that sent again; before that claim there is no record.
+            # An answer's time is the start of its attempt. A frozen herald that wakes writes its record after the claim
+            # of the herald that sent again; before that claim there must be no record.
             claimed = max(place for place, at in claims if at <= second.at)
             early = [place for place, at in recorded[what] if at <= first.at and place < claimed]
             assert not early, f"{what} was recorded, and sent again all the same"

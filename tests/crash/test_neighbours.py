@@ -1,4 +1,4 @@
-"""An honest arena beside strangers that use up each budget: the short form, which looks at no clock."""
+"""An honest arena while other clients exhaust each budget: the short form, without checks of timing."""
 
 from pathlib import Path
 

@@ -1,7 +1,7 @@
-"""Votes in transactions beside plain ones on Apache Kafka: how fresh they are, and that nothing waits or ends for them.
+"""Compares votes in transactions with plain votes on Apache Kafka: freshness, and that no process hangs or ends.
 
-Freshness is measured from outside: from the moment before a vote is handed to the client until a board that counts it
-can be read, in rounds by turns, each vote in a batch or a transaction of its own.
+Freshness is measured from outside: from the moment before a vote is passed to the client until a board that counts it
+can be read. Rounds alternate, and each vote is in its own batch or transaction.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Write = Callable[[Vote], Awaitable[None]]
 
 
 class Trial:
-    """The stream, two clients, and what they were told."""
+    """The stream, a plain and a transactional client, and the acknowledged votes."""
 
     def __init__(self, pipeline: Pipeline, worker: Worker, plain: AIOKafkaProducer, bound: AIOKafkaProducer) -> None:
         self.pipeline, self.worker, self.plain, self.bound = pipeline, worker, plain, bound
@@ -44,7 +44,7 @@ class Trial:
         self._made = 0
 
     def make(self, count: int) -> list[Vote]:
-        """Votes that nobody has seen, each of which counts on the overall board."""
+        """New votes, each of which counts on the overall board."""
         self._made += 1
         return [vote | {"winner": "model_a"} for vote in make_votes(count, seed=self._made, labels=False)]
 
@@ -52,28 +52,28 @@ class Trial:
         await producer.send_and_wait(self.topic, encode(vote), key=vote["id"].encode())
 
     async def send(self, vote: Vote) -> None:
-        """One plain vote."""
+        """Send one plain vote."""
         await self.put(self.plain, vote)
         self.acknowledged.append(vote)
 
     async def commit(self, vote: Vote) -> None:
-        """One vote in a transaction of its own."""
+        """Send one vote in its own transaction."""
         async with self.bound.transaction():
             await self.put(self.bound, vote)
         self.acknowledged.append(vote)
 
     async def abort(self, vote: Vote) -> None:
-        """One vote that is taken back."""
+        """Send one vote in a transaction, and abort it."""
         await self.bound.begin_transaction()
         await self.put(self.bound, vote)
         await self.bound.abort_transaction()
 
     async def counted(self, within: float = 60.0) -> None:
-        """Wait until the board counts what was acknowledged; more is a failure."""
+        """Wait until the board counts all acknowledged votes; more votes are a failure."""
         await asyncio.to_thread(self.pipeline.wait_counted, len(self.acknowledged), "text", within)
 
     async def round(self, write: Write) -> list[float]:
-        """Write votes at the pace; returns the age of each, in seconds, when a board first counted it."""
+        """Write votes at `PACE`; returns the age of each in seconds when a board first counted it."""
         before, ages, seen, done = len(self.acknowledged), list[float](), list[tuple[float, int]](), threading.Event()
         looking = asyncio.create_task(asyncio.to_thread(self._look, seen, done))
         starts = []
@@ -102,7 +102,7 @@ class Trial:
 
 
 async def held_open(trial: Trial) -> str | None:
-    """Leave a transaction open while plain votes go on; returns what was wrong."""
+    """Keep a transaction open while plain votes continue; returns the finding, if any."""
     first, *others = trial.make(PACE * 4)
     await trial.bound.begin_transaction()
     await trial.put(trial.bound, first)
@@ -118,7 +118,7 @@ async def held_open(trial: Trial) -> str | None:
 
 
 async def followed(trial: Trial, directory: Path) -> str | None:
-    """`isonomy replay --follow` while transactions are committed and aborted; returns what was wrong."""
+    """Run `isonomy replay --follow` while transactions are committed and aborted; returns the finding, if any."""
     votes = trial.make(FOLLOWED)
     path = directory / "followed.jsonl"
     path.write_bytes(b"\n".join(map(encode, votes)))
@@ -136,7 +136,7 @@ async def followed(trial: Trial, directory: Path) -> str | None:
 
 
 async def silent(trial: Trial, minutes: float) -> str | None:
-    """Write nothing after a commit and an abort; returns what was wrong."""
+    """Write nothing for a while after a commit and an abort; returns the finding, if any."""
     vote, taken_back = trial.make(2)
     await trial.commit(vote)
     await trial.abort(taken_back)
@@ -157,7 +157,7 @@ async def _measure(pipeline: Pipeline, worker: Worker, directory: Path, minutes:
         AIOKafkaProducer(bootstrap_servers=pipeline.bootstrap, acks="all", transactional_id="transactional") as bound,
     ):
         trial = Trial(pipeline, worker, plain, bound)
-        await trial.round(trial.send)  # warm
+        await trial.round(trial.send)  # warm-up
         rounds = [(await trial.round(trial.send), await trial.round(trial.commit)) for _ in range(ROUNDS)]
         wrong = [await held_open(trial), await followed(trial, directory), await silent(trial, minutes)]
         exactly = fold_votes(trial.acknowledged, directory)["text"]
@@ -178,14 +178,14 @@ async def _measure(pipeline: Pipeline, worker: Worker, directory: Path, minutes:
 
 
 def measure(directory: Path, minutes: float) -> dict[str, Any]:
-    """Do all of it on one Apache Kafka and one Redis.
+    """Run the whole comparison on one Apache Kafka and one Redis.
 
     Parameters
     ----------
     directory
-        For logs and data.
+        Directory of logs and data.
     minutes
-        Of silence.
+        Duration of the silence.
     """
     with KafkaNode(directory / "kafka") as broker, RedisServer(directory / "redis") as redis:
         pipeline = Pipeline(broker.bootstrap, redis.url, "t.", "t:", directory).create_topics()

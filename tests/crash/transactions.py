@@ -1,4 +1,4 @@
-"""Votes in transactions of a correct client: committed, aborted, and open while others write beside them."""
+"""Transactions of a correct client: committed, aborted, and open while other clients write."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OPEN_SECONDS = 8.0
 
 
 def transact(scene: Scene) -> None:
-    """Write transactions one after the other; every other one is taken back, and the last stays open for a while."""
+    """Write transactions one after the other; every other one is aborted, and the last stays open for a while."""
     books = scene.books
     identity = f"{scene.pipeline.topic_prefix}writer-{scene.rng.randrange(10**9)}"
     votes = make_votes((ROUNDS + 1) * SIZE, scene.rng.randrange(10**9), arenas=ARENAS)

@@ -1,4 +1,4 @@
-"""From a run that is over to what is wrong with it: reads the topics and the boards, and asks the checker."""
+"""Checks a finished run: reads the topics and the boards, and applies the checker."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ from tests.support.pipeline import Pipeline, Vote, assert_same_boards, fold_ledg
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a run leaves behind beside its topics and Redis.
+    """Data of a run in addition to its topics and Redis.
 
     Parameters
     ----------
     sent, acknowledged, aborted
-        Ids of votes, by what became of them.
+        Ids of votes by state.
     votes
-        All votes that were ever to be sent.
+        All votes of the run, sent or not.
     delivered
-        The statements that the subscriber acknowledged, in order.
+        Id and status of the alerts that the subscriber acknowledged, in order.
     heights
-        The boards as they were seen all the way.
+        The observed progress of the boards.
     codes
-        Exit codes in the end.
+        Exit codes at the end.
     """
 
     pipeline: Pipeline
@@ -57,7 +57,7 @@ class Evidence:
 
 
 def judge(evidence: Evidence, directory: Path) -> tuple[list[Finding], dict[str, Any]]:
-    """Return what is wrong (nothing, if all is well), and the figures that were seen on the way."""
+    """Return the findings (empty if no promise is broken) and the figures of the run."""
     pipeline = evidence.pipeline
     ids: dict[int, dict[int, str]] = defaultdict(dict)
     for record in pipeline.read(VOTES.name):
@@ -94,7 +94,7 @@ def judge(evidence: Evidence, directory: Path) -> tuple[list[Finding], dict[str,
 
 
 def replay(pipeline: Pipeline, arenas: Iterable[str], entries: Iterable[Block | Notice]) -> dict[str, list[Statement]]:
-    """The alerts of each arena that one undisturbed process makes of the ledger, from its start."""
+    """The alerts of each arena that one undisturbed process emits when it folds the ledger from the start."""
     book = read_book(pipeline.settings)
     states = {arena: ArenaFairness.start(arena, book.of(arena)) for arena in arenas}
     statements: dict[str, list[Statement]] = {arena: [] for arena in arenas}
@@ -104,7 +104,7 @@ def replay(pipeline: Pipeline, arenas: Iterable[str], entries: Iterable[Block | 
 
 
 def judge_boards(evidence: Evidence, ledger: Sequence[Any], counted: Counter[str], directory: Path) -> list[Finding]:
-    """Hold every published board against `isonomy rate` of the votes, and against one fold of the ledger."""
+    """Compare every published board with `isonomy rate` of the votes, and with one fold of the ledger."""
     wanted = evidence.acknowledged | (counted.keys() & evidence.sent)
     rated = fold_votes((vote for vote in evidence.votes if vote["id"] in wanted), directory)
     folded = fold_ledger(ledger, evidence.pipeline.settings)

@@ -1,4 +1,4 @@
-"""The votes of a chaos run: a function of seed and number, so that a million need no memory and can be told again."""
+"""The votes of a chaos run: a function of seed and number, so that a million need no memory and can be regenerated."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ from streams.contracts.topics import VOTES
 from tests.support.pipeline import Pipeline, Vote, encode
 
 ARENAS = ("text", "code", "search", "chat")
-"""One on each of the four ledger partitions, so that every fold has some."""
+"""One arena on each of the four ledger partitions, so that every fold has some."""
 DECLARED = ("text", "code")
-"""The arenas with a registry, and so with alerts."""
+"""The arenas with a registry and therefore with alerts."""
 MODELS = tuple(f"model-{number:02}" for number in range(12))
 SHUNNED = "model-07"
-"""The model that leaves the sampler in silence, and comes back, again and again."""
+"""The model that the sampler silently drops and restores, again and again."""
 BATCH = 100
 WINNERS = ("model_a", "model_b", "tie", "tie (bothbad)", "none")
 CHANCES = (45, 35, 10, 4, 6)
 
 
 class Votes(Sequence[Vote]):
-    """Votes whose ids are `name-number`, made when they are asked for.
+    """Votes with the ids `name-number`, generated on access.
 
     Parameters
     ----------
     name
-        Its own for each stream of votes.
+        Unique name of the stream of votes.
     count
-        How many there are.
+        Number of votes.
     shun_every
-        Every other so many votes, one model is not shown.
+        Length, in votes, of the alternating periods with and without the model `SHUNNED`.
     """
 
     def __init__(self, name: str, seed: int, count: int, shun_every: int, start: float) -> None:
@@ -86,7 +86,7 @@ class Votes(Sequence[Vote]):
 
 @dataclass
 class Books:
-    """What became of votes that do not go through the gateway, by id."""
+    """Ids of votes that are not sent through the gateway, by state."""
 
     sent: set[str] = field(default_factory=set)
     acknowledged: set[str] = field(default_factory=set)
@@ -94,7 +94,7 @@ class Books:
 
 
 class DirectWriter:
-    """A writer of its own that sends votes to Kafka with kafka-python, and again until they are acknowledged."""
+    """Sends votes directly to Kafka with kafka-python, and resends them until they are acknowledged."""
 
     def __init__(self, pipeline: Pipeline, votes: Votes, books: Books) -> None:
         self._topic, self._bootstrap = pipeline.settings.topic(VOTES.name), pipeline.bootstrap.split(",")
@@ -104,13 +104,13 @@ class DirectWriter:
         self._next = 0
         self.pace = 50.0
         self.failures: dict[str, int] = {}
-        """How often which error met it."""
+        """Number of errors by name."""
 
     def start(self) -> None:
         self._thread.start()
 
     def stop(self) -> None:
-        """Give up what is not acknowledged."""
+        """Stop; votes that are not acknowledged are given up."""
         self._halt.set()
         self._thread.join(60.0)
 
@@ -133,10 +133,10 @@ class DirectWriter:
                 continue
             try:
                 self._write_with(producer)
-            except KafkaError as error:  # an idempotent producer may never write again after one failure: take another
+            except KafkaError as error:  # after a failure an idempotent producer may never write again: create another
                 self._failed(error)
             finally:
-                close_kafka_python(producer, 2.0)  # what it still holds is not acknowledged, and nobody believes it is
+                close_kafka_python(producer, 2.0)  # its remaining votes are not acknowledged and stay so
 
     def _failed(self, error: KafkaError) -> None:
         name = type(error).__name__

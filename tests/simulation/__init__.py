@@ -1,1 +1,1 @@
-"""The stream in one thread and virtual time: the real stages over a simulated broker, Redis and clock, seed by seed."""
+"""Runs the real stages in one thread and virtual time over a simulated broker, Redis and clock, one world per seed."""

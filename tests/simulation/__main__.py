@@ -13,15 +13,15 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 
 HERALD_EVERY = 3
-"""Of so many seeds one is of the herald, the others are of the stages."""
+"""One seed in this many is a seed of the herald, the others are of the stages."""
 PIECE = 25
-"""Seeds that a process takes at once."""
+"""Seeds that a process runs at a time."""
 MOST_SHOWN = 20
 
 
 @dataclass(slots=True)
 class Summary:
-    """What many seeds came to."""
+    """Totals of many seeds."""
 
     seeds: int = 0
     votes: int = 0
@@ -34,7 +34,7 @@ class Summary:
     failed: list[tuple[int, str]] = field(default_factory=list)
 
     def add(self, other: Summary) -> None:
-        """Add what other seeds came to."""
+        """Add the totals of other seeds."""
         for name in ("seeds", "votes", "deliveries", "virtual_seconds", "steps", "rebalances"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.faults += other.faults
@@ -69,12 +69,12 @@ def run_seeds(first: int, last: int) -> Summary:
 
 
 def is_of_herald(seed: int) -> bool:
-    """Whether a seed is one of the herald."""
+    """Whether a seed is a seed of the herald."""
     return seed % HERALD_EVERY == HERALD_EVERY - 1
 
 
 def run_many(first: int, count: int, processes: int) -> Summary:
-    """Run seeds in several processes; the seeds that fail are told as they are found."""
+    """Run seeds in several processes; prints failing seeds as they are found."""
     summary = Summary()
     pieces = [(at, min(at + PIECE, first + count)) for at in range(first, first + count, PIECE)]
     for piece in _in_processes(pieces, processes):
@@ -94,7 +94,7 @@ def _in_processes(pieces: list[tuple[int, int]], processes: int) -> Iterator[Sum
 
 
 def run_one(seed: int, *, trace: bool) -> bool:
-    """Run one seed and tell what came of it; whether it is clean."""
+    """Run one seed and print its result; returns whether it is clean."""
     from tests.simulation.adapters import simulated
     from tests.simulation.herald import herald_changes, run_herald_seed
     from tests.simulation.world import run_seed
@@ -116,7 +116,7 @@ def run_one(seed: int, *, trace: bool) -> bool:
 
 
 def run_mutants(names: str | None = None) -> bool:
-    """Hunt every mutant, or those whose names hold these words; whether all were caught."""
+    """Hunt all mutants, or those whose names contain `names`; returns whether all were caught."""
     from tests.simulation.adapters import simulated
     from tests.simulation.herald import herald_changes
     from tests.simulation.mutants import MUTANTS, hunt
@@ -142,7 +142,7 @@ def _quiet() -> None:
 
 
 def main(argv: list[str]) -> int:
-    """Do what the arguments say."""
+    """Run the command line; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     parser.add_argument("--seeds", type=int, default=1_000, help="how many seeds")
     parser.add_argument("--first", type=int, default=0, help="the first of them")
@@ -172,7 +172,7 @@ def main(argv: list[str]) -> int:
 
 if __name__ == "__main__":
     if os.environ.get("PYTHONHASHSEED") != "0":
-        # The order of sets of names depends on it, and a seed must be the same story twice.
+        # The order of sets of names depends on it, and seeds must be reproducible.
         os.environ["PYTHONHASHSEED"] = "0"
         os.execv(sys.executable, [sys.executable, "-m", "tests.simulation", *sys.argv[1:]])
     sys.exit(main(sys.argv[1:]))

@@ -1,4 +1,4 @@
-"""What enters where an adapter enters: the simulated clients, clock and settings, put into the real modules."""
+"""Replaces clients, clock and settings in the real modules by simulated ones."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 CURRENT: list[World] = []
-"""The world that runs now, last."""
+"""Stack of worlds; the last one is running."""
 BOOK = SettingsBook(
     FairnessSettings(
         tick_battles=4,
@@ -53,7 +53,7 @@ BOOK = SettingsBook(
 
 
 class _Clock:
-    """Stands in for the module `time`."""
+    """Replaces the module `time`."""
 
     @staticmethod
     def monotonic() -> float:
@@ -67,7 +67,7 @@ class _Clock:
 
 
 class _Admin:
-    """Stands in for the class `AIOKafkaAdminClient`."""
+    """Replaces the class `AIOKafkaAdminClient`."""
 
     def __init__(self, network: Network) -> None:
         self._network = network
@@ -86,10 +86,9 @@ class _Admin:
 
 
 def _solve(met: Met, **options: Any) -> Solution:
-    """Stand in for `streams.ratings.leaderboard.solve_met` in most seeds: another function of the same counts.
+    """Replaces `streams.ratings.leaderboard.solve_met` in most seeds by another function of the same counts.
 
-    What is simulated is which votes are counted; what the ratings are is the business of their own tests, and solving
-    would take most of the time.
+    The simulation tests which votes are counted; ratings have their own tests, and solving would take most of the time.
     """
     if CURRENT[-1].plan.solve:
         return solve_met(met, **options)
@@ -119,30 +118,30 @@ def _solve(met: Met, **options: Any) -> Solution:
 
 
 def _make_redis(*_: Any, **__: Any) -> SimulatedRedis:
-    """Stand in for `streams.contracts.connect.async_redis_client`."""
+    """Replaces `streams.contracts.connect.async_redis_client`."""
     return SimulatedRedis(CURRENT[-1].server)
 
 
 def make_consumer(*topics: str, **options: Any) -> Any:
-    """Stand in for the class `AIOKafkaConsumer`."""
+    """Replaces the class `AIOKafkaConsumer`."""
     return CURRENT[-1].consumer(*topics, **options)
 
 
 def make_producer(**_: Any) -> SimulatedProducer:
-    """Stand in for the class `AIOKafkaProducer`."""
+    """Replaces the class `AIOKafkaProducer`."""
     return CURRENT[-1].producer()
 
 
 @contextlib.contextmanager
 def simulated(more: Sequence[tuple[Any, str, Any]] = ()) -> Iterator[None]:
-    """Put the simulated adapters into the modules, and some more; everything else stays what it is."""
+    """Put the simulated adapters, and `more` replacements, into the modules while the context is open."""
     changes: list[tuple[Any, str, Any]] = [
         *more,
         (streams.kafka.clients, "AIOKafkaConsumer", make_consumer),
         (streams.kafka.clients, "AIOKafkaProducer", make_producer),
         (streams.intake.place, "AIOKafkaAdminClient", lambda **_: _Admin(CURRENT[-1].network)),
-        (streams.intake.stage, "SEEN_SECONDS", 1.0),  # nobody looks at gauges
-        (streams.fold.runner, "RECORDS_A_TURN", 4),  # or a ledger of a hundred votes would be folded in one turn
+        (streams.intake.stage, "SEEN_SECONDS", 1.0),  # gauges are not read here
+        (streams.fold.runner, "RECORDS_A_TURN", 4),  # by default one turn would fold a ledger of a hundred votes
         (streams.ratings.publish, "solve_met", _solve),
         (streams.ratings.stage, "ThreadPoolExecutor", SimulatedThread),
         (streams.fold.runner, "async_redis_client", _make_redis),
@@ -160,7 +159,7 @@ def simulated(more: Sequence[tuple[Any, str, Any]] = ()) -> Iterator[None]:
         for module, name, value in changes:
             setattr(module, name, value)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # statistics of a handful of votes divide by nothing
+            warnings.simplefilter("ignore")  # statistics of a few votes divide by zero
             yield
     finally:
         for module, name, value in before:

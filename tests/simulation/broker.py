@@ -1,6 +1,6 @@
-"""A simulated Kafka: partitions with transactions, markers and a start that moves, and consumer groups that rebalance.
+"""A simulated Kafka: partitions with transactions, markers and a moving log start, and groups that rebalance.
 
-What happens here happens at once; time, loss and delay are the network's.
+Everything here is immediate; `network` adds time, loss and delay.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from tests.simulation.loop import Process, VirtualLoop
 
 SESSION_SECONDS = 6.0
 REBALANCE_SECONDS = 30.0
-"""A member that has not joined again by then is out."""
+"""A member that has not rejoined after this time is expelled."""
 HEARTBEAT_SECONDS = 1.0
 
 
 class Record(NamedTuple):
-    """A record as a consumer gives it."""
+    """A record as a consumer returns it."""
 
     topic: str
     partition: int
@@ -38,7 +38,7 @@ class Record(NamedTuple):
 
 
 class Slot(Enum):
-    """What stands at an offset."""
+    """Kind of entry at an offset."""
 
     PLAIN = 0
     OPEN = 1
@@ -84,21 +84,21 @@ class Partition:
         return base
 
     def finish(self, transaction: object, *, commit: bool) -> None:
-        """End a transaction: a marker takes an offset."""
+        """End a transaction; its marker takes an offset."""
         for offset in self._open.pop(transaction, ()):
             self.slots[offset] = Slot.PLAIN if commit else Slot.ABORTED
         self.records.append(None)
         self.slots.append(Slot.MARKER)
 
     def in_transaction(self, transaction: object) -> bool:
-        """Whether a transaction is open here."""
+        """Whether a transaction is open in this partition."""
         return transaction in self._open
 
     def read(self, position: int, limit: int, most: int, *, committed: bool) -> tuple[list[Record], int]:
-        """Up to `most` records from a position on, below the limit; and the position after what was passed.
+        """Up to `most` records from a position on, below the limit; and the next position.
 
-        As aiokafka does: when the last record asked for was found, what follows it is not passed yet. An unreadable
-        batch ends the reading, and raises when it comes first.
+        As in aiokafka, reading stops right after the last requested record, before any markers that follow it. An
+        unreadable batch ends the reading, and raises if it comes first.
         """
         found: list[Record] = []
         while position < limit:
@@ -118,12 +118,12 @@ class Partition:
         return found, position
 
 
-class Unreadable(Exception):  # noqa: N818 -- what it is
+class Unreadable(Exception):  # noqa: N818 -- the name says it
     """A batch at this offset that the client cannot decode."""
 
 
 def raw_batches(log: Partition, position: int, limit: int) -> Iterator[bytes]:
-    """Bytes of the batches from the one at a position on, in Kafka's format; an unreadable one has an unknown codec."""
+    """Bytes of the batches from a position on, in Kafka's format; an unreadable batch has an unknown codec."""
     base = position
     while base > log.start and _batch_of(log, base - 1) == _batch_of(log, base):
         base -= 1
@@ -149,14 +149,14 @@ def _batch_of(log: Partition, offset: int) -> int:
 
 @dataclass(slots=True, eq=False)
 class Member:
-    """One member of a group, as the broker knows it."""
+    """One member of a group in the broker's view."""
 
     name: str
     process: Process
     topics: tuple[str, ...]
     seen: float
     joining: Callable[[int, list[TopicPartition]], None] | None = None
-    """Answers the join that waits."""
+    """Answers the pending join request."""
 
 
 @dataclass(slots=True)
@@ -176,9 +176,9 @@ class Broker:
     Parameters
     ----------
     loop
-        Gives the time.
+        Source of the time.
     note
-        Told what happens.
+        Adds events to the trace.
     """
 
     def __init__(self, loop: VirtualLoop, note: Callable[..., None]) -> None:
@@ -186,11 +186,11 @@ class Broker:
         self.topics: dict[str, list[Partition]] = {}
         self.groups: dict[str, Group] = {}
         self.stored: list[Callable[[Partition, int], None]] = []
-        """Told of every batch: partition and base offset."""
+        """Callbacks for every stored batch: partition and base offset."""
         self.committed: list[Callable[[str, TopicPartition, int, bool], None]] = []
-        """Told of every commit: group, partition, offset, and whether a member made it."""
+        """Callbacks for every commit: group, partition, offset, and whether a member made it with its mark."""
         self.followers: dict[str, list[Callable[[], None]]] = {}
-        """Consumers that may wait for records, by topic."""
+        """Topic to the callbacks of consumers that may wait for records."""
         self.down = False
         self.rebalances = 0
 
@@ -210,7 +210,7 @@ class Broker:
         slot: Slot = Slot.PLAIN,
         transaction: object = None,
     ) -> int:
-        """Store a batch and wake who waits for it."""
+        """Store a batch and wake the waiting consumers."""
         partition = self.at(place)
         base = partition.append(entries, at, slot, transaction)
         for told in self.stored:
@@ -219,14 +219,14 @@ class Broker:
         return base
 
     def wake(self, topic: str) -> None:
-        """Something new can be read."""
+        """Wake the consumers of a topic: it has new records."""
         for wake in self.followers.get(topic, ()):
             wake()
 
     # --- groups ------------------------------------------------------------------------------------------------------
 
     def group(self, name: str) -> Group:
-        """Look a group up; the first to ask makes it."""
+        """Look a group up; creates it if it does not exist."""
         found = self.groups.get(name)
         if found is None:
             found = self.groups[name] = Group()
@@ -234,7 +234,7 @@ class Broker:
         return found
 
     def join(self, name: str, member: Member) -> None:
-        """A member joins, or joins again."""
+        """A member joins or rejoins."""
         group = self.group(name)
         member.seen = self._loop.time()
         group.members[member.name] = member
@@ -242,14 +242,14 @@ class Broker:
         self._complete_if(name, group)
 
     def leave(self, name: str, member: str) -> None:
-        """A member leaves by itself."""
+        """A member leaves the group."""
         group = self.group(name)
         if group.members.pop(member, None) is not None:
             self._rebalance(name, group)
             self._complete_if(name, group)
 
     def commit(self, name: str, member: str, generation: int, offsets: dict[TopicPartition, tuple[int, str]]) -> None:
-        """Commit as a member; raises what Kafka answers to one that is none any more."""
+        """Commit as a member; raises Kafka's error if it is no member of this generation any more."""
         group = self.group(name)
         if member not in group.members:
             raise UnknownMemberIdError(name)
@@ -265,7 +265,7 @@ class Broker:
     def _set(self, name: str, group: Group, offsets: dict[TopicPartition, tuple[int, str]], *, ours: bool) -> None:
         for place, (offset, metadata) in offsets.items():
             group.offsets[place] = (offset, metadata)
-            marked = ours and metadata == mark_of(place, offset)  # else it is only to see whether metadata are kept
+            marked = ours and metadata == mark_of(place, offset)  # without the mark it only tests metadata storage
             self._note("commit", group=name, at=f"{place.topic}/{place.partition}", offset=offset, ours=marked)
             for told in self.committed:
                 told(name, place, offset, marked)
@@ -291,12 +291,12 @@ class Broker:
             answer(group.generation, shares[member.name])
 
     def _tick(self, name: str) -> None:
-        """Heartbeats: who can speak is known to live and learns what is new; who cannot is out after a while."""
+        """Heartbeats: members that reach the broker stay in the group, others are expelled after a session timeout."""
         group, now = self.groups[name], self._loop.time()
         self._loop.later(HEARTBEAT_SECONDS, self._tick, name)
         if self.down:
             for member in group.members.values():
-                member.seen = now  # a coordinator that comes back gives everybody a new session
+                member.seen = now  # a coordinator that comes back starts a new session for each member
             return
         changed = False
         for member in list(group.members.values()):
@@ -318,7 +318,7 @@ class Broker:
 
 
 def _assign(topics: dict[str, list[Partition]], members: list[Member]) -> dict[str, list[TopicPartition]]:
-    """Round robin over members by name, as aiokafka's default assignor."""
+    """Round robin over members by name, like aiokafka's default assignor."""
     shares: dict[str, list[TopicPartition]] = {member.name: [] for member in members}
     if not members:
         return shares

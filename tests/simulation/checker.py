@@ -1,9 +1,10 @@
-"""What must hold at every moment, and what must have come out when all is quiet.
+"""Checks invariants at every moment, and the outcome when everything has settled.
 
-Told of every batch stored, every commit and every write to Redis; it takes nobody's word for anything.
+The checker observes every stored batch, every commit and every write to Redis; it does not rely on the stages' own
+reports.
 """
 
-# Longer than most: every promise of the stream in one place.
+# Longer than most modules: every promise of the stream in one place.
 
 from __future__ import annotations
 
@@ -36,7 +37,7 @@ from tests.simulation.redis import Server
 
 MOST_TOLD = 6
 FORGIVEN_SECONDS = 6.0
-"""After Redis came back with an older state, boards may lie behind for so long: then they must be repaired."""
+"""After Redis came back with an older state, boards must be repaired within this time."""
 _read_board = msgspec.json.Decoder(Board).decode
 _read_alert = msgspec.json.Decoder(Alert).decode
 _VIEW = re.compile(rb".*:\{([a-z0-9_-]+)\}:(board:.*|fairness|alerts|state:.*)\Z")
@@ -45,24 +46,24 @@ _FOLDS = ("ratings", "fairness")
 
 @dataclass(slots=True)
 class Result:
-    """What came of one seed."""
+    """Result of one seed."""
 
     seed: int
     violations: list[str]
     counted: int
-    """Votes, or deliveries."""
+    """Number of votes, or of deliveries."""
     faults: Counter[str]
     ends: Counter[str]
     rebalances: int
     seconds: float
-    """Virtual."""
+    """Virtual seconds."""
     steps: int
     digest: int
     trace: list[str] = field(default_factory=list)
 
 
 class Checker:
-    """Watches one world."""
+    """Checks one world."""
 
     def __init__(
         self,
@@ -81,7 +82,7 @@ class Checker:
         self.violations: list[str] = []
         self.oracle = Oracle(settings, broker.topics[VOTES.name], broker.topics[MODELS.name])
         self.counted: dict[str, dict[Place, tuple[str, str, int]]] = {}
-        """By arena, in the order of the ledger: votes that a reader of the ledger counts."""
+        """Arena to the votes that a reader of the ledger counts, in the order of the ledger."""
         self.noticed: dict[str, list[Place]] = {}
         self._watermark: dict[tuple[str, str, int], int] = {}
         self._floor: dict[tuple[str, str], dict[str, int]] = {}
@@ -90,7 +91,7 @@ class Checker:
         self._letters: set[tuple[str, int, int]] = set()
         self._reference: tuple[Any, Any] = (None, None)
         self._gone: dict[tuple[str, int], int] = {}
-        """By topic and partition: up to which offset records were missing, as intake said and an operator accepted."""
+        """Topic and partition to the offset up to which an operator accepted a gap that intake had reported."""
         broker.stored.append(self._stored)
         broker.committed.append(self._committed)
         server.written.append(self._written)
@@ -98,11 +99,11 @@ class Checker:
 
     @property
     def accepted(self) -> dict[Place, Vote]:
-        """Votes that count."""
+        """Votes that the oracle accepts."""
         return self.oracle.accepted
 
     def fail(self, rule: str, what: str) -> None:
-        """Note that a promise is broken."""
+        """Record a broken promise."""
         self._note("VIOLATION", rule=rule, what=what)
         if len(self.violations) < MOST_TOLD:
             self.violations.append(f"{self._loop.time():.3f} {rule}: {what}")
@@ -119,7 +120,7 @@ class Checker:
                 self._letters.add((letter.topic, letter.partition, letter.offset))
 
     def _read_ledger(self, record: Block | Notice) -> None:
-        """Read as any program may: rows at or below the highest offset counted are known."""
+        """Read by the contract's rule: rows at or below the watermark are already counted."""
         marks, arena = self._watermark, record.arena
         counted = self.counted.setdefault(arena, {})
         if isinstance(record, Notice):
@@ -137,7 +138,7 @@ class Checker:
         for number in range(len(rows)):
             place = (int(rows.partition[number]), int(rows.offset[number]))
             if place[1] > marks.get((arena, VOTES.name, place[0]), -1):
-                # A row of this block lifts the watermark only with the whole block.
+                # Rows raise the watermark only after the whole block.
                 highest[place[0]] = max(highest.get(place[0], -1), place[1])
                 counted[place] = (
                     rows.models[rows.model_a[number]],
@@ -172,15 +173,15 @@ class Checker:
                     return
 
     def taken(self, partition: int) -> bool:
-        """Whether the ledger shows that a partition of votes was read."""
+        """Whether the ledger has a watermark for a partition of votes."""
         return any(topic == VOTES.name and source == partition for _, topic, source in self._watermark)
 
     def gap_accepted(self, at: TopicPartition, offset: int) -> None:
-        """Intake has said that records up to an offset are gone, and an operator has accepted it."""
+        """An operator has accepted that records up to an offset are gone."""
         self._gone[at.topic, at.partition] = max(offset, self._gone.get((at.topic, at.partition), 0))
 
     def _expected(self, arena: str) -> dict[Place, Vote]:
-        """Votes of an arena that must be counted: all, but for those that are gone and were never taken."""
+        """Votes of an arena that must be counted: all except those in an accepted gap that were never counted."""
         counted, gone = self.counted.get(arena, {}), self._gone
         return {
             place: vote
@@ -200,7 +201,7 @@ class Checker:
         self._owner.clear()
 
     def overwritten(self, key: bytes) -> None:
-        """A key holds something else; its epoch, if it had one, is lost."""
+        """A key was overwritten; its epoch, if it had one, is lost."""
         self._owner.pop(key, None)
 
     def _claimed(self, caller: Process, state: bytes) -> None:
@@ -218,7 +219,7 @@ class Checker:
         name = what.removeprefix("board:")
         if name == what:
             return
-        if value is None:  # here no ledger is ever replaced, so none of its boards is of another one
+        if value is None:  # the ledger is never replaced here, so no board may be removed
             self.fail("boards never go back", f"{name} of {arena} was removed ({caller.name})")
         else:
             self._published(caller, arena, name, _read_board(value))
@@ -237,7 +238,7 @@ class Checker:
     # --- when all is quiet -------------------------------------------------------------------------------------------
 
     def outcome(self) -> list[str]:
-        """What is not as it must be when all is done; empty when it is."""
+        """List deviations from the expected final state; empty when there are none."""
         self.oracle.advance()
         wrong = self._ledger_faults()
         if wrong:
@@ -272,7 +273,7 @@ class Checker:
         return wrong
 
     def _begun(self, place: tuple[str, int, int]) -> tuple[str, int, int]:
-        """Where a parked batch begins: retention may have cut off its beginning before it was parked."""
+        """Base offset of a parked batch: retention may have deleted its first records before it was parked."""
         topic, partition, offset = place
         log = self._broker.topics[topic][partition]
         record = log.records[offset]
@@ -281,7 +282,7 @@ class Checker:
         return topic, partition, record.batch
 
     def _folded(self) -> tuple[dict[str, ArenaState], dict[str, ArenaFairness], dict[str, list[bytes]]]:
-        """Fold the ledger in one process, without a fault."""
+        """Fold the ledger in one process without faults."""
         logs = self._broker.topics[LEDGER.name]
         ends = [log.end for log in logs]
         if self._reference[0] == ends:

@@ -1,6 +1,6 @@
-"""Stands in for `AIOKafkaConsumer`: what the stages use of it, with aiokafka's ways of losing a group."""
+"""Replaces `AIOKafkaConsumer`: the parts that the stages use, with aiokafka's behaviour at rebalances."""
 
-# Longer than most: one client in one reading.
+# Longer than most modules: one client in one file.
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ from tests.simulation.network import BACKOFF_SECONDS, Network
 
 
 class _Place:
-    """What the client knows of a partition it was assigned."""
+    """The client's state of an assigned partition."""
 
     def __init__(self) -> None:
         self.position: int | None = None
         self.high: int | None = None
         self.stable: int | None = None
         self.fetched = 0
-        """Offset up to which the last answer of a fetch reaches."""
+        """End offset of the last fetch response."""
         self.paused = False
 
 
 class _Subscription:
-    """Says, as aiokafka's does, whether partitions are being moved."""
+    """Shows, like aiokafka's, whether a rebalance is in progress."""
 
     def __init__(self, stable: asyncio.Event) -> None:
         self._stable = stable
@@ -53,7 +53,7 @@ class _Subscription:
 
 
 class SimulatedConsumer:
-    """A consumer of the simulated broker, in or outside of a group."""
+    """A consumer of the simulated broker, with or without a group."""
 
     def __init__(self, network: Network, number: int, **options: Any) -> None:
         self._network, self._broker, self._loop = network, network.broker, network.loop
@@ -68,15 +68,15 @@ class SimulatedConsumer:
         self._listener: Any = None
         self._places: dict[TopicPartition, _Place] = {}
         self._stable = asyncio.Event()
-        """Set while no rebalance is under way."""
+        """Set while no rebalance is in progress."""
         self._rejoin = asyncio.Event()
         self._coordinating: asyncio.Task[None] | None = None
         self._closed = False
         self._waiter: asyncio.Future[None] | None = None
         self._followed: set[str] = set()
         self._late = False
-        """Whether there are records of which the last look has not heard."""
-        # What the stages touch of aiokafka's inside.
+        """Whether there are records that the last fetch did not return."""
+        # The private attributes of aiokafka that the stages use.
         self._fetcher = SimpleNamespace(_prefetch_backoff=0.1, _fetch_max_wait_ms=options.get("fetch_max_wait_ms"))
         self._client = SimpleNamespace(
             force_metadata_update=self._nothing, fetch_all_metadata=self._metadata, _conns=network.conns
@@ -138,11 +138,11 @@ class SimulatedConsumer:
             await self._rejoin.wait()
 
     async def _tell(self, what: str, places: set[TopicPartition]) -> None:
-        """Call the listener; what it raises is only logged, as aiokafka does."""
+        """Call the listener; exceptions are only logged, as in aiokafka."""
         if self._listener is not None:
             try:
                 await getattr(self._listener, what)(places)
-            except Exception as error:  # noqa: BLE001 -- aiokafka's way
+            except Exception as error:  # noqa: BLE001 -- as in aiokafka
                 self._network.note("listener failed", process=self.process.name, what=what, error=repr(error))
 
     async def _join(self) -> list[TopicPartition]:
@@ -167,7 +167,7 @@ class SimulatedConsumer:
             return assigned
 
     def heartbeat(self) -> None:
-        """Learn from the answer to a heartbeat whether the group moves on."""
+        """Process a heartbeat response: rejoin if the group rebalances or has expelled this member."""
         group = self._broker.groups.get(self._group_id or "")
         if self._coordinating is None or group is None or not self._stable.is_set() or self._closed:
             return
@@ -178,7 +178,7 @@ class SimulatedConsumer:
             self._rejoin.set()
 
     def _follow(self, topics: set[str]) -> None:
-        """Be told of new records."""
+        """Register for new records of topics."""
         for topic in sorted(topics - self._followed):
             self._followed.add(topic)
             self._broker.followers.setdefault(topic, []).append(self._came)
@@ -191,7 +191,7 @@ class SimulatedConsumer:
     # --- what is where -----------------------------------------------------------------------------------------------
 
     def assignment(self) -> set[TopicPartition]:
-        """Partitions that are this member's, as far as it knows."""
+        """Partitions assigned to this member, in its own view."""
         return set(self._places)
 
     def partitions_for_topic(self, topic: str) -> set[int] | None:
@@ -206,12 +206,12 @@ class SimulatedConsumer:
         return found
 
     def seek(self, partition: TopicPartition, offset: int) -> None:
-        """Go on from an offset; what was fetched is dropped."""
+        """Continue at an offset; fetched records are dropped."""
         place = self._place(partition)
         place.position, place.fetched = offset, 0
 
     async def seek_to_beginning(self, *partitions: TopicPartition) -> bool:
-        """Go on from the log's start."""
+        """Continue at the log start."""
         first = await self.beginning_offsets(partitions)
         for partition in partitions:
             self.seek(partition, first[partition])
@@ -227,25 +227,25 @@ class SimulatedConsumer:
         return place.position
 
     def highwater(self, partition: TopicPartition) -> int | None:
-        """The high watermark, as the last fetch told it."""
+        """The high watermark in the last fetch response."""
         return self._place(partition).high
 
     def last_stable_offset(self, partition: TopicPartition) -> int | None:
-        """The last stable offset, as the last fetch told it."""
+        """The last stable offset in the last fetch response."""
         return self._place(partition).stable
 
     def pause(self, *partitions: TopicPartition) -> None:
-        """Fetch nothing of these."""
+        """Stop fetching these partitions."""
         for partition in partitions:
             self._place(partition).paused = True
 
     async def beginning_offsets(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
-        """Ask for the logs' starts."""
+        """Request the log starts."""
         broker = self._broker
         return await self._network.until_answered(lambda: {place: broker.at(place).start for place in partitions})
 
     async def end_offsets(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
-        """Ask for the logs' ends: with read_committed, the last stable offsets."""
+        """Request the log ends: with read_committed, the last stable offsets."""
         return await self._network.until_answered(lambda: {at: self._limit(self._broker.at(at)) for at in partitions})
 
     def _limit(self, partition: Partition) -> int:
@@ -254,7 +254,7 @@ class SimulatedConsumer:
     # --- offsets of the group ----------------------------------------------------------------------------------------
 
     async def committed(self, partition: TopicPartition) -> int | None:
-        """What the group has committed."""
+        """The group's committed offset."""
         found = await self._fetch_committed([partition])
         return found[partition].offset if partition in found else None
 
@@ -273,7 +273,7 @@ class SimulatedConsumer:
         group = self._group_id
         assert group is not None
         try:
-            # By the member and generation of each try, as aiokafka does.
+            # Each try uses the current member and generation, as in aiokafka.
             await self._network.until_answered(
                 lambda: self._broker.commit(group, self._member, self._generation, given)
             )
@@ -286,7 +286,7 @@ class SimulatedConsumer:
     async def getmany(
         self, *partitions: TopicPartition, timeout_ms: int = 0, max_records: int | None = None
     ) -> dict[TopicPartition, list[Record]]:
-        """Give what was fetched; wait for a while when there is nothing."""
+        """Return fetched records; wait up to `timeout_ms` if there are none."""
         if self._closed:
             raise ConsumerStoppedError
         if self._coordinating is not None and self._coordinating.done():
@@ -305,7 +305,7 @@ class SimulatedConsumer:
 
     def _drain(self, partitions: Sequence[TopicPartition], most: int) -> dict[TopicPartition, list[Record]]:
         found: dict[TopicPartition, list[Record]] = {}
-        # Of a partition that is not (or no longer) this member's, aiokafka gives nothing.
+        # For a partition that is not (or no longer) assigned, aiokafka returns nothing.
         chosen = sorted(set(partitions) & set(self._places) if partitions else self._places)
         if len(chosen) > 1:
             turn = int(self._network.random.random() * len(chosen))
@@ -329,14 +329,14 @@ class SimulatedConsumer:
                     self._refresh(at, place, log)
                 except OffsetOutOfRangeError:
                     if found:
-                        break  # told by the next call
+                        break  # the next call raises it
                     raise
             if place.fetched <= place.position:
                 continue
             try:
                 records, after = log.read(place.position, place.fetched, most, committed=self._committed_only)
             except Unreadable as error:
-                # What was drained of other partitions before is gone with the error, as with aiokafka.
+                # Records drained from other partitions before are lost with the error, as in aiokafka.
                 place.fetched = 0
                 raise UnsupportedCodecError(f"{at} at {error.args[0]}") from None
             if self._network.hidden:
@@ -352,7 +352,7 @@ class SimulatedConsumer:
         return found
 
     async def _send(self, node: int, request: Any) -> Any:
-        """Answer a fetch of one partition with the bytes of its batches, for `streams.kafka.unreadable`."""
+        """Answer a fetch request for one partition with the bytes of its batches, for `streams.kafka.unreadable`."""
         topic, [(number, position, _)] = request._topics[0]
 
         def raw() -> bytes:
@@ -362,7 +362,7 @@ class SimulatedConsumer:
         return SimpleNamespace(topics=[(topic, [(number, 0, 0, await self._network.until_answered(raw))])])
 
     def _refresh(self, at: TopicPartition, place: _Place, log: Partition) -> None:
-        """Take in the answer of a fetch from the position on."""
+        """Process a fetch response for the position."""
         assert place.position is not None
         if place.position < log.start or place.position > log.end:
             if self._reset == "none":
@@ -372,7 +372,7 @@ class SimulatedConsumer:
         place.fetched = max(place.fetched, self._limit(log))
 
     def _resolve(self, at: TopicPartition, place: _Place) -> None:
-        """Begin where the group has committed, or by the policy."""
+        """Set the position to the committed offset, or by the reset policy."""
         group = self._broker.group(self._group_id) if self._group_id else None
         log = self._broker.at(at)
         if group is not None and at in group.offsets:
@@ -383,10 +383,10 @@ class SimulatedConsumer:
             place.position = log.start if self._reset == "earliest" else self._limit(log)
 
     async def _news(self, seconds: float) -> None:
-        """Wait until something may have come."""
+        """Wait until there may be new records, or for `seconds`."""
         self._waiter = waiter = self._loop.create_future()
         if self._late:
-            self._came()  # the answer to a fetch is on its way
+            self._came()  # a fetch response is in flight
         timer = self._loop.call_later(seconds, _wake, waiter)
         try:
             await waiter
@@ -401,7 +401,7 @@ def _wake(waiter: asyncio.Future[None]) -> None:
 
 
 def of_world(network: Network) -> Any:
-    """Make what takes the place of the class `AIOKafkaConsumer`."""
+    """Make the replacement of the class `AIOKafkaConsumer`."""
     numbers = itertools.count()
 
     def make(*topics: str, **options: Any) -> SimulatedConsumer:

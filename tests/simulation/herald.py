@@ -1,4 +1,4 @@
-"""The herald in a simulated world: alerts and subscriptions in, messages to endpoints that fail and answer late."""
+"""The herald in a simulated world: alerts and subscriptions as input, and endpoints that fail or answer late."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ BEGAN = EPOCH_MS / 1000
 
 
 class HeraldProcess:
-    """A herald as the world runs processes; its name is the process's, for a seed must say the same twice."""
+    """A herald as a process of the world, with the process's name: a random name would not be reproducible."""
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self.positions: dict[Any, int] = {}
@@ -49,7 +49,7 @@ STAGES["herald"] = HeraldProcess
 
 
 class Endpoints:
-    """Stands in for `Channels`: every subscriber's endpoint."""
+    """Replaces `Channels`: the endpoints of all subscribers."""
 
     world: HeraldWorld
 
@@ -84,7 +84,7 @@ class Endpoints:
 
 
 class HeraldChecker:
-    """What subscribers are owed, in which order, and by one herald at a time."""
+    """Checks that all due deliveries are made, in order, by one herald at a time."""
 
     def __init__(self, world: HeraldWorld) -> None:
         self._world = world
@@ -96,7 +96,7 @@ class HeraldChecker:
         world.broker.stored.append(self._stored)
 
     def fail(self, rule: str, what: str) -> None:
-        """Note that a promise is broken."""
+        """Record a broken promise."""
         self._world.note("VIOLATION", rule=rule, what=what)
         self.violations.append(f"{self._world.loop.time():.3f} {rule}: {what}")
 
@@ -111,11 +111,11 @@ class HeraldChecker:
                     self._world.note("claim", by=written.by)
 
     def owner(self) -> str:
-        """Name of the process that has claimed last."""
+        """Name of the process with the latest claim."""
         return max(self._claims, key=self._claims.__getitem__, default="")
 
     def attempted(self, subscription: str) -> None:
-        """A message goes out: nobody may send any more once a later owner has begun to."""
+        """A message is sent: fails if a later owner has already sent one."""
         by = PROCESS.get().name
         claim = self._claims.get(by, -1)
         self._world.note("attempt", by=by, subscription=subscription)
@@ -124,7 +124,7 @@ class HeraldChecker:
         self._latest_sender = max(claim, self._latest_sender)
 
     def received(self, subscription: str, message: str, alerts: Sequence[Alert]) -> None:
-        """An endpoint took a message."""
+        """An endpoint has received a message."""
         for alert in alerts:
             if alert.status is Status.RESOLVED and not self._got.get((subscription, alert.id, Status.FIRING)):
                 self.fail("order", f"{subscription} was told of the end of {alert.id} before its beginning")
@@ -133,7 +133,7 @@ class HeraldChecker:
             self.accepted.append(place)
 
     def outcome(self) -> list[str]:
-        """What is owed and was not delivered; empty when all was."""
+        """List missing and undue deliveries, and repeats in a calm run; empty when there are none."""
         owed = self._world.owed()
         missing = sorted(str(place) for place in owed - self._got.keys())
         wrong = [f"owed: {len(missing)} never delivered, such as {missing[0]}"] if missing else []
@@ -160,7 +160,7 @@ class HeraldWorld(World):
         return HeraldChecker(self)
 
     def owed(self) -> set[tuple[str, str, Status]]:
-        """Every statement that was written, for every subscription that asks for it."""
+        """The due deliveries: every alert and status that was written, for every matching subscription."""
         alerts: dict[tuple[str, Status], Alert] = {}
         for record in self.broker.topics["alerts"][0].records:
             if record is not None and record.value is not None:
@@ -179,7 +179,7 @@ class HeraldWorld(World):
         }
 
     def _candidates(self, fault: Fault) -> list[Any]:
-        """Mostly the one that delivers: what strikes the others is no news."""
+        """Mostly the owner, because faults of the other heralds test little."""
         found = super()._candidates(fault)
         owner = self.checker.owner()
         return [each for each in found if each.process.name == owner or fault.choice % 4 == 0] or found
@@ -276,16 +276,16 @@ def _alerts(random: Random, seconds: float) -> list[Batch]:
 
 
 def herald_changes() -> list[tuple[Any, str, Any]]:
-    """What enters in the herald's modules besides what enters in those of the streams."""
+    """Replacements in the herald's modules, in addition to those in the streams'."""
     return [
         (services.kafka.reader, "AIOKafkaConsumer", make_consumer),
         (services.kafka.reader, "AIOKafkaProducer", make_producer),
         (services.herald.leader_election, "Channels", Endpoints),
-        # It reads fifty times a second; ten are enough, and five times as many seeds are run.
+        # Ten reads a second instead of fifty are enough, and allow five times as many seeds.
         (services.herald.inbox, "WAIT_MS", 100),
     ]
 
 
 def run_herald_seed(seed: int, *, kinds: tuple[str, ...] = (), keep_trace: bool = False) -> Result:
-    """Run one seed of the herald; `simulated(herald_changes())` must be in force."""
+    """Run one seed of the herald; `simulated(herald_changes())` must be active."""
     return run_world(HeraldWorld(make_herald_plan(seed, kinds), keep_trace=keep_trace))

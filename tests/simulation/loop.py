@@ -1,8 +1,8 @@
 """An event loop in virtual time, shared by simulated processes that may be frozen or killed between any two steps.
 
-Nothing waits: when no process has anything to do, the clock jumps to the next timer. Whose step a callback is, its
-context says. Steps of one process keep their order, as in the loop of a real process; which process comes next, and for
-how many steps, the seed decides.
+The loop never waits: when no process has a step to run, the clock jumps to the next timer. The context of a callback
+identifies its process. Steps of one process keep their order, as in the loop of a real process; the seed decides which
+process runs next, and for how many steps.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from typing import Any
 from weakref import WeakSet
 
 MOST_STEPS = 6
-"""Steps that a process makes before another may have its turn, at the most."""
+"""Maximum number of steps of a process before another one may run."""
 
 
 class Step:
-    """A callback that is due: what asyncio's own handle is, without what only a debugger reads."""
+    """A scheduled callback, like asyncio's `Handle` without its debugging data."""
 
     __slots__ = ("args", "callback", "cancelled_", "context", "due")
 
@@ -35,21 +35,21 @@ class Step:
         self.cancelled_ = False
 
     def cancel(self) -> None:
-        """Let it be passed over."""
+        """Skip this step."""
         self.cancelled_ = True
         self.args = ()
 
     def cancelled(self) -> bool:
-        """Whether it was cancelled."""
+        """Whether the step was cancelled."""
         return self.cancelled_
 
     def when(self) -> float:
-        """Virtual seconds at which it is due."""
+        """Virtual seconds at which the step is due."""
         return self.due
 
 
 class Process:
-    """One simulated process: its steps that are due, and what was done to it."""
+    """One simulated process: its due steps and its faults."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -58,14 +58,14 @@ class Process:
         self.alive = True
         self.frozen = False
         self.listed = False
-        """Whether the loop knows that there are steps to make."""
+        """Whether the process is in the loop's list of runnable processes."""
         self.steps = 0
         self.doom: tuple[int, Callable[[], None]] | None = None
-        """A fault, and before which step it strikes."""
+        """Number of the step before which a fault strikes, and the fault."""
         self.cut = False
         """Whether the network between this process and the brokers is cut."""
         self.skew = 0.0
-        """Seconds by which its wall clock is wrong."""
+        """Error of its wall clock in seconds."""
         self.context = contextvars.copy_context()
         self.context.run(PROCESS.set, self)
 
@@ -83,8 +83,8 @@ class Running:
 PROCESS: contextvars.ContextVar[Process] = contextvars.ContextVar("process")
 
 
-class NothingToDo(RuntimeError):  # noqa: N818 -- what it is
-    """No process has a step to make and no timer runs: what is awaited will never happen."""
+class NothingToDo(RuntimeError):  # noqa: N818 -- the name says it
+    """No process has a step and no timer runs: the awaited event will never happen."""
 
 
 class VirtualLoop(asyncio.BaseEventLoop):
@@ -93,7 +93,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
     Parameters
     ----------
     random
-        Decides whose turn it is.
+        Decides which process runs next.
     """
 
     def __init__(self, random: Random) -> None:
@@ -104,13 +104,13 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._serial = itertools.count()
         self._runnable: list[Process] = []
         self.over = False
-        """Whether nothing runs any more: what closing coroutines wants to begin is closed, too."""
+        """Whether the world has ended: coroutines that closing coroutines would start are closed, too."""
         self.world = Process("world")
         self.set_task_factory(_named_task)
-        self.set_exception_handler(lambda loop, context: None)  # a killed process leaves tasks; that is no news
+        self.set_exception_handler(lambda loop, context: None)  # killed processes leave tasks behind
 
     def time(self) -> float:
-        """Virtual seconds since the beginning."""
+        """Virtual seconds since the start."""
         return self._now
 
     def call_soon(  # type: ignore[override]
@@ -126,7 +126,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def call_at(  # type: ignore[override]
         self, when: float, callback: Callable[..., Any], *args: Any, context: contextvars.Context | None = None
     ) -> Step:
-        """Add a step to the process of the context when the time comes."""
+        """Add a step to the process of the context at a time."""
         step = Step(callback, args, context, when)
         heapq.heappush(self._timers, (when, next(self._serial), step))
         return step
@@ -138,17 +138,17 @@ class VirtualLoop(asyncio.BaseEventLoop):
         return self.call_at(self._now + delay, callback, *args, context=context)
 
     def later(self, delay: float, callback: Callable[..., Any], *args: Any) -> Step:
-        """Let the world do something after a while, whatever becomes of the process that asks for it."""
+        """Schedule a callback of the world, which runs even if the calling process ends."""
         return self.call_at(self._now + delay, callback, *args, context=self.world.context)
 
     def thaw(self, process: Process) -> None:
-        """Let a frozen process go on."""
+        """Let a frozen process continue."""
         process.frozen = False
         if process.queue:
             self._list(process)
 
     def kill(self, process: Process) -> list[asyncio.Task[Any]]:
-        """End a process between two steps; returns its tasks, which must be kept, or they would clean up after all."""
+        """End a process between two steps; returns its tasks, which must be kept, or their cleanup would run."""
         process.alive = False
         process.queue.clear()
         return [task for task in process.tasks if not task.done()]
@@ -194,7 +194,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
                     step.context.run(step.callback, *step.args)
                 except (SystemExit, KeyboardInterrupt):
                     raise
-                except BaseException:  # noqa: BLE001 -- as asyncio's loop, which tells its handler: ours is silent
+                except BaseException:  # noqa: BLE001 -- like asyncio's loop, but without a handler
                     pass
         if not queue or not process.alive or process.frozen:
             process.listed = False
@@ -203,7 +203,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
 
 def _named_task(loop: asyncio.AbstractEventLoop, coroutine: Any, context: Any = None) -> asyncio.Task[Any]:
-    """Make a task whose name is its process."""
+    """Make a task with the name of its process."""
     if loop.over:  # type: ignore[attr-defined]  # a VirtualLoop
         coroutine.close()
         raise RuntimeError("this world is over")
@@ -216,7 +216,7 @@ def _named_task(loop: asyncio.AbstractEventLoop, coroutine: Any, context: Any = 
 
 
 def causes_of(error: BaseException | None) -> list[BaseException]:
-    """List what a group of errors is made of."""
+    """List the leaf exceptions of an exception group."""
     if isinstance(error, BaseExceptionGroup):
         return [cause for each in error.exceptions for cause in causes_of(each)]
     return [] if error is None else [error]

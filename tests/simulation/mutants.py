@@ -1,6 +1,6 @@
-"""Negative controls: the real code with one promise broken, each of which the checker must catch.
+"""Negative controls: the real code with one deliberate bug, which the checker must catch.
 
-A mutant counts as caught only where the same seed is clean without it, and by the rule that is meant to catch it.
+A mutant counts as caught only if its own rule reports it, and the same seed is clean without the mutant.
 """
 
 from __future__ import annotations
@@ -40,25 +40,25 @@ from tests.simulation.herald import run_herald_seed
 from tests.simulation.world import run_seed
 
 Change = tuple[Any, str, Any]
-"""Where, which name, and what stands there instead."""
+"""Object, name of the attribute, and its replacement."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """One deliberate fault.
+    """One deliberate bug.
 
     Attributes
     ----------
     rule
-        Words of the violation that must come out.
+        Text in the expected violation.
     within
-        Seeds within which it must.
+        Maximum number of seeds until it is caught.
     kinds
-        Faults that the seeds are made of; nothing: any.
+        Kinds of faults of the seeds; empty for any.
     run
-        Runs a seed: of the stages, or of the herald.
+        Function that runs a seed of the stages or of the herald.
     first
-        The first seed: where the fault that betrays the mutant is rare, seeds begin shortly before one.
+        The first seed; where the revealing fault is rare, shortly before a seed that has it.
     """
 
     name: str
@@ -72,7 +72,7 @@ class Mutant:
 
 @contextlib.contextmanager
 def in_place(mutant: Mutant) -> Iterator[None]:
-    """Put a mutant into the code, and take it out again."""
+    """Apply a mutant to the code while the context is open."""
     changes = mutant.changes()
     before = [(where, name, getattr(where, name)) for where, name, _ in changes]
     try:
@@ -85,7 +85,7 @@ def in_place(mutant: Mutant) -> Iterator[None]:
 
 
 def hunt(mutant: Mutant) -> tuple[int, Result] | None:
-    """Run seeds until the mutant is caught; how many it took, and what was seen. `simulated` must be in force."""
+    """Run seeds until the mutant is caught; returns their number and the result. `simulated` must be active."""
     for count, seed in enumerate(range(mutant.first, mutant.first + mutant.within), 1):
         with in_place(mutant):
             found = mutant.run(seed, kinds=mutant.kinds)
@@ -212,7 +212,7 @@ def _no_serial() -> list[Change]:
 
 
 def _late_writes_taken() -> list[Change]:
-    """A write that its owner has given up, and that reaches Redis after a later one, is taken."""
+    """Redis accepts a write that its owner has given up and that arrives after a later one."""
     late = "if not lost and serial >= tonumber(ARGV[3]) then return 1 end"
     return _scripts(late, "", ("SAVE", "PUBLISH"))
 
@@ -250,7 +250,7 @@ def _no_lease() -> list[Change]:
 
 
 def _settled_before_answered() -> list[Change]:
-    """Write down that a message was delivered, and only then send it."""
+    """Record a message as delivered before it is sent."""
     attempt = Sender._attempt
 
     async def optimistic(self: Any, subscription: Any, message: str, alerts: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The way between a process and the brokers: a request may be late, lost, or done with its answer lost."""
+"""The network between processes and brokers: a request may be late, lost, or performed with its answer lost."""
 
 from __future__ import annotations
 
@@ -17,39 +17,39 @@ T = TypeVar("T")
 BACKOFF_SECONDS = 0.1
 HIDDEN_SECONDS = 1.0
 GIVE_UP_SECONDS = (0.2, 3.0)
-"""After so long a client finds out that a connection is dead."""
+"""Shortest and longest time until a client notices a dead connection."""
 
 
 @dataclass(slots=True)
 class Chances:
-    """How often things go wrong on the way."""
+    """Probabilities of faults."""
 
     slow: float = 0.0
     lost: float = 0.0
-    """Of a request, before it arrives."""
+    """That a request is lost before it arrives."""
     answer_lost: float = 0.0
     twice_late: float = 0.0
-    """Of a write whose first try is stored long after the second."""
+    """That the first try of a write is stored long after the second."""
     skipped: float = 0.0
-    """Of a record that the embedded broker shows after those behind it."""
+    """That the embedded broker shows a record later than the records after it."""
     stale: float = 0.1
-    """Of a partition of which a fetch has nothing yet, though there is something."""
+    """That a fetch does not return a partition's new records yet."""
 
 
 def reachable(process: Process) -> bool:
-    """Whether a process can speak to the brokers now."""
+    """Whether a process can reach the brokers now."""
     return process.alive and not process.frozen and not process.cut
 
 
 class Network:
-    """Carries requests.
+    """Transports requests.
 
     Parameters
     ----------
     loop, broker
-        Of the world.
+        Loop and broker of the world.
     random
-        Decides how long each way takes and what is lost.
+        Decides delays and losses.
     """
 
     def __init__(self, loop: VirtualLoop, broker: Broker, random: Random, note: Callable[..., None]) -> None:
@@ -58,16 +58,16 @@ class Network:
         self.faults: dict[str, int] = {}
         self.consumers: list[Any] = []
         self.conns: dict[int, Any] = {}
-        """Connections of every client, as far as the stages ask what a broker can do."""
+        """Connections of every client, with the API versions that the stages read."""
         self.hidden: dict[tuple[str, int, int], float] = {}
-        """By topic, partition and offset: until when a record that others are behind is not shown."""
+        """Topic, partition and offset to the time until which a record is hidden, unless it is the last one."""
         broker.stored.append(self._hide)
         self.late = 0
-        """Writes that will be stored late."""
+        """Number of writes that will be stored late."""
         loop.later(HEARTBEAT_SECONDS, self._heartbeats)
 
     def _heartbeats(self) -> None:
-        """Let every member that can speak hear from its group."""
+        """Send a heartbeat of every member that can reach the brokers."""
         self.loop.later(HEARTBEAT_SECONDS, self._heartbeats)
         if not self.broker.down:
             for consumer in self.consumers:
@@ -83,7 +83,7 @@ class Network:
                     )
 
     def shown(self, records: list[Record], end: int) -> list[Record]:
-        """Leave out what the embedded broker does not show yet, of a partition with this end."""
+        """Leave out the records that the embedded broker does not show yet, in a partition with this end."""
         now = self.loop.time()
         found = [
             each
@@ -99,19 +99,19 @@ class Network:
         self.faults[kind] = self.faults.get(kind, 0) + 1
 
     def delay(self) -> float:
-        """Draw seconds of one way there."""
+        """Draw the seconds until a request arrives."""
         if self.chances.slow and self.random.random() < self.chances.slow:
             self.count("slow request")
             return 0.05 + 0.8 * self.random.random()
         return 0.0005 + 0.004 * self.random.random()
 
     def give_up(self) -> float:
-        """Draw seconds until a client notices that there will be no answer."""
+        """Draw the seconds until a client notices that there will be no answer."""
         shortest, longest = GIVE_UP_SECONDS
         return shortest + (longest - shortest) * self.random.random()
 
     def fate(self) -> str:
-        """Draw what becomes of a request: `done`, `lost`, or `answer lost`."""
+        """Draw the fate of a request: `done`, `lost`, or `answer lost`."""
         chance, drawn = self.chances, self.random.random()
         if drawn < chance.lost:
             self.count("request lost")
@@ -122,7 +122,7 @@ class Network:
         return "done"
 
     async def once(self, perform: Callable[[], T]) -> T:
-        """Send one request; raises a Kafka error, or a connection error that leaves open whether it was done."""
+        """Send one request; raises a Kafka error, or a connection error if the outcome is unknown."""
         process = PROCESS.get()
         answer: asyncio.Future[Any] = self.loop.create_future()
         fate = self.fate()
@@ -151,7 +151,7 @@ class Network:
         return result
 
     async def until_answered(self, perform: Callable[[], T]) -> T:
-        """Send a request until it is answered."""
+        """Resend a request until it is answered."""
         while True:
             try:
                 return await self.once(perform)

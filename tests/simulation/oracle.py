@@ -1,4 +1,4 @@
-"""What must come out: one process, one vote after the other, a dictionary for the ids. Shares no code with intake."""
+"""The expected outcome, by one process that reads vote by vote with a dictionary of ids; shares no code with intake."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Place = tuple[int, int]
 class _Reading:
     position: int = 0
     latest: dict[tuple[str, str], Place] = field(default_factory=dict)
-    """By arena and id: offset and record second of the latest occurrence."""
+    """Arena and id to the offset and record second of the latest occurrence."""
 
 
 class Oracle:
@@ -35,7 +35,7 @@ class Oracle:
         """Arena of each valid record of models."""
 
     def advance(self) -> None:
-        """Take in what is new."""
+        """Process the new records."""
         for log, reading in zip(self._votes, self._readings, strict=True):
             for record in _visible(log, reading.position):
                 self._take(log.number, record, reading)
@@ -48,7 +48,7 @@ class Oracle:
             self._declared[log.number] = max(self._declared[log.number], log.stable)
 
     def _park(self, log: Partition, position: int) -> None:
-        """Batches that nobody can read become dead letters, one each."""
+        """Expect one dead letter for each unreadable batch."""
         for offset in range(position, log.stable):
             record = log.records[offset]
             if log.slots[offset] is Slot.UNREADABLE and record is not None and record.batch == offset:
@@ -80,11 +80,11 @@ class Oracle:
             self.refused.add((record.topic, partition, record.offset))
 
     def of_arena(self, arena: str) -> dict[Place, Vote]:
-        """Votes of an arena that count."""
+        """Accepted votes of an arena."""
         return {place: vote for place, vote in self.accepted.items() if vote.arena == arena}
 
     def arenas(self) -> set[str]:
-        """Arenas of which anything was said."""
+        """Arenas with accepted votes or valid model records."""
         return {vote.arena for vote in self.accepted.values()} | set(self.notices.values())
 
 
@@ -96,7 +96,7 @@ def _visible(log: Partition, position: int) -> Iterable[Record]:
 
 
 def tallies(votes: Iterable[Vote]) -> dict[str, tuple[int, int, dict[str, tuple[int, int]]]]:
-    """By board: votes, battles, and both by model."""
+    """Board to its votes, its battles, and both by model."""
     boards: dict[str, tuple[int, int, dict[str, tuple[int, int]]]] = {}
     for vote in votes:
         counts = int(vote.winner != "none")

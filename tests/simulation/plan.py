@@ -1,4 +1,4 @@
-"""What a seed decides before anything runs: the votes, the owners, the settings, and which faults strike when."""
+"""The plan that a seed determines before the run: votes, owners, settings, and the times and kinds of faults."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ KINDS = (
     "offsets reset",
     "votes cut",
 )
-"""Faults that strike at a moment; those of single requests are in `Chances`."""
+"""Faults at a moment; faults of single requests are in `Chances`."""
 FAIRNESS_EVERY, SOLVE_EVERY = 8, 24
-"""Of so many seeds one has the fairness fold, and one the solver: they take most of the time."""
+"""One seed in this many has the fairness fold, or the solver, because they take most of the time."""
 EMBEDDED = 0.4
-"""Share of the seeds without transactions that run on the embedded broker."""
+"""Share of seeds on the embedded broker, among those without transactions."""
 STAGES = ("intake", "ratings", "fairness")
 SETTLE_SECONDS = 60.0
-"""After the last fault everything must be done within so many virtual seconds."""
+"""Virtual seconds after the last fault within which everything must settle."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One fault: when, of what kind, for how long, and of which stage's process and after how many of its steps."""
+    """One fault: time, kind, duration, stage of the process that it strikes, and that process's steps before it."""
 
     at: float
     kind: str
@@ -50,7 +50,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Records of one partition that are stored at once; `transaction` is how they end, if they are in one."""
+    """Records of one topic that are stored at once; `transaction` is the end of their transaction, None without one."""
 
     at: float
     topic: str
@@ -77,14 +77,14 @@ class Plan:
     write_ttl: float
     load_seconds: float
     embedded: bool
-    """Whether it is the embedded broker: without transactions, and it shows some records late."""
+    """Whether the broker is the embedded one: it has no transactions, and shows some records late."""
     solve: bool
-    """Whether boards are solved, or only counted."""
+    """Whether ratings are solved, or replaced by a function of the counts."""
     skews: list[float] = field(default_factory=list)
 
 
 def make_plan(seed: int, kinds: tuple[str, ...] = ()) -> Plan:
-    """Draw everything from the seed; of these kinds of faults only, if any are named."""
+    """Draw a plan from the seed, with faults of these kinds only, if any are given."""
     random = Random(f"plan {seed}")
     seconds = random.uniform(2.0, 6.0)
     owners = {"intake": random.choice([1, 2, 2, 3]), "ratings": random.choice([1, 1, 2])}
@@ -103,7 +103,7 @@ def make_plan(seed: int, kinds: tuple[str, ...] = ()) -> Plan:
     )
     calm = random.random() < 0.08
     faults = [] if calm else make_faults(random, seconds, kinds or KINDS)
-    # An id from before a cut is not known when it comes again, and intake says so: no promise is broken.
+    # No duplicates then: intake does not know ids from before a cut, and reports that, so no promise is broken.
     cut = any(fault.kind == "votes cut" for fault in faults)
     batches = make_batches(random, seconds, duplicates=not cut)
     chances = Chances() if calm else make_chances(random)
@@ -129,7 +129,7 @@ def make_plan(seed: int, kinds: tuple[str, ...] = ()) -> Plan:
 
 
 def make_chances(random: Random) -> Chances:
-    """Draw how often requests go wrong."""
+    """Draw the probabilities of faults of requests."""
 
     def some(most: float) -> float:
         return random.choice([0.0, 0.0, most / 4, most])
@@ -146,7 +146,7 @@ def make_chances(random: Random) -> Chances:
 def make_faults(
     random: Random, seconds: float, every: tuple[str, ...], stages: tuple[str, ...] = STAGES
 ) -> list[Fault]:
-    """Draw a few kinds, and a few faults of these: what strikes together is more telling than a bit of everything."""
+    """Draw a few kinds, and a few faults of these: combinations of few kinds reveal more than a mixture of all."""
     kinds = random.sample(every, min(len(every), random.randint(1, 4)))
     faults = [
         Fault(
@@ -163,7 +163,7 @@ def make_faults(
 
 
 def make_batches(random: Random, seconds: float, *, duplicates: bool) -> list[Batch]:
-    """Draw votes with duplicates and garbage, and what the arenas declare, in batches and transactions."""
+    """Draw votes with duplicates and invalid records, and model records, in batches and transactions."""
     arenas = random.sample(["text", "vision", "code"], random.choice([1, 2, 2, 3]))
     batches: list[Batch] = []
     transactions, unreadable = random.random() < 0.4, random.random() < 0.15

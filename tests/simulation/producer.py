@@ -1,4 +1,4 @@
-"""Stands in for `AIOKafkaProducer` with acks=all: one batch in flight per partition, tried again until it is too old.
+"""Replaces `AIOKafkaProducer` with acks=all: one batch in flight per partition, retried until it is too old.
 
 A try may be lost, stored with its answer lost (so the batch is stored twice), or stored long after the next try.
 """
@@ -22,9 +22,9 @@ from tests.simulation.loop import PROCESS
 from tests.simulation.network import BACKOFF_SECONDS, Network
 
 MOST_RECORDS = 8
-"""Records of one batch, at the most."""
+"""Maximum number of records of one batch."""
 EPOCH_MS = 1_700_000_000_000
-"""Record time at the beginning of a world."""
+"""Record time at the start of a world."""
 
 
 @dataclass(slots=True)
@@ -50,7 +50,7 @@ class SimulatedProducer:
         await self._network.until_answered(lambda: None)
 
     async def stop(self) -> None:
-        """Wait for what is under way."""
+        """Wait for pending records."""
         waiting = [each.answer for queue in self._queues.values() for each in queue]
         if waiting:
             await asyncio.wait(waiting)
@@ -67,7 +67,7 @@ class SimulatedProducer:
         partition: int | None = None,
         headers: Sequence[tuple[str, bytes]] | None = None,
     ) -> asyncio.Future[Any]:
-        """Put a record into the queue of its partition."""
+        """Append a record to the queue of its partition."""
         if partition is None:
             count = len(self._broker.topics[topic])
             partition = next(self._turn) % count if key is None else partitions_of([key], count)[0]
@@ -99,7 +99,7 @@ class SimulatedProducer:
             return
         fate = network.fate()
         if fate == "done" and chances.twice_late and network.random.random() < chances.twice_late:
-            # The first try hangs in a queue somewhere; the client believes it lost.
+            # The first try is delayed on its way; the client considers it lost.
             network.count("stored late")
             network.late += 1
             self._loop.later(0.5 + 8 * network.random.random(), self._store_late, at, batch)

@@ -1,6 +1,6 @@
-"""A simulated Redis that runs the store's own Lua scripts, and loses, forgets, stalls or fills up when told to."""
+"""A simulated Redis that runs the store's own Lua scripts, with faults: lost data, rollback, stalls, full memory."""
 
-# Longer than most: the server, its commands and its client side by side.
+# Longer than most modules: the server, its commands and its client.
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from tests.simulation.loop import PROCESS, Process, VirtualLoop
 
 SOCKET_SECONDS = 5.0
-"""As the folds open their client."""
+"""Socket timeout of the folds' client."""
 EPOCH = 1_700_000_000
 _WRITES = {b"SET", b"HSET", b"SADD", b"HDEL", b"HINCRBY", b"INCR"}
 _KINDS: dict[bytes, type] = {
@@ -26,22 +26,22 @@ _KINDS: dict[bytes, type] = {
     **dict.fromkeys((b"SMEMBERS", b"SISMEMBER", b"SADD", b"SREM"), set),
     **dict.fromkeys((b"HSET", b"HGET", b"HMGET", b"HGETALL", b"HDEL"), dict),
 }
-"""What a key must hold, if it holds anything; the other commands take all."""
+"""Command to the type that an existing key must have; other commands accept any type."""
 _LUA = LuaRuntime(encoding=None, unpack_returned_tuples=False)
 _COMPILED: dict[str, Any] = {}
-"""Scripts by their text: a world begins with none of Redis, but compiling is the same in all."""
+"""Text to compiled script, shared by all worlds."""
 Value = bytes | dict[bytes, bytes] | set[bytes]
 
 
 class Server:
-    """What Redis holds, and what happens to it.
+    """The data of Redis, its commands and its faults.
 
     Parameters
     ----------
     loop
-        Gives the time.
+        Source of the time.
     random
-        Decides how long things take.
+        Decides durations and faults.
     """
 
     def __init__(self, loop: VirtualLoop, random: Random, note: Callable[..., None]) -> None:
@@ -52,15 +52,15 @@ class Server:
         self.answer_lost = 0.0
         self.slow = 0.0
         self.written: list[Callable[[Process, bytes, Value | None], None]] = []
-        """Told of every key written: by whom, and its value."""
+        """Callbacks for every written key: process, key and value."""
         self.claimed: list[Callable[[Process, bytes], None]] = []
-        """Told of every claim of a state."""
+        """Callbacks for every claim of a state: process and key."""
         self.claiming = False
-        """Whether the script that runs is a claim."""
+        """Whether the running script is a claim."""
         self.faults: dict[str, int] = {}
         self._caller: Process = loop.world
         make = _LUA.eval(b"function(call, pcall) return {call = call, pcall = pcall} end")
-        # Lua would keep a world for ever: it lets go of what it holds at its own time, and no collector sees both.
+        # A weak reference: Lua would keep the world alive, since no garbage collector sees cycles through both.
         this = weakref.ref(self)
         self._redis = make(
             lambda name, *arguments: this()._from_lua(name, *arguments),  # type: ignore[union-attr]
@@ -68,15 +68,15 @@ class Server:
         )
 
     def snapshot(self) -> dict[bytes, Value]:
-        """Copy everything."""
+        """Copy all data."""
         return {key: value if isinstance(value, bytes) else value.copy() for key, value in self.data.items()}
 
     def stall(self) -> None:
-        """Answer nothing; what is asked meanwhile is done afterwards, in any order."""
+        """Stop answering; commands sent meanwhile run at `resume`, in any order."""
         self.stalled = []
 
     def resume(self) -> None:
-        """Answer again."""
+        """Run the waiting commands, and answer again."""
         waiting, self.stalled = self.stalled or [], None
         self.random.shuffle(waiting)
         for each in waiting:
@@ -85,7 +85,7 @@ class Server:
     # --- commands ----------------------------------------------------------------------------------------------------
 
     def script(self, text: str, keys: Sequence[Any], arguments: Sequence[Any], caller: Process) -> Any:
-        """Run a script in one step."""
+        """Run a script atomically."""
         compiled = _COMPILED.get(text)
         if compiled is None:
             body = b"function(KEYS, ARGV, redis)\n" + text.encode() + b"\nend"
@@ -213,7 +213,7 @@ def _from_table(answer: Any) -> Any:
 
 
 class SimulatedRedis:
-    """A client of the simulated server; its methods are those of `redis.asyncio.Redis` that are used."""
+    """A client of the simulated server, with the methods of `redis.asyncio.Redis` that the product uses."""
 
     def __init__(self, server: Server) -> None:
         self._server, self._process = server, PROCESS.get()
@@ -306,14 +306,14 @@ class SimulatedRedis:
         return await self.execute_command("SREM", key, *members)
 
     def pipeline(self, transaction: bool = True) -> Pipeline:
-        """Gather commands for one step."""
+        """Collect commands to run atomically."""
         return Pipeline(
             self._ask, lambda name, arguments: self._server.do(name, arguments, self._process), self._script
         )
 
 
 class Script:
-    """A registered script; its digest here is its text."""
+    """A registered script; its SHA here is its text."""
 
     def __init__(self, text: str, run: Callable[[Sequence[Any], Sequence[Any]], Any]) -> None:
         self.script = self.sha = text
@@ -329,11 +329,11 @@ class Pipeline:
     Parameters
     ----------
     ask
-        Awaits what the server answers to what it is to perform.
+        Sends a function for the server to perform, and awaits the answer.
     do
-        Performs one command there, by its name and arguments.
+        Performs one command on the server, by name and arguments.
     script
-        Runs a script there, by its text, keys and arguments.
+        Runs a script on the server, by text, keys and arguments.
     """
 
     def __init__(

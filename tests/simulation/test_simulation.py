@@ -1,4 +1,4 @@
-"""The short form of the simulation: some hundred seeds, every mutant, and a seed that tells the same story twice."""
+"""The short form of the simulation: some hundred seeds, every mutant, and the reproducibility of seeds."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""A simulated thread: what is handed to it runs on the loop, in virtual time, so that a seed stays one story."""
+"""A simulated thread: its calls run on the loop in virtual time, so that a seed is reproducible."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from random import Random
 from typing import Any
 
 LONGEST_SECONDS = 3.0
-"""What is handed to a thread takes so long at the most: longer than a slice, shorter than what follows the faults."""
+"""Maximum duration of a call in a thread: longer than a slice, shorter than the time after the faults."""
 
 
 class SimulatedThread:
-    """Stands in for `ThreadPoolExecutor(1)`: one thing after the other, each done after some virtual seconds.
+    """Replaces `ThreadPoolExecutor(1)`: runs calls one after the other, each after some virtual seconds.
 
-    It belongs to the process that made it: killed or frozen with it, as threads are.
+    It belongs to the process that created it, and is killed or frozen with it, like a thread.
     """
 
     def __init__(self, *_: Any, **__: Any) -> None:
@@ -23,7 +23,7 @@ class SimulatedThread:
         self._random: Random | None = None
 
     def submit(self, call: Callable[..., Any], *args: Any) -> Future[Any]:
-        """Have something done; what it returned or raised is in the future."""
+        """Schedule a call; the future has its result or exception."""
         loop, done = asyncio.get_running_loop(), Future[Any]()
         if self._random is None:
             self._random = Random(f"thread {loop.time()}")
@@ -35,5 +35,5 @@ class SimulatedThread:
     def _do(done: Future[Any], call: Callable[..., Any], args: tuple[Any, ...]) -> None:
         try:
             done.set_result(call(*args))
-        except BaseException as error:  # noqa: BLE001 -- whatever it is, it is raised where the result is asked for
+        except BaseException as error:  # noqa: BLE001 -- the future raises it
             done.set_exception(error)

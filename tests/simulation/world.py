@@ -1,4 +1,4 @@
-"""One world: simulated Kafka, Redis, clock and processes around the real stages, from start to quiet."""
+"""One world: the real stages on a simulated Kafka, Redis, clock and processes, from the start until all settles."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ METRICS = Metrics()
 FOREIGN_NUMBERS = (b"9007199254740991", b"-7", b"1" * 400)
 SWITCHES = {"broker down": ("broker", "down"), "redis away": ("server", "away"), "redis full": ("server", "full")}
 EXPECTED_ENDS = (Fenced, KafkaError, OutOfReach, RecordsGone, RedisError)
-"""What may end a stage; anything else is a fault of the stage."""
+"""Exceptions that may end a stage; any other is a bug in the stage."""
 LOOK_SECONDS, STAY_SECONDS = 0.5, 2.0
 
 
 class World:
-    """Everything that one seed makes happen."""
+    """The simulation of one seed."""
 
     def __init__(self, plan: Plan, *, keep_trace: bool) -> None:
         self.plan, self._keep = plan, keep_trace
@@ -71,7 +71,7 @@ class World:
         self._steps = 0
         self._over = False
         self._down: set[str] = set()
-        """Stages of which nobody starts a process now."""
+        """Stages of which no process is started now."""
         self._older: dict[bytes, Any] | None = None
 
     def _make_checker(self) -> Checker:
@@ -81,18 +81,18 @@ class World:
         )
 
     def producer(self) -> SimulatedProducer:
-        """Make a producer, whatever it is told."""
+        """Make a producer; its options are ignored."""
         return SimulatedProducer(self.network, self.plan.write_ttl)
 
     def note(self, what: str, /, **detail: Any) -> None:
-        """Write a line of the trace."""
+        """Add a line to the trace and its digest."""
         line = f"{self.loop.time():9.4f} {what} {detail}"
         self._digest = crc32(line.encode(), self._digest)
         if self._keep:
             self.trace.append(line)
 
     def run(self) -> Result:
-        """Run until all is quiet, or the time is over."""
+        """Run until everything has settled, or the time is over."""
         loop = self.loop
         asyncio.set_event_loop(loop)
         try:
@@ -120,7 +120,7 @@ class World:
         for batch in plan.batches:
             loop.later(batch.at, self._send, batch)
         self.network.chances = plan.chances
-        # What it knows of requests tells the embedded broker.
+        # The stages recognise the embedded broker by its API versions.
         self.network.conns[0] = SimpleNamespace(_versions=(75,) if plan.embedded else (23, 75))
         self.server.answer_lost, self.server.slow = plan.redis_answer_lost, plan.redis_slow
         for fault in plan.faults:
@@ -129,7 +129,7 @@ class World:
         await asyncio.sleep(last + 0.1)
         self._heal()
         if await self._settles():
-            # What was right must stay right, whoever comes and goes.
+            # The outcome must stay correct while processes end and start.
             await asyncio.sleep(STAY_SECONDS)
             await self._settles()
 
@@ -144,7 +144,7 @@ class World:
         return not wrong
 
     def _unsettled(self) -> list[str]:
-        """Whether everything that was written was also read: lag, as the watchdog sees it."""
+        """List what is written but not read yet: lag, as the watchdog computes it."""
         wrong = []
         if self.network.late:
             wrong.append("writes are still under way")
@@ -198,7 +198,7 @@ class World:
         self._kill(running)
 
     def _kill(self, running: Running) -> None:
-        """End a process at once, and start another in its place after a while."""
+        """Kill a process at once, and start a replacement after a while."""
         if not running.process.alive:
             return
         self.note("dead", process=running.process.name)
@@ -220,7 +220,7 @@ class World:
         if fault.kind in ("kill", "freeze", "cut", "stop"):
             if of is not None and of.process.alive:
                 self.faults[fault.kind] += 1
-                # Between two steps of the process, whatever awaits then.
+                # The fault strikes between two steps of the process, at any await.
                 of.process.doom = (of.process.steps + fault.steps, lambda: strike(of, fault))
             return
         self.faults[fault.kind] += 1
@@ -228,7 +228,7 @@ class World:
         strike(fault)
 
     def _switch(self, fault: Fault) -> None:
-        """Something is away for a while."""
+        """Make a server unavailable or full for a while."""
         self.faults[fault.kind] += 1
         self.note("fault", kind=fault.kind, seconds=fault.seconds)
         what, switch = SWITCHES[fault.kind]
@@ -237,7 +237,7 @@ class World:
         self.loop.later(fault.seconds, setattr, of, switch, False)
 
     def _candidates(self, fault: Fault) -> list[Running]:
-        """Processes one of which a fault strikes."""
+        """Processes of which a fault strikes one."""
         return [each for each in self._running if each.kind == fault.stage]
 
     def _strike_kill(self, running: Running, fault: Fault) -> None:
@@ -277,9 +277,9 @@ class World:
         self.server.data.clear()
 
     def _strike_redis_key_overwritten(self, fault: Fault) -> None:
-        """Somebody else writes to a key of ours: a value of another kind, or a number that is none of ours.
+        """A foreign client overwrites one of our keys: with another type, or with an invalid epoch or serial.
 
-        What a view says is not written again, so views are left alone.
+        Views are never overwritten, because nothing would write them again.
         """
         data = self.server.data
         keys = sorted(key for key, value in data.items() if not isinstance(value, bytes) or b":ledger:" in key)
@@ -303,7 +303,7 @@ class World:
         self.server.data = older
 
     def _strike_offsets_reset(self, fault: Fault) -> None:
-        """An operator resets the group's offsets, with intake stopped: to the start, to the end, or in between."""
+        """An operator resets the group's offsets while intake is stopped: to the start, to the end, or in between."""
         for running in [each for each in self._running if each.kind == "intake"]:
             self._kill(running)
         offsets = {}
@@ -315,7 +315,7 @@ class World:
             self._doubt(at)
 
     def _strike_votes_cut(self, fault: Fault) -> None:
-        """Retention, or a person, removes the beginning of a partition of votes, while intake is down or runs."""
+        """Retention or an operator deletes the first records of a partition of votes, while intake is down or runs."""
         if fault.steps % 4:
             self._down.add("intake")
             for running in [each for each in self._running if each.kind == "intake"]:
@@ -328,21 +328,23 @@ class World:
         self._down.discard("intake")
         log = self.broker.topics["votes"][fault.choice % self.plan.partitions]
         if not self.checker.taken(log.number):
-            return  # what was removed before anybody read it is nobody's loss
+            return  # records deleted before intake has read the partition are not intake's loss
         self.checker.oracle.advance()
         log.start += (1 + fault.choice) % (1 + log.stable - log.start)
         self.note("cut", at=f"votes/{log.number}", start=log.start)
         self._doubt(TopicPartition("votes", log.number))
 
     def _doubt(self, at: TopicPartition) -> None:
-        """Without a commit of intake's own only the ledger says how far it came, and of its last fetch blocks of some
-        arenas may be missing: nobody can tell which records before the log's first one were counted.
+        """Accept a gap up to the log start if intake has no commit of its own at a partition.
+
+        Then only the ledger shows its position, and blocks of some arenas of its last fetch may be missing: it is
+        unknown which records before the log start were counted.
         """
         if not self.broker.group(INTAKE_GROUP).offsets.get(at, (0, ""))[1]:
             self.checker.gap_accepted(at, self.broker.at(at).start)
 
     def _accept_gap(self, error: BaseException) -> None:
-        """Intake stands and says that records are gone: an operator looks, and lets it go on."""
+        """Intake has stopped because records are gone: an operator accepts the gap, and intake continues."""
         at = TopicPartition("votes", int(str(error).split()[0].partition("/")[2]))
         self.faults["gap accepted"] += 1
         start = self.broker.at(at).start
@@ -379,7 +381,7 @@ class World:
         self.broker.wake(at.topic)
 
     def _end(self) -> None:
-        """Let nothing of this world clean up into the next one."""
+        """End this world, so that no cleanup of its tasks runs in the next one."""
         self._over = self.loop.over = True
         for running in list(self._running):
             self._kept += self.loop.kill(running.process)
@@ -396,7 +398,7 @@ class World:
 
 
 def run_seed(seed: int, *, kinds: tuple[str, ...] = (), keep_trace: bool = False) -> Result:
-    """Run one seed, with these kinds of faults or with any; `simulated` must be in force."""
+    """Run one seed, with these kinds of faults or with any; `simulated` must be active."""
     return run_world(World(make_plan(seed, kinds), keep_trace=keep_trace))
 
 

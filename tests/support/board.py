@@ -1,4 +1,4 @@
-"""A board as a real process, and a listener to its events."""
+"""A board as a real process, and a listener for its server-sent events."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def board_process(environ: Mapping[str, str], directory: Path, name: str = "boar
 
 @dataclass(frozen=True)
 class Event:
-    """One event, and when it came (monotonic seconds)."""
+    """One event, and the time of its arrival (monotonic seconds)."""
 
     id: str
     kind: str
@@ -81,13 +81,13 @@ class Event:
 
 @dataclass
 class Listener:
-    """Collects the events of one stream in a thread, from entering to leaving."""
+    """Collects the events of one stream in a thread while the context is open."""
 
     url: str
     last: str | None = None
     events: list[Event] = field(default_factory=list)
     end: str | None = None
-    """How the stream ended: `whole`, or what cut it."""
+    """How the stream ended: `whole`, or the error that cut it."""
 
     def __enter__(self) -> Self:
         headers = {} if self.last is None else {"Last-Event-ID": self.last}
@@ -103,7 +103,7 @@ class Listener:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # The thread reads from the socket: shutting that down wakes it, closing would only pull it away.
+        # The thread reads from the socket: a shutdown wakes it, which closing would not.
         stream = self._response.extensions["network_stream"].get_extra_info("socket")
         if self.end is None and stream is not None:
             stream.shutdown(socket.SHUT_RDWR)
@@ -116,12 +116,12 @@ class Listener:
         return [event for event in self.events if event.kind == kind]
 
     def state(self) -> dict[str, Any]:
-        """What was told last of the stream."""
+        """Data of the last `stream` event."""
         told = self.of("stream")
         return told[-1].data if told else {}
 
     def wait(self, kind: str, count: int = 1, deadline: float = 15.0) -> list[Event]:
-        """Wait for so many events of a kind."""
+        """Wait for `count` events of a kind."""
         return eventually(lambda: found if len(found := self.of(kind)) >= count else [], deadline)
 
     def _read(self) -> None:

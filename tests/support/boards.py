@@ -1,4 +1,4 @@
-"""A board's counts as one array, for tests that look at or set every place of it."""
+"""A board's counts as one dense array, for tests that read or set all of them."""
 
 from __future__ import annotations
 

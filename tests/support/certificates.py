@@ -1,4 +1,4 @@
-"""Certificates for tests, made by openssl: an authority of our own and what it vouches for."""
+"""Certificates for tests, made by openssl: a certificate authority and the certificates that it signs."""
 
 import subprocess
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ CURVE = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
 
 @dataclass(frozen=True)
 class Pair:
-    """PEM files; `chain` holds the key and the certificate, as Kafka's PEM key store wants them."""
+    """PEM files; `chain` holds the key and the certificate, as Kafka's PEM key store requires."""
 
     certificate: Path
     key: Path
@@ -17,7 +17,7 @@ class Pair:
 
 
 class Authority:
-    """An authority in a directory; `file` is its own certificate."""
+    """A certificate authority in a directory; `file` is its own certificate."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory

@@ -23,7 +23,7 @@ def _rendered(values: str) -> dict[str, Any]:
 
 
 def rendered(values: dict[str, Any]) -> dict[str, Any]:
-    """What lint says, the documents, and what is wrong with them; or why the values were refused."""
+    """Output of helm lint, the documents and their errors; or why the values were refused."""
     return _rendered(json.dumps(values))
 
 

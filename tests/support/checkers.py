@@ -1,4 +1,4 @@
-"""The programs that check the files of deploy/, installed once by deploy/ensure-checkers and deploy/tools."""
+"""Programs that check the files of deploy/, installed once by deploy/ensure-checkers and deploy/tools."""
 
 import subprocess
 from functools import cache
@@ -22,7 +22,7 @@ def _installed(script: str) -> Path | str:
 
 
 def checker(name: str) -> Path:
-    """Path of a program; skips the test where it cannot be had."""
+    """Path of a checker; skips the test if it cannot be installed."""
     installed = _installed("ensure-checkers")
     if isinstance(installed, str):
         pytest.skip(f"deploy/ensure-checkers cannot install: {installed}")
@@ -35,7 +35,7 @@ def checker(name: str) -> Path:
 
 
 def tool(name: str) -> Path:
-    """Path of a program of deploy/tools.lock; skips the test where it cannot be had."""
+    """Path of a program of deploy/tools.lock; skips the test if it cannot be installed."""
     installed = _installed("tools")
     if isinstance(installed, str):
         pytest.skip(f"deploy/tools cannot install: {installed}")
@@ -43,5 +43,5 @@ def tool(name: str) -> Path:
 
 
 def run(*command: object, **options: object) -> subprocess.CompletedProcess[str]:
-    """Run a checker and hand over what it says."""
+    """Run a checker and capture its output."""
     return subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=120, check=False, **options)

@@ -12,13 +12,13 @@ T = TypeVar("T")
 DEADLINE = 15.0
 EVERY = 0.02
 PATIENCE = float(os.environ.get("ISONOMY_TEST_PATIENCE", "1"))
-"""Deadlines are so many times longer. They only end tests that fail, so a shared machine may have more."""
+"""Factor on all deadlines. Deadlines only end failing tests, so a shared machine may use a larger one."""
 
 
 def eventually(condition: Callable[[], T], deadline: float = DEADLINE, *, every: float = EVERY) -> T:
     """Call `condition` until it returns something true, and return that.
 
-    An `AssertionError` raised by the condition counts as "not yet"; the last one is shown when time is up.
+    An `AssertionError` raised by the condition counts as "not yet"; the last one is shown at the deadline.
     """
     end = time.monotonic() + deadline * PATIENCE
     while True:

@@ -1,4 +1,4 @@
-"""A gateway as a real process, and its topics read by a client that is not the gateway's."""
+"""A gateway as a real process, and a reader of its topics with another client library."""
 
 import os
 import sys
@@ -19,7 +19,7 @@ from tests.support.http import PLAIN
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PRODUCE_TIMEOUT = 20.0
-"""Seconds: a busy machine may take longer over a first write than the gateway waits by default."""
+"""Seconds: on a busy machine, the first write may take longer than the gateway's default timeout."""
 SERVE = (
     "import os; from services.gateway.run import serve; from streams.contracts.settings import Settings; "
     "serve(Settings.from_env(os.environ))"
@@ -33,11 +33,11 @@ class GatewayProcess:
     Parameters
     ----------
     process
-        To be sent signals.
+        The process, to send signals to it.
     url
-        Where it listens.
+        URL of the gateway.
     headers
-        With a key for all arenas.
+        Headers with a key for all arenas.
     """
 
     process: ChildProcess
@@ -83,7 +83,7 @@ def gateway_process(bootstrap: str, topic_prefix: str, directory: Path, **enviro
 
 
 def create_topics(bootstrap: str, topic_prefix: str) -> None:
-    """Create the gateway's two topics as the contract has them."""
+    """Create the gateway's two topics as in the contract."""
     admin = KafkaAdminClient(bootstrap_servers=bootstrap)
     try:
         admin.create_topics([NewTopic(topic_prefix + topic.name, topic.partitions, 1) for topic in (VOTES, MODELS)])
@@ -113,7 +113,7 @@ def read_topic(bootstrap: str, topic: str) -> list[Any]:
             for partition, records in fetched.items():
                 found[partition] += records
             quiet = 0 if fetched else quiet + 1
-            # The end alone will not do: the embedded broker gives the first offset of the last batch, plus one.
+            # The end offset is not enough: the embedded broker reports the first offset of the last batch plus one.
             return quiet >= 2 and all(consumer.position(each) >= ends[each] for each in partitions)
 
         eventually(all_read, deadline=90)

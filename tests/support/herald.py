@@ -1,4 +1,4 @@
-"""Endpoints that behave as told, and heralds as real processes over a broker."""
+"""HTTP endpoints with configurable behaviour, and heralds as real processes over a broker."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from tests.support.http import PLAIN
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 Behaviour = int | str | Callable[["Received"], int]
-"""A status, `hang`, `redirect`, or what says the status when asked."""
+"""A status, `hang`, `redirect`, or a function that returns the status."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Received:
 
 
 class Endpoints:
-    """An HTTP server in a thread of its own, with as many paths as a test likes; 200 unless told otherwise."""
+    """An HTTP server in its own thread that accepts any path; it answers 200 unless `behaviour` has the path."""
 
     def __init__(self) -> None:
         self.behaviour: dict[str, Behaviour] = {}
@@ -63,7 +63,7 @@ class Endpoints:
         """Headers of the answer by path."""
         self.received: list[Received] = []
         self.acknowledged: list[Received] = []
-        """Those that were answered with 2xx: noted right before the answer goes out."""
+        """Requests answered with 2xx; appended right before the answer is sent."""
         self.port = 0
         self._ready = threading.Event()
         self._loop = asyncio.new_event_loop()
@@ -84,11 +84,11 @@ class Endpoints:
         return f"http://{HOST}:{self.port}{path}"
 
     def of(self, path: str) -> list[Received]:
-        """What a path got, in order."""
+        """Requests to a path, in order."""
         return [each for each in list(self.received) if each.path == path]
 
     def acknowledged_of(self, path: str) -> list[Received]:
-        """What a path answered with 2xx."""
+        """Requests to a path that were answered with 2xx."""
         return [each for each in list(self.acknowledged) if each.path == path]
 
     async def _serve(self) -> None:
@@ -129,7 +129,7 @@ def make_alert(
     onset: str = "100",
     detected_at: float = 1_767_225_600.0,
 ) -> Alert:
-    """An alert about a model of its own."""
+    """An alert about the model `model-<number>`."""
     subject = Subject(model=f"model-{number}")
     about = fingerprint(arena, Kind.SILENT_REMOVAL, subject)
     return Alert(
@@ -174,7 +174,7 @@ class HeraldProcess:
         return self
 
     def metric(self, name: str) -> float:
-        """Sum of the series of a name; 0 when nobody answers."""
+        """Sum of the series of a name; 0 without an answer."""
         try:
             answer = httpx.get(f"http://{HOST}:{self.port}/metrics", timeout=5, **PLAIN)
         except httpx.TransportError:
@@ -254,7 +254,7 @@ class HeraldStack:
         self.send(SUBSCRIPTIONS.name, [(each.id, encode_subscription(each)) for each in subscriptions])
 
     def tell(self, *alerts: Alert) -> float:
-        """Write alerts; returns when that was."""
+        """Write alerts; returns the time before the write."""
         at = time.time()
         self.send(ALERTS.name, [(alert.fingerprint, encode_alert(alert)) for alert in alerts])
         return at

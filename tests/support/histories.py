@@ -1,8 +1,8 @@
-"""Published histories as they really are: seeded healthy boards with everything that looks like a removal and is none.
+"""Realistic published histories: seeded healthy boards with everything that looks like a removal but is none.
 
-Each board has scores, ranks and totals. Its file may show only the top of it, to a depth that varies; totals are
-corrected; a season may begin all totals again; models are off the board for a while and come back, or are replaced by
-their next build and put on a list of the past later; names change; the source may begin to show many old models.
+Each board has scores, ranks and totals. Its file may show only the top rows, to a varying depth; totals are corrected;
+a season may reset all totals; models are off the board for a while, or are replaced by their next build and later
+listed among past models; names change; the source may start to list many old models.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SORTS = ("plain", "cut", "corrected", "season", "away", "relisted", "renamed", "
 
 @dataclass(frozen=True)
 class Planted:
-    """One true removal: the name, the last snapshot with its votes or row, and whether it leaves the board."""
+    """One true removal: the name, the last snapshot with new votes, and whether the model leaves the board."""
 
     model: str
     last: int
@@ -109,7 +109,7 @@ def _disturb(
     low: list[int],
     firm: list[int],
 ) -> None:
-    """Do to some models, none of which is the removed one, what the sort of history says."""
+    """Apply the changes of this sort of history to some models, never to the removed one."""
     snapshots = change.shape[1]
     some = [int(each) for each in random.choice(low, 6, replace=False)]
     if sort == "corrected":
@@ -125,7 +125,7 @@ def _disturb(
             new = str(random.choice([old.upper().replace(" ", "-"), f"{old} instruct", f"{old} (2025-02-11)"]))
             called[model][at:] = [new] * (snapshots - at)
         if sort == "switch" and model in some[:5]:
-            change[model, 1:] = 0  # the past, listed for three snapshots, and again from one day on
+            change[model, 1:] = 0  # an old model, listed for three snapshots and again from snapshot 30 on
             listed[model, 3:30] = False
     if sort == "relisted":
         old, new = some[:2]

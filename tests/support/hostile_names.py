@@ -1,7 +1,7 @@
-"""Names that a stranger could give a model: markup, mentions, links, formats and writing of every kind. All harmless.
+"""Names that an attacker could give a model: markup, mentions, links, formats and scripts of every kind. All harmless.
 
-They do nothing where a name is text. `HOSTILE` are names that the doors take, in their normal form, and that must be
-shown as they are; `REFUSED` are names that no door takes.
+They have no effect where a name is treated as text. `HOSTILE` are names that every entry point accepts, in their normal
+form, and that must be shown as they are; `REFUSED` are names that every entry point refuses.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Three Apache Kafka nodes on loopback, each broker and controller: everything is stored three times."""
+"""Three Apache Kafka nodes on loopback, each broker and controller, with replication factor 3."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LEAST_IN_SYNC = 2
 HEAP_MB = 320
 IN_SYNC_WITHIN = 120.0
 LOOK_SECONDS = 0.2
-# A broker that does not answer for 3 s is no longer waited for, in place of 30 s: a test has no patience.
+# Replicas leave the ISR after 5 s (default 30 s), and controllers elect a new leader within seconds.
 SETTINGS = replication(len(NODES), LEAST_IN_SYNC) | {
     "replica.lag.time.max.ms": "5000",
     "controller.quorum.election.timeout.ms": "1000",
@@ -33,17 +33,17 @@ SETTINGS = replication(len(NODES), LEAST_IN_SYNC) | {
 
 
 class KafkaCluster:
-    """Three nodes whose data survive whatever is done to them, for two of three hold every acknowledged record.
+    """Three nodes; the data survive the loss of any one, because two of three hold every acknowledged record.
 
-    `nodes` are servers of their own: `cluster.nodes[2].kill()`, `.start()`, `.process.freeze()`. What the cluster
-    itself does, it does to all of them.
+    Each of `nodes` is a server: `cluster.nodes[2].kill()`, `.start()`, `.process.freeze()`. Methods of the cluster act
+    on all nodes.
 
     Parameters
     ----------
     directory
-        A directory for each node is made in it.
+        Parent of the directories of the nodes.
     proxy_ports
-        Where a proxy to each node listens (see `KafkaNode`), by node; none: no proxies.
+        Node to the port of its proxy (see `KafkaNode`); None for no proxies.
     """
 
     name = "kafka3"
@@ -61,12 +61,12 @@ class KafkaCluster:
 
     @property
     def bootstrap(self) -> str:
-        """The bootstrap servers for a client: all three, for any may be away."""
+        """The bootstrap servers for a client: all three, because any may be down."""
         return ",".join(node.bootstrap for node in self.nodes.values())
 
     @property
     def proxied_bootstrap(self) -> str:
-        """The bootstrap servers for a client that shall go through the proxies."""
+        """The bootstrap servers for a client that connects through the proxies."""
         return ",".join(f"{HOST}:{node.proxy_port}" for node in self.nodes.values())
 
     def __enter__(self) -> Self:
@@ -81,9 +81,9 @@ class KafkaCluster:
     # --- all of them -------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Start every node that does not run; returns once all three know each other. Raises `StartError`."""
+        """Start every node that is down; returns once all three have registered. Raises `StartError`."""
         down = [node for node in self.nodes.values() if not node.running]
-        with ThreadPoolExecutor(len(NODES)) as pool:  # a JVM each; the nodes themselves must be this thread's children
+        with ThreadPoolExecutor(len(NODES)) as pool:  # formatting runs a JVM each; this thread must launch the nodes
             list(pool.map(KafkaNode.format, down))
         try:
             for node in down:
@@ -96,29 +96,29 @@ class KafkaCluster:
             raise
 
     def terminate(self, deadline: float = TERMINATE_WITHIN) -> None:
-        """Stop every node with SIGTERM, and SIGKILL after `deadline` seconds; no node has to wait for another."""
+        """Stop all nodes in parallel with SIGTERM, and SIGKILL after `deadline` seconds."""
         with ThreadPoolExecutor(len(NODES)) as pool:
             list(pool.map(lambda node: node.terminate(deadline), self.nodes.values()))
 
     def kill(self) -> None:
-        """Kill every node, as a power cut would."""
+        """Kill every node with SIGKILL, like a power cut."""
         for node in self.nodes.values():
             if node.running:
                 node.kill()
 
     def restart(self) -> None:
-        """Stop and start the nodes one after the other, each when all that is stored thrice is so again."""
+        """Restart the nodes one by one; waits after each until all replicas are in sync."""
         for node in self.nodes.values():
             node.restart()
             self.wait_in_sync()
 
     def poll(self) -> int | None:
-        """Return the exit code of a node that has ended, or `None` while all run and before they ever ran."""
+        """Return the exit code of a node that has ended, or `None` if none has ended (or was started)."""
         return next((code for node in self.nodes.values() if (code := node.poll()) is not None), None)
 
     @property
     def process(self) -> Together:
-        """The processes of all nodes, to be frozen together."""
+        """The processes of all nodes, to freeze them together."""
         return Together(self)
 
     # --- who is who --------------------------------------------------------------------------------------------------
@@ -130,43 +130,43 @@ class KafkaCluster:
         return int(next(each["leader_id"] for each in described["partitions"] if _index(each) == partition))
 
     def controller(self) -> int:
-        """Return the node that leads the controllers. What brokers call controller in metadata is any of them."""
+        """Return the active controller. The controller in broker metadata may be any node."""
         with self.admin() as admin:
             quorum = admin.describe_metadata_quorum()
         return int(quorum["topics"][0]["partitions"][0]["leader_id"])
 
     def in_sync(self) -> bool:
-        """Whether every partition is stored on all of its nodes; not so while nobody tells."""
-        with suppress(KafkaError, OSError), self.admin() as admin:  # what an election takes
+        """Whether all replicas of every partition are in sync; False when no node answers."""
+        with suppress(KafkaError, OSError), self.admin() as admin:  # raised during an election
             return _all_in_sync(admin)
         return False
 
     def wait_in_sync(self, within: float = IN_SYNC_WITHIN) -> None:
-        """Wait until every partition is stored on all of its nodes; raises `StartError` when that takes too long."""
+        """Wait until all replicas of every partition are in sync; raises `StartError` when that takes too long."""
         self._wait(_all_in_sync, "are not in sync", within)
 
     def wipe(self, number: int) -> None:
-        """Give a node an empty disk; returns once it has copied all from the other two."""
+        """Replace a node's disk by an empty one; returns once it has copied everything from the other two."""
         self.discard(number)
         self.nodes[number].start()
         self.wait_in_sync()
 
     def discard(self, number: int) -> None:
-        """Stop a node and take its disk away."""
+        """Stop a node and delete its data."""
         self.nodes[number].terminate()
         shutil.rmtree(self.nodes[number].data)
 
     def answering(self) -> list[str]:
-        """List the nodes that answer now; a kafka-python client waits 30 s for a frozen one before it tries the next.
+        """List the nodes that answer; a kafka-python client would wait 30 s for a frozen one before it tries the next.
 
         Raises
         ------
         OSError
-            When there is none.
+            When no node answers.
         """
         found = []
         for node in self.nodes.values():
-            with suppress(OSError):  # it does not answer, that is what is asked
+            with suppress(OSError):  # this node does not answer
                 if node.running and node.answers():
                     found.append(node.bootstrap)
         if not found:
@@ -199,12 +199,12 @@ class Together:
         self._processes = [node.process for node in cluster.nodes.values()]
 
     def freeze(self) -> None:
-        """Stop them from running until `thaw`."""
+        """Stop all processes (SIGSTOP) until `thaw`."""
         for process in self._processes:
             process.freeze()
 
     def thaw(self) -> None:
-        """Let them run on."""
+        """Continue all processes."""
         for process in self._processes:
             process.thaw()
 

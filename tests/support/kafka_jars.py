@@ -1,4 +1,4 @@
-"""The jars of Apache Kafka, fetched once by Maven: the version that `deploy/kafka/pom.xml` pins, or one asked for."""
+"""The jars of Apache Kafka, fetched once by Maven: the version of `deploy/kafka/pom.xml` or ISONOMY_KAFKA_VERSION."""
 
 import os
 import re
@@ -22,7 +22,7 @@ def kafka_version(environ: Mapping[str, str] = os.environ) -> str:
     Raises
     ------
     StartError
-        If what is named is no version.
+        If its value is no version.
     """
     if asked := environ.get("ISONOMY_KAFKA_VERSION"):
         if not VERSION.fullmatch(asked):
@@ -36,7 +36,7 @@ def kafka_version(environ: Mapping[str, str] = os.environ) -> str:
 
 
 def kafka_libraries(environ: Mapping[str, str] = os.environ) -> Path:
-    """Return the directory that holds Kafka's jars, and fill it first if need be.
+    """Return the directory of Kafka's jars; fetches them first if they are missing.
 
     It is `<version>/libs` under ISONOMY_KAFKA_DIR, by default `.isonomy/kafka` in the source checkout.
 
@@ -58,11 +58,11 @@ def _fetch(libraries: Path, version: str) -> None:
     if maven is None:
         raise StartError("Apache Kafka's jars are fetched by Maven, and there is no mvn: apt install maven")
     libraries.parent.mkdir(parents=True, exist_ok=True)
-    # Whole or not at all: an interrupted run, or two at once, must not leave half of the jars behind.
+    # Atomic: an interrupted run, or two runs at once, must not leave a part of the jars behind.
     with tempfile.TemporaryDirectory(dir=libraries.parent) as scratch:
         fetched = Path(scratch, "libs")
         goal = ["dependency:copy-dependencies", f"-Dkafka.version={version}", f"-DoutputDirectory={fetched}"]
-        # Maven by itself only warns of a file whose checksum is another.
+        # Without --strict-checksums, Maven only warns of a wrong checksum.
         command = [
             maven,
             "--strict-checksums",
@@ -81,6 +81,6 @@ def _fetch(libraries: Path, version: str) -> None:
         try:
             fetched.rename(libraries)
         except OSError:
-            # Another run was faster; its jars are as good. Anything else is an error.
+            # Another run was faster, and its jars are the same. Anything else is an error.
             if not libraries.exists():
                 raise

@@ -15,7 +15,7 @@ from services.local.wire import kafka_answers
 from tests.support.kafka_jars import DESCRIPTION, kafka_libraries
 
 FORMAT_WITHIN = 120.0
-# Few internal partitions and no wait for more members make it start and rebalance quickly.
+# Few internal partitions and no initial rebalance delay make starts and rebalances quick.
 SETTINGS = {
     "process.roles": "broker,controller",
     "controller.listener.names": "CONTROLLER",
@@ -33,7 +33,7 @@ JVM = ["-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError"]
 
 
 def replication(factor: int, least_in_sync: int) -> dict[str, str]:
-    """Return the settings of how often topics are stored, Kafka's own among them, and how many copies a write needs."""
+    """Return the settings for the replication factor of all topics, Kafka's own included, and min.insync.replicas."""
     return {
         "default.replication.factor": str(factor),
         "min.insync.replicas": str(least_in_sync),
@@ -47,20 +47,20 @@ def replication(factor: int, least_in_sync: int) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Membership:
-    """What a node must know of the cluster that it is part of.
+    """A node's part in its cluster.
 
     Parameters
     ----------
     node
-        Its number.
+        Number of the node.
     cluster
-        The cluster's id.
+        Id of the cluster.
     controllers
-        Where the controller of every node listens, by node.
+        Node to the port of its controller, for all nodes.
     settings
-        What the nodes of this cluster have beside `SETTINGS`: `replication`, and whatever a test wants.
+        Settings of the cluster's nodes in addition to `SETTINGS`: `replication`, and those of a test.
     heap_mb
-        The most memory of its heap.
+        Maximum heap in MB.
     """
 
     node: int
@@ -71,24 +71,24 @@ class Membership:
 
 
 def alone() -> Membership:
-    """Return the membership of a node that is its whole cluster: it cannot replicate."""
+    """Return the membership of a single-node cluster, without replication."""
     return Membership(1, cluster_id(), {1: free_port()}, replication(1, 1))
 
 
 class KafkaNode(LocalServer):
-    """A Kafka whose topics and offsets are in `directory` and survive a stop, a kill and a new start.
+    """A Kafka node whose topics and offsets are in `directory` and survive a stop, a kill and a restart.
 
     Parameters
     ----------
     directory
-        Its settings, log and data.
+        Directory of its settings, log and data.
     port
-        The port for clients, or `None` for a free one; clients need the same one after a restart.
+        The port for clients, or `None` for a free one; it stays the same after a restart.
     membership
-        The cluster it is part of, or `None` for one of its own.
+        The node's part in a cluster, or `None` for a single-node cluster.
     proxy_port
-        Where a proxy listens that leads to `proxied_port`. Who bootstraps through the proxy is told to come back
-        through it, for a Kafka client goes where brokers say that they are. `None`: there is no such listener.
+        Port of a proxy to `proxied_port`. This listener advertises the proxy's port, so clients that bootstrap through
+        the proxy keep using it. `None` for no such listener.
     """
 
     name = "kafka"
@@ -113,23 +113,23 @@ class KafkaNode(LocalServer):
         return self.address
 
     def argv(self) -> list[str]:
-        """Return the command, with the settings written and the storage formatted; raise `StartError` without Java."""
+        """Write the settings, format the storage and return the command; raise `StartError` without Java."""
         settings = self._write_settings()
         self.format()
         return [*self._java(), "kafka.Kafka", str(settings)]
 
     def format(self) -> None:
-        """Make an empty storage where there is none; raise `StartError` when that cannot be done."""
+        """Format the storage if it is not yet; raise `StartError` if that fails."""
         if not (self.data / "meta.properties").exists():
             _format(self._java(), self._write_settings(), self.membership.cluster)
 
     def answers(self) -> bool:
-        """Whether it answers a metadata request and knows its controller."""
+        """Whether the node answers a metadata request and knows its controller."""
         return kafka_answers(HOST, self.port)
 
     @property
     def data(self) -> Path:
-        """Where the topics are."""
+        """Directory of the topics."""
         return self.directory / "data"
 
     def _java(self) -> list[str]:
@@ -171,7 +171,7 @@ def _format(java: list[str], settings: Path, cluster: str) -> None:
 
 
 def cluster_id() -> str:
-    """Return a new id as Kafka writes them, a UUID in URL-safe base 64; never with a leading dash, as in an option."""
+    """Return a new id in Kafka's form, a UUID in URL-safe base 64, without a leading dash, which would be an option."""
     number = uuid.uuid4().bytes
     # Without its top bit the first byte encodes to a letter; one in 64 ids would start with "-" otherwise.
     return urlsafe_b64encode(bytes([number[0] & 0x7F]) + number[1:]).rstrip(b"=").decode()

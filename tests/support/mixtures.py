@@ -1,8 +1,8 @@
-"""Published histories in which several things happen to a healthy board, often at once, as when its source changes.
+"""Published histories of a healthy board with several changes, often at once, as when its source changes.
 
-Depth that varies, totals that are corrected, multiplied by a factor, counted anew or begun again, names spelled
-another way with or without that, models that are off the board and come back, old models that a source begins to list,
-files without scores and ranks.
+The changes are: a depth that varies; totals that are corrected, multiplied by a factor, recounted or reset; names with
+another spelling, with or without a change of totals; models that are off the board for a while; old models that the
+source starts to list; files without scores and ranks.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ class Mixture:
     rows, dates
         The rows of its snapshots, and their dates.
     planted
-        What was removed, None when nothing was; its name is the one that it left under.
+        The removed model, None if there is none, under the name at its removal.
     said
-        What happens to it, for a message.
+        The drawn changes, for messages.
     """
 
     rows: list[Row]
@@ -125,7 +125,7 @@ def mixture(seed: int, planted: bool = False) -> Mixture:
 
 
 def _names(random: np.random.Generator, count: int) -> list[str]:
-    """Families of several sizes and variants, as providers have them."""
+    """Names of model families with several sizes and variants, like those of providers."""
     found: list[str] = []
     while len(found) < count:
         family = f"{random.choice(HEADS)}{random.choice(TAILS)} {random.integers(1, 5)}.{random.integers(10)}"
@@ -139,7 +139,7 @@ def _names(random: np.random.Generator, count: int) -> list[str]:
 
 
 def _restate(random: np.random.Generator, how: str, totals: np.ndarray, at: int) -> float:
-    """Count the totals anew from a snapshot on; returns the factor, in the middle."""
+    """Change the totals from a snapshot on; returns the median factor."""
     if how == "season":
         totals[:, at:] = np.maximum(totals[:, at:] - totals[:, [at - 1]] + random.integers(0, 40, (len(totals), 1)), 0)
         return 0.0

@@ -1,4 +1,4 @@
-"""The whole stack as real processes, watched by a real Prometheus; and a day in the life of its arena, in seconds."""
+"""The whole stack as real processes, monitored by a real Prometheus, with a typical day of an arena in seconds."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ FAIRNESS = "[default]\nreview_battles = 1000\nwindow_reviews = 3\nrepeat_reviews
 
 @dataclass
 class Monitored:
-    """One stack, started on entering and ended on leaving."""
+    """One stack, which runs while the context is open."""
 
     bootstrap: str
     redis_url: str
@@ -104,7 +104,7 @@ class Monitored:
         }
         self.prometheus = Prometheus(self.directory / "prometheus", targets)
         self._stack.callback(self.prometheus.stop)
-        # Programs are compiled on their first votes: that is no part of a day.
+        # The first votes trigger the JIT compilation, which must not be part of the measured day.
         worker.wait_ready()
         self.pipeline.produce(make_votes(500, seed=1, arenas=("warm",)))
         self.pipeline.wait_counted(500, "warm")
@@ -115,11 +115,11 @@ class Monitored:
 
     @property
     def settings(self) -> Settings:
-        """Of every process."""
+        """The settings of every process."""
         return self.pipeline.settings
 
     def subscribe(self) -> None:
-        """Three who want to know: one who answers, one who does not, and an Alertmanager."""
+        """Create three subscriptions: one that answers, one that fails with 500, and an Alertmanager."""
         self.endpoints.behaviour["/broken"] = 500
         subscriptions = (
             make_subscription("well", self.endpoints.url("/well")),
@@ -130,7 +130,7 @@ class Monitored:
         self.pipeline.produce_raw(SUBSCRIPTIONS.name, records)
 
     def play(self, battles: int, at: int, rate: float) -> None:
-        """Play an arena that drops one model in silence after `at` battles; all of it takes battles / rate seconds."""
+        """Simulate an arena that silently removes one model after `at` battles; takes battles / rate seconds."""
         path = self.directory / "removal.toml"
         path.write_text(SCENARIO.format(battles=battles, at=at, removed=REMOVED))
         self.pipeline.isonomy(
@@ -138,7 +138,7 @@ class Monitored:
         )
 
     def bother(self, until: threading.Event) -> None:
-        """Be the senders and readers of a day: votes good, bad and twice; pages read, one of them live."""
+        """Act as senders and readers: send valid, invalid and duplicate votes, read pages, follow an event stream."""
         with ExitStack() as stack:
             sender = stack.enter_context(self._gateway.client())
             reader = stack.enter_context(httpx.Client(base_url=self.board_url, timeout=30, **PLAIN))
@@ -157,7 +157,7 @@ class Monitored:
                 until.wait(0.3)
 
     def wait_alert(self, within: float = 60.0) -> float:
-        """Wait until Prometheus has seen the removal; returns when it was seen."""
+        """Wait until Prometheus has the removal alert; returns the time."""
         expr = f'isonomy_arena_alert_starts_at_seconds{{arena="{ARENA}",kind="silent_removal",name="{REMOVED}"}}'
         eventually(lambda: self.prometheus.instant(expr), within, every=0.2)
         return time.time()

@@ -1,7 +1,7 @@
-"""A made-up history in the shape and at the size of the official one: `python -m tests.support.official_history FILE`.
+"""A synthetic history of the official one's shape and size: `python -m tests.support.official_history FILE`.
 
-The official one (Hugging Face, `lmarena-ai/leaderboard-dataset`, CC BY 4.0) has 1,135,923 rows for text; nothing of it
-is here but the names of its columns.
+The official history (Hugging Face, `lmarena-ai/leaderboard-dataset`, CC BY 4.0) has 1,135,923 rows for text; only the
+names of its columns are used here.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ MODELS, DAYS = 300, 1_100
 
 
 def official_history(rows: int = ROWS, seed: int = 1) -> polars.DataFrame:
-    """The first `rows` rows: each day of each category the models that have come by then, best first.
+    """The first `rows` rows: for each day and category the models that have arrived by then, best first.
 
-    Totals only grow. Models come one after the other over all days; a category begins later than the one before it.
+    Totals only grow. Models arrive one by one over all days; each category starts later than the one before it.
     """
     random = np.random.default_rng(seed)
     skill = random.normal(1300, 80, MODELS)
@@ -74,7 +74,7 @@ def _one_list(
 
 
 def write_history(path: Path, rows: int = ROWS) -> None:
-    """Write it as Parquet or CSV, by the ending of the name."""
+    """Write the history as Parquet or CSV, by the ending of the name."""
     frame = official_history(rows)
     if path.suffix == ".parquet":
         frame.write_parquet(path)

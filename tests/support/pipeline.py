@@ -1,4 +1,4 @@
-"""The stream as real processes over a broker and a Redis, and what it must come to: the same votes in one process."""
+"""Runs the stream as real processes over a broker and a Redis, and compares it with the same votes in one process."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ from tests.support.http import PLAIN
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 READY = 90.0
-"""Seconds for a process to start, join its group and take over, on a machine that others use too."""
+"""Seconds for a process to start, join its group and take over, on a shared machine."""
 COUNTED = 90.0
-"""Seconds for votes to get onto the boards, a rebalance included."""
+"""Seconds until the boards show new votes, a rebalance included."""
 
 read_board = msgspec.json.Decoder(Board).decode
 Vote = dict[str, Any]
@@ -81,7 +81,7 @@ class Worker:
         return self
 
     def metric(self, name: str, **labels: str) -> float:
-        """Sum of the series of a name that have the labels; 0 when there is none or nobody answers."""
+        """Sum of the series of a name that have these labels; 0 without such a series or without an answer."""
         answer = self.answer("/metrics")
         total = 0.0
         for line in answer.text.splitlines() if answer is not None else ():
@@ -93,7 +93,7 @@ class Worker:
         return total
 
     def partitions(self, topic: str) -> set[int]:
-        """Which partitions of a topic (without prefix) its log says it followed last."""
+        """Partitions of a topic (without prefix) that the worker follows, by the last such line in its log."""
         lines = re.findall(r"(?:intake|ratings) follows (\{.*\})", self.log())
         found = [line for line in lines if not line or topic in line or line == "{}"]
         return {int(number) for number in re.findall(rf"{topic}/(\d+)", found[-1])} if found else set()
@@ -102,7 +102,7 @@ class Worker:
         return self.process.log_path.read_text() if self.process.log_path.exists() else ""
 
     def stop(self, within: float = 30.0) -> int:
-        """Ask it to end with SIGTERM; return its exit code."""
+        """Stop it with SIGTERM; returns its exit code."""
         self.process.terminate(within)
         code = self.process.poll()
         assert code is not None
@@ -160,13 +160,13 @@ class Pipeline:
         return worker
 
     def stop(self) -> None:
-        """Kill whatever still runs."""
+        """Kill all workers that still run."""
         for worker in self._started:
             if worker.process.alive:
                 worker.process.kill()
 
     def isonomy(self, *arguments: str, check: bool = True, timeout: float = 120.0) -> subprocess.CompletedProcess[str]:
-        """Run a command as a person would."""
+        """Run an `isonomy` command as on a command line."""
         done = subprocess.run(
             [sys.executable, "-m", "services.cli.main", *arguments],
             env=self.environment,
@@ -183,7 +183,7 @@ class Pipeline:
     # --- in ----------------------------------------------------------------------------------------------------------
 
     def produce(self, votes: Iterable[Vote]) -> int:
-        """Send votes with a client that is not ours; returns how many."""
+        """Send votes with kafka-python, as a foreign client; returns their number."""
         return self.produce_raw(VOTES.name, ((vote["id"].encode(), encode(vote)) for vote in votes))
 
     def declare(self, arena: str, model: str, **fields: Any) -> None:
@@ -228,13 +228,13 @@ class Pipeline:
             return {name: redis.get(keys.board(arena, name)) for name in names}
 
     def state(self, arena: str = "text") -> ArenaState:
-        """The state that was saved last."""
+        """The last saved state."""
         with self.redis as redis:
             fields = redis.hgetall(self.settings.keys.state(arena, RATINGS_GROUP))
         return decode_state({name.decode(): value for name, value in fields.items()})
 
     def wait_counted(self, battles: int, arena: str = "text", within: float = COUNTED) -> Board:
-        """Wait until a board shows exactly so many battles; more is a failure at once."""
+        """Wait until the overall board shows exactly `battles`; more raise `RuntimeError` at once."""
 
         def counted() -> Board | None:
             board = self.board(arena)
@@ -254,7 +254,7 @@ class Pipeline:
         return sorted(self.read(name), key=lambda record: (record.partition, record.offset))
 
     def read(self, name: str) -> Iterator[Any]:
-        """Every record of a topic (without prefix) as it comes, each partition in its order."""
+        """Every record of a topic (without prefix) as it arrives; each partition is in order."""
         consumer: Any = KafkaConsumer(
             bootstrap_servers=self.bootstrap,
             auto_offset_reset="earliest",
@@ -278,7 +278,7 @@ class Pipeline:
             consumer.close()
 
     def ledger_states(self) -> dict[str, ArenaState]:
-        """Fold the ledger topic once more, in this process, with the plain interpreter."""
+        """Fold the ledger topic again in this process, with interpreted (not compiled) Elo."""
         return fold_ledger(self.topic(LEDGER.name), self.settings)
 
 
@@ -326,7 +326,7 @@ def make_votes(
 
 
 def fold_votes(votes: Iterable[Vote], directory: Path) -> dict[str, ArenaState]:
-    """Fold votes in one process, as `isonomy rate` does; the first of an id counts."""
+    """Fold votes in one process, as `isonomy rate` does; the first vote of an id counts."""
     path = directory / "votes.jsonl"
     path.write_bytes(b"\n".join(map(encode, votes)))
     states, summary = fold_source(open_source(str(path), now=time.time()))[:2]
@@ -347,7 +347,7 @@ def fold_ledger(records: Iterable[Any], settings: Settings) -> dict[str, ArenaSt
 
 
 def named_counts(state: ArenaState) -> dict[str, dict[tuple[int, str, str], int]]:
-    """Counts of every board by winner code and names of the two models: equal for equal votes, whatever their order."""
+    """Counts of every board by winner code and names of the two models: equal votes in any order give equal counts."""
     names = list(state.models)
     found = {}
     for name, board in state.boards.items():
@@ -358,7 +358,7 @@ def named_counts(state: ArenaState) -> dict[str, dict[tuple[int, str, str], int]
 
 
 def assert_same_counts(state: ArenaState, expected: ArenaState) -> None:
-    """Every board has the same battles, pair by pair, bit for bit."""
+    """Assert that every board has exactly the same battles, pair by pair."""
     found, wanted = named_counts(state), named_counts(expected)
     assert sorted(found) == sorted(wanted)
     for name in wanted:
@@ -366,9 +366,9 @@ def assert_same_counts(state: ArenaState, expected: ArenaState) -> None:
 
 
 def assert_same_boards(published: Mapping[str, bytes], expected: ArenaState, *, elo_too: bool = False) -> None:
-    """The published boards are the expected state's: counts exactly, ratings to 1e-9 points.
+    """Assert that the published boards are those of the expected state: counts exactly, ratings within 1e-9 points.
 
-    Elo depends on the order, so it is held only against a state folded in the same order, and then exactly.
+    Elo depends on the order, so it is compared only with a state folded in the same order, and then exactly.
     """
     assert sorted(published) == sorted(expected.boards)
     near = partial(np.testing.assert_allclose, rtol=0, atol=1e-9)
@@ -392,7 +392,7 @@ def assert_same_boards(published: Mapping[str, bytes], expected: ArenaState, *, 
 
 
 def wait_same_boards(pipeline: Pipeline, expected: ArenaState, *, elo_too: bool = False) -> None:
-    """Wait until the published boards are the expected state's: those of an arena may come one after the other."""
+    """Wait until the published boards are those of the expected state; an arena's boards may appear one by one."""
 
     def same() -> bool:
         assert_same_boards(pipeline.boards(expected.arena), expected, elo_too=elo_too)
@@ -402,16 +402,16 @@ def wait_same_boards(pipeline: Pipeline, expected: ArenaState, *, elo_too: bool 
 
 
 def _ends(line: RatedModel) -> list[float]:
-    """A rating and its interval, infinite where it is open."""
+    """A rating and its interval, with infinity for an open end."""
     lower, upper = -np.inf if line.lower is None else line.lower, np.inf if line.upper is None else line.upper
     return [line.rating, lower, upper]
 
 
 def comparable(text: bytes) -> bytes:
-    """A board's bytes without what does not depend on its votes alone.
+    """A board's bytes without the parts that do not depend on its votes alone.
 
-    That is where the solver began (iterations), and how far the arena had been read when the board was last published
-    (as_of, position): a board that did not change is not published again until it is lost.
+    These are the solver's iterations, which depend on its starting point, and as_of and position, the place in the
+    ledger when the board was last published: an unchanged board is not published again until it is lost.
     """
     text = re.sub(rb'"as_of":[^,]+,"position":\{.*?\}\},', b"", text, count=1)
     return re.sub(rb'"iterations":\d+', b'"iterations":0', text, count=1)

@@ -1,4 +1,4 @@
-"""A real Prometheus with the rules of `deploy/prometheus`, that scrapes every second what a test started."""
+"""A real Prometheus with the rules of `deploy/prometheus` that scrapes a test's processes every second."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ RULES = Path(__file__).resolve().parents[2] / "deploy" / "prometheus" / "rules"
 
 
 def found() -> bool:
-    """Whether there is one on this machine (`deploy/ensure-prometheus`)."""
+    """Whether Prometheus is installed on this machine (`deploy/ensure-prometheus`)."""
     return shutil.which("prometheus") is not None
 
 
 @dataclass
 class Prometheus:
-    """One process; `targets` are addresses by job."""
+    """One Prometheus process; `targets` are addresses by job."""
 
     directory: Path
     targets: Mapping[str, Sequence[str]]
@@ -73,19 +73,19 @@ class Prometheus:
             return False
 
     def ask(self, path: str, **parameters: Any) -> Any:
-        """Ask the API; returns `data`, raises `AssertionError` with Prometheus's own words."""
+        """Query the API; returns `data`, raises `AssertionError` with Prometheus's answer."""
         url = f"http://{HOST}:{self.port}/api/v1/{path}"
         answer = httpx.post(url, data=parameters, timeout=20, **PLAIN).json()
         assert answer["status"] == "success", (parameters, answer)
         return answer["data"]
 
     def instant(self, expr: str) -> list[dict[str, Any]]:
-        """Series of one moment."""
+        """Result of an instant query."""
         result: list[dict[str, Any]] = self.ask("query", query=expr)["result"]
         return result
 
     def over(self, expr: str, seconds: float, step: float = 1.0) -> list[dict[str, Any]]:
-        """Series over the last seconds."""
+        """Result of a range query over the last `seconds`."""
         now = time.time()
         found: list[dict[str, Any]] = self.ask("query_range", query=expr, start=now - seconds, end=now, step=step)[
             "result"
@@ -93,7 +93,7 @@ class Prometheus:
         return found
 
     def all_up(self) -> bool:
-        """Whether every target was scraped."""
+        """Whether the last scrape of every target succeeded."""
         wanted = sum(map(len, self.targets.values()))
         return sum(series["value"][1] == "1" for series in self.instant("up")) == wanted
 

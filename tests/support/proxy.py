@@ -1,4 +1,4 @@
-"""A network that can be made bad: TCP proxies on loopback that stall, cut, half-close and delay what goes through."""
+"""A network with faults: TCP proxies on loopback that stall, cut, half-close and delay connections."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Way(StrEnum):
 
 
 class Proxy:
-    """One port that leads to another.
+    """A proxy from one port to another.
 
-    Made and asked by a `Network`; its methods may be called from any thread and take effect before they return.
+    A `Network` creates it; its methods may be called from any thread and take effect before they return.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, port: int, server_port: int) -> None:
@@ -42,15 +42,15 @@ class Proxy:
 
     @property
     def connections(self) -> int:
-        """How many clients are connected through it."""
+        """Number of clients connected through the proxy."""
         return len(self._writers[Way.UP])
 
     def stall(self, *ways: Way) -> None:
-        """Hold what goes these ways; connections stay open, and new ones are stalled, too."""
+        """Hold data in these directions; connections stay open, and new ones are stalled, too."""
         self._do(lambda: [self._passes[way].clear() for way in ways])
 
     def delay(self, seconds: float, *ways: Way) -> None:
-        """Hold each chunk that goes these ways for so long: a link that is far away, and slow for it."""
+        """Hold each chunk in these directions for `seconds`: a link with latency, and therefore slow."""
         self._do(lambda: self._delay.update(dict.fromkeys(ways, seconds)))
 
     def cut(self) -> None:
@@ -63,7 +63,7 @@ class Proxy:
         self._do(act)
 
     def half_close(self, way: Way) -> None:
-        """Tell the receivers of one way that there is no more to come; the other way of each connection goes on."""
+        """Send EOF in one direction of every connection; the other direction stays open."""
 
         def act() -> None:
             for writer in self._writers[way]:
@@ -73,7 +73,7 @@ class Proxy:
         self._do(act)
 
     def heal(self) -> None:
-        """Let everything through again; what was half-closed stays so until its owner closes it."""
+        """End all faults; half-closed connections stay half-closed until a peer closes them."""
 
         def act() -> None:
             self._is_cut = False
@@ -113,7 +113,7 @@ class Proxy:
             if not self._is_cut:
                 await self._join(reader, writer)
         except OSError:
-            pass  # the server is away, or one of the two hung up: the other hears of it by the abort
+            pass  # the server is down, or one peer closed: the abort closes the other side
         finally:
             writer.transport.abort()
             self._tasks.discard(task)
@@ -136,7 +136,7 @@ class Proxy:
             await self._passes[way].wait()
             if writer.is_closing():
                 raise ConnectionResetError("the other side is gone")
-            with contextlib.suppress(RuntimeError):  # half-closed: nothing goes this way any more
+            with contextlib.suppress(RuntimeError):  # half-closed: this direction accepts no more data
                 writer.write(data)
                 await writer.drain()
         if writer.can_write_eof() and not writer.is_closing():
@@ -144,7 +144,7 @@ class Proxy:
 
 
 class Network:
-    """Proxies by name, in a thread of their own from entering to leaving.
+    """Proxies by name, served by one thread while the context is open.
 
     Parameters
     ----------
@@ -173,7 +173,7 @@ class Network:
         self._loop.close()
 
     def heal(self) -> None:
-        """Let everything through again."""
+        """End the faults of all proxies."""
         for proxy in self.proxies.values():
             proxy.heal()
 

@@ -1,4 +1,4 @@
-"""Redis in the shapes that operators have: with settings of its own, full, and a master behind Sentinels."""
+"""Redis as operators run it: with other settings, full, or a master behind Sentinels."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from services.local.redis import RedisServer
 from tests.support.eventually import eventually
 
 FILLING = 8_000_000
-"""Bytes of what is not ours in a full Redis."""
+"""Bytes of foreign data in a full Redis."""
 SERVICE = "arena"
 DOWN_MS = 1_000
-"""After so long without an answer a Sentinel takes the master for dead."""
+"""Milliseconds without an answer after which a Sentinel considers the master down."""
 
 
 class OwnRedis(RedisServer):
-    """A Redis with settings of its own, as arguments: `("--maxmemory", "3mb")`."""
+    """A Redis with additional settings, as arguments: `("--maxmemory", "3mb")`."""
 
     def __init__(self, directory: Path, *options: str) -> None:
         super().__init__(directory)
@@ -38,19 +38,19 @@ class OwnRedis(RedisServer):
         return Redis.from_url(self.url)
 
     def fill(self) -> None:
-        """Let something that is not ours take more than there is: no write is taken any more."""
+        """Exceed maxmemory with a foreign key: Redis refuses all further writes."""
         with self.client() as client:
-            client.setrange("not-ours", FILLING, b"x")  # not sent as a whole: buffers would count, and go
+            client.setrange("not-ours", FILLING, b"x")  # a large SET would also count its buffers
             client.config_set("maxmemory", client.info("memory")["used_memory"] - FILLING // 2)
 
     def make_room(self) -> None:
-        """Take it away again."""
+        """Delete the foreign key."""
         with self.client() as client:
             client.delete("not-ours")
 
 
 class Sentinel(RedisServer):
-    """A Sentinel that watches one master; two must agree that it is dead."""
+    """A Sentinel that monitors one master; the quorum is two."""
 
     name = "sentinel"
 
@@ -59,7 +59,7 @@ class Sentinel(RedisServer):
         self.master = master
 
     def argv(self) -> list[str]:
-        """The command; a Sentinel writes to its settings, so they are a file."""
+        """The command; a Sentinel rewrites its settings, so they are in a file."""
         binary = super().argv()[0]
         settings = self.directory / "sentinel.conf"
         settings.write_text(
@@ -83,7 +83,7 @@ class Replicated:
 
     @property
     def url(self) -> str:
-        """What REDIS_URL is to be."""
+        """The value for REDIS_URL."""
         places = ",".join(sentinel.address for sentinel in self.sentinels)
         return f"redis+sentinel://{places}/{SERVICE}/0"
 
@@ -103,12 +103,12 @@ class Replicated:
         self.stop()
 
     def stop(self) -> None:
-        """Stop all that runs."""
+        """Stop all servers."""
         for server in (*self.sentinels, self.second, self.first):
             server.terminate()
 
     def _agreed(self) -> bool:
-        """Whether every Sentinel knows the replica and the other two: only then can they replace the master."""
+        """Whether every Sentinel knows the replica and the other two Sentinels, which a failover requires."""
         return all(
             (master["num-slaves"], master["num-other-sentinels"]) == (1, 2) and "slave" not in master["flags"]
             for master in map(self._master, self.sentinels)
@@ -119,12 +119,12 @@ class Replicated:
             return client.sentinel_master(SERVICE)
 
     def ask(self) -> None:
-        """Have the replica promoted while the master is well, as for an upgrade."""
+        """Request a failover to the replica while the master is healthy, as for an upgrade."""
         with Redis(port=self.sentinels[0].port) as client:
             client.execute_command("SENTINEL FAILOVER", SERVICE)
 
     def role(self, server: OwnRedis) -> str | None:
-        """What a server says that it is: `master`, `slave`, None when it does not answer."""
+        """The role that a server reports: `master` or `slave`; None when it does not answer."""
         try:
             with Redis(port=server.port, socket_timeout=1.0, retry=Retry(NoBackoff(), 0)) as client:
                 return str(client.info("replication")["role"])
@@ -132,6 +132,6 @@ class Replicated:
             return None
 
     def promoted(self) -> bool:
-        """Whether the replica is the master now, for all Sentinels and for itself."""
+        """Whether all Sentinels and the replica itself report it as the master."""
         told = {self._master(sentinel)["port"] for sentinel in self.sentinels}
         return told == {self.second.port} and self.role(self.second) == "master"

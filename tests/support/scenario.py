@@ -1,4 +1,4 @@
-"""A small arena that drops a model in silence, for every test that wants one."""
+"""A small scenario in which an arena silently removes a model."""
 
 BATTLES, REMOVED_AT = 6_000, 3_000
 

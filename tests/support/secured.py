@@ -1,4 +1,4 @@
-"""A Kafka and a Redis that let in only whom they know, and let each do only what `streams.contracts.access` grants."""
+"""A Kafka and a Redis with authentication, and with exactly the grants of `streams.contracts.access`."""
 
 import socket
 import sys
@@ -31,12 +31,12 @@ from tests.support.pipeline import REPOSITORY, Pipeline
 
 MECHANISM = "SCRAM-SHA-512"
 CERTIFIED = "certified"
-"""Who comes with a certificate in place of a password, and may do what the operator may."""
+"""User with a client certificate instead of a password, and with the operator's grants."""
 PASSWORDS = {name: f"{name}'s pass word" for name in KAFKA}
 
 
 class SecuredKafka(KafkaNode):
-    """Apache Kafka with a SASL_SSL and an SSL listener beside the plain one, which is the administrator's."""
+    """Apache Kafka with a SASL_SSL and an SSL listener; the plain listener is for the administrator."""
 
     def __init__(self, directory: Path, authority: Authority) -> None:
         super().__init__(directory)
@@ -56,7 +56,7 @@ class SecuredKafka(KafkaNode):
         }
 
     def certified(self, pair: Pair) -> dict[str, str]:
-        """Settings of a process that shows a certificate."""
+        """Settings of a process that logs in with a certificate."""
         return {
             "KAFKA_BOOTSTRAP_SERVERS": f"localhost:{self.ssl_port}",
             "KAFKA_SECURITY_PROTOCOL": "SSL",
@@ -66,7 +66,7 @@ class SecuredKafka(KafkaNode):
         }
 
     def admit(self, topic_prefix: str) -> None:
-        """Make the users, with what each is granted under a prefix."""
+        """Create the users, each with its grants under a prefix."""
         admin = KafkaAdminClient(bootstrap_servers=self.bootstrap)
         try:
             admin.alter_user_scram_credentials(
@@ -88,7 +88,7 @@ class SecuredKafka(KafkaNode):
         scram = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
         lines |= {
             "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
-            "super.users": "User:ANONYMOUS",  # who comes through the plain listener: the broker itself, and the test
+            "super.users": "User:ANONYMOUS",  # clients of the plain listener: the broker itself, and the test
             "sasl.enabled.mechanisms": MECHANISM,
             f"listener.name.secured.{MECHANISM.lower()}.sasl.jaas.config": scram,
             "listener.name.certified.ssl.client.auth": "required",
@@ -114,15 +114,15 @@ def _acls(prefix: str) -> Iterator[ACL]:
 
 
 class SecuredRedis(RedisServer):
-    """A Redis that speaks TLS alone and knows no default user."""
+    """A Redis with TLS only and without a default user."""
 
     def __init__(self, directory: Path, authority: Authority, prefix: str) -> None:
-        super().__init__(directory, binary=system_binary(PROGRAM))  # the wheels of Valkey speak no TLS
+        super().__init__(directory, binary=system_binary(PROGRAM))  # the wheels of Valkey have no TLS
         self.authority, self.prefix = authority, prefix
         self._pair = authority.certificate("redis")
 
     def argv(self) -> list[str]:
-        """The command: the plain port is closed, users come from a file."""
+        """The command: the plain port is closed, and users are in a file."""
         users = self.directory / "users.acl"
         command = super().argv()
         users.write_text(
@@ -137,7 +137,7 @@ class SecuredRedis(RedisServer):
         return [*command, *tls, "--tls-auth-clients", "no", "--aclfile", str(users)]
 
     def answers(self) -> bool:
-        """Whether somebody listens; TLS is spoken by who asks next."""
+        """Whether the port accepts connections; TLS is not checked here."""
         with socket.create_connection((HOST, self.port), 2.0):
             return True
 
@@ -153,7 +153,7 @@ class SecuredRedis(RedisServer):
 
 
 def password_of(user: str) -> str:
-    """A Redis user's password: without spaces, which its file could not hold."""
+    """A Redis user's password, without spaces, which the ACL file does not allow."""
     return f"redis-{user}-password"
 
 
@@ -166,7 +166,7 @@ def written(directory: Path, name: str, secret: str) -> Path:
 
 @contextmanager
 def served(pipeline: Pipeline, process: str, **environ: str) -> Iterator[httpx.Client]:
-    """`isonomy board` or `isonomy herald`, once it is ready."""
+    """Run `isonomy board` or `isonomy herald` and yield a client once it is ready."""
     port = free_port()
     argv = [sys.executable, "-m", "services.cli.main", process, "--port", str(port)]
     log = pipeline.directory / f"{process}.log"

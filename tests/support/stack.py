@@ -18,10 +18,10 @@ from tests.support.kafka_node import KafkaNode
 class TestBroker:
     """A broker for tests.
 
-    `server` is `None` for a broker from KAFKA_BOOTSTRAP_SERVERS, which belongs to somebody else.
+    `server` is `None` for an external broker from KAFKA_BOOTSTRAP_SERVERS.
     """
 
-    __test__ = False  # its name is no test's
+    __test__ = False  # pytest would collect it by its name
 
     bootstrap: str
     kind: str
@@ -34,21 +34,21 @@ class TestBroker:
 
     @property
     def replication(self) -> int:
-        """How often topics can be stored."""
+        """Maximum replication factor."""
         return len(self.server.nodes) if isinstance(self.server, KafkaCluster) else 1
 
     def owned(self) -> LocalServer | KafkaCluster:
-        """Return the server, to be stopped or frozen; skip the test if it is somebody else's."""
+        """Return the server, to stop or freeze it; skip the test if the broker is external."""
         if self.server is None:
             pytest.skip("the broker of KAFKA_BOOTSTRAP_SERVERS is not ours to stop")
         return self.server
 
     def restart(self) -> None:
-        """Stop it cleanly and start it again on the same port, three one by one (the embedded one comes back empty)."""
+        """Restart it cleanly on the same port, three nodes one by one (the embedded broker loses its data)."""
         self.owned().restart()
 
     def crash(self) -> None:
-        """Kill it with SIGKILL and start it again; of three, who leads the controllers, and most likely partitions."""
+        """Kill it with SIGKILL and start it again; of three, the active controller, likely also a leader."""
         server = self.owned()
         victim = server.nodes[server.controller()] if isinstance(server, KafkaCluster) else server
         victim.kill()
@@ -65,11 +65,11 @@ class TestRedis:
     server: RedisServer | None = None
 
     def client(self) -> redis.Redis:
-        """Return a new client that decodes nothing; close it after use."""
+        """Return a new client that returns bytes; close it after use."""
         return redis.Redis.from_url(self.url)
 
     def flush(self) -> None:
-        """Delete everything; skip the test if it is somebody else's Redis."""
+        """Delete everything; skip the test if Redis is external."""
         if self.server is None:
             pytest.skip("the Redis of REDIS_URL is not ours to flush")
         with self.client() as client:
@@ -77,7 +77,7 @@ class TestRedis:
 
 
 def make_broker(directory: Path) -> TestBroker:
-    """Return the broker the environment asks for, not started yet."""
+    """Return the broker that the environment selects, not started yet."""
     kind = os.environ.get("ISONOMY_TEST_BROKER", "embedded")
     if bootstrap := os.environ.get("KAFKA_BOOTSTRAP_SERVERS"):
         return TestBroker(bootstrap, "kafka")
@@ -94,7 +94,7 @@ def make_broker(directory: Path) -> TestBroker:
 
 
 def make_redis(directory: Path) -> TestRedis:
-    """Return the Redis that REDIS_URL or ISONOMY_TEST_REDIS asks for (see `redis_binary`), not started yet."""
+    """Return the Redis that REDIS_URL or ISONOMY_TEST_REDIS selects (see `redis_binary`), not started yet."""
     if url := os.environ.get("REDIS_URL"):
         return TestRedis(url)
     server = RedisServer(directory)

@@ -22,7 +22,7 @@ from tests.support.eventually import eventually_async
 
 @dataclasses.dataclass
 class Board:
-    """What serves the routes, and who asks; `anybody` has no key."""
+    """The served routes, with a client for each key; `anybody` has no key."""
 
     clients: dict[str, httpx.AsyncClient]
     anybody: httpx.AsyncClient
@@ -38,7 +38,7 @@ class Board:
         return await self.clients[key].request(method, f"/v1/subscriptions{path}", json=body)
 
     def counted(self, what: str) -> float | None:
-        """How many confirmations came to this."""
+        """Number of confirmations with this result."""
         return self.metrics.registry.get_sample_value("isonomy_confirmations_total", {"what": what})
 
     async def states(self, key: str, name: str) -> list[tuple[str, int]]:
@@ -47,7 +47,7 @@ class Board:
 
 
 def write_keys(file: Path, keys: Mapping[str, str]) -> dict[str, str]:
-    """Make a key for each name with its arenas, and write their file; returns the secrets."""
+    """Create a key for each name with its arenas, and write the file of keys; returns the secrets."""
     made = {name: new_key(name, arenas) for name, arenas in keys.items()}
     file.write_text("".join(f"{line}\n" for _, line in made.values()))
     return {name: secret for name, (secret, _) in made.items()}
@@ -55,7 +55,7 @@ def write_keys(file: Path, keys: Mapping[str, str]) -> dict[str, str]:
 
 @asynccontextmanager
 async def open_board(settings: Settings, secrets: Mapping[str, str]) -> AsyncIterator[Board]:
-    """Serve the routes, as one process of the board does."""
+    """Serve the routes as one process of the board does."""
     metrics = Metrics()
     routes, running = subscription_routes(settings, metrics)
     app = Starlette(routes=routes, exception_handlers={Refused: lambda _, error: error_response(error)})

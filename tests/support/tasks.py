@@ -1,4 +1,4 @@
-"""Tasks of tests."""
+"""Helper for asyncio tasks in tests."""
 
 import asyncio
 
@@ -6,7 +6,7 @@ AGAIN_SECONDS, TIMES = 3.0, 10
 
 
 async def end(task: asyncio.Task[None]) -> None:
-    """Cancel a task until it is over, as the worker does: a client may swallow a cancellation."""
+    """Cancel a task until it is done, as the worker does: a client may swallow a cancellation."""
     for _ in range(TIMES):
         task.cancel()
         await asyncio.wait([task], timeout=AGAIN_SECONDS)

@@ -1,4 +1,4 @@
-"""Make and remove the topics of one test."""
+"""Creates topics for tests."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ def create_topic(bootstrap: str, name: str, *, partitions: int = 1, settings: Ma
 
 @contextmanager
 def admin(bootstrap: str) -> Iterator[KafkaAdminClient]:
-    """An admin client that is closed in the end."""
+    """An admin client, closed at the end of the context."""
     client = KafkaAdminClient(bootstrap_servers=bootstrap)
     try:
         yield client

@@ -12,7 +12,7 @@ encode = msgspec.json.encode
 
 
 def board(*models: str, arena: str = "text", name: str = "overall", votes: int = 10, ledger: int = 1) -> bytes:
-    """A board; each model is 10 points below the one before, and the other ratings have other orders."""
+    """A board; each model is 10 points below the one before, and Davidson and Elo have other orders."""
     lines = [
         RatedModel(
             model=model,

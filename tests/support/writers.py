@@ -1,4 +1,4 @@
-"""What clients that are not ours write: transactions, and batches of a codec that a process may lack."""
+"""Writes like foreign clients: transactions, and batches in a codec that a process may lack."""
 
 from __future__ import annotations
 
@@ -47,19 +47,19 @@ def transaction(bootstrap: str, topic: str, records: Records, *, commit: bool) -
 
 
 def committed(bootstrap: str, topic: str, records: Records) -> None:
-    """Write records in a transaction of their own."""
+    """Write records in one committed transaction."""
     with transaction(bootstrap, topic, records, commit=True):
         pass
 
 
 def aborted(bootstrap: str, topic: str, records: Records) -> None:
-    """Write records in a transaction that is taken back."""
+    """Write records in one aborted transaction."""
     with transaction(bootstrap, topic, records, commit=False):
         pass
 
 
 async def write_packed(bootstrap: str, topic: str, key: bytes, value: bytes) -> int:
-    """Write a record in a batch of the codec snappy; returns its offset."""
+    """Write a record in a batch compressed with snappy; returns its offset."""
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, compression_type="snappy")
     await producer.start()
     try:
@@ -70,12 +70,12 @@ async def write_packed(bootstrap: str, topic: str, key: bytes, value: bytes) -> 
 
 
 def without_codecs(directory: Path) -> dict[str, str]:
-    """Environment of a process that lacks the library of the codecs; a worker does not start in it."""
+    """Environment of a process without the codec library (cramjam); a worker does not start in it."""
     (directory / "cramjam.py").write_text('raise ImportError("this process has none")\n')
     return {"PYTHONPATH": str(directory)}
 
 
 def cannot_unpack(directory: Path) -> dict[str, str]:
-    """Environment of a process that can unpack nothing: every packed batch is one that nobody can read."""
+    """Environment of a process that cannot decompress: every compressed batch is unreadable."""
     (directory / "cramjam.py").write_text(_UNPACKS_NOTHING)
     return {"PYTHONPATH": str(directory)}

@@ -1,1 +1,1 @@
-"""One module per line of the benchmark: it starts what is measured and reads the figures."""
+"""One module per line of the benchmark: it starts the measured processes and reads the figures."""

@@ -1,4 +1,4 @@
-"""(c) Decoding and folding ledger blocks: votes a second of one core, boards overall, language and two categories."""
+"""(c) Decoding and folding ledger blocks: votes per second of one core, on boards overall, language, 2 categories."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.bench.report import Bound, Row, number, over_rounds
 LINE = "c"
 DEADLINE = 120.0
 CASES = ((5_000, 1, 2), (500, 1, 2), (5_000, 8, 8), (500, 8, 8))
-"""Rows of a block; languages and categories that there are. A vote is counted on four boards in each case."""
+"""Rows of a block, number of languages, number of categories. A vote is counted on four boards in each case."""
 
 
 def measure(place: Place, rounds: int, votes: int) -> Iterator[Row]:

@@ -16,7 +16,7 @@ P50, P99 = Bound(most=200.0), Bound(most=450.0)
 
 
 def measure(servers: Servers, seconds: float, rich: bool = False) -> Iterator[Row]:
-    """Rows of the distribution on one broker."""
+    """Rows of the freshness distribution on one broker."""
     place = servers.place()
     with place.worker(), place.gateway() as gateway:
         seen = place.run(

@@ -1,4 +1,4 @@
-"""(f) The gateway: votes a second that Kafka acknowledged, in single requests and in arrays of 500."""
+"""(f) The gateway: votes per second that Kafka acknowledges, in single requests and in arrays of 500."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.bench.report import Row, number, over_rounds
 LINE = "f"
 DEADLINE = 90.0
 CASES = ((1, 64, 25_000), (500, 8, 400))
-"""Votes of a request, connections, and requests a second that suffice."""
+"""Votes per request, connections, and a sufficient number of requests per second."""
 
 
 def measure(servers: Servers, rounds: int, seconds: float) -> Iterator[Row]:

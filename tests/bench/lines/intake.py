@@ -1,4 +1,4 @@
-"""(a) Intake against a bare `getmany` over the same topic, votes in two shapes, each run in a fresh process."""
+"""(a) Intake compared with a bare `getmany` on the same topic, with votes in two shapes; a fresh process per run."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _compare(place: Place, shape: str, rounds: int, votes: int) -> Iterator[Row]
         share.append(bare["cpu_seconds"] / bare["seconds"])
         cpu.append((bare["cpu_seconds"] / bare["records"]) / (taken["cpu_seconds"] / taken["votes"]))
     where = f"{shape} votes, {place.kind}"
-    # Counting keeps a core busy; had it much less of one, the machine was, and a ratio of wall clocks says little.
+    # Counting keeps a core busy; if it had much less, the machine was busy, and the wall clock ratio says little.
     had = f"it had {number(100 * statistics.median(share))} % of a core"
     yield over_rounds(LINE, f"raw getmany, {where}", raw, "records/s", note=had)
     yield over_rounds(LINE, f"intake, {where}", ours, "votes/s")

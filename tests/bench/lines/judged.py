@@ -1,4 +1,4 @@
-"""(i) The whole pipeline in one worker with the fairness stage and without, on the same votes."""
+"""(i) The whole pipeline in one worker, with and without the fairness stage, on the same votes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def measure(servers: Servers, rounds: int, votes: int) -> Iterator[Row]:
     for shape, what in SHAPES.items():
         pace: dict[bool, list[float]] = {False: [], True: []}
         for turn in range(rounds):
-            for fairness in sorted(STAGES, reverse=bool(turn % 2)):  # neither is always the first
+            for fairness in sorted(STAGES, reverse=bool(turn % 2)):  # alternate the order
                 pace[fairness].append(_pace(servers.place(), shape, votes, fairness))
         ratios = [judged / plain for plain, judged in zip(pace[False], pace[True], strict=True)]
         note = f"{number(statistics.median(pace[True]))} of {number(statistics.median(pace[False]))} votes/s"
@@ -34,7 +34,7 @@ def measure(servers: Servers, rounds: int, votes: int) -> Iterator[Row]:
 
 
 def _pace(place: Place, shape: str, votes: int, fairness: bool) -> float:
-    """Votes a second that are counted and, with fairness, judged: the slower of the two."""
+    """Votes per second that the boards and, with fairness, the evidence count: the slower of the two."""
     if shape == SCENARIO:
         _simulate(place, votes)
     else:

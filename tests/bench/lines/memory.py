@@ -1,4 +1,4 @@
-"""(g) Memory of a worker after the replay of all 1,670,250 real votes, and bytes for each id it remembers."""
+"""(g) Memory of a worker after the replay of all 1,670,250 real votes, and bytes per id in the dedup memory."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ARENA = "text"
 
 
 def measure(servers: Servers) -> Iterator[Row]:
-    """Rows of memory and, on the way, of the pace of the whole replay."""
+    """Rows of memory, and of the pace of the whole replay."""
     place = servers.place()
     with place.worker() as worker, ThreadPoolExecutor(1) as pool:
         watching = pool.submit(place.run, "watch", DEADLINE, arena=ARENA, total=VOTES)
@@ -46,7 +46,7 @@ def _replay(place: Place) -> None:
 
 
 def _status(pid: int, name: str) -> int:
-    """A figure of a process, bytes."""
+    """A figure of a process's status, in bytes."""
     found = re.search(rf"^{name}:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
     if found is None:
         raise RuntimeError(f"the system does not tell {name}")

@@ -1,4 +1,4 @@
-"""(b) The whole pipeline in one worker against a plain Faust agent and against Quix Streams, on the same votes."""
+"""(b) The whole pipeline in one worker compared with a plain Faust agent and with Quix Streams, on the same votes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ARENA = "text"
 
 
 def measure(servers: Servers, rounds: int, votes: int) -> Iterator[Row]:
-    """Rows of ours, of both peers and of both ratios."""
+    """Rows of our pipeline, of both peers and of both ratios."""
     python = quix.interpreter()
     ours, faust, streams = [], [], []
     for _ in range(rounds):
@@ -41,7 +41,7 @@ def _ratio(what: str, ours: list[float], theirs: list[float], bound: Bound, note
 
 
 def _ours(place: Place, votes: int) -> float:
-    """From the first board to the one that counts every vote."""
+    """Votes per second, from the first board to the one that counts every vote."""
     with ThreadPoolExecutor(1) as pool:
         watching = pool.submit(place.run, "watch", DEADLINE, arena=ARENA, total=votes)
         with place.worker():

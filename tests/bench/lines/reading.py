@@ -1,4 +1,4 @@
-"""(h) The read API: leaderboards of 243 models a second from one core, and how long each takes at 2,000 a second."""
+"""(h) The read API: leaderboards of 243 models per second from one core, and their latency at 2,000 per second."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ LINE = "h"
 DEADLINE = 90.0
 CONNECTIONS = 64
 RATE = 2_000
-"""Requests a second that one core must serve."""
+"""Requests per second that one core must serve."""
 P99_MS = 20.0
 FORMS = {"plain": "whole", "gzip": "packed with gzip", "known": "304 to who has it"}
 REPEATS = 20_000
 
 
 def measure(servers: Servers, rounds: int, seconds: float) -> Iterator[Row]:
-    """As fast as it goes in each form; then at the given rate while the board changes four times a second."""
+    """Maximum rate in each form; then latency at the given rate while the board changes four times per second."""
     place = servers.place()
     fastest: dict[str, list[dict[str, float]]] = {form: [] for form in FORMS}
     steady: list[dict[str, float]] = []

@@ -1,4 +1,4 @@
-"""(d) A warm refresh at 243 models, milliseconds: components, Newton, interval and ranks; and all that is published."""
+"""(d) A warm refresh at 243 models in milliseconds: components, Newton, interval, ranks; and the whole publishing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PARTS = {
 
 
 def measure(place: Place, repeats: int) -> Iterator[Row]:
-    """A row for each arena and extent."""
+    """A row for each arena and part."""
     seen = place.run("refresh", DEADLINE, repeats=repeats)
     for arena, figures in seen.items():
         for part, what in PARTS.items():

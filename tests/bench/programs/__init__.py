@@ -1,1 +1,1 @@
-"""What is measured, and what measures from outside: each a process of its own, `python -m tests.bench.programs.X`."""
+"""Measured and measuring programs, each run as its own process: `python -m tests.bench.programs.X`."""

@@ -1,4 +1,4 @@
-"""Processor time that the board's own code takes for one leaderboard: the application with no server around it."""
+"""Processor time of the board's own code for one leaderboard: the application without a server."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.bench.programs.talk import answer, given
 
 
 async def each(app: Starlette, path: str, repeats: int) -> float:
-    """Microseconds of processor time for one answer."""
+    """Microseconds of processor time per answer."""
 
     async def receive() -> Any:
         return {"type": "http.request", "body": b"", "more_body": False}
@@ -52,7 +52,7 @@ async def each(app: Starlette, path: str, repeats: int) -> float:
 
 
 async def measure(repeats: int) -> dict[str, float]:
-    """By the short way, and the same bytes by way of the routes."""
+    """Time of the fast path, and of the same bytes through the routes."""
     app = create_board(Settings(), Metrics())
     views: Views = app.state.views
     text = two_boards()[0]

@@ -1,4 +1,4 @@
-"""A new group of intake that has read nothing, and says so."""
+"""A new consumer group of intake with commits at offset 0."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from streams.kafka.clients import mark_of
 
 
 async def begin_at_the_start(settings: Settings, group: str) -> None:
-    """Commit for a new group that it has read nothing: without a commit intake goes on from what the ledger shows."""
+    """Commit offset 0 for a new group: without a commit intake continues from the position that the ledger shows."""
     consumer = AIOKafkaConsumer(**aiokafka_options(settings), group_id=settings.group(group), enable_auto_commit=False)
     await consumer.start()
     try:

@@ -1,4 +1,4 @@
-"""What a published board says, read without decoding all of its lines: a watcher must be light."""
+"""Reads the head of a published board without decoding its lines, so that a watcher uses little processor time."""
 
 from __future__ import annotations
 
@@ -23,5 +23,5 @@ def head(text: bytes | str) -> Head:
 
 
 def battles_of(text: bytes | str | None) -> int:
-    """Battles that a board counts; 0 while there is none."""
+    """Number of battles that a board counts; 0 without a board."""
     return head(text).battles if text else 0

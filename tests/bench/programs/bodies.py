@@ -1,4 +1,4 @@
-"""Bodies of votes for the gateway, made before the clock starts; each id tells its request."""
+"""Bodies of votes for the gateway, made before the measurement; each id contains the number of its request."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def arrays(count: int, votes: int, rich: bool = False) -> list[bytes]:
 
 
 def request_of(key: bytes) -> int:
-    """Number of the request that a vote came with, read off its id."""
+    """Number of the request that a vote was sent in, parsed from its id."""
     return int(key[1 : 1 + WIDTH])
 
 

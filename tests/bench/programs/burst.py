@@ -1,4 +1,4 @@
-"""Sends votes to the gateway as fast as it acknowledges them, on a number of connections."""
+"""Sends votes to the gateway as fast as it acknowledges them, over several connections."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WARM_SECONDS = 1.0
 
 
 async def measure(port: int, requests: list[bytes], connections: int, seconds: float) -> tuple[list[float], int, float]:
-    """Seconds that each answer took, the answers that were not 202, and the seconds between first and last."""
+    """Seconds of each answer after the warm-up, number of answers other than 202, and seconds until the last answer."""
     loop = asyncio.get_running_loop()
     stop_at = time.monotonic() + WARM_SECONDS + seconds
     count_from = stop_at - seconds

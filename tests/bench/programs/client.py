@@ -1,4 +1,4 @@
-"""A light HTTP/1.1 client over asyncio: requests are bytes made beforehand, answers are only told apart."""
+"""A light HTTP/1.1 client over asyncio: requests are prepared bytes, and of answers only the status is checked."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def request(body: bytes, secret: str) -> bytes:
 
 
 class Connection(asyncio.Protocol):
-    """One keep-alive connection with one request on its way at a time.
+    """One keep-alive connection with one request in flight at a time.
 
     Parameters
     ----------
     answered
-        Told the connection, whether the answer was the wanted one, and when it was whole (monotonic seconds).
+        Called with the connection, whether the answer has the wanted status, and its time (monotonic seconds).
     wanted
-        Status of the wanted answers.
+        The wanted status.
     """
 
     def __init__(self, answered: Callable[[Connection, bool, float], None], wanted: int = 202) -> None:
@@ -38,11 +38,11 @@ class Connection(asyncio.Protocol):
         self._received = b""
         self._transport: asyncio.Transport
         self.carries = -1
-        """Number of the request on its way."""
+        """Number of the request in flight."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep where to write."""
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by class
+        """Keep the transport."""
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's transport is no subclass
 
     def send(self, number: int, data: bytes) -> None:
         """Send a request."""
@@ -50,7 +50,7 @@ class Connection(asyncio.Protocol):
         self._transport.write(data)
 
     def data_received(self, data: bytes) -> None:
-        """Tell when an answer is whole."""
+        """Call `answered` when an answer is complete."""
         received = self._received + data if self._received else data
         end = received.find(b"\r\n\r\n")
         if end < 0 or len(received) < end + 4 + _length(received):
@@ -60,7 +60,7 @@ class Connection(asyncio.Protocol):
         self._answered(self, received.startswith(self._wanted), time.monotonic())
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._transport.close()
 
 
@@ -75,7 +75,7 @@ async def connect(
 
 def _length(received: bytes) -> int:
     at = received.find(LENGTH)
-    if received.startswith(b"HTTP/1.1 304"):  # has no body, and need not say so
+    if received.startswith(b"HTTP/1.1 304"):  # has no body, and may lack the header
         return 0
     if at < 0:
         raise ValueError(f"an answer without a length: {received[:200]!r}")

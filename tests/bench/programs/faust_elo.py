@@ -1,6 +1,6 @@
-"""A peer: a plain Faust agent that keeps Elo in Redis, two ratings read and two written for each vote.
+"""A peer: a plain Faust agent with Elo in Redis, which reads two ratings and writes two for each vote.
 
-One MGET and one MSET a vote: fewer round trips than four commands, so this is the kinder reading of "per vote".
+It uses one MGET and one MSET per vote: fewer round trips than four commands, which favours the peer.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SCORES = {"model_a": 1.0, "model_b": 0.0}
 
 
 def create(settings: Settings, group: str, port: int, seconds: float) -> faust.App:
-    """The application, which answers after some seconds of votes."""
+    """The application, which writes its answer after `seconds` of votes."""
     app = faust.App(
         settings.group(group),
         broker=f"aiokafka://{settings.kafka}",

@@ -1,4 +1,4 @@
-"""Encoded ledger blocks, decoded and folded in one process: votes a second of one core."""
+"""Decodes and folds encoded ledger blocks in one process: votes per second of one core."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PARTITIONS = 4
 
 
 def blocks(votes: int, rows: int, languages: int, categories: int) -> list[bytes]:
-    """Blocks of votes, each with a language and two categories, of so many there are."""
+    """Blocks of votes, each with one of `languages` and two of `categories`."""
     random = np.random.default_rng(1)
     battles = flat(votes)
     names = [f"model-{number}" for number in range(MODELS)]
@@ -58,7 +58,7 @@ def blocks(votes: int, rows: int, languages: int, categories: int) -> list[bytes
 
 
 def measure(records: list[bytes], votes: int) -> tuple[float, float, int]:
-    """Seconds, processor seconds and number of boards of one fold of everything."""
+    """Seconds, processor seconds and number of boards of one fold of all records."""
     play, limits = elo.compiled(), Limits()
     state = ArenaState(ARENA)
     began, cpu = time.perf_counter(), time.process_time()

@@ -1,4 +1,4 @@
-"""The real intake stage, driven to the end of the votes topic: from its first fetch to its last acknowledgement."""
+"""Runs the real intake stage to the end of the votes topic: from its first fetch to its last acknowledgement."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from tests.bench.programs.talk import answer, given, like_a_worker
 
 
 class Timed(IntakeStage):
-    """Intake that looks at the clock when its first fetch has come and when all is acknowledged."""
+    """Intake with the time of its first fetch, and an event when all votes are acknowledged."""
 
     def __init__(self, settings: Settings, metrics: Metrics, group: str, total: int) -> None:
         super().__init__(settings, metrics)
-        self.name = group  # a group of its own each time, so that each reads the topic from its start
+        self.name = group  # a new group for each run, so that each run reads the topic from its start
         self._total = total
         self._votes_topic = settings.topic(VOTES.name)
         self.first = 0
@@ -29,7 +29,7 @@ class Timed(IntakeStage):
         self.done = asyncio.Event()
 
     async def process(self, log: Log, batch: Batch) -> None:
-        """Do what intake does."""
+        """Process a batch as intake does, and note the time and the end."""
         if batch and not self.first:
             self.first = sum(map(len, batch.values()))
             self.began, self.cpu = time.perf_counter(), time.process_time()
@@ -40,7 +40,7 @@ class Timed(IntakeStage):
 
 
 async def measure(group: str, total: int) -> tuple[int, float, float, dict[str, float]]:
-    """Votes counted, seconds and processor seconds, and the stage's own account of the votes."""
+    """Votes after the first fetch, seconds, processor seconds, and the stage's own counts by outcome."""
     metrics, settings = Metrics(), Settings.from_env(os.environ)
     await begin_at_the_start(settings, group)
     stage = Timed(settings, metrics, group, total)

@@ -1,9 +1,9 @@
-"""Offers votes to the gateway at a fixed pace, watches the board, and tells for every vote when it was first counted.
+"""Sends votes to the gateway at a fixed pace, watches the board, and measures when each vote is first counted.
 
-The pace does not wait for answers: a request that finds no idle connection queues here, and how late it went is told.
-A board carries the watermark of each votes partition, and the topic, read afterwards, the partition and offset of each
-vote; so the first board that counts a vote is known exactly, not estimated. A board counts as seen when its bytes have
-come from Redis, a little later than it was there.
+The pace does not wait for answers: a request without an idle connection waits in a queue, and its delay is reported.
+A board has the watermark of each votes partition, and the topic, which is read afterwards, has the partition and offset
+of each vote; so the first board that counts a vote is known exactly. The time of a board is that of its arrival from
+Redis, a little after it was published.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ SETTLE_SECONDS = 20.0
 
 @dataclass(slots=True)
 class Seen:
-    """Boards in the order of their coming: when, and what they said."""
+    """Boards in order of arrival: their times and heads."""
 
     at: list[float] = field(default_factory=list)
     heads: list[Head] = field(default_factory=list)
 
 
 async def watch(settings: Settings, seen: Seen) -> None:
-    """Take down every board until cancelled."""
+    """Record every board until cancelled."""
     redis: Any = Redis.from_url(settings.redis_url)  # its pub/sub is not typed
     listening = redis.pubsub(ignore_subscribe_messages=True)
     await listening.subscribe(settings.keys.changed(ARENA))
@@ -56,7 +56,7 @@ async def watch(settings: Settings, seen: Seen) -> None:
 
 
 async def offer(port: int, requests: list[bytes], every: float, connections: int) -> dict[str, NDArray[np.float64]]:
-    """Send one request each `every` seconds; returns when each was due, went, and was acknowledged."""
+    """Send one request every `every` seconds; returns the times at which each was due, sent and acknowledged."""
     loop = asyncio.get_running_loop()
     times = {name: np.full(len(requests), np.nan) for name in ("due", "went", "acknowledged")}
     ended = loop.create_future()
@@ -123,7 +123,7 @@ async def places(settings: Settings, total: int) -> dict[str, NDArray[np.int64]]
 
 
 def first_counted(seen: Seen, of: dict[str, NDArray[np.int64]]) -> NDArray[np.float64]:
-    """Time of the first board that counts each vote; NaN for one that was never counted."""
+    """Time of the first board that counts each vote; NaN if none does."""
     at = np.array([*seen.at, np.nan])
     counted = np.empty(len(of["offset"]))
     for partition in np.unique(of["partition"]).tolist():
@@ -135,7 +135,7 @@ def first_counted(seen: Seen, of: dict[str, NDArray[np.int64]]) -> NDArray[np.fl
 
 
 async def measure(told: dict[str, Any]) -> dict[str, Any]:
-    """The figures."""
+    """Run the measurement; returns the figures."""
     settings = Settings.from_env(os.environ)
     votes, every = told["votes"], told["votes"] / told["rate"]
     warm = int(told["warm_seconds"] / every)
@@ -143,7 +143,7 @@ async def measure(told: dict[str, Any]) -> dict[str, Any]:
     requests = [request(body, told["secret"]) for body in arrays(count, votes, told["rich"])]
     gc.collect()
     gc.freeze()
-    gc.disable()  # what is made here is kept to the end anyway
+    gc.disable()  # all objects are kept to the end anyway
     seen = Seen()
     watching = asyncio.create_task(watch(settings, seen))
     times = await offer(told["port"], requests, every, told["connections"])
@@ -171,7 +171,7 @@ async def measure(told: dict[str, Any]) -> dict[str, Any]:
 
 
 def _percentiles(values: NDArray[np.float64]) -> dict[str, float]:
-    """Milliseconds, of what is no NaN."""
+    """Percentiles in milliseconds, without NaN."""
     known = 1e3 * values[~np.isnan(values)]
     if not len(known):
         return {}

@@ -1,6 +1,6 @@
-"""A peer: Quix Streams, with Elo in a plain dict of the process, nothing kept and nothing published.
+"""A peer: Quix Streams with Elo in a plain dict; it stores and publishes nothing.
 
-It runs in a virtual environment of its own and so imports nothing of this project.
+It runs in its own virtual environment, and therefore imports nothing from this project.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ SCORES = {"model_a": 1.0, "model_b": 0.0}
 
 
 def main() -> None:
-    """Rate all votes of the topic and tell how long it took from the first to the last."""
+    """Rate all votes of the topic, and measure the time from the first to the last."""
     given = json.loads(sys.argv[1])
     ratings: dict[str, float] = {}
     seen, began, took = 0, 0.0, 0.0

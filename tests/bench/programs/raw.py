@@ -1,6 +1,6 @@
-"""The yardstick of intake: aiokafka's `getmany` over the votes topic, counting records and nothing else.
+"""The baseline for intake: aiokafka's `getmany` on the votes topic, which only counts records.
 
-The consumer is the one that `streams.kafka.consumer` makes, so that its settings are intake's.
+`Log` creates the consumer, so that it has the settings of intake's.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tests.bench.programs.talk import answer, given, like_a_worker
 
 
 class Nobody:
-    """A follower that does nothing; the consumer is driven from here."""
+    """A follower that does nothing; `measure` drives the consumer."""
 
     async def assigned(self, log: Log, partitions: Sequence[TopicPartition]) -> None: ...
 
@@ -30,7 +30,7 @@ class Nobody:
 
 
 async def measure(group: str, total: int) -> tuple[int, float, float]:
-    """Records after the first fetch, and the seconds and processor seconds that they took."""
+    """Number of records after the first fetch, and their seconds and processor seconds."""
     settings = Settings.from_env(os.environ)
     await begin_at_the_start(settings, group)
     consumer = Log(settings, group, [VOTES.name], Nobody(), max_records=settings.fetch_records).consumer

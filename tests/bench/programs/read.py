@@ -1,4 +1,4 @@
-"""Reads a leaderboard from a board: as fast as it answers, or at a fixed rate while the leaderboard changes."""
+"""Requests a leaderboard from a board: as fast as it answers, or at a fixed rate while the leaderboard changes."""
 
 from __future__ import annotations
 
@@ -38,16 +38,16 @@ async def publish(redis: Redis, text: bytes) -> None:
 
 
 async def keep_changing(redis: Redis, texts: tuple[bytes, bytes], enough: asyncio.Event) -> None:
-    """Publish the two in turns."""
+    """Publish the two boards in turn."""
     number = 0
-    while not enough.is_set():  # asked, not cancelled: the client of Redis may swallow that
+    while not enough.is_set():  # an event instead of a cancellation, which the Redis client may swallow
         await publish(redis, texts[number % 2])
         number += 1
         await asyncio.sleep(1 / CHANGES_A_SECOND)
 
 
 async def until_served(port: int, text: bytes, headers: dict[str, str]) -> tuple[bytes, str]:
-    """Body and ETag, once the board serves the text."""
+    """Body and ETag once the board serves the text."""
     end = time.monotonic() + 15.0
     while time.monotonic() < end:
         plain, _ = await asyncio.to_thread(get, port, {})
@@ -69,7 +69,7 @@ def get(port: int, headers: dict[str, str]) -> tuple[bytes, str]:
 
 
 async def drive(told: dict[str, Any], request: bytes, wanted: int) -> dict[str, float]:
-    """Send for the given time, and measure after the warm-up; at a rate, time counts from when a request was due."""
+    """Send for the given time, and measure after the warm-up; at a rate, latency starts when a request is due."""
     loop = asyncio.get_running_loop()
     server, rate, seconds = psutil.Process(told["pid"]), told["rate"], told["seconds"]
     took: list[float] = []
@@ -136,7 +136,7 @@ def _processor(server: psutil.Process) -> float:
 
 
 async def measure(told: dict[str, Any]) -> dict[str, float]:
-    """Publish, and read."""
+    """Publish a board, read it, and return the figures."""
     texts = two_boards()
     redis = Redis.from_url(Settings.from_env(os.environ).redis_url)
     headers = {"Accept-Encoding": "gzip"} if told["form"] == "gzip" else {}
@@ -157,7 +157,7 @@ async def measure(told: dict[str, Any]) -> dict[str, float]:
 
 
 def main() -> None:
-    """Measure, on the other processors than the server's."""
+    """Measure on processors other than the server's."""
     told = given()
     os.sched_setaffinity(0, (os.sched_getaffinity(0) - {told["not_on"]}) or os.sched_getaffinity(0))
     uvloop.install()

@@ -1,4 +1,4 @@
-"""A warm refresh of one board: the solution as it is published, and its parts, milliseconds each."""
+"""A warm refresh of one board: milliseconds of the solution, of Davidson, and of the whole publishing."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from tests.bench.arenas import ARENAS, MODELS, Battles
 from tests.bench.programs.talk import answer, given, like_a_worker
 
 NEW_VOTES = 5_000
-"""Between two refreshes: what 20,000 votes a second bring in a quarter of a second."""
+"""New votes between two refreshes: those of a quarter of a second at 20,000 votes per second."""
 
 
 def timed(repeats: int, refresh: Callable[[int], Any]) -> dict[str, float]:
-    """Median and best milliseconds, and the median processor milliseconds, of a refresh told its number."""
+    """Median and best milliseconds, and median processor milliseconds, of `refresh`, called with its number."""
     wall, cpu = [], []
     for number in range(repeats + 10):
         began, spent = time.perf_counter(), time.process_time()
@@ -34,7 +34,7 @@ def timed(repeats: int, refresh: Callable[[int], Any]) -> dict[str, float]:
 
 
 def solving(battles: Battles, repeats: int, davidson: bool) -> dict[str, float]:
-    """Components, Newton from the solution of `NEW_VOTES` ago, interval, ranks; counts are given."""
+    """Components, Newton from the solution before `NEW_VOTES`, interval and ranks, from given counts."""
     before = battles.part(slice(0, len(battles) - NEW_VOTES))
     both = [before.counts(), battles.counts()]
     start = [solve(*counts, davidson=False).theta for counts in both]
@@ -42,7 +42,7 @@ def solving(battles: Battles, repeats: int, davidson: bool) -> dict[str, float]:
 
 
 def publishing(battles: Battles, repeats: int) -> dict[str, float]:
-    """From the fold's counts to the bytes that Redis gets, each time with `NEW_VOTES` more."""
+    """From the fold's counts to the bytes for Redis, each time with `NEW_VOTES` more."""
     play, encode = elo.compiled(), msgspec.json.Encoder().encode
     state = ArenaState("text", models={f"model-{number}": number for number in range(MODELS)})
     board = state.boards["overall"] = BoardCounts()

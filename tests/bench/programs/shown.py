@@ -1,4 +1,4 @@
-"""A leaderboard of 243 models as the ratings stage publishes it, and once more after 5,000 further votes."""
+"""A leaderboard of 243 models as the ratings stage publishes it, before and after 5,000 more votes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BATTLES, MORE = 200_000, 5_000
 
 
 def two_boards() -> tuple[bytes, bytes]:
-    """The JSON of both."""
+    """The JSON of both boards."""
     battles = flat(BATTLES + MORE)
     state = ArenaState("text", models={f"model-{number}": number for number in range(MODELS)})
     counts = state.boards["overall"] = BoardCounts()

@@ -1,4 +1,4 @@
-"""How a measured program is told its parameters and gives its answer, and how it is set up like a worker."""
+"""Parameters, answer and worker-like setup of a measured program."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def given() -> dict[str, Any]:
 
 
 def answer(**figures: Any) -> None:
-    """Write the answer, whole: who waits for the file finds all of it."""
+    """Write the answer atomically: a waiting reader never sees a part of the file."""
     path = Path(given()["result"])
     scratch = path.with_suffix(".part")
     scratch.write_text(json.dumps(figures))
@@ -26,7 +26,7 @@ def answer(**figures: Any) -> None:
 
 
 def like_a_worker() -> None:
-    """The settings of memory, event loop and garbage collector that `isonomy worker` has."""
+    """Apply the settings of memory, event loop and garbage collector of `isonomy worker`."""
     import uvloop
 
     keep_freed_memory()

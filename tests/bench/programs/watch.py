@@ -1,7 +1,7 @@
-"""Watches an arena from outside until its board counts so many battles: the pace of the pipeline.
+"""Watches an arena from outside until its board counts `total` battles, to measure the pace of the pipeline.
 
-With fairness until the evidence does too. That is shown once a second only, so its own pace is the one between the
-first time it was shown and the last time before the end.
+With fairness, it also waits for the evidence. The evidence is published only once per second, so its pace is measured
+between its first publication and the last one before the end.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from tests.bench.programs.boards import battles_of
 from tests.bench.programs.talk import answer, given
 
 Seen = list[tuple[int, float]]
-"""Battles counted, and when that was seen first, seconds."""
+"""Pairs of battles counted and the time at which that was first seen, in seconds."""
 
 
 def measure(arena: str, total: int, fairness: bool) -> tuple[Seen, Seen]:
-    """What the boards, and with fairness the evidence, were seen to count."""
+    """Battles that the boards, and with fairness the evidence, counted over time."""
     settings = Settings.from_env(os.environ)
     redis: Any = Redis.from_url(settings.redis_url)  # its pub/sub is not typed
     listening = redis.pubsub(ignore_subscribe_messages=True)
@@ -43,7 +43,7 @@ def measure(arena: str, total: int, fairness: bool) -> tuple[Seen, Seen]:
 
 
 def pace(seen: Seen) -> tuple[int, float]:
-    """Battles between the first and the last, and the seconds between."""
+    """Battles between the first and the last observation, and the seconds between them."""
     (first, began), (last, ended) = seen[0], seen[-1]
     return last - first, ended - began
 

@@ -1,4 +1,4 @@
-"""The catalogue of faults: each with a name, what it needs, what it does, and how it is mended."""
+"""The catalogue of faults: each has a name, its requirements, its action and its repair."""
 
 from tests.crash.faults import brokers, operators, processes, stores
 from tests.crash.faults.catalogue import CATALOGUE, Fault, available

@@ -1,4 +1,4 @@
-"""What a fault is, and the catalogue that all of them are put into."""
+"""The type of a fault, and the catalogue of all faults."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Act = Callable[[Scene], None]
 
 
 class Need(StrEnum):
-    """What must be there for a fault to be possible."""
+    """Requirement of a fault."""
 
     KAFKA = "an Apache Kafka (ISONOMY_TEST_BROKER=kafka or kafka3)"
     ONE = "a single Apache Kafka (ISONOMY_TEST_BROKER=kafka)"
@@ -31,17 +31,17 @@ class Fault:
     Parameters
     ----------
     name
-        Its own.
+        Unique name.
     about
-        What is done, for people.
+        Description of the action.
     act
-        Does it; when it returns, the fault is over, and recovery is timed from here.
+        Performs the fault; when it returns, the fault is over, and the recovery time starts.
     need
-        What must be there.
+        Requirement, None for none.
     mend
-        Brings back what `act` took away for good, after the recovery was timed.
+        Restores what `act` removed permanently, after the recovery was timed.
     seconds
-        About how long `act` takes.
+        Approximate duration of `act`.
     """
 
     name: str
@@ -56,7 +56,7 @@ CATALOGUE: dict[str, Fault] = {}
 
 
 def fault(name: str, about: str, *, need: Need | None = None, seconds: float = 0.0) -> Callable[[Act], Act]:
-    """Put what follows into the catalogue."""
+    """Decorator that adds the function to the catalogue as a fault."""
 
     def put(act: Act) -> Act:
         CATALOGUE[name] = Fault(name, about, act, need, seconds=seconds)
@@ -66,7 +66,7 @@ def fault(name: str, about: str, *, need: Need | None = None, seconds: float = 0
 
 
 def mends(name: str) -> Callable[[Act], Act]:
-    """Say what mends a fault."""
+    """Decorator that sets the function as the `mend` of a fault."""
 
     def put(act: Act) -> Act:
         CATALOGUE[name] = Fault(**{**vars(CATALOGUE[name]), "mend": act})
@@ -76,7 +76,7 @@ def mends(name: str) -> Callable[[Act], Act]:
 
 
 def available(broker: TestBroker) -> tuple[list[Fault], dict[str, str]]:
-    """The faults that this broker and this machine allow, and what the others lack."""
+    """The faults that are possible with this broker and machine, and the unmet requirement of each other fault."""
     three, one = isinstance(broker.server, KafkaCluster), isinstance(broker.server, KafkaNode)
     there = {
         Need.KAFKA: one or three,

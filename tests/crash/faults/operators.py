@@ -1,4 +1,4 @@
-"""What operators and other writers do: offsets reset, topics configured, transactions."""
+"""Actions of operators and other writers: reset offsets, configure topics, write transactions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _intake_earliest(scene: Scene) -> None:
 
 @fault("intake_latest", "the offsets of intake are reset to latest, and put back after 15 s", seconds=30.0)
 def _intake_latest(scene: Scene) -> None:
-    """Votes lie between the commit and the end: whoever believes a commit of anybody's loses them for good."""
+    """There are votes between the commit and the end: an intake that trusts any commit loses them for good."""
     names = scene.running("intake")
     scene.hold(*names)
     scene.watch(4.0)

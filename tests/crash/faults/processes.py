@@ -1,4 +1,4 @@
-"""Faults of our own processes: killed, frozen, more and fewer of them."""
+"""Faults of Isonomy's processes: kill, freeze, and change their number."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def _kill(kind: str) -> Act:
 
 
 def _usual(scene: Scene, kind: str) -> list[str]:
-    """The processes of a kind that run or are about to be started again; not the spares."""
+    """The processes of a kind that run or are being restarted, without the spares."""
     return [name for name, child in scene.children.items() if name.startswith(kind) and child.started and _kept(name)]
 
 

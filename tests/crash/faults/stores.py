@@ -1,4 +1,4 @@
-"""Faults of Redis: gone, empty, full, older than it was, another program in its place."""
+"""Faults of Redis: killed, flushed, full, restored to an older state, replaced by Valkey."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _redis_older(scene: Scene) -> None:
     scene.watch(8.0)
     scene.redis_server.kill()
     scene.redis_server.start()
-    (scene.redis_server.directory / "dump.rdb").unlink()  # or a later start would find it
+    (scene.redis_server.directory / "dump.rdb").unlink()  # otherwise a later start would load it
     scene.log.say("Redis is back with an older state")
 
 
