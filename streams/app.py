@@ -1,11 +1,11 @@
-"""The map: one Faust application, and the one way of the data through it.
+"""The worker: one Faust application, and the path of the data through it.
 
     votes, models ─▶ intake ─▶ ledger ─┬▶ ratings  ─▶ boards in Redis
                         │              └▶ fairness ─▶ alerts, views in Redis
                         └────▶ dead-letters ─▶ counted
 
-The stages that must count each vote exactly once are services that own their consumer (`streams.kafka.consumer`); what
-may see a record twice, the accounting of dead letters, is an agent. Nothing registers on import.
+The stages must count each vote exactly once, so they are services that own their consumer (`streams.kafka.consumer`).
+The count of dead letters may see a record twice, so it is a Faust agent. Nothing registers on import.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ logger = logging.getLogger(__name__)
 
 CANCEL_SECONDS = 6.0
 STOP_SECONDS = 20.0
-"""Longest time to stop; ending by force is as safe as a crash at any other moment."""
+"""Longest time to stop before a forced exit, which is as safe as a crash at any other moment."""
 FAUST_STOP_SECONDS = 6.0
-"""Longest time for what is left when the stages have saved: Faust's consumer thread may end without telling anyone."""
+"""Longest time to stop Faust after the stages have saved: its consumer thread may end without notice."""
 AGAIN_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0)
-"""Pauses before a stage that failed is begun again, while others of this worker go on; the last one repeats."""
+"""Pauses before a failed stage is restarted while others of this worker run; the last one repeats."""
 STEADY_SECONDS = 60.0
-"""A stage that has run for so long is well again."""
+"""A restarted stage counts as well after running for this long."""
 
 
 class Stage(Protocol):
@@ -57,10 +57,10 @@ class Stage(Protocol):
     doing: str
 
     async def run(self) -> None:
-        """Follow until cancelled, or until something fails that the stage cannot mend."""
+        """Follow until cancelled, or until an error that the stage cannot recover from."""
 
     def told(self) -> str:
-        """What the last fetches brought, in words."""
+        """Describe what the last fetches brought."""
 
 
 STAGES: dict[str, Callable[[Settings, Metrics], Stage]] = {
@@ -68,7 +68,7 @@ STAGES: dict[str, Callable[[Settings, Metrics], Stage]] = {
     "ratings": RatingsStage,
     "fairness": FairnessStage,
 }
-"""Every stage, in the order of the data."""
+"""Every stage, in the order of the data flow."""
 
 
 def create_app(settings: Settings, metrics: Metrics, chosen: Sequence[str] = tuple(STAGES)) -> WorkerApp:
@@ -77,9 +77,9 @@ def create_app(settings: Settings, metrics: Metrics, chosen: Sequence[str] = tup
     Parameters
     ----------
     settings, metrics
-        Of this process.
+        Settings and metrics of this process.
     chosen
-        Names of the stages to run here, of `STAGES`.
+        Names of the stages to run here, from `STAGES`.
     """
     services = [StageService(name, partial(STAGES[name], settings, metrics), metrics) for name in chosen]
     for service in services:
@@ -90,11 +90,11 @@ def create_app(settings: Settings, metrics: Metrics, chosen: Sequence[str] = tup
         settings.group("worker"),
         broker=[f"aiokafka://{server}" for server in settings.kafka.split(",")],
         broker_credentials=faust_credentials(settings),
-        broker_session_timeout=SESSION_MS / 1000,  # the default of 60 s makes the start after a kill wait for so long
+        broker_session_timeout=SESSION_MS / 1000,  # with the default, a start after a kill waits 60 s
         broker_heartbeat_interval=1.0,
         store="memory://",
         topic_disable_leader=True,
-        topic_allow_declare=False,  # topics are created by `isonomy topics`, with their settings
+        topic_allow_declare=False,  # `isonomy topics` creates the topics, with their settings
         stream_wait_empty=False,
         web_host=settings.host,
         web_bind=settings.host,
@@ -106,7 +106,7 @@ def create_app(settings: Settings, metrics: Metrics, chosen: Sequence[str] = tup
 
 
 class WorkerApp(faust.App):
-    """A Faust application whose first dependencies are ours: they need not wait for its own consumer to join."""
+    """A Faust application that starts our services first: they need not wait for Faust's own consumer to join."""
 
     def __init__(self, metrics: Metrics, first: Sequence[Service], *args: Any, **options: Any) -> None:
         self._metrics, self._first = metrics, first
@@ -114,7 +114,7 @@ class WorkerApp(faust.App):
         super().__init__(*args, **options)
 
     def on_init_dependencies(self) -> list[Any]:
-        """Start the stages, then what Faust needs for its agents and its web server."""
+        """Start the stages, then Faust's own services for its agents and web server."""
         return [*self._first, *super().on_init_dependencies()]
 
     def _new_transport(self) -> Any:
@@ -123,12 +123,12 @@ class WorkerApp(faust.App):
         return transport
 
     async def on_first_start(self) -> None:
-        """Make no directory, which Faust would for its tables: there are none."""
+        """Override Faust, which would create a directory for its tables: there are none."""
 
     async def on_stop(self) -> None:
-        """Stop, in bounded time: consumers and producers wait for a broker that is away, some of them for ever.
+        """Stop in bounded time: some consumers and producers wait forever for a broker that is down.
 
-        The stages come first and side by side: each has something to save, and none needs another for it.
+        The stages stop first and concurrently: each has state to save, and none depends on another.
         """
         self._exit_after(STOP_SECONDS, EXIT_CODE, "the next start goes on from what was saved")
         await asyncio.gather(*(service.stop() for service in self._first))
@@ -137,18 +137,18 @@ class WorkerApp(faust.App):
         await super().on_stop()
 
     async def on_shutdown(self) -> None:
-        """Everything has stopped."""
+        """Cancel the forced exit, because everything has stopped."""
         await super().on_shutdown()
         if self._deadline is not None:
             self._deadline.cancel()
 
     def say_cause(self, failure: BaseException | None) -> None:
-        """Say why the worker ends, if it failed; to be said last, for that is what is looked at first.
+        """Log why the worker failed, if it did; called last, because operators read the last line first.
 
         Parameters
         ----------
         failure
-            What was raised; a stage that failed is the cause of it, and is told instead.
+            The exception raised; when a stage failed, that caused it and is logged instead.
         """
         stages = [stage for stage in self._first if isinstance(stage, StageService) and stage.crashed]
         for stage in stages:
@@ -172,22 +172,22 @@ class WorkerApp(faust.App):
 
 
 class StageEnded(RuntimeError):  # noqa: N818 -- what happened, in words
-    """A stage is over although nobody asked it to stop."""
+    """A stage ended although it was not stopped."""
 
 
 class StageService(Service):
-    """Runs one stage, and begins it anew when it fails: the stages of a worker fail apart.
+    """Runs one stage and restarts it when it fails, independently of the worker's other stages.
 
-    Only when no other stage of the worker is well, its failure is the worker's.
+    Its failure ends the worker only when no other stage of the worker is well.
 
     Parameters
     ----------
     name
-        Of the stage.
+        Name of the stage.
     make
-        Makes it, without any memory of what failed.
+        Creates the stage, without state of the failed one.
     metrics
-        Of the worker.
+        Metrics of the worker.
     """
 
     def __init__(self, name: str, make: Callable[[], Stage], metrics: Metrics) -> None:
@@ -204,35 +204,35 @@ class StageService(Service):
 
     @property
     def label(self) -> str:
-        """How the logs call it."""
+        """Name of the stage in the logs."""
         return f"stage {self.name}"
 
     @property
     def positions(self) -> dict[Any, int]:
-        """Next record of each partition held."""
+        """Offset of the next record in each owned partition."""
         return self._stage.positions
 
     @property
     def steps(self) -> int:
-        """Grows with whatever the stage does besides moving, beginning anew included."""
+        """Grows with all work of the stage that does not move its positions, restarts included."""
         return self._stage.steps + self._failures
 
     @property
     def doing(self) -> str:
-        """What a long take-over is at, in words."""
+        """Progress of a long take-over, in words."""
         return self._stage.doing
 
     @property
     def well(self) -> bool:
-        """Whether it runs and has not failed lately."""
+        """Whether the stage runs and has not failed recently."""
         return self._failures == 0 and self._task is not None and not self._task.done()
 
     def told(self) -> str:
-        """What the last fetches of the stage brought, in words."""
+        """Describe what the stage's last fetches brought."""
         return self._stage.told()
 
     async def on_start(self) -> None:
-        """Begin to follow."""
+        """Start the stage."""
         self._metrics.stage_failures.labels(self.name)
         self._task = asyncio.create_task(self._keep_running())
         self._task.add_done_callback(self._ended)
@@ -261,23 +261,23 @@ class StageService(Service):
                 self.label, time.monotonic() - began, pause, exc_info=error,
             )  # fmt: skip
             await asyncio.sleep(pause)
-            while not self._made_anew():  # noqa: ASYNC110 -- nobody tells when a file is mended
+            while not self._made_anew():  # noqa: ASYNC110 -- no event reports a repaired file
                 await asyncio.sleep(AGAIN_SECONDS[-1])
 
     def _made_anew(self) -> bool:
-        """Make the stage again; what it is made of, the fairness file for instance, may be broken by now."""
+        """Create the stage again; False when that fails, for example because the fairness file is broken now."""
         try:
             self._stage = self._make()
         except Exception:
             logger.critical("%s cannot be made anew; the others go on", self.label, exc_info=True)
-            self._failures += 1  # it counts as a step: the watchdog must not end the others for its lag
+            self._failures += 1  # counts as a step: the watchdog must not end the other stages for its lag
             return False
         return True
 
     async def _finish(self, running: asyncio.Task[None]) -> None:
-        """Let the stage save what it has."""
+        """Cancel the stage and wait until it has saved its state."""
         while not running.done():
-            # Once more when it had no effect: a client may swallow it. A save that is cut off costs a longer refold.
+            # Repeat a cancel that had no effect: a client may swallow it. An interrupted save costs a longer refold.
             running.cancel()
             await asyncio.wait({running}, timeout=CANCEL_SECONDS)
 
@@ -303,11 +303,11 @@ class WatchdogService(Service):
         self._watchdog = watchdog
 
     async def on_start(self) -> None:
-        """Begin to look."""
+        """Start the watchdog's thread."""
         self._watchdog.start()
 
     async def on_stop(self) -> None:
-        """Look no more."""
+        """Stop the watchdog's thread."""
         await asyncio.to_thread(self._watchdog.stop)
 
 

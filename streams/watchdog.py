@@ -1,6 +1,6 @@
-"""The watchdog: lag without progress, or a log that was replaced, means exit; the supervisor starts the process again.
+"""The watchdog: exits on lag without progress or on a replaced log; the supervisor restarts the process.
 
-It is a thread, with a client of its own, because what it guards against is an event loop that stands still.
+It is a thread with its own client, because it guards against a blocked event loop.
 """
 
 from __future__ import annotations
@@ -26,29 +26,29 @@ logger = logging.getLogger(__name__)
 EXIT_CODE = 70
 POLL_SECONDS = 2.0
 MOST_BETWEEN_LOOKS = 10.0
-"""Seconds that one look may add to a stage's age: five times what lies between two, for asking takes its time."""
+"""Most seconds that one check adds to a stage's age: five times the poll interval, because Kafka may answer slowly."""
 
 
 class Watched(Protocol):
-    """A stage, as far as the watchdog looks at it; `steps` grows with whatever it does besides moving."""
+    """The parts of a stage that the watchdog reads."""
 
     name: str
 
     @property
     def positions(self) -> dict[Any, int]:
-        """Next record of each partition held."""
+        """Offset of the next record in each owned partition."""
 
     @property
     def steps(self) -> int:
-        """Grows with whatever is done besides moving: rebuilding, waiting for a store that is away."""
+        """Grows with all work that does not move the positions: rebuilding, waiting for an unavailable store."""
 
     def told(self) -> str:
-        """What its last fetches brought, in words."""
+        """Describe what its last fetches brought."""
 
 
 @dataclass(slots=True)
 class Progress:
-    """For how long one stage has had lag and done nothing, by looks that were answered; pure.
+    """How long one stage has had lag without progress, counting only checks that Kafka answered; pure.
 
     >>> progress = Progress()
     >>> progress.observe(0.0, position=5, lag=10), progress.observe(9.0, position=5, lag=12)
@@ -65,17 +65,17 @@ class Progress:
     looked_at: float | None = None
 
     def observe(self, now: float, position: Hashable, lag: int) -> float:
-        """Return the age, seconds; `position` is anything that differs when the stage has done something."""
+        """Return the age in seconds; `position` is any value that changes when the stage makes progress."""
         if self.position is None or lag <= 0 or position != self.position:
             self.position, self.age = position, 0.0
         elif self.looked_at is not None:
-            # A process that was frozen may not have had a turn since: its absence is not the stage's.
+            # After a process freeze the stage may not have run yet: do not count the whole gap.
             self.age += min(now - self.looked_at, MOST_BETWEEN_LOOKS)
         self.looked_at = now
         return self.age
 
     def miss(self) -> None:
-        """Note that Kafka did not answer: while it is away no stage can move, so the time does not count."""
+        """Note that Kafka did not answer: while it is down no stage can progress, so the time does not count."""
         self.looked_at = None
 
 
@@ -85,9 +85,9 @@ class Watchdog(threading.Thread):
     Parameters
     ----------
     settings, metrics
-        As everywhere.
+        Settings and metrics of this process.
     stages
-        What to look at.
+        Stages to check.
     """
 
     def __init__(self, settings: Settings, metrics: Metrics, stages: Sequence[Watched]) -> None:
@@ -100,12 +100,12 @@ class Watchdog(threading.Thread):
         self._halt = threading.Event()
 
     def stop(self) -> None:
-        """Stop looking."""
+        """Stop checking and wait for the thread."""
         self._halt.set()
         self.join(timeout=5.0)
 
     def run(self) -> None:
-        """Look every two seconds; a broker that does not answer is no verdict, and its silence no stage's fault."""
+        """Check every two seconds; a check without an answer from the broker does not count against a stage."""
         consumer = None
         while not self._halt.wait(POLL_SECONDS):
             try:
@@ -119,7 +119,7 @@ class Watchdog(threading.Thread):
                 logger.warning("the watchdog cannot ask Kafka for its offsets: %s", error)
                 self._missed(consumer)
                 consumer = None
-            except Exception:  # whatever its client does, the watchdog must not die of it
+            except Exception:  # no error of its client may end the watchdog
                 logger.exception("the watchdog stumbled and looks again")
                 self._missed(consumer)
                 consumer = None
@@ -142,7 +142,7 @@ class Watchdog(threading.Thread):
                 _exit(f"{stage.name} has {lag} records to go and made no progress for {age:.0f} s ({stage.told()})")
 
     def _forget(self, group: str, positions: Mapping[Any, int]) -> None:
-        """Show no lag of a partition that is another's by now."""
+        """Remove the lag metrics of partitions that the stage no longer owns."""
         held = {(at.topic, str(at.partition)) for at in positions}
         for topic, partition in self._shown[group] - held:
             self._metrics.lag.remove(group, topic, partition)
@@ -155,7 +155,7 @@ class Watchdog(threading.Thread):
         total = 0
         for at, position in positions.items():
             lag = ends[TopicPartition(at.topic, at.partition)] - position
-            if lag < 0:  # the position was read first, so the same log cannot be shorter
+            if lag < 0:  # the position was read first, so the same log cannot end before it
                 self._shorter(at, group)
                 continue
             self._doubted.discard((group, at))
@@ -165,9 +165,9 @@ class Watchdog(threading.Thread):
         return total
 
     def _shorter(self, at: Any, group: str) -> None:
-        """End the process for a log that ends too early; at the second look, with another client.
+        """End the process when a log ends before the stage's position twice, the second time with a new client.
 
-        The first may have asked a broker that was the leader, and does not know yet that it is no more.
+        The first answer may come from a broker that does not know yet that it is no longer the leader.
         """
         what = f"{at.topic}/{at.partition} ends before what {group} has read of it"
         if (group, at) in self._doubted:

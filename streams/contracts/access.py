@@ -1,7 +1,7 @@
-"""Who may do what: the least that each process needs of Kafka and of Redis. Pure.
+"""The least permissions that each process needs in Kafka and in Redis. Pure.
 
-The Helm chart's KafkaUsers and the users of Redis in docs/operations/security.md are made from this, and the secured
-tests run under exactly it.
+The Helm chart's KafkaUsers and the users of Redis in docs/operations/security.md are generated from this, and the
+secured tests run with exactly these permissions.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from streams.contracts.topics import (
 )
 
 WORKER_GROUP = "worker"
-"""Faust's own group, of the agent that counts dead letters."""
+"""The group of Faust's agent, which counts dead letters."""
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """Operations on one topic or group, by Kafka's names; an empty name stands for all that have the prefix."""
+    """Operations on one topic or group, by Kafka's names; an empty name means all with the prefix."""
 
     resource: str
     name: str
@@ -38,7 +38,7 @@ class Grant:
 
 
 def _topic(name: str, *operations: str) -> Grant:
-    """Every process looks at the settings of its topics before it begins."""
+    """Grant on a topic; every process also reads the settings of its topics at its start."""
     return Grant("topic", name, (*operations, "DescribeConfigs"))
 
 
@@ -71,20 +71,20 @@ KAFKA: Mapping[str, tuple[Grant, ...]] = {
         _topic(DELIVERIES.name, "Read", "Write"),
         _group(HERALD_GROUP, "Read"),
     ),
-    # Who scales workers by what intake has not taken.
+    # An autoscaler of workers, by intake's lag.
     "scaler": (Grant("topic", VOTES.name, ("Describe",)), _group(INTAKE_GROUP, "Describe")),
-    # A person, or a deployment: `topics`, `replay`, `simulate`, `rebuild`, `intake`, `dead-letters`.
+    # A person or a deployment that runs `topics`, `replay`, `simulate`, `rebuild`, `intake`, `dead-letters`.
     "operator": (
         _topic("", "AlterConfigs", "Create", "Describe", "Read", "Write"),
         _group("", "Describe"),
-        _group(ACCEPTED_GROUP, "Read"),  # to commit to a group is to read it
+        _group(ACCEPTED_GROUP, "Read"),  # committing to a group needs Read
     ),
 }
-"""By process, what of Kafka."""
+"""Grants in Kafka by process."""
 
 _CONNECT = "+ping +info +client|setname"
 _READ = "+get +mget +smembers"
-# A pattern may be subscribed to only when it stands here word for word.
+# Redis allows a pattern subscription only when exactly this pattern is in the rule.
 _CHANGED = "&{prefix}:{{*}}:changed"
 
 REDIS: Mapping[str, str] = {
@@ -95,7 +95,7 @@ REDIS: Mapping[str, str] = {
     "board": f"%R~{{prefix}}:* {_CHANGED} {_CONNECT} {_READ} +subscribe +psubscribe +unsubscribe +punsubscribe",
     "operator": f"~{{prefix}}:* {_CONNECT} {_READ} +hget +hmget +hset +del +evalsha +script|load +time",
 }
-"""By process, the rules of its user in Redis, after its password and `-@all`; the herald and the gateway need none."""
+"""ACL rules of each process's Redis user, after its password and `-@all`; the herald and the gateway need none."""
 
 
 def redis_users(prefix: str) -> Iterator[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""The alert: what the arena did, to whom, since when, and the numbers that say so; one record of the `alerts` topic."""
+"""The alert: what the arena did, to whom, since when, and the evidence; one record of the `alerts` topic."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ VERSION = 1
 """Version of the alert's fields."""
 
 RUNBOOKS = "docs/runbooks"
-"""Where the runbooks are when the operator does not say where they are served: in this repository."""
+"""Default location of the runbooks, in this repository; the operator may set where they are served."""
 
 
 class Kind(StrEnum):
@@ -26,7 +26,7 @@ class Kind(StrEnum):
     SHARE_DRIFT = "share_drift"
     """Share of battles below or above what the declared weights say."""
     UNANNOUNCED_RETIREMENT = "unannounced_retirement"
-    """Taken out by a notice, without the deprecation notice that is owed before."""
+    """Taken out by a notice, without the required deprecation notice before it."""
     PRIVATE_VARIANTS = "private_variants"
     """More private variants of a provider in play at once than the arena allows."""
     SCORE_RETRACTION = "score_retraction"
@@ -55,7 +55,7 @@ class Severity(StrEnum):
     WARNING = "warning"
     """Look at it today."""
     CRITICAL = "critical"
-    """A page: the false ones among the statistical kinds stay below the number that the operator chose."""
+    """A page: false pages of the statistical kinds stay below the number that the operator chose."""
 
 
 class Status(StrEnum):
@@ -68,7 +68,7 @@ class Status(StrEnum):
 
 
 class Subject(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Whom it is about: one of the three, or none of them when it is the arena itself."""
+    """The subject of an alert: one of the three fields, or none of them when it is the arena itself."""
 
     model: str | None = None
     provider: str | None = None
@@ -93,7 +93,7 @@ class Subject(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 Evidence = dict[str, float | int | str | list[str]]
-"""Numbers by name; the names of each kind are listed in docs/methods."""
+"""Evidence by name; docs/methods lists the names for each kind."""
 
 
 class Alert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -116,7 +116,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def fingerprint(arena: str, kind: Kind, subject: Subject) -> str:
-    """Name what an alert is about in 32 hexadecimal digits; they fit any key, header and file name.
+    """Hash arena, kind and subject to 32 hexadecimal digits, which are valid in any key, header and file name.
 
     >>> fingerprint("text", Kind.SILENT_REMOVAL, Subject(model="x"))
     'b75fe83190e4b3144cd344580e36c626'
@@ -127,12 +127,12 @@ def fingerprint(arena: str, kind: Kind, subject: Subject) -> str:
 
 
 def alert_id(fingerprint: str, onset: str) -> str:
-    """Name one occurrence: `onset` is its place in the arena's ledger, so it depends on nothing else."""
+    """Id of one occurrence; `onset` is its place in the arena's ledger, so the id depends on nothing else."""
     return f"{fingerprint}-{onset}"
 
 
 def runbook_url(kind: Kind, base: str = RUNBOOKS) -> str:
-    """Where the runbook of a kind is.
+    """Return the URL or path of a kind's runbook.
 
     >>> runbook_url(Kind.BEST_OF_N, "https://arena.example/runbooks/")
     'https://arena.example/runbooks/best_of_n.md'
@@ -140,7 +140,7 @@ def runbook_url(kind: Kind, base: str = RUNBOOKS) -> str:
     return f"{base.rstrip('/')}/{kind.value}.md"
 
 
-# Keys of `evidence` are sorted: equal alerts are equal bytes, however they were put together.
+# Keys of `evidence` are sorted, so equal alerts give equal bytes, whatever the order of insertion.
 _encode = msgspec.json.Encoder(order="deterministic").encode
 _decode = msgspec.json.Decoder(Alert).decode
 

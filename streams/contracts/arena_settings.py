@@ -1,4 +1,4 @@
-"""Settings per arena as a file gives them: a table `default`, and one under `arenas` for each that differs from it."""
+"""Settings per arena in a file: a table `default`, and one under `arenas` for each arena that differs from it."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ Read = TypeVar("Read")
 
 
 class InvalidTables(ValueError):  # noqa: N818 -- read as a sentence: "invalid tables: ..."
-    """Settings that cannot be used; the message names the place and what it takes."""
+    """Settings that cannot be used; the message names the place and its valid values."""
 
 
 def read_tables(given: Mapping[str, Any], kind: type[Read]) -> tuple[Read, dict[str, Read]]:
-    """Read a mapping (of a TOML file) as the settings that hold by default, and those of arenas.
+    """Read a mapping (of a TOML file) as the default settings and those of arenas.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def read_tables(given: Mapping[str, Any], kind: type[Read]) -> tuple[Read, dict[
     Raises
     ------
     InvalidTables
-        Naming the table, the setting and what it takes.
+        Names the table, the setting and its valid values.
     """
     if unknown := sorted(set(given) - {"default", "arenas"}):
         raise InvalidTables(f"unknown tables {unknown}: there are `default` and `arenas`")
@@ -45,7 +45,7 @@ def read_tables(given: Mapping[str, Any], kind: type[Read]) -> tuple[Read, dict[
 
 
 def read_file(path: Path | None, variable: str, read: Callable[[Mapping[str, Any]], Read]) -> Read:
-    """Read the TOML file that a variable of the environment names; no file is an empty one. Raises `InvalidSetting`."""
+    """Read the TOML file named by an environment variable; no file means an empty one. Raises `InvalidSetting`."""
     if path is None:
         return read({})
     try:

@@ -8,7 +8,7 @@ LONGEST = 500
 
 
 def in_one_line(error: BaseException) -> str:
-    r"""Say type and message, fit for the last line of a log; of a group, those of its first error.
+    r"""Return type and message, for the last line of a log; for an exception group, those of its first error.
 
     >>> in_one_line(ValueError("no\nnumber: \x1b"))
     'ValueError: no number: \\x1b'

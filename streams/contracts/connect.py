@@ -1,7 +1,6 @@
-"""What each client must be told to reach Kafka and Redis: the only place where secrets and certificates are read.
+"""Connection options of the Kafka and Redis clients: the only place where secrets and certificates are read.
 
-Files are read when a client is made, and not again: a process that shall use a new password or certificate is started
-again.
+Files are read only when a client is created: restart a process to use a new password or certificate.
 """
 
 from __future__ import annotations
@@ -34,10 +33,10 @@ _SCHEMES = ("redis://", "rediss://", "unix://", *(f"{scheme}://" for scheme in S
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long a client of Redis waits, seconds, and how often it tries again by itself.
+    """How long a Redis client waits, in seconds, and how often it retries by itself.
 
-    Each use says it: the defaults of redis-py depend on how the client is made (`Redis()` tries again 3 times in
-    version 6 and 10 times in version 8, `Redis.from_url()` never) and wait for ever before version 8.
+    Each use sets it explicitly: redis-py's defaults depend on how the client is created (`Redis()` retries 3 times in
+    version 6 and 10 times in version 8, `Redis.from_url()` never) and wait forever before version 8.
     """
 
     connect: float
@@ -46,20 +45,20 @@ class Patience:
 
 
 FOLDING = Patience(connect=5.0, answer=5.0)
-"""A fold. Its writes could be repeated blindly: they are fenced, and whole values; a claim repeated is a later claim.
+"""A fold. Its writes are safe to repeat: they are fenced and write whole values, and a repeated claim is a later claim.
 
-But the stage tries again every half second, says so and goes on folding between two tries. A client that tried again
-by itself would hold up the loop, and with it rebalances, for as long as Redis is away, without a word.
+But the stage itself retries every half second, reports it, and folds on in between. A client that retried by itself
+would silently block the loop, and with it rebalances, for as long as Redis is down.
 """
 FOLLOWING = Patience(connect=2.0, answer=5.0)
-"""The board. A retry would hide that the subscription was interrupted, and what was said meanwhile is lost."""
+"""The board. A retry would hide that the subscription was interrupted and messages were lost."""
 COMMAND = Patience(connect=5.0, answer=5.0, retries=3)
-"""A command that somebody waits for. It does only what may be done twice, and outlasts a Redis that restarts."""
+"""An interactive command. It does only what may be done twice, and outlasts a restart of Redis."""
 KNOCK = Patience(connect=5.0, answer=5.0)
-"""The question at the start of a process whether we are let in. A Redis that is away is waited for elsewhere."""
+"""The access check at the start of a process. Other code waits for a Redis that is down."""
 
 RETRY_FIRST, RETRY_LONGEST = 0.25, 1.0
-"""Pauses between a command's tries, seconds: each twice the one before."""
+"""First and longest pause between a command's retries, seconds; each is twice the one before."""
 SENTINEL_SECONDS = 1.0
 """Longest wait for a Sentinel, before the next one is asked."""
 SENTINEL_PORT = 26379
@@ -71,7 +70,7 @@ def check_connections(settings: Settings) -> None:
     Raises
     ------
     InvalidSetting
-        When one cannot be used; the sentence names its variable and place, never what is in it.
+        When one cannot be used; the sentence names its variable and path, never its content.
     """
     aiokafka_options(settings)
     _check_servers(settings.kafka)
@@ -94,24 +93,24 @@ def _check_servers(servers: str) -> None:
 
 
 def aiokafka_options(settings: Settings) -> dict[str, Any]:
-    """Give what an aiokafka client needs to reach Kafka: it has no topic created, and unpacks up to a bound."""
+    """Return the options of an aiokafka client, which then creates no topics and decompresses up to a bound."""
     _have_no_topic_created()
     bound_aiokafka()
     return {"bootstrap_servers": settings.kafka, **_kafka(settings)}
 
 
 def kafka_python_options(settings: Settings) -> dict[str, Any]:
-    """Give what a kafka-python client needs to reach Kafka; it is held as aiokafka's is."""
+    """Return the options of a kafka-python client, with the same limits as aiokafka's."""
     _have_no_topic_created()
     bound_kafka_python()
     return {"bootstrap_servers": settings.kafka.split(","), **_kafka(settings)}
 
 
 def close_kafka_python(producer: KafkaProducer, seconds: float) -> None:
-    """Close a kafka-python producer within about twice so many seconds, whatever it still holds; that is not sent then.
+    """Close a kafka-python producer within about twice `seconds`; records not sent by then are dropped.
 
-    By itself (3.0.12) it waits for that first, and stays open, thread and all, when the time is over: with
-    `KafkaTimeoutError`, and once more when it is collected.
+    Its own `close` (3.0.12) waits for them first and, on timeout, raises `KafkaTimeoutError` and leaves producer and
+    thread open, then tries once more when it is garbage-collected.
     """
     from kafka.errors import KafkaTimeoutError
 
@@ -119,7 +118,7 @@ def close_kafka_python(producer: KafkaProducer, seconds: float) -> None:
         producer.close(timeout=seconds)
     except KafkaTimeoutError:
         logger.warning("a producer is closed with records that Kafka has not acknowledged")
-        producer._sender.force_close()  # ends what is waited for; no public method does
+        producer._sender.force_close()  # ends the wait; no public method does
         try:
             producer.close(timeout=seconds)
         except KafkaTimeoutError:
@@ -127,7 +126,7 @@ def close_kafka_python(producer: KafkaProducer, seconds: float) -> None:
 
 
 def faust_credentials(settings: Settings) -> CredentialsT | None:
-    """Give Faust's `broker_credentials`; None on a plain connection. Its clients have no topic created."""
+    """Return Faust's `broker_credentials`; None on a plain connection. Its clients create no topics."""
     from faust.auth import SASLCredentials, SSLCredentials
 
     _have_no_topic_created()
@@ -144,7 +143,7 @@ def faust_credentials(settings: Settings) -> CredentialsT | None:
 
 
 def redis_client(settings: Settings, patience: Patience, **options: Any) -> Redis:
-    """Make a client of Redis that blocks; `options` are redis-py's, such as `decode_responses`.
+    """Make a blocking Redis client; `options` are redis-py's, such as `decode_responses`.
 
     Raises
     ------
@@ -162,14 +161,14 @@ def redis_client(settings: Settings, patience: Patience, **options: Any) -> Redi
     if "url" in given:
         return Redis.from_url(**given)
     sentinels, service, asking = _ask_sentinels(settings, given)
-    ask: Any = Sentinel  # redis-py gives it no types
-    asking["retry"] = Retry(backoff, 0)  # there is another to ask
+    ask: Any = Sentinel  # untyped in redis-py
+    asking["retry"] = Retry(backoff, 0)  # the next Sentinel is asked instead
     master: Redis = ask(sentinels, sentinel_kwargs=asking).master_for(service, **given)
     return master
 
 
 def async_redis_client(settings: Settings, patience: Patience, **options: Any) -> AsyncRedis:
-    """Make a client of Redis for asyncio; see `redis_client`."""
+    """Make an asyncio Redis client; see `redis_client`."""
     from redis.asyncio import Redis
     from redis.asyncio.retry import Retry
     from redis.asyncio.sentinel import Sentinel
@@ -188,10 +187,10 @@ def async_redis_client(settings: Settings, patience: Patience, **options: Any) -
 
 
 async def close_in_time(close: Callable[[], Awaitable[None]], seconds: float) -> bool:
-    """Close a client of Kafka by its own method, whatever comes of it; whether it closed cleanly.
+    """Close a Kafka client by its own method, ignoring errors; return whether it closed cleanly.
 
-    With the brokers away or frozen it may wait for ever, or end in a CancelledError that nobody asked for. Either would
-    take the place of the error for which it is closed, or end its owner's task without a word.
+    With the brokers down or frozen that method may wait forever, or raise a CancelledError although its task was not
+    cancelled. Either would hide the error for which the client is closed, or silently end its owner's task.
     """
     closing = asyncio.ensure_future(close())
     await asyncio.wait([closing], timeout=seconds)
@@ -208,11 +207,11 @@ async def close_in_time(close: Callable[[], Awaitable[None]], seconds: float) ->
 
 
 async def resolve_anew(redis: AsyncRedis, error: Exception) -> None:
-    """Have the address asked again before the next try, when it was not the master that answered.
+    """Disconnect, so that the next try resolves the address again, when a server answered that is not the master.
 
-    redis-py keeps a connection on which an answer came, also the answer that the server takes no writes. After a
-    failover behind a name, or a balancer, the old master may live on as a replica, and nothing would ever leave it.
-    Behind Sentinels redis-py asks anew by itself, but only where it knows the answer by its first word.
+    redis-py keeps a connection that got an answer, even one that the server accepts no writes. After a failover behind
+    a DNS name or a load balancer, the old master may continue as a replica, and the client would never leave it. With
+    Sentinels redis-py asks again by itself, but only for errors that it recognises by their first word.
     """
     if not cause_of(error).of_its_role:
         return
@@ -223,7 +222,7 @@ async def resolve_anew(redis: AsyncRedis, error: Exception) -> None:
 
 
 def redis_options(settings: Settings) -> dict[str, Any]:
-    """Give what a client of Redis needs, sync or async: `url` for `Redis.from_url`, or `db` behind Sentinels.
+    """Return the options of a Redis client, sync or async: `url` for `Redis.from_url`, or `db` behind Sentinels.
 
     Raises
     ------
@@ -249,10 +248,10 @@ def redis_options(settings: Settings) -> dict[str, Any]:
 
 
 def _check_redis_url(url: str) -> None:
-    """Have redis-py read it, without a word of what it says: that may be a part of the password."""
+    """Check the URL with redis-py, but hide its error message, which may contain a part of the password."""
     from redis.connection import parse_url
 
-    read: Any = parse_url  # redis-py gives it no types
+    read: Any = parse_url  # untyped in redis-py
     try:
         read(url)
     except ValueError:
@@ -266,7 +265,7 @@ def _redis_tls(settings: Settings) -> dict[str, Any]:
     if not settings.redis_url.startswith(tuple(f"{scheme}://" for scheme in REDIS_TLS)):
         return {}
     files = (settings.redis_ca_file, settings.redis_certificate_file, settings.redis_key_file)
-    _context("REDIS", *files)  # told now and in a sentence, not at the first connection
+    _context("REDIS", *files)  # report errors now and in a sentence, not at the first connection
     authority, certificate, key = (None if path is None else str(path) for path in files)
     options = {
         "ssl_ca_certs": authority,
@@ -284,7 +283,7 @@ def _has_sentinels(settings: Settings) -> bool:
 
 
 def _behind_sentinels(settings: Settings) -> dict[str, Any]:
-    """Options of the master itself, out of a URL that names Sentinels."""
+    """Return the options for the master itself, from a URL that names Sentinels."""
     url, _ = split_redis(settings.redis_url)
     _, database = _service(settings)
     options: dict[str, Any] = {"db": database}
@@ -296,11 +295,11 @@ def _behind_sentinels(settings: Settings) -> dict[str, Any]:
 
 
 def _have_no_topic_created() -> None:
-    """Have all clients of this process ask for topics without having them created.
+    """Patch all clients of this process so that their metadata requests create no topics.
 
-    A broker creates a topic that a client names, with settings that lose data, unless the request says otherwise
-    (`auto.create.topics.enable` is true by default). aiokafka can say so, and has no setting for it; kafka-python has
-    one, `allow_auto_create_topics`, and does not heed it (3.0.12).
+    A broker creates a topic that a client names, with settings that lose data, unless the request forbids it
+    (`auto.create.topics.enable` is true by default). aiokafka can send such a request but has no setting for it;
+    kafka-python has one, `allow_auto_create_topics`, but ignores it (3.0.12).
     """
     import aiokafka.client
     from aiokafka.protocol.metadata import MetadataRequest
@@ -311,9 +310,9 @@ def _have_no_topic_created() -> None:
 
 
 def _ask_sentinels(settings: Settings, given: dict[str, Any]) -> tuple[list[tuple[str, int]], str, dict[str, Any]]:
-    """Where the Sentinels are, the service they are asked for, and what their own connections are told.
+    """Return the Sentinels' addresses, the service name, and the options of the connections to the Sentinels.
 
-    They are reached with the same certificates as Redis and with a password of their own.
+    Those use the same certificates as Redis and a password of their own.
     """
     sentinels = []
     for place in split_redis(settings.redis_url)[1]:
@@ -333,7 +332,7 @@ def _ask_sentinels(settings: Settings, given: dict[str, Any]) -> tuple[list[tupl
 
 
 def _service(settings: Settings) -> tuple[str, int]:
-    """Name of the service, and number of the database."""
+    """Return the name of the service and the number of the database."""
     service, _, database = unquote(split_redis(settings.redis_url)[0].path.strip("/")).partition("/")
     if not service or (database and not database.isdecimal()):
         raise InvalidSetting("REDIS_URL with Sentinels must end with /service or /service/database-number")
@@ -359,7 +358,7 @@ def _kafka_context(settings: Settings) -> ssl.SSLContext:
 
 
 def _context(whose: str, authority: Path | None, certificate: Path | None, key: Path | None) -> ssl.SSLContext:
-    """Trust an authority (the system's, if none is named) and show a certificate, if there is one."""
+    """Make a TLS context that trusts an authority (by default the system's) and presents a certificate, if any."""
     try:
         context = ssl.create_default_context(cafile=authority)
     except (OSError, ssl.SSLError) as error:
@@ -367,7 +366,7 @@ def _context(whose: str, authority: Path | None, certificate: Path | None, key: 
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if certificate is not None and key is not None:
         try:
-            context.load_cert_chain(certificate, key, password="")  # or OpenSSL asks for one at the terminal
+            context.load_cert_chain(certificate, key, password="")  # without it OpenSSL would prompt at the terminal
         except (OSError, ssl.SSLError, ValueError) as error:
             places = f"{whose}_CERTIFICATE_FILE={str(certificate)!r}, {whose}_KEY_FILE={str(key)!r}"
             raise InvalidSetting(f"{places}: {_why(error)} (PEM, the key without a passphrase)") from None
@@ -375,7 +374,7 @@ def _context(whose: str, authority: Path | None, certificate: Path | None, key: 
 
 
 def _read_secret(variable: str, path: Path | None) -> str:
-    """Read a password: the file's text without the line ends after it."""
+    """Read a password: the file's text without trailing line ends."""
     if path is None:
         raise InvalidSetting(f"{variable} is needed")
     try:

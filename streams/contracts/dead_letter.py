@@ -1,4 +1,4 @@
-"""The dead letter: a refused record as it came, with the reason beside it."""
+"""The dead letter: a refused record with its original bytes, and the reason."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from streams.contracts.reasons import Reason
 
 REDRIVEN = "redriven"
-"""Header of a letter that only says that its record was sent again, and when."""
+"""Header of a letter that only reports that its record was sent again, and when."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +18,11 @@ class DeadLetter:
     `value` and `key` are the original bytes. A crash may write the same letter twice: `place` names the record, and a
     reader that keeps one per place sees each refused record once.
 
-    Of a batch that cannot be read, `value` is the batch as it stands in the log, header included; it spans the records
+    For a batch that cannot be read, `value` is the batch as stored in the log, header included; it spans the records
     from `offset` to `last_offset`.
 
-    `cut` is how many bytes key and value had when together they are too large for the topic even compressed: the letter
-    then holds the beginning of each, and the rest stands only where `place` says.
+    `cut` is the original size of key and value in bytes when together they are too large for the topic even compressed:
+    the letter then holds the beginning of each, and only the record at `place` has the rest.
     """
 
     topic: str
@@ -37,11 +37,11 @@ class DeadLetter:
 
     @property
     def place(self) -> bytes:
-        """Where the refused record stands, `topic/partition/offset`; the key of its dead letter."""
+        """Place of the refused record, `topic/partition/offset`; the key of its dead letter."""
         return f"{self.topic}/{self.partition}/{self.offset}".encode()
 
     def beginning(self, most: int) -> DeadLetter:
-        """Make the letter that holds so many bytes of key and value at most."""
+        """Make a letter with at most `most` bytes of key and value."""
         size = len(self.key or b"") + len(self.value or b"")
         key, value = (None if each is None else each[: most // 2] for each in (self.key, self.value))
         return replace(self, key=key, value=value, cut=size)
@@ -63,7 +63,7 @@ class DeadLetter:
 
 
 def read_dead_letter(headers: Mapping[str, bytes], value: bytes | None) -> DeadLetter:
-    """Read a dead letter back; raises `KeyError` or `ValueError` when it is not one."""
+    """Decode a dead letter; raises `KeyError` or `ValueError` when it is not one."""
     return DeadLetter(
         topic=headers["topic"].decode(),
         partition=int(headers["partition"]),

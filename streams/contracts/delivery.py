@@ -1,4 +1,4 @@
-"""The delivery: that a subscription is owed an alert, and what became of it; records of the `deliveries` topic.
+"""The delivery: an alert to be sent to a subscription, and its outcome; records of the `deliveries` topic.
 
 The topic is the notification log and the retry queue in one: the newest record of each key is the state of that key.
 """
@@ -28,11 +28,11 @@ class State(StrEnum):
     DEAD = "dead"
     """Given up, after the last retry or on the endpoint's word; it can be replayed."""
     SKIPPED = "skipped"
-    """A resolved notice that is not sent, for its firing never was delivered; it can be replayed with it."""
+    """A resolved notice that is not sent, because its firing was never delivered; it can be replayed with it."""
 
 
 class Outcome(StrEnum):
-    """What came of one attempt: a closed set for records, metrics and answers."""
+    """Outcome of one attempt: a closed set for records, metrics and answers."""
 
     DELIVERED = "delivered"
     """2xx, or the service took it."""
@@ -55,7 +55,7 @@ class Outcome(StrEnum):
     MISCONFIGURED = "misconfigured"
     """The channel cannot be used as it is: a secret or URL that cannot be read, or no SMTP server set."""
     FAILED = "failed"
-    """The service behind Apprise did not take it, which says no more; or sending raised what nobody expects."""
+    """The service behind Apprise did not accept it, without a reason; or sending raised an unexpected error."""
 
 
 class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -98,7 +98,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, ta
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="claim"):
-    """Who delivers from here on. Key: `claim`. `released` when it has stopped and nothing is under way."""
+    """The herald that delivers from here on. Key: `claim`. `released`: it has stopped, and no attempt is under way."""
 
     by: str
     at: float
@@ -133,7 +133,7 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True, tag="replay"):
 class Asked(msgspec.Struct, frozen=True, kw_only=True, tag="asked"):
     """A recipient is asked to confirm a subscription. Key: `asked/<id>`. Written before the message; counted for a day.
 
-    It outlives its subscription: whoever deletes and makes anew must not get to ask anew.
+    It outlives its subscription: deleting and recreating a subscription must not reset the count.
     """
 
     id: str
@@ -145,16 +145,16 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True, tag="asked"):
 Record = Delivery | Claim | Disabled | Blocked | Replay | Asked
 
 SETTLED = (State.DELIVERED, State.DEAD, State.SKIPPED)
-"""Nothing more happens by itself."""
+"""Final states: nothing more is sent unless the owner requests a replay."""
 
 
 def is_replayable(delivery: Delivery) -> bool:
-    """Whether a delivery has failed and can be sent again; one whose alert was too large to keep cannot."""
+    """Whether a delivery has failed and can be sent again; without a stored alert (too large) it cannot."""
     return delivery.state in (State.DEAD, State.SKIPPED) and delivery.body is not None
 
 
 def delivery_id(subscription: str, alert: str, status: Status, severity: Severity) -> str:
-    """Name what is owed, once: a repeat of an alert gives the same id, a worse severity another; it is over once.
+    """Id of a delivery: the same for a repeat of an alert, another for a worse severity; one for the alert's end.
 
     >>> delivery_id("s", "a", Status.FIRING, Severity.WARNING)
     'e15b92a1dc66ae38c3e1f5f7c61e69de'

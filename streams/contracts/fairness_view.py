@@ -1,8 +1,8 @@
-"""What is published of an arena's fairness: shares, declared shares, evidence, removals, tables, counts and alerts.
+"""The published view of an arena's fairness: shares, declared shares, evidence, removals, tables, counts and alerts.
 
 Three quantities are easily mixed up and are always named: a *share of battles* is the part of battles that a model is
-in (models add to 2); the share of battles of a group is the part that involves at least one of its models; a *share of
-slots* is the part of the two slots of each battle (adds to 1).
+in (all models add to 2); the share of battles of a group is the part that involves at least one of its models; a *share
+of slots* is the part of the two slots of each battle (all add to 1).
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ State = Literal["active", "deprecated", "retired", "removed", "inactive", "undec
 class Line(msgspec.Struct, frozen=True, omit_defaults=True):
     """One model. `share_of_battles` is over the window; `log10_e` is the evidence against its declared share now.
 
-    What nobody could know is null: what is declared and what is owed where the arena declares nothing, and whether a
-    model is inactive there before a window could show it; the shares before the first review; and the evidence where
-    nothing is judged, as before the first look and of a model that is not declared to be drawn.
+    Unknown values are null: where the arena declares nothing, all that follows from a declaration, and `inactive` until
+    a window is full; the shares before the first review; and the evidence where nothing is judged, such as before the
+    first look, or for a model that is not declared to be drawn.
 
-    `state`: what it is declared to be, unless it is `removed` in silence, `inactive` (declared and without a battle in
+    `state`: the declared state, unless the model is `removed` silently, `inactive` (declared and without a battle in
     the window) or `undeclared`. `since`: since when it is out of play.
     """
 
@@ -49,8 +49,8 @@ class Line(msgspec.Struct, frozen=True, omit_defaults=True):
 class Census(msgspec.Struct, frozen=True):
     """Numbers of models; `private` are those in play that no public board shows.
 
-    What follows from the registry alone is null where the arena declares nothing, and so is there what is inactive
-    before a whole window could show it. Elsewhere it counts until then those that the registry takes out of play.
+    Numbers that follow from the registry alone are null where the arena declares nothing, and there `inactive` is null
+    until a window is full. Elsewhere, until a window is full, it counts the models that the registry takes out of play.
     """
 
     models: int
@@ -63,7 +63,7 @@ class Census(msgspec.Struct, frozen=True):
 
 
 class Levels(msgspec.Struct, frozen=True):
-    """What it takes to be told, as log10 of e-values, and the promise behind it.
+    """The evidence at which an alert fires, as log10 of e-values, and the promise behind it.
 
     On average `battles_between_pages` battles or more pass between two false pages of all `detectors` together.
     """
@@ -88,7 +88,7 @@ class Policy(msgspec.Struct, frozen=True):
 
 
 class Group(msgspec.Struct, frozen=True):
-    """A provider or a licence class; shares are over the window. What nobody could know is null, as of a model."""
+    """A provider or a licence class; shares are over the window. Unknown values are null, as for a model."""
 
     name: str
     declared_share_of_battles: float | None
@@ -110,7 +110,7 @@ class Inequality(msgspec.Struct, frozen=True):
 class FairnessView(msgspec.Struct, frozen=True):
     """One arena, published as `isonomy:{arena}:fairness`. `as_of` is on the clock of the votes, epoch seconds.
 
-    `judged` says which detectors judge: where one does not, that none of its alerts fires says nothing. `levels`,
+    `judged` says which detectors judge: where one does not, the absence of its alerts means nothing. `levels`,
     `policy` and `removals` are null while the arena declares nothing.
     """
 

@@ -1,9 +1,8 @@
-"""Records that the embedded broker left out of a fetch: what comes behind them is read again.
+"""Detects records that the embedded broker left out of a fetch, and reads again from the gap.
 
-Tansu 0.6.0 hands a reader a record before the one in front of it can be seen, when several producers write to one
-partition at the same time: of 10,000 records of four producers three were passed over. Its offsets have no gaps
-otherwise, so a gap tells. On Apache Kafka gaps mean nothing: a transaction's marker takes an offset, and compaction
-takes records away.
+When several producers write to one partition at the same time, Tansu 0.6.0 may return a record before the preceding one
+is visible: of 10,000 records of four producers, three were skipped. Its offsets have no other gaps, so a gap shows
+this. On Apache Kafka gaps mean nothing: a transaction's marker takes an offset, and compaction removes records.
 """
 
 from __future__ import annotations
@@ -21,36 +20,36 @@ _LEADER_EPOCHS, _TOPIC_PARTITIONS = 23, 75
 """Numbers of the requests OffsetForLeaderEpoch and DescribeTopicPartitions (kafka.apache.org, "Protocol")."""
 AGAIN_SECONDS = 0.01
 LONGEST_SECONDS = 5.0
-"""After so long a gap is taken for one: what is not there by then never comes."""
+"""Seconds after which a gap counts as permanent: a record that is not visible by then never will be."""
 
 
 @dataclass(slots=True)
 class _Gap:
-    """The gap that a partition is at, and since when it is looked at."""
+    """The gap that a partition has reached, and the time of the first check."""
 
     offset: int
     since: float
     overdue: bool = False
-    """Whether it had been there for long at the look before: only what was fetched after that look can tell."""
+    """Whether it was already older than the limit at the previous check: only a fetch after that check counts."""
 
 
 class Gaps:
-    """The gap that each partition is at."""
+    """The gap that each partition has reached."""
 
     def __init__(self) -> None:
         self._at: dict[Hashable, _Gap] = {}
 
     def whole(self, at: Hashable, records: Sequence[Any], expected: int, now: float) -> int:
-        """How many records of a partition can be taken: up to the first gap that may still be closed.
+        """Count the records of a partition before the first gap that may still be filled.
 
         Parameters
         ----------
         records
-            At least one, by offset. What a look has left behind must be fetched anew for the next one.
+            At least one, by offset. Records after that gap must be fetched again for the next check.
         expected
             Offset of the next record.
         now
-            Any steady clock, seconds.
+            Seconds on any steady clock.
         """
         if records[0].offset == expected and records[-1].offset - expected == len(records) - 1:
             self._at.pop(at, None)
@@ -69,24 +68,24 @@ class Gaps:
             logger.error("%s holds no record at offset %d: what is behind it is read", at, offset)
             del self._at[at]
             return True
-        # A reader that was held up has before it what was fetched long ago: it looks once more.
+        # A reader that was blocked may hold records that were fetched long ago: check once more.
         gap.overdue = now - gap.since >= LONGEST_SECONDS
         return False
 
     async def leave_out(
         self, consumer: Any, batch: Mapping[Any, Sequence[Any]], expected: Mapping[Any, int]
     ) -> dict[Any, Any]:
-        """Leave out what comes behind a gap in what an aiokafka consumer has fetched, and have it fetched again.
+        """Drop records after a gap from a batch of an aiokafka consumer, and seek back so that it fetches them again.
 
-        Nothing awaits between what the consumer has handed over and the seek; then a moment passes, for a broker that
-        is busy with the record that is missing.
+        There is no await between the fetch and the seek; then it waits a moment, because the broker may still be
+        writing the missing record.
 
         Parameters
         ----------
         batch
-            Records of each partition, at least one.
+            Records by partition, at least one each.
         expected
-            Offset of the next record of each partition, where it is known.
+            Offset of the next record by partition, where known.
         """
         if not batch or not is_embedded(consumer):
             return dict(batch)
@@ -104,10 +103,10 @@ class Gaps:
 
 
 def is_embedded(consumer: Any) -> bool:
-    """Whether the embedded broker answers an aiokafka consumer.
+    """Whether an aiokafka consumer is connected to the embedded broker.
 
-    It knows a request that came with Kafka 3.7, and not one that came with 0.11: no other broker that we met does so.
-    No public attribute says what a broker can do.
+    That broker supports a request of Kafka 3.7 but not one of 0.11, like no other broker that we have tested. aiokafka
+    has no public attribute for a broker's capabilities.
     """
     known = [conn._versions or () for conn in consumer._client._conns.values()]
     return any(_TOPIC_PARTITIONS in versions and _LEADER_EPOCHS not in versions for versions in known)

@@ -1,20 +1,20 @@
-"""Whether a consumer group speaks the protocol that our clients speak. Pure."""
+"""Check that a consumer group uses the protocol of our clients. Pure."""
 
 from __future__ import annotations
 
 
 def refusal_of_group(name: str, kind: str | None, state: str | None) -> str | None:
-    """Say why no member of ours may join a group; None when it may, or when the broker does not tell.
+    """Return why our members must not join a group; None when they may, or when the broker does not report it.
 
-    aiokafka speaks the classic protocol. Kafka lets a classic member join a group of the new one (KIP-848, type
-    `consumer`), and gives it no partitions, without a word. An empty one it turns into a classic group.
+    aiokafka speaks the classic protocol. Kafka lets a classic member join a group of the new protocol (KIP-848, type
+    `consumer`), but silently assigns it no partitions. Kafka converts an empty group to a classic one.
 
     Parameters
     ----------
     name
-        With the prefix.
+        Name with the prefix.
     kind, state
-        As ListGroups tells them from version 5 on, None from an older broker or for a group that does not exist.
+        As in ListGroups from version 5 on; None from an older broker or for a group that does not exist.
 
     >>> refusal_of_group("isonomy.intake", "classic", "Stable")
     >>> refusal_of_group("isonomy.intake", "consumer", "Empty")

@@ -1,4 +1,4 @@
-"""History as readers are given it: one model's, or a whole arena's, made from the bytes in Redis."""
+"""History in the form of the read API: one model's, or a whole arena's, made from the bytes in Redis."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ __all__ = [
 
 
 class Tier(NamedTuple):
-    """A sample every so many seconds, for so many steps back from the newest one."""
+    """A sample every `seconds`, kept for `keep` steps back from the newest one."""
 
     name: str
     seconds: int
@@ -61,13 +61,13 @@ PARTS = (*(tier.name for tier in TIERS), EVIDENCE)
 
 
 Parts = Mapping[str, bytes | None]
-"""What stands in Redis under each of `PARTS`; None or left out where there is nothing."""
+"""The value in Redis of each of `PARTS`; None or left out when the key does not exist."""
 
 
 def model_history(model: str, parts: Parts, board: str = OVERALL) -> ModelHistory | None:
-    """Lay out the history of one model; None when no part knows it.
+    """Lay out the history of one model; None when no part contains it.
 
-    Only the board `overall` has a history of ratings; for another one there are no tiers. Raises `InvalidHistory`.
+    Only the board `overall` has a history of ratings; other boards have no tiers. Raises `InvalidHistory`.
     """
     ratings, evidence = _read(parts)
     subject = Subject(model=model)
@@ -94,14 +94,14 @@ def arena_history(
     parts
         From Redis.
     models
-        Whose ratings; by default the `top` ones of the newest sample that are not provisional.
+        Models to include; by default the `top` ones of the newest sample that are not provisional.
     top
         How many models, and how many subjects by their largest evidence.
 
     Raises
     ------
     InvalidHistory
-        When a part cannot be read.
+        When a part cannot be decoded.
     """
     ratings, evidence = _read(parts)
     newest = max((tier for tier in ratings.values() if tier.t), key=lambda tier: tier.recorded[-1], default=None)
@@ -116,7 +116,7 @@ def arena_history(
 
 
 def subject_evidence(evidence: EvidenceTier | None, subject: Subject) -> EvidenceCurve:
-    """Lay out the evidence of one model, provider or licence class, from where it is known on."""
+    """Lay out the evidence of one model, provider or licence class, from its first point on."""
     if evidence is None or subject not in evidence.subjects:
         return EvidenceCurve([], [], [], [], [], [], [], None, None)
     first, at = places(evidence.known, evidence.subjects.index(subject))
@@ -157,7 +157,7 @@ def _model_tier(tier: RatingsTier, model: str) -> ModelTier:
 
 
 def _ratings(tier: RatingsTier, model: str) -> Reals:
-    """A model's ratings at all samples, None before it was known."""
+    """A model's ratings at all samples, None before its first one."""
     if model not in tier.models:
         return [None] * len(tier.t)
     first, at = places(tier.known, tier.models.index(model))
@@ -184,7 +184,7 @@ def _declares(evidence: EvidenceTier) -> list[bool]:
 
 
 def _judged(evidence: NDArray[Any], declared: NDArray[Any]) -> Reals:
-    """Evidence of one subject; None where it has no declared share, for then nothing is judged, and none is stored."""
+    """Evidence of one subject; None where it has no declared share, and so is not judged and has no evidence."""
     return reals(np.where((declared > 0) | (evidence > 0), evidence, np.nan), 4)
 
 

@@ -1,4 +1,4 @@
-"""What readers are given of history: the shapes of the answers."""
+"""History in the read API: the types of the answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Columns of history: where one model's values stand in them, and how they become numbers for a reader."""
+"""Columns of history: the indices of one model's values, and their conversion to numbers for readers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Reals = list[float | None]
 
 
 def places(known: Sequence[int], number: int) -> tuple[int, NDArray[np.int64]]:
-    """The first sample that holds a model, and where its values stand in a column: known models never get fewer.
+    """Return the first sample with a model, and the indices of its values in a column; `known` never decreases.
 
     >>> first, at = places([1, 3, 3], 2)
     >>> first, at.tolist()
@@ -25,7 +25,7 @@ def places(known: Sequence[int], number: int) -> tuple[int, NDArray[np.int64]]:
 
 
 def shares(mine: NDArray[Any], all_battles: Sequence[int], first: int) -> Reals:
-    """Share of the battles since the sample before; None at the oldest sample, for what was before it is not kept.
+    """Share of the battles since the sample before; None at the oldest sample, whose predecessor is not kept.
 
     >>> shares(np.array([4, 5]), [10, 20, 22], 1)
     [0.4, 0.5]
@@ -43,11 +43,11 @@ def shares(mine: NDArray[Any], all_battles: Sequence[int], first: int) -> Reals:
 
 
 def reals(values: NDArray[Any], digits: int) -> Reals:
-    """Rounded values, None for NaN."""
+    """Round the values; None for NaN."""
     return [None if value != value else value for value in numbers(values, digits)]
 
 
 def numbers(values: NDArray[Any], digits: int) -> list[float]:
-    """Rounded values."""
+    """Round the values."""
     rounded: list[float] = values.astype(np.float64).round(digits).tolist()
     return rounded

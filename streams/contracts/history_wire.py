@@ -1,7 +1,7 @@
-"""The bytes of history in Redis: msgpack with little-endian columns, described in docs/contracts/redis.md.
+"""The wire format of history in Redis: msgpack with little-endian columns, described in docs/contracts/redis.md.
 
-A *sample* holds a value per column for each model that was known by then. Models are numbered in order of first
-appearance, so sample k holds models 0 to known[k] − 1, and the samples of a column stand one after the other.
+A *sample* holds a value per column for each model that had appeared by then. Models are numbered in order of first
+appearance, so sample k holds models 0 to known[k] − 1, and a column concatenates its samples.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _COUNTS = ("<u4", "<u8")
 
 
 class InvalidHistory(ValueError):  # noqa: N818 -- says what the bytes are
-    """Bytes that are no history of this version."""
+    """Bytes that are not a history of this version."""
 
 
 class Column(msgspec.Struct, frozen=True):
@@ -30,7 +30,7 @@ class Column(msgspec.Struct, frozen=True):
     data: bytes
 
     def array(self) -> NDArray[Any]:
-        """Read it; counts become int64."""
+        """Decode the column; counts become int64."""
         if self.dtype not in ("<f4", *_COUNTS):
             raise InvalidHistory(f"a column of type {self.dtype!r}")
         array = np.frombuffer(self.data, self.dtype)
@@ -40,10 +40,10 @@ class Column(msgspec.Struct, frozen=True):
 class RatingsTier(msgspec.Struct, frozen=True):
     """A tier of ratings. Lists are of length n, one entry a sample; columns of length Σ known.
 
-    `t` is the end of the step that the sample closes, epoch seconds on the clock of the votes: it counts the votes
-    before the first one at or after `t`. `recorded` is when the newest of them arrived at the broker, epoch ms;
-    `total` how many battles the board then had. `rating`, `half_width` (of the 95 % interval, NaN while the model is
-    provisional; both NaN where there was no solution) are points; `battles` counts each model's battles so far.
+    `t` is the end of the step that the sample closes, epoch seconds on the clock of the votes: the sample counts the
+    votes before the first one at or after `t`. `recorded` is when the newest of them arrived at the broker, epoch ms;
+    `total` is the board's number of battles then. `rating` and `half_width` (of the 95 % interval, NaN while the model
+    is provisional; both NaN without a solution) are in points; `battles` counts each model's battles so far.
     """
 
     v: int
@@ -76,12 +76,11 @@ class Episode(msgspec.Struct, frozen=True, omit_defaults=True):
 class EvidenceTier(msgspec.Struct, frozen=True):
     """Evidence. Lists are of length n, one entry a point; columns of length Σ known; subjects by number.
 
-    A point stands at the end of a review, and for the `reviews` reviews since the point before it: evidence is the
-    largest of theirs, everything else is of the last one. Points lie as close as reviews lately, and further apart
-    before. `t` is on the clock of the votes, `battles` counts the arena's battles so far; `warning`, `page` and
-    `policy` are log10 of the two levels and of the evidence against the policy as a whole; `declared` is the declared
-    share of battles, `log10_e` and `log10_e_removal` are the evidence against it, `appearances` counts the subject's
-    battles.
+    A point is at the end of a review and covers the `reviews` reviews since the point before it: evidence is their
+    largest, everything else is of the last one. Recent points are one per review, older ones further apart. `t` is on
+    the clock of the votes, `battles` counts the arena's battles so far; `warning`, `page` and `policy` are log10 of the
+    two levels and of the evidence against the policy as a whole; `declared` is the declared share of battles, `log10_e`
+    and `log10_e_removal` are the evidence against it, `appearances` counts the subject's battles.
     """
 
     v: int
@@ -108,12 +107,12 @@ _read_evidence = msgspec.msgpack.Decoder(EvidenceTier).decode
 
 
 def floats(parts: Sequence[NDArray[Any]]) -> Column:
-    """A column of real numbers."""
+    """Encode a column of real numbers."""
     return Column("<f4", b"".join([part.astype("<f4", copy=False).tobytes() for part in parts]))
 
 
 def counts(parts: Sequence[NDArray[Any]]) -> Column:
-    """A column of counts, in the narrower type if they fit."""
+    """Encode a column of counts, in the narrower type if they fit."""
     dtype = _COUNTS[any(part.size and int(part.max()) >= 2**32 for part in parts)]
     return Column(dtype, b"".join([part.astype(dtype).tobytes() for part in parts]))
 
@@ -124,14 +123,14 @@ def encode_history(history: RatingsTier | EvidenceTier) -> bytes:
 
 
 def decode_ratings(data: bytes) -> RatingsTier:
-    """Read a tier of ratings; raises `InvalidHistory`."""
+    """Decode a tier of ratings; raises `InvalidHistory`."""
     tier = _checked(_read_ratings, data)
     _fit(tier, [tier.recorded, tier.total], [tier.rating, tier.half_width, tier.battles], len(tier.models))
     return tier
 
 
 def decode_evidence(data: bytes) -> EvidenceTier:
-    """Read evidence; raises `InvalidHistory`."""
+    """Decode evidence; raises `InvalidHistory`."""
     tier = _checked(_read_evidence, data)
     columns = [tier.declared, tier.log10_e, tier.log10_e_removal, tier.appearances]
     _fit(tier, [tier.reviews, tier.battles, tier.warning, tier.page, tier.policy], columns, len(tier.subjects))
@@ -151,7 +150,7 @@ def _checked(read: Callable[[bytes], H], data: bytes) -> H:
 def _fit(tier: RatingsTier | EvidenceTier, lists: Sequence[Sequence[Any]], columns: Sequence[Column], n: int) -> None:
     try:
         lengths = {len(each) for each in (tier.t, tier.known, *lists)}, {len(each.array()) for each in columns}
-    except ValueError as error:  # bytes that are no whole number of values
+    except ValueError as error:  # the length is not a whole number of values
         raise InvalidHistory(str(error)) from error
     if lengths != ({len(tier.t)}, {sum(tier.known)}) or not all(0 <= known <= n for known in tier.known):
         raise InvalidHistory("columns that do not fit together")

@@ -1,4 +1,4 @@
-"""What was judged of an arena and what was not: without it, a list without alerts would read as "all is well"."""
+"""Which detectors judge an arena and which do not: without it, a list without alerts would read as "all is well"."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ class Unjudged(StrEnum):
     """Why a detector does not judge now: a closed set."""
 
     NO_REGISTRY = "no_registry"
-    """The arena declares no models, so there is no rule of its own to hold it against."""
+    """The arena declares no models, so it has no rule to be checked against."""
     NO_POLICY = "no_policy"
     """The registry gives fewer than two models a weight, so no share follows from it."""
     NO_BATTLES = "no_battles"
-    """There are fewer battles than one look takes."""
+    """There are fewer battles than one tick."""
     FEED_STALLED = "feed_stalled"
-    """Votes are missing from the feed: what is missing is held against nobody meanwhile."""
+    """Votes are missing from the feed: meanwhile missing battles are evidence against no subject."""
     FIRST_REVIEW = "first_review"
     """The first review is not over."""
     FIRST_WINDOW = "first_window"
     """The first window of reviews is not full."""
     FIRST_RATINGS = "first_ratings"
-    """There were not yet enough looks at the ratings."""
+    """The ratings have not been sampled often enough yet."""
     NO_PROMPTS = "no_prompts"
     """No vote has a `prompt_hash`."""
     NO_BASELINE = "no_baseline"
-    """It is still being learned how many prompts are usually repeated here."""
+    """The baseline of repeated prompts is still being measured."""
     NO_PUBLIC_MODELS = "no_public_models"
     """The registry has never declared a public model."""
     NO_PRIVATE_MODELS = "no_private_models"
-    """The registry has never declared a private model: it alone could show one."""
+    """The registry has never declared a private model, and only the registry could show one."""
     ONE_CLASS = "one_class"
     """All models are of one licence class."""
     FEW_MODELS = "few_models"
@@ -67,12 +67,12 @@ class Judged(msgspec.Struct, frozen=True):
     kind
         The detector, by the kind of its alerts.
     judged
-        Whether an alert of this kind could fire now. While it is false, that none fires says nothing.
+        Whether an alert of this kind could fire now. While it is false, the absence of such alerts means nothing.
     subjects
         How many models, providers and licence classes it judges; null where it judges the arena as a whole, or nothing.
     since, since_battle
-        From where on it judges, where that is known: epoch seconds on the clock of the votes, and the arena's battles
-        counted before it.
+        Since when it judges, where known: epoch seconds on the clock of the votes, and the number of the arena's
+        battles before that.
     reason, note
         Why it does not judge; both null while it does.
     """
@@ -87,12 +87,12 @@ class Judged(msgspec.Struct, frozen=True):
 
     @classmethod
     def not_yet(cls, kind: Kind, reason: Unjudged) -> Judged:
-        """A detector that does not judge."""
+        """Make the entry of a detector that does not judge."""
         return cls(kind, judged=False, reason=reason, note=SENTENCES[reason])
 
 
 def told(judged: Sequence[Judged] | None) -> str:
-    """Say in one or two sentences what was judged and what was not; None when the view does not say.
+    """Describe in one or two sentences what was judged and what was not; None when the view does not contain it.
 
     >>> told([Judged(Kind.RANK_CHURN, True), Judged.not_yet(Kind.PROMPT_REUSE, Unjudged.NO_PROMPTS)])
     'Judged: rank churn. Not judged: prompt reuse (no vote has a prompt hash).'

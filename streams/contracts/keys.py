@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 _DIGITS = 18
-"""Of a number that any database takes."""
+"""Maximum digits of a number that every database accepts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Keys:
         return f"{self.prefix}:{{{arena}}}:state:{fold}"
 
     def stopped(self, arena: str, fold: str) -> str:
-        """String: since when a fold has stopped the arena, and why, as JSON; not there while all is well."""
+        """String: since when a fold has stopped the arena, and why, as JSON; absent while it runs."""
         return f"{self.prefix}:{{{arena}}}:stopped:{fold}"
 
     def release(self, arena: str, fold: str) -> str:
@@ -69,12 +69,12 @@ class Keys:
         return f"{self.prefix}:ledger:{partition}:shown"
 
     def lagging(self, partition: int) -> str:
-        """String: which arenas of a ledger partition the boards here count less far than the others, as JSON."""
+        """String: the arenas of a ledger partition whose boards here lag behind the others, as JSON."""
         return f"{self.prefix}:ledger:{partition}:lagging"
 
 
 def names_of(members: Iterable[bytes]) -> list[str]:
-    """Sort the members of a set that are names; what is no text nobody of us wrote.
+    """Return the members of a set that are names, sorted; a member that is not text is foreign and left out.
 
     >>> names_of({b"text", b"code", bytes([255])})
     ['code', 'text']
@@ -83,7 +83,7 @@ def names_of(members: Iterable[bytes]) -> list[str]:
 
 
 def number_of(text: bytes | None) -> int | None:
-    """Read a count or an offset; None when it is none that we write.
+    """Decode a count or an offset; None when it is not a value that we write.
 
     >>> number_of(b"17"), number_of(b"-1"), number_of(b"9" * 5_000), number_of(None)
     (17, None, None, None)

@@ -1,7 +1,7 @@
-"""What every process tells Prometheus of its own work: the one registry of names, and the source of their docs page.
+"""The Prometheus metrics of every process: the one registry of names, and the source of their docs page.
 
-Labels are bounded: arenas, topics, partitions, stages, reasons; never a vote, a voter or a model. What is published of
-models has series too, which a board makes at each scrape: `published_series.py`.
+Labels are bounded: arenas, topics, partitions, stages, reasons; never a vote, a voter or a model. Published values of
+models have series too, which a board computes at each scrape: `published_series.py`.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ REQUEST_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
 
 
 class Metrics:
-    """All series, made up front on one registry.
+    """All series, created at start on one registry.
 
     Parameters
     ----------
     registry
-        Where they are registered; a fresh one by default, so tests and processes never share.
+        Where they are registered; a new registry by default, so tests and processes never share one.
     """
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
@@ -71,12 +71,12 @@ class Metrics:
         self.dedup_ids = self._gauge("intake_dedup_ids", "Vote ids remembered.", "partition")
         self.dedup_bytes = self._gauge("intake_dedup_bytes", "Memory of the vote ids remembered.", "partition")
 
-        # Only while an arena is over a limit (ISONOMY_DEAD_LETTER_*); `-`: records that do not say which it is.
+        # Only while an arena is over a limit (ISONOMY_DEAD_LETTER_*); arena `-`: records that do not name one.
         self.refused_ratio = self._gauge(
             "intake_arena_refused_ratio", "Part of an arena's last votes that was refused, where it is too much.",
             "arena", "partition",
         )  # fmt: skip
-        # While intake stands for it; `isonomy intake accept-gap` lets it go on.
+        # Above 0 while intake is stopped by it; `isonomy intake accept-gap` lets intake continue.
         self.gap = self._gauge(
             "intake_records_gone", "Records that are no longer in the log and were never taken.", "topic", "partition"
         )
@@ -147,7 +147,7 @@ class Metrics:
         self.herald_deliveries = self._counter(
             "herald_deliveries", "Deliveries (an alert to a subscription) that are settled.", "channel", "state"
         )
-        # A delivery to a new subscription, of what fires already, is counted from when it came to be owed.
+        # For an alert that fires before a subscription begins, the time counts from the creation of the delivery.
         self.herald_delivery_seconds = self._histogram(
             "herald_delivery_seconds",
             "Time from the alert's record to the endpoint's acknowledgement.",
@@ -193,7 +193,7 @@ class Metrics:
         self.ready = self._gauge("stage_ready", "1 while the stage has its partitions and follows them.", "stage")
 
     def is_ready(self, stage: str) -> bool:
-        """Tell whether a stage of this process has its partitions and follows them."""
+        """Return whether a stage of this process has its partitions and follows them."""
         return self.registry.get_sample_value("isonomy_stage_ready", {"stage": stage}) == 1.0
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:

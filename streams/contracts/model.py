@@ -26,7 +26,7 @@ Visibility = Literal["public", "private"]
 Status = Literal["active", "deprecated", "retired"]
 
 LEAST_WEIGHT, LARGEST_WEIGHT = 1e-9, 1e9
-"""Bounds of a weight that is not 0: shares of any sum of them are finite, and no share above 0 is rounded to it."""
+"""Bounds of a weight that is not 0: shares of any sum of weights are finite, and no positive share rounds to 0."""
 
 
 class Model(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -56,7 +56,7 @@ _decoder = msgspec.json.Decoder(Model)
 
 
 def check_model(record: Model, arrived: float, ahead: float = FUTURE_SECONDS) -> Model:
-    """Hold a decoded model record against the rules that types cannot express.
+    """Check a decoded model record against the rules that types cannot express.
 
     Returns it with its names in their normal form; raises `InvalidRecord`.
     """
@@ -83,7 +83,7 @@ def check_model(record: Model, arrived: float, ahead: float = FUTURE_SECONDS) ->
 
 
 def model_key(arena: str, model: str) -> bytes:
-    """Record key of a model, its name in normal form: the pair that compaction keeps the newest of."""
+    """Record key of a model, its name in normal form; compaction keeps the newest record of each key."""
     return f"{arena}/{model}".encode()
 
 
@@ -101,7 +101,7 @@ def split_key(key: bytes | None) -> tuple[str, str]:
 def parse_model(value: bytes | None, key: bytes | None, arrived: float, ahead: float = FUTURE_SECONDS) -> Model:
     """Decode and check one model record, its names in their normal form; raises `InvalidRecord`.
 
-    The key names the model in its normal form: of two spellings of a key, compaction would keep both.
+    The key must name the model in its normal form: compaction would keep the records of both spellings of a key.
     """
     record = check_model(decode_json(_decoder, value), arrived, ahead)
     if key != model_key(record.arena, record.model):

@@ -1,16 +1,16 @@
-"""Names that people read: their one spelling, which characters may stand in one, how a text that is not ours is shown.
+"""Names that people read: their normal form, the characters that they may contain, and how to print foreign text.
 
-Blanks at an end, marks without width and the two ways to write `é` make two names that nobody can tell apart. So every
-door puts a name into its normal form before anything is counted under it; names that only look alike stay two.
+Leading or trailing spaces, zero-width marks and the two encodings of `é` make names that look the same. So every entry
+point normalises a name before anything is counted under it; names that only look alike stay two.
 
-A name with a newline, an escape sequence or a mark that turns the writing around looks like another one, or does
-something to the terminal that shows it. So no door takes such a name. Records from before that rule, and texts that are
-no names, are shown with those characters written out.
+A name with a newline, an escape sequence or a mark that reverses the writing direction looks like another name, or
+manipulates the terminal that prints it. So no entry point accepts such a name. Records from before that rule, and texts
+that are not names, are printed with those characters escaped.
 
 The set is Unicode's control and format characters (Cc, Cf) and its line and paragraph separators (Zl, Zp), without the
-zero width joiner, which belongs to the writing of several languages: it is shown, but a name with it and the same
-without are one. All is written here and not asked of the interpreter: what is refused must not depend on the version of
-Python that asks. (How letters are composed is Unicode's, which never changes it for letters that exist.)
+zero width joiner, which several languages need: it is printed, but names with and without it are the same. The set is
+listed here and not taken from the interpreter, because what is refused must not depend on the Python version. (Unicode
+defines how letters are composed, and never changes it for existing letters.)
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ _FORMATS = (
     "\U000e0020-\U000e007f"
 )
 UNPRINTABLE = f"{_CONTROLS}{_FORMATS}\x09-\x0d\x1c-\x1f\x85\u2028\u2029\u200b\u200c\u2060\ufeff"
-"""What may stand in no name, as the inside of a class of a regular expression; Unicode 16."""
+"""Characters that no name may contain, as the inside of a regular expression's class; Unicode 16."""
 
 TEXT_PATTERN = f"^[^{UNPRINTABLE}]*$(?!\\n)"
-"""Text without any of them, as a pattern for JSON Schema; to Python `$` alone stands before a last newline, too."""
+"""Text without any of them, as a pattern for JSON Schema; in Python `$` alone also matches before a last newline."""
 _ENDS = f"{_SPACES}{_NO_WIDTH}{_FORMATS}"
 _INSIDE = f"[^{_ENDS}{_CONTROLS}](?:[^{_CONTROLS}{_FORMATS}]*[^{_ENDS}{_CONTROLS}])?"
 NAME_PATTERN = f"^[{_ENDS}]*{_INSIDE}[{_ENDS}]*$"
-"""What a door takes for a name: its normal form is not empty and without any of them."""
+"""A valid name: its normal form is not empty and contains none of them."""
 LABEL_PATTERN = f"^[{_ENDS}]*(?:{_INSIDE}[{_ENDS}]*)?$"
 """The same for a name that may be empty."""
 
@@ -44,28 +44,28 @@ _no_width = re.compile(f"[{_NO_WIDTH}]")
 _end = re.compile(f"[{_ENDS}]*").match
 _spaces = re.compile(f"[{_SPACES}]+")
 _unprintable = re.compile(f"[{UNPRINTABLE}]")
-_not_shown = re.compile(f"[{UNPRINTABLE}\ud800-\udfff]")  # half characters come out of files; no terminal takes them
+_not_shown = re.compile(f"[{UNPRINTABLE}\ud800-\udfff]")  # files may hold lone surrogates, which cannot be printed
 
 
 def normalised(name: str) -> str:
-    r"""The normal form of a name: composed (NFC), without marks of no width, one blank where there are several.
+    r"""Return the normal form of a name: composed (NFC), without zero-width marks, runs of spaces collapsed to one.
 
-    White space of any kind and format characters (Cf) go from both ends. Marks of no width (U+200B to U+200D, U+2060,
-    U+FEFF) go from the inside, too; what other format characters stand there stays, and `unprintable` finds it. Letter
-    case and letters that look alike are kept apart. The normal form of a normal form is itself.
+    White space of any kind and format characters (Cf) are stripped from both ends. Zero-width marks (U+200B to U+200D,
+    U+2060, U+FEFF) are removed inside, too; other format characters there stay, and `unprintable` finds them. Letter
+    case and look-alike letters are kept distinct. The normal form of a normal form is itself.
 
     >>> normalised("\ufeffgpt\u200b-4 \xa0 turbo\n"), normalised("cafe\u0301"), normalised(" \u200b")
     ('gpt-4 turbo', 'café', '')
     """
     if _plain(name):
         return name
-    text = unicodedata.normalize("NFC", _no_width.sub("", name))  # in this order: a mark may part a letter's halves
+    text = unicodedata.normalize("NFC", _no_width.sub("", name))  # marks first: one may separate the parts of a letter
     text = text[_end(text).end() :]  # type: ignore[union-attr]  # it matches nothing, too
     return _spaces.sub(" ", text[: len(text) - _end(text[::-1]).end()])  # type: ignore[union-attr]
 
 
 def unprintable(text: str) -> str | None:
-    r"""First character that may stand in no name, written out; None when there is none.
+    r"""Return the first character that no name may contain, as `U+…`; None when there is none.
 
     >>> unprintable("gpt-4\u202e"), unprintable("claude 3 \u0440")
     ('U+202E', None)
@@ -76,7 +76,7 @@ def unprintable(text: str) -> str | None:
 
 @lru_cache(maxsize=4096)
 def settled(name: str) -> bool:
-    """Whether a name is in its normal form and can be read. The same few names are asked about in every vote."""
+    """Whether a name is in its normal form and printable; cached, because the same few names are in every vote."""
     return normalised(name) == name and not unprintable(name)
 
 
@@ -86,16 +86,16 @@ LOST = frozenset(
         *("<na>", "<nil>", "<null>", "(null)", "[object object]", r"\n"),
     )
 )
-"""What software writes for a name that it does not have; letter case does not matter. `\\N` is a database's."""
+"""Placeholders that software writes for a missing name; letter case does not matter. Databases write `\\N`."""
 
 _parts = re.compile(r"[/:|@]")
 
 
 @lru_cache(maxsize=4096)
 def is_lost(name: str) -> bool:
-    r"""Whether a name, or a part of it between slashes and colons, is what software writes for none.
+    r"""Whether a name, or a part of it between slashes and colons, is a placeholder for a missing name.
 
-    Votes of many models would be one model's.
+    Accepted, it would merge the votes of many models into one.
 
     >>> is_lost("NaN"), is_lost("openai/undefined"), is_lost("n/a"), is_lost("nano-7b"), is_lost("none-such")
     (True, True, True, False, False)
@@ -105,7 +105,7 @@ def is_lost(name: str) -> bool:
 
 
 def shown(text: str) -> str:
-    r"""The text with every such character written out, so that it can be shown and does nothing.
+    r"""Return the text with every such character escaped, so that printing it is safe.
 
     >>> shown("a\x1b[31m\nb")
     'a\\x1b[31m\\x0ab'
@@ -114,7 +114,7 @@ def shown(text: str) -> str:
 
 
 def as_json_escapes(text: str) -> str:
-    r"""JSON with every such character written as JSON does; what it says stays the same.
+    r"""Return JSON with every such character as a JSON escape; its value stays the same.
 
     >>> as_json_escapes('{"a":"\x7f\U000e0041"}')
     '{"a":"\\u007f\\udb40\\udc41"}'
@@ -123,7 +123,7 @@ def as_json_escapes(text: str) -> str:
 
 
 def _json_escape(found: re.Match[str]) -> str:
-    if found[0] < " ":  # between the values: JSON has none of them inside a string
+    if found[0] < " ":  # white space between values: JSON strings contain no raw control characters
         return found[0]
     units = found[0].encode("utf-16-be")
     return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))

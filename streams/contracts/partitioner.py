@@ -1,7 +1,7 @@
 """Kafka's default partitioner: which partition a record key belongs to.
 
-Deduplication holds within a partition, so every writer of `votes` must send one id to one partition: the gateway, the
-replay command and any Java, librdkafka-`murmur2` or Python client that an arena writes with itself.
+Deduplication works within a partition, so every producer of `votes` must send one id to one partition: the gateway, the
+replay command and any Java, librdkafka-`murmur2` or Python client of an arena.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def murmur2_all(keys: Sequence[bytes]) -> NDArray[np.uint32]:
         return np.empty(0, np.uint32)
     lengths = np.fromiter(map(len, keys), np.int64, len(keys))
     longest = int(lengths.max())
-    width = longest // 4 + 1  # one word more than the longest key has whole ones: its tail, or zeros
+    width = longest // 4 + 1  # one word more than the whole words of the longest key: its tail, or zeros
     joined = b"".join([key.ljust(4 * width, b"\0") for key in keys])
     words = np.frombuffer(joined, "<u4").reshape(-1, width).T.astype(np.uint32)
     m = np.uint32(M)

@@ -1,8 +1,8 @@
 """The Prometheus series made from the published views, at each scrape of a board: names, labels and meaning.
 
-Those of `metrics.py` tell what a process did; these tell what is published, of models too. Every board process serves
-all of them, from the same Redis: with several, take `max by (…)` of them, never `sum`. Models are at most
-`MOST_MODELS` an arena, alerts at most `MOST_ALERTS`; what was left out is a series itself.
+The series of `metrics.py` show what a process did; these show what is published, also about models. Every board process
+serves all of them, from the same Redis: with several boards, aggregate with `max by (…)`, never `sum`. An arena has
+series for at most `MOST_MODELS` models and `MOST_ALERTS` alerts; a series of its own counts what was left out.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 MOST_MODELS = 1_000
-"""Models of one arena that have series of their own: those with evidence against them, then those with most votes."""
+"""Maximum number of models per arena with series: those with evidence against them, then those with most votes."""
 MOST_GROUPS = 200
-"""Providers of one arena that have series of their own: those with the largest share."""
+"""Maximum number of providers per arena with series: those with the largest share."""
 MOST_ALERTS = 200
-"""Firing alerts of one arena that have a series of their own: the critical ones first."""
+"""Maximum number of firing alerts per arena with a series: the critical ones first."""
 
 
 class Series(NamedTuple):

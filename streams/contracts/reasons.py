@@ -59,4 +59,4 @@ FIELD_REASONS = {
     "winner": Reason.UNKNOWN_WINNER,
     "tstamp": Reason.INVALID_TSTAMP,
 }
-"""The reason that a wrong value of a field has; any other field is `INVALID_FIELD`."""
+"""The reason for an invalid value, by field; all other fields have `INVALID_FIELD`."""

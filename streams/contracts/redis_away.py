@@ -1,4 +1,4 @@
-"""What it means that Redis is away, and how the cause is told."""
+"""Errors that mean that Redis is unavailable, and their causes."""
 
 from __future__ import annotations
 
@@ -23,11 +23,12 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 REDIS_AWAY = (RedisConnectionError, RedisTimeoutError, ResponseError, InvalidResponse, OSError)
-"""Redis cannot be reached, or it answers that it will not: wait, say it, try again.
+"""Errors when Redis cannot be reached or refuses a command: report it, wait, and retry.
 
-Every refusal is a state of the server (full, a replica, loading, without its disk, a cluster, a user who lacks a
-right), and mends there. Ending the process would bring the next one before the same server, and take down stages that
-need no Redis. What redis-py raises of its own accord (`DataError`, `WatchError`) is a mistake of ours, and not here.
+Every refusal is a state of the server (full, a replica, loading, without its disk, a cluster, a user without
+permission), and must be repaired there. Ending the process would only make its successor meet the same server, and
+would stop stages that need no Redis. Errors that redis-py raises by itself (`DataError`, `WatchError`) are bugs of ours
+and not listed here.
 """
 
 
@@ -47,12 +48,12 @@ class Away(StrEnum):
 
     @property
     def words(self) -> str:
-        """Say it: the beginning of a sentence."""
+        """The cause in words, as the beginning of a sentence."""
         return _WORDS[self]
 
     @property
     def of_its_role(self) -> bool:
-        """Whether it is so because this server is not the master, or not any more: the address may lead elsewhere."""
+        """Whether the server is not, or no longer, the master: the address may lead to another server by now."""
         return self in (Away.READ_ONLY, Away.LOADING, Away.REPLICAS, Away.CLUSTER)
 
 
@@ -89,12 +90,12 @@ _CODES = {
     "BUSY": Away.BUSY,
     "NOPERM": Away.REFUSED,
 }
-"""Codes that redis-py has no class for, or that come within the text: Redis 6.2 wraps what a script met in its own."""
+"""Codes without a redis-py class, or inside the message: Redis 6.2 wraps a script's error in one of its own."""
 _CODE = re.compile(r"(?:^|-|error: )(" + "|".join(_CODES) + r")\b")
 
 
 def cause_of(error: Exception) -> Away:
-    """Tell why Redis is away.
+    """Return why Redis is unavailable.
 
     >>> cause_of(ResponseError("Error running script (call to f_1): @user_script: 2: -OOM command not allowed")).value
     'full'
@@ -111,7 +112,7 @@ def cause_of(error: Exception) -> Away:
 
 
 def is_foreign(error: ResponseError) -> bool:
-    """Whether a key holds a value of a kind that nobody of us writes: waiting does not help, writing it again does.
+    """Whether a key holds a value of a foreign type: overwriting it helps, waiting does not.
 
     >>> is_foreign(ResponseError("WRONGTYPE Operation against a key holding the wrong kind of value"))
     True

@@ -1,4 +1,4 @@
-"""Authentication and TLS of Kafka and Redis: the choices there are. Pure."""
+"""Authentication and TLS options of Kafka and Redis. Pure."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from enum import StrEnum
 from urllib.parse import SplitResult, urlsplit
 
 SENTINEL = ("redis+sentinel", "rediss+sentinel")
-"""Schemes of a REDIS_URL that names Sentinels, which know where Redis is."""
+"""Schemes of a REDIS_URL that names Sentinels, which report the master's address."""
 REDIS_TLS = ("rediss", "rediss+sentinel")
-"""Schemes of a REDIS_URL that is encrypted."""
+"""Schemes of a REDIS_URL for an encrypted connection."""
 
 
 class KafkaSecurity(StrEnum):
-    """What a connection to Kafka is, by Kafka's own names."""
+    """Security protocol of a connection to Kafka, by Kafka's own names."""
 
     PLAINTEXT = "PLAINTEXT"
     SSL = "SSL"
@@ -21,7 +21,7 @@ class KafkaSecurity(StrEnum):
 
     @property
     def sasl(self) -> bool:
-        """Whether we give a name and a password."""
+        """Whether the client sends a user name and a password."""
         return self.startswith("SASL_")
 
     @property
@@ -31,7 +31,7 @@ class KafkaSecurity(StrEnum):
 
 
 class SaslMechanism(StrEnum):
-    """How a name and a password are given."""
+    """How the client proves its user name and password."""
 
     PLAIN = "PLAIN"
     SCRAM_SHA_256 = "SCRAM-SHA-256"
@@ -39,9 +39,9 @@ class SaslMechanism(StrEnum):
 
 
 def split_redis(url: str) -> tuple[SplitResult, list[str]]:
-    """Split a URL of Redis; of several Sentinels the first stands in it, and all of them beside it.
+    """Split a Redis URL; with several Sentinels the URL holds the first one, and the list all of them.
 
-    `urlsplit` takes no list of hosts that has an IPv6 address in it (Python 3.11.2). Raises `ValueError`.
+    `urlsplit` rejects a list of hosts that contains an IPv6 address (Python 3.11.2). Raises `ValueError`.
 
     >>> url, hosts = split_redis("redis+sentinel://me@a.example:1,[::1]:2/main")
     >>> url.username, url.path, hosts
@@ -57,7 +57,7 @@ def split_redis(url: str) -> tuple[SplitResult, list[str]]:
 
 
 def without_secrets(url: str) -> str:
-    """Return a URL as it may be shown: without name and password.
+    """Return a URL without user name and password, for display.
 
     >>> without_secrets("rediss://me:secret@cache.example:6380/0"), without_secrets("redis://localhost:6379/0")
     ('rediss://cache.example:6380/0', 'redis://localhost:6379/0')

@@ -1,6 +1,6 @@
 """All settings, read once from the environment into one frozen value."""
 
-# Longer than most: every setting stands in one list, of which the docs page is made.
+# Longer than most modules: every setting is in one list, from which the docs page is generated.
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from streams.contracts.security import REDIS_TLS, SENTINEL, KafkaSecurity, SaslM
 
 
 class InvalidSetting(ValueError):  # noqa: N818 -- read as a sentence: "ISONOMY_X='y' is not a number"
-    """A setting that cannot be used; the message names the variable and what it takes."""
+    """A setting that cannot be used; the message names the variable and its valid values."""
 
 
 LAST_PORT = 65_535
 
 
 def setting(default: Any, env: str, text: str, *, shown: bool = True) -> Any:
-    """Declare one setting with its variable and its explanation (the docs page is made from these)."""
+    """Declare one setting with its variable and its explanation (the docs page is generated from these)."""
     return field(default=default, metadata={"env": env, "text": text}, repr=shown)
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What every process reads. Times are seconds unless a name says otherwise."""
+    """The settings of every process. Times are in seconds unless the name says otherwise."""
 
     kafka: str = setting("localhost:9092", "KAFKA_BOOTSTRAP_SERVERS", "Kafka bootstrap servers, comma separated.")
     kafka_security: KafkaSecurity = setting(
@@ -247,7 +247,7 @@ class Settings:
         Raises
         ------
         InvalidSetting
-            When a variable cannot be read as its type, lies outside its range, or contradicts another.
+            When a variable cannot be read as its type, is out of range, or contradicts another.
 
         >>> Settings.from_env({"ISONOMY_REFRESH_SECONDS": "0.5"}).refresh_seconds
         0.5
@@ -275,7 +275,7 @@ class Settings:
                 raise InvalidSetting(f"{each.metadata['env']}={value!r} must not be negative")
             if value == 0 and each.name in _NOT_ZERO:
                 raise InvalidSetting(f"{each.metadata['env']}={value!r} must be more than zero")
-            if each.name.endswith("_port") and value > LAST_PORT:  # a server would listen on another one instead
+            if each.name.endswith("_port") and value > LAST_PORT:  # a server would listen on another port instead
                 raise InvalidSetting(f"{each.metadata['env']}={value!r} must not be above {LAST_PORT}")
         for contradiction in (*_of_kafka(settings), *_of_redis(settings)):
             raise InvalidSetting(contradiction)
@@ -344,7 +344,7 @@ def documented() -> list[tuple[str, str, str]]:
 
 
 def _of_kafka(settings: Settings) -> Iterator[str]:
-    """Say what cannot go together, a sentence each, naming variables and never what a secret is; so does the next."""
+    """Yield a sentence per contradiction between settings, naming variables but no secret; so does `_of_redis`."""
     security = settings.kafka_security
     who = {
         "KAFKA_SASL_MECHANISM": settings.kafka_sasl,
@@ -371,7 +371,7 @@ def _of_redis(settings: Settings) -> Iterator[str]:
     try:
         url, _ = split_redis(settings.redis_url)
         named, known = bool(url.username), url.password is not None
-    except ValueError:  # told when it is used; its text may hold a password
+    except ValueError:  # reported when the URL is used; the error's text may hold a password
         return
     certificates = {
         "REDIS_CA_FILE": settings.redis_ca_file,

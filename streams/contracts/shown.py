@@ -1,4 +1,4 @@
-"""Up to where a ledger partition is on the boards in Redis: as a whole, and arena by arena where one lags. Pure."""
+"""The offset up to which the boards in Redis count a ledger partition, and those of arenas that lag. Pure."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from streams.contracts.keys import number_of
 
 
 class Shown(msgspec.Struct, frozen=True):
-    """What the ratings fold says of one partition.
+    """The progress that the ratings fold publishes for one partition.
 
-    `reached` is the offset up to which the boards count everything but that of the arenas in `behind`, which are on
-    their boards up to theirs: one slow arena is no word about the others.
+    `reached` is the offset up to which the boards count everything, except the arenas in `behind`, each with its own
+    offset: a slow arena does not make the others look late.
     """
 
     reached: int
@@ -19,7 +19,7 @@ class Shown(msgspec.Struct, frozen=True):
 
     @property
     def whole(self) -> int:
-        """Up to where nothing at all is missing.
+        """Offset up to which no arena's boards lack anything.
 
         >>> Shown(9, {"slow": 4}).whole, Shown(9, {"slow": 4}).of("slow"), Shown(9, {"slow": 4}).of("quick")
         (4, 4, 9)
@@ -27,7 +27,7 @@ class Shown(msgspec.Struct, frozen=True):
         return min(self.reached, *self.behind.values()) if self.behind else self.reached
 
     def of(self, arena: str) -> int:
-        """Up to where an arena of the partition is on its boards."""
+        """Offset up to which an arena's boards count the partition."""
         return min(self.reached, self.behind.get(arena, self.reached))
 
 
@@ -35,15 +35,15 @@ _shown = msgspec.json.Decoder(Shown)
 
 
 def encode_shown(shown: Shown) -> bytes:
-    """Encode it for Redis."""
+    """Encode the arenas' progress for the key `lagging`."""
     return msgspec.json.encode(shown)
 
 
 def read_shown(number: bytes | None, text: bytes | None) -> Shown | None:
-    """Read what stands under `Keys.shown` and `Keys.lagging`; None when neither says anything that we write.
+    """Decode the values of `Keys.shown` and `Keys.lagging`; None when neither is a value that we write.
 
-    Without the second, or where it does not say the same as the first (a worker of an earlier version has written
-    since, or the two are just being written), all arenas are as far as the slowest.
+    Without the second, or where it does not agree with the first (a worker of an earlier version has written since, or
+    the two are just being written), all arenas count as far as the slowest.
 
     >>> read_shown(b"4", b'{"reached":9,"behind":{"slow":4}}').of("quick"), read_shown(b"4", None).of("quick")
     (9, 4)

@@ -1,4 +1,4 @@
-"""What is said of an arena that a fold has stopped: a string in Redis that boards and the operator read."""
+"""The notice that a fold has stopped an arena: a string in Redis that boards and the operator read."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from streams.contracts.topics import FAIRNESS_GROUP, RATINGS_GROUP
 
 FOLDS = (RATINGS_GROUP, FAIRNESS_GROUP)
 LAST = 4e9
-"""No moment that was seen lies so late, in epoch seconds."""
+"""Latest valid time of a stop, epoch seconds."""
 
 
 class Stopped(msgspec.Struct, frozen=True):
-    """Since when nothing more of an arena is folded, epoch seconds, and why; the reason is the operator's alone."""
+    """Since when a fold has stopped an arena, epoch seconds, and why; only the operator sees the reason."""
 
     since: float
     why: str = ""
@@ -25,7 +25,7 @@ encode_stopped = msgspec.json.Encoder().encode
 
 
 def read_stopped(texts: Sequence[bytes | None]) -> dict[str, Stopped]:
-    """Read what is said of an arena by each of `FOLDS`; what is none of ours is left out.
+    """Decode an arena's notice of each of `FOLDS`; foreign values are left out.
 
     >>> read_stopped([b'{"since":7.0,"why":"x"}', None])
     {'ratings': Stopped(since=7.0, why='x')}
@@ -34,7 +34,7 @@ def read_stopped(texts: Sequence[bytes | None]) -> dict[str, Stopped]:
     for fold, text in zip(FOLDS, texts, strict=True):
         try:
             stopped = None if text is None else _decode(text)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):  # somebody else wrote it
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):  # a foreign value
             continue
         if stopped is not None and 0 <= stopped.since < LAST:
             found[fold] = stopped

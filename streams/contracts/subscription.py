@@ -1,4 +1,4 @@
-"""The subscription: whom to tell of which alerts, and how; one record of the `subscriptions` topic."""
+"""The subscription: who is notified of which alerts, and how; one record of the `subscriptions` topic."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ Names = Annotated[tuple[ModelName, ...], Meta(max_length=100)]
 
 
 class ChannelType(StrEnum):
-    """How a message travels."""
+    """How a message is sent."""
 
     WEBHOOK = "webhook"
     """A POST in the shape of Alertmanager's webhook, signed by the Standard Webhooks convention."""
     APPRISE = "apprise"
     """Slack, Discord, e-mail and others, as an Apprise URL."""
     ALERTMANAGER = "alertmanager"
-    """Alertmanager's own API; what fires is sent again while it fires."""
+    """Alertmanager's own API; an alert is sent again while it fires."""
 
 
 class Activity(StrEnum):
@@ -35,16 +35,16 @@ class Activity(StrEnum):
     ACTIVE = "active"
     """Alerts are sent."""
     DISABLED = "disabled"
-    """Nothing is sent; `reason` says why. What was owed before waits."""
+    """Nothing is sent; `reason` says why. Earlier deliveries are held."""
     UNCONFIRMED = "unconfirmed"
-    """Nothing is sent, for the recipient of the e-mail has not agreed; then it becomes active.
+    """Nothing is sent until the recipient of the e-mail agrees; then it becomes active.
 
-    A word of its own, though `consent` says the same: a herald that knows neither passes the record over.
+    A value of its own, although `consent` shows the same: a herald that knows neither skips the record.
     """
 
 
 class Match(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Which alerts: every field that is given must hold, an empty one asks for nothing.
+    """Which alerts: every given field must match, and an empty field matches all.
 
     `models` and `providers` are about the alert's subject: an alert of another subject does not match them; with both
     given, either is enough. Names are stored and compared in their normal form; older records have them as given.
@@ -58,13 +58,13 @@ class Match(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Secret(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A signing secret, `whsec_` and base64; `until` is when it is signed with no more, epoch seconds."""
+    """A signing secret, `whsec_` and base64; `until` is when signing with it ends, epoch seconds."""
 
     text: str
     until: float | None = None
 
     def __repr__(self) -> str:
-        """Tell nothing: it would be in a log some day."""
+        """Hide the secret, which could end up in a log."""
         return f"Secret('whsec_…', until={self.until})"
 
 
@@ -80,7 +80,7 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     headers: dict[str, str] = {}
 
     def __repr__(self) -> str:
-        """Tell the type alone: URL and headers may hold tokens."""
+        """Show the type alone: URL and headers may hold tokens."""
         return f"Channel({self.type.value})"
 
 
@@ -94,7 +94,7 @@ class Consent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     confirmed_at: Annotated[float | None, Meta(description="When the recipient agreed; none: it has not.")] = None
 
     def __repr__(self) -> str:
-        """Tell the times alone."""
+        """Show the times alone."""
         return f"Consent(asked_at={self.asked_at}, confirmed_at={self.confirmed_at})"
 
 
@@ -128,7 +128,7 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
     @property
     def began(self) -> float:
-        """Since when alerts are owed, whether they still fire or not; an older record tells its last change alone."""
+        """Start of the subscription: later alerts are delivered, firing or not; for old records, their last change."""
         return self.updated_at if self.since is None else self.since
 
     @property

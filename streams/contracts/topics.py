@@ -1,6 +1,6 @@
-"""The topics: names, partitions and settings, in the order of the data; and what would lose data in one as found."""
+"""The topics: names, partitions and settings, in the order of the data flow; and checks of topics as found."""
 
-# Longer than most: what a topic must be, and the judgement of one that is not, stand side by side.
+# Longer than most modules: a topic's requirements, and the checks of a topic against them, stay side by side.
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from enum import Enum
 DAY_MS = 86_400_000
 
 UNCOMPACTED_MS = 7 * DAY_MS
-"""Every record of a compacted topic can be read for so long, whatever came after it.
+"""Time for which every record of a compacted topic can be read, even when a later one has the same key.
 
-Who follows such a topic and was away finds only the newest record of each key once the broker has compacted it: of an
-alert that fired and ended nothing but the end, so it is never delivered. A week is longer than the longest weekend on
-which nobody looks, and as long as the horizon of deduplication; these topics are small, so it costs next to nothing.
+A consumer that was down finds only the newest record of each key once the broker has compacted the topic: of an alert
+that fired and ended only the end, so the alert is never delivered. A week outlasts the longest unattended weekend, and
+equals the horizon of deduplication; these topics are small, so it costs next to nothing.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """One topic as it is created and checked.
+    """One topic: how it is created, and what it is checked against.
 
     Parameters
     ----------
     name
-        Without the prefix.
+        Name without the prefix.
     partitions
         Default number; more for `votes` scales intake, more for `ledger` spreads arenas.
     config
@@ -34,7 +34,7 @@ class Topic:
     key
         What the record key is, in words, for the contract.
     single
-        Why there must be one partition and no more, in words; empty where more are as good.
+        Why there must be exactly one partition, in words; empty where more are allowed.
     """
 
     name: str
@@ -50,8 +50,8 @@ VOTES = Topic(
     "votes",
     4,
     "vote id",
-    # Record time must be the broker's: the dedup horizon and the future check are functions of it. Bytes do not limit
-    # what is kept: they could cut what intake has not taken.
+    # Record time must be the broker's: the dedup horizon and the future check are functions of it. Retention has no
+    # limit in bytes, which could delete records that intake has not read.
     {
         "cleanup.policy": "delete",
         "message.timestamp.type": "LogAppendTime",
@@ -70,7 +70,7 @@ LEDGER = Topic(
     "ledger",
     4,
     "arena",
-    # The ledger is kept for ever: every view is a fold of it.
+    # The ledger is kept forever: every view is a fold of it.
     {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1", "max.message.bytes": "8388608"},
 )
 DEAD_LETTERS = Topic(
@@ -86,7 +86,7 @@ DELIVERIES = Topic(
     1,
     "delivery id, or claim, disabled/…, blocked/…, replay/…, asked/…",
     dict(_COMPACT),
-    # Of a delivery in another partition nobody can say whether it stands before a claim or behind it.
+    # Across partitions there is no order, so a delivery could not be placed before or after a claim.
     single="the herald reads partition 0 up to its claim, and would not know what others owe and have sent",
 )
 
@@ -99,17 +99,17 @@ HERALD_GROUP = "herald"
 """Consumer groups, without the prefix."""
 
 ACCEPTED_GROUP = "intake-accepted"
-"""A group that nobody joins: its offsets say up to where an operator has accepted that records are missing."""
+"""A group without members: its offsets store up to which offset an operator has accepted missing records."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What the settings ask of topics, beyond `TOPICS`.
+    """Requirements from the settings, in addition to `TOPICS`.
 
     Parameters
     ----------
     replication
-        Replication factor of topics that are created.
+        Replication factor of created topics.
     dedup_seconds
         The horizon of deduplication in record time.
     """
@@ -120,31 +120,31 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A topic as a broker describes it; a setting that is not in `config` and a number that is None are unknown."""
+    """A topic as a broker describes it; settings missing from `config` and numbers that are None are unknown."""
 
     partitions: int
     config: Mapping[str, str] = field(default_factory=dict)
     replication: int | None = None
     brokers: int | None = None
-    """Of the whole cluster."""
+    """Number of brokers in the cluster."""
     first: int | None = None
-    """Offset at which the log begins, of the partition that begins last."""
+    """Largest first offset of any partition's log."""
 
 
 class Weight(Enum):
-    """What a finding means."""
+    """Consequence of a finding."""
 
     LOSES = "loses"
-    """Data is or will be lost: no process begins."""
+    """Data is or will be lost: no process starts."""
     DIFFERS = "differs"
-    """Not as it must be: said at the start, and `isonomy topics` ends with 1."""
+    """Not as required: reported at the start, and `isonomy topics` exits with 1."""
     DOUBTFUL = "doubtful"
-    """Perhaps meant so: only said."""
+    """Perhaps intended: only reported."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What is wrong with a topic, in words; `repair` is the setting and value that mend it, if a setting can."""
+    """What is wrong with a topic, in words; `repair` is the setting and value that fix it, if a setting can."""
 
     text: str
     weight: Weight
@@ -152,7 +152,7 @@ class Finding:
 
 
 def config_of(topic: Topic, wish: Wish) -> dict[str, str]:
-    """Settings that a topic is created with.
+    """Return the settings with which a topic is created.
 
     >>> config_of(LEDGER, Wish(replication=3))["min.insync.replicas"]
     '2'
@@ -160,20 +160,20 @@ def config_of(topic: Topic, wish: Wish) -> dict[str, str]:
     config = dict(topic.config)
     if topic is VOTES:
         config["retention.ms"] = str(max(int(config["retention.ms"]), _horizon_ms(wish)))
-    if wish.replication >= 3:  # with fewer, one broker away would stop all writing
+    if wish.replication >= 3:  # with fewer replicas, one broker down would stop all writes
         config["min.insync.replicas"] = "2"
     return config
 
 
 def judge(topic: Topic, found: Found, wish: Wish, partitions: int | None = None) -> list[Finding]:
-    """Compare a topic as found with what it must be.
+    """Compare a topic as found with its requirements.
 
     Parameters
     ----------
     topic, found, wish
-        What it must be and is. What is unknown is no finding.
+        The required and the actual state. Unknown values give no finding.
     partitions
-        Instead of the topic's default number.
+        Required number of partitions; the topic's default by default.
 
     >>> [finding.text for finding in judge(LEDGER, Found(4, {"retention.ms": "604800000"}), Wish())]
     ['retention.ms is 604800000, must be -1']
@@ -190,11 +190,11 @@ def judge(topic: Topic, found: Found, wish: Wish, partitions: int | None = None)
 def _beginning(topic: Topic, found: Found) -> Iterator[Finding]:
     if topic is LEDGER and found.first:
         text = f"a partition begins at offset {found.first}: what was before is gone, and nothing can be folded anew"
-        yield Finding(text, Weight.DOUBTFUL)  # the folds may go on from what they saved
+        yield Finding(text, Weight.DOUBTFUL)  # the folds may continue from their saved state
 
 
 _AT_LEAST = {"retention.ms", "retention.bytes", "max.message.bytes", "min.compaction.lag.ms", "min.insync.replicas"}
-"""More of these is as good; -1 of the retentions is for ever."""
+"""Settings for which a larger value is fine too; -1 of the retentions means forever."""
 
 
 def _settings(topic: Topic, found: Found, wish: Wish) -> Iterator[Finding]:
@@ -214,7 +214,7 @@ def _settings(topic: Topic, found: Found, wish: Wish) -> Iterator[Finding]:
 
 
 def _retention_of_votes(retention_ms: int, horizon_ms: int, value: str) -> Iterator[Finding]:
-    """Any retention is the operator's choice, as long as the horizon of deduplication fits in."""
+    """Accept any retention that is at least the horizon of deduplication: it is the operator's choice."""
     if 0 <= retention_ms < horizon_ms:
         yield Finding(
             f"retention.ms is {retention_ms} ({_days(retention_ms)}), shorter than the horizon of deduplication"
@@ -225,15 +225,15 @@ def _retention_of_votes(retention_ms: int, horizon_ms: int, value: str) -> Itera
 
 
 def _loses(topic: Topic, key: str, config: Mapping[str, str]) -> bool:
-    """Whether a setting that is not as it must be takes records away that are needed, or makes them useless."""
+    """Whether a wrong setting deletes records that are needed, or makes them useless."""
     if topic is VOTES:
-        # Compacted, an id sent again takes the first one's offset away. By the sender's clock neither the horizon nor
-        # the check against the future holds.
+        # Compaction removes the first record of an id that is sent again. With the sender's clock neither the dedup
+        # horizon nor the future check works.
         return key == "message.timestamp.type" or (key == "cleanup.policy" and "compact" in config[key])
     if topic is LEDGER:
         return key in {"cleanup.policy", "retention.ms", "retention.bytes"}
     if "compact" in topic.config["cleanup.policy"]:
-        # Deleting by age or size takes the only record of a key; where both are without limit, it takes nothing.
+        # Deletion by age or size removes the only record of a key; without either limit it removes nothing.
         ends = any(config.get(limit, "-1") != "-1" for limit in ("retention.ms", "retention.bytes"))
         return key == "cleanup.policy" and ends
     return False

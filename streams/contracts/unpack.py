@@ -1,7 +1,7 @@
-"""Unpacks what senders compressed, up to a bound: Kafka's own limit counts packed bytes, and its clients have none.
+"""Decompresses batches up to a bound: Kafka's own limit is on compressed bytes, and its clients have no limit.
 
-A megabyte of zstd may hold thirty gigabytes. Whoever may write to `votes` could so end intake at that batch, and at
-each start again. What holds more than `MOST_BYTES` cannot be read: it is parked as such, and the rest goes on.
+A megabyte of zstd may hold thirty gigabytes, so any producer of `votes` could crash intake at that batch, at every
+start. A batch of more than `MOST_BYTES` counts as unreadable: it is parked, and reading continues after it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 
 MOST_BYTES = 128 * 1024 * 1024
-"""Unpacked bytes of one batch: 128 times what a topic takes packed by default. Votes come to 5 to 30 times."""
+"""Maximum decompressed bytes of one batch: 128 times a topic's default limit. Votes compress 5 to 30 times."""
 LEAST_ROOM, USUAL_RATIO = 256 * 1024, 16
 
 _XERIAL = b"\x82SNAPPY\x00"
@@ -21,14 +21,14 @@ _XERIAL_HEADER = 16
 
 
 class CannotUnpack(ValueError):  # noqa: N818 -- what it is
-    """Packed bytes that are broken, or hold more than the bound."""
+    """Compressed bytes that are broken, or decompress to more than the bound."""
 
 
 Unpack = Callable[[Any], bytes]
 
 
 def _gzip(packed: Any) -> bytes:
-    """Any number of members, one after the other."""
+    """Decompress any number of concatenated gzip members."""
     parts: list[bytes] = []
     room = MOST_BYTES
     try:
@@ -48,7 +48,7 @@ def _gzip(packed: Any) -> bytes:
 
 def _into(codec: str) -> Unpack:
     def bounded(packed: Any) -> bytes:
-        import cramjam  # a process without it reads what is not compressed, and gzip
+        import cramjam  # without it a process still reads uncompressed and gzip batches
 
         unpack, room = getattr(cramjam, codec).decompress_into, max(LEAST_ROOM, USUAL_RATIO * len(packed))
         while True:
@@ -56,7 +56,7 @@ def _into(codec: str) -> Unpack:
             try:
                 written = unpack(packed, buffer)
             except cramjam.DecompressionError as error:
-                # It does not say whether the room was too small or the bytes are broken.
+                # The error does not say whether the buffer was too small or the bytes are broken.
                 if len(buffer) == MOST_BYTES:
                     raise CannotUnpack(f"broken, or more than {MOST_BYTES} bytes unpacked: {error}") from None
                 room *= 8
@@ -67,7 +67,7 @@ def _into(codec: str) -> Unpack:
 
 
 def _snappy(packed: Any) -> bytes:
-    """Raw, or in the blocks of Java's library; each says how long it is."""
+    """Decompress raw snappy, or the blocks of Java's library; both formats state the decompressed size."""
     import cramjam
 
     view = memoryview(packed)
@@ -97,18 +97,18 @@ DECODERS: dict[str, Unpack] = {
     "snappy_decode": _snappy,
     "zstd_decode": _into("zstd"),
 }
-"""By the name under which both clients' readers of batches look for it."""
+"""Decoders by the name under which both clients' batch readers look them up."""
 
 
 def bound_aiokafka() -> None:
-    """Put the bounded decoders into aiokafka; no setting of its does. A test holds that its readers use them."""
+    """Install the bounded decoders in aiokafka, which has no setting for it; a test checks that it uses them."""
     from aiokafka.record import default_records, legacy_records
 
     readers: list[ModuleType] = [default_records, legacy_records]
     try:
         from aiokafka.record._crecords import default_records as compiled
         from aiokafka.record._crecords import legacy_records as compiled_legacy
-    except ImportError:  # a build without the compiled ones uses the others
+    except ImportError:  # a build without the compiled readers uses the Python ones
         pass
     else:
         readers += [compiled, compiled_legacy]
@@ -116,7 +116,7 @@ def bound_aiokafka() -> None:
 
 
 def bound_kafka_python() -> None:
-    """Put the bounded decoders into kafka-python, with which commands and the watchdog ask and read."""
+    """Install the bounded decoders in kafka-python, which commands and the watchdog use."""
     from kafka.record import default_records, legacy_records
 
     _bound([default_records, legacy_records])

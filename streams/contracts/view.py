@@ -1,4 +1,4 @@
-"""The board: a leaderboard as it is published, the same from Redis, the read API and `isonomy rate`."""
+"""The board: a published leaderboard, the same from Redis, the read API and `isonomy rate`."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Position(msgspec.Struct, frozen=True):
 class Solver(msgspec.Struct, frozen=True):
     """How the ratings were found.
 
-    `least_votes` is the number of votes against ranked models that a rank needs on this board; `dispersion` the
-    variance of the votes in parts of what it would be without ties, null where nobody is ranked; `davidson_withheld`
-    says why no model has a rating by Davidson's model, and is null where they have.
+    `least_votes` is the number of votes against ranked models that a rank needs on this board; `dispersion` is the
+    variance of the votes divided by what it would be without ties, null where no model is ranked; `davidson_withheld`
+    says why no model has a rating by Davidson's model, and is null where they have one.
     """
 
     components: int

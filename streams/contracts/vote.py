@@ -1,4 +1,4 @@
-"""The vote: one battle of two anonymous models and what the person said of it."""
+"""The vote: one battle of two anonymous models and the person's choice."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ MAX_RECORD_BYTES = 65_536
 """A vote or model record larger than this is refused before it is decoded."""
 
 MAX_DEPTH = 100
-"""JSON that nests deeper is refused. The decoder's own limit counts the Python frames above it as well, so one caller
-would accept what another refuses."""
+"""JSON that nests deeper is refused. The decoder's own limit also counts the caller's Python frames, so with that one
+caller would accept a record that another refuses."""
 
 FUTURE_SECONDS = 300.0
-"""How far `tstamp` may lie after the broker's record time: clocks differ, five minutes is no clock."""
+"""How far `tstamp` may be ahead of the broker's record time: clocks differ, but not by five minutes."""
 DOOR_SECONDS = 240.0
-"""The same at the gateway, by its own clock: what it took is not refused later because the broker's is behind."""
+"""The same at the gateway, by its own clock: a slower broker clock must not refuse a vote that the gateway accepted."""
 
 ARENA_PATTERN = "^[a-z0-9][a-z0-9_-]{0,31}$"
 is_arena = re.compile(ARENA_PATTERN.rstrip("$") + r"\Z").match  # `$` alone would let a trailing newline pass
 
 WINNERS = {"model_a": 0, "model_b": 1, "tie": 2, "both_bad": 3, "none": 4, "tie (bothbad)": 3}
-"""Words of `winner` and their code in the ledger. Nothing else is guessed."""
+"""Words of `winner` and their code in the ledger. All other words are refused."""
 MODEL_A, MODEL_B, TIE, BOTH_BAD, NONE = range(5)
 WINNER_NAMES = ("model_a", "model_b", "tie", "both_bad", "none")
 
@@ -55,7 +55,7 @@ class Style(msgspec.Struct, gc=False, frozen=True):
 
 
 class DedupTag(msgspec.Struct, gc=False, frozen=True):
-    """Whether a battle is in the sample that counts of those with the same prompt."""
+    """Whether the battle is in the counted sample of the battles with the same prompt."""
 
     sampled: Annotated[bool, Meta(extra_json_schema={"const": True})]
 
@@ -64,7 +64,8 @@ class Vote(msgspec.Struct, gc=False, omit_defaults=True):
     """One record of the `votes` topic; names as in the public Arena data sets.
 
     Unknown fields are allowed and ignored; `null` in an optional field means absent, except
-    in `arena`. The last five fields are in no ledger: each may only say that the record is one whole vote that counts.
+    in `arena`. The last five fields are not in the ledger: a record is refused when one of them
+    says that it is not one whole vote that counts.
     """
 
     id: Annotated[
@@ -107,19 +108,19 @@ class Vote(msgspec.Struct, gc=False, omit_defaults=True):
 
 
 what_it_says = attrgetter("anony", "count", "weight", "is_valid", "dedup_tag")
-"""The fields in which a sender may say that a record is not one whole vote that counts."""
+"""The fields by which a sender may declare that a record is not one whole vote that counts."""
 SAYS_NOTHING = (None,) * 5
 
 
 class InvalidRecord(Exception):  # noqa: N818 -- it names the record, and the caller's next step is the dead letter
-    """A record that cannot be used; what happens next is a dead letter or a rejected item.
+    """A record that cannot be used; the caller writes a dead letter or rejects the item.
 
     Parameters
     ----------
     reason
         Member of the closed set.
     detail
-        One sentence for a person.
+        One sentence for people.
     """
 
     def __init__(self, reason: Reason, detail: str) -> None:
@@ -130,14 +131,14 @@ class InvalidRecord(Exception):  # noqa: N818 -- it names the record, and the ca
 
 _strict = msgspec.json.Decoder(Vote)
 
-# A string that does not end reaches to the end of the text, and nothing is tried twice: linear on any input.
+# An unterminated string matches to the end of the text, without backtracking: linear on any input.
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 _STEPS = {ord("{"): 1, ord("["): 1, ord("}"): -1, ord("]"): -1}
 _OTHER_BYTES = bytes(set(range(256)) - set(_STEPS))
 
 
 def count_openings(value: bytes) -> int:
-    """Number of `{` and `[`, those in strings too: JSON nests no deeper than that."""
+    """Number of `{` and `[`, including those in strings: an upper bound of the nesting depth."""
     return value.count(b"{") + value.count(b"[")
 
 
@@ -147,27 +148,27 @@ def _depth(value: bytes) -> int:
 
 
 class Decoder(Protocol):
-    """What decodes JSON as msgspec does, and raises what msgspec raises."""
+    """A JSON decoder that behaves like msgspec's and raises the same errors."""
 
     def decode(self, buf: bytes, /) -> Any:
-        """The value that the bytes hold."""
+        """Decode the bytes."""
         ...
 
 
 def decode_json(decoder: Decoder, value: bytes | None) -> Any:
-    """Decode one JSON record with `decoder`, naming the reason when it cannot be done.
+    """Decode one JSON record with `decoder`.
 
     Raises
     ------
     InvalidRecord
-        With the reason; never anything else, whatever the bytes.
+        With the reason; for any bytes the only error.
     """
     if not value:
         raise InvalidRecord(Reason.EMPTY, "the record has no value")
     if len(value) > MAX_RECORD_BYTES:
         raise InvalidRecord(Reason.TOO_LARGE, f"{len(value)} bytes, at most {MAX_RECORD_BYTES} are allowed")
     try:
-        value.decode()  # msgspec does not look into strings that it skips
+        value.decode()  # msgspec does not check strings that it skips
         if count_openings(value) > MAX_DEPTH and _depth(value) > MAX_DEPTH:
             raise InvalidRecord(Reason.TOO_DEEP, f"the JSON nests deeper than {MAX_DEPTH}")
         return decoder.decode(value)
@@ -191,7 +192,7 @@ def _validation_reason(message: str) -> Reason:
 
 
 def read_name(field: str, given: str, longest: int, least: int = 1) -> str:
-    """Normal form of a name; raises `InvalidRecord` when it is empty or too long, or people could not read it."""
+    """Return the normal form of a name; raises `InvalidRecord` when it is empty, too long or not printable."""
     if settled(given):
         return given
     name = normalised(given)
@@ -207,25 +208,25 @@ def read_name(field: str, given: str, longest: int, least: int = 1) -> str:
 
 
 def lost_name(field: str, name: str) -> InvalidRecord:
-    """Why a record with such a name is refused; see `is_lost`."""
+    """Make the error for a record with a placeholder as name; see `is_lost`."""
     return InvalidRecord(Reason.INVALID_MODEL, f"{field} {name!r} is what software writes for a name that it lost")
 
 
 def check_vote(
     vote: Vote, arrived: float, ahead: float = FUTURE_SECONDS, renamed: dict[str, str] | None = None
 ) -> None:
-    """Hold a decoded vote against the rules that types cannot express, and put its names into their normal form.
+    """Check a decoded vote against the rules that types cannot express, and normalise its names.
 
     Parameters
     ----------
     vote
-        As decoded; its names are changed in place.
+        A decoded vote; its names are changed in place.
     arrived
         Time at which the record arrived, epoch seconds (the broker's record time in the stream).
     ahead
-        How far `tstamp` may lie behind that.
+        How many seconds `tstamp` may be later than that.
     renamed
-        Gets each name that was not in its normal form, and that form.
+        Collects each name that was not in its normal form, with that form.
 
     Raises
     ------
@@ -257,7 +258,7 @@ def _names(vote: Vote) -> tuple[str, ...]:
 
 
 def _settle(vote: Vote, renamed: dict[str, str] | None) -> None:
-    """Put the names of a vote into their normal form."""
+    """Normalise the names of a vote."""
     given = _names(vote)
     vote.model_a = read_name("model_a", vote.model_a, 128)
     vote.model_b = read_name("model_b", vote.model_b, 128)
@@ -270,7 +271,7 @@ def _settle(vote: Vote, renamed: dict[str, str] | None) -> None:
 
 
 def _check_whole(vote: Vote) -> None:
-    """Refuse a record that says that it is not one whole vote that counts: to ignore that would count it wrongly."""
+    """Refuse a record that declares that it is not one whole vote that counts, because it would be counted as one."""
     if vote.anony is False:
         raise InvalidRecord(Reason.NOT_ANONYMOUS, "anony is false: a vote on models whose names were shown")
     if vote.is_valid is False:

@@ -1,1 +1,1 @@
-"""What every fold of the ledger shares: taking over, saving, the epoch fence; `checkpoint` and `partition` are pure."""
+"""Shared code of the ledger folds: take-over, saving, the epoch fence; `checkpoint` and `partition` are pure."""

@@ -1,4 +1,4 @@
-"""What a fold notes of a ledger partition: the arenas in it, and proof that a later ledger is still the same one."""
+"""What a fold saves about a ledger partition: its arenas, and a checksum that shows that the ledger is the same one."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import msgspec
 
 
 class DamagedState(ValueError):  # noqa: N818 -- says what the state is
-    """A saved state that cannot be trusted: refold."""
+    """A saved state that cannot be trusted; the fold must refold."""
 
 
 class Listing(msgspec.Struct, frozen=True):
     """A partition up to `position`: every arena with a record before it is in `arenas`.
 
     `tail` is the checksum of the ledger record just before `position`: when the log holds another record there, or
-    none, it is another ledger, and what was saved is of no use.
+    none, it is another ledger, and the saved state is useless.
 
     `refold_until` is larger than `position` when this was saved in the middle of a refold: readers have seen boards of
-    votes up to there, and whoever goes on must not publish the past before.
+    votes up to that offset, and the next owner must not publish older boards before it reaches it.
     """
 
     v: int
@@ -44,7 +44,7 @@ def encode_listing(position: int, arenas: list[str], tail: int, refold_until: in
 
 
 def decode_listing(text: bytes | None) -> Listing | None:
-    """Read a listing; None when there is none, or none that can be used."""
+    """Decode a listing; None when it is missing or unusable."""
     if text is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""Whether a partition is still the ledger that was folded."""
+"""Check that a partition is still the ledger that was folded."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from streams.kafka.consumer import Log
 
 
 async def continues(log: Log, at: TopicPartition, listing: Listing, first: int, end: int) -> bool:
-    """Read the record before the listing's position and compare: is this still the ledger that was folded?"""
+    """Whether the record before the listing's position is still the one that was folded."""
     before = listing.position - 1
     if listing.position > end or before < first:
         return False
-    log.unreadable.clear()  # of another partition
+    log.unreadable.clear()  # left over from another partition
     log.seek(at, before)
     while not log.unreadable:
         fetched = await log.fetch(at, timeout_ms=500, max_records=1)

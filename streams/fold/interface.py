@@ -1,4 +1,4 @@
-"""What a fold is: all that the life cycle, which every fold shares, has to be told of it."""
+"""The interface of a fold: the methods that the shared life cycle calls."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ A = TypeVar("A", bound=Owned)
 
 
 class Fold(ABC, Generic[A]):
-    """Ledger records in, something of each arena out; `A` is an arena with the fold's state of it."""
+    """Folds ledger records and publishes views per arena; `A` is an arena with this fold's state."""
 
     @abstractmethod
     def _new(self, owned: Owned, position: int) -> A:
-        """Begin an arena of which nothing is known."""
+        """Create an arena without saved state."""
 
     @abstractmethod
     def _restored(self, owned: Owned, fields: Mapping[str, bytes]) -> A:
-        """Read an arena back; raises `DamagedState`."""
+        """Decode a saved arena; raises `DamagedState`."""
 
     @abstractmethod
     def _position(self, arena: A) -> int:
-        """Offset of the next ledger record that the arena's state wants."""
+        """Offset of the next ledger record that the arena's state needs."""
 
     @abstractmethod
     def _advance(self, arena: A, position: int) -> None:
@@ -33,40 +33,40 @@ class Fold(ABC, Generic[A]):
 
     @abstractmethod
     def _fold(self, arena: A, record: Block | Notice) -> None:
-        """Fold a record, and note what has to be published and saved."""
+        """Fold a record, and note what must be published and saved."""
 
     @abstractmethod
     def _fields(self, arena: A) -> dict[str, bytes]:
-        """Encode what has to be saved."""
+        """Encode the fields that must be saved."""
 
     @abstractmethod
     def _saved(self, arena: A) -> None:
-        """Note that it is saved."""
+        """Note that the fields were saved."""
 
     @abstractmethod
     def _lost(self, arena: A) -> None:
-        """Note that everything has to be published and saved again."""
+        """Note that everything must be published and saved again."""
 
     @abstractmethod
     async def _publish_due(self, arena: A, now: float, *, last: bool) -> None:
-        """Publish what is due; everything when it is the last time."""
+        """Publish what is due; everything when `last`."""
 
     def _shown_boards(self, arena: A) -> Iterable[str]:
         """Name the boards that this process has published as they are now."""
         return ()
 
     async def _tell_due(self, arena: A, now: float) -> None:
-        """Tell what does not go through Redis; it is told of all arenas before Redis, which may be away, is asked."""
+        """Emit what does not go through Redis; called for all arenas before Redis, which may be down, is used."""
 
     @abstractmethod
     async def _sweep(self, name: str, epoch: int, arena: A | None) -> None:
-        """Remove from Redis what the ledger does not hold; `arena` is None when it holds nothing of that name.
+        """Remove from Redis what the ledger does not hold; `arena` is None when the ledger has no arena of that name.
 
-        `epoch` is that of the last owner when its views were found: a later one's are not touched.
+        `epoch` is the last owner's when the views were found; the views of a later owner are kept.
         """
 
     def _inherit(self, arena: A, fields: Mapping[str, bytes]) -> None:
-        """Take over what a saved state that is given up leaves to be done, when it can be read."""
+        """Take over open obligations, such as alerts to resolve, from a discarded saved state, if it can be decoded."""
 
     async def _before_saving(self, arena: A) -> None:
-        """Make sure that what a saved position leaves behind is done."""
+        """Finish what the records before the saved position require, because they are not folded again."""

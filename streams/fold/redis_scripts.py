@@ -1,12 +1,12 @@
-"""The Lua scripts of a fold's store, each one step of Redis: a reader never sees half of a write.
+"""The Lua scripts of a fold's store; each is atomic in Redis, so a reader never sees half of a write.
 
-All but the claim and the withdrawal begin with the same fence; `redis_store` says what it is for.
+All but the claim and the withdrawal begin with the same fence, explained in `redis_store`.
 """
 
 from __future__ import annotations
 
-# Redis counts in float64: an epoch grows while it is below 2^52, which as microseconds is the year 2112.
-# KEYS[1] is a state. `epoch` and `serial` are 0 when it holds none, or none that an owner could have written.
+# Redis numbers are float64: an epoch can grow while it is below 2^52, which as microseconds is the year 2112.
+# KEYS[1] is a state. `epoch` and `serial` are 0 when it has none, or a value that no owner could have written.
 _HELD = """
 local function number(text)
   local found = tonumber(text or 0)
@@ -34,8 +34,8 @@ return string.format('%.0f', claimed)
 """
 )
 
-# Each of the next begins with the fence. ARGV: epoch, the serial of the owner's last write, and that of this one.
-# 0: refused. 2: the state is gone, or older than that (or an older owner wrote after it was gone).
+# The scripts below begin with the fence. ARGV: epoch, serial of the owner's last write, serial of this write.
+# Returns 0: refused. 2: the state is gone or older than the last write (or an older owner wrote after it was lost).
 FENCE = (
     _HELD
     + """
@@ -44,13 +44,13 @@ local lost = epoch < tonumber(ARGV[1]) or serial < tonumber(ARGV[2])
 """
 )
 _UNLESS_LOST = FENCE + "if lost then return 2 end\n"
-# A write that its owner gave up may be done by a Redis that wakes after all, and after the next one: it must not be.
+# Redis, when it resumes, may run a write that its owner gave up after the write that replaced it: skip the older one.
 _COUNT = """
 if not lost and serial >= tonumber(ARGV[3]) then return 1 end
 redis.call('HSET', KEYS[1], 'epoch', ARGV[1], 'serial', ARGV[3])
 """
 
-# Names, ARGV from `first` to `last`, are put into the set KEYS[2], whatever became of it.
+# Add the names ARGV[first..last] to the set KEYS[2]; a key of another type is replaced.
 _LIST = """
 for i = first, last do
   local added = redis.pcall('SADD', KEYS[2], ARGV[i])
@@ -62,8 +62,8 @@ for i = first, last do
 end
 """
 
-# KEYS: state, set of names; ARGV, further: names. A serial above that of any write of its owner is somebody else's, and
-# would let none of them through: who claims anew begins with 0.
+# KEYS: state, set of names; ARGV, further: names. A serial above all of the owner's writes is not the owner's and would
+# block all its writes: refuse, so that the owner claims again and starts from 0.
 CHECK = (
     _UNLESS_LOST
     + """
@@ -74,8 +74,8 @@ local first, last = 4, #ARGV
     + "return 1"
 )
 
-# ARGV, further: 1 if the fields are all of the state, then field and value in turns. Only a whole state may follow a
-# loss, and it sets the epoch too; a part of one would hide the loss, and be no state.
+# ARGV, further: 1 if the fields are the complete state, then field and value in turns. After a loss only a complete
+# state may be written, which also sets the epoch; a partial one would hide the loss and is no valid state.
 SAVE = (
     FENCE
     + "if lost and ARGV[4] == '0' then return 2 end\n"
@@ -113,8 +113,8 @@ return 1
 )
 
 
-# KEYS: state, then all that is to go; ARGV: epoch of the last owner when the views were found. Who claimed the arena
-# later keeps it. The serial is one that no owner has: a withdrawal whose answer was lost is done again.
+# KEYS: state, then all keys to delete; ARGV: epoch of the last owner when the views were found. A later owner keeps the
+# arena. Serial -1 belongs to no owner, so a withdrawal whose answer was lost can run again.
 WITHDRAW = (
     _HELD
     + """
@@ -127,8 +127,8 @@ return 1
 )
 NO_OWNER = b"-1"
 
-# KEYS: state, what is said, and what asked for a release, if this answers it. ARGV, further: what it says (may be
-# nothing), channel, message.
+# KEYS: state, the stop notice, and the release request, if this answers it. ARGV, further: the notice (empty: none),
+# channel, message.
 TELL_STOPPED = (
     FENCE
     + """

@@ -1,15 +1,14 @@
-"""Where a fold keeps its state and publishes its views: Redis, fenced by an epoch.
+"""Store of a fold's state and views in Redis, fenced by an epoch.
 
-An owner claims an arena and gets an epoch, larger than any before, from Redis's own clock, so that it grows even when
-Redis lost everything. Every write names its epoch and is refused when a later owner has claimed: a process that was
-frozen and wakes cannot write back. Scripts make each write one step: a reader never sees half of it.
+An owner claims an arena and gets an epoch, larger than any before, from Redis's own clock, so that epochs grow even
+after Redis lost everything. Every write names its epoch and is refused once a later owner has claimed: a process that
+was frozen and resumes cannot overwrite newer state. Scripts make each write atomic: a reader never sees half of it.
 
-Every write also has a serial. A Redis that comes back with an older state, after a failover for instance, holds a
-smaller one than was acknowledged, and that is how the owner learns that writes are lost. A write that its owner gave
-up, because Redis stood still, may reach Redis after the one that was sent in its place: its serial is the smaller one,
-and it is dropped.
+Every write also has a serial. After Redis returns with an older state, for example after a failover, it holds a smaller
+serial than it acknowledged, which tells the owner that writes are lost. A write that its owner gave up because Redis
+hung may reach Redis after its replacement: its serial is smaller, so it is dropped.
 
-The keys are ours. What somebody else writes to one, of another kind or no number, counts as lost and is written over.
+Only the folds may write these keys. Foreign values, of another type or not a number, count as lost and are overwritten.
 """
 
 from __future__ import annotations
@@ -35,25 +34,25 @@ logger = logging.getLogger(__name__)
 
 
 class Outcome(Enum):
-    """What became of a fenced write."""
+    """Result of a fenced write."""
 
     REFUSED = 0
     DONE = 1
     LOST = 2
-    """Redis no longer holds this owner's state, or an older one: write all of it again."""
+    """Redis holds no state of this owner, or an older one: write the complete state again."""
 
 
 class Store:
-    """A fold's side of Redis.
+    """A fold's access to Redis.
 
     Parameters
     ----------
     redis
         A client that returns bytes.
     keys
-        Names.
+        Names of the keys.
     fold
-        Whose state.
+        Name of the fold.
     """
 
     def __init__(self, redis: Redis, keys: Keys, fold: str) -> None:
@@ -66,11 +65,11 @@ class Store:
         self._withdraw = redis.register_script(scripts.WITHDRAW)
         self._tell_stopped = redis.register_script(scripts.TELL_STOPPED)
         self._serials: dict[str, int] = {}
-        """Of each arena, the serial of the last write that Redis acknowledged."""
+        """By arena, the serial of the last write that Redis acknowledged."""
         self._begun: dict[str, int] = {}
-        """Of each arena, the serial of the last write that was begun."""
+        """By arena, the serial of the last write that was sent."""
         self._listed: set[str] = set()
-        """Arenas that have a view, by this owner."""
+        """Arenas for which this owner has published a view."""
 
     async def claim(self, arena: str) -> int:
         """Become the arena's owner; returns the epoch."""
@@ -83,7 +82,7 @@ class Store:
         return _fields(await self._redis.hgetall(self._state(arena)))
 
     async def claim_new(self, arenas: Sequence[str]) -> dict[str, tuple[int, dict[str, bytes]]]:
-        """Become the owner of several arenas in one go; returns epoch and `load`ed state of each."""
+        """Claim several arenas together; returns epoch and `load`ed state of each."""
         states = [self._state(arena) for arena in arenas]
         answers = await self._together(self._claim, [([state], ()) for state in states], then=states)
         self._serials |= dict.fromkeys(arenas, 0)
@@ -94,9 +93,9 @@ class Store:
         }
 
     async def check(self, owned: Iterable[tuple[str, int, Iterable[str]]]) -> list[Outcome]:
-        """Ask of arenas, their epochs and boards whether each is still this owner's, and what it wrote still there.
+        """Check for each (arena, epoch, boards) that this owner still holds the arena and that its writes are there.
 
-        They are asked together; the boards of those that are so are listed.
+        All are checked in one round trip; the check also adds an owned arena's boards to its set of boards.
         """
         calls: list[tuple[list[str], list[str | int]]] = []
         for arena, epoch, boards in owned:
@@ -107,17 +106,17 @@ class Store:
     async def _together(
         self, script: AsyncScript, calls: Sequence[tuple[Sequence[str], Sequence[str | int]]], then: Sequence[str] = ()
     ) -> list[Any]:
-        """Run a script for each of some keys and arguments, and read hashes after that, in one round trip.
+        """Run a script once per (keys, arguments), then read the hashes `then`, all in one round trip.
 
-        redis-py's own way in a pipeline asks SCRIPT EXISTS first: one more round trip, and a right that nothing else
-        here needs.
+        redis-py's own scripts in a pipeline call SCRIPT EXISTS first: one more round trip, and a permission that
+        nothing else here needs.
         """
         async with self._redis.pipeline(transaction=False) as pipe:
             for keys, arguments in calls:
                 pipe.evalsha(script.sha, len(keys), *keys, *arguments)
             for key in then:
                 pipe.hgetall(key)
-            answers: list[Any] = await pipe.execute(raise_on_error=False)  # else their texts are wrapped in others
+            answers: list[Any] = await pipe.execute(raise_on_error=False)  # raising would wrap the messages
         errors = [each for each in answers if isinstance(each, Exception)]
         if not errors:
             return answers
@@ -127,7 +126,10 @@ class Store:
         return await self._together(script, calls, then)
 
     async def save(self, arena: str, epoch: int, fields: Mapping[str, bytes], *, whole: bool) -> Outcome:
-        """Write fields of the state, all in one step; `whole` when they are all of it, as they must be after a loss."""
+        """Write fields of the state atomically.
+
+        `whole`: `fields` is the complete state, which is required after Redis lost it.
+        """
         arguments = [*self._next(arena, epoch), int(whole)]
         for name, value in fields.items():
             arguments += [name, value]
@@ -142,16 +144,16 @@ class Store:
         message: Mapping[str, object],
         boards: Sequence[str] = (),
     ) -> Outcome:
-        """Write texts by key, all in one step, and tell subscribers; the first time the arena is listed, too.
+        """Write texts by key atomically and notify subscribers; the first write also lists the arena.
 
-        A list that is lost later is written again by who calls `list_arenas` from time to time.
+        Callers call `list_arenas` from time to time, which restores a list that was lost later.
 
         Parameters
         ----------
         texts
-            Redis key to value, all keys of this arena.
+            Redis key to value; all keys belong to this arena.
         message
-            What subscribers of the arena's channel get.
+            Sent to the arena's channel.
         boards
             Names to add to the arena's set of boards.
         """
@@ -162,11 +164,11 @@ class Store:
         outcome = self._counted(arena, serial, await self._publish(keys=keys, args=arguments))
         if outcome is Outcome.DONE and arena not in self._listed:
             self._listed.add(arena)
-            await self.list_arenas([arena])  # beside the script, not in it: the list is of all arenas
+            await self.list_arenas([arena])  # outside the script: the list is shared by all arenas
         return outcome
 
     async def list_arenas(self, arenas: Iterable[str]) -> None:
-        """Have those of the arenas that this owner has published be on the list of arenas, whatever became of it."""
+        """Add those of the arenas that this owner has published to the list of arenas, replacing a foreign value."""
         names = sorted(self._listed.intersection(arenas))
         if not names:
             return
@@ -180,7 +182,7 @@ class Store:
             await self._redis.sadd(self._keys.arenas, *names)
 
     def _next(self, arena: str, epoch: int) -> list[str | int | bytes]:
-        """What every write begins with; each has a serial of its own, whatever becomes of it."""
+        """First arguments of every write; each write gets a new serial, also after one that failed."""
         self._begun[arena] += 1
         return [epoch, self._serials[arena], self._begun[arena]]
 
@@ -195,7 +197,7 @@ class Store:
         return await self._members(self._keys.arenas)
 
     async def _members(self, key: str) -> list[str]:
-        """List a set's members that are names; none when it is no set."""
+        """List a set's members that are valid names; empty when the key is not a set."""
         try:
             return names_of(map(_bytes, await self._redis.smembers(key)))
         except ResponseError as error:
@@ -214,9 +216,9 @@ class Store:
         return number_of(_bytes(found)) or 0
 
     async def prune(self, arena: str, epoch: int, keep: Set[str]) -> Outcome:
-        """Remove boards that the owner of an arena does not have; who owned it before removes nothing of its owner's.
+        """Remove the boards that are not in `keep`; refused when a later owner has claimed the arena.
 
-        An arena of which only models are declared has an owner and no board.
+        An arena with only declared models has an owner and no board.
         """
         names = await self._members(self._keys.boards(arena))
         gone = [name for name in names if name not in keep]
@@ -234,32 +236,32 @@ class Store:
         return views + [self._keys.history(arena, tier.name) for tier in TIERS]
 
     async def forget_arena(self, arena: str, epoch: int, views: Sequence[str]) -> None:
-        """Remove what the ledger does not hold: an arena's views and state of this fold, and its name; see `withdraw`.
+        """Remove an arena that the ledger does not hold: views and state of this fold, and the name; see `withdraw`.
 
-        Where another fold still has it, that one's owner lists it again.
+        Where another fold still has the arena, its owner lists it again.
         """
         stops = [self._keys.stopped(arena, self._fold), self._keys.release(arena, self._fold)]
         if await self.withdraw(arena, epoch, [*views, *stops]) is Outcome.REFUSED:
             return
         await self._redis.srem(self._keys.arenas, arena)
         if await self._redis.hget(self._state(arena), "serial") not in (None, scripts.NO_OWNER):
-            # Claimed between the two, and maybe listed before it was struck off.
+            # Claimed between the two calls, and perhaps listed before it was removed from the list.
             await self._redis.sadd(self._keys.arenas, arena)
 
     async def withdraw(self, arena: str, epoch: int, views: Sequence[str]) -> Outcome:
-        """Remove an arena's views and this fold's state of it, unless somebody has claimed it since.
+        """Remove an arena's views and this fold's state of it, unless a later owner has claimed it.
 
-        The epoch stays, and grows, so that nobody who owned the arena before can bring them back.
+        The epoch is kept and raised, so that no earlier owner can write them again.
 
         Parameters
         ----------
         epoch
-            That of the last owner, asked before it was known that the ledger does not hold the arena.
+            The last owner's, read before the ledger was found not to hold the arena.
         """
         return Outcome(await self._withdraw(keys=[self._state(arena), *views], args=[epoch]))
 
     async def list_partition(self, partition: int) -> bytes | None:
-        """What was saved of a ledger partition."""
+        """Return the saved listing of a ledger partition, encoded; None when there is none."""
         try:
             found = await self._redis.get(self._keys.partition(partition, self._fold))
         except ResponseError as error:
@@ -269,17 +271,17 @@ class Store:
         return None if found is None else _bytes(found)
 
     async def save_partition(self, partition: int, listing: bytes) -> None:
-        """Save what is known of a ledger partition."""
+        """Save the encoded listing of a ledger partition."""
         await self._redis.set(self._keys.partition(partition, self._fold), listing)
 
     async def save_shown(self, partition: int, shown: Shown) -> None:
-        """Say up to where a ledger partition is on the boards, and which of its arenas lag."""
-        # One by one: behind a proxy that shards they are in different places.
+        """Write up to which offset a ledger partition is on the boards, and which of its arenas lag."""
+        # One call each: behind a sharding proxy the keys may be on different servers.
         await self._redis.set(self._keys.shown(partition), shown.whole)
         await self._redis.set(self._keys.lagging(partition), encode_shown(shown))
 
     async def tell_stopped(self, arena: str, epoch: int, stopped: Stopped | None, *, answers: bool) -> None:
-        """Say that this fold has stopped an arena, or has not; whether that answers a release, and who looks for it."""
+        """Write whether this fold has stopped an arena and notify readers; `answers`: delete the release request."""
         arguments: list[str | int | bytes] = [epoch, 0, 0, encode_stopped(stopped) if stopped else b""]
         arguments += [self._keys.changed(arena), json.dumps({"arena": arena, "stopped": True})]
         keys = [self._state(arena), self._keys.stopped(arena, self._fold), self._keys.release(arena, self._fold)]
@@ -288,7 +290,7 @@ class Store:
             await self._redis.sadd(self._keys.arenas, arena)  # it may never have been published
 
     async def is_released(self, arena: str) -> bool:
-        """Whether the operator asks to try an arena again."""
+        """Whether the operator has requested to retry an arena."""
         try:
             return bool(await self._redis.hgetall(self._keys.release(arena, self._fold)))
         except ResponseError as error:
@@ -305,12 +307,12 @@ def _fields(answer: Mapping[bytes | str, bytes | str]) -> dict[str, bytes]:
 
 
 def _bytes(value: bytes | str) -> bytes:
-    """The client's type allows text; ours returns bytes."""
+    """Narrow the type: the client may return text by its annotations, but this one returns bytes."""
     return value if isinstance(value, bytes) else value.encode()
 
 
 async def forget(redis: Redis, keys: Keys, fold: str, arenas: Sequence[str], partitions: int) -> None:
-    """Drop the saved states, so that the fold refolds the ledger; its present owner is fenced off and starts again."""
+    """Delete the saved states, so that the fold refolds the ledger; the current owner is fenced off and restarts."""
     store = Store(redis, keys, fold)
     for partition in range(partitions):
         await redis.delete(keys.partition(partition, fold))

@@ -1,10 +1,10 @@
 """A stage that folds the ledger: takes over from saved state, folds, publishes, saves, and is fenced by an epoch.
 
-It starts from the position in its saved state, never from a committed offset. State that is missing, damaged or of
-another ledger means refolding from the start, by itself. What is folded and published is the subclass's: see `Fold`.
+It starts from the position in its saved state, never from a committed offset. When the state is missing, damaged or
+from another ledger, it refolds from the start by itself. The subclass defines what is folded and published: see `Fold`.
 """
 
-# Longer than most: taking over, folding, saving are one life cycle, and its order is the proof.
+# Longer than most modules: take-over, folding and saving are one life cycle, and its order is the proof.
 
 from __future__ import annotations
 
@@ -40,16 +40,16 @@ from streams.ledger.codec import Block, DamagedRecord, Notice, decode
 logger = logging.getLogger(__name__)
 
 Claimed = dict[str, tuple[int, dict[str, bytes]]]
-"""Epoch and saved state of arenas that are claimed and not met yet."""
+"""Epoch and saved state of claimed arenas whose first record is not folded yet."""
 
 RETRY_SECONDS = 0.5
 CHECK_SECONDS = 1.0
 UNKNOWN = 2**62
-"""Where a new arena may publish, before the ledger's end was asked: nowhere."""
+"""`quiet_until` of a new arena until the ledger's end is known: do not publish."""
 TURN_SECONDS = 0.05
-"""So long is folded until what is due is published, and published until the next records are folded."""
+"""Time to fold before publishing what is due, and time to publish before folding on."""
 RECORDS_A_TURN = 50
-"""Ledger records folded before boards, timers and heartbeats get their turn: a quarter of a second at the most."""
+"""Ledger records to fold before boards, timers and heartbeats get their turn: at most a quarter of a second."""
 
 
 class FoldStage(Fold[A]):
@@ -69,11 +69,11 @@ class FoldStage(Fold[A]):
         self._log: Log
         self._waiting, self._stops = Waiting(metrics, self.name), Stops(metrics, self.name)
         self.positions: dict[TopicPartition, int] = {}
-        """Next record to fold of each partition held; read by the watchdog."""
+        """Offset of the next record to fold in each owned partition; read by the watchdog."""
         self.steps = 0
-        """Grows with whatever is done besides, waiting for Redis included; read by the watchdog."""
+        """Grows with all other work, including waiting for Redis; read by the watchdog."""
         self.doing = ""
-        """What a long take-over is at, in words; told by /readyz."""
+        """Progress of a long take-over, in words; shown by /readyz."""
 
     # --- taking over -------------------------------------------------------------------------------------------------
 
@@ -89,21 +89,21 @@ class FoldStage(Fold[A]):
             await self._redis.aclose()
 
     def _let_go(self) -> None:
-        """Tell of no arena any more: whether it goes on, its next owner tells."""
+        """Stop reporting on all arenas: their next owners report whether they are stopped."""
         self._metrics.ready.labels(self.name).set(0)
         self._stops.let_go(self._arenas, self._partitions)
 
     def _prune_series(self, arena: str) -> None:
-        """Have no series of an arena that is another's now, or gone: each arena has dozens of them."""
+        """Remove the time series, dozens per arena, of an arena that is gone or has another owner."""
         for family in (self._metrics.snapshots, self._metrics.snapshot_bytes, self._metrics.republished):
             family.remove(self.name, arena)
 
     def told(self) -> str:
-        """What the last fetches brought, in words."""
+        """Describe what the last fetches brought."""
         return self._log.told()
 
     async def assigned(self, log: Log, partitions: Sequence[TopicPartition]) -> None:
-        """Load the states of the partitions' arenas; waits for Redis when it is away."""
+        """Load the states of the partitions' arenas; waits while Redis is unavailable."""
         while True:
             try:
                 await self._take_over(log, partitions)
@@ -115,7 +115,7 @@ class FoldStage(Fold[A]):
                 log.give_way()
 
     async def _wait(self, error: Exception, what: str) -> None:
-        """Say that `what` has to wait for Redis; every failure of Redis after which it is tried again comes by here."""
+        """Report that `what` waits for Redis; called for every Redis failure that is retried."""
         self._waiting.begin(error, what)
         await resolve_anew(self._redis, error)
 
@@ -145,7 +145,7 @@ class FoldStage(Fold[A]):
                     continue
                 cause = "damaged" if damaged else cause
                 position = min(position, self._position(arena))
-            refolding = cause is not None and end[at] > first[at] == 0  # else it is stopped, below
+            refolding = cause is not None and end[at] > first[at] == 0  # otherwise it is stopped, below
             if refolding and cause is not None:
                 logger.warning("%s: refolding ledger partition %d, its state is %s", self.name, at.partition, cause)
                 self._metrics.refolds.labels(self.name, cause).inc()
@@ -155,7 +155,7 @@ class FoldStage(Fold[A]):
             self._partitions[at.partition] = Partition(
                 position=position,
                 reached=position,
-                quiet_until=position,  # said below, when all is claimed
+                quiet_until=position,  # set below, when all arenas are claimed
                 refold_until=end[at] if refolding or begun else 0,
                 tail=listing.tail if listing and listing.position == position else 0,
                 saved_position=listing.position if listing and cause is None else -1,
@@ -163,13 +163,13 @@ class FoldStage(Fold[A]):
             self.positions[at] = position
             if cause is not None and first[at] > 0:
                 self._stop_partition(at.partition, f"its state is {cause}, and {why_cut(at.partition, first[at])}")
-            if unknown is not None:  # whether it is the same ledger; what was saved of it stays, as it is
+            if unknown is not None:  # cannot tell whether it is the same ledger: keep the saved state
                 self._stop_partition(at.partition, unknown)
             if cause is not None or begun:
                 foreign.add(at.partition)
         if foreign:
             await self._find_views(foreign)
-        # Asked again, now that the owners before can publish nothing more.
+        # Read the ends again, now that the previous owners can no longer publish.
         for at, known in (await log.ends(partitions)).items():
             self._partitions[at.partition].quiet_until = known
             log.seek(at, self.positions[at])
@@ -192,7 +192,7 @@ class FoldStage(Fold[A]):
             arena = self._restored(owned, fields)
             if not 0 <= self._position(arena) <= end:
                 raise DamagedState(f"it is of {self._position(arena)}, the ledger ends at {end}")
-        except Exception as error:  # noqa: BLE001 -- whatever reading it raises, it is no state that we can use
+        except Exception as error:  # noqa: BLE001 -- a state whose decoding raises anything is unusable
             logger.warning("the saved %s state of arena %s is damaged: %r", self.name, name, error)
             arena = self._new(owned, first)
             self._inherit_from(arena, fields)
@@ -206,7 +206,7 @@ class FoldStage(Fold[A]):
             logger.warning("%s: arena %s inherits nothing: %r", self.name, arena.name, error)
 
     def _refolding(self, arena: A) -> bool:
-        """Whether the ledger is folded again from its start, and not yet up to where it ended then."""
+        """Whether the arena's partition is refolding and has not reached the offset where the refold ends."""
         held = self._partitions[arena.partition]
         return held.position < held.refold_until
 
@@ -242,7 +242,7 @@ class FoldStage(Fold[A]):
         except REDIS_AWAY as error:
             await self._wait(error, self.name)
             self._retry_at = now + RETRY_SECONDS
-            self._next_snapshot = 0.0  # or a save that failed counts as done, and Redis as back
+            self._next_snapshot = 0.0  # otherwise a failed save would count as done, and Redis as back
 
     async def _take(self, held: Partition, partition: int, entry: Any, claimed: Claimed) -> None:
         offset, value = entry.offset, entry.value
@@ -251,15 +251,15 @@ class FoldStage(Fold[A]):
             record = decode(value or b"")
             name = record.arena
         except DamagedRecord as error:
-            # Whose it is says its key; a record that names no arena is no arena's, and nobody's number lacks it.
+            # The key names the arena; a record that names none belongs to no arena, so no arena lacks it.
             record, name = error, (entry.key or b"").decode("utf-8", "replace")
         arena = self._arenas.get(name)
         if arena is None and is_arena(name):
-            if name not in claimed:  # a record that has another's key
+            if name not in claimed:  # the record has another arena's key
                 claimed |= await self._claim([name])
             epoch, fields = claimed.pop(name)
             arena = self._arenas[name] = self._new(Owned(name, partition, epoch), offset)
-            self._inherit_from(arena, fields)  # a state that no listing vouches for
+            self._inherit_from(arena, fields)  # its saved state is in no listing
             arena.quiet_until, arena.due = UNKNOWN, time.monotonic()
         if arena is None:
             logger.error("%s: ledger/%d at offset %d is no arena's record: %s", self.name, partition, offset, record)
@@ -269,14 +269,15 @@ class FoldStage(Fold[A]):
                     raise record
                 self._fold(arena, record)
                 self._advance(arena, offset + 1)
-            except Exception as error:  # noqa: BLE001 -- whatever it is, it is this arena's: the others go on
+            except Exception as error:  # noqa: BLE001 -- any error stops this arena only; the others continue
                 self._stops.stop(arena, f"ledger/{partition} at offset {offset} cannot be folded: {error!r}")
         held.position, held.tail = offset + 1, checksum(value)
 
     async def _quiet(self, at: TopicPartition) -> None:
-        """Ask where the ledger ends, now that new arenas are claimed, once for all of them.
+        """Read the ledger's end once for all newly claimed arenas.
 
-        A listing that was saved before an arena's first record does not name it: somebody may have published it since.
+        A listing saved before an arena's first record does not name the arena, and an earlier owner may have published
+        it since.
         """
         new = [each for each in self._arenas.values() if each.quiet_until == UNKNOWN and each.partition == at.partition]
         if new:
@@ -289,10 +290,10 @@ class FoldStage(Fold[A]):
         self._stops.stop_partition(number, [each for each in self._arenas.values() if each.partition == number], why)
 
     async def _claim_new(self, partition: int, records: Sequence[Any]) -> Claimed:
-        """Claim together all arenas that these records bring, by their keys: one by one, a hundred hold up the rest."""
+        """Claim all new arenas of these records, by key, together: a hundred single claims would delay the rest."""
         keys = dict.fromkeys((record.key or b"").decode("utf-8", "replace") for record in records)
         new = [name for name in keys if name not in self._arenas and is_arena(name)]
-        # Of another partition it would be taken from its owner.
+        # Claiming an arena of another partition would take it from its owner.
         own = [
             name
             for name, at in zip(new, partitions_of([n.encode() for n in new], self._count), strict=True)
@@ -330,16 +331,16 @@ class FoldStage(Fold[A]):
             await self._save_all()
 
     def _may_publish(self, arena: A) -> bool:
-        """Whether all is folded that an owner before may have published."""
+        """Whether everything that an earlier owner may have published has been folded."""
         held = self._partitions[arena.partition]
         return held.reached >= max(held.quiet_until, arena.quiet_until) and not arena.stopped
 
     def _catch_up(self, arena: A) -> None:
-        """Move an arena on to where the partition is: nothing of it lies between."""
+        """Advance an arena to the partition's position: there are no records of it in between."""
         self._advance(arena, max(self._position(arena), self._partitions[arena.partition].position))
 
     async def _sweep_all(self) -> None:
-        """Remove what is of another ledger, once it is known what is of this one."""
+        """Remove views of another ledger, once this one has been read to its end."""
         for held in self._partitions.values():
             if held.reached < held.quiet_until or held.stopped:
                 continue
@@ -354,15 +355,15 @@ class FoldStage(Fold[A]):
 
     async def _publish_all(self, now: float, *, last: bool) -> None:
         def publish(arena: A) -> Awaitable[None]:
-            self._catch_up(arena)  # or what a refold publishes would name an earlier place than what it replaces
+            self._catch_up(arena)  # or a refold's view would name an earlier position than the view it replaces
             return self._publish_due(arena, now, last=last)
 
-        # Who has waited longest first, and not all at once: a hundred new arenas must not hold up the old ones.
+        # Longest wait first, in bounded time: a hundred new arenas must not hold up the old ones.
         due = [arena for arena in self._arenas.values() if last or arena.due <= now]
         await self._with_each(publish, sorted(due, key=attrgetter("due")), math.inf if last else TURN_SECONDS)
 
     async def _publish_between(self) -> None:
-        """Publish what is due while a batch is folded that takes long, such as one of new arenas."""
+        """Publish what is due while a slow batch is folded, such as one of new arenas."""
         try:
             await self._publish_all(time.monotonic(), last=False)
         except REDIS_AWAY as error:
@@ -372,7 +373,7 @@ class FoldStage(Fold[A]):
     async def _with_each(
         self, act: Callable[[A], Awaitable[None]], arenas: Iterable[A] | None = None, seconds: float = math.inf
     ) -> None:
-        """Do it with every arena (or these) that may be published; what fails of one alone stops that one."""
+        """Call `act` with every arena (of `arenas`) that may be published; an error of one arena stops only it."""
         end = time.monotonic() + seconds
         for arena in list(self._arenas.values()) if arenas is None else arenas:
             if self._may_publish(arena) and time.monotonic() < end:
@@ -380,7 +381,7 @@ class FoldStage(Fold[A]):
                     await act(arena)
                 except (*REDIS_AWAY, KafkaError, Fenced):
                     raise
-                except Exception as error:  # noqa: BLE001 -- as where it is folded
+                except Exception as error:  # noqa: BLE001 -- as in `_take`
                     self._stops.stop(arena, f"its views cannot be made: {error!r}")
 
     async def revoked(self, log: Log) -> None:
@@ -395,17 +396,17 @@ class FoldStage(Fold[A]):
             logger.warning("%s, the last state of %s is not saved: %s", cause_of(error).words, self.name, error)
 
     async def _heed(self, arena: A, outcome: Outcome) -> None:
-        """Stop when another owns the arena; write everything again when Redis lost it."""
+        """Raise when another process owns the arena; write everything again when Redis lost it."""
         if outcome is Outcome.REFUSED:
             self._metrics.fenced.labels(self.name, arena.name).inc()
             raise Fenced(f"{self.name}: arena {arena.name} has a newer owner")
         if outcome is Outcome.LOST:
-            arena.told = None  # and said again; what the operator asks meanwhile stays asked
+            arena.told = None  # written again; an operator's release request is kept
         if outcome is Outcome.LOST and not arena.stopped:
             logger.warning("%s: Redis lost arena %s, or went back, writing all of it again", self.name, arena.name)
             self._metrics.republished.labels(self.name, arena.name).inc()
             self._lost(arena)
-            # The listing is lost, too. Noted before the save: if that one's answer gets lost, no loss is seen any more.
+            # The listing is lost, too. Note it before the save: if the save's answer is lost, no later check shows it.
             self._partitions[arena.partition].saved_position = -1
             self._next_snapshot = 0.0
             await self._save(arena, whole=True)
@@ -413,7 +414,7 @@ class FoldStage(Fold[A]):
     # --- saving ------------------------------------------------------------------------------------------------------
 
     async def _save_all(self) -> None:
-        """Save every arena that moved, then the listings that vouch for them; what is due meanwhile is published."""
+        """Save every arena that moved, then the listings that name them; publish what becomes due meanwhile."""
         turn = time.monotonic()
         for number, held in self._partitions.items():
             if held.position == held.saved_position or not held.tail or held.stopped:
@@ -437,7 +438,7 @@ class FoldStage(Fold[A]):
             fields = self._fields(arena)
         except (*REDIS_AWAY, KafkaError, Fenced):
             raise
-        except Exception as error:  # noqa: BLE001 -- as where it is folded
+        except Exception as error:  # noqa: BLE001 -- as in `_take`
             self._stops.stop(arena, f"its state cannot be written: {error!r}")
             return
         outcome = await self._store.save(arena.name, arena.epoch, fields, whole=whole)

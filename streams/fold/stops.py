@@ -1,7 +1,7 @@
-"""What of a fold stands still: one arena, or a partition of the ledger with all arenas in it; the others go on.
+"""Stops one arena of a fold, or a ledger partition with all its arenas; the others continue.
 
-It is said in the log, in the metrics, and in Redis, where readers and the operator look. The next owner tries again
-from what was saved last, and so does this one when the operator releases the arena.
+A stop is reported in the log, in the metrics, and in Redis, where readers and the operator look. The next owner retries
+from the last saved state, and so does this one when the operator releases the arena.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ logger = logging.getLogger(__name__)
 
 
 class Stops:
-    """Stops what cannot go on, and says so.
+    """Stops arenas and partitions that cannot be folded, and reports them.
 
     Parameters
     ----------
     metrics
-        Of this process.
+        Metrics of this process.
     fold
-        Whose arenas.
+        Name of the fold.
     """
 
     def __init__(self, metrics: Metrics, fold: str) -> None:
@@ -41,7 +41,7 @@ class Stops:
         logger.error("%s: arena %s stops here, the others go on: %s", self._fold, arena.name, why)
 
     def stop_partition(self, number: int, arenas: Iterable[Owned], why: str) -> None:
-        """Stop a partition of the ledger with these arenas and whichever nobody knows: any of them may lack votes."""
+        """Stop a ledger partition with its arenas, including ones not seen yet: any of them may lack votes."""
         self._metrics.stopped.labels(self._fold, f"{LEDGER.name}/{number}").set(1)
         for arena in arenas:
             if not arena.stopped:
@@ -49,21 +49,21 @@ class Stops:
         logger.error("%s: nothing more of ledger/%d is folded, the other partitions go on: %s", self._fold, number, why)
 
     def let_go(self, arenas: Mapping[str, Owned], partitions: Mapping[int, Partition]) -> None:
-        """Have no series of what is another's from now on: whether it goes on, its next owner tells."""
+        """Remove the time series of the stopped arenas and partitions: the next owner reports whether they continue."""
         stopped = [name for name, arena in arenas.items() if arena.stopped]
         stopped += [f"{LEDGER.name}/{number}" for number, held in partitions.items() if held.stopped]
         for name in stopped:
             self._metrics.stopped.remove(self._fold, name)
 
     async def tell(self, arena: Owned, store: Store, *, caught_up: bool) -> None:
-        """Say in Redis whether an arena is stopped, unless it is said; that it goes on, only when it has caught up."""
+        """Write to Redis whether an arena is stopped, if that changed; that it runs, only when it has caught up."""
         if arena.stopped != arena.told and (arena.stopped or caught_up):
             stopped = Stopped(arena.stopped_at, arena.stopped) if arena.stopped else None
             await store.tell_stopped(arena.name, arena.epoch, stopped, answers=not arena.answered)
             arena.told, arena.answered = arena.stopped, True
 
     async def released(self, arenas: Iterable[Owned], store: Store) -> bool:
-        """Whether the operator has released any of the arenas that are stopped."""
+        """Whether the operator has released any of the stopped arenas."""
         found = [arena.name for arena in arenas if arena.stopped and await store.is_released(arena.name)]
         if found:
             logger.warning("%s: the operator has released %s, it is tried again", self._fold, ", ".join(found))
@@ -71,10 +71,10 @@ class Stops:
 
 
 def why_unreadable(batch: UnreadableBatch) -> str:
-    """Say which batch of the ledger cannot be read."""
+    """Message: which batch of the ledger cannot be read."""
     return f"{LEDGER.name}/{batch.partition.partition} at offset {batch.offset} cannot be read: {batch.why}"
 
 
 def why_cut(number: int, first: int) -> str:
-    """Say why a partition cannot be folded from its start: boards of what is left would lack votes."""
+    """Message: why a partition cannot be folded from its start; boards of the records left would lack votes."""
     return f"{LEDGER.name}/{number} begins at offset {first}: what was before is gone"

@@ -1,4 +1,4 @@
-"""A stage that waits for Redis: said once for each cause, and told to Prometheus for as long as it lasts."""
+"""Reports a stage that waits for Redis: one log line per cause, and a metric for as long as it lasts."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class Waiting:
     Parameters
     ----------
     metrics
-        Of this process.
+        Metrics of this process.
     stage
-        Whose.
+        Name of the stage.
     """
 
     def __init__(self, metrics: Metrics, stage: str) -> None:
@@ -30,7 +30,7 @@ class Waiting:
             metrics.redis_away.labels(stage, cause).set(0)
 
     def begin(self, error: Exception, what: str) -> None:
-        """Note that `what` has to wait; the log says so only when it is new, or the cause another."""
+        """Note that `what` has to wait; log it only when the wait is new or its cause has changed."""
         cause = cause_of(error)
         if cause is self._cause:
             return
@@ -43,7 +43,7 @@ class Waiting:
         logger.warning("%s, %s has to wait: %s", cause.words, what, error)
 
     def end(self) -> None:
-        """Note that Redis did what it was asked."""
+        """Note that Redis answers again."""
         if self._cause is None:
             return
         self._metrics.redis_away.labels(self._stage, self._cause).set(0)

@@ -1,4 +1,4 @@
-"""One fetch becomes what the ledger takes: votes become blocks, model records notices, and the rest is refused."""
+"""Turn a fetch into ledger records: votes into blocks, model records into notices; reject the rest."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from streams.ledger.rows import Rows
 
 @dataclass(slots=True)
 class Source:
-    """What intake remembers of one votes partition; all of it is a function of the log before `position`."""
+    """Intake's memory of one votes partition; it is a function of the log before `position` alone."""
 
     seen: SeenIds
     refusals: Refusals
     position: int
-    """Offset of the next record to take."""
+    """Offset of the next record to process."""
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """What a fetch became: blocks for the ledger, refused records, and the number of duplicates dropped."""
+    """Result of a fetch: blocks for the ledger, refused records, and the number of duplicates dropped."""
 
     blocks: list[Block]
     rejects: list[Reject]
@@ -38,18 +38,18 @@ class Accepted:
 
 
 def accept(records: Records, sources: Mapping[int, Source]) -> Accepted:
-    """Decode a fetch, drop duplicates, and gather what counts, by record time, into one block per arena.
+    """Decode a fetch, drop duplicates, and collect the rest, by record time, into one block per arena.
 
     Parameters
     ----------
     records
-        Of any number of partitions, in log order within each; not empty.
+        Records of any number of partitions, in log order within each; not empty.
     sources
-        By partition; brought up to date.
+        Memory by partition; updated in place.
     """
     decoded = decode(records)
     fresh, through = remember(records, decoded, sources)
-    # Laid out only now: columns of numbers, and no more the records, which lie in memory as they came.
+    # Sort by time only now: permute the decoded columns, not the raw records (cache locality).
     order = time_order(records)
     rank = np.empty_like(order)
     rank[order] = np.arange(len(order))
@@ -64,7 +64,7 @@ def accept(records: Records, sources: Mapping[int, Source]) -> Accepted:
 def remember(
     records: Records, decoded: Decoded, sources: Mapping[int, Source]
 ) -> tuple[NDArray[np.bool_], dict[int, int]]:
-    """Bring the sources up to date with a fetch; the rebuild after an assignment is this and nothing more.
+    """Update the sources with a fetch; a rebuild after an assignment does only this.
 
     Returns
     -------
@@ -108,7 +108,7 @@ def declare(records: Records) -> tuple[list[Notice], list[Reject]]:
 
 
 def _arenas(decoded: Decoded, usable: NDArray[np.bool_]) -> tuple[list[str], NDArray[np.int32]]:
-    """Arenas of a fetch, and of which of them each of its records is."""
+    """List the arenas of a fetch, and for each record the index of its arena in that list."""
     names = list(dict.fromkeys([*decoded.arenas, *(reject.arena for reject in decoded.rejects)]))
     of = np.zeros(len(usable), np.int32)
     if len(names) > 1:

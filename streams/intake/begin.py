@@ -1,8 +1,8 @@
-"""Where intake begins in a partition that it takes over: pure, from what the group, the ledger and the log say.
+"""The offset at which intake starts in a partition that it takes over: pure, from the group, the ledger and the log.
 
-A commit of ours says it. Any other, an operator's reset for instance, is not believed when it lies ahead: what it
-passes over was never counted. Then the ledger says it, which holds for each of its blocks how far the votes had been
-read. To begin too early is harmless, for readers drop what they know; to begin too late loses votes for ever.
+Intake starts at its own commit. It does not trust any other commit, such as an operator's reset, that is ahead of the
+ledger: the votes in between were never counted. It then uses the ledger, whose blocks each store how far the votes had
+been read. To start too early is harmless, because readers drop the rows they know; to start too late loses votes.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 
 class AnotherLog(RuntimeError):  # noqa: N818 -- what it is
-    """The topic is not the one that was read before: its offsets mean other votes, and would be dropped as known."""
+    """The topic is not the one that was read before: its offsets mean other votes, which would be dropped."""
 
 
 class RecordsGone(RuntimeError):  # noqa: N818 -- what happened
-    """Records that intake has not taken are no longer in the log: a person has to accept that."""
+    """Records that intake has not read are no longer in the log; an operator has to accept the gap."""
 
     def __init__(self, text: str, missing: int) -> None:
         super().__init__(text)
@@ -24,27 +24,27 @@ class RecordsGone(RuntimeError):  # noqa: N818 -- what happened
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of a partition.
+    """What the group, the ledger and the log say about a partition.
 
     Attributes
     ----------
     place
         `topic/partition`, for messages.
     first, end
-        Offsets that the log holds, `end` excluded.
+        Range of offsets in the log, `end` excluded.
     commit
         Committed offset; None when there is none.
     ours
-        Whether the commit is one of ours.
+        Whether intake itself made the commit.
     proven
-        Offset up to which the ledger shows the partition to have been read; None when it shows nothing.
+        Offset up to which the partition was read, according to the ledger; None when the ledger does not name it.
     whole
-        Offset before which the ledger lacks nothing: of the last write before `proven`, some arenas' blocks may be
+        Offset before which the ledger is complete: some arenas' blocks of the last write before `proven` may be
         missing.
     other
-        Offset at which the log holds another record than the ledger says; None when there is none.
+        Offset of a record whose time differs between the log and the ledger; None when there is none.
     accepted
-        Offset up to which an operator has accepted that records are missing; 0: nothing.
+        Offset up to which an operator has accepted missing records; 0 when none has.
     """
 
     place: str
@@ -59,14 +59,14 @@ class Known:
 
 
 def begin(known: Known) -> int:
-    """Offset at which intake begins.
+    """Return the offset at which intake starts.
 
     Raises
     ------
     AnotherLog
-        When the log ends before what was read of it, or holds other records.
+        When the log ends before the offset that was reached, or holds other records.
     RecordsGone
-        When records between the beginning and the log's first one are missing, and nobody has accepted that.
+        When the log's first offset is beyond the offset that was reached, and no operator has accepted the gap.
 
     Examples
     --------
@@ -83,7 +83,7 @@ def begin(known: Known) -> int:
             f"{known.place} holds another record at offset {known.other} than the one that is in the ledger: {_ANEW}"
         )
     if reached is None:
-        position = known.first  # never read: nothing of it is missed
+        position = known.first  # never read, so no record of it is missing
     elif known.ours:
         position = reached
     else:

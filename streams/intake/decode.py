@@ -1,12 +1,12 @@
-"""Bytes to rows: one whole fetch decoded at once, record by record only when something in it is off.
+"""Bytes to rows: decode a whole fetch at once, and record by record only when a record in it is not valid.
 
-There are three ways, each for what the one before leaves, and they agree on every input: machine code for the plainest
-votes (`streams.intake.fast_decode`), the fast way, and the strict one. The fast way accepts a fetch only when every
-record is fine. Joining the values with newlines and decoding them as lines costs half of decoding them one by one. It
-is safe because each value is checked to begin with `{`, to end with `}` and to hold no newline: JSON allows no raw
-newline inside a string, and after `}` at the end of a line an open object would need `,` or `}`, not the `{` that
-begins the next line. So no value can span two lines, each line holds at least one, and n values in n lines are one
-each.
+Three decoders are tried in turn, each when the one before declines; they agree on every input: machine code for the
+plainest votes (`streams.intake.fast_decode`), the fast decoder, and the strict one. The fast decoder accepts a fetch
+only when every record is valid. Joining the values with newlines and decoding them as lines takes half the time of
+decoding them one by one. It is safe because each value is checked to begin with `{`, to end with `}` and to contain no
+newline: JSON allows no raw newline inside a string, and after `}` at the end of a line an open object would need `,` or
+`}`, not the `{` that begins the next line. So no value can span two lines, each line holds at least one value, and n
+values in n lines are one each.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ _named = msgspec.json.Decoder(_Named).decode
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """A record that cannot be used: its place in the fetch, and why; of which arena it is, if it says so."""
+    """A refused record: its index in the fetch, the reason, and its arena if it names one."""
 
     index: int
     reason: Reason
@@ -85,7 +85,7 @@ class Reject:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """What a fetch held: usable votes as rows with their ids and arenas, and the rejects, both in order."""
+    """A decoded fetch: usable votes as rows with their ids and arenas, and the rejects, both in order."""
 
     ids: list[bytes]
     arenas: list[str]
@@ -99,7 +99,7 @@ def decode(records: Records) -> Decoded:
 
 
 def strict(records: Records) -> Decoded:
-    """Decode record by record; says of each refused one why. Slower by half, and the definition of what is accepted."""
+    """Decode record by record, with a reason for each refusal; slower by half. It defines what is accepted."""
     votes: list[Vote] = []
     kept: list[int] = []
     rejects: list[Reject] = []
@@ -121,7 +121,7 @@ def strict(records: Records) -> Decoded:
 
 
 def _arena_of(value: bytes | None, reason: Reason) -> str:
-    """Which arena a refused vote is of; whether it is a JSON object says the reason."""
+    """Return the arena of a refused vote; `reason` tells whether the value is a JSON object."""
     if value is None or reason in _NO_OBJECT:
         return NOBODY
     try:
@@ -134,7 +134,7 @@ def _arena_of(value: bytes | None, reason: Reason) -> str:
 def _fastest(records: Records) -> Decoded | None:
     """Decode a fetch of plain votes in machine code; None when it holds anything else, good or bad."""
     try:
-        found = scan(records.values, records.keys)  # type: ignore[arg-type]  # None is what the except is for
+        found = scan(records.values, records.keys)  # type: ignore[arg-type]  # the except handles None
         if found is None:
             return None
         arenas = found.words[ARENA]
@@ -145,7 +145,7 @@ def _fastest(records: Records) -> Decoded | None:
         return None
     if not all(map(is_arena, arenas)) or not (found.tstamp <= records.recorded / 1000 + FUTURE_SECONDS).all():
         return None
-    # A name out of its normal form, one that cannot be read and one that was lost are for the strict way.
+    # Names that are not in normal form, unreadable or lost are left to the strict decoder.
     models = found.words[MODEL_A]
     if not all(map(settled, chain(models, found.words[LANGUAGE], *sets))) or any(map(is_lost, models)):
         return None
@@ -197,7 +197,7 @@ def _fast(records: Records) -> Decoded | None:
     """Decode the fetch in one go; None when any record of it needs a closer look."""
     n = len(records)
     try:
-        text = b"\n".join(records.values)  # type: ignore[arg-type]  # a None value is what the except is for
+        text = b"\n".join(records.values)  # type: ignore[arg-type]  # the except handles a None value
         if (
             not _are_lines(text, n)
             or (len(text) > MAX_RECORD_BYTES and max(map(len, records.values)) > MAX_RECORD_BYTES)  # type: ignore[arg-type]
@@ -240,8 +240,8 @@ def _are_lines(text: bytes, n: int) -> bool:
 
 
 def _most_openings(text: bytes) -> int:
-    """The largest `count_openings` of the lines of a text that is not empty."""
+    """Return the largest `count_openings` of any line; the text is not empty."""
     raw = np.frombuffer(text, np.uint8)
-    openings = np.flatnonzero(raw | 0x20 == ord("{"))  # `[` differs from `{` by this bit, and nothing else does
+    openings = np.flatnonzero(raw | 0x20 == ord("{"))  # only `[` differs from `{` by just this bit
     ends = np.append(np.flatnonzero(raw == ord("\n")), len(raw))
     return int(np.diff(np.searchsorted(openings, ends), prepend=0).max())

@@ -1,9 +1,9 @@
 """Deduplication by arena and vote id: a bounded memory that is a function of the votes log alone.
 
-A vote is a duplicate when a usable vote of its arena with the same id stands before it in the same partition, at most
+A vote is a duplicate when a usable vote of its arena with the same id precedes it in the same partition, at most
 `records` offsets and at most `seconds` of record time earlier (counted from the id's latest occurrence, duplicate or
-not). Which votes are duplicates therefore depends on that window of the log and on nothing else: two owners of a
-partition in the middle of a rebalance agree, and the memory is rebuilt by reading the window.
+not). Which votes are duplicates therefore depends only on that window of the log: two owners of a partition in the
+middle of a rebalance agree, and the memory is rebuilt by reading the window.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ _PRIME = np.uint64(0x9E3779B97F4A7C15)
 
 @dataclass(slots=True)
 class _Table:
-    """An open-addressing table; `slots` is int64[n, 3]: the two halves of a mark, the second half together with the
-    record time in seconds, and the offset (-1: free).
+    """Open-addressing hash table; `slots` is int64[n, 3].
+
+    Columns: the first half of a mark; its second half packed with the record time in seconds; the offset (-1: free).
     """
 
     slots: NDArray[np.int64]
@@ -39,7 +40,7 @@ class _Table:
         return cls(slots)
 
     def with_room(self, more: int) -> _Table:
-        """Return this table, or a larger copy, with room for `more` further ids."""
+        """Return this table or, when it is too small, a larger copy with room for `more` further ids."""
         size = len(self.slots)
         while self.used + more > _FULL * size:
             size *= 2
@@ -52,13 +53,13 @@ class _Table:
 
 
 Marks = NDArray[np.int64]
-"""int64[n, 2]: an id is known by 64 bits of Python's keyed hash, its arena's mixed in, and 31 bits of another one.
-Nobody can make two ids collide on purpose, and by chance a million remembered ids confuse a new one with probability
-1e-22."""
+"""int64[n, 2]: an id is identified by 64 bits of Python's keyed hash, its arena's hash mixed in, and 31 bits of another
+hash. A sender cannot make two ids collide on purpose, and by chance a new id collides with one of a million remembered
+ids with probability 1e-22."""
 
 
 def marks_of(ids: Sequence[bytes], arenas: Sequence[str]) -> Marks:
-    """What n ids, each of its arena, are known by in this process: an id is unique within its arena only."""
+    """Hash n ids, each with its arena because an id is unique only within its arena; valid in this process only."""
     n = len(ids)
     marks = np.empty((n, 2), np.int64)
     marks[:, 0] = np.fromiter(map(hash, ids), np.int64, n)
@@ -75,9 +76,9 @@ def marks_of(ids: Sequence[bytes], arenas: Sequence[str]) -> Marks:
 class SeenIds:
     """The ids of one votes partition within the horizon.
 
-    Two tables: the young one takes every id; once it holds `records` of them the old one is dropped and the young one
-    takes its place. What was dropped had `records` later ids after it, so it was outside the window. At most 2 x
-    `records` ids of 35 to 80 bytes each are held.
+    Two tables: every id goes into the young one; once that holds `records` ids, the old one is dropped and the young
+    one takes its place. `records` later ids follow every dropped id, so it was outside the window. The tables hold at
+    most 2 x `records` ids of 35 to 80 bytes each.
 
     Parameters
     ----------
@@ -102,12 +103,12 @@ class SeenIds:
         return self._young.slots.nbytes + self._old.slots.nbytes
 
     def fresh(self, marks: Marks, offset: NDArray[np.int64], recorded: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Remember the ids of usable votes, in log order, and tell which are not duplicates.
+        """Remember the ids of usable votes, in log order, and return which are not duplicates.
 
         Parameters
         ----------
         marks
-            Of n ids.
+            Marks of n ids.
         offset, recorded
             int64[n]: offsets, ascending, and record times in milliseconds.
 
@@ -127,7 +128,7 @@ class SeenIds:
         fresh = np.empty(n, np.bool_)
         keys = marks[:, 0]
         stamps = marks[:, 1] << 32 | recorded // 1000
-        # In pieces no longer than the horizon: the tables turn over where the log says, not where a fetch ends.
+        # In pieces no longer than the horizon: when the tables swap must depend on the log, not on fetch boundaries.
         done = 0
         while done < n:
             if self._young.used >= self._records:
@@ -170,7 +171,7 @@ def _find(key, stamp, slots):  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def _mark(keys, stamps, offsets, fresh, young, old, horizon_records, horizon_seconds):  # type: ignore[no-untyped-def]
-    """Look up and remember each id; returns how many the young table gained."""
+    """Look up and remember each id; returns how many were added to the young table."""
     gained = 0
     for row in range(len(keys)):
         key, stamp = keys[row], stamps[row]
@@ -193,7 +194,7 @@ def _mark(keys, stamps, offsets, fresh, young, old, horizon_records, horizon_sec
 
 @njit(cache=True)
 def _copy(before, slots):  # type: ignore[no-untyped-def]
-    """Insert what another table holds into one that holds none of it."""
+    """Insert the entries of another table, none of which this one holds."""
     for row in range(len(before)):
         if before[row, 2] >= 0:
             at = _find(before[row, 0], before[row, 1], slots)
@@ -201,7 +202,7 @@ def _copy(before, slots):  # type: ignore[no-untyped-def]
 
 
 def warm() -> None:
-    """Compile (or load from disk) what runs for every fetch, so that the first votes do not wait for it."""
+    """Compile (or load from disk) the functions that run for every fetch, so that the first votes do not wait."""
     zero = np.zeros(1, np.int64)
     seen = SeenIds(records=1, seconds=1)
     seen.fresh(marks_of([b"x"], ["text"]), zero, zero)

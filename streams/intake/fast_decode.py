@@ -1,11 +1,10 @@
-"""Votes as JSON, read by machine code straight into columns: the fastest of three ways, for the plainest of votes.
+"""Votes as JSON, read by machine code straight into columns: the fastest of the three decoders, for plain votes.
 
-It knows the part of JSON that programs write: ASCII without escapes, spaces for white space, each known field once, and
-beside them unknown ones that hold a string, a number or null. Fields that may say that a record is no ordinary vote are
-left to the next way, too. Of a fetch with anything else in it nothing is taken,
-and the next way decides; so nothing here needs to know why a record is refused. Strings are coded into dictionaries
-where they stand, so that each different one becomes an object once; arrays, style objects and `p_pair` are coded in the
-same way as they are written, and each different one is left to msgspec.
+It handles the part of JSON that programs write: ASCII without escapes, spaces as white space, each known field once,
+and unknown fields that hold a string, a number or null. It also declines fields that may mark a record as no ordinary
+vote. When anything in a fetch is not plain, it declines the whole fetch and the next decoder handles it, so this one
+needs no reasons for refusals. Strings are dictionary-coded in place, so each distinct one becomes an object once;
+arrays, style objects and `p_pair` are coded by their raw text, and msgspec decodes each distinct text once.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ _FIELDS = (
     b"prompt_hash", b"p_pair", b"style",
 )  # fmt: skip
 _LONGEST = (64, 128, 128, 16, 32, 32, 64, 64, 1 << 16, 64, 32, 1 << 16)
-"""Bytes of a value, quotes not counted."""
+"""Maximum bytes of a value, by field, without quotes."""
 _REQUIRED = 1 << ID | 1 << MODEL_A | 1 << MODEL_B | 1 << WINNER | 1 << TSTAMP
 _SAYS = (b"anony", b"count", b"weight", b"is_valid", b"dedup_tag")
 _NAMES, _NAME_AT = table(_FIELDS + _SAYS)
@@ -33,20 +32,20 @@ _WINNERS, _WINNER_AT = table(tuple(word.encode() for word in WINNERS))
 _WINNER_CODES = np.array(list(WINNERS.values()), np.uint8)
 _MOST = np.array(_LONGEST, np.int64)
 _PLACES = 32
-"""Fields of a record whose places are remembered."""
+"""Number of fields per record whose positions are remembered."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scanned:
-    """What a fetch holds, as columns.
+    """A fetch as columns.
 
     Attributes
     ----------
     codes
         int32[12, n] by field: 1 + number of the word, 0 for absent, null or empty. `MODEL_A` and `MODEL_B` share the
-        dictionary of `MODEL_A`. Of no meaning for `ID`, `WINNER` and `TSTAMP`.
+        dictionary of `MODEL_A`. Meaningless for `ID`, `WINNER` and `TSTAMP`.
     words
-        By field: the different values as they are written, strings without their quotes, in order of appearance.
+        By field: the distinct values as raw text, strings without their quotes, in order of appearance.
     winner
         uint8[n].
     tstamp
@@ -60,17 +59,17 @@ class Scanned:
 
 
 def scan(values: list[bytes], keys: list[bytes]) -> Scanned | None:
-    """Read a fetch whose ids are its keys; None when something in it is not of the plain kind.
+    """Read a fetch in which each key equals the vote's id; None when anything in it is not plain.
 
     Parameters
     ----------
     values, keys
-        n of each, at least one.
+        n values and n keys, n >= 1.
     """
     n = len(values)
     if not n:
         return None
-    # n plain votes that take n newlines to the end: so none of the values has one, and each is one vote.
+    # n plain votes were found in a text with n newlines: no value contains one, so each value is one vote.
     letters, eights = _lines(values)
     id_letters, ids = _lines(keys)
     size = 64
@@ -88,17 +87,17 @@ def scan(values: list[bytes], keys: list[bytes]) -> Scanned | None:
 
 
 def _lines(pieces: list[bytes]) -> tuple[NDArray[np.uint8], NDArray[np.uint64]]:
-    """The pieces with a newline behind each, as letters and, padded, as words of eight."""
+    """Join the pieces, a newline after each; return them as bytes and, padded, as 8-byte words."""
     text = b"\n".join([*pieces, bytes(16)])
     return np.frombuffer(text, np.uint8, len(text) - 16), np.frombuffer(text, "<u8", len(text) // 8)
 
 
 def _words(letters: NDArray[np.uint8], spans: NDArray[np.int64], count: int) -> list[str]:
-    """The pieces as strings: a text that is split costs a third of so many slices."""
+    """Return the pieces as strings; splitting one text takes a third of the time of slicing each."""
     lengths = spans[:count, 1] - spans[:count, 0]
     text = np.empty(int(lengths.sum()) + count, np.uint8)
     gather(letters, spans, count, text)
-    # Nothing else than ASCII, and no newline in it, or the scan had failed.
+    # Only ASCII without newlines: the scan fails on anything else.
     return text.tobytes().decode("ascii").split("\n")[:count]
 
 
@@ -107,7 +106,7 @@ def _scan(text, eights, id_text, ids, slots, spans, counts, codes, winner, tstam
     """Fill the columns; False at the first thing that is not plain."""
     n, end = len(winner), len(text)
     second = np.empty((n, 2), np.int64)
-    # What stands before each value, from `{` or `,` to the colon, mostly stands there again in the next record.
+    # The bytes before each value, from `{` or `,` to the colon, are mostly the same in the next record.
     before, fields = np.zeros((_PLACES, 2), np.int64), np.zeros(_PLACES, np.int64)
     begin = id_begin = id_end = 0
     for row in range(n):
@@ -202,7 +201,7 @@ def _scan(text, eights, id_text, ids, slots, spans, counts, codes, winner, tstam
                     elif field == ARENA:
                         return False
             elif opening == 91 or opening == 123:
-                return False  # an unknown field that would have to be looked into
+                return False  # an unknown field that holds an array or object
             at = skip(text, at, end)
             if at >= end:
                 return False
@@ -226,8 +225,9 @@ def _scan(text, eights, id_text, ids, slots, spans, counts, codes, winner, tstam
 
 @njit(cache=True)
 def _name(text, eights, at, end):  # type: ignore[no-untyped-def]
-    """Number of the field named behind `{` or `,`, -1 for an unknown one, and the place behind its colon; -1 twice for
-    one that is not plain.
+    """Read the field name after `{` or `,`: its number (-1: unknown) and the position after its colon.
+
+    Both are -1 when the name is not plain.
     """
     at = skip(text, at + 1, end)
     if at >= end or text[at] != 34:

@@ -1,6 +1,6 @@
-"""Machine code that reads JSON's letters eight at a time: strings, numbers, and words coded into dictionaries.
+"""Machine code that reads JSON eight bytes at a time: strings, numbers, and dictionary coding of words.
 
-Texts are read as letters (uint8) and as words of eight of them (uint64, little-endian), padded by at least one word.
+Texts are read as bytes (uint8) and as 8-byte words (uint64, little-endian), padded by at least one word.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ _TENS = np.array([10**power for power in range(19)], np.int64)
 
 
 def padded(pieces: Sequence[bytes], size: int) -> bytes:
-    """All pieces in words of eight bytes, with at least one word of padding; `size` is the sum of their lengths."""
+    """Join the pieces and pad to whole 8-byte words, plus at least one word; `size` is the sum of their lengths."""
     return b"".join([*pieces, bytes(16 - size % 8)])
 
 
 def table(words: Sequence[bytes]) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
-    """Words as one text in words of eight, and where each of them begins and the last one ends."""
+    """Join `words` into 8-byte words; also return where each word begins and where the last one ends."""
     ends = np.cumsum([0, *map(len, words)])
     return np.frombuffer(padded(words, int(ends[-1])), "<u8"), ends
 
@@ -41,7 +41,7 @@ def skip(text, at, end):  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def eight_at(eights, at):  # type: ignore[no-untyped-def]
-    """The eight bytes from `at` on, the first one lowest."""
+    """Return the eight bytes from `at` on, the first one lowest."""
     place = np.uint64(at)  # an index that may be negative costs a comparison
     shift, word = (place & np.uint64(7)) << np.uint64(3), place >> np.uint64(3)
     return eights[word] >> shift | eights[word + _1] << _1 << (np.uint64(63) - shift)
@@ -49,17 +49,17 @@ def eight_at(eights, at):  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def lowest_of(stops):  # type: ignore[no-untyped-def]
-    """Place, 0 to 7, of the lowest byte whose highest bit is set; no other bits are."""
+    """Index, 0 to 7, of the lowest byte whose highest bit is set; no other bits may be set."""
     return np.int64((((stops & (~stops + _1)) >> np.uint64(7)) * _PLACES) >> np.uint64(56))
 
 
 @njit(cache=True)
 def string_end(eights, at, end):  # type: ignore[no-untyped-def]
-    """Place of the closing quote, -1 when the string is not plain."""
+    """Position of the closing quote, -1 when the string is not plain."""
     while at < end:
         eight = eight_at(eights, at)
         quote, escape = eight ^ _QUOTES, eight ^ _ESCAPES
-        # The lowest bit set is right, those above it may be wrong (borrow): only the lowest is looked at.
+        # Only the lowest set bit is reliable and used; those above it may be wrong (borrow).
         stops = (
             ((quote - _ONES) & ~quote) | ((escape - _ONES) & ~escape) | ((eight - _SPACES) & ~eight) | eight
         ) & _HIGHS
@@ -72,7 +72,7 @@ def string_end(eights, at, end):  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def plain_end(eights, at, end):  # type: ignore[no-untyped-def]
-    """Behind the first closing bracket of an array or object without another one in it, -1 when it is not plain."""
+    """Position after the closing bracket of an array or object that nests no other; -1 when it is not plain."""
     closing = (eight_at(eights, at) & np.uint64(255)) + np.uint64(2)
     at += 1
     while at < end:
@@ -95,9 +95,9 @@ def plain_end(eights, at, end):  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def number(text, at, end):  # type: ignore[no-untyped-def]
-    """A decimal number that is not negative and has no exponent, and the place behind it, -1 when it is none.
+    """Read a non-negative decimal number without exponent; return it and the position after it, -1 when it is none.
 
-    The number is the nearest float64, -1.0 when that takes more than 64 bits to find.
+    The number is the nearest float64, or -1.0 when rounding it takes more than 64 bits.
     """
     first, digits, fraction = at, 0, -1
     while at < end:
@@ -119,7 +119,7 @@ def number(text, at, end):  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def _nearest(digits, decimals):  # type: ignore[no-untyped-def]
-    """The float64 nearest to so many digits with so many decimals among them; digits are -1 when they are too many."""
+    """Return the float64 nearest to `digits` / 10**`decimals`; `digits` is -1 when there were too many."""
     if 0 <= digits < 1 << 53 and decimals <= 22:
         return digits / _POWERS[decimals]  # both are exact, so the quotient is the nearest
     if decimals > 10 or digits < 0:
@@ -146,13 +146,13 @@ def same(eights, at, others, there, length):  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def below(length):  # type: ignore[no-untyped-def]
-    """A mask of so many bytes, fewer than eight."""
+    """Mask of the lowest `length` bytes, `length` < 8."""
     return (_1 << np.uint64(8 * length)) - _1
 
 
 @njit(cache=True)
 def gather(letters, spans, count, out):  # type: ignore[no-untyped-def]
-    """Write so many pieces, each with a newline behind it; returns how many bytes that took."""
+    """Write `count` pieces, a newline after each; returns the number of bytes written."""
     at = 0
     for each in range(count):
         for place in range(spans[each, 0], spans[each, 1]):
@@ -165,9 +165,9 @@ def gather(letters, spans, count, out):  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def code(eights, first, last, field, slots, spans, counts):  # type: ignore[no-untyped-def]
-    """1 + number of a word in its field's dictionary, where it is put if it is new; 0 when it takes too many looks.
+    """Return 1 + the word's number in its field's dictionary, adding new words; 0 after too many probes.
 
-    The hash has no key: words made to collide are left to the next way, whose hash has one.
+    The hash is not keyed: words made to collide are left to the next decoder, whose hash is.
     """
     letters, at = np.uint64(last - first), first
     while last - at >= 8:

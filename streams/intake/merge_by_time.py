@@ -1,10 +1,11 @@
-"""Alignment: votes of several partitions go on in the order of their record times, also when intake is behind.
+"""Alignment: merge the votes of several partitions by record time, also when intake is behind.
 
-A consumer that catches up gets its partitions in turns of thousands. Counts do not mind, but shares do: what was shown
-together would lie far apart in the ledger, and a model that was removed would seem to come and go. So what is newer
-than the newest record of a partition that has more to give is held back until that partition has given it.
+A consumer that catches up gets thousands of records of one partition, then of the next. That does not affect counts,
+but it does affect shares: battles of one moment would be far apart in the ledger, and a removed model would seem to
+come and go. So records are held back that are newer than the newest record of a partition with more to fetch, until
+that partition has caught up.
 
-Which votes count does not depend on this, for each partition keeps its order; nothing that is held back was committed.
+Which votes count does not depend on this, because each partition keeps its order; held records are not committed.
 """
 
 from __future__ import annotations
@@ -21,20 +22,20 @@ from streams.intake.records import Records, join
 
 P = TypeVar("P")
 LONGEST_HOLD = 5.0
-"""Seconds after which everything is let go: a partition whose broker is away must not hold up the others."""
+"""Seconds after which all held records are released: a partition whose broker is down must not block the others."""
 Times = NDArray[np.int64]
 
 
 @dataclass(slots=True)
 class _Queue:
     end: int
-    """Offset of the next record to take in: behind the last one, and behind what is no record, as a transaction's
-    marker."""
+    """Offset of the next record to add: after the last record, and after offsets that hold no record, such as a
+    transaction's marker."""
     parts: deque[tuple[Records, Times]] = field(default_factory=deque)
-    """What waits, as it came; none is empty. With each record the largest record time so far: they ascend, and a clock
-    that steps back does not count."""
+    """Held records, in parts as fetched; no part is empty. With each record the largest record time so far, so the
+    times ascend even where a clock stepped back."""
     gone: int = 0
-    """Records of the first part that were taken already: to cut them off would touch every record that stays."""
+    """Number of records of the first part already given out; slicing would copy all remaining records."""
     newest: int = -1
     taken: int = 0
     """Offset after the last record given out."""
@@ -50,17 +51,17 @@ class _Queue:
     def put(self, records: Records) -> None:
         steady = np.maximum(np.maximum.accumulate(records.recorded), self.newest)
         if not self.parts:
-            self.taken = self.end  # what is no record was passed: the position never goes back behind it
+            self.taken = self.end  # offsets without a record were passed: the position never goes back before them
         self.newest, self.end = int(steady[-1]), int(records.offset[-1]) + 1
         self.parts.append((records, steady))
 
     def due(self, limit: int | None) -> list[Times]:
-        """Times of whatever is no newer than the limit: a beginning of the queue."""
+        """Times of the records that are no newer than the limit, from the head of the queue."""
         times = [steady[: _count(steady, limit)] for _, steady in self.parts]
         return [times[0][self.gone :], *times[1:]] if times else []
 
     def take(self, limit: int | None) -> Records | None:
-        """Whatever is no newer than the limit."""
+        """Remove and return the records that are no newer than the limit."""
         due = []
         while self.parts:
             records, steady = self.parts[0]
@@ -81,12 +82,12 @@ def _count(steady: Times, limit: int | None) -> int:
 
 
 class Aligner(Generic[P]):
-    """Holds the records of partitions until their turn; `P` is what names a partition.
+    """Holds the records of partitions until their turn; `P` is the type that names a partition.
 
     Parameters
     ----------
     positions
-        Offset of the next record of each partition that is held by this process.
+        Offset of the next record of each partition that this process owns.
     """
 
     def __init__(self, positions: Mapping[P, int]) -> None:
@@ -96,7 +97,7 @@ class Aligner(Generic[P]):
         self._held_since: float | None = None
 
     def held(self, partition: P) -> int:
-        """Number of records of a partition that wait."""
+        """Number of held records of a partition."""
         return len(self._queues[partition])
 
     def position(self, partition: P) -> int:
@@ -104,24 +105,24 @@ class Aligner(Generic[P]):
         return self._queues[partition].position
 
     def add(self, partition: P, records: Records) -> None:
-        """Take in records of one partition, at least one."""
+        """Add records of one partition, at least one."""
         self._queues[partition].put(records)
 
     def advance(self, partition: P, end: int) -> None:
-        """Note up to where a partition was read, also where there was no record to take in."""
+        """Note up to which offset a partition was read, also when that brought no record."""
         self._queues[partition].end = end
 
     def take(self, ends: Mapping[P, int], now: float, most: int) -> dict[P, Records]:
-        """Give what is due, the oldest first.
+        """Remove and return the records that are due, the oldest first.
 
         Parameters
         ----------
         ends
-            Offset up to which each partition can be read, as far as is known.
+            Last known offset up to which each partition can be read.
         now
-            Any steady clock, seconds.
+            Seconds on any steady clock.
         most
-            So many records suffice; those of one millisecond are not parted, so there may be more.
+            Number of records to return; more when the last millisecond has more, because it is never split.
         """
         self.more = False
         if not any(queue.parts for queue in self._queues.values()):

@@ -1,4 +1,4 @@
-"""Asks Kafka where intake begins in each partition that it takes over; the rule is `streams.intake.begin`."""
+"""Asks Kafka at which offset intake starts in each partition that it takes over; the rule is `streams.intake.begin`."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from streams.kafka.consumer import Log
 logger = logging.getLogger(__name__)
 
 PROOF_MARGIN = 3
-"""Fetches whose records are read again where only the ledger says how far they came.
+"""Records to read again, in fetches, where only the ledger shows how far the partition was read.
 
-The blocks of one write are stored side by side, and each names the write's end. So what is named says nothing of the
-other blocks of its own write. But no block names more than the records of one write behind the first vote that is
-missing: whoever wrote it, and be it a process that was replaced, began at that vote or before (at a commit of ours, or
-by this rule), and had one write under way, when all before that was acknowledged.
+The blocks of one write are sent concurrently, and each names the write's end. So a stored block does not prove that
+the other blocks of its write are stored. But no block names an end more than one write's records beyond the first
+missing vote: its writer, even a process that was replaced, started at that vote or before (at a commit of its own, or
+by this rule), and had one write under way, after everything before it was acknowledged.
 
-Of one partition a write holds what was held back, one fetch at most, and what came on top, two at most: the records of
-one millisecond are not parted (`IntakeStage`). Records, not offsets: what was aborted, and a transaction's marker, take
-an offset and no place in a fetch.
+From one partition, a write holds at most one fetch of held-back records and two fetches on top, because the records of
+one millisecond are never split (`IntakeStage`). The margin counts records, not offsets: aborted records and a
+transaction's marker take offsets, but a fetch does not return them.
 """
 
 
@@ -41,16 +41,16 @@ async def positions_of(
     proof: Proof,
     step: Callable[[], None],
 ) -> dict[TopicPartition, int]:
-    """Offset at which intake begins in each partition.
+    """Return the offset at which intake starts in each partition.
 
     Parameters
     ----------
     log, partitions, settings, metrics
         Of the stage.
     proof
-        A search that a rebalance may have cut off; a new one when this has returned.
+        A search that a rebalance may have interrupted; the caller replaces it when this has returned.
     step
-        Called for every piece of work: a search in a long ledger takes its time.
+        Called for every piece of work: a search in a long ledger takes long.
 
     Raises
     ------
@@ -68,31 +68,31 @@ async def positions_of(
     names = {at: f"{at.topic.removeprefix(settings.topic_prefix)}/{at.partition}" for at in partitions}
     doubtful = [names[at] for at in partitions if not commits.get(at, (0, False))[1]]
     shown = await proof.search(settings, doubtful, give_way) if doubtful else {}
-    # Asked last: while we were held up another owner may have taken votes that came after an earlier answer, and
-    # retention may have run.
+    # Ask for offsets last: during the search another owner may have written votes newer than an earlier answer, and
+    # retention may have deleted records.
     first = await log.consumer.beginning_offsets(partitions)
     end = await log.ends(partitions)
     ours = {at: offset for at, (offset, is_ours) in commits.items() if is_ours}
-    # A commit that is not believed says nothing of what is missing either.
+    # A commit that intake does not trust says nothing about missing records either.
     cut = any(first[at] > ours.get(at, 0) for at in partitions)
     accepted = await _accepted(settings, partitions) if cut else {}
     positions: dict[TopicPartition, int] = {}
     foreign: dict[TopicPartition, int] = {}
-    metrics.gap.clear()  # of a partition that is another's by now, that one tells
+    metrics.gap.clear()  # the new owner of a partition reports its gap
     for at in partitions:
         commit, is_ours = commits.get(at, (None, False))
         of_votes = at.topic == settings.topic(VOTES.name)
         proven, whole, other = None, 0, None
         if seen := shown.get(names[at]):
-            # `models` is short, and what of it was refused left no notice: it is read from its start.
+            # `models` is short, and its refused records left no notice in the ledger: read it from its start.
             proven, margin = seen.end, PROOF_MARGIN * settings.fetch_records if of_votes else seen.end
             whole, other = await _look_back(log, at, seen, first[at], end[at], margin, give_way)
         known = Known(names[at], first[at], end[at], commit, is_ours, proven, whole, other, accepted.get(at, 0))
         positions[at] = _begin(known, metrics)
-        # One that passes over nothing is no news.
+        # A foreign commit that skips no records needs no warning.
         if commit is not None and not is_ours and of_votes and commit > (proven or first[at]):
             foreign[at] = commit
-    for at, commit in foreign.items():  # only now: a rebalance may have cut us off before, and all begins anew
+    for at, commit in foreign.items():  # only now: a rebalance above makes the take-over start over
         metrics.foreign_commits.inc()
         logger.warning(
             "%s: the group's commit at %d is not one of ours and is not believed; intake goes on from %d, up to where"
@@ -126,9 +126,9 @@ async def _look_back(
     margin: int,
     step: Callable[[], None],
 ) -> tuple[int, int | None]:
-    """Up to where the ledger lacks nothing, and where the log holds another record than it says: see `Known`.
+    """Return the offset before which the ledger is complete, and one whose record differs: `whole`, `other` of `Known`.
 
-    A topic that was made anew, or restored from an older state, has other record times: the broker sets them. A record
+    A topic that was recreated, or restored from an older state, has other record times: the broker sets them. A record
     that the ledger names may be gone from the log, by retention or compaction, so several are compared.
     """
     start = min(shown.end, end)
@@ -143,12 +143,12 @@ async def _look_back(
                 count += record.offset < below
                 if record.offset in named:
                     compared = True
-                    # The oldest format of messages has no time.
+                    # The oldest message format has no timestamp.
                     if shown.records[record.offset] != (-1 if record.timestamp is None else record.timestamp):
                         other = record.offset
             step()
             await asyncio.sleep(0)  # heartbeats
-    log.unreadable.clear()  # they are met again on the way
+    log.unreadable.clear()  # the stage meets these batches again as it reads on
     if not compared:
         logger.warning(
             "%s/%d holds no record any more that the end of the ledger names: whether it is the log that was read"
@@ -159,7 +159,7 @@ async def _look_back(
 
 
 async def _accepted(settings: Settings, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
-    """Up to which offsets an operator has accepted that records are missing."""
+    """Return the offsets up to which an operator has accepted missing records."""
     admin = AIOKafkaAdminClient(**aiokafka_options(settings), client_id="isonomy-intake-accepted")
     await admin.start()
     try:

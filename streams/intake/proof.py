@@ -1,4 +1,4 @@
-"""What the ledger shows of `votes` and `models`: asked where the group's commit is not one of ours, or is gone."""
+"""How far the ledger shows `votes` and `models` to be read; used when the group's commit is foreign or missing."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ from streams.ledger.codec import Block, DamagedRecord, Notice, decode
 logger = logging.getLogger(__name__)
 
 WINDOW = 500
-"""Ledger records that are read at once, from the end backwards. Nearly every block names every votes partition."""
+"""Ledger records to read at once, from the end backwards. Nearly every block names every votes partition."""
 NEAR = 10_000
-"""Ledger records from the end within which records to compare are looked for."""
+"""Ledger records from the end in which to look for records to compare."""
 KEPT = 16
-"""Records of each partition that are kept to be compared: the last one may be gone from the log by then."""
+"""Records to keep of each partition for comparison: the last one may be gone from the log by then."""
 
 
 @dataclass(slots=True)
 class Shown:
-    """What the ledger shows of one partition of `votes` or `models`.
+    """What the ledger shows about one partition of `votes` or `models`.
 
     Attributes
     ----------
     end
-        Offset after the last record that it accounts for.
+        Offset after the last record that the ledger accounts for.
     recorded
-        Record time, epoch milliseconds, of the newest row or notice beside which it is named.
+        Record time, epoch milliseconds, of the newest row or notice in a ledger record that names the partition.
     records
-        Record times, by offset, of the last records of it that the ledger holds; at most `KEPT`.
+        Record times, by offset, of the partition's last records in the ledger; at most `KEPT`.
     """
 
     end: int = 0
@@ -49,7 +49,7 @@ class Shown:
 
 @dataclass(slots=True)
 class _Looked:
-    """What was read of one ledger partition: the records from `low` up to `high`, and the oldest of their rows."""
+    """What was read of one ledger partition: the records from `low` up to `high`, and their oldest row's time."""
 
     low: int
     high: int
@@ -59,8 +59,8 @@ class _Looked:
 class Proof:
     """A search of the ledger, from its end backwards.
 
-    Whoever cuts it off may go on with it: the ledger only grows, so what was found stays true. Else a search that takes
-    longer than the group's members stay together would never end.
+    An interrupted search can be continued: the ledger only grows, so its findings stay true. Otherwise a search that
+    takes longer than the time between two rebalances would never end.
     """
 
     def __init__(self) -> None:
@@ -68,10 +68,10 @@ class Proof:
         self._looked: dict[TopicPartition, _Looked] = {}
 
     async def search(self, settings: Settings, places: Collection[str], step: Callable[[], None]) -> dict[str, Shown]:
-        """What the ledger shows of partitions, named as in a watermark: `votes/0`.
+        """Return what the ledger shows about each partition, named as in a watermark: `votes/0`.
 
-        One that the ledger does not name is left out: it was never read. `step` is called for every piece of work; what
-        it raises cuts the search off.
+        Partitions that the ledger does not name are left out: they were never read. `step` is called for every piece of
+        work; an exception from it interrupts the search.
         """
         consumer = make_reader(settings, "intake-proof")
         await consumer.start()
@@ -82,7 +82,7 @@ class Proof:
             first, ends = await consumer.beginning_offsets(ledger), await consumer.end_offsets(ledger)
             for at in ledger:
                 looked = self._looked.setdefault(at, _Looked(ends[at], ends[at]))
-                while looked.high < ends[at]:  # written since the search was cut off
+                while looked.high < ends[at]:  # written since the search was interrupted
                     end = min(ends[at], looked.high + WINDOW)
                     await self._look(consumer, at, looked.high, end, step)
                     looked.high = end
@@ -101,13 +101,14 @@ class Proof:
             await stop(consumer)
 
     def _lacks(self, at: TopicPartition, places: Collection[str]) -> bool:
-        """Whether an earlier record of a ledger partition may tell more.
+        """Whether earlier records of a ledger partition may show more.
 
-        Where another ledger partition names a place, this one is read back to that time only: what is older was read
-        before. By the record times of the votes, for those are of one clock; a notice may be of an old record.
+        Where another ledger partition names a place, this one is read back to that record time only: older records name
+        nothing beyond it. The times compared are those of the votes, which come from one clock; a notice may come from
+        an old record.
 
-        A place may be named without a row, when all of it was refused: then records to compare are looked for near the
-        end of the ledger only.
+        A place may be named without a row, when all its records were refused: then the search looks for records to
+        compare only near the end of the ledger.
         """
         shown, looked = [self._shown.get(place) for place in places], self._looked[at]
         near = looked.high - looked.low < NEAR
@@ -116,7 +117,7 @@ class Proof:
     async def _look(
         self, consumer: AIOKafkaConsumer, at: TopicPartition, start: int, end: int, step: Callable[[], None]
     ) -> float:
-        """Read some records of a ledger partition; the record time of their oldest row."""
+        """Read a range of a ledger partition; return the record time of its oldest row."""
         oldest = math.inf
         consumer.assign([at])
         consumer.seek(at, start)
@@ -159,7 +160,7 @@ class Proof:
 
 
 async def _fetch(consumer: AIOKafkaConsumer, at: TopicPartition, place: int, most: int) -> Sequence[Any]:
-    """Fetch from a place on; a batch that cannot be read is passed over. To read again from before it does no harm."""
+    """Fetch from an offset on, skipping a batch that cannot be read; reading records twice does no harm."""
     try:
         found: Sequence[Any] = (await consumer.getmany(at, timeout_ms=200, max_records=most)).get(at, ())
     except Exception as error:

@@ -1,4 +1,4 @@
-"""Raw records as columns: what a fetch is, from the consumer to the decoder."""
+"""Raw records as columns: the form of a fetch between the consumer and the decoder."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ class Records:
 
 
 def read(partition: int, fetched: Sequence[Any]) -> Records:
-    """Columns of records of one partition, as the consumer gives them: at least one, in log order."""
+    """Turn the records of one partition, at least one and in log order, into columns."""
     n, first, last = len(fetched), fetched[0].offset, fetched[-1].offset
     return Records(
         [record.key for record in fetched],
         [record.value for record in fetched],
         np.full(n, partition, np.int32),
-        # Offsets ascend: without a gap there is nothing to look up.
+        # Offsets ascend: without a gap, a range replaces the look-up.
         np.arange(first, last + 1)
         if last - first == n - 1
         else np.fromiter((record.offset for record in fetched), np.int64, n),
@@ -57,12 +57,12 @@ def read(partition: int, fetched: Sequence[Any]) -> Records:
 def _times(fetched: Sequence[Any]) -> NDArray[np.int64]:
     try:
         return np.array([record.timestamp for record in fetched], np.int64)
-    except TypeError:  # the oldest format of messages has no time: -1, as in the format that came after it
+    except TypeError:  # the oldest message format has no timestamp: use -1, as the next format does
         return np.array([-1 if record.timestamp is None else record.timestamp for record in fetched], np.int64)
 
 
 def join(parts: Sequence[Records]) -> Records:
-    """One after the other; at least one."""
+    """Concatenate the parts, at least one."""
     if len(parts) == 1:
         return parts[0]
     return Records(
@@ -75,9 +75,9 @@ def join(parts: Sequence[Records]) -> Records:
 
 
 def time_order(records: Records) -> NDArray[np.int64]:
-    """Places of the records by record time, those of each partition in their order: int64[n].
+    """Return the permutation that sorts the records by time and keeps each partition's order: int64[n].
 
-    A sender's clock may step back; the log's order must not: what counts is the largest record time so far.
+    A clock may step back, but the log's order must hold, so each record sorts by its partition's largest time so far.
     """
     steady = records.recorded.copy()
     for partition in np.flatnonzero(np.bincount(records.partition)).tolist():
@@ -87,7 +87,7 @@ def time_order(records: Records) -> NDArray[np.int64]:
 
 
 def by_time(parts: Sequence[Records]) -> Records:
-    """Lay records out in `time_order`; `parts` are of one partition each, at least one."""
+    """Sort records by `time_order`; `parts` has at least one element, each of one partition."""
     every = join(parts)
     if len(parts) == 1:
         return every

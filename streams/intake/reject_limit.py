@@ -1,8 +1,8 @@
-"""Whose votes are refused: too many of one arena mean a sender or a deploy that is wrong, and somebody must look.
+"""Refusal limits: too many refused votes of one arena mean a broken sender or deploy, which an operator must look at.
 
-The limits are an arena's, and passing them stops nobody: one sender that writes rubbish must not hold up the others.
-It is said, with the share that is missing, until fewer are refused; what was refused is parked, and can be sent again.
-Of the log alone, like the id memory: where a fetch ends, and how often intake was begun anew, changes nothing.
+Limits hold per arena, and exceeding one stops nothing: a sender that writes rubbish must not hold up the others. Intake
+reports the share of refused records until fewer are refused; refused records are parked and can be sent again. Like
+the id memory, the counts depend on the log alone, not on where a fetch ends or how often intake was restarted.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 NOBODY = ""
-"""Sender of a record that does not say which arena it is of."""
+"""Arena of a record that does not name one."""
 LEAST = 0.05
-"""The share is that of as many records at least, as a part of the window: three votes of a small arena say nothing."""
+"""Smallest denominator of the share, as a part of the window: three votes of a small arena prove nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Excess:
-    """How many of an arena's last records were refused, of how many, and how many in a row at the end."""
+    """Refused records of an arena in the window, all its records there, and the refused ones in a row at the end."""
 
     refused: int
     records: int
@@ -32,16 +32,16 @@ class Excess:
 
 
 class Refusals:
-    """Follows, in one partition, how many of each arena's last records were refused.
+    """Counts, in one partition, how many of each arena's last records were refused.
 
     Parameters
     ----------
     run
-        So many refused records of an arena in a row are too many.
+        An arena is over the limit with this many refused records in a row,
     ratio
-        So is a larger share of refused ones among those of its records that are of the partition's last `window`.
+        or with a larger refused share among its records in the partition's last `window` records.
     window
-        Records of the partition that are looked at.
+        Number of the partition's last records to count.
     """
 
     def __init__(self, run: int, ratio: float, window: int) -> None:
@@ -51,19 +51,19 @@ class Refusals:
         self._of = np.zeros(0, np.int32)
         self._refused = np.zeros(0, np.bool_)
         self.over: dict[str, Excess] = {}
-        """Arenas that are over a limit, behind the last record."""
+        """Arenas that are over a limit after the last record."""
 
     def observe(self, names: Sequence[str], of: NDArray[np.int32], refused: NDArray[np.bool_]) -> None:
-        """Take in n records in order.
+        """Count n records in order.
 
         Parameters
         ----------
         names
             Arenas, each once.
         of
-            int32[n]: of which of them each record is.
+            int32[n]: index into `names` of each record's arena.
         refused
-            bool[n]: which cannot be used, whatever their arena.
+            bool[n]: which records are refused.
 
         Examples
         --------
@@ -77,7 +77,7 @@ class Refusals:
         self._of = np.concatenate([self._of, of])[-self._kept :]
         self._refused = np.concatenate([self._refused, refused])[-self._kept :]
         self.over = {}
-        few = min(self._longest - 1, int(self._ratio * LEAST * self._window))  # no limit is passed by so few
+        few = min(self._longest - 1, int(self._ratio * LEAST * self._window))  # this many refusals exceed no limit
         for code in np.flatnonzero(np.bincount(self._of[self._refused]) > few).tolist():
             mine = self._refused[self._of == code]
             usable = np.flatnonzero(~mine)
@@ -88,7 +88,7 @@ class Refusals:
                 self.over[self._names[code]] = Excess(int(recent.sum()), len(recent), run)
 
     def _recode(self, names: Sequence[str], of: NDArray[np.int32]) -> NDArray[np.int32]:
-        """Number the arenas as they are numbered here; those of which nothing is kept any more give theirs back."""
+        """Translate the codes to this object's numbering; numbers of arenas without kept records are freed."""
         if len(self._names) > 2 * self._kept:
             left, places = np.unique(self._of, return_inverse=True)
             self._of = places.astype(np.int32)

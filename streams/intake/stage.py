@@ -1,10 +1,10 @@
 """The intake stage: follows votes and models, writes the ledger and the dead letters, then commits.
 
-Nothing is committed before the ledger acknowledged it, and nothing is skipped: a write that fails ends the process, and
-the next owner starts from the commit. What was written twice by that is dropped by the readers' watermark.
+Nothing is committed before Kafka has acknowledged its ledger write, and nothing is skipped: a failed write ends the
+stage, and the next owner starts from the commit. The readers' watermark drops records that were written twice.
 """
 
-# Longer than most: from fetch to commit in one reading.
+# Longer than most modules: the path from fetch to commit stays in one file.
 
 from __future__ import annotations
 
@@ -43,20 +43,21 @@ logger = logging.getLogger(__name__)
 
 COMMIT_SECONDS = 0.5
 WHOLE_BYTES = MOST_BYTES // 2
-"""A refused record that is larger is cut: packed it may pass, and then nobody could unpack it."""
+"""Refused records larger than this are cut: the broker may accept them compressed, but no reader could unpack them."""
 CUT_BYTES = 512 * 1024
-"""So much is kept of a refused record that is too large for `dead-letters`."""
+"""Bytes kept of a refused record that is too large for `dead-letters`."""
 SEEN_SECONDS, LOOK_SECONDS = 20.0, 2.0
-"""Longer than Prometheus takes between two looks, as deploy/prometheus has it."""
+"""Seconds to wait with a gap, longer than Prometheus's scrape interval in deploy/prometheus, and between two checks."""
 TELL_SECONDS = 10.0
-"""How often a long rebuild says how far it is."""
+"""Seconds between progress messages of a long rebuild."""
 TURNS_TO_SEND = 8
-"""Turns of the event loop until what was begun has left for the broker, which answers meanwhile (6 % of the time)."""
+"""Event-loop turns before the CPU-bound decode until pending requests are on the wire; the broker then answers during
+the decode (6 % of the time)."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    """What a fetch became: per arena the ledger records in order, the refused records, and how far it goes."""
+    """Result of a fetch: ledger records per arena in order, dead letters, and the positions after it."""
 
     ledger: dict[str, list[bytes]]
     letters: list[DeadLetter]
@@ -83,19 +84,19 @@ class IntakeStage:
         self._decided: dict[TopicPartition, int] = {}
         self._commit_at = 0.0
         self._over: set[tuple[str, str]] = set()
-        """Arenas of which too many are refused, each with its partition of votes."""
+        """Arenas over a limit of refusals, each with its votes partition."""
         self._proof = Proof()
-        """Kept where a rebalance cuts it off."""
+        """Kept when a rebalance interrupts it."""
         self._log: Log
         self._producer: AIOKafkaProducer
         self._letters: AIOKafkaProducer
-        """Compresses: what comes compressed may be many times as large as the topic takes."""
+        """Compresses: a record that arrived compressed may unpack to many times the topic's limit."""
         self.positions: dict[TopicPartition, int] = {}
-        """Next record to take of each partition held; read by the watchdog."""
+        """Offset of the next record to process in each owned partition; read by the watchdog."""
         self.steps = 0
-        """Grows with whatever is done besides; read by the watchdog."""
+        """Grows with all other work; read by the watchdog."""
         self.doing = ""
-        """What a long take-over is at, in words; told by /readyz."""
+        """Progress of a long take-over, in words; shown by /readyz."""
 
     async def run(self) -> None:
         """Follow until cancelled."""
@@ -104,7 +105,7 @@ class IntakeStage:
         try:
             await self._producer.start()
             await self._letters.start()
-            # Twice as many as are decided on at once: what is read ahead is there while the brokers are asked for more.
+            # Twice the records of one decision: the stage has records to process while the next fetch is under way.
             most = 2 * self._settings.fetch_records
             self._log = Log(self._settings, self.name, self.topics, self, max_records=most, evenly=True, read=read)
             await self._log.run()
@@ -114,11 +115,11 @@ class IntakeStage:
             await stop(self._letters)
 
     def told(self) -> str:
-        """What the last fetches brought, in words."""
+        """Describe what the last fetches brought."""
         return self._log.told()
 
     async def assigned(self, log: Log, partitions: Sequence[TopicPartition]) -> None:
-        """Find where to begin and rebuild the id memory in front of it."""
+        """Find the start position of each partition and rebuild the id memory before it."""
         self.positions = await self._places(log, partitions)
         first = await log.consumer.beginning_offsets(partitions)
         rebuild = []
@@ -129,14 +130,14 @@ class IntakeStage:
                     rebuild.append(partition)
         held = {partition.partition for partition in partitions if partition.topic == self._votes}
         for number in (log.consumer.partitions_for_topic(self._votes) or set()) - held:
-            self._metrics.memory_short.remove(str(number))  # another's by now
+            self._metrics.memory_short.remove(str(number))  # another worker owns it now
         self._sources = {number: source for number, source in self._sources.items() if number in held}
         self._aligner = Aligner({at: offset for at, offset in self.positions.items() if at.topic == self._votes})
         self._writing, self._acknowledged, self._decided = None, {}, dict(self.positions)
         log.hurry = False
         log.leave_out([])
         await self._rebuild(log, rebuild, first)
-        self._proof = Proof()  # kept until now: cut off, the take-over begins anew, and need not search again
+        self._proof = Proof()  # kept until now: an interrupted take-over starts over, without searching again
         for partition, position in self.positions.items():
             log.seek(partition, position)
         self._metrics.ready.labels(self.name).set(1)
@@ -146,8 +147,10 @@ class IntakeStage:
         self.steps += 1
 
     async def _places(self, log: Log, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
-        """Find where to begin. Where records are gone, stand for a while: a worker of intake alone ends for it, and
-        would be gone before anybody had looked at its gauge; and a person may have accepted it meanwhile.
+        """Find the start positions; when records are gone, keep retrying for a while before raising.
+
+        A worker that runs only intake ends on that error, and would end before Prometheus had scraped its gauge. An
+        operator may also accept the gap in the meantime.
         """
         until = time.monotonic() + SEEN_SECONDS
         while True:
@@ -162,11 +165,11 @@ class IntakeStage:
             log.give_way()
 
     async def _rebuild(self, log: Log, partitions: Sequence[TopicPartition], first: dict[TopicPartition, int]) -> None:
-        """Read the window before each position again, remembering ids and refusals, writing nothing."""
+        """Read the window before each position again to remember ids and refusals; write nothing."""
         settings = self._settings
         started, known = time.monotonic(), 0
         tell_at = started + TELL_SECONDS
-        # Kept aside until the end: a rebuild that a rebalance cuts off leaves no memory that seems to be whole.
+        # Kept aside until the end: a rebuild that a rebalance interrupts must leave no memory that looks complete.
         rebuilt: dict[int, Source] = {}
         pending: dict[TopicPartition, int] = {}
         short: dict[TopicPartition, int] = {}
@@ -198,14 +201,14 @@ class IntakeStage:
                     remember(before, decode(before), rebuilt)
                     known += len(before)
                     self.steps += 1
-                await asyncio.sleep(0)  # a long rebuild must leave room for heartbeats
+                await asyncio.sleep(0)  # let heartbeats run during a long rebuild
             pending = {at: start for at, start in pending.items() if log.reached[at] < self.positions[at]}
             left = sum(self.positions[at] - log.reached[at] for at in pending)
             self.doing = f"rebuilding the id memory, {100 * (total - left) // max(total, 1)} %" if pending else ""
             if pending and time.monotonic() >= tell_at:
                 tell_at = time.monotonic() + TELL_SECONDS
                 logger.info("%s", self.doing)
-        log.unreadable.clear()  # what cannot be read was parked when it was met first
+        log.unreadable.clear()  # these batches were parked when they were first read
         for partition in partitions:
             rebuilt[partition.partition].position = self.positions[partition]
         self._sources |= rebuilt
@@ -214,12 +217,12 @@ class IntakeStage:
             logger.info("rebuilt the id memory from %d records in %.1f s", known, time.monotonic() - started)
 
     def _tell_short(self, at: TopicPartition, missing: int, began: float | None) -> None:
-        """Say that the log begins inside the horizon: an id from before is not known when it comes again.
+        """Warn when the log begins inside the horizon: repeats of older ids are not recognised.
 
-        `began` is the record time of the first one that is left, None when none is.
+        `began` is the record time, in seconds, of the first record left; None when none is left.
         """
         if began is not None and time.time() - began >= self._settings.dedup_seconds:
-            missing = 0  # what is missing is older than the horizon
+            missing = 0  # the missing records are older than the horizon
         self._metrics.memory_short.labels(str(at.partition)).set(missing)
         if missing:
             logger.warning(
@@ -231,11 +234,11 @@ class IntakeStage:
     async def process(self, log: Log, batch: Batch) -> None:
         """Write what was fetched; commit what was acknowledged.
 
-        One fetch is being written at a time: the next one is fetched and decoded meanwhile, but begun only after the
-        acknowledgement. Were two under way and only the later one stored, its rows would lift the watermark over the
-        lost ones, for ever.
+        One fetch is written at a time: the next one is fetched and decoded meanwhile, but its write starts only after
+        the acknowledgement. If two were in flight and only the later one were stored, its rows would raise the
+        watermark past the lost rows, which would then never count.
         """
-        # What was asked of the brokers leaves before decoding takes the processor: the next fetch, the last write.
+        # Let pending requests (next fetch, last write) go out before decoding takes the CPU.
         for _ in range(TURNS_TO_SEND if batch else 0):
             await asyncio.sleep(0)
         outcome = self._decide(log, self._align(log, batch))
@@ -246,14 +249,14 @@ class IntakeStage:
             await self._commit(log)
 
     async def revoked(self, log: Log) -> None:
-        """Wait for the brokers, and commit."""
+        """Wait for the write under way, and commit."""
         await self._finish_writing()
         if self._acknowledged:
             await self._commit(log)
         self._metrics.ready.labels(self.name).set(0)
 
     def _align(self, log: Log, batch: Batch) -> dict[TopicPartition, Records]:
-        """Hold back votes that are ahead of other partitions; model records pass."""
+        """Hold back votes that are newer than other partitions' next records; pass model records through."""
         due: dict[TopicPartition, Records] = {}
         for at, fetched in batch.items():
             if at.topic == self._votes:
@@ -266,12 +269,12 @@ class IntakeStage:
         ends = {at: stable_end(log.consumer, at) for at in votes}
         due.update(self._aligner.take(ends, time.monotonic(), self._settings.fetch_records))
         log.hurry = self._aligner.more
-        # What waits long enough need not be fetched on.
+        # Pause partitions whose backlog exceeds one fetch.
         log.leave_out([at for at in votes if self._aligner.held(at) > self._settings.fetch_records])
         return due
 
     def _decide(self, log: Log, due: dict[TopicPartition, Records]) -> _Outcome | None:
-        """What to write, and how far it goes: also where there was nothing to write, as behind a transaction."""
+        """Decide what to write, and the positions after it; a transaction's marker moves them without a write."""
         parked, log.unreadable = log.unreadable, []
         positions = {
             at: self._aligner.position(at) if at.topic == self._votes else log.reached[at] for at in self.positions
@@ -318,7 +321,7 @@ class IntakeStage:
             self._metrics.dedup_bytes.labels(str(partition)).set(seen.nbytes)
 
     def _tell_refused(self) -> None:
-        """Say which arenas are over a limit of refusals: only of them are there series."""
+        """Report the arenas over a limit of refusals in metrics and log; only these have a time series."""
         now = {
             (arena or "-", str(number)): excess
             for number, source in self._sources.items()
@@ -334,7 +337,7 @@ class IntakeStage:
         self._over = set(now)
 
     async def _write(self, outcome: _Outcome) -> dict[TopicPartition, int]:
-        """Write a fetch's outcome; returns the positions once everything is acknowledged."""
+        """Write an outcome; return its positions once everything is acknowledged."""
         async with asyncio.TaskGroup() as writes:
             for arena, pieces in outcome.ledger.items():
                 writes.create_task(self._write_in_order(arena, pieces))
@@ -348,7 +351,7 @@ class IntakeStage:
             await self._producer.send_and_wait(self._ledger, piece, key=arena.encode())
 
     async def _park(self, letter: DeadLetter) -> None:
-        """Write a dead letter; its beginning when it is too large, for no record may hold up all others."""
+        """Write a dead letter, cut when it is too large: one record must not hold up all others."""
         if len(letter.key or b"") + len(letter.value or b"") > WHOLE_BYTES and letter.cut is None:
             letter = letter.beginning(CUT_BYTES)
         try:

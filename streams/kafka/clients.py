@@ -1,7 +1,7 @@
-"""The Kafka clients of the stages, made in one place: what is committed is read, order is kept, no topic is made.
+"""The stages' Kafka clients, made in one place: they read committed records, keep order and create no topics.
 
-Whoever writes to `votes` may use transactions. So every consumer reads committed records only, but for Faust's, which
-counts dead letters. Positions are the consumer's own: a transaction's marker takes an offset that no record has.
+Producers of `votes` may use transactions. So every consumer reads only committed records, except Faust's, which counts
+dead letters. Take positions from the consumer, not from records: a transaction's marker takes an offset, too.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from streams.contracts.settings import Settings
 STOP_SECONDS = 5.0
 MAX_REQUEST_BYTES = 8 * 1024 * 1024
 MAX_PACKED_BYTES = 1024 * 1024 * 1024
-"""Largest record before compression: the topic's own limit is on what is left of it after."""
+"""Largest record before compression; the topic's own limit applies to the compressed size."""
 
 KNOWN_THERE_MS = 300
 SESSION_MS = 6_000
-"""A member that is silent for so long is replaced: Kafka's default minimum. The embedded broker lets a group wait for
-half of it at every join."""
+"""Session timeout of a group member, Kafka's default minimum. The embedded broker makes a group wait for half of it at
+every join."""
 
 
 def make_member(settings: Settings, group: str) -> AIOKafkaConsumer:
-    """Make a member of a group (named without the prefix) that commits nothing by itself and never skips on its own.
+    """Make a member of a group (named without the prefix) that never commits or skips records by itself.
 
-    Without a reset policy an offset that is no longer in the log is an error, not a silent jump over what is gone.
+    Without a reset policy an offset that is no longer in the log is an error, not a silent jump over deleted records.
     """
     return AIOKafkaConsumer(
         **_options(settings, f"isonomy-{group}"),
@@ -41,10 +41,10 @@ def make_member(settings: Settings, group: str) -> AIOKafkaConsumer:
 
 
 def make_reader(settings: Settings, client: str) -> AIOKafkaConsumer:
-    """Make a consumer outside any group, for what is known to be there.
+    """Make a consumer outside any group, for records that are known to exist.
 
-    The broker is let look for longer than when votes are waited for: the embedded one needs the longer the more batches
-    it holds, and brings nothing until then.
+    Its fetch wait is longer than for new votes: the embedded broker needs more time the more batches it holds, and
+    returns nothing before it is done.
     """
     wait = max(settings.fetch_wait_ms, KNOWN_THERE_MS)
     options = _options(settings, f"isonomy-{client}") | {"fetch_max_wait_ms": wait}
@@ -63,12 +63,12 @@ def _options(settings: Settings, client: str) -> dict[str, Any]:
 
 
 def make_producer(settings: Settings, client: str, *, packed: bool = False) -> AIOKafkaProducer:
-    """Make a producer that keeps order within a partition and acknowledges only what every replica has.
+    """Make a producer that keeps order within a partition and waits until all in-sync replicas have a record.
 
-    `packed`: it compresses, with the one codec that needs no library.
+    `packed`: compress, with the one codec that needs no library.
 
-    Not idempotent on purpose: the embedded broker has no such producer, and aiokafka keeps one batch in flight per
-    partition, so order holds; a batch that was sent twice is dropped by the readers' watermark.
+    Not idempotent on purpose: the embedded broker does not support it, and aiokafka keeps one batch in flight per
+    partition, so order holds; the readers' watermark drops a batch that was sent twice.
     """
     return AIOKafkaProducer(
         **aiokafka_options(settings),
@@ -84,15 +84,14 @@ def make_producer(settings: Settings, client: str, *, packed: bool = False) -> A
 
 
 async def stop(client: AIOKafkaConsumer | AIOKafkaProducer) -> None:
-    """Stop a client, whatever comes of it."""
+    """Stop a client; ignore errors."""
     await close_in_time(client.stop, STOP_SECONDS)
 
 
 def stable_end(consumer: AIOKafkaConsumer, partition: TopicPartition) -> int:
-    """Offset up to which a partition can be read, as the last fetch told; 0 before the first one.
+    """Return the last stable offset, up to which a partition can be read, from the last fetch; 0 before the first one.
 
-    The last stable offset: behind it lies a transaction that is still open. The high watermark would promise records
-    that nobody gets yet.
+    A transaction that is still open may follow it. The high watermark would promise records that no consumer gets yet.
     """
     stable = consumer.last_stable_offset(partition)
     end: int | None = consumer.highwater(partition) if stable is None or stable < 0 else stable
@@ -100,18 +99,18 @@ def stable_end(consumer: AIOKafkaConsumer, partition: TopicPartition) -> int:
 
 
 def mark_of(partition: Any, offset: int) -> str:
-    """Metadata of a commit of ours at an offset of a TopicPartition, of either client.
+    """Metadata that marks our own commit at an offset; `partition` is either client's TopicPartition.
 
-    It names the place, for some tools that reset a group's offsets keep the metadata of the commit that they replace
-    (kafka-python 3.0's `reset_group_offsets` does).
+    It names partition and offset, because some tools that reset a group's offsets keep the metadata of the commit that
+    they replace (kafka-python 3.0's `reset_group_offsets` does).
     """
     return f"isonomy 1 {partition.topic}/{partition.partition} {offset}"
 
 
 async def read_commits(consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, Any]:
-    """Committed offset and metadata of each partition that has any, as the consumer's group knows them.
+    """Return committed offset and metadata of each partition that has a commit of the consumer's group.
 
-    aiokafka's public `committed` leaves the metadata away, and that is where we see whose commit it is.
+    aiokafka's public `committed` drops the metadata, which shows who made the commit.
     """
     found = await consumer._coordinator.fetch_committed_offsets(list(partitions))
     return {at: (known.offset, known.metadata) for at, known in found.items() if known.offset >= 0}

@@ -1,10 +1,10 @@
 """The one class through which a stage follows Kafka: group assignment, position from saved state, batch fetch.
 
-A Faust agent is not used for this: what it acknowledges may not have been done, and it cannot be told where to start
+A Faust agent cannot do this: it may acknowledge records before they are processed, and its start position cannot be set
 (docs/design/0001-stages-own-their-consumer.md).
 """
 
-# Longer than most: every rule of following a group stands in one place.
+# Longer than most modules: it keeps all rules for following a group in one place.
 
 from __future__ import annotations
 
@@ -34,43 +34,43 @@ from streams.kafka.unreadable import UnreadableBatch, is_of_a_batch, look
 logger = logging.getLogger(__name__)
 
 Batch = Mapping[TopicPartition, Any]
-"""By partition its records, as the client gives them or as `read` has made of them."""
+"""Records by partition, as the client returns them or as converted by `read`."""
 _LOST = (CommitFailedError, IllegalGenerationError, RebalanceInProgressError, UnknownMemberIdError)
 _NOBODYS = TopicPartition("", 0)
 
 JOIN_LOOK_SECONDS = 0.01
 REBALANCE_GRACE = 0.5
-"""Seconds that a fetch may take beyond its own wait before it counts as held up by a rebalance."""
+"""Seconds that a fetch may take beyond its own wait before it counts as blocked by a rebalance."""
 PROBE = "whose?"
-"""Metadata put to a commit that is not ours, where it stands, to see whether the broker keeps any."""
+"""Metadata written to a commit without our mark, at its own offset, to test whether the broker keeps metadata."""
 CAREFUL_WAIT_MS, MOST_CAREFUL_WAIT_MS = 500, 4_000
-"""How long is waited for what stands before a batch that cannot be read: longer each time, for a fetch may be slow."""
+"""Time to wait for the records before a batch that cannot be read; doubled each time, because a fetch may be slow."""
 BLAMELESS_TIMES = 5
-"""So often in a row an error that no batch is to blame for may be a passing one."""
+"""Fetch errors in a row, without a batch that explains them, that are retried as transient."""
 
 
 class Rebalanced(Exception):  # noqa: N818 -- what happened
-    """The group is moving partitions: what was being taken over may be another's by now."""
+    """The group is moving partitions: those being taken over may have another owner now."""
 
 
 class OutOfReach(RuntimeError):  # noqa: N818 -- what it is
-    """A position is no longer in the log: it was shortened behind the stage, or in front of it."""
+    """A position is outside the log: the log now begins after it or ends before it."""
 
 
 class Follower(Protocol):
-    """What a stage does with its partitions. No two of these run at the same time."""
+    """A stage's callbacks for its partitions. No two of them run at the same time."""
 
     async def assigned(self, log: Log, partitions: Sequence[TopicPartition]) -> None:
-        """Take over: load or rebuild state and `seek` every partition to where it goes on."""
+        """Take over: load or rebuild state and `seek` every partition to its next offset."""
 
     async def process(self, log: Log, batch: Batch) -> None:
-        """Handle what was fetched; called with an empty batch when nothing came, so that timers can run.
+        """Handle what was fetched; called with an empty batch when the fetch was empty, so that timers can run.
 
-        `log.unreadable` holds the batches that were passed over because nobody can read them.
+        `log.unreadable` holds the batches that were skipped because no client can read them.
         """
 
     async def revoked(self, log: Log) -> None:
-        """Finish what is under way and save it: the partitions are about to be another's."""
+        """Finish and save the work under way: the partitions are about to move to another owner."""
 
 
 class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
@@ -81,19 +81,19 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
     settings
         Where Kafka is, and how long a fetch may wait.
     group
-        Without the prefix.
+        Name of the group without the prefix.
     topics
-        Without the prefix.
+        Names without the prefix.
     follower
         The stage.
     max_records
-        Most records handed over in one turn.
+        Maximum number of records per turn.
     evenly
-        Take no more from one partition than from another. Otherwise a burst is taken partition by partition, and what
-        was sent together lies thousands of records apart.
+        Fetch the same number from each partition. Otherwise a burst is fetched partition by partition, and records that
+        were sent together end up thousands of records apart.
     read
-        What to make of each partition's records, given its number, before the next partition is fetched: they are in
-        the processor's cache then, and reading them costs a third.
+        Converts a partition's records, given its number, right after their fetch, while they are in the CPU cache (a
+        third of the cost).
     """
 
     def __init__(
@@ -122,34 +122,33 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
         self._gaps = Gaps()
         self.active = False
         self.hurry = False
-        """The stage has something left to do: a turn then does not wait for records."""
+        """The stage has work left: the next turn does not wait for records."""
         self.reached: dict[TopicPartition, int] = {}
-        """Next offset to fetch of each partition: behind the last record, and behind what is no record of anybody's,
-        such as a transaction's marker."""
+        """Next offset to fetch of each partition: after the last record, and after offsets that hold no record, such as
+        a transaction's marker."""
         self.unreadable: list[UnreadableBatch] = []
-        """Batches that were passed over; whoever handles them takes them out."""
+        """Batches that were skipped; the stage removes them when it has handled them."""
 
     async def run(self) -> None:
-        """Follow until cancelled; whatever a stage raises comes out here and ends the stage."""
+        """Follow until cancelled; raises whatever the stage raises, which ends the stage."""
         self.consumer.subscribe(self._topics, listener=self)
         try:
             await self._follow()
         finally:
-            await stop(self.consumer)  # one that did not start holds sockets, too
+            await stop(self.consumer)  # a consumer that failed to start holds sockets, too
 
     async def _follow(self) -> None:
         await self.consumer.start()
-        # aiokafka asks a broker for nothing while it holds records of any of its partitions that were not taken yet,
-        # for 100 ms at most: a partition that waits for the others would keep them from coming. No public setting
-        # says so.
+        # aiokafka pauses fetching from a broker, for up to 100 ms, while it holds unconsumed records of any of the
+        # broker's partitions: a partition that waits for the others would block them. There is no public setting.
         self.consumer._fetcher._prefetch_backoff = 0.0
         try:
             while True:
                 async with self._turn:
                     await self._step()
         except asyncio.CancelledError:
-            # Leaving the group calls `on_partitions_revoked` no more: finish here. After a failure there is nothing
-            # to finish: the next owner starts from what was saved.
+            # Leaving the group does not call `on_partitions_revoked`: finish here. After a failure there is nothing
+            # to finish: the next owner starts from the saved state.
             async with self._turn:
                 if self.active:
                     await self._follower.revoked(self)
@@ -165,7 +164,7 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
             try:
                 await self._follower.assigned(self, partitions)
             except Rebalanced:
-                # Begin anew: with the next assignment, or with this one when it did not change.
+                # Start over: with the next assignment, or with this one when it did not change.
                 logger.info("the group %s is moving partitions: the take-over begins anew", self._group)
                 self._new = partitions
                 return
@@ -193,7 +192,7 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
     async def _fetch_evenly(self, wait: int) -> dict[TopicPartition, Any]:
         partitions = self.consumer.assignment() - self._left_out
         if not partitions:
-            # Asked for none, the client would give of all: so for one that nobody has.
+            # `getmany()` without partitions fetches from all: pass one that does not exist.
             await self._getmany([_NOBODYS], wait, 1)
             return {}
         share = max(1, self._max_records // max(1, len(partitions)))
@@ -202,7 +201,7 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
             for partition in sorted(partitions - batch.keys()) if batch else ():
                 batch |= self._of(await self.fetch(partition, timeout_ms=0, max_records=share))
         except Rebalanced:
-            pass  # what was fetched already is gone from the consumer: it must not be lost
+            pass  # the consumer no longer holds the fetched records: return them
         return batch
 
     def _of(self, fetched: Batch) -> dict[TopicPartition, Any]:
@@ -215,34 +214,35 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
 
     def _wait_for(self, *, came: bool, behind: bool) -> None:
         wait = self._wait.look(came=came, behind=behind, now=time.monotonic())
-        self.consumer._fetcher._fetch_max_wait_ms = wait  # no public setting may change; a test holds that it is heeded
+        self.consumer._fetcher._fetch_max_wait_ms = wait  # no public setter; a test checks that aiokafka uses it
 
     def told(self) -> str:
-        """What the last fetches brought, in words: the watchdog's last ones."""
+        """Describe what the last fetches brought, for the watchdog's last message."""
         return self._wait.told(time.monotonic())
 
     def give_way(self) -> None:
-        """End a long turn when the group is moving partitions: the rebalance waits for it. Raises `Rebalanced`.
+        """End a long turn by raising `Rebalanced` when the group is rebalancing: the rebalance waits for the turn.
 
-        It throws out who does not join within a session; who then joins anew throws out the next one. No public
-        attribute says that it has begun, and the listener is not told before the turn is over.
+        The group removes a member that does not rejoin within the session timeout; that member's next join starts
+        another rebalance, which may remove the next one. aiokafka has no public attribute for a rebalance that has
+        begun, and calls the listener only after the turn.
         """
         if self.consumer._subscription.reassignment_in_progress:
             raise Rebalanced
 
     def begin_anew(self) -> None:
-        """Have the follower take over again what it holds, with the next step, as after a rebalance."""
+        """Make the follower take over its partitions again in the next step, as after a rebalance."""
         self.active, self._new = False, sorted(self.consumer.assignment())
 
     def leave_out(self, partitions: Sequence[TopicPartition]) -> None:
-        """Fetch nothing of these until said otherwise; what was fetched ahead of its turn is kept by the consumer."""
+        """Fetch from all partitions but these until the next call; the consumer keeps what it has prefetched."""
         self._left_out = set(partitions)
 
     async def _wait_for_assignment(self) -> None:
-        """Wait a moment; the group decides when. What goes wrong in joining it, `getmany` raises.
+        """Wait a moment for the group's assignment; `getmany` raises errors of joining the group.
 
-        It is asked for a partition that nobody has: what the consumer fetches by itself is from before `assigned` has
-        said where to begin, and that it finds no commit to begin from is no fault.
+        It fetches from a partition that does not exist: records that the consumer prefetches before `assigned` has set
+        the positions must not be used, and a missing commit is no error at this point.
         """
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(JOIN_LOOK_SECONDS):
@@ -250,20 +250,20 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
         await asyncio.sleep(JOIN_LOOK_SECONDS)
 
     def seek(self, partition: TopicPartition, offset: int) -> None:
-        """Go on at an offset."""
+        """Continue at an offset."""
         self.consumer.seek(partition, offset)
         self.reached[partition] = offset
 
     async def fetch(self, *partitions: TopicPartition, timeout_ms: int, max_records: int) -> Batch:
-        """Fetch from the given partitions, or from all; what cannot be read is passed over, see `unreadable`.
+        """Fetch from the given partitions, or from all; skip batches that cannot be read, see `unreadable`.
 
         Once a rebalance has begun, aiokafka's own call would wait for its end, and the rebalance waits for our turn to
-        end: neither would ever come.
+        end: a deadlock.
 
         Raises
         ------
         Rebalanced
-            When that is so.
+            When a rebalance has begun.
         OutOfReach
             When a position is no longer in the log.
         """
@@ -279,7 +279,7 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
             return batch
         self._careful_ms = CAREFUL_WAIT_MS
         if not self.active and is_embedded(self.consumer):
-            self._wait_for(came=bool(batch), behind=True)  # what a take-over asks for is there
+            self._wait_for(came=bool(batch), behind=True)  # the records that a take-over reads exist
         batch = await self._gaps.leave_out(self.consumer, batch, self.reached)
         await self._note(partitions or tuple(self.reached), batch)
         return batch
@@ -289,7 +289,7 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
             async with asyncio.timeout(timeout_ms / 1000 + REBALANCE_GRACE):
                 batch: Batch = await self.consumer.getmany(*partitions, timeout_ms=timeout_ms, max_records=max_records)
         except TimeoutError:
-            # Or another stage held the event loop up for so long that the deadline has passed unseen.
+            # Not a rebalance when another stage blocked the event loop past the deadline.
             self.give_way()
             batch = {}
         except OffsetOutOfRangeError as error:
@@ -298,24 +298,24 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
         return batch
 
     async def _note(self, partitions: Sequence[TopicPartition], batch: Batch) -> None:
-        """Keep the consumer's positions: they also move over what is no record."""
+        """Store the consumer's positions, which also advance over offsets without a record."""
         for at in partitions:
             try:
                 self.reached[at] = await self.consumer.position(at)
-            except IllegalStateError:  # revoked meanwhile: no more than the records is certain
+            except IllegalStateError:  # revoked meanwhile: only the records are certain
                 if at in batch:
                     self.reached[at] = batch[at][-1].offset + 1
 
     async def _carefully(self, partitions: Sequence[TopicPartition], max_records: int, error: Exception) -> Batch:
-        """Fetch record by record up to a batch that cannot be read, and then behind it.
+        """Fetch record by record up to a batch that cannot be read, and continue after it.
 
-        An error leaves aiokafka's positions behind records that nobody was given, those of other partitions too. So
-        all begin again where they were.
+        After an error aiokafka's positions, also those of other partitions, are past records that it did not return.
+        So all partitions are read again from where they were.
 
         Raises
         ------
         Exception
-            The error, when again and again no batch is to blame.
+            `error`, when it recurs and no batch explains it.
         """
         starts = {at: self.reached[at] for at in partitions}
         passed_over = len(self.unreadable)
@@ -331,7 +331,7 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
                     batch[at] = records
                     self.seek(at, records[-1].offset + 1)
         except BaseException:
-            # What was read so far goes to nobody: it is read again, by us or by the next owner.
+            # Discard what was read so far: this consumer or the next owner reads it again.
             with contextlib.suppress(IllegalStateError):
                 for at, start in starts.items():
                     self.seek(at, start)
@@ -344,17 +344,17 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
         return batch
 
     def _is_at_end(self, at: TopicPartition) -> bool:
-        """Whether the last fetch said that there is nothing more; an empty partition ends at 0."""
+        """Whether the last fetch reported no more records; an empty partition ends at 0."""
         told = self.consumer.highwater(at) is not None
         return told and self.reached[at] >= stable_end(self.consumer, at)
 
     async def _up_to_fault(self, at: TopicPartition, most: int) -> list[Any]:
-        """Records of one partition before the batch that cannot be read; when that is the first, it is passed over."""
+        """Return the partition's records before the batch that cannot be read; skip that batch when it comes first."""
         records: list[Any] = []
         until = time.monotonic() + self._careful_ms / 1000
         try:
             while len(records) < most:
-                # In short waits: a rebalance that begins meanwhile waits for us.
+                # Short waits, because a rebalance that begins meanwhile waits for this turn.
                 came = await self._getmany([at], 0 if records else CAREFUL_WAIT_MS, 1)
                 expected = {at: records[-1].offset + 1 if records else self.reached[at]}
                 new = (await self._gaps.leave_out(self.consumer, came, expected)).get(at, [])
@@ -378,7 +378,7 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
             return
         ahead = found.offset > self.reached[at]
         if ahead and not await self._gaps.leave_out(self.consumer, {at: [found]}, self.reached):
-            self._blameless = 0  # a record in front of it cannot be seen yet
+            self._blameless = 0  # a record before the batch is not visible yet
             return
         logger.error(
             "%s/%d: the batch at offsets %d to %d cannot be read and is passed over: %s",
@@ -388,10 +388,10 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
         self.seek(at, found.last + 1)
 
     async def ends(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
-        """Ask up to which offset each partition can be read; moves the positions.
+        """Return the offset up to which each partition can be read; moves the positions.
 
-        The embedded broker answers `end_offsets` with the second record of its last batch. What comes with a fetch is
-        right everywhere.
+        The embedded broker answers `end_offsets` with the second record of its last batch. The end in a fetch response
+        is right for every broker.
         """
         first = await self.consumer.beginning_offsets(partitions)
         said = await self.consumer.end_offsets(partitions)
@@ -404,18 +404,18 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
                     await self.fetch(partition, timeout_ms=100, max_records=1)
                 end = stable_end(self.consumer, partition)
             ends[partition] = end
-        self.unreadable.clear()  # they are met again on the way
+        self.unreadable.clear()  # the stage meets these batches again as it reads on
         return ends
 
     async def end_now(self, partition: TopicPartition) -> int:
-        """Ask up to which offset a partition can be read, without moving; too small a number on the embedded broker."""
+        """Return the offset up to which a partition can be read, without moving; too small on the embedded broker."""
         end: int = (await self.consumer.end_offsets([partition]))[partition]
         return max(end, stable_end(self.consumer, partition))
 
     async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
         """Let the stage finish its turn and save, before the group moves on."""
         async with self._turn:
-            self._new = None  # an assignment that was not taken over yet is void
+            self._new = None  # drop an assignment that was not taken over yet
             if not self.active:
                 return
             self.active = False
@@ -429,9 +429,9 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
         self._new = sorted(assigned)
 
     async def commits(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, tuple[int, bool]]:
-        """Committed offset of each partition that has one, and whether the commit is one of ours.
+        """Return the committed offset of each partition that has one, and whether the commit is our own.
 
-        The embedded broker keeps no metadata, and lets nobody but a member commit: there all are ours.
+        The embedded broker keeps no metadata and accepts commits only from members: there all commits are our own.
         """
         found = await read_commits(self.consumer, partitions)
         ours = {at: metadata == mark_of(at, offset) for at, (offset, metadata) in found.items()}
@@ -447,7 +447,7 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
         return {at: (offset, ours[at]) for at, (offset, _) in found.items()}
 
     async def commit(self, positions: Mapping[TopicPartition, int]) -> bool:
-        """Commit the offsets of the next records to take; False when the group has moved on without us."""
+        """Commit the offsets of the next records; False when the group no longer accepts this member's commit."""
         mine = self.consumer.assignment()
         marked = {
             partition: (offset, mark_of(partition, offset))

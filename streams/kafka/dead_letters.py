@@ -1,8 +1,8 @@
-"""The accounting of dead letters, by Faust: what may see a record twice is an agent.
+"""Counts dead letters in a Faust agent, which may see a record twice.
 
-Whoever may write to a topic may write a batch that no client can read. Faust would end its application for that, all
-stages with it, and meet the batch again at each start. So its consumer passes such a batch over and says so; its
-letters are counted with an unknown reason.
+Anyone with write access to a topic can write a batch that no client can read. Such a batch would end the Faust
+application, with all stages, at each start. So the consumer skips it, logs it, and counts its letters with an unknown
+reason.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from streams.kafka.unreadable import is_of_a_batch, look
 logger = logging.getLogger(__name__)
 
 CAREFUL_SECONDS = 0.5
-"""How long a record is waited for that stands before a batch that cannot be read."""
+"""Time to wait for a record before a batch that cannot be read."""
 UNKNOWN = "unknown"
-"""Reason of a letter whose own cannot be read."""
+"""Reason of a letter whose own reason cannot be read."""
 
 
 def account_dead_letters(app: faust.App, settings: Settings, metrics: Metrics) -> None:
@@ -48,7 +48,7 @@ def account_dead_letters(app: faust.App, settings: Settings, metrics: Metrics) -
 
 
 def pass_over_unreadable(transport: Any, metrics: Metrics) -> None:
-    """Have the consumer of a transport of Faust pass over what cannot be read."""
+    """Make the consumer of a Faust transport skip batches that cannot be read."""
 
     class Thread(_Thread):
         dead_letters = metrics.dead_letters
@@ -76,16 +76,16 @@ class _Thread(driver.AIOKafkaConsumerThread):
         except Exception as error:
             if not is_of_a_batch(error):
                 raise
-            # An error leaves aiokafka's positions behind records that nobody was given: all begin again.
+            # After an error aiokafka's positions are past records that it did not return: seek back.
             starts = {at: start for at, start in starts.items() if at in consumer.assignment()}
             for at, start in starts.items():
                 consumer.seek(at, start)
             logger.warning("dead letters are read one by one: %r", error)
-            await asyncio.sleep(CAREFUL_SECONDS)  # a batch in a transaction that is still open is no fault yet
+            await asyncio.sleep(CAREFUL_SECONDS)  # a batch in an open transaction is not a fault yet
             return {at: found for at, start in starts.items() if (found := await self._carefully(consumer, at, start))}
 
     async def _carefully(self, consumer: Any, at: Any, start: int) -> list[Any]:
-        """Records before the batch that cannot be read, one by one; then the next fetch begins behind it."""
+        """Read the records before the batch that cannot be read, one by one; the next fetch starts after it."""
         try:
             fault = await look(consumer, TopicPartition(at.topic, at.partition), start)
         except KafkaError as error:
@@ -99,7 +99,7 @@ class _Thread(driver.AIOKafkaConsumerThread):
                     return records
                 records += came[at]
         except Exception as error:
-            # What stands between is no record: a transaction's marker, and the batch is met behind it.
+            # Only a transaction's marker, no record, is in between: the fetch has reached the batch.
             if not is_of_a_batch(error):
                 raise
         if fault is not None and at in consumer.assignment():
@@ -113,7 +113,7 @@ class _Thread(driver.AIOKafkaConsumerThread):
 
 
 def _positions(consumer: Any, partitions: set[Any]) -> dict[Any, int]:
-    """Where a consumer goes on in each of its partitions; without those of which it does not know yet."""
+    """Return a consumer's position in each partition, without partitions whose position it does not know yet."""
     subscription = consumer._subscription.subscription
     assignment = None if subscription is None else subscription.assignment
     if assignment is None:

@@ -1,4 +1,4 @@
-"""Offsets, asked with kafka-python: up to where partitions can be read, for not every broker answers that right."""
+"""Offsets by kafka-python: first, committed, and end offsets, which not every broker reports correctly."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from kafka.errors import (
 TIMEOUT_MS = 10_000
 TRIES = 20
 COORDINATOR_SECONDS = 30.0
-"""A new Kafka makes its topic of offsets when it is first asked for a group, and no coordinator answers until then."""
+"""A new Kafka creates its offsets topic at the first request for a group; until then no coordinator answers."""
 
 
 class EndsUnknown(RuntimeError):  # noqa: N818 -- what it is
@@ -27,11 +27,11 @@ class EndsUnknown(RuntimeError):  # noqa: N818 -- what it is
 
 
 def ask_ends(consumer: Any, partitions: Sequence[Any]) -> dict[Any, int]:
-    """Ask for the offset up to which each partition can be read; assigns the consumer to them.
+    """Return the offset up to which each partition can be read; assigns the consumer to them.
 
-    That is the last stable offset: what lies behind a transaction that is still open nobody gets yet. The embedded
-    broker answers `ListOffsets` with the second record of its last batch; where a fetch from there comes to is right
-    everywhere.
+    That is the last stable offset: no consumer gets the records after an open transaction yet. The embedded broker
+    answers `ListOffsets` with the second record of its last batch; the position after a fetch from there is right for
+    every broker.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def ask_ends(consumer: Any, partitions: Sequence[Any]) -> dict[Any, int]:
     Raises
     ------
     EndsUnknown
-        When there is no answer, or a fetch of the last batch brings nothing.
+        When there is no answer, or a fetch of the last batch returns nothing.
     """
     ends = _ask(consumer.end_offsets, partitions)
     first = ask_firsts(consumer, partitions)
@@ -64,17 +64,17 @@ def _follow(consumer: Any, partition: Any, end: int) -> int:
         else:
             raise EndsUnknown(f"{partition.topic}/{partition.partition} does not tell its end")
         known = consumer.highwater(partition) or 0
-        # Records that the first answer left out, or that have come since.
+        # Records that the first answer left out, or that have arrived since.
         while consumer.position(partition) < known and consumer.poll(timeout_ms=0, max_records=500):
             pass
     except EndsUnknown:
         raise
     except Exception as error:
-        # The last batch cannot be read, for want of a codec or because it is broken: it is there all the same.
+        # The last batch cannot be read, because a codec is missing or it is broken; it still counts.
         if isinstance(error, KafkaError) and not isinstance(error, (CorruptRecordError, UnsupportedCodecError)):
             raise
         end = max(end, consumer.highwater(partition) or 0)
-        # The client keeps that batch, and asked for it once more, with nothing else in between, would never return.
+        # The client keeps that batch, and the next poll for it would hang: seek past it and poll once.
         consumer.seek(partition, end)
         consumer.poll(timeout_ms=0)
         return end
@@ -85,20 +85,20 @@ def _ask(question: Callable[..., dict[Any, int]], partitions: Sequence[Any]) -> 
     for _ in range(TRIES):
         try:
             return dict(question(list(partitions), timeout_ms=TIMEOUT_MS))
-        except KeyError:  # kafka-python 3.0 answers for some only, when its metadata has just changed
+        except KeyError:  # kafka-python 3.0 omits some partitions right after a metadata change
             continue
     raise EndsUnknown("Kafka does not tell the offsets of all partitions")
 
 
 def ask_firsts(consumer: Any, partitions: Sequence[Any]) -> dict[Any, int]:
-    """Ask for the first offset that each partition holds; raises `EndsUnknown` when there is no answer."""
+    """Return the first offset in each partition; raises `EndsUnknown` when there is no answer."""
     return _ask(consumer.beginning_offsets, partitions)
 
 
 def ask_commits(admin: Any, group: str, partitions: Sequence[Any]) -> dict[Any, Any]:
-    """Ask for what a group has committed, as kafka-python's OffsetAndMetadata; without partitions that have no commit.
+    """Return a group's commits as kafka-python's OffsetAndMetadata; partitions without a commit are left out.
 
-    A coordinator that is moving or loading is asked again, for half a minute at most.
+    Retries for up to half a minute while the coordinator is moving or loading.
     """
     give_up = time.monotonic() + COORDINATOR_SECONDS
     while True:

@@ -1,7 +1,7 @@
-"""How long a broker is let look for records: longer while it brings nothing although there is something. Pure.
+"""The fetch wait: longer while a broker returns nothing although there are records. Pure.
 
-The embedded broker answers with nothing when collecting what is there takes longer than it may wait, and that grows
-with the number of batches: asked again in the same way it would never give any.
+The embedded broker returns nothing when collecting the records takes longer than the fetch wait. That time grows with
+the number of batches, so repeating the same request would never return any.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ LONGEST_WAIT_MS = 1_000
 
 @dataclass(slots=True)
 class FetchWait:
-    """The wait of the next fetch, in ms, and what led to it; begins, and ends, at `shortest`.
+    """The wait of the next fetch, in ms, and the fetches that led to it; starts at `shortest` and returns to it.
 
     >>> wait = FetchWait(20)
     >>> [wait.look(came=False, behind=True, now=0.0) for _ in range(4)]
@@ -31,7 +31,7 @@ class FetchWait:
         self.wait_ms = self.shortest
 
     def look(self, *, came: bool, behind: bool, now: float) -> int:
-        """Take in whether a fetch brought records, and whether there are more than that; returns the next wait."""
+        """Note whether a fetch returned records and whether more exist; return the next wait."""
         self.empty = 0 if came else self.empty + 1
         if came:
             self.came_at = now
@@ -42,6 +42,6 @@ class FetchWait:
         return self.wait_ms
 
     def told(self, now: float) -> str:
-        """What the last fetches brought, in words."""
+        """Describe what the last fetches brought."""
         last = "no records yet" if self.came_at is None else f"last records {now - self.came_at:.0f} s ago"
         return f"{last}, {self.empty} empty fetches since, each waiting up to {self.wait_ms} ms"

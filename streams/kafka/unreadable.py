@@ -1,4 +1,4 @@
-"""A record batch that no client can read: found by its raw bytes, so that it can be parked and the rest goes on.
+"""Finds a record batch that no client can read by its raw bytes, so that it can be parked and reading can continue.
 
 The header of a batch is never compressed, so the offsets that it spans are known even when a codec is missing or the
 payload is broken (format: kafka.apache.org, "Record Batch").
@@ -34,7 +34,7 @@ WAIT_MS = 500
 
 @dataclass(frozen=True, slots=True)
 class UnreadableBatch:
-    """A batch as it stands in the log, and why it cannot be read.
+    """A batch as stored in the log, and why it cannot be read.
 
     `offset` and `last` are the offsets of its first and last record, `raw` its bytes, header included.
     """
@@ -47,9 +47,9 @@ class UnreadableBatch:
 
 
 def is_of_a_batch(error: Exception) -> bool:
-    """Whether an error of a fetch may be a batch's fault; a codec's library raises what it likes.
+    """Whether a batch may have caused a fetch error; a codec library may raise any exception.
 
-    Want of memory, of files or of the library itself is this process's trouble: the batch may be read by another.
+    Lack of memory, of files or of the library itself is a fault of this process: another may read the batch.
 
     >>> is_of_a_batch(ValueError("broken")), is_of_a_batch(CorruptRecordException()), is_of_a_batch(KafkaError())
     (True, True, False)
@@ -62,9 +62,9 @@ def is_of_a_batch(error: Exception) -> bool:
 
 
 async def look(consumer: AIOKafkaConsumer, partition: TopicPartition, position: int) -> UnreadableBatch | None:
-    """Fetch batches as bytes from a position on, and find the first that cannot be read; None when there is none.
+    """Fetch batches as bytes from a position on, and return the first that cannot be read; None when there is none.
 
-    What stands before it is nothing for a reader, or the reader would have been given it: an aborted transaction, or
+    Batches before it hold nothing for a reader, which would have received it: they are of an aborted transaction, or
     the marker at the end of one.
     """
     leader = consumer._client.cluster.leader_for_partition(partition)
@@ -88,7 +88,7 @@ async def look(consumer: AIOKafkaConsumer, partition: TopicPartition, position: 
 
 
 def _batches(partition: TopicPartition, raw: bytes) -> Iterator[UnreadableBatch]:
-    """Cut the bytes of a fetch into batches; the last one may be cut off and is left out."""
+    """Split the bytes of a fetch into batches; an incomplete last one is left out."""
     at = 0
     while at + _HEADER.size <= len(raw):
         base, length = _LENGTH.unpack_from(raw, at)
@@ -96,7 +96,7 @@ def _batches(partition: TopicPartition, raw: bytes) -> Iterator[UnreadableBatch]
         if length <= 0 or end > len(raw):
             return
         magic, delta = _HEADER.unpack_from(raw, at)[3], _HEADER.unpack_from(raw, at)[6]
-        # Before version 2 of the format a batch is one record.
+        # Before version 2 of the format, a batch is one record.
         yield UnreadableBatch(partition, base, base + (delta if magic >= 2 else 0), raw[at:end], "")
         at = end
 

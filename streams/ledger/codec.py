@@ -1,9 +1,9 @@
-"""The bytes of the ledger: blocks of votes and notices, msgpack, versioned.
+"""The ledger's wire format: blocks of votes, and notices, in versioned msgpack.
 
-The format is described for other programs in docs/contracts/ledger.md, with a worked decode.
+docs/contracts/ledger.md describes the format for other programs, with a worked decode.
 """
 
-# Longer than most: encoding and decoding of one format are read side by side.
+# Longer than most modules: encoding and decoding of one format stay side by side.
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from streams.ledger.rows import Rows
 
 VERSION = 1
 MAX_BLOCK_BYTES = 1_000_000
-"""A block larger than this is cut in two: brokers refuse 1 MiB records unless told otherwise."""
+"""A larger block is cut in two: brokers refuse records above 1 MiB by default."""
 
 
 class DamagedRecord(ValueError):  # noqa: N818 -- says what the record is
@@ -33,8 +33,8 @@ class DamagedRecord(ValueError):  # noqa: N818 -- says what the record is
 class Block:
     """Votes of one arena in ledger order.
 
-    `through` is the offset of the last votes record, per partition, that this block accounts for: rows that were
-    duplicates or refused have no place in the block, but nothing below `through` is still to come.
+    `through` is the offset of the last votes record, per partition, that this block accounts for: duplicates and
+    refused records are not in the block, but no later block holds a record at or below `through`.
     """
 
     arena: str
@@ -44,9 +44,9 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A change of the arena's declared registry, at its place among the votes.
+    """A change of the arena's declared registry, at its position among the votes.
 
-    `model` is what is declared from here on, or None when the model was taken off the registry (a tombstone).
+    `model` is the declaration from here on, or None when the model was removed from the registry (a tombstone).
     """
 
     arena: str
@@ -75,7 +75,7 @@ _COLUMNS = {
 }
 _CODES = {"model_a", "model_b", "language", "categories", "voter", "prompt", "partition"}
 _NARROW_WORDS = 65_536
-"""As many words as a `<u2` column can code."""
+"""Number of words that a `<u2` column can code."""
 
 Place = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
@@ -134,15 +134,15 @@ _read_block = msgspec.msgpack.Decoder(_Block).decode
 
 
 def encode_block(block: Block) -> list[bytes]:
-    """Encode a block, cut where it would exceed `MAX_BLOCK_BYTES`; the pieces together are the block."""
-    if _most_words(block.rows) > _NARROW_WORDS:  # words of rows that were dropped, or more than a column can code
+    """Encode a block, cut into pieces when it exceeds `MAX_BLOCK_BYTES`."""
+    if _most_words(block.rows) > _NARROW_WORDS:  # more than a column can code, some perhaps of dropped rows only
         block = Block(block.arena, compact(block.rows), block.through)
     record = _encode(_block_map(block))
     if len(block.rows) < 2 or (len(record) <= MAX_BLOCK_BYTES and _most_words(block.rows) <= _NARROW_WORDS):
         return [record]
     middle = len(block.rows) // 2
     first, rest = compact(block.rows.take(slice(None, middle))), compact(block.rows.take(slice(middle, None)))
-    # Only the last piece may claim the whole: until it is written, the rest is still to come.
+    # Only the last piece may have the block's `through`: until it is written, rows are still missing.
     seen = {int(p): int(first.offset[first.partition == p].max()) for p in np.unique(first.partition)}
     return encode_block(Block(block.arena, first, seen)) + encode_block(Block(block.arena, rest, block.through))
 
@@ -169,7 +169,7 @@ def decode(record: bytes) -> Block | Notice:
     Raises
     ------
     DamagedRecord
-        When the record is not one of this version's, or its columns do not fit together.
+        When the record is not of this version, or its columns do not fit together.
     """
     try:
         head = _read_head(record)
@@ -249,7 +249,7 @@ def _column(name: str, column: _Column | None, n: int) -> NDArray[Any] | None:
 
 
 def compact(rows: Rows) -> Rows:
-    """The same rows with dictionaries that hold only the words used."""
+    """Return the same rows with dictionaries that hold only the words used."""
     n = len(rows)
     used, both = np.unique(np.concatenate([rows.model_a, rows.model_b]), return_inverse=True)
     both = both.astype(np.int32)

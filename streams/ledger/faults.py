@@ -1,4 +1,4 @@
-"""What is wrong with decoded rows: a fold counts what it is given, so nothing that would corrupt it may come so far."""
+"""Validates decoded rows: a fold counts every row that it gets, so rows that would corrupt it are rejected here."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from streams.ledger.rows import Rows
 
 
 def find_fault(rows: Rows, through: Mapping[int, int]) -> str | None:
-    """Say what a fold of these rows could not bear; None when there is nothing.
+    """Describe the first fault that would corrupt a fold of these rows; None when there is none.
 
     Parameters
     ----------
     rows
-        Columns of one length, of the types that `Rows` says.
+        Columns of one length and of the types in `Rows`.
     through
         Offset of the last record, per partition, that the rows' block accounts for.
     """
@@ -62,7 +62,7 @@ def _value_fault(rows: Rows) -> str | None:
 
 
 def _place_fault(rows: Rows, through: Mapping[int, int]) -> str | None:
-    """Hold the sources against what the watermark relies on: each once, ascending, and none beyond `through`."""
+    """Check what the watermark relies on: source offsets are unique, ascending, and not beyond `through`."""
     last = np.full(int(rows.partition.max()) + 1, -1, np.int64)
     for partition, offset in through.items():
         if partition < len(last):

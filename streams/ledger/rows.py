@@ -1,4 +1,4 @@
-"""Rows: votes as columns, the form in which everything after intake sees them."""
+"""Rows: votes as columns, the form that all code after intake uses."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ class Rows:
     winner
         uint8[n]: 0 model_a, 1 model_b, 2 tie, 3 both_bad, 4 none.
     tstamp
-        float64[n], epoch seconds, as the arena said.
+        float64[n], epoch seconds, as sent by the arena.
     partition, offset
         int32[n], int64[n]: the record of the votes topic that the row came from.
     recorded
-        int64[n], epoch milliseconds at which that record arrived at the broker.
+        int64[n], epoch milliseconds when that record arrived at the broker.
     language, categories, voter, prompt
         int32[n] codes into the dictionaries, or None.
     p_pair
@@ -68,7 +68,7 @@ class Rows:
         return len(self.winner)
 
     def take(self, chosen: NDArray[Any] | slice) -> Rows:
-        """The chosen rows (a mask, indices or a slice); dictionaries are shared."""
+        """Return the chosen rows (a mask, indices or a slice); dictionaries are shared."""
 
         def pick(column: NDArray[Any] | None) -> Any:
             return None if column is None else column[chosen]
@@ -102,9 +102,9 @@ def code(values: Sequence[T], first: Iterable[T] = ()) -> tuple[list[T], Codes]:
     (['b', 'a'], array([0, 1, 0], dtype=int32))
     """
     index: defaultdict[T, int] = defaultdict(None, {word: number for number, word in enumerate(dict.fromkeys(first))})
-    index.default_factory = index.__len__  # one pass in C: a new word gets the next number as it is met
+    index.default_factory = index.__len__  # one pass in C: each new word gets the next number
     codes = np.fromiter(map(index.__getitem__, values), dtype=np.int32, count=len(values))
-    index.default_factory = None  # it refers to the dictionary itself: not a cycle for the collector to find
+    index.default_factory = None  # break the reference cycle with the dictionary
     return list(index), codes
 
 
@@ -114,7 +114,7 @@ def rows_of(
     offset: NDArray[np.int64],
     recorded: NDArray[np.int64],
 ) -> Rows:
-    """Turn decoded votes into columns; an unknown `winner` gets code 255, for the caller to refuse.
+    """Turn decoded votes into columns; an unknown `winner` gets code 255, which the caller must refuse.
 
     Parameters
     ----------
@@ -169,7 +169,7 @@ def _categories(values: list[tuple[str, ...] | None]) -> tuple[list[tuple[str, .
 
 
 def coded_sets(written: Sequence[Iterable[str]], codes: Codes) -> tuple[list[tuple[str, ...]], Codes | None]:
-    """Category sets as they were written, and codes into them from 1 on, as sets: what one holds counts, not how."""
+    """Return the distinct category sets, and `codes` (1-based indices into `written`; 0: absent) as codes into them."""
     if not any(written):
         return [()], None
     sets, meaning = code([(), *(tuple(sorted({*names} - {""})) for names in written)])
@@ -177,7 +177,7 @@ def coded_sets(written: Sequence[Iterable[str]], codes: Codes) -> tuple[list[tup
 
 
 def style_columns(styles: Sequence[Style | None], codes: NDArray[Any]) -> NDArray[np.int32]:
-    """int32[n, 8] of the styles that the codes say."""
+    """Return int32[n, 8], the style columns of n rows; `codes` index into `styles`."""
     missing = (-1,) * len(STYLE_FIELDS)
     rows = [missing if style is None else tuple(getattr(style, name) for name in STYLE_FIELDS) for style in styles]
     columns = np.array(rows, dtype=np.int32)

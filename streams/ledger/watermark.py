@@ -1,6 +1,6 @@
-"""Exactly once: rows and notices at or below the highest source offset counted are known, and dropped.
+"""Exactly once: rows and notices at or below the highest source offset counted were counted before and are dropped.
 
-The rule of both folds; docs/architecture.md says why no writer may leave a gap.
+Both folds use this rule; docs/architecture.md explains why no writer may leave a gap.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Watermark = dict[str, int]
 
 
 def unknown_rows(block: Block, watermark: Watermark) -> Rows:
-    """The rows of a block that were not counted yet."""
+    """Return the rows of a block that were not counted yet."""
     rows = block.rows
     if not len(rows):
         return rows
@@ -29,14 +29,14 @@ def unknown_rows(block: Block, watermark: Watermark) -> Rows:
 
 
 def count_rows(block: Block, watermark: Watermark) -> None:
-    """Everything that a block accounts for is counted now."""
+    """Raise the watermark to everything that a block accounts for."""
     for partition, offset in block.through.items():
         source = f"{VOTES.name}/{partition}"
         watermark[source] = max(offset, watermark.get(source, -1))
 
 
 def is_new(notice: Notice, watermark: Watermark) -> bool:
-    """Tell whether a notice was not counted yet, and count it."""
+    """Return whether a notice was not counted yet, and count it."""
     source = f"{MODELS.name}/{notice.partition}"
     if notice.offset <= watermark.get(source, -1):
         return False

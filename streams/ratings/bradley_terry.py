@@ -5,9 +5,9 @@ P(i beats j) = p_ij = σ(θ_i − θ_j). With wins W, draws T (symmetric), S = W
     gradient  g_i = Σ_j S_ij p_ji − S_ji p_ij
     Hessian   H = diag(Σ_j h_ij) − h,  h = n·p·q,  q_ij = p_ji
 
-Only differences of θ are determined: the gauge Σθ = 0 is held by a term −½c(Σθ)², c = Σn/M³, which adds J = c·11ᵀ to H,
-as large as H is and not a ridge: it moves no difference. The gradient is summed pair by pair, S_ij q_ij − S_ji p_ij,
-because s_i − Σ n_ij p_ij loses ten digits at 1,000,000:1.
+Only differences of θ are determined: a term −½c(Σθ)², c = Σn/M³, enforces the gauge Σθ = 0. It adds J = c·11ᵀ to H, on
+the scale of H, and is not a ridge: it changes no difference. The gradient is summed pair by pair,
+S_ij q_ij − S_ji p_ij, because s_i − Σ n_ij p_ij loses ten digits at 1,000,000:1.
 
 References
 ----------
@@ -69,9 +69,9 @@ def fit(
     weights
         float64[M, M], symmetric, > 0: every vote of the pair counts this much.
     start
-        float64[M], logits; where to set out. Saves steps and changes nothing else.
+        float64[M], logits; the starting point. Saves steps and changes nothing else.
     connected
-        The caller knows that the set is strongly connected; it is not looked up again.
+        The caller knows that the set is strongly connected: skip the check.
 
     Raises
     ------

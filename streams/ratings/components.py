@@ -1,11 +1,11 @@
 """Which models can be compared at all: strongly connected components of the win graph.
 
 A finite Bradley-Terry maximum exists if and only if every model can be reached from every other along edges
-"beat or drew with" [1]_. So components come first, the fit comes second and only inside one of them.
+"beat or drew with" [1]_. So components are found first, and the fit is restricted to one of them.
 
-The search is Kosaraju's, with rows of the graph packed into Python integers: one machine word holds 64 edges and every
-model is pushed and popped once per direction, so the number of Python steps is O(M) for any graph, a chain or a
-tournament included, and the work is O(M²/64).
+The search is Kosaraju's algorithm on rows packed into Python integers: one machine word holds 64 edges and every model
+is pushed and popped once per direction, so the number of Python steps is O(M) for any graph, a chain or a tournament
+included, and the work is O(M²/64).
 
 References
 ----------
@@ -30,7 +30,7 @@ def strong_components(edges: NDArray[np.bool_]) -> NDArray[np.int64]:
 
     Returns
     -------
-    int64[M] labels 0, 1, 2, ... numbered by the lowest index each component holds.
+    int64[M] labels 0, 1, 2, ... in the order of each component's lowest index.
 
     Examples
     --------
@@ -68,10 +68,10 @@ def win_graph(wins: NDArray[Any], draws: NDArray[Any]) -> NDArray[np.bool_]:
 
 
 def main_component(wins: NDArray[Any], draws: NDArray[Any]) -> NDArray[np.bool_]:
-    """Mask of the largest strongly connected component of the win graph, the only one that is ranked.
+    """Return the mask of the win graph's largest strongly connected component, the only one that is ranked.
 
-    Equal sizes are decided by the votes inside the component, then by the lowest index, so that the choice is a
-    function of the counts alone. A component needs two models; without one the mask is empty.
+    Ties are broken by the votes inside the component, then by the lowest index, so that the choice is a function of
+    the counts alone. A component needs two models; without one the mask is empty.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def main_component(wins: NDArray[Any], draws: NDArray[Any]) -> NDArray[np.bool_]
 def largest_component(
     labels: NDArray[np.int64], first: NDArray[np.int64], second: NDArray[np.int64], votes: NDArray[Any]
 ) -> NDArray[np.bool_]:
-    """:func:`main_component` of the labels of `strong_components`, and of the votes of each pair.
+    """:func:`main_component` from the labels of `strong_components` and the votes of each pair.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ def largest_component(
 
 
 def _reached(edges: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    # From model 0, in at most four steps: a busy arena is one component and nearly complete, and seen to be so here.
+    # From model 0, in at most four steps: enough to recognise a busy arena, which is one, nearly complete, component.
     reached = np.array(edges[0], dtype=np.bool_)
     reached[0] = True
     for _ in range(3):

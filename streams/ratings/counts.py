@@ -1,4 +1,4 @@
-"""One board's counts: who was shown with whom and what the voters said; and Elo, the one thing that has an order."""
+"""One board's counts of battles by pair and outcome, and its Elo, the only part that depends on the order of votes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class BoardCounts:
     members
         Models on this board, as numbers of the arena's dictionary, in order of first appearance.
     battles
-        How many were counted.
+        Number of battles counted.
     """
 
     def __init__(self) -> None:
@@ -34,7 +34,7 @@ class BoardCounts:
 
     @property
     def met(self) -> Met:
-        """Pairs that met, by place in `members`, and what came of it."""
+        """Pairs that met, by index in `members`, with their counts."""
         return self._counter.met(len(self.members))
 
     @property
@@ -44,7 +44,7 @@ class BoardCounts:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of memory that the board takes."""
+        """Memory of the board in bytes."""
         return self._counter.nbytes + self._local.nbytes + self._elo.nbytes + 36 * len(self.members)
 
     def votes_of(self, model: int) -> int:
@@ -63,7 +63,7 @@ class BoardCounts:
         winner
             uint8[n], see `streams.contracts.vote.WINNERS`.
         play
-            What plays the Elo games.
+            Updates Elo.
         """
         highest = int(max(model_a.max(), model_b.max()))
         if highest >= len(self._local):
@@ -71,7 +71,7 @@ class BoardCounts:
             self._local = np.concatenate([self._local, np.full(room - len(self._local), -1, np.int64)])
         a, b = self._local[model_a], self._local[model_b]
         if min(a.min(), b.min()) < 0:
-            # In order of appearance, and not of number: a board is then a function of its own votes alone.
+            # In order of appearance, not of number, so that a board is a function of its own votes alone.
             newcomers = dict.fromkeys(np.stack([model_a, model_b], axis=1)[(a < 0) | (b < 0)].ravel().tolist())
             for model in newcomers:
                 if self._local[model] < 0:
@@ -87,7 +87,7 @@ class BoardCounts:
         play(self._elo, a, b, _SCORES[winner], K)
 
     def cells(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Counts above 0, as they are saved: ascending flat places in int64[5, M, M] and the counts there."""
+        """Return the counts above 0 in their saved form: ascending flat indices into int64[5, M, M], and the counts."""
         met, m = self.met, len(self.members)
         winner, pair = np.nonzero(met.counts)
         places = (winner * m + met.first[pair]) * m + met.second[pair]
@@ -95,12 +95,12 @@ class BoardCounts:
         return places[order], met.counts[winner, pair][order]
 
     def restore(self, members: list[int], places: NDArray[np.int64], counts: NDArray[Any], elo: NDArray[Any]) -> None:
-        """Set the board to a saved state; `places` are ascending flat places in int64[5, M, M].
+        """Set the board to a saved state; `places` are ascending flat indices into int64[5, M, M].
 
         Raises
         ------
         IndexError
-            When a place lies outside.
+            When an index is out of range.
         """
         self.members = members
         m = len(members)

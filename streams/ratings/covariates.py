@@ -1,8 +1,8 @@
-"""Votes row by row, for models that look at more than who met whom: the logistic likelihood with covariates.
+"""Votes row by row, for models that use more than the pair counts: the logistic likelihood with covariates.
 
 A row's design vector is d = e_a − e_b for the models and z for the covariates, so every matrix needed is the same gram
-Σ ω d dᵀ with other weights: the Hessian has ω = p·q, the meat of the sandwich ω = residual². Who met whom is one
-number, a·M + b, and all that concerns models is summed into an M × M table first: there never is an N × M matrix.
+Σ ω d dᵀ with other weights: the Hessian has ω = p·q, the meat of the sandwich ω = residual². A row's pair is one
+number, a·M + b, and all terms of the models are summed into an M × M table first: there never is an N × M matrix.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Rows:
 
     @property
     def gauge(self) -> float:
-        """Factor c of the term −½c(Σθ)² that holds Σθ = 0, on the scale of the information."""
+        """Factor c of the term −½c(Σθ)² that enforces Σθ = 0, on the scale of the information."""
         return 2.0 * self.score.size / max(self.models, 1) ** 3
 
     def only(self, features: NDArray[np.bool_]) -> Rows:
@@ -60,7 +60,7 @@ class Rows:
         return self._project(self.score * q - (1.0 - self.score) * p)
 
     def reach(self, step: Vector) -> float:
-        """The largest change of a row's logit; a bound on it while that is harmless."""
+        """The largest change of a row's logit, or a cheaper upper bound while that is small enough."""
         theta, beta = step[: self.models], step[self.models :]
         if self.score.size == 0:
             return 0.0
@@ -103,4 +103,4 @@ class Rows:
 
     def _table(self, values: Vector) -> Matrix:
         table = np.bincount(self.pair, values, self.models**2).reshape(self.models, self.models)
-        return np.asarray(table, dtype=np.float64)  # bincount of no rows at all is of integers
+        return np.asarray(table, dtype=np.float64)  # bincount of zero rows returns integers

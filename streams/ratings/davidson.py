@@ -4,18 +4,18 @@ With d = θ_i − θ_j, η = log ν and Z = e^{d/2} + e^{−d/2} + ν
 
     P(i beats j) = e^{d/2}/Z,  P(draw) = ν/Z
 
-an exponential family in (θ, η): a win counts +½ in d, a draw 1 in η. Newton's ascent in all M + 1 of them. Half-win
-draws squeeze the Bradley-Terry scale (a slope of 0.67 against a Davidson truth); here they do not.
-Newman's v [2]_ is ν/2.
+an exponential family in (θ, η): a win counts +½ in d, a draw 1 in η. Newton's ascent maximises over all M + 1
+parameters. Draws as half wins compress the Bradley-Terry scale (a slope of 0.67 against a Davidson truth); here they do
+not. Newman's v [2]_ is ν/2.
 
-When nothing was drawn ν = 0 and this is Bradley-Terry. A strongly connected win graph is not enough for a maximum
-here: when A beat B three times, drew twice and never lost, the likelihood grows for ever with ν and the gap. Let a
-step from the winner to the loser of a vote gain one, and a step from either to the other of a draw cost one. Then,
-given the strong connection and draws, there is a maximum if and only if some round trip gains: no direction (d, e)
-then raises or holds the chance of every outcome that was seen. For e > 0 the outcomes that were seen would have to be
-the likeliest along it, d_i − d_j ≥ 2e where i beat j and |d_i − d_j| ≤ 2e where they drew, and these inequalities have
-a solution unless a round trip gains; for e < 0 no draw could be seen, and for e = 0 the win graph would not be
-strongly connected. Two models that beat each other are such a round trip. Without one the fit raises before it begins.
+Without draws, ν = 0 and this is Bradley-Terry. A strongly connected win graph is not enough for a maximum here: when A
+beat B three times, drew twice and never lost, the likelihood grows without bound with ν and the gap. Let a step from
+the winner to the loser of a vote gain one, and a step between the two models of a draw cost one. Then, given strong
+connection and draws, there is a maximum if and only if some round trip gains: no direction (d, e) then raises or keeps
+the probability of every observed outcome. For e > 0 the observed outcomes would have to be the likeliest along it,
+d_i − d_j ≥ 2e where i beat j and |d_i − d_j| ≤ 2e where they drew, and these inequalities have a solution unless a
+round trip gains; for e < 0 no draw could be observed, and for e = 0 the win graph would not be strongly connected. Two
+models that beat each other are such a round trip. Without one, the fit raises before it starts.
 
 References
 ----------
@@ -36,7 +36,7 @@ from streams.ratings.components import strong_components, win_graph
 from streams.ratings.newton import Matrix, NotConverged, Stop, Vector, climb_warm
 from streams.ratings.pairs import WIDE, farthest_apart
 
-FARTHEST = 40.0  # |log ν|; a draw in e⁴⁰ votes has never been counted
+FARTHEST = 40.0  # |log ν|; one draw in e⁴⁰ votes is beyond any data
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class DavidsonFit:
     theta
         float64[M], logits, Σθ = 0.
     tie
-        ν ≥ 0: between equals a draw has the odds ν : 2.
+        ν ≥ 0: between equals the odds of a draw are ν : 2.
     iterations, gradient_norm
         As in :class:`streams.ratings.bradley_terry.Fit`, the tie parameter included.
     """
@@ -67,7 +67,7 @@ def fit(
     Raises
     ------
     NotConverged
-        ``separable`` also when no round trip gains, see above.
+        With ``separable`` also when no round trip gains, see the module's docstring.
 
     Examples
     --------
@@ -129,7 +129,7 @@ def has_gain(beat: NDArray[np.bool_], drew: NDArray[np.bool_]) -> bool:
     """
     if (beat & beat.T).any():
         return True
-    # Longest walks, by Bellman and Ford: where none gains all the way round, they have at most M − 1 steps.
+    # Longest walks by Bellman-Ford: when no round trip gains, they have at most M − 1 steps.
     winner, loser = np.nonzero(beat)
     one, other = np.nonzero(drew)
     gained = np.zeros(len(beat), np.int64)
@@ -169,7 +169,7 @@ def _derivatives(won: Matrix, drew: Matrix, played: Matrix, point: Vector) -> tu
     win, tie = _outcomes(point[:-1], float(point[-1]))
     decisive, lean = win + win.T, 0.5 * (win - win.T)
 
-    # Outcome by outcome (a win gains 1 − P(win) − ½P(draw)): large counts meeting small chances keep their digits.
+    # Sum by outcome (a win gains 1 − P(win) − ½P(draw)): large counts times small probabilities keep their digits.
     gained = won * (win.T + 0.5 * tie) - 0.5 * drew * lean
     gradient = np.empty(models + 1)
     gradient[:-1] = gained.sum(axis=1) - gained.sum(axis=0)

@@ -4,13 +4,13 @@
 
 Order-dependent by construction: the same votes in reverse move a rating by up to 67 points. The order is the ledger's.
 
-There is one kernel, written once. Interpreted it needs nothing but Python; compiled it gives the same bits some ten
-times as fast. Both end in the C library's ``pow``, and nothing is reassociated (no fastmath).
+The kernel is written once. Interpreted, it needs only Python; compiled, it gives the same bits about ten times as fast.
+Both call the C library's ``pow``, and nothing is reassociated (no fastmath).
 
 References
 ----------
 .. [1] A. E. Elo, "The Rating of Chessplayers, Past and Present" (1978).
-.. [2] FastChat, ``compute_elo``: the arithmetic here is its, operation for operation, E_b included.
+.. [2] FastChat, ``compute_elo``: the arithmetic here is the same, operation for operation, E_b included.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def play(ratings: Any, a: Any, b: Any, score: Any, k: float = K) -> None:
     a, b
         int[N] models shown; a list or an int64 array.
     score
-        float[N] what a took: 1 for ``model_a``, 0 for ``model_b``, ½ for ``tie`` and ``both_bad``.
+        float[N], a's score: 1 for ``model_a``, 0 for ``model_b``, ½ for ``tie`` and ``both_bad``.
     k
         Points at stake.
 
@@ -56,7 +56,7 @@ def play(ratings: Any, a: Any, b: Any, score: Any, k: float = K) -> None:
 
 
 def interpreted(ratings: Any, a: Any, b: Any, score: Any, k: float) -> None:
-    """:func:`play` without numba, for arrays: lists are four times as fast to step through."""
+    """:func:`play` without numba, for arrays: it converts them to lists, which Python iterates four times as fast."""
     played = ratings.tolist()
     play(played, a.tolist(), b.tolist(), score.tolist(), k)
     ratings[:] = played
@@ -66,7 +66,7 @@ def interpreted(ratings: Any, a: Any, b: Any, score: Any, k: float) -> None:
 def compiled() -> Kernel:
     """:func:`play` as machine code, for float64, int64 and float64 arrays; k must be given.
 
-    numba is imported on the first call, and the code is kept on disk for the next process.
+    numba is imported on the first call, and the compiled code is cached on disk for the next process.
     """
     import numba
 

@@ -1,14 +1,14 @@
-"""Who is ranked: the models whose votes among each other are enough, and hold together.
+"""Which models are ranked: those with enough votes among each other that form one component.
 
-The core of least k is found by taking out, again and again, every model with fewer than k votes against the models that
-are left, and all that lie outside the largest strongly connected component of these. Models with too few votes go
-first: a crowd of names that met once each is no component, whatever its size. So the core is a function of the votes
-inside it. A model that does not belong to it changes no bit of it, nor of anything that is computed from it.
+To find the core of k, remove every model with fewer than k votes against the remaining models, and all models outside
+the largest strongly connected component, until nothing changes. Models with too few votes are removed first, so many
+names that met once each form no component, whatever their number. So the core is a function of the votes inside it: a
+model outside it changes no bit of it, nor of anything computed from it.
 
 The default least is relative, max(5, min(30, a quarter of the median number of votes of the ranked models)): the
-smallest k for which the core of k has that least at k or below. Models with fewer than 5 votes are out before any
-median is taken. Where not even two models have 5 votes, the least goes down to the largest number from 4 to 2 for
-which there is a core: a small file has ranks. With one vote there are none.
+smallest k for which this number, for the core of k, is k or below. Models with fewer than 5 votes are removed before
+any median is taken. Where not even two models have 5 votes, the least is the largest number from 4 to 2 for which there
+is a core, so that a small file has ranks. With one vote there are none.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ class Core:
     ranked
         bool[M].
     votes
-        int64[M], votes against ranked models, of ranked models; 0 for the others.
+        int64[M], each ranked model's votes against ranked models; 0 for the others.
     least
-        Votes against ranked models that a ranked model has at least.
+        Minimum number of votes against ranked models that a ranked model needs.
     """
 
     ranked: Mask
@@ -58,7 +58,7 @@ def find_core(met: Met, edges: Mask, least: int = 0, allowed: Mask | None = None
     least
         Votes that a ranked model needs; 0: the relative default.
     allowed
-        bool[M]; the others are not ranked whatever votes they have.
+        bool[M]; the other models are never ranked.
 
     Examples
     --------
@@ -79,7 +79,7 @@ def find_core(met: Met, edges: Mask, least: int = 0, allowed: Mask | None = None
                 return Core(ranked, votes, float(fewer))
         return Core(ranked, votes, float(FEWEST))
     while True:
-        # Cores of every least up to the fewest votes that somebody in this one has are this one.
+        # The core is the same for every least up to the fewest votes of a model in it.
         needed = max(float(FEWEST), min(float(ENOUGH), float(np.median(votes[ranked])) / 4))
         fewest = int(votes[ranked].min())
         if needed <= fewest:
@@ -90,7 +90,7 @@ def find_core(met: Met, edges: Mask, least: int = 0, allowed: Mask | None = None
 
 
 def _shrink(met: Met, edges: Mask, left: Mask, least: int) -> tuple[Mask, Numbers]:
-    """Take out of `left` until everybody has `least` votes and can be reached from everybody."""
+    """Remove models from `left` until each has `least` votes and all can be reached from each other."""
     voted = met.voted
     while True:
         votes = met.per_model(voted, voted) if left.all() else _votes_among(met, voted, left)

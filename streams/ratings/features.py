@@ -1,4 +1,4 @@
-"""What two answers look like beside each other: style contrasts, and their mergeable moments."""
+"""Style contrasts between two answers, and their mergeable moments."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from streams.ratings.newton import Matrix, Vector
 
 FEATURES = ("tokens", "headers", "lists", "bolds")
 
-# Below this share of the mean square a variance is what rounding left of nothing.
+# A variance below this share of the mean square is rounding error.
 NOTHING = 1e-12
 
 
@@ -21,11 +21,11 @@ def contrast(shown_a: NDArray[np.floating], shown_b: NDArray[np.floating]) -> Ma
     Parameters
     ----------
     shown_a, shown_b
-        float[N, F] counts ≥ 0 in the two answers; nan where not known.
+        float[N, F] counts ≥ 0 in the two answers; nan where unknown.
 
     Returns
     -------
-    float64[N, F], nan where either side is not known.
+    float64[N, F], nan where either side is unknown.
 
     Examples
     --------
@@ -37,20 +37,20 @@ def contrast(shown_a: NDArray[np.floating], shown_b: NDArray[np.floating]) -> Ma
 
 
 def known(x: Matrix) -> NDArray[np.bool_]:
-    """Rows without a missing value: bool[N]. Half a style is not a style: a row counts whole or not at all."""
+    """Mask of rows without a missing value, bool[N]: a row with any missing feature is left out."""
     return np.asarray(~np.isnan(x).any(axis=1))
 
 
 @dataclass(frozen=True, slots=True)
 class Moments:
-    """Σx, Σx² and n of some rows. Adding two gives those of all their rows, to rounding in any order.
+    """Σx, Σx² and n of some rows. Adding two gives the moments of all their rows, in any order up to rounding.
 
     Attributes
     ----------
     total, squares
         float64[F].
     rows
-        How many rows were known.
+        Number of rows without a missing value.
 
     Examples
     --------

@@ -1,12 +1,12 @@
-"""The settled field: the ranked models, fitted as if there were no others, and what their fit says of every model.
+"""The settled field: the ranked models, fitted as if there were no others, and every model's interval from that fit.
 
-Intervals come in two kinds. A ranked model with 100 votes has the sandwich's, its rating ± 1.96 standard errors. With
-fewer, or with results that vary less than a quarter of what is usual on the board (ties alone, say), its own residuals
-are no good measure of its error: with 30 votes the sandwich's interval covers 93 %. It has the score test's then, see
-`streams.ratings.score_interval`, and so have all that are not ranked. φ there is the board's, or the model's own where
-that is larger: models far from the others have fewer ties. The opponents are taken at their ratings, and what these,
-and the origin, are not sure of is added: φ of a model is multiplied by (variance of its rating as the fit sees it) /
-(variance with the opponents given).
+There are two kinds of intervals. A ranked model with at least 100 votes has the sandwich interval, its rating ± 1.96
+standard errors. With fewer, or with results that vary less than a quarter of the board's usual variance (such as ties
+alone), its own residuals are a poor measure of its error: with 30 votes the sandwich interval covers 93 %. It then has
+the score interval, see `streams.ratings.score_interval`, as have all unranked models. φ there is the board's, or the
+model's own where that is larger: models far from the others have fewer ties. The score test treats the opponents'
+ratings as known. To add their uncertainty and the origin's, φ of a model is multiplied by (variance of its rating in
+the fit) / (variance with the opponents given).
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from streams.ratings.pairs import half_wins, pair_weights
 from streams.ratings.score_interval import Results, information, score_interval, squares
 
 SURE = 100
-"""Votes from which a model's own residuals are measure enough."""
+"""Number of votes from which a model's own residuals are a reliable measure of its error."""
 PRIOR = 1.0
-"""Information of the votes of the board's dispersion that come with a model's own: four between equals."""
+"""Information of the pseudo-votes, with the board's dispersion, added to a model's own: four votes between equals."""
 UNUSUAL = 0.25
-"""Part of the board's dispersion below which a model's own is no measure."""
+"""Fraction of the board's dispersion below which a model's own is unreliable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +40,20 @@ class Field:
     Attributes
     ----------
     wins, draws, weights
-        float64[R, R], as they were fitted; no weights: None.
+        float64[R, R], as fitted; `weights` is None when unweighted.
     votes
         int64[R], votes among each other.
     fit, spread
         The maximum and its sandwich.
     information
-        float64[R], Σ w²·n·pq: variance of each model's score if no draw were seen.
+        float64[R], Σ w²·n·pq: variance of each model's score if there were no draws.
     dispersion
-        φ = Σ(x − p)²/Σ pq of all votes and of one more for each model, of dispersion 1: as many as there are ratings
-        fitted to them, which is what makes residuals too small. nan where R = 0.
+        φ = Σ(x − p)²/Σ pq over all votes and one pseudo-vote of dispersion 1 per model: fitting one rating per model
+        makes the residuals too small. nan where R = 0.
     origin
-        float64[R], sum 1: the mean that the intervals are measured from.
+        float64[R], sum 1: weights of the mean from which the intervals are measured.
     anchored
-        Whether that is the mean of the anchors, and not of all.
+        Whether that is the mean of the anchors rather than of all.
     """
 
     wins: Matrix
@@ -74,11 +74,11 @@ def settle(met: Met, core: Core, start: Vector | None, anchors: tuple[int, ...],
     Parameters
     ----------
     met, core
-        The board, and who is ranked on it.
+        The board, and its ranked models.
     start, reweighted
         As in `streams.ratings.leaderboard.solve`.
     anchors
-        Indices of the models whose mean is the origin; where one of them is not ranked it is the mean of all.
+        Indices of the models whose mean is the origin; when one of them is not ranked the origin is the mean of all.
     """
     ranked = core.ranked
     counts = met.matrices(ranked)
@@ -110,7 +110,7 @@ def settle(met: Met, core: Core, start: Vector | None, anchors: tuple[int, ...],
 
 
 def bounds(field: Field) -> tuple[Vector, Vector]:
-    """Lower and upper ends of the ranked models' 95 % intervals, float64[R], logits, finite."""
+    """Return the lower and upper ends of the ranked models' 95 % intervals, float64[R], logits, finite."""
     theta = field.fit.theta
     if not theta.size:
         return theta, theta
@@ -118,7 +118,7 @@ def bounds(field: Field) -> tuple[Vector, Vector]:
     lower, upper = theta - half, theta + half
     own = field.spread.meat.diagonal()
     thin = (field.votes < SURE) | (own < UNUSUAL * field.dispersion * field.information)
-    thin &= field.origin < 1.0  # a model that is pinned alone has no error
+    thin &= field.origin < 1.0  # a single anchor has no error
     if thin.any():
         seen = field.fit.hessian.diagonal()[thin]
         plain = field.spread.plain_variances(field.origin)[thin]
@@ -130,16 +130,16 @@ def bounds(field: Field) -> tuple[Vector, Vector]:
 
 
 def bounds_of_rest(field: Field, results: Results, opponents: Numbers, theta: Vector) -> tuple[Vector, Vector]:
-    """Lower and upper ends of the intervals of K others, float64[K], logits; infinite where open.
+    """Return the lower and upper ends of K unranked models' intervals, float64[K], logits; infinite where open.
 
     Parameters
     ----------
     results
-        What they did against ranked models.
+        Their results against ranked models.
     opponents
-        int64[P], which of the R ranked models each pair was with.
+        int64[P], index of each pair's opponent among the R ranked models.
     theta
-        float64[K], where to ask how sure the opponents' ratings are.
+        float64[K], logits of the models at which the opponents' uncertainty is evaluated.
     """
     seen, information_ = information(results, theta)
     met_ranked = seen > 0
@@ -158,13 +158,13 @@ def bounds_of_rest(field: Field, results: Results, opponents: Numbers, theta: Ve
 
 
 def _dispersion(field: Field, squares_: Vector, information_: Vector) -> Vector:
-    """φ of models: the board's, or their own if larger."""
+    """φ of models: the board's, or a model's own if larger."""
     own = (PRIOR * field.dispersion + squares_) / (PRIOR + information_)
     return np.asarray(np.maximum(own, field.dispersion))
 
 
 def results_of_rest(met: Met, ranked: Mask, theta: Vector, *, reweighted: bool) -> tuple[Results, Numbers]:
-    """What the others did against ranked models, and which of the ranked ones each pair was with.
+    """Return the unranked models' results against ranked models, and the index of each pair's ranked opponent.
 
     Parameters
     ----------
@@ -174,11 +174,11 @@ def results_of_rest(met: Met, ranked: Mask, theta: Vector, *, reweighted: bool) 
         float64[R], logits of the ranked models.
     """
     across = (ranked[met.first] != ranked[met.second]) & (met.voted > 0)
-    swapped = ranked[met.first[across]]  # the other one was shown second
+    swapped = ranked[met.first[across]]  # the unranked model was shown second
     first, second = met.first[across], met.second[across]
     model, opponent = np.where(swapped, second, first), np.where(swapped, first, second)
     won, lost, drawn = met.won[across], met.lost[across], met.drawn[across]
-    # A pair may have met in both orders; it is one pair, and has one weight.
+    # A pair that met in both orders is one pair with one weight.
     place, pair = np.unique(model * ranked.size + opponent, return_inverse=True)
     votes = np.zeros((3, place.size), np.int64)
     for row, count in enumerate((np.where(swapped, lost, won), np.where(swapped, won, lost), drawn)):
@@ -200,7 +200,7 @@ def results_of_rest(met: Met, ranked: Mask, theta: Vector, *, reweighted: bool) 
 
 
 def _results_of_ranked(field: Field, chosen: Mask) -> Results:
-    """What some of the ranked models did against the ranked models."""
+    """Return the results of the chosen ranked models against ranked models."""
     weights = None if field.weights is None else field.weights[chosen]
     draws = field.draws[chosen]
     won, lost = half_wins(field.wins[chosen], draws, weights), half_wins(field.wins.T[chosen], draws, weights)

@@ -19,14 +19,14 @@ from streams.ratings.history import RatingsHistory
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How large an arena may grow: a flood of invented names must not take the memory, nor the seats of the others.
+    """Limits of an arena's size: a flood of invented names must not fill the memory or displace other models.
 
     Attributes
     ----------
     models
-        Seats for names that the arena has not declared, and as many more for those that it has.
+        Maximum number of undeclared models, and separately of declared ones.
     boards
-        Boards.
+        Maximum number of boards.
     """
 
     models: int = 2_000
@@ -35,7 +35,7 @@ class Limits:
 
 @dataclass(slots=True)
 class ArenaState:
-    """Everything known of one arena; a function of its ledger records before `position`.
+    """The state of one arena; a function of its ledger records before `position`.
 
     Attributes
     ----------
@@ -44,9 +44,9 @@ class ArenaState:
     boards
         Counts by board name.
     watermark
-        Highest source offset counted, by `topic/partition`: what is at or below it was counted.
+        Highest source offset counted, by `topic/partition`: rows at or below it were counted.
     registry
-        What the arena declares of its models.
+        The arena's declarations of its models.
     position
         Offset of the next ledger record to fold.
     recorded
@@ -56,9 +56,9 @@ class ArenaState:
     unrated
         Votes on models beyond the limit.
     strangers
-        Numbers of the models that have a seat and were not declared since they took it.
+        Numbers of the models that count against the limit of undeclared ones: not declared since they were numbered.
     history
-        Ratings over time; None where nobody asks for them.
+        Ratings over time; None where they are not needed.
     """
 
     arena: str
@@ -76,7 +76,7 @@ class ArenaState:
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """What a record did: rows counted, rows dropped as known, boards that changed, tiers of the history that grew."""
+    """Result of folding a record: rows counted, rows dropped as known, changed boards, history tiers that grew."""
 
     counted: int
     dropped: int
@@ -87,7 +87,7 @@ class Folded:
 def fold(state: ArenaState, record: Block | Notice, limits: Limits, play: Kernel, now: float = 0.0) -> Folded:
     """Fold one ledger record of the state's arena; rows at or below the watermark are dropped.
 
-    `now`, epoch seconds, only spares samples of the history's finer tiers; see `streams.ratings.history_cuts`.
+    `now`, epoch seconds, only decides which samples of the finer tiers to skip; see `streams.ratings.history_cuts`.
     """
     if isinstance(record, Notice):
         return _declare(state, record)
@@ -115,7 +115,7 @@ def _declare(state: ArenaState, notice: Notice) -> Folded:
 def _follow(
     state: ArenaState, rows: Rows, limits: Limits, play: Kernel, now: float
 ) -> tuple[frozenset[str], frozenset[str]]:
-    """Count rows, and sample the boards where a step of the history ends; returns the boards and tiers that changed."""
+    """Count rows and sample the ratings where a step of the history ends; returns the boards and tiers that changed."""
     history = state.history
     if history is None:
         return _count(state, rows, limits, play), frozenset()
@@ -153,7 +153,7 @@ def _count(state: ArenaState, rows: Rows, limits: Limits, play: Kernel) -> froze
 
 
 def _numbers(state: ArenaState, rows: Rows, limit: int) -> NDArray[np.int64]:
-    """Number of each word of the dictionary, -1 beyond the limits; new models are numbered as the rows name them."""
+    """Return the number of each dictionary word, -1 beyond the limits; new models are numbered in order of the rows."""
     models, strangers = state.models, state.strangers
     numbers = np.array([models.get(name, -1) for name in rows.models], np.int64)
     if numbers.min() < 0 and len(models) < 2 * limit:
@@ -169,9 +169,9 @@ def _numbers(state: ArenaState, rows: Rows, limit: int) -> NDArray[np.int64]:
 
 
 def _labels(rows: Rows) -> list[tuple[str, NDArray[np.int64] | slice]]:
-    """Boards that the rows belong to, and which rows, in order.
+    """Return the boards that the rows belong to, each with its rows, in order.
 
-    The boards come as the rows name them: which are the last to be had must not depend on where a block was cut.
+    Boards are ordered by their first row: which boards exceed the limit must not depend on where a block was cut.
     """
     labels: list[tuple[str, NDArray[np.int64]]] = []
     if rows.language is not None:

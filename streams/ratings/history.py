@@ -1,4 +1,4 @@
-"""An arena's ratings over time: samples in three tiers, cut at exact places of the ledger."""
+"""An arena's ratings over time: samples in three tiers, cut at exact positions of the ledger."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ Reals = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One board at one place of the ledger; arrays are of length M, in the order of the board's members.
+    """One board at one position of the ledger; arrays are of length M, in the order of the board's members.
 
     Attributes
     ----------
     t
-        End of the step that it closes, epoch seconds on the clock of the votes.
+        End of the step that the sample closes, epoch seconds on the clock of the votes.
     recorded
         When the newest vote counted arrived at the broker, epoch milliseconds.
     total
         Battles of the board.
     rating, half_width
-        Points; the half width of the interval is NaN while a model is provisional, both are where there is no solution.
+        Points; the half width of the interval is NaN while a model is provisional; both are NaN without a solution.
     battles
         int64, each model's.
     """
@@ -66,11 +66,11 @@ class RatingsHistory:
     Attributes
     ----------
     reweighted, settings
-        How the board is solved; samples solved otherwise are those of another history.
+        How the board is solved; other settings make another history.
     began
         When the first vote arrived at the broker, epoch milliseconds; 0 before.
     samples
-        By tier, oldest first; no more than it keeps.
+        Samples by tier, oldest first; at most as many as the tier keeps.
     """
 
     reweighted: bool = False
@@ -81,7 +81,7 @@ class RatingsHistory:
     _packed: dict[Tier, bytes] = field(default_factory=dict)
 
     def cuts(self, rows: Rows, clock: float, newest: int, now: float) -> Iterator[Cut]:
-        """Find where rows (at least one) are to be cut; see `find_cuts`."""
+        """Find the cuts of the rows, at least one; see `find_cuts`."""
         if not self.began:
             self.began = int(rows.recorded[0])
         return find_cuts(rows.tstamp, rows.recorded, clock, newest, self._latest, now)
@@ -93,13 +93,13 @@ class RatingsHistory:
 
         Returns
         -------
-        Names of the tiers that have one more. Where there is one of a tier, there is one of each finer tier too: it
-        costs nothing, and after a refold the finer ones begin with what the coarser ones know.
+        Names of the tiers that got a sample. A sample of one tier is also added to each finer tier whose step ends
+        here: it costs nothing, and after a refold the finer tiers start with the samples of the coarser ones.
         """
         wanted = set(cut.wanted)
         if DAY in cut.ends:
             last = self.samples[DAY][-1].total if self.samples[DAY] else 0
-            # Beyond 256 models as many more as solving takes longer: in a replay, many days may come at once.
+            # Beyond 256 models require more battles, as solving takes longer: in a replay many days may come at once.
             if board.battles - last >= max(1, len(board.members), len(board.members) ** 3 >> 16):
                 wanted.add(DAY)
         if not wanted:
@@ -132,7 +132,7 @@ class RatingsHistory:
         self._packed.pop(tier, None)
 
     def encode(self, arena: str, models: Sequence[str]) -> dict[str, bytes]:
-        """Encode every tier by name; bytes that did not change are the same object.
+        """Encode every tier by name; unchanged tiers return the same bytes object.
 
         Parameters
         ----------
@@ -148,7 +148,7 @@ class RatingsHistory:
     def decode(
         cls, packed: Mapping[str, bytes], began: int, reweighted: bool, settings: RatingsSettings
     ) -> RatingsHistory:
-        """Read back what `encode` made; raises `InvalidHistory`."""
+        """Decode the result of `encode`; raises `InvalidHistory`."""
         history = cls(reweighted, settings, began)
         for tier in TIERS:
             if tier.name not in packed:
@@ -196,11 +196,11 @@ def take_sample(
     settings: RatingsSettings,
     anchors: tuple[int, ...],
 ) -> tuple[Sample, Vector | None]:
-    """Solve the board as it stands; returns the logits too, for the next sample to start from.
+    """Solve the board in its current state; also returns the logits, as the start of the next sample.
 
-    `start` saves steps and changes no bit. `anchors` are places in the board's members, all of them or none. A board
-    without a maximum makes a sample without ratings: at the next refresh that is for the stage to speak of, and a
-    ledger that went through such a place can still be folded.
+    `start` saves steps and changes no bit. `anchors` are indices into the board's members, all of them or none. A board
+    without a maximum gives a sample without ratings: the stage reports it at the next refresh, and a ledger with such a
+    position can still be folded.
     """
     met = board.met
     shown = met.counts.sum(axis=0)
@@ -219,7 +219,7 @@ def take_sample(
             anchor_rating=settings.anchor_rating,
         )
     except NotConverged:
-        pass  # said by the NaNs
+        pass  # the NaNs show it
     else:
         theta = solution.theta
         rating = solution.rating.astype(np.float32)

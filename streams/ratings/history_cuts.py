@@ -1,15 +1,16 @@
-"""Where votes are cut for samples: at the first vote at or after the end of a step, whatever block it stands in.
+"""Cuts of the votes for samples: at the first vote at or after the end of a step, in whichever block it is.
 
-The clock is the newest `tstamp` so far: it never runs back, it is the one on which alerts begin, and votes from the
-future are refused, so nobody can push it more than five minutes ahead of the broker. A sample is worth its price only
+The clock is the newest `tstamp` so far: it never runs backwards, alerts use the same clock, and votes from the future
+are refused, so no sender can push it more than five minutes ahead of the broker. A sample is taken only
 
-- *by day* when since the last one as many battles as there are models were fought, or half a day passed at the broker:
-  a replay that spans a year in a minute has days, and a clock that jumps a day with every vote makes no work;
-- *by hour and by five minutes* when half a step passed at the broker: a replay has none of its own;
-- *by hour and by five minutes* when the votes arrived within what the tier keeps, seen from `now`: catching up takes
-  none that would have been dropped by its end. A refold of the whole ledger names an infinite `now`, and takes days.
+- *by day* when at least as many battles as there are models took place since the last sample, or half a day passed at
+  the broker: a replay of a year in a minute gets days, and a clock that jumps a day with every vote costs nothing;
+- *by hour and by five minutes* when half a step passed at the broker: a replay gets no such samples of its own;
+- *by hour and by five minutes* when the votes arrived within the time that the tier keeps, counted back from `now`:
+  catching up skips samples that would be dropped by its end. A refold of the whole ledger passes an infinite `now` and
+  takes samples by day only.
 
-Which fine samples there are may thus depend on when one folds; what a sample says never does.
+So the time of folding may decide which fine samples exist, but never the content of a sample.
 """
 
 from __future__ import annotations
@@ -23,14 +24,14 @@ from numpy.typing import NDArray
 from streams.contracts.history import DAY, TIERS, Tier
 
 LATEST = float(2**40)
-"""Some 35,000 years on: intake lets no vote come from so far, and a step beyond would not fit where ends are kept."""
+"""About 35,000 years ahead: intake accepts no vote from then, and later step ends would not fit their integer type."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """A place before a row, and the tiers of which it ends a step, each with that end, epoch seconds.
+    """A cut before a row, and the tiers of which a step ends there, each with that end, epoch seconds.
 
-    `wanted` are those of them for which a sample is due whatever the counts say.
+    `wanted` are those tiers for which a sample is due regardless of the counts.
     """
 
     row: int
@@ -39,7 +40,7 @@ class Cut:
 
 
 def half_step(tier: Tier) -> int:
-    """Half a step, milliseconds."""
+    """Return half a step in milliseconds."""
     return tier.seconds * 500
 
 
@@ -51,22 +52,22 @@ def find_cuts(
     latest: Callable[[Tier], int],
     now: float,
 ) -> Iterator[Cut]:
-    """Find the cuts of some rows, one after the other.
+    """Find the cuts of some rows, in order.
 
     Parameters
     ----------
     tstamp, recorded
-        Of the rows, epoch seconds and milliseconds.
+        Vote and record times of the rows, epoch seconds and milliseconds.
     clock, newest
         The largest of each before these rows.
     latest
-        Record time of a tier's last sample, or of the first vote; asked anew for each cut.
+        Returns the record time of a tier's last sample, or of the first vote; called again for each cut.
     now
         Epoch seconds; infinite for days only.
     """
 
     def earliest(tier: Tier) -> float:
-        """Record time from which on a sample of the tier is due."""
+        """Return the record time from which a sample of the tier is due."""
         kept = 0.0 if tier is DAY else (now - tier.keep * tier.seconds) * 1000
         return max(latest(tier) + half_step(tier), kept)
 

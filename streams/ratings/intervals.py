@@ -2,10 +2,10 @@
 
     Cov = H⁺ V H⁺,  V = diag(Σ_j v_ij) − v,  v_ij = w²·(W_ij q_ij² + W_ji p_ij² + T_ij (½ − p_ij)²)
 
-H is the Hessian with weights w, V the sum of squared scores of the single votes. It stays right where the model is not:
-a draw counted as half a win has less variance than p·q says, and the plain H⁺ covers 98 % where 95 % was promised.
-H⁺ is the pseudo-inverse in the gauge Σθ = 0 and there is no ridge: a ridge shrinks the variance of exactly those
-models whose variance is large (with 1e-5·N on the diagonal the ten sparsest were covered 65 %).
+H is the Hessian with weights w, V the sum of squared scores of the single votes. The sandwich stays right where the
+model is wrong: a draw counted as half a win has less variance than p·q, so the plain H⁺ covers 98 % instead of 95 %.
+H⁺ is the pseudo-inverse in the gauge Σθ = 0 without a ridge: a ridge shrinks the variance of exactly those models whose
+variance is large (with 1e-5·N on the diagonal the ten sparsest were covered 65 %).
 
 References
 ----------
@@ -30,12 +30,12 @@ NORMAL_95 = 1.959963984540054  # Φ⁻¹(0.975)
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """The sandwich of a fit in its parts, for every question about differences that it answers.
+    """The parts of a fit's sandwich covariance, from which variances of differences are computed.
 
     Attributes
     ----------
     bread
-        float64[M, M], H⁺ plus a constant, which no difference sees.
+        float64[M, M], H⁺ plus a constant, which cancels in every difference.
     meat
         float64[M, M], V.
     half
@@ -60,12 +60,12 @@ class Spread:
 
     @classmethod
     def of(cls, wins: NDArray[Any], draws: NDArray[Any], fit: Fit, weights: Matrix | None = None) -> Spread:
-        """Take the sandwich of a fit.
+        """Compute the sandwich of a fit.
 
         Parameters
         ----------
         wins, draws, weights
-            As they were given to :func:`streams.ratings.bradley_terry.fit`.
+            As passed to :func:`streams.ratings.bradley_terry.fit`.
         fit
             Its result.
         """
@@ -96,7 +96,7 @@ class Spread:
         return np.maximum(own, 0.0) if origin is None else _from(own, self.half @ (self.bread @ origin), origin)
 
     def plain_variances(self, origin: Vector) -> Vector:
-        """As `variances`, of H⁺ alone: what it would be if no draw were seen and every vote weighed one."""
+        """As `variances`, from H⁺ alone: the variance if there were no draws and every vote had weight 1."""
         return _from(self.bread.diagonal(), self.bread @ origin, origin)
 
     def variances_of(self, contrasts: Matrix) -> Vector:
@@ -108,18 +108,18 @@ class Spread:
 def _from(own: Vector, across: Vector, origin: Vector) -> Vector:
     """Var(θ_i − oᵀθ) from Var θ_i, Cov(θ_i, oᵀθ) and o."""
     variances = np.maximum(own - 2.0 * across + float(origin @ across), 0.0)
-    variances[origin == 1.0] = 0.0  # where it is one model, not about 0
+    variances[origin == 1.0] = 0.0  # exactly 0 where the origin is one model
     return np.asarray(variances, dtype=np.float64)
 
 
 def _bread(fit: Fit) -> Matrix:
-    # J's only eigenvalue is then the mean curvature, whatever the scale of the weights.
+    # The only nonzero eigenvalue of J is then the mean curvature, whatever the scale of the weights.
     gauge = np.trace(fit.hessian) / fit.theta.size**2
     return _inverse(fit.hessian + gauge)
 
 
 def _inverse(definite: Matrix) -> Matrix:
-    # By blocks, which is sound for a positive definite matrix and runs at the speed of matrix products: half the time
+    # Block inversion is stable for a positive definite matrix and runs at the speed of matrix products: half the time
     # of np.linalg.inv, which solves M general systems.
     size = definite.shape[0]
     if size <= 64:

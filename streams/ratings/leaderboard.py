@@ -1,6 +1,6 @@
-"""From counts to a leaderboard: who is ranked → maximum likelihood → intervals → ranks; and a word on the rest.
+"""From counts to a leaderboard: ranked models → maximum likelihood → intervals → ranks; then estimates of the rest.
 
-Models that are not ranked move nobody: the ranked ones are fitted as if the others were not there, to the bit.
+Unranked models do not affect the ranked ones, which are fitted as if the others were not there, to the bit.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Withheld(StrEnum):
     """Why a board has no Davidson ratings."""
 
     NOBODY_RANKED = "nobody_ranked"
-    NO_MAXIMUM = "no_maximum"  # the likelihood grows for ever
+    NO_MAXIMUM = "no_maximum"  # the likelihood grows without bound
     NOT_CONVERGED = "not_converged"  # there is a maximum, and it was not reached
 
 
@@ -45,28 +45,28 @@ class Solution:
     Attributes
     ----------
     theta
-        Logits, Σθ = 0 over the ranked models. Hand it to the next ``solve`` as ``start``.
+        Logits, Σθ = 0 over the ranked models. Pass it to the next ``solve`` as ``start``.
     rating, lower, upper
-        Points: 1000 + 400/ln 10·θ (anchored: shifted), and the 95 % interval: −inf or inf where it is open to one side.
+        Points: 1000 + 400/ln 10·θ (anchored: shifted), and the 95 % interval: −inf or inf where it is open.
     rank
         int64, from 1; 0 where the model is provisional.
     davidson
-        Points on the same scale with draws as draws; nan where provisional, where not asked for and where Davidson's
+        Points on the same scale with draws as draws; nan where provisional, not requested, or where Davidson's
         likelihood has no maximum.
     withheld
-        Why `davidson` has no number although it was asked for; None where it has.
+        Why `davidson` has no number although it was requested; None where it has.
     quasi_variance
-        Points²; nan where provisional, where not asked for and where there are none.
+        Points²; nan where provisional, not requested, or where they do not exist.
     provisional
         bool, not ranked.
     reason
         Why, or None where ranked.
     anchored
-        Whether the anchors were applied: unless all of them are ranked they move nobody.
+        Whether the anchors were applied: they shift the ratings only when all of them are ranked.
     least
         Votes against ranked models that a rank needs here.
     dispersion
-        φ, see `streams.ratings.score_interval`; nan where nobody is ranked.
+        φ, see `streams.ratings.score_interval`; nan where no model is ranked.
     components
         Strongly connected components among the models with votes.
     iterations
@@ -107,7 +107,7 @@ def solve(
     davidson: bool = False,
     quasi: bool = False,
 ) -> Solution:
-    """Rate every model on one board; `solve_met` of matrices.
+    """Rate every model on one board from matrices; see `solve_met`.
 
     Parameters
     ----------
@@ -125,12 +125,12 @@ def solve(
     widest
         Points: a model whose 95 % interval is wider from end to end is not ranked; 0: however wide.
     anchors, anchor_rating
-        Shift all ratings so that the mean of these models is that one; intervals are then of the difference to the
-        mean, and a single anchor has none. Where one of them is not ranked nothing is shifted.
+        Shift all ratings so that the mean of the anchors is `anchor_rating`; intervals are then of the difference to
+        that mean, and a single anchor has none. When an anchor is not ranked nothing is shifted.
     davidson
-        Also rate by Davidson's model: three times the cost in all.
+        Also rate by Davidson's model: three times the total cost.
     quasi
-        Also find the quasi-variances.
+        Also compute the quasi-variances.
 
     Raises
     ------
@@ -174,7 +174,7 @@ def solve_met(
 ) -> Solution:
     """Rate every model on one board from the pairs that met.
 
-    Matrices are made of the ranked models alone: who met few others costs what their pairs cost, however many they are.
+    Matrices hold only the ranked models: models that met few others cost only their pairs, however many they are.
 
     Parameters
     ----------
@@ -232,7 +232,7 @@ def _rank(
     *,
     reweighted: bool,
 ) -> tuple[Core, Field, tuple[Vector, Vector], NDArray[np.bool_]]:
-    """Who is ranked, their fit, the ends of their intervals, and who is not ranked because of his."""
+    """Return the ranked models, their fit, their intervals' ends, and the mask of models with too wide an interval."""
     out = np.zeros(met.models, np.bool_)
     while True:
         core = find_core(met, edges, least, ~out)
@@ -242,7 +242,7 @@ def _rank(
         wide[core.ranked] = (upper - lower) * POINTS_PER_LOGIT > (widest or np.inf)
         if not wide.any():
             return core, field, (lower, upper), out
-        out |= wide  # without these the others may be less sure, or too few
+        out |= wide  # without these models the other intervals may widen, or too few models remain
 
 
 def _check(wins: Counts, ties: Counts, both_bad: Counts) -> None:
@@ -259,7 +259,7 @@ def _win_graph(met: Met) -> NDArray[np.bool_]:
     """Edges "beat or drew with", bool[M, M]."""
     edges = np.zeros(met.models * met.models, np.bool_)
     drawn = met.drawn
-    # No pair is there twice, so no place of either is.
+    # Pairs are unique, so each index occurs once.
     edges[met.first * met.models + met.second] = (met.won + drawn) > 0
     edges[met.second * met.models + met.first] |= (met.lost + drawn) > 0
     return edges.reshape(met.models, met.models)
@@ -268,13 +268,13 @@ def _win_graph(met: Met) -> NDArray[np.bool_]:
 def _estimate_rest(
     met: Met, field: Field, ranked: NDArray[np.bool_], *, reweighted: bool
 ) -> tuple[Vector, Vector, Vector]:
-    """θ and the ends of the interval of the others, each from its votes against ranked models, float64[K] each."""
+    """Estimate θ and interval ends of each unranked model from its votes against ranked models, float64[K] each."""
     if ranked.all():
         return np.zeros(0), np.zeros(0), np.zeros(0)
     results, opponents = results_of_rest(met, ranked, field.fit.theta, reweighted=reweighted)
     theta = provisional.estimate(results)
     lower, upper = bounds_of_rest(field, results, opponents, theta)
-    # The phantom meets the average model: far from it, it can pull an estimate out of what the votes allow.
+    # Far from the average model, which the phantom meets, it can pull an estimate out of the interval.
     return np.clip(theta, lower, upper), lower, upper
 
 
@@ -289,7 +289,7 @@ def _davidson(field: Field) -> tuple[Vector, Withheld | None]:
 
 
 def ranks(lower: NDArray[np.float64], upper: NDArray[np.float64]) -> NDArray[np.int64]:
-    """rank_i = 1 + #{j : lower_j > upper_i}, strict: intervals that touch do not outrank.
+    """Compute rank_i = 1 + #{j : lower_j > upper_i}, strict: intervals that touch do not outrank.
 
     One sort instead of M² comparisons: O(M log M).
 

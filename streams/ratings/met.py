@@ -1,8 +1,8 @@
-"""Pairs that met: what a board's votes come to, kept for the pairs there are and not for all that could be.
+"""Pairs that met: a board's counts, stored only for pairs that exist.
 
-A board of M models has M² places and often far fewer pairs: 2,000 names that met once each are a thousand pairs, and
-would be four million places. So counts lie in a list of pairs, and a table finds a pair's place in it: in blocks, of
-which there are only those that somebody met in.
+A board of M models has M² possible pairs and often far fewer real ones: 2,000 names that met once each are a thousand
+pairs, but would take four million matrix entries. So the counts are a list of pairs, and a table of blocks finds a
+pair's index in it; blocks in which no pair met are not allocated.
 """
 
 from __future__ import annotations
@@ -18,8 +18,7 @@ from streams.contracts.vote import BOTH_BAD, MODEL_A, MODEL_B, NONE, TIE
 OUTCOMES = 5
 SHIFT = 3
 BLOCK, MASK = 1 << SHIFT, (1 << SHIFT) - 1
-"""Models a side of a block, of 256 bytes: where all pairs met it costs four bytes a pair, and where none of the others
-did, a pair costs it alone."""
+"""Models per side of a block of 256 bytes: four bytes a pair when all its pairs met, 256 when only one did."""
 
 Numbers = NDArray[np.int64]
 
@@ -33,7 +32,7 @@ class Met:
     models
         M.
     first, second
-        int64[P], the models shown as a and as b; no pair is there twice.
+        int64[P], the models shown as a and as b; pairs are unique.
     counts
         int64[5, P], battles by winner code, see `streams.contracts.vote.WINNERS`.
     """
@@ -45,7 +44,7 @@ class Met:
 
     @classmethod
     def of(cls, wins: NDArray[np.integer], ties: NDArray[np.integer], both_bad: NDArray[np.integer]) -> Met:
-        """Pairs of three square matrices: wins of row over column, and draws shown as (row, column).
+        """Build the pairs from three square matrices: wins of row over column, and draws shown as (row, column).
 
         >>> met = Met.of(np.array([[0, 3], [1, 0]]), np.array([[0, 2], [0, 0]]), np.zeros((2, 2), int))
         >>> met.first.tolist(), met.second.tolist(), met.counts.tolist()
@@ -58,7 +57,7 @@ class Met:
         return cls(len(wins), first.astype(np.int64), second.astype(np.int64), counts)
 
     def renumbered(self, number: Numbers) -> Met:
-        """The same pairs, model i as `number[i]`."""
+        """Return the same pairs with model i renamed to `number[i]`."""
         return Met(self.models, number[self.first], number[self.second], self.counts)
 
     @property
@@ -83,14 +82,14 @@ class Met:
         return votes
 
     def per_model(self, of_first: Numbers, of_second: Numbers) -> Numbers:
-        """int64[M]: the sum of one number per pair for its first model and one for its second."""
+        """Sum `of_first` by each pair's first model and `of_second` by its second: int64[M]."""
         total = np.zeros(self.models, np.int64)
         np.add.at(total, self.first, of_first)
         np.add.at(total, self.second, of_second)
         return total
 
     def matrices(self, models: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Wins of row over column, and draws (symmetric), among some of the models: int64[K, K] each."""
+        """Return wins of row over column, and draws (symmetric), among the chosen models: int64[K, K] each."""
         size = int(models.sum())
         wins, draws = np.zeros(size * size, np.int64), np.zeros(size * size, np.int64)
         first, second, won, lost, drawn = self.first, self.second, self.won, self.lost, self.drawn
@@ -99,7 +98,7 @@ class Met:
             first, second = local[first[inside]], local[second[inside]]
             won, lost, drawn = won[inside], lost[inside], drawn[inside]
         there, back = first * size + second, second * size + first
-        # No pair is there twice, so no place of either is.
+        # Pairs are unique, so each index occurs once.
         wins[there], draws[there] = won, drawn
         wins[back] += lost
         draws[back] += drawn
@@ -107,7 +106,7 @@ class Met:
 
 
 class Counter:
-    """Counts of pairs, growing: what `Met` is a picture of."""
+    """Growing counts of pairs; `Met` is a copy at one moment."""
 
     def __init__(self) -> None:
         self.size = 0
@@ -116,17 +115,17 @@ class Counter:
         self._counts = np.zeros((16, OUTCOMES), np.int64)
         self._used = 1
         self._blocks = np.full((1, BLOCK * BLOCK), -1, np.int32)
-        """Place of each pair in the list, -1 for one that has none, in blocks; the first block has none for ever."""
+        """Index of each pair in the list, in blocks, -1 where the pair did not meet; the first block stays empty."""
         self._directory = np.zeros((1, 1), np.int32)
-        """Number of the block of each `BLOCK` models by `BLOCK` models, 0 where none of them met."""
+        """Number of the block for each `BLOCK` by `BLOCK` models, 0 where none of them met."""
 
     @property
     def nbytes(self) -> int:
-        """Bytes of memory that the counts take."""
+        """Memory of the counts in bytes."""
         return sum(each.nbytes for each in (self._first, self._second, self._counts, self._blocks, self._directory))
 
     def met(self, models: int) -> Met:
-        """Counts as they are; they share no memory with these, which go on."""
+        """Return a copy of the current counts, which shares no memory with this counter."""
         return Met(
             models,
             self._first[: self.size].astype(np.int64),
@@ -145,12 +144,12 @@ class Counter:
         np.add.at(self._counts.reshape(-1), places * OUTCOMES + winner, 1)
 
     def set(self, models: int, first: Numbers, second: Numbers, counts: Numbers) -> None:
-        """Count P different pairs at once, int64[P] models and int64[5, P] counts, where nothing was counted yet."""
-        places = self._places(models, first, second)  # first: it may put the counts elsewhere
+        """Set the counts of P distinct, so far uncounted pairs: int64[P] models and int64[5, P] counts."""
+        places = self._places(models, first, second)  # before reading `_counts`, which it may reallocate
         self._counts[places] = counts.T
 
     def _places(self, models: int, first: Numbers, second: Numbers) -> Numbers:
-        """Place of each pair in the list; new ones are put at its end, in order of appearance."""
+        """Return the index of each pair in the list; new pairs are appended in order of appearance."""
         self._widen(models)
         block = (first >> SHIFT) * len(self._directory) + (second >> SHIFT)
         within = (first & MASK) << SHIFT | second & MASK
@@ -170,7 +169,7 @@ class Counter:
         return self._blocks.reshape(-1)[number].astype(np.int64)
 
     def _append(self, first: Numbers, second: Numbers, block: Numbers, within: Numbers) -> None:
-        """Put pairs that are not in the list at its end."""
+        """Append pairs that are not in the list."""
         end = self.size + first.size
         if end > len(self._first):
             room = max(end, len(self._first) * 3 // 2)
@@ -189,7 +188,7 @@ class Counter:
         self.size = end
 
     def _widen(self, models: int) -> None:
-        """Make room in the directory for so many models."""
+        """Grow the directory to this number of models."""
         width, needed = len(self._directory), (models + MASK) >> SHIFT
         if needed > width:
             wider = np.zeros((max(needed, width * 3 // 2),) * 2, np.int32)

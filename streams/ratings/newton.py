@@ -1,16 +1,16 @@
-"""Damped Newton's ascent to a canonical maximum: the same bits from whatever point it set out.
+"""Damped Newton's ascent to a canonical maximum: the same bits from any starting point.
 
 **Damping without a line search.** The likelihoods here are exponential families. Along a step d, an observation whose
 outcomes' logits move by at most D has |third derivative| ≤ D × second derivative [1]_, so a full step gains at least
-λ²(1 − (e^D − D − 1)/D²), λ² = gᵀH⁻¹g, and that is positive for D < 1.793. Steps are cut to D ≤ 1.75: each one climbs,
-so the ascent converges whenever there is a maximum. Where there is none the steps settle at about one logit each and
-never shrink: the limit is hit, and that raises.
+λ²(1 − (e^D − D − 1)/D²), λ² = gᵀH⁻¹g, which is positive for D < 1.793. Steps are cut to D ≤ 1.75: each one climbs, so
+the ascent converges whenever there is a maximum. Without one, the steps settle at about one logit each and never
+shrink, so the ascent reaches the step limit and raises.
 
-**Canonical bits.** A refresh starts from the last solution, a replay from nothing; both must publish the same bytes.
-After convergence the point is rounded to a grid of 2⁻¹⁴ (6e-5 logits), which forgets the way there (round-off, 1e-14,
-would have to straddle a half grid step), and two exact Newton steps lead from the grid point to the maximum. Their
-error is 6e-5 → 2e-9 → 1e-18, below round-off: even two neighbouring grid points would end within an ulp or so of
-each other. One step from a finer grid would be a step cheaper, and forget less.
+**Canonical bits.** A refresh starts from the last solution, a replay from zero; both must publish the same bytes. After
+convergence the point is rounded to a grid of 2⁻¹⁴ (6e-5 logits), which removes the dependence on the path (round-off,
+1e-14, would have to straddle a half grid step), and two exact Newton steps lead from the grid point to the maximum.
+Their error is 6e-5 → 2e-9 → 1e-18, below round-off: even two neighbouring grid points would end within an ulp or so of
+each other. One step from a finer grid would be one step cheaper, but remove less of the path.
 
 References
 ----------
@@ -45,8 +45,8 @@ class Stop(StrEnum):
     LIMIT = "limit"
 
 
-class NotConverged(ArithmeticError):  # noqa: N818 - it says what happened; "Error" would say less
-    """There is no maximum, or it was not reached; nothing is returned rather than something wrong.
+class NotConverged(ArithmeticError):  # noqa: N818 - names what happened
+    """There is no maximum, or it was not reached: raise rather than return a wrong result.
 
     Attributes
     ----------
@@ -67,10 +67,10 @@ def climb(derivatives: Derivatives, reach: Reach, start: Vector) -> tuple[Vector
     derivatives
         x → (gradient, minus the Hessian), positive definite: gauge terms included in both.
     reach
-        step → the largest change of a logit that any observation would see (D above). It may overestimate what is
+        step → the largest change of any observation's logit (D above). It may overestimate as long as the result is
         below ``LONGEST``.
     start
-        Where to set out; the result does not depend on it.
+        Starting point; the result does not depend on it.
 
     Returns
     -------
@@ -85,7 +85,7 @@ def climb(derivatives: Derivatives, reach: Reach, start: Vector) -> tuple[Vector
     for steps in range(1, LIMIT + 1):
         step = _step(derivatives, point)
         seen = reach(step)
-        # Unseen moves (the gauge) need no damping, but they too must have come to rest.
+        # Moves that no observation sees (the gauge) need no damping, but must converge too.
         length = max(seen, float(np.abs(step).max(initial=0.0)))
         point = point + step * min(1.0, LONGEST / seen if seen > 0 else 1.0)
         if length <= CLOSE:
@@ -94,9 +94,9 @@ def climb(derivatives: Derivatives, reach: Reach, start: Vector) -> tuple[Vector
 
 
 def climb_warm(derivatives: Derivatives, reach: Reach, warm: Vector | None, cold: Vector) -> tuple[Vector, int]:
-    """:func:`climb` from ``warm`` if there is one, else, and when that fails, from ``cold``.
+    """:func:`climb` from ``warm``; from ``cold`` when there is no ``warm`` or that fails.
 
-    A start so far off that the curvature vanishes there must not decide whether there is a result.
+    A warm start so far off that the curvature vanishes must not prevent a result.
     """
     if warm is not None:
         try:

@@ -1,4 +1,4 @@
-"""What every model of paired comparisons here shares: half wins, chances, and how far a step pulls a pair apart."""
+"""Shared by all paired-comparison models: half wins, win probabilities, and how far a step moves a pair apart."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from streams.ratings.newton import LONGEST, Matrix, Vector
 
 POINTS_PER_LOGIT = 400.0 / math.log(10.0)  # 173.7178: 400 points are odds of 10 : 1
-WIDE = 600.0  # logits; within this exp(θ_i − mean) and its square root, sums and products stay normal numbers
-FLOOR = 50.0  # votes of a pair below which each of them has the full weight
+WIDE = 600.0  # logits; within this range exp(θ_i − mean) and its square root, sums and products stay normal numbers
+FLOOR = 50.0  # votes of a pair up to which each vote has full weight
 
 
 def half_wins(wins: NDArray[Any], draws: NDArray[Any], weights: Matrix | None = None) -> Matrix:
-    """S = w·(W + T/2), float64[M, M]: what row took from column.
+    """S = w·(W + T/2), float64[M, M]: the score of row against column.
 
     Examples
     --------
@@ -64,7 +64,7 @@ def tails(logits: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.
 
 
 def farthest_apart(step: Vector, met: NDArray[np.bool_]) -> float:
-    """The largest |d_i − d_j| over the pairs that met; while it is harmless over all pairs, cheaper and no smaller.
+    """The largest |d_i − d_j| over the pairs that met; while small enough, over all pairs: cheaper and no smaller.
 
     Examples
     --------
@@ -76,12 +76,12 @@ def farthest_apart(step: Vector, met: NDArray[np.bool_]) -> float:
 
 
 def pair_weights(played: NDArray[Any]) -> NDArray[np.float64]:
-    """Weight of one vote for every pair: a pair that met often counts less per vote, against lopsided sampling.
+    """Weight of one vote for every pair: a pair that met often counts less per vote, to correct lopsided sampling.
 
-    w = 1/max(n, 50), so every pair that met at least 50 times has the same say; the floor keeps three votes from
-    counting like fifty. θ and its interval do not depend on the scale of w (H grows with it, V with its square, and
-    H⁺VH⁺ with neither), so it is free: here the largest weight is 1 and a weighted pair counts at most 50 votes, which
-    keeps every sum in comfortable range for any number of votes.
+    w = 1/max(n, 50), so every pair that met at least 50 times has the same total weight; the floor keeps three votes
+    from counting like fifty. θ and its interval do not depend on the scale of w (H grows with it, V with its square,
+    and H⁺VH⁺ with neither), so the scale is free: here the largest weight is 1 and a weighted pair counts at most 50
+    votes, which keeps every sum in range for any number of votes.
 
     Parameters
     ----------

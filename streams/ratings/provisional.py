@@ -1,16 +1,16 @@
-"""Models that cannot be ranked yet: a cautious estimate for each, alone, against the ranked ratings as they stand.
+"""Models that cannot be ranked yet: a cautious estimate for each, alone, against the fixed ratings of ranked models.
 
-For one model with S_j half-wins over and L_j against the ranked model j, the maximum of
+For one model with S_j half-wins over and L_j against the ranked model j, the estimate is the maximum of
 
     Σ_j S_j log σ(θ − θ_j) + L_j log σ(θ_j − θ)  +  ¼ log σ(θ) + ¼ log σ(−θ)
 
-The last two terms are the phantom: half a battle against the average ranked model (θ = 0, rating 1000), shared by both
-sides, a quarter of a win each way. Battles with other unranked models say nothing here, there being nothing fixed to
-measure them by; a model with no others, or with none at all, is left with the phantom: 1000.
+The last two terms are the phantom: half a battle against the average ranked model (θ = 0, rating 1000), a quarter of a
+win each way. Battles with other unranked models are ignored, because those models have no fixed rating; a model without
+battles against ranked models has only the phantom: 1000.
 
-The phantom meets the average model and not the real opponents, so that one formula serves models with opponents and
-without. The curve is strictly concave with a proper prior: there is always exactly one finite maximum. What the votes
-say without a phantom is the interval of `streams.ratings.score_interval`.
+The phantom meets the average model and not the real opponents, so that one formula serves models with and without
+opponents. The curve is strictly concave with a proper prior, so there is always exactly one finite maximum. The
+interval of `streams.ratings.score_interval` uses the votes without the phantom.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ def estimate(results: Results) -> Vector:
     Parameters
     ----------
     results
-        What they did against ranked models, whose ratings are in logits, Σθ = 0. A model may have no pair.
+        Their results against ranked models, whose ratings are in logits, Σθ = 0. A model may have no pair.
 
     Returns
     -------
-    θ, float64[K], logits, always finite. It depends on nothing but the arguments: there is no warm start.
+    θ, float64[K], logits, always finite. It depends on the arguments alone: there is no warm start.
 
     Examples
     --------

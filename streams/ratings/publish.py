@@ -1,4 +1,4 @@
-"""From counts to the published board: solve in a fixed order of models, name everything, order by rating."""
+"""From counts to the published board: solve with models in a fixed order, add names, order by rating."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ DEFAULTS = RatingsSettings()
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One board as it stood at one place of the ledger: all that solving it takes, shared with nothing that goes on.
+    """A copy of one board at one position of the ledger, with all inputs of solving it; shares no mutable state.
 
     Attributes
     ----------
     names
-        Its models, in alphabetical order, in which they are solved: equal counts give equal bytes.
+        Its models in alphabetical order, the order of solving, so that equal counts give equal bytes.
     met, elo, battles
         Its counts, Elo and battles in that order.
     declared
-        What the registry says of them.
+        The models' declarations in the registry.
     recorded
         When the newest vote arrived, epoch milliseconds.
     """
@@ -46,7 +46,7 @@ class Question:
 
 
 def ask(state: ArenaState, name: str, position: Position | None = None) -> Question:
-    """Take down one board; `position` is what to say of the position, the state's by default."""
+    """Copy one board for solving; `position` is the one to publish, by default the state's."""
     counts, every = state.boards[name], list(state.models)
     members = [every[number] for number in counts.members]
     order = np.array(sorted(range(len(members)), key=members.__getitem__), np.int64)
@@ -73,7 +73,7 @@ def answer(
     reweighted: bool = False,
     settings: RatingsSettings = DEFAULTS,
 ) -> tuple[Board, dict[str, float]]:
-    """Solve a board and lay it out; parameters and what is returned as in `make_board`."""
+    """Solve a board and lay it out; parameters and return value as in `make_board`."""
     names = asked.names
     on_board = set(settings.anchors) <= set(names)
     solution = solve_met(
@@ -131,9 +131,9 @@ def make_board(
     reweighted
         Weigh pairs by inverse frequency.
     settings
-        What the arena's operator chose.
+        The operator's settings of the arena.
     position
-        What to say of the position; the state's by default.
+        The position to publish; the state's by default.
 
     Returns
     -------
@@ -182,5 +182,5 @@ def _gauge(settings: RatingsSettings, names: list[str], solution: Solution) -> G
 
 
 def _number(value: float) -> float | None:
-    """None for what is no number: an open end, or nothing known."""
+    """Return None for an open end (infinite) or an unknown value (NaN)."""
     return value if math.isfinite(value) else None

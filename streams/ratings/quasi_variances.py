@@ -1,8 +1,8 @@
 """Quasi-variances: one number for each model, such that q_i + q_j is nearly the variance of the difference of i and j.
 
-The interval of one rating belongs to its gauge (the mean of all, or an anchor) and does not tell how sure the
-difference of two models is. The covariance tells it, M² numbers; quasi-variances are the M numbers that come closest,
-those that minimise
+The interval of one rating depends on the gauge (the mean of all, or an anchor) and does not show how uncertain the
+difference of two models is. The covariance shows it in M² numbers; quasi-variances are the M numbers that approximate
+it best: they minimise
 
     Σ_{i<j} (log(q_i + q_j) − log Var(θ_i − θ_j))²
 
@@ -24,23 +24,25 @@ from streams.ratings.newton import Matrix, Vector
 
 STEPS, SOLVING = 50, 100
 CLOSE, SOLVED = 1e-7, 1e-16
-"""Relative size of the last step, and of what a linear system is left with, squared."""
+"""Tolerances: relative size of the last step, and squared relative residual of the linear system."""
 
 
 def quasi_variances(covariance: Matrix) -> Vector | None:
-    """Find them.
+    """Compute the quasi-variances.
 
     Parameters
     ----------
     covariance
         float64[M, M], of the ratings in any gauge and unit.
 
-    Returns ------- float64[M], in the square of the unit. None where there are none: of one model, or where some
-    difference has no variance. With two models only the sum is determined, and both have half of it.
+    Returns
+    -------
+    float64[M], in the square of the unit. None where there are none: for one model, or where some difference has no
+    variance. With two models only the sum is determined, and both have half of it.
 
     Examples
     --------
-    Independent estimates have them exactly.
+    For independent estimates they are the variances exactly.
 
     >>> quasi_variances(np.diag([1.0, 2.0, 3.0, 4.0])).round(9).tolist()
     [1.0, 2.0, 3.0, 4.0]
@@ -59,7 +61,7 @@ def quasi_variances(covariance: Matrix) -> Vector | None:
 
 
 def _descend(apart: Matrix, own: Vector) -> Vector | None:
-    """Gauss-Newton's descent from the least squares of the sums themselves, which have a closed form."""
+    """Gauss-Newton descent; the start, the least-squares fit of the sums themselves, has a closed form."""
     models = own.size
     rows = apart.sum(axis=1) - 1.0
     found = (rows - rows.sum() / (2 * (models - 1))) / (models - 2)
@@ -86,7 +88,7 @@ def _step(found: Vector, apart: Matrix) -> Vector:
     weights = np.multiply(slope, slope, out=slope)
     weights.flat[:: found.size + 1] = 0.0
     own = weights.sum(axis=1)
-    # Conjugate gradients: pairs weigh alike, nearly, and then two eigenvalues are all there are.
+    # Conjugate gradients: the pairs' weights are nearly equal, and with equal weights there are only two eigenvalues.
     step, left = np.zeros(found.size), right
     scaled = left / own
     direction, size = scaled, float(left @ scaled)
@@ -104,6 +106,6 @@ def _step(found: Vector, apart: Matrix) -> Vector:
 
 
 def _positive(found: Vector) -> bool:
-    """Whether every sum of two is above 0."""
+    """Whether every sum of two quasi-variances is above 0."""
     lowest, next_to_it = np.partition(found, 1)[:2]
     return bool(lowest + next_to_it > 0)

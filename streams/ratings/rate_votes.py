@@ -1,4 +1,4 @@
-"""Rate votes that are at hand as columns: no broker, no file, the same board as the stream's."""
+"""Rate votes given as columns, without broker or files; gives the same board as the stream."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def rate(
     model_a, model_b
         Names of the two models of each vote: lists, arrays, or columns of a polars or pandas frame.
     winner
-        ``model_a``, ``model_b``, ``tie``, ``both_bad``, or ``none`` for a battle that nobody voted on.
+        ``model_a``, ``model_b``, ``tie``, ``both_bad``, or ``none`` for a battle without a vote.
     settings
         Anchors, and the evidence that a rank needs.
     reweighted
@@ -67,7 +67,7 @@ def rate(
     if no_names:
         raise ValueError(f"{min(map(repr, no_names))} is no model's name")
     written, codes = code(first + second)
-    # Two spellings of one name are one model, as they are in the stream.
+    # Two spellings of one name are one model, as in the stream.
     names, of_written = code([normalised(name) for name in written])
     numbers = of_written[codes].astype(np.int64)
     a, b = numbers[: len(first)], numbers[len(first) :]

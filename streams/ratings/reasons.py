@@ -20,15 +20,15 @@ class Reason(StrEnum):
     UNDEFEATED = "undefeated"  # won every vote
     WINLESS = "winless"  # lost every vote
     ISLAND = "island"  # no chain of votes of any kind leads to the ranked models
-    BRIDGE = "bridge"  # one does, but only one way: beats them, or loses to them, for all we know always
+    BRIDGE = "bridge"  # connected to the ranked models in one direction only: has only won, or only lost
     FEW_VOTES = "few_votes"  # fewer votes against ranked models than a rank needs
-    WIDE_INTERVAL = "wide_interval"  # votes enough, but an interval wider than a rank may have
+    WIDE_INTERVAL = "wide_interval"  # enough votes, but the interval is wider than a rank allows
 
 
 def find_reasons(
     met: Met, labels: NDArray[np.int64], ranked: Mask, wide: Mask, least: float
 ) -> tuple[Reason | None, ...]:
-    """Say of every model why it is not ranked, None where it is.
+    """Return for every model why it is not ranked, None where it is.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def find_reasons(
     ranked
         bool[M].
     wide
-        bool[M], taken out because of their intervals.
+        bool[M], models removed because of their intervals.
     least
         Votes against ranked models that a rank needs.
     """
@@ -70,7 +70,7 @@ def find_reasons(
 
 
 def _reachable(met: Met, start: Mask) -> Mask:
-    """Everybody who is connected to one of `start` by votes; each model's row is looked at once."""
+    """Return the models that are connected to one of `start` by votes; each model's row is read once."""
     voted = met.voted > 0
     know = np.zeros((met.models, met.models), np.bool_)
     know[met.first[voted], met.second[voted]] = know[met.second[voted], met.first[voted]] = True

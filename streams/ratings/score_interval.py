@@ -1,17 +1,17 @@
-"""Intervals where votes are few: those ratings that the score test does not reject, the opponents' ratings being given.
+"""Intervals where votes are few: the ratings that the score test does not reject, given the opponents' ratings.
 
 For one model with results x_v ∈ {0, ½, 1} against opponents at θ_j, p_j(θ) = σ(θ − θ_j), the 95 % interval is
 
     { θ : |Σ x − Σ p_j| − c ≤ z √(φ Σ p_j q_j) },  c = ½·min(1, L)/(1 + Σ p_j q_j)
 
-It needs no residuals of the model's own, which are no measure of anything when there are two of them: a model with
-ties alone would have an interval of no width. φ is the dispersion of the settled board, Σ(x − p)²/Σ p q over all its
-votes: below 1 where there are draws. Wilson's interval for a proportion is this one with one opponent, φ = 1 and c =
-0. On a side on which the votes say nothing it is open: a model that won every vote has no upper end. c is a continuity
-correction, L what the model lost for the upper end and what it won for the lower (a draw is half of both): sums of a
-few results are no normal variable. Without it one vote at odds of 9 : 1 is covered 88 % of the time; with ten votes
-between equals it is a twentieth of the width, and with a hundred nothing. Where opponents lie so far apart that the
-set has a gap, the interval spans it.
+It does not use the model's own residuals, which mean nothing when there are only two: a model with ties alone would
+have an interval of zero width. φ is the dispersion of the settled board, Σ(x − p)²/Σ p q over all its votes: below 1
+where there are draws. Wilson's interval for a proportion is the case of one opponent, φ = 1 and c = 0. The interval is
+open on a side without information: a model that won every vote has no upper end. c is a continuity correction, because
+a sum of a few results is not normal; L is the model's losses for the upper end and its wins for the lower (a draw is
+half of both). Without c, one vote at odds of 9 : 1 is covered 88 % of the time; with ten votes between equals c is a
+twentieth of the width, with a hundred it is negligible. Where opponents are so far apart that the set has a gap, the
+interval spans it.
 
 References
 ----------
@@ -30,14 +30,14 @@ from streams.ratings.newton import Vector
 from streams.ratings.pairs import tails
 
 PLACES = 64
-"""Steps into which the range of a model's opponents is cut to find the last sign change."""
+"""Number of grid steps over the range of a model's opponents, to find the last sign change."""
 HALVINGS, STEPS = 16, 4
-"""From a bracket of at most 64 logits to 1e-3, and by Newton's steps from there to the last bit."""
+"""Bisections from a bracket of at most 64 logits to 1e-3, then Newton steps to the last bit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """What K models did against opponents of known ratings: P pairs, ascending by model.
+    """Results of K models against opponents of known ratings: P pairs, ascending by model.
 
     Attributes
     ----------
@@ -61,18 +61,18 @@ class Results:
 
     @property
     def swapped(self) -> Results:
-        """The same with θ → −θ: what was won is lost."""
+        """Return the results with θ → −θ: wins become losses."""
         return replace(self, opponent=-self.opponent, won=self.lost, lost=self.won)
 
     def of(self, chosen: NDArray[np.bool_]) -> Results:
-        """Those of some of the models."""
+        """Return the results of the chosen models."""
         pair = chosen[self.model]
         model = (np.cumsum(chosen) - 1)[self.model[pair]]
         columns = (each[pair] for each in (self.opponent, self.won, self.lost, self.drawn, self.spread))
         return Results(int(chosen.sum()), model, *columns)
 
     def total(self, of_pair: Vector) -> Vector:
-        """float64[K]: the sum over each model's pairs of one number for each pair."""
+        """Sum one number per pair over each model's pairs: float64[K]."""
         return np.asarray(np.bincount(self.model, of_pair, self.models), dtype=np.float64)
 
 
@@ -84,10 +84,10 @@ def information(results: Results, theta: Vector) -> tuple[Vector, Vector]:
 
 
 def squares(results: Results, theta: Vector) -> Vector:
-    """Σ w²(x − p)² of every model at `theta`, float64[K]: what `information` gives second, times a model's own φ."""
+    """Σ w²(x − p)² of every model at `theta`, float64[K]: the second sum of `information` times the model's own φ."""
     p, q = tails(theta[results.model] - results.opponent)
     weights = results.spread / (results.won + results.lost)
-    # ½(p² + q²) − (½ − p)² = ¼: what two half-wins have more than a draw
+    # ½(p² + q²) − (½ − p)² = ¼: the excess of two half-wins over a draw
     return results.total(weights * (results.won * q * q + results.lost * p * p - results.drawn / 4))
 
 
@@ -97,7 +97,7 @@ def score_interval(results: Results, bound: Vector) -> tuple[Vector, Vector]:
     Parameters
     ----------
     results
-        What the models did.
+        Results of the models.
     bound
         float64[K], z²φ of each model, above 0.
 
@@ -120,7 +120,7 @@ def score_interval(results: Results, bound: Vector) -> tuple[Vector, Vector]:
 
 
 def _upper(results: Results, bound: Vector) -> Vector:
-    """Upper ends: the last zero of h(θ) = Σ(x − p) + c + bound·√(Σ pq), which stays below 0 beyond it."""
+    """Find the upper ends: the last zero of h(θ) = Σ(x − p) + c + bound·√(Σ pq), which stays below 0 beyond it."""
     ends = np.full(results.models, np.inf)
     closed = results.total(results.lost) > 0
     if closed.any():
@@ -129,7 +129,7 @@ def _upper(results: Results, bound: Vector) -> Vector:
 
 
 class _Ends:
-    """The search for the upper ends of models that each have a pair, and in it something lost."""
+    """Searches for the upper ends of models that each have at least one pair and one loss or draw."""
 
     def __init__(self, results: Results, bound: Vector) -> None:
         self._results, self._bound = results, bound
@@ -150,10 +150,10 @@ class _Ends:
         return point
 
     def _bracket(self) -> tuple[Vector, Vector]:
-        """Two places of each model: h ≥ 0 at the first, h < 0 at the second and, as far as was looked, beyond."""
+        """Return two points per model: h ≥ 0 at the first, h < 0 at the second and, on the grid, beyond it."""
         low = np.minimum.reduceat(self._results.opponent, self._begins)
         high = np.maximum.reduceat(self._results.opponent, self._begins)
-        # Between its opponents h may cross zero several times; beyond the last of them it only falls.
+        # Between the opponents h may cross zero several times; beyond the last opponent it only falls.
         grid = low + (high - low) * np.linspace(0.0, 1.0, PLACES + 1)[:, None]
         inside = self._height(grid)[0] >= 0
         last = PLACES - np.argmax(inside[::-1], axis=0)

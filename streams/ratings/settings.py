@@ -1,4 +1,4 @@
-"""What an arena's operator chooses of its boards: from which evidence a model is ranked, and what stands still."""
+"""The operator's settings of an arena's boards: the evidence that a rank needs, and the anchors."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class RatingsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     ] = 1000.0
 
     def __post_init__(self) -> None:
-        # Votes are counted under names in their normal form: an anchor in another one would be on no board.
+        # Votes are counted under normalised names: an anchor in another form would be on no board.
         msgspec.structs.force_setattr(self, "anchors", tuple(map(normalised, self.anchors)))
         if len(set(self.anchors)) < len(self.anchors):
             raise ValueError("anchors are different models")
@@ -45,7 +45,7 @@ class RatingsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
 @dataclass(frozen=True, slots=True)
 class RatingsBook:
-    """The settings of every arena: those written for it over the defaults."""
+    """The settings of every arena: its own, or else the defaults."""
 
     default: RatingsSettings = field(default_factory=RatingsSettings)
     arenas: Mapping[str, RatingsSettings] = field(default_factory=dict)

@@ -1,9 +1,8 @@
-"""An arena's state as bytes: compact, checked, and equal bit for bit when read back.
+"""An arena's state as bytes: compact, checked, and equal bit for bit when decoded.
 
-Only pairs that met are kept, each as its flat place in the counts and its number, in the narrowest integers that hold
-them. One field per board, so that a save writes only the boards that changed; `meta` holds the rest and a checksum of
-every board, so that a half-written or damaged state is known as such. The history's tiers are fields too, of the bytes
-that are published.
+Only counts above 0 are kept, each as its flat index and its value, in the narrowest integers that hold them. Each board
+is a field, so that a save writes only the boards that changed; `meta` holds the rest and a checksum of every board,
+which reveals a half-written or damaged state. The history's tiers are fields too, with the same bytes as published.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ _encode = msgspec.msgpack.Encoder().encode
 
 
 class _History(msgspec.Struct):
-    """`tiers` holds the checksum of each."""
+    """History settings, and the checksum of each tier in `tiers`."""
 
     reweighted: bool
     settings: RatingsSettings
@@ -81,7 +80,7 @@ def history_field(tier: str) -> str:
 
 
 def encode_history(state: ArenaState) -> dict[str, bytes]:
-    """Encode the tiers of a state's history by name; what did not change is the same object."""
+    """Encode the tiers of a state's history by name; unchanged tiers return the same bytes object."""
     if state.history is None:
         return {}
     board, names = state.boards.get(OVERALL), list(state.models)
@@ -90,17 +89,17 @@ def encode_history(state: ArenaState) -> dict[str, bytes]:
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """Checksums of the boards, and the bytes of the history's tiers with theirs."""
+    """Checksums of the boards, and each history tier's bytes with their checksum."""
 
     boards: dict[str, int] = field(default_factory=dict)
     tiers: dict[str, tuple[bytes, int]] = field(default_factory=dict)
 
 
 class Snapshots:
-    """Encodes one arena's state, remembering what Redis holds of it: what a save brought that was acknowledged.
+    """Encodes one arena's state, and remembers which parts of it Redis has acknowledged.
 
-    A save that was refused, or given up, is no save: the next one brings again what that one would have brought. Were
-    it left out, `meta` would name the checksum of bytes that Redis never got.
+    Parts of a save that was refused or given up are encoded again for the next one. Otherwise `meta` would name the
+    checksum of bytes that Redis never got.
     """
 
     def __init__(self) -> None:
@@ -143,7 +142,7 @@ class Snapshots:
         return {**fields, META: crc32(packed).to_bytes(4, "little") + packed}
 
     def saved(self) -> None:
-        """Note that what was encoded last is in Redis."""
+        """Note that Redis holds the last encoded state."""
         self._saved = self._offered
 
 
@@ -154,12 +153,12 @@ def _history(history: RatingsHistory, tiers: Mapping[str, tuple[bytes, int]]) ->
 
 
 def decode_state(fields: Mapping[str, bytes]) -> ArenaState:
-    """Read a state back.
+    """Decode a state.
 
     Raises
     ------
     DamagedState
-        When a field is missing, fails its checksum or cannot be read.
+        When a field is missing, fails its checksum or cannot be decoded.
     """
     try:
         packed = fields[META]
@@ -195,7 +194,7 @@ def decode_state(fields: Mapping[str, bytes]) -> ArenaState:
 
 
 def _strangers(meta: _Meta) -> set[int]:
-    """Who has a seat without a declaration; a state from before that was kept says who has none now."""
+    """Return the undeclared models; for an old state without this field, the models that are undeclared now."""
     if meta.strangers is None:
         return {number for number, name in enumerate(meta.models) if name not in meta.registry}
     if not all(0 <= number < len(meta.models) for number in meta.strangers):

@@ -34,16 +34,16 @@ from streams.ratings.settings import RatingsBook, RatingsSettings, read_ratings_
 from streams.ratings.snapshot import Snapshots, decode_state, encode_history
 
 SHOWN_SECONDS = 1.0
-"""How often it is said up to where the boards in Redis count: readers measure by it how old they are."""
+"""Seconds between writes of the offset up to which the boards in Redis count; readers derive their age from it."""
 
 SLOW_SECONDS, SLOW_ALONE_SECONDS = 0.25, 2.0
-"""An arena whose refresh takes longer has its boards solved in a thread: nobody else's votes wait for them. Where there
-is no other arena only heartbeats wait; the loop is quicker then, for a thread shares the interpreter with it."""
+"""If an arena's refresh takes longer, a thread solves its boards, so that other arenas' votes do not wait. With a
+single arena only heartbeats wait, and the loop is faster, because a thread shares the interpreter with it."""
 
 LARGE_MODELS = 400
-"""A board of more models is never solved on the loop: it takes longer than a heartbeat may wait."""
+"""A board with more models is never solved on the loop: that would delay heartbeats too long."""
 SLICE_BOARDS, SLICE_SECONDS = 16, 1.0
-"""So many boards of an arena, and for so long, are solved in the thread before another arena has its turn."""
+"""Boards of one arena, and seconds, to solve in the thread before another arena has its turn."""
 
 _EVERY_TIER = frozenset(tier.name for tier in TIERS)
 _json = msgspec.json.Encoder().encode
@@ -51,7 +51,7 @@ _json = msgspec.json.Encoder().encode
 
 @dataclass(frozen=True, slots=True)
 class Solved:
-    """JSON and logits of each board, by name, and the seconds that it took."""
+    """JSON and logits of each board, by name, and the seconds that solving took."""
 
     texts: dict[str, bytes]
     starts: dict[str, dict[str, float]]
@@ -60,7 +60,7 @@ class Solved:
 
 @dataclass(frozen=True, slots=True)
 class Solving:
-    """Boards that are being solved in the thread, as they stood at `position` of the ledger."""
+    """Boards that the thread is solving, as of `position` in the ledger."""
 
     boards: frozenset[str]
     position: int
@@ -72,7 +72,7 @@ class Solving:
 
 @dataclass(slots=True)
 class RatedArena(Owned):
-    """An arena's counts, and what Redis has not seen of them."""
+    """An arena's counts, and the parts of them that are not in Redis yet."""
 
     state: ArenaState
     snapshots: Snapshots = field(default_factory=Snapshots)
@@ -81,21 +81,21 @@ class RatedArena(Owned):
     unsaved: set[str] = field(default_factory=set)
     starts: dict[str, dict[str, float]] = field(default_factory=dict)
     slow: bool = False
-    """Whether its boards are solved in the thread, beside the loop: they would hold up everybody else's."""
+    """Whether its boards are solved in the thread: on the loop they would delay the other arenas."""
     solving: Solving | None = None
     round: set[str] = field(default_factory=set)
-    """Boards that are still to be solved in the thread of those that had changed at `round_position`: while they are,
-    others wait, or the last names would never have their turn."""
+    """Boards that had changed at `round_position` and that the thread has not solved yet. Boards that change later wait
+    for the next round; otherwise the last names would never have their turn."""
     round_position: int = 0
     bytes: dict[str, int] = field(default_factory=dict)
-    """Memory of each board, and of all of them."""
+    """Memory of each board; `taken` is the sum."""
     taken: int = 0
     published: int = 0
-    """Up to this offset of the ledger its boards in Redis count everything, as far as this process knows."""
+    """Ledger offset up to which its boards in Redis are known to count everything."""
 
 
 class RatingsStage(FoldStage[RatedArena]):
-    """Ledger in, boards out; one per process."""
+    """Folds the ledger and publishes boards; one per process."""
 
     name = RATINGS_GROUP
 
@@ -106,7 +106,7 @@ class RatingsStage(FoldStage[RatedArena]):
         self._play = elo.compiled()
         self._next_shown = 0.0
         self._taken = 0
-        # One: solvers of two arenas would only take the processor from each other, and from the loop.
+        # One thread: two solvers would only compete with each other, and with the loop, for the CPU.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="slow-boards")
 
     def _new(self, owned: Owned, position: int) -> RatedArena:
@@ -152,7 +152,7 @@ class RatingsStage(FoldStage[RatedArena]):
         self._metrics.dropped.labels(arena.name).inc(folded.dropped)
 
     def _bound(self, arena: RatedArena, changed: Iterable[str]) -> None:
-        """Hold an arena, and all of them together, against their limits of memory; raises `MemoryError`."""
+        """Check the memory limits of an arena and of all arenas together; raises `MemoryError`."""
         settings, state = self._settings, arena.state
         arena.bytes |= {name: state.boards[name].nbytes for name in changed}
         before, arena.taken = arena.taken, sum(arena.bytes.values())
@@ -167,12 +167,12 @@ class RatingsStage(FoldStage[RatedArena]):
             self._stop_for_all(most)
 
     def _stop_for_all(self, arena: RatedArena) -> None:
-        """Let an arena go because all of them take too much."""
+        """Stop an arena because all arenas together take too much memory."""
         self._empty(arena)
         self._stops.stop(arena, f"all arenas take more than ISONOMY_WORKER_BYTES={self._settings.worker_bytes} bytes")
 
     def _empty(self, arena: RatedArena) -> None:
-        """Let an arena's counts go: they are loaded again from the last save when it is tried again."""
+        """Free an arena's counts; a retry loads them from the last save."""
         arena.state.boards.clear()
         arena.bytes.clear()
         self._taken, arena.taken = self._taken - arena.taken, 0
@@ -189,7 +189,7 @@ class RatingsStage(FoldStage[RatedArena]):
         arena.unpublished_tiers.update(_EVERY_TIER)
         arena.snapshots = Snapshots()
         arena.published = 0
-        if arena.solving:  # all is solved anew
+        if arena.solving:  # everything is solved again
             arena.solving.given_up.set()
             arena.solving = None
         arena.round.clear()
@@ -204,7 +204,7 @@ class RatingsStage(FoldStage[RatedArena]):
             await self._heed(arena, await self._store.prune(name, arena.epoch, set(arena.state.boards)))
 
     async def assigned(self, log: Log, partitions: Sequence[TopicPartition]) -> None:
-        """Load the states, and know what they take: one that was read may have been given up."""
+        """Load the states and recount their memory: a state that was decoded may have been discarded."""
         await super().assigned(log, partitions)
         self._taken = sum(arena.taken for arena in self._arenas.values())
 
@@ -216,11 +216,11 @@ class RatingsStage(FoldStage[RatedArena]):
                 await self._store.save_shown(partition, shown)
 
     def _shown(self) -> dict[int, Shown]:
-        """Up to where each partition is on the boards: only this fold knows which records change one."""
+        """Return up to which offset each partition is on the boards; only this fold knows which records change one."""
         shown = {number: Shown(held.reached, {}) for number, held in self._partitions.items()}
         for arena in self._arenas.values():
             if arena.stopped:
-                continue  # it says so itself: the boards of the others are not behind for it
+                continue  # reported as stopped: it does not make the partition's other boards late
             if not arena.unpublished and not arena.solving:
                 arena.published = self._partitions[arena.partition].reached
             if arena.published < shown[arena.partition].reached:
@@ -234,17 +234,17 @@ class RatingsStage(FoldStage[RatedArena]):
         elif arena.unpublished and (last or now >= arena.due):
             if not arena.slow and not self._is_large(arena):
                 await self._refresh(arena)
-            elif not last:  # the next owner solves all its boards anyway
+            elif not last:  # the next owner solves all boards anyway
                 await self._solve_beside(arena)
         else:
-            arena.due = now  # behind those that have something to publish
+            arena.due = now  # after the arenas that have something to publish
 
     def _is_large(self, arena: RatedArena) -> bool:
         boards = arena.state.boards
         return any(len(boards[name].members) > LARGE_MODELS for name in arena.unpublished)
 
     async def _refresh(self, arena: RatedArena) -> None:
-        """Solve the changed boards and publish them together, with what is new in the history."""
+        """Solve the changed boards and publish them together with the changed tiers of the history."""
         began, position, texts = time.monotonic(), arena.state.position, {}
         names = sorted(arena.unpublished)
         for name in names:
@@ -259,7 +259,7 @@ class RatingsStage(FoldStage[RatedArena]):
             texts[name] = _json(board)
             await asyncio.sleep(0)  # heartbeats; nothing folds meanwhile
             if time.monotonic() - began > self._slow_seconds() and len(texts) < len(names):
-                arena.slow = True  # not one more of them on the loop
+                arena.slow = True  # solve no more of its boards on the loop
                 await self._solve_beside(arena)
                 return
         if await self._publish(arena, texts, position, time.monotonic() - began):
@@ -272,7 +272,7 @@ class RatingsStage(FoldStage[RatedArena]):
         return SLOW_SECONDS if len(self._arenas) > 1 else SLOW_ALONE_SECONDS
 
     async def _solve_beside(self, arena: RatedArena) -> None:
-        """Have some changed boards solved in the thread, as they stand now; the fold goes on meanwhile."""
+        """Let the thread solve copies of some changed boards while the fold continues."""
         state, given_up = arena.state, Event()
         if not arena.round:
             arena.round, arena.round_position = set(arena.unpublished), state.position
@@ -285,7 +285,7 @@ class RatingsStage(FoldStage[RatedArena]):
         arena.unpublished.difference_update(names)
 
     async def _publish_solved(self, arena: RatedArena, solving: Solving) -> None:
-        """Publish what the thread has solved; whatever it raised is raised here, and stops the arena."""
+        """Publish the boards that the thread has solved; raises the thread's exception, which stops the arena."""
         solved = solving.solved.result()
         arena.starts |= solved.starts
         if await self._publish(arena, solved.texts, solving.position, solved.seconds):
@@ -293,11 +293,11 @@ class RatingsStage(FoldStage[RatedArena]):
             arena.solving = None
             arena.unpublished |= solving.boards - solved.texts.keys()
             arena.round -= solved.texts.keys()
-            if not arena.round:  # all that had changed up to there is published
+            if not arena.round:  # all boards that had changed at `round_position` are published
                 arena.published = max(arena.published, arena.round_position)
 
     async def _publish(self, arena: RatedArena, texts: dict[str, bytes], position: int, took: float) -> bool:
-        """Publish boards; whether Redis took them. (When it is away that is raised, and they are offered again.)"""
+        """Publish boards; return whether Redis accepted them. Raises when Redis is down; they are published later."""
         began, solving = time.monotonic(), took
         message = {"arena": arena.name, "boards": sorted(texts), "ledger": position}
         if arena.unpublished_tiers:
@@ -348,7 +348,7 @@ def read_book(settings: Settings) -> RatingsBook:
 def _solve(
     asked: deque[tuple[Question, dict[str, float] | None]], reweighted: bool, settings: RatingsSettings, given_up: Event
 ) -> Solved:
-    """Solve boards one after the other, until others have waited enough, or nobody waits for them any more."""
+    """Solve boards in order until none is left, `SLICE_SECONDS` have passed, or the result is no longer needed."""
     began = time.monotonic()
     texts: dict[str, bytes] = {}
     starts: dict[str, dict[str, float]] = {}

@@ -1,11 +1,11 @@
-"""Style control: how much of a rating is length and markdown.
+"""Style control: how much of a rating comes from length and markdown.
 
     P(a is preferred) = σ(θ_a − θ_b + β·z),  z = x / (standard deviation of x)
 
 with x the contrasts of :mod:`streams.ratings.features`. Exact maximum likelihood over rows, a draw half a win, by
 Newton's ascent in (θ, β); sandwich errors as in :mod:`streams.ratings.intervals`; β in logits per standard deviation.
-x is not centred: a mean taken off would hand every first-shown answer a bonus, and swapping the sides would no longer
-be harmless.
+x is not centred: subtracting a mean would give every first-shown answer a bonus, and swapping the sides would change
+the result.
 
 Cost: a pass over 2,000,000 rows with four features takes 0.15 s, a fit seven to ten passes.
 
@@ -28,19 +28,19 @@ from streams.ratings.covariates import Rows
 from streams.ratings.features import Moments, known
 from streams.ratings.newton import Matrix, Vector, climb_warm
 
-ALIKE = 1e-9  # share of a feature's information that must be its own
+ALIKE = 1e-9  # minimum share of a feature's information that must be its own
 
 
 class Dropped(StrEnum):
     """Why a feature has no coefficient."""
 
     NO_VARIANCE = "no_variance"
-    COLLINEAR = "collinear"  # with earlier features, or with who was shown
+    COLLINEAR = "collinear"  # with earlier features, or with the models shown
 
 
 @dataclass(frozen=True, slots=True)
 class StyleFit:
-    """Ratings with style taken out, and what style was worth.
+    """Ratings with style taken out, and the coefficients of style.
 
     Attributes
     ----------
@@ -93,9 +93,9 @@ def fit(
     models
         M.
     moments
-        What to standardise by, when it is not these rows alone.
+        Moments to standardise by, if not those of these rows alone.
     start
-        float64[≤ M], logits; where to set out. Values that are not finite start at 0.
+        float64[≤ M], logits; the starting point. Values that are not finite start at 0.
 
     Raises
     ------
@@ -145,7 +145,7 @@ def _ranked(a: NDArray[np.integer], b: NDArray[np.integer], score: Vector, model
 
 
 def _own_information(rows: Rows) -> NDArray[np.bool_]:
-    """Which features say something that neither the models shown nor earlier features say: a pivot each."""
+    """Mask of features with information beyond the models shown and earlier features: each has its own pivot."""
     information = rows.gram(np.ones(rows.score.size))
     core = rows.models
     across = information[:core, core:]
