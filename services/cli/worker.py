@@ -48,7 +48,7 @@ def command(stages: str, port: int | None) -> None:
     chosen = [name.strip() for name in stages.split(",") if name.strip()]
     unknown = [name for name in chosen if name not in STAGES]
     if unknown or not chosen:
-        raise click.BadParameter(f"{stages!r}: choose of {', '.join(STAGES)}", param_hint="--stages")
+        raise click.BadParameter(f"{stages!r}: choose one of {', '.join(STAGES)}", param_hint="--stages")
     require_address(settings, "worker")
     require_codecs()
     require_kafka(settings)

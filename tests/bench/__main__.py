@@ -79,7 +79,7 @@ def main(only: str, broker: str, rounds: int, quick: bool, write: Path | None) -
     """Measure the acceptance lines of the streams; exits with 1 when a bound is missed or a line fails."""
     lines = [line.strip() for line in only.split(",") if line.strip()]
     if unknown := [line for line in lines if line not in LINES or len(line) != 1]:
-        raise click.BadParameter(f"{', '.join(unknown)}: choose of {', '.join(LINES)}", param_hint="--only")
+        raise click.BadParameter(f"{', '.join(unknown)}: choose one of {', '.join(LINES)}", param_hint="--only")
     before = machine.load()
     rows = run(lines, BROKERS[broker], rounds, quick, Console(stderr=True))
     Console(width=None if sys.stdout.isatty() else WIDTH).print(table(rows))

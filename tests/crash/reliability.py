@@ -255,7 +255,7 @@ def main(only: str, write: Path | None) -> None:
     """Measure the parts asked for, and write their tables; exits with 1 when a promise did not hold."""
     chosen = [name for name in only.split(",") if name]
     if unknown := set(chosen) - PARTS.keys():
-        raise click.BadParameter(f"{', '.join(sorted(unknown))}: choose of {', '.join(PARTS)}", param_hint="--only")
+        raise click.BadParameter(f"{', '.join(sorted(unknown))}: choose one of {', '.join(PARTS)}", param_hint="--only")
     ill = False
     for name in chosen:
         found = PARTS[name][0](RESULTS.absolute() / name)

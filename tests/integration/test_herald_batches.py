@@ -86,7 +86,7 @@ def test_a_claim_behind_an_open_transaction_counts_from_when_it_is_seen(
         eventually(lambda: told(endpoints) == [make_alert(1).id])
         first.process.kill()
         second = stack.herald("second").start()
-        eventually(lambda: "taking over waits for its end" in second.process.log_path.read_text(), 40)
+        eventually(lambda: "the take-over waits until it ends" in second.process.log_path.read_text(), 40)
         stack.tell(make_alert(2))
         ended = time.time()
     eventually(lambda: told(endpoints)[-1] == make_alert(2).id)
