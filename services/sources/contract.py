@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import groupby
 
 from services.sources.base import Account, Chunk, RejectedItem, Source
 from services.sources.fields import CONTRACT
@@ -54,18 +55,23 @@ class ContractSource(Source):
         now, arena = self._plan.asked.now, self._plan.asked.arena
         parsed = [_parsed(item, now) for item in items]
         twice = with_keys_twice(items, Vote.__struct_fields__, () if None in parsed else CONTRACT)
-        for at, (item, vote) in enumerate(zip(items, parsed, strict=True)):
-            if vote is None or at in twice:
-                if item.strip():
-                    part = self._plan.chunk(read([item], start + at, where))
-                    votes += part.votes
-                    rejected += part.rejected
-                    account += part.account
+        odd = [vote is None or at in twice for at, vote in enumerate(parsed)]
+        for strange, run in groupby(range(len(items)), key=odd.__getitem__):
+            places = list(run)
+            first, end = places[0], places[-1] + 1
+            if strange:
+                # Neighbours together: one by one, a refused line takes ten times as long as a vote.
+                part = self._plan.chunk(read(items[first:end], start + first, where))
+                votes += part.votes
+                rejected += part.rejected
+                account += part.account
                 continue
-            plain += 1
-            if arena is not None:
-                vote.arena = arena
-            votes.append(vote)
+            for vote in parsed[first:end]:
+                if vote is not None:
+                    if arena is not None:
+                        vote.arena = arena
+                    votes.append(vote)
+            plain += end - first
         return Chunk(votes, rejected, account + Account(plain))
 
 
