@@ -28,7 +28,7 @@ from services.board.ended_alerts import PastAlerts
 from services.board.fast_path import Fast
 from services.board.history_cache import Histories
 from services.board.kafka_follower import Kafka, KafkaFollower
-from services.board.openapi import Document, openapi
+from services.board.openapi import openapi
 from services.board.redis_follower import Follow
 from services.board.redis_source import RedisSource, ViewSource
 from services.board.routes import ReadRoutes
@@ -36,6 +36,7 @@ from services.board.sse_hub import Hub
 from services.board.stream_status import Teller
 from services.board.view_metrics import PublishedSeries, published_of
 from services.http.errors import Refusal, Refused, retry_after
+from services.http.openapi import Document
 from services.http.request_metrics import Observe
 from services.http.responses import error_response, json_response
 from services.http.server import end_process
