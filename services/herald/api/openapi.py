@@ -37,14 +37,17 @@ _TYPES = (
 
 def subscription_document() -> tuple[Document, Document]:
     """Paths and schemas, to be put into the board's document; its security scheme is `KEY_SCHEME`."""
-    return _paths(), schemas_of(_TYPES)
+    return _records() | _actions(), schemas_of(_TYPES)
 
 
-def _paths() -> Document:
-    base = "/v1/subscriptions"
-    one = [parameter("id", "path", STRING)]
+_BASE = "/v1/subscriptions"
+_ONE = [parameter("id", "path", STRING)]
+
+
+def _records() -> Document:
+    """What keeps subscriptions: list, create, read, change, delete."""
     return {
-        base: {
+        _BASE: {
             "get": _operation("listSubscriptions", "Your subscriptions", "200", "Subscriptions"),
             "post": _operation(
                 "subscribe",
@@ -55,8 +58,8 @@ def _paths() -> Document:
                 also=(403, 408, 413, 415, 422),
             ),
         },
-        f"{base}/{{id}}": {
-            "parameters": one,
+        f"{_BASE}/{{id}}": {
+            "parameters": _ONE,
             "get": _operation("getSubscription", "One subscription", "200", "ShownSubscription", also=(404,)),
             "put": _operation(
                 "replaceSubscription",
@@ -76,8 +79,14 @@ def _paths() -> Document:
             ),
             "delete": _operation("unsubscribe", "Delete it, its history included", "204", None, also=(404,)),
         },
-        f"{base}/{{id}}/secret": {
-            "parameters": one,
+    }
+
+
+def _actions() -> Document:
+    """What is done with a subscription."""
+    return {
+        f"{_BASE}/{{id}}/secret": {
+            "parameters": _ONE,
             "post": _operation(
                 "rotateSecret",
                 "A new secret; for one more day, each message is signed with both",
@@ -86,8 +95,8 @@ def _paths() -> Document:
                 also=(404, 409),
             ),
         },
-        f"{base}/{{id}}/confirmation": {
-            "parameters": one,
+        f"{_BASE}/{{id}}/confirmation": {
+            "parameters": _ONE,
             "post": _operation(
                 "askAgain",
                 "Send the recipient of e-mail a new link; the one before holds no more",
@@ -96,21 +105,21 @@ def _paths() -> Document:
                 also=(403, 404, 409, 422),
             ),
         },
-        f"{base}/{{id}}/confirm": {
-            "parameters": one,
+        f"{_BASE}/{{id}}/confirm": {
+            "parameters": _ONE,
             "get": _page("showConfirmation", "The page behind the link in the message; it changes nothing", _LINK),
             "post": _page("confirm", "Agree, or take it back: the page's form", _FORM),
         },
-        f"{base}/{{id}}/test": {
-            "parameters": one,
+        f"{_BASE}/{{id}}/test": {
+            "parameters": _ONE,
             "post": _operation(
                 "testSubscription", "Send one test message now; the answer says what came of it", "200", "TestAnswer",
                 also=(403, 404, 409),
             ),
         },
-        f"{base}/{{id}}/deliveries": {
+        f"{_BASE}/{{id}}/deliveries": {
             "parameters": [
-                *one,
+                *_ONE,
                 parameter("state", "query", {"type": "string", "enum": [*State]}),
                 parameter("limit", "query", {"type": "integer", "minimum": 1, "maximum": MOST_SHOWN, "default": SHOWN}),
             ],
@@ -118,12 +127,12 @@ def _paths() -> Document:
                 "listDeliveries", "What was sent and what became of it", "200", "Deliveries", also=(404,)
             ),
         },
-        f"{base}/{{id}}/deliveries/{{delivery}}/replay": {
-            "parameters": [*one, parameter("delivery", "path", STRING)],
+        f"{_BASE}/{{id}}/deliveries/{{delivery}}/replay": {
+            "parameters": [*_ONE, parameter("delivery", "path", STRING)],
             "post": _operation("replayDelivery", "Send a failed delivery again", "202", "Replayed", also=(404, 409)),
         },
-        f"{base}/{{id}}/replay": {
-            "parameters": one,
+        f"{_BASE}/{{id}}/replay": {
+            "parameters": _ONE,
             "post": _operation("replayFailures", "Send all failed deliveries again", "202", "Replayed", also=(404,)),
         },
     }  # fmt: skip
