@@ -111,7 +111,7 @@ def create_board(
     counted = (metrics.board_requests, metrics.board_request_seconds)
     app = create_app(
         metrics.registry,
-        [*_read_routes(read), *(route for added, _, _ in more for route in added), *_page_routes()],
+        [*_read_routes(read), *(route for added, _, _ in more for route in added)],
         Readiness(
             lambda: None if views.gone_since is None else "Redis is not followed",
             RETRY_SECONDS,
@@ -123,9 +123,9 @@ def create_board(
         public=READ,
         refusals=dict.fromkeys(UNREADABLE, _unreadable),
         middleware=[Middleware(Fast, views, *counted)],
+        rest=[Mount("/static", Page()), Rest("/", Page())],
     )
-    app.state.stop = hub.stop
-    app.state.views, app.state.hub = views, hub
+    app.state.stop, app.state.views, app.state.hub = hub.stop, views, hub
     return app
 
 
@@ -156,10 +156,6 @@ async def _following(runs: Sequence[Run], stop: Callable[[], None], end: Callabl
         await _end(tasks)
     if failed:
         raise failed[0]
-
-
-def _page_routes() -> list[Mount]:
-    return [Mount("/static", Page()), Rest("/", Page())]
 
 
 def _read_routes(read: ReadRoutes) -> list[Route]:

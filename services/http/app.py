@@ -70,6 +70,7 @@ def create_app(
     before_scrape: Callable[[], None] = lambda: None,
     refusals: Mapping[type[Exception], Refuse] | None = None,
     middleware: Sequence[Middleware] = (),
+    rest: Sequence[BaseRoute] = (),
 ) -> Starlette:
     """Build the application of a service.
 
@@ -78,7 +79,7 @@ def create_app(
     registry
         What /metrics shows.
     routes
-        The service's own routes. They are looked at after those of the shell.
+        The service's own routes. They are looked at first, for most requests are theirs.
     readiness
         What /readyz answers.
     lifespan
@@ -95,8 +96,10 @@ def create_app(
         Answers to exceptions of the service's own, besides `Refused`.
     middleware
         Further middleware, outside of what counts the requests.
+    rest
+        Routes of what no other route takes.
     """
-    everything = [*_shell_routes(registry, readiness, before_scrape, document, public), *routes]
+    everything = [*routes, *_shell_routes(registry, readiness, before_scrape, document, public), *rest]
     observing = []
     if (counted := request_metrics) is not None:
         labels = route_labels(everything)

@@ -77,6 +77,13 @@ async def test_what_is_not_there_is_404_in_the_one_shape_and_a_slash_more_is_not
             assert error(await asked.post(path)) == (404, "not_found")
 
 
+async def test_the_rest_gets_what_no_route_takes() -> None:
+    async with client(rest=[Mount("/", mounted)]) as asked:
+        assert [(await asked.get(path)).text for path in ("/", "/nothing")] == ["a file", "a file"]
+        assert (await asked.get("/healthz")).json() == {"status": "up"}
+        assert (await asked.put("/v1/things/a")).text == ""
+
+
 async def test_a_method_that_is_not_there_is_405_and_allow_names_those_that_are_in_order() -> None:
     async with client(document={}) as asked:
         for path in SHELL:
