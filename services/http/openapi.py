@@ -5,6 +5,7 @@ A service's own `openapi.py` says what its routes take and answer; how that is w
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from typing import Any
@@ -61,6 +62,9 @@ def schemas_of(types: Iterable[type]) -> Document:
     """Schemas of structs, by name, and of all that they refer to."""
     _, schemas = msgspec.json.schema_components(types, ref_template=_TEMPLATE)
     plain: Document = msgspec.json.decode(msgspec.json.encode(schemas))  # a default may be a tuple, which JSON has not
+    for schema in plain.values():
+        if "description" in schema:  # a docstring; before Python 3.13 it has the indentation of the source
+            schema["description"] = inspect.cleandoc(schema["description"])
     return plain
 
 

@@ -1,5 +1,6 @@
 """What the OpenAPI documents share: a name of a schema means one thing in all of them."""
 
+import inspect
 from collections import defaultdict
 
 import pytest
@@ -7,7 +8,8 @@ import pytest
 from services.board.openapi import openapi as board
 from services.gateway.openapi import openapi as gateway
 from services.herald.api.openapi import subscription_document
-from services.http.openapi import Document, SchemaClash, errors, merge_schemas
+from services.http.openapi import Document, SchemaClash, errors, merge_schemas, schemas_of
+from streams.contracts.view import Board
 
 
 def schemas() -> dict[str, Document]:
@@ -39,6 +41,13 @@ def test_two_schemas_of_one_name_are_never_put_into_one_document() -> None:
     with pytest.raises(SchemaClash, match="two different schemas are named Arenas"):
         board([({}, {"Arenas": {"type": "string"}})])
     assert merge_schemas(ours, {"Arenas": ours["Arenas"], "More": {}}).keys() == ours.keys() | {"More"}
+
+
+def test_descriptions_have_no_indentation_of_the_source_whatever_the_version_of_python() -> None:
+    described = schemas_of([Board])["Board"]["description"]
+    assert described == inspect.getdoc(Board)
+    assert "\n" in described
+    assert "\n " not in described
 
 
 def test_an_error_says_what_the_service_says_of_it_and_otherwise_what_all_say() -> None:
