@@ -6,20 +6,16 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from prometheus_client import generate_latest
-from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Match, Mount, Route
+from starlette.routing import Match, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
@@ -28,16 +24,16 @@ from services.board.ended_alerts import PastAlerts
 from services.board.fast_path import Fast
 from services.board.history_cache import Histories
 from services.board.kafka_follower import Kafka, KafkaFollower
-from services.board.openapi import Document, openapi
+from services.board.openapi import openapi
 from services.board.redis_follower import Follow
 from services.board.redis_source import RedisSource, ViewSource
 from services.board.routes import ReadRoutes
 from services.board.sse_hub import Hub
 from services.board.stream_status import Teller
 from services.board.view_metrics import PublishedSeries, published_of
+from services.http.app import ANY_ORIGIN, Readiness, RequestMetrics, create_app
 from services.http.errors import Refusal, Refused, retry_after
-from services.http.request_metrics import Observe
-from services.http.responses import error_response, json_response
+from services.http.openapi import Document
 from services.http.server import end_process
 from streams.contracts.metrics import Metrics
 from streams.contracts.names import shown
@@ -49,6 +45,8 @@ READ = "/v1/arenas"
 """Paths with this prefix are public: pages of any origin may read them."""
 EVENTS = "/v1/arenas/{arena}/events"
 
+RETRY_SECONDS, RETRY_UNREADABLE_SECONDS = 1.0, 5.0
+
 END_SECONDS = 0.5
 """A cancelled task has this long to end before it is cancelled again."""
 
@@ -56,6 +54,7 @@ More = tuple[Sequence[Route], AbstractAsyncContextManager[object], tuple[Documen
 """Further routes, the context to enter while the application runs, and their paths and schemas in OpenAPI."""
 
 Handler = Callable[[Request], Awaitable[Response]]
+Run = Callable[[], Coroutine[None, None, None]]
 
 
 def create_board(
@@ -73,10 +72,8 @@ def create_board(
 
     Parameters
     ----------
-    settings
-        Settings of this process.
-    metrics
-        Metrics of this process.
+    settings, metrics
+        Of this process.
     source
         Where to read instead of Redis, in tests.
     new_kafka
@@ -98,27 +95,71 @@ def create_board(
     hub = Hub(metrics.board_clients, metrics.board_clients_cut)
     kafka = new_kafka(settings, past, hub, views, reads)
     read = ReadRoutes(views, hub, past, kafka, Histories(reads), settings.public_url)
-    description = openapi([described for _, _, described in more])
-
-    async def healthz(_: Request) -> Response:
-        return json_response({"status": "up"})
-
-    async def readyz(_: Request) -> Response:
-        if views.gone_since is not None:
-            raise Refused(Refusal.UNAVAILABLE, "Redis is not followed", retry_after(1.0))
-        return json_response({"status": "ready", "kafka": kafka.away or kafka.unreadable or "followed"})
-
+    follow, teller = Follow(reads, views, hub, settings.max_models), Teller(views, kafka, hub, metrics.board_age)
     metrics.registry.register(PublishedSeries(partial(published_of, views)))
 
-    async def series(_: Request) -> Response:
-        # In a thread: thousands of series take tens of milliseconds, and other requests should not wait.
-        text = await asyncio.to_thread(generate_latest, metrics.registry)
-        return Response(text, headers={"Content-Type": CONTENT_TYPE_LATEST})
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            for _, context, _ in more:
+                await stack.enter_async_context(context)
+            if redis is not None:
+                stack.push_async_callback(redis.close)
+            async with _following([follow.run, kafka.run, teller.run, hub.beat], hub.stop, end):
+                yield
 
-    async def described(_: Request) -> Response:
-        return json_response(description, headers={"Access-Control-Allow-Origin": "*"})
+    counted = (metrics.board_requests, metrics.board_request_seconds)
+    app = create_app(
+        metrics.registry,
+        [*_read_routes(read), *(route for added, _, _ in more for route in added)],
+        Readiness(
+            lambda: None if views.gone_since is None else "Redis is not followed",
+            RETRY_SECONDS,
+            lambda: {"kafka": kafka.away or kafka.unreadable or "followed"},
+        ),
+        lifespan,
+        request_metrics=RequestMetrics(*counted, untimed=frozenset({EVENTS})),
+        document=openapi([described for _, _, described in more]),
+        public=READ,
+        refusals=dict.fromkeys(UNREADABLE, _unreadable),
+        middleware=[Middleware(Fast, views, *counted)],
+        rest=[Mount("/static", Page()), Rest("/", Page())],
+    )
+    app.state.stop, app.state.views, app.state.hub = hub.stop, views, hub
+    return app
 
-    routes = [
+
+@asynccontextmanager
+async def _following(runs: Sequence[Run], stop: Callable[[], None], end: Callable[[], None]) -> AsyncIterator[None]:
+    """Run tasks while the context is open; when it closes, call `stop`, cancel them, and raise what one of them raised.
+
+    `end` is called when a task fails.
+    """
+    tasks = [asyncio.create_task(run()) for run in runs]
+    failed: list[BaseException] = []
+    ending = asyncio.Event()
+
+    def over(task: asyncio.Task[None]) -> None:
+        if ending.is_set() or task.cancelled():
+            return  # an error after cancellation is no failure
+        if (error := task.exception()) is not None:
+            failed.append(error)
+            end()
+
+    for task in tasks:
+        task.add_done_callback(over)
+    try:
+        yield
+    finally:
+        ending.set()
+        stop()
+        await _end(tasks)
+    if failed:
+        raise failed[0]
+
+
+def _read_routes(read: ReadRoutes) -> list[Route]:
+    return [
         _open(READ, read.arenas),
         _open("/v1/arenas/{arena}/leaderboard", read.leaderboard),
         # `path`: names of models have slashes, as in `meta-llama/Llama-3-8b`.
@@ -128,62 +169,7 @@ def create_board(
         _open("/v1/arenas/{arena}/alerts.atom", read.atom),
         _open("/v1/arenas/{arena}/history", read.history),
         Route(EVENTS, read.events, methods=["GET"]),
-        *(route for added, _, _ in more for route in added),
-        Route("/healthz", healthz),
-        Route("/readyz", readyz),
-        Route("/metrics", series),
-        Route("/openapi.json", described),
     ]
-    page, static = Page(), Page()
-    labels: dict[Any, str] = {route.endpoint: route.path.replace(":path}", "}") for route in routes}
-    labels |= {page: "/", static: "/static"}
-
-    @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with AsyncExitStack() as stack:
-            for _, context, _ in more:
-                await stack.enter_async_context(context)
-            teller = Teller(views, kafka, hub, metrics.board_age)
-            following = (Follow(reads, views, hub, settings.max_models).run(), kafka.run(), teller.run(), hub.beat())
-            tasks = [asyncio.create_task(each) for each in following]
-            failed: list[BaseException] = []
-            ending = asyncio.Event()
-
-            def over(task: asyncio.Task[None]) -> None:
-                if ending.is_set() or task.cancelled():
-                    return  # an error after cancellation is no failure
-                if (error := task.exception()) is not None:
-                    failed.append(error)
-                    end()
-
-            for task in tasks:
-                task.add_done_callback(over)
-            try:
-                yield
-            finally:
-                ending.set()
-                hub.stop()
-                await _end(tasks)
-                if redis is not None:
-                    await redis.close()
-            if failed:
-                raise failed[0]
-
-    everything: list[BaseRoute] = [*routes, Mount("/static", static), Rest("/", page)]
-    counted = (metrics.board_requests, metrics.board_request_seconds)
-    app = Starlette(
-        routes=everything,
-        middleware=[Middleware(Fast, views, *counted), Middleware(Observe, *counted, labels, frozenset({EVENTS}))],
-        exception_handlers={
-            Refused: _refused,
-            HTTPException: _http_exception,
-            **dict.fromkeys(UNREADABLE, _unreadable),
-        },
-        lifespan=lifespan,
-    )
-    app.state.stop = hub.stop
-    app.state.views, app.state.hub = views, hub
-    return app
 
 
 class Rest(Mount):
@@ -215,36 +201,18 @@ def _open(path: str, handler: Handler) -> Route:
 
 
 _PREFLIGHT = {
-    "Access-Control-Allow-Origin": "*",
+    **ANY_ORIGIN,
     "Access-Control-Allow-Methods": "GET",
     "Access-Control-Allow-Headers": "if-none-match, last-event-id",
     "Access-Control-Max-Age": "86400",
 }
 
 
-async def _refused(request: Request, error: Exception) -> Response:
-    assert isinstance(error, Refused)  # noqa: S101 -- for the type checker: registered for this class only
-    response = error_response(error)
-    if request.url.path.startswith(READ):
-        response.headers["Access-Control-Allow-Origin"] = "*"
-    return response
-
-
-async def _unreadable(request: Request, error: Exception) -> Response:
+def _unreadable(request: Request, error: Exception) -> Refused:
     """Answer 503 for a view that passed its check but cannot be read completely; no other arena is affected."""
     log.error("%s: what Redis holds of it cannot be read: %r", shown(request.url.path), error)
     detail = "what Redis holds of this cannot be read"
-    return await _refused(request, Refused(Refusal.UNAVAILABLE, detail, retry_after(5.0)))
-
-
-async def _http_exception(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)  # noqa: S101 -- as above
-    if error.status_code == 404:
-        return await _refused(request, Refused(Refusal.NOT_FOUND, f"there is no {request.url.path}"))
-    if error.status_code == 405:
-        detail = f"{request.url.path} does not answer to {request.method}"
-        return await _refused(request, Refused(Refusal.METHOD_NOT_ALLOWED, detail, dict(error.headers or {})))
-    raise error
+    return Refused(Refusal.UNAVAILABLE, detail, retry_after(RETRY_UNREADABLE_SECONDS))
 
 
 STATIC = Path(__file__).parent / "static"

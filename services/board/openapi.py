@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.metadata import version
-from typing import Any
-
-import msgspec
 
 from services.board.ordering import Format, Rating
+from services.board.routes import ALERTS, MOST_ALERTS, STATUSES
 from services.board.stream_status import Stream
-from services.http.openapi_errors import error_described
+from services.http.openapi import (
+    JSON,
+    STRING,
+    Document,
+    answer,
+    array_of,
+    build,
+    content,
+    errors,
+    merge_schemas,
+    object_of,
+    operation,
+    parameter,
+    reference,
+    schemas_of,
+)
 from services.http.responses import ErrorAnswer
 from streams.contracts.alert import Alert
 from streams.contracts.history import ArenaHistory, ModelHistory
@@ -19,9 +31,7 @@ from streams.contracts.topics import FAIRNESS_GROUP, RATINGS_GROUP
 from streams.contracts.view import Board
 from streams.contracts.vote import ARENA_PATTERN
 
-Document = dict[str, Any]
-
-_JSON, _SSE = "application/json", "text/event-stream"
+_SSE = "text/event-stream"
 
 _EVENTS = (
     "Events, each with an id: `board` {boards, ledger}: read these boards again; `fairness` {ledger}; `alert`: an "
@@ -33,16 +43,29 @@ _EVENTS = (
 
 
 def openapi(added: Sequence[tuple[Document, Document]] = ()) -> Document:
-    """Whole document, ready to encode as JSON; `added` are paths and schemas to add, whose security scheme is `key`."""
-    _, schemas = msgspec.json.schema_components(
-        [Board, Alert, Judged, ModelHistory, ArenaHistory, Stream, ErrorAnswer],
-        ref_template="#/components/schemas/{name}",
-    )
+    """Whole document, ready to encode as JSON; `added` are paths and schemas to add, whose operations may be keyed.
+
+    Raises
+    ------
+    SchemaClash
+        When an added schema has the name of another one and differs from it.
+    """
+    paths = _paths()
+    for theirs, _ in added:
+        paths |= theirs
+    schemas = merge_schemas(*(theirs for _, theirs in added), _schemas())
+    description = "Leaderboards, fairness and alerts of model arenas, as published, live."
+    return build("Isonomy board", description, paths, schemas, keyed=bool(added))
+
+
+def _schemas() -> Document:
+    """The schemas of the board's own answers: of structs, and of what is put together from several views."""
+    schemas = schemas_of([Board, Alert, Judged, ModelHistory, ArenaHistory, Stream, ErrorAnswer])
     schemas |= {
-        "Arenas": _object(arenas=_array(_ref("ArenaLine"))),
-        "ArenaLine": _object(
-            arena=_STRING,
-            boards=_array(_STRING),
+        "Arenas": object_of(arenas=array_of(reference("ArenaLine"))),
+        "ArenaLine": object_of(
+            arena=STRING,
+            boards=array_of(STRING),
             votes=_COUNT_OR_NULL,
             models=_COUNT_OR_NULL,
             declares={
@@ -60,73 +83,60 @@ def openapi(added: Sequence[tuple[Document, Document]] = ()) -> Document:
             "required": [*schemas["Board"]["required"], "ordered_by"],
             "properties": {**schemas["Board"]["properties"], "ordered_by": {"enum": [*map(str, Rating)][1:]}},
         },
-        "ModelPage": _object(
-            arena=_STRING,
-            model=_STRING,
-            boards={"type": "object", "additionalProperties": _ref("RatedModel")},
+        "ModelPage": object_of(
+            arena=STRING,
+            model=STRING,
+            boards={"type": "object", "additionalProperties": reference("RatedModel")},
             fairness={"oneOf": [{"type": "object"}, {"type": "null"}]},
-            alerts={"oneOf": [_array(_ref("Alert")), {"type": "null"}], "description": "Null: nothing was judged yet."},
+            alerts={
+                "oneOf": [array_of(reference("Alert")), {"type": "null"}],
+                "description": "Null: nothing was judged yet.",
+            },
             judged=_JUDGED,
         ),
         "Fairness": {
             "type": "object",
             "description": "Shares, declared shares, evidence and counts: docs/contracts/fairness.schema.json.",
         },
-        "Alerts": {
-            **_object(
-                arena=_STRING,
-                status={"enum": ["firing", "all"]},
-                total={**_COUNT, "description": "How many there are, `limit` aside."},
-                alerts=_array(_ref("Alert")),
-                judged=_JUDGED,
-            )
-        },
+        "Alerts": object_of(
+            arena=STRING,
+            status={"enum": [*STATUSES]},
+            total={**_COUNT, "description": "How many there are, `limit` aside."},
+            alerts=array_of(reference("Alert")),
+            judged=_JUDGED,
+        ),
     }
     schemas["Alerts"]["properties"]["past"] = {
         "enum": ["live", "away"],
         "description": "With status=all: `away` while Kafka cannot be read, so that ended alerts may be missing.",
     }
-    paths = _paths()
-    for their_paths, their_schemas in added:
-        paths |= their_paths
-        schemas = their_schemas | schemas
-    keyed = {"securitySchemes": {"key": {"type": "http", "scheme": "bearer"}}} if added else {}
-    return {
-        "openapi": "3.1.0",
-        "info": {
-            "title": "Isonomy board",
-            "version": version("isonomy"),
-            "description": "Leaderboards, fairness and alerts of model arenas, as published, live.",
-        },
-        "paths": paths,
-        "components": {"schemas": schemas, **keyed},
-    }
+    return schemas
 
 
 def _paths() -> Document:
-    arena = _parameter("arena", "path", {"type": "string", "pattern": ARENA_PATTERN})
+    arena = parameter("arena", "path", {"type": "string", "pattern": ARENA_PATTERN})
     model = {"type": "string", "minLength": 1, "maxLength": 128}
-    board = _parameter("board", "query", {"type": "string", "default": "overall"})
-    rating = _parameter("rating", "query", {"enum": [*map(str, Rating)], "default": "bt"})
-    form = _parameter("format", "query", {"enum": [*map(str, Format)], "default": "json"})
-    status = _parameter("status", "query", {"enum": ["firing", "all"], "default": "firing"})
-    limit = _parameter("limit", "query", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100})
-    top = _parameter("top", "query", {"type": "integer", "minimum": 1, "maximum": 100, "default": 10})
-    last = _parameter("last_event_id", "query", {"type": "string"})
-    leaderboard = {"anyOf": [_ref("Board"), _ref("OrderedBoard")]}
-    histories = {"anyOf": [_ref("ArenaHistory"), _ref("ModelHistory")]}
+    board = _query("board", {"type": "string", "default": "overall"})
+    rating = _query("rating", {"enum": [*map(str, Rating)], "default": "bt"})
+    form = _query("format", {"enum": [*map(str, Format)], "default": "json"})
+    status = _query("status", {"enum": [*STATUSES], "default": "firing"})
+    limit = _query("limit", {"type": "integer", "minimum": 1, "maximum": MOST_ALERTS, "default": ALERTS})
+    top = _query("top", {"type": "integer", "minimum": 1, "maximum": 100, "default": 10})
+    last = _query("last_event_id", {"type": "string"})
+    leaderboard = {"anyOf": [reference("Board"), reference("OrderedBoard")]}
+    histories = {"anyOf": [reference("ArenaHistory"), reference("ModelHistory")]}
     paths = {
-        "": _view("listArenas", "Arenas that have a published view", _ref("Arenas")),
+        "": _view("listArenas", "Arenas that have a published view", reference("Arenas")),
         "/{arena}/leaderboard": _view(
             "getLeaderboard", "One board, by one of its ratings", leaderboard, arena, board, rating, form
         ),
         "/{arena}/models/{model}": _view(
-            "getModel", "One model on every board", _ref("ModelPage"), arena, _parameter("model", "path", model)
+            "getModel", "One model on every board", reference("ModelPage"), arena, parameter("model", "path", model)
         ),
-        "/{arena}/fairness": _view("getFairness", "Shares, evidence and counts", _ref("Fairness"), arena),
-        "/{arena}/alerts": _view("listAlerts", "Alerts, latest first", _ref("Alerts"), arena, status, limit),
+        "/{arena}/fairness": _view("getFairness", "Shares, evidence and counts", reference("Fairness"), arena),
+        "/{arena}/alerts": _view("listAlerts", "Alerts, latest first", reference("Alerts"), arena, status, limit),
         "/{arena}/alerts.atom": _view(
-            "followAlerts", "Alerts as an Atom feed", {"type": "string"}, arena, media="application/atom+xml"
+            "followAlerts", "Alerts as an Atom feed", STRING, arena, media="application/atom+xml"
         ),
         "/{arena}/history": _view(
             "getHistory",
@@ -134,22 +144,22 @@ def _paths() -> Document:
             histories,
             arena,
             board,
-            _parameter("model", "query", model),
+            _query("model", model),
             top,
         ),
-        "/{arena}/events": _view("listen", "What changes, as it changes", {"type": "string"}, arena, last, media=_SSE),
+        "/{arena}/events": _view("listen", "What changes, as it changes", STRING, arena, last, media=_SSE),
     }
-    paths["/{arena}/leaderboard"]["get"]["responses"]["200"]["content"]["text/csv"] = {"schema": {"type": "string"}}
-    changed = _object(boards=_array(_STRING), ledger={"type": ["integer", "null"]})
+    paths["/{arena}/leaderboard"]["get"]["responses"]["200"]["content"] |= content(STRING, "text/csv")
+    changed = object_of(boards=array_of(STRING), ledger={"type": ["integer", "null"]})
     paths["/{arena}/events"]["get"] |= {
         "description": _EVENTS,
         "x-event-data": {
             "board": changed,
-            "fairness": _object(ledger={"type": ["integer", "null"]}),
-            "alert": _ref("Alert"),
-            "stopped": _object(stopped=_STOPPED),
-            "stream": _ref("Stream"),
-            "reset": _object(),
+            "fairness": object_of(ledger={"type": ["integer", "null"]}),
+            "alert": reference("Alert"),
+            "stopped": object_of(stopped=_STOPPED),
+            "stream": reference("Stream"),
+            "reset": object_of(),
         },
     }
     plain = {"type": "object"}
@@ -157,12 +167,11 @@ def _paths() -> Document:
         **{f"/v1/arenas{path}": item for path, item in paths.items()},
         "/healthz": _view("health", "The process is up", plain),
         "/readyz": _view("readiness", "Redis is followed", plain),
-        "/metrics": _view("metrics", "Prometheus series", {"type": "string"}, media="text/plain"),
+        "/metrics": _view("metrics", "Prometheus series", STRING, media="text/plain"),
         "/openapi.json": _view("description", "This document", plain),
     }
 
 
-_STRING: Document = {"type": "string"}
 _COUNT: Document = {"type": "integer", "minimum": 0}
 _COUNT_OR_NULL: Document = {
     "type": ["integer", "null"],
@@ -170,7 +179,7 @@ _COUNT_OR_NULL: Document = {
     "description": "`null` while it is unknown: nothing that says it was published, or it cannot be read here.",
 }
 _JUDGED: Document = {
-    "oneOf": [{"type": "array", "items": {"$ref": "#/components/schemas/Judged"}}, {"type": "null"}],
+    "oneOf": [array_of(reference("Judged")), {"type": "null"}],
     "description": "Which detectors judge this arena now, and why the others do not; null: that is not known.",
 }
 _STOPPED: Document = {
@@ -194,38 +203,22 @@ _NOT_MODIFIED = {"description": "What If-None-Match names is still so."}
 _STALE = {"schema": {"type": "integer"}, "description": "Only while Redis is away: how old this may be, seconds."}
 
 
-def _view(name: str, summary: str, schema: Document, *parameters: Document, media: str = _JSON) -> Document:
-    answer: Document = {"description": summary, "content": {media: {"schema": schema}}}
-    responses: Document = {"200": answer}
+def _view(name: str, summary: str, schema: Document, *parameters: Document, media: str = JSON) -> Document:
+    done = answer(summary, schema, media)
+    responses = {"200": done}
     cached = name.startswith(("list", "get", "follow")) and media != _SSE
     if cached:
-        answer["headers"] = {"ETag": {"schema": _STRING}, "Age": _STALE}
+        done["headers"] = {"ETag": {"schema": STRING}, "Age": _STALE}
         responses["304"] = _NOT_MODIFIED
     if parameters or cached:
-        responses["400"] = _error(400)
+        responses |= errors(_MEANING, 400)
     if parameters:
-        responses["404"] = _error(404)
+        responses |= errors(_MEANING, 404)
     if parameters or cached or name == "readiness":
-        responses["503"] = _error(503)
-    operation = {"operationId": name, "summary": summary, "responses": responses}
-    return {"get": {**operation, "parameters": list(parameters)} if parameters else operation}
+        responses |= errors(_MEANING, 503)
+    more: Document = {"parameters": list(parameters)} if parameters else {}
+    return {"get": operation(name, summary, responses=responses, **more)}
 
 
-def _error(status: int) -> Document:
-    return error_described(status, _MEANING[status])
-
-
-def _parameter(name: str, where: str, schema: Document) -> Document:
-    return {"name": name, "in": where, "required": where == "path", "schema": schema}
-
-
-def _object(**properties: Document) -> Document:
-    return {"type": "object", "required": list(properties), "properties": properties}
-
-
-def _array(items: Document) -> Document:
-    return {"type": "array", "items": items}
-
-
-def _ref(name: str) -> Document:
-    return {"$ref": f"#/components/schemas/{name}"}
+def _query(name: str, schema: Document) -> Document:
+    return parameter(name, "query", schema, required=False)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from typing import Any
 
 import msgspec
 from starlette.requests import Request
@@ -155,7 +154,7 @@ class ReadRoutes:
         firing = self._views.alerts(arena).by_id
         return [*firing.values(), *(map(msgspec.Raw, self._past.of(arena, but=firing)) if ended else [])]
 
-    def _answer(self, request: Request, content: dict[str, Any], arena: str = "", view: str = "") -> Response:
+    def _answer(self, request: Request, content: dict[str, object], arena: str = "", view: str = "") -> Response:
         return self._reply(request, Document(_encode(content)), arena, view)
 
     def _reply(self, request: Request, document: Document, arena: str = "", view: str = "") -> Response:

@@ -10,7 +10,8 @@ from starlette.requests import Request
 
 from services.gateway.budget import Budget
 from services.gateway.quarantine import Quarantine
-from services.http.api_keys import Key, KeyRing
+from services.http.api_keys import Key
+from services.http.bearer import BearerGate, check_rate
 from services.http.errors import Refusal, Refused, retry_after
 from services.http.rate_limit import Limiter
 from streams.contracts.metrics import Metrics
@@ -24,8 +25,7 @@ class Gate:
     """The checks of one process. Counts are per process, so several gateways each grant the full limits."""
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
-        self._ring = KeyRing(settings.api_keys_file)
-        self._names = self._ring.names
+        self._bearer = BearerGate(settings.api_keys_file, self._keep)
         self._limiter = Limiter(settings.rate_limit, settings.rate_burst)
         self._quarantine = Quarantine(settings.quarantine_share, settings.quarantine_items)
         self._arenas = Budget[str](settings.key_arenas)
@@ -39,24 +39,17 @@ class Gate:
         Raises `Refused` if the key is unknown, in quarantine or over its rate.
         """
         now = time.monotonic()
-        header = request.headers.get("authorization")
-        if header is None:
-            raise _unauthorized("send `Authorization: Bearer <key>`", "Bearer")
-        key = self._ring.find(header, now)
-        if self._ring.names is not self._names:
-            self._keep(self._ring.names)
-        if key is None:
-            raise _unauthorized("this bearer key is not known", 'Bearer error="invalid_token"')
+        key = self._bearer.enter(request, now)
         if left := self._quarantine.left(key.name, now):
             self._refusals.labels(key.name).inc()
             why = f"key {key.name!r}: {self._quarantine.why(key.name)}; sending is taken again in {left:.0f} s"
             raise Refused(Refusal.KEY_QUARANTINED, why, retry_after(left))
-        _limited(key, self._limiter.wait(key.name, now))
+        check_rate(self._limiter.wait(key.name, now), _too_many(key))
         return key
 
     def spend(self, key: Key, votes: int) -> None:
         """Take `votes` tokens from the key's rate limit; raises `Refused` if the key has too few."""
-        _limited(key, self._limiter.take(key.name, votes, time.monotonic()))
+        check_rate(self._limiter.take(key.name, votes, time.monotonic()), _too_many(key))
 
     def charge(self, key: Key, votes: int) -> None:
         """Take `votes` tokens from the key's rate limit, even into debt; never refuses."""
@@ -115,20 +108,13 @@ class Gate:
 
     def _keep(self, names: frozenset[str]) -> None:
         """Forget the keys that are no longer in the key file."""
-        for name in self._names - names:
+        for name in self._quarantine.of.keys() - names:
             self._refusals.remove(name)
-        self._names = names
         self._limiter.keep(names)
         self._quarantine.keep(names)
         self._arenas.keep(names.__contains__)
         self._models.keep(lambda holder: holder[0] in names)
 
 
-def _unauthorized(detail: str, challenge: str) -> Refused:
-    return Refused(Refusal.UNAUTHORIZED, detail, {"WWW-Authenticate": challenge})
-
-
-def _limited(key: Key, wait: float) -> None:
-    if wait > 0:
-        detail = f"key {key.name!r} has sent too many votes: wait {wait:.1f} s"
-        raise Refused(Refusal.RATE_LIMITED, detail, retry_after(wait))
+def _too_many(key: Key) -> str:
+    return f"key {key.name!r} has sent too many votes"

@@ -3,122 +3,130 @@
 from __future__ import annotations
 
 import copy
-from importlib.metadata import version
-from typing import Any
-
-import msgspec
 
 from services.gateway.parse_votes import MAX_VOTES
 from services.gateway.responses import ModelAnswer, VotesAnswer
 from services.gateway.routes import AS_WRITTEN
-from services.http.openapi_errors import error_described
+from services.http.openapi import (
+    JSON,
+    KEYED,
+    Document,
+    answer,
+    array_of,
+    build,
+    content,
+    errors,
+    operation,
+    parameter,
+    reference,
+    schemas_of,
+)
 from services.http.responses import ErrorAnswer
 from streams.contracts.model import Model
 from streams.contracts.names import NAME_PATTERN
 from streams.contracts.vote import ARENA_PATTERN, Vote
 
-Document = dict[str, Any]
-
 
 def openapi() -> Document:
     """The whole document, ready to encode as JSON."""
-    _, schemas = msgspec.json.schema_components(
-        [Vote, Model, VotesAnswer, ModelAnswer, ErrorAnswer], ref_template="#/components/schemas/{name}"
-    )
+    schemas = schemas_of([Vote, Model, VotesAnswer, ModelAnswer, ErrorAnswer])
     schemas["Declaration"] = _declaration(schemas.pop("Model"))
-    return {
-        "openapi": "3.1.0",
-        "info": {
-            "title": "Isonomy gateway",
-            "version": version("isonomy"),
-            "description": "Takes the votes of a model arena, and what the arena declares of its models, into Kafka.",
-        },
-        "paths": _paths(),
-        "components": {
-            "schemas": schemas,
-            "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
-        },
-    }
+    return build(
+        "Isonomy gateway",
+        "Takes the votes of a model arena, and what the arena declares of its models, into Kafka.",
+        _paths(),
+        schemas,
+        keyed=True,
+    )
 
 
 def _paths() -> Document:
     return {
-        "/v1/votes": {
-            "post": {
-                "operationId": "sendVotes",
-                "summary": "Send one vote, an array of votes, or lines of votes",
-                "description": (
-                    f"At most {MAX_VOTES} items. The answer is 202 only when all accepted votes are in Kafka. "
-                    "After a 503, or no answer, send the same again: an id counts once in its arena. `accepted` says "
-                    "that a vote is in Kafka, and not that it counts: whether its id was sent before, in another "
-                    "request or past the gateway, only intake knows. `duplicates` counts within the request alone. "
-                    "Names of models, languages and categories are counted in their normal form: composed (NFC), "
-                    "without blanks and unseen marks at their ends, without marks of no width (U+200B to U+200D, "
-                    "U+2060, U+FEFF), one blank where there are several; `renamed` lists those that were not in it. "
-                    "Unknown fields are ignored, but a vote that says by a field of the public data sets that it is "
-                    "not one whole vote is rejected: `anony` false (`not_anonymous`); `count` or `weight` other than "
-                    "1, `is_valid` or `dedup_tag.sampled` false (`invalid_field`)."
-                ),
-                "security": [{"key": []}],
-                "requestBody": {
-                    "required": True,
-                    "content": {
-                        "application/json": {
-                            "schema": {"oneOf": [_ref("Vote"), {"type": "array", "items": _ref("Vote")}]}
-                        },
-                        "application/x-ndjson": {"schema": {"type": "string", "description": "One vote a line."}},
-                    },
-                },
-                "responses": {
-                    "202": _content("The accepted votes are in Kafka; the others are listed.", _ref("VotesAnswer")),
-                    "422": _content("Every item was rejected.", _ref("VotesAnswer")),
-                    **_errors(400, 401, 403, 408, 413, 415, 429, 503),
-                },
-            }
-        },
+        "/v1/votes": {"post": _send_votes()},
         "/v1/arenas/{arena}/models/{model}": {
-            "parameters": [_path("arena", {"type": "string", "pattern": ARENA_PATTERN})],
+            "parameters": [parameter("arena", "path", {"type": "string", "pattern": ARENA_PATTERN})],
             "put": {
-                "parameters": [_path("model", _MODEL | {"pattern": NAME_PATTERN})],
-                "operationId": "declareModel",
-                "summary": "Declare a model, or what has changed of it",
-                "description": "The name is written in its normal form, and the answer has it.",
-                "security": [{"key": []}],
-                "requestBody": {"required": True, "content": {"application/json": {"schema": _ref("Declaration")}}},
-                "responses": {
-                    "202": _content("The record is in Kafka.", _ref("ModelAnswer")),
-                    **_errors(400, 401, 403, 404, 408, 413, 415, 422, 429, 503),
-                },
+                "parameters": [parameter("model", "path", _MODEL | {"pattern": NAME_PATTERN})],
+                **operation(
+                    "declareModel",
+                    "Declare a model, or what has changed of it",
+                    description="The name is written in its normal form, and the answer has it.",
+                    security=KEYED,
+                    requestBody={"required": True, "content": content(reference("Declaration"))},
+                    responses={
+                        "202": answer("The record is in Kafka.", reference("ModelAnswer")),
+                        **errors(_MEANING, 400, 401, 403, 404, 408, 413, 415, 422, 429, 503),
+                    },
+                ),
             },
             "delete": {
                 "parameters": [
-                    _path("model", _MODEL),  # no pattern: a name may be older than the rule for names
-                    {
-                        "name": AS_WRITTEN,
-                        "in": "query",
-                        "description": (
+                    parameter("model", "path", _MODEL),  # no pattern: a name may be older than the rule for names
+                    parameter(
+                        AS_WRITTEN,
+                        "query",
+                        {"type": "boolean", "default": False},
+                        description=(
                             "`true`: remove the record under exactly this name, as one that was written before names "
                             "had a normal form."
                         ),
-                        "schema": {"type": "boolean", "default": False},
-                    },
+                    ),
                 ],
-                "operationId": "removeModel",
-                "summary": "Remove a model's record (to retire a model, declare it `retired`)",
-                "security": [{"key": []}],
-                "responses": {
-                    "202": _content("The removal is in Kafka.", _ref("ModelAnswer")),
-                    **_errors(400, 401, 403, 404, 422, 429, 503),
-                },
+                **operation(
+                    "removeModel",
+                    "Remove a model's record (to retire a model, declare it `retired`)",
+                    security=KEYED,
+                    responses={
+                        "202": answer("The removal is in Kafka.", reference("ModelAnswer")),
+                        **errors(_MEANING, 400, 401, 403, 404, 422, 429, 503),
+                    },
+                ),
             },
         },
-        "/healthz": {"get": _read("health", "The process is up.", "application/json")},
+        "/healthz": {"get": _read("health", "The process is up.", JSON)},
         "/readyz": {
-            "get": _read("readiness", "Kafka answers and the topics are there.", "application/json", **_errors(503))
+            "get": _read("readiness", "Kafka answers and the topics are there.", JSON, **errors(_MEANING, 503))
         },
         "/metrics": {"get": _read("metrics", "Prometheus series.", "text/plain")},
-        "/openapi.json": {"get": _read("description", "This document.", "application/json")},
+        "/openapi.json": {"get": _read("description", "This document.", JSON)},
     }
+
+
+def _send_votes() -> Document:
+    return operation(
+        "sendVotes",
+        "Send one vote, an array of votes, or lines of votes",
+        description=(
+            f"At most {MAX_VOTES} items. The answer is 202 only when all accepted votes are in Kafka. "
+            "After a 503, or no answer, send the same again: an id counts once in its arena. `accepted` says "
+            "that a vote is in Kafka, and not that it counts: whether its id was sent before, in another "
+            "request or past the gateway, only intake knows. `duplicates` counts within the request alone. "
+            "Names of models, languages and categories are counted in their normal form: composed (NFC), "
+            "without blanks and unseen marks at their ends, without marks of no width (U+200B to U+200D, "
+            "U+2060, U+FEFF), one blank where there are several; `renamed` lists those that were not in it. "
+            "Unknown fields are ignored, but a vote that says by a field of the public data sets that it is "
+            "not one whole vote is rejected: `anony` false (`not_anonymous`); `count` or `weight` other than "
+            "1, `is_valid` or `dedup_tag.sampled` false (`invalid_field`)."
+        ),
+        security=KEYED,
+        requestBody={
+            "required": True,
+            "content": {
+                **content({"oneOf": [reference("Vote"), array_of(reference("Vote"))]}),
+                **content({"type": "string", "description": "One vote a line."}, "application/x-ndjson"),
+            },
+        },
+        responses={
+            "202": answer("The accepted votes are in Kafka; the others are listed.", reference("VotesAnswer")),
+            "422": answer("Every item was rejected.", reference("VotesAnswer")),
+            **errors(_MEANING, 400, 401, 403, 408, 413, 415, 429, 503),
+        },
+    )
+
+
+def _read(name: str, description: str, media_type: str, **others: Document) -> Document:
+    done = {"description": description, "content": {media_type: {}}}
+    return operation(name, description, responses={"200": done, **others})
 
 
 def _declaration(model: Document) -> Document:
@@ -137,16 +145,9 @@ def _declaration(model: Document) -> Document:
 
 _MODEL: Document = {"type": "string", "minLength": 1, "maxLength": 128}
 _MEANING = {
-    400: (
-        "There is no such parameter, or it has a value that it cannot have (`detail` names what there is); or the body"
-        " is empty, not UTF-8, not JSON or nests too deeply."
-    ),
-    401: "No bearer key, or one that is not known.",
     403: "The key may not write to this arena, or to no further one (`too_many_arenas`); nothing was written.",
     404: "The path is none of a model: it has no arena, or a line's end in the model's name.",
-    408: "The body did not arrive in time.",
     413: "The body is too large or has too many items.",
-    415: "The Content-Encoding is not supported.",
     422: "The record cannot be used.",
     429: (
         "The key has sent more votes than it may (`rate_limited`), almost nothing that can be used (`key_quarantined`: "
@@ -155,24 +156,3 @@ _MEANING = {
     ),
     503: "Kafka cannot take records (`unavailable`) or has not acknowledged them (`unconfirmed`); try again.",
 }
-
-
-def _errors(*statuses: int) -> Document:
-    return {str(status): error_described(status, _MEANING[status]) for status in statuses}
-
-
-def _content(description: str, schema: Document) -> Document:
-    return {"description": description, "content": {"application/json": {"schema": schema}}}
-
-
-def _read(name: str, description: str, media_type: str, **others: Document) -> Document:
-    answer = {"description": description, "content": {media_type: {}}}
-    return {"operationId": name, "summary": description, "responses": {"200": answer, **others}}
-
-
-def _path(name: str, schema: Document) -> Document:
-    return {"name": name, "in": "path", "required": True, "schema": schema}
-
-
-def _ref(name: str) -> Document:
-    return {"$ref": f"#/components/schemas/{name}"}

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar, TypeVarTuple
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -48,6 +48,7 @@ AS_WRITTEN = "as_written"
 """Parameter of DELETE: the path has the name exactly as in its record, from before names had a normal form."""
 
 R = TypeVar("R")
+Given = TypeVarTuple("Given")
 
 
 class RecordLog(Protocol):
@@ -75,7 +76,7 @@ class WriteRoutes:
         self._holding = Holding(max(settings.bodies_limit, SHARE * (settings.body_limit + REQUEST_BYTES)))
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="votes")
 
-    async def _beside(self, act: Callable[..., R], *given: Any) -> R:
+    async def _beside(self, act: Callable[[*Given], R], *given: *Given) -> R:
         return await asyncio.get_running_loop().run_in_executor(self._threads, act, *given)
 
     async def votes(self, request: Request) -> Response:
@@ -210,7 +211,7 @@ class Unread(Response):
         Where the bytes of a large answer are counted, and the name of the key.
     """
 
-    def __init__(self, content: Any, status: int, holding: Holding, key: str) -> None:
+    def __init__(self, content: object, status: int, holding: Holding, key: str) -> None:
         encoded = json_response(content, status)
         super().__init__(encoded.body, status, media_type="application/json")
         self._holding, self._key = holding, key

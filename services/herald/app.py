@@ -8,17 +8,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from aiokafka.errors import KafkaError
-from prometheus_client import generate_latest
-from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
 
 from services.herald.dispatcher import Stalled
 from services.herald.leader_election import Herald
-from services.http.errors import Refusal, Refused, retry_after
-from services.http.responses import error_response, json_response
+from services.http.app import Readiness, create_app
 from services.kafka.reader import Unreadable
 from streams.contracts.cause import in_one_line
 from streams.contracts.metrics import Metrics
@@ -47,18 +41,6 @@ def create_herald(settings: Settings, metrics: Metrics, fate: Fate, end: Callabl
     """
     herald = Herald(settings, metrics)
 
-    async def healthz(_: Request) -> Response:
-        return json_response({"status": "up"})
-
-    async def readyz(_: Request) -> Response:
-        fault = herald.fault()
-        if fault is not None:
-            return error_response(Refused(Refusal.UNAVAILABLE, fault, retry_after(RETRY_SECONDS)))
-        return json_response({"status": "ready"})
-
-    async def series(_: Request) -> Response:
-        return Response(generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
-
     def over(task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
             expected = isinstance(error, (LookupError, KafkaError, Stalled, Unreadable))
@@ -76,5 +58,4 @@ def create_herald(settings: Settings, metrics: Metrics, fate: Fate, end: Callabl
             task.cancel()
             await asyncio.wait({task})
 
-    routes = [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", series)]
-    return Starlette(routes=routes, lifespan=lifespan)
+    return create_app(metrics.registry, [], Readiness(herald.fault, RETRY_SECONDS), lifespan)

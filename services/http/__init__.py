@@ -1,1 +1,1 @@
-"""What all HTTP processes share: bearer keys, error answers, request metrics, and how a server runs and stops."""
+"""What all HTTP services share: the shell of an application, its OpenAPI document, bearer keys, errors, and serving."""

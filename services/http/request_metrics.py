@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Set
-from typing import Any
 
 from prometheus_client import Counter, Histogram
 from starlette.requests import ClientDisconnect
@@ -43,7 +42,7 @@ class Observe:
         app: ASGIApp,
         requests: Counter,
         seconds: Histogram,
-        routes: Mapping[Any, str],
+        routes: Mapping[object, str],
         untimed: Set[str] = frozenset(),
     ) -> None:
         self._app = app

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
@@ -28,7 +28,7 @@ class ErrorAnswer(msgspec.Struct, frozen=True):
 _encoder = msgspec.json.Encoder()
 
 
-def json_response(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+def json_response(content: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """Response of a struct, or of anything else that msgspec encodes."""
     return Response(_encoder.encode(content), status, headers, media_type="application/json")
 

@@ -10,7 +10,6 @@ import signal
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from types import FrameType
-from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
@@ -127,10 +126,10 @@ def _failures_of(app: Starlette) -> list[Exception]:
     failures: list[Exception] = []
 
     @contextlib.asynccontextmanager
-    async def watched(app: Starlette) -> AsyncIterator[Any]:
+    async def watched(app: Starlette) -> AsyncIterator[None]:
         try:
-            async with lifespan(app) as state:
-                yield state
+            async with lifespan(app):
+                yield
         except Exception as error:
             failures.append(error)
             raise

@@ -12,7 +12,9 @@ import socket
 from http import HTTPStatus
 from typing import Any
 
+from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
 
 HEADER_BYTES = 16_384
 """Limit of one request, its request line and trailers included: many times a bearer key and the cookies of proxies."""
@@ -37,8 +39,14 @@ OWN_PACE = "isonomy.own_pace"
 class Protocol(HttpToolsProtocol):
     """Uvicorn's protocol with these bounds; the application can abort a connection whose client does not read."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, object],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
         self._arriving: asyncio.TimerHandle | None = None
         self._reading: asyncio.TimerHandle | None = None
         self._allowed = 0.0

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import msgspec
-
 from services.herald.api import views
 from services.herald.api.drafts import Changes, Draft
 from services.herald.api.routes import MOST_SHOWN, SHOWN
-from services.http.openapi_errors import error_described
+from services.http.openapi import (
+    KEYED,
+    STRING,
+    Document,
+    content,
+    errors,
+    operation,
+    parameter,
+    reference,
+    schemas_of,
+)
 from services.http.responses import ErrorAnswer
 from streams.contracts.delivery import State
-
-Document = dict[str, Any]
 
 _TYPES = (
     Draft,
@@ -32,17 +36,18 @@ _TYPES = (
 
 
 def subscription_document() -> tuple[Document, Document]:
-    """Paths and schemas, to be put into the board's document; its security scheme is named `key`."""
-    _, schemas = msgspec.json.schema_components(_TYPES, ref_template="#/components/schemas/{name}")
-    plain: Document = msgspec.json.decode(msgspec.json.encode(schemas))  # a default that is a tuple is none in JSON
-    return _paths(), plain
+    """Paths and schemas, to be put into the board's document; its security scheme is `KEY_SCHEME`."""
+    return _records() | _actions(), schemas_of(_TYPES)
 
 
-def _paths() -> Document:
-    base = "/v1/subscriptions"
-    one = [_path("id")]
+_BASE = "/v1/subscriptions"
+_ONE = [parameter("id", "path", STRING)]
+
+
+def _records() -> Document:
+    """What keeps subscriptions: list, create, read, change, delete."""
     return {
-        base: {
+        _BASE: {
             "get": _operation("listSubscriptions", "Your subscriptions", "200", "Subscriptions"),
             "post": _operation(
                 "subscribe",
@@ -53,8 +58,8 @@ def _paths() -> Document:
                 also=(403, 408, 413, 415, 422),
             ),
         },
-        f"{base}/{{id}}": {
-            "parameters": one,
+        f"{_BASE}/{{id}}": {
+            "parameters": _ONE,
             "get": _operation("getSubscription", "One subscription", "200", "ShownSubscription", also=(404,)),
             "put": _operation(
                 "replaceSubscription",
@@ -74,8 +79,14 @@ def _paths() -> Document:
             ),
             "delete": _operation("unsubscribe", "Delete it, its history included", "204", None, also=(404,)),
         },
-        f"{base}/{{id}}/secret": {
-            "parameters": one,
+    }
+
+
+def _actions() -> Document:
+    """What is done with a subscription."""
+    return {
+        f"{_BASE}/{{id}}/secret": {
+            "parameters": _ONE,
             "post": _operation(
                 "rotateSecret",
                 "A new secret; for one more day, each message is signed with both",
@@ -84,8 +95,8 @@ def _paths() -> Document:
                 also=(404, 409),
             ),
         },
-        f"{base}/{{id}}/confirmation": {
-            "parameters": one,
+        f"{_BASE}/{{id}}/confirmation": {
+            "parameters": _ONE,
             "post": _operation(
                 "askAgain",
                 "Send the recipient of e-mail a new link; the one before holds no more",
@@ -94,54 +105,47 @@ def _paths() -> Document:
                 also=(403, 404, 409, 422),
             ),
         },
-        f"{base}/{{id}}/confirm": {
-            "parameters": one,
+        f"{_BASE}/{{id}}/confirm": {
+            "parameters": _ONE,
             "get": _page("showConfirmation", "The page behind the link in the message; it changes nothing", _LINK),
             "post": _page("confirm", "Agree, or take it back: the page's form", _FORM),
         },
-        f"{base}/{{id}}/test": {
-            "parameters": one,
+        f"{_BASE}/{{id}}/test": {
+            "parameters": _ONE,
             "post": _operation(
                 "testSubscription", "Send one test message now; the answer says what came of it", "200", "TestAnswer",
                 also=(403, 404, 409),
             ),
         },
-        f"{base}/{{id}}/deliveries": {
+        f"{_BASE}/{{id}}/deliveries": {
             "parameters": [
-                *one,
-                _query("state", {"type": "string", "enum": [*State]}),
-                _query("limit", {"type": "integer", "minimum": 1, "maximum": MOST_SHOWN, "default": SHOWN}),
+                *_ONE,
+                parameter("state", "query", {"type": "string", "enum": [*State]}),
+                parameter("limit", "query", {"type": "integer", "minimum": 1, "maximum": MOST_SHOWN, "default": SHOWN}),
             ],
             "get": _operation(
                 "listDeliveries", "What was sent and what became of it", "200", "Deliveries", also=(404,)
             ),
         },
-        f"{base}/{{id}}/deliveries/{{delivery}}/replay": {
-            "parameters": [*one, _path("delivery")],
+        f"{_BASE}/{{id}}/deliveries/{{delivery}}/replay": {
+            "parameters": [*_ONE, parameter("delivery", "path", STRING)],
             "post": _operation("replayDelivery", "Send a failed delivery again", "202", "Replayed", also=(404, 409)),
         },
-        f"{base}/{{id}}/replay": {
-            "parameters": one,
+        f"{_BASE}/{{id}}/replay": {
+            "parameters": _ONE,
             "post": _operation("replayFailures", "Send all failed deliveries again", "202", "Replayed", also=(404,)),
         },
     }  # fmt: skip
 
 
 _MEANING = {
-    400: (
-        "There is no such parameter, or it has a value that it cannot have (`detail` names what there is); or the body"
-        " is empty, not UTF-8, not JSON or nests too deeply."
-    ),
-    401: "No bearer key, or one that is not known.",
     403: "The key may not hear of this arena, or the operator disabled the subscription.",
     404: "There is none of that name, or it is another key's.",
-    408: "The body did not arrive in time.",
     409: (
         "The delivery has not failed (`not_failed`); the subscription's messages are not signed (`not_signed`); its"
         " recipient has not confirmed (`no_consent`), or need not (`nothing_to_confirm`)."
     ),
     413: "The body is too large.",
-    415: "The Content-Encoding is not supported.",
     422: "What was sent cannot be used; the reason says why.",
     429: "Too many requests or confirmations; Retry-After says when to try again.",
     503: "Kafka is away; try again.",
@@ -159,6 +163,7 @@ _LINKED = (
     "replayFailures",
 )
 """What can be done next with the id of a new subscription."""
+_TAGS = ["subscriptions"]
 
 
 def _operation(
@@ -170,40 +175,32 @@ def _operation(
     body: str | None = None,
     also: tuple[int, ...] = (),
 ) -> Document:
-    operation: Document = {
-        "operationId": name,
-        "summary": summary,
-        "tags": ["subscriptions"],
-        "security": [{"key": []}],
-    }
-    if body is not None:
-        operation["requestBody"] = {"required": True, "content": _content(body)}
+    taken: Document = {} if body is None else {"requestBody": {"required": True, "content": content(reference(body))}}
     done: Document = {"description": "Done; what is written is acknowledged by Kafka."}
     if name == "subscribe":
-        done["headers"] = {"Location": {"required": True, "schema": {"type": "string"}}}
+        done["headers"] = {"Location": {"required": True, "schema": STRING}}
         done["links"] = {each: {"operationId": each, "parameters": {"id": "$response.body#/id"}} for each in _LINKED}
     if schema is not None:
-        done["content"] = _content(schema)
-    errors = {str(each): error_described(each, _MEANING[each]) for each in sorted({400, 401, 429, 503, *also})}
-    return {**operation, "responses": {status: done, **errors}}
+        done["content"] = content(reference(schema))
+    refused = errors(_MEANING, *sorted({400, 401, 429, 503, *also}))
+    return operation(name, summary, tags=_TAGS, security=KEYED, **taken, responses={status: done, **refused})
 
 
-_LINK: Document = {"parameters": [{"name": "token", "in": "query", "required": True, "schema": {"type": "string"}}]}
+_LINK: Document = {"parameters": [parameter("token", "query", STRING, required=True)]}
 _FORM: Document = {
     "requestBody": {
         "required": True,
-        "content": {
-            "application/x-www-form-urlencoded": {
-                "schema": {
-                    "type": "object",
-                    "required": ["token"],
-                    "properties": {
-                        "token": {"type": "string"},
-                        "do": {"type": "string", "enum": ["confirm", "stop"], "default": "confirm"},
-                    },
-                }
-            }
-        },
+        "content": content(
+            {
+                "type": "object",
+                "required": ["token"],
+                "properties": {
+                    "token": STRING,
+                    "do": {"type": "string", "enum": ["confirm", "stop"], "default": "confirm"},
+                },
+            },
+            "application/x-www-form-urlencoded",
+        ),
     }
 }
 
@@ -211,24 +208,7 @@ _FORM: Document = {
 def _page(name: str, summary: str, given: Document) -> Document:
     """An operation of the recipient, who has a link and no key."""
     answers = {"200": "What can be done, or was.", "404": "The link holds no more.", "503": _MEANING[503]}
-    html: Document = {"text/html": {"schema": {"type": "string"}}}
-    return {
-        "operationId": name,
-        "summary": summary,
-        "tags": ["subscriptions"],
-        "security": [],
-        **given,
-        "responses": {status: {"description": said, "content": html} for status, said in answers.items()},
+    responses = {
+        status: {"description": said, "content": content(STRING, "text/html")} for status, said in answers.items()
     }
-
-
-def _content(schema: str) -> Document:
-    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
-
-
-def _path(name: str) -> Document:
-    return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-
-
-def _query(name: str, schema: Document) -> Document:
-    return {"name": name, "in": "query", "schema": schema}
+    return operation(name, summary, tags=_TAGS, security=[], **given, responses=responses)

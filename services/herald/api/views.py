@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
+from msgspec.structs import asdict
 from yarl import URL
 
 from services.herald.rules.consent import LINK_SECONDS, as_confirmed
@@ -131,20 +130,34 @@ class Replayed(msgspec.Struct, frozen=True):
 
 def show_subscription(subscription: Subscription) -> ShownSubscription:
     """Show a subscription."""
-    return ShownSubscription(**_fields(subscription))
+    subscription = as_confirmed(subscription)
+    consent = subscription.consent
+    return ShownSubscription(
+        id=subscription.id,
+        name=subscription.name,
+        match=subscription.match,
+        channel=show_channel(subscription.channel),
+        status=subscription.status,
+        reason=subscription.reason,
+        revision=subscription.revision,
+        created_at=subscription.created_at,
+        updated_at=subscription.updated_at,
+        consent=None
+        if consent is None
+        else ShownConsent(consent.asked_at, consent.asked_at + LINK_SECONDS, consent.confirmed_at),
+    )
 
 
 def show_changed(subscription: Subscription, warnings: list[str]) -> ChangedSubscription:
     """Show a subscription that has just been changed."""
-    return ChangedSubscription(**_fields(subscription), warnings=warnings)
+    return ChangedSubscription(**asdict(show_subscription(subscription)), warnings=warnings)
 
 
 def show_new(subscription: Subscription, warnings: list[str], sent: Answer | None) -> NewSubscription:
     """Show a new or moved subscription with its secret; `sent` is the outcome of mailing the link."""
     secrets = subscription.channel.secrets
     return NewSubscription(
-        **_fields(subscription),
-        warnings=warnings,
+        **asdict(show_changed(subscription, warnings)),
         secret=secrets[0].text if secrets else None,
         confirmation=None if sent is None else show_sent(sent),
     )
@@ -173,17 +186,6 @@ def show_delivery(delivery: Delivery) -> ShownDelivery:
         next_at=delivery.next_at,
         answer=delivery.answer,
     )
-
-
-def _fields(subscription: Subscription) -> dict[str, Any]:
-    subscription = as_confirmed(subscription)
-    names = ShownSubscription.__struct_fields__
-    fields = {name: getattr(subscription, name) for name in names}
-    fields["channel"] = show_channel(subscription.channel)
-    if (consent := subscription.consent) is not None:
-        until = consent.asked_at + LINK_SECONDS
-        fields["consent"] = ShownConsent(consent.asked_at, until, consent.confirmed_at)
-    return fields
 
 
 def show_channel(channel: Channel) -> ShownChannel:

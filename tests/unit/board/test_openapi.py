@@ -41,14 +41,6 @@ def test_with_the_subscriptions_it_is_valid_too() -> None:
     assert {"/v1/arenas", "/v1/subscriptions", "/v1/subscriptions/{id}/test"} <= whole["paths"].keys()
 
 
-def test_a_name_of_a_schema_means_one_thing_on_the_board_and_among_subscriptions() -> None:
-    ours, theirs = openapi()["components"]["schemas"], subscription_document()[1]
-    assert ours.keys() & theirs.keys()
-    assert {name: ours[name] for name in ours.keys() & theirs.keys()} == {
-        name: theirs[name] for name in ours.keys() & theirs.keys()
-    }
-
-
 def test_its_schemas_are_valid_and_all_references_lead_somewhere(document: dict[str, Any]) -> None:
     schemas = document["components"]["schemas"]
     for schema in schemas.values():
