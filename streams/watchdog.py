@@ -29,7 +29,7 @@ MOST_BETWEEN_LOOKS = 10.0
 """Most seconds that one check adds to a stage's age: five times the poll interval, because Kafka may answer slowly."""
 
 
-class Watched(Protocol):
+class WatchedStage(Protocol):
     """The parts of a stage that the watchdog reads."""
 
     name: str
@@ -90,7 +90,7 @@ class Watchdog(threading.Thread):
         Stages to check.
     """
 
-    def __init__(self, settings: Settings, metrics: Metrics, stages: Sequence[Watched]) -> None:
+    def __init__(self, settings: Settings, metrics: Metrics, stages: Sequence[WatchedStage]) -> None:
         super().__init__(name="watchdog", daemon=True)
         self._settings, self._metrics = settings, metrics
         self._progress = {stage.name: Progress() for stage in stages}

@@ -16,7 +16,7 @@ from streams.fairness import tick_update as tick
 from streams.fairness.arena.ledger_position import Moment
 from streams.fairness.arena.ratings import rate_if_due
 from streams.fairness.crowd import seats
-from streams.fairness.detectors.base import Battles
+from streams.fairness.detectors.base import ReviewBattles
 from streams.fairness.detectors.catalog import AT_NOTICE, AT_REVIEW, AT_TICK, DETECTORS
 from streams.fairness.fold_state import ArenaFairness
 from streams.fairness.tick_counts import Stretch
@@ -100,7 +100,7 @@ def _gather(state: ArenaFairness, rows: Rows, a: NDArray[np.int64], b: NDArray[n
     declared = scene.play.declared[a] & scene.play.declared[b]
     scene.epoch.add(a[declared])
     voted = (a >= 0) & (b >= 0) & (rows.winner != NONE)
-    battles = Battles(rows, a[voted], b[voted], rows.winner[voted])
+    battles = ReviewBattles(rows, a[voted], b[voted], rows.winner[voted])
     if voted.any():
         scene.board.add(battles.a, battles.b, battles.winner, _no_elo)
     for detector in AT_REVIEW:

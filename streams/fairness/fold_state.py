@@ -9,7 +9,7 @@ import numpy as np
 
 from streams.contracts.alert import Alert, Status
 from streams.fairness.alerts.lifecycle import Inherited, Opened
-from streams.fairness.arena.context import Facts, Scene
+from streams.fairness.arena.context import ArenaFacts, Scene
 from streams.fairness.arena.registry import Roster
 from streams.fairness.arena.sampling_policy import Mask, Play
 from streams.fairness.arena.window import Window
@@ -22,7 +22,7 @@ from streams.ledger.watermark import Watermark
 from streams.ratings.counts import BoardCounts
 
 
-class States:
+class DetectorStates:
     """The state of each detector.
 
     Parameters
@@ -83,7 +83,7 @@ class ArenaFairness:
     """
 
     scene: Scene
-    states: States = field(default_factory=States)
+    states: DetectorStates = field(default_factory=DetectorStates)
     opened: Opened = field(default_factory=dict)
     watermark: Watermark = field(default_factory=dict)
     position: int = 0
@@ -95,7 +95,7 @@ class ArenaFairness:
     def start(cls, arena: str, settings: FairnessSettings, position: int = 0) -> ArenaFairness:
         """Return the initial state of an arena."""
         roster = Roster()
-        facts = Facts(roster, Window.start(settings.window_reviews))
+        facts = ArenaFacts(roster, Window.start(settings.window_reviews))
         play = Play.of(roster, np.zeros(0, np.bool_))
         return cls(Scene(arena, settings, facts, BoardCounts(), play), position=position)
 

@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 
 from streams.fairness.alerts.lifecycle import Inherited, Opened, ended
 from streams.fairness.arena.arrays import narrow, pack, unpack
-from streams.fairness.arena.context import Facts, Scene
+from streams.fairness.arena.context import ArenaFacts, Scene
 from streams.fairness.arena.sampling_policy import Play
 from streams.fairness.arena.whole_policy import Epoch
 from streams.fairness.detectors.catalog import BY_KIND, DETECTORS
 from streams.fairness.detectors.silence import Rhythm
 from streams.fairness.evidence_history import EvidenceHistory
-from streams.fairness.fold_state import ArenaFairness, States
+from streams.fairness.fold_state import ArenaFairness, DetectorStates
 from streams.fairness.settings import FairnessSettings
 from streams.fold.checkpoint import DamagedState
 from streams.ledger.watermark import Watermark
@@ -36,7 +36,7 @@ FIELD, HISTORY_FIELD = "fairness", "history"
 Integers = NDArray[Any]
 
 
-class _Board(msgspec.Struct):
+class _BoardCells(msgspec.Struct):
     """Output of `BoardCounts.cells`, as narrow integers: steps between the ascending flat places, and the counts."""
 
     members: list[int]
@@ -50,10 +50,10 @@ class _Saved(msgspec.Struct):
     settings: str
     position: int
     watermark: Watermark
-    facts: Facts
+    facts: ArenaFacts
     states: dict[str, msgspec.Raw]
     opened: Opened
-    board: _Board
+    board: _BoardCells
     history: int
     inherited: Inherited = {}
     settled: list[str] = []
@@ -92,7 +92,7 @@ def encode_state(state: ArenaFairness) -> dict[str, bytes]:
             facts=state.scene.facts,
             states=_encode_states(state),
             opened=state.opened,
-            board=_Board(list(state.scene.board.members), narrow(np.diff(places, prepend=0)), narrow(counts)),
+            board=_BoardCells(list(state.scene.board.members), narrow(np.diff(places, prepend=0)), narrow(counts)),
             history=crc32(history),
             inherited=state.inherited,
             settled=state.scene.settled,
@@ -135,7 +135,7 @@ def decode_state(fields: Mapping[str, bytes], settings: FairnessSettings) -> Are
         if crc32(fields[HISTORY_FIELD]) != saved.history:
             raise DamagedState("the history fails its checksum")
         history = EvidenceHistory.decode(fields[HISTORY_FIELD])
-        states = States({each: unpack(saved.states[each.kind.value], each.state) for each in DETECTORS})
+        states = DetectorStates({each: unpack(saved.states[each.kind.value], each.state) for each in DETECTORS})
         epoch, rhythm = unpack(saved.states["whole_policy"], Epoch), unpack(saved.states["rhythm"], Rhythm)
         play = Play.of(saved.facts.roster, states.removed(len(saved.facts.roster)))
     except KeyError as error:

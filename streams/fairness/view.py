@@ -9,7 +9,7 @@ from streams.contracts.view import Position
 from streams.fairness.census import census, lines
 from streams.fairness.detectors.catalog import BY_KIND, SHARE_DRIFT, SILENT_REMOVAL
 from streams.fairness.detectors.data_inequality import slot_shares
-from streams.fairness.detectors.share_alarm import FREE, LN10, Watched, rounded
+from streams.fairness.detectors.share_alarm import FREE, LN10, ShareAlarms, rounded
 from streams.fairness.evidence_history import Point, Reals
 from streams.fairness.fold_state import ArenaFairness
 from streams.fairness.statistics.inequality import gini, herfindahl
@@ -133,6 +133,6 @@ def remember(state: ArenaFairness) -> None:
     )
 
 
-def _log10_e(watched: Watched) -> Reals:
+def _log10_e(watched: ShareAlarms) -> Reals:
     """log10 of the evidence as in the view: never below 0."""
     return (np.maximum(watched.cusum.log_e(), 0.0) / LN10).astype(np.float32)

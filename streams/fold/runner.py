@@ -30,8 +30,8 @@ from streams.contracts.vote import is_arena
 from streams.fold.checkpoint import DamagedState, checksum, decode_listing, encode_listing
 from streams.fold.continuity import continues
 from streams.fold.interface import A, Fold
-from streams.fold.partition import Fenced, Owned, Partition
-from streams.fold.redis_store import Outcome, Store
+from streams.fold.partition import ArenaFenced, Owned, Partition
+from streams.fold.redis_store import FoldStore, WriteResult
 from streams.fold.stops import Stops, why_cut, why_unreadable
 from streams.fold.waiting import Waiting
 from streams.kafka.consumer import Batch, Log
@@ -65,7 +65,7 @@ class FoldStage(Fold[A]):
         self._count = 0
         self._next_snapshot = self._next_check = self._retry_at = 0.0
         self._redis: Redis
-        self._store: Store
+        self._store: FoldStore
         self._log: Log
         self._waiting, self._stops = Waiting(metrics, self.name), Stops(metrics, self.name)
         self.positions: dict[TopicPartition, int] = {}
@@ -80,7 +80,7 @@ class FoldStage(Fold[A]):
     async def run(self) -> None:
         """Follow until cancelled."""
         self._redis = async_redis_client(self._settings, FOLDING)
-        self._store = Store(self._redis, self._settings.keys, self.name)
+        self._store = FoldStore(self._redis, self._settings.keys, self.name)
         try:
             self._log = Log(self._settings, self.name, self.topics, self, max_records=RECORDS_A_TURN)
             await self._log.run()
@@ -379,7 +379,7 @@ class FoldStage(Fold[A]):
             if self._may_publish(arena) and time.monotonic() < end:
                 try:
                     await act(arena)
-                except (*REDIS_AWAY, KafkaError, Fenced):
+                except (*REDIS_AWAY, KafkaError, ArenaFenced):
                     raise
                 except Exception as error:  # noqa: BLE001 -- as in `_take`
                     self._stops.stop(arena, f"its views cannot be made: {error!r}")
@@ -395,14 +395,14 @@ class FoldStage(Fold[A]):
         except REDIS_AWAY as error:
             logger.warning("%s, the last state of %s is not saved: %s", cause_of(error).words, self.name, error)
 
-    async def _heed(self, arena: A, outcome: Outcome) -> None:
+    async def _heed(self, arena: A, outcome: WriteResult) -> None:
         """Raise when another process owns the arena; write everything again when Redis lost it."""
-        if outcome is Outcome.REFUSED:
+        if outcome is WriteResult.REFUSED:
             self._metrics.fenced.labels(self.name, arena.name).inc()
-            raise Fenced(f"{self.name}: arena {arena.name} has a newer owner")
-        if outcome is Outcome.LOST:
+            raise ArenaFenced(f"{self.name}: arena {arena.name} has a newer owner")
+        if outcome is WriteResult.LOST:
             arena.told = None  # written again; an operator's release request is kept
-        if outcome is Outcome.LOST and not arena.stopped:
+        if outcome is WriteResult.LOST and not arena.stopped:
             logger.warning("%s: Redis lost arena %s, or went back, writing all of it again", self.name, arena.name)
             self._metrics.republished.labels(self.name, arena.name).inc()
             self._lost(arena)
@@ -436,13 +436,13 @@ class FoldStage(Fold[A]):
         try:
             await self._before_saving(arena)
             fields = self._fields(arena)
-        except (*REDIS_AWAY, KafkaError, Fenced):
+        except (*REDIS_AWAY, KafkaError, ArenaFenced):
             raise
         except Exception as error:  # noqa: BLE001 -- as in `_take`
             self._stops.stop(arena, f"its state cannot be written: {error!r}")
             return
         outcome = await self._store.save(arena.name, arena.epoch, fields, whole=whole)
-        if outcome is not Outcome.DONE:
+        if outcome is not WriteResult.DONE:
             await self._heed(arena, outcome)
             return
         self._saved(arena)

@@ -14,7 +14,7 @@ from streams.contracts.metrics import Metrics
 from streams.contracts.stopped import Stopped
 from streams.contracts.topics import LEDGER
 from streams.fold.partition import Owned, Partition
-from streams.fold.redis_store import Store
+from streams.fold.redis_store import FoldStore
 from streams.kafka.unreadable import UnreadableBatch
 
 logger = logging.getLogger(__name__)
@@ -55,14 +55,14 @@ class Stops:
         for name in stopped:
             self._metrics.stopped.remove(self._fold, name)
 
-    async def tell(self, arena: Owned, store: Store, *, caught_up: bool) -> None:
+    async def tell(self, arena: Owned, store: FoldStore, *, caught_up: bool) -> None:
         """Write to Redis whether an arena is stopped, if that changed; that it runs, only when it has caught up."""
         if arena.stopped != arena.told and (arena.stopped or caught_up):
             stopped = Stopped(arena.stopped_at, arena.stopped) if arena.stopped else None
             await store.tell_stopped(arena.name, arena.epoch, stopped, answers=not arena.answered)
             arena.told, arena.answered = arena.stopped, True
 
-    async def released(self, arenas: Iterable[Owned], store: Store) -> bool:
+    async def released(self, arenas: Iterable[Owned], store: FoldStore) -> bool:
         """Whether the operator has released any of the stopped arenas."""
         found = [arena.name for arena in arenas if arena.stopped and await store.is_released(arena.name)]
         if found:

@@ -24,7 +24,7 @@ from streams.contracts.reasons import Reason
 from streams.contracts.settings import Settings
 from streams.contracts.topics import DEAD_LETTERS, INTAKE_GROUP, LEDGER, MODELS, VOTES
 from streams.contracts.unpack import MOST_BYTES
-from streams.intake.accept import Source, accept, declare, remember
+from streams.intake.accept import PartitionMemory, accept, declare, remember
 from streams.intake.begin import RecordsGone
 from streams.intake.decode import Reject, decode
 from streams.intake.dedup import SeenIds, warm
@@ -77,7 +77,7 @@ class IntakeStage:
         self._metrics = metrics
         self._votes, self._models = settings.topic(VOTES.name), settings.topic(MODELS.name)
         self._ledger, self._dead_letters = settings.topic(LEDGER.name), settings.topic(DEAD_LETTERS.name)
-        self._sources: dict[int, Source] = {}
+        self._sources: dict[int, PartitionMemory] = {}
         self._aligner: Aligner[TopicPartition] = Aligner({})
         self._writing: asyncio.Task[dict[TopicPartition, int]] | None = None
         self._acknowledged: dict[TopicPartition, int] = {}
@@ -170,7 +170,7 @@ class IntakeStage:
         started, known = time.monotonic(), 0
         tell_at = started + TELL_SECONDS
         # Kept aside until the end: a rebuild that a rebalance interrupts must leave no memory that looks complete.
-        rebuilt: dict[int, Source] = {}
+        rebuilt: dict[int, PartitionMemory] = {}
         pending: dict[TopicPartition, int] = {}
         short: dict[TopicPartition, int] = {}
         for partition in partitions:
@@ -178,7 +178,7 @@ class IntakeStage:
             window = max(settings.dedup_records, settings.dead_letter_window, settings.dead_letter_run)
             wanted = max(0, position - window)
             start = max(first[partition], wanted)
-            rebuilt[partition.partition] = Source(
+            rebuilt[partition.partition] = PartitionMemory(
                 SeenIds(settings.dedup_records, settings.dedup_seconds),
                 Refusals(settings.dead_letter_run, settings.dead_letter_ratio, settings.dead_letter_window),
                 position,

@@ -57,7 +57,7 @@ class OutOfReach(RuntimeError):  # noqa: N818 -- what it is
     """A position is outside the log: the log now begins after it or ends before it."""
 
 
-class Follower(Protocol):
+class PartitionCallbacks(Protocol):
     """A stage's callbacks for its partitions. No two of them run at the same time."""
 
     async def assigned(self, log: Log, partitions: Sequence[TopicPartition]) -> None:
@@ -101,7 +101,7 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
         settings: Settings,
         group: str,
         topics: Sequence[str],
-        follower: Follower,
+        follower: PartitionCallbacks,
         *,
         max_records: int,
         evenly: bool = False,

@@ -17,7 +17,7 @@ from streams.ratings.pairs import tails
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class CovariateRows:
     """N votes among M models, with F covariates each.
 
     Attributes
@@ -42,9 +42,9 @@ class Rows:
         """Factor c of the term −½c(Σθ)² that enforces Σθ = 0, on the scale of the information."""
         return 2.0 * self.score.size / max(self.models, 1) ** 3
 
-    def only(self, features: NDArray[np.bool_]) -> Rows:
+    def only(self, features: NDArray[np.bool_]) -> CovariateRows:
         """Return the same votes with fewer covariates."""
-        return Rows(self.pair, self.score, self.z[:, features], self.models)
+        return CovariateRows(self.pair, self.score, self.z[:, features], self.models)
 
     def derivatives(self, point: Vector) -> tuple[Vector, Matrix]:
         """Gradient and minus the Hessian at (θ, β), with the gauge term: float64[M + F] and its square."""

@@ -29,7 +29,7 @@ NORMAL_95 = 1.959963984540054  # Φ⁻¹(0.975)
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
+class SandwichCovariance:
     """The parts of a fit's sandwich covariance, from which variances of differences are computed.
 
     Attributes
@@ -47,7 +47,7 @@ class Spread:
 
     >>> from streams.ratings.bradley_terry import fit
     >>> wins, draws = np.array([[0, 30], [10, 0]]), np.zeros((2, 2))
-    >>> spread = Spread.of(wins, draws, fit(wins, draws))
+    >>> spread = SandwichCovariance.of(wins, draws, fit(wins, draws))
     >>> np.allclose(4 * spread.variances(), 1 / 30 + 1 / 10)
     True
     >>> np.allclose(spread.variances(np.array([1.0, 0.0])), [0, 1 / 30 + 1 / 10])
@@ -59,7 +59,7 @@ class Spread:
     half: Matrix
 
     @classmethod
-    def of(cls, wins: NDArray[Any], draws: NDArray[Any], fit: Fit, weights: Matrix | None = None) -> Spread:
+    def of(cls, wins: NDArray[Any], draws: NDArray[Any], fit: Fit, weights: Matrix | None = None) -> SandwichCovariance:
         """Compute the sandwich of a fit.
 
         Parameters

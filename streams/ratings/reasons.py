@@ -13,7 +13,7 @@ from streams.ratings.met import Met
 Mask = NDArray[np.bool_]
 
 
-class Reason(StrEnum):
+class ProvisionalReason(StrEnum):
     """Why a model is provisional: unranked, and estimated on its own."""
 
     NO_VOTES = "no_votes"
@@ -27,7 +27,7 @@ class Reason(StrEnum):
 
 def find_reasons(
     met: Met, labels: NDArray[np.int64], ranked: Mask, wide: Mask, least: float
-) -> tuple[Reason | None, ...]:
+) -> tuple[ProvisionalReason | None, ...]:
     """Return for every model why it is not ranked, None where it is.
 
     Parameters
@@ -43,7 +43,7 @@ def find_reasons(
     least
         Votes against ranked models that a rank needs.
     """
-    reasons: list[Reason | None] = [None] * ranked.size
+    reasons: list[ProvisionalReason | None] = [None] * ranked.size
     if ranked.all():
         return tuple(reasons)
     voted = met.voted
@@ -55,17 +55,17 @@ def find_reasons(
     reached = _reachable(met, mainland)
     for model in np.flatnonzero(~ranked).tolist():
         if votes[model] == 0:
-            reasons[model] = Reason.NO_VOTES
+            reasons[model] = ProvisionalReason.NO_VOTES
         elif won[model] == votes[model]:
-            reasons[model] = Reason.UNDEFEATED
+            reasons[model] = ProvisionalReason.UNDEFEATED
         elif lost[model] == votes[model]:
-            reasons[model] = Reason.WINLESS
+            reasons[model] = ProvisionalReason.WINLESS
         elif wide[model]:
-            reasons[model] = Reason.WIDE_INTERVAL
+            reasons[model] = ProvisionalReason.WIDE_INTERVAL
         elif comparable[model] and against[model] < least:
-            reasons[model] = Reason.FEW_VOTES
+            reasons[model] = ProvisionalReason.FEW_VOTES
         else:
-            reasons[model] = Reason.BRIDGE if reached[model] else Reason.ISLAND
+            reasons[model] = ProvisionalReason.BRIDGE if reached[model] else ProvisionalReason.ISLAND
     return tuple(reasons)
 
 

@@ -53,20 +53,20 @@ class _Meta(msgspec.Struct):
     strangers: list[int] | None = None
 
 
-class _Array(msgspec.Struct):
+class _FlatArray(msgspec.Struct):
     dtype: str
     data: bytes
 
 
-class _Board(msgspec.Struct):
+class _SavedBoard(msgspec.Struct):
     members: list[int]
-    gaps: _Array
-    counts: _Array
-    elo: _Array
+    gaps: _FlatArray
+    counts: _FlatArray
+    elo: _FlatArray
 
 
 _read_meta = msgspec.msgpack.Decoder(_Meta).decode
-_read_board = msgspec.msgpack.Decoder(_Board).decode
+_read_board = msgspec.msgpack.Decoder(_SavedBoard).decode
 
 
 def board_field(name: str) -> str:
@@ -214,11 +214,11 @@ def _decode_history(saved: _History, fields: Mapping[str, bytes]) -> RatingsHist
 def _encode_board(board: BoardCounts) -> bytes:
     places, counts = board.cells()
     return _encode(
-        _Board(
+        _SavedBoard(
             members=board.members,
             gaps=_narrow(np.diff(places, prepend=0)),
             counts=_narrow(counts),
-            elo=_Array("<f8", board.elo.astype("<f8").tobytes()),
+            elo=_FlatArray("<f8", board.elo.astype("<f8").tobytes()),
         )
     )
 
@@ -239,12 +239,12 @@ def _decode_board(packed: bytes, models: int) -> BoardCounts:
     return board
 
 
-def _narrow(values: NDArray[np.int64]) -> _Array:
+def _narrow(values: NDArray[np.int64]) -> _FlatArray:
     dtype = np.min_scalar_type(int(values.max(initial=0))).newbyteorder("<")
-    return _Array(dtype.str, values.astype(dtype).tobytes())
+    return _FlatArray(dtype.str, values.astype(dtype).tobytes())
 
 
-def _wide(array: _Array) -> NDArray[np.int64]:
+def _wide(array: _FlatArray) -> NDArray[np.int64]:
     if array.dtype not in _UNSIGNED:
         raise DamagedState(f"an array of type {array.dtype!r}")
     return np.frombuffer(array.data, array.dtype).astype(np.int64)

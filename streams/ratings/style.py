@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.ratings.components import main_component
-from streams.ratings.covariates import Rows
+from streams.ratings.covariates import CovariateRows
 from streams.ratings.features import Moments, known
 from streams.ratings.newton import Matrix, Vector, climb_warm
 
@@ -110,7 +110,7 @@ def fit(
     core = int(ranked.sum())
     with_spread = np.flatnonzero(deviation > 0)
     z = x[usable][:, with_spread] / deviation[with_spread]
-    rows = Rows(renumber[a[usable]] * core + renumber[b[usable]], score[usable], z, core)
+    rows = CovariateRows(renumber[a[usable]] * core + renumber[b[usable]], score[usable], z, core)
 
     own = _own_information(rows)
     kept = with_spread[own]
@@ -144,7 +144,7 @@ def _ranked(a: NDArray[np.integer], b: NDArray[np.integer], score: Vector, model
     return main_component(wins + losses.T, draws + draws.T)
 
 
-def _own_information(rows: Rows) -> NDArray[np.bool_]:
+def _own_information(rows: CovariateRows) -> NDArray[np.bool_]:
     """Mask of features with information beyond the models shown and earlier features: each has its own pivot."""
     information = rows.gram(np.ones(rows.score.size))
     core = rows.models

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.ratings.reasons import Reason
+from streams.ratings.reasons import ProvisionalReason
 
 ROOT = Path(__file__).parents[2]
 GLOSSARY = ROOT / "docs" / "glossary.md"
@@ -173,8 +173,8 @@ def test_entries_stand_in_alphabetical_order_once_each() -> None:
     assert terms == sorted(set(terms), key=str.lower)
 
 
-@pytest.mark.parametrize("reason", Reason)
-def test_every_reason_of_a_provisional_model_is_named(reason: Reason) -> None:
+@pytest.mark.parametrize("reason", ProvisionalReason)
+def test_every_reason_of_a_provisional_model_is_named(reason: ProvisionalReason) -> None:
     assert f"`{reason.value}`" in TEXT
 
 

@@ -39,7 +39,7 @@ def narrow(values: NDArray[np.int64]) -> NDArray[Any]:
     return values.astype(np.min_scalar_type(int(values.max(initial=0))).newbyteorder("<"))
 
 
-class _Array(msgspec.Struct):
+class _ShapedArray(msgspec.Struct):
     dtype: str
     shape: tuple[int, ...]
     data: bytes
@@ -62,11 +62,13 @@ def _plain(value: Any) -> Any:
     if not isinstance(value, np.ndarray):
         raise NotImplementedError(f"{type(value).__name__} has no place in a state")
     flat = np.ascontiguousarray(value)
-    return _Array(value.dtype.str, value.shape, (np.packbits(flat) if value.dtype == np.bool_ else flat).tobytes())
+    return _ShapedArray(
+        value.dtype.str, value.shape, (np.packbits(flat) if value.dtype == np.bool_ else flat).tobytes()
+    )
 
 
 def _array_of(kind: type, plain: Any) -> Any:
-    array = msgspec.convert(plain, _Array)
+    array = msgspec.convert(plain, _ShapedArray)
     if array.dtype not in _ALLOWED:
         raise ValueError(f"no arrays of {array.dtype!r} here")
     if array.dtype == "|b1":

@@ -59,7 +59,7 @@ class Tick(NamedTuple):
     mark: Mark
 
 
-class Battles(NamedTuple):
+class ReviewBattles(NamedTuple):
     """Battles between two reviews, in the order of the ledger.
 
     `rows` holds all battles. `a`, `b` and `winner`, [n], hold those with a vote, between models with a number.
@@ -171,7 +171,7 @@ class NoticeDetector(Detector[State]):
 class ReviewDetector(Detector[State]):
     """Runs at each review."""
 
-    def gather(self, state: State, battles: Battles) -> None:
+    def gather(self, state: State, battles: ReviewBattles) -> None:
         """Add battles of the current review."""
 
     @abstractmethod

@@ -26,10 +26,10 @@ from streams.fairness.arena.registry import Change
 from streams.fairness.detectors.base import NAMED, NoticeDetector, Verdict, judged_by_registry
 from streams.fairness.detectors.score_retraction import variants_of
 from streams.fairness.detectors.share_alarm import rounded
-from streams.fairness.detectors.unannounced_retirement import Episode, Episodes, stands
+from streams.fairness.detectors.unannounced_retirement import PastEvent, PastEvents, stands
 
 
-class BestOfN(NoticeDetector[Episodes]):
+class BestOfN(NoticeDetector[PastEvents]):
     """Checks each notice that makes a model public.
 
     Resolves after `keep_days`, or when the model is private again or unregistered.
@@ -37,7 +37,7 @@ class BestOfN(NoticeDetector[Episodes]):
 
     kind = Kind.BEST_OF_N
 
-    def notice(self, state: Episodes, scene: Scene, change: Change) -> None:
+    def notice(self, state: PastEvents, scene: Scene, change: Change) -> None:
         """Process a change of the registry."""
         before, after = change.before, change.after
         if after is None or after.visibility == "private":
@@ -50,9 +50,11 @@ class BestOfN(NoticeDetector[Episodes]):
             return
         variants = variants_of(scene, after.provider, after.family)
         if len(variants) >= 2:
-            state[change.name] = Episode(change.now.onset, change.now.time, _evidence(scene, after.provider, variants))
+            state[change.name] = PastEvent(
+                change.now.onset, change.now.time, _evidence(scene, after.provider, variants)
+            )
 
-    def verdicts(self, state: Episodes, scene: Scene) -> list[Verdict]:
+    def verdicts(self, state: PastEvents, scene: Scene) -> list[Verdict]:
         """Such publications in the last `keep_days`."""
         return [
             Verdict(Subject(model=name), Severity.INFO, each.onset, each.time, each.evidence)
@@ -60,7 +62,7 @@ class BestOfN(NoticeDetector[Episodes]):
             if stands(each, scene)
         ]
 
-    def judged(self, state: Episodes, scene: Scene) -> Judged:
+    def judged(self, state: PastEvents, scene: Scene) -> Judged:
         """Models that were private at some time."""
         return judged_by_registry(self.kind, scene, scene.facts.roster.private, Unjudged.NO_PRIVATE_MODELS)
 

@@ -20,7 +20,7 @@ from streams.fairness.alerts.summaries import day, some
 from streams.fairness.arena.context import Scene
 from streams.fairness.arena.ledger_position import Standing, stand
 from streams.fairness.arena.ratings import Ratings
-from streams.fairness.detectors.base import NAMED, Battles, ReviewDetector, Verdict
+from streams.fairness.detectors.base import NAMED, ReviewBattles, ReviewDetector, Verdict
 from streams.ratings.components import strong_components
 
 DAY = 86_400.0
@@ -81,7 +81,7 @@ class GraphFragile(ReviewDetector[Graph]):
         """Grow the edges to `subjects`."""
         state.resize(subjects)
 
-    def gather(self, state: Graph, battles: Battles) -> None:
+    def gather(self, state: Graph, battles: ReviewBattles) -> None:
         """Add wins and draws to the graph."""
         state.gather(battles.a, battles.b, battles.winner)
 

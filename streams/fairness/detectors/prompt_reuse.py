@@ -22,7 +22,7 @@ from streams.fairness.alerts.summaries import day, percent
 from streams.fairness.arena.context import Scene
 from streams.fairness.arena.ledger_position import Standing, stand
 from streams.fairness.arena.ratings import Ratings
-from streams.fairness.detectors.base import Battles, ReviewDetector, Verdict
+from streams.fairness.detectors.base import ReviewBattles, ReviewDetector, Verdict
 from streams.fairness.detectors.share_alarm import LN10, rounded
 from streams.fairness.statistics.cusum import Cusum, Mark, Odds
 from streams.ledger.rows import Rows
@@ -83,7 +83,7 @@ class PromptReuse(ReviewDetector[Prompts]):
 
     kind = Kind.PROMPT_REUSE
 
-    def gather(self, state: Prompts, battles: Battles) -> None:
+    def gather(self, state: Prompts, battles: ReviewBattles) -> None:
         """Add the sampled prompts of battles, in order."""
         state.gather(battles.rows)
 

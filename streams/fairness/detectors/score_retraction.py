@@ -10,15 +10,15 @@ from streams.fairness.alerts.summaries import day
 from streams.fairness.arena.context import Scene
 from streams.fairness.arena.registry import Change
 from streams.fairness.detectors.base import NoticeDetector, Verdict, judged_by_registry
-from streams.fairness.detectors.unannounced_retirement import Episode, Episodes, stands
+from streams.fairness.detectors.unannounced_retirement import PastEvent, PastEvents, stands
 
 
-class ScoreRetraction(NoticeDetector[Episodes]):
+class ScoreRetraction(NoticeDetector[PastEvents]):
     """Checks each notice. Resolves when the model is declared public or can be drawn again, or after `keep_days`."""
 
     kind = Kind.SCORE_RETRACTION
 
-    def notice(self, state: Episodes, scene: Scene, change: Change) -> None:
+    def notice(self, state: PastEvents, scene: Scene, change: Change) -> None:
         """Process a change of the registry."""
         if change.joins or change.tenure.was_public:
             state.pop(change.name, None)
@@ -29,7 +29,7 @@ class ScoreRetraction(NoticeDetector[Episodes]):
         provider = roster.known[change.name].provider
         tested = variants_of(scene, provider)
         withdrawn = [name for name in tested if name in state or name == change.name]
-        state[change.name] = Episode(
+        state[change.name] = PastEvent(
             change.now.onset,
             change.now.time,
             {
@@ -42,7 +42,7 @@ class ScoreRetraction(NoticeDetector[Episodes]):
             },
         )
 
-    def verdicts(self, state: Episodes, scene: Scene) -> list[Verdict]:
+    def verdicts(self, state: PastEvents, scene: Scene) -> list[Verdict]:
         """Scores retracted in the last `keep_days`."""
         return [
             Verdict(Subject(model=name), Severity.WARNING, each.onset, each.time, each.evidence)
@@ -50,7 +50,7 @@ class ScoreRetraction(NoticeDetector[Episodes]):
             if stands(each, scene)
         ]
 
-    def judged(self, state: Episodes, scene: Scene) -> Judged:
+    def judged(self, state: PastEvents, scene: Scene) -> Judged:
         """Models that were private at some time."""
         return judged_by_registry(self.kind, scene, scene.facts.roster.private, Unjudged.NO_PRIVATE_MODELS)
 
