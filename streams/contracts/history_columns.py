@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +23,7 @@ def places(known: Sequence[int], number: int) -> tuple[int, NDArray[np.int64]]:
     return first, (np.cumsum(counts) - counts)[first:] + number
 
 
-def shares(mine: NDArray[Any], all_battles: Sequence[int], first: int) -> Reals:
+def shares(mine: NDArray[np.number], all_battles: Sequence[int], first: int) -> Reals:
     """Share of the battles since the sample before; None at the oldest sample, whose predecessor is not kept.
 
     >>> shares(np.array([4, 5]), [10, 20, 22], 1)
@@ -42,12 +41,12 @@ def shares(mine: NDArray[Any], all_battles: Sequence[int], first: int) -> Reals:
     return [None, *shares[1:]] if first == 0 and shares else shares
 
 
-def reals(values: NDArray[Any], digits: int) -> Reals:
+def reals(values: NDArray[np.number], digits: int) -> Reals:
     """Round the values; None for NaN."""
     return [None if value != value else value for value in numbers(values, digits)]
 
 
-def numbers(values: NDArray[Any], digits: int) -> list[float]:
+def numbers(values: NDArray[np.number], digits: int) -> list[float]:
     """Round the values."""
     rounded: list[float] = values.astype(np.float64).round(digits).tolist()
     return rounded

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +14,7 @@ from streams.fairness.arena.context import ArenaFacts, Scene
 from streams.fairness.arena.registry import Roster
 from streams.fairness.arena.sampling_policy import Mask, Play
 from streams.fairness.arena.window import Window
-from streams.fairness.detectors.base import Detector, State
+from streams.fairness.detectors.base import AnyDetector, Detector, State
 from streams.fairness.detectors.catalog import AT_TICK, DETECTORS
 from streams.fairness.detectors.silence import Rhythm
 from streams.fairness.evidence_history import EvidenceHistory
@@ -38,8 +39,8 @@ class DetectorStates:
 
     __slots__ = ("_kept", "at_tick")
 
-    def __init__(self, saved: dict[Detector[Any], Any] | None = None) -> None:
-        self._kept: dict[Detector[Any], Any] = saved or {each: each.start() for each in DETECTORS}
+    def __init__(self, saved: Mapping[AnyDetector, object] | None = None) -> None:
+        self._kept: dict[AnyDetector, Any] = dict(saved or {each: each.start() for each in DETECTORS})
         self.at_tick = [(each, self._kept[each]) for each in AT_TICK]
 
     def of(self, detector: Detector[State]) -> State:

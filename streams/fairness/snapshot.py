@@ -10,7 +10,6 @@ no longer hold: `inherit`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 from zlib import crc32
 
 import msgspec
@@ -33,7 +32,7 @@ from streams.ratings.counts import BoardCounts
 
 VERSION = 3
 FIELD, HISTORY_FIELD = "fairness", "history"
-Integers = NDArray[Any]
+Integers = NDArray[np.integer]
 
 
 class _BoardCells(msgspec.Struct):

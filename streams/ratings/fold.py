@@ -87,7 +87,7 @@ class Folded:
 def fold(state: ArenaState, record: Block | Notice, limits: ArenaLimits, play: Kernel, now: float = 0.0) -> Folded:
     """Fold one ledger record of the state's arena; rows at or below the watermark are dropped.
 
-    `now`, epoch seconds, only decides which samples of the finer tiers to skip; see `streams.ratings.history_cuts`.
+    `now`, epoch seconds, only decides which samples of the finer tiers to skip; see `streams.ratings.history`.
     """
     if isinstance(record, Notice):
         return _declare(state, record)

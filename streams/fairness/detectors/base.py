@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Generic, NamedTuple, TypeVar, get_args
+from typing import Any, Generic, NamedTuple, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -177,6 +177,10 @@ class ReviewDetector(Detector[State]):
     @abstractmethod
     def review(self, state: State, scene: Scene, ratings: Ratings | None) -> None:
         """Process a full review; `ratings` is None in reviews that do not solve the ratings."""
+
+
+AnyDetector = Detector[Any]
+"""A detector of any state. Its methods take only its own state, which a collection of detectors cannot express."""
 
 
 def judged_by_registry(kind: Kind, scene: Scene, subjects: int, otherwise: Unjudged) -> Judged:

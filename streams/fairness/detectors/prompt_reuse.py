@@ -10,7 +10,6 @@ the alert has severity `info` and never pages.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 from zlib import crc32
 
 import numpy as np
@@ -141,7 +140,7 @@ class PromptReuse(ReviewDetector[Prompts]):
 
     def summary(self, arena: str, verdict: Verdict) -> str:
         """One sentence."""
-        e: Any = verdict.evidence
+        e = verdict.evidence
         return (
             f"{percent(e['share'])} of the prompts of arena {arena} repeat one of the last {e['window_battles']:,} "
             f"battles since {day(verdict.starts_at)}, against {percent(e['baseline'])} before, "

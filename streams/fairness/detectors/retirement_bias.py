@@ -15,7 +15,6 @@ also raises it, unless it retires the weakest *within each class*.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -132,7 +131,7 @@ class RetirementBias(NoticeDetector[Departures]):
 
     def summary(self, arena: str, verdict: Verdict) -> str:
         """One sentence."""
-        e: Any = verdict.evidence
+        e = verdict.evidence
         return (
             f"{e['left']:,} of {e['models']:,} {verdict.subject.name} models have left arena {arena} and "
             f"{e['others_left']:,} of {e['others']:,} others, where {e['expected_left']:.1f} of them were to be "

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from streams.contracts.alert import Kind
-from streams.fairness.alerts.summaries import day, percent, who
+from streams.fairness.alerts.summaries import as_number, day, percent, who
 from streams.fairness.arena.context import Scene
 from streams.fairness.arena.sampling_policy import Mask, Play
 from streams.fairness.detectors.base import Tick, Verdict
@@ -79,7 +77,7 @@ class ShareDrift(ShareDetector):
 
     def summary(self, arena: str, verdict: Verdict) -> str:
         """One sentence."""
-        e: Any = verdict.evidence
+        e = verdict.evidence
         subject, what = who(arena, verdict.subject), "is in" if verdict.subject.field == "model" else "has models in"
         text = (
             f"{subject} {what} {percent(e['observed_share'])} of the battles of arena {arena} since about "
@@ -87,9 +85,9 @@ class ShareDrift(ShareDetector):
             f"{e['appearances']:,} of {e['battles']:,} battles where {e['expected_appearances']:,.0f} were to be "
             f"expected, evidence of 10^{e['log10_e']:.1f} to 1."
         )
-        if e["observed_share"] < REMOVED * e["declared_share"]:
+        if as_number(e["observed_share"]) < REMOVED * as_number(e["declared_share"]):
             return text
-        if e["unfinished_share"] < SELECTION:
+        if as_number(e["unfinished_share"]) < SELECTION:
             return (
                 f"{text} The arena does not report battles that end without a vote, so selection can be the cause too: "
                 f"people may finish battles with it {'more' if e['direction'] == 'rise' else 'less'} often than others."

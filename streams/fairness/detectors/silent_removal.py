@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from streams.contracts.alert import Kind, Severity
@@ -90,7 +88,7 @@ class SilentRemoval(ShareDetector):
 
     def summary(self, arena: str, verdict: Verdict) -> str:
         """One sentence."""
-        e: Any = verdict.evidence
+        e = verdict.evidence
         return (
             f"{verdict.subject.name} ({e['provider']}, {e['license']}) is declared active in arena {arena} and is gone "
             f"from its battles since about {day(verdict.starts_at)}: {e['appearances']:,} of the last {e['battles']:,} "

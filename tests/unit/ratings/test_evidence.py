@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from streams.ratings.components import strong_components, win_graph
 from streams.ratings.evidence import find_core
-from streams.ratings.leaderboard import ProvisionalReason, solve
+from streams.ratings.leaderboard import solve
 from streams.ratings.met import Met
+from streams.ratings.provisional import ProvisionalReason
 
 BITS = ("theta", "rating", "lower", "upper", "rank", "davidson", "quasi_variance", "provisional")
 

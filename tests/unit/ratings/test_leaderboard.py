@@ -3,7 +3,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from streams.ratings.leaderboard import ProvisionalReason, Withheld, solve
+from streams.ratings.leaderboard import Withheld, solve
+from streams.ratings.provisional import ProvisionalReason
 
 # The machine may be busy; nothing here measures time.
 patient = settings(deadline=None, max_examples=60)

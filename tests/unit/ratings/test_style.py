@@ -3,11 +3,10 @@ import pytest
 from scipy.optimize import minimize
 
 from streams.ratings import bradley_terry
-from streams.ratings.covariates import CovariateRows
 from streams.ratings.features import Moments, contrast
 from streams.ratings.intervals import SandwichCovariance
 from streams.ratings.newton import NotConverged
-from streams.ratings.style import Dropped, fit
+from streams.ratings.style import CovariateRows, Dropped, fit
 
 
 def votes(models=8, rows=3000, seed=0, features=4, draws=True):
