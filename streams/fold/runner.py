@@ -14,13 +14,13 @@ import math
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from operator import attrgetter
-from typing import Any
 
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 from redis.asyncio import Redis
 
 from streams.contracts.connect import FOLDING, async_redis_client, resolve_anew
+from streams.contracts.kafka_record import ConsumerRecord
 from streams.contracts.metrics import Metrics
 from streams.contracts.partitioner import partitions_of
 from streams.contracts.redis_away import REDIS_AWAY, cause_of
@@ -244,7 +244,7 @@ class FoldStage(Fold[A]):
             self._retry_at = now + RETRY_SECONDS
             self._next_snapshot = 0.0  # otherwise a failed save would count as done, and Redis as back
 
-    async def _take(self, held: Partition, partition: int, entry: Any, claimed: Claimed) -> None:
+    async def _take(self, held: Partition, partition: int, entry: ConsumerRecord, claimed: Claimed) -> None:
         offset, value = entry.offset, entry.value
         record: Block | Notice | DamagedRecord
         try:
@@ -289,7 +289,7 @@ class FoldStage(Fold[A]):
         self._partitions[number].stopped = True
         self._stops.stop_partition(number, [each for each in self._arenas.values() if each.partition == number], why)
 
-    async def _claim_new(self, partition: int, records: Sequence[Any]) -> Claimed:
+    async def _claim_new(self, partition: int, records: Sequence[ConsumerRecord]) -> Claimed:
         """Claim all new arenas of these records, by key, together: a hundred single claims would delay the rest."""
         keys = dict.fromkeys((record.key or b"").decode("utf-8", "replace") for record in records)
         new = [name for name in keys if name not in self._arenas and is_arena(name)]

@@ -7,11 +7,11 @@ import logging
 import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from streams.contracts.kafka_record import ConsumerRecord
 from streams.contracts.settings import Settings
 from streams.contracts.topics import LEDGER, MODELS, VOTES
 from streams.kafka.clients import make_reader, stop
@@ -161,10 +161,10 @@ class Proof:
             del records[min(records)]
 
 
-async def _fetch(consumer: AIOKafkaConsumer, at: TopicPartition, place: int, most: int) -> Sequence[Any]:
+async def _fetch(consumer: AIOKafkaConsumer, at: TopicPartition, place: int, most: int) -> Sequence[ConsumerRecord]:
     """Fetch from an offset on, skipping a batch that cannot be read; reading records twice does no harm."""
     try:
-        found: Sequence[Any] = (await consumer.getmany(at, timeout_ms=200, max_records=most)).get(at, ())
+        found: Sequence[ConsumerRecord] = (await consumer.getmany(at, timeout_ms=200, max_records=most)).get(at, ())
     except Exception as error:
         fault = await look(consumer, at, place) if is_of_a_batch(error) else None
         if fault is None:

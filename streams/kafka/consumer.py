@@ -26,6 +26,7 @@ from aiokafka.errors import (
 )
 
 from streams.contracts.gaps import Gaps, is_embedded
+from streams.contracts.kafka_record import ConsumerRecord
 from streams.contracts.settings import Settings
 from streams.kafka.clients import make_member, mark_of, read_commits, stable_end, stop
 from streams.kafka.fetch_wait import FetchWait
@@ -33,8 +34,10 @@ from streams.kafka.unreadable import UnreadableBatch, is_of_a_batch, look
 
 logger = logging.getLogger(__name__)
 
+Fetched = Mapping[TopicPartition, Sequence[ConsumerRecord]]
+"""Records by partition, as the client returns them."""
 Batch = Mapping[TopicPartition, Any]
-"""Records by partition, as the client returns them or as converted by `read`."""
+"""The same as `read` converts them, whose type each stage knows."""
 _LOST = (CommitFailedError, IllegalGenerationError, RebalanceInProgressError, UnknownMemberIdError)
 _NOBODYS = TopicPartition("", 0)
 
@@ -105,7 +108,7 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
         *,
         max_records: int,
         evenly: bool = False,
-        read: Callable[[int, Sequence[Any]], Any] = lambda partition, records: records,
+        read: Callable[[int, Sequence[ConsumerRecord]], object] = lambda partition, records: records,
     ) -> None:
         self._settings = settings
         self._follower = follower
@@ -189,7 +192,7 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
             self._adapt_wait(bool(batch))
         return batch
 
-    async def _fetch_evenly(self, wait: int) -> dict[TopicPartition, Any]:
+    async def _fetch_evenly(self, wait: int) -> Batch:
         partitions = self.consumer.assignment() - self._left_out
         if not partitions:
             # `getmany()` without partitions fetches from all: pass one that does not exist.
@@ -204,7 +207,7 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
             pass  # the consumer no longer holds the fetched records: return them
         return batch
 
-    def _of(self, fetched: Batch) -> dict[TopicPartition, Any]:
+    def _of(self, fetched: Fetched) -> dict[TopicPartition, Any]:
         return {at: self._read(at.partition, records) for at, records in fetched.items()}
 
     def _adapt_wait(self, came: bool) -> None:
@@ -254,7 +257,7 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
         self.consumer.seek(partition, offset)
         self.reached[partition] = offset
 
-    async def fetch(self, *partitions: TopicPartition, timeout_ms: int, max_records: int) -> Batch:
+    async def fetch(self, *partitions: TopicPartition, timeout_ms: int, max_records: int) -> Fetched:
         """Fetch from the given partitions, or from all; skip batches that cannot be read, see `unreadable`.
 
         Once a rebalance has begun, aiokafka's own call would wait for its end, and the rebalance waits for our turn to
@@ -284,10 +287,12 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
         await self._note(partitions or tuple(self.reached), batch)
         return batch
 
-    async def _getmany(self, partitions: Sequence[TopicPartition], timeout_ms: int, max_records: int) -> Batch:
+    async def _getmany(self, partitions: Sequence[TopicPartition], timeout_ms: int, max_records: int) -> Fetched:
         try:
             async with asyncio.timeout(timeout_ms / 1000 + REBALANCE_GRACE):
-                batch: Batch = await self.consumer.getmany(*partitions, timeout_ms=timeout_ms, max_records=max_records)
+                batch: Fetched = await self.consumer.getmany(
+                    *partitions, timeout_ms=timeout_ms, max_records=max_records
+                )
         except TimeoutError:
             # Not a rebalance when another stage blocked the event loop past the deadline.
             self.give_way()
@@ -297,7 +302,7 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
             raise OutOfReach(f"{places}: the log no longer has this offset") from None
         return batch
 
-    async def _note(self, partitions: Sequence[TopicPartition], batch: Batch) -> None:
+    async def _note(self, partitions: Sequence[TopicPartition], batch: Fetched) -> None:
         """Store the consumer's positions, which also advance over offsets without a record."""
         for at in partitions:
             try:
@@ -306,7 +311,7 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
                 if at in batch:
                     self.reached[at] = batch[at][-1].offset + 1
 
-    async def _carefully(self, partitions: Sequence[TopicPartition], max_records: int, error: Exception) -> Batch:
+    async def _carefully(self, partitions: Sequence[TopicPartition], max_records: int, error: Exception) -> Fetched:
         """Fetch record by record up to a batch that cannot be read, and continue after it.
 
         After an error aiokafka's positions, also those of other partitions, are past records that it did not return.
@@ -319,7 +324,7 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
         """
         starts = {at: self.reached[at] for at in partitions}
         passed_over = len(self.unreadable)
-        batch: dict[TopicPartition, list[Any]] = {}
+        batch: dict[TopicPartition, Sequence[ConsumerRecord]] = {}
         try:
             for at, start in starts.items():
                 self.seek(at, start)
@@ -348,9 +353,9 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
         told = self.consumer.highwater(at) is not None
         return told and self.reached[at] >= stable_end(self.consumer, at)
 
-    async def _up_to_fault(self, at: TopicPartition, most: int) -> list[Any]:
+    async def _up_to_fault(self, at: TopicPartition, most: int) -> list[ConsumerRecord]:
         """Return the partition's records before the batch that cannot be read; skip that batch when it comes first."""
-        records: list[Any] = []
+        records: list[ConsumerRecord] = []
         until = time.monotonic() + self._careful_ms / 1000
         try:
             while len(records) < most:
