@@ -24,7 +24,7 @@ from streams.fairness.stage import FairnessStage
 from streams.fold.partition import ArenaFenced
 from streams.intake.begin import RecordsGone
 from streams.intake.stage import IntakeStage
-from streams.kafka.consumer import OutOfReach
+from streams.kafka.fetch import OutOfReach
 from streams.ratings.stage import RatingsStage
 from tests.simulation.adapters import BOOK, CURRENT
 from tests.simulation.broker import Broker, Slot

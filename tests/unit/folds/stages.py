@@ -19,7 +19,7 @@ from streams.contracts.settings import Settings
 from streams.contracts.view import Board
 from streams.fold.redis_store import FoldStore
 from streams.fold.runner import FoldStage
-from streams.kafka.consumer import Rebalanced
+from streams.kafka.fetch import Rebalanced
 from streams.kafka.unreadable import UnreadableBatch
 from streams.ledger.codec import Block, encode_block, encode_notice
 from streams.ratings import elo
