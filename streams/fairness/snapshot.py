@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.fairness.alerts.lifecycle import Inherited, Opened, ended
-from streams.fairness.arena.arrays import narrow, pack, unpack
+from streams.fairness.arena.arrays import pack, unpack
 from streams.fairness.arena.context import ArenaFacts, Scene
 from streams.fairness.arena.sampling_policy import Play
 from streams.fairness.arena.whole_policy import Epoch
@@ -26,7 +26,7 @@ from streams.fairness.detectors.silence import Rhythm
 from streams.fairness.evidence_history import EvidenceHistory
 from streams.fairness.fold_state import ArenaFairness, DetectorStates
 from streams.fairness.settings import FairnessSettings
-from streams.fold.checkpoint import DamagedState
+from streams.fold.checkpoint import DamagedState, narrow, seal, unseal
 from streams.ledger.watermark import Watermark
 from streams.ratings.counts import BoardCounts
 
@@ -97,7 +97,7 @@ def encode_state(state: ArenaFairness) -> dict[str, bytes]:
             settled=state.scene.settled,
         )
     )
-    return {FIELD: crc32(packed).to_bytes(4, "little") + packed, HISTORY_FIELD: history}
+    return {FIELD: seal(packed), HISTORY_FIELD: history}
 
 
 def _encode_states(state: ArenaFairness) -> dict[str, msgspec.Raw]:
@@ -122,7 +122,7 @@ def decode_state(fields: Mapping[str, bytes], settings: FairnessSettings) -> Are
         When the state is missing, fails its checksum, cannot be decoded, or was folded under other settings.
     """
     try:
-        saved = unpack(_checked(fields[FIELD]), _Saved)
+        saved = unpack(unseal(fields[FIELD], "the fairness state"), _Saved)
         if saved.v != VERSION:
             raise DamagedState(f"version {saved.v}, this program reads {VERSION}")
         if saved.settings != settings.digest:
@@ -154,7 +154,7 @@ def inherit(fields: Mapping[str, bytes], arena: str) -> tuple[Inherited, list[st
     clock is part of that state, so a resolution emitted again after a crash has the same bytes.
     """
     try:
-        given_up = unpack(_checked(fields[FIELD]), _GivenUp)
+        given_up = unpack(unseal(fields[FIELD], "the fairness state"), _GivenUp)
     except (KeyError, DamagedState, msgspec.MsgspecError, ValueError, TypeError, RecursionError):
         return {}, []
     if given_up.arena != arena:
@@ -162,9 +162,3 @@ def inherit(fields: Mapping[str, bytes], arena: str) -> tuple[Inherited, list[st
     # When an unfinished refold is discarded too, the alerts it had inherited win: their state was further along.
     ends = {each.alert.id: ended(each.alert, given_up.facts.clock) for each in given_up.opened.values()}
     return ends | given_up.inherited, given_up.settled
-
-
-def _checked(packed: bytes) -> bytes:
-    if crc32(packed[4:]) != int.from_bytes(packed[:4], "little"):
-        raise DamagedState("the fairness state fails its checksum")
-    return packed[4:]

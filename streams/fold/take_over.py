@@ -23,8 +23,7 @@ from streams.fold.checkpoint import DamagedState, Listing, checksum, decode_list
 from streams.fold.interface import A, Fold
 from streams.fold.partition import Owned, Partition
 from streams.fold.redis_store import FoldStore
-from streams.fold.stops import Stops, why_cut, why_unreadable
-from streams.fold.waiting import Waiting
+from streams.fold.stops import Stops, Waiting, why_cut, why_unreadable
 from streams.kafka.consumer import Log
 
 logger = logging.getLogger(__name__)

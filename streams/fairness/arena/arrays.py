@@ -31,15 +31,6 @@ def grow(state: object, size: int, *fields: str) -> None:
         setattr(state, name, pad(getattr(state, name), size))
 
 
-def narrow(values: NDArray[np.int64]) -> NDArray[np.unsignedinteger]:
-    """Convert non-negative integers to the narrowest unsigned type that holds them.
-
-    >>> narrow(np.array([1, 300])).dtype.str
-    '<u2'
-    """
-    return values.astype(np.min_scalar_type(int(values.max(initial=0))).newbyteorder("<"))
-
-
 class _ShapedArray(msgspec.Struct):
     dtype: str
     shape: tuple[int, ...]
