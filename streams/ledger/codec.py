@@ -3,8 +3,6 @@
 docs/contracts/ledger.md describes the format for other programs, with a worked decode.
 """
 
-# Longer than most modules: encoding and decoding of one format stay side by side.
-
 from __future__ import annotations
 
 from dataclasses import dataclass
