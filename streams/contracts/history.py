@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from streams.contracts.alert import Subject
 from streams.contracts.history_wire import (
-    Decoded,
+    ColumnValues,
     Episode,
     EvidenceTier,
     InvalidHistory,
@@ -271,7 +271,7 @@ def _declares(evidence: EvidenceTier) -> list[bool]:
     return [bool((declared[end - known : end] > 0).any()) for known, end in zip(evidence.known, ends, strict=True)]
 
 
-def _judged(evidence: Decoded, declared: Decoded) -> Reals:
+def _judged(evidence: ColumnValues, declared: ColumnValues) -> Reals:
     """Evidence of one subject; None where it has no declared share, and so is not judged and has no evidence."""
     return reals(np.where((declared > 0) | (evidence > 0), evidence, np.nan), 4)
 

@@ -17,7 +17,7 @@ from streams.contracts.alert import Kind, Severity, Subject
 
 VERSION = 1
 _COUNTS = ("<u4", "<u8")
-Decoded = NDArray[np.float32] | NDArray[np.int64]
+ColumnValues = NDArray[np.float32] | NDArray[np.int64]
 
 
 class InvalidHistory(ValueError):  # noqa: N818 -- says what the bytes are
@@ -30,7 +30,7 @@ class Column(msgspec.Struct, frozen=True):
     dtype: str
     data: bytes
 
-    def array(self) -> Decoded:
+    def array(self) -> ColumnValues:
         """Decode the column; counts become int64."""
         if self.dtype not in ("<f4", *_COUNTS):
             raise InvalidHistory(f"a column of type {self.dtype!r}")

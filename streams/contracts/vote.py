@@ -147,18 +147,18 @@ def _depth(value: bytes) -> int:
     return max(accumulate(map(_STEPS.__getitem__, brackets)), default=0)
 
 
-Decoded = TypeVar("Decoded", covariant=True)
+T_co = TypeVar("T_co", covariant=True)
 
 
-class Decoder(Protocol[Decoded]):
+class Decoder(Protocol[T_co]):
     """A JSON decoder that behaves like msgspec's and raises the same errors."""
 
-    def decode(self, buf: bytes, /) -> Decoded:
+    def decode(self, buf: bytes, /) -> T_co:
         """Decode the bytes."""
         ...
 
 
-def decode_json(decoder: Decoder[Decoded], value: bytes | None) -> Decoded:
+def decode_json(decoder: Decoder[T_co], value: bytes | None) -> T_co:
     """Decode one JSON record with `decoder`.
 
     Raises

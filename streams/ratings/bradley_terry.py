@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from streams.ratings.components import strong_components, win_graph
-from streams.ratings.newton import Counts, Matrix, NotConverged, Stop, Vector, climb_warm
+from streams.ratings.newton import Matrix, NotConverged, Stop, Vector, VoteMatrix, climb_warm
 from streams.ratings.pairs import chances, farthest_apart, half_wins
 
 
@@ -49,8 +49,8 @@ class Fit:
 
 
 def fit(
-    wins: Counts,
-    draws: Counts,
+    wins: VoteMatrix,
+    draws: VoteMatrix,
     *,
     weights: Matrix | None = None,
     start: Vector | None = None,

@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 
 from streams.ratings import bradley_terry
 from streams.ratings.components import strong_components, win_graph
-from streams.ratings.newton import Counts, Matrix, NotConverged, Stop, Vector, climb_warm
+from streams.ratings.newton import Matrix, NotConverged, Stop, Vector, VoteMatrix, climb_warm
 from streams.ratings.pairs import WIDE, farthest_apart
 
 FARTHEST = 40.0  # |log ν|; one draw in e⁴⁰ votes is beyond any data
@@ -58,7 +58,9 @@ class DavidsonFit:
     gradient_norm: float
 
 
-def fit(wins: Counts, draws: Counts, *, weights: Matrix | None = None, start: Vector | None = None) -> DavidsonFit:
+def fit(
+    wins: VoteMatrix, draws: VoteMatrix, *, weights: Matrix | None = None, start: Vector | None = None
+) -> DavidsonFit:
     """Fit one strongly connected set of models; parameters and errors as in :func:`bradley_terry.fit`.
 
     Raises

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from streams.ratings.bradley_terry import Fit
-from streams.ratings.newton import Counts, Matrix, Vector
+from streams.ratings.newton import Matrix, Vector, VoteMatrix
 from streams.ratings.pairs import chances
 
 NORMAL_95 = 1.959963984540054  # Φ⁻¹(0.975)
@@ -57,7 +57,7 @@ class SandwichCovariance:
     half: Matrix
 
     @classmethod
-    def of(cls, wins: Counts, draws: Counts, fit: Fit, weights: Matrix | None = None) -> SandwichCovariance:
+    def of(cls, wins: VoteMatrix, draws: VoteMatrix, fit: Fit, weights: Matrix | None = None) -> SandwichCovariance:
         """Compute the sandwich of a fit.
 
         Parameters
@@ -134,7 +134,7 @@ def _inverse(definite: Matrix) -> Matrix:
     return inverse
 
 
-def _meat(wins: Counts, draws: Counts, theta: Vector, weights: Matrix | None) -> Matrix:
+def _meat(wins: VoteMatrix, draws: VoteMatrix, theta: Vector, weights: Matrix | None) -> Matrix:
     p = chances(theta)
     won = np.multiply(p.T, p.T)
     won *= wins

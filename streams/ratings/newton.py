@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
-Counts = NDArray[np.integer | np.floating]
+VoteMatrix = NDArray[np.integer | np.floating]
 """Votes between pairs of models, whole or weighted."""
 Derivatives = Callable[[Vector], tuple[Vector, Matrix]]
 Reach = Callable[[Vector], float]

@@ -7,14 +7,14 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.ratings.newton import LONGEST, Counts, Matrix, Vector
+from streams.ratings.newton import LONGEST, Matrix, Vector, VoteMatrix
 
 POINTS_PER_LOGIT = 400.0 / math.log(10.0)  # 173.7178: 400 points are odds of 10 : 1
 WIDE = 600.0  # logits; within this range exp(θ_i − mean) and its square root, sums and products stay normal numbers
 FLOOR = 50.0  # votes of a pair up to which each vote has full weight
 
 
-def half_wins(wins: Counts, draws: Counts, weights: Matrix | None = None) -> Matrix:
+def half_wins(wins: VoteMatrix, draws: VoteMatrix, weights: Matrix | None = None) -> Matrix:
     """S = w·(W + T/2), float64[M, M]: the score of row against column.
 
     Examples
@@ -74,7 +74,7 @@ def farthest_apart(step: Vector, met: NDArray[np.bool_]) -> float:
     return anywhere if anywhere <= LONGEST else float(np.abs(step[:, None] - step).max(where=met, initial=0.0))
 
 
-def pair_weights(played: Counts) -> NDArray[np.float64]:
+def pair_weights(played: VoteMatrix) -> NDArray[np.float64]:
     """Weight of one vote for every pair: a pair that met often counts less per vote, to correct lopsided sampling.
 
     w = 1/max(n, 50), so every pair that met at least 50 times has the same total weight; the floor keeps three votes

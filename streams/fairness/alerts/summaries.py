@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from streams.contracts.alert import Kind, Subject, Value
+from streams.contracts.alert import EvidenceValue, Kind, Subject
 
 
 def over(ended: float, sentence: str) -> str:
@@ -36,14 +36,14 @@ def day(time: float) -> str:
     return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%d %H:%M} UTC"
 
 
-def as_number(value: Value) -> float:
+def as_number(value: EvidenceValue) -> float:
     """Narrow a value of the evidence to a number; raises `TypeError` when it is none."""
     if not isinstance(value, (int, float)):
         raise TypeError(f"{value!r} is no number")
     return value
 
 
-def percent(share: Value) -> str:
+def percent(share: EvidenceValue) -> str:
     """Format a share in per cent, with three significant digits.
 
     >>> percent(0.0123456), percent(0.0)
@@ -52,7 +52,7 @@ def percent(share: Value) -> str:
     return f"{100 * as_number(share):.3g} %"
 
 
-def some(names: Value, total: Value, most: int = 5) -> str:
+def some(names: EvidenceValue, total: EvidenceValue, most: int = 5) -> str:
     """List a few names and the number of further ones; `total` counts all, because `names` may be cut short.
 
     >>> some(["a", "b", "c"], 3, most=2), some(["a", "b"], 2)
