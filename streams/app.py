@@ -20,12 +20,15 @@ from functools import partial
 from typing import Any, Protocol
 
 import faust
+from faust.types import TransportT
 from faust.web import Request, Response, View
 from mode import Service
+from mode.types import ServiceT
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from streams.contracts.cause import in_one_line
 from streams.contracts.connect import faust_credentials
+from streams.contracts.kafka_record import PartitionName
 from streams.contracts.metrics import Metrics
 from streams.contracts.settings import Settings
 from streams.fairness.stage import FairnessStage
@@ -52,7 +55,7 @@ class Stage(Protocol):
     """A stage as the application runs it."""
 
     name: str
-    positions: dict[Any, int]
+    positions: dict[PartitionName, int]
     steps: int
     doing: str
 
@@ -113,11 +116,11 @@ class WorkerApp(faust.App):
         self._deadline: threading.Timer | None = None
         super().__init__(*args, **options)
 
-    def on_init_dependencies(self) -> list[Any]:
+    def on_init_dependencies(self) -> list[ServiceT]:
         """Start the stages, then Faust's own services for its agents and web server."""
         return [*self._first, *super().on_init_dependencies()]
 
-    def _new_transport(self) -> Any:
+    def _new_transport(self) -> TransportT:
         transport = super()._new_transport()
         pass_over_unreadable(transport, self._metrics)
         return transport
@@ -208,7 +211,7 @@ class StageService(Service):
         return f"stage {self.name}"
 
     @property
-    def positions(self) -> dict[Any, int]:
+    def positions(self) -> dict[PartitionName, int]:
         """Offset of the next record in each owned partition."""
         return self._stage.positions
 

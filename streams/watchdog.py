@@ -11,12 +11,13 @@ import threading
 import time
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 from streams.contracts.connect import kafka_python_options
+from streams.contracts.kafka_record import PartitionName
 from streams.contracts.metrics import Metrics
 from streams.contracts.settings import Settings
 from streams.kafka.end_offsets import EndsUnknown, ask_ends
@@ -29,13 +30,13 @@ MOST_BETWEEN_LOOKS = 10.0
 """Most seconds that one check adds to a stage's age: five times the poll interval, because Kafka may answer slowly."""
 
 
-class Watched(Protocol):
+class WatchedStage(Protocol):
     """The parts of a stage that the watchdog reads."""
 
     name: str
 
     @property
-    def positions(self) -> dict[Any, int]:
+    def positions(self) -> dict[PartitionName, int]:
         """Offset of the next record in each owned partition."""
 
     @property
@@ -90,13 +91,13 @@ class Watchdog(threading.Thread):
         Stages to check.
     """
 
-    def __init__(self, settings: Settings, metrics: Metrics, stages: Sequence[Watched]) -> None:
+    def __init__(self, settings: Settings, metrics: Metrics, stages: Sequence[WatchedStage]) -> None:
         super().__init__(name="watchdog", daemon=True)
         self._settings, self._metrics = settings, metrics
         self._progress = {stage.name: Progress() for stage in stages}
         self._stages = stages
         self._shown: dict[str, set[tuple[str, str]]] = {stage.name: set() for stage in stages}
-        self._doubted: set[tuple[str, Any]] = set()
+        self._doubted: set[tuple[str, PartitionName]] = set()
         self._halt = threading.Event()
 
     def stop(self) -> None:
@@ -125,12 +126,12 @@ class Watchdog(threading.Thread):
                 consumer = None
         _close(consumer)
 
-    def _missed(self, consumer: Any) -> None:
+    def _missed(self, consumer: KafkaConsumer | None) -> None:
         for progress in self._progress.values():
             progress.miss()
         _close(consumer)
 
-    def _look(self, consumer: Any) -> None:
+    def _look(self, consumer: KafkaConsumer) -> None:
         for stage in self._stages:
             positions, steps = dict(stage.positions), stage.steps
             self._forget(stage.name, positions)
@@ -141,14 +142,14 @@ class Watchdog(threading.Thread):
             if age > self._settings.watchdog_seconds > 0:
                 _exit(f"{stage.name} has {lag} records to go and made no progress for {age:.0f} s ({stage.told()})")
 
-    def _forget(self, group: str, positions: Mapping[Any, int]) -> None:
+    def _forget(self, group: str, positions: Mapping[PartitionName, int]) -> None:
         """Remove the lag metrics of partitions that the stage no longer owns."""
         held = {(at.topic, str(at.partition)) for at in positions}
         for topic, partition in self._shown[group] - held:
             self._metrics.lag.remove(group, topic, partition)
         self._shown[group] &= held
 
-    def _lag(self, consumer: Any, group: str, positions: Mapping[Any, int]) -> int:
+    def _lag(self, consumer: KafkaConsumer, group: str, positions: Mapping[PartitionName, int]) -> int:
         if not positions:
             return 0
         ends = ask_ends(consumer, [TopicPartition(at.topic, at.partition) for at in positions])
@@ -164,7 +165,7 @@ class Watchdog(threading.Thread):
             total += lag
         return total
 
-    def _shorter(self, at: Any, group: str) -> None:
+    def _shorter(self, at: PartitionName, group: str) -> None:
         """End the process when a log ends before the stage's position twice, the second time with a new client.
 
         The first answer may come from a broker that does not know yet that it is no longer the leader.
@@ -182,6 +183,6 @@ def _exit(why: str) -> None:
     os._exit(EXIT_CODE)
 
 
-def _close(consumer: Any) -> None:
+def _close(consumer: KafkaConsumer | None) -> None:
     if consumer is not None:
         consumer.close()

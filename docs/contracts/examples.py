@@ -17,7 +17,7 @@ from streams.intake.decode import Records
 from streams.intake.decode import decode as decode_votes
 from streams.ledger.codec import Block, Notice, compact, decode, encode_block, encode_notice
 from streams.ratings import elo
-from streams.ratings.fold import ArenaState, Limits, fold
+from streams.ratings.fold import ArenaLimits, ArenaState, fold
 from streams.ratings.publish import make_board
 
 ARENA = "text"
@@ -123,7 +123,7 @@ def _board() -> Any:
     votes = [{"model_a": a, "model_b": b, "winner": winner} for a, b, winner in _BOARD_VOTES]
     block = _encode(votes, (0,) * len(votes), tuple(range(len(votes))))
     for record in (notice_record(), block):
-        fold(state, decode(record), Limits(), elo.interpreted)
+        fold(state, decode(record), ArenaLimits(), elo.interpreted)
         state.position += 1
     return make_board(state, OVERALL)[0]
 

@@ -15,7 +15,7 @@ from streams.contracts.vote import Vote
 from streams.ledger.codec import Block
 from streams.ledger.rows import rows_of
 from streams.ratings import elo
-from streams.ratings.fold import ArenaState, Limits, fold
+from streams.ratings.fold import ArenaLimits, ArenaState, fold
 from streams.ratings.history import RatingsHistory
 from streams.ratings.snapshot import encode_history
 
@@ -59,7 +59,7 @@ def _packed() -> bytes:
     arrived = np.array([int(1000 * vote.tstamp) + 250 for vote in votes], np.int64)
     rows = rows_of(votes, np.zeros(n, np.int32), np.arange(n, dtype=np.int64), arrived)
     state = ArenaState(ARENA, history=RatingsHistory())
-    fold(state, Block(ARENA, rows, {0: n - 1}), Limits(), elo.interpreted)
+    fold(state, Block(ARENA, rows, {0: n - 1}), ArenaLimits(), elo.interpreted)
     return encode_history(state)[DAY.name]
 
 

@@ -131,10 +131,10 @@ def fold_source(
     from services.sources.summary import Summary
     from streams.ledger.codec import Block
     from streams.ratings import elo
-    from streams.ratings.fold import ArenaState, Limits, fold
+    from streams.ratings.fold import ArenaLimits, ArenaState, fold
 
     settings = read_settings()
-    limits = Limits(settings.max_models, settings.max_boards)
+    limits = ArenaLimits(settings.max_models, settings.max_boards)
     states: dict[str, ArenaState] = {}
     summary = Summary(source)
     single: dict[str, StyledVotes] = {}

@@ -98,7 +98,9 @@ class JsonTable(Table):
         outer = {column: self._steps.get(column, [column])[0] for column in columns}
         names = {name: f"c{at}" for at, name in enumerate(dict.fromkeys(outer.values()))}
         fields = {column: names[outer[column]] for column in columns}
-        decoder: Decoder = _loose_decoder(names) if not any(map(_not_in_structs.search, names)) else _ByName(names)
+        decoder: Decoder[object] = (
+            _loose_decoder(names) if not any(map(_not_in_structs.search, names)) else _ByName(names)
+        )
         return lambda items, start, where: self._block(items, start, where, decoder, fields)
 
     def _block(
@@ -106,7 +108,7 @@ class JsonTable(Table):
         items: list[bytes],
         start: int,
         where: Callable[[int], str],
-        decoder: Decoder,
+        decoder: Decoder[object],
         fields: Mapping[str, str],
     ) -> TableBlock:
         decode = decoder.decode

@@ -92,7 +92,10 @@ class Subject(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.model or self.provider or self.license or ""
 
 
-Evidence = dict[str, float | int | str | list[str]]
+EvidenceValue = float | int | str | list[str]
+"""One number, word or list of names in an alert's evidence."""
+
+Evidence = dict[str, EvidenceValue]
 """Evidence by name; docs/methods lists the names for each kind."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 
@@ -19,7 +19,7 @@ class InvalidTables(ValueError):  # noqa: N818 -- read as a sentence: "invalid t
     """Settings that cannot be used; the message names the place and its valid values."""
 
 
-def read_tables(given: Mapping[str, Any], kind: type[Read]) -> tuple[Read, dict[str, Read]]:
+def read_tables(given: Mapping[str, object], kind: type[Read]) -> tuple[Read, dict[str, Read]]:
     """Read a mapping (of a TOML file) as the default settings and those of arenas.
 
     Parameters
@@ -44,7 +44,7 @@ def read_tables(given: Mapping[str, Any], kind: type[Read]) -> tuple[Read, dict[
     )
 
 
-def read_file(path: Path | None, variable: str, read: Callable[[Mapping[str, Any]], Read]) -> Read:
+def read_file(path: Path | None, variable: str, read: Callable[[Mapping[str, object]], Read]) -> Read:
     """Read the TOML file named by an environment variable; no file means an empty one. Raises `InvalidSetting`."""
     if path is None:
         return read({})
@@ -60,14 +60,14 @@ def documented(kind: type[msgspec.Struct]) -> list[tuple[str, str, str]]:
     return [(name, str(each["default"]), each["description"]) for name, each in schema.items()]
 
 
-def _table(given: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+def _table(given: Mapping[str, object], name: str) -> Mapping[str, object]:
     table = given.get(name, {})
     if not isinstance(table, Mapping):
         raise InvalidTables(f"{name}: a table was expected, not {type(table).__name__}")
     return table
 
 
-def _convert(table: Mapping[str, Any], kind: type[Read], where: str) -> Read:
+def _convert(table: Mapping[str, object], kind: type[Read], where: str) -> Read:
     try:
         return msgspec.convert(dict(table), kind)
     except msgspec.ValidationError as error:

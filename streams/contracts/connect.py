@@ -92,14 +92,14 @@ def _check_servers(servers: str) -> None:
         )
 
 
-def aiokafka_options(settings: Settings) -> dict[str, Any]:
+def aiokafka_options(settings: Settings) -> dict[str, object]:
     """Return the options of an aiokafka client, which then creates no topics and decompresses up to a bound."""
     _have_no_topic_created()
     bound_aiokafka()
     return {"bootstrap_servers": settings.kafka, **_kafka(settings)}
 
 
-def kafka_python_options(settings: Settings) -> dict[str, Any]:
+def kafka_python_options(settings: Settings) -> dict[str, object]:
     """Return the options of a kafka-python client, with the same limits as aiokafka's."""
     _have_no_topic_created()
     bound_kafka_python()
@@ -142,7 +142,7 @@ def faust_credentials(settings: Settings) -> CredentialsT | None:
     return None if context is None else SSLCredentials(context)
 
 
-def redis_client(settings: Settings, patience: Patience, **options: Any) -> Redis:
+def redis_client(settings: Settings, patience: Patience, **options: object) -> Redis:
     """Make a blocking Redis client; `options` are redis-py's, such as `decode_responses`.
 
     Raises
@@ -158,16 +158,17 @@ def redis_client(settings: Settings, patience: Patience, **options: Any) -> Redi
     backoff = ExponentialBackoff(base=RETRY_FIRST, cap=RETRY_LONGEST)
     waiting = {"socket_connect_timeout": patience.connect, "socket_timeout": patience.answer}
     given = redis_options(settings) | waiting | {"retry": Retry(backoff, patience.retries)} | options
-    if "url" in given:
-        return Redis.from_url(**given)
+    url = given.pop("url", None)
+    if isinstance(url, str):
+        return Redis.from_url(url, **given)
     sentinels, service, asking = _ask_sentinels(settings, given)
-    ask: Any = Sentinel  # untyped in redis-py
     asking["retry"] = Retry(backoff, 0)  # the next Sentinel is asked instead
-    master: Redis = ask(sentinels, sentinel_kwargs=asking).master_for(service, **given)
+    source = Sentinel(sentinels, sentinel_kwargs=asking)  # type: ignore[no-untyped-call]
+    master: Redis = source.master_for(service, **given)  # type: ignore[no-untyped-call]
     return master
 
 
-def async_redis_client(settings: Settings, patience: Patience, **options: Any) -> AsyncRedis:
+def async_redis_client(settings: Settings, patience: Patience, **options: object) -> AsyncRedis:
     """Make an asyncio Redis client; see `redis_client`."""
     from redis.asyncio import Redis
     from redis.asyncio.retry import Retry
@@ -176,13 +177,14 @@ def async_redis_client(settings: Settings, patience: Patience, **options: Any) -
 
     backoff = ExponentialBackoff(base=RETRY_FIRST, cap=RETRY_LONGEST)
     waiting = {"socket_connect_timeout": patience.connect, "socket_timeout": patience.answer}
-    given = redis_options(settings) | waiting | {"retry": Retry(backoff, patience.retries)} | options
-    if "url" in given:
-        return Redis.from_url(**given)
+    given: dict[str, Any] = redis_options(settings) | waiting | {"retry": Retry(backoff, patience.retries)} | options
+    url = given.pop("url", None)
+    if isinstance(url, str):
+        return Redis.from_url(url, **given)
     sentinels, service, asking = _ask_sentinels(settings, given)
-    ask: Any = Sentinel  # redis-py gives it no types
     asking["retry"] = Retry(backoff, 0)
-    master: AsyncRedis = ask(sentinels, sentinel_kwargs=asking).master_for(service, **given)
+    source = Sentinel(sentinels, sentinel_kwargs=asking)  # type: ignore[no-untyped-call]
+    master: AsyncRedis = source.master_for(service, **given)
     return master
 
 
@@ -221,7 +223,7 @@ async def resolve_anew(redis: AsyncRedis, error: Exception) -> None:
         logger.info("a connection to what is no master of Redis did not end in time, and is left: %s", late)
 
 
-def redis_options(settings: Settings) -> dict[str, Any]:
+def redis_options(settings: Settings) -> dict[str, object]:
     """Return the options of a Redis client, sync or async: `url` for `Redis.from_url`, or `db` behind Sentinels.
 
     Raises
@@ -251,9 +253,8 @@ def _check_redis_url(url: str) -> None:
     """Check the URL with redis-py, but hide its error message, which may contain a part of the password."""
     from redis.connection import parse_url
 
-    read: Any = parse_url  # untyped in redis-py
     try:
-        read(url)
+        parse_url(url)  # type: ignore[no-untyped-call]
     except ValueError:
         raise InvalidSetting(
             "REDIS_URL cannot be read: it must be redis://user:password@host:port/database, "
@@ -261,13 +262,13 @@ def _check_redis_url(url: str) -> None:
         ) from None
 
 
-def _redis_tls(settings: Settings) -> dict[str, Any]:
+def _redis_tls(settings: Settings) -> dict[str, object]:
     if not settings.redis_url.startswith(tuple(f"{scheme}://" for scheme in REDIS_TLS)):
         return {}
     files = (settings.redis_ca_file, settings.redis_certificate_file, settings.redis_key_file)
     _context("REDIS", *files)  # report errors now and in a sentence, not at the first connection
     authority, certificate, key = (None if path is None else str(path) for path in files)
-    options = {
+    options: dict[str, object] = {
         "ssl_ca_certs": authority,
         "ssl_certfile": certificate,
         "ssl_keyfile": key,
@@ -282,11 +283,11 @@ def _has_sentinels(settings: Settings) -> bool:
     return settings.redis_url.partition("://")[0] in SENTINEL
 
 
-def _behind_sentinels(settings: Settings) -> dict[str, Any]:
+def _behind_sentinels(settings: Settings) -> dict[str, object]:
     """Return the options for the master itself, from a URL that names Sentinels."""
     url, _ = split_redis(settings.redis_url)
     _, database = _service(settings)
-    options: dict[str, Any] = {"db": database}
+    options: dict[str, object] = {"db": database}
     if url.username:
         options["username"] = unquote(url.username)
     if url.password:
@@ -309,7 +310,9 @@ def _have_no_topic_created() -> None:
     ClusterMetadata.DEFAULT_CONFIG["allow_auto_create_topics"] = False
 
 
-def _ask_sentinels(settings: Settings, given: dict[str, Any]) -> tuple[list[tuple[str, int]], str, dict[str, Any]]:
+def _ask_sentinels(
+    settings: Settings, given: dict[str, object]
+) -> tuple[list[tuple[str, int]], str, dict[str, object]]:
     """Return the Sentinels' addresses, the service name, and the options of the connections to the Sentinels.
 
     Those use the same certificates as Redis and a password of their own.
@@ -339,9 +342,9 @@ def _service(settings: Settings) -> tuple[str, int]:
     return service, int(database or 0)
 
 
-def _kafka(settings: Settings) -> dict[str, Any]:
+def _kafka(settings: Settings) -> dict[str, object]:
     security = settings.kafka_security
-    options: dict[str, Any] = {"security_protocol": security.value}
+    options: dict[str, object] = {"security_protocol": security.value}
     if security.tls:
         options["ssl_context"] = _kafka_context(settings)
     if security.sasl and settings.kafka_sasl is not None:

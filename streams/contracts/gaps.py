@@ -12,7 +12,10 @@ import logging
 import time
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from aiokafka import AIOKafkaConsumer, TopicPartition
 
 logger = logging.getLogger(__name__)
 
@@ -21,6 +24,17 @@ _LEADER_EPOCHS, _TOPIC_PARTITIONS = 23, 75
 AGAIN_SECONDS = 0.01
 LONGEST_SECONDS = 5.0
 """Seconds after which a gap counts as permanent: a record that is not visible by then never will be."""
+
+
+class HasOffset(Protocol):
+    """A record, or a batch that nobody can read."""
+
+    @property
+    def offset(self) -> int:
+        """Its place in the partition."""
+
+
+Placed = TypeVar("Placed", bound=HasOffset)
 
 
 @dataclass(slots=True)
@@ -39,7 +53,7 @@ class Gaps:
     def __init__(self) -> None:
         self._at: dict[Hashable, _Gap] = {}
 
-    def whole(self, at: Hashable, records: Sequence[Any], expected: int, now: float) -> int:
+    def whole(self, at: Hashable, records: Sequence[HasOffset], expected: int, now: float) -> int:
         """Count the records of a partition before the first gap that may still be filled.
 
         Parameters
@@ -73,8 +87,11 @@ class Gaps:
         return False
 
     async def leave_out(
-        self, consumer: Any, batch: Mapping[Any, Sequence[Any]], expected: Mapping[Any, int]
-    ) -> dict[Any, Any]:
+        self,
+        consumer: AIOKafkaConsumer,
+        batch: Mapping[TopicPartition, Sequence[Placed]],
+        expected: Mapping[TopicPartition, int],
+    ) -> dict[TopicPartition, Sequence[Placed]]:
         """Drop records after a gap from a batch of an aiokafka consumer, and seek back so that it fetches them again.
 
         There is no await between the fetch and the seek; then it waits a moment, because the broker may still be
@@ -89,7 +106,7 @@ class Gaps:
         """
         if not batch or not is_embedded(consumer):
             return dict(batch)
-        whole: dict[Any, Any] = {}
+        whole: dict[TopicPartition, Sequence[Placed]] = {}
         for at, records in batch.items():
             begin = expected.get(at, records[0].offset)
             count = self.whole(at, records, begin, time.monotonic())
@@ -102,7 +119,7 @@ class Gaps:
         return whole
 
 
-def is_embedded(consumer: Any) -> bool:
+def is_embedded(consumer: AIOKafkaConsumer) -> bool:
     """Whether an aiokafka consumer is connected to the embedded broker.
 
     That broker supports a request of Kafka 3.7 but not one of 0.11, like no other broker that we have tested. aiokafka

@@ -4,24 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from streams.contracts.alert import Subject
-from streams.contracts.history_answers import (
-    ArenaEvidence,
-    ArenaHistory,
-    ArenaTier,
-    EvidenceCurve,
-    ModelHistory,
-    ModelTier,
-    RatingCurve,
-    SubjectCurve,
-)
-from streams.contracts.history_columns import Reals, numbers, places, reals, shares
 from streams.contracts.history_wire import (
+    ColumnValues,
+    Episode,
     EvidenceTier,
     InvalidHistory,
     RatingsTier,
@@ -40,6 +32,10 @@ __all__ = [
     "arena_history",
     "model_history",
 ]
+
+
+Reals = list[float | None]
+"""None where there is no value."""
 
 
 class Tier(NamedTuple):
@@ -62,6 +58,98 @@ PARTS = (*(tier.name for tier in TIERS), EVIDENCE)
 
 Parts = Mapping[str, bytes | None]
 """The value in Redis of each of `PARTS`; None or left out when the key does not exist."""
+
+
+class ModelTier(msgspec.Struct, frozen=True):
+    """One model's samples. `share` is of the battles since the sample before; `battles` counts the model's so far.
+
+    `lower` and `upper` are null while the model is provisional.
+    """
+
+    t: list[int]
+    rating: Reals
+    lower: Reals
+    upper: Reals
+    share: Reals
+    battles: list[int]
+
+
+class EvidenceCurve(msgspec.Struct, frozen=True):
+    """Evidence of one subject at each point, as log10 of e-values; `share` is of the battles since the point before.
+
+    `warning` and `page` are the levels today, `page_then` that of a page at each point: it rises with the number of
+    subjects judged. `declared` is null where the arena declared nothing, and evidence is null where the subject was not
+    judged, having no declared share.
+    """
+
+    t: list[float]
+    battles: list[int]
+    log10_e: Reals
+    log10_e_removal: Reals
+    declared: Reals
+    share: Reals
+    page_then: list[float]
+    warning: float | None
+    page: float | None
+
+
+class ModelHistory(msgspec.Struct, frozen=True):
+    """The history of one model on one board, and its alerts from onset to end, oldest first."""
+
+    model: str
+    board: str
+    tiers: dict[str, ModelTier]
+    evidence: EvidenceCurve
+    alerts: list[Episode]
+
+
+class RatingCurve(msgspec.Struct, frozen=True):
+    """One model's ratings at the times of its tier."""
+
+    model: str
+    rating: Reals
+
+
+class ArenaTier(msgspec.Struct, frozen=True):
+    """The samples of the chosen models; `battles` counts those of the board so far."""
+
+    t: list[int]
+    battles: list[int]
+    models: list[RatingCurve]
+
+
+class SubjectCurve(msgspec.Struct, frozen=True):
+    """Evidence of one subject at the times of the arena's; null where it was not judged."""
+
+    subject: Subject
+    log10_e: Reals
+    log10_e_removal: Reals
+
+
+class ArenaEvidence(msgspec.Struct, frozen=True):
+    """Evidence against the policy as a whole, and of the subjects with the most of it, as log10 of e-values.
+
+    `policy` is the largest so far since the policy in force began: p = 10^−policy. It is null where it is infinite, and
+    where the arena declared nothing.
+    """
+
+    t: list[float]
+    battles: list[int]
+    policy: Reals
+    subjects: list[SubjectCurve]
+    page_then: list[float]
+    warning: float | None
+    page: float | None
+
+
+class ArenaHistory(msgspec.Struct, frozen=True):
+    """The history of an arena's first models, of its evidence, and its alerts, oldest first."""
+
+    arena: str
+    board: str
+    tiers: dict[str, ArenaTier]
+    evidence: ArenaEvidence
+    alerts: list[Episode]
 
 
 def model_history(model: str, parts: Parts, board: str = OVERALL) -> ModelHistory | None:
@@ -183,7 +271,7 @@ def _declares(evidence: EvidenceTier) -> list[bool]:
     return [bool((declared[end - known : end] > 0).any()) for known, end in zip(evidence.known, ends, strict=True)]
 
 
-def _judged(evidence: NDArray[Any], declared: NDArray[Any]) -> Reals:
+def _judged(evidence: ColumnValues, declared: ColumnValues) -> Reals:
     """Evidence of one subject; None where it has no declared share, and so is not judged and has no evidence."""
     return reals(np.where((declared > 0) | (evidence > 0), evidence, np.nan), 4)
 
@@ -208,3 +296,44 @@ def _arena_evidence(evidence: EvidenceTier | None, top: int) -> ArenaEvidence:
     return ArenaEvidence(
         evidence.t, evidence.battles, policy, curves, evidence.page, evidence.warning[-1], evidence.page[-1]
     )
+
+
+def places(known: Sequence[int], number: int) -> tuple[int, NDArray[np.int64]]:
+    """Return the first sample with a model, and the indices of its values in a column; `known` never decreases.
+
+    >>> first, at = places([1, 3, 3], 2)
+    >>> first, at.tolist()
+    (1, [3, 6])
+    """
+    counts = np.array(known, np.int64)
+    first = int(np.searchsorted(counts, number, side="right"))
+    return first, (np.cumsum(counts) - counts)[first:] + number
+
+
+def shares(mine: NDArray[np.number], all_battles: Sequence[int], first: int) -> Reals:
+    """Share of the battles since the sample before; None at the oldest sample, whose predecessor is not kept.
+
+    >>> shares(np.array([4, 5]), [10, 20, 22], 1)
+    [0.4, 0.5]
+    >>> shares(np.array([4, 5]), [10, 20], 0)
+    [None, 0.1]
+    """
+    before = [int(mine[0])] if first == 0 and len(mine) else [0]
+    fought = np.diff(np.array(all_battles, np.int64), prepend=0)[first:]
+    taken = np.diff(mine, prepend=before)
+    shares: Reals = [
+        round(part / whole, 6) if whole > 0 else None
+        for part, whole in zip(taken.tolist(), fought.tolist(), strict=True)
+    ]
+    return [None, *shares[1:]] if first == 0 and shares else shares
+
+
+def reals(values: NDArray[np.number], digits: int) -> Reals:
+    """Round the values; None for NaN."""
+    return [None if value != value else value for value in numbers(values, digits)]
+
+
+def numbers(values: NDArray[np.number], digits: int) -> list[float]:
+    """Round the values."""
+    rounded: list[float] = values.astype(np.float64).round(digits).tolist()
+    return rounded

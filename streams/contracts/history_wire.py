@@ -7,7 +7,7 @@ appearance, so sample k holds models 0 to known[k] − 1, and a column concatena
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 import numpy as np
@@ -17,6 +17,7 @@ from streams.contracts.alert import Kind, Severity, Subject
 
 VERSION = 1
 _COUNTS = ("<u4", "<u8")
+ColumnValues = NDArray[np.float32] | NDArray[np.int64]
 
 
 class InvalidHistory(ValueError):  # noqa: N818 -- says what the bytes are
@@ -29,7 +30,7 @@ class Column(msgspec.Struct, frozen=True):
     dtype: str
     data: bytes
 
-    def array(self) -> NDArray[Any]:
+    def array(self) -> ColumnValues:
         """Decode the column; counts become int64."""
         if self.dtype not in ("<f4", *_COUNTS):
             raise InvalidHistory(f"a column of type {self.dtype!r}")
@@ -106,12 +107,12 @@ _read_ratings = msgspec.msgpack.Decoder(RatingsTier).decode
 _read_evidence = msgspec.msgpack.Decoder(EvidenceTier).decode
 
 
-def floats(parts: Sequence[NDArray[Any]]) -> Column:
+def floats(parts: Sequence[NDArray[np.number]]) -> Column:
     """Encode a column of real numbers."""
     return Column("<f4", b"".join([part.astype("<f4", copy=False).tobytes() for part in parts]))
 
 
-def counts(parts: Sequence[NDArray[Any]]) -> Column:
+def counts(parts: Sequence[NDArray[np.number]]) -> Column:
     """Encode a column of counts, in the narrower type if they fit."""
     dtype = _COUNTS[any(part.size and int(part.max()) >= 2**32 for part in parts)]
     return Column(dtype, b"".join([part.astype(dtype).tobytes() for part in parts]))
@@ -147,7 +148,7 @@ def _checked(read: Callable[[bytes], H], data: bytes) -> H:
     return found
 
 
-def _fit(tier: RatingsTier | EvidenceTier, lists: Sequence[Sequence[Any]], columns: Sequence[Column], n: int) -> None:
+def _fit(tier: RatingsTier | EvidenceTier, lists: Sequence[Sequence[float]], columns: Sequence[Column], n: int) -> None:
     try:
         lengths = {len(each) for each in (tier.t, tier.known, *lists)}, {len(each.array()) for each in columns}
     except ValueError as error:  # the length is not a whole number of values

@@ -1,7 +1,5 @@
 """The topics: names, partitions and settings, in the order of the data flow; and checks of topics as found."""
 
-# Longer than most modules: a topic's requirements, and the checks of a topic against them, stay side by side.
-
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping

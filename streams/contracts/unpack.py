@@ -10,7 +10,6 @@ import struct
 import zlib
 from collections.abc import Callable, Sequence
 from types import ModuleType
-from typing import Any
 
 MOST_BYTES = 128 * 1024 * 1024
 """Maximum decompressed bytes of one batch: 128 times a topic's default limit. Votes compress 5 to 30 times."""
@@ -24,10 +23,10 @@ class CannotUnpack(ValueError):  # noqa: N818 -- what it is
     """Compressed bytes that are broken, or decompress to more than the bound."""
 
 
-Unpack = Callable[[Any], bytes]
+Unpack = Callable[[bytes | memoryview], bytes]
 
 
-def _gzip(packed: Any) -> bytes:
+def _gzip(packed: bytes | memoryview) -> bytes:
     """Decompress any number of concatenated gzip members."""
     parts: list[bytes] = []
     room = MOST_BYTES
@@ -47,7 +46,7 @@ def _gzip(packed: Any) -> bytes:
 
 
 def _into(codec: str) -> Unpack:
-    def bounded(packed: Any) -> bytes:
+    def bounded(packed: bytes | memoryview) -> bytes:
         import cramjam  # without it a process still reads uncompressed and gzip batches
 
         unpack, room = getattr(cramjam, codec).decompress_into, max(LEAST_ROOM, USUAL_RATIO * len(packed))
@@ -66,7 +65,7 @@ def _into(codec: str) -> Unpack:
     return bounded
 
 
-def _snappy(packed: Any) -> bytes:
+def _snappy(packed: bytes | memoryview) -> bytes:
     """Decompress raw snappy, or the blocks of Java's library; both formats state the decompressed size."""
     import cramjam
 

@@ -6,7 +6,7 @@ import math
 import re
 from itertools import accumulate
 from operator import attrgetter
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Protocol, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -147,15 +147,18 @@ def _depth(value: bytes) -> int:
     return max(accumulate(map(_STEPS.__getitem__, brackets)), default=0)
 
 
-class Decoder(Protocol):
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Decoder(Protocol[T_co]):
     """A JSON decoder that behaves like msgspec's and raises the same errors."""
 
-    def decode(self, buf: bytes, /) -> Any:
+    def decode(self, buf: bytes, /) -> T_co:
         """Decode the bytes."""
         ...
 
 
-def decode_json(decoder: Decoder, value: bytes | None) -> Any:
+def decode_json(decoder: Decoder[T_co], value: bytes | None) -> T_co:
     """Decode one JSON record with `decoder`.
 
     Raises

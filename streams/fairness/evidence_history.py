@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -130,9 +129,8 @@ class EvidenceHistory:
 def _joined(first: Point, second: Point) -> Point:
     """Join two consecutive points into one; the second has at least as many subjects as the first."""
 
-    def largest(name: str) -> Any:
-        made = getattr(second, name).copy()
-        before = getattr(first, name)
+    def largest(before: Reals, after: Reals) -> Reals:
+        made = after.copy()
         np.maximum(made[: before.size], before, out=made[: before.size])
         return made
 
@@ -144,8 +142,8 @@ def _joined(first: Point, second: Point) -> Point:
         page=second.page,
         policy=max(first.policy, second.policy),
         declared=second.declared,
-        log10_e=largest("log10_e"),
-        log10_e_removal=largest("log10_e_removal"),
+        log10_e=largest(first.log10_e, second.log10_e),
+        log10_e_removal=largest(first.log10_e_removal, second.log10_e_removal),
         appearances=second.appearances,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,11 +10,11 @@ import numpy as np
 
 from streams.contracts.alert import Alert, Status
 from streams.fairness.alerts.lifecycle import Inherited, Opened
-from streams.fairness.arena.context import Facts, Scene
+from streams.fairness.arena.context import ArenaFacts, Scene
 from streams.fairness.arena.registry import Roster
 from streams.fairness.arena.sampling_policy import Mask, Play
 from streams.fairness.arena.window import Window
-from streams.fairness.detectors.base import Detector, State
+from streams.fairness.detectors.base import AnyDetector, Detector, State
 from streams.fairness.detectors.catalog import AT_TICK, DETECTORS
 from streams.fairness.detectors.silence import Rhythm
 from streams.fairness.evidence_history import EvidenceHistory
@@ -22,7 +23,7 @@ from streams.ledger.watermark import Watermark
 from streams.ratings.counts import BoardCounts
 
 
-class States:
+class DetectorStates:
     """The state of each detector.
 
     Parameters
@@ -38,8 +39,8 @@ class States:
 
     __slots__ = ("_kept", "at_tick")
 
-    def __init__(self, saved: dict[Detector[Any], Any] | None = None) -> None:
-        self._kept: dict[Detector[Any], Any] = saved or {each: each.start() for each in DETECTORS}
+    def __init__(self, saved: Mapping[AnyDetector, object] | None = None) -> None:
+        self._kept: dict[AnyDetector, Any] = dict(saved or {each: each.start() for each in DETECTORS})
         self.at_tick = [(each, self._kept[each]) for each in AT_TICK]
 
     def of(self, detector: Detector[State]) -> State:
@@ -83,7 +84,7 @@ class ArenaFairness:
     """
 
     scene: Scene
-    states: States = field(default_factory=States)
+    states: DetectorStates = field(default_factory=DetectorStates)
     opened: Opened = field(default_factory=dict)
     watermark: Watermark = field(default_factory=dict)
     position: int = 0
@@ -95,7 +96,7 @@ class ArenaFairness:
     def start(cls, arena: str, settings: FairnessSettings, position: int = 0) -> ArenaFairness:
         """Return the initial state of an arena."""
         roster = Roster()
-        facts = Facts(roster, Window.start(settings.window_reviews))
+        facts = ArenaFacts(roster, Window.start(settings.window_reviews))
         play = Play.of(roster, np.zeros(0, np.bool_))
         return cls(Scene(arena, settings, facts, BoardCounts(), play), position=position)
 

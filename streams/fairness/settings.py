@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
@@ -138,7 +138,7 @@ class SettingsBook:
         return self.arenas.get(arena, self.default)
 
 
-def read_settings(given: Mapping[str, Any]) -> SettingsBook:
+def read_settings(given: Mapping[str, object]) -> SettingsBook:
     """Read a mapping (of a TOML or JSON file) with a table `default` and, under `arenas`, one table per arena.
 
     Raises

@@ -10,7 +10,6 @@ no longer hold: `inherit`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 from zlib import crc32
 
 import msgspec
@@ -18,25 +17,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.fairness.alerts.lifecycle import Inherited, Opened, ended
-from streams.fairness.arena.arrays import narrow, pack, unpack
-from streams.fairness.arena.context import Facts, Scene
+from streams.fairness.arena.arrays import pack, unpack
+from streams.fairness.arena.context import ArenaFacts, Scene
 from streams.fairness.arena.sampling_policy import Play
 from streams.fairness.arena.whole_policy import Epoch
 from streams.fairness.detectors.catalog import BY_KIND, DETECTORS
 from streams.fairness.detectors.silence import Rhythm
 from streams.fairness.evidence_history import EvidenceHistory
-from streams.fairness.fold_state import ArenaFairness, States
+from streams.fairness.fold_state import ArenaFairness, DetectorStates
 from streams.fairness.settings import FairnessSettings
-from streams.fold.checkpoint import DamagedState
+from streams.fold.checkpoint import DamagedState, narrow, seal, unseal
 from streams.ledger.watermark import Watermark
 from streams.ratings.counts import BoardCounts
 
 VERSION = 3
 FIELD, HISTORY_FIELD = "fairness", "history"
-Integers = NDArray[Any]
+Integers = NDArray[np.integer]
 
 
-class _Board(msgspec.Struct):
+class _BoardCells(msgspec.Struct):
     """Output of `BoardCounts.cells`, as narrow integers: steps between the ascending flat places, and the counts."""
 
     members: list[int]
@@ -50,10 +49,10 @@ class _Saved(msgspec.Struct):
     settings: str
     position: int
     watermark: Watermark
-    facts: Facts
+    facts: ArenaFacts
     states: dict[str, msgspec.Raw]
     opened: Opened
-    board: _Board
+    board: _BoardCells
     history: int
     inherited: Inherited = {}
     settled: list[str] = []
@@ -92,13 +91,13 @@ def encode_state(state: ArenaFairness) -> dict[str, bytes]:
             facts=state.scene.facts,
             states=_encode_states(state),
             opened=state.opened,
-            board=_Board(list(state.scene.board.members), narrow(np.diff(places, prepend=0)), narrow(counts)),
+            board=_BoardCells(list(state.scene.board.members), narrow(np.diff(places, prepend=0)), narrow(counts)),
             history=crc32(history),
             inherited=state.inherited,
             settled=state.scene.settled,
         )
     )
-    return {FIELD: crc32(packed).to_bytes(4, "little") + packed, HISTORY_FIELD: history}
+    return {FIELD: seal(packed), HISTORY_FIELD: history}
 
 
 def _encode_states(state: ArenaFairness) -> dict[str, msgspec.Raw]:
@@ -123,7 +122,7 @@ def decode_state(fields: Mapping[str, bytes], settings: FairnessSettings) -> Are
         When the state is missing, fails its checksum, cannot be decoded, or was folded under other settings.
     """
     try:
-        saved = unpack(_checked(fields[FIELD]), _Saved)
+        saved = unpack(unseal(fields[FIELD], "the fairness state"), _Saved)
         if saved.v != VERSION:
             raise DamagedState(f"version {saved.v}, this program reads {VERSION}")
         if saved.settings != settings.digest:
@@ -135,7 +134,7 @@ def decode_state(fields: Mapping[str, bytes], settings: FairnessSettings) -> Are
         if crc32(fields[HISTORY_FIELD]) != saved.history:
             raise DamagedState("the history fails its checksum")
         history = EvidenceHistory.decode(fields[HISTORY_FIELD])
-        states = States({each: unpack(saved.states[each.kind.value], each.state) for each in DETECTORS})
+        states = DetectorStates({each: unpack(saved.states[each.kind.value], each.state) for each in DETECTORS})
         epoch, rhythm = unpack(saved.states["whole_policy"], Epoch), unpack(saved.states["rhythm"], Rhythm)
         play = Play.of(saved.facts.roster, states.removed(len(saved.facts.roster)))
     except KeyError as error:
@@ -155,7 +154,7 @@ def inherit(fields: Mapping[str, bytes], arena: str) -> tuple[Inherited, list[st
     clock is part of that state, so a resolution emitted again after a crash has the same bytes.
     """
     try:
-        given_up = unpack(_checked(fields[FIELD]), _GivenUp)
+        given_up = unpack(unseal(fields[FIELD], "the fairness state"), _GivenUp)
     except (KeyError, DamagedState, msgspec.MsgspecError, ValueError, TypeError, RecursionError):
         return {}, []
     if given_up.arena != arena:
@@ -163,9 +162,3 @@ def inherit(fields: Mapping[str, bytes], arena: str) -> tuple[Inherited, list[st
     # When an unfinished refold is discarded too, the alerts it had inherited win: their state was further along.
     ends = {each.alert.id: ended(each.alert, given_up.facts.clock) for each in given_up.opened.values()}
     return ends | given_up.inherited, given_up.settled
-
-
-def _checked(packed: bytes) -> bytes:
-    if crc32(packed[4:]) != int.from_bytes(packed[:4], "little"):
-        raise DamagedState("the fairness state fails its checksum")
-    return packed[4:]

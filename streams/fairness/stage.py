@@ -26,7 +26,7 @@ from streams.fairness.tick_update import warm
 from streams.fairness.view import alerts_view, fairness_view
 from streams.fold.checkpoint import DamagedState
 from streams.fold.partition import Owned
-from streams.fold.redis_store import Outcome
+from streams.fold.redis_store import WriteResult
 from streams.fold.runner import FoldStage
 from streams.kafka.clients import make_producer, stop
 from streams.kafka.consumer import Batch, Log
@@ -205,7 +205,7 @@ class FairnessStage(FoldStage[WatchedArena]):
             texts[keys.history(arena.name, EVIDENCE)] = history
             message["history"] = [EVIDENCE]
         outcome = await self._store.publish(arena.name, arena.epoch, texts, message)
-        if outcome is Outcome.DONE:
+        if outcome is WriteResult.DONE:
             arena.unpublished = False
             arena.history.published = history
             self._metrics.firing.labels(arena.name).set(len(view.alerts))

@@ -8,14 +8,13 @@ models are in play, and the detectors after it use the new policy.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 from numba import njit
 
 from streams.contracts.alert import Alert
 from streams.fairness.alerts.lifecycle import reconcile
-from streams.fairness.detectors.base import Detector, Tick
+from streams.fairness.detectors.base import AnyDetector, Tick
 from streams.fairness.detectors.catalog import AT_NOTICE, AT_TICK
 from streams.fairness.fold_state import ArenaFairness
 from streams.fairness.statistics.cusum import Cusum, Mark, Odds
@@ -55,7 +54,7 @@ def close(state: ArenaFairness) -> list[Alert]:
     return told
 
 
-def _replay(state: ArenaFairness, later: Iterable[Detector[Any]]) -> list[Detector[Any]]:
+def _replay(state: ArenaFairness, later: Iterable[AnyDetector]) -> list[AnyDetector]:
     """Apply a change of the removed models, if any; return the other detectors whose verdicts may have changed."""
     scene, states = state.scene, state.states
     removed, before = np.flatnonzero(states.removed(scene.play.pi.size)), scene.play.out
@@ -83,7 +82,7 @@ def rejudge(state: ArenaFairness) -> None:
     scene.facts.most_judged = max(scene.facts.most_judged, play.judged)
 
 
-def tell(state: ArenaFairness, detectors: Iterable[Detector[Any]], *, repeat: bool = False) -> list[Alert]:
+def tell(state: ArenaFairness, detectors: Iterable[AnyDetector], *, repeat: bool = False) -> list[Alert]:
     """Collect the current verdicts of detectors; return the alerts to emit, see `reconcile`."""
     alerts: list[Alert] = []
     for detector in detectors:

@@ -1,10 +1,15 @@
-"""What a fold saves about a ledger partition: its arenas, and a checksum that shows that the ledger is the same one."""
+"""What all folds save alike: the listing of a partition, checksums, and counts in few bytes.
+
+A checksum in the listing shows that the ledger is the same one; the one before an arena's state, that it is undamaged.
+"""
 
 from __future__ import annotations
 
 from zlib import crc32
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 
 class DamagedState(ValueError):  # noqa: N818 -- says what the state is
@@ -52,3 +57,25 @@ def decode_listing(text: bytes | None) -> Listing | None:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
     return listing if listing.v == VERSION else None
+
+
+def seal(packed: bytes) -> bytes:
+    """Put its checksum before an encoded state."""
+    return crc32(packed).to_bytes(4, "little") + packed
+
+
+def unseal(sealed: bytes, what: str) -> bytes:
+    """Return the encoded state in the output of `seal`; raises `DamagedState`, which says `what` is damaged."""
+    packed = sealed[4:]
+    if crc32(packed) != int.from_bytes(sealed[:4], "little"):
+        raise DamagedState(f"{what} fails its checksum")
+    return packed
+
+
+def narrow(values: NDArray[np.int64]) -> NDArray[np.unsignedinteger]:
+    """Convert non-negative integers to the narrowest unsigned type that holds them.
+
+    >>> narrow(np.array([1, 300])).dtype.str
+    '<u2'
+    """
+    return values.astype(np.min_scalar_type(int(values.max(initial=0))).newbyteorder("<"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 
-class Fenced(RuntimeError):  # noqa: N818 -- what happened, in a word
+class ArenaFenced(RuntimeError):  # noqa: N818 -- what happened, in a word
     """Another process owns the arena now; this one must restart to learn what it owns."""
 
 

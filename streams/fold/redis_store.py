@@ -33,7 +33,7 @@ from streams.fold import redis_scripts as scripts
 logger = logging.getLogger(__name__)
 
 
-class Outcome(Enum):
+class WriteResult(Enum):
     """Result of a fenced write."""
 
     REFUSED = 0
@@ -42,7 +42,7 @@ class Outcome(Enum):
     """Redis holds no state of this owner, or an older one: write the complete state again."""
 
 
-class Store:
+class FoldStore:
     """A fold's access to Redis.
 
     Parameters
@@ -92,7 +92,7 @@ class Store:
             for arena, epoch, fields in zip(arenas, answers[: len(arenas)], answers[len(arenas) :], strict=True)
         }
 
-    async def check(self, owned: Iterable[tuple[str, int, Iterable[str]]]) -> list[Outcome]:
+    async def check(self, owned: Iterable[tuple[str, int, Iterable[str]]]) -> list[WriteResult]:
         """Check for each (arena, epoch, boards) that this owner still holds the arena and that its writes are there.
 
         All are checked in one round trip; the check also adds an owned arena's boards to its set of boards.
@@ -101,7 +101,7 @@ class Store:
         for arena, epoch, boards in owned:
             keys = [self._state(arena), self._keys.boards(arena)]
             calls.append((keys, [epoch, self._serials[arena], self._begun[arena], *boards]))
-        return [Outcome(answer) for answer in await self._together(self._check, calls)]
+        return [WriteResult(answer) for answer in await self._together(self._check, calls)]
 
     async def _together(
         self, script: AsyncScript, calls: Sequence[tuple[Sequence[str], Sequence[str | int]]], then: Sequence[str] = ()
@@ -125,7 +125,7 @@ class Store:
         await self._redis.script_load(script.script)
         return await self._together(script, calls, then)
 
-    async def save(self, arena: str, epoch: int, fields: Mapping[str, bytes], *, whole: bool) -> Outcome:
+    async def save(self, arena: str, epoch: int, fields: Mapping[str, bytes], *, whole: bool) -> WriteResult:
         """Write fields of the state atomically.
 
         `whole`: `fields` is the complete state, which is required after Redis lost it.
@@ -143,7 +143,7 @@ class Store:
         texts: Mapping[str, bytes],
         message: Mapping[str, object],
         boards: Sequence[str] = (),
-    ) -> Outcome:
+    ) -> WriteResult:
         """Write texts by key atomically and notify subscribers; the first write also lists the arena.
 
         Callers call `list_arenas` from time to time, which restores a list that was lost later.
@@ -162,7 +162,7 @@ class Store:
         arguments += [self._keys.changed(arena), json.dumps(message), len(boards), *boards, *texts.values()]
         serial = self._begun[arena]
         outcome = self._counted(arena, serial, await self._publish(keys=keys, args=arguments))
-        if outcome is Outcome.DONE and arena not in self._listed:
+        if outcome is WriteResult.DONE and arena not in self._listed:
             self._listed.add(arena)
             await self.list_arenas([arena])  # outside the script: the list is shared by all arenas
         return outcome
@@ -186,9 +186,9 @@ class Store:
         self._begun[arena] += 1
         return [epoch, self._serials[arena], self._begun[arena]]
 
-    def _counted(self, arena: str, serial: int, answer: int) -> Outcome:
-        outcome = Outcome(answer)
-        if outcome is Outcome.DONE:
+    def _counted(self, arena: str, serial: int, answer: int) -> WriteResult:
+        outcome = WriteResult(answer)
+        if outcome is WriteResult.DONE:
             self._serials[arena] = serial
         return outcome
 
@@ -215,7 +215,7 @@ class Store:
             return 0
         return number_of(_bytes(found)) or 0
 
-    async def prune(self, arena: str, epoch: int, keep: Set[str]) -> Outcome:
+    async def prune(self, arena: str, epoch: int, keep: Set[str]) -> WriteResult:
         """Remove the boards that are not in `keep`; refused when a later owner has claimed the arena.
 
         An arena with only declared models has an owner and no board.
@@ -223,7 +223,7 @@ class Store:
         names = await self._members(self._keys.boards(arena))
         gone = [name for name in names if name not in keep]
         if not gone:
-            return Outcome.DONE
+            return WriteResult.DONE
         keys = [self._state(arena), self._keys.boards(arena), *(self._keys.board(arena, name) for name in gone)]
         arguments = [*self._next(arena, epoch), *gone]
         serial = self._begun[arena]
@@ -241,14 +241,14 @@ class Store:
         Where another fold still has the arena, its owner lists it again.
         """
         stops = [self._keys.stopped(arena, self._fold), self._keys.release(arena, self._fold)]
-        if await self.withdraw(arena, epoch, [*views, *stops]) is Outcome.REFUSED:
+        if await self.withdraw(arena, epoch, [*views, *stops]) is WriteResult.REFUSED:
             return
         await self._redis.srem(self._keys.arenas, arena)
         if await self._redis.hget(self._state(arena), "serial") not in (None, scripts.NO_OWNER):
             # Claimed between the two calls, and perhaps listed before it was removed from the list.
             await self._redis.sadd(self._keys.arenas, arena)
 
-    async def withdraw(self, arena: str, epoch: int, views: Sequence[str]) -> Outcome:
+    async def withdraw(self, arena: str, epoch: int, views: Sequence[str]) -> WriteResult:
         """Remove an arena's views and this fold's state of it, unless a later owner has claimed it.
 
         The epoch is kept and raised, so that no earlier owner can write them again.
@@ -258,7 +258,7 @@ class Store:
         epoch
             The last owner's, read before the ledger was found not to hold the arena.
         """
-        return Outcome(await self._withdraw(keys=[self._state(arena), *views], args=[epoch]))
+        return WriteResult(await self._withdraw(keys=[self._state(arena), *views], args=[epoch]))
 
     async def list_partition(self, partition: int) -> bytes | None:
         """Return the saved listing of a ledger partition, encoded; None when there is none."""
@@ -313,7 +313,7 @@ def _bytes(value: bytes | str) -> bytes:
 
 async def forget(redis: Redis, keys: Keys, fold: str, arenas: Sequence[str], partitions: int) -> None:
     """Delete the saved states, so that the fold refolds the ledger; the current owner is fenced off and restarts."""
-    store = Store(redis, keys, fold)
+    store = FoldStore(redis, keys, fold)
     for partition in range(partitions):
         await redis.delete(keys.partition(partition, fold))
     for arena in arenas:

@@ -1,10 +1,7 @@
 """A stage that folds the ledger: takes over from saved state, folds, publishes, saves, and is fenced by an epoch.
 
-It starts from the position in its saved state, never from a committed offset. When the state is missing, damaged or
-from another ledger, it refolds from the start by itself. The subclass defines what is folded and published: see `Fold`.
+`TakeOver` has the first step. The subclass defines what is folded and published: see `Fold`.
 """
-
-# Longer than most modules: take-over, folding and saving are one life cycle, and its order is the proof.
 
 from __future__ import annotations
 
@@ -12,28 +9,26 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from operator import attrgetter
-from typing import Any
 
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
-from redis.asyncio import Redis
 
-from streams.contracts.connect import FOLDING, async_redis_client, resolve_anew
+from streams.contracts.connect import FOLDING, async_redis_client
+from streams.contracts.kafka_record import ConsumerRecord
 from streams.contracts.metrics import Metrics
 from streams.contracts.partitioner import partitions_of
 from streams.contracts.redis_away import REDIS_AWAY, cause_of
 from streams.contracts.settings import Settings
 from streams.contracts.topics import LEDGER
 from streams.contracts.vote import is_arena
-from streams.fold.checkpoint import DamagedState, checksum, decode_listing, encode_listing
-from streams.fold.continuity import continues
-from streams.fold.interface import A, Fold
-from streams.fold.partition import Fenced, Owned, Partition
-from streams.fold.redis_store import Outcome, Store
-from streams.fold.stops import Stops, why_cut, why_unreadable
-from streams.fold.waiting import Waiting
+from streams.fold.checkpoint import checksum, encode_listing
+from streams.fold.interface import A
+from streams.fold.partition import ArenaFenced, Owned, Partition
+from streams.fold.redis_store import FoldStore, WriteResult
+from streams.fold.stops import why_unreadable
+from streams.fold.take_over import RETRY_SECONDS, TakeOver
 from streams.kafka.consumer import Batch, Log
 from streams.ledger.codec import Block, DamagedRecord, Notice, decode
 
@@ -42,7 +37,6 @@ logger = logging.getLogger(__name__)
 Claimed = dict[str, tuple[int, dict[str, bytes]]]
 """Epoch and saved state of claimed arenas whose first record is not folded yet."""
 
-RETRY_SECONDS = 0.5
 CHECK_SECONDS = 1.0
 UNKNOWN = 2**62
 """`quiet_until` of a new arena until the ledger's end is known: do not publish."""
@@ -52,35 +46,19 @@ RECORDS_A_TURN = 50
 """Ledger records to fold before boards, timers and heartbeats get their turn: at most a quarter of a second."""
 
 
-class FoldStage(Fold[A]):
+class FoldStage(TakeOver[A]):
     """One fold of the ledger; one per process."""
 
-    name: str
     topics = (LEDGER.name,)
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
-        self._settings, self._metrics = settings, metrics
-        self._arenas: dict[str, A] = {}
-        self._partitions: dict[int, Partition] = {}
-        self._count = 0
+        super().__init__(settings, metrics)
         self._next_snapshot = self._next_check = self._retry_at = 0.0
-        self._redis: Redis
-        self._store: Store
-        self._log: Log
-        self._waiting, self._stops = Waiting(metrics, self.name), Stops(metrics, self.name)
-        self.positions: dict[TopicPartition, int] = {}
-        """Offset of the next record to fold in each owned partition; read by the watchdog."""
-        self.steps = 0
-        """Grows with all other work, including waiting for Redis; read by the watchdog."""
-        self.doing = ""
-        """Progress of a long take-over, in words; shown by /readyz."""
-
-    # --- taking over -------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
         """Follow until cancelled."""
         self._redis = async_redis_client(self._settings, FOLDING)
-        self._store = Store(self._redis, self._settings.keys, self.name)
+        self._store = FoldStore(self._redis, self._settings.keys, self.name)
         try:
             self._log = Log(self._settings, self.name, self.topics, self, max_records=RECORDS_A_TURN)
             await self._log.run()
@@ -88,127 +66,9 @@ class FoldStage(Fold[A]):
             self._let_go()
             await self._redis.aclose()
 
-    def _let_go(self) -> None:
-        """Stop reporting on all arenas: their next owners report whether they are stopped."""
-        self._metrics.ready.labels(self.name).set(0)
-        self._stops.let_go(self._arenas, self._partitions)
-
-    def _prune_series(self, arena: str) -> None:
-        """Remove the time series, dozens per arena, of an arena that is gone or has another owner."""
-        for family in (self._metrics.snapshots, self._metrics.snapshot_bytes, self._metrics.republished):
-            family.remove(self.name, arena)
-
     def told(self) -> str:
         """Describe what the last fetches brought."""
         return self._log.told()
-
-    async def assigned(self, log: Log, partitions: Sequence[TopicPartition]) -> None:
-        """Load the states of the partitions' arenas; waits while Redis is unavailable."""
-        while True:
-            try:
-                await self._take_over(log, partitions)
-                return self._waiting.end()
-            except REDIS_AWAY as error:
-                await self._wait(error, "taking over")
-                self.steps += 1
-                await asyncio.sleep(RETRY_SECONDS)
-                log.give_way()
-
-    async def _wait(self, error: Exception, what: str) -> None:
-        """Report that `what` waits for Redis; called for every Redis failure that is retried."""
-        self._waiting.begin(error, what)
-        await resolve_anew(self._redis, error)
-
-    async def _take_over(self, log: Log, partitions: Sequence[TopicPartition]) -> None:
-        first = await log.consumer.beginning_offsets(partitions)
-        end = await log.ends(partitions)
-        self._let_go()
-        before, self._arenas, self._partitions, self.positions = self._arenas, {}, {}, {}
-        foreign = set()
-        self._count = len(log.consumer.partitions_for_topic(self._settings.topic(LEDGER.name)) or ())
-        for at in partitions:
-            listing = decode_listing(await self._store.list_partition(at.partition))
-            cause = "missing" if listing is None else None
-            same = listing is None or await continues(log, at, listing, first[at], end[at])
-            unknown = (
-                None if same else next((why_unreadable(each) for each in log.unreadable if each.partition == at), None)
-            )
-            if not same and unknown is None:
-                listing, cause = None, "foreign"
-            position = first[at] if listing is None else listing.position
-            for name in listing.arenas if listing else ():
-                arena, damaged = await self._restore(name, at.partition, first[at], end[at])
-                self._arenas[name] = arena
-                if first[at] > 0 and (damaged or self._position(arena) < first[at]):
-                    state = "is damaged" if damaged else f"ends at offset {self._position(arena)}"
-                    self._stops.stop(arena, f"its state {state}, and {why_cut(at.partition, first[at])}")
-                    continue
-                cause = "damaged" if damaged else cause
-                position = min(position, self._position(arena))
-            refolding = cause is not None and end[at] > first[at] == 0  # otherwise it is stopped, below
-            if refolding and cause is not None:
-                logger.warning("%s: refolding ledger partition %d, its state is %s", self.name, at.partition, cause)
-                self._metrics.refolds.labels(self.name, cause).inc()
-            begun = listing is not None and listing.refold_until > listing.position
-            if begun and not refolding:
-                logger.warning("%s: going on with the refold of ledger partition %d", self.name, at.partition)
-            self._partitions[at.partition] = Partition(
-                position=position,
-                reached=position,
-                quiet_until=position,  # set below, when all arenas are claimed
-                refold_until=end[at] if refolding or begun else 0,
-                tail=listing.tail if listing and listing.position == position else 0,
-                saved_position=listing.position if listing and cause is None else -1,
-            )
-            self.positions[at] = position
-            if cause is not None and first[at] > 0:
-                self._stop_partition(at.partition, f"its state is {cause}, and {why_cut(at.partition, first[at])}")
-            if unknown is not None:  # cannot tell whether it is the same ledger: keep the saved state
-                self._stop_partition(at.partition, unknown)
-            if cause is not None or begun:
-                foreign.add(at.partition)
-        if foreign:
-            await self._find_views(foreign)
-        # Read the ends again, now that the previous owners can no longer publish.
-        for at, known in (await log.ends(partitions)).items():
-            self._partitions[at.partition].quiet_until = known
-            log.seek(at, self.positions[at])
-        for name in before.keys() - self._arenas.keys():
-            self._prune_series(name)
-        self._metrics.ready.labels(self.name).set(1)
-        logger.info("%s follows %s", self.name, {f"{p.topic}/{p.partition}": o for p, o in self.positions.items()})
-
-    async def _find_views(self, partitions: set[int]) -> None:
-        """Note which arenas of these partitions have views."""
-        for name in await self._store.arenas():
-            (number,) = partitions_of([name.encode()], self._count)
-            if number in partitions:
-                self._partitions[number].unswept[name] = await self._store.epoch(name)
-
-    async def _restore(self, name: str, partition: int, first: int, end: int) -> tuple[A, bool]:
-        owned = Owned(name, partition, await self._store.claim(name))
-        fields = await self._store.load(name)
-        try:
-            arena = self._restored(owned, fields)
-            if not 0 <= self._position(arena) <= end:
-                raise DamagedState(f"it is of {self._position(arena)}, the ledger ends at {end}")
-        except Exception as error:  # noqa: BLE001 -- a state whose decoding raises anything is unusable
-            logger.warning("the saved %s state of arena %s is damaged: %r", self.name, name, error)
-            arena = self._new(owned, first)
-            self._inherit_from(arena, fields)
-            return arena, True
-        return arena, False
-
-    def _inherit_from(self, arena: A, fields: Mapping[str, bytes]) -> None:
-        try:
-            self._inherit(arena, fields)
-        except Exception as error:  # noqa: BLE001 -- as above
-            logger.warning("%s: arena %s inherits nothing: %r", self.name, arena.name, error)
-
-    def _refolding(self, arena: A) -> bool:
-        """Whether the arena's partition is refolding and has not reached the offset where the refold ends."""
-        held = self._partitions[arena.partition]
-        return held.position < held.refold_until
 
     # --- each turn ---------------------------------------------------------------------------------------------------
 
@@ -244,7 +104,7 @@ class FoldStage(Fold[A]):
             self._retry_at = now + RETRY_SECONDS
             self._next_snapshot = 0.0  # otherwise a failed save would count as done, and Redis as back
 
-    async def _take(self, held: Partition, partition: int, entry: Any, claimed: Claimed) -> None:
+    async def _take(self, held: Partition, partition: int, entry: ConsumerRecord, claimed: Claimed) -> None:
         offset, value = entry.offset, entry.value
         record: Block | Notice | DamagedRecord
         try:
@@ -285,11 +145,7 @@ class FoldStage(Fold[A]):
             for arena in new:
                 arena.quiet_until = end
 
-    def _stop_partition(self, number: int, why: str) -> None:
-        self._partitions[number].stopped = True
-        self._stops.stop_partition(number, [each for each in self._arenas.values() if each.partition == number], why)
-
-    async def _claim_new(self, partition: int, records: Sequence[Any]) -> Claimed:
+    async def _claim_new(self, partition: int, records: Sequence[ConsumerRecord]) -> Claimed:
         """Claim all new arenas of these records, by key, together: a hundred single claims would delay the rest."""
         keys = dict.fromkeys((record.key or b"").decode("utf-8", "replace") for record in records)
         new = [name for name in keys if name not in self._arenas and is_arena(name)]
@@ -379,7 +235,7 @@ class FoldStage(Fold[A]):
             if self._may_publish(arena) and time.monotonic() < end:
                 try:
                     await act(arena)
-                except (*REDIS_AWAY, KafkaError, Fenced):
+                except (*REDIS_AWAY, KafkaError, ArenaFenced):
                     raise
                 except Exception as error:  # noqa: BLE001 -- as in `_take`
                     self._stops.stop(arena, f"its views cannot be made: {error!r}")
@@ -395,14 +251,14 @@ class FoldStage(Fold[A]):
         except REDIS_AWAY as error:
             logger.warning("%s, the last state of %s is not saved: %s", cause_of(error).words, self.name, error)
 
-    async def _heed(self, arena: A, outcome: Outcome) -> None:
+    async def _heed(self, arena: A, outcome: WriteResult) -> None:
         """Raise when another process owns the arena; write everything again when Redis lost it."""
-        if outcome is Outcome.REFUSED:
+        if outcome is WriteResult.REFUSED:
             self._metrics.fenced.labels(self.name, arena.name).inc()
-            raise Fenced(f"{self.name}: arena {arena.name} has a newer owner")
-        if outcome is Outcome.LOST:
+            raise ArenaFenced(f"{self.name}: arena {arena.name} has a newer owner")
+        if outcome is WriteResult.LOST:
             arena.told = None  # written again; an operator's release request is kept
-        if outcome is Outcome.LOST and not arena.stopped:
+        if outcome is WriteResult.LOST and not arena.stopped:
             logger.warning("%s: Redis lost arena %s, or went back, writing all of it again", self.name, arena.name)
             self._metrics.republished.labels(self.name, arena.name).inc()
             self._lost(arena)
@@ -436,13 +292,13 @@ class FoldStage(Fold[A]):
         try:
             await self._before_saving(arena)
             fields = self._fields(arena)
-        except (*REDIS_AWAY, KafkaError, Fenced):
+        except (*REDIS_AWAY, KafkaError, ArenaFenced):
             raise
         except Exception as error:  # noqa: BLE001 -- as in `_take`
             self._stops.stop(arena, f"its state cannot be written: {error!r}")
             return
         outcome = await self._store.save(arena.name, arena.epoch, fields, whole=whole)
-        if outcome is not Outcome.DONE:
+        if outcome is not WriteResult.DONE:
             await self._heed(arena, outcome)
             return
         self._saved(arena)

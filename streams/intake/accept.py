@@ -19,7 +19,7 @@ from streams.ledger.rows import Rows
 
 
 @dataclass(slots=True)
-class Source:
+class PartitionMemory:
     """Intake's memory of one votes partition; it is a function of the log before `position` alone."""
 
     seen: SeenIds
@@ -37,7 +37,7 @@ class Accepted:
     duplicates: int
 
 
-def accept(records: Records, sources: Mapping[int, Source]) -> Accepted:
+def accept(records: Records, sources: Mapping[int, PartitionMemory]) -> Accepted:
     """Decode a fetch, drop duplicates, and collect the rest, by record time, into one block per arena.
 
     Parameters
@@ -62,7 +62,7 @@ def accept(records: Records, sources: Mapping[int, Source]) -> Accepted:
 
 
 def remember(
-    records: Records, decoded: Decoded, sources: Mapping[int, Source]
+    records: Records, decoded: Decoded, sources: Mapping[int, PartitionMemory]
 ) -> tuple[NDArray[np.bool_], dict[int, int]]:
     """Update the sources with a fetch; a rebuild after an assignment does only this.
 

@@ -23,7 +23,7 @@ class RecordsGone(RuntimeError):  # noqa: N818 -- what happened
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownOffsets:
     """What the group, the ledger and the log say about a partition.
 
     Attributes
@@ -58,7 +58,7 @@ class Known:
     accepted: int = 0
 
 
-def begin(known: Known) -> int:
+def begin(known: KnownOffsets) -> int:
     """Return the offset at which intake starts.
 
     Raises
@@ -70,9 +70,9 @@ def begin(known: Known) -> int:
 
     Examples
     --------
-    >>> begin(Known("votes/0", first=0, end=900, commit=400, ours=True, proven=None))
+    >>> begin(KnownOffsets("votes/0", first=0, end=900, commit=400, ours=True, proven=None))
     400
-    >>> begin(Known("votes/0", first=0, end=900, commit=900, ours=False, proven=400, whole=350))
+    >>> begin(KnownOffsets("votes/0", first=0, end=900, commit=900, ours=False, proven=400, whole=350))
     350
     """
     reached = known.commit if known.ours else known.proven

@@ -13,8 +13,8 @@ from streams.contracts.connect import aiokafka_options
 from streams.contracts.metrics import Metrics
 from streams.contracts.settings import Settings
 from streams.contracts.topics import ACCEPTED_GROUP, VOTES
-from streams.intake.begin import Known, RecordsGone, begin
-from streams.intake.proof import Proof, Shown
+from streams.intake.begin import KnownOffsets, RecordsGone, begin
+from streams.intake.proof import LedgerProgress, Proof
 from streams.kafka.consumer import Log
 
 logger = logging.getLogger(__name__)
@@ -87,7 +87,7 @@ async def positions_of(
             # `models` is short, and its refused records left no notice in the ledger: read it from its start.
             proven, margin = seen.end, PROOF_MARGIN * settings.fetch_records if of_votes else seen.end
             whole, other = await _look_back(log, at, seen, first[at], end[at], margin, give_way)
-        known = Known(names[at], first[at], end[at], commit, is_ours, proven, whole, other, accepted.get(at, 0))
+        known = KnownOffsets(names[at], first[at], end[at], commit, is_ours, proven, whole, other, accepted.get(at, 0))
         positions[at] = _begin(known, metrics)
         # A foreign commit that skips no records needs no warning.
         if commit is not None and not is_ours and of_votes and commit > (proven or first[at]):
@@ -102,7 +102,7 @@ async def positions_of(
     return positions
 
 
-def _begin(known: Known, metrics: Metrics) -> int:
+def _begin(known: KnownOffsets, metrics: Metrics) -> int:
     gap = metrics.gap.labels(*known.place.split("/"))
     try:
         position = begin(known)
@@ -120,13 +120,13 @@ def _begin(known: Known, metrics: Metrics) -> int:
 async def _look_back(
     log: Log,
     at: TopicPartition,
-    shown: Shown,
+    shown: LedgerProgress,
     first: int,
     end: int,
     margin: int,
     step: Callable[[], None],
 ) -> tuple[int, int | None]:
-    """Return the offset before which the ledger is complete, and one whose record differs: `whole`, `other` of `Known`.
+    """Return `whole` and `other` of `KnownOffsets`: the offset before which the ledger is complete, one that differs.
 
     A topic that was recreated, or restored from an older state, has other record times: the broker sets them. A record
     that the ledger names may be gone from the log, by retention or compaction, so several are compared.

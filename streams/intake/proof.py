@@ -7,11 +7,11 @@ import logging
 import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from streams.contracts.kafka_record import ConsumerRecord
 from streams.contracts.settings import Settings
 from streams.contracts.topics import LEDGER, MODELS, VOTES
 from streams.kafka.clients import make_reader, stop
@@ -29,7 +29,7 @@ KEPT = 16
 
 
 @dataclass(slots=True)
-class Shown:
+class LedgerProgress:
     """What the ledger shows about one partition of `votes` or `models`.
 
     Attributes
@@ -64,10 +64,12 @@ class Proof:
     """
 
     def __init__(self) -> None:
-        self._shown: dict[str, Shown] = {}
+        self._shown: dict[str, LedgerProgress] = {}
         self._looked: dict[TopicPartition, _Looked] = {}
 
-    async def search(self, settings: Settings, places: Collection[str], step: Callable[[], None]) -> dict[str, Shown]:
+    async def search(
+        self, settings: Settings, places: Collection[str], step: Callable[[], None]
+    ) -> dict[str, LedgerProgress]:
         """Return what the ledger shows about each partition, named as in a watermark: `votes/0`.
 
         Partitions that the ledger does not name are left out: they were never read. `step` is called for every piece of
@@ -149,7 +151,7 @@ class Proof:
             self._keep(f"{VOTES.name}/{partition}", int(rows.offset[last]), int(rows.recorded[last]))
 
     def _note(self, place: str, offset: int, recorded: int) -> None:
-        shown = self._shown.setdefault(place, Shown())
+        shown = self._shown.setdefault(place, LedgerProgress())
         shown.end, shown.recorded = max(offset + 1, shown.end), max(recorded, shown.recorded)
 
     def _keep(self, place: str, offset: int, recorded: int) -> None:
@@ -159,10 +161,10 @@ class Proof:
             del records[min(records)]
 
 
-async def _fetch(consumer: AIOKafkaConsumer, at: TopicPartition, place: int, most: int) -> Sequence[Any]:
+async def _fetch(consumer: AIOKafkaConsumer, at: TopicPartition, place: int, most: int) -> Sequence[ConsumerRecord]:
     """Fetch from an offset on, skipping a batch that cannot be read; reading records twice does no harm."""
     try:
-        found: Sequence[Any] = (await consumer.getmany(at, timeout_ms=200, max_records=most)).get(at, ())
+        found: Sequence[ConsumerRecord] = (await consumer.getmany(at, timeout_ms=200, max_records=most)).get(at, ())
     except Exception as error:
         fault = await look(consumer, at, place) if is_of_a_batch(error) else None
         if fault is None:

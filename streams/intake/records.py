@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from streams.contracts.kafka_record import ConsumerRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Records:
         )
 
 
-def read(partition: int, fetched: Sequence[Any]) -> Records:
+def read(partition: int, fetched: Sequence[ConsumerRecord]) -> Records:
     """Turn the records of one partition, at least one and in log order, into columns."""
     n, first, last = len(fetched), fetched[0].offset, fetched[-1].offset
     return Records(
@@ -54,7 +55,7 @@ def read(partition: int, fetched: Sequence[Any]) -> Records:
     )
 
 
-def _times(fetched: Sequence[Any]) -> NDArray[np.int64]:
+def _times(fetched: Sequence[ConsumerRecord]) -> NDArray[np.int64]:
     try:
         return np.array([record.timestamp for record in fetched], np.int64)
     except TypeError:  # the oldest message format has no timestamp: use -1, as the next format does

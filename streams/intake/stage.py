@@ -4,8 +4,6 @@ Nothing is committed before Kafka has acknowledged its ledger write, and nothing
 stage, and the next owner starts from the commit. The readers' watermark drops records that were written twice.
 """
 
-# Longer than most modules: the path from fetch to commit stays in one file.
-
 from __future__ import annotations
 
 import asyncio
@@ -24,16 +22,16 @@ from streams.contracts.reasons import Reason
 from streams.contracts.settings import Settings
 from streams.contracts.topics import DEAD_LETTERS, INTAKE_GROUP, LEDGER, MODELS, VOTES
 from streams.contracts.unpack import MOST_BYTES
-from streams.intake.accept import Source, accept, declare, remember
+from streams.intake.accept import PartitionMemory, accept, declare
 from streams.intake.begin import RecordsGone
-from streams.intake.decode import Reject, decode
-from streams.intake.dedup import SeenIds, warm
+from streams.intake.decode import Reject
+from streams.intake.dedup import warm
 from streams.intake.fast_decode import warm as warm_scan
 from streams.intake.merge_by_time import Aligner
 from streams.intake.place import positions_of
 from streams.intake.proof import Proof
+from streams.intake.rebuild import rebuild
 from streams.intake.records import Records, by_time, join, read
-from streams.intake.reject_limit import Refusals
 from streams.kafka.clients import make_producer, stable_end, stop
 from streams.kafka.consumer import Batch, Log
 from streams.kafka.unreadable import UnreadableBatch
@@ -48,8 +46,6 @@ CUT_BYTES = 512 * 1024
 """Bytes kept of a refused record that is too large for `dead-letters`."""
 SEEN_SECONDS, LOOK_SECONDS = 20.0, 2.0
 """Seconds to wait with a gap, longer than Prometheus's scrape interval in deploy/prometheus, and between two checks."""
-TELL_SECONDS = 10.0
-"""Seconds between progress messages of a long rebuild."""
 TURNS_TO_SEND = 8
 """Event-loop turns before the CPU-bound decode until pending requests are on the wire; the broker then answers during
 the decode (6 % of the time)."""
@@ -77,7 +73,7 @@ class IntakeStage:
         self._metrics = metrics
         self._votes, self._models = settings.topic(VOTES.name), settings.topic(MODELS.name)
         self._ledger, self._dead_letters = settings.topic(LEDGER.name), settings.topic(DEAD_LETTERS.name)
-        self._sources: dict[int, Source] = {}
+        self._sources: dict[int, PartitionMemory] = {}
         self._aligner: Aligner[TopicPartition] = Aligner({})
         self._writing: asyncio.Task[dict[TopicPartition, int]] | None = None
         self._acknowledged: dict[TopicPartition, int] = {}
@@ -146,6 +142,9 @@ class IntakeStage:
     def _step(self) -> None:
         self.steps += 1
 
+    def _say(self, doing: str) -> None:
+        self.doing = doing
+
     async def _places(self, log: Log, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
         """Find the start positions; when records are gone, keep retrying for a while before raising.
 
@@ -165,71 +164,10 @@ class IntakeStage:
             log.give_way()
 
     async def _rebuild(self, log: Log, partitions: Sequence[TopicPartition], first: dict[TopicPartition, int]) -> None:
-        """Read the window before each position again to remember ids and refusals; write nothing."""
-        settings = self._settings
-        started, known = time.monotonic(), 0
-        tell_at = started + TELL_SECONDS
-        # Kept aside until the end: a rebuild that a rebalance interrupts must leave no memory that looks complete.
-        rebuilt: dict[int, Source] = {}
-        pending: dict[TopicPartition, int] = {}
-        short: dict[TopicPartition, int] = {}
-        for partition in partitions:
-            position = self.positions[partition]
-            window = max(settings.dedup_records, settings.dead_letter_window, settings.dead_letter_run)
-            wanted = max(0, position - window)
-            start = max(first[partition], wanted)
-            rebuilt[partition.partition] = Source(
-                SeenIds(settings.dedup_records, settings.dedup_seconds),
-                Refusals(settings.dead_letter_run, settings.dead_letter_ratio, settings.dead_letter_window),
-                position,
-            )
-            log.seek(partition, start)
-            short[partition] = start - wanted
-            if start < position:
-                pending[partition] = start
-            else:
-                self._tell_short(partition, short.pop(partition), None)
-        total = sum(self.positions[at] - start for at, start in pending.items())
-        while pending:
-            batch = await log.fetch(*pending, timeout_ms=200, max_records=settings.fetch_records)
-            for partition, fetched in batch.items():
-                records = read(partition.partition, fetched)
-                before = records.part(0, int(np.searchsorted(records.offset, self.positions[partition])))
-                if len(before):
-                    if partition in short:
-                        self._tell_short(partition, short.pop(partition), int(before.recorded[0]) / 1000)
-                    remember(before, decode(before), rebuilt)
-                    known += len(before)
-                    self.steps += 1
-                await asyncio.sleep(0)  # let heartbeats run during a long rebuild
-            pending = {at: start for at, start in pending.items() if log.reached[at] < self.positions[at]}
-            left = sum(self.positions[at] - log.reached[at] for at in pending)
-            self.doing = f"rebuilding the id memory, {100 * (total - left) // max(total, 1)} %" if pending else ""
-            if pending and time.monotonic() >= tell_at:
-                tell_at = time.monotonic() + TELL_SECONDS
-                logger.info("%s", self.doing)
-        log.unreadable.clear()  # these batches were parked when they were first read
-        for partition in partitions:
-            rebuilt[partition.partition].position = self.positions[partition]
-        self._sources |= rebuilt
+        positions = {at: self.positions[at] for at in partitions}
+        # Only a complete rebuild is kept: one that a rebalance interrupts leaves the memory as it was.
+        self._sources |= await rebuild(log, positions, first, self._settings, self._metrics, self._step, self._say)
         self._tell_refused()
-        if known:
-            logger.info("rebuilt the id memory from %d records in %.1f s", known, time.monotonic() - started)
-
-    def _tell_short(self, at: TopicPartition, missing: int, began: float | None) -> None:
-        """Warn when the log begins inside the horizon: repeats of older ids are not recognised.
-
-        `began` is the record time, in seconds, of the first record left; None when none is left.
-        """
-        if began is not None and time.time() - began >= self._settings.dedup_seconds:
-            missing = 0  # the missing records are older than the horizon
-        self._metrics.memory_short.labels(str(at.partition)).set(missing)
-        if missing:
-            logger.warning(
-                "%s/%d was shortened: the id memory lacks up to %d records of its horizon, and a vote from before that"
-                " is sent again is counted again",
-                at.topic, at.partition, missing,
-            )  # fmt: skip
 
     async def process(self, log: Log, batch: Batch) -> None:
         """Write what was fetched; commit what was acknowledged.

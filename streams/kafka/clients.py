@@ -7,11 +7,11 @@ dead letters. Take positions from the consumer, not from records: a transaction'
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from streams.contracts.connect import aiokafka_options, close_in_time
+from streams.contracts.kafka_record import PartitionName
 from streams.contracts.settings import Settings
 
 STOP_SECONDS = 5.0
@@ -51,7 +51,7 @@ def make_reader(settings: Settings, client: str) -> AIOKafkaConsumer:
     return AIOKafkaConsumer(**options, group_id=None, auto_offset_reset="earliest")
 
 
-def _options(settings: Settings, client: str) -> dict[str, Any]:
+def _options(settings: Settings, client: str) -> dict[str, object]:
     return {
         **aiokafka_options(settings),
         "client_id": client,
@@ -98,7 +98,7 @@ def stable_end(consumer: AIOKafkaConsumer, partition: TopicPartition) -> int:
     return end or 0
 
 
-def mark_of(partition: Any, offset: int) -> str:
+def mark_of(partition: PartitionName, offset: int) -> str:
     """Metadata that marks our own commit at an offset; `partition` is either client's TopicPartition.
 
     It names partition and offset, because some tools that reset a group's offsets keep the metadata of the commit that
@@ -107,7 +107,9 @@ def mark_of(partition: Any, offset: int) -> str:
     return f"isonomy 1 {partition.topic}/{partition.partition} {offset}"
 
 
-async def read_commits(consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, Any]:
+async def read_commits(
+    consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartition]
+) -> dict[TopicPartition, tuple[int, str]]:
     """Return committed offset and metadata of each partition that has a commit of the consumer's group.
 
     aiokafka's public `committed` drops the metadata, which shows who made the commit.

@@ -10,14 +10,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
-from typing import Any
 
 import faust
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 from faust.transport.drivers import aiokafka as driver
+from faust.types import StreamT, TransportT
+from prometheus_client import Counter
 
 from streams.contracts.dead_letter import REDRIVEN
+from streams.contracts.kafka_record import ConsumerRecord
 from streams.contracts.metrics import Metrics
 from streams.contracts.reasons import Reason
 from streams.contracts.settings import Settings
@@ -38,7 +40,7 @@ def account_dead_letters(app: faust.App, settings: Settings, metrics: Metrics) -
     known = {reason.value for reason in Reason}
 
     @app.agent(topic, name="account-dead-letters")
-    async def account(letters: Any) -> None:
+    async def account(letters: StreamT[bytes]) -> None:
         async for event in letters.events():
             headers = dict(event.headers or {})
             if REDRIVEN in headers:
@@ -47,29 +49,29 @@ def account_dead_letters(app: faust.App, settings: Settings, metrics: Metrics) -
             metrics.dead_letters.labels(reason if reason in known else UNKNOWN).inc()
 
 
-def pass_over_unreadable(transport: Any, metrics: Metrics) -> None:
+def pass_over_unreadable(transport: TransportT, metrics: Metrics) -> None:
     """Make the consumer of a Faust transport skip batches that cannot be read."""
 
     class Thread(_Thread):
         dead_letters = metrics.dead_letters
 
     class Consumer(driver.Consumer):
-        def _new_consumer_thread(self) -> Any:
+        def _new_consumer_thread(self) -> Thread:
             return Thread(self, loop=self.loop, beacon=self.beacon)
 
-    transport.Consumer = Consumer
+    transport.Consumer = Consumer  # type: ignore[misc]  # of the one instance
 
 
 class _Thread(driver.AIOKafkaConsumerThread):
-    dead_letters: Any
+    dead_letters: Counter
 
     async def _fetch_records(
         self,
-        consumer: Any,
-        active_partitions: set[Any],
+        consumer: AIOKafkaConsumer,
+        active_partitions: set[TopicPartition],
         timeout: float | None = None,  # noqa: ASYNC109 -- Faust's
         max_records: int | None = None,
-    ) -> Mapping[Any, list[Any]]:
+    ) -> Mapping[TopicPartition, list[ConsumerRecord]]:
         starts = _positions(consumer, active_partitions)
         try:
             return await super()._fetch_records(consumer, active_partitions, timeout, max_records)
@@ -84,14 +86,14 @@ class _Thread(driver.AIOKafkaConsumerThread):
             await asyncio.sleep(CAREFUL_SECONDS)  # a batch in an open transaction is not a fault yet
             return {at: found for at, start in starts.items() if (found := await self._carefully(consumer, at, start))}
 
-    async def _carefully(self, consumer: Any, at: Any, start: int) -> list[Any]:
+    async def _carefully(self, consumer: AIOKafkaConsumer, at: TopicPartition, start: int) -> list[ConsumerRecord]:
         """Read the records before the batch that cannot be read, one by one; the next fetch starts after it."""
         try:
             fault = await look(consumer, TopicPartition(at.topic, at.partition), start)
         except KafkaError as error:
             logger.warning("%s/%d: what cannot be read is looked for again: %r", at.topic, at.partition, error)
             return []
-        records: list[Any] = []
+        records: list[ConsumerRecord] = []
         try:
             while fault is not None and _positions(consumer, {at}).get(at, fault.offset) < fault.offset:
                 came = await super()._fetch_records(consumer, {at}, CAREFUL_SECONDS, 1)
@@ -112,7 +114,7 @@ class _Thread(driver.AIOKafkaConsumerThread):
         return records
 
 
-def _positions(consumer: Any, partitions: set[Any]) -> dict[Any, int]:
+def _positions(consumer: AIOKafkaConsumer, partitions: set[TopicPartition]) -> dict[TopicPartition, int]:
     """Return a consumer's position in each partition, without partitions whose position it does not know yet."""
     subscription = consumer._subscription.subscription
     assignment = None if subscription is None else subscription.assignment

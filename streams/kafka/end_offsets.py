@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
-from kafka import KafkaConsumer, TopicPartition
+from kafka import KafkaAdminClient, KafkaConsumer, OffsetAndMetadata, TopicPartition
 from kafka.errors import (
     CoordinatorLoadInProgressError,
     CoordinatorNotAvailableError,
@@ -26,7 +25,7 @@ class EndsUnknown(RuntimeError):  # noqa: N818 -- what it is
     """A partition did not answer in time."""
 
 
-def ask_ends(consumer: Any, partitions: Sequence[Any]) -> dict[Any, int]:
+def ask_ends(consumer: KafkaConsumer, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
     """Return the offset up to which each partition can be read; assigns the consumer to them.
 
     That is the last stable offset: no consumer gets the records after an open transaction yet. The embedded broker
@@ -53,7 +52,7 @@ def ask_ends(consumer: Any, partitions: Sequence[Any]) -> dict[Any, int]:
     return ends
 
 
-def _follow(consumer: Any, partition: Any, end: int) -> int:
+def _follow(consumer: KafkaConsumer, partition: TopicPartition, end: int) -> int:
     consumer.assign([partition])
     consumer.seek(partition, end - 1)
     try:
@@ -81,7 +80,9 @@ def _follow(consumer: Any, partition: Any, end: int) -> int:
     return int(consumer.position(partition))
 
 
-def _ask(question: Callable[..., dict[Any, int]], partitions: Sequence[Any]) -> dict[Any, int]:
+def _ask(
+    question: Callable[..., Mapping[TopicPartition, int]], partitions: Sequence[TopicPartition]
+) -> dict[TopicPartition, int]:
     for _ in range(TRIES):
         try:
             return dict(question(list(partitions), timeout_ms=TIMEOUT_MS))
@@ -90,12 +91,14 @@ def _ask(question: Callable[..., dict[Any, int]], partitions: Sequence[Any]) -> 
     raise EndsUnknown("Kafka does not tell the offsets of all partitions")
 
 
-def ask_firsts(consumer: Any, partitions: Sequence[Any]) -> dict[Any, int]:
+def ask_firsts(consumer: KafkaConsumer, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
     """Return the first offset in each partition; raises `EndsUnknown` when there is no answer."""
     return _ask(consumer.beginning_offsets, partitions)
 
 
-def ask_commits(admin: Any, group: str, partitions: Sequence[Any]) -> dict[Any, Any]:
+def ask_commits(
+    admin: KafkaAdminClient, group: str, partitions: Sequence[TopicPartition]
+) -> dict[TopicPartition, OffsetAndMetadata]:
     """Return a group's commits as kafka-python's OffsetAndMetadata; partitions without a commit are left out.
 
     Retries for up to half a minute while the coordinator is moving or loading.
@@ -111,6 +114,6 @@ def ask_commits(admin: Any, group: str, partitions: Sequence[Any]) -> dict[Any, 
             time.sleep(0.2)
 
 
-def partitions_of_topic(consumer: KafkaConsumer, topic: str) -> list[Any]:
+def partitions_of_topic(consumer: KafkaConsumer, topic: str) -> list[TopicPartition]:
     """List a topic's partitions; empty when there is no such topic."""
     return [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic) or ())]

@@ -3,12 +3,10 @@
 docs/contracts/ledger.md describes the format for other programs, with a worked decode.
 """
 
-# Longer than most modules: encoding and decoding of one format stay side by side.
-
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 import numpy as np
@@ -17,8 +15,7 @@ from numpy.typing import NDArray
 
 from streams.contracts.model import Model
 from streams.contracts.vote import STYLE_FIELDS, is_arena
-from streams.ledger.faults import find_fault
-from streams.ledger.rows import Rows
+from streams.ledger.rows import Rows, find_fault
 
 VERSION = 1
 MAX_BLOCK_BYTES = 1_000_000
@@ -81,8 +78,8 @@ Place = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
 
 class _Head(msgspec.Struct):
-    v: Any = None
-    kind: Any = None
+    v: object = None
+    kind: object = None
 
 
 class _Notice(msgspec.Struct):
@@ -190,7 +187,7 @@ def _most_words(rows: Rows) -> int:
     return max(len(rows.models), len(rows.languages), len(rows.category_sets))
 
 
-def _block_map(block: Block) -> dict[str, Any]:
+def _block_map(block: Block) -> dict[str, object]:
     rows = block.rows
     columns = {}
     for name, dtype in _COLUMNS.items():
@@ -235,7 +232,7 @@ def _block(fields: _Block) -> Block:
     return Block(fields.arena, rows, through)
 
 
-def _column(name: str, column: _Column | None, n: int) -> NDArray[Any] | None:
+def _column(name: str, column: _Column | None, n: int) -> NDArray[np.number] | None:
     if column is None:
         return None
     if column.dtype != _COLUMNS[name]:
@@ -253,7 +250,7 @@ def compact(rows: Rows) -> Rows:
     n = len(rows)
     used, both = np.unique(np.concatenate([rows.model_a, rows.model_b]), return_inverse=True)
     both = both.astype(np.int32)
-    changed: dict[str, Any] = {
+    changed: dict[str, object] = {
         "models": [rows.models[int(word)] for word in used],
         "model_a": both[:n],
         "model_b": both[n:],

@@ -1,18 +1,19 @@
-"""Rows: votes as columns, the form that all code after intake uses."""
+"""Rows: votes as columns, the form that all code after intake uses, and the check of rows that were decoded."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.contracts.vote import STYLE_FIELDS, WINNERS, Style, Vote
+from streams.contracts.vote import NONE, STYLE_FIELDS, WINNERS, Style, Vote
 
 T = TypeVar("T")
+Scalar = TypeVar("Scalar", bound=np.generic)
 Codes = NDArray[np.int32]
 
 
@@ -67,21 +68,21 @@ class Rows:
     def __len__(self) -> int:
         return len(self.winner)
 
-    def take(self, chosen: NDArray[Any] | slice) -> Rows:
+    def take(self, chosen: NDArray[np.bool_] | NDArray[np.integer] | slice) -> Rows:
         """Return the chosen rows (a mask, indices or a slice); dictionaries are shared."""
 
-        def pick(column: NDArray[Any] | None) -> Any:
+        def pick(column: NDArray[Scalar] | None) -> NDArray[Scalar] | None:
             return None if column is None else column[chosen]
 
         return Rows(
             models=self.models,
-            model_a=pick(self.model_a),
-            model_b=pick(self.model_b),
-            winner=pick(self.winner),
-            tstamp=pick(self.tstamp),
-            partition=pick(self.partition),
-            offset=pick(self.offset),
-            recorded=pick(self.recorded),
+            model_a=self.model_a[chosen],
+            model_b=self.model_b[chosen],
+            winner=self.winner[chosen],
+            tstamp=self.tstamp[chosen],
+            partition=self.partition[chosen],
+            offset=self.offset[chosen],
+            recorded=self.recorded[chosen],
             languages=self.languages,
             language=pick(self.language),
             category_sets=self.category_sets,
@@ -176,9 +177,77 @@ def coded_sets(written: Sequence[Iterable[str]], codes: Codes) -> tuple[list[tup
     return sets, meaning[codes]
 
 
-def style_columns(styles: Sequence[Style | None], codes: NDArray[Any]) -> NDArray[np.int32]:
+def style_columns(styles: Sequence[Style | None], codes: NDArray[np.integer]) -> NDArray[np.int32]:
     """Return int32[n, 8], the style columns of n rows; `codes` index into `styles`."""
     missing = (-1,) * len(STYLE_FIELDS)
     rows = [missing if style is None else tuple(getattr(style, name) for name in STYLE_FIELDS) for style in styles]
     columns = np.array(rows, dtype=np.int32)
     return np.asarray(columns[codes])
+
+
+def find_fault(rows: Rows, through: Mapping[int, int]) -> str | None:
+    """Describe the first fault that would corrupt a fold of these rows; None when there is none.
+
+    A fold counts every row that it gets, so these rows are rejected.
+
+    Parameters
+    ----------
+    rows
+        Columns of one length and of the types in `Rows`.
+    through
+        Offset of the last record, per partition, that the rows' block accounts for.
+    """
+    fault = _dictionary_fault(rows)
+    if fault is not None or not len(rows):
+        return fault
+    return _value_fault(rows) or _place_fault(rows, through)
+
+
+def _dictionary_fault(rows: Rows) -> str | None:
+    for words, absent in ((rows.languages, ""), (rows.category_sets, ()), (rows.voters, ""), (rows.prompts, "")):
+        if not words or words[0] != absent:
+            return "a dictionary whose first word is not the absent one"
+    if len(set(rows.models)) < len(rows.models) or len(set(rows.languages)) < len(rows.languages):
+        return "a dictionary that holds a word twice"
+    if any(len(set(names)) < len(names) for names in rows.category_sets):
+        return "a category twice in a set"
+    return None
+
+
+def _value_fault(rows: Rows) -> str | None:
+    for codes, words in (
+        (rows.model_a, rows.models),
+        (rows.model_b, rows.models),
+        (rows.language, rows.languages),
+        (rows.categories, rows.category_sets),
+        (rows.voter, rows.voters),
+        (rows.prompt, rows.prompts),
+    ):
+        if codes is not None and not 0 <= codes.min() <= codes.max() < len(words):
+            return "a code outside its dictionary"
+    if rows.winner.max() > NONE:
+        return "an unknown winner"
+    if (rows.model_a == rows.model_b).any():
+        return "a model against itself"
+    if not np.isfinite(rows.tstamp).all():
+        return "a tstamp that is not finite"
+    if rows.p_pair is not None and ((rows.p_pair <= 0) | (rows.p_pair > 1)).any():
+        return "a p_pair outside (0, 1]"
+    if rows.style is not None and rows.style.min() < -1:
+        return "a negative style count"
+    return None
+
+
+def _place_fault(rows: Rows, through: Mapping[int, int]) -> str | None:
+    """Check what the watermark relies on: source offsets are unique, ascending, and not beyond `through`."""
+    last = np.full(int(rows.partition.max()) + 1, -1, np.int64)
+    for partition, offset in through.items():
+        if partition < len(last):
+            last[partition] = offset
+    if rows.offset.min() < 0 or (rows.offset > last[rows.partition]).any():
+        return "an offset that its block does not account for"
+    order = np.argsort(rows.partition, kind="stable")
+    same_partition = np.diff(rows.partition[order]) == 0
+    if (same_partition & (np.diff(rows.offset[order]) <= 0)).any():
+        return "offsets that do not ascend"
+    return None

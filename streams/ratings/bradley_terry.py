@@ -18,13 +18,11 @@ References
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from streams.ratings.components import strong_components, win_graph
-from streams.ratings.newton import Matrix, NotConverged, Stop, Vector, climb_warm
+from streams.ratings.newton import Matrix, NotConverged, Stop, Vector, VoteMatrix, climb_warm
 from streams.ratings.pairs import chances, farthest_apart, half_wins
 
 
@@ -51,8 +49,8 @@ class Fit:
 
 
 def fit(
-    wins: NDArray[Any],
-    draws: NDArray[Any],
+    wins: VoteMatrix,
+    draws: VoteMatrix,
     *,
     weights: Matrix | None = None,
     start: Vector | None = None,

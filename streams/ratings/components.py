@@ -14,10 +14,10 @@ References
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
+
+from streams.ratings.newton import VoteMatrix
 
 
 def strong_components(edges: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -60,14 +60,14 @@ def strong_components(edges: NDArray[np.bool_]) -> NDArray[np.int64]:
     return numbered
 
 
-def win_graph(wins: NDArray[Any], draws: NDArray[Any]) -> NDArray[np.bool_]:
+def win_graph(wins: VoteMatrix, draws: VoteMatrix) -> NDArray[np.bool_]:
     """Edges "beat or drew with": bool[M, M]; a draw, whichever side it is counted on, is an edge both ways."""
     drew = draws > 0
     edges: NDArray[np.bool_] = (wins > 0) | drew | drew.T
     return edges
 
 
-def main_component(wins: NDArray[Any], draws: NDArray[Any]) -> NDArray[np.bool_]:
+def main_component(wins: VoteMatrix, draws: VoteMatrix) -> NDArray[np.bool_]:
     """Return the mask of the win graph's largest strongly connected component, the only one that is ranked.
 
     Ties are broken by the votes inside the component, then by the lowest index, so that the choice is a function of
@@ -94,7 +94,10 @@ def main_component(wins: NDArray[Any], draws: NDArray[Any]) -> NDArray[np.bool_]
 
 
 def largest_component(
-    labels: NDArray[np.int64], first: NDArray[np.int64], second: NDArray[np.int64], votes: NDArray[Any]
+    labels: NDArray[np.int64],
+    first: NDArray[np.int64],
+    second: NDArray[np.int64],
+    votes: NDArray[np.integer | np.floating],
 ) -> NDArray[np.bool_]:
     """:func:`main_component` from the labels of `strong_components` and the votes of each pair.
 

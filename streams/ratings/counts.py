@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -94,7 +92,9 @@ class BoardCounts:
         order = np.argsort(places)
         return places[order], met.counts[winner, pair][order]
 
-    def restore(self, members: list[int], places: NDArray[np.int64], counts: NDArray[Any], elo: NDArray[Any]) -> None:
+    def restore(
+        self, members: list[int], places: NDArray[np.int64], counts: NDArray[np.integer], elo: NDArray[np.float64]
+    ) -> None:
         """Set the board to a saved state; `places` are ascending flat indices into int64[5, M, M].
 
         Raises

@@ -26,14 +26,13 @@ References
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streams.ratings import bradley_terry
 from streams.ratings.components import strong_components, win_graph
-from streams.ratings.newton import Matrix, NotConverged, Stop, Vector, climb_warm
+from streams.ratings.newton import Matrix, NotConverged, Stop, Vector, VoteMatrix, climb_warm
 from streams.ratings.pairs import WIDE, farthest_apart
 
 FARTHEST = 40.0  # |log ν|; one draw in e⁴⁰ votes is beyond any data
@@ -60,7 +59,7 @@ class DavidsonFit:
 
 
 def fit(
-    wins: NDArray[Any], draws: NDArray[Any], *, weights: Matrix | None = None, start: Vector | None = None
+    wins: VoteMatrix, draws: VoteMatrix, *, weights: Matrix | None = None, start: Vector | None = None
 ) -> DavidsonFit:
     """Fit one strongly connected set of models; parameters and errors as in :func:`bradley_terry.fit`.
 

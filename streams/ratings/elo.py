@@ -17,15 +17,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 K = 4.0
 START = 1000.0
 
-Kernel = Callable[[Any, Any, Any, Any, float], None]
+Reals = list[float] | NDArray[np.float64]
+Integers = list[int] | NDArray[np.int64]
+Kernel = Callable[[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], float], None]
 
 
-def play(ratings: Any, a: Any, b: Any, score: Any, k: float = K) -> None:
+def play(ratings: Reals, a: Integers, b: Integers, score: Reals, k: float = K) -> None:
     """Play votes in order, changing ``ratings`` in place.
 
     Parameters
@@ -55,7 +59,9 @@ def play(ratings: Any, a: Any, b: Any, score: Any, k: float = K) -> None:
         ratings[j] = rating_b + k * (1.0 - taken - expected_b)
 
 
-def interpreted(ratings: Any, a: Any, b: Any, score: Any, k: float) -> None:
+def interpreted(
+    ratings: NDArray[np.float64], a: NDArray[np.int64], b: NDArray[np.int64], score: NDArray[np.float64], k: float
+) -> None:
     """:func:`play` without numba, for arrays: it converts them to lists, which Python iterates four times as fast."""
     played = ratings.tolist()
     play(played, a.tolist(), b.tolist(), score.tolist(), k)

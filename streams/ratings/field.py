@@ -19,7 +19,7 @@ import numpy as np
 from streams.ratings import bradley_terry
 from streams.ratings.bradley_terry import Fit
 from streams.ratings.evidence import Core, Mask
-from streams.ratings.intervals import NORMAL_95, Spread
+from streams.ratings.intervals import NORMAL_95, SandwichCovariance
 from streams.ratings.met import Met, Numbers
 from streams.ratings.newton import Matrix, Vector
 from streams.ratings.pairs import half_wins, pair_weights
@@ -61,7 +61,7 @@ class Field:
     weights: Matrix | None
     votes: Numbers
     fit: Fit
-    spread: Spread
+    spread: SandwichCovariance
     information: Vector
     dispersion: float
     origin: Vector
@@ -85,7 +85,7 @@ def settle(met: Met, core: Core, start: Vector | None, anchors: tuple[int, ...],
     wins, draws = (each.astype(np.float64) for each in counts)
     weights = pair_weights(counts[0] + counts[0].T + counts[1]) if reweighted else None
     fit = bradley_terry.fit(wins, draws, weights=weights, start=_known(start, ranked), connected=True)
-    spread = Spread.of(wins, draws, fit, weights)
+    spread = SandwichCovariance.of(wins, draws, fit, weights)
     models = fit.theta.size
     if weights is None:
         information = fit.hessian.diagonal()

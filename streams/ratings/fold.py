@@ -18,7 +18,7 @@ from streams.ratings.history import RatingsHistory
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ArenaLimits:
     """Limits of an arena's size: a flood of invented names must not fill the memory or displace other models.
 
     Attributes
@@ -84,10 +84,10 @@ class Folded:
     sampled: frozenset[str] = frozenset()
 
 
-def fold(state: ArenaState, record: Block | Notice, limits: Limits, play: Kernel, now: float = 0.0) -> Folded:
+def fold(state: ArenaState, record: Block | Notice, limits: ArenaLimits, play: Kernel, now: float = 0.0) -> Folded:
     """Fold one ledger record of the state's arena; rows at or below the watermark are dropped.
 
-    `now`, epoch seconds, only decides which samples of the finer tiers to skip; see `streams.ratings.history_cuts`.
+    `now`, epoch seconds, only decides which samples of the finer tiers to skip; see `streams.ratings.history`.
     """
     if isinstance(record, Notice):
         return _declare(state, record)
@@ -113,7 +113,7 @@ def _declare(state: ArenaState, notice: Notice) -> Folded:
 
 
 def _follow(
-    state: ArenaState, rows: Rows, limits: Limits, play: Kernel, now: float
+    state: ArenaState, rows: Rows, limits: ArenaLimits, play: Kernel, now: float
 ) -> tuple[frozenset[str], frozenset[str]]:
     """Count rows and sample the ratings where a step of the history ends; returns the boards and tiers that changed."""
     history = state.history
@@ -129,7 +129,7 @@ def _follow(
     return changed | _count(state, rows.take(slice(at, None)) if at else rows, limits, play), sampled
 
 
-def _count(state: ArenaState, rows: Rows, limits: Limits, play: Kernel) -> frozenset[str]:
+def _count(state: ArenaState, rows: Rows, limits: ArenaLimits, play: Kernel) -> frozenset[str]:
     state.recorded = max(state.recorded, int(rows.recorded.max()))
     state.tstamp = max(state.tstamp, float(rows.tstamp.max()))
     numbers = _numbers(state, rows, limits.models)

@@ -16,20 +16,18 @@ References
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from streams.ratings.bradley_terry import Fit
-from streams.ratings.newton import Matrix, Vector
+from streams.ratings.newton import Matrix, Vector, VoteMatrix
 from streams.ratings.pairs import chances
 
 NORMAL_95 = 1.959963984540054  # Φ⁻¹(0.975)
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
+class SandwichCovariance:
     """The parts of a fit's sandwich covariance, from which variances of differences are computed.
 
     Attributes
@@ -47,7 +45,7 @@ class Spread:
 
     >>> from streams.ratings.bradley_terry import fit
     >>> wins, draws = np.array([[0, 30], [10, 0]]), np.zeros((2, 2))
-    >>> spread = Spread.of(wins, draws, fit(wins, draws))
+    >>> spread = SandwichCovariance.of(wins, draws, fit(wins, draws))
     >>> np.allclose(4 * spread.variances(), 1 / 30 + 1 / 10)
     True
     >>> np.allclose(spread.variances(np.array([1.0, 0.0])), [0, 1 / 30 + 1 / 10])
@@ -59,7 +57,7 @@ class Spread:
     half: Matrix
 
     @classmethod
-    def of(cls, wins: NDArray[Any], draws: NDArray[Any], fit: Fit, weights: Matrix | None = None) -> Spread:
+    def of(cls, wins: VoteMatrix, draws: VoteMatrix, fit: Fit, weights: Matrix | None = None) -> SandwichCovariance:
         """Compute the sandwich of a fit.
 
         Parameters
@@ -136,7 +134,7 @@ def _inverse(definite: Matrix) -> Matrix:
     return inverse
 
 
-def _meat(wins: NDArray[Any], draws: NDArray[Any], theta: Vector, weights: Matrix | None) -> Matrix:
+def _meat(wins: VoteMatrix, draws: VoteMatrix, theta: Vector, weights: Matrix | None) -> Matrix:
     p = chances(theta)
     won = np.multiply(p.T, p.T)
     won *= wins

@@ -19,10 +19,10 @@ from streams.ratings.field import Field, bounds, bounds_of_rest, results_of_rest
 from streams.ratings.met import Met
 from streams.ratings.newton import NotConverged, Stop, Vector
 from streams.ratings.pairs import POINTS_PER_LOGIT
+from streams.ratings.provisional import ProvisionalReason, find_reasons
 from streams.ratings.quasi_variances import quasi_variances
-from streams.ratings.reasons import Reason, find_reasons
 
-__all__ = ["CENTRE", "Reason", "Solution", "solve", "solve_met"]
+__all__ = ["CENTRE", "Solution", "solve", "solve_met"]
 
 CENTRE = 1000.0
 Counts = NDArray[np.integer]
@@ -84,7 +84,7 @@ class Solution:
     withheld: Withheld | None
     quasi_variance: Vector
     provisional: NDArray[np.bool_]
-    reason: tuple[Reason | None, ...]
+    reason: tuple[ProvisionalReason | None, ...]
     anchored: bool
     least: float
     dispersion: float

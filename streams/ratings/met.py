@@ -8,7 +8,7 @@ pair's index in it; blocks in which no pair met are not allocated.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ BLOCK, MASK = 1 << SHIFT, (1 << SHIFT) - 1
 """Models per side of a block of 256 bytes: four bytes a pair when all its pairs met, 256 when only one did."""
 
 Numbers = NDArray[np.int64]
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +197,7 @@ class Counter:
             self._directory = wider
 
 
-def _longer(array: NDArray[Any], room: int, fill: int) -> NDArray[Any]:
+def _longer(array: NDArray[Scalar], room: int, fill: int) -> NDArray[Scalar]:
     longer = np.full((room, *array.shape[1:]), fill, array.dtype)
     longer[: len(array)] = array
     return longer

@@ -27,6 +27,8 @@ from numpy.typing import NDArray
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
+VoteMatrix = NDArray[np.integer | np.floating]
+"""Votes between pairs of models, whole or weighted."""
 Derivatives = Callable[[Vector], tuple[Vector, Matrix]]
 Reach = Callable[[Vector], float]
 

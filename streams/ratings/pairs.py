@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.ratings.newton import LONGEST, Matrix, Vector
+from streams.ratings.newton import LONGEST, Matrix, Vector, VoteMatrix
 
 POINTS_PER_LOGIT = 400.0 / math.log(10.0)  # 173.7178: 400 points are odds of 10 : 1
 WIDE = 600.0  # logits; within this range exp(θ_i − mean) and its square root, sums and products stay normal numbers
 FLOOR = 50.0  # votes of a pair up to which each vote has full weight
 
 
-def half_wins(wins: NDArray[Any], draws: NDArray[Any], weights: Matrix | None = None) -> Matrix:
+def half_wins(wins: VoteMatrix, draws: VoteMatrix, weights: Matrix | None = None) -> Matrix:
     """S = w·(W + T/2), float64[M, M]: the score of row against column.
 
     Examples
@@ -23,7 +22,7 @@ def half_wins(wins: NDArray[Any], draws: NDArray[Any], weights: Matrix | None = 
     >>> half_wins(np.array([[0, 3], [1, 0]]), np.array([[0, 1], [1, 0]])).tolist()
     [[0.0, 3.5], [1.5, 0.0]]
     """
-    scores: Matrix = 0.5 * draws
+    scores: Matrix = np.asarray(0.5 * draws, np.float64)
     scores += wins
     if weights is not None:
         scores *= weights
@@ -75,7 +74,7 @@ def farthest_apart(step: Vector, met: NDArray[np.bool_]) -> float:
     return anywhere if anywhere <= LONGEST else float(np.abs(step[:, None] - step).max(where=met, initial=0.0))
 
 
-def pair_weights(played: NDArray[Any]) -> NDArray[np.float64]:
+def pair_weights(played: VoteMatrix) -> NDArray[np.float64]:
     """Weight of one vote for every pair: a pair that met often counts less per vote, to correct lopsided sampling.
 
     w = 1/max(n, 50), so every pair that met at least 50 times has the same total weight; the floor keeps three votes

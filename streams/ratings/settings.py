@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
@@ -55,7 +55,7 @@ class RatingsBook:
         return self.arenas.get(arena, self.default)
 
 
-def read_ratings_settings(given: Mapping[str, Any]) -> RatingsBook:
+def read_ratings_settings(given: Mapping[str, object]) -> RatingsBook:
     """Read a mapping (of a TOML file); raises `InvalidTables`.
 
     >>> book = read_ratings_settings({"default": {"least_votes": 30}, "arenas": {"text": {"anchors": ["ash-2"]}}})

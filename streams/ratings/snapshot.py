@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from streams.contracts.model import Model
 from streams.contracts.view import OVERALL
-from streams.fold.checkpoint import DamagedState
+from streams.fold.checkpoint import DamagedState, narrow, seal, unseal
 from streams.ratings.counts import BoardCounts
 from streams.ratings.fold import ArenaState
 from streams.ratings.history import RatingsHistory
@@ -53,20 +53,20 @@ class _Meta(msgspec.Struct):
     strangers: list[int] | None = None
 
 
-class _Array(msgspec.Struct):
+class _FlatArray(msgspec.Struct):
     dtype: str
     data: bytes
 
 
-class _Board(msgspec.Struct):
+class _SavedBoard(msgspec.Struct):
     members: list[int]
-    gaps: _Array
-    counts: _Array
-    elo: _Array
+    gaps: _FlatArray
+    counts: _FlatArray
+    elo: _FlatArray
 
 
 _read_meta = msgspec.msgpack.Decoder(_Meta).decode
-_read_board = msgspec.msgpack.Decoder(_Board).decode
+_read_board = msgspec.msgpack.Decoder(_SavedBoard).decode
 
 
 def board_field(name: str) -> str:
@@ -139,7 +139,7 @@ class Snapshots:
             strangers=sorted(state.strangers),
         )
         packed = _encode(meta)
-        return {**fields, META: crc32(packed).to_bytes(4, "little") + packed}
+        return {**fields, META: seal(packed)}
 
     def saved(self) -> None:
         """Note that Redis holds the last encoded state."""
@@ -161,10 +161,7 @@ def decode_state(fields: Mapping[str, bytes]) -> ArenaState:
         When a field is missing, fails its checksum or cannot be decoded.
     """
     try:
-        packed = fields[META]
-        if crc32(packed[4:]) != int.from_bytes(packed[:4], "little"):
-            raise DamagedState("meta fails its checksum")
-        meta = _read_meta(packed[4:])
+        meta = _read_meta(unseal(fields[META], "meta"))
         if meta.v != VERSION:
             raise DamagedState(f"version {meta.v}, this program reads {VERSION}")
         boards = {}
@@ -214,11 +211,11 @@ def _decode_history(saved: _History, fields: Mapping[str, bytes]) -> RatingsHist
 def _encode_board(board: BoardCounts) -> bytes:
     places, counts = board.cells()
     return _encode(
-        _Board(
+        _SavedBoard(
             members=board.members,
-            gaps=_narrow(np.diff(places, prepend=0)),
-            counts=_narrow(counts),
-            elo=_Array("<f8", board.elo.astype("<f8").tobytes()),
+            gaps=_flat(narrow(np.diff(places, prepend=0))),
+            counts=_flat(narrow(counts)),
+            elo=_flat(board.elo.astype("<f8")),
         )
     )
 
@@ -239,12 +236,11 @@ def _decode_board(packed: bytes, models: int) -> BoardCounts:
     return board
 
 
-def _narrow(values: NDArray[np.int64]) -> _Array:
-    dtype = np.min_scalar_type(int(values.max(initial=0))).newbyteorder("<")
-    return _Array(dtype.str, values.astype(dtype).tobytes())
+def _flat(array: NDArray[np.number]) -> _FlatArray:
+    return _FlatArray(array.dtype.str, array.tobytes())
 
 
-def _wide(array: _Array) -> NDArray[np.int64]:
+def _wide(array: _FlatArray) -> NDArray[np.int64]:
     if array.dtype not in _UNSIGNED:
         raise DamagedState(f"an array of type {array.dtype!r}")
     return np.frombuffer(array.data, array.dtype).astype(np.int64)

@@ -22,12 +22,12 @@ from streams.contracts.shown import Shown
 from streams.contracts.topics import RATINGS_GROUP
 from streams.fold.checkpoint import DamagedState
 from streams.fold.partition import Owned
-from streams.fold.redis_store import Outcome
+from streams.fold.redis_store import WriteResult
 from streams.fold.runner import FoldStage
 from streams.kafka.consumer import Log
 from streams.ledger.codec import Block, Notice
 from streams.ratings import elo
-from streams.ratings.fold import ArenaState, Limits, fold
+from streams.ratings.fold import ArenaLimits, ArenaState, fold
 from streams.ratings.history import RatingsHistory
 from streams.ratings.publish import Question, answer, ask, make_board
 from streams.ratings.settings import RatingsBook, RatingsSettings, read_ratings_settings
@@ -101,7 +101,7 @@ class RatingsStage(FoldStage[RatedArena]):
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         super().__init__(settings, metrics)
-        self._limits = Limits(settings.max_models, settings.max_boards)
+        self._limits = ArenaLimits(settings.max_models, settings.max_boards)
         self._book = read_book(settings)
         self._play = elo.compiled()
         self._next_shown = 0.0
@@ -308,7 +308,7 @@ class RatingsStage(FoldStage[RatedArena]):
             if tier in arena.unpublished_tiers:
                 values[keys.history(arena.name, tier)] = packed
         outcome = await self._store.publish(arena.name, arena.epoch, values, message, boards=sorted(texts))
-        if outcome is Outcome.DONE:
+        if outcome is WriteResult.DONE:
             arena.unpublished_tiers.clear()
         else:
             await self._heed(arena, outcome)
@@ -316,7 +316,7 @@ class RatingsStage(FoldStage[RatedArena]):
         arena.slow = took > self._slow_seconds() / (2 if arena.slow else 1)
         self._metrics.refresh_seconds.observe(took)
         arena.due = began - solving + max(self._settings.refresh_seconds, took / self._settings.refresh_share)
-        return outcome is Outcome.DONE
+        return outcome is WriteResult.DONE
 
     def _let_go(self) -> None:
         super()._let_go()

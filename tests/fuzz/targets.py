@@ -38,7 +38,7 @@ from streams.intake.decode import decode, strict
 from streams.ledger.codec import Block, DamagedRecord, Notice, encode_block, encode_notice
 from streams.ledger.codec import decode as decode_ledger
 from streams.ratings.elo import interpreted
-from streams.ratings.fold import ArenaState, Limits, fold
+from streams.ratings.fold import ArenaLimits, ArenaState, fold
 from tests.fuzz import channel_urls
 from tests.fuzz.mutate import mutations
 from tests.unit.intake.making import ARRIVED_MS, as_records, body, meaning
@@ -150,7 +150,7 @@ def ledger(value: bytes) -> bool:
         read = decode_ledger(value)
     except DamagedRecord:
         return False
-    fold(ArenaState(read.arena), read, Limits(models=20, boards=5), interpreted)
+    fold(ArenaState(read.arena), read, ArenaLimits(models=20, boards=5), interpreted)
     written = encode_block(read) if isinstance(read, Block) else [encode_notice(read)]
     assert all(decode_ledger(each).arena == read.arena for each in written)
     return True

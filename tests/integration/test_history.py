@@ -15,10 +15,10 @@ from streams.fairness.fold import fold as watch
 from streams.fairness.fold_state import ArenaFairness
 from streams.fairness.snapshot import encode_history as encode_evidence
 from streams.fairness.stage import read_book
-from streams.fold.redis_store import Outcome, Store
+from streams.fold.redis_store import FoldStore, WriteResult
 from streams.ledger.codec import Notice, decode
 from streams.ratings import elo
-from streams.ratings.fold import ArenaState, Limits, fold
+from streams.ratings.fold import ArenaLimits, ArenaState, fold
 from streams.ratings.history import RatingsHistory
 from streams.ratings.snapshot import encode_history
 from tests.support.eventually import eventually
@@ -75,7 +75,7 @@ def refolded(pipeline: Pipeline) -> dict[str, bytes]:
     state = ArenaState("text", history=RatingsHistory())
     watched = ArenaFairness.start("text", read_book(pipeline.settings).of("text"))
     for record in pipeline.topic(LEDGER.name):
-        fold(state, decode(record.value), Limits(), elo.interpreted, time.time())
+        fold(state, decode(record.value), ArenaLimits(), elo.interpreted, time.time())
         watch(watched, decode(record.value))
     return {**encode_history(state), EVIDENCE: encode_evidence(watched)}
 
@@ -163,15 +163,15 @@ async def test_a_part_of_a_state_is_not_saved_over_a_loss_that_nobody_noticed(
     pipeline: Pipeline, redis_server: TestRedis
 ) -> None:
     async with Redis.from_url(pipeline.redis_url) as redis:
-        store = Store(redis, pipeline.settings.keys, "ratings")
+        store = FoldStore(redis, pipeline.settings.keys, "ratings")
         epoch = await store.claim("text")
-        assert await store.save("text", epoch, {"meta": b"1", "board": b"1"}, whole=False) is Outcome.DONE
+        assert await store.save("text", epoch, {"meta": b"1", "board": b"1"}, whole=False) is WriteResult.DONE
         redis_server.flush()
-        assert await store.save("text", epoch, {"meta": b"2"}, whole=False) is Outcome.LOST
+        assert await store.save("text", epoch, {"meta": b"2"}, whole=False) is WriteResult.LOST
         assert await store.load("text") == {}
-        assert await store.save("text", epoch, {"meta": b"2", "board": b"1"}, whole=True) is Outcome.DONE
-        assert await store.save("text", epoch, {"meta": b"3"}, whole=False) is Outcome.DONE
+        assert await store.save("text", epoch, {"meta": b"2", "board": b"1"}, whole=True) is WriteResult.DONE
+        assert await store.save("text", epoch, {"meta": b"3"}, whole=False) is WriteResult.DONE
         later = await store.claim("text")
-        assert await store.save("text", epoch, {"meta": b"4"}, whole=True) is Outcome.REFUSED
+        assert await store.save("text", epoch, {"meta": b"4"}, whole=True) is WriteResult.REFUSED
         assert (await store.load("text"))["meta"] == b"3"
         assert later > epoch

@@ -12,7 +12,7 @@ from streams.contracts.metrics import Metrics
 from streams.contracts.partitioner import partitions_of
 from streams.contracts.topics import DEAD_LETTERS, LEDGER, VOTES
 from streams.fairness.stage import FairnessStage
-from streams.intake.accept import Source, accept
+from streams.intake.accept import PartitionMemory, accept
 from streams.intake.dedup import SeenIds
 from streams.intake.reject_limit import Refusals
 from streams.ledger.codec import encode_block
@@ -102,7 +102,7 @@ def foretell(pipeline: Pipeline, count: int) -> None:
     """Write a ledger of votes that the topic does not hold: intake may not go on, whatever comes."""
     records = as_records([(vote["id"].encode(), encode(vote)) for vote in make_votes(count, seed=52, arenas=("text",))])
     records.recorded[:] = time.time() * 1000
-    (block,) = accept(records, {0: Source(SeenIds(count, 1e9), Refusals(1, 1.0, 1), 0)}).blocks
+    (block,) = accept(records, {0: PartitionMemory(SeenIds(count, 1e9), Refusals(1, 1.0, 1), 0)}).blocks
     pipeline.produce_raw(LEDGER.name, [(b"text", piece) for piece in encode_block(block)])
 
 

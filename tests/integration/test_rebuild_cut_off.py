@@ -7,7 +7,7 @@ import pytest
 from streams.contracts.metrics import Metrics
 from streams.contracts.topics import LEDGER
 from streams.intake.stage import IntakeStage
-from streams.kafka.consumer import Rebalanced
+from streams.kafka.fetch import Rebalanced
 from tests.support.pipeline import Pipeline, fold_ledger, make_votes
 from tests.support.stack import TestBroker
 from tests.support.tasks import end

@@ -10,7 +10,7 @@ from redis.exceptions import ResponseError
 
 from streams.contracts.keys import Keys
 from streams.contracts.redis_away import Away, cause_of
-from streams.fold.redis_store import Outcome, Store
+from streams.fold.redis_store import FoldStore, WriteResult
 from tests.support.board import board_process
 from tests.support.eventually import eventually
 from tests.support.pipeline import COUNTED, Pipeline, Worker, comparable, fold_votes, make_votes, wait_same_boards
@@ -154,7 +154,7 @@ async def test_a_script_that_meets_the_limit_has_written_all_or_nothing(own: Own
     with own.client() as client:
         client.config_set("maxmemory", client.info("memory")["used_memory"] + 4_000_000)
     async with Redis.from_url(own.url) as redis:
-        store = Store(redis, keys, "ratings")
+        store = FoldStore(redis, keys, "ratings")
         epoch = await store.claim("text")
         refused = None
         done = 0
@@ -165,12 +165,12 @@ async def test_a_script_that_meets_the_limit_has_written_all_or_nothing(own: Own
             except ResponseError as error:
                 refused = error
             else:
-                assert outcome is Outcome.DONE
+                assert outcome is WriteResult.DONE
                 done += 1
         assert cause_of(refused) is Away.FULL
         assert done > 1
         assert len(await redis.smembers(keys.boards("text"))) == 20 * done
         assert await redis.exists(*texts) == 0
         # What only reads is answered, and what only removes is done.
-        assert await store.check([("text", epoch, ())]) == [Outcome.DONE]
+        assert await store.check([("text", epoch, ())]) == [WriteResult.DONE]
         assert await store.arenas() == ["text"]

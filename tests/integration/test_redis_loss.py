@@ -11,7 +11,7 @@ from services.local.supervisor import Supervisor
 from streams.contracts.keys import Keys
 from streams.contracts.topics import RATINGS_GROUP
 from streams.fold.checkpoint import DamagedState
-from streams.fold.redis_store import Outcome, Store
+from streams.fold.redis_store import FoldStore, WriteResult
 from tests.support.eventually import eventually
 from tests.support.pipeline import (
     COUNTED,
@@ -324,18 +324,18 @@ async def test_a_write_whose_answer_was_lost_hides_no_later_loss(redis_server: T
     """A master that hangs and is replaced: one write is done unanswered and kept, the next is answered and lost."""
     keys = Keys(redis_prefix)
     async with Redis.from_url(redis_server.url) as redis:
-        store = Store(redis, keys, RATINGS_GROUP)
+        store = FoldStore(redis, keys, RATINGS_GROUP)
         epoch = await store.claim("text")
         counted, store._counted = store._counted, unanswered  # type: ignore[method-assign]
         with pytest.raises(RedisTimeoutError):
             await store.publish("text", epoch, {keys.board("text", "overall"): b"1"}, {})
         kept = await redis.hgetall(keys.state("text", RATINGS_GROUP))
         store._counted = counted  # type: ignore[method-assign]
-        assert await store.publish("text", epoch, {keys.board("text", "overall"): b"2"}, {}) is Outcome.DONE
-        assert await store.check([("text", epoch, ())]) == [Outcome.DONE]
+        assert await store.publish("text", epoch, {keys.board("text", "overall"): b"2"}, {}) is WriteResult.DONE
+        assert await store.check([("text", epoch, ())]) == [WriteResult.DONE]
         await redis.hset(keys.state("text", RATINGS_GROUP), mapping=kept)
-        assert await store.check([("text", epoch, ())]) == [Outcome.LOST]
+        assert await store.check([("text", epoch, ())]) == [WriteResult.LOST]
 
 
-def unanswered(arena: str, serial: int, answer: int) -> Outcome:
+def unanswered(arena: str, serial: int, answer: int) -> WriteResult:
     raise RedisTimeoutError("the answer was lost on the way")

@@ -28,7 +28,7 @@ from streams.fairness.fold_state import ArenaFairness
 from streams.fairness.settings import SettingsBook
 from streams.ledger.codec import Block, Notice, decode
 from streams.ratings import elo
-from streams.ratings.fold import ArenaState, Limits, fold
+from streams.ratings.fold import ArenaLimits, ArenaState, fold
 from streams.ratings.publish import make_board
 from tests.simulation.broker import Broker, Partition, Slot
 from tests.simulation.loop import Process, VirtualLoop
@@ -290,7 +290,7 @@ class Checker:
         states: dict[str, ArenaState] = {}
         watched: dict[str, ArenaFairness] = {}
         alerts: dict[str, list[bytes]] = {}
-        play, limits = elo.compiled(), Limits()
+        play, limits = elo.compiled(), ArenaLimits()
         for log in logs:
             for stored in log.records:
                 assert stored is not None

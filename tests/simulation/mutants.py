@@ -26,9 +26,9 @@ from streams.contracts.delivery import Outcome as Came
 from streams.contracts.gaps import Gaps
 from streams.contracts.settings import Settings
 from streams.fairness.stage import FairnessStage
-from streams.fold.redis_store import Outcome, Store
+from streams.fold.redis_store import FoldStore, WriteResult
 from streams.fold.runner import FoldStage
-from streams.intake.accept import Source
+from streams.intake.accept import PartitionMemory
 from streams.intake.begin import begin
 from streams.intake.dedup import SeenIds, marks_of
 from streams.intake.merge_by_time import Aligner
@@ -146,7 +146,7 @@ def _memory_not_rebuilt() -> list[Change]:
         for at in partitions:
             seen = SeenIds(settings.dedup_records, settings.dedup_seconds)
             refusals = Refusals(settings.dead_letter_run, settings.dead_letter_ratio, settings.dead_letter_window)
-            self._sources[at.partition] = Source(seen, refusals, self.positions[at])
+            self._sources[at.partition] = PartitionMemory(seen, refusals, self.positions[at])
 
     return [(IntakeStage, "_rebuild", forget)]
 
@@ -236,10 +236,10 @@ def _saved_before_told() -> list[Change]:
 
 
 def _loss_unnoticed() -> list[Change]:
-    async def all_is_well(self: Any, owned: Any) -> list[Outcome]:
-        return [Outcome.DONE for _ in owned]
+    async def all_is_well(self: Any, owned: Any) -> list[WriteResult]:
+        return [WriteResult.DONE for _ in owned]
 
-    return [(Store, "check", all_is_well)]
+    return [(FoldStore, "check", all_is_well)]
 
 
 # --- herald ----------------------------------------------------------------------------------------------------------

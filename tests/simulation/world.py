@@ -21,10 +21,10 @@ from streams.contracts.metrics import Metrics
 from streams.contracts.partitioner import partitions_of
 from streams.contracts.topics import ACCEPTED_GROUP, INTAKE_GROUP, TOPICS
 from streams.fairness.stage import FairnessStage
-from streams.fold.partition import Fenced
+from streams.fold.partition import ArenaFenced
 from streams.intake.begin import RecordsGone
 from streams.intake.stage import IntakeStage
-from streams.kafka.consumer import OutOfReach
+from streams.kafka.fetch import OutOfReach
 from streams.ratings.stage import RatingsStage
 from tests.simulation.adapters import BOOK, CURRENT
 from tests.simulation.broker import Broker, Slot
@@ -40,7 +40,7 @@ STAGES: dict[str, Callable[..., Any]] = {"intake": IntakeStage, "ratings": Ratin
 METRICS = Metrics()
 FOREIGN_NUMBERS = (b"9007199254740991", b"-7", b"1" * 400)
 SWITCHES = {"broker down": ("broker", "down"), "redis away": ("server", "away"), "redis full": ("server", "full")}
-EXPECTED_ENDS = (Fenced, KafkaError, OutOfReach, RecordsGone, RedisError)
+EXPECTED_ENDS = (ArenaFenced, KafkaError, OutOfReach, RecordsGone, RedisError)
 """Exceptions that may end a stage; any other is a bug in the stage."""
 LOOK_SECONDS, STAY_SECONDS = 0.5, 2.0
 

@@ -32,7 +32,7 @@ from streams.contracts.view import Board, RatedModel
 from streams.kafka.end_offsets import ask_ends, partitions_of_topic
 from streams.ledger.codec import decode
 from streams.ratings import elo
-from streams.ratings.fold import ArenaState, Limits, fold
+from streams.ratings.fold import ArenaLimits, ArenaState, fold
 from streams.ratings.publish import make_board
 from streams.ratings.snapshot import decode_state
 from tests.support.boards import shown
@@ -337,7 +337,7 @@ def fold_votes(votes: Iterable[Vote], directory: Path) -> dict[str, ArenaState]:
 def fold_ledger(records: Iterable[Any], settings: Settings) -> dict[str, ArenaState]:
     """Fold ledger records in order, from the start, in this process."""
     states: dict[str, ArenaState] = {}
-    limits = Limits(settings.max_models, settings.max_boards)
+    limits = ArenaLimits(settings.max_models, settings.max_boards)
     for record in records:
         entry = decode(record.value)
         state = states.setdefault(entry.arena, ArenaState(entry.arena))

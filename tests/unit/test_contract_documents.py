@@ -28,7 +28,7 @@ from streams.intake.decode import decode
 from streams.intake.records import Records
 from streams.ledger.codec import Block, Notice, encode_block, encode_notice
 from streams.ratings import elo
-from streams.ratings.fold import ArenaState, Limits, fold
+from streams.ratings.fold import ArenaLimits, ArenaState, fold
 from streams.ratings.publish import make_board
 
 ROOT = Path(__file__).parents[2]
@@ -320,8 +320,8 @@ def test_every_board_is_valid(played: list[tuple[list[str], str]], declared: boo
     state = ArenaState("text")
     if declared:
         model = msgspec.convert(good_model(model="ash"), Model)
-        fold(state, Notice("text", "ash", model, 0, 0, 0), Limits(), elo.interpreted)
-    fold(state, block_of(played), Limits(), elo.interpreted)
+        fold(state, Notice("text", "ash", model, 0, 0, 0), ArenaLimits(), elo.interpreted)
+    fold(state, block_of(played), ArenaLimits(), elo.interpreted)
     for name in state.boards:
         board, _ = make_board(state, name)
         BOARD.validate(json.loads(msgspec.json.encode(board)))

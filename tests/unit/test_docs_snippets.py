@@ -32,12 +32,12 @@ from redis.asyncio import Redis
 from services.cli.main import COMMANDS, cli
 from services.cli.topics import ensure_topics
 from streams.contracts.settings import Settings
-from streams.fold.redis_store import Outcome, Store
+from streams.fold.redis_store import FoldStore, WriteResult
 from streams.ledger.codec import Block as LedgerBlock
 from streams.ledger.codec import Notice, encode_block, encode_notice
 from streams.ledger.rows import Rows, code
 from streams.ratings import elo
-from streams.ratings.fold import ArenaState, Limits, fold
+from streams.ratings.fold import ArenaLimits, ArenaState, fold
 from streams.ratings.publish import make_board
 from tests.support.stack import TestBroker, TestRedis
 
@@ -225,13 +225,13 @@ def test_the_redis_program_reads_what_the_fold_publishes(
 ) -> None:
     environment["REDIS_URL"] = redis_server.url
     state = ArenaState("text")
-    fold(state, block("text", [("x", "y", 0), ("x", "y", 0), ("y", "x", 0)], through=2), Limits(), elo.interpreted)
+    fold(state, block("text", [("x", "y", 0), ("x", "y", 0), ("y", "x", 0)], through=2), ArenaLimits(), elo.interpreted)
     board, _ = make_board(state, "overall")
 
-    async def publish() -> Outcome:
+    async def publish() -> WriteResult:
         redis = Redis.from_url(redis_server.url)
         keys = Settings.from_env(environment).keys
-        store = Store(redis, keys, "ratings")
+        store = FoldStore(redis, keys, "ratings")
         try:
             epoch = await store.claim("text")
             texts = {keys.board("text", "overall"): msgspec.json.encode(board)}
@@ -239,7 +239,7 @@ def test_the_redis_program_reads_what_the_fold_publishes(
         finally:
             await redis.aclose()
 
-    assert asyncio.run(publish()) is Outcome.DONE
+    assert asyncio.run(publish()) is WriteResult.DONE
     printed = run(program_with("redis.md", "smembers"), tmp_path, **environment)
     assert same(printed) == [f"text overall: 3 votes, x leads with {board.models[0].rating:.0f}"]
 

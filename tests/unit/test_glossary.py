@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.ratings.reasons import Reason
+from streams.ratings.provisional import ProvisionalReason
 
 ROOT = Path(__file__).parents[2]
 GLOSSARY = ROOT / "docs" / "glossary.md"
@@ -54,11 +54,11 @@ def words_of(text: str) -> set[str]:
 
 EVERYDAY = words_of(
     "accept account address alarm another answer array begin best bound build byte change codec confirm connection "
-    "consumer count cut damage data date detect document dropped election end exact expect fairness fault "
-    "field figure fit fragile gone json kafka known large leader left limit line make match met moment name new not "
-    "odds open our out outcome own pair payload period point publish rate reach reader reading redis refuse report "
-    "result retry rounding run sample script second seen send sender sent setting shown since solving span spread "
-    "subscriber summary too unknown wait waiting write written"
+    "consumer count cut damage data date detect document dropped election end exact expect fairness field "
+    "figure fit fragile gone json kafka known large leader left limit line make match met moment name new not "
+    "odds open our out outcome own pair payload period point progress publish rate reach reader reading redis refuse "
+    "report result retry rounding run sample script second seen send sender sent setting shown since solving span "
+    "spread subscriber summary too unknown wait waiting write written"
 )
 """Nouns of the code that pages use in their plain English sense, by their stems."""
 
@@ -173,8 +173,8 @@ def test_entries_stand_in_alphabetical_order_once_each() -> None:
     assert terms == sorted(set(terms), key=str.lower)
 
 
-@pytest.mark.parametrize("reason", Reason)
-def test_every_reason_of_a_provisional_model_is_named(reason: Reason) -> None:
+@pytest.mark.parametrize("reason", ProvisionalReason)
+def test_every_reason_of_a_provisional_model_is_named(reason: ProvisionalReason) -> None:
     assert f"`{reason.value}`" in TEXT
 
 

@@ -11,7 +11,9 @@ from aiokafka.errors import CorruptRecordException, GroupAuthorizationFailedErro
 
 from streams.contracts.settings import Settings
 from streams.kafka import consumer as module
-from streams.kafka.consumer import Log, Rebalanced
+from streams.kafka import fetch
+from streams.kafka.consumer import Log
+from streams.kafka.fetch import Rebalanced
 
 VOTES = [TopicPartition("votes", number) for number in range(2)]
 
@@ -66,7 +68,7 @@ class Consumer:
 def consumer(monkeypatch: pytest.MonkeyPatch) -> Consumer:
     made = Consumer()
     monkeypatch.setattr(module, "make_member", lambda settings, group: made)
-    monkeypatch.setattr(module, "REBALANCE_GRACE", 0.01)
+    monkeypatch.setattr(fetch, "REBALANCE_GRACE", 0.01)
     return made
 
 

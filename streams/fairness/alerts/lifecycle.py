@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 
 from streams.contracts.alert import VERSION, Alert, Kind, Status, alert_id, fingerprint, runbook_url
 from streams.fairness.alerts.summaries import moved, over
 from streams.fairness.arena.context import Scene
-from streams.fairness.detectors.base import Detector, Verdict
+from streams.fairness.detectors.base import AnyDetector, Verdict
 
 
 @dataclass(slots=True)
@@ -30,7 +29,7 @@ Inherited = dict[str, Alert]
 
 
 def reconcile(
-    opened: Opened, scene: Scene, detector: Detector[Any], verdicts: Iterable[Verdict], *, repeat: bool = False
+    opened: Opened, scene: Scene, detector: AnyDetector, verdicts: Iterable[Verdict], *, repeat: bool = False
 ) -> list[Alert]:
     """Turn a detector's current verdicts into the alerts to emit, in the order of subjects.
 
@@ -72,7 +71,7 @@ def reconcile(
     return told + [_resolved(opened, scene, each) for each in finished]
 
 
-def firing(scene: Scene, detector: Detector[Any], verdict: Verdict, detected_at: float) -> Alert:
+def firing(scene: Scene, detector: AnyDetector, verdict: Verdict, detected_at: float) -> Alert:
     """Make a firing alert from a detector's verdict."""
     kind = detector.kind
     about = fingerprint(scene.arena, kind, verdict.subject)

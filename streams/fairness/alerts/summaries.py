@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 
-from streams.contracts.alert import Kind, Subject
+from streams.contracts.alert import EvidenceValue, Kind, Subject
 
 
 def over(ended: float, sentence: str) -> str:
@@ -37,21 +36,30 @@ def day(time: float) -> str:
     return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%d %H:%M} UTC"
 
 
-def percent(share: Any) -> str:
+def as_number(value: EvidenceValue) -> float:
+    """Narrow a value of the evidence to a number; raises `TypeError` when it is none."""
+    if not isinstance(value, (int, float)):
+        raise TypeError(f"{value!r} is no number")
+    return value
+
+
+def percent(share: EvidenceValue) -> str:
     """Format a share in per cent, with three significant digits.
 
     >>> percent(0.0123456), percent(0.0)
     ('1.23 %', '0 %')
     """
-    return f"{100 * share:.3g} %"
+    return f"{100 * as_number(share):.3g} %"
 
 
-def some(names: list[str], total: int, most: int = 5) -> str:
+def some(names: EvidenceValue, total: EvidenceValue, most: int = 5) -> str:
     """List a few names and the number of further ones; `total` counts all, because `names` may be cut short.
 
     >>> some(["a", "b", "c"], 3, most=2), some(["a", "b"], 2)
     ('a, b and 1 more', 'a, b')
     """
+    if not isinstance(names, list):
+        raise TypeError(f"{names!r} is no list of names")
     shown = names[:most]
-    more = total - len(shown)
+    more = as_number(total) - len(shown)
     return f"{', '.join(shown)} and {more:,} more" if more else ", ".join(shown)

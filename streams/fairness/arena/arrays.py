@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 T = TypeVar("T")
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 
-def pad(array: NDArray[Any], size: int) -> NDArray[Any]:
+def pad(array: NDArray[Scalar], size: int) -> NDArray[Scalar]:
     """Pad the last axis with zeros to `size`; return the array itself when it is long enough.
 
     >>> pad(np.ones((2, 1)), 3).tolist()
@@ -24,22 +25,13 @@ def pad(array: NDArray[Any], size: int) -> NDArray[Any]:
     return np.concatenate([array, np.zeros((*array.shape[:-1], missing), array.dtype)], axis=-1)
 
 
-def grow(state: Any, size: int, *fields: str) -> None:
+def grow(state: object, size: int, *fields: str) -> None:
     """Lengthen the named per-subject arrays of a state, in place."""
     for name in fields:
         setattr(state, name, pad(getattr(state, name), size))
 
 
-def narrow(values: NDArray[np.int64]) -> NDArray[Any]:
-    """Convert non-negative integers to the narrowest unsigned type that holds them.
-
-    >>> narrow(np.array([1, 300])).dtype.str
-    '<u2'
-    """
-    return values.astype(np.min_scalar_type(int(values.max(initial=0))).newbyteorder("<"))
-
-
-class _Array(msgspec.Struct):
+class _ShapedArray(msgspec.Struct):
     dtype: str
     shape: tuple[int, ...]
     data: bytes
@@ -48,7 +40,7 @@ class _Array(msgspec.Struct):
 _ALLOWED = {"<f8", "<i8", "|i1", "|b1", "|u1", "<u2", "<u4", "<u8"}
 
 
-def pack(value: Any) -> bytes:
+def pack(value: object) -> bytes:
     """Encode structs, dataclasses and arrays."""
     return _encode(value)
 
@@ -58,15 +50,17 @@ def unpack(packed: bytes | msgspec.Raw, kind: type[T]) -> T:
     return msgspec.msgpack.Decoder(kind, dec_hook=_array_of).decode(packed)
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> _ShapedArray:
     if not isinstance(value, np.ndarray):
         raise NotImplementedError(f"{type(value).__name__} has no place in a state")
     flat = np.ascontiguousarray(value)
-    return _Array(value.dtype.str, value.shape, (np.packbits(flat) if value.dtype == np.bool_ else flat).tobytes())
+    return _ShapedArray(
+        value.dtype.str, value.shape, (np.packbits(flat) if value.dtype == np.bool_ else flat).tobytes()
+    )
 
 
-def _array_of(kind: type, plain: Any) -> Any:
-    array = msgspec.convert(plain, _Array)
+def _array_of(kind: type, plain: object) -> NDArray[np.generic]:
+    array = msgspec.convert(plain, _ShapedArray)
     if array.dtype not in _ALLOWED:
         raise ValueError(f"no arrays of {array.dtype!r} here")
     if array.dtype == "|b1":

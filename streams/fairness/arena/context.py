@@ -22,7 +22,7 @@ from streams.ratings.counts import BoardCounts
 
 
 @dataclass(slots=True)
-class Facts:
+class ArenaFacts:
     """The part of the scene that is saved; S subjects, all counts of battles.
 
     Attributes
@@ -89,7 +89,7 @@ class Scene:
 
     arena: str
     settings: FairnessSettings
-    facts: Facts
+    facts: ArenaFacts
     board: BoardCounts
     play: Play
     settled: list[str] = field(default_factory=list)

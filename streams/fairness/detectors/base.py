@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Generic, NamedTuple, TypeVar, get_args
+from typing import Any, Generic, NamedTuple, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,7 +59,7 @@ class Tick(NamedTuple):
     mark: Mark
 
 
-class Battles(NamedTuple):
+class ReviewBattles(NamedTuple):
     """Battles between two reviews, in the order of the ledger.
 
     `rows` holds all battles. `a`, `b` and `winner`, [n], hold those with a vote, between models with a number.
@@ -171,12 +171,16 @@ class NoticeDetector(Detector[State]):
 class ReviewDetector(Detector[State]):
     """Runs at each review."""
 
-    def gather(self, state: State, battles: Battles) -> None:
+    def gather(self, state: State, battles: ReviewBattles) -> None:
         """Add battles of the current review."""
 
     @abstractmethod
     def review(self, state: State, scene: Scene, ratings: Ratings | None) -> None:
         """Process a full review; `ratings` is None in reviews that do not solve the ratings."""
+
+
+AnyDetector = Detector[Any]
+"""A detector of any state. Its methods take only its own state, which a collection of detectors cannot express."""
 
 
 def judged_by_registry(kind: Kind, scene: Scene, subjects: int, otherwise: Unjudged) -> Judged:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import math
 from functools import cache
-from typing import Any
 
 import numpy as np
 
@@ -26,10 +25,10 @@ from streams.fairness.arena.registry import Change
 from streams.fairness.detectors.base import NAMED, NoticeDetector, Verdict, judged_by_registry
 from streams.fairness.detectors.score_retraction import variants_of
 from streams.fairness.detectors.share_alarm import rounded
-from streams.fairness.detectors.unannounced_retirement import Episode, Episodes, stands
+from streams.fairness.detectors.unannounced_retirement import NoticeEpisode, NoticeEpisodes, stands
 
 
-class BestOfN(NoticeDetector[Episodes]):
+class BestOfN(NoticeDetector[NoticeEpisodes]):
     """Checks each notice that makes a model public.
 
     Resolves after `keep_days`, or when the model is private again or unregistered.
@@ -37,7 +36,7 @@ class BestOfN(NoticeDetector[Episodes]):
 
     kind = Kind.BEST_OF_N
 
-    def notice(self, state: Episodes, scene: Scene, change: Change) -> None:
+    def notice(self, state: NoticeEpisodes, scene: Scene, change: Change) -> None:
         """Process a change of the registry."""
         before, after = change.before, change.after
         if after is None or after.visibility == "private":
@@ -50,9 +49,11 @@ class BestOfN(NoticeDetector[Episodes]):
             return
         variants = variants_of(scene, after.provider, after.family)
         if len(variants) >= 2:
-            state[change.name] = Episode(change.now.onset, change.now.time, _evidence(scene, after.provider, variants))
+            state[change.name] = NoticeEpisode(
+                change.now.onset, change.now.time, _evidence(scene, after.provider, variants)
+            )
 
-    def verdicts(self, state: Episodes, scene: Scene) -> list[Verdict]:
+    def verdicts(self, state: NoticeEpisodes, scene: Scene) -> list[Verdict]:
         """Such publications in the last `keep_days`."""
         return [
             Verdict(Subject(model=name), Severity.INFO, each.onset, each.time, each.evidence)
@@ -60,13 +61,13 @@ class BestOfN(NoticeDetector[Episodes]):
             if stands(each, scene)
         ]
 
-    def judged(self, state: Episodes, scene: Scene) -> Judged:
+    def judged(self, state: NoticeEpisodes, scene: Scene) -> Judged:
         """Models that were private at some time."""
         return judged_by_registry(self.kind, scene, scene.facts.roster.private, Unjudged.NO_PRIVATE_MODELS)
 
     def summary(self, arena: str, verdict: Verdict) -> str:
         """One sentence."""
-        e: Any = verdict.evidence
+        e = verdict.evidence
         gain = (
             f"with scores that scatter by {e['sigma']:.1f} points, choosing the best of {e['variants']:,} equal ones "
             f"gains {e['expected_gain']:.1f} points by luck alone"

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from streams.contracts.alert import Kind
-from streams.fairness.detectors.base import Detector, NoticeDetector, ReviewDetector, TickDetector
+from streams.fairness.detectors.base import AnyDetector, NoticeDetector, ReviewDetector, TickDetector
 from streams.fairness.detectors.best_of_n import BestOfN
 from streams.fairness.detectors.data_inequality import DataInequality
 from streams.fairness.detectors.feed_stalled import FeedStalled
@@ -23,7 +21,7 @@ from streams.fairness.detectors.undeclared_model import UndeclaredModel
 # Named for other modules: views publish the evidence of the last two, the silence alert has the kind of the first.
 FEED_STALLED, SILENT_REMOVAL, SHARE_DRIFT = FeedStalled(), SilentRemoval(), ShareDrift()
 
-DETECTORS: tuple[Detector[Any], ...] = (
+DETECTORS: tuple[AnyDetector, ...] = (
     FEED_STALLED,
     SILENT_REMOVAL,  # before share drift, which tests the models in play: a removal changes which those are
     SHARE_DRIFT,

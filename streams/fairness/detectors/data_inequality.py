@@ -7,8 +7,6 @@ shares would exceed, because there are few providers or classes, is not checked.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from streams.contracts.alert import Evidence, Kind, Severity, Subject
@@ -97,7 +95,7 @@ class DataInequality(ReviewDetector[Standing]):
 
     def summary(self, arena: str, verdict: Verdict) -> str:
         """One sentence."""
-        e: Any = verdict.evidence
+        e = verdict.evidence
         window = f"over the last {e['window_battles']:,} battles"
         if verdict.subject.field == "arena":
             return (

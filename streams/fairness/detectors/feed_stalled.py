@@ -17,14 +17,13 @@ the same kind and subject.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streams.contracts.alert import Evidence, Kind, Severity, Subject
 from streams.contracts.judged import Judged, Unjudged
-from streams.fairness.alerts.summaries import day, some
+from streams.fairness.alerts.summaries import as_number, day, some
 from streams.fairness.arena.arrays import grow
 from streams.fairness.arena.context import Scene
 from streams.fairness.detectors.base import NAMED, Tick, TickDetector, Verdict
@@ -129,7 +128,7 @@ class FeedStalled(TickDetector[Feed]):
 
     def summary(self, arena: str, verdict: Verdict) -> str:
         """One sentence."""
-        e: Any = verdict.evidence
+        e = verdict.evidence
         since = day(verdict.starts_at)
         if e["cause"] == "zeros":
             return (
@@ -137,9 +136,10 @@ class FeedStalled(TickDetector[Feed]):
                 "the feed has turned to zeros."
             )
         if e["cause"] == "silence":
+            silent, usual = as_number(e["silent_seconds"]) / 60, as_number(e["usual_seconds"]) / 60
             return (
-                f"Arena {arena} has sent nothing for {e['silent_seconds'] / 60:,.0f} minutes, since {since}; "
-                f"its usual silences are shorter than {e['usual_seconds'] / 60:,.0f} minutes."
+                f"Arena {arena} has sent nothing for {silent:,.0f} minutes, since {since}; "
+                f"its usual silences are shorter than {usual:,.0f} minutes."
             )
         return (
             f"{e['missing_models']:,} of {e['active_models']:,} active models of arena {arena} stopped together at "

@@ -8,7 +8,6 @@ after one to two periods.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +15,11 @@ from numpy.typing import NDArray
 from streams.contracts.alert import Evidence, Kind, Severity, Subject
 from streams.contracts.judged import Judged, Unjudged
 from streams.contracts.vote import MODEL_A, MODEL_B, NONE
-from streams.fairness.alerts.summaries import day, some
+from streams.fairness.alerts.summaries import as_number, day, some
 from streams.fairness.arena.context import Scene
 from streams.fairness.arena.ledger_position import Standing, stand
 from streams.fairness.arena.ratings import Ratings
-from streams.fairness.detectors.base import NAMED, Battles, ReviewDetector, Verdict
+from streams.fairness.detectors.base import NAMED, ReviewBattles, ReviewDetector, Verdict
 from streams.ratings.components import strong_components
 
 DAY = 86_400.0
@@ -81,7 +80,7 @@ class GraphFragile(ReviewDetector[Graph]):
         """Grow the edges to `subjects`."""
         state.resize(subjects)
 
-    def gather(self, state: Graph, battles: Battles) -> None:
+    def gather(self, state: Graph, battles: ReviewBattles) -> None:
         """Add wins and draws to the graph."""
         state.gather(battles.a, battles.b, battles.winner)
 
@@ -154,16 +153,17 @@ class GraphFragile(ReviewDetector[Graph]):
 
     def summary(self, arena: str, verdict: Verdict) -> str:
         """One sentence."""
-        e: Any = verdict.evidence
+        e = verdict.evidence
+        days = as_number(e["stale_days"])
         if verdict.subject.field == "model":
             return (
                 f"{verdict.subject.name} is ranked in arena {arena} on old votes only: its last battle was at "
-                f"{day(e['last_seen'])}, more than {e['stale_days']:g} days ago, and {e['votes']:,} votes stand."
+                f"{day(as_number(e['last_seen']))}, more than {days:g} days ago, and {e['votes']:,} votes stand."
             )
         parts = []
         if e["apart"]:
             parts.append(
-                f"votes of the last {e['stale_days']:g} to {2 * e['stale_days']:g} days cannot compare {e['apart']:,} "
+                f"votes of the last {days:g} to {2 * days:g} days cannot compare {e['apart']:,} "
                 f"of {e['models']:,} models with the others ({some(e['apart_models'], e['apart'])})"
             )
         if e["stale"]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from streams.contracts.alert import Kind, Severity, Subject
 from streams.contracts.judged import Judged, Unjudged
 from streams.fairness.alerts.summaries import day, some
@@ -51,7 +49,7 @@ class PrivateVariants(NoticeDetector[Standing]):
 
     def summary(self, arena: str, verdict: Verdict) -> str:
         """One sentence."""
-        e: Any = verdict.evidence
+        e = verdict.evidence
         return (
             f"Provider {verdict.subject.name} has {e['variants']:,} private variants in play at once in arena {arena} "
             f"since {day(verdict.starts_at)} ({some(e['models'], e['variants'])}); the arena allows {e['cap']:,}."

@@ -10,7 +10,6 @@ the alert has severity `info` and never pages.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 from zlib import crc32
 
 import numpy as np
@@ -22,7 +21,7 @@ from streams.fairness.alerts.summaries import day, percent
 from streams.fairness.arena.context import Scene
 from streams.fairness.arena.ledger_position import Standing, stand
 from streams.fairness.arena.ratings import Ratings
-from streams.fairness.detectors.base import Battles, ReviewDetector, Verdict
+from streams.fairness.detectors.base import ReviewBattles, ReviewDetector, Verdict
 from streams.fairness.detectors.share_alarm import LN10, rounded
 from streams.fairness.statistics.cusum import Cusum, Mark, Odds
 from streams.ledger.rows import Rows
@@ -83,7 +82,7 @@ class PromptReuse(ReviewDetector[Prompts]):
 
     kind = Kind.PROMPT_REUSE
 
-    def gather(self, state: Prompts, battles: Battles) -> None:
+    def gather(self, state: Prompts, battles: ReviewBattles) -> None:
         """Add the sampled prompts of battles, in order."""
         state.gather(battles.rows)
 
@@ -141,7 +140,7 @@ class PromptReuse(ReviewDetector[Prompts]):
 
     def summary(self, arena: str, verdict: Verdict) -> str:
         """One sentence."""
-        e: Any = verdict.evidence
+        e = verdict.evidence
         return (
             f"{percent(e['share'])} of the prompts of arena {arena} repeat one of the last {e['window_battles']:,} "
             f"battles since {day(verdict.starts_at)}, against {percent(e['baseline'])} before, "

@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streams.contracts.alert import Kind, Severity, Subject
 from streams.contracts.judged import Judged, Unjudged
-from streams.fairness.alerts.summaries import day
+from streams.fairness.alerts.summaries import as_number, day
 from streams.fairness.arena.context import Scene
 from streams.fairness.arena.ledger_position import Standing, stand
 from streams.fairness.arena.ratings import Ratings
@@ -111,8 +110,9 @@ class RankChurn(ReviewDetector[Churn]):
 
     def summary(self, arena: str, verdict: Verdict) -> str:
         """One sentence."""
-        e: Any = verdict.evidence
-        expected = f"{e['expected_changes']:,.1f}" if e["expected_changes"] >= 1 else f"{e['expected_changes']:.1g}"
+        e = verdict.evidence
+        changes = as_number(e["expected_changes"])
+        expected = f"{changes:,.1f}" if changes >= 1 else f"{changes:.1g}"
         return (
             f"The first place of arena {arena} changed {e['changes']:,} times since {day(verdict.starts_at)} where the "
             f"intervals explain {expected}, evidence of 10^{e['log10_e']:.1f} to 1; it is {e['top']} "

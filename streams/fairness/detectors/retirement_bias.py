@@ -15,7 +15,6 @@ also raises it, unless it retires the weakest *within each class*.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +27,7 @@ from streams.fairness.arena.ledger_position import Standing, stand
 from streams.fairness.arena.registry import Change, sampled
 from streams.fairness.detectors.base import NoticeDetector, Verdict, judged_by_registry
 from streams.fairness.detectors.share_alarm import LN10, rounded
+from streams.fairness.statistics.cusum import log_mean
 from streams.fairness.statistics.expected_share import Vector
 
 RATIOS = np.array([2.0, 4.0, 8.0])
@@ -100,7 +100,7 @@ class RetirementBias(NoticeDetector[Departures]):
         level = float(np.log(scene.settings.evidence_level))
         names = []
         for name, number in scene.facts.roster.licenses.items():
-            evidence = _log_mean(state, number)
+            evidence = float(log_mean(state.log_e[:, number]))
             if evidence >= level or (name in state.standing and evidence >= level - LN10):
                 names.append(name)
         stand(state.standing, sorted(names), scene.now)
@@ -119,7 +119,7 @@ class RetirementBias(NoticeDetector[Departures]):
                 "others_left": all_left - left,
                 "others": len(of_class) - models,
                 "expected_left": rounded(float(state.expected[number])),
-                "log10_e": rounded(_log_mean(state, number) / LN10),
+                "log10_e": rounded(float(log_mean(state.log_e[:, number])) / LN10),
             }
             subject = roster.subjects[number]
             found.append(Verdict(subject, Severity.WARNING, since.onset, since.time, {**evidence}))
@@ -132,7 +132,7 @@ class RetirementBias(NoticeDetector[Departures]):
 
     def summary(self, arena: str, verdict: Verdict) -> str:
         """One sentence."""
-        e: Any = verdict.evidence
+        e = verdict.evidence
         return (
             f"{e['left']:,} of {e['models']:,} {verdict.subject.name} models have left arena {arena} and "
             f"{e['others_left']:,} of {e['others']:,} others, where {e['expected_left']:.1f} of them were to be "
@@ -143,7 +143,3 @@ class RetirementBias(NoticeDetector[Departures]):
 
 def _public(scene: Scene, name: str) -> bool:
     return scene.facts.roster.tenures[name].was_public
-
-
-def _log_mean(state: Departures, number: int) -> float:
-    return float(np.logaddexp.reduce(state.log_e[:, number]) - np.log(RATIOS.size))

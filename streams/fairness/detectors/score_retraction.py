@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from streams.contracts.alert import Kind, Severity, Subject
 from streams.contracts.judged import Judged, Unjudged
 from streams.fairness.alerts.summaries import day
 from streams.fairness.arena.context import Scene
 from streams.fairness.arena.registry import Change
 from streams.fairness.detectors.base import NoticeDetector, Verdict, judged_by_registry
-from streams.fairness.detectors.unannounced_retirement import Episode, Episodes, stands
+from streams.fairness.detectors.unannounced_retirement import NoticeEpisode, NoticeEpisodes, stands
 
 
-class ScoreRetraction(NoticeDetector[Episodes]):
+class ScoreRetraction(NoticeDetector[NoticeEpisodes]):
     """Checks each notice. Resolves when the model is declared public or can be drawn again, or after `keep_days`."""
 
     kind = Kind.SCORE_RETRACTION
 
-    def notice(self, state: Episodes, scene: Scene, change: Change) -> None:
+    def notice(self, state: NoticeEpisodes, scene: Scene, change: Change) -> None:
         """Process a change of the registry."""
         if change.joins or change.tenure.was_public:
             state.pop(change.name, None)
@@ -29,7 +27,7 @@ class ScoreRetraction(NoticeDetector[Episodes]):
         provider = roster.known[change.name].provider
         tested = variants_of(scene, provider)
         withdrawn = [name for name in tested if name in state or name == change.name]
-        state[change.name] = Episode(
+        state[change.name] = NoticeEpisode(
             change.now.onset,
             change.now.time,
             {
@@ -42,7 +40,7 @@ class ScoreRetraction(NoticeDetector[Episodes]):
             },
         )
 
-    def verdicts(self, state: Episodes, scene: Scene) -> list[Verdict]:
+    def verdicts(self, state: NoticeEpisodes, scene: Scene) -> list[Verdict]:
         """Scores retracted in the last `keep_days`."""
         return [
             Verdict(Subject(model=name), Severity.WARNING, each.onset, each.time, each.evidence)
@@ -50,13 +48,13 @@ class ScoreRetraction(NoticeDetector[Episodes]):
             if stands(each, scene)
         ]
 
-    def judged(self, state: Episodes, scene: Scene) -> Judged:
+    def judged(self, state: NoticeEpisodes, scene: Scene) -> Judged:
         """Models that were private at some time."""
         return judged_by_registry(self.kind, scene, scene.facts.roster.private, Unjudged.NO_PRIVATE_MODELS)
 
     def summary(self, arena: str, verdict: Verdict) -> str:
         """One sentence."""
-        e: Any = verdict.evidence
+        e = verdict.evidence
         return (
             f"{verdict.subject.name} ({e['provider']}) was withdrawn from arena {arena} at {day(verdict.starts_at)} "
             f"with {e['votes']:,} votes, and no public board ever showed its score; from {e['bound']:,} votes on it is "

@@ -34,7 +34,7 @@ LN10 = float(np.log(10.0))
 
 
 @dataclass(slots=True)
-class Watched:
+class ShareAlarms:
     """Evidence and alarms of S subjects.
 
     Attributes
@@ -67,7 +67,7 @@ class Watched:
     highest: float = 0.0
 
     @classmethod
-    def start(cls, bets: int) -> Watched:
+    def start(cls, bets: int) -> ShareAlarms:
         """Return the state without subjects."""
         return cls(
             cusum=Cusum.start(bets, 0),
@@ -174,7 +174,7 @@ class Watched:
         }
 
 
-class ShareDetector(TickDetector[Watched]):
+class ShareDetector(TickDetector[ShareAlarms]):
     """Common base of the two share detectors.
 
     Without a declared policy both skip their ticks and report nothing.
@@ -187,11 +187,11 @@ class ShareDetector(TickDetector[Watched]):
 
     bets: tuple[float, ...]
 
-    def start(self) -> Watched:
+    def start(self) -> ShareAlarms:
         """Return the state without subjects."""
-        return Watched.start(len(self.bets))
+        return ShareAlarms.start(len(self.bets))
 
-    def resize(self, state: Watched, subjects: int) -> None:
+    def resize(self, state: ShareAlarms, subjects: int) -> None:
         """Grow the arrays to `subjects`."""
         state.resize(subjects)
 
@@ -204,25 +204,25 @@ class ShareDetector(TickDetector[Watched]):
         return self.watched(play)
 
     @abstractmethod
-    def suspects(self, state: Watched, scene: Scene) -> list[int]:
+    def suspects(self, state: ShareAlarms, scene: Scene) -> list[int]:
         """Subjects about to be reported."""
 
     @abstractmethod
-    def report(self, state: Watched, scene: Scene) -> bool:
+    def report(self, state: ShareAlarms, scene: Scene) -> bool:
         """Raise and resolve alerts; return whether anything changed."""
 
-    def onsets(self, state: Watched, scene: Scene) -> list[int]:
+    def onsets(self, state: ShareAlarms, scene: Scene) -> list[int]:
         """Onsets of the suspects, each that of the bet with the most evidence."""
         return [int(state.cusum.since_row[state.winner(each), each]) for each in self.suspects(state, scene)]
 
-    def settle(self, state: Watched, scene: Scene, *, turned: bool) -> bool:
+    def settle(self, state: ShareAlarms, scene: Scene, *, turned: bool) -> bool:
         """Raise and resolve alerts; when an outage ends, first reset all subjects without a held alarm."""
         if turned and not scene.facts.outage:
             for subject in np.flatnonzero(state.held == FREE).tolist():
                 state.release(subject, scene.mark)
         return self.report(state, scene)
 
-    def follow(self, state: Watched, scene: Scene, before: Play) -> bool:
+    def follow(self, state: ShareAlarms, scene: Scene, before: Play) -> bool:
         """Reset subjects that start or stop being monitored; a reset never raises the false-alarm rate."""
         judged = self.watched(scene.play)
         known = np.zeros(judged.size, np.bool_)
@@ -233,7 +233,7 @@ class ShareDetector(TickDetector[Watched]):
             state.release(subject, scene.mark)
         return withdrawn
 
-    def judged(self, state: Watched, scene: Scene) -> Judged:
+    def judged(self, state: ShareAlarms, scene: Scene) -> Judged:
         """Subjects in play, since the policy came into force."""
         subjects = int(np.count_nonzero(self.subjects(scene.play)))
         if not scene.declares:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from streams.contracts.alert import Kind
-from streams.fairness.alerts.summaries import day, percent, who
+from streams.fairness.alerts.summaries import as_number, day, percent, who
 from streams.fairness.arena.context import Scene
 from streams.fairness.arena.sampling_policy import Mask, Play
 from streams.fairness.detectors.base import Tick, Verdict
-from streams.fairness.detectors.share_alarm import PAGED, SEVERITY, WARNED, ShareDetector, Watched
+from streams.fairness.detectors.share_alarm import PAGED, SEVERITY, WARNED, ShareAlarms, ShareDetector
 
 BETS = (0.02, 0.1, 0.25, 0.5, 2.0, 4.0)
 """One mixture for both directions: it pages sooner than two mixtures, each with a threshold, at the same guarantee."""
@@ -32,7 +30,7 @@ class ShareDrift(ShareDetector):
     kind = Kind.SHARE_DRIFT
     bets = BETS
 
-    def tick(self, state: Watched, scene: Scene, tick: Tick, *, closes: bool) -> None:
+    def tick(self, state: ShareAlarms, scene: Scene, tick: Tick, *, closes: bool) -> None:
         """Add a tick, or its stretch up to a notice."""
         if not scene.declares:
             return
@@ -44,11 +42,11 @@ class ShareDrift(ShareDetector):
         """Every subject with a share in play."""
         return play.pi_play > 0
 
-    def suspects(self, state: Watched, scene: Scene) -> list[int]:
+    def suspects(self, state: ShareAlarms, scene: Scene) -> list[int]:
         """Subjects about to be reported."""
         return state.suspects(scene.warning_level)
 
-    def report(self, state: Watched, scene: Scene) -> bool:
+    def report(self, state: ShareAlarms, scene: Scene) -> bool:
         """Raise and resolve alerts; return whether anything changed."""
         changed = False
         for subject in state.recovered(scene.settings.recovery_level):
@@ -64,7 +62,7 @@ class ShareDrift(ShareDetector):
             changed = True
         return changed
 
-    def verdicts(self, state: Watched, scene: Scene) -> list[Verdict]:
+    def verdicts(self, state: ShareAlarms, scene: Scene) -> list[Verdict]:
         """All open drift alerts."""
         return [
             Verdict(
@@ -79,7 +77,7 @@ class ShareDrift(ShareDetector):
 
     def summary(self, arena: str, verdict: Verdict) -> str:
         """One sentence."""
-        e: Any = verdict.evidence
+        e = verdict.evidence
         subject, what = who(arena, verdict.subject), "is in" if verdict.subject.field == "model" else "has models in"
         text = (
             f"{subject} {what} {percent(e['observed_share'])} of the battles of arena {arena} since about "
@@ -87,9 +85,9 @@ class ShareDrift(ShareDetector):
             f"{e['appearances']:,} of {e['battles']:,} battles where {e['expected_appearances']:,.0f} were to be "
             f"expected, evidence of 10^{e['log10_e']:.1f} to 1."
         )
-        if e["observed_share"] < REMOVED * e["declared_share"]:
+        if as_number(e["observed_share"]) < REMOVED * as_number(e["declared_share"]):
             return text
-        if e["unfinished_share"] < SELECTION:
+        if as_number(e["unfinished_share"]) < SELECTION:
             return (
                 f"{text} The arena does not report battles that end without a vote, so selection can be the cause too: "
                 f"people may finish battles with it {'more' if e['direction'] == 'rise' else 'less'} often than others."

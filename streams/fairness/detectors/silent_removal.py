@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from streams.contracts.alert import Kind, Severity
@@ -11,7 +9,7 @@ from streams.fairness.alerts.summaries import day, percent
 from streams.fairness.arena.context import Scene
 from streams.fairness.arena.sampling_policy import Mask, Play
 from streams.fairness.detectors.base import Tick, Verdict
-from streams.fairness.detectors.share_alarm import FREE, PAGED, ShareDetector, Watched
+from streams.fairness.detectors.share_alarm import FREE, PAGED, ShareAlarms, ShareDetector
 
 BETS = (0.02, 0.1)
 """At most a tenth of the declared share is left: a removal with a few stray battles is still found."""
@@ -31,7 +29,7 @@ class SilentRemoval(ShareDetector):
     kind = Kind.SILENT_REMOVAL
     bets = BETS
 
-    def tick(self, state: Watched, scene: Scene, tick: Tick, *, closes: bool) -> None:
+    def tick(self, state: ShareAlarms, scene: Scene, tick: Tick, *, closes: bool) -> None:
         """Add a tick, or its stretch up to a notice."""
         if not scene.declares:
             return
@@ -47,11 +45,11 @@ class SilentRemoval(ShareDetector):
         """Active models in play: a model already reported as removed is not reported again."""
         return play.active & (play.pi_play > 0)
 
-    def removed(self, state: Watched, subjects: int) -> Mask:
+    def removed(self, state: ShareAlarms, subjects: int) -> Mask:
         """The models that are reported as removed."""
         return np.asarray(state.held != FREE)
 
-    def suspects(self, state: Watched, scene: Scene) -> list[int]:
+    def suspects(self, state: ShareAlarms, scene: Scene) -> list[int]:
         """Subjects about to be reported."""
         facts = scene.facts
         found = []
@@ -62,7 +60,7 @@ class SilentRemoval(ShareDetector):
                 found.append(subject)
         return found
 
-    def report(self, state: Watched, scene: Scene) -> bool:
+    def report(self, state: ShareAlarms, scene: Scene) -> bool:
         """Raise and resolve alerts; return whether anything changed."""
         back = state.recovered(scene.settings.recovery_level)
         for subject in back:
@@ -72,7 +70,7 @@ class SilentRemoval(ShareDetector):
             state.hold(subject, PAGED, BETS)
         return bool(back or gone)
 
-    def verdicts(self, state: Watched, scene: Scene) -> list[Verdict]:
+    def verdicts(self, state: ShareAlarms, scene: Scene) -> list[Verdict]:
         """All models reported as removed."""
         facts = scene.facts
         found = []
@@ -90,7 +88,7 @@ class SilentRemoval(ShareDetector):
 
     def summary(self, arena: str, verdict: Verdict) -> str:
         """One sentence."""
-        e: Any = verdict.evidence
+        e = verdict.evidence
         return (
             f"{verdict.subject.name} ({e['provider']}, {e['license']}) is declared active in arena {arena} and is gone "
             f"from its battles since about {day(verdict.starts_at)}: {e['appearances']:,} of the last {e['battles']:,} "

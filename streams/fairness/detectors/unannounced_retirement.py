@@ -7,8 +7,6 @@ model's first record. In later records that date is only quoted in the evidence.
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
 from streams.contracts.alert import Evidence, Kind, Severity, Subject
@@ -22,7 +20,7 @@ from streams.fairness.detectors.base import NoticeDetector, Verdict, judged_by_r
 DAY = 86_400.0
 
 
-class Episode(msgspec.Struct, frozen=True):
+class NoticeEpisode(msgspec.Struct, frozen=True):
     """A past event, with its evidence at that time."""
 
     onset: str
@@ -30,21 +28,21 @@ class Episode(msgspec.Struct, frozen=True):
     evidence: Evidence
 
 
-Episodes = dict[str, Episode]
+NoticeEpisodes = dict[str, NoticeEpisode]
 """Episodes by model name."""
 
 
-def stands(episode: Episode, scene: Scene) -> bool:
+def stands(episode: NoticeEpisode, scene: Scene) -> bool:
     """Return whether the alert of a past event is still open: for `keep_days` on the clock of the votes."""
     return scene.now.time - episode.time <= scene.settings.keep_days * DAY
 
 
-class UnannouncedRetirement(NoticeDetector[Episodes]):
+class UnannouncedRetirement(NoticeDetector[NoticeEpisodes]):
     """Checks each notice. Resolves when the model can be drawn again, or after `keep_days`."""
 
     kind = Kind.UNANNOUNCED_RETIREMENT
 
-    def notice(self, state: Episodes, scene: Scene, change: Change) -> None:
+    def notice(self, state: NoticeEpisodes, scene: Scene, change: Change) -> None:
         """Process a change of the registry."""
         tenure, battles = change.tenure, scene.battles_of(change.number)
         if change.joins:
@@ -66,9 +64,9 @@ class UnannouncedRetirement(NoticeDetector[Episodes]):
             evidence["claimed_announced_at"] = change.after.announced_at
         if change.after and change.after.reason:
             evidence["reason"] = change.after.reason
-        state[change.name] = Episode(change.now.onset, change.now.time, evidence)
+        state[change.name] = NoticeEpisode(change.now.onset, change.now.time, evidence)
 
-    def verdicts(self, state: Episodes, scene: Scene) -> list[Verdict]:
+    def verdicts(self, state: NoticeEpisodes, scene: Scene) -> list[Verdict]:
         """Retirements without notice in the last `keep_days`."""
         return [
             Verdict(Subject(model=name), Severity.CRITICAL, each.onset, each.time, each.evidence)
@@ -76,19 +74,19 @@ class UnannouncedRetirement(NoticeDetector[Episodes]):
             if stands(each, scene)
         ]
 
-    def judged(self, state: Episodes, scene: Scene) -> Judged:
+    def judged(self, state: NoticeEpisodes, scene: Scene) -> Judged:
         """Models that were public at some time."""
         return judged_by_registry(self.kind, scene, scene.facts.roster.public, Unjudged.NO_PUBLIC_MODELS)
 
     def summary(self, arena: str, verdict: Verdict) -> str:
         """One sentence."""
-        e: Any = verdict.evidence
+        e = verdict.evidence
         how = {
             "retired": "was declared retired",
             "weight_0": "was given weight 0 while it is declared active",
             "deprecated_weight_0": "was declared deprecated and given weight 0",
             "unregistered": "was taken off the registry",
-        }[e["how"]]
+        }[str(e["how"])]
         given = (
             f"{e['days_given']:.1f} days after its deprecation" if "days_given" in e else "without a deprecation before"
         )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from streams.contracts.alert import Kind, Severity, Subject
 from streams.contracts.judged import Judged, Unjudged
 from streams.fairness.arena.context import Scene
@@ -72,12 +70,12 @@ class UndeclaredModel(ReviewDetector[Standing]):
 
     def summary(self, arena: str, verdict: Verdict) -> str:
         """One sentence."""
-        e: Any = verdict.evidence
+        e = verdict.evidence
         why = {
             "unregistered": "is not in its registry",
             "weight_0": "is declared with weight 0",
             "retired": "is declared retired",
-        }[e["cause"]]
+        }[str(e["cause"])]
         return (
             f"{verdict.subject.name} was in {e['battles']:,} of the last {e['review_battles']:,} battles of arena "
             f"{arena} and {why}: its declared share is 0."

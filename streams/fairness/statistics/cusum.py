@@ -58,6 +58,16 @@ class Mark(NamedTuple):
     due: Vector
 
 
+def log_mean(log_e: NDArray[np.float64]) -> NDArray[np.float64] | np.float64:
+    """Log of the mean over bets, the first axis, of e-values given by their logs: a mean of e-values is an e-value.
+
+    >>> round(float(np.exp(log_mean(np.log([1.0, 3.0])))), 4)
+    2.0
+    """
+    mean: NDArray[np.float64] | np.float64 = np.logaddexp.reduce(log_e, axis=0) - np.log(log_e.shape[0])
+    return mean
+
+
 @dataclass(frozen=True, slots=True)
 class Odds:
     """Log likelihood ratios of R bets on S subjects, both float64[R, S]: `slope` per appearance, `miss` per battle."""
@@ -177,11 +187,11 @@ class Cusum:
 
     def log_e(self, subjects: NDArray[np.int64] | slice = slice(None)) -> Vector:
         """Log M of the chosen subjects, of all by default."""
-        return np.asarray(np.logaddexp.reduce(self.log_c[:, subjects], axis=0) - np.log(self.log_c.shape[0]))
+        return np.asarray(log_mean(self.log_c[:, subjects]))
 
     def log_e_of(self, subject: int) -> float:
         """Log M of one subject."""
-        return float(np.logaddexp.reduce(self.log_c[:, subject]) - np.log(self.log_c.shape[0]))
+        return float(log_mean(self.log_c[:, subject]))
 
 
 @njit(cache=True)

@@ -9,7 +9,7 @@ import numpy as np
 from streams.ledger.codec import Block, decode, encode_block
 from streams.ledger.rows import Rows
 from streams.ratings import elo
-from streams.ratings.fold import ArenaState, Limits, fold
+from streams.ratings.fold import ArenaLimits, ArenaState, fold
 from tests.bench.arenas import MODELS, flat
 from tests.bench.programs.talk import answer, given, like_a_worker
 
@@ -59,7 +59,7 @@ def blocks(votes: int, rows: int, languages: int, categories: int) -> list[bytes
 
 def measure(records: list[bytes], votes: int) -> tuple[float, float, int]:
     """Seconds, processor seconds and number of boards of one fold of all records."""
-    play, limits = elo.compiled(), Limits()
+    play, limits = elo.compiled(), ArenaLimits()
     state = ArenaState(ARENA)
     began, cpu = time.perf_counter(), time.process_time()
     counted = sum(fold(state, decode(record), limits, play).counted for record in records)

@@ -1,5 +1,6 @@
 //! Folding: take over, fold the ledger, publish, save; and the epoch and the serial that guard Redis. Mirrors
-//! streams/fold/runner.py and streams/fold/redis_store.py, for one arena in one partition of the ledger.
+//! streams/fold/take_over.py, streams/fold/runner.py and streams/fold/redis_store.py, for one arena in one partition
+//! of the ledger.
 //!
 //! What a fold knows is a function of how far it read (src/intake.rs is about that function), so a state is a position
 //! and a board is the number of votes before it. Every owner is a new process; one that was replaced goes on acting.

@@ -104,11 +104,11 @@ def test_at_c_ten_thousand_the_mean_run_is_the_measured_one_and_hardly_any_ends_
 @pytest.mark.statistics
 def test_a_false_recovery_comes_no_sooner_than_promised(capsys):
     # Recovery is the same e-CUSUM with one bet: back at π, against the null of at most r_back·π.
-    from streams.fairness.detectors.share_alarm import PAGED, Watched
+    from streams.fairness.detectors.share_alarm import PAGED, ShareAlarms
     from streams.fairness.detectors.share_drift import BACK
 
     runs = 400
-    state = Watched.start(6)
+    state = ShareAlarms.start(6)
     state.resize(runs)
     state.held[:] = PAGED
     random, pi = np.random.default_rng(3), np.full(runs, PI)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from streams.ratings.bradley_terry import fit
-from streams.ratings.intervals import NORMAL_95, Spread
+from streams.ratings.intervals import NORMAL_95, SandwichCovariance
 
 REPLICATES = 2000
 MODELS, SPARSE = 40, 10
@@ -30,7 +30,7 @@ def covered():
         wins, draws = won + (played - drawn - won).T, drawn + drawn.T
         found = fit(wins, draws)
         away = np.abs(found.theta - theta)
-        sandwich[replicate] = away <= NORMAL_95 * np.sqrt(Spread.of(wins, draws, found).variances())
+        sandwich[replicate] = away <= NORMAL_95 * np.sqrt(SandwichCovariance.of(wins, draws, found).variances())
         fisher[replicate] = away <= NORMAL_95 * np.sqrt(np.diag(np.linalg.pinv(found.hessian, hermitian=True)))
     return sandwich, fisher
 

@@ -11,7 +11,7 @@ from streams.contracts.connect import FOLDING, async_redis_client
 from streams.contracts.metrics import Metrics
 from streams.contracts.settings import Settings
 from streams.fold import runner as stage
-from streams.fold.redis_store import Store
+from streams.fold.redis_store import FoldStore
 from streams.ratings import elo
 from streams.ratings.stage import RatingsStage
 
@@ -76,7 +76,7 @@ async def test_a_fold_follows_its_address_to_the_new_master(said: str, monkeypat
         settings = Settings(redis_url=address.url)
         async with async_redis_client(settings, FOLDING) as redis:
             fold = RatingsStage(settings, Metrics())
-            fold._redis, fold._store = redis, Store(redis, settings.keys, "ratings")
+            fold._redis, fold._store = redis, FoldStore(redis, settings.keys, "ratings")
             async with asyncio.timeout(5):
                 assert await fold._claim(["text"]) == {"text": (5, {})}
             old.says = f"-{said}\r\n".encode()
@@ -94,7 +94,7 @@ async def test_a_fold_stays_connected_to_a_master_that_is_full(monkeypatch: pyte
         settings = Settings(redis_url=address.url)
         async with async_redis_client(settings, FOLDING) as redis:
             fold = RatingsStage(settings, Metrics())
-            fold._redis, fold._store = redis, Store(redis, settings.keys, "ratings")
+            fold._redis, fold._store = redis, FoldStore(redis, settings.keys, "ratings")
             waiting = asyncio.create_task(fold._claim(["text"]))
             while not master.asked:
                 await asyncio.sleep(0.01)

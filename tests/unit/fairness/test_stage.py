@@ -16,7 +16,7 @@ from streams.fairness.settings import SettingsBook
 from streams.fairness.snapshot import FIELD
 from streams.fairness.stage import FairnessStage
 from streams.fold.partition import Partition
-from streams.fold.redis_store import Outcome
+from streams.fold.redis_store import WriteResult
 from streams.ledger.codec import Notice, encode_block, encode_notice
 from tests.unit.fairness.arena import Ledger, equal_arena
 
@@ -49,11 +49,11 @@ class Redis:
         return {arena: (await self.claim(arena), await self.load(arena)) for arena in arenas}
 
     async def publish(self, *_):
-        return Outcome.DONE
+        return WriteResult.DONE
 
     async def save(self, arena, epoch, fields, *, whole):
         self.states.setdefault(arena, {}).update(fields)
-        return Outcome.DONE
+        return WriteResult.DONE
 
     async def save_partition(self, *_):
         pass

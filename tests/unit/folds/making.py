@@ -12,12 +12,12 @@ from streams.contracts.vote import Vote
 from streams.ledger.codec import Block, Notice
 from streams.ledger.rows import rows_of
 from streams.ratings.elo import interpreted
-from streams.ratings.fold import ArenaState, Limits, fold
+from streams.ratings.fold import ArenaLimits, ArenaState, fold
 from streams.ratings.history import RatingsHistory
 from streams.ratings.snapshot import encode_history
 from tests.support.boards import shown
 
-LIMITS = Limits()
+LIMITS = ArenaLimits()
 
 
 def vote(model_a: str, model_b: str, winner: str = "model_a", **more: Any) -> Vote:
@@ -41,7 +41,7 @@ def notice(name: str, offset: int, **changes: Any) -> Notice:
     return Notice("text", name, declared, 0, offset, 1_000)
 
 
-def folded(records: Iterable[Block | Notice], limits: Limits = LIMITS) -> ArenaState:
+def folded(records: Iterable[Block | Notice], limits: ArenaLimits = LIMITS) -> ArenaState:
     """The state after the records, the ledger's first ones."""
     state = ArenaState("text", history=RatingsHistory())
     for record in records:

@@ -8,7 +8,7 @@ from random import Random
 import numpy as np
 
 from streams.contracts.vote import InvalidRecord, Vote, parse_vote
-from streams.intake.accept import Source, accept, remember
+from streams.intake.accept import PartitionMemory, accept, remember
 from streams.intake.decode import decode
 from streams.intake.dedup import SeenIds
 from streams.intake.records import Records
@@ -156,10 +156,10 @@ def own(world: World, partitions: list[int], generation: int, random: Random) ->
         yield
 
 
-def _rebuilt(world: World, partition: int, random: Random) -> Source:
+def _rebuilt(world: World, partition: int, random: Random) -> PartitionMemory:
     log, position = world.logs[partition], world.committed[partition]
     seen = SeenIds(HORIZON_RECORDS, HORIZON_SECONDS)
-    source = Source(seen, Refusals(10**9, 1.0, 10), max(0, position - max(HORIZON_RECORDS, 10)))
+    source = PartitionMemory(seen, Refusals(10**9, 1.0, 10), max(0, position - max(HORIZON_RECORDS, 10)))
     place, end = log.place_of(source.position), log.place_of(position)
     while place < end:
         records = log.records(partition, place, min(end, place + random.randint(1, 30)))

@@ -17,9 +17,9 @@ import streams.fairness.stage
 from streams.contracts.metrics import Metrics
 from streams.contracts.settings import Settings
 from streams.contracts.view import Board
-from streams.fold.redis_store import Store
+from streams.fold.redis_store import FoldStore
 from streams.fold.runner import FoldStage
-from streams.kafka.consumer import Rebalanced
+from streams.kafka.fetch import Rebalanced
 from streams.kafka.unreadable import UnreadableBatch
 from streams.ledger.codec import Block, encode_block, encode_notice
 from streams.ratings import elo
@@ -144,7 +144,7 @@ class World:
     async def take_over(self, kind: type[FoldStage[Any]] = RatingsStage) -> Any:
         """Begin a fold, up to where its first fetch would be."""
         stage: Any = kind(SETTINGS, Metrics())
-        stage._redis, stage._store = self.redis, Store(self.redis, KEYS, stage.name)
+        stage._redis, stage._store = self.redis, FoldStore(self.redis, KEYS, stage.name)
         stage._log = FoldLog(self.ledger)
         await stage._take_over(stage._log, [LEDGER])
         return stage

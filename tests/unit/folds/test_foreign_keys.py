@@ -6,8 +6,8 @@ from zlib import crc32
 import pytest
 
 from streams.fairness.stage import FairnessStage
-from streams.fold.partition import Fenced
-from streams.fold.redis_store import Outcome, Store
+from streams.fold.partition import ArenaFenced
+from streams.fold.redis_store import FoldStore, WriteResult
 from streams.fold.runner import FoldStage
 from streams.ratings.stage import RatingsStage
 from tests.unit.folds.stages import KEYS, World
@@ -44,7 +44,7 @@ async def test_a_serial_above_all_of_its_owner_ends_the_owner_who_begins_anew(wo
     await world.fold(owner)
     await world.redis.hset(KEYS.state("text", "ratings"), "serial", "1000000000000")
     owner._next_check = 0.0
-    with pytest.raises(Fenced):
+    with pytest.raises(ArenaFenced):
         await world.fold(owner)
     world.ledger.add("text", first=1)
     await world.fold(await world.take_over())
@@ -53,13 +53,13 @@ async def test_a_serial_above_all_of_its_owner_ends_the_owner_who_begins_anew(wo
 
 @pytest.mark.parametrize("epoch", ["9007199254740991", "4503599627370496", "inf", "nan", "-5", "9" * 5_000, "x"])
 async def test_any_epoch_is_followed_by_one_that_can_write(world: World, epoch: str) -> None:
-    store, key = Store(world.redis, KEYS, "ratings"), KEYS.state("text", "ratings")
+    store, key = FoldStore(world.redis, KEYS, "ratings"), KEYS.state("text", "ratings")
     await world.redis.hset(key, "epoch", epoch)
     assert await store.epoch("text") in (0, int(epoch) if len(epoch) <= 16 and epoch.isdigit() else 0)
     ours = await store.claim("text")
-    assert await store.save("text", ours, {"meta": b"x"}, whole=False) is Outcome.DONE
-    assert await store.check([("text", ours, ())]) == [Outcome.DONE]
-    assert await store.save("text", ours, {"meta": b"y"}, whole=False) is Outcome.DONE
+    assert await store.save("text", ours, {"meta": b"x"}, whole=False) is WriteResult.DONE
+    assert await store.check([("text", ours, ())]) == [WriteResult.DONE]
+    assert await store.save("text", ours, {"meta": b"y"}, whole=False) is WriteResult.DONE
     assert await store.claim("text") > ours
 
 

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from streams.contracts.partitioner import partitions_of
-from streams.fold.redis_store import Store
+from streams.fold.redis_store import FoldStore
 from tests.unit.folds.stages import KEYS, LEDGER, World
 
 
@@ -18,13 +18,13 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
 def claims(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """What was claimed together."""
     found: list[list[str]] = []
-    original = Store.claim_new
+    original = FoldStore.claim_new
 
     async def claim_new(self, arenas):
         found.append(list(arenas))
         return await original(self, arenas)
 
-    monkeypatch.setattr(Store, "claim_new", claim_new)
+    monkeypatch.setattr(FoldStore, "claim_new", claim_new)
     return found
 
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from streams.fairness.stage import FairnessStage
-from streams.fold.partition import Fenced
-from streams.fold.redis_store import Outcome, Store
+from streams.fold.partition import ArenaFenced
+from streams.fold.redis_store import FoldStore, WriteResult
 from streams.fold.runner import FoldStage
 from streams.ratings.stage import RatingsStage
 from tests.unit.folds.stages import KEYS, DirectRedis, World
@@ -18,12 +18,12 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     return World(monkeypatch)
 
 
-async def publish(world: World, arena: str, *names: str) -> tuple[Store, int]:
+async def publish(world: World, arena: str, *names: str) -> tuple[FoldStore, int]:
     """Publish boards as an owner."""
-    store = Store(world.redis, KEYS, "ratings")
+    store = FoldStore(world.redis, KEYS, "ratings")
     epoch = await store.claim(arena)
     texts = {KEYS.board(arena, name): b"{}" for name in names}
-    assert await store.publish(arena, epoch, texts, {}, names) is Outcome.DONE
+    assert await store.publish(arena, epoch, texts, {}, names) is WriteResult.DONE
     return store, epoch
 
 
@@ -52,7 +52,7 @@ async def test_an_owner_that_was_frozen_before_its_sweep_removes_nothing_of_the_
     await world.fold(owner)
     assert world.board("vision").votes == 1
     frozen._retry_at = 0.0
-    with pytest.raises(Fenced):
+    with pytest.raises(ArenaFenced):
         await world.fold(frozen, 1)
     assert world.board("vision").votes == 1
     assert world.listed() == {"text", "vision"}
@@ -71,7 +71,7 @@ async def test_a_leftover_that_the_next_owner_claimed_is_that_owners(world: Worl
     owner = await world.take_over()
     await world.fold(owner)
     frozen._retry_at = 0.0
-    with pytest.raises(Fenced):
+    with pytest.raises(ArenaFenced):
         await world.fold(frozen, 1)
     assert world.board("vision").votes == 1
     assert world.listed() == {"text", "vision"}
@@ -109,8 +109,8 @@ async def test_a_board_is_not_pruned_before_its_arena_may_be_published(world: Wo
 
 async def test_a_withdrawal_whose_answer_was_lost_is_done_again(world: World) -> None:
     _, epoch = await publish(world, "text", "overall")
-    store = Store(world.redis, KEYS, "ratings")
-    assert await store.withdraw("text", epoch, [KEYS.board("text", "overall")]) is Outcome.DONE
+    store = FoldStore(world.redis, KEYS, "ratings")
+    assert await store.withdraw("text", epoch, [KEYS.board("text", "overall")]) is WriteResult.DONE
     assert world.board("text") is None
     await store.forget_arena("text", epoch, await store.board_views("text"))
     assert world.listed() == set()
@@ -118,9 +118,9 @@ async def test_a_withdrawal_whose_answer_was_lost_is_done_again(world: World) ->
 
 async def test_who_owned_a_withdrawn_arena_writes_no_more(world: World) -> None:
     store, epoch = await publish(world, "text", "overall")
-    await Store(world.redis, KEYS, "ratings").forget_arena("text", epoch, [KEYS.boards("text")])
-    assert await store.publish("text", epoch, {KEYS.board("text", "overall"): b"{}"}, {}) is Outcome.REFUSED
-    assert await store.save("text", epoch, {}, whole=True) is Outcome.REFUSED
+    await FoldStore(world.redis, KEYS, "ratings").forget_arena("text", epoch, [KEYS.boards("text")])
+    assert await store.publish("text", epoch, {KEYS.board("text", "overall"): b"{}"}, {}) is WriteResult.REFUSED
+    assert await store.save("text", epoch, {}, whole=True) is WriteResult.REFUSED
     assert await store.claim("text") > epoch
 
 
@@ -134,6 +134,6 @@ async def test_an_arena_that_is_claimed_while_it_is_struck_off_is_listed(world: 
 
     _, epoch = await publish(world, "text", "overall")
     slow: Any = Slow(world.server)
-    await Store(slow, KEYS, "ratings").forget_arena("text", epoch, [KEYS.boards("text")])
+    await FoldStore(slow, KEYS, "ratings").forget_arena("text", epoch, [KEYS.boards("text")])
     assert world.listed() == {"text"}
     assert world.listed(KEYS.boards("text")) == {"overall"}

@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaError
 import streams.fairness.stage
 from streams.contracts.alert import Alert, Kind, Severity, Status, Subject, decode_alert
 from streams.fairness.stage import FairnessStage
-from streams.kafka.consumer import Rebalanced
+from streams.kafka.fetch import Rebalanced
 from tests.unit.folds.making import everything
 from tests.unit.folds.stages import KEYS, LEDGER, World
 

@@ -8,7 +8,7 @@ from redis.exceptions import OutOfMemoryError
 
 from streams.contracts.metrics import Metrics
 from streams.contracts.redis_away import Away
-from streams.fold.waiting import Waiting
+from streams.fold.stops import Waiting
 
 FULL = OutOfMemoryError("command not allowed when used memory > 'maxmemory'.")
 GONE = RedisConnectionError("Connection refused")

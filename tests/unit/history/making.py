@@ -9,10 +9,10 @@ from streams.contracts.vote import Vote
 from streams.ledger.codec import Block
 from streams.ledger.rows import rows_of
 from streams.ratings.elo import interpreted
-from streams.ratings.fold import ArenaState, Limits, fold
+from streams.ratings.fold import ArenaLimits, ArenaState, fold
 from streams.ratings.history import RatingsHistory
 
-LIMITS = Limits()
+LIMITS = ArenaLimits()
 MONDAY = 1_767_571_200
 """A midnight."""
 DAY_SECONDS = 86_400

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from streams.contracts.reasons import Reason
-from streams.intake.accept import Source, accept, remember
+from streams.intake.accept import PartitionMemory, accept, remember
 from streams.intake.decode import decode
 from streams.intake.dedup import SeenIds
 from streams.intake.records import Records, read
@@ -16,7 +16,7 @@ TIMES = [(7, None), (8, 1_700_000_000_000)]
 
 
 def source(run=10**9, ratio=1.0, window=10**9):
-    return Source(SeenIds(10_000, 10_000), Refusals(run, ratio, window), 0)
+    return PartitionMemory(SeenIds(10_000, 10_000), Refusals(run, ratio, window), 0)
 
 
 def joined(*fetches):

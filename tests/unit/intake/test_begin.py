@@ -4,13 +4,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.intake.begin import AnotherLog, Known, RecordsGone, begin
+from streams.intake.begin import AnotherLog, KnownOffsets, RecordsGone, begin
 from tests.unit.intake.making import seeded
 
 
 def known(**changes):
     """A partition with 1,000 records of which 400 are committed by us."""
-    return Known(
+    return KnownOffsets(
         **{"place": "votes/2", "first": 0, "end": 1_000, "commit": 400, "ours": True, "proven": None} | changes
     )
 
@@ -87,7 +87,7 @@ def test_an_acceptance_moves_nothing_where_nothing_is_missing():
 
 offsets = st.integers(0, 60)
 partitions = st.builds(
-    lambda first, more, commit, ours, proven, before, accepted: Known(
+    lambda first, more, commit, ours, proven, before, accepted: KnownOffsets(
         "votes/2",
         first,
         first + more,

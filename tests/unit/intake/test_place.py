@@ -18,7 +18,7 @@ from streams.contracts.vote import Vote
 from streams.intake.begin import AnotherLog, RecordsGone
 from streams.intake.place import PROOF_MARGIN, positions_of
 from streams.intake.proof import WINDOW, Proof
-from streams.kafka.consumer import Rebalanced
+from streams.kafka.fetch import Rebalanced
 from streams.kafka.unreadable import UnreadableBatch
 from streams.ledger.codec import Block, Notice, encode_block, encode_notice
 from streams.ledger.rows import rows_of

@@ -9,7 +9,7 @@ from streams.contracts.settings import Settings
 from streams.intake import stage as module
 from streams.intake.begin import RecordsGone
 from streams.intake.stage import IntakeStage
-from streams.kafka.consumer import Rebalanced
+from streams.kafka.fetch import Rebalanced
 
 
 class Log:

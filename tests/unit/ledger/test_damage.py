@@ -12,7 +12,7 @@ from streams.contracts.model import Model
 from streams.contracts.vote import NONE
 from streams.ledger.codec import VERSION, Block, DamagedRecord, Notice, decode, encode_block, encode_notice
 from streams.ratings.elo import interpreted
-from streams.ratings.fold import ArenaState, Limits, fold
+from streams.ratings.fold import ArenaLimits, ArenaState, fold
 from streams.ratings.publish import make_board
 from tests.unit.intake.making import seeded
 from tests.unit.ledger.making import some_rows, whole
@@ -29,7 +29,7 @@ def bearable(record):
     except DamagedRecord:
         return
     state = ArenaState(read.arena)
-    folded = fold(state, read, Limits(), interpreted)
+    folded = fold(state, read, ArenaLimits(), interpreted)
     if isinstance(read, Block):
         assert folded.counted == len(read.rows)
         assert read.rows.winner.max(initial=0) <= NONE

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from streams.ratings.components import strong_components, win_graph
 from streams.ratings.evidence import find_core
-from streams.ratings.leaderboard import Reason, solve
+from streams.ratings.leaderboard import solve
 from streams.ratings.met import Met
+from streams.ratings.provisional import ProvisionalReason
 
 BITS = ("theta", "rating", "lower", "upper", "rank", "davidson", "quasi_variance", "provisional")
 
@@ -109,7 +110,7 @@ def test_a_newcomer_with_few_votes_moves_nobody_by_one_bit(arena, votes):
     after = solve(*with_newcomer(some, *votes), davidson=True, quasi=True)
     for name in BITS:
         np.testing.assert_array_equal(getattr(after, name)[:-1], getattr(before, name), err_msg=name)
-    assert after.reason[-1] is Reason.FEW_VOTES
+    assert after.reason[-1] is ProvisionalReason.FEW_VOTES
     assert after.rank[-1] == 0
     assert after.lower[-1] < after.rating[-1] < after.upper[-1]
     assert after.upper[-1] - after.lower[-1] > 200
@@ -122,7 +123,7 @@ def test_one_or_two_votes_of_a_newcomer_move_nobody_among_the_real_129(chatbot_a
         after = solve(*with_newcomer(chatbot_arena, *votes), davidson=True, quasi=True)
         for name in BITS:
             np.testing.assert_array_equal(getattr(after, name)[:-1], getattr(before, name), err_msg=name)
-        assert after.reason[-1] is Reason.FEW_VOTES
+        assert after.reason[-1] is ProvisionalReason.FEW_VOTES
 
 
 def test_with_the_operators_least_nobody_below_it_is_ranked(arena):
@@ -130,7 +131,7 @@ def test_with_the_operators_least_nobody_below_it_is_ranked(arena):
     votes = (some.wins + some.wins.T + some.draws).sum(axis=1)
     board = solve(*some.counts, least=int(votes.max()) + 1)
     assert board.provisional.all()
-    assert set(board.reason) == {Reason.FEW_VOTES}
+    assert set(board.reason) == {ProvisionalReason.FEW_VOTES}
     assert np.isnan(board.dispersion)
 
 
@@ -141,5 +142,5 @@ def test_too_wide_an_interval_is_no_rank_and_says_so(arena):
     width = solve(*counts).upper[-1] - solve(*counts).lower[-1]
     ranked, out = solve(*counts, widest=1.01 * width), solve(*counts, widest=0.99 * width)
     assert ranked.reason[-1] is None
-    assert out.reason[-1] is Reason.WIDE_INTERVAL
+    assert out.reason[-1] is ProvisionalReason.WIDE_INTERVAL
     np.testing.assert_array_equal(out.rating[:-1], solve(*some.counts, widest=0.99 * width).rating)

@@ -3,15 +3,15 @@ import pytest
 from scipy.stats import norm
 
 from streams.ratings.bradley_terry import fit
-from streams.ratings.intervals import NORMAL_95, Spread
+from streams.ratings.intervals import NORMAL_95, SandwichCovariance
 
 
 def covariance(wins, draws, found, weights=None):
-    return Spread.of(wins, draws, found, weights).covariance
+    return SandwichCovariance.of(wins, draws, found, weights).covariance
 
 
 def standard_errors(wins, draws, found, weights=None):
-    return np.sqrt(Spread.of(wins, draws, found, weights).variances())
+    return np.sqrt(SandwichCovariance.of(wins, draws, found, weights).variances())
 
 
 def one_row_at_a_time(wins, draws, theta, weights):

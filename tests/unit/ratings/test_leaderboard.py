@@ -3,7 +3,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from streams.ratings.leaderboard import Reason, Withheld, solve
+from streams.ratings.leaderboard import Withheld, solve
+from streams.ratings.provisional import ProvisionalReason
 
 # The machine may be busy; nothing here measures time.
 patient = settings(deadline=None, max_examples=60)
@@ -191,20 +192,20 @@ def test_no_votes_are_a_valid_board_on_which_everyone_is_provisional_at_1000(mod
     board = solve(zeros(models), zeros(models), zeros(models), reweighted=reweighted, davidson=True)
     assert_valid(board, models)
     assert board.rating.tolist() == [1000.0] * models
-    assert board.reason == (Reason.NO_VOTES,) * models
+    assert board.reason == (ProvisionalReason.NO_VOTES,) * models
     assert (board.components, board.iterations, board.gradient_norm) == (0, 0, 0.0)
 
 
 def test_one_vote_ranks_nobody():
     board = solve(*counts(2, (0, 1, "a", 1)))
     assert_valid(board, 2)
-    assert board.reason == (Reason.UNDEFEATED, Reason.WINLESS)
+    assert board.reason == (ProvisionalReason.UNDEFEATED, ProvisionalReason.WINLESS)
     assert board.components == 2
 
 
 def test_one_tie_ranks_nobody():
     board = solve(*counts(2, (0, 1, "tie", 1)))
-    assert board.reason == (Reason.FEW_VOTES, Reason.FEW_VOTES)
+    assert board.reason == (ProvisionalReason.FEW_VOTES, ProvisionalReason.FEW_VOTES)
     assert board.rating.tolist() == [1000.0, 1000.0]
     assert board.lower.tolist() == [-np.inf, -np.inf]
     assert board.upper.tolist() == [np.inf, np.inf]
@@ -214,7 +215,7 @@ def test_a_model_without_votes_is_no_trouble_to_the_others():
     votes = [(0, 1, "a", 3), (0, 1, "b", 2), (1, 2, "tie", 4)]
     board, alone = solve(*counts(4, *votes), least=4), solve(*counts(3, *votes), least=4)
     assert_valid(board, 4)
-    assert board.reason == (None, None, None, Reason.NO_VOTES)
+    assert board.reason == (None, None, None, ProvisionalReason.NO_VOTES)
     assert board.rating[3] == 1000
     assert board.rating[:3].tolist() == alone.rating.tolist()
     assert board.components == 1
@@ -239,7 +240,7 @@ ROUND = [(0, 1, "a", 6), (0, 1, "b", 4), (1, 2, "a", 5), (1, 2, "b", 5), (2, 0, 
 def test_an_undefeated_model_is_provisional_and_drags_nobody():
     board, alone = solve(*counts(4, *ROUND, (3, 0, "a", 5))), solve(*counts(3, *ROUND))
     assert board.rating[:3].tolist() == alone.rating.tolist()
-    assert board.reason[3] is Reason.UNDEFEATED
+    assert board.reason[3] is ProvisionalReason.UNDEFEATED
     assert board.rank[3] == 0
     assert 1400 < board.rating[3] < 1700
     assert board.upper[3] == np.inf
@@ -249,14 +250,14 @@ def test_an_undefeated_model_is_provisional_and_drags_nobody():
 def test_a_winless_model_is_provisional_and_lifts_nobody():
     board, alone = solve(*counts(4, *ROUND, (3, 0, "b", 5))), solve(*counts(3, *ROUND))
     assert board.rating[:3].tolist() == alone.rating.tolist()
-    assert board.reason[3] is Reason.WINLESS
+    assert board.reason[3] is ProvisionalReason.WINLESS
     assert 300 < board.rating[3] < 600
     assert board.lower[3] == -np.inf
 
 
 def test_islands_are_not_compared():
     board = solve(*counts(5, *ROUND, (3, 4, "a", 30), (4, 3, "a", 10)))
-    assert board.reason == (None, None, None, Reason.ISLAND, Reason.ISLAND)
+    assert board.reason == (None, None, None, ProvisionalReason.ISLAND, ProvisionalReason.ISLAND)
     assert board.rating[3:].tolist() == [1000.0, 1000.0]
     assert board.components == 2
 
@@ -264,7 +265,7 @@ def test_islands_are_not_compared():
 def test_a_one_way_bridge_is_not_crossed():
     votes = [*ROUND, (3, 4, "a", 3), (4, 3, "a", 3), (3, 0, "a", 2)]
     board = solve(*counts(5, *votes))
-    assert board.reason[3:] == (Reason.BRIDGE, Reason.BRIDGE)
+    assert board.reason[3:] == (ProvisionalReason.BRIDGE, ProvisionalReason.BRIDGE)
     assert board.rating[:3].tolist() == solve(*counts(3, *ROUND)).rating.tolist()
     assert board.rating[3] > 1000
     assert board.rating[4] == 1000  # met nobody ranked

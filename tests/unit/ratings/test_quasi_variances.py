@@ -5,14 +5,14 @@ import pytest
 from scipy.optimize import least_squares
 
 from streams.ratings.bradley_terry import fit
-from streams.ratings.intervals import Spread
+from streams.ratings.intervals import SandwichCovariance
 from streams.ratings.leaderboard import solve
 from streams.ratings.pairs import POINTS_PER_LOGIT
 from streams.ratings.quasi_variances import quasi_variances
 
 
 def covariance_of(some):
-    return Spread.of(some.wins, some.draws, fit(some.wins, some.draws)).covariance
+    return SandwichCovariance.of(some.wins, some.draws, fit(some.wins, some.draws)).covariance
 
 
 def differences(covariance):

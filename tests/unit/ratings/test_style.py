@@ -3,11 +3,10 @@ import pytest
 from scipy.optimize import minimize
 
 from streams.ratings import bradley_terry
-from streams.ratings.covariates import Rows
 from streams.ratings.features import Moments, contrast
-from streams.ratings.intervals import Spread
+from streams.ratings.intervals import SandwichCovariance
 from streams.ratings.newton import NotConverged
-from streams.ratings.style import Dropped, fit
+from streams.ratings.style import CovariateRows, Dropped, fit
 
 
 def votes(models=8, rows=3000, seed=0, features=4, draws=True):
@@ -51,7 +50,7 @@ def test_a_constant_does_not_vary_whatever_rounding_says():
 
 def test_the_gradient_and_the_hessian_are_those_of_finite_differences():
     a, b, score, x = votes(rows=200)
-    rows = Rows(8 * a + b, score, x, 8)
+    rows = CovariateRows(8 * a + b, score, x, 8)
     point = np.random.default_rng(1).normal(size=12)
     point[:8] -= point[:8].mean()
 
@@ -101,7 +100,9 @@ def test_without_style_it_is_bradley_terry_with_its_errors():
     draws += draws.T
     plain = bradley_terry.fit(wins, draws)
     np.testing.assert_allclose(found.theta, plain.theta, atol=1e-12)
-    np.testing.assert_allclose(found.theta_error, np.sqrt(Spread.of(wins, draws, plain).variances()), rtol=1e-9)
+    np.testing.assert_allclose(
+        found.theta_error, np.sqrt(SandwichCovariance.of(wins, draws, plain).variances()), rtol=1e-9
+    )
 
 
 def test_swapping_the_sides_changes_nothing():

@@ -5,7 +5,7 @@ import pytest
 
 from services.simulate import load_scenario, simulate
 from streams.ledger.codec import Block, encode_block, encode_notice
-from streams.ledger.faults import find_fault
+from streams.ledger.rows import find_fault
 from tests.unit.simulate.making import TEN, event, play
 
 EVERYTHING = (
