@@ -1,7 +1,8 @@
-"""`python -m tests.mutants`: change one thing at a time, run the unit tests of its package, list what none notices."""
+"""`python -m tests.mutants`: change one thing at a time, run the unit tests that can notice, list what none notices."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import queue
@@ -11,31 +12,33 @@ import sys
 import tempfile
 import time
 import tomllib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, cast
 
 import click
+import psutil
 from rich.console import Console
 from rich.table import Table
+
+from tests.mutants.reach import Reach, wants_fresh_machine_code
 
 ROOT = Path(__file__).parents[2]
 KNOWN = Path(__file__).parent / "survivors.toml"
 PACKAGES: dict[str, tuple[str, ...]] = {
-    "streams/fairness": ("tests/unit/fairness",),
-    "streams/ratings": ("tests/unit/ratings", "tests/unit/history"),
-    "streams/intake": ("tests/unit/intake",),
-    "services/herald": ("tests/unit/herald",),
+    "streams/fairness": ("tests/unit/fairness", "tests/unit/history", "streams/fairness"),
+    "streams/ratings": ("tests/unit/ratings", "tests/unit/history", "streams/ratings"),
+    "streams/intake": ("tests/unit/intake", "streams/intake"),
+    "services/herald": ("tests/unit/herald", "services/herald"),
 }
-"""What is changed, and the tests that must notice."""
+"""What is changed, and the tests that must notice, examples in docstrings included."""
 LEFT_BEHIND = shutil.ignore_patterns(".git", ".venv", ".isonomy", "__pycache__", "node_modules", "*_cache", "target")
-SLOWER, AT_LEAST_SECONDS = 4, 120
-"""A run takes at most so many times as long as without a change: one that goes on is noticed, too."""
-FAILED = 1
-"""pytest's exit code when tests fail; 2 to 4 also come of a module that cannot be imported any more."""
+SLOWER, AT_LEAST_SECONDS, COMPILING_SECONDS = 10, 20, 120
+"""A run may take the processor so many times as long as when the reach was measured, with fewer examples: one that goes
+on is noticed, too."""
 
 Outcome = Literal["noticed", "never ended", "survived"]
 
@@ -73,64 +76,89 @@ def known() -> dict[tuple[str, str, str], str]:
     return {(each["path"], each["was"], each["became"]): each["reason"] for each in listed}
 
 
+class Server:
+    """A copy of the tree and a warm pytest in it (tests.mutants.server): changes are made there, never here."""
+
+    def __init__(self, room: Path) -> None:
+        self.copy = room / "tree"
+        shutil.copytree(ROOT, self.copy, ignore=LEFT_BEHIND)
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.mutants.server", "-p", "no:cacheprovider"]
+        environment = {
+            "PYTHONPATH": str(self.copy),
+            "NUMBA_CACHE_DIR": str(room / "numba"),
+            "OPENBLAS_NUM_THREADS": "1",
+        }
+        self.process = subprocess.Popen(
+            command,
+            cwd=self.copy,
+            env=os.environ | environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def ask(self, path: str | None, code: str, tests: Sequence[str], seconds: float, fresh: bool) -> dict[str, Any]:
+        """The answer to a request of tests.mutants.server; the tests may take so many seconds of the processor."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        request = {"path": path, "code": code, "tests": tests, "seconds": int(seconds), "fresh": fresh}
+        self.process.stdin.write(json.dumps(request) + "\n")
+        self.process.stdin.flush()
+        line = self.process.stdout.readline()
+        if not line:
+            raise click.ClickException("the process that runs the tests has ended")
+        return cast(dict[str, Any], json.loads(line))
+
+
 @contextmanager
-def copies(count: int) -> Iterator[queue.Queue[Path]]:
-    """So many copies of the tree: changes are made there, never here."""
+def servers(count: int) -> Iterator[queue.Queue[Server]]:
+    """So many of them, for one run at a time each."""
     with tempfile.TemporaryDirectory(prefix="isonomy-mutants-") as room:
-        free: queue.Queue[Path] = queue.Queue()
-        for number in range(count):
-            copy = Path(room) / str(number)
-            shutil.copytree(ROOT, copy, ignore=LEFT_BEHIND)
-            free.put(copy)
-        yield free
+        running = [Server(Path(room) / str(number)) for number in range(count)]
+        free: queue.Queue[Server] = queue.Queue()
+        for server in running:
+            free.put(server)
+        try:
+            yield free
+        finally:
+            for server in running:
+                for process in [*psutil.Process(server.process.pid).children(recursive=True), server.process]:
+                    process.kill()
+                server.process.wait()
 
 
-def ordered(copy: Path, package: str, stem: str) -> list[str]:
-    """The tests of a package, those first that name the module: a change is noticed sooner."""
-    files = [path for place in PACKAGES[package] for path in sorted((copy / place).rglob("test_*.py"))]
-    files.sort(key=lambda path: stem not in path.read_text())
-    return [str(path.relative_to(copy)) for path in files]
-
-
-def pytest(copy: Path, tests: Iterable[str], seconds: float) -> tuple[int | None, str]:
-    """Exit code and end of the output; no exit code when it did not end in time."""
-    # Machine code of a changed function must not come from a cache that knows the old one.
-    machine = tempfile.mkdtemp(dir=copy.parent)
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-m", "not integration", *tests]
+def tried(mutant: Mutant, reach: Reach, free: queue.Queue[Server]) -> Outcome:
+    """Put a change into a copy, run the tests that can notice it, and take it out again."""
+    tests = reach.tests(mutant.path, mutant.line)
+    if not tests:
+        return "survived"
+    fresh = wants_fresh_machine_code(mutant.path)
+    seconds = (
+        AT_LEAST_SECONDS + SLOWER * sum(reach.seconds[test] for test in tests) + (COMPILING_SECONDS if fresh else 0)
+    )
+    server = free.get()
     try:
-        done = subprocess.run(
-            command, cwd=copy, env=os.environ | {"PYTHONPATH": str(copy), "NUMBA_CACHE_DIR": machine},
-            capture_output=True, text=True, timeout=seconds, check=False,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        return None, ""
+        answer = server.ask(mutant.path, mutant.code, tests, seconds, fresh)
     finally:
-        shutil.rmtree(machine, ignore_errors=True)
-    return done.returncode, done.stdout[-2_000:]
+        free.put(server)
+    return "never ended" if not answer["ended"] else "survived" if answer["code"] == 0 else "noticed"
 
 
-def tried(mutant: Mutant, package: str, free: queue.Queue[Path], seconds: float) -> Outcome:
-    """Put a change into a copy, run the tests, and take it out again."""
-    copy = free.get()
-    path = copy / mutant.path
-    good = path.read_text()
-    try:
-        path.write_text(mutant.code)
-        code, _ = pytest(copy, ordered(copy, package, path.stem), seconds)
-    finally:
-        path.write_text(good)
-        free.put(copy)
-    return "never ended" if code is None else "survived" if code == 0 else "noticed"
-
-
-def unchanged(package: str, free: queue.Queue[Path]) -> float:
-    """Seconds that the tests take on the code as it is; they must pass."""
-    copy, began = free.get(), time.monotonic()
-    code, said = pytest(copy, ordered(copy, package, "-"), 3_600)
-    free.put(copy)
-    if code != 0:
-        raise click.ClickException(f"the tests of {package} fail without any change:\n{said}")
-    return time.monotonic() - began
+def unchanged(package: str, free: queue.Queue[Server]) -> Reach:
+    """What the tests enter in the code as it is, kept until a file changes; the tests must pass."""
+    tops = ("streams", "services", "tests/mutants", "tests/support", *PACKAGES[package])
+    sources = sorted({path for top in tops for path in (ROOT / top).rglob("*.py")})
+    digest = hashlib.sha256(b"".join(b"%s %s\n" % (bytes(path), path.read_bytes()) for path in sources)).hexdigest()
+    kept = ROOT / ".isonomy/mutants-reach" / f"{package.replace('/', '.')}-{digest[:16]}.json"
+    if not kept.exists():
+        server = free.get()
+        answer = server.ask(None, "", PACKAGES[package], 3_600, fresh=False)
+        free.put(server)
+        if answer["code"] != 0:
+            raise click.ClickException(f"the tests of {package} fail without any change:\n{answer['said']}")
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_text(json.dumps(answer["reach"]))
+    return Reach.of(json.loads(kept.read_text()))
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -142,17 +170,17 @@ def unchanged(package: str, free: queue.Queue[Path]) -> float:
 @click.option("--minutes", type=click.FloatRange(min=1), default=60, show_default=True, help="Begin none after that.")
 @click.option("--processes", type=click.IntRange(min=1), default=2, show_default=True, help="At once.")
 def main(packages: Sequence[str], count: int, seed: int, minutes: float, processes: int) -> None:
-    """Change one thing at a time and run the unit tests of its package; exit code 1 if an unknown mutant survives."""
+    """Change one thing at a time and run the unit tests that can notice; exit code 1 if an unknown mutant survives."""
     until = time.monotonic() + 60 * minutes
     console, listed, unknown = Console(width=100), known(), list[Mutant]()
     table = Table("package", "drawn", "tried", "noticed", "never ended", "survived, known", "survived, unknown")
-    with copies(processes) as free, ThreadPoolExecutor(processes) as pool:
+    with servers(processes) as free, ThreadPoolExecutor(processes) as pool:
         for package in packages or PACKAGES:
-            seconds = max(SLOWER * unchanged(package, free), AT_LEAST_SECONDS)
+            reach = unchanged(package, free)
             mutants = drawn(package, seed, count)
 
-            def act(mutant: Mutant, package: str = package, seconds: float = seconds) -> Outcome | None:
-                return tried(mutant, package, free, seconds) if time.monotonic() < until else None
+            def act(mutant: Mutant, reach: Reach = reach) -> Outcome | None:
+                return tried(mutant, reach, free) if time.monotonic() < until else None
 
             outcomes: list[Outcome] = []
             survivors: list[Mutant] = []

@@ -15,7 +15,7 @@ from streams.contracts.settings import Settings
 from streams.fairness.settings import SettingsBook
 from streams.fairness.snapshot import FIELD
 from streams.fairness.stage import FairnessStage
-from streams.fold.partition import Partition
+from streams.fold.partition import Owned, Partition
 from streams.fold.redis_store import WriteResult
 from streams.ledger.codec import Notice, encode_block, encode_notice
 from tests.unit.fairness.arena import Ledger, equal_arena
@@ -280,3 +280,29 @@ async def test_what_another_topic_was_told_of_is_not_ended_on_this_one(strict, l
     await refold(redis, ledger, strict)
     redis.states["text"]["topic"] = b"before.alerts"
     assert await refold(redis, ledger, lenient) == []
+
+
+def test_an_arena_that_declares_more_than_it_may_stops_at_the_notice_and_at_no_block(brisk):
+    ledger = equal_arena(4, settings=brisk)
+    ledger.battles(200)
+    roster = ledger.state.scene.facts.roster
+    declared = len(roster) - roster.undeclared
+
+    def stage_of(most):
+        stage = FairnessStage(Settings(max_declared=most), Metrics())
+        stage._book = SettingsBook(brisk)
+        return stage, stage._new(Owned(ledger.arena, 0, 1), 0)
+
+    stage, arena = stage_of(declared)
+    for record in ledger.records:
+        stage._fold(arena, record)
+    assert len(arena.state.scene.facts.roster) - arena.state.scene.facts.roster.undeclared == declared
+    stage, arena = stage_of(declared - 1)
+    stopped = []
+    for record in ledger.records:
+        try:
+            stage._fold(arena, record)
+        except MemoryError:
+            stopped.append(record)
+    assert stopped
+    assert all(isinstance(record, Notice) for record in stopped)

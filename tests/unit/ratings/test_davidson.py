@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from streams.ratings import bradley_terry
-from streams.ratings.davidson import fit
+from streams.ratings.davidson import _outcomes, fit
 from streams.ratings.newton import NotConverged, Stop
 
 
@@ -96,3 +96,12 @@ def test_counts_without_a_finite_maximum_raise(wins, draws):
     with pytest.raises(NotConverged) as caught:
         fit(wins, draws)
     assert caught.value.reason in set(Stop)
+
+
+@pytest.mark.parametrize("apart", [10.0, 599.0, 601.0, 3_000.0])
+def test_chances_are_finite_and_add_to_one_however_far_apart_two_models_are(apart):
+    win, tie = _outcomes(np.array([apart, 0.0]), 0.0)
+    assert np.isfinite(win).all()
+    assert np.isfinite(tie).all()
+    assert win[0, 1] + win[1, 0] + tie[0, 1] == pytest.approx(1.0)
+    assert win[0, 1] == pytest.approx(1.0, abs=0.01)
