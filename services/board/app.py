@@ -41,6 +41,7 @@ from services.http.responses import error_response, json_response
 from services.http.server import end_process
 from streams.contracts.metrics import Metrics
 from streams.contracts.names import shown
+from streams.contracts.setting_groups import KafkaSettings
 from streams.contracts.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -62,7 +63,7 @@ def create_board(
     settings: Settings,
     metrics: Metrics,
     source: ViewSource | None = None,
-    new_kafka: Callable[[Settings, PastAlerts, Hub, Views, ViewSource], Kafka] = KafkaFollower,
+    new_kafka: Callable[[KafkaSettings, PastAlerts, Hub, Views, ViewSource], Kafka] = KafkaFollower,
     more: Sequence[More] = (),
     end: Callable[[], None] = end_process,
 ) -> Starlette:
@@ -93,11 +94,11 @@ def create_board(
         When a file of secrets cannot be used.
     """
     views, past = Views(time.monotonic()), PastAlerts()
-    redis = None if source is not None else RedisSource(settings)
+    redis = None if source is not None else RedisSource(settings.redis)
     reads: ViewSource = source if source is not None else redis  # type: ignore[assignment]  # one of them is there
     hub = Hub(metrics.board_clients, metrics.board_clients_cut)
-    kafka = new_kafka(settings, past, hub, views, reads)
-    read = ReadRoutes(views, hub, past, kafka, Histories(reads), settings.public_url)
+    kafka = new_kafka(settings.kafka, past, hub, views, reads)
+    read = ReadRoutes(views, hub, past, kafka, Histories(reads), settings.board.public_url)
     description = openapi([described for _, _, described in more])
 
     async def healthz(_: Request) -> Response:
@@ -144,7 +145,8 @@ def create_board(
             for _, context, _ in more:
                 await stack.enter_async_context(context)
             teller = Teller(views, kafka, hub, metrics.board_age)
-            following = (Follow(reads, views, hub, settings.max_models).run(), kafka.run(), teller.run(), hub.beat())
+            follow = Follow(reads, views, hub, settings.fold.max_models)
+            following = (follow.run(), kafka.run(), teller.run(), hub.beat())
             tasks = [asyncio.create_task(each) for each in following]
             failed: list[BaseException] = []
             ending = asyncio.Event()

@@ -134,7 +134,7 @@ def fold_source(
     from streams.ratings.fold import ArenaState, Limits, fold
 
     settings = read_settings()
-    limits = Limits(settings.max_models, settings.max_boards)
+    limits = Limits(settings.fold.max_models, settings.fold.max_boards)
     states: dict[str, ArenaState] = {}
     summary = Summary(source)
     single: dict[str, StyledVotes] = {}

@@ -15,7 +15,7 @@ from services.http.errors import Refusal, Refused, retry_after
 from services.http.rate_limit import Limiter
 from streams.contracts.metrics import Metrics
 from streams.contracts.reasons import Reason
-from streams.contracts.settings import Settings
+from streams.contracts.setting_groups import GatewaySettings
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 class Gate:
     """The checks of one process. Counts are per process, so several gateways each grant the full limits."""
 
-    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+    def __init__(self, settings: GatewaySettings, metrics: Metrics) -> None:
         self._ring = KeyRing(settings.api_keys_file)
         self._names = self._ring.names
         self._limiter = Limiter(settings.rate_limit, settings.rate_burst)

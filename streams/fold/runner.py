@@ -79,10 +79,10 @@ class FoldStage(Fold[A]):
 
     async def run(self) -> None:
         """Follow until cancelled."""
-        self._redis = async_redis_client(self._settings, FOLDING)
-        self._store = Store(self._redis, self._settings.keys, self.name)
+        self._redis = async_redis_client(self._settings.redis, FOLDING)
+        self._store = Store(self._redis, self._settings.redis.keys, self.name)
         try:
-            self._log = Log(self._settings, self.name, self.topics, self, max_records=RECORDS_A_TURN)
+            self._log = Log(self._settings.kafka, self.name, self.topics, self, max_records=RECORDS_A_TURN)
             await self._log.run()
         finally:
             self._let_go()
@@ -125,7 +125,7 @@ class FoldStage(Fold[A]):
         self._let_go()
         before, self._arenas, self._partitions, self.positions = self._arenas, {}, {}, {}
         foreign = set()
-        self._count = len(log.consumer.partitions_for_topic(self._settings.topic(LEDGER.name)) or ())
+        self._count = len(log.consumer.partitions_for_topic(self._settings.kafka.topic(LEDGER.name)) or ())
         for at in partitions:
             listing = decode_listing(await self._store.list_partition(at.partition))
             cause = "missing" if listing is None else None
@@ -327,7 +327,7 @@ class FoldStage(Fold[A]):
                 await self._save_all()
                 self._log.begin_anew()
         if now >= self._next_snapshot:
-            self._next_snapshot = now + self._settings.snapshot_seconds
+            self._next_snapshot = now + self._settings.fold.snapshot_seconds
             await self._save_all()
 
     def _may_publish(self, arena: A) -> bool:

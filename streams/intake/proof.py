@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from streams.contracts.settings import Settings
+from streams.contracts.setting_groups import KafkaSettings
 from streams.contracts.topics import LEDGER, MODELS, VOTES
 from streams.kafka.clients import make_reader, stop
 from streams.kafka.unreadable import is_of_a_batch, look
@@ -67,7 +67,9 @@ class Proof:
         self._shown: dict[str, Shown] = {}
         self._looked: dict[TopicPartition, _Looked] = {}
 
-    async def search(self, settings: Settings, places: Collection[str], step: Callable[[], None]) -> dict[str, Shown]:
+    async def search(
+        self, settings: KafkaSettings, places: Collection[str], step: Callable[[], None]
+    ) -> dict[str, Shown]:
         """Return what the ledger shows about each partition, named as in a watermark: `votes/0`.
 
         Partitions that the ledger does not name are left out: they were never read. `step` is called for every piece of

@@ -26,7 +26,7 @@ from aiokafka.errors import (
 )
 
 from streams.contracts.gaps import Gaps, is_embedded
-from streams.contracts.settings import Settings
+from streams.contracts.setting_groups import KafkaSettings
 from streams.kafka.clients import make_member, mark_of, read_commits, stable_end, stop
 from streams.kafka.fetch_wait import FetchWait
 from streams.kafka.unreadable import UnreadableBatch, is_of_a_batch, look
@@ -98,7 +98,7 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
 
     def __init__(
         self,
-        settings: Settings,
+        settings: KafkaSettings,
         group: str,
         topics: Sequence[str],
         follower: Follower,

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from services.http.api_keys import Key, KeyRing
 from services.http.errors import Refusal, Refused, retry_after
 from services.http.rate_limit import Limiter
-from streams.contracts.settings import Settings
+from streams.contracts.setting_groups import SubscriptionSettings
 
 CALLS_PER_SECOND, CALLS_AT_ONCE = 20.0, 100.0
 TESTS_PER_SECOND, TESTS_AT_ONCE = 1 / 6, 5.0
@@ -19,8 +19,8 @@ TESTS_PER_SECOND, TESTS_AT_ONCE = 1 / 6, 5.0
 class SubscriberGate:
     """The checks of one process. Rates are counted per process, so several processes allow several times as much."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._ring = KeyRing(settings.subscriber_keys_file)
+    def __init__(self, settings: SubscriptionSettings) -> None:
+        self._ring = KeyRing(settings.keys_file)
         self._names = self._ring.names
         self._calls = Limiter(CALLS_PER_SECOND, CALLS_AT_ONCE)
         self._tests = Limiter(TESTS_PER_SECOND, TESTS_AT_ONCE)
