@@ -90,20 +90,20 @@ def create_app(settings: Settings, metrics: Metrics, chosen: Sequence[str] = tup
     app = WorkerApp(
         metrics,
         [*services, WatchdogService(Watchdog(settings, metrics, services))],
-        settings.group("worker"),
-        broker=[f"aiokafka://{server}" for server in settings.kafka.split(",")],
-        broker_credentials=faust_credentials(settings),
+        settings.kafka.group("worker"),
+        broker=[f"aiokafka://{server}" for server in settings.kafka.bootstrap.split(",")],
+        broker_credentials=faust_credentials(settings.kafka),
         broker_session_timeout=SESSION_MS / 1000,  # with the default, a start after a kill waits 60 s
         broker_heartbeat_interval=1.0,
         store="memory://",
         topic_disable_leader=True,
         topic_allow_declare=False,  # `isonomy topics` creates the topics, with their settings
         stream_wait_empty=False,
-        web_host=settings.host,
-        web_bind=settings.host,
-        web_port=settings.worker_port,
+        web_host=settings.http.host,
+        web_bind=settings.http.host,
+        web_port=settings.worker.port,
     )
-    account_dead_letters(app, settings, metrics)
+    account_dead_letters(app, settings.kafka, metrics)
     _serve(app, metrics, services)
     return app
 

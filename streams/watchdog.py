@@ -111,7 +111,7 @@ class Watchdog(threading.Thread):
         while not self._halt.wait(POLL_SECONDS):
             try:
                 if consumer is None:
-                    options = kafka_python_options(self._settings)
+                    options = kafka_python_options(self._settings.kafka)
                     consumer = KafkaConsumer(
                         **options, group_id=None, enable_auto_commit=False, isolation_level="read_committed"
                     )
@@ -139,7 +139,7 @@ class Watchdog(threading.Thread):
             done = steps, tuple(sorted(positions.items()))
             age = self._progress[stage.name].observe(time.monotonic(), done, lag)
             self._metrics.watchdog_age.labels(stage.name).set(age)
-            if age > self._settings.watchdog_seconds > 0:
+            if age > self._settings.worker.watchdog_seconds > 0:
                 _exit(f"{stage.name} has {lag} records to go and made no progress for {age:.0f} s ({stage.told()})")
 
     def _forget(self, group: str, positions: Mapping[PartitionName, int]) -> None:

@@ -13,7 +13,7 @@ from streams.contracts.dead_letter import REDRIVEN
 from streams.contracts.delivery import Asked, Blocked, Claim, Delivery, Disabled, Replay
 from streams.contracts.model import Model
 from streams.contracts.reasons import Reason
-from streams.contracts.settings import Settings
+from streams.contracts.setting_groups import KafkaSettings
 from streams.contracts.subscription import Subscription
 from streams.contracts.topics import (
     ALERTS,
@@ -70,7 +70,7 @@ def asyncapi() -> Document:
                 "host": "{bootstrap}",
                 "protocol": "kafka",
                 "description": "The cluster that `KAFKA_BOOTSTRAP_SERVERS` names.",
-                "variables": {"bootstrap": {"default": Settings().kafka}},
+                "variables": {"bootstrap": {"default": KafkaSettings().bootstrap}},
             }
         },
         "channels": {topic.name: _channel(topic) for topic in TOPICS},
@@ -87,12 +87,12 @@ def _channel(topic: Topic) -> Document:
         "address": f"{{prefix}}{topic.name}",
         "description": PURPOSE[topic.name] + ("" if topic.name in MESSAGES else " Nothing writes to it yet."),
         "parameters": {
-            "prefix": {"default": Settings().topic_prefix, "description": "The setting `ISONOMY_TOPIC_PREFIX`."}
+            "prefix": {"default": KafkaSettings().topic_prefix, "description": "The setting `ISONOMY_TOPIC_PREFIX`."}
         },
         "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in MESSAGES.get(topic.name, ())},
         "bindings": {
             "kafka": {
-                "topic": Settings().topic(topic.name),
+                "topic": KafkaSettings().topic(topic.name),
                 "partitions": topic.partitions,
                 "topicConfiguration": {name: _config(name, value) for name, value in sorted(topic.config.items())},
                 **BINDING,
@@ -126,7 +126,7 @@ def _operation(flow: Flow) -> Document:
     }
     if flow.group is not None:
         operation["bindings"] = {
-            "kafka": {"groupId": {"type": "string", "const": Settings().group(flow.group)}, **BINDING}
+            "kafka": {"groupId": {"type": "string", "const": KafkaSettings().group(flow.group)}, **BINDING}
         }
     return operation
 

@@ -19,7 +19,8 @@ from streams.contracts.keys import Keys
 from streams.contracts.metrics import Metrics
 from streams.contracts.published_series import MOST_ALERTS, MOST_GROUPS, MOST_MODELS, PUBLISHED_SERIES, Series
 from streams.contracts.reasons import Reason
-from streams.contracts.settings import Settings, documented
+from streams.contracts.setting_groups import KafkaSettings
+from streams.contracts.settings import documented
 from streams.contracts.topics import TOPICS
 from streams.fairness.settings import FairnessSettings
 from streams.ledger.codec import _COLUMNS as COLUMNS  # the one list of them; nothing else needs it
@@ -51,14 +52,17 @@ def reasons() -> str:
 
 def settings() -> str:
     """`settings.md`: every variable."""
-    rows = [(f"`{variable}`", f"`{default}`" if default else "", text) for variable, default, text in documented()]
+    parts: list[str] = []
+    for group, variables in documented().items():
+        rows = [(f"`{variable}`", f"`{default}`" if default else "", text) for variable, default, text in variables]
+        parts += [f"## {group}", make_table(("variable", "default", "meaning"), rows)]
     return make_page(
         "Settings",
-        "streams/contracts/settings.py",
+        "streams/contracts/setting_groups.py",
         "Every process reads these environment variables once, when it starts; an empty one is as good as none. What"
         " cannot be read as its type or lies outside its range (no number is negative) ends the process with a sentence"
         " that names the variable.",
-        make_table(("variable", "default", "meaning"), rows),
+        *parts,
     )
 
 
@@ -170,7 +174,7 @@ tried stands in [operations](../operations/install.md#supported-versions)."""
 
 def topics() -> str:
     """`topics.md`: every topic with its settings and who uses it."""
-    prefix = Settings().topic_prefix
+    prefix = KafkaSettings().topic_prefix
     overview = make_table(
         ("topic", "key", "partitions", "written by", "read by"),
         [

@@ -63,7 +63,7 @@ def send(stack: Stack) -> None:
     feed = Feed(stack, ARENA, (HERE / "arena.toml").read_text())
     feed.declare()
     producer = KafkaProducer(bootstrap_servers=stack.pipeline.bootstrap, acks="all", linger_ms=5, batch_size=200_000)
-    topic = stack.pipeline.settings.topic(VOTES.name)
+    topic = stack.pipeline.settings.kafka.topic(VOTES.name)
     for key, value in feed.records:
         producer.send(topic, key=key, value=value, timestamp_ms=int(1_000 * json.loads(value)["tstamp"]))
     producer.flush()

@@ -37,6 +37,7 @@ from services.http.openapi import Document
 from services.http.server import end_process
 from streams.contracts.metrics import Metrics
 from streams.contracts.names import shown
+from streams.contracts.setting_groups import KafkaSettings
 from streams.contracts.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -61,7 +62,7 @@ def create_board(
     settings: Settings,
     metrics: Metrics,
     source: ViewSource | None = None,
-    new_kafka: Callable[[Settings, PastAlerts, Hub, Views, ViewSource], Kafka] = KafkaFollower,
+    new_kafka: Callable[[KafkaSettings, PastAlerts, Hub, Views, ViewSource], Kafka] = KafkaFollower,
     more: Sequence[More] = (),
     end: Callable[[], None] = end_process,
 ) -> Starlette:
@@ -90,12 +91,12 @@ def create_board(
         When a file of secrets cannot be used.
     """
     views, past = Views(time.monotonic()), PastAlerts()
-    redis = None if source is not None else RedisSource(settings)
+    redis = None if source is not None else RedisSource(settings.redis)
     reads: ViewSource = source if source is not None else redis  # type: ignore[assignment]  # one of them is there
     hub = Hub(metrics.board_clients, metrics.board_clients_cut)
-    kafka = new_kafka(settings, past, hub, views, reads)
-    read = ReadRoutes(views, hub, past, kafka, Histories(reads), settings.public_url)
-    follow, teller = Follow(reads, views, hub, settings.max_models), Teller(views, kafka, hub, metrics.board_age)
+    kafka = new_kafka(settings.kafka, past, hub, views, reads)
+    read = ReadRoutes(views, hub, past, kafka, Histories(reads), settings.board.public_url)
+    follow, teller = Follow(reads, views, hub, settings.fold.max_models), Teller(views, kafka, hub, metrics.board_age)
     metrics.registry.register(PublishedSeries(partial(published_of, views)))
 
     @asynccontextmanager

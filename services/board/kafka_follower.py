@@ -22,7 +22,7 @@ from services.board.sse_hub import Hub
 from services.kafka.reader import Follower, Unreadable
 from streams.contracts.connect import aiokafka_options, close_in_time
 from streams.contracts.partitioner import partitions_of
-from streams.contracts.settings import Settings
+from streams.contracts.setting_groups import KafkaSettings
 from streams.contracts.shown import Shown
 from streams.contracts.topics import ALERTS, INTAKE_GROUP, LEDGER, VOTES
 
@@ -148,7 +148,7 @@ class KafkaFollower:
         Redis.
     """
 
-    def __init__(self, settings: Settings, past: PastAlerts, hub: Hub, views: Views, source: ViewSource) -> None:
+    def __init__(self, settings: KafkaSettings, past: PastAlerts, hub: Hub, views: Views, source: ViewSource) -> None:
         self._settings, self._past, self._hub = settings, past, hub
         self._views, self._source = views, source
         self._options = aiokafka_options(settings)

@@ -16,7 +16,7 @@ from streams.contracts.connect import FOLLOWING, async_redis_client, resolve_ane
 from streams.contracts.history import PARTS
 from streams.contracts.keys import names_of
 from streams.contracts.redis_away import is_foreign
-from streams.contracts.settings import Settings
+from streams.contracts.setting_groups import RedisSettings
 from streams.contracts.shown import Shown, read_shown
 from streams.contracts.stopped import FOLDS, Stopped, read_stopped
 
@@ -80,7 +80,7 @@ class RedisSource:
         When a file of secrets or certificates cannot be used.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: RedisSettings) -> None:
         self._keys = settings.keys
         self._redis = async_redis_client(settings, FOLLOWING, client_name="isonomy-board")
 

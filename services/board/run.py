@@ -43,7 +43,7 @@ def serve(settings: Settings) -> None:
     # Objects loaded by now are permanent: the garbage collector need not scan them, which would delay answers.
     gc.collect()
     gc.freeze()
-    serve_app(app, settings.host, settings.board_port, GRACE_SECONDS, stopping=app.state.stop)
+    serve_app(app, settings.http.host, settings.board.port, GRACE_SECONDS, stopping=app.state.stop)
 
 
 async def shown_names(views: Views, arena: str | None) -> Shown | None:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from streams.contracts.connect import kafka_python_options
 from streams.contracts.dead_letter import REDRIVEN, read_dead_letter
 from streams.contracts.partitioner import partitions_of
-from streams.contracts.settings import Settings
+from streams.contracts.setting_groups import KafkaSettings
 from streams.contracts.topics import DEAD_LETTERS, INTAKE_GROUP, LEDGER, VOTES
 from streams.kafka.end_offsets import EndsUnknown, ask_commits, ask_ends, partitions_of_topic
 from streams.ledger.codec import Block, decode
@@ -101,7 +101,7 @@ class IntakeAccount:
     Raises `KafkaError` when Kafka is away, and `EndsUnknown` when it does not answer.
     """
 
-    def __init__(self, settings: Settings, arena: str) -> None:
+    def __init__(self, settings: KafkaSettings, arena: str) -> None:
         self._settings, self._arena = settings, arena.encode()
         kafka = kafka_python_options(settings)
         self._consumer: Any = KafkaConsumer(

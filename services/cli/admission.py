@@ -14,7 +14,7 @@ from typing import Any
 from services.cli.errors import UserError
 from streams.contracts.connect import aiokafka_options
 from streams.contracts.security import KafkaSecurity
-from streams.contracts.settings import Settings
+from streams.contracts.setting_groups import KafkaSettings, RedisSettings
 
 log = logging.getLogger(__name__)
 
@@ -35,16 +35,16 @@ def require_codecs() -> None:
         )
 
 
-def require_kafka(settings: Settings) -> None:
+def require_kafka(settings: KafkaSettings) -> None:
     """Log in once. Raises `UserError` if Kafka refuses the client, or the client refuses Kafka's certificate."""
-    if settings.kafka_security is KafkaSecurity.PLAINTEXT:
+    if settings.security is KafkaSecurity.PLAINTEXT:
         return  # without login and TLS there is nothing to refuse
     away = reach_kafka(settings)
     if away is not None:
         log.info("Kafka is away: %s", away)
 
 
-def reach_kafka(settings: Settings) -> str | None:
+def reach_kafka(settings: KafkaSettings) -> str | None:
     """Log in once; return why Kafka is away, None if it answers.
 
     Raises `UserError` if Kafka refuses the client, or the client refuses Kafka's certificate.
@@ -58,7 +58,7 @@ def reach_kafka(settings: Settings) -> str | None:
         chatty.setLevel(level)
 
 
-async def _log_in(settings: Settings) -> str | None:
+async def _log_in(settings: KafkaSettings) -> str | None:
     from aiokafka.conn import collect_hosts, create_conn
     from aiokafka.errors import AuthenticationFailedError, IllegalSaslStateError, KafkaError
     from aiokafka.errors import SaslAuthenticationFailed as WrongPassword
@@ -74,10 +74,10 @@ async def _log_in(settings: Settings) -> str | None:
         except ssl.SSLError as error:
             raise UserError(f"no TLS with Kafka at {server}: {reason_of(error)}") from None
         except WrongMechanism:
-            raise UserError(f"Kafka at {server} does not take the mechanism {settings.kafka_sasl}") from None
+            raise UserError(f"Kafka at {server} does not take the mechanism {settings.sasl}") from None
         except (WrongPassword, AuthenticationFailedError, IllegalSaslStateError):
             raise UserError(
-                f"Kafka at {server} does not let {settings.kafka_username} in: wrong name, password or mechanism"
+                f"Kafka at {server} does not let {settings.username} in: wrong name, password or mechanism"
             ) from None
         except (KafkaError, OSError, TimeoutError) as error:
             away.append(f"{server}: {error or type(error).__name__}")
@@ -87,7 +87,7 @@ async def _log_in(settings: Settings) -> str | None:
     return "; ".join(away)
 
 
-def require_redis(settings: Settings) -> None:
+def require_redis(settings: RedisSettings) -> None:
     """Log in once, and check what kind of Redis it is.
 
     Raises
@@ -101,7 +101,7 @@ def require_redis(settings: Settings) -> None:
     from streams.contracts.redis_away import Away, cause_of
 
     redis = redis_client(settings, KNOCK)
-    place = settings.redis_place
+    place = settings.place
     try:
         redis.ping()
         _look_at(redis.info(), place)
@@ -113,7 +113,7 @@ def require_redis(settings: Settings) -> None:
         if isinstance(error, NoPermissionError):
             log.info("what kind of Redis is at %s is not known: %s", place, error)
         elif cause in (Away.REFUSED, Away.OTHER):
-            raise UserError(f"Redis at {place} does not let {settings.redis_username or 'us'} in: {error}") from None
+            raise UserError(f"Redis at {place} does not let {settings.username or 'us'} in: {error}") from None
         else:
             log.info("%s (%s): %s", cause.words, place, error)
     finally:

@@ -17,7 +17,7 @@ from streams.contracts.connect import COMMAND, redis_client
 from streams.contracts.judged import Judged, told
 from streams.contracts.keys import names_of
 from streams.contracts.names import shown
-from streams.contracts.settings import Settings
+from streams.contracts.setting_groups import RedisSettings
 
 LOOK_SECONDS = 0.25
 _STYLES = {"critical": "bold red", "warning": "yellow", "info": "cyan"}
@@ -63,18 +63,18 @@ def command(arena: str | None, wait: float, form: str) -> None:
     judged yet.
     """
     settings = read_settings()
-    require_redis(settings)
-    redis: Any = redis_client(settings, COMMAND)
+    require_redis(settings.redis)
+    redis: Any = redis_client(settings.redis, COMMAND)
     deadline = time.monotonic() + wait
     try:
         while True:
-            known = names_of(redis.smembers(settings.keys.arenas))
-            found = _read(redis, settings, [each for each in known if arena in (None, each)])
+            known = names_of(redis.smembers(settings.redis.keys.arenas))
+            found = _read(redis, settings.redis, [each for each in known if arena in (None, each)])
             if any(each.alerts for each in found) or time.monotonic() >= deadline:
                 break
             time.sleep(LOOK_SECONDS)  # only if the views are read again afterwards
     except RedisError as error:
-        raise UserError(f"Redis at {settings.redis_place} cannot be reached: {error}") from None
+        raise UserError(f"Redis at {settings.redis.place} cannot be reached: {error}") from None
     finally:
         redis.close()
     if arena is not None and arena not in known:
@@ -92,7 +92,7 @@ def command(arena: str | None, wait: float, form: str) -> None:
     _print(found)
 
 
-def _read(redis: Any, settings: Settings, arenas: list[str]) -> list[_Found]:
+def _read(redis: Any, settings: RedisSettings, arenas: list[str]) -> list[_Found]:
     """Read the firing alerts of these arenas. An unreadable view is an error: skipped, it would look like no alert."""
     found = []
     for arena in arenas:

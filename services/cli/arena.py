@@ -15,7 +15,7 @@ from services.cli.errors import UserError
 from streams.contracts.connect import COMMAND, async_redis_client
 from streams.contracts.keys import names_of
 from streams.contracts.names import shown
-from streams.contracts.settings import Settings
+from streams.contracts.setting_groups import RedisSettings
 from streams.contracts.stopped import FOLDS, Stopped, read_stopped
 
 LOOK_SECONDS = 0.2
@@ -32,12 +32,12 @@ def command() -> None:
 def list_arenas(only: bool, form: str) -> None:
     """List the arenas that are published, and which folds have stopped them, since when and why."""
     settings = read_settings()
-    require_redis(settings)
+    require_redis(settings.redis)
 
     async def read(redis: Any) -> dict[str, dict[str, Stopped]]:
-        return {arena: await _stopped(redis, settings, arena) for arena in await _arenas(redis, settings)}
+        return {arena: await _stopped(redis, settings.redis, arena) for arena in await _arenas(redis, settings.redis)}
 
-    found: dict[str, dict[str, Stopped]] = asyncio.run(_with_redis(settings, read))
+    found: dict[str, dict[str, Stopped]] = asyncio.run(_with_redis(settings.redis, read))
     stops = [(arena, fold, stop) for arena, of_arena in found.items() for fold, stop in of_arena.items()]
     going_on = [] if only else [arena for arena, of_arena in found.items() if not of_arena]
     if form == "json":
@@ -64,15 +64,15 @@ def release(arena: str, wait: float) -> None:
     there, the arena stops again at the same place, and the exit code is 1. Nothing is skipped.
     """
     settings = read_settings()
-    require_redis(settings)
+    require_redis(settings.redis)
 
     async def ask(redis: Any) -> dict[str, Stopped]:
-        before = await _stopped(redis, settings, arena)
+        before = await _stopped(redis, settings.redis, arena)
         if not before:
-            known = await _arenas(redis, settings)
+            known = await _arenas(redis, settings.redis)
             what = "it is not stopped" if arena in known else f"known are {', '.join(known) or 'none'}"
             raise UserError(f"nothing to release of {shown(arena)}: {what}")
-        asked = [settings.keys.release(arena, fold) for fold in before]
+        asked = [settings.redis.keys.release(arena, fold) for fold in before]
         for key in asked:
             await redis.hset(key, "asked", f"{time.time():.3f}")
         end = time.monotonic() + wait
@@ -82,29 +82,29 @@ def release(arena: str, wait: float) -> None:
                     f"no worker has taken the release of {arena} up in {wait:g} s. It stays asked for: is one running?"
                 )
             await asyncio.sleep(LOOK_SECONDS)
-        return await _stopped(redis, settings, arena)
+        return await _stopped(redis, settings.redis, arena)
 
-    again = asyncio.run(_with_redis(settings, ask))
+    again = asyncio.run(_with_redis(settings.redis, ask))
     if again:
         raise UserError("\n".join(f"{fold} has stopped {arena} again: {shown(why.why)}" for fold, why in again.items()))
     click.echo(f"{arena} goes on")
 
 
-async def _with_redis(settings: Settings, ask: Any) -> Any:
+async def _with_redis(settings: RedisSettings, ask: Any) -> Any:
     from redis.exceptions import RedisError
 
     redis = async_redis_client(settings, COMMAND)
     try:
         return await ask(redis)
     except RedisError as error:
-        raise UserError(f"Redis at {settings.redis_place} cannot be reached: {error}") from None
+        raise UserError(f"Redis at {settings.place} cannot be reached: {error}") from None
     finally:
         await redis.aclose()
 
 
-async def _arenas(redis: Any, settings: Settings) -> list[str]:
+async def _arenas(redis: Any, settings: RedisSettings) -> list[str]:
     return names_of(await redis.smembers(settings.keys.arenas))
 
 
-async def _stopped(redis: Any, settings: Settings, arena: str) -> dict[str, Stopped]:
+async def _stopped(redis: Any, settings: RedisSettings, arena: str) -> dict[str, Stopped]:
     return read_stopped(await redis.mget([settings.keys.stopped(arena, fold) for fold in FOLDS]))

@@ -25,8 +25,8 @@ def command(host: str | None, port: int | None) -> None:
 
     try:
         with listening(settings, "board"):
-            require_kafka(settings)
-            require_redis(settings)
+            require_kafka(settings.kafka)
+            require_redis(settings.redis)
             with topics_beside(settings, topics_of("board")):
                 serve(settings)
     except InvalidSetting as error:

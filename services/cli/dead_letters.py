@@ -22,7 +22,7 @@ from streams.contracts.connect import close_kafka_python, kafka_python_options
 from streams.contracts.dead_letter import REDRIVEN, DeadLetter, read_dead_letter
 from streams.contracts.names import shown
 from streams.contracts.reasons import Reason
-from streams.contracts.settings import Settings
+from streams.contracts.setting_groups import KafkaSettings
 from streams.contracts.topics import DEAD_LETTERS, MODELS, VOTES
 from streams.kafka.end_offsets import EndsUnknown, ask_ends, partitions_of_topic
 
@@ -61,7 +61,7 @@ def list_letters(reason: tuple[str, ...], topic: str | None, limit: int, form: s
     """List refused records, one per place in its topic, newest last; JSON holds the original bytes in base64."""
     settings = read_settings()
     require_topics(settings, [DEAD_LETTERS.name])
-    letters = _select(settings, reason, topic)
+    letters = _select(settings.kafka, reason, topic)
     newest = letters[-limit:]
     if form == "json":
         for listed in newest:
@@ -88,7 +88,7 @@ def redrive(reason: tuple[str, ...], topic: str | None, again: bool, yes: bool) 
     """
     settings = read_settings()
     require_topics(settings, [DEAD_LETTERS.name])
-    found = _select(settings, reason, topic)
+    found = _select(settings.kafka, reason, topic)
     letters = [listed.letter for listed in found if again or not listed.redriven]
     if before := len(found) - len(letters):
         click.echo(f"{before:,} were sent again before, and are left out")
@@ -97,7 +97,7 @@ def redrive(reason: tuple[str, ...], topic: str | None, again: bool, yes: bool) 
         return
     if not yes:
         click.confirm(f"Send {len(letters):,} records again?", abort=True)
-    unsent = _send(settings, letters)
+    unsent = _send(settings.kafka, letters)
     for letter, why in unsent:
         click.echo(f"not sent: {_place(letter)}: {why}", err=True)
     click.echo(f"sent {len(letters) - len(unsent):,} records again")
@@ -105,7 +105,7 @@ def redrive(reason: tuple[str, ...], topic: str | None, again: bool, yes: bool) 
         raise UserError(f"{len(unsent):,} could not be sent; what was sent is left out next time")
 
 
-def _send(settings: Settings, letters: Sequence[DeadLetter]) -> list[tuple[DeadLetter, str]]:
+def _send(settings: KafkaSettings, letters: Sequence[DeadLetter]) -> list[tuple[DeadLetter, str]]:
     """Send each record separately and note that it was sent; return those that could not be sent, and why."""
     with admin_of(settings) as admin:
         present = set(admin.list_topics()) & {settings.topic(VOTES.name), settings.topic(MODELS.name)}
@@ -144,7 +144,7 @@ def _send(settings: Settings, letters: Sequence[DeadLetter]) -> list[tuple[DeadL
             except KafkaError as error:
                 _say_again(letter, error)
     except KafkaError as error:
-        raise UserError(f"Kafka at {settings.kafka} cannot be reached: {error}") from None
+        raise UserError(f"Kafka at {settings.bootstrap} cannot be reached: {error}") from None
     finally:
         if producer is not None:
             close_kafka_python(producer, CLOSE_SECONDS)
@@ -155,7 +155,7 @@ def _say_again(letter: DeadLetter, error: KafkaError) -> None:
     click.echo(f"{_place(letter)} was sent, and will be sent once more next time: no note was kept: {error}", err=True)
 
 
-def _note(producer: KafkaProducer, settings: Settings, letter: DeadLetter) -> Any:
+def _note(producer: KafkaProducer, settings: KafkaSettings, letter: DeadLetter) -> Any:
     """Record in Kafka that a letter's record was sent again: the dedup memory is shorter than letters are kept."""
     now = str(round(time.time() * 1000)).encode()
     headers = [*letter.headers(), (REDRIVEN, now)]
@@ -173,7 +173,7 @@ def _why_not(letter: DeadLetter, present: set[str]) -> str | None:
     return None if letter.topic in present else f"{letter.topic} is no topic of ours that exists"
 
 
-def read_letters(settings: Settings) -> list[Listed]:
+def read_letters(settings: KafkaSettings) -> list[Listed]:
     """Read every dead letter from the start to the current end of the topic, one per place."""
     name = settings.topic(DEAD_LETTERS.name)
     found: dict[bytes, Listed] = {}
@@ -201,7 +201,7 @@ def read_letters(settings: Settings) -> list[Listed]:
         finally:
             consumer.close()
     except (KafkaError, EndsUnknown, OSError) as error:
-        raise UserError(f"Kafka at {settings.kafka} cannot be reached: {error}") from None
+        raise UserError(f"Kafka at {settings.bootstrap} cannot be reached: {error}") from None
     for place in redriven & found.keys():
         found[place].redriven = True
     return list(found.values())
@@ -242,7 +242,7 @@ def _read(record: Any) -> DeadLetter | None:
         return None
 
 
-def _select(settings: Settings, reasons: tuple[str, ...], topic: str | None) -> list[Listed]:
+def _select(settings: KafkaSettings, reasons: tuple[str, ...], topic: str | None) -> list[Listed]:
     return [
         listed
         for listed in read_letters(settings)

@@ -15,7 +15,7 @@ from services.cli.admission import require_redis
 from services.cli.common import read_settings
 from services.cli.errors import UserError
 from streams.contracts.names import normalised
-from streams.contracts.settings import Settings
+from streams.contracts.setting_groups import RedisSettings
 
 if TYPE_CHECKING:
     from services.export.official import OfficialRow
@@ -69,8 +69,8 @@ def board(
     if since is not None and not re.fullmatch(r"\d{4}-\d{2}-\d{2}", since):
         raise UserError(f"--since {since}: say a day as YYYY-MM-DD")
     settings = read_settings()
-    require_redis(settings)
-    found, packed = _read(settings, arena, boards)
+    require_redis(settings.redis)
+    found, packed = _read(settings.redis, arena, boards)
     now = [row for each in found for row in rows_of(each)]
     past = _past(found, packed, since) if since is not None else []
     days = {(row.category, row.leaderboard_publish_date) for row in now}
@@ -93,7 +93,7 @@ def _form(form: str | None, output: Path | None) -> str:
     return SUFFIXES[output.suffix.lower()]
 
 
-def _read(settings: Settings, arena: str, wanted: tuple[str, ...]) -> tuple[list[Board], bytes | None]:
+def _read(settings: RedisSettings, arena: str, wanted: tuple[str, ...]) -> tuple[list[Board], bytes | None]:
     """Read the boards of an arena, the overall board first, and its daily history."""
     from redis.exceptions import RedisError
 
@@ -114,7 +114,7 @@ def _read(settings: Settings, arena: str, wanted: tuple[str, ...]) -> tuple[list
         read = {name: read_board(redis, settings, arena, name) for name in chosen}
         packed: bytes | None = redis.get(keys.history(arena, DAY.name))
     except RedisError as error:
-        raise UserError(f"Redis at {settings.redis_place} cannot be reached: {error}") from None
+        raise UserError(f"Redis at {settings.place} cannot be reached: {error}") from None
     finally:
         redis.close()
     if lost := [name for name, each in read.items() if each is None]:
@@ -219,7 +219,7 @@ def _export(arena: str | None, output: Path, *, force: bool, notices: bool) -> N
     settings = read_settings()
     with _whole(output, force=force) as made:
         require_topics(settings, [LEDGER.name])
-        done = write_ledger(settings, arena, made, notices=notices)
+        done = write_ledger(settings.kafka, arena, made, notices=notices)
     parts = [f"{done.votes:,} votes"]
     if notices:
         parts.append(f"{done.notices:,} changes of the registry")

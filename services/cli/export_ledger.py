@@ -17,7 +17,7 @@ from services.export.ledger import Exported
 from streams.contracts import topics
 from streams.contracts.connect import kafka_python_options
 from streams.contracts.partitioner import partitions_of
-from streams.contracts.settings import Settings
+from streams.contracts.setting_groups import KafkaSettings
 from streams.kafka.end_offsets import EndsUnknown, ask_ends, ask_firsts, partitions_of_topic
 from streams.ledger.codec import Block, DamagedRecord, Notice, decode
 
@@ -30,7 +30,7 @@ TOGETHER = 50
 """Maximum number of records per poll: one record is up to a megabyte."""
 
 
-def write_ledger(settings: Settings, arena: str | None, path: Path, *, notices: bool) -> Exported:
+def write_ledger(settings: KafkaSettings, arena: str | None, path: Path, *, notices: bool) -> Exported:
     """Write the ledger (or one arena of it) to `path`, with temporary part files beside it.
 
     Raises
@@ -67,7 +67,7 @@ def write_ledger(settings: Settings, arena: str | None, path: Path, *, notices: 
         finally:
             consumer.close()
     except (KafkaError, EndsUnknown, OSError) as error:
-        raise UserError(f"Kafka at {settings.kafka} cannot be reached: {error}") from None
+        raise UserError(f"Kafka at {settings.bootstrap} cannot be reached: {error}") from None
     if arena is not None and not exported.arenas:
         raise UserError(f"the ledger holds nothing of an arena {arena!r}")
     parts.join()

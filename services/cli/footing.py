@@ -54,11 +54,11 @@ def require_topics(settings: Settings, names: Sequence[str], groups: Sequence[st
     UserError
         When a topic is missing or would lose data, or a group uses another protocol.
     """
-    away = reach_kafka(settings)
+    away = reach_kafka(settings.kafka)
     if away is not None:
-        raise KafkaAway(f"Kafka at {settings.kafka} cannot be reached: {away}")
-    wanted = {settings.topic(topic.name): topic for topic in TOPICS if topic.name in names}
-    with admin_of(settings) as admin:
+        raise KafkaAway(f"Kafka at {settings.kafka.bootstrap} cannot be reached: {away}")
+    wanted = {settings.kafka.topic(topic.name): topic for topic in TOPICS if topic.name in names}
+    with admin_of(settings.kafka) as admin:
         present = set(admin.list_topics())
         missing = [name for name in wanted if name not in present]
         if missing:
@@ -77,7 +77,7 @@ def require_topics(settings: Settings, names: Sequence[str], groups: Sequence[st
         how = " (`isonomy topics --repair` sets it)" if mended else ""
         raise UserError(f"data would be lost: {'; '.join(losing)}{how}")
     for group in groups:
-        refusal = refusal_of_group(settings.group(group), *known.get(settings.group(group), (None, None)))
+        refusal = refusal_of_group(settings.kafka.group(group), *known.get(settings.kafka.group(group), (None, None)))
         if refusal is not None:
             raise UserError(refusal)
 

@@ -29,9 +29,9 @@ def command(context: click.Context, host: str | None, port: int | None) -> None:
 
     try:
         with listening(settings, "gateway"):
-            if settings.api_keys_file is None:
+            if settings.gateway.api_keys_file is None:
                 click.echo("warning: no ISONOMY_API_KEYS_FILE, so nobody may write", err=True)
-            require_kafka(settings)
+            require_kafka(settings.kafka)
             with topics_beside(settings, topics_of("gateway")):
                 serve(settings)
     except InvalidSetting as error:

@@ -27,7 +27,7 @@ def command(host: str | None, port: int | None) -> None:
 
     try:
         with listening(settings, "herald"):
-            require_kafka(settings)
+            require_kafka(settings.kafka)
             with topics_beside(settings, topics_of("herald"), [HERALD_GROUP]):
                 serve(settings)
     except InvalidSetting as error:

@@ -16,7 +16,7 @@ from services.cli.admission import require_kafka
 from services.cli.common import format_option, read_settings
 from services.cli.errors import UserError
 from streams.contracts.connect import kafka_python_options
-from streams.contracts.settings import Settings
+from streams.contracts.setting_groups import KafkaSettings
 from streams.contracts.topics import ACCEPTED_GROUP, INTAKE_GROUP, MODELS, VOTES
 from streams.kafka.clients import mark_of
 from streams.kafka.end_offsets import EndsUnknown, ask_commits, ask_ends, ask_firsts, partitions_of_topic
@@ -52,8 +52,8 @@ def command() -> None:
 def show(form: str) -> None:
     """Show each partition: what the log holds, what is committed, by whom, and what is missing."""
     settings = read_settings()
-    require_kafka(settings)
-    readings = read(settings)
+    require_kafka(settings.kafka)
+    readings = read(settings.kafka)
     if form == "json":
         click.echo(json.dumps([asdict(reading) for reading in readings]))
         return
@@ -79,8 +79,8 @@ def accept_gap(place: str, offset: int, yes: bool) -> None:
     if topic not in (VOTES.name, MODELS.name) or not (number.isascii() and number.isdecimal()):
         raise click.BadParameter(f"{place!r} is not votes/N or models/N", param_hint="TOPIC/PARTITION")
     settings = read_settings()
-    require_kafka(settings)
-    found = [each for each in read(settings) if (each.topic, each.partition) == (topic, int(number))]
+    require_kafka(settings.kafka)
+    found = [each for each in read(settings.kafka) if (each.topic, each.partition) == (topic, int(number))]
     if not found:
         raise UserError(f"there is no partition {place}")
     if offset > found[0].first:
@@ -90,10 +90,12 @@ def accept_gap(place: str, offset: int, yes: bool) -> None:
         )
     if not yes:
         click.confirm(f"Records of {place} before offset {offset} will never be counted. Accept?", abort=True)
-    at = TopicPartition(settings.topic(topic), int(number))
+    at = TopicPartition(settings.kafka.topic(topic), int(number))
     try:
         consumer: Any = KafkaConsumer(
-            **kafka_python_options(settings), group_id=settings.group(ACCEPTED_GROUP), enable_auto_commit=False
+            **kafka_python_options(settings.kafka),
+            group_id=settings.kafka.group(ACCEPTED_GROUP),
+            enable_auto_commit=False,
         )
         try:
             consumer.assign([at])
@@ -101,11 +103,11 @@ def accept_gap(place: str, offset: int, yes: bool) -> None:
         finally:
             consumer.close()
     except KafkaError as error:
-        raise UserError(f"Kafka at {settings.kafka} did not take it: {error}") from None
+        raise UserError(f"Kafka at {settings.kafka.bootstrap} did not take it: {error}") from None
     click.echo(f"accepted: intake goes on with {place} at offset {offset} when it looks next")
 
 
-def read(settings: Settings) -> list[PartitionProgress]:
+def read(settings: KafkaSettings) -> list[PartitionProgress]:
     """Read the progress of every partition that intake reads from Kafka; raises `UserError`."""
     options = kafka_python_options(settings)
     try:
@@ -126,7 +128,7 @@ def read(settings: Settings) -> list[PartitionProgress]:
             consumer.close()
             admin.close()
     except (KafkaError, EndsUnknown, OSError) as error:
-        raise UserError(f"Kafka at {settings.kafka} cannot be reached: {error}") from None
+        raise UserError(f"Kafka at {settings.bootstrap} cannot be reached: {error}") from None
     readings = []
     for at in partitions:
         commit, accept = committed.get(at), accepted.get(at)

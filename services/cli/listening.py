@@ -28,9 +28,9 @@ def require_address(settings: Settings, process: str) -> None:
 
     It does not listen, so no client connects to a process that does not answer yet.
     """
-    port: int = getattr(settings, f"{process}_port")
+    port: int = getattr(settings, process).port
     try:
-        found = socket.getaddrinfo(settings.host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        found = socket.getaddrinfo(settings.http.host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         for family, kind, protocol, _, address in set(found):
             with socket.socket(family, kind, protocol) as probe:
                 if os.name == "posix":  # as asyncio does: connections of the previous run in TIME_WAIT do not block it
@@ -43,10 +43,10 @@ def require_address(settings: Settings, process: str) -> None:
 
 
 def _sentence(settings: Settings, process: str, error: OSError) -> str:
-    port = f"port {getattr(settings, f'{process}_port')} of {settings.host}"
+    port = f"port {getattr(settings, process).port} of {settings.http.host}"
     chooses = f"--port or ISONOMY_{process.upper()}_PORT chooses another"
     if error.errno == errno.EADDRINUSE:
         return f"{port} is taken: {chooses}"
     if error.errno == errno.EACCES:
         return f"{port} may not be listened on by this user: {chooses}"
-    return f"{settings.host} is no address of this machine to listen on (ISONOMY_HOST): {error.strerror or error}"
+    return f"{settings.http.host} is no address of this machine to listen on (ISONOMY_HOST): {error.strerror or error}"

@@ -26,6 +26,7 @@ from streams.contracts.connect import COMMAND, kafka_python_options, redis_clien
 from streams.contracts.keys import number_of
 from streams.contracts.names import shown
 from streams.contracts.partitioner import partitions_of
+from streams.contracts.setting_groups import KafkaSettings, RedisSettings
 from streams.contracts.settings import Settings
 from streams.contracts.topics import INTAKE_GROUP, LEDGER, VOTES
 from streams.contracts.view import OVERALL, Board
@@ -38,12 +39,12 @@ PLAIN_SECONDS = 5.0
 _read = msgspec.json.Decoder(Board).decode
 
 
-def read_board(redis: Any, settings: Settings, arena: str, name: str = OVERALL) -> Board | None:
+def read_board(redis: Any, settings: RedisSettings, arena: str, name: str = OVERALL) -> Board | None:
     """Read a published board, None if there is none. Raises `UserError` if Redis is away or the value is no board."""
     try:
         text = redis.get(settings.keys.board(arena, name))
     except RedisError as error:
-        raise UserError(f"Redis at {settings.redis_place} cannot be reached: {error}") from None
+        raise UserError(f"Redis at {settings.place} cannot be reached: {error}") from None
     try:
         return None if text is None else _read(text)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -63,7 +64,7 @@ class Screen:
         Number of leaderboard lines to show.
     """
 
-    def __init__(self, settings: Settings, arena: str, total: int | None, top: int) -> None:
+    def __init__(self, settings: RedisSettings, arena: str, total: int | None, top: int) -> None:
         self._settings, self._arena, self._top = settings, arena, top
         self._redis = redis_client(settings, COMMAND)
         self.console: Console = console_of(sys.stdout)
@@ -83,7 +84,7 @@ class Screen:
             text: Any = self._redis.get(self._settings.keys.shown(partition))
             return number_of(text)
         except RedisError as error:
-            self.trouble = f"Redis at {self._settings.redis_place} cannot be reached: {error}"
+            self.trouble = f"Redis at {self._settings.place} cannot be reached: {error}"
             return None
 
     def sent(self, number: int) -> None:
@@ -153,7 +154,7 @@ PATIENCE = 30.0
 class CaughtUp:
     """Asks Kafka whether the boards count everything in the votes topic; can be asked repeatedly."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
         self._group = settings.group(INTAKE_GROUP)
         kafka = kafka_python_options(settings)
@@ -229,10 +230,10 @@ async def until_counted(settings: Settings, arena: str, screen: Screen, deadline
 
     While Kafka does not answer, the request is retried until the deadline.
     """
-    unknown = f"the votes are sent; whether they are counted Kafka at {settings.kafka} does not say"
+    unknown = f"the votes are sent; whether they are counted Kafka at {settings.kafka.bootstrap} does not say"
     end: int | None = None
     try:
-        with await asyncio.to_thread(CaughtUp, settings) as asked:
+        with await asyncio.to_thread(CaughtUp, settings.kafka) as asked:
             while True:
                 try:
                     if end is None:

@@ -134,7 +134,7 @@ def fold_source(
     from streams.ratings.fold import ArenaLimits, ArenaState, fold
 
     settings = read_settings()
-    limits = ArenaLimits(settings.max_models, settings.max_boards)
+    limits = ArenaLimits(settings.fold.max_models, settings.fold.max_boards)
     states: dict[str, ArenaState] = {}
     summary = Summary(source)
     single: dict[str, StyledVotes] = {}

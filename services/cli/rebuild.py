@@ -25,7 +25,7 @@ def command(arena: tuple[str, ...]) -> None:
     """
     settings = read_settings()
     require_topics(settings, [LEDGER.name])
-    require_redis(settings)
+    require_redis(settings.redis)
     arenas = asyncio.run(_forget(settings, arena))
     if not arenas:
         click.echo("no arena is known in Redis; the next worker folds the ledger from its start anyway")
@@ -39,14 +39,14 @@ async def _forget(settings: Settings, asked: tuple[str, ...]) -> list[str]:
     from services.cli.topics import admin_of, begins_at
     from streams.fold.redis_store import forget
 
-    redis = async_redis_client(settings, COMMAND, decode_responses=True)
+    redis = async_redis_client(settings.redis, COMMAND, decode_responses=True)
     try:
-        known = sorted(map(str, await redis.smembers(settings.keys.arenas)))
+        known = sorted(map(str, await redis.smembers(settings.redis.keys.arenas)))
         unknown = set(asked) - set(known)
         if unknown:
             raise UserError(f"no such arena: {', '.join(sorted(unknown))}; known: {', '.join(known) or 'none'}")
-        name = settings.topic(LEDGER.name)
-        with admin_of(settings) as admin:
+        name = settings.kafka.topic(LEDGER.name)
+        with admin_of(settings.kafka) as admin:
             partitions = len(admin.describe_topics([name])[0]["partitions"])
             first = begins_at(admin, name, partitions)
         if first is None:
@@ -57,9 +57,9 @@ async def _forget(settings: Settings, asked: tuple[str, ...]) -> list[str]:
                 "again, and the saved states that would be dropped are the only ones that have all votes"
             )
         arenas = list(asked) or known
-        await forget(redis, settings.keys, RATINGS_GROUP, arenas, partitions)
+        await forget(redis, settings.redis.keys, RATINGS_GROUP, arenas, partitions)
     except RedisError as error:
-        raise UserError(f"Redis at {settings.redis_place} cannot be reached: {error}") from None
+        raise UserError(f"Redis at {settings.redis.place} cannot be reached: {error}") from None
     finally:
         await redis.aclose()
     return arenas

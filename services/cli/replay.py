@@ -57,7 +57,7 @@ def command(source: str, arena: str, rate: float | None, follow: bool, wait: boo
     settings = read_settings()
     require_topics(settings, [VOTES.name, LEDGER.name] if follow else [VOTES.name])
     if follow:
-        require_redis(settings)
+        require_redis(settings.redis)
     try:
         votes = reading.open(source, arena=arena, now=time.time())
         if source != "-":
@@ -94,8 +94,8 @@ async def replay(
 
     summary = Summary(votes)
     async with AsyncExitStack() as stack:
-        sender = await stack.enter_async_context(VoteSender(settings))
-        screen = Screen(settings, arena, votes.total, top) if follow else None
+        sender = await stack.enter_async_context(VoteSender(settings.kafka))
+        screen = Screen(settings.redis, arena, votes.total, top) if follow else None
         advance: Callable[[int], None]
         if screen is not None:
             await stack.enter_async_context(screen.live())
@@ -134,9 +134,9 @@ def _account(settings: Settings, arena: str) -> IntakeAccount:
     from streams.kafka.end_offsets import EndsUnknown
 
     try:
-        return IntakeAccount(settings, arena)
+        return IntakeAccount(settings.kafka, arena)
     except (KafkaError, EndsUnknown, OSError) as error:
-        raise UserError(f"Kafka at {settings.kafka} does not say where the ledger ends: {error}") from None
+        raise UserError(f"Kafka at {settings.kafka.bootstrap} does not say where the ledger ends: {error}") from None
 
 
 async def _told(account: IntakeAccount, written: Written) -> str:

@@ -14,7 +14,7 @@ from aiokafka.errors import KafkaError
 from services.cli.errors import UserError
 from streams.contracts.connect import aiokafka_options
 from streams.contracts.partitioner import partitions_of
-from streams.contracts.settings import Settings
+from streams.contracts.setting_groups import KafkaSettings
 from streams.contracts.topics import VOTES
 
 BATCH_BYTES = 256 * 1024
@@ -28,7 +28,7 @@ class VoteSender:
     Raises `UserError` when Kafka is away, lacks the topic, or does not acknowledge.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
         self._topic = settings.topic(VOTES.name)
         self._batches: dict[int, Any] = {}
@@ -54,7 +54,7 @@ class VoteSender:
             topics = await self._producer.client.fetch_all_metadata()
         except KafkaError as error:
             await self._producer.stop()
-            raise UserError(f"Kafka at {self._settings.kafka} cannot be reached: {error}") from None
+            raise UserError(f"Kafka at {self._settings.bootstrap} cannot be reached: {error}") from None
         self._count = len(topics.partitions_for_topic(self._topic) or ())
         if not self._count:
             await self._producer.stop()

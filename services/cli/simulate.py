@@ -135,8 +135,8 @@ async def _send(
     await asyncio.to_thread(require_topics, settings, [VOTES.name, MODELS.name])
     try:
         async with AsyncExitStack() as stack:
-            sender = await stack.enter_async_context(VoteSender(settings))
-            target = await stack.enter_async_context(KafkaStack(settings, sender, wait=not no_wait))
+            sender = await stack.enter_async_context(VoteSender(settings.kafka))
+            target = await stack.enter_async_context(KafkaStack(settings.kafka, sender, wait=not no_wait))
             await send(simulation, recorder, target, Pace(rate), advance)
     except SendError as error:
         raise UserError(str(error)) from None

@@ -76,7 +76,7 @@ def command(context: click.Context, url: str | None, key_file: Path | None) -> N
             raise UserError("no key: give --key-file or set ISONOMY_KEY")
         if not key.isascii() or not key.isprintable() or len(key.split()) != 1:
             raise UserError("the key is not one word of letters: give the secret alone, and not its line")
-        return BoardClient(url or f"http://127.0.0.1:{settings.board_port}", key)
+        return BoardClient(url or f"http://127.0.0.1:{settings.board.port}", key)
 
     context.obj = board  # called by the subcommand, so that --help needs no key
 

@@ -127,7 +127,7 @@ def _with_store(act: Callable[[Store], Awaitable[T]]) -> T:
     require_topics(settings, topics_of("herald"))
 
     async def run() -> T:
-        store = Store(settings)
+        store = Store(settings.kafka)
         async with store.run():
             await _read(store)
             return await act(store)

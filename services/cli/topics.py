@@ -18,6 +18,7 @@ from services.cli.admission import require_kafka
 from services.cli.common import format_option, read_settings
 from services.cli.errors import KafkaAway, UserError
 from streams.contracts.connect import kafka_python_options
+from streams.contracts.setting_groups import KafkaSettings
 from streams.contracts.settings import Settings
 from streams.contracts.topics import LEDGER, TOPICS, Finding, Found, Topic, Weight, Wish, config_of, judge
 
@@ -50,7 +51,7 @@ class TopicCheck:
 
 
 @contextmanager
-def admin_of(settings: Settings) -> Iterator[KafkaAdminClient]:
+def admin_of(settings: KafkaSettings) -> Iterator[KafkaAdminClient]:
     """Connect an admin client to Kafka; raises `KafkaAway`, or `UserError` if Kafka refuses."""
     try:
         client = KafkaAdminClient(
@@ -60,20 +61,20 @@ def admin_of(settings: Settings) -> Iterator[KafkaAdminClient]:
             bootstrap_timeout_ms=ANSWER_MS,
         )
     except (KafkaError, OSError) as error:
-        raise KafkaAway(f"Kafka at {settings.kafka} cannot be reached: {error}") from error
+        raise KafkaAway(f"Kafka at {settings.bootstrap} cannot be reached: {error}") from error
     try:
         yield client
     except KafkaError as error:
         if error.retriable:
-            raise KafkaAway(f"Kafka at {settings.kafka} does not answer: {error}") from error
-        raise UserError(f"Kafka at {settings.kafka} refused: {error}") from error
+            raise KafkaAway(f"Kafka at {settings.bootstrap} does not answer: {error}") from error
+        raise UserError(f"Kafka at {settings.bootstrap} refused: {error}") from error
     finally:
         client.close()
 
 
 def wish_of(settings: Settings) -> Wish:
     """Return what the settings require of topics."""
-    return Wish(settings.replication, settings.dedup_seconds)
+    return Wish(settings.kafka.replication, settings.intake.dedup_seconds)
 
 
 def ensure_topics(
@@ -91,15 +92,15 @@ def ensure_topics(
         Whether to alter settings that differ. Partitions and replicas are left as they are.
     """
     wish = wish_of(settings)
-    wanted = {settings.topic(topic.name): topic for topic in TOPICS}
+    wanted = {settings.kafka.topic(topic.name): topic for topic in TOPICS}
     counts = {name: (partitions or {}).get(topic.name, topic.partitions) for name, topic in wanted.items()}
-    with admin_of(settings) as admin:
+    with admin_of(settings.kafka) as admin:
         present = set(admin.list_topics())
         missing = [name for name in wanted if name not in present]
         if create and missing:
             _create(admin, {name: (wanted[name], counts[name]) for name in missing}, wish)
         names = [name for name in wanted if create or name in present]
-        ledger = settings.topic(LEDGER.name)
+        ledger = settings.kafka.topic(LEDGER.name)
 
         def look() -> dict[str, list[Finding]]:
             found.update(describe(admin, names))
@@ -202,7 +203,7 @@ def command(check: bool, repair: bool, partitions: tuple[str, ...], form: str) -
         raise click.UsageError("--check only looks: leave it out, or --repair")
     counts = _read_partitions(partitions)
     settings = read_settings()
-    require_kafka(settings)
+    require_kafka(settings.kafka)
     found = ensure_topics(settings, create=not check, partitions=counts, repair=repair)
     if form == "json":
         click.echo(json.dumps([asdict(topic) for topic in found]))

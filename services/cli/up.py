@@ -188,9 +188,9 @@ class _Stack:
         settings = read_settings()
         if not environment.get("ISONOMY_PUBLIC_URL"):
             environment["ISONOMY_PUBLIC_URL"] = f"http://localhost:{self._ports['board']}"
-        if settings.api_keys_file is None:
+        if settings.gateway.api_keys_file is None:
             environment["ISONOMY_API_KEYS_FILE"] = str(self._make_key("gateway"))
-        if settings.subscriber_keys_file is None:
+        if settings.subscriptions.keys_file is None:
             environment["ISONOMY_SUBSCRIBER_KEYS_FILE"] = str(self._make_key("subscriber"))
         return environment
 

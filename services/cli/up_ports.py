@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from services.local.ports import free_port, is_free
 from services.local.process import StartError
-from streams.contracts.settings import LAST_PORT, Settings
+from streams.contracts.setting_groups import LAST_PORT
+from streams.contracts.settings import Settings
 
 BROKER_PORT, REDIS_PORT = 9092, 6379
 """The usual ports of Kafka and of Redis."""
@@ -33,13 +34,13 @@ def wishes_of_processes(settings: Settings, environ: Mapping[str, str], workers:
         return WantedPort(port, variable if environ.get(variable) else "")
 
     wishes = {
-        "board": wish("ISONOMY_BOARD_PORT", settings.board_port),
-        "gateway": wish("ISONOMY_GATEWAY_PORT", settings.gateway_port),
+        "board": wish("ISONOMY_BOARD_PORT", settings.board.port),
+        "gateway": wish("ISONOMY_GATEWAY_PORT", settings.gateway.port),
     }
     for number in range(workers):
-        first = settings.worker_port
+        first = settings.worker.port
         wishes[worker_name(number)] = wish("ISONOMY_WORKER_PORT", first + number if first else 0)
-    wishes["herald"] = wish("ISONOMY_HERALD_PORT", settings.herald_port)
+    wishes["herald"] = wish("ISONOMY_HERALD_PORT", settings.herald.port)
     return wishes
 
 

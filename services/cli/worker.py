@@ -8,9 +8,9 @@ import gc
 import logging
 import socket
 import sys
-from dataclasses import replace
 
 import click
+from msgspec.structs import replace
 
 from services.cli.admission import require_codecs, require_kafka, require_redis
 from services.cli.common import read_settings
@@ -51,16 +51,16 @@ def command(stages: str, port: int | None) -> None:
         raise click.BadParameter(f"{stages!r}: choose one of {', '.join(STAGES)}", param_hint="--stages")
     require_address(settings, "worker")
     require_codecs()
-    require_kafka(settings)
+    require_kafka(settings.kafka)
     if chosen != ["intake"]:  # intake needs no Redis
-        require_redis(settings)
+        require_redis(settings.redis)
     wait_for_topics(settings, topics_of("worker"), [*chosen, WORKER_GROUP])
     require_address(settings, "worker")  # check again: the wait may have taken hours
     # uvloop in this thread only: Faust calls from here into its consumer thread's loop, which uvloop does not survive.
     asyncio.set_event_loop(uvloop.new_event_loop())
-    if settings.worker_port == 0:
-        settings = replace(settings, worker_port=_any_port(settings.host))
-    log.info("metrics and readiness at http://%s:%d", settings.host, settings.worker_port)
+    if settings.worker.port == 0:
+        settings = replace(settings, worker=replace(settings.worker, port=_any_port(settings.http.host)))
+    log.info("metrics and readiness at http://%s:%d", settings.http.host, settings.worker.port)
     try:
         app = create_app(settings, Metrics(), chosen)
     except InvalidSetting as error:

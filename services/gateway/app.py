@@ -18,6 +18,7 @@ from services.http.app import Readiness, RequestMetrics, create_app
 from services.http.responses import json_response
 from services.kafka.writer import KafkaLog, new_producer
 from streams.contracts.metrics import Metrics
+from streams.contracts.setting_groups import KafkaSettings
 from streams.contracts.settings import Settings
 from streams.contracts.topics import MODELS, VOTES
 
@@ -25,7 +26,7 @@ from streams.contracts.topics import MODELS, VOTES
 def create_gateway(
     settings: Settings,
     metrics: Metrics,
-    new_producer: Callable[[Settings], AIOKafkaProducer] = new_producer,
+    new_producer: Callable[[KafkaSettings], AIOKafkaProducer] = new_producer,
     log: RecordLog | None = None,
 ) -> Starlette:
     """Wire the gateway. It starts without Kafka and answers votes with 503 until Kafka is reachable.
@@ -46,9 +47,9 @@ def create_gateway(
     InvalidKeyFile
         When the file of bearer keys cannot be used.
     """
-    topics = [settings.topic(VOTES.name), settings.topic(MODELS.name)]
-    records = log or KafkaLog(settings, topics, new_producer)
-    gate = Gate(settings, metrics)
+    topics = [settings.kafka.topic(VOTES.name), settings.kafka.topic(MODELS.name)]
+    records = log or KafkaLog(settings.kafka, topics, new_producer)
+    gate = Gate(settings.gateway, metrics)
     write = WriteRoutes(settings, metrics, gate, records)
 
     async def root(_: Request) -> Response:

@@ -16,7 +16,7 @@ from services.http.errors import Refusal, Refused, retry_after
 from services.http.rate_limit import Limiter
 from streams.contracts.metrics import Metrics
 from streams.contracts.reasons import Reason
-from streams.contracts.settings import Settings
+from streams.contracts.setting_groups import GatewaySettings
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 class Gate:
     """The checks of one process. Counts are per process, so several gateways each grant the full limits."""
 
-    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+    def __init__(self, settings: GatewaySettings, metrics: Metrics) -> None:
         self._bearer = BearerGate(settings.api_keys_file, self._keep)
         self._limiter = Limiter(settings.rate_limit, settings.rate_burst)
         self._quarantine = Quarantine(settings.quarantine_share, settings.quarantine_items)

@@ -73,7 +73,8 @@ class WriteRoutes:
         self._accepted = metrics.gateway_votes.labels("accepted")
         self._gate = gate
         self._log = log
-        self._holding = Holding(max(settings.bodies_limit, SHARE * (settings.body_limit + REQUEST_BYTES)))
+        limits = settings.gateway
+        self._holding = Holding(max(limits.bodies_limit, SHARE * (limits.body_limit + REQUEST_BYTES)))
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="votes")
 
     async def _beside(self, act: Callable[[*Given], R], *given: *Given) -> R:
@@ -85,7 +86,7 @@ class WriteRoutes:
         only(request)
         with Held(self._holding, key.name) as held:
             try:
-                body = await read_body(request, self._settings.body_limit, held.more)
+                body = await read_body(request, self._settings.gateway.body_limit, held.more)
             except Refused as refused:
                 if refused.reason in (Refusal.INVALID_ENCODING, Refusal.BODY_TOO_LARGE):
                     self._gate.charge(key, 1 + held.size // UNPACKED_BYTES)  # the body was unpacked up to this size
@@ -153,7 +154,7 @@ class WriteRoutes:
                 if request.method == "DELETE":
                     record = (key_of(arena, model), None)
                 else:
-                    body = await read_body(request, min(self._settings.body_limit, MAX_RECORD_BYTES), held.more)
+                    body = await read_body(request, min(self._settings.gateway.body_limit, MAX_RECORD_BYTES), held.more)
                     record = declared = read_model(body, arena, model, time.time())
                     unread = unread_fields(declared[1])
                 self._gate.model(key, arena, model)
@@ -168,7 +169,7 @@ class WriteRoutes:
         if not records:
             return
         try:
-            await self._log.send(self._settings.topic(topic), records)
+            await self._log.send(self._settings.kafka.topic(topic), records)
         except Unavailable as error:
             if not error.written:
                 raise Refused(Refusal.UNAVAILABLE, error.detail, retry_after(RETRY_SECONDS)) from None

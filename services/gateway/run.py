@@ -25,5 +25,5 @@ def serve(settings: Settings) -> None:
     # aiokafka logs the same error ten times a second while Kafka is away; the gateway logs only the change.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     # Long enough to answer every request in flight: produce_timeout at most, and a little for the rest.
-    grace = int(settings.produce_timeout) + 5
-    serve_app(create_gateway(settings, Metrics()), settings.host, settings.gateway_port, grace)
+    grace = int(settings.kafka.produce_timeout) + 5
+    serve_app(create_gateway(settings, Metrics()), settings.http.host, settings.gateway.port, grace)

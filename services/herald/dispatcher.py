@@ -77,7 +77,7 @@ class Dispatcher:
         is_allowed: Callable[[Subscription], bool],
     ) -> None:
         self._settings, self._metrics, self._by, self._producer = settings, metrics, by, producer
-        self._deliveries = settings.topic(DELIVERIES.name)
+        self._deliveries = settings.kafka.topic(DELIVERIES.name)
         self._is_allowed = is_allowed
         self._disallowed: set[str] = set()
         """Subscriptions whose owner's key is gone, or no longer allows them."""
@@ -85,10 +85,12 @@ class Dispatcher:
         self._lease = Lease()
         self._wake = asyncio.Event()
         """Set when there is something to handle: a record has arrived, or an attempt has ended."""
-        self._inbox = Inbox(settings, consumer, self._book, self._lease, by, self._wake)
-        self._notifier = Notifier(self._book, Gathering(settings.herald_group_seconds, settings.herald_group_size))
+        self._inbox = Inbox(settings.kafka, consumer, self._book, self._lease, by, self._wake)
+        self._notifier = Notifier(self._book, Gathering(settings.herald.group_seconds, settings.herald.group_size))
         self._delivery_log = DeliveryLog(producer, self._deliveries, self._book, self._lease, by)
-        self._sender = Sender(settings, metrics, self._notifier, self._delivery_log, self._lease, channels, self._wake)
+        self._sender = Sender(
+            settings.herald, metrics, self._notifier, self._delivery_log, self._lease, channels, self._wake
+        )
         self._stop = asyncio.Event()
         self._not_before = math.inf
         """Earliest `lease_time` of the first attempt."""
@@ -151,7 +153,7 @@ class Dispatcher:
         claimed = await self._claim(released=False)
         seen_at = await self._inbox.visible(claimed)
         previous = await self._inbox.up_to(claimed)
-        since = time.time() - self._settings.herald_history_days / 2 * DAY
+        since = time.time() - self._settings.herald.history_days / 2 * DAY
         self._recheck_keys()
         owed = [each for record in await self._inbox.all_alerts() for each in self._alert(record, since)]
         now, mono = time.time(), time.monotonic()
@@ -275,12 +277,12 @@ class Dispatcher:
         if self._due("show", SHOW_SECONDS):
             show(self._metrics, self._book, self._notifier.gathering, now)
             self._metrics.herald_confirmed_age.set(self._lease.age)
-            if self._lease.silence > self._settings.watchdog_seconds:
+            if self._lease.silence > self._settings.worker.watchdog_seconds:
                 raise Stalled(f"Kafka has not renewed the lease for {self._lease.silence:.0f} s")
-        if self._due("resend", self._settings.herald_resend_seconds):
+        if self._due("resend", self._settings.herald.resend_seconds):
             self._sender.resend()
         if self._due("forget", FORGET_SECONDS):
-            seconds = self._settings.herald_history_days * DAY
+            seconds = self._settings.herald.history_days * DAY
             keys = forgettable(self._book, self._notifier.known, now, seconds, FORGET_AT_ONCE)
             await self._delivery_log.write([(key, None) for key in keys])
 

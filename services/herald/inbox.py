@@ -16,7 +16,7 @@ from services.herald.rules.delivery_state import Book
 from services.kafka.reader import Follower
 from streams.contracts.alert import Alert, decode_alert
 from streams.contracts.delivery import SETTLED, Claim, Delivery, State, decode_record
-from streams.contracts.settings import Settings
+from streams.contracts.setting_groups import KafkaSettings
 from streams.contracts.subscription import decode_subscription
 from streams.contracts.topics import ALERTS, DELIVERIES, SUBSCRIPTIONS
 
@@ -65,7 +65,7 @@ class Inbox:
 
     def __init__(
         self,
-        settings: Settings,
+        settings: KafkaSettings,
         consumer: AIOKafkaConsumer,
         book: Book,
         lease: Lease,

@@ -44,11 +44,11 @@ class Herald(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
     """
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
-        Backoff.read(settings.herald_retry_seconds)
+        Backoff.read(settings.herald.retry_seconds)
         self._settings, self._metrics = settings, metrics
         self._channels = Channels(settings)
-        self._keys = KeyRing(settings.subscriber_keys_file) if settings.subscriber_keys_file else None
-        self._topic = settings.topic(DELIVERIES.name)
+        self._keys = KeyRing(settings.subscriptions.keys_file) if settings.subscriptions.keys_file else None
+        self._topic = settings.kafka.topic(DELIVERIES.name)
         self._by = f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"
         self._chosen = asyncio.Event()
         self._assigned = False
@@ -72,9 +72,9 @@ class Herald(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
     async def run(self) -> None:
         """Deliver or stand by until cancelled. An error ends the process."""
         async with self._channels, contextlib.AsyncExitStack() as stack:
-            producer = await self._connected(make_producer(self._settings))
+            producer = await self._connected(make_producer(self._settings.kafka))
             stack.push_async_callback(stop, producer)
-            member = make_member(self._settings, HERALD_GROUP)
+            member = make_member(self._settings.kafka, HERALD_GROUP)
             member.subscribe([self._topic], listener=self)
             await self._connected(member)
             stack.push_async_callback(stop, member)
@@ -112,7 +112,7 @@ class Herald(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
         asyncio.get_running_loop().call_later(SESSION_MS / 1000, look)
 
     async def _one_term(self, producer: AIOKafkaProducer, polling: asyncio.Task[None]) -> None:
-        reader = make_reader(self._settings)
+        reader = make_reader(self._settings.kafka)
         self._term = term = Dispatcher(
             self._settings, self._metrics, self._by, reader, producer, self._channels, self._is_allowed
         )

@@ -29,7 +29,7 @@ def serve(settings: Settings) -> None:
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it repeats one line while Kafka is away
     logging.getLogger("apprise").setLevel(logging.CRITICAL)  # it logs URLs, and they contain tokens
     fate = Fate()
-    serve_app(create_herald(settings, Metrics(), fate, end_process), settings.host, settings.herald_port, GRACE)
+    serve_app(create_herald(settings, Metrics(), fate, end_process), settings.http.host, settings.herald.port, GRACE)
     if fate.why:
         log.critical("the herald ended: %s", fate.why)
         raise SystemExit(1)

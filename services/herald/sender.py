@@ -21,7 +21,7 @@ from services.herald.send_queues import RESEND, Limits, SendQueues
 from streams.contracts.alert import Alert
 from streams.contracts.delivery import Answer, Delivery, Disabled, Outcome, Record, State
 from streams.contracts.metrics import Metrics
-from streams.contracts.settings import Settings
+from streams.contracts.setting_groups import HeraldSettings
 from streams.contracts.subscription import ChannelType, Subscription
 
 log = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ class Sender:
 
     def __init__(
         self,
-        settings: Settings,
+        settings: HeraldSettings,
         metrics: Metrics,
         notifier: Notifier,
         delivery_log: DeliveryLog,
@@ -46,9 +46,9 @@ class Sender:
         self._metrics = metrics
         self._notifier, self._book = notifier, notifier.book
         self._delivery_log, self._lease, self._channels, self._wake = delivery_log, lease, channels, wake
-        self._backoff = Backoff.read(settings.herald_retry_seconds)
+        self._backoff = Backoff.read(settings.retry_seconds)
         self._retries = RetryQueue()
-        self._limits = Limits(settings.herald_concurrency, settings.herald_per_host)
+        self._limits = Limits(settings.concurrency, settings.per_host)
         self._queues = SendQueues(self._work_and_wake)
         self._silent: set[str] = set()
         """Subscriptions whose endpoint did not answer the last attempt."""

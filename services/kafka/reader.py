@@ -10,7 +10,7 @@ from aiokafka.errors import CorruptRecordException, KafkaError, UnsupportedCodec
 
 from streams.contracts.connect import aiokafka_options, close_in_time
 from streams.contracts.gaps import Gaps
-from streams.contracts.settings import Settings
+from streams.contracts.setting_groups import KafkaSettings
 
 SESSION_MS = 6_000
 """A herald without a heartbeat for this long is replaced; 6 s is Kafka's default minimum."""
@@ -26,7 +26,7 @@ class Unreadable(RuntimeError):  # noqa: N818 -- what it is
     """A batch that aiokafka cannot read; the message says where it is and why."""
 
 
-def make_reader(settings: Settings) -> AIOKafkaConsumer:
+def make_reader(settings: KafkaSettings) -> AIOKafkaConsumer:
     """Make a consumer outside any group."""
     return AIOKafkaConsumer(
         **aiokafka_options(settings),
@@ -40,7 +40,7 @@ def make_reader(settings: Settings) -> AIOKafkaConsumer:
     )
 
 
-def make_member(settings: Settings, group: str) -> AIOKafkaConsumer:
+def make_member(settings: KafkaSettings, group: str) -> AIOKafkaConsumer:
     """Make a member of the group that decides which herald delivers."""
     return AIOKafkaConsumer(
         **aiokafka_options(settings),
@@ -55,7 +55,7 @@ def make_member(settings: Settings, group: str) -> AIOKafkaConsumer:
     )
 
 
-def make_producer(settings: Settings, client: str = "isonomy-herald") -> AIOKafkaProducer:
+def make_producer(settings: KafkaSettings, client: str = "isonomy-herald") -> AIOKafkaProducer:
     """Make a producer that keeps the order and waits for the acknowledgement of all in-sync replicas."""
     return AIOKafkaProducer(
         **aiokafka_options(settings),

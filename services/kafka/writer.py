@@ -16,7 +16,7 @@ from services.kafka.connection import Link
 from services.kafka.partition_queue import Lane, Record
 from streams.contracts.connect import aiokafka_options
 from streams.contracts.partitioner import partitions_of
-from streams.contracts.settings import Settings
+from streams.contracts.setting_groups import KafkaSettings
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ class Unavailable(Exception):  # noqa: N818 -- the caller retries
         self.written = written
 
 
-def new_producer(settings: Settings) -> AIOKafkaProducer:
+def new_producer(settings: KafkaSettings) -> AIOKafkaProducer:
     """Make aiokafka's producer: all in-sync replicas acknowledge, and a batch expires when its request does."""
     return AIOKafkaProducer(
         **aiokafka_options(settings),
@@ -71,9 +71,9 @@ class KafkaLog:
 
     def __init__(
         self,
-        settings: Settings,
+        settings: KafkaSettings,
         topics: Sequence[str],
-        new_producer: Callable[[Settings], AIOKafkaProducer] = new_producer,
+        new_producer: Callable[[KafkaSettings], AIOKafkaProducer] = new_producer,
     ) -> None:
         self._timeout = settings.produce_timeout
         self._link = Link(partial(new_producer, settings), topics, self._timeout)

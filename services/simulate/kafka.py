@@ -15,7 +15,7 @@ from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError as AdminError
 
 from streams.contracts.connect import aiokafka_options, kafka_python_options
-from streams.contracts.settings import Settings
+from streams.contracts.setting_groups import KafkaSettings
 from streams.contracts.topics import INTAKE_GROUP, MODELS, VOTES
 
 LOOK_SECONDS = 0.05
@@ -45,7 +45,7 @@ class KafkaStack:
     Raises `SendError` when Kafka does not acknowledge or intake stands still.
     """
 
-    def __init__(self, settings: Settings, votes: SentVotes, *, wait: bool = True) -> None:
+    def __init__(self, settings: KafkaSettings, votes: SentVotes, *, wait: bool = True) -> None:
         self._settings, self._votes, self._wait = settings, votes, wait
         self._models: dict[int, int] = {}
         self._taken: dict[Any, int] = {}
@@ -64,7 +64,7 @@ class KafkaStack:
                 self._admin = await asyncio.to_thread(KafkaAdminClient, **kafka_python_options(self._settings))
         except (KafkaError, AdminError) as error:
             await self._producer.stop()
-            raise SendError(f"Kafka at {self._settings.kafka} cannot be reached: {error}") from None
+            raise SendError(f"Kafka at {self._settings.bootstrap} cannot be reached: {error}") from None
         except SendError:
             await self._producer.stop()
             raise

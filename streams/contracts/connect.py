@@ -17,7 +17,8 @@ from urllib.parse import unquote, urlsplit
 
 from streams.contracts.redis_away import REDIS_AWAY, cause_of
 from streams.contracts.security import REDIS_TLS, SENTINEL, split_redis
-from streams.contracts.settings import LAST_PORT, InvalidSetting, Settings
+from streams.contracts.setting_groups import LAST_PORT, KafkaSettings, RedisSettings
+from streams.contracts.settings import InvalidSetting, Settings
 from streams.contracts.unpack import bound_aiokafka, bound_kafka_python
 
 if TYPE_CHECKING:
@@ -72,11 +73,11 @@ def check_connections(settings: Settings) -> None:
     InvalidSetting
         When one cannot be used; the sentence names its variable and path, never its content.
     """
-    aiokafka_options(settings)
-    _check_servers(settings.kafka)
-    options = redis_options(settings)
-    if _has_sentinels(settings):
-        _ask_sentinels(settings, options)
+    aiokafka_options(settings.kafka)
+    _check_servers(settings.kafka.bootstrap)
+    options = redis_options(settings.redis)
+    if _has_sentinels(settings.redis):
+        _ask_sentinels(settings.redis, options)
 
 
 def _check_servers(servers: str) -> None:
@@ -92,18 +93,18 @@ def _check_servers(servers: str) -> None:
         )
 
 
-def aiokafka_options(settings: Settings) -> dict[str, object]:
+def aiokafka_options(settings: KafkaSettings) -> dict[str, object]:
     """Return the options of an aiokafka client, which then creates no topics and decompresses up to a bound."""
     _have_no_topic_created()
     bound_aiokafka()
-    return {"bootstrap_servers": settings.kafka, **_kafka(settings)}
+    return {"bootstrap_servers": settings.bootstrap, **_kafka(settings)}
 
 
-def kafka_python_options(settings: Settings) -> dict[str, object]:
+def kafka_python_options(settings: KafkaSettings) -> dict[str, object]:
     """Return the options of a kafka-python client, with the same limits as aiokafka's."""
     _have_no_topic_created()
     bound_kafka_python()
-    return {"bootstrap_servers": settings.kafka.split(","), **_kafka(settings)}
+    return {"bootstrap_servers": settings.bootstrap.split(","), **_kafka(settings)}
 
 
 def close_kafka_python(producer: KafkaProducer, seconds: float) -> None:
@@ -125,24 +126,24 @@ def close_kafka_python(producer: KafkaProducer, seconds: float) -> None:
             logger.warning("a producer that does not close is left to end by itself")
 
 
-def faust_credentials(settings: Settings) -> CredentialsT | None:
+def faust_credentials(settings: KafkaSettings) -> CredentialsT | None:
     """Return Faust's `broker_credentials`; None on a plain connection. Its clients create no topics."""
     from faust.auth import SASLCredentials, SSLCredentials
 
     _have_no_topic_created()
-    security = settings.kafka_security
+    security = settings.security
     context = _kafka_context(settings) if security.tls else None
     if security.sasl:
         return SASLCredentials(
-            username=settings.kafka_username,
-            password=_read_secret("KAFKA_PASSWORD_FILE", settings.kafka_password_file),
-            mechanism=None if settings.kafka_sasl is None else settings.kafka_sasl.value,
+            username=settings.username,
+            password=_read_secret("KAFKA_PASSWORD_FILE", settings.password_file),
+            mechanism=None if settings.sasl is None else settings.sasl.value,
             ssl_context=context,
         )
     return None if context is None else SSLCredentials(context)
 
 
-def redis_client(settings: Settings, patience: Patience, **options: object) -> Redis:
+def redis_client(settings: RedisSettings, patience: Patience, **options: object) -> Redis:
     """Make a blocking Redis client; `options` are redis-py's, such as `decode_responses`.
 
     Raises
@@ -168,7 +169,7 @@ def redis_client(settings: Settings, patience: Patience, **options: object) -> R
     return master
 
 
-def async_redis_client(settings: Settings, patience: Patience, **options: object) -> AsyncRedis:
+def async_redis_client(settings: RedisSettings, patience: Patience, **options: object) -> AsyncRedis:
     """Make an asyncio Redis client; see `redis_client`."""
     from redis.asyncio import Redis
     from redis.asyncio.retry import Retry
@@ -223,7 +224,7 @@ async def resolve_anew(redis: AsyncRedis, error: Exception) -> None:
         logger.info("a connection to what is no master of Redis did not end in time, and is left: %s", late)
 
 
-def redis_options(settings: Settings) -> dict[str, object]:
+def redis_options(settings: RedisSettings) -> dict[str, object]:
     """Return the options of a Redis client, sync or async: `url` for `Redis.from_url`, or `db` behind Sentinels.
 
     Raises
@@ -231,7 +232,7 @@ def redis_options(settings: Settings) -> dict[str, object]:
     InvalidSetting
         When the URL or a file cannot be used.
     """
-    url = settings.redis_url
+    url = settings.url
     if not url.startswith(_SCHEMES):
         raise InvalidSetting(
             "REDIS_URL must begin with redis://, rediss:// or unix://, or name Sentinels: "
@@ -242,10 +243,10 @@ def redis_options(settings: Settings) -> dict[str, object]:
     else:
         _check_redis_url(url)
         options = {"url": url}
-    if settings.redis_username:
-        options["username"] = settings.redis_username
-    if settings.redis_password_file is not None:
-        options["password"] = _read_secret("REDIS_PASSWORD_FILE", settings.redis_password_file)
+    if settings.username:
+        options["username"] = settings.username
+    if settings.password_file is not None:
+        options["password"] = _read_secret("REDIS_PASSWORD_FILE", settings.password_file)
     return options | _redis_tls(settings)
 
 
@@ -262,10 +263,10 @@ def _check_redis_url(url: str) -> None:
         ) from None
 
 
-def _redis_tls(settings: Settings) -> dict[str, object]:
-    if not settings.redis_url.startswith(tuple(f"{scheme}://" for scheme in REDIS_TLS)):
+def _redis_tls(settings: RedisSettings) -> dict[str, object]:
+    if not settings.url.startswith(tuple(f"{scheme}://" for scheme in REDIS_TLS)):
         return {}
-    files = (settings.redis_ca_file, settings.redis_certificate_file, settings.redis_key_file)
+    files = (settings.ca_file, settings.certificate_file, settings.key_file)
     _context("REDIS", *files)  # report errors now and in a sentence, not at the first connection
     authority, certificate, key = (None if path is None else str(path) for path in files)
     options: dict[str, object] = {
@@ -279,13 +280,13 @@ def _redis_tls(settings: Settings) -> dict[str, object]:
     return options | {"ssl": True} if _has_sentinels(settings) else options
 
 
-def _has_sentinels(settings: Settings) -> bool:
-    return settings.redis_url.partition("://")[0] in SENTINEL
+def _has_sentinels(settings: RedisSettings) -> bool:
+    return settings.url.partition("://")[0] in SENTINEL
 
 
-def _behind_sentinels(settings: Settings) -> dict[str, object]:
+def _behind_sentinels(settings: RedisSettings) -> dict[str, object]:
     """Return the options for the master itself, from a URL that names Sentinels."""
-    url, _ = split_redis(settings.redis_url)
+    url, _ = split_redis(settings.url)
     _, database = _service(settings)
     options: dict[str, object] = {"db": database}
     if url.username:
@@ -311,14 +312,14 @@ def _have_no_topic_created() -> None:
 
 
 def _ask_sentinels(
-    settings: Settings, given: dict[str, object]
+    settings: RedisSettings, given: dict[str, object]
 ) -> tuple[list[tuple[str, int]], str, dict[str, object]]:
     """Return the Sentinels' addresses, the service name, and the options of the connections to the Sentinels.
 
     Those use the same certificates as Redis and a password of their own.
     """
     sentinels = []
-    for place in split_redis(settings.redis_url)[1]:
+    for place in split_redis(settings.url)[1]:
         try:
             found = urlsplit(f"//{place}")
             host, port = found.hostname, found.port
@@ -329,35 +330,35 @@ def _ask_sentinels(
         sentinels.append((host, port or SENTINEL_PORT))
     options = {name: value for name, value in given.items() if name.startswith("ssl")}
     options |= {"socket_connect_timeout": SENTINEL_SECONDS, "socket_timeout": SENTINEL_SECONDS}
-    if settings.redis_sentinel_password_file is not None:
-        options["password"] = _read_secret("REDIS_SENTINEL_PASSWORD_FILE", settings.redis_sentinel_password_file)
+    if settings.sentinel_password_file is not None:
+        options["password"] = _read_secret("REDIS_SENTINEL_PASSWORD_FILE", settings.sentinel_password_file)
     return sentinels, _service(settings)[0], options
 
 
-def _service(settings: Settings) -> tuple[str, int]:
+def _service(settings: RedisSettings) -> tuple[str, int]:
     """Return the name of the service and the number of the database."""
-    service, _, database = unquote(split_redis(settings.redis_url)[0].path.strip("/")).partition("/")
+    service, _, database = unquote(split_redis(settings.url)[0].path.strip("/")).partition("/")
     if not service or (database and not database.isdecimal()):
         raise InvalidSetting("REDIS_URL with Sentinels must end with /service or /service/database-number")
     return service, int(database or 0)
 
 
-def _kafka(settings: Settings) -> dict[str, object]:
-    security = settings.kafka_security
+def _kafka(settings: KafkaSettings) -> dict[str, object]:
+    security = settings.security
     options: dict[str, object] = {"security_protocol": security.value}
     if security.tls:
         options["ssl_context"] = _kafka_context(settings)
-    if security.sasl and settings.kafka_sasl is not None:
+    if security.sasl and settings.sasl is not None:
         options |= {
-            "sasl_mechanism": settings.kafka_sasl.value,
-            "sasl_plain_username": settings.kafka_username,
-            "sasl_plain_password": _read_secret("KAFKA_PASSWORD_FILE", settings.kafka_password_file),
+            "sasl_mechanism": settings.sasl.value,
+            "sasl_plain_username": settings.username,
+            "sasl_plain_password": _read_secret("KAFKA_PASSWORD_FILE", settings.password_file),
         }
     return options
 
 
-def _kafka_context(settings: Settings) -> ssl.SSLContext:
-    return _context("KAFKA", settings.kafka_ca_file, settings.kafka_certificate_file, settings.kafka_key_file)
+def _kafka_context(settings: KafkaSettings) -> ssl.SSLContext:
+    return _context("KAFKA", settings.ca_file, settings.certificate_file, settings.key_file)
 
 
 def _context(whose: str, authority: Path | None, certificate: Path | None, key: Path | None) -> ssl.SSLContext:

@@ -14,6 +14,7 @@ from streams.contracts.alert import Alert, Status, decode_alert, encode_alert
 from streams.contracts.arena_settings import read_file
 from streams.contracts.history import EVIDENCE
 from streams.contracts.metrics import Metrics
+from streams.contracts.setting_groups import FoldSettings
 from streams.contracts.settings import Settings
 from streams.contracts.topics import ALERTS, FAIRNESS_GROUP
 from streams.fairness.alerts.lifecycle import settle
@@ -73,14 +74,14 @@ class FairnessStage(FoldStage[WatchedArena]):
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         super().__init__(settings, metrics)
         warm()
-        self._book = read_book(settings)
-        self._topic = settings.topic(ALERTS.name)
+        self._book = read_book(settings.fold)
+        self._topic = settings.kafka.topic(ALERTS.name)
         self._last_batch = time.monotonic()
         self._producer: AIOKafkaProducer
 
     async def run(self) -> None:
         """Run until cancelled."""
-        self._producer = make_producer(self._settings, self.name)
+        self._producer = make_producer(self._settings.kafka, self.name)
         await self._producer.start()
         try:
             await super().run()
@@ -122,7 +123,7 @@ class FairnessStage(FoldStage[WatchedArena]):
     def _fold(self, arena: WatchedArena, record: Block | Notice) -> None:
         arena.outbox += fold(arena.state, record)
         arena.unpublished = True
-        roster, most = arena.state.scene.facts.roster, self._settings.max_declared
+        roster, most = arena.state.scene.facts.roster, self._settings.fold.max_declared
         if isinstance(record, Notice) and len(roster) - roster.undeclared > most:
             raise MemoryError(f"it declares more models, providers and licences than ISONOMY_MAX_DECLARED={most}")
 
@@ -148,7 +149,7 @@ class FairnessStage(FoldStage[WatchedArena]):
 
     async def _sweep(self, name: str, epoch: int, arena: WatchedArena | None) -> None:
         if arena is None:
-            keys = self._settings.keys
+            keys = self._settings.redis.keys
             views = [keys.fairness(name), keys.alerts(name), keys.history(name, EVIDENCE)]
             await self._store.forget_arena(name, epoch, views)
 
@@ -194,7 +195,7 @@ class FairnessStage(FoldStage[WatchedArena]):
         self._partitions[arena.partition].saved_position = -1
 
     async def _publish(self, arena: WatchedArena) -> None:
-        keys, state = self._settings.keys, arena.state
+        keys, state = self._settings.redis.keys, arena.state
         view = alerts_view(state)
         if arena.silence is not None:
             view = msgspec.structs.replace(view, alerts=[arena.silence, *view.alerts])
@@ -221,6 +222,6 @@ def _silence(fields: Mapping[str, bytes]) -> Alert | None:
         return None
 
 
-def read_book(settings: Settings) -> SettingsBook:
+def read_book(settings: FoldSettings) -> SettingsBook:
     """Read the operator's fairness settings; the defaults when no file is named. Raises `InvalidSetting`."""
     return read_file(settings.fairness_file, "ISONOMY_FAIRNESS_FILE", read_settings)

@@ -57,10 +57,10 @@ class FoldStage(TakeOver[A]):
 
     async def run(self) -> None:
         """Follow until cancelled."""
-        self._redis = async_redis_client(self._settings, FOLDING)
-        self._store = FoldStore(self._redis, self._settings.keys, self.name)
+        self._redis = async_redis_client(self._settings.redis, FOLDING)
+        self._store = FoldStore(self._redis, self._settings.redis.keys, self.name)
         try:
-            self._log = Log(self._settings, self.name, self.topics, self, max_records=RECORDS_A_TURN)
+            self._log = Log(self._settings.kafka, self.name, self.topics, self, max_records=RECORDS_A_TURN)
             await self._log.run()
         finally:
             self._let_go()
@@ -183,7 +183,7 @@ class FoldStage(TakeOver[A]):
                 await self._save_all()
                 self._log.begin_anew()
         if now >= self._next_snapshot:
-            self._next_snapshot = now + self._settings.snapshot_seconds
+            self._next_snapshot = now + self._settings.fold.snapshot_seconds
             await self._save_all()
 
     def _may_publish(self, arena: A) -> bool:

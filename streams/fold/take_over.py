@@ -75,7 +75,7 @@ class TakeOver(Fold[A]):
         self._let_go()
         before, self._arenas, self._partitions, self.positions = self._arenas, {}, {}, {}
         foreign = set()
-        self._count = len(log.consumer.partitions_for_topic(self._settings.topic(LEDGER.name)) or ())
+        self._count = len(log.consumer.partitions_for_topic(self._settings.kafka.topic(LEDGER.name)) or ())
         for at in partitions:
             listing = decode_listing(await self._store.list_partition(at.partition))
             cause = "missing" if listing is None else None

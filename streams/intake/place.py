@@ -11,6 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from streams.contracts.connect import aiokafka_options
 from streams.contracts.metrics import Metrics
+from streams.contracts.setting_groups import KafkaSettings
 from streams.contracts.settings import Settings
 from streams.contracts.topics import ACCEPTED_GROUP, VOTES
 from streams.intake.begin import KnownOffsets, RecordsGone, begin
@@ -65,9 +66,9 @@ async def positions_of(
         log.give_way()
 
     commits = await log.commits(partitions)
-    names = {at: f"{at.topic.removeprefix(settings.topic_prefix)}/{at.partition}" for at in partitions}
+    names = {at: f"{at.topic.removeprefix(settings.kafka.topic_prefix)}/{at.partition}" for at in partitions}
     doubtful = [names[at] for at in partitions if not commits.get(at, (0, False))[1]]
-    shown = await proof.search(settings, doubtful, give_way) if doubtful else {}
+    shown = await proof.search(settings.kafka, doubtful, give_way) if doubtful else {}
     # Ask for offsets last: during the search another owner may have written votes newer than an earlier answer, and
     # retention may have deleted records.
     first = await log.consumer.beginning_offsets(partitions)
@@ -75,17 +76,17 @@ async def positions_of(
     ours = {at: offset for at, (offset, is_ours) in commits.items() if is_ours}
     # A commit that intake does not trust says nothing about missing records either.
     cut = any(first[at] > ours.get(at, 0) for at in partitions)
-    accepted = await _accepted(settings, partitions) if cut else {}
+    accepted = await _accepted(settings.kafka, partitions) if cut else {}
     positions: dict[TopicPartition, int] = {}
     foreign: dict[TopicPartition, int] = {}
     metrics.gap.clear()  # the new owner of a partition reports its gap
     for at in partitions:
         commit, is_ours = commits.get(at, (None, False))
-        of_votes = at.topic == settings.topic(VOTES.name)
+        of_votes = at.topic == settings.kafka.topic(VOTES.name)
         proven, whole, other = None, 0, None
         if seen := shown.get(names[at]):
             # `models` is short, and its refused records left no notice in the ledger: read it from its start.
-            proven, margin = seen.end, PROOF_MARGIN * settings.fetch_records if of_votes else seen.end
+            proven, margin = seen.end, PROOF_MARGIN * settings.intake.fetch_records if of_votes else seen.end
             whole, other = await _look_back(log, at, seen, first[at], end[at], margin, give_way)
         known = KnownOffsets(names[at], first[at], end[at], commit, is_ours, proven, whole, other, accepted.get(at, 0))
         positions[at] = _begin(known, metrics)
@@ -158,7 +159,7 @@ async def _look_back(
     return start, other
 
 
-async def _accepted(settings: Settings, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+async def _accepted(settings: KafkaSettings, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
     """Return the offsets up to which an operator has accepted missing records."""
     admin = AIOKafkaAdminClient(**aiokafka_options(settings), client_id="isonomy-intake-accepted")
     await admin.start()

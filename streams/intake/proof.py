@@ -12,7 +12,7 @@ import numpy as np
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from streams.contracts.kafka_record import ConsumerRecord
-from streams.contracts.settings import Settings
+from streams.contracts.setting_groups import KafkaSettings
 from streams.contracts.topics import LEDGER, MODELS, VOTES
 from streams.kafka.clients import make_reader, stop
 from streams.kafka.unreadable import is_of_a_batch, look
@@ -68,7 +68,7 @@ class Proof:
         self._looked: dict[TopicPartition, _Looked] = {}
 
     async def search(
-        self, settings: Settings, places: Collection[str], step: Callable[[], None]
+        self, settings: KafkaSettings, places: Collection[str], step: Callable[[], None]
     ) -> dict[str, LedgerProgress]:
         """Return what the ledger shows about each partition, named as in a watermark: `votes/0`.
 

@@ -11,7 +11,7 @@ import numpy as np
 from aiokafka import TopicPartition
 
 from streams.contracts.metrics import Metrics
-from streams.contracts.settings import Settings
+from streams.contracts.setting_groups import IntakeSettings
 from streams.intake.accept import PartitionMemory, remember
 from streams.intake.decode import decode
 from streams.intake.dedup import SeenIds
@@ -29,7 +29,7 @@ async def rebuild(
     log: Log,
     positions: Mapping[TopicPartition, int],
     first: Mapping[TopicPartition, int],
-    settings: Settings,
+    settings: IntakeSettings,
     metrics: Metrics,
     step: Callable[[], None],
     say: Callable[[str], None],
@@ -95,7 +95,9 @@ async def rebuild(
     return rebuilt
 
 
-def _tell_short(at: TopicPartition, missing: int, began: float | None, settings: Settings, metrics: Metrics) -> None:
+def _tell_short(
+    at: TopicPartition, missing: int, began: float | None, settings: IntakeSettings, metrics: Metrics
+) -> None:
     """Warn when the log begins inside the horizon: repeats of older ids are not recognised.
 
     `began` is the record time, in seconds, of the first record left; None when none is left.

@@ -71,8 +71,8 @@ class IntakeStage:
         warm_scan()
         self._settings = settings
         self._metrics = metrics
-        self._votes, self._models = settings.topic(VOTES.name), settings.topic(MODELS.name)
-        self._ledger, self._dead_letters = settings.topic(LEDGER.name), settings.topic(DEAD_LETTERS.name)
+        self._votes, self._models = settings.kafka.topic(VOTES.name), settings.kafka.topic(MODELS.name)
+        self._ledger, self._dead_letters = settings.kafka.topic(LEDGER.name), settings.kafka.topic(DEAD_LETTERS.name)
         self._sources: dict[int, PartitionMemory] = {}
         self._aligner: Aligner[TopicPartition] = Aligner({})
         self._writing: asyncio.Task[dict[TopicPartition, int]] | None = None
@@ -96,14 +96,16 @@ class IntakeStage:
 
     async def run(self) -> None:
         """Follow until cancelled."""
-        self._producer = make_producer(self._settings, self.name)
-        self._letters = make_producer(self._settings, f"{self.name}-letters", packed=True)
+        self._producer = make_producer(self._settings.kafka, self.name)
+        self._letters = make_producer(self._settings.kafka, f"{self.name}-letters", packed=True)
         try:
             await self._producer.start()
             await self._letters.start()
             # Twice the records of one decision: the stage has records to process while the next fetch is under way.
-            most = 2 * self._settings.fetch_records
-            self._log = Log(self._settings, self.name, self.topics, self, max_records=most, evenly=True, read=read)
+            most = 2 * self._settings.intake.fetch_records
+            self._log = Log(
+                self._settings.kafka, self.name, self.topics, self, max_records=most, evenly=True, read=read
+            )
             await self._log.run()
         finally:
             self._metrics.ready.labels(self.name).set(0)
@@ -166,7 +168,9 @@ class IntakeStage:
     async def _rebuild(self, log: Log, partitions: Sequence[TopicPartition], first: dict[TopicPartition, int]) -> None:
         positions = {at: self.positions[at] for at in partitions}
         # Only a complete rebuild is kept: one that a rebalance interrupts leaves the memory as it was.
-        self._sources |= await rebuild(log, positions, first, self._settings, self._metrics, self._step, self._say)
+        self._sources |= await rebuild(
+            log, positions, first, self._settings.intake, self._metrics, self._step, self._say
+        )
         self._tell_refused()
 
     async def process(self, log: Log, batch: Batch) -> None:
@@ -205,10 +209,10 @@ class IntakeStage:
         for at in votes:
             self._aligner.advance(at, log.reached[at])
         ends = {at: stable_end(log.consumer, at) for at in votes}
-        due.update(self._aligner.take(ends, time.monotonic(), self._settings.fetch_records))
+        due.update(self._aligner.take(ends, time.monotonic(), self._settings.intake.fetch_records))
         log.hurry = self._aligner.more
         # Pause partitions whose backlog exceeds one fetch.
-        log.leave_out([at for at in votes if self._aligner.held(at) > self._settings.fetch_records])
+        log.leave_out([at for at in votes if self._aligner.held(at) > self._settings.intake.fetch_records])
         return due
 
     def _decide(self, log: Log, due: dict[TopicPartition, Records]) -> _Outcome | None:
@@ -222,7 +226,7 @@ class IntakeStage:
         self._decided = positions
         outcome = _Outcome({}, [_parked(batch) for batch in parked], positions)
         for batch in parked:
-            self._metrics.unreadable.labels(batch.partition.topic.removeprefix(self._settings.topic_prefix)).inc()
+            self._metrics.unreadable.labels(batch.partition.topic.removeprefix(self._settings.kafka.topic_prefix)).inc()
         models = [records for at, records in due.items() if at.topic == self._models]
         votes = [records for at, records in due.items() if at.topic == self._votes]
         if models:

@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from streams.contracts.connect import aiokafka_options, close_in_time
 from streams.contracts.kafka_record import PartitionName
-from streams.contracts.settings import Settings
+from streams.contracts.setting_groups import KafkaSettings
 
 STOP_SECONDS = 5.0
 MAX_REQUEST_BYTES = 8 * 1024 * 1024
@@ -25,7 +25,7 @@ SESSION_MS = 6_000
 every join."""
 
 
-def make_member(settings: Settings, group: str) -> AIOKafkaConsumer:
+def make_member(settings: KafkaSettings, group: str) -> AIOKafkaConsumer:
     """Make a member of a group (named without the prefix) that never commits or skips records by itself.
 
     Without a reset policy an offset that is no longer in the log is an error, not a silent jump over deleted records.
@@ -40,7 +40,7 @@ def make_member(settings: Settings, group: str) -> AIOKafkaConsumer:
     )
 
 
-def make_reader(settings: Settings, client: str) -> AIOKafkaConsumer:
+def make_reader(settings: KafkaSettings, client: str) -> AIOKafkaConsumer:
     """Make a consumer outside any group, for records that are known to exist.
 
     Its fetch wait is longer than for new votes: the embedded broker needs more time the more batches it holds, and
@@ -51,7 +51,7 @@ def make_reader(settings: Settings, client: str) -> AIOKafkaConsumer:
     return AIOKafkaConsumer(**options, group_id=None, auto_offset_reset="earliest")
 
 
-def _options(settings: Settings, client: str) -> dict[str, object]:
+def _options(settings: KafkaSettings, client: str) -> dict[str, object]:
     return {
         **aiokafka_options(settings),
         "client_id": client,
@@ -62,7 +62,7 @@ def _options(settings: Settings, client: str) -> dict[str, object]:
     }
 
 
-def make_producer(settings: Settings, client: str, *, packed: bool = False) -> AIOKafkaProducer:
+def make_producer(settings: KafkaSettings, client: str, *, packed: bool = False) -> AIOKafkaProducer:
     """Make a producer that keeps order within a partition and waits until all in-sync replicas have a record.
 
     `packed`: compress, with the one codec that needs no library.

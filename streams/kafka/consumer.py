@@ -21,7 +21,7 @@ from aiokafka.errors import (
 )
 
 from streams.contracts.kafka_record import ConsumerRecord
-from streams.contracts.settings import Settings
+from streams.contracts.setting_groups import KafkaSettings
 from streams.kafka.clients import make_member, mark_of, read_commits, stable_end, stop
 from streams.kafka.fetch import Fetched, Fetcher, Rebalanced
 
@@ -78,7 +78,7 @@ class Log(Fetcher, ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
 
     def __init__(
         self,
-        settings: Settings,
+        settings: KafkaSettings,
         group: str,
         topics: Sequence[str],
         follower: PartitionCallbacks,

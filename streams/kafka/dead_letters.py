@@ -22,7 +22,7 @@ from streams.contracts.dead_letter import REDRIVEN
 from streams.contracts.kafka_record import ConsumerRecord
 from streams.contracts.metrics import Metrics
 from streams.contracts.reasons import Reason
-from streams.contracts.settings import Settings
+from streams.contracts.setting_groups import KafkaSettings
 from streams.contracts.topics import DEAD_LETTERS
 from streams.kafka.unreadable import is_of_a_batch, look
 
@@ -34,7 +34,7 @@ UNKNOWN = "unknown"
 """Reason of a letter whose own reason cannot be read."""
 
 
-def account_dead_letters(app: faust.App, settings: Settings, metrics: Metrics) -> None:
+def account_dead_letters(app: faust.App, settings: KafkaSettings, metrics: Metrics) -> None:
     """Count dead letters by their reason."""
     topic = app.topic(settings.topic(DEAD_LETTERS.name), key_type=bytes, value_type=bytes, value_serializer="raw")
     known = {reason.value for reason in Reason}

@@ -17,6 +17,7 @@ from aiokafka import TopicPartition
 from streams.contracts.arena_settings import read_file
 from streams.contracts.history import TIERS
 from streams.contracts.metrics import Metrics
+from streams.contracts.setting_groups import FoldSettings
 from streams.contracts.settings import Settings
 from streams.contracts.shown import Shown
 from streams.contracts.topics import RATINGS_GROUP
@@ -101,8 +102,8 @@ class RatingsStage(FoldStage[RatedArena]):
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         super().__init__(settings, metrics)
-        self._limits = ArenaLimits(settings.max_models, settings.max_boards)
-        self._book = read_book(settings)
+        self._limits = ArenaLimits(settings.fold.max_models, settings.fold.max_boards)
+        self._book = read_book(settings.fold)
         self._play = elo.compiled()
         self._next_shown = 0.0
         self._taken = 0
@@ -110,7 +111,7 @@ class RatingsStage(FoldStage[RatedArena]):
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="slow-boards")
 
     def _new(self, owned: Owned, position: int) -> RatedArena:
-        history = RatingsHistory(self._settings.reweighted, self._book.of(owned.name))
+        history = RatingsHistory(self._settings.fold.reweighted, self._book.of(owned.name))
         state = ArenaState(owned.name, position=position, history=history)
         return RatedArena(owned.name, owned.partition, owned.epoch, state)
 
@@ -118,14 +119,14 @@ class RatingsStage(FoldStage[RatedArena]):
         state = decode_state(fields)
         if state.arena != owned.name:
             raise DamagedState(f"it is that of arena {state.arena!r}")
-        wanted = self._settings.reweighted, self._book.of(owned.name)
+        wanted = self._settings.fold.reweighted, self._book.of(owned.name)
         if state.history is None or (state.history.reweighted, state.history.settings) != wanted:
             raise DamagedState("its history is of other settings")
         taken = {name: board.nbytes for name, board in state.boards.items()}
         arena = RatedArena(owned.name, owned.partition, owned.epoch, state, unpublished=set(state.boards), bytes=taken)
         arena.taken = sum(taken.values())
         self._taken += arena.taken
-        if self._taken > self._settings.worker_bytes:
+        if self._taken > self._settings.fold.worker_bytes:
             self._stop_for_all(arena)
         return arena
 
@@ -143,8 +144,8 @@ class RatingsStage(FoldStage[RatedArena]):
         arena.unsaved |= folded.changed
         self._bound(arena, folded.changed)
         state = arena.state
-        if isinstance(record, Notice) and len(state.registry) > self._settings.max_declared:
-            raise MemoryError(f"it declares more models than ISONOMY_MAX_DECLARED={self._settings.max_declared}")
+        if isinstance(record, Notice) and len(state.registry) > self._settings.fold.max_declared:
+            raise MemoryError(f"it declares more models than ISONOMY_MAX_DECLARED={self._settings.fold.max_declared}")
         self._metrics.models.labels(arena.name).set(len(state.models))
         self._metrics.boards.labels(arena.name).set(len(state.boards))
         self._metrics.unrated.labels(arena.name).set(state.unrated)
@@ -153,7 +154,7 @@ class RatingsStage(FoldStage[RatedArena]):
 
     def _bound(self, arena: RatedArena, changed: Iterable[str]) -> None:
         """Check the memory limits of an arena and of all arenas together; raises `MemoryError`."""
-        settings, state = self._settings, arena.state
+        settings, state = self._settings.fold, arena.state
         arena.bytes |= {name: state.boards[name].nbytes for name in changed}
         before, arena.taken = arena.taken, sum(arena.bytes.values())
         self._taken += arena.taken - before
@@ -169,7 +170,9 @@ class RatingsStage(FoldStage[RatedArena]):
     def _stop_for_all(self, arena: RatedArena) -> None:
         """Stop an arena because all arenas together take too much memory."""
         self._empty(arena)
-        self._stops.stop(arena, f"all arenas take more than ISONOMY_WORKER_BYTES={self._settings.worker_bytes} bytes")
+        self._stops.stop(
+            arena, f"all arenas take more than ISONOMY_WORKER_BYTES={self._settings.fold.worker_bytes} bytes"
+        )
 
     def _empty(self, arena: RatedArena) -> None:
         """Free an arena's counts; a retry loads them from the last save."""
@@ -253,7 +256,7 @@ class RatingsStage(FoldStage[RatedArena]):
                 arena.state,
                 name,
                 start=start,
-                reweighted=self._settings.reweighted,
+                reweighted=self._settings.fold.reweighted,
                 settings=self._book.of(arena.name),
             )
             texts[name] = _json(board)
@@ -280,7 +283,7 @@ class RatingsStage(FoldStage[RatedArena]):
         for name in names:
             asked.append((ask(state, name), arena.starts.get(name)))
             await asyncio.sleep(0)  # heartbeats; nothing folds meanwhile
-        solved = self._thread.submit(_solve, asked, self._settings.reweighted, self._book.of(arena.name), given_up)
+        solved = self._thread.submit(_solve, asked, self._settings.fold.reweighted, self._book.of(arena.name), given_up)
         arena.solving = Solving(frozenset(names), state.position, state.recorded, state.tstamp, solved, given_up)
         arena.unpublished.difference_update(names)
 
@@ -302,7 +305,7 @@ class RatingsStage(FoldStage[RatedArena]):
         message = {"arena": arena.name, "boards": sorted(texts), "ledger": position}
         if arena.unpublished_tiers:
             message["history"] = sorted(arena.unpublished_tiers)
-        keys = self._settings.keys
+        keys = self._settings.redis.keys
         values = {keys.board(arena.name, name): text for name, text in texts.items()}
         for tier, packed in encode_history(arena.state).items():
             if tier in arena.unpublished_tiers:
@@ -315,7 +318,7 @@ class RatingsStage(FoldStage[RatedArena]):
         took += time.monotonic() - began
         arena.slow = took > self._slow_seconds() / (2 if arena.slow else 1)
         self._metrics.refresh_seconds.observe(took)
-        arena.due = began - solving + max(self._settings.refresh_seconds, took / self._settings.refresh_share)
+        arena.due = began - solving + max(self._settings.fold.refresh_seconds, took / self._settings.fold.refresh_share)
         return outcome is WriteResult.DONE
 
     def _let_go(self) -> None:
@@ -340,7 +343,7 @@ class RatingsStage(FoldStage[RatedArena]):
         self._metrics.event_lag_seconds.labels(arena).observe(max(0.0, now - tstamp))
 
 
-def read_book(settings: Settings) -> RatingsBook:
+def read_book(settings: FoldSettings) -> RatingsBook:
     """Read the operator's ratings settings; the defaults when no file is named. Raises `InvalidSetting`."""
     return read_file(settings.ratings_file, "ISONOMY_RATINGS_FILE", read_ratings_settings)
 

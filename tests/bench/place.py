@@ -91,7 +91,7 @@ class Place:
         """Run one gateway; the context starts once it reaches the broker."""
         port = free_port()
         secret, line = new_key("bench", "*")
-        keys = self.directory / f"{self.settings.redis_prefix}.keys"
+        keys = self.directory / f"{self.settings.redis.prefix}.keys"
         keys.touch(mode=0o600)
         keys.write_text(line + "\n")
         process = self._own("gateway", ["gateway", "--port", str(port)], {"ISONOMY_API_KEYS_FILE": str(keys)})
@@ -144,7 +144,7 @@ class Place:
         return _get(port, path)[1]
 
     def _own(self, name: str, arguments: list[str], more: Mapping[str, str]) -> ChildProcess:
-        log = self.directory / f"{name}-{self.settings.redis_prefix}.log"
+        log = self.directory / f"{name}-{self.settings.redis.prefix}.log"
         argv = [sys.executable, "-m", "services.cli.main", *arguments]
         return ChildProcess(name, argv, log_path=log, env={**self.environ, **more}, cwd=REPOSITORY)
 

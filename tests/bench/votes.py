@@ -59,7 +59,7 @@ def feed(settings: Settings, shape: str, count: int) -> None:
 
 
 async def _feed(settings: Settings, shape: str, count: int) -> None:
-    async with VoteSender(settings) as sender:
+    async with VoteSender(settings.kafka) as sender:
         for keys, values in SHAPES[shape](count):
             for start in range(0, len(keys), 2_000):
                 await sender.send(keys[start : start + 2_000], values[start : start + 2_000])

@@ -97,7 +97,7 @@ def test_an_arena_that_stands_still_says_so_until_it_goes_on(stack: Stack, visit
     stack.on_page("still")
     page = visit("#/still/leaderboard", quiet=False)
     expect(page.locator(".stopped-notice")).to_have_count(0)
-    keys = stack.pipeline.settings.keys
+    keys = stack.pipeline.settings.redis.keys
     with stack.pipeline.redis as redis:
         redis.set(keys.stopped("still", "ratings"), encode_stopped(Stopped(1_767_225_600.0, "for this test")))
         redis.publish(keys.changed("still"), b'{"arena":"still","stopped":true}')

@@ -136,7 +136,7 @@ class Scene(Stack):
         """The node that leads some partition of a topic, named without its prefix."""
         if len(self.nodes) < len(NODES):
             return next(iter(self.nodes))
-        return self.cluster.leader(self.pipeline.settings.topic(topic), self.rng.randrange(4))
+        return self.cluster.leader(self.pipeline.settings.kafka.topic(topic), self.rng.randrange(4))
 
     def start_nodes(self, *numbers: int) -> None:
         """Start nodes again and wait until they answer; processes are supervised meanwhile."""

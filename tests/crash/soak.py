@@ -229,7 +229,7 @@ class Load:
 
     async def _send(self) -> None:
         try:
-            async with VoteSender(self._settings) as sender:
+            async with VoteSender(self._settings.kafka) as sender:
                 began = time.monotonic()
                 for keys, values in votes(self._count):
                     await sender.send(keys, values)

@@ -100,7 +100,7 @@ class FairnessStack(Stack):
 
     def counted(self) -> int:
         """Battles in the fairness views of all arenas."""
-        keys = self.pipeline.settings.keys
+        keys = self.pipeline.settings.redis.keys
         with self.pipeline.redis as redis:
             texts = [redis.get(keys.fairness(arena)) for arena in ARENAS]
         return sum(json.loads(text)["battles"] for text in texts if text is not None)
@@ -187,7 +187,7 @@ def schedule(rng: random.Random, stack: FairnessStack) -> list[Callable[[], None
 
 def refolded(pipeline: Pipeline) -> dict[str, list[bytes]]:
     """The alerts of each arena that one undisturbed process emits when it folds the ledger from the start."""
-    book = read_book(pipeline.settings)
+    book = read_book(pipeline.settings.fold)
     states = {arena: ArenaFairness.start(arena, book.of(arena)) for arena in ARENAS}
     alerts: dict[str, list[bytes]] = {arena: [] for arena in ARENAS}
     for record in pipeline.topic(LEDGER.name):
@@ -212,7 +212,7 @@ def where_it_lacks(stack: FairnessStack) -> str:
         places.setdefault((vote["arena"], vote["id"]), set()).add((vote["arena"], record.partition, record.offset))
     missing = {vote: at for vote, at in places.items() if not at & rows}
     with pipeline.redis as redis:
-        views = [json.loads(redis.get(pipeline.settings.keys.fairness(arena)) or b"{}") for arena in ARENAS]
+        views = [json.loads(redis.get(pipeline.settings.redis.keys.fairness(arena)) or b"{}") for arena in ARENAS]
     shown = [(view.get("battles"), view.get("position")) for view in views]
     return f"{len(places)} votes, {len(rows)} rows, views {shown}, not in the ledger {missing}"
 

@@ -39,7 +39,7 @@ class Trial:
 
     def __init__(self, pipeline: Pipeline, worker: Worker, plain: AIOKafkaProducer, bound: AIOKafkaProducer) -> None:
         self.pipeline, self.worker, self.plain, self.bound = pipeline, worker, plain, bound
-        self.topic = pipeline.settings.topic(VOTES.name)
+        self.topic = pipeline.settings.kafka.topic(VOTES.name)
         self.acknowledged: list[Vote] = []
         self._made = 0
 

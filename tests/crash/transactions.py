@@ -44,6 +44,6 @@ def _write(scene: Scene, producer: KafkaProducer, batch: list[Vote]) -> None:
     producer.begin_transaction()
     scene.books.sent.update(vote["id"] for vote in batch)
     scene.own_votes.extend(batch)
-    topic = scene.pipeline.settings.topic(VOTES.name)
+    topic = scene.pipeline.settings.kafka.topic(VOTES.name)
     for future in [producer.send(topic, encode(vote), vote["id"].encode()) for vote in batch]:
         future.get(20)

@@ -95,7 +95,7 @@ def judge(evidence: Evidence, directory: Path) -> tuple[list[Finding], dict[str,
 
 def replay(pipeline: Pipeline, arenas: Iterable[str], entries: Iterable[Block | Notice]) -> dict[str, list[Statement]]:
     """The alerts of each arena that one undisturbed process emits when it folds the ledger from the start."""
-    book = read_book(pipeline.settings)
+    book = read_book(pipeline.settings.fold)
     states = {arena: ArenaFairness.start(arena, book.of(arena)) for arena in arenas}
     statements: dict[str, list[Statement]] = {arena: [] for arena in arenas}
     for entry in entries:

@@ -97,7 +97,7 @@ class DirectWriter:
     """Sends votes directly to Kafka with kafka-python, and resends them until they are acknowledged."""
 
     def __init__(self, pipeline: Pipeline, votes: Votes, books: Books) -> None:
-        self._topic, self._bootstrap = pipeline.settings.topic(VOTES.name), pipeline.bootstrap.split(",")
+        self._topic, self._bootstrap = pipeline.settings.kafka.topic(VOTES.name), pipeline.bootstrap.split(",")
         self._votes, self._books = votes, books
         self._halt = threading.Event()
         self._thread = threading.Thread(target=self._run, name="direct-writer", daemon=True)

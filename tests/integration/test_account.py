@@ -16,7 +16,7 @@ pytestmark = pytest.mark.integration
 
 async def send(settings: Settings, votes: list[Vote]) -> tuple[Written, dict[int, int]]:
     """Send them in two batches a partition at least; where they stand now."""
-    async with VoteSender(settings) as sender:
+    async with VoteSender(settings.kafka) as sender:
         for part in (votes[: len(votes) // 2], votes[len(votes) // 2 :]):
             await sender.send([vote["id"].encode() for vote in part], [json.dumps(vote).encode() for vote in part])
             await sender.flush()
@@ -31,7 +31,7 @@ def test_counted_duplicates_and_refused_are_those_of_what_was_sent(pipeline: Pip
     mine = [*votes, votes[500]]
     mine += [vote_of(votes[501], id="named", anony=False), vote_of(votes[502], id="same", model_a="x", model_b="x ")]
     same_ids = [vote_of(vote, arena="code") for vote in votes[:50]]
-    with IntakeAccount(settings, "text") as text, IntakeAccount(settings, "code") as code:
+    with IntakeAccount(settings.kafka, "text") as text, IntakeAccount(settings.kafka, "code") as code:
         of_text, last = asyncio.run(send(settings, mine))
         assert {at: max(each.stop for each in ranges) - 1 for at, ranges in of_text.items()} == last
         assert text.of(of_text) == IntakeOutcome(len(mine), 0, 0, {}, len(mine)), "no worker has taken anything yet"

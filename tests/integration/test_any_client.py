@@ -15,7 +15,7 @@ from kafka.admin import ConfigResource, ConfigResourceType
 from streams.contracts import unpack
 from streams.contracts.connect import kafka_python_options
 from streams.contracts.dead_letter import read_dead_letter
-from streams.contracts.settings import Settings
+from streams.contracts.setting_groups import KafkaSettings
 from streams.contracts.topics import DEAD_LETTERS, LEDGER, MODELS, TOPICS, VOTES
 from streams.kafka.end_offsets import ask_ends, partitions_of_topic
 from tests.support.eventually import eventually
@@ -87,14 +87,24 @@ def test_every_codec_of_every_client_is_counted(pipeline: Pipeline) -> None:
         for place, codec in enumerate(CODECS):
             # One vote, as an arena in its first minute would, and then many.
             votes = make_votes(1 if place % 2 else 40, seed=100 * number + place)
-            send(pipeline.bootstrap, settings.topic(VOTES.name), [(v["id"].encode(), encode(v)) for v in votes], codec)
+            send(
+                pipeline.bootstrap,
+                settings.kafka.topic(VOTES.name),
+                [(v["id"].encode(), encode(v)) for v in votes],
+                codec,
+            )
             counted += len(votes)
             model = f"{client}-{codec}"
             record = {
                 "arena": "text", "model": model, "license": "proprietary", "visibility": "public", "status": "active",
                 "weight": 1.0, "tstamp": 1.0, "provider": "Acme",
             }  # fmt: skip
-            send(pipeline.bootstrap, settings.topic(MODELS.name), [(f"text/{model}".encode(), encode(record))], codec)
+            send(
+                pipeline.bootstrap,
+                settings.kafka.topic(MODELS.name),
+                [(f"text/{model}".encode(), encode(record))],
+                codec,
+            )
             declared += 1
             assert pipeline.wait_counted(counted, within=20).battles == counted
     eventually(lambda: worker.metric("intake_notices_total", outcome="counted") == declared)
@@ -108,7 +118,7 @@ def test_every_topic_may_be_compressed_by_its_setting(pipeline: Pipeline, codec:
     for topic in TOPICS:
         wanted = {**topic.config, "compression.type": codec}
         create_topic(
-            pipeline.bootstrap, pipeline.settings.topic(topic.name), partitions=topic.partitions, settings=wanted
+            pipeline.bootstrap, pipeline.settings.kafka.topic(topic.name), partitions=topic.partitions, settings=wanted
         )
     worker = pipeline.worker(stages="intake,ratings,fairness").start().wait_ready()
     pipeline.declare("text", "model-1", provider="Acme")
@@ -138,7 +148,7 @@ def test_a_refused_record_that_was_small_only_while_compressed_is_parked_and_hol
     asyncio.run(send_large(pipeline, plain, "gzip"))
     with admin(pipeline.bootstrap) as client:
         limit = ConfigResource(
-            ConfigResourceType.TOPIC, pipeline.settings.topic(VOTES.name), {"max.message.bytes": "8000000"}
+            ConfigResourceType.TOPIC, pipeline.settings.kafka.topic(VOTES.name), {"max.message.bytes": "8000000"}
         )
         client.alter_configs([limit])
     asyncio.run(send_large(pipeline, noisy, None))
@@ -167,7 +177,7 @@ def two(pipeline: Pipeline) -> list[Any]:
 async def send_large(pipeline: Pipeline, value: bytes, codec: str | None) -> None:
     options = {"bootstrap_servers": pipeline.bootstrap, "compression_type": codec, "max_request_size": 50_000_000}
     async with AIOKafkaProducer(**options) as producer:
-        await producer.send_and_wait(pipeline.settings.topic(VOTES.name), value, key=b"k")
+        await producer.send_and_wait(pipeline.settings.kafka.topic(VOTES.name), value, key=b"k")
 
 
 def test_a_partition_that_ends_in_a_batch_that_nobody_can_read_tells_its_end_again_and_again(
@@ -177,7 +187,7 @@ def test_a_partition_that_ends_in_a_batch_that_nobody_can_read_tells_its_end_aga
     topic, found = f"{topic_prefix}one", list[int]()
     create_topic(broker.bootstrap, topic)
     aiokafka(broker.bootstrap, topic, [(b"key", b"x" * 1_000)], "zstd")
-    options = kafka_python_options(Settings(kafka=broker.bootstrap))
+    options = kafka_python_options(KafkaSettings(bootstrap=broker.bootstrap))
     monkeypatch.setattr(unpack, "MOST_BYTES", 100)
 
     def look() -> None:

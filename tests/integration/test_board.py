@@ -101,7 +101,7 @@ def test_an_alert_that_ends_is_told_from_kafka_and_kept(pipeline: Pipeline, tmp_
     firing, ended = alert(1), alert(1, status=Status.RESOLVED)
     follower = board_process(pipeline.environment, tmp_path)
     with pipeline.redis as redis, follower.process:
-        fill(redis, pipeline.settings.keys, alerts=[firing])
+        fill(redis, pipeline.settings.redis.keys, alerts=[firing])
         tell_alerts(pipeline, alert(7, status=Status.RESOLVED))
         eventually(lambda: follower.wait(LEADERBOARD).get("/readyz").json()["kafka"] == "followed")
         eventually(lambda: ids(follower, "all") == ["f1-1 firing", "f7-7 resolved"])
@@ -110,7 +110,7 @@ def test_an_alert_that_ends_is_told_from_kafka_and_kept(pipeline: Pipeline, tmp_
             tell_alerts(pipeline, firing, ended)
             (event,) = listener.wait("alert")
             assert event.data == json.loads(encode_alert(ended))
-            fill(redis, pipeline.settings.keys, alerts=[], ledger=2)
+            fill(redis, pipeline.settings.redis.keys, alerts=[], ledger=2)
             listener.wait("fairness")
             eventually(lambda: ids(follower, "all") == ["f1-1 resolved", "f7-7 resolved"])
             assert ids(follower, "firing") == []

@@ -96,7 +96,7 @@ def test_ended_alerts_that_cannot_be_read_do_not_blind_the_board(pipeline: Pipel
         board.wait().wait(LEADERBOARD)
         eventually(lambda: [each["id"] for each in past(board).get("alerts", ())] == [ended.id])
         assert past(board)["past"] == "live"
-        topic = pipeline.settings.topic(ALERTS.name)
+        topic = pipeline.settings.kafka.topic(ALERTS.name)
         record = packed.fingerprint.encode(), encode_alert(packed)
         offset = asyncio.run(write_packed(pipeline.bootstrap, topic, *record))
         eventually(lambda: past(board)["past"] == "away")
@@ -120,7 +120,7 @@ def past(board: BoardProcess) -> dict[str, Any]:
 def test_transactions_leave_the_board_live_and_a_replay_ends(pipeline: Pipeline, tmp_path: Path) -> None:
     pipeline.create_topics()
     pipeline.worker().start().wait_ready()
-    topic = pipeline.settings.topic(VOTES.name)
+    topic = pipeline.settings.kafka.topic(VOTES.name)
 
     def records(count: int, seed: int) -> list[tuple[bytes, bytes]]:
         return [(vote["id"].encode(), encode(vote)) for vote in make_votes(count, seed, labels=False)]

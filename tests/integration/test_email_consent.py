@@ -16,9 +16,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
-import msgspec
 import pytest
 from aiosmtpd.controller import Controller
+from msgspec.structs import replace
 
 from services.herald.channels.dialects import BREAK
 from services.local.ports import HOST, free_port
@@ -105,13 +105,18 @@ Open = Callable[..., AbstractAsyncContextManager[Board]]
 
 @pytest.fixture
 def opened(stack: HeraldStack, tmp_path: Path) -> Open:
-    """Opens a process of the board with other settings; each on the same topics and keys."""
+    """Opens a process of the board with other settings, given by group; each on the same topics and keys."""
     keys = tmp_path / "subscribers"
     secrets = write_keys(keys, KEYS)
 
-    def open_one(**settings: Any) -> AbstractAsyncContextManager[Board]:
-        given = {"subscriber_keys_file": keys, "public_url": PUBLIC, **settings}
-        return open_board(dataclasses.replace(stack.settings, **given), secrets)
+    def open_one(**changes: dict[str, Any]) -> AbstractAsyncContextManager[Board]:
+        settings = stack.settings
+        given = {"subscriptions": {"keys_file": keys}, "board": {"public_url": PUBLIC}, "herald": {}}
+        groups = {
+            group: replace(getattr(settings, group), **{**always, **changes.get(group, {})})
+            for group, always in given.items()
+        }
+        return open_board(replace(settings, **groups), secrets)
 
     return open_one
 
@@ -256,7 +261,7 @@ async def test_a_subscription_from_before_the_rule_hears_on_until_its_address_ch
     stack: HeraldStack, board: Board, mail: Mail
 ) -> None:
     older = make_subscription("old", "mailto:old@example.org", ChannelType.APPRISE)
-    older = msgspec.structs.replace(older, owner="ada")
+    older = replace(older, owner="ada")
     await asyncio.to_thread(stack.subscribe, older)
     await asyncio.to_thread(stack.herald().start().wait_owner)
     await asyncio.to_thread(stack.tell, make_alert(1))
@@ -294,13 +299,13 @@ async def test_one_plain_address_is_the_only_way_to_e_mail_even_where_private_ad
 @pytest.mark.parametrize(
     ("settings", "named"),
     [
-        ({"smtp_url_file": None}, "ISONOMY_SMTP_URL_FILE"),
-        ({"allow_private": False, "public_url": "http://localhost:8081"}, "ISONOMY_PUBLIC_URL"),
-        ({"public_url": "board.example"}, "ISONOMY_PUBLIC_URL"),
+        ({"herald": {"smtp_url_file": None}}, "ISONOMY_SMTP_URL_FILE"),
+        ({"herald": {"allow_private": False}, "board": {"public_url": "http://localhost:8081"}}, "ISONOMY_PUBLIC_URL"),
+        ({"board": {"public_url": "board.example"}}, "ISONOMY_PUBLIC_URL"),
     ],
 )
 async def test_where_no_link_could_be_sent_or_opened_e_mail_is_refused(
-    opened: Open, mail: Mail, settings: dict[str, Any], named: str
+    opened: Open, mail: Mail, settings: dict[str, dict[str, Any]], named: str
 ) -> None:
     async with opened(**settings) as board:
         answer = await board.call("ada", "POST", body=e_mail())
@@ -355,7 +360,7 @@ async def test_processes_that_ask_at_once_share_the_budget_exactly(opened: Open,
 
 
 async def test_a_key_that_has_asked_as_many_as_it_may_keeps_no_other_from_asking(opened: Open, mail: Mail) -> None:
-    async with opened(confirmations_per_key=4) as board:
+    async with opened(subscriptions={"confirmations_per_key": 4}) as board:
         statuses = [await ask_for(board, "ada", f"mailto:person{number}@example.org") for number in range(6)]
         assert statuses == [201] * 4 + [429] * 2
         assert await ask_for(board, "ben", "mailto:person5@example.org") == 201
@@ -365,7 +370,7 @@ async def test_a_key_that_has_asked_as_many_as_it_may_keeps_no_other_from_asking
 async def test_a_key_at_its_number_of_addresses_and_of_subscriptions_keeps_no_other_from_theirs(
     opened: Open, endpoints: Endpoints, mail: Mail
 ) -> None:
-    async with opened(key_emails=2, key_subscriptions=4) as board:
+    async with opened(subscriptions={"key_emails": 2, "key_subscriptions": 4}) as board:
         mails = [board.call("ada", "POST", body=e_mail(f"mailto:a{number}@example.org")) for number in range(4)]
         answers = await asyncio.gather(*mails)
         assert sorted(each.status_code for each in answers) == [201, 201, 422, 422], "many at once are no more"

@@ -72,11 +72,11 @@ def view(pipeline: Pipeline, of: Callable[[str], str]) -> dict[str, Any] | None:
 
 
 def fairness_of(pipeline: Pipeline) -> dict[str, Any] | None:
-    return view(pipeline, pipeline.settings.keys.fairness)
+    return view(pipeline, pipeline.settings.redis.keys.fairness)
 
 
 def alerts_of(pipeline: Pipeline) -> dict[str, Any] | None:
-    return view(pipeline, pipeline.settings.keys.alerts)
+    return view(pipeline, pipeline.settings.redis.keys.alerts)
 
 
 def wait_watched(pipeline: Pipeline, battles: int) -> dict[str, Any]:
@@ -103,7 +103,7 @@ def without_repeats(values: Sequence[bytes]) -> list[bytes]:
 
 def refolded(pipeline: Pipeline, settings: FairnessSettings | None = None) -> list[bytes]:
     """The alerts of one process that folds the ledger from its start."""
-    state = ArenaFairness.start("text", settings or read_book(pipeline.settings).of("text"))
+    state = ArenaFairness.start("text", settings or read_book(pipeline.settings.fold).of("text"))
     alerts: list[Alert] = []
     for record in pipeline.topic(LEDGER.name):
         alerts += fold(state, decode(record.value))
@@ -277,7 +277,7 @@ def test_the_same_ledger_cut_at_other_places_gives_the_same_alerts(pipeline: Pip
     assert values == refolded(pipeline)
 
     # Nor does it matter that they came through Kafka: the simulation's own blocks say the same.
-    state = ArenaFairness.start("text", read_book(pipeline.settings).of("text"))
+    state = ArenaFairness.start("text", read_book(pipeline.settings.fold).of("text"))
     unsent = [
         encode_alert(alert)
         for record in simulate(read_scenario(SMALL_REMOVAL), seed=1)

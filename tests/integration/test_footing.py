@@ -94,23 +94,23 @@ def test_what_is_started_before_the_topics_exist_ends_with_a_sentence_and_create
 async def test_no_client_of_ours_has_a_topic_created_that_it_names(pipeline: Pipeline) -> None:
     """Also while it runs: a topic that is deleted stays deleted, instead of coming back with the broker's settings."""
     settings = pipeline.settings
-    options = {**aiokafka_options(settings), "request_timeout_ms": 2_000}
-    consumer = AIOKafkaConsumer(settings.topic("read"), **options, group_id=settings.group("any"))
+    options = {**aiokafka_options(settings.kafka), "request_timeout_ms": 2_000}
+    consumer = AIOKafkaConsumer(settings.kafka.topic("read"), **options, group_id=settings.kafka.group("any"))
     with pytest.raises(KafkaError):
         await consumer.start()
     await consumer.stop()
     async with AIOKafkaProducer(**options) as producer:
         with pytest.raises(KafkaError):
-            await producer.send_and_wait(settings.topic("written"), b"x")
+            await producer.send_and_wait(settings.kafka.topic("written"), b"x")
 
     def with_kafka_python() -> None:
-        reader = KafkaConsumer(**kafka_python_options(settings), group_id=None)
-        reader.subscribe([settings.topic("subscribed")])
+        reader = KafkaConsumer(**kafka_python_options(settings.kafka), group_id=None)
+        reader.subscribe([settings.kafka.topic("subscribed")])
         reader.poll(timeout_ms=1_000)
         reader.close()
-        writer = KafkaProducer(**kafka_python_options(settings), max_block_ms=2_000)
+        writer = KafkaProducer(**kafka_python_options(settings.kafka), max_block_ms=2_000)
         with pytest.raises(KafkaPythonError):
-            writer.send(settings.topic("sent"), b"x").get(timeout=5)
+            writer.send(settings.kafka.topic("sent"), b"x").get(timeout=5)
         writer.close()
 
     await asyncio.to_thread(with_kafka_python)
@@ -125,7 +125,7 @@ def test_the_broker_does_create_what_other_clients_name(broker: TestBroker, pipe
         "import sys; from kafka import KafkaProducer; p = KafkaProducer(bootstrap_servers=sys.argv[1]);"
         "p.send(sys.argv[2], b'x').get(timeout=30); p.close()"
     )
-    named = pipeline.settings.topic("named")
+    named = pipeline.settings.kafka.topic("named")
     subprocess.run([sys.executable, "-c", script, pipeline.bootstrap, named], check=True, timeout=60)
     assert existing(pipeline.bootstrap, pipeline.topic_prefix) == {named}
 
@@ -146,7 +146,7 @@ def test_the_broker_does_create_what_other_clients_name(broker: TestBroker, pipe
 def test_a_topic_that_would_lose_data_is_refused_in_a_sentence(
     pipeline: Pipeline, topic: object, config: dict[str, str], commands: list[str]
 ) -> None:
-    name = pipeline.settings.topic(topic.name)  # type: ignore[attr-defined]  # of TOPICS
+    name = pipeline.settings.kafka.topic(topic.name)  # type: ignore[attr-defined]  # of TOPICS
     create_topic(pipeline.bootstrap, name, partitions=topic.partitions, settings=config)  # type: ignore[attr-defined]
     pipeline.isonomy("topics", check=False)  # the others
     for command in commands:
@@ -158,15 +158,19 @@ def test_a_topic_that_would_lose_data_is_refused_in_a_sentence(
 
 def test_differences_are_named_repaired_where_a_setting_can_and_then_gone(pipeline: Pipeline) -> None:
     settings = pipeline.settings
-    create_topic(pipeline.bootstrap, settings.topic(LEDGER.name), partitions=2, settings={"retention.ms": "604800000"})
-    create_topic(pipeline.bootstrap, settings.topic(VOTES.name), partitions=4, settings={"retention.ms": "86400000"})
+    create_topic(
+        pipeline.bootstrap, settings.kafka.topic(LEDGER.name), partitions=2, settings={"retention.ms": "604800000"}
+    )
+    create_topic(
+        pipeline.bootstrap, settings.kafka.topic(VOTES.name), partitions=4, settings={"retention.ms": "86400000"}
+    )
     differs = pipeline.isonomy("topics", check=False)
     assert differs.returncode == 1  # without --check, too
     assert "retention.ms is 604800000, must be -1" in differs.stdout
     assert "shorter than the horizon of deduplication (7 days" in differs.stdout
     mended = pipeline.isonomy("topics", "--repair", "--format", "json", check=False)
     found = {topic["topic"]: topic for topic in json.loads(mended.stdout)}
-    ledger, votes = found[settings.topic(LEDGER.name)], found[settings.topic(VOTES.name)]
+    ledger, votes = found[settings.kafka.topic(LEDGER.name)], found[settings.kafka.topic(VOTES.name)]
     assert "retention.ms set to -1" in ledger["repaired"]
     assert (votes["state"], "retention.ms set to 2592000000" in votes["repaired"]) == ("ok", True)
     # What would move arenas is not touched.
@@ -228,7 +232,7 @@ def test_a_gateway_that_began_without_kafka_ends_when_its_topics_would_lose_data
     pipeline: Pipeline, own_broker: TestBroker
 ) -> None:
     pipeline.bootstrap = own_broker.bootstrap
-    votes, models = pipeline.settings.topic(VOTES.name), pipeline.settings.topic(MODELS.name)
+    votes, models = pipeline.settings.kafka.topic(VOTES.name), pipeline.settings.kafka.topic(MODELS.name)
     with process(pipeline, "gateway", "--port", "0") as gateway:
         eventually(lambda: "running on" in gateway.log_path.read_text(), deadline=60)
         own_broker.owned().start()
@@ -259,7 +263,7 @@ def test_a_group_of_the_new_protocol_is_refused_until_it_is_empty(broker: TestBr
         pytest.skip("Kafka 3.9 has the new protocol as a preview that is off: it refuses such members itself")
     pipeline.create_topics()
     for group, command in ((INTAKE_GROUP, "worker"), (HERALD_GROUP, "herald")):
-        name = pipeline.settings.group(group)
+        name = pipeline.settings.kafka.group(group)
         member = eventually(lambda name=name: heartbeat(pipeline, name, "", 0), deadline=60)
         assert refusal_of_group(name, "consumer", "Stable") in sentence(pipeline, command)
         heartbeat(pipeline, name, member, -1)
@@ -279,7 +283,7 @@ def heartbeat(pipeline: Pipeline, group: str, member: str, epoch: int) -> str | 
 
     with admin(pipeline.bootstrap) as client:
         client.list_group_offsets({group: []})  # has the broker make the topic of the groups
-    topics = b"\x02" + compact(pipeline.settings.topic(DEAD_LETTERS.name))
+    topics = b"\x02" + compact(pipeline.settings.kafka.topic(DEAD_LETTERS.name))
     body = compact(group) + compact(member) + struct.pack(">i", epoch) + b"\x00\x00" + struct.pack(">i", 60_000)
     body += topics + b"\x00" + b"\x01" + b"\x00"
     head = struct.pack(">hhih", 68, 0, 1, -1) + b"\x00"

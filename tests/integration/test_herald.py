@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import json
 import shutil
 import subprocess
@@ -22,6 +21,7 @@ from services.local.ports import HOST, free_port
 from services.local.process import ChildProcess
 from streams.contracts.alert import Severity, Status
 from streams.contracts.delivery import State
+from streams.contracts.setting_groups import SubscriptionSettings
 from streams.contracts.subscription import ChannelType
 from tests.support.eventually import eventually, eventually_async
 from tests.support.herald import REPOSITORY, Endpoints, HeraldStack, make_alert, make_subscription
@@ -183,7 +183,8 @@ KEYS = {"ada": "*", "ben": "text"}
 async def board(stack: HeraldStack, tmp_path: Path) -> AsyncIterator[Board]:
     keys = tmp_path / "subscribers"
     secrets = write_keys(keys, KEYS)
-    async with open_board(dataclasses.replace(stack.settings, subscriber_keys_file=keys), secrets) as board:
+    settings = msgspec.structs.replace(stack.settings, subscriptions=SubscriptionSettings(keys_file=keys))
+    async with open_board(settings, secrets) as board:
         yield board
 
 

@@ -54,7 +54,7 @@ def records(*alerts: Alert) -> list[tuple[bytes, bytes]]:
 
 @needs_transactions
 def test_only_alerts_that_are_committed_are_told(stack: HeraldStack, endpoints: Endpoints) -> None:
-    topic = stack.settings.topic(ALERTS.name)
+    topic = stack.settings.kafka.topic(ALERTS.name)
     stack.subscribe(make_subscription("all", endpoints.url("/all")))
     # Before the herald begins, so that it must find the end of what ends in markers.
     committed(stack.bootstrap, topic, records(make_alert(1, detected_at=time.time())))
@@ -81,7 +81,7 @@ def test_a_claim_behind_an_open_transaction_counts_from_when_it_is_seen(
 ) -> None:
     stack.subscribe(make_subscription("all", endpoints.url("/all")))
     first = stack.herald("first").start().wait_owner()
-    with transaction(stack.bootstrap, stack.settings.topic(DELIVERIES.name), [(b"foreign", None)], commit=False):
+    with transaction(stack.bootstrap, stack.settings.kafka.topic(DELIVERIES.name), [(b"foreign", None)], commit=False):
         stack.tell(make_alert(1))
         eventually(lambda: told(endpoints) == [make_alert(1).id])
         first.process.kill()
@@ -98,7 +98,7 @@ def test_a_claim_behind_an_open_transaction_counts_from_when_it_is_seen(
 
 @needs_transactions
 async def test_positions_step_over_markers_and_stop_at_an_open_transaction(stack: HeraldStack) -> None:
-    topic = stack.settings.topic(ALERTS.name)
+    topic = stack.settings.kafka.topic(ALERTS.name)
     committed(stack.bootstrap, topic, records(make_alert(1)))
     async with reading(stack) as (consumer, follower):
         found = await read_to_end(follower)
@@ -117,12 +117,12 @@ async def test_a_batch_that_cannot_be_read_is_named_and_loses_nothing_beside_it(
 ) -> None:
     good, packed = [make_alert(number) for number in range(1, 9)], make_alert(9)
     stack.tell(*good)
-    offset = await write_packed(stack.bootstrap, stack.settings.topic(ALERTS.name), *records(packed)[0])
+    offset = await write_packed(stack.bootstrap, stack.settings.kafka.topic(ALERTS.name), *records(packed)[0])
     monkeypatch.setattr("aiokafka.codec.cramjam", None)
     async with reading(stack) as (_, follower):
         found, refused = await read_to_refusal(follower)
         before = dict(follower.position)
-        assert str(refused).startswith(f"{stack.settings.topic(ALERTS.name)}/0, offset {offset}: ")
+        assert str(refused).startswith(f"{stack.settings.kafka.topic(ALERTS.name)}/0, offset {offset}: ")
         assert "snappy" in str(refused)
         again, _ = await read_to_refusal(follower)
         assert again == []
@@ -137,12 +137,14 @@ def test_a_herald_without_a_codec_stops_and_says_which_and_the_next_delivers_all
 ) -> None:
     stack.subscribe(make_subscription("all", endpoints.url("/all")))
     herald = stack.herald("without", **without_codecs(tmp_path)).start().wait_owner()
-    offset = asyncio.run(write_packed(stack.bootstrap, stack.settings.topic(ALERTS.name), *records(make_alert(1))[0]))
+    offset = asyncio.run(
+        write_packed(stack.bootstrap, stack.settings.kafka.topic(ALERTS.name), *records(make_alert(1))[0])
+    )
     stack.tell(make_alert(2))
     eventually(lambda: herald.process.poll() is not None, 30)
     assert herald.process.poll() == 1
     last = herald.process.log_path.read_text().splitlines()[-1]
-    assert f"{stack.settings.topic(ALERTS.name)}/0, offset {offset}: " in last
+    assert f"{stack.settings.kafka.topic(ALERTS.name)}/0, offset {offset}: " in last
     assert "snappy" in last
     assert "Traceback" not in herald.process.log_path.read_text()
     stack.herald("with").start().wait_owner()
@@ -152,10 +154,13 @@ def test_a_herald_without_a_codec_stops_and_says_which_and_the_next_delivers_all
 async def test_subscriptions_that_cannot_be_read_are_said_to_be_unknown(
     stack: HeraldStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    topic, subscription = stack.settings.topic(SUBSCRIPTIONS.name), make_subscription("packed", "http://127.0.0.1/")
+    topic, subscription = (
+        stack.settings.kafka.topic(SUBSCRIPTIONS.name),
+        make_subscription("packed", "http://127.0.0.1/"),
+    )
     await write_packed(stack.bootstrap, topic, b"packed", encode_subscription(subscription))
     monkeypatch.setattr("aiokafka.codec.cramjam", None)
-    store = Store(stack.settings)
+    store = Store(stack.settings.kafka)
 
     def told() -> str:
         """Names of the subscriptions, or why they are not known."""
@@ -174,10 +179,10 @@ async def test_subscriptions_that_cannot_be_read_are_said_to_be_unknown(
 @contextlib.asynccontextmanager
 async def reading(stack: HeraldStack) -> AsyncIterator[tuple[AIOKafkaConsumer, Follower]]:
     """A follower of alerts at their beginning."""
-    consumer = make_reader(stack.settings)
+    consumer = make_reader(stack.settings.kafka)
     await consumer.start()
     try:
-        follower = Follower(consumer, [stack.settings.topic(ALERTS.name)])
+        follower = Follower(consumer, [stack.settings.kafka.topic(ALERTS.name)])
         await follower.start()
         yield consumer, follower
     finally:

@@ -58,7 +58,7 @@ def _topics(pipeline: Pipeline, tmp_path: Path) -> None:
 
 
 def parts(pipeline: Pipeline) -> dict[str, bytes | None]:
-    keys = pipeline.settings.keys
+    keys = pipeline.settings.redis.keys
     with pipeline.redis as redis:
         return dict(zip(PARTS, redis.mget([keys.history("text", part) for part in PARTS]), strict=True))
 
@@ -73,7 +73,7 @@ def over_days(count: int, start: int = 0) -> list[dict]:
 def refolded(pipeline: Pipeline) -> dict[str, bytes]:
     """The history that one undisturbed process makes of the ledger."""
     state = ArenaState("text", history=RatingsHistory())
-    watched = ArenaFairness.start("text", read_book(pipeline.settings).of("text"))
+    watched = ArenaFairness.start("text", read_book(pipeline.settings.fold).of("text"))
     for record in pipeline.topic(LEDGER.name):
         fold(state, decode(record.value), ArenaLimits(), elo.interpreted, time.time())
         watch(watched, decode(record.value))
@@ -163,7 +163,7 @@ async def test_a_part_of_a_state_is_not_saved_over_a_loss_that_nobody_noticed(
     pipeline: Pipeline, redis_server: TestRedis
 ) -> None:
     async with Redis.from_url(pipeline.redis_url) as redis:
-        store = FoldStore(redis, pipeline.settings.keys, "ratings")
+        store = FoldStore(redis, pipeline.settings.redis.keys, "ratings")
         epoch = await store.claim("text")
         assert await store.save("text", epoch, {"meta": b"1", "board": b"1"}, whole=False) is WriteResult.DONE
         redis_server.flush()

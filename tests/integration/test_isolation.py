@@ -81,7 +81,7 @@ def test_a_ledger_batch_that_cannot_be_read_stops_the_arenas_of_its_partition_th
     pipeline: Pipeline, tmp_path: Path
 ) -> None:
     """Without it they would be missing, and the stream be told to be live."""
-    ledger = pipeline.settings.topic(LEDGER.name)
+    ledger = pipeline.settings.kafka.topic(LEDGER.name)
     asyncio.run(write_packed(pipeline.bootstrap, ledger, b"chat", b"in a codec that the worker lacks"))
     votes = make_votes(400, seed=55, arenas=ARENAS)
     worker = pipeline.worker(stages="intake,ratings,fairness", **cannot_unpack(tmp_path)).start().wait_ready()
@@ -92,7 +92,7 @@ def test_a_ledger_batch_that_cannot_be_read_stops_the_arenas_of_its_partition_th
     eventually(lambda: worker.metric("fold_arena_stopped", arena=f"ledger/{number}") == 2)  # in both folds
     eventually(lambda: worker.metric("consumer_lag") == 0)
     with pipeline.redis as redis:
-        eventually(lambda: redis.get(pipeline.settings.keys.shown(number)) == b"0")
+        eventually(lambda: redis.get(pipeline.settings.redis.keys.shown(number)) == b"0")
     assert pipeline.board("chat") is pipeline.board("vision") is None
     assert worker.metric("stage_failures_total") == 0
     assert worker.stop() == 0
@@ -135,7 +135,7 @@ def test_an_arena_that_has_only_declared_models_outlasts_a_refold(pipeline: Pipe
     pipeline.declare("vision", "model-1", provider="Acme")
     pipeline.produce(make_votes(100, seed=53, arenas=("chat",)))  # in the same ledger partition
     pipeline.wait_counted(100, "chat")
-    arenas = pipeline.settings.keys.arenas
+    arenas = pipeline.settings.redis.keys.arenas
 
     def listed() -> set[bytes]:
         with pipeline.redis as redis:
@@ -148,7 +148,7 @@ def test_an_arena_that_has_only_declared_models_outlasts_a_refold(pipeline: Pipe
     eventually(lambda: "refolding ledger partition" in second.log())
     eventually(lambda: second.metric("consumer_lag") == 0)
     with pipeline.redis as redis:
-        shown = pipeline.settings.keys.shown(next(iter(second.partitions("ledger"))))
+        shown = pipeline.settings.redis.keys.shown(next(iter(second.partitions("ledger"))))
         eventually(lambda: redis.get(shown) is not None)
     eventually(lambda: second.metric("fold_snapshots_total", stage="ratings") >= 2, COUNTED)
     assert second.metric("stage_failures_total") == 0, second.log()[-2_000:]
@@ -165,7 +165,7 @@ def test_an_arena_that_moves_on_is_told_to_be_stopped_by_its_new_owner_only(pipe
 
 
 async def test_a_batch_of_dead_letters_that_cannot_be_read_ends_no_worker(pipeline: Pipeline, tmp_path: Path) -> None:
-    letters = pipeline.settings.topic(DEAD_LETTERS.name)
+    letters = pipeline.settings.kafka.topic(DEAD_LETTERS.name)
     for count in (5, 3):  # of one key, so in one partition
         pipeline.produce_raw(DEAD_LETTERS.name, [(b"k", b"of somebody")] * count)
         await write_packed(pipeline.bootstrap, letters, b"k", b"in a codec that the worker lacks")
@@ -185,7 +185,7 @@ async def test_a_batch_of_dead_letters_that_cannot_be_read_ends_no_worker(pipeli
 def test_a_batch_of_dead_letters_that_cannot_be_read_behind_a_transaction_ends_no_worker(
     pipeline: Pipeline, tmp_path: Path
 ) -> None:
-    letters = pipeline.settings.topic(DEAD_LETTERS.name)
+    letters = pipeline.settings.kafka.topic(DEAD_LETTERS.name)
     for write in (committed, aborted):
         write(pipeline.bootstrap, letters, [(b"k", b"of somebody")] * 2)
         asyncio.run(write_packed(pipeline.bootstrap, letters, b"k", b"in a codec that the worker lacks"))
@@ -203,7 +203,7 @@ def overwrite(pipeline: Pipeline) -> dict[str, str]:
 
     Returns the kind of each key as it was.
     """
-    keys = pipeline.settings.keys
+    keys = pipeline.settings.redis.keys
     ours = [keys.arenas, keys.boards("chat"), keys.state("chat", "ratings"), keys.state("chat", "fairness")]
     with pipeline.redis as redis:
         eventually(lambda: redis.exists(*ours) == len(ours))
@@ -223,7 +223,7 @@ def overwrite(pipeline: Pipeline) -> dict[str, str]:
 def test_what_somebody_else_writes_to_our_keys_in_redis_holds_nobody_up(pipeline: Pipeline, tmp_path: Path) -> None:
     votes = make_votes(1_200, seed=55, arenas=ARENAS)
     worker = pipeline.worker(stages="intake,ratings,fairness").start().wait_ready()
-    keys = pipeline.settings.keys
+    keys = pipeline.settings.redis.keys
 
     def fold_and_compare(until: int) -> None:
         pipeline.produce(votes[until - 400 : until])
@@ -281,7 +281,7 @@ async def test_a_state_that_cannot_be_written_is_its_arenas_trouble(pipeline: Pi
                 assert not running.done(), running
                 await asyncio.sleep(0.05)
             with pipeline.redis as redis:
-                key = pipeline.settings.keys.state("vision", stage)  # of the same ledger partition
+                key = pipeline.settings.redis.keys.state("vision", stage)  # of the same ledger partition
                 while len(await asyncio.to_thread(redis.hgetall, key)) <= 2:  # epoch and serial
                     await asyncio.sleep(0.05)
         assert not running.done()

@@ -40,8 +40,8 @@ class Reader:
 async def test_each_record_of_many_writers_is_read_once(pipeline: Pipeline) -> None:
     """Without reading again behind a gap, a few may never be read on the embedded broker, on a busy machine."""
     pipeline.create_topics()
-    topic, reader = pipeline.settings.topic(VOTES.name), Reader()
-    log = Log(pipeline.settings, "reader", [VOTES.name], reader, max_records=1_000)
+    topic, reader = pipeline.settings.kafka.topic(VOTES.name), Reader()
+    log = Log(pipeline.settings.kafka, "reader", [VOTES.name], reader, max_records=1_000)
     running = asyncio.create_task(log.run())
 
     async def write(name: int) -> None:

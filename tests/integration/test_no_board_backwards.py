@@ -73,7 +73,7 @@ def test_a_refold_that_is_cut_off_is_gone_on_with_and_publishes_no_past(pipeline
     pipeline.produce(votes)
     pipeline.wait_counted(8_000)
     assert first.stop() == 0
-    listing = pipeline.settings.keys.partition(0, RATINGS_GROUP)
+    listing = pipeline.settings.redis.keys.partition(0, RATINGS_GROUP)
     with pipeline.redis as redis:
         end = decode_listing(redis.get(listing)).position
         redis.delete(listing)
@@ -171,7 +171,7 @@ def all_saved(pipeline: Pipeline) -> bool:
     with pipeline.redis as redis:
         for fold in (RATINGS_GROUP, FAIRNESS_GROUP):
             for number, end in ends.items():
-                listing = decode_listing(redis.get(pipeline.settings.keys.partition(number, fold)))
+                listing = decode_listing(redis.get(pipeline.settings.redis.keys.partition(number, fold)))
                 if listing is None or listing.position < end:
                     return False
     return True

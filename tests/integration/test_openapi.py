@@ -93,7 +93,7 @@ def gateway(pipeline: Pipeline, tmp_path: Path) -> Iterator[Door]:
 def subscribers(pipeline: Pipeline, tmp_path: Path) -> Iterator[Door]:
     """A board with an arena in Redis, and subscriptions."""
     pipeline.create_topics()
-    keys = pipeline.settings.keys
+    keys = pipeline.settings.redis.keys
     with pipeline.redis as redis:
         redis.sadd(keys.boards("text"), "overall")
         redis.set(keys.board("text", "overall"), board())

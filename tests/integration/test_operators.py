@@ -40,14 +40,14 @@ def _topics(pipeline: Pipeline) -> None:
 
 
 def partitions(pipeline: Pipeline) -> list[Any]:
-    return [TopicPartition(pipeline.settings.topic(VOTES.name), number) for number in range(PARTITIONS)]
+    return [TopicPartition(pipeline.settings.kafka.topic(VOTES.name), number) for number in range(PARTITIONS)]
 
 
 def reset(pipeline: Pipeline, offsets: dict[Any, int]) -> None:
     """What `kafka-consumer-groups --reset-offsets` does: commits of the group, without a member."""
     with admin(pipeline.bootstrap) as client:
         wanted = {at: OffsetAndMetadata(offset, "", -1) for at, offset in offsets.items()}
-        group = pipeline.settings.group(INTAKE_GROUP)
+        group = pipeline.settings.kafka.group(INTAKE_GROUP)
 
         def done() -> bool:
             # The group is empty only when the session of its last member is over.
@@ -97,7 +97,7 @@ def test_a_reset_to_the_latest_offsets_loses_no_vote(pipeline: Pipeline, tmp_pat
     if tool == "with the metadata kept":
         commit = {at: OffsetAndMetadata(end, mark_of(at, 1), -1) for at, end in ends(pipeline).items()}
         with admin(pipeline.bootstrap) as client:
-            client.alter_group_offsets(pipeline.settings.group(INTAKE_GROUP), commit)
+            client.alter_group_offsets(pipeline.settings.kafka.group(INTAKE_GROUP), commit)
     second = worker_of(pipeline, "second").wait_ready()
     pipeline.produce(votes[1_400:])
     wait_all(pipeline, votes, tmp_path)
@@ -128,7 +128,7 @@ def test_commits_that_are_gone_are_found_again_in_the_ledger(pipeline: Pipeline,
     assert first.stop() == 0
     # As after seven days without a member: the group's offsets have expired. Here it is another group.
     with admin(pipeline.bootstrap) as client:
-        eventually(lambda: _deleted(client, pipeline.settings.group(INTAKE_GROUP)), 30, every=0.5)
+        eventually(lambda: _deleted(client, pipeline.settings.kafka.group(INTAKE_GROUP)), 30, every=0.5)
     second = worker_of(pipeline, "second", ISONOMY_FETCH_RECORDS="1").wait_ready()
     pipeline.produce(votes[800:])
     wait_all(pipeline, votes, tmp_path)
@@ -224,7 +224,9 @@ def test_a_shortened_ledger_is_folded_on_but_never_anew(broker: TestBroker, pipe
         wait_all(pipeline, votes[:end], tmp_path)
     assert first.stop() == 0
     ledger = pipeline.topic(LEDGER.name)
-    last = {TopicPartition(pipeline.settings.topic(LEDGER.name), record.partition): record.offset for record in ledger}
+    last = {
+        TopicPartition(pipeline.settings.kafka.topic(LEDGER.name), record.partition): record.offset for record in ledger
+    }
     assert len(last) == 2
     assert all(last.values())
     shorten(pipeline, last)
@@ -241,7 +243,7 @@ def test_a_shortened_ledger_is_folded_on_but_never_anew(broker: TestBroker, pipe
     assert second.stop() == 0
     with pipeline.redis as redis:
         for number in range(LEDGER.partitions):
-            redis.delete(pipeline.settings.keys.partition(number, "ratings"))
+            redis.delete(pipeline.settings.redis.keys.partition(number, "ratings"))
     third = worker_of(pipeline, "third").wait_ready()
     for at in last:
         assert third.metric("fold_arena_stopped", arena=f"{LEDGER.name}/{at.partition}") == 1, third.log()
@@ -290,7 +292,7 @@ def send_lz4(pipeline: Pipeline, votes: list[Vote]) -> list[tuple[int, int]]:
         bootstrap_servers=pipeline.bootstrap, acks="all", compression_type="lz4", linger_ms=100, batch_size=100_000
     )
     try:
-        topic = pipeline.settings.topic(VOTES.name)
+        topic = pipeline.settings.kafka.topic(VOTES.name)
         futures = [producer.send(topic, key=vote["id"].encode(), value=encode(vote)) for vote in votes]
         written = [future.get(timeout=30) for future in futures]
     finally:

@@ -83,7 +83,7 @@ def test_arenas_languages_and_categories_get_boards_of_their_own_over_several_le
         "category:creative",
     }
     with pipeline.redis as redis:
-        published = {name.decode() for name in redis.smembers(pipeline.settings.keys.arenas)}
+        published = {name.decode() for name in redis.smembers(pipeline.settings.redis.keys.arenas)}
     assert published == set(arenas)
 
 
@@ -159,7 +159,7 @@ def test_shuffled_in_three_parts_with_duplicates_and_garbage_the_boards_are_the_
     found = sorted((dict(x.headers)["reason"], dict(x.headers).get("key", b"-"), x.value or b"-") for x in letters)
     assert found == expected
     sources = {(record.partition, record.offset): record for record in pipeline.topic(VOTES.name)}
-    topic = pipeline.settings.topic(VOTES.name).encode()
+    topic = pipeline.settings.kafka.topic(VOTES.name).encode()
     for letter in letters:
         headers = dict(letter.headers)
         assert headers["topic"] == topic
@@ -206,7 +206,7 @@ def test_a_model_record_that_cannot_be_used_is_a_dead_letter_and_changes_nothing
     pipeline.produce_raw("models", [(b"text/model-1", encode(record)), (b"no slash", b"{}"), (b"no slash", None)])
     letters = eventually(lambda: len(found := pipeline.topic(DEAD_LETTERS.name)) >= 3 and found, 30)
     reasons = [(dict(letter.headers)["reason"], dict(letter.headers)["topic"]) for letter in letters]
-    models = pipeline.settings.topic("models").encode()
+    models = pipeline.settings.kafka.topic("models").encode()
     assert reasons == [(b"missing_field", models), (b"missing_field", models), (b"key_mismatch", models)]
     assert pipeline.topic(LEDGER.name) == []
 
@@ -214,7 +214,7 @@ def test_a_model_record_that_cannot_be_used_is_a_dead_letter_and_changes_nothing
 def test_each_publish_is_told_on_the_channel_and_a_board_is_whole(pipeline: Pipeline) -> None:
     pipeline.worker().start().wait_ready()
     with pipeline.redis as redis, redis.pubsub() as channel:
-        channel.subscribe(pipeline.settings.keys.changed("text"))
+        channel.subscribe(pipeline.settings.redis.keys.changed("text"))
         pipeline.produce(make_votes(500, seed=8))
         board = pipeline.wait_counted(500)
 

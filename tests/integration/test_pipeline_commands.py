@@ -34,7 +34,7 @@ def test_topics_are_missing_then_created_then_right(pipeline: Pipeline) -> None:
     assert created.stdout.count("created") == len(TOPICS)
     found = json.loads(pipeline.isonomy("topics", "--check", "--format", "json").stdout)
     assert {topic["topic"]: topic["state"] for topic in found} == {
-        pipeline.settings.topic(topic.name): "ok" for topic in TOPICS
+        pipeline.settings.kafka.topic(topic.name): "ok" for topic in TOPICS
     }
     assert next(topic["partitions"] for topic in found if topic["topic"].endswith(".votes")) == 6
 
@@ -117,7 +117,7 @@ def test_refused_records_are_listed_with_their_reason_and_sent_again(pipeline: P
     one = next(letter for letter in letters if letter["reason"] == "future_tstamp")
     assert base64.b64decode(one["value"]) == encode(early)
     assert base64.b64decode(one["key"]) == b"early"
-    assert one["topic"] == pipeline.settings.topic("votes")
+    assert one["topic"] == pipeline.settings.kafka.topic("votes")
     assert len(listed(pipeline, "--reason", "unknown_winner", "--limit", "3")) == 3
     table = pipeline.isonomy("dead-letters", "list").stdout
     assert "6 refused: 5 unknown_winner, 1 future_tstamp" in table
@@ -153,7 +153,7 @@ def test_without_dead_letters_there_is_nothing_to_list_and_nothing_to_send(pipel
 async def test_a_letter_without_key_and_value_is_named_and_what_is_behind_it_is_sent(pipeline: Pipeline) -> None:
     pipeline.create_topics()
     worker = pipeline.worker().start().wait_ready()
-    votes = pipeline.settings.topic(VOTES.name)
+    votes = pipeline.settings.kafka.topic(VOTES.name)
     async with AIOKafkaProducer(bootstrap_servers=pipeline.bootstrap) as producer:
         batch = producer.create_batch()  # no client of ours sends such a record otherwise
         batch.append(key=None, value=None, timestamp=None)
@@ -174,11 +174,13 @@ async def test_a_letter_without_key_and_value_is_named_and_what_is_behind_it_is_
 
 def test_a_batch_that_nobody_can_read_is_listed_with_its_offsets_and_not_sent_again(pipeline: Pipeline) -> None:
     pipeline.create_topics()
-    votes = pipeline.settings.topic(VOTES.name)
+    votes = pipeline.settings.kafka.topic(VOTES.name)
     place = [("topic", votes.encode()), ("partition", b"2"), ("offset", b"10"), ("last_offset", b"17")]
     headers = [("reason", b"unreadable"), ("detail", b"a codec of nobody"), *place]
     with KafkaProducer(bootstrap_servers=pipeline.bootstrap) as producer:
-        producer.send(pipeline.settings.topic(DEAD_LETTERS.name), b"\0" * 61, b"k", headers=headers).get(timeout=30)
+        producer.send(pipeline.settings.kafka.topic(DEAD_LETTERS.name), b"\0" * 61, b"k", headers=headers).get(
+            timeout=30
+        )
     assert f"{votes}/2/10-17" in pipeline.isonomy("dead-letters", "list").stdout
     assert [(letter["offset"], letter["last_offset"]) for letter in listed(pipeline)] == [(10, 17)]
     sent = pipeline.isonomy("dead-letters", "redrive", "--yes", check=False)
@@ -192,7 +194,7 @@ async def test_letters_behind_a_batch_that_cannot_be_read_are_listed_and_sent(
     pipeline: Pipeline, tmp_path: Path
 ) -> None:
     pipeline.create_topics()
-    letters, votes = pipeline.settings.topic(DEAD_LETTERS.name), pipeline.settings.topic(VOTES.name)
+    letters, votes = pipeline.settings.kafka.topic(DEAD_LETTERS.name), pipeline.settings.kafka.topic(VOTES.name)
 
     async def letter(offset: int) -> None:
         place = [("topic", votes.encode()), ("partition", b"0"), ("offset", str(offset).encode()), ("key", b"k")]
@@ -221,10 +223,10 @@ async def test_letters_behind_a_batch_that_cannot_be_read_are_listed_and_sent(
 def test_a_letter_of_a_topic_that_is_gone_is_named_and_the_others_are_sent(pipeline: Pipeline) -> None:
     pipeline.create_topics()
     with KafkaProducer(bootstrap_servers=pipeline.bootstrap) as producer:
-        for topic in ("gone", pipeline.settings.topic(VOTES.name)):
+        for topic in ("gone", pipeline.settings.kafka.topic(VOTES.name)):
             place = [("topic", topic.encode()), ("partition", b"0"), ("offset", b"1"), ("key", b"k")]
             headers = [("reason", b"invalid_json"), *place]
-            producer.send(pipeline.settings.topic(DEAD_LETTERS.name), b"{", headers=headers).get(timeout=30)
+            producer.send(pipeline.settings.kafka.topic(DEAD_LETTERS.name), b"{", headers=headers).get(timeout=30)
     sent = pipeline.isonomy("dead-letters", "redrive", "--yes", check=False)
     assert sent.returncode == 1
     assert "not sent: gone/0/1: gone is no topic of ours that exists" in sent.stderr

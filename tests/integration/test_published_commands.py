@@ -32,10 +32,10 @@ def redis(redis_server: TestRedis) -> Iterator[Redis]:
 def test_alerts_that_cannot_be_read_are_not_told_to_be_none(
     redis: Redis, settings: Settings, monkeypatch: pytest.MonkeyPatch, text: bytes
 ) -> None:
-    redis.sadd(settings.keys.arenas, "text", b"\xff")
-    redis.set(settings.keys.alerts("text"), text)
-    monkeypatch.setenv("REDIS_URL", settings.redis_url)
-    monkeypatch.setenv("ISONOMY_REDIS_PREFIX", settings.redis_prefix)
+    redis.sadd(settings.redis.keys.arenas, "text", b"\xff")
+    redis.set(settings.redis.keys.alerts("text"), text)
+    monkeypatch.setenv("REDIS_URL", settings.redis.url)
+    monkeypatch.setenv("ISONOMY_REDIS_PREFIX", settings.redis.prefix)
     refused = CliRunner().invoke(command, [])
     assert refused.exit_code == 1
     assert refused.stderr.startswith("Error: what Redis has of the alerts of arena text cannot be read here: ")
@@ -44,13 +44,13 @@ def test_alerts_that_cannot_be_read_are_not_told_to_be_none(
 @pytest.fixture
 def run(redis_server: TestRedis, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     """Run `isonomy alerts` on this Redis."""
-    monkeypatch.setenv("REDIS_URL", settings.redis_url)
-    monkeypatch.setenv("ISONOMY_REDIS_PREFIX", settings.redis_prefix)
+    monkeypatch.setenv("REDIS_URL", settings.redis.url)
+    monkeypatch.setenv("ISONOMY_REDIS_PREFIX", settings.redis.prefix)
     return lambda *arguments: CliRunner().invoke(command, list(arguments))
 
 
 def test_no_alert_is_told_with_what_was_judged(redis: Redis, settings: Settings, run: Callable[..., Result]) -> None:
-    keys = settings.keys
+    keys = settings.redis.keys
     assert "nothing was judged" in run().stdout
     redis.sadd(keys.arenas, "text", "quiet", "old")
     redis.mset({keys.alerts("text"): alerts_view(), keys.fairness("text"): fairness_view()})
@@ -70,7 +70,7 @@ def test_no_alert_is_told_with_what_was_judged(redis: Redis, settings: Settings,
 def test_an_arena_that_there_is_not_is_no_quiet_one(
     redis: Redis, settings: Settings, run: Callable[..., Result]
 ) -> None:
-    redis.sadd(settings.keys.arenas, "text")
+    redis.sadd(settings.redis.keys.arenas, "text")
     for form in ("table", "json"):
         refused = run("--arena", "txet", "--format", form)
         assert (refused.exit_code, refused.stdout) == (1, "")
@@ -79,6 +79,6 @@ def test_an_arena_that_there_is_not_is_no_quiet_one(
 
 @pytest.mark.parametrize("text", NOT_OURS)
 def test_a_board_that_cannot_be_read_is_no_trace(redis: Redis, settings: Settings, text: bytes) -> None:
-    redis.set(settings.keys.board("text", "overall"), text)
+    redis.set(settings.redis.keys.board("text", "overall"), text)
     with pytest.raises(UserError, match="what Redis has of the board overall of arena text cannot be read here"):
-        read_board(redis, settings, "text")
+        read_board(redis, settings.redis, "text")

@@ -139,7 +139,7 @@ def test_a_flipped_byte_in_a_saved_state_leads_to_a_refold_that_says_so(
     feed(pipeline, votes)
     before = published(pipeline)
     assert first.stop() == 0
-    key = pipeline.settings.keys.state("chat", RATINGS_GROUP)
+    key = pipeline.settings.redis.keys.state("chat", RATINGS_GROUP)
     with pipeline.redis as redis:
         saved = bytearray(redis.hget(key, field))
         saved[len(saved) // 2] ^= 1
@@ -186,7 +186,7 @@ def test_the_state_of_another_ledger_is_known_as_such_and_its_boards_go(
     assert "its state is foreign" in second.log()
     assert pipeline.ledger_states().keys() == expected.keys()
     with pipeline.redis as redis:
-        assert {name.decode() for name in redis.smembers(pipeline.settings.keys.arenas)} == {"text", "code"}
+        assert {name.decode() for name in redis.smembers(pipeline.settings.redis.keys.arenas)} == {"text", "code"}
 
 
 # --- being away -------------------------------------------------------------------------------------------------------

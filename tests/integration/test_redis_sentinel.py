@@ -43,10 +43,10 @@ def stream(
 def wait_same(stream: Pipeline, votes: list[dict[str, Any]], tmp_path: Path) -> None:
     """Wait until every board of the present master is what the votes make in one process."""
     expected = fold_votes(votes, tmp_path)
-    keys = stream.settings.keys
+    keys = stream.settings.redis.keys
 
     def same() -> bool:
-        with redis_client(stream.settings, COMMAND) as redis:
+        with redis_client(stream.settings.redis, COMMAND) as redis:
             for arena, state in expected.items():
                 names = sorted(name.decode() for name in redis.smembers(keys.boards(arena)))
                 assert_same_boards({name: redis.get(keys.board(arena, name)) for name in names}, state)
@@ -110,7 +110,7 @@ def test_a_replica_that_is_promoted_is_followed_by_worker_and_board(
     assert stream.isonomy("alerts").returncode == 0
     assert "dropped the state of" in stream.isonomy("rebuild").stdout
     with replicated.second.client() as redis:
-        assert read_board(redis.get(stream.settings.keys.board("text", "overall"))).battles > 0
+        assert read_board(redis.get(stream.settings.redis.keys.board("text", "overall"))).battles > 0
 
 
 def test_with_one_sentinel_gone_the_next_one_is_asked(stream: Pipeline, replicated: Replicated, tmp_path: Path) -> None:

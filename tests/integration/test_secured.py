@@ -115,7 +115,7 @@ def over_both(kafka: SecuredKafka, redis: SecuredRedis, topic_prefix: str, tmp_p
 
 
 def counted(pipeline: Pipeline, administrator: Redis, battles: int) -> None:
-    key = pipeline.settings.keys.board("text", "overall")
+    key = pipeline.settings.redis.keys.board("text", "overall")
     eventually(lambda: json.loads(administrator.get(key) or b'{"battles": 0}')["battles"] == battles, deadline=60)
 
 
@@ -142,7 +142,7 @@ def test_votes_are_counted_through_a_redis_with_tls_by_users_with_the_least_righ
     counted(worker, administrator, len(VOTES))
     with served(over_redis("board"), "board") as board:
         assert eventually(lambda: board.get("/v1/arenas/text/leaderboard").json()["votes"]) == len(VOTES)
-    keys = worker.settings.keys
+    keys = worker.settings.redis.keys
     eventually(lambda: administrator.hget(keys.state("text", "ratings"), "epoch"))
     [told] = json.loads(operator.isonomy("alerts", "--format", "json").stdout)["arenas"]
     assert (told["arena"], told["alerts"]) == ("text", 0)
@@ -239,7 +239,7 @@ def test_a_gap_stops_a_worker_until_an_operator_accepts_it_each_with_its_own_rig
 def produce(pipeline: Pipeline, prefix: str) -> dict[TopicPartition, int]:
     """Send the votes under ids of their own; returns where each partition ends."""
     pipeline.produce([{**vote, "id": f"{prefix}-{vote['id']}", "tstamp": time.time()} for vote in VOTES])
-    topic = pipeline.settings.topic("votes")
+    topic = pipeline.settings.kafka.topic("votes")
     ends: dict[TopicPartition, int] = {}
     for record in pipeline.topic("votes"):
         at = TopicPartition(topic, record.partition)

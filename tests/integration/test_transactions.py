@@ -38,7 +38,7 @@ async def transactional(pipeline: Pipeline, name: str) -> AsyncIterator[AIOKafka
 
 
 async def put(producer: AIOKafkaProducer, pipeline: Pipeline, votes: list[Vote]) -> None:
-    topic = pipeline.settings.topic(VOTES.name)
+    topic = pipeline.settings.kafka.topic(VOTES.name)
     for future in [await producer.send(topic, encode(vote), key=vote["id"].encode()) for vote in votes]:
         await future
 
@@ -71,7 +71,7 @@ async def test_committed_votes_count_aborted_ones_do_not_and_no_lag_stays(pipeli
         await commit(first, pipeline, votes[450:])
         await abort(first, pipeline, never[100:])
         async with first.transaction():
-            await first.send_and_wait(pipeline.settings.topic(MODELS.name), b"no model", key=b"text/x")
+            await first.send_and_wait(pipeline.settings.kafka.topic(MODELS.name), b"no model", key=b"text/x")
     expected = fold_votes(votes, tmp_path)
     for arena, state in expected.items():
         await asyncio.to_thread(pipeline.wait_counted, state.boards["overall"].battles, arena)

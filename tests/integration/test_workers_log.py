@@ -4,13 +4,13 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import replace
 
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 
 from streams.app import StageEnded, StageService
 from streams.contracts.metrics import Metrics
+from streams.contracts.setting_groups import KafkaSettings
 from streams.contracts.settings import Settings
 from streams.kafka.consumer import Batch, Log
 from tests.support.eventually import eventually_async
@@ -54,7 +54,7 @@ class Recorder:
 
 @contextlib.asynccontextmanager
 async def member(settings: Settings, recorder: Recorder) -> AsyncIterator[asyncio.Task[None]]:
-    task = asyncio.create_task(Log(settings, "g", ["votes"], recorder, max_records=500).run())
+    task = asyncio.create_task(Log(settings.kafka, "g", ["votes"], recorder, max_records=500).run())
     try:
         yield task
     finally:
@@ -66,10 +66,10 @@ async def stream_of_records(settings: Settings) -> AsyncIterator[None]:
     """Keep every partition busy, so that fetches keep returning while the group rebalances."""
 
     async def send() -> None:
-        async with AIOKafkaProducer(bootstrap_servers=settings.kafka) as producer:
+        async with AIOKafkaProducer(bootstrap_servers=settings.kafka.bootstrap) as producer:
             while True:
                 for partition in range(PARTITIONS):
-                    await producer.send_and_wait(settings.topic("votes"), b"x", partition=partition)
+                    await producer.send_and_wait(settings.kafka.topic("votes"), b"x", partition=partition)
                 await asyncio.sleep(0.005)
 
     task = asyncio.create_task(send())
@@ -82,7 +82,7 @@ async def stream_of_records(settings: Settings) -> AsyncIterator[None]:
 @pytest.fixture
 def settings(broker: TestBroker, topic_prefix: str) -> Settings:
     create_topic(broker.bootstrap, f"{topic_prefix}votes", partitions=PARTITIONS)
-    return replace(Settings(), kafka=broker.bootstrap, topic_prefix=topic_prefix)
+    return Settings(kafka=KafkaSettings(bootstrap=broker.bootstrap, topic_prefix=topic_prefix))
 
 
 async def test_a_rebalance_while_records_stream_in_is_over_soon(settings: Settings) -> None:

@@ -213,7 +213,7 @@ class Checker:
             return
         arena, what = found[1].decode(), found[2].decode()
         fold_name = what.partition(":")[2] if what.startswith("state:") else _fold_of(what)
-        owner = self._owner.get(self._settings.keys.state(arena, fold_name).encode())
+        owner = self._owner.get(self._settings.redis.keys.state(arena, fold_name).encode())
         if owner is not None and owner is not caller and not self._server.claiming:
             self.fail("fence", f"{caller.name} wrote {what} of {arena}, which {owner.name} has claimed")
         name = what.removeprefix("board:")
@@ -310,11 +310,11 @@ class Checker:
         wrong = []
         for arena, state in states.items():
             expected = tallies(self._expected(arena).values())
-            names = self._server.data.get(self._settings.keys.boards(arena).encode(), set())
+            names = self._server.data.get(self._settings.redis.keys.boards(arena).encode(), set())
             if {bytes(name).decode() for name in names} != set(expected):
                 wrong.append(f"boards of {arena}: {sorted(names)}, expected {sorted(expected)}")
             for name, (votes, battles, models) in expected.items():
-                text = self._server.data.get(self._settings.keys.board(arena, name).encode())
+                text = self._server.data.get(self._settings.redis.keys.board(arena, name).encode())
                 if text is None:
                     wrong.append(f"board {name} of {arena} is missing")
                     continue
@@ -345,7 +345,7 @@ class Checker:
             if found != expected:
                 wrong.append(f"alerts of {arena}: {len(found)} told, {len(expected)} expected, or another order")
         for arena, state in watched.items():
-            text = self._server.data.get(self._settings.keys.alerts(arena).encode())
+            text = self._server.data.get(self._settings.redis.keys.alerts(arena).encode())
             shown = [] if text is None else [each["id"] for each in msgspec.json.decode(text)["alerts"]]  # type: ignore[arg-type]
             if text is None or shown != [alert.id for alert in state.firing]:
                 wrong.append(f"alerts view of {arena}: {shown}, expected {[alert.id for alert in state.firing]}")

@@ -16,6 +16,7 @@ from services.herald.leader_election import Herald
 from streams.contracts.alert import Alert, Kind, Severity, Status, Subject, alert_id, encode_alert, fingerprint
 from streams.contracts.delivery import Answer, Claim, Outcome, decode_record
 from streams.contracts.metrics import Metrics
+from streams.contracts.setting_groups import HeraldSettings, KafkaSettings
 from streams.contracts.settings import Settings
 from streams.contracts.subscription import Channel, ChannelType, Match, Subscription, encode_subscription
 from streams.contracts.topics import DELIVERIES
@@ -199,11 +200,12 @@ def make_herald_plan(seed: int, kinds: tuple[str, ...] = ()) -> Plan:
     calm = random.random() < 0.1
     faults = [] if calm else make_faults(random, seconds, kinds or FAULTS, stages=("herald",))
     settings = Settings(
-        topic_prefix="",
-        herald_retry_seconds=",".join([random.choice(["0.5", "4", "8"])] * 40),
-        herald_group_seconds=random.choice([0.0, 0.5]),
-        herald_group_size=random.choice([1, 3, 50]),
-        fetch_wait_ms=100,
+        kafka=KafkaSettings(topic_prefix="", fetch_wait_ms=100),
+        herald=HeraldSettings(
+            retry_seconds=",".join([random.choice(["0.5", "4", "8"])] * 40),
+            group_seconds=random.choice([0.0, 0.5]),
+            group_size=random.choice([1, 3, 50]),
+        ),
     )
     chances = Chances(stale=0.1) if calm else make_chances(random)
     embedded = Random(f"embedded {seed}").random() < EMBEDDED

@@ -24,7 +24,7 @@ from services.herald.sender import Sender
 from streams.contracts.delivery import Answer
 from streams.contracts.delivery import Outcome as Came
 from streams.contracts.gaps import Gaps
-from streams.contracts.settings import Settings
+from streams.contracts.setting_groups import KafkaSettings
 from streams.fairness.stage import FairnessStage
 from streams.fold.redis_store import FoldStore, WriteResult
 from streams.fold.runner import FoldStage
@@ -142,7 +142,7 @@ def _dedup_by_id_alone() -> list[Change]:
 
 def _memory_not_rebuilt() -> list[Change]:
     async def forget(self: Any, log: Any, partitions: Any, first: Any) -> None:
-        settings = self._settings
+        settings = self._settings.intake
         for at in partitions:
             seen = SeenIds(settings.dedup_records, settings.dedup_seconds)
             refusals = Refusals(settings.dead_letter_run, settings.dead_letter_ratio, settings.dead_letter_window)
@@ -169,7 +169,7 @@ def _gap_passed_over() -> list[Change]:
 def _aborted_votes_read() -> list[Change]:
     options = streams.kafka.clients._options
 
-    def uncommitted(settings: Settings, client: str) -> dict[str, Any]:
+    def uncommitted(settings: KafkaSettings, client: str) -> dict[str, Any]:
         return {**options(settings, client), "isolation_level": "read_uncommitted"}
 
     return [(streams.kafka.clients, "_options", uncommitted)]

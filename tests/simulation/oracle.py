@@ -65,7 +65,10 @@ class Oracle:
             return
         second = record.timestamp // 1000
         before, when = reading.latest.get((vote.arena, vote.id), (-(10**9), 0))
-        if record.offset - before > self._settings.dedup_records or second - when > self._settings.dedup_seconds:
+        if (
+            record.offset - before > self._settings.intake.dedup_records
+            or second - when > self._settings.intake.dedup_seconds
+        ):
             self.accepted[partition, record.offset] = vote
         else:
             self.duplicates += 1

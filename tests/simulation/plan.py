@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field
 from random import Random
 
+from streams.contracts.setting_groups import FoldSettings, IntakeSettings, KafkaSettings
 from streams.contracts.settings import Settings
 from tests.simulation.network import Chances
 
@@ -91,15 +92,15 @@ def make_plan(seed: int, kinds: tuple[str, ...] = ()) -> Plan:
     if seed % FAIRNESS_EVERY == 0:
         owners["fairness"] = random.choice([1, 1, 2])
     settings = Settings(
-        topic_prefix="",
-        dedup_records=random.choice([12, 40, 1_000]),
-        dedup_seconds=random.choice([3.0, 3_600.0]),
-        dead_letter_window=random.choice([10, 1_000]),
-        dead_letter_ratio=1.0,
-        fetch_records=random.choice([4, 15, 1_000]),
-        fetch_wait_ms=random.choice([200, 800]),
-        snapshot_seconds=random.choice([0.5, 2.0]),
-        refresh_seconds=random.choice([0.1, 0.5]),
+        intake=IntakeSettings(
+            dedup_records=random.choice([12, 40, 1_000]),
+            dedup_seconds=random.choice([3.0, 3_600.0]),
+            dead_letter_window=random.choice([10, 1_000]),
+            dead_letter_ratio=1.0,
+            fetch_records=random.choice([4, 15, 1_000]),
+        ),
+        kafka=KafkaSettings(topic_prefix="", fetch_wait_ms=random.choice([200, 800])),
+        fold=FoldSettings(snapshot_seconds=random.choice([0.5, 2.0]), refresh_seconds=random.choice([0.1, 0.5])),
     )
     calm = random.random() < 0.08
     faults = [] if calm else make_faults(random, seconds, kinds or KINDS)

@@ -57,7 +57,7 @@ class World:
         settings = plan.settings
         partitions = {"votes": plan.partitions, "models": 1, "ledger": plan.ledger_partitions}
         for topic in TOPICS:
-            self.broker.create(settings.topic(topic.name), partitions.get(topic.name, 1))
+            self.broker.create(settings.kafka.topic(topic.name), partitions.get(topic.name, 1))
         self.network = Network(self.loop, self.broker, Random(f"network {plan.seed}"), self.note)
         self.server = Server(self.loop, Random(f"redis {plan.seed}"), self.note)
         self.checker = self._make_checker()

@@ -245,7 +245,9 @@ class HeraldStack:
     def send(self, topic: str, records: Iterable[tuple[str, bytes | None]]) -> None:
         producer = KafkaProducer(bootstrap_servers=self.bootstrap, acks="all")
         try:
-            for future in [producer.send(self.settings.topic(topic), key=k.encode(), value=v) for k, v in records]:
+            for future in [
+                producer.send(self.settings.kafka.topic(topic), key=k.encode(), value=v) for k, v in records
+            ]:
                 future.get(timeout=30)
         finally:
             producer.close()
@@ -273,7 +275,7 @@ class HeraldStack:
             isolation_level="read_committed",
         )
         try:
-            partitions = partitions_of_topic(consumer, self.settings.topic(DELIVERIES.name))
+            partitions = partitions_of_topic(consumer, self.settings.kafka.topic(DELIVERIES.name))
             ends = ask_ends(consumer, partitions)
             consumer.assign(partitions)
             consumer.seek_to_beginning(*partitions)

@@ -204,7 +204,7 @@ class Pipeline:
         producer = KafkaProducer(
             bootstrap_servers=self.bootstrap, acks="all", linger_ms=5, max_request_size=4_000_000, batch_size=200_000
         )
-        name = self.settings.topic(topic)
+        name = self.settings.kafka.topic(topic)
         try:
             futures = [producer.send(name, key=key, value=value) for key, value in records]
             for future in futures:
@@ -217,12 +217,12 @@ class Pipeline:
 
     def board(self, arena: str = "text", name: str = "overall") -> Board | None:
         with self.redis as redis:
-            text = redis.get(self.settings.keys.board(arena, name))
+            text = redis.get(self.settings.redis.keys.board(arena, name))
         return None if text is None else read_board(text)
 
     def boards(self, arena: str = "text") -> dict[str, bytes]:
         """Every board of an arena as it is published."""
-        keys = self.settings.keys
+        keys = self.settings.redis.keys
         with self.redis as redis:
             names = sorted(name.decode() for name in redis.smembers(keys.boards(arena)))
             return {name: redis.get(keys.board(arena, name)) for name in names}
@@ -230,7 +230,7 @@ class Pipeline:
     def state(self, arena: str = "text") -> ArenaState:
         """The last saved state."""
         with self.redis as redis:
-            fields = redis.hgetall(self.settings.keys.state(arena, RATINGS_GROUP))
+            fields = redis.hgetall(self.settings.redis.keys.state(arena, RATINGS_GROUP))
         return decode_state({name.decode(): value for name, value in fields.items()})
 
     def wait_counted(self, battles: int, arena: str = "text", within: float = COUNTED) -> Board:
@@ -264,7 +264,7 @@ class Pipeline:
             fetch_max_wait_ms=100,
         )
         try:
-            partitions = partitions_of_topic(consumer, self.settings.topic(name))
+            partitions = partitions_of_topic(consumer, self.settings.kafka.topic(name))
             ends = ask_ends(consumer, partitions)
             consumer.assign(partitions)
             consumer.seek_to_beginning(*partitions)
@@ -337,7 +337,7 @@ def fold_votes(votes: Iterable[Vote], directory: Path) -> dict[str, ArenaState]:
 def fold_ledger(records: Iterable[Any], settings: Settings) -> dict[str, ArenaState]:
     """Fold ledger records in order, from the start, in this process."""
     states: dict[str, ArenaState] = {}
-    limits = ArenaLimits(settings.max_models, settings.max_boards)
+    limits = ArenaLimits(settings.fold.max_models, settings.fold.max_boards)
     for record in records:
         entry = decode(record.value)
         state = states.setdefault(entry.arena, ArenaState(entry.arena))

@@ -214,7 +214,7 @@ def test_the_ledger_program_counts_each_win_once(
     producer = KafkaProducer(bootstrap_servers=broker.bootstrap)
     for arena, records in (("text", whole), ("other", other), ("text", [*again, notice, *whole, *later])):
         for record in records:
-            producer.send(settings.topic("ledger"), key=arena.encode(), value=record).get(timeout=30)
+            producer.send(settings.kafka.topic("ledger"), key=arena.encode(), value=record).get(timeout=30)
     producer.close()
     printed = run(program_with("ledger.md", "KafkaConsumer"), tmp_path, **environment)
     assert same(printed) == ["other y 1", "text x 2", "text y 1"]
@@ -230,7 +230,7 @@ def test_the_redis_program_reads_what_the_fold_publishes(
 
     async def publish() -> WriteResult:
         redis = Redis.from_url(redis_server.url)
-        keys = Settings.from_env(environment).keys
+        keys = Settings.from_env(environment).redis.keys
         store = FoldStore(redis, keys, "ratings")
         try:
             epoch = await store.claim("text")

@@ -43,9 +43,9 @@ def test_a_taken_port_ends_a_process_with_one_sentence(process):
 def test_a_port_that_is_taken_while_the_process_begins_is_the_same_sentence():
     """After it was looked at, and before the server listens."""
     asked = settings(ISONOMY_BOARD_PORT=str(free_port()))
-    with pytest.raises(UserError, match=f"^port {asked.board_port} of {HOST} is taken: ") as refused:  # noqa: SIM117
-        with listening(asked, "board"), socket.create_server((HOST, asked.board_port)):
-            serve_app(Starlette(), HOST, asked.board_port, 1)
+    with pytest.raises(UserError, match=f"^port {asked.board.port} of {HOST} is taken: ") as refused:  # noqa: SIM117
+        with listening(asked, "board"), socket.create_server((HOST, asked.board.port)):
+            serve_app(Starlette(), HOST, asked.board.port, 1)
     assert refused.value.exit_code == 1
 
 
@@ -58,7 +58,7 @@ def test_a_server_that_cannot_listen_says_why_by_number():
 def test_what_was_looked_at_is_free_again_for_the_server():
     asked = settings(ISONOMY_GATEWAY_PORT=str(free_port()))
     require_address(asked, "gateway")
-    with socket.create_server((HOST, asked.gateway_port)):
+    with socket.create_server((HOST, asked.gateway.port)):
         pass
 
 

@@ -9,7 +9,7 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import CorruptRecordException, GroupAuthorizationFailedError, IllegalStateError
 
-from streams.contracts.settings import Settings
+from streams.contracts.setting_groups import KafkaSettings
 from streams.kafka import consumer as module
 from streams.kafka import fetch
 from streams.kafka.consumer import Log
@@ -73,7 +73,7 @@ def consumer(monkeypatch: pytest.MonkeyPatch) -> Consumer:
 
 
 def make_log() -> Log:
-    return Log(Settings(), "intake", ["votes"], None, max_records=10, evenly=True)  # type: ignore[arg-type]  # unused
+    return Log(KafkaSettings(), "intake", ["votes"], None, max_records=10, evenly=True)  # type: ignore[arg-type]  # unused
 
 
 async def test_where_every_partition_is_left_out_nothing_is_fetched_of_any(consumer: Consumer) -> None:

@@ -9,7 +9,7 @@ from kafka.errors import KafkaTimeoutError, MessageSizeTooLargeError
 
 from services.cli import dead_letters
 from streams.contracts.dead_letter import DeadLetter, Reason
-from streams.contracts.settings import Settings
+from streams.contracts.setting_groups import KafkaSettings
 
 VOTES, LETTERS = "votes", "dead-letters"
 
@@ -47,17 +47,17 @@ def letter(monkeypatch: pytest.MonkeyPatch) -> DeadLetter:
 @pytest.mark.parametrize("fails", [f"send {LETTERS}", LETTERS])
 def test_a_record_that_was_sent_is_not_called_unsent_for_want_of_a_note(fails, letter, monkeypatch, capsys):
     monkeypatch.setattr(Producer, "fails", {fails: KafkaTimeoutError("no room")}, raising=False)
-    assert dead_letters._send(Settings(topic_prefix=""), [letter]) == []
+    assert dead_letters._send(KafkaSettings(topic_prefix=""), [letter]) == []
     assert "votes/0/7 was sent, and will be sent once more next time" in capsys.readouterr().err
 
 
 def test_what_was_not_acknowledged_in_time_may_still_be_written(letter, monkeypatch):
     monkeypatch.setattr(Producer, "fails", {VOTES: KafkaTimeoutError("late")}, raising=False)
-    [(_, why)] = dead_letters._send(Settings(topic_prefix=""), [letter])
+    [(_, why)] = dead_letters._send(KafkaSettings(topic_prefix=""), [letter])
     assert why.startswith("it may still be written: ")
 
 
 def test_what_the_broker_refuses_was_not_sent(letter, monkeypatch):
     monkeypatch.setattr(Producer, "fails", {VOTES: MessageSizeTooLargeError("large")}, raising=False)
-    [(_, why)] = dead_letters._send(Settings(topic_prefix=""), [letter])
+    [(_, why)] = dead_letters._send(KafkaSettings(topic_prefix=""), [letter])
     assert "may still" not in why

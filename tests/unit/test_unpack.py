@@ -13,7 +13,7 @@ from kafka.record.memory_records import MemoryRecords as KafkaPythonRecords
 
 from streams.contracts import unpack
 from streams.contracts.connect import aiokafka_options, kafka_python_options
-from streams.contracts.settings import Settings
+from streams.contracts.setting_groups import KafkaSettings
 from streams.contracts.unpack import CannotUnpack
 
 CODECS = {"gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}
@@ -60,7 +60,7 @@ def test_what_is_broken_is_said_to_be_corrupt(name: str) -> None:
     ],
 )
 def test_the_readers_of_batches_use_the_bound(codec: str, options, read, monkeypatch: pytest.MonkeyPatch) -> None:
-    options(Settings())
+    options(KafkaSettings())
     raw = batch(codec, VOTES)
     assert [record.value for record in read(raw).next_batch()] == [VOTES]
     monkeypatch.setattr(unpack, "MOST_BYTES", len(VOTES) // 2)

@@ -44,7 +44,8 @@ class Asking:
 
     def __init__(self, settings: Settings, metrics: Metrics, store: Store, channels: Channels) -> None:
         self._settings, self._store, self._channels = settings, store, channels
-        self._bounds = Bounds(settings.confirmations_per_key, settings.confirmations_per_mailbox)
+        limits = settings.subscriptions
+        self._bounds = Bounds(limits.confirmations_per_key, limits.confirmations_per_mailbox)
         self._counted = metrics.confirmations
         for what in WHAT:
             self._counted.labels(what)
@@ -73,7 +74,7 @@ class Asking:
         await self._store.ask(asked)
         self._hold(self._store.book(), asked)
         token = secrets.token_urlsafe(32)
-        link = f"{self._settings.public_url.rstrip('/')}/v1/subscriptions/{subscription.id}/confirm?token={token}"
+        link = f"{self._settings.board.public_url.rstrip('/')}/v1/subscriptions/{subscription.id}/confirm?token={token}"
         return asking(subscription, token, now), link
 
     async def send(self, subscription: Subscription, link: str) -> Answer:
@@ -93,7 +94,7 @@ class Asking:
         settings, book = self._settings, self._store.book()
         if (blocked := book.blocked.get(subscription.id)) is not None:
             raise Refused(Refusal.FORBIDDEN, f"disabled by the operator: {blocked.reason}")
-        if not can_be_opened(settings.public_url, allow_private=settings.allow_private):
+        if not can_be_opened(settings.board.public_url, allow_private=settings.herald.allow_private):
             raise Refused(
                 Refusal.ADDRESS_REFUSED,
                 "e-mail is confirmed by a link, which nobody could open: the operator has not set ISONOMY_PUBLIC_URL"
@@ -101,7 +102,7 @@ class Asking:
             )
         mine = [each for each in book.subscriptions.values() if each.owner == subscription.owner]
         held = sum(_is_mail(each) for each in mine if each.id != subscription.id)
-        if held >= settings.key_emails:
+        if held >= settings.subscriptions.key_emails:
             self._counted.labels("refused").inc()
             raise Refused(
                 Refusal.TOO_MANY_SUBSCRIPTIONS, f"key {subscription.owner!r} holds {held} subscriptions of e-mail"

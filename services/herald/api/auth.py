@@ -9,7 +9,7 @@ from starlette.requests import Request
 from services.http.api_keys import Key
 from services.http.bearer import BearerGate, check_rate
 from services.http.rate_limit import Limiter
-from streams.contracts.settings import Settings
+from streams.contracts.setting_groups import SubscriptionSettings
 
 CALLS_PER_SECOND, CALLS_AT_ONCE = 20.0, 100.0
 TESTS_PER_SECOND, TESTS_AT_ONCE = 1 / 6, 5.0
@@ -20,8 +20,8 @@ TOO_MANY = "too many requests"
 class SubscriberGate:
     """The checks of one process. Rates are counted per process, so several processes allow several times as much."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._bearer = BearerGate(settings.subscriber_keys_file, self._keep)
+    def __init__(self, settings: SubscriptionSettings) -> None:
+        self._bearer = BearerGate(settings.keys_file, self._keep)
         self._calls = Limiter(CALLS_PER_SECOND, CALLS_AT_ONCE)
         self._tests = Limiter(TESTS_PER_SECOND, TESTS_AT_ONCE)
 

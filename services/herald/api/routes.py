@@ -104,8 +104,8 @@ class Handlers:
 
     def __init__(self, settings: Settings, metrics: Metrics, names: Names | None) -> None:
         self._settings, self._names = settings, names
-        self._gate = SubscriberGate(settings)
-        self._store = Store(settings)
+        self._gate = SubscriberGate(settings.subscriptions)
+        self._store = Store(settings.kafka)
         self._channels = Channels(settings)
         self._writing = asyncio.Lock()
         self._asking = Asking(settings, metrics, self._store, self._channels)
@@ -131,7 +131,7 @@ class Handlers:
         recipient = await self._check(made.channel)
         async with self._writing:  # otherwise concurrent requests could all pass the limit
             held = sum(each.owner == key.name for each in self._store.book().subscriptions.values())
-            if held >= self._settings.key_subscriptions:
+            if held >= self._settings.subscriptions.key_subscriptions:
                 raise Refused(Refusal.TOO_MANY_SUBSCRIPTIONS, f"key {key.name!r} holds {held} subscriptions")
             if recipient is not None:
                 made, link = await self._asking.ask(made, recipient, time.time())

@@ -15,7 +15,7 @@ from services.http.errors import Refusal, Refused, retry_after
 from services.kafka.reader import Follower, Unreadable, make_producer, make_reader, stop
 from services.kafka.writer import KafkaLog, Unavailable
 from streams.contracts.delivery import Asked, Blocked, Replay, encode_record, record_key
-from streams.contracts.settings import Settings
+from streams.contracts.setting_groups import KafkaSettings
 from streams.contracts.subscription import Subscription, encode_subscription
 from streams.contracts.topics import DELIVERIES, SUBSCRIPTIONS
 
@@ -31,7 +31,7 @@ WAIT_MS = 100
 class Store:
     """Subscriptions and deliveries from Kafka; use `run` as an async context manager."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
         self._topics = [settings.topic(SUBSCRIPTIONS.name), settings.topic(DELIVERIES.name)]
         self._log = KafkaLog(settings, self._topics, lambda each: make_producer(each, "isonomy-subscriptions"))

@@ -12,7 +12,8 @@ from services.herald.channels.apprise_urls import SERVICES, apprise_scheme
 from services.herald.channels.dialects import Dialect, dialect_of
 from services.herald.channels.ssrf_guard import RefusedAddress
 from streams.contracts.delivery import Answer, Outcome
-from streams.contracts.settings import InvalidSetting, Settings
+from streams.contracts.setting_groups import HeraldSettings
+from streams.contracts.settings import InvalidSetting
 
 PIECES = 8
 """Most parts that one message is split into."""
@@ -27,7 +28,7 @@ class AppriseSender:
         If the file with the SMTP server's URL is invalid.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: HeraldSettings) -> None:
         self._settings = settings
         self._smtp = read_smtp_url(settings)
         self._threads: dict[str, ThreadPoolExecutor] = {}
@@ -56,12 +57,12 @@ class AppriseSender:
 
         loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(self._settings.herald_attempt_seconds):
+            async with asyncio.timeout(self._settings.attempt_seconds):
                 taken = await loop.run_in_executor(self._threads_of(url), send)
         except RefusedAddress as error:
             return answer(Outcome.REFUSED, str(error))
         except TimeoutError:
-            return answer(Outcome.TIMEOUT, f"no answer within {self._settings.herald_attempt_seconds:.0f} s")
+            return answer(Outcome.TIMEOUT, f"no answer within {self._settings.attempt_seconds:.0f} s")
         except Exception as error:  # noqa: BLE001 -- plugins raise various errors for unexpected answers
             return answer(Outcome.FAILED, f"Apprise raised {type(error).__name__}")  # its text may contain tokens
         if taken is None:
@@ -76,7 +77,7 @@ class AppriseSender:
         The recipient's address if it is e-mail, else None.
         """
         try:
-            async with asyncio.timeout(self._settings.herald_attempt_seconds):
+            async with asyncio.timeout(self._settings.attempt_seconds):
                 plugin = await asyncio.get_running_loop().run_in_executor(self._threads_of(url), self._plugin, url)
         except TimeoutError:
             raise RefusedAddress("Apprise did not read this URL in time") from None
@@ -91,15 +92,15 @@ class AppriseSender:
         scheme = apprise_scheme(url)
         scheme = scheme if scheme in SERVICES else "other"  # threads never end: no key may create more
         if scheme not in self._threads:
-            count = self._settings.herald_per_host
+            count = self._settings.per_host
             self._threads[scheme] = ThreadPoolExecutor(count, thread_name_prefix=f"apprise-{scheme}")
         return self._threads[scheme]
 
     def _plugin(self, url: str) -> Any:
         plugin = build(url, self._smtp, allow_private=self._settings.allow_private)
         if plugin is not None:
-            plugin.socket_connect_timeout = self._settings.herald_connect_seconds
-            plugin.socket_read_timeout = self._settings.herald_attempt_seconds
+            plugin.socket_connect_timeout = self._settings.connect_seconds
+            plugin.socket_read_timeout = self._settings.attempt_seconds
         return plugin
 
 
@@ -116,7 +117,7 @@ def _notify(plugin: Any, dialect: Dialect, title: str, text: str, severity: str)
     return bool(plugin.notify(title=title, body=text, notify_type=kind, body_format=form, overflow=overflow))
 
 
-def read_smtp_url(settings: Settings) -> str | None:
+def read_smtp_url(settings: HeraldSettings) -> str | None:
     """URL of the operator's SMTP server; raises `InvalidSetting`, which does not show it."""
     path = settings.smtp_url_file
     if path is None:

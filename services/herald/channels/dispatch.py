@@ -36,8 +36,8 @@ class Channels:
 
     def __init__(self, settings: Settings, poster: Poster | None = None) -> None:
         self._settings = settings
-        self._poster = poster or Poster(settings)
-        self._apprise = AppriseSender(settings)
+        self._poster = poster or Poster(settings.herald)
+        self._apprise = AppriseSender(settings.herald)
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Channels:
@@ -57,7 +57,7 @@ class Channels:
         -------
         The recipient's address if the channel is e-mail, else None.
         """
-        allow_private = self._settings.allow_private
+        allow_private = self._settings.herald.allow_private
         if channel.type is ChannelType.APPRISE:
             read_apprise_url(channel.url, allow_private=allow_private)
             return await self._apprise.check(channel.url)
@@ -70,7 +70,7 @@ class Channels:
         """Mail the confirmation link to the recipient of an e-mail subscription, in one attempt."""
         url = subscription.channel.url
         literal = dialect_of(apprise_scheme(url)).literal
-        title, text = confirmation_message(subscription, link, self._settings.public_url, literal)
+        title, text = confirmation_message(subscription, link, self._settings.board.public_url, literal)
         return await self._apprise.send(url, title, text, "info")
 
     async def send(
@@ -96,18 +96,20 @@ class Channels:
         channel, settings, now = subscription.channel, self._settings, time.time()
         match channel.type:
             case ChannelType.WEBHOOK:
-                body = webhook_body(alerts, subscription.name, settings.public_url)
+                body = webhook_body(alerts, subscription.name, settings.board.public_url)
                 try:
                     headers = {**channel.headers, **signed_headers(channel.secrets, message, now, body)}
                 except InvalidSecret as error:
                     return Answer(Outcome.MISCONFIGURED, at=now, seconds=0.0, detail=str(error))
                 return await self._poster.post(channel.url, body, headers, still_ours)
             case ChannelType.ALERTMANAGER:
-                ahead = AHEAD * settings.herald_resend_seconds
-                body = alertmanager_body(alerts, settings.public_url, now, ahead)
+                ahead = AHEAD * settings.herald.resend_seconds
+                body = alertmanager_body(alerts, settings.board.public_url, now, ahead)
                 return await self._poster.post(alertmanager_url(channel.url), body, channel.headers, still_ours)
             case ChannelType.APPRISE:
-                title, text = text_message(alerts, settings.public_url, dialect_of(apprise_scheme(channel.url)).literal)
+                title, text = text_message(
+                    alerts, settings.board.public_url, dialect_of(apprise_scheme(channel.url)).literal
+                )
                 first = alerts[0]
                 tone = "resolved" if first.status is Status.RESOLVED else first.severity.value
                 still_ours()

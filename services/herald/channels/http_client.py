@@ -24,7 +24,7 @@ from yarl import URL
 from services.herald.channels.ssrf_guard import RefusedAddress, check_address, read_url
 from services.herald.rules.backoff import read_retry_after
 from streams.contracts.delivery import Answer, Outcome
-from streams.contracts.settings import Settings
+from streams.contracts.setting_groups import HeraldSettings
 
 READ_BYTES = 512
 """Most bytes of a response body that are read, for the delivery history."""
@@ -54,9 +54,11 @@ class Poster:
         Trusted authorities; those of the system by default.
     """
 
-    def __init__(self, settings: Settings, lookup: Lookup | None = None, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, settings: HeraldSettings, lookup: Lookup | None = None, tls: ssl.SSLContext | None = None
+    ) -> None:
         self._settings = settings
-        self._names = Names(settings.herald_concurrency) if lookup is None else None
+        self._names = Names(settings.concurrency) if lookup is None else None
         self._lookup = lookup or self._names
         self._tls = tls
         self._session: aiohttp.ClientSession
@@ -76,8 +78,8 @@ class Poster:
         self._session = aiohttp.ClientSession(
             connector=connector,
             timeout=aiohttp.ClientTimeout(
-                total=self._settings.herald_attempt_seconds,
-                connect=self._settings.herald_connect_seconds,
+                total=self._settings.attempt_seconds,
+                connect=self._settings.connect_seconds,
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,

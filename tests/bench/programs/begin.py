@@ -5,12 +5,12 @@ from __future__ import annotations
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from streams.contracts.connect import aiokafka_options
-from streams.contracts.settings import Settings
+from streams.contracts.setting_groups import KafkaSettings
 from streams.contracts.topics import MODELS, VOTES
 from streams.kafka.clients import mark_of
 
 
-async def begin_at_the_start(settings: Settings, group: str) -> None:
+async def begin_at_the_start(settings: KafkaSettings, group: str) -> None:
     """Commit offset 0 for a new group: without a commit intake continues from the position that the ledger shows."""
     consumer = AIOKafkaConsumer(**aiokafka_options(settings), group_id=settings.group(group), enable_auto_commit=False)
     await consumer.start()

@@ -23,17 +23,17 @@ SCORES = {"model_a": 1.0, "model_b": 0.0}
 def create(settings: Settings, group: str, port: int, seconds: float) -> faust.App:
     """The application, which writes its answer after `seconds` of votes."""
     app = faust.App(
-        settings.group(group),
-        broker=f"aiokafka://{settings.kafka}",
+        settings.kafka.group(group),
+        broker=f"aiokafka://{settings.kafka.bootstrap}",
         store="memory://",
         web_port=port,
-        web_host=settings.host,
-        web_bind=settings.host,
+        web_host=settings.http.host,
+        web_bind=settings.http.host,
         topic_disable_leader=True,
     )
-    topic = app.topic(settings.topic(VOTES.name), key_type=bytes, value_serializer="json")
-    redis = Redis.from_url(settings.redis_url)
-    name = f"{settings.redis_prefix}:{group}:"
+    topic = app.topic(settings.kafka.topic(VOTES.name), key_type=bytes, value_serializer="json")
+    redis = Redis.from_url(settings.redis.url)
+    name = f"{settings.redis.prefix}:{group}:"
 
     @app.agent(topic)
     async def rate(votes: Any) -> None:

@@ -23,7 +23,7 @@ class Timed(IntakeStage):
         super().__init__(settings, metrics)
         self.name = group  # a new group for each run, so that each run reads the topic from its start
         self._total = total
-        self._votes_topic = settings.topic(VOTES.name)
+        self._votes_topic = settings.kafka.topic(VOTES.name)
         self.first = 0
         self.began = self.cpu = 0.0
         self.done = asyncio.Event()
@@ -42,7 +42,7 @@ class Timed(IntakeStage):
 async def measure(group: str, total: int) -> tuple[int, float, float, dict[str, float]]:
     """Votes after the first fetch, seconds, processor seconds, and the stage's own counts by outcome."""
     metrics, settings = Metrics(), Settings.from_env(os.environ)
-    await begin_at_the_start(settings, group)
+    await begin_at_the_start(settings.kafka, group)
     stage = Timed(settings, metrics, group, total)
     running = asyncio.create_task(stage.run())
     ending = asyncio.create_task(stage.done.wait())

@@ -44,10 +44,10 @@ class Seen:
 
 async def watch(settings: Settings, seen: Seen) -> None:
     """Record every board until cancelled."""
-    redis: Any = Redis.from_url(settings.redis_url)  # its pub/sub is not typed
+    redis: Any = Redis.from_url(settings.redis.url)  # its pub/sub is not typed
     listening = redis.pubsub(ignore_subscribe_messages=True)
-    await listening.subscribe(settings.keys.changed(ARENA))
-    key = settings.keys.board(ARENA, OVERALL)
+    await listening.subscribe(settings.redis.keys.changed(ARENA))
+    key = settings.redis.keys.board(ARENA, OVERALL)
     async for _ in listening.listen():
         text = await redis.get(key)
         at = time.monotonic()
@@ -99,9 +99,9 @@ async def offer(port: int, requests: list[bytes], every: float, connections: int
 
 async def places(settings: Settings, total: int) -> dict[str, NDArray[np.int64]]:
     """Request, partition and offset of every vote in the topic."""
-    topic = settings.topic(VOTES.name)
+    topic = settings.kafka.topic(VOTES.name)
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=settings.kafka,
+        bootstrap_servers=settings.kafka.bootstrap,
         group_id=None,
         auto_offset_reset="earliest",
         isolation_level="read_committed",

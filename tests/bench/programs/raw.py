@@ -32,14 +32,16 @@ class Nobody:
 async def measure(group: str, total: int) -> tuple[int, float, float]:
     """Number of records after the first fetch, and their seconds and processor seconds."""
     settings = Settings.from_env(os.environ)
-    await begin_at_the_start(settings, group)
-    consumer = Log(settings, group, [VOTES.name], Nobody(), max_records=settings.fetch_records).consumer
-    consumer.subscribe([settings.topic(VOTES.name)])
+    await begin_at_the_start(settings.kafka, group)
+    consumer = Log(settings.kafka, group, [VOTES.name], Nobody(), max_records=settings.intake.fetch_records).consumer
+    consumer.subscribe([settings.kafka.topic(VOTES.name)])
     await consumer.start()
     seen = first = 0
     began = cpu = 0.0
     while seen < total:
-        batch = await consumer.getmany(timeout_ms=settings.fetch_wait_ms, max_records=settings.fetch_records)
+        batch = await consumer.getmany(
+            timeout_ms=settings.kafka.fetch_wait_ms, max_records=settings.intake.fetch_records
+        )
         count = sum(map(len, batch.values()))
         if count and not first:
             began, cpu, first = time.perf_counter(), time.process_time(), count

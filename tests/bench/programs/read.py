@@ -28,7 +28,7 @@ PATH = "/v1/arenas/text/leaderboard"
 
 async def publish(redis: Redis, text: bytes) -> None:
     """Write the board as the ratings stage does."""
-    keys = Settings.from_env(os.environ).keys
+    keys = Settings.from_env(os.environ).redis.keys
     async with redis.pipeline(transaction=True) as together:
         together.sadd(keys.boards("text"), "overall")
         together.set(keys.board("text", "overall"), text)
@@ -138,7 +138,7 @@ def _processor(server: psutil.Process) -> float:
 async def measure(told: dict[str, Any]) -> dict[str, float]:
     """Publish a board, read it, and return the figures."""
     texts = two_boards()
-    redis = Redis.from_url(Settings.from_env(os.environ).redis_url)
+    redis = Redis.from_url(Settings.from_env(os.environ).redis.url)
     headers = {"Accept-Encoding": "gzip"} if told["form"] == "gzip" else {}
     await publish(redis, texts[0])
     body, etag = await until_served(told["port"], texts[0], headers)

@@ -24,14 +24,14 @@ Seen = list[tuple[int, float]]
 def measure(arena: str, total: int, fairness: bool) -> tuple[Seen, Seen]:
     """Battles that the boards, and with fairness the evidence, counted over time."""
     settings = Settings.from_env(os.environ)
-    redis: Any = Redis.from_url(settings.redis_url)  # its pub/sub is not typed
+    redis: Any = Redis.from_url(settings.redis.url)  # its pub/sub is not typed
     listening = redis.pubsub(ignore_subscribe_messages=True)
-    listening.subscribe(settings.keys.changed(arena))
+    listening.subscribe(settings.redis.keys.changed(arena))
     boards: Seen = [(0, 0.0)]
     evidence: Seen = [(0, 0.0)]
-    watched = [(settings.keys.board(arena, OVERALL), boards)]
+    watched = [(settings.redis.keys.board(arena, OVERALL), boards)]
     if fairness:
-        watched.append((settings.keys.fairness(arena), evidence))
+        watched.append((settings.redis.keys.fairness(arena), evidence))
     while any(seen[-1][0] < total for _, seen in watched):
         if listening.get_message(timeout=1.0) is None:
             continue

@@ -71,14 +71,18 @@ def _as_produced(scene: Scene) -> None:
 
 
 def _configure(scene: Scene, topic: str, name: str, value: str) -> None:
-    resource = ConfigResource(ConfigResourceType.TOPIC, scene.pipeline.settings.topic(topic), configs={name: value})
+    resource = ConfigResource(
+        ConfigResourceType.TOPIC, scene.pipeline.settings.kafka.topic(topic), configs={name: value}
+    )
     with admin(scene.pipeline.bootstrap) as client:
         client.alter_configs([resource])
 
 
 def _group(scene: Scene) -> str:
-    return scene.pipeline.settings.group(INTAKE_GROUP)
+    return scene.pipeline.settings.kafka.group(INTAKE_GROUP)
 
 
 def _partitions(scene: Scene) -> list[Any]:
-    return [TopicPartition(scene.pipeline.settings.topic(VOTES.name), number) for number in range(VOTES.partitions)]
+    return [
+        TopicPartition(scene.pipeline.settings.kafka.topic(VOTES.name), number) for number in range(VOTES.partitions)
+    ]

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
@@ -17,6 +17,7 @@ from services.board.ended_alerts import PastAlerts
 from services.board.redis_source import SourceAway
 from services.board.sse_hub import Hub
 from streams.contracts.metrics import Metrics
+from streams.contracts.setting_groups import BoardSettings, KafkaSettings
 from streams.contracts.settings import Settings
 from streams.contracts.shown import Shown
 from streams.contracts.stopped import Stopped
@@ -147,14 +148,14 @@ async def make_board(published: Dictionaries) -> AsyncIterator[Callable[..., Any
     """A function that runs a board, by default until it has read everything."""
     async with contextlib.AsyncExitStack() as stack:
 
-        async def make(*, wait: bool = True, more: Sequence[Any] = (), **changes: Any) -> TestBoard:
+        async def make(*, wait: bool = True, more: Sequence[Any] = ()) -> TestBoard:
             kafka, metrics, kept = Still(), Metrics(), []
 
-            def new_kafka(settings: Settings, past: PastAlerts, hub: Hub, *_: object) -> Still:
+            def new_kafka(settings: KafkaSettings, past: PastAlerts, hub: Hub, *_: object) -> Still:
                 kept.append(past)
                 return kafka
 
-            settings = replace(Settings(public_url="https://board.example"), **changes)
+            settings = Settings(board=BoardSettings(public_url="https://board.example"))
             app = create_board(settings, metrics, source=published, new_kafka=new_kafka, more=more)
             await stack.enter_async_context(app.router.lifespan_context(app))
             client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://board")

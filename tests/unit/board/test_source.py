@@ -1,10 +1,9 @@
 """The board's side of Redis: what somebody else writes to one arena's keys is no other arena's trouble."""
 
-import dataclasses
-
 import pytest
 
 from services.board.redis_source import RedisSource
+from streams.contracts.setting_groups import RedisSettings
 from streams.contracts.settings import Settings
 from streams.contracts.shown import Shown
 from tests.support.stack import TestRedis
@@ -12,11 +11,11 @@ from tests.support.stack import TestRedis
 
 @pytest.fixture
 def settings(redis_server: TestRedis, redis_prefix: str) -> Settings:
-    return dataclasses.replace(Settings(), redis_url=redis_server.url, redis_prefix=redis_prefix)
+    return Settings(redis=RedisSettings(url=redis_server.url, prefix=redis_prefix))
 
 
 async def test_what_is_no_list_of_boards_leaves_the_other_arenas(redis_server: TestRedis, settings: Settings) -> None:
-    keys = settings.keys
+    keys = settings.redis.keys
     with redis_server.client() as redis:
         redis.sadd(keys.arenas, "text", "code", b"\xff")
         redis.sadd(keys.boards("text"), "overall", b"\xff")
@@ -25,7 +24,7 @@ async def test_what_is_no_list_of_boards_leaves_the_other_arenas(redis_server: T
         redis.sadd(keys.shown(2), b"not ours")
         redis.set(keys.board("text", "overall"), b"{}")
         redis.sadd(keys.fairness("text"), b"not ours")
-    source = RedisSource(settings)
+    source = RedisSource(settings.redis)
     try:
         assert await source.names() == {"text": {"overall"}, "code": set()}
         assert await source.shown([0, 1, 2, 3]) == {0: Shown(17)}

@@ -15,6 +15,7 @@ from kafka.errors import KafkaTimeoutError
 from kafka.producer.sender import Sender
 from redis import SSLConnection
 from redis.exceptions import ConnectionError as RedisConnectionError
+from rich.pretty import pretty_repr
 
 from streams.contracts.connect import (
     COMMAND,
@@ -31,6 +32,7 @@ from streams.contracts.connect import (
     redis_client,
     redis_options,
 )
+from streams.contracts.setting_groups import KafkaSettings, RedisSettings
 from streams.contracts.settings import InvalidSetting, Settings
 from tests.support.certificates import Authority
 
@@ -138,11 +140,14 @@ def test_certificates_that_cannot_be_used_are_named(tmp_path: Path, authority: A
 
 
 def test_nothing_given_is_a_plain_connection() -> None:
-    settings = Settings(kafka="a:1,b:2")
-    assert aiokafka_options(settings) == {"bootstrap_servers": "a:1,b:2", "security_protocol": "PLAINTEXT"}
-    assert kafka_python_options(settings) == {"bootstrap_servers": ["a:1", "b:2"], "security_protocol": "PLAINTEXT"}
-    assert faust_credentials(settings) is None
-    assert redis_options(settings) == {"url": "redis://localhost:6379/0"}
+    settings = Settings(kafka=KafkaSettings(bootstrap="a:1,b:2"))
+    assert aiokafka_options(settings.kafka) == {"bootstrap_servers": "a:1,b:2", "security_protocol": "PLAINTEXT"}
+    assert kafka_python_options(settings.kafka) == {
+        "bootstrap_servers": ["a:1", "b:2"],
+        "security_protocol": "PLAINTEXT",
+    }
+    assert faust_credentials(settings.kafka) is None
+    assert redis_options(settings.redis) == {"url": "redis://localhost:6379/0"}
 
 
 def test_all_clients_are_told_the_same(authority: Authority, password: str) -> None:
@@ -157,7 +162,7 @@ def test_all_clients_are_told_the_same(authority: Authority, password: str) -> N
             "KAFKA_KEY_FILE": str(mine.key),
         }
     )
-    for options in (aiokafka_options(settings), kafka_python_options(settings)):
+    for options in (aiokafka_options(settings.kafka), kafka_python_options(settings.kafka)):
         assert options["security_protocol"] == "SASL_SSL"
         assert (options["sasl_mechanism"], options["sasl_plain_username"]) == ("SCRAM-SHA-512", "me")
         assert options["sasl_plain_password"] == SECRET
@@ -165,7 +170,7 @@ def test_all_clients_are_told_the_same(authority: Authority, password: str) -> N
         assert context.verify_mode is ssl.CERT_REQUIRED
         assert context.check_hostname
         assert len(context.get_ca_certs()) == 1
-    credentials = faust_credentials(settings)
+    credentials = faust_credentials(settings.kafka)
     assert isinstance(credentials, SASLCredentials)
     assert (credentials.username, credentials.password, credentials.mechanism.value) == ("me", SECRET, "SCRAM-SHA-512")
     assert credentials.protocol.value == "SASL_SSL"
@@ -174,7 +179,7 @@ def test_all_clients_are_told_the_same(authority: Authority, password: str) -> N
 
 def test_tls_alone_is_told_to_faust_too(authority: Authority) -> None:
     settings = Settings.from_env({"KAFKA_SECURITY_PROTOCOL": "SSL", "KAFKA_CA_FILE": str(authority.file)})
-    assert isinstance(faust_credentials(settings), SSLCredentials)
+    assert isinstance(faust_credentials(settings.kafka), SSLCredentials)
 
 
 def test_redis_is_told_who_we_are_and_whom_to_trust(authority: Authority, password: str) -> None:
@@ -186,7 +191,7 @@ def test_redis_is_told_who_we_are_and_whom_to_trust(authority: Authority, passwo
             "REDIS_CA_FILE": str(authority.file),
         }
     )
-    options = redis_options(settings)
+    options = redis_options(settings.redis)
     assert (options["username"], options["password"]) == ("me", SECRET)
     assert options["ssl_ca_certs"] == str(authority.file)
     assert options["ssl_cert_reqs"] == "required"
@@ -214,10 +219,11 @@ def test_a_redis_url_that_cannot_be_read_is_refused_without_a_word_of_it(url: st
 
 
 def test_a_password_in_a_url_is_not_shown() -> None:
-    settings = Settings(redis_url=f"redis://me:{SECRET}@cache.example:6379/0?x={SECRET}")
-    assert settings.redis_place == "redis://cache.example:6379/0"
+    settings = Settings(redis=RedisSettings(url=f"redis://me:{SECRET}@cache.example:6379/0?x={SECRET}"))
+    assert settings.redis.place == "redis://cache.example:6379/0"
     assert SECRET not in repr(settings)
-    assert SECRET not in Settings(redis_url=f"redis://:a/{SECRET}@x/0").redis_place
+    assert SECRET not in pretty_repr(settings)
+    assert SECRET not in RedisSettings(url=f"redis://:a/{SECRET}@x/0").place
 
 
 # --- Sentinels --------------------------------------------------------------------------------------------------------
@@ -229,7 +235,7 @@ def test_sentinels_are_named_in_the_url_with_the_user_of_redis_itself(tmp_path: 
     url = f"redis+sentinel://me:{SECRET}%40@a.example:5000,[::1]:5001,c.example/main/3"
     settings = Settings.from_env({"REDIS_URL": url, "REDIS_SENTINEL_PASSWORD_FILE": str(secret)})
     check_connections(settings)
-    pool = redis_client(settings, FOLDING).connection_pool
+    pool = redis_client(settings.redis, FOLDING).connection_pool
     told = pool.connection_kwargs
     assert (told["username"], told["password"], told["db"]) == ("me", f"{SECRET}@", 3)
     assert pool.service_name == "main"
@@ -240,14 +246,14 @@ def test_sentinels_are_named_in_the_url_with_the_user_of_redis_itself(tmp_path: 
         ("c.example", 26379),
     ]
     assert {each["password"] for each in asked} == {"of the sentinels"}
-    assert SECRET not in settings.redis_place + repr(settings)
+    assert SECRET not in settings.redis.place + repr(settings)
 
 
 def test_encrypted_sentinels_and_their_master_are_told_whom_to_trust(authority: Authority) -> None:
     settings = Settings.from_env(
         {"REDIS_URL": "rediss+sentinel://a.example/main", "REDIS_CA_FILE": str(authority.file)}
     )
-    pool = redis_client(settings, FOLDING).connection_pool
+    pool = redis_client(settings.redis, FOLDING).connection_pool
     (sentinel,) = pool.sentinel_manager.sentinels
     for each in (pool, sentinel.connection_pool):
         assert each.connection_kwargs["ssl_ca_certs"] == str(authority.file)
@@ -305,7 +311,7 @@ def test_a_client_tries_as_often_as_its_use_says(
     hanging_up: tuple[str, list[int]], patience: Patience, connections: int
 ) -> None:
     url, counted = hanging_up
-    with redis_client(Settings(redis_url=url), patience) as redis, pytest.raises((RedisConnectionError, OSError)):
+    with redis_client(RedisSettings(url=url), patience) as redis, pytest.raises((RedisConnectionError, OSError)):
         redis.get("x")
     assert len(counted) == connections
 
@@ -315,7 +321,7 @@ async def test_a_client_for_asyncio_tries_as_often_as_its_use_says(
     hanging_up: tuple[str, list[int]], patience: Patience, connections: int
 ) -> None:
     url, counted = hanging_up
-    async with async_redis_client(Settings(redis_url=url), patience) as redis:
+    async with async_redis_client(RedisSettings(url=url), patience) as redis:
         with pytest.raises((RedisConnectionError, OSError)):
             await redis.get("x")
     assert len(counted) == connections
@@ -325,7 +331,7 @@ async def test_a_client_for_asyncio_tries_as_often_as_its_use_says(
 def test_no_client_waits_for_ever(patience: Patience) -> None:
     for url in ("redis://localhost", "redis+sentinel://localhost/main"):
         for make in (redis_client, async_redis_client):
-            told = make(Settings(redis_url=url), patience).connection_pool.connection_kwargs
+            told = make(RedisSettings(url=url), patience).connection_pool.connection_kwargs
             assert 0 < told["socket_connect_timeout"] <= 5
             assert 0 < told["socket_timeout"] <= 5
 

@@ -9,6 +9,7 @@ import pytest
 from services.board.redis_source import RedisSource, SourceAway
 from streams.contracts.connect import FOLDING, async_redis_client
 from streams.contracts.metrics import Metrics
+from streams.contracts.setting_groups import RedisSettings
 from streams.contracts.settings import Settings
 from streams.fold import runner as stage
 from streams.fold.redis_store import FoldStore
@@ -73,10 +74,10 @@ async def test_a_fold_follows_its_address_to_the_new_master(said: str, monkeypat
     old, new = Server(b"$1\r\n5\r\n"), Server(b"$1\r\n7\r\n")
     address = Address(old)
     async with address.listening():
-        settings = Settings(redis_url=address.url)
-        async with async_redis_client(settings, FOLDING) as redis:
+        settings = Settings(redis=RedisSettings(url=address.url))
+        async with async_redis_client(settings.redis, FOLDING) as redis:
             fold = RatingsStage(settings, Metrics())
-            fold._redis, fold._store = redis, FoldStore(redis, settings.keys, "ratings")
+            fold._redis, fold._store = redis, FoldStore(redis, settings.redis.keys, "ratings")
             async with asyncio.timeout(5):
                 assert await fold._claim(["text"]) == {"text": (5, {})}
             old.says = f"-{said}\r\n".encode()
@@ -91,10 +92,10 @@ async def test_a_fold_stays_connected_to_a_master_that_is_full(monkeypatch: pyte
     master, other = Server(b"-OOM command not allowed when used memory > 'maxmemory'.\r\n"), Server(b"$1\r\n7\r\n")
     address = Address(master)
     async with address.listening():
-        settings = Settings(redis_url=address.url)
-        async with async_redis_client(settings, FOLDING) as redis:
+        settings = Settings(redis=RedisSettings(url=address.url))
+        async with async_redis_client(settings.redis, FOLDING) as redis:
             fold = RatingsStage(settings, Metrics())
-            fold._redis, fold._store = redis, FoldStore(redis, settings.keys, "ratings")
+            fold._redis, fold._store = redis, FoldStore(redis, settings.redis.keys, "ratings")
             waiting = asyncio.create_task(fold._claim(["text"]))
             while not master.asked:
                 await asyncio.sleep(0.01)
@@ -109,7 +110,7 @@ async def test_the_board_follows_its_address_to_the_new_master(said: str) -> Non
     old, new = Server(b"*0\r\n"), Server(b"*0\r\n")
     address = Address(old)
     async with address.listening():
-        source = RedisSource(Settings(redis_url=address.url))
+        source = RedisSource(RedisSettings(url=address.url))
         try:
             assert await source.names() == {}
             old.says = f"-{said}\r\n".encode()

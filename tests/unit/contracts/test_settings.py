@@ -1,16 +1,27 @@
 """Settings are read once, and what cannot be used is refused by the name of its variable."""
 
-from dataclasses import FrozenInstanceError, fields
+from collections.abc import Iterator
 from pathlib import Path
+from types import UnionType
 from typing import get_type_hints
 
 import pytest
+from msgspec.structs import fields
 
 from streams.contracts.security import KafkaSecurity, SaslMechanism
+from streams.contracts.setting_groups import KafkaSettings, RedisSettings
 from streams.contracts.settings import InvalidSetting, Settings, documented
 
-KINDS = get_type_hints(Settings)
-VARIABLES = {each.name: each.metadata["env"] for each in fields(Settings)}
+
+def each_setting() -> Iterator[tuple[str, str, type | UnionType]]:
+    for group in fields(Settings):
+        kinds = get_type_hints(group.type)
+        for each in fields(group.type):
+            yield f"{group.name}.{each.name}", each.encode_name, kinds[each.name]
+
+
+KINDS = {name: kind for name, _, kind in each_setting()}
+VARIABLES = {name: variable for name, variable, _ in each_setting()}
 NUMBERS = [name for name in VARIABLES if KINDS[name] in (int, float)]
 WHOLE = [name for name in NUMBERS if KINDS[name] is int]
 TEXTS = [name for name in VARIABLES if KINDS[name] is str]
@@ -22,14 +33,15 @@ CHOICES = {
     for choices in (KafkaSecurity, SaslMechanism)
     if KINDS[name] in (choices, choices | None)
 }
-TOGETHER = {"kafka_username", "redis_username"} | {
-    name for name in OPTIONAL_PATHS if name.startswith(("kafka_", "redis_"))
+TOGETHER = {"kafka.username", "redis.username"} | {
+    name for name in OPTIONAL_PATHS if name.startswith(("kafka.", "redis."))
 }
 """Of use only beside others: tests/unit/contracts/test_connect.py."""
 
 
 def read(name, text):
-    return getattr(Settings.from_env({VARIABLES[name]: text}), name)
+    group, _, setting = name.partition(".")
+    return getattr(getattr(Settings.from_env({VARIABLES[name]: text}), group), setting)
 
 
 def refusal(name, text):
@@ -84,14 +96,14 @@ def test_a_number_that_is_not_finite_is_refused(name, text):
     refusal(name, text)
 
 
-@pytest.mark.parametrize("name", [name for name in NUMBERS if name.endswith("_port")])
+@pytest.mark.parametrize("name", [name for name in NUMBERS if name.endswith(".port")])
 def test_a_port_beyond_the_last_is_refused(name):
     """A server would take the number modulo 65,536, and listen where nobody looks."""
     assert read(name, "65535") == 65535
     assert "must not be above 65535" in refusal(name, "65536")
 
 
-@pytest.mark.parametrize("name", ["replication", "fetch_records", "refresh_share"])
+@pytest.mark.parametrize("name", ["kafka.replication", "intake.fetch_records", "fold.refresh_share"])
 def test_zero_is_refused_where_nothing_would_work(name):
     assert "zero" in refusal(name, "0")
 
@@ -104,7 +116,7 @@ def test_a_truth_is_read_in_many_words(name, text, value):
 
 @pytest.mark.parametrize("text", ["2", "maybe", " true", "-1"])
 def test_half_a_truth_is_refused(text):
-    assert refusal("reweighted", text) == f"ISONOMY_REWEIGHTED={text!r} is neither true nor false"
+    assert refusal("fold.reweighted", text) == f"ISONOMY_REWEIGHTED={text!r} is neither true nor false"
 
 
 @pytest.mark.parametrize("name", CHOICES)
@@ -123,18 +135,20 @@ def test_other_variables_are_nobodys_business():
 
 
 def test_settings_do_not_change():
-    with pytest.raises(FrozenInstanceError):
-        Settings().kafka = "elsewhere:9092"
+    with pytest.raises(AttributeError, match="immutable"):
+        Settings().kafka = KafkaSettings(bootstrap="elsewhere:9092")
+    with pytest.raises(AttributeError, match="immutable"):
+        Settings().kafka.bootstrap = "elsewhere:9092"
 
 
 def test_names_carry_their_prefix():
-    settings = Settings(topic_prefix="t.", redis_prefix="r")
-    assert (settings.topic("votes"), settings.group("intake")) == ("t.votes", "t.intake")
-    assert settings.keys.arenas == "r:arenas"
+    settings = Settings(kafka=KafkaSettings(topic_prefix="t."), redis=RedisSettings(prefix="r"))
+    assert (settings.kafka.topic("votes"), settings.kafka.group("intake")) == ("t.votes", "t.intake")
+    assert settings.redis.keys.arenas == "r:arenas"
 
 
 def test_every_variable_is_documented_with_its_default():
-    lines = documented()
+    lines = [line for group in documented().values() for line in group]
     assert [variable for variable, _, _ in lines] == list(VARIABLES.values())
     assert len(set(VARIABLES.values())) == len(VARIABLES)
     assert all(text for _, _, text in lines)

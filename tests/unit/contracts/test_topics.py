@@ -153,7 +153,7 @@ def test_a_process_refuses_deliveries_of_several_partitions_and_promises_no_repa
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     settings = Settings()
-    name = settings.topic(DELIVERIES.name)
+    name = settings.kafka.topic(DELIVERIES.name)
     monkeypatch.setattr(footing, "reach_kafka", lambda _: None)
     monkeypatch.setattr(footing, "admin_of", lambda _: nullcontext(SimpleNamespace(list_topics=lambda: [name])))
     monkeypatch.setattr(footing, "describe", lambda *_: {name: Found(4)})

@@ -1,7 +1,6 @@
 """The Helm chart: Helm's own lint and rendering, the schemas of Kubernetes, and what it must agree on with the code."""
 
 import json
-from dataclasses import fields
 from typing import Any
 
 import jsonschema
@@ -10,7 +9,8 @@ import yaml
 
 from deploy.helm.write import documents
 from streams.contracts.access import KAFKA, REDIS
-from streams.contracts.settings import Settings
+from streams.contracts.setting_groups import FoldSettings, KafkaSettings
+from streams.contracts.settings import Settings, documented
 from streams.contracts.topics import TOPICS
 from tests.support.chart import CHART, PROCESSES, VALUES, containers, of_kind, rendered
 from tests.support.checkers import DEPLOY
@@ -110,9 +110,9 @@ def test_every_value_is_in_the_schema_and_has_a_default() -> None:
 
 def test_topics_are_those_of_the_code() -> None:
     found = {each["spec"]["topicName"]: each["spec"] for each in of_kind("KafkaTopic", {}).values()}
-    assert set(found) == {Settings().topic(topic.name) for topic in TOPICS}
+    assert set(found) == {KafkaSettings().topic(topic.name) for topic in TOPICS}
     for topic in TOPICS:
-        spec = found[Settings().topic(topic.name)]
+        spec = found[KafkaSettings().topic(topic.name)]
         assert spec["config"].items() >= topic.config.items()
         assert spec["partitions"] == VALUES["kafka"]["strimzi"]["partitions"].get(topic.name, topic.partitions)
         assert spec["replicas"] == 3
@@ -138,7 +138,7 @@ def test_users_are_granted_what_the_secured_tests_grant() -> None:
 
 @pytest.mark.parametrize("choice", CHOICES)
 def test_settings_exist_can_be_read_and_name_only_files_that_are_mounted(choice: str) -> None:
-    variables = {each.metadata["env"] for each in fields(Settings)}
+    variables = {variable for rows in documented().values() for variable, _, _ in rows}
     for pod, container in containers(CHOICES[choice]):
         if "env" not in container:
             continue
@@ -151,7 +151,7 @@ def test_settings_exist_can_be_read_and_name_only_files_that_are_mounted(choice:
         assert files == {f"/etc/isonomy/{item['path']}" for item in items}
         port = container["ports"][0]["containerPort"]
         process = container["args"][0]
-        assert port == getattr(settings, f"{process}_port")
+        assert port == getattr(settings, process).port
 
 
 @pytest.mark.parametrize("choice", CHOICES)
@@ -194,7 +194,7 @@ def test_no_secret_is_in_what_is_rendered() -> None:
 def test_intake_is_scaled_slowly_and_by_its_own_lag() -> None:
     (scaled,) = of_kind("ScaledObject", EVERYTHING).values()
     (trigger,) = scaled["spec"]["triggers"]
-    assert trigger["metadata"]["consumerGroup"] == Settings().group("intake")
+    assert trigger["metadata"]["consumerGroup"] == KafkaSettings().group("intake")
     assert (trigger["metadata"]["sasl"], trigger["metadata"]["tls"]) == ("scram_sha512", "enable")
     behavior = scaled["spec"]["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]
     assert behavior["scaleDown"]["stabilizationWindowSeconds"] >= 1800
@@ -262,5 +262,5 @@ def test_the_folds_may_take_what_their_counts_are_allowed_to() -> None:
     values = yaml.safe_load((CHART / "values.yaml").read_text())
     limit = values["folds"]["resources"]["limits"]["memory"]
     assert limit == "3Gi"
-    assert 3 * Settings().worker_bytes <= 3 * 2**30
-    assert Settings().arena_bytes < Settings().worker_bytes
+    assert 3 * FoldSettings().worker_bytes <= 3 * 2**30
+    assert FoldSettings().arena_bytes < FoldSettings().worker_bytes

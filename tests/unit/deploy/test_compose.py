@@ -1,7 +1,6 @@
 """deploy/compose.yaml: Compose's own reader takes it, and what it names exists."""
 
 import re
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +8,14 @@ import pytest
 import yaml
 
 from services.cli.main import COMMANDS
-from streams.contracts.settings import Settings
+from streams.contracts.settings import Settings, documented
 from tests.support.checkers import DEPLOY, checker, run
 
 FILE = DEPLOY / "compose.yaml"
 COMPOSE: dict[str, Any] = yaml.safe_load(FILE.read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = {name: each for name, each in SERVICES.items() if each["image"].startswith("isonomy:")}
-VARIABLES = {each.metadata["env"] for each in fields(Settings)}
+VARIABLES = {variable for rows in documented().values() for variable, _, _ in rows}
 PROCESSES = {"worker", "gateway", "board", "herald"}
 
 
@@ -50,7 +49,7 @@ def test_settings_can_be_read_and_name_only_what_is_given(name: str) -> None:
         key: re.sub(r"\$\{\w+:-(.*)\}", r"\1", str(value)) for key, value in OURS[name]["environment"].items()
     }
     settings = Settings.from_env(environment)
-    assert settings.kafka == "kafka:9092"
+    assert settings.kafka.bootstrap == "kafka:9092"
     secrets = {f"/run/secrets/{each}" for each in OURS[name].get("secrets", ())}
     assert {value for value in environment.values() if value.startswith("/run/")} == secrets
 
@@ -107,7 +106,7 @@ def test_prometheus_looks_at_every_process_on_its_port() -> None:
     watched = {
         name: found["port"] for job in jobs for found in job.get("dns_sd_configs", ()) for name in found["names"]
     }
-    ports = {process: getattr(Settings(), f"{process}_port") for process in PROCESSES}
+    ports = {process: getattr(Settings(), process).port for process in PROCESSES}
     assert watched == ports
 
 

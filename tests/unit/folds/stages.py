@@ -15,6 +15,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 import streams.fairness.stage
 from streams.contracts.metrics import Metrics
+from streams.contracts.setting_groups import FoldSettings, KafkaSettings
 from streams.contracts.settings import Settings
 from streams.contracts.view import Board
 from streams.fold.redis_store import FoldStore
@@ -27,8 +28,11 @@ from streams.ratings.stage import RatingsStage
 from tests.simulation.redis import Pipeline, Script, Server
 from tests.unit.folds.making import block, notice, vote
 
-SETTINGS = Settings(topic_prefix="", refresh_seconds=0.0, refresh_share=1.0, snapshot_seconds=1.0)
-KEYS = SETTINGS.keys
+SETTINGS = Settings(
+    kafka=KafkaSettings(topic_prefix=""),
+    fold=FoldSettings(refresh_seconds=0.0, refresh_share=1.0, snapshot_seconds=1.0),
+)
+KEYS = SETTINGS.redis.keys
 LEDGER = TopicPartition("ledger", 0)
 
 

@@ -1,9 +1,9 @@
 """Boards that take long are solved beside the loop: nobody else waits, and what is published is the same."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 import streams.ratings.stage
 from streams.contracts.shown import Shown
@@ -228,7 +228,7 @@ async def test_an_arena_that_takes_too_much_memory_is_set_aside_and_the_others_g
         world.ledger.add("text", first=at, language=f"l{at}", at=at + 1)
     world.ledger.add("vision", first=40, at=50)
     fold = await world.take_over()
-    fold._settings = replace(fold._settings, arena_bytes=20_000)
+    fold._settings = replace(fold._settings, fold=replace(fold._settings.fold, arena_bytes=20_000))
     await settled_but(world, fold, "text")
     text = fold._arenas["text"]
     assert "ISONOMY_ARENA_BYTES=20000" in text.stopped
@@ -246,7 +246,9 @@ async def test_beyond_the_memory_of_a_worker_the_arena_that_grows_beyond_its_par
         world.ledger.add("text", first=at, language=f"l{at}", at=at + 1)
     world.ledger.add("vision", first=41, at=50)
     fold = await world.take_over()
-    fold._settings = replace(fold._settings, worker_bytes=sum(await taken_by(world, "text", "code")) - 1)
+    fold._settings = replace(
+        fold._settings, fold=replace(fold._settings.fold, worker_bytes=sum(await taken_by(world, "text", "code")) - 1)
+    )
     await settled_but(world, fold, "text")
     assert "ISONOMY_WORKER_BYTES" in fold._arenas["text"].stopped
     assert fold._taken == sum(arena.taken for arena in fold._arenas.values()) > 0
@@ -262,7 +264,9 @@ async def test_an_arena_that_grows_within_its_part_does_not_pay_for_the_largest(
         world.ledger.add("text", first=at, language=f"l{at}", at=at + 1)
     world.ledger.add("vision", first=41, at=50)
     fold = await world.take_over()
-    fold._settings = replace(fold._settings, worker_bytes=sum(await taken_by(world, "text")) + 1)
+    fold._settings = replace(
+        fold._settings, fold=replace(fold._settings.fold, worker_bytes=sum(await taken_by(world, "text")) + 1)
+    )
     await settled_but(world, fold, "text")
     assert "ISONOMY_WORKER_BYTES" in fold._arenas["text"].stopped
     assert is_right(world, fold, "vision")
@@ -278,7 +282,7 @@ async def test_states_that_take_too_much_together_are_not_all_loaded(world: Worl
     await settled(world, fold)
     taken = {name: arena.taken for name, arena in fold._arenas.items()}
     await fold._save_all()
-    fold._settings = replace(fold._settings, worker_bytes=sum(taken.values()) - 1)
+    fold._settings = replace(fold._settings, fold=replace(fold._settings.fold, worker_bytes=sum(taken.values()) - 1))
     await fold.assigned(fold._log, [LEDGER])
     assert [bool(arena.stopped) for arena in fold._arenas.values()] == [False, True]
     assert fold._taken == sum(arena.taken for arena in fold._arenas.values()) < sum(taken.values()) - 1

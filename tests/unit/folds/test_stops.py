@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from streams.contracts.stopped import FOLDS as STAGES
 from streams.contracts.stopped import Stopped, encode_stopped, read_stopped
@@ -199,7 +199,7 @@ async def test_an_arena_that_declares_without_end_is_stopped_and_the_others_go_o
         world.ledger.declare("vision", f"model-{at}", first=at)
     world.ledger.add("text", first=0)
     fold = await world.take_over(kind)
-    fold._settings = replace(fold._settings, max_declared=20)
+    fold._settings = replace(fold._settings, fold=replace(fold._settings.fold, max_declared=20))
     await world.fold(fold)
     await check(fold)
     assert "ISONOMY_MAX_DECLARED=20" in said(world)[fold.name].why

@@ -3,18 +3,20 @@
 import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from services.gateway.app import create_gateway
 from services.http.api_keys import new_key
 from services.kafka.partition_queue import Record
 from services.kafka.writer import Unavailable
 from streams.contracts.metrics import Metrics
+from streams.contracts.setting_groups import GatewaySettings
 from streams.contracts.settings import Settings
 
 
@@ -62,7 +64,7 @@ async def make_gateway(tmp_path: Path) -> AsyncIterator[Callable[..., Gateway]]:
     async with contextlib.AsyncExitStack() as stack:
 
         async def make(**changes: object) -> Gateway:
-            settings = replace(Settings(api_keys_file=keys), **changes)  # type: ignore[arg-type]
+            settings = Settings(gateway=replace(GatewaySettings(api_keys_file=keys), **changes))
             log, metrics = ListLog(), Metrics()
             transport = httpx.ASGITransport(create_gateway(settings, metrics, log=log))
             client = httpx.AsyncClient(

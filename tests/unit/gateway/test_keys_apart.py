@@ -3,13 +3,13 @@
 import asyncio
 import gzip
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
+from msgspec.structs import replace
 
 from services.gateway.app import create_gateway
 from services.gateway.holding import Held, Holding
@@ -17,6 +17,7 @@ from services.http.api_keys import new_key
 from services.http.errors import Refused
 from services.kafka.writer import Unavailable
 from streams.contracts.metrics import Metrics
+from streams.contracts.setting_groups import GatewaySettings
 from streams.contracts.settings import Settings
 
 from .conftest import Gateway, ListLog
@@ -36,7 +37,7 @@ class Keys:
         self._headers = {name: {"Authorization": f"Bearer {secret}"} for name, (secret, _) in made.items()}
         self.path = directory / "keys"
         self.write(*WORDS)
-        settings = replace(Settings(api_keys_file=self.path), **changes)  # type: ignore[arg-type]
+        settings = Settings(gateway=replace(GatewaySettings(api_keys_file=self.path), **changes))
         log, metrics = ListLog(), Metrics()
         self.app = create_gateway(settings, metrics, log=log)
         client = httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://gateway")

@@ -17,7 +17,7 @@ from services.herald.rules.payload import text_message, webhook_body
 from services.local.ports import free_port
 from streams.contracts.alert import Subject
 from streams.contracts.delivery import Outcome
-from streams.contracts.settings import Settings
+from streams.contracts.setting_groups import HeraldSettings
 from tests.support.herald import make_alert
 from tests.support.hostile_names import HOSTILE
 from tests.support.inbox import Inbox
@@ -116,7 +116,7 @@ def read_as(service, sent):
 async def test_every_service_shows_every_name(service, posted):
     url = URLS[service]
     dialect = dialect_of(url.partition(":")[0])
-    async with AppriseSender(Settings()) as sender:
+    async with AppriseSender(HeraldSettings()) as sender:
         for name in HOSTILE:
             posted.clear()
             title, text = text_message([alert_about(name)], BOARD, dialect.literal)
@@ -141,7 +141,7 @@ async def test_e_mail_is_text_alone_with_every_name_in_it(tmp_path):
     url = tmp_path / "smtp"
     url.write_text(f"mailto://127.0.0.1:{port}?from=isonomy@example.org\n")
     try:
-        async with AppriseSender(Settings(smtp_url_file=url)) as sender:
+        async with AppriseSender(HeraldSettings(smtp_url_file=url)) as sender:
             for name in HOSTILE:
                 title, text = text_message([alert_about(name)], BOARD, dialect_of("mailto").literal)
                 answer = await sender.send("mailto:ada@example.com", title, text, "critical")
@@ -169,7 +169,7 @@ async def test_a_message_of_fifty_alerts_goes_out_in_a_few_pieces_or_begins(serv
     alerts = [alert_about(f"model-{number}") for number in range(50)]
     dialect = dialect_of(service)
     title, text = text_message(alerts, BOARD, dialect.literal)
-    async with AppriseSender(Settings()) as sender:
+    async with AppriseSender(HeraldSettings()) as sender:
         await sender.send(URLS[service], title, text, "critical")
     assert 1 <= len(posted) <= pieces
     shown = "".join(text for _, sent in posted for text in read_as(service, sent))

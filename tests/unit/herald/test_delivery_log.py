@@ -11,7 +11,7 @@ from services.herald.delivery_log import TOO_LARGE, DeliveryLog
 from services.herald.lease import Lease, lease_time
 from services.herald.rules.delivery_state import Book, keyed
 from streams.contracts.delivery import Answer, Outcome, Replay, State, encode_record, is_replayable
-from streams.contracts.settings import Settings
+from streams.contracts.setting_groups import KafkaSettings
 from tests.support.herald import make_subscription
 from tests.unit.herald.making import Producer, large, make_pending
 
@@ -92,4 +92,4 @@ async def test_what_kafka_does_not_acknowledge_is_written_again(monkeypatch):
 @pytest.mark.parametrize("size", [1_500_000, 8_000_000])
 def test_the_topic_says_what_is_too_large_and_not_our_producer(monkeypatch, size):
     monkeypatch.setattr(services.kafka.reader, "AIOKafkaProducer", lambda **options: options)
-    assert services.kafka.reader.make_producer(Settings())["max_request_size"] > size
+    assert services.kafka.reader.make_producer(KafkaSettings())["max_request_size"] > size

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from services.herald.channels.http_client import Names, Poster
 from streams.contracts.delivery import Outcome
-from streams.contracts.settings import Settings
+from streams.contracts.setting_groups import HeraldSettings
 
 LOOPBACK = [(socket.AF_INET, "127.0.0.1")]
 PUBLIC = [(socket.AF_INET, "93.184.216.34")]
@@ -57,7 +57,7 @@ def names(*answers):
 
 
 async def post(url, *, lookup=None, allow_private=False, settings=None, tls=None, **more):
-    settings = settings or Settings(allow_private=allow_private, herald_attempt_seconds=2.0, herald_connect_seconds=1.0)
+    settings = settings or HeraldSettings(allow_private=allow_private, attempt_seconds=2.0, connect_seconds=1.0)
     async with Poster(settings, lookup, tls) as poster:
         return await poster.post(url, b"{}", {}, **more)
 
@@ -134,7 +134,7 @@ async def test_an_endpoint_that_hangs_is_given_up_in_time():
     async def hanging(request):
         await asyncio.Event().wait()
 
-    settings = Settings(allow_private=True, herald_attempt_seconds=0.3)
+    settings = HeraldSettings(allow_private=True, attempt_seconds=0.3)
     async with Target(hanging) as target:
         answer = await post(f"http://127.0.0.1:{target.port}/", settings=settings)
     assert answer.outcome is Outcome.TIMEOUT
@@ -185,7 +185,7 @@ async def test_a_name_server_that_hangs_takes_no_longer_than_an_attempt():
     async def lookup(host, port):
         await asyncio.Event().wait()
 
-    settings = Settings(herald_attempt_seconds=0.3)
+    settings = HeraldSettings(attempt_seconds=0.3)
     assert (await post("http://hooks.example.com/", lookup=lookup, settings=settings)).outcome is Outcome.TIMEOUT
 
 
@@ -204,7 +204,7 @@ async def test_host_and_certificate_are_the_name_s_though_the_address_is_fixed(t
     await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=server).start()
     port = runner.addresses[0][1]
     try:
-        settings = Settings(allow_private=True)
+        settings = HeraldSettings(allow_private=True)
         right = await post(f"https://hooks.example.com:{port}/", lookup=names(LOOPBACK), settings=settings, tls=client)
         wrong = await post(f"https://other.example.com:{port}/", lookup=names(LOOPBACK), settings=settings, tls=client)
     finally:
@@ -259,8 +259,8 @@ async def test_names_that_hang_do_not_make_the_others_wait(monkeypatch):
             over.wait(30)
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("93.184.216.34", port))]
 
-    most = Settings().herald_concurrency
-    async with Poster(Settings()) as poster:
+    most = HeraldSettings().concurrency
+    async with Poster(HeraldSettings()) as poster:
         names = poster._names
         assert isinstance(names, Names)
         monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)

@@ -12,7 +12,7 @@ from streams.contracts.settings import Settings
 from streams.contracts.topics import DELIVERIES
 
 SETTINGS = Settings()
-CHOSEN = [TopicPartition(SETTINGS.topic(DELIVERIES.name), 0)]
+CHOSEN = [TopicPartition(SETTINGS.kafka.topic(DELIVERIES.name), 0)]
 
 
 async def looked(herald: Herald) -> bool:

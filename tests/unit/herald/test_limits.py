@@ -30,6 +30,7 @@ from services.http.errors import Refused
 from services.kafka.reader import SESSION_MS
 from streams.contracts.delivery import Answer, Claim, Outcome, State, encode_record
 from streams.contracts.metrics import Metrics
+from streams.contracts.setting_groups import HeraldSettings, KafkaSettings, WorkerSettings
 from streams.contracts.settings import Settings
 from streams.contracts.subscription import ChannelType, Secret
 from tests.support.herald import make_alert, make_subscription
@@ -64,7 +65,9 @@ def test_a_confirmation_holds_for_two_seconds(monkeypatch):
 
 
 def test_a_stall_of_kafka_is_one_after_the_watchdog_s_time():
-    made = Dispatcher(Settings(watchdog_seconds=30.0), Metrics(), "me", None, Producer(), None, lambda _: True)
+    made = Dispatcher(
+        Settings(worker=WorkerSettings(watchdog_seconds=30.0)), Metrics(), "me", None, Producer(), None, lambda _: True
+    )
     made._next["forget"] = math.inf
 
     async def silent(seconds):
@@ -89,7 +92,7 @@ class Follower:
 
 
 def make_inbox(*ends):
-    made = Inbox(Settings(), None, Book(), Lease(), "me", asyncio.Event())
+    made = Inbox(KafkaSettings(), None, Book(), Lease(), "me", asyncio.Event())
     made._follower = Follower(*ends)
     return made
 
@@ -176,7 +179,7 @@ async def test_what_fires_ends_for_alertmanager_after_four_times_its_resend(monk
     monkeypatch.setattr(dispatch, "time", SimpleNamespace(time=lambda: 1e9))
     poster = Poster()
     subscription = make_subscription("a", "https://alerts.example.com/", ChannelType.ALERTMANAGER)
-    async with dispatch.Channels(Settings(herald_resend_seconds=60.0), poster) as channels:
+    async with dispatch.Channels(Settings(herald=HeraldSettings(resend_seconds=60.0)), poster) as channels:
         await channels.send(subscription, "m", [make_alert()])
     assert poster.bodies[0][0]["endsAt"] == timestamp(1e9 + 240)
 

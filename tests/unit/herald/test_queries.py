@@ -15,6 +15,7 @@ from services.http.api_keys import new_key
 from services.http.errors import Refused
 from services.http.responses import error_response
 from streams.contracts.metrics import Metrics
+from streams.contracts.setting_groups import SubscriptionSettings
 from streams.contracts.settings import Settings
 from tests.support.herald import make_subscription
 
@@ -38,7 +39,9 @@ async def client(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     """A client with a key, of routes that have not read Kafka yet: what they would do with it is 503."""
     secret, line = new_key("ada", "*")
     (tmp_path / "keys").write_text(f"{line}\n")
-    routes, _ = subscription_routes(Settings(subscriber_keys_file=tmp_path / "keys"), Metrics())
+    routes, _ = subscription_routes(
+        Settings(subscriptions=SubscriptionSettings(keys_file=tmp_path / "keys")), Metrics()
+    )
     app = Starlette(routes=routes, exception_handlers={Refused: lambda _, error: error_response(error)})
     headers = {"Authorization": f"Bearer {secret}"}
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://board", headers=headers) as made:
@@ -113,7 +116,7 @@ def test_a_field_that_is_not_there_is_refused_and_those_that_are_there_are_named
 async def test_head_is_get_and_makes_and_changes_nothing(tmp_path: Path) -> None:
     secret, line = new_key("test", "*")
     (tmp_path / "keys").write_text(f"{line}\n")
-    handlers = Handlers(Settings(subscriber_keys_file=tmp_path / "keys"), Metrics(), None)
+    handlers = Handlers(Settings(subscriptions=SubscriptionSettings(keys_file=tmp_path / "keys")), Metrics(), None)
     handlers._store._complete = True  # as if Kafka had been read, and held one subscription
     handlers._store.book().take_subscription("s", make_subscription("s", "https://hooks.example.com/"))
     methods = ["GET", "POST", "PATCH"]

@@ -14,7 +14,7 @@ from services.herald.rules.notify import Notifier
 from services.herald.sender import Sender
 from streams.contracts.delivery import Answer, Outcome, State
 from streams.contracts.metrics import Metrics
-from streams.contracts.settings import Settings
+from streams.contracts.setting_groups import HeraldSettings
 from streams.contracts.subscription import Activity
 from tests.support.herald import make_subscription
 from tests.unit.herald.making import Producer, make_pending
@@ -42,7 +42,7 @@ async def attempted(channels, *names):
     lease.confirm(lease_time())
     delivery_log = DeliveryLog(producer, "deliveries", book, lease, "me")
     attempts = Sender(
-        Settings(), Metrics(), Notifier(book, Gathering(0.0, 50)), delivery_log, lease, channels, asyncio.Event()
+        HeraldSettings(), Metrics(), Notifier(book, Gathering(0.0, 50)), delivery_log, lease, channels, asyncio.Event()
     )
     for name in names:
         subscription = make_subscription(name, f"https://{name}.example.com/hook")
@@ -103,7 +103,7 @@ async def test_what_comes_late_of_a_message_that_is_being_sent_is_sent_behind_it
     lease.confirm(lease_time())
     delivery_log = DeliveryLog(producer, "deliveries", book, lease, "me")
     attempts = Sender(
-        Settings(), Metrics(), Notifier(book, Gathering(0.0, 50)), delivery_log, lease, channels, asyncio.Event()
+        HeraldSettings(), Metrics(), Notifier(book, Gathering(0.0, 50)), delivery_log, lease, channels, asyncio.Event()
     )
     subscription = make_subscription("s", "https://s.example.com/hook")
     book.take_subscription("s", subscription)
@@ -144,7 +144,7 @@ async def test_what_changes_while_an_attempt_waits_for_room_holds_for_it(stopped
     book, lease, producer = Book(), Lease(), Producer()
     lease.confirm(lease_time())
     delivery_log = DeliveryLog(producer, "deliveries", book, lease, "me")
-    settings = Settings(herald_per_host=1)
+    settings = HeraldSettings(per_host=1)
     attempts = Sender(
         settings, Metrics(), Notifier(book, Gathering(0.0, 50)), delivery_log, lease, channels, asyncio.Event()
     )

@@ -24,6 +24,7 @@ from services.herald.send_queues import RESEND, Limits, SendQueues
 from services.local.ports import free_port
 from streams.contracts.alert import Status
 from streams.contracts.delivery import Delivery, Outcome, State
+from streams.contracts.setting_groups import HeraldSettings
 from streams.contracts.settings import InvalidSetting, Settings
 from streams.contracts.subscription import ChannelType
 from tests.support.herald import make_alert
@@ -322,7 +323,7 @@ async def test_e_mail_goes_through_the_operator_s_server_alone(tmp_path):
     url = tmp_path / "smtp"
     url.write_text(f"mailto://127.0.0.1:{port}?from=isonomy@example.org\n")
     try:
-        async with AppriseSender(Settings(smtp_url_file=url)) as sender:
+        async with AppriseSender(HeraldSettings(smtp_url_file=url)) as sender:
             title, text = text_message([make_alert(1)], BOARD)
             answer = await sender.send("mailto:ada@example.com", title, text, "critical")
     finally:
@@ -334,13 +335,13 @@ async def test_e_mail_goes_through_the_operator_s_server_alone(tmp_path):
 
 
 async def test_without_a_server_there_is_no_e_mail_and_a_refused_url_is_not_tried():
-    async with AppriseSender(Settings()) as sender:
+    async with AppriseSender(HeraldSettings()) as sender:
         assert (await sender.send("mailto:a@example.com", "t", "x", "info")).outcome is Outcome.MISCONFIGURED
         assert (await sender.send("json://127.0.0.1", "t", "x", "info")).outcome is Outcome.REFUSED
 
 
 async def test_a_service_that_does_not_take_it_has_failed():
-    settings = Settings(allow_private=True, herald_connect_seconds=1.0, herald_attempt_seconds=3.0)
+    settings = HeraldSettings(allow_private=True, connect_seconds=1.0, attempt_seconds=3.0)
     async with AppriseSender(settings) as sender:
         assert (await sender.send(f"json://127.0.0.1:{free_port()}", "t", "x", "info")).outcome is Outcome.FAILED
 
@@ -359,13 +360,11 @@ async def test_a_service_that_hangs_holds_no_thread_of_another(monkeypatch):
                 over.wait(30)
             return True
 
-    settings = Settings(herald_attempt_seconds=0.3)
+    settings = HeraldSettings(attempt_seconds=0.3)
     async with AppriseSender(settings) as sender:
         monkeypatch.setattr(sender, "_plugin", lambda url: Plugin(url.startswith("mailto:")))
         try:
-            hanging = [
-                sender.send("mailto:a@example.com", "t", "x", "info") for _ in range(2 * settings.herald_per_host)
-            ]
+            hanging = [sender.send("mailto:a@example.com", "t", "x", "info") for _ in range(2 * settings.per_host)]
             timed_out = await asyncio.gather(*hanging)
             answer = await sender.send("Slack://a/b/c", "t", "x", "info")
         finally:
@@ -379,7 +378,7 @@ async def test_a_plugin_that_raises_has_failed_and_its_text_is_not_told(monkeypa
         def notify(self, **_):
             raise AttributeError("of slack://a-token")
 
-    async with AppriseSender(Settings()) as sender:
+    async with AppriseSender(HeraldSettings()) as sender:
         monkeypatch.setattr(sender, "_plugin", lambda url: Plugin())
         answer = await sender.send("slack://a/b/c", "t", "x", "info")
     assert (answer.outcome, answer.detail) == (Outcome.FAILED, "Apprise raised AttributeError")
@@ -390,7 +389,7 @@ def test_a_server_that_cannot_be_used_is_refused_and_not_shown(tmp_path, text):
     path = tmp_path / "smtp"
     path.write_text(text)
     with pytest.raises(InvalidSetting, match="ISONOMY_SMTP_URL_FILE"):
-        read_smtp_url(Settings(smtp_url_file=path))
+        read_smtp_url(HeraldSettings(smtp_url_file=path))
 
 
 # --- the board's document --------------------------------------------------------------------------------------------

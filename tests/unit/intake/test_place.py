@@ -13,6 +13,7 @@ from aiokafka.errors import UnsupportedCodecError
 import streams.intake.place
 import streams.intake.proof
 from streams.contracts.metrics import Metrics
+from streams.contracts.setting_groups import IntakeSettings, KafkaSettings
 from streams.contracts.settings import Settings
 from streams.contracts.vote import Vote
 from streams.intake.begin import AnotherLog, RecordsGone
@@ -26,8 +27,8 @@ from tests.unit.intake.making import fields
 
 VOTES, MODELS = TopicPartition("votes", 0), TopicPartition("models", 0)
 LEDGER, LEDGER_1 = TopicPartition("ledger", 0), TopicPartition("ledger", 1)
-SETTINGS = Settings(topic_prefix="", fetch_records=10)
-MARGIN = PROOF_MARGIN * SETTINGS.fetch_records
+SETTINGS = Settings(kafka=KafkaSettings(topic_prefix=""), intake=IntakeSettings(fetch_records=10))
+MARGIN = PROOF_MARGIN * SETTINGS.intake.fetch_records
 BORN = 1_700_000_000_000
 
 Stored = namedtuple("Stored", "offset timestamp value", defaults=[b""])
@@ -245,7 +246,7 @@ async def search(proof, ledgers, places, step=lambda: None):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(streams.intake.proof, "make_reader", lambda *_: reader)
         try:
-            return await proof.search(SETTINGS, places, step), reader
+            return await proof.search(SETTINGS.kafka, places, step), reader
         finally:
             reader.seen = {at: sum(end - start for where, start, end in reader.looked if where == at) for at in ledgers}
 
@@ -301,7 +302,7 @@ async def test_a_ledger_batch_that_cannot_be_read_proves_nothing_and_stops_nothi
 
     monkeypatch.setattr(streams.intake.proof, "make_reader", lambda *_: reader)
     monkeypatch.setattr(streams.intake.proof, "look", look)
-    found = await Proof().search(SETTINGS, ["votes/0"], lambda: None)
+    found = await Proof().search(SETTINGS.kafka, ["votes/0"], lambda: None)
     assert found["votes/0"].end == WINDOW - (WINDOW - 1 in faults)
     assert caplog.text.count("proves nothing") == len(faults)
 

@@ -11,11 +11,11 @@ from streams.ratings.stage import read_book
 def book_of(tmp_path, text):
     path = tmp_path / "ratings.toml"
     path.write_text(text)
-    return read_book(Settings.from_env({"ISONOMY_RATINGS_FILE": str(path)}))
+    return read_book(Settings.from_env({"ISONOMY_RATINGS_FILE": str(path)}).fold)
 
 
 def test_without_a_file_the_defaults_hold():
-    assert read_book(Settings.from_env({})).of("text") == RatingsSettings()
+    assert read_book(Settings.from_env({}).fold).of("text") == RatingsSettings()
 
 
 def test_an_arena_differs_in_what_it_says(tmp_path):
