@@ -9,7 +9,6 @@ import re
 from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 import msgspec
 
@@ -256,11 +255,11 @@ class HeldArena:
             else:
                 self.outrun.setdefault(fold, now)
 
-    def stops(self) -> list[dict[str, Any]]:
+    def stops(self) -> list[dict[str, object]]:
         """Which folds have stopped the arena, and since when; the cause is for the operator only."""
         return [{"stage": fold, "since": stopped.since} for fold, stopped in self.stopped.items()]
 
-    def summary(self, arena: str) -> dict[str, Any]:
+    def summary(self, arena: str) -> dict[str, object]:
         """Line of the list of arenas; a field is None when its view is missing or cannot be read."""
         overall = self.boards.get(OVERALL)
         return {

@@ -9,7 +9,7 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol, TypedDict
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
@@ -33,6 +33,19 @@ LOOK_SECONDS = 1.0
 ANSWER_SECONDS = 5.0
 """Longest wait for Kafka."""
 RETRY_SECONDS = 1.0
+
+
+class DescribedPartition(TypedDict):
+    """What we read of a partition in aiokafka's description of a topic."""
+
+    partition: int
+
+
+class DescribedTopic(TypedDict):
+    """What we read of aiokafka's description of a topic."""
+
+    topic: str
+    partitions: list[DescribedPartition]
 
 
 class Kafka(Protocol):
@@ -231,7 +244,7 @@ class KafkaFollower:
         if ended is not None and recorded >= self._since:
             self._hub.tell(ended.arena, "alert", value)
 
-    async def _look(self, consumer: AIOKafkaConsumer, admin: AIOKafkaAdminClient, topics: list[dict[str, Any]]) -> None:
+    async def _look(self, consumer: AIOKafkaConsumer, admin: AIOKafkaAdminClient, topics: list[DescribedTopic]) -> None:
         """Ask for the offsets of votes, intake, ledger and boards.
 
         The end of a topic is the last stable offset: the consumer and the stages read committed records only.
@@ -266,7 +279,7 @@ class KafkaFollower:
         self.away, self.asked = away, True
 
 
-def _partitions(topics: list[dict[str, Any]], name: str) -> list[TopicPartition]:
+def _partitions(topics: list[DescribedTopic], name: str) -> list[TopicPartition]:
     """Partitions of a topic, none while it does not exist."""
     found = [topic["partitions"] for topic in topics if topic["topic"] == name]
     return [TopicPartition(name, number) for number in sorted(each["partition"] for each in found[0])] if found else []

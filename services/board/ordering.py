@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any
 
 import msgspec
 
@@ -51,7 +50,7 @@ def reorder(board: bytes, rating: Rating) -> bytes:
     fields = _board.decode(board)
     lines = _raws.decode(fields["models"])
     lines.sort(key=lambda line: _key(getattr(_line.decode(line), rating.value)))
-    whole: dict[str, Any] = {**fields, "models": lines, "ordered_by": rating.value}
+    whole: dict[str, object] = {**fields, "models": lines, "ordered_by": rating.value}
     return _encode(whole)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
@@ -18,6 +18,9 @@ from streams.contracts.judged import Judged, told
 from streams.contracts.keys import names_of
 from streams.contracts.names import shown
 from streams.contracts.settings import Settings
+
+if TYPE_CHECKING:
+    from redis import Redis
 
 LOOK_SECONDS = 0.25
 _STYLES = {"critical": "bold red", "warning": "yellow", "info": "cyan"}
@@ -44,10 +47,11 @@ class _Fairness(msgspec.Struct):
 
 
 class _Found(msgspec.Struct):
-    """One arena: its alerts as JSON, and what was judged; both None if no view has been published."""
+    """One arena: its alerts as published and as shown, and what was judged; all None if no view has been published."""
 
     arena: str
-    alerts: list[Any] | None
+    alerts: list[object] | None
+    shown: list[_Alert] | None
     judged: list[Judged] | None
 
 
@@ -64,7 +68,7 @@ def command(arena: str | None, wait: float, form: str) -> None:
     """
     settings = read_settings()
     require_redis(settings)
-    redis: Any = redis_client(settings, COMMAND)
+    redis = redis_client(settings, COMMAND)
     deadline = time.monotonic() + wait
     try:
         while True:
@@ -92,7 +96,7 @@ def command(arena: str | None, wait: float, form: str) -> None:
     _print(found)
 
 
-def _read(redis: Any, settings: Settings, arenas: list[str]) -> list[_Found]:
+def _read(redis: Redis, settings: Settings, arenas: list[str]) -> list[_Found]:
     """Read the firing alerts of these arenas. An unreadable view is an error: skipped, it would look like no alert."""
     found = []
     for arena in arenas:
@@ -100,10 +104,9 @@ def _read(redis: Any, settings: Settings, arenas: list[str]) -> list[_Found]:
         alerts, fairness = redis.mget([settings.keys.alerts(arena), settings.keys.fairness(arena)])
         try:
             view = None if alerts is None else msgspec.json.decode(alerts)
-            if view is not None:
-                msgspec.convert(view, _View)
+            read = None if view is None else msgspec.convert(view, _View).alerts
             judged = None if fairness is None else msgspec.json.decode(fairness, type=_Fairness).judged
-            found.append(_Found(arena, None if view is None else view["alerts"], judged))
+            found.append(_Found(arena, None if view is None else view["alerts"], read, judged))
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise UserError(f"what Redis has of the alerts of arena {arena} cannot be read here: {error}") from None
     return found
@@ -115,11 +118,11 @@ def _print(found: list[_Found]) -> None:
     from services.cli.board_table import console_of
 
     console = console_of()
-    for alert in (alert for each in found for alert in each.alerts or ()):
-        head = f"{alert['severity']:8} {alert['arena']} · {alert['kind']}"
-        console.print(Text(shown(head), style=_STYLES.get(alert["severity"], "")))
-        console.print(Text(f"         {shown(alert['summary'])}"))
-        console.print(Text(f"         runbook: {shown(alert['runbook_url'])}", style="dim"))
+    for alert in (alert for each in found for alert in each.shown or ()):
+        head = f"{alert.severity:8} {alert.arena} · {alert.kind}"
+        console.print(Text(shown(head), style=_STYLES.get(alert.severity, "")))
+        console.print(Text(f"         {shown(alert.summary)}"))
+        console.print(Text(f"         runbook: {shown(alert.runbook_url)}", style="dim"))
     for each in found:
         console.print(Text(shown(f"{each.arena}: {_said(each)}"), style="dim" if each.alerts else ""))
     if not found:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Hashable, Sequence
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.ledger.rows import Rows
+from streams.ledger.rows import Codes, Rows
+
+Word = TypeVar("Word", bound=Hashable)
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 def in_order(parts: Sequence[Rows]) -> bool:
@@ -35,20 +38,12 @@ def sorted_rows(parts: Sequence[Rows]) -> Rows:
     >>> [rows.models[code] for code in rows.model_a], rows.offset.tolist()
     (['a', 'b', 'c'], [0, 1, 2])
     """
-    models = _Dictionary()
+    models = _Dictionary[str]()
     coded = [models.codes(rows.models) for rows in parts]
-    optional: dict[str, tuple[list[Any], Any]] = {}
-    for words, column, absent in (
-        ("languages", "language", ""),
-        ("category_sets", "categories", ()),
-        ("voters", "voter", ""),
-        ("prompts", "prompt", ""),
-    ):
-        dictionary = _Dictionary(absent)
-        mapped = [(dictionary.codes(getattr(rows, words)), getattr(rows, column), len(rows)) for rows in parts]
-        there = any(codes is not None for _, codes, _ in mapped)
-        whole = [np.zeros(n, np.int32) if codes is None else code[codes] for code, codes, n in mapped]
-        optional[column] = list(dictionary.words), np.concatenate(whole) if there else None
+    languages, language = _recoded([(rows.languages, rows.language, len(rows)) for rows in parts], "")
+    category_sets, categories = _recoded([(rows.category_sets, rows.categories, len(rows)) for rows in parts], ())
+    voters, voter = _recoded([(rows.voters, rows.voter, len(rows)) for rows in parts], "")
+    prompts, prompt = _recoded([(rows.prompts, rows.prompt, len(rows)) for rows in parts], "")
     count = sum(map(len, parts))
     joined = Rows(
         models=list(models.words),
@@ -59,14 +54,14 @@ def sorted_rows(parts: Sequence[Rows]) -> Rows:
         partition=np.concatenate([rows.partition for rows in parts]),
         offset=np.arange(count, dtype=np.int64),
         recorded=np.concatenate([rows.recorded for rows in parts]),
-        languages=optional["language"][0],
-        language=optional["language"][1],
-        category_sets=optional["categories"][0],
-        categories=optional["categories"][1],
-        voters=optional["voter"][0],
-        voter=optional["voter"][1],
-        prompts=optional["prompt"][0],
-        prompt=optional["prompt"][1],
+        languages=languages,
+        language=language,
+        category_sets=category_sets,
+        categories=categories,
+        voters=voters,
+        voter=voter,
+        prompts=prompts,
+        prompt=prompt,
         p_pair=_filled([rows.p_pair for rows in parts], parts, np.nan, ()),
         style=_filled([rows.style for rows in parts], parts, -1, (8,)),
     )
@@ -75,17 +70,30 @@ def sorted_rows(parts: Sequence[Rows]) -> Rows:
     return by_time
 
 
-class _Dictionary:
+class _Dictionary(Generic[Word]):
     """Merges the words of several dictionaries into one."""
 
-    def __init__(self, *first: Any) -> None:
-        self.words: dict[Any, int] = {word: at for at, word in enumerate(first)}
+    def __init__(self, *first: Word) -> None:
+        self.words: dict[Word, int] = {word: at for at, word in enumerate(first)}
 
-    def codes(self, words: Sequence[Any]) -> NDArray[np.int32]:
+    def codes(self, words: Sequence[Word]) -> NDArray[np.int32]:
         return np.array([self.words.setdefault(word, len(self.words)) for word in words], dtype=np.int32)
 
 
-def _filled(columns: Sequence[Any], parts: Sequence[Rows], absent: float, shape: tuple[int, ...]) -> Any:
+def _recoded(
+    parts: Sequence[tuple[Sequence[Word], Codes | None, int]], absent: Word
+) -> tuple[list[Word], Codes | None]:
+    """Join a coded column, given as words, codes and rows of each part; no codes if all parts lack the column."""
+    dictionary = _Dictionary(absent)
+    mapped = [(dictionary.codes(words), codes, n) for words, codes, n in parts]
+    there = any(codes is not None for _, codes, _ in mapped)
+    whole = [np.zeros(n, np.int32) if codes is None else code[codes] for code, codes, n in mapped]
+    return list(dictionary.words), np.concatenate(whole) if there else None
+
+
+def _filled(
+    columns: Sequence[NDArray[Scalar] | None], parts: Sequence[Rows], absent: float, shape: tuple[int, ...]
+) -> NDArray[Scalar] | None:
     """Join a column of all parts, with `absent` where a part lacks it; None if all parts lack it."""
     there = [column for column in columns if column is not None]
     if not there:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
 import click
 import msgspec
@@ -14,6 +14,7 @@ from services.cli.common import format_option, json_text, progress, read_setting
 from services.cli.errors import UserError
 from services.cli.reading import (
     EXIT_CODES,
+    GivenOptions,
     SourceOptions,
     exit_as,
     reading_of,
@@ -26,7 +27,7 @@ from streams.contracts.names import normalised
 from streams.contracts.view import OVERALL
 
 if TYPE_CHECKING:
-    from services.cli.rate_style import StyledVotes
+    from services.cli.rate_style import StyledVotes, StyleFit
     from services.sources import Source
     from services.sources.summary import Summary
     from streams.contracts.view import Board
@@ -72,7 +73,7 @@ def command(
     reweighted: bool,
     styled: bool,
     top: int | None,
-    **options: Any,
+    **options: Unpack[GivenOptions],
 ) -> None:
     """Read, fold, solve, print."""
     pinned = dict(map(_read_anchor, anchors))
@@ -206,13 +207,13 @@ def _choose(states: dict[str, ArenaState], arena: str | None) -> ArenaState:
 def _print(
     arena: str,
     boards: dict[str, Board],
-    fitted: dict[str, Any] | None,
+    fitted: StyleFit | None,
     form: str,
     top: int | None,
     summary: Summary,
 ) -> None:
     if form == "json":
-        answer: dict[str, Any] = {"arena": arena, "boards": boards, "reading": summary.as_json()}
+        answer: dict[str, object] = {"arena": arena, "boards": boards, "reading": summary.as_json()}
         if summary.dropped:
             answer["boards"] = {
                 name: msgspec.to_builtins(board) | {"dropped": summary.dropped} for name, board in boards.items()

@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass, field
-from typing import Any
 
 import msgspec
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from services.herald.lease import CONFIRM_SECONDS, Fenced, Lease, lease_time
@@ -31,7 +30,7 @@ UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 class Unprocessed:
     """Input that was read and that the dispatcher has not handled yet."""
 
-    records: list[Any] = field(default_factory=list)
+    records: list[ConsumerRecord] = field(default_factory=list)
     """Records of alerts and subscriptions."""
     overtaken: list[str] = field(default_factory=list)
     """Deliveries overwritten by a stale write of the previous leader: append the true state again, because compaction
@@ -121,9 +120,9 @@ class Inbox:
                 self._delivery(record)
         return previous
 
-    async def all_alerts(self) -> list[Any]:
+    async def all_alerts(self) -> list[ConsumerRecord]:
         """All records of `alerts` up to its end."""
-        found: list[Any] = []
+        found: list[ConsumerRecord] = []
         while not await self._follower.at_end(self.alerts):
             found += await self._follower.fetch(WAIT_MS, self.alerts)
         return found
@@ -168,7 +167,7 @@ class Inbox:
                 self._lease.confirm(asked_at)
             await asyncio.sleep(CONFIRM_SECONDS)  # between two questions
 
-    def _delivery(self, record: Any) -> None:
+    def _delivery(self, record: ConsumerRecord) -> None:
         overtaken = take_delivery(self._book, record)
         key, arrived = (record.key or b"").decode("utf-8", "replace"), self.arrived
         known = self._book.deliveries.get(key)
@@ -188,7 +187,7 @@ class Inbox:
             raise Fenced
 
 
-def read_alert(record: Any) -> Alert | None:
+def read_alert(record: ConsumerRecord) -> Alert | None:
     """Decode an alert; None for a tombstone or a record that cannot be decoded."""
     if record.value is None:
         return None
@@ -199,12 +198,12 @@ def read_alert(record: Any) -> Alert | None:
         return None
 
 
-def recorded(record: Any, alert: Alert) -> float:
+def recorded(record: ConsumerRecord, alert: Alert) -> float:
     """Record time of an alert in epoch seconds; its detection time if the record has none (the oldest format)."""
     return alert.detected_at if record.timestamp is None or record.timestamp < 0 else float(record.timestamp / 1000)
 
 
-def take_subscription(book: Book, record: Any) -> str | None:
+def take_subscription(book: Book, record: ConsumerRecord) -> str | None:
     """Apply a record of `subscriptions`; returns the id of the subscription, or None for an unreadable record."""
     key = _key(record)
     if key is None:
@@ -217,7 +216,7 @@ def take_subscription(book: Book, record: Any) -> str | None:
     return key
 
 
-def take_delivery(book: Book, record: Any) -> str | None:
+def take_delivery(book: Book, record: ConsumerRecord) -> str | None:
     """Apply a record of `deliveries`; returns the id of the delivery that it overwrites, if it is stale."""
     key = _key(record)
     if key is None:
@@ -230,7 +229,7 @@ def take_delivery(book: Book, record: Any) -> str | None:
         return None
 
 
-def _key(record: Any) -> str | None:
+def _key(record: ConsumerRecord) -> str | None:
     try:
         return str((record.key or b"").decode()) or None
     except UnicodeDecodeError:

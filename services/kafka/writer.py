@@ -8,12 +8,11 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
-from typing import Any
 
 from aiokafka import AIOKafkaProducer
 
 from services.kafka.connection import Link
-from services.kafka.partition_queue import Lane, Record
+from services.kafka.partition_queue import BatchBuilder, Lane, Record
 from streams.contracts.connect import aiokafka_options
 from streams.contracts.partitioner import partitions_of
 from streams.contracts.settings import Settings
@@ -137,10 +136,11 @@ class KafkaLog:
             self._lanes[topic, partition] = lane
         return lane
 
-    def _new_builder(self) -> Any:
-        return self._connected().create_batch()
+    def _new_builder(self) -> BatchBuilder:
+        builder: BatchBuilder = self._connected().create_batch()
+        return builder
 
-    async def _send_batch(self, topic: str, partition: int, builder: Any) -> None:
+    async def _send_batch(self, topic: str, partition: int, builder: BatchBuilder) -> None:
         try:
             # aiokafka expires a batch by itself; this timeout frees the lane if it ever does not.
             async with asyncio.timeout(3 * self._timeout):

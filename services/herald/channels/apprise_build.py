@@ -7,11 +7,14 @@ server. So the check uses the parameters that Apprise itself has parsed, and the
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from services.herald.channels.apprise_urls import PARAMETERS, apprise_scheme, read_apprise_url
 from services.herald.channels.ssrf_guard import RefusedAddress
+
+if TYPE_CHECKING:
+    from apprise import NotifyBase
 
 # Apprise (2.3.0) logs the tokens of a URL that it cannot use. Our answer states the outcome of an attempt.
 logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
@@ -25,7 +28,7 @@ _FINDS_MEMBERS = {"slack", "threema", "zulip"}
 MAILTO = "e-mail is mailto: and one address; the server is the operator's, and each recipient has its own subscription"
 
 
-def build(url: str, smtp: str | None, *, allow_private: bool) -> Any:
+def build(url: str, smtp: str | None, *, allow_private: bool) -> NotifyBase | None:
     """Build the plugin of a URL. The first call imports Apprise, a second or two: do not call it on an event loop.
 
     Parameters
@@ -80,9 +83,9 @@ def build(url: str, smtp: str | None, *, allow_private: bool) -> Any:
     return plugin
 
 
-def _look_at(plugin: Any, scheme: str) -> None:
+def _look_at(plugin: NotifyBase, scheme: str) -> None:
     """Refuse a plugin with behaviour that no allowed parameter may cause; raises `RefusedAddress`."""
-    if scheme not in plugin.schemas():
+    if scheme not in plugin.schemas():  # type: ignore[no-untyped-call]
         raise RefusedAddress(f"Apprise made another service of {scheme!r}")
     if plugin.verify_certificate is not True:
         raise RefusedAddress("certificates would not be checked")
@@ -91,12 +94,17 @@ def _look_at(plugin: Any, scheme: str) -> None:
     _look_for_mail(plugin, scheme)
 
 
-def _look_at_recipient(plugin: Any, address: str) -> None:
+def recipients_of(plugin: NotifyBase) -> list[str]:
+    """Addresses that an e-mail plugin sends to, as (name, address) in its `targets`."""
+    return [str(each[1]) for each in getattr(plugin, "targets", ())]
+
+
+def _look_at_recipient(plugin: NotifyBase, address: str) -> None:
     """Refuse e-mail to anybody but the one recipient who agreed; raises `RefusedAddress`.
 
     The operator's own URL may still add copies.
     """
-    recipients = [each[1] for each in plugin.targets]
+    recipients = recipients_of(plugin)
     if [each.lower() for each in recipients] != [address.lower()]:
         raise RefusedAddress(
             f"Apprise would send to {len(recipients)} recipients, or to another: give one plain address, and none in"
@@ -104,7 +112,7 @@ def _look_at_recipient(plugin: Any, address: str) -> None:
         )
 
 
-def _look_for_mail(plugin: Any, scheme: str) -> None:
+def _look_for_mail(plugin: NotifyBase, scheme: str) -> None:
     """Refuse e-mail through any service but `mailto:`, which counts recipients; raises `RefusedAddress`."""
     from apprise.utils.parse import is_email
 

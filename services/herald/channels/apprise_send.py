@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING
 
-from services.herald.channels.apprise_build import build
+from services.herald.channels.apprise_build import build, recipients_of
 from services.herald.channels.apprise_urls import SERVICES, apprise_scheme
 from services.herald.channels.dialects import Dialect, dialect_of
 from services.herald.channels.ssrf_guard import RefusedAddress
 from streams.contracts.delivery import Answer, Outcome
 from streams.contracts.settings import InvalidSetting, Settings
+
+if TYPE_CHECKING:
+    from apprise import NotifyBase
 
 PIECES = 8
 """Most parts that one message is split into."""
@@ -85,7 +88,7 @@ class AppriseSender:
             raise RefusedAddress("no e-mail can be sent here: the operator has not set ISONOMY_SMTP_URL_FILE")
         if plugin is None:
             raise RefusedAddress("Apprise cannot use this URL: a token is missing, or has another form")
-        return str(plugin.targets[0][1]) if mail else None
+        return recipients_of(plugin)[0] if mail else None
 
     def _threads_of(self, url: str) -> ThreadPoolExecutor:
         scheme = apprise_scheme(url)
@@ -95,7 +98,7 @@ class AppriseSender:
             self._threads[scheme] = ThreadPoolExecutor(count, thread_name_prefix=f"apprise-{scheme}")
         return self._threads[scheme]
 
-    def _plugin(self, url: str) -> Any:
+    def _plugin(self, url: str) -> NotifyBase | None:
         plugin = build(url, self._smtp, allow_private=self._settings.allow_private)
         if plugin is not None:
             plugin.socket_connect_timeout = self._settings.herald_connect_seconds
@@ -103,7 +106,7 @@ class AppriseSender:
         return plugin
 
 
-def _notify(plugin: Any, dialect: Dialect, title: str, text: str, severity: str) -> bool:
+def _notify(plugin: NotifyBase, dialect: Dialect, title: str, text: str, severity: str) -> bool:
     from apprise import NotifyFormat, OverflowMode
 
     kind = {"resolved": "success", "info": "info", "warning": "warning"}.get(severity, "failure")

@@ -15,7 +15,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from importlib.metadata import version
-from typing import Any
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -233,10 +232,10 @@ class GuardedResolver(AbstractResolver):
         """Nothing to release: the lookup belongs to the caller."""
 
 
-def guarded_socket(allow_private: bool) -> Callable[[tuple[Any, ...]], socket.socket]:
+def guarded_socket(allow_private: bool) -> aiohttp.SocketFactoryType:
     """Return a socket factory that checks the address it will connect to: the last check, for every connection."""
 
-    def make(info: tuple[Any, ...]) -> socket.socket:
+    def make(info: aiohttp.AddrInfoType) -> socket.socket:
         family, kind, proto, _, address = info
         if not allow_private:
             check_address(str(address[0]))
