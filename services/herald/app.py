@@ -1,4 +1,4 @@
-"""The herald's own HTTP: /metrics, /healthz and /readyz; the herald runs in its lifespan."""
+"""The herald as a process, with its own HTTP: /metrics, /healthz and /readyz; it delivers in the app's lifespan."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from services.herald.dispatcher import Stalled
 from services.herald.leader_election import Herald
 from services.http.errors import Refusal, Refused, retry_after
 from services.http.responses import error_response, json_response
+from services.http.server import end_process, serve_app
 from services.kafka.reader import Unreadable
 from streams.contracts.cause import in_one_line
 from streams.contracts.metrics import Metrics
@@ -27,6 +28,7 @@ from streams.contracts.settings import Settings
 log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 2.0
+GRACE = 5
 
 
 class Fate:
@@ -78,3 +80,23 @@ def create_herald(settings: Settings, metrics: Metrics, fate: Fate, end: Callabl
 
     routes = [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", series)]
     return Starlette(routes=routes, lifespan=lifespan)
+
+
+def serve(settings: Settings) -> None:
+    """Run until a signal. Then finish the attempts under way, log the results, release the claim, return.
+
+    Raises
+    ------
+    InvalidSetting
+        If a setting has no usable value.
+    CannotListen
+        If the port is in use.
+    SystemExit
+        With code 1 if the herald failed.
+    """
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it repeats one line while Kafka is away
+    fate = Fate()
+    serve_app(create_herald(settings, Metrics(), fate, end_process), settings.host, settings.herald_port, GRACE)
+    if fate.why:
+        log.critical("the herald ended: %s", fate.why)
+        raise SystemExit(1)
