@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 LOOK_SECONDS = 0.2
 
-Answer = TypeVar("Answer")
+Reply = TypeVar("Reply")
 
 
 @click.group("arena")
@@ -96,7 +96,7 @@ def release(arena: str, wait: float) -> None:
     click.echo(f"{arena} goes on")
 
 
-async def _with_redis(settings: Settings, ask: Callable[[Redis], Awaitable[Answer]]) -> Answer:
+async def _with_redis(settings: Settings, ask: Callable[[Redis], Awaitable[Reply]]) -> Reply:
     from redis.exceptions import RedisError
 
     redis = async_redis_client(settings, COMMAND)

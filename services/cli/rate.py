@@ -27,7 +27,7 @@ from streams.contracts.names import normalised
 from streams.contracts.view import OVERALL
 
 if TYPE_CHECKING:
-    from services.cli.rate_style import StyledVotes, StyleFit
+    from services.cli.rate_style import StyledVotes, StyleReport
     from services.sources import Source
     from services.sources.summary import Summary
     from streams.contracts.view import Board
@@ -207,7 +207,7 @@ def _choose(states: dict[str, ArenaState], arena: str | None) -> ArenaState:
 def _print(
     arena: str,
     boards: dict[str, Board],
-    fitted: StyleFit | None,
+    fitted: StyleReport | None,
     form: str,
     top: int | None,
     summary: Summary,

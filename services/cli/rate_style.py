@@ -48,7 +48,7 @@ class StyledRating(TypedDict):
     half_width: float
 
 
-class StyleFit(TypedDict):
+class StyleReport(TypedDict):
     """What `rate --format json` prints as `style`."""
 
     rows: int
@@ -71,7 +71,7 @@ class StyledVotes:
         shown = np.full((len(rows), 8), -1, np.int32) if rows.style is None else rows.style
         self.parts.append((a[rated], b[rated], _SCORES[rows.winner[rated]], shown[rated]))
 
-    def fit(self, state: ArenaState) -> StyleFit:
+    def fit(self, state: ArenaState) -> StyleReport:
         """Fit ratings and style; returns what `rate --format json` prints. Raises `UserError` if no fit is possible."""
         a, b, score, shown = (np.concatenate(column) for column in zip(*self.parts, strict=True))
         counts = np.where(shown < 0, np.nan, shown.astype(np.float64))
@@ -111,7 +111,7 @@ class StyledVotes:
         }
 
 
-def style_tables(fitted: StyleFit, plain: dict[str, float], top: int | None) -> list[Table]:
+def style_tables(fitted: StyleReport, plain: dict[str, float], top: int | None) -> list[Table]:
     """Format a fit as two tables: the models with the change due to style control, and the features."""
     from rich.table import Table
 

@@ -56,7 +56,7 @@ class DeliveryLog:
 
         Raises
         ------
-        Fenced
+        LeaseLost
             If another herald has taken over.
         """
         waiting = [

@@ -122,7 +122,7 @@ POINTS = np.log(10) / 400
 """Logits per point."""
 
 
-class Battles:
+class BattleGenerator:
     """Draws battles under conditions that hold until the next turn; call `under` first to set them."""
 
     def __init__(self, scenario: Scenario, seed: int, names: list[str]) -> None:
@@ -131,7 +131,7 @@ class Battles:
         self._pairs, self._winners = random_of(seed, SeedStream.PAIRS), random_of(seed, SeedStream.WINNERS)
         self._crowd = VoterPool(scenario, seed)
 
-    def under(self, arena: Arena) -> Battles:
+    def under(self, arena: Arena) -> BattleGenerator:
         """Copy the arena's current weights, strengths and conditions."""
         self._sampler = Sampler.of(arena.drawn)
         self._strength, self._finish = arena.strength, arena.finish * np.sqrt(self._scenario.votes.finish)

@@ -9,7 +9,7 @@ import pytest
 
 from services.herald.rules.backoff import Backoff, read_retry_after
 from services.herald.rules.consent import confirmation_message
-from services.herald.rules.dedup import Known, News
+from services.herald.rules.dedup import AlertDedup, News
 from services.herald.rules.deliveries import owe_firing
 from services.herald.rules.delivery_state import Book, progress
 from services.herald.rules.grouping import Gathering
@@ -17,8 +17,8 @@ from services.herald.rules.notify import Notifier
 from services.herald.rules.outcome import forgettable
 from services.herald.rules.payload import alertmanager_body, text_message, timestamp
 from services.herald.rules.retry_queue import RetryQueue
-from services.herald.rules.unknown import Shown, warnings
-from services.herald.send_queues import Limits
+from services.herald.rules.unknown import ShownNames, warnings
+from services.herald.send_queues import SendLimits
 from streams.contracts.alert import Kind, Severity, Status
 from streams.contracts.delivery import Asked, Replay, State
 from streams.contracts.settings import InvalidSetting
@@ -61,7 +61,7 @@ def silence(number, status=Status.RESOLVED):
 
 
 def test_sixteen_occurrences_of_a_fingerprint_are_remembered_to_be_over():
-    known = Known()
+    known = AlertDedup()
     for number in range(16):
         known.tell(silence(number))
     assert known.tell(silence(0)) is News.STALE
@@ -71,7 +71,7 @@ def test_sixteen_occurrences_of_a_fingerprint_are_remembered_to_be_over():
 
 
 def test_an_occurrence_that_was_detected_at_the_same_time_is_news():
-    known = Known()
+    known = AlertDedup()
     known.tell(make_alert(onset="1", detected_at=1e9))
     assert known.tell(make_alert(onset="2", detected_at=1e9)) is News.NEW
     assert known.tell(make_alert(onset="3", detected_at=1e9 - 1)) is News.STALE
@@ -126,20 +126,20 @@ def test_what_is_settled_is_forgotten_after_its_time_and_not_at_it():
     for at, gone in ((100.0, []), (99.5, ["d1"])):
         for more in ({"changed_at": at, "created_at": 0.0}, {"changed_at": 0.0, "created_at": at}):
             book = book_of(pending(state=State.DELIVERED, **more))
-            assert forgettable(book, Known(), 100.0 + 30 * DAY, 30 * DAY, 10) == gone
+            assert forgettable(book, AlertDedup(), 100.0 + 30 * DAY, 30 * DAY, 10) == gone
 
 
 def test_questions_are_forgotten_after_a_day_and_not_at_it():
     book = Book()
     for name, at in (("old", 99.5), ("day", 100.0)):
         book.take(f"asked/{name}", Asked(id=name, mailbox="m", owner="o", at=at), 0)
-    assert forgettable(book, Known(), 100.0 + DAY, 30 * DAY, 10) == ["asked/old"]
+    assert forgettable(book, AlertDedup(), 100.0 + DAY, 30 * DAY, 10) == ["asked/old"]
 
 
 def test_no_more_keys_are_forgotten_at_once_than_may_be():
     book = book_of(*(pending(number, state=State.DELIVERED) for number in range(3)))
-    assert len(forgettable(book, Known(), 100 * DAY, DAY, 2)) == 2
-    assert len(forgettable(book, Known(), 100 * DAY, DAY, 3)) == 3
+    assert len(forgettable(book, AlertDedup(), 100 * DAY, DAY, 2)) == 2
+    assert len(forgettable(book, AlertDedup(), 100 * DAY, DAY, 3)) == 3
 
 
 # --- when ------------------------------------------------------------------------------------------------------------
@@ -183,7 +183,7 @@ def test_a_group_says_when_it_closes():
 
 @pytest.mark.parametrize(("total", "doubtful"), [(1, 1), (4, 1), (7, 1), (8, 2), (15, 3), (16, 4)])
 async def test_of_all_places_a_quarter_is_for_endpoints_that_did_not_answer(total, doubtful):
-    limits = Limits(total, per_host=1_000)
+    limits = SendLimits(total, per_host=1_000)
 
     async def hold(number, silent):
         async with limits.slot(f"key {number}", f"host {number}", doubtful=silent):
@@ -240,7 +240,7 @@ def test_a_stranger_s_name_has_sixty_letters_in_a_question():
 
 def test_five_names_that_no_board_shows_are_told_and_the_others_counted():
     def said(count):
-        return warnings(Match(models=tuple(f"x{number}" for number in range(count))), Shown((), (), ()))[0]
+        return warnings(Match(models=tuple(f"x{number}" for number in range(count))), ShownNames((), (), ()))[0]
 
     assert "'x4'" in said(5)
     assert "more" not in said(5)

@@ -21,7 +21,7 @@ from services.herald.channels.ssrf_guard import RefusedAddress, read_url
 from services.herald.dispatcher import Dispatcher, Stalled
 from services.herald.gauges import show
 from services.herald.inbox import Inbox
-from services.herald.lease import CONFIRM_SECONDS, LEASE, Fenced, Lease
+from services.herald.lease import CONFIRM_SECONDS, LEASE, Lease, LeaseLost
 from services.herald.rules import consent
 from services.herald.rules.delivery_state import Book
 from services.herald.rules.grouping import Gathering, seal
@@ -122,7 +122,7 @@ def test_only_another_s_claim_behind_our_own_ends_the_term(by, offset, over):
     made._claimed = 7
     record = SimpleNamespace(key=b"claim", value=encode_record(Claim(by=by, at=1.0)), offset=offset)
     if over:
-        with pytest.raises(Fenced):
+        with pytest.raises(LeaseLost):
             made._delivery(record)
     else:
         made._delivery(record)
