@@ -65,7 +65,7 @@ def forgettable(book: Book, known: AlertDedup, now: float, seconds: float, most:
             if delivery.id in book.replays:
                 keys.append(f"replay/{delivery.id}")
         if len(keys) >= most:
-            return keys
+            return keys[:most]
     keys += [f"disabled/{name}" for name in book.disabled if name not in book.subscriptions]
     keys += [f"replay/{name}" for name in book.replays if name not in book.deliveries]
     keys += [f"asked/{name}" for name, asked in book.asked.items() if asked.at < now - DAY]

@@ -142,6 +142,17 @@ def test_no_more_keys_are_forgotten_at_once_than_may_be():
     assert len(forgettable(book, AlertDedup(), 100 * DAY, DAY, 3)) == 3
 
 
+def test_nor_more_when_other_keys_are_forgotten_beside_deliveries():
+    book = Book()
+    for name in ("a", "b", "c"):
+        book.take(f"asked/{name}", Asked(id=name, mailbox="m", owner="o", at=0.0), 0)
+    assert forgettable(book, AlertDedup(), 100 * DAY, DAY, 2) == ["asked/a", "asked/b"]
+    book = book_of(pending(state=State.DELIVERED))
+    book.take("replay/d1", Replay(delivery="d1", round=1, at=1.0), 9)
+    assert forgettable(book, AlertDedup(), 100 * DAY, DAY, 1) == ["d1"]
+    assert forgettable(book, AlertDedup(), 100 * DAY, DAY, 2) == ["d1", "replay/d1"]
+
+
 # --- when ------------------------------------------------------------------------------------------------------------
 
 
