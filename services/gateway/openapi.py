@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from services.gateway.parse_votes import MAX_VOTES
+from services.gateway.parse_body import MAX_VOTES
 from services.gateway.responses import ModelAnswer, VotesAnswer
 from services.gateway.routes import AS_WRITTEN
 from services.http.openapi_errors import error_described
