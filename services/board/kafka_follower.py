@@ -19,7 +19,7 @@ from services.board.cache import UNREADABLE, Views
 from services.board.ended_alerts import PastAlerts
 from services.board.redis_source import SourceAway, ViewSource
 from services.board.sse_hub import Hub
-from services.kafka.reader import TopicFollower, Unreadable
+from services.kafka.reader import KafkaReader, Unreadable
 from streams.contracts.connect import aiokafka_options, close_in_time
 from streams.contracts.partitioner import partitions_of
 from streams.contracts.settings import Settings
@@ -208,13 +208,13 @@ class KafkaFollower:
 
     async def _follow(self, consumer: AIOKafkaConsumer, admin: AIOKafkaAdminClient) -> None:
         name = self._settings.topic(ALERTS.name)
-        alerts: TopicFollower | None = None
+        alerts: KafkaReader | None = None
         self.unreadable = None
         while True:
             async with asyncio.timeout(ANSWER_SECONDS):
                 topics = await admin.describe_topics()  # all of them: asking for one by name may create it
                 if alerts is None and self.unreadable is None and _partitions(topics, name):
-                    alerts = TopicFollower(consumer, [name])
+                    alerts = KafkaReader(consumer, [name])
                     await alerts.start()
             await self._look(consumer, admin, topics)
             self._set_away(None)

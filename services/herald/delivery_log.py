@@ -56,7 +56,7 @@ class DeliveryLog:
 
         Raises
         ------
-        LeaseLost
+        HeraldFenced
             If another herald has taken over.
         """
         waiting = [

@@ -102,7 +102,7 @@ class Dispatcher:
 
         Raises
         ------
-        LeaseLost
+        HeraldFenced
             If another herald has taken over.
         Stalled
             If Kafka does not answer for `watchdog_seconds`.

@@ -10,9 +10,9 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
-from services.herald.lease import CONFIRM_SECONDS, Lease, LeaseLost, lease_time
+from services.herald.lease import CONFIRM_SECONDS, HeraldFenced, Lease, lease_time
 from services.herald.rules.delivery_state import Book
-from services.kafka.reader import TopicFollower
+from services.kafka.reader import KafkaReader
 from streams.contracts.alert import Alert, decode_alert
 from streams.contracts.delivery import SETTLED, Claim, Delivery, State, decode_record
 from streams.contracts.settings import Settings
@@ -75,7 +75,7 @@ class Inbox:
             settings.topic(topic.name) for topic in (ALERTS, SUBSCRIPTIONS, DELIVERIES)
         )
         self._log = TopicPartition(self.deliveries, 0)
-        self._follower = TopicFollower(consumer, [self.alerts, self.subscriptions, self.deliveries])
+        self._follower = KafkaReader(consumer, [self.alerts, self.subscriptions, self.deliveries])
         self._book, self._lease, self._by, self._wake = book, lease, by, wake
         self._claimed = -1
         self._progress = asyncio.Event()
@@ -132,7 +132,7 @@ class Inbox:
 
         Raises
         ------
-        LeaseLost
+        HeraldFenced
             If another herald has taken over.
         """
         while True:
@@ -184,7 +184,7 @@ class Inbox:
         if claim is not None and claim.by != self._by and record.offset > self._claimed:
             log.warning("%s has taken over", claim.by)
             self._lease.fence()
-            raise LeaseLost
+            raise HeraldFenced
 
 
 def read_alert(record: ConsumerRecord) -> Alert | None:

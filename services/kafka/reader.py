@@ -71,7 +71,7 @@ _NO_BATCHS = (KafkaError, MemoryError, OSError, ImportError)
 """Errors of Kafka, or of a missing resource in this process, that are not caused by a batch."""
 
 
-class TopicFollower:
+class KafkaReader:
     """Reads whole topics from their beginning and then follows them: committed records only.
 
     Positions are the consumer's own, not the offset after the last record: the marker that ends a transaction takes an

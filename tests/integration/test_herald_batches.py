@@ -15,7 +15,7 @@ from aiokafka import AIOKafkaConsumer
 from services.herald.api.store import SubscriptionStore
 from services.herald.lease import LEASE
 from services.http.errors import Refused
-from services.kafka.reader import TopicFollower, Unreadable, make_reader
+from services.kafka.reader import KafkaReader, Unreadable, make_reader
 from streams.contracts.alert import Alert, encode_alert
 from streams.contracts.subscription import encode_subscription
 from streams.contracts.topics import ALERTS, DELIVERIES, SUBSCRIPTIONS
@@ -172,19 +172,19 @@ async def test_subscriptions_that_cannot_be_read_are_said_to_be_unknown(
 
 
 @contextlib.asynccontextmanager
-async def reading(stack: HeraldStack) -> AsyncIterator[tuple[AIOKafkaConsumer, TopicFollower]]:
+async def reading(stack: HeraldStack) -> AsyncIterator[tuple[AIOKafkaConsumer, KafkaReader]]:
     """A follower of alerts at their beginning."""
     consumer = make_reader(stack.settings)
     await consumer.start()
     try:
-        follower = TopicFollower(consumer, [stack.settings.topic(ALERTS.name)])
+        follower = KafkaReader(consumer, [stack.settings.topic(ALERTS.name)])
         await follower.start()
         yield consumer, follower
     finally:
         await consumer.stop()
 
 
-async def read_to_end(follower: TopicFollower) -> list[Any]:
+async def read_to_end(follower: KafkaReader) -> list[Any]:
     """What can be read now."""
     found = await follower.fetch(500)
     while not await follower.at_end():
@@ -192,7 +192,7 @@ async def read_to_end(follower: TopicFollower) -> list[Any]:
     return found
 
 
-async def read_to_refusal(follower: TopicFollower) -> tuple[list[bytes], Unreadable]:
+async def read_to_refusal(follower: KafkaReader) -> tuple[list[bytes], Unreadable]:
     """Values of what is returned before a batch cannot be read, and what is said of that."""
     found: list[bytes] = []
     while True:
@@ -202,7 +202,7 @@ async def read_to_refusal(follower: TopicFollower) -> tuple[list[bytes], Unreada
             return found, refused
 
 
-async def read_until(follower: TopicFollower, count: int) -> list[Any]:
+async def read_until(follower: KafkaReader, count: int) -> list[Any]:
     """So many records."""
     found: list[Any] = []
     async with asyncio.timeout(20):

@@ -53,7 +53,7 @@ def words_of(text: str) -> set[str]:
 
 
 EVERYDAY = words_of(
-    "accept account address alarm another answer array begin best bound build byte change codec confirm connection "
+    "accept account address alarm another answer array begin best bound byte change codec confirm "
     "consumer count cut damage data date detect document dropped election end exact expect fairness fault "
     "field figure fit fragile gone json kafka known large leader left limit line make match met moment name new not "
     "odds open our out outcome own pair payload period point publish rate reach reader reading redis refuse report "
