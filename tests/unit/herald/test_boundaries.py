@@ -8,11 +8,11 @@ import msgspec
 import pytest
 
 from services.herald.rules.backoff import Backoff, read_retry_after
-from services.herald.rules.consent import confirmation_message
+from services.herald.rules.consent import Bounds, confirmation_message, overdrawn, scope_of
 from services.herald.rules.dedup import AlertDedup, News
 from services.herald.rules.deliveries import owe_firing
 from services.herald.rules.delivery_state import Book, progress
-from services.herald.rules.grouping import Gathering
+from services.herald.rules.grouping import Gathering, seal
 from services.herald.rules.notify import Notifier
 from services.herald.rules.outcome import forgettable
 from services.herald.rules.payload import alertmanager_body, text_message, timestamp
@@ -153,6 +153,15 @@ def test_nor_more_when_other_keys_are_forgotten_beside_deliveries():
     assert forgettable(book, AlertDedup(), 100 * DAY, DAY, 2) == ["d1", "replay/d1"]
 
 
+def test_a_tombstone_removes_a_delivery_up_to_its_own_place_in_the_log():
+    book = Book()
+    book.take("d1", pending(), 5)
+    book.take("d1", None, 4)
+    assert "d1" in book.deliveries
+    book.take("d1", None, 5)
+    assert (book.deliveries, book.at, book.of) == ({}, {}, {})
+
+
 # --- when ------------------------------------------------------------------------------------------------------------
 
 
@@ -182,6 +191,30 @@ def test_a_message_is_handed_out_at_its_time():
     assert queue.due(9.5) == []
     assert queue.due(10.0) == [("s", "m")]
     assert queue.next_due() == math.inf
+
+
+def test_messages_that_are_due_together_leave_in_the_order_in_which_they_came():
+    queue = RetryQueue()
+    for name, at in (("c", 10.0), ("b", 10.0), ("a", 10.0), ("first", 9.0)):
+        queue.put([pending(message=name, next_at=at)])
+    assert [message for _, message in queue.due(10.0)] == ["first", "c", "b", "a"]
+
+
+def test_a_message_that_was_just_made_is_due_at_once_and_has_all_its_attempts():
+    (sealed,) = seal([pending(attempt=3, message=None)], 50.0)
+    assert (sealed.attempt, sealed.next_at, sealed.changed_at) == (0, 50.0, 50.0)
+    assert len(sealed.message or "") == len("msg_") + 32
+
+
+def test_who_has_asked_more_often_than_allowed_waits_until_there_is_room_again():
+    def ask(number, at):
+        return Asked(id=f"q{number}", mailbox=f"m{number}", owner="o", at=at)
+
+    before = [ask(1, 10.0), ask(2, 20.0), ask(3, 30.0)]  # several processes have asked at the same time
+    _, seconds = overdrawn(before, ask(4, 40.0), Bounds(key=2, mailbox=9))
+    assert seconds == 20.0 + DAY - 40.0, "then only the last one of them counts"
+    _, seconds = overdrawn(before, ask(4, 40.0), Bounds(key=3, mailbox=9))
+    assert seconds == 10.0 + DAY - 40.0
 
 
 def test_a_group_says_when_it_closes():
@@ -247,6 +280,16 @@ def test_a_stranger_s_name_has_sixty_letters_in_a_question():
 
     assert f'"{"n" * 60}"' in asked("n" * 60)
     assert f'"{"n" * 59}…"' in asked("n" * 61)
+
+
+def test_what_a_subscription_receives_is_said_without_the_names_that_its_owner_chose():
+    def said(**match):
+        return scope_of(msgspec.structs.replace(S, match=Match(**match)))
+
+    assert said() == "alerts of all arenas, all kinds, of severity info or worse"
+    narrow = said(arena="text", kinds=(Kind.BEST_OF_N, Kind.RANK_CHURN), models=("x", "y"), providers=("z",))
+    who = "about 3 named models or providers"
+    assert narrow == f"alerts of the arena text, best_of_n, rank_churn, of severity info or worse, {who}"
 
 
 def test_five_names_that_no_board_shows_are_told_and_the_others_counted():
