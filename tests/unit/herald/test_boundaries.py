@@ -200,6 +200,16 @@ def test_messages_that_are_due_together_leave_in_the_order_in_which_they_came():
     assert [message for _, message in queue.due(10.0)] == ["first", "c", "b", "a"]
 
 
+def test_of_a_message_only_what_still_waits_in_it_is_sent():
+    first, done, moved, gone = members = [pending(number, message="m") for number in range(1, 5)]
+    queue = RetryQueue()
+    queue.put(members)
+    replace = msgspec.structs.replace
+    book = book_of(first, replace(done, state=State.DELIVERED), replace(moved, message="other"))
+    assert gone.id not in book.deliveries
+    assert queue.pending(book, "m") == [first]
+
+
 def test_a_message_that_was_just_made_is_due_at_once_and_has_all_its_attempts():
     (sealed,) = seal([pending(attempt=3, message=None)], 50.0)
     assert (sealed.attempt, sealed.next_at, sealed.changed_at) == (0, 50.0, 50.0)
