@@ -31,14 +31,14 @@ class _NamedLine(msgspec.Struct):
     model: str
 
 
-class _Position(msgspec.Struct):
+class _PositionPart(msgspec.Struct):
     ledger: int | None = None
 
 
 class _ViewHead(msgspec.Struct):
     votes: int
     as_of: float | None
-    position: _Position
+    position: _PositionPart
     models: list[msgspec.Raw]
     battles: int | None = None
     declares: bool | None = None
@@ -46,19 +46,19 @@ class _ViewHead(msgspec.Struct):
     judged: list[Judged] | None = None
 
 
-class _Group(msgspec.Struct):
+class _GroupPart(msgspec.Struct):
     name: str
 
 
 class _Grouped(msgspec.Struct):
-    providers: list[_Group]
+    providers: list[_GroupPart]
 
 
 class _Placed(msgspec.Struct):
-    position: _Position
+    position: _PositionPart
 
 
-class _Subject(msgspec.Struct):
+class _SubjectPart(msgspec.Struct):
     model: str | None = None
 
 
@@ -66,7 +66,7 @@ class Firing(msgspec.Struct):
     """The fields of a firing alert that are used here."""
 
     id: str
-    subject: _Subject
+    subject: _SubjectPart
 
 
 class _Alerts(msgspec.Struct):

@@ -27,14 +27,14 @@ class Format(StrEnum):
     """In the columns of the public leaderboard data set."""
 
 
-class _Line(msgspec.Struct):
+class _RatedLine(msgspec.Struct):
     davidson: float | None
     elo: float
 
 
 _board = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _raws = msgspec.json.Decoder(list[msgspec.Raw])
-_line = msgspec.json.Decoder(_Line)
+_line = msgspec.json.Decoder(_RatedLine)
 _encode = msgspec.json.Encoder().encode
 
 

@@ -102,7 +102,7 @@ class RedisSource:
                 confirmed = await pubsub.get_message(timeout=ANSWER_SECONDS)
             if confirmed is None:
                 raise SourceAway("Redis does not confirm the subscription")
-            yield _Subscription(pubsub)
+            yield _ChangeSubscription(pubsub)
 
     async def names(self) -> dict[str, set[str]]:
         """List arenas and boards; see `ViewSource`."""
@@ -162,7 +162,7 @@ class RedisSource:
             raise SourceAway(str(error)) from None
 
 
-class _Subscription:
+class _ChangeSubscription:
     def __init__(self, pubsub: PubSub) -> None:
         self._pubsub = pubsub
 

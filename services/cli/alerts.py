@@ -26,7 +26,7 @@ LOOK_SECONDS = 0.25
 _STYLES = {"critical": "bold red", "warning": "yellow", "info": "cyan"}
 
 
-class _Alert(msgspec.Struct):
+class _ShownAlert(msgspec.Struct):
     """The fields of an alert that are shown."""
 
     severity: str
@@ -37,7 +37,7 @@ class _Alert(msgspec.Struct):
 
 
 class _View(msgspec.Struct):
-    alerts: list[_Alert]
+    alerts: list[_ShownAlert]
 
 
 class _Fairness(msgspec.Struct):
@@ -46,12 +46,12 @@ class _Fairness(msgspec.Struct):
     judged: list[Judged] | None = None
 
 
-class _Found(msgspec.Struct):
+class _ArenaAlerts(msgspec.Struct):
     """One arena: its alerts as published and as shown, and what was judged; all None if no view has been published."""
 
     arena: str
     alerts: list[object] | None
-    shown: list[_Alert] | None
+    shown: list[_ShownAlert] | None
     judged: list[Judged] | None
 
 
@@ -96,7 +96,7 @@ def command(arena: str | None, wait: float, form: str) -> None:
     _print(found)
 
 
-def _read(redis: Redis, settings: Settings, arenas: list[str]) -> list[_Found]:
+def _read(redis: Redis, settings: Settings, arenas: list[str]) -> list[_ArenaAlerts]:
     """Read the firing alerts of these arenas. An unreadable view is an error: skipped, it would look like no alert."""
     found = []
     for arena in arenas:
@@ -106,13 +106,13 @@ def _read(redis: Redis, settings: Settings, arenas: list[str]) -> list[_Found]:
             view = None if alerts is None else msgspec.json.decode(alerts)
             read = None if view is None else msgspec.convert(view, _View).alerts
             judged = None if fairness is None else msgspec.json.decode(fairness, type=_Fairness).judged
-            found.append(_Found(arena, None if view is None else view["alerts"], read, judged))
+            found.append(_ArenaAlerts(arena, None if view is None else view["alerts"], read, judged))
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise UserError(f"what Redis has of the alerts of arena {arena} cannot be read here: {error}") from None
     return found
 
 
-def _print(found: list[_Found]) -> None:
+def _print(found: list[_ArenaAlerts]) -> None:
     from rich.text import Text
 
     from services.cli.board_table import console_of
@@ -129,7 +129,7 @@ def _print(found: list[_Found]) -> None:
         console.print("no arena has published anything yet: nothing was judged")
 
 
-def _said(found: _Found) -> str:
+def _said(found: _ArenaAlerts) -> str:
     """Return the number of an arena's alerts and what was judged, which says how much "no alert" means."""
     if found.alerts is None:
         return "nothing was judged yet"

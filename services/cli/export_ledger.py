@@ -40,7 +40,7 @@ def write_ledger(settings: Settings, arena: str | None, path: Path, *, notices: 
         nothing of the arena.
     """
     exported = Exported(notices=notices)
-    parts = _Parts(path, LEDGER if notices else VOTES)
+    parts = _PartFiles(path, LEDGER if notices else VOTES)
     try:
         consumer = KafkaConsumer(
             **kafka_python_options(settings),
@@ -74,7 +74,7 @@ def write_ledger(settings: Settings, arena: str | None, path: Path, *, notices: 
     return exported
 
 
-class _Parts:
+class _PartFiles:
     """Collects tables in memory and writes them to part files, so that memory stays bounded."""
 
     def __init__(self, path: Path, schema: Mapping[str, pl.DataType]) -> None:

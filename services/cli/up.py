@@ -85,7 +85,7 @@ def command(
             load_scenario(scenario)
         servers = _wishes_of_servers(broker_port, redis_port)
         with hold(directory.absolute()):
-            _Stack(directory.absolute(), workers, _steps(source, scenario), servers).run()
+            _LocalStack(directory.absolute(), workers, _steps(source, scenario), servers).run()
     except (StartError, GaveUpError, SourceError, ScenarioError) as error:
         raise UserError(str(error)) from None
 
@@ -123,7 +123,7 @@ def _wishes_of_servers(broker_port: int | None, redis_port: int | None) -> dict[
     return wishes
 
 
-class _Stack:
+class _LocalStack:
     """The servers and processes of one `up`."""
 
     def __init__(

@@ -55,7 +55,7 @@ class Poster:
 
     def __init__(self, settings: Settings, lookup: Lookup | None = None, tls: ssl.SSLContext | None = None) -> None:
         self._settings = settings
-        self._names = Names(settings.herald_concurrency) if lookup is None else None
+        self._names = NameResolver(settings.herald_concurrency) if lookup is None else None
         self._lookup = lookup or self._names
         self._tls = tls
         self._session: aiohttp.ClientSession
@@ -176,7 +176,7 @@ def host_of(url: str) -> str:
         return ""
 
 
-class Names:
+class NameResolver:
     """Resolves names in threads of its own, so that a dead name server blocks nothing else.
 
     Parameters
