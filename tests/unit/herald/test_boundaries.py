@@ -235,6 +235,26 @@ def test_a_group_says_when_it_closes():
     assert gathering.next_close() == 12.0
 
 
+def test_a_group_is_closed_at_its_time_or_when_it_is_full_in_messages_of_its_size():
+    gathering = Gathering(2.0, 2)
+    gathering.add(pending(1), 10.0)
+    assert gathering.close(11.5) == []
+    assert [[each.id for each in members] for members in gathering.close(12.0)] == [["d1"]]
+    for number in (1, 2, 3):
+        gathering.add(pending(number), 20.0)
+    assert [[each.id for each in members] for members in gathering.close(20.0)] == [["d1", "d2"], ["d3"]]
+    assert gathering.next_close() == math.inf
+
+
+def test_what_is_gathered_for_others_stays_when_a_subscription_goes():
+    gathering = Gathering(2.0, 50)
+    gathering.add(pending(1), 10.0)
+    gathering.add(pending(2, subscription="t"), 11.0)
+    gathering.drop("s")
+    assert (list(gathering.by_id), gathering.next_close()) == (["d2"], 13.0)
+    assert [[each.id for each in members] for members in gathering.close(13.0)] == [["d2"]]
+
+
 @pytest.mark.parametrize(("total", "doubtful"), [(1, 1), (4, 1), (7, 1), (8, 2), (15, 3), (16, 4)])
 async def test_of_all_places_a_quarter_is_for_endpoints_that_did_not_answer(total, doubtful):
     limits = SendLimits(total, per_host=1_000)
