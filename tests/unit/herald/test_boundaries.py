@@ -10,7 +10,7 @@ import pytest
 from services.herald.rules.backoff import Backoff, read_retry_after
 from services.herald.rules.consent import Bounds, confirmation_message, overdrawn, scope_of
 from services.herald.rules.dedup import AlertDedup, News
-from services.herald.rules.deliveries import owe_firing
+from services.herald.rules.deliveries import owe_firing, owe_resolved
 from services.herald.rules.delivery_state import Book, progress
 from services.herald.rules.grouping import Gathering, seal
 from services.herald.rules.notify import Notifier
@@ -53,6 +53,19 @@ def test_firing_is_owed_unless_this_severity_or_a_worse_one_is_on_record(known, 
     before = owe_firing(book_of(), {}, S, make_alert(severity=known), 1.0)
     owed = owe_firing(book_of(before), {}, S, make_alert(severity=told), 2.0)
     assert (owed is not None) is (order.index(told) > order.index(known))
+
+
+def test_what_is_gathered_or_logged_is_not_owed_once_more():
+    firing = owe_firing(book_of(), {}, S, make_alert(), 1.0)
+    over = make_alert(status=Status.RESOLVED)
+    resolved = owe_resolved(book_of(firing), {}, S, over, 2.0)
+    assert (firing.state, resolved.state) == (State.PENDING, State.WAITING)
+    assert owe_resolved(book_of(), {firing.id: firing}, S, over, 2.0) == resolved
+    assert owe_resolved(book_of(), {}, S, over, 2.0) is None, "who never heard of it hears of no end"
+    for logged, gathered in (((firing,), {}), ((), {firing.id: firing})):
+        assert owe_firing(book_of(*logged), gathered, S, make_alert(), 3.0) is None
+    for logged, gathered in (((firing, resolved), {}), ((firing,), {resolved.id: resolved})):
+        assert owe_resolved(book_of(*logged), gathered, S, over, 3.0) is None
 
 
 def silence(number, status=Status.RESOLVED):
