@@ -10,7 +10,7 @@ import pytest
 from services.herald.rules.backoff import Backoff, read_retry_after
 from services.herald.rules.consent import Bounds, confirmation_message, overdrawn, scope_of
 from services.herald.rules.dedup import AlertDedup, News
-from services.herald.rules.deliveries import owe_firing, owe_resolved
+from services.herald.rules.deliveries import got_firing, owe_firing, owe_resolved, replayed
 from services.herald.rules.delivery_state import Book, progress
 from services.herald.rules.grouping import Gathering, seal
 from services.herald.rules.notify import Notifier
@@ -66,6 +66,18 @@ def test_what_is_gathered_or_logged_is_not_owed_once_more():
         assert owe_firing(book_of(*logged), gathered, S, make_alert(), 3.0) is None
     for logged, gathered in (((firing, resolved), {}), ((firing,), {resolved.id: resolved})):
         assert owe_resolved(book_of(*logged), gathered, S, over, 3.0) is None
+
+
+def test_a_firing_has_been_got_once_it_was_delivered():
+    firing = owe_firing(book_of(), {}, S, make_alert(), 1.0)
+    for state, got in ((State.PENDING, False), (State.DEAD, False), (State.DELIVERED, True)):
+        assert got_firing(book_of(msgspec.structs.replace(firing, state=state)), "s", firing.alert) is got
+
+
+def test_a_replay_is_the_next_round_and_has_all_attempts_again():
+    again = replayed(pending(state=State.DEAD, round=1, attempt=4, message="m", next_at=5.0), 50.0)
+    assert (again.round, again.attempt, again.message, again.next_at, again.changed_at) == (2, 0, None, None, 50.0)
+    assert again.state is State.PENDING
 
 
 def silence(number, status=Status.RESOLVED):
