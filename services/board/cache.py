@@ -9,7 +9,6 @@ import re
 from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 import msgspec
 
@@ -32,14 +31,14 @@ class _NamedLine(msgspec.Struct):
     model: str
 
 
-class _Position(msgspec.Struct):
+class _PositionPart(msgspec.Struct):
     ledger: int | None = None
 
 
 class _ViewHead(msgspec.Struct):
     votes: int
     as_of: float | None
-    position: _Position
+    position: _PositionPart
     models: list[msgspec.Raw]
     battles: int | None = None
     declares: bool | None = None
@@ -47,19 +46,19 @@ class _ViewHead(msgspec.Struct):
     judged: list[Judged] | None = None
 
 
-class _Group(msgspec.Struct):
+class _GroupPart(msgspec.Struct):
     name: str
 
 
 class _Grouped(msgspec.Struct):
-    providers: list[_Group]
+    providers: list[_GroupPart]
 
 
 class _Placed(msgspec.Struct):
-    position: _Position
+    position: _PositionPart
 
 
-class _Subject(msgspec.Struct):
+class _SubjectPart(msgspec.Struct):
     model: str | None = None
 
 
@@ -67,7 +66,7 @@ class Firing(msgspec.Struct):
     """The fields of a firing alert that are used here."""
 
     id: str
-    subject: _Subject
+    subject: _SubjectPart
 
 
 class _Alerts(msgspec.Struct):
@@ -256,11 +255,11 @@ class HeldArena:
             else:
                 self.outrun.setdefault(fold, now)
 
-    def stops(self) -> list[dict[str, Any]]:
+    def stops(self) -> list[dict[str, object]]:
         """Which folds have stopped the arena, and since when; the cause is for the operator only."""
         return [{"stage": fold, "since": stopped.since} for fold, stopped in self.stopped.items()]
 
-    def summary(self, arena: str) -> dict[str, Any]:
+    def summary(self, arena: str) -> dict[str, object]:
         """Line of the list of arenas; a field is None when its view is missing or cannot be read."""
         overall = self.boards.get(OVERALL)
         return {

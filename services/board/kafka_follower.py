@@ -9,7 +9,7 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol, TypedDict
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
@@ -19,7 +19,7 @@ from services.board.cache import UNREADABLE, Views
 from services.board.ended_alerts import PastAlerts
 from services.board.redis_source import SourceAway, ViewSource
 from services.board.sse_hub import Hub
-from services.kafka.reader import Follower, Unreadable
+from services.kafka.reader import KafkaReader, Unreadable
 from streams.contracts.connect import aiokafka_options, close_in_time
 from streams.contracts.partitioner import partitions_of
 from streams.contracts.setting_groups import KafkaSettings
@@ -33,6 +33,19 @@ LOOK_SECONDS = 1.0
 ANSWER_SECONDS = 5.0
 """Longest wait for Kafka."""
 RETRY_SECONDS = 1.0
+
+
+class DescribedPartition(TypedDict):
+    """What we read of a partition in aiokafka's description of a topic."""
+
+    partition: int
+
+
+class DescribedTopic(TypedDict):
+    """What we read of aiokafka's description of a topic."""
+
+    topic: str
+    partitions: list[DescribedPartition]
 
 
 class Kafka(Protocol):
@@ -195,13 +208,13 @@ class KafkaFollower:
 
     async def _follow(self, consumer: AIOKafkaConsumer, admin: AIOKafkaAdminClient) -> None:
         name = self._settings.topic(ALERTS.name)
-        alerts: Follower | None = None
+        alerts: KafkaReader | None = None
         self.unreadable = None
         while True:
             async with asyncio.timeout(ANSWER_SECONDS):
                 topics = await admin.describe_topics()  # all of them: asking for one by name may create it
                 if alerts is None and self.unreadable is None and _partitions(topics, name):
-                    alerts = Follower(consumer, [name])
+                    alerts = KafkaReader(consumer, [name])
                     await alerts.start()
             await self._look(consumer, admin, topics)
             self._set_away(None)
@@ -231,7 +244,7 @@ class KafkaFollower:
         if ended is not None and recorded >= self._since:
             self._hub.tell(ended.arena, "alert", value)
 
-    async def _look(self, consumer: AIOKafkaConsumer, admin: AIOKafkaAdminClient, topics: list[dict[str, Any]]) -> None:
+    async def _look(self, consumer: AIOKafkaConsumer, admin: AIOKafkaAdminClient, topics: list[DescribedTopic]) -> None:
         """Ask for the offsets of votes, intake, ledger and boards.
 
         The end of a topic is the last stable offset: the consumer and the stages read committed records only.
@@ -266,7 +279,7 @@ class KafkaFollower:
         self.away, self.asked = away, True
 
 
-def _partitions(topics: list[dict[str, Any]], name: str) -> list[TopicPartition]:
+def _partitions(topics: list[DescribedTopic], name: str) -> list[TopicPartition]:
     """Partitions of a topic, none while it does not exist."""
     found = [topic["partitions"] for topic in topics if topic["topic"] == name]
     return [TopicPartition(name, number) for number in sorted(each["partition"] for each in found[0])] if found else []

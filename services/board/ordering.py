@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any
 
 import msgspec
 
@@ -28,14 +27,14 @@ class Format(StrEnum):
     """In the columns of the public leaderboard data set."""
 
 
-class _Line(msgspec.Struct):
+class _RatedLine(msgspec.Struct):
     davidson: float | None
     elo: float
 
 
 _board = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _raws = msgspec.json.Decoder(list[msgspec.Raw])
-_line = msgspec.json.Decoder(_Line)
+_line = msgspec.json.Decoder(_RatedLine)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -51,7 +50,7 @@ def reorder(board: bytes, rating: Rating) -> bytes:
     fields = _board.decode(board)
     lines = _raws.decode(fields["models"])
     lines.sort(key=lambda line: _key(getattr(_line.decode(line), rating.value)))
-    whole: dict[str, Any] = {**fields, "models": lines, "ordered_by": rating.value}
+    whole: dict[str, object] = {**fields, "models": lines, "ordered_by": rating.value}
     return _encode(whole)
 
 

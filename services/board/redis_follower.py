@@ -37,7 +37,7 @@ seconds. After that an older state is taken, because it comes from a rebuild or 
 listed is dropped only once the ledger no longer holds it either, however long that takes."""
 
 
-class _Change(msgspec.Struct):
+class _ViewChange(msgspec.Struct):
     arena: str
     boards: list[str] = []
     fairness: bool = False
@@ -48,7 +48,7 @@ class _Change(msgspec.Struct):
 
 _View = HeldBoard | HeldFairness | HeldAlerts
 
-_change = msgspec.json.Decoder(_Change)
+_change = msgspec.json.Decoder(_ViewChange)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -109,7 +109,7 @@ class Follow:
 
     async def _take(self, messages: Iterable[bytes]) -> None:
         """Read the views that messages name, each once, and send the changes to clients."""
-        merged: dict[str, _Change] = {}
+        merged: dict[str, _ViewChange] = {}
         for message in messages:
             try:
                 change = _change.decode(message)

@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError, ResponseError
@@ -19,6 +19,9 @@ from streams.contracts.redis_away import is_foreign
 from streams.contracts.setting_groups import RedisSettings
 from streams.contracts.shown import Shown, read_shown
 from streams.contracts.stopped import FOLDS, Stopped, read_stopped
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
 
 SILENT_SECONDS = 1.0
 """After this long without a message, the board sends Redis a PING."""
@@ -99,7 +102,7 @@ class RedisSource:
                 confirmed = await pubsub.get_message(timeout=ANSWER_SECONDS)
             if confirmed is None:
                 raise SourceAway("Redis does not confirm the subscription")
-            yield _Subscription(pubsub)
+            yield _ChangeSubscription(pubsub)
 
     async def names(self) -> dict[str, set[str]]:
         """List arenas and boards; see `ViewSource`."""
@@ -159,7 +162,7 @@ class RedisSource:
             raise SourceAway(str(error)) from None
 
 
-class _Subscription:
+class _ChangeSubscription:
     def __init__(self, pubsub: PubSub) -> None:
         self._pubsub = pubsub
 
@@ -183,16 +186,15 @@ class _Subscription:
         return found
 
 
-async def _texts(redis: Any, keys: list[str]) -> list[bytes | None]:
+async def _texts(redis: Redis, keys: list[str]) -> list[bytes | None]:
     """Read strings; None for a key that is missing or no string. The client's types allow str; ours returns bytes."""
-    texts: list[bytes | None] = await redis.mget(keys)
-    return texts
+    return [text if isinstance(text, bytes) else None for text in await redis.mget(keys)]
 
 
-async def _members(redis: Any, key: str) -> set[str]:
+async def _members(redis: Redis, key: str) -> set[str]:
     """Members of a set that are names; none while the key is of another type, until its worker has replaced it."""
     try:
-        members: set[bytes] = await redis.smembers(key)
+        members = await redis.smembers(key)
     except ResponseError as error:
         if not is_foreign(error):
             raise

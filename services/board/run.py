@@ -10,7 +10,7 @@ from services.board.app import create_board
 from services.board.cache import UNREADABLE, Views
 from services.herald.api.openapi import subscription_document
 from services.herald.api.routes import subscription_routes
-from services.herald.rules.unknown import Shown
+from services.herald.rules.unknown import ShownNames
 from services.http.server import serve_app
 from streams.contracts.metrics import Metrics
 from streams.contracts.settings import Settings
@@ -35,7 +35,7 @@ def serve(settings: Settings) -> None:
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     metrics = Metrics()
 
-    async def names(arena: str | None) -> Shown | None:
+    async def names(arena: str | None) -> ShownNames | None:
         return await shown_names(app.state.views, arena)
 
     subscriptions = (*subscription_routes(settings, metrics, names), subscription_document())
@@ -46,7 +46,7 @@ def serve(settings: Settings) -> None:
     serve_app(app, settings.http.host, settings.board.port, GRACE_SECONDS, stopping=app.state.stop)
 
 
-async def shown_names(views: Views, arena: str | None) -> Shown | None:
+async def shown_names(views: Views, arena: str | None) -> ShownNames | None:
     """Names of all arenas, or of one; None while nothing is known."""
     if not views.known or not views.arenas:
         return None
@@ -64,4 +64,4 @@ async def shown_names(views: Views, arena: str | None) -> Shown | None:
             whole = False
         whole = whole and held.fairness is not None and not held.unreadable
         await asyncio.sleep(0)  # decoding hundreds of arenas for the first time takes a while
-    return Shown(set(views.arenas), models, providers, whole)
+    return ShownNames(set(views.arenas), models, providers, whole)

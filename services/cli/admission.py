@@ -9,7 +9,6 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Mapping
-from typing import Any
 
 from services.cli.errors import UserError
 from streams.contracts.connect import aiokafka_options
@@ -120,7 +119,7 @@ def require_redis(settings: RedisSettings) -> None:
         redis.close()
 
 
-def _look_at(info: Mapping[str, Any], place: str) -> None:
+def _look_at(info: Mapping[str, object], place: str) -> None:
     """Refuse a Redis that cannot work, and warn about one that loses data; `info` is the reply to INFO."""
     if info.get("cluster_enabled") == 1:
         raise UserError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
@@ -19,11 +19,14 @@ from streams.contracts.keys import names_of
 from streams.contracts.names import shown
 from streams.contracts.setting_groups import RedisSettings
 
+if TYPE_CHECKING:
+    from redis import Redis
+
 LOOK_SECONDS = 0.25
 _STYLES = {"critical": "bold red", "warning": "yellow", "info": "cyan"}
 
 
-class _Alert(msgspec.Struct):
+class _ShownAlert(msgspec.Struct):
     """The fields of an alert that are shown."""
 
     severity: str
@@ -34,7 +37,7 @@ class _Alert(msgspec.Struct):
 
 
 class _View(msgspec.Struct):
-    alerts: list[_Alert]
+    alerts: list[_ShownAlert]
 
 
 class _Fairness(msgspec.Struct):
@@ -43,11 +46,12 @@ class _Fairness(msgspec.Struct):
     judged: list[Judged] | None = None
 
 
-class _Found(msgspec.Struct):
-    """One arena: its alerts as JSON, and what was judged; both None if no view has been published."""
+class _ArenaAlerts(msgspec.Struct):
+    """One arena: its alerts as published and as shown, and what was judged; all None if no view has been published."""
 
     arena: str
-    alerts: list[Any] | None
+    alerts: list[object] | None
+    shown: list[_ShownAlert] | None
     judged: list[Judged] | None
 
 
@@ -64,7 +68,7 @@ def command(arena: str | None, wait: float, form: str) -> None:
     """
     settings = read_settings()
     require_redis(settings.redis)
-    redis: Any = redis_client(settings.redis, COMMAND)
+    redis = redis_client(settings.redis, COMMAND)
     deadline = time.monotonic() + wait
     try:
         while True:
@@ -92,7 +96,7 @@ def command(arena: str | None, wait: float, form: str) -> None:
     _print(found)
 
 
-def _read(redis: Any, settings: RedisSettings, arenas: list[str]) -> list[_Found]:
+def _read(redis: Redis, settings: RedisSettings, arenas: list[str]) -> list[_ArenaAlerts]:
     """Read the firing alerts of these arenas. An unreadable view is an error: skipped, it would look like no alert."""
     found = []
     for arena in arenas:
@@ -100,33 +104,32 @@ def _read(redis: Any, settings: RedisSettings, arenas: list[str]) -> list[_Found
         alerts, fairness = redis.mget([settings.keys.alerts(arena), settings.keys.fairness(arena)])
         try:
             view = None if alerts is None else msgspec.json.decode(alerts)
-            if view is not None:
-                msgspec.convert(view, _View)
+            read = None if view is None else msgspec.convert(view, _View).alerts
             judged = None if fairness is None else msgspec.json.decode(fairness, type=_Fairness).judged
-            found.append(_Found(arena, None if view is None else view["alerts"], judged))
+            found.append(_ArenaAlerts(arena, None if view is None else view["alerts"], read, judged))
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise UserError(f"what Redis has of the alerts of arena {arena} cannot be read here: {error}") from None
     return found
 
 
-def _print(found: list[_Found]) -> None:
+def _print(found: list[_ArenaAlerts]) -> None:
     from rich.text import Text
 
     from services.cli.board_table import console_of
 
     console = console_of()
-    for alert in (alert for each in found for alert in each.alerts or ()):
-        head = f"{alert['severity']:8} {alert['arena']} · {alert['kind']}"
-        console.print(Text(shown(head), style=_STYLES.get(alert["severity"], "")))
-        console.print(Text(f"         {shown(alert['summary'])}"))
-        console.print(Text(f"         runbook: {shown(alert['runbook_url'])}", style="dim"))
+    for alert in (alert for each in found for alert in each.shown or ()):
+        head = f"{alert.severity:8} {alert.arena} · {alert.kind}"
+        console.print(Text(shown(head), style=_STYLES.get(alert.severity, "")))
+        console.print(Text(f"         {shown(alert.summary)}"))
+        console.print(Text(f"         runbook: {shown(alert.runbook_url)}", style="dim"))
     for each in found:
         console.print(Text(shown(f"{each.arena}: {_said(each)}"), style="dim" if each.alerts else ""))
     if not found:
         console.print("no arena has published anything yet: nothing was judged")
 
 
-def _said(found: _Found) -> str:
+def _said(found: _ArenaAlerts) -> str:
     """Return the number of an arena's alerts and what was judged, which says how much "no alert" means."""
     if found.alerts is None:
         return "nothing was judged yet"

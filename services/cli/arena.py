@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -18,7 +19,12 @@ from streams.contracts.names import shown
 from streams.contracts.setting_groups import RedisSettings
 from streams.contracts.stopped import FOLDS, Stopped, read_stopped
 
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
 LOOK_SECONDS = 0.2
+
+Reply = TypeVar("Reply")
 
 
 @click.group("arena")
@@ -34,10 +40,10 @@ def list_arenas(only: bool, form: str) -> None:
     settings = read_settings()
     require_redis(settings.redis)
 
-    async def read(redis: Any) -> dict[str, dict[str, Stopped]]:
+    async def read(redis: Redis) -> dict[str, dict[str, Stopped]]:
         return {arena: await _stopped(redis, settings.redis, arena) for arena in await _arenas(redis, settings.redis)}
 
-    found: dict[str, dict[str, Stopped]] = asyncio.run(_with_redis(settings.redis, read))
+    found = asyncio.run(_with_redis(settings.redis, read))
     stops = [(arena, fold, stop) for arena, of_arena in found.items() for fold, stop in of_arena.items()]
     going_on = [] if only else [arena for arena, of_arena in found.items() if not of_arena]
     if form == "json":
@@ -66,7 +72,7 @@ def release(arena: str, wait: float) -> None:
     settings = read_settings()
     require_redis(settings.redis)
 
-    async def ask(redis: Any) -> dict[str, Stopped]:
+    async def ask(redis: Redis) -> dict[str, Stopped]:
         before = await _stopped(redis, settings.redis, arena)
         if not before:
             known = await _arenas(redis, settings.redis)
@@ -90,7 +96,7 @@ def release(arena: str, wait: float) -> None:
     click.echo(f"{arena} goes on")
 
 
-async def _with_redis(settings: RedisSettings, ask: Any) -> Any:
+async def _with_redis(settings: RedisSettings, ask: Callable[[Redis], Awaitable[Reply]]) -> Reply:
     from redis.exceptions import RedisError
 
     redis = async_redis_client(settings, COMMAND)
@@ -102,9 +108,10 @@ async def _with_redis(settings: RedisSettings, ask: Any) -> Any:
         await redis.aclose()
 
 
-async def _arenas(redis: Any, settings: RedisSettings) -> list[str]:
+async def _arenas(redis: Redis, settings: RedisSettings) -> list[str]:
     return names_of(await redis.smembers(settings.keys.arenas))
 
 
-async def _stopped(redis: Any, settings: RedisSettings, arena: str) -> dict[str, Stopped]:
-    return read_stopped(await redis.mget([settings.keys.stopped(arena, fold) for fold in FOLDS]))
+async def _stopped(redis: Redis, settings: RedisSettings, arena: str) -> dict[str, Stopped]:
+    texts = await redis.mget([settings.keys.stopped(arena, fold) for fold in FOLDS])
+    return read_stopped([text if isinstance(text, bytes) else None for text in texts])

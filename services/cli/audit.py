@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO, Unpack
 
 import click
 
 from services.cli.common import json_text
 from services.cli.errors import UserError
-from services.cli.reading import DROPPED, EXIT_CODES, exit_as, reading_of, source_options
+from services.cli.reading import DROPPED, EXIT_CODES, GivenOptions, exit_as, reading_of, source_options
 from services.cli.reading import report as tell
 from services.sources import SourceError
 from streams.contracts.names import shown
@@ -104,7 +104,7 @@ def command(
     notice_days: float,
     providers: Path | None,
     top: int | None,
-    **said: Any,
+    **said: Unpack[GivenOptions],
 ) -> None:
     """Read, audit, print."""
     from services.audit.providers import read_providers

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from typing import TextIO
 
 from rich.console import Console
 from rich.table import Table
@@ -69,7 +69,7 @@ def interval_text(line: RatedModel) -> str:
     return f"±{half:.1f}" if middle else f"{lower:,.0f} to {upper:,.0f}"
 
 
-def console_of(stream: Any = None) -> Console:
+def console_of(stream: TextIO | None = None) -> Console:
     """Make a console, 120 characters wide if the output is no terminal; it prints markup and emoji codes literally."""
     console = Console(file=stream, markup=False, emoji=False)
     return console if console.is_terminal else Console(file=stream, markup=False, emoji=False, width=120)

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Literal, TypeVar
 
 import click
 
@@ -14,6 +14,9 @@ from services.cli.errors import UserError
 from streams.contracts.connect import check_connections
 from streams.contracts.names import as_json_escapes, shown
 from streams.contracts.settings import InvalidSetting, Settings
+
+Decorated = TypeVar("Decorated", bound=Callable[..., object])
+"""A command's function: an option is added to it, and it stays what it was."""
 
 
 def read_settings(**changes: str | None) -> Settings:
@@ -30,14 +33,14 @@ def read_settings(**changes: str | None) -> Settings:
         raise UserError(str(error)) from None
 
 
-def json_text(value: Any, order: Literal["deterministic"] | None = None) -> str:
+def json_text(value: object, order: Literal["deterministic"] | None = None) -> str:
     """Return a value as JSON, with characters that a terminal would interpret escaped."""
     import msgspec
 
     return as_json_escapes(msgspec.json.encode(value, order=order).decode())
 
 
-def format_option(command: Callable[..., Any]) -> Callable[..., Any]:
+def format_option(command: Decorated) -> Decorated:
     """Add `--format table|json`."""
     return click.option(
         "--format",

@@ -8,13 +8,13 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
-from kafka import KafkaConsumer, KafkaProducer
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import CorruptRecordError, KafkaError, KafkaTimeoutError, UnsupportedCodecError
 
-from services.cli.common import format_option, read_settings
+from services.cli.common import Decorated, format_option, read_settings
 from services.cli.errors import UserError
 from services.cli.footing import require_topics
 from services.cli.topics import admin_of
@@ -25,6 +25,10 @@ from streams.contracts.reasons import Reason
 from streams.contracts.setting_groups import KafkaSettings
 from streams.contracts.topics import DEAD_LETTERS, MODELS, VOTES
 from streams.kafka.end_offsets import EndsUnknown, ask_ends, partitions_of_topic
+
+if TYPE_CHECKING:
+    from kafka.consumer.fetcher import ConsumerRecord
+    from kafka.producer.future import FutureRecordMetadata
 
 ACKNOWLEDGED_SECONDS = 60.0
 CLOSE_SECONDS = 5.0
@@ -47,7 +51,7 @@ def command() -> None:
     """Refused records: list them, count them, or send them again once the cause is mended."""
 
 
-def _chosen(function: Any) -> Any:
+def _chosen(function: Decorated) -> Decorated:
     reasons = click.Choice([reason.value for reason in Reason])
     function = click.option("--reason", type=reasons, multiple=True, help="Only refused for this reason.")(function)
     return click.option("--topic", help="Only from this topic, named with its prefix.")(function)
@@ -110,7 +114,7 @@ def _send(settings: KafkaSettings, letters: Sequence[DeadLetter]) -> list[tuple[
     with admin_of(settings) as admin:
         present = set(admin.list_topics()) & {settings.topic(VOTES.name), settings.topic(MODELS.name)}
     unsent: list[tuple[DeadLetter, str]] = []
-    under_way: list[tuple[DeadLetter, Any]] = []
+    under_way: list[tuple[DeadLetter, FutureRecordMetadata]] = []
     producer = None
     try:
         producer = KafkaProducer(**kafka_python_options(settings), acks="all", max_request_size=MAX_REQUEST_BYTES)
@@ -124,7 +128,7 @@ def _send(settings: KafkaSettings, letters: Sequence[DeadLetter]) -> list[tuple[
             except KafkaError as error:
                 unsent.append((letter, str(error)))
         end = time.monotonic() + ACKNOWLEDGED_SECONDS
-        noted: list[tuple[DeadLetter, Any]] = []
+        noted: list[tuple[DeadLetter, FutureRecordMetadata]] = []
         for letter, future in under_way:
             try:
                 future.get(timeout=max(0.001, end - time.monotonic()))
@@ -155,7 +159,7 @@ def _say_again(letter: DeadLetter, error: KafkaError) -> None:
     click.echo(f"{_place(letter)} was sent, and will be sent once more next time: no note was kept: {error}", err=True)
 
 
-def _note(producer: KafkaProducer, settings: KafkaSettings, letter: DeadLetter) -> Any:
+def _note(producer: KafkaProducer, settings: KafkaSettings, letter: DeadLetter) -> FutureRecordMetadata:
     """Record in Kafka that a letter's record was sent again: the dedup memory is shorter than letters are kept."""
     now = str(round(time.time() * 1000)).encode()
     headers = [*letter.headers(), (REDRIVEN, now)]
@@ -179,7 +183,7 @@ def read_letters(settings: KafkaSettings) -> list[Listed]:
     found: dict[bytes, Listed] = {}
     redriven: set[bytes] = set()
     try:
-        consumer: Any = KafkaConsumer(
+        consumer = KafkaConsumer(
             **kafka_python_options(settings),
             group_id=None,
             enable_auto_commit=False,
@@ -207,7 +211,7 @@ def read_letters(settings: KafkaSettings) -> list[Listed]:
     return list(found.values())
 
 
-def _records(consumer: Any, partition: Any, end: int) -> Iterator[Any]:
+def _records(consumer: KafkaConsumer, partition: TopicPartition, end: int) -> Iterator[ConsumerRecord]:
     """Yield the records of a partition up to `end`; unreadable offsets are reported and skipped one by one."""
     consumer.assign([partition])
     consumer.seek_to_beginning(partition)
@@ -234,7 +238,7 @@ def _records(consumer: Any, partition: Any, end: int) -> Iterator[Any]:
             yield from records
 
 
-def _read(record: Any) -> DeadLetter | None:
+def _read(record: ConsumerRecord) -> DeadLetter | None:
     try:
         return read_dead_letter(dict(record.headers), record.value)
     except (KeyError, ValueError, TypeError, AttributeError) as error:
@@ -255,7 +259,7 @@ def _place(letter: DeadLetter) -> str:
     return letter.place.decode() + ("" if letter.last_offset is None else f"-{letter.last_offset}")
 
 
-def _as_json(listed: Listed) -> dict[str, Any]:
+def _as_json(listed: Listed) -> dict[str, object]:
     letter = listed.letter
 
     def text(value: bytes | None) -> str | None:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -104,7 +104,7 @@ def _read(settings: RedisSettings, arena: str, wanted: tuple[str, ...]) -> tuple
     from streams.contracts.view import OVERALL
 
     keys = settings.keys
-    redis: Any = redis_client(settings, COMMAND)
+    redis = redis_client(settings, COMMAND)
     try:
         arenas = names_of(redis.smembers(keys.arenas))
         if arena not in arenas:
@@ -112,7 +112,7 @@ def _read(settings: RedisSettings, arena: str, wanted: tuple[str, ...]) -> tuple
         known = names_of(redis.smembers(keys.boards(arena)))
         chosen = sorted(_chosen(known, wanted, arena), key=lambda name: (name != OVERALL, name))
         read = {name: read_board(redis, settings, arena, name) for name in chosen}
-        packed: bytes | None = redis.get(keys.history(arena, DAY.name))
+        packed = redis.get(keys.history(arena, DAY.name))
     except RedisError as error:
         raise UserError(f"Redis at {settings.place} cannot be reached: {error}") from None
     finally:
@@ -123,7 +123,7 @@ def _read(settings: RedisSettings, arena: str, wanted: tuple[str, ...]) -> tuple
         )
     if not read:
         raise UserError(f"no board of arena {arena} is published yet")
-    return [each for each in read.values() if each is not None], packed
+    return [each for each in read.values() if each is not None], packed if isinstance(packed, bytes) else None
 
 
 def _chosen(known: list[str], wanted: tuple[str, ...], arena: str) -> list[str]:

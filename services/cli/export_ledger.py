@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import polars as pl
-from kafka import KafkaConsumer
+from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import CorruptRecordError, KafkaError, UnsupportedCodecError
 
 from services.cli.common import progress
@@ -22,7 +22,7 @@ from streams.kafka.end_offsets import EndsUnknown, ask_ends, ask_firsts, partiti
 from streams.ledger.codec import Block, DamagedRecord, Notice, decode
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from kafka.consumer.fetcher import ConsumerRecord
 
 PART_ROWS = 250_000
 """Rows held in memory before they are written to disk: some tens of megabytes."""
@@ -40,9 +40,9 @@ def write_ledger(settings: KafkaSettings, arena: str | None, path: Path, *, noti
         nothing of the arena.
     """
     exported = Exported(notices=notices)
-    parts = _Parts(path, LEDGER if notices else VOTES)
+    parts = _PartFiles(path, LEDGER if notices else VOTES)
     try:
-        consumer: Any = KafkaConsumer(
+        consumer = KafkaConsumer(
             **kafka_python_options(settings),
             group_id=None,
             enable_auto_commit=False,
@@ -74,10 +74,10 @@ def write_ledger(settings: KafkaSettings, arena: str | None, path: Path, *, noti
     return exported
 
 
-class _Parts:
+class _PartFiles:
     """Collects tables in memory and writes them to part files, so that memory stays bounded."""
 
-    def __init__(self, path: Path, schema: dict[str, Any]) -> None:
+    def __init__(self, path: Path, schema: Mapping[str, pl.DataType]) -> None:
         self._path, self._schema = path, schema
         self._waiting: list[pl.DataFrame] = []
         self._rows = 0
@@ -105,13 +105,15 @@ class _Parts:
         self._waiting, self._rows = [], 0
 
 
-def _records(consumer: Any, partition: Any, end: int, bar: Any) -> Iterator[Any]:
+def _records(
+    consumer: KafkaConsumer, partition: TopicPartition, end: int, bar: Callable[[int], None]
+) -> Iterator[ConsumerRecord]:
     """Yield the records of a partition up to `end`; an unreadable record is an error, because none may be skipped."""
     consumer.assign([partition])
     consumer.seek(partition, 0)
     while (place := consumer.position(partition)) < end:
         try:
-            polled: dict[Any, Sequence[Any]] = consumer.poll(timeout_ms=500, max_records=TOGETHER)
+            polled = consumer.poll(timeout_ms=500, max_records=TOGETHER)
         except Exception as error:
             # A codec's library may raise anything; errors not caused by a batch are raised again.
             if isinstance(error, KafkaError) and not isinstance(error, (CorruptRecordError, UnsupportedCodecError)):
@@ -125,7 +127,7 @@ def _records(consumer: Any, partition: Any, end: int, bar: Any) -> Iterator[Any]
         bar(min(consumer.position(partition), end) - place)
 
 
-def _decoded(record: Any) -> Block | Notice:
+def _decoded(record: ConsumerRecord) -> Block | Notice:
     place = f"{record.topic}/{record.partition} at offset {record.offset}"
     try:
         found = decode(record.value or b"")

@@ -13,8 +13,8 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any
 
+from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError
 
 from services.cli.admission import reach_kafka
@@ -147,7 +147,7 @@ def _missing(names: Sequence[str]) -> str:
     return f"topics {', '.join(names)} do not exist: `isonomy topics` creates them"
 
 
-def _groups(admin: Any) -> dict[str, tuple[str | None, str | None]]:
+def _groups(admin: KafkaAdminClient) -> dict[str, tuple[str | None, str | None]]:
     """Return type and state of the groups visible to this user; empty if the broker refuses to list them."""
     try:
         return {each["group_id"]: (each.get("group_type"), each.get("group_state")) for each in admin.list_groups()}

@@ -21,7 +21,7 @@ def command(host: str | None, port: int | None) -> None:
     settings = read_settings(ISONOMY_HOST=host, ISONOMY_HERALD_PORT=None if port is None else str(port))
     from services.cli.footing import topics_beside, topics_of
     from services.cli.listening import listening
-    from services.herald.run import serve
+    from services.herald.app import serve
     from streams.contracts.settings import InvalidSetting
     from streams.contracts.topics import HERALD_GROUP
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import click
 from kafka import KafkaConsumer, TopicPartition
@@ -92,7 +91,7 @@ def accept_gap(place: str, offset: int, yes: bool) -> None:
         click.confirm(f"Records of {place} before offset {offset} will never be counted. Accept?", abort=True)
     at = TopicPartition(settings.kafka.topic(topic), int(number))
     try:
-        consumer: Any = KafkaConsumer(
+        consumer = KafkaConsumer(
             **kafka_python_options(settings.kafka),
             group_id=settings.kafka.group(ACCEPTED_GROUP),
             enable_auto_commit=False,
@@ -111,10 +110,8 @@ def read(settings: KafkaSettings) -> list[PartitionProgress]:
     """Read the progress of every partition that intake reads from Kafka; raises `UserError`."""
     options = kafka_python_options(settings)
     try:
-        consumer: Any = KafkaConsumer(
-            **options, group_id=None, enable_auto_commit=False, isolation_level="read_committed"
-        )
-        admin: Any = KafkaAdminClient(**options)
+        consumer = KafkaConsumer(**options, group_id=None, enable_auto_commit=False, isolation_level="read_committed")
+        admin = KafkaAdminClient(**options)
         try:
             partitions = [
                 at for topic in (VOTES, MODELS) for at in partitions_of_topic(consumer, settings.topic(topic.name))

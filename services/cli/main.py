@@ -8,7 +8,6 @@ import logging
 import os
 import sys
 import traceback
-from typing import Any
 
 import click
 
@@ -75,7 +74,7 @@ def cli(verbose: bool) -> None:
         logging.getLogger("kafka.net.selector").setLevel(logging.ERROR)
 
 
-def main(arguments: list[str] | None = None) -> Any:
+def main(arguments: list[str] | None = None) -> object:
     """Run the command line; a user's mistake ends with one sentence and exit code 1 or 2.
 
     Any other failure exits with 1, with its cause on the last line.

@@ -7,30 +7,26 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from types import TracebackType
-from typing import Any, Self
 
 import click
 import msgspec
-from kafka import KafkaConsumer
-from kafka.admin import KafkaAdminClient, OffsetSpec
 from kafka.errors import KafkaError
+from redis import Redis
 from redis.exceptions import RedisError
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from services.cli.account import CaughtUp
 from services.cli.board_table import board_table, console_of
 from services.cli.errors import UserError
-from streams.contracts.connect import COMMAND, kafka_python_options, redis_client
+from streams.contracts.connect import COMMAND, redis_client
 from streams.contracts.keys import number_of
 from streams.contracts.names import shown
-from streams.contracts.partitioner import partitions_of
-from streams.contracts.setting_groups import KafkaSettings, RedisSettings
+from streams.contracts.setting_groups import RedisSettings
 from streams.contracts.settings import Settings
-from streams.contracts.topics import INTAKE_GROUP, LEDGER, VOTES
 from streams.contracts.view import OVERALL, Board
-from streams.kafka.end_offsets import EndsUnknown, ask_commits, ask_ends, partitions_of_topic
+from streams.kafka.end_offsets import EndsUnknown
 
 LOOK_SECONDS = 0.25
 PLAIN_SECONDS = 5.0
@@ -39,7 +35,7 @@ PLAIN_SECONDS = 5.0
 _read = msgspec.json.Decoder(Board).decode
 
 
-def read_board(redis: Any, settings: RedisSettings, arena: str, name: str = OVERALL) -> Board | None:
+def read_board(redis: Redis, settings: RedisSettings, arena: str, name: str = OVERALL) -> Board | None:
     """Read a published board, None if there is none. Raises `UserError` if Redis is away or the value is no board."""
     try:
         text = redis.get(settings.keys.board(arena, name))
@@ -81,8 +77,7 @@ class Screen:
     def shown(self, partition: int) -> int | None:
         """Return the offset up to which the boards count a ledger partition; None if Redis has none or is away."""
         try:
-            text: Any = self._redis.get(self._settings.keys.shown(partition))
-            return number_of(text)
+            return number_of(self._redis.get(self._settings.keys.shown(partition)))
         except RedisError as error:
             self.trouble = f"Redis at {self._settings.place} cannot be reached: {error}"
             return None
@@ -104,7 +99,7 @@ class Screen:
             self._already = battles  # battles counted before this command started
         self._bars.update(self._counted, completed=battles - self._already)
 
-    def draw(self) -> Any:
+    def draw(self) -> Group:
         """Return the bars and the table as they are now."""
         table = board_table(self.board, self._top, width=self.console.width) if self.board else "no board yet"
         return Group(self._bars, table)
@@ -145,84 +140,6 @@ class Screen:
         """Print the last board read, permanently."""
         if self.board is not None:
             self.console.print(board_table(self.board, self._top, width=self.console.width))
-
-
-PATIENCE = 30.0
-"""Seconds within which the rest of a ledger partition must be read."""
-
-
-class CaughtUp:
-    """Asks Kafka whether the boards count everything in the votes topic; can be asked repeatedly."""
-
-    def __init__(self, settings: KafkaSettings) -> None:
-        self._settings = settings
-        self._group = settings.group(INTAKE_GROUP)
-        kafka = kafka_python_options(settings)
-        # Like intake, read committed records only: votes after an open transaction are not counted before it ends.
-        self._consumer: Any = KafkaConsumer(
-            **kafka, group_id=None, enable_auto_commit=False, isolation_level="read_committed"
-        )
-        self._admin: Any = KafkaAdminClient(**kafka)
-        self._target: dict[Any, int] = {}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._consumer.close()
-        self._admin.close()
-
-    def mark(self) -> int:
-        """Set the target to the current readable ends of the votes topic; returns the sum of these offsets."""
-        self._target = self._ends(VOTES.name)
-        return sum(self._target.values())
-
-    def hidden(self) -> int:
-        """Return the number of offsets after the target: readers get them only when an open transaction ends."""
-        last = self._admin.list_partition_offsets(dict.fromkeys(self._target, OffsetSpec.LATEST))
-        return sum(max(0, last[partition].offset - end) for partition, end in self._target.items() if partition in last)
-
-    def taken(self) -> int:
-        """Return how many offsets before the target intake has committed, so that the ledger has them."""
-        committed = ask_commits(self._admin, self._group, list(self._target))
-        return sum(min(end, committed[at].offset) for at, end in self._target.items() if at in committed)
-
-    def folded(self, arena: str, position: int | None, shown: Callable[[int], int | None]) -> bool:
-        """Return whether the boards count the arena's ledger partition to its end, or at least all of the arena in it.
-
-        Not every record changes a board: its rows may be repeats, or it may be a notice of a model on no board.
-
-        Parameters
-        ----------
-        position
-            Offset up to which the arena's board counts the partition; None if there is no board.
-        shown
-            Returns the offset up to which all boards of a partition are complete, as published by the ratings stage, or
-            None if it is unknown.
-        """
-        partitions = partitions_of_topic(self._consumer, self._settings.topic(LEDGER.name))
-        partition = partitions[partitions_of([arena.encode()], len(partitions))[0]]
-        end = ask_ends(self._consumer, [partition])[partition]
-        if (shown(partition.partition) or -1) >= end:
-            return True
-        if position is None:
-            return False
-        # The rest of the partition may hold only records of other arenas: read it.
-        self._consumer.assign([partition])
-        self._consumer.seek(partition, position)
-        give_up = time.monotonic() + PATIENCE
-        while self._consumer.position(partition) < end:
-            if time.monotonic() > give_up:
-                raise EndsUnknown(f"{partition.topic}/{partition.partition} cannot be read to its end")
-            for records in self._consumer.poll(timeout_ms=500).values():
-                if any(record.key == arena.encode() for record in records):
-                    return False
-        return True
-
-    def _ends(self, topic: str) -> dict[Any, int]:
-        return ask_ends(self._consumer, partitions_of_topic(self._consumer, self._settings.topic(topic)))
 
 
 async def until_counted(settings: Settings, arena: str, screen: Screen, deadline: Callable[[], bool]) -> None:

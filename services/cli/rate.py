@@ -5,15 +5,19 @@ from __future__ import annotations
 import math
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Hashable, Sequence
+from typing import TYPE_CHECKING, Generic, TypeVar, Unpack
 
 import click
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from services.cli.common import format_option, json_text, progress, read_settings
 from services.cli.errors import UserError
 from services.cli.reading import (
     EXIT_CODES,
+    GivenOptions,
     SourceOptions,
     exit_as,
     reading_of,
@@ -24,14 +28,18 @@ from services.cli.reading import (
 from services.sources import NAMED, SourceError
 from streams.contracts.names import normalised
 from streams.contracts.view import OVERALL
+from streams.ledger.rows import Codes, Rows
 
 if TYPE_CHECKING:
-    from services.cli.rate_style import StyledVotes
+    from services.cli.rate_style import StyledVotes, StyleReport
     from services.sources import Source
     from services.sources.summary import Summary
     from streams.contracts.view import Board
     from streams.ledger.rows import Rows
     from streams.ratings.fold import ArenaState
+
+Word = TypeVar("Word", bound=Hashable)
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 _SOURCES = "\n".join(f"  {name}: {named.text}" for name, named in NAMED.items())
 
@@ -72,7 +80,7 @@ def command(
     reweighted: bool,
     styled: bool,
     top: int | None,
-    **options: Any,
+    **options: Unpack[GivenOptions],
 ) -> None:
     """Read, fold, solve, print."""
     pinned = dict(map(_read_anchor, anchors))
@@ -127,7 +135,6 @@ def fold_source(
     -------
     The states by arena, the summary of all rows, and the single votes by arena if `styled`.
     """
-    from services.cli.ordered import in_order, sorted_rows
     from services.sources.summary import Summary
     from streams.ledger.codec import Block
     from streams.ratings import elo
@@ -206,13 +213,13 @@ def _choose(states: dict[str, ArenaState], arena: str | None) -> ArenaState:
 def _print(
     arena: str,
     boards: dict[str, Board],
-    fitted: dict[str, Any] | None,
+    fitted: StyleReport | None,
     form: str,
     top: int | None,
     summary: Summary,
 ) -> None:
     if form == "json":
-        answer: dict[str, Any] = {"arena": arena, "boards": boards, "reading": summary.as_json()}
+        answer: dict[str, object] = {"arena": arena, "boards": boards, "reading": summary.as_json()}
         if summary.dropped:
             answer["boards"] = {
                 name: msgspec.to_builtins(board) | {"dropped": summary.dropped} for name, board in boards.items()
@@ -237,3 +244,95 @@ def _print(
         }
         for table in style_tables(fitted, plain, top):
             console.print(table)
+
+
+def in_order(parts: Sequence[Rows]) -> bool:
+    """Return whether the rows are sorted by time."""
+    last = -np.inf
+    for rows in parts:
+        times = rows.tstamp
+        if times[0] < last or (times[1:] < times[:-1]).any():
+            return False
+        last = float(times[-1])
+    return True
+
+
+def sorted_rows(parts: Sequence[Rows]) -> Rows:
+    """Join all rows and sort them by time; rows with equal times keep their order.
+
+    >>> from streams.contracts.vote import Vote
+    >>> from streams.ledger.rows import rows_of
+    >>> def made(*names):
+    ...     votes = [Vote(name, name, "z", "tie", float(time)) for name, time in names]
+    ...     n = len(votes)
+    ...     return rows_of(votes, np.zeros(n, np.int32), np.arange(n), np.zeros(n, np.int64))
+    >>> rows = sorted_rows([made(("c", 3), ("a", 1)), made(("b", 2))])
+    >>> [rows.models[code] for code in rows.model_a], rows.offset.tolist()
+    (['a', 'b', 'c'], [0, 1, 2])
+    """
+    models = _Dictionary[str]()
+    coded = [models.codes(rows.models) for rows in parts]
+    languages, language = _recoded([(rows.languages, rows.language, len(rows)) for rows in parts], "")
+    category_sets, categories = _recoded([(rows.category_sets, rows.categories, len(rows)) for rows in parts], ())
+    voters, voter = _recoded([(rows.voters, rows.voter, len(rows)) for rows in parts], "")
+    prompts, prompt = _recoded([(rows.prompts, rows.prompt, len(rows)) for rows in parts], "")
+    count = sum(map(len, parts))
+    joined = Rows(
+        models=list(models.words),
+        model_a=np.concatenate([code[rows.model_a] for code, rows in zip(coded, parts, strict=True)]),
+        model_b=np.concatenate([code[rows.model_b] for code, rows in zip(coded, parts, strict=True)]),
+        winner=np.concatenate([rows.winner for rows in parts]),
+        tstamp=np.concatenate([rows.tstamp for rows in parts]),
+        partition=np.concatenate([rows.partition for rows in parts]),
+        offset=np.arange(count, dtype=np.int64),
+        recorded=np.concatenate([rows.recorded for rows in parts]),
+        languages=languages,
+        language=language,
+        category_sets=category_sets,
+        categories=categories,
+        voters=voters,
+        voter=voter,
+        prompts=prompts,
+        prompt=prompt,
+        p_pair=_filled([rows.p_pair for rows in parts], parts, np.nan, ()),
+        style=_filled([rows.style for rows in parts], parts, -1, (8,)),
+    )
+    by_time = joined.take(np.argsort(joined.tstamp, kind="stable"))
+    by_time.offset[:] = np.arange(count)
+    return by_time
+
+
+class _Dictionary(Generic[Word]):
+    """Merges the words of several dictionaries into one."""
+
+    def __init__(self, *first: Word) -> None:
+        self.words: dict[Word, int] = {word: at for at, word in enumerate(first)}
+
+    def codes(self, words: Sequence[Word]) -> NDArray[np.int32]:
+        return np.array([self.words.setdefault(word, len(self.words)) for word in words], dtype=np.int32)
+
+
+def _recoded(
+    parts: Sequence[tuple[Sequence[Word], Codes | None, int]], absent: Word
+) -> tuple[list[Word], Codes | None]:
+    """Join a coded column, given as words, codes and rows of each part; no codes if all parts lack the column."""
+    dictionary = _Dictionary(absent)
+    mapped = [(dictionary.codes(words), codes, n) for words, codes, n in parts]
+    there = any(codes is not None for _, codes, _ in mapped)
+    whole = [np.zeros(n, np.int32) if codes is None else code[codes] for code, codes, n in mapped]
+    return list(dictionary.words), np.concatenate(whole) if there else None
+
+
+def _filled(
+    columns: Sequence[NDArray[Scalar] | None], parts: Sequence[Rows], absent: float, shape: tuple[int, ...]
+) -> NDArray[Scalar] | None:
+    """Join a column of all parts, with `absent` where a part lacks it; None if all parts lack it."""
+    there = [column for column in columns if column is not None]
+    if not there:
+        return None
+    return np.concatenate(
+        [
+            np.full((len(rows), *shape), absent, there[0].dtype) if column is None else column
+            for column, rows in zip(columns, parts, strict=True)
+        ]
+    )

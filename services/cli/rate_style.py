@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
+from numpy.typing import NDArray
 
 from services.cli.errors import UserError
 from streams.contracts.names import shown
@@ -22,24 +23,55 @@ if TYPE_CHECKING:
     from streams.ledger.rows import Rows
     from streams.ratings.fold import ArenaState
 
+Votes = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], NDArray[np.int32]]
+"""Two models, score of the first, and style of both, for each vote."""
+
 _SCORES = np.array([1.0, 0.0, 0.5, 0.5])
+
+
+class FeatureEffect(TypedDict):
+    """The effect of one feature of style; None where there is no number."""
+
+    feature: str
+    beta: float | None
+    half_width: float | None
+    points: float | None
+    deviation: float | None
+    dropped: str | None
+
+
+class StyledRating(TypedDict):
+    """A model's rating with style taken out."""
+
+    model: str
+    rating: float
+    half_width: float
+
+
+class StyleReport(TypedDict):
+    """What `rate --format json` prints as `style`."""
+
+    rows: int
+    missing: int
+    features: list[FeatureEffect]
+    models: list[StyledRating]
 
 
 @dataclass(slots=True)
 class StyledVotes:
     """The single votes of an arena: style control needs them, while ratings need only counts."""
 
-    parts: list[tuple[Any, Any, Any, Any]] = field(default_factory=list)
+    parts: list[Votes] = field(default_factory=list)
 
     def add(self, state: ArenaState, rows: Rows) -> None:
         """Keep the rated votes among rows that the state has just folded."""
         numbers = np.array([state.models.get(name, -1) for name in rows.models], np.int64)
         a, b = numbers[rows.model_a], numbers[rows.model_b]
         rated = (rows.winner != NONE) & (a >= 0) & (b >= 0)
-        shown = np.full((len(rows), 8), -1) if rows.style is None else rows.style
+        shown = np.full((len(rows), 8), -1, np.int32) if rows.style is None else rows.style
         self.parts.append((a[rated], b[rated], _SCORES[rows.winner[rated]], shown[rated]))
 
-    def fit(self, state: ArenaState) -> dict[str, Any]:
+    def fit(self, state: ArenaState) -> StyleReport:
         """Fit ratings and style; returns what `rate --format json` prints. Raises `UserError` if no fit is possible."""
         a, b, score, shown = (np.concatenate(column) for column in zip(*self.parts, strict=True))
         counts = np.where(shown < 0, np.nan, shown.astype(np.float64))
@@ -79,7 +111,7 @@ class StyledVotes:
         }
 
 
-def style_tables(fitted: dict[str, Any], plain: dict[str, float], top: int | None) -> list[Table]:
+def style_tables(fitted: StyleReport, plain: dict[str, float], top: int | None) -> list[Table]:
     """Format a fit as two tables: the models with the change due to style control, and the features."""
     from rich.table import Table
 
@@ -93,8 +125,8 @@ def style_tables(fitted: dict[str, Any], plain: dict[str, float], top: int | Non
     for heading in ("feature", "points per standard deviation", "95 %", ""):
         features.add_column(heading, justify="left" if heading in ("feature", "") else "right")
     for each in fitted["features"]:
-        if each["dropped"]:
-            features.add_row(each["feature"], "–", "", each["dropped"].replace("_", " "))
+        if each["dropped"] or each["half_width"] is None:
+            features.add_row(each["feature"], "–", "", (each["dropped"] or "").replace("_", " "))
         else:
             half = f"±{POINTS_PER_LOGIT * each['half_width']:.1f}"
             features.add_row(each["feature"], f"{each['points']:+.1f}", half, "")

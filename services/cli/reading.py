@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 import click
 
+from services.cli.common import Decorated
 from services.cli.errors import UserError
 from services.sources import Source, open_source
 from services.sources.layout import MEANINGS, shipped
@@ -26,6 +27,26 @@ DROPPED = 3
 FORMS = {"--columns": "FIELD=COLUMN", "--words": "WORD=MEANING", "--only": "COLUMN=VALUE"}
 
 
+class GivenOptions(TypedDict):
+    """What click passes for the options of `source_options`."""
+
+    columns: tuple[str, ...]
+    layout: str | None
+    words: tuple[str, ...]
+    winner_is: Literal["name", "side"] | None
+    only: tuple[str, ...]
+    drop_unreadable: bool
+
+
+class LayoutKeywords(TypedDict):
+    """Keywords of `open_source` that say how the rows are laid out."""
+
+    layout: str | None
+    words: Mapping[str, str] | None
+    by: Literal["name", "side"] | None
+    only: Mapping[str, Sequence[str]] | None
+
+
 @dataclass(frozen=True, slots=True)
 class SourceOptions:
     """The options given for SOURCE; fields as in `open_source`."""
@@ -33,21 +54,25 @@ class SourceOptions:
     columns: dict[str, str] | None = None
     layout: str | None = None
     words: dict[str, str] | None = None
-    by: Any = None
+    by: Literal["name", "side"] | None = None
     only: dict[str, list[str]] | None = None
     drop: bool = False
 
     @property
-    def keywords(self) -> dict[str, Any]:
+    def keywords(self) -> LayoutKeywords:
         """Keywords of `open_source`, without `columns`."""
         return {"layout": self.layout, "words": self.words, "by": self.by, "only": self.only}
 
-    def open(self, source: str, **others: Any) -> Source:
-        """Open a source; `others` are further keywords of `open_source`."""
-        return open_source(source, columns=self.columns, **self.keywords, **others)
+    def open(
+        self, source: str, *, now: float, arena: str | None = None, ahead: float | None = None, times: bool = True
+    ) -> Source:
+        """Open a source; arguments as in `open_source`."""
+        return open_source(
+            source, columns=self.columns, now=now, arena=arena, ahead=ahead, times=times, **self.keywords
+        )
 
 
-def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def source_options(command: Decorated) -> Decorated:
     """Add SOURCE and the options of every command that reads votes; `reading_of` takes their keywords."""
     for option in reversed(
         (
@@ -90,7 +115,7 @@ def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.argument("source")(command)
 
 
-def reading_of(options: dict[str, Any]) -> SourceOptions:
+def reading_of(options: GivenOptions) -> SourceOptions:
     """Make `SourceOptions` of the keywords from `source_options`."""
     words = dict(_pairs("--words", options["words"], last=True))
     for word, meaning in words.items():

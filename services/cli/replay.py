@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
 import click
 
@@ -14,7 +14,7 @@ from services.cli.admission import require_redis
 from services.cli.common import progress, read_settings
 from services.cli.errors import UserError
 from services.cli.footing import require_topics
-from services.cli.reading import EXIT_CODES, exit_as, reading_of, require_readable, source_options
+from services.cli.reading import EXIT_CODES, GivenOptions, exit_as, reading_of, require_readable, source_options
 from services.cli.reading import report as tell
 from services.sources import SourceError
 from services.sources.summary import Summary
@@ -47,7 +47,9 @@ SLICE = 2_000
 @click.option(
     "--top", type=click.IntRange(min=1), default=10, show_default=True, help="Lines of the leaderboard shown."
 )
-def command(source: str, arena: str, rate: float | None, follow: bool, wait: bool, top: int, **said: Any) -> None:
+def command(
+    source: str, arena: str, rate: float | None, follow: bool, wait: bool, top: int, **said: Unpack[GivenOptions]
+) -> None:
     """Send the votes of SOURCE to Kafka, each acknowledged. Sent twice they count once.
 
     A file is read to its end before anything is sent; of a pipe, rows that cannot be read are left out and told. At

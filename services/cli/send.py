@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Self
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
@@ -16,6 +16,10 @@ from streams.contracts.connect import aiokafka_options
 from streams.contracts.partitioner import partitions_of
 from streams.contracts.setting_groups import KafkaSettings
 from streams.contracts.topics import VOTES
+
+if TYPE_CHECKING:
+    from aiokafka.producer.message_accumulator import BatchBuilder
+    from aiokafka.structs import RecordMetadata
 
 BATCH_BYTES = 256 * 1024
 IN_FLIGHT = 32
@@ -31,8 +35,8 @@ class VoteSender:
     def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
         self._topic = settings.topic(VOTES.name)
-        self._batches: dict[int, Any] = {}
-        self._sent: deque[tuple[asyncio.Future[Any], int]] = deque()
+        self._batches: dict[int, BatchBuilder] = {}
+        self._sent: deque[tuple[asyncio.Future[RecordMetadata], int]] = deque()
         self._count = 0
         self._producer: AIOKafkaProducer
         self.last: dict[int, int] = {}

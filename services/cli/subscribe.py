@@ -8,6 +8,7 @@ import os
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,11 @@ class BoardClient:
     def __init__(self, url: str, key: str) -> None:
         self._url, self._key = url.rstrip("/"), key
 
-    def call(self, method: str, path: str = "", body: Any = None) -> Any:
-        """Call a route; raises `UserError` with the board's error message."""
+    def call(self, method: str, path: str = "", body: object = None) -> Any:
+        """Call a route; raises `UserError` with the board's error message.
+
+        The answer is decoded JSON of a board of any version: each command reads the fields it knows.
+        """
         data = None if body is None else json.dumps(body).encode()
         headers = {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"}
         url = f"{self._url}/v1/subscriptions{path}"
@@ -217,7 +221,7 @@ def replay(context: click.Context, subscription: str, delivery: str | None) -> N
     click.echo(f"{answer['replayed']} will be sent again")
 
 
-def _asked(subscription: str, sent: Any) -> str:
+def _asked(subscription: str, sent: Mapping[str, str]) -> str:
     """Return whether the confirmation link was sent, and what to do next."""
     if sent["outcome"] == "delivered":
         return "unconfirmed: a link was sent; nothing else is, until its recipient opens it and agrees"

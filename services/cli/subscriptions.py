@@ -16,7 +16,7 @@ from services.cli.footing import require_topics, topics_of
 from streams.contracts.names import shown
 
 if TYPE_CHECKING:
-    from services.herald.api.store import Store
+    from services.herald.api.store import SubscriptionStore
 
 READ_SECONDS = 30.0
 """Seconds within which all subscriptions and deliveries must be read."""
@@ -39,7 +39,7 @@ def command() -> None:
 def list_all(form: str) -> None:
     """List all subscriptions, with their owners; of URLs only what is no secret."""
 
-    async def read(store: Store) -> list[dict[str, str | None]]:
+    async def read(store: SubscriptionStore) -> list[dict[str, str | None]]:
         from services.herald.api.views import show_channel
 
         book = store.book()
@@ -104,7 +104,7 @@ def delete(subscription: str, yes: bool) -> None:
     if not yes:
         click.confirm(f"{subscription} and its history go for good. Delete?", abort=True)
 
-    async def act(store: Store) -> None:
+    async def act(store: SubscriptionStore) -> None:
         await _known(store, subscription).delete(subscription)
         await store.block(subscription, None)
 
@@ -112,22 +112,22 @@ def delete(subscription: str, yes: bool) -> None:
     click.echo(f"deleted {subscription}")
 
 
-def _known(store: Store, subscription: str) -> Store:
+def _known(store: SubscriptionStore, subscription: str) -> SubscriptionStore:
     if subscription not in store.book().subscriptions:
         raise UserError(f"there is no subscription {subscription}: `isonomy subscriptions list` shows all")
     return store
 
 
-def _with_store(act: Callable[[Store], Awaitable[T]]) -> T:
+def _with_store(act: Callable[[SubscriptionStore], Awaitable[T]]) -> T:
     """Read the store completely, then call `act` on it; raises `UserError`."""
-    from services.herald.api.store import Store
+    from services.herald.api.store import SubscriptionStore
     from services.http.errors import Refused
 
     settings = read_settings()
     require_topics(settings, topics_of("herald"))
 
     async def run() -> T:
-        store = Store(settings.kafka)
+        store = SubscriptionStore(settings.kafka)
         async with store.run():
             await _read(store)
             return await act(store)
@@ -138,7 +138,7 @@ def _with_store(act: Callable[[Store], Awaitable[T]]) -> T:
         raise UserError(refused.detail) from None
 
 
-async def _read(store: Store) -> None:
+async def _read(store: SubscriptionStore) -> None:
     """Wait until the store is read completely and can be written to."""
     from services.http.errors import Refused
 

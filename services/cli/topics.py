@@ -7,7 +7,6 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
 
 import click
 from kafka import TopicPartition
@@ -26,6 +25,9 @@ log = logging.getLogger(__name__)
 
 ANSWER_MS = 10_000
 FIRST_MS = 3_000
+
+Configs = dict[str, dict[str, str | None]]
+"""What kafka-python answers of a topic: the fields of each setting, `value` among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +141,7 @@ def describe(admin: KafkaAdminClient, names: Sequence[str]) -> dict[str, Found]:
     brokers = len(admin.describe_cluster()["brokers"])
     described = {topic["name"]: topic["partitions"] for topic in admin.describe_topics(list(names))}
     resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
-    configs: dict[str, Any] = admin.describe_configs(resources, config_filter="all").get("topic", {})
+    configs: dict[str, Configs] = admin.describe_configs(resources, config_filter="all").get("topic", {})
     found = {}
     for name in names:
         told = {key: of["value"] for key, of in configs.get(name, {}).items() if of["value"] is not None}

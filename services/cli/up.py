@@ -24,7 +24,7 @@ from services.cli.common import read_settings
 from services.cli.errors import UserError
 
 if TYPE_CHECKING:
-    from services.cli.up_ports import WantedPort
+    from services.local.ports import WantedPort
     from services.local.server import LocalServer
     from services.local.supervisor import ChildReport, Supervisor
 
@@ -85,7 +85,7 @@ def command(
             load_scenario(scenario)
         servers = _wishes_of_servers(broker_port, redis_port)
         with hold(directory.absolute()):
-            _Stack(directory.absolute(), workers, _steps(source, scenario), servers).run()
+            _LocalStack(directory.absolute(), workers, _steps(source, scenario), servers).run()
     except (StartError, GaveUpError, SourceError, ScenarioError) as error:
         raise UserError(str(error)) from None
 
@@ -108,7 +108,7 @@ def _steps(source: str | None, scenario: str | None) -> list[tuple[str, list[str
 
 def _wishes_of_servers(broker_port: int | None, redis_port: int | None) -> dict[str, WantedPort]:
     """Return the wanted ports of the local servers; none for a server that the environment names."""
-    from services.cli.up_ports import BROKER_PORT, REDIS_PORT, WantedPort
+    from services.local.ports import BROKER_PORT, REDIS_PORT, WantedPort
 
     wishes = {}
     for name, port, usual, theirs in (
@@ -123,7 +123,7 @@ def _wishes_of_servers(broker_port: int | None, redis_port: int | None) -> dict[
     return wishes
 
 
-class _Stack:
+class _LocalStack:
     """The servers and processes of one `up`."""
 
     def __init__(
@@ -165,8 +165,8 @@ class _Stack:
 
     def _servers(self) -> list[LocalServer]:
         """Choose all ports, and make the local servers."""
-        from services.cli.up_ports import choose_ports, wishes_of_processes
         from services.local.broker import EmbeddedBroker
+        from services.local.ports import choose_ports, wishes_of_processes
         from services.local.redis import RedisServer
 
         # Choose all ports together: no part may get a port that was requested for another.
@@ -245,7 +245,7 @@ class _Stack:
             self._stop.wait(LOOK_SECONDS)
 
     def _announce(self, environment: Mapping[str, str]) -> None:
-        from services.cli.up_ports import worker_name
+        from services.local.ports import worker_name
         from streams.contracts.security import without_secrets
 
         click.echo(

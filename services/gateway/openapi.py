@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 
-from services.gateway.parse_votes import MAX_VOTES
+from services.gateway.parse_body import MAX_VOTES
 from services.gateway.responses import ModelAnswer, VotesAnswer
 from services.gateway.routes import AS_WRITTEN
 from services.http.openapi import (

@@ -15,9 +15,16 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from services.gateway.auth import Gate
-from services.gateway.holding import REQUEST_BYTES, SHARE, Held, Holding
-from services.gateway.parse_model import key_of, read_model, unread_fields
-from services.gateway.parse_votes import ParsedVotes, is_ndjson, read_votes, split_body
+from services.gateway.budget import REQUEST_BYTES, SHARE, Held, Holding
+from services.gateway.parse_body import (
+    ParsedVotes,
+    is_ndjson,
+    key_of,
+    read_model,
+    read_votes,
+    split_body,
+    unread_fields,
+)
 from services.gateway.responses import ModelAnswer, VotesAnswer
 from services.http.api_keys import Key
 from services.http.errors import Refusal, Refused, retry_after

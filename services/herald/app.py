@@ -1,4 +1,4 @@
-"""The herald's own HTTP: /metrics, /healthz and /readyz; the herald runs in its lifespan."""
+"""The herald as a process, with its own HTTP: /metrics, /healthz and /readyz; it delivers in the app's lifespan."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from starlette.applications import Starlette
 from services.herald.dispatcher import Stalled
 from services.herald.leader_election import Herald
 from services.http.app import Readiness, create_app
+from services.http.server import end_process, serve_app
 from services.kafka.reader import Unreadable
 from streams.contracts.cause import in_one_line
 from streams.contracts.metrics import Metrics
@@ -21,6 +22,7 @@ from streams.contracts.settings import Settings
 log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 2.0
+GRACE = 5
 
 
 class Fate:
@@ -59,3 +61,23 @@ def create_herald(settings: Settings, metrics: Metrics, fate: Fate, end: Callabl
             await asyncio.wait({task})
 
     return create_app(metrics.registry, [], Readiness(herald.fault, RETRY_SECONDS), lifespan)
+
+
+def serve(settings: Settings) -> None:
+    """Run until a signal. Then finish the attempts under way, log the results, release the claim, return.
+
+    Raises
+    ------
+    InvalidSetting
+        If a setting has no usable value.
+    CannotListen
+        If the port is in use.
+    SystemExit
+        With code 1 if the herald failed.
+    """
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it repeats one line while Kafka is away
+    fate = Fate()
+    serve_app(create_herald(settings, Metrics(), fate, end_process), settings.http.host, settings.herald.port, GRACE)
+    if fate.why:
+        log.critical("the herald ended: %s", fate.why)
+        raise SystemExit(1)

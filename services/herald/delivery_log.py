@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import msgspec
 from aiokafka import AIOKafkaProducer
@@ -15,6 +15,9 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooL
 from services.herald.lease import Lease
 from services.herald.rules.delivery_state import Book
 from streams.contracts.delivery import SETTLED, Answer, Delivery, Outcome, Record, State, encode_record
+
+if TYPE_CHECKING:
+    from aiokafka.structs import RecordMetadata
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +56,7 @@ class DeliveryLog:
 
         Raises
         ------
-        Fenced
+        HeraldFenced
             If another herald has taken over.
         """
         waiting = [
@@ -87,10 +90,10 @@ class DeliveryLog:
             waiting = shorter + failed
         self.given_up += given_up
 
-    async def _send(self, key: str, record: Record | None) -> asyncio.Future[Any]:
+    async def _send(self, key: str, record: Record | None) -> asyncio.Future[RecordMetadata]:
         value = None if record is None else encode_record(record)
         try:
-            future: asyncio.Future[Any] = await self._producer.send(self._topic, value, key=key.encode())
+            future: asyncio.Future[RecordMetadata] = await self._producer.send(self._topic, value, key=key.encode())
         except KafkaError as error:  # no metadata: Kafka is away
             future = asyncio.get_running_loop().create_future()
             future.set_exception(error)

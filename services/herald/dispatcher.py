@@ -13,9 +13,8 @@ import logging
 import math
 import time
 from collections.abc import Callable
-from typing import Any
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
 
 from services.herald.channels.dispatch import Channels
 from services.herald.delivery_log import DeliveryLog
@@ -105,12 +104,12 @@ class Dispatcher:
 
         Raises
         ------
-        Fenced
+        HeraldFenced
             If another herald has taken over.
         Stalled
             If Kafka does not answer for `watchdog_seconds`.
         """
-        tasks: set[asyncio.Task[Any]] = set()
+        tasks: set[asyncio.Task[object]] = set()
         released = False
         try:
             stopping, taking = asyncio.create_task(self._stop.wait()), asyncio.create_task(self._take_over())
@@ -235,7 +234,7 @@ class Dispatcher:
             self._metrics.herald_deliveries.labels(delivery.channel.value, delivery.state.value).inc()
         return given_up
 
-    def _alert(self, record: Any, since: float | None) -> list[Delivery]:
+    def _alert(self, record: ConsumerRecord, since: float | None) -> list[Delivery]:
         alert = read_alert(record)
         if alert is None:
             self._metrics.herald_alerts.labels("invalid").inc()

@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass, field
-from typing import Any
 
 import msgspec
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
-from services.herald.lease import CONFIRM_SECONDS, Fenced, Lease, lease_time
+from services.herald.lease import CONFIRM_SECONDS, HeraldFenced, Lease, lease_time
 from services.herald.rules.delivery_state import Book
-from services.kafka.reader import Follower
+from services.kafka.reader import KafkaReader
 from streams.contracts.alert import Alert, decode_alert
 from streams.contracts.delivery import SETTLED, Claim, Delivery, State, decode_record
 from streams.contracts.setting_groups import KafkaSettings
@@ -31,7 +30,7 @@ UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 class Unprocessed:
     """Input that was read and that the dispatcher has not handled yet."""
 
-    records: list[Any] = field(default_factory=list)
+    records: list[ConsumerRecord] = field(default_factory=list)
     """Records of alerts and subscriptions."""
     overtaken: list[str] = field(default_factory=list)
     """Deliveries overwritten by a stale write of the previous leader: append the true state again, because compaction
@@ -76,7 +75,7 @@ class Inbox:
             settings.topic(topic.name) for topic in (ALERTS, SUBSCRIPTIONS, DELIVERIES)
         )
         self._log = TopicPartition(self.deliveries, 0)
-        self._follower = Follower(consumer, [self.alerts, self.subscriptions, self.deliveries])
+        self._follower = KafkaReader(consumer, [self.alerts, self.subscriptions, self.deliveries])
         self._book, self._lease, self._by, self._wake = book, lease, by, wake
         self._claimed = -1
         self._progress = asyncio.Event()
@@ -121,9 +120,9 @@ class Inbox:
                 self._delivery(record)
         return previous
 
-    async def all_alerts(self) -> list[Any]:
+    async def all_alerts(self) -> list[ConsumerRecord]:
         """All records of `alerts` up to its end."""
-        found: list[Any] = []
+        found: list[ConsumerRecord] = []
         while not await self._follower.at_end(self.alerts):
             found += await self._follower.fetch(WAIT_MS, self.alerts)
         return found
@@ -133,7 +132,7 @@ class Inbox:
 
         Raises
         ------
-        Fenced
+        HeraldFenced
             If another herald has taken over.
         """
         while True:
@@ -168,7 +167,7 @@ class Inbox:
                 self._lease.confirm(asked_at)
             await asyncio.sleep(CONFIRM_SECONDS)  # between two questions
 
-    def _delivery(self, record: Any) -> None:
+    def _delivery(self, record: ConsumerRecord) -> None:
         overtaken = take_delivery(self._book, record)
         key, arrived = (record.key or b"").decode("utf-8", "replace"), self.arrived
         known = self._book.deliveries.get(key)
@@ -185,10 +184,10 @@ class Inbox:
         if claim is not None and claim.by != self._by and record.offset > self._claimed:
             log.warning("%s has taken over", claim.by)
             self._lease.fence()
-            raise Fenced
+            raise HeraldFenced
 
 
-def read_alert(record: Any) -> Alert | None:
+def read_alert(record: ConsumerRecord) -> Alert | None:
     """Decode an alert; None for a tombstone or a record that cannot be decoded."""
     if record.value is None:
         return None
@@ -199,12 +198,12 @@ def read_alert(record: Any) -> Alert | None:
         return None
 
 
-def recorded(record: Any, alert: Alert) -> float:
+def recorded(record: ConsumerRecord, alert: Alert) -> float:
     """Record time of an alert in epoch seconds; its detection time if the record has none (the oldest format)."""
     return alert.detected_at if record.timestamp is None or record.timestamp < 0 else float(record.timestamp / 1000)
 
 
-def take_subscription(book: Book, record: Any) -> str | None:
+def take_subscription(book: Book, record: ConsumerRecord) -> str | None:
     """Apply a record of `subscriptions`; returns the id of the subscription, or None for an unreadable record."""
     key = _key(record)
     if key is None:
@@ -217,7 +216,7 @@ def take_subscription(book: Book, record: Any) -> str | None:
     return key
 
 
-def take_delivery(book: Book, record: Any) -> str | None:
+def take_delivery(book: Book, record: ConsumerRecord) -> str | None:
     """Apply a record of `deliveries`; returns the id of the delivery that it overwrites, if it is stale."""
     key = _key(record)
     if key is None:
@@ -230,7 +229,7 @@ def take_delivery(book: Book, record: Any) -> str | None:
         return None
 
 
-def _key(record: Any) -> str | None:
+def _key(record: ConsumerRecord) -> str | None:
     try:
         return str((record.key or b"").decode()) or None
     except UnicodeDecodeError:

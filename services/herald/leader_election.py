@@ -17,7 +17,7 @@ from aiokafka.errors import KafkaError
 from services.herald.channels.dispatch import Channels
 from services.herald.dispatcher import GRACE_SECONDS, Dispatcher
 from services.herald.gauges import prepare
-from services.herald.lease import Fenced
+from services.herald.lease import HeraldFenced
 from services.herald.rules.backoff import Backoff
 from services.herald.rules.matching import may_receive
 from services.http.api_keys import KeyRing
@@ -123,7 +123,7 @@ class Herald(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
             if polling.done():
                 polling.result()
             await running
-        except Fenced:
+        except HeraldFenced:
             self._metrics.herald_fenced.inc()
             log.warning("standing by")
         except asyncio.CancelledError:

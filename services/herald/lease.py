@@ -28,7 +28,7 @@ def lease_time() -> float:
     return time.monotonic() if clock is None else time.clock_gettime(clock)
 
 
-class Fenced(Exception):  # noqa: N818 -- what happened
+class HeraldFenced(Exception):  # noqa: N818 -- what happened
     """Another herald has taken over."""
 
 
@@ -71,9 +71,9 @@ class Lease:
         return not self.fenced and self._confirmed_at is not None and self.age <= LEASE
 
     async def wait(self) -> None:
-        """Wait until the herald may send; raises `Fenced` if another has taken over."""
+        """Wait until the herald may send; raises `HeraldFenced` if another has taken over."""
         while not self.holds():
             if self.fenced:
-                raise Fenced
+                raise HeraldFenced
             self._changed.clear()
             await self._changed.wait()

@@ -11,7 +11,7 @@ RESEND = ""
 """The job that re-sends the firing alerts to an Alertmanager. Every other job is a message id."""
 
 
-class Limits:
+class SendLimits:
     """Limits on attempts under way: in total, per host, and to endpoints that did not answer last time.
 
     Endpoints that did not answer last time share a quarter of all places, so however many hang, three quarters remain

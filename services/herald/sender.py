@@ -17,7 +17,7 @@ from services.herald.rules.matching import matches
 from services.herald.rules.notify import Notifier
 from services.herald.rules.outcome import settle
 from services.herald.rules.retry_queue import RetryQueue
-from services.herald.send_queues import RESEND, Limits, SendQueues
+from services.herald.send_queues import RESEND, SendLimits, SendQueues
 from streams.contracts.alert import Alert
 from streams.contracts.delivery import Answer, Delivery, Disabled, Outcome, Record, State
 from streams.contracts.metrics import Metrics
@@ -48,7 +48,7 @@ class Sender:
         self._delivery_log, self._lease, self._channels, self._wake = delivery_log, lease, channels, wake
         self._backoff = Backoff.read(settings.retry_seconds)
         self._retries = RetryQueue()
-        self._limits = Limits(settings.concurrency, settings.per_host)
+        self._limits = SendLimits(settings.concurrency, settings.per_host)
         self._queues = SendQueues(self._work_and_wake)
         self._silent: set[str] = set()
         """Subscriptions whose endpoint did not answer the last attempt."""

@@ -8,10 +8,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol
 
 Record = tuple[bytes, bytes | None]
 """Key and value; no value removes the key from a compacted topic."""
+
+
+class BatchBuilder(Protocol):
+    """What a queue needs of aiokafka's builder of one record batch."""
+
+    def append(self, *, timestamp: int | None, key: bytes, value: bytes | None) -> object:
+        """Add a record; None if the batch is full."""
+
+    def record_count(self) -> int:
+        """Return the number of records in the batch."""
 
 
 @dataclass(slots=True, eq=False)
@@ -30,12 +40,12 @@ class Parcel:
 class Batch:
     """One record batch: aiokafka's builder, the parcels with records in it, and those whose last record is in it."""
 
-    builder: Any
+    builder: BatchBuilder
     parcels: list[Parcel]
     ending: list[Parcel]
 
 
-def pack(parcels: Iterable[Parcel], new_builder: Callable[[], Any]) -> Iterator[Batch]:
+def pack(parcels: Iterable[Parcel], new_builder: Callable[[], BatchBuilder]) -> Iterator[Batch]:
     """Fill batches in order; a parcel may span several. Parcels that are done or cancelled are left out."""
     batch = Batch(new_builder(), [], [])
     for parcel in parcels:
@@ -69,7 +79,9 @@ class Lane:
         Sends a builder's records and returns once they are acknowledged; raises when they are not.
     """
 
-    def __init__(self, new_builder: Callable[[], Any], send: Callable[[Any], Awaitable[None]]) -> None:
+    def __init__(
+        self, new_builder: Callable[[], BatchBuilder], send: Callable[[BatchBuilder], Awaitable[None]]
+    ) -> None:
         self._new_builder = new_builder
         self._send = send
         self._waiting: list[Parcel] = []

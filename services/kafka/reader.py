@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.errors import CorruptRecordException, KafkaError, UnsupportedCodecError
 
 from streams.contracts.connect import aiokafka_options, close_in_time
@@ -72,7 +71,7 @@ _NO_BATCHS = (KafkaError, MemoryError, OSError, ImportError)
 """Errors of Kafka, or of a missing resource in this process, that are not caused by a batch."""
 
 
-class Follower:
+class KafkaReader:
     """Reads whole topics from their beginning and then follows them: committed records only.
 
     Positions are the consumer's own, not the offset after the last record: the marker that ends a transaction takes an
@@ -107,7 +106,7 @@ class Follower:
         await self._consumer.seek_to_beginning(*found)
         self.position = {partition: await self._consumer.position(partition) for partition in found}
 
-    async def fetch(self, wait_ms: int, *topics: str) -> list[Any]:
+    async def fetch(self, wait_ms: int, *topics: str) -> list[ConsumerRecord]:
         """Fetch available records of these topics, or of all; empty after `wait_ms` without any.
 
         Raises

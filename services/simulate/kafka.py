@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Protocol, Self
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
@@ -48,8 +48,8 @@ class KafkaStack:
     def __init__(self, settings: KafkaSettings, votes: SentVotes, *, wait: bool = True) -> None:
         self._settings, self._votes, self._wait = settings, votes, wait
         self._models: dict[int, int] = {}
-        self._taken: dict[Any, int] = {}
-        self._admin: Any = None
+        self._taken: dict[TopicPartition, int] = {}
+        self._admin: KafkaAdminClient | None = None
         self._producer: AIOKafkaProducer
 
     async def __aenter__(self) -> Self:
@@ -94,7 +94,7 @@ class KafkaStack:
     async def settle(self) -> None:
         """Wait until intake has committed everything sent; intake commits after the ledger has it."""
         await self._votes.flush()
-        if not self._wait:
+        if self._admin is None:  # it does not wait for intake
             return
         votes, models = self._settings.topic(VOTES.name), self._settings.topic(MODELS.name)
         wanted = {TopicPartition(votes, number): offset + 1 for number, offset in self._votes.last.items()}
@@ -102,7 +102,7 @@ class KafkaStack:
         progress = time.monotonic()
         while left := {each: offset for each, offset in wanted.items() if self._taken.get(each, 0) < offset}:
             before = dict(self._taken)
-            self._taken |= await asyncio.to_thread(self._committed, left)
+            self._taken |= await asyncio.to_thread(self._committed, self._admin, left)
             now = time.monotonic()
             progress = now if self._taken != before else progress
             if now - progress > PATIENCE:
@@ -114,10 +114,10 @@ class KafkaStack:
             if self._taken == before:
                 await asyncio.sleep(LOOK_SECONDS)
 
-    def _committed(self, wanted: Mapping[Any, int]) -> dict[Any, int]:
+    def _committed(self, admin: KafkaAdminClient, wanted: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
         group = self._settings.group(INTAKE_GROUP)
         try:
-            found = self._admin.list_group_offsets({group: list(wanted)}).get(group, {})
+            found = admin.list_group_offsets({group: list(wanted)}).get(group, {})
         except AdminError:  # `settle` asks again until PATIENCE is over
             return {}
         return {each: max(0, getattr(found.get(each), "offset", 0)) for each in wanted}

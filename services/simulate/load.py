@@ -5,8 +5,8 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterator
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -101,5 +101,5 @@ def _plain(message: str) -> str:
     return f"{key}: {said.replace('`', '')}" if key else said.replace("`", "")
 
 
-def _shelf() -> Any:
+def _shelf() -> Traversable:
     return files("services.simulate") / "scenarios"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -99,7 +99,7 @@ class Recorder:
         return VoteRecords([keys[at] for at in order], [values[at] for at in order])
 
     def _garble(self, value: str) -> tuple[str, str]:
-        vote: dict[str, Any] = msgspec.json.decode(value)
+        vote: dict[str, object] = msgspec.json.decode(value)
         fault = GARBAGE[self._garbage % len(GARBAGE)]
         key = vote["id"] = f"{self._prefix}g{self._garbage}"
         self._garbage += 1
@@ -114,7 +114,7 @@ class Recorder:
         return key, _json(vote)
 
 
-def _pieces(field: str, codes: Codes | None, words: list[Any], n: int) -> list[str]:
+def _pieces(field: str, codes: Codes | None, words: Sequence[object], n: int) -> list[str]:
     """Return `,"field":word` for each row, an empty string where the word is empty."""
     if codes is None:
         return [""] * n
@@ -123,5 +123,5 @@ def _pieces(field: str, codes: Codes | None, words: list[Any], n: int) -> list[s
     return list(map(pieces.__getitem__, places.tolist()))
 
 
-def _json(value: Any) -> str:
+def _json(value: object) -> str:
     return _quote(value).decode()

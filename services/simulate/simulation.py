@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from services.simulate.arena import Arena
-from services.simulate.battles import Battles
+from services.simulate.battles import BattleGenerator
 from services.simulate.clock import Times
 from services.simulate.ground_truth import Truth
 from services.simulate.rehearsal import BLOCK, Turn, World
@@ -61,7 +61,7 @@ class Simulation:
     def _play(self) -> Iterator[Block | Notice]:
         world = self.world
         arena = world.enter()
-        battles = Battles(world.scenario, world.seed, arena.names)
+        battles = BattleGenerator(world.scenario, world.seed, arena.names)
         untold = iter(self.truth.events)
         for number, turn in enumerate(world.turns):
             yield from self._turn(turn, arena, untold)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from typing import TypedDict
 
 from rich.table import Table
 
@@ -11,7 +11,31 @@ from services.simulate.load import load_scenario, shipped
 from services.simulate.simulation import Simulation
 
 
-def summary(simulation: Simulation, took: float) -> dict[str, Any]:
+class RunCounts(TypedDict):
+    """Counts of a finished simulation, as printed in JSON."""
+
+    scenario: str
+    arena: str
+    seed: int
+    battles: int
+    rows: int
+    notices: int
+    seconds: float
+    models: int
+    healthy: int
+    deeds: dict[str, int]
+
+
+class ScenarioLine(TypedDict):
+    """One shipped scenario, as listed in JSON."""
+
+    name: str
+    about: str
+    expect: str
+    battles: int
+
+
+def summary(simulation: Simulation, took: float) -> RunCounts:
     """Return counts of a finished simulation: `deeds` counts models for each deed, or events for arena-wide deeds."""
     truth = simulation.truth
     deeds: Counter[str] = Counter()
@@ -32,7 +56,7 @@ def summary(simulation: Simulation, took: float) -> dict[str, Any]:
     }
 
 
-def in_words(said: dict[str, Any]) -> str:
+def in_words(said: RunCounts) -> str:
     """Format a summary as one sentence."""
     deeds = ", ".join(f"{count} {deed.replace('_', ' ')}" for deed, count in said["deeds"].items())
     return (
@@ -42,7 +66,7 @@ def in_words(said: dict[str, Any]) -> str:
     )
 
 
-def listing() -> list[dict[str, Any]]:
+def listing() -> list[ScenarioLine]:
     """Return the shipped scenarios as data."""
     found = [load_scenario(name) for name in shipped()]
     return [{"name": each.name, "about": each.about, "expect": each.expect, "battles": each.battles} for each in found]

@@ -73,22 +73,22 @@ class Keys:
         return f"{self.prefix}:ledger:{partition}:lagging"
 
 
-def names_of(members: Iterable[bytes]) -> list[str]:
+def names_of(members: Iterable[bytes | str]) -> list[str]:
     """Return the members of a set that are names, sorted; a member that is not text is foreign and left out.
 
     >>> names_of({b"text", b"code", bytes([255])})
     ['code', 'text']
     """
-    return sorted(member.decode() for member in members if _is_text(member))
+    return sorted(member.decode() for member in members if isinstance(member, bytes) and _is_text(member))
 
 
-def number_of(text: bytes | None) -> int | None:
+def number_of(text: bytes | str | None) -> int | None:
     """Decode a count or an offset; None when it is not a value that we write.
 
     >>> number_of(b"17"), number_of(b"-1"), number_of(b"9" * 5_000), number_of(None)
     (17, None, None, None)
     """
-    return int(text) if text is not None and text.isdigit() and len(text) <= _DIGITS else None
+    return int(text) if isinstance(text, bytes) and text.isdigit() and len(text) <= _DIGITS else None
 
 
 def _is_text(member: bytes) -> bool:

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from services.herald.channels.apprise_build import build
+from services.herald.channels.apprise_send import build
 from services.herald.channels.ssrf_guard import RefusedAddress
 
 HOSTS = {

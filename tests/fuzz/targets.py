@@ -23,8 +23,7 @@ from urllib.parse import urlsplit
 import uvicorn
 from uvicorn.server import ServerState
 
-from services.gateway.parse_model import read_model
-from services.gateway.parse_votes import read_votes, split_body
+from services.gateway.parse_body import read_model, read_votes, split_body
 from services.herald.api.drafts import make, read_draft
 from services.herald.channels.ssrf_guard import RefusedAddress, read_url
 from services.http.api_keys import InvalidKeyFile, Key, KeyRing, digest, parse_keys

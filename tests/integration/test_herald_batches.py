@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaConsumer
 
-from services.herald.api.store import Store
+from services.herald.api.store import SubscriptionStore
 from services.herald.lease import LEASE
 from services.http.errors import Refused
-from services.kafka.reader import Follower, Unreadable, make_reader
+from services.kafka.reader import KafkaReader, Unreadable, make_reader
 from streams.contracts.alert import Alert, encode_alert
 from streams.contracts.subscription import encode_subscription
 from streams.contracts.topics import ALERTS, DELIVERIES, SUBSCRIPTIONS
@@ -160,7 +160,7 @@ async def test_subscriptions_that_cannot_be_read_are_said_to_be_unknown(
     )
     await write_packed(stack.bootstrap, topic, b"packed", encode_subscription(subscription))
     monkeypatch.setattr("aiokafka.codec.cramjam", None)
-    store = Store(stack.settings.kafka)
+    store = SubscriptionStore(stack.settings.kafka)
 
     def told() -> str:
         """Names of the subscriptions, or why they are not known."""
@@ -177,19 +177,19 @@ async def test_subscriptions_that_cannot_be_read_are_said_to_be_unknown(
 
 
 @contextlib.asynccontextmanager
-async def reading(stack: HeraldStack) -> AsyncIterator[tuple[AIOKafkaConsumer, Follower]]:
+async def reading(stack: HeraldStack) -> AsyncIterator[tuple[AIOKafkaConsumer, KafkaReader]]:
     """A follower of alerts at their beginning."""
     consumer = make_reader(stack.settings.kafka)
     await consumer.start()
     try:
-        follower = Follower(consumer, [stack.settings.kafka.topic(ALERTS.name)])
+        follower = KafkaReader(consumer, [stack.settings.kafka.topic(ALERTS.name)])
         await follower.start()
         yield consumer, follower
     finally:
         await consumer.stop()
 
 
-async def read_to_end(follower: Follower) -> list[Any]:
+async def read_to_end(follower: KafkaReader) -> list[Any]:
     """What can be read now."""
     found = await follower.fetch(500)
     while not await follower.at_end():
@@ -197,7 +197,7 @@ async def read_to_end(follower: Follower) -> list[Any]:
     return found
 
 
-async def read_to_refusal(follower: Follower) -> tuple[list[bytes], Unreadable]:
+async def read_to_refusal(follower: KafkaReader) -> tuple[list[bytes], Unreadable]:
     """Values of what is returned before a batch cannot be read, and what is said of that."""
     found: list[bytes] = []
     while True:
@@ -207,7 +207,7 @@ async def read_to_refusal(follower: Follower) -> tuple[list[bytes], Unreadable]:
             return found, refused
 
 
-async def read_until(follower: Follower, count: int) -> list[Any]:
+async def read_until(follower: KafkaReader, count: int) -> list[Any]:
     """So many records."""
     found: list[Any] = []
     async with asyncio.timeout(20):

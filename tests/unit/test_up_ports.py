@@ -8,9 +8,8 @@ import sys
 
 import pytest
 
-from services.cli.up_ports import WantedPort, choose_ports, wishes_of_processes
 from services.local.lock import hold
-from services.local.ports import HOST, free_port
+from services.local.ports import HOST, WantedPort, choose_ports, free_port, wishes_of_processes
 from services.local.process import StartError
 from streams.contracts.settings import Settings
 

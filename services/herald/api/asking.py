@@ -13,7 +13,7 @@ import secrets
 
 from yarl import URL
 
-from services.herald.api.store import Store
+from services.herald.api.store import SubscriptionStore
 from services.herald.channels.apprise_urls import apprise_scheme
 from services.herald.channels.dispatch import Channels
 from services.herald.rules.consent import Bounds, asking, mailbox, overdrawn
@@ -42,7 +42,7 @@ class Asking:
         Running.
     """
 
-    def __init__(self, settings: Settings, metrics: Metrics, store: Store, channels: Channels) -> None:
+    def __init__(self, settings: Settings, metrics: Metrics, store: SubscriptionStore, channels: Channels) -> None:
         self._settings, self._store, self._channels = settings, store, channels
         limits = settings.subscriptions
         self._bounds = Bounds(limits.confirmations_per_key, limits.confirmations_per_mailbox)

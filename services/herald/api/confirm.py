@@ -15,7 +15,7 @@ from urllib.parse import parse_qs
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from services.herald.api.store import Store
+from services.herald.api.store import SubscriptionStore
 from services.herald.rules.consent import confirmed, opens, scope_of, withdrawn
 from services.http.errors import Refused
 from services.http.request_body import read_body
@@ -55,7 +55,7 @@ class Confirm:
         Lock that is held while a subscription changes.
     """
 
-    def __init__(self, metrics: Metrics, store: Store, writing: asyncio.Lock) -> None:
+    def __init__(self, metrics: Metrics, store: SubscriptionStore, writing: asyncio.Lock) -> None:
         self._store, self._writing = store, writing
         self._counted = metrics.confirmations
 

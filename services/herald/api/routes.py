@@ -27,7 +27,7 @@ from services.herald.api.drafts import (
     read_draft,
     rotate,
 )
-from services.herald.api.store import Store
+from services.herald.api.store import SubscriptionStore
 from services.herald.api.views import (
     Deliveries,
     NewSecret,
@@ -45,7 +45,7 @@ from services.herald.channels.signing import new_secret
 from services.herald.channels.ssrf_guard import RefusedAddress
 from services.herald.rules.consent import WAITS
 from services.herald.rules.matching import may_receive
-from services.herald.rules.unknown import Shown, warnings
+from services.herald.rules.unknown import ShownNames, warnings
 from services.http.api_keys import Key
 from services.http.errors import Refusal, Refused
 from services.http.query import one_of, only, whole
@@ -59,7 +59,7 @@ from streams.contracts.subscription import Channel, ChannelType, Subscription
 
 BODY_LIMIT = 65_536
 MOST_SHOWN, SHOWN = 1_000, 100
-Names = Callable[[str | None], Awaitable[Shown | None]]
+Names = Callable[[str | None], Awaitable[ShownNames | None]]
 """Returns the names that the board shows, of one arena or of all."""
 READS = ("GET", "HEAD")
 """Starlette routes HEAD to the handler of GET, and neither may change anything."""
@@ -105,7 +105,7 @@ class Handlers:
     def __init__(self, settings: Settings, metrics: Metrics, names: Names | None) -> None:
         self._settings, self._names = settings, names
         self._gate = SubscriberGate(settings.subscriptions)
-        self._store = Store(settings.kafka)
+        self._store = SubscriptionStore(settings.kafka)
         self._channels = Channels(settings)
         self._writing = asyncio.Lock()
         self._asking = Asking(settings, metrics, self._store, self._channels)

@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaError
 from services.herald.inbox import take_delivery, take_subscription
 from services.herald.rules.delivery_state import Book
 from services.http.errors import Refusal, Refused, retry_after
-from services.kafka.reader import Follower, Unreadable, make_producer, make_reader, stop
+from services.kafka.reader import KafkaReader, Unreadable, make_producer, make_reader, stop
 from services.kafka.writer import KafkaLog, Unavailable
 from streams.contracts.delivery import Asked, Blocked, Replay, encode_record, record_key
 from streams.contracts.setting_groups import KafkaSettings
@@ -28,7 +28,7 @@ SEEN_SECONDS = 2.0
 WAIT_MS = 100
 
 
-class Store:
+class SubscriptionStore:
     """Subscriptions and deliveries from Kafka; use `run` as an async context manager."""
 
     def __init__(self, settings: KafkaSettings) -> None:
@@ -116,7 +116,7 @@ class Store:
             reader = make_reader(self._settings)
             try:
                 await reader.start()
-                await self._follow(Follower(reader, self._topics))
+                await self._follow(KafkaReader(reader, self._topics))
             except (KafkaError, LookupError, OSError) as error:
                 log.warning("cannot read the subscriptions, retrying: %s", error)
             except Unreadable as error:
@@ -127,7 +127,7 @@ class Store:
                 await stop(reader)
             await asyncio.sleep(AGAIN_SECONDS)  # between two tries
 
-    async def _follow(self, follower: Follower) -> None:
+    async def _follow(self, follower: KafkaReader) -> None:
         await follower.start()
         book, complete = Book(), False
         while True:

@@ -4,7 +4,7 @@ Apprise opens its own connections, so the guard of our HTTP client does not cove
 in Apprise are allowed. Services that take any host are not, unless private addresses are allowed and there is nothing
 to guard. E-mail goes only through the operator's SMTP server.
 
-This is the first check. `apprise_build.py` makes the second and decisive one: it inspects what Apprise has parsed.
+This is the first check. `apprise_send.py` makes the second and decisive one: it inspects what Apprise has parsed.
 """
 
 from __future__ import annotations

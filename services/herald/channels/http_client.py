@@ -15,7 +15,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from importlib.metadata import version
-from typing import Any
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -58,7 +57,7 @@ class Poster:
         self, settings: HeraldSettings, lookup: Lookup | None = None, tls: ssl.SSLContext | None = None
     ) -> None:
         self._settings = settings
-        self._names = Names(settings.concurrency) if lookup is None else None
+        self._names = NameResolver(settings.concurrency) if lookup is None else None
         self._lookup = lookup or self._names
         self._tls = tls
         self._session: aiohttp.ClientSession
@@ -179,7 +178,7 @@ def host_of(url: str) -> str:
         return ""
 
 
-class Names:
+class NameResolver:
     """Resolves names in threads of its own, so that a dead name server blocks nothing else.
 
     Parameters
@@ -235,10 +234,10 @@ class GuardedResolver(AbstractResolver):
         """Nothing to release: the lookup belongs to the caller."""
 
 
-def guarded_socket(allow_private: bool) -> Callable[[tuple[Any, ...]], socket.socket]:
+def guarded_socket(allow_private: bool) -> aiohttp.SocketFactoryType:
     """Return a socket factory that checks the address it will connect to: the last check, for every connection."""
 
-    def make(info: tuple[Any, ...]) -> socket.socket:
+    def make(info: aiohttp.AddrInfoType) -> socket.socket:
         family, kind, proto, _, address = info
         if not allow_private:
             check_address(str(address[0]))

@@ -35,7 +35,7 @@ class News(StrEnum):
 
 
 @dataclass(slots=True)
-class Known:
+class AlertDedup:
     """The newest record of each fingerprint, and the ids of its resolved alerts."""
 
     newest: dict[str, Alert] = field(default_factory=dict)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from services.herald.rules.dedup import Known, News
+from services.herald.rules.dedup import AlertDedup, News
 from services.herald.rules.deliveries import owe_firing, owe_resolved, replayed, settle_waiting, waiting_for
 from services.herald.rules.delivery_state import Book
 from services.herald.rules.grouping import Gathering
@@ -23,7 +23,7 @@ class Notifier:
 
     book: Book
     gathering: Gathering
-    known: Known = field(default_factory=Known)
+    known: AlertDedup = field(default_factory=AlertDedup)
 
     def alert(self, alert: Alert, at: float, mono: float, since: float | None = None) -> tuple[News, list[Delivery]]:
         """Apply a record of an alert.

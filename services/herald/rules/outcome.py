@@ -6,7 +6,7 @@ import msgspec
 
 from services.herald.rules.backoff import Backoff
 from services.herald.rules.consent import DAY
-from services.herald.rules.dedup import Known
+from services.herald.rules.dedup import AlertDedup
 from services.herald.rules.delivery_state import Book
 from streams.contracts.delivery import SETTLED, Answer, Delivery, Outcome, State
 
@@ -46,7 +46,7 @@ def settle(members: list[Delivery], answer: Answer, backoff: Backoff) -> list[De
     ]
 
 
-def forgettable(book: Book, known: Known, now: float, seconds: float, most: int) -> list[str]:
+def forgettable(book: Book, known: AlertDedup, now: float, seconds: float, most: int) -> list[str]:
     """Keys to tombstone: long settled deliveries of resolved alerts, orphans, and confirmation requests a day old.
 
     Parameters
@@ -65,7 +65,7 @@ def forgettable(book: Book, known: Known, now: float, seconds: float, most: int)
             if delivery.id in book.replays:
                 keys.append(f"replay/{delivery.id}")
         if len(keys) >= most:
-            return keys
+            return keys[:most]
     keys += [f"disabled/{name}" for name in book.disabled if name not in book.subscriptions]
     keys += [f"replay/{name}" for name in book.replays if name not in book.deliveries]
     keys += [f"asked/{name}" for name, asked in book.asked.items() if asked.at < now - DAY]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 import msgspec
 
+from services.herald.rules.matching import rank
 from streams.contracts.alert import Alert, Status
 from streams.contracts.names import shown
 
@@ -114,7 +114,7 @@ def text_message(
     """Title and text for a person; `literal` escapes words that come from outside."""
     first = alerts[0]
     over = first.status is Status.RESOLVED
-    worst = "RESOLVED" if over else max((alert.severity for alert in alerts), key=_rank).value.upper()
+    worst = "RESOLVED" if over else max((alert.severity for alert in alerts), key=rank).value.upper()
     about = first.subject.name or first.arena
     what = f"{first.kind.value} {about}" if len(alerts) == 1 else f"{len(alerts)} alerts"
     title = f"[{worst}] {first.arena}: {what}"
@@ -148,7 +148,3 @@ def _cut(title: str) -> str:
 
 def _common(each: list[dict[str, str]]) -> dict[str, str]:
     return {name: value for name, value in each[0].items() if all(other.get(name) == value for other in each)}
-
-
-def _rank(severity: Any) -> int:
-    return ("info", "warning", "critical").index(severity.value)

@@ -12,7 +12,7 @@ MOST_TOLD = 5
 """Most names of one field that a warning lists; it counts the others."""
 
 
-class Shown(NamedTuple):
+class ShownNames(NamedTuple):
     """Names that a board shows: all arenas, and the models and providers of the arenas in question.
 
     `whole` is false while some of them cannot be read.
@@ -24,12 +24,12 @@ class Shown(NamedTuple):
     whole: bool = True
 
 
-def warnings(match: Match, known: Shown | None) -> list[str]:
+def warnings(match: Match, known: ShownNames | None) -> list[str]:
     """One sentence for each field with unknown names. `known` is `None` while no board can be read.
 
-    >>> warnings(Match(models=("GPT 4",)), Shown({"text"}, {"gpt-4"}, set()))
+    >>> warnings(Match(models=("GPT 4",)), ShownNames({"text"}, {"gpt-4"}, set()))
     ["match.models: 'GPT 4' (is it 'gpt-4'?) is shown in no arena: nothing is told of it unless it appears"]
-    >>> warnings(Match(models=("gpt-4",), arena="text"), Shown({"text"}, {"gpt-4"}, set()))
+    >>> warnings(Match(models=("gpt-4",), arena="text"), ShownNames({"text"}, {"gpt-4"}, set()))
     []
     """
     if match.arena is None and not match.models and not match.providers:

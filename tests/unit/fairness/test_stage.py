@@ -8,7 +8,7 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import MessageSizeTooLargeError
 
-from services.herald.rules.dedup import Known, News
+from services.herald.rules.dedup import AlertDedup, News
 from streams.contracts.alert import Kind, Status, decode_alert
 from streams.contracts.metrics import Metrics
 from streams.contracts.settings import Settings
@@ -249,7 +249,7 @@ def heard(known, alerts):
 
 
 async def test_settings_that_come_back_raise_a_further_alert_which_everybody_hears_of(strict, lenient):
-    redis, ledger, known = Redis(), private(strict), Known()
+    redis, ledger, known = Redis(), private(strict), AlertDedup()
     ((news, onset),) = heard(known, await refold(redis, ledger, strict))
     assert news is News.NEW
     assert heard(known, await refold(redis, ledger, lenient)) == [(News.RESOLVED, onset)]
@@ -267,7 +267,7 @@ async def test_an_alert_that_looser_settings_detected_earlier_is_news_behind_the
     for number in range(5):
         ledger.declare(f"variant-{number}", provider="lab-x", visibility="private")
         ledger.battles(300)
-    redis, known = Redis(), Known()
+    redis, known = Redis(), AlertDedup()
     heard(known, await refold(redis, ledger, strict))
     said = heard(known, await refold(redis, ledger, msgspec.structs.replace(strict, private_cap=2)))
     assert [news for news, _ in said] == [News.RESOLVED, News.NEW]

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 import services.http.request_body
-from services.gateway.holding import REQUEST_BYTES
+from services.gateway.budget import REQUEST_BYTES
 from services.kafka.writer import Unavailable
 from streams.contracts.model import parse_model
 from streams.contracts.vote import parse_vote

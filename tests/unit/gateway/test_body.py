@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import services.gateway.parse_votes as gateway_body
-from services.gateway.parse_votes import MAX_VOTES, ParsedVotes, read_votes, split_body
+import services.gateway.parse_body as gateway_body
+from services.gateway.parse_body import MAX_VOTES, ParsedVotes, read_votes, split_body
 from services.http.errors import Refusal, Refused
 from streams.contracts.reasons import Reason
 from streams.contracts.vote import InvalidRecord, parse_vote

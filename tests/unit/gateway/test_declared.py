@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from services.gateway.parse_model import key_of, read_model
+from services.gateway.parse_body import key_of, read_model
 from services.http.errors import Refused
 from streams.contracts.model import parse_model
 from streams.contracts.names import normalised

@@ -12,7 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from services.gateway.app import create_gateway
-from services.gateway.holding import Held, Holding
+from services.gateway.budget import Held, Holding
 from services.http.api_keys import new_key
 from services.http.errors import Refused
 from services.kafka.writer import Unavailable

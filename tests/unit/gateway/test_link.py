@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from services.kafka import connection as module
-from services.kafka.connection import Link
+from services.kafka import writer as module
+from services.kafka.writer import Link
 from streams.contracts.connect import close_in_time
 
 

@@ -4,7 +4,7 @@ from itertools import islice
 
 import pytest
 
-from services.herald.channels.apprise_build import build
+from services.herald.channels.apprise_send import build
 from services.herald.channels.ssrf_guard import RefusedAddress
 from tests.fuzz.channel_urls import CANARY, SEEDS, judge, urls, watched
 

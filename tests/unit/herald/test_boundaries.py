@@ -8,17 +8,17 @@ import msgspec
 import pytest
 
 from services.herald.rules.backoff import Backoff, read_retry_after
-from services.herald.rules.consent import confirmation_message
-from services.herald.rules.dedup import Known, News
-from services.herald.rules.deliveries import owe_firing
+from services.herald.rules.consent import Bounds, confirmation_message, overdrawn, scope_of
+from services.herald.rules.dedup import AlertDedup, News
+from services.herald.rules.deliveries import got_firing, owe_firing, owe_resolved, replayed
 from services.herald.rules.delivery_state import Book, progress
-from services.herald.rules.grouping import Gathering
+from services.herald.rules.grouping import Gathering, seal
 from services.herald.rules.notify import Notifier
 from services.herald.rules.outcome import forgettable
 from services.herald.rules.payload import alertmanager_body, text_message, timestamp
 from services.herald.rules.retry_queue import RetryQueue
-from services.herald.rules.unknown import Shown, warnings
-from services.herald.send_queues import Limits
+from services.herald.rules.unknown import ShownNames, warnings
+from services.herald.send_queues import SendLimits
 from streams.contracts.alert import Kind, Severity, Status
 from streams.contracts.delivery import Asked, Replay, State
 from streams.contracts.settings import InvalidSetting
@@ -55,13 +55,38 @@ def test_firing_is_owed_unless_this_severity_or_a_worse_one_is_on_record(known, 
     assert (owed is not None) is (order.index(told) > order.index(known))
 
 
+def test_what_is_gathered_or_logged_is_not_owed_once_more():
+    firing = owe_firing(book_of(), {}, S, make_alert(), 1.0)
+    over = make_alert(status=Status.RESOLVED)
+    resolved = owe_resolved(book_of(firing), {}, S, over, 2.0)
+    assert (firing.state, resolved.state) == (State.PENDING, State.WAITING)
+    assert owe_resolved(book_of(), {firing.id: firing}, S, over, 2.0) == resolved
+    assert owe_resolved(book_of(), {}, S, over, 2.0) is None, "who never heard of it hears of no end"
+    for logged, gathered in (((firing,), {}), ((), {firing.id: firing})):
+        assert owe_firing(book_of(*logged), gathered, S, make_alert(), 3.0) is None
+    for logged, gathered in (((firing, resolved), {}), ((firing,), {resolved.id: resolved})):
+        assert owe_resolved(book_of(*logged), gathered, S, over, 3.0) is None
+
+
+def test_a_firing_has_been_got_once_it_was_delivered():
+    firing = owe_firing(book_of(), {}, S, make_alert(), 1.0)
+    for state, got in ((State.PENDING, False), (State.DEAD, False), (State.DELIVERED, True)):
+        assert got_firing(book_of(msgspec.structs.replace(firing, state=state)), "s", firing.alert) is got
+
+
+def test_a_replay_is_the_next_round_and_has_all_attempts_again():
+    again = replayed(pending(state=State.DEAD, round=1, attempt=4, message="m", next_at=5.0), 50.0)
+    assert (again.round, again.attempt, again.message, again.next_at, again.changed_at) == (2, 0, None, None, 50.0)
+    assert again.state is State.PENDING
+
+
 def silence(number, status=Status.RESOLVED):
     """A stall of the feed: for its kind only the memory of what is over tells a repeat apart."""
     return msgspec.structs.replace(make_alert(1, status, onset=str(number)), kind=Kind.FEED_STALLED)
 
 
 def test_sixteen_occurrences_of_a_fingerprint_are_remembered_to_be_over():
-    known = Known()
+    known = AlertDedup()
     for number in range(16):
         known.tell(silence(number))
     assert known.tell(silence(0)) is News.STALE
@@ -71,7 +96,7 @@ def test_sixteen_occurrences_of_a_fingerprint_are_remembered_to_be_over():
 
 
 def test_an_occurrence_that_was_detected_at_the_same_time_is_news():
-    known = Known()
+    known = AlertDedup()
     known.tell(make_alert(onset="1", detected_at=1e9))
     assert known.tell(make_alert(onset="2", detected_at=1e9)) is News.NEW
     assert known.tell(make_alert(onset="3", detected_at=1e9 - 1)) is News.STALE
@@ -126,20 +151,40 @@ def test_what_is_settled_is_forgotten_after_its_time_and_not_at_it():
     for at, gone in ((100.0, []), (99.5, ["d1"])):
         for more in ({"changed_at": at, "created_at": 0.0}, {"changed_at": 0.0, "created_at": at}):
             book = book_of(pending(state=State.DELIVERED, **more))
-            assert forgettable(book, Known(), 100.0 + 30 * DAY, 30 * DAY, 10) == gone
+            assert forgettable(book, AlertDedup(), 100.0 + 30 * DAY, 30 * DAY, 10) == gone
 
 
 def test_questions_are_forgotten_after_a_day_and_not_at_it():
     book = Book()
     for name, at in (("old", 99.5), ("day", 100.0)):
         book.take(f"asked/{name}", Asked(id=name, mailbox="m", owner="o", at=at), 0)
-    assert forgettable(book, Known(), 100.0 + DAY, 30 * DAY, 10) == ["asked/old"]
+    assert forgettable(book, AlertDedup(), 100.0 + DAY, 30 * DAY, 10) == ["asked/old"]
 
 
 def test_no_more_keys_are_forgotten_at_once_than_may_be():
     book = book_of(*(pending(number, state=State.DELIVERED) for number in range(3)))
-    assert len(forgettable(book, Known(), 100 * DAY, DAY, 2)) == 2
-    assert len(forgettable(book, Known(), 100 * DAY, DAY, 3)) == 3
+    assert len(forgettable(book, AlertDedup(), 100 * DAY, DAY, 2)) == 2
+    assert len(forgettable(book, AlertDedup(), 100 * DAY, DAY, 3)) == 3
+
+
+def test_nor_more_when_other_keys_are_forgotten_beside_deliveries():
+    book = Book()
+    for name in ("a", "b", "c"):
+        book.take(f"asked/{name}", Asked(id=name, mailbox="m", owner="o", at=0.0), 0)
+    assert forgettable(book, AlertDedup(), 100 * DAY, DAY, 2) == ["asked/a", "asked/b"]
+    book = book_of(pending(state=State.DELIVERED))
+    book.take("replay/d1", Replay(delivery="d1", round=1, at=1.0), 9)
+    assert forgettable(book, AlertDedup(), 100 * DAY, DAY, 1) == ["d1"]
+    assert forgettable(book, AlertDedup(), 100 * DAY, DAY, 2) == ["d1", "replay/d1"]
+
+
+def test_a_tombstone_removes_a_delivery_up_to_its_own_place_in_the_log():
+    book = Book()
+    book.take("d1", pending(), 5)
+    book.take("d1", None, 4)
+    assert "d1" in book.deliveries
+    book.take("d1", None, 5)
+    assert (book.deliveries, book.at, book.of) == ({}, {}, {})
 
 
 # --- when ------------------------------------------------------------------------------------------------------------
@@ -173,6 +218,40 @@ def test_a_message_is_handed_out_at_its_time():
     assert queue.next_due() == math.inf
 
 
+def test_messages_that_are_due_together_leave_in_the_order_in_which_they_came():
+    queue = RetryQueue()
+    for name, at in (("c", 10.0), ("b", 10.0), ("a", 10.0), ("first", 9.0)):
+        queue.put([pending(message=name, next_at=at)])
+    assert [message for _, message in queue.due(10.0)] == ["first", "c", "b", "a"]
+
+
+def test_of_a_message_only_what_still_waits_in_it_is_sent():
+    first, done, moved, gone = members = [pending(number, message="m") for number in range(1, 5)]
+    queue = RetryQueue()
+    queue.put(members)
+    replace = msgspec.structs.replace
+    book = book_of(first, replace(done, state=State.DELIVERED), replace(moved, message="other"))
+    assert gone.id not in book.deliveries
+    assert queue.pending(book, "m") == [first]
+
+
+def test_a_message_that_was_just_made_is_due_at_once_and_has_all_its_attempts():
+    (sealed,) = seal([pending(attempt=3, message=None)], 50.0)
+    assert (sealed.attempt, sealed.next_at, sealed.changed_at) == (0, 50.0, 50.0)
+    assert len(sealed.message or "") == len("msg_") + 32
+
+
+def test_who_has_asked_more_often_than_allowed_waits_until_there_is_room_again():
+    def ask(number, at):
+        return Asked(id=f"q{number}", mailbox=f"m{number}", owner="o", at=at)
+
+    before = [ask(1, 10.0), ask(2, 20.0), ask(3, 30.0)]  # several processes have asked at the same time
+    _, seconds = overdrawn(before, ask(4, 40.0), Bounds(key=2, mailbox=9))
+    assert seconds == 20.0 + DAY - 40.0, "then only the last one of them counts"
+    _, seconds = overdrawn(before, ask(4, 40.0), Bounds(key=3, mailbox=9))
+    assert seconds == 10.0 + DAY - 40.0
+
+
 def test_a_group_says_when_it_closes():
     gathering = Gathering(2.0, 50)
     assert gathering.next_close() == math.inf
@@ -181,9 +260,29 @@ def test_a_group_says_when_it_closes():
     assert gathering.next_close() == 12.0
 
 
+def test_a_group_is_closed_at_its_time_or_when_it_is_full_in_messages_of_its_size():
+    gathering = Gathering(2.0, 2)
+    gathering.add(pending(1), 10.0)
+    assert gathering.close(11.5) == []
+    assert [[each.id for each in members] for members in gathering.close(12.0)] == [["d1"]]
+    for number in (1, 2, 3):
+        gathering.add(pending(number), 20.0)
+    assert [[each.id for each in members] for members in gathering.close(20.0)] == [["d1", "d2"], ["d3"]]
+    assert gathering.next_close() == math.inf
+
+
+def test_what_is_gathered_for_others_stays_when_a_subscription_goes():
+    gathering = Gathering(2.0, 50)
+    gathering.add(pending(1), 10.0)
+    gathering.add(pending(2, subscription="t"), 11.0)
+    gathering.drop("s")
+    assert (list(gathering.by_id), gathering.next_close()) == (["d2"], 13.0)
+    assert [[each.id for each in members] for members in gathering.close(13.0)] == [["d2"]]
+
+
 @pytest.mark.parametrize(("total", "doubtful"), [(1, 1), (4, 1), (7, 1), (8, 2), (15, 3), (16, 4)])
 async def test_of_all_places_a_quarter_is_for_endpoints_that_did_not_answer(total, doubtful):
-    limits = Limits(total, per_host=1_000)
+    limits = SendLimits(total, per_host=1_000)
 
     async def hold(number, silent):
         async with limits.slot(f"key {number}", f"host {number}", doubtful=silent):
@@ -238,9 +337,19 @@ def test_a_stranger_s_name_has_sixty_letters_in_a_question():
     assert f'"{"n" * 59}…"' in asked("n" * 61)
 
 
+def test_what_a_subscription_receives_is_said_without_the_names_that_its_owner_chose():
+    def said(**match):
+        return scope_of(msgspec.structs.replace(S, match=Match(**match)))
+
+    assert said() == "alerts of all arenas, all kinds, of severity info or worse"
+    narrow = said(arena="text", kinds=(Kind.BEST_OF_N, Kind.RANK_CHURN), models=("x", "y"), providers=("z",))
+    who = "about 3 named models or providers"
+    assert narrow == f"alerts of the arena text, best_of_n, rank_churn, of severity info or worse, {who}"
+
+
 def test_five_names_that_no_board_shows_are_told_and_the_others_counted():
     def said(count):
-        return warnings(Match(models=tuple(f"x{number}" for number in range(count))), Shown((), (), ()))[0]
+        return warnings(Match(models=tuple(f"x{number}" for number in range(count))), ShownNames((), (), ()))[0]
 
     assert "'x4'" in said(5)
     assert "more" not in said(5)

@@ -22,7 +22,7 @@ from services.herald.rules.consent import (
     overdrawn,
     withdrawn,
 )
-from services.herald.rules.dedup import Known
+from services.herald.rules.dedup import AlertDedup
 from services.herald.rules.delivery_state import Book
 from services.herald.rules.outcome import forgettable
 from services.http.api_keys import Key
@@ -229,7 +229,7 @@ def test_questions_outlive_their_subscription_and_go_after_a_day():
     assert decode_record(encode_record(first)) == first
     herald.book.take(record_key(second), second, 1)  # read once more: its place is the same
     assert list(herald.book.asked) == ["1", "2"]
-    gone = forgettable(herald.book, Known(), herald.now, 30 * DAY, 100)
+    gone = forgettable(herald.book, AlertDedup(), herald.now, 30 * DAY, 100)
     assert gone == ["asked/1"]
     herald.book.take("asked/1", None, 2)
     assert list(herald.book.asked) == ["2"]

@@ -8,7 +8,7 @@ import threading
 import pytest
 from aiohttp import web
 
-from services.herald.channels.http_client import Names, Poster
+from services.herald.channels.http_client import NameResolver, Poster
 from streams.contracts.delivery import Outcome
 from streams.contracts.setting_groups import HeraldSettings
 
@@ -262,7 +262,7 @@ async def test_names_that_hang_do_not_make_the_others_wait(monkeypatch):
     most = HeraldSettings().concurrency
     async with Poster(HeraldSettings()) as poster:
         names = poster._names
-        assert isinstance(names, Names)
+        assert isinstance(names, NameResolver)
         monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
         hanging = [asyncio.create_task(names("hangs", 443)) for _ in range(most - 1)]
         try:

@@ -14,14 +14,14 @@ import pytest
 from aiokafka import TopicPartition
 from prometheus_client import CollectorRegistry
 
-from services.herald import app, delivery_log, dispatcher, inbox, leader_election, run
+from services.herald import app, delivery_log, dispatcher, inbox, leader_election
 from services.herald.api import auth, confirm, drafts, routes, store
 from services.herald.channels import apprise_send, dispatch, http_client, signing, ssrf_guard
 from services.herald.channels.ssrf_guard import RefusedAddress, read_url
 from services.herald.dispatcher import Dispatcher, Stalled
 from services.herald.gauges import show
 from services.herald.inbox import Inbox
-from services.herald.lease import CONFIRM_SECONDS, LEASE, Fenced, Lease
+from services.herald.lease import CONFIRM_SECONDS, LEASE, HeraldFenced, Lease
 from services.herald.rules import consent
 from services.herald.rules.delivery_state import Book
 from services.herald.rules.grouping import Gathering, seal
@@ -125,7 +125,7 @@ def test_only_another_s_claim_behind_our_own_ends_the_term(by, offset, over):
     made._claimed = 7
     record = SimpleNamespace(key=b"claim", value=encode_record(Claim(by=by, at=1.0)), offset=offset)
     if over:
-        with pytest.raises(Fenced):
+        with pytest.raises(HeraldFenced):
             made._delivery(record)
     else:
         made._delivery(record)
@@ -260,7 +260,7 @@ def test_the_limits_and_times_that_owners_and_operators_rely_on():
     assert (auth.TESTS_PER_SECOND, auth.TESTS_AT_ONCE) == (1 / 6, 5.0)
     assert (store.RETRY_SECONDS, store.SEEN_SECONDS, app.RETRY_SECONDS) == (2.0, 2.0, 2.0)
     assert (http_client.READ_BYTES, http_client.READ_SECONDS) == (512, 1.0)
-    assert run.GRACE > dispatcher.GRACE_SECONDS
+    assert app.GRACE > dispatcher.GRACE_SECONDS
     assert 2 * dispatcher.GRACE_SECONDS > SESSION_MS / 1000 > dispatcher.GRACE_SECONDS
 
 

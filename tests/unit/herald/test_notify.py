@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.herald.rules.dedup import Known, News
+from services.herald.rules.dedup import AlertDedup, News
 from services.herald.rules.matching import matches
 from services.herald.rules.outcome import forgettable
 from streams.contracts.alert import Kind, Severity, Status, Subject
@@ -77,7 +77,7 @@ def test_the_least_severity(severity, least):
 
 
 def test_statements_are_told_apart():
-    known = Known()
+    known = AlertDedup()
     warning = make_alert(severity=Severity.WARNING)
     assert [known.tell(each) for each in (warning, warning, FIRING, warning, RESOLVED)] == [
         News.NEW,
@@ -90,7 +90,7 @@ def test_statements_are_told_apart():
 
 def test_a_replay_of_the_ledger_is_no_news():
     later = make_alert(onset="900", detected_at=FIRING.detected_at + 9_000)
-    known = Known()
+    known = AlertDedup()
     for each in (FIRING, RESOLVED, later):
         known.tell(each)
     assert [known.tell(each) for each in (FIRING, RESOLVED, later)] == [News.STALE, News.STALE, News.REPEAT]
@@ -98,7 +98,7 @@ def test_a_replay_of_the_ledger_is_no_news():
 
 def test_a_replay_is_no_news_after_compaction_left_the_newest():
     later = make_alert(onset="900", detected_at=FIRING.detected_at + 9_000)
-    known = Known()
+    known = AlertDedup()
     known.tell(later)
     assert [known.tell(each) for each in (FIRING, RESOLVED, later)] == [News.STALE, News.STALE, News.REPEAT]
     assert known.fires(later.id)

@@ -20,7 +20,7 @@ from services.herald.rules.backoff import Backoff, read_retry_after
 from services.herald.rules.delivery_state import Book
 from services.herald.rules.grouping import Gathering, message_id, seal
 from services.herald.rules.payload import alertmanager_body, text_message, timestamp, webhook_body
-from services.herald.send_queues import RESEND, Limits, SendQueues
+from services.herald.send_queues import RESEND, SendLimits, SendQueues
 from services.local.ports import free_port
 from streams.contracts.alert import Status
 from streams.contracts.delivery import Delivery, Outcome, State
@@ -254,7 +254,7 @@ async def test_what_hangs_is_cancelled_in_the_end():
 
 
 async def test_however_many_hang_the_others_have_room():
-    limits = Limits(total=8, per_host=4)
+    limits = SendLimits(total=8, per_host=4)
     entered: list[str] = []
 
     async def attempt(host, doubtful):
@@ -275,7 +275,7 @@ async def test_however_many_hang_the_others_have_room():
 
 
 async def test_a_busy_host_holds_no_place_of_others():
-    limits = Limits(total=8, per_host=1)
+    limits = SendLimits(total=8, per_host=1)
     stuck = asyncio.Event()
 
     async def busy():
@@ -291,7 +291,7 @@ async def test_a_busy_host_holds_no_place_of_others():
 
 
 async def test_one_key_leaves_room_for_the_others_everywhere_and_at_each_host():
-    limits = Limits(total=16, per_host=4)
+    limits = SendLimits(total=16, per_host=4)
     entered: list[tuple[str, str]] = []
 
     async def hang(owner, host, doubtful):

@@ -6,12 +6,12 @@ import pytest
 
 from services.herald.api.openapi import subscription_document
 from services.herald.api.views import show_changed, show_new
-from services.herald.rules.unknown import MOST_TOLD, Shown, warnings
+from services.herald.rules.unknown import MOST_TOLD, ShownNames, warnings
 from streams.contracts.alert import Kind
 from streams.contracts.subscription import Match
 from tests.support.herald import make_subscription
 
-KNOWN = Shown({"text", "code"}, {"gpt-4", "ash"}, {"Oak Labs"})
+KNOWN = ShownNames({"text", "code"}, {"gpt-4", "ash"}, {"Oak Labs"})
 UNLESS = "nothing is told of it unless it appears"
 
 
