@@ -13,10 +13,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from services.audit.boards import BoardRows, board_rows, places_of
-from services.audit.cells import interval_of, word_of
-from services.audit.columns import need_columns, unused
-from services.audit.dates import check_date_format, far_dates, order_of, read_date
+from services.audit.columns import BoardRows, board_rows, need_columns, places_of, unused
+from services.audit.dates import check_date_format, far_dates, interval_of, order_of, read_date, word_of
 from services.audit.numbers import Number, NumberFormat, format_named, read_number, sniff_format
 from services.audit.table import Table
 from services.sources import SourceError

@@ -2,7 +2,7 @@
 
 from services.sources.base import Chunk, ColumnChunk, RecordChunk, RejectedItem, Source, SourceError
 from services.sources.named import NAMED, Named
-from services.sources.opening import open_source
+from services.sources.votes import open_source
 
 __all__ = [
     "NAMED",

@@ -3,13 +3,15 @@
 If a cell may be a name or a side and the readings differ (models called A and B, `left` and `right`), the other rows
 decide; if both readings remain possible, reading stops with an error. Numbers are read only where the layout, the user
 or the file's own class names give their meaning, or where ½ among 0 and 1 shows that they are scores of the first
-model.
+model. A data set's card beside the file may name the classes (Hugging Face's `ClassLabel`).
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 from services.sources import spelling
@@ -184,3 +186,38 @@ def _by_name(said: Said) -> str | None:
 def _text(cell: Any) -> str:
     found = spelling.text(cell)
     return "" if found is None else str(found)
+
+
+_LABEL_NAME = re.compile(r"^\s*-\s*name:\s*[\"']?(.*?)[\"']?\s*$")
+_LABEL_CLASS = re.compile(r"^\s*[\"']?(\d+)[\"']?\s*:\s*[\"']?(.*?)[\"']?\s*$")
+
+
+def labels_beside(folder: Path | None, column: str | None) -> Sequence[str] | None:
+    """Class names from `README.md` in the file's folder or the one above; None when it has none for the column."""
+    for each in (folder, folder.parent) if column and folder else ():
+        try:
+            text = (each / "README.md").read_text("utf-8")
+        except (OSError, UnicodeDecodeError):
+            continue
+        return labels_of_card(text, column or "")
+    return None
+
+
+def labels_of_card(text: str, column: str) -> Sequence[str] | None:
+    r"""Names of a column's classes from the front matter of a data set's card.
+
+    >>> names = "    dtype:\n      class_label:\n        names:\n          '0': a\n          '1': b\n"
+    >>> card = "features:\n  - name: winner\n" + names
+    >>> labels_of_card(card, "winner"), labels_of_card(card, "other")
+    (['a', 'b'], None)
+    """
+    inside = False
+    names: dict[int, str] = {}
+    for line in text.splitlines():
+        if (found := _LABEL_NAME.match(line)) is not None:
+            if names:
+                break
+            inside = found[1] == column
+        elif inside and (found := _LABEL_CLASS.match(line)) is not None:
+            names[int(found[1])] = found[2]
+    return [names[at] for at in range(len(names))] if names and {*names} == {*range(len(names))} else None

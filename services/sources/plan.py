@@ -20,52 +20,28 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Container, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from itertools import repeat
 from typing import Any
+
+import msgspec
 
 from services.sources import cells as cell
 from services.sources import clocks, spelling, times
-from services.sources.base import Account, Chunk, RejectedItem, SourceError
-from services.sources.fields import Fitted, resolve
+from services.sources.base import Account, Chunk, ReadOptions, RejectedItem
+from services.sources.fields import Fitted
 from services.sources.ids import numbered_repeats
-from services.sources.judging import judge
-from services.sources.outcomes import By, Outcomes
+from services.sources.outcomes import Outcomes
 from services.sources.refusals import no_votes, repeats
 from services.sources.survey import EACH_ITEM, SurveyResult, chosen_rows, hashable, names_of, said_of
 from services.sources.table import TableBlock
 from streams.contracts.reasons import Reason
-from streams.contracts.vote import STYLE_FIELDS, InvalidRecord, Vote
-
-HEAD_ROWS = 16
-"""Number of rows hashed into the tag of generated ids."""
+from streams.contracts.vote import STYLE_FIELDS, InvalidRecord, Vote, check_vote, parse_vote
 
 OPTIONAL = ("voter", "language", "categories", "prompt_hash", "p_pair", "style")
 _field_of = re.compile(r"\$\.([a-z_]+)|^(language|categories) holds")
-
-
-@dataclass(frozen=True, slots=True)
-class ReadOptions:
-    """The user's options besides the path; see `open_source`."""
-
-    columns: Mapping[str, str] | None
-    arena: str | None
-    now: float
-    layout: str | None = None
-    words: Mapping[str, str] | None = None
-    by: By | None = None
-    only: Mapping[str, Sequence[str]] | None = None
-    ahead: float | None = None
-    """Times up to this many seconds after `now` are accepted; None for the contract's limit."""
-    times: bool = True
-    """Whether the file's times are used."""
-
-    @property
-    def plain(self) -> bool:
-        """Whether no option changes the meaning of a cell."""
-        return self.times and not (self.columns or self.layout or self.words or self.by or self.only)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,20 +70,6 @@ class ReadRows:
     def account(self, rows: int) -> Account:
         """The account of `rows` rows."""
         return Account(rows, self.left_out, self.unread)
-
-
-def fit(found: Sequence[str], asked: ReadOptions) -> Fitted:
-    """The layout of a file's columns. Raises `SourceError`."""
-    return resolve(found, asked.columns, asked.layout, asked.only)
-
-
-@contextmanager
-def described(what: object) -> Iterator[None]:
-    """Prefix a `SourceError` with the name of the file."""
-    try:
-        yield
-    except SourceError as error:
-        raise error if str(error).startswith(f"{what}:") else SourceError(f"{what}: {error}") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,11 +105,6 @@ class Plan:
         if self.found.said:
             outcomes.decide(self.found.said)
         object.__setattr__(self, "outcomes", outcomes)
-
-    @property
-    def taken(self) -> dict[str, str]:
-        """Key to column, for every column that is read."""
-        return self.fitted.taken
 
     @property
     def unique(self) -> bool:
@@ -191,7 +148,7 @@ class Plan:
         Parameters
         ----------
         cells
-            Key to its n cells, for every key of `taken`.
+            Key to its n cells, for every key of `fitted.taken`.
         rows
             Numbers of the n rows, from 1.
         """
@@ -380,3 +337,64 @@ _REASON_FIELD = {
 def _as_text(value: Any) -> str | None:
     found = spelling.text(value)
     return found if found is None or isinstance(found, str) else repr(found)
+
+
+_FIELDS = tuple(field.name for field in msgspec.structs.fields(Vote))
+
+# A vote before it is checked: the same fields, of any type. `convert` is six times slower if a field is missing;
+# dictionaries would take twice the time.
+_Record = msgspec.defstruct("_Record", [(name, Any, None) for name in _FIELDS], omit_defaults=True, gc=False)
+
+
+def judge(columns: Mapping[str, Sequence[Any]], now: float) -> tuple[list[Vote], list[tuple[int, InvalidRecord]]]:
+    """Validate records: the votes in order, and the refused records by position.
+
+    Parameters
+    ----------
+    columns
+        Field to its n values, for `arena` and `id` at least; None means absent.
+    now
+        Arrival of the votes, epoch seconds.
+    """
+    cells: Iterable[Any] = (columns.get(name, repeat(None)) for name in _FIELDS)
+    records = list(map(_Record, *cells))
+    try:
+        votes = msgspec.convert(records, list[Vote], from_attributes=True)
+    except msgspec.ValidationError:
+        return _one_by_one(records, now)
+    refused: list[tuple[int, InvalidRecord]] = []
+    for position, vote in enumerate(votes):
+        try:
+            check_vote(vote, now)
+        except InvalidRecord as invalid:
+            refused.append((position, invalid))
+    if refused:
+        bad = {position for position, _ in refused}
+        votes = [vote for position, vote in enumerate(votes) if position not in bad]
+    return votes, refused
+
+
+def _one_by_one(records: Sequence[Any], now: float) -> tuple[list[Vote], list[tuple[int, InvalidRecord]]]:
+    votes, refused = [], []
+    for position, record in enumerate(records):
+        try:
+            try:
+                vote = msgspec.convert(record, Vote, from_attributes=True)
+                check_vote(vote, now)
+            except msgspec.ValidationError:
+                # `parse_vote` finds the reason, given the JSON of this record.
+                vote = parse_vote(_as_json(record), now)
+        except InvalidRecord as invalid:
+            refused.append((position, invalid))
+        else:
+            votes.append(vote)
+    return votes, refused
+
+
+def _as_json(record: Any) -> bytes:
+    try:
+        return msgspec.json.encode(record)
+    except UnicodeEncodeError as error:
+        raise InvalidRecord(Reason.INVALID_UTF8, str(error)) from None
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise InvalidRecord(Reason.INVALID_FIELD, str(error)) from None

@@ -1,4 +1,8 @@
-"""The facts of an audit: all results, before the report puts them into words."""
+"""The facts of an audit: all results, before the report puts them into words.
+
+Two of them are made here: the churn of the first place (which model led when, and which changes are between overlapping
+intervals), and how votes were distributed among active models (more to uncertain ones, more to strong ones, or evenly).
+"""
 
 from __future__ import annotations
 
@@ -13,21 +17,20 @@ from streams.audit.alerts.removals import removals
 from streams.audit.alerts.retirement import bias_alert, retirement_of
 from streams.audit.alerts.stalls import stall
 from streams.audit.board.absences import Absences, absences_of
+from streams.audit.board.dates import iso
 from streams.audit.board.depth import Depth, depth_of
 from streams.audit.board.feed_remarks import Rename, remarks_of, renames_of
 from streams.audit.board.gains import Gains, gains_of
-from streams.audit.board.history import Row, lay_out
+from streams.audit.board.history import Matrix, Row, lay_out
 from streams.audit.board.models import Models, by_spelling
 from streams.audit.board.outages import set_aside
 from streams.audit.board.remarks import Oddity, Remark, some
 from streams.audit.board.renames import follow_renames
 from streams.audit.board.shares import by_group, normed, slots
-from streams.audit.churn import churn_of
 from streams.audit.options import Options
-from streams.audit.sampling import sampling_of
 from streams.audit.stops.detect import watch
 from streams.audit.stops.pauses import Pause, Watched
-from streams.audit.stops.states import States, states_of
+from streams.audit.stops.states import ACTIVE, States, states_of
 from streams.contracts.alert import Alert
 from streams.contracts.model import Model
 
@@ -173,3 +176,98 @@ def _excused(models: Models, watched: Watched) -> list[Remark]:
 
 def _names(models: Models, model: int) -> list[str]:
     return [models.spellings[each] for each in sorted({*models.called[model].tolist()} - {-1})]
+
+
+def churn_of(models: Models) -> dict[str, Any]:
+    """Return the leaders and their changes; empty when the file has neither scores nor ranks.
+
+    The leader is the model with the highest score, or with rank 1 where there are only ranks; among equals the
+    previous leader, then the model with more votes. A change is *within intervals* when both models are listed and
+    their intervals overlap, and *an arrival* when the new leader's first row is in that snapshot.
+    """
+    scored = not np.isnan(models.score).all()
+    strength = models.score if scored else -models.rank
+    if np.isnan(strength).all():
+        return {}
+    leaders: list[dict[str, Any]] = []
+    changes = within = arrivals = 0
+    before = -1
+    for at in range(len(models.dates)):
+        column = strength[:, at]
+        if np.isnan(column).all():
+            continue
+        best = np.flatnonzero(column == np.nanmax(column))
+        ordered = sorted((int(each) for each in best), key=lambda each: (-_votes(models, each, at), each))
+        leader = before if before in ordered else ordered[0]
+        if leader != before:
+            if before >= 0:
+                changes += 1
+                within += _overlap(models, before, leader, at)
+                arrivals += int(models.first[leader] == at)
+            leaders.append({"model": models.names[leader], "from": iso(models.dates[at])})
+        leaders[-1]["until"] = iso(models.dates[at])
+        before = leader
+    return {
+        "by": "score" if scored else "rank",
+        "changes": changes,
+        "within_intervals": within,
+        "arrivals": arrivals,
+        "leaders": leaders,
+    }
+
+
+def _votes(models: Models, model: int, at: int) -> float:
+    total = models.votes[model, at]
+    return -1.0 if np.isnan(total) else float(total)
+
+
+def _overlap(models: Models, before: int, leader: int, at: int) -> int:
+    """Return 1 when both models have intervals in this snapshot and they overlap, else 0."""
+    return int(models.lower[leader, at] <= models.upper[before, at])
+
+
+LEAST = 8
+"""Fewest active models for a rank correlation."""
+
+
+def sampling_of(models: Models, gains: Gains, states: States) -> dict[str, Any]:
+    """Return rank correlations of the votes gained in the last period, over active models listed at its start.
+
+    `with_interval` is the correlation with the width of the interval at its start (near +1 for sampling by
+    uncertainty), `with_score` that with the score (near +1 if strong models are favoured). Each is absent where there
+    are no intervals or scores.
+    """
+    start, live = states.start, states.live
+    active = np.array([state == ACTIVE for state in states.state], dtype=bool)
+    through = active & models.listed[:, start] & ~np.isnan(states.rate)
+    won = slots(gains, start, live)
+    told: dict[str, Any] = {"models": int(through.sum())}
+    if through.sum() < LEAST:
+        return told
+    rates = np.sort(states.rate[through])
+    told["votes_a_day"] = {
+        "least": round(float(rates[0]), 1),
+        "middle": round(float(np.median(rates)), 1),
+        "most": round(float(rates[-1]), 1),
+    }
+    width = models.upper[:, start] - models.lower[:, start]
+    for name, other in (("with_interval", width), ("with_score", models.score[:, start])):
+        both = through & ~np.isnan(other)
+        if both.sum() >= LEAST and len({*other[both]}) > 1 and len({*won[both]}) > 1:
+            told[name] = round(_spearman(won[both], other[both]), 3)
+    return told
+
+
+def _spearman(one: Matrix, other: Matrix) -> float:
+    return float(np.corrcoef(_ranks(one), _ranks(other))[0, 1])
+
+
+def _ranks(values: Matrix) -> Matrix:
+    """Ranks from 0, equal values sharing their mean.
+
+    >>> _ranks(np.array([3.0, 1.0, 3.0])).tolist()
+    [1.5, 0.0, 1.5]
+    """
+    _, group, count = np.unique(values, return_inverse=True, return_counts=True)
+    ends = np.cumsum(count)
+    return np.asarray(((ends - count) + (ends - 1))[group] / 2.0)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from streams.audit.alerts.exact import ODDS, fisher
+from streams.audit.alerts.retirement import ODDS, fisher
 from streams.audit.stops.evidence import BACK, STILL, STOPPED, Spread, bet, mean_of
 
 sizes = st.integers(1, 60)

@@ -12,10 +12,9 @@ import polars
 import pytest
 
 from services.sources import Source, SourceError, open_source
-from services.sources.alike import alike
 from services.sources.fields import resolve
 from services.sources.layout import parse, shipped
-from services.sources.summary import Summary
+from services.sources.summary import Summary, alike
 
 NOW = 1_750_000_000.0
 
