@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress
-from typing import Any
 
 from services.audit.dates import word_of
 from services.audit.table import Table
@@ -148,7 +147,7 @@ class BoardRows:
     """
 
     board: str
-    cells: dict[str, list[Any]]
+    cells: dict[str, list[object]]
     numbers: list[int]
     read: int
 
@@ -188,7 +187,7 @@ def board_rows(table: Table, taken: Mapping[str, str], board: str | None) -> Boa
     chosen = _choose(sorted({*names.values()}), board)
     mine = {key for key, name in names.items() if name == chosen}
     only = {column: {key[at] for key in mine} for at, column in enumerate(naming)}
-    cells: dict[str, list[Any]] = {field: [] for field in fields}
+    cells: dict[str, list[object]] = {field: [] for field in fields}
     numbers: list[int] = []
     for block in table.blocks([*dict.fromkeys([*naming, *(taken[field] for field in fields)])], only):
         _complain_of_refused(table, block)

@@ -10,12 +10,12 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta, timezone
 from statistics import median
-from typing import Any
 
 from services.audit.numbers import UNKNOWN, NumberFormat, read_number
 from services.export.official import without_apostrophe
 from services.sources import SourceError
 from services.sources.spelling import seconds, text
+from services.sources.times import epoch
 from streams.contracts.names import LOST, normalised
 
 ORDERS = ("dmy", "mdy", "ymd")
@@ -51,7 +51,7 @@ _LEAST = 978_307_200.0
 """2001-01-01: a smaller number is no time of a model arena, but a year, a row number or a day of a spreadsheet."""
 
 
-def order_of(cells: Iterable[Any]) -> str | None:
+def order_of(cells: Iterable[object]) -> str | None:
     """Whether the day or the month comes first in dates such as `01/06/2025`; None without such dates.
 
     Dates with dots have the day first unless one of them cannot; others need a day above 12 in some cell.
@@ -135,7 +135,7 @@ def check_date_format(form: str) -> str:
     return form
 
 
-def read_date(cell: Any, form: str | None) -> float:
+def read_date(cell: object, form: str | None) -> float:
     """Epoch seconds of a date or time; a time without a zone is UTC.
 
     Parameters
@@ -158,7 +158,7 @@ def read_date(cell: Any, form: str | None) -> float:
     if isinstance(cell, str):
         moment = _pattern(cell.strip(), form) if form and "%" in form else _written(cell.strip(), form)
     elif isinstance(cell, (date, datetime)):
-        moment = seconds(cell)
+        moment = epoch(cell)
     elif isinstance(cell, (int, float)) and not isinstance(cell, bool):
         moment = _number(cell)
     else:
@@ -183,7 +183,7 @@ def _pattern(cell: str, form: str) -> float | None:
         moment = datetime.strptime(cell, form)
     except ValueError:
         return None
-    return float(seconds(moment))
+    return epoch(moment)
 
 
 def _written(cell: str, order: str | None) -> float | None:
@@ -231,7 +231,7 @@ _UP_DOWN = re.compile(rf"\+{_PART}[/,; ]\s*[-−]{_PART}")
 _DOWN_UP = re.compile(rf"[-−]{_PART}[/,; ]\s*\+{_PART}")
 
 
-def word_of(value: Any, *, of_spreadsheet: bool = False) -> str | None:
+def word_of(value: object, *, of_spreadsheet: bool = False) -> str | None:
     """A name in its normal form; None when there is none. Otherwise another spelling would look like a model that left.
 
     A cell `of_spreadsheet` may have an apostrophe before text that looks like a formula, as `isonomy export` writes in
@@ -247,7 +247,7 @@ def word_of(value: Any, *, of_spreadsheet: bool = False) -> str | None:
     return None if not word or word.casefold() in LOST else word
 
 
-def interval_of(value: Any, form: NumberFormat) -> tuple[float, float] | None:
+def interval_of(value: object, form: NumberFormat) -> tuple[float, float] | None:
     """Distances to the lower and the upper end; None for a spelling of unknown.
 
     Raises

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
-from typing import Any
 
 from services.audit import plots
 from services.audit.alerts import ENDS, ends_by_year, expected_of, in_order, notices_known, observed_of, words_of
@@ -52,7 +51,7 @@ def page(report: Report) -> str:
     )
 
 
-def table(caption: str, rows: Sequence[dict[str, Any]]) -> str:
+def table(caption: str, rows: Sequence[Mapping[str, object]]) -> str:
     """An HTML table of rows with the same keys; numbers are right-aligned."""
     if not rows:
         return ""
@@ -117,7 +116,7 @@ def _ends(report: Report) -> str:
     )
 
 
-def _end(alert: Alert, known: bool) -> dict[str, Any]:
+def _end(alert: Alert, known: bool) -> dict[str, object]:
     line = {
         "model": alert.subject.name,
         "since": iso(alert.starts_at),
@@ -173,7 +172,7 @@ def _models(report: Report) -> str:
         }
         for each in report.models
     ]
-    groups = (
+    groups: tuple[tuple[str, str, Sequence[Mapping[str, object]]], ...] = (
         ("name", "Every model", rows),
         ("pause", "Off for a while, and back", report.pauses),
         ("model", "Gone from the board", report.gone),
@@ -187,7 +186,7 @@ def _models(report: Report) -> str:
     return "".join(folded(f"{title}: {_how_many(lines, word)}", table(title, lines)) for word, title, lines in groups)
 
 
-def _listings(groups: dict[str, dict[str, int]]) -> list[dict[str, Any]]:
+def _listings(groups: dict[str, dict[str, int]]) -> list[dict[str, object]]:
     """Table rows with the listed models, arrivals, departures and returns of each group."""
     return [{"who": name, **counts} for name, counts in groups.items()]
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
-from typing import Any
 
 import numpy as np
 
@@ -65,7 +64,8 @@ def _board(report: Report) -> str:
     about = f"Listed models went from {first['listed']} to {last['listed']}"
     if last["running"] is not None:
         # The first snapshot does not show which models get votes: that needs a gain.
-        series["get votes"] = [(each["date"], float(each["running"])) for each in report.boards[1:]]
+        running = ((each["date"], each["running"]) for each in report.boards[1:])
+        series["get votes"] = [(date, float(count)) for date, count in running if count is not None]
         about += f"; at the end {last['running']} of them were known to get votes"
     about += "."
     return line_plot("Models on the board", about, series)
@@ -109,7 +109,7 @@ def _stop_numbers(report: Report) -> list[tuple[str, ...]]:
 
 
 def _course(report: Report, group: str, title: str) -> Iterator[str]:
-    stretches: list[dict[str, Any]] = report.course[group]
+    stretches = report.course[group]
     if len(stretches) < 2 or [*stretches[-1]["shares"]] == ["unknown"]:
         return
     total: dict[str, float] = {}

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -24,6 +23,7 @@ from services.sources.parts import Part
 from services.sources.reading import lines_of, opened
 from services.sources.summary import Summary
 from services.sources.table import FILE_DATE, Joined
+from services.sources.votes import ReadingKeywords
 from streams.audit.assemble import audit_snapshots
 from streams.audit.options import Options
 from streams.audit.report.document import Report
@@ -62,7 +62,7 @@ class AuditRequest:
     registry: Path | None
     arena: str | None
     options: Options
-    reading: Mapping[str, Any] = field(default_factory=dict)
+    reading: ReadingKeywords = field(default_factory=ReadingKeywords)
 
 
 def run_audit(asked: AuditRequest) -> tuple[Report, Summary | None]:

@@ -11,6 +11,7 @@ import click
 from services.cli.errors import UserError
 from services.sources import Source, open_source
 from services.sources.layout import MEANINGS, shipped
+from services.sources.votes import ReadingKeywords
 from streams.contracts.names import shown
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class SourceOptions:
     drop: bool = False
 
     @property
-    def keywords(self) -> dict[str, Any]:
+    def keywords(self) -> ReadingKeywords:
         """Keywords of `open_source`, without `columns`."""
         return {"layout": self.layout, "words": self.words, "by": self.by, "only": self.only}
 

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 BATCH = 16_384
 """Minimum number of votes of a batch, except the last one."""
 
+Cells = Mapping[str, Sequence[object]]
+"""Column to its cells, of whatever type the file has: each use asks what a cell is."""
+
 
 class SourceError(Exception):
     """The source cannot be read at all; the message is for the user who named it."""

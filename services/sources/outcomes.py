@@ -12,7 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from services.sources import spelling
 from services.sources.base import SourceError
@@ -20,8 +20,8 @@ from services.sources.layout import Layout, number, word
 from streams.contracts.names import normalised
 
 By = Literal["name", "side"]
-Said = tuple[str, Any, str]
-"""The first model's name, the outcome as written in the row, the second model's name."""
+Said = tuple[object, object, object]
+"""The first model's name, the outcome as written in the row, the second model's name; a cell that is no text stays."""
 
 SCORE = {1.0: "model_a", 0.5: "tie", 0.0: "model_b"}
 CONTRARY = ("flag", "contrary")
@@ -99,7 +99,7 @@ class Outcomes(dict[Said, "str | None"]):
             return by_name
         return by_word if self._by == "side" else None
 
-    def _flagged(self, a: str, meaning: str, winner: Any, b: str) -> str | None:
+    def _flagged(self, a: object, meaning: str, winner: object, b: object) -> str | None:
         """Meaning of a flag beside a winner: both must agree, or the winner must be empty."""
         if not _text(winner).strip():
             return meaning
@@ -107,7 +107,7 @@ class Outcomes(dict[Said, "str | None"]):
         said = self[(a, winner, b)]
         return meaning if said == meaning or (said in ties and meaning in ties) else None
 
-    def _by_word(self, cell: Any) -> str | None:
+    def _by_word(self, cell: object) -> str | None:
         text = _text(cell)
         if text == "None" and word(text) not in self._declared:
             return None  # Python's None: may be a tie or no vote, so it is not read
@@ -183,7 +183,7 @@ def _by_name(said: Said) -> str | None:
     return same[0] if len(same) == 1 else None
 
 
-def _text(cell: Any) -> str:
+def _text(cell: object) -> str:
     found = spelling.text(cell)
     return "" if found is None else str(found)
 

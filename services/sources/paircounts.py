@@ -10,8 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import msgspec
 import numpy as np
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 
 from services.sources import cells as cell
 from services.sources import spelling
-from services.sources.base import Account, Chunk, ColumnChunk, ReadOptions, RecordChunk, Source, SourceError
+from services.sources.base import Account, Cells, Chunk, ColumnChunk, ReadOptions, RecordChunk, Source, SourceError
 from services.sources.fields import Fitted
 from services.sources.layout import OUTCOMES
 from services.sources.survey import chosen_rows, names_of
@@ -143,7 +142,6 @@ class PairCounts(Source):
     def _rows(self, part: slice) -> Rows:
         offset = np.arange(part.start, part.stop, dtype=np.int64)
         seconds = offset + self._start
-        nothing: dict[str, Any] = {"language": None, "categories": None, "voter": None, "prompt": None}
         return Rows(
             models=self.models,
             model_a=self._model_a[part],
@@ -159,7 +157,10 @@ class PairCounts(Source):
             prompts=[""],
             p_pair=None,
             style=None,
-            **nothing,
+            language=None,
+            categories=None,
+            voter=None,
+            prompt=None,
         )
 
     def _middle(self, pair: int, winner: int) -> bytes:
@@ -182,14 +183,14 @@ _separated = re.compile(r"\d{1,3}([.,' \u00a0\u202f]\d{3})+")
 SHARES = "; shares and percentages (win rates) are no counts: how often each pair met must be known"
 
 
-def _why(value: Any) -> str:
+def _why(value: object) -> str:
     """Hint for the user on why a cell is no count."""
     if _separated.fullmatch(str(value).strip()):
         return "; write numbers without marks between thousands"
     return SHARES if is_share(value) else ""
 
 
-def is_share(value: Any) -> bool:
+def is_share(value: object) -> bool:
     """Whether a cell that is no count is a share or a percentage."""
     text = str(value).strip()
     number = spelling.number(text.removesuffix("%").strip())
@@ -216,7 +217,7 @@ class PairTable:
         self._against_itself = ""
         self._left_out: Counter[str] = Counter()
 
-    def add(self, cells: Mapping[str, Sequence[Any]], places: Sequence[str], *, refused: int = 0) -> None:
+    def add(self, cells: Cells, places: Sequence[str], *, refused: int = 0) -> None:
         """Add rows: key to cells, and the place of each row; `refused` counts the unreadable rows of the block."""
         if refused:
             raise SourceError(f"{refused:,} rows have not the cells of the header: a table of counts is read whole")
@@ -225,7 +226,7 @@ class PairTable:
         else:
             self._add_pairs(cells, places)
 
-    def _add_pairs(self, cells: Mapping[str, Sequence[Any]], places: Sequence[str]) -> None:
+    def _add_pairs(self, cells: Cells, places: Sequence[str]) -> None:
         at, left_out = chosen_rows(self._fitted, cells, len(places))
         self._left_out += left_out
         firsts, seconds = names_of(self._fitted, cells)
@@ -245,7 +246,7 @@ class PairTable:
                     raise SourceError(f"{what}{_why(values[position])}")
                 self._counts[first, second, OUTCOMES.index(meaning)] += found
 
-    def _add_square(self, cells: Mapping[str, Sequence[Any]], places: Sequence[str]) -> None:
+    def _add_square(self, cells: Cells, places: Sequence[str]) -> None:
         (_, first), *others = self._fitted.taken.items()
         columns = [(key, normalised(name)) for key, name in others]
         known = {name for _, name in columns}

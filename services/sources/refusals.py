@@ -26,7 +26,6 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from services.sources import cells as cell
 from services.sources.base import SourceError
@@ -48,7 +47,7 @@ Bad = tuple[str, InvalidRecord, str]
 
 def no_votes(said: Sequence[Said], meanings: Sequence[str | None]) -> dict[int, Bad]:
     """Rows, by position, whose names were lost or whose outcome contradicts itself."""
-    names: set[Any] = {each[0] for each in said} | {each[2] for each in said}
+    names: set[object] = {each[0] for each in said} | {each[2] for each in said}
     lost = {name for name in names if isinstance(name, str) and is_lost(name)}
     bad: dict[int, Bad] = {}
     if not lost and None not in meanings:
@@ -59,12 +58,12 @@ def no_votes(said: Sequence[Said], meanings: Sequence[str | None]) -> dict[int, 
                 bad[position] = field, lost_name(field, name), name
         contrary = told if isinstance(told, tuple) and told[:1] in ((word,) for word in CONTRARY) else None
         if meanings[position] is None and contrary is not None:
-            text = str(told[-1])
+            text = str(contrary[-1])
             bad[position] = "outcome", InvalidRecord(Reason.INVALID_FIELD, f"the row contradicts itself: {text}"), text
     return bad
 
 
-def repeats(name: str, cells: Sequence[Any], skipped: set[int]) -> tuple[list[int], dict[int, Bad]]:
+def repeats(name: str, cells: Sequence[object], skipped: set[int]) -> tuple[list[int], dict[int, Bad]]:
     """Number of votes of each row, and the rows where it cannot be read, by position.
 
     Raises
@@ -156,10 +155,12 @@ class _Numbers:
     numbering: bool = True
     whole: bool = True
 
-    def look(self, values: Sequence[Any]) -> None:
+    def look(self, values: Sequence[object]) -> None:
         for value in values:
-            marked = isinstance(value, str) and _THOUSANDS.fullmatch(value.strip())
-            number = int(_NO_DIGITS.sub("", value)) if marked else cell.whole(value)
+            if isinstance(value, str) and _THOUSANDS.fullmatch(value.strip()):
+                number: int | None = int(_NO_DIGITS.sub("", value))
+            else:
+                number = cell.whole(value)
             if number is None:
                 self.whole = False
                 return

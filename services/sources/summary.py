@@ -7,7 +7,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from services.sources.base import Account, ColumnChunk, RecordChunk, RejectedItem, Source
 from services.sources.clocks import MODERN
@@ -188,7 +188,7 @@ class Summary:
             parts.append(f"{self.dropped:,} dropped as unreadable ({reasons})")
         return ", ".join(parts)
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         """The summary for programs; also under `reading` in `rate --format json`."""
         return {
             "source": self.source.name,

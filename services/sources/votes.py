@@ -8,7 +8,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, TypedDict
 
 import msgspec
 
@@ -65,6 +65,15 @@ class TableSource(Source):
         """The votes; refused rows are reported with their place."""
         for block in self._table.blocks(list(self._plan.fitted.taken.values())):
             yield self._plan.chunk(block)
+
+
+class ReadingKeywords(TypedDict, total=False):
+    """Keywords of `open_source` that say how votes are read; without `columns`, which snapshots have, too."""
+
+    layout: str | None
+    words: Mapping[str, str] | None
+    by: By | None
+    only: Mapping[str, Sequence[str]] | None
 
 
 def open_source(

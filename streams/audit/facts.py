@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal, NotRequired, TypedDict
 
 import numpy as np
 
 from streams.audit.alerts.notices import Notice, most_private, notice_of, read_notices
 from streams.audit.alerts.removals import removals
-from streams.audit.alerts.retirement import bias_alert, retirement_of
+from streams.audit.alerts.retirement import Retirement, bias_alert, retirement_of
 from streams.audit.alerts.stalls import stall
 from streams.audit.board.absences import Absences, absences_of
 from streams.audit.board.dates import iso
@@ -33,6 +33,36 @@ from streams.audit.stops.pauses import Pause, Watched
 from streams.audit.stops.states import ACTIVE, States, states_of
 from streams.contracts.alert import Alert
 from streams.contracts.model import Model
+
+Leader = TypedDict("Leader", {"model": str, "from": str, "until": str})
+"""A model that had the first place, and its first and last snapshot there."""
+
+
+class Churn(TypedDict, total=False):
+    """Changes of the first place: `by` score or rank, and how many were within intervals or by arrivals; or nothing."""
+
+    by: str
+    changes: int
+    within_intervals: int
+    arrivals: int
+    leaders: list[Leader]
+
+
+class DailyVotes(TypedDict):
+    """Votes a day of the active models."""
+
+    least: float
+    middle: float
+    most: float
+
+
+class Sampling(TypedDict):
+    """How many active models there are, what they gained, and rank correlations of that, where these can be known."""
+
+    models: int
+    votes_a_day: NotRequired[DailyVotes]
+    with_interval: NotRequired[float]
+    with_score: NotRequired[float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +106,9 @@ class Facts:
     license_shares: dict[str, float]
     provider_shares_before: dict[str, float]
     license_shares_before: dict[str, float]
-    retirement: dict[str, Any]
-    sampling: dict[str, Any]
-    churn: dict[str, Any]
+    retirement: Retirement
+    sampling: Sampling
+    churn: Churn
 
     def name(self, model: int) -> str:
         """The newest name of a model."""
@@ -178,7 +208,7 @@ def _names(models: Models, model: int) -> list[str]:
     return [models.spellings[each] for each in sorted({*models.called[model].tolist()} - {-1})]
 
 
-def churn_of(models: Models) -> dict[str, Any]:
+def churn_of(models: Models) -> Churn:
     """Return the leaders and their changes; empty when the file has neither scores nor ranks.
 
     The leader is the model with the highest score, or with rank 1 where there are only ranks; among equals the
@@ -189,7 +219,7 @@ def churn_of(models: Models) -> dict[str, Any]:
     strength = models.score if scored else -models.rank
     if np.isnan(strength).all():
         return {}
-    leaders: list[dict[str, Any]] = []
+    leaders: list[Leader] = []
     changes = within = arrivals = 0
     before = -1
     for at in range(len(models.dates)):
@@ -204,7 +234,7 @@ def churn_of(models: Models) -> dict[str, Any]:
                 changes += 1
                 within += _overlap(models, before, leader, at)
                 arrivals += int(models.first[leader] == at)
-            leaders.append({"model": models.names[leader], "from": iso(models.dates[at])})
+            leaders.append({"model": models.names[leader], "from": iso(models.dates[at]), "until": ""})
         leaders[-1]["until"] = iso(models.dates[at])
         before = leader
     return {
@@ -230,7 +260,7 @@ LEAST = 8
 """Fewest active models for a rank correlation."""
 
 
-def sampling_of(models: Models, gains: Gains, states: States) -> dict[str, Any]:
+def sampling_of(models: Models, gains: Gains, states: States) -> Sampling:
     """Return rank correlations of the votes gained in the last period, over active models listed at its start.
 
     `with_interval` is the correlation with the width of the interval at its start (near +1 for sampling by
@@ -241,7 +271,7 @@ def sampling_of(models: Models, gains: Gains, states: States) -> dict[str, Any]:
     active = np.array([state == ACTIVE for state in states.state], dtype=bool)
     through = active & models.listed[:, start] & ~np.isnan(states.rate)
     won = slots(gains, start, live)
-    told: dict[str, Any] = {"models": int(through.sum())}
+    told: Sampling = {"models": int(through.sum())}
     if through.sum() < LEAST:
         return told
     rates = np.sort(states.rate[through])
@@ -251,7 +281,11 @@ def sampling_of(models: Models, gains: Gains, states: States) -> dict[str, Any]:
         "most": round(float(rates[-1]), 1),
     }
     width = models.upper[:, start] - models.lower[:, start]
-    for name, other in (("with_interval", width), ("with_score", models.score[:, start])):
+    others: tuple[tuple[Literal["with_interval", "with_score"], Matrix], ...] = (
+        ("with_interval", width),
+        ("with_score", models.score[:, start]),
+    )
+    for name, other in others:
         both = through & ~np.isnan(other)
         if both.sum() >= LEAST and len({*other[both]}) > 1 and len({*won[both]}) > 1:
             told[name] = round(_spearman(won[both], other[both]), 3)

@@ -9,7 +9,7 @@ is an e-value, and may be computed any number of times if data do not overlap.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import NotRequired, TypedDict
 
 import numpy as np
 
@@ -28,7 +28,33 @@ BOTTOM = 0.3
 """The part of each class that an arena may retire under the paper's demand."""
 
 
-def retirement_of(models: Models, states: States) -> dict[str, Any]:
+class Rate(TypedDict):
+    """Models that are inactive or gone, of how many."""
+
+    hit: int
+    of: int
+    rate: float
+
+
+class ClassRate(Rate):
+    """The rate of one licence class, those of them that are gone, and `[hit, of]` of its lowest models and the rest."""
+
+    gone: int
+    bottom: NotRequired[list[int]]
+    rest: NotRequired[list[int]]
+
+
+class Retirement(TypedDict):
+    """Rates by licence class; and of open against proprietary models, with the test, where there are both."""
+
+    classes: dict[str, ClassRate]
+    open: NotRequired[Rate]
+    proprietary: NotRequired[Rate]
+    p: NotRequired[float]
+    e: NotRequired[float]
+
+
+def retirement_of(models: Models, states: States) -> Retirement:
     """Compare proprietary models with open ones (open weights and open source together).
 
     `hit` counts models that are inactive or gone, `of` all models of the class with a known state. The p-value and the
@@ -40,14 +66,18 @@ def retirement_of(models: Models, states: States) -> dict[str, Any]:
     if ACTIVE not in states.state and INACTIVE not in states.state:
         return {"classes": {}}
     score = _last_scores(models)
-    classes: dict[str, dict[str, Any]] = {}
+    classes: dict[str, ClassRate] = {}
     for name in CLASSES:
         members = known & np.array([each == name for each in models.classes], dtype=bool)
         if not members.any():
             continue
-        line: dict[str, Any] = {"hit": int((members & hit).sum()), "of": int(members.sum())}
-        line["rate"] = round(line["hit"] / line["of"], 4)
-        line["gone"] = sum(1 for each in np.flatnonzero(members) if states.state[each] == GONE)
+        inactive, of = int((members & hit).sum()), int(members.sum())
+        line: ClassRate = {
+            "hit": inactive,
+            "of": of,
+            "rate": round(inactive / of, 4),
+            "gone": sum(1 for each in np.flatnonzero(members) if states.state[each] == GONE),
+        }
         scored = np.flatnonzero(members & ~np.isnan(score))
         if scored.size >= 4:
             order = scored[np.argsort(score[scored], kind="stable")]
@@ -56,37 +86,44 @@ def retirement_of(models: Models, states: States) -> dict[str, Any]:
             line["bottom"] = [int(hit[low].sum()), int(low.size)]
             line["rest"] = [int(hit[rest].sum()), int(rest.size)]
         classes[name] = line
-    told: dict[str, Any] = {"classes": classes}
+    told: Retirement = {"classes": classes}
     closed = known & np.array([each == PROPRIETARY for each in models.classes], dtype=bool)
     opened = known & np.array([each not in (PROPRIETARY, UNKNOWN) for each in models.classes], dtype=bool)
     if closed.any() and opened.any():
         open_hit, open_of = int((opened & hit).sum()), int(opened.sum())
         closed_hit, closed_of = int((closed & hit).sum()), int(closed.sum())
         p, e = fisher(open_hit, open_of, closed_hit, closed_of)
-        told |= {
-            "open": {"hit": open_hit, "of": open_of, "rate": round(open_hit / open_of, 4)},
-            "proprietary": {"hit": closed_hit, "of": closed_of, "rate": round(closed_hit / closed_of, 4)},
+        told = {
+            "classes": classes,
+            "open": _rate(open_hit, open_of),
+            "proprietary": _rate(closed_hit, closed_of),
             "p": float(f"{p:.4g}"),
             "e": float(f"{e:.4g}"),
         }
     return told
 
 
-def bias_alert(told: dict[str, Any], starts_at: float, ends_at: float, options: Options) -> list[Alert]:
+def _rate(hit: int, of: int) -> Rate:
+    return {"hit": hit, "of": of, "rate": round(hit / of, 4)}
+
+
+def bias_alert(told: Retirement, starts_at: float, ends_at: float, options: Options) -> list[Alert]:
     """Return an alert when the classes differ beyond chance, else nothing."""
     if told.get("e", 0.0) < TELLING:
         return []
-    worse, better = sorted(("open", "proprietary"), key=lambda name: -told[name]["rate"])
+    rates = {"open": told["open"], "proprietary": told["proprietary"]}
+    worse, better = sorted(rates, key=lambda name: -rates[name]["rate"])
+    high, low = rates[worse], rates[better]
     summary = (
-        f"Of {told[worse]['of']} {worse} models {told[worse]['hit']} are inactive or gone ({told[worse]['rate']:.0%}),"
-        f" of {told[better]['of']} {better} ones {told[better]['hit']} ({told[better]['rate']:.0%}); chance explains"
+        f"Of {high['of']} {worse} models {high['hit']} are inactive or gone ({high['rate']:.0%}),"
+        f" of {low['of']} {better} ones {low['hit']} ({low['rate']:.0%}); chance explains"
         f" such a difference with p = {told['p']:.1g} (Fisher's exact test, not adjusted for age and strength)."
     )
     evidence: dict[str, float | int | str | list[str]] = {
-        "hit": told[worse]["hit"],
-        "of": told[worse]["of"],
-        "hit_elsewhere": told[better]["hit"],
-        "of_elsewhere": told[better]["of"],
+        "hit": high["hit"],
+        "of": high["of"],
+        "hit_elsewhere": low["hit"],
+        "of_elsewhere": low["of"],
         "p": told["p"],
         "e": told["e"],
     }

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from streams.audit.board.dates import days, iso
 from streams.audit.board.shares import course
 from streams.audit.facts import Facts
-from streams.audit.report.document import Counts, Period
+from streams.audit.report.document import Counts, CourseStretch, CutoffLine, DepthLine, Period
 from streams.audit.stops.evidence import ALARM, AWAY, RETURN, STILL, STOPPED
 from streams.audit.stops.states import ACTIVE, BEYOND, GONE, INACTIVE, LISTED, SWEEP
 from streams.fairness.statistics.inequality import gini, herfindahl, largest
@@ -56,7 +54,7 @@ def counts_of(facts: Facts) -> Counts:
     )
 
 
-def depth_of(facts: Facts) -> dict[str, Any]:
+def depth_of(facts: Facts) -> DepthLine:
     """How many rows the snapshots show, and whether they seem to be the top of a longer board; null where unknown."""
     rows = facts.depth.rows
     return {
@@ -104,7 +102,7 @@ def inequality_of(facts: Facts) -> dict[str, float | None]:
     }
 
 
-def cutoff_of(facts: Facts) -> dict[str, Any]:
+def cutoff_of(facts: Facts) -> CutoffLine:
     """The cut-off of inactivity, and how the number of inactive models depends on it."""
     states = facts.states
     sweep = sorted({*SWEEP, states.cutoff})
@@ -118,17 +116,17 @@ def _swept(facts: Facts, sweep: list[float]) -> list[tuple[float, int]]:
     return [(each, facts.states.inactive_at(each)) for each in sweep] if facts.gains.known else []
 
 
-def course_of(facts: Facts) -> dict[str, list[dict[str, Any]]]:
+def course_of(facts: Facts) -> dict[str, list[CourseStretch]]:
     """Shares of slots over time, by provider and by licence class."""
     models, live = facts.models, facts.states.live
-    told = {}
+    told: dict[str, list[CourseStretch]] = {}
     for name, groups in (("provider", models.providers), ("license", models.classes)):
         stretches = course(facts.gains, models.dates, groups, live)
         told[name] = [{"from": start, "until": end, "shares": shares} for start, end, shares in stretches]
     return told
 
 
-def method_of(facts: Facts) -> dict[str, Any]:
+def method_of(facts: Facts) -> dict[str, object]:
     """The test for stops, in words and numbers; counts of tested spans are null where none could be tested."""
     watched = facts.watched
     return {

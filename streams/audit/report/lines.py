@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from streams.audit.alerts.make import in_tens
@@ -12,7 +10,7 @@ from streams.audit.alerts.removals import replacement_of, successor_of
 from streams.audit.board.dates import iso
 from streams.audit.board.history import Matrix
 from streams.audit.facts import Facts, true_pauses
-from streams.audit.report.document import ModelLine
+from streams.audit.report.document import AbsenceLine, BoardLine, GoneLine, ModelLine, PauseLine, RenameLine
 from streams.audit.stops.states import INACTIVE, RENAMED
 
 
@@ -79,7 +77,7 @@ def said(notice: Notice | None) -> str | None:
     return f"{notice.status}{when}{f': {notice.reason}' if notice.reason else ''}"
 
 
-def rename_lines(facts: Facts) -> list[dict[str, Any]]:
+def rename_lines(facts: Facts) -> list[RenameLine]:
     """Changes of name with the totals on both sides."""
     models = facts.models
     return [
@@ -94,7 +92,7 @@ def rename_lines(facts: Facts) -> list[dict[str, Any]]:
     ]
 
 
-def pause_lines(facts: Facts) -> list[dict[str, Any]]:
+def pause_lines(facts: Facts) -> list[PauseLine]:
     """Models that got no votes for a while and then got votes again."""
     models = facts.models
     return [
@@ -110,10 +108,10 @@ def pause_lines(facts: Facts) -> list[dict[str, Any]]:
     ]
 
 
-def gone_lines(facts: Facts) -> list[dict[str, Any]]:
+def gone_lines(facts: Facts) -> list[GoneLine]:
     """Models that left the board: whether they were still gaining, and which model replaced them."""
     models, states = facts.models, facts.states
-    lines = []
+    lines: list[GoneLine] = []
     for model, left in enumerate(states.departure):
         if left is None:
             continue
@@ -132,7 +130,7 @@ def gone_lines(facts: Facts) -> list[dict[str, Any]]:
     return sorted(lines, key=lambda line: (line["last_seen"], line["model"]))
 
 
-def absence_lines(facts: Facts) -> list[dict[str, Any]]:
+def absence_lines(facts: Facts) -> list[AbsenceLine]:
     """Every absence from the board within its depth, with its kind: passing, ended, or departure."""
     models, left = facts.models, facts.states.departure
     return [
@@ -147,7 +145,7 @@ def absence_lines(facts: Facts) -> list[dict[str, Any]]:
     ]
 
 
-def board_lines(facts: Facts) -> list[dict[str, Any]]:
+def board_lines(facts: Facts) -> list[BoardLine]:
     """For each snapshot: models listed, running and stopped (from earlier data only), and votes gained since the last.
 
     Without totals of votes only `listed` is known, and the others are null. They are also null in the first snapshot,
