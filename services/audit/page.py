@@ -10,7 +10,7 @@ from services.audit.alerts import ENDS, ends_by_year, expected_of, in_order, not
 from services.audit.show import VERDICTS, remark_lines
 from streams.audit.account import account
 from streams.audit.board.dates import iso
-from streams.audit.report.document import Answer, Report
+from streams.audit.report.document import AuditAnswer, Report
 from streams.contracts.alert import Alert
 from streams.contracts.names import shown
 
@@ -149,7 +149,7 @@ def _others(report: Report) -> str:
     return "".join(parts)
 
 
-def _answer(number: int, answer: Answer) -> str:
+def _answer(number: int, answer: AuditAnswer) -> str:
     """An answer: the first sentence, the others folded below it."""
     tag = f'<span class="tag">({VERDICTS[answer.verdict]})</span>'
     first, *rest = answer.says

@@ -13,7 +13,7 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
-from services.sources import Source, SourceError
+from services.sources import SourceError, VoteSource
 from services.sources.summary import Summary
 from streams.audit.assemble import audit_snapshots
 from streams.audit.board.handovers import handovers_of
@@ -55,7 +55,7 @@ class Counted:
 
 
 def audit_votes(
-    source: Source, registry: Sequence[Model] | None, options: Options, arena: str | None, *, drop: bool = False
+    source: VoteSource, registry: Sequence[Model] | None, options: Options, arena: str | None, *, drop: bool = False
 ) -> tuple[Report, Summary]:
     """Audit the votes of a source.
 
@@ -102,7 +102,7 @@ def audit_votes(
 
 
 def _report(
-    source: Source, votes: Counted, registry: Sequence[Model] | None, replay: ArenaReplay | None, options: Options
+    source: VoteSource, votes: Counted, registry: Sequence[Model] | None, replay: ArenaReplay | None, options: Options
 ) -> Report:
     records = {record.model: record for record in sorted(registry or (), key=lambda each: each.tstamp)}
     if not source.timed:

@@ -27,7 +27,7 @@ from streams.contracts.view import OVERALL
 
 if TYPE_CHECKING:
     from services.cli.rate_style import StyledVotes
-    from services.sources import Source
+    from services.sources import VoteSource
     from services.sources.summary import Summary
     from streams.contracts.view import Board
     from streams.ledger.rows import Rows
@@ -119,7 +119,7 @@ def _read(
 
 
 def fold_source(
-    source: Source, *, styled: bool = False
+    source: VoteSource, *, styled: bool = False
 ) -> tuple[dict[str, ArenaState], Summary, dict[str, StyledVotes]]:
     """Fold all votes of a source, with a progress bar; sorted by time if the source has times.
 

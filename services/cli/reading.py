@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from services.cli.errors import UserError
-from services.sources import Source, open_source
+from services.sources import VoteSource, open_source
 from services.sources.layout import MEANINGS, shipped
 from services.sources.votes import ReadingKeywords
 from streams.contracts.names import shown
@@ -43,7 +43,7 @@ class SourceOptions:
         """Keywords of `open_source`, without `columns`."""
         return {"layout": self.layout, "words": self.words, "by": self.by, "only": self.only}
 
-    def open(self, source: str, **others: Any) -> Source:
+    def open(self, source: str, **others: Any) -> VoteSource:
         """Open a source; `others` are further keywords of `open_source`."""
         return open_source(source, columns=self.columns, **self.keywords, **others)
 

@@ -139,7 +139,7 @@ class ColumnChunk:
     account: Account
 
 
-class Source(ABC):
+class VoteSource(ABC):
     """Votes of a file or a named data set, in a fixed order; each call of a method reads from the start.
 
     Parameters

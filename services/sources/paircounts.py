@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from services.sources import cells as cell
 from services.sources import spelling
-from services.sources.base import Account, Cells, Chunk, ColumnChunk, ReadOptions, RecordChunk, Source, SourceError
+from services.sources.base import Account, Cells, Chunk, ColumnChunk, ReadOptions, RecordChunk, SourceError, VoteSource
 from services.sources.fields import Fitted
 from services.sources.layout import OUTCOMES
 from services.sources.survey import chosen_rows, names_of
@@ -34,7 +34,7 @@ CHUNK = 65_536
 NOTE = "order, sides and time are synthetic: the data set holds counts per pair, not single votes"
 
 
-class PairCounts(Source):
+class PairCounts(VoteSource):
     """Votes unfolded from counts per pair.
 
     The order is one shuffle of all votes, and fair coins swap the sides. Both use PCG64 with `SEED`: its raw stream is
@@ -56,7 +56,7 @@ class PairCounts(Source):
     arena
         Arena of all votes.
     notes, layout
-        As in `Source`.
+        As in `VoteSource`.
     """
 
     def __init__(
@@ -278,7 +278,7 @@ class PairTable:
                     raise SourceError(f"{what}{_why(value)}")
                 self._square[name, other] = float(value)
 
-    def source(self, prefix: str, asked: ReadOptions) -> Source:
+    def source(self, prefix: str, asked: ReadOptions) -> VoteSource:
         """The votes that the counts represent."""
         if self._fitted.layout.matrix:
             self._unfold_square(forced=asked.layout is not None)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from services.sources.base import Account, ColumnChunk, RecordChunk, RejectedItem, Source
+from services.sources.base import Account, ColumnChunk, RecordChunk, RejectedItem, VoteSource
 from services.sources.clocks import MODERN
 from services.sources.layout import number
 from streams.contracts.vote import NONE
@@ -64,7 +64,7 @@ class Summary:
         Other notes for the user.
     """
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: VoteSource) -> None:
         self.source = source
         self.read = self.counted = self.duplicates = self.without_vote = 0
         self.refused: Counter[str] = Counter()

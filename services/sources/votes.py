@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO, TypedDict
 
 import msgspec
 
-from services.sources.base import Account, Chunk, ReadOptions, RejectedItem, Source, SourceError, described
+from services.sources.base import Account, Chunk, ReadOptions, RejectedItem, SourceError, VoteSource, described
 from services.sources.cells import values, whole
 from services.sources.distinct import all_different
 from services.sources.fields import CONTRACT, Fitted, resolve
@@ -45,7 +45,7 @@ BARE = {*Vote.__struct_fields__} - {"anony", "count", "weight", "is_valid", "ded
 """Fields that have no influence on whether a row is exactly one vote that counts."""
 
 
-class TableSource(Source):
+class TableSource(VoteSource):
     """Votes from the rows of a table, with columns and words translated; see `fields`, `outcomes` and `plan`."""
 
     def __init__(self, plan: Plan, table: Table) -> None:
@@ -89,7 +89,7 @@ def open_source(
     only: Mapping[str, Sequence[str]] | None = None,
     ahead: float | None = None,
     times: bool = True,
-) -> Source:
+) -> VoteSource:
     """Open votes for reading.
 
     Parameters
@@ -133,7 +133,7 @@ def open_source(
     return votes_of(table, ReadOptions(columns, arena, now, layout, words, by, only, ahead, times))
 
 
-def votes_of(table: Table, asked: ReadOptions) -> Source:
+def votes_of(table: Table, asked: ReadOptions) -> VoteSource:
     """The votes of a table; all rows are surveyed first, except those of a pipe.
 
     Raises
@@ -267,7 +267,7 @@ class _Id(msgspec.Struct, gc=False):
 Reader = Callable[[list[bytes], int, Callable[[int], str]], TableBlock]
 
 
-class ContractSource(Source):
+class ContractSource(VoteSource):
     """JSON objects of the contract's shape, each decoded exactly as in the stream, except that NaN is null.
 
     Objects that the stream would refuse are translated like those of any other file.

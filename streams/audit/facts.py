@@ -12,7 +12,7 @@ from typing import Literal, NotRequired, TypedDict
 
 import numpy as np
 
-from streams.audit.alerts.notices import Notice, most_private, notice_of, read_notices
+from streams.audit.alerts.notices import RegistryStatus, most_private, notice_of, read_notices
 from streams.audit.alerts.removals import removals
 from streams.audit.alerts.retirement import Retirement, bias_alert, retirement_of
 from streams.audit.alerts.stalls import stall
@@ -29,8 +29,8 @@ from streams.audit.board.renames import follow_renames
 from streams.audit.board.shares import by_group, normed, slots
 from streams.audit.options import Options
 from streams.audit.stops.detect import watch
-from streams.audit.stops.pauses import Pause, Watched
-from streams.audit.stops.states import ACTIVE, States, states_of
+from streams.audit.stops.pauses import Pause, StopResults
+from streams.audit.stops.states import ACTIVE, ModelStates, states_of
 from streams.contracts.alert import Alert
 from streams.contracts.model import Model
 
@@ -38,7 +38,7 @@ Leader = TypedDict("Leader", {"model": str, "from": str, "until": str})
 """A model that had the first place, and its first and last snapshot there."""
 
 
-class Churn(TypedDict, total=False):
+class LeaderChurn(TypedDict, total=False):
     """Changes of the first place: `by` score or rank, and how many were within intervals or by arrivals; or nothing."""
 
     by: str
@@ -66,7 +66,7 @@ class Sampling(TypedDict):
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class AuditFacts:
     """Results of an audit; see the modules that define the types.
 
     Attributes
@@ -91,15 +91,15 @@ class Facts:
     end: float
     models: Models
     gains: Gains
-    watched: Watched
+    watched: StopResults
     depth: Depth
     absences: Absences
-    states: States
+    states: ModelStates
     renames: list[Rename]
     registry: bool
     strange_registry: bool
     private: dict[str, int]
-    notices: list[Notice | None]
+    notices: list[RegistryStatus | None]
     alerts: list[Alert]
     remarks: list[Remark]
     provider_shares: dict[str, float]
@@ -108,14 +108,16 @@ class Facts:
     license_shares_before: dict[str, float]
     retirement: Retirement
     sampling: Sampling
-    churn: Churn
+    churn: LeaderChurn
 
     def name(self, model: int) -> str:
         """The newest name of a model."""
         return self.models.names[model]
 
 
-def find_facts(rows: list[Row], registry: Iterable[Model] | None, options: Options, kind: str = "snapshots") -> Facts:
+def find_facts(
+    rows: list[Row], registry: Iterable[Model] | None, options: Options, kind: str = "snapshots"
+) -> AuditFacts:
     """Audit the rows of dated snapshots, in any order; at least one row. `kind` is what they were made of."""
     history, remarks = lay_out(rows)
     start, end = float(history.dates[0]), float(history.dates[-1])
@@ -137,7 +139,7 @@ def find_facts(rows: list[Row], registry: Iterable[Model] | None, options: Optio
     retirement = retirement_of(models, states)
     alerts = [*stalled, *gone, *bias_alert(retirement, start, float(models.dates[states.live]), options)]
     last, whole = slots(gains, states.start, states.live), slots(gains, 0, states.live)
-    return Facts(
+    return AuditFacts(
         kind=kind,
         options=options,
         start=start,
@@ -171,7 +173,7 @@ def find_facts(rows: list[Row], registry: Iterable[Model] | None, options: Optio
     )
 
 
-def true_pauses(watched: Watched, models: Models) -> list[Pause]:
+def true_pauses(watched: StopResults, models: Models) -> list[Pause]:
     """Return ended pauses other than late counts, corrections, and those with more votes expected than ever counted."""
     return [each for each in watched.pauses if each.end is not None and not _excuse(each, models)]
 
@@ -187,7 +189,7 @@ def _excuse(pause: Pause, models: Models) -> Oddity | None:
     return Oddity.OUT_OF_PROPORTION if pause.expected > np.nanmax(models.votes[pause.model]) else None
 
 
-def _excused(models: Models, watched: Watched) -> list[Remark]:
+def _excused(models: Models, watched: StopResults) -> list[Remark]:
     remarks = []
     for kind, what in (
         (Oddity.LATE_COUNT, "stood still and then caught up: their votes were counted late."),
@@ -208,7 +210,7 @@ def _names(models: Models, model: int) -> list[str]:
     return [models.spellings[each] for each in sorted({*models.called[model].tolist()} - {-1})]
 
 
-def churn_of(models: Models) -> Churn:
+def churn_of(models: Models) -> LeaderChurn:
     """Return the leaders and their changes; empty when the file has neither scores nor ranks.
 
     The leader is the model with the highest score, or with rank 1 where there are only ranks; among equals the
@@ -260,7 +262,7 @@ LEAST = 8
 """Fewest active models for a rank correlation."""
 
 
-def sampling_of(models: Models, gains: Gains, states: States) -> Sampling:
+def sampling_of(models: Models, gains: Gains, states: ModelStates) -> Sampling:
     """Return rank correlations of the votes gained in the last period, over active models listed at its start.
 
     `with_interval` is the correlation with the width of the interval at its start (near +1 for sampling by

@@ -18,7 +18,7 @@ from streams.audit.board.history import Matrix
 from streams.audit.board.licences import CLASSES, PROPRIETARY, UNKNOWN
 from streams.audit.board.models import Models
 from streams.audit.options import Options
-from streams.audit.stops.states import ACTIVE, GONE, INACTIVE, States
+from streams.audit.stops.states import ACTIVE, GONE, INACTIVE, ModelStates
 from streams.contracts.alert import Alert, Kind, Severity, Subject
 
 TELLING = 1e3
@@ -54,7 +54,7 @@ class Retirement(TypedDict):
     e: NotRequired[float]
 
 
-def retirement_of(models: Models, states: States) -> Retirement:
+def retirement_of(models: Models, states: ModelStates) -> Retirement:
     """Compare proprietary models with open ones (open weights and open source together).
 
     `hit` counts models that are inactive or gone, `of` all models of the class with a known state. The p-value and the

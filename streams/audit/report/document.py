@@ -8,11 +8,11 @@ import msgspec
 
 from streams.audit.alerts.retirement import Retirement
 from streams.audit.board.remarks import Remark
-from streams.audit.facts import Churn
+from streams.audit.facts import LeaderChurn
 from streams.contracts.alert import Alert
 
 SHOWN, PARTLY, CANNOT_SAY = "shown", "partly", "cannot_say"
-"""Verdicts of an `Answer`."""
+"""Verdicts of an `AuditAnswer`."""
 
 
 class Period(msgspec.Struct, frozen=True):
@@ -76,7 +76,7 @@ class ModelLine(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     votes_a_day: float | None = None
 
 
-class Answer(msgspec.Struct, frozen=True):
+class AuditAnswer(msgspec.Struct, frozen=True):
     """What the data show about one finding or demand. `verdict` is `shown`, `partly` or `cannot_say`."""
 
     id: str
@@ -233,12 +233,12 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     models: list[ModelLine]
     shares: dict[str, dict[str, float]]
     inequality: dict[str, float | None]
-    churn: Churn
+    churn: LeaderChurn
     alerts: list[Alert]
     cannot_say: list[str]
     headline: list[str]
-    findings: list[Answer]
-    demands: list[Answer]
+    findings: list[AuditAnswer]
+    demands: list[AuditAnswer]
     remarks: list[Remark]
     renames: list[RenameLine]
     pauses: list[PauseLine]

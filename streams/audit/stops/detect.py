@@ -28,12 +28,12 @@ from streams.audit.stops.evidence import (
     STILL,
     STOPPED,
     Noise,
-    Spread,
+    Overdispersion,
     bet,
     feigned,
     mean_of,
 )
-from streams.audit.stops.pauses import Pause, Watched, nothing_seen
+from streams.audit.stops.pauses import Pause, StopResults, nothing_seen
 
 LEAST_SHARE = 0.02
 """A baseline starts at this part of the gain of the model that the median vote goes to, ..."""
@@ -248,10 +248,10 @@ class Span:
         return np.maximum(self.change, -FALL * self.scale)
 
 
-def watch(gains: Gains, precision: float = 0.0) -> Watched:
+def watch(gains: Gains, precision: float = 0.0) -> StopResults:
     """Run over all snapshots; votes that rounding of the totals to `precision` may hide count as gained."""
     count, snapshots = gains.change.shape
-    tally, spread, noise, seen = Tally(count), Spread(), Noise(count), nothing_seen(count, snapshots)
+    tally, spread, noise, seen = Tally(count), Overdispersion(), Noise(count), nothing_seen(count, snapshots)
     gained = gains.gained
     change = np.where(gains.reset, np.nan, gains.change)
     clock = Clock(count)
@@ -284,7 +284,7 @@ def watch(gains: Gains, precision: float = 0.0) -> Watched:
 
 
 def _about_everybody(
-    seen: Watched, at: int, won: Matrix, expected: Matrix, judged: Mask, stopped: Mask, precision: float
+    seen: StopResults, at: int, won: Matrix, expected: Matrix, judged: Mask, stopped: Mask, precision: float
 ) -> bool:
     """Return whether the interval concerns the whole feed, so that it is not evidence about single models."""
     clear = judged & (expected >= max(CLEAR, precision / AWAY))
@@ -310,11 +310,11 @@ def _floor(gained: Matrix) -> float:
 
 def _run(
     tally: Tally,
-    seen: Watched,
+    seen: StopResults,
     gains: Gains,
     span: Span,
     models: np.ndarray,
-    spread: Spread,
+    spread: Overdispersion,
     noise: Noise,
     precision: float,
 ) -> None:

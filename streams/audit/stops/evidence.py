@@ -92,12 +92,12 @@ def mean_of(logs: Matrix) -> Matrix:
     return np.asarray(top + np.log(np.mean(np.exp(logs - top[..., None]), axis=-1)))
 
 
-class Spread:
+class Overdispersion:
     """φ, learned from the past: how far counts deviate from their expectation beyond chance.
 
     Starts as if ten spans had deviated by 39 %; each span of a running model with 20 or more expected votes updates it.
 
-    >>> spread = Spread()
+    >>> spread = Overdispersion()
     >>> spread.learn(np.full(90, 110.0), np.full(90, 100.0), np.zeros(90))
     >>> round(spread.value, 3)
     0.015
