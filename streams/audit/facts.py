@@ -12,7 +12,7 @@ from typing import Literal, NotRequired, TypedDict
 
 import numpy as np
 
-from streams.audit.alerts.notices import RegistryStatus, most_private, notice_of, read_notices
+from streams.audit.alerts.notices import RegistryNotice, most_private, notice_of, read_notices
 from streams.audit.alerts.removals import removals
 from streams.audit.alerts.retirement import Retirement, bias_alert, retirement_of
 from streams.audit.alerts.stalls import stall
@@ -48,7 +48,7 @@ class LeaderChurn(TypedDict, total=False):
     leaders: list[Leader]
 
 
-class DailyVotes(TypedDict):
+class VoteRates(TypedDict):
     """Votes a day of the active models."""
 
     least: float
@@ -60,7 +60,7 @@ class Sampling(TypedDict):
     """How many active models there are, what they gained, and rank correlations of that, where these can be known."""
 
     models: int
-    votes_a_day: NotRequired[DailyVotes]
+    votes_a_day: NotRequired[VoteRates]
     with_interval: NotRequired[float]
     with_score: NotRequired[float]
 
@@ -99,7 +99,7 @@ class AuditFacts:
     registry: bool
     strange_registry: bool
     private: dict[str, int]
-    notices: list[RegistryStatus | None]
+    notices: list[RegistryNotice | None]
     alerts: list[Alert]
     remarks: list[Remark]
     provider_shares: dict[str, float]

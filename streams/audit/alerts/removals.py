@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from streams.audit.alerts.make import CRITICAL, in_tens, make_alert
-from streams.audit.alerts.notices import RegistryStatus
+from streams.audit.alerts.notices import RegistryNotice
 from streams.audit.board.absences import Absence
 from streams.audit.board.dates import DAY, days, in_days, iso
 from streams.audit.board.gains import LOOK_BACK, Gains
@@ -22,7 +22,7 @@ def removals(
     gains: Gains,
     watched: StopResults,
     states: ModelStates,
-    notices: list[RegistryStatus | None],
+    notices: list[RegistryNotice | None],
     registry: bool,
     stalled: bool,
     options: Options,
@@ -89,7 +89,7 @@ def _came(models: Models, model: int, last: int) -> list[int]:
 
 
 def _by_notice(
-    notice: RegistryStatus | None, begin: float, found: float, registry: bool, options: Options
+    notice: RegistryNotice | None, begin: float, found: float, registry: bool, options: Options
 ) -> tuple[Kind, str] | None:
     """Return the kind, and the end of the summary; None when the end was announced in time.
 

@@ -196,7 +196,7 @@ class DepthLine(TypedDict):
     beyond: int
 
 
-class CutoffStep(TypedDict):
+class CutoffCount(TypedDict):
     """Models that are inactive by a cut-off in votes a day."""
 
     votes_a_day: float
@@ -207,7 +207,7 @@ class CutoffLine(TypedDict):
     """The cut-off of inactivity, null without totals, and the inactive models by other ones."""
 
     votes_a_day: float | None
-    inactive_by_cutoff: list[CutoffStep]
+    inactive_by_cutoff: list[CutoffCount]
 
 
 CourseStretch = TypedDict("CourseStretch", {"from": str, "until": str, "shares": dict[str, float]})

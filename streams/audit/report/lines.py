@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from streams.audit.alerts.make import in_tens
-from streams.audit.alerts.notices import RegistryStatus
+from streams.audit.alerts.notices import RegistryNotice
 from streams.audit.alerts.removals import replacement_of, successor_of
 from streams.audit.board.dates import iso
 from streams.audit.board.history import Matrix
@@ -69,7 +69,7 @@ def _line(facts: AuditFacts, model: int) -> ModelLine:
     )
 
 
-def said(notice: RegistryStatus | None) -> str | None:
+def said(notice: RegistryNotice | None) -> str | None:
     """Describe a notice in words."""
     if notice is None:
         return None
