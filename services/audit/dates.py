@@ -1,4 +1,7 @@
-"""Parses dates with one order of day and month for the whole column, which is inferred from its days or given."""
+"""Cells of snapshots that are no numbers: dates, names and intervals.
+
+Dates have one order of day and month for the whole column, which is inferred from its days or given.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,13 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta, timezone
 from statistics import median
-from typing import Any
 
+from services.audit.numbers import UNKNOWN, NumberFormat, read_number
+from services.export.official import without_apostrophe
 from services.sources import SourceError
-from services.sources.spelling import seconds
+from services.sources.spelling import seconds, text
+from services.sources.times import epoch
+from streams.contracts.names import LOST, normalised
 
 ORDERS = ("dmy", "mdy", "ymd")
 
@@ -45,7 +51,7 @@ _LEAST = 978_307_200.0
 """2001-01-01: a smaller number is no time of a model arena, but a year, a row number or a day of a spreadsheet."""
 
 
-def order_of(cells: Iterable[Any]) -> str | None:
+def order_of(cells: Iterable[object]) -> str | None:
     """Whether the day or the month comes first in dates such as `01/06/2025`; None without such dates.
 
     Dates with dots have the day first unless one of them cannot; others need a day above 12 in some cell.
@@ -129,7 +135,7 @@ def check_date_format(form: str) -> str:
     return form
 
 
-def read_date(cell: Any, form: str | None) -> float:
+def read_date(cell: object, form: str | None) -> float:
     """Epoch seconds of a date or time; a time without a zone is UTC.
 
     Parameters
@@ -152,7 +158,7 @@ def read_date(cell: Any, form: str | None) -> float:
     if isinstance(cell, str):
         moment = _pattern(cell.strip(), form) if form and "%" in form else _written(cell.strip(), form)
     elif isinstance(cell, (date, datetime)):
-        moment = seconds(cell)
+        moment = epoch(cell)
     elif isinstance(cell, (int, float)) and not isinstance(cell, bool):
         moment = _number(cell)
     else:
@@ -177,7 +183,7 @@ def _pattern(cell: str, form: str) -> float | None:
         moment = datetime.strptime(cell, form)
     except ValueError:
         return None
-    return float(seconds(moment))
+    return epoch(moment)
 
 
 def _written(cell: str, order: str | None) -> float | None:
@@ -217,3 +223,55 @@ def _zone(written: str | None) -> timezone:
         return UTC
     length = timedelta(hours=int(written[1:3]), minutes=int(written[-2:]))
     return timezone(-length if written[0] == "-" else length)
+
+
+_PART = r"\s*([^/±+\-−]+?)\s*"
+_BOTH = re.compile(rf"(?:±|\+/-|\+/−){_PART}")
+_UP_DOWN = re.compile(rf"\+{_PART}[/,; ]\s*[-−]{_PART}")
+_DOWN_UP = re.compile(rf"[-−]{_PART}[/,; ]\s*\+{_PART}")
+
+
+def word_of(value: object, *, of_spreadsheet: bool = False) -> str | None:
+    """A name in its normal form; None when there is none. Otherwise another spelling would look like a model that left.
+
+    A cell `of_spreadsheet` may have an apostrophe before text that looks like a formula, as `isonomy export` writes in
+    CSV.
+
+    >>> word_of(" x "), word_of("nan"), word_of("N/A"), word_of(7)
+    ('x', None, None, '7')
+    """
+    word = text(value)
+    if of_spreadsheet and isinstance(word, str):
+        word = without_apostrophe(word)
+    word = normalised(word) if isinstance(word, str) else None
+    return None if not word or word.casefold() in LOST else word
+
+
+def interval_of(value: object, form: NumberFormat) -> tuple[float, float] | None:
+    """Distances to the lower and the upper end; None for a spelling of unknown.
+
+    Raises
+    ------
+    ValueError
+        When the cell is neither.
+
+    >>> [interval_of(cell, NumberFormat()) for cell in ("+3/-4", "-4/+3", "±2.5", "-")]
+    [(4.0, 3.0), (4.0, 3.0), (2.5, 2.5), None]
+    """
+    if value is None or (isinstance(value, float) and value != value):
+        return None
+    written = str(value).strip()
+    if written.casefold().translate(str.maketrans("–—−", "---")) in UNKNOWN:
+        return None
+    if match := _BOTH.fullmatch(written):
+        down = up = match[1]
+    elif match := _UP_DOWN.fullmatch(written):
+        up, down = match.groups()
+    elif match := _DOWN_UP.fullmatch(written):
+        down, up = match.groups()
+    else:
+        raise ValueError("no interval")
+    ends = [read_number(each, form) for each in (down, up)]
+    if ends[0] is None or ends[1] is None:
+        raise ValueError("no interval")
+    return ends[0].value, ends[1].value

@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
 
 from services.sources import SourceError
 
@@ -87,7 +86,7 @@ def format_named(text: str) -> NumberFormat:
     return NumberFormat(group, decimal[0])
 
 
-def sniff_format(columns: Mapping[str, Counter[Any]], whole: str = "votes") -> NumberFormat:
+def sniff_format(columns: Mapping[str, Counter[object]], whole: str = "votes") -> NumberFormat:
     """Infer the convention that all number columns of a file follow.
 
     Parameters
@@ -127,7 +126,7 @@ def sniff_format(columns: Mapping[str, Counter[Any]], whole: str = "votes") -> N
     return NumberFormat(group, next(iter(decimals), "," if group == "." else "."))
 
 
-def read_number(cell: Any, form: NumberFormat) -> Number | None:
+def read_number(cell: object, form: NumberFormat) -> Number | None:
     """The number in a cell, None for a spelling of unknown.
 
     Raises
@@ -166,7 +165,7 @@ def read_number(cell: Any, form: NumberFormat) -> Number | None:
     return _finite(round(value, 9), step, _floor_step(value) if more else 0.0)
 
 
-def _typed(cell: Any) -> Number | None:
+def _typed(cell: object) -> Number | None:
     """The number of a cell that is no text."""
     if isinstance(cell, bool) or not isinstance(cell, (int, float, Decimal)):
         raise ValueError("no number")  # noqa: TRY004 the caller asks whether a cell is a number, of whatever type it is
@@ -201,7 +200,7 @@ def _grouped(text: str, mark: str) -> bool:
     return bool(re.fullmatch(rf"\d{{1,3}}({at}\d{{3}})+|\d{{1,2}}({at}\d{{2}})+{at}\d{{3}}", text))
 
 
-def _evidence(cells: Counter[Any]) -> _Evidence:
+def _evidence(cells: Counter[object]) -> _Evidence:
     found = _Evidence()
     for cell in cells:
         if not isinstance(cell, str):

@@ -1,18 +1,16 @@
-"""A report as a self-contained HTML page: the main results first, the rest folded; light and dark."""
+"""A report as a self-contained HTML page: the main results first, the rest folded; light and dark, wide and narrow."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
-from typing import Any
 
 from services.audit import plots
 from services.audit.alerts import ENDS, ends_by_year, expected_of, in_order, notices_known, observed_of, words_of
 from services.audit.show import VERDICTS, remark_lines
-from services.audit.style import CSS
 from streams.audit.account import account
 from streams.audit.board.dates import iso
-from streams.audit.report.document import Answer, Report
+from streams.audit.report.document import AuditAnswer, Report
 from streams.contracts.alert import Alert
 from streams.contracts.names import shown
 
@@ -53,7 +51,7 @@ def page(report: Report) -> str:
     )
 
 
-def table(caption: str, rows: Sequence[dict[str, Any]]) -> str:
+def table(caption: str, rows: Sequence[Mapping[str, object]]) -> str:
     """An HTML table of rows with the same keys; numbers are right-aligned."""
     if not rows:
         return ""
@@ -118,7 +116,7 @@ def _ends(report: Report) -> str:
     )
 
 
-def _end(alert: Alert, known: bool) -> dict[str, Any]:
+def _end(alert: Alert, known: bool) -> dict[str, object]:
     line = {
         "model": alert.subject.name,
         "since": iso(alert.starts_at),
@@ -151,7 +149,7 @@ def _others(report: Report) -> str:
     return "".join(parts)
 
 
-def _answer(number: int, answer: Answer) -> str:
+def _answer(number: int, answer: AuditAnswer) -> str:
     """An answer: the first sentence, the others folded below it."""
     tag = f'<span class="tag">({VERDICTS[answer.verdict]})</span>'
     first, *rest = answer.says
@@ -174,7 +172,7 @@ def _models(report: Report) -> str:
         }
         for each in report.models
     ]
-    groups = (
+    groups: tuple[tuple[str, str, Sequence[Mapping[str, object]]], ...] = (
         ("name", "Every model", rows),
         ("pause", "Off for a while, and back", report.pauses),
         ("model", "Gone from the board", report.gone),
@@ -188,7 +186,7 @@ def _models(report: Report) -> str:
     return "".join(folded(f"{title}: {_how_many(lines, word)}", table(title, lines)) for word, title, lines in groups)
 
 
-def _listings(groups: dict[str, dict[str, int]]) -> list[dict[str, Any]]:
+def _listings(groups: dict[str, dict[str, int]]) -> list[dict[str, object]]:
     """Table rows with the listed models, arrivals, departures and returns of each group."""
     return [{"who": name, **counts} for name, counts in groups.items()]
 
@@ -228,3 +226,37 @@ def _shown(value: object) -> str:
 
 def _text(text: str) -> str:
     return escape(shown(text))
+
+
+CSS = """
+:root { color-scheme: light dark; --ink: #1b1f24; --dim: #57606a; --back: #fff; --card: #f6f8fa; --line: #d0d7de;
+  --c0: #0072b2; --c1: #b5500b; --c2: #00785a; --c3: #a8457f; --c4: #6a6a00; --c5: #5a4fcf; --bad: #b3261e; }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e6edf3; --dim: #9aa4af; --back: #0d1117; --card: #161b22; --line: #30363d;
+    --c0: #58b4ee; --c1: #f29a54; --c2: #3fc59c; --c3: #e58fc0; --c4: #d9cf4a; --c5: #a79df5; --bad: #ff8a80; } }
+* { box-sizing: border-box; }
+body { margin: 0 auto; padding: 1rem; max-width: 60rem; color: var(--ink); background: var(--back);
+  font: 16px/1.5 system-ui, sans-serif; overflow-wrap: anywhere; }
+h1 { font-size: 1.6rem; line-height: 1.2; margin: .5rem 0; } h2 { font-size: 1.2rem; margin: 2rem 0 .5rem; }
+h3 { font-size: 1rem; margin: 1rem 0 .25rem; } p, li { max-width: 46rem; } small, .dim { color: var(--dim); }
+.head { background: var(--card); border-left: 4px solid var(--bad); padding: .5rem 1rem; margin: 1rem 0; }
+.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(8rem, 1fr)); gap: .5rem;
+  padding: 0; list-style: none; }
+.cards li { background: var(--card); border: 1px solid var(--line); border-radius: 6px; padding: .5rem .75rem; }
+.cards b { display: block; font-size: 1.5rem; }
+.wide { overflow-x: auto; } table { border-collapse: collapse; width: 100%; font-size: .875rem; }
+caption { text-align: left; color: var(--dim); }
+th, td { text-align: left; padding: .25rem .5rem; border-bottom: 1px solid var(--line);
+  vertical-align: top; overflow-wrap: normal; } td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
+svg { width: 100%; max-width: 42rem; height: auto; display: block; } svg text { font-size: 13px; fill: var(--ink); }
+svg .g { stroke: var(--line); }
+nav ul { display: flex; flex-wrap: wrap; gap: .25rem 1rem; padding: 0; list-style: none; }
+nav li { max-width: none; } a { color: var(--c0); } h2 { scroll-margin-top: 1rem; }
+main > p, h3 + p { margin: .25rem 0; }
+details details { margin-left: .5rem; } details > ul { padding-left: 1.25rem; }
+svg .b { fill: var(--c0); } details { margin: .25rem 0 1rem; } summary { cursor: pointer; color: var(--dim); }
+.s0 { stroke: var(--c0); } .s1 { stroke: var(--c1); } .s2 { stroke: var(--c2); } .s3 { stroke: var(--c3); }
+.s4 { stroke: var(--c4); } .s5 { stroke: var(--c5); }
+svg .t0 { fill: var(--c0); } svg .t1 { fill: var(--c1); } svg .t2 { fill: var(--c2); } svg .t3 { fill: var(--c3); }
+svg .t4 { fill: var(--c4); } svg .t5 { fill: var(--c5); } .tag { color: var(--dim); font-weight: normal; }
+"""

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from services.audit.alerts import alerts_table
 from streams.audit.board.remarks import Remark
-from streams.audit.report.document import Answer, Report
+from streams.audit.report.document import AuditAnswer, Report
 from streams.contracts.names import shown
 
 BAR = 24
@@ -163,7 +163,7 @@ def _bars(shares: dict[str, float], most: int | None) -> Table:
     return table
 
 
-def _answers(title: str, answers: list[Answer]) -> Iterator[RenderableType]:
+def _answers(title: str, answers: list[AuditAnswer]) -> Iterator[RenderableType]:
     yield ""
     yield Text(title, style="bold")
     for number, answer in enumerate(answers, 1):

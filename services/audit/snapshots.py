@@ -9,14 +9,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from msgspec.structs import replace
 
-from services.audit.boards import BoardRows, board_rows, places_of
-from services.audit.cells import interval_of, word_of
-from services.audit.columns import need_columns, unused
-from services.audit.dates import check_date_format, far_dates, order_of, read_date
+from services.audit.columns import BoardRows, board_rows, need_columns, places_of, unused
+from services.audit.dates import check_date_format, far_dates, interval_of, order_of, read_date, word_of
 from services.audit.numbers import Number, NumberFormat, format_named, read_number, sniff_format
 from services.audit.table import Table
 from services.sources import SourceError
@@ -97,7 +94,7 @@ def read_snapshots(table: Table, wanted: Wanted) -> BoardSnapshots:
     columns = {field: _column(found.cells[field]) for field in taken if field not in ("board", "category")}
     left_out: list[LeftOut] = []
     dates, date_form = _dates(columns["date"], wanted)
-    words: dict[str, dict[Any, str | None]] = {
+    words: dict[str, dict[object, str | None]] = {
         field: {cell: word_of(cell, of_spreadsheet=table.for_spreadsheets) for cell in {*columns[field]}}
         for field in ("model", "provider", "license")
         if field in columns
@@ -148,7 +145,7 @@ def read_snapshots(table: Table, wanted: Wanted) -> BoardSnapshots:
     return BoardSnapshots(rows, found.board or None, reading)
 
 
-def _column(cells: list[Any]) -> list[Any]:
+def _column(cells: list[object]) -> list[object]:
     """Hashable cells: a list or an object becomes its repr, which no field can read."""
     try:
         hash(tuple(cells))
@@ -157,10 +154,10 @@ def _column(cells: list[Any]) -> list[Any]:
     return cells
 
 
-def _dates(cells: list[Any], wanted: Wanted) -> tuple[dict[Any, float | None], str | None]:
+def _dates(cells: list[object], wanted: Wanted) -> tuple[dict[object, float | None], str | None]:
     distinct = {*cells}
     form = check_date_format(wanted.date_format) if wanted.date_format else order_of(distinct)
-    read: dict[Any, float | None] = {}
+    read: dict[object, float | None] = {}
     for cell in distinct:
         try:
             read[cell] = read_date(cell, form)
@@ -169,7 +166,7 @@ def _dates(cells: list[Any], wanted: Wanted) -> tuple[dict[Any, float | None], s
     return read, form
 
 
-def _far(cells: list[Any], dates: Mapping[Any, float | None]) -> set[Any]:
+def _far(cells: list[object], dates: Mapping[object, float | None]) -> set[object]:
     """Cells whose year is probably mistyped."""
     rows: Counter[float] = Counter()
     for cell, count in Counter(cells).items():
@@ -179,16 +176,16 @@ def _far(cells: list[Any], dates: Mapping[Any, float | None]) -> set[Any]:
     return {cell for cell, date in dates.items() if date in far}
 
 
-def _number_format(columns: Mapping[str, list[Any]], wanted: Wanted) -> NumberFormat:
+def _number_format(columns: Mapping[str, list[object]], wanted: Wanted) -> NumberFormat:
     if wanted.number_format is not None:
         return format_named(wanted.number_format)
     return sniff_format({field: Counter(columns[field]) for field in NUMBERS if field in columns})
 
 
-def _numbers(cells: list[Any], form: NumberFormat, counts: bool) -> tuple[dict[Any, Number | None], set[Any]]:
+def _numbers(cells: list[object], form: NumberFormat, counts: bool) -> tuple[dict[object, Number | None], set[object]]:
     """Numbers of the distinct cells, and the cells that cannot be read; counts must be whole and not negative."""
-    read: dict[Any, Number | None] = {}
-    bad: set[Any] = set()
+    read: dict[object, Number | None] = {}
+    bad: set[object] = set()
     for cell in {*cells}:
         try:
             number = read_number(cell, form)
@@ -208,7 +205,7 @@ def _precision(totals: list[Number]) -> float:
     return max([number.step for number in totals] + [min(floors, default=0.0)], default=0.0)
 
 
-def _intervals(cells: list[Any], form: NumberFormat) -> dict[Any, tuple[float, float] | None] | None:
+def _intervals(cells: list[object], form: NumberFormat) -> dict[object, tuple[float, float] | None] | None:
     """Distances to both ends of the distinct cells; None when a cell is neither an interval nor unknown."""
     try:
         return {cell: interval_of(cell, form) for cell in {*cells}}
@@ -217,11 +214,11 @@ def _intervals(cells: list[Any], form: NumberFormat) -> dict[Any, tuple[float, f
 
 
 def _rows(
-    columns: Mapping[str, list[Any]],
-    dates: Mapping[Any, float | None],
-    words: Mapping[str, Mapping[Any, str | None]],
-    numbers: Mapping[str, Mapping[Any, Number | None]],
-    intervals: Mapping[Any, tuple[float, float] | None],
+    columns: Mapping[str, list[object]],
+    dates: Mapping[object, float | None],
+    words: Mapping[str, Mapping[object, str | None]],
+    numbers: Mapping[str, Mapping[object, Number | None]],
+    intervals: Mapping[object, tuple[float, float] | None],
 ) -> list[Row]:
     count = len(columns["date"])
     nothing: Sequence[None] = [None] * count
@@ -249,7 +246,7 @@ def _rows(
     return rows
 
 
-def _unread(field: str, cells: list[Any], bad: set[Any], found: BoardRows) -> list[LeftOut]:
+def _unread(field: str, cells: list[object], bad: set[object], found: BoardRows) -> list[LeftOut]:
     """One entry per distinct unreadable cell, most frequent first; `first` is the number of its first row."""
     if not bad:
         return []

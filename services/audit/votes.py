@@ -1,21 +1,31 @@
-"""An audit of votes: counts them into snapshots, and with a registry runs the stream's fairness fold on them."""
+"""An audit of votes: counts them into snapshots, and with a registry runs the stream's fairness fold on them.
+
+The snapshots are the totals of each model at the ends of equal time intervals.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from math import ceil
 
 import numpy as np
+from numpy.typing import NDArray
 
-from services.audit.replay import ArenaReplay
-from services.audit.tally import count_votes
-from services.sources import Source, SourceError
+from services.sources import SourceError, VoteSource
 from services.sources.summary import Summary
 from streams.audit.assemble import audit_snapshots
+from streams.audit.board.handovers import handovers_of
+from streams.audit.board.history import Row
 from streams.audit.options import Options
 from streams.audit.report.document import Report
+from streams.contracts.alert import RUNBOOKS, Alert, Kind, Status
 from streams.contracts.model import Model
+from streams.fairness.fold import fold
+from streams.fairness.fold_state import ArenaFairness
+from streams.fairness.settings import FairnessSettings
+from streams.ledger.codec import Block, Notice
 from streams.ledger.rows import Rows
 
 NO_REGISTRY = (
@@ -45,7 +55,7 @@ class Counted:
 
 
 def audit_votes(
-    source: Source, registry: Sequence[Model] | None, options: Options, arena: str | None, *, drop: bool = False
+    source: VoteSource, registry: Sequence[Model] | None, options: Options, arena: str | None, *, drop: bool = False
 ) -> tuple[Report, Summary]:
     """Audit the votes of a source.
 
@@ -92,7 +102,7 @@ def audit_votes(
 
 
 def _report(
-    source: Source, votes: Counted, registry: Sequence[Model] | None, replay: ArenaReplay | None, options: Options
+    source: VoteSource, votes: Counted, registry: Sequence[Model] | None, replay: ArenaReplay | None, options: Options
 ) -> Report:
     records = {record.model: record for record in sorted(registry or (), key=lambda each: each.tstamp)}
     if not source.timed:
@@ -130,3 +140,157 @@ def _choose(counted: dict[str, Counted], arena: str | None) -> str:
     if chosen not in counted:
         raise SourceError(f"there is no vote of arena {chosen!r}; there are {', '.join(sorted(counted))}")
     return chosen
+
+
+class ArenaReplay:
+    """Replays the votes of one arena, with its notices merged in by time.
+
+    A notice comes before the first vote that is not older than it; votes keep the order of the file.
+
+    Parameters
+    ----------
+    arena
+        Name of the arena.
+    registry
+        Model records of the arena.
+    options
+        Options of the audit: days of notice, and the URL of the runbooks.
+    """
+
+    def __init__(self, arena: str, registry: Sequence[Model], options: Options) -> None:
+        settings = FairnessSettings(notice_days=options.notice_days, runbooks=options.runbooks or RUNBOOKS)
+        self._state = ArenaFairness.start(arena, settings)
+        ordered = sorted(registry, key=lambda record: (record.tstamp, record.model))
+        self._waiting = [
+            Notice(arena, record.model, record, 0, offset, int(record.tstamp * 1000))
+            for offset, record in enumerate(ordered)
+        ]
+        self._clock = -np.inf
+        self._told: dict[str, Alert] = {}
+
+    def play(self, rows: Rows) -> None:
+        """Fold rows, and the notices due before them and among them."""
+        for record in self._merged(rows):
+            for alert in fold(self._state, record):
+                self._told[alert.id] = alert
+
+    def _merged(self, rows: Rows) -> Iterator[Block | Notice]:
+        clock = np.maximum.accumulate(np.maximum(rows.tstamp, self._clock))
+        at = 0
+        while self._waiting and len(rows):
+            cut = int(np.searchsorted(clock, self._waiting[0].recorded / 1000, side="left"))
+            if cut == len(rows):
+                break
+            if cut > at:
+                yield Block(self._state.arena, rows.take(slice(at, cut)), {})
+                at = cut
+            yield self._waiting.pop(0)
+        if at < len(rows):
+            yield Block(self._state.arena, rows.take(slice(at, len(rows))), {})
+        self._clock = float(clock[-1]) if len(rows) else self._clock
+
+    @property
+    def alerts(self) -> list[Alert]:
+        """The latest state of each alert: firing ones first, then by detection time."""
+        return sorted(
+            self._told.values(), key=lambda alert: (alert.status is not Status.FIRING, alert.detected_at, alert.id)
+        )
+
+    @property
+    def headline(self) -> str:
+        """A sentence with the number of firing alerts by kind."""
+        counts = dict.fromkeys(Kind, 0)
+        for alert in self._told.values():
+            counts[alert.kind] += alert.status is Status.FIRING
+        said = ", ".join(f"{count} {kind.value.replace('_', ' ')}" for kind, count in counts.items() if count)
+        return f"Alerts against the declared policy at the end: {said or 'none'}."
+
+    @property
+    def shares(self) -> dict[str, dict[str, float]]:
+        """Declared and observed share of each model: share of all battles, so they add up to 2."""
+        facts, pi = self._state.scene.facts, self._state.scene.play.pi
+        whole = max(1, facts.rows)
+        return {
+            name: {
+                "declared": round(float(pi[number]), 6),
+                "seen": round(float(facts.window.total[number]) / whole, 6),
+            }
+            for name, number in sorted(facts.roster.models.items())
+        }
+
+    @property
+    def unsaid(self) -> list[str]:
+        """Sentences on records of the registry that are not used."""
+        if not self._waiting:
+            return []
+        return [f"Registry: {len(self._waiting)} records are later than the last vote and are left out."]
+
+
+UNITS = (60.0, 600.0, 3_600.0, 21_600.0, 86_400.0, 7 * 86_400.0, 30 * 86_400.0)
+"""Lengths of intervals in seconds; the shortest that is long enough is used."""
+
+MOST = 120
+"""Maximum number of intervals."""
+
+VOTES = 50.0
+"""Average number of slots per model that each interval should have at least."""
+
+
+def count_votes(
+    names: list[str],
+    first: NDArray[np.int64],
+    second: NDArray[np.int64],
+    times: NDArray[np.float64],
+    records: Mapping[str, Model],
+) -> list[Row]:
+    """Make the rows of snapshots.
+
+    Parameters
+    ----------
+    names
+        M names.
+    first, second
+        int64[n], the two models of each battle, as indices of `names`.
+    times
+        float64[n], epoch seconds.
+    records
+        Model to its record, for provider, licence and handovers.
+    """
+    start, end = float(times.min()), float(times.max())
+    stretches = min(MOST, max(2, int(2 * len(times) / (len(names) * VOTES))))
+    length = next((unit for unit in UNITS if unit >= (end - start) / stretches), (end - start) / stretches)
+    begin = start // length * length
+    count = max(1, ceil((end - begin) / length - 1e-9))
+    place = np.minimum(((times - begin) / length).astype(np.int64), count - 1)
+    counts = np.zeros((len(names), count), dtype=np.int64)
+    for models in (first, second):
+        np.add.at(counts, (models, place), 1)
+    totals = np.concatenate([np.zeros((len(names), 1), dtype=np.int64), counts.cumsum(axis=1)], axis=1)
+    # A row of zero before a model's first votes: unlike a published total, this one is known to start at zero.
+    known = totals > 0
+    known[:, :-1] |= known[:, 1:]
+    for each in handovers_of(names, first, second, times, records):
+        # As on a board: the old name up to here, the new one from here on, with the votes of both.
+        at = min(int((each.when - begin) / length), count - 1)
+        if each.same:
+            totals[each.new] += totals[each.old]
+            totals[each.old, : at + 1] = totals[each.new, : at + 1]
+        known[each.old, at + 1 :] = False
+        known[each.new, : at + 1] = False
+        known[each.new, at + 1 :] = True
+    rows = []
+    for at in range(count + 1):
+        # Clip to the first and the last vote: outside of them, it is unknown whether there were votes.
+        date = min(max(begin + at * length, start), end) if end > start else begin + at * length
+        for model in np.flatnonzero(known[:, at]):
+            record = records.get(names[model])
+            rows.append(
+                Row(
+                    date=date,
+                    model=names[model],
+                    provider=record.provider if record else None,
+                    license=record.license if record else None,
+                    votes=float(totals[model, at]),
+                )
+            )
+    return rows

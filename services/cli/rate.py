@@ -32,10 +32,9 @@ from streams.ledger.rows import Codes, Rows
 
 if TYPE_CHECKING:
     from services.cli.rate_style import StyledVotes, StyleReport
-    from services.sources import Source
+    from services.sources import VoteSource
     from services.sources.summary import Summary
     from streams.contracts.view import Board
-    from streams.ledger.rows import Rows
     from streams.ratings.fold import ArenaState
 
 Word = TypeVar("Word", bound=Hashable)
@@ -127,7 +126,7 @@ def _read(
 
 
 def fold_source(
-    source: Source, *, styled: bool = False
+    source: VoteSource, *, styled: bool = False
 ) -> tuple[dict[str, ArenaState], Summary, dict[str, StyledVotes]]:
     """Fold all votes of a source, with a progress bar; sorted by time if the source has times.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypedDict
 
@@ -10,8 +9,9 @@ import click
 
 from services.cli.common import Decorated
 from services.cli.errors import UserError
-from services.sources import Source, open_source
+from services.sources import VoteSource, open_source
 from services.sources.layout import MEANINGS, shipped
+from services.sources.votes import ReadingKeywords
 from streams.contracts.names import shown
 
 if TYPE_CHECKING:
@@ -38,15 +38,6 @@ class GivenOptions(TypedDict):
     drop_unreadable: bool
 
 
-class LayoutKeywords(TypedDict):
-    """Keywords of `open_source` that say how the rows are laid out."""
-
-    layout: str | None
-    words: Mapping[str, str] | None
-    by: Literal["name", "side"] | None
-    only: Mapping[str, Sequence[str]] | None
-
-
 @dataclass(frozen=True, slots=True)
 class SourceOptions:
     """The options given for SOURCE; fields as in `open_source`."""
@@ -59,13 +50,13 @@ class SourceOptions:
     drop: bool = False
 
     @property
-    def keywords(self) -> LayoutKeywords:
+    def keywords(self) -> ReadingKeywords:
         """Keywords of `open_source`, without `columns`."""
         return {"layout": self.layout, "words": self.words, "by": self.by, "only": self.only}
 
     def open(
         self, source: str, *, now: float, arena: str | None = None, ahead: float | None = None, times: bool = True
-    ) -> Source:
+    ) -> VoteSource:
         """Open a source; arguments as in `open_source`."""
         return open_source(
             source, columns=self.columns, now=now, arena=arena, ahead=ahead, times=times, **self.keywords

@@ -24,7 +24,7 @@ from streams.contracts.topics import LEDGER, VOTES
 if TYPE_CHECKING:
     from services.cli.account import IntakeAccount, Written
     from services.cli.progress import Screen
-    from services.sources import Source
+    from services.sources import VoteSource
 
 QUIET_SECONDS = 15.0
 """Seconds without progress of intake after which the command stops waiting and asks for a worker."""
@@ -72,7 +72,7 @@ def command(
     exit_as(summary)
 
 
-def _looked_through(votes: Source) -> Summary:
+def _looked_through(votes: VoteSource) -> Summary:
     """Read a source to its end and return its summary, before any vote is sent."""
     summary = Summary(votes)
     for batch in votes.rows():
@@ -82,7 +82,7 @@ def _looked_through(votes: Source) -> Summary:
 
 async def replay(
     settings: Settings,
-    votes: Source,
+    votes: VoteSource,
     arena: str,
     *,
     rate: float | None,

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import polars as pl
 
 from streams.contracts.vote import STYLE_FIELDS
 
-OFFICIAL: dict[str, Any] = {
+OFFICIAL: dict[str, pl.DataType] = {
     "model_name": pl.String(),
     "organization": pl.String(),
     "license": pl.String(),
@@ -23,7 +21,7 @@ OFFICIAL: dict[str, Any] = {
 }
 """Columns of a board; the names are those of `official.OfficialRow`."""
 
-VOTES: dict[str, Any] = {
+VOTES: dict[str, pl.DataType] = {
     "arena": pl.String(),
     "model_a": pl.String(),
     "model_b": pl.String(),
@@ -41,7 +39,7 @@ VOTES: dict[str, Any] = {
 }
 """Columns of a vote: its fields as the arena sent them, and its partition and offset in the topic `votes`."""
 
-LEDGER: dict[str, Any] = {
+LEDGER: dict[str, pl.DataType] = {
     "ledger_partition": pl.Int32(),
     "ledger_offset": pl.Int64(),
     "kind": pl.String(),

@@ -1,8 +1,8 @@
 """Sources of votes: files, named data sets and standard input, read by the rules of the stream."""
 
-from services.sources.base import Chunk, ColumnChunk, RecordChunk, RejectedItem, Source, SourceError
+from services.sources.base import Chunk, ColumnChunk, RecordChunk, RejectedItem, SourceError, VoteSource
 from services.sources.named import NAMED, Named
-from services.sources.opening import open_source
+from services.sources.votes import open_source
 
 __all__ = [
     "NAMED",
@@ -11,7 +11,7 @@ __all__ = [
     "Named",
     "RecordChunk",
     "RejectedItem",
-    "Source",
     "SourceError",
+    "VoteSource",
     "open_source",
 ]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -15,15 +16,50 @@ from streams.contracts.reasons import Reason
 from streams.contracts.vote import Vote
 
 if TYPE_CHECKING:
+    from services.sources.outcomes import By
     from streams.ledger.rows import Rows
 
 
 BATCH = 16_384
 """Minimum number of votes of a batch, except the last one."""
 
+Cells = Mapping[str, Sequence[object]]
+"""Column to its cells, of whatever type the file has: each use asks what a cell is."""
+
 
 class SourceError(Exception):
     """The source cannot be read at all; the message is for the user who named it."""
+
+
+@contextmanager
+def described(what: object) -> Iterator[None]:
+    """Prefix a `SourceError` with the name of the file."""
+    try:
+        yield
+    except SourceError as error:
+        raise error if str(error).startswith(f"{what}:") else SourceError(f"{what}: {error}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """The user's options besides the path; see `votes.open_source`."""
+
+    columns: Mapping[str, str] | None
+    arena: str | None
+    now: float
+    layout: str | None = None
+    words: Mapping[str, str] | None = None
+    by: By | None = None
+    only: Mapping[str, Sequence[str]] | None = None
+    ahead: float | None = None
+    """Times up to this many seconds after `now` are accepted; None for the contract's limit."""
+    times: bool = True
+    """Whether the file's times are used."""
+
+    @property
+    def plain(self) -> bool:
+        """Whether no option changes the meaning of a cell."""
+        return self.times and not (self.columns or self.layout or self.words or self.by or self.only)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +139,7 @@ class ColumnChunk:
     account: Account
 
 
-class Source(ABC):
+class VoteSource(ABC):
     """Votes of a file or a named data set, in a fixed order; each call of a method reads from the start.
 
     Parameters

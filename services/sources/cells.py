@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from services.sources import spelling
+from services.sources.base import Cells
 from services.sources.fields import Place
 
 _THOUSANDS = re.compile(r"\d{1,3}(\.\d{3})+")
@@ -15,7 +15,7 @@ TRUE = ("true", "1", "yes", "t", "y")
 FALSE = ("false", "0", "no", "f", "n")
 
 
-def values(place: Place, cells: Mapping[str, Sequence[Any]]) -> Sequence[Any]:
+def values(place: Place, cells: Cells) -> Sequence[object]:
     """The value of each row; None where there is none."""
     if len(place) == 1 and not place[0][1]:
         return cells[place[0][0]]
@@ -29,7 +29,7 @@ def values(place: Place, cells: Mapping[str, Sequence[Any]]) -> Sequence[Any]:
     ]
 
 
-def follow(cell: Any, way: Sequence[str]) -> Any:
+def follow(cell: object, way: Sequence[str]) -> object:
     """The value at the end of a path into an object; None when the path does not exist. A key may contain dots.
 
     >>> follow({"if_v0.1": {"if": True}}, ["if_v0", "1", "if"]), follow('[{"name": "x"}]', ["0", "name"])
@@ -52,7 +52,7 @@ def follow(cell: Any, way: Sequence[str]) -> Any:
     return cell
 
 
-def unfolded(cell: Any) -> Any:
+def unfolded(cell: object) -> object:
     """Parse an object or a list that a table holds as text, in JSON or Python syntax; other cells stay unchanged."""
     if not isinstance(cell, str) or cell.lstrip()[:1] not in ("{", "["):
         return cell
@@ -65,7 +65,7 @@ def unfolded(cell: Any) -> Any:
     return found
 
 
-def flag(value: Any) -> bool | None:
+def flag(value: object) -> bool | None:
     """The truth value of a cell; None when it is neither yes nor no.
 
     >>> flag("True"), flag(0.0), flag(""), flag("maybe")
@@ -80,7 +80,7 @@ def flag(value: Any) -> bool | None:
     return True if said in TRUE else False if said in FALSE else None
 
 
-def total(value: Any) -> Any:
+def total(value: object) -> object:
     """A count, or the sum of the counts in an object or a list (such as headers by level).
 
     >>> total({"h1": 1, "h2": 2}), total("3"), total(None)
@@ -91,11 +91,12 @@ def total(value: Any) -> Any:
         value = list(value.values())
     if isinstance(value, list):
         counts = [spelling.count(each) for each in value if each is not None]
-        return sum(counts) if all(isinstance(each, int) for each in counts) else value
+        whole_counts = [each for each in counts if isinstance(each, int)]
+        return sum(whole_counts) if len(whole_counts) == len(counts) else value
     return spelling.count(value)
 
 
-def whole(value: Any) -> int | None:
+def whole(value: object) -> int | None:
     """A whole number >= 0; None when the value is none, or is ambiguous: 1.000 is one or a thousand.
 
     >>> whole("12"), whole("3.0"), whole("1.000"), whole("1,234"), whole(-1)
@@ -107,7 +108,7 @@ def whole(value: Any) -> int | None:
     return found if isinstance(found, int) and not isinstance(found, bool) and found >= 0 else None
 
 
-def styles(columns: Mapping[str, Sequence[Any]]) -> list[dict[str, Any] | None]:
+def styles(columns: Cells) -> list[dict[str, object] | None]:
     """Style fields of each row's answers, from the columns that have them; None for a row without any."""
     read = [list(map(total, cells)) for cells in columns.values()]
     return [
@@ -116,9 +117,7 @@ def styles(columns: Mapping[str, Sequence[Any]]) -> list[dict[str, Any] | None]:
     ]
 
 
-def boards(
-    declared: Mapping[str, tuple[Place, int | None]], cells: Mapping[str, Sequence[Any]], count: int
-) -> list[list[str] | None]:
+def boards(declared: Mapping[str, tuple[Place, int | None]], cells: Cells, count: int) -> list[list[str] | None]:
     """Categories of each row, by its flags."""
     found: list[list[str]] = [[] for _ in range(count)]
     for board, (place, least) in declared.items():

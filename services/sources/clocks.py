@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Literal
 
 from services.sources.base import SourceError
+from services.sources.times import as_float
 
 Writing = Literal["seconds", "digits", "days"]
 
@@ -36,9 +37,9 @@ class TimeNumbers:
         self._digits = self._days = self._others = 0
         self._rounded = False
         self._scales: dict[str, int] = {}
-        self._example: dict[str, Any] = {}
+        self._example: dict[str, float] = {}
 
-    def look(self, cells: Sequence[Any]) -> None:
+    def look(self, cells: Sequence[object]) -> None:
         """Count some cells; cells that are no numbers are ignored."""
         if (numbers := _plain(cells)) is None:
             numbers = [value for each in cells if (value := _number(each)) is not None]
@@ -94,7 +95,7 @@ class TimeNumbers:
         return "seconds"
 
 
-def writing_of(cells: Iterable[Any]) -> Writing:
+def writing_of(cells: Iterable[object]) -> Writing:
     """The likely encoding of a few numbers; a mixture counts as `digits`, so not as seconds."""
     clock = TimeNumbers()
     clock.look(list(cells))
@@ -104,7 +105,7 @@ def writing_of(cells: Iterable[Any]) -> Writing:
         return "digits"
 
 
-def read(value: Any, writing: Writing) -> Any:
+def read(value: object, writing: Writing) -> object:
     """Epoch seconds of a number in this encoding; any other value is returned unchanged.
 
     >>> read("20240814", "digits"), read(20240814014640, "digits"), read(45518.5, "days"), read("soon", "days")
@@ -137,16 +138,16 @@ def from_digits(value: float) -> float | None:
         return None
 
 
-def _plain(cells: Sequence[Any]) -> list[float] | None:
+def _plain(cells: Sequence[object]) -> list[float] | None:
     """All numbers at once if all cells are present-day times, the common case; else None."""
     try:
-        numbers = list(map(float, cells)) if bool not in {*map(type, cells)} else []
+        numbers = list(map(as_float, cells)) if bool not in {*map(type, cells)} else []
     except (TypeError, ValueError, OverflowError):
         return None
     return numbers if numbers and min(numbers) >= MODERN and sum(numbers) < 1e300 else None
 
 
-def _number(value: Any) -> float | None:
+def _number(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     try:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import msgspec
 
-from services.sources.base import SourceError
+from services.sources.base import Cells, SourceError
 from services.sources.layout import Layout, common, named, shipped
 from streams.contracts.vote import STYLE_FIELDS
 
@@ -68,7 +67,7 @@ class Fitted:
         """Whether the file has every required field of the contract under its own name."""
         return all(self.column(each) == each for each in CONTRACT)
 
-    def cells(self, columns: Mapping[str, Sequence[Any]]) -> dict[str, Sequence[Any]]:
+    def cells(self, columns: Cells) -> dict[str, Sequence[object]]:
         """Convert cells by column to cells by key."""
         return {key: columns[column] for key, column in self.taken.items()}
 
@@ -351,8 +350,8 @@ def _explained(fitted: Fitted) -> int:
     return len(columns | {mark.casefold() for mark in fitted.layout.marks} - {name.casefold() for name in columns})
 
 
-def _meaning(fitted: Fitted) -> Any:
-    def by_column(place: Place) -> tuple[Any, ...]:
+def _meaning(fitted: Fitted) -> object:
+    def by_column(place: Place) -> tuple[object, ...]:
         return tuple((fitted.taken[key], way) for key, way in place)
 
     layout = fitted.layout

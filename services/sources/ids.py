@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
-from typing import Any
 
 
 def made_up_prefix(name: str, head: Iterable[bytes]) -> str:
@@ -16,7 +15,7 @@ def made_up_prefix(name: str, head: Iterable[bytes]) -> str:
     return f"{name[:40]}-{digest.hexdigest()}"
 
 
-def numbered_repeats(ids: Sequence[Any], of: Sequence[int]) -> list[Any]:
+def numbered_repeats(ids: Sequence[object], of: Sequence[int]) -> list[object]:
     """Ids for repeated rows: all but the first get a number as suffix; at most 64 characters."""
     seen: Counter[int] = Counter()
     made = []

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from types import SimpleNamespace
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import msgspec
 
@@ -142,7 +142,7 @@ class JsonTable(Table):
             original=lambda number: items[number - start],
         )
 
-    def _cells(self, loose: list[Any], column: str, name: str) -> list[Any]:
+    def _cells(self, loose: list[object], column: str, name: str) -> list[object]:
         cells = list(map(attrgetter(name), loose))
         for step in self._steps.get(column, [column])[1:]:
             cells = [cell.get(step) if isinstance(cell, dict) else None for cell in cells]
@@ -190,7 +190,7 @@ def mostly_votes(tables: Sequence[JsonTable], now: float) -> bool:
     return bool(tables) and all(each.mostly_votes(now) for each in tables)
 
 
-def _read(item: bytes) -> dict[str, Any] | None:
+def _read(item: bytes) -> dict[str, object] | None:
     """The fields of an object, nested ones as dictionaries; None when the item is no object."""
     try:
         return _names.decode(without_nan(item))
@@ -198,10 +198,10 @@ def _read(item: bytes) -> dict[str, Any] | None:
         return None
 
 
-_names = msgspec.json.Decoder(dict[str, Any])
+_names = msgspec.json.Decoder(dict[str, object])
 
 
-def _paths(name: str, value: Any, steps: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+def _paths(name: str, value: object, steps: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
     """Dotted names of the fields below a nested object, with the steps to them."""
     if isinstance(value, dict) and len(steps) < DEEPEST:
         for inner, below in value.items():
@@ -209,11 +209,11 @@ def _paths(name: str, value: Any, steps: Sequence[str]) -> Iterator[tuple[str, l
             yield from _paths(f"{name}.{inner}", below, [*steps, inner])
 
 
-def _loose_decoder(names: Mapping[str, str]) -> msgspec.json.Decoder[Any]:
+def _loose_decoder(names: Mapping[str, str]) -> msgspec.json.Decoder[object]:
     """Decoder of some fields by name, of any type; other fields, such as whole conversations, are skipped unread."""
     shape = msgspec.defstruct(
         "Loose",
-        [(own, Any, None) for own in names.values()],
+        [(own, object, None) for own in names.values()],
         rename={own: name for name, own in names.items()},
         gc=False,
     )

@@ -20,7 +20,6 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from operator import methodcaller
-from typing import Any
 
 import msgspec
 
@@ -153,7 +152,7 @@ def _twice(content: bytes) -> list[list[str]]:
     """Keys that occur more than once, for each object of a text; the outermost object comes last."""
     levels: list[list[str]] = []
 
-    def look(pairs: list[tuple[str, Any]]) -> None:
+    def look(pairs: list[tuple[str, object]]) -> None:
         names = Counter(name for name, _ in pairs)
         levels.append([name for name, times in names.items() if times > 1])
 
@@ -237,7 +236,7 @@ def _of_object(held: Mapping[str, msgspec.Raw], content: bytes, part: Part) -> I
     return _in_memory([content])
 
 
-def _of_objects(values: Mapping[str, Mapping[str, Any]], part: Part) -> Items:
+def _of_objects(values: Mapping[str, Mapping[str, object]], part: Part) -> Items:
     """A table as pandas writes it: by column (its default), or by row."""
     inner = dict.fromkeys(name for value in values.values() for name in value)
     by_row, by_column = all(map(str.isdigit, values)), bool(inner) and all(map(str.isdigit, inner))
@@ -265,7 +264,7 @@ def _start(value: msgspec.Raw) -> bytes:
     return memoryview(value)[:64].tobytes().lstrip()
 
 
-def _is_table(columns: Any, data: Any) -> bool:
+def _is_table(columns: object, data: object) -> bool:
     return (
         isinstance(columns, list)
         and isinstance(data, list)
@@ -274,7 +273,7 @@ def _is_table(columns: Any, data: Any) -> bool:
     )
 
 
-def _encoded(names: Mapping[str, Any], row: Sequence[Any]) -> bytes:
+def _encoded(names: Mapping[str, object], row: Sequence[object]) -> bytes:
     return msgspec.json.encode(dict(zip(names, row, strict=True)))
 
 

@@ -27,7 +27,9 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
+
+import msgspec
 
 from services.sources.base import SourceError
 
@@ -98,10 +100,19 @@ class Layout:
     """Words that the layout itself declares, in the form of `word`."""
 
 
+class Common(TypedDict):
+    """What all layouts share: field to columns, meaning to words, and the columns to watch under `columns`."""
+
+    columns: dict[str, list[str]]
+    words: dict[str, list[str]]
+    watch: dict[str, list[str]]
+
+
 @cache
-def common() -> dict[str, Any]:
-    """What all layouts share: `columns`, `words`, `watch`."""
-    return tomllib.loads((files(__package__) / "layouts" / "common.toml").read_text("utf-8"))
+def common() -> Common:
+    """What all layouts share."""
+    text = (files(__package__) / "layouts" / "common.toml").read_text("utf-8")
+    return msgspec.convert(tomllib.loads(text), Common)
 
 
 @cache
@@ -198,7 +209,7 @@ def _fields() -> set[str]:
     return {*common()["columns"], "winner"}
 
 
-def _must_have_only(what: str, table: Any, needed: set[str], known: set[str]) -> None:
+def _must_have_only(what: str, table: object, needed: set[str], known: set[str]) -> None:
     """Raise `ValueError` if a table lacks a required key or has an unknown one."""
     if table is None:
         return
@@ -213,5 +224,5 @@ def common_words() -> dict[str, str]:
     return {word(each): meaning for meaning, words in common()["words"].items() for each in words}
 
 
-def _list(value: Any) -> tuple[str, ...]:
+def _list(value: object) -> tuple[str, ...]:
     return tuple(map(str, value)) if isinstance(value, list) else (str(value),)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.sources.base import Source, SourceError
+from services.sources.base import SourceError, VoteSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,10 +16,10 @@ class Named:
     """One data set: a line of description, and a function that opens it, given the end of its clock and its arena."""
 
     text: str
-    load: Callable[[float, str], Source]
+    load: Callable[[float, str], VoteSource]
 
 
-def _chatbot_arena(now: float, arena: str) -> Source:
+def _chatbot_arena(now: float, arena: str) -> VoteSource:
     import numpy as np
 
     from services.sources.paircounts import PairCounts

@@ -3,14 +3,16 @@
 If a cell may be a name or a side and the readings differ (models called A and B, `left` and `right`), the other rows
 decide; if both readings remain possible, reading stops with an error. Numbers are read only where the layout, the user
 or the file's own class names give their meaning, or where ½ among 0 and 1 shows that they are scores of the first
-model.
+model. A data set's card beside the file may name the classes (Hugging Face's `ClassLabel`).
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from pathlib import Path
+from typing import Literal
 
 from services.sources import spelling
 from services.sources.base import SourceError
@@ -18,8 +20,8 @@ from services.sources.layout import Layout, number, word
 from streams.contracts.names import normalised
 
 By = Literal["name", "side"]
-Said = tuple[str, Any, str]
-"""The first model's name, the outcome as written in the row, the second model's name."""
+Said = tuple[object, object, object]
+"""The first model's name, the outcome as written in the row, the second model's name; a cell that is no text stays."""
 
 SCORE = {1.0: "model_a", 0.5: "tie", 0.0: "model_b"}
 CONTRARY = ("flag", "contrary")
@@ -97,7 +99,7 @@ class Outcomes(dict[Said, "str | None"]):
             return by_name
         return by_word if self._by == "side" else None
 
-    def _flagged(self, a: str, meaning: str, winner: Any, b: str) -> str | None:
+    def _flagged(self, a: object, meaning: str, winner: object, b: object) -> str | None:
         """Meaning of a flag beside a winner: both must agree, or the winner must be empty."""
         if not _text(winner).strip():
             return meaning
@@ -105,7 +107,7 @@ class Outcomes(dict[Said, "str | None"]):
         said = self[(a, winner, b)]
         return meaning if said == meaning or (said in ties and meaning in ties) else None
 
-    def _by_word(self, cell: Any) -> str | None:
+    def _by_word(self, cell: object) -> str | None:
         text = _text(cell)
         if text == "None" and word(text) not in self._declared:
             return None  # Python's None: may be a tie or no vote, so it is not read
@@ -181,6 +183,41 @@ def _by_name(said: Said) -> str | None:
     return same[0] if len(same) == 1 else None
 
 
-def _text(cell: Any) -> str:
+def _text(cell: object) -> str:
     found = spelling.text(cell)
     return "" if found is None else str(found)
+
+
+_LABEL_NAME = re.compile(r"^\s*-\s*name:\s*[\"']?(.*?)[\"']?\s*$")
+_LABEL_CLASS = re.compile(r"^\s*[\"']?(\d+)[\"']?\s*:\s*[\"']?(.*?)[\"']?\s*$")
+
+
+def labels_beside(folder: Path | None, column: str | None) -> Sequence[str] | None:
+    """Class names from `README.md` in the file's folder or the one above; None when it has none for the column."""
+    for each in (folder, folder.parent) if column and folder else ():
+        try:
+            text = (each / "README.md").read_text("utf-8")
+        except (OSError, UnicodeDecodeError):
+            continue
+        return labels_of_card(text, column or "")
+    return None
+
+
+def labels_of_card(text: str, column: str) -> Sequence[str] | None:
+    r"""Names of a column's classes from the front matter of a data set's card.
+
+    >>> names = "    dtype:\n      class_label:\n        names:\n          '0': a\n          '1': b\n"
+    >>> card = "features:\n  - name: winner\n" + names
+    >>> labels_of_card(card, "winner"), labels_of_card(card, "other")
+    (['a', 'b'], None)
+    """
+    inside = False
+    names: dict[int, str] = {}
+    for line in text.splitlines():
+        if (found := _LABEL_NAME.match(line)) is not None:
+            if names:
+                break
+            inside = found[1] == column
+        elif inside and (found := _LABEL_CLASS.match(line)) is not None:
+            names[int(found[1])] = found[2]
+    return [names[at] for at in range(len(names))] if names and {*names} == {*range(len(names))} else None

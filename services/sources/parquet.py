@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import msgspec
 
@@ -127,10 +127,10 @@ class ParquetTable(Table):
 
     def _type(self, column: str) -> polars.DataType:
         outer, inner = self._steps.get(column, (column, []))
-        kind: Any = self._schema[outer]
+        kind = self._schema[outer]
         for field in inner:
-            kind = next(each.dtype for each in kind.fields if each.name == field)
-        return cast("polars.DataType", kind)
+            kind = next(each for name, each in _fields(kind) if name == field)
+        return kind
 
     @property
     def _file(self) -> Path | BytesIO:
@@ -156,7 +156,7 @@ class ParquetTable(Table):
             raise SourceError(f"{self._part}: it cannot be read to its end ({said})") from None
 
 
-def _any_of(column: str, wanted: Any) -> polars.Expr:
+def _any_of(column: str, wanted: Collection[object]) -> polars.Expr:
     import polars
 
     cells = polars.col(column)
@@ -166,14 +166,20 @@ def _any_of(column: str, wanted: Any) -> polars.Expr:
 
 def _paths(name: str, kind: polars.DataType) -> Iterator[tuple[str, list[str]]]:
     """Dotted names of the fields below a nested column, with the steps to them."""
+    for field, inner in _fields(kind):
+        yield f"{name}.{field}", [field]
+        for dotted, steps in _paths(f"{name}.{field}", inner):
+            yield dotted, [field, *steps]
+
+
+def _fields(kind: polars.DataType) -> list[tuple[str, polars.DataType]]:
+    """Name and type of the fields of a nested column; none of any other."""
     import polars
 
-    if isinstance(kind, polars.Struct):
-        for field in kind.fields:
-            inner = cast("polars.DataType", field.dtype)
-            yield f"{name}.{field.name}", [field.name]
-            for dotted, steps in _paths(f"{name}.{field.name}", inner):
-                yield dotted, [field.name, *steps]
+    if not isinstance(kind, polars.Struct):
+        return []
+    # Types that were read from a file are instances; polars' own annotation also allows classes.
+    return [(field.name, cast("polars.DataType", field.dtype)) for field in kind.fields]
 
 
 def _labels(metadata: dict[str, str]) -> dict[str, list[str]]:

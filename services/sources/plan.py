@@ -20,52 +20,27 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Container, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Any
+from itertools import repeat
+
+import msgspec
 
 from services.sources import cells as cell
 from services.sources import clocks, spelling, times
-from services.sources.base import Account, Chunk, RejectedItem, SourceError
-from services.sources.fields import Fitted, resolve
+from services.sources.base import Account, Cells, Chunk, ReadOptions, RejectedItem
+from services.sources.fields import Fitted
 from services.sources.ids import numbered_repeats
-from services.sources.judging import judge
-from services.sources.outcomes import By, Outcomes
+from services.sources.outcomes import Outcomes, Said
 from services.sources.refusals import no_votes, repeats
 from services.sources.survey import EACH_ITEM, SurveyResult, chosen_rows, hashable, names_of, said_of
 from services.sources.table import TableBlock
 from streams.contracts.reasons import Reason
-from streams.contracts.vote import STYLE_FIELDS, InvalidRecord, Vote
-
-HEAD_ROWS = 16
-"""Number of rows hashed into the tag of generated ids."""
+from streams.contracts.vote import STYLE_FIELDS, InvalidRecord, Vote, check_vote, parse_vote
 
 OPTIONAL = ("voter", "language", "categories", "prompt_hash", "p_pair", "style")
 _field_of = re.compile(r"\$\.([a-z_]+)|^(language|categories) holds")
-
-
-@dataclass(frozen=True, slots=True)
-class ReadOptions:
-    """The user's options besides the path; see `open_source`."""
-
-    columns: Mapping[str, str] | None
-    arena: str | None
-    now: float
-    layout: str | None = None
-    words: Mapping[str, str] | None = None
-    by: By | None = None
-    only: Mapping[str, Sequence[str]] | None = None
-    ahead: float | None = None
-    """Times up to this many seconds after `now` are accepted; None for the contract's limit."""
-    times: bool = True
-    """Whether the file's times are used."""
-
-    @property
-    def plain(self) -> bool:
-        """Whether no option changes the meaning of a cell."""
-        return self.times and not (self.columns or self.layout or self.words or self.by or self.only)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,20 +69,6 @@ class ReadRows:
     def account(self, rows: int) -> Account:
         """The account of `rows` rows."""
         return Account(rows, self.left_out, self.unread)
-
-
-def fit(found: Sequence[str], asked: ReadOptions) -> Fitted:
-    """The layout of a file's columns. Raises `SourceError`."""
-    return resolve(found, asked.columns, asked.layout, asked.only)
-
-
-@contextmanager
-def described(what: object) -> Iterator[None]:
-    """Prefix a `SourceError` with the name of the file."""
-    try:
-        yield
-    except SourceError as error:
-        raise error if str(error).startswith(f"{what}:") else SourceError(f"{what}: {error}") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,11 +106,6 @@ class Plan:
         object.__setattr__(self, "outcomes", outcomes)
 
     @property
-    def taken(self) -> dict[str, str]:
-        """Key to column, for every column that is read."""
-        return self.fitted.taken
-
-    @property
     def unique(self) -> bool:
         """Whether no id occurs twice."""
         return self.found.ids == "numbered" or self.found.unique
@@ -185,13 +141,13 @@ class Plan:
         rejected = [each.at(block.where(number), block.original(number)) for number, each in bad]
         return Chunk(read.votes, rejected, read.account(len(block.rows) + len(block.refused)))
 
-    def read(self, cells: Mapping[str, Sequence[Any]], rows: Sequence[int]) -> ReadRows:
+    def read(self, cells: Cells, rows: Sequence[int]) -> ReadRows:
         """Read rows.
 
         Parameters
         ----------
         cells
-            Key to its n cells, for every key of `taken`.
+            Key to its n cells, for every key of `fitted.taken`.
         rows
             Numbers of the n rows, from 1.
         """
@@ -232,21 +188,25 @@ class Plan:
         return ReadRows(read.votes, sorted(refused, key=lambda each: each.position), left_out, read.unread)
 
     def _unfolded(
-        self, cells: Mapping[str, Sequence[Any]], at: list[int], left_out: Counter[str]
-    ) -> tuple[dict[str, Sequence[Any]], list[int]]:
+        self, cells: Cells, at: list[int], left_out: Counter[str]
+    ) -> tuple[dict[str, Sequence[object]], list[int]]:
         """One row for each item of the cell that holds a list; the items become the column `EACH_ITEM`."""
         name = self.fitted.layout.each or ""
-        lists = [cell.unfolded(each) for each in cell.values(self.fitted.places[name], cells)]
-        lists = [each if isinstance(each, list) else [] if each in (None, "") else [each] for each in lists]
+        found = [cell.unfolded(each) for each in cell.values(self.fitted.places[name], cells)]
+        lists: list[list[object]] = [
+            each if isinstance(each, list) else [] if each in (None, "") else [each] for each in found
+        ]
         if empty := sum(not each for each in lists):
             left_out["no model beside it"] += empty
         places = [position for position, items in enumerate(lists) for _ in items]
-        unfolded: dict[str, Sequence[Any]] = {key: [column[each] for each in places] for key, column in cells.items()}
+        unfolded: dict[str, Sequence[object]] = {
+            key: [column[each] for each in places] for key, column in cells.items()
+        }
         unfolded[EACH_ITEM] = [item for items in lists for item in items]
         return unfolded, [at[each] for each in places]
 
     def _no_votes(
-        self, meanings: list[str | None], said: list[Any], left_out: Counter[str], bad: Container[int]
+        self, meanings: list[str | None], said: Sequence[Said], left_out: Counter[str], bad: Container[int]
     ) -> set[int]:
         """Positions of rows that are no votes between two models, whose names are known."""
         wrong: set[int] = set()
@@ -261,15 +221,15 @@ class Plan:
 
     def _columns(
         self,
-        cells: Mapping[str, Sequence[Any]],
+        cells: Cells,
         rows: Sequence[int],
-        names: tuple[list[str], list[str]],
+        names: tuple[Sequence[object], Sequence[object]],
         meanings: Sequence[str | None],
-        said: Sequence[Any],
-    ) -> dict[str, Sequence[Any]]:
+        said: Sequence[Said],
+    ) -> dict[str, Sequence[object]]:
         """The columns, to be checked against the contract."""
         places = self.fitted.places
-        made: dict[str, Sequence[Any]] = {
+        made: dict[str, Sequence[object]] = {
             name: read(cell.values(places[name], cells)) for name, read in spelling.READERS.items() if name in places
         }
         made["model_a"], made["model_b"] = ([each or None for each in side] for side in names)
@@ -305,10 +265,10 @@ class Plan:
 
     def _judged(
         self,
-        columns: dict[str, Sequence[Any]],
+        columns: dict[str, Sequence[object]],
         kept: list[int],
-        said: Sequence[Any],
-        cells: Mapping[str, Sequence[Any]],
+        said: Sequence[Said],
+        cells: Cells,
         left_out: Counter[str],
     ) -> ReadRows:
         """Votes and refused rows; an unreadable cell of an optional field is dropped, and the vote still counts."""
@@ -333,13 +293,7 @@ class Plan:
         )
 
     def _blamed(
-        self,
-        kept: list[int],
-        at: int,
-        invalid: InvalidRecord,
-        columns: Mapping[str, Sequence[Any]],
-        said: Sequence[Any],
-        cells: Mapping[str, Sequence[Any]],
+        self, kept: list[int], at: int, invalid: InvalidRecord, columns: Cells, said: Sequence[Said], cells: Cells
     ) -> RefusedRow:
         position = kept[at]
         missing = [name for name in ("model_a", "model_b", "winner", "tstamp", "id") if columns[name][at] is None]
@@ -347,7 +301,7 @@ class Plan:
         if invalid.reason is Reason.INVALID_MODEL:
             name = "model_a" if "model_a" in invalid.detail else "model_b"
         if name == "winner":
-            value: Any = said[position][1]
+            value: object = said[position][1]
         elif name in self.fitted.places and self.fitted.layout.each != name:
             value = cell.values(self.fitted.places[name], cells)[position]
         else:
@@ -357,7 +311,7 @@ class Plan:
     def _numbered(self, row: int) -> str:
         return f"{self.prefix}-{row:07d}"
 
-    def _of_content(self, made: Mapping[str, Sequence[Any]], at: int, when: Any) -> str:
+    def _of_content(self, made: Cells, at: int, when: object) -> str:
         content = repr([when, *(made[name][at] for name in ("id", "model_a", "model_b", "winner"))])
         return f"{self.prefix}-{blake2b(content.encode('utf-8', 'replace'), digest_size=7).hexdigest()}"
 
@@ -377,6 +331,67 @@ _REASON_FIELD = {
 }
 
 
-def _as_text(value: Any) -> str | None:
+def _as_text(value: object) -> str | None:
     found = spelling.text(value)
     return found if found is None or isinstance(found, str) else repr(found)
+
+
+_FIELDS = tuple(field.name for field in msgspec.structs.fields(Vote))
+
+# A vote before it is checked: the same fields, of any type. `convert` is six times slower if a field is missing;
+# dictionaries would take twice the time.
+_Record = msgspec.defstruct("_Record", [(name, object, None) for name in _FIELDS], omit_defaults=True, gc=False)
+
+
+def judge(columns: Cells, now: float) -> tuple[list[Vote], list[tuple[int, InvalidRecord]]]:
+    """Validate records: the votes in order, and the refused records by position.
+
+    Parameters
+    ----------
+    columns
+        Field to its n values, for `arena` and `id` at least; None means absent.
+    now
+        Arrival of the votes, epoch seconds.
+    """
+    cells: Iterable[Iterable[object]] = (columns.get(name, repeat(None)) for name in _FIELDS)
+    records = list(map(_Record, *cells))
+    try:
+        votes = msgspec.convert(records, list[Vote], from_attributes=True)
+    except msgspec.ValidationError:
+        return _one_by_one(records, now)
+    refused: list[tuple[int, InvalidRecord]] = []
+    for position, vote in enumerate(votes):
+        try:
+            check_vote(vote, now)
+        except InvalidRecord as invalid:
+            refused.append((position, invalid))
+    if refused:
+        bad = {position for position, _ in refused}
+        votes = [vote for position, vote in enumerate(votes) if position not in bad]
+    return votes, refused
+
+
+def _one_by_one(records: Sequence[object], now: float) -> tuple[list[Vote], list[tuple[int, InvalidRecord]]]:
+    votes, refused = [], []
+    for position, record in enumerate(records):
+        try:
+            try:
+                vote = msgspec.convert(record, Vote, from_attributes=True)
+                check_vote(vote, now)
+            except msgspec.ValidationError:
+                # `parse_vote` finds the reason, given the JSON of this record.
+                vote = parse_vote(_as_json(record), now)
+        except InvalidRecord as invalid:
+            refused.append((position, invalid))
+        else:
+            votes.append(vote)
+    return votes, refused
+
+
+def _as_json(record: object) -> bytes:
+    try:
+        return msgspec.json.encode(record)
+    except UnicodeEncodeError as error:
+        raise InvalidRecord(Reason.INVALID_UTF8, str(error)) from None
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise InvalidRecord(Reason.INVALID_FIELD, str(error)) from None

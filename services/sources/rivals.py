@@ -10,11 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from services.sources import cells as cell
 from services.sources import spelling, times
-from services.sources.base import SourceError
+from services.sources.base import Cells, SourceError
 from services.sources.fields import Fitted
 from services.sources.layout import Layout, number, shipped, word
 from services.sources.outcomes import SCORE, Outcomes, Said
@@ -172,7 +171,7 @@ class Comparison:
         self._fitted = fitted
         self._rivals = rivals
         self.columns = list(dict.fromkeys(name for rival in rivals for name in rival.columns))
-        self._said: list[dict[tuple[Said, Any], str]] = [{} for _ in rivals]
+        self._said: list[dict[tuple[Said, object], str]] = [{} for _ in rivals]
 
     def look(self, block: TableBlock) -> None:
         """Compare the rows of a block that may be votes."""
@@ -200,13 +199,13 @@ class Comparison:
         self,
         rival: Rival,
         rows: Sequence[int],
-        cells: Mapping[str, Sequence[Any]],
-        names: tuple[Sequence[Any], Sequence[Any]],
-        theirs: Sequence[Any],
+        cells: Cells,
+        names: tuple[Sequence[object], Sequence[object]],
+        theirs: Sequence[object],
         block: TableBlock,
     ) -> None:
         if rival.field in ("model_a", "model_b"):
-            ours: Sequence[Any] = names[rival.field == "model_b"]
+            ours: Sequence[object] = names[rival.field == "model_b"]
         else:
             ours = cell.values(self._fitted.places[rival.field], cells)
         same = SAME[rival.field]
@@ -240,7 +239,7 @@ class Comparison:
         return notes
 
 
-def _outcome(rival: Rival, ours: Said, theirs: Sequence[Any]) -> Any:
+def _outcome(rival: Rival, ours: Said, theirs: Sequence[object]) -> object:
     """The outcome in the cells of a rival: a word, `("is", meaning)` or `("is no", meaning)`; None when empty."""
     layout = rival.layout
     if rival.loser:
@@ -265,7 +264,7 @@ def _is_flag(column: str, layout: Layout) -> bool:
     return column.strip().casefold() in map(str.casefold, layout.flags)
 
 
-def _won(ours: Said, theirs: Sequence[Any]) -> Any:
+def _won(ours: Said, theirs: Sequence[object]) -> object:
     """The outcome given by two names, winner first."""
     names = [normalised(str(spelling.text(each) or "")) for each in theirs]
     if not all(names):
@@ -275,7 +274,7 @@ def _won(ours: Said, theirs: Sequence[Any]) -> Any:
     return " over ".join(names)
 
 
-def _of_outcomes(rival: Rival, said: Mapping[tuple[Said, Any], str], outcomes: Outcomes) -> str | None:
+def _of_outcomes(rival: Rival, said: Mapping[tuple[Said, object], str], outcomes: Outcomes) -> str | None:
     """Find the first row that differs; returns a note when the column holds no outcomes."""
     layout = rival.layout
     if layout is None:
@@ -307,19 +306,19 @@ def _of_outcomes(rival: Rival, said: Mapping[tuple[Said, Any], str], outcomes: O
     return None
 
 
-def _agree(ours: str | None, theirs: str | None, told: Any) -> bool:
+def _agree(ours: str | None, theirs: str | None, told: object) -> bool:
     ties = ("tie", "both_bad")
     if isinstance(told, tuple) and told[0] == "is no":
         return ours not in ties or ours == "both_bad"
     return ours == theirs or (ours in ties and theirs in ties)
 
 
-def _same_text(ours: Any, theirs: Any) -> bool:
+def _same_text(ours: object, theirs: object) -> bool:
     texts = [spelling.text(each) for each in (ours, theirs)]
     return texts[1] is None or normalised(str(texts[0])) == normalised(str(texts[1]))
 
 
-def _same_time(ours: Any, theirs: Any) -> bool:
+def _same_time(ours: object, theirs: object) -> bool:
     """Whether two cells are the same moment, or one of them is only the day of the other."""
     first, second = times.moments(ours), times.moments(theirs)
     if ours in (None, "") or theirs in (None, ""):
@@ -328,15 +327,15 @@ def _same_time(ours: Any, theirs: Any) -> bool:
     return any(abs(a - b) < 1 or (a // 86_400 == b // 86_400 and 0 in (a % 86_400, b % 86_400)) for a, b in pairs)
 
 
-def _same_count(ours: Any, theirs: Any) -> bool:
+def _same_count(ours: object, theirs: object) -> bool:
     return theirs in (None, "") or spelling.number(ours) == spelling.number(theirs)
 
 
-def _same_flag(ours: Any, theirs: Any) -> bool:
+def _same_flag(ours: object, theirs: object) -> bool:
     return cell.flag(theirs) is None or cell.flag(ours) == cell.flag(theirs)
 
 
-SAME: dict[str, Callable[[Any, Any], bool]] = {
+SAME: dict[str, Callable[[object, object], bool]] = {
     **dict.fromkeys(("model_a", "model_b", *TOLD), _same_text),
     **dict.fromkeys(("count", "weight"), _same_count),
     "tstamp": _same_time,

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import msgspec
 
 from services.sources.times import seconds as seconds  # re-exported: a spelling too
 
 
-def text(value: Any) -> Any:
+def text(value: object) -> object:
     """A string; whole numbers become their digits (numbered models, workers), empty and NaN are absent.
 
     >>> text(97), text(58.0), text(""), text("nan")
@@ -32,7 +31,7 @@ def text(value: Any) -> Any:
     return value
 
 
-def number(value: Any) -> Any:
+def number(value: object) -> object:
     """A number, also written as text; empty and NaN are absent."""
     if isinstance(value, str):
         try:
@@ -42,13 +41,13 @@ def number(value: Any) -> Any:
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
-def count(value: Any) -> Any:
+def count(value: object) -> object:
     """A whole number, also written as text or as a float."""
     value = number(value)
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def categories(value: Any) -> Any:
+def categories(value: object) -> object:
     """A list; text is a JSON array, or names with `|` between them.
 
     >>> categories('["math", "code"]'), categories("math|code"), categories("")
@@ -59,7 +58,7 @@ def categories(value: Any) -> Any:
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
-def json(value: Any) -> Any:
+def json(value: object) -> object:
     """Decode a JSON text; any other value is returned unchanged."""
     if not isinstance(value, str):
         return value
@@ -69,15 +68,15 @@ def json(value: Any) -> Any:
         return value
 
 
-def _each(read: Callable[[Any], Any]) -> Callable[[Sequence[Any]], list[Any]]:
+def _each(read: Callable[[object], object]) -> Callable[[Sequence[object]], list[object]]:
     return lambda cells: list(map(read, cells))
 
 
-def _texts(cells: Sequence[Any]) -> list[Any]:
+def _texts(cells: Sequence[object]) -> list[object]:
     return [cell if type(cell) is str and cell else text(cell) for cell in cells]
 
 
-READERS: dict[str, Callable[[Sequence[Any]], list[Any]]] = {
+READERS: dict[str, Callable[[Sequence[object]], list[object]]] = {
     **dict.fromkeys(("id", "arena", "voter", "language", "prompt_hash"), _texts),
     "p_pair": _each(number),
     "categories": _each(categories),

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from services.sources.alike import alike
-from services.sources.base import Account, ColumnChunk, RecordChunk, RejectedItem, Source
+from services.sources.base import Account, ColumnChunk, RecordChunk, RejectedItem, VoteSource
 from services.sources.clocks import MODERN
 from services.sources.layout import number
 from streams.contracts.vote import NONE
 
 if TYPE_CHECKING:
     from streams.ledger.rows import Rows
+
 
 EXAMPLES = 3
 MOST_UNUSED = 12
@@ -61,7 +64,7 @@ class Summary:
         Other notes for the user.
     """
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: VoteSource) -> None:
         self.source = source
         self.read = self.counted = self.duplicates = self.without_vote = 0
         self.refused: Counter[str] = Counter()
@@ -185,7 +188,7 @@ class Summary:
             parts.append(f"{self.dropped:,} dropped as unreadable ({reasons})")
         return ", ".join(parts)
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         """The summary for programs; also under `reading` in `rate --format json`."""
         return {
             "source": self.source.name,
@@ -206,3 +209,38 @@ class Summary:
 def _short(text: str, longest: int) -> str:
     """A text cut to fit one line: cells may hold whole answers in place of words."""
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
+_LETTERS = str.maketrans(
+    "аβсԁеɡһіјκӏոорԛѕтυѵѡхуαεινρτχοΑΒΕΖΗΙΚΜΝΟΡΤΥΧ",
+    "abcdeghijklnopqstuvwxyaeivptxoABEZHIKMNOPTYX",
+)
+"""Cyrillic, Greek, Armenian and phonetic letters to the Latin letters that they look like."""
+
+_marks = re.compile(r"[\W_]+")
+
+
+def skeleton(name: str) -> str:
+    """A key that is the same for names that look alike.
+
+    >>> skeleton("GPT-4o") == skeleton("gpt 4o") == skeleton("gрt_4о"), skeleton("gpt-4") == skeleton("gpt-4o")
+    (True, False)
+    """
+    plain = unicodedata.normalize("NFKC", name).translate(_LETTERS).casefold().translate(_LETTERS)
+    # Punctuation between digits separates numbers: 2.1 and 21 are two versions.
+    parts = _marks.split(re.sub(r"(?<=\d)[\W_]+(?=\d)", "x0x", plain))
+    return "".join(parts)
+
+
+def alike(votes: Mapping[str, int]) -> list[str]:
+    """A sentence for each group of names that look alike, the name with most votes first; `votes` is by name."""
+    groups: dict[str, list[str]] = {}
+    for name in votes:
+        groups.setdefault(skeleton(name) or name, []).append(name)
+    told = []
+    for names in groups.values():
+        if len(names) > 1:
+            ordered = sorted(names, key=lambda name: (-votes[name], name))
+            shown = ", ".join(f"{name!r} ({votes[name]:,} battles)" for name in ordered)
+            told.append(f"names that look alike are counted as different models: {shown}")
+    return told

@@ -17,10 +17,11 @@ from array import array
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from services.sources import cells as cell
 from services.sources import clocks, spelling, times
+from services.sources.base import Cells
 from services.sources.distinct import all_different
 from services.sources.fields import Fitted
 from services.sources.outcomes import Said
@@ -89,7 +90,7 @@ class Survey:
         self._weights = {"whole": 0, "other": 0, "one": 0}
         self._watched: dict[str, Counter[str]] = {column: Counter() for column in fitted.watched}
 
-    def look(self, cells: Mapping[str, Sequence[Any]], count: int) -> None:
+    def look(self, cells: Cells, count: int) -> None:
         """Add `count` rows; `cells` maps every key of the fitted layout to its cells."""
         fitted = self._fitted
         at, _ = chosen_rows(fitted, cells, count)
@@ -123,20 +124,20 @@ class Survey:
         for column, place in fitted.watched.items():
             self._watched[column].update(_shown(value) for value in cell.values(place, cells))
 
-    def _look_at_repeats(self, cells: Mapping[str, Sequence[Any]], said: Sequence[Said], whens: Sequence[Any]) -> None:
+    def _look_at_repeats(self, cells: Cells, said: Sequence[Said], whens: Sequence[object]) -> None:
         """Hash every field that is read of each row, for files whose ids do not identify votes."""
         told = [cell.values(self._fitted.places[name], cells) for name in TELLS if name in self._fitted.places]
         moments = list(map(hash, map(str, whens)))
         self._whens.extend(moments)
         self._rows.extend(map(hash, zip(said, moments, *(map(str, column) for column in told), strict=True)))
 
-    def _look_at_ids(self, cells: Mapping[str, Sequence[Any]], said: Sequence[Said]) -> None:
+    def _look_at_ids(self, cells: Cells, said: Sequence[Said]) -> None:
         places = self._fitted.places
         ids = cell.values(places["id"], cells)
         if not self._fitted.contract:
             self._ids.extend([hash(each) for each in ids if isinstance(each, str | int | float) and each != ""])
             return
-        keys: Sequence[Any] = ids
+        keys: Sequence[object] = ids
         if "arena" in places and self._arena is None:
             keys = list(zip(ids, map(str, cell.values(places["arena"], cells)), strict=True))
         whens = cell.values(places["tstamp"], cells)
@@ -250,9 +251,7 @@ def _several(ids: array[int], values: array[int], distinct: int) -> int:
     return sum(number > 1 for number in Counter(own for own, _ in different).values())
 
 
-def chosen_rows(
-    fitted: Fitted, cells: Mapping[str, Sequence[Any]], count: int
-) -> tuple[list[int] | None, Counter[str]]:
+def chosen_rows(fitted: Fitted, cells: Cells, count: int) -> tuple[list[int] | None, Counter[str]]:
     """Positions of the rows that may be votes (None for all), and the number of rows that each rule leaves out."""
     left_out: Counter[str] = Counter()
     keep = [True] * count
@@ -263,7 +262,7 @@ def chosen_rows(
             if keep[position] and _shown(value).casefold() not in allowed:
                 keep[position] = False
                 left_out[f"{name} is not {' or '.join(wanted)}"] += 1
-    shown: Sequence[Any] | None = None
+    shown: Sequence[object] | None = None
     if fitted.anonymous is not None:
         place, hidden = fitted.anonymous
         shown = ["" if each is None else str(each) for each in cell.values(place, cells)]
@@ -279,10 +278,10 @@ def chosen_rows(
     return (None if all(keep) else [at for at in range(count) if keep[at]]), left_out
 
 
-class _Normalised(dict[Any, Any]):
+class _Normalised(dict[object, object]):
     """Cell to normalised name; a cell that is no text stays as it is, so that the contract refuses it."""
 
-    def __missing__(self, value: Any) -> Any:
+    def __missing__(self, value: object) -> object:
         if len(self) > 100_000:
             self.clear()
         text = spelling.text(value)
@@ -293,7 +292,7 @@ class _Normalised(dict[Any, Any]):
 _names = _Normalised()
 
 
-def names_of(fitted: Fitted, cells: Mapping[str, Sequence[Any]]) -> tuple[list[Any], list[Any]]:
+def names_of(fitted: Fitted, cells: Cells) -> tuple[list[object], list[object]]:
     """The normalised names of both models, empty where there is none."""
     sides = []
     for side in ("model_a", "model_b"):
@@ -305,10 +304,10 @@ def names_of(fitted: Fitted, cells: Mapping[str, Sequence[Any]]) -> tuple[list[A
     return sides[0], sides[1]
 
 
-def said_of(fitted: Fitted, cells: Mapping[str, Sequence[Any]], count: int) -> Sequence[Any]:
+def said_of(fitted: Fitted, cells: Cells, count: int) -> Sequence[object]:
     """Each row's outcome: a cell, a tuple of cells that must agree, `("is", meaning)`, or a tuple as in `CONTRARY`."""
     if "winner" in fitted.places:
-        said: Sequence[Any] = cell.values(fitted.places["winner"], cells)
+        said: Sequence[object] = cell.values(fitted.places["winner"], cells)
     elif fitted.agree:
         said = list(zip(*(cell.values(place, cells) for place in fitted.agree), strict=True))
     else:
@@ -319,7 +318,7 @@ def said_of(fitted: Fitted, cells: Mapping[str, Sequence[Any]], count: int) -> S
     columns = [fitted.taken[place[0][0]] for place in fitted.flags]
     flags = [cell.values(place, cells) for place in fitted.flags]
     beside = "winner" in fitted.places or bool(fitted.agree)
-    told: list[Any] = []
+    told: list[object] = []
     for one, *row in zip(said, *flags, strict=True):
         read = list(map(cell.flag, row))
         held = {meaning for meaning, flag in zip(meanings, read, strict=True) if flag is True}
@@ -344,7 +343,7 @@ def said_of(fitted: Fitted, cells: Mapping[str, Sequence[Any]], count: int) -> S
 
 def hashable(said: Sequence[Said]) -> list[Said]:
     """`said` with lists and objects as their repr; they are neither names nor words, so each such row is refused."""
-    made: list[Any] = []
+    made: list[Said] = []
     for each in said:
         try:
             hash(each)
@@ -355,7 +354,7 @@ def hashable(said: Sequence[Said]) -> list[Said]:
     return made
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     found = cell.unfolded(value)
     text = spelling.text(found)
     return "" if text is None else str(text)

@@ -7,15 +7,14 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from services.sources.base import SourceError
+from services.sources.base import Cells, SourceError
 from streams.contracts.vote import InvalidRecord
 
 FILE_DATE = "file_date"
 """Column made of the dates in the names of a table's files, where each has one."""
 
-Only = Mapping[str, Collection[Any]]
+Only = Mapping[str, Collection[object]]
 """Column to the wanted cells; rows with other cells are left out."""
 
 
@@ -39,7 +38,7 @@ class TableBlock:
         Row number to the row as it was read.
     """
 
-    cells: Mapping[str, Sequence[Any]]
+    cells: Cells
     rows: Sequence[int]
     height: int
     refused: list[tuple[int, InvalidRecord]]
@@ -150,15 +149,15 @@ class Table(ABC):
             if kind is not None:
                 raise SourceError(f"{self.described}: column {column!r} ({field}) is of type {kind}; it must be text")
 
-    def distinct(self, columns: Sequence[str]) -> Counter[tuple[Any, ...]]:
+    def distinct(self, columns: Sequence[str]) -> Counter[tuple[object, ...]]:
         """Number of occurrences of each combination of cells of some columns, in the order of first occurrence."""
-        found: Counter[tuple[Any, ...]] = Counter()
+        found: Counter[tuple[object, ...]] = Counter()
         for block in self.blocks(columns):
             found.update(zip(*(block.cells[column] for column in columns), strict=True))
         return found
 
     @property
-    def rows(self) -> Iterator[tuple[str, Sequence[Any]]]:
+    def rows(self) -> Iterator[tuple[str, Sequence[object]]]:
         """Place and cells of each row.
 
         Raises

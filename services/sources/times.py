@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime, time
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 
 Order = Literal["month", "day"]
+
+as_float: Callable[[Any], float] = float
+"""A cell as a number. It may be anything: `TypeError` and `ValueError` say that a column is not plain."""
 
 _SCALES = ((1e17, 1e-9), (1e14, 1e-6), (1e11, 1e-3))
 """Smallest value in nano-, micro- and milliseconds, and its scale: seconds reach 1e11 in the year 5138."""
@@ -42,7 +45,7 @@ _MONTHS = (
 _month_numbers = {name[:length]: at for at, name in enumerate(_MONTHS, 1) for length in (3, len(name))} | {"sept": 9}
 
 
-def seconds(value: Any, order: Order | None = None) -> Any:
+def seconds(value: object, order: Order | None = None) -> object:
     """Epoch seconds; a value that is no time is returned unchanged, an empty one and NaN as None.
 
     >>> seconds("2024-08-14T00:00:00Z"), seconds(1723593600000), seconds("1723593600.5"), seconds("soon")
@@ -57,14 +60,14 @@ def seconds(value: Any, order: Order | None = None) -> Any:
     if isinstance(value, bool) or value is None:
         return value
     if isinstance(value, str):
-        value = value.strip()
+        text = value.strip()
         try:
-            value = float(value)
+            value = float(text)
         except ValueError:
-            found = _written(value, order)
-            return _epoch(found) if found is not None else value or None
+            found = _written(text, order)
+            return epoch(found) if found is not None else text or None
     if isinstance(value, (datetime, date)):
-        return _epoch(value)
+        return epoch(value)
     if isinstance(value, int) and value >= 2**63:
         return math.inf  # may overflow a float, and is no time anyway
     if isinstance(value, (int, float)):
@@ -72,10 +75,10 @@ def seconds(value: Any, order: Order | None = None) -> Any:
     return value
 
 
-def column(cells: Sequence[Any], order: Order | None = None) -> list[Any]:
+def column(cells: Sequence[object], order: Order | None = None) -> Sequence[object]:
     """Epoch seconds of a column; converts all cells at once if they are plain seconds, the common case."""
     try:
-        plain = list(map(float, cells)) if bool not in {*map(type, cells)} else []
+        plain = list(map(as_float, cells)) if bool not in {*map(type, cells)} else []
     except (TypeError, ValueError, OverflowError):
         plain = []
     if plain and not math.isnan(sum(plain)) and max(plain) < _SCALES[-1][0]:
@@ -83,13 +86,13 @@ def column(cells: Sequence[Any], order: Order | None = None) -> list[Any]:
     return [seconds(cell, order) for cell in cells]
 
 
-def moments(value: Any) -> set[float]:
+def moments(value: object) -> set[float]:
     """Every moment that a time may mean, with the month or the day first; empty when it is no time."""
     read = (seconds(value, order) for order in ("month", "day", None))
     return {each for each in read if isinstance(each, int | float) and math.isfinite(each)}
 
 
-def numeric_dates(cells: Iterable[Any]) -> set[tuple[int, int]]:
+def numeric_dates(cells: Iterable[object]) -> set[tuple[int, int]]:
     """The first two numbers of dates such as 08/14/2024, for `order_of`."""
     found = (_numeric_date.match(cell.strip()) for cell in cells if isinstance(cell, str))
     return {(int(match[1]), int(match[3])) for match in found if match}
@@ -107,7 +110,8 @@ def order_of(pairs: Iterable[tuple[int, int]]) -> Order | None:
     return None if first == second else "day" if first else "month"
 
 
-def _epoch(value: date) -> float:
+def epoch(value: date) -> float:
+    """Epoch seconds of a date (its midnight) or a time; without a zone it is UTC, and infinite beyond all clocks."""
     moment = value if isinstance(value, datetime) else datetime.combine(value, time(), UTC)
     try:
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from functools import cache
 
 from services.cli.send import VoteSender
-from services.sources import Source, open_source
+from services.sources import VoteSource, open_source
 from streams.contracts.settings import Settings
 
 NAME = "chatbot-arena-2024-08"
@@ -20,7 +20,7 @@ Pairs = tuple[list[bytes], list[bytes]]
 
 
 @cache
-def _source() -> Source:
+def _source() -> VoteSource:
     return open_source(NAME, now=time.time())
 
 

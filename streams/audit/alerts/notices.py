@@ -10,7 +10,7 @@ from streams.audit.board.names import plain
 from streams.contracts.model import Model
 
 
-class Notice(msgspec.Struct, frozen=True, omit_defaults=True):
+class RegistryNotice(msgspec.Struct, frozen=True, omit_defaults=True):
     """Status of one model in a registry.
 
     Attributes
@@ -28,25 +28,25 @@ class Notice(msgspec.Struct, frozen=True, omit_defaults=True):
     reason: str | None = None
 
 
-def read_notices(records: Iterable[Model], until: float) -> dict[str, Notice]:
+def read_notices(records: Iterable[Model], until: float) -> dict[str, RegistryNotice]:
     """Read the records made up to the time `until`, by name without case and punctuation.
 
     A later record that declares the model active, without `announced_at`, withdraws the announcement.
     """
-    notices: dict[str, Notice] = {}
+    notices: dict[str, RegistryNotice] = {}
     for record in sorted(records, key=lambda record: (record.tstamp, record.model)):
         if record.tstamp > until:
             continue
         name = plain(record.model)
         before = notices.get(name)
         if record.status == "active" and record.announced_at is None:
-            notices[name] = Notice(record.status)
+            notices[name] = RegistryNotice(record.status)
             continue
         said = record.tstamp if record.announced_at is None else record.announced_at
         if before is not None and before.announced is not None:
             said = min(said, before.announced)
         reason = record.reason or (before.reason if before else None)
-        notices[name] = Notice(record.status, said, reason)
+        notices[name] = RegistryNotice(record.status, said, reason)
     return notices
 
 
@@ -66,7 +66,7 @@ def most_private(records: Iterable[Model], until: float) -> dict[str, int]:
     return dict(sorted(most.items(), key=lambda item: (-item[1], item[0])))
 
 
-def notice_of(notices: dict[str, Notice], names: Iterable[str]) -> Notice | None:
+def notice_of(notices: dict[str, RegistryNotice], names: Iterable[str]) -> RegistryNotice | None:
     """Return the notice under any of a model's names; the earliest announcement first, then one without."""
     found = [notices[plain(name)] for name in names if plain(name) in notices]
     return min(found, key=lambda each: (each.announced is None, each.announced or 0.0), default=None)

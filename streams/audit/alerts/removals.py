@@ -5,24 +5,24 @@ from __future__ import annotations
 import numpy as np
 
 from streams.audit.alerts.make import CRITICAL, in_tens, make_alert
-from streams.audit.alerts.notices import Notice
+from streams.audit.alerts.notices import RegistryNotice
 from streams.audit.board.absences import Absence
 from streams.audit.board.dates import DAY, days, in_days, iso
 from streams.audit.board.gains import LOOK_BACK, Gains
 from streams.audit.board.models import Models
 from streams.audit.board.names import alike, redated
 from streams.audit.options import Options
-from streams.audit.stops.pauses import Pause, Watched
-from streams.audit.stops.states import States
+from streams.audit.stops.pauses import Pause, StopResults
+from streams.audit.stops.states import ModelStates
 from streams.contracts.alert import Alert, Evidence, Kind, Severity, Subject
 
 
 def removals(
     models: Models,
     gains: Gains,
-    watched: Watched,
-    states: States,
-    notices: list[Notice | None],
+    watched: StopResults,
+    states: ModelStates,
+    notices: list[RegistryNotice | None],
     registry: bool,
     stalled: bool,
     options: Options,
@@ -89,7 +89,7 @@ def _came(models: Models, model: int, last: int) -> list[int]:
 
 
 def _by_notice(
-    notice: Notice | None, begin: float, found: float, registry: bool, options: Options
+    notice: RegistryNotice | None, begin: float, found: float, registry: bool, options: Options
 ) -> tuple[Kind, str] | None:
     """Return the kind, and the end of the summary; None when the end was announced in time.
 
@@ -135,7 +135,7 @@ def _numbers(pause: Pause, gains: Gains) -> Evidence:
     }
 
 
-def _left(models: Models, gains: Gains, watched: Watched, absence: Absence) -> tuple[str, Evidence]:
+def _left(models: Models, gains: Gains, watched: StopResults, absence: Absence) -> tuple[str, Evidence]:
     model, last = absence.model, absence.last
     counted = np.flatnonzero(~np.isnan(models.votes[model, : last + 1]))
     total = float(models.votes[model, counted[-1]])

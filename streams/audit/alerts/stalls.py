@@ -12,7 +12,7 @@ from streams.audit.board.models import Models
 from streams.audit.board.outages import Cleaned
 from streams.audit.board.remarks import Oddity, Remark, some
 from streams.audit.options import Options
-from streams.audit.stops.pauses import Watched
+from streams.audit.stops.pauses import StopResults
 from streams.contracts.alert import Alert, Evidence, Kind, Severity, Subject
 
 FREEZE = 3.0
@@ -20,7 +20,7 @@ FREEZE = 3.0
 
 
 def stall(
-    cleaned: Cleaned, models: Models, gains: Gains, watched: Watched, options: Options
+    cleaned: Cleaned, models: Models, gains: Gains, watched: StopResults, options: Options
 ) -> tuple[list[Alert], list[Remark]]:
     """Return at most one alert, if the file ends in a stall, and remarks on intervals not used for single models."""
     remarks = [
@@ -37,7 +37,7 @@ def stall(
 
 
 def _told(
-    cleaned: Cleaned, models: Models, gains: Gains, watched: Watched
+    cleaned: Cleaned, models: Models, gains: Gains, watched: StopResults
 ) -> tuple[float, float, str, Evidence] | None:
     dates = models.dates
     end = len(dates) - 1
@@ -73,7 +73,7 @@ def _told(
     return float(dates[start]), float(dates[start + 1]), summary, evidence
 
 
-def _still(models: Models, watched: Watched, gains: Gains, at: int) -> list[str]:
+def _still(models: Models, watched: StopResults, gains: Gains, at: int) -> list[str]:
     """Models that ran before the interval that ends at `at`, and got at most a tenth of their expected votes in it."""
     expected = watched.baseline * (watched.units[:, at] - watched.units[:, at - 1])
     still = watched.running[:, at - 1] & (np.nan_to_num(gains.gained[:, at]) <= 0.1 * expected)
@@ -87,7 +87,7 @@ def _pace(dates: np.ndarray, gains: Gains, start: int) -> float:
     return float(after / before) if before > 0 else 0.0
 
 
-def _runs(models: Models, chosen: list[int], kind: Oddity, watched: Watched, gains: Gains) -> list[Remark]:
+def _runs(models: Models, chosen: list[int], kind: Oddity, watched: StopResults, gains: Gains) -> list[Remark]:
     remarks = []
     for at in chosen:
         if at - 1 in chosen:

@@ -10,7 +10,7 @@ from streams.audit.board.depth import Depth
 from streams.audit.board.gains import LOOK_BACK, Gains
 from streams.audit.board.history import Mask
 from streams.audit.board.models import Models
-from streams.audit.stops.pauses import Watched
+from streams.audit.stops.pauses import StopResults
 
 MANY, MANY_PART = 5, 0.05
 """At least this many models, and this part of the board, listed again in one snapshot are a switch of the source."""
@@ -79,7 +79,7 @@ class Absences:
         return [each for each in self.every if each.back and not each.passing and (each.model, each.last) not in left]
 
 
-def absences_of(models: Models, gains: Gains, watched: Watched, depth: Depth) -> Absences:
+def absences_of(models: Models, gains: Gains, watched: StopResults, depth: Depth) -> Absences:
     """Find every absence, and decide which are departures."""
     running = _ran(watched)
     every = [
@@ -113,7 +113,7 @@ def _come_and_go(every: list[Absence], models: int) -> bool:
     return len(who) >= max(RETURNED, RETURNED_PART * models) and len(when) >= RETURNS
 
 
-def _ran(watched: Watched) -> Mask:
+def _ran(watched: StopResults) -> Mask:
     """bool[M, T]: running, as known at the end of the file: without silences that were found later or still last."""
     ran = watched.running.copy()
     for pause in watched.pauses:

@@ -17,8 +17,15 @@ from streams.audit.board.gains import LOOK_BACK, Gains, gains_of
 from streams.audit.board.history import Matrix
 from streams.audit.board.licences import UNKNOWN
 from streams.audit.board.models import Models, joined
-from streams.audit.board.names import alike, extends, relabelled
-from streams.audit.board.respelled import clear_pairs, equal_pairs, late_pairs, usually_added
+from streams.audit.board.names import (
+    alike,
+    clear_pairs,
+    equal_pairs,
+    extends,
+    late_pairs,
+    relabelled,
+    usually_added,
+)
 
 TIGHT = 0.005
 """The total of a model that no longer gains changes by at most this part; ..."""

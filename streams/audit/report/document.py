@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypedDict
 
 import msgspec
 
+from streams.audit.alerts.retirement import Retirement
 from streams.audit.board.remarks import Remark
+from streams.audit.facts import LeaderChurn
 from streams.contracts.alert import Alert
 
 SHOWN, PARTLY, CANNOT_SAY = "shown", "partly", "cannot_say"
-"""Verdicts of an `Answer`."""
+"""Verdicts of an `AuditAnswer`."""
 
 
 class Period(msgspec.Struct, frozen=True):
@@ -74,7 +76,7 @@ class ModelLine(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     votes_a_day: float | None = None
 
 
-class Answer(msgspec.Struct, frozen=True):
+class AuditAnswer(msgspec.Struct, frozen=True):
     """What the data show about one finding or demand. `verdict` is `shown`, `partly` or `cannot_say`."""
 
     id: str
@@ -128,6 +130,90 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     without_total: int
 
 
+class RenameLine(TypedDict):
+    """A change of name, with the totals on both sides."""
+
+    model: str
+    renamed_to: str
+    date: str
+    votes_before: int | None
+    votes_after: int | None
+
+
+PauseLine = TypedDict(
+    "PauseLine",
+    {"model": str, "from": str, "until": str, "expected": float, "observed": float, "log10_e": float},
+)
+"""A model that got no votes for a while and then got votes again."""
+
+
+class GoneLine(TypedDict):
+    """A model that left the board: whether it was still gaining, and which model replaced it."""
+
+    model: str
+    last_seen: str
+    votes: int | None
+    was_gaining: bool | None
+    snapshots_away: int
+    replaced: bool
+    successor: str | None
+    relisted: str | None
+
+
+class AbsenceLine(TypedDict):
+    """An absence from the board within its depth; `kind` is passing, ended, or departure."""
+
+    model: str
+    last_seen: str
+    listed_again: str | None
+    gained: int | None
+    kind: str
+
+
+class BoardLine(TypedDict):
+    """One snapshot: models listed, running and stopped, and votes gained since the one before; null where unknown."""
+
+    date: str
+    listed: int
+    running: int | None
+    stopped: int | None
+    slots: int | None
+
+
+class RowRange(TypedDict):
+    """Numbers of rows over the snapshots."""
+
+    least: int
+    middle: float
+    most: int
+
+
+class DepthLine(TypedDict):
+    """How many rows the snapshots show, and whether they seem to be the top of a longer board; null where unknown."""
+
+    cut: bool | None
+    rows: RowRange
+    beyond: int
+
+
+class CutoffCount(TypedDict):
+    """Models that are inactive by a cut-off in votes a day."""
+
+    votes_a_day: float
+    inactive: int
+
+
+class CutoffLine(TypedDict):
+    """The cut-off of inactivity, null without totals, and the inactive models by other ones."""
+
+    votes_a_day: float | None
+    inactive_by_cutoff: list[CutoffCount]
+
+
+CourseStretch = TypedDict("CourseStretch", {"from": str, "until": str, "shares": dict[str, float]})
+"""Shares of slots in one stretch of time."""
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """An audit.
 
@@ -147,24 +233,24 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     models: list[ModelLine]
     shares: dict[str, dict[str, float]]
     inequality: dict[str, float | None]
-    churn: dict[str, Any]
+    churn: LeaderChurn
     alerts: list[Alert]
     cannot_say: list[str]
     headline: list[str]
-    findings: list[Answer]
-    demands: list[Answer]
+    findings: list[AuditAnswer]
+    demands: list[AuditAnswer]
     remarks: list[Remark]
-    renames: list[dict[str, Any]]
-    pauses: list[dict[str, Any]]
-    gone: list[dict[str, Any]]
-    absences: list[dict[str, Any]]
-    depth: dict[str, Any]
+    renames: list[RenameLine]
+    pauses: list[PauseLine]
+    gone: list[GoneLine]
+    absences: list[AbsenceLine]
+    depth: DepthLine
     listings: dict[str, dict[str, dict[str, int]]]
-    cutoff: dict[str, Any]
-    retirement: dict[str, Any]
+    cutoff: CutoffLine
+    retirement: Retirement
     shares_basis: str
-    course: dict[str, list[dict[str, Any]]]
-    boards: list[dict[str, Any]]
-    method: dict[str, Any]
+    course: dict[str, list[CourseStretch]]
+    boards: list[BoardLine]
+    method: dict[str, object]
     declared: dict[str, dict[str, float]] = {}
     reading: Reading | None = None

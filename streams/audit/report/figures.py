@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from streams.audit.board.dates import days, iso
 from streams.audit.board.shares import course
-from streams.audit.facts import Facts
-from streams.audit.report.document import Counts, Period
+from streams.audit.facts import AuditFacts
+from streams.audit.report.document import Counts, CourseStretch, CutoffLine, DepthLine, Period
 from streams.audit.stops.evidence import ALARM, AWAY, RETURN, STILL, STOPPED
 from streams.audit.stops.states import ACTIVE, BEYOND, GONE, INACTIVE, LISTED, SWEEP
 from streams.fairness.statistics.inequality import gini, herfindahl, largest
 
 
-def period_of(facts: Facts) -> Period:
+def period_of(facts: AuditFacts) -> Period:
     """Return the time that the report covers."""
     dates, states = facts.models.dates, facts.states
     return Period(
@@ -28,7 +26,7 @@ def period_of(facts: Facts) -> Period:
     )
 
 
-def counts_of(facts: Facts) -> Counts:
+def counts_of(facts: AuditFacts) -> Counts:
     """Count the models by state."""
     states, models, known = facts.states, facts.models, facts.gains.known
     count = {state: states.state.count(state) for state in (ACTIVE, INACTIVE, LISTED, GONE, BEYOND)}
@@ -56,7 +54,7 @@ def counts_of(facts: Facts) -> Counts:
     )
 
 
-def depth_of(facts: Facts) -> dict[str, Any]:
+def depth_of(facts: AuditFacts) -> DepthLine:
     """How many rows the snapshots show, and whether they seem to be the top of a longer board; null where unknown."""
     rows = facts.depth.rows
     return {
@@ -66,7 +64,7 @@ def depth_of(facts: Facts) -> dict[str, Any]:
     }
 
 
-def listings_of(facts: Facts) -> dict[str, dict[str, dict[str, int]]]:
+def listings_of(facts: AuditFacts) -> dict[str, dict[str, dict[str, int]]]:
     """Models listed at the end, and arrivals, departures and returns within the file, by provider and licence class."""
     models, departure = facts.models, facts.states.departure
     back = [each.model for each in facts.absences.ended]
@@ -83,7 +81,7 @@ def listings_of(facts: Facts) -> dict[str, dict[str, dict[str, int]]]:
     return told
 
 
-def inequality_of(facts: Facts) -> dict[str, float | None]:
+def inequality_of(facts: AuditFacts) -> dict[str, float | None]:
     """Inequality of the providers' shares of slots, in the last period and in all of it; null where none are known."""
     if not facts.provider_shares:
         names = ("gini", "hhi", "top_1", "top_3", "top_5", "providers", "gini_whole_period", "hhi_whole_period")
@@ -104,7 +102,7 @@ def inequality_of(facts: Facts) -> dict[str, float | None]:
     }
 
 
-def cutoff_of(facts: Facts) -> dict[str, Any]:
+def cutoff_of(facts: AuditFacts) -> CutoffLine:
     """The cut-off of inactivity, and how the number of inactive models depends on it."""
     states = facts.states
     sweep = sorted({*SWEEP, states.cutoff})
@@ -114,21 +112,21 @@ def cutoff_of(facts: Facts) -> dict[str, Any]:
     }
 
 
-def _swept(facts: Facts, sweep: list[float]) -> list[tuple[float, int]]:
+def _swept(facts: AuditFacts, sweep: list[float]) -> list[tuple[float, int]]:
     return [(each, facts.states.inactive_at(each)) for each in sweep] if facts.gains.known else []
 
 
-def course_of(facts: Facts) -> dict[str, list[dict[str, Any]]]:
+def course_of(facts: AuditFacts) -> dict[str, list[CourseStretch]]:
     """Shares of slots over time, by provider and by licence class."""
     models, live = facts.models, facts.states.live
-    told = {}
+    told: dict[str, list[CourseStretch]] = {}
     for name, groups in (("provider", models.providers), ("license", models.classes)):
         stretches = course(facts.gains, models.dates, groups, live)
         told[name] = [{"from": start, "until": end, "shares": shares} for start, end, shares in stretches]
     return told
 
 
-def method_of(facts: Facts) -> dict[str, Any]:
+def method_of(facts: AuditFacts) -> dict[str, object]:
     """The test for stops, in words and numbers; counts of tested spans are null where none could be tested."""
     watched = facts.watched
     return {

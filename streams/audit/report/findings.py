@@ -7,8 +7,8 @@ import numpy as np
 from streams.audit.board.dates import iso, many
 from streams.audit.board.licences import PROPRIETARY, UNKNOWN
 from streams.audit.board.shares import by_group
-from streams.audit.facts import Facts, true_pauses
-from streams.audit.report.document import CANNOT_SAY, PARTLY, SHOWN, Answer
+from streams.audit.facts import AuditFacts, true_pauses
+from streams.audit.report.document import CANNOT_SAY, PARTLY, SHOWN, AuditAnswer
 from streams.audit.report.figures import counts_of
 from streams.contracts.alert import Kind
 from streams.fairness.statistics.inequality import gini, herfindahl, largest
@@ -17,12 +17,12 @@ GAIN = ((5, 1.16), (10, 1.54), (20, 1.87), (50, 2.25))
 """Expected largest of N standard normal draws."""
 
 
-def findings_of(facts: Facts) -> list[Answer]:
+def findings_of(facts: AuditFacts) -> list[AuditAnswer]:
     """The four findings, in the paper's order."""
     return [_private(facts), _access(facts), _overfitting(), _deprecation(facts)]
 
 
-def _private(facts: Facts) -> Answer:
+def _private(facts: AuditFacts) -> AuditAnswer:
     models = facts.models
     joined = [each for each in range(len(models.names)) if models.first[each] > 0 and not facts.depth.emerged[each]]
     says = ["Variants that were tested and never listed leave no trace in what is published."]
@@ -50,21 +50,21 @@ def _private(facts: Facts) -> Answer:
             f" points), chance alone would add {gains}."
         )
     verdict = SHOWN if facts.registry else PARTLY if carried.size else CANNOT_SAY
-    return Answer("private_testing", "Private testing and best of N", verdict, says)
+    return AuditAnswer("private_testing", "Private testing and best of N", verdict, says)
 
 
-def private_in_play(facts: Facts) -> str:
+def private_in_play(facts: AuditFacts) -> str:
     """Return a sentence on the private variants in the registry."""
     most = ", ".join(f"{name} {count}" for name, count in list(facts.private.items())[:5]) or "none"
     return f"Private variants at once, at most, as the registry says: {most}."
 
 
-def left_words(facts: Facts) -> str:
+def left_words(facts: AuditFacts) -> str:
     """Return the words for a departure: where nothing orders the rows, the file may have been cut."""
     return "left the board" if facts.depth.judged else "not listed any more"
 
 
-def _together(facts: Facts) -> str:
+def _together(facts: AuditFacts) -> str:
     models = facts.models
     counts: dict[tuple[str, int], int] = {}
     for model in range(len(models.names)):
@@ -77,13 +77,13 @@ def _together(facts: Facts) -> str:
     return f"{count} of {provider} on {iso(models.dates[at])}" if count > 1 else ""
 
 
-def _access(facts: Facts) -> Answer:
+def _access(facts: AuditFacts) -> AuditAnswer:
     shares, states = facts.provider_shares, facts.states
     if not shares or [*shares] == ["unknown"]:
         why = "The file names no provider." if shares else "No votes were gained in the last period."
         if not facts.gains.known:
             return _access_by_listing(facts)
-        return Answer("data_access", "Unequal access to data", CANNOT_SAY, [why])
+        return AuditAnswer("data_access", "Unequal access to data", CANNOT_SAY, [why])
     window = f"{iso(facts.models.dates[states.start])} to {iso(facts.models.dates[states.live])}"
     top = ", ".join(f"{name} {share:.1%}" for name, share in list(shares.items())[:4])
     values = np.array(list(shares.values()))
@@ -103,10 +103,10 @@ def _access(facts: Facts) -> Answer:
             f" together {opened:.1%}. Over the whole period: proprietary"
             f" {facts.license_shares_before.get(PROPRIETARY, 0):.1%}."
         )
-    return Answer("data_access", "Unequal access to data", SHOWN, says)
+    return AuditAnswer("data_access", "Unequal access to data", SHOWN, says)
 
 
-def _access_by_listing(facts: Facts) -> Answer:
+def _access_by_listing(facts: AuditFacts) -> AuditAnswer:
     """Answer without votes: count the models of each provider on the board, which is not a share of the data."""
     models = facts.models
     listed = by_group(models.listed[:, -1].astype(float), models.providers)
@@ -114,23 +114,23 @@ def _access_by_listing(facts: Facts) -> Answer:
     if [*listed] != ["unknown"]:
         most = ", ".join(f"{name} {count:.0f}" for name, count in [*listed.items()][:6])
         says.append(f"Models listed at the end: {most}, of {int(models.listed[:, -1].sum())}.")
-    return Answer("data_access", "Unequal access to data", CANNOT_SAY, says)
+    return AuditAnswer("data_access", "Unequal access to data", CANNOT_SAY, says)
 
 
-def _overfitting() -> Answer:
+def _overfitting() -> AuditAnswer:
     says = ["Totals hold no prompts: neither repeated prompts nor training on arena data can be seen."]
-    return Answer("overfitting", "Overfitting to the arena", CANNOT_SAY, says)
+    return AuditAnswer("overfitting", "Overfitting to the arena", CANNOT_SAY, says)
 
 
-def _deprecation(facts: Facts) -> Answer:
+def _deprecation(facts: AuditFacts) -> AuditAnswer:
     states, models, counts = facts.states, facts.models, counts_of(facts)
     title = "Silent deprecation" if facts.registry else "Deprecation, announced or not"
     left = f"{many(counts.gone, 'model')} {left_words(facts)}."
     if counts.inactive is None or len(models.dates) < 2:
         why = "No total of votes is known: which models stopped or are inactive is unknown."
         if len(models.dates) < 2:
-            return Answer("silent_deprecation", title, CANNOT_SAY, ["One snapshot cannot show what stopped."])
-        return Answer("silent_deprecation", title, PARTLY, [left, why])
+            return AuditAnswer("silent_deprecation", title, CANNOT_SAY, ["One snapshot cannot show what stopped."])
+        return AuditAnswer("silent_deprecation", title, PARTLY, [left, why])
     # Models listed at the end that never ran, and gained at most the cut-off.
     never = sum(
         1
@@ -159,4 +159,4 @@ def _deprecation(facts: Facts) -> Answer:
         says.append(f"Without a notice in the registry: {ends} of the models that stopped or left.")
     else:
         says.append("Which of them were announced is not known here: give a registry with --registry.")
-    return Answer("silent_deprecation", title, SHOWN, says)
+    return AuditAnswer("silent_deprecation", title, SHOWN, says)

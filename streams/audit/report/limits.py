@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from streams.audit.board.dates import many
 from streams.audit.board.shares import slots
-from streams.audit.facts import Facts
+from streams.audit.facts import AuditFacts
 from streams.audit.report.document import Reading
 
 _PRIVATE = "Private variants: models that were tested and never listed are in no published total."
@@ -22,7 +22,7 @@ _OF_VOTES = (
 )
 
 
-def limits_of(facts: Facts, reading: Reading | None = None) -> list[str]:
+def limits_of(facts: AuditFacts, reading: Reading | None = None) -> list[str]:
     """Return the limits as sentences, general ones first; `reading` is the account of a file of snapshots."""
     dates, known = facts.models.dates, bool(facts.gains.counted.any())
     said = []

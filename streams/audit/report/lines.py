@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from streams.audit.alerts.make import in_tens
-from streams.audit.alerts.notices import Notice
+from streams.audit.alerts.notices import RegistryNotice
 from streams.audit.alerts.removals import replacement_of, successor_of
 from streams.audit.board.dates import iso
 from streams.audit.board.history import Matrix
-from streams.audit.facts import Facts, true_pauses
-from streams.audit.report.document import ModelLine
+from streams.audit.facts import AuditFacts, true_pauses
+from streams.audit.report.document import AbsenceLine, BoardLine, GoneLine, ModelLine, PauseLine, RenameLine
 from streams.audit.stops.states import INACTIVE, RENAMED
 
 
-def model_lines(facts: Facts) -> list[ModelLine]:
+def model_lines(facts: AuditFacts) -> list[ModelLine]:
     """Every model, then every former name that no model has now, by name."""
     models = facts.models
     lines = [_line(facts, model) for model in range(len(models.names))]
@@ -38,7 +36,7 @@ def model_lines(facts: Facts) -> list[ModelLine]:
     return [*lines, *(former[name] for name in sorted(former))]
 
 
-def _line(facts: Facts, model: int) -> ModelLine:
+def _line(facts: AuditFacts, model: int) -> ModelLine:
     models, states = facts.models, facts.states
     state, stop = states.state[model], states.stop[model]
     last = int(models.last[model])
@@ -71,7 +69,7 @@ def _line(facts: Facts, model: int) -> ModelLine:
     )
 
 
-def said(notice: Notice | None) -> str | None:
+def said(notice: RegistryNotice | None) -> str | None:
     """Describe a notice in words."""
     if notice is None:
         return None
@@ -79,7 +77,7 @@ def said(notice: Notice | None) -> str | None:
     return f"{notice.status}{when}{f': {notice.reason}' if notice.reason else ''}"
 
 
-def rename_lines(facts: Facts) -> list[dict[str, Any]]:
+def rename_lines(facts: AuditFacts) -> list[RenameLine]:
     """Changes of name with the totals on both sides."""
     models = facts.models
     return [
@@ -94,7 +92,7 @@ def rename_lines(facts: Facts) -> list[dict[str, Any]]:
     ]
 
 
-def pause_lines(facts: Facts) -> list[dict[str, Any]]:
+def pause_lines(facts: AuditFacts) -> list[PauseLine]:
     """Models that got no votes for a while and then got votes again."""
     models = facts.models
     return [
@@ -110,10 +108,10 @@ def pause_lines(facts: Facts) -> list[dict[str, Any]]:
     ]
 
 
-def gone_lines(facts: Facts) -> list[dict[str, Any]]:
+def gone_lines(facts: AuditFacts) -> list[GoneLine]:
     """Models that left the board: whether they were still gaining, and which model replaced them."""
     models, states = facts.models, facts.states
-    lines = []
+    lines: list[GoneLine] = []
     for model, left in enumerate(states.departure):
         if left is None:
             continue
@@ -132,7 +130,7 @@ def gone_lines(facts: Facts) -> list[dict[str, Any]]:
     return sorted(lines, key=lambda line: (line["last_seen"], line["model"]))
 
 
-def absence_lines(facts: Facts) -> list[dict[str, Any]]:
+def absence_lines(facts: AuditFacts) -> list[AbsenceLine]:
     """Every absence from the board within its depth, with its kind: passing, ended, or departure."""
     models, left = facts.models, facts.states.departure
     return [
@@ -147,7 +145,7 @@ def absence_lines(facts: Facts) -> list[dict[str, Any]]:
     ]
 
 
-def board_lines(facts: Facts) -> list[dict[str, Any]]:
+def board_lines(facts: AuditFacts) -> list[BoardLine]:
     """For each snapshot: models listed, running and stopped (from earlier data only), and votes gained since the last.
 
     Without totals of votes only `listed` is known, and the others are null. They are also null in the first snapshot,

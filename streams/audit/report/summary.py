@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from streams.audit.board.dates import days, in_days, iso, many
 from streams.audit.board.remarks import Oddity
-from streams.audit.facts import Facts
-from streams.audit.report.document import CANNOT_SAY, Answer, Counts
+from streams.audit.facts import AuditFacts
+from streams.audit.report.document import CANNOT_SAY, AuditAnswer, Counts
 from streams.audit.report.figures import counts_of
 from streams.audit.report.findings import left_words
 from streams.audit.stops.evidence import ALARM
@@ -17,7 +17,7 @@ NAMED = 3
 ENDS = (Kind.SILENT_REMOVAL, Kind.UNANNOUNCED_RETIREMENT)
 
 
-def refusal_of(facts: Facts) -> str | None:
+def refusal_of(facts: AuditFacts) -> str | None:
     """Return why nothing is concluded, if most snapshots had to be set aside; else None."""
     aside = sum(each.count for each in facts.remarks if each.kind in (Oddity.ZERO_SNAPSHOT, Oddity.PARTIAL_SNAPSHOT))
     whole = aside + len(facts.models.dates)
@@ -29,12 +29,12 @@ def refusal_of(facts: Facts) -> str | None:
     )
 
 
-def refused(answers: list[Answer], why: str) -> list[Answer]:
+def refused(answers: list[AuditAnswer], why: str) -> list[AuditAnswer]:
     """Replace all answers with `cannot_say` and the reason."""
-    return [Answer(each.id, each.title, CANNOT_SAY, [why]) for each in answers]
+    return [AuditAnswer(each.id, each.title, CANNOT_SAY, [why]) for each in answers]
 
 
-def headline_of(facts: Facts, lead: str | None = None) -> list[str]:
+def headline_of(facts: AuditFacts, lead: str | None = None) -> list[str]:
     """Return the most important sentences; `lead` replaces the one about alerts."""
     models, counts = facts.models, counts_of(facts)
     said = [alert.summary for alert in facts.alerts if alert.kind is Kind.FEED_STALLED]
@@ -67,7 +67,7 @@ def _listings(counts: Counts) -> str:
     )
 
 
-def _depth(facts: Facts, counts: Counts) -> list[str]:
+def _depth(facts: AuditFacts, counts: Counts) -> list[str]:
     rows = facts.depth.rows
     if facts.absences.doubtful:
         return [
@@ -84,14 +84,14 @@ def _depth(facts: Facts, counts: Counts) -> list[str]:
     ]
 
 
-def _leaders(facts: Facts) -> list[str]:
+def _leaders(facts: AuditFacts) -> list[str]:
     if not facts.churn:
         return []
     last = facts.churn["leaders"][-1]
     return [f"First place: {many(facts.churn['changes'], 'change')}; {last['model']} since {last['from']}."]
 
 
-def _ends(facts: Facts) -> str:
+def _ends(facts: AuditFacts) -> str:
     """Return a sentence on the models that stopped or left, the newest first."""
     ends = sorted((each for each in facts.alerts if each.kind in ENDS), key=lambda each: (-each.starts_at, each.id))
     away = "left the board" if facts.depth.judged else "not listed any more"
@@ -117,7 +117,7 @@ def _numbers(*values: object) -> bool:
     return all(isinstance(each, (int, float)) for each in values)
 
 
-def _certainty(facts: Facts) -> str:
+def _certainty(facts: AuditFacts) -> str:
     watched = facts.watched
     by_chance = watched.looks / ALARM
     ends = [each.evidence for each in facts.alerts if each.kind in ENDS]
@@ -129,7 +129,7 @@ def _certainty(facts: Facts) -> str:
     )
 
 
-def _inactive(facts: Facts, counts: Counts) -> str:
+def _inactive(facts: AuditFacts, counts: Counts) -> str:
     states, dates = facts.states, facts.models.dates
     window = in_days(days(dates[states.start], dates[states.live]))
     unclear = counts.listed - (counts.active or 0) - (counts.inactive or 0)

@@ -49,7 +49,7 @@ class Pause:
 
 
 @dataclass
-class Watched:
+class StopResults:
     """Results of `watch`.
 
     Attributes
@@ -85,10 +85,10 @@ class Watched:
     silent_since: NDArray[np.int64]
 
 
-def nothing_seen(count: int, snapshots: int) -> Watched:
+def nothing_seen(count: int, snapshots: int) -> StopResults:
     """Return the initial results."""
     masks = np.zeros((2, count, snapshots), dtype=bool)
-    return Watched(
+    return StopResults(
         [],
         masks[0],
         masks[1],

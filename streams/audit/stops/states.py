@@ -13,7 +13,7 @@ from streams.audit.board.gains import Gains
 from streams.audit.board.history import Mask, Matrix
 from streams.audit.board.models import Models
 from streams.audit.options import Options
-from streams.audit.stops.pauses import Pause, Watched
+from streams.audit.stops.pauses import Pause, StopResults
 
 CUTOFF = 10.0
 """Default cut-off in votes a day, unless the arena is small."""
@@ -35,7 +35,7 @@ LISTED = "listed"
 
 
 @dataclass(frozen=True, slots=True)
-class States:
+class ModelStates:
     """States of the models at the end of the file.
 
     Attributes
@@ -78,7 +78,7 @@ class States:
         )
 
 
-def states_of(models: Models, gains: Gains, watched: Watched, absences: Absences, options: Options) -> States:
+def states_of(models: Models, gains: Gains, watched: StopResults, absences: Absences, options: Options) -> ModelStates:
     """Determine the state of every model."""
     live = _live(gains, watched)
     start = int(np.searchsorted(models.dates, models.dates[live] - options.window_days * DAY, side="right")) - 1
@@ -111,10 +111,10 @@ def states_of(models: Models, gains: Gains, watched: Watched, absences: Absences
         else:
             state.append(ACTIVE)
     since = _since(models, gains, cutoff, live)
-    return States(live, start, rate, cutoff, state, since, stop, absences.departure)
+    return ModelStates(live, start, rate, cutoff, state, since, stop, absences.departure)
 
 
-def _live(gains: Gains, watched: Watched) -> int:
+def _live(gains: Gains, watched: StopResults) -> int:
     """Return the last snapshot in which any model gained, before a short end in which most models stopped together."""
     last: int = gains.change.shape[1] - 1
     if not gains.known:

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from streams.audit.alerts.exact import ODDS, fisher
-from streams.audit.stops.evidence import BACK, STILL, STOPPED, Spread, bet, mean_of
+from streams.audit.alerts.retirement import ODDS, fisher
+from streams.audit.stops.evidence import BACK, STILL, STOPPED, Overdispersion, bet, mean_of
 
 sizes = st.integers(1, 60)
 patient = settings(deadline=None)  # scipy's first calls take their time
@@ -66,7 +66,7 @@ def test_a_bet_on_a_return_gains_nothing_on_average_while_the_model_is_away(expe
 @pytest.mark.parametrize("spread", [0.02, 0.1, 0.3])
 def test_the_spread_is_learned(spread):
     random = np.random.default_rng(0)
-    learned = Spread()
+    learned = Overdispersion()
     for _ in range(100):
         expected = np.full(50, 300.0)
         learned.learn(random.poisson(random.gamma(1 / spread, spread * expected)).astype(float), expected, np.zeros(50))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from services.audit.tally import count_votes
+from services.audit.votes import count_votes
 from streams.audit.assemble import audit_snapshots
 from tests.unit.audit.boards import kinds
 

@@ -11,8 +11,7 @@ import polars
 import pytest
 
 from services.audit.columns import is_snapshots
-from services.audit.registry import read_registry
-from services.audit.run import AuditRequest, run_audit
+from services.audit.run import AuditRequest, read_registry, run_audit
 from services.audit.snapshots import Wanted, read_snapshots
 from services.audit.table import open_table
 from services.export.official import OfficialRow, csv_of

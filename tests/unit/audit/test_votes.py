@@ -9,7 +9,7 @@ import pytest
 
 from services.audit.run import AuditRequest, run_audit
 from services.audit.snapshots import Wanted
-from services.audit.tally import count_votes
+from services.audit.votes import count_votes
 from services.sources import SourceError
 from streams.audit.options import Options
 

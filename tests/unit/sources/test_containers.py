@@ -14,7 +14,7 @@ import pytest
 import zstandard
 
 from services.audit.table import open_table
-from services.sources import Source, SourceError, open_source
+from services.sources import SourceError, VoteSource, open_source
 
 NOW = 1_750_000_000.0
 ROWS = [{"model_a": f"m{i % 3}", "model_b": "other", "winner": "tie", "note": f"n{i}"} for i in range(6)]
@@ -22,13 +22,13 @@ CSV = "".join(",".join(row) + "\n" for row in [list(ROWS[0]), *(list(row.values(
 PAIRS = [(row["model_a"], row["model_b"]) for row in ROWS]
 
 
-def pairs(source: Source) -> list[tuple[str, str]]:
+def pairs(source: VoteSource) -> list[tuple[str, str]]:
     chunks = list(source.chunks())
     assert [item for chunk in chunks for item in chunk.rejected] == []
     return [(vote.model_a, vote.model_b) for chunk in chunks for vote in chunk.votes]
 
 
-def opened(path: Path | str, **options: Any) -> Source:
+def opened(path: Path | str, **options: Any) -> VoteSource:
     return open_source(str(path), now=NOW, **options)
 
 

@@ -5,23 +5,23 @@ from typing import Any
 
 import pytest
 
-from services.sources import Source, SourceError, open_source
+from services.sources import SourceError, VoteSource, open_source
 from streams.contracts.reasons import Reason
 from streams.contracts.vote import Style, Vote
 
 NOW = 1_750_000_000.0
 
 
-def written(tmp_path: Path, content: str | bytes, name: str = "votes.csv", **options: Any) -> Source:
+def written(tmp_path: Path, content: str | bytes, name: str = "votes.csv", **options: Any) -> VoteSource:
     (tmp_path / name).write_bytes(content.encode() if isinstance(content, str) else content)
     return open_source(str(tmp_path / name), now=NOW, **options)
 
 
-def votes_of(source: Source) -> list[Vote]:
+def votes_of(source: VoteSource) -> list[Vote]:
     return [vote for chunk in source.chunks() for vote in chunk.votes]
 
 
-def refused_of(source: Source) -> list[tuple[str, Reason, bytes]]:
+def refused_of(source: VoteSource) -> list[tuple[str, Reason, bytes]]:
     return [(item.where, item.reason, item.original) for chunk in source.chunks() for item in chunk.rejected]
 
 

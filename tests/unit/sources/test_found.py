@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.sources import Source, SourceError, open_source
+from services.sources import SourceError, VoteSource, open_source
 from services.sources.summary import Summary
 
 NOW = 1_800_000_000.0
@@ -20,11 +20,11 @@ def written(path: Path, header: str, rows: Sequence[Sequence[Any]]) -> Path:
     return path
 
 
-def opened(path: Path, header: str, rows: Sequence[Sequence[Any]]) -> Source:
+def opened(path: Path, header: str, rows: Sequence[Sequence[Any]]) -> VoteSource:
     return open_source(str(written(path, header, rows)), now=NOW)
 
 
-def account(source: Source) -> Summary:
+def account(source: VoteSource) -> Summary:
     summary = Summary(source)
     for batch in source.rows():
         summary.take(batch)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from services.sources import Source, SourceError, open_source
+from services.sources import SourceError, VoteSource, open_source
 from services.sources.summary import Summary
 
 PAIR = ["model_a", "model_b", "winner"]
@@ -24,13 +24,13 @@ def counted(votes: list[tuple[str, str, str]]) -> list[list[Any]]:
     return [[*said, number] for said, number in Counter(votes).items()]
 
 
-def opened(folder: Path, header: list[str], rows: list[Any], **asked: Any) -> Source:
+def opened(folder: Path, header: list[str], rows: list[Any], **asked: Any) -> VoteSource:
     with (folder / "votes.csv").open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([header, *rows])
     return open_source(str(folder / "votes.csv"), now=1_750_000_000.0, **asked)
 
 
-def count_of(source: Source) -> int:
+def count_of(source: VoteSource) -> int:
     summary = Summary(source)
     for batch in source.rows():
         summary.take(batch)

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.sources import Source, SourceError, open_source
+from services.sources import SourceError, VoteSource, open_source
 from streams.contracts.reasons import Reason
 from streams.contracts.vote import Vote
 
@@ -21,16 +21,16 @@ def lines(*records: dict[str, Any] | bytes) -> bytes:
     )
 
 
-def written(tmp_path: Path, content: bytes, name: str = "votes.jsonl", **options: Any) -> Source:
+def written(tmp_path: Path, content: bytes, name: str = "votes.jsonl", **options: Any) -> VoteSource:
     (tmp_path / name).write_bytes(content)
     return open_source(str(tmp_path / name), now=NOW, **options)
 
 
-def votes_of(source: Source) -> list[Vote]:
+def votes_of(source: VoteSource) -> list[Vote]:
     return [vote for chunk in source.chunks() for vote in chunk.votes]
 
 
-def refused_of(source: Source) -> list[tuple[str, Reason]]:
+def refused_of(source: VoteSource) -> list[tuple[str, Reason]]:
     return [(item.where, item.reason) for chunk in source.chunks() for item in chunk.rejected]
 
 

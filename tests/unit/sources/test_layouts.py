@@ -11,31 +11,30 @@ from typing import Any
 import polars
 import pytest
 
-from services.sources import Source, SourceError, open_source
-from services.sources.alike import alike
+from services.sources import SourceError, VoteSource, open_source
 from services.sources.fields import resolve
 from services.sources.layout import parse, shipped
-from services.sources.summary import Summary
+from services.sources.summary import Summary, alike
 
 NOW = 1_750_000_000.0
 
 
-def table(folder: Path, header: list[str], *rows: list[Any], **asked: Any) -> Source:
+def table(folder: Path, header: list[str], *rows: list[Any], **asked: Any) -> VoteSource:
     with (folder / "votes.csv").open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([header, *rows])
     return open_source(str(folder / "votes.csv"), now=NOW, **asked)
 
 
-def objects(folder: Path, *rows: dict[str, Any], **asked: Any) -> Source:
+def objects(folder: Path, *rows: dict[str, Any], **asked: Any) -> VoteSource:
     (folder / "votes.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
     return open_source(str(folder / "votes.jsonl"), now=NOW, **asked)
 
 
-def said(source: Source) -> list[tuple[str, str, str]]:
+def said(source: VoteSource) -> list[tuple[str, str, str]]:
     return [(vote.model_a, vote.model_b, vote.winner) for chunk in source.chunks() for vote in chunk.votes]
 
 
-def account(source: Source) -> Summary:
+def account(source: VoteSource) -> Summary:
     summary = Summary(source)
     for batch in source.rows():
         summary.take(batch)
@@ -110,7 +109,7 @@ def test_counts_per_pair_and_a_square_of_wins_are_the_same_votes(tmp_path: Path)
     assert counts == {frozenset(["oak", "fir"]): 8, frozenset(["oak", "yew"]): 3}
     square = table(tmp_path, ["", "oak", "fir", "yew"], ["oak", "", 5.5, 0], ["fir", 2.5, "", 0], ["yew", 3, 0, ""])
 
-    def won(source: Source) -> Counter[Any]:
+    def won(source: VoteSource) -> Counter[Any]:
         return Counter({"model_a": (a, b), "model_b": (b, a)}.get(winner, winner) for a, b, winner in said(source))
 
     assert won(square) == {("oak", "fir"): 5, ("fir", "oak"): 2, "tie": 1, ("yew", "oak"): 3}

@@ -7,27 +7,27 @@ from typing import Any
 
 import pytest
 
-from services.sources import Source, SourceError, open_source
+from services.sources import SourceError, VoteSource, open_source
 from services.sources.summary import Summary
 
 NOW = 1_800_000_000.0
 HEAD = "model_a,model_b,winner"
 
 
-def opened(folder: Path, header: str, rows: list[list[Any]], **asked: Any) -> Source:
+def opened(folder: Path, header: str, rows: list[list[Any]], **asked: Any) -> VoteSource:
     with (folder / "votes.csv").open("w", newline="") as file:
         csv.writer(file).writerows([header.split(","), *rows])
     return open_source(str(folder / "votes.csv"), now=NOW, **asked)
 
 
-def account(source: Source) -> Summary:
+def account(source: VoteSource) -> Summary:
     summary = Summary(source)
     for batch in source.rows():
         summary.take(batch)
     return summary
 
 
-def times(source: Source) -> list[float]:
+def times(source: VoteSource) -> list[float]:
     return [vote.tstamp for chunk in source.chunks() for vote in chunk.votes]
 
 

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from services.sources import NAMED, Source, SourceError, open_source
+from services.sources import NAMED, SourceError, VoteSource, open_source
 from streams.contracts.vote import Vote, parse_vote
 
 NAME = "chatbot-arena-2024-08"
@@ -17,14 +17,14 @@ NOW = 1_750_000_000.5
 
 
 @pytest.fixture(scope="module")
-def arena() -> Source:
+def arena() -> VoteSource:
     try:
         return open_source(NAME, now=NOW)
     except SourceError as error:
         pytest.skip(str(error))
 
 
-def test_it_has_the_votes_and_models_that_its_line_says(arena: Source) -> None:
+def test_it_has_the_votes_and_models_that_its_line_says(arena: VoteSource) -> None:
     batches = list(arena.rows())
     assert arena.total == sum(len(batch.rows["text"]) for batch in batches) == 1_670_250
     assert len(batches[0].rows["text"].models) == 129
@@ -32,11 +32,11 @@ def test_it_has_the_votes_and_models_that_its_line_says(arena: Source) -> None:
     assert "129" in NAMED[NAME].text
 
 
-def test_the_note_says_what_is_synthetic(arena: Source) -> None:
+def test_the_note_says_what_is_synthetic(arena: VoteSource) -> None:
     assert "order, sides and time are synthetic" in arena.note
 
 
-def test_columns_records_and_votes_are_the_same_votes(arena: Source) -> None:
+def test_columns_records_and_votes_are_the_same_votes(arena: VoteSource) -> None:
     records, chunk, batch = (next(iter(read())) for read in (arena.records, arena.chunks, arena.rows))
     assert records.values == [msgspec.json.encode(vote) for vote in chunk.votes]
     assert records.keys == [vote.id.encode() for vote in chunk.votes]
@@ -46,7 +46,7 @@ def test_columns_records_and_votes_are_the_same_votes(arena: Source) -> None:
     assert rows.tstamp.tolist() == [vote.tstamp for vote in chunk.votes]
 
 
-def test_every_record_is_a_vote_by_the_contract(arena: Source) -> None:
+def test_every_record_is_a_vote_by_the_contract(arena: VoteSource) -> None:
     for records in arena.records():
         parse_vote(records.values[0], NOW)
         parse_vote(records.values[-1], NOW)
@@ -54,7 +54,7 @@ def test_every_record_is_a_vote_by_the_contract(arena: Source) -> None:
     assert records.keys[-1] == b"chatbot-arena-2024-08-1670250"
 
 
-def test_the_clock_ends_at_now_and_sides_are_fair(arena: Source) -> None:
+def test_the_clock_ends_at_now_and_sides_are_fair(arena: VoteSource) -> None:
     rows = [batch.rows["text"] for batch in arena.rows()]
     times = np.concatenate([part.tstamp for part in rows])
     assert times[-1] == 1_750_000_000.0
@@ -89,7 +89,7 @@ def test_importing_the_sources_stays_light() -> None:
     assert shown.stdout.strip() == "set()"
 
 
-def test_the_columns_are_there_within_three_seconds(arena: Source) -> None:
+def test_the_columns_are_there_within_three_seconds(arena: VoteSource) -> None:
     start = time.process_time()
     for _ in open_source(NAME, now=NOW).rows():
         pass

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.sources import Source, SourceError, open_source
+from services.sources import SourceError, VoteSource, open_source
 from services.sources.paircounts import PairCounts
 
 NAMES = ["plain", 'quo"ted', "100%s", "naïve", "back\\slash"]
@@ -59,7 +59,7 @@ def test_the_same_counts_unfold_the_same_everywhere() -> None:
     ]
 
 
-def opened(folder: Path, header: str, *rows: list[Any], **asked: Any) -> Source:
+def opened(folder: Path, header: str, *rows: list[Any], **asked: Any) -> VoteSource:
     with (folder / "counts.csv").open("w", newline="") as file:
         csv.writer(file).writerows([header.split(","), *rows])
     return open_source(str(folder / "counts.csv"), now=1e9, **asked)

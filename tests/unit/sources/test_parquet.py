@@ -11,7 +11,7 @@ import pytest
 
 from services.audit.snapshots import Wanted, read_snapshots
 from services.audit.table import open_table
-from services.sources import Source, SourceError, open_source
+from services.sources import SourceError, VoteSource, open_source
 from streams.contracts.reasons import Reason
 from streams.contracts.vote import Vote
 from tests.support.official_history import write_history
@@ -19,12 +19,12 @@ from tests.support.official_history import write_history
 NOW = 1_750_000_000.0
 
 
-def written(tmp_path: Path, columns: dict[str, Any]) -> Source:
+def written(tmp_path: Path, columns: dict[str, Any]) -> VoteSource:
     polars.DataFrame(columns).write_parquet(tmp_path / "votes.parquet")
     return open_source(str(tmp_path / "votes.parquet"), now=NOW)
 
 
-def votes_of(source: Source) -> list[Vote]:
+def votes_of(source: VoteSource) -> list[Vote]:
     return [vote for chunk in source.chunks() for vote in chunk.votes]
 
 

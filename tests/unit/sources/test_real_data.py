@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from services.sources import Source, SourceError, open_source
+from services.sources import SourceError, VoteSource, open_source
 
 NOW = 1_750_000_000.0
 
 
-def shared(name: str) -> Source:
+def shared(name: str) -> VoteSource:
     beside = Path(__file__).parents[4] / "shared" / "data"
     path = Path(os.environ.get("ISONOMY_SHARED_DATA") or beside) / name
     if not path.is_file():

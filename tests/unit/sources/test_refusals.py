@@ -7,19 +7,19 @@ from typing import Any
 
 import pytest
 
-from services.sources import Source, SourceError, open_source
+from services.sources import SourceError, VoteSource, open_source
 from services.sources.summary import Summary
 
 NOW = 1_800_000_000.0
 
 
-def opened(folder: Path, header: str, *rows: list[Any], **asked: Any) -> Source:
+def opened(folder: Path, header: str, *rows: list[Any], **asked: Any) -> VoteSource:
     with (folder / "votes.csv").open("w", newline="") as file:
         csv.writer(file).writerows([header.split(","), *rows])
     return open_source(str(folder / "votes.csv"), now=NOW, **asked)
 
 
-def account(source: Source) -> Summary:
+def account(source: VoteSource) -> Summary:
     summary = Summary(source)
     for batch in source.rows():
         summary.take(batch)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from services.sources import Source, SourceError, open_source
+from services.sources import SourceError, VoteSource, open_source
 from services.sources.summary import Summary
 
 NOW = 1_800_000_000.0
@@ -17,13 +17,13 @@ ROWS = [["oak", "fir", "model_a"], ["fir", "yew", "model_b"], ["oak", "yew", "ti
 MEANT = ["model_a", "model_b", "tie", "model_a"]
 
 
-def opened(folder: Path, header: str, rows: list[list[Any]], **asked: Any) -> Source:
+def opened(folder: Path, header: str, rows: list[list[Any]], **asked: Any) -> VoteSource:
     with (folder / "votes.csv").open("w", newline="") as file:
         csv.writer(file).writerows([header.split(","), *rows])
     return open_source(str(folder / "votes.csv"), now=NOW, **asked)
 
 
-def said(source: Source) -> list[str]:
+def said(source: VoteSource) -> list[str]:
     return [vote.winner for chunk in source.chunks() for vote in chunk.votes]
 
 
