@@ -68,14 +68,14 @@ def drawn(package: str, seed: int, count: int) -> list[Mutant]:
 
 
 def known() -> dict[tuple[str, str, str], str]:
-    """Survivors that somebody looked at, and why each may survive."""
+    """Reviewed survivors, and why each may survive."""
     listed = tomllib.loads(KNOWN.read_text()).get("survivor", [])
     return {(each["path"], each["was"], each["became"]): each["reason"] for each in listed}
 
 
 @contextmanager
 def copies(count: int) -> Iterator[queue.Queue[Path]]:
-    """So many copies of the tree: changes are made there, never here."""
+    """Copies of the tree: changes are made there, never here."""
     with tempfile.TemporaryDirectory(prefix="isonomy-mutants-") as room:
         free: queue.Queue[Path] = queue.Queue()
         for number in range(count):

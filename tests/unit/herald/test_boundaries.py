@@ -56,7 +56,7 @@ def test_firing_is_owed_unless_this_severity_or_a_worse_one_is_on_record(known, 
 
 
 def silence(number, status=Status.RESOLVED):
-    """A stall of the feed: for its kind only the memory of what is over tells a repeat apart."""
+    """A stall of the feed: for its kind only the memory of ended alerts distinguishes a repeat."""
     return msgspec.structs.replace(make_alert(1, status, onset=str(number)), kind=Kind.FEED_STALLED)
 
 
