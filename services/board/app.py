@@ -232,8 +232,8 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 async def _unreadable(request: Request, error: Exception) -> Response:
     """Answer 503 for a view that passed its check but cannot be read completely; no other arena is affected."""
-    log.error("%s: what Redis holds of it cannot be read: %r", shown(request.url.path), error)
-    detail = "what Redis holds of this cannot be read"
+    log.error("%s: the data in Redis cannot be read: %r", shown(request.url.path), error)
+    detail = "the data in Redis cannot be read"
     return await _refused(request, Refused(Refusal.UNAVAILABLE, detail, retry_after(5.0)))
 
 
@@ -242,7 +242,7 @@ async def _http_exception(request: Request, error: Exception) -> Response:
     if error.status_code == 404:
         return await _refused(request, Refused(Refusal.NOT_FOUND, f"there is no {request.url.path}"))
     if error.status_code == 405:
-        detail = f"{request.url.path} does not answer to {request.method}"
+        detail = f"{request.url.path} does not support {request.method}"
         return await _refused(request, Refused(Refusal.METHOD_NOT_ALLOWED, detail, dict(error.headers or {})))
     raise error
 

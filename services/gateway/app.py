@@ -118,6 +118,6 @@ async def _http_exception(request: Request, error: Exception) -> Response:
     if error.status_code == 404:
         return error_response(Refused(Refusal.NOT_FOUND, f"there is no {request.url.path}"))
     if error.status_code == 405:
-        detail = f"{request.url.path} does not answer to {request.method}"
+        detail = f"{request.url.path} does not support {request.method}"
         return error_response(Refused(Refusal.METHOD_NOT_ALLOWED, detail, dict(error.headers or {})))
     raise error

@@ -46,10 +46,10 @@ class Gate:
         if self._ring.names is not self._names:
             self._keep(self._ring.names)
         if key is None:
-            raise _unauthorized("this bearer key is not known", 'Bearer error="invalid_token"')
+            raise _unauthorized("unknown bearer key", 'Bearer error="invalid_token"')
         if left := self._quarantine.left(key.name, now):
             self._refusals.labels(key.name).inc()
-            why = f"key {key.name!r}: {self._quarantine.why(key.name)}; sending is taken again in {left:.0f} s"
+            why = f"key {key.name!r}: {self._quarantine.why(key.name)}; its requests are accepted again in {left:.0f} s"
             raise Refused(Refusal.KEY_QUARANTINED, why, retry_after(left))
         _limited(key, self._limiter.wait(key.name, now))
         return key
@@ -67,7 +67,7 @@ class Gate:
         now = time.monotonic()
         if self._quarantine.note(key.name, sent, refused, why, now):
             left = self._quarantine.left(key.name, now)
-            log.warning("key %s is set aside for %.0f s: %s", key.name, left, self._quarantine.why(key.name))
+            log.warning("key %s is quarantined for %.0f s: %s", key.name, left, self._quarantine.why(key.name))
 
     def note_refused(self, key: Key, refused: Refused, items: int) -> None:
         """Count items that were refused together, if their content was the reason."""

@@ -31,7 +31,7 @@ def openapi() -> Document:
         "info": {
             "title": "Isonomy gateway",
             "version": version("isonomy"),
-            "description": "Takes the votes of a model arena, and what the arena declares of its models, into Kafka.",
+            "description": "Accepts votes of a model arena and declarations of its models, for Kafka.",
         },
         "paths": _paths(),
         "components": {
@@ -49,14 +49,14 @@ def _paths() -> Document:
                 "summary": "Send one vote, an array of votes, or lines of votes",
                 "description": (
                     f"At most {MAX_VOTES} items. The answer is 202 only when all accepted votes are in Kafka. "
-                    "After a 503, or no answer, send the same again: an id counts once in its arena. `accepted` says "
-                    "that a vote is in Kafka, and not that it counts: whether its id was sent before, in another "
-                    "request or past the gateway, only intake knows. `duplicates` counts within the request alone. "
-                    "Names of models, languages and categories are counted in their normal form: composed (NFC), "
-                    "without blanks and unseen marks at their ends, without marks of no width (U+200B to U+200D, "
-                    "U+2060, U+FEFF), one blank where there are several; `renamed` lists those that were not in it. "
-                    "Unknown fields are ignored, but a vote that says by a field of the public data sets that it is "
-                    "not one whole vote is rejected: `anony` false (`not_anonymous`); `count` or `weight` other than "
+                    "After a 503, or no answer, send the same again: an id counts once in its arena. `accepted` means "
+                    "that a vote is in Kafka, not that it counts: only intake knows whether its id was sent before, "
+                    "in another request or not through the gateway. `duplicates` counts only within the request. "
+                    "Names of models, languages and categories are counted in their normal form: composed (NFC), no "
+                    "blanks or invisible characters at their ends, no zero-width characters (U+200B to U+200D, "
+                    "U+2060, U+FEFF), several blanks as one; `renamed` lists names that were not normal. "
+                    "Unknown fields are ignored, except fields of the public data sets which show that the record is "
+                    "not one whole vote; it is rejected: `anony` false (`not_anonymous`); `count` or `weight` not "
                     "1, `is_valid` or `dedup_tag.sampled` false (`invalid_field`)."
                 ),
                 "security": [{"key": []}],
@@ -81,8 +81,8 @@ def _paths() -> Document:
             "put": {
                 "parameters": [_path("model", _MODEL | {"pattern": NAME_PATTERN})],
                 "operationId": "declareModel",
-                "summary": "Declare a model, or what has changed of it",
-                "description": "The name is written in its normal form, and the answer has it.",
+                "summary": "Declare a model, or a change of it",
+                "description": "The record and the response have the name in its normal form.",
                 "security": [{"key": []}],
                 "requestBody": {"required": True, "content": {"application/json": {"schema": _ref("Declaration")}}},
                 "responses": {
@@ -97,8 +97,8 @@ def _paths() -> Document:
                         "name": AS_WRITTEN,
                         "in": "query",
                         "description": (
-                            "`true`: remove the record under exactly this name, as one that was written before names "
-                            "had a normal form."
+                            "`true`: remove the record under exactly this name, for records from before names had a "
+                            "normal form."
                         ),
                         "schema": {"type": "boolean", "default": False},
                     },
@@ -126,8 +126,8 @@ def _declaration(model: Document) -> Document:
     schema = copy.deepcopy(model)
     schema["title"] = "Declaration"
     schema["description"] = (
-        "What an arena declares of a model. `arena` and `model` are taken from the path: a body need not name them, "
-        "and must agree with the path when it does. `tstamp` is the time of the request unless it is given."
+        "An arena's declaration of a model. `arena` and `model` come from the path: the body may repeat them, but must "
+        "agree with the path. `tstamp` defaults to the time of the request."
     )
     schema["required"] = [name for name in schema["required"] if name not in ("arena", "model", "tstamp")]
     for name in ("arena", "model"):
@@ -138,20 +138,20 @@ def _declaration(model: Document) -> Document:
 _MODEL: Document = {"type": "string", "minLength": 1, "maxLength": 128}
 _MEANING = {
     400: (
-        "There is no such parameter, or it has a value that it cannot have (`detail` names what there is); or the body"
-        " is empty, not UTF-8, not JSON or nests too deeply."
+        "An unknown parameter or an invalid value (`detail` lists what is allowed); or the body is empty, not UTF-8,"
+        " not JSON or too deeply nested."
     ),
-    401: "No bearer key, or one that is not known.",
-    403: "The key may not write to this arena, or to no further one (`too_many_arenas`); nothing was written.",
-    404: "The path is none of a model: it has no arena, or a line's end in the model's name.",
+    401: "No bearer key, or an unknown one.",
+    403: "The key may not write to this arena, or to no more arenas (`too_many_arenas`); nothing was written.",
+    404: "The path is not that of a model: it has no arena, or a line break in the model's name.",
     408: "The body did not arrive in time.",
     413: "The body is too large or has too many items.",
     415: "The Content-Encoding is not supported.",
     422: "The record cannot be used.",
     429: (
-        "The key has sent more votes than it may (`rate_limited`), almost nothing that can be used (`key_quarantined`: "
-        "`detail` says what was refused first), or different models without end (`too_many_models`). Retry-After says "
-        "when to try again."
+        "The key has sent more votes than it may (`rate_limited`), almost only items that were refused "
+        "(`key_quarantined`: `detail` has the first reason), or too many different models (`too_many_models`). "
+        "Retry-After says when to try again."
     ),
     503: "Kafka cannot take records (`unavailable`) or has not acknowledged them (`unconfirmed`); try again.",
 }

@@ -37,7 +37,7 @@ def must_be_models(said: Counter[Said]) -> None:
         return
     example = texts[0] if texts else next(iter(names))
     raise SourceError(
-        f"the columns of the two models hold answers or ids and no models: {different:,} different ones in"
+        f"the columns of the two models contain answers or ids, not models: {different:,} different ones in"
         f" {places:,} places, such as {example[:60]!r}. Name the columns that hold models:"
         " --columns model_a=NAME,model_b=NAME,winner=NAME"
     )

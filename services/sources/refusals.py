@@ -59,7 +59,7 @@ def repeats(name: str, cells: Sequence[Any], skipped: set[int]) -> tuple[list[in
     for position, value in enumerate(cells):
         found = cell.whole(value)
         if found is None or found > MOST_OF_A_ROW:
-            why = "is no number of votes" if found is None else f"is more than {MOST_OF_A_ROW:,}"
+            why = "is not a number of votes" if found is None else f"is more than {MOST_OF_A_ROW:,}"
             if position not in skipped:
                 detail = f"{name} {value!r} {why}"
                 bad[position] = "count", InvalidRecord(Reason.INVALID_FIELD, detail), str(value)

@@ -165,7 +165,7 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
                 await self._follower.assigned(self, partitions)
             except Rebalanced:
                 # Start over: with the next assignment, or with this one when it did not change.
-                logger.info("the group %s is moving partitions: the take-over begins anew", self._group)
+                logger.info("the group %s is moving partitions: the take-over starts over", self._group)
                 self._new = partitions
                 return
             self._wait_for(came=False, behind=False)
@@ -381,7 +381,7 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
             self._blameless = 0  # a record before the batch is not visible yet
             return
         logger.error(
-            "%s/%d: the batch at offsets %d to %d cannot be read and is passed over: %s",
+            "%s/%d: the batch at offsets %d to %d cannot be read and is skipped: %s",
             at.topic, at.partition, found.offset, found.last, found.why,
         )  # fmt: skip
         self.unreadable.append(found)
@@ -459,6 +459,6 @@ class Log(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no
         try:
             await self.consumer.commit(marked)
         except _LOST as error:
-            logger.warning("offsets not committed, the group has moved on: %s", error)
+            logger.warning("offsets not committed, the group has rebalanced: %s", error)
             return False
         return True

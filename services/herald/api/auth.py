@@ -39,7 +39,7 @@ class SubscriberGate:
             self._tests.keep(self._names)
         if key is None:
             challenge = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
-            raise Refused(Refusal.UNAUTHORIZED, "this bearer key is not known", challenge)
+            raise Refused(Refusal.UNAUTHORIZED, "unknown bearer key", challenge)
         _limited(self._calls.take(key.name, 1, now))
         return key
 

@@ -46,7 +46,7 @@ def _paths() -> Document:
             "get": _operation("listSubscriptions", "Your subscriptions", "200", "Subscriptions"),
             "post": _operation(
                 "subscribe",
-                "Subscribe: you get what fires now, and from then on what begins and ends",
+                "Subscribe: you get the alerts that fire now, and from then on new and resolved ones",
                 "201",
                 "NewSubscription",
                 body="Draft",
@@ -58,7 +58,7 @@ def _paths() -> Document:
             "get": _operation("getSubscription", "One subscription", "200", "ShownSubscription", also=(404,)),
             "put": _operation(
                 "replaceSubscription",
-                "Replace it; a webhook's secret stays unless another is given",
+                "Replace it; a webhook keeps its secret unless a new one is given",
                 "200",
                 "ChangedSubscription",
                 body="Draft",
@@ -66,7 +66,7 @@ def _paths() -> Document:
             ),
             "patch": _operation(
                 "changeSubscription",
-                "Change it; any change makes one active again that the endpoint's 410 disabled",
+                "Change it; any change reactivates one that a 410 of its endpoint disabled",
                 "200",
                 "ChangedSubscription",
                 body="Changes",
@@ -88,7 +88,7 @@ def _paths() -> Document:
             "parameters": one,
             "post": _operation(
                 "askAgain",
-                "Send the recipient of e-mail a new link; the one before holds no more",
+                "Send the recipient of e-mail a new link; the previous one becomes invalid",
                 "200",
                 "SentConfirmation",
                 also=(403, 404, 409, 422),
@@ -97,12 +97,12 @@ def _paths() -> Document:
         f"{base}/{{id}}/confirm": {
             "parameters": one,
             "get": _page("showConfirmation", "The page behind the link in the message; it changes nothing", _LINK),
-            "post": _page("confirm", "Agree, or take it back: the page's form", _FORM),
+            "post": _page("confirm", "Confirm or revoke: the form of the page", _FORM),
         },
         f"{base}/{{id}}/test": {
             "parameters": one,
             "post": _operation(
-                "testSubscription", "Send one test message now; the answer says what came of it", "200", "TestAnswer",
+                "testSubscription", "Send one test message now; the response has the outcome", "200", "TestAnswer",
                 also=(403, 404, 409),
             ),
         },
@@ -113,7 +113,7 @@ def _paths() -> Document:
                 _query("limit", {"type": "integer", "minimum": 1, "maximum": MOST_SHOWN, "default": SHOWN}),
             ],
             "get": _operation(
-                "listDeliveries", "What was sent and what became of it", "200", "Deliveries", also=(404,)
+                "listDeliveries", "Deliveries and their outcome", "200", "Deliveries", also=(404,)
             ),
         },
         f"{base}/{{id}}/deliveries/{{delivery}}/replay": {
@@ -129,12 +129,12 @@ def _paths() -> Document:
 
 _MEANING = {
     400: (
-        "There is no such parameter, or it has a value that it cannot have (`detail` names what there is); or the body"
-        " is empty, not UTF-8, not JSON or nests too deeply."
+        "An unknown parameter or an invalid value (`detail` lists what is allowed); or the body is empty, not UTF-8,"
+        " not JSON or too deeply nested."
     ),
-    401: "No bearer key, or one that is not known.",
-    403: "The key may not hear of this arena, or the operator disabled the subscription.",
-    404: "There is none of that name, or it is another key's.",
+    401: "No bearer key, or an unknown one.",
+    403: "The key may not get alerts of this arena, or the operator disabled the subscription.",
+    404: "There is no such subscription or delivery, or it belongs to another key.",
     408: "The body did not arrive in time.",
     409: (
         "The delivery has not failed (`not_failed`); the subscription's messages are not signed (`not_signed`); its"
@@ -142,7 +142,7 @@ _MEANING = {
     ),
     413: "The body is too large.",
     415: "The Content-Encoding is not supported.",
-    422: "What was sent cannot be used; the reason says why.",
+    422: "The request is invalid; the reason says why.",
     429: "Too many requests or confirmations; Retry-After says when to try again.",
     503: "Kafka is away; try again.",
 }
@@ -178,7 +178,7 @@ def _operation(
     }
     if body is not None:
         operation["requestBody"] = {"required": True, "content": _content(body)}
-    done: Document = {"description": "Done; what is written is acknowledged by Kafka."}
+    done: Document = {"description": "Done; Kafka has acknowledged the records."}
     if name == "subscribe":
         done["headers"] = {"Location": {"required": True, "schema": {"type": "string"}}}
         done["links"] = {each: {"operationId": each, "parameters": {"id": "$response.body#/id"}} for each in _LINKED}
@@ -210,7 +210,11 @@ _FORM: Document = {
 
 def _page(name: str, summary: str, given: Document) -> Document:
     """An operation of the recipient, who has a link and no key."""
-    answers = {"200": "What can be done, or was.", "404": "The link holds no more.", "503": _MEANING[503]}
+    answers = {
+        "200": "The page with the possible action, or its result.",
+        "404": "The link is no longer valid.",
+        "503": _MEANING[503],
+    }
     html: Document = {"text/html": {"schema": {"type": "string"}}}
     return {
         "operationId": name,
