@@ -1,16 +1,16 @@
-# Every target works on a fresh clone; `make` alone says what there is.
+# Every target works on a fresh clone; `make` alone lists them.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 
 VENV ?= .venv
 PYTHON ?= $(firstword $(foreach python,python3 python3.13 python3.12 python3.11 python3.14,$(shell $(python) -c 'import sys; sys.version_info >= (3, 11) and print("$(python)")' 2>/dev/null)))
 BIN := $(VENV)/bin
-# Which Apache Kafka `make test-kafka` runs; empty: the one that deploy/kafka/pom.xml pins.
+# Version of Apache Kafka for `make test-kafka`; empty: the one that deploy/kafka/pom.xml pins.
 KAFKA ?= $(ISONOMY_KAFKA_VERSION)
-# What an index hands over is installed only if its hash is in the lock; a lock is complete, so nothing is resolved. Builds
-# are not isolated: pip would fetch their tools without a hash. Nothing is compiled ahead: most modules are never imported.
+# A package is installed only if its hash is in the lock; a lock is complete, so nothing is resolved. Builds are not
+# isolated: pip would fetch their tools without a hash. Nothing is compiled ahead: most modules are never imported.
 PIP := set -o pipefail; $(BIN)/python -m pip install --disable-pip-version-check --no-compile
-# What pip says, in a line for ten packages.
+# pip's progress, one line for every ten packages.
 PROGRESS := awk '/^Collecting / && ++n % 10 == 0 {print "    " n " packages fetched"} \
    /^Installing collected/ {print "    " n " packages fetched, installing them"} {fflush()}'
 # RUNTIME: what `make run` needs; READY: all, in the same environment.
@@ -18,20 +18,20 @@ RUNTIME := $(VENV)/.runtime
 READY := $(VENV)/.installed
 # One thread per matrix: two are slower at this size, and their sums differ in the last bit.
 export OPENBLAS_NUM_THREADS ?= 1
-# Modules are compiled when they are first imported: that is worth keeping.
+# Keep the bytecode of modules that are compiled at their first import.
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
-help: ## Say what can be made
+help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(RUNTIME): deploy/runtime.lock deploy/local.lock deploy/build.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed (set PYTHON=…)"; exit 1; }
 	@echo "1/5 a virtual environment in $(VENV)"
 	@$(PYTHON) -m venv $(VENV) || { echo "the venv module is missing: on Debian, apt install python3-venv"; exit 1; }
-	@echo "2/5 what builds wheels"
+	@echo "2/5 build tools"
 	@$(PIP) --require-hashes --no-deps --only-binary=:all: -r deploy/build.lock | $(PROGRESS)
-	@echo "3/5 what runs: $$(cat deploy/runtime.lock deploy/local.lock | grep -c ==) packages, 190 MB"
+	@echo "3/5 runtime: $$(cat deploy/runtime.lock deploy/local.lock | grep -c ==) packages, 190 MB"
 	@$(PIP) --require-hashes --no-deps --no-build-isolation -r deploy/runtime.lock -r deploy/local.lock | $(PROGRESS)
 	@echo "4/5 isonomy"
 	@$(PIP) --no-deps --no-build-isolation -e . | $(PROGRESS)
@@ -40,9 +40,9 @@ $(RUNTIME): deploy/runtime.lock deploy/local.lock deploy/build.lock pyproject.to
 	@touch $@
 
 $(READY): $(RUNTIME) deploy/requirements.lock
-	@echo "what develops and tests: $$(grep -c == deploy/requirements.lock) packages, with those that run"
+	@echo "development and tests: $$(grep -c == deploy/requirements.lock) packages, with those that run"
 	@$(PIP) --require-hashes --no-deps --no-build-isolation -r deploy/requirements.lock | $(PROGRESS)
-	@# Now, and not in a test, where a warning of somebody's module as it is compiled is an error.
+	@# Now, not in a test, where a warning during the compilation of a third-party module is an error.
 	@echo "    compiling modules"; $(BIN)/python -W ignore -m compileall -qq -j 2 $(VENV)/lib || true
 	@touch $@
 
@@ -51,11 +51,11 @@ install: $(READY) ## Make the virtual environment
 
 .PHONY: fresh
 fresh:
-	@# numba's cache of a function knows nothing of the functions it calls: what is older than any source goes.
+	@# numba's cache of a function does not notice changes of called functions: delete what is older than any source.
 	@find streams -name '*.nb[ic]' -exec sh -c 'test -n "$$(find streams -name "*.py" -newer "$$1" | head -1)"' _ {} \; -delete
 
 .PHONY: run
-run: $(RUNTIME) fresh ## Run the stack, replay 1,670,250 real votes, play a silent removal; Ctrl-C stops it
+run: $(RUNTIME) fresh ## Run the stack, replay 1,670,250 real votes, simulate a silent removal; Ctrl-C stops it
 	@$(BIN)/isonomy up --replay chatbot-arena-2024-08 --simulate silent-removal
 
 .PHONY: test
@@ -67,11 +67,11 @@ test: $(READY) fresh ## Run every test, on the embedded broker
 	@deploy/ensure-schemathesis >/dev/null || true
 	@# Once, before three do it at the same time.
 	@$(BIN)/python deploy/warm-numba
-	@# Three at a time: what starts servers waits most of the time (tests/conftest.py). It comes first, as collected.
+	@# Three at a time: tests that start servers mostly wait (tests/conftest.py). They come first, as collected.
 	@$(BIN)/python -m pytest -q -n 3 --no-loadscope-reorder $(ARGS)
 
 .PHONY: test-kafka
-test-kafka: $(READY) fresh ## Run the integration and crash tests on Apache Kafka (KAFKA=3.9.2: that one) and Valkey (Java 17, Maven needed)
+test-kafka: $(READY) fresh ## Run the integration and crash tests on Apache Kafka (KAFKA=3.9.2: that version) and Valkey (Java 17, Maven needed)
 	@deploy/ensure-redis
 	@deploy/ensure-page
 	@deploy/ensure-chromium
@@ -80,7 +80,7 @@ test-kafka: $(READY) fresh ## Run the integration and crash tests on Apache Kafk
 	@ISONOMY_TEST_BROKER=kafka ISONOMY_KAFKA_VERSION=$(KAFKA) ISONOMY_TEST_REDIS=$${ISONOMY_TEST_REDIS:-valkey} $(BIN)/python -m pytest -q -n 3 --no-loadscope-reorder -m "integration or crash" tests/crash tests/integration $(ARGS)
 
 .PHONY: fuzz
-fuzz: $(READY) fresh ## Try a million inputs on each parser that a stranger reaches (ARGS='--target votes --inputs 1000')
+fuzz: $(READY) fresh ## Try a million inputs on each parser of untrusted data (ARGS='--target votes --inputs 1000')
 	@$(BIN)/python deploy/warm-numba
 	@$(BIN)/python -m tests.fuzz --inputs 1000000 --processes 2 $(ARGS)
 
@@ -89,7 +89,7 @@ mutants: $(READY) fresh ## Change one thing at a time and list what no unit test
 	@$(BIN)/python -m tests.mutants $(ARGS)
 
 .PHONY: doors
-doors: $(READY) fresh ## Hold gateway and board against their OpenAPI documents with thousands of requests
+doors: $(READY) fresh ## Test gateway and board against their OpenAPI documents with thousands of requests
 	@deploy/ensure-redis
 	@deploy/ensure-schemathesis >/dev/null
 	@ISONOMY_TEST_EXAMPLES=$${ISONOMY_TEST_EXAMPLES:-500} $(BIN)/python -m pytest -q tests/integration/test_openapi.py $(ARGS)
@@ -114,13 +114,13 @@ lint: $(READY) ## Check style, types, import rules and generated documents
 	@$(BIN)/python -m deploy.licences
 
 .PHONY: docs
-docs: $(READY) ## Make the documentation's site in .isonomy/site; a warning fails
+docs: $(READY) ## Make the documentation's site in .isonomy/site; a warning is an error
 	@docs=$$(deploy/ensure-docs) && $$docs/bin/python -m deploy.licences docs && \
 	   $$docs/bin/python -m sphinx --quiet --fail-on-warning -b html -c docs/site -d .isonomy/site-pages . .isonomy/site
 	@echo "documentation: .isonomy/site/index.html"
 
 .PHONY: notebooks
-notebooks: $(READY) ## Run docs/notebooks and store what they print and draw
+notebooks: $(READY) ## Run docs/notebooks and store their outputs
 	@docs=$$(deploy/ensure-docs) && PYTHONPATH=$(CURDIR) $$docs/bin/python docs/notebooks/execute.py
 
 .PHONY: contracts
@@ -138,16 +138,16 @@ bench: $(READY) fresh ## Measure, peers side by side, and write docs/benchmarks.
 	@$(BIN)/python -m tests.bench --write docs/benchmarks.md $(ARGS)
 
 .PHONY: lock
-lock: ## Write the locks anew from pyproject.toml (ARGS=--keep: with the versions that are locked)
+lock: ## Write the locks from pyproject.toml (ARGS=--keep: with the locked versions)
 	@deploy/lock $(ARGS)
 
 .PHONY: audit-deps
-audit-deps: ## Ask for known vulnerabilities of what is locked (needs the network)
+audit-deps: ## Check the locked packages for known vulnerabilities (needs the network)
 	@tools=$$(deploy/tools) && failed=0 && for lock in deploy/*.lock; do echo "$$lock:"; \
 	   $$tools/pip-audit --strict --require-hashes --disable-pip -r $$lock $(ARGS) || failed=1; done; exit $$failed
 
 .PHONY: sbom
-sbom: $(READY) ## List what the product ships with in .isonomy/sbom.cdx.json, as the image's build does
+sbom: $(READY) ## List the shipped packages in .isonomy/sbom.cdx.json, as the image's build does
 	@rm -rf .isonomy/wheels && $(PYTHON) -m venv --clear --without-pip .isonomy/shipped
 	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --require-hashes --no-deps --no-build-isolation --wheel-dir .isonomy/wheels -r deploy/runtime.lock
 	@$(BIN)/python -m pip --python .isonomy/shipped/bin/python install --quiet --disable-pip-version-check --no-deps --no-index .isonomy/wheels/*.whl
@@ -159,5 +159,5 @@ image: ## Build the image isonomy:VERSION, from the bases in deploy/images.env i
 	   $$(sed -n 's/^\(BUILD\|RUN\)_IMAGE=/--build-arg &/p' deploy/images.env 2>/dev/null) .
 
 .PHONY: clean
-clean: ## Remove what was made
+clean: ## Remove everything that make has made
 	@rm -rf $(VENV) .isonomy .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -133,10 +133,10 @@ class WorkerApp(faust.App):
 
         The stages stop first and concurrently: each has state to save, and none depends on another.
         """
-        self._exit_after(STOP_SECONDS, EXIT_CODE, "the next start goes on from what was saved")
+        self._exit_after(STOP_SECONDS, EXIT_CODE, "the next start continues from the saved state")
         await asyncio.gather(*(service.stop() for service in self._first))
         code = EXIT_CODE if self.crashed else 0
-        self._exit_after(FAUST_STOP_SECONDS, code, "the stages have saved, and nothing else has anything to lose")
+        self._exit_after(FAUST_STOP_SECONDS, code, "the stages have saved, and nothing else can be lost")
         await super().on_stop()
 
     async def on_shutdown(self) -> None:
@@ -260,7 +260,7 @@ class StageService(Service):
                 raise error
             pause = AGAIN_SECONDS[min(self._failures, len(AGAIN_SECONDS)) - 1]
             logger.critical(
-                "%s failed after %.0f s; the others go on, it begins again in %.0f s",
+                "%s failed after %.0f s; the others keep running, it restarts in %.0f s",
                 self.label, time.monotonic() - began, pause, exc_info=error,
             )  # fmt: skip
             await asyncio.sleep(pause)
@@ -272,7 +272,7 @@ class StageService(Service):
         try:
             self._stage = self._make()
         except Exception:
-            logger.critical("%s cannot be made anew; the others go on", self.label, exc_info=True)
+            logger.critical("%s cannot be created again; the others keep running", self.label, exc_info=True)
             self._failures += 1  # counts as a step: the watchdog must not end the other stages for its lag
             return False
         return True

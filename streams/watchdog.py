@@ -121,7 +121,7 @@ class Watchdog(threading.Thread):
                 self._missed(consumer)
                 consumer = None
             except Exception:  # no error of its client may end the watchdog
-                logger.exception("the watchdog stumbled and looks again")
+                logger.exception("the watchdog failed and tries again")
                 self._missed(consumer)
                 consumer = None
         _close(consumer)
@@ -170,7 +170,7 @@ class Watchdog(threading.Thread):
 
         The first answer may come from a broker that does not know yet that it is no longer the leader.
         """
-        what = f"{at.topic}/{at.partition} ends before what {group} has read of it"
+        what = f"{at.topic}/{at.partition} ends before the offset that {group} has read"
         if (group, at) in self._doubted:
             _exit(f"{what}: it is another log")
         self._doubted.add((group, at))

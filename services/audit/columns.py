@@ -79,7 +79,7 @@ def find_columns(found: Sequence[str], chosen: Mapping[str, str] | None = None) 
     taken: dict[str, str] = {}
     for field, column in (chosen or {}).items():
         if field not in ALIASES:
-            raise SourceError(f"columns: {field!r} is no field of a snapshot; the fields are {', '.join(ALIASES)}")
+            raise SourceError(f"columns: {field!r} is not a field of a snapshot; the fields are {', '.join(ALIASES)}")
         if column.strip() and column.strip().casefold() not in names:
             raise SourceError(f"columns: there is no column {column!r} for {field}; found: {', '.join(found)}")
         taken[field] = names[column.strip().casefold()] if column.strip() else ""

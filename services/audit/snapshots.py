@@ -273,11 +273,11 @@ def _complaint(table: Table, left_out: list[LeftOut], rows: int, *, far: str | N
         count = sum(each.count for each in mine)
         shown = ", ".join(f"{each.value!r} ({each.count:,}, first at {each.first})" for each in mine[:8])
         more = f" and {len(mine) - 8:,} others" if len(mine) > 8 else ""
-        what = far or {"date": "no date", "model": "no name", "votes": "no whole number of votes"}[field]
+        what = far or {"date": "no date", "model": "no name", "votes": "not a whole number of votes"}[field]
         parts.append(f"{field}: {count:,} of {rows:,} cells are {what}: {shown}{more}")
     option = {"date": "--date-format", "votes": "--number-format"}.get(left_out[0].field) if far is None else None
     say = f"say how they are written with {option}, or go" if option else "go"
-    return f"{table.name}: {'; '.join(parts)}. Mend them, {say} on without them by --drop-unreadable"
+    return f"{table.name}: {'; '.join(parts)}. Correct them, {say} on without them with --drop-unreadable"
 
 
 def _check_left(table: Table, left_out: list[LeftOut], rows: list[Row], of: int) -> None:
@@ -291,7 +291,7 @@ def _check_left(table: Table, left_out: list[LeftOut], rows: list[Row], of: int)
     alone = sum(count == 1 for count in a_date.values())
     if len({row.model for row in rows}) >= 5 and len(a_date) >= 5 and 2 * alone > len(a_date):
         raise SourceError(
-            f"{table.name}: {alone:,} of {len(a_date):,} dates name a single model. These are no snapshots of a board:"
+            f"{table.name}: {alone:,} of {len(a_date):,} dates name a single model. These are not snapshots of a board:"
             " each date needs a row for every model"
         )
 

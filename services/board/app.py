@@ -211,8 +211,8 @@ _PREFLIGHT = {
 
 def _unreadable(request: Request, error: Exception) -> Refused:
     """Answer 503 for a view that passed its check but cannot be read completely; no other arena is affected."""
-    log.error("%s: what Redis holds of it cannot be read: %r", shown(request.url.path), error)
-    detail = "what Redis holds of this cannot be read"
+    log.error("%s: the data in Redis cannot be read: %r", shown(request.url.path), error)
+    detail = "the data in Redis cannot be read"
     return Refused(Refusal.UNAVAILABLE, detail, retry_after(RETRY_UNREADABLE_SECONDS))
 
 

@@ -305,7 +305,7 @@ class Views:
         found = self.arenas.get(name)
         if found is None and name in self.unshown:
             raise Refused(
-                Refusal.UNAVAILABLE, f"arena {name} stands still, and nothing of it was shown", retry_after(60.0)
+                Refusal.UNAVAILABLE, f"arena {name} is stopped, and nothing of it was published", retry_after(60.0)
             )
         if found is None and self.ledger.may_hold(name):
             raise Refused(Refusal.UNAVAILABLE, f"nothing is known of arena {name[:128]!r} yet", retry_after(1.0))
@@ -337,7 +337,7 @@ class Views:
             raise unreadable(ALERTS, arena)  # no answer is better than one that suggests that all is well
         if held.alerts is None:
             raise Refused(
-                Refusal.NOT_FOUND, f"nothing was judged of arena {arena} yet, so whether alerts are due is unknown"
+                Refusal.NOT_FOUND, f"no detector has judged arena {arena} yet, so it is unknown whether alerts are due"
             )
         return held.alerts
 
@@ -346,7 +346,7 @@ class Views:
         if not self.known:
             raise Refused(Refusal.UNAVAILABLE, "Redis is away, and nothing was read from it yet", retry_after(1.0))
         if not self.arenas and self.ledger.may_hold_more:
-            what = "nothing is known yet: Redis holds no board, and the ledger is not known to be empty"
+            what = "nothing is known yet: Redis has no board, and it is unknown whether the ledger is empty"
             raise Refused(Refusal.UNAVAILABLE, what, retry_after(1.0))
 
     def age(self, now: float) -> float:
@@ -378,7 +378,7 @@ def spelled(name: str, known: Container[str]) -> str:
 
 def unreadable(what: str, arena: str) -> Refused:
     """Refusal of a view that exists but cannot be read."""
-    detail = f"{what} of arena {arena} was published by a worker of another version, and cannot be read here"
+    detail = f"{what} of arena {arena} was published by a worker of another version and cannot be read"
     return Refused(Refusal.UNAVAILABLE, detail, retry_after(60.0))
 
 

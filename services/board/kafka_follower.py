@@ -199,7 +199,7 @@ class KafkaFollower:
             except (KafkaError, OSError, TimeoutError) as error:
                 self._set_away(f"Kafka is away: {error or 'it does not answer'}")
             except Exception:  # any error of the client: the board must not lose its alerts for good
-                log.exception("following Kafka failed; it begins again")
+                log.exception("following Kafka failed; it starts over")
                 self._set_away("Kafka is not followed: a fault of this server")
             finally:
                 await close_in_time(consumer.stop, ANSWER_SECONDS)
@@ -228,7 +228,7 @@ class KafkaFollower:
                 except Unreadable as error:
                     # Ended alerts matter less than the rest, which continues; the list reports `past` as away.
                     self.unreadable, alerts = str(error), None
-                    log.error("no more ended alerts until this is mended and the board is started again: %s", error)  # noqa: TRY400 -- the message says it all
+                    log.error("no more ended alerts until this is fixed and the board restarts: %s", error)  # noqa: TRY400 -- the message says it all
                     continue
                 for record in records:
                     if record.value is not None:
@@ -238,7 +238,7 @@ class KafkaFollower:
         try:
             ended = self._past.take(value)
         except UNREADABLE as error:
-            log.warning("a record of the topic %s that is no alert: %s", ALERTS.name, error)
+            log.warning("a record of the topic %s is not an alert: %s", ALERTS.name, error)
             return
         # An alert that ended before this process started is no news: clients have read it, or will.
         if ended is not None and recorded >= self._since:

@@ -35,10 +35,11 @@ _SSE = "text/event-stream"
 
 _EVENTS = (
     "Events, each with an id: `board` {boards, ledger}: read these boards again; `fairness` {ledger}; `alert`: an "
-    "alert that is new, changed or ended; `stopped` {stopped}: folds that cannot go on with this arena; `stream`: "
+    "alert that is new, changed or ended; `stopped` {stopped}: folds that have stopped this arena; `stream`: "
     "whether the stream of this arena is live, behind, stopped or gone (first of all, and whenever it changes); "
-    "`reset`: what was missed cannot be told, read everything again. Who comes back with `Last-Event-ID` misses "
-    "nothing. A comment comes every 15 seconds. A client that does not keep up is cut, and may come back."
+    "`reset`: missed events are no longer available, read everything again. A client that reconnects with "
+    "`Last-Event-ID` misses nothing. A comment is sent every 15 seconds. A client that does not keep up is "
+    "disconnected, and may reconnect."
 )
 
 
@@ -70,11 +71,11 @@ def _schemas() -> Document:
             models=_COUNT_OR_NULL,
             declares={
                 "type": ["boolean", "null"],
-                "description": "Whether the arena declares its models; where it does not, little can be judged.",
+                "description": "Whether the arena declares its models; if not, few detectors can judge it.",
             },
             as_of={"type": ["number", "null"], "description": "Newest record time counted, epoch seconds."},
             alerts_firing=_COUNT_OR_NULL
-            | {"description": "`null` while it is unknown. 0 says nothing of the kinds of alerts that are not judged."},
+            | {"description": "`null` while unknown. 0 means nothing for kinds of alerts that are not judged."},
             stopped=_STOPPED,
         ),
         "OrderedBoard": {
@@ -101,7 +102,7 @@ def _schemas() -> Document:
         "Alerts": object_of(
             arena=STRING,
             status={"enum": [*STATUSES]},
-            total={**_COUNT, "description": "How many there are, `limit` aside."},
+            total={**_COUNT, "description": "Number of alerts without `limit`."},
             alerts=array_of(reference("Alert")),
             judged=_JUDGED,
         ),
@@ -147,7 +148,7 @@ def _paths() -> Document:
             _query("model", model),
             top,
         ),
-        "/{arena}/events": _view("listen", "What changes, as it changes", STRING, arena, last, media=_SSE),
+        "/{arena}/events": _view("listen", "Changes, as they happen", STRING, arena, last, media=_SSE),
     }
     paths["/{arena}/leaderboard"]["get"]["responses"]["200"]["content"] |= content(STRING, "text/csv")
     changed = object_of(boards=array_of(STRING), ledger={"type": ["integer", "null"]})
@@ -176,15 +177,15 @@ _COUNT: Document = {"type": "integer", "minimum": 0}
 _COUNT_OR_NULL: Document = {
     "type": ["integer", "null"],
     "minimum": 0,
-    "description": "`null` while it is unknown: nothing that says it was published, or it cannot be read here.",
+    "description": "`null` while unknown: it was not published, or cannot be read by this board.",
 }
 _JUDGED: Document = {
     "oneOf": [array_of(reference("Judged")), {"type": "null"}],
-    "description": "Which detectors judge this arena now, and why the others do not; null: that is not known.",
+    "description": "Which detectors judge this arena now, and why the others do not; null: unknown.",
 }
 _STOPPED: Document = {
     "type": "array",
-    "description": "Folds that cannot go on with this arena: what they publish stands still. Empty while all is well.",
+    "description": "Folds that have stopped this arena; what they publish is not updated. Empty while none has.",
     "items": {
         "type": "object",
         "required": ["stage", "since"],
@@ -195,12 +196,15 @@ _STOPPED: Document = {
     },
 }
 _MEANING = {
-    400: "There is no such parameter, or it has a value that it cannot have; `detail` names what there is.",
-    404: "There is no such arena, board or model, and `detail` names what there is; or nothing of it was judged yet.",
+    400: "An unknown parameter or an invalid value; `detail` lists what is allowed.",
+    404: "There is no such arena, board or model (`detail` lists those that exist); or nothing of it was judged yet.",
     503: "Nothing is known yet: Redis is away, or empty while the ledger is not. Retry-After says when to try again.",
 }
-_NOT_MODIFIED = {"description": "What If-None-Match names is still so."}
-_STALE = {"schema": {"type": "integer"}, "description": "Only while Redis is away: how old this may be, seconds."}
+_NOT_MODIFIED = {"description": "The version in If-None-Match is still current."}
+_STALE = {
+    "schema": {"type": "integer"},
+    "description": "Only while Redis is away: possible age of the response, seconds.",
+}
 
 
 def _view(name: str, summary: str, schema: Document, *parameters: Document, media: str = JSON) -> Document:

@@ -83,7 +83,7 @@ class Follow:
             except SourceAway as error:
                 self._gone(str(error))
             except Exception:  # any error: boards that silently stop updating are worse
-                log.exception("following Redis failed; it begins again")
+                log.exception("following Redis failed; it starts over")
                 self._gone("a fault of this server")
             await asyncio.sleep(RETRY_SECONDS)
 
@@ -104,7 +104,7 @@ class Follow:
         if self._views.gone_since is None:
             self._views.gone_since = time.monotonic()
         if not self._said:
-            log.error("Redis is away, what was read last is served: %s", why)
+            log.error("Redis is away, the board serves what it read last: %s", why)
             self._said = True
 
     async def _take(self, messages: Iterable[bytes]) -> None:
@@ -114,7 +114,7 @@ class Follow:
             try:
                 change = _change.decode(message)
             except UNREADABLE as error:
-                log.warning("a message on a channel of changes that is none: %s", error)
+                log.warning("an unreadable message on a channel of changes: %s", error)
                 continue
             known = merged.setdefault(change.arena, change)
             if known is not change:
@@ -223,7 +223,7 @@ class Follow:
                 shown.check()
         except UNREADABLE as error:
             if unreadable.setdefault(view, now) == now:
-                kept = "what is held stays" if held else "nothing is known of it"
+                kept = "the cached one stays" if held else "nothing is known of it"
                 log.error("%s of arena %s cannot be read here, %s: %s", view, arena, kept, error)  # noqa: TRY400 -- the message says it all
             return False
         unreadable.pop(view, None)
@@ -234,8 +234,8 @@ class Follow:
             since = self._older.setdefault(place, now)
             if now - since < GRACE_SECONDS:
                 if since == now:
-                    log.warning("Redis shows an older state of %s of arena %s: what is held stays", view, arena)
+                    log.warning("Redis has an older state of %s of arena %s: the cached one stays", view, arena)
                 return False
-            log.warning("Redis has shown an older state of %s of arena %s for long: it is taken", view, arena)
+            log.warning("Redis has had an older state of %s of arena %s for long: the board accepts it", view, arena)
         self._older.pop(place, None)
         return True

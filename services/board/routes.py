@@ -98,7 +98,7 @@ class ReadRoutes:
         arena = request.path_params["arena"]
         status = request.query_params.get("status", "firing")
         if status not in STATUSES:
-            raise Refused(Refusal.INVALID_QUERY, f"status={status[:40]!r}: say {' or '.join(STATUSES)}")
+            raise Refused(Refusal.INVALID_QUERY, f"status={status[:40]!r}: use {' or '.join(STATUSES)}")
         limit = whole("limit", request.query_params.get("limit", str(ALERTS)), 1, MOST_ALERTS)
         raws = self._alerts(arena, status == "all")
         content = {"arena": arena, "status": status, "total": len(raws), "alerts": raws[:limit]}
@@ -168,5 +168,5 @@ def _readable(arena: str, raws: list[bytes]) -> list[Alert]:
         try:
             alerts.append(decode_alert(raw))
         except UNREADABLE as error:
-            log.warning("an alert of arena %s is not in its feed, for it cannot be read: %s", arena, error)
+            log.warning("an alert of arena %s is not in its feed, because it cannot be read: %s", arena, error)
     return alerts

@@ -134,7 +134,7 @@ class Hub:
             When there are too many clients already, or the server stops.
         """
         if self._stopped or sum(len(ring.clients) for ring in self._rings.values()) >= MOST_CLIENTS:
-            raise Refused(Refusal.UNAVAILABLE, "no more streams can be had here now", retry_after(5.0))
+            raise Refused(Refusal.UNAVAILABLE, "this board has no more event streams free", retry_after(5.0))
         ring = self._rings.setdefault(arena, _Ring())
         newest = self._id(self._number)
         first = [b"retry: 1000\n\n"]

@@ -30,7 +30,7 @@ def require_codecs() -> None:
     if not (codec.has_snappy() and codec.has_lz4() and codec.has_zstd()):
         raise UserError(
             "cramjam cannot be imported, so votes in snappy, lz4 or zstd could not be read: "
-            "install what deploy/runtime.lock names"
+            "install the packages in deploy/runtime.lock"
         )
 
 
@@ -71,12 +71,12 @@ async def _log_in(settings: KafkaSettings) -> str | None:
             async with asyncio.timeout(WITHIN):
                 connection = await create_conn(host, port, **options)
         except ssl.SSLError as error:
-            raise UserError(f"no TLS with Kafka at {server}: {reason_of(error)}") from None
+            raise UserError(f"TLS failed with Kafka at {server}: {reason_of(error)}") from None
         except WrongMechanism:
-            raise UserError(f"Kafka at {server} does not take the mechanism {settings.sasl}") from None
+            raise UserError(f"Kafka at {server} does not support the mechanism {settings.sasl}") from None
         except (WrongPassword, AuthenticationFailedError, IllegalSaslStateError):
             raise UserError(
-                f"Kafka at {server} does not let {settings.username} in: wrong name, password or mechanism"
+                f"Kafka at {server} rejects {settings.username}: wrong user name, password or mechanism"
             ) from None
         except (KafkaError, OSError, TimeoutError) as error:
             away.append(f"{server}: {error or type(error).__name__}")
@@ -108,11 +108,11 @@ def require_redis(settings: RedisSettings) -> None:
         cause = cause_of(error)
         tls = next((cause for cause in (error.__cause__, error.__context__) if isinstance(cause, ssl.SSLError)), None)
         if tls is not None:
-            raise UserError(f"no TLS with Redis at {place}: {reason_of(tls)}") from None
+            raise UserError(f"TLS failed with Redis at {place}: {reason_of(tls)}") from None
         if isinstance(error, NoPermissionError):
-            log.info("what kind of Redis is at %s is not known: %s", place, error)
+            log.info("the kind of Redis at %s is unknown: %s", place, error)
         elif cause in (Away.REFUSED, Away.OTHER):
-            raise UserError(f"Redis at {place} does not let {settings.username or 'us'} in: {error}") from None
+            raise UserError(f"Redis at {place} rejects {settings.username or 'the default user'}: {error}") from None
         else:
             log.info("%s (%s): %s", cause.words, place, error)
     finally:
@@ -124,13 +124,13 @@ def _look_at(info: Mapping[str, object], place: str) -> None:
     if info.get("cluster_enabled") == 1:
         raise UserError(
             f"Redis at {place} is a Redis Cluster, which is not supported: "
-            "name a Redis of one master, or its Sentinels (redis+sentinel://)"
+            "use a Redis with one master, or its Sentinels (redis+sentinel://)"
         )
     policy = info.get("maxmemory_policy", "noeviction")
     if info.get("maxmemory", 0) and policy != "noeviction":
         log.warning(
             "Redis at %s has maxmemory-policy %s: when it is full, boards and states vanish one by one; "
-            "set noeviction, with which it refuses writes instead and the workers wait",
+            "set noeviction; then it refuses writes instead and the workers wait",
             place,
             policy,
         )

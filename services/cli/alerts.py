@@ -56,15 +56,15 @@ class _ArenaAlerts(msgspec.Struct):
 
 
 @click.command("alerts")
-@click.option("--arena", help="Only this arena; all that are known if not.")
+@click.option("--arena", help="Only this arena; default: all known arenas.")
 @click.option("--wait", type=click.FloatRange(min=0), default=0.0, help="Seconds to wait for an alert when none fires.")
 @format_option
 def command(arena: str | None, wait: float, form: str) -> None:
-    """List the alerts that fire, latest beginning first, and what was judged; alerts are also records of the topic.
+    """List the alerts that fire, newest first, and what was judged; alerts are also records of the topic.
 
-    That no alert fires says nothing of what was not judged: that is named, with the reason. With --format json:
-    {"alerts": [...], "arenas": [{"arena", "alerts": number, "judged": [...]}]}, where null means that nothing was
-    judged yet.
+    If no alert fires, that means nothing for kinds that were not judged: these are listed with the reason. With
+    --format json: {"alerts": [...], "arenas": [{"arena", "alerts": number, "judged": [...]}]}, where null means that
+    nothing was judged yet.
     """
     settings = read_settings()
     require_redis(settings.redis)
@@ -108,7 +108,7 @@ def _read(redis: Redis, settings: RedisSettings, arenas: list[str]) -> list[_Are
             judged = None if fairness is None else msgspec.json.decode(fairness, type=_Fairness).judged
             found.append(_ArenaAlerts(arena, None if view is None else view["alerts"], read, judged))
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            raise UserError(f"what Redis has of the alerts of arena {arena} cannot be read here: {error}") from None
+            raise UserError(f"the alerts of arena {arena} in Redis cannot be read: {error}") from None
     return found
 
 

@@ -29,14 +29,14 @@ Reply = TypeVar("Reply")
 
 @click.group("arena")
 def command() -> None:
-    """Arenas that a fold has stopped: something of theirs could not be folded or published, and the others go on."""
+    """Arenas that a fold has stopped because a record could not be folded or a view not published."""
 
 
 @command.command("list")
-@click.option("--stopped", "only", is_flag=True, help="Only those that are stopped.")
+@click.option("--stopped", "only", is_flag=True, help="Only stopped arenas.")
 @format_option
 def list_arenas(only: bool, form: str) -> None:
-    """List the arenas that are published, and which folds have stopped them, since when and why."""
+    """List the published arenas, and which folds have stopped them, since when and why."""
     settings = read_settings()
     require_redis(settings.redis)
 
@@ -56,18 +56,18 @@ def list_arenas(only: bool, form: str) -> None:
         since = datetime.fromtimestamp(stop.since, UTC)
         click.echo(f"{arena:32} {fold:9} stopped {since:%Y-%m-%d %H:%M:%S} UTC: {shown(stop.why)}")
     for arena in going_on:
-        click.echo(f"{arena:32} goes on")
+        click.echo(f"{arena:32} continues")
     click.echo(f"{len(found):,} arenas, {sum(map(bool, found.values())):,} of them stopped")
 
 
 @command.command("release")
 @click.argument("arena")
-@click.option("--wait", type=click.FloatRange(min=0), default=60.0, show_default=True, help="Seconds for an answer.")
+@click.option("--wait", type=click.FloatRange(min=0), default=60.0, show_default=True, help="Seconds to wait.")
 def release(arena: str, wait: float) -> None:
-    """Have the folds that stopped ARENA try again from what they saved last: once the cause is mended.
+    """Let the folds that stopped ARENA try again from their last saved state, after the cause is fixed.
 
-    The worker that owns the arena takes all of its own over again; intake goes on meanwhile. When the cause is still
-    there, the arena stops again at the same place, and the exit code is 1. Nothing is skipped.
+    The worker that owns the arena takes over all of its arenas again; intake continues meanwhile. If the cause is
+    still there, the arena stops again at the same place, and the exit code is 1. Nothing is skipped.
     """
     settings = read_settings()
     require_redis(settings.redis)
@@ -76,8 +76,8 @@ def release(arena: str, wait: float) -> None:
         before = await _stopped(redis, settings.redis, arena)
         if not before:
             known = await _arenas(redis, settings.redis)
-            what = "it is not stopped" if arena in known else f"known are {', '.join(known) or 'none'}"
-            raise UserError(f"nothing to release of {shown(arena)}: {what}")
+            what = "it is not stopped" if arena in known else f"known arenas: {', '.join(known) or 'none'}"
+            raise UserError(f"cannot release {shown(arena)}: {what}")
         asked = [settings.redis.keys.release(arena, fold) for fold in before]
         for key in asked:
             await redis.hset(key, "asked", f"{time.time():.3f}")
@@ -85,7 +85,7 @@ def release(arena: str, wait: float) -> None:
         while any([await redis.hget(key, "asked") for key in asked]):
             if time.monotonic() >= end:
                 raise UserError(
-                    f"no worker has taken the release of {arena} up in {wait:g} s. It stays asked for: is one running?"
+                    f"no worker has released {arena} within {wait:g} s; the request stays: is a worker running?"
                 )
             await asyncio.sleep(LOOK_SECONDS)
         return await _stopped(redis, settings.redis, arena)
@@ -93,7 +93,7 @@ def release(arena: str, wait: float) -> None:
     again = asyncio.run(_with_redis(settings.redis, ask))
     if again:
         raise UserError("\n".join(f"{fold} has stopped {arena} again: {shown(why.why)}" for fold, why in again.items()))
-    click.echo(f"{arena} goes on")
+    click.echo(f"{arena} continues")
 
 
 async def _with_redis(settings: RedisSettings, ask: Callable[[Redis], Awaitable[Reply]]) -> Reply:

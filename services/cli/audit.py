@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 
 @click.command(
     "audit",
-    help="Tell from SOURCE how models were treated: whose votes stopped and when, who left the board, which provider"
-    " and licence class got how much, and what cannot be said. SOURCE is a file of published snapshots (date, model,"
-    " and total votes, or score or rank alone; organization and license if there are any) or of votes: .csv, .tsv,"
-    " .jsonl, .json or .parquet, packed or not, a directory or a glob of such files (the dates of snapshots may stand"
-    " in their names), a named data set, or - for JSON lines of votes on standard input. No broker is needed.",
+    help="Report from SOURCE how models were treated: which models' votes stopped and when, which models left the"
+    " board, the shares of providers and licence classes, and what SOURCE cannot show. SOURCE is a file of published"
+    " snapshots (date, model, and total votes, or only score or rank; optionally organization and license) or of"
+    " votes: .csv, .tsv, .jsonl, .json or .parquet, compressed or not, a directory or a glob of such files (the names"
+    " may contain the dates of snapshots), a named data set, or - for JSON lines of votes on standard input. No broker"
+    " is needed.",
     epilog=EXIT_CODES,
 )
 @source_options
@@ -38,36 +39,36 @@ if TYPE_CHECKING:
     help="For a terminal, for a program, or one page with plots.",
 )
 @click.option(
-    "--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="Write here, not to standard output."
+    "--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="File to write instead of standard output."
 )
 @click.option(
     "--kind",
     type=click.Choice(["auto", "snapshots", "votes"]),
     default="auto",
     show_default=True,
-    help="What SOURCE holds; auto looks at its columns.",
+    help="Kind of SOURCE; auto decides by its columns.",
 )
 @click.option(
     "--registry",
     type=click.Path(path_type=Path),
-    help="Model records of the arena, one JSON object a line: what it declared and announced.",
+    help="File of the arena's model records, one JSON object a line: its declarations and announcements.",
 )
-@click.option("--board", help="Which board of the snapshots; text or overall unless given.")
+@click.option("--board", help="Board of the snapshots; default: text or overall.")
 @click.option(
     "--number-format",
     metavar="EXAMPLE",
-    help="How the file writes the number 1234.5, e.g. 1.234,5 or 1 234,5; found by its cells unless given.",
+    help="How the file writes the number 1234.5, e.g. 1.234,5 or 1 234,5; default: decided by its cells.",
 )
 @click.option(
     "--date-format",
     metavar="ORDER",
-    help="dmy, mdy or ymd, or a pattern such as %d/%m/%y; found by the file's days unless given.",
+    help="dmy, mdy or ymd, or a pattern such as %d/%m/%y; default: decided by the file's days.",
 )
-@click.option("--arena", help="Which arena of the votes or of the registry; its name in alerts.")
+@click.option("--arena", help="Arena of the votes or of the registry; its name in alerts.")
 @click.option(
     "--cutoff",
     type=click.FloatRange(min=0),
-    help="Votes a day up to which a model is inactive: 10, or less in a small arena, unless given.",
+    help="Votes a day up to which a model is inactive; default: 10, or less in a small arena.",
 )
 @click.option(
     "--window-days",
@@ -86,9 +87,9 @@ if TYPE_CHECKING:
 @click.option(
     "--providers",
     type=click.Path(path_type=Path),
-    help="Table of providers' other names (TOML) in place of the one in the package.",
+    help="Table of providers' other names (TOML) to use instead of the one in the package.",
 )
-@click.option("--top", type=click.IntRange(min=1), help="Print only so many lines of each table (table).")
+@click.option("--top", type=click.IntRange(min=1), help="Print at most this many lines of each table (table).")
 def command(
     source: str,
     form: str,

@@ -48,21 +48,23 @@ class Listed:
 
 @click.group("dead-letters")
 def command() -> None:
-    """Refused records: list them, count them, or send them again once the cause is mended."""
+    """Refused records: list them, count them, or send them again after the cause is fixed."""
 
 
 def _chosen(function: Decorated) -> Decorated:
     reasons = click.Choice([reason.value for reason in Reason])
-    function = click.option("--reason", type=reasons, multiple=True, help="Only refused for this reason.")(function)
-    return click.option("--topic", help="Only from this topic, named with its prefix.")(function)
+    function = click.option("--reason", type=reasons, multiple=True, help="Only records refused for this reason.")(
+        function
+    )
+    return click.option("--topic", help="Only records of this topic, named with its prefix.")(function)
 
 
 @command.command("list")
 @_chosen
-@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="Newest so many.")
+@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="Number of newest records.")
 @format_option
 def list_letters(reason: tuple[str, ...], topic: str | None, limit: int, form: str) -> None:
-    """List refused records, one per place in its topic, newest last; JSON holds the original bytes in base64."""
+    """List refused records, one per place in its topic, newest last; JSON has the original bytes in base64."""
     settings = read_settings()
     require_topics(settings, [DEAD_LETTERS.name])
     letters = _select(settings.kafka, reason, topic)
@@ -81,21 +83,21 @@ def list_letters(reason: tuple[str, ...], topic: str | None, limit: int, form: s
 
 @command.command("redrive")
 @_chosen
-@click.option("--again", is_flag=True, help="Also those that were sent again before.")
+@click.option("--again", is_flag=True, help="Also records that were sent again before.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def redrive(reason: tuple[str, ...], topic: str | None, again: bool, yes: bool) -> None:
-    """Send refused records again to where they came from, byte for byte; each once.
+    """Send refused records again to the topic they came from, byte for byte; each once.
 
-    They pass intake anew: what is still wrong is refused again, what was counted meanwhile is a duplicate, as long as
-    intake remembers its id. A model record that is sent again becomes the newest of its model. What cannot be sent is
-    named, the others are sent, and the exit code is 1.
+    Intake reads them again: a record that is still wrong is refused again, and a vote that was counted meanwhile is a
+    duplicate, as long as intake remembers its id. A model record that is sent again becomes the newest of its model.
+    Records that cannot be sent are listed, the others are sent, and the exit code is 1.
     """
     settings = read_settings()
     require_topics(settings, [DEAD_LETTERS.name])
     found = _select(settings.kafka, reason, topic)
     letters = [listed.letter for listed in found if again or not listed.redriven]
     if before := len(found) - len(letters):
-        click.echo(f"{before:,} were sent again before, and are left out")
+        click.echo(f"{before:,} were sent again before and are skipped")
     if not letters:
         click.echo("nothing to send")
         return
@@ -106,7 +108,7 @@ def redrive(reason: tuple[str, ...], topic: str | None, again: bool, yes: bool) 
         click.echo(f"not sent: {_place(letter)}: {why}", err=True)
     click.echo(f"sent {len(letters) - len(unsent):,} records again")
     if unsent:
-        raise UserError(f"{len(unsent):,} could not be sent; what was sent is left out next time")
+        raise UserError(f"{len(unsent):,} could not be sent; those that were sent are skipped next time")
 
 
 def _send(settings: KafkaSettings, letters: Sequence[DeadLetter]) -> list[tuple[DeadLetter, str]]:
@@ -156,7 +158,9 @@ def _send(settings: KafkaSettings, letters: Sequence[DeadLetter]) -> list[tuple[
 
 
 def _say_again(letter: DeadLetter, error: KafkaError) -> None:
-    click.echo(f"{_place(letter)} was sent, and will be sent once more next time: no note was kept: {error}", err=True)
+    click.echo(
+        f"{_place(letter)} was sent, but this could not be recorded, so it is sent again next time: {error}", err=True
+    )
 
 
 def _note(producer: KafkaProducer, settings: KafkaSettings, letter: DeadLetter) -> FutureRecordMetadata:
@@ -174,7 +178,7 @@ def _why_not(letter: DeadLetter, present: set[str]) -> str | None:
         return f"only its beginning was kept: it had {letter.cut} bytes"
     if letter.key is None and letter.value is None:
         return "it has neither key nor value, and would be refused again"
-    return None if letter.topic in present else f"{letter.topic} is no topic of ours that exists"
+    return None if letter.topic in present else f"{letter.topic} is not an existing topic of Isonomy"
 
 
 def read_letters(settings: KafkaSettings) -> list[Listed]:
@@ -242,7 +246,7 @@ def _read(record: ConsumerRecord) -> DeadLetter | None:
     try:
         return read_dead_letter(dict(record.headers), record.value)
     except (KeyError, ValueError, TypeError, AttributeError) as error:
-        click.echo(f"record {record.offset} is no dead letter: {error!r}", err=True)
+        click.echo(f"record {record.offset} is not a dead letter: {error!r}", err=True)
         return None
 
 

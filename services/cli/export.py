@@ -27,14 +27,14 @@ SUFFIXES = {".parquet": "parquet", ".csv": "csv"}
 
 @click.group("export")
 def command() -> None:
-    """Write boards, votes or the ledger of a running stack into files that other programs read."""
+    """Write boards, votes or the ledger of a running stack to files that other programs read."""
 
 
 def _output(*, needed: bool) -> Callable[[Function], Function]:
     def add(function: Function) -> Function:
         path = click.Path(dir_okay=False, path_type=Path)
         text = "Where to write; it is there whole or not at all."
-        function = click.option("--force", is_flag=True, help="Replace what is there.")(function)
+        function = click.option("--force", is_flag=True, help="Replace an existing file.")(function)
         return click.option("--output", "-o", type=path, required=needed, help=text)(function)
 
     return add
@@ -42,13 +42,13 @@ def _output(*, needed: bool) -> Callable[[Function], Function]:
 
 @command.command("board")
 @click.argument("arena")
-@click.option("--board", "boards", multiple=True, help="Only this board; may be given several times. All if not.")
-@click.option("--since", metavar="YYYY-MM-DD", help="Also each past day from this one on, as far as it is kept.")
+@click.option("--board", "boards", multiple=True, help="Only this board; may be repeated. Default: all.")
+@click.option("--since", metavar="YYYY-MM-DD", help="Also each past day from this one on, as far as history is kept.")
 @click.option(
     "--format",
     "form",
     type=click.Choice(["parquet", "csv"]),
-    help="What to write: as the name of the file ends, unless given; csv to standard output without --output.",
+    help="Default: by the file's extension; csv on standard output without --output.",
 )
 @_output(needed=False)
 def board(
@@ -58,16 +58,16 @@ def board(
 
     These are model_name, organization, license, rating, rating_lower, rating_upper, variance, vote_count, rank,
     category, leaderboard_publish_date. The category is the name of the board (overall, language:German,
-    category:coding), the date that of the newest vote. What is not known is empty: a provisional model has no rank.
+    category:coding), the date that of the newest vote. Unknown values are empty: a provisional model has no rank.
     With --since the past days of the board overall come first; other boards have no history.
 
-    In CSV a text that a spreadsheet would compute (it begins with =, +, - or @) has an apostrophe before it.
+    In CSV a text that a spreadsheet would take for a formula (it begins with =, +, - or @) has an apostrophe in front.
     """
     from services.export.official import rows_of
 
     form = _form(form, output)
     if since is not None and not re.fullmatch(r"\d{4}-\d{2}-\d{2}", since):
-        raise UserError(f"--since {since}: say a day as YYYY-MM-DD")
+        raise UserError(f"--since {since}: give a day as YYYY-MM-DD")
     settings = read_settings()
     require_redis(settings.redis)
     found, packed = _read(settings.redis, arena, boards)
@@ -84,12 +84,12 @@ def board(
 def _form(form: str | None, output: Path | None) -> str:
     if form is not None:
         if form == "parquet" and output is None:
-            raise UserError("--format parquet: say with --output where to write it")
+            raise UserError("--format parquet: give a file with --output")
         return form
     if output is None:
         return "csv"
     if output.suffix.lower() not in SUFFIXES:
-        raise UserError(f"{output}: say --format parquet or csv, or let the name end in {' or '.join(SUFFIXES)}")
+        raise UserError(f"{output}: give --format parquet or csv, or a name that ends in {' or '.join(SUFFIXES)}")
     return SUFFIXES[output.suffix.lower()]
 
 
@@ -119,7 +119,7 @@ def _read(settings: RedisSettings, arena: str, wanted: tuple[str, ...]) -> tuple
         redis.close()
     if lost := [name for name, each in read.items() if each is None]:
         raise UserError(
-            f"Redis lists the board {lost[0]!r} of arena {arena} and does not hold it: is a worker running?"
+            f"Redis lists the board {lost[0]!r} of arena {arena} but does not have it: is a worker running?"
         )
     if not read:
         raise UserError(f"no board of arena {arena} is published yet")
@@ -144,10 +144,10 @@ def _past(found: list[Board], packed: bytes | None, since: str) -> list[Official
     try:
         tier = None if packed is None else decode_ratings(packed)
     except InvalidHistory as error:
-        raise UserError(f"the history cannot be read here: {error}") from None
+        raise UserError(f"the history cannot be read: {error}") from None
     now = {each.board: each for each in found}
     if tier is None or not tier.t or tier.board not in now:
-        click.echo("no past day is kept of these boards", err=True)
+        click.echo("these boards have no history", err=True)
         return []
     first = day_of(tier.t[0] - 1)
     if first is not None and first > since:
@@ -181,30 +181,29 @@ def _whole(output: Path, *, force: bool) -> Iterator[Path]:
         with whole_file(output, force=force) as made:
             yield made
     except FileExistsError:
-        raise UserError(f"{output} is there already: --force replaces it") from None
+        raise UserError(f"{output} exists already: --force replaces it") from None
     except OSError as error:
         raise UserError(f"{output}: {error.strerror or error}") from None
 
 
 @command.command("votes")
-@click.option("--arena", help="Only the votes of this arena; those of all if not.")
+@click.option("--arena", help="Only the votes of this arena; default: all.")
 @_output(needed=True)
 def votes(arena: str | None, output: Path, force: bool) -> None:
     """Write every vote that counts, from the ledger in Kafka, as Parquet: one row a vote, in the ledger's order.
 
-    A vote that stands in the ledger twice is written once. What cannot be read ends it, and nothing is written.
+    A vote that is in the ledger twice is written once. If a record cannot be read, nothing is written.
     """
     _export(arena, output, force=force, notices=False)
 
 
 @command.command("ledger")
-@click.option("--arena", help="Only what is of this arena; of all if not.")
+@click.option("--arena", help="Only the records of this arena; default: all.")
 @_output(needed=True)
 def ledger(arena: str | None, output: Path, force: bool) -> None:
-    """Write the whole ledger as Parquet: votes, and among them the changes of the registry, at their places.
+    """Write the whole ledger as Parquet: votes and changes of the registry, in order.
 
-    The column kind is vote, model (a declaration) or model_removed. What cannot be read ends it, and nothing is
-    written.
+    The column kind is vote, model (a declaration) or model_removed. If a record cannot be read, nothing is written.
     """
     _export(arena, output, force=force, notices=True)
 
@@ -215,7 +214,7 @@ def _export(arena: str | None, output: Path, *, force: bool, notices: bool) -> N
     from streams.contracts.topics import LEDGER
 
     if output.suffix.lower() != ".parquet":
-        raise UserError(f"{output}: votes are written as Parquet, so let the name end in .parquet")
+        raise UserError(f"{output}: votes are written as Parquet, so use a name that ends in .parquet")
     settings = read_settings()
     with _whole(output, force=force) as made:
         require_topics(settings, [LEDGER.name])
@@ -224,4 +223,4 @@ def _export(arena: str | None, output: Path, *, force: bool, notices: bool) -> N
     if notices:
         parts.append(f"{done.notices:,} changes of the registry")
     said = f"{' and '.join(parts)} of {len(done.arenas):,} arena{'' if len(done.arenas) == 1 else 's'} are in {output}"
-    click.echo(said + (f"; {done.repeated:,} stood in the ledger twice" if done.repeated else ""), err=True)
+    click.echo(said + (f"; {done.repeated:,} were in the ledger twice" if done.repeated else ""), err=True)

@@ -56,8 +56,8 @@ def write_ledger(settings: KafkaSettings, arena: str | None, path: Path, *, noti
             ends, firsts = ask_ends(consumer, partitions), ask_firsts(consumer, partitions)
             if cut := [at for at in partitions if firsts[at] > 0]:
                 raise UserError(
-                    f"{cut[0].topic}/{cut[0].partition} begins at offset {firsts[cut[0]]}: what was before is gone, and"
-                    " an export of the rest would look like the whole"
+                    f"{cut[0].topic}/{cut[0].partition} begins at offset {firsts[cut[0]]}: earlier records are gone,"
+                    " and an export of the rest would look complete"
                 )
             with progress("ledger records", sum(ends.values())) as bar:
                 for at in partitions:
@@ -69,7 +69,7 @@ def write_ledger(settings: KafkaSettings, arena: str | None, path: Path, *, noti
     except (KafkaError, EndsUnknown, OSError) as error:
         raise UserError(f"Kafka at {settings.bootstrap} cannot be reached: {error}") from None
     if arena is not None and not exported.arenas:
-        raise UserError(f"the ledger holds nothing of an arena {arena!r}")
+        raise UserError(f"the ledger has no records of arena {arena!r}")
     parts.join()
     return exported
 
@@ -132,7 +132,7 @@ def _decoded(record: ConsumerRecord) -> Block | Notice:
     try:
         found = decode(record.value or b"")
     except DamagedRecord as error:
-        raise UserError(f"{place} cannot be read here, so nothing is written: {error}") from None
+        raise UserError(f"{place} cannot be read, so nothing is written: {error}") from None
     if not isinstance(found, (Block, Notice)):  # from a later version: its effect on votes is unknown
-        raise UserError(f"{place} is a record of a kind that is not exported: {type(found).__name__}")
+        raise UserError(f"{place} has a kind that is not exported: {type(found).__name__}")
     return found

@@ -111,7 +111,7 @@ def topics_beside(settings: Settings, names: Sequence[str], groups: Sequence[str
     try:
         require_topics(settings, names, groups)
     except KafkaAway as error:
-        log.warning("%s; its topics are looked at when it answers", error.message)
+        log.warning("%s; its topics are checked when it answers", error.message)
     else:
         yield
         return
@@ -152,7 +152,7 @@ def _groups(admin: KafkaAdminClient) -> dict[str, tuple[str | None, str | None]]
     try:
         return {each["group_id"]: (each.get("group_type"), each.get("group_state")) for each in admin.list_groups()}
     except KafkaError as error:
-        log.info("Kafka does not tell its consumer groups: %s", error)
+        log.info("Kafka does not list its consumer groups: %s", error)
         return {}
 
 

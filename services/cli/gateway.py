@@ -16,8 +16,8 @@ from services.cli.errors import UserError
 def command(context: click.Context, host: str | None, port: int | None) -> None:
     """Run the HTTP gateway until SIGTERM.
 
-    Votes and model records come in here; 202 means that Kafka has them. Who may write is in the file that
-    ISONOMY_API_KEYS_FILE names; `isonomy gateway new-key` makes a line for it.
+    It accepts votes and model records; 202 means that Kafka has them. The file ISONOMY_API_KEYS_FILE lists the keys
+    that may write; `isonomy gateway new-key` makes a line for it.
     """
     if context.invoked_subcommand is not None:
         return
@@ -30,7 +30,7 @@ def command(context: click.Context, host: str | None, port: int | None) -> None:
     try:
         with listening(settings, "gateway"):
             if settings.gateway.api_keys_file is None:
-                click.echo("warning: no ISONOMY_API_KEYS_FILE, so nobody may write", err=True)
+                click.echo("warning: no ISONOMY_API_KEYS_FILE, so all writes are refused", err=True)
             require_kafka(settings.kafka)
             with topics_beside(settings, topics_of("gateway")):
                 serve(settings)
@@ -40,9 +40,11 @@ def command(context: click.Context, host: str | None, port: int | None) -> None:
 
 @command.command("new-key")
 @click.argument("name")
-@click.option("--arenas", required=True, help="Arenas it may write to (or hear of), separated by commas; * for all.")
+@click.option(
+    "--arenas", required=True, help="Arenas it may write to (or get alerts of), separated by commas; * for all."
+)
 def new_key(name: str, arenas: str) -> None:
-    """Make a bearer key: the secret goes to its owner, the line into the key file."""
+    """Make a bearer key: give the secret to its owner, put the line into the key file."""
     from services.http.api_keys import InvalidKeyFile
     from services.http.api_keys import new_key as make
 

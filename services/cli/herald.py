@@ -15,8 +15,8 @@ from services.cli.errors import UserError
 def command(host: str | None, port: int | None) -> None:
     """Deliver alerts to subscribers until SIGTERM.
 
-    Start two for safety: Kafka chooses one, the other stands by. `isonomy subscribe` and the board's API say who is
-    told of what.
+    Start two for safety: Kafka chooses one, the other is on standby. `isonomy subscribe` and the board's API manage
+    the subscriptions.
     """
     settings = read_settings(ISONOMY_HOST=host, ISONOMY_HERALD_PORT=None if port is None else str(port))
     from services.cli.footing import topics_beside, topics_of

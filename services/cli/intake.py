@@ -43,13 +43,13 @@ class PartitionProgress:
 
 @click.group("intake")
 def command() -> None:
-    """What intake has read of `votes` and `models`, and letting it go on where records are gone."""
+    """Show what intake has read of `votes` and `models`, and let it continue past lost records."""
 
 
 @command.command("show")
 @format_option
 def show(form: str) -> None:
-    """Show each partition: what the log holds, what is committed, by whom, and what is missing."""
+    """Show for each partition what the log holds, what is committed and by whom, and what is missing."""
     settings = read_settings()
     require_kafka(settings.kafka)
     readings = read(settings.kafka)
@@ -70,9 +70,9 @@ def show(form: str) -> None:
 @click.option("--up-to", "offset", type=click.IntRange(min=1), required=True, help="First offset that intake may use.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def accept_gap(place: str, offset: int, yes: bool) -> None:
-    """Let intake go on although records of a partition are gone that it never took, as its last words ask for.
+    """Let intake continue although records of a partition are gone that it never read; its log says when to use this.
 
-    Records that are still in the log are read all the same. The topic is named without its prefix, e.g. votes/2.
+    Records that are still in the log are read as usual. The topic is named without its prefix, e.g. votes/2.
     """
     topic, _, number = place.rpartition("/")
     if topic not in (VOTES.name, MODELS.name) or not (number.isascii() and number.isdecimal()):
@@ -84,7 +84,7 @@ def accept_gap(place: str, offset: int, yes: bool) -> None:
         raise UserError(f"there is no partition {place}")
     if offset > found[0].first:
         raise UserError(
-            f"{place} begins at {found[0].first}: nothing behind that is missing, and there is nothing to accept up to"
+            f"{place} begins at {found[0].first}: nothing after that is missing, so there is nothing to accept up to"
             f" {offset}"
         )
     if not yes:
@@ -102,8 +102,8 @@ def accept_gap(place: str, offset: int, yes: bool) -> None:
         finally:
             consumer.close()
     except KafkaError as error:
-        raise UserError(f"Kafka at {settings.kafka.bootstrap} did not take it: {error}") from None
-    click.echo(f"accepted: intake goes on with {place} at offset {offset} when it looks next")
+        raise UserError(f"Kafka at {settings.kafka.bootstrap} did not accept the commit: {error}") from None
+    click.echo(f"accepted: intake continues with {place} at offset {offset} at its next check")
 
 
 def read(settings: KafkaSettings) -> list[PartitionProgress]:

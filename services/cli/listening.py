@@ -48,5 +48,5 @@ def _sentence(settings: Settings, process: str, error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
         return f"{port} is taken: {chooses}"
     if error.errno == errno.EACCES:
-        return f"{port} may not be listened on by this user: {chooses}"
-    return f"{settings.http.host} is no address of this machine to listen on (ISONOMY_HOST): {error.strerror or error}"
+        return f"this user may not listen on {port}: {chooses}"
+    return f"{settings.http.host} is not an address of this machine (ISONOMY_HOST): {error.strerror or error}"

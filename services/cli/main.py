@@ -15,25 +15,25 @@ from streams.contracts.cause import in_one_line
 
 COMMANDS = {
     "up": ("services.cli.up", "Run the whole stack on this machine."),
-    "topics": ("services.cli.topics", "Create the Kafka topics, check them, or mend their settings."),
+    "topics": ("services.cli.topics", "Create the Kafka topics, check them, or correct their settings."),
     "worker": ("services.cli.worker", "Run a stream worker."),
     "gateway": ("services.cli.gateway", "Run the HTTP gateway, or make a key for it."),
     "board": ("services.cli.board", "Serve the page and the read API."),
-    "herald": ("services.cli.herald", "Tell subscribers of alerts."),
-    "subscribe": ("services.cli.subscribe", "Say who is told of which alerts: create, list, test, …"),
+    "herald": ("services.cli.herald", "Deliver alerts to subscribers."),
+    "subscribe": ("services.cli.subscribe", "Your subscriptions to alerts: create, list, test, …"),
     "subscriptions": (
         "services.cli.subscriptions",
         "All subscriptions, for the operator: list, disable, allow, delete.",
     ),
-    "replay": ("services.cli.replay", "Send the votes of a file or a named data set into a running stack."),
+    "replay": ("services.cli.replay", "Send the votes of a file or a named data set to a running stack."),
     "rate": ("services.cli.rate", "Rate the votes of a file or a named data set, without a broker."),
     "audit": ("services.cli.audit", "Fairness report of votes or of published snapshots, without a broker."),
-    "simulate": ("services.cli.simulate", "Make up an arena, with unfairness as scripted."),
+    "simulate": ("services.cli.simulate", "Simulate an arena with scripted unfairness."),
     "alerts": ("services.cli.alerts", "List the fairness alerts that fire, and what was judged."),
     "export": ("services.cli.export", "Boards, votes and the ledger as files: CSV, Parquet."),
-    "arena": ("services.cli.arena", "Which arenas stand still, and having them tried again: list, release."),
-    "rebuild": ("services.cli.rebuild", "Drop what was folded and fold the ledger again."),
-    "intake": ("services.cli.intake", "What intake has read, and going on where records are gone."),
+    "arena": ("services.cli.arena", "Stopped arenas: list them, or retry one with release."),
+    "rebuild": ("services.cli.rebuild", "Drop saved states and fold the ledger again."),
+    "intake": ("services.cli.intake", "Show what intake has read; let it continue past lost records."),
     "dead-letters": ("services.cli.dead_letters", "List refused records, or send them again."),
 }
 """Maps a command's name to its module (with a function `command`) and its line of help."""

@@ -44,7 +44,7 @@ def read_board(redis: Redis, settings: RedisSettings, arena: str, name: str = OV
     try:
         return None if text is None else _read(text)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise UserError(f"what Redis has of the board {name} of arena {arena} cannot be read here: {error}") from None
+        raise UserError(f"the board {name} of arena {arena} in Redis cannot be read: {error}") from None
 
 
 class Screen:
@@ -147,7 +147,7 @@ async def until_counted(settings: Settings, arena: str, screen: Screen, deadline
 
     While Kafka does not answer, the request is retried until the deadline.
     """
-    unknown = f"the votes are sent; whether they are counted Kafka at {settings.kafka.bootstrap} does not say"
+    unknown = f"the votes are sent, but Kafka at {settings.kafka.bootstrap} does not say whether they are counted"
     end: int | None = None
     try:
         with await asyncio.to_thread(CaughtUp, settings.kafka) as asked:
@@ -174,6 +174,6 @@ async def until_counted(settings: Settings, arena: str, screen: Screen, deadline
 def _mark(asked: CaughtUp) -> int:
     end = asked.mark()
     if hidden := asked.hidden():
-        what = f"up to {hidden:,} votes wait behind a transaction that is open"
-        click.echo(f"{what}: they are counted when it ends, and not waited for", err=True)
+        what = f"up to {hidden:,} votes wait behind an open transaction"
+        click.echo(f"{what}: they are counted when it ends; this command does not wait for them", err=True)
     return end

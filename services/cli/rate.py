@@ -45,8 +45,8 @@ _SOURCES = "\n".join(f"  {name}: {named.text}" for name, named in NAMED.items())
 
 @click.command(
     "rate",
-    help="Rate the votes of SOURCE, without a broker: a .jsonl, .json, .csv, .tsv or .parquet file, packed or not, a"
-    " directory or a glob of such files, - for NDJSON on standard input, or a named data set.",
+    help="Rate the votes of SOURCE, without a broker: a .jsonl, .json, .csv, .tsv or .parquet file, compressed or not,"
+    " a directory or a glob of such files, - for NDJSON on standard input, or a named data set.",
     epilog=f"\b\nNamed data sets:\n{_SOURCES}\n\n{EXIT_CODES}",
 )
 @source_options
@@ -64,11 +64,13 @@ _SOURCES = "\n".join(f"  {name}: {named.text}" for name, named in NAMED.items())
     "--least-votes",
     type=click.IntRange(min=0),
     default=0,
-    help="Votes against ranked models that a rank needs; 0: a quarter of their median, at least 5 and at most 30.",
+    help="Least votes against ranked models for a rank; 0: a quarter of their median, at least 5 and at most 30.",
 )
 @click.option("--reweighted", is_flag=True, help="Weight pairs by inverse frequency, 1/max(n, 50).")
-@click.option("--style", "styled", is_flag=True, help="Also rate with length and markdown of the answers taken out.")
-@click.option("--top", type=click.IntRange(min=1), help="Print only so many models of each board (table).")
+@click.option(
+    "--style", "styled", is_flag=True, help="Also rate without the effect of the answers' length and markdown."
+)
+@click.option("--top", type=click.IntRange(min=1), help="Print at most this many models of each board (table).")
 def command(
     source: str,
     form: str,
@@ -84,14 +86,14 @@ def command(
     """Read, fold, solve, print."""
     pinned = dict(map(_read_anchor, anchors))
     if len(pinned) < len(anchors):
-        raise UserError("--anchor names a model twice: which of its ratings stands still?")
+        raise UserError("--anchor names a model twice: give one rating")
     board = None if board is None else normalised(board)
     reading = reading_of(options)
     try:
         states, summary, single = _read(source, reading, styled=styled)
     except SourceError as error:
         raise UserError(str(error)) from None
-    require_readable(summary, reading, "Nothing was rated: a board of the other rows would be a wrong one")
+    require_readable(summary, reading, "Nothing was rated: a board of the other rows would be wrong")
     report(summary)
     state = _choose(states, arena)
     boards = solve_boards(state, pinned, least_votes, reweighted, None if board is None else {board})
@@ -99,7 +101,7 @@ def command(
         raise UserError(f"there is no board {board!r}; there are {', '.join(sorted(state.boards))}")
     for each in pinned:
         if not any(line.model == each for board_ in boards.values() for line in board_.models):
-            raise UserError(f"the anchor {each!r} is on none of these boards")
+            raise UserError(f"the anchor {each!r} is not on these boards")
     fitted = single[state.arena].fit(state) if styled else None
     _print(state.arena, boards, fitted, form, top, summary)
     exit_as(summary)
@@ -202,7 +204,7 @@ def _choose(states: dict[str, ArenaState], arena: str | None) -> ArenaState:
     if not states:
         raise UserError("there is no vote to rate")
     if arena is None and len(states) > 1:
-        raise UserError(f"the votes are of several arenas, choose one with --arena: {', '.join(sorted(states))}")
+        raise UserError(f"the votes are from several arenas, choose one with --arena: {', '.join(sorted(states))}")
     chosen = arena or next(iter(states))
     if chosen not in states:
         raise UserError(f"there is no vote of arena {chosen!r}; there are {', '.join(sorted(states))}")

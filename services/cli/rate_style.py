@@ -121,7 +121,7 @@ def style_tables(fitted: StyleReport, plain: dict[str, float], top: int | None) 
     for line in fitted["models"][:top]:
         change = line["rating"] - plain.get(line["model"], float("nan"))
         models.add_row(shown(line["model"]), f"{line['rating']:.1f}", f"±{line['half_width']:.1f}", f"{change:+.1f}")
-    features = Table(title="what style is worth", title_justify="left", header_style="bold")
+    features = Table(title="effect of style", title_justify="left", header_style="bold")
     for heading in ("feature", "points per standard deviation", "95 %", ""):
         features.add_column(heading, justify="left" if heading in ("feature", "") else "right")
     for each in fitted["features"]:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from services.sources.summary import Summary
 
 EXIT_CODES = (
-    "\b\nExit codes:\n  0  every row was counted, or left out by a rule that is said\n"
-    "  1  stopped: something cannot be read\n  2  the command was typed wrong\n"
+    "\b\nExit codes:\n  0  every row was counted, or excluded by a rule that the account names\n"
+    "  1  stopped: something cannot be read\n  2  wrong usage of the command\n"
     "  3  done, without the rows that --drop-unreadable dropped"
 )
 DROPPED = 3
@@ -71,11 +71,11 @@ def source_options(command: Decorated) -> Decorated:
                 "--columns",
                 metavar="FIELD=COLUMN",
                 multiple=True,
-                help="Where the file's names are not known ones: which column holds a field, e.g. model_a=left; with"
-                " nothing behind the sign the field is not read.",
+                help="Column of a field, if the file uses an unknown name, e.g. model_a=left; with nothing after the"
+                " = the field is not read.",
             ),
             click.option(
-                "--layout", metavar="NAME|FILE", help="Read the file by this layout: one that is known, or a TOML file."
+                "--layout", metavar="NAME|FILE", help="Read the file with this layout: a known one, or a TOML file."
             ),
             click.option(
                 "--layouts", is_flag=True, is_eager=True, expose_value=False, callback=_list, help="List the layouts."
@@ -84,21 +84,21 @@ def source_options(command: Decorated) -> Decorated:
                 "--words",
                 metavar="WORD=MEANING",
                 multiple=True,
-                help="What a word of the winner means: model_a, model_b, tie, both_bad, none or skip (no vote).",
+                help="Meaning of a word of the winner: model_a, model_b, tie, both_bad, none or skip (no vote).",
             ),
             click.option(
                 "--winner-is",
                 type=click.Choice(["name", "side"]),
-                help="What the winner's column holds, where the file leaves it open.",
+                help="What the winner's column contains, if the file does not show it.",
             ),
             click.option(
                 "--only",
                 metavar="COLUMN=VALUE",
                 multiple=True,
-                help="Count only rows with this value; given twice for a column, with either.",
+                help="Count only rows with this value; given twice for a column, with either value.",
             ),
             click.option(
-                "--drop-unreadable", is_flag=True, help="Go on without rows that cannot be read; exits with 3."
+                "--drop-unreadable", is_flag=True, help="Continue without rows that cannot be read; exits with 3."
             ),
         )
     ):

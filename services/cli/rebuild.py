@@ -16,12 +16,12 @@ from streams.contracts.topics import LEDGER, RATINGS_GROUP
 
 
 @click.command("rebuild")
-@click.option("--arena", multiple=True, help="Only this arena; may be given several times. All that are known if not.")
+@click.option("--arena", multiple=True, help="Only this arena; may be repeated. Default: all known arenas.")
 def command(arena: tuple[str, ...]) -> None:
     """Drop the saved states in Redis, so that the workers fold the ledger from its start again.
 
-    Boards stay as they are until the new ones are there. The folds of a running worker are fenced off, and
-    do it when they begin anew; without a worker, the next start does it. The Kafka log is not touched.
+    Boards stay as they are until the new ones are complete. The folds of a running worker are fenced off, restart and
+    then fold the ledger; without a worker, the next start does it. The Kafka log is not touched.
     """
     settings = read_settings()
     require_topics(settings, [LEDGER.name])
@@ -50,11 +50,11 @@ async def _forget(settings: Settings, asked: tuple[str, ...]) -> list[str]:
             partitions = len(admin.describe_topics([name])[0]["partitions"])
             first = begins_at(admin, name, partitions)
         if first is None:
-            raise UserError(f"where {name} begins is not known, so nobody can tell whether it can be folded again")
+            raise UserError(f"the first offset of {name} is unknown, so it is not certain that it can be folded again")
         if first > 0:
             raise UserError(
-                f"a partition of {name} begins at offset {first}: what was before is gone, so nothing can be folded "
-                "again, and the saved states that would be dropped are the only ones that have all votes"
+                f"a partition of {name} begins at offset {first}: earlier records are gone, so it cannot be folded "
+                "again, and only the saved states still have all votes"
             )
         arenas = list(asked) or known
         await forget(redis, settings.redis.keys, RATINGS_GROUP, arenas, partitions)

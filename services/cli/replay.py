@@ -36,13 +36,13 @@ SLICE = 2_000
 
 @click.command("replay", epilog=EXIT_CODES)
 @source_options
-@click.option("--arena", default="text", show_default=True, help="Arena that the votes go to.")
+@click.option("--arena", default="text", show_default=True, help="Arena of the votes.")
 @click.option(
-    "--rate", type=click.FloatRange(min=0, min_open=True), help="Votes a second; as fast as it goes if not given."
+    "--rate", type=click.FloatRange(min=0, min_open=True), help="Votes a second; default: as fast as possible."
 )
 @click.option("--follow", is_flag=True, help="Show the leaderboard as it forms, until every vote is counted.")
 @click.option(
-    "--wait/--no-wait", default=True, show_default=True, help="Wait until intake has taken all, and say how many count."
+    "--wait/--no-wait", default=True, show_default=True, help="Wait until intake has read all, and say how many count."
 )
 @click.option(
     "--top", type=click.IntRange(min=1), default=10, show_default=True, help="Lines of the leaderboard shown."
@@ -52,8 +52,8 @@ def command(
 ) -> None:
     """Send the votes of SOURCE to Kafka, each acknowledged. Sent twice they count once.
 
-    A file is read to its end before anything is sent; of a pipe, rows that cannot be read are left out and told. At
-    the end stands how many of the votes sent are in the ledger, which is what boards count.
+    A file is read to its end before anything is sent; in a pipe, rows that cannot be read are skipped and reported.
+    The last line says how many of the votes sent are in the ledger, which is what boards count.
     """
     reading = reading_of(said)
     settings = read_settings()
@@ -68,7 +68,7 @@ def command(
     except SourceError as error:
         raise UserError(str(error)) from None
     except KeyboardInterrupt:
-        raise UserError("interrupted; what was sent stays, and sending it again counts nothing twice") from None
+        raise UserError("interrupted; the votes sent so far stay, and sending them again counts none twice") from None
     exit_as(summary)
 
 
@@ -138,7 +138,7 @@ def _account(settings: Settings, arena: str) -> IntakeAccount:
     try:
         return IntakeAccount(settings.kafka, arena)
     except (KafkaError, EndsUnknown, OSError) as error:
-        raise UserError(f"Kafka at {settings.kafka.bootstrap} does not say where the ledger ends: {error}") from None
+        raise UserError(f"Kafka at {settings.kafka.bootstrap} does not report the end of the ledger: {error}") from None
 
 
 async def _told(account: IntakeAccount, written: Written) -> str:
@@ -153,13 +153,13 @@ async def _told(account: IntakeAccount, written: Written) -> str:
         try:
             found = await asyncio.to_thread(account.of, written)
         except (KafkaError, EndsUnknown, DamagedRecord, OSError) as error:
-            return f"; how many of them count is not known: {error}"
+            return f"; it is unknown how many of them count: {error}"
         if not found.waiting:
             return f": {found}"
         if found.waiting != waiting:
             waiting, since = found.waiting, time.monotonic()
         elif time.monotonic() - since > QUIET_SECONDS:
-            return f": {found}; intake takes none, is a worker running?"
+            return f": {found}; intake reads none, is a worker running?"
         await asyncio.sleep(LOOK_SECONDS)
 
 

@@ -26,21 +26,23 @@ FUTURE = 240.0
 
 @click.command("simulate")
 @click.argument("scenario", required=False)
-@click.option("--list", "listing", is_flag=True, help="List the scenarios that are shipped, and end.")
+@click.option("--list", "listing", is_flag=True, help="List the built-in scenarios, and exit.")
 @click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="The same seed, the same records."
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="The same seed gives the same records."
 )
-@click.option("--battles", type=click.IntRange(min=1), help="Battles to draw; the scenario's own number if not given.")
+@click.option("--battles", type=click.IntRange(min=1), help="Number of battles; default: the scenario's.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path, allow_dash=True),
-    help="A .jsonl file (- for standard output) with the records of both topics in their order, or a directory for"
+    help="A .jsonl file (- for standard output) for the records of both topics in order, or a directory for"
     " votes.jsonl, models.jsonl and truth.json.",
 )
-@click.option("--kafka", is_flag=True, help="Send into the running stack, each change of the registry at its place.")
-@click.option("--truth", type=click.Path(dir_okay=False, path_type=Path), help="Write what was done to whom, as JSON.")
-@click.option("--arena", help="Arena that the records are of; the scenario's own if not given.")
-@click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Votes a second to send, with --kafka.")
+@click.option("--kafka", is_flag=True, help="Send to the running stack, each change of the registry at its place.")
+@click.option(
+    "--truth", type=click.Path(dir_okay=False, path_type=Path), help="Write which model was treated how, as JSON."
+)
+@click.option("--arena", help="Arena of the records; default: the scenario's.")
+@click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Votes to send per second, with --kafka.")
 @click.option("--now", "until_now", is_flag=True, help="Move the clock so that the last battle is now.")
 @click.option("--no-wait", is_flag=True, help="Do not wait for intake at changes of the registry, with --kafka.")
 @format_option
@@ -58,7 +60,7 @@ def command(
     no_wait: bool,
     form: str,
 ) -> None:
-    """Make up the arena of SCENARIO, a shipped name (see --list) or a TOML file.
+    """Simulate the arena of SCENARIO, a built-in name (see --list) or a TOML file.
 
     In a file, or in the ledger of the stack, every change of the registry is at its exact place among the votes. For
     that, sending waits for intake before and after each change, about a second each time.
@@ -70,7 +72,7 @@ def command(
     if scenario is None:
         raise click.UsageError("name a SCENARIO, or ask for --list")
     if (out is None) is not kafka:
-        raise click.UsageError("say where to: either --out or --kafka")
+        raise click.UsageError("give either --out or --kafka")
     if not kafka and (rate or no_wait):
         raise click.UsageError("--rate and --no-wait are for --kafka")
     try:
@@ -79,7 +81,7 @@ def command(
         raise UserError(str(error)) from None
     start = time.time() - world.seconds if until_now else world.scenario.clock.start
     if kafka and start + world.seconds > time.time() + FUTURE:
-        raise UserError(f"{scenario} ends in the future by its clock, such votes are refused: use --now")
+        raise UserError(f"the clock of {scenario} ends in the future, and such votes are refused: use --now")
     _run(Simulation(world, start), start, out, truth, rate, no_wait, form)
     return None
 
@@ -105,12 +107,14 @@ def _run(
             try:
                 asyncio.run(_send(simulation, recorder, rate, no_wait, advance))
             except KeyboardInterrupt:
-                raise UserError("interrupted; what was sent stays, and sending it again counts nothing twice") from None
+                raise UserError(
+                    "interrupted; the votes sent so far stay, and sending them again counts none twice"
+                ) from None
         elif _is_directory(out):
             deletions = write_directory(simulation, recorder, out, advance)
             truth = truth or out / "truth.json"
             if deletions:
-                click.echo(f"note: {deletions} deletions of a model cannot be said in models.jsonl", err=True)
+                click.echo(f"note: {deletions} deletions of a model cannot be written to models.jsonl", err=True)
         else:
             write_file(simulation, recorder, out, advance)
     if truth is not None:

@@ -47,7 +47,7 @@ class BoardClient:
         try:
             return json.loads(text) if text else None
         except ValueError:
-            raise UserError(f"what answers at {self._url} is no board") from None
+            raise UserError(f"the server at {self._url} is not a board") from None
 
 
 def _said(error: urllib.error.HTTPError) -> str:
@@ -59,11 +59,11 @@ def _said(error: urllib.error.HTTPError) -> str:
 
 
 @click.group("subscribe")
-@click.option("--board", "url", metavar="URL", help="Where the board is; this machine's if not.")
+@click.option("--board", "url", metavar="URL", help="URL of the board; default: on this machine.")
 @click.option(
     "--key-file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="File with the bearer key; ISONOMY_KEY if not.",
+    help="File with the bearer key; default: ISONOMY_KEY.",
 )
 @click.pass_context
 def command(context: click.Context, url: str | None, key_file: Path | None) -> None:
@@ -79,7 +79,7 @@ def command(context: click.Context, url: str | None, key_file: Path | None) -> N
         if not key:
             raise UserError("no key: give --key-file or set ISONOMY_KEY")
         if not key.isascii() or not key.isprintable() or len(key.split()) != 1:
-            raise UserError("the key is not one word of letters: give the secret alone, and not its line")
+            raise UserError("the key is not one word of letters: give only the secret, not its line")
         return BoardClient(url or f"http://127.0.0.1:{settings.board.port}", key)
 
     context.obj = board  # called by the subcommand, so that --help needs no key
@@ -88,8 +88,8 @@ def command(context: click.Context, url: str | None, key_file: Path | None) -> N
 @command.command("create")
 @click.argument("url")
 @click.option("--type", "kind", type=click.Choice(["webhook", "apprise", "alertmanager"]), default="webhook",
-              show_default=True, help="What is behind the URL.")  # fmt: skip
-@click.option("--name", help="What you call it; the type if not.")
+              show_default=True, help="Kind of receiver.")  # fmt: skip
+@click.option("--name", help="Your name for it; default: the type.")
 @click.option("--arena", help="Only this arena.")
 @click.option("--kind", "kinds", multiple=True, help="Only this kind of alert; may be repeated.")
 @click.option("--severity", type=click.Choice(["info", "warning", "critical"]), default="info", show_default=True,
@@ -112,9 +112,9 @@ def create(
     headers: tuple[str, ...],
     form: str,
 ) -> None:
-    """Subscribe URL to alerts; it gets what fires now, and from then on what begins and ends.
+    """Subscribe URL to alerts; it gets the alerts that fire now, and from then on new and resolved ones.
 
-    E-mail is mailto: and one address, with --type apprise; it begins when its recipient opens a link and agrees.
+    For e-mail use mailto: and one address, with --type apprise; it starts when its recipient opens a link and agrees.
     """
     pairs = {}
     for header in headers:
@@ -181,7 +181,7 @@ def ask(context: click.Context, subscription: str) -> None:
 @click.argument("subscription")
 @click.pass_context
 def try_it(context: click.Context, subscription: str) -> None:
-    """Send one test message now, and say what came of it; exit code 1 when it was not taken."""
+    """Send one test message now, and report the outcome; exit code 1 when it was not accepted."""
     answer = context.obj().call("POST", f"/{_quoted(subscription)}/test")
     status = f" {answer['status']}" if answer["status"] else ""
     click.echo(f"{answer['outcome']}{status} in {answer['seconds']:.2f} s  {shown(answer['detail'])}".rstrip())
@@ -192,11 +192,13 @@ def try_it(context: click.Context, subscription: str) -> None:
 @command.command("deliveries")
 @click.argument("subscription")
 @click.option("--state", type=click.Choice(["waiting", "pending", "delivered", "dead", "skipped"]), help="Only these.")
-@click.option("--limit", type=click.IntRange(1, 1_000), default=50, show_default=True, help="Newest so many.")
+@click.option(
+    "--limit", type=click.IntRange(1, 1_000), default=50, show_default=True, help="Number of newest deliveries."
+)
 @format_option
 @click.pass_context
 def deliveries(context: click.Context, subscription: str, state: str | None, limit: int, form: str) -> None:
-    """List what was sent and what became of it, newest first."""
+    """List the deliveries with their outcome, newest first."""
     query = urllib.parse.urlencode({"limit": limit, **({"state": state} if state else {})})
     answer = context.obj().call("GET", f"/{_quoted(subscription)}/deliveries?{query}")
     if form == "json":
@@ -224,7 +226,7 @@ def replay(context: click.Context, subscription: str, delivery: str | None) -> N
 def _asked(subscription: str, sent: Mapping[str, str]) -> str:
     """Return whether the confirmation link was sent, and what to do next."""
     if sent["outcome"] == "delivered":
-        return "unconfirmed: a link was sent; nothing else is, until its recipient opens it and agrees"
+        return "unconfirmed: a link was sent; no alert is sent until its recipient opens it and agrees"
     again = f"`isonomy subscribe ask {subscription}` tries again"
     return f"unconfirmed: the link could not be sent ({shown(sent['detail'] or sent['outcome'])}); {again}"
 

@@ -27,17 +27,17 @@ T = TypeVar("T")
 
 @click.group("subscriptions")
 def command() -> None:
-    """See and end subscriptions of all keys: the operator's way, which needs no key but the right to write to Kafka.
+    """Show and end subscriptions of all keys, as the operator: this needs no key, but the right to write to Kafka.
 
-    What is disabled here stays so whatever its owner changes, and its owner is told why. To shut out a key, take its
-    line out of the file that ISONOMY_SUBSCRIBER_KEYS_FILE names: what belongs to it is held at once.
+    A subscription that is disabled here stays disabled whatever its owner changes, and its owner sees the reason. To
+    block a key, remove its line from the file ISONOMY_SUBSCRIBER_KEYS_FILE: its deliveries are held at once.
     """
 
 
 @command.command("list")
 @format_option
 def list_all(form: str) -> None:
-    """List all subscriptions, with their owners; of URLs only what is no secret."""
+    """List all subscriptions, with their owners; URLs are shown without their secrets."""
 
     async def read(store: SubscriptionStore) -> list[dict[str, str | None]]:
         from services.herald.api.views import show_channel
@@ -78,20 +78,20 @@ def list_all(form: str) -> None:
 
 @command.command("disable")
 @click.argument("subscription")
-@click.option("--reason", required=True, help="Told to its owner.")
+@click.option("--reason", required=True, help="Reason that its owner sees.")
 def disable(subscription: str, reason: str) -> None:
-    """Send nothing to a subscription until it is allowed again; what is owed meanwhile waits."""
+    """Send nothing to a subscription until it is allowed again; its deliveries wait meanwhile."""
     from streams.contracts.delivery import Blocked
 
     blocked = Blocked(subscription=subscription, reason=reason, at=time.time())
     _with_store(lambda store: _known(store, subscription).block(subscription, blocked))
-    click.echo(f"disabled {subscription}; `isonomy subscriptions allow {subscription}` takes it back")
+    click.echo(f"disabled {subscription}; `isonomy subscriptions allow {subscription}` reverts it")
 
 
 @command.command("allow")
 @click.argument("subscription")
 def allow(subscription: str) -> None:
-    """Take back what `disable` did."""
+    """Revert `disable`."""
     _with_store(lambda store: _known(store, subscription).block(subscription, None))
     click.echo(f"allowed {subscription}")
 
@@ -100,9 +100,9 @@ def allow(subscription: str) -> None:
 @click.argument("subscription")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def delete(subscription: str, yes: bool) -> None:
-    """Delete a subscription of anybody, its history included."""
+    """Delete a subscription of any owner, its history included."""
     if not yes:
-        click.confirm(f"{subscription} and its history go for good. Delete?", abort=True)
+        click.confirm(f"{subscription} and its history will be deleted for good. Delete?", abort=True)
 
     async def act(store: SubscriptionStore) -> None:
         await _known(store, subscription).delete(subscription)

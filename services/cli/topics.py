@@ -156,7 +156,7 @@ def begins_at(admin: KafkaAdminClient, topic: str, partitions: int) -> int | Non
     try:
         found = admin.list_partition_offsets(earliest, timeout_ms=FIRST_MS)
     except KafkaError as error:
-        log.info("where %s begins is not known: %s", topic, error)
+        log.info("the first offset of %s is unknown: %s", topic, error)
         return None
     return max((each.offset for each in found.values()), default=None)
 
@@ -190,19 +190,19 @@ def _check(
 
 
 @click.command("topics")
-@click.option("--check", is_flag=True, help="Only look: create nothing.")
-@click.option("--repair", is_flag=True, help="Alter the settings that differ; partitions and replicas stay.")
+@click.option("--check", is_flag=True, help="Only check: create nothing.")
+@click.option("--repair", is_flag=True, help="Change the settings that differ; partitions and replicas stay.")
 @click.option(
     "--partitions", metavar="TOPIC=N", multiple=True, help="Partitions of a topic that is created, e.g. votes=12."
 )
 @format_option
 def command(check: bool, repair: bool, partitions: tuple[str, ...], form: str) -> None:
-    """Create the topics that are missing, and compare the others with what they must be.
+    """Create missing topics, and compare the others with the required settings.
 
-    Exit code 1 when one is missing or differs in the end.
+    Exit code 1 when a topic is still missing or different at the end.
     """
     if check and repair:
-        raise click.UsageError("--check only looks: leave it out, or --repair")
+        raise click.UsageError("--check changes nothing: leave out --check or --repair")
     counts = _read_partitions(partitions)
     settings = read_settings()
     require_kafka(settings.kafka)

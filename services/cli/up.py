@@ -41,19 +41,19 @@ LOOK_SECONDS = 0.1
     type=click.Path(file_okay=False, path_type=Path),
     default=Path(".isonomy/up"),
     show_default=True,
-    help="Where logs and the gateway's key go; one `isonomy up` at a time has it.",
+    help="Directory for logs and the gateway's key; only one `isonomy up` at a time can use it.",
 )
 @click.option(
     "--broker-port",
     type=click.IntRange(0, 65_535),
     envvar="ISONOMY_BROKER_PORT",
-    help="Port of our own broker (0: any); without it 9092, or any where that is taken.  [ISONOMY_BROKER_PORT]",
+    help="Port of the embedded broker (0: any); default: 9092, or any if that is taken.  [ISONOMY_BROKER_PORT]",
 )
 @click.option(
     "--redis-port",
     type=click.IntRange(0, 65_535),
     envvar="ISONOMY_REDIS_PORT",
-    help="Port of our own Redis (0: any); without it 6379, or any where that is taken.  [ISONOMY_REDIS_PORT]",
+    help="Port of the local Redis (0: any); default: 6379, or any if that is taken.  [ISONOMY_REDIS_PORT]",
 )
 def command(
     source: str | None,
@@ -65,11 +65,11 @@ def command(
 ) -> None:
     """Run a broker, Redis, a worker, the gateway, the board and the herald, until Ctrl-C or SIGTERM ends them all.
 
-    With KAFKA_BOOTSTRAP_SERVERS or REDIS_URL set, those are used instead of our own. Our own broker and Redis keep
-    everything in memory: what they hold is gone when they stop.
+    If KAFKA_BOOTSTRAP_SERVERS or REDIS_URL is set, that server is used. Otherwise the embedded broker and a local Redis
+    run; they keep everything in memory and lose it when they stop.
 
-    A port that is asked for, by an option here or by ISONOMY_BOARD_PORT, ISONOMY_GATEWAY_PORT, ISONOMY_WORKER_PORT (the
-    first worker's; the others follow) or ISONOMY_HERALD_PORT, must be free. The usual ones give way to others.
+    A port chosen by an option here or by ISONOMY_BOARD_PORT, ISONOMY_GATEWAY_PORT, ISONOMY_WORKER_PORT (the first
+    worker's; the others follow) or ISONOMY_HERALD_PORT must be free. A default port that is taken is replaced.
     """
     from services.local.lock import hold
     from services.local.process import StartError
@@ -101,8 +101,8 @@ def _steps(source: str | None, scenario: str | None) -> list[tuple[str, list[str
         steps.append((f"replaying {source}", ["replay", source, "--follow"]))
     if scenario is not None:
         play = ["simulate", scenario, "--kafka", "--now", "--arena", DEMONSTRATION]
-        steps.append((f"now an arena that is made up, with the scenario {scenario}", play))
-        steps.append(("what the fairness fold makes of it", ["alerts", "--arena", DEMONSTRATION, "--wait", "30"]))
+        steps.append((f"now a simulated arena, with the scenario {scenario}", play))
+        steps.append(("the alerts of the fairness fold", ["alerts", "--arena", DEMONSTRATION, "--wait", "30"]))
     return steps
 
 
@@ -119,7 +119,7 @@ def _wishes_of_servers(broker_port: int | None, redis_port: int | None) -> dict[
         if not os.environ.get(theirs):
             wishes[name] = WantedPort(usual) if port is None else WantedPort(port, asked_by)
         elif port is not None:
-            raise UserError(f"{asked_by} is for a server of our own, and {theirs} names another: leave one of them out")
+            raise UserError(f"{asked_by} is for a local server, but {theirs} names another: leave one of them out")
     return wishes
 
 
@@ -224,7 +224,9 @@ class _LocalStack:
                 click.echo(f"warning: topic {topic.topic}: {text}", err=True)
         losing = [topic.topic for topic in found if topic.loses]
         if losing:
-            raise UserError(f"topic {', '.join(losing)} would lose data: `isonomy topics` says why and how to mend it")
+            raise UserError(
+                f"topic {', '.join(losing)} would lose data: `isonomy topics` says why and how to correct it"
+            )
 
     def _until_ready(self, *supervisors: Supervisor) -> None:
         deadline = time.monotonic() + READY_WITHIN
@@ -259,8 +261,8 @@ class _LocalStack:
         )
         if "KAFKA_BOOTSTRAP_SERVERS" not in os.environ:
             click.echo(
-                "the broker is for a look: it keeps about 330 bytes a vote in memory, reads slower the more batches it"
-                " holds, and forgets all when it stops; set KAFKA_BOOTSTRAP_SERVERS for one that keeps votes",
+                "the broker is only for trying out: it keeps about 330 bytes a vote in memory, reads slower the more"
+                " batches it holds, and loses all when it stops; set KAFKA_BOOTSTRAP_SERVERS for one that keeps votes",
                 err=True,
             )
 

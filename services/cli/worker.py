@@ -24,14 +24,14 @@ log = logging.getLogger(__name__)
     "--stages",
     default="intake,ratings,fairness",
     show_default=True,
-    help="Which stages to run here, separated by commas: several processes may share them in any way.",
+    help="Stages to run here, separated by commas: several processes may share them in any way.",
 )
 @click.option("--port", type=int, help="Port of /metrics, /healthz and /readyz (0: any).  [ISONOMY_WORKER_PORT]")
 def command(stages: str, port: int | None) -> None:
     """Run a stream worker until SIGTERM: intake writes the ledger, ratings and fairness fold it.
 
-    Start as many as there are partitions; Kafka divides the work. A worker that fails exits, for its supervisor to
-    start it again: it goes on where it was, and counts nothing twice.
+    Start up to one for each partition; Kafka divides the work. A worker that fails exits, so that its supervisor
+    restarts it: it continues where it was, and counts nothing twice.
     """
     settings = read_settings(ISONOMY_WORKER_PORT=None if port is None else str(port))
     keep_freed_memory()

@@ -42,7 +42,7 @@ class Gate:
         key = self._bearer.enter(request, now)
         if left := self._quarantine.left(key.name, now):
             self._refusals.labels(key.name).inc()
-            why = f"key {key.name!r}: {self._quarantine.why(key.name)}; sending is taken again in {left:.0f} s"
+            why = f"key {key.name!r}: {self._quarantine.why(key.name)}; its requests are accepted again in {left:.0f} s"
             raise Refused(Refusal.KEY_QUARANTINED, why, retry_after(left))
         check_rate(self._limiter.wait(key.name, now), _too_many(key))
         return key
@@ -60,7 +60,7 @@ class Gate:
         now = time.monotonic()
         if self._quarantine.note(key.name, sent, refused, why, now):
             left = self._quarantine.left(key.name, now)
-            log.warning("key %s is set aside for %.0f s: %s", key.name, left, self._quarantine.why(key.name))
+            log.warning("key %s is quarantined for %.0f s: %s", key.name, left, self._quarantine.why(key.name))
 
     def note_refused(self, key: Key, refused: Refused, items: int) -> None:
         """Count items that were refused together, if their content was the reason."""

@@ -44,7 +44,7 @@ class Holding:
         mine = self.of.get(key, 0) + size
         if mine > self.limit // SHARE or self.total + size > self.limit:
             whose = f"of key {key!r}" if mine > self.limit // SHARE else "of all keys"
-            detail = f"the requests under way {whose} hold as much as they may: send fewer at once"
+            detail = f"the requests in progress {whose} use all the memory they may: send fewer at once"
             reason = Refusal.RATE_LIMITED if mine > self.limit // SHARE else Refusal.UNAVAILABLE
             raise Refused(reason, detail, retry_after(RETRY_SECONDS))
         self.keep(key, size)

@@ -33,7 +33,7 @@ def openapi() -> Document:
     schemas["Declaration"] = _declaration(schemas.pop("Model"))
     return build(
         "Isonomy gateway",
-        "Takes the votes of a model arena, and what the arena declares of its models, into Kafka.",
+        "Accepts votes of a model arena and declarations of its models, for Kafka.",
         _paths(),
         schemas,
         keyed=True,
@@ -49,8 +49,8 @@ def _paths() -> Document:
                 "parameters": [parameter("model", "path", _MODEL | {"pattern": NAME_PATTERN})],
                 **operation(
                     "declareModel",
-                    "Declare a model, or what has changed of it",
-                    description="The name is written in its normal form, and the answer has it.",
+                    "Declare a model, or a change of it",
+                    description="The record and the response have the name in its normal form.",
                     security=KEYED,
                     requestBody={"required": True, "content": content(reference("Declaration"))},
                     responses={
@@ -67,8 +67,8 @@ def _paths() -> Document:
                         "query",
                         {"type": "boolean", "default": False},
                         description=(
-                            "`true`: remove the record under exactly this name, as one that was written before names "
-                            "had a normal form."
+                            "`true`: remove the record under exactly this name, for records from before names had a "
+                            "normal form."
                         ),
                     ),
                 ],
@@ -98,14 +98,14 @@ def _send_votes() -> Document:
         "Send one vote, an array of votes, or lines of votes",
         description=(
             f"At most {MAX_VOTES} items. The answer is 202 only when all accepted votes are in Kafka. "
-            "After a 503, or no answer, send the same again: an id counts once in its arena. `accepted` says "
-            "that a vote is in Kafka, and not that it counts: whether its id was sent before, in another "
-            "request or past the gateway, only intake knows. `duplicates` counts within the request alone. "
-            "Names of models, languages and categories are counted in their normal form: composed (NFC), "
-            "without blanks and unseen marks at their ends, without marks of no width (U+200B to U+200D, "
-            "U+2060, U+FEFF), one blank where there are several; `renamed` lists those that were not in it. "
-            "Unknown fields are ignored, but a vote that says by a field of the public data sets that it is "
-            "not one whole vote is rejected: `anony` false (`not_anonymous`); `count` or `weight` other than "
+            "After a 503, or no answer, send the same again: an id counts once in its arena. `accepted` means "
+            "that a vote is in Kafka, not that it counts: only intake knows whether its id was sent before, "
+            "in another request or not through the gateway. `duplicates` counts only within the request. "
+            "Names of models, languages and categories are counted in their normal form: composed (NFC), no "
+            "blanks or invisible characters at their ends, no zero-width characters (U+200B to U+200D, "
+            "U+2060, U+FEFF), several blanks as one; `renamed` lists names that were not normal. "
+            "Unknown fields are ignored, except fields of the public data sets which show that the record is "
+            "not one whole vote; it is rejected: `anony` false (`not_anonymous`); `count` or `weight` not "
             "1, `is_valid` or `dedup_tag.sampled` false (`invalid_field`)."
         ),
         security=KEYED,
@@ -134,8 +134,8 @@ def _declaration(model: Document) -> Document:
     schema = copy.deepcopy(model)
     schema["title"] = "Declaration"
     schema["description"] = (
-        "What an arena declares of a model. `arena` and `model` are taken from the path: a body need not name them, "
-        "and must agree with the path when it does. `tstamp` is the time of the request unless it is given."
+        "An arena's declaration of a model. `arena` and `model` come from the path: the body may repeat them, but must "
+        "agree with the path. `tstamp` defaults to the time of the request."
     )
     schema["required"] = [name for name in schema["required"] if name not in ("arena", "model", "tstamp")]
     for name in ("arena", "model"):
@@ -145,14 +145,14 @@ def _declaration(model: Document) -> Document:
 
 _MODEL: Document = {"type": "string", "minLength": 1, "maxLength": 128}
 _MEANING = {
-    403: "The key may not write to this arena, or to no further one (`too_many_arenas`); nothing was written.",
-    404: "The path is none of a model: it has no arena, or a line's end in the model's name.",
+    403: "The key may not write to this arena, or to no more arenas (`too_many_arenas`); nothing was written.",
+    404: "The path is not that of a model: it has no arena, or a line break in the model's name.",
     413: "The body is too large or has too many items.",
     422: "The record cannot be used.",
     429: (
-        "The key has sent more votes than it may (`rate_limited`), almost nothing that can be used (`key_quarantined`: "
-        "`detail` says what was refused first), or different models without end (`too_many_models`). Retry-After says "
-        "when to try again."
+        "The key has sent more votes than it may (`rate_limited`), almost only items that were refused "
+        "(`key_quarantined`: `detail` has the first reason), or too many different models (`too_many_models`). "
+        "Retry-After says when to try again."
     ),
     503: "Kafka cannot take records (`unavailable`) or has not acknowledged them (`unconfirmed`); try again.",
 }

@@ -239,5 +239,5 @@ def key_of(arena: str, model: str) -> bytes:
     try:
         split_key(key)
     except InvalidRecord:
-        raise Refused(Reason.INVALID_MODEL, f"{arena[:40]!r}, {model[:140]!r} is no arena and model") from None
+        raise Refused(Reason.INVALID_MODEL, f"{arena[:40]!r}, {model[:140]!r} is not an arena and a model") from None
     return key

@@ -1,4 +1,4 @@
-"""What the gateway answers, beside errors."""
+"""Response bodies of the gateway, except errors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from streams.contracts.reasons import Reason
 
 
 class Rejected(msgspec.Struct, frozen=True):
-    """One item that was not taken. `index` counts the items as sent, from 0 (NDJSON: lines that are not blank)."""
+    """A rejected item. `index` counts the items as sent, from 0 (NDJSON: lines that are not blank)."""
 
     index: int
     reason: Reason
@@ -19,36 +19,36 @@ class Rejected(msgspec.Struct, frozen=True):
 
 
 class VotesAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What became of the votes of one request: `accepted` are in Kafka, acknowledged by all in-sync replicas."""
+    """Result for the votes of one request: `accepted` votes are in Kafka, acknowledged by all in-sync replicas."""
 
     accepted: int
     rejected: list[Rejected]
     duplicates: Annotated[
         int,
         Meta(
-            description="So many of the accepted ones have the arena and id of one before them in this request, and"
-            " count once with it. Left out when none has. Votes of other requests are not looked at: that an id was"
-            " sent before only intake knows, and an answer cannot say it."
+            description="Number of accepted votes with the same arena and id as an earlier one in this request; they"
+            " count once. Left out when 0. Other requests are not compared: only intake knows whether an id was sent"
+            " before."
         ),
     ] = 0
     renamed: Annotated[
         dict[str, str],
         Meta(
-            description="Names of models, languages and categories that were not in their normal form, and the form"
-            " under which they are counted. Left out when all were."
+            description="Names of models, languages and categories that were not in normal form, and the form under"
+            " which they are counted. Left out when all were normal."
         ),
     ] = {}
 
 
 class ModelAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The model record that was written, or of which the removal was; `model` as it is counted, in its normal form."""
+    """The model record that was written or removed; `model` is the normal form, under which it is counted."""
 
     arena: str
     model: str
     unread: Annotated[
         list[str],
         Meta(
-            description="Fields of the body that a model record does not have: they are kept in it, and nothing heeds"
-            " them. `announced_at` misspelt is no announcement. Left out when there is none."
+            description="Unknown fields of the body: the record keeps them, but nothing uses them, so a misspelt"
+            " `announced_at` announces nothing. Left out when there are none."
         ),
     ] = []

@@ -180,7 +180,7 @@ class WriteRoutes:
         except Unavailable as error:
             if not error.written:
                 raise Refused(Refusal.UNAVAILABLE, error.detail, retry_after(RETRY_SECONDS)) from None
-            again = "some or all may be written: send the same again, with the same ids, which count once"
+            again = "some or all may be written: send the same votes again, with the same ids; each id counts once"
             raise Refused(Refusal.UNCONFIRMED, f"{error.detail}; {again}", retry_after(RETRY_SECONDS)) from None
 
     def _answer(self, key: Key, votes: ParsedVotes, duplicates: int) -> Response:
@@ -197,7 +197,7 @@ def _as_written(request: Request) -> bool:
     """Whether the path has the name exactly as in its record; raises `Refused` for a value that is no boolean."""
     given = request.query_params.get(AS_WRITTEN, "false")
     if given not in ("true", "false"):
-        raise Refused(Refusal.INVALID_QUERY, f"{AS_WRITTEN}={given[:40]!r}: say true or false")
+        raise Refused(Refusal.INVALID_QUERY, f"{AS_WRITTEN}={given[:40]!r}: use true or false")
     return given == "true"
 
 

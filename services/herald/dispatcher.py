@@ -224,7 +224,7 @@ class Dispatcher:
         }
         for name in sorted(self._disallowed - before):
             owner = book.subscriptions[name].owner
-            log.warning("%s receives nothing: the key of %s is gone or does not allow it", name, owner)
+            log.warning("%s receives nothing: the key of %s was removed or does not allow it", name, owner)
         return sorted(before - self._disallowed)
 
     def _given_up(self) -> list[Delivery]:

@@ -194,7 +194,7 @@ def read_alert(record: ConsumerRecord) -> Alert | None:
     try:
         return decode_alert(record.value)
     except UNREADABLE as error:
-        log.warning("alerts, offset %d: passed over: %s", record.offset, error)
+        log.warning("alerts, offset %d: skipped: %s", record.offset, error)
         return None
 
 
@@ -211,7 +211,7 @@ def take_subscription(book: Book, record: ConsumerRecord) -> str | None:
     try:
         book.take_subscription(key, None if record.value is None else decode_subscription(record.value))
     except UNREADABLE as error:
-        log.warning("subscriptions, offset %d: passed over: %s", record.offset, error)
+        log.warning("subscriptions, offset %d: skipped: %s", record.offset, error)
         return None
     return key
 
@@ -225,7 +225,7 @@ def take_delivery(book: Book, record: ConsumerRecord) -> str | None:
         found = None if record.value is None else decode_record(record.value)
         return found.id if book.take(key, found, record.offset) and isinstance(found, Delivery) else None
     except UNREADABLE as error:
-        log.warning("deliveries, offset %d: passed over: %s", record.offset, error)
+        log.warning("deliveries, offset %d: skipped: %s", record.offset, error)
         return None
 
 
@@ -233,5 +233,5 @@ def _key(record: ConsumerRecord) -> str | None:
     try:
         return str((record.key or b"").decode()) or None
     except UnicodeDecodeError:
-        log.warning("%s, offset %d: passed over: its key is not UTF-8", record.topic, record.offset)
+        log.warning("%s, offset %d: skipped: its key is not UTF-8", record.topic, record.offset)
         return None

@@ -26,7 +26,7 @@ from streams.contracts.subscription import ChannelType, Subscription
 
 log = logging.getLogger(__name__)
 
-GONE = "the endpoint answered 410: it wants no more"
+GONE = "the endpoint answered 410: it wants no more messages"
 _SILENT = (Outcome.TIMEOUT, Outcome.UNREACHABLE)
 
 

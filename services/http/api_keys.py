@@ -74,7 +74,7 @@ def parse_keys(text: str) -> dict[str, Key]:
     """
     keys: dict[str, Key] = {}
     if text.strip() and not text.endswith("\n"):
-        raise InvalidKeyFile(f"line {len(text.splitlines())}: it does not end, so the file may be cut off")
+        raise InvalidKeyFile(f"line {len(text.splitlines())}: it has no newline, so the file may be truncated")
     for number, raw in enumerate(text.splitlines(), 1):
         line = raw.strip()
         if not line or line.startswith("#"):
@@ -88,7 +88,7 @@ def parse_keys(text: str) -> dict[str, Key]:
         if not _digest(hashed):
             raise InvalidKeyFile(f"line {number}: the hash of {name} is not 64 hex digits")
         if hashed in keys:
-            raise InvalidKeyFile(f"line {number}: the hash of {name} is there twice")
+            raise InvalidKeyFile(f"line {number}: the hash of {name} is repeated")
         keys[hashed] = Key(name, _arenas(number, parts[2]))
     return keys
 
@@ -99,7 +99,7 @@ def _arenas(number: int, text: str) -> frozenset[str] | None:
     arenas = frozenset(each.strip() for each in text.split(","))
     for arena in arenas:
         if not is_arena(arena):
-            raise InvalidKeyFile(f"line {number}: {arena!r} is no arena")
+            raise InvalidKeyFile(f"line {number}: {arena!r} is not an arena")
     return arenas
 
 

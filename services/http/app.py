@@ -180,6 +180,6 @@ def _no_route(request: Request, error: Exception) -> Refused:
         return Refused(Refusal.NOT_FOUND, f"there is no {path}")
     if isinstance(error, HTTPException) and error.status_code == 405:
         allowed = sorted((error.headers or {}).get("Allow", "").split(", "))  # Starlette's order differs by process
-        detail = f"{path} does not answer to {request.method}"
+        detail = f"{path} does not support {request.method}"
         return Refused(Refusal.METHOD_NOT_ALLOWED, detail, {"Allow": ", ".join(allowed)})
     raise error

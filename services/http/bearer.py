@@ -42,7 +42,7 @@ class BearerGate:
             self._names = self._ring.names
             self._keep(self._names)
         if key is None:
-            raise _unauthorized("this bearer key is not known", 'Bearer error="invalid_token"')
+            raise _unauthorized("unknown bearer key", 'Bearer error="invalid_token"')
         return key
 
 

@@ -24,10 +24,10 @@ STRING: Document = {"type": "string"}
 _TEMPLATE = "#/components/schemas/{name}"
 _MEANING = {
     400: (
-        "There is no such parameter, or it has a value that it cannot have (`detail` names what there is); or the body"
-        " is empty, not UTF-8, not JSON or nests too deeply."
+        "An unknown parameter or an invalid value (`detail` lists what is allowed); or the body is empty, not UTF-8,"
+        " not JSON or too deeply nested."
     ),
-    401: "No bearer key, or one that is not known.",
+    401: "No bearer key, or an unknown one.",
     408: "The body did not arrive in time.",
     415: "The Content-Encoding is not supported.",
 }

@@ -23,7 +23,7 @@ def only(request: Request, *known: str) -> None:
         if name not in known:
             raise Refused(Refusal.INVALID_QUERY, f"there is no parameter {name[:40]!r} here; {named}")
         if given.count(name) > 1:
-            raise Refused(Refusal.INVALID_QUERY, f"{name} is given {given.count(name)} times: say it once")
+            raise Refused(Refusal.INVALID_QUERY, f"{name} is given {given.count(name)} times: give it once")
 
 
 def one_of(kind: type[Word], name: str, text: str) -> Word:
@@ -31,7 +31,7 @@ def one_of(kind: type[Word], name: str, text: str) -> Word:
     try:
         return kind(text)
     except ValueError:
-        raise Refused(Refusal.INVALID_QUERY, f"{name}={text[:40]!r}: say {', '.join(kind)}") from None
+        raise Refused(Refusal.INVALID_QUERY, f"{name}={text[:40]!r}: use {', '.join(kind)}") from None
 
 
 def whole(name: str, text: str, least: int, most: int) -> int:
@@ -41,5 +41,5 @@ def whole(name: str, text: str, least: int, most: int) -> int:
     7
     """
     if not (text.isascii() and text.isdigit() and len(text) < 10 and least <= int(text) <= most):
-        raise Refused(Refusal.INVALID_QUERY, f"{name}={text[:40]!r}: say a whole number from {least} to {most}")
+        raise Refused(Refusal.INVALID_QUERY, f"{name}={text[:40]!r}: use a whole number from {least} to {most}")
     return int(text)

@@ -34,7 +34,7 @@ async def read_body(request: Request, limit: int, held: Callable[[int], None] = 
     if encoding not in ("identity", "gzip", "x-gzip", ""):
         raise Refused(
             Refusal.UNSUPPORTED_ENCODING,
-            f"Content-Encoding {encoding[:40]!r}: send gzip or nothing",
+            f"Content-Encoding {encoding[:40]!r}: use gzip or none",
             {"Accept-Encoding": "gzip"},
         )
     inflate = None if encoding in ("identity", "") else Inflate(limit)
@@ -145,7 +145,7 @@ class Inflate:
                 raise Refused(Refusal.INVALID_ENCODING, f"the body is not gzip: {error}") from None
             self._room -= len(piece)
             if self._room < 0:
-                raise Refused(Refusal.BODY_TOO_LARGE, "the body unpacks to more than the limit")
+                raise Refused(Refusal.BODY_TOO_LARGE, "the decompressed body is larger than the limit")
             yield piece
             self._between_members = self._unpacker.eof
             packed = self._unpacker.unused_data if self._unpacker.eof else self._unpacker.unconsumed_tail

@@ -73,7 +73,7 @@ class Observe:
             log.exception("%s %s", scope["method"], shown(scope["path"]))
             if status != GONE:
                 raise  # the answer has started, so the connection can only be cut
-            response = error_response(Refused(Refusal.INTERNAL, "a fault of this server; it is in its log"))
+            response = error_response(Refused(Refusal.INTERNAL, "an internal error; see the log of this server"))
             await response(scope, receive, observed)
         finally:
             route = self._routes.get(scope.get("endpoint"), OTHER)

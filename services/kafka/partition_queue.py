@@ -59,7 +59,7 @@ def pack(parcels: Iterable[Parcel], new_builder: Callable[[], BatchBuilder]) -> 
                 batch, riding = Batch(new_builder(), [], []), False
                 append = batch.builder.append
                 if append(timestamp=None, key=key, value=value) is None:
-                    raise ValueError(f"a record of {len(value or b'')} bytes does not fit an empty batch")
+                    raise ValueError(f"a record of {len(value or b'')} bytes does not fit into an empty batch")
             if not riding:
                 batch.parcels.append(parcel)
                 riding = True

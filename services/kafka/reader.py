@@ -164,7 +164,7 @@ class KafkaReader:
             except Exception as again:  # noqa: BLE001 -- whatever a codec raises
                 at = await self._consumer.position(partition)
                 place = f"{partition.topic}/{partition.partition}, offset {at}"
-                said = f"{place}: the batch there cannot be read: {_cause(again)}"
+                said = f"{place}: the batch cannot be read: {_cause(again)}"
                 break
         for partition in chosen:
             self._consumer.seek(partition, self.position[partition])

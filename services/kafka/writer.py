@@ -92,7 +92,7 @@ class Link:
             try:
                 producer = self._new_producer()
             except ValueError as error:  # a secret's file is gone or being written
-                self._set_away(f"Kafka cannot be spoken to: {error}")
+                self._set_away(f"the connection to Kafka failed: {error}")
                 await asyncio.sleep(LOOK_AGAIN_SECONDS)
                 continue
             try:

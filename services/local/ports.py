@@ -63,14 +63,14 @@ def free_port() -> int:
                     file.write(str(port))
                     return port
     except OSError as error:
-        raise StartError(f"cannot note in {TURNS} which port was given last: {error}") from None
+        raise StartError(f"cannot record in {TURNS} which port was used last: {error}") from None
     raise StartError(f"found no free port between {FIRST} and {LAST} on {HOST}")
 
 
 def require_free(port: int, purpose: str) -> None:
     """Raise `StartError` if the port is taken; the message names the holder if it can be found."""
     if not is_free(port):
-        raise StartError(f"{purpose} cannot listen on {HOST}:{port}: it is held by {holder(port)}")
+        raise StartError(f"{purpose} cannot listen on {HOST}:{port}: it is in use by {holder(port)}")
 
 
 def holder(port: int) -> str:
@@ -79,7 +79,7 @@ def holder(port: int) -> str:
     for process in Path("/proc").glob("[0-9]*"):
         if inodes & _open_sockets(process):
             return f"process {process.name} ({_command(process)[:120]})"
-    return f"a process that is not ours, perhaps another `isonomy up` (`ss -ltnp 'sport = :{port}'` tells)"
+    return f"a process that this user cannot see, perhaps another `isonomy up` (`ss -ltnp 'sport = :{port}'` tells)"
 
 
 def _listening_inodes(port: int) -> set[str]:

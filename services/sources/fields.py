@@ -220,7 +220,7 @@ def _checked(names: _Names, chosen: Mapping[str, str]) -> dict[str, str]:
     shown = ", ".join(repr(name) for name in names.found) or "none"
     for name, column in chosen.items():
         if name not in FIELDS:
-            raise SourceError(f"columns: {name!r} is no field of a vote; the fields are {', '.join(FIELDS)}")
+            raise SourceError(f"columns: {name!r} is not a field of a vote; the fields are {', '.join(FIELDS)}")
         if column and names.way(column) is None:
             raise SourceError(f"columns: there is no column {column!r} for {name}; found: {shown}")
     used = [names.way(column) for column in chosen.values() if column]

@@ -175,7 +175,7 @@ def pipe_table(stream: BinaryIO) -> JsonTable:
 
 def key_twice(name: str) -> InvalidRecord:
     """Reason to refuse an object with a duplicate key."""
-    return InvalidRecord(Reason.INVALID_JSON, f"the key {name!r} stands twice, and which is meant is not known")
+    return InvalidRecord(Reason.INVALID_JSON, f"the key {name!r} is repeated, and it is unknown which one is meant")
 
 
 def json_tables(table: Table) -> list[JsonTable]:

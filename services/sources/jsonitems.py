@@ -210,7 +210,7 @@ def _of_object(held: Mapping[str, msgspec.Raw], content: bytes, part: Part) -> I
     lists = [name for name, value in held.items() if _holds_records(value)]
     levels = _twice(content)
     if twice := [name for level in (levels[-1:] if lists else levels) for name in level]:
-        raise SourceError(f"{part}: an object has the key {twice[0]!r} twice, and which of them is meant is not known")
+        raise SourceError(f"{part}: an object has the key {twice[0]!r} twice, and it is unknown which one is meant")
     if len(lists) > 1:
         raise SourceError(
             f"{part}: one object with several lists ({', '.join(lists[:8])}); put the one meant into a"
@@ -229,7 +229,7 @@ def _of_object(held: Mapping[str, msgspec.Raw], content: bytes, part: Part) -> I
     values = msgspec.json.decode(content)
     if len(values) > 1 and all(isinstance(value, list) for value in values.values()):
         if len({*map(len, values.values())}) > 1:
-            raise SourceError(f"{part}: one object with lists of different lengths; they are no columns of a table")
+            raise SourceError(f"{part}: one object with lists of different lengths; they are not columns of a table")
         return _in_memory([_encoded(values, row) for row in zip(*values.values(), strict=True)])
     if values and all(isinstance(value, dict) for value in values.values()):
         return _of_objects(values, part)

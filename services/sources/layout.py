@@ -162,7 +162,7 @@ def _layout(name: str, said: Mapping[str, Any]) -> Layout:
         raise ValueError(f"unknown {', '.join(sorted(unknown))}; a layout has {', '.join(sorted(_KEYS))}")
     if strange := sorted({*said.get("columns", {})} - _fields()):
         raise ValueError(
-            f"[columns] {strange[0]!r} is no field of a vote; the fields are {', '.join(sorted(_fields()))}"
+            f"[columns] {strange[0]!r} is not a field of a vote; the fields are {', '.join(sorted(_fields()))}"
         )
     _must_have_only("anonymous", said.get("anonymous"), {"column", "values"}, {"column", "values"})
     for board, flag in said.get("boards", {}).items():
@@ -173,7 +173,7 @@ def _layout(name: str, said: Mapping[str, Any]) -> Layout:
     outcome = said.get("outcome")
     used = [*own.values(), *flags.values(), *([outcome] if outcome else [])]
     if wrong := sorted({str(each) for each in used if each not in MEANINGS} | {*counts} - {*OUTCOMES}):
-        raise ValueError(f"{wrong[0]!r} is no outcome; there are {', '.join(MEANINGS)}")
+        raise ValueError(f"{wrong[0]!r} is not an outcome; use {', '.join(MEANINGS)}")
     if said.get("numbers") not in (None, "score"):
         raise ValueError("numbers can only be 'score'")
     models = tuple((str(a), str(b)) for a, b in said.get("models", []))

@@ -76,5 +76,5 @@ def _must_be_no_page(part: Part) -> None:
     if start.startswith((b"<!doctype html", b"<html")):
         raise SourceError(
             f"{part}: it is a web page (HTML), not {part.kind[1:].upper()}: what was saved is a page about the file,"
-            " or an answer that it cannot be had. Download the file itself, or take this one away"
+            " or an error page. Download the file itself, or remove this one"
         )

@@ -201,7 +201,7 @@ def must_be_named(a: str, b: str, where: str) -> None:
     """Raise `SourceError` if a name is what software writes for a missing one."""
     for name in (a, b):
         if is_lost(name):
-            raise SourceError(f"{where}: the model {name!r} is what software writes for a name that it lost")
+            raise SourceError(f"{where}: the model {name!r} is what programs write for a missing name")
 
 
 class PairTable:
@@ -220,7 +220,7 @@ class PairTable:
     def add(self, cells: Cells, places: Sequence[str], *, refused: int = 0) -> None:
         """Add rows: key to cells, and the place of each row; `refused` counts the unreadable rows of the block."""
         if refused:
-            raise SourceError(f"{refused:,} rows have not the cells of the header: a table of counts is read whole")
+            raise SourceError(f"{refused:,} rows do not have the cells of the header: a table of counts is read whole")
         if self._fitted.layout.matrix:
             self._add_square(cells, places)
         else:
@@ -234,7 +234,7 @@ class PairTable:
         for position in range(len(places)) if at is None else at:
             a, b = firsts[position], seconds[position]
             if not (isinstance(a, str) and isinstance(b, str) and a and b and a != b):
-                raise SourceError(f"{places[position]}: {a!r} and {b!r} are no two models")
+                raise SourceError(f"{places[position]}: {a!r} and {b!r} are not two models")
             must_be_named(a, b, places[position])
             first = self._models.setdefault(a, len(self._models))
             second = self._models.setdefault(b, len(self._models))
@@ -242,7 +242,7 @@ class PairTable:
                 found = cell.whole(values[position])
                 if found is None:
                     column = self._fitted.taken[self._fitted.counts[meaning][0][0]]
-                    what = f"{places[position]}: {column} {values[position]!r} is no whole number of votes"
+                    what = f"{places[position]}: {column} {values[position]!r} is not a whole number of votes"
                     raise SourceError(f"{what}{_why(values[position])}")
                 self._counts[first, second, OUTCOMES.index(meaning)] += found
 
@@ -255,7 +255,7 @@ class PairTable:
             if name not in known:
                 found = ", ".join(map(repr, self._fitted.taken.values()))
                 raise SourceError(
-                    f"{where}: the columns are none of votes, and for a square table of wins no column is called"
+                    f"{where}: the columns are not those of votes, and for a square table of wins no column is called"
                     f" {name!r} as this row in {first!r}; found: {found}. Name them: --columns model_a=A,winner=W;"
                     " --layouts lists the layouts that are known"
                 )
@@ -274,7 +274,9 @@ class PairTable:
                     self._empty.add((name, other))
                     value = 0.0
                 if not isinstance(value, int | float) or value < 0 or not math.isfinite(value) or 2 * value % 1:
-                    what = f"{where}: {name!r} against {other!r} is {value!r}, no number of wins (a tie is half a win)"
+                    what = (
+                        f"{where}: {name!r} against {other!r} is {value!r}, not a number of wins (a tie is half a win)"
+                    )
                     raise SourceError(f"{what}{_why(value)}")
                 self._square[name, other] = float(value)
 

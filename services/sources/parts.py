@@ -126,7 +126,7 @@ def kind_of(path: PurePath, more: str = "") -> str:
     kind = _kind(path)
     if kind is None:
         raise SourceError(
-            f"{path}: not a kind of file that is read here ({', '.join(KINDS)}, each also packed:"
+            f"{path}: not a kind of file that is read here ({', '.join(KINDS)}, each also compressed:"
             f" {', '.join(PACKINGS)}; or a directory or a glob of them){more}"
         )
     return kind
@@ -193,7 +193,7 @@ def must_differ(files: Sequence[Part], where: str) -> None:
         with each.path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").digest()
         if (other := seen.setdefault(digest, each)) is not each:
-            raise SourceError(f"{where}: {other.name} and {each.name} are the same file; take one of them away")
+            raise SourceError(f"{where}: {other.name} and {each.name} are the same file; remove one of them")
 
 
 def _of_zip(path: Path) -> Parts:
@@ -229,7 +229,9 @@ def _one_kind(files: Sequence[Part], where: str) -> None:
     stems = Counter((each.path.parent, each.member or each.path.name.split(each.kind)[0]) for each in files)
     twice = [str(stem) for (_, stem), count in stems.items() if count > 1]
     if twice:
-        raise SourceError(f"{where}: {_few(twice)} is there twice, packed and not; name those that are meant by a glob")
+        raise SourceError(
+            f"{where}: {_few(twice)} is there twice, compressed and not; name those that are meant by a glob"
+        )
 
 
 def _shards(paths: Sequence[Path], *, strict: bool, where: str) -> str:

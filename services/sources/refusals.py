@@ -75,7 +75,7 @@ def repeats(name: str, cells: Sequence[object], skipped: set[int]) -> tuple[list
     for position, value in enumerate(cells):
         found = cell.whole(value)
         if found is None or found > MOST_OF_A_ROW:
-            why = "is no number of votes" if found is None else f"is more than {MOST_OF_A_ROW:,}"
+            why = "is not a number of votes" if found is None else f"is more than {MOST_OF_A_ROW:,}"
             if position not in skipped:
                 detail = f"{name} {value!r} {why}"
                 bad[position] = "count", InvalidRecord(Reason.INVALID_FIELD, detail), str(value)
@@ -120,7 +120,7 @@ def must_be_models(said: Counter[Said]) -> None:
         return
     example = texts[0] if texts else next(iter(names))
     raise SourceError(
-        f"the columns of the two models hold answers or ids and no models: {different:,} different ones in"
+        f"the columns of the two models contain answers or ids, not models: {different:,} different ones in"
         f" {places:,} places, such as {example[:60]!r}. Name the columns that hold models:"
         " --columns model_a=NAME,model_b=NAME,winner=NAME"
     )

@@ -221,7 +221,7 @@ async def resolve_anew(redis: AsyncRedis, error: Exception) -> None:
     try:
         await redis.connection_pool.disconnect(inuse_connections=False)
     except REDIS_AWAY as late:
-        logger.info("a connection to what is no master of Redis did not end in time, and is left: %s", late)
+        logger.info("a connection to a Redis that is not the master did not close in time and is abandoned: %s", late)
 
 
 def redis_options(settings: RedisSettings) -> dict[str, object]:
@@ -259,7 +259,7 @@ def _check_redis_url(url: str) -> None:
     except ValueError:
         raise InvalidSetting(
             "REDIS_URL cannot be read: it must be redis://user:password@host:port/database, "
-            "with whatever is no letter or digit of a password percent-encoded"
+            "with all characters of a password except letters and digits percent-encoded"
         ) from None
 
 

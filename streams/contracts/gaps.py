@@ -79,7 +79,7 @@ class Gaps:
         if gap is None or gap.offset != offset:
             gap = self._at[at] = _Gap(offset, now)
         if gap.overdue:
-            logger.error("%s holds no record at offset %d: what is behind it is read", at, offset)
+            logger.error("%s has no record at offset %d: reading continues after it", at, offset)
             del self._at[at]
             return True
         # A reader that was blocked may hold records that were fetched long ago: check once more.

@@ -24,6 +24,6 @@ def refusal_of_group(name: str, kind: str | None, state: str | None) -> str | No
     if kind.lower() == "consumer" and (state or "").lower() == "empty":
         return None
     return (
-        f"the consumer group {name} is of type {kind}, in which Kafka gives our members no partitions:"
-        " end its other members, for this one can only join a classic group"
+        f"the consumer group {name} is of type {kind}, in which Kafka assigns no partitions to this member:"
+        " end its other members, because this one can only join a classic group"
     )

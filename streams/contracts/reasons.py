@@ -30,7 +30,7 @@ class Reason(StrEnum):
     """`arena` does not match `[a-z0-9][a-z0-9_-]{0,31}`."""
     INVALID_MODEL = "invalid_model"
     """A model name is not a string of 1 to 128 characters that people can read, in its normal form; or it is what
-    software writes for a name that it lost, such as `null` and `undefined`."""
+    programs write for a missing name, such as `null` and `undefined`."""
     SAME_MODEL = "same_model"
     """Both sides are the same model, in the normal form of its name."""
     UNKNOWN_WINNER = "unknown_winner"

@@ -65,7 +65,7 @@ _WORDS = {
     Away.DISK: "Redis cannot save to its disk and takes no writes",
     Away.REPLICAS: "Redis has too few replicas and takes no writes",
     Away.CLUSTER: "Redis is a Redis Cluster, which is not supported",
-    Away.REFUSED: "Redis does not let us in, or does not let us do this",
+    Away.REFUSED: "Redis rejects the credentials or forbids the command",
     Away.BUSY: "Redis is busy with a script",
     Away.OTHER: "Redis answers with an error",
 }

@@ -187,7 +187,7 @@ def judge(topic: Topic, found: Found, wish: Wish, partitions: int | None = None)
 
 def _beginning(topic: Topic, found: Found) -> Iterator[Finding]:
     if topic is LEDGER and found.first:
-        text = f"a partition begins at offset {found.first}: what was before is gone, and nothing can be folded anew"
+        text = f"a partition begins at offset {found.first}: earlier records are gone, and nothing can be folded again"
         yield Finding(text, Weight.DOUBTFUL)  # the folds may continue from their saved state
 
 

@@ -202,7 +202,7 @@ def read_name(field: str, given: str, longest: int, least: int = 1) -> str:
     if found := unprintable(name):
         why = f"holds the character {found}, which cannot be read"
     elif len(name) < least:
-        why = "holds nothing but blanks and marks that nobody sees"
+        why = "has only blanks and invisible characters"
     elif len(name) > longest:
         why = f"is longer than {longest} characters in its normal form"
     else:
@@ -212,7 +212,7 @@ def read_name(field: str, given: str, longest: int, least: int = 1) -> str:
 
 def lost_name(field: str, name: str) -> InvalidRecord:
     """Make the error for a record with a placeholder as name; see `is_lost`."""
-    return InvalidRecord(Reason.INVALID_MODEL, f"{field} {name!r} is what software writes for a name that it lost")
+    return InvalidRecord(Reason.INVALID_MODEL, f"{field} {name!r} is what programs write for a missing name")
 
 
 def check_vote(

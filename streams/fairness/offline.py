@@ -85,9 +85,9 @@ def share_evidence(
             f"hits[T, S], battles[T] and declared[S] are wanted, not {seen.shape}, {total.shape}, {pi.shape}"
         )
     if seen.min(initial=0) < 0 or (seen > total[:, None]).any():
-        raise ValueError("a model is in between none and all of a tick's battles")
+        raise ValueError("hits must be between 0 and the battles of the tick")
     if pi.min(initial=0) < 0 or pi.max(initial=0) > 1:
-        raise ValueError("a declared share lies between 0 and 1")
+        raise ValueError("a declared share must be between 0 and 1")
     each_bet = np.asarray(bets, np.float64)
     odds, cusum = Odds.of(pi, each_bet, delta), Cusum.start(each_bet.size, pi.size)
     nothing = np.zeros(pi.size)

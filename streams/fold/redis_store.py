@@ -177,7 +177,7 @@ class FoldStore:
         except ResponseError as error:
             if not is_foreign(error):
                 raise
-            logger.warning("%s holds what is no list of arenas, it is written again: %s", self._keys.arenas, error)
+            logger.warning("%s is not a list of arenas, it is written again: %s", self._keys.arenas, error)
             await self._redis.delete(self._keys.arenas)
             await self._redis.sadd(self._keys.arenas, *names)
 

@@ -122,7 +122,9 @@ class FoldStage(TakeOver[A]):
             self._inherit_from(arena, fields)  # its saved state is in no listing
             arena.quiet_until, arena.due = UNKNOWN, time.monotonic()
         if arena is None:
-            logger.error("%s: ledger/%d at offset %d is no arena's record: %s", self.name, partition, offset, record)
+            logger.error(
+                "%s: ledger/%d at offset %d is not a record of an arena: %s", self.name, partition, offset, record
+            )
         elif offset >= self._position(arena) and not arena.stopped:
             try:
                 if isinstance(record, DamagedRecord):
@@ -259,7 +261,9 @@ class FoldStage(TakeOver[A]):
         if outcome is WriteResult.LOST:
             arena.told = None  # written again; an operator's release request is kept
         if outcome is WriteResult.LOST and not arena.stopped:
-            logger.warning("%s: Redis lost arena %s, or went back, writing all of it again", self.name, arena.name)
+            logger.warning(
+                "%s: Redis lost arena %sor has an older state, writing all of it again", self.name, arena.name
+            )
             self._metrics.republished.labels(self.name, arena.name).inc()
             self._lost(arena)
             # The listing is lost, too. Note it before the save: if the save's answer is lost, no later check shows it.

@@ -39,7 +39,7 @@ class Stops:
         """Fold, publish and save nothing more of an arena."""
         arena.stopped, arena.stopped_at = why, time.time()
         self._metrics.stopped.labels(self._fold, arena.name).set(1)
-        logger.error("%s: arena %s stops here, the others go on: %s", self._fold, arena.name, why)
+        logger.error("%s: arena %s is stopped, the others continue: %s", self._fold, arena.name, why)
 
     def stop_partition(self, number: int, arenas: Iterable[Owned], why: str) -> None:
         """Stop a ledger partition with its arenas, including ones not seen yet: any of them may lack votes."""
@@ -47,7 +47,9 @@ class Stops:
         for arena in arenas:
             if not arena.stopped:
                 self.stop(arena, why)
-        logger.error("%s: nothing more of ledger/%d is folded, the other partitions go on: %s", self._fold, number, why)
+        logger.error(
+            "%s: nothing more of ledger/%d is folded, the other partitions continue: %s", self._fold, number, why
+        )
 
     def let_go(self, arenas: Mapping[str, Owned], partitions: Mapping[int, Partition]) -> None:
         """Remove the time series of the stopped arenas and partitions: the next owner reports whether they continue."""
@@ -118,4 +120,4 @@ def why_unreadable(batch: UnreadableBatch) -> str:
 
 def why_cut(number: int, first: int) -> str:
     """Message: why a partition cannot be folded from its start; boards of the records left would lack votes."""
-    return f"{LEDGER.name}/{number} begins at offset {first}: what was before is gone"
+    return f"{LEDGER.name}/{number} begins at offset {first}: earlier records are gone"

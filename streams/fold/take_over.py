@@ -101,7 +101,7 @@ class TakeOver(Fold[A]):
                 self._metrics.refolds.labels(self.name, cause).inc()
             begun = listing is not None and listing.refold_until > listing.position
             if begun and not refolding:
-                logger.warning("%s: going on with the refold of ledger partition %d", self.name, at.partition)
+                logger.warning("%s: continuing the refold of ledger partition %d", self.name, at.partition)
             self._partitions[at.partition] = Partition(
                 position=position,
                 reached=position,

@@ -101,4 +101,4 @@ def begin(known: KnownOffsets) -> int:
     return max(position, known.first)
 
 
-_ANEW = "a topic that was made anew needs a new ISONOMY_TOPIC_PREFIX"
+_ANEW = "a topic that was created again needs a new ISONOMY_TOPIC_PREFIX"

@@ -96,8 +96,8 @@ async def positions_of(
     for at, commit in foreign.items():  # only now: a rebalance above makes the take-over start over
         metrics.foreign_commits.inc()
         logger.warning(
-            "%s: the group's commit at %d is not one of ours and is not believed; intake goes on from %d, up to where"
-            " the ledger shows the votes to be counted",
+            "%s: intake did not write the group's commit at %d and ignores it; it continues from %d, up to which the"
+            " ledger has the votes",
             names[at], commit, positions[at],
         )  # fmt: skip
     return positions
@@ -113,7 +113,7 @@ def _begin(known: KnownOffsets, metrics: Metrics) -> int:
     gap.set(0)
     if known.commit is None and known.proven is None and known.first > 0:
         logger.warning(
-            "%s was never read and begins at offset %d: what was before is not counted", known.place, known.first
+            "%s was never read and begins at offset %d: earlier records are not counted", known.place, known.first
         )
     return position
 
@@ -152,8 +152,8 @@ async def _look_back(
     log.unreadable.clear()  # the stage meets these batches again as it reads on
     if not compared:
         logger.warning(
-            "%s/%d holds no record any more that the end of the ledger names: whether it is the log that was read"
-            " before, only its length tells",
+            "%s/%d no longer has a record to which the end of the ledger refers: only its length can show whether it"
+            " is the log that was read before",
             at.topic, at.partition,
         )  # fmt: skip
     return start, other

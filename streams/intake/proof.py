@@ -96,7 +96,10 @@ class Proof:
                     looked.low, looked.oldest = start, min(oldest, looked.oldest)
                     if start > first[at] and self._lacks(at, places):
                         logger.info(
-                            "looking further back in %s/%d: %d records are left", topic, at.partition, start - first[at]
+                            "searching further back in %s/%d: %d records are left",
+                            topic,
+                            at.partition,
+                            start - first[at],
                         )
             return {place: self._shown[place] for place in places if place in self._shown}
         finally:

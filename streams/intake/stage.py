@@ -160,7 +160,7 @@ class IntakeStage:
             except RecordsGone as error:
                 if time.monotonic() >= until:
                     raise
-                logger.error("intake stands: %s", error)  # noqa: TRY400 -- it is raised in the end
+                logger.error("intake has stopped: %s", error)  # noqa: TRY400 -- it is raised in the end
             await asyncio.sleep(LOOK_SECONDS)
             self._step()
             log.give_way()
@@ -305,7 +305,7 @@ class IntakeStage:
                 raise
             short = letter.beginning(CUT_BYTES)
             place = letter.place.decode()
-            logger.warning("%s: %d bytes are too many for a dead letter, it holds the beginning", place, short.cut)
+            logger.warning("%s: %d bytes are too many for a dead letter, it has only the beginning", place, short.cut)
             await self._park(short)
 
     async def _finish_writing(self) -> None:

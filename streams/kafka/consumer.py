@@ -134,7 +134,7 @@ class Log(Fetcher, ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
                 await self._follower.assigned(self, partitions)
             except Rebalanced:
                 # Start over: with the next assignment, or with this one when it did not change.
-                logger.info("the group %s is moving partitions: the take-over begins anew", self._group)
+                logger.info("the group %s is moving partitions: the take-over starts over", self._group)
                 self._new = partitions
                 return
             self._wait_for(came=False, behind=False)
@@ -247,6 +247,6 @@ class Log(Fetcher, ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         try:
             await self.consumer.commit(marked)
         except _LOST as error:
-            logger.warning("offsets not committed, the group has moved on: %s", error)
+            logger.warning("offsets not committed, the group has rebalanced: %s", error)
             return False
         return True

@@ -91,7 +91,7 @@ class _Thread(driver.AIOKafkaConsumerThread):
         try:
             fault = await look(consumer, TopicPartition(at.topic, at.partition), start)
         except KafkaError as error:
-            logger.warning("%s/%d: what cannot be read is looked for again: %r", at.topic, at.partition, error)
+            logger.warning("%s/%d: searching for the unreadable batch: %r", at.topic, at.partition, error)
             return []
         records: list[ConsumerRecord] = []
         try:

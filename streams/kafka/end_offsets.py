@@ -61,7 +61,7 @@ def _follow(consumer: KafkaConsumer, partition: TopicPartition, end: int) -> int
             if consumer.position(partition) >= end:
                 break
         else:
-            raise EndsUnknown(f"{partition.topic}/{partition.partition} does not tell its end")
+            raise EndsUnknown(f"{partition.topic}/{partition.partition} does not report its end")
         known = consumer.highwater(partition) or 0
         # Records that the first answer left out, or that have arrived since.
         while consumer.position(partition) < known and consumer.poll(timeout_ms=0, max_records=500):
@@ -88,7 +88,7 @@ def _ask(
             return dict(question(list(partitions), timeout_ms=TIMEOUT_MS))
         except KeyError:  # kafka-python 3.0 omits some partitions right after a metadata change
             continue
-    raise EndsUnknown("Kafka does not tell the offsets of all partitions")
+    raise EndsUnknown("Kafka does not report the offsets of all partitions")
 
 
 def ask_firsts(consumer: KafkaConsumer, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:

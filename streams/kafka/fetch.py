@@ -260,7 +260,7 @@ class Fetcher:
             self._blameless = 0  # a record before the batch is not visible yet
             return
         logger.error(
-            "%s/%d: the batch at offsets %d to %d cannot be read and is passed over: %s",
+            "%s/%d: the batch at offsets %d to %d cannot be read and is skipped: %s",
             at.topic, at.partition, found.offset, found.last, found.why,
         )  # fmt: skip
         self.unreadable.append(found)

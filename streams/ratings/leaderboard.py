@@ -247,12 +247,12 @@ def _rank(
 
 def _check(wins: Counts, ties: Counts, both_bad: Counts) -> None:
     if wins.ndim != 2 or wins.shape[0] != wins.shape[1] or not wins.shape == ties.shape == both_bad.shape:
-        raise ValueError("counts are three square matrices of one size")
+        raise ValueError("counts must be three square matrices of the same size")
     for counts in (wins, ties, both_bad):
         if counts.min(initial=0) < 0:
-            raise ValueError("counts are not negative")
+            raise ValueError("counts must not be negative")
         if counts.diagonal().any():
-            raise ValueError("a model does not meet itself")
+            raise ValueError("a model cannot meet itself")
 
 
 def _win_graph(met: Met) -> NDArray[np.bool_]:

@@ -65,7 +65,7 @@ def rate(
         raise ValueError(f"winner {min(map(str, unknown))!r}: use {', '.join(WINNERS)}")
     no_names = [each for each in {*first, *second} if not _is_name(each)]
     if no_names:
-        raise ValueError(f"{min(map(repr, no_names))} is no model's name")
+        raise ValueError(f"{min(map(repr, no_names))} is not the name of a model")
     written, codes = code(first + second)
     # Two spellings of one name are one model, as in the stream.
     names, of_written = code([normalised(name) for name in written])

@@ -121,7 +121,7 @@ class RatingsStage(FoldStage[RatedArena]):
             raise DamagedState(f"it is that of arena {state.arena!r}")
         wanted = self._settings.fold.reweighted, self._book.of(owned.name)
         if state.history is None or (state.history.reweighted, state.history.settings) != wanted:
-            raise DamagedState("its history is of other settings")
+            raise DamagedState("its history was made with other settings")
         taken = {name: board.nbytes for name, board in state.boards.items()}
         arena = RatedArena(owned.name, owned.partition, owned.epoch, state, unpublished=set(state.boards), bytes=taken)
         arena.taken = sum(taken.values())

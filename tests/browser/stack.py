@@ -1,4 +1,4 @@
-"""The stack as a person meets it: gateway, worker and board, under prefixes of their own; and what is sent into it."""
+"""The stack as a user sees it: gateway, worker and board, with their own prefixes; and the data sent to it."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Stack:
         return now
 
     def crowd(self, arena: str, names: list[str]) -> None:
-        """Give an arena so many models that each is ranked, and wait for its board."""
+        """Create an arena with this number of models, all ranked, and wait for its board."""
         rng = random.Random(arena)
         now = time.time() - 60
         votes: list[dict[str, Any]] = []

@@ -1,4 +1,4 @@
-"""Names that somebody chose to do harm are names and nothing else."""
+"""Hostile names are shown as names and have no other effect."""
 
 from __future__ import annotations
 

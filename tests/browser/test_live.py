@@ -23,7 +23,7 @@ WATCH = """() => {
 
 
 def count_of(page: Page, votes: int) -> float:
-    """Wait until the page says so many votes; returns when it did, epoch seconds."""
+    """Wait until the page shows this number of votes; returns the time, epoch seconds."""
     text = f"{votes:,} votes"
     page.wait_for_function("text => window.seen.some(([about]) => about.includes(text))", arg=text)
     return float(page.evaluate("text => window.seen.find(([about]) => about.includes(text))[1]", text))

@@ -326,7 +326,7 @@ def show(phases: list[Phase]) -> None:
     help="Where logs and the JSON go.",
 )
 def main(only: tuple[str, ...], seconds: float, directory: Path) -> None:
-    """Run an honest arena beside strangers, and tell what it noticed of them."""
+    """Run an honest arena next to attackers, and report how they affect it."""
     directory = directory.absolute()
     phases = Neighbours(directory, seconds).run(only or tuple(STRANGERS))
     told = {"phases": [vars(each) for each in phases], "machine": dict(machine.facts())}

@@ -1,4 +1,4 @@
-"""`python -m tests.fuzz`: so many inputs for each parser; none may raise, and none may take half a second."""
+"""`python -m tests.fuzz`: many inputs for each parser; none may raise, and none may take half a second."""
 
 from __future__ import annotations
 

@@ -302,7 +302,7 @@ def _room() -> Path:
 
 
 def file_of(kind: str) -> Callable[[bytes], bool]:
-    """A file of votes of one kind: what is read is votes, or is refused line by line, or the file is."""
+    """A file of votes of one kind: each row is a vote or is refused, or the file is refused."""
 
     def act(value: bytes) -> bool:
         path = _room() / f"votes{kind}"

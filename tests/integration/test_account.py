@@ -1,4 +1,4 @@
-"""What became of votes that were sent, as intake tells it, while others send to the same arena."""
+"""The outcome of sent votes, as intake reports it, while others send to the same arena."""
 
 import asyncio
 import json
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.integration
 
 
 async def send(settings: Settings, votes: list[Vote]) -> tuple[Written, dict[int, int]]:
-    """Send them in two batches a partition at least; where they stand now."""
+    """Send them in at least two batches per partition; return their places."""
     async with VoteSender(settings.kafka) as sender:
         for part in (votes[: len(votes) // 2], votes[len(votes) // 2 :]):
             await sender.send([vote["id"].encode() for vote in part], [json.dumps(vote).encode() for vote in part])

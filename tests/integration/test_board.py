@@ -1,4 +1,4 @@
-"""The board on a real Redis and a real broker: what changes is told at once, and trouble is told as what it is."""
+"""The board on a real Redis and a real broker: changes are sent at once, and each fault is reported as what it is."""
 
 import json
 import os

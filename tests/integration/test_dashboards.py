@@ -80,7 +80,7 @@ def test_every_annotation_and_variable_can_be_asked(stack: Monitored, name: str)
         query = fill(variable["query"], VARIABLES)
         if query.startswith("query_result("):
             first = stack.prometheus.instant(query.removeprefix("query_result(").removesuffix(")"))[0]
-            if name == "fairness":  # who is shown when nobody is chosen
+            if name == "fairness":  # the default when no model is chosen
                 assert first["metric"]["model"] == REMOVED
         elif query.startswith("label_values("):
             metric, label = query.removeprefix("label_values(").removesuffix(")").split(", ")

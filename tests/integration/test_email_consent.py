@@ -144,7 +144,7 @@ async def press(board: Board, link: str, do: str = "confirm") -> httpx.Response:
 
 
 async def told(stack: HeraldStack, endpoints: Endpoints, *alerts: Any) -> None:
-    """Tell alerts, and wait until the herald has dealt with them: the webhook beside the e-mail has got them."""
+    """Publish alerts, and wait until the herald has handled them: the webhook next to the e-mail has got them."""
     before = sum(len(got.alerts) for got in endpoints.of("/hook"))
     await asyncio.to_thread(stack.tell, *alerts)
     await eventually_async(lambda: sum(len(got.alerts) for got in endpoints.of("/hook")) == before + len(alerts), 30)
@@ -161,7 +161,7 @@ async def test_nothing_but_the_question_is_sent_before_the_recipient_has_pressed
     name = made.json()["id"]
     [question] = mail.to("eve@example.org")
     plain = question.replace(BREAK, "")
-    for said in ('the key "ada"', "the arena text", "do nothing", "no alert is ever sent here"):
+    for said in ('the key "ada"', "the arena text", "do nothing", "no alert will be sent here"):
         assert said in plain, plain
     assert "evil.example" not in question, "a program would make a link of it"
     link = mail.link("eve@example.org")

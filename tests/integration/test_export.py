@@ -74,11 +74,11 @@ def test_what_an_export_cannot_do_is_one_sentence_and_leaves_nothing(
     there.write_text("mine")
     for arguments, why in (
         (("board", "nowhere"), "there is no arena 'nowhere'; there are: none yet"),
-        (("board", "text", "-o", str(tmp_path / "text.xlsx")), "let the name end in .parquet or .csv"),
-        (("board", "text", "--since", "yesterday"), "say a day as YYYY-MM-DD"),
-        (("votes", "-o", str(there)), "is there already: --force replaces it"),
-        (("votes", "-o", str(tmp_path / "votes.csv")), "let the name end in .parquet"),
-        (("votes", "--arena", "nowhere", "-o", str(tmp_path / "n.parquet")), "holds nothing of an arena 'nowhere'"),
+        (("board", "text", "-o", str(tmp_path / "text.xlsx")), "use a name that ends in .parquet or .csv"),
+        (("board", "text", "--since", "yesterday"), "give a day as YYYY-MM-DD"),
+        (("votes", "-o", str(there)), "exists already: --force replaces it"),
+        (("votes", "-o", str(tmp_path / "votes.csv")), "use a name that ends in .parquet"),
+        (("votes", "--arena", "nowhere", "-o", str(tmp_path / "n.parquet")), "has no records of arena 'nowhere'"),
         (("ledger", "-o", str(tmp_path / "no" / "such.parquet")), "No such file or directory"),
     ):
         refused = pipeline.isonomy("export", *arguments, check=False)

@@ -80,7 +80,7 @@ def alerts_of(pipeline: Pipeline) -> dict[str, Any] | None:
 
 
 def wait_watched(pipeline: Pipeline, battles: int) -> dict[str, Any]:
-    """Wait until the fairness view has so many battles; more is a failure at once."""
+    """Wait until the fairness view has this number of battles; more is a failure at once."""
 
     def watched() -> dict[str, Any] | None:
         found = fairness_of(pipeline)
@@ -111,7 +111,7 @@ def refolded(pipeline: Pipeline, settings: FairnessSettings | None = None) -> li
 
 
 def assert_one_removal(values: Sequence[bytes]) -> Alert:
-    """One critical removal of model-07 is told, and about nobody else anything is."""
+    """One critical removal alert names model-07, and no alert names another model."""
     alerts = list(map(decode_alert, values))
     about = [alert for alert in alerts if alert.kind in ACCUSING]
     assert {alert.subject.model for alert in about} == {"model-07"}, [alert.summary for alert in about]

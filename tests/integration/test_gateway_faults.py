@@ -125,7 +125,7 @@ def test_when_kafka_freezes_the_answer_comes_in_time_and_says_that_the_outcome_i
 
 @dataclass
 class Answers:
-    """What one sender was told so far: ids acknowledged, and other statuses."""
+    """The responses that one sender got so far: acknowledged ids, and other statuses."""
 
     acknowledged: list[str] = field(default_factory=list)
     others: list[int] = field(default_factory=list)

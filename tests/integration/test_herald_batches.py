@@ -198,7 +198,7 @@ async def read_to_end(follower: KafkaReader) -> list[Any]:
 
 
 async def read_to_refusal(follower: KafkaReader) -> tuple[list[bytes], Unreadable]:
-    """Values of what is returned before a batch cannot be read, and what is said of that."""
+    """The values returned before an unreadable batch, and the error."""
     found: list[bytes] = []
     while True:
         try:
@@ -208,7 +208,7 @@ async def read_to_refusal(follower: KafkaReader) -> tuple[list[bytes], Unreadabl
 
 
 async def read_until(follower: KafkaReader, count: int) -> list[Any]:
-    """So many records."""
+    """This number of records."""
     found: list[Any] = []
     async with asyncio.timeout(20):
         while len(found) < count:

@@ -56,7 +56,7 @@ def test_a_ledger_record_that_cannot_be_read_stops_its_arena_and_no_other(
         wait_same_boards(pipeline, fold_votes(votes, tmp_path)[arena])
     eventually(lambda: worker.metric("consumer_lag") == 0)
     assert pipeline.boards("chat") == before, "what was published stays"
-    assert "arena chat stops here, the others go on" in worker.log()
+    assert "arena chat is stopped, the others continue" in worker.log()
     listed = [json.loads(line) for line in pipeline.isonomy("arena", "list", "--format", "json").stdout.splitlines()]
     assert [(each["arena"], each["stage"]) for each in listed] == [
         ("chat", "ratings"), ("chat", "fairness"), ("code", None), ("text", None), ("vision", None)
@@ -69,7 +69,7 @@ def test_a_ledger_record_that_cannot_be_read_stops_its_arena_and_no_other(
     assert worker.metric("stage_failures_total") == 0
     assert worker.stop() == 0
     unanswered = pipeline.isonomy("arena", "release", "chat", "--wait", "0.5", check=False)
-    assert "no worker has taken the release of chat up in 0.5 s" in unanswered.stderr
+    assert "no worker has released chat within 0.5 s" in unanswered.stderr
     # The next owner meets it again, and says so again.
     second = pipeline.worker("second", stages="ratings,fairness").start().wait_ready()
     eventually(lambda: second.metric("fold_arena_stopped", arena="chat") == 2)
@@ -80,7 +80,7 @@ def test_a_ledger_record_that_cannot_be_read_stops_its_arena_and_no_other(
 def test_a_ledger_batch_that_cannot_be_read_stops_the_arenas_of_its_partition_that_nobody_knows_yet(
     pipeline: Pipeline, tmp_path: Path
 ) -> None:
-    """Without it they would be missing, and the stream be told to be live."""
+    """Without it they would be missing, and the stream would count as live."""
     ledger = pipeline.settings.kafka.topic(LEDGER.name)
     asyncio.run(write_packed(pipeline.bootstrap, ledger, b"chat", b"in a codec that the worker lacks"))
     votes = make_votes(400, seed=55, arenas=ARENAS)
@@ -99,7 +99,7 @@ def test_a_ledger_batch_that_cannot_be_read_stops_the_arenas_of_its_partition_th
 
 
 def foretell(pipeline: Pipeline, count: int) -> None:
-    """Write a ledger of votes that the topic does not hold: intake may not go on, whatever comes."""
+    """Write a ledger of votes that are not in the topic: intake must not continue in any case."""
     records = as_records([(vote["id"].encode(), encode(vote)) for vote in make_votes(count, seed=52, arenas=("text",))])
     records.recorded[:] = time.time() * 1000
     (block,) = accept(records, {0: PartitionMemory(SeenIds(count, 1e9), Refusals(1, 1.0, 1), 0)}).blocks
@@ -199,7 +199,7 @@ def test_a_batch_of_dead_letters_that_cannot_be_read_behind_a_transaction_ends_n
 
 
 def overwrite(pipeline: Pipeline) -> dict[str, str]:
-    """Have somebody else write to every key of arena chat that is no view, and to those of all arenas.
+    """Write foreign data to every key of arena chat that is not a view, and to the keys of all arenas.
 
     Returns the kind of each key as it was.
     """

@@ -370,7 +370,7 @@ def test_up_takes_a_directory_over_from_one_that_was_killed(tmp_path):
         eventually(lambda: "the stack is up" in first.log_tail(), 90)
         second.start()
         assert second.wait(60) == 1
-        assert f"is held by process {first.pid} since " in second.last_line
+        assert f"is in use by process {first.pid} since " in second.last_line
         os.kill(first.pid, signal.SIGKILL)  # it alone: its children die of it
         first.wait(10)
         third.start()

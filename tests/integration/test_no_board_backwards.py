@@ -93,7 +93,7 @@ def test_a_refold_that_is_cut_off_is_gone_on_with_and_publishes_no_past(pipeline
             saved = decode_listing(redis.get(listing))
             assert saved.refold_until == end
             third = pipeline.worker("third", stages="ratings").start().wait_ready()
-            assert "going on with the refold" in third.log()
+            assert "continuing the refold" in third.log()
             pipeline.produce(more := make_votes(10, seed=43))
             pipeline.worker("intake", stages="intake").start()
             pipeline.wait_counted(8_010)

@@ -1,4 +1,4 @@
-"""Gateway and board do what their OpenAPI documents say, and nothing else, as far as Schemathesis can tell."""
+"""Schemathesis finds no difference between gateway and board and their OpenAPI documents."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ def test_a_reset_to_the_latest_offsets_loses_no_vote(pipeline: Pipeline, tmp_pat
     second = worker_of(pipeline, "second").wait_ready()
     pipeline.produce(votes[1_400:])
     wait_all(pipeline, votes, tmp_path)
-    assert "is not one of ours and is not believed" in second.log()
+    assert "intake did not write the group's commit" in second.log()
     assert second.metric("intake_foreign_commits_total") == PARTITIONS
 
 
@@ -231,10 +231,10 @@ def test_a_shortened_ledger_is_folded_on_but_never_anew(broker: TestBroker, pipe
     assert all(last.values())
     shorten(pipeline, last)
     said = pipeline.isonomy("topics", "--check")
-    assert f"begins at offset {max(last.values())}: what was before is gone" in said.stdout
+    assert f"begins at offset {max(last.values())}: earlier records are gone" in said.stdout
     refused = pipeline.isonomy("rebuild", "--arena", "text", check=False)
     assert refused.returncode == 1
-    assert "the only ones that have all votes" in refused.stderr
+    assert "only the saved states still have all votes" in refused.stderr
 
     second = worker_of(pipeline, "second").wait_ready()
     pipeline.produce(votes[300:])

@@ -129,7 +129,7 @@ def test_refused_records_are_listed_with_their_reason_and_sent_again(pipeline: P
     # It is not sent a second time: its id is not remembered for as long as the letter is kept. What is still wrong is
     # refused once more.
     second = pipeline.isonomy("dead-letters", "redrive", "--yes")
-    assert "1 were sent again before, and are left out" in second.stdout
+    assert "1 were sent again before and are skipped" in second.stdout
     assert "sent 5 records again" in second.stdout
     eventually(lambda: len(listed(pipeline)) == 11, 60)
     assert sum(letter["redriven"] for letter in listed(pipeline)) == 6
@@ -214,7 +214,7 @@ async def test_letters_behind_a_batch_that_cannot_be_read_are_listed_and_sent(
     told = pipeline.isonomy("dead-letters", "list")
     assert "4 refused: 4 invalid_json" in told.stdout
     assert [f"{letters}/0/{at} cannot be read" in told.stderr for at in range(7)] == [at in (2, 3) for at in range(7)]
-    assert "record 5 is no dead letter" in told.stderr
+    assert "record 5 is not a dead letter" in told.stderr
     assert "sent 4 records again" in pipeline.isonomy("dead-letters", "redrive", "--yes").stdout
     assert "4 were sent again before" in pipeline.isonomy("dead-letters", "redrive", "--yes").stdout
     assert [record.value for record in pipeline.topic(VOTES.name)] == [b"{1", b"{2", b"{3", b"{4"]
@@ -229,6 +229,6 @@ def test_a_letter_of_a_topic_that_is_gone_is_named_and_the_others_are_sent(pipel
             producer.send(pipeline.settings.kafka.topic(DEAD_LETTERS.name), b"{", headers=headers).get(timeout=30)
     sent = pipeline.isonomy("dead-letters", "redrive", "--yes", check=False)
     assert sent.returncode == 1
-    assert "not sent: gone/0/1: gone is no topic of ours that exists" in sent.stderr
+    assert "not sent: gone/0/1: gone is not an existing topic of Isonomy" in sent.stderr
     assert "sent 1 records again" in sent.stdout
     assert [(record.key, record.value) for record in pipeline.topic(VOTES.name)] == [(b"k", b"{")]

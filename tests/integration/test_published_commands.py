@@ -1,4 +1,4 @@
-"""Commands that read what the workers publish: a view that cannot be read is said, not shown as nothing."""
+"""Commands that read published views: a view that cannot be read is an error, not an empty result."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -38,7 +38,7 @@ def test_alerts_that_cannot_be_read_are_not_told_to_be_none(
     monkeypatch.setenv("ISONOMY_REDIS_PREFIX", settings.redis.prefix)
     refused = CliRunner().invoke(command, [])
     assert refused.exit_code == 1
-    assert refused.stderr.startswith("Error: what Redis has of the alerts of arena text cannot be read here: ")
+    assert refused.stderr.startswith("Error: the alerts of arena text in Redis cannot be read: ")
 
 
 @pytest.fixture
@@ -80,5 +80,5 @@ def test_an_arena_that_there_is_not_is_no_quiet_one(
 @pytest.mark.parametrize("text", NOT_OURS)
 def test_a_board_that_cannot_be_read_is_no_trace(redis: Redis, settings: Settings, text: bytes) -> None:
     redis.set(settings.redis.keys.board("text", "overall"), text)
-    with pytest.raises(UserError, match="what Redis has of the board overall of arena text cannot be read here"):
+    with pytest.raises(UserError, match="the board overall of arena text in Redis cannot be read"):
         read_board(redis, settings.redis, "text")

@@ -31,7 +31,7 @@ def test_a_rebuild_that_a_rebalance_cuts_off_leaves_no_memory_that_seems_whole(
 
 
 async def follow(stage: IntakeStage, records: int, *, cut_off: bool) -> None:
-    """Run intake until it has read so many votes; cut off: its first rebuild meets a rebalance when it fetches."""
+    """Run intake until it has read this many votes; `cut_off`: a rebalance interrupts its first rebuild at a fetch."""
     rebuild = stage._rebuild
     cuts = 1 if cut_off else 0
 

@@ -1,4 +1,4 @@
-"""A Redis that is full or takes no writes: folds wait and say so, intake goes on, and no board is half written."""
+"""A Redis that is full or refuses writes: folds wait and report it, intake continues, and no board is half written."""
 
 import time
 from collections.abc import Iterator

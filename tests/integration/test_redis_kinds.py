@@ -18,7 +18,7 @@ from tests.support.stack import TestBroker
 pytestmark = pytest.mark.integration
 
 SENTENCE = (
-    "is a Redis Cluster, which is not supported: name a Redis of one master, or its Sentinels (redis+sentinel://)"
+    "is a Redis Cluster, which is not supported: use a Redis with one master, or its Sentinels (redis+sentinel://)"
 )
 
 BUS = 10_000

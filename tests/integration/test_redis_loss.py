@@ -164,7 +164,7 @@ def test_the_state_of_another_ledger_is_known_as_such_and_its_boards_go(
     first = pipeline.worker("first").start().wait_ready()
     feed(pipeline, make_votes(600, seed=25, arenas=("text", "code", "chat")))
     assert first.stop() == 0
-    # The same Redis, and topics made anew: fewer votes than before in one arena, more in another, none in the third.
+    # The same Redis, and topics created again: fewer votes in one arena, more in another, none in the third.
     pipeline.topic_prefix = f"new-{topic_prefix}"
     pipeline.create_topics()
     votes = make_votes(50, seed=26, arenas=("text",))

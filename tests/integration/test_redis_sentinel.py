@@ -1,4 +1,4 @@
-"""Redis behind Sentinels: the master is killed, the replica takes its place, and worker and board go on with it."""
+"""Redis behind Sentinels: the master is killed, the replica takes its place, and worker and board continue with it."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -33,7 +33,7 @@ def votes(first: int, count: int) -> list[dict[str, Any]]:
 
 
 def board(pipeline: Pipeline, battles: int) -> dict[str, Any]:
-    """The board once it holds so many battles, without what depends on where the solver began."""
+    """The board when it has this number of battles, without fields that depend on where the solver began."""
     key = pipeline.settings.redis.keys.board("text", "overall")
 
     def counted() -> dict[str, Any] | None:

@@ -120,7 +120,7 @@ def counted(pipeline: Pipeline, administrator: Redis, battles: int) -> None:
 
 
 def refused(pipeline: Pipeline, *command: str) -> str:
-    """What a command says that is not let in: one sentence, exit code 1, no stack trace, no secret."""
+    """The output of a command whose login is refused: one sentence, exit code 1, no stack trace, no secret."""
     done = pipeline.isonomy(*command, check=False, timeout=60)
     assert done.returncode == 1, done.stderr
     assert "Traceback" not in done.stderr
@@ -168,7 +168,7 @@ def test_a_redis_that_nobody_we_trust_vouches_for_is_refused(over_redis: As, tmp
     (tmp_path / "other").mkdir()
     worker = over_redis("worker")
     worker.environ = {**worker.environ, "REDIS_CA_FILE": str(Authority(tmp_path / "other").file)}
-    assert "no TLS with Redis at rediss://localhost" in refused(worker, "worker")
+    assert "TLS failed with Redis at rediss://localhost" in refused(worker, "worker")
 
 
 def test_a_vote_goes_all_the_way_each_process_with_its_own_rights(
@@ -279,7 +279,7 @@ def test_a_password_that_kafka_does_not_take_ends_a_process_with_a_sentence(
     votes.write_text(json.dumps({**VOTES[0], "tstamp": 1.0}) + "\n")
     stranger = over_both("operator", "not the password")
     said = refused(stranger, *(str(votes) if word == "votes.jsonl" else word for word in command))
-    assert "does not let operator in" in said
+    assert "rejects operator" in said
 
 
 def test_what_a_user_may_not_see_does_not_exist_for_it(over_both: As) -> None:
@@ -296,4 +296,4 @@ def test_a_certificate_serves_in_place_of_a_password(
     operator.isonomy("topics", "--check")
     (tmp_path / "other").mkdir()
     operator.environ = {**environ, "KAFKA_CA_FILE": str(Authority(tmp_path / "other").file)}
-    assert "no TLS with Kafka" in refused(operator, "topics")
+    assert "TLS failed with Kafka" in refused(operator, "topics")

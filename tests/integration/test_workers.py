@@ -166,7 +166,7 @@ def test_an_arena_of_which_too_much_is_refused_holds_up_nobody_and_is_told_until
     eventually(lambda: worker.metric("intake_arena_refused_ratio", arena="text") > 3.8)  # four partitions
     assert worker.metric("intake_arena_refused_ratio", arena="code") == 0
     assert worker.stop() == 0
-    again = pipeline.worker("again", **limit).start().wait_ready()  # the log tells it anew
+    again = pipeline.worker("again", **limit).start().wait_ready()  # it is logged again
     assert again.metric("intake_arena_refused_ratio", arena="text") > 3.8
     pipeline.produce(good[200:])
     assert_all_counted(pipeline, good, tmp_path)

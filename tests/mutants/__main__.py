@@ -71,7 +71,7 @@ def drawn(package: str, seed: int, count: int) -> list[Mutant]:
 
 
 def known() -> dict[tuple[str, str, str], str]:
-    """Survivors that somebody looked at, and why each may survive."""
+    """Reviewed survivors, and why each may survive."""
     listed = tomllib.loads(KNOWN.read_text()).get("survivor", [])
     return {(each["path"], each["was"], each["became"]): each["reason"] for each in listed}
 

@@ -1,4 +1,4 @@
-"""What JSON Schema cannot say of a good request, put right before it is sent; run inside Schemathesis.
+"""Correct requests where JSON Schema cannot express a rule; runs inside Schemathesis.
 
 A rule about two fields at once, or about what time it is, stands in the words of the document alone. Data that the
 schema allows is changed here to keep such a rule; data that is meant to be bad is left as it is.
@@ -43,7 +43,7 @@ def _letters(name: object) -> str:
 
 
 def _channel(body: dict[str, Any]) -> None:
-    """The URL is one of its type's, and a webhook alone has a secret of ours."""
+    """The URL fits its type, and only a webhook has a secret."""
     channel = body.get("channel")
     if not channel:
         return

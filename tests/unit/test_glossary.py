@@ -93,7 +93,7 @@ def prose_of(text: str) -> str:
 
 
 def entries_of(text: str) -> dict[str, str]:
-    """Entries of a glossary by their terms, in order; a term that stands twice has both texts."""
+    """Entries of a glossary by their terms, in order; a repeated term has both texts."""
     _, *parts = re.split(r"^## ", text, flags=re.MULTILINE)
     entries: dict[str, str] = {}
     for part in parts:

@@ -39,7 +39,7 @@ def votes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def snapshots(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
-    """A board of hostile models, providers and licences; half of the models stop, so that there is much to tell."""
+    """A board of hostile models, providers and licences; half of the models stop, so that the report is long."""
     path = tmp_path_factory.mktemp("hostile") / "board.csv"
     board = draw(1, models=40, spread=0.05, multiply={model: until(60) for model in range(0, 40, 5)})
     with path.open("w", newline="", encoding="utf-8") as file:

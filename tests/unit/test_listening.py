@@ -64,5 +64,5 @@ def test_what_was_looked_at_is_free_again_for_the_server():
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "no.such.host.invalid"])
 def test_a_host_that_is_not_ours_is_named_with_its_variable(host):
-    with pytest.raises(UserError, match=rf"^{host} is no address of this machine to listen on \(ISONOMY_HOST\): .+"):
+    with pytest.raises(UserError, match=rf"^{host} is not an address of this machine \(ISONOMY_HOST\): .+"):
         require_address(settings(ISONOMY_HOST=host), "herald")

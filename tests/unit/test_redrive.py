@@ -15,7 +15,7 @@ VOTES, LETTERS = "votes", "dead-letters"
 
 
 class Producer:
-    """Acknowledges what it is sent but for what it is told to fail."""
+    """A producer that acknowledges records, except those that the test lets fail."""
 
     fails: dict[str, Exception]
 
@@ -48,7 +48,8 @@ def letter(monkeypatch: pytest.MonkeyPatch) -> DeadLetter:
 def test_a_record_that_was_sent_is_not_called_unsent_for_want_of_a_note(fails, letter, monkeypatch, capsys):
     monkeypatch.setattr(Producer, "fails", {fails: KafkaTimeoutError("no room")}, raising=False)
     assert dead_letters._send(KafkaSettings(topic_prefix=""), [letter]) == []
-    assert "votes/0/7 was sent, and will be sent once more next time" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "votes/0/7 was sent, but this could not be recorded, so it is sent again next time" in said
 
 
 def test_what_was_not_acknowledged_in_time_may_still_be_written(letter, monkeypatch):

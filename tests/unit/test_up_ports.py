@@ -1,4 +1,4 @@
-"""`isonomy up` holds to the ports that were asked for, and is at nobody's way with the others."""
+"""`isonomy up` uses the requested ports, and avoids ports in use for the others."""
 
 import os
 import re
@@ -73,7 +73,7 @@ def test_any_port_for_the_first_worker_is_any_port_for_all():
 def test_a_second_up_in_a_directory_says_who_has_it(tmp_path):
     with hold(tmp_path):
         said = refused("--directory", str(tmp_path))
-    pattern = rf"Error: the directory {re.escape(str(tmp_path))} is held by process {os.getpid()} since .* UTC\n"
+    pattern = rf"Error: the directory {re.escape(str(tmp_path))} is in use by process {os.getpid()} since .* UTC\n"
     assert re.fullmatch(pattern, said), said
     assert [path.name for path in tmp_path.iterdir()] == ["up.lock"]
 
@@ -95,7 +95,7 @@ def test_a_port_that_was_asked_for_and_is_taken_is_one_sentence(tmp_path, name, 
 
 def test_a_port_for_a_server_that_is_not_ours_is_refused(tmp_path):
     said = refused("--directory", str(tmp_path), "--redis-port", "6390", REDIS_URL="redis://127.0.0.1:1/0")
-    assert "is for a server of our own, and REDIS_URL names another" in said
+    assert "is for a local server, but REDIS_URL names another" in said
 
 
 def test_a_directory_is_free_again_when_up_has_ended(tmp_path):

@@ -104,9 +104,7 @@ class Asking:
         held = sum(_is_mail(each) for each in mine if each.id != subscription.id)
         if held >= settings.subscriptions.key_emails:
             self._counted.labels("refused").inc()
-            raise Refused(
-                Refusal.TOO_MANY_SUBSCRIPTIONS, f"key {subscription.owner!r} holds {held} subscriptions of e-mail"
-            )
+            raise Refused(Refusal.TOO_MANY_SUBSCRIPTIONS, f"key {subscription.owner!r} has {held} e-mail subscriptions")
 
     def _hold(self, book: Book, asked: Asked) -> None:
         over = overdrawn(book.asked.values(), asked, self._bounds)

@@ -37,8 +37,8 @@ HEADERS = {
     "X-Robots-Tag": "noindex",
 }
 NO_LINK = (
-    "This link holds no more",
-    "It is too old, or was replaced by a newer one, or the subscription is gone. Nothing is sent because of it.",
+    "This link is no longer valid",
+    "It is too old, or was replaced by a newer one, or the subscription is gone. It causes no message.",
 )
 
 
@@ -64,7 +64,7 @@ class Confirm:
         try:
             return await self._post(request) if request.method == "POST" else self._get(request)
         except Refused as refused:
-            words = page("This cannot be done now", [shown(refused.detail), "Please try again in a moment."])
+            words = page("This is not possible at the moment", [shown(refused.detail), "Please try again in a moment."])
             return _answer(words, refused.status, refused.headers)
 
     def _get(self, request: Request) -> Response:
@@ -92,8 +92,8 @@ class Confirm:
                 await self._store.write(confirmed(found, time.time()))
                 self._note("confirmed", found)
         if stop:
-            return _answer(page("Nothing more is sent", ["You get no alerts of this subscription any more."]))
-        return _answer(page("Confirmed", ["You get alerts from now on. Keep the message: its link stops them again."]))
+            return _answer(page("Alerts are stopped", ["You will get no more alerts of this subscription."]))
+        return _answer(page("Confirmed", ["You get alerts from now on. Keep the message: its link also stops them."]))
 
     def _find(self, request: Request, token: str) -> Subscription | None:
         """The subscription of the path if the token opens its link. A wrong token does not reveal whether it exists."""
@@ -113,12 +113,12 @@ def offer(subscription: Subscription, token: str) -> str:
     """The page with the button that starts or stops the alerts."""
     about = [
         f"Subscription “{shown(subscription.name)}” of the key “{shown(subscription.owner)}”: {scope_of(subscription)}."
-        " Whom the key belongs to may change that later.",
+        " The owner of the key may change that later.",
     ]
     if subscription.is_unconfirmed:
-        about += ["Unless you press the button, no alert is ever sent to you."]
+        about += ["Unless you press the button, no alert will be sent to you."]
         return page("Get these alerts by e-mail?", about, button=("confirm", "Yes, send them to me", token))
-    about += ["You have confirmed this, and get these alerts."]
+    about += ["You have confirmed this and get these alerts."]
     return page("Stop these alerts?", about, button=("stop", "Stop them", token))
 
 

@@ -172,10 +172,10 @@ def _what_there_is(detail: str) -> str:
 
 def _match(draft: MatchDraft, key: Key) -> Match:
     if draft.arena is not None and not is_arena(draft.arena):
-        raise Refused(Reason.INVALID_ARENA, f"{draft.arena[:40]!r} is no arena")
+        raise Refused(Reason.INVALID_ARENA, f"{draft.arena[:40]!r} is not an arena")
     if key.arenas is not None and draft.arena not in key.arenas:
         allowed = ", ".join(sorted(key.arenas))
-        raise Refused(Refusal.FORBIDDEN, f"key {key.name!r} may hear of {allowed}: name one of them in match.arena")
+        raise Refused(Refusal.FORBIDDEN, f"key {key.name!r} may get alerts of {allowed}: name one in match.arena")
     names = {field: _names(f"match.{field}", getattr(draft, field)) for field in ("models", "providers")}
     return Match(**{**msgspec.structs.asdict(draft), **names})
 

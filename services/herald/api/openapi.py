@@ -51,7 +51,7 @@ def _records() -> Document:
             "get": _operation("listSubscriptions", "Your subscriptions", "200", "Subscriptions"),
             "post": _operation(
                 "subscribe",
-                "Subscribe: you get what fires now, and from then on what begins and ends",
+                "Subscribe: you get the alerts that fire now, and from then on new and resolved ones",
                 "201",
                 "NewSubscription",
                 body="Draft",
@@ -63,7 +63,7 @@ def _records() -> Document:
             "get": _operation("getSubscription", "One subscription", "200", "ShownSubscription", also=(404,)),
             "put": _operation(
                 "replaceSubscription",
-                "Replace it; a webhook's secret stays unless another is given",
+                "Replace it; a webhook keeps its secret unless a new one is given",
                 "200",
                 "ChangedSubscription",
                 body="Draft",
@@ -71,7 +71,7 @@ def _records() -> Document:
             ),
             "patch": _operation(
                 "changeSubscription",
-                "Change it; any change makes one active again that the endpoint's 410 disabled",
+                "Change it; any change reactivates one that a 410 of its endpoint disabled",
                 "200",
                 "ChangedSubscription",
                 body="Changes",
@@ -99,7 +99,7 @@ def _actions() -> Document:
             "parameters": _ONE,
             "post": _operation(
                 "askAgain",
-                "Send the recipient of e-mail a new link; the one before holds no more",
+                "Send the recipient of e-mail a new link; the previous one becomes invalid",
                 "200",
                 "SentConfirmation",
                 also=(403, 404, 409, 422),
@@ -108,12 +108,12 @@ def _actions() -> Document:
         f"{_BASE}/{{id}}/confirm": {
             "parameters": _ONE,
             "get": _page("showConfirmation", "The page behind the link in the message; it changes nothing", _LINK),
-            "post": _page("confirm", "Agree, or take it back: the page's form", _FORM),
+            "post": _page("confirm", "Confirm or revoke: the form of the page", _FORM),
         },
         f"{_BASE}/{{id}}/test": {
             "parameters": _ONE,
             "post": _operation(
-                "testSubscription", "Send one test message now; the answer says what came of it", "200", "TestAnswer",
+                "testSubscription", "Send one test message now; the response has the outcome", "200", "TestAnswer",
                 also=(403, 404, 409),
             ),
         },
@@ -124,7 +124,7 @@ def _actions() -> Document:
                 parameter("limit", "query", {"type": "integer", "minimum": 1, "maximum": MOST_SHOWN, "default": SHOWN}),
             ],
             "get": _operation(
-                "listDeliveries", "What was sent and what became of it", "200", "Deliveries", also=(404,)
+                "listDeliveries", "Deliveries and their outcome", "200", "Deliveries", also=(404,)
             ),
         },
         f"{_BASE}/{{id}}/deliveries/{{delivery}}/replay": {
@@ -139,14 +139,14 @@ def _actions() -> Document:
 
 
 _MEANING = {
-    403: "The key may not hear of this arena, or the operator disabled the subscription.",
-    404: "There is none of that name, or it is another key's.",
+    403: "The key may not get alerts of this arena, or the operator disabled the subscription.",
+    404: "There is no such subscription or delivery, or it belongs to another key.",
     409: (
         "The delivery has not failed (`not_failed`); the subscription's messages are not signed (`not_signed`); its"
         " recipient has not confirmed (`no_consent`), or need not (`nothing_to_confirm`)."
     ),
     413: "The body is too large.",
-    422: "What was sent cannot be used; the reason says why.",
+    422: "The request is invalid; the reason says why.",
     429: "Too many requests or confirmations; Retry-After says when to try again.",
     503: "Kafka is away; try again.",
 }
@@ -176,7 +176,7 @@ def _operation(
     also: tuple[int, ...] = (),
 ) -> Document:
     taken: Document = {} if body is None else {"requestBody": {"required": True, "content": content(reference(body))}}
-    done: Document = {"description": "Done; what is written is acknowledged by Kafka."}
+    done: Document = {"description": "Done; Kafka has acknowledged the records."}
     if name == "subscribe":
         done["headers"] = {"Location": {"required": True, "schema": STRING}}
         done["links"] = {each: {"operationId": each, "parameters": {"id": "$response.body#/id"}} for each in _LINKED}
@@ -207,7 +207,11 @@ _FORM: Document = {
 
 def _page(name: str, summary: str, given: Document) -> Document:
     """An operation of the recipient, who has a link and no key."""
-    answers = {"200": "What can be done, or was.", "404": "The link holds no more.", "503": _MEANING[503]}
+    answers = {
+        "200": "The page with the possible action, or its result.",
+        "404": "The link is no longer valid.",
+        "503": _MEANING[503],
+    }
     responses = {
         status: {"description": said, "content": content(STRING, "text/html")} for status, said in answers.items()
     }

@@ -132,7 +132,7 @@ class Handlers:
         async with self._writing:  # otherwise concurrent requests could all pass the limit
             held = sum(each.owner == key.name for each in self._store.book().subscriptions.values())
             if held >= self._settings.subscriptions.key_subscriptions:
-                raise Refused(Refusal.TOO_MANY_SUBSCRIPTIONS, f"key {key.name!r} holds {held} subscriptions")
+                raise Refused(Refusal.TOO_MANY_SUBSCRIPTIONS, f"key {key.name!r} has {held} subscriptions")
             if recipient is not None:
                 made, link = await self._asking.ask(made, recipient, time.time())
             await self._store.write(made)
@@ -183,7 +183,7 @@ class Handlers:
         async with self._writing:
             before = self._awaiting(request, key)
             if recipient is None or is_moved(channel, before.channel):  # the change has sent a request of its own
-                raise Refused(Refusal.NOTHING_TO_CONFIRM, "it was changed meanwhile")
+                raise Refused(Refusal.NOTHING_TO_CONFIRM, "it was changed in the meantime")
             now = time.time()
             asked, link = await self._asking.ask(before, recipient, now)
             await self._store.write(msgspec.structs.replace(asked, revision=before.revision + 1, updated_at=now))
@@ -232,7 +232,7 @@ class Handlers:
         if found is None or found.subscription != subscription.id:
             raise Refused(Refusal.NOT_FOUND, "there is no such delivery")
         if not is_replayable(found):
-            raise Refused(Refusal.NOT_FAILED, f"this delivery is {found.state.value}, and nothing is left to send")
+            raise Refused(Refusal.NOT_FAILED, f"this delivery is {found.state.value}, so there is nothing to send")
         return await self._replay([found])
 
     async def replay_all(self, request: Request) -> Response:
@@ -267,7 +267,7 @@ class Handlers:
         """The stored subscription of the path if it waits for its recipient; raises `Refused`."""
         found = self._store.book().subscriptions[self._mine(request, key).id]
         if not found.is_unconfirmed:
-            raise Refused(Refusal.NOTHING_TO_CONFIRM, "this subscription waits for nobody's confirmation")
+            raise Refused(Refusal.NOTHING_TO_CONFIRM, "this subscription does not wait for a confirmation")
         return found
 
     async def _check(self, channel: Channel) -> str | None:

@@ -183,7 +183,7 @@ class AppriseSender:
             return answer(Outcome.FAILED, f"Apprise raised {type(error).__name__}")  # its text may contain tokens
         if taken is None:
             return answer(Outcome.MISCONFIGURED, "Apprise cannot use this URL, or no SMTP server is set for e-mail")
-        return answer(*((Outcome.DELIVERED,) if taken else (Outcome.FAILED, "the service did not take it")))
+        return answer(*((Outcome.DELIVERED,) if taken else (Outcome.FAILED, "the service did not accept it")))
 
     async def check(self, url: str) -> str | None:
         """Build the plugin of a URL to check it, and discard it; raises `RefusedAddress`.
@@ -201,7 +201,7 @@ class AppriseSender:
         if plugin is None and mail:
             raise RefusedAddress("no e-mail can be sent here: the operator has not set ISONOMY_SMTP_URL_FILE")
         if plugin is None:
-            raise RefusedAddress("Apprise cannot use this URL: a token is missing, or has another form")
+            raise RefusedAddress("Apprise cannot use this URL: a token is missing or has the wrong format")
         return recipients_of(plugin)[0] if mail else None
 
     def _threads_of(self, url: str) -> ThreadPoolExecutor:

@@ -69,7 +69,7 @@ def read_apprise_url(text: str, *, allow_private: bool) -> str:
     if scheme not in SERVICES and (not allow_private or scheme in _LOCAL_FILES):
         raise RefusedAddress(f"{scheme[:20]!r} is none of {', '.join(sorted(SERVICES))}")
     if not rest.startswith("//"):
-        raise RefusedAddress(f"after {scheme}: come two slashes")
+        raise RefusedAddress(f"{scheme}: must be followed by two slashes")
     if re.search("(?<!/)#", text):
-        raise RefusedAddress("a # stands only before the name of a channel: /#alerts")
+        raise RefusedAddress("a # is allowed only before the name of a channel: /#alerts")
     return text

@@ -63,7 +63,7 @@ class Channels:
             return await self._apprise.check(channel.url)
         url = read_url(channel.url, allow_private=allow_private)
         if channel.type is ChannelType.ALERTMANAGER and url.query_string:
-            raise RefusedAddress("the URL of an Alertmanager has no query")
+            raise RefusedAddress("the URL of an Alertmanager must have no query")
         return None
 
     async def ask(self, subscription: Subscription, link: str) -> Answer:

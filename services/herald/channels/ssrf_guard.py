@@ -75,7 +75,7 @@ def check_address(text: str) -> None:
     try:
         address: Address = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
-        raise RefusedAddress(f"{text[:60]!r} is no address") from None
+        raise RefusedAddress(f"{text[:60]!r} is not an address") from None
     if any(address in network for network in _REFUSED if network.version == address.version) or not address.is_global:
         raise RefusedAddress(f"{address} is not a public address")
 
@@ -96,7 +96,7 @@ def read_url(text: str, *, allow_private: bool) -> URL:
     if len(text.encode("utf-8", "replace")) > MOST_BYTES:
         raise RefusedAddress(f"the URL is longer than {MOST_BYTES} bytes")
     if re.search(r"[\s\\\x00-\x1f\x7f]", text):
-        raise RefusedAddress("the URL holds white space, a backslash or a control character")
+        raise RefusedAddress("the URL contains white space, a backslash or a control character")
     try:
         url = URL(text)
         host, port = url.raw_host, url.port
@@ -107,9 +107,9 @@ def read_url(text: str, *, allow_private: bool) -> URL:
     if not host or port is None:
         raise RefusedAddress("the URL has no host")
     if "%" in host:
-        raise RefusedAddress("the host names a network interface, or holds a percent sign")
+        raise RefusedAddress("the host names a network interface, or contains a percent sign")
     if "@" in re.split(r"[/?#]", text.partition("//")[2], maxsplit=1)[0] or url.user is not None:
-        raise RefusedAddress("the URL holds a user or a password: use a header")
+        raise RefusedAddress("the URL contains a user or a password: use a header")
     if not allow_private:
         _check_host(host)
         _check_port(port)
@@ -126,7 +126,7 @@ def _check_host(host: str) -> None:
         try:
             plain = ipaddress.IPv4Address(host)
         except ValueError:
-            raise RefusedAddress("the host is a number, but no address") from None
+            raise RefusedAddress("the host is a number, but not an address") from None
         check_address(str(plain))
     if labels[-1] in ("localhost", "local", "internal", "localdomain", "home", "lan") or len(labels) == 1:
         raise RefusedAddress("the host is not a public name")
@@ -134,4 +134,4 @@ def _check_host(host: str) -> None:
 
 def _check_port(port: int) -> None:
     if port not in (80, 443) and (port < 1024 or port in _BAD_PORTS):
-        raise RefusedAddress(f"port {port} is not one that we deliver to")
+        raise RefusedAddress(f"port {port} is not allowed for deliveries")

@@ -98,9 +98,9 @@ def overdrawn(asked: Iterable[Asked], new: Asked, bounds: Bounds) -> tuple[str, 
             if each.owner == new.owner:
                 of_both.append(each.at)
     for times, most, why in (
-        (of_key, bounds.key, "this key has had as many recipients asked to confirm as it may within a day"),
-        (of_mailbox, bounds.mailbox, "this address has been asked to confirm as often as it may be within a day"),
-        (of_both, bounds.mailbox_of_key, "this key has asked this address to confirm as often as it may within a day"),
+        (of_key, bounds.key, "this key may send no more confirmation requests for now"),
+        (of_mailbox, bounds.mailbox, "this address may get no more confirmation requests for now"),
+        (of_both, bounds.mailbox_of_key, "this key may send this address no more confirmation requests for now"),
     ):
         if len(times) >= most:
             return why, (sorted(times)[-most] + DAY - new.at) if most else DAY
@@ -177,13 +177,13 @@ def confirmation_message(
     escaped by `literal`.
     """
     parts = [
-        f"Alerts of the model arenas at {public_url} are to be sent to this address.",
-        f"Asked for by: the key {_quoted(subscription.owner, literal)} of that board\n"
+        f"Someone asks to send alerts of the model arenas at {public_url} to this address.",
+        f"Requested by: the key {_quoted(subscription.owner, literal)} of that board\n"
         f"Subscription: {_quoted(subscription.name, literal)}\n"
-        f"What it would hear: {scope_of(subscription)}. Whom the key belongs to may change that later.",
-        "If you want them, open this link and press the button there. It holds for 7 days, and later stops what it"
-        f" began:\n{link}",
-        "If you do not, do nothing: unless that button is pressed, no alert is ever sent here.",
+        f"What you would get: {scope_of(subscription)}. The owner of the key may change that later.",
+        "If you want these alerts, open this link and press the button there. The link is valid for 7 days; after you"
+        f" have confirmed, you can stop the alerts with it:\n{link}",
+        "If you do not want them, do nothing: unless that button is pressed, no alert will be sent here.",
     ]
     return "Please confirm: alerts to this address", "\n\n".join(parts)
 

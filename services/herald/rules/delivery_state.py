@@ -143,7 +143,7 @@ class Book:
         elif self.is_marked(name):
             reason = self.disabled[name].reason
         elif not self.is_allowed(found):
-            reason = "the key that it belongs to is gone, or may not hear of this"
+            reason = "its key was removed, or may not get these alerts"
         else:
             return as_confirmed(found)
         return msgspec.structs.replace(found, status=Activity.DISABLED, reason=reason)

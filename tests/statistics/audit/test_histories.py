@@ -1,4 +1,4 @@
-"""Published histories as they really are: healthy ones accuse nobody, and one true removal is found in each."""
+"""Realistic published histories: healthy ones give no alert, and one true removal is found in each."""
 
 from __future__ import annotations
 

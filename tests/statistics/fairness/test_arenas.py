@@ -1,4 +1,4 @@
-"""Whole arenas, through the fold: removals are all named and nobody else, and policy changes raise nothing."""
+"""Whole arenas, through the fold: alerts name all removed models and no others; policy changes raise none."""
 
 import sys
 

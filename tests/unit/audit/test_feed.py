@@ -1,4 +1,4 @@
-"""What is odd about the feed is said about the feed, and about no model."""
+"""Irregularities of the feed give remarks about the feed, and no alert about a model."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ NAMES = ["oak 8b", "birch 30b", "cedar-70b", "fir 4b", "gum 12b", "yew 2b", "elm
 
 
 def votes(seed, new, old=2, at=20.0, days=40, count=8_000, mixed=0.0, lost=False):
-    """Votes of equal models; on a day `old` goes on as `new` (None: it stops; `lost`: and another begins elsewhere)."""
+    """Votes of equal models; on a day `old` becomes `new` (None: it stops; `lost`: and another begins elsewhere)."""
     random = np.random.default_rng(seed)
     names = [*NAMES, *([] if new is None else [new])]
     times = np.sort(random.uniform(0, days * DAY, count))

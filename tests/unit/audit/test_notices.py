@@ -1,4 +1,4 @@
-"""What a registry changes: announced ends accuse nobody, late and missing notices do."""
+"""The effect of a registry: announced ends give no alert, late and missing notices do."""
 
 from __future__ import annotations
 

@@ -153,7 +153,7 @@ def test_a_later_cut_erases_no_departure_but_by_a_return_that_it_names(report):
 
 
 def gone_and_back(rows, end):
-    """Who left by a date, and who is named as back, as (model, last seen); and which names are former ones."""
+    """Models gone by a date, and those reported as back, as (model, last seen); and former names."""
     from streams.audit.assemble import audit_snapshots
 
     report = audit_snapshots([row for row in rows if row.date <= end], source="cut")

@@ -1,4 +1,4 @@
-"""Totals that a source counts anew, with or without new names: no gain, no pause, no removal; what is true is found."""
+"""Totals that a source restates, with or without new names: no false gain, pause or removal; true ones are found."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ def test_totals_that_contradict_the_decimal_mark_of_scores_stop(tmp_path):
     result = run(write(tmp_path / "s.csv", grouped("."), score="1398.25"))
     assert result.exit_code == 1
     assert "votes: " in result.stderr
-    assert "are no whole number of votes" in result.stderr
+    assert "are not a whole number of votes" in result.stderr
     assert "--number-format" in result.stderr
 
 
@@ -202,7 +202,7 @@ def test_cells_that_are_neither_numbers_nor_unknown_stop_with_their_counts(tmp_p
     path = write(tmp_path / "s.csv", lambda total: next(odd, str(total)))
     result = run(path)
     assert result.exit_code == 1
-    assert f"3 of {len(BOARD.rows())} cells are no whole number of votes" in result.stderr
+    assert f"3 of {len(BOARD.rows())} cells are not a whole number of votes" in result.stderr
     assert "'many' (2, first at line 2), 'lots' (1, first at line 3)" in result.stderr
     assert "--drop-unreadable" in result.stderr
     result = run(path, "--drop-unreadable")
@@ -224,7 +224,7 @@ def test_a_lesser_half_is_not_judged(tmp_path):
 def test_fractions_of_votes_are_no_votes(tmp_path):
     result = run(write(tmp_path / "s.csv", lambda total: f"{total / 1000:.2f}"))
     assert result.exit_code == 1
-    assert "are no whole number of votes" in result.stderr
+    assert "are not a whole number of votes" in result.stderr
 
 
 def test_a_column_that_is_not_needed_is_not_used_when_half_of_it_is_words(tmp_path, plain):

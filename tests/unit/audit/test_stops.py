@@ -1,4 +1,4 @@
-"""Votes that stop for good are found at the first interval that shows it, and nobody else is accused."""
+"""Votes that stop for good are found at the first interval that shows it, and no other model gets an alert."""
 
 from __future__ import annotations
 

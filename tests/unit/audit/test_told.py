@@ -158,7 +158,7 @@ def many(tmp_path_factory):
 
 
 class Sections(HTMLParser):
-    """Identifiers and links within a page, and how often a text stands in it."""
+    """Identifiers and links within a page, and how often it contains a text."""
 
     def __init__(self, text):
         super().__init__()

@@ -1,4 +1,4 @@
-"""A board without Redis and Kafka: what is published stands in dictionaries."""
+"""A board without Redis and Kafka: published views are in dictionaries."""
 
 import asyncio
 import contextlib

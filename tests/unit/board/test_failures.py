@@ -1,4 +1,4 @@
-"""A board that can follow no more ends, with the cause: what it would serve stands still and looks live."""
+"""A board that can no longer follow exits, with the cause: otherwise it would serve old data that looks live."""
 
 import asyncio
 

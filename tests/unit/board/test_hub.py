@@ -1,4 +1,4 @@
-"""Events reach everyone, once and in order; who comes back misses nothing; who does not keep up is cut."""
+"""Events reach every client, once and in order; one that reconnects misses nothing; a slow one is disconnected."""
 
 import asyncio
 from typing import Any
@@ -24,7 +24,7 @@ def hub(metrics: Metrics) -> Hub:
 
 
 def ids(client: Client) -> list[tuple[str, str]]:
-    """Id and kind of what waits, but for the state that everyone is told first."""
+    """Id and kind of the waiting events, except the status that every client gets first."""
     found = []
     for text in client.waiting:
         fields = dict(line.split(": ", 1) for line in text.decode().strip().split("\n"))
@@ -114,7 +114,7 @@ def test_there_is_a_most_of_clients(hub: Hub, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(hub_module, "MOST_CLIENTS", 2)
     first = hub.join("text")
     hub.join("vision")
-    with pytest.raises(Refused, match="no more streams"):
+    with pytest.raises(Refused, match="no more event streams"):
         hub.join("text")
     hub.leave(first)
     hub.leave(first)  # twice is once

@@ -1,4 +1,4 @@
-"""The board's side of Redis: what somebody else writes to one arena's keys is no other arena's trouble."""
+"""The board's side of Redis: foreign data in one arena's keys does not affect other arenas."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What is said of the stream: live, behind or gone, since when, and only when it changes."""
+"""The status of the stream: live, behind or gone, since when; it is sent only when it changes."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +24,7 @@ class Scene:
     metrics: Metrics
 
     def look(self, at: float) -> list[dict[str, Any]]:
-        """What is told of the arena `text` when one looks `at` seconds later."""
+        """The stream status of the arena `text` at `at` seconds."""
         self.teller.look(1000.0 + at, 50_000.0 + at)
         texts = [text for text in self.client.waiting if b"event: stream" in text]
         self.client.waiting.clear()

@@ -1,4 +1,4 @@
-"""A view of another version is the trouble of its arena: the others go on, what was held stays, nothing is made up."""
+"""A view of another version affects only its arena: the others continue, cached views stay, nothing is invented."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ def two(running: TestBoard) -> TestBoard:
 
 
 async def change(running: TestBoard, **view: Any) -> None:
-    """Publish something of the arena text, and wait until a change of the other one, told after it, is taken in."""
+    """Publish a view of the arena text, and wait until a later change of the other arena has been read."""
     running.source.say({"arena": "text", "ledger": 9, **view})
     votes = len(running.source.reads) + 1_000
     running.source.boards["vision"]["overall"] = board(arena="vision", votes=votes, ledger=votes)
@@ -60,7 +60,7 @@ async def test_alerts_that_cannot_be_read_leave_those_that_were_held_and_the_oth
     assert "age" not in (await two.get("/v1/arenas/text/leaderboard")).headers
     said = [each for each in caplog.messages if "the alerts view of arena text" in each]
     assert len(said) == 1
-    assert "what is held stays" in said[0]
+    assert "the cached one stays" in said[0]
     assert two.count(UNREADABLE, arena="text") == before + 1
 
     two.source.judged["text"] = (fairness_view(ledger=10), alerts_view(ledger=10))

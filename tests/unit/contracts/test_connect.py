@@ -1,4 +1,4 @@
-"""How clients are told to reach Kafka and Redis: contradictions are refused in a sentence, and no secret is shown."""
+"""Options of the Kafka and Redis clients: contradictions are refused in a sentence, and no secret is shown."""
 
 import socket
 import ssl

@@ -1,4 +1,4 @@
-"""A failover behind an address: whoever holds a connection to the old master, which lives on, leaves it."""
+"""A failover behind an address: a client with a connection to the old master, which still runs, closes it."""
 
 import asyncio
 from collections.abc import AsyncIterator

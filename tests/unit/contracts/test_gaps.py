@@ -33,7 +33,7 @@ def test_a_gap_that_stays_is_passed_over(caplog):
     assert gaps.whole("p", records(8, 9), 7, LONGEST_SECONDS) == 0, "it was fetched before the time was over"
     assert caplog.text == ""
     assert gaps.whole("p", records(8, 9), 7, LONGEST_SECONDS) == 2
-    assert "p holds no record at offset 7" in caplog.text
+    assert "p has no record at offset 7" in caplog.text
     assert gaps.whole("p", records(10), 10, LONGEST_SECONDS) == 1
 
 

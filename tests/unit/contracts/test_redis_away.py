@@ -1,4 +1,4 @@
-"""What counts as Redis being away, and which cause is told: each answer is one that a real server gave."""
+"""What counts as Redis being away, and the reported cause: each reply is one that a real server gave."""
 
 import pytest
 from redis.exceptions import (

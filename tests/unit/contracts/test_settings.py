@@ -98,7 +98,7 @@ def test_a_number_that_is_not_finite_is_refused(name, text):
 
 @pytest.mark.parametrize("name", [name for name in NUMBERS if name.endswith(".port")])
 def test_a_port_beyond_the_last_is_refused(name):
-    """A server would take the number modulo 65,536, and listen where nobody looks."""
+    """A server would take the number modulo 65,536, and listen on an unexpected port."""
     assert read(name, "65535") == 65535
     assert "must not be above 65535" in refusal(name, "65536")
 

@@ -1,4 +1,4 @@
-"""What is said of a topic as found: what loses data, what differs, what is only doubtful, and what mends it."""
+"""Findings about an existing topic: what loses data, what differs, what is only doubtful, and the correction."""
 
 from contextlib import nullcontext
 from types import SimpleNamespace

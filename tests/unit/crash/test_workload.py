@@ -1,4 +1,4 @@
-"""The votes of a chaos run can be told again, and its faults are drawn as the plan says."""
+"""The votes of a chaos run can be recognised, and its faults are drawn as the plan says."""
 
 import random
 from collections import Counter

@@ -1,4 +1,4 @@
-"""deploy/apt-install: while apt-get runs, Debian is told to start no service; afterwards all is as it was."""
+"""deploy/apt-install: while apt-get runs, a policy keeps Debian from starting services; afterwards it is restored."""
 
 import os
 import signal
@@ -32,7 +32,7 @@ esac
 
 
 class Machine:
-    """A PATH whose apt-get looks at the policy as a package's installation does, and who is root on it."""
+    """A PATH whose apt-get reads the policy as a package's installation does, and whether the user is root."""
 
     def __init__(self, directory: Path) -> None:
         self.log = directory / "log"

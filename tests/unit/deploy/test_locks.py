@@ -40,7 +40,7 @@ def hashes(path: Path) -> dict[tuple[str, str], set[str]]:
 
 
 def pip_calls() -> list[list[str]]:
-    """The arguments of every `pip install` and `pip wheel` of ours."""
+    """The arguments of every `pip install` and `pip wheel` in the repository."""
     ours = ("Dockerfile", "tools", "ensure-checkers", "ensure-schemathesis", "ensure-mutants", "ensure-docs")
     files = [REPOSITORY / "Makefile", *(DEPLOY / name for name in ours)]
     text = "\n".join(re.sub(r"\\\n\s*", " ", path.read_text()) for path in files)
@@ -163,7 +163,7 @@ def _record_hash(text: str) -> str:
 
 
 def flags_of(call: list[str]) -> tuple[str, ...]:
-    """What pip is told, without what it works on and where to."""
+    """The options of pip, without the packages and the target."""
     flags = list(itertools.takewhile(lambda word: word != "-r", call))
     if flags[0] == "wheel":
         del flags[(at := flags.index("--wheel-dir")) : at + 2]

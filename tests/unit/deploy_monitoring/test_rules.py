@@ -1,4 +1,4 @@
-"""The Prometheus rules: current, told by their stories, known to the code, each with a runbook."""
+"""The Prometheus rules: current, tested by scenarios, known to the code, each with a runbook."""
 
 import re
 import shutil

@@ -1,4 +1,4 @@
-"""A synthetic arena for the fairness tests: it draws battles by weights, writes a ledger, and misbehaves as told."""
+"""A synthetic arena for the fairness tests: it draws battles by weights, writes a ledger, and misbehaves on request."""
 
 from __future__ import annotations
 

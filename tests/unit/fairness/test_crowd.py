@@ -1,4 +1,4 @@
-"""Names beyond those that are followed: whoever is in many battles is found, and is never said to be in more."""
+"""Names beyond the followed ones: a model in many battles is found, and its count is never too large."""
 
 from collections import Counter
 

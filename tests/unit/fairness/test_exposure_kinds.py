@@ -167,7 +167,7 @@ def test_an_arena_without_a_registry_is_not_judged():
 
 
 def test_an_arena_that_declares_its_models_late_is_judged_from_there_on():
-    """In the middle of a tick too; what was drawn before is evidence for nobody and against nobody."""
+    """Also in the middle of a tick; earlier battles are no evidence for or against a model."""
     ledger = Ledger(seed=17)
     names = [f"model-{number:02}" for number in range(12)]
     for name in names:

@@ -76,7 +76,7 @@ def rows_between_notices(records):
 
 
 def joined(blocks):
-    """One block of many; their dictionaries are prefixes of the last one, prompts are coded anew."""
+    """One block made of many; their dictionaries are prefixes of the last one, prompts are coded again."""
     last = blocks[-1].rows
     parts = {}
     for field in dataclasses.fields(last):

@@ -75,8 +75,8 @@ def test_the_evidence_is_that_of_the_page(records):
         ([1, 2], [2], [0.5], "wanted"),
         ([[1, 2]], [2], [0.5], "wanted"),
         ([[1], [2]], [2], [0.5], "wanted"),
-        ([[3]], [2], [0.5], "none and all"),
-        ([[-1]], [2], [0.5], "none and all"),
+        ([[3]], [2], [0.5], "between 0 and the battles"),
+        ([[-1]], [2], [0.5], "between 0 and the battles"),
         ([[1]], [2], [1.5], "between 0 and 1"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The stage over clients that are stand-ins: one arena's trouble stops it alone, and no alert fires for ever."""
+"""The stage with stand-ins for clients: a fault stops only its arena, and no alert fires for ever."""
 
 import time
 from types import SimpleNamespace

@@ -1,4 +1,4 @@
-"""A ledger whose first records are gone: what was saved goes on, and nothing is folded from what is left."""
+"""A ledger whose first records are gone: saved states continue, and nothing is folded from the rest."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What somebody else writes to our keys: it counts as lost, stops no fold, and does not pass for what we wrote."""
+"""Foreign data in our keys: it counts as a loss, stops no fold, and is not taken for our own data."""
 
 from typing import Any
 from zlib import crc32

@@ -1,4 +1,4 @@
-"""Boards that take long are solved beside the loop: nobody else waits, and what is published is the same."""
+"""Slow boards are solved outside the event loop: no other arena waits, and the published boards are the same."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""An arena that stands still says so in Redis, holds up nobody, and is tried again when the operator releases it."""
+"""A stopped arena is marked in Redis, delays no other arena, and is retried when the operator releases it."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ async def test_who_owned_a_withdrawn_arena_writes_no_more(world: World) -> None:
 
 async def test_an_arena_that_is_claimed_while_it_is_struck_off_is_listed(world: World) -> None:
     class Slow(DirectRedis):
-        """Somebody claims and publishes right before the list is changed."""
+        """Another owner claims and publishes right before the list is changed."""
 
         async def srem(self, key: str, arena: str) -> None:
             await publish(world, arena, "overall")

@@ -52,7 +52,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
 
 @pytest.fixture
 async def watched(world: World) -> Any:
-    """A fairness fold of three arenas, each with an alert that is not told yet, and Redis is away."""
+    """A fairness fold of three arenas, each with an unpublished alert, while Redis is away."""
     for at, arena in enumerate(("code", "text", "vision")):
         world.ledger.add(arena, first=at)
     fold = await world.take_over(FairnessStage)
@@ -206,7 +206,7 @@ async def test_the_listing_that_redis_lost_is_written_again_though_the_arenas_sa
 
 
 async def test_a_take_over_that_waits_for_redis_gives_way_to_a_rebalance(world: World) -> None:
-    """The rebalance waits for it, throws this member out after a session, and the next one when this one joins anew."""
+    """The rebalance waits for it, removes this member after a session, and the next one when this one joins again."""
     fold = await world.take_over()
     world.server.away = True
     fold._log.moving = True

@@ -137,7 +137,7 @@ async def test_a_key_holds_a_fourth_of_the_bytes_under_way_and_the_others_are_se
     await held.wait()
     response = await gateway.client.post(VOTES, content=b" " * 600 + vote())
     assert error(response) == (429, "rate_limited")
-    assert "hold as much as they may" in response.json()["error"]["detail"]
+    assert "use all the memory they may" in response.json()["error"]["detail"]
     assert (await gateway.client.post(VOTES, content=vote(), headers=gateway.text_only)).status_code == 202
     go_on.set()
     assert (await first).json()["accepted"] == 2
@@ -263,9 +263,9 @@ async def test_a_record_from_before_the_normal_form_is_removed_as_it_was_written
 
 async def test_as_written_is_true_or_false_and_nothing_else(gateway: Gateway) -> None:
     for query, said in {
-        "as_written=1": "as_written='1': say true or false",
+        "as_written=1": "as_written='1': use true or false",
         "as_written=true&as_written=true": "as_written is given 2 times",
-        "as_written=": "as_written='': say true or false",
+        "as_written=": "as_written='': use true or false",
     }.items():
         response = await gateway.client.delete(f"/v1/arenas/text/models/gpt-4?{query}")
         assert response.status_code == 400

@@ -86,7 +86,7 @@ async def test_a_key_that_sends_rubbish_is_told_why_and_honest_ones_lose_nothing
     assert error["detail"].startswith(
         "key 'bad': 960 of its last 1,000 items were refused, first with unknown_winner: winner 'draw' is none of "
     )
-    assert error["detail"].endswith("sending is taken again in 10 s")
+    assert error["detail"].endswith("its requests are accepted again in 10 s")
     assert 1 <= int(response.headers["retry-after"]) <= 10
     assert (await keys.send("bad", DECLARATION, "/v1/arenas/text/models/m", "PUT")).status_code == 429
     assert await keys.series("gateway_key_quarantined") == {"bad": 1, "star": 0, "named": 0}

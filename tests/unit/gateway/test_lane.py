@@ -10,7 +10,7 @@ FULL = 3
 
 
 class Builder:
-    """Takes three records, as aiokafka's takes so many bytes."""
+    """A batch that takes three records, as aiokafka's takes a number of bytes."""
 
     def __init__(self) -> None:
         self.records: list[Record] = []
@@ -23,7 +23,7 @@ class Builder:
 
 
 class Broker:
-    """Acknowledges batches one at a time, when told to."""
+    """A producer that acknowledges batches one at a time, on request."""
 
     def __init__(self) -> None:
         self.batches: list[list[bytes]] = []

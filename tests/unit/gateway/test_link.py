@@ -1,4 +1,4 @@
-"""The connection to Kafka is made anew whatever comes of closing the one before."""
+"""The connection to Kafka is made again, even if closing the previous one fails."""
 
 import asyncio
 from types import SimpleNamespace

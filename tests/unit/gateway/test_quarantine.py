@@ -1,4 +1,4 @@
-"""A key that sends almost nothing but rubbish is set aside, and nobody else is."""
+"""A key that sends almost only invalid items is quarantined, and no other key is."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,4 +1,4 @@
-"""A herald without its rim: the topics as lists, the notifier on them, and crashes wherever a test wants one.
+"""The rules of the herald without I/O: the topics as lists, the notifier on them, and crashes where a test wants one.
 
 And what stands in for Kafka where a part of the rim is looked at by itself.
 """

@@ -1,4 +1,4 @@
-"""Whatever a model is called, a message shows its name: no link, nobody called, nothing that a service would act on."""
+"""A message shows any model name as text: no link, no mention, nothing that a service would act on."""
 
 import html
 import json

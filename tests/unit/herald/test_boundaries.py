@@ -81,7 +81,7 @@ def test_a_replay_is_the_next_round_and_has_all_attempts_again():
 
 
 def silence(number, status=Status.RESOLVED):
-    """A stall of the feed: for its kind only the memory of what is over tells a repeat apart."""
+    """A stall of the feed: for its kind only the memory of ended alerts distinguishes a repeat."""
     return msgspec.structs.replace(make_alert(1, status, onset=str(number)), kind=Kind.FEED_STALLED)
 
 

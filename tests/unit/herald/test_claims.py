@@ -68,7 +68,7 @@ async def test_who_stops_releases_only_after_its_wait(monkeypatch, waits):
 
 
 class _Clocks:
-    """Stands in for the module `time` on Linux, whose monotonic clock stands still while the host is suspended."""
+    """A stand-in for the module `time` on Linux, whose monotonic clock stops while the host is suspended."""
 
     CLOCK_BOOTTIME = 7
 

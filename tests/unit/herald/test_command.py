@@ -15,7 +15,7 @@ MADE = {"id": "sub_1", "secret": None, "confirmation": None}
 
 @pytest.fixture
 def answers() -> Iterator[tuple[str, dict[str, object]]]:
-    """An address that answers each POST with what stands in the dictionary."""
+    """An endpoint that answers each POST with the entry of the dictionary."""
     made: dict[str, object] = dict(MADE)
 
     class Handler(BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""`isonomy subscriptions` waits for both of its connections: what is read, and what it writes with."""
+"""`isonomy subscriptions` waits for both of its connections: the consumer and the producer."""
 
 import pytest
 

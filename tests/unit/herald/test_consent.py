@@ -206,7 +206,7 @@ def test_a_mailbox_is_asked_so_often_a_day_by_all_and_by_one_key_one_time_less()
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("xyz"), st.floats(0, 3 * DAY)), max_size=60))
 def test_whatever_was_written_those_that_are_sent_keep_within_the_bounds(given_asks):
-    """Each process judges a question by what stands before it, those that are not sent included."""
+    """Each process decides on a request by the requests before it in the topic, unsent ones included."""
     asks = [ask(number, owner, f"{box}@example.org", at) for number, (owner, box, at) in enumerate(given_asks)]
     sent = [each for each in asks if overdrawn(asks, each, BOUNDS) is None]
     for last in sent:

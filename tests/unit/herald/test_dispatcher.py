@@ -57,7 +57,7 @@ async def test_what_a_late_record_overtook_is_written_again_as_it_is_by_then():
 
 
 async def test_a_message_of_another_herald_that_came_late_is_sent(monkeypatch):
-    """Nobody has it in hand: its herald is gone, and what we had gathered goes behind it."""
+    """No herald is sending it: its herald is gone, and what this one has gathered is sent after it."""
     term = make_term(Producer())
     handed = []
     monkeypatch.setattr(term._sender, "put", lambda deliveries: handed.append([each.id for each in deliveries]))
@@ -111,7 +111,7 @@ async def test_a_delivery_that_is_too_large_is_dead_and_counted_and_its_end_wait
 
 
 async def test_a_take_over_ends_when_the_group_moves_on(monkeypatch):
-    """The group waits for a session, and throws out who takes longer: a long take-over must not make it."""
+    """The group waits for a session, and removes a member that takes longer: a long take-over must not exceed it."""
     term = Dispatcher(Settings(), Metrics(), "me", None, Producer(), None, lambda _: True)
     begun = asyncio.Event()
 

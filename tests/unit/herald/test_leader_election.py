@@ -51,7 +51,7 @@ async def test_it_stands_by_when_the_group_chose_another(herald: Herald) -> None
 
 
 async def test_no_term_begins_when_the_group_takes_it_back_at_once(herald: Herald, monkeypatch) -> None:
-    """Assigned and revoked in one breath: whoever waited has been woken by then."""
+    """Assigned and revoked at once: the waiting task has been woken by then."""
     begun: list[bool] = []
 
     async def one_term(*_: object) -> None:

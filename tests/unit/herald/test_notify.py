@@ -1,4 +1,4 @@
-"""What is owed to whom, and what becomes of it, through crashes at any point."""
+"""Which deliveries are due and how they end, through crashes at any point."""
 
 import msgspec
 import pytest

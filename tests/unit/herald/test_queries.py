@@ -1,4 +1,4 @@
-"""The routes of subscriptions heed every parameter and field that they get, or refuse it and name what there is."""
+"""The subscription routes use every parameter and field that they get, or refuse it and list those that exist."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -72,9 +72,9 @@ async def test_a_parameter_that_is_not_there_is_refused(client: httpx.AsyncClien
 @pytest.mark.parametrize(
     ("query", "said"),
     [
-        ("state=asleep", "state='asleep': say waiting, pending, delivered, dead, skipped"),
-        ("limit=0", "limit='0': say a whole number from 1 to 1000"),
-        (f"limit={'9' * 5000}", "say a whole number from 1 to 1000"),
+        ("state=asleep", "state='asleep': use waiting, pending, delivered, dead, skipped"),
+        ("limit=0", "limit='0': use a whole number from 1 to 1000"),
+        (f"limit={'9' * 5000}", "use a whole number from 1 to 1000"),
         ("limit=1&limit=2", "limit is given 2 times"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Attempts with channels that stand in: what one of them does is no trouble of the others."""
+"""Attempts with stand-ins for channels: a fault of one does not affect the others."""
 
 import asyncio
 import time
@@ -37,7 +37,7 @@ class Channels:
 
 
 async def attempted(channels, *names):
-    """Let every subscription of these names be told of one alert; returns the attempts and what was written."""
+    """Deliver one alert to the subscriptions of these names; returns the attempts and the written records."""
     book, lease, producer = Book(), Lease(), Producer()
     lease.confirm(lease_time())
     delivery_log = DeliveryLog(producer, "deliveries", book, lease, "me")

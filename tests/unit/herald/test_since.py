@@ -1,4 +1,4 @@
-"""From when on a subscription is owed what is told: touching it takes nothing away, beginning anew owes no history."""
+"""A subscription gets alerts from its `since` on: an edit loses none, and a new start sends no past ones."""
 
 import json
 
@@ -47,7 +47,7 @@ BEGINS = {
 
 
 def told_after(touch, *, told_before, since=True):
-    """What is told of an alert that fired and ended while no herald ran, when its subscription was touched then."""
+    """The deliveries of an alert that fired and ended while no herald ran, when its subscription was edited then."""
     herald = PaperHerald()
     subscription = made(herald.now)
     if not since:

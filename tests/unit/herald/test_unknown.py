@@ -1,4 +1,4 @@
-"""Names in a subscription that no arena shows are told in the answer: misspelt, they would be silent for ever."""
+"""The response lists names of a subscription that no arena shows: misspelt, they would never match."""
 
 import jsonschema
 import msgspec

@@ -1,4 +1,4 @@
-"""Samples stand at exact places of the ledger, are bounded, and say what the board said there."""
+"""Samples are taken at exact places of the ledger, are bounded, and equal the board at that place."""
 
 import itertools
 import math

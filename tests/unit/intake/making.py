@@ -40,7 +40,7 @@ def as_records(pairs: list[tuple[bytes | None, bytes | None]], *, partition: int
 
 
 def votes(count: int, **changes: Any) -> list[tuple[bytes, bytes]]:
-    """So many plain votes of different ids, as (key, value)."""
+    """A number of plain votes with different ids, as (key, value)."""
     return [(f"v{number}".encode(), body(id=f"v{number}", **changes)) for number in range(count)]
 
 

@@ -12,7 +12,7 @@ fates = st.lists(st.sampled_from(["counted", "duplicate", "same_model", "not_ano
 @settings(deadline=None)
 @given(st.lists(fates, min_size=1, max_size=3), st.integers(0, 40), st.data())
 def test_each_vote_is_counted_refused_a_duplicate_or_waits(partitions, taken, data):
-    """Votes of others stand between ours, and rows and letters come twice after a crash."""
+    """Other senders' votes are among ours, and rows and dead letters are repeated after a crash."""
     written, counted, refused, expected = {}, {}, {}, {"waiting": 0}
     for number, of_partition in enumerate(partitions):
         mine = [data.draw(st.booleans()) for _ in of_partition]

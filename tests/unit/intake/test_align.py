@@ -1,4 +1,4 @@
-"""Votes of several partitions go on by record time, and nothing is lost or reordered within one."""
+"""Votes of several partitions are merged by record time; none is lost or reordered within a partition."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Where intake begins: at its own commit, else where the ledger shows; and never behind a record that nobody took."""
+"""Where intake begins: at its own commit, otherwise where the ledger shows, and never after an unread record."""
 
 import pytest
 from hypothesis import given, settings

@@ -27,7 +27,7 @@ def stream(random, count, distinct):
 
 
 def by_dictionary(events, records, seconds):
-    """The definition: a duplicate stands within both horizons of the id's latest occurrence."""
+    """The definition: a duplicate is within both horizons of the id's latest occurrence."""
     latest, fresh = {}, []
     for name, offset, recorded in events:
         before = latest.get(name)

@@ -11,7 +11,7 @@ EMPTY_TABLES = 2 * 24 * 1024
 
 
 def feed(seen, first, count, step=FETCH):
-    """So many new ids, one offset each, one second every thousand."""
+    """A number of new ids, one offset each, one second every thousand."""
     for begin in range(first, first + count, step):
         numbers = np.arange(begin, min(begin + step, first + count), dtype=np.int64)
         assert seen.fresh(

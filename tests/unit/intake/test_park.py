@@ -1,4 +1,4 @@
-"""Dead letters of records that are large: none is written that nobody could unpack."""
+"""Dead letters of large records: none is written that could not be read again."""
 
 from types import SimpleNamespace
 from typing import Any

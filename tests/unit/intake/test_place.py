@@ -40,7 +40,7 @@ def log_of(offsets, born=BORN):
 
 
 class Reader:
-    """Stands in for a consumer outside any group, and for the member that a `Log` has."""
+    """A stand-in for a consumer outside any group, and for the member of a `Log`."""
 
     def __init__(self, topics, first=None):
         self.topics, self.first = topics, first or {}
@@ -80,7 +80,7 @@ class Reader:
 
 
 class Follows:
-    """Stands in for `Log`."""
+    """A stand-in for `Log`."""
 
     def __init__(self, consumer, commits=None):
         self.consumer, self._commits = consumer, commits or {}
@@ -151,7 +151,7 @@ async def test_where_the_commit_is_ours_nothing_is_searched_or_compared():
     assert log.fetched == []
 
 
-# --- a topic that was made anew --------------------------------------------------------------------------------------
+# --- a topic that was created again -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("commit", [None, 0, 450, 700])
@@ -193,7 +193,7 @@ async def test_what_cannot_be_compared_is_told_and_goes_by_length(caplog):
     with caplog.at_level(logging.WARNING):
         found, _ = await begins(log_of(range(500, 700)), block([400, 499]), first=500)
     assert found[VOTES] == 500
-    assert "votes/0 holds no record any more that the end of the ledger names" in caplog.text
+    assert "votes/0 no longer has a record to which the end of the ledger refers" in caplog.text
 
 
 async def test_models_made_anew_are_another_log():
@@ -308,7 +308,7 @@ async def test_a_ledger_batch_that_cannot_be_read_proves_nothing_and_stops_nothi
 
 
 def after(steps):
-    """A step that is cut off after so many, as by a rebalance."""
+    """A step that is cut off after a number of records, as by a rebalance."""
     left = iter(range(steps))
 
     def step():

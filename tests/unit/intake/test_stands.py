@@ -1,4 +1,4 @@
-"""Intake where records are gone: it stands for long enough to be seen, and goes on when a person has accepted it."""
+"""Intake when records are gone: it stops long enough to be noticed, and continues when an operator accepts the gap."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ class Log:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The time, which moves when somebody sleeps."""
+    """The time, which advances when a caller sleeps."""
     now = [0.0]
 
     async def sleep(seconds: float) -> None:
@@ -52,7 +52,7 @@ def gone_until(accepted: float, clock: list[float], monkeypatch: pytest.MonkeyPa
 async def test_what_is_accepted_while_it_stands_lets_it_go_on(clock, monkeypatch, caplog):
     stage = gone_until(5.0, clock, monkeypatch)
     assert await stage._places(Log(), []) == {"votes/0": 7}
-    assert "intake stands: votes/0 lacks 7 records" in caplog.text
+    assert "intake has stopped: votes/0 lacks 7 records" in caplog.text
     assert stage.steps >= 2, "the watchdog sees that it does not hang"
 
 

@@ -75,7 +75,7 @@ def spelled(rows: Rows) -> list[tuple[Any, ...]]:
 
 
 def some_rows(count: int = 3) -> Rows:
-    """So many rows with every optional column filled, of partition 2."""
+    """A number of rows of partition 2 with every optional column filled."""
     style = dict.fromkeys(STYLE_FIELDS, 4)
     chosen = [
         msgspec.convert(

@@ -1,4 +1,4 @@
-"""What is written to the ledger is what is read from it."""
+"""Reading a ledger record gives what was written."""
 
 import msgspec
 import pytest

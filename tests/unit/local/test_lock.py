@@ -1,4 +1,4 @@
-"""A directory has one holder, who is named, and nobody has it when the holder is dead."""
+"""A directory has one holder, which the error names; when the holder is dead, the lock is free."""
 
 import os
 import re
@@ -33,7 +33,7 @@ def test_who_holds_a_directory_and_since_when_is_said(tmp_path):
     directory = tmp_path / "not" / "there yet"
     with hold(directory):
         since = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"
-        said = rf"{re.escape(str(directory))} is held by process {os.getpid()} since {since}$"
+        said = rf"{re.escape(str(directory))} is in use by process {os.getpid()} since {since}$"
         for _ in range(2):  # who was refused has released nothing
             with pytest.raises(StartError, match=said), hold(directory):
                 pass
@@ -68,7 +68,7 @@ def test_closing_the_file_elsewhere_in_the_holder_releases_nothing(tmp_path):
         (tmp_path / LOCK_NAME).read_text()
         command = [sys.executable, "-c", HOLDER, str(tmp_path)]
         refused = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    assert f"is held by process {os.getpid()} since" in refused.stderr
+    assert f"is in use by process {os.getpid()} since" in refused.stderr
 
 
 def test_a_directory_that_cannot_be_made_is_said(tmp_path):

@@ -38,7 +38,7 @@ def test_after_the_last_port_comes_the_first_that_is_free(tmp_path, monkeypatch)
 
 def test_a_file_of_turns_that_cannot_be_written_is_said(tmp_path, monkeypatch):
     monkeypatch.setattr(ports, "TURNS", tmp_path / "nowhere" / "turns")
-    with pytest.raises(StartError, match=r"cannot note in .*turns which port was given last: .*No such file"):
+    with pytest.raises(StartError, match=r"cannot record in .*turns which port was used last: .*No such file"):
         free_port()
 
 
@@ -46,7 +46,7 @@ def test_a_held_port_is_reported_with_its_holder():
     with socket.create_server((HOST, 0)) as held:
         port = held.getsockname()[1]
         assert not is_free(port)
-        expected = re.escape(f"broker cannot listen on {HOST}:{port}: it is held by process {os.getpid()} (")
+        expected = re.escape(f"broker cannot listen on {HOST}:{port}: it is in use by process {os.getpid()} (")
         with pytest.raises(StartError, match=expected):
             require_free(port, "broker")
 

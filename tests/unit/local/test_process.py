@@ -90,12 +90,12 @@ def test_the_pid_is_the_programs_own(tmp_path):
 
 
 def test_a_missing_program_is_named(tmp_path):
-    with pytest.raises(StartError, match="there is no program 'no-such-program'"):
+    with pytest.raises(StartError, match="the program 'no-such-program' does not exist"):
         child(tmp_path, "no-such-program").start()
 
 
 def test_starting_a_running_child_again_is_a_mistake(tmp_path):
-    with child(tmp_path, "sleep", "60") as process, pytest.raises(RuntimeError, match="is running already"):
+    with child(tmp_path, "sleep", "60") as process, pytest.raises(RuntimeError, match="is already running"):
         process.start()
 
 
@@ -125,7 +125,7 @@ def test_children_die_when_the_parent_is_killed(tmp_path):
 
 
 def gone(pid: int) -> bool:
-    """Whether a process has ended; a zombie that nobody has reaped yet has."""
+    """Whether a process has ended; an unreaped zombie has."""
     try:
         return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

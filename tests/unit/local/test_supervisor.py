@@ -13,7 +13,7 @@ HASTY = RestartPolicy(quick=5.0, quick_failures=3, first_delay=0.01, longest_del
 
 
 class FakeChild:
-    """A child that does what the test says and notes what it is told."""
+    """A child that does what the test says and records its signals."""
 
     def __init__(self, name: str, journal: list[str], *, start_error: str = "") -> None:
         self.name, self.journal, self.start_error = name, journal, start_error

@@ -1,4 +1,4 @@
-"""Who is ranked: enough votes among each other, and nobody else changes it."""
+"""Ranked models have enough votes against each other, and no other model changes that."""
 
 import numpy as np
 import pytest

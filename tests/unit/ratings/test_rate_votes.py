@@ -69,11 +69,11 @@ def test_two_spellings_of_one_name_are_one_model():
         ((["a"], ["b"], ["left"]), "winner 'left': use model_a"),
         ((["a"], ["b"], [None]), "winner 'None'"),
         ((["b", "a"], ["a", "a "], ["tie", "tie"]), "vote 1: 'a' meets itself"),
-        ((["b", None], ["a", "a"], ["tie", "tie"]), "None is no model's name"),
-        ((["b", float("nan")], ["a", "a"], ["tie", "tie"]), "nan is no model's name"),
-        ((["b", " "], ["a", "a"], ["tie", "tie"]), "' ' is no model's name"),
-        ((["b", "null"], ["a", "a"], ["tie", "tie"]), "'null' is no model's name"),
-        (([7], ["a"], ["tie"]), "7 is no model's name"),
+        ((["b", None], ["a", "a"], ["tie", "tie"]), "None is not the name of a model"),
+        ((["b", float("nan")], ["a", "a"], ["tie", "tie"]), "nan is not the name of a model"),
+        ((["b", " "], ["a", "a"], ["tie", "tie"]), "' ' is not the name of a model"),
+        ((["b", "null"], ["a", "a"], ["tie", "tie"]), "'null' is not the name of a model"),
+        (([7], ["a"], ["tie"]), "7 is not the name of a model"),
     ],
 )
 def test_columns_that_make_no_sense_are_an_error(columns, message):

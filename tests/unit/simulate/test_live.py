@@ -12,7 +12,7 @@ from tests.unit.simulate.making import HEAD, TEN, event
 
 
 class Stack:
-    """Takes what is sent only when it is asked to settle, model records first: the worst that intake may do."""
+    """A stand-in that takes records only when asked to settle, model records first: the worst case of intake."""
 
     def __init__(self):
         self.ledger, self.votes, self.models = [], [], []
@@ -58,7 +58,7 @@ def test_every_change_is_at_its_place_among_the_votes():
 
 
 class Clock:
-    """A clock that stands still, and notes how long was to be slept."""
+    """A stopped clock that records the requested sleeps."""
 
     def __init__(self, monkeypatch):
         self.now, self.slept = 0.0, []

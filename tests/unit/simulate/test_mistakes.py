@@ -1,4 +1,4 @@
-"""What is wrong with a scenario is told by its key."""
+"""An error in a scenario names its key."""
 
 import pytest
 

@@ -77,7 +77,7 @@ def test_numbers_in_names_are_ordered_as_numbers_and_a_place_names_its_file(tmp_
     [
         (["a.csv", "b.parquet"], r"files of several kinds \(1 \.csv, 1 \.parquet\); name those of one kind by a glob"),
         (["a-00000-of-00002.csv"], r"shards are missing: a-00001-of-00002"),
-        (["a.csv", "a.csv.gz"], r"a is there twice, packed and not"),
+        (["a.csv", "a.csv.gz"], r"a is there twice, compressed and not"),
         (["a.csv", "b.xlsx"], r"what is b\.xlsx\? Name the files"),
         (["a.csv", "c/a.csv"], r"there are directories in it \(c\)"),
         (["b.xlsx"], r"a directory without a file that is read here"),

@@ -54,7 +54,7 @@ def test_named_columns_come_before_aliases_and_leave_them_to_others() -> None:
     [
         (["a", "b"], {}, r"the two models .*model_a/model_b.* and for the winner .*found: 'a', 'b'"),
         (["model_a", "model_b"], {}, r"no column for the winner .*--layouts lists"),
-        (["model_a", "model_b", "winner"], {"winer": "winner"}, r"'winer' is no field"),
+        (["model_a", "model_b", "winner"], {"winer": "winner"}, r"'winer' is not a field"),
         (["model_a", "model_b", "winner"], {"winner": "said"}, r"no column 'said' for winner; found: 'model_a'"),
         (["model_a", "model_b", "winner"], {"model_b": "model_a"}, r"no column for the two models"),
         (["x", "winner"], {"model_a": "x", "model_b": "x"}, r"one column cannot be two fields"),

@@ -115,7 +115,7 @@ def test_counts_per_pair_and_a_square_of_wins_are_the_same_votes(tmp_path: Path)
     assert won(square) == {("oak", "fir"): 5, ("fir", "oak"): 2, "tie": 1, ("yew", "oak"): 3}
     with pytest.raises(SourceError, match="no column is called 'elm'"):
         table(tmp_path, ["", "oak", "fir"], ["elm", 1, 2], ["fir", 1, 2])
-    with pytest.raises(SourceError, match="line 2: wins_a 'many' is no whole number"):
+    with pytest.raises(SourceError, match="line 2: wins_a 'many' is not a whole number"):
         table(tmp_path, ["model_a", "model_b", "wins_a", "wins_b"], ["oak", "fir", "many", 2])
 
 
@@ -288,7 +288,7 @@ def test_a_persons_own_layout_is_read_and_a_wrong_one_explained(tmp_path: Path) 
     )
     row = {"red": {"name": "oak"}, "blue": {"name": "fir"}, "pick": "Crimson"}
     assert said(objects(tmp_path, row, layout=str(own))) == [("oak", "fir", "model_a")]
-    with pytest.raises(SourceError, match="'won' is no outcome"):
+    with pytest.raises(SourceError, match="'won' is not an outcome"):
         parse("x", 'models = [["a", "b"]]\n[words]\nwon = ["w"]\n')
     with pytest.raises(SourceError, match="there is no layout 'nobody'"):
         objects(tmp_path, row, layout="nobody")
@@ -297,7 +297,7 @@ def test_a_persons_own_layout_is_read_and_a_wrong_one_explained(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ('[columns]\nwiner = ["pick"]', r"\[columns\] 'winer' is no field of a vote; the fields are .*winner"),
+        ('[columns]\nwiner = ["pick"]', r"\[columns\] 'winer' is not a field of a vote; the fields are .*winner"),
         ('[anonymous]\ncolumn = "hidden"', "anonymous needs column and values; nothing else is read"),
         ('[boards.math]\nof = ["tag"]\nat_laest = 3', "boards 'math' needs of, and may have at_least"),
         ('[boards]\nmath = "tag"', "boards 'math' needs of"),

@@ -116,13 +116,13 @@ TEXT = "The capital of the country number {} is a town that lies at a river and 
 def test_answers_in_place_of_models_stop(tmp_path: Path) -> None:
     rows = [[TEXT.format(at), TEXT.format(at + 1000)] for at in range(20)]
     for few in (rows, rows[:1]):
-        with pytest.raises(SourceError, match="hold answers or ids and no models"):
+        with pytest.raises(SourceError, match="contain answers or ids, not models"):
             opened(tmp_path, "chosen,rejected", few)
     ranked = [[TEXT.format(4 * at + a), TEXT.format(4 * at + b)] for at in range(9) for a in range(4) for b in range(a)]
     with pytest.raises(SourceError, match="36 different ones in 108 places"):
         opened(tmp_path, "chosen,rejected", ranked)
     short = [[f"answer {at}", f"answer {at + 100}"] for at in range(60)]
-    with pytest.raises(SourceError, match="hold answers or ids and no models"):
+    with pytest.raises(SourceError, match="contain answers or ids, not models"):
         opened(tmp_path, "chosen,rejected", short)
 
 

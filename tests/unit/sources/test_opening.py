@@ -1,4 +1,4 @@
-"""What cannot be opened is said in one sentence."""
+"""A file that cannot be opened gives an error of one sentence."""
 
 import gzip
 import io

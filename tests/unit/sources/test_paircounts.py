@@ -79,7 +79,7 @@ def test_counts_that_are_too_many_together_stop(tmp_path: Path) -> None:
     [
         (
             [["oak", "", 0.7, 0.6], ["fir", 0.3, "", 0.5], ["yew", 0.4, 0.5, ""]],
-            "'oak' against 'fir' is 0.7, no number",
+            "'oak' against 'fir' is 0.7, not a number",
         ),
         ([["oak", "", "70%", "60%"], ["fir", "30%", "", "5%"], ["yew", "40%", "9%", ""]], "win rates. are no counts"),
         ([["oak", "", 70, 60], ["fir", 30, "", 55], ["yew", 40, 45, ""]], "each pair of this square table adds up to"),
@@ -101,7 +101,7 @@ def test_a_square_of_a_hundred_battles_a_pair_is_read_when_a_person_says_so(tmp_
 
 
 def test_percentages_per_pair_stop_or_are_told(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match=r"wins_a '0.7' is no whole number of votes; shares and percentages"):
+    with pytest.raises(SourceError, match=r"wins_a '0.7' is not a whole number of votes; shares and percentages"):
         opened(tmp_path, PER_PAIR, ["oak", "fir", 0.7, 0.3])
     source = opened(tmp_path, PER_PAIR, ["oak", "fir", 70, 30], ["oak", "yew", 55, 45])
     assert "add up to 100: if they are percentages" in source.note

@@ -1,4 +1,4 @@
-"""Rows that contradict themselves, names that software lost, and rows that stand for too many votes."""
+"""Rows that contradict themselves, missing names, and rows that stand for too many votes."""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""Two columns of one meaning: they agree in every row, or nobody knows which one counts and the reading stops."""
+"""Two columns with the same meaning: they agree in every row, or the reading stops because either may count."""
 
 import csv
 import io

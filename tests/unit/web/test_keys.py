@@ -33,9 +33,9 @@ def test_a_name_may_have_two_keys_while_one_is_replaced() -> None:
         (f"a b:{HASH}:*", "line 1: the name"),
         ("a:secret:*", "line 1: the hash of a is not"),
         (f"a:{HASH[:-1]}:*", "line 1: the hash of a is not"),
-        (f"a:{HASH}:*\nb:{HASH}:*", "line 2: the hash of b is there twice"),
-        (f"a:{HASH}:", "line 1: '' is no arena"),
-        (f"a:{HASH}:text,*", r"line 1: '\*' is no arena"),
+        (f"a:{HASH}:*\nb:{HASH}:*", "line 2: the hash of b is repeated"),
+        (f"a:{HASH}:", "line 1: '' is not an arena"),
+        (f"a:{HASH}:text,*", r"line 1: '\*' is not an arena"),
     ],
 )
 def test_bad_lines_are_named(line: str, message: str) -> None:

@@ -49,7 +49,7 @@ board:
   user: board
   job: isonomy-board
   from: [scraper, clients]
-  # Whose key it knows may have a channel tested, and the board sends the test.
+  # A subscriber may test a channel, and the board sends the test.
   to: [kafka, redis{{ if .Values.subscriberKeys.name }}, channels{{ end }}]
 herald:
   arguments: [herald]
