@@ -3,6 +3,7 @@
 import subprocess
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,6 +43,6 @@ def tool(name: str) -> Path:
     return installed / "bin" / name
 
 
-def run(*command: object, **options: object) -> subprocess.CompletedProcess[str]:
+def run(*command: object, **options: Any) -> subprocess.CompletedProcess[str]:
     """Run a checker and capture its output."""
     return subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=120, check=False, **options)

@@ -22,7 +22,7 @@ def settings(**environ: str) -> Settings:
 
 
 @pytest.mark.parametrize("process", ["gateway", "board", "herald", "worker"])
-def test_a_taken_port_ends_a_process_with_one_sentence(process):
+def test_a_taken_port_ends_a_process_with_one_sentence(process: str) -> None:
     with socket.create_server((HOST, 0)) as held:
         port = held.getsockname()[1]
         argv = [sys.executable, "-m", "services.cli.main", process, "--port", str(port)]
@@ -40,7 +40,7 @@ def test_a_taken_port_ends_a_process_with_one_sentence(process):
     assert (done.returncode, done.stdout) == (1, "")
 
 
-def test_a_port_that_is_taken_while_the_process_begins_is_the_same_sentence():
+def test_a_port_that_is_taken_while_the_process_begins_is_the_same_sentence() -> None:
     """After it was looked at, and before the server listens."""
     asked = settings(ISONOMY_BOARD_PORT=str(free_port()))
     with pytest.raises(UserError, match=f"^port {asked.board_port} of {HOST} is taken: ") as refused:  # noqa: SIM117
@@ -49,13 +49,13 @@ def test_a_port_that_is_taken_while_the_process_begins_is_the_same_sentence():
     assert refused.value.exit_code == 1
 
 
-def test_a_server_that_cannot_listen_says_why_by_number():
+def test_a_server_that_cannot_listen_says_why_by_number() -> None:
     with socket.create_server((HOST, 0)) as held, pytest.raises(CannotListen) as refused:
         serve_app(Starlette(), HOST, held.getsockname()[1], 1)
     assert os.strerror(refused.value.errno) == "Address already in use"
 
 
-def test_what_was_looked_at_is_free_again_for_the_server():
+def test_what_was_looked_at_is_free_again_for_the_server() -> None:
     asked = settings(ISONOMY_GATEWAY_PORT=str(free_port()))
     require_address(asked, "gateway")
     with socket.create_server((HOST, asked.gateway_port)):
@@ -63,6 +63,6 @@ def test_what_was_looked_at_is_free_again_for_the_server():
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "no.such.host.invalid"])
-def test_a_host_that_is_not_ours_is_named_with_its_variable(host):
+def test_a_host_that_is_not_ours_is_named_with_its_variable(host: str) -> None:
     with pytest.raises(UserError, match=rf"^{host} is no address of this machine to listen on \(ISONOMY_HOST\): .+"):
         require_address(settings(ISONOMY_HOST=host), "herald")

@@ -7,13 +7,24 @@ import pytest
 
 from services.audit.tally import count_votes
 from streams.audit.assemble import audit_snapshots
+from streams.audit.report.document import Report
+from streams.contracts.model import Model
 from tests.unit.audit.boards import kinds
 
 DAY = 86_400.0
 NAMES = ["oak 8b", "birch 30b", "cedar-70b", "fir 4b", "gum 12b", "yew 2b", "elm 1.5b"]
 
 
-def votes(seed, new, old=2, at=20.0, days=40, count=8_000, mixed=0.0, lost=False):
+def votes(
+    seed: int,
+    new: str | None,
+    old: int = 2,
+    at: float = 20.0,
+    days: int = 40,
+    count: int = 8_000,
+    mixed: float = 0.0,
+    lost: bool = False,
+):
     """Votes of equal models; on a day `old` goes on as `new` (None: it stops; `lost`: and another begins elsewhere)."""
     random = np.random.default_rng(seed)
     names = [*NAMES, *([] if new is None else [new])]
@@ -29,7 +40,7 @@ def votes(seed, new, old=2, at=20.0, days=40, count=8_000, mixed=0.0, lost=False
     return names, first, second, times
 
 
-def audited(drawn, records=None):
+def audited(drawn, records: dict[str, Model] | None = None) -> Report:
     return audit_snapshots(count_votes(*drawn, records or {}), source="votes", kind="votes")
 
 
@@ -37,7 +48,7 @@ def audited(drawn, records=None):
     "new", ["Cedar-70B", "cedar 70b", "CEDAR_70b", "cedar-70b-0131", "cedar-70b (2025-01-31)", "cedar-70b-instruct"]
 )
 @pytest.mark.parametrize("mixed", [0.0, 0.2])
-def test_a_name_that_is_written_otherwise_or_gets_a_label_is_one_model(new, mixed):
+def test_a_name_that_is_written_otherwise_or_gets_a_label_is_one_model(new: str, mixed: float) -> None:
     for seed in range(3):
         if mixed and new not in ("Cedar-70B", "cedar 70b", "CEDAR_70b"):
             continue  # both in use at once are one only when they differ in nothing but writing
@@ -51,7 +62,7 @@ def test_a_name_that_is_written_otherwise_or_gets_a_label_is_one_model(new, mixe
         assert total == pytest.approx(2 * 8_000 / 7, rel=0.1)
 
 
-def test_a_name_that_is_written_otherwise_now_and_then_is_one_model():
+def test_a_name_that_is_written_otherwise_now_and_then_is_one_model() -> None:
     names, first, second, times = votes(4, "Cedar-70B", at=-1)
     random = np.random.default_rng(0)
     back = random.random(len(times)) < 0.5
@@ -62,14 +73,14 @@ def test_a_name_that_is_written_otherwise_now_and_then_is_one_model():
 
 
 @pytest.mark.parametrize("new", ["cedar-71b", "cedar-70b-2", "willow 9b"])
-def test_another_version_takes_no_votes_over(new):
+def test_another_version_takes_no_votes_over(new: str) -> None:
     report = audited(votes(5, new))
     assert [each.subject.model for each in report.alerts] == ["cedar-70b"]
     assert report.counts.renamed == 0
     assert report.counts.models == 8
 
 
-def test_the_next_build_under_the_same_label_replaces_the_old_one():
+def test_the_next_build_under_the_same_label_replaces_the_old_one() -> None:
     names, first, second, times = votes(6, "cedar chat (2025-02-10)")
     names[2] = "cedar chat (2025-01-02)"
     report = audited((names, first, second, times))
@@ -79,7 +90,7 @@ def test_the_next_build_under_the_same_label_replaces_the_old_one():
     ]
 
 
-def test_a_stop_is_a_stop_although_an_alike_name_began_long_before():
+def test_a_stop_is_a_stop_although_an_alike_name_began_long_before() -> None:
     names, first, second, times = votes(7, None)
     names = [*names[:3], "cedar-70b-mini", *names[4:]]
     report = audited((names, first, second, times))
@@ -87,7 +98,7 @@ def test_a_stop_is_a_stop_although_an_alike_name_began_long_before():
     assert "reset" not in kinds(report)
 
 
-def test_names_that_met_in_a_battle_are_two():
+def test_names_that_met_in_a_battle_are_two() -> None:
     names, first, second, times = votes(8, "Cedar-70B")
     first, second = np.append(first, 2), np.append(second, len(NAMES))
     times = np.append(times, 39.5 * DAY)
@@ -95,7 +106,7 @@ def test_names_that_met_in_a_battle_are_two():
     assert report.counts.models == 8
 
 
-def test_names_that_a_registry_tells_apart_are_two():
+def test_names_that_a_registry_tells_apart_are_two() -> None:
     from streams.contracts.model import Model
 
     fields = {"arena": "text", "provider": "firm", "license": "proprietary", "visibility": "public"}

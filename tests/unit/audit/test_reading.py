@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import io
 import json
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars
@@ -13,11 +15,14 @@ import pytest
 from services.audit.columns import is_snapshots
 from services.audit.registry import read_registry
 from services.audit.run import AuditRequest, run_audit
-from services.audit.snapshots import Wanted, read_snapshots
+from services.audit.snapshots import BoardSnapshots, Wanted, read_snapshots
 from services.audit.table import open_table
 from services.export.official import OfficialRow, csv_of
 from services.sources import SourceError
+from services.sources.summary import Summary
+from streams.audit.board.history import Row
 from streams.audit.options import Options
+from streams.audit.report.document import Report
 
 LINES = [
     {"date": "2024-06-19", "model": "a", "organization": "X", "license": "MIT", "votes": 100},
@@ -27,11 +32,11 @@ LINES = [
 ]
 
 
-def as_csv(lines, delimiter=","):
+def as_csv(lines: list[dict[str, object]] | list[dict[str, str]], delimiter: str = ",") -> str:
     return "\n".join([delimiter.join(lines[0]), *(delimiter.join(map(str, line.values())) for line in lines)]) + "\n"
 
 
-def write(path, lines):
+def write(path: Path, lines: list[dict[str, object]] | list[dict[str, str]]) -> str:
     if path.suffix == ".parquet":
         polars.DataFrame(lines).write_parquet(path)
     elif path.suffix == ".json":
@@ -45,18 +50,18 @@ def write(path, lines):
     return str(path)
 
 
-def read(path, board=None, columns=None):
+def read(path: str, board: str | None = None, columns=None) -> BoardSnapshots:
     return read_snapshots(open_table(path), Wanted(columns, board))
 
 
-def ask(path, **changes):
+def ask(path: str | Path, **changes: Any) -> tuple[Report, Summary | None]:
     wanted = {name: changes.pop(name) for name in [*changes] if name in Wanted.__dataclass_fields__}
     asked = {"kind": "auto", "registry": None, "arena": None, "options": Options()} | changes
     return run_audit(AuditRequest(str(path), wanted=Wanted(**wanted), **asked))
 
 
 @pytest.mark.parametrize("name", ["s.csv", "s.tsv", "s.jsonl", "s.json", "s.parquet", "s.csv.gz"])
-def test_every_kind_of_file_reads_alike(tmp_path, name):
+def test_every_kind_of_file_reads_alike(tmp_path: Path, name: str) -> None:
     snapshots = read(write(tmp_path / name, LINES))
     assert [(row.date, row.model, row.provider, row.license, row.votes) for row in snapshots.rows] == [
         (1718755200.0, "a", "X", "MIT", 100),
@@ -69,14 +74,14 @@ def test_every_kind_of_file_reads_alike(tmp_path, name):
 @pytest.mark.parametrize("date", ["snapshot_date", "last_updated", "publish_date", "Date"])
 @pytest.mark.parametrize("model", ["model_name", "key"])
 @pytest.mark.parametrize("votes", ["vote_count", "num_battles", "votes_count"])
-def test_names_of_columns_are_known(tmp_path, date, model, votes):
+def test_names_of_columns_are_known(tmp_path: Path, date: str, model: str, votes: str) -> None:
     names = {"date": date, "model": model, "votes": votes, "organization": "org", "license": "licence"}
     lines = [{names[field]: cell for field, cell in line.items()} for line in LINES]
     snapshots = read(write(tmp_path / "s.csv", lines))
     assert [(row.model, row.provider, row.license, row.votes) for row in snapshots.rows[:1]] == [("a", "X", "MIT", 100)]
 
 
-def test_other_names_of_columns_can_be_given(tmp_path):
+def test_other_names_of_columns_can_be_given(tmp_path: Path) -> None:
     lines = [{"when": each["date"], "who": each["model"], "n": each["votes"]} for each in LINES]
     path = write(tmp_path / "s.csv", lines)
     assert len(read(path, columns={"date": "when", "model": "who", "votes": "n"}).rows) == 4
@@ -84,7 +89,7 @@ def test_other_names_of_columns_can_be_given(tmp_path):
     assert report.kind == "snapshots"
 
 
-def test_scores_and_intervals_are_read(tmp_path):
+def test_scores_and_intervals_are_read(tmp_path: Path) -> None:
     lines = [each | {"arena_score": 1287, "ci95": "+3/-4", "rank": 1} for each in LINES]
     row = read(write(tmp_path / "s.csv", lines)).rows[0]
     assert (row.score, row.lower, row.upper, row.rank) == (1287, 1283, 1290, 1)
@@ -93,7 +98,7 @@ def test_scores_and_intervals_are_read(tmp_path):
     assert (row.score, row.lower, row.upper) == (1287.5, 1280, 1291)
 
 
-def test_the_text_board_is_taken_unless_another_is_named(tmp_path):
+def test_the_text_board_is_taken_unless_another_is_named(tmp_path: Path) -> None:
     lines = [each | {"board": board} for board in ("vision", "text") for each in LINES]
     path = write(tmp_path / "s.csv", lines)
     assert read(path).board == "text"
@@ -102,7 +107,7 @@ def test_the_text_board_is_taken_unless_another_is_named(tmp_path):
         read(path, "code")
 
 
-def test_boards_with_categories_are_told_apart(tmp_path):
+def test_boards_with_categories_are_told_apart(tmp_path: Path) -> None:
     lines = [each | {"board": "text", "category": name} for name in ("math", "overall") for each in LINES]
     path = write(tmp_path / "s.csv", lines)
     assert read(path).board == "text/overall"
@@ -110,13 +115,13 @@ def test_boards_with_categories_are_told_apart(tmp_path):
     assert len(read(path).rows) == 4
 
 
-def test_several_boards_without_a_usual_one_must_be_chosen(tmp_path):
+def test_several_boards_without_a_usual_one_must_be_chosen(tmp_path: Path) -> None:
     lines = [each | {"board": board} for board in ("math", "code") for each in LINES]
     with pytest.raises(SourceError, match=r"several boards, choose one with --board: 'code', 'math'"):
         read(write(tmp_path / "s.csv", lines))
 
 
-def test_untidy_cells(tmp_path):
+def test_untidy_cells(tmp_path: Path) -> None:
     lines = [
         {"date": "2024/06/19", "model": " a ", "votes": '"1,000"'},
         {"date": "20240626", "model": "a", "votes": "1200.0"},
@@ -141,7 +146,7 @@ def test_untidy_cells(tmp_path):
     assert (told.read, told.counted, told.duplicates, told.without_total) == (6, 4, 0, 1)
 
 
-def test_snapshots_and_votes_are_told_apart():
+def test_snapshots_and_votes_are_told_apart() -> None:
     assert is_snapshots(["date", "model", "votes"])
     assert not is_snapshots(["id", "model_a", "model_b", "winner", "tstamp"])
     assert not is_snapshots(["timestamp", "model", "model_a", "model_b", "votes"])
@@ -149,7 +154,7 @@ def test_snapshots_and_votes_are_told_apart():
     assert not is_snapshots(["date", "model"])
 
 
-def test_pipes_of_snapshots(tmp_path, monkeypatch):
+def test_pipes_of_snapshots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = "\n".join(map(json.dumps, LINES)).encode()
 
     class Pipe:
@@ -187,14 +192,14 @@ def test_pipes_of_snapshots(tmp_path, monkeypatch):
         ("s.json", '{"2024-01-01": [{"model": "a"}], "2024-01-02": [{"model": "a"}]}', "rows of all as one list"),
     ],
 )
-def test_mistakes_are_told_in_a_sentence(tmp_path, name, content, said):
+def test_mistakes_are_told_in_a_sentence(tmp_path: Path, name: str, content: str, said: str) -> None:
     path = tmp_path / name
     path.write_text(content)
     with pytest.raises(SourceError, match=said):
         ask(path)
 
 
-def test_boards_of_a_directory_are_named_that_have_no_date(tmp_path):
+def test_boards_of_a_directory_are_named_that_have_no_date(tmp_path: Path) -> None:
     for name in ("2025-01-06.csv", "latest.csv", "2025-01-08.csv"):
         (tmp_path / name).write_text("model,votes\na,3\nb,4\n")
     for kind in ("auto", "snapshots"):
@@ -202,7 +207,7 @@ def test_boards_of_a_directory_are_named_that_have_no_date(tmp_path):
             ask(tmp_path, kind=kind)
 
 
-def test_a_page_among_the_files_of_a_directory_is_named(tmp_path):
+def test_a_page_among_the_files_of_a_directory_is_named(tmp_path: Path) -> None:
     for name in ("2025-01-06.csv", "2025-01-08.csv"):
         (tmp_path / name).write_text("model,votes\na,3\nb,4\n")
     (tmp_path / "2025-01-07.csv").write_text("<!doctype html><title>Too many requests</title>")
@@ -210,7 +215,7 @@ def test_a_page_among_the_files_of_a_directory_is_named(tmp_path):
         ask(tmp_path)
 
 
-def test_a_missing_file_and_a_directory(tmp_path):
+def test_a_missing_file_and_a_directory(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="there is no such file"):
         ask(tmp_path / "none.csv")
     (tmp_path / "d.csv").mkdir()
@@ -218,7 +223,7 @@ def test_a_missing_file_and_a_directory(tmp_path):
         ask(tmp_path / "d.csv")
 
 
-def test_a_broken_registry_names_its_line(tmp_path):
+def test_a_broken_registry_names_its_line(tmp_path: Path) -> None:
     path = write(tmp_path / "s.csv", LINES)
     registry = tmp_path / "r.jsonl"
     registry.write_text('{"model": "a"}\n')
@@ -231,7 +236,7 @@ def test_a_broken_registry_names_its_line(tmp_path):
         ask(path, registry=tmp_path / "none.jsonl")
 
 
-def test_votes_of_a_period_are_not_taken_for_totals(tmp_path):
+def test_votes_of_a_period_are_not_taken_for_totals(tmp_path: Path) -> None:
     random = np.random.default_rng(3)
     daily = random.integers(400, 900, (12, 8))
     lines = [
@@ -248,7 +253,7 @@ def test_votes_of_a_period_are_not_taken_for_totals(tmp_path):
     assert len(read(write(tmp_path / "t.csv", lines)).rows) == 96
 
 
-def test_a_notice_under_a_misspelt_name_is_not_passed_over(tmp_path):
+def test_a_notice_under_a_misspelt_name_is_not_passed_over(tmp_path: Path) -> None:
     record = {"arena": "text", "model": "a", "provider": "X", "license": "open_weight", "visibility": "public",
               "status": "deprecated", "weight": 1, "tstamp": 1, "anounced_at": 1, "url": "x"}  # fmt: skip
     path = tmp_path / "models.jsonl"
@@ -260,7 +265,7 @@ def test_a_notice_under_a_misspelt_name_is_not_passed_over(tmp_path):
     assert [each.announced_at for each in read_registry(path)] == [1]
 
 
-def test_names_that_a_spreadsheet_would_compute_come_back_as_they_were_exported(tmp_path):
+def test_names_that_a_spreadsheet_would_compute_come_back_as_they_were_exported(tmp_path: Path) -> None:
     names = ["=sum", "@cf/x", "-5", "'tis", "plain"]
     rows = [
         OfficialRow(name, "+Org", "'MIT", 1000.0, None, None, None, 100 * day, None, "@night", f"2025-01-0{day}")
@@ -277,13 +282,13 @@ def test_names_that_a_spreadsheet_would_compute_come_back_as_they_were_exported(
     assert {row.model for row in read_lines(tmp_path, lines)} == {"'=a", "b"}
 
 
-def read_lines(folder, lines):
+def read_lines(folder: Path, lines: list[dict[str, object]]) -> list[Row]:
     path = folder / "lines.jsonl"
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     return read_snapshots(open_table(str(path)), Wanted()).rows
 
 
-def test_a_registry_names_models_as_votes_are_counted(tmp_path):
+def test_a_registry_names_models_as_votes_are_counted(tmp_path: Path) -> None:
     record = {"arena": "text", "model": "cafe\u0301  9b", "provider": "E\u0301cole ", "license": "open_weight",
               "visibility": "public", "status": "active", "weight": 1, "tstamp": 1}  # fmt: skip
     path = tmp_path / "models.jsonl"

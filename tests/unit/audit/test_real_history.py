@@ -9,13 +9,15 @@ import pytest
 
 from services.audit.run import AuditRequest, run_audit
 from services.audit.snapshots import Wanted
+from streams.audit.board.history import Row
 from streams.audit.options import Options
+from streams.audit.report.document import ModelLine, Report
 
 FILE = "lmarena_snapshots_2024-06_2025-01.csv"
 
 
 @pytest.fixture(scope="module")
-def report():
+def report() -> Report:
     beside = Path(__file__).parents[4] / "shared" / "data"
     path = Path(os.environ.get("ISONOMY_SHARED_DATA") or beside) / FILE
     if not path.is_file():
@@ -23,12 +25,12 @@ def report():
     return run_audit(AuditRequest(str(path), "auto", Wanted(), None, None, Options()))[0]
 
 
-def line(report, name):
+def line(report: Report, name: str) -> ModelLine:
     (found,) = [each for each in report.models if each.model == name]
     return found
 
 
-def test_the_counts_are_those_of_the_page(report):
+def test_the_counts_are_those_of_the_page(report: Report) -> None:
     counts = report.counts
     assert (report.period.snapshots, report.period.start, report.period.end) == (45, "2024-06-19", "2025-01-29")
     assert (counts.models, counts.listed, counts.active, counts.inactive, counts.gone) == (195, 190, 32, 158, 5)
@@ -56,7 +58,9 @@ def test_the_counts_are_those_of_the_page(report):
         ("Claude 3 Opus", "2025-01-16", "2025-01-20"),
     ],
 )
-def test_stops_are_found_at_the_first_interval_that_shows_them(report, name, since, found):
+def test_stops_are_found_at_the_first_interval_that_shows_them(
+    report: Report, name: str, since: str, found: str
+) -> None:
     assert (line(report, name).state, line(report, name).since, line(report, name).found) == ("inactive", since, found)
 
 
@@ -75,11 +79,11 @@ def test_stops_are_found_at_the_first_interval_that_shows_them(report, name, sin
         ("Gemma-2-27b-it", "Gemma-2-27B-it"),  # whose first name came back
     ],
 )
-def test_renames_are_followed(report, old, new):
+def test_renames_are_followed(report: Report, old: str, new: str) -> None:
     assert (line(report, old).state, line(report, old).renamed_to) == ("renamed", new)
 
 
-def test_who_left_the_board(report):
+def test_who_left_the_board(report: Report) -> None:
     assert [(each["model"], each["last_seen"], each["was_gaining"], each["replaced"]) for each in report.gone] == [
         ("Gemini-1.5-Pro-Exp-0801", "2024-09-09", True, False),
         ("Gemini-1.5-Pro-Preview-0409", "2024-09-09", False, False),
@@ -89,7 +93,7 @@ def test_who_left_the_board(report):
     ]
 
 
-def test_nobody_else_is_accused(report):
+def test_nobody_else_is_accused(report: Report) -> None:
     accused = {each.subject.model for each in report.alerts}
     assert len(report.alerts) == len(accused) == 78
     assert {each.kind.value for each in report.alerts} == {"silent_removal"}
@@ -98,7 +102,7 @@ def test_nobody_else_is_accused(report):
     assert not accused & {"Reka-Core-20240904", "Reka-Flash-20240904"}
 
 
-def test_pauses_are_told(report):
+def test_pauses_are_told(report: Report) -> None:
     assert [(each["model"], each["from"], each["until"]) for each in report.pauses] == [
         ("Mistral-Large-2402", "2024-07-26", "2024-08-01"),
         ("Reka-Core-20240501", "2024-07-26", "2024-08-01"),
@@ -108,7 +112,7 @@ def test_pauses_are_told(report):
     ]
 
 
-def test_the_feed_has_its_remarks(report):
+def test_the_feed_has_its_remarks(report: Report) -> None:
     told = [(each.kind.value, each.date) for each in report.remarks]
     assert ("gap", "2024-06-19") in told
     assert [date for kind, date in told if kind == "frozen"] == ["2024-08-28", "2024-09-06"]
@@ -118,7 +122,7 @@ def test_the_feed_has_its_remarks(report):
     }  # fmt: skip
 
 
-def test_a_history_cut_short_tells_no_other_story(report):
+def test_a_history_cut_short_tells_no_other_story(report: Report) -> None:
     beside = Path(__file__).parents[4] / "shared" / "data"
     path = Path(os.environ.get("ISONOMY_SHARED_DATA") or beside) / FILE
     from services.audit.snapshots import read_snapshots
@@ -137,7 +141,7 @@ def test_a_history_cut_short_tells_no_other_story(report):
         assert {name for name, at in later.items() if at <= end} <= {final[name] for name in found}
 
 
-def test_a_later_cut_erases_no_departure_but_by_a_return_that_it_names(report):
+def test_a_later_cut_erases_no_departure_but_by_a_return_that_it_names(report: Report) -> None:
     beside = Path(__file__).parents[4] / "shared" / "data"
     path = Path(os.environ.get("ISONOMY_SHARED_DATA") or beside) / FILE
     from services.audit.snapshots import Wanted, read_snapshots
@@ -152,7 +156,7 @@ def test_a_later_cut_erases_no_departure_but_by_a_return_that_it_names(report):
                 assert {each for each in gone - still - back if each[0] not in renamed} == set(), (early, late)
 
 
-def gone_and_back(rows, end):
+def gone_and_back(rows: list[Row], end: float):
     """Who left by a date, and who is named as back, as (model, last seen); and which names are former ones."""
     from streams.audit.assemble import audit_snapshots
 

@@ -5,22 +5,23 @@ import pytest
 
 from streams.contracts.alert import Kind, Severity, Status, Subject
 from streams.fairness.detectors.catalog import SHARE_DRIFT, SILENT_REMOVAL
+from streams.fairness.settings import FairnessSettings
 from tests.unit.fairness.arena import START, Ledger, equal_arena
 
 EXPOSURE = {Kind.SHARE_DRIFT, Kind.SILENT_REMOVAL, Kind.FEED_STALLED}
 
 
-def of_exposure(ledger):
+def of_exposure(ledger: Ledger):
     return [alert for alert in ledger.alerts if alert.kind in EXPOSURE]
 
 
-def test_a_healthy_arena_says_nothing(brisk):
+def test_a_healthy_arena_says_nothing(brisk: FairnessSettings) -> None:
     ledger = equal_arena(20, settings=brisk)
     ledger.battles(30_000)
     assert ledger.alerts == []
 
 
-def test_a_removed_model_is_named_with_its_onset_and_numbers():
+def test_a_removed_model_is_named_with_its_onset_and_numbers() -> None:
     ledger = equal_arena(20)
     ledger.battles(10_050)
     ledger.sample("model-004", 0.0)
@@ -35,7 +36,7 @@ def test_a_removed_model_is_named_with_its_onset_and_numbers():
     assert "model-004 (lab-4, proprietary) is declared active in arena text and is gone" in alert.summary
 
 
-def test_a_removal_is_told_once_and_nobody_else_is_accused():
+def test_a_removal_is_told_once_and_nobody_else_is_accused() -> None:
     ledger = equal_arena(20)
     ledger.battles(5_000)
     for name in ("model-003", "model-008"):
@@ -45,7 +46,7 @@ def test_a_removal_is_told_once_and_nobody_else_is_accused():
     assert {alert.kind for alert in ledger.firing()} == {Kind.SILENT_REMOVAL}
 
 
-def test_a_model_that_returns_ends_its_alert_and_a_second_removal_is_another():
+def test_a_model_that_returns_ends_its_alert_and_a_second_removal_is_another() -> None:
     ledger = equal_arena(20)
     for weight in (1.0, 0.0, 1.0, 0.0):
         ledger.sample("model-004", weight)
@@ -57,7 +58,7 @@ def test_a_model_that_returns_ends_its_alert_and_a_second_removal_is_another():
     assert told[1].ends_at is not None
 
 
-def test_recovery_is_seen_as_soon_after_a_long_absence_as_after_a_short_one():
+def test_recovery_is_seen_as_soon_after_a_long_absence_as_after_a_short_one() -> None:
     lasted = []
     for absence in (2_000, 60_000):
         ledger = equal_arena(20)
@@ -71,7 +72,7 @@ def test_recovery_is_seen_as_soon_after_a_long_absence_as_after_a_short_one():
     assert max(lasted) < 500
 
 
-def test_a_few_stray_battles_do_not_end_a_removal():
+def test_a_few_stray_battles_do_not_end_a_removal() -> None:
     ledger = equal_arena(20)
     ledger.sample("model-004", 0.0)
     ledger.battles(2_000)
@@ -83,7 +84,7 @@ def test_a_few_stray_battles_do_not_end_a_removal():
     assert [alert.status for alert in ledger.told(Kind.SILENT_REMOVAL)] == [Status.FIRING]
 
 
-def test_a_notice_that_declares_the_removal_ends_it():
+def test_a_notice_that_declares_the_removal_ends_it() -> None:
     ledger = equal_arena(20)
     ledger.battles(2_000)
     ledger.sample("model-004", 0.0)
@@ -95,7 +96,7 @@ def test_a_notice_that_declares_the_removal_ends_it():
 
 
 @pytest.mark.parametrize(("factor", "direction"), [(0.3, "drop"), (2.5, "rise")])
-def test_a_share_that_drifts_is_a_warning_and_then_a_page(factor, direction):
+def test_a_share_that_drifts_is_a_warning_and_then_a_page(factor: float, direction: str) -> None:
     ledger = equal_arena(20)
     ledger.battles(5_000)
     ledger.sample("model-004", factor)
@@ -108,7 +109,7 @@ def test_a_share_that_drifts_is_a_warning_and_then_a_page(factor, direction):
     assert told[0].evidence["observed_share"] == pytest.approx(0.1 * factor, rel=0.35)
 
 
-def test_a_drift_of_a_provider_and_of_a_class_is_told_of_them(brisk):
+def test_a_drift_of_a_provider_and_of_a_class_is_told_of_them(brisk: FairnessSettings) -> None:
     ledger = equal_arena(40, settings=brisk)
     for number in range(8):
         ledger.declare(f"model-{number:03}", license="open_weight", provider="lab-x")
@@ -120,7 +121,7 @@ def test_a_drift_of_a_provider_and_of_a_class_is_told_of_them(brisk):
     assert {Subject(provider="lab-x"), Subject(license="open_weight")} <= subjects
 
 
-def test_a_deprecated_model_with_a_weight_is_still_judged_but_not_called_removed():
+def test_a_deprecated_model_with_a_weight_is_still_judged_but_not_called_removed() -> None:
     ledger = equal_arena(20)
     ledger.declare("model-004", status="deprecated")
     ledger.sample("model-004", 0.0)
@@ -129,7 +130,7 @@ def test_a_deprecated_model_with_a_weight_is_still_judged_but_not_called_removed
     assert not ledger.firing(Kind.SILENT_REMOVAL)
 
 
-def test_a_new_model_launched_at_the_wrong_share_is_seen():
+def test_a_new_model_launched_at_the_wrong_share_is_seen() -> None:
     ledger = equal_arena(20)
     ledger.battles(20_000)
     ledger.declare("newcomer", 1.0)
@@ -138,7 +139,7 @@ def test_a_new_model_launched_at_the_wrong_share_is_seen():
     assert [alert.subject.model for alert in ledger.firing() if alert.kind in EXPOSURE] == ["newcomer"]
 
 
-def test_selection_of_forty_per_cent_is_a_drift_that_says_selection_can_be_the_cause():
+def test_selection_of_forty_per_cent_is_a_drift_that_says_selection_can_be_the_cause() -> None:
     ledger = equal_arena(20)
     finish = np.ones(20)
     finish[4] = 0.6
@@ -148,7 +149,7 @@ def test_selection_of_forty_per_cent_is_a_drift_that_says_selection_can_be_the_c
     assert "selection can be the cause" in alert.summary
 
 
-def test_selection_of_forty_per_cent_is_silent_when_unfinished_battles_are_reported():
+def test_selection_of_forty_per_cent_is_silent_when_unfinished_battles_are_reported() -> None:
     ledger = equal_arena(20)
     finish = np.ones(20)
     finish[4] = 0.6
@@ -156,7 +157,7 @@ def test_selection_of_forty_per_cent_is_silent_when_unfinished_battles_are_repor
     assert of_exposure(ledger) == []
 
 
-def test_an_arena_without_a_registry_is_not_judged():
+def test_an_arena_without_a_registry_is_not_judged() -> None:
     ledger = equal_arena(0)
     for number in range(10):
         ledger.sample(f"model-{number}", 1.0)
@@ -166,7 +167,7 @@ def test_an_arena_without_a_registry_is_not_judged():
     assert ledger.alerts == []
 
 
-def test_an_arena_that_declares_its_models_late_is_judged_from_there_on():
+def test_an_arena_that_declares_its_models_late_is_judged_from_there_on() -> None:
     """In the middle of a tick too; what was drawn before is evidence for nobody and against nobody."""
     ledger = Ledger(seed=17)
     names = [f"model-{number:02}" for number in range(12)]
@@ -191,7 +192,7 @@ def test_an_arena_that_declares_its_models_late_is_judged_from_there_on():
     assert abs(alert.starts_at - gone) < 200 * 0.864
 
 
-def test_most_models_stopping_together_are_one_stalled_feed():
+def test_most_models_stopping_together_are_one_stalled_feed() -> None:
     ledger = equal_arena(20)
     ledger.battles(5_000)
     stopped = ledger.clock
@@ -208,7 +209,7 @@ def test_most_models_stopping_together_are_one_stalled_feed():
     assert [alert.status for alert in of_exposure(ledger)] == [Status.FIRING, Status.RESOLVED]
 
 
-def test_a_single_removal_in_a_small_arena_is_no_stalled_feed():
+def test_a_single_removal_in_a_small_arena_is_no_stalled_feed() -> None:
     ledger = equal_arena(8)
     ledger.battles(1_000)
     ledger.sample("model-004", 0.0)
@@ -218,7 +219,7 @@ def test_a_single_removal_in_a_small_arena_is_no_stalled_feed():
 
 
 @pytest.mark.parametrize(("models", "stop"), [(8, 5), (100, 60), (300, 200)])
-def test_a_fleet_of_any_size_that_stops_is_one_alert(models, stop):
+def test_a_fleet_of_any_size_that_stops_is_one_alert(models: int, stop: int) -> None:
     ledger = equal_arena(models)
     ledger.battles(20_050)
     for number in range(stop):
@@ -227,7 +228,7 @@ def test_a_fleet_of_any_size_that_stops_is_one_alert(models, stop):
     assert [alert.evidence["missing_models"] for alert in of_exposure(ledger)] == [stop]
 
 
-def test_a_minority_stopping_together_are_removals():
+def test_a_minority_stopping_together_are_removals() -> None:
     ledger = equal_arena(20)
     ledger.battles(5_000)
     for number in range(8):
@@ -237,7 +238,7 @@ def test_a_minority_stopping_together_are_removals():
     assert not ledger.told(Kind.FEED_STALLED)
 
 
-def test_a_feed_that_turns_to_zeros_is_a_stalled_feed(brisk):
+def test_a_feed_that_turns_to_zeros_is_a_stalled_feed(brisk: FairnessSettings) -> None:
     ledger = equal_arena(20, settings=brisk)
     ledger.battles(5_000, none=0.5)
     assert ledger.alerts == []
@@ -251,7 +252,7 @@ def test_a_feed_that_turns_to_zeros_is_a_stalled_feed(brisk):
     assert START < alert.starts_at < alert.detected_at < ledger.alerts[-1].ends_at
 
 
-def test_a_provider_of_one_model_is_told_as_that_model_only():
+def test_a_provider_of_one_model_is_told_as_that_model_only() -> None:
     ledger = equal_arena(0)
     for number in range(20):
         ledger.declare(f"model-{number:03}")

@@ -1,6 +1,7 @@
 """The fold is a function of the sequence of rows and notices: not of blocks, of duplicates or of restarts."""
 
 import dataclasses
+from collections.abc import Iterator
 from random import Random
 
 import numpy as np
@@ -30,7 +31,7 @@ BRISK = FairnessSettings(
 )
 
 
-def eventful():
+def eventful() -> Ledger:
     """A ledger in which nearly everything happens, notices in the middle of ticks included."""
     ledger = Ledger(settings=BRISK, seed=11)
     words = prompts(ledger.random, 0.1)
@@ -62,7 +63,7 @@ LEDGER = eventful()
 EXPECTED = [encode_alert(alert) for alert in LEDGER.alerts]
 
 
-def rows_between_notices(records):
+def rows_between_notices(records: list[Block | Notice]) -> list[Notice]:
     """Runs of rows and single notices; a run is (names, columns of all its rows)."""
     runs = []
     for record in records:
@@ -75,7 +76,7 @@ def rows_between_notices(records):
     return runs
 
 
-def joined(blocks):
+def joined(blocks: Notice):
     """One block of many; their dictionaries are prefixes of the last one, prompts are coded anew."""
     last = blocks[-1].rows
     parts = {}
@@ -98,7 +99,7 @@ def joined(blocks):
 RUNS = [run if isinstance(run, Notice) else joined(run) for run in rows_between_notices(LEDGER.records)]
 
 
-def cut(random):
+def cut(random: Random) -> Iterator[Notice | Block]:
     """The same rows in other blocks, some of them written twice."""
     for run in RUNS:
         if isinstance(run, Notice):
@@ -115,7 +116,7 @@ def cut(random):
             at = end
 
 
-def test_the_eventful_ledger_is_eventful():
+def test_the_eventful_ledger_is_eventful() -> None:
     assert {alert.kind for alert in LEDGER.alerts} >= {
         Kind.SILENT_REMOVAL,
         Kind.SHARE_DRIFT,
@@ -130,7 +131,7 @@ def test_the_eventful_ledger_is_eventful():
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**32))
-def test_the_same_votes_in_other_blocks_give_the_same_alerts(seed):
+def test_the_same_votes_in_other_blocks_give_the_same_alerts(seed: int) -> None:
     random = Random(seed)
     state = ArenaFairness.start("text", BRISK)
     alerts = [encode_alert(alert) for record in cut(random) for alert in fold(state, record)]
@@ -139,7 +140,7 @@ def test_the_same_votes_in_other_blocks_give_the_same_alerts(seed):
 
 @settings(max_examples=10, deadline=None)
 @given(st.integers(0, 2**32))
-def test_a_restart_anywhere_gives_the_same_alerts(seed):
+def test_a_restart_anywhere_gives_the_same_alerts(seed: int) -> None:
     random = Random(seed)
     state = ArenaFairness.start("text", BRISK)
     alerts = []
@@ -150,7 +151,7 @@ def test_a_restart_anywhere_gives_the_same_alerts(seed):
     assert alerts == EXPECTED
 
 
-def test_the_ledger_as_it_is_on_the_wire_gives_the_same_alerts():
+def test_the_ledger_as_it_is_on_the_wire_gives_the_same_alerts() -> None:
     state = ArenaFairness.start("text", BRISK)
     alerts = []
     for record in LEDGER.records:
@@ -159,7 +160,7 @@ def test_the_ledger_as_it_is_on_the_wire_gives_the_same_alerts():
     assert alerts == EXPECTED
 
 
-def test_a_ledger_folded_twice_changes_nothing():
+def test_a_ledger_folded_twice_changes_nothing() -> None:
     state = ArenaFairness.start("text", BRISK)
     for record in LEDGER.records:
         fold(state, record)
@@ -169,7 +170,7 @@ def test_a_ledger_folded_twice_changes_nothing():
     assert encode_state(state) == before
 
 
-def test_ids_are_unique_per_occurrence_and_every_end_has_a_beginning():
+def test_ids_are_unique_per_occurrence_and_every_end_has_a_beginning() -> None:
     fired, open_now = set(), {}
     for alert in LEDGER.alerts:
         if alert.status == "firing":
@@ -183,7 +184,7 @@ def test_ids_are_unique_per_occurrence_and_every_end_has_a_beginning():
     assert sorted(open_now.values()) == sorted(alert.id for alert in LEDGER.firing())
 
 
-def test_counts_are_those_of_the_rows():
+def test_counts_are_those_of_the_rows() -> None:
     facts, names = LEDGER.state.scene.facts, LEDGER.names
     blocks = [record.rows for record in LEDGER.records if isinstance(record, Block)]
     shown = [rows.models[code] for rows in blocks for code in np.concatenate([rows.model_a, rows.model_b])]
@@ -196,7 +197,7 @@ def test_counts_are_those_of_the_rows():
         assert counted == shown.count(name), (name, behind)
 
 
-def test_names_outside_the_registry_are_followed_up_to_a_limit():
+def test_names_outside_the_registry_are_followed_up_to_a_limit() -> None:
     followed = [
         name for name in LEDGER.state.scene.facts.roster.models if name not in LEDGER.state.scene.facts.roster.known
     ]
@@ -205,7 +206,7 @@ def test_names_outside_the_registry_are_followed_up_to_a_limit():
 
 
 @pytest.mark.parametrize("rows", [0, 1])
-def test_a_block_of_hardly_anything_is_folded(rows):
+def test_a_block_of_hardly_anything_is_folded(rows: int) -> None:
     state = ArenaFairness.start("text", BRISK)
     some = next(record for record in LEDGER.records if isinstance(record, Block))
     assert fold(state, Block("text", some.rows.take(slice(0, rows)), {0: 5})) == []

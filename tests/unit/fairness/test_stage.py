@@ -12,7 +12,7 @@ from services.herald.rules.dedup import Known, News
 from streams.contracts.alert import Kind, Status, decode_alert
 from streams.contracts.metrics import Metrics
 from streams.contracts.settings import Settings
-from streams.fairness.settings import SettingsBook
+from streams.fairness.settings import FairnessSettings, SettingsBook
 from streams.fairness.snapshot import FIELD
 from streams.fairness.stage import FairnessStage
 from streams.fold.partition import Partition
@@ -24,10 +24,10 @@ from tests.unit.fairness.arena import Ledger, equal_arena
 class Kafka:
     """Acknowledges all but records larger than `most` bytes."""
 
-    def __init__(self, most=1_000_000):
+    def __init__(self, most: int = 1_000_000) -> None:
         self.most, self.alerts = most, []
 
-    async def send_and_wait(self, topic, value, key):
+    async def send_and_wait(self, topic: object, value, key: object) -> None:
         if len(value) > self.most:
             raise MessageSizeTooLargeError
         self.alerts.append(decode_alert(value))
@@ -36,10 +36,10 @@ class Kafka:
 class Redis:
     """Saves everything and keeps it."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.states = {}
 
-    async def claim(self, arena):
+    async def claim(self, arena: object) -> int:
         return 1
 
     async def load(self, arena):
@@ -48,37 +48,37 @@ class Redis:
     async def claim_new(self, arenas):
         return {arena: (await self.claim(arena), await self.load(arena)) for arena in arenas}
 
-    async def publish(self, *_):
+    async def publish(self, *_: object) -> Outcome:
         return Outcome.DONE
 
-    async def save(self, arena, epoch, fields, *, whole):
+    async def save(self, arena, epoch: object, fields, *, whole: object) -> Outcome:
         self.states.setdefault(arena, {}).update(fields)
         return Outcome.DONE
 
-    async def save_partition(self, *_):
+    async def save_partition(self, *_: object) -> None:
         pass
 
 
 class Worker:
     """A stage that holds partition 0 of a ledger."""
 
-    def __init__(self, redis, fairness, kafka=None, end=0):
+    def __init__(self, redis: Redis, fairness: FairnessSettings, kafka: Kafka | None = None, end: int = 0) -> None:
         self.kafka, self.now = kafka or Kafka(), time.monotonic()
         self.stage = FairnessStage(Settings(), Metrics())
         self.stage._producer, self.stage._store = self.kafka, redis
         self.stage._book = SettingsBook(fairness)
         self.stage._partitions[0] = Partition(0, 0, end, end, 0, -1)
 
-        async def end_now(_):
+        async def end_now(_: object) -> int:
             return end
 
         self.stage._log = SimpleNamespace(end_now=end_now)
 
-    async def restore(self, name, end):
+    async def restore(self, name: str, end: int) -> bool:
         self.stage._arenas[name], damaged = await self.stage._restore(name, 0, 0, end)
         return damaged
 
-    async def fold(self, ledger, start=0, stop=None):
+    async def fold(self, ledger: Ledger, start: int = 0, stop: int | None = None) -> None:
         held = self.stage._partitions[0]
         for offset, record in list(enumerate(ledger.records))[start:stop]:
             value = encode_notice(record) if isinstance(record, Notice) else b"".join(encode_block(record))
@@ -87,17 +87,17 @@ class Worker:
         await self.stage._quiet(TopicPartition("isonomy.ledger", 0))
         held.reached = held.position
 
-    async def write(self):
+    async def write(self) -> None:
         self.now += 10.0
         await self.stage._tell_all(self.now)
         await self.stage._publish_all(self.now, last=True)
         await self.stage._save_all()
 
-    def told(self, kind):
+    def told(self, kind: Kind):
         return [(alert.id, alert.status) for alert in self.kafka.alerts if alert.kind is kind]
 
 
-def private(settings, arena="text", count=5):
+def private(settings: FairnessSettings, arena: str = "text", count: int = 5) -> Ledger:
     ledger = equal_arena(4, settings=settings) if arena == "text" else Ledger(settings=settings, arena=arena)
     for number in range(count):
         ledger.declare(f"variant-{number}", provider="lab-x", visibility="private")
@@ -106,16 +106,16 @@ def private(settings, arena="text", count=5):
 
 
 @pytest.fixture
-def strict(brisk):
+def strict(brisk: FairnessSettings) -> FairnessSettings:
     return msgspec.structs.replace(brisk, private_cap=3)
 
 
 @pytest.fixture
-def lenient(brisk):
+def lenient(brisk: FairnessSettings) -> FairnessSettings:
     return msgspec.structs.replace(brisk, private_cap=30)
 
 
-async def test_an_alert_that_kafka_finds_too_large_stops_its_arena_alone(strict):
+async def test_an_alert_that_kafka_finds_too_large_stops_its_arena_alone(strict: FairnessSettings) -> None:
     redis = Redis()
     worker = Worker(redis, strict)
     await worker.fold(private(strict))
@@ -132,7 +132,7 @@ async def test_an_alert_that_kafka_finds_too_large_stops_its_arena_alone(strict)
     assert gauge("isonomy_fold_arena_stopped", {"stage": "fairness", "arena": "text"}) == 1.0
 
 
-async def test_nothing_is_saved_past_an_alert_that_was_not_told(strict):
+async def test_nothing_is_saved_past_an_alert_that_was_not_told(strict: FairnessSettings) -> None:
     redis = Redis()
     worker = Worker(redis, strict, Kafka(most=10))
     await worker.fold(private(strict))
@@ -141,7 +141,9 @@ async def test_nothing_is_saved_past_an_alert_that_was_not_told(strict):
     assert redis.states == {}
 
 
-async def test_an_alert_that_other_settings_do_not_raise_is_ended_when_the_refold_is_through(strict, lenient):
+async def test_an_alert_that_other_settings_do_not_raise_is_ended_when_the_refold_is_through(
+    strict: FairnessSettings, lenient: FairnessSettings
+) -> None:
     redis, ledger = Redis(), private(strict)
     before, end = Worker(redis, strict), len(ledger.records)
     await before.fold(ledger)
@@ -168,7 +170,7 @@ async def test_an_alert_that_other_settings_do_not_raise_is_ended_when_the_refol
     assert len(another.told(Kind.PRIVATE_VARIANTS)) == 1
 
 
-async def test_an_alert_that_other_settings_raise_too_goes_on(strict):
+async def test_an_alert_that_other_settings_raise_too_goes_on(strict: FairnessSettings) -> None:
     redis, ledger = Redis(), private(strict)
     before, end = Worker(redis, strict), len(ledger.records)
     await before.fold(ledger)
@@ -189,7 +191,9 @@ async def test_an_alert_that_other_settings_raise_too_goes_on(strict):
     assert {status for _, status in same.told(Kind.PRIVATE_VARIANTS)} == {Status.FIRING}
 
 
-async def test_a_state_that_no_listing_vouches_for_is_ended_as_well(strict, lenient):
+async def test_a_state_that_no_listing_vouches_for_is_ended_as_well(
+    strict: FairnessSettings, lenient: FairnessSettings
+) -> None:
     redis, ledger = Redis(), private(strict)
     before = Worker(redis, strict)
     await before.fold(ledger)
@@ -200,7 +204,7 @@ async def test_a_state_that_no_listing_vouches_for_is_ended_as_well(strict, leni
     assert [status for _, status in after.told(Kind.PRIVATE_VARIANTS)] == [Status.RESOLVED]
 
 
-async def test_a_damaged_state_ends_nothing(strict, lenient):
+async def test_a_damaged_state_ends_nothing(strict: FairnessSettings, lenient: FairnessSettings) -> None:
     redis, ledger = Redis(), private(strict)
     before, end = Worker(redis, strict), len(ledger.records)
     await before.fold(ledger)
@@ -213,7 +217,9 @@ async def test_a_damaged_state_ends_nothing(strict, lenient):
     assert after.told(Kind.PRIVATE_VARIANTS) == []
 
 
-async def test_a_silence_that_was_told_is_ended_by_who_takes_over(lenient, monkeypatch):
+async def test_a_silence_that_was_told_is_ended_by_who_takes_over(
+    lenient: FairnessSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     redis, ledger = Redis(), private(lenient)
     before, end = Worker(redis, lenient), len(ledger.records)
     await before.fold(ledger)
@@ -233,7 +239,7 @@ async def test_a_silence_that_was_told_is_ended_by_who_takes_over(lenient, monke
     assert after.told(Kind.FEED_STALLED) == [(identity, Status.RESOLVED)]
 
 
-async def refold(redis, ledger, settings):
+async def refold(redis: Redis, ledger: Ledger, settings: FairnessSettings):
     """Another owner folds the ledger under these settings, and says what there is to be said."""
     worker = Worker(redis, settings, end=len(ledger.records))
     await worker.restore("text", len(ledger.records))
@@ -242,13 +248,15 @@ async def refold(redis, ledger, settings):
     return [alert for alert in worker.kafka.alerts if alert.kind is Kind.PRIVATE_VARIANTS]
 
 
-def heard(known, alerts):
+def heard(known: Known, alerts):
     """What is news to a herald, with the number of the occurrence."""
     said = [(known.tell(alert), alert.id) for alert in alerts]
     return [(news, identity.partition("-")[2]) for news, identity in said if news not in (News.STALE, News.REPEAT)]
 
 
-async def test_settings_that_come_back_raise_a_further_alert_which_everybody_hears_of(strict, lenient):
+async def test_settings_that_come_back_raise_a_further_alert_which_everybody_hears_of(
+    strict: FairnessSettings, lenient: FairnessSettings
+) -> None:
     redis, ledger, known = Redis(), private(strict), Known()
     ((news, onset),) = heard(known, await refold(redis, ledger, strict))
     assert news is News.NEW
@@ -262,7 +270,9 @@ async def test_settings_that_come_back_raise_a_further_alert_which_everybody_hea
     assert heard(known, await refold(redis, ledger, strict)) == [(News.NEW, f"{onset}.3")]
 
 
-async def test_an_alert_that_looser_settings_detected_earlier_is_news_behind_the_end_of_the_other(strict):
+async def test_an_alert_that_looser_settings_detected_earlier_is_news_behind_the_end_of_the_other(
+    strict: FairnessSettings,
+) -> None:
     ledger = equal_arena(4, settings=strict)
     for number in range(5):
         ledger.declare(f"variant-{number}", provider="lab-x", visibility="private")
@@ -275,7 +285,9 @@ async def test_an_alert_that_looser_settings_detected_earlier_is_news_behind_the
     assert firing.detected_at < ledger.state.scene.now.time
 
 
-async def test_what_another_topic_was_told_of_is_not_ended_on_this_one(strict, lenient):
+async def test_what_another_topic_was_told_of_is_not_ended_on_this_one(
+    strict: FairnessSettings, lenient: FairnessSettings
+) -> None:
     redis, ledger = Redis(), private(strict)
     await refold(redis, ledger, strict)
     redis.states["text"]["topic"] = b"before.alerts"

@@ -13,7 +13,7 @@ from tests.unit.folds.making import block, counts, everything, folded, notice, v
 from tests.unit.intake.making import seeded
 
 
-def test_models_beyond_the_limit_are_on_no_board_and_their_votes_are_counted_as_unrated():
+def test_models_beyond_the_limit_are_on_no_board_and_their_votes_are_counted_as_unrated() -> None:
     votes = [vote("x", "y"), vote("x", "z"), vote("z", "w"), vote("y", "x"), vote("w", "y", language="en")]
     state = folded([block(votes)], Limits(models=3))
     assert list(state.models) == ["x", "y", "z"]
@@ -21,18 +21,18 @@ def test_models_beyond_the_limit_are_on_no_board_and_their_votes_are_counted_as_
     assert counts(state) == {("overall", "x", "y", 0): 1, ("overall", "x", "z", 0): 1, ("overall", "y", "x", 0): 1}
 
 
-def test_a_model_may_take_the_last_place_in_a_vote_that_is_not_rated():
+def test_a_model_may_take_the_last_place_in_a_vote_that_is_not_rated() -> None:
     state = folded([block([vote("x", "y"), vote("z", "w"), vote("z", "x")])], Limits(models=3))
     assert (list(state.models), state.unrated) == (["x", "y", "z"], 1)
 
 
-def test_no_model_at_all_is_a_limit_too():
+def test_no_model_at_all_is_a_limit_too() -> None:
     state = folded([block([vote("x", "y")] * 2)], Limits(models=0))
     assert (state.models, state.boards, state.unrated) == ({}, {}, 2)
     assert (state.recorded, state.watermark) == (1_000, {"votes/0": 1})
 
 
-def test_what_the_arena_declares_has_seats_of_its_own():
+def test_what_the_arena_declares_has_seats_of_its_own() -> None:
     flood = [vote(f"invented-{number}", "x") for number in range(9)]
     declared = [notice(name, offset) for offset, name in enumerate(("real-1", "real-2", "real-3", "real-4"))]
     real = [vote("real-1", "real-2"), vote("real-3", "real-4"), vote("real-1", "invented-0"), vote("real-1", "x")]
@@ -42,7 +42,7 @@ def test_what_the_arena_declares_has_seats_of_its_own():
     assert counts(state)[("overall", "real-1", "real-2", 0)] == 1
 
 
-def test_a_stranger_that_is_declared_gives_its_seat_back():
+def test_a_stranger_that_is_declared_gives_its_seat_back() -> None:
     state = folded([block([vote("x", "y"), vote("z", "w")])], Limits(models=2))
     assert (list(state.models), state.unrated) == (["x", "y"], 1)
     for record in (notice("x", 0), block([vote("z", "y")], first=2)):
@@ -50,7 +50,7 @@ def test_a_stranger_that_is_declared_gives_its_seat_back():
     assert (list(state.models), state.unrated) == (["x", "y", "z"], 1)
 
 
-def test_seats_are_kept_through_a_save():
+def test_seats_are_kept_through_a_save() -> None:
     limits = Limits(models=2)
     records = [
         block([vote("x", "y"), vote("z", "w")]),
@@ -66,7 +66,7 @@ def test_seats_are_kept_through_a_save():
     assert everything(again) == everything(whole)
 
 
-def test_a_state_from_before_seats_takes_who_is_declared_now_for_declared():
+def test_a_state_from_before_seats_takes_who_is_declared_now_for_declared() -> None:
     state = folded([block([vote("x", "y")]), notice("x", 0)])
     fields = Snapshots().encode(state, ())
     meta = msgspec.msgpack.decode(fields[META][4:])
@@ -75,7 +75,7 @@ def test_a_state_from_before_seats_takes_who_is_declared_now_for_declared():
     assert decode_state(fields | {META: crc32(packed).to_bytes(4, "little") + packed}).strangers == {1}
 
 
-def test_labels_beyond_the_limit_get_no_board_and_votes_still_count_overall():
+def test_labels_beyond_the_limit_get_no_board_and_votes_still_count_overall() -> None:
     votes = [vote("x", "y", language=language) for language in ("en", "fr", "de", "en")]
     state = folded([block(votes)], Limits(boards=3))
     assert {name: board.battles for name, board in state.boards.items()} == {
@@ -85,7 +85,7 @@ def test_labels_beyond_the_limit_get_no_board_and_votes_still_count_overall():
     }
 
 
-def test_the_first_vote_that_names_a_board_gets_the_last_place():
+def test_the_first_vote_that_names_a_board_gets_the_last_place() -> None:
     votes = [vote("x", "y", categories=["zebra"]), vote("x", "y", language="en", categories=["ape"])]
     assert list(folded([block(votes)], Limits(boards=2)).boards) == ["overall", "category:zebra"]
     pieces = [block(votes[:1]), block(votes[1:], first=1)]
@@ -102,7 +102,9 @@ votes = st.builds(
 
 @settings(seeded, max_examples=150)
 @given(st.lists(votes, max_size=25), st.integers(0, 12), st.integers(0, 8), st.integers(1, 7))
-def test_who_gets_in_does_not_depend_on_where_blocks_are_cut(chosen, most_models, most_boards, size):
+def test_who_gets_in_does_not_depend_on_where_blocks_are_cut(
+    chosen, most_models: int, most_boards: int, size: int
+) -> None:
     limits = Limits(most_models, most_boards)
     whole = folded([block(chosen)] if chosen else [], limits)
     pieces = folded([block(chosen[at : at + size], first=at) for at in range(0, len(chosen), size)], limits)

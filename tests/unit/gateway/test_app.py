@@ -3,7 +3,7 @@
 import asyncio
 import gzip
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 
 import httpx
@@ -19,7 +19,7 @@ from streams.contracts.vote import parse_vote
 from .conftest import Gateway
 
 MakeVote = Callable[..., bytes]
-MakeGateway = Callable[..., Gateway]
+MakeGateway = Callable[..., Awaitable[Gateway]]
 VOTES = "/v1/votes"
 MODEL = "/v1/arenas/text/models/meta-llama/Llama-3-8b"
 DECLARATION = b'{"provider":"p","license":"proprietary","visibility":"public","status":"active","weight":1}'

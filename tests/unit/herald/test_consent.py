@@ -1,6 +1,7 @@
 """Consent of an e-mail's recipient: what the fold makes of it, which links open, and how often anybody is asked."""
 
 import json
+from typing import Any
 
 import msgspec
 import pytest
@@ -29,7 +30,7 @@ from services.http.api_keys import Key
 from services.http.errors import Refused
 from streams.contracts.alert import Status
 from streams.contracts.delivery import Asked, Outcome, decode_record, encode_record, record_key
-from streams.contracts.subscription import Activity, ChannelType, decode_subscription, encode_subscription
+from streams.contracts.subscription import Activity, ChannelType, Subscription, decode_subscription, encode_subscription
 from tests.support.herald import make_alert
 from tests.support.hostile_names import HOSTILE
 from tests.unit.herald.making import PaperHerald
@@ -38,19 +39,19 @@ ADA = Key("ada", None)
 ONE, TWO = make_alert(1), make_alert(2)
 
 
-def asked_for(now=0.0, url="mailto:eve@example.org", **more):
+def asked_for(now: float = 0.0, url: str = "mailto:eve@example.org", **more: Any) -> Subscription:
     body = {"name": "mine", "channel": {"type": "apprise", "url": url}, **more}
     return asking(make(read_draft(json.dumps(body).encode()), ADA, "s", "whsec_x", now), "token", now)
 
 
-def changed(before, now=1.0, **changes):
+def changed(before: Subscription, now: float = 1.0, **changes: Any) -> Subscription:
     return change(before, Changes(**changes), ADA, "whsec_x", now, marked=False)
 
 
 # --- the fold --------------------------------------------------------------------------------------------------------
 
 
-def test_an_unconfirmed_subscription_is_owed_nothing_and_begins_when_it_is_confirmed():
+def test_an_unconfirmed_subscription_is_owed_nothing_and_begins_when_it_is_confirmed() -> None:
     herald = PaperHerald()
     unconfirmed = asked_for(herald.now)
     herald.subscribe(unconfirmed)
@@ -73,7 +74,7 @@ def test_an_unconfirmed_subscription_is_owed_nothing_and_begins_when_it_is_confi
     assert herald.told() == [[(ONE.id, "firing")]]
 
 
-def test_what_was_owed_to_the_address_before_is_held_until_the_new_one_is_confirmed():
+def test_what_was_owed_to_the_address_before_is_held_until_the_new_one_is_confirmed() -> None:
     herald = PaperHerald()
     before = confirmed(asked_for(herald.now), herald.now)
     herald.subscribe(before)
@@ -90,14 +91,14 @@ def test_what_was_owed_to_the_address_before_is_held_until_the_new_one_is_confir
 
 
 @pytest.mark.parametrize("status", [Activity.ACTIVE, Activity.UNCONFIRMED])
-def test_either_the_word_or_the_missing_consent_is_enough_to_hear_nothing(status):
+def test_either_the_word_or_the_missing_consent_is_enough_to_hear_nothing(status: Activity) -> None:
     book, subscription = Book(), asked_for()
     consent = subscription.consent if status is Activity.ACTIVE else None
     book.take_subscription("s", msgspec.structs.replace(subscription, status=status, consent=consent))
     assert not book.is_active("s")
 
 
-def test_a_record_from_before_is_read_as_confirmed_and_a_reader_from_before_reads_no_unconfirmed_one():
+def test_a_record_from_before_is_read_as_confirmed_and_a_reader_from_before_reads_no_unconfirmed_one() -> None:
     subscription = confirmed(asked_for(), 1.0)
     older = encode_subscription(msgspec.structs.replace(subscription, consent=None))
     assert b"consent" not in older
@@ -111,7 +112,7 @@ def test_a_record_from_before_is_read_as_confirmed_and_a_reader_from_before_read
     assert [bytes(each) for each in said] == [b'"unconfirmed"', b'"active"'], "such a reader knows only the second word"
 
 
-def test_a_token_is_not_in_the_record_and_not_in_what_is_printed_of_it():
+def test_a_token_is_not_in_the_record_and_not_in_what_is_printed_of_it() -> None:
     record = asking(asked_for(), "a-token-of-some-length", 5.0)
     assert b"a-token" not in encode_subscription(record)
     assert record.consent.token not in repr(record)
@@ -120,7 +121,7 @@ def test_a_token_is_not_in_the_record_and_not_in_what_is_printed_of_it():
 # --- what an owner may change ----------------------------------------------------------------------------------------
 
 
-def test_consent_is_to_an_address_and_lives_through_every_other_change():
+def test_consent_is_to_an_address_and_lives_through_every_other_change() -> None:
     agreed = confirmed(asked_for(), 1.0)
     channel = ChannelDraft(type=ChannelType.APPRISE, url="mailto:eve@example.org")
     for changes in ({"name": "x"}, {"match": MatchDraft(arena="text")}, {"status": "disabled"}, {"channel": channel}):
@@ -131,13 +132,13 @@ def test_consent_is_to_an_address_and_lives_through_every_other_change():
     assert changed(agreed, channel=moved).consent is None, "the routes ask before they write it"
 
 
-def test_what_waited_for_a_recipient_and_goes_where_nobody_has_to_agree_begins_then():
+def test_what_waited_for_a_recipient_and_goes_where_nobody_has_to_agree_begins_then() -> None:
     hook = ChannelDraft(type=ChannelType.WEBHOOK, url="https://hooks.example.com/")
     moved = changed(asked_for(1.0), 50.0, channel=hook)
     assert (moved.status, moved.consent, moved.began) == (Activity.ACTIVE, None, 50.0)
 
 
-def test_no_word_of_the_owner_confirms():
+def test_no_word_of_the_owner_confirms() -> None:
     waiting = asked_for()
     for status in ("active", "disabled"):
         after = changed(changed(waiting, status=status), status="active")
@@ -153,7 +154,7 @@ def test_no_word_of_the_owner_confirms():
 # --- links -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_link_opens_its_own_subscription_until_it_is_old_replaced_or_used_up():
+def test_a_link_opens_its_own_subscription_until_it_is_old_replaced_or_used_up() -> None:
     waiting = asked_for(100.0)
     assert opens(waiting, "token", 100.0 + LINK_SECONDS)
     assert not opens(waiting, "token", 101.0 + LINK_SECONDS)
@@ -169,7 +170,7 @@ def test_a_link_opens_its_own_subscription_until_it_is_old_replaced_or_used_up()
             assert not opens(subscription, guess, 100.0)
 
 
-def test_the_question_holds_no_word_of_a_stranger_that_a_program_would_act_on():
+def test_the_question_holds_no_word_of_a_stranger_that_a_program_would_act_on() -> None:
     literal = dialect_of("mailto").literal
     for name in [*HOSTILE, "www.evil.example/prize", "call ada@evil.example", "x" * 128]:
         subscription = asked_for(match={"models": [name[:128] or "x"], "arena": "text"})
@@ -189,11 +190,11 @@ def test_the_question_holds_no_word_of_a_stranger_that_a_program_would_act_on():
 BOUNDS = Bounds(key=4, mailbox=3)
 
 
-def ask(number, owner="ada", address="eve@example.org", at=1_000.0):
+def ask(number: int, owner: str = "ada", address: str = "eve@example.org", at: float = 1_000.0) -> Asked:
     return Asked(id=str(number), mailbox=mailbox(address), owner=owner, at=at)
 
 
-def test_a_mailbox_is_asked_so_often_a_day_by_all_and_by_one_key_one_time_less():
+def test_a_mailbox_is_asked_so_often_a_day_by_all_and_by_one_key_one_time_less() -> None:
     assert overdrawn([ask(1)], ask(2), BOUNDS) is None
     assert overdrawn([ask(1), ask(2)], ask(3), BOUNDS)[1] == DAY
     assert overdrawn([ask(1), ask(2)], ask(3, "ben"), BOUNDS) is None
@@ -205,7 +206,7 @@ def test_a_mailbox_is_asked_so_often_a_day_by_all_and_by_one_key_one_time_less()
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("xyz"), st.floats(0, 3 * DAY)), max_size=60))
-def test_whatever_was_written_those_that_are_sent_keep_within_the_bounds(given_asks):
+def test_whatever_was_written_those_that_are_sent_keep_within_the_bounds(given_asks) -> None:
     """Each process judges a question by what stands before it, those that are not sent included."""
     asks = [ask(number, owner, f"{box}@example.org", at) for number, (owner, box, at) in enumerate(given_asks)]
     sent = [each for each in asks if overdrawn(asks, each, BOUNDS) is None]
@@ -216,13 +217,13 @@ def test_whatever_was_written_those_that_are_sent_keep_within_the_bounds(given_a
 
 
 @pytest.mark.parametrize("same", ["EVE@example.org", "eve+1@example.org", "Eve+a+b@EXAMPLE.org"])
-def test_one_mailbox_is_one_however_its_address_is_written(same):
+def test_one_mailbox_is_one_however_its_address_is_written(same: str) -> None:
     assert mailbox(same) == mailbox("eve@example.org")
     assert mailbox("e.ve@example.org") != mailbox("eve@example.org")
     assert mailbox("+@example.org") != mailbox("eve@example.org")
 
 
-def test_questions_outlive_their_subscription_and_go_after_a_day():
+def test_questions_outlive_their_subscription_and_go_after_a_day() -> None:
     herald = PaperHerald()
     first, second = ask(1, at=herald.now - DAY - 1), ask(2, at=herald.now)
     herald.write(first, second)

@@ -10,7 +10,7 @@ import services.kafka.reader
 from services.herald.delivery_log import TOO_LARGE, DeliveryLog
 from services.herald.lease import Lease, lease_time
 from services.herald.rules.delivery_state import Book, keyed
-from streams.contracts.delivery import Answer, Outcome, Replay, State, encode_record, is_replayable
+from streams.contracts.delivery import Answer, Delivery, Outcome, Replay, State, encode_record, is_replayable
 from streams.contracts.settings import Settings
 from tests.support.herald import make_subscription
 from tests.unit.herald.making import Producer, large, make_pending
@@ -21,7 +21,7 @@ MOST = 1_000
 assert len(encode_record(SMALL)) < MOST < len(encode_record(LARGE))
 
 
-async def written(producer, *records):
+async def written(producer: Producer, *records: Delivery) -> tuple[DeliveryLog, Book]:
     """Write records, and stop when that does not end; returns the delivery_log and its book."""
     book, lease = Book(), Lease()
     lease.confirm(lease_time())
@@ -31,7 +31,9 @@ async def written(producer, *records):
     return delivery_log, book
 
 
-async def test_what_the_broker_finds_too_large_is_a_failure_of_that_one_delivery(caplog):
+async def test_what_the_broker_finds_too_large_is_a_failure_of_that_one_delivery(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     delivery_log, book = await written(Producer(MOST), LARGE, SMALL)
     assert book.deliveries[SMALL.id].state is State.PENDING
     dead = book.deliveries[LARGE.id]
@@ -41,7 +43,7 @@ async def test_what_the_broker_finds_too_large_is_a_failure_of_that_one_delivery
     assert f"{LARGE.id}: {TOO_LARGE}" in caplog.text
 
 
-async def test_so_is_what_the_client_finds_too_large():
+async def test_so_is_what_the_client_finds_too_large() -> None:
     class Strict(Producer):
         async def send(self, topic, value, key):
             if len(value) > MOST:
@@ -52,7 +54,7 @@ async def test_so_is_what_the_client_finds_too_large():
     assert book.deliveries[LARGE.id].state is State.DEAD
 
 
-async def test_what_is_settled_stays_what_it_is_and_is_not_counted_again():
+async def test_what_is_settled_stays_what_it_is_and_is_not_counted_again() -> None:
     answer = Answer(Outcome.REJECTED, at=1.0, seconds=0.1, status=500)
     delivery_log, book = await written(
         Producer(MOST), msgspec.structs.replace(LARGE, state=State.DEAD, attempt=7, answer=answer)
@@ -62,19 +64,19 @@ async def test_what_is_settled_stays_what_it_is_and_is_not_counted_again():
     assert delivery_log.given_up == []
 
 
-async def test_what_has_no_alert_to_leave_out_is_not_tried_for_ever():
+async def test_what_has_no_alert_to_leave_out_is_not_tried_for_ever() -> None:
     _, book = await written(Producer(10), msgspec.structs.replace(SMALL, body=None))
     assert book.deliveries == {}
 
 
-async def test_a_delivery_without_its_alert_is_not_replayed():
+async def test_a_delivery_without_its_alert_is_not_replayed() -> None:
     _, book = await written(Producer(MOST), LARGE)
     assert not is_replayable(book.deliveries[LARGE.id])
     book.take(f"replay/{LARGE.id}", Replay(delivery=LARGE.id, round=1, at=5.0), 9)
     assert book.asked_again() == []
 
 
-async def test_what_kafka_does_not_acknowledge_is_written_again(monkeypatch):
+async def test_what_kafka_does_not_acknowledge_is_written_again(monkeypatch: pytest.MonkeyPatch) -> None:
     class Away(Producer):
         times = 2
 
@@ -90,6 +92,6 @@ async def test_what_kafka_does_not_acknowledge_is_written_again(monkeypatch):
 
 
 @pytest.mark.parametrize("size", [1_500_000, 8_000_000])
-def test_the_topic_says_what_is_too_large_and_not_our_producer(monkeypatch, size):
+def test_the_topic_says_what_is_too_large_and_not_our_producer(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
     monkeypatch.setattr(services.kafka.reader, "AIOKafkaProducer", lambda **options: options)
     assert services.kafka.reader.make_producer(Settings())["max_request_size"] > size

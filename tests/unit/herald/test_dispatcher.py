@@ -4,15 +4,17 @@ import asyncio
 import contextlib
 import math
 import time
+from collections.abc import Callable
 from types import SimpleNamespace
 
 import msgspec
+import pytest
 
 from services.herald.dispatcher import Dispatcher
 from services.herald.lease import lease_time
 from services.herald.rules.grouping import seal
 from streams.contracts.alert import Status
-from streams.contracts.delivery import State, delivery_id, encode_record
+from streams.contracts.delivery import Delivery, State, delivery_id, encode_record
 from streams.contracts.metrics import Metrics
 from streams.contracts.settings import Settings
 from tests.support.herald import make_subscription
@@ -21,7 +23,7 @@ from tests.unit.herald.making import Producer, large, make_pending
 S = make_subscription("s", "https://s.example.com/hook")
 
 
-def make_term(producer):
+def make_term(producer: Producer) -> Dispatcher:
     term = Dispatcher(Settings(), Metrics(), "me", None, producer, None, lambda _: True)
     term._not_before = 0.0
     term._next["forget"] = math.inf
@@ -29,7 +31,7 @@ def make_term(producer):
     return term
 
 
-async def follow(term, turns=3, then=lambda: None):
+async def follow(term: Dispatcher, turns: int = 3, then: Callable[[], None] = lambda: None) -> None:
     """Let the loop go round some times, and some times more after something has come."""
     following = asyncio.create_task(term._follow([]))
     await asyncio.sleep(turns * 0.03)
@@ -40,7 +42,7 @@ async def follow(term, turns=3, then=lambda: None):
         await following
 
 
-async def test_what_a_late_record_overtook_is_written_again_as_it_is_by_then():
+async def test_what_a_late_record_overtook_is_written_again_as_it_is_by_then() -> None:
     producer = Producer()
     term = make_term(producer)
     book = term._book
@@ -56,7 +58,7 @@ async def test_what_a_late_record_overtook_is_written_again_as_it_is_by_then():
     assert [record.state for record in producer.records] == [State.DELIVERED]
 
 
-async def test_a_message_of_another_herald_that_came_late_is_sent(monkeypatch):
+async def test_a_message_of_another_herald_that_came_late_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody has it in hand: its herald is gone, and what we had gathered goes behind it."""
     term = make_term(Producer())
     handed = []
@@ -80,7 +82,7 @@ async def test_a_message_of_another_herald_that_came_late_is_sent(monkeypatch):
     assert [sorted(each) for each in handed] == [sorted(each.id for each in sealed)]
 
 
-async def test_what_was_forgotten_meanwhile_is_not_written_again():
+async def test_what_was_forgotten_meanwhile_is_not_written_again() -> None:
     producer = Producer()
     term = make_term(producer)
     term._inbox.arrived.overtaken.append("gone")
@@ -88,7 +90,7 @@ async def test_what_was_forgotten_meanwhile_is_not_written_again():
     assert producer.records == []
 
 
-async def test_a_delivery_that_is_too_large_is_dead_and_counted_and_its_end_waits_no_more():
+async def test_a_delivery_that_is_too_large_is_dead_and_counted_and_its_end_waits_no_more() -> None:
     producer = Producer(most=1_000)
     term = make_term(producer)
     book = term._book
@@ -110,12 +112,12 @@ async def test_a_delivery_that_is_too_large_is_dead_and_counted_and_its_end_wait
     assert counted == 1
 
 
-async def test_a_take_over_ends_when_the_group_moves_on(monkeypatch):
+async def test_a_take_over_ends_when_the_group_moves_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """The group waits for a session, and throws out who takes longer: a long take-over must not make it."""
     term = Dispatcher(Settings(), Metrics(), "me", None, Producer(), None, lambda _: True)
     begun = asyncio.Event()
 
-    async def for_ever():
+    async def for_ever() -> None:
         begun.set()
         await asyncio.Event().wait()
 
@@ -127,12 +129,14 @@ async def test_a_take_over_ends_when_the_group_moves_on(monkeypatch):
         await running
 
 
-async def test_what_an_attempt_leaves_to_do_is_done_at_once_and_not_at_the_next_look(monkeypatch):
+async def test_what_an_attempt_leaves_to_do_is_done_at_once_and_not_at_the_next_look(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     term = make_term(Producer())
     turned = asyncio.Event()
     original = term._turn
 
-    async def counted(owed):
+    async def counted(owed) -> list[Delivery]:
         turned.set()
         return await original(owed)
 
@@ -148,12 +152,12 @@ async def test_what_an_attempt_leaves_to_do_is_done_at_once_and_not_at_the_next_
     await asyncio.wait({following})
 
 
-async def test_a_delivery_that_was_given_up_is_handled_without_a_pause(monkeypatch):
+async def test_a_delivery_that_was_given_up_is_handled_without_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its resolved notice may wait for it."""
     term = make_term(Producer())
     turns = asyncio.Queue()
 
-    async def turn(_):
+    async def turn(_: object):
         turns.put_nowait(list(term._delivery_log.given_up))
         term._delivery_log.given_up = [] if turns.qsize() > 1 else [make_pending(S)]
         return []
@@ -169,7 +173,7 @@ async def test_a_delivery_that_was_given_up_is_handled_without_a_pause(monkeypat
     assert [turns.get_nowait() for _ in range(2)] == [[], [make_pending(S)]]
 
 
-async def test_with_nothing_to_do_the_loop_sleeps_until_something_is_due():
+async def test_with_nothing_to_do_the_loop_sleeps_until_something_is_due() -> None:
     term = make_term(Producer())
     term._next.update(keys=math.inf, resend=math.inf, show=time.monotonic() + 60)
     assert 59 < term._idle_seconds() <= 60
@@ -181,7 +185,7 @@ async def test_with_nothing_to_do_the_loop_sleeps_until_something_is_due():
     assert term._idle_seconds() == 0.0
 
 
-async def test_what_a_turn_leaves_to_write_is_written_without_a_pause(monkeypatch):
+async def test_what_a_turn_leaves_to_write_is_written_without_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     term = make_term(Producer())
     turns = []
     both = asyncio.Event()

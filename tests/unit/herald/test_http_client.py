@@ -1,15 +1,23 @@
 """The guard looks at the address that is connected to, so a name that changes its mind gains nothing."""
 
+from __future__ import annotations
+
 import asyncio
 import socket
 import ssl
 import threading
+from collections.abc import Callable
+from pathlib import Path
+from socket import AddressFamily
+from ssl import SSLContext
+from typing import Any
 
 import pytest
 from aiohttp import web
+from aiohttp.web_response import Response
 
 from services.herald.channels.http_client import Names, Poster
-from streams.contracts.delivery import Outcome
+from streams.contracts.delivery import Answer, Outcome
 from streams.contracts.settings import Settings
 
 LOOPBACK = [(socket.AF_INET, "127.0.0.1")]
@@ -24,8 +32,8 @@ class Target:
         self.connections = 0
         self._handler = handler
 
-    async def __aenter__(self):
-        async def handle(request):
+    async def __aenter__(self) -> Target:
+        async def handle(request) -> Response:
             self.requests.append(request)
             if self._handler is not None:
                 return await self._handler(request)
@@ -39,16 +47,16 @@ class Target:
         self.port = self._runner.addresses[0][1]
         return self
 
-    async def __aexit__(self, *_):
+    async def __aexit__(self, *_: object) -> None:
         await self._runner.cleanup()
 
 
-def names(*answers):
+def names(*answers: list[tuple[AddressFamily, str]]):
     """A lookup that gives one answer after the other, and the last for ever."""
     left = list(answers)
     asked: list[str] = []
 
-    async def lookup(host, port):
+    async def lookup(host, port: object) -> list[tuple[AddressFamily, str]]:
         asked.append(host)
         return left.pop(0) if len(left) > 1 else left[0]
 
@@ -56,7 +64,15 @@ def names(*answers):
     return lookup
 
 
-async def post(url, *, lookup=None, allow_private=False, settings=None, tls=None, **more):
+async def post(
+    url: str,
+    *,
+    lookup=None,
+    allow_private: bool = False,
+    settings: Settings | None = None,
+    tls: SSLContext | None = None,
+    **more: Callable[[], None],
+) -> Answer:
     settings = settings or Settings(allow_private=allow_private, herald_attempt_seconds=2.0, herald_connect_seconds=1.0)
     async with Poster(settings, lookup, tls) as poster:
         return await poster.post(url, b"{}", {}, **more)
@@ -74,14 +90,14 @@ async def post(url, *, lookup=None, allow_private=False, settings=None, tls=None
         PUBLIC + LOOPBACK,
     ],
 )
-async def test_a_name_that_leads_inside_is_refused(found):
+async def test_a_name_that_leads_inside_is_refused(found: list[tuple[AddressFamily, str]]) -> None:
     async with Target() as target:
         answer = await post(f"http://hooks.example.com:{target.port}/", lookup=names(found))
     assert answer.outcome is Outcome.REFUSED
     assert target.requests == []
 
 
-async def test_what_was_looked_at_is_what_is_connected_to():
+async def test_what_was_looked_at_is_what_is_connected_to() -> None:
     lookup = names(PUBLIC, LOOPBACK)  # rebinding: the second answer leads inside
     async with Target() as target:
         answer = await post(f"http://hooks.example.com:{target.port}/", lookup=lookup)
@@ -90,7 +106,7 @@ async def test_what_was_looked_at_is_what_is_connected_to():
     assert target.requests == []
 
 
-async def test_no_socket_is_made_for_an_address_inside_whatever_led_there():
+async def test_no_socket_is_made_for_an_address_inside_whatever_led_there() -> None:
     from services.herald.channels.http_client import guarded_socket
     from services.herald.channels.ssrf_guard import RefusedAddress
 
@@ -100,8 +116,8 @@ async def test_no_socket_is_made_for_an_address_inside_whatever_led_there():
     guarded_socket(True)(info).close()
 
 
-async def test_a_redirect_is_not_followed():
-    async def away(request):
+async def test_a_redirect_is_not_followed() -> None:
+    async def away(request: object) -> None:
         raise web.HTTPFound("http://127.0.0.1/elsewhere")
 
     async with Target(away) as target:
@@ -121,8 +137,8 @@ async def test_a_redirect_is_not_followed():
         (500, Outcome.REJECTED),
     ],
 )
-async def test_each_status_has_its_outcome(status, outcome):
-    async def answering(request):
+async def test_each_status_has_its_outcome(status: int, outcome: Outcome) -> None:
+    async def answering(request: object) -> Response:
         return web.Response(status=status, headers={"Retry-After": "77"})
 
     async with Target(answering) as target:
@@ -130,8 +146,8 @@ async def test_each_status_has_its_outcome(status, outcome):
     assert (answer.outcome, answer.status, answer.retry_after) == (outcome, status, 77.0)
 
 
-async def test_an_endpoint_that_hangs_is_given_up_in_time():
-    async def hanging(request):
+async def test_an_endpoint_that_hangs_is_given_up_in_time() -> None:
+    async def hanging(request: object) -> None:
         await asyncio.Event().wait()
 
     settings = Settings(allow_private=True, herald_attempt_seconds=0.3)
@@ -141,8 +157,8 @@ async def test_an_endpoint_that_hangs_is_given_up_in_time():
     assert answer.seconds > 0.25
 
 
-async def test_an_answer_without_end_is_not_read_to_its_end():
-    async def endless(request):
+async def test_an_answer_without_end_is_not_read_to_its_end() -> None:
+    async def endless(request) -> None:
         response = web.StreamResponse()
         await response.prepare(request)
         while True:
@@ -154,8 +170,8 @@ async def test_an_answer_without_end_is_not_read_to_its_end():
     assert 0 < len(answer.detail) <= 512
 
 
-async def test_an_answer_whose_body_never_comes_is_taken_by_its_status():
-    async def slow(request):
+async def test_an_answer_whose_body_never_comes_is_taken_by_its_status() -> None:
+    async def slow(request) -> None:
         response = web.StreamResponse()
         await response.prepare(request)
         await asyncio.Event().wait()
@@ -165,7 +181,7 @@ async def test_an_answer_whose_body_never_comes_is_taken_by_its_status():
     assert answer.outcome is Outcome.DELIVERED
 
 
-async def test_nobody_listens():
+async def test_nobody_listens() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         answer = await post(f"http://127.0.0.1:{taken.getsockname()[1]}/s3cr3t", allow_private=True)
@@ -173,27 +189,27 @@ async def test_nobody_listens():
     assert "s3cr3t" not in answer.detail
 
 
-async def test_a_name_that_does_not_exist():
-    async def lookup(host, port):
+async def test_a_name_that_does_not_exist() -> None:
+    async def lookup(host: object, port: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     answer = await post("http://hooks.example.com/", lookup=lookup)
     assert answer.outcome is Outcome.UNREACHABLE
 
 
-async def test_a_name_server_that_hangs_takes_no_longer_than_an_attempt():
-    async def lookup(host, port):
+async def test_a_name_server_that_hangs_takes_no_longer_than_an_attempt() -> None:
+    async def lookup(host: object, port: object) -> None:
         await asyncio.Event().wait()
 
     settings = Settings(herald_attempt_seconds=0.3)
     assert (await post("http://hooks.example.com/", lookup=lookup, settings=settings)).outcome is Outcome.TIMEOUT
 
 
-async def test_host_and_certificate_are_the_name_s_though_the_address_is_fixed(tmp_path):
+async def test_host_and_certificate_are_the_name_s_though_the_address_is_fixed(tmp_path: Path) -> None:
     server, client = certificates(tmp_path, "hooks.example.com")
     seen = []
 
-    async def handle(request):
+    async def handle(request) -> Response:
         seen.append(request.host)
         return web.Response()
 
@@ -213,16 +229,16 @@ async def test_host_and_certificate_are_the_name_s_though_the_address_is_fixed(t
     assert wrong.outcome is Outcome.TLS
 
 
-async def test_the_body_stays_here_when_it_is_no_longer_ours_to_send():
+async def test_the_body_stays_here_when_it_is_no_longer_ours_to_send() -> None:
     class Stop(Exception):  # noqa: N818
         pass
 
-    def not_ours():
+    def not_ours() -> None:
         raise Stop
 
     bodies = []
 
-    async def reading(request):
+    async def reading(request) -> Response:
         bodies.append(await request.read())
         return web.Response()
 
@@ -235,7 +251,7 @@ async def test_the_body_stays_here_when_it_is_no_longer_ours_to_send():
     assert bodies == []
 
 
-def certificates(directory, name):
+def certificates(directory: Path, name: str) -> tuple[SSLContext, SSLContext]:
     """Server and client contexts of an authority made for this test, with Debian's openssl."""
     import subprocess
 
@@ -251,10 +267,10 @@ def certificates(directory, name):
     return server, ssl.create_default_context(cafile=str(cert))
 
 
-async def test_names_that_hang_do_not_make_the_others_wait(monkeypatch):
+async def test_names_that_hang_do_not_make_the_others_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     over = threading.Event()
 
-    def getaddrinfo(host, port, **_):
+    def getaddrinfo(host, port, **_: Any):
         if host == "hangs":
             over.wait(30)
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("93.184.216.34", port))]

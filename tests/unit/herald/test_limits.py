@@ -3,11 +3,14 @@
 What readers of the documents can find there (design 0009, the contracts) is a literal on purpose.
 """
 
+from __future__ import annotations
+
 import asyncio
 import json
 import math
 import time
 from types import SimpleNamespace
+from typing import Any
 
 import msgspec
 import pytest
@@ -16,6 +19,7 @@ from prometheus_client import CollectorRegistry
 
 from services.herald import app, delivery_log, dispatcher, inbox, leader_election, run
 from services.herald.api import auth, confirm, drafts, routes, store
+from services.herald.api.drafts import ChannelDraft
 from services.herald.channels import apprise_send, dispatch, http_client, signing, ssrf_guard
 from services.herald.channels.ssrf_guard import RefusedAddress, read_url
 from services.herald.dispatcher import Dispatcher, Stalled
@@ -28,7 +32,7 @@ from services.herald.rules.grouping import Gathering, seal
 from services.herald.rules.payload import timestamp
 from services.http.errors import Refused
 from services.kafka.reader import SESSION_MS
-from streams.contracts.delivery import Answer, Claim, Outcome, State, encode_record
+from streams.contracts.delivery import Answer, Claim, Delivery, Outcome, State, encode_record
 from streams.contracts.metrics import Metrics
 from streams.contracts.settings import Settings
 from streams.contracts.subscription import ChannelType, Secret
@@ -39,11 +43,11 @@ DAY = 86_400.0
 S = make_subscription("s", "https://hooks.example.com/")
 
 
-def pending(number=1, **more):
+def pending(number: int = 1, **more: Any) -> Delivery:
     return msgspec.structs.replace(make_pending(S), id=f"d{number}", **more)
 
 
-def book_of(*deliveries):
+def book_of(*deliveries: Delivery) -> Book:
     book = Book()
     book.take_subscription("s", S)
     for offset, delivery in enumerate(deliveries):
@@ -54,7 +58,7 @@ def book_of(*deliveries):
 # --- who owns the log -------------------------------------------------------------------------------------------------
 
 
-def test_a_confirmation_holds_for_two_seconds(monkeypatch):
+def test_a_confirmation_holds_for_two_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
     monkeypatch.setattr("services.herald.lease.lease_time", lambda: now)
     lease = Lease()
@@ -63,11 +67,11 @@ def test_a_confirmation_holds_for_two_seconds(monkeypatch):
         assert lease.holds() is holds
 
 
-def test_a_stall_of_kafka_is_one_after_the_watchdog_s_time():
+def test_a_stall_of_kafka_is_one_after_the_watchdog_s_time() -> None:
     made = Dispatcher(Settings(watchdog_seconds=30.0), Metrics(), "me", None, Producer(), None, lambda _: True)
     made._next["forget"] = math.inf
 
-    async def silent(seconds):
+    async def silent(seconds: float) -> None:
         made._next.pop("show", None)
         made._lease._heard_at = time.monotonic() - seconds
         await made._now_and_then()
@@ -80,28 +84,28 @@ def test_a_stall_of_kafka_is_one_after_the_watchdog_s_time():
 class Follower:
     """Says one end of the log after the other, and the last for ever."""
 
-    def __init__(self, *ends):
+    def __init__(self, *ends) -> None:
         self.ends = list(ends)
         self.position = {}
 
-    async def end(self, _):
+    async def end(self, _: object):
         return self.ends.pop(0) if len(self.ends) > 1 else self.ends[0]
 
 
-def make_inbox(*ends):
+def make_inbox(*ends: int) -> Inbox:
     made = Inbox(Settings(), None, Book(), Lease(), "me", asyncio.Event())
     made._follower = Follower(*ends)
     return made
 
 
-async def test_a_claim_is_seen_when_the_end_of_the_log_lies_behind_it(monkeypatch):
+async def test_a_claim_is_seen_when_the_end_of_the_log_lies_behind_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inbox, "CONFIRM_SECONDS", 0.0)
     made = make_inbox(7, 8, 9)
     await made.visible(7)
     assert made._follower.ends == [9]
 
 
-async def test_a_confirmation_waits_until_the_log_is_read_to_its_end():
+async def test_a_confirmation_waits_until_the_log_is_read_to_its_end() -> None:
     made = make_inbox(8)
     made._follower.position[TopicPartition(made.deliveries, 0)] = 7
     confirming = asyncio.create_task(made.confirm())
@@ -117,7 +121,7 @@ async def test_a_confirmation_waits_until_the_log_is_read_to_its_end():
 
 
 @pytest.mark.parametrize(("by", "offset", "over"), [("me", 8, False), ("other", 7, False), ("other", 8, True)])
-def test_only_another_s_claim_behind_our_own_ends_the_term(by, offset, over):
+def test_only_another_s_claim_behind_our_own_ends_the_term(by: str, offset: int, over: bool) -> None:
     made = make_inbox(9)
     made._claimed = 7
     record = SimpleNamespace(key=b"claim", value=encode_record(Claim(by=by, at=1.0)), offset=offset)
@@ -129,7 +133,7 @@ def test_only_another_s_claim_behind_our_own_ends_the_term(by, offset, over):
     assert made._lease.fenced is over
 
 
-def test_the_lease_s_times_are_those_of_design_0009():
+def test_the_lease_s_times_are_those_of_design_0009() -> None:
     assert (LEASE, CONFIRM_SECONDS, dispatcher.GRACE_SECONDS, SESSION_MS) == (2.0, 0.4, 4.0, 6_000)
 
 
@@ -151,28 +155,28 @@ def test_the_lease_s_times_are_those_of_design_0009():
         (430, Outcome.REJECTED),
     ],
 )
-def test_a_status_has_the_outcome_of_its_hundred(status, outcome):
+def test_a_status_has_the_outcome_of_its_hundred(status: int, outcome: Outcome) -> None:
     assert http_client._outcome(status) is outcome
 
 
 class Poster:
     """Keeps what would be posted."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.bodies = []
 
-    async def __aenter__(self):
+    async def __aenter__(self) -> Poster:
         return self
 
-    async def __aexit__(self, *_):
+    async def __aexit__(self, *_: object) -> None:
         pass
 
-    async def post(self, url, body, headers, still_ours):
+    async def post(self, url: object, body: bytes, headers: object, still_ours: object) -> Answer:
         self.bodies.append(json.loads(body))
         return Answer(Outcome.DELIVERED, at=1.0, seconds=0.0)
 
 
-async def test_what_fires_ends_for_alertmanager_after_four_times_its_resend(monkeypatch):
+async def test_what_fires_ends_for_alertmanager_after_four_times_its_resend(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dispatch, "time", SimpleNamespace(time=lambda: 1e9))
     poster = Poster()
     subscription = make_subscription("a", "https://alerts.example.com/", ChannelType.ALERTMANAGER)
@@ -186,13 +190,13 @@ class Plugin:
 
     body_maxlen = 10
 
-    def notify(self, **options):
+    def notify(self, **options: Any) -> bool:
         self.overflow = options["overflow"].value
         return True
 
 
 @pytest.mark.parametrize(("length", "overflow"), [(80, "split"), (81, "truncate")])
-def test_a_message_is_cut_into_up_to_eight_pieces(length, overflow):
+def test_a_message_is_cut_into_up_to_eight_pieces(length: int, overflow: str) -> None:
     plugin = Plugin()
     assert apprise_send._notify(plugin, apprise_send.dialect_of("slack"), "t", "x" * length, "info")
     assert plugin.overflow == overflow
@@ -202,7 +206,7 @@ def test_a_message_is_cut_into_up_to_eight_pieces(length, overflow):
 
 
 @pytest.mark.parametrize(("count", "good"), [(23, False), (24, True), (64, True), (65, False)])
-def test_a_secret_has_24_to_64_bytes(count, good):
+def test_a_secret_has_24_to_64_bytes(count: int, good: bool) -> None:
     import base64
 
     text = signing.PREFIX + base64.b64encode(b"k" * count).decode()
@@ -213,7 +217,7 @@ def test_a_secret_has_24_to_64_bytes(count, good):
             signing.read_secret(text)
 
 
-def test_a_replaced_secret_signs_until_its_time():
+def test_a_replaced_secret_signs_until_its_time() -> None:
     secrets = (Secret(signing.new_secret()), Secret(signing.new_secret(), until=50.0))
     signatures = [
         signing.signed_headers(secrets, "m", now, b"")["webhook-signature"].count("v1,") for now in (49.0, 50.0)
@@ -221,7 +225,7 @@ def test_a_replaced_secret_signs_until_its_time():
     assert signatures == [2, 1]
 
 
-def test_a_url_has_up_to_2048_bytes():
+def test_a_url_has_up_to_2048_bytes() -> None:
     start = "https://hooks.example.com/"
     assert read_url(start + "x" * (2048 - len(start)), allow_private=False)
     with pytest.raises(RefusedAddress, match="2048"):
@@ -231,7 +235,7 @@ def test_a_url_has_up_to_2048_bytes():
 @pytest.mark.parametrize(
     ("port", "good"), [(80, True), (443, True), (79, False), (444, False), (1023, False), (1024, True)]
 )
-def test_ports_below_1024_are_refused_but_those_of_the_web(port, good):
+def test_ports_below_1024_are_refused_but_those_of_the_web(port: int, good: bool) -> None:
     if good:
         ssrf_guard._check_port(port)
     else:
@@ -239,8 +243,8 @@ def test_ports_below_1024_are_refused_but_those_of_the_web(port, good):
             ssrf_guard._check_port(port)
 
 
-def test_a_webhook_has_up_to_ten_headers():
-    def draft(count):
+def test_a_webhook_has_up_to_ten_headers() -> None:
+    def draft(count: int) -> ChannelDraft:
         return drafts.ChannelDraft(
             type=ChannelType.WEBHOOK, url="https://a.example/", headers={f"X-{number}": "v" for number in range(count)}
         )
@@ -250,7 +254,7 @@ def test_a_webhook_has_up_to_ten_headers():
         drafts._channel(draft(11), None, signing.new_secret())
 
 
-def test_the_limits_and_times_that_owners_and_operators_rely_on():
+def test_the_limits_and_times_that_owners_and_operators_rely_on() -> None:
     assert (drafts.OVERLAP_SECONDS, consent.LINK_SECONDS) == (DAY, 7 * DAY)
     assert (routes.BODY_LIMIT, routes.MOST_SHOWN, routes.SHOWN, confirm.FORM_LIMIT) == (65_536, 1_000, 100, 1_024)
     assert (auth.CALLS_PER_SECOND, auth.CALLS_AT_ONCE) == (20.0, 100.0)
@@ -261,7 +265,7 @@ def test_the_limits_and_times_that_owners_and_operators_rely_on():
     assert 2 * dispatcher.GRACE_SECONDS > SESSION_MS / 1000 > dispatcher.GRACE_SECONDS
 
 
-def test_how_often_the_loops_look():
+def test_how_often_the_loops_look() -> None:
     assert (dispatcher.SHOW_SECONDS, dispatcher.CHECK_SECONDS, dispatcher.FORGET_SECONDS) == (1.0, 1.0, 60.0)
     assert (dispatcher.FORGET_AT_ONCE, dispatcher.DAY, consent.DAY) == (1_000, DAY, DAY)
     assert (inbox.WAIT_MS, store.WAIT_MS, leader_election.POLL_MS) == (20, 100, 200)
@@ -271,12 +275,12 @@ def test_how_often_the_loops_look():
 # --- gauges ----------------------------------------------------------------------------------------------------------
 
 
-def gauge(metrics, name, **labels):
+def gauge(metrics: Metrics, name: str, **labels: str) -> float | None:
     registry: CollectorRegistry = metrics.registry
     return registry.get_sample_value(f"isonomy_{name}", labels)
 
 
-def test_the_oldest_delivery_counts_from_when_it_came_to_be_owed_or_was_replayed():
+def test_the_oldest_delivery_counts_from_when_it_came_to_be_owed_or_was_replayed() -> None:
     metrics = Metrics()
     (first,) = seal([pending(created_at=40.0)], 60.0)
     replayed = msgspec.structs.replace(pending(2), round=1, created_at=1.0, changed_at=70.0)

@@ -9,7 +9,7 @@ from services.herald.rules.dedup import Known, News
 from services.herald.rules.matching import matches
 from services.herald.rules.outcome import forgettable
 from streams.contracts.alert import Kind, Severity, Status, Subject
-from streams.contracts.delivery import Blocked, Outcome, Replay, State, delivery_id
+from streams.contracts.delivery import Blocked, Delivery, Outcome, Replay, State, delivery_id
 from streams.contracts.subscription import Activity, Match
 from tests.support.herald import make_alert, make_subscription
 from tests.unit.herald.making import PaperHerald
@@ -20,7 +20,7 @@ FIRING, RESOLVED = make_alert(1), make_alert(1, Status.RESOLVED)
 A = FIRING.id
 
 
-def only(herald, status=Status.FIRING):
+def only(herald: PaperHerald, status: Status = Status.FIRING) -> Delivery:
     (found,) = [each for each in herald.book.deliveries.values() if each.status is status]
     return found
 
@@ -44,11 +44,11 @@ def only(herald, status=Status.FIRING):
         ({"arena": "text", "models": ("model-2",)}, False),
     ],
 )
-def test_every_field_that_is_given_must_hold(match, expected):
+def test_every_field_that_is_given_must_hold(match, expected: bool) -> None:
     assert matches(Match(**match), FIRING) is expected
 
 
-def test_a_subscription_to_models_does_not_hear_of_the_arena():
+def test_a_subscription_to_models_does_not_hear_of_the_arena() -> None:
     arena = msgspec.structs.replace(FIRING, subject=Subject())
     assert not matches(Match(models=("model-1",)), arena)
     assert matches(Match(), arena)
@@ -56,7 +56,7 @@ def test_a_subscription_to_models_does_not_hear_of_the_arena():
 
 @pytest.mark.parametrize("stored", ["cafe\u0301 9b", "caf\u00e9  9b", "\ufeffcaf\u00e9\u200b 9b ", "caf\u00e9 9b"])
 @pytest.mark.parametrize("told", ["caf\u00e9 9b", "cafe\u0301 9b"])
-def test_a_name_is_matched_however_an_older_record_wrote_it(stored, told):
+def test_a_name_is_matched_however_an_older_record_wrote_it(stored: str, told: str) -> None:
     about_model = msgspec.structs.replace(FIRING, subject=Subject(model=told))
     about_provider = msgspec.structs.replace(FIRING, subject=Subject(provider=told))
     assert matches(Match(models=("x", stored)), about_model)
@@ -67,7 +67,7 @@ def test_a_name_is_matched_however_an_older_record_wrote_it(stored, told):
 
 @pytest.mark.parametrize("severity", Severity)
 @pytest.mark.parametrize("least", Severity)
-def test_the_least_severity(severity, least):
+def test_the_least_severity(severity: Severity, least: Severity) -> None:
     order = [Severity.INFO, Severity.WARNING, Severity.CRITICAL]
     alert = make_alert(severity=severity)
     assert matches(Match(severity=least), alert) == (order.index(severity) >= order.index(least))
@@ -76,7 +76,7 @@ def test_the_least_severity(severity, least):
 # --- what is news ----------------------------------------------------------------------------------------------------
 
 
-def test_statements_are_told_apart():
+def test_statements_are_told_apart() -> None:
     known = Known()
     warning = make_alert(severity=Severity.WARNING)
     assert [known.tell(each) for each in (warning, warning, FIRING, warning, RESOLVED)] == [
@@ -88,7 +88,7 @@ def test_statements_are_told_apart():
     ]
 
 
-def test_a_replay_of_the_ledger_is_no_news():
+def test_a_replay_of_the_ledger_is_no_news() -> None:
     later = make_alert(onset="900", detected_at=FIRING.detected_at + 9_000)
     known = Known()
     for each in (FIRING, RESOLVED, later):
@@ -96,7 +96,7 @@ def test_a_replay_of_the_ledger_is_no_news():
     assert [known.tell(each) for each in (FIRING, RESOLVED, later)] == [News.STALE, News.STALE, News.REPEAT]
 
 
-def test_a_replay_is_no_news_after_compaction_left_the_newest():
+def test_a_replay_is_no_news_after_compaction_left_the_newest() -> None:
     later = make_alert(onset="900", detected_at=FIRING.detected_at + 9_000)
     known = Known()
     known.tell(later)
@@ -108,7 +108,7 @@ def test_a_replay_is_no_news_after_compaction_left_the_newest():
 # --- told once -------------------------------------------------------------------------------------------------------
 
 
-def test_firing_is_told_once_and_resolved_once():
+def test_firing_is_told_once_and_resolved_once() -> None:
     herald = PaperHerald(S)
     for each in (FIRING, FIRING):
         herald.tell(each)
@@ -119,7 +119,7 @@ def test_firing_is_told_once_and_resolved_once():
     assert herald.told() == [[(A, "firing")], [(A, "resolved")]]
 
 
-def test_worse_is_told_again_and_the_same_is_not():
+def test_worse_is_told_again_and_the_same_is_not() -> None:
     herald = PaperHerald(S, make_subscription("critical", URL, severity=Severity.CRITICAL))
     for severity in (Severity.WARNING, Severity.WARNING, Severity.CRITICAL, Severity.WARNING, Severity.CRITICAL):
         herald.tell(make_alert(severity=severity))
@@ -130,7 +130,7 @@ def test_worse_is_told_again_and_the_same_is_not():
     assert herald.told("critical") == [[(A, "firing")], [(A, "resolved")]]
 
 
-def test_a_burst_is_one_message_and_each_alert_has_its_record():
+def test_a_burst_is_one_message_and_each_alert_has_its_record() -> None:
     herald = PaperHerald(S)
     for number in range(120):
         herald.tell(make_alert(number))
@@ -140,7 +140,7 @@ def test_a_burst_is_one_message_and_each_alert_has_its_record():
     assert {each.state for each in herald.book.deliveries.values()} == {State.DELIVERED}
 
 
-def test_a_new_subscription_gets_what_fires_and_not_what_is_over():
+def test_a_new_subscription_gets_what_fires_and_not_what_is_over() -> None:
     herald = PaperHerald()
     for each in (FIRING, RESOLVED, make_alert(2)):
         herald.tell(each)
@@ -150,7 +150,7 @@ def test_a_new_subscription_gets_what_fires_and_not_what_is_over():
     assert herald.told() == [[(make_alert(2).id, "firing")]]
 
 
-def test_resolved_goes_only_to_who_got_the_firing():
+def test_resolved_goes_only_to_who_got_the_firing() -> None:
     herald = PaperHerald(S)
     herald.tell(FIRING)
     herald.run()
@@ -160,7 +160,7 @@ def test_resolved_goes_only_to_who_got_the_firing():
     assert herald.told("late") == []
 
 
-def test_resolved_waits_for_its_firing():
+def test_resolved_waits_for_its_firing() -> None:
     herald = PaperHerald(S)
     herald.tell(FIRING)
     herald.run(Outcome.REJECTED)
@@ -172,7 +172,7 @@ def test_resolved_waits_for_its_firing():
     assert herald.told() == [[(A, "firing")], [(A, "resolved")]]
 
 
-def test_resolved_is_skipped_when_the_firing_is_given_up_and_both_can_be_replayed():
+def test_resolved_is_skipped_when_the_firing_is_given_up_and_both_can_be_replayed() -> None:
     herald = PaperHerald(S)
     herald.tell(FIRING)
     herald.run(Outcome.REJECTED)
@@ -191,7 +191,7 @@ def test_resolved_is_skipped_when_the_firing_is_given_up_and_both_can_be_replaye
     assert len(herald.told()) == 2, "a replay is obeyed once"
 
 
-def test_an_endpoint_that_fails_for_an_hour_is_told_at_the_first_attempt_after_it():
+def test_an_endpoint_that_fails_for_an_hour_is_told_at_the_first_attempt_after_it() -> None:
     herald = PaperHerald(S)
     herald.tell(FIRING)
     began = herald.now
@@ -207,7 +207,7 @@ def test_an_endpoint_that_fails_for_an_hour_is_told_at_the_first_attempt_after_i
     assert (delivery.state, delivery.attempt) == (State.DELIVERED, 5)
 
 
-def test_410_disables_and_a_change_of_the_owner_ends_that():
+def test_410_disables_and_a_change_of_the_owner_ends_that() -> None:
     herald = PaperHerald(S)
     herald.tell(FIRING)
     herald.run(Outcome.GONE)
@@ -221,7 +221,7 @@ def test_410_disables_and_a_change_of_the_owner_ends_that():
     assert herald.told() == [[(make_alert(2).id, "firing")]]
 
 
-def test_what_fired_and_ended_while_no_herald_ran_is_told():
+def test_what_fired_and_ended_while_no_herald_ran_is_told() -> None:
     herald = PaperHerald(S)
     herald.now += 10
     herald.alerts += [(herald.now, FIRING), (herald.now + 5, RESOLVED)]
@@ -231,7 +231,7 @@ def test_what_fired_and_ended_while_no_herald_ran_is_told():
     assert herald.told() == [[(A, "firing")], [(A, "resolved")]]
 
 
-def test_a_message_keeps_its_id_through_retries_and_crashes():
+def test_a_message_keeps_its_id_through_retries_and_crashes() -> None:
     herald = PaperHerald(S)
     herald.tell(FIRING)
     herald.run(Outcome.TIMEOUT)
@@ -244,7 +244,7 @@ def test_a_message_keeps_its_id_through_retries_and_crashes():
 
 
 @pytest.mark.parametrize("by", ["frozen", ""], ids=["of a herald that was replaced", "of our own"])
-def test_a_late_record_takes_nothing_back_and_is_named_when_it_lies_behind(by):
+def test_a_late_record_takes_nothing_back_and_is_named_when_it_lies_behind(by: str) -> None:
     herald = PaperHerald(S)
     herald.tell(FIRING)
     herald.run()
@@ -256,7 +256,7 @@ def test_a_late_record_takes_nothing_back_and_is_named_when_it_lies_behind(by):
     assert only(herald) == done
 
 
-def test_a_record_that_was_acknowledged_is_not_applied_again_when_it_is_read():
+def test_a_record_that_was_acknowledged_is_not_applied_again_when_it_is_read() -> None:
     herald = PaperHerald(S)
     herald.tell(FIRING)
     herald.run()
@@ -268,7 +268,7 @@ def test_a_record_that_was_acknowledged_is_not_applied_again_when_it_is_read():
     assert herald.book.at[done.id] == at
 
 
-def test_a_record_that_is_further_along_counts_though_it_lies_before_the_acknowledged_one():
+def test_a_record_that_is_further_along_counts_though_it_lies_before_the_acknowledged_one() -> None:
     """The herald before wrote that it was delivered; ours, acknowledged first, says that it is pending."""
     herald = PaperHerald(S)
     herald.tell(FIRING)
@@ -282,7 +282,7 @@ def test_a_record_that_is_further_along_counts_though_it_lies_before_the_acknowl
     assert herald.book.take(pending.id, pending, at + 1), "it must be written again, behind this one"
 
 
-def test_the_echo_of_a_forgotten_delivery_does_not_take_back_what_was_written_since():
+def test_the_echo_of_a_forgotten_delivery_does_not_take_back_what_was_written_since() -> None:
     herald = PaperHerald(S)
     herald.tell(FIRING)
     herald.run()
@@ -296,7 +296,7 @@ def test_the_echo_of_a_forgotten_delivery_does_not_take_back_what_was_written_si
     assert herald.book.deliveries == {}
 
 
-def test_what_is_settled_long_ago_is_forgotten_but_not_while_it_fires():
+def test_what_is_settled_long_ago_is_forgotten_but_not_while_it_fires() -> None:
     herald = PaperHerald(S)
     for each in (FIRING, RESOLVED, make_alert(2)):
         herald.tell(each)
@@ -309,7 +309,7 @@ def test_what_is_settled_long_ago_is_forgotten_but_not_while_it_fires():
     )
 
 
-def test_what_is_owed_to_nobody_is_forgotten_at_once():
+def test_what_is_owed_to_nobody_is_forgotten_at_once() -> None:
     herald = PaperHerald(S)
     herald.tell(FIRING)
     herald.run()
@@ -332,7 +332,11 @@ STEPS = st.lists(
 
 
 @given(STEPS)
-def test_nothing_is_lost_and_nothing_recorded_is_sent_again(steps):
+def test_nothing_is_lost_and_nothing_recorded_is_sent_again(
+    steps: list[
+        tuple[str, int, bool, bool] | tuple[str, int] | tuple[str] | tuple[str, float] | tuple[str, Outcome, bool]
+    ],
+) -> None:
     herald = PaperHerald(S, make_subscription("t", URL, models=("model-0", "model-1")))
     herald.now += 1
     episode = dict.fromkeys(range(4), 0)
@@ -388,7 +392,7 @@ def test_nothing_is_lost_and_nothing_recorded_is_sent_again(steps):
             assert status == "firing" or told.index((alert, "firing")) < told.index((alert, "resolved"))
 
 
-def test_what_the_operator_disabled_stays_so_whatever_its_owner_changes():
+def test_what_the_operator_disabled_stays_so_whatever_its_owner_changes() -> None:
     herald = PaperHerald(S)
     herald.write(Blocked(subscription="s", reason="complaints", at=herald.now))
     herald.tell(FIRING)
@@ -407,7 +411,7 @@ def test_what_the_operator_disabled_stays_so_whatever_its_owner_changes():
     assert herald.told() == [[(FIRING.id, "firing")]]
 
 
-def test_who_has_no_key_any_more_hears_nothing_and_what_is_owed_waits():
+def test_who_has_no_key_any_more_hears_nothing_and_what_is_owed_waits() -> None:
     herald, other = PaperHerald(S, msgspec.structs.replace(S, id="t", owner="other")), {"test"}
     herald.book.is_allowed = lambda subscription: subscription.owner not in other
     herald.tell(FIRING)

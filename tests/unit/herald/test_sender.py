@@ -23,11 +23,11 @@ from tests.unit.herald.making import Producer, make_pending
 class Channels:
     """`behaviour` by subscription: an error to raise; it is delivered else."""
 
-    def __init__(self, **behaviour):
+    def __init__(self, **behaviour: NotOurs) -> None:
         self.behaviour = behaviour
         self.told = []
 
-    async def send(self, subscription, message, alerts, still_ours):
+    async def send(self, subscription, message: object, alerts: object, still_ours) -> Answer:
         still_ours()
         self.told.append(subscription.id)
         error = self.behaviour.get(subscription.id)
@@ -36,7 +36,7 @@ class Channels:
         return Answer(Outcome.DELIVERED, at=time.time(), seconds=0.0)
 
 
-async def attempted(channels, *names):
+async def attempted(channels: Channels, *names: str):
     """Let every subscription of these names be told of one alert; returns the attempts and what was written."""
     book, lease, producer = Book(), Lease(), Producer()
     lease.confirm(lease_time())
@@ -57,7 +57,9 @@ async def attempted(channels, *names):
 
 
 @pytest.mark.parametrize("error", [KeyError("secret"), RuntimeError("secret"), AssertionError(), ValueError("secret")])
-async def test_a_channel_that_raises_is_one_failed_delivery_and_nobody_else_s(error, caplog):
+async def test_a_channel_that_raises_is_one_failed_delivery_and_nobody_else_s(
+    error: KeyError | RuntimeError | AssertionError | ValueError, caplog: pytest.LogCaptureFixture
+) -> None:
     channels = Channels(odd=error)
     attempts, written = await attempted(channels, "odd", "fine")
     assert attempts.failure is None
@@ -69,11 +71,11 @@ async def test_a_channel_that_raises_is_one_failed_delivery_and_nobody_else_s(er
     assert "secret" not in caplog.text
 
 
-async def test_an_attempt_that_is_not_ours_is_no_failure_and_made_again():
+async def test_an_attempt_that_is_not_ours_is_no_failure_and_made_again() -> None:
     channels = Channels(late=NotOurs())
     original = channels.send
 
-    async def once(subscription, *rest):
+    async def once(subscription, *rest) -> Answer:
         try:
             return await original(subscription, *rest)
         finally:
@@ -87,13 +89,13 @@ async def test_an_attempt_that_is_not_ours_is_no_failure_and_made_again():
 
 
 @pytest.mark.parametrize("error", [None, RuntimeError("no")], ids=["delivered", "failed"])
-async def test_what_comes_late_of_a_message_that_is_being_sent_is_sent_behind_it(error):
+async def test_what_comes_late_of_a_message_that_is_being_sent_is_sent_behind_it(error: RuntimeError | None) -> None:
     """Of the herald before: its records of one message may come in two parts."""
     channels = Channels(s=error)
     original, under_way = channels.send, asyncio.Event()
     later = asyncio.Event()
 
-    async def held(*arguments):
+    async def held(*arguments) -> Answer:
         under_way.set()
         await later.wait()
         return await original(*arguments)
@@ -129,12 +131,12 @@ async def test_what_comes_late_of_a_message_that_is_being_sent_is_sent_behind_it
 
 
 @pytest.mark.parametrize("stopped", [True, False], ids=["stopped", "corrected"])
-async def test_what_changes_while_an_attempt_waits_for_room_holds_for_it(stopped):
+async def test_what_changes_while_an_attempt_waits_for_room_holds_for_it(stopped: bool) -> None:
     channels = Channels()
     original, under_way, later = channels.send, asyncio.Event(), asyncio.Event()
     urls = []
 
-    async def held(subscription, *rest):
+    async def held(subscription, *rest) -> Answer:
         under_way.set()
         await later.wait()
         urls.append(subscription.channel.url)

@@ -1,6 +1,7 @@
 """From when on a subscription is owed what is told: touching it takes nothing away, beginning anew owes no history."""
 
 import json
+from typing import Any
 
 import msgspec
 import pytest
@@ -11,7 +12,7 @@ from services.http.api_keys import Key
 from services.http.errors import Refusal, Refused
 from streams.contracts.alert import Status
 from streams.contracts.delivery import Outcome
-from streams.contracts.subscription import Activity, decode_subscription, encode_subscription
+from streams.contracts.subscription import Activity, Subscription, decode_subscription, encode_subscription
 from tests.support.herald import make_alert
 from tests.unit.herald.making import PaperHerald
 
@@ -21,11 +22,11 @@ FIRING, RESOLVED = make_alert(1), make_alert(1, Status.RESOLVED)
 TOLD = [[(FIRING.id, "firing")], [(FIRING.id, "resolved")]]
 
 
-def made(now, **more):
+def made(now: float, **more: Any) -> Subscription:
     return make(read_draft(json.dumps({**WEBHOOK, **more}).encode()), ADA, "s", new_secret(), now)
 
 
-def changed(before, now, *, marked=False, **changes):
+def changed(before: Subscription, now: float, *, marked: bool = False, **changes: Any) -> Subscription:
     return change(before, Changes(**changes), ADA, new_secret(), now, marked=marked)
 
 
@@ -46,7 +47,7 @@ BEGINS = {
 }
 
 
-def told_after(touch, *, told_before, since=True):
+def told_after(touch: str, *, told_before: bool, since: bool = True) -> list[list[tuple[str, str]]]:
     """What is told of an alert that fired and ended while no herald ran, when its subscription was touched then."""
     herald = PaperHerald()
     subscription = made(herald.now)
@@ -65,17 +66,19 @@ def told_after(touch, *, told_before, since=True):
 
 @pytest.mark.parametrize("touch", TOUCHES.values(), ids=TOUCHES)
 @pytest.mark.parametrize("since", [True, False], ids=["", "of a record without the field"])
-def test_what_ended_while_no_herald_ran_is_told_though_the_subscription_was_touched_since(touch, since):
+def test_what_ended_while_no_herald_ran_is_told_though_the_subscription_was_touched_since(
+    touch: str, since: bool
+) -> None:
     assert told_after(touch, told_before=True, since=since) == TOLD
 
 
 @pytest.mark.parametrize("touch", BEGINS.values(), ids=BEGINS)
-def test_what_ended_before_a_subscription_began_anew_is_not_told(touch):
+def test_what_ended_before_a_subscription_began_anew_is_not_told(touch: str) -> None:
     assert told_after(touch, told_before=True) == []
     assert told_after(touch, told_before=False) == TOLD
 
 
-def test_what_was_not_owed_while_a_410_held_is_not_told_at_a_later_take_over():
+def test_what_was_not_owed_while_a_410_held_is_not_told_at_a_later_take_over() -> None:
     herald = PaperHerald()
     subscription = made(herald.now)
     herald.subscriptions = [subscription]
@@ -93,7 +96,7 @@ def test_what_was_not_owed_while_a_410_held_is_not_told_at_a_later_take_over():
     assert herald.told() == []
 
 
-def test_a_record_without_the_field_owes_since_its_last_change_and_is_read_as_before():
+def test_a_record_without_the_field_owes_since_its_last_change_and_is_read_as_before() -> None:
     subscription = made(5.0)
     older = msgspec.structs.replace(subscription, since=None, updated_at=7.0)
     assert b'"since"' not in encode_subscription(older)
@@ -101,12 +104,12 @@ def test_a_record_without_the_field_owes_since_its_last_change_and_is_read_as_be
     assert decode_subscription(encode_subscription(subscription)).began == 5.0
 
 
-def test_a_reader_that_does_not_know_the_field_reads_on():
+def test_a_reader_that_does_not_know_the_field_reads_on() -> None:
     before = msgspec.defstruct("Before", [("id", str), ("match", dict), ("channel", dict), ("updated_at", float)])
     assert msgspec.json.decode(encode_subscription(made(5.0)), type=before).updated_at == 5.0
 
 
-def test_what_is_not_signed_has_no_secret_to_change():
+def test_what_is_not_signed_has_no_secret_to_change() -> None:
     before = made(1.0, channel={"type": "alertmanager", "url": "https://alerts.example.com"})
     with pytest.raises(Refused) as refused:
         rotate(before, new_secret(), 2.0, marked=False)

@@ -4,7 +4,9 @@ import asyncio
 import json
 import threading
 from datetime import datetime
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import msgspec
 import pytest
@@ -36,7 +38,7 @@ WAITS = (5.0, 300.0, 1800.0, 7200.0, 18000.0, 36000.0)
 
 
 @pytest.mark.parametrize("value", UNDECODABLE)
-def test_a_record_that_cannot_be_decoded_is_passed_over(value, caplog):
+def test_a_record_that_cannot_be_decoded_is_passed_over(value: bytes, caplog: pytest.LogCaptureFixture) -> None:
     record, book = SimpleNamespace(topic="t", offset=7, key=b"k", value=value), Book()
     assert read_alert(record) is None
     assert take_subscription(book, record) is None
@@ -47,13 +49,13 @@ def test_a_record_that_cannot_be_decoded_is_passed_over(value, caplog):
 
 
 @pytest.mark.parametrize("time", [None, -1])
-def test_an_alert_whose_record_has_no_time_counts_from_when_it_was_detected(time):
+def test_an_alert_whose_record_has_no_time_counts_from_when_it_was_detected(time: int | None) -> None:
     alert = make_alert(1, detected_at=1_700_000_000.0)
     assert recorded(SimpleNamespace(timestamp=time), alert) == 1_700_000_000.0
     assert recorded(SimpleNamespace(timestamp=1_700_000_005_500), alert) == 1_700_000_005.5
 
 
-def test_a_delivery_that_changes_its_subscription_leaves_the_one_before():
+def test_a_delivery_that_changes_its_subscription_leaves_the_one_before() -> None:
     book, first = Book(), delivery(1)
     book.take(first.id, first, 0)
     moved = msgspec.structs.replace(first, subscription="t", state=State.DELIVERED)
@@ -63,7 +65,7 @@ def test_a_delivery_that_changes_its_subscription_leaves_the_one_before():
     assert (book.deliveries_of("s"), book.deliveries_of("t")) == ([], [])
 
 
-def delivery(number=1, status=Status.FIRING, subscription="s"):
+def delivery(number: int = 1, status: Status = Status.FIRING, subscription: str = "s") -> Delivery:
     alert = make_alert(number, status)
     return Delivery(
         id=f"{subscription}-{number}-{status}",
@@ -84,7 +86,7 @@ def delivery(number=1, status=Status.FIRING, subscription="s"):
 # --- what a message says ---------------------------------------------------------------------------------------------
 
 
-def test_the_webhook_s_body_is_alertmanager_s():
+def test_the_webhook_s_body_is_alertmanager_s() -> None:
     body = json.loads(webhook_body([make_alert(1), make_alert(2)], "mine", BOARD))
     assert set(body) == {
         "version",
@@ -109,12 +111,12 @@ def test_the_webhook_s_body_is_alertmanager_s():
     assert all(isinstance(value, str) for value in {**first["labels"], **first["annotations"]}.values())
 
 
-def test_a_resolved_body_says_when_it_ended():
+def test_a_resolved_body_says_when_it_ended() -> None:
     (alert,) = json.loads(webhook_body([make_alert(1, Status.RESOLVED)], "mine", BOARD))["alerts"]
     assert (alert["status"], alert["endsAt"]) == ("resolved", timestamp(make_alert(1, Status.RESOLVED).ends_at))
 
 
-def test_alertmanager_is_told_ends_on_the_wall_clock():
+def test_alertmanager_is_told_ends_on_the_wall_clock() -> None:
     now = make_alert().starts_at - 500  # the arena's clock is ahead of ours
     firing, over = json.loads(alertmanager_body([make_alert(1), make_alert(2, Status.RESOLVED)], BOARD, now, 240.0))
     assert firing["endsAt"] == timestamp(now + 240)
@@ -124,11 +126,11 @@ def test_alertmanager_is_told_ends_on_the_wall_clock():
 
 
 @given(st.floats(allow_nan=False))
-def test_any_time_can_be_written(seconds):
+def test_any_time_can_be_written(seconds: float) -> None:
     assert datetime.fromisoformat(timestamp(seconds)).tzinfo is not None
 
 
-def test_a_text_names_what_and_since_when():
+def test_a_text_names_what_and_since_when() -> None:
     title, text = text_message([make_alert(1)], BOARD)
     assert title == "[CRITICAL] text: silent_removal model-1"
     assert "Model model-1 is gone." in text
@@ -141,35 +143,35 @@ def test_a_text_names_what_and_since_when():
 
 
 @given(st.text(min_size=1), st.integers(1, 6))
-def test_jitter_draws_out_by_at_most_a_fifth_and_is_the_same_every_time(message, attempts):
+def test_jitter_draws_out_by_at_most_a_fifth_and_is_the_same_every_time(message: str, attempts: int) -> None:
     wait = Backoff(WAITS).wait(message, attempts)
     assert WAITS[attempts - 1] <= wait <= WAITS[attempts - 1] * 1.2
     assert wait == Backoff(WAITS).wait(message, attempts)
 
 
-def test_jitter_differs_from_message_to_message():
+def test_jitter_differs_from_message_to_message() -> None:
     assert len({Backoff(WAITS).wait(f"msg_{n}", 1) for n in range(50)}) > 45
 
 
-def test_after_the_last_wait_it_is_given_up():
+def test_after_the_last_wait_it_is_given_up() -> None:
     assert Backoff(WAITS).wait("m", 7) is None
     assert Backoff(()).wait("m", 1) is None
 
 
-def test_retry_after_is_heard_up_to_a_day_and_never_shortens_the_wait():
+def test_retry_after_is_heard_up_to_a_day_and_never_shortens_the_wait() -> None:
     assert Backoff(WAITS).wait("m", 1, retry_after=3600) == 3600
     assert Backoff(WAITS).wait("m", 1, retry_after=1e9) == 86_400
     assert Backoff(WAITS).wait("m", 4, retry_after=1) >= 7200
 
 
 @given(st.text())
-def test_no_header_breaks_it(text):
+def test_no_header_breaks_it(text: str) -> None:
     found = read_retry_after(text, 0.0)
     assert found is None or found >= 0
 
 
 @pytest.mark.parametrize("text", ["5,x", "5,,6", "-1", "nan", "1e9", ","])
-def test_waits_that_cannot_be_used_are_refused(text):
+def test_waits_that_cannot_be_used_are_refused(text: str) -> None:
     with pytest.raises(InvalidSetting, match="ISONOMY_HERALD_RETRY_SECONDS"):
         Backoff.read(text)
 
@@ -177,7 +179,7 @@ def test_waits_that_cannot_be_used_are_refused(text):
 # --- gathering -------------------------------------------------------------------------------------------------------
 
 
-def test_a_message_closes_after_its_time_or_when_it_is_full():
+def test_a_message_closes_after_its_time_or_when_it_is_full() -> None:
     gathering = Gathering(1.0, 3)
     gathering.add(delivery(1), 10.0)
     gathering.add(delivery(1), 10.5)  # again: no news
@@ -190,14 +192,14 @@ def test_a_message_closes_after_its_time_or_when_it_is_full():
     assert gathering.by_id == {}
 
 
-def test_what_is_true_of_a_message_is_true_of_each():
+def test_what_is_true_of_a_message_is_true_of_each() -> None:
     gathering = Gathering(0.0, 50)
     for each in (delivery(1), delivery(1, Status.RESOLVED), delivery(2)):
         gathering.add(each, 0.0)
     assert sorted(len(members) for members in gathering.close(0.0)) == [1, 2]
 
 
-def test_a_replay_is_another_message():
+def test_a_replay_is_another_message() -> None:
     import msgspec
 
     before = seal([delivery(1)], 5.0)
@@ -209,11 +211,11 @@ def test_a_replay_is_another_message():
 # --- send queues -----------------------------------------------------------------------------------------------------
 
 
-async def test_a_lane_that_hangs_delays_no_other_and_keeps_its_order():
+async def test_a_lane_that_hangs_delays_no_other_and_keeps_its_order() -> None:
     done: list[tuple[str, str]] = []
     stuck = asyncio.Event()
 
-    async def work(subscription, job):
+    async def work(subscription, job: str) -> None:
         if subscription == "hangs":
             await stuck.wait()
         done.append((subscription, job))
@@ -232,7 +234,7 @@ async def test_a_lane_that_hangs_delays_no_other_and_keeps_its_order():
     assert await queues.stop(1.0)
 
 
-async def test_a_resend_is_not_queued_twice():
+async def test_a_resend_is_not_queued_twice() -> None:
     done = []
     queues = SendQueues(lambda subscription, job: _note(done, job))
     for job in ("a", RESEND, RESEND, "b"):
@@ -241,22 +243,22 @@ async def test_a_resend_is_not_queued_twice():
     assert done == ["a", RESEND, "b"]
 
 
-async def _note(done, job):
+async def _note(done, job: str) -> None:
     done.append(job)
 
 
-async def test_what_hangs_is_cancelled_in_the_end():
+async def test_what_hangs_is_cancelled_in_the_end() -> None:
     queues = SendQueues(lambda *_: asyncio.Event().wait())
     queues.put("s", "a")
     await asyncio.sleep(0)
     assert not await queues.stop(0.01)
 
 
-async def test_however_many_hang_the_others_have_room():
+async def test_however_many_hang_the_others_have_room() -> None:
     limits = Limits(total=8, per_host=4)
     entered: list[str] = []
 
-    async def attempt(host, doubtful):
+    async def attempt(host: str, doubtful: bool) -> None:
         async with limits.slot(f"key of {host}" if doubtful else "key", host, doubtful=doubtful):
             entered.append(host)
             if doubtful:
@@ -273,11 +275,11 @@ async def test_however_many_hang_the_others_have_room():
     assert limits._some == {}
 
 
-async def test_a_busy_host_holds_no_place_of_others():
+async def test_a_busy_host_holds_no_place_of_others() -> None:
     limits = Limits(total=8, per_host=1)
     stuck = asyncio.Event()
 
-    async def busy():
+    async def busy() -> None:
         async with limits.slot("key", "busy", doubtful=False):
             await stuck.wait()
 
@@ -289,11 +291,11 @@ async def test_a_busy_host_holds_no_place_of_others():
     await asyncio.gather(*tasks)
 
 
-async def test_one_key_leaves_room_for_the_others_everywhere_and_at_each_host():
+async def test_one_key_leaves_room_for_the_others_everywhere_and_at_each_host() -> None:
     limits = Limits(total=16, per_host=4)
     entered: list[tuple[str, str]] = []
 
-    async def hang(owner, host, doubtful):
+    async def hang(owner: str, host: str, doubtful: bool) -> None:
         async with limits.slot(owner, host, doubtful=doubtful):
             entered.append((owner, host))
             await asyncio.Event().wait()
@@ -315,7 +317,7 @@ async def test_one_key_leaves_room_for_the_others_everywhere_and_at_each_host():
 # --- e-mail, with a real SMTP server ---------------------------------------------------------------------------------
 
 
-async def test_e_mail_goes_through_the_operator_s_server_alone(tmp_path):
+async def test_e_mail_goes_through_the_operator_s_server_alone(tmp_path: Path) -> None:
     inbox, port = Inbox(), free_port()
     controller = Controller(inbox, hostname="127.0.0.1", port=port)
     controller.start()
@@ -333,28 +335,28 @@ async def test_e_mail_goes_through_the_operator_s_server_alone(tmp_path):
     assert "silent_removal" in content
 
 
-async def test_without_a_server_there_is_no_e_mail_and_a_refused_url_is_not_tried():
+async def test_without_a_server_there_is_no_e_mail_and_a_refused_url_is_not_tried() -> None:
     async with AppriseSender(Settings()) as sender:
         assert (await sender.send("mailto:a@example.com", "t", "x", "info")).outcome is Outcome.MISCONFIGURED
         assert (await sender.send("json://127.0.0.1", "t", "x", "info")).outcome is Outcome.REFUSED
 
 
-async def test_a_service_that_does_not_take_it_has_failed():
+async def test_a_service_that_does_not_take_it_has_failed() -> None:
     settings = Settings(allow_private=True, herald_connect_seconds=1.0, herald_attempt_seconds=3.0)
     async with AppriseSender(settings) as sender:
         assert (await sender.send(f"json://127.0.0.1:{free_port()}", "t", "x", "info")).outcome is Outcome.FAILED
 
 
-async def test_a_service_that_hangs_holds_no_thread_of_another(monkeypatch):
+async def test_a_service_that_hangs_holds_no_thread_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
     over = threading.Event()
 
     class Plugin:
         body_maxlen = 4_096
 
-        def __init__(self, hangs):
+        def __init__(self, hangs) -> None:
             self.hangs = hangs
 
-        def notify(self, **_):
+        def notify(self, **_: Any) -> bool:
             if self.hangs:
                 over.wait(30)
             return True
@@ -374,9 +376,9 @@ async def test_a_service_that_hangs_holds_no_thread_of_another(monkeypatch):
     assert answer.outcome is Outcome.DELIVERED, answer
 
 
-async def test_a_plugin_that_raises_has_failed_and_its_text_is_not_told(monkeypatch):
+async def test_a_plugin_that_raises_has_failed_and_its_text_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
     class Plugin:
-        def notify(self, **_):
+        def notify(self, **_: Any) -> None:
             raise AttributeError("of slack://a-token")
 
     async with AppriseSender(Settings()) as sender:
@@ -386,7 +388,7 @@ async def test_a_plugin_that_raises_has_failed_and_its_text_is_not_told(monkeypa
 
 
 @pytest.mark.parametrize("text", ["", "smtp.example.org", "https://example.org", "mailto://a mailto://b"])
-def test_a_server_that_cannot_be_used_is_refused_and_not_shown(tmp_path, text):
+def test_a_server_that_cannot_be_used_is_refused_and_not_shown(tmp_path: Path, text: str) -> None:
     path = tmp_path / "smtp"
     path.write_text(text)
     with pytest.raises(InvalidSetting, match="ISONOMY_SMTP_URL_FILE"):
@@ -396,7 +398,7 @@ def test_a_server_that_cannot_be_used_is_refused_and_not_shown(tmp_path, text):
 # --- the board's document --------------------------------------------------------------------------------------------
 
 
-def test_the_document_is_valid_and_every_route_is_in_it(tmp_path):
+def test_the_document_is_valid_and_every_route_is_in_it(tmp_path: Path) -> None:
     from services.herald.api.routes import subscription_routes
     from streams.contracts.metrics import Metrics
 

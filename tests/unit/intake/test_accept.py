@@ -15,11 +15,11 @@ from tests.unit.intake.making import as_records, body, votes
 TIMES = [(7, None), (8, 1_700_000_000_000)]
 
 
-def source(run=10**9, ratio=1.0, window=10**9):
+def source(run: int = 10**9, ratio: float = 1.0, window: int = 10**9) -> Source:
     return Source(SeenIds(10_000, 10_000), Refusals(run, ratio, window), 0)
 
 
-def joined(*fetches):
+def joined(*fetches: Records) -> Records:
     return Records(
         [key for each in fetches for key in each.keys],
         [value for each in fetches for value in each.values],
@@ -27,12 +27,12 @@ def joined(*fetches):
     )
 
 
-def test_a_record_of_the_oldest_format_has_no_time():
+def test_a_record_of_the_oldest_format_has_no_time() -> None:
     fetched = [SimpleNamespace(key=b"a", value=body(id="a"), offset=offset, timestamp=time) for offset, time in TIMES]
     assert read(3, fetched).recorded.tolist() == [-1, 1_700_000_000_000]
 
 
-def test_each_arena_gets_its_own_block():
+def test_each_arena_gets_its_own_block() -> None:
     pairs = [(b"a", body(id="a")), (b"b", body(id="b", arena="vision", model_a="z")), (b"c", body(id="c"))]
     accepted = accept(as_records(pairs, first=10), {0: source()})
     assert {block.arena: block.rows.offset.tolist() for block in accepted.blocks} == {"text": [10, 12], "vision": [11]}
@@ -40,7 +40,7 @@ def test_each_arena_gets_its_own_block():
     assert [block.rows.models for block in accepted.blocks] == [["x", "y"], ["z", "y"]]
 
 
-def test_a_duplicate_is_dropped_and_counted():
+def test_a_duplicate_is_dropped_and_counted() -> None:
     sources = {0: source()}
     again = as_records([(b"a", body(id="a", winner="model_b")), (b"b", body(id="b"))], first=1)
     assert accept(as_records([(b"a", body(id="a"))]), sources).duplicates == 0
@@ -49,7 +49,7 @@ def test_a_duplicate_is_dropped_and_counted():
     assert [block.rows.offset.tolist() for block in accepted.blocks] == [[2]]
 
 
-def test_an_id_is_unique_within_its_arena_only():
+def test_an_id_is_unique_within_its_arena_only() -> None:
     sources = {0: source()}
     pairs = [(b"a", body(id="a")), (b"a", body(id="a", arena="vision")), (b"a", body(id="a", arena="vision"))]
     accepted = accept(as_records(pairs), sources)
@@ -62,7 +62,7 @@ def test_an_id_is_unique_within_its_arena_only():
     assert again.duplicates == 2
 
 
-def test_the_block_accounts_for_what_it_does_not_hold():
+def test_the_block_accounts_for_what_it_does_not_hold() -> None:
     pairs = [(b"a", body(id="a")), (b"a", body(id="a")), (b"b", b"garbage"), (None, None)]
     accepted = accept(as_records(pairs), {0: source()})
     [block] = accepted.blocks
@@ -73,19 +73,19 @@ def test_the_block_accounts_for_what_it_does_not_hold():
     ]
 
 
-def test_a_fetch_of_nothing_usable_has_no_block():
+def test_a_fetch_of_nothing_usable_has_no_block() -> None:
     sources = {0: source()}
     assert accept(as_records([(b"a", b"{}")]), sources).blocks == []
     assert sources[0].position == 1
 
 
-def test_a_refused_record_does_not_make_its_id_known():
+def test_a_refused_record_does_not_make_its_id_known() -> None:
     sources = {0: source()}
     accept(as_records([(b"a", body(id="a", winner="x"))]), sources)
     assert accept(as_records([(b"a", body(id="a"))], first=1), sources).duplicates == 0
 
 
-def test_partitions_do_not_know_each_others_ids():
+def test_partitions_do_not_know_each_others_ids() -> None:
     fetch = joined(as_records(votes(3), partition=0), as_records(votes(3), partition=2, first=50))
     sources = {0: source(), 1: source(), 2: source()}
     accepted = accept(fetch, sources)
@@ -94,7 +94,7 @@ def test_partitions_do_not_know_each_others_ids():
     assert [each.position for each in sources.values()] == [3, 0, 53]
 
 
-def test_partitions_laid_one_after_the_other_come_out_by_record_time():
+def test_partitions_laid_one_after_the_other_come_out_by_record_time() -> None:
     """Each keeps its own order, also where a clock steps back; duplicates and refusals go from between."""
     first = as_records([(b"a", body(id="a")), (b"b", b"garbage"), (b"c", body(id="c")), (b"a", body(id="a"))])
     other = as_records([(b"d", b""), (b"e", body(id="e")), (b"f", body(id="f"))], partition=1)
@@ -109,7 +109,7 @@ def test_partitions_laid_one_after_the_other_come_out_by_record_time():
     assert (accepted.duplicates, block.through) == (1, {0: 3, 1: 2})
 
 
-def test_the_position_follows_gaps():
+def test_the_position_follows_gaps() -> None:
     sources = {0: source()}
     fetch = as_records(votes(2))
     fetch.offset[:] = [5, 90]
@@ -117,7 +117,7 @@ def test_the_position_follows_gaps():
     assert sources[0].position == 91
 
 
-def test_a_large_fetch_of_duplicates_keeps_only_its_words():
+def test_a_large_fetch_of_duplicates_keeps_only_its_words() -> None:
     sources = {0: source()}
     pairs = votes(1_500)
     accept(as_records(pairs), sources)
@@ -126,11 +126,11 @@ def test_a_large_fetch_of_duplicates_keeps_only_its_words():
     assert block.rows.models == ["p", "q"]
 
 
-def refused_of(arena, count):
+def refused_of(arena: str, count: int):
     return [(b"bad%d" % each, body(id=f"bad{each}", arena=arena, winner="left")) for each in range(count)]
 
 
-def test_an_arena_of_which_too_many_are_refused_holds_up_no_other_and_is_known():
+def test_an_arena_of_which_too_many_are_refused_holds_up_no_other_and_is_known() -> None:
     sources = {0: source(run=3), 1: source(run=3)}
     fetch = joined(as_records([*refused_of("vision", 3), *votes(2)]), as_records(refused_of("vision", 2), partition=1))
     accepted = accept(fetch, sources)
@@ -140,7 +140,7 @@ def test_an_arena_of_which_too_many_are_refused_holds_up_no_other_and_is_known()
     assert not sources[1].refusals.over
 
 
-def test_a_refused_vote_is_its_arenas_where_it_says_which():
+def test_a_refused_vote_is_its_arenas_where_it_says_which() -> None:
     pairs = [
         *refused_of("vision", 1),
         (b"other", body(id="v", arena="code")),
@@ -153,13 +153,13 @@ def test_a_refused_vote_is_its_arenas_where_it_says_which():
     assert [reject.arena for reject in decode(as_records(pairs)).rejects] == ["vision", "code", "text", "", "", "", ""]
 
 
-def test_duplicates_are_not_refusals():
+def test_duplicates_are_not_refusals() -> None:
     sources = {0: source(run=3, ratio=0.1, window=4)}
     for turn in range(5):
         accept(as_records(votes(2), first=2 * turn), sources)
 
 
-def test_remembering_is_accepting_without_the_output():
+def test_remembering_is_accepting_without_the_output() -> None:
     pairs = [*votes(4), (b"v1", body(id="v1")), (b"z", b"garbage")]
     one, other = {0: source()}, {0: source()}
     accept(as_records(pairs), one)

@@ -3,6 +3,7 @@
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.strategies._internal.core import DataObject
 
 from services.cli.account import outcome
 
@@ -11,7 +12,7 @@ fates = st.lists(st.sampled_from(["counted", "duplicate", "same_model", "not_ano
 
 @settings(deadline=None)
 @given(st.lists(fates, min_size=1, max_size=3), st.integers(0, 40), st.data())
-def test_each_vote_is_counted_refused_a_duplicate_or_waits(partitions, taken, data):
+def test_each_vote_is_counted_refused_a_duplicate_or_waits(partitions, taken: int, data: DataObject) -> None:
     """Votes of others stand between ours, and rows and letters come twice after a crash."""
     written, counted, refused, expected = {}, {}, {}, {"waiting": 0}
     for number, of_partition in enumerate(partitions):
@@ -35,6 +36,6 @@ def test_each_vote_is_counted_refused_a_duplicate_or_waits(partitions, taken, da
     assert found.refused == expected
 
 
-def test_what_no_group_has_committed_waits():
+def test_what_no_group_has_committed_waits() -> None:
     found = outcome({0: [range(5)]}, {}, {}, {})
     assert (found.sent, found.waiting, found.duplicates) == (5, 5, 0)

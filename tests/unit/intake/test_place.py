@@ -2,6 +2,7 @@
 
 import logging
 from collections import namedtuple
+from collections.abc import Callable
 from types import SimpleNamespace
 
 import msgspec
@@ -17,7 +18,7 @@ from streams.contracts.settings import Settings
 from streams.contracts.vote import Vote
 from streams.intake.begin import AnotherLog, RecordsGone
 from streams.intake.place import PROOF_MARGIN, positions_of
-from streams.intake.proof import WINDOW, Proof
+from streams.intake.proof import WINDOW, Proof, Shown
 from streams.kafka.consumer import Rebalanced
 from streams.kafka.unreadable import UnreadableBatch
 from streams.ledger.codec import Block, Notice, encode_block, encode_notice
@@ -33,7 +34,7 @@ BORN = 1_700_000_000_000
 Stored = namedtuple("Stored", "offset timestamp value", defaults=[b""])
 
 
-def log_of(offsets, born=BORN):
+def log_of(offsets: range | list[int], born: int = BORN):
     """Records at these offsets, one a second."""
     return [Stored(offset, born + offset * 1_000) for offset in offsets]
 
@@ -41,18 +42,18 @@ def log_of(offsets, born=BORN):
 class Reader:
     """Stands in for a consumer outside any group, and for the member that a `Log` has."""
 
-    def __init__(self, topics, first=None):
+    def __init__(self, topics, first=None) -> None:
         self.topics, self.first = topics, first or {}
         self.looked = []
         self._client = SimpleNamespace(fetch_all_metadata=self._metadata)
         self._subscription = SimpleNamespace(reassignment_in_progress=False)
 
-    async def start(self):
+    async def start(self) -> None:
         pass
 
     stop = start
 
-    async def _metadata(self):
+    async def _metadata(self) -> SimpleNamespace:
         topics = self.topics
         return SimpleNamespace(partitions_for_topic=lambda name: {at.partition for at in topics if at.topic == name})
 
@@ -62,16 +63,16 @@ class Reader:
     async def end_offsets(self, partitions):
         return {at: self.topics[at][-1].offset + 1 if self.topics[at] else 0 for at in partitions}
 
-    def assign(self, partitions):
+    def assign(self, partitions: object) -> None:
         pass
 
-    def seek(self, at, offset):
+    def seek(self, at, offset: int) -> None:
         self.at, self.offset = at, offset
 
-    async def position(self, at):
+    async def position(self, at: object):
         return self.offset
 
-    async def getmany(self, at, timeout_ms, max_records):
+    async def getmany(self, at, timeout_ms: object, max_records):
         found = [record for record in self.topics[at] if record.offset >= self.offset][:max_records]
         self.looked.append((at, self.offset, found[-1].offset + 1))
         self.offset = found[-1].offset + 1
@@ -81,31 +82,31 @@ class Reader:
 class Follows:
     """Stands in for `Log`."""
 
-    def __init__(self, consumer, commits=None):
+    def __init__(self, consumer: Reader, commits=None) -> None:
         self.consumer, self._commits = consumer, commits or {}
         self.reached, self.unreadable, self.fetched = {}, [], []
 
-    async def commits(self, partitions):
+    async def commits(self, partitions: object):
         return self._commits
 
     async def ends(self, partitions):
         return await self.consumer.end_offsets(partitions)
 
-    def seek(self, at, offset):
+    def seek(self, at, offset: int) -> None:
         self.reached[at] = offset
 
-    def give_way(self):
+    def give_way(self) -> None:
         if self.consumer._subscription.reassignment_in_progress:
             raise Rebalanced
 
-    async def fetch(self, at, timeout_ms, max_records):
+    async def fetch(self, at, timeout_ms: object, max_records):
         found = [record for record in self.consumer.topics[at] if record.offset >= self.reached[at]][:max_records]
         self.reached[at] = found[-1].offset + 1
         self.fetched += [record.offset for record in found]
         return {at: found} if found else {}
 
 
-def block(offsets, through=None, arena="text", born=BORN, partition=0):
+def block(offsets, through: int | None = None, arena: str = "text", born: int = BORN, partition: int = 0) -> Block:
     n = len(offsets)
     places = np.array(offsets, np.int64)
     rows = rows_of(
@@ -114,7 +115,7 @@ def block(offsets, through=None, arena="text", born=BORN, partition=0):
     return Block(arena, rows, {partition: offsets[-1] if through is None else through})
 
 
-def notice(offset, born=BORN):
+def notice(offset: int, born: int = BORN) -> Notice:
     return Notice("text", "x", None, 0, offset, born + offset * 1_000)
 
 
@@ -123,11 +124,11 @@ def ledger_of(*records):
     return [Stored(offset, BORN, value) for offset, value in enumerate(values)]
 
 
-async def none_accepted(*_):
+async def none_accepted(*_: object):
     return {}
 
 
-async def begins(votes, *ledger, commits=None, first=0, models=()):
+async def begins(votes, *ledger: Block | Notice, commits=None, first: int = 0, models: tuple[()] = ()):
     """Where intake begins in votes/0 and models/0, and the log that was asked."""
     topics = {VOTES: votes, MODELS: list(models), LEDGER: ledger_of(*ledger)}
     log = Follows(Reader(topics, {VOTES: first}), commits)
@@ -138,12 +139,12 @@ async def begins(votes, *ledger, commits=None, first=0, models=()):
     return found, log
 
 
-async def test_a_log_of_which_nothing_is_in_the_ledger_is_read_from_its_start():
+async def test_a_log_of_which_nothing_is_in_the_ledger_is_read_from_its_start() -> None:
     found, _ = await begins(log_of(range(5)))
     assert found == {VOTES: 0, MODELS: 0}
 
 
-async def test_where_the_commit_is_ours_nothing_is_searched_or_compared():
+async def test_where_the_commit_is_ours_nothing_is_searched_or_compared() -> None:
     ours = {VOTES: (400, True), MODELS: (0, True)}
     found, log = await begins(log_of(range(500), born=7), block([399]), commits=ours)
     assert found[VOTES] == 400
@@ -154,24 +155,24 @@ async def test_where_the_commit_is_ours_nothing_is_searched_or_compared():
 
 
 @pytest.mark.parametrize("commit", [None, 0, 450, 700])
-async def test_a_log_made_anew_is_another_one_also_when_it_is_longer(commit):
+async def test_a_log_made_anew_is_another_one_also_when_it_is_longer(commit: int | None) -> None:
     commits = {} if commit is None else {VOTES: (commit, False)}
     with pytest.raises(AnotherLog, match="votes/0 holds another record at offset 499"):
         await begins(log_of(range(700), born=BORN + 10**8), block([400, 499]), commits=commits)
 
 
-async def test_a_log_restored_from_an_older_state_and_written_on_is_another_one():
+async def test_a_log_restored_from_an_older_state_and_written_on_is_another_one() -> None:
     older = log_of(range(300)) + log_of(range(300, 700), born=BORN + 10**8)
     with pytest.raises(AnotherLog):
         await begins(older, block([100, 299]), block([300, 499]))
 
 
-async def test_the_log_that_was_read_is_gone_on_with():
+async def test_the_log_that_was_read_is_gone_on_with() -> None:
     found, _ = await begins(log_of(range(700)), block([400, 499]))
     assert found[VOTES] == 500 - MARGIN
 
 
-async def test_a_record_that_is_not_in_the_log_any_more_is_not_compared_but_another_one_is():
+async def test_a_record_that_is_not_in_the_log_any_more_is_not_compared_but_another_one_is() -> None:
     holes = [offset for offset in range(700) if offset != 499]
     found, _ = await begins(log_of(holes), block([400, 498]), block([499]))
     assert found[VOTES] <= 500 - MARGIN
@@ -179,7 +180,7 @@ async def test_a_record_that_is_not_in_the_log_any_more_is_not_compared_but_anot
         await begins(log_of(holes, born=7), block([400, 498]), block([499]))
 
 
-async def test_a_record_is_looked_for_also_far_from_the_end_of_what_was_read():
+async def test_a_record_is_looked_for_also_far_from_the_end_of_what_was_read() -> None:
     votes = log_of(range(700))
     found, log = await begins(votes, block([300], through=499))  # all behind it was refused, or sent twice
     assert found[VOTES] <= 300
@@ -188,14 +189,14 @@ async def test_a_record_is_looked_for_also_far_from_the_end_of_what_was_read():
         await begins(log_of(range(700), born=7), block([300], through=499))
 
 
-async def test_what_cannot_be_compared_is_told_and_goes_by_length(caplog):
+async def test_what_cannot_be_compared_is_told_and_goes_by_length(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         found, _ = await begins(log_of(range(500, 700)), block([400, 499]), first=500)
     assert found[VOTES] == 500
     assert "votes/0 holds no record any more that the end of the ledger names" in caplog.text
 
 
-async def test_models_made_anew_are_another_log():
+async def test_models_made_anew_are_another_log() -> None:
     mine = [notice(3), block([499])]
     with pytest.raises(AnotherLog, match="models/0 ends at 2"):
         await begins(log_of(range(700)), *mine, models=log_of(range(2), born=7))
@@ -203,7 +204,7 @@ async def test_models_made_anew_are_another_log():
         await begins(log_of(range(700)), *mine, models=log_of(range(9), born=7))
 
 
-async def test_models_are_read_from_their_start_and_what_was_compacted_is_no_other_log():
+async def test_models_are_read_from_their_start_and_what_was_compacted_is_no_other_log() -> None:
     found, _ = await begins(log_of(range(700)), notice(2), notice(3), block([499]), models=log_of([0, 2, 5]))
     assert found[MODELS] == 0
 
@@ -211,19 +212,19 @@ async def test_models_are_read_from_their_start_and_what_was_compacted_is_no_oth
 # --- the margin ------------------------------------------------------------------------------------------------------
 
 
-async def test_the_margin_is_of_records_and_not_of_offsets():
+async def test_the_margin_is_of_records_and_not_of_offsets() -> None:
     # Of ten offsets nine are of transactions that were aborted.
     found, _ = await begins(log_of(range(0, 7_000, 10)), block([3_990], arena="text"))
     records = [offset for offset in range(0, 7_000, 10) if found[VOTES] <= offset <= 3_990]
     assert len(records) >= MARGIN
 
 
-async def test_the_margin_ends_where_the_log_begins():
+async def test_the_margin_ends_where_the_log_begins() -> None:
     found, _ = await begins(log_of(range(0, 700, 100)), block([600]))
     assert found[VOTES] == 0
 
 
-async def test_a_gap_is_told_by_the_end_of_what_was_read_and_not_by_the_margin():
+async def test_a_gap_is_told_by_the_end_of_what_was_read_and_not_by_the_margin() -> None:
     found, _ = await begins(log_of(range(480, 700)), block([499]), first=480)
     assert found[VOTES] == 480
     with pytest.raises(RecordsGone) as stopped:
@@ -234,12 +235,14 @@ async def test_a_gap_is_told_by_the_end_of_what_was_read_and_not_by_the_margin()
 # --- the search ------------------------------------------------------------------------------------------------------
 
 
-def blocks(count, first=0):
+def blocks(count: int, first: int = 0):
     """So many blocks of one vote each."""
     return [block([first + number]) for number in range(count)]
 
 
-async def search(proof, ledgers, places, step=lambda: None):
+async def search(
+    proof: Proof, ledgers, places, step: Callable[[], None] = lambda: None
+) -> tuple[dict[str, Shown], Reader]:
     """What a search finds, and which ledger records it read: by partition, the number of each."""
     reader = Reader({at: ledger_of(*records) for at, records in ledgers.items()})
     with pytest.MonkeyPatch.context() as patch:
@@ -250,19 +253,19 @@ async def search(proof, ledgers, places, step=lambda: None):
             reader.seen = {at: sum(end - start for where, start, end in reader.looked if where == at) for at in ledgers}
 
 
-async def test_the_ledger_is_read_back_no_further_than_needed():
+async def test_the_ledger_is_read_back_no_further_than_needed() -> None:
     found, reader = await search(Proof(), {LEDGER: blocks(3 * WINDOW)}, ["votes/0"])
     assert found["votes/0"].end == 3 * WINDOW
     assert reader.seen == {LEDGER: WINDOW}
 
 
-async def test_a_partition_that_the_ledger_does_not_name_is_left_out():
+async def test_a_partition_that_the_ledger_does_not_name_is_left_out() -> None:
     found, reader = await search(Proof(), {LEDGER: blocks(WINDOW + 1)}, ["votes/0", "votes/1"])
     assert set(found) == {"votes/0"}
     assert reader.seen == {LEDGER: WINDOW + 1}
 
 
-async def test_a_ledger_partition_without_notices_is_read_back_no_further_than_to_the_last_notice_of_another():
+async def test_a_ledger_partition_without_notices_is_read_back_no_further_than_to_the_last_notice_of_another() -> None:
     ledgers = {LEDGER: blocks(4 * WINDOW), LEDGER_1: [*blocks(9), notice(2 * WINDOW + 9)]}
     found, reader = await search(Proof(), ledgers, ["votes/0", "models/0"])
     assert found["models/0"].end == 2 * WINDOW + 10
@@ -270,7 +273,7 @@ async def test_a_ledger_partition_without_notices_is_read_back_no_further_than_t
     assert reader.seen[LEDGER] == 2 * WINDOW, "up to the time of the notice, and no further"
 
 
-async def test_the_highest_place_counts_whichever_ledger_partition_has_it():
+async def test_the_highest_place_counts_whichever_ledger_partition_has_it() -> None:
     ledgers = {LEDGER: blocks(5), LEDGER_1: blocks(5, first=40)}
     found, _ = await search(Proof(), ledgers, ["votes/0"])
     assert found["votes/0"].end == 45
@@ -279,11 +282,11 @@ async def test_the_highest_place_counts_whichever_ledger_partition_has_it():
 class WithFault(Reader):
     """A reader of a ledger of which some batches cannot be read: who fetches from before into one gets nothing."""
 
-    def __init__(self, topics, faults):
+    def __init__(self, topics, faults: set[int]) -> None:
         super().__init__(topics)
         self.faults = faults
 
-    async def getmany(self, at, timeout_ms, max_records):
+    async def getmany(self, at, timeout_ms: int, max_records):
         found = [record.offset for record in self.topics[at] if record.offset >= self.offset][:max_records]
         if set(found) & self.faults:
             self.offset = found[-1] + 1
@@ -292,10 +295,12 @@ class WithFault(Reader):
 
 
 @pytest.mark.parametrize("faults", [{0}, {20}, {20, 21, 22}, {WINDOW - 1}, {3, 40}])
-async def test_a_ledger_batch_that_cannot_be_read_proves_nothing_and_stops_nothing(faults, monkeypatch, caplog):
+async def test_a_ledger_batch_that_cannot_be_read_proves_nothing_and_stops_nothing(
+    faults: set[int], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     reader = WithFault({LEDGER: ledger_of(*blocks(WINDOW))}, faults)
 
-    async def look(consumer, at, place):
+    async def look(consumer: object, at, place) -> UnreadableBatch | None:
         found = min((fault for fault in faults if fault >= place), default=None)
         return None if found is None else UnreadableBatch(at, found, found, b"", "no library")
 
@@ -306,18 +311,18 @@ async def test_a_ledger_batch_that_cannot_be_read_proves_nothing_and_stops_nothi
     assert caplog.text.count("proves nothing") == len(faults)
 
 
-def after(steps):
+def after(steps: int) -> Callable[[], None]:
     """A step that is cut off after so many, as by a rebalance."""
     left = iter(range(steps))
 
-    def step():
+    def step() -> None:
         if next(left, None) is None:
             raise Rebalanced
 
     return step
 
 
-async def test_a_search_that_is_cut_off_goes_on_where_it_was():
+async def test_a_search_that_is_cut_off_goes_on_where_it_was() -> None:
     proof, ledgers = Proof(), {LEDGER: [notice(7), *blocks(4 * WINDOW - 1)]}
     for _ in range(2):  # one that begins anew each time would not come further than this
         with pytest.raises(Rebalanced):
@@ -329,7 +334,7 @@ async def test_a_search_that_is_cut_off_goes_on_where_it_was():
     assert reader.seen[LEDGER] < 4 * WINDOW
 
 
-async def test_a_take_over_gives_way_to_a_rebalance():
+async def test_a_take_over_gives_way_to_a_rebalance() -> None:
     topics = {VOTES: log_of(range(700)), MODELS: [], LEDGER: ledger_of(*blocks(3 * WINDOW))}
     log, proof = Follows(Reader(topics)), Proof()
     log.consumer._subscription.reassignment_in_progress = True

@@ -1,28 +1,32 @@
 """Who is ranked: enough votes among each other, and nobody else changes it."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from streams.ratings.components import strong_components, win_graph
-from streams.ratings.evidence import find_core
+from streams.ratings.evidence import Core, find_core
 from streams.ratings.leaderboard import Reason, solve
 from streams.ratings.met import Met
+from tests.unit.ratings.conftest import Arena
 
 BITS = ("theta", "rating", "lower", "upper", "rank", "davidson", "quasi_variance", "provisional")
 
 
-def core_of(wins, draws, least=0):
+def core_of(wins: NDArray[np.int64], draws: NDArray[np.int64], least: int = 0) -> Core:
     none = np.zeros_like(wins)
     return find_core(Met.of(wins, np.triu(draws), none), win_graph(wins, draws), least)
 
 
-def round_robin(models, each_way):
+def round_robin(models: int, each_way: int) -> NDArray[np.int64]:
     return each_way * (1 - np.eye(models, dtype=np.int64))
 
 
-def with_newcomer(arena, *votes):
+def with_newcomer(arena: Arena, *votes) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """The counts of an arena and one more model: ("win" | "loss" | "tie", opponent) each."""
     wins, ties, both_bad = (np.pad(matrix, (0, 1)) for matrix in arena.counts)
     new = len(wins) - 1
@@ -34,7 +38,7 @@ def with_newcomer(arena, *votes):
 @pytest.mark.parametrize(
     ("votes", "least"), [(4, 5.0), (20, 5.0), (40, 10.0), (100, 25.0), (119, 29.75), (120, 30.0), (9_000, 30.0)]
 )
-def test_the_default_least_is_a_quarter_of_the_median_between_5_and_30(votes, least):
+def test_the_default_least_is_a_quarter_of_the_median_between_5_and_30(votes: int, least: float) -> None:
     # Three models, all of whose votes are against each other.
     half = votes // 4
     wins = round_robin(3, half)
@@ -49,13 +53,13 @@ def test_the_default_least_is_a_quarter_of_the_median_between_5_and_30(votes, le
     assert core.ranked.all()
 
 
-def test_two_models_with_three_votes_are_ranked_and_with_one_they_are_not():
+def test_two_models_with_three_votes_are_ranked_and_with_one_they_are_not() -> None:
     wins, none = np.array([[0, 2], [1, 0]]), np.zeros((2, 2), np.int64)
     assert (core_of(wins, none).ranked.tolist(), core_of(wins, none).least) == ([True, True], 3.0)
     assert not core_of(none, np.array([[0, 1], [1, 0]])).ranked.any()
 
 
-def test_names_that_met_once_each_are_no_mainland_however_many():
+def test_names_that_met_once_each_are_no_mainland_however_many() -> None:
     crowd = 300
     wins = np.zeros((5 + crowd, 5 + crowd), np.int64)
     wins[:5, :5] = round_robin(5, 10)
@@ -64,7 +68,7 @@ def test_names_that_met_once_each_are_no_mainland_however_many():
     assert np.flatnonzero(core_of(wins, np.zeros_like(wins)).ranked).tolist() == [0, 1, 2, 3, 4]
 
 
-def test_who_has_enough_votes_only_through_thin_models_is_not_ranked():
+def test_who_has_enough_votes_only_through_thin_models_is_not_ranked() -> None:
     wins = np.zeros((7, 7), np.int64)
     wins[:3, :3] = round_robin(3, 100)
     wins[3, 0] = wins[0, 3] = 20  # 40 votes against the ranked, 4 against thin ones
@@ -78,7 +82,7 @@ def test_who_has_enough_votes_only_through_thin_models_is_not_ranked():
 
 @settings(deadline=None, max_examples=100)
 @given(st.integers(2, 9), st.integers(0, 2**32 - 1), st.floats(0.3, 8))
-def test_the_core_is_stable(models, seed, busy):
+def test_the_core_is_stable(models: int, seed: int, busy: float) -> None:
     random = np.random.default_rng(seed)
     wins = random.poisson(busy * random.pareto(1.5, (models, models)).clip(0, 30))
     np.fill_diagonal(wins, 0)
@@ -103,7 +107,9 @@ def test_the_core_is_stable(models, seed, busy):
         [("loss", 1), ("tie", 2), ("loss", 5), ("win", 0)],
     ],
 )
-def test_a_newcomer_with_few_votes_moves_nobody_by_one_bit(arena, votes):
+def test_a_newcomer_with_few_votes_moves_nobody_by_one_bit(
+    arena: Callable[..., Arena], votes: list[tuple[str, int]]
+) -> None:
     some = arena(20, 12)
     before = solve(*some.counts, davidson=True, quasi=True)
     after = solve(*with_newcomer(some, *votes), davidson=True, quasi=True)
@@ -115,7 +121,7 @@ def test_a_newcomer_with_few_votes_moves_nobody_by_one_bit(arena, votes):
     assert after.upper[-1] - after.lower[-1] > 200
 
 
-def test_one_or_two_votes_of_a_newcomer_move_nobody_among_the_real_129(chatbot_arena):
+def test_one_or_two_votes_of_a_newcomer_move_nobody_among_the_real_129(chatbot_arena: Arena) -> None:
     before = solve(*chatbot_arena.counts, davidson=True, quasi=True)
     leader = int(np.argmax(before.rating))
     for votes in ([("tie", leader)], [("win", leader), ("loss", leader)]):
@@ -125,7 +131,7 @@ def test_one_or_two_votes_of_a_newcomer_move_nobody_among_the_real_129(chatbot_a
         assert after.reason[-1] is Reason.FEW_VOTES
 
 
-def test_with_the_operators_least_nobody_below_it_is_ranked(arena):
+def test_with_the_operators_least_nobody_below_it_is_ranked(arena: Callable[..., Arena]) -> None:
     some = arena(12, 5)
     votes = (some.wins + some.wins.T + some.draws).sum(axis=1)
     board = solve(*some.counts, least=int(votes.max()) + 1)
@@ -134,7 +140,7 @@ def test_with_the_operators_least_nobody_below_it_is_ranked(arena):
     assert np.isnan(board.dispersion)
 
 
-def test_too_wide_an_interval_is_no_rank_and_says_so(arena):
+def test_too_wide_an_interval_is_no_rank_and_says_so(arena: Callable[..., Arena]) -> None:
     some = arena(20, 12)
     newcomer = [("win", 3), ("loss", 4)] * 20
     counts = with_newcomer(some, *newcomer)

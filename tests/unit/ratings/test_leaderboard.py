@@ -1,9 +1,14 @@
+from collections.abc import Callable
+from random import Random
+
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
-from streams.ratings.leaderboard import Reason, Withheld, solve
+from streams.ratings.leaderboard import Reason, Solution, Withheld, solve
+from tests.unit.ratings.conftest import Arena
 
 # The machine may be busy; nothing here measures time.
 patient = settings(deadline=None, max_examples=60)
@@ -11,11 +16,13 @@ patient = settings(deadline=None, max_examples=60)
 BITS = ("theta", "rating", "lower", "upper", "rank", "davidson", "provisional")
 
 
-def zeros(models):
+def zeros(models: int) -> NDArray[np.int64]:
     return np.zeros((models, models), dtype=np.int64)
 
 
-def counts(models, *battles):
+def counts(
+    models: int, *battles: tuple[int, int, str, int]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Counts of (a, b, winner, times) battles."""
     wins, ties, both_bad = zeros(models), zeros(models), zeros(models)
     for a, b, winner, times in battles:
@@ -28,14 +35,14 @@ def counts(models, *battles):
     return wins, ties, both_bad
 
 
-def assert_same_bits(one, other):
+def assert_same_bits(one: Solution, other: Solution) -> None:
     for name in BITS:
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
     assert one.reason == other.reason
     assert one.components == other.components
 
 
-def assert_valid(board, models):
+def assert_valid(board: Solution, models: int) -> None:
     """True of every board, whatever the counts."""
     for name in ("theta", "rating"):
         assert np.isfinite(getattr(board, name)).all(), name
@@ -50,7 +57,7 @@ def assert_valid(board, models):
 
 
 @st.composite
-def battles(draw, least=1):
+def battles(draw, least: int = 1):
     models = draw(st.integers(2, 6))
     pair = st.tuples(st.integers(0, models - 1), st.integers(0, models - 1)).filter(lambda ab: ab[0] != ab[1])
     vote = st.tuples(pair, st.sampled_from(["a", "b", "tie", "both_bad"])).map(lambda v: (*v[0], v[1], 1))
@@ -62,14 +69,14 @@ def battles(draw, least=1):
 
 @settings(patient, max_examples=300)
 @given(battles(least=0), st.booleans())
-def test_every_board_is_valid(drawn, reweighted):
+def test_every_board_is_valid(drawn, reweighted: bool) -> None:
     models, votes = drawn
     assert_valid(solve(*counts(models, *votes), reweighted=reweighted, davidson=True), models)
 
 
 @patient
 @given(battles(), st.randoms(use_true_random=False))
-def test_the_order_of_the_votes_does_not_matter(drawn, random):
+def test_the_order_of_the_votes_does_not_matter(drawn, random: Random) -> None:
     models, votes = drawn
     shuffled = random.sample(votes, len(votes))
     assert_same_bits(solve(*counts(models, *votes)), solve(*counts(models, *shuffled)))
@@ -77,7 +84,7 @@ def test_the_order_of_the_votes_does_not_matter(drawn, random):
 
 @patient
 @given(battles(), st.integers(0, 60))
-def test_counts_of_two_partitions_add(drawn, cut):
+def test_counts_of_two_partitions_add(drawn, cut: int) -> None:
     models, votes = drawn
     parts = zip(counts(models, *votes[:cut]), counts(models, *votes[cut:]), strict=True)
     assert_same_bits(solve(*(one + other for one, other in parts)), solve(*counts(models, *votes)))
@@ -85,7 +92,7 @@ def test_counts_of_two_partitions_add(drawn, cut):
 
 @patient
 @given(battles())
-def test_the_side_a_model_is_shown_on_does_not_matter(drawn):
+def test_the_side_a_model_is_shown_on_does_not_matter(drawn) -> None:
     models, votes = drawn
     other = {"a": "b", "b": "a", "tie": "tie", "both_bad": "both_bad"}
     swapped = [(b, a, other[winner], times) for a, b, winner, times in votes]
@@ -94,7 +101,7 @@ def test_the_side_a_model_is_shown_on_does_not_matter(drawn):
 
 @patient
 @given(battles())
-def test_both_bad_rates_like_a_tie(drawn):
+def test_both_bad_rates_like_a_tie(drawn) -> None:
     models, votes = drawn
     wins, ties, both_bad = counts(models, *votes)
     assert_same_bits(solve(wins, ties, both_bad), solve(wins, ties + both_bad, zeros(models)))
@@ -102,7 +109,7 @@ def test_both_bad_rates_like_a_tie(drawn):
 
 @patient
 @given(battles(), st.randoms(use_true_random=False))
-def test_renaming_the_models_renames_the_board(drawn, random):
+def test_renaming_the_models_renames_the_board(drawn, random: Random) -> None:
     models, votes = drawn
     order = np.array(random.sample(range(models), models))
     votes = votes + [(model, (model + 1) % models, "a", 1) for model in range(models)]  # one component: no tie to break
@@ -114,7 +121,7 @@ def test_renaming_the_models_renames_the_board(drawn, random):
 
 @patient
 @given(battles(), battles())
-def test_votes_taken_back_leave_no_trace(drawn, more):
+def test_votes_taken_back_leave_no_trace(drawn, more) -> None:
     models, votes = drawn
     passing = [vote for vote in more[1] if max(vote[:2]) < models]
     before = solve(*counts(models, *votes), davidson=True)
@@ -125,7 +132,7 @@ def test_votes_taken_back_leave_no_trace(drawn, more):
 
 @patient
 @given(battles(), st.lists(st.one_of(st.floats(-1e4, 1e4), st.just(np.nan), st.just(np.inf)), max_size=6))
-def test_the_start_changes_no_bit(drawn, start):
+def test_the_start_changes_no_bit(drawn, start) -> None:
     models, votes = drawn
     warm = solve(*counts(models, *votes), start=np.array(start[:models]), davidson=True)
     assert_same_bits(warm, solve(*counts(models, *votes), davidson=True))
@@ -133,7 +140,7 @@ def test_the_start_changes_no_bit(drawn, start):
 
 @patient
 @given(battles(), st.sampled_from([2, 4, 100]))
-def test_every_vote_counted_c_times_leaves_the_ratings_and_divides_the_interval_by_root_c(drawn, times):
+def test_every_vote_counted_c_times_leaves_the_ratings_and_divides_the_interval_by_root_c(drawn, times) -> None:
     models, votes = drawn
     once = solve(*counts(models, *votes), least=1)
     often = solve(*(times * matrix for matrix in counts(models, *votes)), least=1)
@@ -149,7 +156,7 @@ def test_every_vote_counted_c_times_leaves_the_ratings_and_divides_the_interval_
 
 @patient
 @given(battles(), st.integers(0, 5), st.floats(0, 3000))
-def test_an_anchor_shifts_everyone_alike(drawn, index, rating):
+def test_an_anchor_shifts_everyone_alike(drawn, index: int, rating: float) -> None:
     models, votes = drawn
     assume(index < models)
     free = solve(*counts(models, *votes), davidson=True, quasi=True, least=1)
@@ -166,7 +173,7 @@ def test_an_anchor_shifts_everyone_alike(drawn, index, rating):
 
 @patient
 @given(battles())
-def test_stray_models_move_no_bit_of_the_ranked(drawn):
+def test_stray_models_move_no_bit_of_the_ranked(drawn) -> None:
     models, votes = drawn
     votes = votes + [(model, (model + 1) % models, "a", 1) for model in range(models)]
     alone = solve(*counts(models, *votes), davidson=True, least=1)
@@ -187,7 +194,7 @@ def test_stray_models_move_no_bit_of_the_ranked(drawn):
 
 @pytest.mark.parametrize("models", [0, 1, 2, 100])
 @pytest.mark.parametrize("reweighted", [False, True])
-def test_no_votes_are_a_valid_board_on_which_everyone_is_provisional_at_1000(models, reweighted):
+def test_no_votes_are_a_valid_board_on_which_everyone_is_provisional_at_1000(models: int, reweighted: bool) -> None:
     board = solve(zeros(models), zeros(models), zeros(models), reweighted=reweighted, davidson=True)
     assert_valid(board, models)
     assert board.rating.tolist() == [1000.0] * models
@@ -195,14 +202,14 @@ def test_no_votes_are_a_valid_board_on_which_everyone_is_provisional_at_1000(mod
     assert (board.components, board.iterations, board.gradient_norm) == (0, 0, 0.0)
 
 
-def test_one_vote_ranks_nobody():
+def test_one_vote_ranks_nobody() -> None:
     board = solve(*counts(2, (0, 1, "a", 1)))
     assert_valid(board, 2)
     assert board.reason == (Reason.UNDEFEATED, Reason.WINLESS)
     assert board.components == 2
 
 
-def test_one_tie_ranks_nobody():
+def test_one_tie_ranks_nobody() -> None:
     board = solve(*counts(2, (0, 1, "tie", 1)))
     assert board.reason == (Reason.FEW_VOTES, Reason.FEW_VOTES)
     assert board.rating.tolist() == [1000.0, 1000.0]
@@ -210,7 +217,7 @@ def test_one_tie_ranks_nobody():
     assert board.upper.tolist() == [np.inf, np.inf]
 
 
-def test_a_model_without_votes_is_no_trouble_to_the_others():
+def test_a_model_without_votes_is_no_trouble_to_the_others() -> None:
     votes = [(0, 1, "a", 3), (0, 1, "b", 2), (1, 2, "tie", 4)]
     board, alone = solve(*counts(4, *votes), least=4), solve(*counts(3, *votes), least=4)
     assert_valid(board, 4)
@@ -221,7 +228,7 @@ def test_a_model_without_votes_is_no_trouble_to_the_others():
 
 
 @pytest.mark.parametrize("times", [5, 50])
-def test_all_ties_are_level_and_nobody_is_certain_of_it(times):
+def test_all_ties_are_level_and_nobody_is_certain_of_it(times: int) -> None:
     votes = [(0, 1, "tie", times), (1, 2, "both_bad", times), (0, 2, "tie", times)]
     board = solve(*counts(3, *votes), davidson=True)
     assert board.rating.tolist() == [1000.0] * 3
@@ -236,7 +243,7 @@ def test_all_ties_are_level_and_nobody_is_certain_of_it(times):
 ROUND = [(0, 1, "a", 6), (0, 1, "b", 4), (1, 2, "a", 5), (1, 2, "b", 5), (2, 0, "a", 4), (2, 0, "b", 6)]
 
 
-def test_an_undefeated_model_is_provisional_and_drags_nobody():
+def test_an_undefeated_model_is_provisional_and_drags_nobody() -> None:
     board, alone = solve(*counts(4, *ROUND, (3, 0, "a", 5))), solve(*counts(3, *ROUND))
     assert board.rating[:3].tolist() == alone.rating.tolist()
     assert board.reason[3] is Reason.UNDEFEATED
@@ -246,7 +253,7 @@ def test_an_undefeated_model_is_provisional_and_drags_nobody():
     assert 1000 < board.lower[3] < board.rating[3]
 
 
-def test_a_winless_model_is_provisional_and_lifts_nobody():
+def test_a_winless_model_is_provisional_and_lifts_nobody() -> None:
     board, alone = solve(*counts(4, *ROUND, (3, 0, "b", 5))), solve(*counts(3, *ROUND))
     assert board.rating[:3].tolist() == alone.rating.tolist()
     assert board.reason[3] is Reason.WINLESS
@@ -254,14 +261,14 @@ def test_a_winless_model_is_provisional_and_lifts_nobody():
     assert board.lower[3] == -np.inf
 
 
-def test_islands_are_not_compared():
+def test_islands_are_not_compared() -> None:
     board = solve(*counts(5, *ROUND, (3, 4, "a", 30), (4, 3, "a", 10)))
     assert board.reason == (None, None, None, Reason.ISLAND, Reason.ISLAND)
     assert board.rating[3:].tolist() == [1000.0, 1000.0]
     assert board.components == 2
 
 
-def test_a_one_way_bridge_is_not_crossed():
+def test_a_one_way_bridge_is_not_crossed() -> None:
     votes = [*ROUND, (3, 4, "a", 3), (4, 3, "a", 3), (3, 0, "a", 2)]
     board = solve(*counts(5, *votes))
     assert board.reason[3:] == (Reason.BRIDGE, Reason.BRIDGE)
@@ -270,7 +277,7 @@ def test_a_one_way_bridge_is_not_crossed():
     assert board.rating[4] == 1000  # met nobody ranked
 
 
-def test_an_island_that_joins_is_ranked_with_all_others():
+def test_an_island_that_joins_is_ranked_with_all_others() -> None:
     apart = [*ROUND, (3, 4, "a", 3), (4, 3, "a", 3)]
     joined = [*apart, (3, 0, "a", 2), (0, 4, "a", 1)]
     before = solve(*counts(5, *apart))
@@ -281,14 +288,14 @@ def test_an_island_that_joins_is_ranked_with_all_others():
     assert_same_bits(after, solve(*counts(5, *joined)))
 
 
-def test_a_new_model_may_be_missing_from_the_start():
+def test_a_new_model_may_be_missing_from_the_start() -> None:
     before = solve(*counts(3, *ROUND))
     after = solve(*counts(4, *ROUND, (3, 0, "a", 4), (3, 0, "b", 4)), start=before.theta)
     assert not after.provisional.any()
 
 
 @pytest.mark.parametrize("lopsided", [10**6, 10**9])
-def test_a_million_to_one_is_rated(lopsided):
+def test_a_million_to_one_is_rated(lopsided: int) -> None:
     board = solve(*counts(3, (0, 1, "a", lopsided), (0, 1, "b", 1), (1, 2, "a", 1), (1, 2, "b", lopsided)))
     assert_valid(board, 3)
     gap = 400 * np.log10(lopsided)
@@ -297,14 +304,14 @@ def test_a_million_to_one_is_rated(lopsided):
 
 
 @pytest.mark.parametrize("which", [0, 1, 2])
-def test_a_model_that_met_itself_is_refused(which):
+def test_a_model_that_met_itself_is_refused(which: int) -> None:
     matrices = counts(3, *ROUND)
     matrices[which][1, 1] = 1
     with pytest.raises(ValueError, match="does not meet itself"):
         solve(*matrices)
 
 
-def test_negative_counts_are_refused():
+def test_negative_counts_are_refused() -> None:
     wins, ties, both_bad = counts(3, *ROUND)
     ties[0, 1] = -1
     with pytest.raises(ValueError, match="not negative"):
@@ -312,12 +319,12 @@ def test_negative_counts_are_refused():
 
 
 @pytest.mark.parametrize("shape", [(3,), (3, 2), (2, 2)])
-def test_counts_of_different_shapes_are_refused(shape):
+def test_counts_of_different_shapes_are_refused(shape: tuple[int] | tuple[int, int]) -> None:
     with pytest.raises(ValueError, match="square"):
         solve(zeros(3), zeros(3), np.zeros(shape, dtype=np.int64))
 
 
-def test_an_anchor_that_is_not_ranked_moves_nobody():
+def test_an_anchor_that_is_not_ranked_moves_nobody() -> None:
     free = solve(*counts(4, *ROUND))
     pinned = solve(*counts(4, *ROUND), anchors=(0, 3), anchor_rating=1500.0)
     assert not pinned.anchored
@@ -327,7 +334,7 @@ def test_an_anchor_that_is_not_ranked_moves_nobody():
 # -- options -------------------------------------------------------------------------------------------------------
 
 
-def test_reweighting_gives_each_busy_pair_the_same_say():
+def test_reweighting_gives_each_busy_pair_the_same_say() -> None:
     # The pair 0-1 met a thousand times as often; reweighted it counts like the others.
     votes = [(0, 1, "a", 60_000), (0, 1, "b", 40_000), *[(a, b, w, 10 * n) for a, b, w, n in ROUND[2:]]]
     even = [(0, 1, "a", 60), (0, 1, "b", 40), *[(a, b, w, 10 * n) for a, b, w, n in ROUND[2:]]]
@@ -336,11 +343,11 @@ def test_reweighting_gives_each_busy_pair_the_same_say():
     )
 
 
-def test_reweighting_changes_nothing_where_all_pairs_are_rare():
+def test_reweighting_changes_nothing_where_all_pairs_are_rare() -> None:
     assert_same_bits(solve(*counts(3, *ROUND), reweighted=True), solve(*counts(3, *ROUND)))
 
 
-def test_davidson_is_only_there_when_asked_for(arena):
+def test_davidson_is_only_there_when_asked_for(arena: Callable[..., Arena]) -> None:
     some = arena(10, 20)
     assert np.isnan(solve(*some.counts).davidson).all()
     board = solve(*some.counts, davidson=True)
@@ -348,7 +355,7 @@ def test_davidson_is_only_there_when_asked_for(arena):
     assert np.ptp(board.davidson) > np.ptp(board.rating)  # half-win draws squeeze the scale
 
 
-def test_a_thousand_models_are_solved(arena):
+def test_a_thousand_models_are_solved(arena: Callable[..., Arena]) -> None:
     some = arena(1000, 3)
     board = solve(*some.counts)
     assert_valid(board, 1000)

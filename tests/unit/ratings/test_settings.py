@@ -1,24 +1,26 @@
 """The ratings settings of a file: read per arena, and refused in one sentence that names the place."""
 
+from pathlib import Path
+
 import pytest
 
 from streams.contracts.arena_settings import documented
 from streams.contracts.settings import InvalidSetting, Settings
-from streams.ratings.settings import RatingsSettings
+from streams.ratings.settings import RatingsBook, RatingsSettings
 from streams.ratings.stage import read_book
 
 
-def book_of(tmp_path, text):
+def book_of(tmp_path: Path, text: str) -> RatingsBook:
     path = tmp_path / "ratings.toml"
     path.write_text(text)
     return read_book(Settings.from_env({"ISONOMY_RATINGS_FILE": str(path)}))
 
 
-def test_without_a_file_the_defaults_hold():
+def test_without_a_file_the_defaults_hold() -> None:
     assert read_book(Settings.from_env({})).of("text") == RatingsSettings()
 
 
-def test_an_arena_differs_in_what_it_says(tmp_path):
+def test_an_arena_differs_in_what_it_says(tmp_path: Path) -> None:
     book = book_of(
         tmp_path, '[default]\nleast_votes = 50\n[arenas.text]\nanchors = ["ash", "birch"]\nanchor_rating = 1200'
     )
@@ -26,7 +28,7 @@ def test_an_arena_differs_in_what_it_says(tmp_path):
     assert book.of("vision") == RatingsSettings(least_votes=50)
 
 
-def test_anchors_are_named_as_votes_are_counted(tmp_path):
+def test_anchors_are_named_as_votes_are_counted(tmp_path: Path) -> None:
     text = '[default]\nanchors = ["cafe\u0301  9b", "ash\u200b"]'
     assert book_of(tmp_path, text).of("text").anchors == ("caf\u00e9 9b", "ash")
 
@@ -42,10 +44,10 @@ def test_anchors_are_named_as_votes_are_counted(tmp_path):
         ("nonsense", "ISONOMY_RATINGS_FILE"),
     ],
 )
-def test_what_cannot_be_used_is_refused_with_its_place(tmp_path, text, place):
+def test_what_cannot_be_used_is_refused_with_its_place(tmp_path: Path, text: str, place: str) -> None:
     with pytest.raises(InvalidSetting, match=place):
         book_of(tmp_path, text)
 
 
-def test_every_setting_is_documented():
+def test_every_setting_is_documented() -> None:
     assert [name for name, _, _ in documented(RatingsSettings)] == list(RatingsSettings.__struct_fields__)

@@ -1,12 +1,14 @@
 """Through a real broker and a real worker: the ledger has every change of the registry at its place among the votes."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from services.simulate import Truth, load_scenario, simulate
+from services.simulate.simulation import Simulation
 from streams.contracts.topics import DEAD_LETTERS, LEDGER
 from streams.ledger.codec import Block, decode
 from tests.support.pipeline import Pipeline
@@ -26,7 +28,9 @@ TEXT = (
 
 
 @pytest.fixture
-def pipeline(broker: TestBroker, redis_server: TestRedis, topic_prefix: str, redis_prefix: str, tmp_path: Path):
+def pipeline(
+    broker: TestBroker, redis_server: TestRedis, topic_prefix: str, redis_prefix: str, tmp_path: Path
+) -> Iterator[Pipeline]:
     pipeline = Pipeline(broker.bootstrap, redis_server.url, topic_prefix, redis_prefix, tmp_path).create_topics()
     yield pipeline
     pipeline.stop()
@@ -36,7 +40,7 @@ def ledger(pipeline: Pipeline):
     return [decode(record.value) for record in pipeline.topic(LEDGER.name)]
 
 
-def places(records):
+def places(records: Simulation) -> tuple[int, list[tuple[int, str, float | None]]]:
     """Each notice with the votes before it."""
     rows, found = 0, []
     for record in records:
@@ -47,7 +51,7 @@ def places(records):
     return rows, found
 
 
-def test_the_ledger_has_the_order_of_the_simulation(pipeline, tmp_path):
+def test_the_ledger_has_the_order_of_the_simulation(pipeline: Pipeline, tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(TEXT)
     pipeline.worker(stages="intake").start().wait_ready()
@@ -65,7 +69,7 @@ def test_the_ledger_has_the_order_of_the_simulation(pipeline, tmp_path):
     assert places(ledger(pipeline))[0] == 9_000
 
 
-def test_without_a_worker_it_is_not_waited_for_but_asked(pipeline, monkeypatch):
+def test_without_a_worker_it_is_not_waited_for_but_asked(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
     from click.testing import CliRunner
 
     from services.cli.simulate import command
