@@ -52,6 +52,7 @@ def test_a_port_that_is_taken_while_the_process_begins_is_the_same_sentence() ->
 def test_a_server_that_cannot_listen_says_why_by_number() -> None:
     with socket.create_server((HOST, 0)) as held, pytest.raises(CannotListen) as refused:
         serve_app(Starlette(), HOST, held.getsockname()[1], 1)
+    assert refused.value.errno is not None
     assert os.strerror(refused.value.errno) == "Address already in use"
 
 

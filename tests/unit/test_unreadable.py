@@ -25,7 +25,7 @@ def batch(first: int = 100, count: int = 5, codec: int = 1) -> bytes:
     return bytes(raw)
 
 
-def cut(raw: bytes):
+def cut(raw: bytes) -> list[tuple[int, int, int, bytes]]:
     return [(each.partition, each.offset, each.last, each.raw) for each in _batches(AT, raw)]
 
 

@@ -14,7 +14,7 @@ EXPOSURE = {Kind.SHARE_DRIFT, Kind.SILENT_REMOVAL, Kind.FEED_STALLED}
 SECONDS = 0.864
 
 
-def pages(ledger: Ledger):
+def pages(ledger: Ledger) -> set[str]:
     return {alert.id for alert in ledger.alerts if alert.kind in EXPOSURE and alert.severity is Severity.CRITICAL}
 
 

@@ -36,13 +36,13 @@ def covered() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return sandwich, fisher
 
 
-def share(covered: NDArray[np.float64], capsys: pytest.CaptureFixture[str], what: str):
+def share(covered: NDArray[np.float64], capsys: pytest.CaptureFixture[str], what: str) -> float:
     """Share covered, printed with its Monte-Carlo error: replicates are independent, models in one are not."""
     per_replicate = covered.mean(axis=1)
     error = per_replicate.std(ddof=1) / np.sqrt(per_replicate.size)
     with capsys.disabled():
         print(f"\n  {what}: {100 * per_replicate.mean():.2f} % ± {100 * error:.2f}", file=sys.stderr)
-    return per_replicate.mean()
+    return float(per_replicate.mean())
 
 
 @pytest.mark.statistics

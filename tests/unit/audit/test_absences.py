@@ -10,7 +10,7 @@ from tests.support.histories import history
 from tests.unit.audit.boards import Board, audit, draw, kinds, removed, until
 
 
-def left(report: Report):
+def left(report: Report) -> set[tuple[str, str]]:
     return {(each["model"], each["last_seen"]) for each in report.gone}
 
 

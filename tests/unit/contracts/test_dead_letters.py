@@ -46,7 +46,7 @@ def test_only_the_letter_of_a_batch_has_a_last_offset() -> None:
 
 
 @pytest.mark.parametrize("padding", range(4))
-def test_a_long_detail_is_cut_between_letters(padding) -> None:
+def test_a_long_detail_is_cut_between_letters(padding: int) -> None:
     letter = DeadLetter("votes", 0, 1, Reason.EMPTY, "x" * padding + "𝕏" * 300, None, None)
     read = read_dead_letter(dict(letter.headers()), None)
     assert letter.detail.startswith(read.detail)

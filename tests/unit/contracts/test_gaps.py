@@ -7,7 +7,7 @@ import pytest
 from streams.contracts.gaps import LONGEST_SECONDS, Gaps
 
 
-def records(*offsets: int):
+def records(*offsets: int) -> list[SimpleNamespace]:
     return [SimpleNamespace(offset=offset) for offset in offsets]
 
 

@@ -53,7 +53,7 @@ names = st.text(min_size=1, max_size=20)
 
 
 @given(st.sampled_from(Kind), st.sampled_from(Kind), names, names)
-def test_fingerprints_differ_with_kind_field_and_name(one, other, name: str, second: str) -> None:
+def test_fingerprints_differ_with_kind_field_and_name(one: Kind, other: Kind, name: str, second: str) -> None:
     assert fingerprint("a", one, Subject(model=name)) != fingerprint("a", one, Subject(provider=name))
     assert (fingerprint("a", one, Subject(model=name)) == fingerprint("a", other, Subject(model=second))) == (
         (one, name) == (other, second)

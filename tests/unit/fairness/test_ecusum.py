@@ -70,7 +70,7 @@ def test_evidence_of_thousands_of_orders_of_magnitude_stays_finite() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(20, 50), st.floats(0.01, 0.45)), min_size=1, max_size=4))
-def test_a_tick_cut_by_notices_is_the_product_of_its_stretches(stretches) -> None:
+def test_a_tick_cut_by_notices_is_the_product_of_its_stretches(stretches: list[tuple[int, int, float]]) -> None:
     cut, whole = Cusum.start(bets.size, 1), np.zeros(bets.size)
     for index, (hits, battles, pi) in enumerate(stretches):
         odds = Odds.of(np.array([pi]), bets, 0.2)

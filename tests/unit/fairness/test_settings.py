@@ -47,7 +47,7 @@ def test_words_say_how_often_a_page_may_be_false(words: str, battles: float | No
         ({"defaults": {}}, "unknown tables"),
     ],
 )
-def test_settings_that_cannot_be_used_say_where_and_why(given, message: str) -> None:
+def test_settings_that_cannot_be_used_say_where_and_why(given: dict[str, object], message: str) -> None:
     with pytest.raises(InvalidTables, match=message):
         read_settings(given)
 

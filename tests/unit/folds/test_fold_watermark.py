@@ -10,7 +10,7 @@ from tests.unit.folds.making import block, counts, folded, notice, vote
 VOTE = vote("x", "y")
 
 
-def total(state: ArenaState):
+def total(state: ArenaState) -> int:
     return sum(counts(state).values())
 
 

@@ -27,7 +27,7 @@ def made(now: float = 1.0, **match: Any) -> Subscription:
 
 @pytest.mark.parametrize("field", ["models", "providers"])
 def test_names_are_stored_and_shown_in_their_normal_form(field: str) -> None:
-    subscription = made(**{field: WRITTEN})
+    subscription = made(1.0, **{field: WRITTEN})
     assert getattr(subscription.match, field) == NORMAL
     assert getattr(show_subscription(subscription).match, field) == NORMAL
     assert decode_subscription(encode_subscription(subscription)) == subscription

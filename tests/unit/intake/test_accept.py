@@ -126,7 +126,7 @@ def test_a_large_fetch_of_duplicates_keeps_only_its_words() -> None:
     assert block.rows.models == ["p", "q"]
 
 
-def refused_of(arena: str, count: int):
+def refused_of(arena: str, count: int) -> list[tuple[bytes, bytes]]:
     return [(b"bad%d" % each, body(id=f"bad{each}", arena=arena, winner="left")) for each in range(count)]
 
 

@@ -10,10 +10,10 @@ from streams.ratings.newton import NotConverged, Stop
 from tests.unit.ratings.conftest import Arena
 
 
-def log_likelihood(wins: NDArray[np.int64], draws: NDArray[np.int64], theta: NDArray[np.float64], eta: float):
+def log_likelihood(wins: NDArray[np.int64], draws: NDArray[np.int64], theta: NDArray[np.float64], eta: float) -> float:
     half = (theta[:, None] - theta) / 2
     log_total = np.logaddexp(np.logaddexp(half, -half), eta)
-    return (wins * (half - log_total)).sum() + np.triu(draws * (eta - log_total)).sum()
+    return float((wins * (half - log_total)).sum() + np.triu(draws * (eta - log_total)).sum())
 
 
 @pytest.mark.parametrize(("won", "lost", "drawn"), [(5, 5, 10), (30, 10, 7), (10**6, 1, 3), (2, 1, 10**6)])

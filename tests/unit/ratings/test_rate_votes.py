@@ -1,6 +1,7 @@
 """Columns of votes give the board of the stream's own fold, to the bit; columns without sense give an error."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -78,6 +79,6 @@ def test_two_spellings_of_one_name_are_one_model() -> None:
         (([7], ["a"], ["tie"]), "7 is no model's name"),
     ],
 )
-def test_columns_that_make_no_sense_are_an_error(columns, message: str) -> None:
+def test_columns_that_make_no_sense_are_an_error(columns: tuple[list[Any], ...], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         rate(*columns)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from services.simulate import load_scenario, simulate
-from streams.ledger.codec import Block, encode_block, encode_notice
+from streams.ledger.codec import Block, Notice, encode_block, encode_notice
 from streams.ledger.faults import find_fault
 from tests.unit.simulate.making import TEN, event, play
 
@@ -18,7 +18,7 @@ EVERYTHING = (
 COLUMNS = ("model_a", "model_b", "winner", "tstamp", "voter", "language", "categories", "p_pair", "offset")
 
 
-def in_bytes(record) -> bytes:
+def in_bytes(record: Block | Notice) -> bytes:
     return b"".join(encode_block(record)) if isinstance(record, Block) else encode_notice(record)
 
 

@@ -1,16 +1,15 @@
 """Through a real broker and a real worker: the ledger has every change of the registry at its place among the votes."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from services.simulate import Truth, load_scenario, simulate
-from services.simulate.simulation import Simulation
 from streams.contracts.topics import DEAD_LETTERS, LEDGER
-from streams.ledger.codec import Block, decode
+from streams.ledger.codec import Block, Notice, decode
 from tests.support.pipeline import Pipeline
 from tests.support.stack import TestBroker, TestRedis
 from tests.unit.simulate.making import HEAD, TEN, event
@@ -36,11 +35,11 @@ def pipeline(
     pipeline.stop()
 
 
-def ledger(pipeline: Pipeline):
+def ledger(pipeline: Pipeline) -> list[Block | Notice]:
     return [decode(record.value) for record in pipeline.topic(LEDGER.name)]
 
 
-def places(records: Simulation) -> tuple[int, list[tuple[int, str, float | None]]]:
+def places(records: Iterable[Block | Notice]) -> tuple[int, list[tuple[int, str, float | None]]]:
     """Each notice with the votes before it."""
     rows, found = 0, []
     for record in records:

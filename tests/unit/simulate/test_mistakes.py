@@ -69,7 +69,7 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize(("text", "said"), MISTAKES.values(), ids=MISTAKES)
-def test_mistakes_are_told_by_their_key(text, said) -> None:
+def test_mistakes_are_told_by_their_key(text: str, said: str) -> None:
     with pytest.raises(ScenarioError, match=f"^mine: (.*){said}"):
         read_scenario(text, "mine")
 

@@ -30,7 +30,7 @@ def test_every_record_is_valid(name: str) -> None:
     battles = min(scenario.battles, 250_000)
     simulation = simulate(scenario, 1, battles)
     recorder = Recorder(simulation.world, 0.0)
-    keys: set[bytes] = set()
+    keys: set[str] = set()
     last = 0
     for number, record in enumerate(simulation):
         if not isinstance(record, Block):
