@@ -64,7 +64,7 @@ test: $(READY) fresh ## Run every test, on the embedded broker
 	@deploy/ensure-page
 	@deploy/ensure-chromium
 	@deploy/ensure-prometheus
-	@deploy/ensure-schemathesis >/dev/null || true
+	@deploy/ensure-set schemathesis >/dev/null || true
 	@# Once, before three do it at the same time.
 	@$(BIN)/python deploy/warm-numba
 	@# Three at a time: tests that start servers mostly wait (tests/conftest.py). They come first, as collected.
@@ -91,7 +91,7 @@ mutants: $(READY) fresh ## Change one thing at a time and list what no unit test
 .PHONY: doors
 doors: $(READY) fresh ## Test gateway and board against their OpenAPI documents with thousands of requests
 	@deploy/ensure-redis
-	@deploy/ensure-schemathesis >/dev/null
+	@deploy/ensure-set schemathesis >/dev/null
 	@ISONOMY_TEST_EXAMPLES=$${ISONOMY_TEST_EXAMPLES:-500} $(BIN)/python -m pytest -q tests/integration/test_openapi.py $(ARGS)
 
 .PHONY: models
@@ -115,13 +115,13 @@ lint: $(READY) ## Check style, types, import rules and generated documents
 
 .PHONY: docs
 docs: $(READY) ## Make the documentation's site in .isonomy/site; a warning is an error
-	@docs=$$(deploy/ensure-docs) && $$docs/bin/python -m deploy.licences docs && \
+	@docs=$$(deploy/ensure-set docs) && $$docs/bin/python -m deploy.licences docs && \
 	   $$docs/bin/python -m sphinx --quiet --fail-on-warning -b html -c docs/site -d .isonomy/site-pages . .isonomy/site
 	@echo "documentation: .isonomy/site/index.html"
 
 .PHONY: notebooks
 notebooks: $(READY) ## Run docs/notebooks and store their outputs
-	@docs=$$(deploy/ensure-docs) && PYTHONPATH=$(CURDIR) $$docs/bin/python docs/notebooks/execute.py
+	@docs=$$(deploy/ensure-set docs) && PYTHONPATH=$(CURDIR) $$docs/bin/python docs/notebooks/execute.py
 
 .PHONY: contracts
 contracts: $(READY) ## Write docs/contracts from the code
@@ -143,15 +143,15 @@ lock: ## Write the locks from pyproject.toml (ARGS=--keep: with the locked versi
 
 .PHONY: audit-deps
 audit-deps: ## Check the locked packages for known vulnerabilities (needs the network)
-	@tools=$$(deploy/tools) && failed=0 && for lock in deploy/*.lock; do echo "$$lock:"; \
-	   $$tools/pip-audit --strict --require-hashes --disable-pip -r $$lock $(ARGS) || failed=1; done; exit $$failed
+	@tools=$$(deploy/ensure-set tools) && failed=0 && for lock in deploy/*.lock; do echo "$$lock:"; \
+	   $$tools/bin/pip-audit --strict --require-hashes --disable-pip -r $$lock $(ARGS) || failed=1; done; exit $$failed
 
 .PHONY: sbom
 sbom: $(READY) ## List the shipped packages in .isonomy/sbom.cdx.json, as the image's build does
 	@rm -rf .isonomy/wheels && $(PYTHON) -m venv --clear --without-pip .isonomy/shipped
 	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --require-hashes --no-deps --no-build-isolation --wheel-dir .isonomy/wheels -r deploy/runtime.lock
 	@$(BIN)/python -m pip --python .isonomy/shipped/bin/python install --quiet --disable-pip-version-check --no-deps --no-index .isonomy/wheels/*.whl
-	@PATH="$$(deploy/tools):$$PATH" deploy/sbom .isonomy/shipped/bin/python .isonomy/sbom.cdx.json
+	@PATH="$$(deploy/ensure-set tools)/bin:$$PATH" deploy/sbom .isonomy/shipped/bin/python .isonomy/sbom.cdx.json
 
 .PHONY: image
 image: ## Build the image isonomy:VERSION, from the bases in deploy/images.env if `deploy/pin-images` wrote one

@@ -80,12 +80,16 @@ def statements(name: str) -> list[str]:
         When the package is not installed.
     """
     said = metadata.metadata(name)
-    if expression := said.get("License-Expression"):
+    if expression := _first(said, "License-Expression"):
         return [expression]
     classifiers = [each.split(" :: ") for each in said.get_all("Classifier") or () if each.startswith("License ::")]
     named = [each[-1] for each in classifiers if each[-1] not in ("OSI Approved", "DFSG approved")]
-    words = (said.get("License") or "").strip().splitlines()
+    words = _first(said, "License").strip().splitlines()
     return named or words[:1] or [""]
+
+
+def _first(said: metadata.PackageMetadata, field: str) -> str:
+    return next(iter(said.get_all(field) or ()), "")
 
 
 def is_taken(statement: str, licences: Set[str]) -> bool:

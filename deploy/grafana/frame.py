@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from grafana_foundation_sdk.builders import dashboard
@@ -12,6 +13,8 @@ from grafana_foundation_sdk.models import dashboard as model
 from deploy.grafana.kit import AMBER, RED, SOURCE
 from deploy.prometheus.rule import PREFIX, flat
 
+Document = Mapping[str, Any]
+"""A dashboard or a part of one as the JSON that Grafana reads, which has no types here."""
 TAG = "isonomy"
 PIPELINE_ALERTS, ARENA_ALERTS = "Alerts", "Alerts of the arena"
 _TITLES = {PIPELINE_ALERTS: "{{alertname}}", ARENA_ALERTS: "{{kind}} ({{severity}})"}
@@ -60,9 +63,9 @@ def frame(name: str, title: str, about: str, since: str, *variables: dashboard.Q
     return made
 
 
-def as_json(made: dashboard.Dashboard) -> dict[str, Any]:
+def as_json(made: dashboard.Dashboard) -> Document:
     """Return a dashboard as JSON for Grafana, with its panels numbered in order."""
-    found: dict[str, Any] = json.loads(JSONEncoder().encode(made.build()))
+    found: Document = json.loads(JSONEncoder().encode(made.build()))
     for place, panel in enumerate(found["panels"], start=1):
         panel["id"] = place
         if panel["type"] == "table":

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from deploy.grafana.frame import Document
 from deploy.grafana.write import FOLDER
 
 
@@ -20,9 +21,9 @@ class PanelQuery(NamedTuple):
     instant: bool
 
 
-def load(name: str) -> dict[str, Any]:
+def load(name: str) -> Document:
     """Read a committed dashboard."""
-    found: dict[str, Any] = json.loads((FOLDER / f"{name}.json").read_text("utf-8"))
+    found: Document = json.loads((FOLDER / f"{name}.json").read_text("utf-8"))
     return found
 
 
@@ -35,7 +36,7 @@ def fill(text: str, variables: Mapping[str, str]) -> str:
     return re.sub(r"\$\{?(\w+)\}?", lambda match: variables[match[1]], text)
 
 
-def queries(panel: Mapping[str, Any], variables: Mapping[str, str]) -> Iterator[PanelQuery]:
+def queries(panel: Document, variables: Mapping[str, str]) -> Iterator[PanelQuery]:
     """Yield every query of a panel, with variables filled in; a row has none."""
     for target in panel.get("targets", ()):
         expr = fill(target["expr"], variables)

@@ -10,11 +10,10 @@ import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from deploy.grafana.deliveries import deliveries
 from deploy.grafana.fairness import fairness
-from deploy.grafana.frame import as_json
+from deploy.grafana.frame import Document, as_json
 from deploy.grafana.leaderboard import leaderboard
 from deploy.grafana.pipeline import pipeline
 
@@ -53,12 +52,12 @@ dropped one model in silence; Grafana draws the same panels with its own hand.
 """
 
 
-def page(dashboards: Mapping[str, Mapping[str, Any]]) -> str:
+def page(dashboards: Mapping[str, Document]) -> str:
     """Return the page; `dashboards` maps names to JSON."""
     return "\n".join([_INTRODUCTION, *(part for name, made in dashboards.items() for part in _section(name, made))])
 
 
-def _section(name: str, made: Mapping[str, Any]) -> Iterator[str]:
+def _section(name: str, made: Document) -> Iterator[str]:
     yield f"## {name.capitalize()}\n\n{made['description']}\n"
     yield f"![The dashboard {name}](images/dashboards/{name}.png)\n"
     listed: list[str] = []

@@ -1,4 +1,4 @@
-"""Render the Helm chart and validate it against the Kubernetes schemas. Run by the Python of deploy/ensure-checkers.
+"""Render the Helm chart and validate it against the Kubernetes schemas. Run by the Python of `ensure-set checkers`.
 
 Reads the values as JSON from standard input; prints lint's output, the documents and their errors.
 """

@@ -9,7 +9,6 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -31,7 +30,7 @@ def documents() -> dict[Path, str]:
         ]
         for name, grants in KAFKA.items()
     }
-    made: dict[Path, Any] = {FILES / "topics.yaml": {"topics": topics}, FILES / "users.yaml": {"users": users}}
+    made: dict[Path, object] = {FILES / "topics.yaml": {"topics": topics}, FILES / "users.yaml": {"users": users}}
     found = {path: _HEAD + yaml.safe_dump(value, sort_keys=False, width=110) for path, value in made.items()}
     # A chart can only read files inside its directory.
     return found | {FILES / "rules" / path.name: path.read_text("utf-8") for path in sorted(RULES.glob("*.yml"))}

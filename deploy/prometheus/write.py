@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -26,7 +25,7 @@ _HEAD = "# Made by `python -m deploy.prometheus.write`; do not edit.\n"
 
 def documents(runbooks: str = RUNBOOKS) -> dict[Path, str]:
     """Return the expected content of every file."""
-    found: dict[Path, Any] = {
+    found: dict[Path, object] = {
         HERE / "rules" / RECORDING: {
             "groups": [
                 {
@@ -48,7 +47,7 @@ def documents(runbooks: str = RUNBOOKS) -> dict[Path, str]:
     return {path: _HEAD + _dump(value) for path, value in found.items()}
 
 
-def _rule(alert: Alert, runbooks: str) -> dict[str, Any]:
+def _rule(alert: Alert, runbooks: str) -> dict[str, object]:
     return {
         "alert": alert.full_name,
         "expr": flat(alert.expr),
@@ -58,7 +57,7 @@ def _rule(alert: Alert, runbooks: str) -> dict[str, Any]:
     }
 
 
-def _stories(alert: Alert, runbooks: str) -> Iterator[dict[str, Any]]:
+def _stories(alert: Alert, runbooks: str) -> Iterator[dict[str, object]]:
     for name, story in (("fires", alert.fires), ("quiet", alert.quiet)):
         told = [
             {
@@ -70,14 +69,14 @@ def _stories(alert: Alert, runbooks: str) -> Iterator[dict[str, Any]]:
         yield _story(f"{alert.full_name} {name}", story, [alert.full_name], [story.at], told)
 
 
-def _idle() -> dict[str, Any]:
+def _idle() -> dict[str, object]:
     every = [alert.full_name for group in GROUPS.values() for alert in group]
     return _story("an idle arena is left alone", Story(SERIES, ""), every, EVERY, [])
 
 
 def _story(
-    name: str, story: Story, alerts: Sequence[str], times: Sequence[str], told: list[dict[str, Any]]
-) -> dict[str, Any]:
+    name: str, story: Story, alerts: Sequence[str], times: Sequence[str], told: Sequence[Mapping[str, object]]
+) -> dict[str, object]:
     return {
         "name": name,
         "interval": "1m",
@@ -88,20 +87,21 @@ def _story(
     }
 
 
-def _tests(stories: list[dict[str, Any]]) -> dict[str, Any]:
+def _tests(stories: list[dict[str, object]]) -> dict[str, object]:
     rules = [f"../rules/{RECORDING}", f"../rules/{ALERTING}"]
     return {"rule_files": rules, "evaluation_interval": "1m", "tests": stories}
 
 
-class _Plain(yaml.SafeDumper):
+class _Plain(yaml.SafeDumper):  # type: ignore[misc]  # PyYAML ships no types
     """A dumper that writes repeated values in full, without anchors."""
 
-    def ignore_aliases(self, data: Any) -> bool:
+    def ignore_aliases(self, data: object) -> bool:
         return True
 
 
-def _dump(value: Any) -> str:
-    return yaml.dump(value, Dumper=_Plain, sort_keys=False, width=110, allow_unicode=True)
+def _dump(value: object) -> str:
+    text: str = yaml.dump(value, Dumper=_Plain, sort_keys=False, width=110, allow_unicode=True)
+    return text
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -13,8 +13,8 @@ import numpy as np
 from streams.contracts.model import Model
 from streams.contracts.view import OVERALL
 from streams.contracts.vote import STYLE_FIELDS, WINNER_NAMES
-from streams.intake.decode import Records
 from streams.intake.decode import decode as decode_votes
+from streams.intake.records import Records
 from streams.ledger.codec import Block, Notice, compact, decode, encode_block, encode_notice
 from streams.ratings import elo
 from streams.ratings.fold import ArenaLimits, ArenaState, fold

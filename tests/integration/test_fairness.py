@@ -88,7 +88,7 @@ def wait_watched(pipeline: Pipeline, battles: int) -> dict[str, Any]:
             raise RuntimeError(f"{found['battles']} battles counted, there are only {battles}")
         return found if found is not None and found["battles"] == battles else None
 
-    return eventually(watched, COUNTED, every=0.05)  # type: ignore[return-value]  # a view, once it is true
+    return eventually(watched, COUNTED, every=0.05)  # a view, once it is true
 
 
 def told(pipeline: Pipeline) -> list[bytes]:

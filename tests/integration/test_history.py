@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -63,7 +64,7 @@ def parts(pipeline: Pipeline) -> dict[str, bytes | None]:
         return dict(zip(PARTS, redis.mget([keys.history("text", part) for part in PARTS]), strict=True))
 
 
-def over_days(count: int, start: int = 0) -> list[dict]:
+def over_days(count: int, start: int = 0) -> list[dict[str, Any]]:
     """Votes of four days, the last of them yesterday's."""
     votes = make_votes(count, seed=61, start=start, labels=False)
     began = time.time() // DAY * DAY - 4 * DAY

@@ -34,7 +34,7 @@ def _topics(pipeline: Pipeline) -> None:
     pipeline.create_topics()
 
 
-def of_arena(votes: list[dict], arena: str) -> int:
+def of_arena(votes: list[dict[str, Any]], arena: str) -> int:
     return sum(vote["arena"] == arena for vote in votes)
 
 
@@ -273,7 +273,7 @@ async def test_a_state_that_cannot_be_written_is_its_arenas_trouble(pipeline: Pi
             raise OverflowError("a number is too large")
         return encode(arena)
 
-    fold._fields = failing  # type: ignore[method-assign]
+    fold._fields = failing
     running = asyncio.create_task(fold.run())
     try:
         async with asyncio.timeout(COUNTED):

@@ -8,8 +8,10 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -20,11 +22,14 @@ from services.local.broker import EmbeddedBroker
 from services.local.ports import HOST, free_port
 from services.local.process import ChildProcess, StartError
 from services.local.redis import PROGRAM, VALKEY, WHEEL, RedisServer, system_binary
+from services.local.server import LocalServer
 from services.local.supervisor import Supervisor
 from services.local.wheels import wheel_program
 from services.local.wire import kafka_answers
 from tests.support.eventually import eventually, eventually_async
 from tests.support.kafka_node import KafkaNode
+from tests.support.pipeline import Pipeline
+from tests.support.stack import TestBroker, TestRedis
 from tests.support.topics import admin, create_topic
 
 pytestmark = pytest.mark.integration
@@ -59,7 +64,7 @@ async def consuming(bootstrap: str, *topics: str, **settings: object) -> AsyncIt
         await consumer.stop()
 
 
-async def read(consumer: AIOKafkaConsumer, count: int) -> list:
+async def read(consumer: AIOKafkaConsumer, count: int) -> list[Any]:
     """Read records until there are `count` of them."""
     records = []
 
@@ -72,7 +77,7 @@ async def read(consumer: AIOKafkaConsumer, count: int) -> list:
     return records
 
 
-def test_kafka_python_produces_and_consumes(broker, topic_prefix):
+def test_kafka_python_produces_and_consumes(broker: TestBroker, topic_prefix: str) -> None:
     topic = f"{topic_prefix}votes"
     create_topic(broker.bootstrap, topic, partitions=3)
     with contextlib.closing(KafkaProducer(bootstrap_servers=broker.bootstrap)) as producer:
@@ -99,7 +104,7 @@ def test_kafka_python_produces_and_consumes(broker, topic_prefix):
     assert all(record.headers == [("reason", b"none")] for record in records)
 
 
-async def test_aiokafka_produces_and_consumes_in_order(broker, topic_prefix):
+async def test_aiokafka_produces_and_consumes_in_order(broker: TestBroker, topic_prefix: str) -> None:
     topic = f"{topic_prefix}votes"
     create_topic(broker.bootstrap, topic)
     async with producing(broker.bootstrap) as producer:
@@ -111,7 +116,7 @@ async def test_aiokafka_produces_and_consumes_in_order(broker, topic_prefix):
     assert [record.offset for record in records] == list(range(500))
 
 
-async def test_two_members_share_a_group_and_one_takes_over(broker, topic_prefix):
+async def test_two_members_share_a_group_and_one_takes_over(broker: TestBroker, topic_prefix: str) -> None:
     topic, group = f"{topic_prefix}votes", f"{topic_prefix}g"
     create_topic(broker.bootstrap, topic, partitions=4)
     async with consuming(broker.bootstrap, topic, group_id=group) as stays:
@@ -131,7 +136,7 @@ async def test_two_members_share_a_group_and_one_takes_over(broker, topic_prefix
         await eventually_async(alone, 30)
 
 
-async def test_a_group_goes_on_from_its_commit(broker, topic_prefix):
+async def test_a_group_goes_on_from_its_commit(broker: TestBroker, topic_prefix: str) -> None:
     topic, group = f"{topic_prefix}votes", f"{topic_prefix}g"
     partition = TopicPartition(topic, 0)
     create_topic(broker.bootstrap, topic)
@@ -145,7 +150,7 @@ async def test_a_group_goes_on_from_its_commit(broker, topic_prefix):
         assert [record.offset for record in await read(second, 6)] == [4, 5, 6, 7, 8, 9]
 
 
-async def test_record_times_are_the_producers_by_default(broker, topic_prefix):
+async def test_record_times_are_the_producers_by_default(broker: TestBroker, topic_prefix: str) -> None:
     topic, then = f"{topic_prefix}votes", int(time.time() * 1000) - HOUR
     create_topic(broker.bootstrap, topic)
     async with producing(broker.bootstrap) as producer:
@@ -155,7 +160,7 @@ async def test_record_times_are_the_producers_by_default(broker, topic_prefix):
     assert (record.timestamp, record.timestamp_type) == (then, 0)
 
 
-async def test_log_append_time_is_kafkas_alone(broker, topic_prefix):
+async def test_log_append_time_is_kafkas_alone(broker: TestBroker, topic_prefix: str) -> None:
     """Apache Kafka stamps the record; the embedded broker takes the setting and keeps the producer's time."""
     topic, now = f"{topic_prefix}votes", int(time.time() * 1000)
     create_topic(broker.bootstrap, topic, settings={"message.timestamp.type": "LogAppendTime"})
@@ -170,7 +175,7 @@ async def test_log_append_time_is_kafkas_alone(broker, topic_prefix):
         assert (record.timestamp, record.timestamp_type) == (now - HOUR, 0)
 
 
-async def test_offsets_for_times_means_record_time_only_in_kafka(broker, topic_prefix):
+async def test_offsets_for_times_means_record_time_only_in_kafka(broker: TestBroker, topic_prefix: str) -> None:
     """The embedded broker looks up the time of arrival, whole batches only, and answers (0, -1) for "none"."""
     topic, now = f"{topic_prefix}votes", int(time.time() * 1000)
     partition = TopicPartition(topic, 0)
@@ -190,7 +195,7 @@ async def test_offsets_for_times_means_record_time_only_in_kafka(broker, topic_p
         assert (never.offset, never.timestamp) == (0, -1)
 
 
-async def test_a_record_of_two_megabytes_passes(broker, topic_prefix):
+async def test_a_record_of_two_megabytes_passes(broker: TestBroker, topic_prefix: str) -> None:
     topic = f"{topic_prefix}ledger"
     create_topic(broker.bootstrap, topic, settings={"max.message.bytes": "4194304"})
     block = os.urandom(2_000_000)
@@ -201,7 +206,7 @@ async def test_a_record_of_two_megabytes_passes(broker, topic_prefix):
     assert record.value == block
 
 
-async def test_clients_outlive_a_frozen_broker(broker, topic_prefix):
+async def test_clients_outlive_a_frozen_broker(broker: TestBroker, topic_prefix: str) -> None:
     topic = f"{topic_prefix}votes"
     create_topic(broker.bootstrap, topic)
     process = broker.owned().process
@@ -219,7 +224,9 @@ async def test_clients_outlive_a_frozen_broker(broker, topic_prefix):
 
 @needs_kafka
 @pytest.mark.parametrize("stop", [KafkaNode.terminate, KafkaNode.kill])
-async def test_kafka_keeps_topics_and_offsets_through_a_stop_and_a_kill(broker, topic_prefix, stop):
+async def test_kafka_keeps_topics_and_offsets_through_a_stop_and_a_kill(
+    broker: TestBroker, topic_prefix: str, stop: Callable[..., None] | Callable[[LocalServer], None]
+) -> None:
     topic, group = f"{topic_prefix}votes", f"{topic_prefix}g"
     create_topic(broker.bootstrap, topic)
     async with (
@@ -238,14 +245,14 @@ async def test_kafka_keeps_topics_and_offsets_through_a_stop_and_a_kill(broker, 
 
 
 @needs_kafka
-def test_another_node_can_take_over_the_same_data(tmp_path, topic_prefix):
+def test_another_node_can_take_over_the_same_data(tmp_path: Path, topic_prefix: str) -> None:
     with KafkaNode(tmp_path) as first:
         create_topic(first.bootstrap, f"{topic_prefix}votes")
     with KafkaNode(tmp_path, first.port) as second, admin(second.bootstrap) as client:
         assert f"{topic_prefix}votes" in client.list_topics()
 
 
-def test_the_embedded_broker_comes_back_empty_on_the_same_port(tmp_path, topic_prefix):
+def test_the_embedded_broker_comes_back_empty_on_the_same_port(tmp_path: Path, topic_prefix: str) -> None:
     with EmbeddedBroker(tmp_path) as embedded:
         create_topic(embedded.bootstrap, f"{topic_prefix}votes")
         bootstrap = embedded.bootstrap
@@ -257,7 +264,7 @@ def test_the_embedded_broker_comes_back_empty_on_the_same_port(tmp_path, topic_p
             assert client.list_topics() == []
 
 
-def test_a_broker_that_cannot_have_its_port_names_the_holder(tmp_path):
+def test_a_broker_that_cannot_have_its_port_names_the_holder(tmp_path: Path) -> None:
     with EmbeddedBroker(tmp_path) as first:
         second = EmbeddedBroker(tmp_path / "second", first.port)
         with pytest.raises(StartError, match=rf"cannot listen on {HOST}:{first.port}: .* process {first.process.pid} "):
@@ -265,14 +272,14 @@ def test_a_broker_that_cannot_have_its_port_names_the_holder(tmp_path):
         assert kafka_answers(HOST, first.port)
 
 
-def test_a_server_that_exits_at_once_shows_its_log(tmp_path, monkeypatch):
+def test_a_server_that_exits_at_once_shows_its_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     server = RedisServer(tmp_path)
     monkeypatch.setattr(server, "argv", lambda: ["sh", "-c", "echo bad settings; exit 3"])
     with pytest.raises(StartError, match=r"(?s)exited with 3 before it answered.*bad settings"):
         server.start()
 
 
-def test_a_server_that_never_answers_is_killed_and_reported(tmp_path, monkeypatch):
+def test_a_server_that_never_answers_is_killed_and_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     server = RedisServer(tmp_path)
     server.ready_within = 0.2
     monkeypatch.setattr(server, "argv", lambda: ["sleep", "60"])
@@ -282,7 +289,7 @@ def test_a_server_that_never_answers_is_killed_and_reported(tmp_path, monkeypatc
 
 
 @pytest.mark.parametrize("find", [lambda: system_binary(PROGRAM), lambda: wheel_program(WHEEL, VALKEY)])
-def test_redis_serves_and_forgets(tmp_path, find):
+def test_redis_serves_and_forgets(tmp_path: Path, find: Callable[[], Path | None]) -> None:
     binary = find()
     if binary is None:
         pytest.skip("not installed")
@@ -298,7 +305,7 @@ def test_redis_serves_and_forgets(tmp_path, find):
         socket.create_connection((HOST, server.port))
 
 
-def test_an_append_only_redis_remembers_after_a_kill(tmp_path):
+def test_an_append_only_redis_remembers_after_a_kill(tmp_path: Path) -> None:
     with RedisServer(tmp_path, append_only=True) as server:
         with redis.Redis.from_url(server.url) as client:
             client.set("board", b"1")
@@ -308,7 +315,7 @@ def test_an_append_only_redis_remembers_after_a_kill(tmp_path):
             assert client.get("board") == b"1"
 
 
-def test_a_supervised_server_is_back_after_a_kill(tmp_path):
+def test_a_supervised_server_is_back_after_a_kill(tmp_path: Path) -> None:
     server = RedisServer(tmp_path)
     supervisor = Supervisor({"redis": server}, report=lambda report: None)
     supervisor.start()
@@ -346,7 +353,7 @@ main(["worker", "--stages", "fairness", "--port", sys.argv[2]])
         ("port", r"this worker failed: OSError: .* address already in use"),
     ],
 )
-def test_the_last_line_of_a_worker_that_fails_is_its_cause(pipeline, fault, said):
+def test_the_last_line_of_a_worker_that_fails_is_its_cause(pipeline: Pipeline, fault: str, said: str) -> None:
     pipeline.create_topics()
     with socket.create_server((HOST, 0)) as held:
         port = held.getsockname()[1] if fault == "port" else free_port()
@@ -357,7 +364,7 @@ def test_the_last_line_of_a_worker_that_fails_is_its_cause(pipeline, fault, said
     assert re.search(f" CRITICAL streams.app: {said}$", worker.last_line), worker.last_line
 
 
-def test_up_takes_a_directory_over_from_one_that_was_killed(tmp_path):
+def test_up_takes_a_directory_over_from_one_that_was_killed(tmp_path: Path) -> None:
     ports = ("ISONOMY_WORKER_PORT", "ISONOMY_GATEWAY_PORT", "ISONOMY_BOARD_PORT", "ISONOMY_HERALD_PORT")
     environ = {**os.environ, **dict.fromkeys((*ports, "ISONOMY_BROKER_PORT", "ISONOMY_REDIS_PORT"), "0")}
     environ |= {"KAFKA_BOOTSTRAP_SERVERS": "", "REDIS_URL": ""}
@@ -382,7 +389,7 @@ def test_up_takes_a_directory_over_from_one_that_was_killed(tmp_path):
             each.terminate(30)
 
 
-def test_the_fixtures_redis_serves_and_can_be_flushed(redis_server, redis_prefix):
+def test_the_fixtures_redis_serves_and_can_be_flushed(redis_server: TestRedis, redis_prefix: str) -> None:
     with redis_server.client() as client:
         client.set(f"{redis_prefix}board", b"1")
         assert client.get(f"{redis_prefix}board") == b"1"

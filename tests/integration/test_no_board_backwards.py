@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -113,7 +114,7 @@ def test_a_redis_that_comes_back_with_an_older_state_is_written_again(
     for arena in arenas:
         pipeline.declare(arena, "model-1", provider="Acme")
 
-    def feed(part: list[dict]) -> None:
+    def feed(part: list[dict[str, Any]]) -> None:
         pipeline.produce(part)
         upto = votes[: votes.index(part[-1]) + 1]
         for arena in arenas:

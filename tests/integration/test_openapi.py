@@ -43,12 +43,12 @@ BOARD = (
 
 @cache
 def schemathesis() -> Path:
-    """The program, installed once by deploy/ensure-schemathesis; skips the test where it cannot be had."""
+    """The program, installed once by deploy/ensure-set; skips the test where it cannot be had."""
     done = subprocess.run(
-        [REPOSITORY / "deploy/ensure-schemathesis"], capture_output=True, text=True, timeout=280, check=False
+        [REPOSITORY / "deploy/ensure-set", "schemathesis"], capture_output=True, text=True, timeout=280, check=False
     )
     if done.returncode != 0:
-        pytest.skip(f"deploy/ensure-schemathesis cannot install: {done.stderr.strip()[-300:]}")
+        pytest.skip(f"deploy/ensure-set cannot install: {done.stderr.strip()[-300:]}")
     return Path(done.stdout.strip()) / "bin" / "st"
 
 

@@ -4,6 +4,7 @@ import json
 import random
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,11 +31,11 @@ def _topics(pipeline: Pipeline) -> None:
     pipeline.create_topics()
 
 
-def battles_of(votes: list[dict], arena: str) -> int:
+def battles_of(votes: list[dict[str, Any]], arena: str) -> int:
     return len({vote["id"] for vote in votes if vote["arena"] == arena})
 
 
-def assert_counted_like(pipeline: Pipeline, votes: list[dict], tmp_path: Path) -> None:
+def assert_counted_like(pipeline: Pipeline, votes: list[dict[str, Any]], tmp_path: Path) -> None:
     """Everything published equals the single-process fold, and Elo that of the same ledger."""
     expected = fold_votes(votes, tmp_path)
     for arena in expected:
@@ -105,7 +106,7 @@ def test_battles_without_a_vote_are_exposure_and_never_a_rating(pipeline: Pipeli
 # --- the same votes, badly delivered ----------------------------------------------------------------------------------
 
 
-def garbage(votes: list[dict]) -> list[tuple[Reason, bytes | None, bytes | None]]:
+def garbage(votes: list[dict[str, Any]]) -> list[tuple[Reason, bytes | None, bytes | None]]:
     """One record of every kind that cannot be used: the reason it must get, key and value."""
 
     def changed(**fields: object) -> tuple[bytes, bytes]:

@@ -4,6 +4,7 @@ import base64
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaProducer
@@ -17,7 +18,7 @@ from tests.support.writers import without_codecs, write_packed
 pytestmark = pytest.mark.integration
 
 
-def listed(pipeline: Pipeline, *options: str) -> list[dict]:
+def listed(pipeline: Pipeline, *options: str) -> list[dict[str, Any]]:
     """What `dead-letters list` says, as a program reads it."""
     lines = pipeline.isonomy("dead-letters", "list", "--format", "json", *options).stdout.splitlines()
     return [json.loads(line) for line in lines]

@@ -1,6 +1,7 @@
 """A rebalance in the middle of rebuilding the id memory: the next take-over rebuilds it, and no vote counts twice."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -35,11 +36,11 @@ async def follow(stage: IntakeStage, records: int, *, cut_off: bool) -> None:
     rebuild = stage._rebuild
     cuts = 1 if cut_off else 0
 
-    async def cut(log, partitions, first):  # type: ignore[no-untyped-def]
+    async def cut(log, partitions, first) -> None:  # type: ignore[no-untyped-def]
         nonlocal cuts
         fetch = log.fetch
 
-        async def fetch_once(*asked, **options):  # type: ignore[no-untyped-def]
+        async def fetch_once(*asked, **options: Any):  # type: ignore[no-untyped-def]
             nonlocal cuts
             if cuts:
                 cuts -= 1

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -46,7 +47,7 @@ def published(pipeline: Pipeline) -> dict[str, dict[str, bytes]]:
     return {arena: pipeline.boards(arena) for arena in ARENAS}
 
 
-def wait_same(pipeline: Pipeline, votes: list[dict], tmp_path: Path) -> None:
+def wait_same(pipeline: Pipeline, votes: list[dict[str, Any]], tmp_path: Path) -> None:
     """Wait until every board is what the votes make in one process."""
     for arena, state in fold_votes(votes, tmp_path).items():
         pipeline.wait_counted(state.boards["overall"].battles, arena)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -40,7 +41,7 @@ def _topics(pipeline: Pipeline) -> None:
     pipeline.create_topics()
 
 
-def feed(pipeline: Pipeline, votes: list[dict]) -> None:
+def feed(pipeline: Pipeline, votes: list[dict[str, Any]]) -> None:
     pipeline.produce(votes)
     for arena in {vote["arena"] for vote in votes}:
         pipeline.wait_counted(sum(vote["arena"] == arena for vote in votes), arena)
@@ -54,7 +55,7 @@ def published(pipeline: Pipeline) -> dict[str, dict[str, bytes]]:
     }
 
 
-def wait_saved(pipeline: Pipeline, votes: list[dict], tmp_path: Path) -> None:
+def wait_saved(pipeline: Pipeline, votes: list[dict[str, Any]], tmp_path: Path) -> None:
     """Wait until the states in Redis hold these votes."""
     states = fold_votes(votes, tmp_path)
 

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaProducer
@@ -58,7 +59,7 @@ def lag(worker: Worker) -> float:
     return worker.metric("consumer_lag")
 
 
-async def test_committed_votes_count_aborted_ones_do_not_and_no_lag_stays(pipeline: Pipeline, tmp_path) -> None:
+async def test_committed_votes_count_aborted_ones_do_not_and_no_lag_stays(pipeline: Pipeline, tmp_path: Path) -> None:
     worker = pipeline.worker(stages=STAGES).start().wait_ready()
     votes = make_votes(600, seed=1, arenas=("text", "code"))
     never = make_votes(200, seed=2, arenas=("text", "code"))

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,7 +36,7 @@ def _topics(pipeline: Pipeline) -> None:
     pipeline.create_topics()
 
 
-def assert_all_counted(pipeline: Pipeline, votes: list[dict], tmp_path: Path) -> None:
+def assert_all_counted(pipeline: Pipeline, votes: list[dict[str, Any]], tmp_path: Path) -> None:
     expected = fold_votes(votes, tmp_path)
     for arena, state in expected.items():
         pipeline.wait_counted(sum(vote["arena"] == arena for vote in votes), arena)
@@ -51,7 +52,7 @@ def assert_all_counted(pipeline: Pipeline, votes: list[dict], tmp_path: Path) ->
 def test_partitions_move_to_a_second_worker_and_back_and_nothing_is_lost_or_doubled(
     pipeline: Pipeline, tmp_path: Path
 ) -> None:
-    votes: list[dict] = []
+    votes: list[dict[str, Any]] = []
 
     def send_more() -> None:
         more = make_votes(300, seed=11, arenas=ARENAS, start=len(votes))

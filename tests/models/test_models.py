@@ -43,7 +43,9 @@ def test_every_property_holds_and_without_any_rule_one_falls() -> None:
     said = re.split(rf"^({'|'.join(MODELS)})$", explored.stdout, flags=re.MULTILINE)[1:]
     assert tuple(said[::2]) == MODELS
     for found in said[1::2]:
-        assert int(re.search(r"(\d+) states, \d+ steps", found)[1]) > 10_000
+        states = re.search(r"(\d+) states, \d+ steps", found)
+        assert states
+        assert int(states[1]) > 10_000
         assert found.count("refuted in") >= 5
 
 

@@ -61,7 +61,9 @@ class Mutant:
 
 def drawn(package: str, seed: int, count: int) -> list[Mutant]:
     """`count` mutants of a package, the same for a seed and a source."""
-    place = subprocess.run([ROOT / "deploy/ensure-mutants"], check=True, capture_output=True, text=True).stdout.strip()
+    place = subprocess.run(
+        [ROOT / "deploy/ensure-set", "mutants"], check=True, capture_output=True, text=True
+    ).stdout.strip()
     files = sorted(str(path.relative_to(ROOT)) for path in (ROOT / package).rglob("*.py"))
     draw = Path(__file__).parent / "draw.py"
     done = subprocess.run(

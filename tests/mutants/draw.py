@@ -1,4 +1,4 @@
-"""Draws mutants; runs with the Python that has Cosmic Ray (deploy/ensure-mutants): `python draw.py SEED COUNT FILE…`.
+"""Draws mutants; runs with the Python that has Cosmic Ray (`ensure-set mutants`): `python draw.py SEED COUNT FILE…`.
 
 Prints a JSON list. Each mutant is a whole file in which Cosmic Ray changed one operator, comparison, number, condition,
 loop or truth value. Places in the code are drawn evenly, and one of the changes that fit there. Annotations, texts of

@@ -10,7 +10,7 @@ import unicodedata
 from typing import Any
 from urllib.parse import unquote
 
-import schemathesis  # type: ignore[import-not-found]  # it stands in an environment of its own
+import schemathesis
 from hypothesis import strategies as st
 
 _OURS = {"host", "content-length", "content-type", "transfer-encoding", "connection", "upgrade", "te", "trailer",

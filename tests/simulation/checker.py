@@ -286,7 +286,7 @@ class Checker:
         logs = self._broker.topics[LEDGER.name]
         ends = [log.end for log in logs]
         if self._reference[0] == ends:
-            return self._reference[1]  # type: ignore[no-any-return]
+            return self._reference[1]
         states: dict[str, ArenaState] = {}
         watched: dict[str, ArenaFairness] = {}
         alerts: dict[str, list[bytes]] = {}

@@ -63,8 +63,8 @@ class Server:
         # A weak reference: Lua would keep the world alive, since no garbage collector sees cycles through both.
         this = weakref.ref(self)
         self._redis = make(
-            lambda name, *arguments: this()._from_lua(name, *arguments),  # type: ignore[union-attr]
-            lambda name, *arguments: this()._from_lua_protected(name, *arguments),  # type: ignore[union-attr]
+            lambda name, *arguments: this()._from_lua(name, *arguments),
+            lambda name, *arguments: this()._from_lua_protected(name, *arguments),
         )
 
     def snapshot(self) -> dict[bytes, Value]:
@@ -145,18 +145,18 @@ class Server:
         if name == b"SET":
             data[key] = rest[0]
         elif name == b"HSET":
-            data.setdefault(key, {}).update(zip(rest[::2], rest[1::2], strict=True))  # type: ignore[union-attr,arg-type]
+            data.setdefault(key, {}).update(zip(rest[::2], rest[1::2], strict=True))  # type: ignore[arg-type]
         elif name == b"HDEL":
             fields = data.get(key, {})
-            gone = [each for each in rest if fields.pop(each, None) is not None]  # type: ignore[union-attr,call-arg,arg-type]
+            gone = [each for each in rest if fields.pop(each, None) is not None]  # type: ignore[call-arg]
             if not fields:
                 data.pop(key, None)
             if not gone:
                 return 0
         elif name == b"SADD":
-            data.setdefault(key, set()).update(rest)  # type: ignore[union-attr]
+            data.setdefault(key, set()).update(rest)
         elif name == b"SREM":
-            data.get(key, set()).difference_update(rest)  # type: ignore[union-attr]
+            data.get(key, set()).difference_update(rest)
             if not data.get(key):
                 data.pop(key, None)
         else:

@@ -1,8 +1,9 @@
-"""Programs that check the files of deploy/, installed once by deploy/ensure-checkers and deploy/tools."""
+"""Programs that check the files of deploy/, installed once by deploy/ensure-set."""
 
 import subprocess
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,10 +12,10 @@ DEPLOY = REPOSITORY / "deploy"
 
 
 @cache
-def _installed(script: str) -> Path | str:
+def _installed(name: str) -> Path | str:
     try:
         done = subprocess.run(
-            [DEPLOY / script], capture_output=True, text=True, timeout=280, check=False, cwd=REPOSITORY
+            [DEPLOY / "ensure-set", name], capture_output=True, text=True, timeout=280, check=False, cwd=REPOSITORY
         )
     except subprocess.TimeoutExpired:
         return "not within 280 s"
@@ -23,9 +24,9 @@ def _installed(script: str) -> Path | str:
 
 def checker(name: str) -> Path:
     """Path of a checker; skips the test if it cannot be installed."""
-    installed = _installed("ensure-checkers")
+    installed = _installed("checkers")
     if isinstance(installed, str):
-        pytest.skip(f"deploy/ensure-checkers cannot install: {installed}")
+        pytest.skip(f"deploy/ensure-set cannot install: {installed}")
     if name == "compose":
         program = installed / "go" / "cmd"
         if not program.exists():
@@ -38,10 +39,10 @@ def tool(name: str) -> Path:
     """Path of a program of deploy/tools.lock; skips the test if it cannot be installed."""
     installed = _installed("tools")
     if isinstance(installed, str):
-        pytest.skip(f"deploy/tools cannot install: {installed}")
-    return installed / name
+        pytest.skip(f"deploy/ensure-set cannot install: {installed}")
+    return installed / "bin" / name
 
 
-def run(*command: object, **options: object) -> subprocess.CompletedProcess[str]:
+def run(*command: object, **options: Any) -> subprocess.CompletedProcess[str]:
     """Run a checker and capture its output."""
     return subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=120, check=False, **options)

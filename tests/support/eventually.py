@@ -5,7 +5,7 @@ import inspect
 import os
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import TypeVar, overload
 
 T = TypeVar("T")
 
@@ -34,6 +34,12 @@ def eventually(condition: Callable[[], T], deadline: float = DEADLINE, *, every:
         time.sleep(every)
 
 
+@overload
+async def eventually_async(
+    condition: Callable[[], Awaitable[T]], deadline: float = DEADLINE, *, every: float = EVERY
+) -> T: ...
+@overload
+async def eventually_async(condition: Callable[[], T], deadline: float = DEADLINE, *, every: float = EVERY) -> T: ...
 async def eventually_async(
     condition: Callable[[], T | Awaitable[T]], deadline: float = DEADLINE, *, every: float = EVERY
 ) -> T:

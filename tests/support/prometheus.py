@@ -95,7 +95,8 @@ class Prometheus:
     def all_up(self) -> bool:
         """Whether the last scrape of every target succeeded."""
         wanted = sum(map(len, self.targets.values()))
-        return sum(series["value"][1] == "1" for series in self.instant("up")) == wanted
+        up = sum(bool(series["value"][1] == "1") for series in self.instant("up"))
+        return up == wanted
 
     def get(self, path: str) -> Any:
         """Read from the API."""

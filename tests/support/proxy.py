@@ -47,7 +47,12 @@ class Proxy:
 
     def stall(self, *ways: Way) -> None:
         """Hold data in these directions; connections stay open, and new ones are stalled, too."""
-        self._do(lambda: [self._passes[way].clear() for way in ways])
+
+        def clear() -> None:
+            for way in ways:
+                self._passes[way].clear()
+
+        self._do(clear)
 
     def delay(self, seconds: float, *ways: Way) -> None:
         """Hold each chunk in these directions for `seconds`: a link with latency, and therefore slow."""

@@ -39,7 +39,7 @@ main.main(["rate"])
 """A command that fails with an error whose own trace ends in a frame, and with a client that complains later."""
 
 
-def test_a_command_that_fails_says_its_cause_last():
+def test_a_command_that_fails_says_its_cause_last() -> None:
     done = subprocess.run([sys.executable, "-c", CRASH], capture_output=True, text=True, timeout=60, check=False)
     lines = done.stderr.splitlines()
     assert done.returncode == 1
@@ -49,7 +49,9 @@ def test_a_command_that_fails_says_its_cause_last():
 
 
 @pytest.mark.parametrize("fails_at", ["startup", "shutdown"])
-def test_a_server_whose_lifespan_fails_ends_with_1_and_its_cause_last(fails_at, caplog):
+def test_a_server_whose_lifespan_fails_ends_with_1_and_its_cause_last(
+    fails_at: str, caplog: pytest.LogCaptureFixture
+) -> None:
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         if fails_at == "shutdown":
@@ -63,7 +65,7 @@ def test_a_server_whose_lifespan_fails_ends_with_1_and_its_cause_last(fails_at, 
     assert caplog.messages[-1] == "this process failed: OSError: no such file: models.toml"
 
 
-async def test_a_herald_that_fails_leaves_type_and_message_for_its_last_line(monkeypatch):
+async def test_a_herald_that_fails_leaves_type_and_message_for_its_last_line(monkeypatch: pytest.MonkeyPatch) -> None:
     async def run(self: Herald) -> None:
         raise KeyError("subscription")  # whose message alone would be one word in quotes
 
@@ -75,7 +77,7 @@ async def test_a_herald_that_fails_leaves_type_and_message_for_its_last_line(mon
     assert fate.why == "KeyError: 'subscription'"
 
 
-def test_a_worker_says_what_failed_when_it_was_no_stage(caplog):
+def test_a_worker_says_what_failed_when_it_was_no_stage(caplog: pytest.LogCaptureFixture) -> None:
     app = create_app(Settings(), Metrics(), ["fairness"])
     app.say_cause(None)
     assert caplog.messages == []

@@ -146,7 +146,9 @@ def texts(longest: int) -> st.SearchStrategy[str]:
 
 
 # Integers written with a fraction are left out: `1.0` is an integer to a schema, and none to the decoder.
-odd = st.none() | st.booleans() | st.integers() | st.text(max_size=3) | st.just([]) | st.just({})
+odd: st.SearchStrategy[object] = (
+    st.none() | st.booleans() | st.integers() | st.text(max_size=3) | st.just([]) | st.just({})
+)
 numbers = st.integers(-2, 2**64) | st.floats(-1.0, 2e6, allow_nan=False)
 counts = st.integers(-1, 3) | st.sampled_from([2**31 - 1, 2**31])
 arenas = st.sampled_from(["text", "a", "Text", "", "-a", "a" * 32, "a" * 33, "a b", "ä"])

@@ -12,8 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from services.cli.main import cli
-from services.sources.refusals import is_lost
-from streams.contracts.names import shown
+from streams.contracts.names import is_lost, shown
 from tests.support.hostile_names import HOSTILE
 from tests.unit.audit.boards import draw, until
 

@@ -130,7 +130,9 @@ async def test_a_rebalance_does_not_wait_for_a_careful_look(consumer: Consumer) 
 
 
 @pytest.mark.parametrize(("versions", "longest"), [((75,), 1_000), ((23, 75), 0)], ids=["embedded", "Kafka"])
-async def test_in_a_take_over_the_embedded_broker_is_let_look_longer(consumer: Consumer, versions, longest) -> None:
+async def test_in_a_take_over_the_embedded_broker_is_let_look_longer(
+    consumer: Consumer, versions: tuple[int] | tuple[int, int], longest: int
+) -> None:
     """It brings nothing until it has looked through all its batches, also to a worker that has just started."""
     consumer._client._conns[0] = SimpleNamespace(_versions=versions)
     log = make_log()

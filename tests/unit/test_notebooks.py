@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,11 +19,11 @@ MOST_BYTES = 60_000
 """Of all pictures of a notebook."""
 
 
-def code_of(path: Path) -> list[dict]:
+def code_of(path: Path) -> list[dict[str, Any]]:
     return [cell for cell in json.loads(path.read_text("utf-8"))["cells"] if cell["cell_type"] == "code"]
 
 
-def outputs_of(path: Path) -> list[dict]:
+def outputs_of(path: Path) -> list[dict[str, Any]]:
     return [output for cell in code_of(path) for output in cell["outputs"]]
 
 

@@ -16,7 +16,7 @@ from services.local.ports import HOST, free_port
 from services.local.supervisor import ChildEvent, ChildReport
 
 
-def test_a_worker_without_the_library_of_the_codecs_does_not_start(monkeypatch):
+def test_a_worker_without_the_library_of_the_codecs_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
     require_codecs()
     monkeypatch.setattr("aiokafka.codec.cramjam", None)
     with pytest.raises(UserError, match="cramjam cannot be imported"):
@@ -73,13 +73,15 @@ def url() -> Iterator[str]:
         (503, b"no JSON", (False, "")),
     ],
 )
-def test_a_process_says_what_long_take_over_it_is_at(url, monkeypatch, status, body, told):
+def test_a_process_says_what_long_take_over_it_is_at(
+    url: str, monkeypatch: pytest.MonkeyPatch, status: int, body: bytes, told: tuple[bool, str]
+) -> None:
     monkeypatch.setattr(Answers, "status", status)
     monkeypatch.setattr(Answers, "body", body)
     assert up._ask(url) == told
 
 
-def test_a_process_that_does_not_answer_says_nothing():
+def test_a_process_that_does_not_answer_says_nothing() -> None:
     assert up._ask(f"http://{HOST}:{free_port()}/readyz") == (False, "")
 
 
@@ -102,6 +104,8 @@ def test_a_process_that_does_not_answer_says_nothing():
         (ChildReport("board", ChildEvent.STOPPED, 0, 0), ""),
     ],
 )
-def test_what_happens_to_a_child_is_told_with_its_last_line(report, told, capsys):
+def test_what_happens_to_a_child_is_told_with_its_last_line(
+    report: ChildReport, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     up._tell(report)
     assert capsys.readouterr().err == told

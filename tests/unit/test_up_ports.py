@@ -5,6 +5,7 @@ import re
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -24,7 +25,7 @@ def refused(*options: str, **environ: str) -> str:
     return done.stderr
 
 
-def test_what_was_asked_for_is_given_and_the_usual_ports_give_way():
+def test_what_was_asked_for_is_given_and_the_usual_ports_give_way() -> None:
     asked, other = free_port(), free_port()
     with socket.create_server((HOST, 0)) as held:
         wishes = {
@@ -41,19 +42,19 @@ def test_what_was_asked_for_is_given_and_the_usual_ports_give_way():
         assert len({*chosen.values(), held.getsockname()[1], 0}) == len(wishes) + 2
 
 
-def test_what_is_asked_for_twice_is_refused():
+def test_what_is_asked_for_twice_is_refused() -> None:
     port = free_port()
     with pytest.raises(StartError, match=f"^port {port} is asked for twice: by --a and by --b$"):
         choose_ports({"a": WantedPort(port, "--a"), "b": WantedPort(port, "--b")})
 
 
-def test_a_second_worker_has_no_port_beyond_the_last():
+def test_a_second_worker_has_no_port_beyond_the_last() -> None:
     environ = {"ISONOMY_WORKER_PORT": "65535"}
     with pytest.raises(StartError, match=r"^port 65536 of the worker-2 does not exist: ISONOMY_WORKER_PORT chooses"):
         choose_ports({"worker-2": wishes_of_processes(Settings.from_env(environ), environ, 2)["worker-2"]})
 
 
-def test_a_port_was_asked_for_when_its_variable_is_set():
+def test_a_port_was_asked_for_when_its_variable_is_set() -> None:
     environ = {"ISONOMY_WORKER_PORT": "21000", "ISONOMY_HERALD_PORT": "", "ISONOMY_BOARD_PORT": "0"}
     assert wishes_of_processes(Settings.from_env(environ), environ, 2) == {
         "board": WantedPort(0, "ISONOMY_BOARD_PORT"),
@@ -64,13 +65,13 @@ def test_a_port_was_asked_for_when_its_variable_is_set():
     }
 
 
-def test_any_port_for_the_first_worker_is_any_port_for_all():
+def test_any_port_for_the_first_worker_is_any_port_for_all() -> None:
     environ = {"ISONOMY_WORKER_PORT": "0"}
     wishes = wishes_of_processes(Settings.from_env(environ), environ, 3)
     assert [wishes[f"worker-{number}"].port for number in (1, 2, 3)] == [0, 0, 0]
 
 
-def test_a_second_up_in_a_directory_says_who_has_it(tmp_path):
+def test_a_second_up_in_a_directory_says_who_has_it(tmp_path: Path) -> None:
     with hold(tmp_path):
         said = refused("--directory", str(tmp_path))
     pattern = rf"Error: the directory {re.escape(str(tmp_path))} is in use by process {os.getpid()} since .* UTC\n"
@@ -86,19 +87,19 @@ def test_a_second_up_in_a_directory_says_who_has_it(tmp_path):
         ("board", "ISONOMY_BOARD_PORT"),
     ],
 )
-def test_a_port_that_was_asked_for_and_is_taken_is_one_sentence(tmp_path, name, chooses):
+def test_a_port_that_was_asked_for_and_is_taken_is_one_sentence(tmp_path: Path, name: str, chooses: str) -> None:
     with socket.create_server((HOST, 0)) as held:
         port = held.getsockname()[1]
         said = refused("--directory", str(tmp_path), **{chooses.rpartition(" ")[2]: str(port)})
     assert said == f"Error: port {port} of the {name} is taken: {chooses} chooses another\n"
 
 
-def test_a_port_for_a_server_that_is_not_ours_is_refused(tmp_path):
+def test_a_port_for_a_server_that_is_not_ours_is_refused(tmp_path: Path) -> None:
     said = refused("--directory", str(tmp_path), "--redis-port", "6390", REDIS_URL="redis://127.0.0.1:1/0")
     assert "is for a local server, but REDIS_URL names another" in said
 
 
-def test_a_directory_is_free_again_when_up_has_ended(tmp_path):
+def test_a_directory_is_free_again_when_up_has_ended(tmp_path: Path) -> None:
     with socket.create_server((HOST, 0)) as held:
         refused("--directory", str(tmp_path), "--broker-port", str(held.getsockname()[1]))
     with hold(tmp_path):

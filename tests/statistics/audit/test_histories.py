@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 
 from streams.audit.assemble import audit_snapshots
 from streams.audit.board.history import Row
+from streams.audit.report.document import Report
 from streams.contracts.alert import Kind
 from tests.support.histories import DAY, SORTS, START, history
 from tests.support.mixtures import mixture
@@ -18,19 +21,19 @@ MIXTURES = 32
 """Histories in which several things happen. With 200, none accused of 200, and 200 of 200 found."""
 
 
-def accused(report):
+def accused(report: Report):
     return {each.subject.model: each for each in report.alerts if each.kind is Kind.SILENT_REMOVAL}
 
 
 @pytest.mark.parametrize("sort", SORTS)
-def test_a_healthy_history_accuses_nobody(sort):
+def test_a_healthy_history_accuses_nobody(sort: str) -> None:
     for seed in range(SEEDS):
         rows, _, _ = history(seed, sort)
         assert not audit_snapshots(rows, source="healthy").alerts, seed
 
 
 @pytest.mark.parametrize("sort", SORTS)
-def test_one_true_removal_is_found_and_dated_within_a_snapshot(sort):
+def test_one_true_removal_is_found_and_dated_within_a_snapshot(sort: str) -> None:
     for seed in range(SEEDS):
         rows, planted, dates = history(seed, sort, planted=True)
         found = accused(audit_snapshots(rows, source="planted"))
@@ -39,14 +42,16 @@ def test_one_true_removal_is_found_and_dated_within_a_snapshot(sort):
 
 
 @pytest.mark.parametrize("seed", range(MIXTURES))
-def test_a_mixture_accuses_nobody_but_who_was_removed(seed):
+def test_a_mixture_accuses_nobody_but_who_was_removed(seed: int) -> None:
     healthy, planted = mixture(seed), mixture(seed, planted=True)
     assert not audit_snapshots(healthy.rows, source="healthy").alerts, healthy.said
     found = accused(audit_snapshots(planted.rows, source="planted"))
     assert [*found] == [planted.planted.model], planted.said
 
 
-def quiet(seed, scale, models=600, running=12, days=30):
+def quiet(
+    seed: int, scale: float | tuple[float, float, float, float], models: int = 600, running: int = 12, days: int = 30
+) -> Iterator[Row]:
     """Models that get nothing beside a few that run; all totals are corrected."""
     random = np.random.default_rng(seed)
     count = running + models
@@ -59,7 +64,9 @@ def quiet(seed, scale, models=600, running=12, days=30):
 
 
 @pytest.mark.parametrize("scale", [0.5, 3.0, 8.0, 20.0, (0.5, 3.0, 8.0, 20.0)])
-def test_models_that_never_ran_do_not_stop_whatever_the_corrections(scale):
+def test_models_that_never_ran_do_not_stop_whatever_the_corrections(
+    scale: float | tuple[float, float, float, float],
+) -> None:
     report = audit_snapshots([*quiet(0, scale)], source="quiet")
     assert len(accused(report)) <= report.method["false_stops_expected_at_most"]
     assert not report.pauses
@@ -69,7 +76,7 @@ def test_models_that_never_ran_do_not_stop_whatever_the_corrections(scale):
 
 
 @pytest.mark.parametrize("scale", [1.0, 3.0])
-def test_a_running_model_that_stops_is_found_through_corrections(scale):
+def test_a_running_model_that_stops_is_found_through_corrections(scale: float) -> None:
     missed = 0
     for seed in range(8):
         random = np.random.default_rng(seed)

@@ -14,12 +14,12 @@ EXPOSURE = {Kind.SHARE_DRIFT, Kind.SILENT_REMOVAL, Kind.FEED_STALLED}
 SECONDS = 0.864
 
 
-def pages(ledger):
+def pages(ledger: Ledger) -> set[str]:
     return {alert.id for alert in ledger.alerts if alert.kind in EXPOSURE and alert.severity is Severity.CRITICAL}
 
 
 @pytest.mark.statistics
-def test_ten_of_a_hundred_models_removed_at_once_are_all_named_and_no_other(capsys):
+def test_ten_of_a_hundred_models_removed_at_once_are_all_named_and_no_other(capsys: pytest.CaptureFixture[str]) -> None:
     multiples, within_band, errors = [], [], []
     for seed in range(5):
         ledger = equal_arena(100, seed=seed)
@@ -59,7 +59,7 @@ def test_ten_of_a_hundred_models_removed_at_once_are_all_named_and_no_other(caps
 
 @pytest.mark.statistics
 @pytest.mark.parametrize("seed", range(4))
-def test_a_hundred_policy_changes_raise_nothing(seed):
+def test_a_hundred_policy_changes_raise_nothing(seed: int) -> None:
     ledger = Ledger(seed=seed, block=5_000)
     for number in range(40):
         ledger.declare(f"model-{number:02}", float(ledger.random.choice([1, 3, 5])), provider=f"lab-{number % 8}")
@@ -74,7 +74,7 @@ def test_a_hundred_policy_changes_raise_nothing(seed):
 
 
 @pytest.mark.statistics
-def test_a_stale_policy_alarms():
+def test_a_stale_policy_alarms() -> None:
     # The control: the arena changes its weights and forgets to declare it.
     ledger = equal_arena(40, seed=1)
     ledger.battles(10_000)
@@ -85,7 +85,7 @@ def test_a_stale_policy_alarms():
 
 
 @pytest.mark.statistics
-def test_pages_stay_below_the_number_that_the_operator_chose(capsys):
+def test_pages_stay_below_the_number_that_the_operator_chose(capsys: pytest.CaptureFixture[str]) -> None:
     # So many pages are asked for that some would come if the bound were tight: one in 2,000 battles.
     total, promised = 0, 0.0
     for seed in range(3):
@@ -101,7 +101,7 @@ def test_pages_stay_below_the_number_that_the_operator_chose(capsys):
 
 @pytest.mark.statistics
 @pytest.mark.parametrize("bias", [0.85, 1 / 0.85])
-def test_fifteen_per_cent_of_vote_selection_is_no_page(bias):
+def test_fifteen_per_cent_of_vote_selection_is_no_page(bias: float) -> None:
     ledger = equal_arena(40, seed=4, block=10_000)
     finish = np.full(40, min(1.0, 1 / bias))
     finish[7] = min(1.0, bias)
@@ -110,7 +110,7 @@ def test_fifteen_per_cent_of_vote_selection_is_no_page(bias):
 
 
 @pytest.mark.statistics
-def test_fifteen_per_cent_of_vote_selection_says_nothing_when_unfinished_battles_are_sent():
+def test_fifteen_per_cent_of_vote_selection_says_nothing_when_unfinished_battles_are_sent() -> None:
     ledger = equal_arena(40, seed=4, block=10_000)
     finish = np.ones(40)
     finish[7] = 0.85

@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from streams.fairness.detectors.share_drift import BETS
 from tests.statistics.fairness.replicas import TICK, Replicas
@@ -21,20 +22,28 @@ MEASURED = {
 }
 
 
-def delays(before, after, delta, levels, healthy=5_000, seed=20240814, most=1_500):
+def delays(
+    before: float,
+    after: float,
+    delta: float,
+    levels: tuple[float, float, float] | tuple[float],
+    healthy: int = 5_000,
+    seed: int = 20240814,
+    most: int = 1_500,
+) -> NDArray[np.float64]:
     replicas = Replicas(seed, RUNS, before, delta=delta)
     replicas.healthy(before, healthy)
     return replicas.first_alarm(after, levels, most) * TICK
 
 
-def report(capsys, what, found, beside):
+def report(capsys: pytest.CaptureFixture[str], what: str, found, beside: str):
     mean, error = found.mean(), found.std(ddof=1) / np.sqrt(found.size)
     with capsys.disabled():
         print(f"\n  {what}: {mean:,.0f} ± {error:,.0f} battles ({beside})", file=sys.stderr)
     return mean, error
 
 
-def kl(before, after):
+def kl(before: float, after: float):
     """Information of one battle, nats, exact for a coin."""
     gain = 0.0 if not after else after * np.log(after / before)
     return gain + (1 - after) * np.log((1 - after) / (1 - before))
@@ -42,7 +51,7 @@ def kl(before, after):
 
 @pytest.mark.statistics
 @pytest.mark.parametrize(("before", "after"), MEASURED)
-def test_delays_are_those_of_the_table(before, after, capsys):
+def test_delays_are_those_of_the_table(before: float, after: float, capsys: pytest.CaptureFixture[str]) -> None:
     # The row of 0.2 % is that of a model whose share is wrong from its launch.
     found = delays(before, after, 0.0, LEVELS, healthy=0 if before == 0.002 else 5_000)
     for at_level, measured, level in zip(found, MEASURED[before, after], LEVELS, strict=True):
@@ -54,7 +63,9 @@ def test_delays_are_those_of_the_table(before, after, capsys):
 
 @pytest.mark.statistics
 @pytest.mark.parametrize("after", [0.0, 0.001, 0.005])
-def test_a_tolerance_band_costs_what_its_larger_null_must_cost(after, capsys):
+def test_a_tolerance_band_costs_what_its_larger_null_must_cost(
+    after: float, capsys: pytest.CaptureFixture[str]
+) -> None:
     """With a band the null reaches down to (1 − δ)π; no test is faster than ln c over the information against *that*.
 
     (Figures of 1,880, 2,699 and 17.7k battles for δ = 0.2 and c = 1e8 have been quoted; the first lies below the bound
@@ -74,7 +85,9 @@ def test_a_tolerance_band_costs_what_its_larger_null_must_cost(after, capsys):
 
 @pytest.mark.statistics
 @pytest.mark.parametrize("after", [0.0, 0.001])
-def test_drops_are_found_within_1_3_times_what_information_theory_allows(after, capsys):
+def test_drops_are_found_within_1_3_times_what_information_theory_allows(
+    after: float, capsys: pytest.CaptureFixture[str]
+) -> None:
     found = delays(0.01, after, 0.0, LEVELS)
     for at_level, level in zip(found, LEVELS, strict=True):
         best = np.log(level) / kl(0.01, after)
@@ -84,7 +97,9 @@ def test_drops_are_found_within_1_3_times_what_information_theory_allows(after, 
 
 
 @pytest.mark.statistics
-def test_a_change_after_a_hundred_thousand_healthy_battles_is_found_as_fast_as_one_at_the_start(capsys):
+def test_a_change_after_a_hundred_thousand_healthy_battles_is_found_as_fast_as_one_at_the_start(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     (soon,) = delays(0.01, 0.0, 0.0, (1e8,), healthy=0)
     (late,) = delays(0.01, 0.0, 0.0, (1e8,), healthy=100_000, seed=2)
     report(capsys, "at the start", soon, "0 healthy battles before")
@@ -93,7 +108,7 @@ def test_a_change_after_a_hundred_thousand_healthy_battles_is_found_as_fast_as_o
 
 
 @pytest.mark.statistics
-def test_the_onset_is_estimated_within_a_few_appearances(capsys):
+def test_the_onset_is_estimated_within_a_few_appearances(capsys: pytest.CaptureFixture[str]) -> None:
     replicas = Replicas(7, RUNS, 0.01)
     for row in range(100):
         replicas.step(0.01)

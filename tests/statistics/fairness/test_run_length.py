@@ -11,7 +11,9 @@ from tests.statistics.fairness.replicas import SIX_BETS, Replicas
 RUNS, PI = 1_000, 0.05
 
 
-def restricted_mean(capsys, what, share, c, delta, most, bets=None):
+def restricted_mean(
+    capsys: pytest.CaptureFixture[str], what: str, share: float, c: float, delta: float, most: int, bets=None
+):
     """Mean of min(run, most) in ticks, with its Monte-Carlo error: never more than the mean run."""
     given = {} if bets is None else {"bets": bets}
     found = Replicas(11, RUNS, PI, delta=delta, **given).first_alarm(share, c, most)[0]
@@ -36,19 +38,23 @@ def restricted_mean(capsys, what, share, c, delta, most, bets=None):
     ],
 )
 @pytest.mark.parametrize("c", [30.0, 300.0])
-def test_the_mean_run_is_at_least_c(what, share, delta, c, capsys):
+def test_the_mean_run_is_at_least_c(
+    what: str, share: float, delta: float, c: float, capsys: pytest.CaptureFixture[str]
+) -> None:
     mean, error = restricted_mean(capsys, what, share, c, delta, most=int(6 * c))
     assert mean - 3 * error > c
 
 
 @pytest.mark.statistics
-def test_a_selection_of_fifteen_per_cent_within_the_band_alarms_no_more_often_than_promised(capsys):
+def test_a_selection_of_fifteen_per_cent_within_the_band_alarms_no_more_often_than_promised(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     mean, error = restricted_mean(capsys, "15 % selection, band 0.2", 0.85 * PI, 300.0, 0.2, most=1_800)
     assert mean - 3 * error > 300
 
 
 @pytest.mark.statistics
-def test_policy_changes_within_every_tick_cost_nothing(capsys):
+def test_policy_changes_within_every_tick_cost_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     """Three policies a tick, two of them banked, and half the replicas begin anew at times: still c ticks or more."""
     c, most = 100.0, 600
     replicas = Replicas(13, RUNS, PI)
@@ -77,14 +83,16 @@ def test_policy_changes_within_every_tick_cost_nothing(capsys):
 
 
 @pytest.mark.statistics
-def test_the_same_selection_without_a_band_breaks_the_promise(capsys):
+def test_the_same_selection_without_a_band_breaks_the_promise(capsys: pytest.CaptureFixture[str]) -> None:
     # The control: these tests can fail.
     mean, error = restricted_mean(capsys, "40 % selection, no band", 0.6 * PI, 300.0, 0.0, most=1_800)
     assert mean + 3 * error < 300
 
 
 @pytest.mark.statistics
-def test_at_c_ten_thousand_the_mean_run_is_the_measured_one_and_hardly_any_ends_within_c_battles(capsys):
+def test_at_c_ten_thousand_the_mean_run_is_the_measured_one_and_hardly_any_ends_within_c_battles(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     found = Replicas(12, RUNS, 0.01).first_alarm(0.01, 1e4, 10_000)[0]
     runs = np.where(np.isnan(found), 10_000, found)
     exponential = 100 * runs.sum() / np.isfinite(found).sum()
@@ -102,7 +110,7 @@ def test_at_c_ten_thousand_the_mean_run_is_the_measured_one_and_hardly_any_ends_
 
 
 @pytest.mark.statistics
-def test_a_false_recovery_comes_no_sooner_than_promised(capsys):
+def test_a_false_recovery_comes_no_sooner_than_promised(capsys: pytest.CaptureFixture[str]) -> None:
     # Recovery is the same e-CUSUM with one bet: back at π, against the null of at most r_back·π.
     from streams.fairness.detectors.share_alarm import PAGED, ShareAlarms
     from streams.fairness.detectors.share_drift import BACK

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 
 import numpy as np
+from numpy.typing import NDArray
 
 from streams.ratings.leaderboard import CENTRE, solve
 from streams.ratings.pairs import POINTS_PER_LOGIT
@@ -22,7 +23,9 @@ LEAST, CROWD = 30, 100
 """Votes that a rank needs, and newcomers below it on one board."""
 
 
-def draw(random, theta, played, ties):
+def draw(
+    random: np.random.Generator, theta: NDArray[np.float64], played: NDArray[np.float64], ties: float
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Wins and ties of every pair, `played` votes of each i < j.
 
     The share of ties is `ties` between equals and falls with the gap, so that P(win) + ½P(tie) is Bradley and Terry's
@@ -35,13 +38,15 @@ def draw(random, theta, played, ties):
     return won + (played - drawn - won).T, drawn
 
 
-def field(random, models, per_model):
+def field(random: np.random.Generator, models: int, per_model: int):
     """True logits of the models, and the votes of every pair i < j."""
     theta = random.normal(scale=0.6, size=models)
     return theta - theta.mean(), np.triu(np.full((models, models), -(-per_model // (models - 1))), 1)
 
 
-def newcomers(random, models, ties, gap, votes, runs):
+def newcomers(
+    random: np.random.Generator, models: int, ties: float, gap: float, votes: int, runs: int
+) -> NDArray[np.float64]:
     """bool[runs] whether a newcomer's interval holds its true rating, `gap` points from the opponents' mean.
 
     Many newcomers stand on one board: those that are not ranked move nobody, and the few that are meet the field alone.
@@ -62,7 +67,9 @@ def newcomers(random, models, ties, gap, votes, runs):
     return np.array(covered[:runs])
 
 
-def ranked(random, models, ties, per_model, runs, anchor=False):
+def ranked(
+    random: np.random.Generator, models: int, ties: float, per_model: int, runs: int, anchor: bool = False
+) -> NDArray[np.float64]:
     """float[runs], the share of ranked models covered; with an anchor of 1 % of the votes, of differences to it."""
     theta, played = field(random, models, per_model)
     none = np.zeros((models, models), dtype=np.int64)
@@ -105,7 +112,7 @@ def main() -> None:
             )
 
 
-def _say(what, shares):
+def _say(what: str, shares: NDArray[np.float64]) -> None:
     error = shares.std(ddof=1) / np.sqrt(shares.size)
     print(f"{what}: {100 * shares.mean():.2f} ± {100 * error:.2f}", flush=True)
 

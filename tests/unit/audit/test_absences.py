@@ -5,15 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from streams.audit.report.document import Report
 from tests.support.histories import history
-from tests.unit.audit.boards import audit, draw, kinds, removed, until
+from tests.unit.audit.boards import Board, audit, draw, kinds, removed, until
 
 
-def left(report):
+def left(report: Report) -> set[tuple[str, str]]:
     return {(each["model"], each["last_seen"]) for each in report.gone}
 
 
-def archived(seed, back=20, more=400):
+def archived(seed: int, back: int = 20, more: int = 400) -> Board:
     """A running model leaves at snapshot 8, and is listed again at `back` with few more votes, and still."""
     board = draw(seed, spread=0.05)
     totals = board.totals.copy()
@@ -22,7 +23,7 @@ def archived(seed, back=20, more=400):
     return board.changed(totals)
 
 
-def test_a_list_of_the_past_takes_no_departure_back():
+def test_a_list_of_the_past_takes_no_departure_back() -> None:
     for seed in range(4):
         board = archived(seed)
         rows, name = board.rows(), board.names[5][0]
@@ -35,7 +36,7 @@ def test_a_list_of_the_past_takes_no_departure_back():
         assert (late.counts.gone, late.counts.listed, late.counts.models) == (1, 19, 20)
 
 
-def test_a_withdrawal_that_ended_is_named_with_both_dates():
+def test_a_withdrawal_that_ended_is_named_with_both_dates() -> None:
     board = draw(1, spread=0.05)
     totals = board.totals.copy()
     totals[5, 8:20] = -1
@@ -51,7 +52,7 @@ def test_a_withdrawal_that_ended_is_named_with_both_dates():
     assert any(board.date(7) in each and board.date(20) in each and "ended" in each for each in demand.says)
 
 
-def test_votes_gained_over_an_absence_are_not_those_of_the_day_of_return():
+def test_votes_gained_over_an_absence_are_not_those_of_the_day_of_return() -> None:
     board = draw(2, models=10, days=tuple(range(0, 210, 7)), spread=0.02)
     totals = board.totals.copy()
     totals[3, 4:27] = -1
@@ -63,7 +64,7 @@ def test_votes_gained_over_an_absence_are_not_those_of_the_day_of_return():
     assert report.shares["provider"][provider] < usual + 0.04
 
 
-def test_many_models_of_the_past_on_one_day_are_a_switch_of_the_source():
+def test_many_models_of_the_past_on_one_day_are_a_switch_of_the_source() -> None:
     for seed in range(2):
         board = draw(seed, models=40, spread=0.05, multiply={each: until(0) for each in range(8)})
         totals = board.totals.copy()
@@ -78,7 +79,7 @@ def test_many_models_of_the_past_on_one_day_are_a_switch_of_the_source():
 
 
 @pytest.mark.parametrize("sort", ["away", "relisted", "switch", "plain"])
-def test_a_later_cut_erases_no_departure_but_by_a_return_that_it_names(sort):
+def test_a_later_cut_erases_no_departure_but_by_a_return_that_it_names(sort: str) -> None:
     rows, _, dates = history(3, sort, planted=True)
     told = []
     for end in dates[6::4]:
@@ -91,14 +92,14 @@ def test_a_later_cut_erases_no_departure_but_by_a_return_that_it_names(sort):
             assert gone <= still | back
 
 
-def test_a_pause_is_no_larger_than_the_life_of_the_model():
+def test_a_pause_is_no_larger_than_the_life_of_the_model() -> None:
     board = draw(4, spread=0.02, carried=100, multiply={3: lambda day: 1.0 if day < 14 or day >= 175 else 0.0})
     report = audit(board)
     assert not report.pauses
     assert "out_of_proportion" in kinds(report)
 
 
-def test_without_any_votes_the_board_is_told_and_the_rest_is_unknown():
+def test_without_any_votes_the_board_is_told_and_the_rest_is_unknown() -> None:
     from dataclasses import replace
 
     board = draw(5, models=12)
@@ -134,7 +135,7 @@ def test_without_any_votes_the_board_is_told_and_the_rest_is_unknown():
     assert report.retirement == {"classes": {}}
 
 
-def test_shares_of_a_passing_gap_are_whole():
+def test_shares_of_a_passing_gap_are_whole() -> None:
     board = draw(6, models=10, spread=0.02)
     totals = board.totals.copy()
     totals[3, 27] = -1

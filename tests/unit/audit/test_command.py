@@ -5,18 +5,19 @@ from __future__ import annotations
 import csv
 import json
 from html.parser import HTMLParser
+from pathlib import Path
 from xml.dom import minidom
 
 import click
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from services.cli.main import cli
-from tests.unit.audit.boards import draw, until
+from tests.unit.audit.boards import Board, draw, until
 
 
 @pytest.fixture(scope="module")
-def snapshots(tmp_path_factory):
+def snapshots(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Board]:
     """A file with a stop, a rename and a bracketed name that a terminal could take for markup."""
     board = draw(1, multiply={3: until(105)}, spread=0.05)
     path = tmp_path_factory.mktemp("snapshots") / "board.csv"
@@ -32,11 +33,11 @@ def snapshots(tmp_path_factory):
     return path, board
 
 
-def run(*arguments):
+def run(*arguments: object) -> Result:
     return CliRunner().invoke(cli, ["audit", *map(str, arguments)])
 
 
-def test_json_has_the_shape_of_the_contract(snapshots):
+def test_json_has_the_shape_of_the_contract(snapshots: tuple[Path, Board]) -> None:
     path, board = snapshots
     told = json.loads(run(path, "--format", "json").stdout)
     assert {
@@ -59,7 +60,7 @@ def test_json_has_the_shape_of_the_contract(snapshots):
     assert set(told["shares"]) == {"provider", "license"}
 
 
-def test_json_is_the_same_every_time(snapshots):
+def test_json_is_the_same_every_time(snapshots: tuple[Path, Board]) -> None:
     path, _ = snapshots
     assert run(path, "--format", "json").stdout == run(path, "--format", "json").stdout
 
@@ -69,25 +70,25 @@ class Page(HTMLParser):
 
     VOID = ("meta", "br", "line", "rect", "polyline")
 
-    def __init__(self, text):
+    def __init__(self, text: str) -> None:
         super().__init__()
         self.open, self.refers, self.tags = [], [], []
         self.feed(text)
 
-    def handle_starttag(self, tag, attrs):
+    def handle_starttag(self, tag: str, attrs) -> None:
         self.tags.append(tag)
         self.refers += [value for name, value in attrs if name in ("src", "href", "action", "data")]
         if tag not in self.VOID:
             self.open.append(tag)
 
-    def handle_startendtag(self, tag, attrs):
+    def handle_startendtag(self, tag: str, attrs: object) -> None:
         self.tags.append(tag)
 
-    def handle_endtag(self, tag):
+    def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
 
 
-def test_the_page_stands_alone(snapshots, tmp_path):
+def test_the_page_stands_alone(snapshots: tuple[Path, Board], tmp_path: Path) -> None:
     path, board = snapshots
     assert run(path, "--format", "html", "--output", tmp_path / "page.html").exit_code == 0
     text = (tmp_path / "page.html").read_text()
@@ -111,7 +112,7 @@ def test_the_page_stands_alone(snapshots, tmp_path):
     assert page.tags.count("details") >= len(drawn)
 
 
-def test_the_terminal_shows_what_matters_first(snapshots):
+def test_the_terminal_shows_what_matters_first(snapshots: tuple[Path, Board]) -> None:
     path, board = snapshots
     shown = run(path).stdout
     assert shown.index("1 model stopped getting votes") < shown.index("Alerts") < shown.index("Four findings")
@@ -122,7 +123,9 @@ def test_the_terminal_shows_what_matters_first(snapshots):
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 200])
-def test_a_narrow_terminal_is_kept(snapshots, width, capsys):
+def test_a_narrow_terminal_is_kept(
+    snapshots: tuple[Path, Board], width: int, capsys: pytest.CaptureFixture[str]
+) -> None:
     from rich.console import Console
 
     from services.audit.run import AuditRequest, run_audit
@@ -137,7 +140,7 @@ def test_a_narrow_terminal_is_kept(snapshots, width, capsys):
     assert max(map(len, lines)) <= width
 
 
-def test_top_limits_the_tables(snapshots):
+def test_top_limits_the_tables(snapshots: tuple[Path, Board]) -> None:
     path, _ = snapshots
     assert len(run(path, "--top", 2).stdout) < len(run(path).stdout)
 
@@ -150,20 +153,20 @@ def test_top_limits_the_tables(snapshots):
         (["x.csv", "--columns", "model"], "is not FIELD=COLUMN"),
     ],
 )
-def test_mistakes_end_with_a_sentence(arguments, said):
+def test_mistakes_end_with_a_sentence(arguments: list[str], said: str) -> None:
     result = run(*arguments)
     assert result.exit_code in (1, 2)
     assert said in result.output
     assert "Traceback" not in result.output
 
 
-def test_a_place_that_cannot_be_written(snapshots, tmp_path):
+def test_a_place_that_cannot_be_written(snapshots: tuple[Path, Board], tmp_path: Path) -> None:
     result = run(snapshots[0], "--output", tmp_path / "none" / "page.html")
     assert result.exit_code == 1
     assert "No such file or directory" in result.output
 
 
-def test_refused_rows_are_told_beside_the_report(tmp_path):
+def test_refused_rows_are_told_beside_the_report(tmp_path: Path) -> None:
     path = tmp_path / "s.csv"
     path.write_text("date,model,votes\n2024-06-19,a,3\nsoon,a,4\n2024-06-26,a,5\n")
     stopped = run(path, "--format", "json")
@@ -176,7 +179,7 @@ def test_refused_rows_are_told_beside_the_report(tmp_path):
     assert "left out: date 'soon', 1 times, first at line 3" in result.stderr
 
 
-def test_help_names_every_option():
+def test_help_names_every_option() -> None:
     text = run("--help").stdout
     command = cli.get_command(click.Context(cli), "audit")
     for parameter in command.params:

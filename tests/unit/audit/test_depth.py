@@ -12,7 +12,16 @@ from streams.audit.board.history import Row
 from tests.unit.audit.boards import DAY, START, audit, kinds, removed
 
 
-def board(seed=0, models=40, days=40, rows=None, noise=0.0, new=(), gone=None, ranks_only=False):
+def board(
+    seed: int = 0,
+    models: int = 40,
+    days: int = 40,
+    rows=None,
+    noise: float = 0.0,
+    new: tuple[int, int, int, int] | tuple[()] = (),
+    gone: tuple[int, int] | None = None,
+    ranks_only: bool = False,
+) -> list[Row]:
     """Rows of a healthy board, of which `rows(at)` are shown; `new` joins at the top, `gone` = (model, at) leaves."""
     random = np.random.default_rng(seed)
     totals = random.integers(5_000, 9_000, models)[:, None] + random.poisson(100, (models, days)).cumsum(axis=1)
@@ -54,7 +63,9 @@ DEPTHS = {
 
 @pytest.mark.parametrize("depth", DEPTHS)
 @pytest.mark.parametrize("how", [{}, {"noise": 2.0}, {"ranks_only": True}])
-def test_what_is_below_the_deepest_row_is_neither_gone_nor_stopped(depth, how):
+def test_what_is_below_the_deepest_row_is_neither_gone_nor_stopped(
+    depth: str, how: dict[str, float] | dict[str, bool]
+) -> None:
     for seed in range(2):
         report = audit(board(seed, rows=DEPTHS[depth], **how))
         assert not report.alerts
@@ -68,7 +79,7 @@ def test_what_is_below_the_deepest_row_is_neither_gone_nor_stopped(depth, how):
 
 
 @pytest.mark.parametrize("depth", DEPTHS)
-def test_a_model_that_would_have_been_shown_is_found_at_once(depth):
+def test_a_model_that_would_have_been_shown_is_found_at_once(depth: str) -> None:
     report = audit(board(1, rows=DEPTHS[depth], gone=(4, 25), noise=1.0))
     (name,) = removed(report)
     assert name == "model e4"
@@ -76,20 +87,20 @@ def test_a_model_that_would_have_been_shown_is_found_at_once(depth):
     assert report.counts.gone == 1
 
 
-def test_models_that_newer_ones_push_out_of_the_first_twenty_are_not_gone():
+def test_models_that_newer_ones_push_out_of_the_first_twenty_are_not_gone() -> None:
     report = audit(board(2, rows=lambda at: 20, new=(6, 12, 12, 30)))
     assert not report.alerts
     assert (report.counts.gone, report.counts.beyond, report.counts.joined) == (0, 4, 4)
 
 
-def test_the_lowest_model_of_a_whole_board_can_leave_it():
+def test_the_lowest_model_of_a_whole_board_can_leave_it() -> None:
     report = audit(board(3, gone=(39, 20)))
     assert not report.depth["cut"]
     assert [*removed(report)] == ["model n39"]
     assert report.counts.beyond == 0
 
 
-def unordered(rows, seed=0, votes=True):
+def unordered(rows: list[Row], seed: int = 0, votes: bool = True):
     """Rows without score and rank, in the order of names, or of chance."""
     plain = [replace(row, rank=None, score=None, votes=row.votes if votes else None) for row in rows]
     random = np.random.default_rng(seed)
@@ -98,7 +109,7 @@ def unordered(rows, seed=0, votes=True):
 
 @pytest.mark.parametrize("depth", ["another depth each day", "far shallower on some days"])
 @pytest.mark.parametrize("by_votes", [True, False])
-def test_the_order_of_the_rows_tells_the_depth_where_nothing_else_does(depth, by_votes):
+def test_the_order_of_the_rows_tells_the_depth_where_nothing_else_does(depth: str, by_votes: bool) -> None:
     # Names are not in the order of the rows.
     rows = [
         replace(row, rank=None, score=None, model=f"model {chr(97 + int(row.model[7:]) * 7 % 26)}{row.model[7:]}")
@@ -124,7 +135,9 @@ def test_the_order_of_the_rows_tells_the_depth_where_nothing_else_does(depth, by
 
 @pytest.mark.parametrize("depth", ["two deep looks", "another depth each day"])
 @pytest.mark.parametrize("votes", [True, False])
-def test_where_nothing_orders_the_rows_the_depth_is_unknown_and_nothing_is_a_withdrawal(depth, votes):
+def test_where_nothing_orders_the_rows_the_depth_is_unknown_and_nothing_is_a_withdrawal(
+    depth: str, votes: bool
+) -> None:
     report = audit(unordered(board(6, rows=DEPTHS[depth]), votes=votes))
     assert not report.alerts
     assert report.depth["cut"] is None
@@ -138,7 +151,7 @@ def test_where_nothing_orders_the_rows_the_depth_is_unknown_and_nothing_is_a_wit
     assert not [each for each in said if "withdraw" in each or "left the board" in each]
 
 
-def test_one_departure_from_rows_without_order_is_found_and_called_not_listed():
+def test_one_departure_from_rows_without_order_is_found_and_called_not_listed() -> None:
     report = audit(unordered(board(7, gone=(4, 25)), votes=True))
     (alert,) = report.alerts
     assert alert.subject.model == "model e4"
@@ -147,7 +160,7 @@ def test_one_departure_from_rows_without_order_is_found_and_called_not_listed():
     assert not [each for each in report.headline if "left the board" in each]
 
 
-def test_a_file_seems_cut_and_the_reason_is_said():
+def test_a_file_seems_cut_and_the_reason_is_said() -> None:
     report = audit(board(1, rows=DEPTHS["another depth each day"]))
     (remark,) = [each for each in report.remarks if each.kind.value == "depth"]
     left, lowest = map(
@@ -159,7 +172,7 @@ def test_a_file_seems_cut_and_the_reason_is_said():
     assert any("seems to show the top" in each for each in report.headline)
 
 
-def test_without_scores_and_ranks_no_depth_is_assumed():
+def test_without_scores_and_ranks_no_depth_is_assumed() -> None:
     rows = [replace(row, rank=None, score=None) for row in board(4, gone=(39, 20))]
     report = audit(rows)
     assert not report.depth["cut"]

@@ -17,7 +17,7 @@ patient = settings(deadline=None)  # scipy's first calls take their time
 
 @patient
 @given(sizes, sizes, st.floats(0, 1), st.floats(0, 1))
-def test_fishers_p_value_is_scipys(of, elsewhere, part, part_elsewhere):
+def test_fishers_p_value_is_scipys(of: int, elsewhere: int, part: float, part_elsewhere: float) -> None:
     hit, hit_elsewhere = round(part * of), round(part_elsewhere * elsewhere)
     table = [[hit, of - hit], [hit_elsewhere, elsewhere - hit_elsewhere]]
     assert fisher(hit, of, hit_elsewhere, elsewhere)[0] == pytest.approx(stats.fisher_exact(table).pvalue, rel=1e-6)
@@ -25,7 +25,7 @@ def test_fishers_p_value_is_scipys(of, elsewhere, part, part_elsewhere):
 
 @patient
 @given(st.integers(1, 25), st.integers(1, 25), st.integers(0, 50))
-def test_the_e_value_has_mean_one_when_the_class_does_not_matter(of, elsewhere, total):
+def test_the_e_value_has_mean_one_when_the_class_does_not_matter(of: int, elsewhere: int, total: int) -> None:
     total = min(total, of + elsewhere)
     law = stats.hypergeom(of + elsewhere, of, total)
     low, high = max(0, total - elsewhere), min(of, total)
@@ -33,7 +33,7 @@ def test_the_e_value_has_mean_one_when_the_class_does_not_matter(of, elsewhere, 
     assert mean == pytest.approx(1.0, rel=1e-9)
 
 
-def test_the_e_value_is_a_mean_of_noncentral_likelihood_ratios():
+def test_the_e_value_is_a_mean_of_noncentral_likelihood_ratios() -> None:
     whole, of, total, hit = 50, 20, 30, 17
     null = stats.hypergeom(whole, of, total).pmf(hit)
     ratios = [stats.nchypergeom_fisher(whole, of, total, odds).pmf(hit) / null for odds in ODDS]
@@ -42,7 +42,9 @@ def test_the_e_value_is_a_mean_of_noncentral_likelihood_ratios():
 
 @patient
 @given(st.floats(1, 2_000), st.floats(0.005, 1.0), st.sampled_from([0.5, 0.7, 1.0, 3.0]))
-def test_a_bet_on_a_stop_gains_nothing_on_average_while_half_of_the_share_is_there(expected, spread, share):
+def test_a_bet_on_a_stop_gains_nothing_on_average_while_half_of_the_share_is_there(
+    expected: float, spread: float, share
+) -> None:
     size = 1 / spread
     mean = share * expected
     law = stats.nbinom(size, size / (size + mean))
@@ -54,7 +56,9 @@ def test_a_bet_on_a_stop_gains_nothing_on_average_while_half_of_the_share_is_the
 
 @patient
 @given(st.floats(1, 2_000), st.floats(0.005, 1.0), st.sampled_from([0.0, 0.05, 0.1]))
-def test_a_bet_on_a_return_gains_nothing_on_average_while_the_model_is_away(expected, spread, share):
+def test_a_bet_on_a_return_gains_nothing_on_average_while_the_model_is_away(
+    expected: float, spread: float, share
+) -> None:
     size = 1 / spread
     mean = share * expected
     law = stats.nbinom(size, size / (size + mean)) if mean else stats.poisson(0)
@@ -64,7 +68,7 @@ def test_a_bet_on_a_return_gains_nothing_on_average_while_the_model_is_away(expe
 
 
 @pytest.mark.parametrize("spread", [0.02, 0.1, 0.3])
-def test_the_spread_is_learned(spread):
+def test_the_spread_is_learned(spread: float) -> None:
     random = np.random.default_rng(0)
     learned = Overdispersion()
     for _ in range(100):
@@ -75,7 +79,7 @@ def test_the_spread_is_learned(spread):
 
 @pytest.mark.statistics
 @pytest.mark.parametrize("spread", [0.0, 0.1, 0.3])
-def test_a_healthy_board_is_not_accused(spread):
+def test_a_healthy_board_is_not_accused(spread: float) -> None:
     from tests.unit.audit.boards import audit, draw
 
     for seed in range(20):

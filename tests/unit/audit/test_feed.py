@@ -5,17 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from streams.audit.report.document import Report
 from streams.contracts.alert import Kind
 from tests.unit.audit.boards import DAY, START, audit, draw, kinds, removed, until
 
 
-def stalls(report):
+def stalls(report: Report):
     assert all(alert.kind is Kind.FEED_STALLED for alert in report.alerts)
     return [alert.summary for alert in report.alerts]
 
 
 @pytest.mark.parametrize("length", [1, 3, 10])
-def test_a_feed_that_turns_to_zeros_is_one_stall_and_no_removals(length):
+def test_a_feed_that_turns_to_zeros_is_one_stall_and_no_removals(length: int) -> None:
     board = draw(1, spread=0.05)
     totals = board.totals.copy()
     totals[:, 30 - length :] = 0
@@ -28,7 +29,7 @@ def test_a_feed_that_turns_to_zeros_is_one_stall_and_no_removals(length):
     assert "zero_snapshot" in kinds(report)
 
 
-def test_zeros_in_between_are_set_aside():
+def test_zeros_in_between_are_set_aside() -> None:
     board = draw(2, spread=0.05)
     totals = board.totals.copy()
     totals[:, 12:15] = 0
@@ -37,7 +38,7 @@ def test_zeros_in_between_are_set_aside():
     assert "zero_snapshot" in kinds(report)
 
 
-def test_a_single_total_of_zero_is_a_missing_row():
+def test_a_single_total_of_zero_is_a_missing_row() -> None:
     board = draw(3, spread=0.05)
     totals = board.totals.copy()
     totals[4, 12] = 0
@@ -47,7 +48,7 @@ def test_a_single_total_of_zero_is_a_missing_row():
 
 
 @pytest.mark.parametrize(("length", "stalled"), [(1, False), (2, False), (4, True), (10, True)])
-def test_a_frozen_end_is_a_stall_once_it_is_long_and_never_a_removal(length, stalled):
+def test_a_frozen_end_is_a_stall_once_it_is_long_and_never_a_removal(length: int, stalled: bool) -> None:
     board = draw(4, spread=0.05)
     totals = board.totals.copy()
     totals[:, 30 - length :] = totals[:, [29 - length]]
@@ -57,14 +58,14 @@ def test_a_frozen_end_is_a_stall_once_it_is_long_and_never_a_removal(length, sta
     assert "frozen" in kinds(report)
 
 
-def test_a_freeze_in_between_hides_no_stop_and_makes_none():
+def test_a_freeze_in_between_hides_no_stop_and_makes_none() -> None:
     board = draw(5, spread=0.05, multiply={6: until(98)})  # at the beginning of the freeze
     totals = board.totals.copy()
     totals[:, 15:17] = totals[:, [14]]
     assert removed(audit(board.changed(totals))) == {board.names[6][-1]: (board.date(16), board.date(17))}
 
 
-def test_most_models_at_once_are_one_stall_with_their_names():
+def test_most_models_at_once_are_one_stall_with_their_names() -> None:
     board = draw(6, spread=0.05, multiply={model: until(105) for model in range(12)})
     report = audit(board)
     (alert,) = report.alerts
@@ -74,20 +75,20 @@ def test_most_models_at_once_are_one_stall_with_their_names():
     assert "stopped_together" in kinds(report)
 
 
-def test_nearly_half_of_the_models_at_once_are_removals():
+def test_nearly_half_of_the_models_at_once_are_removals() -> None:
     board = draw(7, spread=0.05, multiply={model: until(105) for model in range(9)})
     assert removed(audit(board)) == {board.names[model][-1]: (board.date(15), board.date(16)) for model in range(9)}
 
 
 @pytest.mark.parametrize("gap", [1, 2, 18, 30, 60])
-def test_gaps_are_remarked_and_raise_nothing(gap):
+def test_gaps_are_remarked_and_raise_nothing(gap: int) -> None:
     days = [*range(0, 70, 7), *range(63 + gap, 63 + gap + 70, 7)]
     report = audit(draw(8, days=days, spread=0.1))
     assert not report.alerts
     assert ("gap" in kinds(report)) == (gap > 21)
 
 
-def test_small_negative_changes_raise_nothing():
+def test_small_negative_changes_raise_nothing() -> None:
     for seed in range(6):
         random = np.random.default_rng(seed)
         board = draw(seed, spread=0.05)
@@ -101,7 +102,7 @@ def test_small_negative_changes_raise_nothing():
         assert {"correction", "shrank"} <= kinds(report)
 
 
-def test_a_wave_of_corrections_raises_nothing():
+def test_a_wave_of_corrections_raises_nothing() -> None:
     for seed in range(6):
         board = draw(seed, spread=0.05, carried=100_000)
         totals, at = board.totals.astype(float), 3 + 4 * seed
@@ -111,7 +112,7 @@ def test_a_wave_of_corrections_raises_nothing():
         assert not report.pauses
 
 
-def test_rows_that_are_counted_late_raise_nothing():
+def test_rows_that_are_counted_late_raise_nothing() -> None:
     for seed in range(6):
         random = np.random.default_rng(seed)
         board = draw(seed, spread=0.05)
@@ -125,7 +126,7 @@ def test_rows_that_are_counted_late_raise_nothing():
         assert "late_count" in kinds(report)
 
 
-def test_a_total_that_begins_again_raises_nothing():
+def test_a_total_that_begins_again_raises_nothing() -> None:
     for seed in range(6):
         board = draw(seed, spread=0.05)
         totals, at = board.totals.copy(), 4 + 4 * seed
@@ -136,7 +137,7 @@ def test_a_total_that_begins_again_raises_nothing():
 
 
 @pytest.mark.parametrize("others", ["go on", "jump", "fall"])
-def test_forty_models_that_appear_at_once_raise_nothing(others):
+def test_forty_models_that_appear_at_once_raise_nothing(others: str) -> None:
     for seed in range(4):
         random = np.random.default_rng(seed)
         board = draw(seed, models=60, spread=0.05, slots_a_day=9_000.0)
@@ -150,7 +151,7 @@ def test_forty_models_that_appear_at_once_raise_nothing(others):
         assert {"source_switch", "first_rows"} <= kinds(report)
 
 
-def test_a_snapshot_with_half_of_its_rows_missing_is_set_aside():
+def test_a_snapshot_with_half_of_its_rows_missing_is_set_aside() -> None:
     board = draw(9, spread=0.05)
     totals = board.totals.copy()
     totals[5:, 14] = -1
@@ -160,7 +161,7 @@ def test_a_snapshot_with_half_of_its_rows_missing_is_set_aside():
     assert "flicker" not in kinds(report)
 
 
-def test_a_file_that_ends_with_half_of_its_rows_missing_is_a_stall():
+def test_a_file_that_ends_with_half_of_its_rows_missing_is_a_stall() -> None:
     board = draw(10, spread=0.05)
     totals = board.totals.copy()
     totals[5:, 27:] = -1
@@ -170,7 +171,7 @@ def test_a_file_that_ends_with_half_of_its_rows_missing_is_a_stall():
     assert report.counts.gone == 0
 
 
-def test_a_file_that_ends_within_its_last_snapshot_accuses_nobody():
+def test_a_file_that_ends_within_its_last_snapshot_accuses_nobody() -> None:
     board = draw(10, spread=0.05)
     totals = board.totals.copy()
     totals[16:, -1] = -1
@@ -185,13 +186,13 @@ def test_a_file_that_ends_within_its_last_snapshot_accuses_nobody():
     assert len(audit(board.changed(totals)).alerts) == 4
 
 
-def test_half_of_the_models_at_once_are_no_removals():
+def test_half_of_the_models_at_once_are_no_removals() -> None:
     report = audit(draw(12, models=8, days=tuple(range(0, 147, 7)), multiply={model: until(133) for model in range(4)}))
     assert not [alert for alert in report.alerts if alert.kind is Kind.SILENT_REMOVAL]
     assert "stopped_together" in kinds(report)
 
 
-def test_first_rows_are_nobodys_gain():
+def test_first_rows_are_nobodys_gain() -> None:
     board = draw(11)
     totals = board.totals.copy()
     totals[3, :25] = -1
@@ -201,7 +202,7 @@ def test_first_rows_are_nobodys_gain():
     assert not report.alerts
 
 
-def test_most_models_at_once_are_inactive_when_it_lasts():
+def test_most_models_at_once_are_inactive_when_it_lasts() -> None:
     off = {model: until(105) for model in range(12)}
     lasting, passing = (audit(draw(12, days=tuple(range(0, end, 7)), multiply=off)) for end in (210, 120))
     assert (lasting.counts.active, lasting.counts.inactive) == (8, 12)

@@ -9,13 +9,15 @@ import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from streams.audit.board.history import Row
+from streams.audit.report.document import Report
 from tests.unit.audit.boards import START, audit, draw, until
 
 slow = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @st.composite
-def boards(make):
+def boards(make) -> list[Row]:
     """Boards on which things happen."""
     models = make(st.integers(2, 12))
     days = [0]
@@ -50,13 +52,13 @@ def boards(make):
     return rows or board.rows()
 
 
-def same(one, other):
+def same(one: Report, other: Report) -> None:
     assert msgspec.json.encode(one) == msgspec.json.encode(other)
 
 
 @slow
 @given(boards(), st.integers())
-def test_the_order_of_rows_does_not_matter(rows, seed):
+def test_the_order_of_rows_does_not_matter(rows: list[Row], seed: int) -> None:
     mixed = list(rows)
     random.Random(seed).shuffle(mixed)
     same(audit(mixed), audit(rows))
@@ -64,10 +66,10 @@ def test_the_order_of_rows_does_not_matter(rows, seed):
 
 @slow
 @given(boards(), st.sampled_from([2.0, 5.0]))
-def test_the_length_of_days_does_not_matter_to_who_stopped(rows, factor):
+def test_the_length_of_days_does_not_matter_to_who_stopped(rows: list[Row], factor) -> None:
     stretched = [replace(row, date=START + factor * (row.date - START)) for row in rows]
 
-    def stops(report):
+    def stops(report: Report):
         return [
             (each.kind, each.subject, each.evidence.get("observed"), each.evidence.get("intervals"))
             for each in report.alerts
@@ -79,7 +81,7 @@ def test_the_length_of_days_does_not_matter_to_who_stopped(rows, factor):
 
 @slow
 @given(boards())
-def test_other_names_make_the_same_report(rows):
+def test_other_names_make_the_same_report(rows: list[Row]) -> None:
     # The names keep their order, and how like one another they are, for that tells a renamed model from another one.
     other = {row.model: row.model.replace("model-", "other-") for row in rows}
     back = {new: old for old, new in other.items()}
@@ -94,7 +96,7 @@ def test_other_names_make_the_same_report(rows):
 
 @slow
 @given(boards())
-def test_every_report_is_whole(rows):
+def test_every_report_is_whole(rows: list[Row]) -> None:
     report = audit(rows)
     counts = report.counts
     assert counts.models == counts.listed + counts.gone

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -29,17 +30,17 @@ from tests.unit.audit.boards import audit, draw
         ("Oak Labs", "Oak Labs"),
     ],
 )
-def test_a_provider_has_one_name(written, told):
+def test_a_provider_has_one_name(written: str, told: str) -> None:
     assert unify([written], read_providers())[written] == told
 
 
-def test_a_table_of_the_user_names_them_in_any_form(tmp_path):
+def test_a_table_of_the_user_names_them_in_any_form(tmp_path: Path) -> None:
     table = tmp_path / "providers.toml"
     table.write_text('[[provider]]\nname = "Cafe\u0301 "\nalso = ["E\u0301cole  normale"]\n', "utf-8")
     assert unify(["\u00c9cole normale"], read_providers(table)) == {None: "unknown", "\u00c9cole normale": "Caf\u00e9"}
 
 
-def test_the_shares_of_all_names_are_added():
+def test_the_shares_of_all_names_are_added() -> None:
     names = ("Ai2", "Allen AI", "AllenAI/UW", "Ai2  Ai2")
     rows = [
         replace(row, provider=names[number % 4] if row.model.split("-")[1][0] < "k" else "Oak")
@@ -50,11 +51,11 @@ def test_the_shares_of_all_names_are_added():
     assert shares["Ai2"] == pytest.approx(0.5, abs=0.05)
 
 
-def test_the_table_of_the_package_is_dated():
+def test_the_table_of_the_package_is_dated() -> None:
     assert 'as_of = "20' in SHIPPED.read_text()
 
 
-def test_a_table_of_the_user_takes_its_place(tmp_path):
+def test_a_table_of_the_user_takes_its_place(tmp_path: Path) -> None:
     table = tmp_path / "own.toml"
     table.write_text('[[provider]]\nname = "Oak"\nalso = ["Acorn", "Oak & Sons"]\n')
     assert unify(["acorn", "Oak and", "Zhipu"], read_providers(table)) == {
@@ -73,14 +74,14 @@ def test_a_table_of_the_user_takes_its_place(tmp_path):
         ("[[provider]]\nname = 'a'\nalso = ['x']\n[[provider]]\nname = 'b'\nalso = ['X']", "given to two providers"),
     ],
 )
-def test_a_table_that_is_none_is_refused_in_one_sentence(tmp_path, text, says):
+def test_a_table_that_is_none_is_refused_in_one_sentence(tmp_path: Path, text: str, says: str) -> None:
     table = tmp_path / "own.toml"
     table.write_text(text)
     with pytest.raises(SourceError, match=says.replace("[", r"\[")):
         read_providers(table)
 
 
-def test_the_command_takes_a_table(tmp_path):
+def test_the_command_takes_a_table(tmp_path: Path) -> None:
     board = tmp_path / "board.csv"
     board.write_text("date,model,votes,organization\n2025-01-01,a,1,Acorn\n2025-01-08,a,90,Acorn\n")
     missing = CliRunner().invoke(command, [str(board), "--providers", str(tmp_path / "none.toml")])

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.unit.audit.boards import audit, draw, kinds, removed, until
+from tests.unit.audit.boards import Board, audit, draw, kinds, removed, until
 
 STYLES = {
     "another case and punctuation": lambda old, model: old.upper().replace("-", " "),
@@ -17,7 +17,9 @@ STYLES = {
 }
 
 
-def renamed(seed, style, *, count=1, gaining=True, reset=False, pause=0):
+def renamed(
+    seed: int, style: str, *, count: int = 1, gaining: bool = True, reset: bool = False, pause: int = 0
+) -> tuple[Board, dict[str, str]]:
     random = np.random.default_rng(seed)
     chosen = [int(each) for each in random.choice(20, count, replace=False)]
     at = int(random.integers(4, 26))
@@ -33,7 +35,7 @@ def renamed(seed, style, *, count=1, gaining=True, reset=False, pause=0):
 
 @pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("how", [{}, {"gaining": False}, {"count": 15}, {"pause": 2}])
-def test_renames_are_followed(style, how):
+def test_renames_are_followed(style: str, how: dict[str, bool] | dict[str, int]) -> None:
     for seed in range(8):
         board, expected = renamed(seed, style, **how)
         report = audit(board)
@@ -45,7 +47,7 @@ def test_renames_are_followed(style, how):
 
 @pytest.mark.parametrize("style", ["another case and punctuation", "a label added"])
 @pytest.mark.parametrize("count", [1, 15])
-def test_renames_whose_totals_begin_again_are_followed(style, count):
+def test_renames_whose_totals_begin_again_are_followed(style: str, count: int) -> None:
     for seed in range(8):
         board, expected = renamed(seed, style, count=count, reset=True)
         report = audit(board)
@@ -54,7 +56,7 @@ def test_renames_whose_totals_begin_again_are_followed(style, count):
         assert "reset" in kinds(report)
 
 
-def test_a_new_build_under_the_same_label_replaces_the_old_one():
+def test_a_new_build_under_the_same_label_replaces_the_old_one() -> None:
     for seed in range(8):
         board, _ = renamed(seed, "a date added", reset=True)
         report = audit(board)
@@ -64,12 +66,12 @@ def test_a_new_build_under_the_same_label_replaces_the_old_one():
         assert line["successor"] == f"{line['model']} (2024-08-06)"
 
 
-def test_a_switch_of_many_names_is_remarked():
+def test_a_switch_of_many_names_is_remarked() -> None:
     report = audit(renamed(1, "a label added", count=15)[0])
     assert "naming_switch" in kinds(report)
 
 
-def test_a_name_that_changes_twice_and_back_is_one_model():
+def test_a_name_that_changes_twice_and_back_is_one_model() -> None:
     board = draw(9, spread=0.05)
     names = [list(each) for each in board.names]
     names[4][8:16] = ["omega chi"] * 8
@@ -81,7 +83,7 @@ def test_a_name_that_changes_twice_and_back_is_one_model():
     assert not report.alerts
 
 
-def test_two_names_in_one_snapshot_are_two_models():
+def test_two_names_in_one_snapshot_are_two_models() -> None:
     board = draw(10)
     names = [list(each) for each in board.names]
     names[3] = ["Twin 7B"] * 30
@@ -91,7 +93,7 @@ def test_two_names_in_one_snapshot_are_two_models():
     assert {"Twin 7B", "twin-7b"} <= {each.model for each in report.models}
 
 
-def test_a_model_that_leaves_as_another_of_its_firm_comes_with_other_totals_is_gone():
+def test_a_model_that_leaves_as_another_of_its_firm_comes_with_other_totals_is_gone() -> None:
     for seed in range(8):
         board = draw(seed, models=21, spread=0.05)
         totals, at = board.totals.copy(), 4 + seed * 3
@@ -106,7 +108,7 @@ def test_a_model_that_leaves_as_another_of_its_firm_comes_with_other_totals_is_g
 
 
 @pytest.mark.parametrize("length", [1, 2, 3, 5])
-def test_flickers_are_bridged(length):
+def test_flickers_are_bridged(length: int) -> None:
     for seed in range(8):
         random = np.random.default_rng(seed)
         board = draw(seed, spread=0.05)
@@ -122,14 +124,14 @@ def test_flickers_are_bridged(length):
         assert [each["kind"] for each in report.absences] == [kind] * 4
 
 
-def test_a_model_that_flickers_and_then_stops_is_found_at_its_return():
+def test_a_model_that_flickers_and_then_stops_is_found_at_its_return() -> None:
     board = draw(11, multiply={7: until(70)})
     totals = board.totals.copy()
     totals[7, 11:13] = -1
     assert removed(audit(board.changed(totals))) == {board.names[7][-1]: (board.date(10), board.date(13))}
 
 
-def test_a_running_model_that_leaves_the_board_is_found_at_the_first_snapshot_without_it():
+def test_a_running_model_that_leaves_the_board_is_found_at_the_first_snapshot_without_it() -> None:
     board = draw(12)
     totals = board.totals.copy()
     totals[7, 20:] = -1
@@ -141,7 +143,7 @@ def test_a_running_model_that_leaves_the_board_is_found_at_the_first_snapshot_wi
     assert (line.model, line.since, line.last_seen) == (board.names[7][-1], board.date(20), board.date(19))
 
 
-def test_a_model_that_had_stopped_before_it_left_is_told_once():
+def test_a_model_that_had_stopped_before_it_left_is_told_once() -> None:
     board = draw(13, multiply={7: until(70)})
     totals = board.totals.copy()
     totals[7, 20:] = -1

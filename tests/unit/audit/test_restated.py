@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.unit.audit.boards import audit, draw, kinds, removed, until
+from streams.audit.report.document import Report
+from tests.unit.audit.boards import Board, audit, draw, kinds, removed, until
 
 AT = 18
 WORDS = ("nova", "vega", "lyra", "orion", "cygnus", "draco", "hydra", "corvus", "pavo", "fornax", "auriga", "carina")
 VARIANTS = ("", " mini", " thinking")
 
 
-def named(seed, models=24, **how):
+def named(seed: int, models: int = 24, **how: Any) -> Board:
     """A board of models that come in threes: `nova 3.5 7b`, `nova 3.5 7b mini`, `nova 3.5 7b thinking`."""
     board = draw(seed, models=models, spread=0.05, **how)
     names = [f"{WORDS[each // 3]} {each // 3 % 4 + 1}.5 {7 + each // 3}b{VARIANTS[each % 3]}" for each in range(models)]
     return replace(board, names=[[name] * len(board.days) for name in names])
 
 
-def restate(board, how, seed=0, at=AT):
+def restate(board: Board, how: float, seed: int = 0, at: int = AT) -> Board:
     """Multiply every total from a snapshot on: by a factor, or each by one of its own."""
     factors = {"recounted": np.random.default_rng(seed).uniform(0.5, 1.6, len(board.totals))}.get(how, how)
     totals = board.totals.copy()
@@ -39,7 +41,7 @@ SPELLINGS = {
 }
 
 
-def respell(board, spelling, at=AT):
+def respell(board, spelling: str, at: int = AT):
     names = [
         [*each[:at], *[SPELLINGS[spelling](each[0], firm)] * (len(each) - at)]
         for each, firm in zip(board.names, board.providers, strict=True)
@@ -49,7 +51,9 @@ def respell(board, spelling, at=AT):
 
 @pytest.mark.parametrize("how", [0.4, 0.7, 1.3, 2.0, 10.0, "recounted"])
 @pytest.mark.parametrize("spelling", SPELLINGS)
-def test_names_spelled_anew_with_totals_restated_remove_nobody_but_who_is_removed(spelling, how):
+def test_names_spelled_anew_with_totals_restated_remove_nobody_but_who_is_removed(
+    spelling: str, how: float | str
+) -> None:
     for seed in range(2):
         board = respell(restate(named(seed), how, seed), spelling)
         report = audit(board)
@@ -66,7 +70,7 @@ def test_names_spelled_anew_with_totals_restated_remove_nobody_but_who_is_remove
 
 
 @pytest.mark.parametrize("factor", [1.05, 1.2, 2.0, 0.7])
-def test_restated_totals_are_remarked_and_are_no_gain(factor):
+def test_restated_totals_are_remarked_and_are_no_gain(factor: float) -> None:
     for seed in range(2):
         ends = {3: until(50), 4: until(0), 5: until(70)}
         plain = draw(seed, spread=0.05, multiply=ends)
@@ -81,7 +85,7 @@ def test_restated_totals_are_remarked_and_are_no_gain(factor):
         assert next(each for each in report.boards if each["date"] == board.date(AT))["slots"] is None
 
 
-def test_shares_do_not_hold_what_a_restatement_added():
+def test_shares_do_not_hold_what_a_restatement_added() -> None:
     plain = draw(1, models=8, days=tuple(range(0, 70, 7)), spread=0.02, shares=range(1, 9))
     board = plain.changed(plain.totals + np.arange(8, 0, -1)[:, None] * 20_000)
     shares = [audit(each).shares["provider"] for each in (board, restate(board, 2.0, at=8))]
@@ -90,26 +94,26 @@ def test_shares_do_not_hold_what_a_restatement_added():
 
 @pytest.mark.parametrize("spread", [0.0, 0.1])
 @pytest.mark.parametrize("carried", [0, 5_000])
-def test_a_wave_of_traffic_is_no_restatement(spread, carried):
+def test_a_wave_of_traffic_is_no_restatement(spread: float, carried: int) -> None:
     for seed in range(4):
         board = draw(seed, spread=spread, carried=carried or 2, pace=lambda at: 8.0 if at in (5, 20) else 1.0)
         assert not {"restated", "reset"} & kinds(audit(board))
 
 
-def test_a_feed_that_catches_up_is_no_restatement():
+def test_a_feed_that_catches_up_is_no_restatement() -> None:
     board = draw(3, spread=0.05)
     totals = board.totals.copy()
     totals[:, 12:18] = totals[:, 11:12]
     assert "restated" not in kinds(audit(board.changed(totals)))
 
 
-def test_a_removal_by_the_very_snapshot_in_which_totals_are_restated_is_found():
+def test_a_removal_by_the_very_snapshot_in_which_totals_are_restated_is_found() -> None:
     board = restate(draw(4, spread=0.05, multiply={7: until(7 * (AT - 1))}), 2.0)
     assert [*removed(audit(board))] == [board.names[7][0]]
 
 
 @pytest.mark.parametrize("label", ["thinking", "preview", "high", "mini"])
-def test_a_variant_with_a_fresh_total_is_another_model_and_a_relabelled_one_is_not(label):
+def test_a_variant_with_a_fresh_total_is_another_model_and_a_relabelled_one_is_not(label: str) -> None:
     for seed in range(4):
         board = draw(seed, spread=0.05)
         names, totals = [list(each) for each in board.names], board.totals.copy()
@@ -121,12 +125,12 @@ def test_a_variant_with_a_fresh_total_is_another_model_and_a_relabelled_one_is_n
 
 
 @pytest.mark.parametrize("other", ["thinking", "preview"])
-def test_without_totals_a_variant_in_another_place_is_another_model(other):
+def test_without_totals_a_variant_in_another_place_is_another_model(other: str) -> None:
     board = draw(1, models=12)
     names = [list(each) for each in board.names]
     names[6][AT:] = [f"{names[6][0]}-{other}"] * (30 - AT)
 
-    def scored(score):
+    def scored(score) -> Report:
         rows = replace(board, names=names).rows()
         return audit([replace(row, votes=None, score=score(row.model)) for row in rows])
 

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from pathlib import Path
+from typing import Any
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from services.cli.main import cli
-from tests.unit.audit.boards import DAY, START, draw, until
+from tests.unit.audit.boards import DAY, START, Board, draw, until
 
 BOARD = draw(3, models=10, multiply={4: until(105)}, carried=8_000)
 """One model's votes stop; totals from hundreds to tens of thousands."""
 
 
-def write(path, votes="{}".format, date="%Y-%m-%d", board=BOARD, **more):
+def write(
+    path: Path, votes: Callable[..., str] = "{}".format, date: str = "%Y-%m-%d", board: Board = BOARD, **more: Any
+) -> Path:
     """The board as CSV with quoted cells; `date` is a pattern or a function of the moment."""
     lines = [["date", "model", "votes", "organization", "license", *more]]
     for row in board.rows():
@@ -28,11 +33,11 @@ def write(path, votes="{}".format, date="%Y-%m-%d", board=BOARD, **more):
     return path
 
 
-def run(path, *options):
+def run(path: Path, *options: str) -> Result:
     return CliRunner().invoke(cli, ["audit", str(path), "--format", "json", *options])
 
 
-def told(path, *options):
+def told(path, *options: str):
     result = run(path, *options)
     assert result.exit_code == 0, result.output
     return json.loads(result.stdout)
@@ -44,17 +49,17 @@ def findings(report):
 
 
 @pytest.fixture(scope="module")
-def plain(tmp_path_factory):
+def plain(tmp_path_factory: pytest.TempPathFactory):
     report = told(write(tmp_path_factory.mktemp("plain") / "s.csv"))
     assert [each["subject"]["model"] for each in report["alerts"]] == [BOARD.names[4][0]]
     return report
 
 
-def grouped(mark):
+def grouped(mark: str):
     return lambda total: f"{total:,}".replace(",", mark)
 
 
-def test_a_name_that_is_written_in_two_ways_is_one_model(tmp_path, plain):
+def test_a_name_that_is_written_in_two_ways_is_one_model(tmp_path: Path, plain) -> None:
     name = BOARD.names[4][0]
     path = write(tmp_path / "s.csv")
     days = path.read_text("utf-8").splitlines(keepends=True)
@@ -72,18 +77,18 @@ def test_a_name_that_is_written_in_two_ways_is_one_model(tmp_path, plain):
 
 
 @pytest.mark.parametrize("mark", [",", ".", " ", "\u00a0", "\u202f", "\u2009", "'", "’", "_"])
-def test_thousands_are_grouped_by_any_mark(tmp_path, plain, mark):
+def test_thousands_are_grouped_by_any_mark(tmp_path: Path, plain, mark: str) -> None:
     assert findings(told(write(tmp_path / "s.csv", grouped(mark)))) == findings(plain)
 
 
 @pytest.mark.parametrize(("mark", "score"), [(".", "1398,25"), (",", "1398.25"), (" ", "1398,25")])
-def test_scores_follow_the_convention_of_totals(tmp_path, plain, mark, score):
+def test_scores_follow_the_convention_of_totals(tmp_path: Path, plain, mark: str, score: str) -> None:
     report = told(write(tmp_path / "s.csv", grouped(mark), score=score, ci="±6"))
     assert findings(report) == findings(plain)
     assert report["churn"]["by"] == "score"
 
 
-def test_totals_that_contradict_the_decimal_mark_of_scores_stop(tmp_path):
+def test_totals_that_contradict_the_decimal_mark_of_scores_stop(tmp_path: Path) -> None:
     result = run(write(tmp_path / "s.csv", grouped("."), score="1398.25"))
     assert result.exit_code == 1
     assert "votes: " in result.stderr
@@ -91,7 +96,7 @@ def test_totals_that_contradict_the_decimal_mark_of_scores_stop(tmp_path):
     assert "--number-format" in result.stderr
 
 
-def test_round_thousands_with_a_dot_ask_for_the_convention(tmp_path, plain):
+def test_round_thousands_with_a_dot_ask_for_the_convention(tmp_path: Path, plain) -> None:
     path = write(tmp_path / "s.csv", lambda total: f"{max(1, total // 1000)}.000")
     result = run(path)
     assert result.exit_code == 1
@@ -109,14 +114,14 @@ def test_round_thousands_with_a_dot_ask_for_the_convention(tmp_path, plain):
         (lambda total: f"{total // 100 * 100:,}+", 100.0),
     ],
 )
-def test_rounded_totals_are_read_and_their_precision_is_said(tmp_path, votes, step):
+def test_rounded_totals_are_read_and_their_precision_is_said(tmp_path: Path, votes, step: float) -> None:
     report = told(write(tmp_path / "s.csv", votes))
     assert report["reading"]["precision"] == step
     assert [each["subject"]["model"] for each in report["alerts"]] == [BOARD.names[4][0]]
     assert any("rounded" in line for line in report["cannot_say"])
 
 
-def test_rounding_stops_nobody(tmp_path):
+def test_rounding_stops_nobody(tmp_path: Path) -> None:
     """Gains far below the unit of the totals: most intervals show nothing, and nothing is concluded from them."""
     board = draw(5, models=20, days=tuple(range(120)), slots_a_day=600.0, carried=40_000)
     report = told(write(tmp_path / "s.csv", lambda total: f"{total / 1000:.1f}K", board=board))
@@ -139,13 +144,13 @@ def test_rounding_stops_nobody(tmp_path):
         lambda moment: str(int(moment.timestamp())),
     ],
 )
-def test_dates_are_read_in_any_spelling(tmp_path, plain, date):
+def test_dates_are_read_in_any_spelling(tmp_path: Path, plain, date: str | Callable[..., str]) -> None:
     report = told(write(tmp_path / "s.csv", date=date))
     assert report["period"] == plain["period"]
     assert findings(report) == findings(plain)
 
 
-def test_days_up_to_the_twelfth_ask_for_the_order(tmp_path):
+def test_days_up_to_the_twelfth_ask_for_the_order(tmp_path: Path) -> None:
     board = draw(4, models=5, days=(0, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21))
     moved = [datetime(2025, 1 + at // 2, 1 + at, tzinfo=UTC) for at in range(12)]
     place = {START + day * DAY: moved[at] for at, day in enumerate(board.days)}
@@ -157,7 +162,7 @@ def test_days_up_to_the_twelfth_ask_for_the_order(tmp_path):
     assert told(path, "--date-format", "%m/%d/%Y")["period"]["end"] == "2025-06-12"
 
 
-def test_two_orders_of_day_and_month_contradict_each_other(tmp_path):
+def test_two_orders_of_day_and_month_contradict_each_other(tmp_path: Path) -> None:
     dates = iter(["13/01/2025", "01/14/2025"] * 200)
     result = run(write(tmp_path / "s.csv", date=lambda moment: next(dates)))
     assert result.exit_code == 1
@@ -166,7 +171,7 @@ def test_two_orders_of_day_and_month_contradict_each_other(tmp_path):
 
 @pytest.mark.parametrize("whole", [False, True])
 @pytest.mark.parametrize("year", ["2052", "2011"])
-def test_a_year_that_is_mistyped_stops_and_moves_no_end(tmp_path, whole, year):
+def test_a_year_that_is_mistyped_stops_and_moves_no_end(tmp_path: Path, whole: bool, year: str) -> None:
     path = write(tmp_path / "board.csv")
     lines = path.read_text().splitlines()
     dates = sorted({line.split(",")[0].strip('"') for line in lines[1:]})
@@ -187,7 +192,7 @@ def test_a_year_that_is_mistyped_stops_and_moves_no_end(tmp_path, whole, year):
 
 
 @pytest.mark.parametrize("unknown", ["N/A", "-", "—", "", "nan", "unknown"])
-def test_when_no_total_is_known_nobody_is_acquitted(tmp_path, unknown):
+def test_when_no_total_is_known_nobody_is_acquitted(tmp_path: Path, unknown: str) -> None:
     report = told(write(tmp_path / "s.csv", lambda total: unknown, rank=1))
     for name in ("active", "inactive", "stopped"):
         assert report["counts"][name] is None
@@ -197,7 +202,7 @@ def test_when_no_total_is_known_nobody_is_acquitted(tmp_path, unknown):
     assert {line["state"] for line in report["models"]} == {"listed"}
 
 
-def test_cells_that_are_neither_numbers_nor_unknown_stop_with_their_counts(tmp_path):
+def test_cells_that_are_neither_numbers_nor_unknown_stop_with_their_counts(tmp_path: Path) -> None:
     odd = iter(["many", "lots", "many"])
     path = write(tmp_path / "s.csv", lambda total: next(odd, str(total)))
     result = run(path)
@@ -213,7 +218,7 @@ def test_cells_that_are_neither_numbers_nor_unknown_stop_with_their_counts(tmp_p
     assert "left out: votes 'many', 2 times" in result.stderr
 
 
-def test_a_lesser_half_is_not_judged(tmp_path):
+def test_a_lesser_half_is_not_judged(tmp_path: Path) -> None:
     numbers = iter(range(10_000))
     path = write(tmp_path / "s.csv", lambda total: str(total) if next(numbers) % 3 == 0 else "some")
     result = run(path, "--drop-unreadable")
@@ -221,20 +226,20 @@ def test_a_lesser_half_is_not_judged(tmp_path):
     assert "most rows cannot be read" in result.stderr
 
 
-def test_fractions_of_votes_are_no_votes(tmp_path):
+def test_fractions_of_votes_are_no_votes(tmp_path: Path) -> None:
     result = run(write(tmp_path / "s.csv", lambda total: f"{total / 1000:.2f}"))
     assert result.exit_code == 1
     assert "are not a whole number of votes" in result.stderr
 
 
-def test_a_column_that_is_not_needed_is_not_used_when_half_of_it_is_words(tmp_path, plain):
+def test_a_column_that_is_not_needed_is_not_used_when_half_of_it_is_words(tmp_path: Path, plain) -> None:
     report = told(write(tmp_path / "s.csv", score=lambda row: "good" if row.votes % 2 else "1200"))
     assert report["reading"]["ignored"] == ["score ('good' is no number)"]
     assert report["churn"] == {}
     assert findings(report) == findings(plain)
 
 
-def test_a_number_that_is_not_quoted_makes_a_row_too_long(tmp_path):
+def test_a_number_that_is_not_quoted_makes_a_row_too_long(tmp_path: Path) -> None:
     path = tmp_path / "s.csv"
     path.write_text("date,model,votes\n2025-01-06,a,5,971\n2025-01-13,a,6,104\n")
     result = run(path)

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
-from tests.unit.audit.boards import DAY, START, audit, draw, removed, until
+from tests.unit.audit.boards import DAY, START, Board, audit, draw, removed, until
 
 WEEKS = tuple(range(0, 210, 7))
 
 
-def stop_some(seed, days=WEEKS, *, models=20, count=3, early=3, after=0.0, **drawn):
+def stop_some(
+    seed: int,
+    days: tuple[int, ...] = WEEKS,
+    *,
+    models: int = 20,
+    count: int = 3,
+    early: int = 3,
+    after: float = 0.0,
+    **drawn: Any,
+) -> tuple[Board, dict[str, tuple[str, str]]]:
     random = np.random.default_rng(seed + 1_000)
     chosen = random.choice(models, count, replace=False)
     when = {int(each): int(random.integers(early, len(days) - 2)) for each in chosen}
@@ -39,13 +50,13 @@ SETTINGS = {
 
 
 @pytest.mark.parametrize("name", SETTINGS)
-def test_stops_are_found_at_the_first_interval_and_no_other_model_is_accused(name):
+def test_stops_are_found_at_the_first_interval_and_no_other_model_is_accused(name: str) -> None:
     for seed in range(10):
         board, expected = stop_some(seed, **SETTINGS[name])
         assert removed(audit(board)) == expected
 
 
-def test_a_stop_within_an_interval_is_dated_to_its_snapshots_and_found_by_the_next():
+def test_a_stop_within_an_interval_is_dated_to_its_snapshots_and_found_by_the_next() -> None:
     board = draw(1, multiply={4: until(73)}, spread=0.05)  # day 70 to 77
     found = removed(audit(board))
     assert [*found] == [board.names[4][-1]]
@@ -54,7 +65,7 @@ def test_a_stop_within_an_interval_is_dated_to_its_snapshots_and_found_by_the_ne
     assert by == board.date(12)
 
 
-def test_a_model_whose_weight_falls_from_5_to_1_has_not_stopped():
+def test_a_model_whose_weight_falls_from_5_to_1_has_not_stopped() -> None:
     for seed in range(10):
         start = {model: 7 * int(np.random.default_rng(seed * 40 + model).integers(1, 22)) for model in range(20, 40)}
         boosts = {model: lambda day, first=first: 5.0 if day < first + 21 else 1.0 for model, first in start.items()}
@@ -65,7 +76,7 @@ def test_a_model_whose_weight_falls_from_5_to_1_has_not_stopped():
         assert not removed(audit(board.changed(totals)))
 
 
-def test_a_pause_is_told_as_a_pause():
+def test_a_pause_is_told_as_a_pause() -> None:
     board = draw(2, multiply={3: lambda day: 0.0 if 70 <= day < 105 else 1.0})
     report = audit(board)
     assert not report.alerts
@@ -74,7 +85,7 @@ def test_a_pause_is_told_as_a_pause():
     ]
 
 
-def test_a_model_that_was_quiet_from_the_start_is_inactive_and_not_accused():
+def test_a_model_that_was_quiet_from_the_start_is_inactive_and_not_accused() -> None:
     board = draw(3, multiply={5: until(0)})
     report = audit(board)
     line = next(each for each in report.models if each.model == board.names[5][-1])
@@ -82,7 +93,7 @@ def test_a_model_that_was_quiet_from_the_start_is_inactive_and_not_accused():
     assert not report.alerts
 
 
-def test_a_few_votes_that_a_correction_gives_back_are_no_return():
+def test_a_few_votes_that_a_correction_gives_back_are_no_return() -> None:
     board = draw(4, multiply={6: until(70)})
     totals = board.totals.copy()
     totals[6, 15:] -= 20
@@ -92,7 +103,7 @@ def test_a_few_votes_that_a_correction_gives_back_are_no_return():
     assert not report.pauses
 
 
-def test_what_is_found_does_not_change_when_later_snapshots_are_added():
+def test_what_is_found_does_not_change_when_later_snapshots_are_added() -> None:
     board, expected = stop_some(7, spread=0.1)
     rows = board.rows()
     for end in range(4, 30):
@@ -101,7 +112,7 @@ def test_what_is_found_does_not_change_when_later_snapshots_are_added():
         assert told == {name: dates for name, dates in expected.items() if dates[1] <= board.date(end)}
 
 
-def test_the_evidence_says_expected_against_observed():
+def test_the_evidence_says_expected_against_observed() -> None:
     board = draw(5, multiply={2: until(140)})
     (alert,) = audit(board).alerts
     usual = np.diff(board.totals[2, :20]).mean()

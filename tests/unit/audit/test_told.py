@@ -7,18 +7,19 @@ import io
 import json
 from datetime import UTC, datetime
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import polars
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 from rich.console import Console
 
 from services.audit.page import page
 from services.audit.show import show_report
 from services.cli.main import cli
 from streams.contracts.model import Model
-from tests.unit.audit.boards import audit, draw, until
+from tests.unit.audit.boards import Board, audit, draw, until
 
 OFFICIAL = (
     "model_name", "organization", "license", "rating", "rating_lower", "rating_upper", "variance", "vote_count", "rank",
@@ -26,27 +27,34 @@ OFFICIAL = (
 )  # fmt: skip
 
 
-def run(path, *options):
+def run(path: Path, *options: str | int) -> Result:
     return CliRunner().invoke(cli, ["audit", str(path), *options])
 
 
-def told(path, *options):
+def told(path: Path, *options: str):
     result = run(path, "--format", "json", *options)
     assert result.exit_code == 0, result.output
     return json.loads(result.stdout)
 
 
-def rows_of(board):
+def rows_of(board: Board):
     return [(str(datetime.fromtimestamp(row.date, UTC).date()), row) for row in board.rows()]
 
 
-def write(path, header, lines):
+def write(
+    path: Path,
+    header: tuple[str, str, str, str, str, str, str, str, str, str, str]
+    | tuple[str, str, str, str, str]
+    | tuple[str, str, str, str]
+    | tuple[str, str, str],
+    lines: list[tuple[str, str, str, int]] | list[tuple[str, str, int]],
+) -> Path:
     with path.open("w", newline="") as file:
         csv.writer(file).writerows([header, *lines])
     return path
 
 
-def test_an_agent_board_is_read_and_its_observations_are_no_votes(tmp_path):
+def test_an_agent_board_is_read_and_its_observations_are_no_votes(tmp_path: Path) -> None:
     header = ("model_name", "organization", "license", "score", "score_ci_lower", "score_ci_upper",
               "observation_count", "session_count", "rank", "category", "leaderboard_publish_date")  # fmt: skip
     board = draw(6, models=8)
@@ -64,7 +72,7 @@ def test_an_agent_board_is_read_and_its_observations_are_no_votes(tmp_path):
     assert declared["counts"]["active"] == 8
 
 
-def test_a_board_without_votes_tells_listings_and_no_zeros(tmp_path):
+def test_a_board_without_votes_tells_listings_and_no_zeros(tmp_path: Path) -> None:
     board = draw(7, models=6, days=tuple(range(0, 70, 7)))
     gone = board.names[2][0]
     lines = [
@@ -86,21 +94,21 @@ def test_a_board_without_votes_tells_listings_and_no_zeros(tmp_path):
     assert "0 votes" not in text
 
 
-def test_an_events_file_is_refused(tmp_path):
+def test_an_events_file_is_refused(tmp_path: Path) -> None:
     lines = [("2025-01-06", "a", "listed", 10), ("2025-02-06", "a", "removed", 900)]
     result = run(write(tmp_path / "s.csv", ("date", "model", "event", "votes"), lines))
     assert result.exit_code == 1
     assert "the column 'event' says that each row is an event" in result.stderr
 
 
-def test_dates_that_name_one_model_each_are_no_snapshots(tmp_path):
+def test_dates_that_name_one_model_each_are_no_snapshots(tmp_path: Path) -> None:
     lines = [(f"2025-01-{at + 1:02}", f"m{at % 7}", 100 + at) for at in range(28)]
     result = run(write(tmp_path / "s.csv", ("date", "model", "votes"), lines))
     assert result.exit_code == 1
     assert "28 of 28 dates name a single model" in result.stderr
 
 
-def test_when_most_snapshots_are_untrue_nothing_is_claimed():
+def test_when_most_snapshots_are_untrue_nothing_is_claimed() -> None:
     board = draw(8, models=12, multiply={3: until(60)})
     totals = board.totals.copy()
     totals[2:, 8:] = -1
@@ -115,7 +123,7 @@ def test_when_most_snapshots_are_untrue_nothing_is_claimed():
     assert report.shares == {"provider": {}, "license": {}}
 
 
-def test_the_official_shape_is_read_board_first(tmp_path):
+def test_the_official_shape_is_read_board_first(tmp_path: Path) -> None:
     random = np.random.default_rng(9)
     board = draw(9, models=15, multiply={4: until(105)})
     frame = []
@@ -136,7 +144,7 @@ def test_the_official_shape_is_read_board_first(tmp_path):
     assert told(tmp_path / "text.parquet", "--board", "math")["arena"] == "math"
 
 
-def test_duplicates_are_counted_and_columns_that_are_not_used_are_named(tmp_path):
+def test_duplicates_are_counted_and_columns_that_are_not_used_are_named(tmp_path: Path) -> None:
     lines = [(day, row.model, int(row.votes), "x") for day, row in rows_of(draw(10, models=5))]
     path = write(tmp_path / "s.csv", ("date", "model", "votes", "note"), [*lines, *lines[:3]])
     result = run(path, "--format", "json")
@@ -145,13 +153,13 @@ def test_duplicates_are_counted_and_columns_that_are_not_used_are_named(tmp_path
     assert "columns not used: note" in result.stderr
 
 
-def stops(count, seed=11):
+def stops(count: int, seed: int = 11) -> Board:
     """A board on which many models stop one after the other."""
     return draw(seed, models=2 * count, multiply={at: until(40 + 5 * at) for at in range(count)}, slots_a_day=20_000.0)
 
 
 @pytest.fixture(scope="module")
-def many(tmp_path_factory):
+def many(tmp_path_factory: pytest.TempPathFactory):
     path = tmp_path_factory.mktemp("many") / "s.csv"
     lines = [(day, row.model, int(row.votes), row.provider, row.license) for day, row in rows_of(stops(20))]
     return write(path, ("date", "model", "votes", "organization", "license"), lines)
@@ -160,18 +168,18 @@ def many(tmp_path_factory):
 class Sections(HTMLParser):
     """Identifiers and links within a page, and how often it contains a text."""
 
-    def __init__(self, text):
+    def __init__(self, text: str) -> None:
         super().__init__()
         self.ids, self.links = [], []
         self.feed(text)
 
-    def handle_starttag(self, tag, attrs):
+    def handle_starttag(self, tag: object, attrs) -> None:
         named = dict(attrs)
         self.ids += [named["id"]] if "id" in named else []
         self.links += [named["href"]] if "href" in named else []
 
 
-def test_the_first_sentence_says_who_since_when_how_many_and_how_sure(many):
+def test_the_first_sentence_says_who_since_when_how_many_and_how_sure(many) -> None:
     report = told(many)
     first, sure = report["headline"][:2]
     ends = sorted(report["alerts"], key=lambda each: each["starts_at"], reverse=True)
@@ -185,12 +193,12 @@ def test_the_first_sentence_says_who_since_when_how_many_and_how_sure(many):
     assert report["headline"][-1].startswith("The file cannot say: private variants, ")
 
 
-def test_where_notices_are_unknown_nothing_is_called_silent(many, tmp_path):
+def test_where_notices_are_unknown_nothing_is_called_silent(many, tmp_path: Path) -> None:
     assert "silent" not in run(many).stdout.lower()
     assert "silent" not in run(many, "--format", "html").stdout.lower()
 
 
-def test_many_ends_are_grouped_and_folded_in_the_page(many):
+def test_many_ends_are_grouped_and_folded_in_the_page(many) -> None:
     text = run(many, "--format", "html").stdout
     page = Sections(text)
     assert {*page.links} <= {f"#{name}" for name in page.ids}
@@ -200,7 +208,7 @@ def test_many_ends_are_grouped_and_folded_in_the_page(many):
     assert "<summary>2024: " in text
 
 
-def test_the_terminal_shows_the_newest_ends_and_how_to_see_the_rest(many):
+def test_the_terminal_shows_the_newest_ends_and_how_to_see_the_rest(many) -> None:
     report = told(many)
     ends = len(report["alerts"])
     shown = run(many).stdout
@@ -208,7 +216,7 @@ def test_the_terminal_shows_the_newest_ends_and_how_to_see_the_rest(many):
     assert len(run(many, "--top", ends).stdout.splitlines()) > len(shown.splitlines())
 
 
-def test_one_figure_has_one_value_wherever_it_is_told(many):
+def test_one_figure_has_one_value_wherever_it_is_told(many) -> None:
     report = told(many)
     counts = report["counts"]
     deprecation = report["findings"][3]["says"]
@@ -220,7 +228,7 @@ def test_one_figure_has_one_value_wherever_it_is_told(many):
     assert any(line.startswith(f"{counts['inactive']} of {counts['listed']}") for line in report["headline"])
 
 
-def test_private_variants_of_a_registry_are_told_by_every_answer():
+def test_private_variants_of_a_registry_are_told_by_every_answer() -> None:
     board = draw(12, models=8)
     fields = {"arena": "text", "provider": "firm 1", "license": "proprietary", "status": "active", "weight": 1.0}
     named = [Model(model=names[0], visibility="public", tstamp=1.0, **fields) for names in board.names]
@@ -232,13 +240,13 @@ def test_private_variants_of_a_registry_are_told_by_every_answer():
     assert not any("Private variants" in each for each in report.cannot_say)
 
 
-def test_an_events_file_without_totals_is_told_to_be_one(tmp_path):
+def test_an_events_file_without_totals_is_told_to_be_one(tmp_path: Path) -> None:
     result = run(write(tmp_path / "s.csv", ("date", "model", "action"), [("2025-01-06", "a", "added")]))
     assert result.exit_code == 1
     assert "the column 'action' says that each row is an event" in result.stderr
 
 
-def test_many_remarks_of_one_kind_are_one_line_with_their_number_and_examples():
+def test_many_remarks_of_one_kind_are_one_line_with_their_number_and_examples() -> None:
     board = draw(3, models=40, spread=0.05)
     totals = board.totals.copy()
     for model in range(12):
@@ -253,7 +261,7 @@ def test_many_remarks_of_one_kind_are_one_line_with_their_number_and_examples():
     assert f"{len(report.remarks)} remarks" in page(report)
 
 
-def test_of_many_departures_the_rest_is_counted():
+def test_of_many_departures_the_rest_is_counted() -> None:
     board = draw(3, models=60, spread=0.05)
     totals = board.totals.copy()
     for model in range(14):

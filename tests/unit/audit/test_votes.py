@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,18 +14,19 @@ from services.audit.snapshots import Wanted
 from services.audit.votes import count_votes
 from services.sources import SourceError
 from streams.audit.options import Options
+from streams.audit.report.document import Report
 
 DAY = 86_400.0
 START = 1_720_000_000.0
 NAMES = [f"m{each}" for each in range(20)]
 
 
-def ask(path, registry=None, **changes):
+def ask(path: Path, registry: Path | None = None, **changes: Any) -> Report:
     asked = {"kind": "auto", "wanted": Wanted(), "arena": None, "options": Options()}
     return run_audit(AuditRequest(str(path), registry=registry, **(asked | changes)))[0]
 
 
-def record(name, day=-1.0, **fields):
+def record(name: str, day: float = -1.0, **fields: Any):
     number = NAMES.index(name)
     return {
         "arena": "text",
@@ -38,7 +41,7 @@ def record(name, day=-1.0, **fields):
 
 
 @pytest.fixture(scope="module")
-def arena(tmp_path_factory):
+def arena(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """60,000 votes over 30 days; m3 is dropped in silence on day 15, m4 retires on day 20, as announced on day 2."""
     folder = tmp_path_factory.mktemp("votes")
     random = np.random.default_rng(0)
@@ -60,7 +63,7 @@ def arena(tmp_path_factory):
     return folder
 
 
-def test_without_a_registry_stops_are_found_by_each_models_own_past(arena):
+def test_without_a_registry_stops_are_found_by_each_models_own_past(arena: Path) -> None:
     report = ask(arena / "v.jsonl")
     assert report.kind == "votes"
     assert {each.subject.model for each in report.alerts} == {"m3", "m4"}
@@ -70,7 +73,7 @@ def test_without_a_registry_stops_are_found_by_each_models_own_past(arena):
     assert report.declared == {}
 
 
-def test_with_a_registry_the_streams_fold_judges_by_the_policy(arena):
+def test_with_a_registry_the_streams_fold_judges_by_the_policy(arena: Path) -> None:
     report = ask(arena / "v.jsonl", arena / "r.jsonl")
     firing = {(each.kind.value, each.subject.model) for each in report.alerts if each.status.value == "firing"}
     assert firing == {("silent_removal", "m3")}
@@ -83,7 +86,7 @@ def test_with_a_registry_the_streams_fold_judges_by_the_policy(arena):
     assert set(report.shares["provider"]) == {f"firm {each}" for each in range(5)}
 
 
-def test_votes_without_times_are_refused(arena):
+def test_votes_without_times_are_refused(arena: Path) -> None:
     lines = (arena / "v.jsonl").read_text().splitlines()[:2_000]
     plain = [{name: vote[name] for name in ("model_a", "model_b", "winner")} for vote in map(json.loads, lines)]
     path = arena / "plain.jsonl"
@@ -92,7 +95,7 @@ def test_votes_without_times_are_refused(arena):
         ask(path)
 
 
-def test_an_arena_must_be_chosen_among_several(arena, tmp_path):
+def test_an_arena_must_be_chosen_among_several(arena: Path, tmp_path: Path) -> None:
     votes = [json.loads(line) for line in (arena / "v.jsonl").read_text().splitlines()[:1_000]]
     path = tmp_path / "two.jsonl"
     path.write_text("\n".join(json.dumps(vote | {"arena": ("text", "code")[n % 2]}) for n, vote in enumerate(votes)))
@@ -105,7 +108,7 @@ def test_an_arena_must_be_chosen_among_several(arena, tmp_path):
         ask(path, arena / "r.jsonl", arena="code")
 
 
-def test_counted_votes_are_totals_that_begin_at_zero():
+def test_counted_votes_are_totals_that_begin_at_zero() -> None:
     first, second = np.array([0, 0, 1, 0]), np.array([1, 1, 2, 2])
     rows = count_votes(["a", "b", "c"], first, second, np.array([0.0, 10.0, 70.0, 119.0]), {})
     totals = {name: [row.votes for row in rows if row.model == name] for name in "abc"}
@@ -113,6 +116,6 @@ def test_counted_votes_are_totals_that_begin_at_zero():
     assert sorted({row.date for row in rows}) == [0.0, 60.0, 119.0]
 
 
-def test_votes_of_one_moment_are_one_snapshot():
+def test_votes_of_one_moment_are_one_snapshot() -> None:
     rows = count_votes(["a", "b"], np.array([0]), np.array([1]), np.array([5.0]), {})
     assert {row.votes for row in rows} == {0.0, 1.0}

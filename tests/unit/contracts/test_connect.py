@@ -354,7 +354,7 @@ class HoldsARecord:
 
 def test_a_producer_of_kafka_python_is_closed_with_what_it_holds() -> None:
     producer = HoldsARecord()
-    close_kafka_python(producer, 0.1)  # type: ignore[arg-type]  # what is used of one
+    close_kafka_python(producer, 0.1)  # what is used of one
     assert producer.closed
     assert {"force_close"} <= set(dir(Sender)), "under another name nothing would be forced"
     assert "_sender" in KafkaProducer.close.__code__.co_names

@@ -4,7 +4,7 @@ from streams.contracts.keys import Keys
 from streams.contracts.view import OVERALL, category_board, language_board
 
 
-def test_the_keys_are_those_of_the_contract():
+def test_the_keys_are_those_of_the_contract() -> None:
     keys = Keys()
     assert keys.arenas == "isonomy:arenas"
     assert keys.board("text", "language:en") == "isonomy:{text}:board:language:en"
@@ -15,7 +15,7 @@ def test_the_keys_are_those_of_the_contract():
     assert keys.partition(3, "ratings") == "isonomy:ledger:3:ratings"
 
 
-def test_what_belongs_to_an_arena_has_its_hash_tag():
+def test_what_belongs_to_an_arena_has_its_hash_tag() -> None:
     keys = Keys("other")
     of_arena = [keys.board("a-b_0", OVERALL), keys.boards("a-b_0"), keys.state("a-b_0", "x"), keys.changed("a-b_0")]
     assert {key[key.index("{") + 1 : key.index("}")] for key in of_arena} == {"a-b_0"}
@@ -23,7 +23,7 @@ def test_what_belongs_to_an_arena_has_its_hash_tag():
     assert all(key.startswith("other:") for key in of_arena)
 
 
-def test_no_label_can_take_another_boards_name():
+def test_no_label_can_take_another_boards_name() -> None:
     names = {OVERALL, language_board("overall"), category_board("overall"), language_board(""), category_board("")}
     assert len(names) == 5
     assert language_board("x:y") != category_board("x:y")

@@ -1,6 +1,7 @@
 """Model records: what an arena may declare, and under which key."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -22,17 +23,17 @@ FIELDS = {
 KEY = b"text/org/x"
 
 
-def body(**changes):
+def body(**changes: Any) -> bytes:
     return json.dumps({name: value for name, value in (FIELDS | changes).items() if value is not ...}).encode()
 
 
-def reason_of(value, key=KEY):
+def reason_of(value: bytes | None, key: bytes = KEY) -> Reason:
     with pytest.raises(InvalidRecord) as refused:
         parse_model(value, key, ARRIVED)
     return refused.value.reason
 
 
-def test_a_declared_model_is_read_whole():
+def test_a_declared_model_is_read_whole() -> None:
     model = parse_model(body(family="x", announced_at=5, reason="cost", unknown=[1]), KEY, ARRIVED)
     assert (model.arena, model.model, model.provider, model.license) == ("text", "org/x", "org", "open_weight")
     assert (model.visibility, model.status, model.weight, model.tstamp) == ("public", "active", 1.5, 1_600_000_000.0)
@@ -52,7 +53,7 @@ def test_a_declared_model_is_read_whole():
         {"status": "retired"},
     ],
 )
-def test_the_limits_are_inside(changes):
+def test_the_limits_are_inside(changes: dict[str, int] | dict[str, float] | dict[str, str] | dict[str, None]) -> None:
     assert parse_model(body(**changes), KEY, ARRIVED).model == "org/x"
 
 
@@ -90,43 +91,43 @@ def test_the_limits_are_inside(changes):
         *[({name: ...}, Reason.MISSING_FIELD) for name in FIELDS],
     ],
 )
-def test_a_wrong_field_has_its_reason(changes, reason):
+def test_a_wrong_field_has_its_reason(changes, reason: Reason) -> None:
     assert reason_of(body(**changes)) is reason
 
 
 @pytest.mark.parametrize("number", [b"1e999", b"9" * 400])
-def test_a_weight_beyond_floats_is_refused(number):
+def test_a_weight_beyond_floats_is_refused(number: bytes) -> None:
     assert reason_of(body().replace(b"1.5", number)) is Reason.INVALID_FIELD
 
 
-def test_an_empty_value_is_no_model():
+def test_an_empty_value_is_no_model() -> None:
     assert reason_of(b"") is Reason.EMPTY
     assert reason_of(None) is Reason.EMPTY
 
 
 @pytest.mark.parametrize("key", [None, b"", b"text", b"text/", b"text/org", b"vision/org/x", b"text/org/x ", b"\xff/x"])
-def test_a_key_of_another_model_is_refused(key):
+def test_a_key_of_another_model_is_refused(key: bytes | None) -> None:
     assert reason_of(body(), key) is Reason.KEY_MISMATCH
 
 
-def test_names_are_read_in_their_normal_form():
+def test_names_are_read_in_their_normal_form() -> None:
     model = parse_model(
         body(model=" org/x\n", provider="o\u200brg ", family="cafe\u0301", reason=" as it is "), KEY, ARRIVED
     )
     assert (model.model, model.provider, model.family, model.reason) == ("org/x", "org", "caf\u00e9", " as it is ")
 
 
-def test_the_key_names_the_model_in_its_normal_form():
+def test_the_key_names_the_model_in_its_normal_form() -> None:
     assert reason_of(body(model="org/x "), b"text/org/x ") is Reason.KEY_MISMATCH
 
 
 @pytest.mark.parametrize("model", ["x", "org/x", "/", "a//b", "é", "m" * 128, "𝕏" * 128])
-def test_a_key_is_split_where_the_arena_ends(model):
+def test_a_key_is_split_where_the_arena_ends(model: str) -> None:
     assert split_key(model_key("text", model)) == ("text", model)
 
 
 @pytest.mark.parametrize("key", [None, b"", b"/", b"text", b"text/", b"/x", b"Te/x", b"\xff", b"text/" + b"m" * 129])
-def test_what_is_not_a_key_is_not_split(key):
+def test_what_is_not_a_key_is_not_split(key: bytes | None) -> None:
     with pytest.raises(InvalidRecord) as refused:
         split_key(key)
     assert refused.value.reason is Reason.KEY_MISMATCH

@@ -2,6 +2,7 @@
 
 from contextlib import nullcontext
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -29,7 +30,7 @@ from streams.contracts.topics import (
 )
 
 
-def weights(topic: Topic, wish: Wish | None = None, **changes: str) -> dict[str, Weight]:
+def weights(topic: Topic, wish: Wish | None = None, **changes: Any) -> dict[str, Weight]:
     """Judge a topic that is right but for the changes, given with underscores; by the setting at fault."""
     wish = wish or Wish()
     config = config_of(topic, wish) | {key.replace("_", "."): value for key, value in changes.items()}

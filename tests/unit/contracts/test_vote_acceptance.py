@@ -29,12 +29,12 @@ LIMITS = {
 
 
 @pytest.mark.parametrize("name", LIMITS)
-def test_it_is_accepted(name):
+def test_it_is_accepted(name: str) -> None:
     vote = parse_vote(body(**LIMITS[name]), ARRIVED)
     assert vote.winner == "tie"
 
 
-def test_null_means_absent():
+def test_null_means_absent() -> None:
     names = (
         "voter",
         "language",
@@ -51,7 +51,7 @@ def test_null_means_absent():
     assert parse_vote(body(**dict.fromkeys(names)), ARRIVED) == parse_vote(body(), ARRIVED)
 
 
-def test_a_vote_may_say_that_it_is_one_whole_vote():
+def test_a_vote_may_say_that_it_is_one_whole_vote() -> None:
     whole = {
         "anony": True,
         "count": 1,
@@ -64,7 +64,7 @@ def test_a_vote_may_say_that_it_is_one_whole_vote():
     assert columns(decode(as_records(pairs)).rows) == columns(decode(as_records([(b"v1", body()), pairs[1]])).rows)
 
 
-def test_names_are_counted_in_their_normal_form():
+def test_names_are_counted_in_their_normal_form() -> None:
     odd = {
         "model_a": "\ufeffgpt\u200b-4 ",
         "model_b": "cafe\u0301\u00a0  x",
@@ -81,29 +81,29 @@ def test_names_are_counted_in_their_normal_form():
     assert plain == {}
 
 
-def test_what_is_no_name_stays_as_it_is():
+def test_what_is_no_name_stays_as_it_is() -> None:
     vote = parse_vote(body(id=" v ", voter=" w ", prompt_hash="e\u0301"), ARRIVED)
     assert (vote.id, vote.voter, vote.prompt_hash) == (" v ", " w ", "e\u0301")
 
 
-def test_unknown_fields_are_ignored():
+def test_unknown_fields_are_ignored() -> None:
     assert parse_vote(body(rating=1, nested={"id": "other"}, model_c=None), ARRIVED) == parse_vote(body(), ARRIVED)
 
 
-def test_of_a_field_given_twice_the_last_counts():
+def test_of_a_field_given_twice_the_last_counts() -> None:
     assert parse_vote(body()[:-1] + b',"winner":"model_b"}', ARRIVED).winner == "model_b"
 
 
-def test_the_arena_is_text_unless_said():
+def test_the_arena_is_text_unless_said() -> None:
     assert parse_vote(body(), ARRIVED).arena == "text"
 
 
-def test_a_vote_may_be_as_large_as_the_limit():
+def test_a_vote_may_be_as_large_as_the_limit() -> None:
     padding = MAX_RECORD_BYTES - len(body(x=""))
     assert parse_vote(body(x="p" * padding), ARRIVED).id == "v1"
 
 
-def test_every_word_of_winner_has_its_code():
+def test_every_word_of_winner_has_its_code() -> None:
     assert [WINNERS[name] for name in WINNER_NAMES] == [0, 1, 2, 3, 4]
     assert WINNERS["tie (bothbad)"] == BOTH_BAD
     assert len(WINNERS) == 6

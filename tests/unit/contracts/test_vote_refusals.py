@@ -14,7 +14,7 @@ STYLE = dict.fromkeys(STYLE_FIELDS, 1)
 PLAIN = body()
 
 
-def raw(name, text):
+def raw(name: str, text: bytes) -> bytes:
     """A plain vote where one field is written as given."""
     return body(**{name: "@"}).replace(b'"@"', text)
 
@@ -141,7 +141,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_it_is_refused_by_name(name):
+def test_it_is_refused_by_name(name: str) -> None:
     value, reason = REFUSED[name]
     with pytest.raises(InvalidRecord) as refused:
         parse_vote(value, ARRIVED)
@@ -152,11 +152,11 @@ def test_it_is_refused_by_name(name):
 
 
 @pytest.mark.parametrize("key", [None, b"", b"v2", b"v1 ", b"V1", b"\xff", b"v1\x00"])
-def test_a_key_that_is_not_the_id_is_refused(key):
+def test_a_key_that_is_not_the_id_is_refused(key: bytes | None) -> None:
     [reject] = decode(as_records([(key, PLAIN)])).rejects
     assert reject.reason is Reason.KEY_MISMATCH
 
 
-def test_every_reason_has_a_bad_vote():
+def test_every_reason_has_a_bad_vote() -> None:
     of_others = {Reason.UNREADABLE, Reason.TOO_MANY_ARENAS}  # of a batch; of a key at the gateway
     assert {reason for _, reason in REFUSED.values()} | {Reason.KEY_MISMATCH} == set(Reason) - of_others

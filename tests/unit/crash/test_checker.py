@@ -1,6 +1,7 @@
 """The checker of the chaos suite finds each way to break a promise, and nothing in a run that keeps them all."""
 
 from collections import Counter
+from typing import Any
 
 import numpy as np
 
@@ -49,7 +50,7 @@ def block(*places: tuple[int, int], through: dict[int, int], arena: str = "text"
     return Block(arena, rows, through)
 
 
-def promises(findings: list) -> list[str]:
+def promises(findings: list[Any]) -> list[str]:
     return [finding.promise for finding in findings]
 
 

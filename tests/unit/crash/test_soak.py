@@ -5,7 +5,7 @@ import math
 from tests.crash.soak import Sample, Soak
 
 
-def test_the_last_window_ends_with_the_run():
+def test_the_last_window_ends_with_the_run() -> None:
     seen, fast, slow = Soak("kafka", 30.0, 10_000, 26), 0.0, 0.0
     for number in range(352):  # a look each 5.1 s: five windows of 300 s would leave the last five minutes out
         at = 5.1 * number
@@ -20,5 +20,5 @@ def test_the_last_window_ends_with_the_run():
     assert last > 1.9
 
 
-def test_of_less_than_two_looks_nothing_is_said():
+def test_of_less_than_two_looks_nothing_is_said() -> None:
     assert Soak("kafka", 30.0, 10_000, 26, [Sample(0.0, 0, {}, 0.0, {0.5: 1.0})]).windows() == []

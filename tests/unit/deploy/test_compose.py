@@ -112,5 +112,5 @@ def test_prometheus_looks_at_every_process_on_its_port() -> None:
 
 def test_kafka_is_the_version_that_is_tested() -> None:
     pom = (DEPLOY / "kafka" / "pom.xml").read_text()
-    version = re.search(r"<kafka.version>([^<]+)<", pom)[1]
+    (version,) = re.findall(r"<kafka.version>([^<]+)<", pom)
     assert SERVICES["kafka"]["image"] == f"${{KAFKA_IMAGE:-apache/kafka:{version}}}"

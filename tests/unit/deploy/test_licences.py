@@ -48,7 +48,7 @@ def package(site: Path, name: str, *lines: str) -> None:
     (folder / "METADATA").write_text("\n".join((*head, *lines)) + "\n")
 
 
-def test_what_a_package_says_is_read_from_the_most_exact_place(tmp_path: Path, monkeypatch) -> None:
+def test_what_a_package_says_is_read_from_the_most_exact_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(tmp_path)
     free, bare = "Classifier: License :: OSI Approved :: MIT License", "Classifier: License :: OSI Approved"
     package(tmp_path, "expression", "License-Expression: ISC", "License: GPL", free)
@@ -80,7 +80,9 @@ def test_every_exception_has_a_reason_and_is_needed() -> None:
         assert not is_taken(said, PERMISSIVE), name
 
 
-def test_a_licence_that_is_not_taken_fails_the_check(monkeypatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_licence_that_is_not_taken_fails_the_check(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(licences, "PERMISSIVE", PERMISSIVE - {"ISC", "BSD-2-Clause"})
     assert licences.main() == 1
     said = capsys.readouterr().err

@@ -143,7 +143,7 @@ def test_by_default_prometheus_alone_reaches_workers_and_herald() -> None:
 
 
 def test_nobody_named_is_nobody_and_not_everybody() -> None:
-    values = {"networkPolicy": {"scraper": [], "from": []}}
+    values: dict[str, dict[str, list[object]]] = {"networkPolicy": {"scraper": [], "from": []}}
     assert rendered(values)["faults"] == []
     for policy in policies(values).values():
         assert not policy["ingress"]

@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ VARIABLES = {"arena": "text", "model": "a|b", "__rate_interval": "1m", "__interv
 OPERATIONS = Path(__file__).parents[3] / "docs" / "dashboards.md"
 
 
-def expressions(dashboard: dict[str, Any]) -> list[str]:
+def expressions(dashboard: Mapping[str, Any]) -> list[str]:
     """Everything that is asked: panels, annotations, variables."""
     asked = [query.expr for panel in dashboard["panels"] for query in queries(panel, VARIABLES)]
     asked += [fill(each["target"]["expr"], VARIABLES) for each in dashboard["annotations"]["list"]]

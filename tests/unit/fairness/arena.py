@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
-from streams.contracts.alert import Alert
+from streams.contracts.alert import Alert, Kind
 from streams.contracts.model import Model
 from streams.fairness.fold import fold
 from streams.fairness.fold_state import ArenaFairness
@@ -18,7 +21,7 @@ SECONDS = 0.864
 START = 1_700_000_000.0
 
 
-def draw_pairs(random, weights, n):
+def draw_pairs(random: np.random.Generator, weights: NDArray[np.float64], n: int) -> NDArray[np.float64]:
     """int64[n, 2]: first model by weight, second by weight among the rest, sides swapped at random."""
     cumulated = np.cumsum(weights)
     first = np.searchsorted(cumulated, random.random(n) * cumulated[-1], side="right")
@@ -34,7 +37,15 @@ def draw_pairs(random, weights, n):
     return pairs
 
 
-def make_rows(models, pairs, winner, tstamp, offset=0, partition=0, prompts=None):
+def make_rows(
+    models: list[str],
+    pairs: NDArray[np.float64],
+    winner: NDArray[np.float64],
+    tstamp: NDArray[np.float64],
+    offset: int = 0,
+    partition: int = 0,
+    prompts=None,
+) -> Rows:
     n = len(pairs)
     return Rows(
         models=list(models),
@@ -61,7 +72,9 @@ def make_rows(models, pairs, winner, tstamp, offset=0, partition=0, prompts=None
 class Ledger:
     """Writes an arena's records and folds them at once; `records` and `alerts` are what came of it."""
 
-    def __init__(self, seed=0, settings=None, arena="text", block=2_000):
+    def __init__(
+        self, seed: int = 0, settings: FairnessSettings | None = None, arena: str = "text", block: int = 2_000
+    ) -> None:
         self.random = np.random.default_rng(seed)
         self.state = ArenaFairness.start(arena, settings or FairnessSettings())
         self.arena, self.block = arena, block
@@ -73,7 +86,7 @@ class Ledger:
         self.rows = self.notices = 0
         self.clock = START
 
-    def declare(self, name, weight=1.0, *, keep=False, gone=False, **fields):
+    def declare(self, name: str, weight: float = 1.0, *, keep: bool = False, gone: bool = False, **fields: str) -> None:
         """Send a notice; the arena follows it unless `keep`."""
         known = self.known(name)
         model = None
@@ -98,22 +111,32 @@ class Ledger:
         self.send(Notice(self.arena, name, model, 0, self.notices, int(self.clock * 1000)))
         self.notices += 1
 
-    def known(self, name):
+    def known(self, name: str) -> Model | None:
         return self.state.scene.facts.roster.registry.get(name)
 
-    def sample(self, name, weight):
+    def sample(self, name: str, weight: float) -> None:
         """Really draw a model so often, whatever is declared."""
         place = self._place(name)  # first: it may lengthen the weights
         self.weights[place] = weight
 
-    def _place(self, name):
+    def _place(self, name: str) -> int:
         if name not in self.names:
             self.names.append(name)
             self.weights = np.append(self.weights, 0.0)
             self.strength = np.append(self.strength, 0.0)
         return self.names.index(name)
 
-    def battles(self, n, *, finish=None, none=0.0, report_none=True, prompts=None, zeros=False, days=None):
+    def battles(
+        self,
+        n: int,
+        *,
+        finish: NDArray[np.float64] | None = None,
+        none: float = 0.0,
+        report_none: bool = True,
+        prompts=None,
+        zeros: bool = False,
+        days: int | None = None,
+    ) -> None:
         """Play n battles. `finish`: chance per model that people finish a battle with it."""
         seconds = SECONDS if days is None else days * 86_400 / n
         while n > 0:
@@ -139,19 +162,19 @@ class Ledger:
             self.rows += len(pairs)
             self.send(Block(self.arena, rows, {0: self.rows - 1}))
 
-    def send(self, record):
+    def send(self, record: Notice | Block) -> None:
         self.records.append(record)
         self.state.position += 1
         self.alerts += fold(self.state, record)
 
-    def firing(self, kind=None):
+    def firing(self, kind: Kind | None = None):
         return [alert for alert in self.state.firing if kind is None or alert.kind == kind]
 
-    def told(self, kind):
+    def told(self, kind: Kind):
         return [alert for alert in self.alerts if alert.kind == kind]
 
 
-def equal_arena(models=20, **given):
+def equal_arena(models: int = 20, **given: Any) -> Ledger:
     """An arena of equal models, all declared."""
     ledger = Ledger(**given)
     for number in range(models):

@@ -6,7 +6,7 @@ from streams.fairness.settings import FairnessSettings
 
 
 @pytest.fixture
-def brisk():
+def brisk() -> FairnessSettings:
     return FairnessSettings(
         false_pages="one in 10,000,000 battles",
         review_battles=1_000,

@@ -19,7 +19,7 @@ from streams.fairness.detectors.catalog import AT_NOTICE, AT_REVIEW, AT_TICK, DE
 from tests.unit.fairness.test_fold import LEDGER
 
 
-def test_the_json_is_that_of_the_design():
+def test_the_json_is_that_of_the_design() -> None:
     alert = Alert(
         id="f-1",
         fingerprint="f",
@@ -44,7 +44,7 @@ def test_the_json_is_that_of_the_design():
     assert b'"detected_at":2.0,"ends_at":3.0,"summary"' in encode_alert(ended)
 
 
-def test_every_alert_survives_its_encoding():
+def test_every_alert_survives_its_encoding() -> None:
     for alert in LEDGER.alerts:
         assert encode_alert(decode_alert(encode_alert(alert))) == encode_alert(alert)
 
@@ -53,21 +53,21 @@ names = st.text(min_size=1, max_size=20)
 
 
 @given(st.sampled_from(Kind), st.sampled_from(Kind), names, names)
-def test_fingerprints_differ_with_kind_field_and_name(one, other, name, second):
+def test_fingerprints_differ_with_kind_field_and_name(one: Kind, other: Kind, name: str, second: str) -> None:
     assert fingerprint("a", one, Subject(model=name)) != fingerprint("a", one, Subject(provider=name))
     assert (fingerprint("a", one, Subject(model=name)) == fingerprint("a", other, Subject(model=second))) == (
         (one, name) == (other, second)
     )
 
 
-def test_every_kind_has_one_detector_that_is_asked_and_a_runbook():
+def test_every_kind_has_one_detector_that_is_asked_and_a_runbook() -> None:
     assert sorted(each.kind for each in DETECTORS) == sorted(Kind)
     assert {*AT_TICK, *AT_NOTICE, *AT_REVIEW} == set(DETECTORS)
     assert all(runbook_url(kind).endswith(f"/{kind.value}.md") for kind in Kind)
 
 
 @pytest.mark.parametrize("alert", LEDGER.alerts, ids=lambda alert: f"{alert.kind}-{alert.status}")
-def test_a_summary_is_one_sentence_or_two_that_name_the_subject_and_a_number(alert):
+def test_a_summary_is_one_sentence_or_two_that_name_the_subject_and_a_number(alert: Alert) -> None:
     assert alert.summary.endswith(".")
     assert alert.subject.name in alert.summary
     assert any(letter.isdigit() for letter in alert.summary)

@@ -13,7 +13,7 @@ from tests.unit.fairness.test_fold import BRISK
 
 
 @given(st.lists(st.sampled_from([f"n{number}" for number in range(12)]), max_size=200), st.integers(1, 6))
-def test_counts_are_too_small_by_at_most_the_share_of_a_seat(names, seats):
+def test_counts_are_too_small_by_at_most_the_share_of_a_seat(names, seats: int) -> None:
     found, true = Crowd(), Counter(names)
     found.add(names, seats)
     assert len(found.counts) <= seats
@@ -21,7 +21,7 @@ def test_counts_are_too_small_by_at_most_the_share_of_a_seat(names, seats):
         assert count - len(names) / (seats + 1) <= found.counts.get(name, 0) <= count
 
 
-def test_a_busy_name_is_found_in_a_flood_of_names_that_are_there_once():
+def test_a_busy_name_is_found_in_a_flood_of_names_that_are_there_once() -> None:
     found = Crowd()
     found.add((f"invented-{number}" if number % 40 else "busy" for number in range(20_000)), 1_000)
     found.turn()
@@ -33,7 +33,7 @@ def test_a_busy_name_is_found_in_a_flood_of_names_that_are_there_once():
     assert found.last["busy"] == 1, "what is watched is counted exactly"
 
 
-def test_a_flood_of_invented_names_blinds_nobody():
+def test_a_flood_of_invented_names_blinds_nobody() -> None:
     """1,040 invented names once silenced undeclared_model for good."""
     ledger = Ledger(settings=BRISK, seed=5)
     for number in range(12):
@@ -55,7 +55,7 @@ def test_a_flood_of_invented_names_blinds_nobody():
     assert not [alert for alert in ledger.state.firing if alert.kind is Kind.UNDECLARED_MODEL]
 
 
-def test_a_flood_of_busy_names_is_no_flood_of_alerts_and_who_stands_goes_on_standing():
+def test_a_flood_of_busy_names_is_no_flood_of_alerts_and_who_stands_goes_on_standing() -> None:
     ledger = Ledger(settings=BRISK, seed=6)
     for number in range(12):
         ledger.declare(f"model-{number:02}", 1.0)
@@ -75,5 +75,5 @@ def test_a_flood_of_busy_names_is_no_flood_of_alerts_and_who_stands_goes_on_stan
     assert len(standing() & before) >= len(before) - 2, "those that stand are counted exactly, and stand first"
 
 
-def test_seats_follow_the_bound_of_the_rule():
+def test_seats_follow_the_bound_of_the_rule() -> None:
     assert (seats(10_000, 30), seats(1_000_000, 30), seats(100, 1)) == (1_000, 100_000, 300)

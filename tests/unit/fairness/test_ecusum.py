@@ -10,18 +10,18 @@ from streams.fairness.statistics.cusum import Cusum, Mark, Odds
 bets = np.array(BETS)
 
 
-def mark(row=0, subjects=1):
+def mark(row: int = 0, subjects: int = 1) -> Mark:
     return Mark(row, float(row), np.zeros(subjects), np.zeros(subjects))
 
 
-def expectation(odds, bet, share, n):
+def expectation(odds: Odds, bet: int, share: float, n: int) -> float:
     """E[e^ℓ] of n battles at a true share, summed exactly."""
     k = np.arange(n + 1)
     return float((binom.pmf(k, n, share) * np.exp(k * odds.slope[bet, 0] + n * odds.miss[bet, 0])).sum())
 
 
 @given(st.floats(0.001, 0.99), st.floats(0.0, 0.5), st.floats(1e-6, 1.0), st.integers(1, 60))
-def test_no_bet_gains_on_average_anywhere_in_the_null(pi, delta, within, n):
+def test_no_bet_gains_on_average_anywhere_in_the_null(pi: float, delta: float, within: float, n: int) -> None:
     odds = Odds.of(np.array([pi]), bets, delta)
     for bet, r in enumerate(bets):
         low, high = ((1 - delta) * pi, 1.0) if r < 1 else (0.0, min(1.0, (1 + delta) * pi))
@@ -29,7 +29,7 @@ def test_no_bet_gains_on_average_anywhere_in_the_null(pi, delta, within, n):
 
 
 @pytest.mark.parametrize("delta", [0.0, 0.2])
-def test_a_bet_is_fair_exactly_at_the_edge_of_the_band(delta):
+def test_a_bet_is_fair_exactly_at_the_edge_of_the_band(delta: float) -> None:
     odds = Odds.of(np.array([0.05]), bets, delta)
     for bet, r in enumerate(bets):
         edge = 0.05 * (1 - delta if r < 1 else 1 + delta)
@@ -37,7 +37,7 @@ def test_a_bet_is_fair_exactly_at_the_edge_of_the_band(delta):
 
 
 @pytest.mark.parametrize("pi", [0.0, 0.3, 0.6, 1.0])
-def test_a_bet_that_cannot_be_made_changes_nothing(pi):
+def test_a_bet_that_cannot_be_made_changes_nothing(pi: float) -> None:
     odds = Odds.of(np.array([pi]), bets, 0.2)
     made = (odds.slope != 0)[:, 0]
     feasible = [pi > 0 and r * pi < 1 and (r < 1 or 1.2 * pi < 1) for r in bets]
@@ -46,7 +46,7 @@ def test_a_bet_that_cannot_be_made_changes_nothing(pi):
     assert not odds.miss[~made].any()
 
 
-def test_a_constant_e_value_of_two_alarms_at_twenty_in_step_five():
+def test_a_constant_e_value_of_two_alarms_at_twenty_in_step_five() -> None:
     cusum, odds = Cusum.start(1, 1), Odds(np.array([[np.log(2)]]), np.zeros((1, 1)))
     steps = 0
     while cusum.log_e_of(0) < np.log(20):
@@ -55,14 +55,14 @@ def test_a_constant_e_value_of_two_alarms_at_twenty_in_step_five():
     assert steps == 5
 
 
-def test_the_mean_of_the_bets_is_what_counts():
+def test_the_mean_of_the_bets_is_what_counts() -> None:
     cusum = Cusum.start(2, 1)
     cusum.log_c[:, 0] = np.log([3.0, 5.0])
     assert cusum.log_e_of(0) == pytest.approx(np.log(4.0))
     assert cusum.log_e() == pytest.approx([np.log(4.0)])
 
 
-def test_evidence_of_thousands_of_orders_of_magnitude_stays_finite():
+def test_evidence_of_thousands_of_orders_of_magnitude_stays_finite() -> None:
     cusum, odds = Cusum.start(bets.size, 1), Odds.of(np.array([0.5]), bets, 0.0)
     for _ in range(1_000):
         cusum.update(odds, np.zeros(1), 100, mark())
@@ -70,7 +70,7 @@ def test_evidence_of_thousands_of_orders_of_magnitude_stays_finite():
 
 
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(20, 50), st.floats(0.01, 0.45)), min_size=1, max_size=4))
-def test_a_tick_cut_by_notices_is_the_product_of_its_stretches(stretches):
+def test_a_tick_cut_by_notices_is_the_product_of_its_stretches(stretches: list[tuple[int, int, float]]) -> None:
     cut, whole = Cusum.start(bets.size, 1), np.zeros(bets.size)
     for index, (hits, battles, pi) in enumerate(stretches):
         odds = Odds.of(np.array([pi]), bets, 0.2)
@@ -83,7 +83,7 @@ def test_a_tick_cut_by_notices_is_the_product_of_its_stretches(stretches):
     assert not cut.bank.any()
 
 
-def test_the_onset_is_the_last_tick_without_evidence():
+def test_the_onset_is_the_last_tick_without_evidence() -> None:
     cusum, odds = Cusum.start(1, 1), Odds.of(np.array([0.1]), np.array([0.1]), 0.0)
     for row, hits in ((100, 10), (200, 12), (300, 0), (400, 0)):
         cusum.update(odds, np.array([float(hits)]), 100, mark(row))
@@ -91,7 +91,7 @@ def test_the_onset_is_the_last_tick_without_evidence():
     assert cusum.since_time.tolist() == [[200.0]]
 
 
-def test_a_subject_that_begins_anew_stands_as_one_that_was_never_judged():
+def test_a_subject_that_begins_anew_stands_as_one_that_was_never_judged() -> None:
     cusum, odds = Cusum.start(1, 2), Odds.of(np.array([0.1, 0.1]), np.array([0.1]), 0.0)
     cusum.update(odds, np.zeros(2), 100, mark(100, 2))
     cusum.reset(0, mark(100, 2))

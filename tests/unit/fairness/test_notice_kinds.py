@@ -3,11 +3,12 @@
 import pytest
 
 from streams.contracts.alert import Kind, Severity, Status, Subject
+from streams.fairness.settings import FairnessSettings
 from tests.unit.fairness.arena import Ledger, equal_arena
 
 
 @pytest.fixture
-def ledger(brisk):
+def ledger(brisk: FairnessSettings) -> Ledger:
     ledger = equal_arena(8, settings=brisk)
     ledger.battles(1_000, days=1)
     return ledger
@@ -22,7 +23,9 @@ def ledger(brisk):
         ({"weight": 0.0, "status": "deprecated"}, "deprecated_weight_0"),
     ],
 )
-def test_an_end_without_notice_is_told(ledger, change, how):
+def test_an_end_without_notice_is_told(
+    ledger: Ledger, change: dict[str, str] | dict[str, float] | dict[str, bool] | dict[str, object], how: str
+) -> None:
     ledger.declare("model-003", **change)
     (alert,) = ledger.firing(Kind.UNANNOUNCED_RETIREMENT)
     assert (alert.subject, alert.severity) == (Subject(model="model-003"), Severity.CRITICAL)
@@ -30,14 +33,14 @@ def test_an_end_without_notice_is_told(ledger, change, how):
     assert "14 days of notice are owed" in alert.summary
 
 
-def test_an_end_after_the_notice_period_is_not_told(ledger):
+def test_an_end_after_the_notice_period_is_not_told(ledger: Ledger) -> None:
     ledger.declare("model-003", status="deprecated")
     ledger.battles(1_000, days=14.1)
     ledger.declare("model-003", status="retired")
     assert ledger.told(Kind.UNANNOUNCED_RETIREMENT) == []
 
 
-def test_an_end_within_the_notice_period_is_told_with_the_days_given(ledger):
+def test_an_end_within_the_notice_period_is_told_with_the_days_given(ledger: Ledger) -> None:
     ledger.declare("model-003", status="deprecated")
     ledger.battles(1_000, days=3)
     ledger.declare("model-003", status="retired")
@@ -45,21 +48,21 @@ def test_an_end_within_the_notice_period_is_told_with_the_days_given(ledger):
     assert alert.evidence["days_given"] == pytest.approx(3, abs=0.01)
 
 
-def test_a_date_that_is_claimed_later_does_not_count(ledger):
+def test_a_date_that_is_claimed_later_does_not_count(ledger: Ledger) -> None:
     ledger.declare("model-003", status="deprecated", announced_at=ledger.clock - 30 * 86_400)
     ledger.declare("model-003", status="retired")
     (alert,) = ledger.firing(Kind.UNANNOUNCED_RETIREMENT)
     assert alert.evidence["days_given"] == 0.0
 
 
-def test_a_registry_that_begins_within_a_notice_period_may_say_so(ledger):
+def test_a_registry_that_begins_within_a_notice_period_may_say_so(ledger: Ledger) -> None:
     ledger.declare("elder", status="deprecated", announced_at=ledger.clock - 30 * 86_400)
     ledger.battles(500)
     ledger.declare("elder", status="retired")
     assert ledger.told(Kind.UNANNOUNCED_RETIREMENT) == []
 
 
-def test_a_deprecation_that_was_taken_back_is_no_notice(ledger):
+def test_a_deprecation_that_was_taken_back_is_no_notice(ledger: Ledger) -> None:
     ledger.declare("model-003", status="deprecated")
     ledger.battles(1_000, days=10)
     ledger.declare("model-003", status="active")
@@ -68,13 +71,13 @@ def test_a_deprecation_that_was_taken_back_is_no_notice(ledger):
     assert ledger.firing(Kind.UNANNOUNCED_RETIREMENT)
 
 
-def test_a_model_that_comes_back_ends_the_alert(ledger):
+def test_a_model_that_comes_back_ends_the_alert(ledger: Ledger) -> None:
     ledger.declare("model-003", status="retired")
     ledger.declare("model-003", status="active")
     assert [each.status for each in ledger.told(Kind.UNANNOUNCED_RETIREMENT)] == [Status.FIRING, Status.RESOLVED]
 
 
-def test_a_past_event_is_closed_after_the_days_that_it_is_kept(ledger):
+def test_a_past_event_is_closed_after_the_days_that_it_is_kept(ledger: Ledger) -> None:
     ledger.declare("model-003", status="retired")
     ledger.battles(1_000, days=89)
     assert ledger.firing(Kind.UNANNOUNCED_RETIREMENT)
@@ -82,18 +85,18 @@ def test_a_past_event_is_closed_after_the_days_that_it_is_kept(ledger):
     assert not ledger.firing(Kind.UNANNOUNCED_RETIREMENT)
 
 
-def test_an_entry_that_was_never_shown_is_a_correction(ledger):
+def test_an_entry_that_was_never_shown_is_a_correction(ledger: Ledger) -> None:
     ledger.declare("typo")
     ledger.declare("typo", gone=True)
     assert ledger.told(Kind.UNANNOUNCED_RETIREMENT) == []
 
 
-def variants(ledger, count, **fields):
+def variants(ledger: Ledger, count: int, **fields: str) -> None:
     for number in range(count):
         ledger.declare(f"variant-{number}", provider="lab-x", visibility="private", **fields)
 
 
-def test_more_private_variants_than_allowed_are_told_with_their_names(ledger):
+def test_more_private_variants_than_allowed_are_told_with_their_names(ledger: Ledger) -> None:
     variants(ledger, 3)
     assert ledger.told(Kind.PRIVATE_VARIANTS) == []
     ledger.declare("variant-3", provider="lab-x", visibility="private")
@@ -105,7 +108,7 @@ def test_more_private_variants_than_allowed_are_told_with_their_names(ledger):
 
 
 @pytest.mark.parametrize(("kind", "count"), [(Kind.PRIVATE_VARIANTS, 119), (Kind.BEST_OF_N, 120)])
-def test_of_very_many_variants_some_are_named_and_all_are_counted(ledger, kind, count):
+def test_of_very_many_variants_some_are_named_and_all_are_counted(ledger: Ledger, kind: Kind, count: int) -> None:
     variants(ledger, 120)
     ledger.battles(2_000)
     ledger.declare("variant-0", visibility="public")
@@ -116,7 +119,7 @@ def test_of_very_many_variants_some_are_named_and_all_are_counted(ledger, kind, 
     assert f"and {count - 5} more" in alert.summary
 
 
-def test_a_score_that_was_never_shown_may_not_vanish(ledger):
+def test_a_score_that_was_never_shown_may_not_vanish(ledger: Ledger) -> None:
     variants(ledger, 2)
     ledger.battles(2_000)
     ledger.declare("variant-1", gone=True)
@@ -126,14 +129,14 @@ def test_a_score_that_was_never_shown_may_not_vanish(ledger):
     assert (alert.evidence["withdrawn"], alert.evidence["tested"]) == (1, 2)
 
 
-def test_a_score_of_few_votes_may(ledger):
+def test_a_score_of_few_votes_may(ledger: Ledger) -> None:
     variants(ledger, 2)
     ledger.battles(500)
     ledger.declare("variant-1", gone=True)
     assert ledger.told(Kind.SCORE_RETRACTION) == []
 
 
-def test_publishing_a_withdrawn_score_ends_the_alert(ledger):
+def test_publishing_a_withdrawn_score_ends_the_alert(ledger: Ledger) -> None:
     variants(ledger, 2)
     ledger.battles(2_000)
     ledger.declare("variant-1", status="retired")
@@ -141,13 +144,13 @@ def test_publishing_a_withdrawn_score_ends_the_alert(ledger):
     assert [each.status for each in ledger.told(Kind.SCORE_RETRACTION)] == [Status.FIRING, Status.RESOLVED]
 
 
-def test_a_public_model_that_retires_retracts_no_score(ledger):
+def test_a_public_model_that_retires_retracts_no_score(ledger: Ledger) -> None:
     ledger.battles(2_000)
     ledger.declare("model-002", status="retired")
     assert ledger.told(Kind.SCORE_RETRACTION) == []
 
 
-def test_the_best_of_ten_is_published_with_what_luck_alone_gains(ledger):
+def test_the_best_of_ten_is_published_with_what_luck_alone_gains(ledger: Ledger) -> None:
     variants(ledger, 10)
     ledger.battles(4_000)
     ledger.declare("variant-6", visibility="public")
@@ -158,14 +161,14 @@ def test_the_best_of_ten_is_published_with_what_luck_alone_gains(ledger):
     assert 5 < alert.evidence["sigma"] < 30
 
 
-def test_the_best_under_a_name_of_its_own_is_found_by_its_family(ledger):
+def test_the_best_under_a_name_of_its_own_is_found_by_its_family(ledger: Ledger) -> None:
     variants(ledger, 5, family="llama")
     ledger.battles(2_000)
     ledger.declare("llama-final", provider="lab-x", family="llama")
     assert ledger.firing(Kind.BEST_OF_N)[0].evidence["variants"] == 5
 
 
-def test_a_model_tested_alone_is_no_best_of_n(ledger):
+def test_a_model_tested_alone_is_no_best_of_n(ledger: Ledger) -> None:
     variants(ledger, 1)
     ledger.battles(2_000)
     ledger.declare("variant-0", visibility="public")
@@ -173,7 +176,7 @@ def test_a_model_tested_alone_is_no_best_of_n(ledger):
     assert ledger.told(Kind.BEST_OF_N) == []
 
 
-def half_open(brisk):
+def half_open(brisk: FairnessSettings) -> Ledger:
     ledger = Ledger(settings=brisk)
     for number in range(40):
         ledger.declare(f"model-{number:02}", license="open_weight" if number % 2 else "proprietary")
@@ -181,7 +184,7 @@ def half_open(brisk):
     return ledger
 
 
-def test_departures_of_one_class_only_are_told(brisk):
+def test_departures_of_one_class_only_are_told(brisk: FairnessSettings) -> None:
     ledger = half_open(brisk)
     for number in range(1, 40, 2):
         ledger.declare(f"model-{number:02}", status="retired")
@@ -191,14 +194,14 @@ def test_departures_of_one_class_only_are_told(brisk):
     assert alert.evidence["others_left"] == 0
 
 
-def test_departures_of_both_classes_are_not(brisk):
+def test_departures_of_both_classes_are_not(brisk: FairnessSettings) -> None:
     ledger = half_open(brisk)
     for number in range(1, 31):
         ledger.declare(f"model-{number:02}", status="retired")
     assert ledger.told(Kind.RETIREMENT_BIAS) == []
 
 
-def test_silent_removals_count_as_departures(brisk):
+def test_silent_removals_count_as_departures(brisk: FairnessSettings) -> None:
     ledger = half_open(brisk)
     for number in range(1, 31, 2):
         ledger.sample(f"model-{number:02}", 0.0)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from services.simulate import load_scenario, simulate
+from streams.contracts.alert import Alert
 from streams.fairness import FairnessSettings, Kind, Severity, exposure, find_alerts, share_evidence
 from streams.ledger.codec import Block, Notice
 
@@ -20,23 +21,23 @@ def records():
     return list(simulate(planted, seed=3, battles=30_000))
 
 
-def page_of(records):
+def page_of(records) -> Alert:
     (page,) = [alert for alert in find_alerts(records) if alert.severity is Severity.CRITICAL]
     return page
 
 
-def test_the_planted_removal_is_the_only_page(records):
+def test_the_planted_removal_is_the_only_page(records) -> None:
     page = page_of(records)
     assert (page.kind, page.subject.model) == (Kind.SILENT_REMOVAL, "model-07")
 
 
-def test_the_settings_are_those_that_are_handed_over(records):
+def test_the_settings_are_those_that_are_handed_over(records) -> None:
     hasty = FairnessSettings(false_pages="one in 1,000,000 battles")
     (earlier,) = [alert for alert in find_alerts(records, hasty) if alert.severity is Severity.CRITICAL]
     assert earlier.detected_at < page_of(records).detected_at
 
 
-def test_arenas_are_judged_apart(records):
+def test_arenas_are_judged_apart(records) -> None:
     others = [
         Block("other", each.rows, each.through)
         if isinstance(each, Block)
@@ -50,7 +51,7 @@ def test_arenas_are_judged_apart(records):
     }
 
 
-def test_the_evidence_is_that_of_the_page(records):
+def test_the_evidence_is_that_of_the_page(records) -> None:
     hits = np.zeros((30_000 // TICK, MODELS))
     at, times = 0, []
     for record in records:
@@ -80,6 +81,8 @@ def test_the_evidence_is_that_of_the_page(records):
         ([[1]], [2], [1.5], "between 0 and 1"),
     ],
 )
-def test_counts_that_cannot_be_are_an_error(hits, battles, declared, message):
+def test_counts_that_cannot_be_are_an_error(
+    hits: list[int] | list[list[int]], battles: list[int], declared: list[float], message: str
+) -> None:
     with pytest.raises(ValueError, match=message):
         share_evidence(hits, battles, declared)

@@ -3,20 +3,22 @@
 import msgspec
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from streams.contracts.alert import Kind, Severity, Subject
 from streams.fairness.arena.ratings import Ratings
 from streams.fairness.detectors.rank_churn import RankChurn, _chance
+from streams.fairness.settings import FairnessSettings
 from streams.fairness.statistics.inequality import gini
 from tests.unit.fairness.arena import Ledger, equal_arena
 
 
-def with_settings(brisk, **changed):
+def with_settings(brisk: FairnessSettings, **changed: float) -> FairnessSettings:
     return msgspec.structs.replace(brisk, **changed)
 
 
 @pytest.mark.parametrize("bound", [0.45, 0.55])
-def test_a_provider_above_its_share_of_slots_is_told(brisk, bound):
+def test_a_provider_above_its_share_of_slots_is_told(brisk: FairnessSettings, bound: float) -> None:
     ledger = Ledger(settings=with_settings(brisk, max_provider_share=bound))
     for number in range(10):
         ledger.declare(f"model-{number}", provider="large" if number < 5 else f"small-{number}")
@@ -25,7 +27,7 @@ def test_a_provider_above_its_share_of_slots_is_told(brisk, bound):
     assert subjects == ([Subject(provider="large")] if bound < 0.5 else [])
 
 
-def test_the_inequality_of_a_provider_names_both_quantities(brisk):
+def test_the_inequality_of_a_provider_names_both_quantities(brisk: FairnessSettings) -> None:
     ledger = Ledger(settings=with_settings(brisk, max_provider_share=0.45))
     for number in range(10):
         ledger.declare(f"model-{number}", provider="large" if number < 5 else f"small-{number}")
@@ -36,7 +38,9 @@ def test_the_inequality_of_a_provider_names_both_quantities(brisk):
 
 
 @pytest.mark.parametrize("changed", [{"max_provider_hhi": 0.3}, {"max_provider_gini": 0.3}])
-def test_providers_that_are_too_unequal_as_a_whole_are_told_of_the_arena(brisk, changed):
+def test_providers_that_are_too_unequal_as_a_whole_are_told_of_the_arena(
+    brisk: FairnessSettings, changed: dict[str, float]
+) -> None:
     ledger = Ledger(settings=with_settings(brisk, max_provider_share=1.0, **changed))
     for number in range(10):
         ledger.declare(f"model-{number}", provider="large" if number < 6 else f"small-{number}")
@@ -46,14 +50,14 @@ def test_providers_that_are_too_unequal_as_a_whole_are_told_of_the_arena(brisk, 
     assert alert.evidence["largest"] == "large"
 
 
-def test_a_licence_class_above_its_share_is_told(brisk):
+def test_a_licence_class_above_its_share_is_told(brisk: FairnessSettings) -> None:
     ledger = equal_arena(10, settings=with_settings(brisk, max_license_share=0.8))
     ledger.declare("open", license="open_weight")
     ledger.battles(5_000)
     assert [alert.subject for alert in ledger.firing(Kind.DATA_INEQUALITY)] == [Subject(license="proprietary")]
 
 
-def test_bounds_that_equal_shares_would_break_are_not_judged(brisk):
+def test_bounds_that_equal_shares_would_break_are_not_judged(brisk: FairnessSettings) -> None:
     ledger = Ledger(settings=with_settings(brisk, max_provider_share=0.3, max_license_share=0.8, max_provider_hhi=0.3))
     for number in range(6):
         ledger.declare(f"model-{number}", provider=f"lab-{number % 3}")
@@ -61,13 +65,13 @@ def test_bounds_that_equal_shares_would_break_are_not_judged(brisk):
     assert ledger.alerts == []
 
 
-def test_gini_is_half_the_relative_mean_difference():
+def test_gini_is_half_the_relative_mean_difference() -> None:
     values = np.random.default_rng(0).exponential(size=50)
     difference = np.abs(values[:, None] - values).mean()
     assert gini(values) == pytest.approx(difference / (2 * values.mean()))
 
 
-def test_a_model_outside_the_registry_is_told(brisk):
+def test_a_model_outside_the_registry_is_told(brisk: FairnessSettings) -> None:
     ledger = equal_arena(10, settings=brisk)
     ledger.battles(3_000)
     assert ledger.alerts == []
@@ -81,7 +85,7 @@ def test_a_model_outside_the_registry_is_told(brisk):
     assert ledger.firing() == []
 
 
-def test_a_retired_model_that_is_still_drawn_is_told_but_not_for_battles_under_way(brisk):
+def test_a_retired_model_that_is_still_drawn_is_told_but_not_for_battles_under_way(brisk: FairnessSettings) -> None:
     ledger = equal_arena(10, settings=brisk)
     ledger.battles(2_900)
     ledger.declare("model-004", status="retired", keep=True)
@@ -94,7 +98,7 @@ def test_a_retired_model_that_is_still_drawn_is_told_but_not_for_battles_under_w
     assert [alert.evidence["cause"] for alert in ledger.firing(Kind.UNDECLARED_MODEL)] == ["retired"]
 
 
-def test_without_a_registry_nobody_is_undeclared(brisk):
+def test_without_a_registry_nobody_is_undeclared(brisk: FairnessSettings) -> None:
     ledger = Ledger(settings=brisk)
     for number in range(5):
         ledger.sample(f"model-{number}", 1.0)
@@ -102,10 +106,10 @@ def test_without_a_registry_nobody_is_undeclared(brisk):
     assert ledger.alerts == []
 
 
-def prompts(random, repeated):
+def prompts(random: np.random.Generator, repeated: float):
     """Fresh prompts, with a part of them drawn from a small pool."""
 
-    def make(n):
+    def make(n: int) -> tuple[list[str], NDArray[np.float64]]:
         fresh = [f"{word:x}" for word in random.integers(0, 2**62, n).tolist()]
         pool = random.random(n) < repeated
         picked = random.integers(0, 300, n)
@@ -116,7 +120,7 @@ def prompts(random, repeated):
 
 
 @pytest.mark.parametrize(("later", "told"), [(0.05, False), (0.3, True)])
-def test_more_repeated_prompts_than_before_are_told(brisk, later, told):
+def test_more_repeated_prompts_than_before_are_told(brisk: FairnessSettings, later: float, told: bool) -> None:
     random = np.random.default_rng(1)
     ledger = equal_arena(10, settings=with_settings(brisk, review_battles=5_000))
     ledger.battles(40_000, prompts=prompts(random, 0.05))
@@ -129,7 +133,7 @@ def test_more_repeated_prompts_than_before_are_told(brisk, later, told):
         assert alert.evidence["share"] > 2 * alert.evidence["baseline"]
 
 
-def two_leaders(gap, error):
+def two_leaders(gap: float, error: float) -> Ratings:
     """Ratings of two models, the first ahead by `gap` points."""
     return Ratings(
         number=np.array([0, 1]),
@@ -141,7 +145,9 @@ def two_leaders(gap, error):
 
 
 @pytest.mark.parametrize(("gap", "told"), [(60.0, True), (6.0, False)])
-def test_a_first_place_that_changes_beyond_its_intervals_is_told_and_within_them_is_not(brisk, gap, told):
+def test_a_first_place_that_changes_beyond_its_intervals_is_told_and_within_them_is_not(
+    brisk: FairnessSettings, gap: float, told: bool
+) -> None:
     scene = equal_arena(2, settings=brisk).state.scene
     rule, state = RankChurn(), RankChurn().start()
     for look in range(40):
@@ -149,7 +155,7 @@ def test_a_first_place_that_changes_beyond_its_intervals_is_told_and_within_them
     assert bool(rule.verdicts(state, scene)) == told
 
 
-def test_churn_ends_when_the_first_place_stays(brisk):
+def test_churn_ends_when_the_first_place_stays(brisk: FairnessSettings) -> None:
     scene = equal_arena(2, settings=brisk).state.scene
     rule, state = RankChurn(), RankChurn().start()
     for look in range(10):
@@ -162,7 +168,7 @@ def test_churn_ends_when_the_first_place_stays(brisk):
     assert rule.verdicts(state, scene) == []
 
 
-def test_churn_from_the_first_look_on_begins_there_and_not_at_the_epoch(brisk):
+def test_churn_from_the_first_look_on_begins_there_and_not_at_the_epoch(brisk: FairnessSettings) -> None:
     scene = equal_arena(2, settings=brisk).state.scene
     rule, state = RankChurn(), RankChurn().start()
     first = scene.now.time
@@ -172,7 +178,7 @@ def test_churn_from_the_first_look_on_begins_there_and_not_at_the_epoch(brisk):
     assert [verdict.starts_at for verdict in rule.verdicts(state, scene)] == [first]
 
 
-def test_a_newcomer_at_the_top_is_no_churn(brisk):
+def test_a_newcomer_at_the_top_is_no_churn(brisk: FairnessSettings) -> None:
     scene = equal_arena(30, settings=brisk).state.scene
     rule, state = RankChurn(), RankChurn().start()
     for best in range(2, 30):
@@ -183,13 +189,13 @@ def test_a_newcomer_at_the_top_is_no_churn(brisk):
     assert rule.verdicts(state, scene) == []
 
 
-def test_equal_leaders_who_take_turns_are_no_churn(brisk):
+def test_equal_leaders_who_take_turns_are_no_churn(brisk: FairnessSettings) -> None:
     ledger = equal_arena(6, settings=brisk)
     ledger.battles(60_000)
     assert ledger.told(Kind.RANK_CHURN) == []
 
 
-def test_a_ranked_model_with_old_votes_only_is_told(brisk):
+def test_a_ranked_model_with_old_votes_only_is_told(brisk: FairnessSettings) -> None:
     ledger = Ledger(settings=brisk)
     for number in range(6):
         ledger.declare(f"model-{number}", status="deprecated")
@@ -214,7 +220,11 @@ def test_a_ranked_model_with_old_votes_only_is_told(brisk):
         ((1010.0, 1000.0), (0.0, 10.0), 0.1587),
     ],
 )
-def test_the_chance_of_a_change_is_a_number_when_ratings_have_no_error(ratings, errors, chance):
+def test_the_chance_of_a_change_is_a_number_when_ratings_have_no_error(
+    ratings: tuple[float, float] | tuple[float, float, float],
+    errors: tuple[float, float] | tuple[float, float, float],
+    chance: float,
+) -> None:
     n = len(ratings)
     found = _chance(
         Ratings(np.arange(n), np.array(ratings), np.array(errors), np.ones(n, bool), np.ones(n, np.int64)),
@@ -224,7 +234,7 @@ def test_the_chance_of_a_change_is_a_number_when_ratings_have_no_error(ratings, 
     assert found == pytest.approx(chance, abs=1e-4)
 
 
-def test_halves_that_no_longer_meet_are_told_of_the_arena(brisk):
+def test_halves_that_no_longer_meet_are_told_of_the_arena(brisk: FairnessSettings) -> None:
     ledger = equal_arena(8, settings=brisk)
     ledger.battles(4_000, days=1)
     assert ledger.told(Kind.GRAPH_FRAGILE) == []
@@ -238,7 +248,7 @@ def test_halves_that_no_longer_meet_are_told_of_the_arena(brisk):
     assert (alert.subject, alert.evidence["apart"]) == (Subject(), 4)
 
 
-def test_an_alert_that_lasts_is_repeated_with_new_evidence_at_reviews_only(brisk):
+def test_an_alert_that_lasts_is_repeated_with_new_evidence_at_reviews_only(brisk: FairnessSettings) -> None:
     ledger = equal_arena(20, settings=brisk)
     ledger.sample("model-004", 0.0)
     ledger.battles(20_000)

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from streams.contracts.alert import Kind, Severity, Status, Subject
 from streams.fairness.detectors.silence import Rhythm, silence
@@ -13,18 +14,18 @@ SETTINGS = FairnessSettings()
 DAY = 86_400
 
 
-def rhythm_of(times):
+def rhythm_of(times: NDArray[np.int64] | NDArray[np.float64]) -> Rhythm:
     rhythm = Rhythm()
     rhythm.hear((np.asarray(times, float) * 1000).astype(np.int64))
     return rhythm
 
 
-def nights(days, start=0):
+def nights(days: int, start: int = 0) -> NDArray[np.float64]:
     """Records each minute from 8 to 20 o'clock."""
     return np.concatenate([start + day * DAY + np.arange(8 * 3_600, 20 * 3_600, 60) for day in range(1, days + 1)])
 
 
-def test_a_busy_arena_is_missed_after_a_quarter_of_an_hour():
+def test_a_busy_arena_is_missed_after_a_quarter_of_an_hour() -> None:
     times = np.arange(DAY, 3 * DAY, 10)
     rhythm = rhythm_of(times)
     assert silence(rhythm, times[-1] + 899, SETTINGS, "7.0") is None
@@ -34,30 +35,30 @@ def test_a_busy_arena_is_missed_after_a_quarter_of_an_hour():
     assert verdict.evidence == {"cause": "silence", "silent_seconds": 901, "usual_seconds": 900}
 
 
-def test_a_quiet_night_is_usual_once_it_is_known():
+def test_a_quiet_night_is_usual_once_it_is_known() -> None:
     times = nights(3)
     rhythm = rhythm_of(times)
     assert silence(rhythm, times[-1] + 12 * 3_600, SETTINGS, "0.0") is None
     assert silence(rhythm, times[-1] + 37 * 3_600, SETTINGS, "0.0") is not None
 
 
-def test_one_outage_does_not_make_outages_usual():
+def test_one_outage_does_not_make_outages_usual() -> None:
     times = np.concatenate([np.arange(DAY, 1.4 * DAY, 10), np.arange(1.9 * DAY, 4 * DAY, 10)])
     assert silence(rhythm_of(times), 4 * DAY + 1_000, SETTINGS, "0.0") is not None
 
 
-def test_an_arena_that_has_just_begun_is_given_an_hour():
+def test_an_arena_that_has_just_begun_is_given_an_hour() -> None:
     rhythm = rhythm_of(np.arange(DAY, DAY + 600, 1))
     assert silence(rhythm, DAY + 600 + 3_590, SETTINGS, "0.0") is None
     assert silence(rhythm, DAY + 600 + 3_610, SETTINGS, "0.0") is not None
 
 
-def test_an_arena_without_records_is_not_silent():
+def test_an_arena_without_records_is_not_silent() -> None:
     assert silence(Rhythm(), 1e9, SETTINGS, "0.0") is None
 
 
 @given(st.lists(st.integers(0, 10 * DAY * 1000), min_size=1, max_size=50), st.lists(st.integers(0, 50), max_size=5))
-def test_a_rhythm_is_a_function_of_the_rows_and_not_of_the_blocks(times, cuts):
+def test_a_rhythm_is_a_function_of_the_rows_and_not_of_the_blocks(times, cuts) -> None:
     whole, parts = Rhythm(), Rhythm()
     recorded = np.array(times, np.int64) + 1
     whole.hear(recorded)
@@ -66,7 +67,7 @@ def test_a_rhythm_is_a_function_of_the_rows_and_not_of_the_blocks(times, cuts):
     assert (whole.last, whole.day, whole.longest.tolist()) == (parts.last, parts.day, parts.longest.tolist())
 
 
-def test_the_watcher_tells_a_silence_once_and_its_end_once():
+def test_the_watcher_tells_a_silence_once_and_its_end_once() -> None:
     ledger = equal_arena(5)
     ledger.battles(200_000)
     quiet = ledger.clock
@@ -84,7 +85,7 @@ def test_the_watcher_tells_a_silence_once_and_its_end_once():
     assert ledger.alerts == []  # no removals: a vote clock stands still in a silence
 
 
-def test_a_second_silence_is_another_alert():
+def test_a_second_silence_is_another_alert() -> None:
     ledger = equal_arena(5)
     ledger.battles(200_000)
     first = tell_silence(ledger.state, None, ledger.clock + 1_000)

@@ -5,7 +5,7 @@ from streams.contracts.arena_settings import InvalidTables, documented
 from streams.fairness.settings import FairnessSettings, battles_between_pages, read_settings
 
 
-def test_the_default_is_one_false_page_a_year_at_a_hundred_thousand_battles_a_day():
+def test_the_default_is_one_false_page_a_year_at_a_hundred_thousand_battles_a_day() -> None:
     settings = FairnessSettings()
     assert settings.ticks_between_pages == 3.65e5
     assert (settings.delta, settings.notice_days, settings.private_cap, settings.retraction_votes) == (0.2, 14, 3, 300)
@@ -26,7 +26,7 @@ def test_the_default_is_one_false_page_a_year_at_a_hundred_thousand_battles_a_da
         ("one a year at 0 battles a day", None),
     ],
 )
-def test_words_say_how_often_a_page_may_be_false(words, battles):
+def test_words_say_how_often_a_page_may_be_false(words: str, battles: float | None) -> None:
     if battles is None:
         with pytest.raises(ValueError):
             battles_between_pages(words)
@@ -47,23 +47,23 @@ def test_words_say_how_often_a_page_may_be_false(words, battles):
         ({"defaults": {}}, "unknown tables"),
     ],
 )
-def test_settings_that_cannot_be_used_say_where_and_why(given, message):
+def test_settings_that_cannot_be_used_say_where_and_why(given: dict[str, object], message: str) -> None:
     with pytest.raises(InvalidTables, match=message):
         read_settings(given)
 
 
-def test_an_arena_has_the_defaults_but_for_what_is_written_for_it():
+def test_an_arena_has_the_defaults_but_for_what_is_written_for_it() -> None:
     book = read_settings({"default": {"delta": 0.1, "private_cap": 1}, "arenas": {"text": {"private_cap": 2}}})
     assert (book.of("text").delta, book.of("text").private_cap) == (0.1, 2)
     assert (book.of("other").delta, book.of("other").private_cap) == (0.1, 1)
 
 
-def test_other_settings_have_another_digest():
+def test_other_settings_have_another_digest() -> None:
     assert FairnessSettings().digest == FairnessSettings().digest
     assert FairnessSettings().digest != FairnessSettings(delta=0.25).digest
 
 
-def test_every_setting_is_documented():
+def test_every_setting_is_documented() -> None:
     rows = documented(FairnessSettings)
     assert [name for name, _, _ in rows] == list(FairnessSettings.__struct_fields__)
     assert all(text.endswith(".") for _, _, text in rows)

@@ -2,16 +2,18 @@ import numpy as np
 import pytest
 
 from streams.contracts.alert import Kind
+from streams.contracts.fairness_view import FairnessView, Line
 from streams.contracts.judged import Unjudged
+from streams.fairness.settings import FairnessSettings
 from streams.fairness.view import NO_POLICY, alerts_view, fairness_view
 from tests.unit.fairness.arena import Ledger, equal_arena
 
 
-def line(view, name):
+def line(view: FairnessView, name: str) -> Line:
     return next(each for each in view.models if each.model == name)
 
 
-def test_shares_are_named_and_add_up(brisk):
+def test_shares_are_named_and_add_up(brisk: FairnessSettings) -> None:
     ledger = equal_arena(10, settings=brisk)
     ledger.battles(5_000)
     view = fairness_view(ledger.state)
@@ -25,7 +27,7 @@ def test_shares_are_named_and_add_up(brisk):
     assert view.note is None
 
 
-def test_an_arena_without_a_registry_shows_shares_and_says_that_nothing_is_judged(brisk):
+def test_an_arena_without_a_registry_shows_shares_and_says_that_nothing_is_judged(brisk: FairnessSettings) -> None:
     ledger = Ledger(settings=brisk)
     for number in range(10):
         ledger.sample(f"model-{number}", 1.0)
@@ -40,7 +42,7 @@ def test_an_arena_without_a_registry_shows_shares_and_says_that_nothing_is_judge
     assert (view.counts.models, view.counts.active, view.counts.inactive) == (10, 10, 0)
 
 
-def test_what_is_inactive_is_unknown_until_a_window_could_show_it(brisk):
+def test_what_is_inactive_is_unknown_until_a_window_could_show_it(brisk: FairnessSettings) -> None:
     ledger = Ledger(settings=brisk)
     for number in range(10):
         ledger.sample(f"model-{number}", 1.0)
@@ -59,7 +61,7 @@ def test_what_is_inactive_is_unknown_until_a_window_could_show_it(brisk):
     assert (view.counts.inactive, view.providers[0].counts.inactive is None) == (1, False)
 
 
-def test_evidence_is_unknown_before_the_first_look(brisk):
+def test_evidence_is_unknown_before_the_first_look(brisk: FairnessSettings) -> None:
     ledger = equal_arena(12, settings=brisk)
     ledger.battles(brisk.tick_battles - 1)
     view = fairness_view(ledger.state)
@@ -71,7 +73,7 @@ def test_evidence_is_unknown_before_the_first_look(brisk):
     assert None not in {group.log10_e for group in view.providers}
 
 
-def test_inactive_and_inactive_without_notice_are_two_numbers(brisk):
+def test_inactive_and_inactive_without_notice_are_two_numbers(brisk: FairnessSettings) -> None:
     ledger = equal_arena(12, settings=brisk)
     ledger.battles(1_000, days=1)
     ledger.declare("model-000", status="deprecated")
@@ -93,7 +95,7 @@ def test_inactive_and_inactive_without_notice_are_two_numbers(brisk):
     assert (lab.counts.models, lab.counts.retired, lab.counts.private) == (4, 2, 0)
 
 
-def test_private_variants_are_counted_per_provider(brisk):
+def test_private_variants_are_counted_per_provider(brisk: FairnessSettings) -> None:
     ledger = equal_arena(5, settings=brisk)
     for number in range(3):
         ledger.declare(f"variant-{number}", visibility="private", provider="lab-0")
@@ -102,7 +104,7 @@ def test_private_variants_are_counted_per_provider(brisk):
     assert view.counts.private == 3
 
 
-def test_levels_say_what_is_promised():
+def test_levels_say_what_is_promised() -> None:
     ledger = equal_arena(20)
     levels = fairness_view(ledger.state).levels
     assert levels.detectors == 20 + 5 + 1 + 20  # drifts of models, providers and the class; removals
@@ -110,7 +112,7 @@ def test_levels_say_what_is_promised():
     assert levels.battles_between_pages == 3.65e7
 
 
-def test_the_alerts_that_fire_are_laid_out_with_the_latest_first():
+def test_the_alerts_that_fire_are_laid_out_with_the_latest_first() -> None:
     ledger = equal_arena(20)
     ledger.battles(2_000)
     for name in ("model-004", "model-009"):
@@ -121,22 +123,22 @@ def test_the_alerts_that_fire_are_laid_out_with_the_latest_first():
     assert view.position.watermark == {"models/0": 19, "votes/0": 5_999}
 
 
-def judges(ledger):
+def judges(ledger: Ledger):
     return {each.kind: each for each in fairness_view(ledger.state).judged}
 
 
-def test_of_every_kind_it_is_said_whether_it_is_judged(brisk):
+def test_of_every_kind_it_is_said_whether_it_is_judged(brisk: FairnessSettings) -> None:
     assert list(judges(Ledger(settings=brisk))) == list(Kind)
 
 
-def test_before_the_first_battle_nothing_of_the_battles_is_judged(brisk):
+def test_before_the_first_battle_nothing_of_the_battles_is_judged(brisk: FairnessSettings) -> None:
     found = judges(equal_arena(4, settings=brisk))
     judged = {kind for kind, each in found.items() if each.judged}
     assert judged == {Kind.UNANNOUNCED_RETIREMENT}
     assert found[Kind.SHARE_DRIFT].reason is Unjudged.NO_BATTLES
 
 
-def test_without_a_registry_only_what_needs_none_is_judged(brisk):
+def test_without_a_registry_only_what_needs_none_is_judged(brisk: FairnessSettings) -> None:
     ledger = Ledger(settings=brisk)
     for number in range(4):
         ledger.sample(f"model-{number}", 1.0)
@@ -151,7 +153,7 @@ def test_without_a_registry_only_what_needs_none_is_judged(brisk):
         assert found[kind].note == "the arena declares no models"
 
 
-def test_what_is_judged_is_told_with_how_many_and_since_when(brisk):
+def test_what_is_judged_is_told_with_how_many_and_since_when(brisk: FairnessSettings) -> None:
     ledger = equal_arena(10, settings=brisk)
     ledger.battles(1_000)
     ledger.declare("late")
@@ -167,7 +169,7 @@ def test_what_is_judged_is_told_with_how_many_and_since_when(brisk):
     assert judges(ledger)[Kind.PRIVATE_VARIANTS].judged
 
 
-def test_while_votes_are_missing_nobody_is_judged_by_what_is_missing(brisk):
+def test_while_votes_are_missing_nobody_is_judged_by_what_is_missing(brisk: FairnessSettings) -> None:
     ledger = equal_arena(10, settings=brisk)
     ledger.battles(2_000)
     ledger.battles(2_000, zeros=True)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.contracts.view import OVERALL, category_board, language_board
-from streams.contracts.vote import WINNERS
+from streams.contracts.vote import WINNERS, Vote
 from streams.ledger import codec
 from streams.ledger.codec import decode
 from streams.ratings.elo import interpreted
@@ -21,7 +21,7 @@ from tests.unit.intake.making import seeded
 seeds = st.integers(0, 2**32 - 1)
 
 
-def expected(accepted, arena):
+def expected(accepted: list[Vote], arena: str):
     """Counts of one arena, one vote after the other, in a dictionary."""
     tally = Counter()
     for vote in accepted:
@@ -35,7 +35,7 @@ def expected(accepted, arena):
     return tally
 
 
-def refold(arena, records):
+def refold(arena: str, records: list[bytes]) -> ArenaState:
     state = ArenaState(arena)
     for record in records:
         fold(state, decode(record), LIMITS, interpreted)
@@ -43,7 +43,7 @@ def refold(arena, records):
     return state
 
 
-def fold_with_restarts(arena, records, random):
+def fold_with_restarts(arena: str, records: list[bytes], random: Random) -> ArenaState:
     """Fold, losing now and then what happened since the last save."""
     state, snapshots, saved, unsaved = ArenaState(arena), Snapshots(), {}, set()
     for _ in range(10_000):
@@ -63,7 +63,7 @@ def fold_with_restarts(arena, records, random):
 @pytest.mark.parametrize("block_bytes", [600, 1_000_000])
 @settings(seeded, max_examples=50)
 @given(seeds)
-def test_every_accepted_vote_counts_exactly_once(block_bytes, seed):
+def test_every_accepted_vote_counts_exactly_once(block_bytes: int, seed: int) -> None:
     random = Random(seed)
     world = World(make_logs(random))
     with pytest.MonkeyPatch.context() as patch:
@@ -80,7 +80,7 @@ def test_every_accepted_vote_counts_exactly_once(block_bytes, seed):
 
 @settings(seeded, max_examples=40)
 @given(seeds)
-def test_one_owner_that_never_stops_gives_the_same(seed):
+def test_one_owner_that_never_stops_gives_the_same(seed: int) -> None:
     random = Random(seed)
     world = World(make_logs(random), generation=8)
     run(world, random)
@@ -93,7 +93,7 @@ def test_one_owner_that_never_stops_gives_the_same(seed):
     assert dropped == 0
 
 
-def test_the_owners_do_write_some_rows_twice():
+def test_the_owners_do_write_some_rows_twice() -> None:
     """Else the property above would hold for nothing."""
     rows = votes = 0
     for seed in range(10):

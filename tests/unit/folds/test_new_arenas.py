@@ -20,7 +20,7 @@ def claims(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     found: list[list[str]] = []
     original = FoldStore.claim_new
 
-    async def claim_new(self, arenas):
+    async def claim_new(self, arenas) -> dict[str, tuple[int, dict[str, bytes]]]:
         found.append(list(arenas))
         return await original(self, arenas)
 

@@ -5,6 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.contracts.history import TIERS
+from streams.contracts.vote import Vote
+from streams.ledger.codec import Notice
 from streams.ratings.elo import interpreted
 from streams.ratings.fold import ArenaState, fold
 from streams.ratings.history import RatingsHistory
@@ -23,7 +25,7 @@ votes = st.builds(
 steps = st.lists(st.lists(votes, min_size=1, max_size=6) | names, max_size=8)
 
 
-def records(chosen):
+def records(chosen: list[list[Vote] | str]) -> list[Notice]:
     """Blocks, and notices where a step is a name."""
     first, made = 0, []
     for at, step in enumerate(chosen):
@@ -37,14 +39,16 @@ def records(chosen):
 
 @settings(seeded, max_examples=80)
 @given(steps)
-def test_what_is_read_is_what_was_saved(chosen):
+def test_what_is_read_is_what_was_saved(chosen: list[list[Vote] | str]) -> None:
     state = folded(records(chosen))
     assert everything(decode_state(Snapshots().encode(state, ()))) == everything(state)
 
 
 @settings(seeded, max_examples=60)
 @given(steps, steps)
-def test_a_restored_state_goes_on_as_the_original_would(before, after):
+def test_a_restored_state_goes_on_as_the_original_would(
+    before: list[list[Vote] | str], after: list[list[Vote] | str]
+) -> None:
     made = records([*before, *after])
     state = folded(made[: len(before)])
     restored = decode_state(Snapshots().encode(state, ()))
@@ -56,7 +60,7 @@ def test_a_restored_state_goes_on_as_the_original_would(before, after):
 
 @settings(seeded, max_examples=60)
 @given(steps, st.lists(st.booleans(), min_size=8, max_size=8))
-def test_saving_what_changed_is_saving_all(chosen, saves):
+def test_saving_what_changed_is_saving_all(chosen: list[list[Vote] | str], saves) -> None:
     state, snapshots, saved, unsaved = ArenaState("text"), Snapshots(), {}, set()
     for record, save in zip(records(chosen), saves, strict=False):
         unsaved |= fold(state, record, LIMITS, interpreted).changed
@@ -74,7 +78,7 @@ FATES = ("done", "refused", "unanswered", "late")
 
 @settings(seeded, max_examples=100)
 @given(st.lists(st.tuples(st.sampled_from(FATES), st.integers(0, 150_000), winners), min_size=2, max_size=12))
-def test_whatever_became_of_the_saves_before_what_is_saved_is_a_state(saves):
+def test_whatever_became_of_the_saves_before_what_is_saved_is_a_state(saves) -> None:
     """Refused, done without an answer, or done late, which its serial allows until a later one is done."""
     state, snapshots = ArenaState("text", history=RatingsHistory()), Snapshots()
     saved, unsaved, late, recorded = {}, set(), None, 1_000
@@ -101,7 +105,7 @@ def test_whatever_became_of_the_saves_before_what_is_saved_is_a_state(saves):
     assert saved == Snapshots().encode(state, ())
 
 
-def test_a_tier_and_a_board_that_a_refused_save_brought_are_brought_again():
+def test_a_tier_and_a_board_that_a_refused_save_brought_are_brought_again() -> None:
     before = [block([vote("x", "y", tstamp=float(at))], first=at, recorded=at * 1_000) for at in (1, 200)]
     state, snapshots = folded(before), Snapshots()
     saved = snapshots.encode(state, ())
@@ -114,7 +118,7 @@ def test_a_tier_and_a_board_that_a_refused_save_brought_are_brought_again():
     assert everything(decode_state(saved | snapshots.encode(state, unsaved))) == everything(state)
 
 
-def test_only_what_changed_is_written():
+def test_only_what_changed_is_written() -> None:
     state, snapshots = folded([block([vote("x", "y", language="en")])]), Snapshots()
     tiers = {history_field(tier.name) for tier in TIERS}
     assert snapshots.encode(state, ()).keys() == {META, board_field("overall"), board_field("language:en")} | tiers
@@ -125,12 +129,12 @@ def test_only_what_changed_is_written():
     assert snapshots.encode(state, ()).keys() == {META}
 
 
-def test_a_state_of_nothing_is_a_state():
+def test_a_state_of_nothing_is_a_state() -> None:
     state = ArenaState("text", position=7)
     assert everything(decode_state(Snapshots().encode(state, ()))) == everything(state)
 
 
-def test_large_counts_and_many_models_are_kept():
+def test_large_counts_and_many_models_are_kept() -> None:
     state = folded([block([vote(f"m{at}", f"m{at + 1}") for at in range(40)])])
     board = state.boards["overall"]
     dense = shown(board)
@@ -142,7 +146,7 @@ def test_large_counts_and_many_models_are_kept():
     assert everything(decode_state(Snapshots().encode(state, ()))) == everything(state)
 
 
-def test_a_snapshot_is_small():
+def test_a_snapshot_is_small() -> None:
     random = np.random.default_rng(3)
     pairs = [random.choice(200, 2, replace=False) for _ in range(2_000)]
     state = folded([block([vote(f"m{a}", f"m{b}") for a, b in pairs])])
@@ -150,7 +154,7 @@ def test_a_snapshot_is_small():
     assert len(saved[board_field("overall")]) < 5 * 2_000 + 13 * 200
 
 
-def test_a_restored_state_publishes_the_same_board():
+def test_a_restored_state_publishes_the_same_board() -> None:
     state = folded([block([vote("x", "y"), vote("y", "z", "tie"), vote("z", "x")]), notice("x", 0)])
     restored = decode_state(Snapshots().encode(state, ()))
     assert make_board(restored, "overall") == make_board(state, "overall")

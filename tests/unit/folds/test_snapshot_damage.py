@@ -1,6 +1,7 @@
 """A saved state that is damaged is known as such, and nothing else is raised."""
 
 from random import Random
+from typing import Any
 from zlib import crc32
 
 import msgspec
@@ -21,28 +22,28 @@ SAVED = Snapshots().encode(STATE, ())
 OVERALL = board_field("overall")
 
 
-def sealed(meta):
+def sealed(meta) -> bytes:
     packed = msgspec.msgpack.encode(meta)
     return crc32(packed).to_bytes(4, "little") + packed
 
 
-def meta_with(**changes):
+def meta_with(**changes: Any):
     return {**SAVED, META: sealed(msgspec.msgpack.decode(SAVED[META][4:]) | changes)}
 
 
-def board_with(raw=None, **changes):
+def board_with(raw: bytes | None = None, **changes: Any):
     """The overall board replaced, with a checksum that vouches for it."""
     board = raw if raw is not None else msgspec.msgpack.encode(msgspec.msgpack.decode(SAVED[OVERALL]) | changes)
     boards = msgspec.msgpack.decode(SAVED[META][4:])["boards"]
     return {**meta_with(boards=boards | {"overall": crc32(board)}), OVERALL: board}
 
 
-def array(data, dtype="|u1"):
+def array(data: bytes, dtype: str = "|u1"):
     return {"dtype": dtype, "data": data}
 
 
 @pytest.mark.parametrize("field", sorted(SAVED))
-def test_any_flipped_byte_is_damage(field):
+def test_any_flipped_byte_is_damage(field: str) -> None:
     random, original = Random(7), SAVED[field]
     for at in range(len(original)):
         flipped = original[:at] + bytes([original[at] ^ random.randint(1, 255)]) + original[at + 1 :]
@@ -51,24 +52,24 @@ def test_any_flipped_byte_is_damage(field):
 
 
 @pytest.mark.parametrize("field", sorted(SAVED))
-def test_any_truncation_is_damage(field):
+def test_any_truncation_is_damage(field: str) -> None:
     for at in range(len(SAVED[field])):
         with pytest.raises(DamagedState):
             decode_state({**SAVED, field: SAVED[field][:at]})
 
 
 @pytest.mark.parametrize("field", sorted(SAVED))
-def test_a_missing_field_is_damage(field):
+def test_a_missing_field_is_damage(field: str) -> None:
     with pytest.raises(DamagedState, match="missing"):
         decode_state({name: value for name, value in SAVED.items() if name != field})
 
 
-def test_nothing_saved_is_damage():
+def test_nothing_saved_is_damage() -> None:
     with pytest.raises(DamagedState):
         decode_state({})
 
 
-def test_a_half_written_state_is_damage():
+def test_a_half_written_state_is_damage() -> None:
     later = folded([block([vote("x", "y", language="en")] * 4)])
     saved = Snapshots().encode(later, ())
     for field in SAVED:
@@ -76,7 +77,7 @@ def test_a_half_written_state_is_damage():
             decode_state({**SAVED, field: saved[field]})
 
 
-def test_a_board_that_meta_does_not_know_is_ignored():
+def test_a_board_that_meta_does_not_know_is_ignored() -> None:
     assert everything(decode_state({**SAVED, board_field("old"): b"\xff"})) == everything(STATE)
 
 
@@ -112,19 +113,19 @@ WRONG = {
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_wrong_content_under_a_right_checksum_is_damage(name):
+def test_wrong_content_under_a_right_checksum_is_damage(name: str) -> None:
     with pytest.raises(DamagedState):
         decode_state(WRONG[name])
 
 
-def test_the_examples_begin_with_a_state_that_is_whole():
+def test_the_examples_begin_with_a_state_that_is_whole() -> None:
     assert everything(decode_state(board_with())) == everything(STATE)
     assert everything(decode_state(meta_with())) == everything(STATE)
 
 
 @settings(seeded, max_examples=150)
 @given(st.dictionaries(st.sampled_from([META, OVERALL, "x"]), st.binary(max_size=30)))
-def test_noise_is_damage(fields):
+def test_noise_is_damage(fields) -> None:
     with pytest.raises(DamagedState):
         decode_state(fields)
 
@@ -141,7 +142,7 @@ def test_noise_is_damage(fields):
         },
     )
 )
-def test_any_board_under_a_right_checksum_is_damage_or_holds_together(changes):
+def test_any_board_under_a_right_checksum_is_damage_or_holds_together(changes) -> None:
     try:
         board = decode_state(board_with(**changes)).boards["overall"]
     except DamagedState:

@@ -3,7 +3,7 @@
 import asyncio
 import gzip
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 
 import httpx
@@ -19,7 +19,7 @@ from streams.contracts.vote import parse_vote
 from .conftest import Gateway
 
 MakeVote = Callable[..., bytes]
-MakeGateway = Callable[..., Gateway]
+MakeGateway = Callable[..., Awaitable[Gateway]]
 VOTES = "/v1/votes"
 MODEL = "/v1/arenas/text/models/meta-llama/Llama-3-8b"
 DECLARATION = b'{"provider":"p","license":"proprietary","visibility":"public","status":"active","weight":1}'
@@ -244,7 +244,9 @@ async def test_fields_of_a_declaration_that_nothing_heeds_are_named(gateway: Gat
     body = DECLARATION.rstrip()[:-1] + b',"anounced_at":5,"note":"kept","arena":"text","announced_at":null}'
     response = await gateway.client.put(MODEL, content=body)
     assert (response.status_code, response.json()["unread"]) == (202, ["anounced_at", "note"])
-    assert b'"note":"kept"' in gateway.log.written[0][2]
+    value = gateway.log.written[0][2]
+    assert value is not None
+    assert b'"note":"kept"' in value
 
 
 async def test_a_name_is_declared_and_removed_in_its_normal_form(gateway: Gateway) -> None:

@@ -250,7 +250,7 @@ async def test_who_waits_as_long_as_it_is_told_is_let_in(
     monkeypatch.setattr("services.gateway.auth.time", SimpleNamespace(monotonic=lambda: now))
     batch = b"\n".join(vote(id=f"v{number}") for number in range(1_000))
     assert (await keys.send("star", batch)).status_code == 202
-    told = []
+    told: list[int] = []
     while (answer := await keys.send("star", batch)).status_code == 429 and len(told) < 5:
         told.append(int(answer.headers["retry-after"]))
         now += told[-1]

@@ -3,19 +3,23 @@
 import html
 import json
 import re
+from collections.abc import Container
 from email import message_from_string, policy
 from email.header import decode_header, make_header
+from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 import requests
 from aiosmtpd.controller import Controller
+from requests.models import Response
 
 from services.herald.channels.apprise_send import AppriseSender
 from services.herald.channels.dialects import BREAK, dialect_of
 from services.herald.rules.payload import text_message, webhook_body
 from services.local.ports import free_port
-from streams.contracts.alert import Subject
+from streams.contracts.alert import Alert, Subject
 from streams.contracts.delivery import Outcome
 from streams.contracts.setting_groups import HeraldSettings
 from tests.support.herald import make_alert
@@ -52,16 +56,16 @@ PLAIN_KEYS = {
 }
 
 
-def alert_about(name):
+def alert_about(name: str) -> Alert:
     return msgspec.structs.replace(make_alert(1), subject=Subject(model=name), summary=f"Model {name} is gone.")
 
 
 @pytest.fixture
-def posted(monkeypatch):
+def posted(monkeypatch: pytest.MonkeyPatch):
     """What Apprise would send: every call of the HTTP library, which is the last thing that it does with a message."""
     calls = []
 
-    def request(_, method, url, **sent):
+    def request(_: object, method: object, url: str, **sent: Any) -> Response:
         calls.append((url, sent))
         answer = requests.Response()
         answer.status_code, answer._content = 200, b'{"ok":true,"result":{"id":1},"channel":"c","requestId":"r"}'
@@ -72,7 +76,7 @@ def posted(monkeypatch):
     return calls
 
 
-def texts_of(sent, keys):
+def texts_of(sent, keys: Container[str]) -> list[str]:
     """All texts under these keys, however deep."""
     body = sent.get("json") or sent.get("data")
     body = json.loads(body) if isinstance(body, (str, bytes)) else body
@@ -87,7 +91,7 @@ def texts_of(sent, keys):
     return found
 
 
-def read_as(service, sent):
+def read_as(service: str, sent) -> list[str]:
     """What a person reads, by the rules of the service; fails on what the service would act on."""
     kind = service.partition(" ")[0]
     if kind == "slack":
@@ -113,7 +117,7 @@ def read_as(service, sent):
 
 
 @pytest.mark.parametrize("service", URLS)
-async def test_every_service_shows_every_name(service, posted):
+async def test_every_service_shows_every_name(service: str, posted) -> None:
     url = URLS[service]
     dialect = dialect_of(url.partition(":")[0])
     async with AppriseSender(HeraldSettings()) as sender:
@@ -130,11 +134,11 @@ async def test_every_service_shows_every_name(service, posted):
             assert _solid(name) in _solid(shown.replace(BREAK, "")), name
 
 
-def _solid(text):
+def _solid(text: str) -> str:
     return "".join(text.split())
 
 
-async def test_e_mail_is_text_alone_with_every_name_in_it(tmp_path):
+async def test_e_mail_is_text_alone_with_every_name_in_it(tmp_path: Path) -> None:
     inbox, port = Inbox(), free_port()
     controller = Controller(inbox, hostname="127.0.0.1", port=port)
     controller.start()
@@ -158,14 +162,14 @@ async def test_e_mail_is_text_alone_with_every_name_in_it(tmp_path):
         assert str(make_header(decode_header(mail["Subject"]))).replace(BREAK, "").startswith("[CRITICAL] text: "), name
 
 
-def test_a_webhook_has_the_name_itself():
+def test_a_webhook_has_the_name_itself() -> None:
     for name in HOSTILE:
         body = json.loads(webhook_body([alert_about(name)], "me", BOARD))
         assert body["alerts"][0]["labels"]["model"] == name
 
 
 @pytest.mark.parametrize(("service", "pieces"), [("discord", 8), ("tgram", 8), ("twilio", 1), ("slack", 8)])
-async def test_a_message_of_fifty_alerts_goes_out_in_a_few_pieces_or_begins(service, pieces, posted):
+async def test_a_message_of_fifty_alerts_goes_out_in_a_few_pieces_or_begins(service: str, pieces: int, posted) -> None:
     alerts = [alert_about(f"model-{number}") for number in range(50)]
     dialect = dialect_of(service)
     title, text = text_message(alerts, BOARD, dialect.literal)

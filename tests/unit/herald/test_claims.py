@@ -20,17 +20,17 @@ def book_of(*claims: Claim) -> Book:
     return book
 
 
-def test_a_release_ends_its_writer_s_own_claim():
+def test_a_release_ends_its_writer_s_own_claim() -> None:
     released = Claim(by="first", at=2.0, released=True)
     assert book_of(Claim(by="first", at=1.0), released).claim == released
 
 
-def test_a_release_that_comes_behind_another_s_claim_ends_nothing():
+def test_a_release_that_comes_behind_another_s_claim_ends_nothing() -> None:
     second = Claim(by="second", at=2.0)
     assert book_of(Claim(by="first", at=1.0), second, Claim(by="first", at=1.5, released=True)).claim == second
 
 
-def test_a_release_whose_claim_was_compacted_away_still_counts():
+def test_a_release_whose_claim_was_compacted_away_still_counts() -> None:
     released = Claim(by="first", at=2.0, released=True)
     assert book_of(released).claim == released
 
@@ -41,13 +41,13 @@ class _Producer:
     def __init__(self) -> None:
         self.sent: list[Claim] = []
 
-    async def send_and_wait(self, topic, value, key, partition):
+    async def send_and_wait(self, topic: object, value, key: object, partition: object) -> type:
         self.sent.append(decode_record(value))
         return type("Sent", (), {"offset": len(self.sent) - 1})
 
 
 @pytest.mark.parametrize("waits", [True, False], ids=["before its wait is over", "after"])
-async def test_who_stops_releases_only_after_its_wait(monkeypatch, waits):
+async def test_who_stops_releases_only_after_its_wait(monkeypatch: pytest.MonkeyPatch, waits: bool) -> None:
     producer = _Producer()
     term = Dispatcher(Settings(), Metrics(), "second", None, producer, None, lambda _: True)
 
@@ -56,7 +56,7 @@ async def test_who_stops_releases_only_after_its_wait(monkeypatch, waits):
         term.stop()
         return []
 
-    async def nothing(*_args):
+    async def nothing(*_args: object) -> None:
         await asyncio.Event().wait()
 
     monkeypatch.setattr(term, "_take_over", take_over)
@@ -83,7 +83,7 @@ class _Clocks:
         return self.awake + self.asleep
 
 
-def test_a_host_that_slept_wakes_without_its_lease_and_does_not_blame_kafka(monkeypatch):
+def test_a_host_that_slept_wakes_without_its_lease_and_does_not_blame_kafka(monkeypatch: pytest.MonkeyPatch) -> None:
     clocks = _Clocks()
     monkeypatch.setattr("services.herald.lease.time", clocks)
     lease = Lease()
@@ -95,7 +95,7 @@ def test_a_host_that_slept_wakes_without_its_lease_and_does_not_blame_kafka(monk
     assert lease.silence == LEASE / 2
 
 
-def test_a_platform_without_such_a_clock_has_the_monotonic_one(monkeypatch):
+def test_a_platform_without_such_a_clock_has_the_monotonic_one(monkeypatch: pytest.MonkeyPatch) -> None:
     clocks = _Clocks()
     monkeypatch.delattr(_Clocks, "CLOCK_BOOTTIME")
     monkeypatch.setattr("services.herald.lease.time", clocks)

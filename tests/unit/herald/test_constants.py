@@ -9,7 +9,7 @@ import pytest
 from services.herald.channels.signing import InvalidSecret, read_secret
 from services.herald.channels.ssrf_guard import _BAD_PORTS, RefusedAddress, read_url
 from services.herald.rules.consent import mailbox
-from services.herald.rules.dedup import Known, News
+from services.herald.rules.dedup import AlertDedup, News
 from services.herald.rules.delivery_state import _ORDER
 from services.herald.rules.payload import timestamp
 from streams.contracts.alert import Status
@@ -62,7 +62,7 @@ def test_a_test_message_may_be_sent_every_six_seconds():
 
 
 def test_sixteen_resolved_alerts_of_a_fingerprint_are_remembered():
-    known = Known()
+    known = AlertDedup()
     first = make_alert(1)
     alerts = [msgspec.structs.replace(first, id=f"{first.fingerprint}-{n}", detected_at=1.0 + n) for n in range(17)]
 

@@ -1,6 +1,7 @@
 """Names in a subscription's match: in their normal form from the door on, as votes and model records have them."""
 
 import json
+from typing import Any
 
 import msgspec
 import pytest
@@ -19,14 +20,14 @@ WRITTEN = ["cafe\u0301 9b", "ash\u200b-2", " birch  3 ", "\ufeffbirch 3"]
 NORMAL = ("caf\u00e9 9b", "ash-2", "birch 3")
 
 
-def made(now: float = 1.0, **match: object) -> Subscription:
+def made(now: float = 1.0, **match: Any) -> Subscription:
     draft = read_draft(json.dumps({**WEBHOOK, "match": match}).encode())
     return make(draft, ADA, "s", "whsec_" + "x" * 32, now)
 
 
 @pytest.mark.parametrize("field", ["models", "providers"])
 def test_names_are_stored_and_shown_in_their_normal_form(field: str) -> None:
-    subscription = made(**{field: WRITTEN})
+    subscription = made(1.0, **{field: WRITTEN})
     assert getattr(subscription.match, field) == NORMAL
     assert getattr(show_subscription(subscription).match, field) == NORMAL
     assert decode_subscription(encode_subscription(subscription)) == subscription

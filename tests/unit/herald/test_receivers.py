@@ -7,6 +7,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -39,7 +40,7 @@ BODY = webhook_body([ALERT], "mine", "https://arena.example")
 
 
 @pytest.fixture(params=["python", "js", "go"])
-def command(request, tmp_path):
+def command(request: pytest.FixtureRequest, tmp_path: Path):
     """What starts the receiver of a language."""
     language = request.param
     (program,) = re.findall(rf"^```{language}\n(.*?)^```$", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
@@ -62,7 +63,7 @@ def command(request, tmp_path):
     return [tmp_path / "receiver"]
 
 
-def post(port, headers, body):
+def post(port: int, headers: dict[str, str], body: bytes) -> int | None:
     request = urllib.request.Request(f"http://127.0.0.1:{port}/", data=body, headers=headers, method="POST")
     try:
         with urllib.request.urlopen(request, timeout=10) as answer:
@@ -74,10 +75,10 @@ def post(port, headers, body):
 
 
 @pytest.mark.timeout(900)  # Go builds its own library the first time: half a minute of one core
-def test_a_receiver_believes_what_we_sign_and_nothing_else(command, tmp_path):
+def test_a_receiver_believes_what_we_sign_and_nothing_else(command, tmp_path: Path) -> None:
     secret, port, now = new_secret(), free_port(), datetime.now(UTC).timestamp()
 
-    def signed(body=BODY, secrets=(secret,), time=now):
+    def signed(body: bytes = BODY, secrets: Sequence[str] = (secret,), time: float = now) -> dict[str, str]:
         return signed_headers([Secret(each) for each in secrets], "msg_1", time, body)
 
     with (tmp_path / "printed").open("w") as printed:

@@ -47,20 +47,20 @@ OUTSIDE = ["93.184.216.34", "8.8.8.8", "172.32.0.1", "100.128.0.1", "2606:2800:2
 
 
 @pytest.mark.parametrize("address", INSIDE)
-def test_an_inner_address_is_refused(address):
+def test_an_inner_address_is_refused(address: str) -> None:
     with pytest.raises(RefusedAddress):
         check_address(address)
 
 
 @pytest.mark.parametrize("address", [address for address in INSIDE if "%" not in address])
-def test_an_inner_address_in_a_url_is_refused(address):
+def test_an_inner_address_in_a_url_is_refused(address: str) -> None:
     host = f"[{address}]" if ":" in address else address
     with pytest.raises(RefusedAddress):
         read_url(f"https://{host}/hook", allow_private=False)
 
 
 @pytest.mark.parametrize("address", OUTSIDE)
-def test_an_outer_address_is_not(address):
+def test_an_outer_address_is_not(address: str) -> None:
     check_address(address)
     host = f"[{address}]" if ":" in address else address
     assert read_url(f"https://{host}/hook", allow_private=False).raw_host == address
@@ -112,7 +112,7 @@ def test_an_outer_address_is_not(address):
         "https://example.com/" + "x" * 3000,
     ],
 )
-def test_a_trick_in_a_url_is_refused(url):
+def test_a_trick_in_a_url_is_refused(url: str) -> None:
     with pytest.raises(RefusedAddress):
         read_url(url, allow_private=False)
 
@@ -127,22 +127,22 @@ def test_a_trick_in_a_url_is_refused(url):
         "https://xn--bcher-kva.example:65535/a/b",
     ],
 )
-def test_a_public_url_is_taken(url):
+def test_a_public_url_is_taken(url: str) -> None:
     assert read_url(url, allow_private=False).scheme in ("http", "https")
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9093/", "http://localhost:22/", "http://kafka.internal/"])
-def test_a_setting_lifts_the_guard_on_hosts_and_ports(url):
+def test_a_setting_lifts_the_guard_on_hosts_and_ports(url: str) -> None:
     read_url(url, allow_private=True)
 
 
 @pytest.mark.parametrize("url", ["http://u:p@localhost/", "file:///etc/passwd", "http://a b/"])
-def test_no_setting_lifts_the_rules_on_form(url):
+def test_no_setting_lifts_the_rules_on_form(url: str) -> None:
     with pytest.raises(RefusedAddress):
         read_url(url, allow_private=True)
 
 
-def test_a_refusal_does_not_show_what_may_be_secret():
+def test_a_refusal_does_not_show_what_may_be_secret() -> None:
     with pytest.raises(RefusedAddress) as refused:
         read_url("http://127.0.0.1/hooks/s3cr3t?token=t0k3n", allow_private=False)
     assert "s3cr3t" not in str(refused.value)
@@ -158,11 +158,11 @@ def test_a_refusal_does_not_show_what_may_be_secret():
         "pagerduty://abcd@efgh?region=eu",
     ],
 )
-def test_services_with_a_host_of_their_own_are_taken(url):
+def test_services_with_a_host_of_their_own_are_taken(url: str) -> None:
     assert read_apprise_url(url, allow_private=False) == url
 
 
-def test_e_mail_is_one_address():
+def test_e_mail_is_one_address() -> None:
     assert read_apprise_url("mailto:ada@example.org", allow_private=False) == "ada@example.org"
 
 
@@ -189,18 +189,18 @@ def test_e_mail_is_one_address():
         "",
     ],
 )
-def test_other_apprise_urls_are_refused(url):
+def test_other_apprise_urls_are_refused(url: str) -> None:
     with pytest.raises(RefusedAddress):
         read_apprise_url(url, allow_private=False)
 
 
 @pytest.mark.parametrize("url", ["syslog://", "file:///tmp/x", "dbus://"])
-def test_services_of_this_machine_are_never_taken(url):
+def test_services_of_this_machine_are_never_taken(url: str) -> None:
     with pytest.raises(RefusedAddress):
         read_apprise_url(url, allow_private=True)
 
 
-def test_apprise_knows_every_service_that_is_allowed():
+def test_apprise_knows_every_service_that_is_allowed() -> None:
     from apprise import Apprise
 
     known = {scheme for details in Apprise().details()["schemas"] for scheme in

@@ -18,12 +18,12 @@ MONDAY = 1_767_571_200
 DAY_SECONDS = 86_400
 
 
-def battle(a, b, winner, tstamp, recorded):
+def battle(a: str, b: str, winner: str, tstamp: float, recorded: int) -> tuple[Vote, int]:
     """A vote, and when it arrived, epoch milliseconds."""
     return msgspec.convert({"id": "v", "model_a": a, "model_b": b, "winner": winner, "tstamp": tstamp}, Vote), recorded
 
 
-def blocks(battles, cuts=()):
+def blocks(battles: list[tuple[Vote, int]], cuts: range | tuple[()] = ()) -> list[Block]:
     """Blocks of battles, cut before the given ones."""
     made = []
     places = [0, *sorted({cut for cut in cuts if 0 < cut < len(battles)}), len(battles)]
@@ -38,18 +38,18 @@ def blocks(battles, cuts=()):
     return made
 
 
-def start():
+def start() -> ArenaState:
     return ArenaState("text", history=RatingsHistory())
 
 
-def play(state, records, now=0.0):
+def play(state: ArenaState, records: list[Block], now: float = 0.0) -> ArenaState:
     for record in records:
         fold(state, record, LIMITS, interpreted, now)
         state.position += 1
     return state
 
 
-def live(days, a_day, models=6, seed=3, begin=MONDAY + 7, arrives=0.5):
+def live(days: float, a_day: int, models: int = 6, seed: int = 3, begin: int = MONDAY + 7, arrives: float = 0.5):
     """Battles as they come in: evenly, each arriving half a second after it was fought."""
     random, n = np.random.default_rng(seed), int(days * a_day)
     first = random.integers(0, models, n)

@@ -40,7 +40,7 @@ RATINGS = encode_history(STATE)
 ALL = {**RATINGS, EVIDENCE: encode_evidence(LEDGER.state)}
 
 
-def test_a_model_s_shares_are_of_the_battles_of_each_step():
+def test_a_model_s_shares_are_of_the_battles_of_each_step() -> None:
     day = model_history("m2", RATINGS).tiers["day"]
     assert day.t == [MONDAY + n * DAY_SECONDS for n in (1, 2, 3)]
     of_day = [
@@ -53,13 +53,13 @@ def test_a_model_s_shares_are_of_the_battles_of_each_step():
     assert all(lower < rating < upper for lower, rating, upper in zip(day.lower, day.rating, day.upper, strict=True))
 
 
-def test_a_model_that_came_later_begins_where_it_came_with_the_share_of_that_step():
+def test_a_model_that_came_later_begins_where_it_came_with_the_share_of_that_step() -> None:
     day = model_history("m6", RATINGS).tiers["day"]
     assert day.t == [MONDAY + 3 * DAY_SECONDS]
     assert day.share == [pytest.approx(day.battles[0] / 301, abs=1e-6)]
 
 
-def test_a_provisional_model_has_no_interval_and_is_not_among_the_first():
+def test_a_provisional_model_has_no_interval_and_is_not_among_the_first() -> None:
     day = model_history("new", RATINGS).tiers["day"]
     assert (day.lower, day.upper) == ([None], [None])
     assert day.rating[0] is not None
@@ -70,7 +70,7 @@ def test_a_provisional_model_has_no_interval_and_is_not_among_the_first():
     assert len(first) == 7
 
 
-def test_an_arena_s_curves_stand_at_the_times_of_their_tier():
+def test_an_arena_s_curves_stand_at_the_times_of_their_tier() -> None:
     history = arena_history("text", RATINGS, models=["m6", "m0", "nobody"])
     for tier in history.tiers.values():
         assert {len(each.rating) for each in tier.models} == {len(tier.t)} == {len(tier.battles)}
@@ -80,7 +80,7 @@ def test_an_arena_s_curves_stand_at_the_times_of_their_tier():
     assert len(arena_history("text", RATINGS, top=3).tiers["hour"].models) == 3
 
 
-def test_other_boards_have_no_history_and_strangers_none_at_all():
+def test_other_boards_have_no_history_and_strangers_none_at_all() -> None:
     assert model_history("m0", ALL, board="language:en").tiers == {}
     assert arena_history("text", ALL, board="language:en").tiers == {}
     assert model_history("stranger to all", ALL) is None
@@ -89,7 +89,7 @@ def test_other_boards_have_no_history_and_strangers_none_at_all():
     assert (empty.tiers, empty.evidence.t, empty.alerts) == ({}, [], [])
 
 
-def test_evidence_is_that_of_the_view_and_its_alerts_are_the_subject_s():
+def test_evidence_is_that_of_the_view_and_its_alerts_are_the_subject_s() -> None:
     view = fairness_view(LEDGER.state)
     (line,) = (each for each in view.models if each.model == "model-03")
     history = model_history("model-03", ALL)
@@ -114,7 +114,7 @@ def test_evidence_is_that_of_the_view_and_its_alerts_are_the_subject_s():
     assert all(len(each.log10_e) == len(evidence.t) for each in evidence.subjects)
 
 
-def test_what_was_never_declared_has_no_evidence_of_0():
+def test_what_was_never_declared_has_no_evidence_of_0() -> None:
     undeclared = Ledger(settings=FairnessSettings(review_battles=1_000))
     for number in range(4):
         undeclared.sample(f"m{number}", 1.0)
@@ -128,7 +128,7 @@ def test_what_was_never_declared_has_no_evidence_of_0():
     assert arena_history("text", parts).evidence.policy == [None, None, None]
 
 
-def test_providers_and_licence_classes_have_evidence_too():
+def test_providers_and_licence_classes_have_evidence_too() -> None:
     tier = decode_evidence(ALL[EVIDENCE])
     curve = subject_evidence(tier, Subject(license="proprietary"))
     assert len(curve.t) == len(tier.t)
@@ -137,14 +137,14 @@ def test_providers_and_licence_classes_have_evidence_too():
     )
 
 
-def test_answers_are_json_without_anything_that_json_lacks():
+def test_answers_are_json_without_anything_that_json_lacks() -> None:
     for answer in (model_history("model-03", ALL), model_history("new", ALL), arena_history("text", ALL)):
         text = msgspec.json.encode(answer)
         assert json.loads(text, parse_constant=lambda word: pytest.fail(word))
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_bytes_that_are_damaged_are_said_to_be_so_and_nothing_else_is_raised(part):
+def test_bytes_that_are_damaged_are_said_to_be_so_and_nothing_else_is_raised(part: str) -> None:
     random, whole = Random(4), ALL[part]
     for _ in range(400):
         at = random.randrange(len(whole))
@@ -159,14 +159,14 @@ def test_bytes_that_are_damaged_are_said_to_be_so_and_nothing_else_is_raised(par
             arena_history("text", {part: whole[:at]})
 
 
-def test_another_version_is_refused():
+def test_another_version_is_refused() -> None:
     for part in PARTS:
         other = msgspec.msgpack.encode(msgspec.msgpack.decode(ALL[part]) | {"v": 2})
         with pytest.raises(InvalidHistory, match="version 2"):
             arena_history("text", {part: other})
 
 
-def test_counts_beyond_32_bits_are_kept():
+def test_counts_beyond_32_bits_are_kept() -> None:
     board = STATE.boards["overall"]
     before = shown(board)
     after = before.copy()

@@ -21,18 +21,18 @@ from tests.unit.fairness.test_fold import BRISK, LEDGER
 from tests.unit.intake.making import seeded
 
 
-def point(number, subjects=3, evidence=0.0):
+def point(number: int, subjects: int = 3, evidence: float = 0.0) -> Point:
     values = np.full(subjects, evidence, np.float32)
     return Point(float(number), 1, 10 * number, 6.0, 6.8, 0.0, values, values, values / 2, np.full(subjects, number))
 
 
-def subjects_of(n):
+def subjects_of(n: int):
     return [Subject(model=f"m{number}") for number in range(n)]
 
 
 @settings(seeded, max_examples=40)
 @given(st.integers(1, 2_500), st.integers(0, 10_000))
-def test_points_are_bounded_close_of_late_and_account_for_every_review(reviews, seed):
+def test_points_are_bounded_close_of_late_and_account_for_every_review(reviews: int, seed: int) -> None:
     history, random = EvidenceHistory(), Random(seed)
     spikes = [random.choice([0.0, 0.0, random.uniform(0, 40)]) for _ in range(reviews)]
     for number, evidence in enumerate(spikes, start=1):
@@ -52,7 +52,7 @@ def test_points_are_bounded_close_of_late_and_account_for_every_review(reviews, 
 
 @settings(seeded, max_examples=30)
 @given(st.integers(1, 900), st.integers(0, 900))
-def test_a_history_read_back_goes_on_as_the_original_would(before, after):
+def test_a_history_read_back_goes_on_as_the_original_would(before: int, after: int) -> None:
     history = EvidenceHistory()
     for number in range(before):
         history.add(point(number, 2 + number // 300, number % 7))
@@ -63,7 +63,7 @@ def test_a_history_read_back_goes_on_as_the_original_would(before, after):
     assert again.encode("text", subjects_of(8)) == history.encode("text", subjects_of(8))
 
 
-def test_a_year_at_100_000_battles_a_day_is_of_the_size_that_is_written_down():
+def test_a_year_at_100_000_battles_a_day_is_of_the_size_that_is_written_down() -> None:
     history = EvidenceHistory()
     for number in range(3_650):
         history.add(point(number, 100))
@@ -75,7 +75,7 @@ def test_a_year_at_100_000_battles_a_day_is_of_the_size_that_is_written_down():
 # --- of the fold ------------------------------------------------------------------------------------------------------
 
 
-def test_each_full_review_leaves_what_the_view_then_says():
+def test_each_full_review_leaves_what_the_view_then_says() -> None:
     state, seen = ArenaFairness.start("text", BRISK), 0
     for record in LEDGER.records:
         fold(state, record)
@@ -93,7 +93,7 @@ def test_each_full_review_leaves_what_the_view_then_says():
     assert seen == LEDGER.rows // BRISK.review_battles > 5
 
 
-def test_every_alert_is_remembered_from_its_onset_to_its_end():
+def test_every_alert_is_remembered_from_its_onset_to_its_end() -> None:
     tier = decode_evidence(encode_history(LEDGER.state))
     told = {alert.id: alert for alert in LEDGER.alerts}
     assert [each.id for each in tier.alerts] == list(told)
@@ -105,14 +105,14 @@ def test_every_alert_is_remembered_from_its_onset_to_its_end():
         assert (each.ends_at is None) == (last.status is Status.FIRING)
 
 
-def test_of_too_many_alerts_the_earliest_are_forgotten():
+def test_of_too_many_alerts_the_earliest_are_forgotten() -> None:
     history, alert = EvidenceHistory(), LEDGER.alerts[0]
     alerts = [msgspec.structs.replace(alert, id=f"{number}") for number in range(EPISODES + 9)]
     history.note(alerts)
     assert list(history.episodes) == [each.id for each in alerts[9:]]
 
 
-def test_where_blocks_are_cut_and_when_one_restarts_does_not_matter():
+def test_where_blocks_are_cut_and_when_one_restarts_does_not_matter() -> None:
     state, random = ArenaFairness.start("text", BRISK), Random(5)
     for record in LEDGER.records:
         pieces = [record]
@@ -127,7 +127,7 @@ def test_where_blocks_are_cut_and_when_one_restarts_does_not_matter():
     assert encode_history(state) == encode_history(LEDGER.state)
 
 
-def test_a_history_that_is_damaged_missing_or_of_another_moment_is_a_damaged_state():
+def test_a_history_that_is_damaged_missing_or_of_another_moment_is_a_damaged_state() -> None:
     fields = encode_state(LEDGER.state)
     packed = fields[HISTORY_FIELD]
     flipped = packed[:9] + bytes([packed[9] ^ 1]) + packed[10:]

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,9 @@ from hypothesis import strategies as st
 
 from streams.contracts.history import DAY, HOUR, MINUTE, TIERS
 from streams.contracts.history_wire import decode_ratings
+from streams.contracts.vote import Vote
 from streams.ratings import history as sampling
+from streams.ratings.fold import ArenaState
 from streams.ratings.history import RatingsHistory
 from streams.ratings.newton import NotConverged, Stop
 from streams.ratings.publish import make_board
@@ -35,7 +38,7 @@ steps = st.tuples(
 )  # fmt: skip
 
 
-def battles_of(chosen):
+def battles_of(chosen) -> list[tuple[Vote, int]]:
     found, clock, recorded = [], float(MONDAY), MONDAY * 1000
     for a, b, winner, jump, wait in chosen:
         clock, recorded = min(max(0.0, clock + jump), 1e300), recorded + wait
@@ -67,7 +70,7 @@ def expected(battles):
     return found
 
 
-def taken(state):
+def taken(state: ArenaState):
     return {tier: [(each.t, each.total) for each in samples] for tier, samples in state.history.samples.items()}
 
 
@@ -76,14 +79,14 @@ def taken(state):
 
 @settings(seeded, max_examples=120)
 @given(st.lists(steps, max_size=40))
-def test_samples_are_those_that_one_vote_after_the_other_would_make(chosen):
+def test_samples_are_those_that_one_vote_after_the_other_would_make(chosen) -> None:
     battles = battles_of(chosen)
     assert taken(play(start(), blocks(battles))) == expected(battles)
 
 
 @settings(seeded, max_examples=80)
 @given(st.lists(steps, max_size=40), st.lists(st.integers(0, 40), max_size=6))
-def test_where_blocks_are_cut_does_not_matter(chosen, cuts):
+def test_where_blocks_are_cut_does_not_matter(chosen, cuts) -> None:
     battles = battles_of(chosen)
     whole, cut = play(start(), blocks(battles)), play(start(), blocks(battles, cuts))
     cut.position = whole.position
@@ -92,7 +95,7 @@ def test_where_blocks_are_cut_does_not_matter(chosen, cuts):
 
 @settings(seeded, max_examples=60)
 @given(st.lists(steps, min_size=1, max_size=40), st.integers(1, 39))
-def test_a_restored_history_goes_on_as_the_original_would(chosen, at):
+def test_a_restored_history_goes_on_as_the_original_would(chosen, at: int) -> None:
     records = blocks(battles_of(chosen), [at])
     state = play(start(), records[:1])
     restored = decode_state(Snapshots().encode(state, ()))
@@ -100,7 +103,7 @@ def test_a_restored_history_goes_on_as_the_original_would(chosen, at):
     assert everything(play(restored, records[1:])) == everything(play(state, records[1:]))
 
 
-def test_rows_that_come_twice_are_sampled_once():
+def test_rows_that_come_twice_are_sampled_once() -> None:
     battles = live(1.2, 400)
     state = play(start(), blocks(battles, [100, 300]))
     before = encode_history(state)
@@ -117,7 +120,7 @@ def year():
     return battles, MONDAY + (quiet + 15) * DAY_SECONDS
 
 
-def test_a_year_caught_up_with_has_a_sample_a_day_and_of_late_one_each_hour_and_five_minutes():
+def test_a_year_caught_up_with_has_a_sample_a_day_and_of_late_one_each_hour_and_five_minutes() -> None:
     battles, last = year()
     state = play(start(), blocks(battles, range(0, 20_000, 500)), now=battles[-1][1] / 1000)
     assert [each.t for each in state.history.samples[DAY]] == [
@@ -129,7 +132,7 @@ def test_a_year_caught_up_with_has_a_sample_a_day_and_of_late_one_each_hour_and_
         assert set(np.diff(times)) == {tier.seconds}
 
 
-def test_catching_up_solves_no_more_boards_than_are_kept_and_says_the_same(monkeypatch):
+def test_catching_up_solves_no_more_boards_than_are_kept_and_says_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     battles = live(3, 600)
     state = play(start(), blocks(battles))
     solved, solve = [], sampling.solve_met
@@ -139,7 +142,7 @@ def test_catching_up_solves_no_more_boards_than_are_kept_and_says_the_same(monke
     assert encode_history(again) == encode_history(state)
 
 
-def test_a_refold_takes_days_only_and_the_finer_tiers_begin_with_them(monkeypatch):
+def test_a_refold_takes_days_only_and_the_finer_tiers_begin_with_them(monkeypatch: pytest.MonkeyPatch) -> None:
     battles = live(3, 600)
     state = play(start(), blocks(battles))
     solved, solve = [], sampling.solve_met
@@ -150,7 +153,7 @@ def test_a_refold_takes_days_only_and_the_finer_tiers_begin_with_them(monkeypatc
     assert [each.t for each in again.history.samples[HOUR]] == [each.t for each in again.history.samples[DAY]]
 
 
-def test_what_catching_up_late_leaves_out_of_the_finer_tiers_changes_nothing_in_what_is_there():
+def test_what_catching_up_late_leaves_out_of_the_finer_tiers_changes_nothing_in_what_is_there() -> None:
     battles = live(3, 600)
     state, again = play(start(), blocks(battles)), play(start(), blocks(battles), now=battles[-1][1] / 1000 + 50_000)
     assert encode_history(again)["day"] == encode_history(state)["day"]
@@ -162,7 +165,7 @@ def test_what_catching_up_late_leaves_out_of_the_finer_tiers_changes_nothing_in_
         assert (kept[place].total, kept[place].recorded) == (found[place].total, found[place].recorded)
 
 
-def test_a_replay_of_a_year_in_a_second_has_its_days_and_finer_samples_only_where_a_day_ends():
+def test_a_replay_of_a_year_in_a_second_has_its_days_and_finer_samples_only_where_a_day_ends() -> None:
     battles = [(vote, 5_000 + number // 100) for number, (vote, _) in enumerate(live(365, 12))]
     state = play(start(), blocks(battles))
     days = state.history.samples[DAY]
@@ -170,7 +173,7 @@ def test_a_replay_of_a_year_in_a_second_has_its_days_and_finer_samples_only_wher
     assert {each.total for each in days} >= {each.total for each in state.history.samples[MINUTE]}
 
 
-def test_a_clock_that_jumps_a_day_with_every_vote_takes_a_sample_once_in_as_many_votes_as_there_are_models():
+def test_a_clock_that_jumps_a_day_with_every_vote_takes_a_sample_once_in_as_many_votes_as_there_are_models() -> None:
     battles = [battle("x", f"m{n % 29}", "tie", 86_400.0 * n, 1_000) for n in range(3_000)]
     state = play(start(), blocks(battles))
     totals = [each.total for each in state.history.samples[DAY]]
@@ -180,7 +183,7 @@ def test_a_clock_that_jumps_a_day_with_every_vote_takes_a_sample_once_in_as_many
 
 @settings(seeded, max_examples=60)
 @given(st.lists(steps, max_size=60))
-def test_whatever_the_clocks_do_times_rise_and_tiers_are_bounded(chosen):
+def test_whatever_the_clocks_do_times_rise_and_tiers_are_bounded(chosen) -> None:
     state = play(start(), blocks(battles_of(chosen)))
     for tier, samples in state.history.samples.items():
         times = [each.t for each in samples]
@@ -190,7 +193,7 @@ def test_whatever_the_clocks_do_times_rise_and_tiers_are_bounded(chosen):
         assert not times or times[-1] - times[0] < tier.keep * tier.seconds
 
 
-def test_a_history_of_a_year_is_of_the_size_that_is_written_down():
+def test_a_history_of_a_year_is_of_the_size_that_is_written_down() -> None:
     history, random = RatingsHistory(), np.random.default_rng(1)
     models = 50
     for tier in TIERS:
@@ -207,7 +210,7 @@ def test_a_history_of_a_year_is_of_the_size_that_is_written_down():
 # --- what they say ----------------------------------------------------------------------------------------------------
 
 
-def test_a_sample_says_what_the_board_said_before_the_first_vote_of_the_new_day():
+def test_a_sample_says_what_the_board_said_before_the_first_vote_of_the_new_day() -> None:
     battles = live(2.5, 900)
     until = next(at for at, (vote, _) in enumerate(battles) if vote.tstamp >= MONDAY + 2 * DAY_SECONDS)
     state, then = play(start(), blocks(battles)), play(start(), blocks(battles[:until]))
@@ -224,7 +227,7 @@ def test_a_sample_says_what_the_board_said_before_the_first_vote_of_the_new_day(
         assert tier.battles.array()[place] == line.battles
 
 
-def test_a_provisional_model_has_a_rating_and_no_interval():
+def test_a_provisional_model_has_a_rating_and_no_interval() -> None:
     battles = [*live(0.5, 900), *[battle("new", f"m{n}", "model_a", MONDAY + 50_000, MONDAY * 1000) for n in range(4)]]
     state = play(start(), blocks([*battles, battle("m0", "m1", "tie", MONDAY + DAY_SECONDS, MONDAY * 1000)]))
     (sample,) = state.history.samples[DAY]
@@ -233,8 +236,8 @@ def test_a_provisional_model_has_a_rating_and_no_interval():
     assert np.isfinite(sample.half_width[:6]).all()
 
 
-def test_a_board_without_a_maximum_is_sampled_without_ratings(monkeypatch):
-    def fail(*_, **__):
+def test_a_board_without_a_maximum_is_sampled_without_ratings(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: Any) -> None:
         raise NotConverged(Stop.LIMIT)
 
     monkeypatch.setattr(sampling, "solve_met", fail)
@@ -244,7 +247,7 @@ def test_a_board_without_a_maximum_is_sampled_without_ratings(monkeypatch):
     assert sample.battles.sum() == 2 * sample.total
 
 
-def test_quiet_days_leave_no_sample_and_the_day_before_them_is_closed_at_its_own_end():
+def test_quiet_days_leave_no_sample_and_the_day_before_them_is_closed_at_its_own_end() -> None:
     battles = live(1, 200) + live(1, 200, begin=MONDAY + 9 * DAY_SECONDS)
     state = play(start(), blocks(battles))
     assert [each.t for each in state.history.samples[DAY]] == [MONDAY + DAY_SECONDS]

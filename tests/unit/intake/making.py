@@ -1,6 +1,7 @@
 """Votes as bytes, fetches of them, and how two decodings are compared."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ def body(**changes: Any) -> bytes:
     return json.dumps(fields(**changes)).encode()
 
 
-def as_records(pairs: list[tuple[bytes | None, bytes | None]], *, partition: int = 0, first: int = 0) -> Records:
+def as_records(pairs: Sequence[tuple[bytes | None, bytes | None]], *, partition: int = 0, first: int = 0) -> Records:
     """A fetch of one partition from (key, value) pairs."""
     n = len(pairs)
     return Records(

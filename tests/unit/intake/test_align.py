@@ -21,16 +21,16 @@ class Record:
     value: bytes = b"v"
 
 
-def records(*times, start=0):
+def records(*times: int, start: int = 0) -> Records:
     return read(0, [Record(start + number, time) for number, time in enumerate(times)])
 
 
-def add(aligner, parts):
+def add(aligner: Aligner[str], parts) -> None:
     for partition, part in parts.items():
         aligner.add(partition, part)
 
 
-def told(due):
+def told(due: dict[str, Records]):
     """Offsets and times of what is due."""
     return {
         partition: list(zip(each.offset.tolist(), each.recorded.tolist(), strict=True))
@@ -38,7 +38,7 @@ def told(due):
     }
 
 
-def test_what_is_ahead_of_a_partition_that_has_more_waits_for_it():
+def test_what_is_ahead_of_a_partition_that_has_more_waits_for_it() -> None:
     aligner = Aligner({"a": 0, "b": 0})
     add(aligner, {"a": records(1, 2, 9), "b": records(3, 4)})
     assert told(aligner.take({"a": 3, "b": 5}, 0.0, ALL)) == {"a": [(0, 1), (1, 2)], "b": [(0, 3), (1, 4)]}
@@ -46,7 +46,7 @@ def test_what_is_ahead_of_a_partition_that_has_more_waits_for_it():
     assert told(aligner.take({"a": 3, "b": 5}, 0.1, ALL)) == {"a": [(2, 9)], "b": [(2, 8), (3, 10), (4, 11)]}
 
 
-def test_a_position_never_goes_back_behind_what_is_no_record():
+def test_a_position_never_goes_back_behind_what_is_no_record() -> None:
     aligner = Aligner({"a": 0, "b": 0})
     add(aligner, {"a": records(1, 2)})
     aligner.take({"a": 2, "b": 0}, 0.0, ALL)
@@ -57,19 +57,19 @@ def test_a_position_never_goes_back_behind_what_is_no_record():
     assert aligner.position("a") == 50
 
 
-def test_partitions_that_are_read_to_their_end_hold_nothing_up():
+def test_partitions_that_are_read_to_their_end_hold_nothing_up() -> None:
     aligner = Aligner({"a": 0, "b": 0, "quiet": 0})
     add(aligner, {"a": records(5, 6), "b": records(1)})
     assert told(aligner.take({"a": 2, "b": 1, "quiet": 0}, 0.0, ALL)) == {"a": [(0, 5), (1, 6)], "b": [(0, 1)]}
 
 
-def test_a_partition_of_which_nothing_is_known_holds_nothing_up():
+def test_a_partition_of_which_nothing_is_known_holds_nothing_up() -> None:
     aligner = Aligner({"a": 0, "b": 0})
     add(aligner, {"a": records(5)})
     assert told(aligner.take({"a": 1, "b": 0}, 0.0, ALL)) == {"a": [(0, 5)]}
 
 
-def test_a_partition_that_gives_nothing_holds_the_others_for_some_seconds():
+def test_a_partition_that_gives_nothing_holds_the_others_for_some_seconds() -> None:
     aligner = Aligner({"a": 0, "b": 0})
     add(aligner, {"a": records(5)})
     behind = {"a": 1, "b": 7}
@@ -78,13 +78,13 @@ def test_a_partition_that_gives_nothing_holds_the_others_for_some_seconds():
     assert told(aligner.take(behind, 10.1 + LONGEST_HOLD, ALL)) == {"a": [(0, 5)]}
 
 
-def test_a_clock_that_steps_back_reorders_nothing():
+def test_a_clock_that_steps_back_reorders_nothing() -> None:
     aligner = Aligner({"a": 0})
     add(aligner, {"a": records(7, 3, 8)})
     assert told(aligner.take({"a": 3}, 0.0, ALL)) == {"a": [(0, 7), (1, 3), (2, 8)]}
 
 
-def test_of_much_that_is_due_the_oldest_comes_first_and_the_rest_is_known_to_be_there():
+def test_of_much_that_is_due_the_oldest_comes_first_and_the_rest_is_known_to_be_there() -> None:
     aligner = Aligner({"a": 0, "b": 0})
     add(aligner, {"a": records(1, 4, 6), "b": records(2, 3, 9)})
     ends = {"a": 3, "b": 3}
@@ -94,19 +94,19 @@ def test_of_much_that_is_due_the_oldest_comes_first_and_the_rest_is_known_to_be_
     assert not aligner.more
 
 
-def test_what_came_in_one_millisecond_is_not_parted():
+def test_what_came_in_one_millisecond_is_not_parted() -> None:
     aligner = Aligner({"a": 0})
     add(aligner, {"a": records(5, 5, 5, 7)})
     assert told(aligner.take({"a": 4}, 0.0, 1)) == {"a": [(0, 5), (1, 5), (2, 5)]}
     assert aligner.more
 
 
-def test_gaps_in_the_log_are_kept():
+def test_gaps_in_the_log_are_kept() -> None:
     part = read(3, [Record(4, 1), Record(9, 2)])
     assert (part.offset.tolist(), part.partition.tolist()) == ([4, 9], [3, 3])
 
 
-def test_a_fetch_is_laid_out_by_time_and_each_partition_keeps_its_order():
+def test_a_fetch_is_laid_out_by_time_and_each_partition_keeps_its_order() -> None:
     first, second = read(0, [Record(0, 5, b"a"), Record(1, 3, b"b")]), read(1, [Record(0, 4, b"c"), Record(1, 6, b"d")])
     laid = by_time([first, second])
     assert laid.keys == [b"c", b"a", b"b", b"d"]
@@ -121,7 +121,7 @@ def test_a_fetch_is_laid_out_by_time_and_each_partition_keeps_its_order():
     st.lists(st.tuples(st.integers(0, 3), st.integers(1, 5)), max_size=40),
     st.integers(1, 20),
 )
-def test_everything_comes_out_once_and_in_the_order_of_its_partition(logs, fetches, most):
+def test_everything_comes_out_once_and_in_the_order_of_its_partition(logs, fetches, most: int) -> None:
     logs = dict(enumerate(logs))
     highwater = {partition: len(log) for partition, log in logs.items()}
     aligner, at, out, now = (
@@ -131,7 +131,7 @@ def test_everything_comes_out_once_and_in_the_order_of_its_partition(logs, fetch
         0.0,
     )
 
-    def take():
+    def take() -> None:
         due: dict[int, Records] = aligner.take(highwater, now, most)
         for partition, each in due.items():
             assert np.array_equal(each.partition, np.zeros(len(each)))
@@ -148,7 +148,7 @@ def test_everything_comes_out_once_and_in_the_order_of_its_partition(logs, fetch
     assert out == {partition: list(enumerate(times)) for partition, times in logs.items()}
 
 
-def test_what_is_no_record_holds_nothing_up():
+def test_what_is_no_record_holds_nothing_up() -> None:
     # A transaction's marker takes the last offset of "a": the partition has nothing more to give.
     aligner = Aligner({"a": 0, "b": 0})
     add(aligner, {"a": records(5), "b": records(9)})
@@ -158,7 +158,7 @@ def test_what_is_no_record_holds_nothing_up():
     assert told(aligner.take(ends, 0.1, ALL)) == {"b": [(0, 9)]}
 
 
-def test_a_position_is_behind_what_is_no_record_only_when_everything_before_it_was_given_out():
+def test_a_position_is_behind_what_is_no_record_only_when_everything_before_it_was_given_out() -> None:
     aligner = Aligner({"a": 7, "b": 0})
     assert aligner.position("a") == 7
     add(aligner, {"a": records(5, 9, start=7)})
@@ -175,7 +175,7 @@ def test_a_position_is_behind_what_is_no_record_only_when_everything_before_it_w
     assert aligner.position("b") == 3
 
 
-def test_a_partition_of_markers_alone_moves_on():
+def test_a_partition_of_markers_alone_moves_on() -> None:
     aligner = Aligner({"a": 4})
     aligner.advance("a", 9)
     assert aligner.take({"a": 9}, 0.0, ALL) == {}

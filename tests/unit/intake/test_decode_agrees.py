@@ -104,7 +104,7 @@ def values(draw):
 
 
 @st.composite
-def fetches(draw):
+def fetches(draw) -> Records:
     """Records of which most have the right key; partitions and record times vary."""
     pieces = [value for group in draw(st.lists(values(), max_size=5)) for value in group]
     keys = []
@@ -124,7 +124,7 @@ def fetches(draw):
 
 @settings(seeded, max_examples=300)
 @given(fetches())
-def test_both_paths_agree_on_every_fetch(records):
+def test_both_paths_agree_on_every_fetch(records: Records) -> None:
     fast, careful = _fast(records), strict(records)
     assert fast is None or meaning(fast) == meaning(careful)
     assert meaning(decode(records)) == meaning(careful)
@@ -132,7 +132,7 @@ def test_both_paths_agree_on_every_fetch(records):
 
 @settings(seeded, max_examples=200)
 @given(st.lists(st.binary(max_size=40) | st.none(), max_size=5))
-def test_both_paths_agree_on_noise(noise):
+def test_both_paths_agree_on_noise(noise) -> None:
     records = as_records([(b"v1", value) for value in noise])
     assert _fast(records) is None
     assert [reject.index for reject in strict(records).rejects] == list(range(len(noise)))
@@ -140,13 +140,13 @@ def test_both_paths_agree_on_noise(noise):
 
 @settings(seeded, max_examples=200)
 @given(st.lists(good_fields.filter(lambda vote: vote["model_a"] != vote["model_b"]), min_size=1, max_size=5))
-def test_good_votes_take_the_fast_path(good):
+def test_good_votes_take_the_fast_path(good) -> None:
     pairs = [(vote["id"].encode(), json.dumps(vote | {"unknown": "not NaN"}).encode()) for vote in good]
     assert _fast(as_records(pairs)) is not None
 
 
 @pytest.mark.parametrize("size", [MAX_RECORD_BYTES, MAX_RECORD_BYTES + 1])
-def test_a_large_record_is_judged_by_its_size_on_both_paths(size):
+def test_a_large_record_is_judged_by_its_size_on_both_paths(size: int) -> None:
     padding = size - len(body(x=""))
     pairs = [*votes(2), (b"v1", body(x="p" * padding))]
     assert len(pairs[-1][1]) == size

@@ -43,7 +43,7 @@ ATTEMPTS = {
 
 
 @pytest.mark.parametrize("name", ATTEMPTS)
-def test_no_record_reaches_into_the_next(name):
+def test_no_record_reaches_into_the_next(name: str) -> None:
     values = ATTEMPTS[name]
     for keys in ([b"a", b"b", b"c"], [b"b", b"c", b"a"], [b"b", b"a", b"c"], [b"a", b"c", b"c"]):
         records = as_records(list(zip(keys, values, strict=False)))
@@ -53,20 +53,20 @@ def test_no_record_reaches_into_the_next(name):
         assert meaning(decoded) == meaning(strict(records))
 
 
-def test_two_votes_in_one_record_are_one_refused_record():
+def test_two_votes_in_one_record_are_one_refused_record() -> None:
     decoded = decode(as_records([(b"a", A + B), (b"c", C)]))
     assert [(reject.index, reject.reason) for reject in decoded.rejects] == [(0, Reason.INVALID_JSON)]
     assert decoded.ids == [b"c"]
 
 
-def test_a_vote_may_be_written_over_lines():
+def test_a_vote_may_be_written_over_lines() -> None:
     pretty = A.replace(b", ", b",\n  ")
     records = as_records([(b"a", pretty), (b"b", B)])
     assert _fast(records) is None
     assert decode(records).ids == [b"a", b"b"]
 
 
-def test_an_escaped_newline_in_a_string_is_no_line_end():
+def test_an_escaped_newline_in_a_string_is_no_line_end() -> None:
     records = as_records([(b"a", body(id="a", voter="}\n{")), (b"b", B)])
     assert _fast(records) is not None
     assert decode(records).rows.voters == ["", "}\n{"]

@@ -25,7 +25,7 @@ BAD = {
 
 @pytest.mark.parametrize("name", BAD)
 @pytest.mark.parametrize("at", [0, 17, 40])
-def test_it_is_found_wherever_it_stands(name, at):
+def test_it_is_found_wherever_it_stands(name: str, at: int) -> None:
     key, value, reason = BAD[name]
     pairs = votes(40)
     records = as_records([*pairs[:at], (key, value), *pairs[at:]])

@@ -13,6 +13,7 @@ from streams.contracts.names import normalised
 from streams.contracts.vote import STYLE_FIELDS
 from streams.intake.decode import _fastest, decode, strict
 from streams.intake.json_bytes import number
+from streams.intake.records import Records
 from tests.unit.intake.making import ARRIVED_MS, as_records, body, fields, meaning, seeded
 from tests.unit.intake.test_decode_agrees import fetches
 
@@ -23,7 +24,7 @@ plain_text = st.text(
 
 @settings(seeded, max_examples=600)
 @given(fetches())
-def test_agrees_with_the_strict_way_on_every_fetch(records):
+def test_agrees_with_the_strict_way_on_every_fetch(records: Records) -> None:
     found = _fastest(records)
     assert found is None or meaning(found) == meaning(strict(records))
 
@@ -55,7 +56,7 @@ def test_agrees_with_the_strict_way_on_every_fetch(records):
     ),
     st.sampled_from([(",", ":"), (", ", ": ")]),
 )
-def test_plain_votes_take_it(votes, separators):
+def test_plain_votes_take_it(votes, separators) -> None:
     pairs = [(vote["id"].encode(), json.dumps(vote, separators=separators).encode()) for vote in votes]
     found = _fastest(as_records(pairs))
     assert found is not None
@@ -68,13 +69,13 @@ def test_plain_votes_take_it(votes, separators):
      {"model_a": "a  b"}, {"language": "en "}, {"categories": ["a", " b"]},
      {"count": 3}, {"weight": 0.5}, {"anony": False}, {"is_valid": False}, {"dedup_tag": None}],
 )  # fmt: skip
-def test_names_out_of_form_and_votes_that_are_none_are_left_to_the_strict_way(changes):
+def test_names_out_of_form_and_votes_that_are_none_are_left_to_the_strict_way(changes) -> None:
     records = as_records([(b"v0", body(id="v0")), (b"v1", body(**changes))])
     assert _fastest(records) is None
     assert meaning(decode(records)) == meaning(strict(records))
 
 
-def test_numbers_are_the_nearest_floats():
+def test_numbers_are_the_nearest_floats() -> None:
     random = Random(5)
     for _ in range(20_000):
         text = random.choice(
@@ -92,7 +93,7 @@ def test_numbers_are_the_nearest_floats():
         assert end == len(text)
 
 
-def test_a_second_of_our_time_is_always_read():
+def test_a_second_of_our_time_is_always_read() -> None:
     random = Random(6)
     for _ in range(5_000):
         text = repr(random.uniform(1.1e9, 2.1e9))
@@ -100,17 +101,17 @@ def test_a_second_of_our_time_is_always_read():
 
 
 @pytest.mark.parametrize("text", ["", ".5", "5.", "01", "00.5", "1e5", "1.5E2", "1.2.3", "-1", "+1", "e", "."])
-def test_what_is_no_plain_number_is_not_read(text):
+def test_what_is_no_plain_number_is_not_read(text: str) -> None:
     assert number(np.frombuffer(f"{text},".encode(), np.uint8), 0, len(text) + 1)[1] == -1
 
 
-def test_more_digits_than_fit_are_a_number_that_is_not_found():
+def test_more_digits_than_fit_are_a_number_that_is_not_found() -> None:
     for text in ("9" * 19, "1" + "0" * 40, "0." + "3" * 30):
         assert number(np.frombuffer(text.encode(), np.uint8), 0, len(text)) == (-1.0, len(text))
 
 
 @pytest.mark.parametrize("before", [0, 1, 2])
-def test_mutations_of_one_byte_agree(before):
+def test_mutations_of_one_byte_agree(before: int) -> None:
     """Alone, and behind records like it, whose letters between the values are remembered."""
     random = Random(7)
     vote = body(language="en", categories=["a", "b"], p_pair=0.25, style=dict.fromkeys(STYLE_FIELDS, 1))
@@ -132,7 +133,7 @@ def test_mutations_of_one_byte_agree(before):
     assert taken > 1000
 
 
-def test_records_of_many_layouts_in_one_fetch_agree():
+def test_records_of_many_layouts_in_one_fetch_agree() -> None:
     """What stood before a value in one record is looked for in the next: it may be another name, or as good as it."""
     random = Random(8)
     extra = {"language": "en", "categories": ["a"], "voter": "w", "prompt_hash": "p", "p_pair": 0.25, "more": "m"}
@@ -155,7 +156,7 @@ def test_records_of_many_layouts_in_one_fetch_agree():
     assert taken > 1_000
 
 
-def test_newlines_within_records_and_keys_deceive_nobody():
+def test_newlines_within_records_and_keys_deceive_nobody() -> None:
     """The records are joined with newlines: one may hold two votes and another none, and so may the keys."""
     a, b = body(id="v1"), body(id="v2")
     both, cut = a + b"\n" + b, (a[:20], a[20:])
@@ -179,7 +180,7 @@ def test_newlines_within_records_and_keys_deceive_nobody():
     assert _fastest(as_records([(b"v1\nv2", both)])) is None
 
 
-def test_words_made_to_collide_are_left_to_the_next_way():
+def test_words_made_to_collide_are_left_to_the_next_way() -> None:
     names = _colliding(400)
     votes = [
         {"id": f"v{n}", "model_a": name, "model_b": "y", "winner": "tie", "tstamp": 1} for n, name in enumerate(names)
@@ -189,7 +190,7 @@ def test_words_made_to_collide_are_left_to_the_next_way():
     assert len(decode(records).ids) == len(names)
 
 
-def _colliding(count):
+def _colliding(count: int) -> list[str]:
     """Names of eight letters whose hash, taken backwards, begins with the same 24 bits."""
     mix, back = 0x9E3779B97F4A7C15, np.uint64(pow(0x9E3779B97F4A7C15, -1, 2**64))
     assert mix * int(back) % 2**64 == 1

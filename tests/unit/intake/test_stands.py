@@ -49,21 +49,25 @@ def gone_until(accepted: float, clock: list[float], monkeypatch: pytest.MonkeyPa
     return IntakeStage(Settings(), Metrics())
 
 
-async def test_what_is_accepted_while_it_stands_lets_it_go_on(clock, monkeypatch, caplog):
+async def test_what_is_accepted_while_it_stands_lets_it_go_on(
+    clock: list[float], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     stage = gone_until(5.0, clock, monkeypatch)
     assert await stage._places(Log(), []) == {"votes/0": 7}
     assert "intake has stopped: votes/0 lacks 7 records" in caplog.text
     assert stage.steps >= 2, "the watchdog sees that it does not hang"
 
 
-async def test_it_stands_for_longer_than_prometheus_takes_between_two_looks(clock, monkeypatch):
+async def test_it_stands_for_longer_than_prometheus_takes_between_two_looks(
+    clock: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
     stage = gone_until(1e9, clock, monkeypatch)
     with pytest.raises(RecordsGone):
         await stage._places(Log(), [])
     assert 15 < clock[0] < 30
 
 
-async def test_it_gives_way_to_a_rebalance(clock, monkeypatch):
+async def test_it_gives_way_to_a_rebalance(clock: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
     stage = gone_until(1e9, clock, monkeypatch)
     with pytest.raises(Rebalanced):
         await stage._places(Log(moves_at=2), [])

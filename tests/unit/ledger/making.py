@@ -32,7 +32,7 @@ votes = st.fixed_dictionaries(
 
 
 @st.composite
-def row_sets(draw, most=12):
+def row_sets(draw, most: int = 12) -> Rows:
     """Rows as a fetch makes them: some partitions, offsets ascending in each."""
     chosen = draw(st.lists(votes, max_size=most))
     n = len(chosen)

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.ledger.codec import compact
+from streams.ledger.rows import Rows
 from tests.unit.intake.making import columns, seeded
 from tests.unit.ledger.making import row_sets, some_rows, spelled
 
@@ -13,14 +14,14 @@ chances = st.lists(st.booleans(), min_size=12, max_size=12)
 
 @settings(seeded, max_examples=120)
 @given(row_sets(), chances)
-def test_the_rows_say_the_same(rows, chosen):
+def test_the_rows_say_the_same(rows: Rows, chosen: list[bool]) -> None:
     some = rows.take(np.array(chosen[: len(rows)], np.bool_))
     assert spelled(compact(some)) == spelled(some)
 
 
 @settings(seeded, max_examples=120)
 @given(row_sets(), chances)
-def test_only_words_that_are_used_remain(rows, chosen):
+def test_only_words_that_are_used_remain(rows: Rows, chosen: list[bool]) -> None:
     small = compact(rows.take(np.array(chosen[: len(rows)], np.bool_)))
     assert {*small.model_a.tolist(), *small.model_b.tolist()} == set(range(len(small.models)))
     for codes, words in (
@@ -34,11 +35,11 @@ def test_only_words_that_are_used_remain(rows, chosen):
 
 @settings(seeded, max_examples=100)
 @given(row_sets())
-def test_compacting_twice_is_compacting_once(rows):
+def test_compacting_twice_is_compacting_once(rows: Rows) -> None:
     assert columns(compact(compact(rows))) == columns(compact(rows))
 
 
-def test_a_column_that_nobody_has_any_more_goes():
+def test_a_column_that_nobody_has_any_more_goes() -> None:
     rows = some_rows(2)
     assert compact(rows).language is not None
     rows.language[:] = 0
@@ -46,7 +47,7 @@ def test_a_column_that_nobody_has_any_more_goes():
     assert (small.language, small.languages) == (None, [""])
 
 
-def test_no_rows_need_no_words():
+def test_no_rows_need_no_words() -> None:
     small = compact(some_rows(3).take(slice(0, 0)))
     assert (small.models, small.category_sets) == ([], [()])
     assert (small.languages, small.voters, small.prompts) == ([""], [""], [""])

@@ -1,12 +1,14 @@
 """A damaged ledger record is known as such: nothing else is raised, and no rows come out that a fold could not bear."""
 
 from random import Random
+from typing import Any
 
 import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.strategies._internal.core import DataObject
 
 from streams.contracts.model import Model
 from streams.contracts.vote import NONE
@@ -22,7 +24,7 @@ BLOCK = encode_block(whole(some_rows(5)))[0]
 NOTICE = encode_notice(Notice("text", "x", MODEL, 0, 1, 2))
 
 
-def bearable(record):
+def bearable(record: bytes) -> None:
     """Decode; what comes out must be foldable and publishable, and make sense."""
     try:
         read = decode(record)
@@ -40,14 +42,14 @@ def bearable(record):
 
 
 @pytest.mark.parametrize("record", [BLOCK, NOTICE], ids=["block", "notice"])
-def test_any_flipped_byte(record):
+def test_any_flipped_byte(record: bytes) -> None:
     random = Random(5)
     for at in range(len(record)):
         bearable(record[:at] + bytes([record[at] ^ random.randint(1, 255)]) + record[at + 1 :])
 
 
 @pytest.mark.parametrize("record", [BLOCK, NOTICE], ids=["block", "notice"])
-def test_any_truncation_is_damage(record):
+def test_any_truncation_is_damage(record: bytes) -> None:
     for at in range(len(record)):
         with pytest.raises(DamagedRecord):
             decode(record[:at])
@@ -55,7 +57,7 @@ def test_any_truncation_is_damage(record):
 
 @settings(seeded, max_examples=120)
 @given(st.binary(max_size=60))
-def test_noise(noise):
+def test_noise(noise: bytes) -> None:
     bearable(noise)
 
 
@@ -70,7 +72,7 @@ DTYPES = ["<u2", "|u1", "<f8", "<i8", "<i4", ">u2", "|O", "V8", "<M8[s]", "u2,u2
 
 @settings(seeded, max_examples=300)
 @given(st.sampled_from([BLOCK, NOTICE]), st.data())
-def test_any_field_replaced_by_anything(record, data):
+def test_any_field_replaced_by_anything(record, data: DataObject) -> None:
     fields = msgspec.msgpack.decode(record)
     target = fields
     if fields["kind"] == "block" and data.draw(st.booleans()):
@@ -90,7 +92,7 @@ def test_any_field_replaced_by_anything(record, data):
     bearable(msgspec.msgpack.encode(fields))
 
 
-def changed(**changes):
+def changed(**changes: Any) -> bytes:
     """The block's bytes with fields replaced; functions get the old value."""
     fields = msgspec.msgpack.decode(BLOCK)
     for name, change in changes.items():
@@ -98,7 +100,7 @@ def changed(**changes):
     return msgspec.msgpack.encode(fields)
 
 
-def column(name, values, dtype=None):
+def column(name: str, values, dtype: str | None = None) -> bytes:
     """The block's bytes with one column replaced."""
     fields = msgspec.msgpack.decode(BLOCK)
     dtype = dtype or fields["columns"][name]["dtype"]
@@ -181,7 +183,7 @@ DAMAGED = {
 
 
 @pytest.mark.parametrize("name", DAMAGED)
-def test_it_is_damage(name):
+def test_it_is_damage(name: str) -> None:
     with pytest.raises(DamagedRecord):
         decode(DAMAGED[name])
 
@@ -202,12 +204,12 @@ def test_it_is_damage(name):
         {"v": 2},
     ],
 )
-def test_a_notice_is_held_against_its_types(changes):
+def test_a_notice_is_held_against_its_types(changes) -> None:
     fields = msgspec.msgpack.decode(NOTICE)
     with pytest.raises(DamagedRecord):
         decode(msgspec.msgpack.encode(fields | changes))
 
 
-def test_the_examples_begin_with_a_record_that_is_whole():
+def test_the_examples_begin_with_a_record_that_is_whole() -> None:
     assert len(decode(changed()).rows) == 5
     assert len(decode(column("winner", [0, 1, 2, 3, 4])).rows) == 5

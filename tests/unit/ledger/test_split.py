@@ -9,13 +9,14 @@ from hypothesis import strategies as st
 
 from streams.ledger import codec
 from streams.ledger.codec import MAX_BLOCK_BYTES, Block, decode, encode_block
+from streams.ledger.rows import Rows
 from tests.unit.intake.making import seeded
 from tests.unit.ledger.making import row_sets, some_rows, spelled, whole
 
 
 @settings(seeded, max_examples=100)
 @given(row_sets(most=20), st.sampled_from([1, 900, 1_200, 2_000]))
-def test_the_pieces_together_are_the_block(rows, most):
+def test_the_pieces_together_are_the_block(rows: Rows, most: int) -> None:
     block = whole(rows)
     pieces = cut(block, most)
     assert [line for piece in pieces for line in spelled(piece.rows)] == spelled(rows)
@@ -25,7 +26,7 @@ def test_the_pieces_together_are_the_block(rows, most):
 
 @settings(seeded, max_examples=100)
 @given(row_sets(most=20), st.sampled_from([1, 900, 2_000]))
-def test_a_piece_accounts_for_its_rows_and_for_none_after_it(rows, most):
+def test_a_piece_accounts_for_its_rows_and_for_none_after_it(rows: Rows, most: int) -> None:
     block = whole(rows)
     pieces = cut(block, most)
     assert pieces[-1].through == block.through
@@ -37,13 +38,13 @@ def test_a_piece_accounts_for_its_rows_and_for_none_after_it(rows, most):
                 assert later.rows.offset[row] > piece.through.get(int(later.rows.partition[row]), -1)
 
 
-def cut(block, most):
+def cut(block: Block, most: int):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(codec, "MAX_BLOCK_BYTES", most)
         return [decode(record) for record in encode_block(block)]
 
 
-def test_a_real_block_is_cut_to_the_size_that_brokers_take():
+def test_a_real_block_is_cut_to_the_size_that_brokers_take() -> None:
     rows = some_rows(30_000)
     records = encode_block(whole(rows))
     assert len(records) > 1
@@ -51,16 +52,16 @@ def test_a_real_block_is_cut_to_the_size_that_brokers_take():
     assert sum(len(decode(record).rows) for record in records) == 30_000
 
 
-def test_a_piece_holds_only_its_own_words():
+def test_a_piece_holds_only_its_own_words() -> None:
     pieces = [decode(record) for record in encode_block(whole(some_rows(30_000)))]
     assert all(len(piece.rows.voters) == len(piece.rows) + 1 for piece in pieces)
 
 
-def test_a_single_row_is_never_cut():
+def test_a_single_row_is_never_cut() -> None:
     assert len(cut(whole(some_rows(1)), 1)) == 1
 
 
-def test_words_of_dropped_rows_do_not_overflow_the_codes():
+def test_words_of_dropped_rows_do_not_overflow_the_codes() -> None:
     few = some_rows(2)
     models = [f"{number:x}" for number in range(70_000)]
     rows = replace(few, models=models, model_a=few.model_a + 69_990, model_b=few.model_b + 69_990)
@@ -68,7 +69,7 @@ def test_words_of_dropped_rows_do_not_overflow_the_codes():
     assert spelled(piece.rows) == spelled(rows)
 
 
-def test_more_models_than_a_column_can_code_are_cut():
+def test_more_models_than_a_column_can_code_are_cut() -> None:
     count = 40_000
     rows = replace(
         some_rows(count),

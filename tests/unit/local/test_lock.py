@@ -29,7 +29,7 @@ def begin(directory: Path) -> tuple[subprocess.Popen[str], int]:
     return holder, int(holder.stdout.readline())
 
 
-def test_who_holds_a_directory_and_since_when_is_said(tmp_path):
+def test_who_holds_a_directory_and_since_when_is_said(tmp_path: Path) -> None:
     directory = tmp_path / "not" / "there yet"
     with hold(directory):
         since = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"
@@ -39,7 +39,7 @@ def test_who_holds_a_directory_and_since_when_is_said(tmp_path):
                 pass
 
 
-def test_a_directory_is_free_again_after_its_holder(tmp_path):
+def test_a_directory_is_free_again_after_its_holder(tmp_path: Path) -> None:
     with hold(tmp_path):
         pass
     with pytest.raises(KeyError), hold(tmp_path):
@@ -49,7 +49,7 @@ def test_a_directory_is_free_again_after_its_holder(tmp_path):
         pass
 
 
-def test_a_holder_that_is_killed_leaves_no_lock_even_while_its_child_lives(tmp_path):
+def test_a_holder_that_is_killed_leaves_no_lock_even_while_its_child_lives(tmp_path: Path) -> None:
     holder, child = begin(tmp_path)
     try:
         with pytest.raises(StartError, match=f"process {holder.pid} since"), hold(tmp_path):
@@ -63,7 +63,7 @@ def test_a_holder_that_is_killed_leaves_no_lock_even_while_its_child_lives(tmp_p
         os.kill(child, 9)
 
 
-def test_closing_the_file_elsewhere_in_the_holder_releases_nothing(tmp_path):
+def test_closing_the_file_elsewhere_in_the_holder_releases_nothing(tmp_path: Path) -> None:
     with hold(tmp_path):
         (tmp_path / LOCK_NAME).read_text()
         command = [sys.executable, "-c", HOLDER, str(tmp_path)]
@@ -71,7 +71,7 @@ def test_closing_the_file_elsewhere_in_the_holder_releases_nothing(tmp_path):
     assert f"is in use by process {os.getpid()} since" in refused.stderr
 
 
-def test_a_directory_that_cannot_be_made_is_said(tmp_path):
+def test_a_directory_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with (
         pytest.raises(StartError, match=r"the directory .*file/up cannot be used: .*Not a directory"),

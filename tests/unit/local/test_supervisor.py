@@ -52,7 +52,7 @@ def reports() -> list[ChildReport]:
     return []
 
 
-def test_children_start_in_order_and_stop_in_reverse(journal, reports):
+def test_children_start_in_order_and_stop_in_reverse(journal: list[str], reports: list[ChildReport]) -> None:
     supervisor = Supervisor({name: FakeChild(name, journal) for name in "abc"}, report=reports.append)
     supervisor.start()
     supervisor.stop()
@@ -61,14 +61,16 @@ def test_children_start_in_order_and_stop_in_reverse(journal, reports):
     assert [report.what for report in reports] == [ChildEvent.STARTED] * 3 + [ChildEvent.STOPPED] * 3
 
 
-def test_a_failed_first_start_stops_those_before_it(journal, reports):
+def test_a_failed_first_start_stops_those_before_it(journal: list[str], reports: list[ChildReport]) -> None:
     children = {"a": FakeChild("a", journal), "b": FakeChild("b", journal, start_error="no"), "c": None}
     with pytest.raises(StartError, match="no"):
         Supervisor(children, report=reports.append).start()
     assert journal == ["start a", "start b", "stop b", "stop a"]
 
 
-def test_a_fallen_child_is_restarted_after_its_delay_and_the_others_are_left_alone(journal, reports):
+def test_a_fallen_child_is_restarted_after_its_delay_and_the_others_are_left_alone(
+    journal: list[str], reports: list[ChildReport]
+) -> None:
     children = {name: FakeChild(name, journal) for name in "ab"}
     supervisor = Supervisor(children, report=reports.append, patience=HASTY)
     supervisor.start()
@@ -78,7 +80,9 @@ def test_a_fallen_child_is_restarted_after_its_delay_and_the_others_are_left_alo
     assert reports[2:] == [ChildReport("b", ChildEvent.EXITED, 0, -9, 0.01), ChildReport("b", ChildEvent.RESTARTED, 1)]
 
 
-def test_the_supervisor_gives_up_after_too_many_quick_failures_and_stops_the_others(journal, reports):
+def test_the_supervisor_gives_up_after_too_many_quick_failures_and_stops_the_others(
+    journal: list[str], reports: list[ChildReport]
+) -> None:
     children = {"a": FakeChild("a", journal), "b": FakeChild("b", journal)}
     children["b"].start = lambda: setattr(children["b"], "code", 7)
     supervisor = Supervisor(children, report=reports.append, patience=HASTY)
@@ -89,7 +93,7 @@ def test_the_supervisor_gives_up_after_too_many_quick_failures_and_stops_the_oth
     assert ChildReport("b", ChildEvent.GAVE_UP, 2, 7) in reports
 
 
-def test_what_exits_is_told_with_the_last_line_that_it_said(tmp_path, reports):
+def test_what_exits_is_told_with_the_last_line_that_it_said(tmp_path: Path, reports: list[ChildReport]) -> None:
     script = 'if [ -e said ]; then exit 4; else touch said; echo first; echo "no such host"; exit 3; fi'
     child = ChildProcess("b", ["sh", "-c", script], log_path=tmp_path / "b.log", cwd=tmp_path)
     patience = RestartPolicy(quick=60.0, quick_failures=3, first_delay=0.01)
@@ -103,7 +107,7 @@ def test_what_exits_is_told_with_the_last_line_that_it_said(tmp_path, reports):
     assert exits == [(3, "no such host"), (4, "")]  # the second one said nothing: the line is the first one's
 
 
-def test_giving_up_names_the_last_line(journal, reports):
+def test_giving_up_names_the_last_line(journal: list[str], reports: list[ChildReport]) -> None:
     child = FakeChild("a", journal)
     supervisor = Supervisor({"a": child}, report=reports.append, irreplaceable={"a"})
     supervisor.start()
@@ -112,7 +116,7 @@ def test_giving_up_names_the_last_line(journal, reports):
         watch(supervisor)
 
 
-def test_a_restart_that_fails_counts_as_a_quick_failure(journal, reports):
+def test_a_restart_that_fails_counts_as_a_quick_failure(journal: list[str], reports: list[ChildReport]) -> None:
     child = FakeChild("a", journal)
     supervisor = Supervisor({"a": child}, report=reports.append, patience=HASTY)
     supervisor.start()
@@ -122,7 +126,9 @@ def test_a_restart_that_fails_counts_as_a_quick_failure(journal, reports):
     assert journal.count("start a") == 3
 
 
-def test_a_child_that_lived_long_is_restarted_at_once_and_starts_afresh(journal, reports):
+def test_a_child_that_lived_long_is_restarted_at_once_and_starts_afresh(
+    journal: list[str], reports: list[ChildReport]
+) -> None:
     child = FakeChild("a", journal)
     supervisor = Supervisor({"a": child}, report=reports.append, patience=RestartPolicy(quick=0.0, quick_failures=1))
     supervisor.start()
@@ -132,7 +138,7 @@ def test_a_child_that_lived_long_is_restarted_at_once_and_starts_afresh(journal,
     assert supervisor.restarts() == {"a": 5}
 
 
-def test_an_irreplaceable_child_ends_the_stack(journal, reports):
+def test_an_irreplaceable_child_ends_the_stack(journal: list[str], reports: list[ChildReport]) -> None:
     children = {name: FakeChild(name, journal) for name in "ab"}
     supervisor = Supervisor(children, report=reports.append, irreplaceable={"a"})
     supervisor.start()
@@ -142,12 +148,12 @@ def test_an_irreplaceable_child_ends_the_stack(journal, reports):
     assert journal[2:] == ["stop b", "stop a"]
 
 
-def test_delays_double_up_to_the_longest():
+def test_delays_double_up_to_the_longest() -> None:
     patience = RestartPolicy(first_delay=0.5, longest_delay=3.0)
     assert [patience.delay(n) for n in range(6)] == [0.0, 0.5, 1.0, 2.0, 3.0, 3.0]
 
 
-def test_real_children_are_restarted_and_all_stopped(tmp_path: Path, reports):
+def test_real_children_are_restarted_and_all_stopped(tmp_path: Path, reports: list[ChildReport]) -> None:
     children = {name: ChildProcess(name, ["sleep", "60"], log_path=tmp_path / f"{name}.log") for name in "ab"}
     threads = set(threading.enumerate())
     supervisor = Supervisor(children, report=reports.append, patience=HASTY)

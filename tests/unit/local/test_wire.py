@@ -3,7 +3,7 @@
 import socket
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -46,23 +46,23 @@ def metadata(*, brokers: int, controller: int, rack: bytes | None = None) -> byt
         (metadata(brokers=1, controller=-1), False),
     ],
 )
-def test_kafka_is_ready_with_a_broker_and_a_controller(answer, ready):
+def test_kafka_is_ready_with_a_broker_and_a_controller(answer: bytes, ready: bool) -> None:
     with replying(answer) as port:
         assert kafka_answers(HOST, port) is ready
 
 
 @pytest.mark.parametrize(("answer", "ready"), [(b"+PONG\r\n", True), (b"-LOADING wait\r\n", False)])
-def test_redis_is_ready_when_it_says_pong(answer, ready):
+def test_redis_is_ready_when_it_says_pong(answer: bytes, ready: bool) -> None:
     with replying(answer) as port:
         assert redis_answers(HOST, port) is ready
 
 
-def test_an_answer_that_breaks_off_is_an_error():
+def test_an_answer_that_breaks_off_is_an_error() -> None:
     with replying(metadata(brokers=1, controller=1)[:10]) as port, pytest.raises(OSError, match="in the middle"):
         kafka_answers(HOST, port)
 
 
 @pytest.mark.parametrize("ask", [kafka_answers, redis_answers])
-def test_nobody_there_is_an_error(ask):
+def test_nobody_there_is_an_error(ask: Callable[[str, int], bool]) -> None:
     with pytest.raises(ConnectionRefusedError):
         ask(HOST, free_port())

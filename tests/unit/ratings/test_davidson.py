@@ -1,26 +1,30 @@
+from collections.abc import Callable
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from streams.ratings import bradley_terry
 from streams.ratings.davidson import _outcomes, fit
 from streams.ratings.newton import NotConverged, Stop
+from tests.unit.ratings.conftest import Arena
 
 
-def log_likelihood(wins, draws, theta, eta):
+def log_likelihood(wins: NDArray[np.int64], draws: NDArray[np.int64], theta: NDArray[np.float64], eta: float) -> float:
     half = (theta[:, None] - theta) / 2
     log_total = np.logaddexp(np.logaddexp(half, -half), eta)
-    return (wins * (half - log_total)).sum() + np.triu(draws * (eta - log_total)).sum()
+    return float((wins * (half - log_total)).sum() + np.triu(draws * (eta - log_total)).sum())
 
 
 @pytest.mark.parametrize(("won", "lost", "drawn"), [(5, 5, 10), (30, 10, 7), (10**6, 1, 3), (2, 1, 10**6)])
-def test_two_models_have_a_closed_form(won, lost, drawn):
+def test_two_models_have_a_closed_form(won: int, lost: int, drawn: int) -> None:
     # e^d = W/L and ν = T/√(WL): three cells, two parameters, an exact fit
     found = fit(np.array([[0, won], [lost, 0]]), np.array([[0, drawn], [drawn, 0]]))
     assert found.theta[0] - found.theta[1] == pytest.approx(np.log(won / lost), abs=1e-10)
     assert found.tie == pytest.approx(drawn / np.sqrt(won * lost), rel=1e-10)
 
 
-def test_the_maximum_is_a_maximum(arena):
+def test_the_maximum_is_a_maximum(arena: Callable[..., Arena]) -> None:
     few = arena(7, 30)
     found = fit(few.wins, few.draws)
     eta = np.log(found.tie)
@@ -39,7 +43,7 @@ def test_the_maximum_is_a_maximum(arena):
     assert found.gradient_norm < 1e-9
 
 
-def test_the_expected_draws_are_the_draws(arena):
+def test_the_expected_draws_are_the_draws(arena: Callable[..., Arena]) -> None:
     few = arena(20, 40)
     found = fit(few.wins, few.draws)
     root = np.exp(found.theta / 2)
@@ -49,7 +53,7 @@ def test_the_expected_draws_are_the_draws(arena):
     assert (played * chance).sum() == pytest.approx(few.draws.sum(), rel=1e-12)
 
 
-def test_without_draws_it_is_bradley_terry(arena):
+def test_without_draws_it_is_bradley_terry(arena: Callable[..., Arena]) -> None:
     few = arena(12, 20)
     none = np.zeros_like(few.wins)
     found = fit(few.wins, none)
@@ -58,7 +62,7 @@ def test_without_draws_it_is_bradley_terry(arena):
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_the_start_changes_no_bit(arena, seed):
+def test_the_start_changes_no_bit(arena: Callable[..., Arena], seed: int) -> None:
     few = arena(30, 10, seed)
     start = np.random.default_rng(seed).normal(scale=3, size=30)
     one, other = fit(few.wins, few.draws), fit(few.wins, few.draws, start=start)
@@ -66,14 +70,14 @@ def test_the_start_changes_no_bit(arena, seed):
     assert one.tie == other.tie
 
 
-def test_weights_count_votes_several_times(arena):
+def test_weights_count_votes_several_times(arena: Callable[..., Arena]) -> None:
     few = arena(9, 20)
     one = fit(few.wins, few.draws, weights=np.full((9, 9), 3.0))
     other = fit(3 * few.wins, 3 * few.draws)
     np.testing.assert_allclose(one.theta, other.theta, atol=1e-13)
 
 
-def test_a_chain_of_lopsided_pairs_is_solved_however_long():
+def test_a_chain_of_lopsided_pairs_is_solved_however_long() -> None:
     models = 60
     wins = np.diag(np.full(models - 1, 10.0**6), 1) + np.diag(np.ones(models - 1), -1)
     draws = np.diag(np.full(models - 1, 1000.0), 1) + np.diag(np.full(models - 1, 1000.0), -1)
@@ -92,7 +96,7 @@ def test_a_chain_of_lopsided_pairs_is_solved_however_long():
     ],
     ids=["held together by draws alone", "all ties", "undefeated", "islands"],
 )
-def test_counts_without_a_finite_maximum_raise(wins, draws):
+def test_counts_without_a_finite_maximum_raise(wins: NDArray[np.float64], draws: NDArray[np.float64]) -> None:
     with pytest.raises(NotConverged) as caught:
         fit(wins, draws)
     assert caught.value.reason in set(Stop)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scipy.optimize import linprog
 
 from streams.ratings.components import strong_components, win_graph
@@ -9,7 +10,7 @@ from streams.ratings.davidson import fit, has_gain
 from streams.ratings.newton import NotConverged, Stop
 
 
-def has_direction_of_recession(wins, draws):
+def has_direction_of_recession(wins: NDArray[np.int64], draws: NDArray[np.int64]) -> bool:
     """Whether some (d, e) ≠ 0 lowers the chance of no outcome that was seen, by linear programmes.
 
     Of every pair that met, an outcome that was seen must have the largest of d/2, −d/2 (wins) and e (a draw).
@@ -33,7 +34,7 @@ def has_direction_of_recession(wins, draws):
     return False
 
 
-def _row(models, i, j, of_gap):
+def _row(models: int, i: int, j: int, of_gap: float) -> NDArray[np.float64]:
     row = np.zeros(models + 1)
     row[i], row[j] = of_gap, -of_gap
     if of_gap == 0:
@@ -42,7 +43,7 @@ def _row(models, i, j, of_gap):
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_the_rule_is_the_linear_programmes(seed):
+def test_the_rule_is_the_linear_programmes(seed: int) -> None:
     random = np.random.default_rng(seed)
     checked = {True: 0, False: 0}
     for _ in range(60):
@@ -66,24 +67,24 @@ def test_the_rule_is_the_linear_programmes(seed):
 
 
 @pytest.mark.parametrize("scale", [1, 30, 10**6])
-def test_a_chain_that_draws_alone_lead_back_has_none(scale):
+def test_a_chain_that_draws_alone_lead_back_has_none(scale: int) -> None:
     wins = scale * np.diag([3, 2, 4], 1)
     draws = scale * np.diag([2, 1, 1], 1)
     with pytest.raises(NotConverged):
         fit(wins, draws + draws.T)
 
 
-def test_three_that_beat_each_other_in_a_ring_have_one_whatever_draws_there_are():
+def test_three_that_beat_each_other_in_a_ring_have_one_whatever_draws_there_are() -> None:
     wins = np.array([[0, 1, 0], [0, 0, 1], [1, 0, 0]])
     assert fit(wins, 100 * (1 - np.eye(3))).gradient_norm < 1e-6
 
 
-def test_the_likelihood_of_a_chain_without_one_grows_for_ever_and_stays_below_its_limit():
+def test_the_likelihood_of_a_chain_without_one_grows_for_ever_and_stays_below_its_limit() -> None:
     # p beat q 30 times and drew 20, q beat r 12 times and drew 9; for any ν the best gap of a pair is known.
     chain = [(30, 20), (12, 9)]
     limit = sum(n * np.log(n / sum(pair)) for pair in chain for n in pair)
 
-    def highest(nu):
+    def highest(nu: float):
         gaps = np.linspace(-10, 60, 70_001)
         total = np.logaddexp(np.logaddexp(gaps / 2, -gaps / 2), np.log(nu))
         return sum((won * (gaps / 2 - total) + drawn * (np.log(nu) - total)).max() for won, drawn in chain)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from streams.ratings.counts import BoardCounts
 from streams.ratings.elo import interpreted
@@ -12,14 +13,16 @@ from tests.support.boards import shown
 BITS = ("theta", "rating", "lower", "upper", "rank", "davidson", "provisional")
 
 
-def battles(random, models, n):
+def battles(
+    random: np.random.Generator, models: int, n: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint8]]:
     a = random.integers(0, models, n)
     b = (a + random.integers(1, models, n)) % models
     return a, b, random.integers(0, 5, n).astype(np.uint8)
 
 
 @pytest.mark.parametrize("models", [2, 3, BLOCK - 1, BLOCK, BLOCK + 1, 5 * BLOCK + 3, 500])
-def test_a_board_counts_what_a_matrix_counts(models):
+def test_a_board_counts_what_a_matrix_counts(models: int) -> None:
     random = np.random.default_rng(models)
     board, dense = BoardCounts(), np.zeros((5, models, models), np.int64)
     for _ in range(8):
@@ -32,7 +35,7 @@ def test_a_board_counts_what_a_matrix_counts(models):
 
 
 @pytest.mark.parametrize("models", [3, BLOCK, BLOCK + 30])
-def test_a_board_that_was_saved_goes_on_as_if_it_had_not(models):
+def test_a_board_that_was_saved_goes_on_as_if_it_had_not(models: int) -> None:
     random = np.random.default_rng(models)
     through, saved = BoardCounts(), BoardCounts()
     for turn in range(4):
@@ -48,7 +51,7 @@ def test_a_board_that_was_saved_goes_on_as_if_it_had_not(models):
 
 @pytest.mark.parametrize("seed", range(20))
 @pytest.mark.parametrize("reweighted", [False, True])
-def test_ratings_are_the_same_bits_whatever_the_order_of_the_pairs(seed, reweighted):
+def test_ratings_are_the_same_bits_whatever_the_order_of_the_pairs(seed: int, reweighted: bool) -> None:
     random = np.random.default_rng(seed)
     models = int(random.integers(2, 40))
     a, b, winner = battles(random, models, int(random.integers(1, 6 * models)))
@@ -65,7 +68,7 @@ def test_ratings_are_the_same_bits_whatever_the_order_of_the_pairs(seed, reweigh
     assert (one.reason, one.components) == (other.reason, other.components)
 
 
-def test_a_thousand_pairs_that_met_once_cost_what_a_thousand_pairs_cost():
+def test_a_thousand_pairs_that_met_once_cost_what_a_thousand_pairs_cost() -> None:
     """2,000 names that met once each took 152 MiB a board, as a matrix of all pairs."""
     board = BoardCounts()
     names = np.arange(2_000)

@@ -1,5 +1,8 @@
 """Columns of votes give the board of the stream's own fold, to the bit; columns without sense give an error."""
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import polars as pl
 import pytest
@@ -25,7 +28,7 @@ def frame(votes: int = 400) -> pl.DataFrame:
     )
 
 
-def test_the_board_is_that_of_the_command_line(tmp_path):
+def test_the_board_is_that_of_the_command_line(tmp_path: Path) -> None:
     votes = frame()
     votes.write_csv(tmp_path / "votes.csv")
     states, _, _ = fold_source(open_source(str(tmp_path / "votes.csv"), now=2e9))
@@ -42,7 +45,7 @@ def test_the_board_is_that_of_the_command_line(tmp_path):
     )
 
 
-def test_the_board_is_that_of_its_counts():
+def test_the_board_is_that_of_its_counts() -> None:
     votes = frame()
     wins, ties, both_bad = (np.zeros((len(NAMES),) * 2, int) for _ in range(3))
     for a, b, winner in votes.iter_rows():
@@ -56,7 +59,7 @@ def test_the_board_is_that_of_its_counts():
     assert {line.model: line.rating for line in board.models} == dict(zip(NAMES, solution.rating, strict=True))
 
 
-def test_two_spellings_of_one_name_are_one_model():
+def test_two_spellings_of_one_name_are_one_model() -> None:
     board = rate(["caf\u00e9 ", "elm"], ["elm", "cafe\u0301"], ["model_a", "tie"])
     assert [(line.model, line.votes) for line in board.models] == [("caf\u00e9", 2), ("elm", 2)]
 
@@ -76,6 +79,6 @@ def test_two_spellings_of_one_name_are_one_model():
         (([7], ["a"], ["tie"]), "7 is not the name of a model"),
     ],
 )
-def test_columns_that_make_no_sense_are_an_error(columns, message):
+def test_columns_that_make_no_sense_are_an_error(columns: tuple[list[Any], ...], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         rate(*columns)

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from streams.ratings import bradley_terry
@@ -9,7 +10,9 @@ from streams.ratings.newton import NotConverged
 from streams.ratings.style import CovariateRows, Dropped, fit
 
 
-def votes(models=8, rows=3000, seed=0, features=4, draws=True):
+def votes(
+    models: int = 8, rows: int = 3000, seed: int = 0, features: int = 4, draws: bool = True
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
     """Votes with known θ and β, and contrasts of counts like those of answers."""
     random = np.random.default_rng(seed)
     a = random.integers(0, models, rows)
@@ -23,38 +26,38 @@ def votes(models=8, rows=3000, seed=0, features=4, draws=True):
     return a, b, score, x
 
 
-def test_the_contrast_is_a_share_and_swapping_the_sides_negates_it():
+def test_the_contrast_is_a_share_and_swapping_the_sides_negates_it() -> None:
     one, other = np.array([[30.0, 0.0, 4.0]]), np.array([[10.0, 0.0, 0.0]])
     assert contrast(one, other).tolist() == [[0.5, 0.0, 1.0]]
     assert np.array_equal(contrast(other, one), -contrast(one, other))
 
 
-def test_nothing_over_nothing_is_no_contrast():
+def test_nothing_over_nothing_is_no_contrast() -> None:
     assert contrast(np.zeros((2, 4)), np.zeros((2, 4))).tolist() == [[0.0] * 4] * 2
 
 
-def test_moments_of_parts_add_up_to_those_of_the_whole():
+def test_moments_of_parts_add_up_to_those_of_the_whole() -> None:
     *_, x = votes()
     parts = Moments.of(x[:10]) + Moments.of(x[10:2000]) + Moments.of(x[2000:])
     np.testing.assert_allclose(parts.deviation(), x.std(axis=0), rtol=1e-12)
     np.testing.assert_allclose(Moments.of(x).deviation(), parts.deviation(), rtol=1e-12)
 
 
-def test_moments_of_nothing_are_nothing():
+def test_moments_of_nothing_are_nothing() -> None:
     assert Moments.of(np.zeros((0, 4))).deviation().tolist() == [0.0] * 4
 
 
-def test_a_constant_does_not_vary_whatever_rounding_says():
+def test_a_constant_does_not_vary_whatever_rounding_says() -> None:
     assert Moments.of(np.full((1001, 1), 0.1)).deviation().tolist() == [0.0]
 
 
-def test_the_gradient_and_the_hessian_are_those_of_finite_differences():
+def test_the_gradient_and_the_hessian_are_those_of_finite_differences() -> None:
     a, b, score, x = votes(rows=200)
     rows = CovariateRows(8 * a + b, score, x, 8)
     point = np.random.default_rng(1).normal(size=12)
     point[:8] -= point[:8].mean()
 
-    def log_likelihood(at):
+    def log_likelihood(at: NDArray[np.float64]):
         logits = at[a] - at[b] + x @ at[8:]
         return -(score * np.logaddexp(0, -logits) + (1 - score) * np.logaddexp(0, logits)).sum()
 
@@ -67,7 +70,7 @@ def test_the_gradient_and_the_hessian_are_those_of_finite_differences():
     np.testing.assert_allclose(hessian, numeric, atol=1e-6)
 
 
-def test_the_fit_is_the_maximum_a_general_optimiser_finds():
+def test_the_fit_is_the_maximum_a_general_optimiser_finds() -> None:
     a, b, score, x = votes(rows=800)
     z = x / x.std(axis=0)
 
@@ -83,14 +86,14 @@ def test_the_fit_is_the_maximum_a_general_optimiser_finds():
     assert found.dropped == (None,) * 4
 
 
-def test_the_truth_is_found_within_its_errors():
+def test_the_truth_is_found_within_its_errors() -> None:
     found = fit(*votes(rows=60_000, draws=False), 8)
     truth = np.array([0.5, -0.3, 0.0, 0.2])
     assert np.abs((found.beta - truth) / found.beta_error).max() < 3.5
     assert np.abs((found.theta - np.linspace(1, -1, 8)) / found.theta_error).max() < 3.5
 
 
-def test_without_style_it_is_bradley_terry_with_its_errors():
+def test_without_style_it_is_bradley_terry_with_its_errors() -> None:
     a, b, score, x = votes()
     found = fit(a, b, score, np.zeros_like(x), 8)
     wins, draws = np.zeros((8, 8)), np.zeros((8, 8))
@@ -105,7 +108,7 @@ def test_without_style_it_is_bradley_terry_with_its_errors():
     )
 
 
-def test_swapping_the_sides_changes_nothing():
+def test_swapping_the_sides_changes_nothing() -> None:
     a, b, score, x = votes()
     swap = np.random.default_rng(4).random(a.size) < 0.5
     moments = Moments.of(x)  # the deviation is about the mean, so it must be given
@@ -122,19 +125,19 @@ def test_swapping_the_sides_changes_nothing():
     np.testing.assert_allclose(mixed.beta, straight.beta, atol=1e-12)
 
 
-def test_negating_a_feature_negates_its_coefficient():
+def test_negating_a_feature_negates_its_coefficient() -> None:
     a, b, score, x = votes()
     found, turned = fit(a, b, score, x, 8), fit(a, b, score, x * [-1, 1, 1, 1], 8)
     assert turned.beta[0] == pytest.approx(-found.beta[0], abs=1e-12)
     np.testing.assert_allclose(turned.theta, found.theta, atol=1e-12)
 
 
-def test_the_unit_of_a_feature_does_not_matter():
+def test_the_unit_of_a_feature_does_not_matter() -> None:
     a, b, score, x = votes()
     np.testing.assert_allclose(fit(a, b, score, 1000 * x, 8).beta, fit(a, b, score, x, 8).beta, atol=1e-11)
 
 
-def test_the_start_changes_no_bit():
+def test_the_start_changes_no_bit() -> None:
     rows = votes()
     found = fit(*rows, 8)
     again = fit(*rows, 8, start=np.append(found.theta[:5], [np.nan]))
@@ -142,7 +145,7 @@ def test_the_start_changes_no_bit():
     assert np.array_equal(found.beta, again.beta)
 
 
-def test_a_feature_that_does_not_vary_is_dropped_with_the_reason():
+def test_a_feature_that_does_not_vary_is_dropped_with_the_reason() -> None:
     a, b, score, x = votes()
     x[:, 2] = 0.25
     found = fit(a, b, score, x, 8)
@@ -152,7 +155,7 @@ def test_a_feature_that_does_not_vary_is_dropped_with_the_reason():
     np.testing.assert_allclose(found.beta[[0, 1, 3]], fit(a, b, score, x[:, [0, 1, 3]], 8).beta, atol=1e-12)
 
 
-def test_a_feature_that_repeats_others_is_dropped_with_the_reason():
+def test_a_feature_that_repeats_others_is_dropped_with_the_reason() -> None:
     a, b, score, x = votes()
     x[:, 3] = 0.5 * x[:, 0] - 0.25 * x[:, 1]
     found = fit(a, b, score, x, 8)
@@ -160,14 +163,14 @@ def test_a_feature_that_repeats_others_is_dropped_with_the_reason():
     np.testing.assert_allclose(found.beta[:3], fit(a, b, score, x[:, :3], 8).beta, atol=1e-12)
 
 
-def test_a_feature_that_only_says_who_was_shown_is_dropped_with_the_reason():
+def test_a_feature_that_only_says_who_was_shown_is_dropped_with_the_reason() -> None:
     a, b, score, x = votes()
     strength = np.linspace(0, 0.4, 8)
     x[:, 0] = strength[a] - strength[b]
     assert fit(a, b, score, x, 8).dropped[0] is Dropped.COLLINEAR
 
 
-def test_rows_without_style_are_left_out_and_counted():
+def test_rows_without_style_are_left_out_and_counted() -> None:
     a, b, score, x = votes()
     x[::10, 1] = np.nan
     found = fit(a, b, score, x, 8)
@@ -178,7 +181,7 @@ def test_rows_without_style_are_left_out_and_counted():
     assert np.array_equal(found.beta, expected.beta)
 
 
-def test_models_outside_the_main_component_have_no_rating_and_move_nobody():
+def test_models_outside_the_main_component_have_no_rating_and_move_nobody() -> None:
     a, b, score, x = votes()
     stray = fit(
         np.append(a, [8, 9]),
@@ -192,14 +195,14 @@ def test_models_outside_the_main_component_have_no_rating_and_move_nobody():
     assert np.array_equal(stray.theta[:8], fit(a, b, score, x, 8).theta)
 
 
-def test_style_that_separates_the_votes_raises():
+def test_style_that_separates_the_votes_raises() -> None:
     a, b, _, x = votes(features=1)
     with pytest.raises(NotConverged):
         fit(a, b, np.where(x[:, 0] > 0, 1.0, 0.0), x, 8)
 
 
 @pytest.mark.parametrize("models", [0, 1, 5])
-def test_no_rows_are_no_ratings(models):
+def test_no_rows_are_no_ratings(models: int) -> None:
     none = np.zeros(0, dtype=np.int64)
     found = fit(none, none, np.zeros(0), np.zeros((0, 4)), models)
     assert np.isnan(found.theta).all()

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -49,14 +50,14 @@ class Played:
         return [(rows, notice) for rows, notice in self.notices if notice.name == model]
 
 
-def play(text: str, seed: int = 0, battles: int | None = None, **options) -> Played:
+def play(text: str, seed: int = 0, battles: int | None = None, **options: int) -> Played:
     """Play a scenario written as what follows its name."""
     simulation = simulate(read_scenario(HEAD + text), seed, battles, **options)
     records = list(simulation)
     return Played(records, simulation.truth, simulation.drawn)
 
 
-def event(kind: str, at: int, **keys) -> str:
+def event(kind: str, at: int, **keys: Any) -> str:
     """An event as TOML."""
     lines = [f"{key} = {_value(value)}" for key, value in {"kind": kind, "at": at, **keys}.items()]
     return "\n[[events]]\n" + "\n".join(lines) + "\n"

@@ -5,6 +5,7 @@ import pytest
 
 from services.simulate.ground_truth import Deed
 from streams.contracts.vote import NONE
+from streams.ledger.rows import Rows
 from tests.unit.simulate.making import TEN, event, play
 
 AT, N = 20_000, 60_000
@@ -14,7 +15,7 @@ NEAR = 0.008
 """Five standard errors of a share of 0.2 in 60,000 battles."""
 
 
-def test_weight_changes_sampler_and_registry_at_once():
+def test_weight_changes_sampler_and_registry_at_once() -> None:
     played = play(TEN + event("weight", AT, models="m-03", weight=3), battles=AT + N)
     (_, before), (rows, after) = played.notices_of("m-03")
     assert (rows, before.model.weight, after.model.weight) == (AT, 1, 3)
@@ -22,7 +23,7 @@ def test_weight_changes_sampler_and_registry_at_once():
     assert "m-03" in played.truth.healthy
 
 
-def test_reweigh_declares_what_it_does():
+def test_reweigh_declares_what_it_does() -> None:
     played = play(TEN + event("reweigh", 5_000, every=5_000, until=20_000, count=2, weights=[1, 4]), battles=30_000)
     changes = [(rows, notice.model.weight) for rows, notice in played.notices if rows]
     assert [rows for rows, _ in changes] == [5_000, 5_000, 10_000, 10_000, 15_000, 15_000]
@@ -30,7 +31,7 @@ def test_reweigh_declares_what_it_does():
     assert len(played.truth.healthy) == 10
 
 
-def test_share_departs_from_the_registry():
+def test_share_departs_from_the_registry() -> None:
     played = play(TEN + event("share", AT, models="m-03", factor=0.1), battles=AT + N)
     assert len(played.notices_of("m-03")) == 1
     assert played.shown("m-03", 0, AT) == pytest.approx(SHARE, abs=0.015)
@@ -38,7 +39,7 @@ def test_share_departs_from_the_registry():
     assert played.truth.of(Deed.SHARE) == {"m-03": AT}
 
 
-def test_remove_is_silent_and_restore_undoes_it():
+def test_remove_is_silent_and_restore_undoes_it() -> None:
     played = play(TEN + event("remove", AT, models="m-03") + event("restore", 2 * AT), battles=3 * AT)
     assert [notice.model.status for _, notice in played.notices_of("m-03")] == ["active"]
     assert played.shown("m-03", AT, 2 * AT) == 0
@@ -49,7 +50,7 @@ def test_remove_is_silent_and_restore_undoes_it():
     assert len(played.truth.healthy) == 9
 
 
-def test_deprecate_is_said_and_changes_no_share():
+def test_deprecate_is_said_and_changes_no_share() -> None:
     played = play(TEN + event("deprecate", AT, models="m-03", reason="old"), battles=AT + N)
     rows, notice = played.notices_of("m-03")[1]
     assert (rows, notice.model.status, notice.model.reason) == (AT, "deprecated", "old")
@@ -58,7 +59,7 @@ def test_deprecate_is_said_and_changes_no_share():
     assert played.truth.announced == {"m-03": AT}
 
 
-def test_retire_with_notice_is_announced_days_before():
+def test_retire_with_notice_is_announced_days_before() -> None:
     clock = "[clock]\nper_day = 1_000\n"
     played = play(clock + TEN + event("retire", AT, models="m-03", notice_days=14), battles=AT + 5_000)
     said, ended = played.notices_of("m-03")[1:]
@@ -76,14 +77,14 @@ def test_retire_with_notice_is_announced_days_before():
      event("unregister", AT, models="m-03"), event("retire", AT, models="m-03", notice_days=0.1)],
     ids=["retired", "weight 0", "unregistered", "short notice"],
 )  # fmt: skip
-def test_an_end_without_the_notice_owed_is_unannounced(how):
+def test_an_end_without_the_notice_owed_is_unannounced(how: str) -> None:
     played = play(TEN + how, battles=2 * AT)
     assert played.shown("m-03", AT) == 0
     assert played.truth.unannounced == {"m-03": AT}
     assert played.truth.gone == {"m-03"}
 
 
-def test_unregister_deletes_the_record_and_may_go_on():
+def test_unregister_deletes_the_record_and_may_go_on() -> None:
     played = play(TEN + event("unregister", AT, models="m-03", keep=True), battles=AT + N)
     assert [(rows, notice.model is None) for rows, notice in played.notices_of("m-03")] == [(0, False), (AT, True)]
     assert played.shown("m-03", AT) == pytest.approx(SHARE, abs=NEAR)
@@ -95,7 +96,7 @@ PRIVATE = (
 )
 
 
-def test_models_join_at_their_battle():
+def test_models_join_at_their_battle() -> None:
     played = play(PRIVATE, battles=40_000)
     ((rows, notice),) = played.notices_of("v-2")
     assert (rows, notice.model.visibility, notice.model.family) == (5_000, "private", "f")
@@ -103,7 +104,7 @@ def test_models_join_at_their_battle():
     assert played.shown("v-2", 5_000) == pytest.approx(2 / 13, abs=0.01)
 
 
-def test_publish_makes_public_and_the_rest_is_withdrawn():
+def test_publish_makes_public_and_the_rest_is_withdrawn() -> None:
     played = play(
         PRIVATE + event("publish", AT, models="v-2") + event("retire", AT, models="v-*", count=2), battles=2 * AT
     )
@@ -113,7 +114,7 @@ def test_publish_makes_public_and_the_rest_is_withdrawn():
     assert "v-2" in played.truth.healthy
 
 
-def test_publish_under_another_name_goes_on_in_its_place():
+def test_publish_under_another_name_goes_on_in_its_place() -> None:
     played = play(PRIVATE + event("publish", AT, models="v-2", **{"as": "f-1"}), battles=AT + N)
     (rows, notice), (_, ended) = played.notices_of("f-1") + played.notices_of("v-2")[1:]
     assert (rows, notice.model.family, notice.model.provider, notice.model.visibility) == (AT, "f", "lab-1", "public")
@@ -124,7 +125,7 @@ def test_publish_under_another_name_goes_on_in_its_place():
 
 
 @pytest.mark.parametrize("sent", [True, False])
-def test_finish_leaves_battles_without_a_vote(sent):
+def test_finish_leaves_battles_without_a_vote(sent: bool) -> None:
     votes = f"[votes]\nsend_none = {str(sent).lower()}\n"
     played = play(votes + TEN + event("finish", AT, models="m-03", factor=0.5), battles=AT + N)
     since = played.truth.of(Deed.FINISH)["m-03"]
@@ -140,7 +141,7 @@ def test_finish_leaves_battles_without_a_vote(sent):
         assert played.shown("m-03", row) == pytest.approx(SHARE / 2 / 0.9, abs=NEAR)
 
 
-def test_rows_are_told_apart_from_battles():
+def test_rows_are_told_apart_from_battles() -> None:
     votes = "[votes]\nsend_none = false\nfinish = 0.5\n"
     played = play(votes + TEN + event("remove", AT, models="m-03"), battles=2 * AT)
     removal = next(each for each in played.truth.events if each.deed is Deed.SILENT_REMOVAL)
@@ -149,7 +150,7 @@ def test_rows_are_told_apart_from_battles():
     assert played.column("tstamp")[removal.row - 1] <= removal.tstamp < played.column("tstamp")[removal.row]
 
 
-def test_strength_changes_who_wins():
+def test_strength_changes_who_wins() -> None:
     played = play(TEN + event("strength", AT, models="m-03", by=400), battles=AT + N)
     a, b, winner = (played.column(name) for name in ("model_a", "model_b", "winner"))
     won = ((a == 2) & (winner == 0)) | ((b == 2) & (winner == 1))
@@ -158,7 +159,7 @@ def test_strength_changes_who_wins():
     assert won[AT:].sum() / (won | lost)[AT:].sum() == pytest.approx(10 / 11, abs=0.015)
 
 
-def _repeats(blocks, since):
+def _repeats(blocks: list[Rows], since: int) -> float:
     words = [rows.prompts[code] for rows in blocks for code in rows.prompt.tolist()]
     seen, repeats = set(words[:since]), 0
     for word in words[since:]:
@@ -167,14 +168,14 @@ def _repeats(blocks, since):
     return repeats / (len(words) - since)
 
 
-def test_prompts_repeat_as_often_as_said():
+def test_prompts_repeat_as_often_as_said() -> None:
     played = play("[prompts]\nreuse = 0.1\n" + TEN + event("prompts", AT, reuse=0.6), battles=3 * AT)
     assert _repeats([rows.take(slice(None)) for rows in played.blocks], AT) == pytest.approx(0.6, abs=0.02)
     assert _repeats(play("[prompts]\nreuse = 0.1\n" + TEN, battles=AT).blocks, 0) == pytest.approx(0.1, abs=0.02)
 
 
 @pytest.mark.parametrize("tables", ["", "[prompts]\nreuse = 0.1\n[voters]\ncount = 5\n"])
-def test_a_flood_is_one_voter_with_few_prompts_for_one_model(tables):
+def test_a_flood_is_one_voter_with_few_prompts_for_one_model(tables: str) -> None:
     flood = event("flood", AT, battles=AT, share=0.5, voter="bot", prompts=3, favours="m-03")
     played = play(tables + TEN + flood, battles=3 * AT)
     rows = 0
@@ -193,7 +194,7 @@ def test_a_flood_is_one_voter_with_few_prompts_for_one_model(tables):
     assert played.truth.of(Deed.FLOOD) == {"m-03": AT}
 
 
-def test_an_outage_is_a_gap_in_time():
+def test_an_outage_is_a_gap_in_time() -> None:
     played = play(TEN + event("outage", AT, hours=6), battles=2 * AT)
     gaps = np.diff(played.column("tstamp"))
     assert int(gaps.argmax()) == AT - 1
@@ -202,21 +203,21 @@ def test_an_outage_is_a_gap_in_time():
 
 
 @pytest.mark.parametrize("sent", [True, False])
-def test_zeros_are_records_without_a_vote(sent):
+def test_zeros_are_records_without_a_vote(sent: bool) -> None:
     played = play(f"[votes]\nsend_none = {str(sent).lower()}\n" + TEN + event("zeros", AT, battles=AT), battles=3 * AT)
     winner = played.column("winner")
     assert (winner[AT : 2 * AT] == NONE).all()
     assert not (np.delete(winner, slice(AT, 2 * AT)) == NONE).any()
 
 
-def test_an_undeclared_model_plays_without_a_record():
+def test_an_undeclared_model_plays_without_a_record() -> None:
     played = play(TEN + '\n[[models]]\nname = "x"\nprovider = "nobody"\nundeclared = true\n', battles=N)
     assert played.notices_of("x") == []
     assert played.shown("x") == pytest.approx(2 / 11, abs=NEAR)
     assert played.truth.undeclared == {"x": 0}
 
 
-def test_count_draws_by_the_seed_from_those_not_named_before():
+def test_count_draws_by_the_seed_from_those_not_named_before() -> None:
     text = TEN + event("share", 10, models=["m-01", "m-02"], factor=2) + event("remove", 20, count=5, every=100)
     first, other = play(text, 1, 1_000).truth, play(text, 2, 1_000).truth
     for truth in (first, other):
@@ -225,7 +226,7 @@ def test_count_draws_by_the_seed_from_those_not_named_before():
     assert first.silently_removed != other.silently_removed
 
 
-def test_voters_languages_and_categories_have_their_shares():
+def test_voters_languages_and_categories_have_their_shares() -> None:
     text = "[voters]\ncount = 4\n[languages]\nen = 0.6\nde = 0.3\n[categories]\nb = 0.5\na = 0.2\n" + TEN
     (rows, *_) = blocks = play(text, battles=N).blocks
     language = np.concatenate([block.language for block in blocks])

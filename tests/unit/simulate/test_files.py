@@ -1,10 +1,11 @@
 """The command: files in one order or one for each topic, which `rate` and `audit` read; the truth; mistakes."""
 
 import json
+from pathlib import Path
 
 import msgspec
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from services.cli.rate import fold_source
 from services.cli.simulate import command
@@ -18,19 +19,19 @@ TEXT = HEAD + TEN + event("remove", 1_000, models="m-03") + event("unregister", 
 
 
 @pytest.fixture
-def mine(tmp_path):
+def mine(tmp_path: Path) -> Path:
     path = tmp_path / "mine.toml"
     path.write_text(TEXT)
     return path
 
 
-def run(*arguments, code=0):
+def run(*arguments: object, code: int = 0) -> Result:
     result = CliRunner().invoke(command, list(map(str, arguments)))
     assert result.exit_code == code, result.output
     return result
 
 
-def test_one_file_holds_both_topics_in_order(mine, tmp_path):
+def test_one_file_holds_both_topics_in_order(mine: Path, tmp_path: Path) -> None:
     out, truth = tmp_path / "out.jsonl", tmp_path / "truth.json"
     run(mine, "--battles", 3_000, "--out", out, "--truth", truth)
     lines = [json.loads(line) for line in out.read_text().splitlines()]
@@ -46,7 +47,7 @@ def test_one_file_holds_both_topics_in_order(mine, tmp_path):
     assert {each.row for each in told.events} == {0, 1_000, 2_000}
 
 
-def test_a_directory_is_rated(mine, tmp_path):
+def test_a_directory_is_rated(mine: Path, tmp_path: Path) -> None:
     result = run(mine, "--battles", 3_000, "--out", tmp_path / "made", "--seed", 3)
     assert "1 deletions" in result.stderr
     states, summary, _ = fold_source(open_source(str(tmp_path / "made/votes.jsonl"), now=2e9))
@@ -55,7 +56,7 @@ def test_a_directory_is_rated(mine, tmp_path):
     assert msgspec.json.decode((tmp_path / "made/truth.json").read_bytes(), type=Truth).seed == 3
 
 
-def test_standard_output_carries_records_only(mine):
+def test_standard_output_carries_records_only(mine: Path) -> None:
     result = run(mine, "--battles", 100, "--out", "-", "--arena", "other", "--format", "json")
     lines = [json.loads(line) for line in result.stdout.splitlines()]
     assert len(lines) == 110
@@ -63,19 +64,19 @@ def test_standard_output_carries_records_only(mine):
     assert json.loads(result.stderr)["rows"] == 100
 
 
-def test_what_was_done_is_told_for_programs(mine, tmp_path):
+def test_what_was_done_is_told_for_programs(mine: Path, tmp_path: Path) -> None:
     said = json.loads(run(mine, "--battles", 1_500, "--out", tmp_path / "x.jsonl", "--format", "json").stdout)
     assert (said["battles"], said["notices"], said["healthy"]) == (1_500, 10, 9)
     assert said["deeds"] == {"joined": 10, "silent_removal": 1}
 
 
 @pytest.mark.parametrize("form", ["table", "json"])
-def test_the_list_names_every_scenario(form):
+def test_the_list_names_every_scenario(form: str) -> None:
     output = run("--list", "--format", form).stdout
     assert all(name in output for name in shipped())
 
 
-def test_now_ends_now(mine, tmp_path):
+def test_now_ends_now(mine: Path, tmp_path: Path) -> None:
     import time
 
     run(mine, "--battles", 1_000, "--out", tmp_path / "x.jsonl", "--now")
@@ -94,11 +95,11 @@ def test_now_ends_now(mine, tmp_path):
         (["healthy", "--arena", "No", "--out", "x.jsonl"], 1, "arena: 'No'"),
     ],
 )
-def test_mistakes_end_with_one_sentence(arguments, code, said):
+def test_mistakes_end_with_one_sentence(arguments: list[str], code: int, said: str) -> None:
     assert said in run(*arguments, code=code).stderr
 
 
-def test_a_clock_that_ends_in_the_future_is_not_sent(tmp_path):
+def test_a_clock_that_ends_in_the_future_is_not_sent(tmp_path: Path) -> None:
     path = tmp_path / "late.toml"
     path.write_text(HEAD + "[clock]\nstart = 4_000_000_000\n" + TEN)
     assert "use --now" in run(path, "--kafka", code=1).stderr

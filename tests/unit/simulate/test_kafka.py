@@ -1,6 +1,7 @@
 """Through a real broker and a real worker: the ledger has every change of the registry at its place among the votes."""
 
 import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -8,7 +9,7 @@ import pytest
 
 from services.simulate import Truth, load_scenario, simulate
 from streams.contracts.topics import DEAD_LETTERS, LEDGER
-from streams.ledger.codec import Block, decode
+from streams.ledger.codec import Block, Notice, decode
 from tests.support.pipeline import Pipeline
 from tests.support.stack import TestBroker, TestRedis
 from tests.unit.simulate.making import HEAD, TEN, event
@@ -26,17 +27,19 @@ TEXT = (
 
 
 @pytest.fixture
-def pipeline(broker: TestBroker, redis_server: TestRedis, topic_prefix: str, redis_prefix: str, tmp_path: Path):
+def pipeline(
+    broker: TestBroker, redis_server: TestRedis, topic_prefix: str, redis_prefix: str, tmp_path: Path
+) -> Iterator[Pipeline]:
     pipeline = Pipeline(broker.bootstrap, redis_server.url, topic_prefix, redis_prefix, tmp_path).create_topics()
     yield pipeline
     pipeline.stop()
 
 
-def ledger(pipeline: Pipeline):
+def ledger(pipeline: Pipeline) -> list[Block | Notice]:
     return [decode(record.value) for record in pipeline.topic(LEDGER.name)]
 
 
-def places(records):
+def places(records: Iterable[Block | Notice]) -> tuple[int, list[tuple[int, str, float | None]]]:
     """Each notice with the votes before it."""
     rows, found = 0, []
     for record in records:
@@ -47,7 +50,7 @@ def places(records):
     return rows, found
 
 
-def test_the_ledger_has_the_order_of_the_simulation(pipeline, tmp_path):
+def test_the_ledger_has_the_order_of_the_simulation(pipeline: Pipeline, tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(TEXT)
     pipeline.worker(stages="intake").start().wait_ready()
@@ -65,7 +68,7 @@ def test_the_ledger_has_the_order_of_the_simulation(pipeline, tmp_path):
     assert places(ledger(pipeline))[0] == 9_000
 
 
-def test_without_a_worker_it_is_not_waited_for_but_asked(pipeline, monkeypatch):
+def test_without_a_worker_it_is_not_waited_for_but_asked(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
     from click.testing import CliRunner
 
     from services.cli.simulate import command

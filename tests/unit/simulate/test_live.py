@@ -6,7 +6,7 @@ import pytest
 
 from services.cli.errors import UserError
 from services.simulate import read_scenario, simulate
-from services.simulate.live import Pace, send
+from services.simulate.live import Pace, Sent, send
 from services.simulate.records import Recorder
 from tests.unit.simulate.making import HEAD, TEN, event
 
@@ -14,22 +14,22 @@ from tests.unit.simulate.making import HEAD, TEN, event
 class Stack:
     """A stand-in that takes records only when asked to settle, model records first: the worst case of intake."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.ledger, self.votes, self.models = [], [], []
 
-    async def send(self, keys, values):
+    async def send(self, keys, values) -> None:
         self.votes += [(key, value) for key, value in zip(keys, values, strict=True)]
 
-    async def declare(self, records):
+    async def declare(self, records) -> None:
         self.models += records
 
-    async def settle(self):
+    async def settle(self) -> None:
         self.ledger += [("models", key, value) for key, value in self.models]
         self.ledger += [("votes", key, value) for key, value in self.votes]
         self.models, self.votes = [], []
 
 
-def sent(text, pace=None, battles=9_000):
+def sent(text: str, pace: Pace | None = None, battles: int = 9_000) -> tuple[Stack, Sent]:
     simulation = simulate(read_scenario(HEAD + text), 0, battles)
     stack = Stack()
     counted = asyncio.run(
@@ -38,7 +38,7 @@ def sent(text, pace=None, battles=9_000):
     return stack, counted
 
 
-def test_every_change_is_at_its_place_among_the_votes():
+def test_every_change_is_at_its_place_among_the_votes() -> None:
     text = (
         TEN + event("reweigh", 1_000, every=1_000, count=2, weights=[1, 2]) + event("unregister", 4_500, models="m-1*")
     )
@@ -60,16 +60,16 @@ def test_every_change_is_at_its_place_among_the_votes():
 class Clock:
     """A stopped clock that records the requested sleeps."""
 
-    def __init__(self, monkeypatch):
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now, self.slept = 0.0, []
         monkeypatch.setattr("services.simulate.live.asyncio.sleep", self.sleep)
 
-    async def sleep(self, seconds):
+    async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         self.now += seconds
 
 
-def test_a_rate_is_kept_and_an_outage_is_a_silence(monkeypatch):
+def test_a_rate_is_kept_and_an_outage_is_a_silence(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock(monkeypatch)
     per_day = "[clock]\nper_day = 86_400\n"
     sent(per_day + TEN + event("outage", 500, hours=0.5), Pace(100.0, lambda: clock.now), battles=1_000)
@@ -77,13 +77,13 @@ def test_a_rate_is_kept_and_an_outage_is_a_silence(monkeypatch):
     assert max(clock.slept) == pytest.approx(18.0)
 
 
-def test_without_a_rate_nothing_waits(monkeypatch):
+def test_without_a_rate_nothing_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock(monkeypatch)
     sent(TEN + event("outage", 500, hours=5), Pace(None, lambda: clock.now), battles=1_000)
     assert set(clock.slept) == {0.0}
 
 
-def test_kafka_away_is_one_sentence(monkeypatch):
+def test_kafka_away_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     from click.testing import CliRunner
 
     from services.cli.simulate import command

@@ -1,5 +1,7 @@
 """An error in a scenario names its key."""
 
+from pathlib import Path
+
 import pytest
 
 from services.simulate import ScenarioError, World, load_scenario, read_scenario
@@ -67,17 +69,17 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize(("text", "said"), MISTAKES.values(), ids=MISTAKES)
-def test_mistakes_are_told_by_their_key(text, said):
+def test_mistakes_are_told_by_their_key(text: str, said: str) -> None:
     with pytest.raises(ScenarioError, match=f"^mine: (.*){said}"):
         read_scenario(text, "mine")
 
 
-def test_what_is_not_there_is_told_with_what_is():
+def test_what_is_not_there_is_told_with_what_is() -> None:
     with pytest.raises(ScenarioError, match=r"no-such: neither a TOML file nor one of .*healthy"):
         load_scenario("no-such")
 
 
-def test_a_file_is_read_like_a_shipped_one(tmp_path):
+def test_a_file_is_read_like_a_shipped_one(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(HEAD + TEN)
     assert load_scenario(path).name == "made"
@@ -86,7 +88,7 @@ def test_a_file_is_read_like_a_shipped_one(tmp_path):
         load_scenario(str(path))
 
 
-def test_an_arena_or_seed_that_cannot_be_is_refused():
+def test_an_arena_or_seed_that_cannot_be_is_refused() -> None:
     scenario = load_scenario("healthy")
     with pytest.raises(ScenarioError, match="arena"):
         World(scenario, 0, arena="Text")

@@ -7,6 +7,7 @@ import pytest
 
 from services.simulate import World, read_scenario, simulate
 from services.simulate.records import Recorder
+from services.simulate.simulation import Simulation
 from streams.contracts.reasons import Reason
 from streams.contracts.vote import InvalidRecord, parse_vote
 from streams.ledger.codec import Block
@@ -20,11 +21,11 @@ RICH = (
 )
 
 
-def simulation_of(text, seed=0, battles=10_000):
+def simulation_of(text: str, seed: int = 0, battles: int = 10_000) -> Simulation:
     return simulate(read_scenario(HEAD + text), seed, battles)
 
 
-def recorder_of(simulation):
+def recorder_of(simulation: Simulation) -> Recorder:
     return Recorder(simulation.world, simulation.world.scenario.clock.start)
 
 
@@ -32,7 +33,7 @@ def words(codes, dictionary):
     return [dictionary[0]] * 1 if codes is None else [dictionary[code] for code in codes.tolist()]
 
 
-def test_records_read_back_are_the_rows():
+def test_records_read_back_are_the_rows() -> None:
     simulation = simulation_of(RICH)
     recorder = recorder_of(simulation)
     for record in simulation:
@@ -52,8 +53,8 @@ def test_records_read_back_are_the_rows():
             np.testing.assert_array_equal(getattr(back, column), getattr(rows, column))
 
 
-def test_ids_repeat_with_the_simulation_and_with_no_other():
-    def prefix(text, seed=0, start=0.0, arena=None):
+def test_ids_repeat_with_the_simulation_and_with_no_other() -> None:
+    def prefix(text: str, seed: int = 0, start: float = 0.0, arena: str | None = None) -> str:
         return Recorder(World(read_scenario(HEAD + text), seed, arena=arena), start)._prefix
 
     same = prefix(TEN)
@@ -62,7 +63,7 @@ def test_ids_repeat_with_the_simulation_and_with_no_other():
     assert len(others - {same}) == 4
 
 
-def test_faults_are_as_many_as_ordered_and_of_every_kind():
+def test_faults_are_as_many_as_ordered_and_of_every_kind() -> None:
     simulation = simulation_of("[faults]\nduplicates = 0.1\ngarbage = 0.05\n" + TEN, battles=50_000)
     recorder = recorder_of(simulation)
     seen, refused, known = 0, Counter(), set()
@@ -86,7 +87,7 @@ def test_faults_are_as_many_as_ordered_and_of_every_kind():
     assert len(refused) >= 5
 
 
-def test_faults_change_no_vote():
+def test_faults_change_no_vote() -> None:
     plain = simulation_of(TEN)
     dirty = simulation_of("[faults]\nduplicates = 0.1\n" + TEN)
     first, second = (next(record.rows for record in each if isinstance(record, Block)) for each in (plain, dirty))

@@ -16,7 +16,7 @@ from streams.ledger.codec import Block
 FAR = 2e9
 
 
-def test_at_least_ten_are_shipped_and_say_what_they_are():
+def test_at_least_ten_are_shipped_and_say_what_they_are() -> None:
     scenarios = [load_scenario(name) for name in shipped()]
     assert len(scenarios) >= 10
     assert [each.name for each in scenarios] == shipped()
@@ -24,13 +24,14 @@ def test_at_least_ten_are_shipped_and_say_what_they_are():
 
 
 @pytest.mark.parametrize("name", shipped())
-def test_every_record_is_valid(name):
+def test_every_record_is_valid(name: str) -> None:
     """Every model record, and the votes of the first blocks and of some later ones."""
     scenario = msgspec.structs.replace(load_scenario(name), faults=FaultsSection())  # which are tested elsewhere
     battles = min(scenario.battles, 250_000)
     simulation = simulate(scenario, 1, battles)
     recorder = Recorder(simulation.world, 0.0)
-    keys, last = set(), 0
+    keys: set[str] = set()
+    last = 0
     for number, record in enumerate(simulation):
         if not isinstance(record, Block):
             key, value = recorder.model(record)
@@ -46,7 +47,7 @@ def test_every_record_is_valid(name):
     assert simulation.drawn == battles
 
 
-def test_the_illusion_has_the_paper_s_proportions():
+def test_the_illusion_has_the_paper_s_proportions() -> None:
     simulation = simulate(load_scenario("the-illusion"), 7)
     truth = simulation.truth
     public = {name for name in truth.models if not name.startswith("variant")}
@@ -74,6 +75,6 @@ def test_the_illusion_has_the_paper_s_proportions():
     assert shares["second"] / shares.total() == pytest.approx(0.192, abs=0.02)
 
 
-def test_other_seeds_end_other_models():
+def test_other_seeds_end_other_models() -> None:
     first, other = (simulate(load_scenario("the-illusion"), seed).truth for seed in (1, 2))
     assert set(first.silently_removed) != set(other.silently_removed)

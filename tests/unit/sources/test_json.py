@@ -206,7 +206,7 @@ def test_a_pipe_gives_what_has_come_without_waiting_for_more() -> None:
             assert len(used) >= i - 1  # one piece is read ahead, to see the shape
             yield lines(vote(f"v{i}"))
 
-    source = open_source("-", now=NOW, stdin=Pipe(pieces()))  # type: ignore[arg-type] -- read1 is all that is used
+    source = open_source("-", now=NOW, stdin=Pipe(pieces()))  # type: ignore[arg-type]  # read1 is all that is used
     for chunk in source.chunks():
         used += [each.id for each in chunk.votes]
     assert used == ["v0", "v1", "v2"]

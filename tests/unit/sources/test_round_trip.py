@@ -14,8 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.sources import SourceError, open_source
-from services.sources.refusals import is_lost
-from streams.contracts.names import normalised, unprintable
+from streams.contracts.names import is_lost, normalised, unprintable
 from streams.contracts.vote import STYLE_FIELDS, Style, Vote, parse_vote
 
 NOW = 1_750_000_000.0
