@@ -24,7 +24,7 @@ def command(context: click.Context, host: str | None, port: int | None) -> None:
     settings = read_settings(ISONOMY_HOST=host, ISONOMY_GATEWAY_PORT=None if port is None else str(port))
     from services.cli.footing import topics_beside, topics_of
     from services.cli.listening import listening
-    from services.gateway.run import serve
+    from services.gateway.app import serve
     from streams.contracts.settings import InvalidSetting
 
     try:

@@ -1,7 +1,8 @@
-"""The gateway as one Starlette application."""
+"""The gateway as one Starlette application, and as a process that serves it until SIGTERM or SIGINT."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -16,6 +17,7 @@ from services.gateway.openapi import openapi
 from services.gateway.routes import RETRY_SECONDS, RecordLog, WriteRoutes
 from services.http.app import Readiness, RequestMetrics, create_app
 from services.http.responses import json_response
+from services.http.server import serve_app
 from services.kafka.writer import KafkaLog, new_producer
 from streams.contracts.metrics import Metrics
 from streams.contracts.setting_groups import KafkaSettings
@@ -74,3 +76,22 @@ def create_gateway(
         document=openapi(),
         before_scrape=gate.measure,
     )
+
+
+def serve(settings: Settings) -> None:
+    """Serve until a signal, then stop accepting, answer the requests in flight, flush, and return.
+
+    Raises
+    ------
+    InvalidKeyFile
+        When the file of bearer keys cannot be used.
+    CannotListen
+        When the port is taken.
+    SystemExit
+        With exit code 1, when the application failed.
+    """
+    # aiokafka logs the same error ten times a second while Kafka is away; the gateway logs only the change.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    # Long enough to answer every request in flight: produce_timeout at most, and a little for the rest.
+    grace = int(settings.kafka.produce_timeout) + 5
+    serve_app(create_gateway(settings, Metrics()), settings.http.host, settings.gateway.port, grace)

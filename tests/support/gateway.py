@@ -21,7 +21,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 PRODUCE_TIMEOUT = 20.0
 """Seconds: on a busy machine, the first write may take longer than the gateway's default timeout."""
 SERVE = (
-    "import os; from services.gateway.run import serve; from streams.contracts.settings import Settings; "
+    "import os; from services.gateway.app import serve; from streams.contracts.settings import Settings; "
     "serve(Settings.from_env(os.environ))"
 )
 
