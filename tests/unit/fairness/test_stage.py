@@ -11,6 +11,7 @@ from aiokafka.errors import MessageSizeTooLargeError
 from services.herald.rules.dedup import AlertDedup, News
 from streams.contracts.alert import Kind, Status, decode_alert
 from streams.contracts.metrics import Metrics
+from streams.contracts.setting_groups import FoldSettings
 from streams.contracts.settings import Settings
 from streams.fairness.settings import SettingsBook
 from streams.fairness.snapshot import FIELD
@@ -289,7 +290,7 @@ def test_an_arena_that_declares_more_than_it_may_stops_at_the_notice_and_at_no_b
     declared = len(roster) - roster.undeclared
 
     def stage_of(most):
-        stage = FairnessStage(Settings(max_declared=most), Metrics())
+        stage = FairnessStage(Settings(fold=FoldSettings(max_declared=most)), Metrics())
         stage._book = SettingsBook(brisk)
         return stage, stage._new(Owned(ledger.arena, 0, 1), 0)
 

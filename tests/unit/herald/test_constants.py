@@ -37,6 +37,7 @@ CONSTANTS = {
         "FORGET_AT_ONCE": 1_000,
         "GRACE_SECONDS": 4.0,
     },
+    "app": {"GRACE": 5},
     "inbox": {"WAIT_MS": 20},
     "leader_election": {"AGAIN_SECONDS": 1.0, "POLL_MS": 200},
     "lease": {"LEASE": 2.0, "CONFIRM_SECONDS": 0.4},
@@ -45,7 +46,6 @@ CONSTANTS = {
     "rules.dedup": {"REMEMBERED": 16},
     "rules.payload": {"MOST_TITLE": 120, "MOST_TITLE_BYTES": 240},
     "rules.unknown": {"MOST_TOLD": 5},
-    "run": {"GRACE": 5},
 }
 
 

@@ -54,7 +54,7 @@ def test_an_error_says_what_the_service_says_of_it_and_otherwise_what_all_say() 
     described = errors({400: "Ours.", 429: "Wait."}, 400, 401, 429)
     assert [each["description"] for each in described.values()] == [
         "Ours.",
-        "No bearer key, or one that is not known.",
+        "No bearer key, or an unknown one.",
         "Wait.",
     ]
     assert described["401"]["headers"].keys() == {"WWW-Authenticate"}
