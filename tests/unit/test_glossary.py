@@ -57,7 +57,7 @@ EVERYDAY = words_of(
     "consumer count cut damage data date detect document dropped election end expect fairness "
     "field figure fit fragile gone json kafka known large leader left limit line make match met moment name new not "
     "odds open our out outcome own pair payload period point progress publish rate reach reader reading redis refuse "
-    "report result retry rounding run sample script second seen send sender sent setting shown since solving span "
+    "report result retry rounding sample script second seen send sender sent setting shown since solving span "
     "subscriber summary too unknown wait waiting write written"
 )
 """Nouns of the code that pages use in their plain English sense, by their stems."""
