@@ -157,7 +157,7 @@ def test_the_operator_ends_a_subscription_and_a_key_that_is_gone_hears_nothing(
     stack.subscribe(msgspec.structs.replace(mine, revision=2))  # its owner changes it: it stays disabled
     keys.write_text(f"{lines['test']}\n")  # and the other's key is gone
     herald_log = tmp_path / "herald.log"
-    eventually(lambda: "the key of other is gone" in herald_log.read_text())
+    eventually(lambda: "the key of other was removed" in herald_log.read_text())
     stack.subscribe(make_subscription("third", endpoints.url("/third")))
     stack.tell(make_alert(2))
     eventually(lambda: sum(len(got.alerts) for got in endpoints.of("/third")) == 2)

@@ -6,7 +6,7 @@ import random
 from dataclasses import replace
 
 import msgspec
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from streams.audit.board.history import Row
@@ -61,7 +61,10 @@ def same(one: Report, other: Report) -> None:
 def test_the_order_of_rows_does_not_matter(rows: list[Row], seed: int) -> None:
     mixed = list(rows)
     random.Random(seed).shuffle(mixed)
-    same(audit(mixed), audit(rows))
+    one, other = audit(mixed), audit(rows)
+    # The order is evidence in one case: a last snapshot that ends before the models that stood last in the one before.
+    assume(not any("may be cut off there" in remark.text for report in (one, other) for remark in report.remarks))
+    same(one, other)
 
 
 @slow
