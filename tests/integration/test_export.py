@@ -74,7 +74,7 @@ def test_what_an_export_cannot_do_is_one_sentence_and_leaves_nothing(
     there.write_text("mine")
     for arguments, why in (
         (("board", "nowhere"), "there is no arena 'nowhere'; there are: none yet"),
-        (("board", "text", "-o", str(tmp_path / "text.xlsx")), "use a name that ends in .parquet or .csv"),
+        (("board", "text", "-o", str(tmp_path / "text.xlsx")), "or a name that ends in .parquet or .csv"),
         (("board", "text", "--since", "yesterday"), "give a day as YYYY-MM-DD"),
         (("votes", "-o", str(there)), "exists already: --force replaces it"),
         (("votes", "-o", str(tmp_path / "votes.csv")), "use a name that ends in .parquet"),

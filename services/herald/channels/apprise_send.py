@@ -79,7 +79,7 @@ def build(url: str, smtp: str | None, *, allow_private: bool) -> NotifyBase | No
     if read is None:
         return None
     if read["schema"] != scheme:
-        raise RefusedAddress(f"Apprise takes this for {read['schema'][:20]!r}, and not for {scheme!r}")
+        raise RefusedAddress(f"Apprise reads this as {read['schema'][:20]!r}, not as {scheme!r}")
     if unknown := {name.lower() for name in read["qsd"]} - PARAMETERS:
         raise RefusedAddress(f"parameter {min(unknown)[:20]!r} is none of {', '.join(sorted(PARAMETERS))}")
     if any(read[prefixed] for prefixed in _PREFIXED):
@@ -96,9 +96,9 @@ def build(url: str, smtp: str | None, *, allow_private: bool) -> NotifyBase | No
 def _look_at(plugin: NotifyBase, scheme: str) -> None:
     """Refuse a plugin with behaviour that no allowed parameter may cause; raises `RefusedAddress`."""
     if scheme not in plugin.schemas():  # type: ignore[no-untyped-call]
-        raise RefusedAddress(f"Apprise made another service of {scheme!r}")
+        raise RefusedAddress(f"Apprise reads {scheme!r} as another service")
     if plugin.verify_certificate is not True:
-        raise RefusedAddress("certificates would not be checked")
+        raise RefusedAddress("certificates would not be verified")
     if getattr(plugin, "template", None):
         raise RefusedAddress("a template would be read from a file")
     _look_for_mail(plugin, scheme)
