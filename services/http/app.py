@@ -179,7 +179,7 @@ def _no_route(request: Request, error: Exception) -> Refused:
     if isinstance(error, HTTPException) and error.status_code == 404:
         return Refused(Refusal.NOT_FOUND, f"there is no {path}")
     if isinstance(error, HTTPException) and error.status_code == 405:
-        allowed = sorted((error.headers or {}).get("Allow", "").split(", "))  # Starlette's order differs by process
-        detail = f"{path} does not support {request.method}"
-        return Refused(Refusal.METHOD_NOT_ALLOWED, detail, {"Allow": ", ".join(allowed)})
+        headers = {name: ", ".join(sorted(value.split(", "))) for name, value in (error.headers or {}).items()}
+        # Only `Allow` is there, sorted because Starlette's order differs by process.
+        return Refused(Refusal.METHOD_NOT_ALLOWED, f"{path} does not support {request.method}", headers)
     raise error

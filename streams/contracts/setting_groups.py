@@ -18,8 +18,9 @@ from streams.contracts.security import KafkaSecurity, SaslMechanism, without_sec
 LAST_PORT = 65_535
 
 Port = Annotated[int, Meta(ge=0, le=LAST_PORT)]  # beyond it a server would listen on another port
-Whole = Annotated[int, Meta(ge=0)]
-WholeAboveZero = Annotated[int, Meta(gt=0)]
+MOST_WHOLE = 2**63 - 1  # what the wire and the arrays hold
+Whole = Annotated[int, Meta(ge=0, le=MOST_WHOLE)]
+WholeAboveZero = Annotated[int, Meta(gt=0, le=MOST_WHOLE)]
 Number = Annotated[float, Meta(ge=0, le=sys.float_info.max)]  # so it is finite; Meta takes no infinity
 NumberAboveZero = Annotated[float, Meta(gt=0, le=sys.float_info.max)]
 

@@ -13,6 +13,7 @@ from msgspec import Struct, field
 from streams.contracts.security import REDIS_TLS, SENTINEL, split_redis
 from streams.contracts.setting_groups import (
     LAST_PORT,
+    MOST_WHOLE,
     BoardSettings,
     FoldSettings,
     GatewaySettings,
@@ -105,6 +106,9 @@ def _read(group: type[Group], environ: Mapping[str, str]) -> Group:
             given[variable] = _from_text(variable, text, type(default))
     try:
         return msgspec.convert(given, group, dec_hook=lambda _, text: Path(text))
+    except UnicodeEncodeError:  # a choice that is not UTF-8; msgspec does not say of which variable
+        variable = next(each for each, text in given.items() if isinstance(text, str) and not _is_utf8(text))
+        raise InvalidSetting(f"{variable}={given[variable]!r} {_fault(group, variable, given[variable])}") from None
     except msgspec.ValidationError as error:  # "... - at `$.VARIABLE`"
         variable = str(error).rpartition("`$.")[2].removesuffix("`")
         raise InvalidSetting(f"{variable}={given[variable]!r} {_fault(group, variable, given[variable])}") from None
@@ -137,7 +141,17 @@ def _fault(group: type[Struct], variable: str, value: object) -> str:
         return "is not a finite number"
     if value < 0:
         return "must not be negative"
-    return f"must not be above {LAST_PORT}" if value else "must be more than zero"
+    if not value:
+        return "must be more than zero"
+    return f"must not be above {LAST_PORT if variable.endswith('_PORT') else MOST_WHOLE}"
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _choices(kind: msgspec.inspect.Type) -> list[str]:

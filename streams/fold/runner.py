@@ -262,7 +262,7 @@ class FoldStage(TakeOver[A]):
             arena.told = None  # written again; an operator's release request is kept
         if outcome is WriteResult.LOST and not arena.stopped:
             logger.warning(
-                "%s: Redis lost arena %sor has an older state, writing all of it again", self.name, arena.name
+                "%s: Redis lost arena %s, or has an older state, writing all of it again", self.name, arena.name
             )
             self._metrics.republished.labels(self.name, arena.name).inc()
             self._lost(arena)

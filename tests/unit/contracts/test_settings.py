@@ -154,3 +154,16 @@ def test_every_variable_is_documented_with_its_default():
     assert all(text for _, _, text in lines)
     given = {variable: default for variable, default, _ in lines}
     assert Settings.from_env(given) == Settings()
+
+
+@pytest.mark.parametrize("variable", ["KAFKA_SECURITY_PROTOCOL", "KAFKA_SASL_MECHANISM"])
+def test_a_choice_that_is_not_utf_8_is_refused_by_name(variable: str) -> None:
+    with pytest.raises(InvalidSetting, match=f"^{variable}=.* is none of "):
+        Settings.from_env({"KAFKA_USERNAME": "u", variable: "\udcff"})
+
+
+@pytest.mark.parametrize("variable", ["ISONOMY_ARENA_BYTES", "ISONOMY_FETCH_RECORDS"])
+def test_a_whole_number_beyond_what_arrays_hold_is_refused(variable: str) -> None:
+    assert Settings.from_env({variable: str(2**63 - 1)})
+    with pytest.raises(InvalidSetting, match=f"^{variable}=9+ must not be above {2**63 - 1}$"):
+        Settings.from_env({variable: "9" * 400})
