@@ -1,13 +1,20 @@
 """Consent of an e-mail's recipient: what the fold makes of it, which links open, and how often anybody is asked."""
 
+import asyncio
 import json
 
+import httpx
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.applications import Starlette
+from starlette.routing import Route
 
+from services.herald.api.asking import Asking
+from services.herald.api.confirm import NO_LINK, Confirm
 from services.herald.api.drafts import Changes, ChannelDraft, MatchDraft, change, make, read_changes, read_draft
+from services.herald.api.store import SubscriptionStore
 from services.herald.channels.dialects import BREAK, dialect_of
 from services.herald.rules.consent import (
     DAY,
@@ -26,11 +33,14 @@ from services.herald.rules.dedup import AlertDedup
 from services.herald.rules.delivery_state import Book
 from services.herald.rules.outcome import forgettable
 from services.http.api_keys import Key
-from services.http.errors import Refused
+from services.http.errors import Refusal, Refused
 from streams.contracts.alert import Status
-from streams.contracts.delivery import Asked, Outcome, decode_record, encode_record, record_key
+from streams.contracts.delivery import Asked, Blocked, Outcome, decode_record, encode_record, record_key
+from streams.contracts.metrics import Metrics
+from streams.contracts.setting_groups import BoardSettings, SubscriptionSettings
+from streams.contracts.settings import Settings
 from streams.contracts.subscription import Activity, ChannelType, decode_subscription, encode_subscription
-from tests.support.herald import make_alert
+from tests.support.herald import make_alert, make_subscription
 from tests.support.hostile_names import HOSTILE
 from tests.unit.herald.making import PaperHerald
 
@@ -45,6 +55,15 @@ def asked_for(now=0.0, url="mailto:eve@example.org", **more):
 
 def changed(before, now=1.0, **changes):
     return change(before, Changes(**changes), ADA, "whsec_x", now, marked=False)
+
+
+def store_of(*subscriptions):
+    """A store as if Kafka had been read and held these."""
+    store = SubscriptionStore(Settings().kafka)
+    store._complete = True
+    for each in subscriptions:
+        store.book().take_subscription(each.id, each)
+    return store
 
 
 # --- the fold --------------------------------------------------------------------------------------------------------
@@ -169,6 +188,17 @@ def test_a_link_opens_its_own_subscription_until_it_is_old_replaced_or_used_up()
             assert not opens(subscription, guess, 100.0)
 
 
+@pytest.mark.parametrize("name", ["s", "nobody"])
+async def test_a_link_that_opens_nothing_leads_to_a_page_that_says_so_whether_its_subscription_exists(name):
+    store = store_of(asked_for())
+    app = Starlette(routes=[Route("/{id}/confirm", Confirm(Metrics(), store, asyncio.Lock()).__call__)])
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://board") as client:
+        answer = await client.get(f"/{name}/confirm?token=guessed")
+    assert answer.status_code == 404
+    title, text = NO_LINK
+    assert f"<h1>{title}</h1><p>{text}</p></main>" in answer.text
+
+
 def test_the_question_holds_no_word_of_a_stranger_that_a_program_would_act_on():
     literal = dialect_of("mailto").literal
     for name in [*HOSTILE, "www.evil.example/prize", "call ada@evil.example", "x" * 128]:
@@ -233,3 +263,50 @@ def test_questions_outlive_their_subscription_and_go_after_a_day():
     assert gone == ["asked/1"]
     herald.book.take("asked/1", None, 2)
     assert list(herald.book.asked) == ["2"]
+
+
+def asking_of(store, monkeypatch, most=2):
+    """Requests that are in the topic as soon as they are written."""
+
+    async def at_once(asked):
+        store.book().take(record_key(asked), asked, len(store.book().asked))
+
+    monkeypatch.setattr(store, "ask", at_once)
+    board, limits = BoardSettings(public_url="https://board.example"), SubscriptionSettings(key_emails=most)
+    return Asking(Settings(board=board, subscriptions=limits), Metrics(), store, None)
+
+
+async def test_nobody_is_asked_about_a_subscription_that_the_operator_has_disabled(monkeypatch):
+    store = store_of(asked_for())
+    asking = asking_of(store, monkeypatch)
+    store.book().take("blocked/s", Blocked(subscription="s", reason="spam", at=1.0), 0)
+    with pytest.raises(Refused, match="disabled by the operator: spam") as refused:
+        await asking.ask(asked_for(), "eve@example.org", 2.0)
+    assert refused.value.reason is Refusal.FORBIDDEN
+    assert store.book().asked == {}
+    store.book().take("blocked/s", None, 1)
+    subscription, link = await asking.ask(asked_for(), "eve@example.org", 2.0)
+    assert link.startswith("https://board.example/v1/subscriptions/s/confirm?token=")
+    assert opens(subscription, link.partition("=")[2], 2.0)
+    assert len(store.book().asked) == 1
+
+
+async def test_a_key_s_e_mail_subscriptions_are_limited_and_its_others_do_not_count(monkeypatch):
+    def held(name, url, kind=ChannelType.APPRISE, owner="ada"):
+        return msgspec.structs.replace(make_subscription(name, url, kind), owner=owner)
+
+    others = [
+        held("slack", "slack://a/b/c"),
+        held("gchat", "gchat://a/b/c"),
+        held("hook", "https://hooks.example.com/", ChannelType.WEBHOOK),
+        held("of another key", "mailto:eve@example.org", owner="ben"),
+        held("s", "mailto:before@example.org"),
+        held("first", "mailto:eve@example.org"),
+    ]
+    store = store_of(*others)
+    asking = asking_of(store, monkeypatch)
+    await asking.ask(asked_for(), "eve@example.org", 2.0)
+    store.book().take_subscription("second", held("second", "MAILTO:eve@example.org"))
+    with pytest.raises(Refused, match="has 2 e-mail subscriptions") as refused:
+        await asking.ask(asked_for(), "eve@example.org", 2.0)
+    assert refused.value.reason is Refusal.TOO_MANY_SUBSCRIPTIONS

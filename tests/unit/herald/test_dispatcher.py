@@ -201,3 +201,10 @@ async def test_what_a_turn_leaves_to_write_is_written_without_a_pause(monkeypatc
     following.cancel()
     await asyncio.wait({following})
     assert turns == [[], [make_pending(S)]]
+
+
+async def test_who_delivers_says_so_by_a_one():
+    term = make_term(Producer())
+    assert term._metrics.herald_owner._value.get() == 0
+    await follow(term, turns=1)
+    assert term._metrics.herald_owner._value.get() == 1

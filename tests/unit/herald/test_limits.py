@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry
 
 from services.herald import app, delivery_log, dispatcher, inbox, leader_election
 from services.herald.api import auth, confirm, drafts, routes, store
+from services.herald.api.openapi import subscription_document
 from services.herald.channels import apprise_send, dispatch, http_client, signing, ssrf_guard
 from services.herald.channels.ssrf_guard import RefusedAddress, read_url
 from services.herald.dispatcher import Dispatcher, Stalled
@@ -251,6 +252,13 @@ def test_a_webhook_has_up_to_ten_headers():
     assert len(drafts._channel(draft(10), None, signing.new_secret()).headers) == 10
     with pytest.raises(Refused, match="more than 10"):
         drafts._channel(draft(11), None, signing.new_secret())
+
+
+def test_the_document_names_the_lengths_that_are_accepted():
+    _, schemas = subscription_document()
+    fields = schemas["ChannelDraft"]["properties"]
+    assert (fields["url"]["minLength"], fields["url"]["maxLength"]) == (1, 2048)
+    assert fields["headers"]["maxProperties"] == 10
 
 
 def test_the_limits_and_times_that_owners_and_operators_rely_on():

@@ -1,25 +1,32 @@
 """The subscription routes use every parameter and field that they get, or refuse it and list those that exist."""
 
+import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
+import msgspec
 import pytest
 from starlette.applications import Starlette
 from starlette.routing import Route
 
 from services.herald.api.drafts import read_changes, read_draft
 from services.herald.api.openapi import subscription_document
-from services.herald.api.routes import Handlers, subscription_routes
+from services.herald.api.routes import Handlers, sample_alert, subscription_routes
 from services.http.api_keys import new_key
 from services.http.errors import Refused
 from services.http.responses import error_response
+from streams.contracts.alert import Status
+from streams.contracts.delivery import State
 from streams.contracts.metrics import Metrics
 from streams.contracts.setting_groups import SubscriptionSettings
 from streams.contracts.settings import Settings
+from streams.contracts.subscription import ChannelType
 from tests.support.herald import make_subscription
+from tests.unit.herald.making import make_pending
 
 BASE = "/v1/subscriptions"
+S = make_subscription("s", "https://hooks.example.com/")
 CALLS = [
     ("GET", BASE),
     ("POST", BASE),
@@ -113,17 +120,61 @@ def test_a_field_that_is_not_there_is_refused_and_those_that_are_there_are_named
         assert refused.value.detail == f"Object contains unknown field {said}"
 
 
-async def test_head_is_get_and_makes_and_changes_nothing(tmp_path: Path) -> None:
+@contextlib.asynccontextmanager
+async def client_of_one(tmp_path: Path) -> AsyncIterator[tuple[Handlers, httpx.AsyncClient]]:
+    """Handlers as if Kafka had been read and held the subscription `s`, and a client with the key of its owner."""
     secret, line = new_key("test", "*")
     (tmp_path / "keys").write_text(f"{line}\n")
     handlers = Handlers(Settings(subscriptions=SubscriptionSettings(keys_file=tmp_path / "keys")), Metrics(), None)
-    handlers._store._complete = True  # as if Kafka had been read, and held one subscription
-    handlers._store.book().take_subscription("s", make_subscription("s", "https://hooks.example.com/"))
+    handlers._store._complete = True
+    handlers._store.book().take_subscription("s", S)
     methods = ["GET", "POST", "PATCH"]
-    routes = [Route(BASE, handlers.collection, methods=methods), Route(BASE + "/{id}", handlers.one, methods=methods)]
+    routes = [
+        Route(BASE, handlers.collection, methods=methods),
+        Route(BASE + "/{id}", handlers.one, methods=methods),
+        Route(BASE + "/{id}/deliveries", handlers.deliveries),
+    ]
     app = Starlette(routes=routes, exception_handlers={Refused: lambda _, error: error_response(error)})
     headers = {"Authorization": f"Bearer {secret}"}
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://board", headers=headers) as asked:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://board", headers=headers) as made:
+        yield handlers, made
+
+
+@pytest.mark.parametrize(
+    ("query", "shown", "total"),
+    [
+        ("", ["late dead", "delivered", "dead"], 3),
+        ("?state=dead", ["late dead", "dead"], 2),
+        ("?state=waiting", [], 0),
+        ("?state=dead&limit=1", ["late dead"], 2),
+    ],
+)
+async def test_deliveries_are_those_of_the_state_that_is_asked_for(
+    tmp_path: Path, query: str, shown: list[str], total: int
+) -> None:
+    async with client_of_one(tmp_path) as (handlers, asked):
+        for at, (name, state) in enumerate(
+            [("dead", State.DEAD), ("delivered", State.DELIVERED), ("late dead", State.DEAD)]
+        ):
+            delivery = msgspec.structs.replace(make_pending(S), id=name, state=state, created_at=float(at))
+            handlers._store.book().take(name, delivery, at)
+        answer = (await asked.get(f"{BASE}/s/deliveries{query}")).json()
+    assert ([each["id"] for each in answer["deliveries"]], answer["total"]) == (shown, total)
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"), [(ChannelType.WEBHOOK, Status.FIRING), (ChannelType.ALERTMANAGER, Status.RESOLVED)]
+)
+def test_a_test_message_fires_except_at_an_alertmanager_which_would_notify_somebody(
+    kind: ChannelType, status: Status
+) -> None:
+    alert = sample_alert(make_subscription("s", "https://hooks.example.com/", kind), 100.0)
+    assert alert.status is status
+    assert alert.ends_at == (100.0 if status is Status.RESOLVED else None)
+
+
+async def test_head_is_get_and_makes_and_changes_nothing(tmp_path: Path) -> None:
+    async with client_of_one(tmp_path) as (_, asked):
         for path in (BASE, f"{BASE}/s"):
             answer = await asked.request("HEAD", path, json={"name": "other"})
             assert answer.status_code == 200

@@ -36,7 +36,7 @@ class Channels:
         return Answer(Outcome.DELIVERED, at=time.time(), seconds=0.0)
 
 
-async def attempted(channels, *names):
+async def attempted(channels, *names, rounds=0):
     """Deliver one alert to the subscriptions of these names; returns the attempts and the written records."""
     book, lease, producer = Book(), Lease(), Producer()
     lease.confirm(lease_time())
@@ -47,7 +47,7 @@ async def attempted(channels, *names):
     for name in names:
         subscription = make_subscription(name, f"https://{name}.example.com/hook")
         book.take_subscription(name, subscription)
-        sealed = seal([make_pending(subscription)], 1.0)
+        sealed = seal([msgspec.structs.replace(make_pending(subscription), round=rounds)], 1.0)
         await delivery_log.write(keyed(sealed))
         attempts.put(sealed)
     attempts.hand_out(2.0)
@@ -165,3 +165,12 @@ async def test_what_changes_while_an_attempt_waits_for_room_holds_for_it(stopped
     states = {record.subscription: record.state for record in producer.records}
     assert urls == ["https://example.com/first"] + ([] if stopped else ["https://example.com/corrected"])
     assert states["second"] is (State.PENDING if stopped else State.DELIVERED)
+
+
+@pytest.mark.parametrize(("rounds", "timed"), [(0, 1), (1, 0)], ids=["the first time", "replayed"])
+async def test_the_time_to_a_delivery_is_measured_unless_its_owner_asked_for_it_again(rounds, timed):
+    attempts, written = await attempted(Channels(), "s", rounds=rounds)
+    assert (written["s"].state, written["s"].round) == (State.DELIVERED, rounds)
+    counted = attempts._metrics.registry.get_sample_value
+    assert counted("isonomy_herald_deliveries_total", {"channel": "webhook", "state": "delivered"}) == 1
+    assert (counted("isonomy_herald_delivery_seconds_count", {"channel": "webhook"}) or 0) == timed

@@ -111,3 +111,10 @@ def test_what_is_not_signed_has_no_secret_to_change():
     with pytest.raises(Refused) as refused:
         rotate(before, new_secret(), 2.0, marked=False)
     assert (refused.value.reason, refused.value.status) == (Refusal.NOT_SIGNED, 409)
+
+
+@pytest.mark.parametrize("touch", TOUCHES.values(), ids=TOUCHES)
+def test_every_change_is_the_next_revision(touch):
+    """A writer waits until it reads its own revision, and a 410 disables one revision only."""
+    before = msgspec.structs.replace(made(1.0), revision=7)
+    assert touch(before, 2.0).revision == 8
