@@ -250,6 +250,15 @@ def test_refused_rows_are_told_beside_the_report(tmp_path: Path) -> None:
     assert "left out: date 'soon', 1 times, first at line 3" in result.stderr
 
 
+def test_votes_without_their_times_are_not_suggested_where_times_are_needed(tmp_path: Path) -> None:
+    path = tmp_path / "votes.csv"
+    path.write_text("model_a,model_b,winner,tstamp\noak,fir,a,1724000000\noak,fir,b,soon\n")
+    stopped = run(path)
+    assert stopped.exit_code == 1
+    assert "tstamp 'soon' in 1 row. Nothing was judged" in stopped.stderr
+    assert "What helps: --drop-unreadable goes on without these rows" in stopped.stderr
+
+
 def test_help_names_every_option() -> None:
     text = run("--help").stdout
     command = cli.get_command(click.Context(cli), "audit")
