@@ -6,9 +6,7 @@ A command checks before its long work, so that nobody waits for a result that is
 from __future__ import annotations
 
 import errno
-import io
 import os
-import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -67,9 +65,10 @@ def require_writable(output: Path, *, force: bool, read: Iterable[tuple[str, Pat
 def is_standard_input(path: Path) -> bool:
     """Whether an existing file is redirected to standard input."""
     try:
-        return os.path.samestat(os.fstat(sys.stdin.fileno()), path.stat())
-    except io.UnsupportedOperation:  # a Python program has put a stream of its own there
+        given = os.fstat(0)
+    except OSError:  # standard input is closed, so it is no file
         return False
+    return os.path.samestat(given, path.stat())
 
 
 def _taken(output: Path) -> UserError:
