@@ -228,7 +228,9 @@ def _choose(boards: list[str], board: str | None) -> str:
             return by_name[wanted]
         if len(parts) == 1:
             return parts[0]
-        more = f"; there are {', '.join(name or '(unnamed)' for name in boards)}"
+        if boards == [""]:
+            raise SourceError("the file has one board, without a name: leave out --board")
+        more = f"; the boards are: {', '.join(name or '(unnamed)' for name in boards)}"
         raise SourceError(f"there is no board {board!r}{more}" if not parts else f"{board!r} is several boards{more}")
     if len(boards) == 1:
         return boards[0]

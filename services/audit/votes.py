@@ -92,7 +92,8 @@ def audit_votes(
                     replays[name] = ArenaReplay(name, [each for each in registry if each.arena == name], options)
                 replays[name].play(rows)
     if summary.refused and not drop:
-        raise SourceError(summary.unreadable("Nothing was judged: a report on the other rows would be a wrong one"))
+        instead = "Nothing was judged: a report on the other rows would be a wrong one"
+        raise SourceError(summary.unreadable(instead, needs_times=True))
     chosen = _choose(counted, arena)
     of_arena = None if registry is None else [each for each in registry if each.arena == chosen]
     if of_arena is not None and not of_arena:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, Unpack
 
@@ -10,6 +11,7 @@ import click
 
 from services.cli.common import json_text
 from services.cli.errors import UserError
+from services.cli.output import force_option, is_standard_input, require_writable, whole
 from services.cli.reading import DROPPED, EXIT_CODES, GivenOptions, exit_as, reading_of, source_options
 from services.cli.reading import report as tell
 from services.sources import SourceError
@@ -39,8 +41,12 @@ if TYPE_CHECKING:
     help="For a terminal, for a program, or one page with plots.",
 )
 @click.option(
-    "--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="File to write instead of standard output."
+    "--output",
+    "-o",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File to write instead of standard output; it is there whole or not at all.",
 )
+@force_option
 @click.option(
     "--kind",
     type=click.Choice(["auto", "snapshots", "votes"]),
@@ -94,6 +100,7 @@ def command(
     source: str,
     form: str,
     output: Path | None,
+    force: bool,
     kind: str,
     registry: Path | None,
     board: str | None,
@@ -118,6 +125,8 @@ def command(
     if arena is not None and not is_arena(arena):
         raise UserError(f"arena {arena!r}: use 1 to 32 of a-z, 0-9, - and _, and begin with a letter or digit")
     reading = reading_of(said)
+    if output is not None:
+        require_writable(output, force=force, read=_inputs(source, output, registry, providers, reading.layout))
     wanted = Wanted(reading.columns, board, number_format, date_format, reading.drop)
     try:
         options = Options(
@@ -128,7 +137,11 @@ def command(
         raise UserError(str(error)) from None
     if votes is not None:
         tell(votes)
-    _write(report, form, output, top)
+    if output is None:
+        _print(report, form, sys.stdout, top)
+    else:
+        with whole(output, force=force) as made, made.open("w", encoding="utf-8") as stream:
+            _print(report, form, stream, top)
     if report.reading is not None:
         for line in account(report.reading):
             click.echo(shown(line), err=True)
@@ -138,15 +151,23 @@ def command(
         exit_as(votes)
 
 
-def _write(report: Report, form: str, output: Path | None, top: int | None) -> None:
-    if output is None:
-        _print(report, form, sys.stdout, top)
+def _inputs(
+    source: str, output: Path, registry: Path | None, providers: Path | None, layout: str | None
+) -> Iterator[tuple[str, Path]]:
+    """Yield the files that the audit reads, each after its name for the user."""
+    from services.sources import NAMED
+    from services.sources.parts import find_parts
+
+    named = {"--registry": registry, "--providers": providers, "--layout": Path(layout) if layout else None}
+    yield from ((option, path) for option, path in named.items() if path is not None)
+    if source == "-" and is_standard_input(output):
+        yield "SOURCE", output
+    if source == "-" or source in NAMED:
         return
     try:
-        with output.open("w", encoding="utf-8") as stream:
-            _print(report, form, stream, top)
-    except OSError as error:
-        raise UserError(f"{output}: {error.strerror or error}") from None
+        yield from (("SOURCE", part.path) for part in find_parts(source).files)
+    except SourceError:
+        return  # the audit stops at the same fault, says it with its own knowledge of the source, and writes nothing
 
 
 def _print(report: Report, form: str, stream: TextIO, top: int | None) -> None:

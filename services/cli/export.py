@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ import click
 from services.cli.admission import require_redis
 from services.cli.common import read_settings
 from services.cli.errors import UserError
+from services.cli.output import force_option, whole
 from streams.contracts.names import normalised
 from streams.contracts.setting_groups import RedisSettings
 
@@ -34,8 +34,7 @@ def _output(*, needed: bool) -> Callable[[Function], Function]:
     def add(function: Function) -> Function:
         path = click.Path(dir_okay=False, path_type=Path)
         text = "Where to write; it is there whole or not at all."
-        function = click.option("--force", is_flag=True, help="Replace an existing file.")(function)
-        return click.option("--output", "-o", type=path, required=needed, help=text)(function)
+        return click.option("--output", "-o", type=path, required=needed, help=text)(force_option(function))
 
     return add
 
@@ -161,7 +160,7 @@ def _write(rows: list[OfficialRow], form: str, output: Path | None, *, force: bo
     if output is None:
         sys.stdout.write(csv_of(rows, end="\n"))
         return
-    with _whole(output, force=force) as made:
+    with whole(output, force=force) as made:
         if form == "csv":
             made.write_text(csv_of(rows), "utf-8", newline="")
         else:
@@ -170,20 +169,6 @@ def _write(rows: list[OfficialRow], form: str, output: Path | None, *, force: bo
             from services.export.columns import OFFICIAL
 
             pl.DataFrame(columns_of(rows), schema=OFFICIAL).write_parquet(made)
-
-
-@contextmanager
-def _whole(output: Path, *, force: bool) -> Iterator[Path]:
-    """Do `whole_file`, with its errors as `UserError`."""
-    from services.export.output import whole_file
-
-    try:
-        with whole_file(output, force=force) as made:
-            yield made
-    except FileExistsError:
-        raise UserError(f"{output} exists already: --force replaces it") from None
-    except OSError as error:
-        raise UserError(f"{output}: {error.strerror or error}") from None
 
 
 @command.command("votes")
@@ -216,7 +201,7 @@ def _export(arena: str | None, output: Path, *, force: bool, notices: bool) -> N
     if output.suffix.lower() != ".parquet":
         raise UserError(f"{output}: votes are written as Parquet, so use a name that ends in .parquet")
     settings = read_settings()
-    with _whole(output, force=force) as made:
+    with whole(output, force=force) as made:
         require_topics(settings, [LEDGER.name])
         done = write_ledger(settings.kafka, arena, made, notices=notices)
     parts = [f"{done.votes:,} votes"]

@@ -26,6 +26,7 @@ from services.cli.reading import (
     source_options,
 )
 from services.sources import NAMED, SourceError
+from services.sources.base import in_rows
 from streams.contracts.names import normalised
 from streams.contracts.view import OVERALL
 from streams.ledger.rows import Codes, Rows
@@ -98,7 +99,7 @@ def command(
     state = _choose(states, arena)
     boards = solve_boards(state, pinned, least_votes, reweighted, None if board is None else {board})
     if board is not None and not boards:
-        raise UserError(f"there is no board {board!r}; there are {', '.join(sorted(state.boards))}")
+        raise UserError(f"there is no board {board!r}; the boards are: {', '.join(sorted(state.boards))}")
     for each in pinned:
         if not any(line.model == each for board_ in boards.values() for line in board_.models):
             raise UserError(f"the anchor {each!r} is not on these boards")
@@ -116,7 +117,7 @@ def _read(
     states, summary, single = fold_source(votes, styled=styled)
     if "tstamp" in summary.values and source != "-":
         values = summary.values["tstamp"]
-        shown_values = ", ".join(f"{value!r} in {rows:,} rows" for value, rows in values.most_common(3))
+        shown_values = ", ".join(f"{value!r} {in_rows(rows)}" for value, rows in values.most_common(3))
         unread = f"{sum(values.values()):,} of {summary.read:,} times cannot be read ({shown_values})"
         votes = reading.open(source, now=now, times=False)
         states, summary, single = fold_source(votes, styled=styled)

@@ -7,7 +7,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ import click
 
 from services.cli.common import format_option, progress, read_settings
 from services.cli.errors import UserError
+from services.cli.output import force_option, require_writable, whole
 
 if TYPE_CHECKING:
     from services.simulate import Simulation
@@ -41,6 +42,7 @@ FUTURE = 240.0
 @click.option(
     "--truth", type=click.Path(dir_okay=False, path_type=Path), help="Write which model was treated how, as JSON."
 )
+@force_option
 @click.option("--arena", help="Arena of the records; default: the scenario's.")
 @click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Votes to send per second, with --kafka.")
 @click.option("--now", "until_now", is_flag=True, help="Move the clock so that the last battle is now.")
@@ -54,6 +56,7 @@ def command(
     out: Path | None,
     kafka: bool,
     truth: Path | None,
+    force: bool,
     arena: str | None,
     rate: float | None,
     until_now: bool,
@@ -66,6 +69,9 @@ def command(
     that, sending waits for intake before and after each change, about a second each time.
     """
     from services.simulate import ScenarioError, Simulation, World, load_scenario
+    from services.simulate.files import write_truth
+    from services.simulate.records import Recorder
+    from services.simulate.summary import in_words, summary
 
     if listing:
         return _list(form)
@@ -82,48 +88,71 @@ def command(
     start = time.time() - world.seconds if until_now else world.scenario.clock.start
     if kafka and start + world.seconds > time.time() + FUTURE:
         raise UserError(f"the clock of {scenario} ends in the future, and such votes are refused: use --now")
-    _run(Simulation(world, start), start, out, truth, rate, no_wait, form)
-    return None
-
-
-def _run(
-    simulation: Simulation,
-    start: float,
-    out: Path | None,
-    truth: Path | None,
-    rate: float | None,
-    no_wait: bool,
-    form: str,
-) -> None:
-    from services.simulate.files import write_directory, write_file, write_truth
-    from services.simulate.records import Recorder
-    from services.simulate.summary import in_words, summary
-
-    recorder = Recorder(simulation.world, start)
+    records = [] if out is None or str(out) == "-" else _records(out)
+    if len(records) > 1 and out is not None:
+        truth = truth or out / "truth.json"
+    _require_writable(records, truth, scenario, force=force)
+    simulation, recorder = Simulation(world, start), Recorder(world, start)
     began = time.monotonic()
-    with progress(f"simulating {simulation.world.scenario.name}", simulation.world.battles) as bar:
-        advance = _upto(bar)
-        if out is None:
-            try:
-                asyncio.run(_send(simulation, recorder, rate, no_wait, advance))
-            except KeyboardInterrupt:
-                raise UserError(
-                    "interrupted; the votes sent so far stay, and sending them again counts none twice"
-                ) from None
-        elif _is_directory(out):
-            deletions = write_directory(simulation, recorder, out, advance)
-            truth = truth or out / "truth.json"
-            if deletions:
-                click.echo(f"note: {deletions} deletions of a model cannot be written to models.jsonl", err=True)
+    with progress(f"simulating {world.scenario.name}", world.battles) as bar:
+        if kafka:
+            _send_all(simulation, recorder, rate, no_wait, _upto(bar))
         else:
-            write_file(simulation, recorder, out, advance)
+            _write(simulation, recorder, records, _upto(bar), force=force)
     if truth is not None:
-        write_truth(simulation.truth, truth)
+        with whole(truth, force=force) as made:
+            write_truth(simulation.truth, made)
     said = summary(simulation, time.monotonic() - began)
     if form == "json":
         click.echo(json.dumps(said), err=str(out) == "-")
     else:
         click.echo(in_words(said), err=True)
+    return None
+
+
+def _records(out: Path) -> list[Path]:
+    """Return the file of both topics, or the votes and the models of a directory, which is made."""
+    directory = out.is_dir() or not out.suffix
+    if not directory and out.suffix != ".jsonl":
+        raise UserError(f"--out {out}: give a file that ends in .jsonl, a directory (a name without a dot), or -")
+    try:
+        (out if directory else out.parent).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"--out {out}: {error.strerror or error}") from None
+    return [out / "votes.jsonl", out / "models.jsonl"] if directory else [out]
+
+
+def _require_writable(records: list[Path], truth: Path | None, scenario: str, *, force: bool) -> None:
+    """Raise `UserError` where a file would replace another, without --force, or the scenario or a file of the run."""
+    if truth is not None and truth.resolve() in {path.resolve() for path in records}:
+        raise UserError(f"--truth {truth}: the records are written there: name another file")
+    for path in (*records, *([] if truth is None else [truth])):
+        require_writable(path, force=force, read=[("SCENARIO", Path(scenario))])
+
+
+def _write(
+    simulation: Simulation, recorder: Recorder, records: list[Path], advance: Callable[[int], None], *, force: bool
+) -> None:
+    """Write both topics to one file, votes and models to two, or, without a file, both topics to standard output."""
+    from services.simulate.files import write_file, write_files
+
+    with ExitStack() as stack:
+        made = [stack.enter_context(whole(path, force=force)) for path in records]
+        if len(made) < 2:
+            write_file(simulation, recorder, made[0] if made else Path("-"), advance)
+            return
+        deletions = write_files(simulation, recorder, made[0], made[1], advance)
+    if deletions:
+        click.echo(f"note: {deletions} deletions of a model cannot be written to models.jsonl", err=True)
+
+
+def _send_all(
+    simulation: Simulation, recorder: Recorder, rate: float | None, no_wait: bool, advance: Callable[[int], None]
+) -> None:
+    try:
+        asyncio.run(_send(simulation, recorder, rate, no_wait, advance))
+    except KeyboardInterrupt:
+        raise UserError("interrupted; the votes sent so far stay, and sending them again counts none twice") from None
 
 
 async def _send(
@@ -156,10 +185,6 @@ def _upto(bar: Callable[[int], None]) -> Callable[[int], None]:
         done = reached
 
     return advance
-
-
-def _is_directory(path: Path) -> bool:
-    return str(path) != "-" and (path.is_dir() or not path.suffix)
 
 
 def _list(form: str) -> None:

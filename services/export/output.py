@@ -18,7 +18,7 @@ def whole_file(path: Path, *, force: bool) -> Iterator[Path]:
     Raises
     ------
     FileExistsError
-        When `path` exists and `force` is false, checked before and after the block; always when it is a directory.
+        When `path` exists and `force` is false, checked before and after the block; always when it is no regular file.
     OSError
         When the file cannot be written.
     """
@@ -33,5 +33,5 @@ def whole_file(path: Path, *, force: bool) -> Iterator[Path]:
 
 
 def _require_free(path: Path, force: bool) -> None:
-    if path.is_dir() or (path.exists() and not force):
+    if path.exists() and not (force and path.is_file()):
         raise FileExistsError(f"{path} is there already")

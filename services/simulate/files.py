@@ -1,4 +1,4 @@
-"""Write a simulation to one file with both topics in order, or to a directory with a file for each and the truth."""
+"""Write a simulation to one file with both topics in order, or to a file for each; and its truth."""
 
 from __future__ import annotations
 
@@ -37,16 +37,15 @@ def write_file(simulation: Simulation, recorder: Recorder, path: Path, advance: 
             advance(simulation.drawn)
 
 
-def write_directory(simulation: Simulation, recorder: Recorder, path: Path, advance: Advance) -> int:
-    """Write `votes.jsonl` for `isonomy rate` and `models.jsonl` for `isonomy audit --registry`.
+def write_files(simulation: Simulation, recorder: Recorder, votes: Path, models: Path, advance: Advance) -> int:
+    """Write the votes for `isonomy rate` and the models for `isonomy audit --registry`.
 
     Returns
     -------
     The number of model deletions, which a file of model records cannot hold.
     """
-    path.mkdir(parents=True, exist_ok=True)
     deletions = 0
-    with (path / "votes.jsonl").open("wb") as of_votes, (path / "models.jsonl").open("wb") as of_models:
+    with votes.open("wb") as of_votes, models.open("wb") as of_models:
         for record in simulation:
             if isinstance(record, Block):
                 of_votes.write(_lines(recorder.votes(record)))
@@ -73,6 +72,5 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
         yield file

@@ -31,6 +31,11 @@ class SourceError(Exception):
     """The source cannot be read at all; the message is for the user who named it."""
 
 
+def in_rows(rows: int) -> str:
+    """Say in how many rows something is: `in 1 row`, `in 2,000 rows`."""
+    return f"in {rows:,} row{'' if rows == 1 else 's'}"
+
+
 @contextmanager
 def described(what: object) -> Iterator[None]:
     """Prefix a `SourceError` with the name of the file."""

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from services.sources.base import Account, ColumnChunk, RecordChunk, RejectedItem, VoteSource
+from services.sources.base import Account, ColumnChunk, RecordChunk, RejectedItem, VoteSource, in_rows
 from services.sources.clocks import MODERN
 from services.sources.layout import number
 from streams.contracts.vote import NONE
@@ -133,14 +133,17 @@ class Summary:
         """Rows that cannot be read."""
         return sum(self.refused.values())
 
-    def unreadable(self, instead: str = "") -> str:
-        """Error message: unreadable values and their counts, `instead` (what was not done), and options that help."""
+    def unreadable(self, instead: str = "", *, needs_times: bool = False) -> str:
+        """Error message: unreadable values and their counts, `instead` (what was not done), and options that help.
+
+        With `needs_times` nothing can be done with votes without their times, so that option is not among them.
+        """
         parts, help_ = [], []
         blamed: Counter[str] = Counter()
         for field, values in self.values.items():
             blamed[field] = sum(values.values())
             listed = [
-                f"{_short(value, LONGEST)!r} in {rows:,} rows" if value else f"empty in {rows:,} rows"
+                f"{_short(value, LONGEST)!r} {in_rows(rows)}" if value else f"empty {in_rows(rows)}"
                 for value, rows in values.most_common(VALUES)
             ]
             if len(values) > VALUES:
@@ -150,7 +153,7 @@ class Summary:
                 help_.append(NUMBERS)
             elif field == "winner" and not values.most_common(1)[0][0]:
                 help_.append("--words =skip says that rows without a winner are no votes")
-            elif field in HELP:
+            elif field in HELP and not (needs_times and field == "tstamp"):
                 help_.append(HELP[field].format(value=_short(values.most_common(1)[0][0], LONGEST)))
         if (rest := self.dropped - sum(blamed.values())) > 0:
             reasons = ", ".join(self.refused)

@@ -21,7 +21,7 @@ from typing import Literal
 
 from services.sources import cells as cell
 from services.sources import clocks, spelling, times
-from services.sources.base import Cells
+from services.sources.base import Cells, in_rows
 from services.sources.distinct import all_different
 from services.sources.fields import Fitted
 from services.sources.outcomes import Said
@@ -178,7 +178,7 @@ class Survey:
             self._judge_repeats(found)
         for column, counts in self._watched.items():
             if len(counts) > 1 and (usable := _usable(counts)) is not None:
-                held = ", ".join(f"{value or 'empty'} in {rows:,} rows" for value, rows in counts.most_common(3))
+                held = ", ".join(f"{value or 'empty'} {in_rows(rows)}" for value, rows in counts.most_common(3))
                 found.notes.append(
                     f"column {column!r} is not used ({held}): --only {column}={usable} counts those rows alone"
                 )
@@ -233,7 +233,7 @@ class Survey:
         if self._weights["other"]:
             rows = self._weights["other"]
             found.notes.append(
-                f"column {column!r} is not used: in {rows:,} rows it is no whole number, so every row counts once"
+                f"column {column!r} is not used: {in_rows(rows)} it is no whole number, so every row counts once"
             )
         elif self._weights["whole"]:
             must_be_few(self._votes, column)

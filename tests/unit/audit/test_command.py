@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.dom import minidom
@@ -166,6 +168,75 @@ def test_a_place_that_cannot_be_written(snapshots: tuple[Path, Board], tmp_path:
     assert "No such file or directory" in result.output
 
 
+def test_an_existing_file_is_replaced_with_force_only(snapshots: tuple[Path, Board], tmp_path: Path) -> None:
+    output = tmp_path / "report.json"
+    output.write_text("mine")
+    refused = run(snapshots[0], "--format", "json", "--output", output)
+    assert (refused.exit_code, refused.stderr) == (1, f"Error: {output} exists already: --force replaces it\n")
+    assert output.read_text() == "mine"
+    assert run(snapshots[0], "--format", "json", "--output", output, "--force").exit_code == 0
+    assert json.loads(output.read_text())["alerts"]
+    assert [each.name for each in tmp_path.iterdir()] == ["report.json"]
+
+
+def test_a_refusal_comes_before_the_reading(tmp_path: Path) -> None:
+    (tmp_path / "bad.csv").write_text("nothing of use\n")
+    (tmp_path / "report.html").write_text("mine")
+    assert "exists already" in run(tmp_path / "bad.csv", "--output", tmp_path / "report.html").stderr
+
+
+def test_a_device_is_not_replaced(snapshots: tuple[Path, Board]) -> None:
+    refused = run(snapshots[0], "--output", "/dev/null", "--force")
+    assert (refused.exit_code, Path("/dev/null").is_char_device()) == (1, True)
+    assert "/dev/null is not a regular file" in refused.stderr
+
+
+BOARD = "date,model,votes\n2024-06-19,a,3\n2024-06-26,a,5\n"
+
+
+@pytest.fixture
+def inputs(tmp_path: Path) -> dict[str, Path]:
+    """A file for each option that names one, two files of one source, and links to one of them."""
+    names = ("days/2024-06-19.csv", "days/2024-06-26.csv", "models.jsonl", "providers.toml", "layout.toml")
+    paths = {Path(name).stem: tmp_path / name for name in names}
+    (tmp_path / "days").mkdir()
+    for path in paths.values():
+        path.write_text(BOARD)
+    paths["symbolic"], paths["hard"] = tmp_path / "symbolic.csv", tmp_path / "hard.csv"
+    paths["symbolic"].symlink_to(paths["2024-06-26"])
+    paths["hard"].hardlink_to(paths["2024-06-26"])
+    return paths
+
+
+@pytest.mark.parametrize("source", ["days/2024-06-26.csv", "days", "days/*.csv", "days/../days/2024-06-26.csv"])
+@pytest.mark.parametrize("output", ["2024-06-26", "symbolic", "hard"])
+def test_the_source_is_never_replaced(inputs: dict[str, Path], tmp_path: Path, source: str, output: str) -> None:
+    refused = run(tmp_path / source, "--output", inputs[output], "--force")
+    assert refused.exit_code == 1
+    assert refused.stderr == f"Error: {inputs[output]} is read as SOURCE: write to another file\n"
+    assert inputs[output].read_text() == BOARD
+
+
+@pytest.mark.parametrize("name", ["models", "providers", "layout"])
+def test_a_file_of_an_option_is_never_replaced(inputs: dict[str, Path], name: str) -> None:
+    option = {"models": "--registry", "providers": "--providers", "layout": "--layout"}[name]
+    refused = run(inputs["2024-06-26"], option, inputs[name], "--output", inputs[name], "--force")
+    assert refused.exit_code == 1
+    assert refused.stderr == f"Error: {inputs[name]} is read as {option}: write to another file\n"
+    assert inputs[name].read_text() == BOARD
+
+
+def test_a_file_on_standard_input_is_never_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "votes.jsonl"
+    path.write_text('{"model_a": "a", "model_b": "b", "winner": "tie", "tstamp": 1724000000}\n')
+    with path.open() as stdin:
+        arguments = ["audit", "-", "--output", str(path), "--force"]
+        command = [sys.executable, "-m", "services.cli.main", *arguments]
+        done = subprocess.run(command, stdin=stdin, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, f"Error: {path} is read as SOURCE: write to another file\n")
+    assert "1724000000" in path.read_text()
+
+
 def test_refused_rows_are_told_beside_the_report(tmp_path: Path) -> None:
     path = tmp_path / "s.csv"
     path.write_text("date,model,votes\n2024-06-19,a,3\nsoon,a,4\n2024-06-26,a,5\n")
@@ -177,6 +248,15 @@ def test_refused_rows_are_told_beside_the_report(tmp_path: Path) -> None:
     assert json.loads(result.stdout)["counts"]["models"] == 1
     assert "read 3 rows; counted 2, 0 of them a second row of a model on a date" in result.stderr
     assert "left out: date 'soon', 1 times, first at line 3" in result.stderr
+
+
+def test_votes_without_their_times_are_not_suggested_where_times_are_needed(tmp_path: Path) -> None:
+    path = tmp_path / "votes.csv"
+    path.write_text("model_a,model_b,winner,tstamp\noak,fir,a,1724000000\noak,fir,b,soon\n")
+    stopped = run(path)
+    assert stopped.exit_code == 1
+    assert "tstamp 'soon' in 1 row. Nothing was judged" in stopped.stderr
+    assert "What helps: --drop-unreadable goes on without these rows" in stopped.stderr
 
 
 def test_help_names_every_option() -> None:

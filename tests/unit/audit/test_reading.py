@@ -97,8 +97,14 @@ def test_the_text_board_is_taken_unless_another_is_named(tmp_path):
     path = write(tmp_path / "s.csv", lines)
     assert read(path).board == "text"
     assert read(path, "Vision").board == "vision"
-    with pytest.raises(SourceError, match=r"there is no board 'code'; there are text, vision"):
+    with pytest.raises(SourceError, match=r"there is no board 'code'; the boards are: text, vision"):
         read(path, "code")
+
+
+def test_the_one_board_of_a_file_without_names_is_not_chosen_by_name(tmp_path):
+    path = write(tmp_path / "s.csv", LINES)
+    with pytest.raises(SourceError, match="the file has one board, without a name: leave out --board"):
+        read(path, "chat")
 
 
 def test_boards_with_categories_are_told_apart(tmp_path):

@@ -48,7 +48,8 @@ class Worked:
 def worked(kind: Kind) -> Worked:
     text = (METHODS / f"{kind.value}.md").read_text("utf-8")
     section = text.split("\n## A worked alert\n")[1].split("\n## ")[0]
-    command = re.search(r"^isonomy simulate (\S+) --seed (\d+) --battles (\d+) --out trial$", section, re.MULTILINE)
+    made = re.escape(f"trial/{kind.value}")
+    command = re.search(rf"^isonomy simulate (\S+) --seed (\d+) --battles (\d+) --out {made}$", section, re.MULTILINE)
     assert command is not None
     sentence = " ".join(re.findall(r"^> (.+)$", section, re.MULTILINE))
     numbers = {name: value or "" for name, value in re.findall(r"^- `(\w+)`(?: ([^:]+))?:", section, re.MULTILINE)}

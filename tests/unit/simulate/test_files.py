@@ -103,3 +103,51 @@ def test_a_clock_that_ends_in_the_future_is_not_sent(tmp_path: Path) -> None:
     path = tmp_path / "late.toml"
     path.write_text(HEAD + "[clock]\nstart = 4_000_000_000\n" + TEN)
     assert "use --now" in run(path, "--kafka", code=1).stderr
+
+
+@pytest.mark.parametrize("name", ["x.json", "x.csv", "README.md", "x.jsonl.gz"])
+def test_a_name_that_is_neither_jsonl_nor_a_directory_is_refused(mine: Path, tmp_path: Path, name: str) -> None:
+    assert f"{name}: give a file that ends in .jsonl" in run(mine, "--out", tmp_path / name, code=1).stderr
+    assert sorted(tmp_path.iterdir()) == [mine]
+
+
+def test_a_file_in_the_place_of_a_directory_stays(mine: Path, tmp_path: Path) -> None:
+    (tmp_path / "notes").write_text("mine")
+    assert "notes: File exists" in run(mine, "--out", tmp_path / "notes", code=1).stderr
+    assert (tmp_path / "notes").read_text() == "mine"
+
+
+def test_an_existing_file_is_replaced_with_force_only(mine: Path, tmp_path: Path) -> None:
+    out = tmp_path / "x.jsonl"
+    out.write_text("mine")
+    refused = run(mine, "--battles", 100, "--out", out, code=1)
+    assert refused.stderr == f"Error: {out} exists already: --force replaces it\n"
+    assert out.read_text() == "mine"
+    run(mine, "--battles", 100, "--out", out, "--force")
+    assert len(out.read_text().splitlines()) == 110
+
+
+@pytest.mark.parametrize("name", ["votes.jsonl", "models.jsonl", "truth.json"])
+def test_a_directory_with_a_file_of_that_name_is_left_as_it_is(mine: Path, tmp_path: Path, name: str) -> None:
+    made = tmp_path / "made"
+    made.mkdir()
+    (made / name).write_text("mine")
+    assert f"{name} exists already: --force replaces it" in run(mine, "--out", made, code=1).stderr
+    assert [(each.name, each.read_text()) for each in made.iterdir()] == [(name, "mine")]
+    run(mine, "--battles", 100, "--out", made, "--force")
+    assert sorted(each.name for each in made.iterdir()) == ["models.jsonl", "truth.json", "votes.jsonl"]
+    assert "mine" not in (made / name).read_text()
+
+
+def test_the_truth_replaces_neither_a_file_nor_the_scenario_nor_the_records(mine: Path, tmp_path: Path) -> None:
+    out, truth = tmp_path / "x.jsonl", tmp_path / "truth.json"
+    truth.write_text("mine")
+    assert "exists already: --force" in run(mine, "--out", out, "--truth", truth, code=1).stderr
+    assert "exists already: --force" in run(mine, "--kafka", "--now", "--truth", truth, code=1).stderr
+    link = tmp_path / "link.json"
+    link.symlink_to(mine)
+    for path in (mine, link):
+        refused = run(mine, "--out", out, "--truth", path, "--force", code=1)
+        assert f"{path} is read as SCENARIO: write to another file" in refused.stderr
+    assert "the records are written there" in run(mine, "--out", out, "--truth", out, code=1).stderr
+    assert (mine.read_text(), truth.read_text(), out.exists()) == (TEXT, "mine", False)

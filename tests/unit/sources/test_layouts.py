@@ -125,7 +125,7 @@ def test_a_count_repeats_a_row_and_a_fraction_of_weight_is_told(tmp_path: Path) 
     assert len({vote.id for chunk in source.chunks() for vote in chunk.votes}) == 3
     weighted = table(tmp_path, [*PAIR, "weight"], ["oak", "fir", "tie", 2], ["oak", "fir", "a", 1.5])
     assert len(said(weighted)) == 2
-    assert "'weight' is not used: in 1 rows" in weighted.note
+    assert "'weight' is not used: in 1 row it is no whole number" in weighted.note
     assert account(table(tmp_path, [*PAIR, "count"], ["oak", "fir", "tie", "x"])).values == {"count": {"x": 1}}
 
 
@@ -157,7 +157,7 @@ def test_numbers_mean_something_only_when_something_says_what(tmp_path: Path) ->
     classes = ["oak", "fir", 0], ["oak", "fir", 1], ["oak", "fir", 2]
     summary = account(table(tmp_path, PAIR, *classes))
     assert (summary.counted, summary.dropped) == (0, 3)
-    assert "'0' in 1 rows" in summary.unreadable()
+    assert "'0' in 1 row," in summary.unreadable()
     assert "--words '0=model_a" in summary.unreadable()
     worded = table(tmp_path, PAIR, *classes, words={"0": "model_b", "1": "model_a", "2": "tie"})
     assert [winner for *_, winner in said(worded)] == ["model_b", "model_a", "tie"]
@@ -183,7 +183,7 @@ def test_rows_that_are_not_anonymous_do_not_count_and_are_counted(tmp_path: Path
 def test_columns_that_could_matter_are_named_and_can_be_used(tmp_path: Path) -> None:
     rows = ["oak", "fir", "a", "True"], ["oak", "fir", "b", "False"]
     source = table(tmp_path, [*PAIR, "is_valid"], *rows)
-    assert "'is_valid' is not used (True in 1 rows, False in 1 rows): --only is_valid=True" in source.note
+    assert "'is_valid' is not used (True in 1 row, False in 1 row): --only is_valid=True" in source.note
     assert account(table(tmp_path, [*PAIR, "is_valid"], *rows, only={"is_valid": ["True"]})).counted == 1
     assert "is_valid" not in table(tmp_path, [*PAIR, "is_valid"], rows[0]).note
 
@@ -198,14 +198,14 @@ def test_every_column_that_may_leave_rows_out_is_named_where_it_differs_and_docu
     tmp_path: Path, column: str
 ) -> None:
     source = table(tmp_path, [*PAIR, column], ["oak", "fir", "a", "true"], ["oak", "fir", "b", "false"])
-    assert f"'{column}' is not used (true in 1 rows, false in 1 rows): --only {column}=true" in source.note
+    assert f"'{column}' is not used (true in 1 row, false in 1 row): --only {column}=true" in source.note
     assert f"`{column}`" in (Path(__file__).parents[3] / "docs" / "reading.md").read_text("utf-8")
 
 
 def test_words_and_dates_that_may_leave_rows_out_are_named_and_numbers_are_not(tmp_path: Path) -> None:
     rows = [["oak", "fir", "a", "approved"]] * 3 + [["oak", "fir", "b", "rejected"]]
     source = table(tmp_path, [*PAIR, "status"], *rows)
-    assert "(approved in 3 rows, rejected in 1 rows): --only status=approved counts those rows alone" in source.note
+    assert "(approved in 3 rows, rejected in 1 row): --only status=approved counts those rows alone" in source.note
     removed = table(tmp_path, [*PAIR, "deleted_at"], *(["oak", "fir", "a", f"2025-01-0{day}"] for day in range(1, 9)),
                     *[["oak", "fir", "b", ""]] * 9)  # fmt: skip
     assert "--only deleted_at= counts those rows alone" in removed.note
@@ -345,7 +345,7 @@ def test_every_shipped_layout_is_in_the_package_and_says_what_it_is() -> None:
 def test_what_cannot_be_read_is_listed_with_its_count_and_the_way_out(tmp_path: Path) -> None:
     summary = account(table(tmp_path, PAIR, ["oak", "fir", "a"], ["oak", "fir", "foo"], ["oak", "fir", ""]))
     told = summary.unreadable()
-    assert told.startswith("2 of 3 rows cannot be read: winner 'foo' in 1 rows, empty in 1 rows.")
+    assert told.startswith("2 of 3 rows cannot be read: winner 'foo' in 1 row, empty in 1 row.")
     assert "--words 'foo=tie'" in told
     assert account(table(tmp_path, PAIR, ["oak", "fir", "foo"], words={"foo": "skip"})).left_out.total() == 1
 

@@ -18,7 +18,7 @@ def rate(folder: Path, rows: str, *options: str, head: str = HEAD) -> Result:
 def test_a_word_that_is_not_known_stops_and_names_the_way_out(tmp_path: Path) -> None:
     result = rate(tmp_path, "oak,fir,a,1\noak,fir,fooled,2\n")
     assert result.exit_code == 1
-    assert "winner 'fooled' in 1 rows" in result.stderr
+    assert "winner 'fooled' in 1 row. Nothing was rated" in result.stderr
     assert result.stdout == ""
     assert rate(tmp_path, "oak,fir,a,1\noak,fir,fooled,2\n", "--words", "fooled=tie").exit_code == 0
 
@@ -45,9 +45,15 @@ def test_ratings_need_no_times_and_elo_follows_them_where_they_are(tmp_path: Pat
     assert elo(forward) == elo(backward)
     untimed = rate(tmp_path, forward + "oak,fir,a,soon\n")
     assert untimed.exit_code == 0
-    assert "1 of 4 times cannot be read ('soon' in 1 rows): ratings need none" in untimed.stderr
+    assert "1 of 4 times cannot be read ('soon' in 1 row): ratings need none" in untimed.stderr
     assert "Elo follows the order of the file" in untimed.stderr
     assert "read 4 rows: 4 votes counted" in untimed.stderr
+
+
+def test_a_board_that_is_not_there_is_answered_with_those_that_are(tmp_path: Path) -> None:
+    result = rate(tmp_path, "oak,fir,a,1\nfir,oak,a,2\n", "--board", "nosuch")
+    assert result.exit_code == 1
+    assert "there is no board 'nosuch'; the boards are: overall" in result.stderr
 
 
 def test_layouts_are_listed_and_exit_codes_explained() -> None:
