@@ -88,6 +88,8 @@ def command(
     pinned = dict(map(_read_anchor, anchors))
     if len(pinned) < len(anchors):
         raise UserError("--anchor names a model twice: give one rating")
+    if not all(abs(rating) <= 1e6 for rating in pinned.values()):
+        raise UserError("--anchor: a rating is a number of points from -1,000,000 to 1,000,000")
     board = None if board is None else normalised(board)
     reading = reading_of(options)
     try:

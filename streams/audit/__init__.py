@@ -4,8 +4,10 @@ from streams.audit.assemble import audit_snapshots
 from streams.audit.board.history import Row
 from streams.audit.options import Options
 from streams.audit.report.document import Report
+from streams.contracts.model import Model
 
 __all__ = [
+    "Model",
     "Options",
     "Report",
     "Row",

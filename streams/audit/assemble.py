@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import replace
+from numbers import Real
 
 import msgspec
 
@@ -29,6 +31,9 @@ from streams.audit.report.lines import absence_lines, board_lines, gone_lines, m
 from streams.audit.report.summary import headline_of, refusal_of, refused, unsaid_of
 from streams.contracts.alert import Alert, Kind
 from streams.contracts.model import Model
+
+LAST_DATE = 253_402_300_800.0
+"""The end of the year 9999, epoch seconds: no calendar goes on, and milliseconds of any date since 1978 are more."""
 
 BASIS = (
     "share of slots (each battle has two, so these add to 1) among the votes gained in the last period; not the share"
@@ -70,7 +75,13 @@ def audit_snapshots(
     alerts, lead, declared
         Alerts from the policy that a registry declares, which replace those from each model's own past; the first
         sentence about them; and declared beside observed shares. None without such a policy.
+
+    Raises
+    ------
+    ValueError
+        When there are no rows, or a date is not a number of epoch seconds.
     """
+    _check(rows)
     options = options or Options()
     facts = find_facts(coarse(rows, options.precision), registry, options, kind)
     if alerts is not None:
@@ -109,6 +120,19 @@ def audit_snapshots(
     )
     why = refusal_of(facts)
     return report if why is None else _withheld(report, why)
+
+
+def _check(rows: list[Row]) -> None:
+    if not rows:
+        raise ValueError("there are no rows to audit: give at least one")
+    for number, row in enumerate(rows):
+        if isinstance(row.date, Real) and math.isfinite(row.date) and row.date < LAST_DATE:
+            continue
+        place = f"row {number} ({row.model}): the date {row.date!r}"
+        if not isinstance(row.date, Real) or not math.isfinite(row.date):
+            raise ValueError(f"{place} is not a number of epoch seconds (of a datetime: its timestamp())")
+        if row.date >= LAST_DATE:
+            raise ValueError(f"{place} is beyond the year 9999: are these milliseconds? Epoch seconds are wanted")
 
 
 def _withheld(report: Report, why: str) -> Report:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, get_type_hints
 
 import msgspec
 
@@ -52,6 +53,28 @@ def read_file(path: Path | None, variable: str, read: Callable[[Mapping[str, obj
         return read(tomllib.loads(path.read_text()))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, InvalidTables) as error:
         raise InvalidSetting(f"{variable}={str(path)!r}: {error}") from None
+
+
+def check_settings(settings: msgspec.Struct) -> None:
+    """Check the types and ranges of settings made in Python, as those of a file are checked; for `__post_init__`.
+
+    msgspec checks what it decodes, but not the arguments of a constructor. Values take their declared types, so that
+    `delta=0` and `delta=0.0` are the same settings with the same digest.
+
+    Raises
+    ------
+    ValueError
+        Names the setting and its valid values, in the words that a file gets.
+    """
+    checked = msgspec.convert(settings, _declared(type(settings)), from_attributes=True)
+    for name in settings.__struct_fields__:
+        msgspec.structs.force_setattr(settings, name, getattr(checked, name))
+
+
+@cache
+def _declared(kind: type[msgspec.Struct]) -> type[msgspec.Struct]:
+    """Return a structure with the same fields and without `__post_init__`, which would call the check again."""
+    return msgspec.defstruct(kind.__name__, list(get_type_hints(kind, include_extras=True).items()))
 
 
 def documented(kind: type[msgspec.Struct]) -> list[tuple[str, str, str]]:

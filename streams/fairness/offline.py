@@ -8,12 +8,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from streams.contracts.alert import Alert
-from streams.fairness.detectors.silent_removal import BETS
+from streams.fairness.detectors.share_drift import BETS as DRIFT_BETS
+from streams.fairness.detectors.silent_removal import BETS as REMOVAL_BETS
 from streams.fairness.fold import fold
 from streams.fairness.fold_state import ArenaFairness
 from streams.fairness.settings import FairnessSettings
+from streams.fairness.statistics import expected_share
 from streams.fairness.statistics.cusum import Cusum, Mark, Odds
 from streams.ledger.codec import Block, Notice
+
+__all__ = ["DRIFT_BETS", "REMOVAL_BETS", "exposure", "find_alerts", "share_evidence"]
 
 DELTA = FairnessSettings().delta
 
@@ -42,12 +46,42 @@ def find_alerts(records: Iterable[Block | Notice], settings: FairnessSettings | 
     return sorted(last.values(), key=lambda alert: (alert.detected_at, alert.id))
 
 
+def exposure(weights: ArrayLike) -> NDArray[np.float64]:
+    """Compute the share of battles of each of M models from their sampling weights.
+
+    The arena draws the first model by weight, and the second by weight among the rest.
+
+    Parameters
+    ----------
+    weights
+        [M], sampling weights; only their ratios matter.
+
+    Returns
+    -------
+    float64[M], shares of battles: they add to 2, because each battle has two models. With fewer than two weights above
+    0 no battle can be drawn, and every share is 0.
+
+    Raises
+    ------
+    ValueError
+        When the weights are not a list of finite numbers that are 0 or more.
+
+    >>> exposure([2, 1, 1, 0]).round(4).tolist()
+    [0.8333, 0.5833, 0.5833, 0.0]
+    """
+    given = np.asarray(weights, np.float64)
+    if given.ndim != 1 or not np.isfinite(given).all() or given.min(initial=0) < 0:
+        raise ValueError("weights must be one list of finite numbers, each 0 or more")
+    return expected_share.exposure(given)
+
+
 def share_evidence(
-    hits: ArrayLike, battles: ArrayLike, declared: ArrayLike, *, bets: ArrayLike = BETS, delta: float = DELTA
+    hits: ArrayLike, battles: ArrayLike, declared: ArrayLike, *, bets: ArrayLike = REMOVAL_BETS, delta: float = DELTA
 ) -> NDArray[np.float64]:
     """Test, tick by tick, whether S models still get their declared shares of the battles.
 
-    This is the e-CUSUM of the detectors `silent_removal` and `share_drift`, without their rules for when an alert ends.
+    This is the e-CUSUM of the detectors `silent_removal` (bets `REMOVAL_BETS`, the default) and `share_drift` (bets
+    `DRIFT_BETS`), without their rules for when an alert ends.
 
     Parameters
     ----------
@@ -58,7 +92,8 @@ def share_evidence(
     declared
         [S], declared share of battles of each model, from 0 to 1; a share of 0 is not tested.
     bets
-        [R], multipliers of the declared share to bet on; the defaults are those of `silent_removal`.
+        [R], multipliers of the declared share to bet on. `REMOVAL_BETS` finds models that get at most about a third of
+        their share; a model that gets half of it, or twice as much, is found only with `DRIFT_BETS`.
     delta
         A share within ± this part of the declared one is not a deviation.
 
@@ -70,7 +105,8 @@ def share_evidence(
     Raises
     ------
     ValueError
-        When shapes do not match, a share is outside 0 to 1, or hits are outside 0 to the tick's battles.
+        When shapes do not match, a share is outside 0 to 1, hits are outside 0 to the tick's battles, a bet is not
+        above 0, delta is outside 0 to 1, or a number is not finite.
 
     Examples
     --------
@@ -84,11 +120,16 @@ def share_evidence(
         raise ValueError(
             f"hits[T, S], battles[T] and declared[S] are wanted, not {seen.shape}, {total.shape}, {pi.shape}"
         )
-    if seen.min(initial=0) < 0 or (seen > total[:, None]).any():
-        raise ValueError("hits must be between 0 and the battles of the tick")
-    if pi.min(initial=0) < 0 or pi.max(initial=0) > 1:
+    # Written so that nan, which no comparison holds for, is refused too.
+    if not ((seen >= 0) & (seen <= total[:, None])).all() or not np.isfinite(total).all():
+        raise ValueError("hits must be between 0 and the battles of the tick, and finite")
+    if not ((pi >= 0) & (pi <= 1)).all():
         raise ValueError("a declared share must be between 0 and 1")
     each_bet = np.asarray(bets, np.float64)
+    if each_bet.ndim != 1 or not each_bet.size or not ((each_bet > 0) & np.isfinite(each_bet)).all():
+        raise ValueError("bets must be a list of finite multipliers above 0")
+    if not 0 <= delta < 1:
+        raise ValueError("delta must be at least 0 and below 1")
     odds, cusum = Odds.of(pi, each_bet, delta), Cusum.start(each_bet.size, pi.size)
     nothing = np.zeros(pi.size)
     evidence = np.empty(seen.shape)

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from streams.contracts.alert import RUNBOOKS
-from streams.contracts.arena_settings import read_tables
+from streams.contracts.arena_settings import check_settings, read_tables
 
 _COUNTS = {"once": 1, "one": 1, "twice": 2, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "ten": 10}
 _DAYS = {
@@ -43,7 +43,18 @@ def _ticks_between_pages(false_pages: str, tick_battles: int) -> float:
 
 
 class FairnessSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The settings of one arena. Alerts are a function of the ledger and the settings."""
+    """The settings of one arena. Alerts are a function of the ledger and the settings.
+
+    Raises
+    ------
+    ValueError
+        When a value has the wrong type or is out of range; names the setting and its valid values.
+
+    >>> FairnessSettings(delta=7)
+    Traceback (most recent call last):
+        ...
+    msgspec.ValidationError: Expected `float` < 1.0 - at `$.delta`
+    """
 
     false_pages: Annotated[str, Meta(description="How often a statistical page may be false, in words.")] = (
         "one a year at 100,000 battles a day"
@@ -106,6 +117,7 @@ class FairnessSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     runbooks: Annotated[str, Meta(description="Where the runbooks are served.")] = RUNBOOKS
 
     def __post_init__(self) -> None:
+        check_settings(self)
         battles_between_pages(self.false_pages)
         if self.review_battles % self.tick_battles:
             raise ValueError("review_battles must be a multiple of tick_battles")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from streams.ratings import davidson as ties_as_ties
 from streams.ratings import provisional
@@ -94,9 +94,9 @@ class Solution:
 
 
 def solve(
-    wins: Counts,
-    ties: Counts,
-    both_bad: Counts,
+    wins: ArrayLike,
+    ties: ArrayLike,
+    both_bad: ArrayLike,
     *,
     start: Vector | None = None,
     reweighted: bool = False,
@@ -112,7 +112,7 @@ def solve(
     Parameters
     ----------
     wins
-        int[M, M]; ``wins[i, j]`` votes for i over j, whichever side i was shown on.
+        int[M, M], array or lists; ``wins[i, j]`` votes for i over j, whichever side i was shown on.
     ties, both_bad
         int[M, M]; ``[i, j]`` votes on battles shown as (a = i, b = j). Only ``[i, j] + [j, i]`` matters.
     start
@@ -135,7 +135,7 @@ def solve(
     Raises
     ------
     ValueError
-        Counts that are negative, not square, or on the diagonal: a model never meets itself.
+        Counts that are negative, not whole numbers, not square, or on the diagonal: a model never meets itself.
     NotConverged
         See :mod:`streams.ratings.newton`. Not seen for counts up to 1,000,000:1.
 
@@ -145,8 +145,7 @@ def solve(
     >>> board.rating.round(1).tolist(), board.rank.tolist(), [str(r) for r in board.reason]
     ([1095.4, 904.6, 555.6], [1, 1, 0], ['None', 'None', 'winless'])
     """
-    _check(wins, ties, both_bad)
-    met = Met.of(wins, ties, both_bad)
+    met = Met.of(*_counts(wins, ties, both_bad))
     return solve_met(
         met,
         start=start,
@@ -245,14 +244,20 @@ def _rank(
         out |= wide  # without these models the other intervals may widen, or too few models remain
 
 
-def _check(wins: Counts, ties: Counts, both_bad: Counts) -> None:
+def _counts(*matrices: ArrayLike) -> list[Counts]:
+    """Return the three matrices as arrays, checked."""
+    given = [np.asarray(each) for each in matrices]
+    wins, ties, both_bad = given
     if wins.ndim != 2 or wins.shape[0] != wins.shape[1] or not wins.shape == ties.shape == both_bad.shape:
         raise ValueError("counts must be three square matrices of the same size")
-    for counts in (wins, ties, both_bad):
+    for counts in given:
+        if counts.dtype.kind not in "biuf" or not (np.isfinite(counts) & (counts == np.floor(counts))).all():
+            raise ValueError("counts must be whole numbers")
         if counts.min(initial=0) < 0:
             raise ValueError("counts must not be negative")
         if counts.diagonal().any():
             raise ValueError("a model cannot meet itself")
+    return given
 
 
 def _win_graph(met: Met) -> NDArray[np.bool_]:

@@ -46,8 +46,8 @@ def rate(
     Raises
     ------
     ValueError
-        No votes, columns of unequal length, an unknown outcome, a name that no model can have (missing, ``null``),
-        or a vote between a model and itself.
+        A frame or a text in place of a column, no votes, columns of unequal length, an unknown outcome, a name that no
+        model can have (missing, ``null``), or a vote between a model and itself.
 
     Examples
     --------
@@ -55,6 +55,12 @@ def rate(
     >>> [(line.model, line.votes, round(line.rating)) for line in board.models]
     [('elm', 3, 1000), ('oak', 3, 1000)]
     """
+    for given in (model_a, model_b, winner):
+        if isinstance(given, str) or hasattr(type(given), "columns"):
+            raise ValueError(
+                f"three columns are wanted, not {type(given).__name__}:"
+                ' rate(votes["model_a"], votes["model_b"], votes["winner"])'
+            )
     first, second, outcomes = list(model_a), list(model_b), list(winner)
     if not len(first) == len(second) == len(outcomes):
         raise ValueError(f"columns of unequal length: {len(first)}, {len(second)} and {len(outcomes)}")

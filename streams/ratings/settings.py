@@ -9,12 +9,23 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from streams.contracts.arena_settings import read_tables
+from streams.contracts.arena_settings import check_settings, read_tables
 from streams.contracts.names import normalised
 
 
 class RatingsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The settings of one arena. Boards are a function of the counts and these."""
+    """The settings of one arena. Boards are a function of the counts and these.
+
+    Raises
+    ------
+    ValueError
+        When a value has the wrong type or is out of range; names the setting and its valid values.
+
+    >>> RatingsSettings(anchors="ash")
+    Traceback (most recent call last):
+        ...
+    msgspec.ValidationError: Expected `array`, got `str` - at `$.anchors`
+    """
 
     least_votes: Annotated[
         int,
@@ -37,6 +48,7 @@ class RatingsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     ] = 1000.0
 
     def __post_init__(self) -> None:
+        check_settings(self)
         # Votes are counted under normalised names: an anchor in another form would be on no board.
         msgspec.structs.force_setattr(self, "anchors", tuple(map(normalised, self.anchors)))
         if len(set(self.anchors)) < len(self.anchors):

@@ -24,7 +24,19 @@ IN_ORDER, KEPT_ORDER = 0.95, 0.9
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of one snapshot; `votes` is the total so far, None when the cell cannot be used."""
+    """One row of one snapshot of a board.
+
+    Attributes
+    ----------
+    date
+        When the snapshot was taken: epoch seconds, UTC. Rows with the same date are one snapshot.
+    model, provider, license
+        As the board writes them; None for a provider or licence that the board does not show.
+    votes
+        Total votes of the model so far, not those since the last snapshot; None when the cell cannot be used.
+    rank, score, lower, upper
+        Published rank, rating and the ends of its interval; None where the board does not show them.
+    """
 
     date: float
     model: str

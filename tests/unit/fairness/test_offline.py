@@ -3,10 +3,22 @@
 import msgspec
 import numpy as np
 import pytest
+from numpy.typing import ArrayLike
 
 from services.simulate import load_scenario, simulate
 from streams.contracts.alert import Alert
-from streams.fairness import FairnessSettings, Kind, Severity, exposure, find_alerts, share_evidence
+from streams.fairness import (
+    DRIFT_BETS,
+    REMOVAL_BETS,
+    FairnessSettings,
+    Kind,
+    Severity,
+    exposure,
+    find_alerts,
+    share_evidence,
+)
+from streams.fairness.detectors.share_drift import ShareDrift
+from streams.fairness.detectors.silent_removal import SilentRemoval
 from streams.ledger.codec import Block, Notice
 
 MODELS, REMOVED_AT = 50, 20_000
@@ -79,10 +91,42 @@ def test_the_evidence_is_that_of_the_page(records) -> None:
         ([[3]], [2], [0.5], "between 0 and the battles"),
         ([[-1]], [2], [0.5], "between 0 and the battles"),
         ([[1]], [2], [1.5], "between 0 and 1"),
+        ([[np.nan]], [2], [0.5], "between 0 and the battles"),
+        ([[1]], [np.nan], [0.5], "between 0 and the battles"),
+        ([[1]], [np.inf], [0.5], "and finite"),
+        ([[1]], [2], [np.nan], "between 0 and 1"),
     ],
 )
 def test_counts_that_cannot_be_are_an_error(
-    hits: list[int] | list[list[int]], battles: list[int], declared: list[float], message: str
+    hits: list[int] | list[list[float]], battles: list[float], declared: list[float], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
         share_evidence(hits, battles, declared)
+
+
+@pytest.mark.parametrize("bets", [[], 0.5, [0.0], [-1.0], [np.nan], [np.inf]])
+def test_bets_that_cannot_be_are_an_error(bets: list[float] | float) -> None:
+    with pytest.raises(ValueError, match="bets must be"):
+        share_evidence([[1]], [2], [0.5], bets=bets)
+
+
+@pytest.mark.parametrize("delta", [-0.1, 1.0, np.nan])
+def test_a_band_that_cannot_be_is_an_error(delta: float) -> None:
+    with pytest.raises(ValueError, match="delta must be"):
+        share_evidence([[1]], [2], [0.5], delta=delta)
+
+
+def test_a_halved_model_is_found_by_the_bets_of_share_drift_only() -> None:
+    declared = exposure([1] * 20)
+    hits = np.random.default_rng(7).binomial(100, declared, size=(400, 20))
+    hits[100:, 9] //= 2
+    battles = np.full(400, 100)
+    assert share_evidence(hits, battles, declared, bets=REMOVAL_BETS)[:, 9].max() < 3
+    assert share_evidence(hits, battles, declared, bets=DRIFT_BETS)[:, 9].max() > 8
+    assert (SilentRemoval.bets, ShareDrift.bets) == (REMOVAL_BETS, DRIFT_BETS)
+
+
+@pytest.mark.parametrize("weights", [[1.0, -1.0], [1.0, np.nan], [np.inf, 1.0], [[1.0, 1.0]], 1.0])
+def test_weights_that_cannot_be_are_an_error(weights: ArrayLike) -> None:
+    with pytest.raises(ValueError, match="weights must be"):
+        exposure(weights)

@@ -1,3 +1,6 @@
+import math
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -50,6 +53,27 @@ def test_words_say_how_often_a_page_may_be_false(words: str, battles: float | No
 def test_settings_that_cannot_be_used_say_where_and_why(given: dict[str, object], message: str) -> None:
     with pytest.raises(InvalidTables, match=message):
         read_settings(given)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"delta": 7}, r"Expected `float` < 1.0 - at `\$.delta`"),
+        ({"delta": math.nan}, r"Expected `float` .* - at `\$.delta`"),
+        ({"tick_battles": 0}, r"Expected `int` >= 1 - at `\$.tick_battles`"),
+        ({"private_cap": "3"}, r"Expected `int`, got `str` - at `\$.private_cap`"),
+        ({"false_pages": 3}, r"Expected `str`, got `int` - at `\$.false_pages`"),
+    ],
+)
+def test_settings_made_in_python_are_refused_like_those_of_a_file(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        FairnessSettings(**given)
+    with pytest.raises(InvalidTables, match=message):
+        read_settings({"default": given})
+
+
+def test_a_whole_number_is_the_same_setting_as_its_float() -> None:
+    assert FairnessSettings(notice_days=7).digest == FairnessSettings(notice_days=7.0).digest
 
 
 def test_an_arena_has_the_defaults_but_for_what_is_written_for_it() -> None:

@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
@@ -316,6 +318,18 @@ def test_negative_counts_are_refused():
 def test_counts_of_different_shapes_are_refused(shape):
     with pytest.raises(ValueError, match="square"):
         solve(zeros(3), zeros(3), np.zeros(shape, dtype=np.int64))
+
+
+@pytest.mark.parametrize("number", [0.5, np.nan, np.inf, "3"])
+def test_counts_that_are_not_whole_numbers_are_refused(number: Any) -> None:
+    with pytest.raises(ValueError, match="whole numbers"):
+        solve([[0, number], [1, 0]], zeros(2), zeros(2))
+
+
+def test_lists_and_whole_floats_count_like_arrays() -> None:
+    matrices = counts(4, *ROUND)
+    assert_same_bits(solve(*matrices), solve(*(each.tolist() for each in matrices)))
+    assert_same_bits(solve(*matrices), solve(*(each.astype(float) for each in matrices)))
 
 
 def test_an_anchor_that_is_not_ranked_moves_nobody():

@@ -82,3 +82,10 @@ def test_two_spellings_of_one_name_are_one_model() -> None:
 def test_columns_that_make_no_sense_are_an_error(columns: tuple[list[Any], ...], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         rate(*columns)
+
+
+def test_a_frame_in_place_of_a_column_is_answered_with_how_to_take_columns() -> None:
+    votes: Any = frame(20)
+    for given in ((votes, "model_a", "model_b"), (votes, votes, votes), (["a"], ["b"], "tie")):
+        with pytest.raises(ValueError, match=r"three columns are wanted, not (DataFrame|str): rate\(votes\["):
+            rate(*given)

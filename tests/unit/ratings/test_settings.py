@@ -1,5 +1,9 @@
 """The ratings settings of a file: read per arena, and refused in one sentence that names the place."""
 
+import math
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from streams.contracts.arena_settings import documented
@@ -45,6 +49,28 @@ def test_anchors_are_named_as_votes_are_counted(tmp_path):
 def test_what_cannot_be_used_is_refused_with_its_place(tmp_path, text, place):
     with pytest.raises(InvalidSetting, match=place):
         book_of(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"least_votes": -5}, r"Expected `int` >= 0 - at `\$.least_votes`"),
+        ({"least_votes": "x"}, r"Expected `int`, got `str` - at `\$.least_votes`"),
+        ({"anchors": "birch"}, r"Expected `array`, got `str` - at `\$.anchors`"),
+        ({"anchors": [""]}, r"Expected `str` of length >= 1 - at `\$.anchors\[0\]`"),
+        ({"anchor_rating": math.nan}, r"Expected `float` .* - at `\$.anchor_rating`"),
+    ],
+)
+def test_settings_made_in_python_are_refused_like_those_of_a_file(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        RatingsSettings(**given)
+
+
+def test_settings_made_in_python_are_those_of_a_file(tmp_path: Path) -> None:
+    of_python = RatingsSettings(anchors=["birch", "ash"], widest=100)  # type: ignore[arg-type]
+    of_file = book_of(tmp_path, '[default]\nanchors = ["birch", "ash"]\nwidest = 100').default
+    assert of_python == of_file
+    assert isinstance(of_python.widest, float)
 
 
 def test_every_setting_is_documented():

@@ -73,6 +73,9 @@ def test_anchors_and_boards_are_named_as_votes_are_counted(tmp_path: Path) -> No
     twice = rate(tmp_path, rows, "--anchor", "fir=1000", "--anchor", "fir =1200", head=head)
     assert twice.exit_code != 0
     assert "names a model twice" in twice.stderr
+    for rating in ("nan", "inf", "1e7"):
+        refused = rate(tmp_path, rows, "--anchor", f"fir={rating}", head=head)
+        assert "from -1,000,000 to 1,000,000" in refused.stderr
 
 
 def test_of_many_refused_rows_a_few_of_each_reason_come_first_then_the_error_then_what_to_do(tmp_path: Path) -> None:
