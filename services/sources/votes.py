@@ -267,23 +267,14 @@ class _Id(msgspec.Struct, gc=False):
 Reader = Callable[[list[bytes], int, Callable[[int], str]], TableBlock]
 
 
-class ContractSource(VoteSource):
+class ContractSource(TableSource):
     """JSON objects of the contract's shape, each decoded exactly as in the stream, except that NaN is null.
 
     Objects that the stream would refuse are translated like those of any other file.
     """
 
     def __init__(self, plan: Plan, table: Table, tables: list[JsonTable]) -> None:
-        super().__init__(
-            table.stem,
-            plan.total,
-            [*filter(None, (table.note,)), *plan.notes],
-            unique=plan.unique,
-            timed=plan.timed,
-            layout=plan.fitted.layout.name,
-            unused=plan.fitted.unused(table.columns),
-        )
-        self._plan = plan
+        super().__init__(plan, table)
         self._tables = tables
 
     def chunks(self) -> Iterator[Chunk]:
