@@ -6,10 +6,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from streams.contracts.alert import RUNBOOKS
+from streams.contracts.alert import RUNBOOKS, Severity
 
 PREFIX = "Isonomy"
-PAGE, WARNING = "page", "warning"
+CRITICAL, WARNING = Severity.CRITICAL.value, Severity.WARNING.value
+"""The words of the fairness alerts themselves, so that one route of Alertmanager serves both."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Alert:
     name
         The alert's name without the prefix.
     severity
-        `page` calls the person on duty, `warning` waits for the next working day.
+        `critical` calls the person on duty, `warning` waits for the next working day.
     wait
         How long the expression must hold before the alert fires.
     summary

@@ -89,7 +89,7 @@ def test_every_annotation_and_variable_can_be_asked(stack: Monitored, name: str)
 
 def test_the_rules_are_healthy_and_only_the_unfair_arena_pages(stack: Monitored) -> None:
     def page() -> set[str]:
-        firing = stack.prometheus.instant('ALERTS{severity="page",alertstate="firing"}')
+        firing = stack.prometheus.instant('ALERTS{severity="critical",alertstate="firing"}')
         return {series["metric"]["alertname"] for series in firing}
 
     assert eventually(page, 15) == {"IsonomyArenaUnfair"}

@@ -5,7 +5,7 @@ An Alertmanager subscribed through the herald gets these alerts there, with thei
 
 from __future__ import annotations
 
-from deploy.prometheus.rule import PAGE, WARNING, Alert, Story
+from deploy.prometheus.rule import CRITICAL, WARNING, Alert, Story
 
 _ONSET = 'isonomy_arena_alert_starts_at_seconds{{severity="{severity}"}}'
 _FIRING = "max by (arena, kind, about, name) (" + _ONSET + ") > 0"
@@ -27,7 +27,7 @@ ARENAS = (
     Alert(
         name="ArenaUnfair",
         expr=_FIRING.format(severity="critical"),
-        severity=PAGE,
+        severity=CRITICAL,
         wait="0s",
         summary=_TOLD,
         # Two board processes export the same alert.

@@ -5,7 +5,7 @@ A single unreachable endpoint is its owner's problem: the herald retries for 17 
 
 from __future__ import annotations
 
-from deploy.prometheus.rule import PAGE, WARNING, Alert, Story, grew
+from deploy.prometheus.rule import CRITICAL, WARNING, Alert, Story, grew
 
 _FAILED = 'outcome!="delivered"'
 
@@ -13,7 +13,7 @@ DELIVERIES = (
     Alert(
         name="HeraldUnowned",
         expr="max(isonomy_herald_owner) == 0",
-        severity=PAGE,
+        severity=CRITICAL,
         wait="5m",
         summary="No herald delivers: none of them could make sure that it is the only one, or Kafka is away.",
         fires=Story(

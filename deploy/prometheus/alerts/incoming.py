@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deploy.prometheus.rule import PAGE, WARNING, Alert, Story
+from deploy.prometheus.rule import CRITICAL, WARNING, Alert, Story
 
 _REFUSED = 'outcome!~"counted|duplicate"'
 _V1 = 'route=~"/v1/.+"'
@@ -18,7 +18,7 @@ INCOMING = (
         name="IntakeStopped",
         expr='sum(rate(isonomy_gateway_votes_total{outcome="accepted"}[5m])) > 0'
         " unless sum(rate(isonomy_intake_votes_total[5m])) > 0",
-        severity=PAGE,
+        severity=CRITICAL,
         wait="5m",
         summary="The gateway accepts {{ $value | humanize }} votes a second, and intake takes none.",
         fires=Story(
@@ -67,7 +67,7 @@ INCOMING = (
     Alert(
         name="ArenaRefused",
         expr="max by (arena) (isonomy_intake_arena_refused_ratio)",
-        severity=PAGE,
+        severity=CRITICAL,
         wait="0s",
         summary="Of the last votes of arena {{ $labels.arena }}, {{ $value | humanizePercentage }} cannot be used: its"
         " boards count the rest.",
@@ -90,7 +90,7 @@ INCOMING = (
     Alert(
         name="GatewayUnavailable",
         expr=_share("isonomy_gateway_requests_total", f'{_V1},status="503"', _V1, "5m") + " > 0.05",
-        severity=PAGE,
+        severity=CRITICAL,
         wait="2m",
         summary="The gateway answers {{ $value | humanizePercentage }} of the requests with 503: Kafka does not"
         " acknowledge.",
@@ -116,7 +116,7 @@ INCOMING = (
         name="GatewayErrors",
         expr=_share("isonomy_gateway_requests_total", _FAULTS, _V1, "10m")
         + f" > 0.01 and sum(increase(isonomy_gateway_requests_total{{{_FAULTS}}}[10m])) > 5",
-        severity=PAGE,
+        severity=CRITICAL,
         wait="5m",
         summary="{{ $value | humanizePercentage }} of the requests to the gateway end in a fault of its own.",
         fires=Story(

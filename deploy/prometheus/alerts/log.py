@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deploy.prometheus.rule import PAGE, WARNING, Alert, Story, grew
+from deploy.prometheus.rule import CRITICAL, WARNING, Alert, Story, grew
 
 _WORKER = 'instance="w:8082",job="isonomy-worker"'
 _FOREIGN = "isonomy_intake_foreign_commits_total"
@@ -17,7 +17,7 @@ LOG = (
         # Over ten minutes: a worker that runs only intake exports the metric for one scrape, exits, and exports it
         # again after its restart, which in Kubernetes takes five minutes at most.
         expr="max by (topic, partition) (max_over_time(isonomy_intake_records_gone[10m])) > 0",
-        severity=PAGE,
+        severity=CRITICAL,
         wait="0s",
         summary="Intake stands: {{ $value }} records of {{ $labels.topic }}/{{ $labels.partition }} that it never took"
         " are gone from the log.",

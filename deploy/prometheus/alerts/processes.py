@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deploy.prometheus.rule import PAGE, WARNING, Alert, Story
+from deploy.prometheus.rule import CRITICAL, WARNING, Alert, Story
 
 # The only place that names scrape jobs: prometheus.yml and the chart name them isonomy-<process>.
 _OURS = 'job=~"isonomy-.+"'
@@ -12,7 +12,7 @@ PROCESSES = (
     Alert(
         name="ProcessesGone",
         expr=f"max by (job) (up{{{_OURS}}}) == 0",
-        severity=PAGE,
+        severity=CRITICAL,
         wait="3m",
         summary="Not one process of {{ $labels.job }} answers.",
         fires=Story(
@@ -72,7 +72,7 @@ PROCESSES = (
     Alert(
         name="BoardStreamGone",
         expr="isonomy_board_age_seconds > 30",
-        severity=PAGE,
+        severity=CRITICAL,
         wait="2m",
         summary="The board {{ $labels.instance }} has not been able to follow Redis for"
         " {{ $value | humanizeDuration }}: readers see old numbers.",
@@ -94,7 +94,7 @@ PROCESSES = (
         expr=f"sum(rate(isonomy_board_requests_total{{{_FAULTS}}}[10m]))"
         ' / sum(rate(isonomy_board_requests_total{route=~"/v1/.+"}[10m])) > 0.01'
         f" and sum(increase(isonomy_board_requests_total{{{_FAULTS}}}[10m])) > 5",
-        severity=PAGE,
+        severity=CRITICAL,
         wait="5m",
         summary="The board answers {{ $value | humanizePercentage }} of its readers with a fault.",
         fires=Story(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deploy.prometheus.rule import PAGE, WARNING, Alert, Story, grew
+from deploy.prometheus.rule import CRITICAL, WARNING, Alert, Story, grew
 
 _WORKER = 'instance="w:8082",job="isonomy-worker"'
 
@@ -15,7 +15,7 @@ STREAM = (
     Alert(
         name="StageUnserved",
         expr=" or ".join(map(_unserved, ("intake", "ratings", "fairness"))),
-        severity=PAGE,
+        severity=CRITICAL,
         wait="5m",
         summary="No worker is ready for {{ $labels.stage }}: nothing of it goes on.",
         fires=Story(
@@ -133,7 +133,7 @@ STREAM = (
         name="BoardsNotPublished",
         expr="sum by (arena) (rate(isonomy_ratings_votes_total[5m])) > 0"
         " unless sum by (arena) (rate(isonomy_ratings_freshness_seconds_count[5m])) > 0",
-        severity=PAGE,
+        severity=CRITICAL,
         wait="10m",
         summary="Votes of arena {{ $labels.arena }} are folded, and no board of it has been published for a quarter of"
         " an hour: Redis is away, or refuses.",
@@ -163,7 +163,7 @@ STREAM = (
     Alert(
         name="RedisAway",
         expr="max by (stage, cause) (isonomy_redis_away) == 1",
-        severity=PAGE,
+        severity=CRITICAL,
         wait="2m",
         summary="{{ $labels.stage }} has been waiting for Redis for two minutes: {{ $labels.cause }}. Nothing of it is"
         " published.",
@@ -207,7 +207,7 @@ STREAM = (
     Alert(
         name="FoldStopped",
         expr="max by (stage, arena) (isonomy_fold_arena_stopped) == 1",
-        severity=PAGE,
+        severity=CRITICAL,
         wait="0s",
         summary="{{ $labels.stage }} cannot go on with {{ $labels.arena }} and has stopped it; the others go on.",
         fires=Story(

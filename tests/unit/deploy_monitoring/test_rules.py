@@ -3,7 +3,7 @@
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,9 @@ from deploy.prometheus.alerts import ALERTS
 from deploy.prometheus.recording import RECORDINGS
 from deploy.prometheus.rule import runbook
 from deploy.prometheus.write import documents, main
-from streams.contracts.alert import Kind
+from services.herald.rules.payload import labels_of
+from streams.contracts.alert import Kind, Severity
+from tests.support import views
 from tests.unit.deploy_monitoring.expressions import known_labels, labels_asked_of, metrics_of
 
 ROOT = Path(__file__).parents[3]
@@ -159,7 +161,17 @@ def test_alertmanager_takes_its_configuration() -> None:
 @pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert.name)
 def test_every_alert_gets_to_whom_it_concerns(alert: Any) -> None:
     to = "warnings" if alert.severity == "warning" else "fairness" if alert.name.startswith("Arena") else "pages"
-    labels = [f"alertname={alert.full_name}", f"severity={alert.severity}"]
-    verify = ["config", "routes", "test", f"--config.file={ALERTMANAGER}", f"--verify.receivers={to}"]
-    done = run(tool("amtool"), *verify, *labels)
+    goes_to(to, {"alertname": alert.full_name, "severity": alert.severity})
+
+
+@pytest.mark.parametrize("kind", [Kind.SILENT_REMOVAL, Kind.GRAPH_FRAGILE])
+@pytest.mark.parametrize("severity", Severity)
+def test_alerts_that_the_herald_posts_are_routed_by_the_same_words(kind: Kind, severity: Severity) -> None:
+    alert = views.alert(kind=kind, severity=severity)
+    goes_to("fairness" if severity is Severity.CRITICAL else "warnings", labels_of(alert))
+
+
+def goes_to(receiver: str, labels: Mapping[str, str]) -> None:
+    verify = ["config", "routes", "test", f"--config.file={ALERTMANAGER}", f"--verify.receivers={receiver}"]
+    done = run(tool("amtool"), *verify, *(f"{name}={value}" for name, value in labels.items()))
     assert done.returncode == 0, done.stdout + done.stderr
