@@ -221,7 +221,9 @@ _COLUMN_MEANING = {
     "categories": ("optional", "code into `category_sets`, 0 = absent"),
     "voter": ("optional", "code into `voters`, 0 = absent"),
     "prompt": ("optional", "code into `prompts` (the vote's `prompt_hash`), 0 = absent"),
+    "battle": ("optional", "code into `battles`: the draw of two models that the vote is about, 0 = absent"),
     "p_pair": ("optional", "probability with which the pair was drawn, NaN = absent"),
+    "drawn_at": ("optional", "epoch seconds when the two models were drawn, NaN = absent"),
     "style": (
         "optional",
         "8 a row: `tokens_a`, `tokens_b`, `headers_a`, `headers_b`, `lists_a`, `lists_b`, `bolds_a`, `bolds_b`;"

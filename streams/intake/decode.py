@@ -22,6 +22,7 @@ import numpy as np
 from streams.contracts.names import is_lost, settled
 from streams.contracts.reasons import Reason
 from streams.contracts.vote import (
+    DRAWN_SECONDS,
     FUTURE_SECONDS,
     MAX_DEPTH,
     MAX_RECORD_BYTES,
@@ -172,7 +173,10 @@ def _fastest(records: Records) -> Decoded | None:
             voter=voter[1],
             prompts=prompt[0],
             prompt=prompt[1],
+            battles=[""],
+            battle=None,
             p_pair=np.array(chances)[codes[P_PAIR]] if len(chances) > 1 else None,
+            drawn_at=None,
             style=style_columns(styles, codes[STYLE]) if len(styles) > 1 else None,
         ),
         [],
@@ -222,6 +226,7 @@ def _fast(records: Records) -> Decoded | None:
         rows.winner.max() == 255
         or (rows.model_a == rows.model_b).any()
         or not (rows.tstamp <= records.recorded / 1000 + FUTURE_SECONDS).all()
+        or (rows.drawn_at is not None and (rows.drawn_at > rows.tstamp + DRAWN_SECONDS).any())
         or not all(map(settled, chain(rows.models, rows.languages, *rows.category_sets)))
         or any(map(is_lost, rows.models))
         or list(map(what_it_says, votes)).count(SAYS_NOTHING) < n

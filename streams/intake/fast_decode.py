@@ -26,7 +26,7 @@ _FIELDS = (
 _LONGEST = (64, 128, 128, 16, 32, 32, 64, 64, 1 << 16, 64, 32, 1 << 16)
 """Maximum bytes of a value, by field, without quotes."""
 _REQUIRED = 1 << ID | 1 << MODEL_A | 1 << MODEL_B | 1 << WINNER | 1 << TSTAMP
-_SAYS = (b"anony", b"count", b"weight", b"is_valid", b"dedup_tag")
+_SAYS = (b"anony", b"count", b"weight", b"is_valid", b"dedup_tag", b"battle", b"drawn_at")
 _NAMES, _NAME_AT = table(_FIELDS + _SAYS)
 _WINNERS, _WINNER_AT = table(tuple(word.encode() for word in WINNERS))
 _WINNER_CODES = np.array(list(WINNERS.values()), np.uint8)
