@@ -27,7 +27,7 @@ DOOR_SECONDS = 240.0
 """The same at the gateway, by its own clock: a slower broker clock must not refuse a vote that the gateway accepted."""
 
 DRAWN_SECONDS = 5.0
-"""How far `drawn_at` may be ahead of `tstamp`: the machine that draws and the one that takes the vote each have a clock."""
+"""How far `drawn_at` may be ahead of `tstamp`: draws and votes may be timed by two machines, and clocks differ."""
 
 ARENA_PATTERN = "^[a-z0-9][a-z0-9_-]{0,31}$"
 is_arena = re.compile(ARENA_PATTERN.rstrip("$") + r"\Z").match  # `$` alone would let a trailing newline pass
@@ -95,7 +95,7 @@ class Vote(msgspec.Struct, gc=False, omit_defaults=True):
             str,
             Meta(
                 max_length=64,
-                description="The draw of two models that the vote is about; several votes may be about one draw. Opaque.",
+                description="Opaque id of the draw of two models; several votes may be about one draw.",
             ),
         ]
         | None

@@ -21,8 +21,8 @@ Codes = NDArray[np.int32]
 class Rows:
     """`n` votes as columns; strings are coded into dictionaries.
 
-    Code 0 of `languages`, `category_sets`, `voters`, `prompts` and `battles` means absent. Optional columns are None when
-    no row has them.
+    Code 0 of `languages`, `category_sets`, `voters`, `prompts` and `battles` means absent. Optional columns are None
+    when no row has them.
 
     Attributes
     ----------
