@@ -280,6 +280,7 @@ def sorted_rows(parts: Sequence[Rows]) -> Rows:
     category_sets, categories = _recoded([(rows.category_sets, rows.categories, len(rows)) for rows in parts], ())
     voters, voter = _recoded([(rows.voters, rows.voter, len(rows)) for rows in parts], "")
     prompts, prompt = _recoded([(rows.prompts, rows.prompt, len(rows)) for rows in parts], "")
+    battles, battle = _recoded([(rows.battles, rows.battle, len(rows)) for rows in parts], "")
     count = sum(map(len, parts))
     joined = Rows(
         models=list(models.words),
@@ -298,7 +299,10 @@ def sorted_rows(parts: Sequence[Rows]) -> Rows:
         voter=voter,
         prompts=prompts,
         prompt=prompt,
+        battles=battles,
+        battle=battle,
         p_pair=_filled([rows.p_pair for rows in parts], parts, np.nan, ()),
+        drawn_at=_filled([rows.drawn_at for rows in parts], parts, np.nan, ()),
         style=_filled([rows.style for rows in parts], parts, -1, (8,)),
     )
     by_time = joined.take(np.argsort(joined.tstamp, kind="stable"))

@@ -170,7 +170,10 @@ class BattleGenerator:
             voter=said.voter,
             prompts=said.prompts,
             prompt=said.prompt,
+            battles=[""],
+            battle=None,
             p_pair=self._sampler.chance(a, b) if votes.p_pair else None,
+            drawn_at=None,
             style=None,
         )
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from services.simulate.rehearsal import World
 from services.simulate.scenario import FaultsSection
@@ -60,7 +61,9 @@ class Recorder:
                 _pieces("categories", rows.categories, rows.category_sets, n),
                 _pieces("voter", rows.voter, rows.voters, n),
                 _pieces("prompt_hash", rows.prompt, rows.prompts, n),
+                _pieces("battle", rows.battle, rows.battles, n),
                 [""] * n if rows.p_pair is None else [f',"p_pair":{chance}' for chance in rows.p_pair.tolist()],
+                _drawn(rows.drawn_at, n),
                 strict=True,
             )
         ]
@@ -121,6 +124,13 @@ def _pieces(field: str, codes: Codes | None, words: Sequence[object], n: int) ->
     used, places = np.unique(codes, return_inverse=True)
     pieces = [f',"{field}":{_json(words[code])}' if words[code] else "" for code in used.tolist()]
     return list(map(pieces.__getitem__, places.tolist()))
+
+
+def _drawn(drawn_at: NDArray[np.float64] | None, n: int) -> list[str]:
+    """Return `,"drawn_at":seconds` for each row, an empty string where it is absent."""
+    if drawn_at is None:
+        return [""] * n
+    return ["" if time != time else f',"drawn_at":{time}' for time in drawn_at.tolist()]  # NaN differs from itself
 
 
 def _json(value: object) -> str:

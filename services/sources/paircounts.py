@@ -155,12 +155,15 @@ class PairCounts(VoteSource):
             category_sets=[()],
             voters=[""],
             prompts=[""],
+            battles=[""],
             p_pair=None,
+            drawn_at=None,
             style=None,
             language=None,
             categories=None,
             voter=None,
             prompt=None,
+            battle=None,
         )
 
     def _middle(self, pair: int, winner: int) -> bytes:

@@ -26,6 +26,9 @@ FUTURE_SECONDS = 300.0
 DOOR_SECONDS = 240.0
 """The same at the gateway, by its own clock: a slower broker clock must not refuse a vote that the gateway accepted."""
 
+DRAWN_SECONDS = 5.0
+"""How far `drawn_at` may be ahead of `tstamp`: draws and votes may be timed by two machines, and clocks differ."""
+
 ARENA_PATTERN = "^[a-z0-9][a-z0-9_-]{0,31}$"
 is_arena = re.compile(ARENA_PATTERN.rstrip("$") + r"\Z").match  # `$` alone would let a trailing newline pass
 
@@ -87,7 +90,28 @@ class Vote(msgspec.Struct, gc=False, omit_defaults=True):
     language: BoardLabel | None = None
     categories: Annotated[tuple[BoardLabel, ...], Meta(max_length=8)] | None = None
     prompt_hash: Annotated[str, Meta(max_length=64)] | None = None
+    battle: (
+        Annotated[
+            str,
+            Meta(
+                max_length=64,
+                description="Opaque id of the draw of two models; several votes may be about one draw.",
+            ),
+        ]
+        | None
+    ) = None
     p_pair: Annotated[float, Meta(gt=0, le=1, description="Probability with which this pair was drawn.")] | None = None
+    drawn_at: (
+        Annotated[
+            float,
+            Meta(
+                ge=0,
+                description="When the two models were drawn, epoch seconds;"
+                f" at most {DRAWN_SECONDS:g} s after `tstamp`, because two clocks differ.",
+            ),
+        ]
+        | None
+    ) = None
     style: Style | None = None
     anony: (
         Annotated[
@@ -252,6 +276,8 @@ def check_vote(
         raise InvalidRecord(Reason.INVALID_TSTAMP, "tstamp is not finite")
     if vote.tstamp > arrived + ahead:
         raise InvalidRecord(Reason.FUTURE_TSTAMP, f"tstamp is {vote.tstamp - arrived:.0f} s after its arrival")
+    if vote.drawn_at is not None:
+        _check_drawn(vote.drawn_at, vote.tstamp)
     if what_it_says(vote) != SAYS_NOTHING:
         _check_whole(vote)
 
@@ -271,6 +297,17 @@ def _settle(vote: Vote, renamed: dict[str, str] | None) -> None:
         vote.categories = tuple([read_name("categories", each, 64, 0) for each in vote.categories])
     if renamed is not None:
         renamed.update((old, new) for old, new in zip(given, _names(vote), strict=True) if old != new)
+
+
+def _check_drawn(drawn_at: float, tstamp: float) -> None:
+    """Refuse a draw that is later than the vote on it, because the vote would be held against a later policy."""
+    if not math.isfinite(drawn_at):
+        raise InvalidRecord(Reason.INVALID_FIELD, "drawn_at is not finite")
+    if drawn_at > tstamp + DRAWN_SECONDS:
+        late = drawn_at - tstamp
+        raise InvalidRecord(
+            Reason.INVALID_FIELD, f"drawn_at is {late:.0f} s after tstamp, but models are drawn before the vote on them"
+        )
 
 
 def _check_whole(vote: Vote) -> None:

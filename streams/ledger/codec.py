@@ -67,10 +67,12 @@ _COLUMNS = {
     "categories": "<u2",
     "voter": "<u4",
     "prompt": "<u4",
+    "battle": "<u4",
     "p_pair": "<f8",
+    "drawn_at": "<f8",
     "style": "<i4",
 }
-_CODES = {"model_a", "model_b", "language", "categories", "voter", "prompt", "partition"}
+_CODES = {"model_a", "model_b", "language", "categories", "voter", "prompt", "battle", "partition"}
 _NARROW_WORDS = 65_536
 """Number of words that a `<u2` column can code."""
 
@@ -108,7 +110,9 @@ class _Columns(msgspec.Struct):
     categories: _Column | None = None
     voter: _Column | None = None
     prompt: _Column | None = None
+    battle: _Column | None = None
     p_pair: _Column | None = None
+    drawn_at: _Column | None = None
     style: _Column | None = None
 
 
@@ -122,6 +126,7 @@ class _Block(msgspec.Struct):
     voters: list[str]
     prompts: list[str]
     columns: _Columns
+    battles: list[str] = msgspec.field(default_factory=lambda: [""])  # blocks without a `battle` column lack it
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -194,7 +199,7 @@ def _block_map(block: Block) -> dict[str, object]:
         column = getattr(rows, name)
         if column is not None:
             columns[name] = {"dtype": dtype, "data": column.astype(dtype, copy=False).tobytes()}
-    return {
+    fields: dict[str, object] = {
         "v": VERSION,
         "kind": "block",
         "arena": block.arena,
@@ -207,6 +212,9 @@ def _block_map(block: Block) -> dict[str, object]:
         "prompts": rows.prompts,
         "columns": columns,
     }
+    if rows.battle is not None:  # blocks that do not need the dictionary keep the bytes of programs that lack it
+        fields["battles"] = rows.battles
+    return fields
 
 
 def _notice(fields: _Notice) -> Notice:
@@ -223,6 +231,7 @@ def _block(fields: _Block) -> Block:
         category_sets=fields.category_sets,
         voters=fields.voters,
         prompts=fields.prompts,
+        battles=fields.battles,
         **columns,  # type: ignore[arg-type]  # the required ones are not None
     )
     through = dict(fields.through)
@@ -260,6 +269,7 @@ def compact(rows: Rows) -> Rows:
         ("categories", "category_sets"),
         ("voter", "voters"),
         ("prompt", "prompts"),
+        ("battle", "battles"),
     ):
         codes, dictionary = getattr(rows, column), getattr(rows, words)
         if codes is None or not codes.any():

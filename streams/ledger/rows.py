@@ -21,8 +21,8 @@ Codes = NDArray[np.int32]
 class Rows:
     """`n` votes as columns; strings are coded into dictionaries.
 
-    Code 0 of `languages`, `category_sets`, `voters` and `prompts` means absent. Optional columns are None when no row
-    has them.
+    Code 0 of `languages`, `category_sets`, `voters`, `prompts` and `battles` means absent. Optional columns are None
+    when no row has them.
 
     Attributes
     ----------
@@ -38,10 +38,12 @@ class Rows:
         int32[n], int64[n]: the record of the votes topic that the row came from.
     recorded
         int64[n], epoch milliseconds when that record arrived at the broker.
-    language, categories, voter, prompt
-        int32[n] codes into the dictionaries, or None.
+    language, categories, voter, prompt, battle
+        int32[n] codes into the dictionaries, or None. Rows of one `battle` are votes on one draw of two models.
     p_pair
         float64[n], NaN where absent, or None.
+    drawn_at
+        float64[n], epoch seconds when the two models were drawn, NaN where absent, or None.
     style
         int32[n, 8] in the order of `STYLE_FIELDS`, -1 where absent, or None.
     """
@@ -62,7 +64,10 @@ class Rows:
     voter: Codes | None
     prompts: list[str]
     prompt: Codes | None
+    battles: list[str]
+    battle: Codes | None
     p_pair: NDArray[np.float64] | None
+    drawn_at: NDArray[np.float64] | None
     style: NDArray[np.int32] | None
 
     def __len__(self) -> int:
@@ -91,7 +96,10 @@ class Rows:
             voter=pick(self.voter),
             prompts=self.prompts,
             prompt=pick(self.prompt),
+            battles=self.battles,
+            battle=pick(self.battle),
             p_pair=pick(self.p_pair),
+            drawn_at=pick(self.drawn_at),
             style=pick(self.style),
         )
 
@@ -133,7 +141,9 @@ def rows_of(
     sets, categories = _categories([vote.categories for vote in votes])
     voters, voter = _optional([vote.voter for vote in votes], "")
     prompts, prompt = _optional([vote.prompt_hash for vote in votes], "")
+    battles, battle = _optional([vote.battle for vote in votes], "")
     pairs = [vote.p_pair for vote in votes]
+    drawn = [vote.drawn_at for vote in votes]
     styles = [vote.style for vote in votes]
     return Rows(
         models=models,
@@ -152,7 +162,10 @@ def rows_of(
         voter=voter,
         prompts=prompts,
         prompt=prompt,
+        battles=battles,
+        battle=battle,
         p_pair=np.array([np.nan if p is None else p for p in pairs]) if any(pairs) else None,
+        drawn_at=_seconds(drawn),
         style=style_columns(styles, np.arange(n)) if any(styles) else None,
     )
 
@@ -162,6 +175,13 @@ def _optional(values: list[T | None], absent: T) -> tuple[list[T], Codes | None]
     if not any(values):
         return [absent], None
     return code([absent if value is None else value for value in values], first=[absent])
+
+
+def _seconds(values: list[float | None]) -> NDArray[np.float64] | None:
+    """Return an optional column of times, None when no row has it; 0.0 is a time, so `any` cannot tell."""
+    if values.count(None) == len(values):
+        return None
+    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
 
 
 def _categories(values: list[tuple[str, ...] | None]) -> tuple[list[tuple[str, ...]], Codes | None]:
@@ -204,7 +224,13 @@ def find_fault(rows: Rows, through: Mapping[int, int]) -> str | None:
 
 
 def _dictionary_fault(rows: Rows) -> str | None:
-    for words, absent in ((rows.languages, ""), (rows.category_sets, ()), (rows.voters, ""), (rows.prompts, "")):
+    for words, absent in (
+        (rows.languages, ""),
+        (rows.category_sets, ()),
+        (rows.voters, ""),
+        (rows.prompts, ""),
+        (rows.battles, ""),
+    ):
         if not words or words[0] != absent:
             return "a dictionary whose first word is not the absent one"
     if len(set(rows.models)) < len(rows.models) or len(set(rows.languages)) < len(rows.languages):
@@ -222,6 +248,7 @@ def _value_fault(rows: Rows) -> str | None:
         (rows.categories, rows.category_sets),
         (rows.voter, rows.voters),
         (rows.prompt, rows.prompts),
+        (rows.battle, rows.battles),
     ):
         if codes is not None and not 0 <= codes.min() <= codes.max() < len(words):
             return "a code outside its dictionary"
@@ -233,6 +260,8 @@ def _value_fault(rows: Rows) -> str | None:
         return "a tstamp that is not finite"
     if rows.p_pair is not None and ((rows.p_pair <= 0) | (rows.p_pair > 1)).any():
         return "a p_pair outside (0, 1]"
+    if rows.drawn_at is not None and np.isinf(rows.drawn_at).any():
+        return "a drawn_at that is not finite"
     if rows.style is not None and rows.style.min() < -1:
         return "a negative style count"
     return None

@@ -265,7 +265,10 @@ def block(arena: str, votes: list[tuple[str, str, int]], *, through: int, first:
         voter=None,
         prompts=[""],
         prompt=None,
+        battles=[""],
+        battle=None,
         p_pair=None,
+        drawn_at=None,
         style=None,
     )
     return LedgerBlock(arena, rows, {0: through})

@@ -49,7 +49,10 @@ def blocks(votes: int, rows: int, languages: int, categories: int) -> list[bytes
             voter=None,
             prompts=[""],
             prompt=None,
+            battles=[""],
+            battle=None,
             p_pair=None,
+            drawn_at=None,
             style=None,
         )
         through = {number: int(offset[part][partition[part] == number][-1]) for number in range(PARTITIONS)}

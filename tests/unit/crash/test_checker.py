@@ -44,7 +44,10 @@ def block(*places: tuple[int, int], through: dict[int, int], arena: str = "text"
         voter=None,
         prompts=[""],
         prompt=None,
+        battles=[""],
+        battle=None,
         p_pair=None,
+        drawn_at=None,
         style=None,
     )
     return Block(arena, rows, through)

@@ -64,7 +64,10 @@ def make_rows(
         voter=None,
         prompts=[""] if prompts is None else prompts[0],
         prompt=None if prompts is None else prompts[1],
+        battles=[""],
+        battle=None,
         p_pair=None,
+        drawn_at=None,
         style=None,
     )
 

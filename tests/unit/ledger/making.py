@@ -25,7 +25,9 @@ votes = st.fixed_dictionaries(
         "language": _words,
         "categories": st.lists(st.sampled_from(["", "code", "math"]), max_size=4),
         "prompt_hash": _words,
+        "battle": _words,
         "p_pair": st.floats(0, 1, exclude_min=True),
+        "drawn_at": st.just(0) | st.floats(0, 1e300),
         "style": _styles,
     },
 ).map(lambda fields: msgspec.convert(fields, Vote))
@@ -67,7 +69,9 @@ def spelled(rows: Rows) -> list[tuple[Any, ...]]:
             word(rows.categories, rows.category_sets, row),
             word(rows.voter, rows.voters, row),
             word(rows.prompt, rows.prompts, row),
+            word(rows.battle, rows.battles, row),
             None if rows.p_pair is None or np.isnan(rows.p_pair[row]) else float(rows.p_pair[row]),
+            None if rows.drawn_at is None or np.isnan(rows.drawn_at[row]) else float(rows.drawn_at[row]),
             None if rows.style is None or rows.style[row][0] < 0 else tuple(rows.style[row].tolist()),
         )
         for row in range(len(rows))
@@ -81,7 +85,7 @@ def some_rows(count: int = 3) -> Rows:
         msgspec.convert(
             {"id": "v", "model_a": "x", "model_b": f"m{number % 7}", "winner": "tie", "tstamp": 5.0, "p_pair": 0.25}
             | {"language": "en", "categories": ["code"], "voter": f"u{number}", "prompt_hash": f"h{number}"}
-            | {"style": style},
+            | {"battle": f"b{number // 2}", "drawn_at": 4.5, "style": style},
             Vote,
         )
         for number in range(count)

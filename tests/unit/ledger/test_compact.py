@@ -29,6 +29,7 @@ def test_only_words_that_are_used_remain(rows: Rows, chosen: list[bool]) -> None
         (small.categories, small.category_sets),
         (small.voter, small.voters),
         (small.prompt, small.prompts),
+        (small.battle, small.battles),
     ):
         assert set(range(len(words))) == ({0} if codes is None else {0, *codes.tolist()})
 
@@ -50,4 +51,4 @@ def test_a_column_that_nobody_has_any_more_goes() -> None:
 def test_no_rows_need_no_words() -> None:
     small = compact(some_rows(3).take(slice(0, 0)))
     assert (small.models, small.category_sets) == ([], [()])
-    assert (small.languages, small.voters, small.prompts) == ([""], [""], [""])
+    assert (small.languages, small.voters, small.prompts, small.battles) == ([""], [""], [""], [""])

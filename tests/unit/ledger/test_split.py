@@ -76,9 +76,10 @@ def test_more_models_than_a_column_can_code_are_cut() -> None:
         models=[chr(0x4E00 + number % 20_000) + chr(0x61 + number // 20_000) for number in range(2 * count)],
         model_a=np.arange(count, dtype=np.int32),
         model_b=np.arange(count, 2 * count, dtype=np.int32),
-        **dict.fromkeys(["voter", "prompt", "style", "p_pair"]),
+        **dict.fromkeys(["voter", "prompt", "battle", "style", "p_pair", "drawn_at"]),
         voters=[""],
         prompts=[""],
+        battles=[""],
     )
     pieces = [decode(record) for record in encode_block(Block("text", rows, {2: 10 + count}))]
     assert [name for piece in pieces for name, *_ in spelled(piece.rows)] == rows.models[:count]
