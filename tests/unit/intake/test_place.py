@@ -151,6 +151,16 @@ async def test_where_the_commit_is_ours_nothing_is_searched_or_compared():
     assert log.fetched == []
 
 
+async def test_a_commit_that_intake_did_not_write_is_told_when_it_passes_over_records(caplog):
+    ahead = "votes/0: intake did not write the group's commit at 450 and ignores it; it continues from 370"
+    await begins(log_of(range(500)), block([399]), commits={VOTES: (450, False)})
+    assert ahead in caplog.text
+    caplog.clear()
+    await begins(log_of(range(500)), block([399]), commits={VOTES: (400, False)})
+    await begins(log_of(range(500)), block([399]), commits={VOTES: (450, True)})
+    assert "did not write" not in caplog.text
+
+
 # --- a topic that was created again -----------------------------------------------------------------------------------
 
 
