@@ -14,8 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from services.herald.api.asking import Asking
-from services.herald.api.confirm import Confirm
+from services.herald.api.consent import Asking, Confirm
 from services.herald.api.drafts import (
     OVERLAP_SECONDS,
     Changes,

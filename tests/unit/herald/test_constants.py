@@ -17,7 +17,7 @@ from streams.contracts.delivery import State
 from tests.unit.herald.making import make_alert
 
 CONSTANTS = {
-    "api.confirm": {"FORM_LIMIT": 1_024},
+    "api.consent": {"FORM_LIMIT": 1_024},
     "api.drafts": {"OVERLAP_SECONDS": 86_400.0, "MOST_HEADERS": 10},
     "api.routes": {
         "BODY_LIMIT": 65_536,
