@@ -33,7 +33,7 @@ UNHURRIED = {
 }
 """What a key may do is tested elsewhere; here one key sends whatever there is."""
 BOARD = (
-    "import os; from services.herald.api import routes; from services.board.run import serve; "
+    "import os; from services.herald.api import routes; from services.board.app import serve; "
     "from streams.contracts.settings import Settings; "
     "routes.CALLS_PER_SECOND = routes.CALLS_AT_ONCE = routes.TESTS_PER_SECOND = routes.TESTS_AT_ONCE = 1e6; "
     "serve(Settings.from_env(os.environ))"
