@@ -9,9 +9,7 @@ from streams.contracts.unpack import MOST_BYTES
 CONSTANTS = {
     "dedup": {"_START": 1_024, "_FULL": 0.7},
     "merge_by_time": {"LONGEST_HOLD": 5.0},
-    "place": {"PROOF_MARGIN": 3},
     "proof": {"WINDOW": 500, "NEAR": 10_000, "KEPT": 16},
-    "rebuild": {"TELL_SECONDS": 10.0},
     "reject_limit": {"LEAST": 0.05},
     "stage": {
         "COMMIT_SECONDS": 0.5,
@@ -21,6 +19,7 @@ CONSTANTS = {
         "LOOK_SECONDS": 2.0,
         "TURNS_TO_SEND": 8,
     },
+    "take_over": {"PROOF_MARGIN": 3, "TELL_SECONDS": 10.0},
 }
 
 

@@ -10,15 +10,15 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import UnsupportedCodecError
 
-import streams.intake.place
 import streams.intake.proof
+import streams.intake.take_over
 from streams.contracts.metrics import Metrics
 from streams.contracts.setting_groups import IntakeSettings, KafkaSettings
 from streams.contracts.settings import Settings
 from streams.contracts.vote import Vote
 from streams.intake.begin import AnotherLog, RecordsGone
-from streams.intake.place import PROOF_MARGIN, positions_of
 from streams.intake.proof import WINDOW, Proof
+from streams.intake.take_over import PROOF_MARGIN, positions_of
 from streams.kafka.fetch import Rebalanced
 from streams.kafka.unreadable import UnreadableBatch
 from streams.ledger.codec import Block, Notice, encode_block, encode_notice
@@ -134,7 +134,7 @@ async def begins(votes, *ledger, commits=None, first=0, models=()):
     log = Follows(Reader(topics, {VOTES: first}), commits)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(streams.intake.proof, "make_reader", lambda *_: Reader(topics))
-        patch.setattr(streams.intake.place, "_accepted", none_accepted)
+        patch.setattr(streams.intake.take_over, "_accepted", none_accepted)
         found = await positions_of(log, [VOTES, MODELS], SETTINGS, Metrics(), Proof(), lambda: None)
     return found, log
 

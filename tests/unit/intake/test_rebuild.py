@@ -10,8 +10,8 @@ from aiokafka import TopicPartition
 from streams.contracts.metrics import Metrics
 from streams.contracts.setting_groups import IntakeSettings
 from streams.intake.accept import accept
-from streams.intake.rebuild import rebuild
 from streams.intake.records import read
+from streams.intake.take_over import rebuild
 from tests.unit.intake.making import ARRIVED_MS, votes
 
 PLACE = TopicPartition("votes", 0)
