@@ -128,14 +128,14 @@ async def none_accepted(*_):
     return {}
 
 
-async def begins(votes, *ledger, commits=None, first=0, models=()):
+async def begins(votes, *ledger, commits=None, first=0, models=(), metrics=None):
     """Where intake begins in votes/0 and models/0, and the log that was asked."""
     topics = {VOTES: votes, MODELS: list(models), LEDGER: ledger_of(*ledger)}
     log = Follows(Reader(topics, {VOTES: first}), commits)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(streams.intake.proof, "make_reader", lambda *_: Reader(topics))
         patch.setattr(streams.intake.take_over, "_accepted", none_accepted)
-        found = await positions_of(log, [VOTES, MODELS], SETTINGS, Metrics(), Proof(), lambda: None)
+        found = await positions_of(log, [VOTES, MODELS], SETTINGS, metrics or Metrics(), Proof(), lambda: None)
     return found, log
 
 
@@ -240,6 +240,19 @@ async def test_a_gap_is_told_by_the_end_of_what_was_read_and_not_by_the_margin()
     with pytest.raises(RecordsGone) as stopped:
         await begins(log_of(range(520, 700)), block([499]), first=520)
     assert stopped.value.missing == 20
+
+
+async def test_the_gauge_of_missing_records_is_set_and_is_zero_where_none_are_missing():
+    metrics = Metrics()
+
+    def gap():
+        return metrics.registry.get_sample_value("isonomy_intake_records_gone", {"topic": "votes", "partition": "0"})
+
+    with pytest.raises(RecordsGone):
+        await begins(log_of(range(520, 700)), block([499]), first=520, metrics=metrics)
+    assert gap() == 20
+    await begins(log_of(range(480, 700)), block([499]), first=480, metrics=metrics)
+    assert gap() == 0
 
 
 # --- the search ------------------------------------------------------------------------------------------------------
