@@ -37,6 +37,8 @@ $(RUNTIME): deploy/runtime.lock deploy/local.lock deploy/build.lock pyproject.to
 	@$(PIP) --no-deps --no-build-isolation -e . | $(PROGRESS)
 	@echo "5/5 machine code for the loops that numba compiles"
 	@$(BIN)/python deploy/warm-numba
+	@# pip compiles itself, 7 MB that nothing uses any more.
+	@find $(VENV)/lib -path '*/site-packages/pip/*' -name __pycache__ -prune -exec rm -rf {} +
 	@touch $@
 
 $(READY): $(RUNTIME) deploy/requirements.lock

@@ -18,7 +18,7 @@ def command(host: str | None, port: int | None) -> None:
     It only reads: leaderboards and fairness from Redis, ended alerts from Kafka. Any number of boards may run.
     """
     settings = read_settings(ISONOMY_HOST=host, ISONOMY_BOARD_PORT=None if port is None else str(port))
-    from services.board.run import serve
+    from services.board.app import serve
     from services.cli.footing import topics_beside, topics_of
     from services.cli.listening import listening
     from streams.contracts.settings import InvalidSetting

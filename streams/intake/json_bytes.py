@@ -127,9 +127,10 @@ def _nearest(digits, decimals):  # type: ignore[no-untyped-def]
     whole, rest = digits // _TENS[decimals], digits % _TENS[decimals]
     if not 1 << 30 <= whole < 1 << 31:
         return -1.0
-    # A second between 2004 and 2038 has 22 binary places: round the rest to them, half to even.
+    # A second between 2004 and 2038 has 22 binary places: round the rest to them. There is no tie: a number halfway
+    # between two of them has 23 decimals, and this one at most 10.
     places, over = (rest << 22) // _TENS[decimals], (rest << 22) % _TENS[decimals]
-    if 2 * over > _TENS[decimals] or (2 * over == _TENS[decimals] and places & 1):
+    if 2 * over > _TENS[decimals]:
         places += 1
     return ((whole << 22) + places) / 4_194_304.0
 

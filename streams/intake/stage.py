@@ -28,10 +28,9 @@ from streams.intake.decode import Reject
 from streams.intake.dedup import warm
 from streams.intake.fast_decode import warm as warm_scan
 from streams.intake.merge_by_time import Aligner
-from streams.intake.place import positions_of
 from streams.intake.proof import Proof
-from streams.intake.rebuild import rebuild
 from streams.intake.records import Records, by_time, join, read
+from streams.intake.take_over import positions_of, rebuild
 from streams.kafka.clients import make_producer, stable_end, stop
 from streams.kafka.consumer import Batch, Log
 from streams.kafka.unreadable import UnreadableBatch

@@ -33,9 +33,9 @@ UNHURRIED = {
 }
 """What a key may do is tested elsewhere; here one key sends whatever there is."""
 BOARD = (
-    "import os; from services.herald.api import auth; from services.board.run import serve; "
+    "import os; from services.herald.api import routes; from services.board.app import serve; "
     "from streams.contracts.settings import Settings; "
-    "auth.CALLS_PER_SECOND = auth.CALLS_AT_ONCE = auth.TESTS_PER_SECOND = auth.TESTS_AT_ONCE = 1e6; "
+    "routes.CALLS_PER_SECOND = routes.CALLS_AT_ONCE = routes.TESTS_PER_SECOND = routes.TESTS_AT_ONCE = 1e6; "
     "serve(Settings.from_env(os.environ))"
 )
 """A board whose rates are as wide: they are constants."""

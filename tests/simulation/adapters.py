@@ -16,8 +16,8 @@ from aiokafka.structs import OffsetAndMetadata
 
 import streams.fairness.stage
 import streams.fold.runner
-import streams.intake.place
 import streams.intake.stage
+import streams.intake.take_over
 import streams.kafka.clients
 import streams.ratings.publish
 import streams.ratings.stage
@@ -139,7 +139,7 @@ def simulated(more: Sequence[tuple[Any, str, Any]] = ()) -> Iterator[None]:
         *more,
         (streams.kafka.clients, "AIOKafkaConsumer", make_consumer),
         (streams.kafka.clients, "AIOKafkaProducer", make_producer),
-        (streams.intake.place, "AIOKafkaAdminClient", lambda **_: _Admin(CURRENT[-1].network)),
+        (streams.intake.take_over, "AIOKafkaAdminClient", lambda **_: _Admin(CURRENT[-1].network)),
         (streams.intake.stage, "SEEN_SECONDS", 1.0),  # gauges are not read here
         (streams.fold.runner, "RECORDS_A_TURN", 4),  # by default one turn would fold a ledger of a hundred votes
         (streams.ratings.publish, "solve_met", _solve),

@@ -13,8 +13,8 @@ from typing import Any
 
 import streams.fold.redis_scripts as scripts
 import streams.intake.accept
-import streams.intake.place
 import streams.intake.stage
+import streams.intake.take_over
 import streams.kafka.clients
 import streams.ratings.fold
 from services.herald.lease import Lease
@@ -162,7 +162,7 @@ def _foreign_commit_believed() -> list[Change]:
 
 def _gap_passed_over() -> list[Change]:
     return [
-        (streams.intake.place, "begin", lambda known: begin(replace(known, accepted=known.first))),
+        (streams.intake.take_over, "begin", lambda known: begin(replace(known, accepted=known.first))),
     ]
 
 

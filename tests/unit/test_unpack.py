@@ -2,6 +2,8 @@
 
 import gzip
 import tracemalloc
+from collections.abc import Callable
+from typing import Any
 
 import cramjam
 import pytest
@@ -59,7 +61,12 @@ def test_what_is_broken_is_said_to_be_corrupt(name: str) -> None:
         (kafka_python_options, KafkaPythonRecords),
     ],
 )
-def test_the_readers_of_batches_use_the_bound(codec: str, options, read, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_readers_of_batches_use_the_bound(
+    codec: str,
+    options: Callable[[KafkaSettings], object],
+    read: Callable[[bytes], Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     options(KafkaSettings())
     raw = batch(codec, VOTES)
     assert [record.value for record in read(raw).next_batch()] == [VOTES]

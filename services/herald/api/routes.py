@@ -14,9 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from services.herald.api.asking import Asking
-from services.herald.api.auth import SubscriberGate
-from services.herald.api.confirm import Confirm
+from services.herald.api.consent import Asking, Confirm
 from services.herald.api.drafts import (
     OVERLAP_SECONDS,
     Changes,
@@ -47,18 +45,25 @@ from services.herald.rules.consent import WAITS
 from services.herald.rules.matching import may_receive
 from services.herald.rules.unknown import ShownNames, warnings
 from services.http.api_keys import Key
+from services.http.bearer import BearerGate, check_rate
 from services.http.errors import Refusal, Refused
 from services.http.query import one_of, only, whole
+from services.http.rate_limit import Limiter
 from services.http.request_body import read_body
 from services.http.responses import json_response
 from streams.contracts.alert import VERSION, Alert, Kind, Severity, Status, Subject, alert_id, fingerprint, runbook_url
 from streams.contracts.delivery import Delivery, Replay, State, is_replayable
 from streams.contracts.metrics import Metrics
+from streams.contracts.setting_groups import SubscriptionSettings
 from streams.contracts.settings import Settings
 from streams.contracts.subscription import Channel, ChannelType, Subscription
 
 BODY_LIMIT = 65_536
 MOST_SHOWN, SHOWN = 1_000, 100
+CALLS_PER_SECOND, CALLS_AT_ONCE = 20.0, 100.0
+TESTS_PER_SECOND, TESTS_AT_ONCE = 1 / 6, 5.0
+"""A test sends a request to any URL that the owner chooses, so tests have a much lower limit."""
+TOO_MANY = "too many requests"
 Names = Callable[[str | None], Awaitable[ShownNames | None]]
 """Returns the names that the board shows, of one arena or of all."""
 READS = ("GET", "HEAD")
@@ -97,6 +102,31 @@ def subscription_routes(
         Route(base + "/{id}/replay", handlers.replay_all, methods=["POST"]),
     ]
     return routes, handlers.run()
+
+
+class SubscriberGate:
+    """The checks of one process. Rates are counted per process, so several processes allow several times as much."""
+
+    def __init__(self, settings: SubscriptionSettings) -> None:
+        self._bearer = BearerGate(settings.keys_file, self._keep)
+        self._calls = Limiter(CALLS_PER_SECOND, CALLS_AT_ONCE)
+        self._tests = Limiter(TESTS_PER_SECOND, TESTS_AT_ONCE)
+
+    def enter(self, request: Request) -> Key:
+        """Key of a request; raises `Refused` if it is unknown or calls too often."""
+        now = time.monotonic()
+        key = self._bearer.enter(request, now)
+        check_rate(self._calls.take(key.name, 1, now), TOO_MANY)
+        return key
+
+    def test(self, key: Key) -> None:
+        """Count one test message; raises `Refused` if there were too many."""
+        check_rate(self._tests.take(key.name, 1, time.monotonic()), TOO_MANY)
+
+    def _keep(self, names: frozenset[str]) -> None:
+        """Forget the keys that are no longer in the key file."""
+        self._calls.keep(names)
+        self._tests.keep(names)
 
 
 class Handlers:

@@ -74,10 +74,12 @@ class Page(HTMLParser):
 
     def __init__(self, text: str) -> None:
         super().__init__()
-        self.open, self.refers, self.tags = [], [], []
+        self.open: list[str] = []
+        self.refers: list[str | None] = []
+        self.tags: list[str] = []
         self.feed(text)
 
-    def handle_starttag(self, tag: str, attrs) -> None:
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
         self.refers += [value for name, value in attrs if name in ("src", "href", "action", "data")]
         if tag not in self.VOID:

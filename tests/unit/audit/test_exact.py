@@ -43,7 +43,7 @@ def test_the_e_value_is_a_mean_of_noncentral_likelihood_ratios() -> None:
 @patient
 @given(st.floats(1, 2_000), st.floats(0.005, 1.0), st.sampled_from([0.5, 0.7, 1.0, 3.0]))
 def test_a_bet_on_a_stop_gains_nothing_on_average_while_half_of_the_share_is_there(
-    expected: float, spread: float, share
+    expected: float, spread: float, share: float
 ) -> None:
     size = 1 / spread
     mean = share * expected
@@ -57,7 +57,7 @@ def test_a_bet_on_a_stop_gains_nothing_on_average_while_half_of_the_share_is_the
 @patient
 @given(st.floats(1, 2_000), st.floats(0.005, 1.0), st.sampled_from([0.0, 0.05, 0.1]))
 def test_a_bet_on_a_return_gains_nothing_on_average_while_the_model_is_away(
-    expected: float, spread: float, share
+    expected: float, spread: float, share: float
 ) -> None:
     size = 1 / spread
     mean = share * expected

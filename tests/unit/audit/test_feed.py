@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 import pytest
 
@@ -10,7 +12,7 @@ from streams.contracts.alert import Kind
 from tests.unit.audit.boards import DAY, START, audit, draw, kinds, removed, until
 
 
-def stalls(report: Report):
+def stalls(report: Report) -> list[str]:
     assert all(alert.kind is Kind.FEED_STALLED for alert in report.alerts)
     return [alert.summary for alert in report.alerts]
 
@@ -70,7 +72,7 @@ def test_most_models_at_once_are_one_stall_with_their_names() -> None:
     report = audit(board)
     (alert,) = report.alerts
     assert alert.kind is Kind.FEED_STALLED
-    assert sorted(alert.evidence["models"]) == sorted(board.names[model][-1] for model in range(12))
+    assert sorted(cast(list[str], alert.evidence["models"])) == sorted(board.names[model][-1] for model in range(12))
     assert alert.starts_at == START + 105 * DAY
     assert "stopped_together" in kinds(report)
 

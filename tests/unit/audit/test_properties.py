@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from typing import Any
 
 import msgspec
 from hypothesis import HealthCheck, assume, given, settings
@@ -17,7 +18,7 @@ slow = settings(max_examples=25, deadline=None, suppress_health_check=[HealthChe
 
 
 @st.composite
-def boards(make) -> list[Row]:
+def boards(make: st.DrawFn) -> list[Row]:
     """Boards on which things happen."""
     models = make(st.integers(2, 12))
     days = [0]
@@ -69,10 +70,10 @@ def test_the_order_of_rows_does_not_matter(rows: list[Row], seed: int) -> None:
 
 @slow
 @given(boards(), st.sampled_from([2.0, 5.0]))
-def test_the_length_of_days_does_not_matter_to_who_stopped(rows: list[Row], factor) -> None:
+def test_the_length_of_days_does_not_matter_to_who_stopped(rows: list[Row], factor: float) -> None:
     stretched = [replace(row, date=START + factor * (row.date - START)) for row in rows]
 
-    def stops(report: Report):
+    def stops(report: Report) -> list[tuple[Any, ...]]:
         return [
             (each.kind, each.subject, each.evidence.get("observed"), each.evidence.get("intervals"))
             for each in report.alerts
@@ -105,7 +106,7 @@ def test_every_report_is_whole(rows: list[Row]) -> None:
     assert counts.models == counts.listed + counts.gone
     if counts.active is not None:
         unknown = sum(line.state == "listed" for line in report.models)
-        assert counts.listed == counts.active + counts.inactive + unknown
+        assert counts.listed == (counts.active or 0) + (counts.inactive or 0) + unknown
     else:
         assert (counts.active, counts.inactive, counts.stopped) == (None, None, None)
     names = [each.model for each in report.models]

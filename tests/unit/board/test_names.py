@@ -2,8 +2,8 @@
 
 import msgspec
 
+from services.board.app import shown_names
 from services.board.cache import Views
-from services.board.run import shown_names
 from tests.support.eventually import eventually_async
 from tests.support.views import board, fairness_view
 

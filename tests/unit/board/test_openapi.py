@@ -6,6 +6,7 @@ import jsonschema
 import msgspec
 import openapi_spec_validator
 import pytest
+from starlette.routing import Route
 
 from services.board.app import create_board
 from services.board.openapi import openapi
@@ -50,7 +51,7 @@ def test_its_schemas_are_valid_and_all_references_lead_somewhere(document: dict[
 
 def test_every_route_is_in_it_and_no_other(document: dict[str, Any]) -> None:
     routes = create_board(Settings(), Metrics(), source=Dictionaries()).routes
-    served = {route.path.replace(":path}", "}") for route in routes if hasattr(route, "methods")}
+    served = {route.path.replace(":path}", "}") for route in routes if isinstance(route, Route)}
     assert served == set(document["paths"])
 
 

@@ -27,7 +27,7 @@ def body(**changes: Any) -> bytes:
     return json.dumps({name: value for name, value in (FIELDS | changes).items() if value is not ...}).encode()
 
 
-def reason_of(value: bytes | None, key: bytes = KEY) -> Reason:
+def reason_of(value: bytes | None, key: bytes | None = KEY) -> Reason:
     with pytest.raises(InvalidRecord) as refused:
         parse_model(value, key, ARRIVED)
     return refused.value.reason
@@ -91,7 +91,7 @@ def test_the_limits_are_inside(changes: dict[str, int] | dict[str, float] | dict
         *[({name: ...}, Reason.MISSING_FIELD) for name in FIELDS],
     ],
 )
-def test_a_wrong_field_has_its_reason(changes, reason: Reason) -> None:
+def test_a_wrong_field_has_its_reason(changes: dict[str, Any], reason: Reason) -> None:
     assert reason_of(body(**changes)) is reason
 
 

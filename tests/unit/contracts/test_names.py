@@ -4,6 +4,7 @@ import json
 import re
 import sys
 import unicodedata
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -68,7 +69,7 @@ def by_definition(name: str) -> str:
 
 @settings(max_examples=1_000)
 @given(st.text(odd_letters, max_size=8) | st.text(max_size=8))
-def test_the_normal_form_is_what_unicode_calls_it_and_the_schema_says_what_has_one(text) -> None:
+def test_the_normal_form_is_what_unicode_calls_it_and_the_schema_says_what_has_one(text: str) -> None:
     normal = normalised(text)
     assert normal == by_definition(text)
     assert normalised(normal) == normal
@@ -86,7 +87,7 @@ def test_a_megabyte_of_blanks_is_no_work() -> None:
 
 
 @given(st.dictionaries(st.text(), st.text()), st.sampled_from([None, 1]))
-def test_json_says_the_same_and_does_nothing_to_a_terminal(value, indent) -> None:
+def test_json_says_the_same_and_does_nothing_to_a_terminal(value: Any, indent: int | None) -> None:
     written = as_json_escapes(json.dumps(value, ensure_ascii=False, indent=indent).encode("utf-8", "replace").decode())
     assert json.loads(written) == json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
     assert unprintable(written.replace("\n", "")) is None

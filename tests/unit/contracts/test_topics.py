@@ -68,7 +68,7 @@ def test_what_a_broker_does_not_tell_is_no_finding(topic: Topic) -> None:
         (DELIVERIES, {"cleanup_policy": "delete", "retention_ms": "-1", "retention_bytes": "1000"}),
     ],
 )
-def test_what_takes_needed_records_away_loses_data(topic: Topic, changes: dict[str, str]) -> None:
+def test_what_takes_needed_records_away_loses_data(topic: Topic, changes: dict[str, Any]) -> None:
     assert Weight.LOSES in weights(topic, **changes).values()
 
 
@@ -86,7 +86,7 @@ def test_what_takes_needed_records_away_loses_data(topic: Topic, changes: dict[s
         (LEDGER, {"unclean_leader_election_enable": "true"}),
     ],
 )
-def test_what_only_differs_refuses_no_start(topic: Topic, changes: dict[str, str]) -> None:
+def test_what_only_differs_refuses_no_start(topic: Topic, changes: dict[str, Any]) -> None:
     assert set(weights(topic, **changes).values()) == {Weight.DIFFERS}
 
 
@@ -102,7 +102,7 @@ def test_what_only_differs_refuses_no_start(topic: Topic, changes: dict[str, str
         (VOTES, {"compression_type": "zstd"}),
     ],
 )
-def test_more_than_is_needed_is_as_good(topic: Topic, changes: dict[str, str]) -> None:
+def test_more_than_is_needed_is_as_good(topic: Topic, changes: dict[str, Any]) -> None:
     assert weights(topic, **changes) == {}
 
 

@@ -64,7 +64,7 @@ def known_labels() -> dict[str, set[str]]:
     known: dict[str, set[str]] = {name: set(labels) for name, labels in PROMETHEUS_S_OWN.items()}
     metrics = Metrics()
     made = [series for series in vars(metrics).values() if isinstance(series, (Counter, Gauge, Histogram))]
-    labelled = {series.describe()[0].name: set(series._labelnames) for series in made}
+    labelled = {next(iter(series.describe())).name: set(series._labelnames) for series in made}
     for family in metrics.registry.collect():
         labels = labelled.get(family.name, set())
         if family.type == "counter":

@@ -62,8 +62,8 @@ def removed() -> Published:
     ledger.sample("model-003", 0.0)
     ledger.battles(2_000)
     lines = [rated(f"model-{number:03}", 100 + number) for number in range(12)]
-    views = fairness_view(ledger.state), alerts_view(ledger.state)
-    return Published("text", board(*lines), *map(msgspec.json.encode, views))
+    fairness, alerts = fairness_view(ledger.state), alerts_view(ledger.state)
+    return Published("text", board(*lines), msgspec.json.encode(fairness), msgspec.json.encode(alerts))
 
 
 def scrape(*published: Published, most: int = 1_000) -> CollectorRegistry:
@@ -125,8 +125,8 @@ def test_an_arena_without_a_registry_has_no_shares_levels_or_evidence_of_0() -> 
     for number in range(4):
         ledger.sample(f"model-{number}", 1.0)
     ledger.battles(2_000)
-    views = map(msgspec.json.encode, (fairness_view(ledger.state), alerts_view(ledger.state)))
-    registry = scrape(Published("text", None, *views))
+    fairness, alerts = fairness_view(ledger.state), alerts_view(ledger.state)
+    registry = scrape(Published("text", None, msgspec.json.encode(fairness), msgspec.json.encode(alerts)))
     served = {sample.name for family in registry.collect() for sample in family.samples}
     assert "isonomy_model_share_ratio" in served
     for name in (

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from streams.contracts.view import OVERALL, category_board, language_board
 from streams.contracts.vote import WINNERS, Vote
 from streams.ledger import codec
-from streams.ledger.codec import decode
+from streams.ledger.codec import Block, decode
 from streams.ratings.elo import interpreted
 from streams.ratings.fold import ArenaState, fold
 from streams.ratings.snapshot import Snapshots, decode_state
@@ -21,9 +22,9 @@ from tests.unit.intake.making import seeded
 seeds = st.integers(0, 2**32 - 1)
 
 
-def expected(accepted: list[Vote], arena: str):
+def expected(accepted: list[Vote], arena: str) -> Counter[Any]:
     """Counts of one arena, one vote after the other, in a dictionary."""
-    tally = Counter()
+    tally = Counter[Any]()
     for vote in accepted:
         if vote.arena != arena:
             continue
@@ -45,7 +46,9 @@ def refold(arena: str, records: list[bytes]) -> ArenaState:
 
 def fold_with_restarts(arena: str, records: list[bytes], random: Random) -> ArenaState:
     """Fold, losing now and then what happened since the last save."""
-    state, snapshots, saved, unsaved = ArenaState(arena), Snapshots(), {}, set()
+    state, snapshots = ArenaState(arena), Snapshots()
+    saved: dict[str, bytes] = {}
+    unsaved: set[str] = set()
     for _ in range(10_000):
         if state.position == len(records):
             return state
@@ -100,6 +103,7 @@ def test_the_owners_do_write_some_rows_twice() -> None:
         random = Random(seed)
         world = World(make_logs(random))
         run(world, random)
-        rows += sum(len(decode(record).rows) for records in world.ledger.values() for record in records)
+        blocks = [decode(record) for records in world.ledger.values() for record in records]
+        rows += sum(len(each.rows) for each in blocks if isinstance(each, Block))
         votes += len(accepted_votes(world.logs)[0])
     assert rows > 1.2 * votes

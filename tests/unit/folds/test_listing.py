@@ -13,7 +13,7 @@ TEXT = encode_listing(7, ["vision", "text"], checksum(b"record"))
 
 @settings(seeded, max_examples=100)
 @given(st.integers(0, 2**63 - 1), st.lists(st.text(st.characters(codec="utf-8"), max_size=9)), st.binary())
-def test_a_listing_comes_back(position: int, arenas, record: bytes) -> None:
+def test_a_listing_comes_back(position: int, arenas: list[str], record: bytes) -> None:
     listing = decode_listing(encode_listing(position, arenas, checksum(record)))
     assert (listing.position, listing.arenas) == (position, sorted(arenas))
     assert listing.tail == checksum(record)
@@ -43,7 +43,7 @@ def test_another_record_is_another_ledger() -> None:
 
 
 @pytest.mark.parametrize("at", range(len(TEXT)))
-def test_a_truncated_listing_is_none(at) -> None:
+def test_a_truncated_listing_is_none(at: int) -> None:
     assert decode_listing(TEXT[:at]) is None
 
 

@@ -1,5 +1,6 @@
 """New arenas are claimed together, and only those that the records' keys may rightly name."""
 
+from collections.abc import Sequence
 from types import SimpleNamespace
 
 import pytest
@@ -20,7 +21,7 @@ def claims(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     found: list[list[str]] = []
     original = FoldStore.claim_new
 
-    async def claim_new(self, arenas) -> dict[str, tuple[int, dict[str, bytes]]]:
+    async def claim_new(self: FoldStore, arenas: Sequence[str]) -> dict[str, tuple[int, dict[str, bytes]]]:
         found.append(list(arenas))
         return await original(self, arenas)
 

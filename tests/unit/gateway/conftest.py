@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -54,7 +54,7 @@ class Gateway:
 
 
 @pytest.fixture
-async def make_gateway(tmp_path: Path) -> AsyncIterator[Callable[..., Gateway]]:
+async def make_gateway(tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[Gateway]]]:
     """A function that makes a gateway with some settings changed."""
     secret, line = new_key("all", "*")
     text_secret, text_line = new_key("text-only", "text,other")
@@ -77,7 +77,7 @@ async def make_gateway(tmp_path: Path) -> AsyncIterator[Callable[..., Gateway]]:
 
 
 @pytest.fixture
-async def gateway(make_gateway: Callable[..., Gateway]) -> Gateway:
+async def gateway(make_gateway: Callable[..., Awaitable[Gateway]]) -> Gateway:
     return await make_gateway()
 
 

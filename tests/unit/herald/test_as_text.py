@@ -60,10 +60,14 @@ def alert_about(name: str) -> Alert:
     return msgspec.structs.replace(make_alert(1), subject=Subject(model=name), summary=f"Model {name} is gone.")
 
 
+Calls = list[tuple[str, dict[str, Any]]]
+"""URL and arguments of each call."""
+
+
 @pytest.fixture
-def posted(monkeypatch: pytest.MonkeyPatch):
+def posted(monkeypatch: pytest.MonkeyPatch) -> Calls:
     """What Apprise would send: every call of the HTTP library, which is the last thing that it does with a message."""
-    calls = []
+    calls: Calls = []
 
     def request(_: object, method: object, url: str, **sent: Any) -> Response:
         calls.append((url, sent))
@@ -76,7 +80,7 @@ def posted(monkeypatch: pytest.MonkeyPatch):
     return calls
 
 
-def texts_of(sent, keys: Container[str]) -> list[str]:
+def texts_of(sent: dict[str, Any], keys: Container[str]) -> list[str]:
     """All texts under these keys, however deep."""
     body = sent.get("json") or sent.get("data")
     body = json.loads(body) if isinstance(body, (str, bytes)) else body
@@ -91,7 +95,7 @@ def texts_of(sent, keys: Container[str]) -> list[str]:
     return found
 
 
-def read_as(service: str, sent) -> list[str]:
+def read_as(service: str, sent: dict[str, Any]) -> list[str]:
     """What a person reads, by the rules of the service; fails on what the service would act on."""
     kind = service.partition(" ")[0]
     if kind == "slack":
@@ -117,7 +121,7 @@ def read_as(service: str, sent) -> list[str]:
 
 
 @pytest.mark.parametrize("service", URLS)
-async def test_every_service_shows_every_name(service: str, posted) -> None:
+async def test_every_service_shows_every_name(service: str, posted: Calls) -> None:
     url = URLS[service]
     dialect = dialect_of(url.partition(":")[0])
     async with AppriseSender(HeraldSettings()) as sender:
@@ -169,7 +173,9 @@ def test_a_webhook_has_the_name_itself() -> None:
 
 
 @pytest.mark.parametrize(("service", "pieces"), [("discord", 8), ("tgram", 8), ("twilio", 1), ("slack", 8)])
-async def test_a_message_of_fifty_alerts_goes_out_in_a_few_pieces_or_begins(service: str, pieces: int, posted) -> None:
+async def test_a_message_of_fifty_alerts_goes_out_in_a_few_pieces_or_begins(
+    service: str, pieces: int, posted: Calls
+) -> None:
     alerts = [alert_about(f"model-{number}") for number in range(50)]
     dialect = dialect_of(service)
     title, text = text_message(alerts, BOARD, dialect.literal)

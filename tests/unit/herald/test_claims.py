@@ -2,13 +2,14 @@
 
 import asyncio
 import math
+from typing import Any, cast
 
 import pytest
 
 from services.herald.dispatcher import Dispatcher
 from services.herald.lease import LEASE, Lease, lease_time
 from services.herald.rules.delivery_state import Book
-from streams.contracts.delivery import CLAIM_KEY, Claim, decode_record
+from streams.contracts.delivery import CLAIM_KEY, Claim, Record, decode_record
 from streams.contracts.metrics import Metrics
 from streams.contracts.settings import Settings
 
@@ -39,9 +40,9 @@ class _Producer:
     """Keeps what is sent."""
 
     def __init__(self) -> None:
-        self.sent: list[Claim] = []
+        self.sent: list[Record] = []
 
-    async def send_and_wait(self, topic: object, value, key: object, partition: object) -> type:
+    async def send_and_wait(self, topic: object, value: bytes, key: object, partition: object) -> type:
         self.sent.append(decode_record(value))
         return type("Sent", (), {"offset": len(self.sent) - 1})
 
@@ -49,9 +50,9 @@ class _Producer:
 @pytest.mark.parametrize("waits", [True, False], ids=["before its wait is over", "after"])
 async def test_who_stops_releases_only_after_its_wait(monkeypatch: pytest.MonkeyPatch, waits: bool) -> None:
     producer = _Producer()
-    term = Dispatcher(Settings(), Metrics(), "second", None, producer, None, lambda _: True)
+    term = Dispatcher(Settings(), Metrics(), "second", None, producer, cast(Any, None), lambda _: True)
 
-    async def take_over():
+    async def take_over() -> list[Any]:
         term._not_before = math.inf if waits else lease_time()
         term.stop()
         return []

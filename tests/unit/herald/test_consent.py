@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from services.herald.api.asking import Asking
-from services.herald.api.confirm import NO_LINK, Confirm
+from services.herald.api.consent import NO_LINK, Asking, Confirm
 from services.herald.api.drafts import Changes, ChannelDraft, MatchDraft, change, make, read_changes, read_draft
 from services.herald.api.store import SubscriptionStore
 from services.herald.channels.dialects import BREAK, dialect_of

@@ -17,10 +17,16 @@ from streams.contracts.delivery import State
 from tests.unit.herald.making import make_alert
 
 CONSTANTS = {
-    "api.auth": {"CALLS_PER_SECOND": 20.0, "CALLS_AT_ONCE": 100.0, "TESTS_AT_ONCE": 5.0},
-    "api.confirm": {"FORM_LIMIT": 1_024},
+    "api.consent": {"FORM_LIMIT": 1_024},
     "api.drafts": {"OVERLAP_SECONDS": 86_400.0, "MOST_HEADERS": 10},
-    "api.routes": {"BODY_LIMIT": 65_536, "MOST_SHOWN": 1_000, "SHOWN": 100},
+    "api.routes": {
+        "BODY_LIMIT": 65_536,
+        "MOST_SHOWN": 1_000,
+        "SHOWN": 100,
+        "CALLS_PER_SECOND": 20.0,
+        "CALLS_AT_ONCE": 100.0,
+        "TESTS_AT_ONCE": 5.0,
+    },
     "api.store": {"AGAIN_SECONDS": 1.0, "RETRY_SECONDS": 2.0, "SEEN_SECONDS": 2.0, "WAIT_MS": 100},
     "app": {"RETRY_SECONDS": 2.0, "GRACE": 5},
     "channels.apprise_send": {"PIECES": 8},
@@ -55,7 +61,7 @@ def test_the_constants_of_delivery_are_these(name):
 
 
 def test_a_test_message_may_be_sent_every_six_seconds():
-    from services.herald.api.auth import TESTS_PER_SECOND
+    from services.herald.api.routes import TESTS_PER_SECOND
 
     assert pytest.approx(6.0) == 1 / TESTS_PER_SECOND
 

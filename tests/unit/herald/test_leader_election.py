@@ -7,6 +7,7 @@ from aiokafka import TopicPartition
 
 from services.herald import leader_election as module
 from services.herald.leader_election import Herald
+from services.kafka.reader import SESSION_MS
 from streams.contracts.metrics import Metrics
 from streams.contracts.settings import Settings
 from streams.contracts.topics import DELIVERIES
@@ -20,7 +21,7 @@ async def looked(herald: Herald) -> bool:
     herald._chosen.clear()
     herald._choose_again()
     over = asyncio.Event()
-    asyncio.get_running_loop().call_later(module.SESSION_MS / 1000, over.set)  # right behind the herald's own look
+    asyncio.get_running_loop().call_later(SESSION_MS / 1000, over.set)  # right behind the herald's own look
     await over.wait()
     return herald._chosen.is_set()
 
@@ -50,7 +51,9 @@ async def test_it_stands_by_when_the_group_chose_another(herald: Herald) -> None
     assert not await looked(herald)
 
 
-async def test_no_term_begins_when_the_group_takes_it_back_at_once(herald: Herald, monkeypatch) -> None:
+async def test_no_term_begins_when_the_group_takes_it_back_at_once(
+    herald: Herald, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Assigned and revoked at once: the waiting task has been woken by then."""
     begun: list[bool] = []
 

@@ -49,7 +49,9 @@ def play(state: ArenaState, records: list[Block], now: float = 0.0) -> ArenaStat
     return state
 
 
-def live(days: float, a_day: int, models: int = 6, seed: int = 3, begin: int = MONDAY + 7, arrives: float = 0.5):
+def live(
+    days: float, a_day: int, models: int = 6, seed: int = 3, begin: int = MONDAY + 7, arrives: float = 0.5
+) -> list[tuple[Vote, int]]:
     """Battles as they come in: evenly, each arriving half a second after it was fought."""
     random, n = np.random.default_rng(seed), int(days * a_day)
     first = random.integers(0, models, n)

@@ -18,6 +18,7 @@ from streams.contracts.history import (
     subject_evidence,
 )
 from streams.contracts.history_wire import decode_evidence
+from streams.contracts.vote import Vote
 from streams.fairness.settings import FairnessSettings
 from streams.fairness.snapshot import encode_history as encode_evidence
 from streams.fairness.view import fairness_view
@@ -29,7 +30,7 @@ from tests.unit.fairness.arena import Ledger
 from tests.unit.fairness.test_fold import LEDGER
 from tests.unit.history.making import DAY_SECONDS, MONDAY, battle, blocks, live, play, start
 
-BATTLES = [
+BATTLES: list[tuple[Vote, int]] = [
     *live(2, 300),
     *live(1, 300, models=7, begin=MONDAY + 2 * DAY_SECONDS + 7),
     battle("m0", "new", "model_b", MONDAY + 3 * DAY_SECONDS - 60, (MONDAY + 3 * DAY_SECONDS) * 1000),
@@ -66,7 +67,8 @@ def test_a_provisional_model_has_no_interval_and_is_not_among_the_first() -> Non
     first = arena_history("text", RATINGS).tiers["day"].models
     assert "new" not in [each.model for each in first]
     newest = [each.rating[-1] for each in first]
-    assert newest == sorted(newest, reverse=True)
+    assert None not in newest
+    assert newest == sorted(newest, key=lambda each: each or 0.0, reverse=True)
     assert len(first) == 7
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from services.cli.account import outcome
 
@@ -11,9 +12,14 @@ fates = st.lists(st.sampled_from(["counted", "duplicate", "same_model", "not_ano
 
 @settings(deadline=None)
 @given(st.lists(fates, min_size=1, max_size=3), st.integers(0, 40), st.data())
-def test_each_vote_is_counted_refused_a_duplicate_or_waits(partitions, taken, data):
+def test_each_vote_is_counted_refused_a_duplicate_or_waits(
+    partitions: list[list[str]], taken: int, data: st.DataObject
+) -> None:
     """Other senders' votes are among ours, and rows and dead letters are repeated after a crash."""
-    written, counted, refused, expected = {}, {}, {}, {"waiting": 0}
+    written: dict[int, list[range]] = {}
+    counted: dict[int, NDArray[np.int64]] = {}
+    refused: dict[tuple[int, int], str] = {}
+    expected = {"waiting": 0}
     for number, of_partition in enumerate(partitions):
         mine = [data.draw(st.booleans()) for _ in of_partition]
         written[number] = [range(at, at + 1) for at, ours in enumerate(mine) if ours]
@@ -35,6 +41,6 @@ def test_each_vote_is_counted_refused_a_duplicate_or_waits(partitions, taken, da
     assert found.refused == expected
 
 
-def test_what_no_group_has_committed_waits():
+def test_what_no_group_has_committed_waits() -> None:
     found = outcome({0: [range(5)]}, {}, {}, {})
     assert (found.sent, found.waiting, found.duplicates) == (5, 5, 0)

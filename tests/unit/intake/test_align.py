@@ -1,6 +1,8 @@
 """Votes of several partitions are merged by record time; none is lost or reordered within a partition."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from hypothesis import given
@@ -11,6 +13,7 @@ from streams.intake.records import Records, by_time, read
 from tests.unit.intake.making import seeded
 
 ALL = 10**9
+Name = TypeVar("Name")
 
 
 @dataclass(frozen=True)
@@ -25,12 +28,12 @@ def records(*times: int, start: int = 0) -> Records:
     return read(0, [Record(start + number, time) for number, time in enumerate(times)])
 
 
-def add(aligner: Aligner[str], parts) -> None:
+def add(aligner: Aligner[str], parts: Mapping[str, Records]) -> None:
     for partition, part in parts.items():
         aligner.add(partition, part)
 
 
-def told(due: dict[str, Records]):
+def told(due: Mapping[Name, Records]) -> dict[Name, list[tuple[int, int]]]:
     """Offsets and times of what is due."""
     return {
         partition: list(zip(each.offset.tolist(), each.recorded.tolist(), strict=True))
@@ -121,15 +124,13 @@ def test_a_fetch_is_laid_out_by_time_and_each_partition_keeps_its_order() -> Non
     st.lists(st.tuples(st.integers(0, 3), st.integers(1, 5)), max_size=40),
     st.integers(1, 20),
 )
-def test_everything_comes_out_once_and_in_the_order_of_its_partition(logs, fetches, most: int) -> None:
-    logs = dict(enumerate(logs))
+def test_everything_comes_out_once_and_in_the_order_of_its_partition(
+    times_of: list[list[int]], fetches: list[tuple[int, int]], most: int
+) -> None:
+    logs = dict(enumerate(times_of))
     highwater = {partition: len(log) for partition, log in logs.items()}
-    aligner, at, out, now = (
-        Aligner(dict.fromkeys(logs, 0)),
-        dict.fromkeys(logs, 0),
-        {partition: [] for partition in logs},
-        0.0,
-    )
+    aligner, at, now = Aligner(dict.fromkeys(logs, 0)), dict.fromkeys(logs, 0), 0.0
+    out: dict[int, list[tuple[int, int]]] = {partition: [] for partition in logs}
 
     def take() -> None:
         due: dict[int, Records] = aligner.take(highwater, now, most)

@@ -10,15 +10,15 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import UnsupportedCodecError
 
-import streams.intake.place
 import streams.intake.proof
+import streams.intake.take_over
 from streams.contracts.metrics import Metrics
 from streams.contracts.setting_groups import IntakeSettings, KafkaSettings
 from streams.contracts.settings import Settings
 from streams.contracts.vote import Vote
 from streams.intake.begin import AnotherLog, RecordsGone
-from streams.intake.place import PROOF_MARGIN, positions_of
 from streams.intake.proof import WINDOW, Proof
+from streams.intake.take_over import PROOF_MARGIN, positions_of
 from streams.kafka.fetch import Rebalanced
 from streams.kafka.unreadable import UnreadableBatch
 from streams.ledger.codec import Block, Notice, encode_block, encode_notice
@@ -128,14 +128,14 @@ async def none_accepted(*_):
     return {}
 
 
-async def begins(votes, *ledger, commits=None, first=0, models=()):
+async def begins(votes, *ledger, commits=None, first=0, models=(), metrics=None):
     """Where intake begins in votes/0 and models/0, and the log that was asked."""
     topics = {VOTES: votes, MODELS: list(models), LEDGER: ledger_of(*ledger)}
     log = Follows(Reader(topics, {VOTES: first}), commits)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(streams.intake.proof, "make_reader", lambda *_: Reader(topics))
-        patch.setattr(streams.intake.place, "_accepted", none_accepted)
-        found = await positions_of(log, [VOTES, MODELS], SETTINGS, Metrics(), Proof(), lambda: None)
+        patch.setattr(streams.intake.take_over, "_accepted", none_accepted)
+        found = await positions_of(log, [VOTES, MODELS], SETTINGS, metrics or Metrics(), Proof(), lambda: None)
     return found, log
 
 
@@ -149,6 +149,16 @@ async def test_where_the_commit_is_ours_nothing_is_searched_or_compared():
     found, log = await begins(log_of(range(500), born=7), block([399]), commits=ours)
     assert found[VOTES] == 400
     assert log.fetched == []
+
+
+async def test_a_commit_that_intake_did_not_write_is_told_when_it_passes_over_records(caplog):
+    ahead = "votes/0: intake did not write the group's commit at 450 and ignores it; it continues from 370"
+    await begins(log_of(range(500)), block([399]), commits={VOTES: (450, False)})
+    assert ahead in caplog.text
+    caplog.clear()
+    await begins(log_of(range(500)), block([399]), commits={VOTES: (400, False)})
+    await begins(log_of(range(500)), block([399]), commits={VOTES: (450, True)})
+    assert "did not write" not in caplog.text
 
 
 # --- a topic that was created again -----------------------------------------------------------------------------------
@@ -230,6 +240,19 @@ async def test_a_gap_is_told_by_the_end_of_what_was_read_and_not_by_the_margin()
     with pytest.raises(RecordsGone) as stopped:
         await begins(log_of(range(520, 700)), block([499]), first=520)
     assert stopped.value.missing == 20
+
+
+async def test_the_gauge_of_missing_records_is_set_and_is_zero_where_none_are_missing():
+    metrics = Metrics()
+
+    def gap():
+        return metrics.registry.get_sample_value("isonomy_intake_records_gone", {"topic": "votes", "partition": "0"})
+
+    with pytest.raises(RecordsGone):
+        await begins(log_of(range(520, 700)), block([499]), first=520, metrics=metrics)
+    assert gap() == 20
+    await begins(log_of(range(480, 700)), block([499]), first=480, metrics=metrics)
+    assert gap() == 0
 
 
 # --- the search ------------------------------------------------------------------------------------------------------

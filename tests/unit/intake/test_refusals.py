@@ -13,7 +13,7 @@ NEVER = 10**9
 GOOD, BAD = False, True
 
 
-def observed(refusals: Refusals, records: list[tuple[str, bool]], cuts: list[int] | tuple[()] = ()):
+def observed(refusals: Refusals, records: list[tuple[str, bool]], cuts: list[int] | tuple[()] = ()) -> list[str]:
     """Take in pairs of an arena and whether it was refused; returns the arenas that are over a limit."""
     for start, stop in zip([0, *cuts], [*cuts, len(records)], strict=True):
         piece = records[start:stop]
@@ -23,7 +23,7 @@ def observed(refusals: Refusals, records: list[tuple[str, bool]], cuts: list[int
     return list(refusals.over)
 
 
-def of(arena: str, *outcomes: bool):
+def of(arena: str, *outcomes: bool) -> list[tuple[str, bool]]:
     return [(arena, outcome) for outcome in outcomes]
 
 
@@ -96,7 +96,7 @@ def test_cuts_and_rebuilds_change_nothing(
 def test_who_is_over_is_that_of_the_definition(
     records: list[tuple[str, bool]], run: int, ratio: float, window: int
 ) -> None:
-    def over(arena: str):
+    def over(arena: str) -> bool:
         own = [refused for each, refused in records[-max(window, run) :] if each == arena]
         recent = [refused for each, refused in records[-window:] if each == arena]
         too_long = len(own) >= run and all(own[-run:])

@@ -17,11 +17,13 @@ def no_draws(models: int) -> NDArray[np.float64]:
     return np.zeros((models, models))
 
 
-def log_likelihood(wins: NDArray[np.int64], draws: NDArray[np.int64], theta: NDArray[np.float64]):
+def log_likelihood(wins: NDArray[np.int64], draws: NDArray[np.int64], theta: NDArray[np.float64]) -> float:
     return -(half_wins(wins, draws) * np.logaddexp(0, theta[None, :] - theta[:, None])).sum()
 
 
-def numeric_gradient(function, point: NDArray[np.float64], by: float = 1e-5) -> NDArray[np.float64]:
+def numeric_gradient(
+    function: Callable[[NDArray[np.float64]], float], point: NDArray[np.float64], by: float = 1e-5
+) -> NDArray[np.float64]:
     return np.array([(function(point + by * e) - function(point - by * e)) / (2 * by) for e in np.eye(point.size)])
 
 

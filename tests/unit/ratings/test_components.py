@@ -10,12 +10,12 @@ from scipy.sparse.csgraph import connected_components
 from streams.ratings.components import main_component, strong_components, win_graph
 
 
-def same_partition(one: NDArray[np.int64], other) -> bool:
+def same_partition(one: NDArray[np.int64], other: NDArray[np.int64]) -> bool:
     pairs = np.unique(np.column_stack([one, other]), axis=0)
     return len(pairs) == len(np.unique(one)) == len(np.unique(other))
 
 
-def edges(models: int, *pairs: tuple[int, int]) -> NDArray[np.float64]:
+def edges(models: int, *pairs: tuple[int, int]) -> NDArray[np.bool_]:
     graph = np.zeros((models, models), dtype=bool)
     for i, j in pairs:
         graph[i, j] = True
@@ -26,7 +26,7 @@ none = np.zeros
 
 
 @given(st.integers(1, 12).flatmap(lambda m: arrays(bool, (m, m))))
-def test_components_are_those_of_scipy(graph) -> None:
+def test_components_are_those_of_scipy(graph: NDArray[np.bool_]) -> None:
     _, expected = connected_components(csr_array(graph), directed=True, connection="strong")
     assert same_partition(strong_components(graph), expected)
 
@@ -58,7 +58,7 @@ def test_labels_are_numbered_by_the_lowest_index_in_each_component() -> None:
 
 
 def test_no_models_have_no_components() -> None:
-    assert strong_components(none((0, 0), dtype=bool)).size == 0
+    assert strong_components(np.zeros((0, 0), np.bool_)).size == 0
     assert main_component(none((0, 0)), none((0, 0))).size == 0
 
 

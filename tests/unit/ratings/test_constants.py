@@ -1,10 +1,11 @@
 """The constants that a published board depends on, as literals: a change of one moves every rating or interval."""
 
 import importlib
+from typing import Any
 
 import pytest
 
-CONSTANTS = {
+CONSTANTS: dict[str, dict[str, Any]] = {
     "davidson": {"FARTHEST": 40.0},
     "elo": {"K": 4.0, "START": 1000.0},
     "evidence": {"FEWEST": 5, "ENOUGH": 30},
@@ -32,12 +33,12 @@ CONSTANTS = {
 
 
 @pytest.mark.parametrize("name", CONSTANTS)
-def test_the_constants_of_a_board_are_these(name):
+def test_the_constants_of_a_board_are_these(name: str) -> None:
     module = importlib.import_module(f"streams.ratings.{name}")
     assert {constant: getattr(module, constant) for constant in CONSTANTS[name]} == CONSTANTS[name]
 
 
-def test_four_hundred_points_are_odds_of_ten_to_one():
+def test_four_hundred_points_are_odds_of_ten_to_one() -> None:
     from streams.ratings.pairs import POINTS_PER_LOGIT
 
     assert pytest.approx(173.7177927613, abs=1e-9) == POINTS_PER_LOGIT

@@ -103,7 +103,7 @@ def test_counts_without_a_finite_maximum_raise(wins: NDArray[np.float64], draws:
 
 
 @pytest.mark.parametrize("apart", [10.0, 599.0, 601.0, 3_000.0])
-def test_chances_are_finite_and_add_to_one_however_far_apart_two_models_are(apart):
+def test_chances_are_finite_and_add_to_one_however_far_apart_two_models_are(apart: float) -> None:
     win, tie = _outcomes(np.array([apart, 0.0]), 0.0)
     assert np.isfinite(win).all()
     assert np.isfinite(tie).all()

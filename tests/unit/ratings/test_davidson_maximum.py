@@ -16,7 +16,7 @@ def has_direction_of_recession(wins: NDArray[np.int64], draws: NDArray[np.int64]
     Of every pair that met, an outcome that was seen must have the largest of d/2, −d/2 (wins) and e (a draw).
     """
     models = len(wins)
-    rows = []
+    gains: list[NDArray[np.float64]] = []
     for i in range(models):
         for j in range(models):
             outcomes = {"win": _row(models, i, j, 0.5), "loss": _row(models, i, j, -0.5), "draw": _row(models, i, j, 0)}
@@ -24,8 +24,8 @@ def has_direction_of_recession(wins: NDArray[np.int64], draws: NDArray[np.int64]
                 seen = [("win", wins[i, j]), ("loss", wins[j, i]), ("draw", draws[i, j])]
                 for name, count in seen:
                     if count:
-                        rows += [outcomes[other] - outcomes[name] for other in outcomes if other != name]
-    rows = np.array(rows)
+                        gains += [outcomes[other] - outcomes[name] for other in outcomes if other != name]
+    rows = np.array(gains)
     # Among these, is there one that changes the odds of some pair that met?
     for row in rows:
         found = linprog(row, A_ub=rows, b_ub=np.zeros(len(rows)), bounds=[(-1, 1)] * (models + 1))
@@ -84,7 +84,7 @@ def test_the_likelihood_of_a_chain_without_one_grows_for_ever_and_stays_below_it
     chain = [(30, 20), (12, 9)]
     limit = sum(n * np.log(n / sum(pair)) for pair in chain for n in pair)
 
-    def highest(nu: float):
+    def highest(nu: float) -> float:
         gaps = np.linspace(-10, 60, 70_001)
         total = np.logaddexp(np.logaddexp(gaps / 2, -gaps / 2), np.log(nu))
         return sum((won * (gaps / 2 - total) + drawn * (np.log(nu) - total)).max() for won, drawn in chain)

@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from streams.ratings.newton import LONGEST, NotConverged, Stop, climb
 
 
-def sup(step) -> float:
+def sup(step: NDArray[np.float64]) -> float:
     return float(np.abs(step).max())
 
 
@@ -15,7 +16,7 @@ def test_a_full_step_of_the_longest_allowed_length_still_climbs() -> None:
 
 def test_a_concave_function_is_climbed_to_its_top_from_any_start() -> None:
     # log-likelihood of 3 successes in 4: maximum at log 3
-    def derivatives(x):
+    def derivatives(x: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         p = 1 / (1 + np.exp(-x))
         return 3 - 4 * p, np.diag(4 * p * (1 - p))
 
@@ -25,7 +26,7 @@ def test_a_concave_function_is_climbed_to_its_top_from_any_start() -> None:
 
 
 def test_a_function_that_climbs_for_ever_raises_at_the_limit() -> None:
-    def derivatives(x):
+    def derivatives(x: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         q = 1 / (1 + np.exp(x))
         return q, np.diag(q * (1 - q))
 

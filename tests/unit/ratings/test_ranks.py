@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from streams.ratings.leaderboard import ranks
 
 
-def by_definition(lower: NDArray[np.float64], upper: NDArray[np.float64]):
+def by_definition(lower: NDArray[np.float64], upper: NDArray[np.float64]) -> NDArray[np.int64]:
     return 1 + (np.asarray(lower)[None, :] > np.asarray(upper)[:, None]).sum(axis=1)
 
 

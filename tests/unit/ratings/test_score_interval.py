@@ -1,6 +1,6 @@
 """The score test inverted: against a search of the whole line, and at its edges."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
@@ -13,12 +13,12 @@ from streams.ratings.score_interval import Results, score_interval
 from tests.unit.ratings.conftest import Arena
 
 
-def one_model(won, lost, opponents) -> Results:
-    won, lost = np.array(won, dtype=float), np.array(lost, dtype=float)
+def one_model(wins: Sequence[float], losses: Sequence[float], opponents: Sequence[float]) -> Results:
+    won, lost = np.array(wins, dtype=float), np.array(losses, dtype=float)
     return Results(1, np.zeros(won.size, int), np.array(opponents, dtype=float), won, lost, 0 * won, won + lost)
 
 
-def accepted(results: Results, bound, theta: NDArray[np.float64]):
+def accepted(results: Results, bound: float, theta: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Whether the score test keeps each θ, by its definition."""
     p = 1 / (1 + np.exp(results.opponent - theta[:, None]))
     q = 1 / (1 + np.exp(theta[:, None] - results.opponent))
@@ -33,7 +33,7 @@ halves = st.integers(0, 12).map(lambda n: n / 2)
 
 @settings(deadline=None, max_examples=200)
 @given(st.lists(st.tuples(halves, halves, st.floats(-5, 5)), min_size=1, max_size=5), st.sampled_from([0.4, 1.5, 3.84]))
-def test_the_interval_spans_what_the_test_accepts(met, bound) -> None:
+def test_the_interval_spans_what_the_test_accepts(met: list[tuple[int, int, float]], bound: float) -> None:
     met = [each for each in met if each[0] + each[1] > 0]
     assume(met)
     results = one_model(*zip(*met, strict=True))
@@ -61,13 +61,8 @@ def test_one_opponent_and_many_votes_give_wilsons_interval() -> None:
 
 def test_models_have_their_own_intervals_whoever_stands_beside_them() -> None:
     pairs = [([3.0, 1.0], [1.0, 2.5], [-1.0, 2.0]), ([4.0], [0.0], [0.5]), ([0.0, 0.5], [6.0, 0.5], [0.0, 3.0])]
-    together = Results(
-        3,
-        np.array([0, 0, 1, 2, 2]),
-        *(np.concatenate([np.array(each[k]) for each in pairs]) for k in (2, 0, 1)),
-        np.zeros(5),
-        np.concatenate([np.array(each[0]) + np.array(each[1]) for each in pairs]),
-    )
+    won, lost, opponent = (np.concatenate([np.array(each[k]) for each in pairs]) for k in range(3))
+    together = Results(3, np.array([0, 0, 1, 2, 2]), opponent, won, lost, np.zeros(5), won + lost)
     bound = np.array([2.0, 3.0, 1.0])
     ends = np.array(score_interval(together, bound))
     alone = np.array([score_interval(one_model(*each), bound[[k]]) for k, each in enumerate(pairs)])[:, :, 0].T

@@ -17,7 +17,7 @@ def votes(
     random = np.random.default_rng(seed)
     a = random.integers(0, models, rows)
     b = (a + random.integers(1, models, rows)) % models
-    x = contrast(random.integers(0, 9, (rows, features)), random.integers(0, 9, (rows, features)))
+    x = contrast(*random.integers(0, 9, (2, rows, features)).astype(float))
     theta, beta = np.linspace(1, -1, models), np.array([0.5, -0.3, 0.0, 0.2])[:features]
     p = 1 / (1 + np.exp(theta[b] - theta[a] - (x / x.std(axis=0)) @ beta))
     score = np.where(random.random(rows) < p, 1.0, 0.0)
@@ -57,7 +57,7 @@ def test_the_gradient_and_the_hessian_are_those_of_finite_differences() -> None:
     point = np.random.default_rng(1).normal(size=12)
     point[:8] -= point[:8].mean()
 
-    def log_likelihood(at: NDArray[np.float64]):
+    def log_likelihood(at: NDArray[np.float64]) -> float:
         logits = at[a] - at[b] + x @ at[8:]
         return -(score * np.logaddexp(0, -logits) + (1 - score) * np.logaddexp(0, logits)).sum()
 
@@ -66,15 +66,15 @@ def test_the_gradient_and_the_hessian_are_those_of_finite_differences() -> None:
     by = 1e-5
     numeric = [(log_likelihood(point + by * e) - log_likelihood(point - by * e)) / (2 * by) for e in np.eye(12)]
     np.testing.assert_allclose(gradient, numeric, atol=1e-6)
-    numeric = [(rows.gradient(point - by * e) - rows.gradient(point + by * e)) / (2 * by) for e in np.eye(12)]
-    np.testing.assert_allclose(hessian, numeric, atol=1e-6)
+    curvature = [(rows.gradient(point - by * e) - rows.gradient(point + by * e)) / (2 * by) for e in np.eye(12)]
+    np.testing.assert_allclose(hessian, curvature, atol=1e-6)
 
 
 def test_the_fit_is_the_maximum_a_general_optimiser_finds() -> None:
     a, b, score, x = votes(rows=800)
     z = x / x.std(axis=0)
 
-    def loss(at):
+    def loss(at: NDArray[np.float64]) -> float:
         logits = at[a] - at[b] + z @ at[8:]
         return (score * np.logaddexp(0, -logits) + (1 - score) * np.logaddexp(0, logits)).sum() + at[:8].sum() ** 2
 
