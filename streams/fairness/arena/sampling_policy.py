@@ -38,8 +38,6 @@ class Play:
         int64, numbers of the models with declared weight above 0 that are reported as removed, ascending.
     provider, license
         int64[S + 1], number of a model's provider and licence class as last declared, -1 if never.
-    judged
-        Number of detectors that can page under this policy.
     weights
         float64[S], declared weights relative to the largest; 0 where a model is not drawn.
     """
@@ -52,7 +50,6 @@ class Play:
     out: NDArray[np.int64]
     provider: NDArray[np.int64]
     license: NDArray[np.int64]
-    judged: int
     weights: Vector
     _odds: dict[tuple[float, ...], Odds] = field(default_factory=dict, repr=False, compare=False)
 
@@ -99,7 +96,6 @@ class Play:
             out=np.flatnonzero((weights > 0) & removed),
             provider=provider,
             license=license_,
-            judged=int(np.count_nonzero(pi_play) + np.count_nonzero(active & (pi_play > 0))),
             weights=weights,
         )
 
