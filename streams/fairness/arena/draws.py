@@ -1,20 +1,22 @@
 """Draws: which rows start a new exposure, and how much evidence a row is when that is not known.
 
 A draw is one choice of two models by the arena; it is an *exposure* of both. Several votes may belong to one draw, and
-counting each of them as a draw of its own would make a healthy arena look unfair: three votes a draw are evidence cubed.
+counting each of them as a draw of its own would make a healthy arena look unfair: with three votes a
+draw the evidence is cubed.
 
 - Rows of one `battle` between the same two models are one exposure, the first of them. A row that repeats an id with
   other models is an exposure of its own, and is counted as `mixed`.
 - Without `battle`, rows of one voter with the same two models are one exposure until 30 minutes after its first row.
 - With neither, every row counts as an exposure. How often a row repeats the pair of an earlier row shows how many votes
   a draw gets: votes of one draw are near each other, so their repeats are frequent at short distances, while chance
-  repeats are as frequent at every distance. With e repeats per row beyond chance, the evidence of a row is divided by
-  v = 1 + 2e, the design effect E[V²]/E[V] of V votes per draw, which uses earlier rows only. It is an estimate, so the
-  promise about false pages holds for known draws, not for these.
+  repeats are as frequent a little further away, whatever the policy. With e repeats per row beyond chance, the evidence
+  of a row is divided by v = 1 + 2e, the design effect E[V²]/E[V] of V votes per draw. Only earlier rows are used. It is
+  an estimate, and votes of one draw that are thousands of rows apart, or hundreds in an arena of few models, are not
+  seen by it. So the promise about false pages holds for known draws, not for these.
 
 **Memory.** Known draws are kept in two generations of `GENERATION` each: a vote is recognised if it comes at most that
 many exposures after the first vote of its draw, and at most twice as many are kept. A later one counts as an exposure.
-Both generations together take 1.6 MB, the pairs of the rows with neither take 180 kB; none is taken before it is used.
+Both generations together take 1.6 MB, the rows with neither 150 kB; nothing is taken before it is used.
 """
 
 from __future__ import annotations
@@ -32,10 +34,17 @@ from streams.ledger.rows import Rows
 GENERATION = 32_768
 SLOTS = 2 * GENERATION
 VOTER_SECONDS = 1_800
-NEAR, MIDDLE, FAR_FROM, FAR_TO = 256, 4_096, 8_192, 12_032
-"""Distances, in rows: repeats are counted within `NEAR`, from there to `MIDDLE`, and, as chance, between the last two."""
-RING, BUCKETS = 16_384, 8_192
-BY_BATTLE, BY_VOTER, UNCLEAR = 0, 1, 2
+EDGES = np.array([0, 32, 256, 1_024, 4_096])
+"""Distances in rows: repeats are counted between each two, and, as chance, in an equally wide span after each."""
+SPANS = np.concatenate(
+    [np.stack([EDGES[:-1], EDGES[1:]], axis=1), np.stack([EDGES[1:], 2 * EDGES[1:] - EDGES[:-1]], axis=1)]
+)
+USUAL = 4.0
+"""Most chance repeats per row in a span that is used, but for the first: with more, a change of the policy that nobody
+declared would look like votes of one draw."""
+RING, BUCKETS, WINDOW = 8_192, 8_192, 10_000
+BY_BATTLE, BY_VOTER, UNCLEAR, MIXED = 0, 1, 2, 3
+"""How the draw of a row is known. `MIXED`: by battle, but the battle had other models before."""
 SCALE = 1_024
 """Weights are whole multiples of 1/SCALE, so that sums of them are exact and do not depend on how rows are cut."""
 SIGNIFICANT = 6.0
@@ -43,11 +52,26 @@ SIGNIFICANT = 6.0
 Hashes = NDArray[np.uint64]
 
 
-class Exposure(NamedTuple):
-    """Which of n rows start an exposure: bool[n]; and their weight as evidence, float64[n], None when all are 1."""
+class RowDraws(NamedTuple):
+    """What is known of the draws of n rows.
+
+    Attributes
+    ----------
+    first
+        bool[n], whether the row starts an exposure.
+    sort
+        uint8[n]: `BY_BATTLE`, `BY_VOTER`, `UNCLEAR`, or `MIXED`.
+    weight
+        float64[n], the weight of the row as evidence, or None when all are 1.
+    """
 
     first: NDArray[np.bool_]
+    sort: NDArray[np.uint8]
     weight: NDArray[np.float64] | None
+
+    def take(self, chosen: slice) -> RowDraws:
+        """Return a part of the rows."""
+        return RowDraws(self.first[chosen], self.sort[chosen], None if self.weight is None else self.weight[chosen])
 
 
 @dataclass(slots=True)
@@ -62,22 +86,18 @@ class Draws:
     kept
         Draws in the newer generation.
     ring
-        uint16[RING], buckets of the pairs of the last rows with neither; `rows` counts all such rows so far.
+        uint16[RING], buckets of the pairs of the last rows with neither; `rows` counts such rows since the policy came
+        into force.
     counts
-        uint16[3, BUCKETS], the ring's rows at the three distances, by bucket.
-    repeats
-        float64[3], repeats at the three distances, of the current and the last review.
-    looked
-        Rows that `repeats` covers.
-    before
-        float64[4], `repeats` and `looked` of the last review.
+        uint16[K, BUCKETS], the ring's rows in each of `SPANS`, by bucket.
+    repeats, before
+        float64[K], repeats in each span in the current `WINDOW` of such rows, and in the one before it.
+    looked, looked_before
+        int64[K / 2], rows that were compared in each span, in both windows.
     weight
         Evidence of a row with neither: 1/v, a multiple of 1/SCALE.
-    sorts
-        int64[4], since the last review: rows by battle, by voter, with neither, and rows that repeat a battle with
-        other models; `last` has those of the last full review.
-    exposures, rows_in_review
-        Exposures and rows since the last review.
+    sorts, last
+        int64[5], rows of each sort, and exposures, in the current review and in the last full one.
     """
 
     keys: Hashes = field(default_factory=lambda: np.zeros((2, 0), np.uint64))
@@ -85,28 +105,27 @@ class Draws:
     kept: int = 0
     ring: NDArray[np.uint16] = field(default_factory=lambda: np.zeros(0, np.uint16))
     rows: int = 0
-    counts: NDArray[np.uint16] = field(default_factory=lambda: np.zeros((3, 0), np.uint16))
-    repeats: NDArray[np.float64] = field(default_factory=lambda: np.zeros(3))
-    looked: int = 0
-    before: NDArray[np.float64] = field(default_factory=lambda: np.zeros(4))
+    counts: NDArray[np.uint16] = field(default_factory=lambda: np.zeros((len(SPANS), 0), np.uint16))
+    repeats: NDArray[np.float64] = field(default_factory=lambda: np.zeros(len(SPANS)))
+    before: NDArray[np.float64] = field(default_factory=lambda: np.zeros(len(SPANS)))
+    looked: NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(SPANS) // 2, np.int64))
+    looked_before: NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(SPANS) // 2, np.int64))
     weight: float = 1.0
-    sorts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(4, np.int64))
-    last: NDArray[np.int64] = field(default_factory=lambda: np.zeros(4, np.int64))
+    sorts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(5, np.int64))
+    last: NDArray[np.int64] = field(default_factory=lambda: np.zeros(5, np.int64))
 
     @property
     def votes_per_draw(self) -> float:
-        """v of the rows with neither battle nor voter, as estimated so far; 1 when they show no bunches."""
+        """Estimate of v for the rows with neither battle nor voter; 1 while they show no bunches."""
         return 1.0 / self.weight
 
-    def follow(self, rows: Rows, chance: float, tick: int) -> Exposure:
+    def follow(self, rows: Rows, tick: int) -> RowDraws:
         """Decide for each row whether it starts an exposure.
 
         Parameters
         ----------
         rows
             n rows in ledger order.
-        chance
-            Σ p_pair², the declared probability that a draw repeats another one's pair; 0 where nothing is declared.
         tick
             Rows with neither battle nor voter between two estimates of v.
         """
@@ -114,56 +133,59 @@ class Draws:
         pairs = _pair_hashes(names[rows.model_a], names[rows.model_b])
         battles = _column(rows.battles, rows.battle)
         voters = _column(rows.voters, rows.voter)
-        n = len(rows)
-        first, weight = np.ones(n, np.bool_), np.ones(n)
-        known = np.zeros(n, np.bool_)
+        first, sort = np.ones(len(rows), np.bool_), np.full(len(rows), UNCLEAR, np.uint8)
         if battles.size or voters.size:
             if not self.keys.size:
                 self.keys, self.checks = np.zeros((2, SLOTS), np.uint64), np.zeros((2, SLOTS), np.uint32)
-            if self.keys.shape[1]:
-                self.kept = _recognise(
-                    battles, voters, pairs, rows.tstamp, self.keys, self.checks, self.kept, first, known, self.sorts
-                )
-        if not known.all():
-            self._estimate(pairs, ~known, weight, chance, tick)
-        return Exposure(first, None if (weight == 1.0).all() else weight)
+            self.kept = _recognise(battles, voters, pairs, rows.tstamp, self.keys, self.checks, self.kept, first, sort)
+        unclear = np.flatnonzero(sort == UNCLEAR)
+        return RowDraws(first, sort, self._weigh(pairs[unclear], unclear, len(rows), tick))
 
-    def _estimate(
-        self, pairs: Hashes, unclear: NDArray[np.bool_], weight: NDArray[np.float64], chance: float, tick: int
-    ) -> None:
-        """Set the weight of the rows with neither, each from the rows before it."""
-        if not self.ring.size:
-            self.ring, self.counts = np.zeros(RING, np.uint16), np.zeros((3, BUCKETS), np.uint16)
-        places = np.flatnonzero(unclear)
-        buckets = (pairs[places] >> np.uint64(32)) % np.uint64(BUCKETS)
-        self.sorts[UNCLEAR] += places.size
-        at = 0
+    def _weigh(self, pairs: Hashes, places: NDArray[np.int64], rows: int, tick: int) -> NDArray[np.float64] | None:
+        """Weights of n rows, of which those at `places` have neither: each follows from the rows before it."""
+        if places.size and not self.ring.size:
+            self.ring, self.counts = np.zeros(RING, np.uint16), np.zeros((len(SPANS), BUCKETS), np.uint16)
+        buckets = ((pairs >> np.uint64(32)) % np.uint64(BUCKETS)).astype(np.uint16)
+        weight, at = np.ones(rows), 0
         while at < places.size:
             end = min(places.size, at + tick - self.rows % tick)
             weight[places[at:end]] = self.weight
-            _repeat(buckets[at:end].astype(np.uint16), self.rows, self.ring, self.counts, self.repeats, chance)
+            _repeat(buckets[at:end], self.rows, self.ring, self.counts, self.repeats, self.looked, SPANS)
             self.rows += end - at
-            self.looked += end - at
             at = end
             if self.rows % tick == 0:
-                self.weight = self._weight()
+                self._estimate()
+        return None if (weight == 1.0).all() else weight
 
-    def _weight(self) -> float:
-        near, middle, far = (self.repeats + self.before[:3]).tolist()
-        looked = self.looked + self.before[3]
-        extra = 0.0
-        for seen, width in ((near, NEAR), (middle, MIDDLE - NEAR)):
-            by_chance = far * width / (FAR_TO - FAR_FROM)
-            noise = math.sqrt(seen + by_chance * width / (FAR_TO - FAR_FROM) + 1.0)
-            if seen - by_chance > SIGNIFICANT * noise:
-                extra += (seen - by_chance + 2.0 * noise) / looked
-        return math.floor(SCALE / (1.0 + 2.0 * extra)) / SCALE or 1.0 / SCALE
+    def _estimate(self) -> None:
+        """Estimate v from the repeats in this window and the one before it."""
+        looked = np.maximum(self.looked + self.looked_before, 1)
+        near, far = np.split(self.repeats + self.before, 2)
+        used = max(int(np.count_nonzero((far <= USUAL * looked) & (self.looked > 0))), 1)
+        # Chance as in the widest span that is used: the votes of one draw are rarest there.
+        part = np.diff(EDGES)[:used] / (EDGES[used] - EDGES[used - 1])
+        chance = far[used - 1] / looked[used - 1] * part
+        beyond = near[:used] / looked[:used] - chance
+        noise = np.sqrt((near[:used] / looked[:used] + chance * part + 1.0 / looked[:used]) / looked[:used])
+        extra = float((beyond + 2.0 * noise)[beyond > SIGNIFICANT * noise].sum())
+        self.weight = max(math.floor(SCALE / (1.0 + 2.0 * extra)), 1) / SCALE
+        if self.looked[0] >= WINDOW:
+            self.before, self.repeats = self.repeats, np.zeros(len(SPANS))
+            self.looked_before, self.looked = self.looked, np.zeros_like(self.looked)
 
-    def review(self) -> None:
-        """Close a review: the estimate covers the last review and the current one."""
-        self.before = np.append(self.repeats, float(self.looked))
-        self.repeats, self.looked = np.zeros(3), 0
-        self.last, self.sorts = self.sorts, np.zeros(4, np.int64)
+    def restart(self) -> None:
+        """Begin a policy: pairs drawn under the one before do not repeat as often."""
+        self.rows = 0
+        self.counts[:] = 0
+
+    def count(self, draws: RowDraws) -> None:
+        """Count rows of the current review."""
+        self.sorts[:4] += np.bincount(draws.sort, minlength=4)
+        self.sorts[4] += np.count_nonzero(draws.first)
+
+    def turn(self) -> None:
+        """Close a review."""
+        self.last, self.sorts = self.sorts, np.zeros(5, np.int64)
 
 
 def _column(words: list[str], codes: NDArray[np.int32] | None) -> Hashes:
@@ -224,14 +246,13 @@ def _find(keys, key):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _recognise(battles, voters, pairs, tstamp, keys, checks, kept, first, known, sorts):  # type: ignore[no-untyped-def]
+def _recognise(battles, voters, pairs, tstamp, keys, checks, kept, first, sort):  # type: ignore[no-untyped-def]
     """Mark the rows of known draws and those that start one; returns the number of draws in the newer generation."""
     for row in range(len(pairs)):
         by_battle = len(battles) > 0 and battles[row] != 0
         if not by_battle and (len(voters) == 0 or voters[row] == 0):
             continue
-        known[row] = True
-        sorts[0 if by_battle else 1] += 1
+        sort[row] = BY_BATTLE if by_battle else BY_VOTER
         if by_battle:
             key, check = battles[row], np.uint32(pairs[row] >> np.uint64(32))
         else:
@@ -257,7 +278,7 @@ def _recognise(battles, voters, pairs, tstamp, keys, checks, kept, first, known,
         if not first[row]:
             continue
         if by_battle and key != battles[row]:
-            sorts[3] += 1
+            sort[row] = MIXED
         slot = _find(keys[0], key)
         if keys[0, slot] == 0:
             if kept == GENERATION:
@@ -272,26 +293,20 @@ def _recognise(battles, voters, pairs, tstamp, keys, checks, kept, first, known,
 
 
 @njit(cache=True)
-def _repeat(buckets, rows, ring, counts, repeats, chance):  # type: ignore[no-untyped-def]
-    """Add rows to the ring, and count how many earlier rows at each distance have the pair of each."""
+def _repeat(buckets, rows, ring, counts, repeats, looked, spans):  # type: ignore[no-untyped-def]
+    """Add rows to the ring, and count in each span how many earlier rows have the pair of each."""
+    half = len(spans) // 2
     for index in range(len(buckets)):
         row, bucket = rows + index, buckets[index]
-        repeats[0] += counts[0, bucket]
-        repeats[1] += counts[1, bucket]
-        if row >= FAR_TO:
-            repeats[2] += counts[2, bucket]
-        else:  # no row is far yet: chance as declared
-            reach = min(row, MIDDLE) / MIDDLE
-            repeats[2] += chance * (FAR_TO - FAR_FROM) * reach
+        for span in range(len(spans)):
+            start, end = spans[span]
+            if row > start:
+                counts[span, ring[(row - start - 1) % RING]] += 1
+            if row > end:
+                counts[span, ring[(row - end - 1) % RING]] -= 1
+        for span in range(half):
+            if row >= spans[span + half, 1]:  # both are full
+                repeats[span] += counts[span, bucket]
+                repeats[span + half] += counts[span + half, bucket]
+                looked[span] += 1
         ring[row % RING] = bucket
-        counts[0, bucket] += 1
-        if row >= NEAR:
-            left = ring[(row - NEAR) % RING]
-            counts[0, left] -= 1
-            counts[1, left] += 1
-        if row >= MIDDLE:
-            counts[1, ring[(row - MIDDLE) % RING]] -= 1
-        if row >= FAR_FROM:
-            counts[2, ring[(row - FAR_FROM) % RING]] += 1
-        if row >= FAR_TO:
-            counts[2, ring[(row - FAR_TO) % RING]] -= 1

@@ -27,6 +27,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from streams.fairness.arena.sampling_policy import Play
+
 KEPT = 64
 DAY = 86_400.0
 SKEW = 2.0
@@ -44,6 +46,26 @@ class PastPolicy:
     until: float
     weights: Vector
     active: NDArray[np.bool_]
+
+
+@dataclass(slots=True)
+class LateCounts:
+    """Exposures that a past policy judges: appearances float64[2, S] and battles float64[2], among declared models and
+    among models in play.
+    """
+
+    hits: Vector
+    battles: Vector
+
+    @classmethod
+    def none(cls, subjects: int) -> LateCounts:
+        """Return counts of zero."""
+        return cls(np.zeros((2, subjects)), np.zeros(2))
+
+    def add(self, other: LateCounts) -> None:
+        """Add other counts."""
+        self.hits += other.hits
+        self.battles += other.battles
 
 
 @dataclass(slots=True)
@@ -75,15 +97,13 @@ class PastPolicies:
     changed: int = 0
     last: tuple[int, int, int] = (0, 0, 0)
 
-    def change(
-        self, weights: Vector, active: NDArray[np.bool_], recorded: float, clock: float, settle: float, *, rows: int
-    ) -> None:
+    def change(self, before: Play, recorded: float, clock: float, settle: float, *, rows: int) -> None:
         """Replace the policy in force.
 
         Parameters
         ----------
-        weights, active
-            float64[S] and bool[S], the policy that ends here.
+        before
+            The policy that ends here.
         recorded, clock
             Record time of the notice and clock of the votes, epoch seconds.
         settle
@@ -95,9 +115,9 @@ class PastPolicies:
             return
         now = recorded if recorded - clock <= DAY else clock
         self.changed += 1
-        if weights.any() and now - self.since >= BRIEF:
+        if before.weights.any() and now - self.since >= BRIEF:
             self.changes += 1
-            self.kept.append(PastPolicy(self.changes, self.since, now, weights, active))
+            self.kept.append(PastPolicy(self.changes, self.since, now, before.weights, before.active))
         self.kept = [each for each in self.kept if each.until >= now - DAY][-KEPT:]
         self.since = now
         self.settled_at = max(clock, now) + settle
@@ -138,7 +158,7 @@ class PastPolicies:
         self.unjudged += unjudged
         self.judged += rows - unjudged
 
-    def review(self) -> None:
+    def turn(self) -> None:
         """Close a review."""
         self.last = self.unjudged, self.judged, self.changed
         self.unjudged = self.judged = self.changed = 0

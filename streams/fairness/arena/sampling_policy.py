@@ -106,18 +106,6 @@ class Play:
             self, pi_play=np.where(tested, self.pi_play, 0.0), active=self.active & to.active & tested, _odds={}
         )
 
-    @property
-    def repeat(self) -> float:
-        """Σ p_pair², the probability that a draw repeats the pair of another one.
-
-        With p_ab = h_a w_b + h_b w_a as in `pair_probability`, which takes O(S).
-        """
-        if np.count_nonzero(self.weights) < 2:
-            return 0.0
-        w, h = self.weights, second_draw(self.weights)
-        both = h * w
-        return float((h**2).sum() * (w**2).sum() - 2 * (both**2).sum() + both.sum() ** 2)
-
     def pair_probability(self, a: NDArray[np.int64], b: NDArray[np.int64]) -> Vector:
         """float64[n], probability of the battle of each two models in either order; both must have a weight above 0."""
         h = second_draw(self.weights)

@@ -26,7 +26,7 @@ CONSTANTS = {
     "detectors.silent_removal": {"BETS": [0.02, 0.1], "GONE": 0.15, "BACK": 0.25},
     "detectors.unannounced_retirement": {"DAY": 86_400.0},
     "evidence_history": {"LATE": 128, "EARLY": 256, "EPISODES": 256},
-    "snapshot": {"VERSION": 3},
+    "snapshot": {"VERSION": 4},
     "stage": {"VIEW_SECONDS": 1.0, "IDLE_SECONDS": 5.0},
     "statistics.cusum": {"ALMOST_ONE": 0.999999999},
     "statistics.expected_share": {"NEVER": 1e-300},
