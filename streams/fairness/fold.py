@@ -70,6 +70,7 @@ def _declare(state: ArenaFairness, notice: Notice) -> list[Alert]:
         recorded, settle = notice.recorded / 1000, scene.settings.settle_seconds
         facts.draws.restart()
         facts.policies.change(before, recorded, facts.clock, settle, rows=facts.rows)
+        facts.policies.resize(len(facts.roster))
     for detector in AT_NOTICE:
         detector.notice(state.states.of(detector), scene, change)
     return tick.tell(state, (*AT_TICK, *AT_NOTICE))
@@ -170,6 +171,7 @@ def _gather(state: ArenaFairness, rows: Rows, a: Numbers, b: Numbers, exposures:
         scene.board.add(battles.a, battles.b, battles.winner, _no_elo)
     for detector in AT_REVIEW:
         detector.gather(state.states.of(detector), battles)
+    facts.names.add(facts.roster, rows, a, b)
     if min(a.min(), b.min()) < 0:
         words, found = np.stack([rows.model_a, rows.model_b], axis=1).ravel(), np.stack([a, b], axis=1).ravel()
         most = seats(scene.settings.review_battles, scene.settings.undeclared_battles)
@@ -180,6 +182,7 @@ def _review(state: ArenaFairness) -> list[Alert]:
     scene = state.scene
     scene.facts.window.turn()
     scene.facts.crowd.turn()
+    scene.facts.names.turn(len(scene.facts.roster))
     scene.facts.draws.turn()
     scene.facts.policies.turn()
     scene.epoch.review(scene.play, scene.settings.kappa)

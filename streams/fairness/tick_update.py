@@ -35,7 +35,7 @@ def take_in(state: ArenaFairness, *, closes: bool) -> None:
     if play.out.size:
         facts.seen[play.out] += declared[play.out]
         facts.due[play.out] += declared_battles * play.pi[play.out]
-    tick = Tick(declared, declared_battles, in_play, in_play_battles, scene.mark)
+    tick = Tick(declared, declared_battles, in_play, in_play_battles, scene.mark, facts.pairs)
     for detector, kept in state.states.at_tick:
         detector.tick(kept, scene, tick, closes=closes)
     facts.tick_hits.fill(0.0)

@@ -12,6 +12,7 @@ from streams.fairness.arena.arrays import grow
 from streams.fairness.arena.declared_pairs import PairTally
 from streams.fairness.arena.draws import Draws
 from streams.fairness.arena.ledger_position import Moment
+from streams.fairness.arena.name_flood import NameCounts
 from streams.fairness.arena.past_policies import IN_FORCE, LateCounts, PastPolicies
 from streams.fairness.arena.registry import Roster
 from streams.fairness.arena.sampling_policy import Play
@@ -62,6 +63,8 @@ class ArenaFacts:
         The current tick's battles that a past policy judges, by the number of that policy.
     pairs
         The current tick's comparison of `p_pair` with the declared weights.
+    names
+        Names that are neither declared nor known from before the current review.
     """
 
     roster: Roster
@@ -86,6 +89,7 @@ class ArenaFacts:
     policies: PastPolicies = field(default_factory=PastPolicies)
     late: dict[int, LateCounts] = field(default_factory=dict)
     pairs: PairTally = field(default_factory=PairTally)
+    names: NameCounts = field(default_factory=NameCounts)
 
     def resize(self) -> None:
         """Grow the arrays to the size of the roster."""

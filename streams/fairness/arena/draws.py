@@ -94,8 +94,8 @@ class Draws:
         float64[K], repeats in each span in the current `WINDOW` of such rows, and in the one before it.
     looked, looked_before
         int64[K / 2], rows that were compared in each span, in both windows.
-    weight
-        Evidence of a row with neither: 1/v, a multiple of 1/SCALE.
+    weight, counted_weight
+        Evidence of the next row with neither, and of the last one that was counted: 1/v, a multiple of 1/SCALE.
     sorts, last
         int64[5], rows of each sort, and exposures, in the current review and in the last full one.
     """
@@ -111,13 +111,14 @@ class Draws:
     looked: NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(SPANS) // 2, np.int64))
     looked_before: NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(SPANS) // 2, np.int64))
     weight: float = 1.0
+    counted_weight: float = 1.0
     sorts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(5, np.int64))
     last: NDArray[np.int64] = field(default_factory=lambda: np.zeros(5, np.int64))
 
     @property
     def votes_per_draw(self) -> float:
         """Estimate of v for the rows with neither battle nor voter; 1 while they show no bunches."""
-        return 1.0 / self.weight
+        return 1.0 / self.counted_weight
 
     def follow(self, rows: Rows, tick: int) -> RowDraws:
         """Decide for each row whether it starts an exposure.
@@ -129,7 +130,7 @@ class Draws:
         tick
             Rows with neither battle nor voter between two estimates of v.
         """
-        names = _hash_words(rows.models)
+        names = hash_words(rows.models)
         pairs = _pair_hashes(names[rows.model_a], names[rows.model_b])
         battles = _column(rows.battles, rows.battle)
         voters = _column(rows.voters, rows.voter)
@@ -180,6 +181,9 @@ class Draws:
 
     def count(self, draws: RowDraws) -> None:
         """Count rows of the current review."""
+        unclear = np.flatnonzero(draws.sort == UNCLEAR)
+        if unclear.size:
+            self.counted_weight = 1.0 if draws.weight is None else float(draws.weight[unclear[-1]])
         self.sorts[:4] += np.bincount(draws.sort, minlength=4)
         self.sorts[4] += np.count_nonzero(draws.first)
 
@@ -192,12 +196,12 @@ def _column(words: list[str], codes: NDArray[np.int32] | None) -> Hashes:
     """Hashes of an optional column, 0 where absent; empty when no row has it."""
     if codes is None:
         return np.zeros(0, np.uint64)
-    hashes = _hash_words(words)
+    hashes = hash_words(words)
     hashes[0] = 0
     return hashes[codes]
 
 
-def _hash_words(words: list[str]) -> Hashes:
+def hash_words(words: list[str]) -> Hashes:
     """uint64[n], a hash of each word, never 0: the same in every process."""
     encoded = [word.encode() for word in words]
     ends = np.cumsum(np.fromiter(map(len, encoded), np.int64, len(encoded)))
