@@ -45,6 +45,14 @@ class Kind(StrEnum):
     """More repeated prompts than the arena's own baseline."""
     UNDECLARED_MODEL = "undeclared_model"
     """In battles without a declared weight, though the arena declares its models."""
+    DRAWS_UNCLEAR = "draws_unclear"
+    """Votes come in bunches that nothing ties to draws, or one draw's id comes with several pairs of models."""
+    POLICY_TOO_BUSY = "policy_too_busy"
+    """Notices change the declared weights so often that fewer than half of the battles can be judged."""
+    DECLARED_PROBABILITY_WRONG = "declared_probability_wrong"
+    """The probability of a pair that a vote gives is not the one that the declared weights imply."""
+    NAME_FLOOD = "name_flood"
+    """Many names in battles that were never seen and never declared."""
 
 
 class Severity(StrEnum):

@@ -39,6 +39,8 @@ class Unjudged(StrEnum):
     """All models are of one licence class."""
     FEW_MODELS = "few_models"
     """Fewer than two models were in enough recent battles."""
+    NO_PROBABILITIES = "no_probabilities"
+    """No judged battle has a `p_pair`."""
 
 
 SENTENCES: dict[Unjudged, str] = {
@@ -55,6 +57,7 @@ SENTENCES: dict[Unjudged, str] = {
     Unjudged.NO_PRIVATE_MODELS: "no private model was ever declared, and only the registry could show one",
     Unjudged.ONE_CLASS: "all models are of one licence class",
     Unjudged.FEW_MODELS: "fewer than two models were in enough recent battles",
+    Unjudged.NO_PROBABILITIES: "no vote gives the probability of its pair",
 }
 """The words for it, as the end of a sentence; the same for every reader."""
 

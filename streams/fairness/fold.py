@@ -1,14 +1,11 @@
 """The fairness fold: ledger records in, alerts out. Pure: the output depends only on the sequence of rows and notices.
 
-Rows are counted per tick, a stretch of many ticks at a time: one `bincount` over (tick, subject) counts the whole
-stretch, so that a tick costs little more than its update. Block boundaries do not matter: the state holds a partial
-tick, and a policy change in the middle of a stretch (a removal changes which models are in play) ends the stretch
-there.
+The rows of one draw are one exposure (`arena.draws`): battles, ticks and reviews count exposures. They are counted a
+stretch of many ticks at a time. Block boundaries do not matter: the state holds a partial tick, and a policy change in
+the middle of a stretch (a removal changes which models are in play) ends the stretch there.
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,116 +13,21 @@ from numpy.typing import NDArray
 from streams.contracts.alert import Alert, Status
 from streams.contracts.vote import NONE
 from streams.fairness import tick_update as tick
-from streams.fairness.arena.context import Scene
+from streams.fairness.arena.draws import RowDraws
 from streams.fairness.arena.ledger_position import Moment
+from streams.fairness.arena.past_policies import IN_FORCE, LateCounts
 from streams.fairness.arena.ratings import rate_if_due
-from streams.fairness.arena.sampling_policy import Play
+from streams.fairness.arena.stretch import Exposures, Stretch
 from streams.fairness.crowd import seats
 from streams.fairness.detectors.base import ReviewBattles
 from streams.fairness.detectors.catalog import AT_NOTICE, AT_REVIEW, AT_TICK, DETECTORS
 from streams.fairness.fold_state import ArenaFairness
-from streams.fairness.statistics.expected_share import Vector
 from streams.fairness.view import remember
 from streams.ledger.codec import Block, Notice
 from streams.ledger.rows import Rows
 from streams.ledger.watermark import count_rows, is_new, unknown_rows
 
-TICKS = 32
-"""Ticks in a stretch: enough to share the cost of counting, few enough for the counts to stay in the cache."""
 Numbers = NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
-class Stretch:
-    """Counts of T ticks, of which the last may be partial; S subjects.
-
-    Attributes
-    ----------
-    ends
-        int64[T], rows from the beginning of the stretch to the end of each tick.
-    hits
-        float64[T, 3, S], appearances in all battles, among declared models, among models in play.
-    battles
-        float64[T, 3], battles of the same three kinds.
-    votes
-        int64[T].
-    clock
-        float64[T], at the end of each tick.
-    full
-        Ticks that are full.
-    """
-
-    ends: Numbers
-    hits: Vector
-    battles: Vector
-    votes: Numbers
-    clock: Vector
-    full: int
-
-    @classmethod
-    def of(cls, scene: Scene, a: Numbers, b: Numbers, winner: NDArray[np.uint8], clock: Vector) -> Stretch:
-        """Count the rows of one stretch: at most `TICKS` ticks, and not past the next review."""
-        settings, rows = scene.settings, scene.facts.rows
-        size, behind = settings.tick_battles, rows % settings.tick_battles
-        most = min(TICKS * size - behind, settings.review_battles - rows % settings.review_battles)
-        n = min(a.size, most)
-        a, b = a[:n], b[:n]
-        number = (behind + np.arange(n)) // size
-        ticks = int(number[-1]) + 1
-        ends = np.minimum((np.arange(ticks) + 1) * size - behind, n)
-
-        play = scene.play
-        everyone = _appearances(play, a, b, number, ticks)
-        all_battles = np.bincount(number, minlength=ticks).astype(np.float64)
-        sorts, counted = [everyone], [all_battles]
-        for mask in (play.declared, play.in_play):
-            within = mask[a] & mask[b]
-            if within.all():
-                sorts.append(everyone)
-                counted.append(all_battles)
-            else:
-                sorts.append(_appearances(play, a[within], b[within], number[within], ticks))
-                counted.append(np.bincount(number[within], minlength=ticks).astype(np.float64))
-        return cls(
-            ends=ends,
-            hits=np.stack(sorts, axis=1),
-            battles=np.stack(counted, axis=1),
-            votes=np.bincount(number[winner[:n] != NONE], minlength=ticks),
-            clock=clock[ends - 1],
-            full=(behind + n) // size,
-        )
-
-    def play(self, state: ArenaFairness) -> tuple[int, list[Alert]]:
-        """Run the ticks until the policy changes; return the number of rows used and the alerts to emit."""
-        facts, policy = state.scene.facts, state.scene.play
-        began, alerts = facts.rows, list[Alert]()
-        for index, end in enumerate(self.ends.tolist()):
-            facts.tick_hits += self.hits[index]
-            facts.tick_battles += self.battles[index]
-            votes = int(self.votes[index])
-            facts.tick_votes += votes
-            facts.votes += votes
-            facts.rows, facts.clock = began + end, float(self.clock[index])
-            if index < self.full:
-                alerts += tick.close(state)
-            if state.scene.play is not policy:
-                return end, alerts
-        return int(self.ends[-1]), alerts
-
-
-def _appearances(play: Play, a: Numbers, b: Numbers, number: Numbers, ticks: int) -> Vector:
-    """Battles with each subject, per tick: float64[T, S]; a group with both models in a battle counts it once."""
-    size = play.pi.size
-    subjects = [a, b]
-    for groups in (play.provider, play.license):
-        first, second = groups[a], groups[b]
-        subjects += [first, np.where(second == first, -1, second)]
-    # Subjects without a number go to an extra column, which is dropped.
-    keys = np.stack(subjects)
-    keys[keys < 0] = size
-    keys += number * (size + 1)
-    counts = np.bincount(keys.ravel(), minlength=ticks * (size + 1))
-    return counts.reshape(ticks, size + 1)[:, :size].astype(np.float64)
 
 
 def fold(state: ArenaFairness, record: Block | Notice) -> list[Alert]:
@@ -161,18 +63,40 @@ def _declare(state: ArenaFairness, notice: Notice) -> list[Alert]:
         notice.name, notice.model, Moment(facts.rows, facts.notices, facts.clock), scene.settings.notice_days
     )
     state.resize()
-    before = scene.play.pi
+    before = scene.play
     tick.rejudge(state)
-    if not np.array_equal(before, scene.play.pi):
+    if not np.array_equal(before.pi, scene.play.pi):
         scene.epoch.begin(facts.rows, facts.clock)
+        recorded, settle = notice.recorded / 1000, scene.settings.settle_seconds
+        facts.draws.restart()
+        facts.policies.change(before, recorded, facts.clock, settle, rows=facts.rows)
+        facts.policies.resize(len(facts.roster))
     for detector in AT_NOTICE:
         detector.notice(state.states.of(detector), scene, change)
     return tick.tell(state, (*AT_TICK, *AT_NOTICE))
 
 
 def _count(state: ArenaFairness, rows: Rows) -> list[Alert]:
+    """Count rows, in parts that end with a review: what a review decides must not depend on where a block was cut."""
     scene, facts = state.scene, state.scene.facts
     state.rhythm.hear(rows.recorded)
+    draws = facts.draws.follow(rows, scene.settings.tick_battles)
+    starts = np.flatnonzero(draws.first)
+    review, alerts = scene.settings.review_battles, list[Alert]()
+    row = at = 0
+    while row < len(rows):
+        until = at + review - facts.rows % review
+        # Further votes on the last draw of a review belong to the next review.
+        end = int(starts[until - 1]) + 1 if until <= starts.size else len(rows)
+        part = slice(row, end)
+        alerts += _count_part(state, rows.take(part), draws.take(part), starts[at:until] - row)
+        row, at = end, until
+    return alerts
+
+
+def _count_part(state: ArenaFairness, rows: Rows, draws: RowDraws, starts: Numbers) -> list[Alert]:
+    """Count rows of one review; `starts` are those that start an exposure."""
+    scene, facts = state.scene, state.scene.facts
     words = np.stack([rows.model_a, rows.model_b], axis=1).ravel()
     known = len(facts.roster)
     numbers = facts.roster.follow(rows.models, words, scene.settings.max_undeclared)
@@ -180,47 +104,92 @@ def _count(state: ArenaFairness, rows: Rows) -> list[Alert]:
         state.resize()
         tick.rejudge(state)
     a, b = numbers[rows.model_a], numbers[rows.model_b]
+    facts.draws.count(draws)
+    first = slice(None) if starts.size == len(rows) else starts
+    tstamp, drawn_at = rows.tstamp[first], None if rows.drawn_at is None else rows.drawn_at[first]
     # For the first rows, ignore the clock: notices set it, and it may be later than old votes.
-    clock = np.maximum.accumulate(rows.tstamp if not facts.rows else np.maximum(rows.tstamp, facts.clock))
+    clock = np.maximum.accumulate(tstamp if not facts.rows else np.maximum(tstamp, facts.clock))
+    exposures = Exposures(
+        a=a[first],
+        b=b[first],
+        winner=rows.winner[first],
+        clock=clock,
+        policy=facts.policies.of(drawn_at, clock, facts.clock),
+        weight=None if draws.weight is None else draws.weight[first],
+        p_pair=None if rows.p_pair is None else rows.p_pair[first],
+    )
     alerts: list[Alert] = []
-    at = 0
-    while at < len(rows):
-        stretch = Stretch.of(scene, a[at:], b[at:], rows.winner[at:], clock[at:])
-        taken, told = stretch.play(state)
+    at = row = 0
+    while at < starts.size:
+        taken, told = _play(state, Stretch.of(scene, exposures.take(slice(at, None))))
         alerts += told
-        chosen = slice(at, at + taken)
-        _gather(state, rows.take(chosen), a[chosen], b[chosen])
-        at += taken
-        if facts.rows % scene.settings.review_battles == 0:
-            alerts += _review(state)
+        end = int(starts[at + taken - 1]) + 1
+        part = slice(row, end)
+        _gather(state, rows.take(part), a[part], b[part], exposures.take(slice(at, at + taken)))
+        at, row = at + taken, end
+    if row < len(rows):
+        _gather(state, rows.take(slice(row, None)), a[row:], b[row:], exposures.take(slice(at, None)))
+    if starts.size and facts.rows % scene.settings.review_battles == 0:
+        alerts += _review(state)
     return alerts
 
 
-def _gather(state: ArenaFairness, rows: Rows, a: NDArray[np.int64], b: NDArray[np.int64]) -> None:
-    """Pass rows to the epoch, the board, the review detectors and the crowd, which need more than exposure counts."""
-    scene = state.scene
-    declared = scene.play.declared[a] & scene.play.declared[b]
-    scene.epoch.add(a[declared])
+def _play(state: ArenaFairness, stretch: Stretch) -> tuple[int, list[Alert]]:
+    """Run the ticks of a stretch until the policy changes; return the exposures used and the alerts to emit."""
+    facts, policy = state.scene.facts, state.scene.play
+    began, alerts = facts.rows, list[Alert]()
+    for index, end in enumerate(stretch.ends.tolist()):
+        facts.tick_hits += stretch.hits[index]
+        facts.tick_battles += stretch.battles[index]
+        for number, counts in stretch.late.items():
+            facts.late.setdefault(number, LateCounts.none(facts.seen.size)).add(counts[index])
+        if index in stretch.pairs:
+            facts.pairs.add(stretch.pairs[index])
+        votes = int(stretch.votes[index])
+        facts.tick_votes += votes
+        facts.finished += votes
+        facts.rows, facts.clock = began + end, float(stretch.clock[index])
+        if index < stretch.full:
+            alerts += tick.close(state)
+        if state.scene.play is not policy:
+            return end, alerts
+    return int(stretch.ends[-1]), alerts
+
+
+def _gather(state: ArenaFairness, rows: Rows, a: Numbers, b: Numbers, exposures: Exposures) -> None:
+    """Pass rows to the board, the review detectors and the crowd, which need every vote, and exposures to the epoch."""
+    scene, facts = state.scene, state.scene.facts
+    facts.votes += int(np.count_nonzero(rows.winner != NONE))
+    facts.policies.count(exposures.policy, exposures.a.size)
+    judged = scene.play.declared[exposures.a] & scene.play.declared[exposures.b]
+    if exposures.policy is not None:
+        judged &= exposures.policy == IN_FORCE
+    scene.epoch.add(exposures.a[judged])
     voted = (a >= 0) & (b >= 0) & (rows.winner != NONE)
     battles = ReviewBattles(rows, a[voted], b[voted], rows.winner[voted])
     if voted.any():
         scene.board.add(battles.a, battles.b, battles.winner, _no_elo)
     for detector in AT_REVIEW:
         detector.gather(state.states.of(detector), battles)
+    facts.names.add(facts.roster, rows, a, b)
     if min(a.min(), b.min()) < 0:
-        words, numbers = np.stack([rows.model_a, rows.model_b], axis=1).ravel(), np.stack([a, b], axis=1).ravel()
+        words, found = np.stack([rows.model_a, rows.model_b], axis=1).ravel(), np.stack([a, b], axis=1).ravel()
         most = seats(scene.settings.review_battles, scene.settings.undeclared_battles)
-        scene.facts.crowd.add([rows.models[word] for word in words[numbers < 0].tolist()], most)
+        facts.crowd.add([rows.models[word] for word in words[found < 0].tolist()], most)
 
 
 def _review(state: ArenaFairness) -> list[Alert]:
     scene = state.scene
     scene.facts.window.turn()
     scene.facts.crowd.turn()
+    scene.facts.names.turn(len(scene.facts.roster))
+    scene.facts.draws.turn()
+    scene.facts.policies.turn()
     scene.epoch.review(scene.play, scene.settings.kappa)
     ratings = rate_if_due(scene)
     for detector in AT_REVIEW:
         detector.review(state.states.of(detector), scene, ratings)
+    tick.share_budget(state)
     remember(state)
     return tick.tell(state, DETECTORS, repeat=True)
 

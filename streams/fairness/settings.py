@@ -69,6 +69,10 @@ class FairnessSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     ] = 1e3
     evidence_level: Annotated[float, Meta(description="e-value from which churn, reuse and bias are told.", gt=1)] = 1e3
 
+    settle_seconds: Annotated[
+        float,
+        Meta(description="Battles without `drawn_at` are not judged for so long after a change of policy.", ge=0),
+    ] = 900.0
     notice_days: Annotated[float, Meta(description="Days between a `deprecated` notice and the end.", ge=0)] = 14.0
     private_cap: Annotated[
         int, Meta(description="Private variants that a provider may have in play at once.", ge=0)

@@ -14,6 +14,7 @@ from numba import njit
 
 from streams.contracts.alert import Alert
 from streams.fairness.alerts.lifecycle import reconcile
+from streams.fairness.arena.declared_pairs import PairTally
 from streams.fairness.detectors.base import AnyDetector, Tick
 from streams.fairness.detectors.catalog import AT_NOTICE, AT_TICK
 from streams.fairness.fold_state import ArenaFairness
@@ -23,6 +24,8 @@ from streams.fairness.statistics.cusum import Cusum, Mark, Odds
 def take_in(state: ArenaFairness, *, closes: bool) -> None:
     """Pass the counts of the current tick to the detectors and reset them; `closes` is True when the tick ends here."""
     scene, facts, play = state.scene, state.scene.facts, state.scene.play
+    for number in sorted(facts.late):
+        _take_in_late(state, number)
     everyone, declared, in_play = facts.tick_hits
     _, declared_battles, in_play_battles = facts.tick_battles.tolist()
     _note(
@@ -32,11 +35,29 @@ def take_in(state: ArenaFairness, *, closes: bool) -> None:
     if play.out.size:
         facts.seen[play.out] += declared[play.out]
         facts.due[play.out] += declared_battles * play.pi[play.out]
-    tick = Tick(declared, declared_battles, in_play, in_play_battles, scene.mark)
+    tick = Tick(declared, declared_battles, in_play, in_play_battles, scene.mark, facts.pairs)
     for detector, kept in state.states.at_tick:
         detector.tick(kept, scene, tick, closes=closes)
     facts.tick_hits.fill(0.0)
     facts.tick_battles.fill(0.0)
+    facts.pairs = PairTally()
+
+
+def _take_in_late(state: ArenaFairness, number: int) -> None:
+    """Pass the tick's battles that a past policy judges, as a stretch of the tick under that policy."""
+    scene, facts = state.scene, state.scene.facts
+    declared, in_play = facts.late[number].hits
+    declared_battles, in_play_battles = facts.late.pop(number).battles.tolist()
+    in_force, scene.play = scene.play, scene.policy(number)
+    facts.seen += in_play
+    facts.due += in_play_battles * scene.play.pi_play
+    out = scene.play.out
+    facts.seen[out] += declared[out]
+    facts.due[out] += declared_battles * scene.play.pi[out]
+    tick = Tick(declared, declared_battles, in_play, in_play_battles, scene.mark)
+    for detector, kept in state.states.at_tick:
+        detector.tick(kept, scene, tick, closes=False)
+    scene.play = in_force
 
 
 def close(state: ArenaFairness) -> list[Alert]:
@@ -74,12 +95,19 @@ def rejudge(state: ArenaFairness) -> None:
         if detector.follow(kept, scene, before):
             scene.play = state.replay_policy()  # a report was withdrawn, so the model may be in play again
     play = scene.play
+    scene.past_plays.clear()
     known = np.zeros(play.pi.size, np.bool_)
     known[: before.pi.size] = before.pi > 0
     joined = np.flatnonzero((play.pi > 0) & ~known)
     scene.facts.last_row[joined] = scene.facts.rows
     scene.facts.last_time[joined] = scene.facts.clock
-    scene.facts.most_judged = max(scene.facts.most_judged, play.judged)
+    share_budget(state)
+
+
+def share_budget(state: ArenaFairness) -> None:
+    """Count what can page. The largest number so far divides the budget of pages, so no claim's part ever grows."""
+    facts = state.scene.facts
+    facts.most_judged = max(facts.most_judged, state.states.claims(state.scene))
 
 
 def tell(state: ArenaFairness, detectors: Iterable[AnyDetector], *, repeat: bool = False) -> list[Alert]:

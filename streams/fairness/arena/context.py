@@ -9,7 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.fairness.arena.arrays import grow
+from streams.fairness.arena.declared_pairs import PairTally
+from streams.fairness.arena.draws import Draws
 from streams.fairness.arena.ledger_position import Moment
+from streams.fairness.arena.name_flood import NameCounts
+from streams.fairness.arena.past_policies import IN_FORCE, LateCounts, PastPolicies
 from streams.fairness.arena.registry import Roster
 from streams.fairness.arena.sampling_policy import Play
 from streams.fairness.arena.whole_policy import Epoch
@@ -30,7 +34,7 @@ class ArenaFacts:
     rows, notices, clock
         See `Moment`.
     votes
-        Rows with a vote; the other battles were shown and not voted on.
+        Rows with a vote: `rows` counts draws, and a draw may have several votes or none.
     seen, due
         float64[S], observed and expected appearances in battles among models in play (among declared models for those
         reported as removed).
@@ -46,11 +50,21 @@ class ArenaFacts:
     theta
         float64[S], logits of the last solution of the ratings, from which the next one starts.
     most_judged
-        K, the largest number of paging detectors so far: the level of a page is K·A.
+        K, the largest number of things that could page at one time so far, over all detectors (`Detector.claims`).
     outage
         Whether a stalled feed explains the missing battles; suppresses removal and drift alerts.
     crowd
         Counts of names in battles that have no subject number.
+    finished
+        Battles whose first row has a vote; `votes` counts every vote.
+    draws, policies
+        Which rows are one draw, and which policy judges a row.
+    late
+        The current tick's battles that a past policy judges, by the number of that policy.
+    pairs
+        The current tick's comparison of `p_pair` with the declared weights.
+    names
+        Names that are neither declared nor known from before the current review.
     """
 
     roster: Roster
@@ -70,12 +84,21 @@ class ArenaFacts:
     most_judged: int = 1
     outage: bool = False
     crowd: Crowd = field(default_factory=Crowd)
+    finished: int = 0
+    draws: Draws = field(default_factory=Draws)
+    policies: PastPolicies = field(default_factory=PastPolicies)
+    late: dict[int, LateCounts] = field(default_factory=dict)
+    pairs: PairTally = field(default_factory=PairTally)
+    names: NameCounts = field(default_factory=NameCounts)
 
     def resize(self) -> None:
         """Grow the arrays to the size of the roster."""
         size = len(self.roster)
         grow(self, size, "seen", "due", "last_row", "last_time", "tick_hits", "theta")
         self.window.resize(size)
+        self.policies.resize(size)
+        for counts in self.late.values():
+            grow(counts, size, "hits")
 
 
 @dataclass(slots=True)
@@ -84,7 +107,8 @@ class Scene:
 
     `play` is the policy in force; `epoch` holds since when it is in force, and the evidence against it; `board` counts
     the votes by pair. `settled` lists the ids of alerts that were resolved because the settings changed: if such an
-    alert fires again, it gets a new id.
+    alert fires again, it gets a new id. `past_plays` are the past policies by number, computed when a row needs them
+    and dropped with every change of `play`.
     """
 
     arena: str
@@ -94,6 +118,18 @@ class Scene:
     play: Play
     settled: list[str] = field(default_factory=list)
     epoch: Epoch = field(default_factory=Epoch)
+    past_plays: dict[int, Play] = field(default_factory=dict)
+
+    def policy(self, number: int) -> Play:
+        """The policy of a number that `PastPolicies.of` returned, narrowed to what is tested now."""
+        if number == IN_FORCE:
+            return self.play
+        if number not in self.past_plays:
+            past = next(each for each in self.facts.policies.kept if each.number == number)
+            removed = self.play.declared[:-1] & ~self.play.in_play[:-1]
+            made = Play.under(self.facts.roster, past.weights, past.active, removed)
+            self.past_plays[number] = made.narrowed(self.play)
+        return self.past_plays[number]
 
     @property
     def now(self) -> Moment:
@@ -112,7 +148,7 @@ class Scene:
 
     @property
     def page_level(self) -> float:
-        """Level of a page, ln c with c = K·A."""
+        """Level of a page, ln c with c = K·A: each of K claims has the same part of the budget."""
         return math.log(self.facts.most_judged * self.settings.ticks_between_pages)
 
     @property
@@ -123,7 +159,7 @@ class Scene:
     @property
     def unfinished_share(self) -> float:
         """Share of battles that were shown and not voted on."""
-        return 1.0 - self.facts.votes / self.facts.rows if self.facts.rows else 0.0
+        return 1.0 - self.facts.finished / self.facts.rows if self.facts.rows else 0.0
 
     def votes_of(self, number: int) -> int:
         """Votes on one model."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streams.fairness.arena.registry import Roster, sampled
 from streams.fairness.statistics.cusum import Odds
-from streams.fairness.statistics.expected_share import Vector, exposure, involvement, relative
+from streams.fairness.statistics.expected_share import Vector, exposure, involvement, relative, second_draw
 
 Mask = NDArray[np.bool_]
 
@@ -38,8 +38,8 @@ class Play:
         int64, numbers of the models with declared weight above 0 that are reported as removed, ascending.
     provider, license
         int64[S + 1], number of a model's provider and licence class as last declared, -1 if never.
-    judged
-        Number of detectors that can page under this policy.
+    weights
+        float64[S], declared weights relative to the largest; 0 where a model is not drawn.
     """
 
     pi: Vector
@@ -50,7 +50,7 @@ class Play:
     out: NDArray[np.int64]
     provider: NDArray[np.int64]
     license: NDArray[np.int64]
-    judged: int
+    weights: Vector
     _odds: dict[tuple[float, ...], Odds] = field(default_factory=dict, repr=False, compare=False)
 
     def odds(self, bets: tuple[float, ...], delta: float, *, active_only: bool = False) -> Odds:
@@ -64,16 +64,22 @@ class Play:
     @classmethod
     def of(cls, roster: Roster, removed: Mask) -> Play:
         """Compute the policy from the registry; `removed` is bool[S]."""
+        weights, active = np.zeros(len(roster)), np.zeros(len(roster), np.bool_)
+        for name, model in roster.registry.items():
+            if sampled(model):
+                weights[roster.models[name]] = model.weight
+                active[roster.models[name]] = model.status == "active"
+        return cls.under(roster, weights, active, removed)
+
+    @classmethod
+    def under(cls, roster: Roster, weights: Vector, active: Mask, removed: Mask) -> Play:
+        """Compute the policy of given weights, float64[S], and active models, bool[S]; groups are as last declared."""
         size = len(roster)
-        weights, active = np.zeros(size), np.zeros(size, np.bool_)
         provider, license_ = np.full(size + 1, -1, np.int64), np.full(size + 1, -1, np.int64)
         for name, model in roster.known.items():
             number = roster.models[name]
             provider[number] = roster.providers[model.provider]
             license_[number] = roster.licenses[model.license]
-            if sampled(roster.registry.get(name)):
-                weights[number] = roster.registry[name].weight
-                active[number] = roster.registry[name].status == "active"
         weights = relative(weights)
         pi = _shares(weights, provider, license_)
         in_play = np.where(removed, 0.0, weights)
@@ -90,8 +96,20 @@ class Play:
             out=np.flatnonzero((weights > 0) & removed),
             provider=provider,
             license=license_,
-            judged=int(np.count_nonzero(pi_play) + np.count_nonzero(active & (pi_play > 0))),
+            weights=weights,
         )
+
+    def narrowed(self, to: Play) -> Play:
+        """Return this policy, testing only the subjects that `to` tests as well: another has no evidence to add to."""
+        tested = to.pi_play > 0
+        return replace(
+            self, pi_play=np.where(tested, self.pi_play, 0.0), active=self.active & to.active & tested, _odds={}
+        )
+
+    def pair_probability(self, a: NDArray[np.int64], b: NDArray[np.int64]) -> Vector:
+        """float64[n], probability of the battle of each two models in either order; both must have a weight above 0."""
+        h = second_draw(self.weights)
+        return np.asarray(h[a] * self.weights[b] + h[b] * self.weights[a])
 
 
 def _shares(weights: Vector, provider: NDArray[np.int64], license_: NDArray[np.int64]) -> Vector:

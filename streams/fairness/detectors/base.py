@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from streams.contracts.alert import Evidence, Kind, Severity, Subject
 from streams.contracts.judged import Judged, Unjudged
 from streams.fairness.arena.context import Scene
+from streams.fairness.arena.declared_pairs import PairTally
 from streams.fairness.arena.ratings import Ratings
 from streams.fairness.arena.registry import Change
 from streams.fairness.arena.sampling_policy import Mask, Play
@@ -49,7 +50,9 @@ class Verdict:
 class Tick(NamedTuple):
     """A tick, or a stretch of it between notices: appearances, float64[S], and battles, of two kinds.
 
-    `declared_*` count battles among declared models, `in_play_*` those among models not reported as removed.
+    `declared_*` count battles among declared models, `in_play_*` those among models not reported as removed. `pairs`
+    is what came of comparing their `p_pair` with the declared weights, None in a stretch that a past policy judges: the
+    tick's own stretch has those, too.
     """
 
     declared_hits: Vector
@@ -57,6 +60,7 @@ class Tick(NamedTuple):
     in_play_hits: Vector
     in_play_battles: float
     mark: Mark
+    pairs: PairTally | None = None
 
 
 class ReviewBattles(NamedTuple):
@@ -101,6 +105,13 @@ class Detector(ABC, Generic[State]):
 
     def resize(self, state: State, subjects: int) -> None:
         """Grow the arrays of the state to `subjects`."""
+
+    def claims(self, state: State, scene: Scene) -> int:
+        """Return the number of things that this detector can page on now: each has a part of the budget of pages.
+
+        Only a statistical page has a claim. It fires at `scene.page_level`, the log of A times all claims.
+        """
+        return 0
 
     @abstractmethod
     def verdicts(self, state: State, scene: Scene) -> list[Verdict]:

@@ -6,8 +6,12 @@ from streams.contracts.alert import Kind
 from streams.fairness.detectors.base import AnyDetector, NoticeDetector, ReviewDetector, TickDetector
 from streams.fairness.detectors.best_of_n import BestOfN
 from streams.fairness.detectors.data_inequality import DataInequality
+from streams.fairness.detectors.declared_probability_wrong import DeclaredProbabilityWrong
+from streams.fairness.detectors.draws_unclear import DrawsUnclear
 from streams.fairness.detectors.feed_stalled import FeedStalled
 from streams.fairness.detectors.graph_fragile import GraphFragile
+from streams.fairness.detectors.name_flood import NameFlood
+from streams.fairness.detectors.policy_too_busy import PolicyTooBusy
 from streams.fairness.detectors.private_variants import PrivateVariants
 from streams.fairness.detectors.prompt_reuse import PromptReuse
 from streams.fairness.detectors.rank_churn import RankChurn
@@ -35,6 +39,10 @@ DETECTORS: tuple[AnyDetector, ...] = (
     PromptReuse(),
     GraphFragile(),
     RankChurn(),
+    DrawsUnclear(),
+    PolicyTooBusy(),
+    DeclaredProbabilityWrong(),
+    NameFlood(),
 )
 """Each review collects the verdicts of all of them, so that alerts are repeated and past events are resolved."""
 

@@ -58,7 +58,7 @@ def exposure(weights: Vector) -> Vector:
     weights = relative(weights)
     if np.count_nonzero(weights) < 2:
         return np.zeros(weights.size)
-    h = _second_draw(weights)
+    h = second_draw(weights)
     heaviest = int(np.argmax(weights))
     others = h.sum() - h
     # Recompute the one entry where the difference may cancel: a model that is nearly always drawn first.
@@ -92,12 +92,12 @@ def involvement(weights: Vector, groups: NDArray[np.int64], count: int) -> Vecto
     member = groups >= 0
     group, weight = groups[member], weights[member]
     total = np.bincount(group, weight, count)
-    both = np.bincount(group, _second_draw(weights)[member] * (total[group] - weight), count)
+    both = np.bincount(group, second_draw(weights)[member] * (total[group] - weight), count)
     once = np.bincount(group, exposure(weights)[member], count)
     return np.asarray(np.clip(once - both, 0.0, 1.0))
 
 
-def _second_draw(weights: Vector) -> Vector:
+def second_draw(weights: Vector) -> Vector:
     """h: chance of being drawn first, per unit of weight left for the second draw."""
     total = weights.sum()
     rest = total - weights

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from streams.fairness.arena.whole_policy import log_e
+from streams.fairness.settings import FairnessSettings
 from tests.unit.fairness.arena import equal_arena
 
 P0 = np.array([0.4, 0.4, 0.2])
@@ -51,7 +52,7 @@ def test_an_honoured_policy_leaves_no_evidence_and_a_broken_one_does() -> None:
 
 
 def test_each_policy_is_an_epoch_of_its_own() -> None:
-    ledger = equal_arena(10, seed=3)
+    ledger = equal_arena(10, seed=3, settings=FairnessSettings(settle_seconds=0))
     ledger.battles(2_500)
     ledger.declare("model-003", 2.0)
     epoch = ledger.state.scene.epoch

@@ -1,0 +1,316 @@
+"""Draws: which rows start a new exposure, and how much evidence a row is when that is not known.
+
+A draw is one choice of two models by the arena; it is an *exposure* of both. Several votes may belong to one draw, and
+counting each of them as a draw of its own would make a healthy arena look unfair: with three votes a
+draw the evidence is cubed.
+
+- Rows of one `battle` between the same two models are one exposure, the first of them. A row that repeats an id with
+  other models is an exposure of its own, and is counted as `mixed`.
+- Without `battle`, rows of one voter with the same two models are one exposure until 30 minutes after its first row.
+- With neither, every row counts as an exposure. How often a row repeats the pair of an earlier row shows how many votes
+  a draw gets: votes of one draw are near each other, so their repeats are frequent at short distances, while chance
+  repeats are as frequent a little further away, whatever the policy. With e repeats per row beyond chance, the evidence
+  of a row is divided by v = 1 + 2e, the design effect E[V²]/E[V] of V votes per draw. Only earlier rows are used. It is
+  an estimate, and votes of one draw that are thousands of rows apart, or hundreds in an arena of few models, are not
+  seen by it. So the promise about false pages holds for known draws, not for these.
+
+**Memory.** Known draws are kept in two generations of `GENERATION` each: a vote is recognised if it comes at most that
+many exposures after the first vote of its draw, and at most twice as many are kept. A later one counts as an exposure.
+Both generations together take 1.6 MB, the rows with neither 150 kB; nothing is taken before it is used.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from streams.ledger.rows import Rows
+
+GENERATION = 32_768
+SLOTS = 2 * GENERATION
+VOTER_SECONDS = 1_800
+EDGES = np.array([0, 32, 256, 1_024, 4_096])
+"""Distances in rows: repeats are counted between each two, and, as chance, in an equally wide span after each."""
+SPANS = np.concatenate(
+    [np.stack([EDGES[:-1], EDGES[1:]], axis=1), np.stack([EDGES[1:], 2 * EDGES[1:] - EDGES[:-1]], axis=1)]
+)
+USUAL = 4.0
+"""Most chance repeats per row in a span that is used, but for the first: with more, a change of the policy that nobody
+declared would look like votes of one draw."""
+RING, BUCKETS, WINDOW = 8_192, 8_192, 10_000
+BY_BATTLE, BY_VOTER, UNCLEAR, MIXED = 0, 1, 2, 3
+"""How the draw of a row is known. `MIXED`: by battle, but the battle had other models before."""
+SCALE = 1_024
+"""Weights are whole multiples of 1/SCALE, so that sums of them are exact and do not depend on how rows are cut."""
+SIGNIFICANT = 6.0
+"""Standard deviations of the repeats beyond chance from which they count as votes of one draw."""
+Hashes = NDArray[np.uint64]
+
+
+class RowDraws(NamedTuple):
+    """What is known of the draws of n rows.
+
+    Attributes
+    ----------
+    first
+        bool[n], whether the row starts an exposure.
+    sort
+        uint8[n]: `BY_BATTLE`, `BY_VOTER`, `UNCLEAR`, or `MIXED`.
+    weight
+        float64[n], the weight of the row as evidence, or None when all are 1.
+    """
+
+    first: NDArray[np.bool_]
+    sort: NDArray[np.uint8]
+    weight: NDArray[np.float64] | None
+
+    def take(self, chosen: slice) -> RowDraws:
+        """Return a part of the rows."""
+        return RowDraws(self.first[chosen], self.sort[chosen], None if self.weight is None else self.weight[chosen])
+
+
+@dataclass(slots=True)
+class Draws:
+    """State.
+
+    Attributes
+    ----------
+    keys, checks
+        uint64 and uint32 [2, SLOTS], hash tables of the newer and the older generation: a key is the hash of a battle,
+        or of a voter with a pair, 0 where free; a check is the hash of the pair, or the time of the first row.
+    kept
+        Draws in the newer generation.
+    ring
+        uint16[RING], buckets of the pairs of the last rows with neither; `rows` counts such rows since the policy came
+        into force.
+    counts
+        uint16[K, BUCKETS], the ring's rows in each of `SPANS`, by bucket.
+    repeats, before
+        float64[K], repeats in each span in the current `WINDOW` of such rows, and in the one before it.
+    looked, looked_before
+        int64[K / 2], rows that were compared in each span, in both windows.
+    weight, counted_weight
+        Evidence of the next row with neither, and of the last one that was counted: 1/v, a multiple of 1/SCALE.
+    sorts, last
+        int64[5], rows of each sort, and exposures, in the current review and in the last full one.
+    """
+
+    keys: Hashes = field(default_factory=lambda: np.zeros((2, 0), np.uint64))
+    checks: NDArray[np.uint32] = field(default_factory=lambda: np.zeros((2, 0), np.uint32))
+    kept: int = 0
+    ring: NDArray[np.uint16] = field(default_factory=lambda: np.zeros(0, np.uint16))
+    rows: int = 0
+    counts: NDArray[np.uint16] = field(default_factory=lambda: np.zeros((len(SPANS), 0), np.uint16))
+    repeats: NDArray[np.float64] = field(default_factory=lambda: np.zeros(len(SPANS)))
+    before: NDArray[np.float64] = field(default_factory=lambda: np.zeros(len(SPANS)))
+    looked: NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(SPANS) // 2, np.int64))
+    looked_before: NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(SPANS) // 2, np.int64))
+    weight: float = 1.0
+    counted_weight: float = 1.0
+    sorts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(5, np.int64))
+    last: NDArray[np.int64] = field(default_factory=lambda: np.zeros(5, np.int64))
+
+    @property
+    def votes_per_draw(self) -> float:
+        """Estimate of v for the rows with neither battle nor voter; 1 while they show no bunches."""
+        return 1.0 / self.counted_weight
+
+    def follow(self, rows: Rows, tick: int) -> RowDraws:
+        """Decide for each row whether it starts an exposure.
+
+        Parameters
+        ----------
+        rows
+            n rows in ledger order.
+        tick
+            Rows with neither battle nor voter between two estimates of v.
+        """
+        names = hash_words(rows.models)
+        pairs = _pair_hashes(names[rows.model_a], names[rows.model_b])
+        battles = _column(rows.battles, rows.battle)
+        voters = _column(rows.voters, rows.voter)
+        first, sort = np.ones(len(rows), np.bool_), np.full(len(rows), UNCLEAR, np.uint8)
+        if battles.size or voters.size:
+            if not self.keys.size:
+                self.keys, self.checks = np.zeros((2, SLOTS), np.uint64), np.zeros((2, SLOTS), np.uint32)
+            self.kept = _recognise(battles, voters, pairs, rows.tstamp, self.keys, self.checks, self.kept, first, sort)
+        unclear = np.flatnonzero(sort == UNCLEAR)
+        return RowDraws(first, sort, self._weigh(pairs[unclear], unclear, len(rows), tick))
+
+    def _weigh(self, pairs: Hashes, places: NDArray[np.int64], rows: int, tick: int) -> NDArray[np.float64] | None:
+        """Weights of n rows, of which those at `places` have neither: each follows from the rows before it."""
+        if places.size and not self.ring.size:
+            self.ring, self.counts = np.zeros(RING, np.uint16), np.zeros((len(SPANS), BUCKETS), np.uint16)
+        buckets = ((pairs >> np.uint64(32)) % np.uint64(BUCKETS)).astype(np.uint16)
+        weight, at = np.ones(rows), 0
+        while at < places.size:
+            end = min(places.size, at + tick - self.rows % tick)
+            weight[places[at:end]] = self.weight
+            _repeat(buckets[at:end], self.rows, self.ring, self.counts, self.repeats, self.looked, SPANS)
+            self.rows += end - at
+            at = end
+            if self.rows % tick == 0:
+                self._estimate()
+        return None if (weight == 1.0).all() else weight
+
+    def _estimate(self) -> None:
+        """Estimate v from the repeats in this window and the one before it."""
+        looked = np.maximum(self.looked + self.looked_before, 1)
+        near, far = np.split(self.repeats + self.before, 2)
+        used = max(int(np.count_nonzero((far <= USUAL * looked) & (self.looked > 0))), 1)
+        # Chance as in the widest span that is used: the votes of one draw are rarest there.
+        part = np.diff(EDGES)[:used] / (EDGES[used] - EDGES[used - 1])
+        chance = far[used - 1] / looked[used - 1] * part
+        beyond = near[:used] / looked[:used] - chance
+        noise = np.sqrt((near[:used] / looked[:used] + chance * part + 1.0 / looked[:used]) / looked[:used])
+        extra = float((beyond + 2.0 * noise)[beyond > SIGNIFICANT * noise].sum())
+        self.weight = max(math.floor(SCALE / (1.0 + 2.0 * extra)), 1) / SCALE
+        if self.looked[0] >= WINDOW:
+            self.before, self.repeats = self.repeats, np.zeros(len(SPANS))
+            self.looked_before, self.looked = self.looked, np.zeros_like(self.looked)
+
+    def restart(self) -> None:
+        """Begin a policy: pairs drawn under the one before do not repeat as often."""
+        self.rows = 0
+        self.counts[:] = 0
+
+    def count(self, draws: RowDraws) -> None:
+        """Count rows of the current review."""
+        unclear = np.flatnonzero(draws.sort == UNCLEAR)
+        if unclear.size:
+            self.counted_weight = 1.0 if draws.weight is None else float(draws.weight[unclear[-1]])
+        self.sorts[:4] += np.bincount(draws.sort, minlength=4)
+        self.sorts[4] += np.count_nonzero(draws.first)
+
+    def turn(self) -> None:
+        """Close a review."""
+        self.last, self.sorts = self.sorts, np.zeros(5, np.int64)
+
+
+def _column(words: list[str], codes: NDArray[np.int32] | None) -> Hashes:
+    """Hashes of an optional column, 0 where absent; empty when no row has it."""
+    if codes is None:
+        return np.zeros(0, np.uint64)
+    hashes = hash_words(words)
+    hashes[0] = 0
+    return hashes[codes]
+
+
+def hash_words(words: list[str]) -> Hashes:
+    """uint64[n], a hash of each word, never 0: the same in every process."""
+    encoded = [word.encode() for word in words]
+    ends = np.cumsum(np.fromiter(map(len, encoded), np.int64, len(encoded)))
+    return np.asarray(_hash_bytes(np.frombuffer(b"".join(encoded) or b"\0", np.uint8), ends))
+
+
+@njit(cache=True)
+def _hash_bytes(data, ends):  # type: ignore[no-untyped-def]
+    """FNV-1a with a final mix."""
+    hashes = np.empty(len(ends), np.uint64)
+    start = 0
+    for word in range(len(ends)):
+        value = np.uint64(14695981039346656037)
+        for place in range(start, ends[word]):
+            value = (value ^ np.uint64(data[place])) * np.uint64(1099511628211)
+        start = ends[word]
+        hashes[word] = _mix(value, np.uint64(0))
+    return hashes
+
+
+@njit(cache=True)
+def _mix(one, other):  # type: ignore[no-untyped-def]
+    """Hash of two hashes, never 0."""
+    value = one ^ (other * np.uint64(0x9E3779B97F4A7C15))
+    value = (value ^ (value >> np.uint64(33))) * np.uint64(0xFF51AFD7ED558CCD)
+    value = (value ^ (value >> np.uint64(33))) * np.uint64(0xC4CEB9FE1A85EC53)
+    return (value ^ (value >> np.uint64(33))) | np.uint64(1)
+
+
+@njit(cache=True)
+def _pair_hashes(a, b):  # type: ignore[no-untyped-def]
+    """Hash of each unordered pair."""
+    pairs = np.empty(len(a), np.uint64)
+    for row in range(len(a)):
+        pairs[row] = _mix(min(a[row], b[row]), max(a[row], b[row]))
+    return pairs
+
+
+@njit(cache=True)
+def _find(keys, key):  # type: ignore[no-untyped-def]
+    """Slot of a key, or the free slot where it belongs."""
+    slot = np.int64(key >> np.uint64(20)) % len(keys)
+    while keys[slot] != 0 and keys[slot] != key:
+        slot = (slot + 1) % len(keys)
+    return slot
+
+
+@njit(cache=True)
+def _recognise(battles, voters, pairs, tstamp, keys, checks, kept, first, sort):  # type: ignore[no-untyped-def]
+    """Mark the rows of known draws and those that start one; returns the number of draws in the newer generation."""
+    for row in range(len(pairs)):
+        by_battle = len(battles) > 0 and battles[row] != 0
+        if not by_battle and (len(voters) == 0 or voters[row] == 0):
+            continue
+        sort[row] = BY_BATTLE if by_battle else BY_VOTER
+        if by_battle:
+            key, check = battles[row], np.uint32(pairs[row] >> np.uint64(32))
+        else:
+            key, check = _mix(voters[row], pairs[row]), np.uint32(np.int64(tstamp[row]) & 0xFFFFFFFF)
+        for attempt in range(2):
+            slot, generation = _find(keys[0], key), 0
+            if keys[0, slot] == 0:
+                older = _find(keys[1], key)
+                if keys[1, older] == key:
+                    slot, generation = older, 1
+            found = keys[generation, slot] == key
+            if not found:
+                break
+            if not by_battle:
+                if abs(np.int64(check) - np.int64(checks[generation, slot])) <= VOTER_SECONDS:
+                    first[row] = False
+                break
+            if checks[generation, slot] == check:
+                first[row] = False
+                break
+            if attempt == 0:  # the battle had other models before
+                key = _mix(key, pairs[row])
+        if not first[row]:
+            continue
+        if by_battle and key != battles[row]:
+            sort[row] = MIXED
+        slot = _find(keys[0], key)
+        if keys[0, slot] == 0:
+            if kept == GENERATION:
+                keys[1], checks[1] = keys[0], checks[0]
+                keys[0] = 0
+                kept = 0
+                slot = _find(keys[0], key)
+            keys[0, slot] = key
+            kept += 1
+        checks[0, slot] = check
+    return kept
+
+
+@njit(cache=True)
+def _repeat(buckets, rows, ring, counts, repeats, looked, spans):  # type: ignore[no-untyped-def]
+    """Add rows to the ring, and count in each span how many earlier rows have the pair of each."""
+    half = len(spans) // 2
+    for index in range(len(buckets)):
+        row, bucket = rows + index, buckets[index]
+        for span in range(len(spans)):
+            start, end = spans[span]
+            if row > start:
+                counts[span, ring[(row - start - 1) % RING]] += 1
+            if row > end:
+                counts[span, ring[(row - end - 1) % RING]] -= 1
+        for span in range(half):
+            if row >= spans[span + half, 1]:  # both are full
+                repeats[span] += counts[span, bucket]
+                repeats[span + half] += counts[span + half, bucket]
+                looked[span] += 1
+        ring[row % RING] = bucket

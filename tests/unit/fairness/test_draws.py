@@ -1,0 +1,244 @@
+"""Several votes on one draw are one exposure, wherever blocks are cut, and late votes are judged by their policy."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from streams.contracts.alert import Kind, encode_alert
+from streams.fairness.arena.draws import BY_VOTER, GENERATION, MIXED, UNCLEAR
+from streams.fairness.arena.draws import Draws as Memory
+from streams.fairness.arena.sampling_policy import Play
+from streams.fairness.fold import fold
+from streams.fairness.fold_state import ArenaFairness
+from streams.fairness.settings import FairnessSettings
+from streams.fairness.snapshot import decode_state, encode_state
+from streams.ledger.codec import Block, Notice
+from tests.unit.fairness.arena import START, Ledger, equal_arena, make_rows
+from tests.unit.fairness.drawn import Draws, codes
+
+BRISK = FairnessSettings(
+    false_pages="one in 1,000,000 battles",
+    review_battles=1_000,
+    window_reviews=3,
+    ratings_reviews=2,
+    max_undeclared=5,
+    settle_seconds=200,
+)
+
+
+def two_models(draws, by, times=None, pairs=None):
+    n = len(draws)
+    rows = make_rows(
+        ["a", "b", "c"],
+        np.tile([0, 1], (n, 1)) if pairs is None else np.array(pairs),
+        np.zeros(n),
+        START + np.arange(n) if times is None else np.array(times),
+    )
+    words, column = codes(np.array(draws), by)
+    if by == "battle":
+        return dataclasses.replace(rows, battles=words, battle=column)
+    return dataclasses.replace(rows, voters=words, voter=column)
+
+
+def test_rows_of_one_battle_are_one_exposure() -> None:
+    assert Memory().follow(two_models([1, 1, 2, 1, 3, 2], "battle"), 100).first.tolist() == [
+        True, False, True, False, True, False,
+    ]  # fmt: skip
+
+
+def test_sides_swapped_it_is_the_same_draw() -> None:
+    rows = two_models([1, 1], "battle", pairs=[[0, 1], [1, 0]])
+    assert Memory().follow(rows, 100).first.tolist() == [True, False]
+
+
+def test_a_battle_with_other_models_is_an_exposure_of_its_own_and_is_told() -> None:
+    rows = two_models([1, 1, 1, 1], "battle", pairs=[[0, 1], [0, 2], [2, 0], [0, 1]])
+    found = Memory().follow(rows, 100)
+    assert found.first.tolist() == [True, True, False, False]
+    assert (found.sort == MIXED).tolist() == [False, True, False, False]
+
+
+def test_a_voter_s_votes_on_the_same_models_are_one_exposure_for_half_an_hour() -> None:
+    rows = two_models([1, 1, 2, 1, 1], "voter", times=[0, 1_799, 1_800, 1_801, 1_900])
+    found = Memory().follow(rows, 100)
+    assert found.first.tolist() == [True, False, True, True, False]
+    assert (found.sort == BY_VOTER).all()
+
+
+def test_a_draw_is_known_for_at_least_a_generation_of_later_ones() -> None:
+    memory = Memory()
+    memory.follow(two_models([0], "battle"), 100)
+    memory.follow(two_models(range(1, GENERATION), "battle"), 100)
+    assert not memory.follow(two_models([0], "battle"), 100).first.any()
+    memory.follow(two_models(range(GENERATION, 2 * GENERATION), "battle"), 100)
+    assert memory.keys.nbytes + memory.checks.nbytes <= 1.6e6
+    memory.follow(two_models(range(2 * GENERATION, 3 * GENERATION), "battle"), 100)
+    assert memory.follow(two_models([0], "battle"), 100).first.all()
+
+
+def test_rows_with_neither_are_exposures_and_say_so() -> None:
+    rows = make_rows(["a", "b"], np.tile([0, 1], (3, 1)), np.zeros(3), np.arange(3))
+    found = Memory().follow(rows, 100)
+    assert found.first.all()
+    assert (found.sort == UNCLEAR).all()
+
+
+@pytest.mark.parametrize(("votes", "each"), [((1,), 1.0), ((1, 2), 5 / 3), ((3,), 3.0)])
+def test_votes_per_draw_are_estimated(votes, each) -> None:
+    ledger = equal_arena(40, seed=5, block=5_000)
+    Draws(ledger, votes=votes, by="neither").play(20_000)
+    assert ledger.state.scene.facts.draws.votes_per_draw == pytest.approx(each, rel=0.06)
+
+
+def test_battles_count_draws_and_votes_count_votes() -> None:
+    ledger = equal_arena(20, seed=2, settings=BRISK)
+    draws = Draws(ledger, votes=(1, 2, 3))
+    draws.play(3_000)
+    draws.send()
+    facts = ledger.state.scene.facts
+    assert facts.rows == facts.finished == 3_000
+    assert facts.votes == ledger.rows
+    assert facts.window.total[list(facts.roster.models.values())].sum() == 2 * facts.rows
+    assert ledger.state.scene.board.battles == ledger.rows
+
+
+def eventful() -> Ledger:
+    """Draws with several votes and late ones, notices among them, and a removal."""
+    ledger = equal_arena(12, seed=9, settings=BRISK)
+    named = Draws(ledger, votes=(1, 2), lag=60.0, by="battle", drawn_at=True)
+    voters = Draws(ledger, votes=(1, 3), lag=60.0, by="voter")
+    bare = Draws(ledger, votes=(1, 2), lag=30.0, by="neither", apart=5.0)
+    for turn in range(4):
+        for source in (named, voters, bare):
+            source.play(700)
+        ledger.declare(f"model-{turn:03}", 2.0 + turn)
+        ledger.declare(f"late-{turn}", 1.0, provider="lab-1")
+    ledger.sample("model-007", 0.0)
+    for _ in range(3):
+        named.play(1_100)
+        bare.play(900)
+    ledger.sample("stranger", 1.0)
+    named.play(1_500)
+    named.send()
+    return ledger
+
+
+LEDGER = eventful()
+EXPECTED = [encode_alert(alert) for alert in LEDGER.alerts]
+
+
+def cut(random):
+    """The same rows in other blocks."""
+    for record in LEDGER.records:
+        if isinstance(record, Notice):
+            yield record
+            continue
+        at = 0
+        while at < len(record.rows):
+            end = min(len(record.rows), at + 1 + int(random.integers(0, 400)))
+            rows = record.rows.take(slice(at, end))
+            yield Block(record.arena, rows, {0: int(rows.offset[-1])})
+            at = end
+
+
+def test_the_eventful_ledger_is_eventful() -> None:
+    kinds = {alert.kind for alert in LEDGER.alerts}
+    assert {Kind.SILENT_REMOVAL, Kind.DRAWS_UNCLEAR, Kind.UNDECLARED_MODEL} <= kinds
+    facts = LEDGER.state.scene.facts
+    assert facts.policies.changes == 4
+    assert facts.votes > 1.3 * facts.rows
+
+
+@settings(max_examples=4, phases=[Phase.generate])
+@given(st.integers(0, 2**32))
+def test_the_same_votes_in_other_blocks_give_the_same_alerts_and_state(seed) -> None:
+    state = ArenaFairness.start("text", BRISK)
+    alerts = [alert for record in cut(np.random.default_rng(seed)) for alert in fold(state, record)]
+    assert [encode_alert(alert) for alert in alerts] == EXPECTED
+    state.position = LEDGER.state.position
+    assert encode_state(state) == encode_state(LEDGER.state)
+
+
+@settings(max_examples=3, phases=[Phase.generate])
+@given(st.integers(0, 2**32))
+def test_a_restart_anywhere_gives_the_same_alerts(seed) -> None:
+    random = np.random.default_rng(seed)
+    state, alerts = ArenaFairness.start("text", BRISK), []
+    for record in cut(random):
+        alerts += fold(state, record)
+        if random.random() < 0.05:
+            state = decode_state(encode_state(state), BRISK)
+    assert [encode_alert(alert) for alert in alerts] == EXPECTED
+
+
+def after_a_launch(*, drawn_at: bool, settle: float = 900.0) -> Ledger:
+    """A model is launched while votes are an hour late."""
+    ledger = equal_arena(20, seed=3, settings=FairnessSettings(settle_seconds=settle))
+    draws = Draws(ledger, lag=1_200.0, drawn_at=drawn_at)
+    draws.play(20_000)
+    ledger.declare("new", 8.0)
+    draws.play(12_000)
+    draws.send()
+    return ledger
+
+
+def test_a_late_vote_is_judged_by_the_policy_of_its_draw() -> None:
+    ledger = after_a_launch(drawn_at=True)
+    facts = ledger.state.scene.facts
+    assert ledger.told(Kind.SHARE_DRIFT) == []
+    # All but the few that were drawn within two seconds of the change.
+    assert facts.policies.unjudged + sum(facts.policies.last[:1]) <= 6
+
+
+def test_by_the_policy_in_force_late_votes_look_unfair() -> None:
+    ledger = after_a_launch(drawn_at=False, settle=0.0)
+    assert ledger.told(Kind.SHARE_DRIFT) != []
+
+
+def test_a_past_policy_is_the_one_that_was_declared() -> None:
+    ledger = equal_arena(6, seed=1)
+    Draws(ledger).play(500)
+    before = ledger.state.scene.play
+    ledger.declare("model-002", 3.0)
+    scene = ledger.state.scene
+    past = scene.policy(1)
+    assert isinstance(past, Play)
+    np.testing.assert_array_equal(past.pi, before.pi)
+    assert scene.policy(0) is scene.play
+
+
+def test_without_drawn_at_battles_are_not_judged_until_a_change_has_settled() -> None:
+    ledger = equal_arena(6, seed=1, settings=FairnessSettings(settle_seconds=100))
+    ledger.battles(1_000)
+    ledger.declare("model-002", 3.0)
+    ledger.battles(1_000)
+    assert ledger.state.scene.facts.policies.unjudged == pytest.approx(100 / 0.864, abs=2)
+
+
+def test_the_first_declarations_need_not_settle() -> None:
+    ledger = equal_arena(6, seed=1)
+    ledger.battles(1_000)
+    assert ledger.state.scene.facts.policies.unjudged == 0
+
+
+def test_a_draw_of_more_than_a_day_ago_is_not_judged() -> None:
+    ledger = equal_arena(6, seed=1, block=100)
+    draws = Draws(ledger, drawn_at=True)
+    draws.play(1_000)
+    rows = dataclasses.replace(ledger.records[-1].rows, offset=np.arange(1_000, 1_100), battles=[""], battle=None)
+    rows.drawn_at[:] = rows.tstamp - 90_000
+    before = ledger.state.scene.facts.policies.unjudged
+    ledger.send(Block("text", rows, {0: 1_099}))
+    assert ledger.state.scene.facts.policies.unjudged - before == 100
+
+
+def test_the_kept_policies_are_bounded() -> None:
+    ledger = equal_arena(6, seed=1)
+    draws = Draws(ledger, drawn_at=True)
+    for change in range(100):
+        draws.play(20)
+        ledger.declare("model-002", 1.0 + change)
+    assert len(ledger.state.scene.facts.policies.kept) == 64
