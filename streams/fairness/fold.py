@@ -217,6 +217,7 @@ def _review(state: ArenaFairness) -> list[Alert]:
     scene = state.scene
     scene.facts.window.turn()
     scene.facts.crowd.turn()
+    scene.facts.shares.review(scene.settings, scene.facts.rows, scene.facts.votes, scene.mark)
     scene.epoch.review(scene.play, scene.settings.kappa)
     ratings = rate_if_due(scene)
     for detector in AT_REVIEW:

@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from streams.fairness.arena.arrays import grow
 from streams.fairness.arena.ledger_position import Moment
+from streams.fairness.arena.past_counts import PastCounts
 from streams.fairness.arena.registry import Roster
 from streams.fairness.arena.sampling_policy import Play
+from streams.fairness.arena.share_evidence import ShareEvidence
 from streams.fairness.arena.whole_policy import Epoch
 from streams.fairness.arena.window import Window
 from streams.fairness.crowd import Crowd
@@ -51,6 +53,10 @@ class ArenaFacts:
         Whether a stalled feed explains the missing battles; suppresses removal and drift alerts.
     crowd
         Counts of names in battles that have no subject number.
+    shares
+        Evidence about every declared share.
+    past
+        `seen` and `due` at places of the past.
     """
 
     roster: Roster
@@ -70,12 +76,16 @@ class ArenaFacts:
     most_judged: int = 1
     outage: bool = False
     crowd: Crowd = field(default_factory=Crowd)
+    shares: ShareEvidence = field(default_factory=ShareEvidence)
+    past: PastCounts = field(default_factory=PastCounts)
 
     def resize(self) -> None:
         """Grow the arrays to the size of the roster."""
         size = len(self.roster)
         grow(self, size, "seen", "due", "last_row", "last_time", "tick_hits", "theta")
         self.window.resize(size)
+        self.shares.resize(size)
+        self.past.resize(size)
 
 
 @dataclass(slots=True)
@@ -117,8 +127,11 @@ class Scene:
 
     @property
     def warning_level(self) -> float:
-        """Level of a warning, also a logarithm; never above the page level."""
-        return min(math.log(self.settings.warning_level), self.page_level)
+        """Level of a warning, also a logarithm; never above the page level.
+
+        It is the page level of an operator who allows one false alarm in `warning_level` ticks.
+        """
+        return min(math.log(self.facts.most_judged * self.settings.warning_level), self.page_level)
 
     @property
     def unfinished_share(self) -> float:
