@@ -185,6 +185,7 @@ def _review(state: ArenaFairness) -> list[Alert]:
     scene.facts.names.turn(len(scene.facts.roster))
     scene.facts.draws.turn()
     scene.facts.policies.turn()
+    scene.facts.shares.review(scene.settings, scene.facts.rows, scene.facts.finished, scene.mark)
     scene.epoch.review(scene.play, scene.settings.kappa)
     ratings = rate_if_due(scene)
     for detector in AT_REVIEW:

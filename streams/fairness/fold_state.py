@@ -13,6 +13,7 @@ from streams.fairness.alerts.lifecycle import Inherited, Opened
 from streams.fairness.arena.context import ArenaFacts, Scene
 from streams.fairness.arena.registry import Roster
 from streams.fairness.arena.sampling_policy import Mask, Play
+from streams.fairness.arena.share_evidence import ShareEvidence
 from streams.fairness.arena.window import Window
 from streams.fairness.detectors.base import AnyDetector, Detector, State
 from streams.fairness.detectors.catalog import AT_TICK, DETECTORS
@@ -100,7 +101,7 @@ class ArenaFairness:
     def start(cls, arena: str, settings: FairnessSettings, position: int = 0) -> ArenaFairness:
         """Return the initial state of an arena."""
         roster = Roster()
-        facts = ArenaFacts(roster, Window.start(settings.window_reviews))
+        facts = ArenaFacts(roster, Window.start(settings.window_reviews), shares=ShareEvidence.start(settings))
         play = Play.of(roster, np.zeros(0, np.bool_))
         return cls(Scene(arena, settings, facts, BoardCounts(), play), position=position)
 

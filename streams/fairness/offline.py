@@ -8,17 +8,20 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from streams.contracts.alert import Alert
-from streams.fairness.detectors.share_drift import BETS as DRIFT_BETS
-from streams.fairness.detectors.silent_removal import BETS as REMOVAL_BETS
+from streams.fairness.arena.share_evidence import ShareSums
+from streams.fairness.detectors.silent_removal import MOST
 from streams.fairness.fold import fold
 from streams.fairness.fold_state import ArenaFairness
 from streams.fairness.settings import FairnessSettings
 from streams.fairness.statistics import expected_share
-from streams.fairness.statistics.cusum import Cusum, Mark, Odds
+from streams.fairness.statistics.cusum import Mark
+from streams.fairness.statistics.odds_bets import BETS, OddsBets
 from streams.ledger.codec import Block, Notice
 
 __all__ = ["DRIFT_BETS", "REMOVAL_BETS", "exposure", "find_alerts", "share_evidence"]
 
+DRIFT_BETS = BETS
+REMOVAL_BETS = tuple(bet for bet in BETS if bet <= MOST)
 DELTA = FairnessSettings().delta
 
 
@@ -130,10 +133,15 @@ def share_evidence(
         raise ValueError("bets must be a list of finite multipliers above 0")
     if not 0 <= delta < 1:
         raise ValueError("delta must be at least 0 and below 1")
-    odds, cusum = Odds.of(pi, each_bet, delta), Cusum.start(each_bet.size, pi.size)
+    band = 1.0 - delta, 1.0 + delta
+    made = each_bet[(each_bet < band[0]) | (each_bet > band[1])]
+    if not made.size:
+        raise ValueError("no bet is outside the tolerance")
+    odds, sums = OddsBets.of(pi, made, *band), ShareSums.start(made, pi.size)
     nothing = np.zeros(pi.size)
     evidence = np.empty(seen.shape)
     for tick in range(len(total)):
-        cusum.update(odds, seen[tick], total[tick], Mark(tick, 0.0, nothing, nothing))
-        evidence[tick] = cusum.log_e() / np.log(10.0)
+        sums.update(odds, seen[tick], total[tick], Mark(tick, 0.0, nothing, nothing), closes=True)
+        with np.errstate(divide="ignore"):  # log 0 = -inf is the value: no evidence yet
+            evidence[tick] = np.log10(sums.r.mean(axis=0))
     return evidence

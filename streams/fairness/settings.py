@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -63,7 +63,19 @@ class FairnessSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     delta: Annotated[
         float, Meta(description="Shares within ± this part of the declared share are not a drift.", ge=0, lt=1)
     ] = 0.2
-    warning_level: Annotated[float, Meta(description="e-value from which a drift is a warning.", ge=100)] = 1e6
+    group_delta: Annotated[
+        float, Meta(description="The same for providers and licence classes of many models.", ge=0, lt=1)
+    ] = 0.05
+    draws: Annotated[
+        Literal["auto", "all", "voted"],
+        Meta(
+            description="Which draws the votes tell of: `all`, also those that nobody finished, so that no tolerance is"
+            " needed; only `voted` ones; or `auto`, learned from whether unfinished battles come."
+        ),
+    ] = "auto"
+    warning_level: Annotated[
+        float, Meta(description="Ticks between two false warnings of drifts on average, at least.", ge=100)
+    ] = 1e5
     recovery_level: Annotated[
         float, Meta(description="e-value of recovery that resolves a drift or removal.", gt=1)
     ] = 1e3

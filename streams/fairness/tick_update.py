@@ -15,10 +15,12 @@ from numba import njit
 from streams.contracts.alert import Alert
 from streams.fairness.alerts.lifecycle import reconcile
 from streams.fairness.arena.declared_pairs import PairTally
+from streams.fairness.arena.share_evidence import ShareSums
 from streams.fairness.detectors.base import AnyDetector, Tick
 from streams.fairness.detectors.catalog import AT_NOTICE, AT_TICK
 from streams.fairness.fold_state import ArenaFairness
-from streams.fairness.statistics.cusum import Cusum, Mark, Odds
+from streams.fairness.statistics.cusum import Mark
+from streams.fairness.statistics.odds_bets import OddsBets
 
 
 def take_in(state: ArenaFairness, *, closes: bool) -> None:
@@ -35,6 +37,8 @@ def take_in(state: ArenaFairness, *, closes: bool) -> None:
     if play.out.size:
         facts.seen[play.out] += declared[play.out]
         facts.due[play.out] += declared_battles * play.pi[play.out]
+    if scene.declares:
+        facts.shares.update(scene.settings, play, in_play, in_play_battles, scene.mark, closes=closes)
     tick = Tick(declared, declared_battles, in_play, in_play_battles, scene.mark, facts.pairs)
     for detector, kept in state.states.at_tick:
         detector.tick(kept, scene, tick, closes=closes)
@@ -54,6 +58,8 @@ def _take_in_late(state: ArenaFairness, number: int) -> None:
     out = scene.play.out
     facts.seen[out] += declared[out]
     facts.due[out] += declared_battles * scene.play.pi[out]
+    if scene.declares:
+        facts.shares.update(scene.settings, scene.play, in_play, in_play_battles, scene.mark, closes=False)
     tick = Tick(declared, declared_battles, in_play, in_play_battles, scene.mark)
     for detector, kept in state.states.at_tick:
         detector.tick(kept, scene, tick, closes=False)
@@ -64,6 +70,7 @@ def close(state: ArenaFairness) -> list[Alert]:
     """End the current tick; return the alerts to emit."""
     take_in(state, closes=True)
     scene, facts, asked = state.scene, state.scene.facts, state.states.at_tick
+    facts.past.note(facts.rows // scene.settings.tick_battles, facts.rows, facts.seen, facts.due)
     facts.tick_votes = 0
     onset = min([row for detector, kept in asked for row in detector.onsets(kept, scene)], default=None)
     outage = True in [detector.explains(kept, scene, onset) for detector, kept in asked]
@@ -96,6 +103,7 @@ def rejudge(state: ArenaFairness) -> None:
             scene.play = state.replay_policy()  # a report was withdrawn, so the model may be in play again
     play = scene.play
     scene.past_plays.clear()
+    scene.facts.shares.follow(before, play, scene.mark)
     known = np.zeros(play.pi.size, np.bool_)
     known[: before.pi.size] = before.pi > 0
     joined = np.flatnonzero((play.pi > 0) & ~known)
@@ -123,7 +131,7 @@ def warm() -> None:
     """Compile the numba functions that run in every tick, or load them from numba's cache on disk."""
     one, number = np.zeros(1), np.zeros(1, np.int64)
     _note(one, one, 0.0, one, 0, 0.0, one, one, number, one, number, number)
-    Cusum.start(1, 1).update(Odds.of(one, one, 0.0), one, 0.0, Mark(0, 0.0, one, one))
+    ShareSums.start(one, 1).update(OddsBets(one[None], one[None]), one, 0.0, Mark(0, 0.0, one, one), closes=True)
 
 
 @njit(cache=True)

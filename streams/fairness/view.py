@@ -27,9 +27,11 @@ from streams.contracts.view import Position
 from streams.fairness.arena.registry import sampled
 from streams.fairness.detectors.catalog import BY_KIND, SHARE_DRIFT, SILENT_REMOVAL
 from streams.fairness.detectors.data_inequality import slot_shares
-from streams.fairness.detectors.share_alarm import FREE, LN10, ShareAlarms, rounded
+from streams.fairness.detectors.share_alarm import FREE, LN10, rounded
+from streams.fairness.detectors.silent_removal import removal_evidence
 from streams.fairness.evidence_history import Point, Reals
 from streams.fairness.fold_state import ArenaFairness
+from streams.fairness.statistics.expected_share import Vector
 from streams.fairness.statistics.inequality import gini, herfindahl
 
 NO_POLICY = (
@@ -108,7 +110,7 @@ def _groups(state: ArenaFairness, numbers: dict[str, int], models: list[Line], f
     recent, shares = facts.window.recent, slot_shares(state.scene)
     window = state.scene.settings.review_battles * min(facts.window.reviews, state.scene.settings.window_reviews)
     drift, declares = state.states.of(SHARE_DRIFT), state.scene.declares
-    evidence = np.maximum(drift.cusum.log_e(), 0.0)
+    evidence = np.maximum(facts.shares.log_m, 0.0)
     looked = declares and facts.rows >= state.scene.settings.tick_battles
     judged_now = looked & ((play.pi_play > 0) | (drift.held != FREE))
     groups = [
@@ -144,16 +146,16 @@ def remember(state: ArenaFairness) -> None:
             page=rounded(scene.page_level / LN10),
             policy=rounded(scene.epoch.best / LN10),
             declared=scene.play.pi.astype(np.float32),
-            log10_e=_log10_e(states.of(SHARE_DRIFT)),
-            log10_e_removal=_log10_e(states.of(SILENT_REMOVAL)),
+            log10_e=_log10_e(facts.shares.log_m),
+            log10_e_removal=_log10_e(removal_evidence(facts, states.of(SILENT_REMOVAL))),
             appearances=facts.window.total.copy(),
         )
     )
 
 
-def _log10_e(watched: ShareAlarms) -> Reals:
+def _log10_e(log_m: Vector) -> Reals:
     """log10 of the evidence as in the view: never below 0."""
-    return (np.maximum(watched.cusum.log_e(), 0.0) / LN10).astype(np.float32)
+    return (np.maximum(log_m, 0.0) / LN10).astype(np.float32)
 
 
 def census(models: Iterable[Line], *, declares: bool, full: bool) -> Census:
@@ -182,7 +184,7 @@ def lines(state: ArenaFairness) -> list[Line]:
     drift, removal = state.states.of(SHARE_DRIFT), state.states.of(SILENT_REMOVAL)
     recent, current, total = facts.window.recent, facts.window.current, facts.window.total
     window = state.scene.settings.review_battles * min(facts.window.reviews, state.scene.settings.window_reviews)
-    drift_e, removal_e = drift.cusum.log_e(), removal.cusum.log_e()
+    drift_e, removal_e = facts.shares.log_m, removal_evidence(facts, removal)
     looked = declares and facts.rows >= state.scene.settings.tick_battles
     drift_judged = looked & ((play.pi_play > 0) | (drift.held != FREE))
     removal_judged = looked & ((play.active & (play.pi > 0)) | (removal.held != FREE))

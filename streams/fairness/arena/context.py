@@ -13,9 +13,11 @@ from streams.fairness.arena.declared_pairs import PairTally
 from streams.fairness.arena.draws import Draws
 from streams.fairness.arena.ledger_position import Moment
 from streams.fairness.arena.name_flood import NameCounts
+from streams.fairness.arena.past_counts import PastCounts
 from streams.fairness.arena.past_policies import IN_FORCE, LateCounts, PastPolicies
 from streams.fairness.arena.registry import Roster
 from streams.fairness.arena.sampling_policy import Play
+from streams.fairness.arena.share_evidence import ShareEvidence
 from streams.fairness.arena.whole_policy import Epoch
 from streams.fairness.arena.window import Window
 from streams.fairness.crowd import Crowd
@@ -65,6 +67,10 @@ class ArenaFacts:
         The current tick's comparison of `p_pair` with the declared weights.
     names
         Names that are neither declared nor known from before the current review.
+    shares
+        Evidence about every declared share.
+    past
+        `seen` and `due` at places of the past.
     """
 
     roster: Roster
@@ -90,6 +96,8 @@ class ArenaFacts:
     late: dict[int, LateCounts] = field(default_factory=dict)
     pairs: PairTally = field(default_factory=PairTally)
     names: NameCounts = field(default_factory=NameCounts)
+    shares: ShareEvidence = field(default_factory=ShareEvidence)
+    past: PastCounts = field(default_factory=PastCounts)
 
     def resize(self) -> None:
         """Grow the arrays to the size of the roster."""
@@ -99,6 +107,8 @@ class ArenaFacts:
         self.policies.resize(size)
         for counts in self.late.values():
             grow(counts, size, "hits")
+        self.shares.resize(size)
+        self.past.resize(size)
 
 
 @dataclass(slots=True)
@@ -153,8 +163,11 @@ class Scene:
 
     @property
     def warning_level(self) -> float:
-        """Level of a warning, also a logarithm; never above the page level."""
-        return min(math.log(self.settings.warning_level), self.page_level)
+        """Level of a warning, also a logarithm; never above the page level.
+
+        It is the page level of an operator who allows one false alarm in `warning_level` ticks.
+        """
+        return min(math.log(self.facts.most_judged * self.settings.warning_level), self.page_level)
 
     @property
     def unfinished_share(self) -> float:

@@ -115,9 +115,9 @@ class PastPolicies:
             return
         now = recorded if recorded - clock <= DAY else clock
         self.changed += 1
-        if before.weights.any() and now - self.since >= BRIEF:
+        if before.declared_weights.any() and now - self.since >= BRIEF:
             self.changes += 1
-            self.kept.append(PastPolicy(self.changes, self.since, now, before.weights, before.active))
+            self.kept.append(PastPolicy(self.changes, self.since, now, before.declared_weights, before.active))
         self.kept = [each for each in self.kept if each.until >= now - DAY][-KEPT:]
         self.since = now
         self.settled_at = max(clock, now) + settle

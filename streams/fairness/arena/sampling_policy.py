@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streams.fairness.arena.registry import Roster, sampled
-from streams.fairness.statistics.cusum import Odds
 from streams.fairness.statistics.expected_share import Vector, exposure, involvement, relative, second_draw
+from streams.fairness.statistics.odds_bets import OddsBets
 
 Mask = NDArray[np.bool_]
 
@@ -38,8 +39,14 @@ class Play:
         int64, numbers of the models with declared weight above 0 that are reported as removed, ascending.
     provider, license
         int64[S + 1], number of a model's provider and licence class as last declared, -1 if never.
-    weights
+    declared_weights
         float64[S], declared weights relative to the largest; 0 where a model is not drawn.
+    weights
+        float64[S], the same, but 0 also for models that are out of play.
+    groups
+        bool[S], the providers and licence classes in play.
+    members
+        float64[S], how many equal models a group in play amounts to: (Σ w)²/Σ w² of its models; 0 for others.
     """
 
     pi: Vector
@@ -50,16 +57,17 @@ class Play:
     out: NDArray[np.int64]
     provider: NDArray[np.int64]
     license: NDArray[np.int64]
+    declared_weights: Vector
     weights: Vector
-    _odds: dict[tuple[float, ...], Odds] = field(default_factory=dict, repr=False, compare=False)
+    groups: Mask
+    members: Vector
+    _bets: dict[Hashable, OddsBets] = field(default_factory=dict, repr=False, compare=False)
 
-    def odds(self, bets: tuple[float, ...], delta: float, *, active_only: bool = False) -> Odds:
-        """Odds of the bets against the shares in play, cached per policy; `active_only` leaves other subjects out."""
-        key = (delta, float(active_only), *bets)
-        if key not in self._odds:
-            pi = np.where(self.active, self.pi_play, 0.0) if active_only else self.pi_play
-            self._odds[key] = Odds.of(pi, np.array(bets), delta)
-        return self._odds[key]
+    def kept(self, key: Hashable, make: Callable[[], OddsBets]) -> OddsBets:
+        """Bets on the shares in play, made once for this policy under each key."""
+        if key not in self._bets:
+            self._bets[key] = make()
+        return self._bets[key]
 
     @classmethod
     def of(cls, roster: Roster, removed: Mask) -> Play:
@@ -81,12 +89,15 @@ class Play:
             provider[number] = roster.providers[model.provider]
             license_[number] = roster.licenses[model.license]
         weights = relative(weights)
-        pi = _shares(weights, provider, license_)
+        pi = shares_of(weights, provider, license_)
         in_play = np.where(removed, 0.0, weights)
-        pi_play = (_shares(in_play, provider, license_) if removed.any() else pi).copy()
+        pi_play = (shares_of(in_play, provider, license_) if removed.any() else pi).copy()
+        members = np.zeros(size)
         for groups in (provider[:-1], license_[:-1]):
-            inside = groups[(groups >= 0) & (in_play > 0)]
-            pi_play[np.bincount(inside, minlength=size) == 1] = 0.0
+            inside = (groups >= 0) & (in_play > 0)
+            pi_play[np.bincount(groups[inside], minlength=size) == 1] = 0.0
+            total, squares = (np.bincount(groups[inside], in_play[inside] ** power, size) for power in (1, 2))
+            members += np.divide(total**2, squares, out=np.zeros(size), where=squares > 0)
         return cls(
             pi=pi,
             pi_play=pi_play,
@@ -96,23 +107,27 @@ class Play:
             out=np.flatnonzero((weights > 0) & removed),
             provider=provider,
             license=license_,
-            weights=weights,
+            declared_weights=weights,
+            weights=in_play,
+            groups=members > 0,
+            members=members,
         )
 
     def narrowed(self, to: Play) -> Play:
         """Return this policy, testing only the subjects that `to` tests as well: another has no evidence to add to."""
         tested = to.pi_play > 0
         return replace(
-            self, pi_play=np.where(tested, self.pi_play, 0.0), active=self.active & to.active & tested, _odds={}
+            self, pi_play=np.where(tested, self.pi_play, 0.0), active=self.active & to.active & tested, _bets={}
         )
 
     def pair_probability(self, a: NDArray[np.int64], b: NDArray[np.int64]) -> Vector:
         """float64[n], probability of the battle of each two models in either order; both must have a weight above 0."""
-        h = second_draw(self.weights)
-        return np.asarray(h[a] * self.weights[b] + h[b] * self.weights[a])
+        h = second_draw(self.declared_weights)
+        return np.asarray(h[a] * self.declared_weights[b] + h[b] * self.declared_weights[a])
 
 
-def _shares(weights: Vector, provider: NDArray[np.int64], license_: NDArray[np.int64]) -> Vector:
+def shares_of(weights: Vector, provider: NDArray[np.int64], license_: NDArray[np.int64]) -> Vector:
+    """Share of battles of every subject, float64[S], when models have these weights; groups as in `Play`."""
     size = weights.size
     shares = exposure(weights)
     for groups in (provider, license_):

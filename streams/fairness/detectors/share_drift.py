@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
 from streams.contracts.alert import Kind
-from streams.fairness.alerts.summaries import as_number, day, percent, who
+from streams.fairness.alerts.summaries import as_number, day, percent, some, who
+from streams.fairness.arena.attribution import Cause, explanation
 from streams.fairness.arena.context import Scene
 from streams.fairness.arena.sampling_policy import Mask, Play
-from streams.fairness.detectors.base import Tick, Verdict
-from streams.fairness.detectors.share_alarm import PAGED, SEVERITY, WARNED, ShareAlarms, ShareDetector
+from streams.fairness.detectors.base import NAMED, Tick, Verdict
+from streams.fairness.detectors.share_alarm import FREE, PAGED, SEVERITY, WARNED, ShareAlarms, ShareDetector
 
-BETS = (0.02, 0.1, 0.25, 0.5, 2.0, 4.0)
-"""One mixture for both directions: it pages sooner than two mixtures, each with a threshold, at the same guarantee."""
 BACK = 0.7
-"""r_back of recovery: resolves shares above 0.84 π, about 120 expected appearances after the drift ends. With 0.5
-(above 0.72 π, 36 appearances) an alert on a share of 0.6 π, as when people finish battles with a model 40 % less often,
-was resolved and opened again 18 times in a million battles."""
+"""r_back of recovery farthest from 1: resolves shares above 0.84 π, about 120 expected appearances after the drift
+ends. With 0.5 (above 0.72 π, 36 appearances) an alert on a share of 0.6 π, as when people finish battles with a model
+40 % less often, was resolved and opened again 18 times in a million battles."""
+MIRROR = 5.0
+"""A rise waits for a fall that explains it, when the fall is within this many nats of it: where there are two licence
+classes, what one loses the other gains."""
 SELECTION = 0.01
 """With a share of unfinished battles below this, the summary assumes that the arena does not report them."""
 REMOVED = 0.2
@@ -28,15 +33,16 @@ class ShareDrift(ShareDetector):
     """
 
     kind = Kind.SHARE_DRIFT
-    bets = BETS
 
     def tick(self, state: ShareAlarms, scene: Scene, tick: Tick, *, closes: bool) -> None:
         """Add a tick, or its stretch up to a notice."""
-        if not scene.declares:
-            return
-        play = scene.play
-        state.update(play.odds(BETS, scene.settings.delta), tick, closes=closes)
-        state.recover(play.pi_play, BACK, tick.in_play_hits, tick.in_play_battles, closes=closes)
+        if scene.declares:
+            log_m = scene.facts.shares.log_m
+            state.recover(scene.play.pi_play, tick.in_play_hits, tick.in_play_battles, log_m, closes=closes)
+
+    def claims(self, state: ShareAlarms, scene: Scene) -> int:
+        """The subjects in play: a removal of one is found on the same evidence, so it claims nothing more."""
+        return int(np.count_nonzero(scene.play.pi_play))
 
     def watched(self, play: Play) -> Mask:
         """Every subject with a share in play."""
@@ -44,36 +50,85 @@ class ShareDrift(ShareDetector):
 
     def suspects(self, state: ShareAlarms, scene: Scene) -> list[int]:
         """Subjects about to be reported."""
-        return state.suspects(scene.warning_level)
+        return state.suspects(scene, scene.warning_level)
 
     def report(self, state: ShareAlarms, scene: Scene) -> bool:
         """Raise and resolve alerts; return whether anything changed."""
         changed = False
         for subject in state.recovered(scene.settings.recovery_level):
-            state.release(subject, scene.mark)
+            state.release(subject, scene)
             changed = True
         if scene.facts.outage:
             return changed
-        for subject in state.suspects(scene.page_level, below=PAGED):
-            state.hold(subject, PAGED, BETS)
-            changed = True
-        for subject in state.suspects(scene.warning_level):
-            state.hold(subject, WARNED, BETS)
-            changed = True
+        if np.count_nonzero(state.part):
+            self._reconsider(state, scene)
+        for level, severity in ((scene.page_level, PAGED), (scene.warning_level, WARNED)):
+            for subject in state.suspects(scene, level, below=severity):
+                if state.held[subject] == FREE and self._explained(state, scene, subject, level):
+                    continue
+                new = state.held[subject] == FREE
+                state.hold(subject, severity, scene, BACK)
+                changed = True
+                if new:
+                    self._take_over(state, scene, subject)
         return changed
+
+    def _explained(self, state: ShareAlarms, scene: Scene, subject: int, level: float) -> bool:
+        """Whether open alerts explain a suspect, or a fall that is about to be reported does."""
+        shares = scene.facts.shares
+        suspect, log_m = Cause(subject, shares.onset(subject)), shares.log_m
+        cause = explanation(scene, suspect, _causes(state, log_m), _tolerance(scene))
+        if cause is not None:
+            state.part[subject] = cause + 1
+            return True
+        if not shares.rises(subject) or log_m[subject] > level + MIRROR:
+            return False
+        near = (log_m >= log_m[subject] - MIRROR) & (state.held == FREE) & (state.part == 0)
+        near[subject] = False
+        for other in np.flatnonzero(near).tolist():
+            causes = [Cause(other, shares.onset(other)), *_causes(state, log_m)]
+            if not shares.rises(other) and explanation(scene, suspect, causes, _tolerance(scene)) == other:
+                return True
+        return False
+
+    def _take_over(self, state: ShareAlarms, scene: Scene, subject: int) -> None:
+        """Make open alerts parts of a new one that explains them."""
+        log_m = scene.facts.shares.log_m
+        for other in np.flatnonzero(state.held).tolist():
+            if other == subject or log_m[other] > log_m[subject]:
+                continue
+            suspect = Cause(other, int(state.since_row[other]))
+            if explanation(scene, suspect, _causes(state, log_m), _tolerance(scene)) == subject:
+                state.drop(other, scene)
+                state.part[other] = subject + 1
+
+    def _reconsider(self, state: ShareAlarms, scene: Scene) -> None:
+        """Free the parts of alerts that are over, and at each review those that are not explained any more."""
+        parts, shares = np.flatnonzero(state.part), scene.facts.shares
+        over = state.held[state.part[parts] - 1] == FREE
+        state.part[parts[over]] = 0
+        if scene.facts.rows % scene.settings.review_battles:
+            return
+        causes = _causes(state, shares.log_m)
+        for subject in parts[~over].tolist():
+            state.part[subject] = 0
+            if shares.log_m[subject] >= scene.warning_level:
+                cause = explanation(scene, Cause(subject, shares.onset(subject)), causes, _tolerance(scene))
+                state.part[subject] = 0 if cause is None else cause + 1
 
     def verdicts(self, state: ShareAlarms, scene: Scene) -> list[Verdict]:
         """All open drift alerts."""
-        return [
-            Verdict(
-                subject=scene.facts.roster.subjects[subject],
-                severity=SEVERITY[int(state.held[subject])],
-                onset=str(int(state.since_row[subject])),
-                starts_at=float(state.since_time[subject]),
-                evidence=state.evidence(subject, scene) | {"direction": "rise" if state.rose[subject] else "drop"},
-            )
-            for subject in map(int, state.held.nonzero()[0])
-        ]
+        found = []
+        for subject in map(int, state.held.nonzero()[0]):
+            evidence = state.evidence(subject, scene) | {"direction": "rise" if state.rose[subject] else "drop"}
+            parts = np.flatnonzero(state.part == subject + 1).tolist()
+            if parts:
+                names = sorted(f"{who.field} {who.name}" for who in map(scene.facts.roster.subjects.__getitem__, parts))
+                evidence |= {"parts": names[:NAMED], "part_count": len(names)}
+            onset, began = str(int(state.since_row[subject])), float(state.since_time[subject])
+            severity = SEVERITY[int(state.held[subject])]
+            found.append(Verdict(scene.facts.roster.subjects[subject], severity, onset, began, evidence))
+        return found
 
     def summary(self, arena: str, verdict: Verdict) -> str:
         """One sentence."""
@@ -85,6 +140,8 @@ class ShareDrift(ShareDetector):
             f"{e['appearances']:,} of {e['battles']:,} battles where {e['expected_appearances']:,.0f} were to be "
             f"expected, evidence of 10^{e['log10_e']:.1f} to 1."
         )
+        if "parts" in e:
+            text += f" It explains the shares of {e['part_count']:,} others ({some(e['parts'], e['part_count'])})."
         if as_number(e["observed_share"]) < REMOVED * as_number(e["declared_share"]):
             return text
         if as_number(e["unfinished_share"]) < SELECTION:
@@ -93,3 +150,15 @@ class ShareDrift(ShareDetector):
                 f"people may finish battles with it {'more' if e['direction'] == 'rise' else 'less'} often than others."
             )
         return f"{text} Battles without a vote are counted ({percent(e['unfinished_share'])} of all)."
+
+
+def _causes(state: ShareAlarms, log_m: NDArray[np.float64]) -> list[Cause]:
+    """The open alerts, that with the most evidence first."""
+    held = np.flatnonzero(state.held)
+    order = held[np.argsort(-log_m[held], kind="stable")].tolist()
+    return [Cause(subject, int(state.since_row[subject])) for subject in order]
+
+
+def _tolerance(scene: Scene) -> float:
+    """What a share may differ for reasons of its own."""
+    return 0.0 if scene.facts.shares.exact(scene.settings) else scene.settings.delta

@@ -6,36 +6,34 @@ import numpy as np
 
 from streams.contracts.alert import Kind, Severity
 from streams.fairness.alerts.summaries import day, percent
-from streams.fairness.arena.context import Scene
+from streams.fairness.arena.context import ArenaFacts, Scene
 from streams.fairness.arena.sampling_policy import Mask, Play
 from streams.fairness.detectors.base import Tick, Verdict
 from streams.fairness.detectors.share_alarm import FREE, PAGED, ShareAlarms, ShareDetector
+from streams.fairness.statistics.expected_share import Vector
 
-BETS = (0.02, 0.1)
-"""At most a tenth of the declared share is left: a removal with a few stray battles is still found."""
+MOST = 0.1
+"""Bets up to this multiple of the odds are those of a removal, whose part of the evidence is shown as its own."""
 GONE = 0.15
-"""A model with more than this part of its expected appearances since the onset is a drift, not a removal, although the
-bets also win on it (they win below 0.34 π). The condition only withholds alerts, so the false-alarm bound holds."""
+"""A model with more than this part of its expected appearances since the onset is a drift, not a removal. The condition
+only withholds alerts, so the false-alarm bound holds."""
 BACK = 0.25
 """r_back of recovery: resolves shares above 0.54 π after about 11 expected appearances, not after a short burst."""
 
 
 class SilentRemoval(ShareDetector):
-    """Checks active models; it pages without a warning before, because `share_drift` warns.
+    """Checks active models on the evidence of `share_drift`; it pages without a warning before, because that warns.
 
     Resolves on evidence that the model is back, or when a notice ends its active status or sets its weight to 0.
     """
 
     kind = Kind.SILENT_REMOVAL
-    bets = BETS
 
     def tick(self, state: ShareAlarms, scene: Scene, tick: Tick, *, closes: bool) -> None:
         """Add a tick, or its stretch up to a notice."""
-        if not scene.declares:
-            return
-        play = scene.play
-        state.update(play.odds(BETS, scene.settings.delta, active_only=True), tick, closes=closes)
-        state.recover(play.pi, BACK, tick.declared_hits, tick.declared_battles, closes=closes)
+        if scene.declares:
+            log_m = scene.facts.shares.log_m
+            state.recover(scene.play.pi, tick.declared_hits, tick.declared_battles, log_m, closes=closes)
 
     def watched(self, play: Play) -> Mask:
         """Active models that can be drawn, removed or not."""
@@ -51,12 +49,13 @@ class SilentRemoval(ShareDetector):
 
     def suspects(self, state: ShareAlarms, scene: Scene) -> list[int]:
         """Subjects about to be reported."""
-        facts = scene.facts
-        found = []
-        for subject in state.suspects(scene.page_level):
-            since = state.winner(subject), subject
-            hits = facts.seen[subject] - state.cusum.since_hits[since]
-            if hits <= GONE * (facts.due[subject] - state.cusum.since_due[since]):
+        facts, judged, found = scene.facts, None, list[int]()
+        for subject in state.suspects(scene, scene.page_level):
+            judged = self.subjects(scene.play) if judged is None else judged
+            sums, bet = facts.shares.winner(subject)
+            hits = facts.seen[subject] - sums.since_hits[bet, subject]
+            due = facts.due[subject] - sums.since_due[bet, subject]
+            if judged[subject] and hits <= GONE * due:
                 found.append(subject)
         return found
 
@@ -64,10 +63,10 @@ class SilentRemoval(ShareDetector):
         """Raise and resolve alerts; return whether anything changed."""
         back = state.recovered(scene.settings.recovery_level)
         for subject in back:
-            state.release(subject, scene.mark)
+            state.release(subject, scene)
         gone = [] if scene.facts.outage else self.suspects(state, scene)
         for subject in gone:
-            state.hold(subject, PAGED, BETS)
+            state.hold(subject, PAGED, scene, BACK)
         return bool(back or gone)
 
     def verdicts(self, state: ShareAlarms, scene: Scene) -> list[Verdict]:
@@ -95,3 +94,8 @@ class SilentRemoval(ShareDetector):
             f"battles where its declared share of {percent(e['declared_share'])} makes "
             f"{e['expected_appearances']:,.0f}, evidence of 10^{e['log10_e']:.1f} to 1; no notice says so."
         )
+
+
+def removal_evidence(facts: ArenaFacts, alarms: ShareAlarms) -> Vector:
+    """float64[S], log of the evidence that a model is gone; of a reported one, which is out of play, the largest."""
+    return np.maximum(facts.shares.log_m_of(MOST), np.where(alarms.held == FREE, -np.inf, alarms.peak))

@@ -4,9 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from streams.fairness.detectors.share_drift import BETS
 from streams.fairness.statistics.cusum import Cusum, Mark, Odds
 
+BETS = (0.02, 0.1, 0.25, 0.5, 2.0, 4.0)
 bets = np.array(BETS)
 
 

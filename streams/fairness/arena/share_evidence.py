@@ -1,0 +1,341 @@
+"""Evidence about every declared share: one Shiryaev-Roberts sum per subject, which removal and drift read together.
+
+Two nulls share a subject's budget half and half, once the second is known, when battles that nobody finished are not:
+
+- *declared*: the share is the declared one, give or take the tolerance. A model launched at a wrong share is seen.
+- *learned*: the odds are the multiple of the declared odds that they had over the subject's first `LEARNED` battles in
+  play, ± `SURE` standard errors. Selection by the voters is a lasting multiple of the odds, so it is learned, and what
+  changes later is seen although the tolerance would hide it.
+
+Where all draws are known, selection cannot move a share, and one null remains: the declared share, without tolerance.
+Whether they are known is the setting `draws`, or is learned (`auto`): from the first review on whose battles one in a
+hundred ended without a vote, until a review without any. This is decided at the end of a review for the battles after
+it, so it is known before they are, and no battle chooses the test that it is judged by.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from streams.fairness.arena.arrays import grow
+from streams.fairness.arena.sampling_policy import Play
+from streams.fairness.settings import FairnessSettings
+from streams.fairness.statistics.cusum import Mark
+from streams.fairness.statistics.odds_bets import BETS, OddsBets, outside
+from streams.fairness.statistics.shiryaev_roberts import LARGEST
+
+Vector = NDArray[np.float64]
+Matrix = NDArray[np.float64]
+
+LEARNED = 200_000
+"""Battles in play from which a subject's usual multiple is learned: at a share of 4 % known to 3.4 %, of 1 % to 7 %."""
+SURE = 3.0
+"""Standard errors on either side of a learned multiple that count as no change; the truth is outside once in 370."""
+UNFINISHED = 0.01
+"""Share of a review's battles without a vote from which all draws count as known."""
+REGROUPED = 0.1
+"""A group whose declared share has changed by this part since its multiple was learned is learned again."""
+STEEPEST = 700.0
+"""Largest log e-value of one tick: e^709 is the largest number."""
+
+
+@dataclass(slots=True)
+class ShareSums:
+    """Sums of R bets on S subjects under one null; see `ShiryaevRoberts`, from which it differs by its onsets.
+
+    Attributes
+    ----------
+    bets
+        float64[R], multipliers r of the odds; each weighs 1/R.
+    r, c, bank
+        float64[R, S], the sums, the CUSUM beside each, and ℓ of the stretches of the tick that ended at a notice.
+    since_row, since_time, since_hits, since_due
+        [R, S]: battles, clock, appearances and expected appearances at the last tick with C ≤ 1.
+    """
+
+    bets: Vector
+    r: Matrix
+    c: Matrix
+    bank: Matrix
+    since_row: NDArray[np.int64]
+    since_time: Matrix
+    since_hits: Matrix
+    since_due: Matrix
+    banked: bool = False
+
+    @classmethod
+    def start(cls, bets: Vector, subjects: int = 0) -> ShareSums:
+        """Return the initial state."""
+        shape = bets.size, subjects
+        return cls(
+            bets=bets,
+            r=np.zeros(shape),
+            c=np.zeros(shape),
+            bank=np.zeros(shape),
+            since_row=np.zeros(shape, np.int64),
+            since_time=np.zeros(shape),
+            since_hits=np.zeros(shape),
+            since_due=np.zeros(shape),
+        )
+
+    def resize(self, subjects: int) -> None:
+        """Grow the arrays to `subjects`."""
+        grow(self, subjects, "r", "c", "bank", "since_row", "since_time", "since_hits", "since_due")
+
+    def update(self, odds: OddsBets, hits: Vector, battles: float, mark: Mark, *, closes: bool) -> None:
+        """Add a stretch of a tick; `closes` is True when the tick ends with it."""
+        gain = odds.slope * hits
+        gain += battles * odds.miss
+        if not closes:
+            self.bank += gain
+            self.banked = True
+            return
+        if self.banked:
+            gain += self.bank
+            self.bank[:] = 0.0
+            self.banked = False
+        np.minimum(gain, STEEPEST, out=gain)
+        _close(
+            np.exp(gain, out=gain), odds.miss, mark.row, float(mark.time), mark.seen, mark.due,
+            self.r, self.c, self.since_row, self.since_time, self.since_hits, self.since_due,
+        )  # fmt: skip
+
+    def reset(self, subject: int, mark: Mark) -> None:
+        """Reset one subject to its initial state."""
+        for array in (self.r, self.c, self.bank):
+            array[:, subject] = 0.0
+        self.since_row[:, subject] = mark.row
+        self.since_time[:, subject] = mark.time
+        self.since_hits[:, subject] = mark.seen[subject]
+        self.since_due[:, subject] = mark.due[subject]
+
+
+@njit(cache=True)
+def _close(e, miss, row, time, seen, due, r, c, since_row, since_time, since_hits, since_due):  # type: ignore[no-untyped-def]
+    """R ← (R + 1) e and C ← max(C, 1) e for every bet that is made; a bet that is not made stands at 0."""
+    bets, subjects = r.shape
+    for bet in range(bets):
+        for subject in range(subjects):
+            if miss[bet, subject] == 0.0:
+                r[bet, subject] = 0.0
+                c[bet, subject] = 0.0
+                continue
+            r[bet, subject] = min((r[bet, subject] + 1.0) * e[bet, subject], LARGEST)
+            beside = min(max(c[bet, subject], 1.0) * e[bet, subject], LARGEST)
+            c[bet, subject] = beside
+            if beside <= 1.0:
+                since_row[bet, subject] = row
+                since_time[bet, subject] = time
+                since_hits[bet, subject] = seen[subject]
+                since_due[bet, subject] = due[subject]
+
+
+@dataclass(slots=True)
+class Usual:
+    """Each subject's usual multiple of its declared odds; arrays of length S.
+
+    Attributes
+    ----------
+    hits, due, battles
+        Observed and expected appearances, and battles in play, while the multiple is being learned.
+    multiple
+        The learned multiple; 0 while it is not known.
+    spread
+        `SURE` standard errors of its logarithm.
+    paused
+        Subjects with an open alert, from which nothing is learned.
+    known
+        Counts the changes of the multiples: the key of what is computed from them.
+    """
+
+    hits: Vector = field(default_factory=lambda: np.zeros(0))
+    due: Vector = field(default_factory=lambda: np.zeros(0))
+    battles: Vector = field(default_factory=lambda: np.zeros(0))
+    multiple: Vector = field(default_factory=lambda: np.zeros(0))
+    spread: Vector = field(default_factory=lambda: np.zeros(0))
+    paused: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
+    known: int = 0
+
+    def resize(self, subjects: int) -> None:
+        """Grow the arrays to `subjects`."""
+        grow(self, subjects, "hits", "due", "battles", "multiple", "spread", "paused")
+
+    def add(self, pi: Vector, hits: Vector, battles: float) -> None:
+        """Add a stretch for the subjects that are being learned."""
+        learning = (pi > 0) & (self.multiple == 0) & ~self.paused
+        if not learning.any():
+            return
+        self.hits[learning] += hits[learning]
+        self.due[learning] += battles * pi[learning]
+        self.battles[learning] += battles
+
+    def learn(self) -> None:
+        """Fix the multiples of the subjects that have had `LEARNED` battles."""
+        ready = (self.battles >= LEARNED) & (self.multiple == 0) & (self.hits > 0) & (self.hits < self.battles)
+        ready &= (self.due > 0) & (self.due < self.battles)
+        if not ready.any():
+            return
+        hits, due, n = self.hits[ready], self.due[ready], self.battles[ready]
+        self.multiple[ready] = hits / (n - hits) * (n - due) / due
+        self.spread[ready] = SURE * np.sqrt(n / (hits * (n - hits)))
+        self.known += 1
+
+    def regroup(self, play: Play) -> NDArray[np.bool_]:
+        """Learn the groups again whose declared share is no longer near that at which they were learned: bool[S]."""
+        groups = play.groups & (self.battles > 0)
+        share = np.divide(self.due, self.battles, out=np.zeros_like(self.due), where=groups)
+        changed = groups & (np.abs(play.pi_play - share) > REGROUPED * share)
+        if changed.any():
+            for array in (self.hits, self.due, self.battles, self.multiple, self.spread):
+                array[changed] = 0.0
+            self.known += 1
+        return np.asarray(changed)
+
+
+@dataclass(slots=True)
+class ShareEvidence:
+    """State of an arena.
+
+    Attributes
+    ----------
+    declared, learned
+        The sums under the two nulls; `learned` has no bets where the declared null is exact.
+    usual
+        The multiples of the learned null.
+    all_draws
+        Whether unfinished battles are known.
+    unfinished
+        Battles without a vote up to the last review.
+    log_m
+        float64[S], log M at the end of the last tick; -inf where there is none.
+    """
+
+    declared: ShareSums = field(default_factory=lambda: ShareSums.start(np.zeros(0)))
+    learned: ShareSums = field(default_factory=lambda: ShareSums.start(np.zeros(0)))
+    usual: Usual = field(default_factory=Usual)
+    all_draws: bool = False
+    unfinished: int = 0
+    log_m: Vector = field(default_factory=lambda: np.zeros(0))
+
+    @classmethod
+    def start(cls, settings: FairnessSettings) -> ShareEvidence:
+        """Return the state without subjects."""
+        evidence = cls()
+        evidence._begin(settings, settings.draws == "all")
+        return evidence
+
+    def exact(self, settings: FairnessSettings) -> bool:
+        """Whether shares are judged without tolerance: all draws are known, or the operator grants none."""
+        return self.all_draws or settings.delta == 0
+
+    def _begin(self, settings: FairnessSettings, all_draws: bool) -> None:
+        self.all_draws = all_draws
+        exact, size = self.exact(settings), self.log_m.size
+        band = 0.0 if exact else min(settings.delta, settings.group_delta)
+        self.declared = ShareSums.start(outside(1.0 - band, 1.0 + band), size)
+        self.learned = ShareSums.start(np.zeros(0) if exact else np.array(BETS), size)
+
+    def resize(self, subjects: int) -> None:
+        """Grow the arrays to `subjects`."""
+        self.declared.resize(subjects)
+        self.learned.resize(subjects)
+        self.usual.resize(subjects)
+        known = self.log_m.size
+        grow(self, subjects, "log_m")
+        self.log_m[known:] = -np.inf
+
+    def update(
+        self, settings: FairnessSettings, play: Play, hits: Vector, battles: float, mark: Mark, *, closes: bool
+    ) -> None:
+        """Add a stretch of a tick in play; `closes` is True when the tick ends with it."""
+        exact = self.exact(settings)
+        declared = play.kept(("declared", exact), lambda: self._declared(settings, play))
+        self.declared.update(declared, hits, battles, mark, closes=closes)
+        m = self.declared.r.mean(axis=0)
+        if not exact:
+            self.usual.add(play.pi_play, hits, battles)
+            if self.usual.known:
+                learned = play.kept(("learned", self.usual.known), lambda: self._learned(play))
+                self.learned.update(learned, hits, battles, mark, closes=closes)
+                m = np.where(self.usual.multiple > 0, 0.5 * (m + self.learned.r.mean(axis=0)), m)
+        if closes:
+            with np.errstate(divide="ignore"):  # log 0 = -inf is the value: no evidence yet
+                self.log_m = np.log(m)
+
+    def _declared(self, settings: FairnessSettings, play: Play) -> OddsBets:
+        if self.exact(settings):
+            return OddsBets.of(play.pi_play, self.declared.bets)
+        band = np.full(play.pi_play.size, settings.delta)
+        # Selection averages out in a group of many models, and hardly in one of two.
+        averaged = settings.delta / np.sqrt(play.members[play.groups])
+        band[play.groups] = np.minimum(np.maximum(settings.group_delta, averaged), settings.delta)
+        return OddsBets.of(play.pi_play, self.declared.bets, 1.0 - band, 1.0 + band)
+
+    def _learned(self, play: Play) -> OddsBets:
+        usual, spread = self.usual.multiple, np.exp(self.usual.spread)
+        return OddsBets.of(play.pi_play, self.learned.bets, usual / spread, usual * spread, usual)
+
+    def review(self, settings: FairnessSettings, rows: int, votes: int, mark: Mark) -> None:
+        """Learn, and decide whether the next battles are judged as if all draws were known."""
+        self.usual.learn()
+        unfinished, self.unfinished = rows - votes - self.unfinished, rows - votes
+        if settings.draws != "auto":
+            return
+        known = unfinished > 0 if self.all_draws else unfinished >= UNFINISHED * settings.review_battles
+        if known != self.all_draws:
+            self._begin(settings, known)
+            for subject in range(self.log_m.size):
+                self.reset(subject, mark)
+
+    def follow(self, before: Play, play: Play, mark: Mark) -> None:
+        """Reset the subjects that start or stop being judged when the policy changes from `before` to `play`.
+
+        The groups of a model that is reported as removed begin anew, too: what they lacked so far was the model.
+        """
+        judged = play.pi_play > 0
+        known = np.zeros(judged.size, np.bool_)
+        known[: before.pi.size] = before.pi_play > 0
+        changed = (judged != known) | self.usual.regroup(play)
+        left = play.out[~np.isin(play.out, before.out)]
+        changed[[number for groups in (play.provider, play.license) for number in groups[left].tolist()]] = True
+        for subject in np.flatnonzero(changed).tolist():
+            self.reset(subject, mark)
+
+    def reset(self, subject: int, mark: Mark) -> None:
+        """Reset one subject to its initial state; what was learned of it stays."""
+        self.declared.reset(subject, mark)
+        self.learned.reset(subject, mark)
+        self.log_m[subject] = -np.inf
+
+    def winner(self, subject: int) -> tuple[ShareSums, int]:
+        """The sums and the index of the bet with the most evidence."""
+        best, bet = self.declared, int(np.argmax(self.declared.r[:, subject]))
+        most = float(best.r[bet, subject]) / best.bets.size
+        if self.learned.bets.size:
+            other = int(np.argmax(self.learned.r[:, subject]))
+            if float(self.learned.r[other, subject]) / self.learned.bets.size > most:
+                return self.learned, other
+        return best, bet
+
+    def rises(self, subject: int) -> bool:
+        """Whether the bet with the most evidence is on a rise."""
+        sums, bet = self.winner(subject)
+        return bool(sums.bets[bet] > 1)
+
+    def onset(self, subject: int) -> int:
+        """Battles at the onset of the bet with the most evidence."""
+        sums, bet = self.winner(subject)
+        return int(sums.since_row[bet, subject])
+
+    def log_m_of(self, most: float) -> Vector:
+        """float64[S], log of the part of M that is of bets r <= `most`."""
+        part = self.declared.r[self.declared.bets <= most].sum(axis=0) / self.declared.bets.size
+        if self.learned.bets.size:
+            other = self.learned.r[self.learned.bets <= most].sum(axis=0) / self.learned.bets.size
+            part = np.where(self.usual.multiple > 0, 0.5 * (part + other), part)
+        with np.errstate(divide="ignore"):  # log 0 = -inf is the value: no evidence yet
+            return np.asarray(np.log(part))
