@@ -87,6 +87,20 @@ class Policy(msgspec.Struct, frozen=True):
     log10_e_max: float | None
 
 
+class Exposure(msgspec.Struct, frozen=True):
+    """How battles are told from votes, and how many of them were judged.
+
+    `votes_per_draw` is the estimate by which the evidence of votes with neither `battle` nor `voter` is divided; 1
+    while they show no bunches. `unclear_share` is the share of such votes in the last review, `judged_share` the share
+    of its battles that some declared policy judges. Both are null before the first review, and `judged_share` where
+    the arena declares nothing.
+    """
+
+    votes_per_draw: float
+    unclear_share: float | None
+    judged_share: float | None
+
+
 class Group(msgspec.Struct, frozen=True):
     """A provider or a licence class; shares are over the window. Unknown values are null, as for a model."""
 
@@ -110,6 +124,8 @@ class Inequality(msgspec.Struct, frozen=True):
 class FairnessView(msgspec.Struct, frozen=True):
     """One arena, published as `isonomy:{arena}:fairness`. `as_of` is on the clock of the votes, epoch seconds.
 
+    `battles` counts draws and `votes` votes: a draw may have several votes or none.
+
     `judged` says which detectors judge: where one does not, the absence of its alerts means nothing. `levels`,
     `policy` and `removals` are null while the arena declares nothing.
     """
@@ -132,6 +148,7 @@ class FairnessView(msgspec.Struct, frozen=True):
     providers: list[Group]
     licenses: list[Group]
     inequality: Inequality
+    exposure: Exposure
 
 
 class AlertsView(msgspec.Struct, frozen=True):

@@ -183,6 +183,8 @@ def _review(state: ArenaFairness) -> list[Alert]:
     scene.facts.window.turn()
     scene.facts.crowd.turn()
     scene.facts.names.turn(len(scene.facts.roster))
+    if scene.facts.window.full:
+        scene.facts.roster.forget(scene.facts.window.recent)
     scene.facts.draws.turn()
     scene.facts.policies.turn()
     scene.facts.shares.review(scene.settings, scene.facts.rows, scene.facts.finished, scene.mark)

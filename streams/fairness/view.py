@@ -15,6 +15,7 @@ import numpy as np
 from streams.contracts.fairness_view import (
     AlertsView,
     Census,
+    Exposure,
     FairnessView,
     Group,
     Inequality,
@@ -24,6 +25,7 @@ from streams.contracts.fairness_view import (
     State,
 )
 from streams.contracts.view import Position
+from streams.fairness.arena.draws import UNCLEAR
 from streams.fairness.arena.registry import sampled
 from streams.fairness.detectors.catalog import BY_KIND, SHARE_DRIFT, SILENT_REMOVAL
 from streams.fairness.detectors.data_inequality import slot_shares
@@ -62,6 +64,7 @@ def fairness_view(state: ArenaFairness, position: Position | None = None) -> Fai
         providers=_groups(state, roster.providers, models, "provider"),
         licenses=_groups(state, roster.licenses, models, "license"),
         inequality=_inequality(state),
+        exposure=_exposure(state),
     )
 
 
@@ -79,6 +82,17 @@ def _levels(state: ArenaFairness) -> Levels:
         detectors=scene.facts.most_judged,
         battles_between_pages=scene.settings.ticks_between_pages * scene.settings.tick_battles,
         tolerance=scene.settings.delta,
+    )
+
+
+def _exposure(state: ArenaFairness) -> Exposure:
+    facts = state.scene.facts
+    draws, (unjudged, judged, _) = facts.draws, facts.policies.last
+    reviewed = facts.window.reviews > 0
+    return Exposure(
+        votes_per_draw=rounded(draws.votes_per_draw),
+        unclear_share=rounded(int(draws.last[UNCLEAR]) / int(draws.last[:4].sum())) if reviewed else None,
+        judged_share=rounded(judged / (unjudged + judged)) if reviewed and state.scene.declares else None,
     )
 
 

@@ -12,6 +12,9 @@ from streams.contracts.alert import Subject
 from streams.contracts.model import Model
 from streams.fairness.arena.ledger_position import Moment
 
+EVER = 4
+"""A flood of invented names makes room again after a window, up to this many times the limit in all."""
+
 
 def sampled(model: Model | None) -> bool:
     """Return whether a model can be drawn: a deprecated model can, a retired one or one of weight 0 cannot."""
@@ -71,6 +74,8 @@ class Roster:
         Current declarations; `known` holds the last declaration of every model ever declared.
     undeclared
         Number of models that got a number from battles before any declaration.
+    followed
+        Those of them that count against the limit: never declared, and in a battle within the last window.
     """
 
     subjects: list[Subject] = field(default_factory=list)
@@ -81,6 +86,7 @@ class Roster:
     known: dict[str, Model] = field(default_factory=dict)
     tenures: dict[str, Tenure] = field(default_factory=dict)
     undeclared: int = 0
+    followed: int = 0
 
     def __len__(self) -> int:
         return len(self.subjects)
@@ -107,15 +113,21 @@ class Roster:
     def follow(self, names: list[str], codes: NDArray[np.int32], limit: int) -> NDArray[np.int64]:
         """Return the number of each word of a block's dictionary, -1 for undeclared names beyond the limit.
 
-        New names are numbered in the order in which `codes`, the rows, use them, so block boundaries do not matter.
+        New names are numbered in the order in which `codes`, the rows, use them, so block boundaries do not matter. A
+        number is kept for ever, so at most `EVER` times the limit are given, whatever is forgotten meanwhile.
         """
         numbers = np.array([self.models.get(name, -1) for name in names], np.int64)
-        if numbers.min(initial=0) < 0 and self.undeclared < limit:
+        if numbers.min(initial=0) < 0 and self.followed < limit and self.undeclared < EVER * limit:
             for word in dict.fromkeys(codes[numbers[codes] < 0].tolist()):
-                if self.undeclared < limit:
+                if self.followed < limit and self.undeclared < EVER * limit:
                     self.undeclared += 1
+                    self.followed += 1
                     numbers[word] = self.model(names[word])
         return numbers
+
+    def forget(self, seen: NDArray[np.int64]) -> None:
+        """Let names that nobody declared, and that were in no battle of `seen`, int64[S], make room for others."""
+        self.followed = sum(name not in self.known and bool(seen[number]) for name, number in self.models.items())
 
     def declare(self, name: str, model: Model | None, now: Moment, notice_days: float) -> Change:
         """Apply a notice; `model` None removes the name from the registry."""

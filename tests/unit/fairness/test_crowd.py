@@ -2,13 +2,17 @@
 
 from collections import Counter
 
+import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.contracts.alert import Kind
 from streams.fairness.crowd import Crowd, seats
+from streams.fairness.settings import FairnessSettings
 from streams.fairness.snapshot import decode_state, encode_state
-from tests.unit.fairness.arena import Ledger
+from streams.ledger.codec import Block
+from tests.unit.fairness.arena import Ledger, equal_arena, make_rows
 from tests.unit.fairness.test_fold import BRISK
 
 
@@ -77,3 +81,57 @@ def test_a_flood_of_busy_names_is_no_flood_of_alerts_and_who_stands_goes_on_stan
 
 def test_seats_follow_the_bound_of_the_rule() -> None:
     assert (seats(10_000, 30), seats(1_000_000, 30), seats(100, 1)) == (1_000, 100_000, 300)
+
+
+def flood(ledger: Ledger, battles: int, first: int = 0) -> None:
+    """Battles between invented names, each name in one."""
+    names = [f"invented-{first + number}" for number in range(2 * battles)]
+    pairs = np.arange(2 * battles).reshape(-1, 2)
+    rows = make_rows(names, pairs, np.zeros(battles), ledger.clock + np.arange(battles) / 100, ledger.rows)
+    ledger.rows += battles
+    ledger.send(Block(ledger.arena, rows, {0: ledger.rows - 1}))
+
+
+def test_a_real_undeclared_model_is_found_during_and_after_a_flood() -> None:
+    ledger = equal_arena(20, seed=4, block=1_000)
+    ledger.battles(10_000)
+    flood(ledger, 520)
+    ledger.sample("stranger", 1.0)
+    for turn in range(20):
+        ledger.battles(1_000)
+        flood(ledger, 50, 10_000 * (1 + turn))
+    assert "stranger" in {alert.subject.name for alert in ledger.firing(Kind.UNDECLARED_MODEL)}
+    assert [alert.kind for alert in ledger.firing(Kind.NAME_FLOOD)] == [Kind.NAME_FLOOD]
+    ledger.battles(20_000)
+    assert "stranger" in {alert.subject.name for alert in ledger.firing(Kind.UNDECLARED_MODEL)}
+    assert ledger.firing(Kind.NAME_FLOOD) == []
+
+
+def test_a_flood_is_counted_and_its_voters_are_named() -> None:
+    ledger = equal_arena(20, seed=4, block=1_000)
+    ledger.battles(15_000)
+    flood(ledger, 500)
+    ledger.battles(4_500)
+    [alert] = ledger.firing(Kind.NAME_FLOOD)
+    assert alert.evidence["names"] == pytest.approx(1_000, rel=0.02)
+    assert alert.evidence["battles"] == 500
+    assert alert.summary.endswith("who voted on them is not known.")
+
+
+def test_names_not_seen_for_a_window_make_room() -> None:
+    settings = FairnessSettings(review_battles=1_000, window_reviews=2, max_undeclared=100)
+    ledger = Ledger(settings=settings, block=500)  # no registry
+    for number in range(4):
+        ledger.sample(f"model-{number}", 1.0)
+    ledger.battles(1_000)
+    flood(ledger, 100)
+    ledger.sample("late", 1.0)
+    ledger.battles(900)
+    assert "late" not in ledger.state.scene.facts.roster.models
+    ledger.battles(3_000)
+    assert ledger.state.scene.facts.roster.followed == 5
+    assert ledger.state.scene.facts.window.recent[ledger.state.scene.facts.roster.models["late"]] > 300
+    for turn in range(9):
+        flood(ledger, 100, 1_000 * turn)
+        ledger.battles(3_000)
+    assert len(ledger.state.scene.facts.roster) <= 4 * settings.max_undeclared

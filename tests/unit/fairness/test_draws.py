@@ -242,3 +242,68 @@ def test_the_kept_policies_are_bounded() -> None:
         draws.play(20)
         ledger.declare("model-002", 1.0 + change)
     assert len(ledger.state.scene.facts.policies.kept) == 64
+
+
+def declared_pairs(ledger: Ledger, factor: float, n: int = 250) -> None:
+    """Battles with the probability of their pair, times a factor."""
+    draws = Draws(ledger)
+    plain = draws.rows
+
+    def with_probability(part, offset):
+        rows = plain(part, offset)
+        numbers = np.array([ledger.state.scene.facts.roster.models[name] for name in rows.models])
+        p = ledger.state.scene.play.pair_probability(numbers[rows.model_a], numbers[rows.model_b])
+        return dataclasses.replace(rows, p_pair=factor * p)
+
+    draws.rows = with_probability
+    draws.play(n)
+
+
+def test_a_probability_that_the_weights_imply_is_right() -> None:
+    ledger = equal_arena(12, seed=1)
+    ledger.declare("model-003", 3.0)
+    declared_pairs(ledger, 1.004)  # three digits of it
+    assert ledger.told(Kind.DECLARED_PROBABILITY_WRONG) == []
+
+
+def test_a_probability_that_they_do_not_is_told_with_the_tick_and_ends_with_a_clean_review() -> None:
+    ledger = equal_arena(12, seed=1, settings=BRISK)
+    declared_pairs(ledger, 0.5)
+    [alert] = ledger.firing(Kind.DECLARED_PROBABILITY_WRONG)
+    assert alert.detected_at == ledger.records[-1].rows.tstamp[99]
+    assert (alert.evidence["battles"], alert.evidence["wrong_battles"]) == (100, 100)
+    assert alert.evidence["given"] == pytest.approx(alert.evidence["implied"] / 2, rel=1e-4)
+    assert alert.evidence["implied"] == pytest.approx(1 / 66, rel=1e-4)
+    ledger.battles(2_000)
+    assert ledger.firing(Kind.DECLARED_PROBABILITY_WRONG) == []
+
+
+def test_weights_that_change_all_the_time_are_told() -> None:
+    ledger = equal_arena(12, seed=1, settings=BRISK)
+    for change in range(40):
+        ledger.battles(100)
+        ledger.declare("model-003", 1.0 + change % 3)
+    [alert] = ledger.firing(Kind.POLICY_TOO_BUSY)
+    assert alert.evidence["judged_share"] < 0.5
+    ledger.battles(4_000)
+    assert ledger.firing(Kind.POLICY_TOO_BUSY) == []
+
+
+def test_one_change_in_a_busy_arena_is_not_too_busy() -> None:
+    ledger = equal_arena(12, seed=1, settings=BRISK)
+    draws = Draws(ledger, seconds=0.01)
+    draws.play(500)
+    ledger.declare("model-003", 3.0)
+    draws.play(1_400)
+    assert ledger.told(Kind.POLICY_TOO_BUSY) == []
+
+
+def test_ids_that_are_not_of_draws_are_told() -> None:
+    ledger = equal_arena(12, seed=1, settings=BRISK)
+    draws = Draws(ledger)
+    plain = draws.rows
+    draws.rows = lambda part, offset: plain(np.column_stack([part[:, :3], part[:, 3] // 5, part[:, 4]]), offset)
+    draws.play(2_000)
+    [alert] = ledger.firing(Kind.DRAWS_UNCLEAR)
+    assert alert.evidence["cause"] == "ids"
+    assert ledger.told(Kind.SHARE_DRIFT) == []

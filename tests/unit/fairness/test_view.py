@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from streams.contracts.alert import Kind
-from streams.contracts.fairness_view import FairnessView, Line
+from streams.contracts.fairness_view import Exposure, FairnessView, Line
 from streams.contracts.judged import Unjudged
 from streams.fairness.settings import FairnessSettings
 from streams.fairness.view import NO_POLICY, alerts_view, fairness_view
@@ -123,6 +123,16 @@ def test_the_alerts_that_fire_are_laid_out_with_the_latest_first() -> None:
     assert view.position.watermark == {"models/0": 19, "votes/0": 5_999}
 
 
+def test_how_battles_are_told_from_votes_is_said(brisk: FairnessSettings) -> None:
+    ledger = equal_arena(20, settings=brisk)
+    assert fairness_view(ledger.state).exposure == Exposure(1.0, None, None)
+    ledger.battles(900)
+    ledger.declare("late")
+    ledger.battles(1_100)
+    assert fairness_view(ledger.state).exposure.unclear_share == 1.0
+    assert fairness_view(ledger.state).exposure.judged_share == pytest.approx(0.058, abs=0.002)
+
+
 def judges(ledger: Ledger):
     return {each.kind: each for each in fairness_view(ledger.state).judged}
 
@@ -145,7 +155,7 @@ def test_without_a_registry_only_what_needs_none_is_judged(brisk: FairnessSettin
     ledger.battles(5_000)
     found = judges(ledger)
     assert {kind for kind, each in found.items() if each.judged} == {
-        Kind.FEED_STALLED, Kind.GRAPH_FRAGILE, Kind.RANK_CHURN,
+        Kind.FEED_STALLED, Kind.GRAPH_FRAGILE, Kind.RANK_CHURN, Kind.DRAWS_UNCLEAR, Kind.NAME_FLOOD,
     }  # fmt: skip
     assert found[Kind.PROMPT_REUSE].reason is Unjudged.NO_PROMPTS
     for kind in (Kind.SILENT_REMOVAL, Kind.SHARE_DRIFT, Kind.BEST_OF_N, Kind.DATA_INEQUALITY, Kind.RETIREMENT_BIAS):

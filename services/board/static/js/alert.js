@@ -31,6 +31,13 @@ const WHAT = {
   rank_churn: () => "changes its first place more often than chance explains",
   prompt_reuse: () => "repeats prompts more than it used to",
   undeclared_model: () => "is in battles that no declaration covers",
+  draws_unclear: (e) =>
+    e.cause === "ids"
+      ? "gives one id to several draws"
+      : `sends about ${Number(e.votes_per_draw).toFixed(1)} votes a draw and does not say which belong together`,
+  policy_too_busy: (e) => `changes its weights so often that only ${percent(e.judged_share)} of battles can be judged`,
+  declared_probability_wrong: () => "gives other probabilities than its declared weights imply",
+  name_flood: (e) => `has about ${count(e.names)} names in its battles that nobody declared`,
 };
 
 /** What is wrong, as the rest of a sentence that begins with whom it is about. */

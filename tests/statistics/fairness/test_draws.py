@@ -1,0 +1,68 @@
+"""Healthy arenas with several votes a draw and with late votes raise no more pages than promised."""
+
+import pytest
+
+from streams.contracts.alert import Kind, Severity
+from streams.fairness.settings import FairnessSettings
+from tests.unit.fairness.arena import Ledger
+from tests.unit.fairness.drawn import Draws
+
+EXPOSURE = {Kind.SHARE_DRIFT, Kind.SILENT_REMOVAL, Kind.FEED_STALLED}
+
+
+def unequal_arena(seed: int, **given) -> Ledger:
+    """60 models of unequal weights, 12 providers, two licence classes."""
+    ledger = Ledger(seed=seed, block=10_000, settings=FairnessSettings(**given))
+    for number in range(60):
+        weight = float(ledger.random.choice([0.5, 1, 2, 4]))
+        license_ = ["proprietary", "open_weight"][number % 2]
+        ledger.declare(f"model-{number:02}", weight, provider=f"lab-{number % 12}", license=license_)
+    return ledger
+
+
+def pages(ledger: Ledger) -> set[str]:
+    return {alert.id for alert in ledger.alerts if alert.kind in EXPOSURE and alert.severity is Severity.CRITICAL}
+
+
+@pytest.mark.statistics
+@pytest.mark.parametrize("by", ["battle", "voter", "neither"])
+@pytest.mark.parametrize("votes", [(1, 2), (3,)])
+def test_several_votes_on_a_draw_page_no_more_than_promised(votes, by) -> None:
+    # One page in 20,000 battles is asked for, ten times what the run can keep without a page by luck alone.
+    ledger = unequal_arena(1, false_pages="one in 20,000 battles")
+    draws = Draws(ledger, votes=votes, by=by)
+    for _ in range(10):
+        draws.play(10_000)
+    assert len(pages(ledger)) <= ledger.state.scene.facts.rows / 20_000
+
+
+@pytest.mark.statistics
+def test_counted_as_draws_three_votes_page_all_the_time() -> None:
+    # The control: a new id for every vote.
+    ledger = unequal_arena(1, false_pages="one in 20,000 battles")
+    draws = Draws(ledger, votes=(3,), by="battle")
+    draws.rows_of_draws = draws.rows
+    draws.rows = lambda part, offset: draws.rows_of_draws(renumbered(part, offset), offset)
+    for _ in range(5):
+        draws.play(10_000)
+    assert len(pages(ledger)) > 3 * ledger.state.scene.facts.rows / 20_000
+
+
+def renumbered(part, offset):
+    """The votes, each with a draw of its own."""
+    made = part.copy()
+    made[:, 3] = range(offset, offset + len(part))
+    return made
+
+
+@pytest.mark.statistics
+@pytest.mark.parametrize(("lag", "drawn_at"), [(30.0, False), (300.0, False), (300.0, True), (3_600.0, True)])
+def test_a_launch_and_its_return_while_votes_are_late_page_nobody(lag, drawn_at) -> None:
+    ledger = unequal_arena(2)
+    draws = Draws(ledger, lag=lag, drawn_at=drawn_at)
+    weight = 0.042 * float(ledger.weights.sum())
+    for turn in range(10):
+        draws.play(12_000)
+        launched = turn % 2 == 0
+        ledger.declare("new", weight if launched else 0.0, status="active" if launched else "retired")
+    assert pages(ledger) == set()
