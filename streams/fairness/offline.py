@@ -83,8 +83,9 @@ def share_evidence(
 ) -> NDArray[np.float64]:
     """Test, tick by tick, whether S models still get their declared shares of the battles.
 
-    This is the e-CUSUM of the detectors `silent_removal` (bets `REMOVAL_BETS`, the default) and `share_drift` (bets
-    `DRIFT_BETS`), without their rules for when an alert ends.
+    This is the sum of the detectors `silent_removal` (its part is that of the bets `REMOVAL_BETS`, the default) and
+    `share_drift` (bets `DRIFT_BETS`) against the declared share, without the learned one and without their rules for
+    when an alert ends.
 
     Parameters
     ----------
@@ -95,10 +96,10 @@ def share_evidence(
     declared
         [S], declared share of battles of each model, from 0 to 1; a share of 0 is not tested.
     bets
-        [R], multipliers of the declared share to bet on. `REMOVAL_BETS` finds models that get at most about a third of
+        [R], multipliers of the declared odds to bet on. `REMOVAL_BETS` finds models that get at most about a third of
         their share; a model that gets half of it, or twice as much, is found only with `DRIFT_BETS`.
     delta
-        A share within ± this part of the declared one is not a deviation.
+        Odds within ± this part of the declared ones are not a deviation; bets inside are not made.
 
     Returns
     -------
@@ -116,7 +117,7 @@ def share_evidence(
     A model declared for every fifth battle: as often as declared in one tick of 100 battles, then in none.
 
     >>> share_evidence([[20], [0], [0]], [100, 100, 100], [0.2]).round(1).ravel().tolist()
-    [-13.0, 7.2, 14.5]
+    [-11.3, 7.3, 14.8]
     """
     seen, total, pi = np.asarray(hits, np.float64), np.asarray(battles, np.float64), np.asarray(declared, np.float64)
     if seen.ndim != 2 or total.shape != seen.shape[:1] or pi.shape != seen.shape[1:]:
@@ -141,7 +142,7 @@ def share_evidence(
     nothing = np.zeros(pi.size)
     evidence = np.empty(seen.shape)
     for tick in range(len(total)):
-        sums.update(odds, seen[tick], total[tick], Mark(tick, 0.0, nothing, nothing), closes=True)
+        m = sums.update(odds, seen[tick], total[tick], Mark(tick, 0.0, nothing, nothing), closes=True)
         with np.errstate(divide="ignore"):  # log 0 = -inf is the value: no evidence yet
-            evidence[tick] = np.log10(sums.r.mean(axis=0))
+            evidence[tick] = np.log10(m)
     return evidence

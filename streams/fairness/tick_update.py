@@ -131,7 +131,9 @@ def warm() -> None:
     """Compile the numba functions that run in every tick, or load them from numba's cache on disk."""
     one, number = np.zeros(1), np.zeros(1, np.int64)
     _note(one, one, 0.0, one, 0, 0.0, one, one, number, one, number, number)
-    ShareSums.start(one, 1).update(OddsBets(one[None], one[None]), one, 0.0, Mark(0, 0.0, one, one), closes=True)
+    ShareSums.start(one, 1).update(
+        OddsBets(one[None], one[None], one[None]), one, 0.0, Mark(0, 0.0, one, one), closes=True
+    )
 
 
 @njit(cache=True)

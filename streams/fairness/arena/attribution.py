@@ -109,7 +109,8 @@ def _compare(scene: Scene, suspect: int, onset: int, causes: list[Cause], tolera
     sigmas = max(missed - spared, 0.0) / sigma
     related = [_related(play, suspect, cause) for cause in fitted]
     strength = np.abs(np.log(factors)) * declared[fitted] * np.where(related, 10.0, 1.0)
-    explains = sigmas <= SIGMAS and missed <= abs(share - declared[suspect]) / 2
+    moves = (follows - declared[suspect]) / (share - declared[suspect]) if share != declared[suspect] else 0.0
+    explains = sigmas <= SIGMAS and moves >= 0.5  # near enough, and more than half of the way there
     return _Comparison(sigmas, explains, fitted[int(np.argmax(strength))])
 
 

@@ -15,7 +15,7 @@ with E[e^ℓ] ≤ 1 for every share in the band and beyond its other end, and 1 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,11 +52,13 @@ def outside(low: float, high: float) -> NDArray[np.float64]:
 class OddsBets:
     """Log likelihood ratios of R bets on S subjects, float64[R, S]: `slope` per appearance, `miss` per battle.
 
-    Both are 0 where a bet is not made.
+    Both are 0 where a bet is not made. `each` is e^slope.
     """
 
     slope: Matrix
     miss: Matrix
+    each: Matrix
+    _without: dict[float, Matrix] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def of(
@@ -97,4 +99,12 @@ class OddsBets:
         alternative = shifted(share, np.where(made, multiple, 1.0))
         bound = shifted(share, np.where(made, edge, 1.0))
         miss = np.log1p(-alternative) - np.log1p(-bound)
-        return cls(np.log(alternative) - np.log(bound) - miss, miss)
+        slope = np.log(alternative) - np.log(bound) - miss
+        return cls(slope, miss, np.exp(slope))
+
+    def without(self, battles: float) -> Matrix:
+        """float64[R, S], e-values of so many battles without the subject; the last ones are kept."""
+        if battles not in self._without:
+            self._without.clear()
+            self._without[battles] = np.exp(np.minimum(battles * self.miss, 700.0))  # e^709 is the largest number
+        return self._without[battles]

@@ -42,10 +42,10 @@ class Replicas:
 
     def add(self, hits: NDArray[np.float64], battles: float | None = None) -> NDArray[np.float64]:
         """Close a tick; float64[runs], log M."""
-        for null in self.nulls:
-            null.sums.update(null.odds, hits, battles or self.tick, self.mark, closes=True)
+        n = battles or self.tick
+        m = [null.sums.update(null.odds, hits, n, self.mark, closes=True) for null in self.nulls]
         with np.errstate(divide="ignore"):
-            return np.log(np.mean([null.sums.r.mean(axis=0) for null in self.nulls], axis=0))
+            return np.log(np.mean(m, axis=0))
 
     def step(self, share: float) -> NDArray[np.float64]:
         """One tick at a true share; float64[runs], log M."""

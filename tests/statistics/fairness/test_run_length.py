@@ -77,11 +77,11 @@ def test_policy_changes_within_every_tick_cost_nothing(capsys: pytest.CaptureFix
     for tick in range(1, most + 1):
         for stretch, (battles, pi) in enumerate(((30, 0.05), (50, 0.2), (20, 0.01))):
             hits = replicas.random.binomial(battles, pi, RUNS).astype(float)
-            sums.update(odds[stretch], hits, battles, replicas.mark, closes=stretch == 2)
+            m = sums.update(odds[stretch], hits, battles, replicas.mark, closes=stretch == 2)
             if tick % 50 == 0 and stretch == 0:
                 for subject in range(0, RUNS, 2):
                     sums.reset(subject, replicas.mark)
-        alarmed = sums.r.mean(axis=0) >= c
+        alarmed = m >= c
         runs[alarmed & (runs == most)] = tick
     error = runs.std(ddof=1) / np.sqrt(RUNS)
     with capsys.disabled():

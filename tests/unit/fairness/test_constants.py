@@ -18,7 +18,14 @@ CONSTANTS = {
     "detectors.retirement_bias": {"RATIOS": [2.0, 4.0, 8.0]},
     "arena.attribution": {"MOST_CAUSES": 16, "ROUNDS": 12, "SIGMAS": 3.5, "FAR": 6.0, "WINDOWS": 3, "INEXACT": 0.1},
     "arena.past_counts": {"LEVELS": 8, "KEPT": 3},
-    "arena.share_evidence": {"LEARNED": 200_000, "SURE": 3.0, "UNFINISHED": 0.01, "REGROUPED": 0.1},
+    "arena.share_evidence": {
+        "LEARNED": 200_000,
+        "SURE": 3.0,
+        "UNFINISHED": 0.01,
+        "REGROUPED": 0.1,
+        "REMOVAL": 0.25,
+        "GONE_BET": 0.02,
+    },
     "detectors.share_alarm": {"GAP": 0.75},
     "detectors.share_drift": {
         "BACK": 0.7,
