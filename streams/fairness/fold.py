@@ -221,6 +221,7 @@ def _review(state: ArenaFairness) -> list[Alert]:
     ratings = rate_if_due(scene)
     for detector in AT_REVIEW:
         detector.review(state.states.of(detector), scene, ratings)
+    tick.share_budget(state)
     remember(state)
     return tick.tell(state, DETECTORS, repeat=True)
 

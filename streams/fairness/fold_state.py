@@ -53,6 +53,10 @@ class DetectorStates:
         for detector, kept in self._kept.items():
             detector.resize(kept, subjects)
 
+    def claims(self, scene: Scene) -> int:
+        """Number of things that the detectors can page on now; at least 1."""
+        return max(1, sum(detector.claims(kept, scene) for detector, kept in self._kept.items()))
+
     def removed(self, subjects: int) -> Mask:
         """bool[S], the models that a detector reports as removed."""
         reported = [detector.removed(kept, subjects) for detector, kept in self.at_tick]

@@ -79,7 +79,13 @@ def rejudge(state: ArenaFairness) -> None:
     joined = np.flatnonzero((play.pi > 0) & ~known)
     scene.facts.last_row[joined] = scene.facts.rows
     scene.facts.last_time[joined] = scene.facts.clock
-    scene.facts.most_judged = max(scene.facts.most_judged, play.judged)
+    share_budget(state)
+
+
+def share_budget(state: ArenaFairness) -> None:
+    """Count what can page. The largest number so far divides the budget of pages, so no claim's part ever grows."""
+    facts = state.scene.facts
+    facts.most_judged = max(facts.most_judged, state.states.claims(state.scene))
 
 
 def tell(state: ArenaFairness, detectors: Iterable[AnyDetector], *, repeat: bool = False) -> list[Alert]:

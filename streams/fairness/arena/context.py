@@ -46,7 +46,7 @@ class ArenaFacts:
     theta
         float64[S], logits of the last solution of the ratings, from which the next one starts.
     most_judged
-        K, the largest number of paging detectors so far: the level of a page is K·A.
+        K, the largest number of things that could page at one time so far, over all detectors (`Detector.claims`).
     outage
         Whether a stalled feed explains the missing battles; suppresses removal and drift alerts.
     crowd
@@ -112,7 +112,7 @@ class Scene:
 
     @property
     def page_level(self) -> float:
-        """Level of a page, ln c with c = K·A."""
+        """Level of a page, ln c with c = K·A: each of K claims has the same part of the budget."""
         return math.log(self.facts.most_judged * self.settings.ticks_between_pages)
 
     @property

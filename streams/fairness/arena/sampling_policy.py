@@ -38,8 +38,6 @@ class Play:
         int64, numbers of the models with declared weight above 0 that are reported as removed, ascending.
     provider, license
         int64[S + 1], number of a model's provider and licence class as last declared, -1 if never.
-    judged
-        Number of detectors that can page under this policy.
     """
 
     pi: Vector
@@ -50,7 +48,6 @@ class Play:
     out: NDArray[np.int64]
     provider: NDArray[np.int64]
     license: NDArray[np.int64]
-    judged: int
     _odds: dict[tuple[float, ...], Odds] = field(default_factory=dict, repr=False, compare=False)
 
     def odds(self, bets: tuple[float, ...], delta: float, *, active_only: bool = False) -> Odds:
@@ -90,7 +87,6 @@ class Play:
             out=np.flatnonzero((weights > 0) & removed),
             provider=provider,
             license=license_,
-            judged=int(np.count_nonzero(pi_play) + np.count_nonzero(active & (pi_play > 0))),
         )
 
 

@@ -102,6 +102,13 @@ class Detector(ABC, Generic[State]):
     def resize(self, state: State, subjects: int) -> None:
         """Grow the arrays of the state to `subjects`."""
 
+    def claims(self, state: State, scene: Scene) -> int:
+        """Return the number of things that this detector can page on now: each has a part of the budget of pages.
+
+        Only a statistical page has a claim. It fires at `scene.page_level`, the log of A times all claims.
+        """
+        return 0
+
     @abstractmethod
     def verdicts(self, state: State, scene: Scene) -> list[Verdict]:
         """Return all current verdicts."""

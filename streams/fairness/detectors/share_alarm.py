@@ -203,6 +203,10 @@ class ShareDetector(TickDetector[ShareAlarms]):
         """bool[S], the subjects that can be reported."""
         return self.watched(play)
 
+    def claims(self, state: ShareAlarms, scene: Scene) -> int:
+        """The subjects in play that can be reported."""
+        return int(np.count_nonzero(self.subjects(scene.play)))
+
     @abstractmethod
     def suspects(self, state: ShareAlarms, scene: Scene) -> list[int]:
         """Subjects about to be reported."""
