@@ -39,6 +39,10 @@ class Unjudged(StrEnum):
     """All models are of one licence class."""
     FEW_MODELS = "few_models"
     """Fewer than two models were in enough recent battles."""
+    NO_VOTERS = "no_voters"
+    """No vote has a `voter`."""
+    LEARNING = "learning"
+    """The arena's own usual share is still being learned."""
 
 
 SENTENCES: dict[Unjudged, str] = {
@@ -55,6 +59,8 @@ SENTENCES: dict[Unjudged, str] = {
     Unjudged.NO_PRIVATE_MODELS: "no private model was ever declared, and only the registry could show one",
     Unjudged.ONE_CLASS: "all models are of one licence class",
     Unjudged.FEW_MODELS: "fewer than two models were in enough recent battles",
+    Unjudged.NO_VOTERS: "no vote has a voter",
+    Unjudged.LEARNING: "what is usual in the arena is still being learned",
 }
 """The words for it, as the end of a sentence; the same for every reader."""
 

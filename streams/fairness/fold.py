@@ -202,7 +202,7 @@ def _gather(state: ArenaFairness, rows: Rows, a: NDArray[np.int64], b: NDArray[n
     declared = scene.play.declared[a] & scene.play.declared[b]
     scene.epoch.add(a[declared])
     voted = (a >= 0) & (b >= 0) & (rows.winner != NONE)
-    battles = ReviewBattles(rows, a[voted], b[voted], rows.winner[voted])
+    battles = ReviewBattles(rows, a[voted], b[voted], rows.winner[voted], voted)
     if voted.any():
         scene.board.add(battles.a, battles.b, battles.winner, _no_elo)
     for detector in AT_REVIEW:

@@ -62,13 +62,15 @@ class Tick(NamedTuple):
 class ReviewBattles(NamedTuple):
     """Battles between two reviews, in the order of the ledger.
 
-    `rows` holds all battles. `a`, `b` and `winner`, [n], hold those with a vote, between models with a number.
+    `rows` holds all battles. `a`, `b` and `winner`, [n], hold those with a vote, between models with a number; `voted`,
+    bool[len(rows)], says which these are.
     """
 
     rows: Rows
     a: NDArray[np.int64]
     b: NDArray[np.int64]
     winner: NDArray[np.uint8]
+    voted: Mask
 
 
 class Detector(ABC, Generic[State]):
