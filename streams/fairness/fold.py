@@ -28,7 +28,7 @@ from streams.fairness.statistics.expected_share import Vector
 from streams.fairness.view import remember
 from streams.ledger.codec import Block, Notice
 from streams.ledger.rows import Rows
-from streams.ledger.watermark import count_rows, is_new, unknown_rows
+from streams.ledger.watermark import count_rows, is_new, unknown_refused, unknown_rows
 
 TICKS = 32
 """Ticks in a stretch: enough to share the cost of counting, few enough for the counts to stay in the cache."""
@@ -138,7 +138,10 @@ def fold(state: ArenaFairness, record: Block | Notice) -> list[Alert]:
     if isinstance(record, Notice):
         alerts = _declare(state, record) if is_new(record, state.watermark) else []
     else:
-        rows = unknown_rows(record, state.watermark)
+        rows, refused = unknown_rows(record, state.watermark), unknown_refused(record, state.watermark)
+        if refused is not None:
+            for detector in AT_REVIEW:
+                detector.refused(state.states.of(detector), state.scene, refused)
         alerts = _count(state, rows) if len(rows) else []
         count_rows(record, state.watermark)
     state.history.note(alerts)
@@ -202,7 +205,7 @@ def _gather(state: ArenaFairness, rows: Rows, a: NDArray[np.int64], b: NDArray[n
     declared = scene.play.declared[a] & scene.play.declared[b]
     scene.epoch.add(a[declared])
     voted = (a >= 0) & (b >= 0) & (rows.winner != NONE)
-    battles = ReviewBattles(rows, a[voted], b[voted], rows.winner[voted], voted)
+    battles = ReviewBattles(rows, a[voted], b[voted], rows.winner[voted], voted, np.stack([a, b]))
     if voted.any():
         scene.board.add(battles.a, battles.b, battles.winner, _no_elo)
     for detector in AT_REVIEW:

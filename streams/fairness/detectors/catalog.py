@@ -18,6 +18,7 @@ from streams.fairness.detectors.share_drift import ShareDrift
 from streams.fairness.detectors.silent_removal import SilentRemoval
 from streams.fairness.detectors.unannounced_retirement import UnannouncedRetirement
 from streams.fairness.detectors.undeclared_model import UndeclaredModel
+from streams.fairness.detectors.vote_loss import VoteLoss
 from streams.fairness.detectors.voter_manipulation import VoterManipulation
 
 # Named for other modules: views publish the evidence of the last two, the silence alert has the kind of the first.
@@ -37,6 +38,7 @@ DETECTORS: tuple[AnyDetector, ...] = (
     PromptReuse(),
     GraphFragile(),
     RankChurn(),
+    VoteLoss(),
     VoterManipulation(),
     RepeatedVotes(),
 )
