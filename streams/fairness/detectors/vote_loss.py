@@ -28,6 +28,7 @@ from streams.fairness.arena.context import Scene
 from streams.fairness.arena.ratings import Ratings
 from streams.fairness.detectors.base import ReviewBattles, ReviewDetector, Verdict
 from streams.fairness.detectors.share_alarm import LN10, rounded
+from streams.fairness.detectors.unannounced_retirement import DAY
 from streams.fairness.statistics.expected_share import Vector
 from streams.fairness.statistics.learned_share import LearnedShare
 from streams.ledger.refused import Refused
@@ -69,8 +70,6 @@ class Losses:
         Shares of battles without a vote.
     refused_by_model, refused_by_reason
         Shares of refused votes.
-    any_none
-        Whether the arena ever sent a battle without a vote.
     most
         The largest number of shares learned so far.
     """
@@ -82,12 +81,15 @@ class Losses:
     by_arena: LearnedShare = field(default_factory=lambda: _one_share(1))
     refused_by_model: LearnedShare = field(default_factory=LearnedShare)
     refused_by_reason: LearnedShare = field(default_factory=lambda: _one_share(len(REASONS)))
-    any_none: bool = False
     most: int = 1
 
 
 class VoteLoss(ReviewDetector[Losses]):
-    """Checks each review. Resolves after reviews in which the share is at its usual bound or below."""
+    """Checks each review. Resolves after reviews in which the share is at its usual bound or below.
+
+    After `keep_days` the alert resolves, too, and what is usual is learned anew: an arena may have begun to send battles
+    without a vote for good.
+    """
 
     kind = Kind.VOTE_LOSS
 
@@ -101,7 +103,6 @@ class VoteLoss(ReviewDetector[Losses]):
         """Count the battles without a vote."""
         none = battles.rows.winner == NONE
         if none.any():
-            state.any_none = True
             numbers = battles.numbers[:, none].ravel()
             state.unfinished += np.bincount(numbers[numbers >= 0], minlength=state.unfinished.size)
             state.unfinished_all += int(np.count_nonzero(none))
@@ -129,13 +130,13 @@ class VoteLoss(ReviewDetector[Losses]):
 
         def close(share: LearnedShare, k: Vector, n: Vector) -> None:
             share.update(k, n, settings.delta, level, dt, facts.rows, facts.clock)
+            share.relearn(facts.clock - settings.keep_days * DAY)
 
         shown = np.zeros(size)
         models = list(roster.models.values())
         shown[models] = facts.window.last[models]
-        if state.any_none:
-            close(state.by_model, np.minimum(state.unfinished, shown).astype(np.float64), shown)
-            close(state.by_arena, np.array([float(state.unfinished_all)]), np.array([battles]))
+        close(state.by_model, np.minimum(state.unfinished, shown).astype(np.float64), shown)
+        close(state.by_arena, np.array([float(state.unfinished_all)]), np.array([battles]))
         lost = np.zeros(size)
         for name, count in tally.models.items():
             if name in roster.models:

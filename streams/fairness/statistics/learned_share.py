@@ -155,3 +155,9 @@ class LearnedShare:
         for subject in np.flatnonzero(~learned | (self.alarmed & (self.quiet >= QUIET))).tolist():
             self.alarmed[subject] = False
             self.sums.reset(subject, row, time)
+
+    def relearn(self, before: float) -> None:
+        """Learn anew what is usual for the subjects whose alarm began before a time, epoch seconds."""
+        old = self.alarmed & (self.time < before)
+        for array in (self.units, self.hits, self.trials, self.squares, self.alarmed):
+            array[old] = 0
