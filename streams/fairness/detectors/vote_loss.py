@@ -87,8 +87,8 @@ class Losses:
 class VoteLoss(ReviewDetector[Losses]):
     """Checks each review. Resolves after reviews in which the share is at its usual bound or below.
 
-    After `keep_days` the alert resolves, too, and what is usual is learned anew: an arena may have begun to send battles
-    without a vote for good.
+    After `keep_days` the alert resolves, too, and what is usual is learned anew: an arena may have begun to send
+    unfinished battles for good.
     """
 
     kind = Kind.VOTE_LOSS
