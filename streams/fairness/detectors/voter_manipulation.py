@@ -58,7 +58,7 @@ TRIALS = 4
 """Trials of one battle."""
 
 
-class Found(msgspec.Struct):
+class VoterAlarm(msgspec.Struct):
     """What is known of one voter: the last alarm, and the counts of all alarms together.
 
     `onset` and `since` are those of the first alarm, `last` is the time of the last one; `against` whether the voter
@@ -111,7 +111,7 @@ class Voters:
     heard: bool = False
     solved: int = -1
     level: float = math.inf
-    found: dict[str, Found] = field(default_factory=dict)
+    found: dict[str, VoterAlarm] = field(default_factory=dict)
     further: int = 0
 
 
@@ -162,7 +162,7 @@ class VoterManipulation(ReviewDetector[Voters]):
             )  # fmt: skip
             known.last, known.log_e = max(known.last, time), alarm.log_e
         elif len(state.found) < MOST_FOUND:
-            state.found[key] = Found(
+            state.found[key] = VoterAlarm(
                 name, model, against, f"{row}.{int(against)}", float(alarm.since), time, alarm.trials, alarm.hits,
                 alarm.due, alarm.log_e,
             )  # fmt: skip
@@ -187,7 +187,7 @@ class VoterManipulation(ReviewDetector[Voters]):
 
     def verdicts(self, state: Voters, scene: Scene) -> list[Verdict]:
         """Each voter's finding with most votes; one verdict on a model to which more than `SEVERAL` voters do it."""
-        groups: dict[tuple[str, bool], list[Found]] = {}
+        groups: dict[tuple[str, bool], list[VoterAlarm]] = {}
         for found in state.found.values():
             groups.setdefault((found.model, found.against), []).append(found)
         made: dict[Subject, Verdict] = {}
@@ -225,7 +225,7 @@ class VoterManipulation(ReviewDetector[Voters]):
         )
 
 
-def _evidence(group: list[Found], model: str, against: bool) -> Evidence:
+def _evidence(group: list[VoterAlarm], model: str, against: bool) -> Evidence:
     return {
         "model": model,
         "direction": "against" if against else "for",
