@@ -37,7 +37,6 @@ from streams.fairness.arena.vote_memory import VoteMemory
 from streams.fairness.detectors.base import NAMED, ReviewBattles, ReviewDetector, Verdict
 from streams.fairness.detectors.share_alarm import LN10, rounded
 from streams.fairness.detectors.unannounced_retirement import DAY
-from streams.fairness.statistics.expected_share import Vector
 from streams.fairness.statistics.sparse_cusum import Alarm, Keys, SparseCusum, combine, hash_codes
 from streams.ledger.rows import Rows
 
@@ -49,15 +48,14 @@ FLOOR = 0.05
 LEARN = 20_000
 """Votes with voter and prompt from which the arena's share is learned."""
 MOST_BOUND = 0.95
+ASKED = 2
+"""A vote counts for its model and the arena while its voter has voted on its prompt this often or less before."""
 TRIALS = 3
 """Trials of one vote: of its voter, of the model that won, of the arena."""
 
 
 class Repeats(msgspec.Struct):
-    """The alarms of one subject: where and when the first began, the last one's time, and the counts of all of them.
-
-    `key` is a voter's hash, 0 for other subjects.
-    """
+    """The alarms of one subject: where and when the first began, the last one's time, and the counts of all of them."""
 
     onset: str
     since: float
@@ -65,7 +63,6 @@ class Repeats(msgspec.Struct):
     votes: int
     repeats: int
     log_e: float
-    key: int = 0
 
 
 @dataclass(slots=True)
@@ -141,27 +138,26 @@ class RepeatedVotes(ReviewDetector[RepeatedState]):
         draw = _draws(rows, row)
         earlier = state.votes_seen.replace(combine(asked, pair), draw)
         counted = ~((earlier > 0) & (earlier == draw))
-        chances = state.prompts_seen.count(asked)[counted] * state.pair
+        asked_before = state.prompts_seen.count(asked)[counted]
         if state.judged_from < 0:
             state.learned += int(np.count_nonzero(counted))
             state.learned_repeats += int(np.count_nonzero(earlier[counted] >= 0))
             return
         won = np.where(winner == 0, a, np.where(winner == 1, b, -1))[counted]
-        self._judge(state, rows, row[counted], before, voter[counted], won, earlier[counted] >= 0, chances)
+        self._judge(state, rows, row[counted], before, voter[counted], won, earlier[counted] >= 0, asked_before)
 
     def _judge(
         self, state: RepeatedState, rows: Rows, row: Numbers, before: int, voter: Keys, won: Numbers, repeat: Mask,
-        chances: Vector,
+        asked: Numbers,
     ) -> None:  # fmt: skip
         n = len(row)
         kind = np.repeat(np.arange(TRIALS, dtype=np.uint64)[None, :], n, axis=0)
         which = np.stack([voter, won.astype(np.uint64), np.zeros(n, np.uint64)], axis=1)
         chosen = np.ones((n, TRIALS), np.bool_)
-        known = [found.key for found in state.found.values() if found.key]
-        chosen[:, 1:] = ~np.isin(voter, np.array(known, np.uint64))[:, None]  # a voter's repeats have their own alert
+        chosen[:, 1:] = (asked <= ASKED)[:, None]  # one voter's many repeats have their own alert
         chosen[:, 1] &= won >= 0  # a tie is nobody's
         trial = np.flatnonzero(chosen)
-        bound = np.repeat(np.minimum(state.usual + chances, MOST_BOUND), TRIALS)[trial]
+        bound = np.repeat(np.minimum(state.usual + asked * state.pair, MOST_BOUND), TRIALS)[trial]
         time = rows.tstamp[row]
         alarms = state.table.update(
             combine(kind.ravel()[trial], which.ravel()[trial]), bound, np.repeat(repeat, TRIALS)[trial], BETS,
@@ -176,8 +172,7 @@ class RepeatedVotes(ReviewDetector[RepeatedState]):
                 subject = Subject(model=rows.models[int((rows.model_b if rows.winner[at] else rows.model_a)[at])])
             else:
                 subject = Subject()
-            key = int(voter[place]) if what == 0 else 0
-            _note(state, subject, alarm, f"{before + at}.{what}", float(time[place]), key)
+            _note(state, subject, alarm, f"{before + at}.{what}", float(time[place]))
 
     def review(self, state: RepeatedState, scene: Scene, ratings: Ratings | None) -> None:
         """Take the shares of battles; forget alarms that are over."""
@@ -237,13 +232,13 @@ def _draws(rows: Rows, row: Numbers) -> NDArray[np.uint32]:
     return np.array(hashes, np.uint32)[places]
 
 
-def _note(state: RepeatedState, subject: Subject, alarm: Alarm, onset: str, time: float, key: int) -> None:
+def _note(state: RepeatedState, subject: Subject, alarm: Alarm, onset: str, time: float) -> None:
     name = f"{subject.field} {subject.name}"
     known = state.found.get(name)
     if known is not None:
         known.votes, known.repeats = known.votes + alarm.trials, known.repeats + alarm.hits
         known.last, known.log_e = max(known.last, time), alarm.log_e
     elif subject.voter is None or sum(each.startswith("voter ") for each in state.found) < NAMED:
-        state.found[name] = Repeats(onset, float(alarm.since), time, alarm.trials, alarm.hits, alarm.log_e, key)
+        state.found[name] = Repeats(onset, float(alarm.since), time, alarm.trials, alarm.hits, alarm.log_e)
     else:
         state.further += 1

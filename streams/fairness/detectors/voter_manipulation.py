@@ -186,9 +186,17 @@ class VoterManipulation(ReviewDetector[Voters]):
             del state.found[key]
 
     def verdicts(self, state: Voters, scene: Scene) -> list[Verdict]:
-        """Each voter's finding with most votes; one verdict on a model to which more than `SEVERAL` voters do it."""
-        groups: dict[tuple[str, bool], list[VoterAlarm]] = {}
+        """Each voter's finding with most votes; one verdict on a model to which more than `SEVERAL` voters do it.
+
+        Who votes for X votes against all models that meet X, too, so a voter is told for one model only.
+        """
+        chief: dict[str, VoterAlarm] = {}
         for found in state.found.values():
+            known = chief.get(found.voter)
+            if known is None or (found.votes, not found.against) > (known.votes, not known.against):
+                chief[found.voter] = found
+        groups: dict[tuple[str, bool], list[VoterAlarm]] = {}
+        for found in chief.values():
             groups.setdefault((found.model, found.against), []).append(found)
         made: dict[Subject, Verdict] = {}
         for (model, against), group in sorted(groups.items()):
@@ -199,10 +207,7 @@ class VoterManipulation(ReviewDetector[Voters]):
                 if several:
                     evidence["voters"] = [each.voter for each in group[:NAMED]]
                     evidence["voters_found"] = len(group)
-                verdict = Verdict(subject, Severity.WARNING, found.onset, found.since, evidence)
-                known = made.get(subject)
-                if known is None or evidence["votes"] > known.evidence["votes"]:  # type: ignore[operator]
-                    made[subject] = verdict
+                made.setdefault(subject, Verdict(subject, Severity.WARNING, found.onset, found.since, evidence))
         return list(made.values())
 
     def judged(self, state: Voters, scene: Scene) -> Judged:

@@ -149,7 +149,7 @@ def test_the_table_does_what_one_cusum_for_each_key_does(seed: int, keys: int) -
     for at in range(n):
         c = state.get(int(key[at]), np.zeros(3, np.float32))
         ratio = BETS / bound[at] if hit[at] else (1 - BETS) / (1 - bound[at])
-        c = np.maximum(c + np.where(BETS > bound[at], np.log(ratio), 0.0), 0.0).astype(np.float32)
+        c = np.maximum(c + np.where(bound[at] < BETS, np.log(ratio), 0.0), 0.0).astype(np.float32)
         if np.log(np.exp(c.astype(float)).mean()) >= level:
             expected.append(at)
             c = np.zeros(3, np.float32)

@@ -112,7 +112,7 @@ class VoterArena:
             self._send(pairs, winner, who, prompts, np.sort(places))
             self.asked += size
 
-    def _send(self, pairs, winner, who, prompts, places) -> None:  # noqa: ANN001 -- columns of one stretch
+    def _send(self, pairs, winner, who, prompts, places) -> None:
         n = len(places)
         times = self.clock + SECONDS * np.arange(1, n + 1)
         self.clock = float(times[-1])
