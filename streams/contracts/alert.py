@@ -53,6 +53,12 @@ class Kind(StrEnum):
     """The probability of a pair that a vote gives is not the one that the declared weights imply."""
     NAME_FLOOD = "name_flood"
     """Many names in battles that were never seen and never declared."""
+    VOTE_LOSS = "vote_loss"
+    """More votes refused, or battles without a vote, than the arena's own usual share."""
+    VOTER_MANIPULATION = "voter_manipulation"
+    """A voter votes for a model, or against it, whatever the answers are."""
+    REPEATED_VOTES = "repeated_votes"
+    """The same voter, pair and prompt are told again and again under new ids."""
 
 
 class Severity(StrEnum):
@@ -76,20 +82,25 @@ class Status(StrEnum):
 
 
 class Subject(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The subject of an alert: one of the three fields, or none of them when it is the arena itself."""
+    """The subject of an alert: one of the four fields, or none of them when it is the arena itself.
+
+    `voter` is the beginning of a hash of the vote's `voter`, see `voter_name`; a refusal's reason has no field, it is
+    in the evidence.
+    """
 
     model: str | None = None
     provider: str | None = None
     license: str | None = None
+    voter: str | None = None
 
     @property
     def field(self) -> str:
-        """`model`, `provider`, `license`, or `arena`.
+        """`model`, `provider`, `license`, `voter`, or `arena`.
 
         >>> Subject(provider="x").field, Subject().field
         ('provider', 'arena')
         """
-        for field in ("model", "provider", "license"):
+        for field in ("model", "provider", "license", "voter"):
             if getattr(self, field) is not None:
                 return field
         return "arena"
@@ -97,7 +108,19 @@ class Subject(msgspec.Struct, frozen=True, omit_defaults=True):
     @property
     def name(self) -> str:
         """The name in that field; empty for the arena."""
-        return self.model or self.provider or self.license or ""
+        return self.model or self.provider or self.license or self.voter or ""
+
+
+def voter_name(voter: str) -> str:
+    """Return the name of a voter in alerts: the first 16 hexadecimal digits of the SHA-256 of the vote's `voter`.
+
+    Alerts are public. An arena sends opaque voters, but may send by mistake what identifies a person; whoever has the
+    votes finds the voter by hashing theirs.
+
+    >>> voter_name("5e1f")
+    'f2ecc2d52af33f5a'
+    """
+    return hashlib.sha256(voter.encode()).hexdigest()[:16]
 
 
 EvidenceValue = float | int | str | list[str]

@@ -41,6 +41,10 @@ class Unjudged(StrEnum):
     """Fewer than two models were in enough recent battles."""
     NO_PROBABILITIES = "no_probabilities"
     """No judged battle has a `p_pair`."""
+    NO_VOTERS = "no_voters"
+    """No vote has a `voter`."""
+    LEARNING = "learning"
+    """The arena's own usual share is still being learned."""
 
 
 SENTENCES: dict[Unjudged, str] = {
@@ -58,6 +62,8 @@ SENTENCES: dict[Unjudged, str] = {
     Unjudged.ONE_CLASS: "all models are of one licence class",
     Unjudged.FEW_MODELS: "fewer than two models were in enough recent battles",
     Unjudged.NO_PROBABILITIES: "no vote gives the probability of its pair",
+    Unjudged.NO_VOTERS: "no vote has a voter",
+    Unjudged.LEARNING: "what is usual in the arena is still being learned",
 }
 """The words for it, as the end of a sentence; the same for every reader."""
 

@@ -25,7 +25,7 @@ from streams.fairness.fold_state import ArenaFairness
 from streams.fairness.view import remember
 from streams.ledger.codec import Block, Notice
 from streams.ledger.rows import Rows
-from streams.ledger.watermark import count_rows, is_new, unknown_rows
+from streams.ledger.watermark import count_rows, is_new, unknown_refused, unknown_rows
 
 Numbers = NDArray[np.int64]
 
@@ -40,7 +40,10 @@ def fold(state: ArenaFairness, record: Block | Notice) -> list[Alert]:
     if isinstance(record, Notice):
         alerts = _declare(state, record) if is_new(record, state.watermark) else []
     else:
-        rows = unknown_rows(record, state.watermark)
+        rows, refused = unknown_rows(record, state.watermark), unknown_refused(record, state.watermark)
+        if refused is not None:
+            for detector in AT_REVIEW:
+                detector.refused(state.states.of(detector), state.scene, refused)
         alerts = _count(state, rows) if len(rows) else []
         count_rows(record, state.watermark)
     state.history.note(alerts)
@@ -166,7 +169,7 @@ def _gather(state: ArenaFairness, rows: Rows, a: Numbers, b: Numbers, exposures:
         judged &= exposures.policy == IN_FORCE
     scene.epoch.add(exposures.a[judged])
     voted = (a >= 0) & (b >= 0) & (rows.winner != NONE)
-    battles = ReviewBattles(rows, a[voted], b[voted], rows.winner[voted])
+    battles = ReviewBattles(rows, a[voted], b[voted], rows.winner[voted], voted, np.stack([a, b]))
     if voted.any():
         scene.board.add(battles.a, battles.b, battles.winner, _no_elo)
     for detector in AT_REVIEW:

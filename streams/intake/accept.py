@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,8 @@ from streams.intake.dedup import SeenIds, marks_of
 from streams.intake.records import Records, time_order
 from streams.intake.reject_limit import Refusals
 from streams.ledger.codec import Block, Notice, compact
-from streams.ledger.rows import Rows
+from streams.ledger.refused import Refused
+from streams.ledger.rows import Rows, code
 
 
 @dataclass(slots=True)
@@ -26,6 +27,9 @@ class PartitionMemory:
     refusals: Refusals
     position: int
     """Offset of the next record to process."""
+    arenas: set[str] = field(default_factory=set)
+    """Arenas of fetches with this partition that had a usable vote. Only for these may a block hold nothing but refused
+    votes, so that a wrong name in a refused vote founds no arena."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +61,48 @@ def accept(records: Records, sources: Mapping[int, PartitionMemory]) -> Accepted
     counted = (np.cumsum(usable) - 1)[order[usable[order]]]
     counted = counted[fresh[counted]]
     rejects = sorted(decoded.rejects, key=lambda reject: int(rank[reject.index]))
-    blocks = [Block(arena, part, through) for arena, part in _by_arena(decoded, counted)]
+    place = np.searchsorted(rank[np.flatnonzero(usable)[counted]], [rank[reject.index] for reject in rejects])
+    blocks = _blocks(records, decoded, counted, through, list(zip(rejects, place.tolist(), strict=True)), sources)
     return Accepted(blocks, rejects, len(fresh) - len(counted))
+
+
+def _blocks(
+    records: Records,
+    decoded: Decoded,
+    counted: NDArray[np.int64],
+    through: dict[int, int],
+    rejects: list[tuple[Reject, int]],
+    sources: Mapping[int, PartitionMemory],
+) -> list[Block]:
+    """One block for each arena, with its rows and its refused votes; `rejects` come with the rows before each."""
+    parts = dict(_by_arena(decoded, counted))
+    if not rejects:
+        return [Block(arena, part, through) for arena, part in parts.items()]
+    found = parts.keys() | set().union(*(source.arenas for source in sources.values()))
+    refused: dict[str, list[tuple[Reject, int]]] = {}
+    for reject, place in rejects:
+        if reject.arena in found:
+            refused.setdefault(reject.arena, []).append((reject, place))
+    of = np.array(decoded.arenas, np.str_)[counted]
+    nothing = compact(decoded.rows.take(slice(0, 0)))
+    blocks = []
+    for arena in sorted({*parts, *refused}):
+        mine = refused.get(arena)
+        if mine is not None:
+            before = np.concatenate([[0], np.cumsum(of == arena)])  # rows of this arena
+            mine = [(reject, int(before[place])) for reject, place in mine]
+        told = None if mine is None else refused_of(records, mine)
+        blocks.append(Block(arena, parts.get(arena, nothing), through, told))
+    return blocks
+
+
+def refused_of(records: Records, rejects: list[tuple[Reject, int]]) -> Refused:
+    """Lay out refused votes of one arena, each with the number of rows before it, as columns."""
+    index = np.array([reject.index for reject, _ in rejects])
+    reasons, reason = code([reject.reason.value for reject, _ in rejects])
+    models, both = code([name for side in (0, 1) for name in (each.models[side] for each, _ in rejects)], first=[""])
+    n, place = len(rejects), np.array([place for _, place in rejects], np.int64)
+    return Refused(reasons, reason, models, both[:n], both[n:], records.partition[index], records.offset[index], place)
 
 
 def remember(
@@ -78,11 +122,13 @@ def remember(
     fresh = np.ones(len(decoded.rows), np.bool_)
     marks = marks_of(decoded.ids, decoded.arenas)
     through: dict[int, int] = {}
+    arenas = set(decoded.arenas)
     for partition in np.flatnonzero(np.bincount(records.partition)).tolist():
         source = sources[partition]
         of_fetch = np.flatnonzero(records.partition == partition)
         of_rows = np.flatnonzero(decoded.rows.partition == partition)
         fresh[of_rows] = source.seen.fresh(marks[of_rows], decoded.rows.offset[of_rows], decoded.rows.recorded[of_rows])
+        source.arenas |= arenas
         source.refusals.observe(names, of[of_fetch], ~usable[of_fetch])
         through[partition] = int(records.offset[of_fetch[-1]])
         source.position = through[partition] + 1

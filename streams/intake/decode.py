@@ -19,7 +19,7 @@ from typing import get_type_hints
 import msgspec
 import numpy as np
 
-from streams.contracts.names import is_lost, settled
+from streams.contracts.names import is_lost, normalised, settled
 from streams.contracts.reasons import Reason
 from streams.contracts.vote import (
     DRAWN_SECONDS,
@@ -58,6 +58,8 @@ _labels = msgspec.json.Decoder(_hints["categories"]).decode
 _chance = msgspec.json.Decoder(_hints["p_pair"]).decode
 _style = msgspec.json.Decoder(Style).decode
 ARENA_DEFAULT = "text"
+MOST_LETTERS = 128
+"""Longest name of a model in a vote."""
 _NO_OBJECT = {
     Reason.EMPTY,
     Reason.TOO_LARGE,
@@ -72,17 +74,24 @@ class _Named(msgspec.Struct):
     arena: str = ARENA_DEFAULT
 
 
+class _Shown(msgspec.Struct):
+    model_a: object = None
+    model_b: object = None
+
+
 _named = msgspec.json.Decoder(_Named).decode
+_shown = msgspec.json.Decoder(_Shown).decode
 
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """A refused record: its index in the fetch, the reason, and its arena if it names one."""
+    """A refused record: its index in the fetch, the reason, and its arena and models where it names them."""
 
     index: int
     reason: Reason
     detail: str
     arena: str = NOBODY
+    models: tuple[str, str] = ("", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +122,31 @@ def strict(records: Records) -> Decoded:
             if key != vote.id.encode():
                 raise InvalidRecord(Reason.KEY_MISMATCH, f"key {key!r} is not the id {vote.id!r}")
         except InvalidRecord as error:
-            rejects.append(Reject(index, error.reason, error.detail, _arena_of(value, error.reason)))
+            arena = _arena_of(value, error.reason)
+            models = ("", "") if arena == NOBODY else _models_of(value or b"")
+            rejects.append(Reject(index, error.reason, error.detail, arena, models))
             continue
         votes.append(vote)
         kept.append(index)
     chosen = np.array(kept, dtype=np.int64)
     rows = rows_of(votes, records.partition[chosen], records.offset[chosen], records.recorded[chosen])
     return Decoded([vote.id.encode() for vote in votes], [vote.arena for vote in votes], rows, rejects)
+
+
+def _models_of(value: bytes) -> tuple[str, str]:
+    """Return the models of a refused vote that is a JSON object, the empty string for one without a valid name."""
+    try:
+        said = _shown(value)
+    except msgspec.MsgspecError:
+        return "", ""
+    return _name(said.model_a), _name(said.model_b)
+
+
+def _name(said: object) -> str:
+    if not isinstance(said, str) or len(said) > MOST_LETTERS:
+        return ""
+    name = normalised(said)
+    return "" if not name or not settled(name) or is_lost(name) else name
 
 
 def _arena_of(value: bytes | None, reason: Reason) -> str:

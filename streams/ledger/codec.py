@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from streams.contracts.model import Model
 from streams.contracts.vote import STYLE_FIELDS, is_arena
+from streams.ledger.refused import MOST_WORDS, Refused, RefusedMap, as_map, of_map
 from streams.ledger.rows import Rows, find_fault
 
 VERSION = 1
@@ -31,12 +32,14 @@ class Block:
     """Votes of one arena in ledger order.
 
     `through` is the offset of the last votes record, per partition, that this block accounts for: duplicates and
-    refused records are not in the block, but no later block holds a record at or below `through`.
+    refused records are not in the rows, but no later block holds a record at or below `through`. `refused` names the
+    refused records that say that they are of this arena; a block may hold nothing else.
     """
 
     arena: str
     rows: Rows
     through: dict[int, int]
+    refused: Refused | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +130,7 @@ class _Block(msgspec.Struct):
     prompts: list[str]
     columns: _Columns
     battles: list[str] = msgspec.field(default_factory=lambda: [""])  # blocks without a `battle` column lack it
+    refused: RefusedMap | None = None
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -138,15 +142,33 @@ _read_block = msgspec.msgpack.Decoder(_Block).decode
 def encode_block(block: Block) -> list[bytes]:
     """Encode a block, cut into pieces when it exceeds `MAX_BLOCK_BYTES`."""
     if _most_words(block.rows) > _NARROW_WORDS:  # more than a column can code, some perhaps of dropped rows only
-        block = Block(block.arena, compact(block.rows), block.through)
+        block = Block(block.arena, compact(block.rows), block.through, block.refused)
     record = _encode(_block_map(block))
-    if len(block.rows) < 2 or (len(record) <= MAX_BLOCK_BYTES and _most_words(block.rows) <= _NARROW_WORDS):
+    refused, names = (0, 0) if block.refused is None else (len(block.refused), len(block.refused.models))
+    fits = len(record) <= MAX_BLOCK_BYTES and _most_words(block.rows) <= _NARROW_WORDS and names <= MOST_WORDS
+    if fits or len(block.rows) + refused < 2:
         return [record]
-    middle = len(block.rows) // 2
+    first, rest = _cut(block)
+    return encode_block(first) + encode_block(rest)
+
+
+def _cut(block: Block) -> tuple[Block, Block]:
+    """Cut a block in the middle of its rows and refused votes together, in their order."""
+    refused = block.refused
+    before, middle = None, len(block.rows) // 2
+    if refused is not None:
+        n = (len(block.rows) + len(refused)) // 2
+        half = int(np.count_nonzero(refused.place + np.arange(len(refused)) < n))
+        middle = n - half
+        before = refused.take(slice(None, half), refused.place[:half])
+        refused = refused.take(slice(half, None), refused.place[half:] - middle)
     first, rest = compact(block.rows.take(slice(None, middle))), compact(block.rows.take(slice(middle, None)))
     # Only the last piece may have the block's `through`: until it is written, rows are still missing.
     seen = {int(p): int(first.offset[first.partition == p].max()) for p in np.unique(first.partition)}
-    return encode_block(Block(block.arena, first, seen)) + encode_block(Block(block.arena, rest, block.through))
+    if before is not None:
+        for partition, offset in zip(before.partition.tolist(), before.offset.tolist(), strict=True):
+            seen[partition] = max(seen.get(partition, -1), offset)
+    return Block(block.arena, first, seen, before), Block(block.arena, rest, block.through, refused)
 
 
 def encode_notice(notice: Notice) -> bytes:
@@ -214,6 +236,8 @@ def _block_map(block: Block) -> dict[str, object]:
     }
     if rows.battle is not None:  # blocks that do not need the dictionary keep the bytes of programs that lack it
         fields["battles"] = rows.battles
+    if block.refused is not None and len(block.refused):
+        fields["refused"] = as_map(block.refused)
     return fields
 
 
@@ -238,7 +262,8 @@ def _block(fields: _Block) -> Block:
     fault = find_fault(rows, through) if is_arena(fields.arena) else f"arena {fields.arena!r}"
     if fault is not None:
         raise DamagedRecord(f"block with {fault}")
-    return Block(fields.arena, rows, through)
+    refused = None if fields.refused is None else of_map(fields.refused, fields.rows, through)
+    return Block(fields.arena, rows, through, refused)
 
 
 def _column(name: str, column: _Column | None, n: int) -> NDArray[np.number] | None:

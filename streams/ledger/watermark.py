@@ -6,9 +6,11 @@ Both folds use this rule; docs/architecture.md explains why no writer may leave 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from streams.contracts.topics import MODELS, VOTES
 from streams.ledger.codec import Block, Notice
+from streams.ledger.refused import Refused
 from streams.ledger.rows import Rows
 
 Watermark = dict[str, int]
@@ -20,12 +22,25 @@ def unknown_rows(block: Block, watermark: Watermark) -> Rows:
     rows = block.rows
     if not len(rows):
         return rows
-    partitions = np.unique(rows.partition)
-    counted = np.full(int(partitions[-1]) + 1, -1, np.int64)
-    for partition in partitions.tolist():
-        counted[partition] = watermark.get(f"{VOTES.name}/{partition}", -1)
-    new = rows.offset > counted[rows.partition]
+    new = _are_new(rows.partition, rows.offset, watermark)
     return rows if new.all() else rows.take(new)
+
+
+def unknown_refused(block: Block, watermark: Watermark) -> Refused | None:
+    """Return the refused votes of a block that were not counted yet, placed among its `unknown_rows`."""
+    refused, rows = block.refused, block.rows
+    if refused is None or not len(refused):
+        return None
+    before = np.concatenate([[0], np.cumsum(_are_new(rows.partition, rows.offset, watermark))])
+    new = _are_new(refused.partition, refused.offset, watermark)
+    return refused.take(new, before[refused.place[new]])
+
+
+def _are_new(partition: NDArray[np.int32], offset: NDArray[np.int64], watermark: Watermark) -> NDArray[np.bool_]:
+    counted = np.full(int(partition.max(initial=0)) + 1, -1, np.int64)
+    for number in np.unique(partition).tolist():
+        counted[number] = watermark.get(f"{VOTES.name}/{number}", -1)
+    return np.asarray(offset > counted[partition])
 
 
 def count_rows(block: Block, watermark: Watermark) -> None:

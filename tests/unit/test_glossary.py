@@ -32,7 +32,7 @@ PACKAGES = (
 
 EVERYDAY_ITALICS = {"against ranked models", "not listed any more", "other running models"}
 """Words in italics that are stressed, and no terms."""
-KNOWN = {"ACL", "AI", "DBRX", "DNS", "ISO", "Instruct-Preview", "JSON", "RFC", "SMTP", "UTC", "UTF"}
+KNOWN = {"ACL", "AI", "DBRX", "DNS", "ISO", "Instruct-Preview", "JSON", "RFC", "SHA", "SMTP", "UTC", "UTF"}
 """Abbreviations that are the same in every field, and names of products."""
 
 

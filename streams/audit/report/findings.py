@@ -12,6 +12,7 @@ from streams.audit.report.document import CANNOT_SAY, PARTLY, SHOWN, AuditAnswer
 from streams.audit.report.figures import counts_of
 from streams.contracts.alert import Kind
 from streams.fairness.statistics.inequality import gini, herfindahl, largest
+from streams.ratings.intervals import NORMAL_95
 
 GAIN = ((5, 1.16), (10, 1.54), (20, 1.87), (50, 2.25))
 """Expected largest of N standard normal draws."""
@@ -40,17 +41,29 @@ def _private(facts: AuditFacts) -> AuditAnswer:
     at_once = _together(facts)
     if at_once:
         says.append(f"Most new models of one provider in one snapshot: {at_once}.")
-    width = models.upper[:, -1] - models.lower[:, -1]
-    width = width[~np.isnan(width) & (width > 0)]
-    if width.size:
-        sigma = float(np.median(width)) / 3.92
-        gains = ", ".join(f"{factor * sigma:.0f} points for N = {count}" for count, factor in GAIN)
-        says.append(
-            f"If a provider listed the best of N equal variants at the median interval of this board (σ = {sigma:.1f}"
-            f" points), chance alone would add {gains}."
-        )
+    says += _luck(facts, joined)
     verdict = SHOWN if facts.registry else PARTLY if carried.size else CANNOT_SAY
     return AuditAnswer("private_testing", "Private testing and best of N", verdict, says)
+
+
+def _luck(facts: AuditFacts, joined: list[int]) -> list[str]:
+    """Say what choosing the best of N equal variants adds by chance; nothing where no new model has an interval.
+
+    A variant is chosen when it is listed, so σ is that of first rows. The last board would give too small a gain: most
+    of its models have had years of votes since.
+    """
+    models = facts.models
+    first = [(models.upper[each, at] - models.lower[each, at]) for each in joined for at in (int(models.first[each]),)]
+    width = np.array([each for each in first if each > 0])  # false for nan, which stands for no interval
+    if not width.size:
+        return []
+    sigma = float(np.median(width)) / (2 * NORMAL_95)
+    gains = ", ".join(f"{factor * sigma:.1f} points for N = {count}" for count, factor in GAIN)
+    return [
+        f"If a provider listed the best of N equal variants at the median interval of a new model"
+        f" (±{NORMAL_95 * sigma:.1f} points at the first row, so σ = {sigma:.1f}; {many(width.size, 'model')}), chance"
+        f" alone would add {gains}; less where the variants differ in strength."
+    ]
 
 
 def private_in_play(facts: AuditFacts) -> str:

@@ -23,7 +23,12 @@ def who(arena: str, subject: Subject) -> str:
     >>> who("text", Subject(provider="Ash")), who("text", Subject())
     ('provider Ash', 'arena text')
     """
-    names = {"model": subject.name, "provider": f"provider {subject.name}", "license": f"licence class {subject.name}"}
+    names = {
+        "model": subject.name,
+        "provider": f"provider {subject.name}",
+        "license": f"licence class {subject.name}",
+        "voter": f"voter {subject.name}",
+    }
     return names.get(subject.field, f"arena {arena}")
 
 

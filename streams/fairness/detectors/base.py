@@ -18,6 +18,7 @@ from streams.fairness.arena.registry import Change
 from streams.fairness.arena.sampling_policy import Mask, Play
 from streams.fairness.statistics.cusum import Mark
 from streams.fairness.statistics.expected_share import Vector
+from streams.ledger.refused import Refused
 from streams.ledger.rows import Rows
 
 NAMED = 50
@@ -66,13 +67,17 @@ class Tick(NamedTuple):
 class ReviewBattles(NamedTuple):
     """Battles between two reviews, in the order of the ledger.
 
-    `rows` holds all battles. `a`, `b` and `winner`, [n], hold those with a vote, between models with a number.
+    `rows` holds all battles, and `numbers`, int64[2, len(rows)], their models, -1 for a name without a number. `a`, `b`
+    and `winner`, [n], hold those with a vote, between models with a number; `voted`, bool[len(rows)], says which these
+    are.
     """
 
     rows: Rows
     a: NDArray[np.int64]
     b: NDArray[np.int64]
     winner: NDArray[np.uint8]
+    voted: Mask
+    numbers: NDArray[np.int64]
 
 
 class Detector(ABC, Generic[State]):
@@ -181,6 +186,9 @@ class NoticeDetector(Detector[State]):
 
 class ReviewDetector(Detector[State]):
     """Runs at each review."""
+
+    def refused(self, state: State, scene: Scene, refused: Refused) -> None:
+        """Add refused votes, before the rows of their block; `place` is the number of these rows before each."""
 
     def gather(self, state: State, battles: ReviewBattles) -> None:
         """Add battles of the current review."""

@@ -1,12 +1,19 @@
-"""Best of N: how many points the choice of the best of several privately tested variants gains by luck alone.
+"""Best of N: how many points the choice of the best of several privately tested variants gains by luck.
 
-Of N equally good variants whose scores scatter by σ, the best score is on average σ·E[max of N standard normals] above
-the true one. σ is the root mean square of the variants' own standard errors: the part of the scatter that is noise.
-Later votes shrink the gain, and the model's own later votes show by how much.
+The score of variant i is its strength plus an error of standard deviation σ. Strengths scatter by τ, so scores scatter
+by √(σ² + τ²), and the best score is on average √(σ² + τ²)·E[max of N standard normals] above the mean. The part
+σ²/(σ² + τ²) of that is error (the regression of the error on the score), so the luck in the best score is
+
+    σ²/√(σ² + τ²) · E[max of N standard normals]
+
+which is σ·E[max] for equal variants, and little where the variants differ by more than their errors: then the best is
+mostly chosen on merit. σ² is the mean square of the variants' own standard errors; τ² is the variance of their ratings
+less σ², and 0 where that is negative. Later votes shrink the gain, and the model's own later votes show by how much.
 
 References
 ----------
 .. [1] Singh et al., "The Leaderboard Illusion", arXiv 2504.20879 (2025), section 3.
+.. [2] B. Efron, "Tweedie's formula and selection bias", JASA 106 (2011), eq. 2.8 for normal strengths.
 """
 
 from __future__ import annotations
@@ -26,6 +33,7 @@ from streams.fairness.detectors.base import NAMED, NoticeDetector, Verdict, judg
 from streams.fairness.detectors.score_retraction import variants_of
 from streams.fairness.detectors.share_alarm import rounded
 from streams.fairness.detectors.unannounced_retirement import NoticeEpisode, NoticeEpisodes, stands
+from streams.fairness.statistics.expected_share import Vector
 
 
 class BestOfN(NoticeDetector[NoticeEpisodes]):
@@ -69,8 +77,8 @@ class BestOfN(NoticeDetector[NoticeEpisodes]):
         """One sentence."""
         e = verdict.evidence
         gain = (
-            f"with scores that scatter by {e['sigma']:.1f} points, choosing the best of {e['variants']:,} equal ones "
-            f"gains {e['expected_gain']:.1f} points by luck alone"
+            f"with errors of {e['sigma']:.1f} points and strengths that differ by {e['spread']:.1f}, choosing the best "
+            f"of {e['variants']:,} gains {e['expected_gain']:.1f} points by luck alone"
             if "sigma" in e
             else "the variants have too few votes to say what choosing among them gains"
         )
@@ -86,12 +94,34 @@ def _evidence(scene: Scene, provider: str, variants: list[str]) -> Evidence:
     ratings = rate(scene)
     if ratings is not None:
         numbers = [scene.facts.roster.models[name] for name in variants]
-        errors = ratings.error[np.isin(ratings.number, numbers) & ratings.ranked]
-        if errors.size >= 2:
-            sigma = float(np.sqrt((errors**2).mean()))
-            evidence["sigma"] = rounded(sigma)
-            evidence["expected_gain"] = rounded(sigma * expected_maximum(len(variants)))
+        tested = np.isin(ratings.number, numbers) & ratings.ranked
+        if np.count_nonzero(tested) >= 2:
+            sigma, tau = error_and_spread(ratings.rating[tested], ratings.error[tested])
+            evidence["sigma"], evidence["spread"] = rounded(sigma), rounded(tau)
+            evidence["expected_gain"] = rounded(selection_gain(sigma, tau, len(variants)))
     return evidence
+
+
+def error_and_spread(rating: Vector, error: Vector) -> tuple[float, float]:
+    """σ and τ of n ≥ 2 variants, from their ratings and standard errors, both float64[n] in points.
+
+    Ratings with a variance of 100 and errors of 6 points have strengths that scatter by 8 points.
+
+    >>> error_and_spread(np.array([990.0, 1000.0, 1010.0]), np.full(3, 6.0))
+    (6.0, 8.0)
+    """
+    noise = float((error**2).mean())
+    return math.sqrt(noise), math.sqrt(max(float(rating.var(ddof=1)) - noise, 0.0))
+
+
+def selection_gain(sigma: float, tau: float, n: int) -> float:
+    """Points of luck in the best score of n variants: errors of σ points, strengths that scatter by τ points.
+
+    >>> round(selection_gain(9.2, 0.0, 10), 1), round(selection_gain(9.2, 26.0, 10), 1)
+    (14.2, 4.7)
+    """
+    scatter = math.hypot(sigma, tau)
+    return sigma * sigma / scatter * expected_maximum(n) if scatter else 0.0
 
 
 @cache

@@ -15,12 +15,15 @@ from streams.fairness.detectors.policy_too_busy import PolicyTooBusy
 from streams.fairness.detectors.private_variants import PrivateVariants
 from streams.fairness.detectors.prompt_reuse import PromptReuse
 from streams.fairness.detectors.rank_churn import RankChurn
+from streams.fairness.detectors.repeated_votes import RepeatedVotes
 from streams.fairness.detectors.retirement_bias import RetirementBias
 from streams.fairness.detectors.score_retraction import ScoreRetraction
 from streams.fairness.detectors.share_drift import ShareDrift
 from streams.fairness.detectors.silent_removal import SilentRemoval
 from streams.fairness.detectors.unannounced_retirement import UnannouncedRetirement
 from streams.fairness.detectors.undeclared_model import UndeclaredModel
+from streams.fairness.detectors.vote_loss import VoteLoss
+from streams.fairness.detectors.voter_manipulation import VoterManipulation
 
 # Named for other modules: views publish the evidence of the last two, the silence alert has the kind of the first.
 FEED_STALLED, SILENT_REMOVAL, SHARE_DRIFT = FeedStalled(), SilentRemoval(), ShareDrift()
@@ -43,6 +46,9 @@ DETECTORS: tuple[AnyDetector, ...] = (
     PolicyTooBusy(),
     DeclaredProbabilityWrong(),
     NameFlood(),
+    VoteLoss(),
+    VoterManipulation(),
+    RepeatedVotes(),
 )
 """Each review collects the verdicts of all of them, so that alerts are repeated and past events are resolved."""
 

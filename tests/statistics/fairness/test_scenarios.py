@@ -247,7 +247,7 @@ def test_the_best_of_ten_is_told_with_n_and_what_luck_alone_gains() -> None:
     (alert,) = played.told(Kind.BEST_OF_N)
     assert alert.subject.model == "variant-04"
     assert "as one of 10 variants that lab-02 tested in private" in alert.summary
-    assert "choosing the best of 10 equal ones gains" in alert.summary
-    gain, error = (float(alert.summary.split(before)[1].split(" ")[0]) for before in ("ones gains ", "scatter by "))
-    assert gain / error == pytest.approx(1.54, abs=0.02), "E[max of 10 normals] = 1.54"
+    assert "choosing the best of 10 gains" in alert.summary
+    gain, error = (float(alert.summary.split(before)[1].split(" ")[0]) for before in ("of 10 gains ", "errors of "))
+    assert 0.5 * 1.54 < gain / error < 1.55, "E[max of 10 normals] = 1.54, less what their ratings scatter beyond it"
     assert {each.subject.model for each in played.told(Kind.SCORE_RETRACTION)} == set(played.truth.withdrawn)

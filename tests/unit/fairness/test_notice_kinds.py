@@ -157,7 +157,9 @@ def test_the_best_of_ten_is_published_with_what_luck_alone_gains(ledger: Ledger)
     (alert,) = ledger.firing(Kind.BEST_OF_N)
     assert (alert.subject, alert.severity) == (Subject(model="variant-6"), Severity.INFO)
     assert alert.evidence["variants"] == 10
-    assert alert.evidence["expected_gain"] == pytest.approx(1.5388 * alert.evidence["sigma"], rel=1e-3)
+    sigma, spread = alert.evidence["sigma"], alert.evidence["spread"]
+    gain = 1.5388 * sigma**2 / (sigma**2 + spread**2) ** 0.5
+    assert alert.evidence["expected_gain"] == pytest.approx(gain, rel=1e-3)
     assert 5 < alert.evidence["sigma"] < 30
 
 

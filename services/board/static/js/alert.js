@@ -9,8 +9,8 @@ export const byWeight = (a, b) => ORDER[a.severity] - ORDER[b.severity] || b.sta
 
 /** Whom an alert is about. */
 export function who(alert) {
-  const { model, provider, license } = alert.subject;
-  return model ?? provider ?? (license ? `${license.replaceAll("_", " ")} models` : "This arena");
+  const { model, provider, license, voter } = alert.subject;
+  return model ?? provider ?? (voter ? `Voter ${voter}` : license ? `${license.replaceAll("_", " ")} models` : "This arena");
 }
 
 const WHAT = {
@@ -38,6 +38,15 @@ const WHAT = {
   policy_too_busy: (e) => `changes its weights so often that only ${percent(e.judged_share)} of battles can be judged`,
   declared_probability_wrong: () => "gives other probabilities than its declared weights imply",
   name_flood: (e) => `has about ${count(e.names)} names in its battles that nobody declared`,
+  vote_loss: (e) =>
+    e.lost === "refused"
+      ? `has ${percent(e.share)} of its votes refused; ${percent(e.usual_share)} is usual`
+      : `has ${percent(e.share)} of its battles end without a vote; ${percent(e.usual_share)} is usual`,
+  voter_manipulation: (e) =>
+    e.voters_found === undefined
+      ? `votes ${e.direction} ${e.model} whatever the answers are`
+      : `has ${count(e.voters_found)} voters who vote ${e.direction} it whatever the answers are`,
+  repeated_votes: (e) => `has ${percent(e.share)} of its votes counted again under new ids`,
 };
 
 /** What is wrong, as the rest of a sentence that begins with whom it is about. */
@@ -76,6 +85,9 @@ const MARKS = {
   best_of_n: "best of many",
   graph_fragile: "old votes only",
   undeclared_model: "undeclared",
+  vote_loss: "votes lost",
+  voter_manipulation: "voters push it",
+  repeated_votes: "wins told twice",
 };
 
 /** A few words for beside a model's name. */
