@@ -39,6 +39,10 @@ class Unjudged(StrEnum):
     """All models are of one licence class."""
     FEW_MODELS = "few_models"
     """Fewer than two models were in enough recent battles."""
+    NO_STRATA = "no_strata"
+    """No language or category has a twentieth of the battles of a review."""
+    NO_USUAL_VALUE = "no_usual_value"
+    """The usual share of left votes is still being measured."""
 
 
 SENTENCES: dict[Unjudged, str] = {
@@ -55,6 +59,8 @@ SENTENCES: dict[Unjudged, str] = {
     Unjudged.NO_PRIVATE_MODELS: "no private model was ever declared, and only the registry could show one",
     Unjudged.ONE_CLASS: "all models are of one licence class",
     Unjudged.FEW_MODELS: "fewer than two models were in enough recent battles",
+    Unjudged.NO_STRATA: "no language or category has a twentieth of the battles",
+    Unjudged.NO_USUAL_VALUE: "how often the left answer usually wins is still being learned",
 }
 """The words for it, as the end of a sentence; the same for every reader."""
 

@@ -23,6 +23,7 @@ from streams.fairness.arena.sampling_policy import Play
 from streams.fairness.crowd import seats
 from streams.fairness.detectors.base import ReviewBattles
 from streams.fairness.detectors.catalog import AT_NOTICE, AT_REVIEW, AT_TICK, DETECTORS
+from streams.fairness.detectors.row_detector import RowBattles
 from streams.fairness.fold_state import ArenaFairness
 from streams.fairness.statistics.expected_share import Vector
 from streams.fairness.view import remember
@@ -53,6 +54,8 @@ class Stretch:
         float64[T], at the end of each tick.
     full
         Ticks that are full.
+    rows
+        The battles themselves, for the detectors that look at each of them.
     """
 
     ends: Numbers
@@ -61,15 +64,17 @@ class Stretch:
     votes: Numbers
     clock: Vector
     full: int
+    rows: RowBattles
 
     @classmethod
-    def of(cls, scene: Scene, a: Numbers, b: Numbers, winner: NDArray[np.uint8], clock: Vector) -> Stretch:
+    def of(cls, scene: Scene, battles: RowBattles, clock: Vector) -> Stretch:
         """Count the rows of one stretch: at most `TICKS` ticks, and not past the next review."""
         settings, rows = scene.settings, scene.facts.rows
         size, behind = settings.tick_battles, rows % settings.tick_battles
         most = min(TICKS * size - behind, settings.review_battles - rows % settings.review_battles)
-        n = min(a.size, most)
-        a, b = a[:n], b[:n]
+        n = min(battles.a.size, most)
+        battles = battles.first(n)
+        a, b, winner = battles.a, battles.b, battles.winner
         number = (behind + np.arange(n)) // size
         ticks = int(number[-1]) + 1
         ends = np.minimum((np.arange(ticks) + 1) * size - behind, n)
@@ -90,16 +95,22 @@ class Stretch:
             ends=ends,
             hits=np.stack(sorts, axis=1),
             battles=np.stack(counted, axis=1),
-            votes=np.bincount(number[winner[:n] != NONE], minlength=ticks),
+            votes=np.bincount(number[winner != NONE], minlength=ticks),
             clock=clock[ends - 1],
             full=(behind + n) // size,
+            rows=battles,
         )
 
     def play(self, state: ArenaFairness) -> tuple[int, list[Alert]]:
         """Run the ticks until the policy changes; return the number of rows used and the alerts to emit."""
         facts, policy = state.scene.facts, state.scene.play
-        began, alerts = facts.rows, list[Alert]()
+        began, alerts, start = facts.rows, list[Alert](), 0
+        by_row = [(each, kept, each.prepare(kept, state.scene, self.rows)) for each, kept in state.states.at_row]
         for index, end in enumerate(self.ends.tolist()):
+            tick_rows = self.rows.tick(start, end)
+            for detector, kept, prepared in by_row:
+                detector.rows(kept, state.scene, tick_rows, prepared, start)
+            start = end
             facts.tick_hits += self.hits[index]
             facts.tick_battles += self.battles[index]
             votes = int(self.votes[index])
@@ -185,7 +196,9 @@ def _count(state: ArenaFairness, rows: Rows) -> list[Alert]:
     alerts: list[Alert] = []
     at = 0
     while at < len(rows):
-        stretch = Stretch.of(scene, a[at:], b[at:], rows.winner[at:], clock[at:])
+        left = slice(at, None)
+        battles = RowBattles(rows.take(left), a[left], b[left], rows.winner[left], np.ones(len(rows) - at, np.bool_))
+        stretch = Stretch.of(scene, battles, clock[left])
         taken, told = stretch.play(state)
         alerts += told
         chosen = slice(at, at + taken)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +39,10 @@ class Play:
         int64, numbers of the models with declared weight above 0 that are reported as removed, ascending.
     provider, license
         int64[S + 1], number of a model's provider and licence class as last declared, -1 if never.
+    weights
+        float64[S], relative weights of the models in play, 0 for the others.
+    tables
+        What detectors derive from the policy, by kind, each with the number of the change it was derived at.
     """
 
     pi: Vector
@@ -48,6 +53,8 @@ class Play:
     out: NDArray[np.int64]
     provider: NDArray[np.int64]
     license: NDArray[np.int64]
+    weights: Vector
+    tables: dict[str, tuple[int, Any]] = field(default_factory=dict, repr=False, compare=False)
     _odds: dict[tuple[float, ...], Odds] = field(default_factory=dict, repr=False, compare=False)
 
     def odds(self, bets: tuple[float, ...], delta: float, *, active_only: bool = False) -> Odds:
@@ -87,6 +94,7 @@ class Play:
             out=np.flatnonzero((weights > 0) & removed),
             provider=provider,
             license=license_,
+            weights=in_play,
         )
 
 
