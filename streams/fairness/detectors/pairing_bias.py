@@ -47,8 +47,9 @@ BETS = (
     (LICENSE, 0.1), (LICENSE, 0.4), (LICENSE, 2.5), (LICENSE, 10.0),
 )  # fmt: skip
 """Family and strength: t of a tilt, the factor r of the others."""
-MILD = ((TILT, -0.2), (TILT, 0.2), (PROVIDER, 0.6), (PROVIDER, 1.7), (LICENSE, 0.7), (LICENSE, 1.4))
-"""Of each way, a deviation smaller than the bets': for the onset and the recovery."""
+MILD = ((TILT, -0.4), (TILT, 0.4), (PROVIDER, 0.4), (PROVIDER, 2.2), (LICENSE, 0.5), (LICENSE, 2.0))
+"""Of each way, a deviation smaller than the bets': for the onset and the recovery. They are near the smallest bets, so
+that recovery is found soon; a deviation that such a bet wins on is still too large to count as recovered."""
 FARTHEST = 3.0
 """Largest |s|: one outlier among the ratings does not make all bets on the others small."""
 WAYS = ("weaker", "stronger", "fewer_own_provider", "more_own_provider", "fewer_own_license", "more_own_license")

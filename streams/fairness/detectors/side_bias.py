@@ -34,11 +34,11 @@ Matrix = NDArray[np.float64]
 
 BETS = (0.02, 0.2, 0.6, 1.0 / 0.6, 5.0, 50.0)
 """Odds of the left side."""
-MILD = (0.8, 1.25)
+MILD = (1.0 / 1.5, 1.5)
 GUESSES = (1.5, 4.0, 50.0)
 """Odds that the guess is right. The lowest wins when more than 55 % of all guesses are right: one model alone that is
 always on one side does not reach that while it is in fewer than a tenth of the battles."""
-MILD_GUESS = 1.2
+MILD_GUESS = 1.45
 KEPT = 0.98
 """Weight of an older battle of a model against the next one, in its recent sides: about the last 50 count."""
 

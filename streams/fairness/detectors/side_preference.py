@@ -30,7 +30,7 @@ LEARNING = 50_000
 ERRORS = 3.0
 BETS = (0.3, 0.5, 0.67, 0.8, 0.88, 1.0 / 0.88, 1.25, 1.5, 2.0, 3.3)
 """Odds of a left win, against those of the end of the band."""
-MILD = (0.95, 1.0 / 0.95)
+MILD = (0.9, 1.0 / 0.9)
 
 
 @dataclass(slots=True)

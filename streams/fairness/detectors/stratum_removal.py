@@ -37,7 +37,7 @@ from streams.fairness.statistics.expected_share import Vector
 
 BETS = (0.02, 0.1, 0.25, 0.5)
 """Parts of the share that are left."""
-MILD, BACK = 0.7, 0.7
+MILD, BACK = 0.55, 0.7
 """Part of the share for the onset, and r_back of recovery, as `share_drift` has it."""
 KEEPS, ENOUGH = 0.75, 8.0
 """A model keeps its share outside the stratum when it has this part of it, in at least so many expected battles."""

@@ -59,18 +59,29 @@ class Arena:
         self.finish = np.ones(MODELS)
         self.report_none = True
         self.rows, self.alerts = 0, list[Alert]()
-        for number, name in enumerate(self.names):
-            model = Model(
-                arena="text",
-                model=name,
-                provider=f"lab-{number % 12}",
-                license="open_weight" if number % 2 else "proprietary",
-                visibility="public",
-                status="active",
-                weight=float(self.weights[number]),
-                tstamp=START,
-            )
-            self.alerts += fold(self.state, Notice("text", name, model, 0, number, int(START * 1000)))
+        self.notices, self.records = 0, list[Block | Notice]()
+        for number in range(MODELS):
+            self.declare(number)
+
+    def declare(self, number: int, **changed: Any) -> None:
+        """Send a notice about a model; the arena follows it."""
+        self.weights[number] = changed.get("weight", self.weights[number])
+        model = Model(
+            arena="text",
+            model=self.names[number],
+            provider=f"lab-{number % 12}",
+            license="open_weight" if number % 2 else "proprietary",
+            visibility="public",
+            status=changed.get("status", "active"),
+            weight=float(self.weights[number]),
+            tstamp=START + SECONDS * self.rows,
+        )
+        self.send(Notice("text", model.model, model, 0, self.notices, int(model.tstamp * 1000)))
+        self.notices += 1
+
+    def send(self, record: Block | Notice) -> None:
+        self.records.append(record)
+        self.alerts += fold(self.state, record)
 
     def draw(self, n: int) -> Battles:
         random, shift = self.random, np.log(self.left / (1 - self.left))
@@ -104,7 +115,7 @@ class Arena:
                 categories=battles.categories.astype(np.int32),
             )
             self.rows += count
-            self.alerts += fold(self.state, Block("text", rows, {0: self.rows - 1}))
+            self.send(Block("text", rows, {0: self.rows - 1}))
 
     def until_page(self, kind: str, attack: Attack, most: int, subject: str | None = None) -> int | None:
         """Battles from now to the first page of a kind, in blocks of 500; None beyond `most`."""
@@ -122,7 +133,8 @@ class Arena:
         twin.__dict__.update(self.__dict__)
         twin.random = np.random.default_rng(seed)
         twin.state = decode_state(encode_state(self.state), self.settings)
-        twin.alerts = list(self.alerts)
+        twin.alerts, twin.records = list(self.alerts), []
+        twin.weights, twin.strength = self.weights.copy(), self.strength.copy()
         return twin
 
 
