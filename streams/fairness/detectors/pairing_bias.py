@@ -35,7 +35,7 @@ from streams.fairness.arena.sampling_policy import Mask, Play
 from streams.fairness.detectors.base import ReviewDetector, Verdict
 from streams.fairness.detectors.row_detector import ModelRowDetector, RowBattles, RowEvidence
 from streams.fairness.detectors.share_alarm import rounded
-from streams.fairness.detectors.share_ratio import ShareRatio
+from streams.fairness.detectors.share_ratio import ShareRatio, is_due
 from streams.fairness.statistics.cell_evidence import FREE, Cells
 from streams.fairness.statistics.expected_share import Vector
 
@@ -96,10 +96,24 @@ class PairingBias(ModelRowDetector[Pairings], ReviewDetector[Pairings]):
 
     def review(self, state: Pairings, scene: Scene, ratings: Ratings | None) -> None:
         """Take the shares of the review, and new ratings, into the odds."""
-        state.ratio.turn(scene.facts.seen, scene.facts.due)
         if ratings is not None:
             state.theta = scene.facts.theta.copy()
-        state.tables += 1
+            state.tables += 1
+        self._look(state, scene, review=True)
+
+    def close(self, state: Pairings, scene: Scene) -> None:
+        """Update the evidence, and now and then the shares of the opponents."""
+        super().close(state, scene)
+        if is_due(scene):
+            self._look(state, scene, review=False)
+
+    def _look(self, state: Pairings, scene: Scene, *, review: bool) -> None:
+        play = scene.play
+        above = _features(play.weights, state.theta)[:, 1].astype(np.int64)
+        groupings = [
+            np.where(play.in_play[:-1], groups, -1) for groups in (play.license[:-1], play.provider[:-1], above)
+        ]
+        state.tables += state.ratio.look(scene.facts.seen, scene.facts.due, groupings, review=review)
 
     def rows(self, state: Pairings, scene: Scene, battles: RowBattles, prepared: Any, start: int) -> None:
         """Bet on the opponents of both models of each exposure."""
@@ -107,7 +121,7 @@ class PairingBias(ModelRowDetector[Pairings], ReviewDetector[Pairings]):
         _bet(
             battles.a, battles.b, battles.exposure, play.in_play, play.provider, play.license, *tables,
             _FAMILY, _LOG, len(BETS), len(WAYS),
-            cells.held, cells.gain, cells.touched, cells.trials, cells.seen, cells.due,
+            cells.held, cells.gain, cells.waiting, cells.trials, cells.seen, cells.due,
         )  # fmt: skip
 
     def _tables(self, state: Pairings, scene: Scene) -> Tables:
@@ -222,7 +236,7 @@ def _features(drawn: Vector, theta: Vector) -> Matrix:
 @njit(cache=True)
 def _bet(  # type: ignore[no-untyped-def]
     a, b, exposure, in_play, provider, license_, feature, minus_log_z, expected,
-    family, log, bets, ways, held, gain, touched, trials, seen, due,
+    family, log, bets, ways, held, gain, waiting, trials, seen, due,
 ):  # fmt: skip
     value = np.zeros(4)
     columns = len(family)
@@ -242,7 +256,7 @@ def _bet(  # type: ignore[no-untyped-def]
                 gain[x, column] += amount
                 if column >= bets:
                     gain[x, column + ways] -= amount
-            touched[x] = True
+            waiting[x] += 1
             trials[x] += 1.0
             for each in range(3):
                 seen[x, each] += value[each + 1]

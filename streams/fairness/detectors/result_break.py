@@ -3,8 +3,10 @@
 A result x is 1 for a win, ½ for a tie (as in the ratings) and 0 for a loss. The ratings of the last look expect
 m = σ(θ_X − θ_j). For λ > 0 the e-value 1 + λ(x − m⁺) bets that X wins more, and 1 − λ(x − m⁻) that it wins less; each
 has expectation at most 1 for every law of x whose mean is at most m⁺, or at least m⁻ [1]_, so nothing is assumed about
-ties. The band between m⁻ and m⁺ is what the ratings do not know: 3 standard errors of the difference and
-`TOLERANCE` logits for what a rating model cannot be right about.
+ties. The band between m⁻ and m⁺ is what the ratings do not know: 3 standard errors of X's distance from the others'
+mean, and `TOLERANCE` logits for what a rating model cannot be right about. The errors of single opponents need no band
+of their own: the opponent is drawn, so an e-value's expectation averages over them, and they are in X's distance from
+their mean.
 
 A change behind the name of a model, votes that were deleted, and votes that were counted twice all break the results.
 Ratings take a break in slowly, at each look; the alert comes long before.
@@ -42,7 +44,7 @@ BETS = np.array([0.08, 0.16, 0.32, 0.64])
 MILD = 0.2
 """λ of the onset and the recovery."""
 ERRORS, TOLERANCE = 3.0, 0.05
-"""Half-width of the band: standard errors, and logits (9 points)."""
+"""Half-width of the band: standard errors of the distance from the mean of the others, and logits (9 points)."""
 BACK = 0.1
 """Logits beyond the band within which results count as back."""
 
@@ -51,7 +53,8 @@ BACK = 0.1
 class Results(RowEvidence):
     """State; cells are the subjects.
 
-    `theta` and `error` are float64[S], logits of the last look and their standard errors; `rated` is bool[S].
+    `theta` and `error` are float64[S], logits of the last look, and the standard errors of the distance from the
+    mean of the others; `rated` is bool[S].
     """
 
     cells: Cells = field(default_factory=lambda: Cells.start((0,) * BETS.size + (1,) * BETS.size))
@@ -79,7 +82,9 @@ class ResultBreak(RowDetector[Results], ReviewDetector[Results]):
         error = ratings.error / POINTS_PER_LOGIT
         state.theta = scene.facts.theta.copy()
         state.error, state.rated = np.zeros(state.theta.size), np.zeros(state.theta.size, np.bool_)
-        state.error[ratings.number] = error
+        several = max(int(np.count_nonzero(ratings.ranked)), 2)
+        # Ratings and their errors refer to the mean of all ranked models; the others' mean is farther by M/(M − 1).
+        state.error[ratings.number] = error * several / (several - 1)
         state.rated[ratings.number] = ratings.ranked & np.isfinite(error)
         changed = before != self.watched(state, scene.play)
         if changed.any():
@@ -96,7 +101,7 @@ class ResultBreak(RowDetector[Results], ReviewDetector[Results]):
         _bet(
             battles.a, battles.b, battles.winner, scene.play.in_play, state.rated, state.theta, state.error,
             BETS, MILD, ERRORS, TOLERANCE, BACK,
-            cells.held, cells.gain, cells.touched, cells.trials, cells.seen, cells.due,
+            cells.held, cells.gain, cells.waiting, cells.trials, cells.seen, cells.due,
         )  # fmt: skip
 
     def evidence(self, state: Results, scene: Scene, cell: int) -> Evidence:
@@ -134,19 +139,19 @@ def _chance(logits):  # type: ignore[no-untyped-def]
 @njit(cache=True)
 def _bet(  # type: ignore[no-untyped-def]
     a, b, winner, in_play, rated, theta, error, stakes, mild, errors, tolerance, back,
-    held, gain, touched, trials, seen, due,
+    held, gain, waiting, trials, seen, due,
 ):  # fmt: skip
     bets = len(stakes)
     for row in range(len(a)):
         if winner[row] > 3 or not (in_play[a[row]] and in_play[b[row]] and rated[a[row]] and rated[b[row]]):
             continue
         gap = theta[a[row]] - theta[b[row]]
-        band = errors * np.sqrt(error[a[row]] ** 2 + error[b[row]] ** 2) + tolerance
         result = 1.0 if winner[row] == 0 else 0.0 if winner[row] == 1 else 0.5
         for side in range(2):
             x, other = (a[row], b[row]) if side == 0 else (b[row], a[row])
             if held[other]:
                 continue
+            band = errors * error[x] + tolerance
             mine, lead = (result, gap) if side == 0 else (1.0 - result, -gap)
             under, over = mine - _chance(lead - band), mine - _chance(lead + band)
             for bet in range(bets):
@@ -157,7 +162,7 @@ def _bet(  # type: ignore[no-untyped-def]
             # Over: bets that the mean is above the low end of what counts as a drop, and below that of a rise.
             gain[x, 2 * bets + 2] += np.log1p(mild * (mine - _chance(lead - band - back)))
             gain[x, 2 * bets + 3] += np.log1p(-mild * (mine - _chance(lead + band + back)))
-            touched[x] = True
+            waiting[x] += 1
             trials[x] += 1.0
             seen[x, 0] += mine
             due[x, 0] += _chance(lead)

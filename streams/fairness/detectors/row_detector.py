@@ -125,7 +125,7 @@ class RowDetector(TickDetector[RowState]):
         for cell in state.cells.recovered(scene.settings.recovery_level):
             self.release(state, scene, cell)
             changed = True
-        if scene.facts.outage:
+        if scene.facts.outage or state.cells.highest < scene.warning_level:
             return changed
         for level, severity in ((scene.page_level, PAGED), (scene.warning_level, WARNED)):
             for cell in state.cells.above(level, below=severity):

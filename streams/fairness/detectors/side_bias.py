@@ -93,8 +93,8 @@ class SideBias(RowDetector[Sides]):
         cells, guesses = state.cells, state.guesses
         _bet(
             battles.a, battles.b, battles.exposure, scene.play.in_play, _COIN, _GUESS, KEPT, state.lean,
-            cells.held, cells.gain, cells.touched, cells.trials, cells.seen, cells.due,
-            guesses.gain, guesses.touched, guesses.trials, guesses.seen, guesses.due,
+            cells.held, cells.gain, cells.waiting, cells.trials, cells.seen, cells.due,
+            guesses.gain, guesses.waiting, guesses.trials, guesses.seen, guesses.due,
         )  # fmt: skip
 
     def close(self, state: Sides, scene: Scene) -> None:
@@ -112,7 +112,7 @@ class SideBias(RowDetector[Sides]):
         if turned and not facts.outage and guesses.held[0] == FREE:
             self._restart(state, scene)
         raised = False
-        if not facts.outage:
+        if not facts.outage and guesses.highest >= scene.warning_level:
             for level, severity in ((scene.page_level, PAGED), (scene.warning_level, WARNED)):
                 for cell in guesses.above(level, below=severity):
                     guesses.hold(cell, severity)
@@ -171,8 +171,8 @@ class SideBias(RowDetector[Sides]):
 
 @njit(cache=True)
 def _bet(  # type: ignore[no-untyped-def]
-    a, b, exposure, in_play, coins, guess, kept, lean, held, gain, touched, trials, seen, due,
-    all_gain, all_touched, all_trials, all_seen, all_due,
+    a, b, exposure, in_play, coins, guess, kept, lean, held, gain, waiting, trials, seen, due,
+    all_gain, all_waiting, all_trials, all_seen, all_due,
 ):  # fmt: skip
     for row in range(len(a)):
         left, right = a[row], b[row]
@@ -184,7 +184,7 @@ def _bet(  # type: ignore[no-untyped-def]
             for column in range(columns):
                 all_gain[0, column] += guess[column, wrong]
             all_gain[0, columns] -= guess[columns - 1, wrong]
-            all_touched[0] = True
+            all_waiting[0] += 1
             all_trials[0] += 1.0
             all_seen[0, 0] += 1.0 - wrong
             all_due[0, 0] += 0.5
@@ -198,7 +198,7 @@ def _bet(  # type: ignore[no-untyped-def]
                 gain[x, column] += coins[column, side]
                 if column >= columns - 2:
                     gain[x, column + 2] -= coins[column, side]
-            touched[x] = True
+            waiting[x] += 1
             trials[x] += 1.0
             seen[x, 0] += 1.0 - side
             due[x, 0] += 0.5

@@ -9,6 +9,7 @@ that votes for one side, a page that shows one answer first, votes that are reco
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -75,7 +76,7 @@ class SidePreference(RowDetector[Preference]):
             cells = state.cells
             _bet(
                 decisive, *_odds(state.share), len(BETS), state.share,
-                cells.gain, cells.touched, cells.trials, cells.seen, cells.due,
+                cells.gain, cells.waiting, cells.trials, cells.seen, cells.due,
             )  # fmt: skip
 
     def follow(self, state: Preference, scene: Scene, before: Play) -> bool:
@@ -114,8 +115,9 @@ class SidePreference(RowDetector[Preference]):
         )
 
 
+@lru_cache(maxsize=16)
 def _odds(share: float) -> tuple[Vector, Vector]:
-    """Log e-values of the bets and mild deviations: on a left win, and on a right one."""
+    """Log e-values of the bets and mild deviations: on a left win, and on a right one; kept, as every tick asks."""
     error = np.sqrt(share * (1.0 - share) / LEARNING)
     r = np.array([*BETS, *MILD])
     edge = np.clip(np.where(r > 1, share + ERRORS * error, share - ERRORS * error), 1e-6, 1.0 - 1e-6)
@@ -124,7 +126,7 @@ def _odds(share: float) -> tuple[Vector, Vector]:
 
 
 @njit(cache=True)
-def _bet(winner, left, right, bets, share, gain, touched, trials, seen, due):  # type: ignore[no-untyped-def]
+def _bet(winner, left, right, bets, share, gain, waiting, trials, seen, due):  # type: ignore[no-untyped-def]
     columns = len(left)
     for row in range(len(winner)):
         for column in range(columns):
@@ -135,4 +137,4 @@ def _bet(winner, left, right, bets, share, gain, touched, trials, seen, due):  #
         trials[0] += 1.0
         seen[0, 0] += 1.0 if winner[row] == 0 else 0.0
         due[0, 0] += share
-    touched[0] = True
+    waiting[0] += len(winner)

@@ -6,8 +6,8 @@ same tolerance. A model whose share is down everywhere is `share_drift`'s or `si
 detector leaves it to them in two ways: it bets against the declared share times the model's share of late where that
 is lower (`ShareRatio`), and it withholds an alert until the model keeps its share outside the stratum.
 
-A stratum is updated when it has had a tick's number of battles of its own, so that twelve strata cost little more
-than one. All strata in which a model is missing are one alert.
+Strata are updated every ten ticks: each has a model's evidence in every model, so an update costs as much as one of
+all shares. All strata in which a model is missing are one alert.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from streams.fairness.arena.strata import Strata
 from streams.fairness.detectors.base import ReviewBattles, ReviewDetector, Verdict
 from streams.fairness.detectors.row_detector import RowBattles, RowDetector, RowEvidence
 from streams.fairness.detectors.share_alarm import LN10, rounded
-from streams.fairness.detectors.share_ratio import ShareRatio
+from streams.fairness.detectors.share_ratio import ShareRatio, is_due
 from streams.fairness.statistics.cell_evidence import PAGED, Cells
 from streams.fairness.statistics.expected_share import Vector
 
@@ -101,8 +101,7 @@ class StratumRemoval(RowDetector[StratumShares], ReviewDetector[StratumShares]):
     def review(self, state: StratumShares, scene: Scene, ratings: Ratings | None) -> None:
         """Follow the large strata, and take in the shares of the review."""
         self._take_in(state, scene.play, scene.settings.delta)
-        state.ratio.turn(scene.facts.seen, scene.facts.due)
-        state.tables += 1
+        self._look(state, scene, review=True)
         joined = state.strata.turn(scene.settings.review_battles)
         if not joined:
             return
@@ -133,25 +132,30 @@ class StratumRemoval(RowDetector[StratumShares], ReviewDetector[StratumShares]):
             )  # fmt: skip
 
     def close(self, state: StratumShares, scene: Scene) -> None:
-        """Update the strata that had a tick's number of battles."""
-        full = state.battles >= scene.settings.tick_battles
-        if not full.any():
+        """Update all strata every few ticks."""
+        if not is_due(scene):
             return
-        self._take_in(state, scene.play, scene.settings.delta, full)
+        self._take_in(state, scene.play, scene.settings.delta)
         super().close(state, scene)
         unmoved = np.flatnonzero(state.cells.onset[:, 0] <= 1.0)
         subject = unmoved % state.subjects
         state.all_seen[unmoved], state.all_due[unmoved] = scene.facts.seen[subject], scene.facts.due[subject]
+        self._look(state, scene, review=False)
+
+    @staticmethod
+    def _look(state: StratumShares, scene: Scene, *, review: bool) -> None:
+        play = scene.play
+        groupings = [np.where(play.in_play[:-1], groups, -1) for groups in (play.license[:-1], play.provider[:-1])]
+        state.tables += state.ratio.look(scene.facts.seen, scene.facts.due, groupings, review=review)
 
     def follow(self, state: StratumShares, scene: Scene, before: Play) -> bool:
         """Take in the counts under the policy that ends, then reset cells that start or stop being tested."""
         self._take_in(state, before, scene.settings.delta)
         return super().follow(state, scene, before)
 
-    def _take_in(self, state: StratumShares, play: Play, delta: float, chosen: Mask | None = None) -> None:
-        """Turn the counts of all strata, or of the chosen ones, into evidence under the policy they were counted in."""
-        ready = state.battles > 0 if chosen is None else chosen
-        if not ready.any():
+    def _take_in(self, state: StratumShares, play: Play, delta: float) -> None:
+        """Turn the counts so far into evidence, under the policy that they were counted in."""
+        if not state.battles.any():
             return
         known = play.tables.get(self.kind.value)
         if known is None or known[0] != state.tables:
@@ -159,10 +163,10 @@ class StratumRemoval(RowDetector[StratumShares], ReviewDetector[StratumShares]):
         shown, missing, share = known[1]
         cells = state.cells
         _gain(
-            state.hits, state.battles, ready, shown, missing, share,
-            cells.gain, cells.touched, cells.trials, cells.seen, cells.due,
+            state.hits, state.battles, shown, missing, share,
+            cells.gain, cells.waiting, cells.trials, cells.seen, cells.due,
         )  # fmt: skip
-        state.hits[ready], state.battles[ready] = 0, 0
+        state.hits[:], state.battles[:] = 0, 0
 
     def admits(self, state: StratumShares, scene: Scene, cell: int) -> bool:
         """Whether the model keeps its share outside the stratum."""
@@ -283,11 +287,11 @@ def _count(  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def _gain(  # type: ignore[no-untyped-def]
-    hits, battles, ready, shown, missing, share, gain, touched, trials, seen, due,
+    hits, battles, shown, missing, share, gain, waiting, trials, seen, due,
 ):  # fmt: skip
     strata, subjects = hits.shape
     for stratum in range(strata):
-        if not ready[stratum]:
+        if not battles[stratum]:
             continue
         for subject in range(len(share)):
             if share[subject] <= 0.0:
@@ -298,7 +302,7 @@ def _gain(  # type: ignore[no-untyped-def]
                 gain[cell, column] += (
                     hits[stratum, subject] * shown[subject, column] + absent * missing[subject, column]
                 )
-            touched[cell] = True
+            waiting[cell] += battles[stratum]
             trials[cell] += battles[stratum]
             seen[cell, 0] += hits[stratum, subject]
             due[cell, 0] += battles[stratum] * share[subject]

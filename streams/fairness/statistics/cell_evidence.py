@@ -2,7 +2,7 @@
 
 A *cell* is one thing that is tested: a model, a model in one stratum, the arena. Detectors that look at single battles
 add the log e-values of each battle to the `gain` of its cells, in the order of the ledger, so that block boundaries
-change no bit. A closing tick updates the cells that had a battle since their last update,
+change no bit. A closing tick updates the cells that had `ENOUGH` battles since their last update,
 
     R_b ← (R_b + dt) e^ℓ_b,   M = mean over bets b of R_b,   dt = battles since this cell's last update / tick_battles,
 
@@ -32,6 +32,8 @@ from streams.fairness.statistics.shiryaev_roberts import step
 Matrix = NDArray[np.float64]
 Numbers = NDArray[np.int64]
 FREE, WARNED, PAGED = 0, 1, 2
+ENOUGH = 4
+"""Battles of a cell that an update waits for: it saves most updates of rare models, and an alarm takes about thirty."""
 
 
 @dataclass(slots=True)
@@ -46,8 +48,8 @@ class Cells:
         float64[C, B], R.
     gain
         float64[C, B + 2 W], log e-values since the last update.
-    touched
-        bool[C], whether a battle was counted since.
+    waiting
+        int64[C], battles counted since.
     updated
         int64[C], battles of the arena at the last update.
     onset
@@ -69,7 +71,7 @@ class Cells:
     ways: Numbers
     total: Matrix
     gain: Matrix
-    touched: NDArray[np.bool_]
+    waiting: Numbers
     updated: Numbers
     onset: Matrix
     since_row: Numbers
@@ -102,7 +104,7 @@ class Cells:
             ways=np.array(ways, np.int64),
             total=np.zeros((cells, bets)),
             gain=np.zeros((cells, bets + 2 * kinds)),
-            touched=np.zeros(cells, np.bool_),
+            waiting=np.zeros(cells, np.int64),
             updated=np.zeros(cells, np.int64),
             onset=np.ones(by_way),
             since_row=np.zeros(by_way, np.int64),
@@ -143,9 +145,9 @@ class Cells:
             setattr(self, name, getattr(self, name)[places])
 
     def close(self, row: int, time: float, tick_battles: int) -> None:
-        """Update the cells with battles since their last update; `row` and `time` are the end of the tick."""
+        """Update the cells with enough battles since their last update; `row` and `time` are the end of the tick."""
         self.highest = _close(
-            self.ways, self.total, self.gain, self.touched, self.updated, row, float(time), float(tick_battles),
+            self.ways, self.total, self.gain, self.waiting, ENOUGH, self.updated, row, float(time), float(tick_battles),
             self.onset, self.since_row, self.since_time, self.since_trials, self.since_seen, self.since_due,
             self.trials, self.seen, self.due, self.log_e, self.held, self.way, self.recovery, self.peak,
         )  # fmt: skip
@@ -154,7 +156,7 @@ class Cells:
         """Set cells to the initial state, without an alarm, from this place on."""
         for array in (self.total, self.gain, self.log_e, self.peak):
             array[chosen] = 0.0
-        self.touched[chosen] = False
+        self.waiting[chosen] = 0
         self.updated[chosen] = row
         self.onset[chosen], self.recovery[chosen] = 1.0, 1.0
         self.held[chosen], self.way[chosen] = FREE, 0
@@ -173,6 +175,8 @@ class Cells:
 
     def recovered(self, level: float) -> list[int]:
         """Cells with a held alarm whose evidence of recovery has reached the level."""
+        if not np.count_nonzero(self.held):  # 10x faster than any(), and this runs every tick
+            return []
         found: list[int] = np.flatnonzero((self.held != FREE) & (self.recovery >= level)).tolist()
         return found
 
@@ -205,16 +209,16 @@ _PER_CELL = tuple(name for name in Cells.__dataclass_fields__ if name not in ("w
 
 @njit(cache=True)
 def _close(  # type: ignore[no-untyped-def]
-    ways, total, gain, touched, updated, row, time, tick_battles,
+    ways, total, gain, waiting, enough, updated, row, time, tick_battles,
     onset, since_row, since_time, since_trials, since_seen, since_due,
     trials, seen, due, log_e, held, way, recovery, peak,
 ):  # fmt: skip
-    """Update the touched cells; returns the largest log M of them, at least 0."""
+    """Update the cells with enough battles; returns the largest log M of them, at least 0."""
     bets, kinds, highest = total.shape[1], onset.shape[1], 0.0
-    for cell in range(len(touched)):
-        if not touched[cell]:
+    for cell in range(len(waiting)):
+        if waiting[cell] < enough:
             continue
-        touched[cell] = False
+        waiting[cell] = 0
         dt = (row - updated[cell]) / tick_battles
         updated[cell] = row
         mean = 0.0
