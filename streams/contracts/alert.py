@@ -59,6 +59,16 @@ class Kind(StrEnum):
     """A voter votes for a model, or against it, whatever the answers are."""
     REPEATED_VOTES = "repeated_votes"
     """The same voter, pair and prompt are told again and again under new ids."""
+    PAIRING_BIAS = "pairing_bias"
+    """Opponents of a model are not those that the declared weights give it: weaker, stronger, or of other makers."""
+    SIDE_BIAS = "side_bias"
+    """A model is shown on one side more often than the other, or the sides of an arena follow who the models are."""
+    STRATUM_REMOVAL = "stratum_removal"
+    """A model is missing from the battles of a language or category, though not from the others."""
+    RESULT_BREAK = "result_break"
+    """A model wins more or less often than its rating and those of its opponents explain."""
+    SIDE_PREFERENCE = "side_preference"
+    """Votes for the left answer are more or less frequent than they used to be."""
 
 
 class Severity(StrEnum):

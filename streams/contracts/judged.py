@@ -45,6 +45,10 @@ class Unjudged(StrEnum):
     """No vote has a `voter`."""
     LEARNING = "learning"
     """The arena's own usual share is still being learned."""
+    NO_STRATA = "no_strata"
+    """No language or category has a twentieth of the battles of a review."""
+    NO_USUAL_VALUE = "no_usual_value"
+    """The usual share of left votes is still being measured."""
 
 
 SENTENCES: dict[Unjudged, str] = {
@@ -64,6 +68,8 @@ SENTENCES: dict[Unjudged, str] = {
     Unjudged.NO_PROBABILITIES: "no vote gives the probability of its pair",
     Unjudged.NO_VOTERS: "no vote has a voter",
     Unjudged.LEARNING: "what is usual in the arena is still being learned",
+    Unjudged.NO_STRATA: "no language or category has a twentieth of the battles",
+    Unjudged.NO_USUAL_VALUE: "how often the left answer usually wins is still being learned",
 }
 """The words for it, as the end of a sentence; the same for every reader."""
 

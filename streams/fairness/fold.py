@@ -21,6 +21,7 @@ from streams.fairness.arena.stretch import Exposures, Stretch
 from streams.fairness.crowd import seats
 from streams.fairness.detectors.base import ReviewBattles
 from streams.fairness.detectors.catalog import AT_NOTICE, AT_REVIEW, AT_TICK, DETECTORS
+from streams.fairness.detectors.row_detector import RowBattles
 from streams.fairness.fold_state import ArenaFairness
 from streams.fairness.view import remember
 from streams.ledger.codec import Block, Notice
@@ -122,9 +123,12 @@ def _count_part(state: ArenaFairness, rows: Rows, draws: RowDraws, starts: Numbe
         p_pair=None if rows.p_pair is None else rows.p_pair[first],
     )
     alerts: list[Alert] = []
+    exposed = rows if starts.size == len(rows) else rows.take(starts)
     at = row = 0
     while at < starts.size:
-        taken, told = _play(state, Stretch.of(scene, exposures.take(slice(at, None))))
+        stretch = Stretch.of(scene, exposures.take(slice(at, None)))
+        counted = slice(at, at + int(stretch.ends[-1]))
+        taken, told = _play(state, stretch, RowBattles.of(exposed.take(counted), exposures.take(counted)))
         alerts += told
         end = int(starts[at + taken - 1]) + 1
         part = slice(row, end)
@@ -137,11 +141,16 @@ def _count_part(state: ArenaFairness, rows: Rows, draws: RowDraws, starts: Numbe
     return alerts
 
 
-def _play(state: ArenaFairness, stretch: Stretch) -> tuple[int, list[Alert]]:
+def _play(state: ArenaFairness, stretch: Stretch, battles: RowBattles) -> tuple[int, list[Alert]]:
     """Run the ticks of a stretch until the policy changes; return the exposures used and the alerts to emit."""
     facts, policy = state.scene.facts, state.scene.play
-    began, alerts = facts.rows, list[Alert]()
+    began, alerts, start = facts.rows, list[Alert](), 0
+    by_row = [(each, kept, each.prepare(kept, state.scene, battles)) for each, kept in state.states.at_row]
     for index, end in enumerate(stretch.ends.tolist()):
+        of_tick = battles.tick(start, end)
+        for detector, kept, prepared in by_row:
+            detector.rows(kept, state.scene, of_tick, prepared, start)
+        start = end
         facts.tick_hits += stretch.hits[index]
         facts.tick_battles += stretch.battles[index]
         for number, counts in stretch.late.items():

@@ -16,7 +16,7 @@ from streams.fairness.arena.sampling_policy import Mask, Play
 from streams.fairness.arena.share_evidence import ShareEvidence
 from streams.fairness.arena.window import Window
 from streams.fairness.detectors.base import AnyDetector, Detector, State
-from streams.fairness.detectors.catalog import AT_TICK, DETECTORS
+from streams.fairness.detectors.catalog import AT_ROW, AT_TICK, DETECTORS
 from streams.fairness.detectors.silence import Rhythm
 from streams.fairness.evidence_history import EvidenceHistory
 from streams.fairness.settings import FairnessSettings
@@ -36,13 +36,16 @@ class DetectorStates:
     ----------
     at_tick
         The detectors that run at every tick, each with its state.
+    at_row
+        Those among them that look at every battle.
     """
 
-    __slots__ = ("_kept", "at_tick")
+    __slots__ = ("_kept", "at_row", "at_tick")
 
     def __init__(self, saved: Mapping[AnyDetector, object] | None = None) -> None:
         self._kept: dict[AnyDetector, Any] = dict(saved or {each: each.start() for each in DETECTORS})
         self.at_tick = [(each, self._kept[each]) for each in AT_TICK]
+        self.at_row = [(each, self._kept[each]) for each in AT_ROW]
 
     def of(self, detector: Detector[State]) -> State:
         """The state of one of `DETECTORS`."""

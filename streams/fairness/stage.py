@@ -25,6 +25,7 @@ from streams.fairness.silence_alert import tell_silence
 from streams.fairness.snapshot import HISTORY_FIELD, decode_state, encode_history, encode_state, inherit
 from streams.fairness.tick_update import warm
 from streams.fairness.view import alerts_view, fairness_view
+from streams.fairness.warm_up import warm_up
 from streams.fold.checkpoint import DamagedState
 from streams.fold.partition import Owned
 from streams.fold.redis_store import WriteResult
@@ -74,6 +75,7 @@ class FairnessStage(FoldStage[WatchedArena]):
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         super().__init__(settings, metrics)
         warm()
+        warm_up()
         self._book = read_book(settings.fold)
         self._topic = settings.kafka.topic(ALERTS.name)
         self._last_batch = time.monotonic()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +48,8 @@ class Play:
         bool[S], the providers and licence classes in play.
     members
         float64[S], how many equal models a group in play amounts to: (Σ w)²/Σ w² of its models; 0 for others.
+    tables
+        What detectors derive from the policy, by kind, each with the number of the change it was derived at.
     """
 
     pi: Vector
@@ -61,6 +64,7 @@ class Play:
     weights: Vector
     groups: Mask
     members: Vector
+    tables: dict[str, tuple[int, Any]] = field(default_factory=dict, repr=False, compare=False)
     _bets: dict[Hashable, OddsBets] = field(default_factory=dict, repr=False, compare=False)
 
     def kept(self, key: Hashable, make: Callable[[], OddsBets]) -> OddsBets:
@@ -117,7 +121,11 @@ class Play:
         """Return this policy, testing only the subjects that `to` tests as well: another has no evidence to add to."""
         tested = to.pi_play > 0
         return replace(
-            self, pi_play=np.where(tested, self.pi_play, 0.0), active=self.active & to.active & tested, _bets={}
+            self,
+            pi_play=np.where(tested, self.pi_play, 0.0),
+            active=self.active & to.active & tested,
+            tables={},
+            _bets={},
         )
 
     def pair_probability(self, a: NDArray[np.int64], b: NDArray[np.int64]) -> Vector:

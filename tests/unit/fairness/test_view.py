@@ -107,8 +107,9 @@ def test_private_variants_are_counted_per_provider(brisk: FairnessSettings) -> N
 def test_levels_say_what_is_promised() -> None:
     ledger = equal_arena(20)
     levels = fairness_view(ledger.state).levels
-    assert levels.detectors == 20 + 5 + 1  # models, providers, the class; removals claim nothing more
-    assert levels.log10_page == pytest.approx(np.log10(26 * 3.65e5), abs=1e-4)
+    shares = 20 + 5 + 1  # drifts of models, providers and the class; removals claim nothing more
+    assert levels.detectors == shares + 20 + 20 + 1 + 1  # pairings; sides of models and the arena; votes for a side
+    assert levels.log10_page == pytest.approx(np.log10(68 * 3.65e5), abs=1e-4)
     assert levels.battles_between_pages == 3.65e7
 
 

@@ -1,0 +1,122 @@
+"""Each model's share of late, as a ratio to its declared share: what other kinds explain is left out of the bets.
+
+A model that is drawn less than declared, or whose battles people finish less often, meets everybody less often, and is
+less frequent in every language. Both are `share_drift`'s to report. Detectors of pairings and strata therefore bet
+against the declared share times this ratio, which is known before the battles that it is used for.
+
+The ratio of a model is a product. *Groups* (licence classes, providers, the half of the stronger models) are large, so
+their share is known within `FAST_TICKS` ticks or two: a whole class that is cut does not make a case against each of
+its members' opponents first. What is left of a model's own deviation comes from the last reviews.
+
+A ratio within `BEYOND` standard errors of 1 counts as 1, so where shares are as declared the null is the declared
+policy itself, and chance in the estimate adds nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.fairness.arena.arrays import pad
+from streams.fairness.arena.context import Scene
+from streams.fairness.statistics.expected_share import Vector
+
+FAST_TICKS = 10
+"""Ticks between two looks at the groups."""
+KEPT = 0.5
+"""Weight of an older look, or review, against the next one."""
+BEYOND = 4.0
+"""Standard errors within which a ratio counts as 1."""
+LEAST, MOST = 0.1, 10.0
+Groups = NDArray[np.int64]
+
+
+@dataclass(slots=True)
+class Shares:
+    """Appearances and expected appearances of late, discounted, and the ledger's counts at the last turn; float64[S].
+
+    Arrays may be shorter than the number of subjects: new ones have no counts.
+    """
+
+    seen: Vector = field(default_factory=lambda: np.zeros(0))
+    due: Vector = field(default_factory=lambda: np.zeros(0))
+    all_seen: Vector = field(default_factory=lambda: np.zeros(0))
+    all_due: Vector = field(default_factory=lambda: np.zeros(0))
+
+    def turn(self, seen: Vector, due: Vector) -> None:
+        """Close a period: `seen` and `due` are the ledger's counts so far, float64[S]."""
+        size = seen.size
+        self.seen = KEPT * pad(self.seen, size) + (seen - pad(self.all_seen, size))
+        self.due = KEPT * pad(self.due, size) + (due - pad(self.all_due, size))
+        self.all_seen, self.all_due = seen.copy(), due.copy()
+
+    def of_groups(self, groupings: Sequence[Groups]) -> Vector:
+        """float64[S], the product of the ratios of each model's groups; a grouping is int64[S], -1 for no group."""
+        size = groupings[0].size
+        seen, due = pad(self.seen, size)[:size], pad(self.due, size)[:size]
+        ratio = np.ones(size)
+        for groups in groupings:
+            inside = groups >= 0
+            number, most = groups[inside], int(groups.max(initial=0)) + 1
+            observed, expected = (
+                np.bincount(number, counts[inside], most).astype(np.float64) for counts in (seen, due * ratio)
+            )
+            found = _beyond(observed, expected)
+            ratio[inside] *= found[number]
+        return ratio
+
+
+@dataclass(slots=True)
+class ShareRatio:
+    """State: shares of the last looks, of the last reviews, and the ratio in force, float64[S]."""
+
+    fast: Shares = field(default_factory=Shares)
+    slow: Shares = field(default_factory=Shares)
+    ratio: Vector = field(default_factory=lambda: np.ones(0))
+
+    def of(self, subjects: int) -> Vector:
+        """float64[subjects], the ratios; 1 for new subjects."""
+        return np.concatenate([self.ratio, np.ones(max(0, subjects - self.ratio.size))])
+
+    def look(self, seen: Vector, due: Vector, groupings: Sequence[Groups], *, review: bool) -> bool:
+        """Close a look at the groups, or a review, and compute the ratios; return whether they changed.
+
+        Parameters
+        ----------
+        seen, due
+            float64[S], the ledger's appearances and expected appearances so far.
+        groupings
+            int64[S] each, the group of every model in play; -1 for the other subjects.
+        review
+            Whether a review ends here, too.
+
+        Examples
+        --------
+        >>> ratio, groups = ShareRatio(), [np.array([0, 0, 1])]
+        >>> ratio.look(np.array([60.0, 66.0, 95.0]), np.array([100.0, 100.0, 100.0]), groups, review=False)
+        True
+        >>> ratio.of(4).tolist()
+        [0.63, 0.63, 1.0, 1.0]
+        """
+        (self.slow if review else self.fast).turn(seen, due)
+        size = groupings[0].size
+        own_seen, own_due = pad(self.slow.seen, size)[:size], pad(self.slow.due, size)[:size]
+        own = _beyond(own_seen, own_due * self.slow.of_groups(groupings))
+        made = np.where(groupings[0] >= 0, np.clip(self.fast.of_groups(groupings) * own, LEAST, MOST), 1.0)
+        changed = not np.array_equal(made, self.of(size))
+        self.ratio = made
+        return changed
+
+
+def _beyond(seen: Vector, due: Vector) -> Vector:
+    """Observed over expected counts where they differ beyond chance, else 1."""
+    beyond = (np.abs(seen - due) > BEYOND * np.sqrt(np.maximum(due, 1.0))) & (due > 0)
+    return np.divide(seen, due, out=np.ones(seen.size), where=beyond)
+
+
+def is_due(scene: Scene) -> bool:
+    """Whether the tick that closes here ends with a look at the groups."""
+    return scene.facts.rows // scene.settings.tick_battles % FAST_TICKS == 0

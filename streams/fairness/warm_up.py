@@ -1,0 +1,43 @@
+"""Compile the numba functions that look at single battles, before the first record: it takes seconds."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from streams.contracts.alert import Kind
+from streams.contracts.model import Model
+from streams.contracts.vote import Vote
+from streams.fairness.detectors import side_preference
+from streams.fairness.detectors.catalog import DETECTORS
+from streams.fairness.fold import fold
+from streams.fairness.fold_state import ArenaFairness
+from streams.fairness.settings import FairnessSettings
+from streams.ledger.codec import Block, Notice, decode, encode_block
+from streams.ledger.rows import rows_of
+
+
+def warm_up() -> None:
+    """Fold three reviews of a made-up arena, as the ledger's codec gives them: arrays of those types are compiled."""
+    settings = FairnessSettings(tick_battles=2, review_battles=8, ratings_reviews=1)
+    state = ArenaFairness.start("warm", settings)
+    for number, name in enumerate("abc"):
+        model = Model(
+            arena="warm", model=name, provider="p", license="open_weight", visibility="public", status="active",
+            weight=1.0, tstamp=0.0,
+        )  # fmt: skip
+        fold(state, Notice("warm", name, model, 0, number, 0))
+    # The usual share of left wins takes too many votes to learn here.
+    learned = next(state.states.of(each) for each in DETECTORS if each.kind is Kind.SIDE_PREFERENCE)
+    learned.left, learned.decisive = side_preference.LEARNING // 2, side_preference.LEARNING
+    pairs = [("a", "b"), ("b", "c"), ("c", "a"), ("b", "a"), ("c", "b"), ("a", "c")] * 4
+    votes = [
+        Vote(
+            id=f"{number}", arena="warm", model_a=a, model_b=b, winner="model_b" if number % 3 else "model_a",
+            tstamp=float(number), language="x", categories=("y",),
+        )
+        for number, (a, b) in enumerate(pairs)
+    ]  # fmt: skip
+    n = len(votes)
+    rows = rows_of(votes, np.zeros(n, np.int32), np.arange(n), np.arange(n))
+    for record in encode_block(Block("warm", rows, {0: n - 1})):
+        fold(state, decode(record))
