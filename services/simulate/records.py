@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 
 from services.simulate.rehearsal import World
+from services.simulate.sampler import Vector
 from services.simulate.scenario import FaultsSection
 from services.simulate.seeds import SeedStream, random_of
 from streams.contracts.model import model_key
@@ -60,7 +61,9 @@ class Recorder:
                 _pieces("categories", rows.categories, rows.category_sets, n),
                 _pieces("voter", rows.voter, rows.voters, n),
                 _pieces("prompt_hash", rows.prompt, rows.prompts, n),
-                [""] * n if rows.p_pair is None else [f',"p_pair":{chance}' for chance in rows.p_pair.tolist()],
+                _pieces("battle", rows.battle, rows.battles, n),
+                _figures("p_pair", rows.p_pair, n),
+                _figures("drawn_at", rows.drawn_at, n),
                 strict=True,
             )
         ]
@@ -121,6 +124,11 @@ def _pieces(field: str, codes: Codes | None, words: Sequence[object], n: int) ->
     used, places = np.unique(codes, return_inverse=True)
     pieces = [f',"{field}":{_json(words[code])}' if words[code] else "" for code in used.tolist()]
     return list(map(pieces.__getitem__, places.tolist()))
+
+
+def _figures(field: str, column: Vector | None, n: int) -> list[str]:
+    """Return `,"field":number` for each row; a simulated column has a number in every row."""
+    return [""] * n if column is None else [f',"{field}":{number}' for number in column.tolist()]
 
 
 def _json(value: object) -> str:
