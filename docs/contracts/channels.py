@@ -319,6 +319,7 @@ def _ledger_schemas() -> dict[str, Document]:
         "prompts": words,
         "columns": {"type": "object", "additionalProperties": _ref("LedgerColumn")},
     }
+    battles = {**words, "description": "There when there is a column `battle`."}
     notice = {
         "v": version_1,
         "kind": {"const": "notice"},
@@ -330,7 +331,7 @@ def _ledger_schemas() -> dict[str, Document]:
         "model": {"anyOf": [_ref("Model"), {"type": "null"}], "description": "Null: taken off the registry."},
     }
     return {
-        "LedgerBlock": {"type": "object", "required": list(block), "properties": block},
+        "LedgerBlock": {"type": "object", "required": list(block), "properties": {**block, "battles": battles}},
         "LedgerColumn": column,
         "LedgerNotice": {"type": "object", "required": list(notice), "properties": notice},
     }

@@ -40,7 +40,7 @@ _BLOCK_VOTES: tuple[tuple[int, int, dict[str, Any]], ...] = (
     (0, 40, {"model_a": "ash-2", "model_b": "birch", "winner": "model_a", "language": "en"}),
     (0, 41, {"model_a": "birch", "model_b": "cedar-1", "winner": "both_bad", "categories": ["math", "code"]}),
     (0, 42, {"model_a": "cedar-1", "model_b": "ash-2", "winner": "tie", "voter": "5e1f", "p_pair": 0.25}),
-    (1, 17, {"model_a": "ash-2", "model_b": "birch", "winner": "none", "language": "de"}),
+    (1, 17, {"model_a": "ash-2", "model_b": "birch", "winner": "none", "battle": "d81", "drawn_at": BEGAN - 9.5}),
     (1, 18, {"model_a": "birch", "model_b": "ash-2", "winner": "model_b", "prompt_hash": "c0de", "style": _STYLE}),
     (1, 19, {"model_a": "birch", "model_b": "birch", "winner": "model_b"}),
 )
@@ -144,12 +144,15 @@ def _row(block: Block, row: int) -> dict[str, Any]:
         ("categories", rows.categories, rows.category_sets),
         ("voter", rows.voter, rows.voters),
         ("prompt", rows.prompt, rows.prompts),
+        ("battle", rows.battle, rows.battles),
     )
     for name, codes, words in optional:
         if codes is not None and codes[row]:
             shown[name] = words[codes[row]]
     if rows.p_pair is not None and not np.isnan(rows.p_pair[row]):
         shown["p_pair"] = float(rows.p_pair[row])
+    if rows.drawn_at is not None and not np.isnan(rows.drawn_at[row]):
+        shown["drawn_at"] = float(rows.drawn_at[row])
     if rows.style is not None and rows.style[row, 0] >= 0:
         shown["style"] = rows.style[row].tolist()
     return shown

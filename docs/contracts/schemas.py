@@ -15,7 +15,7 @@ from streams.contracts.fairness_view import AlertsView, FairnessView
 from streams.contracts.model import Model
 from streams.contracts.subscription import Subscription
 from streams.contracts.view import Board
-from streams.contracts.vote import FUTURE_SECONDS, MAX_DEPTH, MAX_RECORD_BYTES, Vote
+from streams.contracts.vote import DRAWN_SECONDS, FUTURE_SECONDS, MAX_DEPTH, MAX_RECORD_BYTES, Vote
 
 Schema = dict[str, Any]
 
@@ -31,8 +31,10 @@ _RECORD = (
 BEYOND: dict[type, str] = {
     Vote: (
         "Every optional field may be null, which means absent, but for `arena`: that one can only be left out. An empty"
-        " string in `voter`, `language` or `prompt_hash`, and an empty word in `categories`, mean absent too. "
-        f"{_RECORD}`id`, byte for byte. `model_a` and `model_b` must differ in their normal form."
+        " string in `voter`, `language`, `prompt_hash` or `battle`, and an empty word in `categories`, mean absent"
+        " too. "
+        f"{_RECORD}`id`, byte for byte. `model_a` and `model_b` must differ in their normal form, and `drawn_at` is at"
+        f" most {DRAWN_SECONDS:.0f} s after `tstamp`."
     ),
     Model: (
         f"Every optional field may be null, which means absent. {_RECORD}`arena/model`, the model in its normal form."

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from services.simulate.rehearsal import World
-from services.simulate.sampler import Vector
 from services.simulate.scenario import FaultsSection
 from services.simulate.seeds import SeedStream, random_of
 from streams.contracts.model import model_key
@@ -62,8 +62,8 @@ class Recorder:
                 _pieces("voter", rows.voter, rows.voters, n),
                 _pieces("prompt_hash", rows.prompt, rows.prompts, n),
                 _pieces("battle", rows.battle, rows.battles, n),
-                _figures("p_pair", rows.p_pair, n),
-                _figures("drawn_at", rows.drawn_at, n),
+                [""] * n if rows.p_pair is None else [f',"p_pair":{chance}' for chance in rows.p_pair.tolist()],
+                _drawn(rows.drawn_at, n),
                 strict=True,
             )
         ]
@@ -126,9 +126,11 @@ def _pieces(field: str, codes: Codes | None, words: Sequence[object], n: int) ->
     return list(map(pieces.__getitem__, places.tolist()))
 
 
-def _figures(field: str, column: Vector | None, n: int) -> list[str]:
-    """Return `,"field":number` for each row; a simulated column has a number in every row."""
-    return [""] * n if column is None else [f',"{field}":{number}' for number in column.tolist()]
+def _drawn(drawn_at: NDArray[np.float64] | None, n: int) -> list[str]:
+    """Return `,"drawn_at":seconds` for each row, an empty string where it is absent."""
+    if drawn_at is None:
+        return [""] * n
+    return ["" if time != time else f',"drawn_at":{time}' for time in drawn_at.tolist()]  # NaN differs from itself
 
 
 def _json(value: object) -> str:

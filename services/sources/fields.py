@@ -17,7 +17,7 @@ COUNTS = {"wins_a": "model_a", "wins_b": "model_b", "ties": "tie", "both_bad": "
 
 FIELDS = (
     *CONTRACT,
-    *("arena", "voter", "language", "categories", "prompt_hash", "p_pair", "style"),
+    *("arena", "voter", "language", "categories", "prompt_hash", "battle", "p_pair", "drawn_at", "style"),
     *STYLE_FIELDS,
     *("count", "weight", "anony"),
     *COUNTS,

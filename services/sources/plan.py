@@ -12,6 +12,7 @@ The rules, which every reader shares:
   the end of the pipe shows whether its ids are unique.
 - **tstamp.** Without a time column the rows are one second apart, and the last row is at the whole second of `now`.
   Every vote of a pipe is at `now`, because its length is unknown.
+- **drawn_at.** Written like the time column, and read with it: beside synthetic times it is not used.
 - **arena.** The user's arena, if given, applies to every vote; else the file's; else `text`.
 - **Rows that are no votes** by the layout's or the arena's rule are counted under that rule.
 """
@@ -39,8 +40,8 @@ from services.sources.table import TableBlock
 from streams.contracts.reasons import Reason
 from streams.contracts.vote import STYLE_FIELDS, InvalidRecord, Vote, check_vote, parse_vote
 
-OPTIONAL = ("voter", "language", "categories", "prompt_hash", "p_pair", "style")
-_field_of = re.compile(r"\$\.([a-z_]+)|^(language|categories) holds")
+OPTIONAL = ("voter", "language", "categories", "prompt_hash", "battle", "p_pair", "drawn_at", "style")
+_field_of = re.compile(r"\$\.([a-z_]+)|^((?:language|categories)(?= holds)|drawn_at(?= is))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,8 @@ class Plan:
             notes.append(f"numbers in {self.fitted.column('winner')!r} are read as {self.outcomes.numbers_are}")
         if not self.timed:
             missing = "no time column" if self.asked.times else "times are not used"
-            notes.append(f"{missing}: times are synthetic, " + ("one second apart" if self.total else "all now"))
+            unused = ", so drawn_at is not used" if "drawn_at" in self.fitted.places else ""
+            notes.append(f"{missing}: times are synthetic, {'one second apart' if self.total else 'all now'}{unused}")
         return notes
 
     def chunk(self, block: TableBlock) -> Chunk:
@@ -241,12 +243,12 @@ class Plan:
             made["style"] = cell.styles(styles)
         if self.fitted.boards and "categories" not in made:
             made["categories"] = cell.boards(self.fitted.boards, cells, len(rows))
-        if self.timed:
-            whens = cell.values(places["tstamp"], cells)
+        for name in [name for name in ("tstamp", "drawn_at") if self.timed and name in places]:
+            whens = cell.values(places[name], cells)
             if self.found.writing != "seconds":
                 whens = [clocks.read(each, self.found.writing) for each in whens]
-            made["tstamp"] = times.column(whens, self.found.order)
-        else:
+            made[name] = times.column(whens, self.found.order)
+        if not self.timed:
             made["tstamp"] = self._clock(rows)
         if self.found.ids == "content":
             whens = cell.values(places["tstamp"], cells)

@@ -77,7 +77,7 @@ def _texts(cells: Sequence[object]) -> list[object]:
 
 
 READERS: dict[str, Callable[[Sequence[object]], list[object]]] = {
-    **dict.fromkeys(("id", "arena", "voter", "language", "prompt_hash"), _texts),
+    **dict.fromkeys(("id", "arena", "voter", "language", "prompt_hash", "battle"), _texts),
     "p_pair": _each(number),
     "categories": _each(categories),
     "style": _each(json),

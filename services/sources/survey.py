@@ -36,7 +36,7 @@ CHANGED, LEAST_CHANGED = 0.1, 5
 
 EACH_ITEM = "each"
 
-TELLS = ("voter", "prompt_hash", "language")
+TELLS = ("voter", "prompt_hash", "language", "battle")
 """Optional fields that distinguish two votes with the same time."""
 
 FEW_WORDS = 6

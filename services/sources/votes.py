@@ -32,7 +32,7 @@ from streams.contracts.vote import InvalidRecord, Vote, is_arena, parse_vote
 if TYPE_CHECKING:
     from services.sources.paircounts import PairTable
 
-NAMES = ("model_a", "model_b", "winner", "id", "voter", "language", "arena", "prompt_hash")
+NAMES = ("model_a", "model_b", "winner", "id", "voter", "language", "arena", "prompt_hash", "battle")
 """Fields whose cells are names, as text or numbers."""
 
 NUMBERED = ("", "index", "id", "rank", "row", "unnamed: 0", "n", "total", "games", "battles", "count")

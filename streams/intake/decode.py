@@ -36,6 +36,7 @@ from streams.contracts.vote import (
 )
 from streams.intake.fast_decode import (
     ARENA,
+    BATTLE,
     CATEGORIES,
     LANGUAGE,
     MODEL_A,
@@ -144,14 +145,18 @@ def _fastest(records: Records) -> Decoded | None:
         styles = [None, *map(_style, found.words[STYLE])]
     except (TypeError, msgspec.MsgspecError):
         return None
-    if not all(map(is_arena, arenas)) or not (found.tstamp <= records.recorded / 1000 + FUTURE_SECONDS).all():
+    if (
+        not all(map(is_arena, arenas))
+        or not (found.tstamp <= records.recorded / 1000 + FUTURE_SECONDS).all()
+        or (found.drawn_at > found.tstamp + DRAWN_SECONDS).any()
+    ):
         return None
     # Names that are not in normal form, unreadable or lost are left to the strict decoder.
     models = found.words[MODEL_A]
     if not all(map(settled, chain(models, found.words[LANGUAGE], *sets))) or any(map(is_lost, models)):
         return None
     codes = found.codes
-    language, voter, prompt = (_worded(found, field) for field in (LANGUAGE, VOTER, PROMPT))
+    language, voter, prompt, battle = (_worded(found, field) for field in (LANGUAGE, VOTER, PROMPT, BATTLE))
     category_sets, categories = coded_sets(sets, codes[CATEGORIES])
     return Decoded(
         records.keys,  # type: ignore[arg-type]  # every key is the id of its vote
@@ -173,10 +178,10 @@ def _fastest(records: Records) -> Decoded | None:
             voter=voter[1],
             prompts=prompt[0],
             prompt=prompt[1],
-            battles=[""],
-            battle=None,
+            battles=battle[0],
+            battle=battle[1],
             p_pair=np.array(chances)[codes[P_PAIR]] if len(chances) > 1 else None,
-            drawn_at=None,
+            drawn_at=None if np.isnan(found.drawn_at).all() else found.drawn_at,
             style=style_columns(styles, codes[STYLE]) if len(styles) > 1 else None,
         ),
         [],

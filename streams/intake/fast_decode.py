@@ -18,15 +18,17 @@ from numpy.typing import NDArray
 from streams.contracts.vote import WINNERS
 from streams.intake.json_bytes import code, gather, number, plain_end, same, skip, string_end, table
 
-ID, MODEL_A, MODEL_B, WINNER, TSTAMP, ARENA, VOTER, LANGUAGE, CATEGORIES, PROMPT, P_PAIR, STYLE = range(12)
+ID, MODEL_A, MODEL_B, WINNER, TSTAMP, ARENA, VOTER, LANGUAGE, CATEGORIES, PROMPT, BATTLE, P_PAIR, DRAWN_AT, STYLE = (
+    range(14)
+)
 _FIELDS = (
     b"id", b"model_a", b"model_b", b"winner", b"tstamp", b"arena", b"voter", b"language", b"categories",
-    b"prompt_hash", b"p_pair", b"style",
+    b"prompt_hash", b"battle", b"p_pair", b"drawn_at", b"style",
 )  # fmt: skip
-_LONGEST = (64, 128, 128, 16, 32, 32, 64, 64, 1 << 16, 64, 32, 1 << 16)
+_LONGEST = (64, 128, 128, 16, 32, 32, 64, 64, 1 << 16, 64, 64, 32, 32, 1 << 16)
 """Maximum bytes of a value, by field, without quotes."""
 _REQUIRED = 1 << ID | 1 << MODEL_A | 1 << MODEL_B | 1 << WINNER | 1 << TSTAMP
-_SAYS = (b"anony", b"count", b"weight", b"is_valid", b"dedup_tag", b"battle", b"drawn_at")
+_SAYS = (b"anony", b"count", b"weight", b"is_valid", b"dedup_tag")
 _NAMES, _NAME_AT = table(_FIELDS + _SAYS)
 _WINNERS, _WINNER_AT = table(tuple(word.encode() for word in WINNERS))
 _WINNER_CODES = np.array(list(WINNERS.values()), np.uint8)
@@ -42,20 +44,23 @@ class Scanned:
     Attributes
     ----------
     codes
-        int32[12, n] by field: 1 + number of the word, 0 for absent, null or empty. `MODEL_A` and `MODEL_B` share the
-        dictionary of `MODEL_A`. Meaningless for `ID`, `WINNER` and `TSTAMP`.
+        int32[14, n] by field: 1 + number of the word, 0 for absent, null or empty. `MODEL_A` and `MODEL_B` share the
+        dictionary of `MODEL_A`. Meaningless for `ID`, `WINNER`, `TSTAMP` and `DRAWN_AT`.
     words
         By field: the distinct values as raw text, strings without their quotes, in order of appearance.
     winner
         uint8[n].
     tstamp
         float64[n].
+    drawn_at
+        float64[n], NaN for absent or null.
     """
 
     codes: NDArray[np.int32]
     words: list[list[str]]
     winner: NDArray[np.uint8]
     tstamp: NDArray[np.float64]
+    drawn_at: NDArray[np.float64]
 
 
 def scan(values: list[bytes], keys: list[bytes]) -> Scanned | None:
@@ -79,11 +84,11 @@ def scan(values: list[bytes], keys: list[bytes]) -> Scanned | None:
     spans = np.empty((len(_FIELDS), 2 * n, 2), np.int64)
     counts = np.zeros(len(_FIELDS), np.int64)
     codes = np.zeros((len(_FIELDS), n), np.int32)
-    winner, tstamp = np.empty(n, np.uint8), np.empty(n)
-    if not _scan(letters, eights, id_letters, ids, slots, spans, counts, codes, winner, tstamp):
+    winner, tstamp, drawn_at = np.empty(n, np.uint8), np.empty(n), np.full(n, np.nan)
+    if not _scan(letters, eights, id_letters, ids, slots, spans, counts, codes, winner, tstamp, drawn_at):
         return None
     words = [_words(letters, spans[field], count) for field, count in enumerate(counts.tolist())]
-    return Scanned(codes, words, winner, tstamp)
+    return Scanned(codes, words, winner, tstamp, drawn_at)
 
 
 def _lines(pieces: list[bytes]) -> tuple[NDArray[np.uint8], NDArray[np.uint64]]:
@@ -102,7 +107,7 @@ def _words(letters: NDArray[np.uint8], spans: NDArray[np.int64], count: int) -> 
 
 
 @njit(cache=True)
-def _scan(text, eights, id_text, ids, slots, spans, counts, codes, winner, tstamp):  # type: ignore[no-untyped-def]
+def _scan(text, eights, id_text, ids, slots, spans, counts, codes, winner, tstamp, drawn_at):  # type: ignore[no-untyped-def]
     """Fill the columns; False at the first thing that is not plain."""
     n, end = len(winner), len(text)
     second = np.empty((n, 2), np.int64)
@@ -186,6 +191,10 @@ def _scan(text, eights, id_text, ids, slots, spans, counts, codes, winner, tstam
                 elif opening == 110:
                     if field == ARENA:
                         return False
+                elif field == DRAWN_AT:
+                    if opening < 48 or opening > 57 or seconds < 0:
+                        return False
+                    drawn_at[row] = seconds
                 else:
                     wanted = 91 if field == CATEGORIES else 123 if field == STYLE else 34
                     if field == P_PAIR:

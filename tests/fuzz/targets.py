@@ -32,7 +32,7 @@ from services.http.uvicorn_protocol import Protocol
 from services.sources import SourceError, open_source
 from streams.contracts.model import model_key, parse_model
 from streams.contracts.names import normalised, unprintable
-from streams.contracts.vote import InvalidRecord, parse_vote
+from streams.contracts.vote import DRAWN_SECONDS, InvalidRecord, parse_vote
 from streams.intake.decode import decode, strict
 from streams.ledger.codec import Block, DamagedRecord, Notice, encode_block, encode_notice
 from streams.ledger.codec import decode as decode_ledger
@@ -50,7 +50,9 @@ RICH = body(
     language="German",
     categories=["code", "maths"],
     prompt_hash="ab" * 16,
+    battle="draw 7",
     p_pair=0.25,
+    drawn_at=1_599_999_990.25,
     style=STYLE,
 )
 PLAIN = body()
@@ -107,6 +109,7 @@ def vote(value: bytes) -> bool:
         assert other.get("anony") in (True, None)
         assert all(other.get(field) in (1, None) for field in ("count", "weight"))
         assert float(other["tstamp"]) == read.tstamp
+        assert read.drawn_at is None or read.drawn_at <= read.tstamp + DRAWN_SECONDS
         assert not any(map(unprintable, (read.model_a, read.model_b, read.language or "", *(read.categories or ()))))
     return read is not None
 
@@ -343,7 +346,8 @@ def _ledger(seed: int) -> Iterator[bytes]:
     )
 
 
-NAMES = tuple(name.encode() for name in ("id", "model_a", "model_b", "winner", "tstamp", "arena", "style", "p_pair"))
+WORDS = ("id", "model_a", "model_b", "winner", "tstamp", "arena", "style", "p_pair", "battle", "drawn_at")
+NAMES = tuple(name.encode() for name in WORDS)
 DRAFT = (
     b'{"name":"n","channel":{"type":"webhook","url":"https://a.example/","headers":{"x-a":"b"}},'
     b'"match":{"arena":"text","kinds":["silent_removal"],"severity":"warning","models":["x"]},"status":"active"}'

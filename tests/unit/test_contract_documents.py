@@ -23,7 +23,7 @@ from streams.contracts.names import normalised
 from streams.contracts.reasons import Reason
 from streams.contracts.settings import documented
 from streams.contracts.topics import TOPICS
-from streams.contracts.vote import FUTURE_SECONDS, STYLE_FIELDS, WINNERS, InvalidRecord, parse_vote
+from streams.contracts.vote import DRAWN_SECONDS, FUTURE_SECONDS, STYLE_FIELDS, WINNERS, InvalidRecord, parse_vote
 from streams.intake.decode import decode
 from streams.intake.records import Records
 from streams.ledger.codec import Block, Notice, encode_block, encode_notice
@@ -166,7 +166,9 @@ votes = st.fixed_dictionaries(
         "language": texts(64) | odd,
         "categories": st.lists(texts(64), max_size=9) | odd,
         "prompt_hash": texts(64) | odd,
+        "battle": texts(64) | odd,
         "p_pair": st.floats(-0.5, 1.5) | odd,
+        "drawn_at": numbers | odd,
         "style": st.fixed_dictionaries(dict.fromkeys(STYLE_FIELDS, counts)) | odd,
         **dict.fromkeys(("anony", "is_valid"), odd),
         **dict.fromkeys(("count", "weight"), st.sampled_from([1, 1.0, 0, 2, 0.5]) | odd),
@@ -203,13 +205,19 @@ def in_time(record: dict[str, Any]) -> bool:
     return record["tstamp"] <= ARRIVED + FUTURE_SECONDS
 
 
+def drawn_before(vote: dict[str, Any]) -> bool:
+    """What a schema cannot say of the draw."""
+    return (vote.get("drawn_at") or 0) <= vote["tstamp"] + DRAWN_SECONDS
+
+
 @settings(deadline=None)
 @given(votes, st.sets(st.sampled_from(["id", "model_a", "model_b", "winner", "tstamp"])))
 def test_the_vote_schema_says_what_the_decoder_does(changes: dict[str, Any], dropped: set[str]) -> None:
     # One field in doubt at a time, most often: the rest is good, unless it is dropped.
     for field in changes:
         vote = good_vote(**{field: changes[field]})
-        expected = VOTE.is_valid(vote) and in_time(vote) and differ(vote["model_a"], vote["model_b"])
+        expected = VOTE.is_valid(vote) and in_time(vote) and drawn_before(vote)
+        expected = expected and differ(vote["model_a"], vote["model_b"])
         assert accepts_vote(vote) == expected, vote
     vote = {name: value for name, value in good_vote(**changes).items() if name not in dropped}
     if accepts_vote(vote):
@@ -236,7 +244,9 @@ STYLE = dict.fromkeys(STYLE_FIELDS, 1)
         {},
         {"winner": "tie (bothbad)"},
         {"voter": None, "language": None, "categories": None, "prompt_hash": None, "p_pair": None, "style": None},
-        {"categories": [], "voter": "", "p_pair": 1, "style": STYLE, "unknown": {"a": [1]}},
+        {"battle": None, "drawn_at": None},
+        {"battle": "b" * 64, "drawn_at": 0},
+        {"categories": [], "voter": "", "battle": "", "p_pair": 1, "style": STYLE, "unknown": {"a": [1]}},
     ],
 )
 def test_votes_that_are_accepted_are_valid(changes: dict[str, Any]) -> None:
@@ -260,6 +270,10 @@ def test_votes_that_are_accepted_are_valid(changes: dict[str, Any]) -> None:
         {"categories": "math"},
         {"p_pair": 0},
         {"p_pair": 1.1},
+        {"battle": "b" * 65},
+        {"battle": 7},
+        {"drawn_at": -1},
+        {"drawn_at": "1"},
         {"style": {**STYLE, "tokens_a": -1}},
         {"style": {"tokens_a": 1}},
     ],
@@ -284,6 +298,7 @@ def test_a_vote_without_a_required_field_is_invalid(field: str) -> None:
         json.dumps(good_vote(model_b="x ")),
         json.dumps(good_vote(model_b="\u0958" * 65)),
         json.dumps(good_vote(tstamp=ARRIVED + FUTURE_SECONDS + 1)),
+        json.dumps(good_vote(drawn_at=good_vote()["tstamp"] + DRAWN_SECONDS + 1)),
         json.dumps(good_vote(style={**STYLE, "tokens_a": 1.0})),
         json.dumps(good_vote(unknown=["x" * 70_000])),
         json.dumps(good_vote(unknown=json.loads("[" * 120 + "]" * 120))),
@@ -295,6 +310,7 @@ def test_a_vote_without_a_required_field_is_invalid(field: str) -> None:
         "same model and a blank",
         "longer in its normal form",
         "future",
+        "drawn after the vote",
         "fraction",
         "too large",
         "too deep",

@@ -21,7 +21,11 @@ LIMITS = {
     "a tiny p_pair": {"p_pair": 5e-324},
     "eight categories": {"categories": ["c"] * 8},
     "labels of 64": {"language": "l" * 64, "categories": ["c" * 64], "voter": "v" * 64, "prompt_hash": "h" * 64},
-    "empty labels": {"language": "", "categories": [""], "voter": "", "prompt_hash": ""},
+    "a battle of 64": {"battle": "b" * 64},
+    "a draw at the beginning of time": {"drawn_at": 0},
+    "a draw an hour before the vote": {"drawn_at": 1_599_996_400.25},
+    "a draw that is late by the clocks' difference": {"drawn_at": 1_600_000_005.5},
+    "empty labels": {"language": "", "categories": [""], "voter": "", "prompt_hash": "", "battle": ""},
     "an escaped NUL": {"voter": "\0"},
     "a style of 31 bits": {"style": dict.fromkeys(STYLE_FIELDS, 2**31 - 1)},
     "a style with more keys": {"style": dict.fromkeys([*STYLE_FIELDS, "tables_a"], 0)},
@@ -40,7 +44,9 @@ def test_null_means_absent() -> None:
         "language",
         "categories",
         "prompt_hash",
+        "battle",
         "p_pair",
+        "drawn_at",
         "style",
         "anony",
         "count",
@@ -82,8 +88,8 @@ def test_names_are_counted_in_their_normal_form() -> None:
 
 
 def test_what_is_no_name_stays_as_it_is() -> None:
-    vote = parse_vote(body(id=" v ", voter=" w ", prompt_hash="e\u0301"), ARRIVED)
-    assert (vote.id, vote.voter, vote.prompt_hash) == (" v ", " w ", "e\u0301")
+    vote = parse_vote(body(id=" v ", voter=" w ", prompt_hash="e\u0301", battle=" b "), ARRIVED)
+    assert (vote.id, vote.voter, vote.prompt_hash, vote.battle) == (" v ", " w ", "e\u0301", " b ")
 
 
 def test_unknown_fields_are_ignored() -> None:

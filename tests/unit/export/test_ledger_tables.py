@@ -43,7 +43,7 @@ def notice(offset: int, *, removed: bool = False) -> Notice:
 def test_a_vote_comes_out_as_it_was_sent_and_what_it_did_not_say_is_null() -> None:
     full = {
         "winner": "both_bad", "language": "German", "categories": ["coding", "hard"], "voter": "w1",
-        "prompt_hash": "p1", "p_pair": 0.25, "style": STYLE,
+        "prompt_hash": "p1", "battle": "b1", "p_pair": 0.25, "drawn_at": 4.5, "style": STYLE,
     }  # fmt: skip
     table = Exported(notices=False).take(block(full, {"model_b": "cedar", "winner": "none"}), 0, 0)
     assert table is not None
@@ -53,11 +53,11 @@ def test_a_vote_comes_out_as_it_was_sent_and_what_it_did_not_say_is_null() -> No
     assert first.pop("categories") == ["coding", "hard"]
     assert first == {
         "arena": "text", "model_a": "ash", "model_b": "birch", "winner": "both_bad", "tstamp": 5.0,
-        "language": "German", "voter": "w1", "prompt_hash": "p1", "p_pair": 0.25, "style": STYLE,
-        "votes_partition": 0, "votes_offset": 0,
+        "language": "German", "voter": "w1", "prompt_hash": "p1", "battle": "b1", "p_pair": 0.25, "drawn_at": 4.5,
+        "style": STYLE, "votes_partition": 0, "votes_offset": 0,
     }  # fmt: skip
     assert (second["model_b"], second["winner"], second["votes_offset"]) == ("cedar", "none", 1)
-    for name in ("language", "categories", "voter", "prompt_hash", "p_pair", "style"):
+    for name in ("language", "categories", "voter", "prompt_hash", "battle", "p_pair", "drawn_at", "style"):
         assert second[name] is None, name
 
 

@@ -62,8 +62,17 @@ def test_every_route_is_in_it_with_its_methods_and_no_other(document: dict[str, 
 
 
 def test_its_schemas_take_what_the_gateway_takes(document: dict[str, Any]) -> None:
-    validator(document, "Vote").validate(VOTE | {"unknown": 1, "voter": None})
+    validator(document, "Vote").validate(VOTE | {"unknown": 1, "voter": None, "battle": "b", "drawn_at": 0.5})
     validator(document, "Declaration").validate(MODEL)
-    for bad in ({"winner": "draw"}, {"id": ""}, {"arena": "Text"}, {"p_pair": 2}, {"anony": False}, {"count": 3}):
+    for bad in (
+        {"winner": "draw"},
+        {"id": ""},
+        {"arena": "Text"},
+        {"p_pair": 2},
+        {"battle": 7},
+        {"drawn_at": -1},
+        {"anony": False},
+        {"count": 3},
+    ):
         assert not validator(document, "Vote").is_valid(VOTE | bad)
     assert not validator(document, "Declaration").is_valid({"provider": "p"})

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.contracts.names import normalised, unprintable
-from streams.contracts.vote import MAX_RECORD_BYTES, STYLE_FIELDS, WINNERS
+from streams.contracts.vote import DRAWN_SECONDS, MAX_RECORD_BYTES, STYLE_FIELDS, WINNERS
 from streams.intake.decode import _fast, decode, strict
 from streams.intake.records import Records
 from tests.unit.intake.making import ARRIVED_MS, as_records, body, fields, meaning, seeded, votes
@@ -22,6 +22,7 @@ FRAGMENTS = [
 
 ARRIVED = ARRIVED_MS / 1000
 SAYS = ("anony", "count", "weight", "is_valid", "dedup_tag")
+OPTIONAL = ("arena", "voter", "language", "categories", "battle", "p_pair", "drawn_at", "style")
 short = st.text(max_size=6)
 names = st.sampled_from(["x", "y", "z", "é", "𝕏", "a b", "क्ष", "}{", "[/x]"])
 styles = st.fixed_dictionaries({name: st.integers(0, 2**31 - 1) for name in STYLE_FIELDS})
@@ -39,7 +40,9 @@ good_fields = st.fixed_dictionaries(
         "language": st.none() | short.map(normalised).filter(lambda text: unprintable(text) is None),
         "categories": st.none() | st.lists(st.sampled_from(["", "code", "math", "é"]), max_size=8),
         "prompt_hash": st.none() | short,
+        "battle": st.none() | short,
         "p_pair": st.none() | st.floats(0, 1, exclude_min=True) | st.just(1),
+        "drawn_at": st.none() | st.sampled_from([0, -0.0, 5, 1.5e9]),
         "style": st.none() | styles,
         "unknown": st.recursive(st.none() | short | st.floats(), st.lists, max_leaves=5),
         "x": st.just({"y": [{"z": "}\n{"}]}),
@@ -71,7 +74,7 @@ def values(draw):
     """A few bytes values that belong together: one vote, a broken one, one cut in two, two in one."""
     given_fields = draw(good_fields)
     if draw(st.integers(0, 3)) == 0:
-        name = draw(st.sampled_from([*fields(), "arena", "voter", "language", "categories", "p_pair", "style", *SAYS]))
+        name = draw(st.sampled_from([*fields(), *OPTIONAL, *SAYS]))
         given_fields[name] = draw(odd_values)
     if draw(st.integers(0, 9)) == 0:
         given_fields.pop(draw(st.sampled_from(list(fields()))))
@@ -138,8 +141,13 @@ def test_both_paths_agree_on_noise(noise) -> None:
     assert [reject.index for reject in strict(records).rejects] == list(range(len(noise)))
 
 
+def _is_good(vote) -> bool:
+    drawn = vote.get("drawn_at") or 0
+    return vote["model_a"] != vote["model_b"] and drawn <= vote["tstamp"] + DRAWN_SECONDS
+
+
 @settings(seeded, max_examples=200)
-@given(st.lists(good_fields.filter(lambda vote: vote["model_a"] != vote["model_b"]), min_size=1, max_size=5))
+@given(st.lists(good_fields.filter(_is_good), min_size=1, max_size=5))
 def test_good_votes_take_the_fast_path(good) -> None:
     pairs = [(vote["id"].encode(), json.dumps(vote | {"unknown": "not NaN"}).encode()) for vote in good]
     assert _fast(as_records(pairs)) is not None

@@ -27,9 +27,13 @@ def test_names_and_places_are_kept() -> None:
 
 
 def test_optional_columns_are_absent_when_nobody_has_them() -> None:
-    rows = rows_of(body(id="v0", voter=None, language="", categories=[], style=None, p_pair=None))
+    rows = rows_of(
+        body(id="v0", voter=None, language="", categories=[], style=None, p_pair=None, battle="", drawn_at=None)
+    )
     assert [rows.language, rows.categories, rows.voter, rows.prompt, rows.p_pair, rows.style] == [None] * 6
+    assert (rows.battle, rows.drawn_at) == (None, None)
     assert (rows.languages, rows.category_sets, rows.voters, rows.prompts) == ([""], [()], [""], [""])
+    assert rows.battles == [""]
 
 
 def test_a_row_without_an_optional_field_has_code_zero() -> None:
@@ -40,6 +44,17 @@ def test_a_row_without_an_optional_field_has_code_zero() -> None:
     assert [rows.language.tolist(), rows.categories.tolist(), rows.voter.tolist(), rows.prompt.tolist()] == [[0, 1]] * 4
     np.testing.assert_array_equal(rows.p_pair, [np.nan, 0.5])
     assert rows.style.tolist() == [[-1] * 8, list(range(8))]
+
+
+def test_votes_on_one_draw_share_its_code() -> None:
+    rows = rows_of(
+        body(id="v0", battle="b7", drawn_at=1_600_000_000),
+        body(id="v1"),
+        body(id="v2", battle="b8", drawn_at=0),
+        body(id="v3", battle="b7", drawn_at=1_600_000_005.5),
+    )
+    assert (rows.battles, rows.battle.tolist()) == (["", "b7", "b8"], [1, 0, 2, 1])
+    np.testing.assert_array_equal(rows.drawn_at, [1_600_000_000, np.nan, 0, 1_600_000_005.5])
 
 
 def test_category_sets_are_sets() -> None:

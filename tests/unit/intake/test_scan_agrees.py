@@ -29,6 +29,10 @@ def test_agrees_with_the_strict_way_on_every_fetch(records: Records) -> None:
     assert found is None or meaning(found) == meaning(strict(records))
 
 
+def _drawn_before(vote):
+    return vote | {"drawn_at": max(0, vote["tstamp"] - vote["drawn_at"])} if "drawn_at" in vote else vote
+
+
 @settings(seeded, max_examples=300)
 @given(
     st.lists(
@@ -47,10 +51,12 @@ def test_agrees_with_the_strict_way_on_every_fetch(records: Records) -> None:
                 ),
                 "voter": plain_text,
                 "prompt_hash": plain_text,
+                "battle": plain_text | st.none(),
                 "p_pair": st.floats(1e-3, 1),
+                "drawn_at": st.integers(-5, 10_000),  # seconds before the vote
                 "extra": plain_text | st.integers(0, 9) | st.none(),
             },
-        ),
+        ).map(_drawn_before),
         min_size=1,
         max_size=6,
     ),
@@ -73,6 +79,21 @@ def test_names_out_of_form_and_votes_that_are_none_are_left_to_the_strict_way(ch
     records = as_records([(b"v0", body(id="v0")), (b"v1", body(**changes))])
     assert _fastest(records) is None
     assert meaning(decode(records)) == meaning(strict(records))
+
+
+@pytest.mark.parametrize("drawn_at", [1_600_000_005.75, -1, -0.0, "1600000000", True, [1], 1e30, 1.1e-7])
+def test_times_of_draws_that_are_late_or_not_plain_are_left_to_the_strict_way(drawn_at) -> None:
+    records = as_records([(b"v0", body(id="v0")), (b"v1", body(drawn_at=drawn_at))])
+    assert _fastest(records) is None
+    assert meaning(decode(records)) == meaning(strict(records))
+
+
+def test_a_draw_may_be_as_late_as_clocks_differ() -> None:
+    records = as_records([(b"v0", body(id="v0")), (b"v1", body(battle="b", drawn_at=1_600_000_005.5))])
+    found = _fastest(records)
+    assert found is not None
+    assert meaning(found) == meaning(strict(records))
+    assert len(found.ids) == 2
 
 
 def test_numbers_are_the_nearest_floats() -> None:
@@ -115,6 +136,7 @@ def test_mutations_of_one_byte_agree(before: int) -> None:
     """Alone, and behind records like it, whose letters between the values are remembered."""
     random = Random(7)
     vote = body(language="en", categories=["a", "b"], p_pair=0.25, style=dict.fromkeys(STYLE_FIELDS, 1))
+    vote = vote[:-1] + b', "battle": "b7", "drawn_at": 1600000004.25}'
     taken = 0
     for _ in range(20_000):
         value = bytearray(vote)
@@ -137,6 +159,7 @@ def test_records_of_many_layouts_in_one_fetch_agree() -> None:
     """What stood before a value in one record is looked for in the next: it may be another name, or as good as it."""
     random = Random(8)
     extra = {"language": "en", "categories": ["a"], "voter": "w", "prompt_hash": "p", "p_pair": 0.25, "more": "m"}
+    extra |= {"battle": "b", "drawn_at": 1_600_000_000.25}
     taken = 0
     for _ in range(3_000):
         pairs = []

@@ -1,6 +1,7 @@
 """Records say what the ledger records say; faults are as many as ordered, each refused for what is wrong with it."""
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -51,6 +52,19 @@ def test_records_read_back_are_the_rows() -> None:
             )
         for column in ("winner", "tstamp", "p_pair"):
             np.testing.assert_array_equal(getattr(back, column), getattr(rows, column))
+
+
+def test_draws_are_in_the_records() -> None:
+    block = next(record for record in simulation_of(TEN) if isinstance(record, Block))
+    n = len(block.rows)
+    drawn_at = np.where(np.arange(n) % 3 == 0, np.nan, block.rows.tstamp - 1.25)
+    battle = np.arange(n, dtype=np.int32) % 3
+    rows = replace(block.rows, battles=["", "d1", 'd"2'], battle=battle, drawn_at=drawn_at)
+    recorder = recorder_of(simulation_of(TEN))
+    votes = [parse_vote(value.encode(), FAR) for value in recorder.votes(replace(block, rows=rows)).values]
+    back = rows_of(votes, rows.partition, rows.offset, rows.recorded)
+    assert [vote.battle for vote in votes] == [rows.battles[code] or None for code in battle.tolist()]
+    np.testing.assert_array_equal(back.drawn_at, drawn_at)
 
 
 def test_ids_repeat_with_the_simulation_and_with_no_other() -> None:

@@ -39,7 +39,9 @@ votes = st.builds(
     language=st.none() | names,
     categories=st.none() | st.lists(names, min_size=1, max_size=8).map(tuple),
     prompt_hash=st.none() | words,
+    battle=st.none() | words,
     p_pair=st.none() | st.floats(0, 1, exclude_min=True),
+    drawn_at=st.none() | st.floats(0, 1e8),
     style=st.none() | styles,
 )
 several = st.lists(votes, min_size=1, max_size=6, unique_by=lambda vote: vote.id)
@@ -70,7 +72,7 @@ def write_table(path: Path, rows: list[Vote]) -> None:
 def write_parquet(path: Path, rows: list[Vote]) -> None:
     style = polars.Struct(dict.fromkeys(STYLE_FIELDS, polars.Int64))
     types: dict[str, Any] = {"categories": polars.List(polars.String), "style": style}
-    types |= dict.fromkeys(("tstamp", "p_pair"), polars.Float64)
+    types |= dict.fromkeys(("tstamp", "p_pair", "drawn_at"), polars.Float64)
     columns = {name: [getattr(vote, name) for vote in rows] for name in FIELDS}
     columns["style"] = [None if vote.style is None else msgspec.to_builtins(vote.style) for vote in rows]
     schema = {name: types.get(name, polars.String) for name in FIELDS}
