@@ -27,9 +27,8 @@ def spared(text: str = UNLIKE, *, until: int | None = None) -> Played:
 def seen(played: Played, models: str = X, since: int = AT) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Whether the model is on side a, on side b, and the winner, of each row from `since` on."""
     code = played.blocks[0].models.index(models)
-    return tuple(column[since:] for column in (
-        played.column("model_a") == code, played.column("model_b") == code, played.column("winner")
-    ))  # fmt: skip
+    a, b = played.column("model_a") == code, played.column("model_b") == code
+    return a[since:], b[since:], played.column("winner")[since:]
 
 
 def won(played: Played, since: int = AT, until: int | None = None) -> float:

@@ -7,29 +7,34 @@ from services.simulate import World, read_scenario, simulate
 from services.simulate.records import Recorder
 from streams.contracts.vote import NONE, parse_vote
 from streams.ledger.codec import Block
-from streams.ledger.rows import find_fault, rows_of
+from streams.ledger.rows import Rows, find_fault, rows_of
 from tests.unit.simulate.making import HEAD, TEN, event, play
 
 VOTERS = "[voters]\ncount = 500\n"
 PROMPTS = "[prompts]\nreuse = 0.1\n"
 
 
+def words(rows: Rows) -> list[str]:
+    """The ids of the draws of rows that have them."""
+    assert rows.battle is not None
+    return [rows.battles[code] for code in rows.battle.tolist()]
+
+
 def test_votes_of_one_draw_share_everything_but_winner_and_prompt() -> None:
     played = play("[draws]\nvotes = 3\n" + VOTERS + PROMPTS + TEN, battles=20_000)
     assert played.drawn == 20_000
-    rows = played.blocks[0]
     assert len(played.column("winner")) == pytest.approx(60_000, rel=0.02)
-    same = np.diff(rows.battle) == 0
+    same = np.diff(played.column("battle")) == 0
     assert same.mean() == pytest.approx(2 / 3, abs=0.02)
     for column in ("model_a", "model_b", "voter", "drawn_at"):
-        assert (np.diff(getattr(rows, column))[same] == 0).all()
-    assert (np.diff(rows.prompt)[same] != 0).mean() > 0.8
-    assert (np.diff(rows.winner.astype(int))[same] != 0).mean() > 0.3
+        assert (np.diff(played.column(column))[same] == 0).all()
+    assert (np.diff(played.column("prompt"))[same] != 0).mean() > 0.8
+    assert (np.diff(played.column("winner").astype(int))[same] != 0).mean() > 0.3
 
 
 def test_draws_are_those_of_the_arena_with_one_vote_each() -> None:
     one, many = play(TEN, 3, 10_000), play("[draws]\nvotes = 1.5\n" + TEN, 3, 10_000)
-    first = np.concatenate([np.diff(rows.battle, prepend=-1) != 0 for rows in many.blocks])
+    first = np.diff(many.column("battle"), prepend=-1) != 0
     np.testing.assert_array_equal(one.column("model_a"), many.column("model_a")[first])
 
 
@@ -41,10 +46,9 @@ def test_ids_and_times_of_draws_are_sent_as_asked() -> None:
 
 def test_only_the_first_vote_of_a_draw_can_be_missing() -> None:
     played = play("[draws]\nvotes = 3\n[votes]\nfinish = 0.7\n" + TEN, battles=5_000)
-    (rows,) = played.blocks
-    later = np.diff(rows.battle, prepend=-1) == 0
-    assert (rows.winner[later] != NONE).all()
-    assert (rows.winner[~later] == NONE).mean() == pytest.approx(0.3, abs=0.03)
+    winner, later = played.column("winner"), np.diff(played.column("battle"), prepend=-1) == 0
+    assert (winner[later] != NONE).all()
+    assert (winner[~later] == NONE).mean() == pytest.approx(0.3, abs=0.03)
 
 
 def test_late_votes_come_in_the_order_of_their_times_past_the_notices() -> None:
@@ -53,7 +57,8 @@ def test_late_votes_come_in_the_order_of_their_times_past_the_notices() -> None:
     times, drawn = played.column("tstamp"), played.column("drawn_at")
     assert (np.diff(times) >= 0).all()
     assert (drawn <= times).all()
-    first = np.unique(np.concatenate([[rows.battles[code] for code in rows.battle] for rows in played.blocks]), True)[1]
+    ids = np.concatenate([words(rows) for rows in played.blocks])
+    _, first = np.unique(ids, return_index=True)
     assert np.median((times - drawn)[first]) == pytest.approx(300, rel=0.05)
     assert np.std(np.log((times - drawn)[first])) == pytest.approx(1, abs=0.05)
     assert all(
@@ -102,7 +107,9 @@ def test_records_carry_the_draw() -> None:
                 [parse_vote(value.encode(), 2e9) for value in recorder.votes(record).values],
                 rows.partition, rows.offset, rows.recorded,
             )  # fmt: skip
-            assert [back.battles[code] for code in back.battle] == [rows.battles[code] for code in rows.battle]
+            assert words(back) == words(rows)
+            assert back.drawn_at is not None
+            assert rows.drawn_at is not None
             np.testing.assert_array_equal(back.drawn_at, rows.drawn_at)
 
 
