@@ -148,7 +148,11 @@ WRITING = """An arena may write to `votes` and `models` itself. Any client of Ka
 - **Names.** Names of models, providers, families, languages and categories are counted in their normal form: composed
   (NFC), without white space and format characters (Cf) at their ends, without marks of no width (U+200B to U+200D,
   U+2060, U+FEFF) anywhere, one blank where there is other or more white space. Names that then still differ, in letter
-  case for one, or by letters that look alike, are two. Voters, prompt hashes and ids are taken as they are.
+  case for one, or by letters that look alike, are two. Voters, prompt hashes, battles and ids are taken as they are.
+- **Draws.** Several votes may be about one draw of two models, one after each turn of a conversation. They share a
+  `battle`, which no other draw of the arena has. `drawn_at` is when the models were drawn: a vote that arrives long
+  after its draw is held against what was declared at the draw only if it says when that was. A draw more than 5 s after
+  `tstamp` is refused as `invalid_field`. Both fields are optional.
 - **One record, one vote.** A field of the public data sets that says otherwise is not ignored: `anony` false is refused
   as `not_anonymous`; `count` or `weight` other than 1, `is_valid` false and `dedup_tag.sampled` false as
   `invalid_field`. Other unknown fields are ignored.

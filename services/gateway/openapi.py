@@ -24,7 +24,7 @@ from services.http.openapi import (
 from services.http.responses import ErrorAnswer
 from streams.contracts.model import Model
 from streams.contracts.names import NAME_PATTERN
-from streams.contracts.vote import ARENA_PATTERN, Vote
+from streams.contracts.vote import ARENA_PATTERN, DRAWN_SECONDS, Vote
 
 
 def openapi() -> Document:
@@ -106,7 +106,8 @@ def _send_votes() -> Document:
             "U+2060, U+FEFF), several blanks as one; `renamed` lists names that were not normal. "
             "Unknown fields are ignored, except fields of the public data sets which show that the record is "
             "not one whole vote; it is rejected: `anony` false (`not_anonymous`); `count` or `weight` not "
-            "1, `is_valid` or `dedup_tag.sampled` false (`invalid_field`)."
+            "1, `is_valid` or `dedup_tag.sampled` false (`invalid_field`). `drawn_at` more than "
+            f"{DRAWN_SECONDS:g} s after `tstamp` is rejected (`invalid_field`)."
         ),
         security=KEYED,
         requestBody={

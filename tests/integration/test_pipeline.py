@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from streams.contracts.reasons import Reason
@@ -103,6 +104,28 @@ def test_battles_without_a_vote_are_exposure_and_never_a_rating(pipeline: Pipeli
     ]
 
 
+def test_what_votes_say_of_their_draw_is_in_the_ledger(pipeline: Pipeline) -> None:
+    votes = make_votes(200, seed=7)
+    for number, vote in enumerate(votes[:150]):  # two votes on each draw; 50 votes say nothing
+        vote |= {"battle": f"d{number // 2}", "drawn_at": vote["tstamp"] - number % 2}
+    pipeline.worker().start().wait_ready()
+    pipeline.produce(votes)
+    pipeline.wait_counted(200)
+    told = []
+    for record in pipeline.topic(LEDGER.name):
+        block = decode(record.value or b"")
+        if isinstance(block, Block):
+            rows = block.rows
+            battle = rows.battle if rows.battle is not None else np.zeros(len(rows), np.int32)
+            drawn_at = rows.drawn_at if rows.drawn_at is not None else np.full(len(rows), np.nan)
+            told += [
+                (rows.battles[code] or None, None if np.isnan(drawn) else drawn, tstamp)
+                for code, drawn, tstamp in zip(battle.tolist(), drawn_at.tolist(), rows.tstamp.tolist(), strict=True)
+            ]
+    sent = [(vote.get("battle"), vote.get("drawn_at"), vote["tstamp"]) for vote in votes]
+    assert sorted(told, key=str) == sorted(sent, key=str)
+
+
 # --- the same votes, badly delivered ----------------------------------------------------------------------------------
 
 
@@ -134,6 +157,7 @@ def garbage(votes: list[dict[str, Any]]) -> list[tuple[Reason, bytes | None, byt
         (Reason.INVALID_TSTAMP, *changed(tstamp=-1)),
         (Reason.FUTURE_TSTAMP, *changed(tstamp=time.time() + 10_000)),
         (Reason.INVALID_FIELD, *changed(p_pair=2)),
+        (Reason.INVALID_FIELD, *changed(drawn_at=votes[0]["tstamp"] + 6)),
         (Reason.NOT_ANONYMOUS, *changed(anony=False)),
     ]
 

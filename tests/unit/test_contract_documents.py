@@ -439,7 +439,11 @@ def test_every_payload_is_a_schema() -> None:
 
 
 def test_ledger_records_fit_their_schemas() -> None:
-    block = msgspec.msgpack.decode(encode_block(block_of([(["ash", "birch"], "tie")]))[0])
+    played = block_of([(["ash", "birch"], "tie")])
+    drawn = dataclasses.replace(
+        played, rows=dataclasses.replace(played.rows, battles=["", "b"], battle=np.ones(1, np.int32))
+    )
+    block, without = (msgspec.msgpack.decode(encode_block(each)[0]) for each in (drawn, played))
     model = msgspec.convert(good_model(), Model)
     notices = [encode_notice(Notice("text", "x", declared, 0, 0, 0)) for declared in (model, None)]
     for name, record in (
@@ -449,6 +453,7 @@ def test_ledger_records_fit_their_schemas() -> None:
         schema = {"$ref": f"#/components/schemas/{name}", "components": ASYNCAPI["components"]}
         Draft7Validator(schema).validate(record)
         assert set(record) == set(ASYNCAPI["components"]["schemas"][name]["properties"])
+    assert set(without) == set(ASYNCAPI["components"]["schemas"]["LedgerBlock"]["required"])
 
 
 def test_the_dead_letter_s_headers_are_those_of_the_code() -> None:

@@ -4,10 +4,13 @@ import json
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from services.cli.rate import sorted_rows
 from services.sources import VoteSource, open_source
 from streams.contracts.vote import Vote
+from streams.ledger.rows import Rows, rows_of
 
 NOW = 1_750_000_000.0
 HEAD = "id,model_a,model_b,winner,tstamp,battle,drawn_at\n"
@@ -66,6 +69,20 @@ def test_beside_synthetic_times_a_draw_has_none(tmp_path: Path) -> None:
     (vote,) = votes_of(source)
     assert (vote.battle, vote.drawn_at) == ("b1", None)
     assert "times are synthetic, one second apart, so drawn_at is not used" in source.note
+
+
+def test_rows_with_and_without_draws_are_joined_in_order_of_time() -> None:
+    def rows(*votes: Vote) -> Rows:
+        n = len(votes)
+        return rows_of(votes, np.zeros(n, np.int32), np.arange(n), np.zeros(n, np.int64))
+
+    def vote(own: str, tstamp: float, battle: str | None = None, drawn_at: float | None = None) -> Vote:
+        return Vote(own, own, "z", "tie", tstamp, battle=battle, drawn_at=drawn_at)
+
+    joined = sorted_rows([rows(vote("c", 3)), rows(vote("b", 2, "q", 1.5)), rows(vote("a", 1, "p"), vote("d", 4, "q"))])
+    assert joined.battle is not None
+    assert [joined.battles[code] for code in joined.battle] == ["p", "q", "", "q"]
+    np.testing.assert_array_equal(joined.drawn_at, [np.nan, 1.5, np.nan, np.nan])
 
 
 def test_votes_of_one_moment_on_two_draws_are_no_repetitions(tmp_path: Path) -> None:
