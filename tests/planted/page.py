@@ -20,10 +20,11 @@ BEGIN, END = "<!-- {}: written by make planted -->", "<!-- end of {} -->"
 def number(value: float) -> str:
     """Three significant digits, thousands separated.
 
-    >>> number(12345.6), number(-87.0), number(0.0)
-    ('12,300', '-87', '0')
+    >>> number(12345.6), number(-87.0), number(0.0), number(1.4)
+    ('12,300', '-87', '0', '1.4')
     """
-    return f"{float(f'{value:.3g}'):,.0f}"
+    rounded = float(f"{value:.3g}")
+    return f"{rounded:,.0f}" if rounded == int(rounded) else f"{rounded:g}"
 
 
 def mean(values: Sequence[float]) -> str:
@@ -78,8 +79,8 @@ def _told(kinds: Sequence[str], runs: Sequence[Run]) -> str:
         worst = max((each.severity for found in alerts for each in found), key=SEVERITIES.index)
         many = sum(map(len, alerts)) / len(runs)
         page = f", page {mean(pages)}" if pages and pages != firsts else ""
-        times = "" if many == 1 else f" × {many:.3g}"
-        said.append(f"`{kind}`{times} {mean(firsts)}{page} ({worst})")
+        times = "" if many == 1 else f" × {number(many)}"
+        said.append(f"`{kind}`{times}: {mean(firsts)}{page} ({worst})")
     return "<br>".join(said) or "–"
 
 
@@ -107,7 +108,7 @@ def matrix(names: Sequence[str], runs: Runs) -> list[str]:
     lines = [f"| scenario | {' | '.join(f'[{kind}]({kind}.md)' for kind in kinds)} |", "|---|" + "--:|" * len(kinds)]
     for name in names:
         counts = [sum(run.count(kind) for run in runs[name]) / len(runs[name]) for kind in kinds]
-        lines.append(f"| `{name}` | {' | '.join(f'{count:.3g}' if count else '' for count in counts)} |")
+        lines.append(f"| `{name}` | {' | '.join(number(count) if count else '' for count in counts)} |")
     return lines
 
 
