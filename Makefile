@@ -139,6 +139,10 @@ bench: $(READY) fresh ## Measure, peers side by side, and write docs/benchmarks.
 	@deploy/ensure-redis
 	@$(BIN)/python -m tests.bench --write docs/benchmarks.md $(ARGS)
 
+.PHONY: planted
+planted: $(READY) fresh ## Plant every defect in a simulated arena, and write docs/methods/planted.md (ARGS='--runs 20')
+	@$(BIN)/python -m tests.planted --write docs/methods/planted.md $(ARGS)
+
 .PHONY: lock
 lock: ## Write the locks from pyproject.toml (ARGS=--keep: with the locked versions)
 	@deploy/lock $(ARGS)

@@ -15,7 +15,7 @@ from services.simulate.ground_truth import Deed, TruthEvent
 from services.simulate.models import Member, make_cast, published
 from services.simulate.scenario import Scenario
 from services.simulate.seeds import SeedStream, random_of
-from services.simulate.timeline import Join, Step
+from services.simulate.timeline import End, Join, Step
 from streams.contracts.model import Model
 
 Declaration = tuple[str, Model | None]
@@ -95,11 +95,23 @@ class Arena:
         ScenarioError
             When the step cannot apply to one of its models.
         """
+        if isinstance(step.what.of if isinstance(step.what, End) else step.what, events.ATTACKS):
+            return [], self._attack(step)
         if not isinstance(step.what, events.Reweigh) and not step.members:
             return [], self.conditions.apply(step)
         if isinstance(step.what, events.Reweigh):
             step = replace(step, members=tuple(self._pick(step.where, step.what)))
         return self._to_members(step, clock)
+
+    def _attack(self, step: Step) -> list[TruthEvent]:
+        for member in step.members:
+            if not self.member(member.name).joined:
+                raise ScenarioError(f"{step.where}: {member.name!r} is not in the arena at battle {step.battle}")
+        chosen = {member.name for member in step.members} or set(self.names)
+        who = np.array([name in chosen for name in self.names])
+        # Models attacked one after the other have random numbers of their own.
+        part = int(step.where[7:-1]) + 10_000 * int(who.argmax())
+        return self.conditions.attack(step, who, random_of(self.seed, SeedStream.ATTACKS, part))
 
     def _to_members(self, step: Step, clock: Callable[[], float]) -> tuple[list[Declaration], list[TruthEvent]]:
         declared: list[Declaration] = []

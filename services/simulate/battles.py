@@ -2,121 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
-from services.simulate import events
+from services.simulate import attacks, events
 from services.simulate.arena import Arena
 from services.simulate.clock import Times
-from services.simulate.conditions import Conditions
+from services.simulate.columns import Columns, Numbers, Words, draw_prefix, joined
 from services.simulate.sampler import Codes, Sampler, Vector
-from services.simulate.scenario import Scenario, VotesSection
+from services.simulate.scenario import DrawsSection, Scenario, VotesSection
 from services.simulate.seeds import SeedStream, random_of
+from services.simulate.voters import VoterPool, bot_names
 from streams.contracts.vote import MODEL_A, MODEL_B, NONE
 from streams.ledger.rows import Rows
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """Voters and contents of a block's battles: codes and their dictionaries; None for a column that is not sent."""
-
-    language: Codes | None
-    categories: Codes | None
-    voters: list[str]
-    voter: Codes | None
-    prompts: list[str]
-    prompt: Codes | None
-    flooded: np.ndarray | None
-
-
-class VoterPool:
-    """Draws voters, prompts, languages and categories; keeps the number of prompts so far."""
-
-    def __init__(self, scenario: Scenario, seed: int) -> None:
-        self.languages = ["", *scenario.languages]
-        self._mix = np.cumsum(list(scenario.languages.values()))
-        self._categories = sorted(scenario.categories)
-        self._shares = [scenario.categories[name] for name in self._categories]
-        self.sets = [
-            tuple(name for bit, name in enumerate(self._categories) if code >> bit & 1)
-            for code in range(1 << len(self._categories))
-        ]
-        self._people = scenario.voters.count
-        self._names = [""] + [f"v{number:x}" for number in range(self._people)]
-        self._has_prompts = scenario.prompts is not None
-        self._window = scenario.prompts.window if scenario.prompts else 1
-        self._asked = 0
-        self._random = {stream: random_of(seed, stream) for stream in SeedStream}
-
-    def say(self, n: int, conditions: Conditions) -> Said:
-        """Draw the voters' data of n battles."""
-        voters, voter = self._voters(n)
-        numbers = self._prompts(n, conditions.reuse) if self._has_prompts else None
-        flooded = None
-        flood = conditions.flood
-        if flood is not None:
-            flooded = self._random[SeedStream.FLOODS].random(n) < flood.share
-            voters = [*voters, flood.voter]
-            voter = np.where(flooded, len(voters) - 1, 0 if voter is None else voter).astype(np.int32)
-            if flood.prompts:
-                asked = -self._random[SeedStream.FLOODS].integers(1, flood.prompts + 1, n)
-                numbers = np.where(flooded, asked, 0 if numbers is None else numbers)
-        prompts, prompt = _coded(numbers)
-        return Said(self._language(n), self._category_codes(n), voters, voter, prompts, prompt, flooded)
-
-    def _voters(self, n: int) -> tuple[list[str], Codes | None]:
-        if not self._people:
-            return self._names, None
-        return self._names, self._random[SeedStream.VOTERS].integers(1, self._people + 1, n, dtype=np.int32)
-
-    def _language(self, n: int) -> Codes | None:
-        if not self._mix.size:
-            return None
-        drawn = np.searchsorted(self._mix, self._random[SeedStream.LANGUAGES].random(n), side="right") + 1
-        return np.where(drawn <= self._mix.size, drawn, 0).astype(np.int32)
-
-    def _category_codes(self, n: int) -> Codes | None:
-        if not self._shares:
-            return None
-        codes = np.zeros(n, np.int32)
-        for bit, share in enumerate(self._shares):
-            codes |= (self._random[SeedStream.CATEGORIES].random(n) < share).astype(np.int32) << np.int32(bit)
-        return codes
-
-    def _prompts(self, n: int, reuse: float) -> np.ndarray:
-        """Return int64[n], prompt numbers from 1; a repeat is one of the last `window` prompts."""
-        random = self._random[SeedStream.PROMPTS]
-        new = random.random(n) >= reuse
-        if not self._asked:
-            new[0] = True
-        count = self._asked + np.cumsum(new)
-        known = np.minimum(count, self._window)
-        repeated = count - (random.random(n) * known).astype(np.int64)
-        self._asked = int(count[-1])
-        return np.where(new, count, repeated)
-
-
-def _coded(numbers: np.ndarray | None) -> tuple[list[str], Codes | None]:
-    """Code prompt numbers as words; 0 means no prompt, negative numbers are a flood's prompts."""
-    if numbers is None:
-        return [""], None
-    used, codes = np.unique(numbers, return_inverse=True)
-    if 0 in used:
-        words = ["" if number == 0 else _word(number) for number in used.tolist()]
-        where = int(np.flatnonzero(used == 0)[0])
-        # The empty word must come first.
-        order = np.arange(used.size)
-        order[: where + 1] = np.roll(order[: where + 1], -1)
-        words.insert(0, words.pop(where))
-        return words, order[codes].astype(np.int32)
-    return ["", *map(_word, used.tolist())], (codes + 1).astype(np.int32)
-
-
-def _word(number: int) -> str:
-    return f"{number:016x}" if number > 0 else f"flood-{-number}"
-
 
 POINTS = np.log(10) / 400
 """Logits per point."""
@@ -126,10 +24,25 @@ class BattleGenerator:
     """Draws battles under conditions that hold until the next turn; call `under` first to set them."""
 
     def __init__(self, scenario: Scenario, seed: int, names: list[str]) -> None:
-        self._scenario, self._names = scenario, names
+        self._scenario, self._draws = scenario, scenario.draws or DrawsSection(battle=False, drawn_at=False)
         self._number = {name: number for number, name in enumerate(names)}
         self._pairs, self._winners = random_of(seed, SeedStream.PAIRS), random_of(seed, SeedStream.WINNERS)
+        self._lags = random_of(seed, SeedStream.DRAWS)
         self._crowd = VoterPool(scenario, seed)
+        self._bots = {number: self._crowd.code(voters[0]) for number, voters in bot_names(scenario).items()}
+        self._words = Words(
+            names,
+            self._crowd.languages,
+            self._crowd.sets,
+            self._crowd.people,
+            self._crowd.others,
+            draw_prefix(scenario.name, seed) if self._draws.battle else None,
+            self._draws.drawn_at,
+        )
+        self._begun = 0
+        self._drawn_at = np.zeros(0)
+        self._late = self._draws.lag > 0 or any(isinstance(event, events.Retell) for event in scenario.events)
+        self._waiting: list[Columns] = []
 
     def under(self, arena: Arena) -> BattleGenerator:
         """Copy the arena's current weights, strengths and conditions."""
@@ -139,56 +52,101 @@ class BattleGenerator:
         self._conditions = arena.conditions
         return self
 
-    def draw(self, n: int, times: Times) -> Rows:
-        """Draw n battles; the caller fills in `partition` and `offset`."""
-        votes = self._scenario.votes
+    def draw(self, n: int, times: Times) -> Columns:
+        """Draw n pairs and the votes on them, in the order of the draws."""
+        conditions, votes = self._conditions, self._scenario.votes
         a, b = self._sampler.draw(self._pairs, n)
-        winner = draw_winners(self._winners, a, b, self._strength, votes)
-        if not self._everyone_finishes:
-            left = self._winners.random(n) >= self._finish[a] * self._finish[b]
-            winner[left] = NONE
-        said = self._crowd.say(n, self._conditions)
-        if self._conditions.flood is not None:
-            self._favour(self._conditions.flood, said, a, b, winner)
-        if self._conditions.zeros:
-            winner[:] = NONE
-        tstamp = times.battles(n)
-        return Rows(
-            models=self._names,
-            model_a=a,
-            model_b=b,
-            winner=winner,
-            tstamp=tstamp,
-            partition=np.zeros(n, np.int32),
-            offset=np.zeros(n, np.int64),
-            recorded=np.rint(tstamp * 1_000).astype(np.int64),
-            languages=self._crowd.languages,
+        a, b = attacks.skew_pairs(conditions, self._sampler, self._strength, a, b)
+        chance = self._sampler.chance(a, b) if votes.p_pair else None
+        drawn_at = self._drawn_at = times.battles(n)
+        of = self._several(n)
+        each: Numbers | slice = slice(None) if of is None else of
+        a, b = a[each], b[each]
+        said = self._crowd.say(n, conditions, of)
+        columns = Columns(
+            draw=self._begun + (np.arange(n) if of is None else of),
+            a=a,
+            b=b,
+            winner=self._outcomes(self._winners, a, b),
+            drawn_at=drawn_at[each],
+            tstamp=drawn_at[each],
             language=said.language,
-            category_sets=self._crowd.sets,
             categories=said.categories,
-            voters=said.voters,
             voter=said.voter,
-            prompts=said.prompts,
             prompt=said.prompt,
-            battles=[""],
-            battle=None,
-            p_pair=self._sampler.chance(a, b) if votes.p_pair else None,
-            drawn_at=None,
-            style=None,
+            p_pair=None if chance is None else chance[each],
         )
+        self._begun += n
+        attacks.move_strata(conditions, columns, self._crowd.languages, self._crowd.categories)
+        if conditions.flood is not None:
+            self._favour(conditions.flood, said.flooded, columns)
+        attacks.cast_bots(conditions, columns, self._bots.__getitem__)
+        attacks.lean(conditions, columns)
+        if conditions.zeros:
+            columns.winner[:] = NONE
+        columns = attacks.lose(conditions, self._voted_later(columns), self._outcomes)
+        attacks.misstate(conditions, columns)
+        attacks.invent(conditions, columns, len(self._words.models), self._crowd.code)
+        return attacks.retell(conditions, columns)
 
-    def finished(self, rows: Rows, n: int) -> Rows:
-        """Return the first n rows, without unfinished battles if the arena does not send them."""
-        if not self._scenario.votes.send_none and not self._conditions.zeros and not self._everyone_finishes:
-            return rows.take(np.flatnonzero(rows.winner[:n] != NONE))
-        return rows if n == len(rows) else rows.take(slice(None, n))
+    def finished(self, columns: Columns, n: int, kept: int) -> Rows:
+        """Return the rows that have arrived when `kept` of the last n draws are made; the others wait for their time.
 
-    def _favour(self, flood: events.Flood, said: Said, a: Codes, b: Codes, winner: NDArray[np.uint8]) -> None:
-        if flood.favours is None or said.flooded is None:
+        Unfinished battles are left out if the arena does not send them.
+        """
+        flood = self._conditions.flood
+        others = 0 if flood is None else self._words.others.index(flood.voter) + 1
+        sent = columns.draw < self._begun - n + kept
+        if not self._scenario.votes.send_none and not self._conditions.zeros:
+            sent &= columns.winner != NONE
+        if self._late:
+            return self._words.rows(self._arrived(columns.take(sent), self._drawn_at[kept - 1]), others)
+        rows = self._words.rows(columns, others)
+        return rows if sent.all() else rows.take(np.flatnonzero(sent))
+
+    def _several(self, n: int) -> Numbers | None:
+        """Draw the number of votes on each of n draws; return int64[m], the draw of each vote."""
+        if self._draws.votes == 1:
+            return None
+        return np.repeat(np.arange(n), self._lags.geometric(1 / self._draws.votes, n))
+
+    def _outcomes(self, random: np.random.Generator, a: Codes, b: Codes) -> NDArray[np.uint8]:
+        """Draw how battles end, `none` for one that people leave."""
+        winner = draw_winners(random, a, b, self._strength, self._scenario.votes)
+        if not self._everyone_finishes:
+            left = random.random(a.size) >= self._finish[a] * self._finish[b]
+            winner[left] = NONE
+        return winner
+
+    def _voted_later(self, columns: Columns) -> Columns:
+        """Give votes their times, one after the other on each draw; only the first may be left out by people."""
+        if self._draws.votes == 1 and not self._draws.lag:
+            return columns
+        first = np.diff(columns.draw, prepend=-1) != 0
+        if self._draws.lag:
+            took = self._draws.lag * np.exp(self._draws.spread * self._lags.standard_normal(len(columns)))
+            passed = np.cumsum(took)
+            begins = np.flatnonzero(first)
+            before = (passed - took)[begins]
+            columns.tstamp = np.round(
+                columns.drawn_at + passed - np.repeat(before, np.diff(begins, append=len(first))), 3
+            )
+        return columns if first.all() else columns.take(first | (columns.winner != NONE))
+
+    def _arrived(self, columns: Columns, now: float) -> Columns:
+        """Take the votes that have come until now, in the order of their times; the others wait."""
+        whole = joined([*self._waiting, columns])
+        come = whole.tstamp <= now
+        self._waiting = [whole.take(~come)]
+        rows = np.flatnonzero(come)
+        return whole.take(rows[np.lexsort((whole.draw[rows], whole.tstamp[rows]))])
+
+    def _favour(self, flood: events.Flood, flooded: NDArray[np.bool_] | None, columns: Columns) -> None:
+        if flood.favours is None or flooded is None:
             return
         number = self._number[flood.favours]
-        winner[said.flooded & (a == number)] = MODEL_A
-        winner[said.flooded & (b == number)] = MODEL_B
+        columns.winner[flooded & (columns.a == number)] = MODEL_A
+        columns.winner[flooded & (columns.b == number)] = MODEL_B
 
 
 def draw_winners(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -129,6 +129,98 @@ class Zeros(Base, frozen=True, kw_only=True, tag="zeros"):
     battles: _Some
 
 
+class Ramp(Chosen, frozen=True, kw_only=True, tag="ramp"):
+    """The sampler's factor goes in equal steps from 1 to `factor`, over `battles` battles."""
+
+    factor: _Weight
+    battles: _Some
+    steps: Annotated[int, Meta(ge=1, le=1_000)] = 100
+
+
+class Attack(Chosen, frozen=True, kw_only=True):
+    """What is done to battles with the models, from `at` on, or in the next `battles` battles."""
+
+    battles: _Some | None = None
+
+
+class Pairing(Attack, frozen=True, kw_only=True, tag="pairing"):
+    """The models keep their shares, and meet only the weaker (or the stronger) half of the others."""
+
+    against: Literal["weaker", "stronger"] = "weaker"
+
+
+class Side(Attack, frozen=True, kw_only=True, tag="side"):
+    """A `part` of the models' battles on the other side are turned to this one: a is left, b is right."""
+
+    side: Literal["a", "b"] = "a"
+    part: _Share = 1.0
+
+
+class Stratum(Attack, frozen=True, kw_only=True, tag="stratum"):
+    """A `part` of the models' battles in one language or category are drawn in the others: their shares stay."""
+
+    language: str | None = None
+    category: str | None = None
+    part: _Share = 1.0
+
+
+Outcome = Literal["any", "win", "loss"]
+"""Which of the models' battles: all that have a vote, those that they win, or those that they lose."""
+
+
+class Lose(Attack, frozen=True, kw_only=True, tag="lose"):
+    """A `part` of the models' votes with this outcome are lost.
+
+    `to`: `away`, no record is sent; `none`, the record says that nobody voted; `again`, the battle is fought again, so
+    that the models' shares stay.
+    """
+
+    outcome: Outcome = "any"
+    part: Annotated[float, Meta(gt=0, le=1)]
+    to: Literal["away", "none", "again"] = "away"
+
+
+class Retell(Attack, frozen=True, kw_only=True, tag="retell"):
+    """A `part` of the models' votes with this outcome are sent twice, under another id, about `seconds` s later."""
+
+    outcome: Outcome = "win"
+    part: Annotated[float, Meta(gt=0, le=1)]
+    seconds: Annotated[float, Meta(ge=0)] = 600.0
+
+
+class Misstate(Attack, frozen=True, kw_only=True, tag="misstate"):
+    """The `p_pair` of the models' battles is `factor` times the true probability."""
+
+    factor: Annotated[float, Meta(gt=0, le=1)]
+
+
+class Bots(Attack, frozen=True, kw_only=True, tag="bots"):
+    """In the next `battles` battles bots cast `votes` votes for the models, as `voters` voters who do nothing else.
+
+    An `omniscient` bot knows how people would vote, and votes only where they would not make the model win.
+    """
+
+    battles: _Some
+    votes: Annotated[int, Meta(ge=1, le=10_000_000)]
+    voters: Annotated[int, Meta(ge=1, le=1_000_000)] = 1
+    omniscient: bool = False
+
+
+class Lean(Base, frozen=True, kw_only=True, tag="lean"):
+    """Voters lean to the left: a `part` of the wins of the right answer become wins of the left one."""
+
+    part: _Share
+
+
+class Invent(Base, frozen=True, kw_only=True, tag="invent"):
+    """In a `share` of the next `battles` battles both models have one of `names` invented names, given by one voter."""
+
+    battles: _Some
+    share: _Share
+    names: Annotated[int, Meta(ge=2, le=1_000_000)]
+    voter: Annotated[str, Meta(max_length=64)] = ""
+
+
 Event = (
     ChangeWeight
     | Reweigh
@@ -145,4 +237,17 @@ Event = (
     | Flood
     | Outage
     | Zeros
+    | Ramp
+    | Pairing
+    | Side
+    | Stratum
+    | Lose
+    | Retell
+    | Misstate
+    | Bots
+    | Lean
+    | Invent
 )
+
+ATTACKS = (Attack, Lean, Invent)
+"""Events that change battles and votes after the draw by weights; they go on for a while, or to the end."""

@@ -28,6 +28,15 @@ class Deed(StrEnum):
     FLOOD = "flood"
     OUTAGE = "outage"
     ZEROS = "zeros"
+    PAIRING = "pairing"
+    SIDE = "side"
+    STRATUM = "stratum"
+    LOSE = "lose"
+    RETELL = "retell"
+    BOTS = "bots"
+    LEAN = "lean"
+    MISSTATE = "misstate"
+    INVENT = "invent"
 
 
 BLEMISHES = frozenset(Deed) - {

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from services.simulate.errors import ScenarioError
-from services.simulate.events import Publish
+from services.simulate.events import Lose, Misstate, Publish, Stratum
 from services.simulate.scenario import Scenario
 from streams.contracts.vote import InvalidRecord, is_arena, read_name
 
@@ -68,6 +68,7 @@ def _check(scenario: Scenario) -> None:
         raise ScenarioError(f"arena: {scenario.arena!r} is not 1 to 32 of a-z, 0-9, - and _, beginning with a-z or 0-9")
     if sum(scenario.languages.values()) > 1 + 1e-9:
         raise ScenarioError(f"languages: the shares add to {sum(scenario.languages.values()):g}, more than 1")
+    _check_attacks(scenario)
     for where, name in _names(scenario):
         # Intake normalises names: the truth would name a model that is on no board.
         try:
@@ -76,6 +77,22 @@ def _check(scenario: Scenario) -> None:
             raise ScenarioError(f"{where}: {error.detail}") from None
         if normal != name:
             raise ScenarioError(f"{where}: {name!r} is counted as {normal!r}: write it so")
+
+
+def _check_attacks(scenario: Scenario) -> None:
+    """Refuse attacks that would do nothing, or never end."""
+    for at, event in enumerate(scenario.events):
+        if isinstance(event, Stratum):
+            if (event.language is None) is (event.category is None):
+                raise ScenarioError(f"events[{at}]: give either language or category")
+            if event.language is not None and event.language not in scenario.languages:
+                raise ScenarioError(f"events[{at}].language: there is no language {event.language!r}")
+            if event.category is not None and event.category not in scenario.categories:
+                raise ScenarioError(f"events[{at}].category: there is no category {event.category!r}")
+        elif isinstance(event, Lose) and event.to == "again" and event.outcome == "any":
+            raise ScenarioError(f"events[{at}].to: again needs an outcome that can be avoided, win or loss")
+        elif isinstance(event, Misstate) and not scenario.votes.p_pair:
+            raise ScenarioError(f"events[{at}]: needs votes.p_pair = true")
 
 
 def _names(scenario: Scenario) -> Iterator[tuple[str, str]]:

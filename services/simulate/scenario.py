@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from services.simulate.events import Event
 from streams.contracts.model import License, Visibility
@@ -86,6 +86,29 @@ class PromptsSection(Section, frozen=True, kw_only=True):
     window: Annotated[int, Meta(ge=1)] = 100_000
 
 
+class DrawsSection(Section, frozen=True, kw_only=True):
+    """From the draw of two models to the votes on it.
+
+    Attributes
+    ----------
+    votes
+        Mean number of votes on one draw, by one voter: 1 and a geometric number of further ones.
+    battle, drawn_at
+        Whether records have the id of their draw, and its time.
+    lag, spread
+        Median seconds from the draw to the first vote, and from one vote to the next, and σ of their logarithm.
+    session
+        Mean number of battles that a voter votes on one after the other, while others do the same.
+    """
+
+    votes: Annotated[float, Meta(ge=1, le=100)] = 1.0
+    battle: bool = True
+    drawn_at: bool = True
+    lag: Annotated[float, Meta(ge=0, le=604_800)] = 0.0
+    spread: Annotated[float, Meta(ge=0, le=3)] = 1.0
+    session: Annotated[float, Meta(ge=1, le=10_000)] = 1.0
+
+
 class FaultsSection(Section, frozen=True, kw_only=True):
     """Faults, as shares of the number of votes; the duplicate and garbage records are added to the votes."""
 
@@ -111,3 +134,5 @@ class Scenario(Section, frozen=True, kw_only=True):
     languages: dict[Label, Share] = {}
     categories: Annotated[dict[Label, Share], Meta(max_length=8)] = {}
     faults: FaultsSection = FaultsSection()
+    draws: DrawsSection | UnsetType = UNSET
+    """Unset, it is not encoded: the ids of records are made of the encoded scenario, and stay what they were."""

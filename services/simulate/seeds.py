@@ -22,6 +22,9 @@ class SeedStream(IntEnum):
     FLOODS = 9
     FAULTS = 10
     REWEIGH = 11
+    DRAWS = 12
+    SESSIONS = 13
+    ATTACKS = 14
 
 
 def random_of(seed: int, stream: SeedStream, part: int = 0) -> np.random.Generator:

@@ -69,11 +69,11 @@ class Simulation:
             stage = battles.under(arena)
             while self.drawn < (world.battles if until is None else min(until, world.battles)):
                 n = BLOCK if until is None else min(BLOCK, until - self.drawn)
-                rows = stage.draw(n, self.times)
+                columns = stage.draw(n, self.times)
                 # Draw the last block whole and cut it, so that a longer run starts with the same battles.
                 kept = min(n, world.battles - self.drawn)
                 self.drawn += kept
-                block = self._block(arena.name, stage.finished(rows, kept))
+                block = self._block(arena.name, stage.finished(columns, n, kept))
                 if len(block.rows):
                     yield block
 

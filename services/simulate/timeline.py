@@ -25,9 +25,9 @@ class Join:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """A flood or a run of zeros ends."""
+    """A flood, a run of zeros or an attack ends."""
 
-    of: events.Flood | events.Zeros
+    of: events.Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +109,25 @@ def _in_turn(event: events.Event, where: str, chosen: list[Member], scenario: Sc
                     f"{where}.at: a notice of {event.notice_days:g} days needs battle {battle - notice + since} or more"
                 )
             yield Step(notice, events.Deprecate(at=notice, reason=event.reason), members, where)
+        if isinstance(event, events.Ramp):
+            yield from _climb(event, battle, members, where)
+            continue
         yield Step(battle, event, members, where)
+        if isinstance(event, events.Attack) and event.battles is not None:
+            yield Step(battle + event.battles, End(event), members, where)
+
+
+def _climb(ramp: events.Ramp, since: int, members: tuple[Member, ...], where: str) -> Iterator[Step]:
+    """Cut a ramp into steps; the first is taken at its beginning."""
+    for number in range(ramp.steps):
+        battle = since + ramp.battles * number // ramp.steps
+        factor = 1 + (ramp.factor - 1) * (number + 1) / ramp.steps
+        yield Step(battle, events.Share(at=battle, factor=factor), members, where)
 
 
 def _of_the_arena(event: events.Event, where: str, battles: int) -> Iterator[Step]:
     yield Step(event.at, event, (), where)
-    if isinstance(event, events.Flood | events.Zeros):
+    if isinstance(event, events.Flood | events.Zeros | events.Invent):
         yield Step(event.at + event.battles, End(event), (), where)
     elif isinstance(event, events.Reweigh) and event.every:
         until = battles if event.until is None else min(event.until, battles)

@@ -65,6 +65,15 @@ MISTAKES = {
         HEAD + TEN + event("flood", 9, battles=5, favours="x"),
         r"events\[0\].favours: there is no model 'x'",
     ),
+    "a language of nobody": (HEAD + TEN + event("stratum", 9, language="xx"), r"events\[0\].language: there is no"),
+    "a category of nobody": (HEAD + TEN + event("stratum", 9, category="xx"), r"events\[0\].category: there is no"),
+    "no stratum": (HEAD + TEN + event("stratum", 9), r"events\[0\]: give either language or category"),
+    "votes without end": (HEAD + TEN + event("lose", 9, part=1, to="again"), r"events\[0\].to: again needs an outcome"),
+    "no probabilities": (HEAD + TEN + event("misstate", 9, factor=0.5), r"events\[0\]: needs votes.p_pair"),
+    "an attack on nobody": (
+        HEAD + TEN + event("side", 9, models="n") + '[[models]]\nname = "n"\nprovider = "x"\nat = 10\n',
+        r"events\[0\]: none of these models is in the arena by battle 9",
+    ),
 }  # fmt: skip
 
 

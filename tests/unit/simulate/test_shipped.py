@@ -25,9 +25,9 @@ def test_at_least_ten_are_shipped_and_say_what_they_are() -> None:
 
 @pytest.mark.parametrize("name", shipped())
 def test_every_record_is_valid(name: str) -> None:
-    """Every model record, and the votes of the first blocks and of some later ones."""
+    """Every model record, and the votes of the first blocks, of some later ones and of the last."""
     scenario = msgspec.structs.replace(load_scenario(name), faults=FaultsSection())  # which are tested elsewhere
-    battles = min(scenario.battles, 250_000)
+    battles = min(scenario.battles, 255_000)  # the attacks begin at 250,000
     simulation = simulate(scenario, 1, battles)
     recorder = Recorder(simulation.world, 0.0)
     keys: set[str] = set()
@@ -36,7 +36,7 @@ def test_every_record_is_valid(name: str) -> None:
         if not isinstance(record, Block):
             key, value = recorder.model(record)
             assert value is None or parse_model(value.encode(), key.encode(), FAR).model == record.name
-        elif simulation.drawn <= 20_000 or number % 40 == 0:
+        elif simulation.drawn <= 20_000 or number % 40 == 0 or simulation.drawn == battles:
             votes = recorder.votes(record)
             parsed = [parse_vote(value.encode(), FAR) for value in votes.values]
             assert [vote.id for vote in parsed] == votes.keys
