@@ -42,6 +42,7 @@ def board(pipeline: Pipeline, battles: int) -> dict[str, Any]:
         return found if found.get("battles") == battles else None
 
     found = eventually(counted, deadline=90)
+    assert found is not None
     del found["solver"]
     return found
 

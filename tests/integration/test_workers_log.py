@@ -152,7 +152,8 @@ class Lasting(Ending):
 
 
 async def test_a_stage_that_fails_is_begun_anew_while_another_of_its_worker_is_well() -> None:
-    metrics, made = Metrics(), []
+    metrics = Metrics()
+    made: list[Ending] = []
 
     def make() -> Ending:
         # The first two fail, the third stays.

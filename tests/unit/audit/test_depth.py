@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -16,7 +17,7 @@ def board(
     seed: int = 0,
     models: int = 40,
     days: int = 40,
-    rows=None,
+    rows: Callable[[int], int] | None = None,
     noise: float = 0.0,
     new: tuple[int, int, int, int] | tuple[()] = (),
     gone: tuple[int, int] | None = None,
@@ -100,7 +101,7 @@ def test_the_lowest_model_of_a_whole_board_can_leave_it() -> None:
     assert report.counts.beyond == 0
 
 
-def unordered(rows: list[Row], seed: int = 0, votes: bool = True):
+def unordered(rows: list[Row], seed: int = 0, votes: bool = True) -> list[Row]:
     """Rows without score and rank, in the order of names, or of chance."""
     plain = [replace(row, rank=None, score=None, votes=row.votes if votes else None) for row in rows]
     random = np.random.default_rng(seed)
@@ -122,7 +123,7 @@ def test_the_order_of_the_rows_tells_the_depth_where_nothing_else_does(depth: st
         rows = [
             row
             for at, date in enumerate(dates)
-            for row in sorted((row for row in whole if row.date == date), key=lambda row: -row.votes)[
+            for row in sorted((row for row in whole if row.date == date), key=lambda row: -(row.votes or 0))[
                 : DEPTHS[depth](at)
             ]
         ]

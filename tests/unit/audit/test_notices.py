@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from streams.audit.alerts.notices import most_private, read_notices
 from streams.audit.options import Options
@@ -13,7 +13,9 @@ from tests.unit.audit.boards import DAY, START, Board, audit, draw, until
 STOP = 140
 
 
-def record(model: str, day: float, status: str = "active", **fields: Any) -> Model:
+def record(
+    model: str, day: float, status: Literal["active", "deprecated", "retired"] = "active", **fields: Any
+) -> Model:
     return Model(
         arena="text",
         model=model,

@@ -113,7 +113,7 @@ def test_what_two_snapshots_cannot_show_is_unknown_and_not_zero() -> None:
 def test_of_the_first_snapshot_only_the_listing_is_known() -> None:
     boards = audit(draw(9)).boards
     assert boards[0] == {"date": "2024-06-19", "listed": 20, "running": None, "stopped": None, "slots": None}
-    assert all(each["slots"] > 0 and each["running"] == 20 for each in boards[2:])
+    assert all((each["slots"] or 0) > 0 and each["running"] == 20 for each in boards[2:])
 
 
 def test_of_an_arena_that_was_frozen_the_last_live_moment_is_told() -> None:
@@ -161,7 +161,7 @@ def test_rows_without_order_and_rows_twice_change_nothing() -> None:
 def test_of_two_totals_of_one_snapshot_the_larger_counts() -> None:
     board = draw(13)
     rows = board.rows()
-    worse = [replace(row, votes=row.votes / 3) for row in rows[::11]]
+    worse = [replace(row, votes=(row.votes or 0) / 3) for row in rows[::11]]
     assert audit([*worse, *rows]).models == audit([*rows, *worse]).models == audit(rows).models
 
 

@@ -59,7 +59,7 @@ SENTINELS = {
         "sentinelPassword": {"name": "sentinels", "key": "password"},
     },
 }
-CHOICES = {
+CHOICES: dict[str, dict[str, Any]] = {
     "defaults": {},
     "everything": EVERYTHING,
     "without Strimzi": WITHOUT_STRIMZI,

@@ -65,7 +65,7 @@ def test_every_base_is_pinned_to_a_release() -> None:
 def test_healthy_is_who_answers(status: int | None, code: int) -> None:
     class Answer(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.send_response(status if self.path == "/healthz" else 404)
+            self.send_response(status if status is not None and self.path == "/healthz" else 404)
             self.end_headers()
 
         def log_message(self, *_: object) -> None:

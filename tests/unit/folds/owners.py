@@ -55,10 +55,12 @@ def make_logs(random: Random) -> list[Log]:
             name = f"v{number}-{serial}"
             if serial and random.random() < 0.05:
                 name = f"v{number}-{random.randrange(serial)}"
-            key: bytes | None = name.encode()
-            value: bytes | None = json.dumps(_fields(random, name)).encode()
+            good, plain = name.encode(), json.dumps(_fields(random, name)).encode()
+            key: bytes | None = good
+            value: bytes | None = plain
             if random.random() < 0.05:
-                broken = [(key, None), (None, value), (key, b""), (key, b"\xff"), (key, value + b"}")]
+                broken: list[tuple[bytes | None, bytes | None]]
+                broken = [(good, None), (None, plain), (good, b""), (good, b"\xff"), (good, plain + b"}")]
                 key, value = random.choice(broken)
             log.keys.append(key)
             log.values.append(value)

@@ -23,10 +23,11 @@ from tests.unit.intake.making import seeded
 
 def point(number: int, subjects: int = 3, evidence: float = 0.0) -> Point:
     values = np.full(subjects, evidence, np.float32)
-    return Point(float(number), 1, 10 * number, 6.0, 6.8, 0.0, values, values, values / 2, np.full(subjects, number))
+    half = np.full(subjects, evidence / 2, np.float32)
+    return Point(float(number), 1, 10 * number, 6.0, 6.8, 0.0, values, values, half, np.full(subjects, number))
 
 
-def subjects_of(n: int):
+def subjects_of(n: int) -> list[Subject]:
     return [Subject(model=f"m{number}") for number in range(n)]
 
 

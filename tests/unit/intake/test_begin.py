@@ -12,9 +12,8 @@ from tests.unit.intake.making import seeded
 
 def known(**changes: Any) -> KnownOffsets:
     """A partition with 1,000 records of which 400 are committed by us."""
-    return KnownOffsets(
-        **{"place": "votes/2", "first": 0, "end": 1_000, "commit": 400, "ours": True, "proven": None} | changes
-    )
+    usual: dict[str, Any] = {"place": "votes/2", "first": 0, "end": 1_000, "commit": 400, "ours": True, "proven": None}
+    return KnownOffsets(**usual | changes)
 
 
 def test_a_commit_of_ours_is_where_it_begins() -> None:
@@ -128,6 +127,6 @@ def test_no_record_is_passed_over_that_nobody_took_and_nobody_accepted(each: Kno
     else:
         position = begin(each)
         assert each.first <= position <= each.end, "a place that the log has"
-        passed_over = range(each.first if taken is None else whole, position)
+        passed_over = range(each.first if taken is None or whole is None else whole, position)
         assert all(offset < each.first for offset in passed_over)
         assert all(offset < each.accepted for offset in range(taken or each.first, position))
