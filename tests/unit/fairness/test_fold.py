@@ -49,7 +49,7 @@ def eventful():
     ledger.declare("model-05", status="retired")
     ledger.declare("variant-1", gone=True)
     ledger.declare("variant-2", visibility="public")
-    ledger.sample("model-07", 0.3)
+    ledger.sample("model-07", 0.5)
     ledger.battles(2_345)
     ledger.sample("model-03", 1.0)
     for number in range(6):
