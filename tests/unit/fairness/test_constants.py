@@ -16,7 +16,7 @@ CONSTANTS = {
     "detectors.prompt_reuse": {"ONE_IN": 16, "BETS": [1.5, 2.0, 4.0], "FLOOR": 0.005},
     "detectors.rank_churn": {"BETS": [2.0, 4.0, 8.0], "LEAST": 0.01, "MOST": 0.45},
     "detectors.retirement_bias": {"RATIOS": [2.0, 4.0, 8.0]},
-    "arena.attribution": {"MOST_CAUSES": 16, "ROUNDS": 12, "SIGMAS": 3.5, "FAR": 6.0, "WINDOWS": 3, "INEXACT": 0.1},
+    "arena.attribution": {"MOST_CAUSES": 8, "ROUNDS": 12, "SIGMAS": 4.5, "FAR": 6.0, "WINDOWS": 3, "INEXACT": 0.1},
     "arena.past_counts": {"LEVELS": 8, "KEPT": 3},
     "arena.share_evidence": {
         "LEARNED": 200_000,
@@ -26,7 +26,7 @@ CONSTANTS = {
         "REMOVAL": 0.25,
         "GONE_BET": 0.02,
     },
-    "detectors.share_alarm": {"GAP": 0.75},
+    "detectors.share_alarm": {"GAP": 0.5},
     "detectors.share_drift": {
         "BACK": 0.7,
         "MIRROR": 5.0,
