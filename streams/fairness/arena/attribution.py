@@ -26,16 +26,18 @@ from streams.fairness.arena.sampling_policy import Mask, Play, shares_of
 
 Vector = NDArray[np.float64]
 
-MOST_CAUSES = 16
+MOST_CAUSES = 8
 """Causes that are fitted together; those first on the list come first."""
 ROUNDS = 12
 """Rounds of the fit: the odds of a subject are nearly proportional to its factor, so a few suffice."""
-SIGMAS, FAR = 3.5, 6.0
+SIGMAS, FAR = 4.5, 6.0
 """Standard errors that an explanation may be off, and that it may be off in the suspect's own window at most."""
 WINDOWS = 3
 """Strongest causes since whose onset shares are compared."""
 INEXACT = 0.1
 """Part of the explained change that an explanation may be off: how an arena cuts a class need not be by weights."""
+FITTED = 1e-3
+"""A fit ends when all odds are met to this part."""
 NEVER, ALWAYS = 1e-6, 1.0 - 1e-6
 
 
@@ -66,15 +68,15 @@ def explanation(scene: Scene, suspect: Cause, causes: Sequence[Cause], tolerance
     known = [each for each in causes if each.subject != suspect.subject and pi[each.subject] > 0][:MOST_CAUSES]
     if not known or pi[suspect.subject] <= 0:
         return None
-    own = _compare(scene, suspect.subject, suspect.onset, known, tolerance)
-    if own is None or own.sigmas > FAR:
+    places = [scene.facts.past.since(each.onset) for each in (suspect, *known[:WINDOWS])]
+    if places[0] is None:
         return None
-    if own.explains:
-        return own.cause
-    for cause in known[:WINDOWS]:
-        found = _compare(scene, suspect.subject, cause.onset, known, tolerance)
+    for number, place in enumerate(dict.fromkeys(places)):
+        found = None if place is None else _compare(scene, suspect.subject, place, known, tolerance)
         if found is not None and found.explains:
             return found.cause
+        if number == 0 and (found is None or found.sigmas > FAR):
+            return None
     return None
 
 
@@ -86,12 +88,9 @@ class _Comparison(NamedTuple):
     cause: int
 
 
-def _compare(scene: Scene, suspect: int, onset: int, causes: list[Cause], tolerance: float) -> _Comparison | None:
-    """Compare a suspect's share since `onset` with what the causes explain; None when nothing was seen since."""
+def _compare(scene: Scene, suspect: int, place: int, causes: list[Cause], tolerance: float) -> _Comparison | None:
+    """Compare a suspect's share since a kept mark with what the causes explain; None when nothing was due since."""
     facts, play, fitted = scene.facts, scene.play, [cause.subject for cause in causes]
-    place = facts.past.since(onset)
-    if place is None:
-        return None
     seen, due = facts.seen - facts.past.seen[place], facts.due - facts.past.due[place]
     if due[suspect] <= 0:
         return None
@@ -136,7 +135,8 @@ def _fit(play: Play, causes: list[int], observed: Vector) -> tuple[Vector, Vecto
         for mask, factor in zip(inside, factors.tolist(), strict=True):
             weights[mask] *= factor
         expected = np.clip(shares_of(weights, play.provider, play.license), NEVER, ALWAYS)
-        if number < ROUNDS:
-            odds = expected[causes] / (1 - expected[causes])
-            factors = np.clip(factors * goal / odds, 1e-3, 1e3)
+        step = goal * (1 - expected[causes]) / expected[causes]
+        if number == ROUNDS or np.abs(np.log(step)).max() < FITTED:
+            break
+        factors = np.clip(factors * step, 1e-3, 1e3)
     return factors, expected

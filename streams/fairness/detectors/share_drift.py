@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from streams.contracts.alert import Kind
 from streams.fairness.alerts.summaries import as_number, day, percent, some, who
-from streams.fairness.arena.attribution import Cause, explanation
+from streams.fairness.arena.attribution import WINDOWS, Cause, explanation
 from streams.fairness.arena.context import Scene
 from streams.fairness.arena.sampling_policy import Mask, Play
 from streams.fairness.detectors.base import NAMED, Tick, Verdict
@@ -61,7 +61,7 @@ class ShareDrift(ShareDetector):
         if scene.facts.outage:
             return changed
         if np.count_nonzero(state.part):
-            self._reconsider(state, scene)
+            changed = self._reconsider(state, scene) or changed
         for level, severity in ((scene.page_level, PAGED), (scene.warning_level, WARNED)):
             for subject in state.suspects(scene, level, below=severity):
                 if state.held[subject] == FREE and self._explained(state, scene, subject, level):
@@ -85,7 +85,7 @@ class ShareDrift(ShareDetector):
             return False
         near = (log_m >= log_m[subject] - MIRROR) & (state.held == FREE) & (state.part == 0)
         near[subject] = False
-        for other in np.flatnonzero(near).tolist():
+        for other in np.flatnonzero(near)[:WINDOWS].tolist():
             causes = [Cause(other, shares.onset(other)), *_causes(state, log_m)]
             if not shares.rises(other) and explanation(scene, suspect, causes, _tolerance(scene)) == other:
                 return True
@@ -102,19 +102,31 @@ class ShareDrift(ShareDetector):
                 state.drop(other, scene)
                 state.part[other] = subject + 1
 
-    def _reconsider(self, state: ShareAlarms, scene: Scene) -> None:
-        """Free the parts of alerts that are over, and at each review those that are not explained any more."""
+    def _reconsider(self, state: ShareAlarms, scene: Scene) -> bool:
+        """Free the parts of alerts that are over, and at each review those that are not explained any more.
+
+        At a review, alerts that stronger ones explain become parts of these; returns whether any did.
+        """
         parts, shares = np.flatnonzero(state.part), scene.facts.shares
         over = state.held[state.part[parts] - 1] == FREE
         state.part[parts[over]] = 0
         if scene.facts.rows % scene.settings.review_battles:
-            return
+            return False
         causes = _causes(state, shares.log_m)
         for subject in parts[~over].tolist():
             state.part[subject] = 0
             if shares.log_m[subject] >= scene.warning_level:
                 cause = explanation(scene, Cause(subject, shares.onset(subject)), causes, _tolerance(scene))
                 state.part[subject] = 0 if cause is None else cause + 1
+        changed = False
+        for number, weaker in enumerate(causes):
+            stronger = [each for each in causes[:number] if state.held[each.subject] != FREE]
+            cause = explanation(scene, weaker, stronger, _tolerance(scene))
+            if cause is not None:
+                state.drop(weaker.subject, scene)
+                state.part[weaker.subject] = cause + 1
+                changed = True
+        return changed
 
     def verdicts(self, state: ShareAlarms, scene: Scene) -> list[Verdict]:
         """All open drift alerts."""
