@@ -112,6 +112,7 @@ CONSTANTS = {
         "RING": 8_192,
         "BUCKETS": 8_192,
         "WINDOW": 10_000,
+        "LOOK": 500,
         "SCALE": 1_024,
         "SIGNIFICANT": 6.0,
     },
