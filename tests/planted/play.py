@@ -89,9 +89,10 @@ def play(name: str, seed: int, battles: int | None = None, earlier: int = 0) -> 
 
 
 def _sooner(scenario: Scenario, battles: int) -> Scenario:
-    """Let the events come earlier, but not before the first battle; models join when they did."""
+    """Let the events and later models come earlier, but not before the first battle."""
     moved = [msgspec.structs.replace(event, at=max(0, event.at - battles)) for event in scenario.events]
-    return msgspec.structs.replace(scenario, events=moved)
+    joining = [msgspec.structs.replace(group, at=max(0, group.at - battles)) for group in scenario.models]
+    return msgspec.structs.replace(scenario, events=moved, models=joining)
 
 
 def _fired(alerts: list[Alert], truth: Truth, clock: np.ndarray, draws: float) -> Fired:
