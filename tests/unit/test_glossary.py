@@ -56,8 +56,8 @@ EVERYDAY = words_of(
     "accept account address alarm another answer array begin best bound break byte change codec confirm "
     "consumer count cut damage data date detect document dropped election end expect fairness "
     "field figure fit fragile gone json kafka known large leader left limit line make match met moment name new not "
-    "odds open our out outcome own pair payload period point progress publish rate ratio reach reader reading redis refuse "
-    "report retry rounding sample script second seen send sender sent setting shown since solving span "
+    "odds open our out outcome own pair payload period point progress publish rate ratio reach reader reading "
+    "redis refuse report retry rounding sample script second seen send sender sent setting shown since solving span "
     "subscriber summary table too unknown update wait waiting write written"
 )
 """Nouns of the code that pages use in their plain English sense, by their stems."""
