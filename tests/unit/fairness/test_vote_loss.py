@@ -52,7 +52,7 @@ class Gate:
 
 def _refused(pairs: NDArray[np.float64], offset: NDArray[np.int64], place: NDArray[np.int64]) -> Refused | None:
     n = len(offset)
-    models, both = code([f"model-{each:03}" for each in pairs.T.ravel().tolist()], first=[""])
+    models, both = code([f"model-{int(each):03}" for each in pairs.T.ravel().tolist()], first=[""])
     zeros = np.zeros(n, np.int32)
     return Refused(["invalid_field"], zeros, models, both[:n], both[n:], zeros, offset, place) if n else None
 
@@ -130,7 +130,7 @@ def test_each_refused_vote_counts_once_after_any_cut_and_repetition(
     rows = make_rows([f"model-{each:03}" for each in range(6)], pairs[kept], np.zeros(kept.sum()), np.ones(kept.sum()))
     rows.offset[:] = offset[kept]
     place = np.cumsum(kept)[where] if len(where) else np.zeros(0, np.int64)
-    whole = Block("text", rows, {0: len(lost) - 1}, _refused(pairs[where], offset[where], place))
+    whole = Block("text", rows, {0: len(lost) - 1}, _refused(pairs[where].astype(np.float64), offset[where], place))
     records = _encode_small(whole, limit)
     for number in again:  # intake starts over somewhere and writes the rest again
         records += records[number % len(records) :]
