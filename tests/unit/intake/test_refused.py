@@ -1,4 +1,4 @@
-"""Refused votes in the ledger: named once with their reason and models, at their place among the rows of their arena."""
+"""Refused votes in the ledger: named once with reason and models, at their place among the rows of their arena."""
 
 import json
 
@@ -17,7 +17,8 @@ def vote(number: int, **fields: object) -> tuple[bytes, bytes]:
 
 
 def fetch(votes: list[tuple[bytes, bytes]], first: int = 0) -> Records:
-    offset = np.arange(first, first + len(votes))
+    n = len(votes)
+    offset, partition = np.arange(first, first + n), np.zeros(n, np.int32)
     return Records(
         [key for key, _ in votes],
         [value for _, value in votes],
