@@ -22,7 +22,7 @@ def fetch(votes: list[tuple[bytes, bytes]], first: int = 0) -> Records:
     return Records(
         [key for key, _ in votes],
         [value for _, value in votes],
-        np.zeros(len(votes), np.int32),
+        partition,
         offset,
         offset + 10**12,
     )
