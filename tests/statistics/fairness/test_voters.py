@@ -1,6 +1,7 @@
 """Voters as statistics: who is found after how many votes, and that honest voters are not."""
 
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -41,7 +42,7 @@ def test_false_alarms_are_fewer_than_trials_over_the_level_however_many_voters_t
         {"session": 4, "tastes": 1.0, "voters": 300},
     ],
 )
-def test_honest_voters_with_tastes_and_sessions_are_hardly_ever_told(honest) -> None:
+def test_honest_voters_with_tastes_and_sessions_are_hardly_ever_told(honest: dict[str, Any]) -> None:
     arena = VoterArena(seed=3, settings=OFTEN, models=30, block=5_000, **{"voters": 5_000, **honest})
     arena.battles(60_000, resend=0.01)
     told = {alert.fingerprint for alert in arena.alerts if alert.kind in KINDS}

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from streams.contracts.alert import Alert
 from streams.contracts.model import Model
@@ -112,9 +115,11 @@ class VoterArena:
             self._send(pairs, winner, who, prompts, np.sort(places))
             self.asked += size
 
-    def _send(self, pairs, winner, who, prompts, places) -> None:
+    def _send(
+        self, pairs: NDArray[Any], winner: NDArray[Any], who: list[str], prompts: list[str], places: NDArray[np.int64]
+    ) -> None:
         n = len(places)
-        times = self.clock + SECONDS * np.arange(1, n + 1)
+        times = np.asarray(self.clock + SECONDS * np.arange(1, n + 1), np.float64)
         self.clock = float(times[-1])
         chosen = places.tolist()
         voters, voter = code([who[at] for at in chosen], first=[""])
