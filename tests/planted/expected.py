@@ -130,7 +130,7 @@ UNSEEN: dict[str, Expected] = {
     ),
     "gate-everybody-away": unseen(
         "A gate that loses votes of everybody without a trace leaves a fair sample of the votes. The gate's own counts"
-        " or a slower feed tell; refusals by intake are counted."
+        " or a slower feed tell; votes that intake refuses are counted."
     ),
 }
 
