@@ -32,9 +32,9 @@ def page() -> str:
         "Alerts of one place of the ledger come in this order.",
         "## Severity",
         make_table(("severity", "meaning"), [(f"`{name}`", text) for name, text in _meanings(Severity).items()]),
-        "Only that of `share_drift` changes: a warning at the level of a page of an operator who allows one false"
-        " alarm in `warning_level` ticks, a page from c = K·A"
-        " on. The same alert"
+        "Only that of `share_drift` and of the kinds that look at single battles (`pairing_bias`, `side_bias`,"
+        " `stratum_removal`, `result_break`, `side_preference`) changes: a warning at the level of a page of an"
+        " operator who allows one false alarm in `warning_level` ticks, a page from c = K·A on. The same alert"
         " is told again, under the same id, when it becomes worse.",
         "## Life",
         make_table(("status", "meaning"), [(f"`{name}`", text) for name, text in _meanings(Status).items()]),

@@ -84,7 +84,7 @@ def _count(state: ArenaFairness, rows: Rows) -> list[Alert]:
     """Count rows, in parts that end with a review: what a review decides must not depend on where a block was cut."""
     scene, facts = state.scene, state.scene.facts
     state.rhythm.hear(rows.recorded)
-    draws = facts.draws.follow(rows, scene.settings.tick_battles)
+    draws = facts.draws.follow(rows)
     starts = np.flatnonzero(draws.first)
     review, alerts = scene.settings.review_battles, list[Alert]()
     row = at = 0

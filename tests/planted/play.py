@@ -89,9 +89,10 @@ def play(name: str, seed: int, battles: int | None = None, earlier: int = 0) -> 
 
 
 def _sooner(scenario: Scenario, battles: int) -> Scenario:
-    """Let the events come earlier, but not before the first battle; models join when they did."""
+    """Let the events and later models come earlier, but not before the first battle."""
     moved = [msgspec.structs.replace(event, at=max(0, event.at - battles)) for event in scenario.events]
-    return msgspec.structs.replace(scenario, events=moved)
+    joining = [msgspec.structs.replace(group, at=max(0, group.at - battles)) for group in scenario.models]
+    return msgspec.structs.replace(scenario, events=moved, models=joining)
 
 
 def _fired(alerts: list[Alert], truth: Truth, clock: np.ndarray, draws: float) -> Fired:
@@ -112,7 +113,10 @@ def _fired(alerts: list[Alert], truth: Truth, clock: np.ndarray, draws: float) -
 
 
 def _since(alert: Alert, truth: Truth, row: int) -> int:
-    """The row at which began what the alert is about: what was last done to its model, or first to the arena."""
+    """The row at which began what the alert is about: what was last done to its model, or first to the arena.
+
+    Where nothing unfair is done, that is the first change of the declared weights, or the last model that joined.
+    """
     done = [event for event in truth.events if event.row is not None and event.row <= row]
     loud = [event for event in done if event.deed not in QUIET]
     own = [event for event in loud if alert.subject.model in event.models]
@@ -121,7 +125,8 @@ def _since(alert: Alert, truth: Truth, row: int) -> int:
         return _row(next(event for event in own if event.deed == last.deed and _unbroken(own, event)))
     if loud:
         return _row(loud[0])
-    return _row([event for event in done if event.deed is Deed.JOINED][-1])
+    declared = [event for event in done if event.deed is Deed.WEIGHT]
+    return _row(declared[0] if declared else [event for event in done if event.deed is Deed.JOINED][-1])
 
 
 def _unbroken(own: list[TruthEvent], first: TruthEvent) -> bool:

@@ -31,11 +31,10 @@ from streams.fairness.statistics.odds_bets import shifted
 
 Vector = NDArray[np.float64]
 
-MOST_CAUSES = 16
+MOST_CAUSES = 8
 """Causes that are fitted together; those first on the list come first."""
-ROUNDS, CLOSE = 12, 1e-4
-"""Rounds of the fit at most, and the part that odds may be off at its end: the odds of a subject are nearly
-proportional to its factor, so a few suffice."""
+ROUNDS = 12
+"""Rounds of the fit: the odds of a subject are nearly proportional to its factor, so a few suffice."""
 MOVES, MOST = 0.1, 0.5
 """Part of a suspect's deviation from which causes make it wait, and from which they make it a part of their alert. A
 bystander of a small cause is told as soon as the rest of its deviation is news; a part waits for the next review."""
@@ -43,6 +42,8 @@ WINDOWS = 3
 """Strongest causes since whose onset shares are compared."""
 INEXACT = 0.1
 """Part of the explained change that an explanation may be off: how an arena cuts a class need not be by weights."""
+FITTED = 1e-3
+"""A fit ends when all odds are met to this part."""
 NEVER, ALWAYS = 1e-6, 1.0 - 1e-6
 
 
@@ -91,8 +92,9 @@ def explanation(
     known = [each for each in causes if each.subject != suspect.subject and pi[each.subject] > 0][:MOST_CAUSES]
     if not known or pi[suspect.subject] <= 0:
         return None
-    for onset in (suspect.onset, *(cause.onset for cause in known[:WINDOWS])):
-        found = _compare(scene, suspect.subject, onset, known, tolerance)
+    places = [scene.facts.past.since(each.onset) for each in (suspect, *known[:WINDOWS])]
+    for place in dict.fromkeys(places):
+        found = None if place is None else _compare(scene, suspect.subject, place, known, tolerance)
         if found is None:
             continue
         if found.nats >= level:
@@ -102,12 +104,9 @@ def explanation(
     return None
 
 
-def _compare(scene: Scene, suspect: int, onset: int, causes: list[Cause], tolerance: float) -> Explanation | None:
-    """Compare a suspect's share since `onset` with what the causes explain; None when nothing was seen since."""
+def _compare(scene: Scene, suspect: int, place: int, causes: list[Cause], tolerance: float) -> Explanation | None:
+    """Compare a suspect's share since a kept mark with what the causes explain; None when nothing was due since."""
     facts, play, fitted = scene.facts, scene.play, [cause.subject for cause in causes]
-    place = facts.past.since(onset)
-    if place is None:
-        return None
     seen, due = facts.seen - facts.past.seen[place], facts.due - facts.past.due[place]
     if due[suspect] <= 0:
         return None
@@ -164,7 +163,7 @@ def _fit(play: Play, causes: list[int], observed: Vector) -> tuple[Vector, Vecto
             weights[mask] *= factor
         expected = np.clip(shares_of(weights, play.provider, play.license), NEVER, ALWAYS)
         step = goal * (1 - expected[causes]) / expected[causes]
-        if number == ROUNDS or np.abs(step - 1).max() < CLOSE:
+        if number == ROUNDS or np.abs(np.log(step)).max() < FITTED:
             break
         factors = np.clip(factors * step, 1e-3, 1e3)
     return factors, expected

@@ -43,6 +43,8 @@ USUAL = 4.0
 """Most chance repeats per row in a span that is used, but for the first: with more, a change of the policy that nobody
 declared would look like votes of one draw."""
 RING, BUCKETS, WINDOW = 8_192, 8_192, 10_000
+LOOK = 500
+"""Rows with neither battle nor voter between two estimates of v."""
 BY_BATTLE, BY_VOTER, UNCLEAR, MIXED = 0, 1, 2, 3
 """How the draw of a row is known. `MIXED`: by battle, but the battle had other models before."""
 SCALE = 1_024
@@ -120,15 +122,13 @@ class Draws:
         """Estimate of v for the rows with neither battle nor voter; 1 while they show no bunches."""
         return 1.0 / self.counted_weight
 
-    def follow(self, rows: Rows, tick: int) -> RowDraws:
+    def follow(self, rows: Rows) -> RowDraws:
         """Decide for each row whether it starts an exposure.
 
         Parameters
         ----------
         rows
             n rows in ledger order.
-        tick
-            Rows with neither battle nor voter between two estimates of v.
         """
         names = hash_words(rows.models)
         pairs = _pair_hashes(names[rows.model_a], names[rows.model_b])
@@ -140,21 +140,21 @@ class Draws:
                 self.keys, self.checks = np.zeros((2, SLOTS), np.uint64), np.zeros((2, SLOTS), np.uint32)
             self.kept = _recognise(battles, voters, pairs, rows.tstamp, self.keys, self.checks, self.kept, first, sort)
         unclear = np.flatnonzero(sort == UNCLEAR)
-        return RowDraws(first, sort, self._weigh(pairs[unclear], unclear, len(rows), tick))
+        return RowDraws(first, sort, self._weigh(pairs[unclear], unclear, len(rows)))
 
-    def _weigh(self, pairs: Hashes, places: NDArray[np.int64], rows: int, tick: int) -> NDArray[np.float64] | None:
+    def _weigh(self, pairs: Hashes, places: NDArray[np.int64], rows: int) -> NDArray[np.float64] | None:
         """Weights of n rows, of which those at `places` have neither: each follows from the rows before it."""
         if places.size and not self.ring.size:
             self.ring, self.counts = np.zeros(RING, np.uint16), np.zeros((len(SPANS), BUCKETS), np.uint16)
         buckets = ((pairs >> np.uint64(32)) % np.uint64(BUCKETS)).astype(np.uint16)
         weight, at = np.ones(rows), 0
         while at < places.size:
-            end = min(places.size, at + tick - self.rows % tick)
+            end = min(places.size, at + LOOK - self.rows % LOOK)
             weight[places[at:end]] = self.weight
             _repeat(buckets[at:end], self.rows, self.ring, self.counts, self.repeats, self.looked, SPANS)
             self.rows += end - at
             at = end
-            if self.rows % tick == 0:
+            if self.rows % LOOK == 0:
                 self._estimate()
         return None if (weight == 1.0).all() else weight
 

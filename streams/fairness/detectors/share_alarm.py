@@ -31,9 +31,10 @@ from streams.fairness.statistics.odds_bets import shifted
 
 FREE, WARNED, PAGED = 0, 1, 2
 SEVERITY = {WARNED: Severity.WARNING, PAGED: Severity.CRITICAL}
-GAP = 0.75
+GAP = 0.5
 """r_back of an alarm by a bet r near 1 is this part of the way from 1 to r. Shares nearer to 1 than about half of it
-resolve the alert: one of 0.88 π is resolved above 0.955 π."""
+resolve the alert: one of 0.88 π is resolved above 0.97 π. With 0.75 the share of a provider at 1.31 of its odds, paged
+by the bet on 1.4, was resolved 200 ticks later."""
 LN10 = float(np.log(10.0))
 
 
@@ -125,7 +126,7 @@ class ShareAlarms:
     def hold(self, subject: int, severity: int, scene: Scene, back: float) -> None:
         """Hold an alarm, or raise a warning to a page; a new alarm has the onset of the bet with the most evidence.
 
-        `back` is the r_back of drops farthest from 1; a bet nearer to 1 has one three quarters of the way to 1 or more.
+        `back` is the r_back of drops; a bet that is nearer to 1 has one half of the way to 1.
         """
         shares = scene.facts.shares
         if self.held[subject] == FREE:
@@ -135,7 +136,8 @@ class ShareAlarms:
             for name in ("since_row", "since_time", "since_hits", "since_due"):
                 getattr(self, name)[subject] = getattr(sums, name)[bet, subject]
             self.usual[subject] = shares.usual.multiple[subject] if sums is shares.learned else 1.0
-            self.back[subject] = min(1.0 / back, 1.0 + (r - 1.0) * GAP) if r > 1 else max(back, 1.0 + (r - 1.0) * GAP)
+            near, limit = 1.0 + (r - 1.0) * GAP, 1.0 / back if r > 1 else back
+            self.back[subject] = near if abs(r - 1.0) < abs(limit - 1.0) else limit
             self.recovery[subject] = self.recovery_bank[subject] = 0.0
             self.peak[subject] = 0.0
         self.held[subject] = shares.usual.paused[subject] = severity

@@ -6,7 +6,7 @@ import numpy as np
 
 from streams.contracts.alert import Kind
 from streams.fairness.alerts.summaries import as_number, day, percent, some, who
-from streams.fairness.arena.attribution import Cause, explanation, members
+from streams.fairness.arena.attribution import WINDOWS, Cause, explanation, members
 from streams.fairness.arena.context import Scene
 from streams.fairness.arena.sampling_policy import Mask, Play
 from streams.fairness.detectors.base import NAMED, Tick, Verdict
@@ -89,7 +89,7 @@ class ShareDrift(ShareDetector):
             return False
         near = (log_m >= log_m[subject] - NEAR) & (state.held == FREE) & (state.part == 0)
         near[subject] = False
-        for other in np.flatnonzero(near).tolist():
+        for other in np.flatnonzero(near)[:WINDOWS].tolist():
             falls = shares.rises(subject) and not shares.rises(other)
             if falls or (scene.play.groups[other] and members(scene.play, other)[subject]):
                 causes = [Cause(other, shares.onset(other)), *known]

@@ -12,9 +12,9 @@ so far, is a supermartingale while nothing is wrong [1]_, and each false alarm t
 of false alarms in n trials is at most n/c. It does not matter how many keys there are, nor how the trials are
 distributed over them: keys that come late have had few trials.
 
-**Memory.** At most `MOST_SLOTS` slots of 20 + 4·R bytes: 8.4 MB with three bets, whatever the number of
-keys. When the table is full, the half with the least M is forgotten, that is reset. A reset only takes terms from the
-sum: it costs power and never validity.
+**Memory.** At most `MOST_SLOTS` slots of 20 + 4·R bytes: 8.4 MB with three bets, whatever the number of keys. When the
+table is full, the half with the least log C is forgotten, that is reset. A reset only takes terms from the sum: it
+costs power and never validity.
 
 References
 ----------
@@ -158,15 +158,15 @@ class SparseCusum:
         return alarms
 
     def _make_room(self) -> None:
-        """Free the slots of keys in their initial state; then grow, or forget the half with the least M."""
+        """Free the slots of keys in their initial state; then grow, or forget the half with the least log C."""
         slots, bets = self.log_c.shape
-        kept = np.flatnonzero(self.log_c.max(axis=1) > 0)
+        most = self.log_c.max(axis=1)
+        kept = np.flatnonzero(most > 0)
         if len(kept) > LOAD / 2 * slots:
             if slots < MOST_SLOTS:
                 slots *= 2
             else:
-                order = np.lexsort((self.key[kept], -np.logaddexp.reduce(self.log_c[kept], axis=1)))
-                kept = kept[order[: len(kept) // 2]]
+                kept = kept[most[kept] > np.median(most[kept])]
         old = self.key[kept], self.log_c[kept], self.since[kept], self.due[kept], self.trials[kept], self.hits[kept]
         fresh = SparseCusum.start(bets, slots)
         places = place_all(fresh.key, old[0])

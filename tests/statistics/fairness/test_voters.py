@@ -1,6 +1,7 @@
 """Voters as statistics: who is found after how many votes, and that honest voters are not."""
 
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from streams.contracts.alert import Kind
 from streams.fairness.detectors.voter_manipulation import BETS, TASTE
 from streams.fairness.settings import FairnessSettings
+from streams.fairness.statistics.learned_share import LearnedShare
 from streams.fairness.statistics.sparse_cusum import SparseCusum
 from tests.unit.fairness.voters import VoterArena
 
@@ -41,7 +43,7 @@ def test_false_alarms_are_fewer_than_trials_over_the_level_however_many_voters_t
         {"session": 4, "tastes": 1.0, "voters": 300},
     ],
 )
-def test_honest_voters_with_tastes_and_sessions_are_hardly_ever_told(honest) -> None:
+def test_honest_voters_with_tastes_and_sessions_are_hardly_ever_told(honest: dict[str, Any]) -> None:
     arena = VoterArena(seed=3, settings=OFTEN, models=30, block=5_000, **{"voters": 5_000, **honest})
     arena.battles(60_000, resend=0.01)
     told = {alert.fingerprint for alert in arena.alerts if alert.kind in KINDS}
@@ -64,3 +66,39 @@ def test_a_voter_is_found_after_some_forty_votes_on_a_model(capsys: pytest.Captu
     with capsys.disabled():
         print(f"\n  votes of a voter until it is found: {np.mean(delays):.1f} ± {error:.1f}", file=sys.stderr)
     assert np.mean(delays) < 1.5 * 42
+
+
+@pytest.mark.statistics
+@pytest.mark.parametrize(("share", "burst"), [(0.2, 0.0), (0.001, 0.0), (0.001, 0.15)])
+def test_a_learned_share_that_does_not_rise_alarms_less_often_than_promised(share: float, burst: float) -> None:
+    random, subjects, units, level = np.random.default_rng(4), 200, 400, 50.0
+    found, began = LearnedShare(), 0
+    found.resize(subjects)
+    for unit in range(units):
+        n = random.poisson(400, subjects).astype(np.float64)
+        k = random.binomial(n.astype(np.int64), share).astype(np.float64)
+        if random.random() < burst:  # a provider's outage: everybody's votes are refused for a minute
+            k = np.minimum(k + random.poisson(10, subjects), n)
+        before = found.alarmed.copy()
+        found.update(k, n, 0.2, np.log(level * subjects), 1.0, unit, float(unit))
+        began += int(np.count_nonzero(found.alarmed & ~before))
+    assert found.learned.all()
+    assert began <= 2 * units / level, "one in 50 units, of all subjects together"
+
+
+@pytest.mark.statistics
+def test_a_share_that_doubles_is_found_within_a_few_reviews() -> None:
+    random, delays = np.random.default_rng(5), []
+    for _ in range(100):
+        found = LearnedShare()
+        found.resize(1)
+        for unit in range(60):
+            share = 0.2 if unit < 30 else 0.4
+            k = np.array([float(random.binomial(400, share))])
+            found.update(k, np.full(1, 400.0), 0.2, np.log(3.65e5 * 130), 100.0, unit, 0.0)
+            if found.alarmed[0]:
+                delays.append(unit - 29)
+                break
+    assert min(delays) >= 1
+    assert len(delays) == 100
+    assert np.mean(delays) < 3

@@ -24,7 +24,7 @@ CONSTANTS = {
         "TRIALS": 3,
     },
     "detectors.retirement_bias": {"RATIOS": [2.0, 4.0, 8.0]},
-    "arena.attribution": {"MOST_CAUSES": 16, "ROUNDS": 12, "SIGMAS": 3.5, "FAR": 6.0, "WINDOWS": 3, "INEXACT": 0.1},
+    "arena.attribution": {"MOST_CAUSES": 8, "ROUNDS": 12, "SIGMAS": 4.5, "FAR": 6.0, "WINDOWS": 3, "INEXACT": 0.1},
     "arena.past_counts": {"LEVELS": 8, "KEPT": 3},
     "arena.share_evidence": {
         "LEARNED": 200_000,
@@ -34,7 +34,7 @@ CONSTANTS = {
         "REMOVAL": 0.25,
         "GONE_BET": 0.02,
     },
-    "detectors.share_alarm": {"GAP": 0.75},
+    "detectors.share_alarm": {"GAP": 0.5},
     "detectors.share_drift": {
         "BACK": 0.7,
         "MIRROR": 5.0,
@@ -112,6 +112,7 @@ CONSTANTS = {
         "RING": 8_192,
         "BUCKETS": 8_192,
         "WINDOW": 10_000,
+        "LOOK": 500,
         "SCALE": 1_024,
         "SIGNIFICANT": 6.0,
     },

@@ -44,44 +44,44 @@ def two_models(draws, by, times=None, pairs=None):
 
 
 def test_rows_of_one_battle_are_one_exposure() -> None:
-    assert Memory().follow(two_models([1, 1, 2, 1, 3, 2], "battle"), 100).first.tolist() == [
+    assert Memory().follow(two_models([1, 1, 2, 1, 3, 2], "battle")).first.tolist() == [
         True, False, True, False, True, False,
     ]  # fmt: skip
 
 
 def test_sides_swapped_it_is_the_same_draw() -> None:
     rows = two_models([1, 1], "battle", pairs=[[0, 1], [1, 0]])
-    assert Memory().follow(rows, 100).first.tolist() == [True, False]
+    assert Memory().follow(rows).first.tolist() == [True, False]
 
 
 def test_a_battle_with_other_models_is_an_exposure_of_its_own_and_is_told() -> None:
     rows = two_models([1, 1, 1, 1], "battle", pairs=[[0, 1], [0, 2], [2, 0], [0, 1]])
-    found = Memory().follow(rows, 100)
+    found = Memory().follow(rows)
     assert found.first.tolist() == [True, True, False, False]
     assert (found.sort == MIXED).tolist() == [False, True, False, False]
 
 
 def test_a_voter_s_votes_on_the_same_models_are_one_exposure_for_half_an_hour() -> None:
     rows = two_models([1, 1, 2, 1, 1], "voter", times=[0, 1_799, 1_800, 1_801, 1_900])
-    found = Memory().follow(rows, 100)
+    found = Memory().follow(rows)
     assert found.first.tolist() == [True, False, True, True, False]
     assert (found.sort == BY_VOTER).all()
 
 
 def test_a_draw_is_known_for_at_least_a_generation_of_later_ones() -> None:
     memory = Memory()
-    memory.follow(two_models([0], "battle"), 100)
-    memory.follow(two_models(range(1, GENERATION), "battle"), 100)
-    assert not memory.follow(two_models([0], "battle"), 100).first.any()
-    memory.follow(two_models(range(GENERATION, 2 * GENERATION), "battle"), 100)
+    memory.follow(two_models([0], "battle"))
+    memory.follow(two_models(range(1, GENERATION), "battle"))
+    assert not memory.follow(two_models([0], "battle")).first.any()
+    memory.follow(two_models(range(GENERATION, 2 * GENERATION), "battle"))
     assert memory.keys.nbytes + memory.checks.nbytes <= 1.6e6
-    memory.follow(two_models(range(2 * GENERATION, 3 * GENERATION), "battle"), 100)
-    assert memory.follow(two_models([0], "battle"), 100).first.all()
+    memory.follow(two_models(range(2 * GENERATION, 3 * GENERATION), "battle"))
+    assert memory.follow(two_models([0], "battle")).first.all()
 
 
 def test_rows_with_neither_are_exposures_and_say_so() -> None:
     rows = make_rows(["a", "b"], np.tile([0, 1], (3, 1)), np.zeros(3), np.arange(3))
-    found = Memory().follow(rows, 100)
+    found = Memory().follow(rows)
     assert found.first.all()
     assert (found.sort == UNCLEAR).all()
 

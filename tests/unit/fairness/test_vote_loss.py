@@ -3,8 +3,10 @@
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from streams.contracts.alert import Alert, Kind, Status, Subject
+from streams.fairness.alerts.summaries import as_number
 from streams.fairness.fold import fold
 from streams.fairness.fold_state import ArenaFairness
 from streams.fairness.settings import FairnessSettings
@@ -12,7 +14,7 @@ from streams.ledger import codec
 from streams.ledger.codec import Block, Notice, decode, encode_block
 from streams.ledger.refused import Refused
 from streams.ledger.rows import code
-from streams.ledger.watermark import count_rows, unknown_refused, unknown_rows
+from streams.ledger.watermark import Watermark, count_rows, unknown_refused, unknown_rows
 from tests.unit.fairness.arena import SECONDS, START, Ledger, draw_pairs, equal_arena, make_rows
 
 BRISK = FairnessSettings(review_battles=2_000, ratings_reviews=50, window_reviews=2)
@@ -34,7 +36,7 @@ class Gate:
         hit = np.ones(n, bool) if only is None else (pairs == only).any(axis=1)
         winner = np.where(self.random.random(n) < np.where(hit, none, 0.1), 4, self.random.integers(0, 2, n))
         lost = hit & (self.random.random(n) < refuse)
-        times = self.clock + SECONDS * np.arange(1, n + 1)
+        times = (self.clock + SECONDS * np.arange(1, n + 1)).astype(np.float64)
         self.clock = float(times[-1])
         kept = ~lost
         rows = make_rows(self.ledger.names, pairs[kept], winner[kept], times[kept])
@@ -48,9 +50,9 @@ class Gate:
         return [alert for alert in self.ledger.alerts[told:] if alert.kind is Kind.VOTE_LOSS]
 
 
-def _refused(pairs, offset, place) -> Refused | None:
+def _refused(pairs: NDArray[np.float64], offset: NDArray[np.int64], place: NDArray[np.int64]) -> Refused | None:
     n = len(offset)
-    models, both = code([f"model-{each:03}" for each in pairs.T.ravel().tolist()], first=[""])
+    models, both = code([f"model-{int(each):03}" for each in pairs.T.ravel().tolist()], first=[""])
     zeros = np.zeros(n, np.int32)
     return Refused(["invalid_field"], zeros, models, both[:n], both[n:], zeros, offset, place) if n else None
 
@@ -60,7 +62,7 @@ def test_a_gate_before_one_model_is_told_of_the_model_and_ends() -> None:
     assert gate.battles(60_000) == []
     (alert,) = gate.battles(8_000, none=0.3, only=4)
     assert (alert.subject, alert.evidence["lost"]) == (Subject(model="model-004"), "unfinished")
-    assert alert.evidence["share"] > 0.2 > alert.evidence["bound"] > 0.1
+    assert as_number(alert.evidence["share"]) > 0.2 > as_number(alert.evidence["bound"]) > 0.1
     (over,) = gate.battles(20_000)
     assert (over.id, over.status) == (alert.id, Status.RESOLVED)
 
@@ -118,21 +120,25 @@ def _cut_at_random(block: Block, random: np.random.Generator) -> list[Block]:
 @given(
     st.lists(st.booleans(), min_size=1, max_size=40), st.lists(st.integers(0, 40), max_size=4), st.integers(300, 5_000)
 )
-def test_each_refused_vote_counts_once_after_any_cut_and_repetition(lost, again, limit) -> None:
-    lost = np.array(lost, bool)
+def test_each_refused_vote_counts_once_after_any_cut_and_repetition(
+    chosen: list[bool], again: list[int], limit: int
+) -> None:
+    lost = np.array(chosen, bool)
     offset, where = np.arange(len(lost)), np.flatnonzero(lost)
     pairs = np.stack([offset % 5, offset % 5 + 1], axis=1).reshape(-1, 2)
     kept = ~lost
     rows = make_rows([f"model-{each:03}" for each in range(6)], pairs[kept], np.zeros(kept.sum()), np.ones(kept.sum()))
     rows.offset[:] = offset[kept]
     place = np.cumsum(kept)[where] if len(where) else np.zeros(0, np.int64)
-    whole = Block("text", rows, {0: len(lost) - 1}, _refused(pairs[where], offset[where], place))
+    whole = Block("text", rows, {0: len(lost) - 1}, _refused(pairs[where].astype(np.float64), offset[where], place))
     records = _encode_small(whole, limit)
     for number in again:  # intake starts over somewhere and writes the rest again
         records += records[number % len(records) :]
-    watermark, rows_seen, refused_seen = {}, [], []
+    watermark: Watermark = {}
+    rows_seen, refused_seen = list[int](), list[int]()
     for record in records:
         block = decode(record)
+        assert isinstance(block, Block)
         new, found = unknown_rows(block, watermark), unknown_refused(block, watermark)
         rows_seen += new.offset.tolist()
         refused_seen += [] if found is None else found.offset.tolist()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from streams.contracts.alert import Alert
 from streams.contracts.model import Model
@@ -112,9 +113,16 @@ class VoterArena:
             self._send(pairs, winner, who, prompts, np.sort(places))
             self.asked += size
 
-    def _send(self, pairs, winner, who, prompts, places) -> None:
+    def _send(
+        self,
+        pairs: NDArray[np.float64],
+        winner: NDArray[np.integer],
+        who: list[str],
+        prompts: list[str],
+        places: NDArray[np.integer],
+    ) -> None:
         n = len(places)
-        times = self.clock + SECONDS * np.arange(1, n + 1)
+        times = self.clock + SECONDS * np.arange(1.0, n + 1.0)
         self.clock = float(times[-1])
         chosen = places.tolist()
         voters, voter = code([who[at] for at in chosen], first=[""])
@@ -125,7 +133,7 @@ class VoterArena:
             model_a=pairs[places, 0].astype(np.int32),
             model_b=pairs[places, 1].astype(np.int32),
             winner=winner[places].astype(np.uint8),
-            tstamp=times,
+            tstamp=times.astype(np.float64),
             partition=np.zeros(n, np.int32),
             offset=np.arange(self.rows, self.rows + n),
             recorded=(times * 1000).astype(np.int64),

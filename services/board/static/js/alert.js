@@ -47,6 +47,15 @@ const WHAT = {
       ? `votes ${e.direction} ${e.model} whatever the answers are`
       : `has ${count(e.voters_found)} voters who vote ${e.direction} it whatever the answers are`,
   repeated_votes: (e) => `has ${percent(e.share)} of its votes counted again under new ids`,
+  pairing_bias: () => "does not meet the opponents that its declaration gives it",
+  side_bias: (e) =>
+    e.left_share === undefined
+      ? "shows its models on sides that follow who they are"
+      : `is shown on the left in ${percent(e.left_share)} of its battles; a coin gives half`,
+  stratum_removal: (e) => `is missing from battles of ${(e.strata ?? []).join(", ")}, though not from others`,
+  result_break: (e) =>
+    `wins ${e.direction === "rise" ? "more" : "less"} often than its rating explains: ${percent(e.observed_win_rate)} instead of ${percent(e.expected_win_rate)}`,
+  side_preference: (e) => `has ${percent(e.left_share)} of its votes on the left answer; ${percent(e.usual_share)} are usual`,
 };
 
 /** What is wrong, as the rest of a sentence that begins with whom it is about. */
@@ -56,7 +65,7 @@ export const what = (alert) => WHAT[alert.kind]?.(alert.evidence) ?? alert.kind.
 export function seen(alert) {
   const e = alert.evidence;
   if (e.expected_appearances === undefined) return null;
-  return `in ${count(e.appearances)} of ${count(e.battles)} battles, where ${count(e.expected_appearances)} were due`;
+  return `in ${count(e.appearances)} of ${count(e.stratum_battles ?? e.battles)} battles, where ${count(e.expected_appearances)} were due`;
 }
 
 /**
