@@ -247,6 +247,8 @@ class ShareEvidence:
         Battles without a vote up to the last review.
     log_m
         float64[S], log M at the end of the last tick; -inf where there is none.
+    whole
+        Whether an alert about the whole policy is open.
     """
 
     declared: ShareSums = field(default_factory=lambda: ShareSums.start(np.zeros(0)))
@@ -255,6 +257,7 @@ class ShareEvidence:
     all_draws: bool = False
     unfinished: int = 0
     log_m: Vector = field(default_factory=lambda: np.zeros(0))
+    whole: bool = False
 
     @classmethod
     def start(cls, settings: FairnessSettings) -> ShareEvidence:

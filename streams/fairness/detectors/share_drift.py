@@ -20,6 +20,8 @@ NEAR = 5.0
 """Nats within which chance decides which of two subjects has more evidence. A cause may have so much less than what it
 explains. A rise waits for a fall that explains it and a member for its group, when these are so near: where there are
 two licence classes, what one loses the other gains."""
+SMALL = 0.5, 2.0
+"""While the policy as a whole is reported, multiples of the odds in this range are a part of that."""
 SELECTION = 0.01
 """With a share of unfinished battles below this, the summary assumes that the arena does not report them."""
 REMOVED = 0.2
@@ -78,6 +80,9 @@ class ShareDrift(ShareDetector):
     def _explained(self, state: ShareAlarms, scene: Scene, subject: int, level: float) -> bool:
         """Whether open alerts explain a suspect, or a fall that is about to be reported does."""
         shares = scene.facts.shares
+        sums, bet = shares.winner(subject)
+        if shares.whole and SMALL[0] <= sums.bets[bet] <= SMALL[1]:
+            return True
         suspect, log_m = Cause(subject, shares.onset(subject)), shares.log_m
         known = _causes(state, float(log_m[subject]))
         found = explanation(scene, suspect, known, _tolerance(scene), level)

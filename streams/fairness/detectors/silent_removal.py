@@ -17,7 +17,7 @@ MOST = 0.1
 GONE = 0.15
 """A model with more than this part of its expected appearances since the onset is a drift, not a removal. The condition
 only withholds alerts, so the false-alarm bound holds."""
-DRIFTED, SURER = 0.25, 3.0
+DRIFTED, SURER = 0.25, 5.0
 """A model that was paged as a drift is told again as a removal only if it is gone by so many nats rather than at this
 part of its share: at a quarter of it, chance makes it less than 0.15 for a while."""
 LESS = float(np.log(MOST / DRIFTED))
