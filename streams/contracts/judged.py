@@ -49,6 +49,10 @@ class Unjudged(StrEnum):
     """No language or category has a twentieth of the battles of a review."""
     NO_USUAL_VALUE = "no_usual_value"
     """The usual share of left votes is still being measured."""
+    DRAWS_UNKNOWN = "draws_unknown"
+    """Battles that nobody finished do not come, so selection by voters moves every share a little."""
+    EXPLAINED = "explained"
+    """An open alert of a share explains what the detector would see."""
 
 
 SENTENCES: dict[Unjudged, str] = {
@@ -70,6 +74,8 @@ SENTENCES: dict[Unjudged, str] = {
     Unjudged.LEARNING: "what is usual in the arena is still being learned",
     Unjudged.NO_STRATA: "no language or category has a twentieth of the battles",
     Unjudged.NO_USUAL_VALUE: "how often the left answer usually wins is still being learned",
+    Unjudged.DRAWS_UNKNOWN: "battles that nobody finished do not come",
+    Unjudged.EXPLAINED: "an open alert of a share explains what it would see",
 }
 """The words for it, as the end of a sentence; the same for every reader."""
 
