@@ -85,7 +85,7 @@ CONSTANTS = {
     "statistics.cell_evidence": {"ENOUGH": 4},
     "arena.strata": {"LEAST": 0.05, "MOST": 12, "NAMES": 512},
     "evidence_history": {"LATE": 128, "EARLY": 256, "EPISODES": 256},
-    "snapshot": {"VERSION": 4},
+    "snapshot": {"VERSION": 5},
     "stage": {"VIEW_SECONDS": 1.0, "IDLE_SECONDS": 5.0},
     "statistics.learned_share": {
         "BETS": [1.5, 2.0, 4.0, 16.0, 64.0],
@@ -116,6 +116,7 @@ CONSTANTS = {
         "SCALE": 1_024,
         "SIGNIFICANT": 6.0,
     },
+    "arena.lateness": {"DAY": 86_400.0, "DEPARTURES": 8, "FEW": 10, "STEADY": 0.6, "BRIEF": 1.0, "DOUBLING": 8},
     "arena.past_policies": {"KEPT": 64, "DAY": 86_400.0, "SKEW": 2.0, "BRIEF": 1.0},
     "arena.declared_pairs": {"TOLERANCE": 0.01},
     "arena.name_flood": {"BITS": 65_536, "VOTERS": 64, "NAMED": 5},
