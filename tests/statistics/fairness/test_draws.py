@@ -33,7 +33,6 @@ def pages(ledger: Ledger) -> set[str]:
 @pytest.mark.parametrize("by", ["battle", "voter", "neither"])
 @pytest.mark.parametrize("votes", [(1, 2), (3,)])
 def test_several_votes_on_a_draw_page_no_more_than_promised(votes: tuple[int, ...], by: By) -> None:
-    # One page in 20,000 battles is asked for, ten times what the run can keep without a page by luck alone.
     ledger = unequal_arena(1, false_pages="one in 20,000 battles")
     draws = Draws(ledger, votes=votes, by=by)
     for _ in range(10):

@@ -132,6 +132,7 @@ CONSTANTS = {
         "SCALE": 1_024,
         "SIGNIFICANT": 6.0,
     },
+    "arena.lateness": {"DAY": 86_400.0, "DEPARTURES": 8, "FEW": 10, "STEADY": 0.6, "BRIEF": 1.0, "DOUBLING": 8},
     "arena.past_policies": {"KEPT": 64, "DAY": 86_400.0, "SKEW": 2.0, "BRIEF": 1.0},
     "arena.declared_pairs": {"TOLERANCE": 0.01},
     "arena.name_flood": {"BITS": 65_536, "VOTERS": 64, "NAMED": 5},
