@@ -86,6 +86,7 @@ DEFECTS: dict[str, Expected] = {
     "voters-drift-left": found("side_preference", aim=1_050),
     "gate-everybody-none": found("vote_loss"),
     "gate-subject-none": found("vote_loss"),
+    "gate-refused": found("vote_loss"),
     "gate-subject-away": found("share_drift"),
     "invented-names": found("name_flood", "undeclared_model"),
     "probability-misdeclared": found("declared_probability_wrong"),
