@@ -101,6 +101,7 @@ DEFECTS: dict[str, Expected] = {
     "selection-bias-40-unsent": found("share_drift"),
     "fleet-wide": found("feed_stalled"),
     "all-zeros": found("feed_stalled"),
+    # One voter casts the votes, some again on the same pair and prompt, and its model wins more than its rating says.
     "flood": found("prompt_reuse", may="voter_manipulation repeated_votes result_break"),
     "prompt-reuse": found("prompt_reuse"),
     "undeclared-model": found("undeclared_model"),
