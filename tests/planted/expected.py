@@ -87,6 +87,7 @@ DEFECTS: dict[str, Expected] = {
     "voters-drift-left": found("side_preference", aim=1_050),
     "gate-everybody-none": found("vote_loss"),
     "gate-subject-none": found("vote_loss"),
+    "gate-refused": found("vote_loss"),
     "gate-subject-away": found("share_drift"),
     "invented-names": found("name_flood", "undeclared_model"),
     "probability-misdeclared": found("declared_probability_wrong"),
@@ -101,6 +102,7 @@ DEFECTS: dict[str, Expected] = {
     "selection-bias-40-unsent": found("share_drift"),
     "fleet-wide": found("feed_stalled"),
     "all-zeros": found("feed_stalled"),
+    # One voter casts the votes, some again on the same pair and prompt, and its model wins more than its rating says.
     "flood": found("prompt_reuse", may="voter_manipulation repeated_votes result_break"),
     "prompt-reuse": found("prompt_reuse"),
     "undeclared-model": found("undeclared_model"),

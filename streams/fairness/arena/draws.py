@@ -12,7 +12,10 @@ draw the evidence is cubed.
   repeats are as frequent a little further away, whatever the policy. With e repeats per row beyond chance, the evidence
   of a row is divided by v = 1 + 2e, the design effect E[V²]/E[V] of V votes per draw. Only earlier rows are used. It is
   an estimate, and votes of one draw that are thousands of rows apart, or hundreds in an arena of few models, are not
-  seen by it. So the promise about false pages holds for known draws, not for these.
+  seen by it. So the promise about false pages holds for known draws, not for these. Before the first estimate v is
+  `SUPPOSED`, because three votes a draw, each taken for a draw of its own, page within a hundred rows. Detectors of
+  single battles do not bet on such a row before `WINDOW` of them were compared and no bunches were found: few votes per
+  draw that the first estimates cannot see are seen then.
 
 **Memory.** Known draws are kept in two generations of `GENERATION` each: a vote is recognised if it comes at most that
 many exposures after the first vote of its draw, and at most twice as many are kept. A later one counts as an exposure.
@@ -49,6 +52,9 @@ BY_BATTLE, BY_VOTER, UNCLEAR, MIXED = 0, 1, 2, 3
 """How the draw of a row is known. `MIXED`: by battle, but the battle had other models before."""
 SCALE = 1_024
 """Weights are whole multiples of 1/SCALE, so that sums of them are exact and do not depend on how rows are cut."""
+SUPPOSED = 683 / 2_048
+"""Weight of a row before the first estimate: three votes per draw. Sums of it are exact, too, and it is no multiple of
+1/SCALE, so no estimate equals it."""
 SIGNIFICANT = 6.0
 """Standard deviations of the repeats beyond chance from which they count as votes of one draw."""
 Hashes = NDArray[np.uint64]
@@ -65,15 +71,22 @@ class RowDraws(NamedTuple):
         uint8[n]: `BY_BATTLE`, `BY_VOTER`, `UNCLEAR`, or `MIXED`.
     weight
         float64[n], the weight of the row as evidence, or None when all are 1.
+    single
+        bool[n], whether the row is known to be a draw of its own, or None when all are: detectors of single battles bet
+        on no other.
     """
 
     first: NDArray[np.bool_]
     sort: NDArray[np.uint8]
     weight: NDArray[np.float64] | None
+    single: NDArray[np.bool_] | None
 
     def take(self, chosen: slice) -> RowDraws:
         """Return a part of the rows."""
-        return RowDraws(self.first[chosen], self.sort[chosen], None if self.weight is None else self.weight[chosen])
+        weight = None if self.weight is None else self.weight[chosen]
+        return RowDraws(
+            self.first[chosen], self.sort[chosen], weight, None if self.single is None else self.single[chosen]
+        )
 
 
 @dataclass(slots=True)
@@ -97,7 +110,10 @@ class Draws:
     looked, looked_before
         int64[K / 2], rows that were compared in each span, in both windows.
     weight, counted_weight
-        Evidence of the next row with neither, and of the last one that was counted: 1/v, a multiple of 1/SCALE.
+        Evidence of the next row with neither, and of the last one that was counted: 1/v, a multiple of 1/SCALE, or
+        `SUPPOSED`.
+    sure, counted_sure
+        Whether `WINDOW` rows with neither were compared before the next one, and before the last one that was counted.
     sorts, last
         int64[5], rows of each sort, and exposures, in the current review and in the last full one.
     """
@@ -112,15 +128,17 @@ class Draws:
     before: NDArray[np.float64] = field(default_factory=lambda: np.zeros(len(SPANS)))
     looked: NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(SPANS) // 2, np.int64))
     looked_before: NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(SPANS) // 2, np.int64))
-    weight: float = 1.0
+    weight: float = SUPPOSED
     counted_weight: float = 1.0
+    sure: bool = False
+    counted_sure: bool = False
     sorts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(5, np.int64))
     last: NDArray[np.int64] = field(default_factory=lambda: np.zeros(5, np.int64))
 
     @property
     def votes_per_draw(self) -> float:
         """Estimate of v for the rows with neither battle nor voter; 1 while they show no bunches."""
-        return 1.0 / self.counted_weight
+        return 1.0 if self.counted_weight == SUPPOSED else 1.0 / self.counted_weight
 
     def follow(self, rows: Rows) -> RowDraws:
         """Decide for each row whether it starts an exposure.
@@ -140,23 +158,29 @@ class Draws:
                 self.keys, self.checks = np.zeros((2, SLOTS), np.uint64), np.zeros((2, SLOTS), np.uint32)
             self.kept = _recognise(battles, voters, pairs, rows.tstamp, self.keys, self.checks, self.kept, first, sort)
         unclear = np.flatnonzero(sort == UNCLEAR)
-        return RowDraws(first, sort, self._weigh(pairs[unclear], unclear, len(rows)))
+        return RowDraws(first, sort, *self._weigh(pairs[unclear], unclear, len(rows)))
 
-    def _weigh(self, pairs: Hashes, places: NDArray[np.int64], rows: int) -> NDArray[np.float64] | None:
-        """Weights of n rows, of which those at `places` have neither: each follows from the rows before it."""
+    def _weigh(
+        self, pairs: Hashes, places: NDArray[np.int64], rows: int
+    ) -> tuple[NDArray[np.float64] | None, NDArray[np.bool_] | None]:
+        """Weights of n rows, of which those at `places` have neither, and whether each is a draw of its own.
+
+        Both follow from the rows before it.
+        """
         if places.size and not self.ring.size:
             self.ring, self.counts = np.zeros(RING, np.uint16), np.zeros((len(SPANS), BUCKETS), np.uint16)
         buckets = ((pairs >> np.uint64(32)) % np.uint64(BUCKETS)).astype(np.uint16)
-        weight, at = np.ones(rows), 0
+        weight, single, at = np.ones(rows), np.ones(rows, np.bool_), 0
         while at < places.size:
             end = min(places.size, at + LOOK - self.rows % LOOK)
             weight[places[at:end]] = self.weight
+            single[places[at:end]] = self.sure and self.weight == 1.0
             _repeat(buckets[at:end], self.rows, self.ring, self.counts, self.repeats, self.looked, SPANS)
             self.rows += end - at
             at = end
             if self.rows % LOOK == 0:
                 self._estimate()
-        return None if (weight == 1.0).all() else weight
+        return None if (weight == 1.0).all() else weight, None if single.all() else single
 
     def _estimate(self) -> None:
         """Estimate v from the repeats in this window and the one before it."""
@@ -170,6 +194,7 @@ class Draws:
         noise = np.sqrt((near[:used] / looked[:used] + chance * part + 1.0 / looked[:used]) / looked[:used])
         extra = float((beyond + 2.0 * noise)[beyond > SIGNIFICANT * noise].sum())
         self.weight = max(math.floor(SCALE / (1.0 + 2.0 * extra)), 1) / SCALE
+        self.sure |= bool(self.looked[0] >= WINDOW)
         if self.looked[0] >= WINDOW:
             self.before, self.repeats = self.repeats, np.zeros(len(SPANS))
             self.looked_before, self.looked = self.looked, np.zeros_like(self.looked)
@@ -183,7 +208,9 @@ class Draws:
         """Count rows of the current review."""
         unclear = np.flatnonzero(draws.sort == UNCLEAR)
         if unclear.size:
-            self.counted_weight = 1.0 if draws.weight is None else float(draws.weight[unclear[-1]])
+            last = unclear[-1]
+            self.counted_weight = 1.0 if draws.weight is None else float(draws.weight[last])
+            self.counted_sure = draws.single is None or bool(draws.single[last])
         self.sorts[:4] += np.bincount(draws.sort, minlength=4)
         self.sorts[4] += np.count_nonzero(draws.first)
 

@@ -228,7 +228,7 @@ class WholePolicy(RowDetector[LearnedWeights]):
         if not scene.declares:
             return Judged.not_yet(self.kind, Unjudged.NO_REGISTRY)
         if not state.exact:
-            return Judged.not_yet(self.kind, Unjudged.DRAWS_UNKNOWN)
+            return Judged.not_yet(self.kind, Unjudged.UNFINISHED_UNKNOWN)
         if scene.facts.outage:
             return Judged.not_yet(self.kind, Unjudged.FEED_STALLED)
         if state.part:

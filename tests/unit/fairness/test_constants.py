@@ -137,7 +137,7 @@ CONSTANTS = {
     "arena.declared_pairs": {"TOLERANCE": 0.01},
     "arena.name_flood": {"BITS": 65_536, "VOTERS": 64, "NAMED": 5},
     "detectors.draws_unclear": {"VOTES_PER_DRAW": 1.1, "SHARE": 0.1, "MIXED_SHARE": 0.01},
-    "detectors.policy_too_busy": {"HALF": 0.5},
+    "detectors.policy_too_busy": {"HALF": 0.5, "QUARTER": 0.25, "SETTLINGS": 4.0},
     "detectors.name_flood": {"NAMES": 100, "CALM": 50},
 }
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from streams.contracts.alert import Alert, Kind, encode_alert
+from streams.fairness.alerts.summaries import as_number
 from streams.fairness.arena.draws import BY_VOTER, GENERATION, MIXED, UNCLEAR
 from streams.fairness.arena.draws import Draws as Memory
 from streams.fairness.arena.sampling_policy import Play
@@ -337,6 +338,35 @@ def test_one_change_in_a_busy_arena_is_not_too_busy() -> None:
     draws.play(500)
     ledger.declare("model-003", 3.0)
     draws.play(1_400)
+    assert ledger.told(Kind.POLICY_TOO_BUSY) == []
+
+
+def test_many_changes_are_too_busy_within_a_review_and_end_with_them() -> None:
+    ledger = equal_arena(12, seed=1, settings=BRISK)  # a review takes 864 s, the settling time is 200 s
+    draws = Draws(ledger)
+    draws.play(3_000)
+    for number in range(8):
+        ledger.declare("model-003", 2.0 + number % 2)
+        draws.play(250)
+        if number == 3:
+            (alert,) = ledger.told(Kind.POLICY_TOO_BUSY)
+            assert alert.evidence["changes"] == 4
+            assert as_number(alert.evidence["judged_share"]) < 0.2
+    draws.play(1_100)
+    alerts = ledger.told(Kind.POLICY_TOO_BUSY)
+    assert alerts[-1].status == "resolved"
+    assert len({alert.id for alert in alerts}) == 1
+
+
+@pytest.mark.parametrize("changes", [1, 2])
+def test_one_change_or_two_are_not_too_busy(changes: int) -> None:
+    ledger = equal_arena(12, seed=1, settings=BRISK)
+    draws = Draws(ledger)
+    draws.play(3_000)
+    for number in range(changes):
+        ledger.declare("model-003", 2.0 + number)
+        draws.play(300)
+    draws.play(1_500)
     assert ledger.told(Kind.POLICY_TOO_BUSY) == []
 
 
