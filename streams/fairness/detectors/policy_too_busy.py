@@ -50,7 +50,7 @@ class PolicyTooBusy(ReviewDetector[Busy]):
         settings, now = scene.settings, scene.facts.clock
         before = [end for *_, end in state.reviews]
         state.reviews = [*state.reviews, (*scene.facts.policies.last, now)][-settings.window_reviews :]
-        hour = SETTLINGS * settings.settle_seconds
+        hour = SETTLINGS * max(settings.settle_seconds, scene.facts.policies.settling)
         lasting = [number for number, end in enumerate(reversed(before), 1) if now - end >= hour]
         state.used = lasting[0] if lasting else len(state.reviews)
         # Against a full window: in a busy arena a single change leaves most of several reviews unjudged.
