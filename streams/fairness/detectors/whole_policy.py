@@ -54,8 +54,8 @@ MEMORY = (30.0, 100.0, 400.0)
 SPREAD = 0.15
 """Standard deviation of the multiples around 1 before anything is learned."""
 NEAR = 5.0
-"""A share whose evidence is within so many nats of a page may explain the deviation: the alert waits for it, until its own
-evidence is as far above a page."""
+"""The alert waits for a share whose evidence is within so many nats of a page, which may explain the deviation, until its
+own evidence is as far above a page."""
 TOLD = 5
 """Models that the alert names: those farthest from their shares."""
 
