@@ -54,8 +54,8 @@ MEMORY = (30.0, 100.0, 400.0)
 SPREAD = 0.15
 """Standard deviation of the multiples around 1 before anything is learned."""
 NEAR = 5.0
-"""The alert waits for a share whose evidence is within so many nats of a page, which may explain the deviation, until its
-own evidence is as far above a page."""
+"""The alert waits for a share whose evidence is within so many nats of a page, which may explain the deviation,
+until its own evidence is as far above a page."""
 TOLD = 5
 """Models that the alert names: those farthest from their shares."""
 
@@ -111,8 +111,8 @@ class WholePolicy(RowDetector[LearnedWeights]):
 
     def judges(self, scene: Scene) -> bool:
         """Whether pairs have declared probabilities that no selection by voters changes."""
-        models = np.count_nonzero(scene.play.weights)
-        return scene.declares and models > 2 and scene.facts.shares.exact(scene.settings)
+        models = int(np.count_nonzero(scene.play.weights))
+        return models > 2 and scene.declares and scene.facts.shares.exact(scene.settings)
 
     def watched(self, state: LearnedWeights, play: Play) -> Mask:
         """bool[1]."""
