@@ -10,9 +10,10 @@ which is the predictive mean of a Gamma-Poisson model of the multiple, with a sp
 remember for different times, share the stake: a sudden change needs a short memory, a small one a long one. The sums
 are Shiryaev-Roberts sums (see `Cells`), so healthy battles of the past do not make them slower.
 
-It tells what nothing else explains: while a share alert is open or near, deviations are that alert's. And while it is
-open, small drifts of single subjects are a part of it (see `share_drift`). It reserves a fixed part of the budget of
-pages. It runs only where all draws are known: selection by voters moves every share a little.
+It tells what nothing else explains: it waits for a share that is near a page and while a group is reported, and leaves
+out battles with models whose share is. While it is open, small drifts of single subjects are a part of it (see
+`share_drift`). It reserves a fixed part of the budget of pages. It runs only where all draws are known: selection by
+voters moves every share a little.
 
 References
 ----------
@@ -53,7 +54,8 @@ MEMORY = (30.0, 100.0, 400.0)
 SPREAD = 0.15
 """Standard deviation of the multiples around 1 before anything is learned."""
 NEAR = 5.0
-"""A share whose evidence is so many nats below a page, or less, may explain the deviation: the alert waits for it."""
+"""The alert waits for a share whose evidence is within so many nats of a page, which may explain the deviation,
+until its own evidence is as far above a page."""
 TOLD = 5
 """Models that the alert names: those farthest from their shares."""
 
@@ -73,8 +75,11 @@ class LearnedWeights(RowEvidence):
         bets on the declared weights against these.
     exact
         Whether the last tick was judged.
+    held
+        bool[S], subjects with an open alert of their share. Battles with such models are left out, and when the
+        subjects change, the evidence begins anew: so far it was theirs as well.
     part
-        Whether a share alert was open since the evidence began: it begins anew when that is over.
+        Whether an alert of a group is open, whose battles are too many to be left out.
     """
 
     cells: Cells = field(default_factory=lambda: Cells.start((0,) * len(MEMORY), 1))
@@ -84,6 +89,7 @@ class LearnedWeights(RowEvidence):
     new_battles: float = 0.0
     back: Vector = field(default_factory=lambda: np.zeros(0))
     exact: bool = False
+    held: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
     part: bool = False
 
     def multiples(self) -> Matrix:
@@ -100,13 +106,13 @@ class WholePolicy(RowDetector[LearnedWeights]):
     def resize(self, state: LearnedWeights, subjects: int) -> None:
         """Grow the arrays to `subjects`."""
         known = state.back.size
-        grow(state, subjects, "hits", "due", "new_hits", "back")
+        grow(state, subjects, "hits", "due", "new_hits", "back", "held")
         state.back[known:] = 1.0
 
     def judges(self, scene: Scene) -> bool:
         """Whether pairs have declared probabilities that no selection by voters changes."""
-        models = np.count_nonzero(scene.play.weights)
-        return scene.declares and models > 2 and scene.facts.shares.exact(scene.settings)
+        models = int(np.count_nonzero(scene.play.weights))
+        return models > 2 and scene.declares and scene.facts.shares.exact(scene.settings)
 
     def watched(self, state: LearnedWeights, play: Play) -> Mask:
         """bool[1]."""
@@ -128,14 +134,19 @@ class WholePolicy(RowDetector[LearnedWeights]):
         weights, cells = scene.play.weights, state.cells
         multiples = np.vstack([state.multiples(), state.multiples()[:1], state.back[None]])
         bets = weights * multiples
-        second = np.stack([second_draw(each) for each in bets])
+        second, of_null = np.stack([second_draw(each) for each in bets]), second_draw(weights)
+        free = scene.play.in_play.copy()
+        free[:-1] &= ~_held(scene)
+        if np.count_nonzero(free) < 3:
+            return
+        whole = np.array([_total(each, h, free) for each, h in zip(bets, second, strict=True)])
         taken = _bet(
-            battles.a, battles.b, battles.exposure, scene.play.in_play, weights, second_draw(weights), bets, second,
-            state.new_hits, cells.gain,
+            battles.a, battles.b, battles.exposure, scene.play.in_play, free, weights, of_null, bets, second,
+            np.log(whole / _total(weights, of_null, free)), state.new_hits, cells.gain,
         )  # fmt: skip
-        state.new_battles += taken
-        cells.waiting[0] += taken
-        cells.trials[0] += taken
+        state.new_battles += taken[0]
+        cells.waiting[0] += taken[1]
+        cells.trials[0] += taken[1]
 
     def close(self, state: LearnedWeights, scene: Scene) -> None:
         """Update the sums, and learn from the tick."""
@@ -162,11 +173,16 @@ class WholePolicy(RowDetector[LearnedWeights]):
             return True
         if not state.exact or cells.held[0] != FREE or scene.facts.outage:
             return False
-        if np.count_nonzero(shares.usual.paused):
-            state.part = True
-        elif state.part:
+        held = _held(scene)
+        if not np.array_equal(held, state.held):
             self._begin(state, scene)
-        elif cells.highest >= self.level(scene) and shares.log_m.max(initial=-np.inf) < scene.page_level - NEAR:
+            state.held = held
+        state.part = bool(held[scene.play.groups].any())
+        if state.part:
+            return False
+        surplus = cells.highest - self.level(scene)
+        near = shares.log_m.max(initial=-np.inf) >= scene.page_level - NEAR
+        if surplus >= (NEAR if near else 0.0):
             cells.hold(0, PAGED)
             state.back = np.sqrt(self._since(state, scene))
             shares.whole = True
@@ -191,7 +207,6 @@ class WholePolicy(RowDetector[LearnedWeights]):
         self.reset(state, scene, np.array([0]))
         state.cells.highest = 0.0
         state.back = np.ones(state.back.size)
-        state.part = False
         scene.facts.shares.whole = False
 
     def follow(self, state: LearnedWeights, scene: Scene, before: Play) -> bool:
@@ -247,19 +262,36 @@ class WholePolicy(RowDetector[LearnedWeights]):
         )
 
 
+def _held(scene: Scene) -> NDArray[np.bool_]:
+    """bool[S], subjects with an open alert of their share."""
+    return np.asarray(scene.facts.shares.usual.paused > 0)
+
+
+def _total(weights: Vector, second: Vector, free: Mask) -> float:
+    """Probability that a battle is one among free models; `second` as by `second_draw`."""
+    w, h = weights[free[:-1]], second[free[:-1]]
+    return float(w.sum() * h.sum() - w @ h)
+
+
 @njit(cache=True)
-def _bet(a, b, exposure, in_play, weights, second_of, bets, second, new_hits, gain):  # type: ignore[no-untyped-def]
-    """Add the log e-values of battles; the last row of `bets` is that of recovery, which bets the other way."""
-    taken, last = 0, len(bets) - 1
+def _bet(a, b, exposure, in_play, free, weights, second_of, bets, second, rest, new_hits, gain):  # type: ignore[no-untyped-def]
+    """Add the log e-values of battles; the last row of `bets` is that of recovery, which bets the other way.
+
+    Returns the battles among models in play, and those among free ones, which are bet on.
+    """
+    seen, taken, last = 0, 0, len(bets) - 1
     for row in range(len(a)):
         i, j = a[row], b[row]
         if not exposure[row] or not in_play[i] or not in_play[j]:
             continue
-        taken += 1
+        seen += 1
         new_hits[i] += 1.0
         new_hits[j] += 1.0
+        if not free[i] or not free[j]:
+            continue
+        taken += 1
         null = second_of[i] * weights[j] + second_of[j] * weights[i]
         for bet in range(last + 1):
-            ratio = np.log((second[bet, i] * bets[bet, j] + second[bet, j] * bets[bet, i]) / null)
+            ratio = np.log((second[bet, i] * bets[bet, j] + second[bet, j] * bets[bet, i]) / null) - rest[bet]
             gain[0, bet] += -ratio if bet == last else ratio
-    return taken
+    return seen, taken
