@@ -306,7 +306,7 @@ def _estimate(repeats, before, looked, looked_before):  # type: ignore[no-untype
     total = np.maximum(looked + looked_before, 1)
     seen = repeats + before
     near, far = seen[:half], seen[half:]
-    used = max(np.count_nonzero((far <= USUAL * total) & (looked > 0)), 1)
+    used = max(int(np.count_nonzero((far <= USUAL * total) & (looked > 0))), 1)
     # Chance as in the widest span that is used: the votes of one draw are rarest there.
     last, widest = far[used - 1] / total[used - 1], EDGES[used] - EDGES[used - 1]
     extra = 0.0
