@@ -24,7 +24,6 @@ Both generations together take 1.6 MB, the rows with neither 150 kB; nothing is 
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -112,8 +111,8 @@ class Draws:
     weight, counted_weight
         Evidence of the next row with neither, and of the last one that was counted: 1/v, a multiple of 1/SCALE, or
         `SUPPOSED`.
-    sure, counted_sure
-        Whether `WINDOW` rows with neither were compared before the next one, and before the last one that was counted.
+    counted_sure
+        Whether `WINDOW` rows with neither were compared before the last one that was counted.
     sorts, last
         int64[5], rows of each sort, and exposures, in the current review and in the last full one.
     """
@@ -130,7 +129,6 @@ class Draws:
     looked_before: NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(SPANS) // 2, np.int64))
     weight: float = SUPPOSED
     counted_weight: float = 1.0
-    sure: bool = False
     counted_sure: bool = False
     sorts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(5, np.int64))
     last: NDArray[np.int64] = field(default_factory=lambda: np.zeros(5, np.int64))
@@ -167,37 +165,24 @@ class Draws:
 
         Both follow from the rows before it.
         """
-        if places.size and not self.ring.size:
+        if not places.size:
+            return None, None
+        if not self.ring.size:
             self.ring, self.counts = np.zeros(RING, np.uint16), np.zeros((len(SPANS), BUCKETS), np.uint16)
         buckets = ((pairs >> np.uint64(32)) % np.uint64(BUCKETS)).astype(np.uint16)
-        weight, single, at = np.ones(rows), np.ones(rows, np.bool_), 0
-        while at < places.size:
-            end = min(places.size, at + LOOK - self.rows % LOOK)
-            weight[places[at:end]] = self.weight
-            single[places[at:end]] = self.sure and self.weight == 1.0
-            _repeat(buckets[at:end], self.rows, self.ring, self.counts, self.repeats, self.looked, SPANS)
-            self.rows += end - at
-            at = end
-            if self.rows % LOOK == 0:
-                self._estimate()
-        return None if (weight == 1.0).all() else weight, None if single.all() else single
-
-    def _estimate(self) -> None:
-        """Estimate v from the repeats in this window and the one before it."""
-        looked = np.maximum(self.looked + self.looked_before, 1)
-        near, far = np.split(self.repeats + self.before, 2)
-        used = max(int(np.count_nonzero((far <= USUAL * looked) & (self.looked > 0))), 1)
-        # Chance as in the widest span that is used: the votes of one draw are rarest there.
-        part = np.diff(EDGES)[:used] / (EDGES[used] - EDGES[used - 1])
-        chance = far[used - 1] / looked[used - 1] * part
-        beyond = near[:used] / looked[:used] - chance
-        noise = np.sqrt((near[:used] / looked[:used] + chance * part + 1.0 / looked[:used]) / looked[:used])
-        extra = float((beyond + 2.0 * noise)[beyond > SIGNIFICANT * noise].sum())
-        self.weight = max(math.floor(SCALE / (1.0 + 2.0 * extra)), 1) / SCALE
-        self.sure |= bool(self.looked[0] >= WINDOW)
-        if self.looked[0] >= WINDOW:
-            self.before, self.repeats = self.repeats, np.zeros(len(SPANS))
-            self.looked_before, self.looked = self.looked, np.zeros_like(self.looked)
+        weights, alone = np.empty(places.size), np.empty(places.size, np.bool_)
+        windows = self.repeats, self.before, self.looked, self.looked_before
+        self.rows, self.weight = _weigh(
+            buckets, self.rows, self.weight, self.ring, self.counts, windows, weights, alone
+        )
+        weight = single = None
+        if not (weights == 1.0).all():
+            weight = np.ones(rows)
+            weight[places] = weights
+        if not alone.all():
+            single = np.ones(rows, np.bool_)
+            single[places] = alone
+        return weight, single
 
     def restart(self) -> None:
         """Begin a policy: pairs drawn under the one before do not repeat as often."""
@@ -341,3 +326,47 @@ def _repeat(buckets, rows, ring, counts, repeats, looked, spans):  # type: ignor
                 repeats[span + half] += counts[span + half, bucket]
                 looked[span] += 1
         ring[row % RING] = bucket
+
+
+@njit(cache=True)
+def _estimate(repeats, before, looked, looked_before):  # type: ignore[no-untyped-def]
+    """Return 1/v from the repeats in this window and the one before it; begin a window when this one is full."""
+    half = len(looked)
+    total = np.maximum(looked + looked_before, 1)
+    seen = repeats + before
+    near, far = seen[:half], seen[half:]
+    used = max(int(np.count_nonzero((far <= USUAL * total) & (looked > 0))), 1)
+    # Chance as in the widest span that is used: the votes of one draw are rarest there.
+    last, widest = far[used - 1] / total[used - 1], EDGES[used] - EDGES[used - 1]
+    extra = 0.0
+    for span in range(used):
+        part = (EDGES[span + 1] - EDGES[span]) / widest
+        chance = last * part
+        beyond = near[span] / total[span] - chance
+        noise = np.sqrt((near[span] / total[span] + chance * part + 1.0 / total[span]) / total[span])
+        if beyond > SIGNIFICANT * noise:
+            extra += beyond + 2.0 * noise
+    if looked[0] >= WINDOW:
+        before[:], looked_before[:] = repeats, looked
+        repeats[:], looked[:] = 0.0, 0
+    return max(np.floor(SCALE / (1.0 + 2.0 * extra)), 1.0) / SCALE
+
+
+@njit(cache=True)
+def _weigh(buckets, rows, weight, ring, counts, windows, weights, alone):  # type: ignore[no-untyped-def]
+    """Set the weights of rows with neither battle nor voter, and whether each is known to be a draw of its own.
+
+    Returns their number so far, and the weight of the next one.
+    """
+    repeats, before, looked, looked_before = windows
+    at = 0
+    while at < len(buckets):
+        end = min(len(buckets), at + LOOK - rows % LOOK)
+        weights[at:end] = weight
+        alone[at:end] = weight == 1.0 and looked_before[0] >= WINDOW  # a whole window was looked at
+        _repeat(buckets[at:end], rows, ring, counts, repeats, looked, SPANS)
+        rows += end - at
+        at = end
+        if rows % LOOK == 0:
+            weight = _estimate(repeats, before, looked, looked_before)
+    return rows, weight
