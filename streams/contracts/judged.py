@@ -54,6 +54,10 @@ class Unjudged(StrEnum):
     in bunches."""
     DRAWS_UNCLEAR = "draws_unclear"
     """Votes come in bunches that nothing ties to draws: which battle is a draw of its own is not known."""
+    UNFINISHED_UNKNOWN = "unfinished_unknown"
+    """Battles that nobody finished do not come, so selection by voters moves every share a little."""
+    EXPLAINED = "explained"
+    """An open alert of a share explains what the detector would see."""
 
 
 SENTENCES: dict[Unjudged, str] = {
@@ -79,6 +83,8 @@ SENTENCES: dict[Unjudged, str] = {
         "votes do not say which draw they belong to, and too few came to see whether they come in bunches"
     ),
     Unjudged.DRAWS_UNCLEAR: "votes come in bunches, and do not say which draw they belong to",
+    Unjudged.UNFINISHED_UNKNOWN: "battles that nobody finished do not come",
+    Unjudged.EXPLAINED: "an open alert of a share explains what it would see",
 }
 """The words for it, as the end of a sentence; the same for every reader."""
 

@@ -73,7 +73,7 @@ def _declare(state: ArenaFairness, notice: Notice) -> list[Alert]:
         scene.epoch.begin(facts.rows, facts.clock)
         recorded, settle = notice.recorded / 1000, scene.settings.settle_seconds
         facts.draws.restart()
-        facts.policies.change(before, recorded, facts.clock, settle, rows=facts.rows)
+        facts.policies.change(before, scene.play, recorded, facts.clock, settle, rows=facts.rows)
         facts.policies.resize(len(facts.roster))
     for detector in AT_NOTICE:
         detector.notice(state.states.of(detector), scene, change)
@@ -123,6 +123,7 @@ def _count_part(state: ArenaFairness, rows: Rows, draws: RowDraws, starts: Numbe
         p_pair=None if rows.p_pair is None else rows.p_pair[first],
         single=None if draws.single is None else draws.single[first],
     )
+    facts.policies.lateness.count(exposures.a, exposures.b, clock, drawn_at)
     alerts: list[Alert] = []
     exposed = rows if starts.size == len(rows) else rows.take(starts)
     at = row = 0

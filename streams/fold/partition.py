@@ -20,6 +20,8 @@ class Owned:
     """Publish nothing before this position: an earlier owner may have published up to it."""
     due: float = field(default=0.0, kw_only=True)
     """Time of the next publication, monotonic seconds."""
+    whole: bool = field(default=False, kw_only=True)
+    """Whether the next save replaces the state, which has fields that are not needed any more."""
     stopped: str = field(default="", kw_only=True)
     """Why the fold stopped this arena; empty while it runs."""
     stopped_at: float = field(default=0.0, kw_only=True)

@@ -301,10 +301,11 @@ class FoldStage(TakeOver[A]):
         except Exception as error:  # noqa: BLE001 -- as in `_take`
             self._stops.stop(arena, f"its state cannot be written: {error!r}")
             return
-        outcome = await self._store.save(arena.name, arena.epoch, fields, whole=whole)
+        outcome = await self._store.save(arena.name, arena.epoch, fields, whole=whole or arena.whole)
         if outcome is not WriteResult.DONE:
             await self._heed(arena, outcome)
             return
         self._saved(arena)
+        arena.whole = False
         self._metrics.snapshots.labels(self.name, arena.name).inc()
         self._metrics.snapshot_bytes.labels(self.name, arena.name).set(sum(map(len, fields.values())))

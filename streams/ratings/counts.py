@@ -108,7 +108,7 @@ class BoardCounts:
             raise IndexError(f"place {places[-1]} of a board of {m} models")
         self._local = np.full(max(members, default=0) + 16, -1, np.int64)
         self._local[members] = np.arange(m)
-        self._make_room()
+        self._elo = np.full(max(m, 4), START)
         self._elo[:m] = elo
         self._counter = Counter()
         if places.size:
@@ -118,6 +118,19 @@ class BoardCounts:
             by_winner[winner, at] = counts
             self._counter.set(m, pairs // m, pairs % m, by_winner)
         self.battles = int(counts.sum())
+
+    def renumber(self, number_of: NDArray[np.int64]) -> None:
+        """Give models new numbers, int64 by old number; models of number -1 leave with their battles."""
+        met, kept = self.met, number_of[self.members] >= 0
+        place, of_both = np.cumsum(kept) - 1, kept[met.first] & kept[met.second]
+        chosen = met.counts[:, of_both]
+        elo = self.elo[kept]
+        members = number_of[np.array(self.members, np.int64)[kept]].tolist()
+        winner, pair = np.nonzero(chosen)
+        m = len(members)
+        places = (winner * m + place[met.first[of_both]][pair]) * m + place[met.second[of_both]][pair]
+        order = np.argsort(places)
+        self.restore(members, places[order], chosen[winner, pair][order], elo)
 
     def _make_room(self) -> None:
         if len(self.members) > len(self._elo):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from streams.contracts.history import TIERS
 from streams.contracts.model import Model
 from streams.contracts.view import OVERALL, category_board, language_board
 from streams.ledger.codec import Block, Notice
@@ -15,6 +17,9 @@ from streams.ledger.watermark import Watermark, count_rows, is_new, unknown_rows
 from streams.ratings.counts import BoardCounts
 from streams.ratings.elo import Kernel
 from streams.ratings.history import RatingsHistory
+from streams.ratings.room import Seen, days, make_room
+
+_EVERY_TIER = frozenset(tier.name for tier in TIERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,8 @@ class ArenaState:
         Votes on models beyond the limit.
     strangers
         Numbers of the models that count against the limit of undeclared ones: not declared since they were numbered.
+    seen
+        Models and boards with a battle since the day began.
     history
         Ratings over time; None where they are not needed.
     """
@@ -71,17 +78,21 @@ class ArenaState:
     tstamp: float = 0.0
     unrated: int = 0
     strangers: set[int] = field(default_factory=set)
+    seen: Seen = field(default_factory=Seen)
     history: RatingsHistory | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """Result of folding a record: rows counted, rows dropped as known, changed boards, history tiers that grew."""
+    """Result of folding a record: rows counted, rows dropped as known, changed boards, history tiers that changed, and
+    boards that are no more (see `streams.ratings.room`).
+    """
 
     counted: int
     dropped: int
     changed: frozenset[str]
     sampled: frozenset[str] = frozenset()
+    gone: frozenset[str] = frozenset()
 
 
 def fold(state: ArenaState, record: Block | Notice, limits: ArenaLimits, play: Kernel, now: float = 0.0) -> Folded:
@@ -93,9 +104,11 @@ def fold(state: ArenaState, record: Block | Notice, limits: ArenaLimits, play: K
         return _declare(state, record)
     rows = unknown_rows(record, state.watermark)
     dropped = len(record.rows) - len(rows)
+    before = frozenset(state.boards)
     changed, sampled = _follow(state, rows, limits, play, now) if len(rows) else (frozenset[str](), frozenset[str]())
     count_rows(record, state.watermark)
-    return Folded(len(rows), dropped, changed, sampled)
+    exist = frozenset(state.boards)
+    return Folded(len(rows), dropped, changed & exist, sampled, (before | changed) - exist)
 
 
 def _declare(state: ArenaState, notice: Notice) -> Folded:
@@ -118,15 +131,33 @@ def _follow(
     """Count rows and sample the ratings where a step of the history ends; returns the boards and tiers that changed."""
     history = state.history
     if history is None:
-        return _count(state, rows, limits, play), frozenset()
+        return _count_days(state, rows, limits, play)
     at, changed, sampled = 0, frozenset[str](), frozenset[str]()
     for cut in history.cuts(rows, state.tstamp, state.recorded, now):
         if cut.row > at:
-            changed |= _count(state, rows.take(slice(at, cut.row)), limits, play)
-            at = cut.row
+            counted, dropped = _count_days(state, rows.take(slice(at, cut.row)), limits, play)
+            changed, sampled, at = changed | counted, sampled | dropped, cut.row
         if OVERALL in state.boards:
             sampled |= history.sample(state.boards[OVERALL], state.models, cut, state.recorded)
-    return changed | _count(state, rows.take(slice(at, None)) if at else rows, limits, play), sampled
+    counted, dropped = _count_days(state, rows.take(slice(at, None)) if at else rows, limits, play)
+    return changed | counted, sampled | dropped
+
+
+def _count_days(
+    state: ArenaState, rows: Rows, limits: ArenaLimits, play: Kernel
+) -> tuple[frozenset[str], frozenset[str]]:
+    """Count rows, and make room where a day begins; returns the boards and the tiers of the history that changed."""
+    begins = days(rows.tstamp, state.tstamp)
+    if not begins.size:
+        return _count(state, rows, limits, play), frozenset()
+    changed, tiers = frozenset[str](), frozenset[str]()
+    for start, end in pairwise([0, *begins.tolist(), len(rows)]):
+        if end == start:
+            continue  # the first row begins a day
+        if start in begins and make_room(state, limits):
+            changed, tiers = changed | frozenset(state.boards), _EVERY_TIER
+        changed |= _count(state, rows.take(slice(start, end)), limits, play)
+    return changed, tiers
 
 
 def _count(state: ArenaState, rows: Rows, limits: ArenaLimits, play: Kernel) -> frozenset[str]:
@@ -134,6 +165,7 @@ def _count(state: ArenaState, rows: Rows, limits: ArenaLimits, play: Kernel) -> 
     state.tstamp = max(state.tstamp, float(rows.tstamp.max()))
     numbers = _numbers(state, rows, limits.models)
     a, b, winner = numbers[rows.model_a], numbers[rows.model_b], rows.winner
+    state.seen.note(a, b)
     rated = (a >= 0) & (b >= 0)
     if not rated.all():
         state.unrated += int((~rated).sum())
@@ -149,6 +181,7 @@ def _count(state: ArenaState, rows: Rows, limits: ArenaLimits, play: Kernel) -> 
             board = state.boards[name] = BoardCounts()
         board.add(a[chosen], b[chosen], winner[chosen], play)
         changed.add(name)
+        state.seen.boards.add(name)
     return frozenset(changed)
 
 

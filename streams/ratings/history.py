@@ -145,6 +145,10 @@ class Sample:
     battles: NDArray[np.int64]
 
 
+def _kept(sample: Sample, kept: NDArray[np.bool_]) -> Sample:
+    return replace(sample, rating=sample.rating[kept], half_width=sample.half_width[kept], battles=sample.battles[kept])
+
+
 def _none() -> dict[Tier, list[Sample]]:
     return {tier: [] for tier in TIERS}
 
@@ -220,6 +224,13 @@ class RatingsHistory:
         gone = next(number for number, each in enumerate(kept) if each.t > oldest)
         del kept[:gone]
         self._packed.pop(tier, None)
+
+    def drop(self, kept: NDArray[np.bool_]) -> None:
+        """Drop members of the board, bool[M], from every sample."""
+        for tier, samples in self.samples.items():
+            self.samples[tier] = [_kept(sample, kept[: sample.rating.size]) for sample in samples]
+        self._packed.clear()
+        self._start = None if self._start is None else self._start[kept[: self._start.size]]
 
     def encode(self, arena: str, models: Sequence[str]) -> dict[str, bytes]:
         """Encode every tier by name; unchanged tiers return the same bytes object.

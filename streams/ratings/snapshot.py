@@ -21,9 +21,10 @@ from streams.fold.checkpoint import DamagedState, narrow, seal, unseal
 from streams.ratings.counts import BoardCounts
 from streams.ratings.fold import ArenaState
 from streams.ratings.history import RatingsHistory
+from streams.ratings.room import Seen
 from streams.ratings.settings import RatingsSettings
 
-VERSION = 3
+VERSION = 4
 META = "meta"
 _UNSIGNED = ("|u1", "<u2", "<u4", "<u8")
 _encode = msgspec.msgpack.Encoder().encode
@@ -51,6 +52,8 @@ class _Meta(msgspec.Struct):
     boards: dict[str, int]
     history: _History | None
     strangers: list[int] | None = None
+    seen_models: list[int] = []
+    seen_boards: list[str] = []
 
 
 class _FlatArray(msgspec.Struct):
@@ -114,7 +117,8 @@ class Snapshots:
             Boards that changed since the last `saved`.
         """
         fields = {}
-        boards, tiers = self._saved.boards.copy(), self._saved.tiers.copy()
+        boards = {name: checksum for name, checksum in self._saved.boards.items() if name in state.boards}
+        tiers = self._saved.tiers.copy()
         for name, board in state.boards.items():
             if name in changed or name not in boards:
                 packed = fields[board_field(name)] = _encode_board(board)
@@ -137,6 +141,8 @@ class Snapshots:
             boards=boards,
             history=None if state.history is None else _history(state.history, tiers),
             strangers=sorted(state.strangers),
+            seen_models=sorted(state.seen.models),
+            seen_boards=sorted(state.seen.boards),
         )
         packed = _encode(meta)
         return {**fields, META: seal(packed)}
@@ -186,6 +192,7 @@ def decode_state(fields: Mapping[str, bytes]) -> ArenaState:
         tstamp=meta.tstamp,
         unrated=meta.unrated,
         strangers=_strangers(meta),
+        seen=Seen(_numbers(meta.seen_models, meta), set(meta.seen_boards)),
         history=history,
     )
 
@@ -194,9 +201,13 @@ def _strangers(meta: _Meta) -> set[int]:
     """Return the undeclared models; for an old state without this field, the models that are undeclared now."""
     if meta.strangers is None:
         return {number for number, name in enumerate(meta.models) if name not in meta.registry}
-    if not all(0 <= number < len(meta.models) for number in meta.strangers):
-        raise DamagedState("strangers that are no models")
-    return set(meta.strangers)
+    return _numbers(meta.strangers, meta)
+
+
+def _numbers(numbers: list[int], meta: _Meta) -> set[int]:
+    if not all(0 <= number < len(meta.models) for number in numbers):
+        raise DamagedState("strangers or seen models that are no models")
+    return set(numbers)
 
 
 def _decode_history(saved: _History, fields: Mapping[str, bytes]) -> RatingsHistory:

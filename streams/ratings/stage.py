@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Event
 
 import msgspec
@@ -91,6 +91,8 @@ class RatedArena(Owned):
     bytes: dict[str, int] = field(default_factory=dict)
     """Memory of each board; `taken` is the sum."""
     taken: int = 0
+    stale: bool = False
+    """Whether Redis may have views of boards that are no more."""
     published: int = 0
     """Ledger offset up to which its boards in Redis are known to count everything."""
 
@@ -142,6 +144,8 @@ class RatingsStage(FoldStage[RatedArena]):
         arena.unpublished |= folded.changed
         arena.unpublished_tiers |= folded.sampled
         arena.unsaved |= folded.changed
+        if folded.gone:
+            self._forget(arena, folded.gone)
         self._bound(arena, folded.changed)
         state = arena.state
         if isinstance(record, Notice) and len(state.registry) > self._settings.fold.max_declared:
@@ -151,6 +155,16 @@ class RatingsStage(FoldStage[RatedArena]):
         self._metrics.unrated.labels(arena.name).set(state.unrated)
         self._metrics.folded.labels(arena.name).inc(folded.counted)
         self._metrics.dropped.labels(arena.name).inc(folded.dropped)
+
+    def _forget(self, arena: RatedArena, gone: frozenset[str]) -> None:
+        """Forget boards that are no more: the next save replaces the whole state, and their views are removed."""
+        for names in (arena.unpublished, arena.unsaved, arena.round):
+            names -= gone
+        for name in gone:
+            arena.bytes.pop(name, None)
+            arena.starts.pop(name, None)
+        arena.snapshots, arena.whole = Snapshots(), True
+        arena.stale = True
 
     def _bound(self, arena: RatedArena, changed: Iterable[str]) -> None:
         """Check the memory limits of an arena and of all arenas together; raises `MemoryError`."""
@@ -290,11 +304,13 @@ class RatingsStage(FoldStage[RatedArena]):
     async def _publish_solved(self, arena: RatedArena, solving: Solving) -> None:
         """Publish the boards that the thread has solved; raises the thread's exception, which stops the arena."""
         solved = solving.solved.result()
-        arena.starts |= solved.starts
+        exist = arena.state.boards.keys()  # a board may have gone meanwhile
+        solved = replace(solved, texts={name: text for name, text in solved.texts.items() if name in exist})
+        arena.starts |= {name: start for name, start in solved.starts.items() if name in exist}
         if await self._publish(arena, solved.texts, solving.position, solved.seconds):
             self._measure(arena.name, solving.recorded, solving.tstamp)
             arena.solving = None
-            arena.unpublished |= solving.boards - solved.texts.keys()
+            arena.unpublished |= (solving.boards & exist) - solved.texts.keys()
             arena.round -= solved.texts.keys()
             if not arena.round:  # all boards that had changed at `round_position` are published
                 arena.published = max(arena.published, arena.round_position)
@@ -313,6 +329,9 @@ class RatingsStage(FoldStage[RatedArena]):
         outcome = await self._store.publish(arena.name, arena.epoch, values, message, boards=sorted(texts))
         if outcome is WriteResult.DONE:
             arena.unpublished_tiers.clear()
+            if arena.stale:
+                await self._heed(arena, await self._store.prune(arena.name, arena.epoch, set(arena.state.boards)))
+                arena.stale = False
         else:
             await self._heed(arena, outcome)
         took += time.monotonic() - began

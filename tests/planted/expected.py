@@ -64,6 +64,7 @@ HEALTHY: dict[str, Expected] = {
 
 DEFECTS: dict[str, Expected] = {
     "class-cut": found("share_drift|whole_policy", aim=2_500),
+    "many-small-cuts": found("whole_policy", aim=2_200),
     "share-cut-075": found("share_drift", aim=12_400),
     "share-cut-065": found("share_drift", aim=6_300),
     "share-cut-055": found("share_drift", aim=3_800),
@@ -132,7 +133,7 @@ UNSEEN: dict[str, Expected] = {
     ),
     "gate-everybody-away": unseen(
         "A gate that loses votes of everybody without a trace leaves a fair sample of the votes. The gate's own counts"
-        " or a slower feed tell; refusals by intake are counted."
+        " or a slower feed tell; votes that intake refuses are counted."
     ),
 }
 

@@ -4,8 +4,9 @@ A vote comes minutes after its draw, so after a notice rows still arrive that we
 by the new policy they look unfair: a model that just joined is missing from them.
 
 - A row with `drawn_at` is judged by the policy in force then, if that is at most a day ago.
-- A row without it is judged by the policy in force, but not within `settle_seconds` after a notice that changed the
-  declared shares. Which rows are skipped is known before they come, so the bound on false pages stands.
+- A row without it is judged by the policy in force, but not within the settling time after a notice that changed the
+  declared shares: `settle_seconds`, or longer where earlier votes were later (`lateness`). Which rows are skipped is
+  known before they come, so the bound on false pages stands.
 
 Rows that are not judged still count for shares, ratings and reviews.
 
@@ -27,6 +28,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from streams.fairness.arena.lateness import Lateness
 from streams.fairness.arena.sampling_policy import Play
 
 KEPT = 64
@@ -82,6 +84,10 @@ class PastPolicies:
         When the policy in force began, on the arena's clock; −inf before the first battle.
     settled_at
         Clock of the votes from which rows without `drawn_at` are judged.
+    settling
+        Seconds from the last change to `settled_at`; 0 before the first change.
+    lateness
+        How late votes without `drawn_at` were.
     unjudged, judged, changed
         Exposures of the current review that are not judged, and that are, and changes of policy in it.
     last
@@ -92,22 +98,24 @@ class PastPolicies:
     changes: int = 0
     since: float = float("-inf")
     settled_at: float = float("-inf")
+    settling: float = 0.0
+    lateness: Lateness = field(default_factory=Lateness)
     unjudged: int = 0
     judged: int = 0
     changed: int = 0
     last: tuple[int, int, int] = (0, 0, 0)
 
-    def change(self, before: Play, recorded: float, clock: float, settle: float, *, rows: int) -> None:
+    def change(self, before: Play, after: Play, recorded: float, clock: float, settle: float, *, rows: int) -> None:
         """Replace the policy in force.
 
         Parameters
         ----------
-        before
-            The policy that ends here.
+        before, after
+            The policy that ends here, and the one that begins.
         recorded, clock
             Record time of the notice and clock of the votes, epoch seconds.
         settle
-            Seconds for which rows without `drawn_at` are not judged.
+            Seconds for which rows without `drawn_at` are not judged, at least.
         rows
             Battles so far: before the first one no row can be late.
         """
@@ -120,7 +128,9 @@ class PastPolicies:
             self.kept.append(PastPolicy(self.changes, self.since, now, before.declared_weights, before.active))
         self.kept = [each for each in self.kept if each.until >= now - DAY][-KEPT:]
         self.since = now
-        self.settled_at = max(clock, now) + settle
+        self.settling = self.lateness.settling(settle)
+        self.settled_at = max(clock, now) + self.settling
+        self.lateness.change(before.declared_weights, after.declared_weights, max(clock, now))
 
     def of(self, drawn_at: Vector | None, clock: Vector, before: float) -> NDArray[np.int64] | None:
         """Return the policy that judges each row: its number, `IN_FORCE` or `NOT_JUDGED`; None when all are in force.

@@ -73,7 +73,7 @@ class PolicyTooBusy(ReviewDetector[Busy]):
                     "judged_share": rounded(judged / (unjudged + judged)),
                     "battles": unjudged + judged,
                     "changes": changes,
-                    "settle_seconds": scene.settings.settle_seconds,
+                    "settle_seconds": rounded(scene.facts.policies.settling),
                 },
             )
             for since in state.standing.values()

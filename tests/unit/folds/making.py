@@ -93,5 +93,6 @@ def everything(state: ArenaState) -> dict[str, Any]:
         "tstamp": np.float64(state.tstamp).tobytes(),
         "unrated": state.unrated,
         "strangers": sorted(state.strangers),
+        "seen": (sorted(state.seen.models), sorted(state.seen.boards)),
         "history": state.history and (state.history.began, encode_history(state)),
     }

@@ -6,9 +6,11 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from streams.contracts.history import DAY as DAYS
 from streams.ratings.elo import interpreted
 from streams.ratings.fold import ArenaLimits, fold
 from streams.ratings.snapshot import META, Snapshots, decode_state
+from tests.support.boards import shown
 from tests.unit.folds.making import block, counts, everything, folded, notice, vote
 from tests.unit.intake.making import seeded
 
@@ -110,3 +112,96 @@ def test_who_gets_in_does_not_depend_on_where_blocks_are_cut(chosen, most_models
     assert everything(whole) == everything(pieces)
     assert len(whole.models) <= most_models
     assert len(whole.boards) <= most_boards
+
+
+DAY = 86_400.0
+
+
+def flood(at, n=10_000):
+    """Battles of invented names, languages and categories."""
+    return [
+        vote(f"i-{k}", f"j-{k}", language=f"l-{k}", categories=[f"c-{k}"], tstamp=at + k / n, winner="tie")
+        for k in range(n)
+    ]
+
+
+def real(at, n=40, **more):
+    names = ("ash", "birch", "cedar")
+    return [vote(names[k % 3], names[(k + 1) % 3], language="en", tstamp=at + k, **more) for k in range(n)]
+
+
+def late(at, n=40):
+    """A real model and a real board that nobody knew before."""
+    return [vote("new", "ash", language="fr", tstamp=at + k) for k in range(n)]
+
+
+def pieces(votes, size=700):
+    return [block(votes[at : at + size], first=at) for at in range(0, len(votes), size)]
+
+
+def test_after_a_flood_of_names_and_labels_a_real_model_and_a_real_board_come_in() -> None:
+    votes = [*real(0), *flood(1_000), *late(2_000), *real(DAY), *late(DAY + 100), *real(2 * DAY), *late(2 * DAY + 100)]
+    flooded = folded(pieces(votes[:-160]))
+    assert "new" not in flooded.models
+    assert "language:fr" not in flooded.boards
+    assert (len(flooded.models), len(flooded.boards)) == (2_000, 200)
+    state = folded(pieces(votes))
+    assert list(state.models) == ["ash", "birch", "cedar", "new"]
+    assert list(state.boards) == ["overall", "language:en", "language:fr"]
+    assert state.boards["overall"].votes_of(3) == 40
+    assert sum(board.battles for board in state.boards.values() if board is state.boards["overall"]) == 160
+    assert state.unrated == 10_000 + 80
+
+
+def test_the_boards_of_the_real_models_are_those_without_the_flood() -> None:
+    without = folded(pieces([*real(0), *real(DAY), *real(2 * DAY), *late(2 * DAY + 100)]))
+    with_it = folded(pieces([*real(0), *flood(1_000), *real(DAY), *real(2 * DAY), *late(2 * DAY + 100)]))
+    for name in ("overall", "language:en", "language:fr"):
+        assert shown(with_it.boards[name]).tobytes() == shown(without.boards[name]).tobytes()
+        assert with_it.boards[name].elo.tobytes() == without.boards[name].elo.tobytes()
+
+
+def test_an_arena_with_free_seats_drops_nobody() -> None:
+    state = folded(pieces([*late(0, 3), *real(DAY), *real(2 * DAY), *real(3 * DAY)]))
+    assert list(state.models) == ["new", "ash", "birch", "cedar"]
+
+
+def test_a_model_with_thirty_battles_keeps_its_seat() -> None:
+    votes = [*late(0), *flood(1_000), *real(2_000), *real(DAY), *real(2 * DAY)]
+    assert list(folded(pieces(votes)).models)[:2] == ["new", "ash"]
+
+
+def test_the_history_forgets_dropped_models_and_keeps_the_others() -> None:
+    votes = [*real(0), *flood(1_000), *real(DAY), *real(2 * DAY), *late(2 * DAY + 100)]
+    state = folded(pieces(votes[:10_045], 40), ArenaLimits(models=8))
+    assert {sample.rating.size for sample in state.history.samples[DAYS]} == {7}, (
+        "three real and four invented, one seat without a board"
+    )
+    state = folded(pieces(votes, 40), ArenaLimits(models=8))
+    samples = [sample for tier in state.history.samples.values() for sample in tier]
+    assert samples
+    assert {sample.rating.size for sample in samples} == {3}
+    assert state.history.encode("text", ["ash", "birch", "cedar"])
+
+
+@settings(seeded, max_examples=40)
+@given(st.lists(votes, max_size=40), st.lists(st.floats(0, 3 * DAY), min_size=40, max_size=40), st.integers(1, 7))
+def test_room_is_made_at_the_same_votes_wherever_blocks_are_cut_and_states_saved(chosen, times, size):
+    limits = ArenaLimits(5, 3)
+    dated = [msgspec.structs.replace(each, tstamp=time) for each, time in zip(chosen, times, strict=False)]
+    whole = folded([block(dated)] if dated else [], limits)
+    state = folded([], limits)
+    for record in pieces(dated, size):
+        state = decode_state(Snapshots().encode(state, ()))
+        fold(state, record, limits, interpreted)
+    state.position = whole.position
+    assert everything(whole) == everything(state)
+
+
+def test_folding_tells_which_boards_are_gone() -> None:
+    limits = ArenaLimits(boards=2)
+    state = folded(pieces([*late(0, 3), *real(DAY)]), limits)
+    assert list(state.boards) == ["overall", "language:fr"]
+    told = fold(state, block(real(2 * DAY), first=43), limits, interpreted)
+    assert told.gone == {"language:fr"}
+    assert told.changed == {"overall", "language:en"}
