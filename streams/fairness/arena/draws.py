@@ -160,15 +160,7 @@ class Draws:
 
     def _estimate(self) -> None:
         """Estimate v from the repeats in this window and the one before it."""
-        looked = np.maximum(self.looked + self.looked_before, 1)
-        near, far = np.split(self.repeats + self.before, 2)
-        used = max(int(np.count_nonzero((far <= USUAL * looked) & (self.looked > 0))), 1)
-        # Chance as in the widest span that is used: the votes of one draw are rarest there.
-        part = np.diff(EDGES)[:used] / (EDGES[used] - EDGES[used - 1])
-        chance = far[used - 1] / looked[used - 1] * part
-        beyond = near[:used] / looked[:used] - chance
-        noise = np.sqrt((near[:used] / looked[:used] + chance * part + 1.0 / looked[:used]) / looked[:used])
-        extra = float((beyond + 2.0 * noise)[beyond > SIGNIFICANT * noise].sum())
+        extra = _extra(self.repeats, self.before, self.looked, self.looked_before)
         self.weight = max(math.floor(SCALE / (1.0 + 2.0 * extra)), 1) / SCALE
         if self.looked[0] >= WINDOW:
             self.before, self.repeats = self.repeats, np.zeros(len(SPANS))
@@ -314,3 +306,27 @@ def _repeat(buckets, rows, ring, counts, repeats, looked, spans):  # type: ignor
                 repeats[span + half] += counts[span + half, bucket]
                 looked[span] += 1
         ring[row % RING] = bucket
+
+
+@njit(cache=True)
+def _extra(repeats, before, looked, looked_before):  # type: ignore[no-untyped-def]
+    """Repeats per row beyond chance: e of the module's text."""
+    half, used = len(looked), 0
+    for span in range(half):
+        rows = max(looked[span] + looked_before[span], 1)
+        if repeats[half + span] + before[half + span] <= USUAL * rows and looked[span] > 0:
+            used += 1
+    used = max(used, 1)
+    # Chance as in the widest span that is used: the votes of one draw are rarest there.
+    last = used - 1
+    chance = (repeats[half + last] + before[half + last]) / max(looked[last] + looked_before[last], 1)
+    extra = 0.0
+    for span in range(used):
+        rows = max(looked[span] + looked_before[span], 1)
+        part = (EDGES[span + 1] - EDGES[span]) / (EDGES[used] - EDGES[last])
+        near = (repeats[span] + before[span]) / rows
+        beyond = near - chance * part
+        noise = np.sqrt((near + chance * part * part + 1.0 / rows) / rows)
+        if beyond > SIGNIFICANT * noise:
+            extra += beyond + 2.0 * noise
+    return extra
