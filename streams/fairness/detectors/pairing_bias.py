@@ -108,11 +108,14 @@ class PairingBias(ModelRowDetector[Pairings], ReviewDetector[Pairings]):
             self._look(state, scene, review=False)
 
     def _look(self, state: Pairings, scene: Scene, *, review: bool) -> None:
-        play = scene.play
-        above = _features(play.weights, state.theta)[:, 1].astype(np.int64)
-        groupings = [
-            np.where(play.in_play[:-1], groups, -1) for groups in (play.license[:-1], play.provider[:-1], above)
-        ]
+        play, key = scene.play, f"{self.kind.value} groups"
+        known = play.tables.get(key)
+        if known is None or known[1][0] is not state.theta:  # new ratings are a new array
+            above = _features(play.weights, state.theta)[:, 1].astype(np.int64)
+            every = play.license[:-1], play.provider[:-1], above
+            made = state.theta, [np.where(play.in_play[:-1], groups, -1) for groups in every]
+            known = play.tables[key] = 0, made
+        groupings = known[1][1]
         state.tables += state.ratio.look(scene.facts.seen, scene.facts.due, groupings, review=review)
 
     def rows(self, state: Pairings, scene: Scene, battles: RowBattles, prepared: Any, start: int) -> None:

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from streams.fairness.arena.arrays import pad
@@ -56,16 +57,9 @@ class Shares:
     def of_groups(self, groupings: Sequence[Groups]) -> Vector:
         """float64[S], the product of the ratios of each model's groups; a grouping is int64[S], -1 for no group."""
         size = groupings[0].size
-        seen, due = pad(self.seen, size)[:size], pad(self.due, size)[:size]
-        ratio = np.ones(size)
+        seen, due, ratio = pad(self.seen, size)[:size], pad(self.due, size)[:size], np.ones(size)
         for groups in groupings:
-            inside = groups >= 0
-            number, most = groups[inside], int(groups.max(initial=0)) + 1
-            observed, expected = (
-                np.bincount(number, counts[inside], most).astype(np.float64) for counts in (seen, due * ratio)
-            )
-            found = _beyond(observed, expected)
-            ratio[inside] *= found[number]
+            _times_groups(seen, due, groups, ratio)
         return ratio
 
 
@@ -111,10 +105,31 @@ class ShareRatio:
         return changed
 
 
-def _beyond(seen: Vector, due: Vector) -> Vector:
-    """Observed over expected counts where they differ beyond chance, else 1."""
-    beyond = (np.abs(seen - due) > BEYOND * np.sqrt(np.maximum(due, 1.0))) & (due > 0)
-    return np.divide(seen, due, out=np.ones(seen.size), where=beyond)
+@njit(cache=True)
+def _beyond(seen, due):  # type: ignore[no-untyped-def]
+    """Observed over expected counts, float64[n], where they differ beyond chance, else 1."""
+    found = np.ones(len(seen))
+    for at in range(len(seen)):
+        if due[at] > 0.0 and abs(seen[at] - due[at]) > BEYOND * np.sqrt(max(due[at], 1.0)):
+            found[at] = seen[at] / due[at]
+    return found
+
+
+@njit(cache=True)
+def _times_groups(seen, due, groups, ratio):  # type: ignore[no-untyped-def]
+    """Multiply the ratio of each subject by that of its group."""
+    number = 0
+    for group in groups:
+        number = max(number, group + 1)
+    observed, expected = np.zeros(number), np.zeros(number)
+    for subject in range(len(groups)):
+        if groups[subject] >= 0:
+            observed[groups[subject]] += seen[subject]
+            expected[groups[subject]] += due[subject] * ratio[subject]
+    found = _beyond(observed, expected)
+    for subject in range(len(groups)):
+        if groups[subject] >= 0:
+            ratio[subject] *= found[groups[subject]]
 
 
 def is_due(scene: Scene) -> bool:

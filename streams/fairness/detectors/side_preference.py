@@ -66,18 +66,20 @@ class SidePreference(RowDetector[Preference]):
 
     def rows(self, state: Preference, scene: Scene, battles: RowBattles, prepared: Any, start: int) -> None:
         """Bet on each decisive vote, or learn from it."""
-        decisive = battles.winner[battles.exposure & (battles.winner <= 1)]
-        missing = min(LEARNING - state.decisive, decisive.size)
-        if missing > 0:
-            state.left += int(np.count_nonzero(decisive[:missing] == 0))
-            state.decisive += missing
-            decisive = decisive[missing:]
-        if decisive.size:
-            cells = state.cells
-            _bet(
-                decisive, *_odds(state.share), len(BETS), state.share,
-                cells.gain, cells.waiting, cells.trials, cells.seen, cells.due,
-            )  # fmt: skip
+        winner, exposure = battles.winner, battles.exposure
+        if state.decisive < LEARNING:
+            places = np.flatnonzero(exposure & (winner <= 1))[: LEARNING - state.decisive]
+            state.left += int(np.count_nonzero(winner[places] == 0))
+            state.decisive += places.size
+            if state.decisive < LEARNING:
+                return
+            rest = int(places[-1]) + 1
+            winner, exposure = winner[rest:], exposure[rest:]
+        cells = state.cells
+        _bet(
+            winner, exposure, *_odds(state.share), len(BETS), state.share,
+            cells.gain, cells.waiting, cells.trials, cells.seen, cells.due,
+        )  # fmt: skip
 
     def follow(self, state: Preference, scene: Scene, before: Play) -> bool:
         """A policy does not change how voters choose a side."""
@@ -126,9 +128,11 @@ def _odds(share: float) -> tuple[Vector, Vector]:
 
 
 @njit(cache=True)
-def _bet(winner, left, right, bets, share, gain, waiting, trials, seen, due):  # type: ignore[no-untyped-def]
+def _bet(winner, exposure, left, right, bets, share, gain, waiting, trials, seen, due):  # type: ignore[no-untyped-def]
     columns = len(left)
     for row in range(len(winner)):
+        if winner[row] > 1 or not exposure[row]:
+            continue
         for column in range(columns):
             amount = left[column] if winner[row] == 0 else right[column]
             gain[0, column] += amount
@@ -137,4 +141,4 @@ def _bet(winner, left, right, bets, share, gain, waiting, trials, seen, due):  #
         trials[0] += 1.0
         seen[0, 0] += 1.0 if winner[row] == 0 else 0.0
         due[0, 0] += share
-    waiting[0] += len(winner)
+        waiting[0] += 1
