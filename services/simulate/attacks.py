@@ -11,13 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.simulate import events
-from services.simulate.columns import Columns, joined
+from services.simulate.columns import REFUSED, Columns, joined
 from services.simulate.conditions import Conditions, Ongoing
 from services.simulate.sampler import Codes, Sampler, Vector
 from streams.contracts.vote import MODEL_A, MODEL_B, NONE
 
 Outcomes = Callable[[np.random.Generator, Codes, Codes], NDArray[np.uint8]]
 """Draws how battles of these models end."""
+LEFT = {"none": NONE, "refused": REFUSED}
+"""What a lost vote leaves in the stream."""
 
 
 def skew_pairs(conditions: Conditions, sampler: Sampler, strength: Vector, a: Codes, b: Codes) -> tuple[Codes, Codes]:
@@ -102,15 +104,15 @@ def lean(conditions: Conditions, columns: Columns) -> None:
 
 
 def lose(conditions: Conditions, columns: Columns, outcomes: Outcomes) -> Columns:
-    """Lose votes: as battles that nobody voted on, without any record, or fought again."""
+    """Lose votes: as battles that nobody voted on, without any record, refused by intake, or fought again."""
     for event, attack in conditions.of(events.Lose):
         rows = _lost(attack, columns, event.outcome, event.part)
         if event.to == "away":
             kept = np.ones(len(columns), np.bool_)
             kept[rows] = False
             columns = columns.take(kept)
-        elif event.to == "none":
-            columns.winner[rows] = NONE
+        elif event.to in LEFT:
+            columns.winner[rows] = LEFT[event.to]
         while event.to == "again" and rows.size:
             columns.winner[rows] = outcomes(attack.random, columns.a[rows], columns.b[rows])
             rows = rows[_lost(attack, columns.take(rows), event.outcome, event.part)]
@@ -122,7 +124,7 @@ def _lost(attack: Ongoing, columns: Columns, outcome: events.Outcome, part: floa
     first, second = columns.involves(attack.who)
     left, right = columns.winner == MODEL_A, columns.winner == MODEL_B
     if outcome == "any":
-        meant = (first | second) & (columns.winner != NONE)
+        meant = (first | second) & (columns.winner < NONE)
     elif outcome == "win":
         meant = (first & left) | (second & right)
     else:

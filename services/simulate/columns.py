@@ -14,6 +14,9 @@ from streams.ledger.rows import Rows
 
 Numbers = NDArray[np.int64]
 
+REFUSED = 5
+"""Winner of a vote that is sent with a word that the contract does not have: intake refuses it."""
+
 
 @dataclass(slots=True)
 class Columns:
@@ -26,7 +29,7 @@ class Columns:
     a, b
         Models; numbers from the size of the cast on are invented names.
     winner
-        As in `Rows`.
+        As in `Rows`, or `REFUSED`.
     drawn_at, tstamp
         Epoch seconds.
     language, categories, voter
@@ -106,7 +109,7 @@ class Words:
     drawn_at: bool
 
     def rows(self, columns: Columns, others: int = 0) -> Rows:
-        """Return ledger rows; `partition` and `offset` are 0.
+        """Return ledger rows, also of votes that will be refused; `partition` and `offset` are 0.
 
         Parameters
         ----------

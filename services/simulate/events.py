@@ -172,12 +172,12 @@ class Lose(Attack, frozen=True, kw_only=True, tag="lose"):
     """A `part` of the models' votes with this outcome are lost.
 
     `to`: `away`, no record is sent; `none`, the record says that nobody voted; `again`, the battle is fought again, so
-    that the models' shares stay.
+    that the models' shares stay; `refused`, the record has a winner that intake does not know.
     """
 
     outcome: Outcome = "any"
     part: Annotated[float, Meta(gt=0, le=1)]
-    to: Literal["away", "none", "again"] = "away"
+    to: Literal["away", "none", "again", "refused"] = "away"
 
 
 class Retell(Attack, frozen=True, kw_only=True, tag="retell"):

@@ -16,8 +16,11 @@ from services.simulate.seeds import SeedStream, random_of
 from streams.contracts.model import model_key
 from streams.contracts.vote import WINNER_NAMES
 from streams.ledger.codec import Block, Notice
+from streams.ledger.refused import Refused
 from streams.ledger.rows import Codes
 
+UNKNOWN = "left"
+"""The winner of a vote that intake refuses."""
 LATE = 5_000
 """A repeated record comes at most this many records after the original."""
 GARBAGE = ("no winner", "winner", "same model", "tstamp", "arena", "key")
@@ -80,7 +83,26 @@ class Recorder:
                 strict=True,
             )
         ]
+        if block.refused is not None:
+            keys, values = self._with_refused(block, block.refused, keys, values)
         return self._spoil(VoteRecords(keys, values), self._faults)
+
+    def _with_refused(
+        self, block: Block, refused: Refused, keys: list[str], values: list[str]
+    ) -> tuple[list[str], list[str]]:
+        """Put the votes that intake refuses at their places, with the time of the row before."""
+        models, times = [_json(name) for name in refused.models], np.append(0.0, block.rows.tstamp)
+        more = [f"{self._prefix}{offset}" for offset in refused.offset.tolist()]
+        bad = [
+            f'{{"id":"{key}","arena":{_json(block.arena)},"model_a":{models[a]},"model_b":{models[b]},'
+            f'"winner":"{UNKNOWN}","tstamp":{time}}}'
+            for key, a, b, time in zip(
+                more, refused.model_a.tolist(), refused.model_b.tolist(), times[refused.place].tolist(), strict=True
+            )
+        ]
+        order = np.argsort(np.append(np.arange(len(keys)) + 0.5, refused.place), kind="stable").tolist()
+        keys, values = keys + more, values + bad
+        return [keys[at] for at in order], [values[at] for at in order]
 
     @staticmethod
     def model(notice: Notice) -> tuple[str, str | None]:

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from services.simulate.arena import Arena
 from services.simulate.battles import BattleGenerator
 from services.simulate.clock import Times
+from services.simulate.columns import REFUSED
 from services.simulate.ground_truth import Truth
 from services.simulate.rehearsal import BLOCK, Turn, World
 from services.simulate.scenario import Scenario
+from streams.contracts.reasons import Reason
 from streams.ledger.codec import Block, Notice
+from streams.ledger.refused import Refused
 from streams.ledger.rows import Rows
 
 
@@ -35,13 +39,13 @@ class Simulation:
     drawn
         Battles so far, including unfinished ones.
     rows, notices
-        Rows and notices so far.
+        Rows and notices so far; votes that intake refuses are no rows.
     """
 
     def __init__(self, world: World, start: float | None = None, partitions: int = 1) -> None:
         self.world = world
         self.truth: Truth = world.truth
-        self.drawn = self.rows = self.notices = 0
+        self.drawn = self.rows = self.notices = self._sent = 0
         self.times = Times(world.scenario.clock, world.seed, start)
         self._silence = 0.0
         self._partitions = partitions
@@ -74,7 +78,7 @@ class Simulation:
                 kept = min(n, world.battles - self.drawn)
                 self.drawn += kept
                 block = self._block(arena.name, stage.finished(columns, n, kept))
-                if len(block.rows):
+                if len(block.rows) or block.refused is not None:
                     yield block
 
     def _turn(self, turn: Turn, arena: Arena, untold: Iterator[object]) -> Iterator[Notice]:
@@ -93,12 +97,31 @@ class Simulation:
                 self.notices += 1
 
     def _block(self, arena: str, rows: Rows) -> Block:
-        number = np.arange(self.rows, self.rows + len(rows), dtype=np.int64)
+        number = np.arange(self._sent, self._sent + len(rows), dtype=np.int64)
         rows.partition[:] = number % self._partitions
         rows.offset[:] = number // self._partitions
+        self._sent += len(rows)
+        last = range(max(0, self._sent - self._partitions), self._sent)
+        through = {each % self._partitions: each // self._partitions for each in last}
+        lost = rows.winner == REFUSED
+        refused = refused_of(rows, lost) if lost.any() else None
+        rows = rows.take(np.flatnonzero(~lost)) if refused is not None else rows
         self.rows += len(rows)
-        last = range(max(0, self.rows - self._partitions), self.rows)
-        return Block(arena, rows, {each % self._partitions: each // self._partitions for each in last})
+        return Block(arena, rows, through, refused)
+
+
+def refused_of(rows: Rows, lost: NDArray[np.bool_]) -> Refused:
+    """Return the votes that intake refuses, bool[n], as it tells of them: between the rows that it takes."""
+    return Refused(
+        reasons=[Reason.UNKNOWN_WINNER.value],
+        reason=np.zeros(np.count_nonzero(lost), np.int32),
+        models=["", *rows.models],
+        model_a=rows.model_a[lost] + np.int32(1),
+        model_b=rows.model_b[lost] + np.int32(1),
+        partition=rows.partition[lost],
+        offset=rows.offset[lost],
+        place=np.cumsum(~lost)[lost].astype(np.int64),
+    )
 
 
 def simulate(

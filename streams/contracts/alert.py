@@ -69,6 +69,8 @@ class Kind(StrEnum):
     """A model wins more or less often than its rating and those of its opponents explain."""
     SIDE_PREFERENCE = "side_preference"
     """Votes for the left answer are more or less frequent than they used to be."""
+    WHOLE_POLICY = "whole_policy"
+    """The battles do not follow the declared weights, by many deviations that are no alert each."""
 
 
 class Severity(StrEnum):

@@ -49,6 +49,15 @@ class Unjudged(StrEnum):
     """No language or category has a twentieth of the battles of a review."""
     NO_USUAL_VALUE = "no_usual_value"
     """The usual share of left votes is still being measured."""
+    DRAWS_UNKNOWN = "draws_unknown"
+    """Votes say neither which draw nor which voter they belong to, and too few were compared to know whether they come
+    in bunches."""
+    DRAWS_UNCLEAR = "draws_unclear"
+    """Votes come in bunches that nothing ties to draws: which battle is a draw of its own is not known."""
+    UNFINISHED_UNKNOWN = "unfinished_unknown"
+    """Battles that nobody finished do not come, so selection by voters moves every share a little."""
+    EXPLAINED = "explained"
+    """An open alert of a share explains what the detector would see."""
 
 
 SENTENCES: dict[Unjudged, str] = {
@@ -70,6 +79,12 @@ SENTENCES: dict[Unjudged, str] = {
     Unjudged.LEARNING: "what is usual in the arena is still being learned",
     Unjudged.NO_STRATA: "no language or category has a twentieth of the battles",
     Unjudged.NO_USUAL_VALUE: "how often the left answer usually wins is still being learned",
+    Unjudged.DRAWS_UNKNOWN: (
+        "votes do not say which draw they belong to, and too few came to see whether they come in bunches"
+    ),
+    Unjudged.DRAWS_UNCLEAR: "votes come in bunches, and do not say which draw they belong to",
+    Unjudged.UNFINISHED_UNKNOWN: "battles that nobody finished do not come",
+    Unjudged.EXPLAINED: "an open alert of a share explains what it would see",
 }
 """The words for it, as the end of a sentence; the same for every reader."""
 

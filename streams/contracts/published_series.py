@@ -130,7 +130,7 @@ ONSET = Series(
     "isonomy_arena_alert_starts_at_seconds",
     "gauge",
     ("arena", "kind", "severity", "about", "name"),
-    "One firing alert: when it began, epoch seconds. about: model, provider, license, arena; name: which.",
+    "One firing alert: when it began, epoch seconds. about: model, provider, license, voter, arena; name: which.",
 )
 
 LEADERBOARD = (VOTES, BATTLES, AS_OF, STANDING, INFO, RATING, LOWER, UPPER, RANK, MODEL_VOTES, MODEL_BATTLES)

@@ -121,6 +121,7 @@ def _count_part(state: ArenaFairness, rows: Rows, draws: RowDraws, starts: Numbe
         policy=facts.policies.of(drawn_at, clock, facts.clock),
         weight=None if draws.weight is None else draws.weight[first],
         p_pair=None if rows.p_pair is None else rows.p_pair[first],
+        single=None if draws.single is None else draws.single[first],
     )
     facts.policies.lateness.count(exposures.a, exposures.b, clock, drawn_at)
     alerts: list[Alert] = []

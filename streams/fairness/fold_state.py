@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -58,8 +59,13 @@ class DetectorStates:
             detector.resize(kept, subjects)
 
     def claims(self, scene: Scene) -> int:
-        """Number of things that the detectors can page on now; at least 1."""
-        return max(1, sum(detector.claims(kept, scene) for detector, kept in self._kept.items()))
+        """Parts in which the budget of pages is divided now, at least 1: one for each thing that can page.
+
+        What a detector reserves makes the parts of the others smaller.
+        """
+        claims = sum(detector.claims(kept, scene) for detector, kept in self._kept.items())
+        reserved = sum(detector.reserve(kept, scene) for detector, kept in self._kept.items())
+        return max(1, math.ceil(claims / (1.0 - reserved)))
 
     def removed(self, subjects: int) -> Mask:
         """bool[S], the models that a detector reports as removed."""

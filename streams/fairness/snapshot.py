@@ -102,7 +102,7 @@ def encode_state(state: ArenaFairness) -> dict[str, bytes]:
 
 def _encode_states(state: ArenaFairness) -> dict[str, msgspec.Raw]:
     kept = {each.kind.value: state.states.of(each) for each in BY_KIND}
-    beside = {"whole_policy": state.scene.epoch, "rhythm": state.rhythm}
+    beside = {"epoch": state.scene.epoch, "rhythm": state.rhythm}
     return {name: msgspec.Raw(pack(value)) for name, value in {**kept, **beside}.items()}
 
 
@@ -135,7 +135,7 @@ def decode_state(fields: Mapping[str, bytes], settings: FairnessSettings) -> Are
             raise DamagedState("the history fails its checksum")
         history = EvidenceHistory.decode(fields[HISTORY_FIELD])
         states = DetectorStates({each: unpack(saved.states[each.kind.value], each.state) for each in DETECTORS})
-        epoch, rhythm = unpack(saved.states["whole_policy"], Epoch), unpack(saved.states["rhythm"], Rhythm)
+        epoch, rhythm = unpack(saved.states["epoch"], Epoch), unpack(saved.states["rhythm"], Rhythm)
         play = Play.of(saved.facts.roster, states.removed(len(saved.facts.roster)))
     except KeyError as error:
         raise DamagedState(f"field {error} is missing") from None

@@ -64,6 +64,7 @@ HEALTHY: dict[str, Expected] = {
 
 DEFECTS: dict[str, Expected] = {
     "class-cut": found("share_drift|whole_policy", aim=2_500),
+    "many-small-cuts": found("whole_policy", aim=2_200),
     "share-cut-075": found("share_drift", aim=12_400),
     "share-cut-065": found("share_drift", aim=6_300),
     "share-cut-055": found("share_drift", aim=3_800),
@@ -86,6 +87,7 @@ DEFECTS: dict[str, Expected] = {
     "voters-drift-left": found("side_preference", aim=1_050),
     "gate-everybody-none": found("vote_loss"),
     "gate-subject-none": found("vote_loss"),
+    "gate-refused": found("vote_loss"),
     "gate-subject-away": found("share_drift"),
     "invented-names": found("name_flood", "undeclared_model"),
     "probability-misdeclared": found("declared_probability_wrong"),
@@ -100,6 +102,7 @@ DEFECTS: dict[str, Expected] = {
     "selection-bias-40-unsent": found("share_drift"),
     "fleet-wide": found("feed_stalled"),
     "all-zeros": found("feed_stalled"),
+    # One voter casts the votes, some again on the same pair and prompt, and its model wins more than its rating says.
     "flood": found("prompt_reuse", may="voter_manipulation repeated_votes result_break"),
     "prompt-reuse": found("prompt_reuse"),
     "undeclared-model": found("undeclared_model"),
@@ -130,7 +133,7 @@ UNSEEN: dict[str, Expected] = {
     ),
     "gate-everybody-away": unseen(
         "A gate that loses votes of everybody without a trace leaves a fair sample of the votes. The gate's own counts"
-        " or a slower feed tell; refusals by intake are counted."
+        " or a slower feed tell; votes that intake refuses are counted."
     ),
 }
 

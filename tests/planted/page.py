@@ -47,14 +47,14 @@ def verdict(expected: Expected, runs: Sequence[Run]) -> str:
         missing = sum(run.first(kinds) is None for run in runs)
         if missing:
             in_some = f" in {missing} of {len(runs)}" if len(runs) > 1 else ""
-            wrong.append(f"{' or '.join(kinds)} NOT FOUND{in_some}")
+            wrong.append(f"{' or '.join(kinds)} not found{in_some}")
     delays = _delays(expected.must[0], runs) if expected.must else []
     if delays and expected.aim and sum(delays) / len(delays) > LATE * expected.aim:
-        wrong.append("LATE")
+        wrong.append("late")
     if expected.once and any(sum(each.kind in expected.must[0] for each in run.fired) > 1 for run in runs):
         wrong.append("MORE THAN ONE ALERT")
     if any(_besides(expected, run) for run in runs):
-        wrong.append("SOMETHING ELSE TOLD")
+        wrong.append("something else told")
     return "; ".join(wrong) or "ok"
 
 

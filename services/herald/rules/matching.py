@@ -30,8 +30,16 @@ def matches(match: Match, alert: Alert) -> bool:
         match.arena in (None, alert.arena)
         and (not match.kinds or alert.kind in match.kinds)
         and rank(alert.severity) >= rank(match.severity)
-        and (not asked or _among(subject.model, match.models) or _among(subject.provider, match.providers))
+        and (not asked or _among(_model(alert), match.models) or _among(subject.provider, match.providers))
     )
+
+
+def _model(alert: Alert) -> str | None:
+    """The model that an alert is about: its subject, or the one that its voter votes for or against."""
+    if alert.subject.voter is None:
+        return alert.subject.model
+    named = alert.evidence.get("model")
+    return named if isinstance(named, str) else None
 
 
 def _among(subject: str | None, names: tuple[str, ...]) -> bool:

@@ -6,11 +6,15 @@ alert opens, the weights are scaled by one factor per *cause* (a subject with an
 its models, which keep their shares within it), such that each cause has the share that it was seen with. If the shares
 that follow from these weights explain the suspect's own, its alert is part of the cause's.
 
+The explained share is a null of its own: a suspect is news if it would be told against *that* share, that is, if the
+deviation from it is worth as many nats as the level asks (z²/2, where z also has the errors of the causes' factors). A
+smaller bound told one member in three of a cut class again: sixty models are asked in every tick, and one of them is
+off by 3.5 standard errors soon.
+
 The shares are compared over the suspect's window, from the oldest kept mark at or after the onset of its evidence, so
-that causes that change with time are compared with what they did meanwhile; or over a window since the onset of one of
-the strongest causes, because a suspect is suspected where chance has added to what the cause did. A suspect that is
-more than `FAR` standard errors away in its own window is not explained by any. An explanation only withholds an alert,
-so the bound on false pages is not touched; what it fails to explain later, with more battles, is told then.
+that causes that change with time are compared with what they did meanwhile; if chance made that window too short to
+tell, over a window since the onset of one of the strongest causes. An explanation only withholds an alert, so the bound
+on false pages is not touched; what it fails to explain later, with more battles, is told then.
 """
 
 from __future__ import annotations
@@ -23,6 +27,7 @@ from numpy.typing import NDArray
 
 from streams.fairness.arena.context import Scene
 from streams.fairness.arena.sampling_policy import Mask, Play, shares_of
+from streams.fairness.statistics.odds_bets import shifted
 
 Vector = NDArray[np.float64]
 
@@ -30,8 +35,9 @@ MOST_CAUSES = 8
 """Causes that are fitted together; those first on the list come first."""
 ROUNDS = 12
 """Rounds of the fit: the odds of a subject are nearly proportional to its factor, so a few suffice."""
-SIGMAS, FAR = 4.5, 6.0
-"""Standard errors that an explanation may be off, and that it may be off in the suspect's own window at most."""
+MOVES, MOST = 0.1, 0.5
+"""Part of a suspect's deviation from which causes make it wait, and from which they make it a part of their alert. A
+bystander of a small cause is told as soon as the rest of its deviation is news; a part waits for the next review."""
 WINDOWS = 3
 """Strongest causes since whose onset shares are compared."""
 INEXACT = 0.1
@@ -48,8 +54,23 @@ class Cause(NamedTuple):
     onset: int
 
 
-def explanation(scene: Scene, suspect: Cause, causes: Sequence[Cause], tolerance: float) -> int | None:
-    """Return the cause that explains most of a suspect's share.
+class Explanation(NamedTuple):
+    """Evidence against the explained share, the part of the deviation that is explained, and the strongest cause."""
+
+    nats: float
+    moves: float
+    cause: int
+
+    @property
+    def whole(self) -> bool:
+        """Whether the suspect is a part of the cause's alert."""
+        return self.moves >= MOST
+
+
+def explanation(
+    scene: Scene, suspect: Cause, causes: Sequence[Cause], tolerance: float, level: float
+) -> Explanation | None:
+    """Return what causes explain of a suspect's share.
 
     Parameters
     ----------
@@ -58,59 +79,65 @@ def explanation(scene: Scene, suspect: Cause, causes: Sequence[Cause], tolerance
     causes
         Subjects with known deviations, strongest first.
     tolerance
-        Part of its odds that a subject may differ for reasons of its own, as in vote selection.
+        Part of its odds that a subject may differ for reasons of its own, as in vote selection, while its usual
+        multiple is not known.
+    level
+        Nats from which a deviation from the explained share is news.
 
     Returns
     -------
-    Number of the cause, or None when the causes together do not explain the share.
+    None when the share is news in spite of the causes.
     """
     pi = scene.play.pi_play
     known = [each for each in causes if each.subject != suspect.subject and pi[each.subject] > 0][:MOST_CAUSES]
     if not known or pi[suspect.subject] <= 0:
         return None
     places = [scene.facts.past.since(each.onset) for each in (suspect, *known[:WINDOWS])]
-    if places[0] is None:
-        return None
-    for number, place in enumerate(dict.fromkeys(places)):
+    for place in dict.fromkeys(places):
         found = None if place is None else _compare(scene, suspect.subject, place, known, tolerance)
-        if found is not None and found.explains:
-            return found.cause
-        if number == 0 and (found is None or found.sigmas > FAR):
+        if found is None:
+            continue
+        if found.nats >= level:
             return None
+        if found.moves >= MOVES:
+            return found
     return None
 
 
-class _Comparison(NamedTuple):
-    """How far the observed share is from the explained one, whether that is near enough, and the strongest cause."""
-
-    sigmas: float
-    explains: bool
-    cause: int
-
-
-def _compare(scene: Scene, suspect: int, place: int, causes: list[Cause], tolerance: float) -> _Comparison | None:
+def _compare(scene: Scene, suspect: int, place: int, causes: list[Cause], tolerance: float) -> Explanation | None:
     """Compare a suspect's share since a kept mark with what the causes explain; None when nothing was due since."""
     facts, play, fitted = scene.facts, scene.play, [cause.subject for cause in causes]
     seen, due = facts.seen - facts.past.seen[place], facts.due - facts.past.due[place]
     if due[suspect] <= 0:
         return None
-    declared = play.pi_play
-    observed = np.clip(np.divide(declared * seen, due, out=declared.copy(), where=due > 0), NEVER, ALWAYS)
-    battles = due[suspect] / declared[suspect]
-    factors, expected = _fit(play, fitted, observed)
+    usual, sure = _usual(scene, suspect, tolerance)
+    declared = shifted(np.minimum(play.pi_play, ALWAYS), usual)
+    observed = np.clip(np.divide(play.pi_play * seen, due, out=declared.copy(), where=due > 0), NEVER, ALWAYS)
+    battles = due[suspect] / play.pi_play[suspect]
+    factors, expected = _fit(play, fitted, shifted(observed, 1.0 / usual))
+    expected = shifted(expected, usual)
 
     error = np.sqrt(observed[fitted] * (1 - observed[fitted]) / battles)
     unsure = float((error / np.maximum(np.abs(observed[fitted] - declared[fitted]), error)).max())
     follows, share = float(expected[suspect]), float(observed[suspect])
     moved, missed = abs(follows - declared[suspect]), abs(share - follows)
     sigma = float(np.hypot(np.sqrt(follows * (1 - follows) / battles), moved * unsure))
-    spared = INEXACT * moved + abs(float(np.log(1.0 - tolerance))) * follows * (1 - follows)
-    sigmas = max(missed - spared, 0.0) / sigma
+    spared = INEXACT * moved + sure * follows * (1 - follows)
+    nats = 0.5 * (max(missed - spared, 0.0) / sigma) ** 2
     related = [_related(play, suspect, cause) for cause in fitted]
     strength = np.abs(np.log(factors)) * declared[fitted] * np.where(related, 10.0, 1.0)
     moves = (follows - declared[suspect]) / (share - declared[suspect]) if share != declared[suspect] else 0.0
-    explains = sigmas <= SIGMAS and moves >= 0.5  # near enough, and more than half of the way there
-    return _Comparison(sigmas, explains, fitted[int(np.argmax(strength))])
+    return Explanation(nats, moves, fitted[int(np.argmax(strength))])
+
+
+def _usual(scene: Scene, suspect: int, tolerance: float) -> tuple[Vector, float]:
+    """Usual multiples of the declared odds, float64[S], and what the log odds of the suspect may be off."""
+    shares = scene.facts.shares
+    if shares.exact(scene.settings):
+        return np.ones(scene.play.pi_play.size), 0.0
+    multiple, spread = shares.usual.multiple, float(shares.usual.spread[suspect])
+    unknown = abs(float(np.log(1.0 - tolerance)))
+    return np.where(multiple > 0, multiple, 1.0), spread if multiple[suspect] > 0 else unknown
 
 
 def members(play: Play, subject: int) -> Mask:

@@ -12,7 +12,10 @@ draw the evidence is cubed.
   repeats are as frequent a little further away, whatever the policy. With e repeats per row beyond chance, the evidence
   of a row is divided by v = 1 + 2e, the design effect E[V²]/E[V] of V votes per draw. Only earlier rows are used. It is
   an estimate, and votes of one draw that are thousands of rows apart, or hundreds in an arena of few models, are not
-  seen by it. So the promise about false pages holds for known draws, not for these.
+  seen by it. So the promise about false pages holds for known draws, not for these. Before the first estimate v is
+  `SUPPOSED`, because three votes a draw, each taken for a draw of its own, page within a hundred rows. Detectors of
+  single battles do not bet on such a row before `WINDOW` of them were compared and no bunches were found: few votes per
+  draw that the first estimates cannot see are seen then.
 
 **Memory.** Known draws are kept in two generations of `GENERATION` each: a vote is recognised if it comes at most that
 many exposures after the first vote of its draw, and at most twice as many are kept. A later one counts as an exposure.
@@ -48,6 +51,9 @@ BY_BATTLE, BY_VOTER, UNCLEAR, MIXED = 0, 1, 2, 3
 """How the draw of a row is known. `MIXED`: by battle, but the battle had other models before."""
 SCALE = 1_024
 """Weights are whole multiples of 1/SCALE, so that sums of them are exact and do not depend on how rows are cut."""
+SUPPOSED = 683 / 2_048
+"""Weight of a row before the first estimate: three votes per draw. Sums of it are exact, too, and it is no multiple of
+1/SCALE, so no estimate equals it."""
 SIGNIFICANT = 6.0
 """Standard deviations of the repeats beyond chance from which they count as votes of one draw."""
 Hashes = NDArray[np.uint64]
@@ -64,15 +70,22 @@ class RowDraws(NamedTuple):
         uint8[n]: `BY_BATTLE`, `BY_VOTER`, `UNCLEAR`, or `MIXED`.
     weight
         float64[n], the weight of the row as evidence, or None when all are 1.
+    single
+        bool[n], whether the row is known to be a draw of its own, or None when all are: detectors of single battles bet
+        on no other.
     """
 
     first: NDArray[np.bool_]
     sort: NDArray[np.uint8]
     weight: NDArray[np.float64] | None
+    single: NDArray[np.bool_] | None
 
     def take(self, chosen: slice) -> RowDraws:
         """Return a part of the rows."""
-        return RowDraws(self.first[chosen], self.sort[chosen], None if self.weight is None else self.weight[chosen])
+        weight = None if self.weight is None else self.weight[chosen]
+        return RowDraws(
+            self.first[chosen], self.sort[chosen], weight, None if self.single is None else self.single[chosen]
+        )
 
 
 @dataclass(slots=True)
@@ -96,7 +109,10 @@ class Draws:
     looked, looked_before
         int64[K / 2], rows that were compared in each span, in both windows.
     weight, counted_weight
-        Evidence of the next row with neither, and of the last one that was counted: 1/v, a multiple of 1/SCALE.
+        Evidence of the next row with neither, and of the last one that was counted: 1/v, a multiple of 1/SCALE, or
+        `SUPPOSED`.
+    sure, counted_sure
+        Whether `WINDOW` rows with neither were compared before the next one, and before the last one that was counted.
     sorts, last
         int64[5], rows of each sort, and exposures, in the current review and in the last full one.
     """
@@ -111,15 +127,17 @@ class Draws:
     before: NDArray[np.float64] = field(default_factory=lambda: np.zeros(len(SPANS)))
     looked: NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(SPANS) // 2, np.int64))
     looked_before: NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(SPANS) // 2, np.int64))
-    weight: float = 1.0
+    weight: float = SUPPOSED
     counted_weight: float = 1.0
+    sure: bool = False
+    counted_sure: bool = False
     sorts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(5, np.int64))
     last: NDArray[np.int64] = field(default_factory=lambda: np.zeros(5, np.int64))
 
     @property
     def votes_per_draw(self) -> float:
         """Estimate of v for the rows with neither battle nor voter; 1 while they show no bunches."""
-        return 1.0 / self.counted_weight
+        return 1.0 if self.counted_weight == SUPPOSED else 1.0 / self.counted_weight
 
     def follow(self, rows: Rows) -> RowDraws:
         """Decide for each row whether it starts an exposure.
@@ -139,23 +157,27 @@ class Draws:
                 self.keys, self.checks = np.zeros((2, SLOTS), np.uint64), np.zeros((2, SLOTS), np.uint32)
             self.kept = _recognise(battles, voters, pairs, rows.tstamp, self.keys, self.checks, self.kept, first, sort)
         unclear = np.flatnonzero(sort == UNCLEAR)
-        return RowDraws(first, sort, self._weigh(pairs[unclear], unclear, len(rows)))
+        return RowDraws(first, sort, *self._weigh(pairs[unclear], unclear, len(rows)))
 
-    def _weigh(self, pairs: Hashes, places: NDArray[np.int64], rows: int) -> NDArray[np.float64] | None:
-        """Weights of n rows, of which those at `places` have neither: each follows from the rows before it."""
+    def _weigh(
+        self, pairs: Hashes, places: NDArray[np.int64], rows: int
+    ) -> tuple[NDArray[np.float64] | None, NDArray[np.bool_] | None]:
+        """Weights of n rows, of which those at `places` have neither, and whether each is a draw of its own.
+
+        Both follow from the rows before it.
+        """
         if not places.size:
-            return None
+            return None, None
         if not self.ring.size:
             self.ring, self.counts = np.zeros(RING, np.uint16), np.zeros((len(SPANS), BUCKETS), np.uint16)
         buckets = ((pairs >> np.uint64(32)) % np.uint64(BUCKETS)).astype(np.uint16)
-        weights = np.empty(places.size)
+        weights, singles = np.empty(places.size), np.empty(places.size, np.bool_)
         windows = self.repeats, self.before, self.looked, self.looked_before
-        self.rows, self.weight = _weigh(buckets, self.rows, self.weight, self.ring, self.counts, windows, weights)
-        if (weights == 1.0).all():
-            return None
-        weight = np.ones(rows)
-        weight[places] = weights
-        return weight
+        kept = self.ring, self.counts, windows
+        self.rows, self.weight, self.sure = _weigh(buckets, self.rows, self.weight, self.sure, kept, weights, singles)
+        weight, single = np.ones(rows), np.ones(rows, np.bool_)
+        weight[places], single[places] = weights, singles
+        return None if (weights == 1.0).all() else weight, None if singles.all() else single
 
     def restart(self) -> None:
         """Begin a policy: pairs drawn under the one before do not repeat as often."""
@@ -166,7 +188,9 @@ class Draws:
         """Count rows of the current review."""
         unclear = np.flatnonzero(draws.sort == UNCLEAR)
         if unclear.size:
-            self.counted_weight = 1.0 if draws.weight is None else float(draws.weight[unclear[-1]])
+            last = unclear[-1]
+            self.counted_weight = 1.0 if draws.weight is None else float(draws.weight[last])
+            self.counted_sure = draws.single is None or bool(draws.single[last])
         self.sorts[:4] += np.bincount(draws.sort, minlength=4)
         self.sorts[4] += np.count_nonzero(draws.first)
 
@@ -324,16 +348,21 @@ def _estimate(repeats, before, looked, looked_before):  # type: ignore[no-untype
 
 
 @njit(cache=True)
-def _weigh(buckets, rows, weight, ring, counts, windows, weights):  # type: ignore[no-untyped-def]
-    """Set the weights of rows with neither battle nor voter; returns their number so far, and the next one's weight."""
-    repeats, before, looked, looked_before = windows
+def _weigh(buckets, rows, weight, sure, kept, weights, singles):  # type: ignore[no-untyped-def]
+    """Set the weights of rows with neither battle nor voter, and whether each is a draw of its own.
+
+    Returns their number so far, and the next one's weight and whether `WINDOW` rows were compared before it.
+    """
+    ring, counts, (repeats, before, looked, looked_before) = kept
     at = 0
     while at < len(buckets):
         end = min(len(buckets), at + LOOK - rows % LOOK)
         weights[at:end] = weight
+        singles[at:end] = sure and weight == 1.0
         _repeat(buckets[at:end], rows, ring, counts, repeats, looked, SPANS)
         rows += end - at
         at = end
         if rows % LOOK == 0:
+            sure = sure or looked[0] >= WINDOW
             weight = _estimate(repeats, before, looked, looked_before)
-    return rows, weight
+    return rows, weight, sure

@@ -181,7 +181,8 @@ class Usual:
     spread
         `SURE` standard errors of its logarithm.
     paused
-        Subjects with an open alert, from which nothing is learned.
+        int8[S], above 0 for subjects with an open alert, from which nothing is learned: its severity as in
+        `ShareAlarms.held`.
     known
         Counts the changes of the multiples: the key of what is computed from them.
     """
@@ -191,7 +192,7 @@ class Usual:
     battles: Vector = field(default_factory=lambda: np.zeros(0))
     multiple: Vector = field(default_factory=lambda: np.zeros(0))
     spread: Vector = field(default_factory=lambda: np.zeros(0))
-    paused: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
+    paused: NDArray[np.int8] = field(default_factory=lambda: np.zeros(0, np.int8))
     known: int = 0
 
     def resize(self, subjects: int) -> None:
@@ -200,7 +201,7 @@ class Usual:
 
     def add(self, pi: Vector, hits: Vector, battles: float) -> None:
         """Add a stretch for the subjects that are being learned."""
-        learning = (pi > 0) & (self.multiple == 0) & ~self.paused
+        learning = (pi > 0) & (self.multiple == 0) & (self.paused == 0)
         if not learning.any():
             return
         self.hits[learning] += hits[learning]
@@ -246,6 +247,8 @@ class ShareEvidence:
         Battles without a vote up to the last review.
     log_m
         float64[S], log M at the end of the last tick; -inf where there is none.
+    whole
+        Whether an alert about the whole policy is open.
     """
 
     declared: ShareSums = field(default_factory=lambda: ShareSums.start(np.zeros(0)))
@@ -254,6 +257,7 @@ class ShareEvidence:
     all_draws: bool = False
     unfinished: int = 0
     log_m: Vector = field(default_factory=lambda: np.zeros(0))
+    whole: bool = False
 
     @classmethod
     def start(cls, settings: FairnessSettings) -> ShareEvidence:

@@ -40,6 +40,8 @@ class Exposures:
         float64[n], how much evidence each is, or None when all weigh 1; see `Draws`.
     p_pair
         float64[n], declared probability of the pair, NaN where absent, or None.
+    single
+        bool[n], whether each is known to be a draw of its own, or None when all are; see `RowDraws`.
     """
 
     a: Numbers
@@ -49,6 +51,7 @@ class Exposures:
     policy: Numbers | None
     weight: Vector | None
     p_pair: Vector | None
+    single: NDArray[np.bool_] | None = None
 
     def take(self, chosen: slice | NDArray[np.bool_] | Numbers) -> Exposures:
         """Return the chosen exposures."""
@@ -60,6 +63,7 @@ class Exposures:
             policy=None if self.policy is None else self.policy[chosen],
             weight=None if self.weight is None else self.weight[chosen],
             p_pair=None if self.p_pair is None else self.p_pair[chosen],
+            single=None if self.single is None else self.single[chosen],
         )
 
 

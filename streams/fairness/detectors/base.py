@@ -118,6 +118,10 @@ class Detector(ABC, Generic[State]):
         """
         return 0
 
+    def reserve(self, state: State, scene: Scene) -> float:
+        """Return the part of the budget of pages that this detector has for itself; its level follows from it."""
+        return 0.0
+
     @abstractmethod
     def verdicts(self, state: State, scene: Scene) -> list[Verdict]:
         """Return all current verdicts."""

@@ -30,6 +30,7 @@ from streams.fairness.detectors.unannounced_retirement import UnannouncedRetirem
 from streams.fairness.detectors.undeclared_model import UndeclaredModel
 from streams.fairness.detectors.vote_loss import VoteLoss
 from streams.fairness.detectors.voter_manipulation import VoterManipulation
+from streams.fairness.detectors.whole_policy import WholePolicy
 
 # Named for other modules: views publish the evidence of the last two, the silence alert has the kind of the first.
 FEED_STALLED, SILENT_REMOVAL, SHARE_DRIFT = FeedStalled(), SilentRemoval(), ShareDrift()
@@ -60,6 +61,7 @@ DETECTORS: tuple[AnyDetector, ...] = (
     StratumRemoval(),
     ResultBreak(),
     SidePreference(),
+    WholePolicy(),  # after share drift: it tells what no share explains
 )
 """Each review collects the verdicts of all of them, so that alerts are repeated and past events are resolved."""
 

@@ -14,32 +14,48 @@ from streams.fairness.detectors.base import ReviewDetector, Verdict
 from streams.fairness.detectors.share_alarm import rounded
 
 HALF = 0.5
+QUARTER = 0.25
+SETTLINGS = 4.0
+"""Settling times that the reviews together last: two changes of policy leave at most half of that unjudged."""
 
 
 @dataclass(slots=True)
 class Busy:
-    """State: battles not judged, battles judged and changes of policy, of the reviews of the window."""
+    """State: of the reviews of the window, battles not judged, battles judged, changes of policy, and clock at the end.
 
-    reviews: list[tuple[int, int, int]] = field(default_factory=list)
+    `used` is the number of the last reviews that were looked at together.
+    """
+
+    reviews: list[tuple[int, int, int, float]] = field(default_factory=list)
     standing: Standing = field(default_factory=dict)
+    used: int = 0
 
     @property
     def totals(self) -> tuple[int, int, int]:
-        """The same three of the whole window."""
-        unjudged, judged, changes = (sum(each) for each in zip(*self.reviews, strict=True))
-        return unjudged, judged, changes
+        """The first three of the reviews that were looked at together."""
+        unjudged, judged, changes, _ = zip(*self.reviews[-self.used :], strict=True)
+        return sum(unjudged), sum(judged), sum(changes)
 
 
 class PolicyTooBusy(ReviewDetector[Busy]):
-    """Checks each review. Resolves when at least half of a window's battles are judged."""
+    """Checks each review, with those before it where it is short: a single change of policy is no alert.
+
+    Resolves when at least three quarters of the battles are judged.
+    """
 
     kind = Kind.POLICY_TOO_BUSY
 
     def review(self, state: Busy, scene: Scene, ratings: Ratings | None) -> None:
         """Process a review."""
-        state.reviews = [*state.reviews, scene.facts.policies.last][-scene.settings.window_reviews :]
-        # Against a full window from the start: in a busy arena a single notice fills most of the first review.
-        busy = scene.declares and state.totals[0] > HALF * scene.settings.window_battles
+        settings, now = scene.settings, scene.facts.clock
+        before = [end for *_, end in state.reviews]
+        state.reviews = [*state.reviews, (*scene.facts.policies.last, now)][-settings.window_reviews :]
+        hour = SETTLINGS * settings.settle_seconds
+        lasting = [number for number, end in enumerate(reversed(before), 1) if now - end >= hour]
+        state.used = lasting[0] if lasting else len(state.reviews)
+        # Against a full window: in a busy arena a single change leaves most of several reviews unjudged.
+        battles = settings.review_battles * (state.used if lasting else settings.window_reviews)
+        busy = scene.declares and state.totals[0] > (QUARTER if state.standing else HALF) * battles
         stand(state.standing, ["arena"] if busy else [], scene.now)
 
     def verdicts(self, state: Busy, scene: Scene) -> list[Verdict]:

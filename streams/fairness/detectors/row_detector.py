@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from streams.contracts.alert import Evidence, Subject
 from streams.contracts.judged import Judged, Unjudged
 from streams.fairness.arena.context import Scene
+from streams.fairness.arena.draws import UNCLEAR
 from streams.fairness.arena.past_policies import IN_FORCE
 from streams.fairness.arena.sampling_policy import Mask, Play
 from streams.fairness.arena.stretch import Exposures
@@ -46,7 +47,8 @@ class RowBattles:
         uint8[n].
     exposure
         bool[n], those to bet on: the policy in force judges them, and each is known to be a draw of its own. Where
-        votes come in bunches that nothing ties to draws (`draws_unclear`), these detectors wait.
+        nothing ties votes to draws, these detectors wait until it is seen that they do not come in bunches, and while
+        they do (`draws_unclear`).
     """
 
     rows: Rows
@@ -59,8 +61,8 @@ class RowBattles:
     def of(cls, rows: Rows, exposures: Exposures) -> RowBattles:
         """The battles of n exposures and their n first rows."""
         chosen = np.ones(len(rows), np.bool_) if exposures.policy is None else exposures.policy == IN_FORCE
-        if exposures.weight is not None:
-            chosen = chosen & (exposures.weight == 1.0)
+        if exposures.single is not None:
+            chosen = chosen & exposures.single
         return cls(rows, exposures.a, exposures.b, exposures.winner, chosen)
 
     def tick(self, start: int, end: int) -> RowBattles:
@@ -205,8 +207,19 @@ class RowDetector(TickDetector[RowState]):
             return Judged.not_yet(self.kind, Unjudged.NO_BATTLES)
         if scene.facts.outage:
             return Judged.not_yet(self.kind, Unjudged.FEED_STALLED)
+        if (waiting := self._waiting(scene)) is not None:
+            return Judged.not_yet(self.kind, waiting)
         epoch = scene.epoch
         return Judged(self.kind, judged=True, subjects=subjects, since=epoch.since_time, since_battle=epoch.since_row)
+
+    @staticmethod
+    def _waiting(scene: Scene) -> Unjudged | None:
+        """Why these detectors bet on few battles or none: for most votes it is not known whether they are one draw."""
+        draws = scene.facts.draws
+        votes = draws.last + draws.sorts
+        if (draws.counted_sure and draws.votes_per_draw == 1.0) or votes[UNCLEAR] <= votes[:4].sum() / 2:
+            return None
+        return Unjudged.DRAWS_UNKNOWN if draws.votes_per_draw == 1.0 else Unjudged.DRAWS_UNCLEAR
 
 
 class ModelRowDetector(RowDetector[RowState]):

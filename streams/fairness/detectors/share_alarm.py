@@ -140,8 +140,7 @@ class ShareAlarms:
             self.back[subject] = near if abs(r - 1.0) < abs(limit - 1.0) else limit
             self.recovery[subject] = self.recovery_bank[subject] = 0.0
             self.peak[subject] = 0.0
-            shares.usual.paused[subject] = True
-        self.held[subject] = severity
+        self.held[subject] = shares.usual.paused[subject] = severity
         self.peak[subject] = max(self.peak[subject], float(shares.log_m[subject]))
 
     def release(self, subject: int, scene: Scene) -> None:
@@ -154,7 +153,16 @@ class ShareAlarms:
         self.held[subject] = FREE
         self.recovery[subject] = self.recovery_bank[subject] = self.peak[subject] = 0.0
         self.part[subject] = 0
-        scene.facts.shares.usual.paused[subject] = False
+        scene.facts.shares.usual.paused[subject] = FREE
+
+    def join(self, subject: int, cause: int, scene: Scene) -> bool:
+        """Make a subject, and its parts, part of another's alert; return whether it had one of its own."""
+        own = self.held[subject] != FREE
+        if own:
+            self.drop(subject, scene)
+        self.part[self.part == subject + 1] = cause + 1
+        self.part[subject] = cause + 1
+        return bool(own)
 
     def evidence(self, subject: int, scene: Scene) -> Evidence:
         """Evidence of a held alarm, as published; shares are of battles."""

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from streams.contracts.alert import Kind
 from streams.fairness.alerts.summaries import as_number, day, percent, some, who
-from streams.fairness.arena.attribution import WINDOWS, Cause, explanation
+from streams.fairness.arena.attribution import WINDOWS, Cause, explanation, members
 from streams.fairness.arena.context import Scene
 from streams.fairness.arena.sampling_policy import Mask, Play
 from streams.fairness.detectors.base import NAMED, Tick, Verdict
@@ -17,9 +16,12 @@ BACK = 0.7
 """r_back of recovery farthest from 1: resolves shares above 0.84 π, about 120 expected appearances after the drift
 ends. With 0.5 (above 0.72 π, 36 appearances) an alert on a share of 0.6 π, as when people finish battles with a model
 40 % less often, was resolved and opened again 18 times in a million battles."""
-MIRROR = 5.0
-"""A rise waits for a fall that explains it, when the fall is within this many nats of it: where there are two licence
-classes, what one loses the other gains."""
+NEAR = 5.0
+"""Nats within which chance decides which of two subjects has more evidence. A cause may have so much less than what it
+explains. A rise waits for a fall that explains it and a member for its group, when these are so near: where there are
+two licence classes, what one loses the other gains."""
+SMALL = 0.5, 2.0
+"""While the policy as a whole is reported, multiples of the odds in this range are a part of that."""
 SELECTION = 0.01
 """With a share of unfinished battles below this, the summary assumes that the arena does not report them."""
 REMOVED = 0.2
@@ -64,7 +66,9 @@ class ShareDrift(ShareDetector):
             changed = self._reconsider(state, scene) or changed
         for level, severity in ((scene.page_level, PAGED), (scene.warning_level, WARNED)):
             for subject in state.suspects(scene, level, below=severity):
-                if state.held[subject] == FREE and self._explained(state, scene, subject, level):
+                held = state.held[subject]
+                if self._explained(state, scene, subject, level):
+                    changed = changed or state.held[subject] != held
                     continue
                 new = state.held[subject] == FREE
                 state.hold(subject, severity, scene, BACK)
@@ -76,56 +80,63 @@ class ShareDrift(ShareDetector):
     def _explained(self, state: ShareAlarms, scene: Scene, subject: int, level: float) -> bool:
         """Whether open alerts explain a suspect, or a fall that is about to be reported does."""
         shares = scene.facts.shares
-        suspect, log_m = Cause(subject, shares.onset(subject)), shares.log_m
-        cause = explanation(scene, suspect, _causes(state, log_m), _tolerance(scene))
-        if cause is not None:
-            state.part[subject] = cause + 1
+        sums, bet = shares.winner(subject)
+        if shares.whole and SMALL[0] <= sums.bets[bet] <= SMALL[1]:
             return True
-        if not shares.rises(subject) or log_m[subject] > level + MIRROR:
+        suspect, log_m = Cause(subject, shares.onset(subject)), shares.log_m
+        known = _causes(state, float(log_m[subject]))
+        found = explanation(scene, suspect, known, _tolerance(scene), level)
+        if found is not None:
+            if found.whole:
+                state.join(subject, found.cause, scene)
+            return True
+        if log_m[subject] > level + NEAR:
             return False
-        near = (log_m >= log_m[subject] - MIRROR) & (state.held == FREE) & (state.part == 0)
+        near = (log_m >= log_m[subject] - NEAR) & (state.held == FREE) & (state.part == 0)
         near[subject] = False
         for other in np.flatnonzero(near)[:WINDOWS].tolist():
-            causes = [Cause(other, shares.onset(other)), *_causes(state, log_m)]
-            if not shares.rises(other) and explanation(scene, suspect, causes, _tolerance(scene)) == other:
-                return True
+            falls = shares.rises(subject) and not shares.rises(other)
+            if falls or (scene.play.groups[other] and members(scene.play, other)[subject]):
+                causes = [Cause(other, shares.onset(other)), *known]
+                found = explanation(scene, suspect, causes, _tolerance(scene), level)
+                if found is not None and found.whole and found.cause == other:
+                    return True
         return False
 
     def _take_over(self, state: ShareAlarms, scene: Scene, subject: int) -> None:
         """Make open alerts parts of a new one that explains them."""
-        log_m = scene.facts.shares.log_m
         for other in np.flatnonzero(state.held).tolist():
-            if other == subject or log_m[other] > log_m[subject]:
+            if other == subject or state.peak[other] > state.peak[subject]:
                 continue
-            suspect = Cause(other, int(state.since_row[other]))
-            if explanation(scene, suspect, _causes(state, log_m), _tolerance(scene)) == subject:
-                state.drop(other, scene)
-                state.part[other] = subject + 1
+            suspect, causes = Cause(other, int(state.since_row[other])), _causes(state, float(state.peak[other]))
+            found = explanation(scene, suspect, causes, _tolerance(scene), scene.page_level)
+            if found is not None and found.whole and found.cause == subject:
+                state.join(other, subject, scene)
 
     def _reconsider(self, state: ShareAlarms, scene: Scene) -> bool:
-        """Free the parts of alerts that are over, and at each review those that are not explained any more.
+        """Let parts of alerts that are over begin anew; at each review, free what is not explained any more.
 
-        At a review, alerts that stronger ones explain become parts of these; returns whether any did.
+        The evidence of a part is about its cause, so it would be told again when the cause is over. At a review,
+        alerts that stronger ones explain by now become parts of these; returns whether any did.
         """
         parts, shares = np.flatnonzero(state.part), scene.facts.shares
         over = state.held[state.part[parts] - 1] == FREE
-        state.part[parts[over]] = 0
+        for subject in parts[over].tolist():
+            state.release(subject, scene)
         if scene.facts.rows % scene.settings.review_battles:
             return False
-        causes = _causes(state, shares.log_m)
+        tolerance, level, causes = _tolerance(scene), scene.page_level, _causes(state)
         for subject in parts[~over].tolist():
             state.part[subject] = 0
             if shares.log_m[subject] >= scene.warning_level:
-                cause = explanation(scene, Cause(subject, shares.onset(subject)), causes, _tolerance(scene))
-                state.part[subject] = 0 if cause is None else cause + 1
+                found = explanation(scene, Cause(subject, shares.onset(subject)), causes, tolerance, level)
+                state.part[subject] = 0 if found is None else found.cause + 1
         changed = False
         for number, weaker in enumerate(causes):
             stronger = [each for each in causes[:number] if state.held[each.subject] != FREE]
-            cause = explanation(scene, weaker, stronger, _tolerance(scene))
-            if cause is not None:
-                state.drop(weaker.subject, scene)
-                state.part[weaker.subject] = cause + 1
-                changed = True
+            found = explanation(scene, weaker, stronger, tolerance, level)
+            if found is not None and found.whole:
+                changed = state.join(weaker.subject, found.cause, scene) or changed
         return changed
 
     def verdicts(self, state: ShareAlarms, scene: Scene) -> list[Verdict]:
@@ -164,10 +175,10 @@ class ShareDrift(ShareDetector):
         return f"{text} Battles without a vote are counted ({percent(e['unfinished_share'])} of all)."
 
 
-def _causes(state: ShareAlarms, log_m: NDArray[np.float64]) -> list[Cause]:
-    """The open alerts, that with the most evidence first."""
-    held = np.flatnonzero(state.held)
-    order = held[np.argsort(-log_m[held], kind="stable")].tolist()
+def _causes(state: ShareAlarms, log_m: float = 0.0) -> list[Cause]:
+    """The open alerts that can explain a subject with this evidence, that with the most evidence first."""
+    held = np.flatnonzero((state.held != FREE) & (state.peak >= log_m - NEAR))
+    order = held[np.argsort(-state.peak[held], kind="stable")].tolist()
     return [Cause(subject, int(state.since_row[subject])) for subject in order]
 
 

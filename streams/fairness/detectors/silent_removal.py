@@ -17,6 +17,10 @@ MOST = 0.1
 GONE = 0.15
 """A model with more than this part of its expected appearances since the onset is a drift, not a removal. The condition
 only withholds alerts, so the false-alarm bound holds."""
+DRIFTED, SURER = 0.25, 5.0
+"""A model that was paged as a drift is told again as a removal only if it is gone by so many nats rather than at this
+part of its share: at a quarter of it, chance makes it less than 0.15 for a while."""
+LESS = float(np.log(MOST / DRIFTED))
 BACK = 0.25
 """r_back of recovery: resolves shares above 0.54 π after about 11 expected appearances, not after a short burst."""
 
@@ -55,7 +59,10 @@ class SilentRemoval(ShareDetector):
             sums, bet = facts.shares.winner(subject)
             hits = facts.seen[subject] - sums.since_hits[bet, subject]
             due = facts.due[subject] - sums.since_due[bet, subject]
-            if judged[subject] and hits <= GONE * due:
+            gone = hits <= GONE * due
+            if facts.shares.usual.paused[subject] == PAGED:
+                gone = hits * LESS + (DRIFTED - MOST) * due >= SURER
+            if judged[subject] and gone:
                 found.append(subject)
         return found
 

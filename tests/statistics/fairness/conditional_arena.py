@@ -57,7 +57,7 @@ class Arena:
         self.strength[X] = 0.0
         self.ties, self.left = ties, 0.5
         self.finish = np.ones(MODELS)
-        self.report_none = True
+        self.report_none = self.known_draws = True
         self.rows, self.alerts = 0, list[Alert]()
         self.notices, self.records = 0, list[Block | Notice]()
         for number in range(MODELS):
@@ -114,6 +114,9 @@ class Arena:
                 category_sets=list(SETS),
                 categories=battles.categories.astype(np.int32),
             )
+            if self.known_draws:
+                words = ["", *(f"d{row:x}" for row in range(self.rows, self.rows + count))]
+                rows = dataclasses.replace(rows, battles=words, battle=np.arange(1, count + 1, dtype=np.int32))
             self.rows += count
             self.send(Block("text", rows, {0: self.rows - 1}))
 
@@ -162,6 +165,11 @@ def no_language(arena: Arena, battles: Battles) -> Battles:
     mine = battles.mine & (battles.language == 2)
     battles.language[mine] = 1
     return battles
+
+
+def three_votes(arena: Arena, battles: Battles) -> Battles:
+    """Each draw has three votes, one after the other."""
+    return battles.take(np.repeat(np.arange(len(battles.winner)), 3))
 
 
 def no_category(arena: Arena, battles: Battles) -> Battles:

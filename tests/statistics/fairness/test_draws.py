@@ -1,16 +1,21 @@
 """Healthy arenas with several votes a draw and with late votes raise no more pages than promised."""
 
+from typing import Any
+
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from streams.contracts.alert import Kind, Severity
 from streams.fairness.settings import FairnessSettings
+from streams.ledger.rows import Rows
 from tests.unit.fairness.arena import Ledger
-from tests.unit.fairness.drawn import Draws
+from tests.unit.fairness.drawn import By, Draws
 
 EXPOSURE = {Kind.SHARE_DRIFT, Kind.SILENT_REMOVAL, Kind.FEED_STALLED}
 
 
-def unequal_arena(seed: int, **given) -> Ledger:
+def unequal_arena(seed: int, **given: Any) -> Ledger:
     """60 models of unequal weights, 12 providers, two licence classes."""
     ledger = Ledger(seed=seed, block=10_000, settings=FairnessSettings(**given))
     for number in range(60):
@@ -27,7 +32,7 @@ def pages(ledger: Ledger) -> set[str]:
 @pytest.mark.statistics
 @pytest.mark.parametrize("by", ["battle", "voter", "neither"])
 @pytest.mark.parametrize("votes", [(1, 2), (3,)])
-def test_several_votes_on_a_draw_page_no_more_than_promised(votes, by) -> None:
+def test_several_votes_on_a_draw_page_no_more_than_promised(votes: tuple[int, ...], by: By) -> None:
     ledger = unequal_arena(1, false_pages="one in 20,000 battles")
     draws = Draws(ledger, votes=votes, by=by)
     for _ in range(10):
@@ -39,24 +44,24 @@ def test_several_votes_on_a_draw_page_no_more_than_promised(votes, by) -> None:
 def test_counted_as_draws_three_votes_page_all_the_time() -> None:
     # The control: a new id for every vote.
     ledger = unequal_arena(1, false_pages="one in 20,000 battles")
-    draws = Draws(ledger, votes=(3,), by="battle")
-    draws.rows_of_draws = draws.rows
-    draws.rows = lambda part, offset: draws.rows_of_draws(renumbered(part, offset), offset)
+    draws = OneIdForAVote(ledger, votes=(3,), by="battle")
     for _ in range(5):
         draws.play(10_000)
     assert len(pages(ledger)) > 3 * ledger.state.scene.facts.rows / 20_000
 
 
-def renumbered(part, offset):
+class OneIdForAVote(Draws):
     """The votes, each with a draw of its own."""
-    made = part.copy()
-    made[:, 3] = range(offset, offset + len(part))
-    return made
+
+    def rows(self, part: NDArray[np.float64], offset: int) -> Rows:
+        made = part.copy()
+        made[:, 3] = range(offset, offset + len(part))
+        return super().rows(made, offset)
 
 
 @pytest.mark.statistics
 @pytest.mark.parametrize(("lag", "drawn_at"), [(30.0, False), (300.0, False), (300.0, True), (3_600.0, True)])
-def test_a_launch_and_its_return_while_votes_are_late_page_nobody(lag, drawn_at) -> None:
+def test_a_launch_and_its_return_while_votes_are_late_page_nobody(lag: float, drawn_at: bool) -> None:
     ledger = unequal_arena(2)
     draws = Draws(ledger, lag=lag, drawn_at=drawn_at)
     weight = 0.042 * float(ledger.weights.sum())

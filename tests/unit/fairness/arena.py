@@ -39,9 +39,9 @@ def draw_pairs(random: np.random.Generator, weights: NDArray[np.float64], n: int
 
 def make_rows(
     models: list[str],
-    pairs: NDArray[np.float64],
-    winner: NDArray[np.float64],
-    tstamp: NDArray[np.float64],
+    pairs: NDArray[Any],
+    winner: NDArray[Any],
+    tstamp: NDArray[Any],
     offset: int = 0,
     partition: int = 0,
     prompts=None,

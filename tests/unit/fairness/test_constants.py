@@ -24,7 +24,15 @@ CONSTANTS = {
         "TRIALS": 3,
     },
     "detectors.retirement_bias": {"RATIOS": [2.0, 4.0, 8.0]},
-    "arena.attribution": {"MOST_CAUSES": 8, "ROUNDS": 12, "SIGMAS": 4.5, "FAR": 6.0, "WINDOWS": 3, "INEXACT": 0.1},
+    "arena.attribution": {
+        "MOST_CAUSES": 8,
+        "ROUNDS": 12,
+        "MOVES": 0.1,
+        "MOST": 0.5,
+        "WINDOWS": 3,
+        "INEXACT": 0.1,
+        "FITTED": 1e-3,
+    },
     "arena.past_counts": {"LEVELS": 8, "KEPT": 3},
     "arena.share_evidence": {
         "LEARNED": 200_000,
@@ -37,12 +45,13 @@ CONSTANTS = {
     "detectors.share_alarm": {"GAP": 0.5},
     "detectors.share_drift": {
         "BACK": 0.7,
-        "MIRROR": 5.0,
+        "NEAR": 5.0,
+        "SMALL": [0.5, 2.0],
         "SELECTION": 0.01,
         "REMOVED": 0.2,
     },
     "detectors.silence": {"DAY_MS": 86_400_000, "DAYS": 7},
-    "detectors.silent_removal": {"MOST": 0.1, "GONE": 0.15, "BACK": 0.25},
+    "detectors.silent_removal": {"MOST": 0.1, "GONE": 0.15, "DRIFTED": 0.25, "SURER": 5.0, "BACK": 0.25},
     "detectors.unannounced_retirement": {"DAY": 86_400.0},
     "detectors.vote_loss": {"FEW": 3, "FEW_PART": 0.1, "MOST_NAMES": 1_000},
     "detectors.voter_manipulation": {
@@ -81,6 +90,13 @@ CONSTANTS = {
         "BACK": 0.1,
     },
     "detectors.side_preference": {"LEARNING": 50_000, "ERRORS": 3.0, "MILD": [0.9, 1.0 / 0.9]},
+    "detectors.whole_policy": {
+        "RESERVE": 1.0 / 16.0,
+        "MEMORY": [30.0, 100.0, 400.0],
+        "SPREAD": 0.15,
+        "NEAR": 5.0,
+        "TOLD": 5,
+    },
     "detectors.share_ratio": {"FAST_TICKS": 10, "KEPT": 0.5, "BEYOND": 4.0, "LEAST": 0.1, "MOST": 10.0},
     "statistics.cell_evidence": {"ENOUGH": 4},
     "arena.strata": {"LEAST": 0.05, "MOST": 12, "NAMES": 512},
@@ -121,7 +137,7 @@ CONSTANTS = {
     "arena.declared_pairs": {"TOLERANCE": 0.01},
     "arena.name_flood": {"BITS": 65_536, "VOTERS": 64, "NAMED": 5},
     "detectors.draws_unclear": {"VOTES_PER_DRAW": 1.1, "SHARE": 0.1, "MIXED_SHARE": 0.01},
-    "detectors.policy_too_busy": {"HALF": 0.5},
+    "detectors.policy_too_busy": {"HALF": 0.5, "QUARTER": 0.25, "SETTLINGS": 4.0},
     "detectors.name_flood": {"NAMES": 100, "CALM": 50},
 }
 

@@ -1,13 +1,16 @@
 """Several votes on one draw are one exposure, wherever blocks are cut, and late votes are judged by their policy."""
 
 import dataclasses
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
-from streams.contracts.alert import Kind, encode_alert
+from streams.contracts.alert import Alert, Kind, encode_alert
+from streams.fairness.alerts.summaries import as_number
 from streams.fairness.arena.draws import BY_VOTER, GENERATION, MIXED, UNCLEAR
 from streams.fairness.arena.draws import Draws as Memory
 from streams.fairness.arena.sampling_policy import Play
@@ -16,8 +19,9 @@ from streams.fairness.fold_state import ArenaFairness
 from streams.fairness.settings import FairnessSettings
 from streams.fairness.snapshot import decode_state, encode_state
 from streams.ledger.codec import Block, Notice
+from streams.ledger.rows import Rows
 from tests.unit.fairness.arena import START, Ledger, equal_arena, make_rows
-from tests.unit.fairness.drawn import Draws, codes
+from tests.unit.fairness.drawn import By, Draws, codes
 
 BRISK = FairnessSettings(
     false_pages="one in 1,000,000 battles",
@@ -29,7 +33,9 @@ BRISK = FairnessSettings(
 )
 
 
-def two_models(draws, by, times=None, pairs=None):
+def two_models(
+    draws: Sequence[int], by: By, times: list[int] | None = None, pairs: list[list[int]] | None = None
+) -> Rows:
     n = len(draws)
     rows = make_rows(
         ["a", "b", "c"],
@@ -87,7 +93,7 @@ def test_rows_with_neither_are_exposures_and_say_so() -> None:
 
 
 @pytest.mark.parametrize(("votes", "each"), [((1,), 1.0), ((1, 2), 5 / 3), ((3,), 3.0)])
-def test_votes_per_draw_are_estimated(votes, each) -> None:
+def test_votes_per_draw_are_estimated(votes: tuple[int, ...], each: float) -> None:
     ledger = equal_arena(40, seed=5, block=5_000)
     Draws(ledger, votes=votes, by="neither").play(20_000)
     assert ledger.state.scene.facts.draws.votes_per_draw == pytest.approx(each, rel=0.06)
@@ -131,7 +137,7 @@ LEDGER = eventful()
 EXPECTED = [encode_alert(alert) for alert in LEDGER.alerts]
 
 
-def cut(random):
+def cut(random: np.random.Generator) -> Iterator[Block | Notice]:
     """The same rows in other blocks."""
     for record in LEDGER.records:
         if isinstance(record, Notice):
@@ -156,7 +162,7 @@ def test_the_eventful_ledger_is_eventful() -> None:
 
 @settings(max_examples=4, phases=[Phase.generate])
 @given(st.integers(0, 2**32))
-def test_the_same_votes_in_other_blocks_give_the_same_alerts_and_state(seed) -> None:
+def test_the_same_votes_in_other_blocks_give_the_same_alerts_and_state(seed: int) -> None:
     state = ArenaFairness.start("text", BRISK)
     alerts = [alert for record in cut(np.random.default_rng(seed)) for alert in fold(state, record)]
     assert [encode_alert(alert) for alert in alerts] == EXPECTED
@@ -166,9 +172,9 @@ def test_the_same_votes_in_other_blocks_give_the_same_alerts_and_state(seed) -> 
 
 @settings(max_examples=3, phases=[Phase.generate])
 @given(st.integers(0, 2**32))
-def test_a_restart_anywhere_gives_the_same_alerts(seed) -> None:
+def test_a_restart_anywhere_gives_the_same_alerts(seed: int) -> None:
     random = np.random.default_rng(seed)
-    state, alerts = ArenaFairness.start("text", BRISK), []
+    state, alerts = ArenaFairness.start("text", BRISK), list[Alert]()
     for record in cut(random):
         alerts += fold(state, record)
         if random.random() < 0.05:
@@ -266,8 +272,9 @@ def test_a_draw_of_more_than_a_day_ago_is_not_judged() -> None:
     ledger = equal_arena(6, seed=1, block=100)
     draws = Draws(ledger, drawn_at=True)
     draws.play(1_000)
-    rows = dataclasses.replace(ledger.records[-1].rows, offset=np.arange(1_000, 1_100), battles=[""], battle=None)
-    rows.drawn_at[:] = rows.tstamp - 90_000
+    rows = ledger.records[-1].rows
+    long_ago = rows.tstamp - 90_000
+    rows = dataclasses.replace(rows, offset=np.arange(1_000, 1_100), battles=[""], battle=None, drawn_at=long_ago)
     before = ledger.state.scene.facts.policies.unjudged
     ledger.send(Block("text", rows, {0: 1_099}))
     assert ledger.state.scene.facts.policies.unjudged - before == 100
@@ -284,17 +291,15 @@ def test_the_kept_policies_are_bounded() -> None:
 
 def declared_pairs(ledger: Ledger, factor: float, n: int = 250) -> None:
     """Battles with the probability of their pair, times a factor."""
-    draws = Draws(ledger)
-    plain = draws.rows
 
-    def with_probability(part, offset):
-        rows = plain(part, offset)
-        numbers = np.array([ledger.state.scene.facts.roster.models[name] for name in rows.models])
-        p = ledger.state.scene.play.pair_probability(numbers[rows.model_a], numbers[rows.model_b])
-        return dataclasses.replace(rows, p_pair=factor * p)
+    class WithProbability(Draws):
+        def rows(self, part: NDArray[np.float64], offset: int) -> Rows:
+            rows = super().rows(part, offset)
+            numbers = np.array([ledger.state.scene.facts.roster.models[name] for name in rows.models])
+            p = ledger.state.scene.play.pair_probability(numbers[rows.model_a], numbers[rows.model_b])
+            return dataclasses.replace(rows, p_pair=factor * p)
 
-    draws.rows = with_probability
-    draws.play(n)
+    WithProbability(ledger).play(n)
 
 
 def test_a_probability_that_the_weights_imply_is_right() -> None:
@@ -336,12 +341,42 @@ def test_one_change_in_a_busy_arena_is_not_too_busy() -> None:
     assert ledger.told(Kind.POLICY_TOO_BUSY) == []
 
 
-def test_ids_that_are_not_of_draws_are_told() -> None:
+def test_many_changes_are_too_busy_within_a_review_and_end_with_them() -> None:
+    ledger = equal_arena(12, seed=1, settings=BRISK)  # a review takes 864 s, the settling time is 200 s
+    draws = Draws(ledger)
+    draws.play(3_000)
+    for number in range(8):
+        ledger.declare("model-003", 2.0 + number % 2)
+        draws.play(250)
+        if number == 3:
+            (alert,) = ledger.told(Kind.POLICY_TOO_BUSY)
+            assert alert.evidence["changes"] == 4
+            assert as_number(alert.evidence["judged_share"]) < 0.2
+    draws.play(1_100)
+    alerts = ledger.told(Kind.POLICY_TOO_BUSY)
+    assert alerts[-1].status == "resolved"
+    assert len({alert.id for alert in alerts}) == 1
+
+
+@pytest.mark.parametrize("changes", [1, 2])
+def test_one_change_or_two_are_not_too_busy(changes: int) -> None:
     ledger = equal_arena(12, seed=1, settings=BRISK)
     draws = Draws(ledger)
-    plain = draws.rows
-    draws.rows = lambda part, offset: plain(np.column_stack([part[:, :3], part[:, 3] // 5, part[:, 4]]), offset)
-    draws.play(2_000)
+    draws.play(3_000)
+    for number in range(changes):
+        ledger.declare("model-003", 2.0 + number)
+        draws.play(300)
+    draws.play(1_500)
+    assert ledger.told(Kind.POLICY_TOO_BUSY) == []
+
+
+def test_ids_that_are_not_of_draws_are_told() -> None:
+    class OneIdForFive(Draws):
+        def rows(self, part: NDArray[np.float64], offset: int) -> Rows:
+            return super().rows(np.column_stack([part[:, :3], part[:, 3] // 5, part[:, 4]]), offset)
+
+    ledger = equal_arena(12, seed=1, settings=BRISK)
+    OneIdForFive(ledger).play(2_000)
     [alert] = ledger.firing(Kind.DRAWS_UNCLEAR)
     assert alert.evidence["cause"] == "ids"
     assert ledger.told(Kind.SHARE_DRIFT) == []

@@ -17,6 +17,7 @@ from streams.fairness import (
     find_alerts,
     share_evidence,
 )
+from streams.fairness.alerts.summaries import as_number
 from streams.fairness.statistics.odds_bets import BETS
 from streams.ledger.codec import Block, Notice
 
@@ -76,7 +77,7 @@ def test_the_evidence_is_that_of_the_page(records) -> None:
     evidence = share_evidence(hits, np.full(len(hits), TICK), exposure(np.ones(MODELS)))
     page = page_of(records)
     found = np.searchsorted(times, page.detected_at) // TICK
-    level = page.evidence["log10_page"]
+    level = as_number(page.evidence["log10_page"])
     # The detector also bets on the learned share and spreads its stake over a few more bets: a tick later at most.
     assert found - 1 <= np.argmax(evidence[:, 6] >= level) <= found
     assert evidence[REMOVED_AT // TICK - 1, 6] < 2

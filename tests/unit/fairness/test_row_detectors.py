@@ -30,6 +30,7 @@ from tests.statistics.fairness.conditional_arena import (
     drift_left,
     losses_deleted,
     no_language,
+    three_votes,
     weaker_half,
 )
 from tests.unit.fairness.arena import START
@@ -90,8 +91,8 @@ def test_a_bet_on_results_gains_nothing_inside_the_band_whatever_the_ties(chance
         cells = Cells.start((0, 0, 1, 1), 2)
         flag = np.ones(3, bool)
         bet_on_result(
-            np.array([0]), np.array([1]), np.array([result], np.uint8), flag, flag[:2], theta, error, stakes, 0.2,
-            3.0, 0.05, 0.1, cells.held, cells.gain, cells.waiting, cells.trials, cells.seen, cells.due,
+            np.array([0]), np.array([1]), np.array([result], np.uint8), flag[:1], flag, flag[:2], theta, error, stakes,
+            0.2, 3.0, 0.05, 0.1, cells.held, cells.gain, cells.waiting, cells.trials, cells.seen, cells.due,
         )  # fmt: skip
         wins[result] = np.exp(cells.gain)
     even = 2 * min(chance, 1 - chance)  # all that can be ties, are: x is ½ or the nearer end
@@ -175,6 +176,39 @@ def test_what_is_not_judged_yet_says_why() -> None:
     made.play(60_000)
     assert all(each.judged for each in judged(made).values())
     assert judged(made)[Kind.STRATUM_REMOVAL].subjects == 60
+
+
+def test_where_votes_name_no_draw_single_battles_are_judged_once_it_is_seen_that_they_are_alone() -> None:
+    made = arena()
+    made.known_draws = False
+    made.play(4_000, always_left)
+    assert {judged(made)[kind].reason for kind in (Kind.PAIRING_BIAS, Kind.SIDE_BIAS)} == {Unjudged.DRAWS_UNKNOWN}
+    made.play(7_000)
+    assert not told(made, Kind.SIDE_BIAS)
+    assert judged(made)[Kind.SIDE_BIAS].judged
+    made.play(4_000, always_left)
+    assert {alert.subject for alert in told(made, Kind.SIDE_BIAS)} == {Subject(model="model-00")}
+
+
+def test_three_votes_on_each_draw_that_nothing_tells_raise_no_alert_but_that_draws_are_unclear() -> None:
+    for seed in range(4):
+        made = arena(seed)
+        made.known_draws = False
+        made.play(12_000, three_votes)
+        assert {alert.kind for alert in made.alerts} == {Kind.DRAWS_UNCLEAR}
+        assert {each.reason for each in judged(made).values()} >= {Unjudged.DRAWS_UNCLEAR}
+        assert not judged(made)[Kind.SIDE_BIAS].judged
+
+
+def test_one_sender_without_ids_does_not_stop_the_judgement_of_the_others() -> None:
+    made = arena()
+    made.play(2_000)
+    made.known_draws = False
+    made.play(500, three_votes, block=500)
+    made.known_draws = True
+    made.play(2_000)
+    assert judged(made)[Kind.SIDE_BIAS].judged
+    assert not made.alerts
 
 
 def test_strata_are_the_large_ones_and_stay() -> None:

@@ -54,6 +54,13 @@ def test_a_subscription_to_models_does_not_hear_of_the_arena():
     assert matches(Match(), arena)
 
 
+def test_a_subscription_to_a_model_hears_of_voters_who_push_it():
+    pushed = msgspec.structs.replace(FIRING, subject=Subject(voter="f2ecc2d52af33f5a"), evidence={"model": "model-1"})
+    assert matches(Match(models=("model-1",)), pushed)
+    assert not matches(Match(models=("model-2",)), pushed)
+    assert not matches(Match(models=("model-1",)), msgspec.structs.replace(pushed, evidence={}))
+
+
 @pytest.mark.parametrize("stored", ["cafe\u0301 9b", "caf\u00e9  9b", "\ufeffcaf\u00e9\u200b 9b ", "caf\u00e9 9b"])
 @pytest.mark.parametrize("told", ["caf\u00e9 9b", "cafe\u0301 9b"])
 def test_a_name_is_matched_however_an_older_record_wrote_it(stored, told):

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from services.simulate.ground_truth import Deed
+from streams.contracts.reasons import Reason
 from streams.contracts.vote import MODEL_A, MODEL_B, NONE
+from streams.ledger.codec import Block
 from tests.unit.simulate.making import TEN, Played, event, play
 
 AT, N = 20_000, 60_000
@@ -95,6 +97,23 @@ def test_a_gate_takes_the_votes_of_everybody_until_it_opens() -> None:
     assert not nobody[:AT].any()
     assert not nobody[AT + N // 2 :].any()
     assert not played.truth.healthy - set(played.truth.models)
+
+
+def test_votes_that_intake_refuses_are_told_between_the_rows_and_are_no_rows() -> None:
+    plain, played = spared(), attacked("lose", models=X, part=0.3, to="refused")
+    parts = [(record.rows, record.refused) for record in played.records if isinstance(record, Block)]
+    told = [refused for _, refused in parts if refused is not None]
+    missing = len(plain.column("winner")) - len(played.column("winner"))
+    assert sum(len(each) for each in told) == missing
+    assert missing / (0.2 * N) == pytest.approx(0.3, abs=0.03)
+    for rows, refused in parts:
+        if refused is not None:
+            assert refused.reasons == [Reason.UNKNOWN_WINNER.value]
+            x = refused.models.index(X)
+            assert ((refused.model_a == x) | (refused.model_b == x)).all()
+            np.testing.assert_array_equal(np.searchsorted(rows.offset, refused.offset), refused.place)
+    offsets = np.concatenate([played.column("offset"), *(each.offset for each in told)])
+    np.testing.assert_array_equal(np.sort(offsets), np.arange(AT + N))
 
 
 def test_wins_are_told_twice_later_by_the_same_voter_on_the_same_prompt() -> None:

@@ -11,6 +11,8 @@ from services.simulate.records import Recorder
 from services.simulate.simulation import Simulation
 from streams.contracts.reasons import Reason
 from streams.contracts.vote import InvalidRecord, parse_vote
+from streams.intake.decode import decode
+from streams.intake.records import Records
 from streams.ledger.codec import Block
 from streams.ledger.rows import rows_of
 from tests.unit.simulate.making import HEAD, TEN, event
@@ -52,6 +54,37 @@ def test_records_read_back_are_the_rows() -> None:
             )
         for column in ("winner", "tstamp", "p_pair"):
             np.testing.assert_array_equal(getattr(back, column), getattr(rows, column))
+
+
+def test_intake_refuses_the_votes_of_a_gate_as_the_ledger_says() -> None:
+    simulation = simulation_of(TEN + event("lose", 2_000, part=0.3, to="refused"))
+    recorder, told = recorder_of(simulation), 0
+    for block in (record for record in simulation if isinstance(record, Block)):
+        records = recorder.votes(block)
+        made = Records(
+            keys=[key.encode() for key in records.keys],
+            values=[value.encode() for value in records.values],
+            partition=np.zeros(len(records.keys), np.int32),
+            offset=np.sort(np.append(block.rows.offset, [] if block.refused is None else block.refused.offset)),
+            recorded=np.full(len(records.keys), int(FAR * 1_000)),
+        )
+        found = decode(made)
+        assert len(found.rows) == len(block.rows)
+        if block.refused is None:
+            assert not found.rejects
+            continue
+        told += len(found.rejects)
+        assert {reject.reason for reject in found.rejects} == {Reason.UNKNOWN_WINNER}
+        assert [(made.offset[reject.index], *reject.models) for reject in found.rejects] == [
+            (offset, block.refused.models[a], block.refused.models[b])
+            for offset, a, b in zip(
+                block.refused.offset.tolist(),
+                block.refused.model_a.tolist(),
+                block.refused.model_b.tolist(),
+                strict=True,
+            )
+        ]
+    assert 2_200 < told < 2_600
 
 
 def test_draws_are_in_the_records() -> None:

@@ -17,7 +17,8 @@ const WHAT = {
   feed_stalled: () => "has stopped sending votes",
   silent_removal: (e) => `is no longer shown to voters, though it is declared active at ${percent(e.declared_share)} of battles`,
   share_drift: (e) =>
-    `is in ${e.direction === "rise" ? "more" : "fewer"} battles than declared: ${percent(e.observed_share)} instead of ${percent(e.declared_share)}`,
+    `is in ${e.direction === "rise" ? "more" : "fewer"} battles than declared: ${percent(e.observed_share)} instead of ${percent(e.declared_share)}` +
+    (e.part_count ? `; this explains ${count(e.part_count)} other shares` : ""),
   unannounced_retirement: () => "was retired without the notice that is owed",
   private_variants: (e) => `tests ${count(e.variants)} private variants at once; ${count(e.cap)} are allowed`,
   score_retraction: () => "was withdrawn before anyone could see its score",
@@ -56,6 +57,7 @@ const WHAT = {
   result_break: (e) =>
     `wins ${e.direction === "rise" ? "more" : "less"} often than its rating explains: ${percent(e.observed_win_rate)} instead of ${percent(e.expected_win_rate)}`,
   side_preference: (e) => `has ${percent(e.left_share)} of its votes on the left answer; ${percent(e.usual_share)} are usual`,
+  whole_policy: (e) => `does not follow its declared weights: ${percent(e.misplaced_share)} of the places in battles went elsewhere`,
 };
 
 /** What is wrong, as the rest of a sentence that begins with whom it is about. */
