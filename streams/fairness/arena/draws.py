@@ -111,8 +111,8 @@ class Draws:
     weight, counted_weight
         Evidence of the next row with neither, and of the last one that was counted: 1/v, a multiple of 1/SCALE, or
         `SUPPOSED`.
-    counted_sure
-        Whether `WINDOW` rows with neither were compared before the last one that was counted.
+    sure, counted_sure
+        Whether `WINDOW` rows with neither were compared before the next one, and before the last one that was counted.
     sorts, last
         int64[5], rows of each sort, and exposures, in the current review and in the last full one.
     """
@@ -129,6 +129,7 @@ class Draws:
     looked_before: NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(SPANS) // 2, np.int64))
     weight: float = SUPPOSED
     counted_weight: float = 1.0
+    sure: bool = False
     counted_sure: bool = False
     sorts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(5, np.int64))
     last: NDArray[np.int64] = field(default_factory=lambda: np.zeros(5, np.int64))
@@ -170,19 +171,13 @@ class Draws:
         if not self.ring.size:
             self.ring, self.counts = np.zeros(RING, np.uint16), np.zeros((len(SPANS), BUCKETS), np.uint16)
         buckets = ((pairs >> np.uint64(32)) % np.uint64(BUCKETS)).astype(np.uint16)
-        weights, alone = np.empty(places.size), np.empty(places.size, np.bool_)
+        weights, singles = np.empty(places.size), np.empty(places.size, np.bool_)
         windows = self.repeats, self.before, self.looked, self.looked_before
-        self.rows, self.weight = _weigh(
-            buckets, self.rows, self.weight, self.ring, self.counts, windows, weights, alone
-        )
-        weight = single = None
-        if not (weights == 1.0).all():
-            weight = np.ones(rows)
-            weight[places] = weights
-        if not alone.all():
-            single = np.ones(rows, np.bool_)
-            single[places] = alone
-        return weight, single
+        kept = self.ring, self.counts, windows
+        self.rows, self.weight, self.sure = _weigh(buckets, self.rows, self.weight, self.sure, kept, weights, singles)
+        weight, single = np.ones(rows), np.ones(rows, np.bool_)
+        weight[places], single[places] = weights, singles
+        return None if (weights == 1.0).all() else weight, None if singles.all() else single
 
     def restart(self) -> None:
         """Begin a policy: pairs drawn under the one before do not repeat as often."""
@@ -353,20 +348,21 @@ def _estimate(repeats, before, looked, looked_before):  # type: ignore[no-untype
 
 
 @njit(cache=True)
-def _weigh(buckets, rows, weight, ring, counts, windows, weights, alone):  # type: ignore[no-untyped-def]
-    """Set the weights of rows with neither battle nor voter, and whether each is known to be a draw of its own.
+def _weigh(buckets, rows, weight, sure, kept, weights, singles):  # type: ignore[no-untyped-def]
+    """Set the weights of rows with neither battle nor voter, and whether each is a draw of its own.
 
-    Returns their number so far, and the weight of the next one.
+    Returns their number so far, and the next one's weight and whether `WINDOW` rows were compared before it.
     """
-    repeats, before, looked, looked_before = windows
+    ring, counts, (repeats, before, looked, looked_before) = kept
     at = 0
     while at < len(buckets):
         end = min(len(buckets), at + LOOK - rows % LOOK)
         weights[at:end] = weight
-        alone[at:end] = weight == 1.0 and looked_before[0] >= WINDOW  # a whole window was looked at
+        singles[at:end] = sure and weight == 1.0
         _repeat(buckets[at:end], rows, ring, counts, repeats, looked, SPANS)
         rows += end - at
         at = end
         if rows % LOOK == 0:
+            sure = sure or looked[0] >= WINDOW
             weight = _estimate(repeats, before, looked, looked_before)
-    return rows, weight
+    return rows, weight, sure
