@@ -21,7 +21,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from streams.fairness.arena.arrays import grow
+from streams.fairness.arena.arrays import grow, pad
 from streams.fairness.arena.sampling_policy import Play
 from streams.fairness.settings import FairnessSettings
 from streams.fairness.statistics.cusum import Mark
@@ -333,10 +333,11 @@ class ShareEvidence:
 
         The groups of a model that is reported as removed begin anew, too: what they lacked so far was the model.
         """
-        judged = play.pi_play > 0
-        known = np.zeros(judged.size, np.bool_)
-        known[: before.pi.size] = before.pi_play > 0
-        changed = (judged != known) | self.usual.regroup(play)
+        judged, known = play.pi_play > 0, pad(before.pi_play, play.pi_play.size)
+        changed = judged != (known > 0)
+        # Not for a new name alone: the fold learns it at the start of a block, wherever that was cut.
+        if not np.array_equal(known, play.pi_play):
+            changed |= self.usual.regroup(play)
         left = play.out[~np.isin(play.out, before.out)]
         changed[[number for groups in (play.provider, play.license) for number in groups[left].tolist()]] = True
         for subject in np.flatnonzero(changed).tolist():
