@@ -19,7 +19,7 @@ CONSTANTS: dict[str, dict[str, Any]] = {
     "provisional": {"PHANTOM": 0.25},
     "quasi_variances": {"STEPS": 50, "SOLVING": 100, "CLOSE": 1e-7, "SOLVED": 1e-16},
     "score_interval": {"PLACES": 64, "HALVINGS": 16, "STEPS": 4},
-    "snapshot": {"VERSION": 3},
+    "snapshot": {"VERSION": 4},
     "stage": {
         "SHOWN_SECONDS": 1.0,
         "SLOW_SECONDS": 0.25,
