@@ -1,4 +1,4 @@
-"""Compile the numba functions that look at single battles, before the first record: it takes seconds."""
+"""Compile the functions of the fold that `tick_update.warm` leaves, before the first record: it takes seconds."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ from streams.ledger.rows import rows_of
 
 
 def warm_up() -> None:
-    """Fold three reviews of a made-up arena, as the ledger's codec gives them: arrays of those types are compiled."""
+    """Fold three reviews of a made-up arena, as the ledger's codec gives them: arrays of those types are compiled.
+
+    A review of votes that name no draw, one of votes with voters and prompts, one with the ids of draws, too.
+    """
     settings = FairnessSettings(tick_battles=2, review_battles=8, ratings_reviews=1)
     state = ArenaFairness.start("warm", settings)
     for number, name in enumerate("abc"):
@@ -32,8 +35,11 @@ def warm_up() -> None:
     pairs = [("a", "b"), ("b", "c"), ("c", "a"), ("b", "a"), ("c", "b"), ("a", "c")] * 4
     votes = [
         Vote(
-            id=f"{number}", arena="warm", model_a=a, model_b=b, winner="model_b" if number % 3 else "model_a",
-            tstamp=float(number), language="x", categories=("y",),
+            id=f"{number}", arena="warm", model_a=a, model_b=b,
+            winner="none" if number % 8 == 5 else "model_b" if number % 3 else "model_a",
+            tstamp=float(number), language="x", categories=("y",), drawn_at=float(number), p_pair=1 / 3,
+            voter=f"v{number}" if number >= 8 else None, prompt_hash=f"p{number}" if number >= 8 else None,
+            battle=f"d{number}" if number >= 16 else None,
         )
         for number, (a, b) in enumerate(pairs)
     ]  # fmt: skip

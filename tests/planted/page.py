@@ -52,7 +52,7 @@ def verdict(expected: Expected, runs: Sequence[Run]) -> str:
     if delays and expected.aim and sum(delays) / len(delays) > LATE * expected.aim:
         wrong.append("late")
     if expected.once and any(sum(each.kind in expected.must[0] for each in run.fired) > 1 for run in runs):
-        wrong.append("MORE THAN ONE ALERT")
+        wrong.append("more than one alert")
     if any(_besides(expected, run) for run in runs):
         wrong.append("something else told")
     return "; ".join(wrong) or "ok"

@@ -36,7 +36,7 @@ def fired(kind: str, after: float = 100.0, severity: Severity = Severity.CRITICA
         ([fired("b"), fired("c")], "ok"),
         ([], "a or b not found"),
         ([fired("a", 151)], "late"),
-        ([fired("a"), fired("b")], "MORE THAN ONE ALERT"),
+        ([fired("a"), fired("b")], "more than one alert"),
         ([fired("a"), fired("d")], "something else told"),
         ([fired("d")], "a or b not found; something else told"),
     ],
