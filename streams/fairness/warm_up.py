@@ -12,6 +12,7 @@ from streams.fairness.detectors.catalog import DETECTORS
 from streams.fairness.fold import fold
 from streams.fairness.fold_state import ArenaFairness
 from streams.fairness.settings import FairnessSettings
+from streams.fairness.statistics.sparse_cusum import place_all
 from streams.ledger.codec import Block, Notice, decode, encode_block
 from streams.ledger.rows import rows_of
 
@@ -33,13 +34,14 @@ def warm_up() -> None:
     learned = next(state.states.of(each) for each in DETECTORS if each.kind is Kind.SIDE_PREFERENCE)
     learned.left, learned.decisive = side_preference.LEARNING // 2, side_preference.LEARNING
     pairs = [("a", "b"), ("b", "c"), ("c", "a"), ("b", "a"), ("c", "b"), ("a", "c")] * 4
+    pairs.insert(21, pairs[20])  # a second vote on a draw: rows are then picked, not sliced
     votes = [
         Vote(
             id=f"{number}", arena="warm", model_a=a, model_b=b,
             winner="none" if number % 8 == 5 else "model_b" if number % 3 else "model_a",
             tstamp=float(number), language="x", categories=("y",), drawn_at=float(number), p_pair=1 / 3,
             voter=f"v{number}" if number >= 8 else None, prompt_hash=f"p{number}" if number >= 8 else None,
-            battle=f"d{number}" if number >= 16 else None,
+            battle=f"d{number - (number > 20)}" if number >= 16 else None,
         )
         for number, (a, b) in enumerate(pairs)
     ]  # fmt: skip
@@ -47,3 +49,4 @@ def warm_up() -> None:
     rows = rows_of(votes, np.zeros(n, np.int32), np.arange(n), np.arange(n))
     for record in encode_block(Block("warm", rows, {0: n - 1})):
         fold(state, decode(record))
+    place_all(np.zeros(4, np.uint64), np.ones(1, np.uint64))  # for the day on which a table of voters grows
