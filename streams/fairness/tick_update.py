@@ -38,7 +38,9 @@ def take_in(state: ArenaFairness, *, closes: bool) -> None:
         facts.seen[play.out] += declared[play.out]
         facts.due[play.out] += declared_battles * play.pi[play.out]
     if scene.declares:
-        facts.shares.update(scene.settings, play, in_play, in_play_battles, scene.mark, closes=closes)
+        facts.shares.update(
+            scene.settings, play, in_play, in_play_battles, scene.mark, closes=closes, learns=not facts.outage
+        )
     tick = Tick(declared, declared_battles, in_play, in_play_battles, scene.mark, facts.pairs)
     for detector, kept in state.states.at_tick:
         detector.tick(kept, scene, tick, closes=closes)
@@ -59,7 +61,9 @@ def _take_in_late(state: ArenaFairness, number: int) -> None:
     facts.seen[out] += declared[out]
     facts.due[out] += declared_battles * scene.play.pi[out]
     if scene.declares:
-        facts.shares.update(scene.settings, scene.play, in_play, in_play_battles, scene.mark, closes=False)
+        facts.shares.update(
+            scene.settings, scene.play, in_play, in_play_battles, scene.mark, closes=False, learns=not facts.outage
+        )
     tick = Tick(declared, declared_battles, in_play, in_play_battles, scene.mark)
     for detector, kept in state.states.at_tick:
         detector.tick(kept, scene, tick, closes=False)

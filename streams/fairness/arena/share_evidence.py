@@ -287,14 +287,18 @@ class ShareEvidence:
         self.log_m[known:] = -np.inf
 
     def update(
-        self, settings: FairnessSettings, play: Play, hits: Vector, battles: float, mark: Mark, *, closes: bool
+        self, settings: FairnessSettings, play: Play, hits: Vector, battles: float, mark: Mark, *, closes: bool, learns: bool
     ) -> None:
-        """Add a stretch of a tick in play; `closes` is True when the tick ends with it."""
+        """Add a stretch of a tick in play; `closes` is True when the tick ends with it.
+
+        Without `learns` it says nothing of what is usual: the feed is stalled.
+        """
         exact = self.exact(settings)
         declared = play.kept(("declared", exact), lambda: self._declared(settings, play))
         m = self.declared.update(declared, hits, battles, mark, closes=closes)
         if not exact:
-            self.usual.add(play.pi_play, hits, battles)
+            if learns:
+                self.usual.add(play.pi_play, hits, battles)
             if self.usual.known:
                 learned = play.kept(("learned", self.usual.known), lambda: self._learned(play))
                 other = self.learned.update(learned, hits, battles, mark, closes=closes)

@@ -107,7 +107,15 @@ class PairingBias(ModelRowDetector[Pairings], ReviewDetector[Pairings]):
         if is_due(scene):
             self._look(state, scene, review=False)
 
+    def settle(self, state: Pairings, scene: Scene, *, turned: bool) -> bool:
+        """Raise and resolve alerts; when an outage ends, first leave it out of the shares of late."""
+        if turned and not scene.facts.outage:
+            state.ratio.pass_over(scene.facts.seen, scene.facts.due)
+        return super().settle(state, scene, turned=turned)
+
     def _look(self, state: Pairings, scene: Scene, *, review: bool) -> None:
+        if scene.facts.outage:
+            return
         play, key = scene.play, f"{self.kind.value} groups"
         known = play.tables.get(key)
         if known is None or known[1][0] is not state.theta:  # new ratings are a new array

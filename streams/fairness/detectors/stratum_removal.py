@@ -142,8 +142,16 @@ class StratumRemoval(RowDetector[StratumShares], ReviewDetector[StratumShares]):
         state.all_seen[unmoved], state.all_due[unmoved] = scene.facts.seen[subject], scene.facts.due[subject]
         self._look(state, scene, review=False)
 
+    def settle(self, state: StratumShares, scene: Scene, *, turned: bool) -> bool:
+        """Raise and resolve alerts; when an outage ends, first leave it out of the shares of late."""
+        if turned and not scene.facts.outage:
+            state.ratio.pass_over(scene.facts.seen, scene.facts.due)
+        return super().settle(state, scene, turned=turned)
+
     @staticmethod
     def _look(state: StratumShares, scene: Scene, *, review: bool) -> None:
+        if scene.facts.outage:
+            return
         play = scene.play
         groupings = [np.where(play.in_play[:-1], groups, -1) for groups in (play.license[:-1], play.provider[:-1])]
         state.tables += state.ratio.look(scene.facts.seen, scene.facts.due, groupings, review=review)

@@ -7,9 +7,10 @@ import msgspec
 import numpy as np
 import pytest
 
-from streams.contracts.alert import Alert, Kind, Severity, Subject, encode_alert
+from streams.contracts.alert import Alert, Kind, Severity, Status, Subject, encode_alert
 from streams.contracts.judged import Judged, Unjudged
 from streams.fairness.alerts.summaries import as_number
+from streams.fairness.arena import share_evidence
 from streams.fairness.arena.strata import MOST, Strata
 from streams.fairness.detectors import side_preference
 from streams.fairness.detectors.catalog import AT_ROW, DETECTORS
@@ -160,6 +161,25 @@ def test_a_model_cut_to_a_third_everywhere_is_not_missing_from_a_language() -> N
     made.play(20_000)
     assert told(made, Kind.SHARE_DRIFT)
     assert not told(made, Kind.STRATUM_REMOVAL)
+
+
+@pytest.mark.parametrize("left", ["a provider", "the weakest", "one in ten"])
+def test_a_stalled_feed_accuses_nobody_while_it_lasts_nor_by_what_was_seen_in_it(
+    left: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(share_evidence, "LEARNED", 24_000)
+    made = arena()
+    made.play(12_000)
+    sampled, number = made.weights.copy(), np.arange(conditional_arena.MODELS)
+    weakest = number[np.argsort(made.strength)[: number.size * 12 // 25]]
+    of = {"a provider": number[::12], "the weakest": weakest, "one in ten": number[::10]}[left]
+    made.weights[np.setdiff1d(number, of)] = 1e-9  # of the sampler: no notice says so
+    made.play(6_000)
+    made.weights[:] = sampled
+    made.play(24_000)
+    told_of = [alert for alert in made.alerts if alert.kind is not Kind.DATA_INEQUALITY]  # the counts are unequal
+    assert {alert.kind for alert in told_of} == {Kind.FEED_STALLED}
+    assert {alert.status for alert in told_of[-1:]} == {Status.RESOLVED}
 
 
 def test_what_is_not_judged_yet_says_why() -> None:
