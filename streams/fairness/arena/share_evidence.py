@@ -181,8 +181,8 @@ class Usual:
     spread
         `SURE` standard errors of its logarithm.
     paused
-        int8[S], above 0 for subjects with an open alert, from which nothing is learned: its severity as in
-        `ShareAlarms.held`.
+        int8[S], not 0 for subjects from which nothing is learned: above 0 for those with an open alert, its severity as
+        in `ShareAlarms.held`; below 0 for parts of another's alert, whose shares are off for the same reason.
     known
         Counts the changes of the multiples: the key of what is computed from them.
     """

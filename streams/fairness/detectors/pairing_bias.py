@@ -107,6 +107,12 @@ class PairingBias(ModelRowDetector[Pairings], ReviewDetector[Pairings]):
         if is_due(scene):
             self._look(state, scene, review=False)
 
+    def settle(self, state: Pairings, scene: Scene, *, turned: bool) -> bool:
+        """Raise and resolve alerts, and note whose are open: their pairs say nothing about the policy as a whole."""
+        changed = super().settle(state, scene, turned=turned)
+        scene.facts.paired = state.cells.held != FREE
+        return changed
+
     def _look(self, state: Pairings, scene: Scene, *, review: bool) -> None:
         play, key = scene.play, f"{self.kind.value} groups"
         known = play.tables.get(key)
