@@ -199,11 +199,20 @@ class Usual:
         """Grow the arrays to `subjects`."""
         grow(self, subjects, "hits", "due", "battles", "multiple", "spread", "paused")
 
-    def add(self, pi: Vector, hits: Vector, battles: float) -> None:
-        """Add a stretch for the subjects that are being learned."""
+    def add(self, play: Play, hits: Vector, battles: float) -> None:
+        """Add a stretch for the subjects that are being learned.
+
+        Models of a group with an open alert and groups of such a model wait, too: their shares are off with it.
+        """
+        pi, told = play.pi_play, self.paused > 0
         learning = (pi > 0) & (self.multiple == 0) & (self.paused == 0)
         if not learning.any():
             return
+        if told.any():
+            for groups in (play.provider[:-1], play.license[:-1]):
+                grouped = groups >= 0
+                learning &= ~(grouped & told[groups])
+                learning[groups[grouped & told]] = False
         self.hits[learning] += hits[learning]
         self.due[learning] += battles * pi[learning]
         self.battles[learning] += battles
@@ -294,7 +303,7 @@ class ShareEvidence:
         declared = play.kept(("declared", exact), lambda: self._declared(settings, play))
         m = self.declared.update(declared, hits, battles, mark, closes=closes)
         if not exact:
-            self.usual.add(play.pi_play, hits, battles)
+            self.usual.add(play, hits, battles)
             if self.usual.known:
                 learned = play.kept(("learned", self.usual.known), lambda: self._learned(play))
                 other = self.learned.update(learned, hits, battles, mark, closes=closes)

@@ -14,9 +14,9 @@ from streams.fairness.detectors.share_alarm import FREE, PAGED, SEVERITY, WARNED
 
 BACK = 0.7
 """r_back of recovery farthest from 1: resolves shares above 0.84 π, about 120 expected appearances after the drift
-ends (230 for a drop found by the bet on 0.6, 470 by that on 0.7: see `GAP`). With 0.5 (above 0.72 π, 36 appearances)
-an alert on a share of 0.6 π, as when people finish battles with a model 40 % less often, was resolved and opened again
-18 times in a million battles."""
+ends (about 215 after one to 0.6 of the odds, 410 to 0.7, 650 to 0.75: see `GAP`). With 0.5 (above 0.72 π, 36
+appearances) an alert on a share of 0.6 π, as when people finish battles with a model 40 % less often, was resolved and
+opened again 18 times in a million battles."""
 NEAR = 5.0
 """Nats within which chance decides which of two subjects has more evidence. A cause may have so much less than what it
 explains. A rise waits for a fall that explains it and a member for its group, when these are so near: where there are
