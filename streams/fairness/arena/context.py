@@ -71,6 +71,8 @@ class ArenaFacts:
         Evidence about every declared share.
     past
         `seen` and `due` at places of the past.
+    paired
+        bool[S], models whose opponents are not the declared ones: those with an open alert of `pairing_bias`.
     """
 
     roster: Roster
@@ -98,11 +100,12 @@ class ArenaFacts:
     names: NameCounts = field(default_factory=NameCounts)
     shares: ShareEvidence = field(default_factory=ShareEvidence)
     past: PastCounts = field(default_factory=PastCounts)
+    paired: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
 
     def resize(self) -> None:
         """Grow the arrays to the size of the roster."""
         size = len(self.roster)
-        grow(self, size, "seen", "due", "last_row", "last_time", "tick_hits", "theta")
+        grow(self, size, "seen", "due", "last_row", "last_time", "tick_hits", "theta", "paired")
         self.window.resize(size)
         self.policies.resize(size)
         for counts in self.late.values():

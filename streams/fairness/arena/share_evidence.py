@@ -181,8 +181,8 @@ class Usual:
     spread
         `SURE` standard errors of its logarithm.
     paused
-        int8[S], above 0 for subjects with an open alert, from which nothing is learned: its severity as in
-        `ShareAlarms.held`.
+        int8[S], not 0 for subjects from which nothing is learned: above 0 for those with an open alert, its severity as
+        in `ShareAlarms.held`; below 0 for parts of another's alert, whose shares are off for the same reason.
     known
         Counts the changes of the multiples: the key of what is computed from them.
     """
@@ -199,11 +199,20 @@ class Usual:
         """Grow the arrays to `subjects`."""
         grow(self, subjects, "hits", "due", "battles", "multiple", "spread", "paused")
 
-    def add(self, pi: Vector, hits: Vector, battles: float) -> None:
-        """Add a stretch for the subjects that are being learned."""
+    def add(self, play: Play, hits: Vector, battles: float) -> None:
+        """Add a stretch for the subjects that are being learned.
+
+        Models of a group with an open alert and groups of such a model wait, too: their shares are off with it.
+        """
+        pi, told = play.pi_play, self.paused > 0
         learning = (pi > 0) & (self.multiple == 0) & (self.paused == 0)
         if not learning.any():
             return
+        if told.any():
+            for groups in (play.provider[:-1], play.license[:-1]):
+                grouped = groups >= 0
+                learning &= ~(grouped & told[groups])
+                learning[groups[grouped & told]] = False
         self.hits[learning] += hits[learning]
         self.due[learning] += battles * pi[learning]
         self.battles[learning] += battles
@@ -287,7 +296,15 @@ class ShareEvidence:
         self.log_m[known:] = -np.inf
 
     def update(
-        self, settings: FairnessSettings, play: Play, hits: Vector, battles: float, mark: Mark, *, closes: bool, learns: bool
+        self,
+        settings: FairnessSettings,
+        play: Play,
+        hits: Vector,
+        battles: float,
+        mark: Mark,
+        *,
+        closes: bool,
+        learns: bool,
     ) -> None:
         """Add a stretch of a tick in play; `closes` is True when the tick ends with it.
 
@@ -298,7 +315,7 @@ class ShareEvidence:
         m = self.declared.update(declared, hits, battles, mark, closes=closes)
         if not exact:
             if learns:
-                self.usual.add(play.pi_play, hits, battles)
+                self.usual.add(play, hits, battles)
             if self.usual.known:
                 learned = play.kept(("learned", self.usual.known), lambda: self._learned(play))
                 other = self.learned.update(learned, hits, battles, mark, closes=closes)

@@ -108,10 +108,15 @@ class PairingBias(ModelRowDetector[Pairings], ReviewDetector[Pairings]):
             self._look(state, scene, review=False)
 
     def settle(self, state: Pairings, scene: Scene, *, turned: bool) -> bool:
-        """Raise and resolve alerts; when an outage ends, first leave it out of the shares of late."""
+        """Raise and resolve alerts, and note whose are open: their pairs say nothing about the policy as a whole.
+
+        When an outage ends, first leave it out of the shares of late.
+        """
         if turned and not scene.facts.outage:
             state.ratio.pass_over(scene.facts.seen, scene.facts.due)
-        return super().settle(state, scene, turned=turned)
+        changed = super().settle(state, scene, turned=turned)
+        scene.facts.paired = state.cells.held != FREE
+        return changed
 
     def _look(self, state: Pairings, scene: Scene, *, review: bool) -> None:
         if scene.facts.outage:

@@ -30,11 +30,15 @@ from streams.fairness.statistics.expected_share import Vector
 from streams.fairness.statistics.odds_bets import shifted
 
 FREE, WARNED, PAGED = 0, 1, 2
+PART = -1
+"""In `Usual.paused`: the subject is part of another's alert."""
 SEVERITY = {WARNED: Severity.WARNING, PAGED: Severity.CRITICAL}
 GAP = 0.5
-"""r_back of an alarm by a bet r near 1 is this part of the way from 1 to r. Shares nearer to 1 than about half of it
-resolve the alert: one of 0.88 π is resolved above 0.97 π. With 0.75 the share of a provider at 1.31 of its odds, paged
-by the bet on 1.4, was resolved 200 ticks later."""
+"""r_back is at least this part of the way, on logarithms, from 1 to the bet r that raised the alarm: r^GAP. Shares
+nearer to 1 than about half of that resolve the alert: a drop found by r = 0.7 above 0.92 π. With 0.75 the share of a
+provider at 1.31 of its odds, paged by the bet on 1.4, was resolved 200 ticks later; with the same r_back of 0.7 for
+the bet on 0.7 as for larger drops, chance resolved 44 % of alerts on 0.75 of the odds within 100,000 battles, now 0.5 %
+(400 runs at a share of 5 %)."""
 LN10 = float(np.log(10.0))
 
 
@@ -126,7 +130,7 @@ class ShareAlarms:
     def hold(self, subject: int, severity: int, scene: Scene, back: float) -> None:
         """Hold an alarm, or raise a warning to a page; a new alarm has the onset of the bet with the most evidence.
 
-        `back` is the r_back of drops; a bet that is nearer to 1 has one half of the way to 1.
+        `back` is the r_back of drops farthest from 1; that of a rise is 1/`back`.
         """
         shares = scene.facts.shares
         if self.held[subject] == FREE:
@@ -136,8 +140,7 @@ class ShareAlarms:
             for name in ("since_row", "since_time", "since_hits", "since_due"):
                 getattr(self, name)[subject] = getattr(sums, name)[bet, subject]
             self.usual[subject] = shares.usual.multiple[subject] if sums is shares.learned else 1.0
-            near, limit = 1.0 + (r - 1.0) * GAP, 1.0 / back if r > 1 else back
-            self.back[subject] = near if abs(r - 1.0) < abs(limit - 1.0) else limit
+            self.back[subject] = nearest(r, back)
             self.recovery[subject] = self.recovery_bank[subject] = 0.0
             self.peak[subject] = 0.0
         self.held[subject] = shares.usual.paused[subject] = severity
@@ -162,7 +165,13 @@ class ShareAlarms:
             self.drop(subject, scene)
         self.part[self.part == subject + 1] = cause + 1
         self.part[subject] = cause + 1
+        scene.facts.shares.usual.paused[subject] = PART
         return bool(own)
+
+    def part_with(self, subject: int, scene: Scene) -> None:
+        """Make a part a subject of its own."""
+        self.part[subject] = 0
+        scene.facts.shares.usual.paused[subject] = FREE
 
     def evidence(self, subject: int, scene: Scene) -> Evidence:
         """Evidence of a held alarm, as published; shares are of battles."""
@@ -227,7 +236,8 @@ class ShareDetector(TickDetector[ShareAlarms]):
         withdrawn = bool((state.held[changed] != FREE).any())
         for subject in changed[state.held[changed] != FREE].tolist():
             state.release(subject, scene)
-        state.part[changed] = 0
+        for subject in changed[state.part[changed] > 0].tolist():
+            state.part_with(subject, scene)
         return withdrawn
 
     def judged(self, state: ShareAlarms, scene: Scene) -> Judged:
@@ -243,6 +253,15 @@ class ShareDetector(TickDetector[ShareAlarms]):
             return Judged.not_yet(self.kind, Unjudged.FEED_STALLED)
         epoch = scene.epoch
         return Judged(self.kind, judged=True, subjects=subjects, since=epoch.since_time, since_battle=epoch.since_row)
+
+
+def nearest(r: float, back: float) -> float:
+    """r_back of an alarm that the bet r raised: at most as far from 1 as `back`, or 1/`back` for a rise.
+
+    >>> [round(nearest(r, 0.7), 3) for r in (0.02, 0.6, 0.8, 1.25, 4.0)]
+    [0.7, 0.775, 0.894, 1.118, 1.429]
+    """
+    return float(min(1.0 / back, r**GAP) if r > 1 else max(back, r**GAP))
 
 
 def rounded(value: float) -> float:

@@ -14,8 +14,9 @@ from streams.fairness.detectors.share_alarm import FREE, PAGED, SEVERITY, WARNED
 
 BACK = 0.7
 """r_back of recovery farthest from 1: resolves shares above 0.84 π, about 120 expected appearances after the drift
-ends. With 0.5 (above 0.72 π, 36 appearances) an alert on a share of 0.6 π, as when people finish battles with a model
-40 % less often, was resolved and opened again 18 times in a million battles."""
+ends (about 215 after one to 0.6 of the odds, 410 to 0.7, 650 to 0.75: see `GAP`). With 0.5 (above 0.72 π, 36
+appearances) an alert on a share of 0.6 π, as when people finish battles with a model 40 % less often, was resolved and
+opened again 18 times in a million battles."""
 NEAR = 5.0
 """Nats within which chance decides which of two subjects has more evidence. A cause may have so much less than what it
 explains. A rise waits for a fall that explains it and a member for its group, when these are so near: where there are
@@ -127,10 +128,13 @@ class ShareDrift(ShareDetector):
             return False
         tolerance, level, causes = _tolerance(scene), scene.page_level, _causes(state)
         for subject in parts[~over].tolist():
-            state.part[subject] = 0
+            found = None
             if shares.log_m[subject] >= scene.warning_level:
                 found = explanation(scene, Cause(subject, shares.onset(subject)), causes, tolerance, level)
-                state.part[subject] = 0 if found is None else found.cause + 1
+            if found is None:
+                state.part_with(subject, scene)
+            else:
+                state.part[subject] = found.cause + 1
         changed = False
         for number, weaker in enumerate(causes):
             stronger = [each for each in causes[:number] if state.held[each.subject] != FREE]

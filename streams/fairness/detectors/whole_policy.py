@@ -11,9 +11,9 @@ remember for different times, share the stake: a sudden change needs a short mem
 are Shiryaev-Roberts sums (see `Cells`), so healthy battles of the past do not make them slower.
 
 It tells what nothing else explains: it waits for a share that is near a page and while a group is reported, and leaves
-out battles with models whose share is. While it is open, small drifts of single subjects are a part of it (see
-`share_drift`). It reserves a fixed part of the budget of pages. It runs only where all draws are known: selection by
-voters moves every share a little.
+out battles with models whose share or opponents are reported. While it is open, small drifts of single subjects are a
+part of it (see `share_drift`). It reserves a fixed part of the budget of pages. It runs only where all draws are known:
+selection by voters moves every share a little.
 
 References
 ----------
@@ -76,8 +76,8 @@ class LearnedWeights(RowEvidence):
     exact
         Whether the last tick was judged.
     held
-        bool[S], subjects with an open alert of their share. Battles with such models are left out, and when the
-        subjects change, the evidence begins anew: so far it was theirs as well.
+        bool[S], subjects with an open alert of their share or their opponents. Battles with such models are left out,
+        and when the subjects change, the evidence begins anew: so far it was theirs as well.
     part
         Whether an alert of a group is open, whose battles are too many to be left out.
     """
@@ -263,8 +263,8 @@ class WholePolicy(RowDetector[LearnedWeights]):
 
 
 def _held(scene: Scene) -> NDArray[np.bool_]:
-    """bool[S], subjects with an open alert of their share."""
-    return np.asarray(scene.facts.shares.usual.paused > 0)
+    """bool[S], subjects with an open alert of their share, or of whom they meet."""
+    return np.asarray((scene.facts.shares.usual.paused > 0) | scene.facts.paired)
 
 
 def _total(weights: Vector, second: Vector, free: Mask) -> float:

@@ -123,3 +123,29 @@ def test_a_false_recovery_comes_no_sooner_than_promised(capsys: pytest.CaptureFi
             file=sys.stderr,
         )
     assert times.mean() - 3 * error > 1_000
+
+
+@pytest.mark.statistics
+@pytest.mark.parametrize("multiple", [0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 1.25, 1.4, 1.7, 2.0])
+def test_a_share_that_raises_an_alert_does_not_resolve_it(multiple: float, capsys: pytest.CaptureFixture[str]) -> None:
+    """r_back of each run is that of the bet that won in it; a share that lasts for 1,500 ticks resolves few alerts."""
+    from streams.fairness.detectors.share_alarm import PAGED, ShareAlarms, nearest
+    from streams.fairness.detectors.share_drift import BACK
+
+    runs, share = 300, share_of(multiple)
+    replicas, level = Replicas(5, runs, PI), np.log(3e7)
+    sums, back = replicas.nulls[0].sums, np.zeros(runs)
+    while not back.all():
+        fresh = (replicas.step(share) >= level) & (back == 0)
+        r = sums.bets[np.argmax(sums.weights[:, None] * sums.r[:, fresh], axis=0)]
+        back[fresh] = [nearest(each, BACK) for each in r.tolist()]
+    state = ShareAlarms()
+    state.resize(runs)
+    state.held[:], state.usual[:], state.back[:] = PAGED, 1.0, back
+    resolved, pi = np.zeros(runs, bool), np.full(runs, PI)
+    for _ in range(1_500):
+        state.recover(pi, replicas.random.binomial(100, share, runs).astype(float), 100, np.zeros(runs), closes=True)
+        resolved |= state.recovery >= np.log(1_000)
+    with capsys.disabled():
+        print(f"\n  {multiple:g} of the odds: {resolved.mean():.1%} resolved by chance", file=sys.stderr)
+    assert resolved.mean() <= 0.05

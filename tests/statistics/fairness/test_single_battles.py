@@ -7,10 +7,20 @@ The delays that docs/methods claims are means of 60 runs. Here six runs of each 
 import numpy as np
 import pytest
 
-from streams.contracts.alert import Kind
+from streams.contracts.alert import Kind, Severity
+from streams.fairness.detectors.catalog import DETECTORS
 from streams.fairness.detectors.side_bias import _COIN, BETS
+from streams.fairness.settings import FairnessSettings
 from streams.fairness.statistics.cell_evidence import Cells
-from tests.statistics.fairness.conditional_arena import Arena, Attack, always_left, drift_left, no_language, weaker_half
+from tests.statistics.fairness.conditional_arena import (
+    Arena,
+    Attack,
+    X,
+    always_left,
+    drift_left,
+    no_language,
+    weaker_half,
+)
 
 
 def test_fewer_fair_coins_reach_a_level_than_the_bound_allows() -> None:
@@ -54,3 +64,18 @@ def test_an_attack_is_found_about_as_fast_as_designed(
     found = [delay for delay in delays if delay is not None]
     assert len(found) == 6
     assert np.mean(found) <= 1.5 * design
+
+
+def test_battles_of_a_model_with_other_opponents_are_no_evidence_about_the_policy_as_a_whole() -> None:
+    arena = Arena(100, FairnessSettings(draws="all"))
+    arena.play(202_000)
+    arena.play(3_000, weaker_half, block=500)
+    assert arena.state.scene.facts.paired.nonzero()[0].tolist() == [arena.state.scene.facts.roster.models["model-00"]]
+    whole = arena.state.states.of(next(each for each in DETECTORS if each.kind is Kind.WHOLE_POLICY))
+    bet_on, known = whole.cells.trials[0], len(arena.records)
+    arena.play(10_000, weaker_half)
+    played = [record.rows for record in arena.records[known:]]
+    without = sum(int(((rows.model_a != X) & (rows.model_b != X)).sum()) for rows in played)
+    assert whole.cells.trials[0] - bet_on == without < 9_700
+    pages = {(each.kind, each.subject.model) for each in arena.alerts if each.severity is Severity.CRITICAL}
+    assert pages == {(Kind.PAIRING_BIAS, "model-00")}

@@ -122,6 +122,30 @@ def test_a_drift_of_a_provider_that_is_a_class_is_told_once_and_not_of_its_model
     assert alert.severity is Severity.CRITICAL
 
 
+def test_what_is_usual_of_a_model_is_not_learned_from_battles_that_an_alert_explains(brisk):
+    ledger = equal_arena(40, settings=brisk)
+    for number in range(8):
+        ledger.declare(f"model-{number:03}", provider="lab-x")
+    ledger.battles(5_000)
+    for number in range(8):
+        ledger.sample(f"model-{number:03}", 1.6)
+    ledger.battles(10_000)
+    assert [alert.subject for alert in ledger.firing(Kind.SHARE_DRIFT)] == [Subject(provider="lab-x")]
+    facts = ledger.state.scene.facts
+    parts = [facts.roster.models[f"model-{number:03}"] for number in range(8)]
+    others = [facts.roster.models[f"model-{number:03}"] for number in range(8, 40)]
+    usual = facts.shares.usual
+    known = usual.battles.copy()
+    ledger.battles(5_000)
+    assert usual.battles[parts].tolist() == known[parts].tolist()
+    assert (usual.battles[others] == known[others] + 5_000).all()
+    for number in range(8):
+        ledger.sample(f"model-{number:03}", 1.0)
+    ledger.battles(10_000)
+    assert not ledger.firing(Kind.SHARE_DRIFT)
+    assert (usual.battles[parts] > known[parts]).all()
+
+
 def test_a_deprecated_model_with_a_weight_is_still_judged_but_not_called_removed():
     ledger = equal_arena(20)
     ledger.declare("model-004", status="deprecated")
