@@ -287,7 +287,15 @@ class ShareEvidence:
         self.log_m[known:] = -np.inf
 
     def update(
-        self, settings: FairnessSettings, play: Play, hits: Vector, battles: float, mark: Mark, *, closes: bool, learns: bool
+        self,
+        settings: FairnessSettings,
+        play: Play,
+        hits: Vector,
+        battles: float,
+        mark: Mark,
+        *,
+        closes: bool,
+        learns: bool,
     ) -> None:
         """Add a stretch of a tick in play; `closes` is True when the tick ends with it.
 
