@@ -7,6 +7,8 @@ draw the evidence is cubed.
 - Rows of one `battle` between the same two models are one exposure, the first of them. A row that repeats an id with
   other models is an exposure of its own, and is counted as `mixed`.
 - Without `battle`, rows of one voter with the same two models are one exposure until 30 minutes after its first row.
+  This does not hold for a *busy* voter, with `BUSY` exposures in these or the last six hours: a bot that votes wherever
+  one model plays meets its pairs again by chance, and if those draws were lost, the model would look drawn less.
 - With neither, every row counts as an exposure. How often a row repeats the pair of an earlier row shows how many votes
   a draw gets: votes of one draw are near each other, so their repeats are frequent at short distances, while chance
   repeats are as frequent a little further away, whatever the policy. With e repeats per row beyond chance, the evidence
@@ -18,8 +20,9 @@ draw the evidence is cubed.
   draw that the first estimates cannot see are seen then.
 
 **Memory.** Known draws are kept in two generations of `GENERATION` each: a vote is recognised if it comes at most that
-many exposures after the first vote of its draw, and at most twice as many are kept. A later one counts as an exposure.
-Both generations together take 1.6 MB, the rows with neither 150 kB; nothing is taken before it is used.
+many exposures after the first vote of its draw (voters take places, too: half as many, if each votes once), and at
+most twice as many are kept. A later one counts as an exposure.
+Both generations together take 2.1 MB, the rows with neither 150 kB; nothing is taken before it is used.
 """
 
 from __future__ import annotations
@@ -36,6 +39,9 @@ from streams.ledger.rows import Rows
 GENERATION = 32_768
 SLOTS = 2 * GENERATION
 VOTER_SECONDS = 1_800
+BUSY, BUSY_SECONDS = 60, 21_600
+"""Exposures of a voter in six hours from which each of its votes is one. People who go from battle to battle have a
+dozen or two at a time, with several votes on each: a lower number would count these votes as exposures."""
 EDGES = np.array([0, 32, 256, 1_024, 4_096])
 """Distances in rows: repeats are counted between each two, and, as chance, in an equally wide span after each."""
 SPANS = np.concatenate(
@@ -95,19 +101,21 @@ class Draws:
     Attributes
     ----------
     keys, checks
-        uint64 and uint32 [2, SLOTS], hash tables of the newer and the older generation: a key is the hash of a battle,
-        or of a voter with a pair, 0 where free; a check is the hash of the pair, or the time of the first row.
+        uint64[2, SLOTS], hash tables of the newer and the older generation: a key is the hash of a battle, of a voter
+        with a pair, or of a voter, 0 where free; a check is the hash of the pair, the time of the first row, or what
+        `_count` says.
     kept
-        Draws in the newer generation.
+        Keys in the newer generation: draws, and voters.
     ring
         uint16[RING], buckets of the pairs of the last rows with neither; `rows` counts such rows since the policy came
         into force.
     counts
         uint16[K, BUCKETS], the ring's rows in each of `SPANS`, by bucket.
     repeats, before
-        float64[K], repeats in each span in the current `WINDOW` of such rows, and in the one before it.
+        float64[K / 2, K], repeats in each span in the current `WINDOW` of such rows, and in the one before it. Rows
+        are counted by the widest span that could be compared under their policy, so that chance is that of the policy.
     looked, looked_before
-        int64[K / 2], rows that were compared in each span, in both windows.
+        int64[K / 2], rows by that span, in both windows.
     weight, counted_weight
         Evidence of the next row with neither, and of the last one that was counted: 1/v, a multiple of 1/SCALE, or
         `SUPPOSED`.
@@ -118,13 +126,13 @@ class Draws:
     """
 
     keys: Hashes = field(default_factory=lambda: np.zeros((2, 0), np.uint64))
-    checks: NDArray[np.uint32] = field(default_factory=lambda: np.zeros((2, 0), np.uint32))
+    checks: Hashes = field(default_factory=lambda: np.zeros((2, 0), np.uint64))
     kept: int = 0
     ring: NDArray[np.uint16] = field(default_factory=lambda: np.zeros(0, np.uint16))
     rows: int = 0
     counts: NDArray[np.uint16] = field(default_factory=lambda: np.zeros((len(SPANS), 0), np.uint16))
-    repeats: NDArray[np.float64] = field(default_factory=lambda: np.zeros(len(SPANS)))
-    before: NDArray[np.float64] = field(default_factory=lambda: np.zeros(len(SPANS)))
+    repeats: NDArray[np.float64] = field(default_factory=lambda: np.zeros((len(SPANS) // 2, len(SPANS))))
+    before: NDArray[np.float64] = field(default_factory=lambda: np.zeros((len(SPANS) // 2, len(SPANS))))
     looked: NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(SPANS) // 2, np.int64))
     looked_before: NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(SPANS) // 2, np.int64))
     weight: float = SUPPOSED
@@ -154,7 +162,7 @@ class Draws:
         first, sort = np.ones(len(rows), np.bool_), np.full(len(rows), UNCLEAR, np.uint8)
         if battles.size or voters.size:
             if not self.keys.size:
-                self.keys, self.checks = np.zeros((2, SLOTS), np.uint64), np.zeros((2, SLOTS), np.uint32)
+                self.keys, self.checks = np.zeros((2, SLOTS), np.uint64), np.zeros((2, SLOTS), np.uint64)
             self.kept = _recognise(battles, voters, pairs, rows.tstamp, self.keys, self.checks, self.kept, first, sort)
         unclear = np.flatnonzero(sort == UNCLEAR)
         return RowDraws(first, sort, *self._weigh(pairs[unclear], unclear, len(rows)))
@@ -257,6 +265,38 @@ def _find(keys, key):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
+def _keep(keys, checks, kept, key, check):  # type: ignore[no-untyped-def]
+    """Set the check of a key in the newer generation; returns the number of its keys."""
+    slot = _find(keys[0], key)
+    if keys[0, slot] == 0:
+        if kept == GENERATION:
+            keys[1], checks[1] = keys[0], checks[0]
+            keys[0] = 0
+            kept = 0
+            slot = _find(keys[0], key)
+        keys[0, slot] = key
+        kept += 1
+    checks[0, slot] = check
+    return kept
+
+
+@njit(cache=True)
+def _count(keys, checks, voter, now):  # type: ignore[no-untyped-def]
+    """Exposures of a voter: when its six hours began (32 bits), those of the six before and of these (16 bits each)."""
+    for generation in range(2):
+        slot = _find(keys[generation], voter)
+        if keys[generation, slot] == voter:
+            count = checks[generation, slot]
+            passed = np.int64(now) - np.int64(count >> np.uint64(32))
+            if passed <= BUSY_SECONDS:
+                return count
+            if passed <= 2 * BUSY_SECONDS:
+                return (now << np.uint64(32)) | ((count & np.uint64(0xFFFF)) << np.uint64(16))
+            break
+    return now << np.uint64(32)
+
+
+@njit(cache=True)
 def _recognise(battles, voters, pairs, tstamp, keys, checks, kept, first, sort):  # type: ignore[no-untyped-def]
     """Mark the rows of known draws and those that start one; returns the number of draws in the newer generation."""
     for row in range(len(pairs)):
@@ -264,10 +304,14 @@ def _recognise(battles, voters, pairs, tstamp, keys, checks, kept, first, sort):
         if not by_battle and (len(voters) == 0 or voters[row] == 0):
             continue
         sort[row] = BY_BATTLE if by_battle else BY_VOTER
+        now, busy = np.uint64(np.int64(tstamp[row]) & 0xFFFFFFFF), False
         if by_battle:
-            key, check = battles[row], np.uint32(pairs[row] >> np.uint64(32))
+            key, check = battles[row], pairs[row] >> np.uint64(32)
         else:
-            key, check = _mix(voters[row], pairs[row]), np.uint32(np.int64(tstamp[row]) & 0xFFFFFFFF)
+            key, check = _mix(voters[row], pairs[row]), now
+            voter = _mix(voters[row], np.uint64(0))
+            count = _count(keys, checks, voter, now)
+            busy = max(count >> np.uint64(16) & np.uint64(0xFFFF), count & np.uint64(0xFFFF)) >= BUSY
         for attempt in range(2):
             slot, generation = _find(keys[0], key), 0
             if keys[0, slot] == 0:
@@ -278,8 +322,8 @@ def _recognise(battles, voters, pairs, tstamp, keys, checks, kept, first, sort):
             if not found:
                 break
             if not by_battle:
-                if abs(np.int64(check) - np.int64(checks[generation, slot])) <= VOTER_SECONDS:
-                    first[row] = False
+                passed = abs(np.int64(check) - np.int64(checks[generation, slot]))
+                first[row] = busy or passed > VOTER_SECONDS
                 break
             if checks[generation, slot] == check:
                 first[row] = False
@@ -290,16 +334,10 @@ def _recognise(battles, voters, pairs, tstamp, keys, checks, kept, first, sort):
             continue
         if by_battle and key != battles[row]:
             sort[row] = MIXED
-        slot = _find(keys[0], key)
-        if keys[0, slot] == 0:
-            if kept == GENERATION:
-                keys[1], checks[1] = keys[0], checks[0]
-                keys[0] = 0
-                kept = 0
-                slot = _find(keys[0], key)
-            keys[0, slot] = key
-            kept += 1
-        checks[0, slot] = check
+        kept = _keep(keys, checks, kept, key, check)
+        if not by_battle:
+            more = count & np.uint64(0xFFFF) < np.uint64(0xFFFF)
+            kept = _keep(keys, checks, kept, voter, count + np.uint64(more))
     return kept
 
 
@@ -315,11 +353,14 @@ def _repeat(buckets, rows, ring, counts, repeats, looked, spans):  # type: ignor
                 counts[span, ring[(row - start - 1) % RING]] += 1
             if row > end:
                 counts[span, ring[(row - end - 1) % RING]] -= 1
-        for span in range(half):
-            if row >= spans[span + half, 1]:  # both are full
-                repeats[span] += counts[span, bucket]
-                repeats[span + half] += counts[span + half, bucket]
-                looked[span] += 1
+        widest = -1
+        while widest + 1 < half and row >= spans[widest + 1 + half, 1]:  # both are full
+            widest += 1
+        if widest >= 0:
+            for span in range(widest + 1):
+                repeats[widest, span] += counts[span, bucket]
+                repeats[widest, span + half] += counts[span + half, bucket]
+            looked[widest] += 1
         ring[row % RING] = bucket
 
 
@@ -327,21 +368,25 @@ def _repeat(buckets, rows, ring, counts, repeats, looked, spans):  # type: ignor
 def _estimate(repeats, before, looked, looked_before):  # type: ignore[no-untyped-def]
     """Return 1/v from the repeats in this window and the one before it; begin a window when this one is full."""
     half = len(looked)
-    total = np.maximum(looked + looked_before, 1)
-    seen = repeats + before
-    near, far = seen[:half], seen[half:]
-    used = max(int(np.count_nonzero((far <= USUAL * total) & (looked > 0))), 1)
-    # Chance as in the widest span that is used: the votes of one draw are rarest there.
-    last, widest = far[used - 1] / total[used - 1], EDGES[used] - EDGES[used - 1]
+    rows, seen = looked + looked_before, repeats + before
+    used = 0
+    while used < half and rows[used:].sum() > 0 and seen[used:, half + used].sum() <= USUAL * rows[used:].sum():
+        used += 1
+    used = max(used, 1)
     extra = 0.0
     for span in range(used):
-        part = (EDGES[span + 1] - EDGES[span]) / widest
-        chance = last * part
-        beyond = near[span] / total[span] - chance
-        noise = np.sqrt((near[span] / total[span] + chance * part + 1.0 / total[span]) / total[span])
+        total, near, chance, spread = max(rows[span:].sum(), 1), seen[span:, span].sum(), 0.0, 0.0
+        for group in range(span, half):
+            # Chance as in the widest span that is used: the votes of one draw are rarest there.
+            widest = min(group, used - 1)
+            part = (EDGES[span + 1] - EDGES[span]) / (EDGES[widest + 1] - EDGES[widest])
+            chance += seen[group, half + widest] * part
+            spread += seen[group, half + widest] * part * part
+        beyond = (near - chance) / total
+        noise = np.sqrt(near + spread + 1.0) / total
         if beyond > SIGNIFICANT * noise:
             extra += beyond + 2.0 * noise
-    if looked[0] >= WINDOW:
+    if looked.sum() >= WINDOW:
         before[:], looked_before[:] = repeats, looked
         repeats[:], looked[:] = 0.0, 0
     return max(np.floor(SCALE / (1.0 + 2.0 * extra)), 1.0) / SCALE
@@ -363,6 +408,6 @@ def _weigh(buckets, rows, weight, sure, kept, weights, singles):  # type: ignore
         rows += end - at
         at = end
         if rows % LOOK == 0:
-            sure = sure or looked[0] >= WINDOW
+            sure = sure or looked.sum() >= WINDOW
             weight = _estimate(repeats, before, looked, looked_before)
     return rows, weight, sure

@@ -8,8 +8,8 @@ The ratio of a model is a product. *Groups* (licence classes, providers, the hal
 their share is known within `FAST_TICKS` ticks or two: a whole class that is cut does not make a case against each of
 its members' opponents first. What is left of a model's own deviation comes from the last reviews.
 
-A stalled feed moves every share, so nothing is learned from it: detectors do not look while it lasts, and `pass_over` it
-when it is over.
+A stalled feed moves every share, so nothing is learned from it: detectors do not look while it lasts, and `pass_over`
+it when it is over.
 
 A ratio within `BEYOND` standard errors of 1 counts as 1, so where shares are as declared the null is the declared
 policy itself, and chance in the estimate adds nothing.
@@ -112,7 +112,7 @@ class ShareRatio:
         return changed
 
     def pass_over(self, seen: Vector, due: Vector) -> None:
-        """Learn nothing from a stalled feed that ends here: `seen` and `due` are the ledger's counts so far, float64[S].
+        """Learn nothing from a stalled feed that ends here; `seen` and `due`: the ledger's counts so far, float64[S].
 
         The looks are forgotten: the last of them may have counted battles from before the stall was seen. In a review
         these are few.

@@ -123,6 +123,8 @@ CONSTANTS = {
         "GENERATION": 32_768,
         "SLOTS": 65_536,
         "VOTER_SECONDS": 1_800,
+        "BUSY": 60,
+        "BUSY_SECONDS": 21_600,
         "EDGES": [0, 32, 256, 1_024, 4_096],
         "USUAL": 4.0,
         "RING": 8_192,
