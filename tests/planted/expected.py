@@ -98,7 +98,7 @@ DEFECTS: dict[str, Expected] = {
     "flicker": found("silent_removal", may="share_drift", once=False),
     "mass-removal": found("silent_removal", may="share_drift whole_policy", once=False),
     "share-drift": found("share_drift", once=False),
-    "provider-boost": found("share_drift", once=False),
+    "provider-boost": found("share_drift"),
     "selection-bias-40-unsent": found("share_drift"),
     "fleet-wide": found("feed_stalled"),
     "all-zeros": found("feed_stalled"),

@@ -1,4 +1,4 @@
-"""One cause, one critical alert: a short form of the grid whose figures are in docs/methods/share_drift.md."""
+"""One cause, one critical alert: a short form of the grid in docs/methods/share_drift.md."""
 
 import copy
 from collections.abc import Callable
