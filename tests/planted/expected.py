@@ -107,8 +107,7 @@ DEFECTS: dict[str, Expected] = {
     "prompt-reuse": found("prompt_reuse"),
     "undeclared-model": found("undeclared_model"),
     "unannounced-retirement": found("unannounced_retirement", once=False),
-    # Five to ten notices, each within 900 seconds of the one before, and no `drawn_at`: most battles of a review are not
-    # judged.
+    # Five to ten notices, each within 900 seconds of the one before, and no `drawn_at`: most of a review is not judged.
     "private-variants": found("private_variants", may="score_retraction policy_too_busy"),
     "score-retraction": found("score_retraction", may="private_variants policy_too_busy", once=False),
     "best-of-n": found("best_of_n", may="private_variants score_retraction policy_too_busy"),

@@ -34,6 +34,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from streams.fairness.arena.hashing import Hashes, hash_words, mix, pair_hashes
 from streams.ledger.rows import Rows
 
 GENERATION = 32_768
@@ -62,7 +63,6 @@ SUPPOSED = 683 / 2_048
 1/SCALE, so no estimate equals it."""
 SIGNIFICANT = 6.0
 """Standard deviations of the repeats beyond chance from which they count as votes of one draw."""
-Hashes = NDArray[np.uint64]
 
 
 class RowDraws(NamedTuple):
@@ -156,7 +156,7 @@ class Draws:
             n rows in ledger order.
         """
         names = hash_words(rows.models)
-        pairs = _pair_hashes(names[rows.model_a], names[rows.model_b])
+        pairs = pair_hashes(names[rows.model_a], names[rows.model_b])
         battles = _column(rows.battles, rows.battle)
         voters = _column(rows.voters, rows.voter)
         first, sort = np.ones(len(rows), np.bool_), np.full(len(rows), UNCLEAR, np.uint8)
@@ -216,45 +216,6 @@ def _column(words: list[str], codes: NDArray[np.int32] | None) -> Hashes:
     return hashes[codes]
 
 
-def hash_words(words: list[str]) -> Hashes:
-    """uint64[n], a hash of each word, never 0: the same in every process."""
-    encoded = [word.encode() for word in words]
-    ends = np.cumsum(np.fromiter(map(len, encoded), np.int64, len(encoded)))
-    return np.asarray(_hash_bytes(np.frombuffer(b"".join(encoded) or b"\0", np.uint8), ends))
-
-
-@njit(cache=True)
-def _hash_bytes(data, ends):  # type: ignore[no-untyped-def]
-    """FNV-1a with a final mix."""
-    hashes = np.empty(len(ends), np.uint64)
-    start = 0
-    for word in range(len(ends)):
-        value = np.uint64(14695981039346656037)
-        for place in range(start, ends[word]):
-            value = (value ^ np.uint64(data[place])) * np.uint64(1099511628211)
-        start = ends[word]
-        hashes[word] = _mix(value, np.uint64(0))
-    return hashes
-
-
-@njit(cache=True)
-def _mix(one, other):  # type: ignore[no-untyped-def]
-    """Hash of two hashes, never 0."""
-    value = one ^ (other * np.uint64(0x9E3779B97F4A7C15))
-    value = (value ^ (value >> np.uint64(33))) * np.uint64(0xFF51AFD7ED558CCD)
-    value = (value ^ (value >> np.uint64(33))) * np.uint64(0xC4CEB9FE1A85EC53)
-    return (value ^ (value >> np.uint64(33))) | np.uint64(1)
-
-
-@njit(cache=True)
-def _pair_hashes(a, b):  # type: ignore[no-untyped-def]
-    """Hash of each unordered pair."""
-    pairs = np.empty(len(a), np.uint64)
-    for row in range(len(a)):
-        pairs[row] = _mix(min(a[row], b[row]), max(a[row], b[row]))
-    return pairs
-
-
 @njit(cache=True)
 def _find(keys, key):  # type: ignore[no-untyped-def]
     """Slot of a key, or the free slot where it belongs."""
@@ -308,8 +269,8 @@ def _recognise(battles, voters, pairs, tstamp, keys, checks, kept, first, sort):
         if by_battle:
             key, check = battles[row], pairs[row] >> np.uint64(32)
         else:
-            key, check = _mix(voters[row], pairs[row]), now
-            voter = _mix(voters[row], np.uint64(0))
+            key, check = mix(voters[row], pairs[row]), now
+            voter = mix(voters[row], np.uint64(0))
             count = _count(keys, checks, voter, now)
             busy = max(count >> np.uint64(16) & np.uint64(0xFFFF), count & np.uint64(0xFFFF)) >= BUSY
         for attempt in range(2):
@@ -329,7 +290,7 @@ def _recognise(battles, voters, pairs, tstamp, keys, checks, kept, first, sort):
                 first[row] = False
                 break
             if attempt == 0:  # the battle had other models before
-                key = _mix(key, pairs[row])
+                key = mix(key, pairs[row])
         if not first[row]:
             continue
         if by_battle and key != battles[row]:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.fairness.arena.draws import hash_words
+from streams.fairness.arena.hashing import hash_words
 from streams.fairness.arena.registry import Roster
 from streams.fairness.crowd import Crowd
 from streams.ledger.rows import Rows
