@@ -54,12 +54,12 @@ def words_of(text: str) -> set[str]:
 
 EVERYDAY = words_of(
     "accept account address alarm another answer array begin best bound break budget busy byte change codec "
-    "confirm consumer count cut damage data date document dropped election end expect fairness field "
-    "figure fit fragile gate gone hashing json kafka known large late leader learn left limit line make match met moment "
-    "new not odds open our out outcome own pair past payload period point probability progress publish rate ratio "
-    "reach reader reading redis refuse report retry room rounding sample script second seen send sender sent setting "
-    "shown since solving span stranger subscriber summary table too unclear unknown update usual wait waiting "
-    "write written wrong"
+    "confirm consumer count cut damage data date document dropped election end expect fairness field figure fit "
+    "fragile gate gone hashing json kafka known large late leader learn left limit line make match met moment new "
+    "not odds open our out outcome own pair past payload period point probability progress publish rate ratio "
+    "reach reader reading redis refuse report retry room rounding sample script second seen send sender sent "
+    "setting shown since solving span stranger subscriber summary table too unclear unknown update usual wait "
+    "waiting write written wrong"
 )
 """Nouns of the code that pages use in their plain English sense, by their stems."""
 

@@ -30,7 +30,9 @@ class DrawsUnclear(ReviewDetector[Standing]):
         draws = scene.facts.draws
         votes = int(draws.last[:4].sum())
         causes = []
-        if draws.last[UNCLEAR] >= SHARE * votes and draws.votes_per_draw >= VOTES_PER_DRAW:
+        # Where nobody declares weights, a pair may as well come often for a while because it is drawn often.
+        bunches = scene.declares and draws.votes_per_draw >= VOTES_PER_DRAW
+        if bunches and draws.last[UNCLEAR] >= SHARE * votes:
             causes.append(BUNCHES)
         if draws.last[MIXED] >= MIXED_SHARE * votes:
             causes.append(IDS)
@@ -57,7 +59,9 @@ class DrawsUnclear(ReviewDetector[Standing]):
         ]
 
     def judged(self, state: Standing, scene: Scene) -> Judged:
-        """The arena, from its first review on."""
+        """The arena, from its first review on, if it declares weights."""
+        if not scene.declares:
+            return Judged.not_yet(self.kind, Unjudged.NO_REGISTRY)
         if not scene.facts.window.reviews:
             return Judged.not_yet(self.kind, Unjudged.FIRST_REVIEW)
         return Judged(self.kind, judged=True, since_battle=0)

@@ -390,3 +390,12 @@ def test_ids_that_are_not_of_draws_are_told() -> None:
     [alert] = ledger.firing(Kind.DRAWS_UNCLEAR)
     assert alert.evidence["cause"] == "ids"
     assert ledger.told(Kind.SHARE_DRIFT) == []
+
+
+@pytest.mark.parametrize("declares", [True, False])
+def test_bunches_are_told_only_where_weights_are_declared(declares: bool) -> None:
+    ledger = equal_arena(40, seed=1, settings=BRISK) if declares else Ledger(seed=1, settings=BRISK)
+    for number in range(40):
+        ledger.sample(f"model-{number:03}", 1.0)
+    Draws(ledger, votes=(3,), by="neither").play(6_000)
+    assert [alert.kind for alert in ledger.told(Kind.DRAWS_UNCLEAR)][:1] == [Kind.DRAWS_UNCLEAR] * declares
