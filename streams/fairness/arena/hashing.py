@@ -10,7 +10,12 @@ Hashes = NDArray[np.uint64]
 
 
 def hash_words(words: list[str]) -> Hashes:
-    """uint64[n], a hash of each word, never 0: the same in every process."""
+    """uint64[n], a hash of each word, never 0: the same in every process.
+
+    >>> a, b, c = hash_words(["ash", "birch", "ash"]).tolist()
+    >>> a == c, a == b, hash_words(["ash"]).tolist() == [a]
+    (True, False, True)
+    """
     encoded = [word.encode() for word in words]
     ends = np.cumsum(np.fromiter(map(len, encoded), np.int64, len(encoded)))
     return np.asarray(_hash_bytes(np.frombuffer(b"".join(encoded) or b"\0", np.uint8), ends))

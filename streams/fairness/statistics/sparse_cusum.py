@@ -31,6 +31,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from streams.fairness.arena.hashing import hash_words
+
 Keys = NDArray[np.uint64]
 Vector = NDArray[np.float64]
 
@@ -176,19 +178,6 @@ class SparseCusum:
         self.trials[places], self.hits[places] = old[4], old[5]
 
 
-def hash_words(words: list[str]) -> Keys:
-    """Hash n strings to 64 bits each: uint64[n]. Equal strings have equal hashes in every process.
-
-    >>> a, b, c = hash_words(["ash", "birch", "ash"]).tolist()
-    >>> a == c, a == b, hash_words(["ash"]).tolist() == [a]
-    (True, False, True)
-    """
-    if not words:
-        return np.zeros(0, np.uint64)
-    wide = np.array(words)
-    return np.asarray(_hash(np.ascontiguousarray(wide).view(np.uint32).reshape(len(words), -1)))
-
-
 def hash_codes(words: list[str], codes: NDArray[np.int32]) -> Keys:
     """Hash the words of n codes: uint64[n]; each word is hashed once."""
     used, places = np.unique(codes, return_inverse=True)
@@ -207,19 +196,6 @@ def _mix(x):  # type: ignore[no-untyped-def]
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return x ^ (x >> np.uint64(31))
-
-
-@njit(cache=True)
-def _hash(letters):  # type: ignore[no-untyped-def]
-    """Hash rows of code points; numpy pads with zeros, which are skipped, so the width does not matter."""
-    found = np.zeros(len(letters), np.uint64)
-    for row in range(len(letters)):
-        x = np.uint64(0)
-        for letter in letters[row]:
-            if letter:
-                x = _mix(x ^ np.uint64(letter))
-        found[row] = x
-    return found
 
 
 @njit(cache=True)

@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 from streams.contracts.alert import Alert, Kind, Severity, Subject, voter_name
 from streams.contracts.judged import Judged, Unjudged
 from streams.fairness.alerts.summaries import as_number
+from streams.fairness.arena.hashing import hash_words
 from streams.fairness.arena.vote_memory import GENERATION, VoteMemory
 from streams.fairness.detectors.voter_manipulation import SEVERAL
 from streams.fairness.settings import FairnessSettings
 from streams.fairness.snapshot import decode_state, encode_state
 from streams.fairness.statistics import sparse_cusum
-from streams.fairness.statistics.sparse_cusum import SparseCusum, hash_words
+from streams.fairness.statistics.sparse_cusum import SparseCusum
 from streams.ledger.codec import Block, compact
 from tests.unit.fairness.voters import VoterArena
 
@@ -192,7 +193,7 @@ def test_counts_go_on_over_the_generations() -> None:
 
 
 def test_a_word_has_one_hash_whatever_stands_beside_it() -> None:
-    words = ["a", "ab", "b", "ba", "é", "𝕏" * 64]
+    words = ["a", "ab", "a\0b", "b", "ba", "é", "𝕏" * 64]
     together = hash_words(words)
     assert [int(hash_words([word])[0]) for word in words] == together.tolist()
     assert len(set(together.tolist())) == len(words)
