@@ -76,7 +76,7 @@ def test_an_arena_that_declares_nothing_is_not_judged(stack: Stack, visit: Visit
     expect(page.locator(".counters")).to_contain_text("–\nInactive without notice", use_inner_text=True)
     expect(page.locator("body")).not_to_contain_text("0 %")
     page = visit("#/undeclared/alerts")
-    expect(page.locator("main .state:visible")).to_have_text("No alert fires. 1 of 13 kinds of alerts is judged.")
+    expect(page.locator("main .state:visible")).to_have_text("No alert fires. 1 of 26 kinds of alerts is judged.")
     expect(page.locator(".judged")).to_contain_text("share drift")
     expect(page.locator(".judged")).to_contain_text("the arena declares no models")
     page = visit("#/undeclared/model/one")

@@ -25,6 +25,7 @@ CONSTANTS = {
         "SHOWN": 100,
         "CALLS_PER_SECOND": 20.0,
         "CALLS_AT_ONCE": 100.0,
+        "TESTS_PER_SECOND": 1 / 6,
         "TESTS_AT_ONCE": 5.0,
     },
     "api.store": {"AGAIN_SECONDS": 1.0, "RETRY_SECONDS": 2.0, "SEEN_SECONDS": 2.0, "WAIT_MS": 100},

@@ -15,7 +15,7 @@ from aiokafka import TopicPartition
 from prometheus_client import CollectorRegistry
 
 from services.herald import app, delivery_log, dispatcher, inbox, leader_election
-from services.herald.api import auth, confirm, drafts, routes, store
+from services.herald.api import drafts, routes, store
 from services.herald.api.openapi import subscription_document
 from services.herald.channels import apprise_send, dispatch, http_client, signing, ssrf_guard
 from services.herald.channels.ssrf_guard import RefusedAddress, read_url
@@ -263,9 +263,7 @@ def test_the_document_names_the_lengths_that_are_accepted():
 
 def test_the_limits_and_times_that_owners_and_operators_rely_on():
     assert (drafts.OVERLAP_SECONDS, consent.LINK_SECONDS) == (DAY, 7 * DAY)
-    assert (routes.BODY_LIMIT, routes.MOST_SHOWN, routes.SHOWN, confirm.FORM_LIMIT) == (65_536, 1_000, 100, 1_024)
-    assert (auth.CALLS_PER_SECOND, auth.CALLS_AT_ONCE) == (20.0, 100.0)
-    assert (auth.TESTS_PER_SECOND, auth.TESTS_AT_ONCE) == (1 / 6, 5.0)
+    assert (routes.BODY_LIMIT, routes.MOST_SHOWN, routes.SHOWN) == (65_536, 1_000, 100)
     assert (store.RETRY_SECONDS, store.SEEN_SECONDS, app.RETRY_SECONDS) == (2.0, 2.0, 2.0)
     assert (http_client.READ_BYTES, http_client.READ_SECONDS) == (512, 1.0)
     assert app.GRACE > dispatcher.GRACE_SECONDS

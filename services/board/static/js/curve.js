@@ -19,7 +19,8 @@ export function curve({ title, format, axis = format, top = null, whole = false,
   const canvas = element("div", { class: "canvas", "aria-hidden": "true" });
   const legend = element("ul", { class: "legend" });
   const readout = element("p", { class: "readout dim", "aria-hidden": "true" });
-  const table = element("div", { class: "scroll" });
+  // It scrolls, so the keyboard must reach it.
+  const table = element("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": `Numbers: ${title}` });
   const numbers = element("details", { ontoggle: () => fill() }, element("summary", {}, "Numbers as a table"), table);
   const note = element("p", { class: "dim", hidden: true });
   const node = element("figure", { class: "curve" }, element("figcaption", {}, title), legend, canvas, readout, note, numbers);
