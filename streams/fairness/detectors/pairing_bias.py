@@ -32,11 +32,12 @@ from streams.fairness.arena.arrays import grow
 from streams.fairness.arena.context import Scene
 from streams.fairness.arena.ratings import Ratings
 from streams.fairness.arena.sampling_policy import Mask, Play
+from streams.fairness.arena.ticks import RowBattles, Ticks
 from streams.fairness.detectors.base import ReviewDetector, Verdict
-from streams.fairness.detectors.row_detector import ModelRowDetector, RowBattles, RowEvidence
+from streams.fairness.detectors.row_detector import ModelRowDetector, RowEvidence
 from streams.fairness.detectors.share_alarm import rounded
-from streams.fairness.detectors.share_ratio import ShareRatio, is_due
-from streams.fairness.statistics.cell_evidence import FREE, Cells
+from streams.fairness.detectors.share_ratio import ShareRatio, is_due, spans
+from streams.fairness.statistics.cell_evidence import FREE, Cells, close_tick
 from streams.fairness.statistics.expected_share import Vector
 
 TILT, HALF, PROVIDER, LICENSE = range(4)
@@ -99,13 +100,13 @@ class PairingBias(ModelRowDetector[Pairings], ReviewDetector[Pairings]):
         if ratings is not None:
             state.theta = scene.facts.theta.copy()
             state.tables += 1
-        self._look(state, scene, review=True)
+        self._look(state, scene, scene.facts.seen, scene.facts.due, review=True)
 
     def close(self, state: Pairings, scene: Scene) -> None:
         """Update the evidence, and now and then the shares of the opponents."""
         super().close(state, scene)
         if is_due(scene):
-            self._look(state, scene, review=False)
+            self._look(state, scene, scene.facts.seen, scene.facts.due, review=False)
 
     def settle(self, state: Pairings, scene: Scene, *, turned: bool) -> bool:
         """Raise and resolve alerts, and note whose are open: their pairs say nothing about the policy as a whole.
@@ -118,7 +119,21 @@ class PairingBias(ModelRowDetector[Pairings], ReviewDetector[Pairings]):
         scene.facts.paired = state.cells.held != FREE
         return changed
 
-    def _look(self, state: Pairings, scene: Scene, *, review: bool) -> None:
+    def run(self, state: Pairings, scene: Scene, ticks: Ticks) -> bool:
+        """Run ticks, the odds between two looks being the same."""
+        for first, until, looks in spans(ticks.ends):
+            (battles, ends), play, cells = ticks.part(first, until), scene.play, state.cells
+            cells.highest, near = _run(
+                battles.a, battles.b, battles.exposure, play.in_play, play.provider, play.license,
+                *self._tables(state, scene), _FAMILY, _LOG, len(BETS), len(WAYS), cells.arrays, ends, ticks.levels,
+            )  # fmt: skip
+            if near:
+                return False
+            if looks:
+                self._look(state, scene, ticks.seen[until - 1], ticks.due[until - 1], review=False)
+        return True
+
+    def _look(self, state: Pairings, scene: Scene, seen: Vector, due: Vector, *, review: bool) -> None:
         if scene.facts.outage:
             return
         play, key = scene.play, f"{self.kind.value} groups"
@@ -129,7 +144,7 @@ class PairingBias(ModelRowDetector[Pairings], ReviewDetector[Pairings]):
             made = state.theta, [np.where(play.in_play[:-1], groups, -1) for groups in every]
             known = play.tables[key] = 0, made
         groupings = known[1][1]
-        state.tables += state.ratio.look(scene.facts.seen, scene.facts.due, groupings, review=review)
+        state.tables += state.ratio.look(seen, due, groupings, review=review)
 
     def rows(self, state: Pairings, scene: Scene, battles: RowBattles, prepared: Any, start: int) -> None:
         """Bet on the opponents of both models of each exposure."""
@@ -277,3 +292,21 @@ def _bet(  # type: ignore[no-untyped-def]
             for each in range(3):
                 seen[x, each] += value[each + 1]
                 due[x, each] += expected[x, each]
+
+
+@njit(cache=True)
+def _run(  # type: ignore[no-untyped-def]
+    a, b, exposure, in_play, provider, license_, feature, minus_log_z, expected, family, log, bets, ways,
+    cells, ends, levels,
+):  # fmt: skip
+    """Bet on the battles of ticks, and close each; returns as `close_tick`, `near` of any."""
+    start, highest, near = 0, 0.0, False
+    for tick in range(len(ends.place)):
+        part = slice(start, ends.place[tick])
+        _bet(
+            a[part], b[part], exposure[part], in_play, provider, license_, feature, minus_log_z, expected,
+            family, log, bets, ways, cells.held, cells.gain, cells.waiting, cells.trials, cells.seen, cells.due,
+        )  # fmt: skip
+        highest, reached = close_tick(cells, ends.row[tick], ends.time[tick], ends.size, levels)
+        near, start = near or reached, ends.place[tick]
+    return highest, near

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from streams.fairness.arena.arrays import pad
 from streams.fairness.arena.context import Scene
+from streams.fairness.statistics.cell_evidence import Ends
 from streams.fairness.statistics.expected_share import Vector
 
 FAST_TICKS = 10
@@ -152,3 +153,14 @@ def _times_groups(seen, due, groups, ratio):  # type: ignore[no-untyped-def]
 def is_due(scene: Scene) -> bool:
     """Whether the tick that closes here ends with a look at the groups."""
     return scene.facts.rows // scene.settings.tick_battles % FAST_TICKS == 0
+
+
+def spans(ends: Ends) -> list[tuple[int, int, bool]]:
+    """Ticks from one look to the next: the first, the one after the last, and whether they end with a look."""
+    looks = (ends.row // int(ends.size)) % FAST_TICKS == 0
+    found, first = [], 0
+    for until in [*(np.flatnonzero(looks) + 1).tolist(), len(looks)]:
+        if until > first:
+            found.append((first, until, bool(looks[until - 1])))
+        first = until
+    return found
