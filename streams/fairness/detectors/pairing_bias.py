@@ -140,8 +140,8 @@ class PairingBias(ModelRowDetector[Pairings], ReviewDetector[Pairings]):
         known = play.tables.get(key)
         if known is None or known[1][0] is not state.theta:  # new ratings are a new array
             above = _features(play.weights, state.theta)[:, 1].astype(np.int64)
-            every = play.license[:-1], play.provider[:-1], above
-            made = state.theta, [np.where(play.in_play[:-1], groups, -1) for groups in every]
+            every = np.stack([play.license[:-1], play.provider[:-1], above])
+            made = state.theta, np.where(play.in_play[:-1], every, -1)
             known = play.tables[key] = 0, made
         groupings = known[1][1]
         state.tables += state.ratio.look(seen, due, groupings, review=review)

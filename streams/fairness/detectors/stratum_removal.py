@@ -176,7 +176,7 @@ class StratumRemoval(RowDetector[StratumShares], ReviewDetector[StratumShares]):
         if scene.facts.outage:
             return
         play = scene.play
-        groupings = [np.where(play.in_play[:-1], groups, -1) for groups in (play.license[:-1], play.provider[:-1])]
+        groupings = np.where(play.in_play[:-1], np.stack([play.license[:-1], play.provider[:-1]]), -1)
         state.tables += state.ratio.look(seen, due, groupings, review=review)
 
     def follow(self, state: StratumShares, scene: Scene, before: Play) -> bool:

@@ -142,7 +142,7 @@ def _close(  # type: ignore[no-untyped-def]
     Bet by bet, so that its row stays in the fastest cache, in loops over subjects that the compiler can vectorise.
     """
     (bets, subjects), ticks = r.shape, len(hits)
-    few, most = np.empty(hits.shape), np.zeros(ticks, np.int64)
+    few, most = np.empty(hits.shape, np.int64), 0
     many, several = np.empty(hits.shape, np.int64), np.zeros(ticks, np.int64)
     for tick in range(ticks):
         for subject in range(subjects):
@@ -151,17 +151,23 @@ def _close(  # type: ignore[no-untyped-def]
                 many[tick, several[tick]] = subject
                 several[tick] += 1
                 k = 0.0
-            few[tick, subject] = k
-            most[tick] = max(most[tick], int(k))
+            few[tick, subject] = int(k)
+            most = max(most, int(k))
+    # A product is faster than an exponential, and most subjects are in few battles of a tick.
+    powers = np.empty((most + 1, subjects))
     e, last = np.empty(subjects), np.empty(subjects, np.int64)
     for bet in range(bets):
         last[:] = -1
         for tick in range(ticks):
-            e[:] = without[bet]
-            if banked and tick == 0:
-                e *= np.exp(np.minimum(bank[bet], STEEPEST))
-                bank[bet] = 0.0
-            _times(e, each[bet], few[tick], most[tick])
+            if tick == 0 or (tick == 1 and banked):
+                powers[0] = without[bet]
+                if banked and tick == 0:
+                    powers[0] *= np.exp(np.minimum(bank[bet], STEEPEST))
+                    bank[bet] = 0.0
+                for k in range(most):
+                    powers[k + 1] = powers[k] * each[bet]
+            for subject in range(subjects):
+                e[subject] = powers[few[tick, subject], subject]
             for place in range(several[tick]):
                 subject = many[tick, place]
                 e[subject] *= np.exp(min(slope[bet, subject] * hits[tick, subject], STEEPEST))
@@ -173,14 +179,6 @@ def _close(  # type: ignore[no-untyped-def]
                 since_time[bet, subject] = time[tick]
                 since_hits[bet, subject] = seen[tick, subject]
                 since_due[bet, subject] = due[tick, subject]
-
-
-@njit(cache=True)
-def _times(e, each, hits, most):  # type: ignore[no-untyped-def]
-    """E ← e each^hits; products are faster than an exponential, and most subjects are in few battles of a tick."""
-    for hit in range(most):
-        for subject in range(len(e)):
-            e[subject] *= each[subject] if hits[subject] > hit else 1.0
 
 
 @njit(cache=True)
