@@ -17,8 +17,8 @@ from streams.fairness.arena.past_policies import IN_FORCE, LateCounts
 from streams.fairness.arena.sampling_policy import Play
 from streams.fairness.statistics.expected_share import Vector
 
-TICKS = 32
-"""Ticks in a stretch: enough to share the cost of counting, few enough for the counts to stay in the cache."""
+TICKS = 128
+"""Ticks in a stretch, at most: detectors run those of a calm stretch at once, and share the cost of being called."""
 Numbers = NDArray[np.int64]
 
 

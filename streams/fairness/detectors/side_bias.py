@@ -54,8 +54,14 @@ def coin(odds: Vector) -> Matrix:
     return np.asarray(np.log(2.0) + each - np.log1p(odds)[:, None])
 
 
-_COIN = coin(np.array([*BETS, *MILD]))
-_GUESS = coin(np.array([*GUESSES, MILD_GUESS]))
+def _columns(odds: tuple[float, ...], mild: tuple[float, ...]) -> Matrix:
+    """float64[2, B + 2 W], what a battle adds to the gains of a cell: on the side that is bet on, or on the other."""
+    bets, onsets = coin(np.array(odds)), coin(np.array(mild))
+    return np.ascontiguousarray(np.concatenate([bets, onsets, -onsets]).T)
+
+
+_COIN = _columns(BETS, MILD)
+_GUESS = _columns(GUESSES, (MILD_GUESS,))
 
 
 @dataclass(slots=True)
@@ -194,10 +200,8 @@ def _bet(  # type: ignore[no-untyped-def]
             continue
         if not held[left] and not held[right] and lean[left] != lean[right]:
             wrong = 0 if lean[left] > lean[right] else 1
-            columns = len(guess)
-            for column in range(columns):
-                all_gain[0, column] += guess[column, wrong]
-            all_gain[0, columns] -= guess[columns - 1, wrong]
+            for column in range(guess.shape[1]):
+                all_gain[0, column] += guess[wrong, column]
             all_waiting[0] += 1
             all_trials[0] += 1.0
             all_seen[0, 0] += 1.0 - wrong
@@ -207,11 +211,9 @@ def _bet(  # type: ignore[no-untyped-def]
             lean[x] = kept * lean[x] + (1.0 - 2.0 * side)
             if held[other]:
                 continue
-            columns = len(coins)
-            for column in range(columns):
-                gain[x, column] += coins[column, side]
-                if column >= columns - 2:
-                    gain[x, column + 2] -= coins[column, side]
+            mine, amount = gain[x], coins[side]
+            for column in range(len(amount)):
+                mine[column] += amount[column]
             waiting[x] += 1
             trials[x] += 1.0
             seen[x, 0] += 1.0 - side

@@ -117,7 +117,7 @@ CONSTANTS = {
     },
     "statistics.shiryaev_roberts": {"LARGEST": 1e300, "STEEPEST": 1400.0},
     "statistics.expected_share": {"NEVER": 1e-300},
-    "arena.stretch": {"TICKS": 32},
+    "arena.stretch": {"TICKS": 128},
     "arena.draws": {
         "GENERATION": 32_768,
         "SLOTS": 65_536,
