@@ -107,7 +107,8 @@ class ShareSums:
     def update(self, odds: OddsBets, hits: Vector, battles: float, mark: Mark) -> Vector:
         """Close a tick; returns float64[S], M then."""
         ends = np.array([mark.row]), np.array([float(mark.time)]), mark.seen[None], mark.due[None]
-        return self.run(odds, hits[None], np.array([float(battles)]), ends)[0][0]
+        m, _ = self.run(odds, hits[None], np.array([float(battles)]), ends)
+        return np.asarray(m[0])
 
     def run(
         self, odds: OddsBets, hits: Matrix, battles: Vector, ends: Ends, watch: Numbers = NOBODY
@@ -129,12 +130,13 @@ class ShareSums:
             R, `since_hits` and `since_due` then, of the subjects to follow.
         """
         m, followed = np.zeros(hits.shape), np.empty((len(hits), 3, self.bets.size, watch.size))
+        row, time, seen, due = ends
         changes = [0, *(np.flatnonzero(battles[1:] != battles[:-1]) + 1).tolist(), battles.size]
         for first, until in pairwise(changes):
             part = slice(first, until)
             _close(
                 odds.without(float(battles[first])), odds.each, odds.slope, hits[part], self.bank, self.banked,
-                *(each[part] for each in ends),
+                row[part], time[part], seen[part], due[part],
                 self.r, self.c, self.since_row, self.since_time, self.since_hits, self.since_due,
                 self.weights, m[part], watch, followed[part],
             )  # fmt: skip

@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterator
 from random import Random
 
 import msgspec
@@ -86,7 +85,7 @@ def late(record: Block | Notice, chosen: Random) -> Block | Notice:
 
 
 @pytest.fixture
-def runs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
+def runs(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """Counts stretches that were run at once, that were put back, and that were not tried."""
     seen, real = Counter[str](), calm_ticks._run
 
