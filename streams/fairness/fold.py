@@ -12,16 +12,17 @@ from numpy.typing import NDArray
 
 from streams.contracts.alert import Alert, Status
 from streams.contracts.vote import NONE
+from streams.fairness import calm_ticks
 from streams.fairness import tick_update as tick
 from streams.fairness.arena.draws import RowDraws
 from streams.fairness.arena.ledger_position import Moment
 from streams.fairness.arena.past_policies import IN_FORCE, LateCounts
 from streams.fairness.arena.ratings import rate_if_due
 from streams.fairness.arena.stretch import Exposures, Stretch
+from streams.fairness.arena.ticks import RowBattles
 from streams.fairness.crowd import seats
 from streams.fairness.detectors.base import ReviewBattles
 from streams.fairness.detectors.catalog import AT_NOTICE, AT_REVIEW, AT_TICK, DETECTORS
-from streams.fairness.detectors.row_detector import RowBattles
 from streams.fairness.fold_state import ArenaFairness
 from streams.fairness.view import remember
 from streams.ledger.codec import Block, Notice
@@ -146,9 +147,13 @@ def _count_part(state: ArenaFairness, rows: Rows, draws: RowDraws, starts: Numbe
 def _play(state: ArenaFairness, stretch: Stretch, battles: RowBattles) -> tuple[int, list[Alert]]:
     """Run the ticks of a stretch until the policy changes; return the exposures used and the alerts to emit."""
     facts, policy = state.scene.facts, state.scene.play
-    began, alerts, start = facts.rows, list[Alert](), 0
+    began, alerts = facts.rows, list[Alert]()
+    calm = calm_ticks.run(state, stretch, battles)
+    start = int(stretch.ends[calm - 1]) if calm else 0
+    if calm == len(stretch.ends):
+        return start, alerts
     by_row = [(each, kept, each.prepare(kept, state.scene, battles)) for each, kept in state.states.at_row]
-    for index, end in enumerate(stretch.ends.tolist()):
+    for index, end in enumerate(stretch.ends[calm:].tolist(), calm):
         of_tick = battles.tick(start, end)
         for detector, kept, prepared in by_row:
             detector.rows(kept, state.scene, of_tick, prepared, start)

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from streams.contracts.alert import Alert
-from streams.fairness.arena.share_evidence import ShareSums
 from streams.fairness.detectors.silent_removal import MOST
 from streams.fairness.fold import fold
 from streams.fairness.fold_state import ArenaFairness
@@ -16,6 +15,7 @@ from streams.fairness.settings import FairnessSettings
 from streams.fairness.statistics import expected_share
 from streams.fairness.statistics.cusum import Mark
 from streams.fairness.statistics.odds_bets import BETS, OddsBets
+from streams.fairness.statistics.share_sums import ShareSums
 from streams.ledger.codec import Block, Notice
 
 __all__ = ["DRIFT_BETS", "REMOVAL_BETS", "exposure", "find_alerts", "share_evidence"]
@@ -142,7 +142,7 @@ def share_evidence(
     nothing = np.zeros(pi.size)
     evidence = np.empty(seen.shape)
     for tick in range(len(total)):
-        m = sums.update(odds, seen[tick], total[tick], Mark(tick, 0.0, nothing, nothing), closes=True)
+        m = sums.update(odds, seen[tick], total[tick], Mark(tick, 0.0, nothing, nothing))
         with np.errstate(divide="ignore"):  # log 0 = -inf is the value: no evidence yet
             evidence[tick] = np.log10(m)
     return evidence

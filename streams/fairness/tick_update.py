@@ -11,16 +11,20 @@ from collections.abc import Iterable
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
 from streams.contracts.alert import Alert
 from streams.fairness.alerts.lifecycle import reconcile
+from streams.fairness.arena.context import ArenaFacts
 from streams.fairness.arena.declared_pairs import PairTally
-from streams.fairness.arena.share_evidence import ShareSums
+from streams.fairness.arena.sampling_policy import Play
 from streams.fairness.detectors.base import AnyDetector, Tick
 from streams.fairness.detectors.catalog import AT_NOTICE, AT_TICK
 from streams.fairness.fold_state import ArenaFairness
-from streams.fairness.statistics.cusum import Mark
 from streams.fairness.statistics.odds_bets import OddsBets
+from streams.fairness.statistics.share_sums import ShareSums
+
+Counts = NDArray[np.float64]
 
 
 def take_in(state: ArenaFairness, *, closes: bool) -> None:
@@ -28,19 +32,15 @@ def take_in(state: ArenaFairness, *, closes: bool) -> None:
     scene, facts, play = state.scene, state.scene.facts, state.scene.play
     for number in sorted(facts.late):
         _take_in_late(state, number)
-    everyone, declared, in_play = facts.tick_hits
+    hits, counted = facts.tick_hits[None], facts.tick_battles[None]
+    row, time = np.array([facts.rows]), np.array([facts.clock])
+    at = (row, time, *note(facts, play, hits, counted, row, time))
+    _, declared, in_play = facts.tick_hits
     _, declared_battles, in_play_battles = facts.tick_battles.tolist()
-    _note(
-        everyone, in_play, in_play_battles, play.pi_play, facts.rows, facts.clock,
-        facts.seen, facts.due, facts.last_row, facts.last_time, facts.window.current, facts.window.total,
-    )  # fmt: skip
-    if play.out.size:
-        facts.seen[play.out] += declared[play.out]
-        facts.due[play.out] += declared_battles * play.pi[play.out]
-    if scene.declares:
-        facts.shares.update(
-            scene.settings, play, in_play, in_play_battles, scene.mark, closes=closes, learns=not facts.outage
-        )
+    if scene.declares and closes:
+        facts.shares.run(scene.settings, play, hits[:, 2], counted[:, 2], at, learns=not facts.outage)
+    elif scene.declares:
+        facts.shares.set_aside(scene.settings, play, in_play, in_play_battles, learns=not facts.outage)
     tick = Tick(declared, declared_battles, in_play, in_play_battles, scene.mark, facts.pairs)
     for detector, kept in state.states.at_tick:
         detector.tick(kept, scene, tick, closes=closes)
@@ -61,9 +61,7 @@ def _take_in_late(state: ArenaFairness, number: int) -> None:
     facts.seen[out] += declared[out]
     facts.due[out] += declared_battles * scene.play.pi[out]
     if scene.declares:
-        facts.shares.update(
-            scene.settings, scene.play, in_play, in_play_battles, scene.mark, closes=False, learns=not facts.outage
-        )
+        facts.shares.set_aside(scene.settings, scene.play, in_play, in_play_battles, learns=not facts.outage)
     tick = Tick(declared, declared_battles, in_play, in_play_battles, scene.mark)
     for detector, kept in state.states.at_tick:
         detector.tick(kept, scene, tick, closes=False)
@@ -131,23 +129,55 @@ def tell(state: ArenaFairness, detectors: Iterable[AnyDetector], *, repeat: bool
     return alerts
 
 
+def note(
+    facts: ArenaFacts, play: Play, hits: Counts, counted: Counts, row: NDArray[np.int64], time: Counts
+) -> tuple[Counts, Counts]:
+    """Note ticks, or a stretch of one, in the counts of every subject.
+
+    Parameters
+    ----------
+    hits, counted
+        float64[T, 3, S] and float64[T, 3], see `ArenaFacts.tick_hits`.
+    row, time
+        [T], battles and clock at the ends.
+
+    Returns
+    -------
+    `facts.seen` and `facts.due` at the ends, float64[T, S] each.
+    """
+    seen, due = np.empty((len(hits), facts.seen.size)), np.empty((len(hits), facts.seen.size))
+    _note(
+        hits, counted, play.pi, play.pi_play, play.out, row, time, facts.seen, facts.due,
+        facts.last_row, facts.last_time, facts.window.current, facts.window.total, seen, due,
+    )  # fmt: skip
+    return seen, due
+
+
 def warm() -> None:
     """Compile the numba functions that run in every tick, or load them from numba's cache on disk."""
     one, number = np.zeros(1), np.zeros(1, np.int64)
-    _note(one, one, 0.0, one, 0, 0.0, one, one, number, one, number, number)
-    ShareSums.start(one, 1).update(
-        OddsBets(one[None], one[None], one[None]), one, 0.0, Mark(0, 0.0, one, one), closes=True
-    )
+    three, row, at = np.zeros((1, 3, 1)), np.zeros(1, np.int64), np.zeros((1, 1))
+    _note(three, three[:, :, 0], one, one, number, row, one, one, one, number, one, number, number, at, at)
+    ShareSums.start(one, 1).run(OddsBets(one[None], one[None], one[None]), three[:, 2], one, (row, one, at, at))
 
 
 @njit(cache=True)
-def _note(shown, in_play, battles, pi_play, row, clock, seen, due, last_row, last_time, current, total):  # type: ignore[no-untyped-def]
+def _note(  # type: ignore[no-untyped-def]
+    hits, counted, pi, pi_play, out, row, time, seen, due, last_row, last_time, current, total, all_seen, all_due,
+):  # fmt: skip
     """Add appearances, expected appearances and battles of every subject, and note where each was last seen."""
-    for subject in range(len(shown)):
-        seen[subject] += in_play[subject]
-        due[subject] += battles * pi_play[subject]
-        if shown[subject] > 0:
-            last_row[subject] = row
-            last_time[subject] = clock
-            current[subject] += np.int64(shown[subject])
-            total[subject] += np.int64(shown[subject])
+    for tick in range(len(hits)):
+        for subject in range(len(seen)):
+            seen[subject] += hits[tick, 2, subject]
+            due[subject] += counted[tick, 2] * pi_play[subject]
+            shown = hits[tick, 0, subject]
+            if shown > 0:
+                last_row[subject] = row[tick]
+                last_time[subject] = time[tick]
+                current[subject] += np.int64(shown)
+                total[subject] += np.int64(shown)
+        for subject in out:
+            seen[subject] += hits[tick, 1, subject]
+            due[subject] += counted[tick, 1] * pi[subject]
+        all_seen[tick] = seen
+        all_due[tick] = due

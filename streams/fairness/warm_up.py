@@ -20,9 +20,16 @@ from streams.ledger.rows import rows_of
 def warm_up() -> None:
     """Fold three reviews of a made-up arena, as the ledger's codec gives them: arrays of those types are compiled.
 
-    A review of votes that name no draw, one of votes with voters and prompts, one with the ids of draws, too.
+    A review of votes that name no draw, one of votes with voters and prompts, one with the ids of draws, too. Blocks
+    of one tick are folded as well: ticks that do not come together are run one by one.
     """
-    settings = FairnessSettings(tick_battles=2, review_battles=8, ratings_reviews=1)
+    for size in (32, 2):
+        _fold(FairnessSettings(tick_battles=2, review_battles=8, ratings_reviews=1), size)
+    place_all(np.zeros(4, np.uint64), np.ones(1, np.uint64))  # for the day on which a table of voters grows
+
+
+def _fold(settings: FairnessSettings, size: int) -> None:
+    """Fold the made-up arena in blocks of so many rows."""
     state = ArenaFairness.start("warm", settings)
     for number, name in enumerate("abc"):
         model = Model(
@@ -47,6 +54,6 @@ def warm_up() -> None:
     ]  # fmt: skip
     n = len(votes)
     rows = rows_of(votes, np.zeros(n, np.int32), np.arange(n), np.arange(n))
-    for record in encode_block(Block("warm", rows, {0: n - 1})):
-        fold(state, decode(record))
-    place_all(np.zeros(4, np.uint64), np.ones(1, np.uint64))  # for the day on which a table of voters grows
+    for at in range(0, n, size):
+        for record in encode_block(Block("warm", rows.take(slice(at, at + size)), {0: min(at + size, n) - 1})):
+            fold(state, decode(record))

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.fairness.arena.arrays import grow
+from streams.fairness.statistics.cell_evidence import Ends
 
 LEVELS, KEPT = 8, 3
 PLACES = LEVELS * KEPT
@@ -46,6 +47,14 @@ class PastCounts:
                 return
             place = level * KEPT + tick // step % KEPT
             self.row[place], self.seen[place], self.due[place] = row, seen, due
+
+    def note_all(self, ends: Ends, seen: Vector, due: Vector) -> None:
+        """Mark the ends of T ticks; `seen` and `due` are float64[T, S]. Marks that later ones replace are left out."""
+        last = len(ends.row) - KEPT
+        for place, row in enumerate(ends.row.tolist()):
+            tick = row // int(ends.size)
+            if place >= last or tick % 4 == 0:
+                self.note(tick, row, seen[place], due[place])
 
     def since(self, row: int) -> int | None:
         """The oldest mark at or after `row`; None when there is none."""

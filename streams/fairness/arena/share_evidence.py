@@ -26,7 +26,7 @@ from streams.fairness.arena.sampling_policy import Play
 from streams.fairness.settings import FairnessSettings
 from streams.fairness.statistics.cusum import Mark
 from streams.fairness.statistics.odds_bets import BETS, OddsBets, outside
-from streams.fairness.statistics.shiryaev_roberts import LARGEST
+from streams.fairness.statistics.share_sums import Ends, ShareSums
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
@@ -39,133 +39,6 @@ UNFINISHED = 0.01
 """Share of a review's battles without a vote from which all draws count as known."""
 REGROUPED = 0.1
 """A group whose declared share has changed by this part since its multiple was learned is learned again."""
-REMOVAL, GONE_BET = 0.25, 0.02
-"""Weight of the bets on a removal, and the multiple up to which a bet is one."""
-STEEPEST = 700.0
-"""Largest exponent: e^709 is the largest number."""
-FEW = 8.0
-"""Appearances in a tick up to which e-values are multiplied."""
-
-
-def prior(bets: Vector) -> Vector:
-    """Weights of the bets, float64[R], which add to 1: the bet on a removal has a quarter, the others share the rest.
-
-    A removal is what most needs to be found soon, and the others lose a quarter of a nat by it, 1.5 % of their time.
-
-    >>> prior(np.array([0.02, 0.5, 2.0])).tolist(), prior(np.array([0.5, 2.0])).tolist()
-    ([0.25, 0.375, 0.375], [0.5, 0.5])
-    """
-    gone = bets <= GONE_BET
-    if not gone.any() or gone.all():
-        return np.full(bets.size, 1.0 / max(bets.size, 1))
-    return np.asarray(np.where(gone, REMOVAL / gone.sum(), (1.0 - REMOVAL) / (~gone).sum()))
-
-
-@dataclass(slots=True)
-class ShareSums:
-    """Sums of R bets on S subjects under one null; see `ShiryaevRoberts`, from which it differs by its onsets.
-
-    Attributes
-    ----------
-    bets
-        float64[R], multipliers r of the odds.
-    weights
-        float64[R], v, their prior weights: see `prior`.
-    r, c, bank
-        float64[R, S], the sums, the CUSUM beside each, and ℓ of the stretches of the tick that ended at a notice.
-    since_row, since_time, since_hits, since_due
-        [R, S]: battles, clock, appearances and expected appearances at the last tick with C ≤ 1.
-    """
-
-    bets: Vector
-    weights: Vector
-    r: Matrix
-    c: Matrix
-    bank: Matrix
-    since_row: NDArray[np.int64]
-    since_time: Matrix
-    since_hits: Matrix
-    since_due: Matrix
-    banked: bool = False
-
-    @classmethod
-    def start(cls, bets: Vector, subjects: int = 0) -> ShareSums:
-        """Return the initial state."""
-        shape = bets.size, subjects
-        return cls(
-            bets=bets,
-            weights=prior(bets),
-            r=np.zeros(shape),
-            c=np.zeros(shape),
-            bank=np.zeros(shape),
-            since_row=np.zeros(shape, np.int64),
-            since_time=np.zeros(shape),
-            since_hits=np.zeros(shape),
-            since_due=np.zeros(shape),
-        )
-
-    def resize(self, subjects: int) -> None:
-        """Grow the arrays to `subjects`."""
-        grow(self, subjects, "r", "c", "bank", "since_row", "since_time", "since_hits", "since_due")
-
-    def update(self, odds: OddsBets, hits: Vector, battles: float, mark: Mark, *, closes: bool) -> Vector:
-        """Add a stretch of a tick; `closes` is True when the tick ends with it. Returns float64[S], M then, else 0."""
-        m = np.zeros(hits.size)
-        if not closes:
-            self.bank += hits * odds.slope + battles * odds.miss
-            self.banked = True
-            return m
-        _close(
-            odds.without(battles), odds.each, odds.slope, hits, self.bank, self.banked,
-            mark.row, float(mark.time), mark.seen, mark.due,
-            self.r, self.c, self.since_row, self.since_time, self.since_hits, self.since_due,
-            self.weights, m,
-        )  # fmt: skip
-        self.banked = False
-        return m
-
-    def reset(self, subject: int, mark: Mark) -> None:
-        """Reset one subject to its initial state."""
-        for array in (self.r, self.c, self.bank):
-            array[:, subject] = 0.0
-        self.since_row[:, subject] = mark.row
-        self.since_time[:, subject] = mark.time
-        self.since_hits[:, subject] = mark.seen[subject]
-        self.since_due[:, subject] = mark.due[subject]
-
-
-@njit(cache=True)
-def _close(  # type: ignore[no-untyped-def]
-    without, each, slope, hits, bank, banked, row, time, seen, due,
-    r, c, since_row, since_time, since_hits, since_due, weights, m,
-):  # fmt: skip
-    """R ← (R + 1) e and C ← max(C, 1) e for every bet that is made; a bet that is not made stands at 0."""
-    bets, subjects = r.shape
-    for bet in range(bets):
-        for subject in range(subjects):
-            e = without[bet, subject]
-            if banked:
-                e *= np.exp(min(bank[bet, subject], STEEPEST))
-                bank[bet, subject] = 0.0
-            if each[bet, subject] == 1.0:
-                r[bet, subject] = 0.0
-                c[bet, subject] = 0.0
-                continue
-            k = hits[subject]
-            if k > FEW or k != np.floor(k):
-                e *= np.exp(min(slope[bet, subject] * k, STEEPEST))
-            else:  # a product is faster than an exponential, and most subjects are in few battles of a tick
-                for _ in range(int(k)):
-                    e *= each[bet, subject]
-            r[bet, subject] = min((r[bet, subject] + 1.0) * e, LARGEST)
-            m[subject] += weights[bet] * r[bet, subject]
-            beside = min(max(c[bet, subject], 1.0) * e, LARGEST)
-            c[bet, subject] = beside
-            if beside <= 1.0:
-                since_row[bet, subject] = row
-                since_time[bet, subject] = time
-                since_hits[bet, subject] = seen[subject]
-                since_due[bet, subject] = due[subject]
 
 
 @dataclass(slots=True)
@@ -199,23 +72,21 @@ class Usual:
         """Grow the arrays to `subjects`."""
         grow(self, subjects, "hits", "due", "battles", "multiple", "spread", "paused")
 
-    def add(self, play: Play, hits: Vector, battles: float) -> None:
-        """Add a stretch for the subjects that are being learned.
+    def add(self, play: Play, hits: Matrix, battles: Vector) -> None:
+        """Add ticks, float64[T, S] and float64[T], for the subjects that are being learned.
 
         Models of a group with an open alert and groups of such a model wait, too: their shares are off with it.
         """
         pi, told = play.pi_play, self.paused > 0
         learning = (pi > 0) & (self.multiple == 0) & (self.paused == 0)
-        if not learning.any():
+        if not np.count_nonzero(learning):
             return
-        if told.any():
+        if np.count_nonzero(told):
             for groups in (play.provider[:-1], play.license[:-1]):
                 grouped = groups >= 0
                 learning &= ~(grouped & told[groups])
                 learning[groups[grouped & told]] = False
-        self.hits[learning] += hits[learning]
-        self.due[learning] += battles * pi[learning]
-        self.battles[learning] += battles
+        _learn(learning, hits, battles, pi, self.hits, self.due, self.battles)
 
     def learn(self) -> None:
         """Fix the multiples of the subjects that have had `LEARNED` battles."""
@@ -238,6 +109,16 @@ class Usual:
                 array[changed] = 0.0
             self.known += 1
         return np.asarray(changed)
+
+
+@njit(cache=True)
+def _learn(learning, hits, battles, pi, all_hits, all_due, all_battles):  # type: ignore[no-untyped-def]
+    for tick in range(len(hits)):
+        for subject in range(len(pi)):
+            if learning[subject]:
+                all_hits[subject] += hits[tick, subject]
+                all_due[subject] += battles[tick] * pi[subject]
+                all_battles[subject] += battles[tick]
 
 
 @dataclass(slots=True)
@@ -295,34 +176,53 @@ class ShareEvidence:
         grow(self, subjects, "log_m")
         self.log_m[known:] = -np.inf
 
-    def update(
-        self,
-        settings: FairnessSettings,
-        play: Play,
-        hits: Vector,
-        battles: float,
-        mark: Mark,
-        *,
-        closes: bool,
-        learns: bool,
-    ) -> None:
-        """Add a stretch of a tick in play; `closes` is True when the tick ends with it.
+    def set_aside(self, settings: FairnessSettings, play: Play, hits: Vector, battles: float, *, learns: bool) -> None:
+        """Keep a stretch of a tick in play until the tick ends; see `run` for `learns`."""
+        declared, learned = self._bets(settings, play)
+        self.declared.set_aside(declared, hits, battles)
+        if learned is not None:
+            self.learned.set_aside(learned, hits, battles)
+        if learns and not self.exact(settings):
+            self.usual.add(play, hits[None], np.array([battles]))
 
-        Without `learns` it says nothing of what is usual: the feed is stalled.
+    def run(
+        self, settings: FairnessSettings, play: Play, hits: Matrix, battles: Vector, ends: Ends, *, learns: bool
+    ) -> Matrix:
+        """Close T ticks in play.
+
+        Parameters
+        ----------
+        hits, battles
+            float64[T, S] and float64[T].
+        ends
+            The ends of the ticks.
+        learns
+            If not, the ticks say nothing of what is usual: the feed is stalled.
+
+        Returns
+        -------
+        float64[T, S], log M at the ends of the ticks.
         """
+        hits, battles = np.ascontiguousarray(hits), np.ascontiguousarray(battles)
+        declared, learned = self._bets(settings, play)
+        m = self.declared.run(declared, hits, battles, ends)
+        if learned is not None:
+            other = self.learned.run(learned, hits, battles, ends)
+            m = np.where(self.usual.multiple > 0, 0.5 * (m + other), m)
+        if learns and not self.exact(settings):
+            self.usual.add(play, hits, battles)
+        with np.errstate(divide="ignore"):  # log 0 = -inf is the value: no evidence yet
+            log_m = np.log(m)
+        self.log_m = log_m[-1].copy()
+        return np.asarray(log_m)
+
+    def _bets(self, settings: FairnessSettings, play: Play) -> tuple[OddsBets, OddsBets | None]:
+        """The bets against the declared null, and against the learned one once a multiple is known."""
         exact = self.exact(settings)
         declared = play.kept(("declared", exact), lambda: self._declared(settings, play))
-        m = self.declared.update(declared, hits, battles, mark, closes=closes)
-        if not exact:
-            if learns:
-                self.usual.add(play, hits, battles)
-            if self.usual.known:
-                learned = play.kept(("learned", self.usual.known), lambda: self._learned(play))
-                other = self.learned.update(learned, hits, battles, mark, closes=closes)
-                m = np.where(self.usual.multiple > 0, 0.5 * (m + other), m)
-        if closes:
-            with np.errstate(divide="ignore"):  # log 0 = -inf is the value: no evidence yet
-                self.log_m = np.log(m)
+        if exact or not self.usual.known:
+            return declared, None
+        return declared, play.kept(("learned", self.usual.known), lambda: self._learned(play))
 
     def _declared(self, settings: FairnessSettings, play: Play) -> OddsBets:
         if self.exact(settings):

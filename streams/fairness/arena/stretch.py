@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from streams.contracts.vote import NONE
@@ -16,8 +17,8 @@ from streams.fairness.arena.past_policies import IN_FORCE, LateCounts
 from streams.fairness.arena.sampling_policy import Play
 from streams.fairness.statistics.expected_share import Vector
 
-TICKS = 32
-"""Ticks in a stretch: enough to share the cost of counting, few enough for the counts to stay in the cache."""
+TICKS = 128
+"""Ticks in a stretch, at most: detectors run those of a calm stretch at once, and share the cost of being called."""
 Numbers = NDArray[np.int64]
 
 
@@ -168,15 +169,17 @@ def _appearances(
     play: Play, a: Numbers, b: Numbers, number: Numbers, ticks: int, weight: Vector | None = None
 ) -> Vector:
     """Battles with each subject, per tick: float64[T, S]; a group with both models in a battle counts it once."""
-    size = play.pi.size
-    subjects = [a, b]
-    for groups in (play.provider, play.license):
-        first, second = groups[a], groups[b]
-        subjects += [first, np.where(second == first, -1, second)]
-    # Subjects without a number go to an extra column, which is dropped.
-    keys = np.stack(subjects)
-    keys[keys < 0] = size
-    keys += number * (size + 1)
-    weights = None if weight is None else np.tile(weight, len(subjects))
-    counts = np.bincount(keys.ravel(), weights, minlength=ticks * (size + 1))
-    return counts.reshape(ticks, size + 1)[:, :size].astype(np.float64)
+    counts = np.zeros((ticks, play.pi.size))
+    _count(a, b, number, play.provider, play.license, np.ones(a.size) if weight is None else weight, counts)
+    return counts
+
+
+@njit(cache=True)
+def _count(a, b, number, provider, license_, weight, counts):  # type: ignore[no-untyped-def]
+    for battle in range(len(a)):
+        i, j, of_tick, amount = a[battle], b[battle], counts[number[battle]], weight[battle]
+        for first, second in ((i, j), (provider[i], provider[j]), (license_[i], license_[j])):
+            if first >= 0:
+                of_tick[first] += amount
+            if second >= 0 and second != first:
+                of_tick[second] += amount

@@ -16,6 +16,7 @@ from streams.fairness.arena.declared_pairs import PairTally
 from streams.fairness.arena.ratings import Ratings
 from streams.fairness.arena.registry import Change
 from streams.fairness.arena.sampling_policy import Mask, Play
+from streams.fairness.arena.ticks import Ticks
 from streams.fairness.statistics.cusum import Mark
 from streams.fairness.statistics.expected_share import Vector
 from streams.ledger.refused import Refused
@@ -166,6 +167,16 @@ class TickDetector(Detector[State]):
         -------
         Whether the verdicts changed.
         """
+
+    def calm(self, state: State, scene: Scene, ticks: Ticks) -> bool:
+        """Run full ticks as the four steps would, with `scene` as it is before them, as long as they are calm.
+
+        Returns
+        -------
+        False when this detector raises or resolves an alert in one of them, or might: they are then put back and run
+        one by one. That is what a detector without this method gets.
+        """
+        return False
 
     def follow(self, state: State, scene: Scene, before: Play) -> bool:
         """Process a policy change from `before` to `scene.play`; return whether it withdrew an alert."""

@@ -17,6 +17,7 @@ from streams.fairness.alerts.summaries import day, percent
 from streams.fairness.arena.context import Scene
 from streams.fairness.arena.declared_pairs import PairTally
 from streams.fairness.arena.ledger_position import Standing, stand
+from streams.fairness.arena.ticks import Ticks
 from streams.fairness.detectors.base import Tick, TickDetector, Verdict
 from streams.fairness.detectors.share_alarm import rounded
 
@@ -66,6 +67,11 @@ class DeclaredProbabilityWrong(TickDetector[Probabilities]):
                 state.tally = PairTally()
             state.wrong = 0
         return bool(state.standing) != before
+
+    def calm(self, state: Probabilities, scene: Scene, ticks: Ticks) -> bool:
+        """Count what was compared, if nothing differs."""
+        state.compared += ticks.pairs.compared
+        return not (state.standing or state.wrong or ticks.pairs.wrong)
 
     def verdicts(self, state: Probabilities, scene: Scene) -> list[Verdict]:
         """The current alert, if any."""

@@ -26,6 +26,7 @@ from streams.contracts.judged import Judged, Unjudged
 from streams.fairness.alerts.summaries import as_number, day, some
 from streams.fairness.arena.arrays import grow
 from streams.fairness.arena.context import Scene
+from streams.fairness.arena.ticks import Ticks
 from streams.fairness.detectors.base import NAMED, Tick, TickDetector, Verdict
 
 EXPECTED = 3.0
@@ -86,6 +87,18 @@ class FeedStalled(TickDetector[Feed]):
         if onset is not None and not np.count_nonzero(state.stopped):
             self._consider(state, scene, onset)
         return bool(np.count_nonzero(state.stopped)) or state.zeros >= scene.settings.zero_battles
+
+    def calm(self, state: Feed, scene: Scene, ticks: Ticks) -> bool:
+        """Update the run of battles without a vote, until it is a fault."""
+        for tick, votes in enumerate(ticks.votes.tolist()):
+            if votes:
+                state.zeros, state.voted = 0, True
+                state.zero_row, state.zero_time = int(ticks.ends.row[tick]), float(ticks.ends.time[tick])
+            elif state.voted:
+                state.zeros += scene.settings.tick_battles
+                if state.zeros >= scene.settings.zero_battles:
+                    return False
+        return not np.count_nonzero(state.stopped)
 
     def _consider(self, state: Feed, scene: Scene, onset: int) -> None:
         facts, play = scene.facts, scene.play

@@ -32,11 +32,12 @@ from streams.fairness.arena.arrays import grow
 from streams.fairness.arena.context import Scene
 from streams.fairness.arena.ratings import Ratings
 from streams.fairness.arena.sampling_policy import Mask, Play
+from streams.fairness.arena.ticks import RowBattles, Ticks
 from streams.fairness.detectors.base import ReviewDetector, Verdict
-from streams.fairness.detectors.row_detector import ModelRowDetector, RowBattles, RowEvidence
+from streams.fairness.detectors.row_detector import ModelRowDetector, RowEvidence
 from streams.fairness.detectors.share_alarm import rounded
-from streams.fairness.detectors.share_ratio import ShareRatio, is_due
-from streams.fairness.statistics.cell_evidence import FREE, Cells
+from streams.fairness.detectors.share_ratio import ShareRatio, is_due, spans
+from streams.fairness.statistics.cell_evidence import FREE, Cells, close_tick
 from streams.fairness.statistics.expected_share import Vector
 
 TILT, HALF, PROVIDER, LICENSE = range(4)
@@ -65,11 +66,13 @@ def _way(family: int, strength: float) -> int:
 class Tables(NamedTuple):
     """What the bets need of the policy and the ratings: S subjects, B bets and mild deviations.
 
-    `feature` is float64[S, 2], s and whether above the median; `minus_log_z` float64[S, B]; `expected` float64[S, 3],
-    the chance of an opponent above the median, of the same provider, of the same licence class.
+    `feature` is float64[S, 2], s and whether above the median; `opponent` float64[S, B], log f of an opponent in the
+    families that bet on its rating, 0 in the others; `minus_log_z` float64[S, B]; `expected` float64[S, 3], the chance
+    of an opponent above the median, of the same provider, of the same licence class.
     """
 
     feature: Matrix
+    opponent: Matrix
     minus_log_z: Matrix
     expected: Matrix
 
@@ -99,13 +102,13 @@ class PairingBias(ModelRowDetector[Pairings], ReviewDetector[Pairings]):
         if ratings is not None:
             state.theta = scene.facts.theta.copy()
             state.tables += 1
-        self._look(state, scene, review=True)
+        self._look(state, scene, scene.facts.seen, scene.facts.due, review=True)
 
     def close(self, state: Pairings, scene: Scene) -> None:
         """Update the evidence, and now and then the shares of the opponents."""
         super().close(state, scene)
         if is_due(scene):
-            self._look(state, scene, review=False)
+            self._look(state, scene, scene.facts.seen, scene.facts.due, review=False)
 
     def settle(self, state: Pairings, scene: Scene, *, turned: bool) -> bool:
         """Raise and resolve alerts, and note whose are open: their pairs say nothing about the policy as a whole.
@@ -118,25 +121,39 @@ class PairingBias(ModelRowDetector[Pairings], ReviewDetector[Pairings]):
         scene.facts.paired = state.cells.held != FREE
         return changed
 
-    def _look(self, state: Pairings, scene: Scene, *, review: bool) -> None:
+    def run(self, state: Pairings, scene: Scene, ticks: Ticks) -> bool:
+        """Run ticks, the odds between two looks being the same."""
+        for first, until, looks in spans(ticks.ends):
+            (battles, ends), play, cells = ticks.part(first, until), scene.play, state.cells
+            cells.highest, near = _run(
+                battles.a, battles.b, battles.exposure, play.in_play, play.provider, play.license,
+                *self._tables(state, scene), _KIN, len(WAYS), cells.arrays, ends, ticks.levels,
+            )  # fmt: skip
+            if near:
+                return False
+            if looks:
+                self._look(state, scene, ticks.seen[until - 1], ticks.due[until - 1], review=False)
+        return True
+
+    def _look(self, state: Pairings, scene: Scene, seen: Vector, due: Vector, *, review: bool) -> None:
         if scene.facts.outage:
             return
         play, key = scene.play, f"{self.kind.value} groups"
         known = play.tables.get(key)
         if known is None or known[1][0] is not state.theta:  # new ratings are a new array
             above = _features(play.weights, state.theta)[:, 1].astype(np.int64)
-            every = play.license[:-1], play.provider[:-1], above
-            made = state.theta, [np.where(play.in_play[:-1], groups, -1) for groups in every]
+            every = np.stack([play.license[:-1], play.provider[:-1], above])
+            made = state.theta, np.where(play.in_play[:-1], every, -1)
             known = play.tables[key] = 0, made
         groupings = known[1][1]
-        state.tables += state.ratio.look(scene.facts.seen, scene.facts.due, groupings, review=review)
+        state.tables += state.ratio.look(seen, due, groupings, review=review)
 
     def rows(self, state: Pairings, scene: Scene, battles: RowBattles, prepared: Any, start: int) -> None:
         """Bet on the opponents of both models of each exposure."""
         play, cells, tables = scene.play, state.cells, self._tables(state, scene)
         _bet(
             battles.a, battles.b, battles.exposure, play.in_play, play.provider, play.license, *tables,
-            _FAMILY, _LOG, len(BETS), len(WAYS),
+            _KIN, len(WAYS),
             cells.held, cells.gain, cells.waiting, cells.trials, cells.seen, cells.due,
         )  # fmt: skip
 
@@ -176,6 +193,8 @@ class PairingBias(ModelRowDetector[Pairings], ReviewDetector[Pairings]):
 
 _FAMILY = np.array([family for family, _ in (*BETS, *MILD)], np.int64)
 _LOG = np.array([strength if family == TILT else np.log(strength) for family, strength in (*BETS, *MILD)])
+_KIN = np.where(np.array([[PROVIDER], [LICENSE]]) == _FAMILY, _LOG, 0.0)
+"""float64[2, B], log f of an opponent of the same provider, and of one of the same licence class."""
 
 
 def tables_of(play: Play, theta: Vector, ratio: Vector, counts: Mask) -> Tables:
@@ -195,7 +214,8 @@ def tables_of(play: Play, theta: Vector, ratio: Vector, counts: Mask) -> Tables:
     drawn, size = play.weights, play.weights.size
     feature = _features(drawn, theta)
     if np.count_nonzero(drawn) < 2:
-        return Tables(feature, np.zeros((size, _FAMILY.size)), np.zeros((size, 3)))
+        nothing = np.zeros((size, _FAMILY.size))
+        return Tables(feature, nothing, nothing, np.zeros((size, 3)))
     rest = np.array([drawn.sum()]) - drawn
     heaviest = int(np.argmax(drawn))
     rest[heaviest] = drawn[:heaviest].sum() + drawn[heaviest + 1 :].sum()
@@ -230,7 +250,12 @@ def tables_of(play: Play, theta: Vector, ratio: Vector, counts: Mask) -> Tables:
         else:
             z = 1.0 + np.expm1(log) * (above if family == HALF else kin[family])
         columns.append(-np.log(np.maximum(z, 1e-300)))
-    return Tables(feature, np.stack(columns, axis=1), np.stack([above, kin[PROVIDER], kin[LICENSE]], axis=1))
+    return Tables(
+        feature=feature,
+        opponent=np.where(_FAMILY <= HALF, _LOG * feature[:, np.minimum(_FAMILY, HALF)], 0.0),
+        minus_log_z=np.stack(columns, axis=1),
+        expected=np.stack([above, kin[PROVIDER], kin[LICENSE]], axis=1),
+    )
 
 
 def _features(drawn: Vector, theta: Vector) -> Matrix:
@@ -251,29 +276,51 @@ def _features(drawn: Vector, theta: Vector) -> Matrix:
 
 @njit(cache=True)
 def _bet(  # type: ignore[no-untyped-def]
-    a, b, exposure, in_play, provider, license_, feature, minus_log_z, expected,
-    family, log, bets, ways, held, gain, waiting, trials, seen, due,
+    a, b, exposure, in_play, provider, license_, feature, opponent, minus_log_z, expected, kin, ways,
+    held, gain, waiting, trials, seen, due,
 ):  # fmt: skip
-    value = np.zeros(4)
-    columns = len(family)
+    """Add the log e-values of battles; the last `ways` of the bets are mild deviations."""
+    columns = kin.shape[1]
+    bets = columns - ways
+    amount, stranger = np.empty(columns), np.zeros(columns)
     for row in range(len(a)):
         if not (exposure[row] and in_play[a[row]] and in_play[b[row]]):
             continue
-        same_provider = 1.0 if provider[a[row]] == provider[b[row]] else 0.0
-        same_license = 1.0 if license_[a[row]] == license_[b[row]] else 0.0
+        same_provider, same_license = provider[a[row]] == provider[b[row]], license_[a[row]] == license_[b[row]]
+        of_provider, of_license = kin[0] if same_provider else stranger, kin[1] if same_license else stranger
         for seat in range(2):
             x, other = (a[row], b[row]) if seat == 0 else (b[row], a[row])
             if held[other]:
                 continue
-            value[0], value[1] = feature[other, 0], feature[other, 1]
-            value[2], value[3] = same_provider, same_license
+            of_other, of_x, mine = opponent[other], minus_log_z[x], gain[x]
             for column in range(columns):
-                amount = log[column] * value[family[column]] + minus_log_z[x, column]
-                gain[x, column] += amount
-                if column >= bets:
-                    gain[x, column + ways] -= amount
+                amount[column] = (of_other[column] + of_provider[column] + of_license[column]) + of_x[column]
+            for column in range(columns):
+                mine[column] += amount[column]
+            for way in range(ways):
+                mine[columns + way] -= amount[bets + way]
             waiting[x] += 1
             trials[x] += 1.0
+            seen[x, 0] += feature[other, 1]
+            seen[x, 1] += same_provider
+            seen[x, 2] += same_license
             for each in range(3):
-                seen[x, each] += value[each + 1]
                 due[x, each] += expected[x, each]
+
+
+@njit(cache=True)
+def _run(  # type: ignore[no-untyped-def]
+    a, b, exposure, in_play, provider, license_, feature, opponent, minus_log_z, expected, kin, ways,
+    cells, ends, levels,
+):  # fmt: skip
+    """Bet on the battles of ticks, and close each; returns as `close_tick`, `near` of any."""
+    start, highest, near = 0, 0.0, False
+    for tick in range(len(ends.place)):
+        part = slice(start, ends.place[tick])
+        _bet(
+            a[part], b[part], exposure[part], in_play, provider, license_, feature, opponent, minus_log_z, expected,
+            kin, ways, cells.held, cells.gain, cells.waiting, cells.trials, cells.seen, cells.due,
+        )  # fmt: skip
+        highest, reached = close_tick(cells, ends.row[tick], ends.time[tick], ends.size, levels)
+        near, start = near or reached, ends.place[tick]
+    return highest, near

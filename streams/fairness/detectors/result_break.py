@@ -32,10 +32,11 @@ from streams.fairness.arena.arrays import grow
 from streams.fairness.arena.context import Scene
 from streams.fairness.arena.ratings import Ratings
 from streams.fairness.arena.sampling_policy import Mask, Play
+from streams.fairness.arena.ticks import RowBattles, Ticks
 from streams.fairness.detectors.base import ReviewDetector, Verdict
-from streams.fairness.detectors.row_detector import RowBattles, RowDetector, RowEvidence
+from streams.fairness.detectors.row_detector import RowDetector, RowEvidence
 from streams.fairness.detectors.share_alarm import rounded
-from streams.fairness.statistics.cell_evidence import Cells
+from streams.fairness.statistics.cell_evidence import Cells, close_tick
 from streams.fairness.statistics.expected_share import Vector
 from streams.ratings.pairs import POINTS_PER_LOGIT
 
@@ -104,6 +105,16 @@ class ResultBreak(RowDetector[Results], ReviewDetector[Results]):
             cells.held, cells.gain, cells.waiting, cells.trials, cells.seen, cells.due,
         )  # fmt: skip
 
+    def run(self, state: Results, scene: Scene, ticks: Ticks) -> bool:
+        """Bet on the results of ticks."""
+        battles, cells = ticks.battles, state.cells
+        cells.highest, near = _run(
+            battles.a, battles.b, battles.winner, battles.exposure, scene.play.in_play,
+            state.rated, state.theta, state.error, BETS, MILD, ERRORS, TOLERANCE, BACK,
+            cells.arrays, ticks.ends, ticks.levels,
+        )  # fmt: skip
+        return not near
+
     def evidence(self, state: Results, scene: Scene, cell: int) -> Evidence:
         """Observed and expected score, a tie counting half."""
         trials, seen, due = state.cells.counted(cell)
@@ -168,3 +179,21 @@ def _bet(  # type: ignore[no-untyped-def]
             trials[x] += 1.0
             seen[x, 0] += mine
             due[x, 0] += _chance(lead)
+
+
+@njit(cache=True)
+def _run(  # type: ignore[no-untyped-def]
+    a, b, winner, exposure, in_play, rated, theta, error, stakes, mild, errors, tolerance, back, cells, ends, levels,
+):  # fmt: skip
+    """Bet on the votes of ticks, and close each; returns as `close_tick`, `near` of any."""
+    start, highest, near = 0, 0.0, False
+    for tick in range(len(ends.place)):
+        part = slice(start, ends.place[tick])
+        _bet(
+            a[part], b[part], winner[part], exposure[part], in_play, rated, theta, error,
+            stakes, mild, errors, tolerance, back,
+            cells.held, cells.gain, cells.waiting, cells.trials, cells.seen, cells.due,
+        )  # fmt: skip
+        highest, reached = close_tick(cells, ends.row[tick], ends.time[tick], ends.size, levels)
+        near, start = near or reached, ends.place[tick]
+    return highest, near

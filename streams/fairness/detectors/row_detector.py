@@ -22,53 +22,11 @@ from streams.contracts.alert import Evidence, Subject
 from streams.contracts.judged import Judged, Unjudged
 from streams.fairness.arena.context import Scene
 from streams.fairness.arena.draws import UNCLEAR
-from streams.fairness.arena.past_policies import IN_FORCE
 from streams.fairness.arena.sampling_policy import Mask, Play
-from streams.fairness.arena.stretch import Exposures
+from streams.fairness.arena.ticks import RowBattles, Ticks
 from streams.fairness.detectors.base import Tick, TickDetector, Verdict
 from streams.fairness.detectors.share_alarm import LN10, SEVERITY, rounded
-from streams.fairness.statistics.cell_evidence import FREE, PAGED, WARNED, Cells
-from streams.ledger.rows import Rows
-
-Numbers = NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
-class RowBattles:
-    """Consecutive exposures, n of them, of one stretch.
-
-    Attributes
-    ----------
-    rows
-        Their first rows.
-    a, b
-        int64[n], subject numbers, -1 for names without one.
-    winner
-        uint8[n].
-    exposure
-        bool[n], those to bet on: the policy in force judges them, and each is known to be a draw of its own. Where
-        nothing ties votes to draws, these detectors wait until it is seen that they do not come in bunches, and while
-        they do (`draws_unclear`).
-    """
-
-    rows: Rows
-    a: Numbers
-    b: Numbers
-    winner: NDArray[np.uint8]
-    exposure: NDArray[np.bool_]
-
-    @classmethod
-    def of(cls, rows: Rows, exposures: Exposures) -> RowBattles:
-        """The battles of n exposures and their n first rows."""
-        chosen = np.ones(len(rows), np.bool_) if exposures.policy is None else exposures.policy == IN_FORCE
-        if exposures.single is not None:
-            chosen = chosen & exposures.single
-        return cls(rows, exposures.a, exposures.b, exposures.winner, chosen)
-
-    def tick(self, start: int, end: int) -> RowBattles:
-        """The battles of one tick; `rows` stays that of the whole stretch, which `RowDetector.prepare` reads."""
-        part = slice(start, end)
-        return RowBattles(self.rows, self.a[part], self.b[part], self.winner[part], self.exposure[part])
+from streams.fairness.statistics.cell_evidence import FREE, PAGED, WARNED, Cells, close_tick
 
 
 @dataclass(slots=True)
@@ -124,6 +82,21 @@ class RowDetector(TickDetector[RowState]):
     def close(self, state: RowState, scene: Scene) -> None:
         """Update the cells."""
         state.cells.close(scene.facts.rows, scene.facts.clock, scene.settings.tick_battles)
+
+    def calm(self, state: RowState, scene: Scene, ticks: Ticks) -> bool:
+        """Run ticks in which no cell reaches a level."""
+        return not state.cells.near(ticks.levels) and self.run(state, scene, ticks)
+
+    def run(self, state: RowState, scene: Scene, ticks: Ticks) -> bool:
+        """Add the battles of ticks and update the cells at the end of each; return whether none reached a level."""
+        prepared, arrays, start = self.prepare(state, scene, ticks.battles), state.cells.arrays, 0
+        for end, row, time in zip(*(each.tolist() for each in ticks.ends[:3]), strict=True):
+            self.rows(state, scene, ticks.battles.tick(start, end), prepared, start)
+            state.cells.highest, near = close_tick(arrays, row, time, ticks.ends.size, ticks.levels)
+            if near:
+                return False
+            start = end
+        return True
 
     def settle(self, state: RowState, scene: Scene, *, turned: bool) -> bool:
         """Raise and resolve alerts; when an outage ends, first reset all cells without a held alarm."""

@@ -40,6 +40,7 @@ provider at 1.31 of its odds, paged by the bet on 1.4, was resolved 200 ticks la
 the bet on 0.7 as for larger drops, chance resolved 44 % of alerts on 0.75 of the odds within 100,000 battles, now 0.5 %
 (400 runs at a share of 5 %)."""
 LN10 = float(np.log(10.0))
+Matrix = NDArray[np.float64]
 
 
 def _reals() -> Vector:
@@ -119,6 +120,16 @@ class ShareAlarms:
         near = np.flatnonzero((log_m >= level) & (self.held < below) & (self.part == 0))
         order: list[int] = near[np.argsort(-log_m[near], kind="stable")].tolist()
         return order
+
+    def recovers(self, scene: Scene, pi: Vector, hits: Matrix, battles: Vector, log_m: Matrix) -> bool:
+        """Add ticks to the evidence of recovery, see `recover`; return whether an alarm would be resolved."""
+        if not np.count_nonzero(self.held):
+            return False
+        for tick, count in enumerate(battles.tolist()):
+            self.recover(pi, hits[tick], count, log_m[tick], closes=True)
+            if self.recovered(scene.settings.recovery_level):
+                return True
+        return False
 
     def recovered(self, level: float) -> list[int]:
         """Subjects with a held alarm whose evidence of recovery has reached the level."""

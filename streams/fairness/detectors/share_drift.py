@@ -9,6 +9,7 @@ from streams.fairness.alerts.summaries import as_number, day, percent, some, who
 from streams.fairness.arena.attribution import WINDOWS, Cause, explanation, members
 from streams.fairness.arena.context import Scene
 from streams.fairness.arena.sampling_policy import Mask, Play
+from streams.fairness.arena.ticks import Ticks
 from streams.fairness.detectors.base import NAMED, Tick, Verdict
 from streams.fairness.detectors.share_alarm import FREE, PAGED, SEVERITY, WARNED, ShareAlarms, ShareDetector
 
@@ -42,6 +43,21 @@ class ShareDrift(ShareDetector):
         if scene.declares:
             log_m = scene.facts.shares.log_m
             state.recover(scene.play.pi_play, tick.in_play_hits, tick.in_play_battles, log_m, closes=closes)
+
+    def calm(self, state: ShareAlarms, scene: Scene, ticks: Ticks) -> bool:
+        """Add ticks without a suspect; parts of alerts are looked at again when their cause is over, and at reviews."""
+        if not scene.declares:
+            return True
+        if np.count_nonzero(state.part):
+            parts = state.part[state.part > 0]
+            if ticks.ends.row[-1] % scene.settings.review_battles == 0 or (state.held[parts - 1] == FREE).any():
+                return False
+        if ticks.log_m.max(initial=-np.inf) >= ticks.levels.warning:
+            level = np.where(state.held == FREE, ticks.levels.warning, ticks.levels.page)
+            level[(state.held == PAGED) | (state.part > 0)] = np.inf
+            if (ticks.log_m >= level).any():
+                return False
+        return not state.recovers(scene, scene.play.pi_play, ticks.hits[:, 2], ticks.counted[:, 2], ticks.log_m)
 
     def claims(self, state: ShareAlarms, scene: Scene) -> int:
         """The subjects in play: a removal of one is found on the same evidence, so it claims nothing more."""

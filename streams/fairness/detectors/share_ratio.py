@@ -17,7 +17,6 @@ policy itself, and chance in the estimate adds nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -26,6 +25,7 @@ from numpy.typing import NDArray
 
 from streams.fairness.arena.arrays import pad
 from streams.fairness.arena.context import Scene
+from streams.fairness.statistics.cell_evidence import Ends
 from streams.fairness.statistics.expected_share import Vector
 
 FAST_TICKS = 10
@@ -61,14 +61,6 @@ class Shares:
         """Begin a period: what came since the last turn is not counted."""
         self.all_seen, self.all_due = seen.copy(), due.copy()
 
-    def of_groups(self, groupings: Sequence[Groups]) -> Vector:
-        """float64[S], the product of the ratios of each model's groups; a grouping is int64[S], -1 for no group."""
-        size = groupings[0].size
-        seen, due, ratio = pad(self.seen, size)[:size], pad(self.due, size)[:size], np.ones(size)
-        for groups in groupings:
-            _times_groups(seen, due, groups, ratio)
-        return ratio
-
 
 @dataclass(slots=True)
 class ShareRatio:
@@ -82,7 +74,7 @@ class ShareRatio:
         """float64[subjects], the ratios; 1 for new subjects."""
         return np.concatenate([self.ratio, np.ones(max(0, subjects - self.ratio.size))])
 
-    def look(self, seen: Vector, due: Vector, groupings: Sequence[Groups], *, review: bool) -> bool:
+    def look(self, seen: Vector, due: Vector, groupings: Groups, *, review: bool) -> bool:
         """Close a look at the groups, or a review, and compute the ratios; return whether they changed.
 
         Parameters
@@ -90,26 +82,25 @@ class ShareRatio:
         seen, due
             float64[S], the ledger's appearances and expected appearances so far.
         groupings
-            int64[S] each, the group of every model in play; -1 for the other subjects.
+            int64[G, S], the groups of every model in play; -1 for the other subjects.
         review
             Whether a review ends here, too.
 
         Examples
         --------
-        >>> ratio, groups = ShareRatio(), [np.array([0, 0, 1])]
+        >>> ratio, groups = ShareRatio(), np.array([[0, 0, 1]])
         >>> ratio.look(np.array([60.0, 66.0, 95.0]), np.array([100.0, 100.0, 100.0]), groups, review=False)
         True
         >>> ratio.of(4).tolist()
         [0.63, 0.63, 1.0, 1.0]
         """
         (self.slow if review else self.fast).turn(seen, due)
-        size = groupings[0].size
-        own_seen, own_due = pad(self.slow.seen, size)[:size], pad(self.slow.due, size)[:size]
-        own = _beyond(own_seen, own_due * self.slow.of_groups(groupings))
-        made = np.where(groupings[0] >= 0, np.clip(self.fast.of_groups(groupings) * own, LEAST, MOST), 1.0)
-        changed = not np.array_equal(made, self.of(size))
+        size = groupings.shape[1]
+        kept = (pad(each, size)[:size] for each in (self.fast.seen, self.fast.due, self.slow.seen, self.slow.due))
+        made = np.empty(size)
+        changed = _ratios(*kept, groupings, self.ratio, made)
         self.ratio = made
-        return changed
+        return bool(changed)
 
     def pass_over(self, seen: Vector, due: Vector) -> None:
         """Learn nothing from a stalled feed that ends here; `seen` and `due`: the ledger's counts so far, float64[S].
@@ -149,6 +140,34 @@ def _times_groups(seen, due, groups, ratio):  # type: ignore[no-untyped-def]
             ratio[subject] *= found[groups[subject]]
 
 
+@njit(cache=True)
+def _ratios(fast_seen, fast_due, slow_seen, slow_due, groupings, before, made):  # type: ignore[no-untyped-def]
+    """The ratios of all subjects, to `made`; returns whether they differ from those before, which are 1 beyond."""
+    of_groups, expected = np.ones(len(made)), np.ones(len(made))
+    for groups in groupings:
+        _times_groups(fast_seen, fast_due, groups, of_groups)
+        _times_groups(slow_seen, slow_due, groups, expected)
+    own, changed = _beyond(slow_seen, slow_due * expected), len(before) > len(made)
+    for subject in range(len(made)):
+        ratio = 1.0
+        if groupings[0, subject] >= 0:
+            ratio = min(max(of_groups[subject] * own[subject], LEAST), MOST)
+        made[subject] = ratio
+        changed = changed or ratio != (before[subject] if subject < len(before) else 1.0)
+    return changed
+
+
 def is_due(scene: Scene) -> bool:
     """Whether the tick that closes here ends with a look at the groups."""
     return scene.facts.rows // scene.settings.tick_battles % FAST_TICKS == 0
+
+
+def spans(ends: Ends) -> list[tuple[int, int, bool]]:
+    """Ticks from one look to the next: the first, the one after the last, and whether they end with a look."""
+    looks = (ends.row // int(ends.size)) % FAST_TICKS == 0
+    found, first = [], 0
+    for until in [*(np.flatnonzero(looks) + 1).tolist(), len(looks)]:
+        if until > first:
+            found.append((first, until, bool(looks[until - 1])))
+        first = until
+    return found

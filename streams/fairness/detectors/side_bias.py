@@ -24,10 +24,11 @@ from streams.fairness.alerts.summaries import day, percent
 from streams.fairness.arena.arrays import grow
 from streams.fairness.arena.context import Scene
 from streams.fairness.arena.sampling_policy import Mask, Play
+from streams.fairness.arena.ticks import RowBattles, Ticks
 from streams.fairness.detectors.base import Verdict
-from streams.fairness.detectors.row_detector import RowBattles, RowDetector, RowEvidence
+from streams.fairness.detectors.row_detector import RowDetector, RowEvidence
 from streams.fairness.detectors.share_alarm import rounded
-from streams.fairness.statistics.cell_evidence import FREE, PAGED, WARNED, Cells
+from streams.fairness.statistics.cell_evidence import FREE, PAGED, WARNED, Cells, close_tick
 from streams.fairness.statistics.expected_share import Vector
 
 Matrix = NDArray[np.float64]
@@ -53,8 +54,14 @@ def coin(odds: Vector) -> Matrix:
     return np.asarray(np.log(2.0) + each - np.log1p(odds)[:, None])
 
 
-_COIN = coin(np.array([*BETS, *MILD]))
-_GUESS = coin(np.array([*GUESSES, MILD_GUESS]))
+def _columns(odds: tuple[float, ...], mild: tuple[float, ...]) -> Matrix:
+    """float64[2, B + 2 W], what a battle adds to the gains of a cell: on the side that is bet on, or on the other."""
+    bets, onsets = coin(np.array(odds)), coin(np.array(mild))
+    return np.ascontiguousarray(np.concatenate([bets, onsets, -onsets]).T)
+
+
+_COIN = _columns(BETS, MILD)
+_GUESS = _columns(GUESSES, (MILD_GUESS,))
 
 
 @dataclass(slots=True)
@@ -119,6 +126,19 @@ class SideBias(RowDetector[Sides]):
                     raised = True
         return super().settle(state, scene, turned=turned) or over or raised
 
+    def calm(self, state: Sides, scene: Scene, ticks: Ticks) -> bool:
+        """Run ticks in which neither test reaches a level."""
+        return not state.guesses.near(ticks.levels) and super().calm(state, scene, ticks)
+
+    def run(self, state: Sides, scene: Scene, ticks: Ticks) -> bool:
+        """Run both tests."""
+        battles, cells, guesses = ticks.battles, state.cells, state.guesses
+        cells.highest, guesses.highest, near = _run(
+            battles.a, battles.b, battles.exposure, scene.play.in_play, _COIN, _GUESS, KEPT, state.lean,
+            cells.arrays, guesses.arrays, ticks.ends, ticks.levels,
+        )  # fmt: skip
+        return not near
+
     def _restart(self, state: Sides, scene: Scene) -> None:
         state.guesses.reset(np.array([0]), scene.facts.rows, scene.facts.clock)
 
@@ -180,10 +200,8 @@ def _bet(  # type: ignore[no-untyped-def]
             continue
         if not held[left] and not held[right] and lean[left] != lean[right]:
             wrong = 0 if lean[left] > lean[right] else 1
-            columns = len(guess)
-            for column in range(columns):
-                all_gain[0, column] += guess[column, wrong]
-            all_gain[0, columns] -= guess[columns - 1, wrong]
+            for column in range(guess.shape[1]):
+                all_gain[0, column] += guess[wrong, column]
             all_waiting[0] += 1
             all_trials[0] += 1.0
             all_seen[0, 0] += 1.0 - wrong
@@ -193,12 +211,27 @@ def _bet(  # type: ignore[no-untyped-def]
             lean[x] = kept * lean[x] + (1.0 - 2.0 * side)
             if held[other]:
                 continue
-            columns = len(coins)
-            for column in range(columns):
-                gain[x, column] += coins[column, side]
-                if column >= columns - 2:
-                    gain[x, column + 2] -= coins[column, side]
+            mine, amount = gain[x], coins[side]
+            for column in range(len(amount)):
+                mine[column] += amount[column]
             waiting[x] += 1
             trials[x] += 1.0
             seen[x, 0] += 1.0 - side
             due[x, 0] += 0.5
+
+
+@njit(cache=True)
+def _run(a, b, exposure, in_play, coins, guess, kept, lean, cells, guesses, ends, levels):  # type: ignore[no-untyped-def]
+    """Bet on the battles of ticks, and close each; returns the largest log M of both tests, and `near` of any tick."""
+    start, highest, of_guesses, near = 0, 0.0, 0.0, False
+    for tick in range(len(ends.place)):
+        part = slice(start, ends.place[tick])
+        _bet(
+            a[part], b[part], exposure[part], in_play, coins, guess, kept, lean,
+            cells.held, cells.gain, cells.waiting, cells.trials, cells.seen, cells.due,
+            guesses.gain, guesses.waiting, guesses.trials, guesses.seen, guesses.due,
+        )  # fmt: skip
+        highest, reached = close_tick(cells, ends.row[tick], ends.time[tick], ends.size, levels)
+        of_guesses, right = close_tick(guesses, ends.row[tick], ends.time[tick], ends.size, levels)
+        near, start = near or reached or right, ends.place[tick]
+    return highest, of_guesses, near

@@ -20,10 +20,11 @@ from streams.contracts.judged import Judged, Unjudged
 from streams.fairness.alerts.summaries import day, percent
 from streams.fairness.arena.context import Scene
 from streams.fairness.arena.sampling_policy import Mask, Play
+from streams.fairness.arena.ticks import RowBattles, Ticks
 from streams.fairness.detectors.base import Verdict
-from streams.fairness.detectors.row_detector import RowBattles, RowDetector, RowEvidence
+from streams.fairness.detectors.row_detector import RowDetector, RowEvidence
 from streams.fairness.detectors.share_alarm import rounded
-from streams.fairness.statistics.cell_evidence import Cells
+from streams.fairness.statistics.cell_evidence import Cells, close_tick
 from streams.fairness.statistics.expected_share import Vector
 
 LEARNING = 50_000
@@ -80,6 +81,21 @@ class SidePreference(RowDetector[Preference]):
             winner, exposure, *_odds(state.share), len(BETS), state.share,
             cells.gain, cells.waiting, cells.trials, cells.seen, cells.due,
         )  # fmt: skip
+
+    def run(self, state: Preference, scene: Scene, ticks: Ticks) -> bool:
+        """Bet on the votes of ticks; those that are learned from need no look at every tick."""
+        battles, cells = ticks.battles, state.cells
+        if state.decisive < LEARNING:
+            if state.decisive + np.count_nonzero(battles.exposure & (battles.winner <= 1)) >= LEARNING:
+                return super().run(state, scene, ticks)
+            self.rows(state, scene, battles, None, 0)
+            cells.highest = 0.0
+            return True
+        cells.highest, near = _run(
+            battles.winner, battles.exposure, *_odds(state.share), len(BETS), state.share,
+            cells.arrays, ticks.ends, ticks.levels,
+        )  # fmt: skip
+        return not near
 
     def follow(self, state: Preference, scene: Scene, before: Play) -> bool:
         """A policy does not change how voters choose a side."""
@@ -142,3 +158,18 @@ def _bet(winner, exposure, left, right, bets, share, gain, waiting, trials, seen
         seen[0, 0] += 1.0 if winner[row] == 0 else 0.0
         due[0, 0] += share
         waiting[0] += 1
+
+
+@njit(cache=True)
+def _run(winner, exposure, left, right, bets, share, cells, ends, levels):  # type: ignore[no-untyped-def]
+    """Bet on the votes of ticks, and close each; returns as `close_tick`, `near` of any."""
+    start, highest, near = 0, 0.0, False
+    for tick in range(len(ends.place)):
+        part = slice(start, ends.place[tick])
+        _bet(
+            winner[part], exposure[part], left, right, bets, share,
+            cells.gain, cells.waiting, cells.trials, cells.seen, cells.due,
+        )  # fmt: skip
+        highest, reached = close_tick(cells, ends.row[tick], ends.time[tick], ends.size, levels)
+        near, start = near or reached, ends.place[tick]
+    return highest, near

@@ -8,6 +8,7 @@ from streams.contracts.alert import Kind, Severity
 from streams.fairness.alerts.summaries import day, percent
 from streams.fairness.arena.context import ArenaFacts, Scene
 from streams.fairness.arena.sampling_policy import Mask, Play
+from streams.fairness.arena.ticks import Ticks
 from streams.fairness.detectors.base import Tick, Verdict
 from streams.fairness.detectors.share_alarm import FREE, PAGED, ShareAlarms, ShareDetector
 from streams.fairness.statistics.expected_share import Vector
@@ -38,6 +39,15 @@ class SilentRemoval(ShareDetector):
         if scene.declares:
             log_m = scene.facts.shares.log_m
             state.recover(scene.play.pi, tick.declared_hits, tick.declared_battles, log_m, closes=closes)
+
+    def calm(self, state: ShareAlarms, scene: Scene, ticks: Ticks) -> bool:
+        """Add ticks; a model with the evidence of a page may be gone, even when its drift is told already."""
+        if not scene.declares:
+            return True
+        near = ticks.log_m.max(initial=-np.inf) >= ticks.levels.page
+        if near and (ticks.log_m[:, self.subjects(scene.play) & (state.held == FREE)] >= ticks.levels.page).any():
+            return False
+        return not state.recovers(scene, scene.play.pi, ticks.hits[:, 1], ticks.counted[:, 1], ticks.log_m)
 
     def watched(self, play: Play) -> Mask:
         """Active models that can be drawn, removed or not."""

@@ -28,11 +28,12 @@ from streams.fairness.arena.ledger_position import Since
 from streams.fairness.arena.ratings import Ratings
 from streams.fairness.arena.sampling_policy import Mask, Play
 from streams.fairness.arena.strata import Strata
+from streams.fairness.arena.ticks import RowBattles, Ticks
 from streams.fairness.detectors.base import ReviewBattles, ReviewDetector, Verdict
-from streams.fairness.detectors.row_detector import RowBattles, RowDetector, RowEvidence
+from streams.fairness.detectors.row_detector import RowDetector, RowEvidence
 from streams.fairness.detectors.share_alarm import LN10, rounded
-from streams.fairness.detectors.share_ratio import ShareRatio, is_due
-from streams.fairness.statistics.cell_evidence import PAGED, Cells
+from streams.fairness.detectors.share_ratio import ShareRatio, is_due, spans
+from streams.fairness.statistics.cell_evidence import PAGED, Cells, close_tick
 from streams.fairness.statistics.expected_share import Vector
 
 BETS = (0.02, 0.1, 0.25, 0.5)
@@ -101,7 +102,7 @@ class StratumRemoval(RowDetector[StratumShares], ReviewDetector[StratumShares]):
     def review(self, state: StratumShares, scene: Scene, ratings: Ratings | None) -> None:
         """Follow the large strata, and take in the shares of the review."""
         self._take_in(state, scene.play, scene.settings.delta)
-        self._look(state, scene, review=True)
+        self._look(state, scene, scene.facts.seen, scene.facts.due, review=True)
         joined = state.strata.turn(scene.settings.review_battles)
         if not joined:
             return
@@ -137,10 +138,32 @@ class StratumRemoval(RowDetector[StratumShares], ReviewDetector[StratumShares]):
             return
         self._take_in(state, scene.play, scene.settings.delta)
         super().close(state, scene)
+        self._closed(state, scene, scene.facts.seen, scene.facts.due)
+
+    def run(self, state: StratumShares, scene: Scene, ticks: Ticks) -> bool:
+        """Count the exposures of ticks, and update all strata every few of them."""
+        prepared, size, start = self.prepare(state, scene, ticks.battles), ticks.ends.size, 0
+        for _, until, looks in spans(ticks.ends):
+            last, end = until - 1, int(ticks.ends.place[until - 1])
+            self.rows(state, scene, ticks.battles.tick(start, end), prepared, start)
+            start = end
+            if not looks:
+                continue
+            self._take_in(state, scene.play, scene.settings.delta)
+            state.cells.highest, near = close_tick(
+                state.cells.arrays, int(ticks.ends.row[last]), float(ticks.ends.time[last]), size, ticks.levels
+            )
+            if near:
+                return False
+            self._closed(state, scene, ticks.seen[last], ticks.due[last])
+        return True
+
+    def _closed(self, state: StratumShares, scene: Scene, seen: Vector, due: Vector) -> None:
+        """Note the subjects' counts in all battles, float64[S], where an onset may be, and look at the shares."""
         unmoved = np.flatnonzero(state.cells.onset[:, 0] <= 1.0)
         subject = unmoved % state.subjects
-        state.all_seen[unmoved], state.all_due[unmoved] = scene.facts.seen[subject], scene.facts.due[subject]
-        self._look(state, scene, review=False)
+        state.all_seen[unmoved], state.all_due[unmoved] = seen[subject], due[subject]
+        self._look(state, scene, seen, due, review=False)
 
     def settle(self, state: StratumShares, scene: Scene, *, turned: bool) -> bool:
         """Raise and resolve alerts; when an outage ends, first leave it out of the shares of late."""
@@ -149,12 +172,12 @@ class StratumRemoval(RowDetector[StratumShares], ReviewDetector[StratumShares]):
         return super().settle(state, scene, turned=turned)
 
     @staticmethod
-    def _look(state: StratumShares, scene: Scene, *, review: bool) -> None:
+    def _look(state: StratumShares, scene: Scene, seen: Vector, due: Vector, *, review: bool) -> None:
         if scene.facts.outage:
             return
         play = scene.play
-        groupings = [np.where(play.in_play[:-1], groups, -1) for groups in (play.license[:-1], play.provider[:-1])]
-        state.tables += state.ratio.look(scene.facts.seen, scene.facts.due, groupings, review=review)
+        groupings = np.where(play.in_play[:-1], np.stack([play.license[:-1], play.provider[:-1]]), -1)
+        state.tables += state.ratio.look(seen, due, groupings, review=review)
 
     def follow(self, state: StratumShares, scene: Scene, before: Play) -> bool:
         """Take in the counts under the policy that ends, then reset cells that start or stop being tested."""

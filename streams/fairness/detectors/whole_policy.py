@@ -38,10 +38,11 @@ from streams.fairness.alerts.summaries import as_number, day, percent, some
 from streams.fairness.arena.arrays import grow
 from streams.fairness.arena.context import Scene
 from streams.fairness.arena.sampling_policy import Mask, Play
+from streams.fairness.arena.ticks import RowBattles, Ticks
 from streams.fairness.detectors.base import Verdict
-from streams.fairness.detectors.row_detector import RowBattles, RowDetector, RowEvidence
+from streams.fairness.detectors.row_detector import RowDetector, RowEvidence
 from streams.fairness.detectors.share_alarm import LN10, rounded
-from streams.fairness.statistics.cell_evidence import FREE, PAGED, Cells
+from streams.fairness.statistics.cell_evidence import FREE, PAGED, Cells, close_tick
 from streams.fairness.statistics.expected_share import second_draw
 
 Vector = NDArray[np.float64]
@@ -154,9 +155,38 @@ class WholePolicy(RowDetector[LearnedWeights]):
         if judges != state.exact:
             state.exact = judges
             self._begin(state, scene)
-        if not judges:
-            return
-        state.cells.close(scene.facts.rows, scene.facts.clock, scene.settings.tick_battles)
+        if judges:
+            state.cells.close(scene.facts.rows, scene.facts.clock, scene.settings.tick_battles)
+            self._learn(state, scene)
+
+    def calm(self, state: LearnedWeights, scene: Scene, ticks: Ticks) -> bool:
+        """Run ticks while nothing else is told that was not told before them."""
+        if self.judges(scene) != state.exact:
+            return False
+        if not state.exact:
+            return True
+        if state.cells.held[0] == FREE:
+            held = _held(scene)
+            if not np.array_equal(held, state.held):
+                return False
+            state.part = bool(held[scene.play.groups].any())
+        return self.run(state, scene, ticks)
+
+    def run(self, state: LearnedWeights, scene: Scene, ticks: Ticks) -> bool:
+        """Run ticks, which learn from each other; return whether the alert is not raised or resolved in one."""
+        cells, start = state.cells, 0
+        told = math.inf if state.part else self.level(scene)
+        levels = ticks.levels._replace(warning=told, page=told)
+        for end, row, time in zip(*(each.tolist() for each in ticks.ends[:3]), strict=True):
+            self.rows(state, scene, ticks.battles.tick(start, end), None, start)
+            cells.highest, near = close_tick(cells.arrays, row, time, ticks.ends.size, levels)
+            if near or (cells.highest >= told and cells.held[0] == FREE):
+                return False
+            self._learn(state, scene)
+            start = end
+        return True
+
+    def _learn(self, state: LearnedWeights, scene: Scene) -> None:
         kept = np.exp(-1.0 / np.array(MEMORY))[:, None]
         # Shares of the battles among models in play; `pi_play` leaves out nobody among the models.
         state.hits = kept * state.hits + state.new_hits

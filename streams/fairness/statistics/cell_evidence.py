@@ -20,7 +20,9 @@ can read (appearances, wins, ...), with its expected value: way w counts feature
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -34,6 +36,26 @@ Numbers = NDArray[np.int64]
 FREE, WARNED, PAGED = 0, 1, 2
 ENOUGH = 4
 """Battles of a cell that an update waits for: it saves most updates of rare models, and an alarm takes about thirty."""
+
+
+class Levels(NamedTuple):
+    """Levels of alarms: log M of a warning and of a page, and the CUSUM of recovery that resolves a held alarm."""
+
+    warning: float
+    page: float
+    recovery: float
+
+
+class Ends(NamedTuple):
+    """The ends of T ticks: int64[T] rows of battles given with them, int64[T] battles of the arena, float64[T] clock.
+
+    `size` is the number of battles in a tick.
+    """
+
+    place: Numbers
+    row: Numbers
+    time: Vector
+    size: float
 
 
 @dataclass(slots=True)
@@ -146,11 +168,23 @@ class Cells:
 
     def close(self, row: int, time: float, tick_battles: int) -> None:
         """Update the cells with enough battles since their last update; `row` and `time` are the end of the tick."""
-        self.highest = _close(
-            self.ways, self.total, self.gain, self.waiting, ENOUGH, self.updated, row, float(time), float(tick_battles),
-            self.onset, self.since_row, self.since_time, self.since_trials, self.since_seen, self.since_due,
+        self.highest, _ = close_tick(self.arrays, row, float(time), float(tick_battles), _NEVER)
+
+    @property
+    def arrays(self) -> CellArrays:
+        """The arrays, for compiled functions."""
+        return CellArrays(
+            self.ways, self.total, self.gain, self.waiting, self.updated, self.onset,
+            self.since_row, self.since_time, self.since_trials, self.since_seen, self.since_due,
             self.trials, self.seen, self.due, self.log_e, self.held, self.way, self.recovery, self.peak,
         )  # fmt: skip
+
+    def near(self, levels: Levels) -> bool:
+        """Whether a cell's log M is at a level that its alarm is below: the next tick may raise it."""
+        if not self.log_e.size or self.log_e.max() < levels.warning:
+            return False
+        free, warned = self.held == FREE, self.held == WARNED
+        return bool(((self.log_e >= levels.warning) & free | (self.log_e >= levels.page) & warned).any())
 
     def reset(self, chosen: NDArray[np.integer] | NDArray[np.bool_], row: int, time: float) -> None:
         """Set cells to the initial state, without an alarm, from this place on."""
@@ -207,37 +241,72 @@ class Cells:
 _PER_CELL = tuple(name for name in Cells.__dataclass_fields__ if name not in ("ways", "highest"))
 
 
+class CellArrays(NamedTuple):
+    """Arrays of `Cells`, by their names."""
+
+    ways: Numbers
+    total: Matrix
+    gain: Matrix
+    waiting: Numbers
+    updated: Numbers
+    onset: Matrix
+    since_row: Numbers
+    since_time: Matrix
+    since_trials: Matrix
+    since_seen: Matrix
+    since_due: Matrix
+    trials: Vector
+    seen: Matrix
+    due: Matrix
+    log_e: Vector
+    held: NDArray[np.int8]
+    way: NDArray[np.int8]
+    recovery: Vector
+    peak: Vector
+
+
+_NEVER = Levels(math.inf, math.inf, math.inf)
+
+
 @njit(cache=True)
-def _close(  # type: ignore[no-untyped-def]
-    ways, total, gain, waiting, enough, updated, row, time, tick_battles,
-    onset, since_row, since_time, since_trials, since_seen, since_due,
-    trials, seen, due, log_e, held, way, recovery, peak,
-):  # fmt: skip
-    """Update the cells with enough battles; returns the largest log M of them, at least 0."""
-    bets, kinds, highest = total.shape[1], onset.shape[1], 0.0
-    for cell in range(len(waiting)):
-        if waiting[cell] < enough:
+def close_tick(cells, row, time, tick_battles, levels):  # type: ignore[no-untyped-def]
+    """Update the cells with enough battles.
+
+    Returns
+    -------
+    highest : float
+        The largest log M of those that were updated, at least 0.
+    near : bool
+        Whether one of them reached a level that its alarm is below, or its recovery from a held alarm.
+    """
+    bets, kinds, highest, near = cells.total.shape[1], cells.onset.shape[1], 0.0, False
+    for cell in range(len(cells.waiting)):
+        if cells.waiting[cell] < ENOUGH:
             continue
-        waiting[cell] = 0
-        dt = (row - updated[cell]) / tick_battles
-        updated[cell] = row
+        cells.waiting[cell] = 0
+        dt = (row - cells.updated[cell]) / tick_battles
+        cells.updated[cell] = row
+        total, gain, held = cells.total[cell], cells.gain[cell], cells.held[cell]
         mean = 0.0
         for bet in range(bets):
-            total[cell, bet], _ = step(total[cell, bet], 1.0, gain[cell, bet], dt)
-            mean += total[cell, bet] / bets
-        log_e[cell] = np.log(mean) if mean > 0.0 else -np.inf
-        highest = max(highest, log_e[cell])
+            total[bet], _ = step(total[bet], 1.0, gain[bet], dt)
+            mean += total[bet] / bets
+        log_e = np.log(mean) if mean > 0.0 else -np.inf
+        cells.log_e[cell] = log_e
+        highest = max(highest, log_e)
+        near = near or (log_e >= levels.warning and held == FREE) or (log_e >= levels.page and held == WARNED)
         for kind in range(kinds):
-            _, onset[cell, kind] = step(0.0, onset[cell, kind], gain[cell, bets + kind], dt)
-            if onset[cell, kind] <= 1.0:
-                since_row[cell, kind] = row
-                since_time[cell, kind] = time
-                since_trials[cell, kind] = trials[cell]
-                since_seen[cell, kind] = seen[cell, kind // 2]
-                since_due[cell, kind] = due[cell, kind // 2]
-        if held[cell]:
-            back = gain[cell, bets + kinds + way[cell]]
-            _, recovery[cell] = step(0.0, recovery[cell], back, dt)
-            peak[cell] = max(peak[cell], log_e[cell])
-        gain[cell, :] = 0.0
-    return highest
+            _, cells.onset[cell, kind] = step(0.0, cells.onset[cell, kind], gain[bets + kind], dt)
+            if cells.onset[cell, kind] <= 1.0:
+                cells.since_row[cell, kind] = row
+                cells.since_time[cell, kind] = time
+                cells.since_trials[cell, kind] = cells.trials[cell]
+                cells.since_seen[cell, kind] = cells.seen[cell, kind // 2]
+                cells.since_due[cell, kind] = cells.due[cell, kind // 2]
+        if held:
+            back = gain[bets + kinds + cells.way[cell]]
+            _, cells.recovery[cell] = step(0.0, cells.recovery[cell], back, dt)
+            cells.peak[cell] = max(cells.peak[cell], log_e)
+            near = near or cells.recovery[cell] >= levels.recovery
+        gain[:] = 0.0
+    return highest, near

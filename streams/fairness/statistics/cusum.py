@@ -14,9 +14,6 @@ and M ≥ c is an alarm; the last tick at which log C was ≤ 0 estimates the on
 supermartingale while nothing is wrong: on average at least c ticks pass before a false alarm [1]_. The guarantee also
 holds under:
 
-- *A policy change within a tick*: the tick's e-value is the product over its stretches of constant π, each a
-  conditional e-value, because the policy in force at a row is known before the row. A stretch is banked under the old
-  π, and the notice causes no update: there is one update per `tick_battles` rows, however many notices are sent.
 - *A reset* (new model, retired model, after recovery), which sets C to 1, its initial value. It can only remove
   terms of R, and the one term that starts in their place belongs to the tick it starts in.
 - *Many detectors*: with c = K·A, where K is the largest number tested at one time so far, Σ R/K minus the number of
@@ -114,19 +111,15 @@ class Cusum:
     ----------
     log_c
         float64[R, S].
-    bank
-        float64[R, S], ℓ of the stretches of the current tick that ended at a notice; `banked` is True if any did.
     since_row, since_time, since_hits, since_due
         [R, S]: battles, clock, appearances and expected appearances when log C was last ≤ 0.
     """
 
     log_c: Matrix
-    bank: Matrix
     since_row: NDArray[np.int64]
     since_time: Matrix
     since_hits: Matrix
     since_due: Matrix
-    banked: bool = False
 
     @classmethod
     def start(cls, bets: int, subjects: int) -> Cusum:
@@ -134,17 +127,11 @@ class Cusum:
         shape = bets, subjects
         return cls(
             log_c=np.zeros(shape),
-            bank=np.zeros(shape),
             since_row=np.zeros(shape, np.int64),
             since_time=np.zeros(shape),
             since_hits=np.zeros(shape),
             since_due=np.zeros(shape),
         )
-
-    def set_aside(self, odds: Odds, hits: Vector, battles: float) -> None:
-        """Bank a stretch of a tick that ends at a notice."""
-        self.banked = True
-        self.bank += hits * odds.slope + battles * odds.miss
 
     def update(self, odds: Odds, hits: Vector, battles: float, mark: Mark) -> tuple[Vector, float]:
         """Close a tick.
@@ -154,9 +141,9 @@ class Cusum:
         odds
             Odds of the policy in force.
         hits
-            float64[S], appearances since the tick began or the last stretch was banked.
+            float64[S], appearances in the tick.
         battles
-            Battles in the same stretch.
+            Battles of the tick.
         mark
             The end of this tick.
 
@@ -169,17 +156,15 @@ class Cusum:
         """
         top = np.empty(self.log_c.shape[1])
         highest = _close(
-            self.log_c, self.bank, odds.slope, odds.miss, hits, float(battles), self.banked,
+            self.log_c, odds.slope, odds.miss, hits, float(battles),
             mark.row, float(mark.time), mark.seen, mark.due,
             self.since_row, self.since_time, self.since_hits, self.since_due, top,
         )  # fmt: skip
-        self.banked = False
         return top, float(highest)
 
     def reset(self, subject: int, mark: Mark) -> None:
         """Reset one subject to its initial state."""
         self.log_c[:, subject] = 0.0
-        self.bank[:, subject] = 0.0
         self.since_row[:, subject] = mark.row
         self.since_time[:, subject] = mark.time
         self.since_hits[:, subject] = mark.seen[subject]
@@ -196,7 +181,7 @@ class Cusum:
 
 @njit(cache=True)
 def _close(  # type: ignore[no-untyped-def]
-    log_c, bank, slope, miss, hits, battles, banked, row, time, seen, due,
+    log_c, slope, miss, hits, battles, row, time, seen, due,
     since_row, since_time, since_hits, since_due, top,
 ):  # fmt: skip
     """Close a tick for every bet and subject in one pass; returns the largest log C, at least 0."""
@@ -206,9 +191,6 @@ def _close(  # type: ignore[no-untyped-def]
     for bet in range(len(log_c)):
         for subject in range(len(top)):
             gain = slope[bet, subject] * hits[subject]
-            if banked:
-                gain += bank[bet, subject]
-                bank[bet, subject] = 0.0
             gain += battles * miss[bet, subject]
             c = max(log_c[bet, subject], 0.0) + gain
             log_c[bet, subject] = c

@@ -152,9 +152,9 @@ class LearnedShare:
                 self.sums.since_time[best, subject],
             )
         self.log_e[self.alarmed] = np.maximum(self.log_e, log_e)[self.alarmed]
-        for subject in np.flatnonzero(~learned | (self.alarmed & (self.quiet >= QUIET))).tolist():
-            self.alarmed[subject] = False
-            self.sums.reset(subject, row, time)
+        over = ~learned | (self.alarmed & (self.quiet >= QUIET))
+        self.alarmed[over] = False
+        self.sums.reset(over, row, time)
 
     def relearn(self, before: float) -> None:
         """Learn anew what is usual for the subjects whose alarm began before a time, epoch seconds."""

@@ -57,8 +57,6 @@ class ShiryaevRoberts:
         float64[R, S], the sums; 0 at first.
     c
         float64[R, S], the CUSUM beside each, 1 at first.
-    bank
-        float64[R, S], ℓ of the parts of the current tick that were set aside.
     since_row, since_time
         [R, S], battles and clock at the last update with C ≤ 1.
     """
@@ -66,7 +64,6 @@ class ShiryaevRoberts:
     weights: Vector
     r: Matrix
     c: Matrix
-    bank: Matrix
     since_row: NDArray[np.int64]
     since_time: Matrix
 
@@ -78,18 +75,13 @@ class ShiryaevRoberts:
             weights=np.full(bets, 1.0 / bets) if weights is None else np.asarray(weights, np.float64),
             r=np.zeros(shape),
             c=np.zeros(shape),
-            bank=np.zeros(shape),
             since_row=np.zeros(shape, np.int64),
             since_time=np.zeros(shape),
         )
 
     def resize(self, subjects: int) -> None:
         """Grow the arrays to `subjects`. The onset of a new subject is 0: `reset` it where it begins."""
-        grow(self, subjects, "r", "c", "bank", "since_row", "since_time")
-
-    def set_aside(self, log_increments: Matrix) -> None:
-        """Keep the ℓ, float64[R, S], of a part of the current tick until the update that closes it."""
-        self.bank += log_increments
+        grow(self, subjects, "r", "c", "since_row", "since_time")
 
     def update(self, log_increments: Matrix, dt: float = 1.0, row: int = 0, time: float = 0.0) -> Vector:
         """Close an update.
@@ -97,9 +89,9 @@ class ShiryaevRoberts:
         Parameters
         ----------
         log_increments
-            float64[R, S], ℓ of this update, or of its part since the last one set aside.
+            float64[R, S], ℓ of this update.
         dt
-            Length of the update in ticks, that is battles / `tick_battles`, the parts set aside included.
+            Length of the update in ticks, that is battles / `tick_battles`.
         row, time
             Battles and clock at its end, for the onset.
 
@@ -116,14 +108,14 @@ class ShiryaevRoberts:
         [2.0, 6.0, 14.0]
         """
         _close(
-            np.ascontiguousarray(log_increments), self.bank, float(dt), row, float(time),
+            np.ascontiguousarray(log_increments), float(dt), row, float(time),
             self.r, self.c, self.since_row, self.since_time,
         )  # fmt: skip
         return self.log_e()
 
-    def reset(self, subject: int, row: int, time: float) -> None:
-        """Reset one subject to its initial state, from this place on."""
-        for array in (self.r, self.c, self.bank):
+    def reset(self, subject: int | NDArray[np.bool_], row: int, time: float) -> None:
+        """Reset one subject, or those chosen, to the initial state, from this place on."""
+        for array in (self.r, self.c):
             array[:, subject] = 0.0
         self.since_row[:, subject] = row
         self.since_time[:, subject] = time
@@ -147,12 +139,11 @@ def step(r, c, gain, dt):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _close(log_increments, bank, dt, row, time, r, c, since_row, since_time):  # type: ignore[no-untyped-def]
+def _close(log_increments, dt, row, time, r, c, since_row, since_time):  # type: ignore[no-untyped-def]
     bets, subjects = r.shape
     for bet in range(bets):
         for subject in range(subjects):
-            gain = log_increments[bet, subject] + bank[bet, subject]
-            bank[bet, subject] = 0.0
+            gain = log_increments[bet, subject]
             r[bet, subject], c[bet, subject] = step(r[bet, subject], c[bet, subject], gain, dt)
             if c[bet, subject] <= 1.0:
                 since_row[bet, subject] = row

@@ -3,9 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.fairness.arena.share_evidence import LEARNED, SURE, ShareSums
+from streams.fairness.arena.share_evidence import LEARNED, SURE
 from streams.fairness.statistics.cusum import Mark
 from streams.fairness.statistics.odds_bets import BETS, OddsBets, outside
+from streams.fairness.statistics.share_sums import ShareSums
 
 TICK = 100
 ALL_BETS = np.array(BETS)
@@ -43,7 +44,7 @@ class Replicas:
     def add(self, hits: NDArray[np.float64], battles: float | None = None) -> NDArray[np.float64]:
         """Close a tick; float64[runs], log M."""
         n = battles or self.tick
-        m = [null.sums.update(null.odds, hits, n, self.mark, closes=True) for null in self.nulls]
+        m = [null.sums.update(null.odds, hits, n, self.mark) for null in self.nulls]
         with np.errstate(divide="ignore"):
             return np.log(np.mean(m, axis=0))
 

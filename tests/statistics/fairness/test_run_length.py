@@ -77,7 +77,10 @@ def test_policy_changes_within_every_tick_cost_nothing(capsys: pytest.CaptureFix
     for tick in range(1, most + 1):
         for stretch, (battles, pi) in enumerate(((30, 0.05), (50, 0.2), (20, 0.01))):
             hits = replicas.random.binomial(battles, pi, RUNS).astype(float)
-            m = sums.update(odds[stretch], hits, battles, replicas.mark, closes=stretch == 2)
+            if stretch < 2:
+                sums.set_aside(odds[stretch], hits, battles)
+            else:
+                m = sums.update(odds[stretch], hits, battles, replicas.mark)
             if tick % 50 == 0 and stretch == 0:
                 for subject in range(0, RUNS, 2):
                     sums.reset(subject, replicas.mark)

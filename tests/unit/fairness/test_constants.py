@@ -39,9 +39,8 @@ CONSTANTS = {
         "SURE": 3.0,
         "UNFINISHED": 0.01,
         "REGROUPED": 0.1,
-        "REMOVAL": 0.25,
-        "GONE_BET": 0.02,
     },
+    "statistics.share_sums": {"REMOVAL": 0.25, "GONE_BET": 0.02},
     "detectors.share_alarm": {"PART": -1, "GAP": 0.5},
     "detectors.share_drift": {
         "BACK": 0.7,
@@ -101,7 +100,7 @@ CONSTANTS = {
     "statistics.cell_evidence": {"ENOUGH": 4},
     "arena.strata": {"LEAST": 0.05, "MOST": 12, "NAMES": 512},
     "evidence_history": {"LATE": 128, "EARLY": 256, "EPISODES": 256},
-    "snapshot": {"VERSION": 6},
+    "snapshot": {"VERSION": 7},
     "stage": {"VIEW_SECONDS": 1.0, "IDLE_SECONDS": 5.0},
     "statistics.learned_share": {
         "BETS": [1.5, 2.0, 4.0, 16.0, 64.0],
@@ -118,7 +117,7 @@ CONSTANTS = {
     },
     "statistics.shiryaev_roberts": {"LARGEST": 1e300, "STEEPEST": 1400.0},
     "statistics.expected_share": {"NEVER": 1e-300},
-    "arena.stretch": {"TICKS": 32},
+    "arena.stretch": {"TICKS": 128},
     "arena.draws": {
         "GENERATION": 32_768,
         "SLOTS": 65_536,

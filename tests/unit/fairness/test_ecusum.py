@@ -69,20 +69,6 @@ def test_evidence_of_thousands_of_orders_of_magnitude_stays_finite() -> None:
     assert cusum.log_e_of(0) == pytest.approx(100_000 * np.log(0.99 / 0.5) - np.log(6), rel=1e-9)
 
 
-@given(st.lists(st.tuples(st.integers(0, 20), st.integers(20, 50), st.floats(0.01, 0.45)), min_size=1, max_size=4))
-def test_a_tick_cut_by_notices_is_the_product_of_its_stretches(stretches: list[tuple[int, int, float]]) -> None:
-    cut, whole = Cusum.start(bets.size, 1), np.zeros(bets.size)
-    for index, (hits, battles, pi) in enumerate(stretches):
-        odds = Odds.of(np.array([pi]), bets, 0.2)
-        whole += (hits * odds.slope + battles * odds.miss)[:, 0]
-        if index < len(stretches) - 1:
-            cut.set_aside(odds, np.array([float(hits)]), battles)
-        else:
-            cut.update(odds, np.array([float(hits)]), battles, mark())
-    assert cut.log_c[:, 0] == pytest.approx(whole, abs=1e-9)
-    assert not cut.bank.any()
-
-
 def test_the_onset_is_the_last_tick_without_evidence() -> None:
     cusum, odds = Cusum.start(1, 1), Odds.of(np.array([0.1]), np.array([0.1]), 0.0)
     for row, hits in ((100, 10), (200, 12), (300, 0), (400, 0)):

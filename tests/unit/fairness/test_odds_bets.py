@@ -4,9 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from streams.fairness.arena.share_evidence import ShareSums, prior
 from streams.fairness.statistics.cusum import Mark
 from streams.fairness.statistics.odds_bets import BETS, OddsBets, shifted
+from streams.fairness.statistics.share_sums import ShareSums, prior
 from streams.fairness.statistics.shiryaev_roberts import ShiryaevRoberts
 
 bets = np.array(BETS)
@@ -60,8 +60,8 @@ def test_the_sums_of_shares_are_those_of_the_general_class() -> None:
     for tick in range(1, 30):
         early, late = random.binomial(50, [0.05, 0.5, 0.2], (2, 3)).astype(float)
         mark = Mark(100 * tick, 10.0 * tick, nothing, nothing)
-        shares.update(odds, early, 50, mark, closes=False)
-        m = shares.update(odds, late, 50, mark, closes=True)
+        shares.set_aside(odds, early, 50)
+        m = shares.update(odds, late, 50, mark)
         general.update((early + late) * odds.slope + 100 * odds.miss, 1.0, 100 * tick, 10.0 * tick)
     assert shares.r == pytest.approx(general.r, rel=1e-9)
     assert shares.since_row.tolist() == general.since_row.tolist()

@@ -15,17 +15,6 @@ def test_the_sum_is_that_over_all_beginnings() -> None:
     assert log_m == pytest.approx(np.log(from_each.mean(axis=0)))
 
 
-def test_a_tick_in_parts_is_the_tick_as_a_whole() -> None:
-    gains = np.random.default_rng(2).normal(0, 0.5, (6, 2, 3))
-    whole, parts = ShiryaevRoberts.start(2, 3), ShiryaevRoberts.start(2, 3)
-    for first, second in zip(gains[::2], gains[1::2], strict=True):
-        whole.update(first + second)
-        parts.set_aside(first)
-        parts.update(second)
-    assert parts.r == pytest.approx(whole.r)
-    assert not parts.bank.any()
-
-
 def test_the_rhythm_of_updates_does_not_change_the_time_unit() -> None:
     """Without evidence R is the time that has passed, in ticks."""
     often, seldom = ShiryaevRoberts.start(1, 1), ShiryaevRoberts.start(1, 1)
