@@ -101,7 +101,7 @@ CONSTANTS = {
     "statistics.cell_evidence": {"ENOUGH": 4},
     "arena.strata": {"LEAST": 0.05, "MOST": 12, "NAMES": 512},
     "evidence_history": {"LATE": 128, "EARLY": 256, "EPISODES": 256},
-    "snapshot": {"VERSION": 6},
+    "snapshot": {"VERSION": 7},
     "stage": {"VIEW_SECONDS": 1.0, "IDLE_SECONDS": 5.0},
     "statistics.learned_share": {
         "BETS": [1.5, 2.0, 4.0, 16.0, 64.0],
