@@ -29,6 +29,7 @@ UNHURRIED = {
     "ISONOMY_RATE_LIMIT": "0",
     "ISONOMY_KEY_ARENAS": "0",
     "ISONOMY_KEY_MODELS": "0",
+    "ISONOMY_KEY_NAMES": "0",
     "ISONOMY_QUARANTINE_SHARE": "1",
 }
 """What a key may do is tested elsewhere; here one key sends whatever there is."""

@@ -34,7 +34,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from streams.fairness.arena.hashing import Hashes, hash_words, mix, pair_hashes
+from streams.fairness.arena.hashing import BlockHashes, Hashes, mix, pair_hashes
 from streams.ledger.rows import Rows
 
 GENERATION = 32_768
@@ -147,23 +147,30 @@ class Draws:
         """Estimate of v for the rows with neither battle nor voter; 1 while they show no bunches."""
         return 1.0 if self.counted_weight == SUPPOSED else 1.0 / self.counted_weight
 
-    def follow(self, rows: Rows) -> RowDraws:
+    def follow(self, rows: Rows, words: BlockHashes | None = None) -> RowDraws:
         """Decide for each row whether it starts an exposure.
 
         Parameters
         ----------
         rows
             n rows in ledger order.
+        words
+            Hashes of their dictionaries, None to make them here.
         """
-        names = hash_words(rows.models)
-        pairs = pair_hashes(names[rows.model_a], names[rows.model_b])
-        battles = _column(rows.battles, rows.battle)
-        voters = _column(rows.voters, rows.voter)
+        words = words or BlockHashes.of(rows)
+        pairs = pair_hashes(words.models[rows.model_a], words.models[rows.model_b])
+        battles, voters = (
+            np.zeros(0, np.uint64) if codes is None else hashes[codes]
+            for hashes, codes in ((words.battles, rows.battle), (words.voters, rows.voter))
+        )
         first, sort = np.ones(len(rows), np.bool_), np.full(len(rows), UNCLEAR, np.uint8)
         if battles.size or voters.size:
             if not self.keys.size:
                 self.keys, self.checks = np.zeros((2, SLOTS), np.uint64), np.zeros((2, SLOTS), np.uint64)
-            self.kept = _recognise(battles, voters, pairs, rows.tstamp, self.keys, self.checks, self.kept, first, sort)
+            (keys, older), (checks, older_checks) = self.keys, self.checks
+            self.kept = _recognise(
+                battles, voters, pairs, rows.tstamp, keys, older, checks, older_checks, self.kept, first, sort
+            )
         unclear = np.flatnonzero(sort == UNCLEAR)
         return RowDraws(first, sort, *self._weigh(pairs[unclear], unclear, len(rows)))
 
@@ -207,58 +214,52 @@ class Draws:
         self.last, self.sorts = self.sorts, np.zeros(5, np.int64)
 
 
-def _column(words: list[str], codes: NDArray[np.int32] | None) -> Hashes:
-    """Hashes of an optional column, 0 where absent; empty when no row has it."""
-    if codes is None:
-        return np.zeros(0, np.uint64)
-    hashes = hash_words(words)
-    hashes[0] = 0
-    return hashes[codes]
-
-
 @njit(cache=True)
 def _find(keys, key):  # type: ignore[no-untyped-def]
     """Slot of a key, or the free slot where it belongs."""
-    slot = np.int64(key >> np.uint64(20)) % len(keys)
+    slot = np.int64(key >> np.uint64(20)) % SLOTS  # a power of two, known to the compiler: no division
     while keys[slot] != 0 and keys[slot] != key:
-        slot = (slot + 1) % len(keys)
+        slot = (slot + 1) % SLOTS
     return slot
 
 
 @njit(cache=True)
-def _keep(keys, checks, kept, key, check):  # type: ignore[no-untyped-def]
+def _keep(keys, older, checks, older_checks, kept, key, check):  # type: ignore[no-untyped-def]
     """Set the check of a key in the newer generation; returns the number of its keys."""
-    slot = _find(keys[0], key)
-    if keys[0, slot] == 0:
+    slot = _find(keys, key)
+    if keys[slot] == 0:
         if kept == GENERATION:
-            keys[1], checks[1] = keys[0], checks[0]
-            keys[0] = 0
+            older[:], older_checks[:] = keys, checks
+            keys[:] = 0
             kept = 0
-            slot = _find(keys[0], key)
-        keys[0, slot] = key
+            slot = _find(keys, key)
+        keys[slot] = key
         kept += 1
-    checks[0, slot] = check
+    checks[slot] = check
     return kept
 
 
 @njit(cache=True)
-def _count(keys, checks, voter, now):  # type: ignore[no-untyped-def]
+def _count(keys, older, checks, older_checks, voter, now):  # type: ignore[no-untyped-def]
     """Exposures of a voter: when its six hours began (32 bits), those of the six before and of these (16 bits each)."""
-    for generation in range(2):
-        slot = _find(keys[generation], voter)
-        if keys[generation, slot] == voter:
-            count = checks[generation, slot]
-            passed = np.int64(now) - np.int64(count >> np.uint64(32))
-            if passed <= BUSY_SECONDS:
-                return count
-            if passed <= 2 * BUSY_SECONDS:
-                return (now << np.uint64(32)) | ((count & np.uint64(0xFFFF)) << np.uint64(16))
-            break
+    slot, known = _find(keys, voter), checks
+    if keys[slot] == 0:
+        slot, known = _find(older, voter), older_checks
+        if older[slot] == 0:
+            return now << np.uint64(32)
+    count = known[slot]
+    passed = np.int64(now) - np.int64(count >> np.uint64(32))
+    if passed <= BUSY_SECONDS:
+        return count
+    if passed <= 2 * BUSY_SECONDS:
+        return (now << np.uint64(32)) | ((count & np.uint64(0xFFFF)) << np.uint64(16))
     return now << np.uint64(32)
 
 
 @njit(cache=True)
-def _recognise(battles, voters, pairs, tstamp, keys, checks, kept, first, sort):  # type: ignore[no-untyped-def]
+def _recognise(  # type: ignore[no-untyped-def]
+    battles, voters, pairs, tstamp, keys, older, checks, older_checks, kept, first, sort,
+):  # fmt: skip
     """Mark the rows of known draws and those that start one; returns the number of draws in the newer generation."""
     for row in range(len(pairs)):
         by_battle = len(battles) > 0 and battles[row] != 0
@@ -271,22 +272,19 @@ def _recognise(battles, voters, pairs, tstamp, keys, checks, kept, first, sort):
         else:
             key, check = mix(voters[row], pairs[row]), now
             voter = mix(voters[row], np.uint64(0))
-            count = _count(keys, checks, voter, now)
+            count = _count(keys, older, checks, older_checks, voter, now)
             busy = max(count >> np.uint64(16) & np.uint64(0xFFFF), count & np.uint64(0xFFFF)) >= BUSY
         for attempt in range(2):
-            slot, generation = _find(keys[0], key), 0
-            if keys[0, slot] == 0:
-                older = _find(keys[1], key)
-                if keys[1, older] == key:
-                    slot, generation = older, 1
-            found = keys[generation, slot] == key
-            if not found:
-                break
+            slot, known = _find(keys, key), checks
+            if keys[slot] == 0:
+                slot, known = _find(older, key), older_checks
+                if older[slot] == 0:
+                    break
             if not by_battle:
-                passed = abs(np.int64(check) - np.int64(checks[generation, slot]))
+                passed = abs(np.int64(check) - np.int64(known[slot]))
                 first[row] = busy or passed > VOTER_SECONDS
                 break
-            if checks[generation, slot] == check:
+            if known[slot] == check:
                 first[row] = False
                 break
             if attempt == 0:  # the battle had other models before
@@ -295,10 +293,10 @@ def _recognise(battles, voters, pairs, tstamp, keys, checks, kept, first, sort):
             continue
         if by_battle and key != battles[row]:
             sort[row] = MIXED
-        kept = _keep(keys, checks, kept, key, check)
+        kept = _keep(keys, older, checks, older_checks, kept, key, check)
         if not by_battle:
             more = count & np.uint64(0xFFFF) < np.uint64(0xFFFF)
-            kept = _keep(keys, checks, kept, voter, count + np.uint64(more))
+            kept = _keep(keys, older, checks, older_checks, kept, voter, count + np.uint64(more))
     return kept
 
 

@@ -10,7 +10,6 @@ the alert has severity `info` and never pages.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +23,6 @@ from streams.fairness.arena.ratings import Ratings
 from streams.fairness.detectors.base import ReviewBattles, ReviewDetector, Verdict
 from streams.fairness.detectors.share_alarm import LN10, rounded
 from streams.fairness.statistics.cusum import Cusum, Mark, Odds
-from streams.ledger.rows import Rows
 
 ONE_IN = 16
 BETS = np.array([1.5, 2.0, 4.0])
@@ -62,15 +60,6 @@ class Prompts:
     last: tuple[int, int] = (0, 0)
     standing: Standing = field(default_factory=dict)
 
-    def gather(self, rows: Rows) -> None:
-        """Add the sampled prompts of rows, in order."""
-        if rows.prompt is None:
-            return
-        used, places = np.unique(rows.prompt[rows.prompt > 0], return_inverse=True)
-        hashes = np.array([crc32(rows.prompts[code].encode()) for code in used.tolist()], np.uint32)
-        mine = hashes[places]
-        self.pending = np.concatenate([self.pending, mine[mine % ONE_IN == 0]])
-
     @property
     def baseline(self) -> float:
         """Usual share of repeats in the arena."""
@@ -84,7 +73,10 @@ class PromptReuse(ReviewDetector[Prompts]):
 
     def gather(self, state: Prompts, battles: ReviewBattles) -> None:
         """Add the sampled prompts of battles, in order."""
-        state.gather(battles.rows)
+        prompt = battles.rows.prompt
+        if prompt is not None:
+            hashes = battles.words.sampled[prompt]
+            state.pending = np.concatenate([state.pending, hashes[(hashes % ONE_IN == 0) & (prompt > 0)]])
 
     def review(self, state: Prompts, scene: Scene, ratings: Ratings | None) -> None:
         """Process a review."""

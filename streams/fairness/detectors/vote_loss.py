@@ -103,7 +103,7 @@ class VoteLoss(ReviewDetector[Losses]):
         """Count the battles without a vote."""
         none = battles.rows.winner == NONE
         if none.any():
-            numbers = battles.numbers[:, none].ravel()
+            numbers = np.concatenate([side[none] for side in battles.numbers])
             state.unfinished += np.bincount(numbers[numbers >= 0], minlength=state.unfinished.size)
             state.unfinished_all += int(np.count_nonzero(none))
 
