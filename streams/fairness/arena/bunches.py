@@ -74,7 +74,7 @@ NEARLY, SINGLE = 0.8, 2 / 3
 """Weights from which a row weighs 1, and counts as a draw of its own, when no bunches are found."""
 UNINFORMED = 0.05
 """Least chance that a battle has another pair than an earlier one, for pairs to show anything."""
-CHANGED, HALF = 6.0, 0.5
+CHANGED, HALF = 4.5, 0.5
 """Standard deviations between a window and the memory from which the memory is forgotten: all of it at once when there
 are more repeats, half of it at the end of the window when there are fewer. It may be chance where votes per draw are
 many, and then half of the memory is enough."""
@@ -276,17 +276,15 @@ def _estimate(recent, recent_rows, repeats, rows, excess):  # type: ignore[no-un
     sides, sides_noise = _by_sides(excess, first, chance)
     if rows[NEAR - 1] == 0.0 and excess[NEAR + 1] > 0.0:
         pairs_noise = np.inf  # notices are so frequent that the widest span is never compared under one policy
-    level = BOTH_SIGNIFICANT
-    if np.isinf(pairs_noise) or np.isinf(sides_noise):
-        level = SIGNIFICANT
+    both = np.isfinite(pairs_noise) and np.isfinite(sides_noise)
+    level = _level(BOTH_SIGNIFICANT if both else SIGNIFICANT, chance, first, max(rows[NEAR - 1], excess[NEAR + 1]))
     significant = (
         min(pairs_noise, sides_noise) < np.inf
         and (np.isinf(pairs_noise) or pairs > level * pairs_noise)
         and (np.isinf(sides_noise) or sides > level * sides_noise)
     )
     bound = min(_bound(pairs, pairs_noise, extra), _bound(sides, sides_noise, extra))
-    if not significant:
-        bound = min(bound, SUPPOSED_REPEATS)
+    bound = min(bound, 2.0 * max(pairs, sides) if significant else SUPPOSED_REPEATS)  # at most twice what was found
     if not compared:
         bound = max(bound, SUPPOSED_REPEATS)
     return extra, bound, extra > 0.0 or significant, True
@@ -354,6 +352,17 @@ def _by_sides(excess, first, chance):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
+def _level(deviations, chance, first, rows):  # type: ignore[no-untyped-def]
+    """Standard deviations that are as rare by chance as `deviations` of a normal law.
+
+    Repeats within a span are products of counts, as many as there are pairs and spans; sums of few products have longer
+    tails, exp(−t² / 2(1 + b t)) as in Bernstein's inequality, b² = 1/number.
+    """
+    half = 0.5 * deviations * np.sqrt(chance * min(1.0, WIDTHS[first:].sum() / max(rows, 1.0)))
+    return deviations * (half + np.sqrt(1.0 + half * half))
+
+
+@njit(cache=True)
 def _bound(beyond, noise, extra):  # type: ignore[no-untyped-def]
     """Upper bound of e. The repeats of bunches come in bunches, so their number varies v times as much."""
     if np.isinf(noise):
@@ -366,6 +375,7 @@ def _bound(beyond, noise, extra):  # type: ignore[no-untyped-def]
 def _change(repeats, rows, excess, old_repeats, old_rows, old_excess):  # type: ignore[no-untyped-def]
     """How far e of this window is from that of the memory by pairs and by sides, in standard deviations: the less."""
     chance = _chance(repeats, rows)
+    usual = _level(CHANGED, chance, 0, excess[NEAR + 1]) / CHANGED
     by_pairs = _apart(_by_pairs(repeats, rows, 0, chance), _by_pairs(old_repeats, old_rows, 0, chance))
     by_sides = _apart(_by_sides(excess, 0, chance), _by_sides(old_excess, 0, chance))
     if np.isnan(by_sides):
@@ -374,7 +384,7 @@ def _change(repeats, rows, excess, old_repeats, old_rows, old_excess):  # type: 
         by_pairs = by_sides
     if by_pairs * by_sides <= 0.0:
         return 0.0
-    return by_sides if abs(by_sides) < abs(by_pairs) else by_pairs
+    return min(abs(by_sides), abs(by_pairs)) * np.sign(by_sides) / usual
 
 
 @njit(cache=True)

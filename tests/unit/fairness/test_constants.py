@@ -143,7 +143,7 @@ CONSTANTS = {
         "SINGLE": 2 / 3,
         "UNINFORMED": 0.05,
         "FADE": 31 / 32,
-        "CHANGED": 6.0,
+        "CHANGED": 4.5,
         "HALF": 0.5,
     },
     "arena.lateness": {"DAY": 86_400.0, "DEPARTURES": 8, "FEW": 10, "STEADY": 0.6, "BRIEF": 1.0, "DOUBLING": 8},
