@@ -159,8 +159,11 @@ class Bunches:
         self.counts[:] = 0
 
     def _add(self, buckets: NDArray[np.uint16]) -> None:
-        by_pairs = self.began, self.counts, self.repeats, self.looked
-        _count(buckets, self.rows, self.ring, by_pairs, (self.balanced, self.balance, self.excess))
+        # At most `LOOK` rows, so what is left of the ring reaches back farther than the farthest span.
+        self.ring[np.arange(self.rows, self.rows + buckets.size) % RING] = buckets
+        _repeat(self.ring, self.rows, buckets.size, self.began, self.counts, self.repeats, self.looked)
+        if self.balanced >= 0:
+            _balance(self.ring, self.rows, buckets.size, self.balanced, self.balance, self.excess)
         self.rows += buckets.size
 
     def _look(self) -> None:
@@ -213,40 +216,43 @@ def _single(weight: float) -> bool:
 
 
 @njit(cache=True)
-def _count(buckets, rows, ring, by_pairs, by_sides):  # type: ignore[no-untyped-def]
-    """Add rows to the ring; count in each span how many earlier rows have the pair of each, and in which order."""
-    began, counts, repeats, looked = by_pairs
-    balanced, balance, excess = by_sides
-    for index in range(len(buckets)):
-        row, bucket = rows + index, buckets[index] & PAIR
+def _repeat(ring, rows, more, began, counts, repeats, looked):  # type: ignore[no-untyped-def]
+    """Count in each span how many earlier rows under the policy have the pair of each of the `more` last rows."""
+    for row in range(rows, rows + more):
+        bucket, passed = ring[row % RING] & PAIR, row - began
         for span in range(2 * NEAR):
             start, end = SPANS[span]
-            if row - began > start:
+            if passed > start:
                 counts[span, ring[(row - start - 1) % RING] & PAIR] += 1
-            if row - began > end:
+            if passed > end:
                 counts[span, ring[(row - end - 1) % RING] & PAIR] -= 1
         widest = -1
-        while widest + 1 < NEAR and row - began >= SPANS[widest + 1 + NEAR, 1]:  # both are full
+        while widest + 1 < NEAR and passed >= SPANS[widest + 1 + NEAR, 1]:  # both are full
             widest += 1
         if widest >= 0:
             for span in range(widest + 1):
                 repeats[widest, span] += counts[span, bucket]
                 repeats[widest, span + NEAR] += counts[span + NEAR, bucket]
             looked[widest] += 1
-        if balanced >= 0:
-            sign = 1 if buckets[index] & TURNED else -1
-            for place in range(NEAR + 1):
-                start, end = SPANS[place if place < NEAR else 2 * NEAR - 1]
-                if row - balanced > start:
-                    met = ring[(row - start - 1) % RING]
-                    balance[place, met & PAIR] += 1 if met & TURNED else -1
-                if row - balanced > end:
-                    left = ring[(row - end - 1) % RING]
-                    balance[place, left & PAIR] -= 1 if left & TURNED else -1
-                if row - balanced >= SPANS[2 * NEAR - 1, 1]:
-                    excess[place] += sign * balance[place, bucket]
-            excess[NEAR + 1] += row - balanced >= SPANS[2 * NEAR - 1, 1]
-        ring[row % RING] = buckets[index]
+
+
+@njit(cache=True)
+def _balance(ring, rows, more, began, balance, excess):  # type: ignore[no-untyped-def]
+    """Count by the order of the sides, whatever the policy, in the near spans and the last one."""
+    for row in range(rows, rows + more):
+        here, passed = ring[row % RING], row - began
+        full, sign = passed >= SPANS[2 * NEAR - 1, 1], 1 if here & TURNED else -1
+        for place in range(NEAR + 1):
+            start, end = SPANS[place if place < NEAR else 2 * NEAR - 1]
+            if passed > start:
+                met = ring[(row - start - 1) % RING]
+                balance[place, met & PAIR] += 1 if met & TURNED else -1
+            if passed > end:
+                left = ring[(row - end - 1) % RING]
+                balance[place, left & PAIR] -= 1 if left & TURNED else -1
+            if full:
+                excess[place] += sign * balance[place, here & PAIR]
+        excess[NEAR + 1] += full
 
 
 @njit(cache=True)
