@@ -75,7 +75,7 @@ def _declare(state: ArenaFairness, notice: Notice) -> list[Alert]:
     if not np.array_equal(before.pi, scene.play.pi):
         scene.epoch.begin(facts.rows, facts.clock)
         recorded, settle = notice.recorded / 1000, scene.settings.settle_seconds
-        facts.draws.restart()
+        facts.draws.bunches.restart()
         facts.policies.change(before, scene.play, recorded, facts.clock, settle, rows=facts.rows)
         facts.policies.resize(len(facts.roster))
     for detector in AT_NOTICE:
