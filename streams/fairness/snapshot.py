@@ -30,7 +30,7 @@ from streams.fold.checkpoint import DamagedState, narrow, seal, unseal
 from streams.ledger.watermark import Watermark
 from streams.ratings.counts import BoardCounts
 
-VERSION = 6
+VERSION = 7
 FIELD, HISTORY_FIELD = "fairness", "history"
 Integers = NDArray[np.integer]
 
