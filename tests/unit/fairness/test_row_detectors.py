@@ -93,7 +93,8 @@ def test_a_bet_on_results_gains_nothing_inside_the_band_whatever_the_ties(chance
         flag = np.ones(3, bool)
         bet_on_result(
             np.array([0]), np.array([1]), np.array([result], np.uint8), flag[:1], flag, flag[:2], theta, shift,
-            sure, False, stakes, 0.2, 0.05, 0.1, cells.held, cells.gain, cells.waiting, cells.trials, cells.seen, cells.due,
+            sure, False, stakes, 0.2, 0.05, 0.1,
+            cells.held, cells.gain, cells.waiting, cells.trials, cells.seen, cells.due,
         )  # fmt: skip
         wins[result] = np.exp(cells.gain)
     even = 2 * min(chance, 1 - chance)  # all that can be ties, are: x is ½ or the nearer end
