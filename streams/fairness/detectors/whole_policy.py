@@ -150,7 +150,7 @@ class WholePolicy(RowDetector[LearnedWeights]):
         cells.trials[0] += taken[1]
 
     def close(self, state: LearnedWeights, scene: Scene) -> None:
-        """Update the sums, and learn from the tick."""
+        """Update the sums, and learn from the tick, unless the feed is stalled."""
         judges = self.judges(scene)
         if judges != state.exact:
             state.exact = judges
@@ -187,10 +187,11 @@ class WholePolicy(RowDetector[LearnedWeights]):
         return True
 
     def _learn(self, state: LearnedWeights, scene: Scene) -> None:
-        kept = np.exp(-1.0 / np.array(MEMORY))[:, None]
-        # Shares of the battles among models in play; `pi_play` leaves out nobody among the models.
-        state.hits = kept * state.hits + state.new_hits
-        state.due = kept * state.due + state.new_battles * np.where(scene.play.groups, 0.0, scene.play.pi_play)
+        if not scene.facts.outage:
+            kept = np.exp(-1.0 / np.array(MEMORY))[:, None]
+            # Shares of the battles among models in play; `pi_play` leaves out nobody among the models.
+            state.hits = kept * state.hits + state.new_hits
+            state.due = kept * state.due + state.new_battles * np.where(scene.play.groups, 0.0, scene.play.pi_play)
         state.new_hits, state.new_battles = np.zeros(state.new_hits.size), 0.0
 
     def settle(self, state: LearnedWeights, scene: Scene, *, turned: bool) -> bool:

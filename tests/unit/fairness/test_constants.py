@@ -29,6 +29,7 @@ CONSTANTS = {
         "ROUNDS": 12,
         "MOVES": 0.1,
         "MOST": 0.5,
+        "TELLS": 0.25,
         "WINDOWS": 3,
         "INEXACT": 0.1,
         "FITTED": 1e-3,
@@ -84,8 +85,7 @@ CONSTANTS = {
     "detectors.result_break": {
         "BETS": [0.08, 0.16, 0.32, 0.64],
         "MILD": 0.2,
-        "ERRORS": 3.0,
-        "TOLERANCE": 0.05,
+        "TOLERANCE": 0.03,
         "BACK": 0.1,
     },
     "detectors.side_preference": {"LEARNING": 50_000, "ERRORS": 3.0, "MILD": [0.9, 1.0 / 0.9]},
