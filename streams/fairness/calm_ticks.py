@@ -36,24 +36,27 @@ def run(state: ArenaFairness, stretch: Stretch, battles: RowBattles) -> int:
 
     Returns
     -------
-    Ticks that were run: all full ones, or 0 when nothing was changed.
+    Ticks that were run, or 0 when nothing was changed.
     """
     facts = state.scene.facts
-    if stretch.full < FEWEST or facts.outage or stretch.late or facts.late:
+    settings, full = state.scene.settings, stretch.full
+    if (facts.shares.usual.paused < 0).any() and (facts.rows + stretch.ends[full - 1]) % settings.review_battles == 0:
+        full -= 1  # parts of alerts are looked at again when a review ends
+    if full < FEWEST or facts.outage or stretch.late or facts.late:
         return 0
     before = _copies_of(state)
-    if _run(state, stretch, battles):
-        return stretch.full
+    if _run(state, stretch, full, battles):
+        return full
     for holder, name, value in before:
         setattr(holder, name, value)
     state.scene.play.tables.clear()  # what was derived from states that are no more
     return 0
 
 
-def _run(state: ArenaFairness, stretch: Stretch, battles: RowBattles) -> bool:
-    """Run the full ticks; return whether they were calm. If not, the state is left in the middle."""
+def _run(state: ArenaFairness, stretch: Stretch, full: int, battles: RowBattles) -> bool:
+    """Run that many full ticks; return whether they were calm. If not, the state is left in the middle."""
     scene, facts, play = state.scene, state.scene.facts, state.scene.play
-    full, place = stretch.full, stretch.ends[: stretch.full]
+    place = stretch.ends[:full]
     hits, counted, votes = stretch.hits[:full].copy(), stretch.battles[:full].copy(), stretch.votes[:full].copy()
     hits[0] += facts.tick_hits
     counted[0] += facts.tick_battles
@@ -64,13 +67,17 @@ def _run(state: ArenaFairness, stretch: Stretch, battles: RowBattles) -> bool:
 
     ends = Ends(place, facts.rows + place, stretch.clock[:full], float(scene.settings.tick_battles))
     seen, due = note(facts, play, hits, counted, ends.row, ends.time)
+    levels = Levels(scene.warning_level, scene.page_level, scene.settings.recovery_level)
+    # A model with the evidence of a page has been told as a drift, or is part of one: it may turn out to be gone.
+    watch = np.flatnonzero(play.active & (play.pi_play > 0) & (facts.shares.log_m >= levels.page))
     if scene.declares:
         at = ends.row, ends.time, seen, due
-        log_m = facts.shares.run(scene.settings, play, hits[:, 2], counted[:, 2], at, learns=True)
+        log_m, since = facts.shares.run(scene.settings, play, hits[:, 2], counted[:, 2], at, learns=True, watch=watch)
     else:
-        log_m = np.broadcast_to(facts.shares.log_m, seen.shape)
-    levels = Levels(scene.warning_level, scene.page_level, scene.settings.recovery_level)
-    ticks = Ticks(battles.tick(0, int(place[-1])), ends, hits, counted, votes, seen, due, log_m, pairs, levels)
+        log_m, since = np.broadcast_to(facts.shares.log_m, seen.shape), np.zeros((2, full, 0))
+    ticks = Ticks(
+        battles.tick(0, int(place[-1])), ends, hits, counted, votes, seen, due, log_m, watch, since, pairs, levels
+    )
     if not all(detector.calm(kept, scene, ticks) for detector, kept in state.states.at_tick):
         return False
     facts.past.note_all(ends, seen, due)

@@ -26,7 +26,7 @@ from streams.fairness.arena.sampling_policy import Play
 from streams.fairness.settings import FairnessSettings
 from streams.fairness.statistics.cusum import Mark
 from streams.fairness.statistics.odds_bets import BETS, OddsBets, outside
-from streams.fairness.statistics.share_sums import Ends, ShareSums
+from streams.fairness.statistics.share_sums import NOBODY, Ends, ShareSums
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
@@ -121,6 +121,14 @@ def _learn(learning, hits, battles, pi, all_hits, all_due, all_battles):  # type
                 all_battles[subject] += battles[tick]
 
 
+def _strongest(weights: Vector, followed: Matrix) -> tuple[Matrix, Matrix]:
+    """The most evidence of one bet, float64[T, W], and where that bet began, float64[2, T, W]; see `ShareSums.run`."""
+    stakes = weights[:, None] * followed[:, 0]
+    best = np.argmax(stakes, axis=1)[:, None]
+    top, *since = (np.take_along_axis(each, best, 1)[:, 0] for each in (stakes, followed[:, 1], followed[:, 2]))
+    return top, np.stack(since)
+
+
 @dataclass(slots=True)
 class ShareEvidence:
     """State of an arena.
@@ -186,8 +194,16 @@ class ShareEvidence:
             self.usual.add(play, hits[None], np.array([battles]))
 
     def run(
-        self, settings: FairnessSettings, play: Play, hits: Matrix, battles: Vector, ends: Ends, *, learns: bool
-    ) -> Matrix:
+        self,
+        settings: FairnessSettings,
+        play: Play,
+        hits: Matrix,
+        battles: Vector,
+        ends: Ends,
+        *,
+        learns: bool,
+        watch: NDArray[np.int64] = NOBODY,
+    ) -> tuple[Matrix, Matrix]:
         """Close T ticks in play.
 
         Parameters
@@ -198,23 +214,31 @@ class ShareEvidence:
             The ends of the ticks.
         learns
             If not, the ticks say nothing of what is usual: the feed is stalled.
+        watch
+            int64[W], subjects to follow.
 
         Returns
         -------
-        float64[T, S], log M at the ends of the ticks.
+        log_m : float64[T, S]
+            Log M at the ends of the ticks.
+        since : float64[2, T, W]
+            `since_hits` and `since_due` of the bet with the most evidence then, of the subjects to follow.
         """
         hits, battles = np.ascontiguousarray(hits), np.ascontiguousarray(battles)
         declared, learned = self._bets(settings, play)
-        m = self.declared.run(declared, hits, battles, ends)
+        m, followed = self.declared.run(declared, hits, battles, ends, watch)
+        top, since = _strongest(self.declared.weights, followed)
         if learned is not None:
-            other = self.learned.run(learned, hits, battles, ends)
+            other, followed = self.learned.run(learned, hits, battles, ends, watch)
+            other_top, other_since = _strongest(self.learned.weights, followed)
+            since = np.where(other_top > top, other_since, since)
             m = np.where(self.usual.multiple > 0, 0.5 * (m + other), m)
         if learns and not self.exact(settings):
             self.usual.add(play, hits, battles)
         with np.errstate(divide="ignore"):  # log 0 = -inf is the value: no evidence yet
             log_m = np.log(m)
         self.log_m = log_m[-1].copy()
-        return np.asarray(log_m)
+        return np.asarray(log_m), np.asarray(since)
 
     def _bets(self, settings: FairnessSettings, play: Play) -> tuple[OddsBets, OddsBets | None]:
         """The bets against the declared null, and against the learned one once a multiple is known."""

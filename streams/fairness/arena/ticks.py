@@ -73,6 +73,9 @@ class Ticks:
         float64[T, S], `ArenaFacts.seen` and `due` at the end of each tick.
     log_m
         float64[T, S], `ShareEvidence.log_m` at the end of each tick.
+    watch, since
+        int64[W], active models that have the evidence of a page, and float64[2, T, W], observed and expected
+        appearances at the onset of the bet with the most of it, at the end of each tick.
     pairs
         What came of comparing `p_pair`, over all ticks.
     levels
@@ -87,6 +90,8 @@ class Ticks:
     seen: Vector
     due: Vector
     log_m: Vector
+    watch: Numbers
+    since: Vector
     pairs: PairTally
     levels: Levels
 

@@ -96,9 +96,9 @@ class ShareRatio:
         """
         (self.slow if review else self.fast).turn(seen, due)
         size = groupings.shape[1]
-        kept = (pad(each, size)[:size] for each in (self.fast.seen, self.fast.due, self.slow.seen, self.slow.due))
+        counts = [pad(each, size)[:size] for each in (self.fast.seen, self.fast.due, self.slow.seen, self.slow.due)]
         made = np.empty(size)
-        changed = _ratios(*kept, groupings, self.ratio, made)
+        changed = _ratios(counts[0], counts[1], counts[2], counts[3], groupings, self.ratio, made)
         self.ratio = made
         return bool(changed)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from streams.contracts.alert import Kind, Severity
@@ -25,6 +27,8 @@ LESS = float(np.log(MOST / DRIFTED))
 BACK = 0.25
 """r_back of recovery: resolves shares above 0.54 π after about 11 expected appearances, not after a short burst."""
 
+Counts = Vector | float
+
 
 class SilentRemoval(ShareDetector):
     """Checks active models on the evidence of `share_drift`; it pages without a warning before, because that warns.
@@ -41,12 +45,16 @@ class SilentRemoval(ShareDetector):
             state.recover(scene.play.pi, tick.declared_hits, tick.declared_battles, log_m, closes=closes)
 
     def calm(self, state: ShareAlarms, scene: Scene, ticks: Ticks) -> bool:
-        """Add ticks; a model with the evidence of a page may be gone, even when its drift is told already."""
+        """Add ticks in which no model with the evidence of a page is gone."""
         if not scene.declares:
             return True
-        near = ticks.log_m.max(initial=-np.inf) >= ticks.levels.page
-        if near and (ticks.log_m[:, self.subjects(scene.play) & (state.held == FREE)] >= ticks.levels.page).any():
-            return False
+        near = ticks.log_m >= ticks.levels.page
+        if near.any():
+            told = scene.facts.shares.usual.paused[ticks.watch] == PAGED
+            hits, due = ticks.seen[:, ticks.watch] - ticks.since[0], ticks.due[:, ticks.watch] - ticks.since[1]
+            near[:, ticks.watch] &= np.where(told, gone_for_sure(hits, due), hits <= GONE * due)
+            if near[:, self.subjects(scene.play) & (state.held == FREE)].any():
+                return False
         return not state.recovers(scene, scene.play.pi, ticks.hits[:, 1], ticks.counted[:, 1], ticks.log_m)
 
     def watched(self, play: Play) -> Mask:
@@ -71,7 +79,7 @@ class SilentRemoval(ShareDetector):
             due = facts.due[subject] - sums.since_due[bet, subject]
             gone = hits <= GONE * due
             if facts.shares.usual.paused[subject] == PAGED:
-                gone = hits * LESS + (DRIFTED - MOST) * due >= SURER
+                gone = gone_for_sure(hits, due)
             if judged[subject] and gone:
                 found.append(subject)
         return found
@@ -111,6 +119,11 @@ class SilentRemoval(ShareDetector):
             f"battles where its declared share of {percent(e['declared_share'])} makes "
             f"{e['expected_appearances']:,.0f}, evidence of 10^{e['log10_e']:.1f} to 1; no notice says so."
         )
+
+
+def gone_for_sure(hits: Counts, due: Counts) -> Any:
+    """Whether a model that was told as a drift is gone, by its observed and expected appearances since the onset."""
+    return hits * LESS + (DRIFTED - MOST) * due >= SURER
 
 
 def removal_evidence(facts: ArenaFacts, alarms: ShareAlarms) -> Vector:

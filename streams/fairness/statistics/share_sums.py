@@ -25,6 +25,8 @@ from streams.fairness.statistics.shiryaev_roberts import LARGEST
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
+Numbers = NDArray[np.int64]
+NOBODY = np.zeros(0, np.int64)
 Ends = tuple[NDArray[np.int64], Vector, Matrix, Matrix]
 """The ends of T ticks: battles and clock, [T], observed and expected appearances, float64[T, S]; see `Mark`."""
 
@@ -105,22 +107,41 @@ class ShareSums:
     def update(self, odds: OddsBets, hits: Vector, battles: float, mark: Mark) -> Vector:
         """Close a tick; returns float64[S], M then."""
         ends = np.array([mark.row]), np.array([float(mark.time)]), mark.seen[None], mark.due[None]
-        return self.run(odds, hits[None], np.array([float(battles)]), ends)[0]
+        m, _ = self.run(odds, hits[None], np.array([float(battles)]), ends)
+        return np.asarray(m[0])
 
-    def run(self, odds: OddsBets, hits: Matrix, battles: Vector, ends: Ends) -> Matrix:
-        """Close T ticks of `hits`, float64[T, S], and `battles`, float64[T]; returns float64[T, S], M at their ends."""
-        m = np.zeros(hits.shape)
+    def run(
+        self, odds: OddsBets, hits: Matrix, battles: Vector, ends: Ends, watch: Numbers = NOBODY
+    ) -> tuple[Matrix, Matrix]:
+        """Close T ticks.
+
+        Parameters
+        ----------
+        hits, battles
+            float64[T, S] and float64[T].
+        watch
+            int64[W], subjects to follow.
+
+        Returns
+        -------
+        m : float64[T, S]
+            M at the ends of the ticks.
+        followed : float64[T, 3, R, W]
+            R, `since_hits` and `since_due` then, of the subjects to follow.
+        """
+        m, followed = np.zeros(hits.shape), np.empty((len(hits), 3, self.bets.size, watch.size))
+        row, time, seen, due = ends
         changes = [0, *(np.flatnonzero(battles[1:] != battles[:-1]) + 1).tolist(), battles.size]
         for first, until in pairwise(changes):
             part = slice(first, until)
             _close(
                 odds.without(float(battles[first])), odds.each, odds.slope, hits[part], self.bank, self.banked,
-                *(each[part] for each in ends),
+                row[part], time[part], seen[part], due[part],
                 self.r, self.c, self.since_row, self.since_time, self.since_hits, self.since_due,
-                self.weights, m[part],
+                self.weights, m[part], watch, followed[part],
             )  # fmt: skip
             self.banked = False
-        return m
+        return m, followed
 
     def reset(self, subject: int, mark: Mark) -> None:
         """Reset one subject to its initial state."""
@@ -135,7 +156,7 @@ class ShareSums:
 @njit(cache=True)
 def _close(  # type: ignore[no-untyped-def]
     without, each, slope, hits, bank, banked, row, time, seen, due,
-    r, c, since_row, since_time, since_hits, since_due, weights, m,
+    r, c, since_row, since_time, since_hits, since_due, weights, m, watch, followed,
 ):  # fmt: skip
     """R ← (R + 1) e and C ← max(C, 1) e in every tick, for every bet that is made; one that is not stands at 0.
 
@@ -172,6 +193,11 @@ def _close(  # type: ignore[no-untyped-def]
                 subject = many[tick, place]
                 e[subject] *= np.exp(min(slope[bet, subject] * hits[tick, subject], STEEPEST))
             _step(r[bet], c[bet], each[bet], e, weights[bet], m[tick], last, tick)
+            for place in range(len(watch)):
+                subject, begun = watch[place], last[watch[place]]
+                followed[tick, 0, bet, place] = r[bet, subject]
+                followed[tick, 1, bet, place] = since_hits[bet, subject] if begun < 0 else seen[begun, subject]
+                followed[tick, 2, bet, place] = since_due[bet, subject] if begun < 0 else due[begun, subject]
         for subject in range(subjects):
             tick = last[subject]
             if tick >= 0:

@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterator
 from random import Random
 
 import msgspec
@@ -66,6 +65,8 @@ def random_history(seed: int) -> tuple[FairnessSettings, Records, list[Alert]]:
         elif event < 0.55:
             made.finish[:] = 0.0  # battles without a vote
             made.play(700)
+        elif event < 0.7:
+            made.weights[model::12] *= chosen.choice([0.3, 3.0])  # a provider
     made.finish[:] = 1.0
     made.weights[conditional_arena.X] = 0.0
     made.play(3_000)
@@ -84,12 +85,12 @@ def late(record: Block | Notice, chosen: Random) -> Block | Notice:
 
 
 @pytest.fixture
-def runs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
+def runs(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """Counts stretches that were run at once, that were put back, and that were not tried."""
     seen, real = Counter[str](), calm_ticks._run
 
-    def counted(state: ArenaFairness, stretch: Stretch, battles: RowBattles) -> bool:
-        calm = real(state, stretch, battles)
+    def counted(state: ArenaFairness, stretch: Stretch, full: int, battles: RowBattles) -> bool:
+        calm = real(state, stretch, full, battles)
         seen["calm" if calm else "put back"] += 1
         return calm
 
@@ -106,7 +107,7 @@ def test_ticks_run_at_once_and_one_by_one_give_the_same_bits(
     settings, records, _ = random_history(seed)
     runs.clear()
     together = outcome(settings, records)
-    assert runs["calm"] > 5
+    assert runs["calm"] > 2
     monkeypatch.setattr(calm_ticks, "FEWEST", 10**9)
     assert outcome(settings, records) == together
 
@@ -114,5 +115,5 @@ def test_ticks_run_at_once_and_one_by_one_give_the_same_bits(
 def test_the_histories_put_ticks_back_and_raise_alerts(runs: Counter[str]) -> None:
     alerts = [alert for seed in range(6) for alert in random_history(seed)[2]]
     assert {alert.kind for alert in alerts} >= {Kind.SHARE_DRIFT, Kind.SILENT_REMOVAL, Kind.SIDE_BIAS}
-    assert runs["put back"] > 20
-    assert runs["calm"] > 100
+    assert runs["put back"] > 10
+    assert runs["calm"] > 50
