@@ -12,7 +12,7 @@ from streams.fairness.detectors.catalog import DETECTORS
 from streams.fairness.fold import fold
 from streams.fairness.fold_state import ArenaFairness
 from streams.fairness.settings import FairnessSettings
-from streams.fairness.statistics.sparse_cusum import place_all
+from streams.fairness.statistics.sparse_cusum import FIRST_SLOTS, SparseCusum, place_all
 from streams.ledger.codec import Block, Notice, decode, encode_block
 from streams.ledger.rows import rows_of
 
@@ -49,4 +49,9 @@ def warm_up() -> None:
     rows = rows_of(votes, np.zeros(n, np.int32), np.arange(n), np.arange(n))
     for record in encode_block(Block("warm", rows, {0: n - 1})):
         fold(state, decode(record))
-    place_all(np.zeros(4, np.uint64), np.ones(1, np.uint64))  # for the day on which a table of voters grows
+    # For the day on which a table of voters, or a memory of votes, grows.
+    n = FIRST_SLOTS
+    SparseCusum.start(1).update(
+        np.arange(1, n + 1, dtype=np.uint64), np.full(n, 0.5), np.ones(n, np.bool_), np.array([0.9]), np.zeros(n), 1e9
+    )
+    place_all(np.zeros(4, np.uint64), np.ones(1, np.uint64))
