@@ -180,7 +180,7 @@ def _play(state: ArenaFairness, stretch: Stretch, battles: RowBattles) -> tuple[
 def _gather(state: ArenaFairness, rows: Rows, words: BlockHashes, a: Numbers, b: Numbers, exposures: Exposures) -> None:
     """Pass rows to the board, the review detectors and the crowd, which need every vote, and exposures to the epoch."""
     scene, facts = state.scene, state.scene.facts
-    votes, voted, lowest = _votes(a, b, rows.winner)
+    votes, voted, lowest, highest = _votes(a, b, rows.winner)
     facts.votes += voted
     facts.policies.count(exposures.policy, exposures.a.size)
     judged = scene.play.declared[exposures.a] & scene.play.declared[exposures.b]
@@ -192,7 +192,8 @@ def _gather(state: ArenaFairness, rows: Rows, words: BlockHashes, a: Numbers, b:
         scene.board.add(battles.a, battles.b, battles.winner, _no_elo)
     for detector in AT_REVIEW:
         detector.gather(state.states.of(detector), battles)
-    facts.names.add(facts.roster, rows, a, b)
+    if lowest < 0 or highest >= facts.names.known:
+        facts.names.add(facts.roster, rows, a, b)
     if lowest < 0:
         shown, found = np.stack([rows.model_a, rows.model_b], axis=1).ravel(), np.stack([a, b], axis=1).ravel()
         most = seats(scene.settings.review_battles, scene.settings.undeclared_battles)
@@ -201,16 +202,16 @@ def _gather(state: ArenaFairness, rows: Rows, words: BlockHashes, a: Numbers, b:
 
 @njit(cache=True)
 def _votes(a, b, winner):  # type: ignore[no-untyped-def]
-    """Return the places of the votes between models with a number, how many votes there are, and the lowest number."""
-    places, found, voted, lowest = np.empty(len(a), np.int64), 0, 0, 0
+    """Return the places of votes between models with a number, how many votes there are, lowest and highest number."""
+    places, found, voted, lowest, highest = np.empty(len(a), np.int64), 0, 0, 0, -1
     for row in range(len(a)):
-        lowest = min(lowest, a[row], b[row])
+        lowest, highest = min(lowest, a[row], b[row]), max(highest, a[row], b[row])
         if winner[row] != NONE:
             voted += 1
             if a[row] >= 0 and b[row] >= 0:
                 places[found] = row
                 found += 1
-    return places[:found], voted, lowest
+    return places[:found], voted, lowest, highest
 
 
 def _review(state: ArenaFairness) -> list[Alert]:

@@ -162,9 +162,9 @@ class Draws:
 @njit(cache=True)
 def _find(keys, key):  # type: ignore[no-untyped-def]
     """Slot of a key, or the free slot where it belongs."""
-    slot = np.int64(key >> np.uint64(20)) % SLOTS  # a power of two, known to the compiler: no division
+    slot = (key >> np.uint64(20)) % np.uint64(SLOTS)  # a power of two, known to the compiler: no division
     while keys[slot] != 0 and keys[slot] != key:
-        slot = (slot + 1) % SLOTS
+        slot = (slot + np.uint64(1)) % np.uint64(SLOTS)
     return slot
 
 

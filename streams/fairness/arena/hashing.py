@@ -65,13 +65,12 @@ def _join(words: list[str]) -> tuple[Bytes, Ends]:
 @njit(cache=True)
 def _hash_bytes(data, ends):  # type: ignore[no-untyped-def]
     """FNV-1a with a final mix."""
-    hashes = np.empty(len(ends), np.uint64)
-    start = 0
+    hashes, start = np.empty(len(ends), np.uint64), np.uint64(0)  # places without sign need no check for negative ones
     for word in range(len(ends)):
         value = np.uint64(14695981039346656037)
-        for place in range(start, ends[word]):
+        for place in range(start, np.uint64(ends[word])):
             value = (value ^ np.uint64(data[place])) * np.uint64(1099511628211)
-        start = ends[word] + 1
+        start = np.uint64(ends[word]) + np.uint64(1)
         hashes[word] = mix(value, np.uint64(0))
     return hashes
 
@@ -93,22 +92,22 @@ _TABLES = _tables()
 @njit(cache=True)
 def checksums(data, ends):  # type: ignore[no-untyped-def]
     """CRC-32 of each word as in zlib, uint32[n]: eight bytes at a time, by tables."""
-    sums = np.empty(len(ends), np.uint32)
-    place = 0
+    sums, at, table = np.empty(len(ends), np.uint32), np.uint64(0), _TABLES
+    one, two, three, four = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)
     for word in range(len(ends)):
-        value = np.uint32(0xFFFFFFFF)
-        while place + 8 <= ends[word]:
-            others = np.uint32(0)
-            for byte in range(4, 8):
-                others ^= _TABLES[7 - byte, data[place + byte]]
-            for byte in range(4):
-                others ^= _TABLES[7 - byte, np.uint8(value >> np.uint32(8 * byte)) ^ data[place + byte]]
-            value = others
-            place += 8
-        while place < ends[word]:
-            value = (value >> np.uint32(8)) ^ _TABLES[0, np.uint8(value) ^ data[place]]
-            place += 1
-        place += 1
+        value, end = np.uint32(0xFFFFFFFF), np.uint64(ends[word])
+        while at + four + four <= end:
+            first = table[7, np.uint8(value) ^ data[at]] ^ table[6, np.uint8(value >> np.uint32(8)) ^ data[at + one]]
+            first ^= table[5, np.uint8(value >> np.uint32(16)) ^ data[at + two]]
+            first ^= table[4, np.uint8(value >> np.uint32(24)) ^ data[at + three]]
+            at += four
+            value = first ^ table[3, data[at]] ^ table[2, data[at + one]]
+            value ^= table[1, data[at + two]] ^ table[0, data[at + three]]
+            at += four
+        while at < end:
+            value = (value >> np.uint32(8)) ^ table[0, np.uint8(value) ^ data[at]]
+            at += one
+        at += one
         sums[word] = ~value
     return sums
 

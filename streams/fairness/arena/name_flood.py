@@ -64,8 +64,6 @@ class NameCounts:
 
     def add(self, roster: Roster, rows: Rows, a: NDArray[np.int64], b: NDArray[np.int64]) -> None:
         """Count rows; `a` and `b`, int64[n], are subject numbers, -1 for names without one."""
-        if min(a.min(), b.min()) >= 0 and max(a.max(), b.max()) < self.known:
-            return
         new = [(side < 0) | (side >= self.known) for side in (a, b)]
         codes = np.concatenate([rows.model_a[new[0]], rows.model_b[new[1]]])
         strange = np.zeros(len(rows.models), np.bool_)

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from streams.contracts.alert import Kind, Severity, Subject
@@ -75,8 +76,7 @@ class PromptReuse(ReviewDetector[Prompts]):
         """Add the sampled prompts of battles, in order."""
         prompt = battles.rows.prompt
         if prompt is not None:
-            hashes = battles.words.sampled[prompt]
-            state.pending = np.concatenate([state.pending, hashes[(hashes % ONE_IN == 0) & (prompt > 0)]])
+            state.pending = np.concatenate([state.pending, _sample(prompt, battles.words.sampled)])
 
     def review(self, state: Prompts, scene: Scene, ratings: Ratings | None) -> None:
         """Process a review."""
@@ -138,3 +138,14 @@ class PromptReuse(ReviewDetector[Prompts]):
             f"battles since {day(verdict.starts_at)}, against {percent(e['baseline'])} before, "
             f"evidence of 10^{e['log10_e']:.1f} to 1."
         )
+
+
+@njit(cache=True)
+def _sample(prompt, hashes):  # type: ignore[no-untyped-def]
+    """uint32, the sampled hashes of n codes of prompts, in order; code 0 is no prompt."""
+    found, size = np.empty(len(prompt), np.uint32), 0
+    for code in prompt:
+        if code > 0 and hashes[code] % np.uint32(ONE_IN) == 0:
+            found[size] = hashes[code]
+            size += 1
+    return found[:size]

@@ -229,9 +229,9 @@ def _move(cells, key, chosen, new_cells, new_key):  # type: ignore[no-untyped-de
 def find(keys, key):  # type: ignore[no-untyped-def]
     """Slot of a key, or the free slot where it belongs; linear probing in a table whose size is a power of two."""
     mask = np.uint64(len(keys) - 1)
-    slot = np.int64(key & mask)
+    slot = key & mask
     while keys[slot] != 0 and keys[slot] != key:
-        slot = np.int64(np.uint64(slot + 1) & mask)
+        slot = (slot + np.uint64(1)) & mask
     return slot
 
 
@@ -289,5 +289,5 @@ def _run(  # type: ignore[no-untyped-def]
                 total += np.exp(log_c[slot, bet] - largest)
             log_e = largest + np.log(total / count)
             if log_e >= level:
-                return place, used, slot, log_e
+                return place, used, np.int64(slot), log_e
     return place, used, -1, 0.0
