@@ -14,18 +14,16 @@ Repeats are counted in four spans of distances up to 4,096 rows. A span is judge
   only the second; to move both, an arena has to repeat its battles, and that is what bunches are. With two models all
   battles repeat the pair, so only the order counts.
 
-Both are uncertain by the chance repeats. In crowded spans the evidence is divided by their upper bound. It is at most
-that of three votes per draw until bunches are significant, and 1 once it is `NEARLY` that. To become certain the
-crowded spans have a memory that fades over `1 / (1 - FADE)` windows, and which is dropped when a window contradicts it.
+In crowded spans evidence is divided by the upper bound, at most that of three votes per draw until bunches are
+significant, and 1 once it is `NEARLY` that. To become certain they have a memory of `1 / (1 - FADE)` windows.
 
-Only earlier rows are used. Before the first estimate, and while crowded spans were not compared, v is that of
+Only earlier rows are used. Before the first estimate, and while crowded spans were not compared, v is at least that of
 `SUPPOSED`, because three votes a draw, each taken for a draw of its own, page within a hundred rows. Detectors of
-single battles do not bet on such a row before `WINDOW` of them were compared, nor while v is above that of `SINGLE`.
+single battles bet on such a row once `WINDOW` of them were compared, and while v is at most that of `SINGLE`.
 
-It is an estimate: votes of one draw that are more than 4,096 rows apart are not seen. So the promise about false pages
-holds for known draws, and for these as far as the tables of docs/design/0019-promise.md were measured.
+It is an estimate, and votes of one draw more than 4,096 rows apart are not seen: docs/design/0019-promise.md.
 
-**Memory.** 150 kB, and 80 kB more from the first crowded span on; nothing is taken before it is used.
+**Memory.** 150 kB, and 80 kB more from the first crowded span on.
 """
 
 from __future__ import annotations

@@ -9,20 +9,13 @@ draw the evidence is cubed.
 - Without `battle`, rows of one voter with the same two models are one exposure until 30 minutes after its first row.
   This does not hold for a *busy* voter, with `BUSY` exposures in these or the last six hours: a bot that votes wherever
   one model plays meets its pairs again by chance, and if those draws were lost, the model would look drawn less.
-- With neither, every row counts as an exposure. How often a row repeats the pair of an earlier row shows how many votes
-  a draw gets: votes of one draw are near each other, so their repeats are frequent at short distances, while chance
-  repeats are as frequent a little further away, whatever the policy. With e repeats per row beyond chance, the evidence
-  of a row is divided by v = 1 + 2e, the design effect E[V²]/E[V] of V votes per draw. Only earlier rows are used. It is
-  an estimate, and votes of one draw that are thousands of rows apart, or hundreds in an arena of few models, are not
-  seen by it. So the promise about false pages holds for known draws, not for these. Before the first estimate v is
-  `SUPPOSED`, because three votes a draw, each taken for a draw of its own, page within a hundred rows. Detectors of
-  single battles do not bet on such a row before `WINDOW` of them were compared and no bunches were found: few votes per
-  draw that the first estimates cannot see are seen then.
+- With neither, every row counts as an exposure, and its evidence is divided by an estimate of the votes per draw: see
+  `streams.fairness.arena.bunches`.
 
 **Memory.** Known draws are kept in two generations of `GENERATION` each: a vote is recognised if it comes at most that
 many exposures after the first vote of its draw (voters take places, too: half as many, if each votes once), and at
 most twice as many are kept. A later one counts as an exposure.
-Both generations together take 2.1 MB, the rows with neither 150 kB; nothing is taken before it is used.
+Both generations together take 2.1 MB; nothing is taken before it is used.
 """
 
 from __future__ import annotations
@@ -60,7 +53,7 @@ class RowDraws(NamedTuple):
     weight
         float64[n], the weight of the row as evidence, or None when all are 1.
     single
-        bool[n], whether the row is known to be a draw of its own, or None when all are: detectors of single battles bet
+        bool[n], whether the row is taken for a draw of its own, or None when all are: detectors of single battles bet
         on no other.
     """
 

@@ -1,5 +1,7 @@
 """How many votes a draw gets, where votes have neither id: seen in small arenas, not invented, and no way to hide."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -111,7 +113,7 @@ def turned_by_the_hour(pairs: Pairs) -> Pairs:
 
 
 @pytest.mark.parametrize("trick", [always_left, never_turned, turned_by_the_hour])
-def test_an_arena_cannot_hide_behind_the_order_of_its_sides(trick) -> None:
+def test_an_arena_cannot_hide_behind_the_order_of_its_sides(trick: Callable[[Pairs], Pairs]) -> None:
     weights, _ = weighed(np.concatenate([drawn(10, 60_000), trick(drawn(10, 60_000, seed=4))]))
     assert weights[60_000:].min() > 0.6
     assert is_supposed(weights[60_000:].min())
