@@ -62,8 +62,7 @@ LONGEST_REQUEST = 1 << 20
 
 def as_imported(environ: Mapping[str, str]) -> dict[str, str]:
     """The variables that a process cannot change once it runs. PYTHONUNBUFFERED the server always has."""
-    ignored = ("PYTHONUNBUFFERED", "PYTHONPATH")
-    named = {name for name in environ if name.startswith(BEFORE_PYTHON) and name not in ignored}
+    named = {name for name in environ if name.startswith(BEFORE_PYTHON) and name != "PYTHONUNBUFFERED"}
     return ONE_THREAD | {name: environ[name] for name in named}
 
 

@@ -68,6 +68,7 @@ def test_another_interpreter_is_started_and_not_forked() -> None:
     same = fork_server().environ
     assert can_fork(isonomy, same)
     assert not can_fork(isonomy, {**same, "PYTHONHASHSEED": "1"})
+    assert not can_fork(isonomy, {**same, "PYTHONPATH": "/other"})
     assert not can_fork(isonomy, {**same, "OPENBLAS_NUM_THREADS": "3"})
     assert not can_fork([sys.executable, "-m", "http.server"], same)
 
