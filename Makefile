@@ -45,7 +45,7 @@ $(READY): $(RUNTIME) deploy/requirements.lock
 	@echo "development and tests: $$(grep -c == deploy/requirements.lock) packages, with those that run"
 	@$(PIP) --require-hashes --no-deps --no-build-isolation -r deploy/requirements.lock | $(PROGRESS)
 	@# Now, not in a test, where a warning during the compilation of a third-party module is an error.
-	@echo "    compiling modules"; $(BIN)/python -W ignore -m compileall -qq -j 2 $(VENV)/lib || true
+	@echo "    compiling modules"; $(BIN)/python -W ignore -m compileall -qq -j 2 -x '/(tests|pip)/' $(VENV)/lib || true
 	@touch $@
 
 .PHONY: install

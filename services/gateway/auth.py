@@ -20,6 +20,9 @@ from streams.contracts.setting_groups import GatewaySettings
 
 log = logging.getLogger(__name__)
 
+OF_THE_KEY = frozenset({Reason.TOO_MANY_ARENAS, Reason.TOO_MANY_NAMES})
+"""They do not count towards quarantine: it is no fault of the votes themselves."""
+
 
 class Gate:
     """The checks of one process. Counts are per process, so several gateways each grant the full limits."""
@@ -30,6 +33,8 @@ class Gate:
         self._quarantine = Quarantine(settings.quarantine_share, settings.quarantine_items)
         self._arenas = Budget[str](settings.key_arenas)
         self._models = Budget[tuple[str, str]](settings.key_models)
+        self._names = Budget[tuple[str, str]](settings.key_names)
+        self._names_refused = metrics.key_names_refused
         self._quarantined, self._refusals = metrics.key_quarantined, metrics.quarantine_refusals
         self._key_arenas = metrics.key_arenas
 
@@ -64,7 +69,7 @@ class Gate:
 
     def note_refused(self, key: Key, refused: Refused, items: int) -> None:
         """Count items that were refused together, if their content was the reason."""
-        if refused.reason is Reason.TOO_MANY_ARENAS:
+        if refused.reason in OF_THE_KEY:
             return
         if isinstance(refused.reason, Reason) or refused.reason is Refusal.FORBIDDEN:
             self.note(key, items, items, str(refused))
@@ -83,6 +88,21 @@ class Gate:
         return (
             f"ISONOMY_KEY_ARENAS lets key {key.name!r} write to {self._arenas.most} arenas a day, and {arena!r} would"
             " be one more: name arenas in the key's line"
+        )
+
+    def unnamed(self, key: Key, arena: str, names: Iterable[str]) -> set[str]:
+        """Names of models beyond the daily budget of the key in votes of this arena; the others are counted as used."""
+        return self._names.use_all((key.name, arena), names, time.monotonic())
+
+    def refuse_names(self, key: Key, votes: int) -> None:
+        """Count votes that were rejected for their names."""
+        self._names_refused.labels(key.name).inc(votes)
+
+    def too_many_names(self, key: Key, arena: str, names: Iterable[str]) -> str:
+        """Message for a person: why a vote on models of these names is beyond the key's budget."""
+        return (
+            f"ISONOMY_KEY_NAMES lets votes of key {key.name!r} name {self._names.most:,} different models of arena"
+            f" {arena!r} a day, and {' and '.join(map(repr, names))} would be more"
         )
 
     def model(self, key: Key, arena: str, model: str) -> None:
@@ -110,10 +130,12 @@ class Gate:
         """Forget the keys that are no longer in the key file."""
         for name in self._quarantine.of.keys() - names:
             self._refusals.remove(name)
+            self._names_refused.remove(name)
         self._limiter.keep(names)
         self._quarantine.keep(names)
         self._arenas.keep(names.__contains__)
         self._models.keep(lambda holder: holder[0] in names)
+        self._names.keep(lambda holder: holder[0] in names)
 
 
 def _too_many(key: Key) -> str:

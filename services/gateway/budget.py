@@ -1,7 +1,7 @@
 """What one key may use: bytes of its requests under way, and names within a day. Pure; the time is an argument.
 
-The names are arenas, and models of an arena. Each costs the sender one request, and permanently takes series and state
-in every later stage.
+The names are arenas, models that are declared, and models in votes. Each costs the sender a record at most, and takes
+series and state in every later stage.
 """
 
 from __future__ import annotations

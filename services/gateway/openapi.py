@@ -107,7 +107,9 @@ def _send_votes() -> Document:
             "Unknown fields are ignored, except fields of the public data sets which show that the record is "
             "not one whole vote; it is rejected: `anony` false (`not_anonymous`); `count` or `weight` not "
             "1, `is_valid` or `dedup_tag.sampled` false (`invalid_field`). `drawn_at` more than "
-            f"{DRAWN_SECONDS:g} s after `tstamp` is rejected (`invalid_field`)."
+            f"{DRAWN_SECONDS:g} s after `tstamp` is rejected (`invalid_field`). Beyond the number of arenas, or of "
+            "models of one arena, that votes of a key may name within a day, votes that name a further one are "
+            "rejected (`too_many_arenas`, `too_many_names`); the others of the request are accepted."
         ),
         security=KEYED,
         requestBody={

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from operator import attrgetter
@@ -40,8 +40,8 @@ class ParsedVotes:
         Key and value of each good vote; the value is the item as it was sent, unknown fields included.
     arenas
         Each arena of the records, with the index of its first vote.
-    arena_of
-        The arena of each record.
+    arena_of, models_of
+        The arena of each record, and its two models.
     rejected
         The other items.
     renamed
@@ -52,6 +52,7 @@ class ParsedVotes:
     arenas: dict[str, int]
     rejected: list[Rejected]
     arena_of: list[str]
+    models_of: list[tuple[str, str]]
     renamed: dict[str, str] = field(default_factory=dict)
 
     def duplicates(self) -> int:
@@ -62,18 +63,27 @@ class ParsedVotes:
             {(arena, key) for arena, (key, _) in zip(self.arena_of, self.records, strict=True)}
         )
 
-    def without(self, arenas: Set[str], why: Callable[[str], str]) -> ParsedVotes:
-        """Copy that rejects the votes of `arenas`; `why(arena)` is the detail for a person."""
-        left = {arena: at for arena, at in self.arenas.items() if arena not in arenas}
-        kept = ParsedVotes([], left, [*self.rejected], [], self.renamed)
+    def names(self) -> dict[str, dict[str, None]]:
+        """Models that the records name, by arena, in order of first appearance."""
+        found: dict[str, dict[str, None]] = {arena: {} for arena in self.arenas}
+        for arena, models in zip(self.arena_of, self.models_of, strict=True):
+            found[arena].update(dict.fromkeys(models))
+        return found
+
+    def without(self, reason: Reason, why: Callable[[str, tuple[str, str]], str | None]) -> ParsedVotes:
+        """Copy that rejects the votes for whose arena and models `why` returns a detail for a person."""
+        kept = ParsedVotes([], {}, [*self.rejected], [], [], self.renamed)
         unused = {each.index for each in self.rejected}
         indices = (index for index in count() if index not in unused)
-        for index, record, arena in zip(indices, self.records, self.arena_of, strict=False):
-            if arena in arenas:
-                kept.rejected.append(Rejected(index, Reason.TOO_MANY_ARENAS, why(arena)))
-            else:
-                kept.records.append(record)
-                kept.arena_of.append(arena)
+        for index, record, arena, models in zip(indices, self.records, self.arena_of, self.models_of, strict=False):
+            detail = why(arena, models)
+            if detail is not None:
+                kept.rejected.append(Rejected(index, reason, detail))
+                continue
+            kept.records.append(record)
+            kept.arenas.setdefault(arena, index)
+            kept.arena_of.append(arena)
+            kept.models_of.append(models)
         kept.rejected.sort(key=attrgetter("index"))
         return kept
 
@@ -121,7 +131,7 @@ def split_body(body: bytes, ndjson: bool) -> Sequence[Item]:
 
 def read_votes(items: Sequence[Item], arrived: float) -> ParsedVotes:
     """Decode and check every item with `parse_vote`, as intake does later; intake accepts a `tstamp` further ahead."""
-    votes = ParsedVotes([], {}, [], [])
+    votes = ParsedVotes([], {}, [], [], [])
     for index, item in enumerate(items):
         value = bytes(item)
         renamed: dict[str, str] = {}
@@ -133,6 +143,7 @@ def read_votes(items: Sequence[Item], arrived: float) -> ParsedVotes:
             votes.records.append((vote.id.encode(), value))
             votes.arenas.setdefault(vote.arena, index)
             votes.arena_of.append(vote.arena)
+            votes.models_of.append((vote.model_a, vote.model_b))
             votes.renamed.update(renamed)
     return votes
 

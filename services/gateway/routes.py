@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
 from functools import partial
@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from services.gateway.auth import Gate
+from services.gateway.auth import OF_THE_KEY, Gate
 from services.gateway.budget import REQUEST_BYTES, SHARE, Held, Holding
 from services.gateway.parse_body import (
     ParsedVotes,
@@ -43,6 +43,8 @@ from streams.contracts.vote import MAX_RECORD_BYTES
 RETRY_SECONDS = 2.0
 LARGE_BODY_BYTES = 131_072
 """A larger body is parsed in a thread."""
+MANY_VOTES = 1_000
+"""As many are looked at in a thread, too."""
 UNPACKED_BYTES = 1_024
 """A compressed body costs at least one vote per this many unpacked bytes: 8 kB may unpack to 8 MB."""
 LEAST_BYTES = 100
@@ -130,7 +132,7 @@ class WriteRoutes:
         return self._answer(key, votes, duplicates)
 
     async def _admit(self, key: Key, votes: ParsedVotes, items: int) -> ParsedVotes:
-        """Reject votes beyond the key's arena budget; raises `Refused` when the key may not write to an arena."""
+        """Reject votes beyond the key's budgets of names; raises `Refused` when the key may not write to an arena."""
         try:
             for arena, index in votes.arenas.items():
                 self._gate.arena(key, arena, f"item {index}: ")
@@ -138,12 +140,24 @@ class WriteRoutes:
             self._gate.note_refused(key, refused, items)
             raise
         if beyond := self._gate.beyond(key, votes.arenas):
-            votes = await self._beside(votes.without, beyond, partial(self._gate.too_many_arenas, key))
+            votes = await self._beside(votes.without, Reason.TOO_MANY_ARENAS, partial(self._why_arena, key, beyond))
+        names = await self._beside(votes.names) if items > MANY_VOTES else votes.names()
+        unnamed = {arena: self._gate.unnamed(key, arena, models) for arena, models in names.items()}
+        if any(unnamed.values()):
+            before = len(votes.records)
+            votes = await self._beside(votes.without, Reason.TOO_MANY_NAMES, partial(self._why_name, key, unnamed))
+            self._gate.refuse_names(key, before - len(votes.records))
         first = f"{votes.rejected[0].reason}: {votes.rejected[0].detail}" if votes.rejected else ""
-        # `too_many_arenas` does not count towards quarantine: it is no fault of the votes themselves.
-        unusable = sum(each.reason is not Reason.TOO_MANY_ARENAS for each in votes.rejected)
+        unusable = sum(each.reason not in OF_THE_KEY for each in votes.rejected)
         self._gate.note(key, items, unusable, first)
         return votes
+
+    def _why_arena(self, key: Key, beyond: Set[str], arena: str, _: tuple[str, str]) -> str | None:
+        return self._gate.too_many_arenas(key, arena) if arena in beyond else None
+
+    def _why_name(self, key: Key, beyond: Mapping[str, Set[str]], arena: str, models: tuple[str, str]) -> str | None:
+        names = [model for model in models if model in beyond[arena]]
+        return self._gate.too_many_names(key, arena, names) if names else None
 
     async def model(self, request: Request) -> Response:
         """PUT and DELETE /v1/arenas/{arena}/models/{model}."""

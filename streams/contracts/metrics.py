@@ -50,6 +50,9 @@ class Metrics:
         self.key_arenas = self._gauge(
             "gateway_key_arenas", "Different arenas that a key for all arenas wrote to within a day.", "key"
         )
+        self.key_names_refused = self._counter(
+            "gateway_key_names_refused", "Votes refused because their key had named too many models.", "key"
+        )
 
         # --- board -------------------------------------------------------------------------------------------------
         self.board_requests = self._counter("board_requests", "HTTP requests answered.", "route", "status")

@@ -46,6 +46,8 @@ class Reason(StrEnum):
     """`anony` is false: the person saw which models answered, and such votes do not count."""
     TOO_MANY_ARENAS = "too_many_arenas"
     """At the gateway only: a key for all arenas has written to as many within a day as it may."""
+    TOO_MANY_NAMES = "too_many_names"
+    """At the gateway only: the key has named as many different models of the arena within a day as it may."""
     UNREADABLE = "unreadable"
     """A whole record batch that no client can read; the dead letter holds its bytes and the offsets that it spans."""
 

@@ -179,6 +179,13 @@ class GatewaySettings(Struct, frozen=True, kw_only=True):
             "gateway; 0: no limit."
         ),
     ] = field(default=2_000, name="ISONOMY_KEY_MODELS")
+    key_names: Annotated[
+        Whole,
+        Meta(
+            description="Different models that the votes of a key may name within a day, of each arena and in each "
+            "gateway; 0: no limit. The fairness fold follows 1,000 undeclared ones (`max_undeclared`)."
+        ),
+    ] = field(default=1_000, name="ISONOMY_KEY_NAMES")
 
 
 class BoardSettings(Struct, frozen=True, kw_only=True):

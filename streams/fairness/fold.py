@@ -8,6 +8,7 @@ the middle of a stretch (a removal changes which models are in play) ends the st
 from __future__ import annotations
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from streams.contracts.alert import Alert, Status
@@ -15,6 +16,7 @@ from streams.contracts.vote import NONE
 from streams.fairness import calm_ticks
 from streams.fairness import tick_update as tick
 from streams.fairness.arena.draws import RowDraws
+from streams.fairness.arena.hashing import BlockHashes
 from streams.fairness.arena.ledger_position import Moment
 from streams.fairness.arena.past_policies import IN_FORCE, LateCounts
 from streams.fairness.arena.ratings import rate_if_due
@@ -73,7 +75,7 @@ def _declare(state: ArenaFairness, notice: Notice) -> list[Alert]:
     if not np.array_equal(before.pi, scene.play.pi):
         scene.epoch.begin(facts.rows, facts.clock)
         recorded, settle = notice.recorded / 1000, scene.settings.settle_seconds
-        facts.draws.restart()
+        facts.draws.bunches.restart()
         facts.policies.change(before, scene.play, recorded, facts.clock, settle, rows=facts.rows)
         facts.policies.resize(len(facts.roster))
     for detector in AT_NOTICE:
@@ -85,7 +87,8 @@ def _count(state: ArenaFairness, rows: Rows) -> list[Alert]:
     """Count rows, in parts that end with a review: what a review decides must not depend on where a block was cut."""
     scene, facts = state.scene, state.scene.facts
     state.rhythm.hear(rows.recorded)
-    draws = facts.draws.follow(rows)
+    words = BlockHashes.of(rows)
+    draws = facts.draws.follow(rows, words)
     starts = np.flatnonzero(draws.first)
     review, alerts = scene.settings.review_battles, list[Alert]()
     row = at = 0
@@ -94,17 +97,16 @@ def _count(state: ArenaFairness, rows: Rows) -> list[Alert]:
         # Further votes on the last draw of a review belong to the next review.
         end = int(starts[until - 1]) + 1 if until <= starts.size else len(rows)
         part = slice(row, end)
-        alerts += _count_part(state, rows.take(part), draws.take(part), starts[at:until] - row)
+        alerts += _count_part(state, rows.take(part), words, draws.take(part), starts[at:until] - row)
         row, at = end, until
     return alerts
 
 
-def _count_part(state: ArenaFairness, rows: Rows, draws: RowDraws, starts: Numbers) -> list[Alert]:
+def _count_part(state: ArenaFairness, rows: Rows, words: BlockHashes, draws: RowDraws, starts: Numbers) -> list[Alert]:
     """Count rows of one review; `starts` are those that start an exposure."""
     scene, facts = state.scene, state.scene.facts
-    words = np.stack([rows.model_a, rows.model_b], axis=1).ravel()
-    known = len(facts.roster)
-    numbers = facts.roster.follow(rows.models, words, scene.settings.max_undeclared)
+    known, shown = len(facts.roster), np.stack([rows.model_a, rows.model_b], axis=1).ravel()
+    numbers = facts.roster.follow(rows.models, shown, scene.settings.max_undeclared)
     if len(facts.roster) != known:
         state.resize()
         tick.rejudge(state)
@@ -135,10 +137,10 @@ def _count_part(state: ArenaFairness, rows: Rows, draws: RowDraws, starts: Numbe
         alerts += told
         end = int(starts[at + taken - 1]) + 1
         part = slice(row, end)
-        _gather(state, rows.take(part), a[part], b[part], exposures.take(slice(at, at + taken)))
+        _gather(state, rows.take(part), words, a[part], b[part], exposures.take(slice(at, at + taken)))
         at, row = at + taken, end
     if row < len(rows):
-        _gather(state, rows.take(slice(row, None)), a[row:], b[row:], exposures.take(slice(at, None)))
+        _gather(state, rows.take(slice(row, None)), words, a[row:], b[row:], exposures.take(slice(at, None)))
     if starts.size and facts.rows % scene.settings.review_battles == 0:
         alerts += _review(state)
     return alerts
@@ -175,26 +177,41 @@ def _play(state: ArenaFairness, stretch: Stretch, battles: RowBattles) -> tuple[
     return int(stretch.ends[-1]), alerts
 
 
-def _gather(state: ArenaFairness, rows: Rows, a: Numbers, b: Numbers, exposures: Exposures) -> None:
+def _gather(state: ArenaFairness, rows: Rows, words: BlockHashes, a: Numbers, b: Numbers, exposures: Exposures) -> None:
     """Pass rows to the board, the review detectors and the crowd, which need every vote, and exposures to the epoch."""
     scene, facts = state.scene, state.scene.facts
-    facts.votes += int(np.count_nonzero(rows.winner != NONE))
+    votes, voted, lowest, highest = _votes(a, b, rows.winner)
+    facts.votes += voted
     facts.policies.count(exposures.policy, exposures.a.size)
     judged = scene.play.declared[exposures.a] & scene.play.declared[exposures.b]
     if exposures.policy is not None:
         judged &= exposures.policy == IN_FORCE
     scene.epoch.add(exposures.a[judged])
-    voted = (a >= 0) & (b >= 0) & (rows.winner != NONE)
-    battles = ReviewBattles(rows, a[voted], b[voted], rows.winner[voted], voted, np.stack([a, b]))
-    if voted.any():
+    battles = ReviewBattles(rows, words, a[votes], b[votes], rows.winner[votes], votes, (a, b))
+    if votes.size:
         scene.board.add(battles.a, battles.b, battles.winner, _no_elo)
     for detector in AT_REVIEW:
         detector.gather(state.states.of(detector), battles)
-    facts.names.add(facts.roster, rows, a, b)
-    if min(a.min(), b.min()) < 0:
-        words, found = np.stack([rows.model_a, rows.model_b], axis=1).ravel(), np.stack([a, b], axis=1).ravel()
+    if lowest < 0 or highest >= facts.names.known:
+        facts.names.add(facts.roster, rows, a, b)
+    if lowest < 0:
+        shown, found = np.stack([rows.model_a, rows.model_b], axis=1).ravel(), np.stack([a, b], axis=1).ravel()
         most = seats(scene.settings.review_battles, scene.settings.undeclared_battles)
-        facts.crowd.add([rows.models[word] for word in words[found < 0].tolist()], most)
+        facts.crowd.add([rows.models[code] for code in shown[found < 0].tolist()], most)
+
+
+@njit(cache=True)
+def _votes(a, b, winner):  # type: ignore[no-untyped-def]
+    """Return the places of votes between models with a number, how many votes there are, lowest and highest number."""
+    places, found, voted, lowest, highest = np.empty(len(a), np.int64), 0, 0, 0, -1
+    for row in range(len(a)):
+        lowest, highest = min(lowest, a[row], b[row]), max(highest, a[row], b[row])
+        if winner[row] != NONE:
+            voted += 1
+            if a[row] >= 0 and b[row] >= 0:
+                places[found] = row
+                found += 1
+    return places[:found], voted, lowest, highest
 
 
 def _review(state: ArenaFairness) -> list[Alert]:

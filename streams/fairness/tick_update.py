@@ -77,6 +77,8 @@ def close(state: ArenaFairness) -> list[Alert]:
     onset = min([row for detector, kept in asked for row in detector.onsets(kept, scene)], default=None)
     outage = True in [detector.explains(kept, scene, onset) for detector, kept in asked]
     turned, facts.outage = outage != facts.outage, outage
+    if outage:
+        facts.outage_row = facts.rows
     told: list[Alert] = []
     for detector, kept in asked:
         if detector.settle(kept, scene, turned=turned):

@@ -12,7 +12,7 @@ from streams.fairness.detectors.catalog import DETECTORS
 from streams.fairness.fold import fold
 from streams.fairness.fold_state import ArenaFairness
 from streams.fairness.settings import FairnessSettings
-from streams.fairness.statistics.sparse_cusum import place_all
+from streams.fairness.statistics.sparse_cusum import FIRST_SLOTS, SparseCusum, place_all
 from streams.ledger.codec import Block, Notice, decode, encode_block
 from streams.ledger.rows import rows_of
 
@@ -25,7 +25,12 @@ def warm_up() -> None:
     """
     for size in (32, 2):
         _fold(FairnessSettings(tick_battles=2, review_battles=8, ratings_reviews=1), size)
-    place_all(np.zeros(4, np.uint64), np.ones(1, np.uint64))  # for the day on which a table of voters grows
+    # For the day on which a table of voters, or a memory of votes, grows.
+    n = FIRST_SLOTS
+    SparseCusum.start(1).update(
+        np.arange(1, n + 1, dtype=np.uint64), np.full(n, 0.5), np.ones(n, np.bool_), np.array([0.9]), np.zeros(n), 1e9
+    )
+    place_all(np.zeros(4, np.uint64), np.ones(1, np.uint64))
 
 
 def _fold(settings: FairnessSettings, size: int) -> None:

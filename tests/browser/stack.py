@@ -18,6 +18,7 @@ from services.simulate.records import Recorder
 from streams.contracts.topics import LEDGER, MODELS, VOTES
 from streams.ledger.codec import Notice
 from tests.support.eventually import eventually
+from tests.support.fork_server import ForkedProcess
 from tests.support.gateway import GatewayProcess
 from tests.support.http import PLAIN
 from tests.support.pipeline import COUNTED, READY, REPOSITORY, Pipeline
@@ -136,7 +137,7 @@ class Feed:
 def board_process(pipeline: Pipeline, directory: Path, name: str = "board", **environ: str) -> BoardProcess:
     """A board that is not started yet."""
     port = free_port()
-    process = ChildProcess(
+    process = ForkedProcess(
         name,
         [sys.executable, "-m", "services.cli.main", "board", "--port", str(port)],
         log_path=directory / f"{name}.log",

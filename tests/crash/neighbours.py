@@ -33,6 +33,10 @@ HONEST, PACE, TOGETHER = "honest", 200, 20
 """The honest arena, its votes per second, and the votes per request."""
 LIMITS = {"ISONOMY_ARENA_BYTES": str(24 << 20), "ISONOMY_MAX_DECLARED": "200"}
 """Lower than the defaults, so that a stranger reaches them within seconds."""
+LONGEST = 60.0
+"""Most seconds that a phase waits for what it is for."""
+STOPPED = {f"{stage} stopped stranger-declared" for stage in ("fairness", "ratings")}
+"""What too many declared models lead to."""
 FRESHNESS = "isonomy_ratings_freshness_seconds"
 
 
@@ -171,6 +175,14 @@ class Phase:
     stopped: list[str] = field(default_factory=list)
 
 
+def _told(seen: Phase) -> bool:
+    """Whether a phase has shown what it is for: votes of the honest arena, their freshness, a budget used up."""
+    refused = {"arenas": 422, "refused items": 429}.get(seen.stranger)
+    stopped = STOPPED if seen.stranger == "declared models" else set()
+    used_up = (refused is None or refused in seen.statuses) and stopped <= set(seen.stopped)
+    return used_up and seen.acknowledged > 0 and seen.p99 is not None
+
+
 class Sender(threading.Thread):
     """Sends requests at a pace until `stop`."""
 
@@ -265,21 +277,28 @@ class Neighbours:
             make, pace, arena = STRANGERS[stranger]
             sender = Sender(self._keys[stranger], make("stranger" if arena == "*" else arena), pace)
             sender.start()
-        end = time.monotonic() + self._seconds
-        while time.monotonic() < end:
+        start = time.monotonic()
+        while (passed := time.monotonic() - start) < self._seconds or (passed < LONGEST and not _told(seen)):
             for name, taken in self._up.memory().items():
                 seen.memory[name] = round(max(taken, seen.memory.get(name, 0.0)), 1)
+            if passed >= self._seconds:  # a busy machine: what the phase is about has yet to come
+                self._read(seen, before, acknowledged)
             time.sleep(0.25)
         if sender is not None:
             sender.stop()
-            seen.statuses = dict(sorted(self._keys[stranger].statuses.items()))
+        self._read(seen, before, acknowledged)
+        return seen
+
+    def _read(self, seen: Phase, before: Histogram, acknowledged: int) -> None:
+        """Read what a phase has shown so far."""
         text = self._text()
+        if seen.stranger in self._keys:
+            seen.statuses = dict(sorted(self._keys[seen.stranger].statuses.items()))
         seen.p99 = quantile(before, histogram(text), 0.99)
         seen.acknowledged = self._keys[HONEST].accepted - acknowledged
         seen.lag = read_sum(text, "isonomy_consumer_lag")
         stops = re.findall(r'^isonomy_fold_arena_stopped\{arena="(.+?)",stage="(.+?)"\} 1.0$', text, re.MULTILINE)
         seen.stopped = [f"{stage} stopped {arena}" for arena, stage in stops]
-        return seen
 
     def _text(self) -> str:
         text: str = httpx.get(self._metrics, timeout=10, **PLAIN).text

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services.local.ports import HOST, free_port
-from services.local.process import ChildProcess
 from services.local.redis import RedisServer
 from tests.crash.stack import EventLog, Stack
 from tests.crash.workload import ARENAS, Books
 from tests.support.board import board_process
+from tests.support.fork_server import ForkedProcess
 from tests.support.gateway import gateway_process
 from tests.support.kafka_cluster import NODES, KafkaCluster
 from tests.support.kafka_node import KafkaNode
@@ -79,7 +79,7 @@ class Scene(Stack):
             broker.bootstrap, pipeline.topic_prefix, pipeline.directory, ISONOMY_PRODUCE_TIMEOUT="3"
         )
         self.web = board_process(pipeline.environment, pipeline.directory)
-        herald = ChildProcess(
+        herald = ForkedProcess(
             "herald",
             [sys.executable, "-m", "services.cli.main", "herald", "--port", str(free_port())],
             log_path=pipeline.directory / "herald.log",

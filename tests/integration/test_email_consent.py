@@ -22,10 +22,10 @@ from msgspec.structs import replace
 
 from services.herald.channels.dialects import BREAK
 from services.local.ports import HOST, free_port
-from services.local.process import ChildProcess
 from streams.contracts.alert import Status
 from streams.contracts.subscription import ChannelType
 from tests.support.eventually import eventually, eventually_async
+from tests.support.fork_server import ForkedProcess, run_isonomy
 from tests.support.herald import REPOSITORY, Endpoints, HeraldStack, make_alert, make_subscription
 from tests.support.http import PLAIN
 from tests.support.inbox import Inbox
@@ -405,14 +405,13 @@ def test_the_command_lines_show_it_and_the_page_is_one_of_the_board_s(
     }
 
     def isonomy(*words: str) -> subprocess.CompletedProcess[str]:
-        argv = [sys.executable, "-m", "services.cli.main", *words]
-        return subprocess.run(argv, env=env, cwd=REPOSITORY, capture_output=True, text=True, timeout=90, check=False)
+        return run_isonomy(*words, env=env, timeout=90)
 
     def subscribe(*words: str) -> subprocess.CompletedProcess[str]:
         return isonomy("subscribe", "--key-file", str(tmp_path / "key"), *words)
 
     argv = [sys.executable, "-m", "services.cli.main", "board"]
-    with ChildProcess("board", argv, log_path=tmp_path / "board.log", env=env, cwd=REPOSITORY):
+    with ForkedProcess("board", argv, log_path=tmp_path / "board.log", env=env, cwd=REPOSITORY):
         eventually(lambda: subscribe("list").stdout.strip() == "no subscription", 30)
         made = subscribe("create", EVE, "--type", "apprise")
         assert "unconfirmed: a link was sent" in made.stdout, made.stderr

@@ -24,6 +24,7 @@ from streams.contracts.connect import aiokafka_options, kafka_python_options
 from streams.contracts.groups import refusal_of_group
 from streams.contracts.topics import ALERTS, DEAD_LETTERS, HERALD_GROUP, INTAKE_GROUP, LEDGER, MODELS, TOPICS, VOTES
 from tests.support.eventually import eventually
+from tests.support.fork_server import ForkedProcess
 from tests.support.http import PLAIN
 from tests.support.kafka_jars import kafka_version
 from tests.support.pipeline import REPOSITORY, Pipeline, encode, make_votes
@@ -59,7 +60,7 @@ def sentence(pipeline: Pipeline, *command: str) -> str:
 def process(pipeline: Pipeline, *command: str, **environ: str) -> ChildProcess:
     argv = [sys.executable, "-m", "services.cli.main", *command]
     log = pipeline.directory / f"{command[0]}.log"
-    return ChildProcess(command[0], argv, log_path=log, env={**pipeline.environment, **environ}, cwd=REPOSITORY)
+    return ForkedProcess(command[0], argv, log_path=log, env={**pipeline.environment, **environ}, cwd=REPOSITORY)
 
 
 # --- nothing is created -----------------------------------------------------------------------------------------------

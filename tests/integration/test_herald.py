@@ -6,7 +6,6 @@ import asyncio
 import json
 import shutil
 import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from streams.contracts.delivery import State
 from streams.contracts.setting_groups import SubscriptionSettings
 from streams.contracts.subscription import ChannelType
 from tests.support.eventually import eventually, eventually_async
+from tests.support.fork_server import ISONOMY, ForkedProcess, run_isonomy
 from tests.support.herald import REPOSITORY, Endpoints, HeraldStack, make_alert, make_subscription
 from tests.support.http import PLAIN
 from tests.support.pipeline import READY
@@ -140,8 +140,7 @@ def test_the_operator_ends_a_subscription_and_a_key_that_is_gone_hears_nothing(
     env = {**stack.environment, "ISONOMY_SUBSCRIBER_KEYS_FILE": str(keys)}
 
     def operator(*words: str) -> subprocess.CompletedProcess[str]:
-        argv = [sys.executable, "-m", "services.cli.main", "subscriptions", *words]
-        return subprocess.run(argv, env=env, cwd=REPOSITORY, capture_output=True, text=True, timeout=90, check=False)
+        return run_isonomy("subscriptions", *words, env=env, timeout=90)
 
     mine = make_subscription("mine", endpoints.url("/mine?token=s3cr3t"))
     theirs = msgspec.structs.replace(make_subscription("theirs", endpoints.url("/theirs")), owner="other")
@@ -318,15 +317,13 @@ def test_the_command_line_talks_to_a_real_board(
         "ISONOMY_BOARD_PORT": str(port),
         "ISONOMY_SUBSCRIBER_KEYS_FILE": str(tmp_path / "subscribers"),
     }
-    isonomy = [sys.executable, "-m", "services.cli.main"]
 
     def subscribe(*words: str, key: str = str(tmp_path / "key")) -> subprocess.CompletedProcess[str]:
-        argv = [*isonomy, "subscribe", "--key-file", key, *words]
-        return subprocess.run(argv, env=env, cwd=REPOSITORY, capture_output=True, text=True, timeout=60, check=False)
+        return run_isonomy("subscribe", "--key-file", key, *words, env=env, timeout=60)
 
     away = subscribe("list")
     assert (away.returncode, "cannot be reached" in away.stderr) == (1, True)
-    with ChildProcess("board", [*isonomy, "board"], log_path=tmp_path / "board.log", env=env, cwd=REPOSITORY):
+    with ForkedProcess("board", [*ISONOMY, "board"], log_path=tmp_path / "board.log", env=env, cwd=REPOSITORY):
         eventually(lambda: answers(f"http://{HOST}:{port}/healthz"), 30)
         eventually(lambda: subscribe("list").stdout.strip() == "no subscription", 30)
         made = json.loads(subscribe("create", endpoints.url("/cli"), "--arena", "text", "--format", "json").stdout)

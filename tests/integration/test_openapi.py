@@ -15,8 +15,8 @@ import pytest
 
 from services.http.api_keys import new_key
 from services.local.ports import HOST, free_port
-from services.local.process import ChildProcess
 from tests.support.board import BoardProcess
+from tests.support.fork_server import ForkedProcess
 from tests.support.gateway import REPOSITORY, gateway_process
 from tests.support.pipeline import Pipeline
 from tests.support.views import alert, alerts_view, board, fairness_view
@@ -29,6 +29,7 @@ UNHURRIED = {
     "ISONOMY_RATE_LIMIT": "0",
     "ISONOMY_KEY_ARENAS": "0",
     "ISONOMY_KEY_MODELS": "0",
+    "ISONOMY_KEY_NAMES": "0",
     "ISONOMY_QUARANTINE_SHARE": "1",
 }
 """What a key may do is tested elsewhere; here one key sends whatever there is."""
@@ -107,7 +108,7 @@ def subscribers(pipeline: Pipeline, tmp_path: Path) -> Iterator[Door]:
     wide = {"ISONOMY_ALLOW_PRIVATE": "1", "ISONOMY_KEY_SUBSCRIPTIONS": "1000000"}
     env = {**pipeline.environment, **own, **wide}
     command = [sys.executable, "-c", BOARD]
-    made = BoardProcess(ChildProcess("board", command, log_path=tmp_path / "board.log", env=env, cwd=REPOSITORY), port)
+    made = BoardProcess(ForkedProcess("board", command, log_path=tmp_path / "board.log", env=env, cwd=REPOSITORY), port)
     with made.process:
         made.wait().wait("/v1/arenas/text/leaderboard")
         yield Door(f"http://{HOST}:{port}", secret)

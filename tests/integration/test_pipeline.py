@@ -168,7 +168,8 @@ def test_shuffled_in_three_parts_with_duplicates_and_garbage_the_boards_are_the_
     votes = make_votes(6_000, seed=6, arenas=("text", "code"))
     rng = random.Random(6)
     bad = garbage(votes)
-    of_others = {Reason.UNREADABLE, Reason.TOO_MANY_ARENAS}  # of a batch; of a key at the gateway
+    # Of a batch; of a key at the gateway.
+    of_others = {Reason.UNREADABLE, Reason.TOO_MANY_ARENAS, Reason.TOO_MANY_NAMES}
     assert {reason for reason, _, _ in bad} == set(Reason) - of_others
     bad = [bad[number % len(bad)] for number in range(60)]
     records = [(vote["id"].encode(), encode(vote)) for vote in votes + rng.sample(votes, 300)]

@@ -1,8 +1,6 @@
 """What kind of Redis it is: a Redis Cluster is refused by every process in a sentence, an evicting one is warned of."""
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +9,8 @@ from redis import Redis
 
 from services.local.ports import HOST, is_free
 from tests.support.eventually import eventually
-from tests.support.pipeline import COUNTED, REPOSITORY, Pipeline, make_votes
+from tests.support.fork_server import run_isonomy
+from tests.support.pipeline import COUNTED, Pipeline, make_votes
 from tests.support.redis import OwnRedis
 from tests.support.stack import TestBroker
 
@@ -110,14 +109,7 @@ def test_a_redis_that_throws_keys_away_is_warned_of_when_it_has_a_limit(tmp_path
     ):
         directory = tmp_path / f"{limit}-{policy}"
         with OwnRedis(directory, "--maxmemory", limit, "--maxmemory-policy", policy) as server:
-            done = subprocess.run(
-                [sys.executable, "-m", "services.cli.main", "alerts"],
-                env={**os.environ, "REDIS_URL": server.url},
-                cwd=REPOSITORY,
-                capture_output=True,
-                text=True,
-                timeout=60,
-                check=True,
-            )
+            done = run_isonomy("alerts", env={**os.environ, "REDIS_URL": server.url}, timeout=60)
+        assert done.returncode == 0, done.stderr
         assert (f"has maxmemory-policy {policy}: when it is full, boards and states vanish" in done.stderr) == warned
         assert done.stdout.strip() == "no arena has published anything yet: nothing was judged"

@@ -76,15 +76,16 @@ DEFECTS: dict[str, Expected] = {
     "always-left": found("side_bias", aim=790),
     "gone-in-a-language": found("stratum_removal", aim=2_600),
     "gone-in-a-category": found("stratum_removal", aim=2_100),
-    "half-the-losses-lost": found("result_break", aim=9_500),
-    "tenth-of-the-losses-lost": found("result_break", aim=281_000),
+    # Aims of these kinds are for 20 % ties and 10 % of battles without a vote, as these scenarios have: times what the
+    # likelihood ratio that knows the change loses by them.
+    "half-the-losses-lost": found("result_break", aim=12_000),
     "wins-told-twice": found("repeated_votes", may="result_break prompt_reuse", once=False),
-    "stronger-behind-the-name": found("result_break", aim=17_000),
+    "stronger-behind-the-name": found("result_break", aim=23_600),
     "bots-1": found("voter_manipulation", "result_break"),
     "bots-10": found("voter_manipulation", "result_break", once=False),
     "bots-300": found("result_break", may="voter_manipulation", aim=7_700),
     "omniscient-voter": found("voter_manipulation", may="result_break"),
-    "voters-drift-left": found("side_preference", aim=1_050),
+    "voters-drift-left": found("side_preference", aim=1_460),
     "gate-everybody-none": found("vote_loss"),
     "gate-subject-none": found("vote_loss"),
     "gate-refused": found("vote_loss"),
@@ -131,6 +132,11 @@ UNSEEN: dict[str, Expected] = {
         "Votes deleted before they arrive, from a model's first battle on, with exposures that match: there is no"
         " before, and what arrives is what a stronger model would give. Only a log of the draws that others keep can"
         " tell."
+    ),
+    "tenth-of-the-losses-lost": unseen(
+        "A tenth of one model's losses, 18 points: 9,000 votes before the defect give a rating whose error is a quarter"
+        " of that, and a page needs six errors. With 39,000 votes before and as many after, a million battles each,"
+        " the likelihood ratio would find it."
     ),
     "gate-everybody-away": unseen(
         "A gate that loses votes of everybody without a trace leaves a fair sample of the votes. The gate's own counts"

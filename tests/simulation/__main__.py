@@ -147,13 +147,14 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--seeds", type=int, default=1_000, help="how many seeds")
     parser.add_argument("--first", type=int, default=0, help="the first of them")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--seed", type=int, help="this one alone")
+    parser.add_argument("--seed", type=int, nargs="+", help="these alone, one after the other")
     parser.add_argument("--trace", action="store_true", help="with all that happened in it")
     parser.add_argument("--mutants", nargs="?", const="", help="the mutants, or those whose names hold these words")
     asked = parser.parse_args(argv)
     _quiet()
     if asked.seed is not None:
-        return 0 if run_one(asked.seed, trace=asked.trace) else 1
+        clean = [run_one(seed, trace=asked.trace) for seed in asked.seed]
+        return 0 if all(clean) else 1
     if asked.mutants is not None:
         return 0 if run_mutants(asked.mutants) else 1
     began = time.monotonic()

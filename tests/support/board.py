@@ -18,6 +18,7 @@ import httpx
 from services.local.ports import HOST, free_port
 from services.local.process import ChildProcess
 from tests.support.eventually import eventually
+from tests.support.fork_server import ForkedProcess
 from tests.support.http import PLAIN
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -66,7 +67,7 @@ def board_process(environ: Mapping[str, str], directory: Path, name: str = "boar
     port = free_port()
     argv = [sys.executable, "-m", "services.cli.main", "board", "--port", str(port)]
     log = directory / f"{name}.log"
-    return BoardProcess(ChildProcess(name, argv, log_path=log, env=dict(environ), cwd=REPOSITORY), port)
+    return BoardProcess(ForkedProcess(name, argv, log_path=log, env=dict(environ), cwd=REPOSITORY), port)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from services.local.ports import HOST, free_port
 from services.local.process import ChildProcess
 from streams.contracts.topics import MODELS, VOTES
 from tests.support.eventually import eventually
+from tests.support.fork_server import ForkedProcess
 from tests.support.http import PLAIN
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -76,7 +77,7 @@ def gateway_process(bootstrap: str, topic_prefix: str, directory: Path, **enviro
         "ISONOMY_PRODUCE_TIMEOUT": str(PRODUCE_TIMEOUT),
         **environ,
     }
-    process = ChildProcess(
+    process = ForkedProcess(
         "gateway", [sys.executable, "-c", SERVE], log_path=directory / "gateway.log", env=env, cwd=REPOSITORY
     )
     return GatewayProcess(process, f"http://{HOST}:{port}", {"Authorization": f"Bearer {secret}"})

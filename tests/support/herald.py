@@ -28,6 +28,7 @@ from streams.contracts.subscription import Channel, ChannelType, Match, Secret, 
 from streams.contracts.topics import ALERTS, DELIVERIES, SUBSCRIPTIONS
 from streams.kafka.end_offsets import ask_ends, partitions_of_topic
 from tests.support.eventually import eventually
+from tests.support.fork_server import ForkedProcess
 from tests.support.http import PLAIN
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -224,7 +225,7 @@ class HeraldStack:
     def herald(self, name: str = "herald", **environ: str) -> HeraldProcess:
         """A herald that is not started yet."""
         port = free_port()
-        process = ChildProcess(
+        process = ForkedProcess(
             name,
             [sys.executable, "-m", "services.cli.main", "herald", "--port", str(port)],
             log_path=self.directory / f"{name}.log",

@@ -14,11 +14,11 @@ from typing import Any
 import httpx
 
 from services.local.ports import HOST, free_port
-from services.local.process import ChildProcess
 from streams.contracts.settings import Settings
 from streams.contracts.subscription import ChannelType, encode_subscription
 from streams.contracts.topics import SUBSCRIPTIONS, VOTES
 from tests.support.eventually import eventually
+from tests.support.fork_server import ForkedProcess
 from tests.support.gateway import gateway_process
 from tests.support.herald import Endpoints, make_subscription
 from tests.support.http import PLAIN
@@ -95,7 +95,7 @@ class Monitored:
         for name, port in (("board", board), ("herald", herald)):
             argv = [sys.executable, "-m", "services.cli.main", name, "--port", str(port)]
             log, env = self.directory / f"{name}.log", self.pipeline.environment
-            self._stack.enter_context(ChildProcess(name, argv, log_path=log, env=env, cwd=REPOSITORY))
+            self._stack.enter_context(ForkedProcess(name, argv, log_path=log, env=env, cwd=REPOSITORY))
         targets = {
             "isonomy-worker": [f"{HOST}:{worker.port}"],
             "isonomy-gateway": [self.gateway_url.removeprefix("http://")],

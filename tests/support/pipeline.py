@@ -37,6 +37,7 @@ from streams.ratings.publish import make_board
 from streams.ratings.snapshot import decode_state
 from tests.support.boards import shown
 from tests.support.eventually import eventually
+from tests.support.fork_server import ForkedProcess, run_isonomy
 from tests.support.http import PLAIN
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -148,7 +149,7 @@ class Pipeline:
     def worker(self, name: str = "worker", stages: str = "intake,ratings", **environ: str) -> Worker:
         port = free_port()
         argv = [sys.executable, "-m", "services.cli.main", "worker", "--stages", stages, "--port", str(port)]
-        process = ChildProcess(
+        process = ForkedProcess(
             name,
             argv,
             log_path=self.directory / f"{name}.log",
@@ -167,15 +168,7 @@ class Pipeline:
 
     def isonomy(self, *arguments: str, check: bool = True, timeout: float = 120.0) -> subprocess.CompletedProcess[str]:
         """Run an `isonomy` command as on a command line."""
-        done = subprocess.run(
-            [sys.executable, "-m", "services.cli.main", *arguments],
-            env=self.environment,
-            cwd=REPOSITORY,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
+        done = run_isonomy(*arguments, env=self.environment, timeout=timeout)
         if check and done.returncode != 0:
             raise AssertionError(f"isonomy {' '.join(arguments)} exited with {done.returncode}:\n{done.stderr}")
         return done

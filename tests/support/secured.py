@@ -20,11 +20,11 @@ from kafka.admin import (
 )
 
 from services.local.ports import HOST, free_port
-from services.local.process import ChildProcess
 from services.local.redis import PROGRAM, RedisServer, system_binary
 from streams.contracts.access import KAFKA, redis_users
 from tests.support.certificates import Authority, Pair
 from tests.support.eventually import eventually
+from tests.support.fork_server import ForkedProcess
 from tests.support.http import PLAIN
 from tests.support.kafka_node import KafkaNode
 from tests.support.pipeline import REPOSITORY, Pipeline
@@ -170,7 +170,7 @@ def served(pipeline: Pipeline, process: str, **environ: str) -> Iterator[httpx.C
     port = free_port()
     argv = [sys.executable, "-m", "services.cli.main", process, "--port", str(port)]
     log = pipeline.directory / f"{process}.log"
-    with ChildProcess(process, argv, log_path=log, env={**pipeline.environment, **environ}, cwd=REPOSITORY) as child:
+    with ForkedProcess(process, argv, log_path=log, env={**pipeline.environment, **environ}, cwd=REPOSITORY) as child:
         with httpx.Client(base_url=f"http://{HOST}:{port}", timeout=10, **PLAIN) as client:
 
             def ready() -> bool:

@@ -49,20 +49,24 @@ def _private(facts: AuditFacts) -> AuditAnswer:
 def _luck(facts: AuditFacts, joined: list[int]) -> list[str]:
     """Say what choosing the best of N equal variants adds by chance; nothing where no new model has an interval.
 
-    A variant is chosen when it is listed, so σ is that of first rows. The last board would give too small a gain: most
-    of its models have had years of votes since.
+    A variant is chosen when it is young, so σ is that of the half of the first rows that has the fewest votes: the
+    others were listed long before the snapshot that first shows them, and errors shrink with every vote. On the last
+    board most models have had years of votes since.
     """
     models = facts.models
-    first = [(models.upper[each, at] - models.lower[each, at]) for each in joined for at in (int(models.first[each]),)]
-    width = np.array([each for each in first if each > 0])  # false for nan, which stands for no interval
-    if not width.size:
+    at = models.first[joined]
+    width = models.upper[joined, at] - models.lower[joined, at]
+    votes = models.votes[joined, at]
+    known = (width > 0) & (votes > 0)  # false for nan, which stands for no interval
+    if not known.any():
         return []
-    sigma = float(np.median(width)) / (2 * NORMAL_95)
+    young = known & (votes <= np.median(votes[known]))
+    sigma = float(np.median(width[young])) / (2 * NORMAL_95)
     gains = ", ".join(f"{factor * sigma:.1f} points for N = {count}" for count, factor in GAIN)
     return [
-        f"If a provider listed the best of N equal variants at the median interval of a new model"
-        f" (±{NORMAL_95 * sigma:.1f} points at the first row, so σ = {sigma:.1f}; {many(width.size, 'model')}), chance"
-        f" alone would add {gains}; less where the variants differ in strength."
+        f"If a provider listed the best of N equal variants at the median interval of a young model"
+        f" (±{NORMAL_95 * sigma:.1f} points in the {many(int(young.sum()), 'first row')} with the fewest votes, so"
+        f" σ = {sigma:.1f}), chance alone would add {gains}; less where the variants differ in strength."
     ]
 
 

@@ -37,7 +37,7 @@ class _ShapedArray(msgspec.Struct):
     data: bytes
 
 
-_ALLOWED = {"<f8", "<f4", "<i8", "|i1", "|b1", "|u1", "<u2", "<u4", "<u8"}
+_ALLOWED = {"<f8", "<f4", "<i8", "<i2", "|i1", "|b1", "|u1", "<u2", "<u4", "<u8"}
 
 
 def pack(value: object) -> bytes:

@@ -13,8 +13,10 @@ off by 3.5 standard errors soon.
 
 The shares are compared over the suspect's window, from the oldest kept mark at or after the onset of its evidence, so
 that causes that change with time are compared with what they did meanwhile; if chance made that window too short to
-tell, over a window since the onset of one of the strongest causes. An explanation only withholds an alert, so the bound
-on false pages is not touched; what it fails to explain later, with more battles, is told then.
+tell, over a window since the onset of one of the strongest causes. A suspect whose own window tells is not asked there:
+a model that doubled today would be hidden in the weeks since a cause that has nothing to do with it. An explanation
+only withholds an alert, so the bound on false pages is not touched; what it fails to explain later, with more battles,
+is told then.
 """
 
 from __future__ import annotations
@@ -38,6 +40,10 @@ ROUNDS = 12
 MOVES, MOST = 0.1, 0.5
 """Part of a suspect's deviation from which causes make it wait, and from which they make it a part of their alert. A
 bystander of a small cause is told as soon as the rest of its deviation is news; a part waits for the next review."""
+TELLS = 0.25
+"""Part of the level from which evidence in a suspect's own window, of which causes explain less than `MOVES`, is news.
+The window begins at a kept mark, up to half of the time after the onset, so it holds a part of the evidence only; with
+less than this it does not tell."""
 WINDOWS = 3
 """Strongest causes since whose onset shares are compared."""
 INEXACT = 0.1
@@ -101,6 +107,8 @@ def explanation(
             return None
         if found.moves >= MOVES:
             return found
+        if place == places[0] and found.nats >= TELLS * level:
+            return None
     return None
 
 

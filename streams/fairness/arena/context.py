@@ -53,8 +53,9 @@ class ArenaFacts:
         float64[S], logits of the last solution of the ratings, from which the next one starts.
     most_judged
         K, the largest number of things that could page at one time so far, over all detectors (`Detector.claims`).
-    outage
-        Whether a stalled feed explains the missing battles; suppresses removal and drift alerts.
+    outage, outage_row
+        Whether a stalled feed explains the missing battles, and battles at the end of the last tick for which it did;
+        suppresses removal and drift alerts, and nobody learns from such battles what is usual.
     crowd
         Counts of names in battles that have no subject number.
     finished
@@ -91,6 +92,7 @@ class ArenaFacts:
     theta: Vector = field(default_factory=lambda: np.zeros(0))
     most_judged: int = 1
     outage: bool = False
+    outage_row: int = 0
     crowd: Crowd = field(default_factory=Crowd)
     finished: int = 0
     draws: Draws = field(default_factory=Draws)

@@ -65,8 +65,6 @@ class NameCounts:
     def add(self, roster: Roster, rows: Rows, a: NDArray[np.int64], b: NDArray[np.int64]) -> None:
         """Count rows; `a` and `b`, int64[n], are subject numbers, -1 for names without one."""
         new = [(side < 0) | (side >= self.known) for side in (a, b)]
-        if not (new[0].any() or new[1].any()):
-            return
         codes = np.concatenate([rows.model_a[new[0]], rows.model_b[new[1]]])
         strange = np.zeros(len(rows.models), np.bool_)
         words = [word for word in np.unique(codes).tolist() if rows.models[word] not in roster.known]

@@ -27,6 +27,8 @@ class Ratings:
         bool[M].
     votes
         int64[M].
+    dispersion
+        φ, the variance of results over that of results without ties; nan while no model is ranked.
     """
 
     number: NDArray[np.int64]
@@ -34,6 +36,7 @@ class Ratings:
     error: Vector
     ranked: NDArray[np.bool_]
     votes: NDArray[np.int64]
+    dispersion: float = 1.0
 
 
 def rate(scene: Scene) -> Ratings | None:
@@ -54,6 +57,7 @@ def rate(scene: Scene) -> Ratings | None:
         error=(solution.upper - solution.lower) / (2 * NORMAL_95),
         ranked=~solution.provisional,
         votes=met.per_model(met.voted, met.voted),
+        dispersion=solution.dispersion,
     )
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from streams.ledger.rows import Codes, Rows
@@ -39,12 +40,12 @@ class Strata:
         for field_name, codes, words in _columns(rows):
             if codes is None:
                 continue
-            used, first, counts = np.unique(codes, return_index=True, return_counts=True)
-            for place in np.argsort(first).tolist():
-                for word in words[used[place]]:
+            used, counts = _tally(codes, len(words))
+            for code, count in zip(used.tolist(), counts[used].tolist(), strict=True):
+                for word in words[code]:
                     name = (field_name, word)
                     if name in self.counts or len(self.counts) < NAMES:
-                        self.counts[name] = self.counts.get(name, 0) + int(counts[place])
+                        self.counts[name] = self.counts.get(name, 0) + count
 
     def turn(self, battles: int) -> int:
         """Close a review of `battles` battles; return how many strata joined."""
@@ -86,3 +87,15 @@ class Membership:
 def _columns(rows: Rows) -> list[tuple[str, Codes | None, list[tuple[str, ...]]]]:
     languages: list[tuple[str, ...]] = [(word,) if word else () for word in rows.languages]
     return [(LANGUAGE, rows.language, languages), (CATEGORY, rows.categories, rows.category_sets)]
+
+
+@njit(cache=True)
+def _tally(codes, words):  # type: ignore[no-untyped-def]
+    """Return the codes in the order of first appearance, and how often each of `words` codes appears."""
+    used, counts, found = np.empty(words, np.int64), np.zeros(words, np.int64), 0
+    for code in codes:
+        if not counts[code]:
+            used[found] = code
+            found += 1
+        counts[code] += 1
+    return used[:found], counts

@@ -69,7 +69,8 @@ class VoteMemory:
         while place < len(key):
             if self.used == GENERATION:
                 self.old_key, self.old_number = self.key, self.number
-                self.key, self.number, self.used = _keys(), _numbers(), 0
+                # As large as the last one: to grow again takes longer than all look-ups.
+                self.key, self.number, self.used = np.zeros_like(self.key), np.zeros_like(self.number), 0
             elif 2 * self.used >= len(self.key):
                 self._grow()
             place, self.used = _recall(
@@ -87,10 +88,11 @@ class VoteMemory:
 def _recall(key, number, found, add, place, used, keys, numbers, old_keys, old_numbers):  # type: ignore[no-untyped-def]
     """Look up and set hashes from `place` until the table is full; returns the next place and `used`."""
     while place < len(key) and used < GENERATION and 2 * used < len(keys):
-        slot, old = find(keys, key[place]), find(old_keys, key[place])
+        slot = find(keys, key[place])
         if keys[slot] != 0:
             found[place] = numbers[slot]
         else:
+            old = find(old_keys, key[place])
             if old_keys[old] != 0:
                 found[place] = old_numbers[old]
             keys[slot] = key[place]

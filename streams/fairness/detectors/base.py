@@ -13,6 +13,7 @@ from streams.contracts.alert import Evidence, Kind, Severity, Subject
 from streams.contracts.judged import Judged, Unjudged
 from streams.fairness.arena.context import Scene
 from streams.fairness.arena.declared_pairs import PairTally
+from streams.fairness.arena.hashing import BlockHashes
 from streams.fairness.arena.ratings import Ratings
 from streams.fairness.arena.registry import Change
 from streams.fairness.arena.sampling_policy import Mask, Play
@@ -68,17 +69,18 @@ class Tick(NamedTuple):
 class ReviewBattles(NamedTuple):
     """Battles between two reviews, in the order of the ledger.
 
-    `rows` holds all battles, and `numbers`, int64[2, len(rows)], their models, -1 for a name without a number. `a`, `b`
-    and `winner`, [n], hold those with a vote, between models with a number; `voted`, bool[len(rows)], says which these
-    are.
+    `rows` holds all battles, `words` the hashes of their dictionaries, `numbers`, int64[len(rows)] each, the models a
+    and b, -1 for a name without a number. `a`, `b` and `winner`, [n], hold those with a vote, between models with a
+    number; `voted`, int64[n], is where these are in `rows`.
     """
 
     rows: Rows
+    words: BlockHashes
     a: NDArray[np.int64]
     b: NDArray[np.int64]
     winner: NDArray[np.uint8]
-    voted: Mask
-    numbers: NDArray[np.int64]
+    voted: NDArray[np.int64]
+    numbers: tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
 class Detector(ABC, Generic[State]):

@@ -10,11 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from streams.contracts.alert import Evidence, Kind, Severity, Subject
 from streams.contracts.judged import Judged, Unjudged
-from streams.contracts.vote import MODEL_A, MODEL_B, NONE
+from streams.contracts.vote import MODEL_A, MODEL_B
 from streams.fairness.alerts.summaries import as_number, day, some
 from streams.fairness.arena.context import Scene
 from streams.fairness.arena.ledger_position import Standing, stand
@@ -65,10 +66,8 @@ class Graph:
             setattr(self, name, wider)
 
     def gather(self, a: NDArray[np.int64], b: NDArray[np.int64], winner: NDArray[np.uint8]) -> None:
-        """Add the edges of battles between numbered models."""
-        up, down = (winner != MODEL_B) & (winner != NONE), (winner != MODEL_A) & (winner != NONE)
-        self.now[a[up], b[up]] = True
-        self.now[b[down], a[down]] = True
+        """Add the edges of votes between numbered models."""
+        _connect(self.now, a, b, winner)
 
 
 class GraphFragile(ReviewDetector[Graph]):
@@ -170,3 +169,12 @@ class GraphFragile(ReviewDetector[Graph]):
             names = some(e["stale_models"], e["stale"])
             parts.append(f"{e['stale']:,} ranked models hang on older votes only ({names})")
         return f"In arena {arena}, {' and '.join(parts)}."
+
+
+@njit(cache=True)
+def _connect(edges, a, b, winner):  # type: ignore[no-untyped-def]
+    for vote in range(len(a)):
+        if winner[vote] != MODEL_B:
+            edges[a[vote], b[vote]] = True
+        if winner[vote] != MODEL_A:
+            edges[b[vote], a[vote]] = True

@@ -10,9 +10,9 @@ the alert has severity `info` and never pages.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from zlib import crc32
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from streams.contracts.alert import Kind, Severity, Subject
@@ -24,7 +24,6 @@ from streams.fairness.arena.ratings import Ratings
 from streams.fairness.detectors.base import ReviewBattles, ReviewDetector, Verdict
 from streams.fairness.detectors.share_alarm import LN10, rounded
 from streams.fairness.statistics.cusum import Cusum, Mark, Odds
-from streams.ledger.rows import Rows
 
 ONE_IN = 16
 BETS = np.array([1.5, 2.0, 4.0])
@@ -62,15 +61,6 @@ class Prompts:
     last: tuple[int, int] = (0, 0)
     standing: Standing = field(default_factory=dict)
 
-    def gather(self, rows: Rows) -> None:
-        """Add the sampled prompts of rows, in order."""
-        if rows.prompt is None:
-            return
-        used, places = np.unique(rows.prompt[rows.prompt > 0], return_inverse=True)
-        hashes = np.array([crc32(rows.prompts[code].encode()) for code in used.tolist()], np.uint32)
-        mine = hashes[places]
-        self.pending = np.concatenate([self.pending, mine[mine % ONE_IN == 0]])
-
     @property
     def baseline(self) -> float:
         """Usual share of repeats in the arena."""
@@ -84,7 +74,9 @@ class PromptReuse(ReviewDetector[Prompts]):
 
     def gather(self, state: Prompts, battles: ReviewBattles) -> None:
         """Add the sampled prompts of battles, in order."""
-        state.gather(battles.rows)
+        prompt = battles.rows.prompt
+        if prompt is not None:
+            state.pending = np.concatenate([state.pending, _sample(prompt, battles.words.sampled)])
 
     def review(self, state: Prompts, scene: Scene, ratings: Ratings | None) -> None:
         """Process a review."""
@@ -146,3 +138,14 @@ class PromptReuse(ReviewDetector[Prompts]):
             f"battles since {day(verdict.starts_at)}, against {percent(e['baseline'])} before, "
             f"evidence of 10^{e['log10_e']:.1f} to 1."
         )
+
+
+@njit(cache=True)
+def _sample(prompt, hashes):  # type: ignore[no-untyped-def]
+    """uint32, the sampled hashes of n codes of prompts, in order; code 0 is no prompt."""
+    found, size = np.empty(len(prompt), np.uint32), 0
+    for code in prompt:
+        if code > 0 and hashes[code] % np.uint32(ONE_IN) == 0:
+            found[size] = hashes[code]
+            size += 1
+    return found[:size]

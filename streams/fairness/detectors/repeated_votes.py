@@ -21,24 +21,23 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from zlib import crc32
 
 import msgspec
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from streams.contracts.alert import Evidence, Kind, Severity, Subject, voter_name
 from streams.contracts.judged import Judged, Unjudged
+from streams.contracts.vote import MODEL_B
 from streams.fairness.alerts.summaries import day, percent, who
 from streams.fairness.arena.context import Scene
 from streams.fairness.arena.ratings import Ratings
-from streams.fairness.arena.sampling_policy import Mask
 from streams.fairness.arena.vote_memory import VoteMemory
 from streams.fairness.detectors.base import NAMED, ReviewBattles, ReviewDetector, Verdict
 from streams.fairness.detectors.share_alarm import LN10, rounded
 from streams.fairness.detectors.unannounced_retirement import DAY
-from streams.fairness.statistics.sparse_cusum import Alarm, Keys, SparseCusum, combine, hash_codes
-from streams.ledger.rows import Rows
+from streams.fairness.statistics.sparse_cusum import Alarm, SparseCusum, combine
 
 Numbers = NDArray[np.int64]
 
@@ -51,6 +50,7 @@ MOST_BOUND = 0.95
 ASKED = 2
 """A vote counts for its model and the arena while its voter has voted on its prompt this often or less before."""
 TRIALS = 3
+VOTER, WINNER, ARENA = range(TRIALS)
 """Trials of one vote: of its voter, of the model that won, of the arena."""
 
 
@@ -127,52 +127,32 @@ class RepeatedVotes(ReviewDetector[RepeatedState]):
         state.prompts = state.prompts or (rows.prompt is not None and bool(rows.prompt.any()))
         if rows.voter is None or rows.prompt is None:
             return
-        row = np.flatnonzero(battles.voted & (rows.voter > 0) & (rows.prompt > 0))
-        if not row.size:
-            return
-        at = (np.cumsum(battles.voted) - 1)[row]
-        a, b, winner = battles.a[at], battles.b[at], battles.winner[at]
-        voter = hash_codes(rows.voters, rows.voter[row])
-        asked = combine(voter, hash_codes(rows.prompts, rows.prompt[row]))
-        pair = combine(np.minimum(a, b).astype(np.uint64), np.maximum(a, b).astype(np.uint64))
-        draw = _draws(rows, row)
-        earlier = state.votes_seen.replace(combine(asked, pair), draw)
-        counted = ~((earlier > 0) & (earlier == draw))
-        asked_before = state.prompts_seen.count(asked)[counted]
-        if state.judged_from < 0:
-            state.learned += int(np.count_nonzero(counted))
-            state.learned_repeats += int(np.count_nonzero(earlier[counted] >= 0))
-            return
-        won = np.where(winner == 0, a, np.where(winner == 1, b, -1))[counted]
-        self._judge(state, rows, row[counted], before, voter[counted], won, earlier[counted] >= 0, asked_before)
-
-    def _judge(
-        self, state: RepeatedState, rows: Rows, row: Numbers, before: int, voter: Keys, won: Numbers, repeat: Mask,
-        asked: Numbers,
-    ) -> None:  # fmt: skip
-        n = len(row)
-        kind = np.repeat(np.arange(TRIALS, dtype=np.uint64)[None, :], n, axis=0)
-        which = np.stack([voter, won.astype(np.uint64), np.zeros(n, np.uint64)], axis=1)
-        chosen = np.ones((n, TRIALS), np.bool_)
-        chosen[:, 1:] = (asked <= ASKED)[:, None]  # one voter's many repeats have their own alert
-        chosen[:, 1] &= won >= 0  # a tie is nobody's
-        trial = np.flatnonzero(chosen)
-        bound = np.repeat(np.minimum(state.usual + asked * state.pair, MOST_BOUND), TRIALS)[trial]
-        time = rows.tstamp[row]
-        alarms = state.table.update(
-            combine(kind.ravel()[trial], which.ravel()[trial]), bound, np.repeat(repeat, TRIALS)[trial], BETS,
-            np.repeat(time, TRIALS)[trial], state.level,
+        vote, asked, again, draw = _identify(
+            battles.a, battles.b, battles.voted, rows.voter, rows.prompt,
+            np.zeros(0, np.int32) if rows.battle is None else rows.battle,
+            battles.words.voters, battles.words.prompts, battles.words.battles,
         )  # fmt: skip
-        for alarm in alarms:
-            place, what = divmod(int(trial[alarm.place]), TRIALS)
-            at = int(row[place])
-            if what == 0:
-                subject = Subject(voter=voter_name(rows.voters[int(rows.voter[at])]))  # type: ignore[index]
-            elif what == 1:
+        if not vote.size:
+            return
+        earlier, asked_before = state.votes_seen.replace(again, draw), state.prompts_seen.count(asked)
+        if state.judged_from < 0:
+            counted = (earlier <= 0) | (earlier != draw)
+            state.learned += int(np.count_nonzero(counted))
+            state.learned_repeats += int(np.count_nonzero(counted & (earlier >= 0)))
+            return
+        row, what, key, bound, hit, time = _trials(
+            battles.a, battles.b, battles.winner, battles.voted, rows.voter, battles.words.voters, rows.tstamp,
+            vote, draw, earlier, asked_before, state.usual, state.pair,
+        )  # fmt: skip
+        for alarm in state.table.update(key, bound, hit, BETS, time, state.level):
+            at, kind = int(row[alarm.place]), int(what[alarm.place])
+            if kind == VOTER:
+                subject = Subject(voter=voter_name(rows.voters[int(rows.voter[at])]))
+            elif kind == WINNER:
                 subject = Subject(model=rows.models[int((rows.model_b if rows.winner[at] else rows.model_a)[at])])
             else:
                 subject = Subject()
-            _note(state, subject, alarm, f"{before + at}.{what}", float(time[place]))
+            _note(state, subject, alarm, f"{before + at}.{kind}", float(rows.tstamp[at]))
 
     def review(self, state: RepeatedState, scene: Scene, ratings: Ratings | None) -> None:
         """Take the shares of battles; forget alarms that are over."""
@@ -223,13 +203,63 @@ class RepeatedVotes(ReviewDetector[RepeatedState]):
         )
 
 
-def _draws(rows: Rows, row: Numbers) -> NDArray[np.uint32]:
-    """Hash the battles of the chosen rows: uint32[n], 0 where a vote names none."""
-    if rows.battle is None:
-        return np.zeros(len(row), np.uint32)
-    used, places = np.unique(rows.battle[row], return_inverse=True)
-    hashes = [crc32(rows.battles[code].encode()) or 1 if code else 0 for code in used.tolist()]
-    return np.array(hashes, np.uint32)[places]
+@njit(cache=True)
+def _identify(a, b, voted, voter, prompt, battle, voters, prompts, battles):  # type: ignore[no-untyped-def]
+    """Find the votes with voter and prompt among n votes, and hash them.
+
+    Returns their places among the n, int64[m]; the hashes of voter and prompt, and of these and the pair, uint64[m];
+    and of the battle, uint32[m], 0 where there is none.
+    """
+    vote, draw = np.empty(len(a), np.int64), np.empty(len(a), np.uint32)
+    asked, again = np.empty(len(a), np.uint64), np.empty(len(a), np.uint64)
+    found = 0
+    for place in range(len(a)):
+        row = voted[place]
+        if voter[row] == 0 or prompt[row] == 0:
+            continue
+        vote[found] = place
+        asked[found] = combine(voters[voter[row]], prompts[prompt[row]])
+        again[found] = combine(asked[found], combine(min(a[place], b[place]), max(a[place], b[place])))
+        draw[found] = 0
+        if len(battle) and battle[row]:
+            draw[found] = max(battles[battle[row]] >> np.uint64(32), np.uint64(1))
+        found += 1
+    return vote[:found], asked[:found], again[:found], draw[:found]
+
+
+@njit(cache=True)
+def _trials(  # type: ignore[no-untyped-def]
+    a, b, winner, voted, voter, hashes, tstamp, vote, draw, earlier, asked, usual, pair,
+):  # fmt: skip
+    """Make the trials of the m votes at `vote` among n, less the further turns of one draw.
+
+    `earlier` is the draw of the last vote of the voter on the pair and prompt, -1 without one; `asked` the number of
+    earlier votes on the prompt. Returns, for each trial: its row, its subject (`VOTER`, `WINNER`, `ARENA`), key, bound,
+    hit and time.
+    """
+    most = TRIALS * len(vote)
+    row, what, key = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most, np.uint64)
+    bound, hit, time = np.empty(most), np.empty(most, np.bool_), np.empty(most)
+    trials = 0
+    for index in range(len(vote)):
+        at = vote[index]
+        if earlier[index] > 0 and earlier[index] == draw[index]:
+            continue
+        for kind in range(TRIALS):
+            if kind != VOTER and asked[index] > ASKED:  # one voter's many repeats have their own alert
+                continue
+            if kind == WINNER and winner[at] > MODEL_B:  # a tie is nobody's
+                continue
+            which = np.uint64(0)
+            if kind == VOTER:
+                which = hashes[voter[voted[at]]]
+            elif kind == WINNER:
+                which = np.uint64(b[at] if winner[at] else a[at])
+            row[trials], what[trials], key[trials] = voted[at], kind, combine(kind, which)
+            bound[trials] = min(usual + asked[index] * pair, MOST_BOUND)
+            hit[trials], time[trials] = earlier[index] >= 0, tstamp[voted[at]]
+            trials += 1
+    return row[:trials], what[:trials], key[:trials], bound[:trials], hit[:trials], time[:trials]
 
 
 def _note(state: RepeatedState, subject: Subject, alarm: Alarm, onset: str, time: float) -> None:

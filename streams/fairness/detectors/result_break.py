@@ -1,12 +1,20 @@
 """Result break: a model wins more or less often than its rating and those of its opponents explain.
 
-A result x is 1 for a win, ½ for a tie (as in the ratings) and 0 for a loss. The ratings of the last look expect
-m = σ(θ_X − θ_j). For λ > 0 the e-value 1 + λ(x − m⁺) bets that X wins more, and 1 − λ(x − m⁻) that it wins less; each
-has expectation at most 1 for every law of x whose mean is at most m⁺, or at least m⁻ [1]_, so nothing is assumed about
-ties. The band between m⁻ and m⁺ is what the ratings do not know: 3 standard errors of X's distance from the others'
-mean, and `TOLERANCE` logits for what a rating model cannot be right about. The errors of single opponents need no band
-of their own: the opponent is drawn, so an e-value's expectation averages over them, and they are in X's distance from
-their mean.
+A result x is 1 for a win, ½ for a tie (as in the ratings) and 0 for a loss. The ratings of the last look, and the
+votes since, expect m = σ(θ_X + s_X − θ_j). For λ > 0 the e-value 1 + λ(x − m⁺) bets that X wins more, and
+1 − λ(x − m⁻) that it wins less; each has expectation at most 1 for every law of x whose mean is at most m⁺, or at least
+m⁻ [1]_, so nothing is assumed about ties. The band between m⁻ and m⁺ is `TOLERANCE` logits for what a rating model
+cannot be right about.
+
+The error of X's rating needs no band: each vote is learned from after it was bet on,
+
+    I ← I + m(1 − m),   s ← s + (x − m)/I,
+
+I the information of X's rating, φ/se² at the look. So m is the mean of x given all votes before it, and the bet is fair
+on average over the errors that a rating with this standard error has, however few votes it had at the look and however
+many came since. From a break, learning takes away what the comparison of two samples of these sizes must. The errors
+of single opponents need nothing: the opponent is drawn, so an e-value's expectation averages over them, and they are
+in X's distance from their mean.
 
 A change behind the name of a model, votes that were deleted, and votes that were counted twice all break the results.
 Ratings take a break in slowly, at each look; the alert comes long before.
@@ -44,8 +52,8 @@ BETS = np.array([0.08, 0.16, 0.32, 0.64])
 """λ, of each direction."""
 MILD = 0.2
 """λ of the onset and the recovery."""
-ERRORS, TOLERANCE = 3.0, 0.05
-"""Half-width of the band: standard errors of the distance from the mean of the others, and logits (9 points)."""
+TOLERANCE = 0.03
+"""Half-width of the band in logits (5 points)."""
 BACK = 0.1
 """Logits beyond the band within which results count as back."""
 
@@ -54,13 +62,14 @@ BACK = 0.1
 class Results(RowEvidence):
     """State; cells are the subjects.
 
-    `theta` and `error` are float64[S], logits of the last look, and the standard errors of the distance from the
-    mean of the others; `rated` is bool[S].
+    `theta` is float64[S], logits of the last look; `rated` is bool[S]. `shift` is float64[S], logits by which the votes
+    since the look moved a model, and `sure` its information Σ p(1 − p), that of the look included.
     """
 
     cells: Cells = field(default_factory=lambda: Cells.start((0,) * BETS.size + (1,) * BETS.size))
     theta: Vector = field(default_factory=lambda: np.zeros(0))
-    error: Vector = field(default_factory=lambda: np.zeros(0))
+    shift: Vector = field(default_factory=lambda: np.zeros(0))
+    sure: Vector = field(default_factory=lambda: np.zeros(0))
     rated: Mask = field(default_factory=lambda: np.zeros(0, np.bool_))
 
 
@@ -73,20 +82,26 @@ class ResultBreak(RowDetector[Results], ReviewDetector[Results]):
     def resize(self, state: Results, subjects: int) -> None:
         """Grow the arrays to `subjects`."""
         state.cells.resize(subjects)
-        grow(state, subjects, "theta", "error", "rated")
+        grow(state, subjects, "theta", "shift", "sure", "rated")
 
     def review(self, state: Results, scene: Scene, ratings: Ratings | None) -> None:
-        """Take in new ratings; models that are ranked for the first time, or no more, start anew."""
-        if ratings is None:
+        """Take in new ratings; models that are ranked for the first time, or no more, start anew.
+
+        Those of a stalled feed are left to the next look: they have its votes, and the models that it lost have none.
+        """
+        if ratings is None or scene.facts.outage:
             return
         before = self.watched(state, scene.play)
         error = ratings.error / POINTS_PER_LOGIT
         state.theta = scene.facts.theta.copy()
-        state.error, state.rated = np.zeros(state.theta.size), np.zeros(state.theta.size, np.bool_)
+        state.shift, state.sure = np.zeros(state.theta.size), np.zeros(state.theta.size)
+        state.rated = np.zeros(state.theta.size, np.bool_)
         several = max(int(np.count_nonzero(ratings.ranked)), 2)
+        ranked = ratings.ranked & np.isfinite(error) & (error > 0)
         # Ratings and their errors refer to the mean of all ranked models; the others' mean is farther by M/(M − 1).
-        state.error[ratings.number] = error * several / (several - 1)
-        state.rated[ratings.number] = ratings.ranked & np.isfinite(error)
+        error *= several / (several - 1)
+        state.sure[ratings.number[ranked]] = ratings.dispersion / error[ranked] ** 2
+        state.rated[ratings.number] = ranked
         changed = before != self.watched(state, scene.play)
         if changed.any():
             self.reset(state, scene, changed)
@@ -101,7 +116,7 @@ class ResultBreak(RowDetector[Results], ReviewDetector[Results]):
         cells = state.cells
         _bet(
             battles.a, battles.b, battles.winner, battles.exposure, scene.play.in_play,
-            state.rated, state.theta, state.error, BETS, MILD, ERRORS, TOLERANCE, BACK,
+            state.rated, state.theta, state.shift, state.sure, not scene.facts.outage, BETS, MILD, TOLERANCE, BACK,
             cells.held, cells.gain, cells.waiting, cells.trials, cells.seen, cells.due,
         )  # fmt: skip
 
@@ -110,7 +125,7 @@ class ResultBreak(RowDetector[Results], ReviewDetector[Results]):
         battles, cells = ticks.battles, state.cells
         cells.highest, near = _run(
             battles.a, battles.b, battles.winner, battles.exposure, scene.play.in_play,
-            state.rated, state.theta, state.error, BETS, MILD, ERRORS, TOLERANCE, BACK,
+            state.rated, state.theta, state.shift, state.sure, BETS, MILD, TOLERANCE, BACK,
             cells.arrays, ticks.ends, ticks.levels,
         )  # fmt: skip
         return not near
@@ -149,7 +164,7 @@ def _chance(logits):  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def _bet(  # type: ignore[no-untyped-def]
-    a, b, winner, exposure, in_play, rated, theta, error, stakes, mild, errors, tolerance, back,
+    a, b, winner, exposure, in_play, rated, theta, shift, sure, learns, stakes, mild, band, back,
     held, gain, waiting, trials, seen, due,
 ):  # fmt: skip
     bets = len(stakes)
@@ -164,8 +179,8 @@ def _bet(  # type: ignore[no-untyped-def]
             x, other = (a[row], b[row]) if side == 0 else (b[row], a[row])
             if held[other]:
                 continue
-            band = errors * error[x] + tolerance
             mine, lead = (result, gap) if side == 0 else (1.0 - result, -gap)
+            lead += shift[x]
             under, over = mine - _chance(lead - band), mine - _chance(lead + band)
             for bet in range(bets):
                 gain[x, bet] += np.log1p(-stakes[bet] * under)
@@ -178,20 +193,24 @@ def _bet(  # type: ignore[no-untyped-def]
             waiting[x] += 1
             trials[x] += 1.0
             seen[x, 0] += mine
-            due[x, 0] += _chance(lead)
+            expected = _chance(lead)
+            due[x, 0] += expected
+            if learns and not held[x]:
+                sure[x] += expected * (1.0 - expected)
+                shift[x] += (mine - expected) / sure[x]
 
 
 @njit(cache=True)
 def _run(  # type: ignore[no-untyped-def]
-    a, b, winner, exposure, in_play, rated, theta, error, stakes, mild, errors, tolerance, back, cells, ends, levels,
+    a, b, winner, exposure, in_play, rated, theta, shift, sure, stakes, mild, band, back, cells, ends, levels,
 ):  # fmt: skip
     """Bet on the votes of ticks, and close each; returns as `close_tick`, `near` of any."""
     start, highest, near = 0, 0.0, False
     for tick in range(len(ends.place)):
         part = slice(start, ends.place[tick])
         _bet(
-            a[part], b[part], winner[part], exposure[part], in_play, rated, theta, error,
-            stakes, mild, errors, tolerance, back,
+            a[part], b[part], winner[part], exposure[part], in_play, rated, theta, shift, sure, True,
+            stakes, mild, band, back,
             cells.held, cells.gain, cells.waiting, cells.trials, cells.seen, cells.due,
         )  # fmt: skip
         highest, reached = close_tick(cells, ends.row[tick], ends.time[tick], ends.size, levels)

@@ -190,7 +190,7 @@ class RowDetector(TickDetector[RowState]):
         """Why these detectors bet on few battles or none: for most votes it is not known whether they are one draw."""
         draws = scene.facts.draws
         votes = draws.last + draws.sorts
-        if (draws.counted_sure and draws.votes_per_draw == 1.0) or votes[UNCLEAR] <= votes[:4].sum() / 2:
+        if (draws.counted_single and draws.votes_per_draw == 1.0) or votes[UNCLEAR] <= votes[:4].sum() / 2:
             return None
         return Unjudged.DRAWS_UNKNOWN if draws.votes_per_draw == 1.0 else Unjudged.DRAWS_UNCLEAR
 

@@ -66,9 +66,11 @@ class SidePreference(RowDetector[Preference]):
         return 1
 
     def rows(self, state: Preference, scene: Scene, battles: RowBattles, prepared: Any, start: int) -> None:
-        """Bet on each decisive vote, or learn from it."""
+        """Bet on each decisive vote, or learn from it, but not while the feed is stalled."""
         winner, exposure = battles.winner, battles.exposure
         if state.decisive < LEARNING:
+            if scene.facts.outage:
+                return
             places = np.flatnonzero(exposure & (winner <= 1))[: LEARNING - state.decisive]
             state.left += int(np.count_nonzero(winner[places] == 0))
             state.decisive += places.size

@@ -103,7 +103,7 @@ class VoteLoss(ReviewDetector[Losses]):
         """Count the battles without a vote."""
         none = battles.rows.winner == NONE
         if none.any():
-            numbers = battles.numbers[:, none].ravel()
+            numbers = np.concatenate([side[none] for side in battles.numbers])
             state.unfinished += np.bincount(numbers[numbers >= 0], minlength=state.unfinished.size)
             state.unfinished_all += int(np.count_nonzero(none))
 
@@ -119,9 +119,13 @@ class VoteLoss(ReviewDetector[Losses]):
             _add(tally.models, {refused.models[code] for code in sorted({a, b} - {0})}, MOST_NAMES)
 
     def review(self, state: Losses, scene: Scene, ratings: Ratings | None) -> None:
-        """Process a review."""
+        """Process a review; one in which the feed was stalled says nothing of what is usual, and is told as that."""
         settings, facts, roster = scene.settings, scene.facts, scene.facts.roster
         tally = state.tallies.pop(facts.rows // settings.review_battles - 1, Tally())
+        unfinished, unfinished_all = state.unfinished, state.unfinished_all
+        state.unfinished, state.unfinished_all = np.zeros_like(unfinished), 0
+        if facts.outage_row > facts.rows - settings.review_battles:
+            return
         size, battles = len(roster), float(settings.review_battles)
         shares = (state.by_model, state.by_arena, state.refused_by_model, state.refused_by_reason)
         state.most = max(state.most, sum(int(np.count_nonzero(share.learned)) for share in shares))
@@ -135,8 +139,8 @@ class VoteLoss(ReviewDetector[Losses]):
         shown = np.zeros(size)
         models = list(roster.models.values())
         shown[models] = facts.window.last[models]
-        close(state.by_model, np.minimum(state.unfinished, shown).astype(np.float64), shown)
-        close(state.by_arena, np.array([float(state.unfinished_all)]), np.array([battles]))
+        close(state.by_model, np.minimum(unfinished, shown).astype(np.float64), shown)
+        close(state.by_arena, np.array([float(unfinished_all)]), np.array([battles]))
         lost = np.zeros(size)
         for name, count in tally.models.items():
             if name in roster.models:
@@ -144,8 +148,6 @@ class VoteLoss(ReviewDetector[Losses]):
         close(state.refused_by_model, lost, shown + lost)
         reasons = np.array([float(tally.reasons.get(reason, 0)) for reason in REASONS])
         close(state.refused_by_reason, reasons, np.full(len(REASONS), battles + tally.total))
-        state.unfinished[:] = 0
-        state.unfinished_all = 0
 
     def verdicts(self, state: Losses, scene: Scene) -> list[Verdict]:
         """The shares in alarm, one alert for one cause."""

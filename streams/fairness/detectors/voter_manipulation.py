@@ -28,9 +28,11 @@ from dataclasses import dataclass, field
 
 import msgspec
 import numpy as np
+from numba import njit
 
 from streams.contracts.alert import Evidence, Kind, Severity, Subject, voter_name
 from streams.contracts.judged import Judged, Unjudged
+from streams.contracts.vote import MODEL_A, MODEL_B
 from streams.fairness.alerts.summaries import day
 from streams.fairness.arena.arrays import grow
 from streams.fairness.arena.context import Scene
@@ -40,7 +42,7 @@ from streams.fairness.detectors.base import NAMED, ReviewBattles, ReviewDetector
 from streams.fairness.detectors.share_alarm import LN10, rounded
 from streams.fairness.detectors.unannounced_retirement import DAY
 from streams.fairness.statistics.expected_share import Vector
-from streams.fairness.statistics.sparse_cusum import Alarm, SparseCusum, combine, hash_codes
+from streams.fairness.statistics.sparse_cusum import Alarm, SparseCusum, combine
 from streams.ratings.pairs import POINTS_PER_LOGIT
 
 BETS = np.array([0.98, 0.9, 0.7])
@@ -130,24 +132,14 @@ class VoterManipulation(ReviewDetector[Voters]):
         before, state.rows = state.rows, state.rows + len(rows)
         if rows.voter is None or not battles.a.size:
             return
-        voter = rows.voter[battles.voted]
-        state.heard = state.heard or bool(voter.any())
-        judged = np.flatnonzero((voter > 0) & state.rated[battles.a] & state.rated[battles.b])
-        if not judged.size or state.solved < 0:
+        state.heard = state.heard or bool(rows.voter[battles.voted].any())
+        if state.solved < 0:
             return
-        a, b, winner = battles.a[judged], battles.b[judged], battles.winner[judged]
-        who = hash_codes(rows.voters, voter[judged])
-        slack = ERRORS * np.hypot(state.error[a], state.error[b]) + TASTE
-        gap = state.theta[a] - state.theta[b]
-        # The trials of a battle: for a, against b (a wins); for b, against a (b wins).
-        number = np.stack([2 * a, 2 * b + 1, 2 * b, 2 * a + 1], axis=1).ravel().astype(np.uint64)
-        bound = 1.0 / (1.0 + np.exp(-np.repeat(np.stack([gap, -gap], axis=1) + slack[:, None], 2, axis=1).ravel()))
-        hit = np.repeat(np.stack([winner == 0, winner == 1], axis=1), 2, axis=1).ravel()
-        row = np.flatnonzero(battles.voted)[judged]
-        alarms = state.table.update(
-            combine(np.repeat(who, TRIALS), number), bound, hit, BETS, np.repeat(rows.tstamp[row], TRIALS), state.level
-        )
-        for alarm in alarms:
+        row, key, bound, hit, time = _trials(
+            battles.a, battles.b, battles.winner, battles.voted, rows.voter, battles.words.voters, rows.tstamp,
+            state.rated, state.theta, state.error,
+        )  # fmt: skip
+        for alarm in state.table.update(key, bound, hit, BETS, time, state.level):
             at, trial = divmod(alarm.place, TRIALS)
             codes = (rows.model_a, rows.model_b) if trial in (0, 3) else (rows.model_b, rows.model_a)
             model, name = rows.models[int(codes[0][row[at]])], voter_name(rows.voters[int(rows.voter[row[at]])])
@@ -239,3 +231,35 @@ def _evidence(group: list[VoterAlarm], model: str, against: bool) -> Evidence:
         "expected_hits": rounded(sum(each.due for each in group)),
         "log10_e": rounded(max(each.log_e for each in group) / LN10),
     }
+
+
+@njit(cache=True)
+def _trials(a, b, winner, voted, voter, hashes, tstamp, rated, theta, error):  # type: ignore[no-untyped-def]
+    """Make the trials of n votes: for a, against b (a wins); for b, against a (b wins).
+
+    Returns the rows of the judged votes, int64[m], and their trials' keys, bounds, hits and times, [4·m]. The keys for
+    and against a model differ in the last bit, so that they are neighbours in the table.
+    """
+    row = np.empty(len(a), np.int64)
+    key, bound = np.empty((len(a), TRIALS), np.uint64), np.empty((len(a), TRIALS))
+    hit, time = np.empty((len(a), TRIALS), np.bool_), np.empty((len(a), TRIALS))
+    judged = 0
+    for vote in range(len(a)):
+        one, other, who = a[vote], b[vote], voter[voted[vote]]
+        if who == 0 or not (rated[one] and rated[other]):
+            continue
+        slack = ERRORS * np.sqrt(error[one] * error[one] + error[other] * error[other]) + TASTE
+        gap = theta[one] - theta[other]
+        of_one = max(combine(hashes[who], one) & ~np.uint64(1), np.uint64(2))
+        of_other = max(combine(hashes[who], other) & ~np.uint64(1), np.uint64(2))
+        key[judged, 0], key[judged, 1] = of_one, of_other | np.uint64(1)
+        key[judged, 2], key[judged, 3] = of_other, of_one | np.uint64(1)
+        bound[judged, :2] = 1.0 / (1.0 + np.exp(-(gap + slack)))
+        bound[judged, 2:] = 1.0 / (1.0 + np.exp(gap - slack))
+        hit[judged, :2], hit[judged, 2:] = winner[vote] == MODEL_A, winner[vote] == MODEL_B
+        time[judged] = tstamp[voted[vote]]
+        row[judged] = voted[vote]
+        judged += 1
+    return (
+        row[:judged], key[:judged].ravel(), bound[:judged].ravel(), hit[:judged].ravel(), time[:judged].ravel()
+    )  # fmt: skip

@@ -148,7 +148,7 @@ class WholePolicy(RowDetector[LearnedWeights]):
         return free
 
     def close(self, state: LearnedWeights, scene: Scene) -> None:
-        """Update the sums, and learn from the tick."""
+        """Update the sums, and learn from the tick, unless the feed is stalled."""
         judges = self.judges(scene)
         if judges != state.exact:
             state.exact = judges
@@ -182,7 +182,9 @@ class WholePolicy(RowDetector[LearnedWeights]):
         return not near
 
     def _learn(self, state: LearnedWeights, scene: Scene) -> None:
-        weight_bets.learn(state.hits, state.due, state.new_hits, state.new_battles, _share(scene), _KEPT)
+        if not scene.facts.outage:
+            weight_bets.learn(state.hits, state.due, state.new_hits, state.new_battles, _share(scene), _KEPT)
+        state.new_hits[:] = 0.0
         state.new_battles = 0.0
 
     def settle(self, state: LearnedWeights, scene: Scene, *, turned: bool) -> bool:

@@ -12,8 +12,8 @@ so far, is a supermartingale while nothing is wrong [1]_, and each false alarm t
 of false alarms in n trials is at most n/c. It does not matter how many keys there are, nor how the trials are
 distributed over them: keys that come late have had few trials.
 
-**Memory.** At most `MOST_SLOTS` slots of 20 + 4·R bytes: 8.4 MB with three bets, whatever the number of keys. When the
-table is full, the half with the least log C is forgotten, that is reset. A reset only takes terms from the sum: it
+**Memory.** At most `MOST_SLOTS` slots of 24 + 8·⌊R/2⌋ bytes: 8.4 MB with three bets, whatever the number of keys. When
+the table is full, the half with the least log C is forgotten, that is reset. A reset only takes terms from the sum: it
 costs power and never validity.
 
 References
@@ -30,8 +30,6 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
-
-from streams.fairness.arena.hashing import hash_words
 
 Keys = NDArray[np.uint64]
 Vector = NDArray[np.float64]
@@ -68,48 +66,62 @@ class Alarm(NamedTuple):
 
 @dataclass(slots=True)
 class SparseCusum:
-    """The table: [slots] arrays, with `key` 0 in a free slot.
+    """The table.
 
     Attributes
     ----------
-    key
-        uint64.
-    log_c
-        float32[slots, R].
-    since
-        uint32, see `Alarm`.
-    due
-        float32, see `Alarm`.
-    trials, hits
-        uint16, see `Alarm`.
+    cells
+        uint32[slots, W]: the slots, of which all columns below are views. A slot is one row, because tables are larger
+        than the processor's caches, and each column of its own would be fetched by itself.
+    bets
+        R.
     used
         Slots with a key.
     """
 
-    key: Keys
-    log_c: NDArray[np.float32]
-    since: NDArray[np.uint32]
-    due: NDArray[np.float32]
-    trials: NDArray[np.uint16]
-    hits: NDArray[np.uint16]
+    cells: NDArray[np.uint32]
+    bets: int
     used: int = 0
 
     @classmethod
     def start(cls, bets: int, slots: int = FIRST_SLOTS) -> SparseCusum:
         """Return an empty table."""
-        return cls(
-            key=np.zeros(slots, np.uint64),
-            log_c=np.zeros((slots, bets), np.float32),
-            since=np.zeros(slots, np.uint32),
-            due=np.zeros(slots, np.float32),
-            trials=np.zeros(slots, np.uint16),
-            hits=np.zeros(slots, np.uint16),
-        )
+        return cls(np.zeros((slots, 6 + bets // 2 * 2), np.uint32), bets)
+
+    @property
+    def key(self) -> Keys:
+        """uint64[slots], 0 in a free slot."""
+        return self.cells.view(np.uint64)[:, 0]
+
+    @property
+    def since(self) -> NDArray[np.uint32]:
+        """uint32[slots], see `Alarm`."""
+        return self.cells[:, 2]
+
+    @property
+    def trials(self) -> NDArray[np.uint16]:
+        """uint16[slots], see `Alarm`."""
+        return self.cells.view(np.uint16)[:, 6]
+
+    @property
+    def hits(self) -> NDArray[np.uint16]:
+        """uint16[slots], see `Alarm`."""
+        return self.cells.view(np.uint16)[:, 7]
+
+    @property
+    def due(self) -> NDArray[np.float32]:
+        """float32[slots], see `Alarm`."""
+        return self.cells.view(np.float32)[:, 4]
+
+    @property
+    def log_c(self) -> NDArray[np.float32]:
+        """float32[slots, R]."""
+        return self.cells.view(np.float32)[:, 5 : 5 + self.bets]
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the arrays."""
-        return sum(each.nbytes for each in (self.key, self.log_c, self.since, self.due, self.trials, self.hits))
+        """Bytes of the slots."""
+        return self.cells.nbytes
 
     def update(
         self, key: Keys, bound: Vector, hit: NDArray[np.bool_], bets: Vector, time: Vector, level: float
@@ -147,10 +159,10 @@ class SparseCusum:
         win, lose = np.log(bets), np.log1p(-bets)
         place = 0
         while place < len(key):
-            if self.used >= LOAD * len(self.key):
+            if self.used >= LOAD * len(self.cells):
                 self._make_room()
             place, self.used, slot, log_e = _run(
-                key, bound, hit, time, win, lose, bets, level, place, self.used, LOAD * len(self.key),
+                key, bound, hit, time, win, lose, bets, level, place, self.used, LOAD * len(self.cells),
                 self.key, self.log_c, self.since, self.due, self.trials, self.hits,
             )  # fmt: skip
             if slot >= 0:
@@ -161,36 +173,21 @@ class SparseCusum:
 
     def _make_room(self) -> None:
         """Free the slots of keys in their initial state; then grow, or forget the half with the least log C."""
-        slots, bets = self.log_c.shape
-        most = self.log_c.max(axis=1)
-        kept = np.flatnonzero(most > 0)
+        slots = len(self.cells)
+        most = _largest(self.log_c)
+        kept, least = most[most > 0], np.float32(0.0)
         if len(kept) > LOAD / 2 * slots:
             if slots < MOST_SLOTS:
                 slots *= 2
             else:
-                kept = kept[most[kept] > np.median(most[kept])]
-        old = self.key[kept], self.log_c[kept], self.since[kept], self.due[kept], self.trials[kept], self.hits[kept]
-        fresh = SparseCusum.start(bets, slots)
-        places = place_all(fresh.key, old[0])
-        self.key, self.log_c, self.since, self.due = fresh.key, fresh.log_c, fresh.since, fresh.due
-        self.trials, self.hits, self.used = fresh.trials, fresh.hits, len(kept)
-        self.log_c[places], self.since[places], self.due[places] = old[1], old[2], old[3]
-        self.trials[places], self.hits[places] = old[4], old[5]
-
-
-def hash_codes(words: list[str], codes: NDArray[np.int32]) -> Keys:
-    """Hash the words of n codes: uint64[n]; each word is hashed once."""
-    used, places = np.unique(codes, return_inverse=True)
-    return hash_words([words[code] for code in used.tolist()])[places]
-
-
-def combine(first: Keys, second: Keys) -> Keys:
-    """Hash pairs of 64-bit numbers, in order, to uint64[n], none of them 0."""
-    return np.asarray(_combine(first, second))
+                least = np.median(kept)
+        fresh = SparseCusum.start(self.bets, slots)
+        self.used = _move(self.cells, self.key, most > least, fresh.cells, fresh.key)
+        self.cells = fresh.cells
 
 
 @njit(cache=True)
-def _mix(x):  # type: ignore[no-untyped-def]
+def spread(x):  # type: ignore[no-untyped-def]
     """SplitMix64's finalizer."""
     x = np.uint64(x) + np.uint64(0x9E3779B97F4A7C15)
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -199,21 +196,42 @@ def _mix(x):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _combine(first, second):  # type: ignore[no-untyped-def]
-    found = np.empty(len(first), np.uint64)
-    for row in range(len(first)):
-        x = _mix(_mix(first[row]) ^ second[row])
-        found[row] = x if x else np.uint64(1)
-    return found
+def combine(first, second):  # type: ignore[no-untyped-def]
+    """Hash of two 64-bit numbers, in order, never 0."""
+    x = spread(spread(first) ^ np.uint64(second))
+    return x if x else np.uint64(1)
+
+
+@njit(cache=True)
+def _largest(log_c):  # type: ignore[no-untyped-def]
+    """float32[slots], largest log C of each key."""
+    most = np.zeros(len(log_c), np.float32)
+    for slot in range(len(log_c)):
+        for bet in range(log_c.shape[1]):
+            most[slot] = max(most[slot], log_c[slot, bet])
+    return most
+
+
+@njit(cache=True)
+def _move(cells, key, chosen, new_cells, new_key):  # type: ignore[no-untyped-def]
+    """Copy the chosen slots into an empty table, of whose cells `new_key` is a view; returns their number."""
+    moved = 0
+    for old in range(len(key)):
+        if chosen[old]:
+            slot = find(new_key, key[old])
+            for word in range(cells.shape[1]):
+                new_cells[slot, word] = cells[old, word]
+            moved += 1
+    return moved
 
 
 @njit(cache=True)
 def find(keys, key):  # type: ignore[no-untyped-def]
     """Slot of a key, or the free slot where it belongs; linear probing in a table whose size is a power of two."""
     mask = np.uint64(len(keys) - 1)
-    slot = np.int64(key & mask)
+    slot = key & mask
     while keys[slot] != 0 and keys[slot] != key:
-        slot = np.int64(np.uint64(slot + 1) & mask)
+        slot = (slot + np.uint64(1)) & mask
     return slot
 
 
@@ -234,7 +252,7 @@ def _run(  # type: ignore[no-untyped-def]
     keys, log_c, since, due, trials, hits,
 ):  # fmt: skip
     """Process trials from `place` until an alarm or a full table; returns the next place, `used`, and the alarm."""
-    count = len(bets)
+    count, last, usual = len(bets), -1.0, 0.0
     while place < len(key) and used < full:
         slot = find(keys, key[place])
         known = keys[slot] != 0
@@ -253,11 +271,13 @@ def _run(  # type: ignore[no-untyped-def]
                 continue
             since[slot], due[slot], trials[slot], hits[slot] = np.uint32(time[place]), 0.0, 0, 0
         p = bound[place]
+        if p != abs(last) or hit[place] != (last > 0):  # neighbours often share both, and logarithms are slow
+            usual, last = (np.log(p), p) if hit[place] else (np.log1p(-p), -p)
         largest, total = -np.inf, 0.0
         for bet in range(count):
             gain = 0.0
             if bets[bet] > p:
-                gain = win[bet] - np.log(p) if hit[place] else lose[bet] - np.log1p(-p)
+                gain = (win[bet] if hit[place] else lose[bet]) - usual
             log_c[slot, bet] = max(log_c[slot, bet] + gain, 0.0)
             largest = max(largest, log_c[slot, bet])
         due[slot] += p
@@ -269,5 +289,5 @@ def _run(  # type: ignore[no-untyped-def]
                 total += np.exp(log_c[slot, bet] - largest)
             log_e = largest + np.log(total / count)
             if log_e >= level:
-                return place, used, slot, log_e
+                return place, used, np.int64(slot), log_e
     return place, used, -1, 0.0

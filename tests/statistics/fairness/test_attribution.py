@@ -56,6 +56,24 @@ def test_each_cause_has_one_page(healthy: Ledger, cause: str) -> None:
     assert right >= RUNS - 1  # the grid finds 95 % or more of the runs right; two misses in four are 1.4 % then
 
 
+def test_a_second_cause_is_not_hidden_in_the_long_time_since_the_first(healthy: Ledger) -> None:
+    """A model doubles long after another was halved: its rise is 3 % of its battles since, no more than chance."""
+    first = copy.deepcopy(healthy, {id(each): each for each in DETECTORS})
+    first.sample("model-001", 0.5)
+    first.battles(60_000)
+    assert [alert.subject.name for alert in first.firing(Kind.SHARE_DRIFT)] == ["model-001"]
+    for seed in range(8):
+        ledger = copy.deepcopy(first, {id(each): each for each in DETECTORS})
+        ledger.random = np.random.default_rng(seed)
+        ledger.sample("model-002", 2.0)
+        scene = ledger.state.scene
+        number = scene.facts.roster.models["model-002"]
+        while scene.facts.shares.log_m[number] < scene.page_level:
+            ledger.battles(100)
+        paged = [alert.subject.name for alert in ledger.firing(Kind.SHARE_DRIFT) if alert.severity is Severity.CRITICAL]
+        assert "model-002" in paged
+
+
 def test_many_small_deviations_are_one_page_of_the_arena(healthy: Ledger) -> None:
     ledger = copy.deepcopy(healthy, {id(each): each for each in DETECTORS})
     ledger.random, ledger.alerts = np.random.default_rng(3), []

@@ -9,16 +9,16 @@ from numpy.typing import NDArray
 from streams.contracts.alert import Kind, Severity
 from streams.fairness.settings import FairnessSettings
 from streams.ledger.rows import Rows
-from tests.unit.fairness.arena import Ledger
+from tests.unit.fairness.arena import Ledger, equal_arena
 from tests.unit.fairness.drawn import By, Draws
 
 EXPOSURE = {Kind.SHARE_DRIFT, Kind.SILENT_REMOVAL, Kind.FEED_STALLED}
 
 
-def unequal_arena(seed: int, **given: Any) -> Ledger:
-    """60 models of unequal weights, 12 providers, two licence classes."""
+def unequal_arena(seed: int, models: int = 60, **given: Any) -> Ledger:
+    """Models of unequal weights, 12 providers, two licence classes."""
     ledger = Ledger(seed=seed, block=10_000, settings=FairnessSettings(**given))
-    for number in range(60):
+    for number in range(models):
         weight = float(ledger.random.choice([0.5, 1, 2, 4]))
         license_ = ["proprietary", "open_weight"][number % 2]
         ledger.declare(f"model-{number:02}", weight, provider=f"lab-{number % 12}", license=license_)
@@ -38,6 +38,32 @@ def test_several_votes_on_a_draw_page_no_more_than_promised(votes: tuple[int, ..
     for _ in range(10):
         draws.play(10_000)
     assert len(pages(ledger)) <= ledger.state.scene.facts.rows / 20_000
+
+
+@pytest.mark.statistics
+@pytest.mark.parametrize("models", [3, 5, 10, 20])
+@pytest.mark.parametrize("votes", [(1, 2), (3,)])
+def test_nor_in_an_arena_of_few_models_that_sends_neither_id(models: int, votes: tuple[int, ...]) -> None:
+    # Before the order of the sides was used, three votes a draw made 102 pages here with ten models.
+    ledger = unequal_arena(1, models, false_pages="one in 20,000 battles")
+    draws = Draws(ledger, votes=votes, by="neither")
+    for _ in range(6):
+        draws.play(10_000)
+    found = {alert.id for alert in ledger.alerts if alert.severity is Severity.CRITICAL}
+    assert len(found) <= ledger.state.scene.facts.rows / 20_000
+
+
+@pytest.mark.statistics
+def test_one_vote_a_draw_in_an_arena_of_ten_models_costs_no_delay_for_long() -> None:
+    ledger = equal_arena(10, seed=2, block=10_000)
+    draws = Draws(ledger, by="neither")
+    for _ in range(10):
+        draws.play(10_000)
+    ledger.sample("model-003", 0.5)
+    until = ledger.rows + 5_000
+    while not ledger.told(Kind.SHARE_DRIFT) and ledger.rows < until:
+        draws.play(250)
+    assert ledger.told(Kind.SHARE_DRIFT)[0].subject.model == "model-003"
 
 
 @pytest.mark.statistics

@@ -18,8 +18,9 @@ from rich.console import Console
 from services.audit.page import page
 from services.audit.show import show_report
 from services.cli.main import cli
+from streams.audit.board.history import Row
 from streams.contracts.model import Model
-from tests.unit.audit.boards import Board, audit, draw, until
+from tests.unit.audit.boards import START, Board, audit, draw, until
 
 OFFICIAL = (
     "model_name", "organization", "license", "rating", "rating_lower", "rating_upper", "variance", "vote_count", "rank",
@@ -238,6 +239,30 @@ def test_private_variants_of_a_registry_are_told_by_every_answer() -> None:
     assert private.verdict == cap.verdict == "shown"
     assert private.says[0] == cap.says[0] == "Private variants at once, at most, as the registry says: firm 1 5."
     assert not any("Private variants" in each for each in report.cannot_say)
+
+
+def test_the_luck_of_a_choice_has_the_errors_of_models_that_are_young_at_their_first_row() -> None:
+    board = draw(12, models=8)
+    half = {f"new {at}": width for at, width in enumerate((14.0, 10.0, 6.0, 5.0))}
+    joined = [
+        Row(
+            START + day * 86_400,
+            name,
+            "firm",
+            "proprietary",
+            1_000.0 * (at + 1) + day,
+            None,
+            1000.0,
+            1000.0 - w,
+            1000.0 + w,
+        )
+        for at, (name, w) in enumerate(half.items())
+        for day in board.days[10:]
+    ]
+    luck = audit([*board.rows(), *joined]).findings[0].says[-1]
+    # The median of 14 and 10: the two with the most votes are not young.
+    assert "±12.0 points in the 2 first rows with the fewest votes, so σ = 6.1" in luck
+    assert "9.4 points for N = 10" in luck
 
 
 def test_an_events_file_without_totals_is_told_to_be_one(tmp_path: Path) -> None:

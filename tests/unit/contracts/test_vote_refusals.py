@@ -166,5 +166,6 @@ def test_a_key_that_is_not_the_id_is_refused(key: bytes | None) -> None:
 
 
 def test_every_reason_has_a_bad_vote() -> None:
-    of_others = {Reason.UNREADABLE, Reason.TOO_MANY_ARENAS}  # of a batch; of a key at the gateway
+    # Of a batch; of a key at the gateway.
+    of_others = {Reason.UNREADABLE, Reason.TOO_MANY_ARENAS, Reason.TOO_MANY_NAMES}
     assert {reason for _, reason in REFUSED.values()} | {Reason.KEY_MISMATCH} == set(Reason) - of_others

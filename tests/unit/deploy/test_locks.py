@@ -162,9 +162,12 @@ def _record_hash(text: str) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
 
 
+HARMLESS = {"--quiet", "--disable-pip-version-check", "--no-compile"}
+
+
 def flags_of(call: list[str]) -> tuple[str, ...]:
-    """The options of pip, without the packages and the target."""
-    flags = list(itertools.takewhile(lambda word: word != "-r", call))
+    """The options of pip that may change what it takes, without the packages and the target."""
+    flags = [word for word in itertools.takewhile(lambda word: word != "-r", call) if word not in HARMLESS]
     if flags[0] == "wheel":
         del flags[(at := flags.index("--wheel-dir")) : at + 2]
     return tuple(flags)

@@ -14,11 +14,20 @@ import pytest
 from tests.support.checkers import DEPLOY, run, tool
 
 VALIDATE = """
-import sys
+import json, sys
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
-sys.exit(str(JsonStrictValidator(SchemaVersion.from_version(sys.argv[1])).validate_str(sys.stdin.read()) or "") or 0)
+validator = JsonStrictValidator(SchemaVersion.from_version(sys.argv[1]))
+print(json.dumps([str(validator.validate_str(each) or "") for each in json.load(sys.stdin)]))
 """
+
+
+def faults(version: str, *documents: str) -> list[str]:
+    """What is wrong with each of these lists, empty if nothing is."""
+    done = run(tool("python"), "-c", VALIDATE, version, input=json.dumps(documents))
+    assert done.returncode == 0, done.stderr
+    found: list[str] = json.loads(done.stdout)
+    return found
 
 
 def canonical(name: str) -> str:
@@ -41,10 +50,9 @@ def bom(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 def test_it_is_what_cyclonedx_says_it_should_be(bom: dict[str, Any]) -> None:
     assert bom["specVersion"] == "1.6"
-    done = run(tool("python"), "-c", VALIDATE, "1.6", input=json.dumps(bom))
-    assert done.returncode == 0, done.stderr
-    worse = run(tool("python"), "-c", VALIDATE, "1.6", input=json.dumps({**bom, "components": [{"name": "x"}]}))
-    assert worse.returncode == 1
+    worse = {**bom, "components": [{"name": "x"}]}
+    good, bad = faults("1.6", json.dumps(bom), json.dumps(worse))
+    assert (good, bool(bad)) == ("", True)
 
 
 def test_isonomy_is_at_its_root_and_leads_to_what_it_asks_for(bom: dict[str, Any]) -> None:
@@ -101,8 +109,7 @@ def test_the_list_of_the_page_is_what_its_lock_ships() -> None:
         for each in page["components"]
     } == shipped
     assert "serialNumber" not in page
-    checked = run(tool("python"), "-c", VALIDATE, page["specVersion"], input=text)
-    assert checked.returncode == 0, checked.stderr
+    assert faults(page["specVersion"], text) == [""]
 
 
 def integrity(digest: dict[str, str]) -> str:

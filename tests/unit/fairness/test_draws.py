@@ -104,7 +104,7 @@ def test_rows_with_neither_are_exposures_and_say_so() -> None:
 
 @pytest.mark.parametrize(("votes", "each"), [((1,), 1.0), ((1, 2), 5 / 3), ((3,), 3.0)])
 def test_votes_per_draw_are_estimated(votes: tuple[int, ...], each: float) -> None:
-    ledger = equal_arena(40, seed=5, block=5_000)
+    ledger = equal_arena(60, seed=5, block=5_000)
     Draws(ledger, votes=votes, by="neither").play(20_000)
     assert ledger.state.scene.facts.draws.votes_per_draw == pytest.approx(each, rel=0.06)
 

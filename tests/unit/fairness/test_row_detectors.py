@@ -86,14 +86,15 @@ def test_the_opponents_of_every_model_have_the_declared_probabilities() -> None:
 @pytest.mark.parametrize("chance", [0.3, 0.5])
 def test_a_bet_on_results_gains_nothing_inside_the_band_whatever_the_ties(chance: float) -> None:
     """E[e] ≤ 1 for every law of x with a mean inside the band: here with no tie, and with as many as there can be."""
-    theta, error = np.array([np.log(chance / (1 - chance)), 0.0]), np.array([0.02, 0.03])
+    theta, shift, sure = np.array([np.log(chance / (1 - chance)), 0.0]), np.zeros(2), np.array([1000.0, 2000.0])
     stakes, wins = np.array([0.08, 0.64]), {}
     for result in (0, 1, 2):
         cells = Cells.start((0, 0, 1, 1), 2)
         flag = np.ones(3, bool)
         bet_on_result(
-            np.array([0]), np.array([1]), np.array([result], np.uint8), flag[:1], flag, flag[:2], theta, error, stakes,
-            0.2, 3.0, 0.05, 0.1, cells.held, cells.gain, cells.waiting, cells.trials, cells.seen, cells.due,
+            np.array([0]), np.array([1]), np.array([result], np.uint8), flag[:1], flag, flag[:2], theta, shift,
+            sure, False, stakes, 0.2, 0.05, 0.1,
+            cells.held, cells.gain, cells.waiting, cells.trials, cells.seen, cells.due,
         )  # fmt: skip
         wins[result] = np.exp(cells.gain)
     even = 2 * min(chance, 1 - chance)  # all that can be ties, are: x is ½ or the nearer end

@@ -1,5 +1,8 @@
 """Voters: manipulation, repeated votes, and the bounded tables that keep their evidence."""
 
+import dataclasses
+from zlib import crc32
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,7 +12,7 @@ from numpy.typing import NDArray
 from streams.contracts.alert import Alert, Kind, Severity, Subject, voter_name
 from streams.contracts.judged import Judged, Unjudged
 from streams.fairness.alerts.summaries import as_number
-from streams.fairness.arena.hashing import hash_words
+from streams.fairness.arena.hashing import BlockHashes, hash_words
 from streams.fairness.arena.vote_memory import GENERATION, VoteMemory
 from streams.fairness.detectors.voter_manipulation import SEVERAL
 from streams.fairness.settings import FairnessSettings
@@ -17,6 +20,7 @@ from streams.fairness.snapshot import decode_state, encode_state
 from streams.fairness.statistics import sparse_cusum
 from streams.fairness.statistics.sparse_cusum import SparseCusum
 from streams.ledger.codec import Block, compact
+from tests.unit.fairness.arena import make_rows
 from tests.unit.fairness.voters import VoterArena
 
 BRISK = FairnessSettings(review_battles=1_000, ratings_reviews=5, window_reviews=2)
@@ -197,3 +201,10 @@ def test_a_word_has_one_hash_whatever_stands_beside_it() -> None:
     together = hash_words(words)
     assert [int(hash_words([word])[0]) for word in words] == together.tolist()
     assert len(set(together.tolist())) == len(words)
+
+
+@given(st.lists(st.text(st.characters(codec="utf-8"), max_size=40), max_size=9))
+def test_prompts_are_sampled_by_their_checksum(prompts: list[str]) -> None:
+    rows = make_rows(["a", "b"], np.array([[0, 1]]), np.zeros(1), np.zeros(1))
+    hashes = BlockHashes.of(dataclasses.replace(rows, prompts=["", *prompts])).sampled
+    assert hashes.tolist() == [crc32(word.encode()) for word in ("", *prompts)]

@@ -156,7 +156,7 @@ def test_no_lines_are_an_empty_body() -> None:
 
 
 def test_an_empty_array_holds_nothing() -> None:
-    assert read(b"[]") == ParsedVotes([], {}, [], [])
+    assert read(b"[]") == ParsedVotes([], {}, [], [], [])
 
 
 @pytest.mark.parametrize("body", [b"[" + b"1," * MAX_VOTES + b"1]", b"1\n" * (MAX_VOTES + 1)])
@@ -176,7 +176,8 @@ def test_duplicates_are_those_of_an_arena_within_the_request(vote: MakeVote) -> 
     )
     votes = read(body)
     assert (len(votes.records), votes.duplicates()) == (5, 2)
-    assert votes.without({"text"}, str).duplicates() == 0
+    left = votes.without(Reason.TOO_MANY_ARENAS, lambda arena, _: None if arena == "code" else f"not {arena}")
+    assert (left.duplicates(), list(left.arenas), left.names()) == (0, ["code"], {"code": {"x": None, "y": None}})
     assert read(b"[" + b",".join([vote()] * 3) + b"]").duplicates() == 2
 
 

@@ -161,6 +161,50 @@ async def test_models_without_end_are_refused_and_a_neighbour_of_the_same_arena_
     assert len(keys.gateway.log.written) == 10
 
 
+async def test_invented_names_are_refused_vote_by_vote_and_known_ones_go_on(tmp_path: Path, vote: MakeVote) -> None:
+    keys = Keys(tmp_path, key_names=6, quarantine_items=10)
+    assert (await keys.send("bad", vote(id="real", model_a="x", model_b="y"))).status_code == 202
+    flood = [vote(id=f"f{n}", model_a=f"made-up-{2 * n}", model_b=f"made-up-{2 * n + 1}") for n in range(50)]
+    response = await keys.send("bad", b"\n".join([b"{}", *flood, vote(id="after", model_a="y", model_b="x")]))
+    assert (response.status_code, response.json()["accepted"]) == (202, 3), (
+        "two of the flood, and the real one after it"
+    )
+    rejected = response.json()["rejected"]
+    assert [(each["index"], each["reason"]) for each in rejected] == [(0, "missing_field")] + [
+        (index, "too_many_names") for index in range(3, 51)
+    ]
+    for part in ("ISONOMY_KEY_NAMES", "key 'bad'", "6 different models", "arena 'text'", "'made-up-4' and 'made-up-5'"):
+        assert part in rejected[1]["detail"]
+    response = await keys.send("bad", vote(id="alone", model_a="x", model_b="one-more"))
+    assert (response.status_code, response.json()["rejected"][0]["reason"]) == (422, "too_many_names")
+    assert "'x'" not in response.json()["rejected"][0]["detail"], "only what is new is named"
+    for name, arena in (("star", "text"), ("named", "text"), ("bad", "code")):
+        made = vote(id=f"{name}-{arena}", arena=arena, model_a="one-more", model_b="another")
+        assert (await keys.send(name, made)).status_code == 202, "other keys and arenas have limits of their own"
+    assert await keys.series("gateway_key_names_refused_total") == {"bad": 49}
+    lines = (await keys.gateway.client.get("/metrics")).text.splitlines()
+    assert 'isonomy_gateway_votes_total{outcome="too_many_names"} 49.0' in lines
+    assert await keys.series("gateway_key_quarantined") == {"bad": 0, "star": 0, "named": 0}
+
+
+async def test_a_name_in_another_form_is_no_further_name(tmp_path: Path, vote: MakeVote) -> None:
+    keys = Keys(tmp_path, key_names=2)
+    for number, name in enumerate(("caf\u00e9", "cafe\u0301", "  caf\u00e9 ")):
+        assert (await keys.send("bad", vote(id=f"{number}", model_a=name, model_b="y"))).status_code == 202
+
+
+async def test_the_names_of_a_key_are_free_again_after_a_day(
+    tmp_path: Path, vote: MakeVote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys, now = Keys(tmp_path, key_names=2), 1_000.0
+    monkeypatch.setattr("services.gateway.auth.time", SimpleNamespace(monotonic=lambda: now))
+    assert (await keys.send("bad", vote(model_a="one", model_b="two"))).status_code == 202
+    now += 86_399.0
+    assert (await keys.send("bad", vote(model_a="one", model_b="three"))).status_code == 422
+    now += 2.0
+    assert (await keys.send("bad", vote(model_a="one", model_b="three"))).status_code == 202
+
+
 async def test_a_key_that_left_the_file_has_no_series_and_comes_back_as_new(
     tmp_path: Path, vote: MakeVote, monkeypatch: pytest.MonkeyPatch
 ) -> None:
