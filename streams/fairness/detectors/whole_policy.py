@@ -29,7 +29,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from streams.contracts.alert import Evidence, Kind, Subject
@@ -42,8 +41,8 @@ from streams.fairness.arena.ticks import RowBattles, Ticks
 from streams.fairness.detectors.base import Verdict
 from streams.fairness.detectors.row_detector import RowDetector, RowEvidence
 from streams.fairness.detectors.share_alarm import LN10, rounded
-from streams.fairness.statistics.cell_evidence import FREE, PAGED, Cells, close_tick
-from streams.fairness.statistics.expected_share import second_draw
+from streams.fairness.statistics import weight_bets
+from streams.fairness.statistics.cell_evidence import FREE, PAGED, Cells
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
@@ -59,6 +58,9 @@ NEAR = 5.0
 until its own evidence is as far above a page."""
 TOLD = 5
 """Models that the alert names: those farthest from their shares."""
+FEWEST = 3
+"""Free models from which there is something to bet on."""
+_PRIOR, _KEPT = SPREAD**-2, np.exp(-1.0 / np.array(MEMORY))
 
 
 @dataclass(slots=True)
@@ -93,11 +95,6 @@ class LearnedWeights(RowEvidence):
     held: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
     part: bool = False
 
-    def multiples(self) -> Matrix:
-        """float64[B, S], the multiples that the bets have learned."""
-        prior = SPREAD**-2
-        return np.asarray((prior + self.hits) / (prior + self.due))
-
 
 class WholePolicy(RowDetector[LearnedWeights]):
     """Checks the arena. Resolves on evidence that the declared weights are followed again."""
@@ -131,23 +128,24 @@ class WholePolicy(RowDetector[LearnedWeights]):
         """Bet on each battle among models in play."""
         if not self.judges(scene):
             return
-        # The shortest memory finds the onset: in healthy battles it loses soonest.
-        weights, cells = scene.play.weights, state.cells
-        multiples = np.vstack([state.multiples(), state.multiples()[:1], state.back[None]])
-        bets = weights * multiples
-        second, of_null = np.stack([second_draw(each) for each in bets]), second_draw(weights)
-        free = scene.play.in_play.copy()
-        free[:-1] &= ~_held(scene)
-        if np.count_nonzero(free) < 3:
+        free = self._free(scene)
+        if np.count_nonzero(free) < FEWEST:
             return
-        whole = np.array([_total(each, h, free) for each, h in zip(bets, second, strict=True)])
-        taken = _bet(
-            battles.a, battles.b, battles.exposure, scene.play.in_play, free, weights, of_null, bets, second,
-            np.log(whole / _total(weights, of_null, free)), state.new_hits, cells.gain,
+        weights, cells = scene.play.weights, state.cells
+        taken = weight_bets.bet(
+            battles.a, battles.b, battles.exposure, scene.play.in_play, free, weights,
+            *weight_bets.tables(state.hits, state.due, state.back, _PRIOR, weights, free), state.new_hits, cells.gain,
         )  # fmt: skip
         state.new_battles += taken[0]
         cells.waiting[0] += taken[1]
         cells.trials[0] += taken[1]
+
+    @staticmethod
+    def _free(scene: Scene) -> Mask:
+        """bool[S + 1], models in play without an open alert of their own."""
+        free = scene.play.in_play.copy()
+        free[:-1] &= ~_held(scene)
+        return free
 
     def close(self, state: LearnedWeights, scene: Scene) -> None:
         """Update the sums, and learn from the tick, unless the feed is stalled."""
@@ -174,25 +172,20 @@ class WholePolicy(RowDetector[LearnedWeights]):
 
     def run(self, state: LearnedWeights, scene: Scene, ticks: Ticks) -> bool:
         """Run ticks, which learn from each other; return whether the alert is not raised or resolved in one."""
-        cells, start = state.cells, 0
-        told = math.inf if state.part else self.level(scene)
-        levels = ticks.levels._replace(warning=told, page=told)
-        for end, row, time in zip(*(each.tolist() for each in ticks.ends[:3]), strict=True):
-            self.rows(state, scene, ticks.battles.tick(start, end), None, start)
-            cells.highest, near = close_tick(cells.arrays, row, time, ticks.ends.size, levels)
-            if near or (cells.highest >= told and cells.held[0] == FREE):
-                return False
-            self._learn(state, scene)
-            start = end
-        return True
+        told, free = math.inf if state.part else self.level(scene), self._free(scene)
+        state.cells.highest, state.new_battles, near = weight_bets.run(
+            ticks.battles.a, ticks.battles.b, ticks.battles.exposure, scene.play.in_play, free, scene.play.weights,
+            bool(np.count_nonzero(free) >= FEWEST), state.hits, state.due, state.back, _PRIOR, _KEPT, _share(scene),
+            state.new_hits, state.new_battles,
+            state.cells.arrays, ticks.ends, ticks.levels._replace(warning=told, page=told),
+        )  # fmt: skip
+        return not near
 
     def _learn(self, state: LearnedWeights, scene: Scene) -> None:
         if not scene.facts.outage:
-            kept = np.exp(-1.0 / np.array(MEMORY))[:, None]
-            # Shares of the battles among models in play; `pi_play` leaves out nobody among the models.
-            state.hits = kept * state.hits + state.new_hits
-            state.due = kept * state.due + state.new_battles * np.where(scene.play.groups, 0.0, scene.play.pi_play)
-        state.new_hits, state.new_battles = np.zeros(state.new_hits.size), 0.0
+            weight_bets.learn(state.hits, state.due, state.new_hits, state.new_battles, _share(scene), _KEPT)
+        state.new_hits[:] = 0.0
+        state.new_battles = 0.0
 
     def settle(self, state: LearnedWeights, scene: Scene, *, turned: bool) -> bool:
         """Raise and resolve the alert."""
@@ -226,12 +219,12 @@ class WholePolicy(RowDetector[LearnedWeights]):
 
     def _since(self, state: LearnedWeights, scene: Scene) -> Vector:
         """float64[S], multiples of the shares since the onset, drawn towards 1 like those of the bets."""
-        facts, prior = scene.facts, SPREAD**-2
+        facts = scene.facts
         place = facts.past.since(int(state.cells.from_row[0]))
         if place is None:
             return np.ones(facts.seen.size)
         seen, due = facts.seen - facts.past.seen[place], facts.due - facts.past.due[place]
-        return np.asarray((prior + seen) / (prior + due))
+        return np.asarray((_PRIOR + seen) / (_PRIOR + due))
 
     def _begin(self, state: LearnedWeights, scene: Scene) -> None:
         """Begin anew, without an alert; this only takes evidence away."""
@@ -298,31 +291,6 @@ def _held(scene: Scene) -> NDArray[np.bool_]:
     return np.asarray((scene.facts.shares.usual.paused > 0) | scene.facts.paired)
 
 
-def _total(weights: Vector, second: Vector, free: Mask) -> float:
-    """Probability that a battle is one among free models; `second` as by `second_draw`."""
-    w, h = weights[free[:-1]], second[free[:-1]]
-    return float(w.sum() * h.sum() - w @ h)
-
-
-@njit(cache=True)
-def _bet(a, b, exposure, in_play, free, weights, second_of, bets, second, rest, new_hits, gain):  # type: ignore[no-untyped-def]
-    """Add the log e-values of battles; the last row of `bets` is that of recovery, which bets the other way.
-
-    Returns the battles among models in play, and those among free ones, which are bet on.
-    """
-    seen, taken, last = 0, 0, len(bets) - 1
-    for row in range(len(a)):
-        i, j = a[row], b[row]
-        if not exposure[row] or not in_play[i] or not in_play[j]:
-            continue
-        seen += 1
-        new_hits[i] += 1.0
-        new_hits[j] += 1.0
-        if not free[i] or not free[j]:
-            continue
-        taken += 1
-        null = second_of[i] * weights[j] + second_of[j] * weights[i]
-        for bet in range(last + 1):
-            ratio = np.log((second[bet, i] * bets[bet, j] + second[bet, j] * bets[bet, i]) / null) - rest[bet]
-            gain[0, bet] += -ratio if bet == last else ratio
-    return seen, taken
+def _share(scene: Scene) -> Vector:
+    """float64[S], shares of the battles among models in play; `pi_play` leaves out nobody among the models."""
+    return np.where(scene.play.groups, 0.0, scene.play.pi_play)
