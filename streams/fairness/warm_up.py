@@ -7,6 +7,7 @@ import numpy as np
 from streams.contracts.alert import Kind
 from streams.contracts.model import Model
 from streams.contracts.vote import Vote
+from streams.fairness.arena.bunches import LOOK, Bunches
 from streams.fairness.detectors import side_preference
 from streams.fairness.detectors.catalog import DETECTORS
 from streams.fairness.fold import fold
@@ -49,4 +50,5 @@ def warm_up() -> None:
     rows = rows_of(votes, np.zeros(n, np.int32), np.arange(n), np.arange(n))
     for record in encode_block(Block("warm", rows, {0: n - 1})):
         fold(state, decode(record))
+    Bunches().weigh(np.ones(2 * LOOK, np.uint64), np.zeros(2 * LOOK, np.bool_))  # for the first estimates
     place_all(np.zeros(4, np.uint64), np.ones(1, np.uint64))  # for the day on which a table of voters grows
