@@ -183,9 +183,9 @@ class GatewaySettings(Struct, frozen=True, kw_only=True):
         Whole,
         Meta(
             description="Different models that the votes of a key may name within a day, of each arena and in each "
-            "gateway; 0: no limit. The fairness fold follows 1,000 undeclared ones (`max_undeclared`)."
+            "gateway; 0: no limit. As many as an arena may hold undeclared (`ISONOMY_MAX_MODELS`)."
         ),
-    ] = field(default=1_000, name="ISONOMY_KEY_NAMES")
+    ] = field(default=2_000, name="ISONOMY_KEY_NAMES")
 
 
 class BoardSettings(Struct, frozen=True, kw_only=True):

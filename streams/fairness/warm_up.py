@@ -7,6 +7,7 @@ import numpy as np
 from streams.contracts.alert import Kind
 from streams.contracts.model import Model
 from streams.contracts.vote import Vote
+from streams.fairness.arena.bunches import LOOK, Bunches
 from streams.fairness.detectors import side_preference
 from streams.fairness.detectors.catalog import DETECTORS
 from streams.fairness.fold import fold
@@ -25,6 +26,7 @@ def warm_up() -> None:
     """
     for size in (32, 2):
         _fold(FairnessSettings(tick_battles=2, review_battles=8, ratings_reviews=1), size)
+    Bunches().weigh(np.ones(2 * LOOK, np.uint64), np.zeros(2 * LOOK, np.bool_))  # for the first estimates
     # For the day on which a table of voters, or a memory of votes, grows.
     n = FIRST_SLOTS
     SparseCusum.start(1).update(

@@ -1,5 +1,6 @@
 """The Prometheus rules: current, tested by scenarios, known to the code, each with a runbook."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -33,7 +34,9 @@ def tool(name: str) -> str:
 
 
 def run(*argv: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(argv, cwd=cwd, capture_output=True, text=True, timeout=120, check=False)
+    # A promtool that collects its garbage less often, in one thread, takes 12 seconds of a processor and not 17.
+    env = {**os.environ, "GOGC": "400", "GOMAXPROCS": "1"}
+    return subprocess.run(argv, cwd=cwd, env=env, capture_output=True, text=True, timeout=120, check=False)
 
 
 # --- current ---------------------------------------------------------------------------------------------------------

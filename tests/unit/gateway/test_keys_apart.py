@@ -311,3 +311,8 @@ async def test_a_packed_body_is_charged_for_what_it_unpacks_to(tmp_path: Path, v
     for _ in range(2):
         assert (await keys.send("bad", large[:-4], encoding="gzip")).status_code == 400
     assert (await keys.send("bad", vote())).status_code == 429
+
+
+def test_a_key_may_name_as_many_models_as_an_arena_may_hold_undeclared() -> None:
+    settings = Settings.from_env({})
+    assert settings.gateway.key_names == settings.fold.max_models == 2_000
