@@ -132,9 +132,10 @@ class WholePolicy(RowDetector[LearnedWeights]):
         if np.count_nonzero(free) < FEWEST:
             return
         weights, cells = scene.play.weights, state.cells
+        of_null, bets, second, rest = weight_bets.tables(state.hits, state.due, state.back, _PRIOR, weights, free)
         taken = weight_bets.bet(
-            battles.a, battles.b, battles.exposure, scene.play.in_play, free, weights,
-            *weight_bets.tables(state.hits, state.due, state.back, _PRIOR, weights, free), state.new_hits, cells.gain,
+            battles.a, battles.b, battles.exposure, scene.play.in_play, free, weights, of_null, bets, second, rest,
+            state.new_hits, cells.gain,
         )  # fmt: skip
         state.new_battles += taken[0]
         cells.waiting[0] += taken[1]
