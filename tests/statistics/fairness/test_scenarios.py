@@ -8,6 +8,7 @@ import os
 import sys
 from collections import Counter
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pytest
@@ -65,6 +66,12 @@ def play(name: str, seed: int = 1, battles: int | None = None) -> Played:
     return Played(simulation.truth, alerts, state, simulation.world.scenario.clock.per_day / 86_400)
 
 
+@cache
+def illusion(seed: int) -> Played:
+    """The longest scenario, which two tests look at."""
+    return play("the-illusion", seed)
+
+
 def start(simulation: Simulation) -> ArenaFairness:
     return ArenaFairness.start(simulation.world.arena, FairnessSettings())
 
@@ -76,7 +83,7 @@ def start(simulation: Simulation) -> ArenaFairness:
 def test_of_the_illusion_every_silent_removal_is_found_soon_and_nobody_else_is_accused(
     seed: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    played = play("the-illusion", seed)
+    played = illusion(seed)
     removed = {event.models[0]: event for event in played.truth.events if event.deed == "silent_removal"}
     removals = {alert.subject.model: alert for alert in played.told(Kind.SILENT_REMOVAL)}
     assert len(played.told(Kind.SILENT_REMOVAL)) == len(removals), "none is told twice"
@@ -111,7 +118,7 @@ def test_of_the_illusion_every_silent_removal_is_found_soon_and_nobody_else_is_a
 
 
 def test_of_the_illusion_the_private_variants_are_told_with_their_numbers() -> None:
-    played = play("the-illusion", 1, 750_000)
+    played = illusion(1)
     (many,) = played.told(Kind.PRIVATE_VARIANTS)
     assert many.subject.provider == "open-01"
     assert [alert.subject.model for alert in played.told(Kind.BEST_OF_N)] == list(played.truth.published)
