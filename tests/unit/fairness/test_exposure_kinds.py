@@ -21,7 +21,7 @@ def test_a_healthy_arena_says_nothing(brisk):
 
 def test_a_removed_model_is_named_with_its_onset_and_numbers():
     ledger = equal_arena(20)
-    ledger.battles(25_050)  # votes that name no draw weigh 1 from then on: they came one per draw
+    ledger.battles(30_050)  # by then a vote without ids counts as a draw
     ledger.sample("model-004", 0.0)
     gone = ledger.clock
     ledger.battles(3_000)
@@ -60,7 +60,7 @@ def test_recovery_is_seen_as_soon_after_a_long_absence_as_after_a_short_one():
     lasted = []
     for absence in (2_000, 60_000):
         ledger = equal_arena(20)
-        ledger.battles(25_000)
+        ledger.battles(30_000)  # by then a vote without ids counts as a draw
         ledger.sample("model-004", 0.0)
         ledger.battles(absence)
         back = ledger.clock
