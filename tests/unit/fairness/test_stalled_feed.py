@@ -7,6 +7,7 @@ import pytest
 
 from streams.contracts.alert import Kind
 from streams.fairness.detectors.catalog import DETECTORS
+from streams.fairness.detectors.whole_policy import SPREAD
 from streams.fairness.settings import FairnessSettings
 from tests.unit.fairness.arena import Ledger, equal_arena
 
@@ -52,10 +53,11 @@ def test_the_expected_results_stay_those_of_the_last_look_before(stalled: Ledger
 
 def test_the_policy_as_a_whole_is_not_expected_to_stay_without_the_models_that_stopped(stalled: Ledger) -> None:
     learned = state_of(stalled, Kind.WHOLE_POLICY)
-    known = learned.multiples()
+    known = learned.hits.copy(), learned.due.copy()
     stalled.battles(10_000)
-    np.testing.assert_array_equal(learned.multiples(), known)
-    assert np.abs(learned.multiples() - 1.0).max() < 0.3
+    np.testing.assert_array_equal((learned.hits, learned.due), known)
+    prior = SPREAD**-2
+    assert np.abs((prior + learned.hits) / (prior + learned.due) - 1.0).max() < 0.3
 
 
 def test_battles_without_a_vote_in_a_feed_of_zeros_are_not_usual() -> None:
