@@ -84,7 +84,7 @@ def _declare(state: ArenaFairness, notice: Notice) -> list[Alert]:
 
 
 def _count(state: ArenaFairness, rows: Rows) -> list[Alert]:
-    """Count rows, in parts that end with a review: what a review decides must not depend on where a block was cut."""
+    """Count rows, in parts that end with a review or before a new name: neither may depend on where a block was cut."""
     scene, facts = state.scene, state.scene.facts
     state.rhythm.hear(rows.recorded)
     words = BlockHashes.of(rows)
@@ -96,6 +96,9 @@ def _count(state: ArenaFairness, rows: Rows) -> list[Alert]:
         until = at + review - facts.rows % review
         # Further votes on the last draw of a review belong to the next review.
         end = int(starts[until - 1]) + 1 if until <= starts.size else len(rows)
+        a, b = rows.model_a[row:end], rows.model_b[row:end]
+        end = row + facts.roster.before_new(rows.models, a, b, scene.settings.max_undeclared)
+        until = int(np.searchsorted(starts, end))
         part = slice(row, end)
         alerts += _count_part(state, rows.take(part), words, draws.take(part), starts[at:until] - row)
         row, at = end, until

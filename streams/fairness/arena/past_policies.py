@@ -146,7 +146,7 @@ class PastPolicies:
         """
         policy = None
         if before < self.settled_at:
-            earlier = np.append(before, clock[:-1])
+            earlier = np.append(before, clock)[:-1]
             policy = np.where(earlier < self.settled_at, NOT_JUDGED, IN_FORCE)
         if drawn_at is None:
             return policy

@@ -125,6 +125,28 @@ class Roster:
                     numbers[word] = self.model(names[word])
         return numbers
 
+    def before_new(self, names: list[str], a: NDArray[np.int32], b: NDArray[np.int32], limit: int) -> int:
+        """Return how many of n rows come before a new name, not looking at the first row.
+
+        A number makes the arrays of all subjects longer, and the last digits of sums over them depend on their length,
+        so a name must get its number at its first row, wherever blocks are cut.
+
+        Parameters
+        ----------
+        names, a, b
+            A block's dictionary, and the codes of its rows, int32[n] each.
+        limit
+            As for `follow`: where no name would be followed, all n rows may be counted together.
+        """
+        if self.followed >= limit or self.undeclared >= EVER * limit:
+            return a.size
+        new = np.array([name not in self.models for name in names], np.bool_)
+        new[a[:1]] = new[b[:1]] = False
+        if not new.any():
+            return a.size
+        found = new[a] | new[b]
+        return int(found.argmax()) if found.any() else a.size
+
     def forget(self, seen: NDArray[np.int64]) -> None:
         """Let names that nobody declared, and that were in no battle of `seen`, int64[S], make room for others."""
         self.followed = sum(name not in self.known and bool(seen[number]) for name, number in self.models.items())

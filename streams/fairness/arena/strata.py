@@ -3,8 +3,9 @@
 At each review the languages and categories with a twentieth of the review's battles join those followed, the largest
 first, until there are `MOST`; then they stay. So whether a battle is in a stratum is known before the battle.
 
-Names are free text. Of one review at most `NAMES` are counted, in the order of first appearance: a name with a
-twentieth of the battles is among them unless hundreds of others came before it, and then a later review finds it.
+Names are free text. Of one review at most `NAMES` languages and as many categories are counted, in the order of first
+appearance: a name with a twentieth of the battles is among them unless hundreds of others came before it, and then a
+later review finds it.
 """
 
 from __future__ import annotations
@@ -27,10 +28,13 @@ Name = tuple[str, str]
 
 @dataclass(slots=True)
 class Strata:
-    """The strata followed, in the order in which they joined, and the counts of the current review by name."""
+    """The strata followed, in the order in which they joined, and the counts of the current review by field and name.
+
+    Each field has its own counts: which of a language and a category came first would depend on where blocks were cut.
+    """
 
     names: list[Name] = field(default_factory=list)
-    counts: dict[Name, int] = field(default_factory=dict)
+    counts: dict[str, dict[str, int]] = field(default_factory=lambda: {LANGUAGE: {}, CATEGORY: {}})
 
     def __len__(self) -> int:
         return len(self.names)
@@ -40,19 +44,24 @@ class Strata:
         for field_name, codes, words in _columns(rows):
             if codes is None:
                 continue
+            known = self.counts[field_name]
             used, counts = _tally(codes, len(words))
             for code, count in zip(used.tolist(), counts[used].tolist(), strict=True):
                 for word in words[code]:
-                    name = (field_name, word)
-                    if name in self.counts or len(self.counts) < NAMES:
-                        self.counts[name] = self.counts.get(name, 0) + count
+                    if word in known or len(known) < NAMES:
+                        known[word] = known.get(word, 0) + count
 
     def turn(self, battles: int) -> int:
         """Close a review of `battles` battles; return how many strata joined."""
         known, before = set(self.names), len(self.names)
-        large = [(-count, name) for name, count in self.counts.items() if count >= LEAST * battles]
+        large = [
+            (-count, (field_name, word))
+            for field_name, counts in self.counts.items()
+            for word, count in counts.items()
+            if count >= LEAST * battles
+        ]
         self.names += [name for _, name in sorted(large) if name not in known][: MOST - before]
-        self.counts = {}
+        self.counts = {LANGUAGE: {}, CATEGORY: {}}
         return len(self.names) - before
 
     def membership(self, rows: Rows) -> Membership | None:

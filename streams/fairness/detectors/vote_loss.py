@@ -139,8 +139,9 @@ class VoteLoss(ReviewDetector[Losses]):
         shown = np.zeros(size)
         models = list(roster.models.values())
         shown[models] = facts.window.last[models]
+        # Further rows of a draw may be without a vote, too: there are never more unfinished battles than battles.
         close(state.by_model, np.minimum(unfinished, shown).astype(np.float64), shown)
-        close(state.by_arena, np.array([float(unfinished_all)]), np.array([battles]))
+        close(state.by_arena, np.array([min(float(unfinished_all), battles)]), np.array([battles]))
         lost = np.zeros(size)
         for name, count in tally.models.items():
             if name in roster.models:

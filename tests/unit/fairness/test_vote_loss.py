@@ -1,5 +1,7 @@
 """Lost votes: who is told when votes are refused or battles end without one, and that each is counted once."""
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -7,6 +9,7 @@ from numpy.typing import NDArray
 
 from streams.contracts.alert import Alert, Kind, Status, Subject
 from streams.fairness.alerts.summaries import as_number
+from streams.fairness.detectors.catalog import BY_KIND
 from streams.fairness.fold import fold
 from streams.fairness.fold_state import ArenaFairness
 from streams.fairness.settings import FairnessSettings
@@ -55,6 +58,22 @@ def _refused(pairs: NDArray[np.float64], offset: NDArray[np.int64], place: NDArr
     models, both = code([f"model-{int(each):03}" for each in pairs.T.ravel().tolist()], first=[""])
     zeros = np.zeros(n, np.int32)
     return Refused(["invalid_field"], zeros, models, both[:n], both[n:], zeros, offset, place) if n else None
+
+
+def test_further_rows_without_a_vote_never_make_more_unfinished_battles_than_battles() -> None:
+    random, ledger = np.random.default_rng(1), equal_arena(MODELS, settings=BRISK)
+    for review in range(11):
+        of = np.repeat(np.arange(2_000), 3)
+        pairs = draw_pairs(random, np.ones(MODELS), 2_000)[of]
+        winner = np.where(random.random(2_000) < 0.6, 4, 0)[of]
+        rows = make_rows(ledger.names, pairs, winner, START + SECONDS * (2_000 * review + of), 6_000 * review)
+        words = ["", *(f"battle-{review}-{number}" for number in range(2_000))]
+        rows = replace(rows, battles=words, battle=(of + 1).astype(np.int32))
+        ledger.send(Block("text", rows, {0: 6_000 * (review + 1) - 1}))
+    [losses] = [ledger.state.states.of(each) for each in BY_KIND if each.kind is Kind.VOTE_LOSS]
+    assert losses.by_arena.learned.all()
+    assert (losses.by_arena.hits <= losses.by_arena.trials).all()
+    assert np.isfinite(losses.by_arena.bound(BRISK.delta)).all()
 
 
 def test_a_gate_before_one_model_is_told_of_the_model_and_ends() -> None:
