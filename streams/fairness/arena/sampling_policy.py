@@ -137,7 +137,8 @@ class Play:
 def shares_of(weights: Vector, provider: NDArray[np.int64], license_: NDArray[np.int64]) -> Vector:
     """Share of battles of every subject, float64[S], when models have these weights; groups as in `Play`."""
     size = weights.size
-    shares = exposure(weights)
+    once = exposure(weights)
+    shares = once
     for groups in (provider, license_):
-        shares = shares + involvement(weights, groups[:-1], size)  # groups have numbers of their own
+        shares = shares + involvement(weights, groups[:-1], size, once)  # groups have numbers of their own
     return shares

@@ -101,7 +101,8 @@ class ShareAlarms:
         """
         if not np.count_nonzero(self.held):  # 10x faster than any(), and this runs every tick
             return
-        held = np.flatnonzero(self.held)
+        # Battles under a past policy say nothing about a subject that was not in it.
+        held = np.flatnonzero((self.held != FREE) & (pi > 0.0))
         declared = np.minimum(pi[held], ALMOST_ONE)
         share = shifted(declared, self.usual[held])
         null = shifted(declared, self.usual[held] * self.back[held])

@@ -67,7 +67,7 @@ def exposure(weights: Vector) -> Vector:
     return np.asarray(np.minimum(pi, 1.0))
 
 
-def involvement(weights: Vector, groups: NDArray[np.int64], count: int) -> Vector:
+def involvement(weights: Vector, groups: NDArray[np.int64], count: int, once: Vector | None = None) -> Vector:
     """Declared share of battles with at least one model of each group: float64[count].
 
     Parameters
@@ -78,6 +78,8 @@ def involvement(weights: Vector, groups: NDArray[np.int64], count: int) -> Vecto
         int64[M], the group of each model, -1 for none.
     count
         Number of groups.
+    once
+        float64[M], `exposure(weights)`, None to compute it here.
 
     Examples
     --------
@@ -93,8 +95,8 @@ def involvement(weights: Vector, groups: NDArray[np.int64], count: int) -> Vecto
     group, weight = groups[member], weights[member]
     total = np.bincount(group, weight, count)
     both = np.bincount(group, second_draw(weights)[member] * (total[group] - weight), count)
-    once = np.bincount(group, exposure(weights)[member], count)
-    return np.asarray(np.clip(once - both, 0.0, 1.0))
+    each = np.bincount(group, (exposure(weights) if once is None else once)[member], count)
+    return np.asarray(np.clip(each - both, 0.0, 1.0))
 
 
 def second_draw(weights: Vector) -> Vector:

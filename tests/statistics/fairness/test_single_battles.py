@@ -28,11 +28,11 @@ def test_fewer_fair_coins_reach_a_level_than_the_bound_allows() -> None:
     runs, ticks, level = 4_000, 300, 3_000.0
     random = np.random.default_rng(12)
     cells = Cells.start(tuple(int(odds > 1) for odds in BETS), runs)
-    coins = _COIN[: len(BETS)]
+    left, right = _COIN[:, : len(BETS)]
     reached = np.zeros(runs, bool)
     for tick in range(ticks):
         lefts = random.binomial(6, 0.5, runs)[:, None]
-        cells.gain[:, : len(BETS)] = lefts * coins[:, 0] + (6 - lefts) * coins[:, 1]
+        cells.gain[:, : len(BETS)] = lefts * left + (6 - lefts) * right
         cells.waiting[:] = 6
         cells.close(100 * (tick + 1), 0.0, 100)
         reached |= cells.log_e >= np.log(level)

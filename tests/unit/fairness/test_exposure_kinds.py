@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from streams.contracts.alert import Kind, Severity, Status, Subject
+from streams.fairness.detectors.share_alarm import PAGED, ShareAlarms
 from tests.unit.fairness.arena import START, Ledger, equal_arena
 
 EXPOSURE = {Kind.SHARE_DRIFT, Kind.SILENT_REMOVAL, Kind.FEED_STALLED}
@@ -284,3 +285,12 @@ def test_a_provider_of_one_model_is_told_as_that_model_only():
     ledger.sample("model-004", 0.3)
     ledger.battles(10_000)
     assert {alert.subject for alert in of_exposure(ledger)} == {Subject(model="model-004")}
+
+
+def test_battles_under_a_past_policy_say_nothing_about_a_model_that_was_not_in_it():
+    alarms = ShareAlarms()
+    alarms.resize(2)
+    alarms.held[:], alarms.usual[:], alarms.back[:] = PAGED, 1.0, 0.7
+    alarms.recover(np.array([0.0, 0.5]), np.array([0.0, 40.0]), 80.0, np.zeros(2), closes=False)
+    assert alarms.recovery_bank[0] == 0.0
+    assert alarms.recovery_bank[1] > 0.0
