@@ -69,7 +69,7 @@ def alerts_table(report: Report, width: int, top: int | None) -> Table:
     ordered, known = in_order(report.alerts), notices_known(report)
     for alert in ordered[: top or LINES]:
         cells: dict[str, str | Text] = {
-            "kind": words_of(alert.kind, known) + (" (over)" if alert.status is Status.RESOLVED else ""),
+            "kind": words_of(alert.kind, known) + (" (resolved)" if alert.status is Status.RESOLVED else ""),
             "about": Text(shown(alert.subject.name or "the feed"), style="bold"),
             "since": iso(alert.starts_at),
             "shown by": iso(alert.detected_at),

@@ -23,11 +23,13 @@ def days(start: float, end: float) -> float:
 
 
 def in_days(length: float) -> str:
-    """Format a duration in days for a sentence.
+    """Format a duration in days for a sentence, in minutes where it rounds to no tenth of a day.
 
-    >>> in_days(1.0), in_days(18.0), in_days(0.5)
-    ('1 day', '18 days', '0.5 days')
+    >>> in_days(1.0), in_days(18.0), in_days(0.5), in_days(20 / 1440)
+    ('1 day', '18 days', '0.5 days', '20 minutes')
     """
+    if 0 < length < 0.05:
+        return many(round(length * 1440), "minute")
     text = f"{length:.0f}" if abs(length - round(length)) < 0.05 else f"{length:.1f}"
     return f"{text} day" if text == "1" else f"{text} days"
 

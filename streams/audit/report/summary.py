@@ -94,7 +94,7 @@ def _leaders(facts: AuditFacts) -> list[str]:
 def _ends(facts: AuditFacts) -> str:
     """Return a sentence on the models that stopped or left, the newest first."""
     ends = sorted((each for each in facts.alerts if each.kind in ENDS), key=lambda each: (-each.starts_at, each.id))
-    away = "left the board" if facts.depth.judged else "not listed any more"
+    away = "left the board" if facts.depth.judged else "dropped out of the file"
     if not ends and not facts.watched.looks:
         return "Who stopped is unknown: no model had a span of votes after one that shows its usual share."
     if not ends:

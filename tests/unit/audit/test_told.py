@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import polars
 import pytest
@@ -19,6 +21,7 @@ from services.audit.page import page
 from services.audit.show import show_report
 from services.cli.main import cli
 from streams.audit.board.history import Row
+from streams.contracts.alert import Status
 from streams.contracts.model import Model
 from tests.unit.audit.boards import START, Board, audit, draw, until
 
@@ -293,3 +296,23 @@ def test_of_many_departures_the_rest_is_counted() -> None:
         totals[model, 8 + model :] = -1
     (demand,) = [each for each in audit(board.changed(totals)).demands if each.id == "no_retraction"]
     assert "And 4 others: `gone` in the JSON has all." in demand.says
+
+
+def test_an_alert_that_is_over_is_called_resolved() -> None:
+    report = audit(stops(3).rows())
+    over = [msgspec.structs.replace(report.alerts[0], status=Status.RESOLVED), *report.alerts[1:]]
+    console = Console(width=2_000, file=io.StringIO())
+    show_report(console, msgspec.structs.replace(report, alerts=over))
+    assert console.file.getvalue().count("(resolved)") == 1
+
+
+def test_a_file_of_minutes_is_not_said_to_last_no_days() -> None:
+    rows = [Row(START + at * 400, f"m{model}", None, None, 100 * at) for at in range(4) for model in range(5)]
+    (said,) = [each for each in audit(rows).headline if "inactive" in each]
+    assert "over the last 20 minutes" in said
+
+
+def test_what_stopped_in_rows_without_order_is_told_in_a_sentence() -> None:
+    rows = [replace(row, rank=None, score=None) for row in stops(1).rows()]
+    first = audit(rows[::-1]).headline[0]
+    assert first.startswith("1 model stopped getting votes for good, or dropped out of the file while gaining (")

@@ -75,3 +75,14 @@ def test_the_worked_alert_of_a_page_is_the_last_that_its_command_makes(kind: Kin
         for name, value in found[-1].evidence.items()
     }
     assert page.numbers == shown, "each number is explained, and no other"
+
+
+def test_the_words_on_the_worked_removal_have_its_numbers() -> None:
+    page = worked(Kind.SILENT_REMOVAL)
+    alert = next(
+        alert for alert in alerts_of(page.scenario, page.seed, page.battles) if alert.kind is Kind.SILENT_REMOVAL
+    )
+    words = " ".join((METHODS / "silent_removal.md").read_text("utf-8").split())
+    assert f"{alert.evidence['expected_appearances']:.0f} appearances were due and none came" in words
+    assert f"The alert fired {alert.evidence['battles']} battles, or ten minutes, after the removal" in words
+    assert alert.detected_at - alert.starts_at == pytest.approx(600, abs=30)
