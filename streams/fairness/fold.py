@@ -97,11 +97,11 @@ def _count(state: ArenaFairness, rows: Rows) -> list[Alert]:
         # Further votes on the last draw of a review belong to the next review.
         end = int(starts[until - 1]) + 1 if until <= starts.size else len(rows)
         a, b = rows.model_a[row:end], rows.model_b[row:end]
-        end = row + facts.roster.before_new(rows.models, a, b, scene.settings.max_undeclared)
-        until = int(np.searchsorted(starts, end))
-        part = slice(row, end)
-        alerts += _count_part(state, rows.take(part), words, draws.take(part), starts[at:until] - row)
-        row, at = end, until
+        new = row + facts.roster.new_names(rows.models, a, b, scene.settings.max_undeclared)
+        for cut in (*new[new > row].tolist(), end):
+            part, until = slice(row, cut), int(np.searchsorted(starts, cut))
+            alerts += _count_part(state, rows.take(part), words, draws.take(part), starts[at:until] - row)
+            row, at = cut, until
     return alerts
 
 

@@ -258,7 +258,7 @@ def test_a_flood_of_strata_is_bounded() -> None:
     assert len(strata) == MOST
     for word in range(2_000):
         strata.gather(dataclasses.replace(rows, languages=["", f"x{word}"], language=np.ones(20, np.int32)))
-    assert {name: len(counts) for name, counts in strata.counts.items()} == {"language": 512, "category": 0}
+    assert len(strata.counts["language"]) == 512
 
 
 def test_block_boundaries_and_restarts_change_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,7 +62,7 @@ def _refused(pairs: NDArray[np.float64], offset: NDArray[np.int64], place: NDArr
 
 def test_further_rows_without_a_vote_never_make_more_unfinished_battles_than_battles() -> None:
     random, ledger = np.random.default_rng(1), equal_arena(MODELS, settings=BRISK)
-    for review in range(11):
+    for review in range(22):
         of = np.repeat(np.arange(2_000), 3)
         pairs = draw_pairs(random, np.ones(MODELS), 2_000)[of]
         winner = np.where(random.random(2_000) < 0.6, 4, 0)[of]
