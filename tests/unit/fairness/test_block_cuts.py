@@ -98,7 +98,8 @@ def test_a_block_of_votes_on_known_draws_only_is_folded_after_a_change_of_policy
     if drawn_at:
         rows, again = replace(rows, drawn_at=rows.tstamp - 5), replace(again, drawn_at=rows.tstamp[:30] - 5)
     state = ArenaFairness.start("text", SETTINGS)
-    for record in (*notices(weights), Block("text", rows, {0: 59}), *notices(weights + np.arange(12), 12)):
+    records: list[Block | Notice] = [*notices(weights), Block("text", rows, {0: 59})]
+    for record in records + notices(weights + np.arange(12), 12):
         fold(state, record)
     facts = state.scene.facts
     before = facts.policies.judged, facts.policies.unjudged
