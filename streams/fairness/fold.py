@@ -84,7 +84,7 @@ def _declare(state: ArenaFairness, notice: Notice) -> list[Alert]:
 
 
 def _count(state: ArenaFairness, rows: Rows) -> list[Alert]:
-    """Count rows, in parts that end with a review or before a new name: neither may depend on where a block was cut."""
+    """Count rows, in parts that end with a review: what a review decides must not depend on where a block was cut."""
     scene, facts = state.scene, state.scene.facts
     state.rhythm.hear(rows.recorded)
     words = BlockHashes.of(rows)
@@ -96,12 +96,9 @@ def _count(state: ArenaFairness, rows: Rows) -> list[Alert]:
         until = at + review - facts.rows % review
         # Further votes on the last draw of a review belong to the next review.
         end = int(starts[until - 1]) + 1 if until <= starts.size else len(rows)
-        a, b = rows.model_a[row:end], rows.model_b[row:end]
-        new = row + facts.roster.new_names(rows.models, a, b, scene.settings.max_undeclared)
-        for cut in (*new[new > row].tolist(), end):
-            part, until = slice(row, cut), int(np.searchsorted(starts, cut))
-            alerts += _count_part(state, rows.take(part), words, draws.take(part), starts[at:until] - row)
-            row, at = cut, until
+        part = slice(row, end)
+        alerts += _count_part(state, rows.take(part), words, draws.take(part), starts[at:until] - row)
+        row, at = end, until
     return alerts
 
 

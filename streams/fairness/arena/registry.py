@@ -111,17 +111,12 @@ class Roster:
         return self._number(self.models, name, Subject(model=name))
 
     def follow(self, names: list[str], codes: NDArray[np.int32], limit: int) -> NDArray[np.int64]:
-        """Return the number of each word that `codes` use, -1 for undeclared names beyond the limit.
+        """Return the number of each word of a block's dictionary, -1 for undeclared names beyond the limit.
 
         New names are numbered in the order in which `codes`, the rows, use them, so block boundaries do not matter. A
         number is kept for ever, so at most `EVER` times the limit are given, whatever is forgotten meanwhile.
         """
-        if codes.size < len(names):  # few rows of a block with many names: a flood has one part a name
-            numbers = np.full(len(names), -1, np.int64)
-            for word in set(codes.tolist()):
-                numbers[word] = self.models.get(names[word], -1)
-        else:
-            numbers = np.array([self.models.get(name, -1) for name in names], np.int64)
+        numbers = np.array([self.models.get(name, -1) for name in names], np.int64)
         if numbers.min(initial=0) < 0 and self.followed < limit and self.undeclared < EVER * limit:
             for word in dict.fromkeys(codes[numbers[codes] < 0].tolist()):
                 if self.followed < limit and self.undeclared < EVER * limit:
@@ -129,28 +124,6 @@ class Roster:
                     self.followed += 1
                     numbers[word] = self.model(names[word])
         return numbers
-
-    def new_names(self, names: list[str], a: NDArray[np.int32], b: NDArray[np.int32], limit: int) -> NDArray[np.int64]:
-        """Return the rows at which a name appears that `follow` would number, ascending.
-
-        A number makes the arrays of all subjects longer, and the last digits of sums over them depend on their length,
-        so a name must get its number at its first row, wherever blocks are cut.
-
-        Parameters
-        ----------
-        names, a, b
-            A block's dictionary, and the codes of n rows, int32[n] each.
-        limit
-            As for `follow`.
-        """
-        room = min(limit - self.followed, EVER * limit - self.undeclared)
-        new = np.array([name not in self.models for name in names], np.bool_)
-        if room <= 0 or not new.any():
-            return np.zeros(0, np.int64)
-        rows = np.flatnonzero(new[a] | new[b])
-        both = np.stack([a[rows], b[rows]], axis=1).ravel()
-        first = np.sort(np.unique(both[new[both]], return_index=True)[1])
-        return np.unique(np.repeat(rows, 2)[new[both]][first])[:room]
 
     def forget(self, seen: NDArray[np.int64]) -> None:
         """Let names that nobody declared, and that were in no battle of `seen`, int64[S], make room for others."""

@@ -313,7 +313,10 @@ class ShareEvidence:
 
     def log_m_of(self, most: float) -> Vector:
         """float64[S], log of the part of M that is of bets r <= `most`."""
-        part, other = (((sums.bets <= most) * sums.weights) @ sums.r for sums in (self.declared, self.learned))
+        part, other = (
+            (((sums.bets <= most) * sums.weights)[:, None] * sums.r).sum(axis=0)
+            for sums in (self.declared, self.learned)
+        )
         part = np.where(self.usual.multiple > 0, 0.5 * (part + other), part)
         with np.errstate(divide="ignore"):  # log 0 = -inf is the value: no evidence yet
             return np.asarray(np.log(part))

@@ -216,20 +216,21 @@ def tables_of(play: Play, theta: Vector, ratio: Vector, counts: Mask) -> Tables:
     if np.count_nonzero(drawn) < 2:
         nothing = np.zeros((size, _FAMILY.size))
         return Tables(feature, nothing, nothing, np.zeros((size, 3)))
-    rest = np.array([drawn.sum()]) - drawn
-    heaviest = int(np.argmax(drawn))
-    rest[heaviest] = drawn[:heaviest].sum() + drawn[heaviest + 1 :].sum()
-    chance = np.divide(1.0, rest, out=np.zeros(size), where=drawn > 0)
+    # Sums leave out the models that are not drawn: last digits depend on how many numbers a sum has, zeros included.
+    inside, heaviest = drawn > 0, int(np.argmax(drawn))
+    rest = np.array([drawn[inside].sum()]) - drawn
+    rest[heaviest] = drawn[:heaviest][inside[:heaviest]].sum() + drawn[heaviest + 1 :][inside[heaviest + 1 :]].sum()
+    chance = np.divide(1.0, rest, out=np.zeros(size), where=inside)
     mass = np.where(counts, drawn * ratio, 0.0)
 
     def opponents(factor: Vector) -> Vector:
         """Σ over the opponents j of each x of P(x, j) f(j), up to what is the same for all j."""
         one, two = mass * factor, mass * factor * chance
-        return np.asarray(chance * (one.sum() - one) + (two.sum() - two))
+        return np.asarray(chance * (one[inside].sum() - one) + (two[inside].sum() - two))
 
     def same(group: NDArray[np.int64]) -> Vector:
         """The same over the opponents in the group of x."""
-        number = np.where((group >= 0) & (drawn > 0), group, size)
+        number = np.where((group >= 0) & inside, group, size)
         one, two = mass, mass * chance
         in_one, in_two = np.bincount(number, one, size + 1), np.bincount(number, two, size + 1)
         found = chance * (in_one[number] - one) + (in_two[number] - two)
@@ -264,7 +265,7 @@ def _features(drawn: Vector, theta: Vector) -> Matrix:
     feature = np.zeros((drawn.size, 2))
     if np.count_nonzero(inside) < 2 or np.ptp(theta[inside]) == 0.0:
         return feature
-    values, part = theta[inside], drawn[inside] / drawn.sum()
+    values, part = theta[inside], drawn[inside] / drawn[inside].sum()
     mean = float(part @ values)
     spread = np.sqrt(float(part @ (values - mean) ** 2))
     order = np.argsort(values, kind="stable")

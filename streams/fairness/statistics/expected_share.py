@@ -58,13 +58,16 @@ def exposure(weights: Vector) -> Vector:
     weights = relative(weights)
     if np.count_nonzero(weights) < 2:
         return np.zeros(weights.size)
-    h = second_draw(weights)
-    heaviest = int(np.argmax(weights))
+    inside = weights > 0  # the last digits of a sum depend on how many numbers it has, zeros included
+    drawn = weights[inside]
+    h = second_draw(drawn)
+    heaviest = int(np.argmax(drawn))
     others = h.sum() - h
     # Recompute the one entry where the difference may cancel: a model that is nearly always drawn first.
     others[heaviest] = h[:heaviest].sum() + h[heaviest + 1 :].sum()
-    pi = weights / weights.sum() + weights * others
-    return np.asarray(np.minimum(pi, 1.0))
+    pi = np.zeros(weights.size)
+    pi[inside] = np.minimum(drawn / drawn.sum() + drawn * others, 1.0)
+    return pi
 
 
 def involvement(weights: Vector, groups: NDArray[np.int64], count: int, once: Vector | None = None) -> Vector:
@@ -100,9 +103,12 @@ def involvement(weights: Vector, groups: NDArray[np.int64], count: int, once: Ve
 
 
 def second_draw(weights: Vector) -> Vector:
-    """h: chance of being drawn first, per unit of weight left for the second draw."""
-    total = weights.sum()
-    rest = total - weights
-    heaviest = int(np.argmax(weights))
-    rest[heaviest] = weights[:heaviest].sum() + weights[heaviest + 1 :].sum()
-    return np.asarray(weights / total / rest)
+    """h: chance of being drawn first, per unit of weight left for the second draw; at least one weight is above 0."""
+    inside = weights > 0
+    drawn, h = weights[inside], np.zeros(weights.size)
+    total = drawn.sum()
+    rest = total - drawn
+    heaviest = int(np.argmax(drawn))
+    rest[heaviest] = drawn[:heaviest].sum() + drawn[heaviest + 1 :].sum()
+    h[inside] = drawn / total / rest
+    return h
