@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from services.local.server import LocalServer
     from services.local.supervisor import ChildReport, Supervisor
 
-READY_WITHIN = 60.0
+READY_WITHIN = 300.0
+LONG_SECONDS = 15.0
+"""Seconds of waiting for the processes from which a person wants to know why."""
 LOOK_SECONDS = 0.1
 
 
@@ -229,10 +231,18 @@ class _LocalStack:
             )
 
     def _until_ready(self, *supervisors: Supervisor) -> None:
-        deadline = time.monotonic() + READY_WITHIN
+        began = time.monotonic()
+        deadline, explained = began + READY_WITHIN, False
         waiting = dict(self._ports)
         told: dict[str, str] = {}
         while waiting and not self._stop.is_set():
+            if not explained and time.monotonic() > began + LONG_SECONDS:
+                click.echo(
+                    f"waiting for {', '.join(waiting)}: the first start after an installation or a change compiles "
+                    "machine code, which takes a minute of a processor",
+                    err=True,
+                )
+                explained = True
             for supervisor in supervisors:
                 supervisor.check()
             for name, port in list(waiting.items()):
